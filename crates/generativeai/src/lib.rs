@@ -1,0 +1,1 @@
+//! The chat SDK for Gemini models.
