@@ -97,7 +97,11 @@ pub struct Attempt {
 impl Attempt {
     /// Makes the record of one attempt.
     pub fn new(outcome: impl Into<String>, took: Duration, waited: Duration) -> Self {
-        Self { outcome: outcome.into(), took, waited }
+        Self {
+            outcome: outcome.into(),
+            took,
+            waited,
+        }
     }
 }
 
@@ -196,8 +200,16 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, message, source, http_code, status, response, attempts, retry_after } =
-            &*self.0;
+        let Inner {
+            kind,
+            message,
+            source,
+            http_code,
+            status,
+            response,
+            attempts,
+            retry_after,
+        } = &*self.0;
         let mut debug = f.debug_struct("Error");
         debug.field("kind", kind).field("message", message);
         if let Some(source) = source {
@@ -224,7 +236,10 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+        self.0
+            .source
+            .as_deref()
+            .map(|source| source as &(dyn StdError + 'static))
     }
 }
 

@@ -1,0 +1,102 @@
+//! A turn of a conversation: who speaks, and what they say.
+
+use super::{
+    Blob, CodeExecutionResult, ExecutableCode, FileData, FunctionCall, FunctionResponse, Part,
+};
+
+message! {
+    /// One turn of a conversation: who speaks, and what they say.
+    ///
+    /// Whatever can be said turns into one: text, parts, an image, the answer of a function, and lists
+    /// of them. The speaker stays open until it is known; a chat fills it in.
+    ///
+    /// ```
+    /// use generativeai::protocol::{Blob, Content, Part, Role};
+    ///
+    /// let question = Content::from("How tall is Ben Nevis?");
+    /// assert_eq!(question.role, None);
+    ///
+    /// let picture = Blob::new("image/png", [0x89, b'P', b'N', b'G']);
+    /// let content = Content::user([Part::text("What is this?"), picture.into()]);
+    /// assert_eq!(content.role, Some(Role::User));
+    /// assert_eq!(content.parts.len(), 2);
+    /// ```
+    pub struct Content {
+        /// Who speaks. A system instruction has no speaker.
+        pub role: Option<Role>,
+        /// What is said, in order.
+        pub parts: Vec<Part>,
+    }
+}
+
+open_enum! {
+    /// Who speaks.
+    pub enum Role {
+        /// The person, or the program that speaks for them; also the answers of functions.
+        User = "user",
+        /// The model.
+        Model = "model",
+        /// The answer of a function, as older conversations have it.
+        Function = "function",
+        /// A system instruction, as some programs mark it.
+        System = "system",
+    }
+}
+
+impl Content {
+    /// What the user says.
+    pub fn user(content: impl Into<Self>) -> Self {
+        content.into().role(Role::User)
+    }
+
+    /// What the model says.
+    pub fn model(content: impl Into<Self>) -> Self {
+        content.into().role(Role::Model)
+    }
+}
+
+setters!(Content {
+    into role: Role,
+    list parts: Part,
+});
+
+impl<P: Into<Part>> From<Vec<P>> for Content {
+    fn from(parts: Vec<P>) -> Self {
+        Self::default().parts(parts)
+    }
+}
+
+impl<P: Into<Part>, const N: usize> From<[P; N]> for Content {
+    fn from(parts: [P; N]) -> Self {
+        Self::default().parts(parts)
+    }
+}
+
+impl<P: Into<Part> + Clone> From<&[P]> for Content {
+    fn from(parts: &[P]) -> Self {
+        Self::default().parts(parts.iter().cloned())
+    }
+}
+
+macro_rules! one_part {
+    ($($type:ty),*) => {
+        $(impl From<$type> for Content {
+            fn from(part: $type) -> Self {
+                Self { parts: vec![part.into()], ..Self::default() }
+            }
+        })*
+    };
+}
+
+one_part!(
+    &str,
+    String,
+    &String,
+    Part,
+    Blob,
+    FileData,
+    FunctionCall,
+    FunctionResponse,
+    ExecutableCode,
+    CodeExecutionResult
+);

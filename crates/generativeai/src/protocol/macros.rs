@@ -1,0 +1,178 @@
+//! The three macros that write a model type: a message, its setters, an open enum.
+
+/// A message of the API: plain data with public fields, every one of which may be absent.
+///
+/// An absent member is not written, `null` reads as absent, and members that are not known are kept
+/// in `unknown` and written again.
+macro_rules! message {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident {
+            $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)*
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
+        #[serde(rename_all = "camelCase", default)]
+        #[non_exhaustive]
+        pub struct $name {
+            $(
+                $(#[$field_meta])*
+                #[serde(
+                    deserialize_with = "crate::protocol::wire::read",
+                    serialize_with = "crate::protocol::wire::write",
+                    skip_serializing_if = "crate::protocol::wire::is_absent"
+                )]
+                pub $field: $type,
+            )*
+            /// Members this version does not know, kept and sent again.
+            #[serde(flatten)]
+            pub unknown: $crate::protocol::Unknown,
+        }
+
+        impl $crate::protocol::wire::Wire for $name {}
+    };
+}
+
+/// Setters named after the fields, for messages that callers write.
+///
+/// `plain` takes the value as it is, `into` whatever turns into it, `boxed` the same and boxes it,
+/// `list` everything that can be gone through, `map` pairs of a name and a value.
+macro_rules! setters {
+    ($name:ident { $($kind:ident $field:ident: $type:ty,)* }) => {
+        impl $name {
+            $(setters!(@$kind $field: $type);)*
+        }
+    };
+    (@plain $field:ident: $type:ty) => {
+        /// Sets the field of the same name.
+        #[must_use]
+        pub fn $field(mut self, value: $type) -> Self {
+            self.$field = Some(value);
+            self
+        }
+    };
+    (@into $field:ident: $type:ty) => {
+        /// Sets the field of the same name.
+        #[must_use]
+        pub fn $field(mut self, value: impl Into<$type>) -> Self {
+            self.$field = Some(value.into());
+            self
+        }
+    };
+    (@boxed $field:ident: $type:ty) => {
+        /// Sets the field of the same name.
+        #[must_use]
+        pub fn $field(mut self, value: impl Into<$type>) -> Self {
+            self.$field = Some(Box::new(value.into()));
+            self
+        }
+    };
+    (@list $field:ident: $type:ty) => {
+        /// Sets the field of the same name.
+        #[must_use]
+        pub fn $field(mut self, values: impl IntoIterator<Item = impl Into<$type>>) -> Self {
+            self.$field = values.into_iter().map(Into::into).collect();
+            self
+        }
+    };
+    (@map $field:ident: $type:ty) => {
+        /// Sets the field of the same name.
+        #[must_use]
+        pub fn $field(
+            mut self,
+            entries: impl IntoIterator<Item = (impl Into<String>, impl Into<$type>)>,
+        ) -> Self {
+            let entries = entries.into_iter().map(|(name, value)| (name.into(), value.into()));
+            self.$field = Some(entries.collect());
+            self
+        }
+    };
+}
+
+/// An enum of the API that the service may extend: a value that is not known is kept as it came.
+///
+/// The variants before `;` stand in the order of their wire numbers; those after it have a name only.
+/// `|` adds a spelling that is read, and never written.
+macro_rules! open_enum {
+    (
+        $(#[$meta:meta])*
+        pub enum $name:ident {
+            $($(#[$variant_meta:meta])* $variant:ident = $text:literal $(| $alias:literal)*,)*
+            $(; $($(#[$named_meta:meta])* $named:ident = $named_text:literal,)*)?
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name {
+            $($(#[$variant_meta])* $variant,)*
+            $($($(#[$named_meta])* $named,)*)?
+            /// A value this version does not know, kept as it came; a number in decimal digits.
+            Unknown(String),
+        }
+
+        impl $name {
+            /// The value as the service writes it.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $text,)*
+                    $($(Self::$named => $named_text,)*)?
+                    Self::Unknown(text) => text,
+                }
+            }
+        }
+
+        impl $crate::protocol::wire::OpenEnum for $name {
+            const NUMBERED: &'static [Self] = &[$(Self::$variant,)*];
+
+            fn known(text: &str) -> Option<Self> {
+                match text {
+                    $($text $(| $alias)* => Some(Self::$variant),)*
+                    $($($named_text => Some(Self::$named),)*)?
+                    _ => None,
+                }
+            }
+
+            fn unknown(text: String) -> Self {
+                Self::Unknown(text)
+            }
+
+            fn text(&self) -> &str {
+                self.as_str()
+            }
+        }
+
+        impl $crate::protocol::wire::Wire for $name {}
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                $crate::protocol::wire::OpenEnum::open(text)
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                $crate::protocol::wire::OpenEnum::open(text)
+            }
+        }
+
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl ::serde::Serialize for $name {
+            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                $crate::protocol::wire::write_enum(self, serializer)
+            }
+        }
+
+        impl<'de> ::serde::Deserialize<'de> for $name {
+            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::protocol::wire::read_enum(deserializer)
+            }
+        }
+    };
+}

@@ -1,0 +1,213 @@
+//! The text of a reply, or why it has none.
+
+use super::GenerateContentResponse;
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{
+    Candidate, CodeExecutionResult, Data, ExecutableCode, Language, Outcome, Part,
+};
+
+impl GenerateContentResponse {
+    /// The text of the one reply: its text parts in order, as they are.
+    ///
+    /// Code the model ran and what it printed stand in fenced blocks on lines of their own. Thoughts
+    /// and the calls of the service's own tools are left out.
+    ///
+    /// # Errors
+    ///
+    /// The same as [`parts`](Self::parts); and if there are no parts,
+    /// [`Stopped`](ErrorKind::Stopped) when the finish reason tells why, else
+    /// [`Empty`](ErrorKind::Empty); and [`Request`](ErrorKind::Request) if a part is not text.
+    pub fn text(&self) -> Result<String> {
+        let candidate = self.only_candidate()?;
+        if candidate.parts().is_empty() {
+            return Err(no_parts(candidate).with_response(self.clone()));
+        }
+        let mut text = Text::default();
+        for part in candidate.parts().iter().filter(|part| !part.is_thought()) {
+            text.add(part)?;
+        }
+        Ok(text.written)
+    }
+}
+
+fn no_parts(candidate: &Candidate) -> Error {
+    let Some(reason) = &candidate.finish_reason else {
+        return Error::new(
+            ErrorKind::Empty,
+            "the reply has no parts and no finish reason",
+        );
+    };
+    let kind = if reason.is_end() {
+        ErrorKind::Empty
+    } else {
+        ErrorKind::Stopped
+    };
+    let meaning = reason
+        .meaning()
+        .map(|meaning| format!(": {meaning}"))
+        .unwrap_or_default();
+    Error::new(
+        kind,
+        format!("the reply has no parts, its finish reason is {reason}{meaning}"),
+    )
+}
+
+/// Text as it is put together; a fenced block begins and ends a line.
+#[derive(Default)]
+struct Text {
+    written: String,
+    ends_in_block: bool,
+}
+
+impl Text {
+    fn add(&mut self, part: &Part) -> Result<()> {
+        match &part.data {
+            Some(Data::Text(text)) => self.add_text(text),
+            Some(Data::ExecutableCode(code)) => self.add_code(code),
+            Some(Data::CodeExecutionResult(result)) => self.add_result(result),
+            Some(Data::ToolCall(_) | Data::ToolResponse(_)) => {}
+            _ => return Err(no_text(part)),
+        }
+        Ok(())
+    }
+
+    fn add_text(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        if self.ends_in_block && !text.starts_with('\n') {
+            self.written.push('\n');
+        }
+        self.written.push_str(text);
+        self.ends_in_block = false;
+    }
+
+    fn add_code(&mut self, code: &ExecutableCode) {
+        let language = match &code.language {
+            None | Some(Language::Unspecified) => String::new(),
+            Some(language) => language.as_str().to_lowercase(),
+        };
+        let lines = code.code.as_deref().unwrap_or_default();
+        self.add_block(&language, lines.trim_start_matches('\n'));
+    }
+
+    fn add_result(&mut self, result: &CodeExecutionResult) {
+        let outcome = match &result.outcome {
+            None | Some(Outcome::Unspecified | Outcome::Ok) => String::new(),
+            Some(outcome) => outcome
+                .as_str()
+                .trim_start_matches("OUTCOME_")
+                .to_lowercase(),
+        };
+        self.add_block(&outcome, result.output.as_deref().unwrap_or_default());
+    }
+
+    fn add_block(&mut self, label: &str, lines: &str) {
+        if !self.written.is_empty() && !self.written.ends_with('\n') {
+            self.written.push('\n');
+        }
+        let space = if label.is_empty() { "" } else { " " };
+        self.written
+            .push_str(&format!("```{space}{label}\n{lines}\n```"));
+        self.ends_in_block = true;
+    }
+}
+
+fn no_text(part: &Part) -> Error {
+    let message = match part.kind() {
+        Some(kind) => format!("a part of the reply is no text but `{kind}`: look at `parts`"),
+        None => "a part of the reply is empty: look at `parts`".to_owned(),
+    };
+    Error::new(ErrorKind::Request, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn reply(parts: Value) -> GenerateContentResponse {
+        let candidate = json!({"content": {"role": "model", "parts": parts}});
+        serde_json::from_value(json!({"candidates": [candidate]})).expect("a response")
+    }
+
+    fn kind_and_message(response: &GenerateContentResponse) -> (ErrorKind, String) {
+        let error = response.text().unwrap_err();
+        (error.kind(), error.to_string())
+    }
+
+    #[test]
+    fn text_parts_are_put_together_as_they_are() {
+        let response =
+            reply(json!([{"text": "a\n"}, {"text": ""}, {"text": "\nb"}, {"text": "c"}]));
+
+        assert_eq!(response.text().expect("text"), "a\n\nbc");
+    }
+
+    #[test]
+    fn thoughts_are_left_out_of_the_text_and_told_apart() {
+        let response = reply(json!([{"text": "Hm", "thought": true}, {"text": "42"}]));
+
+        assert_eq!(response.text().expect("text"), "42");
+        assert_eq!(response.thoughts(), "Hm");
+    }
+
+    #[test]
+    fn code_and_what_it_printed_stand_in_blocks_on_lines_of_their_own() {
+        let response = reply(json!([
+            {"text": "Let me run it."},
+            {"executableCode": {"language": "PYTHON", "code": "\n\nprint(6*7)"}},
+            {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "42\n"}},
+            {"text": "It is 42."},
+        ]));
+
+        assert_eq!(
+            response.text().expect("text"),
+            "Let me run it.\n``` python\nprint(6*7)\n```\n```\n42\n\n```\nIt is 42."
+        );
+    }
+
+    #[test]
+    fn code_that_failed_says_so() {
+        let failed = json!([{"codeExecutionResult": {"outcome": "OUTCOME_FAILED", "output": "x"}}]);
+
+        assert_eq!(reply(failed).text().expect("text"), "``` failed\nx\n```");
+        let empty = reply(json!([{"codeExecutionResult": {}}]));
+        assert_eq!(empty.text().expect("text"), "```\n\n```");
+    }
+
+    #[test]
+    fn a_part_that_is_no_text_is_named() {
+        for (part, name) in [
+            (json!({"functionCall": {"name": "add"}}), "`functionCall`"),
+            (
+                json!({"inlineData": {"mimeType": "image/png"}}),
+                "`inlineData`",
+            ),
+            (json!({"hologram": {}}), "`hologram`"),
+            (json!({}), "empty"),
+        ] {
+            let (kind, message) = kind_and_message(&reply(json!([{"text": "a"}, part])));
+            assert_eq!(kind, ErrorKind::Request);
+            assert!(message.contains(name), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_reply_without_parts_names_its_finish_reason() {
+        for (reason, kind) in [
+            ("STOP", ErrorKind::Empty),
+            ("MAX_TOKENS", ErrorKind::Empty),
+            ("SAFETY", ErrorKind::Stopped),
+            ("A_NEW_ONE", ErrorKind::Stopped),
+        ] {
+            let mut response = reply(json!([]));
+            response.candidates[0].finish_reason = Some(reason.into());
+            let (found, message) = kind_and_message(&response);
+            assert_eq!(found, kind, "{reason}");
+            assert!(message.contains(reason), "{message}");
+        }
+        assert_eq!(kind_and_message(&reply(json!([]))).0, ErrorKind::Empty);
+    }
+}

@@ -1,0 +1,192 @@
+//! The details of a status that mean something to a program.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Status;
+use crate::protocol::Duration as Written;
+
+/// A quota that is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QuotaViolation<'a> {
+    /// What is counted, such as `generativelanguage.googleapis.com/generate_content_requests`.
+    pub metric: Option<&'a str>,
+    /// Which quota, such as `GenerateRequestsPerDayPerProjectPerModel`.
+    pub id: Option<&'a str>,
+    /// Whose quota.
+    pub subject: Option<&'a str>,
+    /// How much is allowed.
+    pub value: Option<&'a str>,
+    /// The same in a sentence.
+    pub description: Option<&'a str>,
+}
+
+/// Why something failed, in a word that programs can compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ErrorInfo<'a> {
+    /// The word, such as `API_KEY_INVALID`.
+    pub reason: Option<&'a str>,
+    /// Whose word it is, such as `googleapis.com`.
+    pub domain: Option<&'a str>,
+    metadata: Option<&'a Value>,
+}
+
+impl<'a> ErrorInfo<'a> {
+    /// What else is told under that name.
+    pub fn metadata(&self, name: &str) -> Option<&'a str> {
+        self.metadata?.get(name)?.as_str()
+    }
+}
+
+impl Status {
+    /// How long to wait before trying again; `None` if nothing is said, or nothing that makes sense.
+    pub fn retry_delay(&self) -> Option<Duration> {
+        let delay = self
+            .details_of("google.rpc.RetryInfo")
+            .next()?
+            .get("retryDelay")?;
+        Written::from(delay.as_str()?).to_std()
+    }
+
+    /// The quotas that are used up.
+    pub fn quota_violations(&self) -> impl Iterator<Item = QuotaViolation<'_>> {
+        let failures = self.details_of("google.rpc.QuotaFailure");
+        let lists = failures.filter_map(|failure| failure.get("violations")?.as_array());
+        lists.flatten().map(|violation| QuotaViolation {
+            metric: text(violation, "quotaMetric"),
+            id: text(violation, "quotaId"),
+            subject: text(violation, "subject"),
+            value: text(violation, "quotaValue"),
+            description: text(violation, "description"),
+        })
+    }
+
+    /// Why it failed, in a word that programs can compare.
+    pub fn error_info(&self) -> Option<ErrorInfo<'_>> {
+        let info = self.details_of("google.rpc.ErrorInfo").next()?;
+        let metadata = info.get("metadata");
+        Some(ErrorInfo {
+            reason: text(info, "reason"),
+            domain: text(info, "domain"),
+            metadata,
+        })
+    }
+
+    /// Whether a quota of the day is used up, so that trying again soon is no use.
+    pub fn is_daily_quota(&self) -> bool {
+        self.quota_violations()
+            .any(|violation| violation.id.is_some_and(is_of_the_day))
+    }
+
+    fn details_of(&self, kind: &'static str) -> impl Iterator<Item = &Value> {
+        self.details.iter().filter(move |detail| {
+            let name = text(detail, "@type").and_then(|name| name.rsplit('/').next());
+            name == Some(kind)
+        })
+    }
+}
+
+fn is_of_the_day(quota: &str) -> bool {
+    let quota = quota.to_ascii_lowercase();
+    quota.contains("perday") || quota.contains("per_day") || quota.contains("daily")
+}
+
+fn text<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
+    object.get(name)?.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn status(detail: Value) -> Status {
+        serde_json::from_value(json!({"code": 429, "details": [detail]})).expect("a status")
+    }
+
+    #[test]
+    fn a_retry_delay_that_makes_no_sense_is_none() {
+        let delay = |text: Value| {
+            let kind = "type.googleapis.com/google.rpc.RetryInfo";
+            status(json!({"@type": kind, "retryDelay": text})).retry_delay()
+        };
+
+        assert_eq!(delay(json!("3s")), Some(Duration::from_secs(3)));
+        assert_eq!(delay(json!("0.250s")), Some(Duration::from_millis(250)));
+        for bad in [
+            json!("-3s"),
+            json!("3"),
+            json!("s"),
+            json!(""),
+            json!("1e3s"),
+            json!(3),
+        ] {
+            assert_eq!(delay(bad.clone()), None, "{bad}");
+        }
+        for bad in [
+            "99999999999999999999s",
+            "+3s",
+            "3.5.5s",
+            "٣s",
+            " 3s",
+            "infs",
+            "NaNs",
+        ] {
+            assert_eq!(delay(json!(bad)), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_quota_of_the_day_is_told_from_one_of_the_minute() {
+        let quota = |id: &str| {
+            let kind = "type.googleapis.com/google.rpc.QuotaFailure";
+            status(json!({"@type": kind, "violations": [{"quotaId": id, "quotaValue": "50"}]}))
+        };
+
+        let day = quota("GenerateRequestsPerDayPerProjectPerModel-FreeTier");
+        assert!(day.is_daily_quota());
+        assert_eq!(
+            day.quota_violations().next().and_then(|quota| quota.value),
+            Some("50")
+        );
+        assert!(!quota("GenerateRequestsPerMinutePerProjectPerModel").is_daily_quota());
+    }
+
+    #[test]
+    fn details_of_another_form_are_passed_over() {
+        for odd in [
+            json!(null),
+            json!("x"),
+            json!({"@type": 3}),
+            json!({"@type": "RetryInfo"}),
+        ] {
+            let status = status(odd);
+            assert_eq!(status.retry_delay(), None);
+            assert!(status.error_info().is_none() && !status.is_daily_quota());
+        }
+    }
+
+    #[test]
+    fn error_info_tells_reason_domain_and_more() {
+        let status = status(json!({
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": "API_KEY_INVALID",
+            "domain": "googleapis.com",
+            "metadata": {"service": "generativelanguage.googleapis.com"},
+        }));
+
+        let info = status.error_info().expect("info");
+        assert_eq!(
+            (info.reason, info.domain),
+            (Some("API_KEY_INVALID"), Some("googleapis.com"))
+        );
+        assert_eq!(
+            info.metadata("service"),
+            Some("generativelanguage.googleapis.com")
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! What the model may use to answer: functions of the caller, tools of the service.
+
+use serde_json::Value;
+
+use super::{GoogleSearch, GoogleSearchRetrieval, McpServer, Schema, builtin};
+
+message! {
+    /// What the model may use to answer: functions of the caller, tools of the service.
+    ///
+    /// ```
+    /// use generativeai::protocol::{FunctionDeclaration, Schema, Tool};
+    ///
+    /// let height = FunctionDeclaration::new("height", "Tells how tall a mountain is, in metres.")
+    ///     .parameters(Schema::object([("mountain", Schema::string())]).required(["mountain"]));
+    /// let tools = [Tool::from(height), Tool::google_search()];
+    /// ```
+    pub struct Tool {
+        /// Functions of the caller.
+        pub function_declarations: Vec<FunctionDeclaration>,
+        /// Searching the web, as older models do it.
+        pub google_search_retrieval: Option<GoogleSearchRetrieval>,
+        /// Running code the model writes.
+        pub code_execution: Option<builtin::CodeExecution>,
+        /// Searching the web.
+        pub google_search: Option<GoogleSearch>,
+        /// Operating a computer.
+        pub computer_use: Option<builtin::ComputerUse>,
+        /// Reading pages whose addresses are given.
+        pub url_context: Option<builtin::UrlContext>,
+        /// Searching the caller's files.
+        pub file_search: Option<Box<builtin::FileSearch>>,
+        /// Searching the map.
+        pub google_maps: Option<builtin::GoogleMaps>,
+        /// Servers of the Model Context Protocol, which the service calls.
+        pub mcp_servers: Vec<McpServer>,
+    }
+}
+
+setters!(Tool {
+    list function_declarations: FunctionDeclaration,
+    into google_search_retrieval: GoogleSearchRetrieval,
+    into code_execution: builtin::CodeExecution,
+    into computer_use: builtin::ComputerUse,
+    into url_context: builtin::UrlContext,
+    boxed file_search: builtin::FileSearch,
+    into google_maps: builtin::GoogleMaps,
+    list mcp_servers: McpServer,
+});
+
+impl Tool {
+    /// Functions of the caller.
+    pub fn functions(
+        declarations: impl IntoIterator<Item = impl Into<FunctionDeclaration>>,
+    ) -> Self {
+        Self::default().function_declarations(declarations)
+    }
+
+    /// Searching the web.
+    pub fn google_search() -> Self {
+        Self {
+            google_search: Some(GoogleSearch::default()),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<FunctionDeclaration> for Tool {
+    fn from(declaration: FunctionDeclaration) -> Self {
+        Self::functions([declaration])
+    }
+}
+
+impl From<Vec<FunctionDeclaration>> for Tool {
+    fn from(declarations: Vec<FunctionDeclaration>) -> Self {
+        Self::functions(declarations)
+    }
+}
+
+message! {
+    /// A function of the caller that the model may ask to be called.
+    pub struct FunctionDeclaration {
+        /// Its name: letters, digits, `_`, `.`, `:`, `-`; at most 128.
+        pub name: Option<String>,
+        /// What it does; the model reads this.
+        pub description: Option<String>,
+        /// Whether the model waits for its answer.
+        pub behavior: Option<Behavior>,
+        /// Its parameters, an object.
+        pub parameters: Option<Box<Schema>>,
+        /// Its parameters, an object, as JSON Schema. Instead of `parameters`.
+        pub parameters_json_schema: Option<Value>,
+        /// Its answer.
+        pub response: Option<Box<Schema>>,
+        /// Its answer, as JSON Schema. Instead of `response`.
+        pub response_json_schema: Option<Value>,
+    }
+}
+
+impl FunctionDeclaration {
+    /// A function of that name, which does what the description says.
+    pub fn new(name: impl Into<String>, description: impl Into<String>) -> Self {
+        let (name, description) = (Some(name.into()), Some(description.into()));
+        Self {
+            name,
+            description,
+            ..Self::default()
+        }
+    }
+}
+
+setters!(FunctionDeclaration {
+    into description: String,
+    into behavior: Behavior,
+    boxed parameters: Schema,
+    into parameters_json_schema: Value,
+    boxed response: Schema,
+    into response_json_schema: Value,
+});
+
+open_enum! {
+    /// Whether the model waits for the answer of a function.
+    pub enum Behavior {
+        /// Left to the service.
+        Unspecified = "UNSPECIFIED",
+        /// It waits.
+        Blocking = "BLOCKING",
+        /// It goes on speaking.
+        NonBlocking = "NON_BLOCKING",
+    }
+}

@@ -1,0 +1,78 @@
+//! Enums that the service may extend: read from a name or a number, never lost.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Error, Visitor};
+use serde::{Deserializer, Serializer};
+
+/// An enum with a place for values that are not known.
+pub(crate) trait OpenEnum: Clone + 'static {
+    /// The values that have a number on the wire: their place here.
+    const NUMBERED: &'static [Self];
+
+    fn known(text: &str) -> Option<Self>;
+    fn unknown(text: String) -> Self;
+    fn text(&self) -> &str;
+
+    fn open<'a>(text: impl Into<Cow<'a, str>>) -> Self {
+        let text = text.into();
+        Self::known(&text).unwrap_or_else(|| Self::unknown(text.into_owned()))
+    }
+}
+
+/// Reads an enum from its name or its number.
+pub(crate) fn read_enum<'de, E: OpenEnum, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<E, D::Error> {
+    deserializer.deserialize_any(EnumVisitor(PhantomData))
+}
+
+/// Writes the name of an enum's value; a number that has no name here is written as a number.
+pub(crate) fn write_enum<E: OpenEnum, S: Serializer>(
+    value: &E,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let text = value.text();
+    match text.parse::<i64>() {
+        Ok(number) if E::known(text).is_none() && number.to_string() == text => {
+            serializer.serialize_i64(number)
+        }
+        _ => serializer.serialize_str(text),
+    }
+}
+
+struct EnumVisitor<E>(PhantomData<E>);
+
+impl<T: OpenEnum> Visitor<'_> for EnumVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name or the number of an enum value")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<T, E> {
+        Ok(T::open(text))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<T, E> {
+        Ok(T::open(text))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
+        let known = usize::try_from(number)
+            .ok()
+            .and_then(|place| T::NUMBERED.get(place));
+        Ok(known
+            .cloned()
+            .unwrap_or_else(|| T::unknown(number.to_string())))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
+        match u64::try_from(number) {
+            Ok(number) => self.visit_u64(number),
+            Err(_) => Ok(T::unknown(number.to_string())),
+        }
+    }
+}
