@@ -7,9 +7,9 @@ use futures_core::Stream;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{
-    BatchEmbedContentsRequest, BatchEmbedContentsResponse, CountTokensRequest, CountTokensResponse,
-    EmbedContentRequest, EmbedContentResponse, GenerateContentRequest, GenerateContentResponse,
-    ListModelsResponse, Model,
+    BatchEmbedContentsRequest, BatchEmbedContentsResponse, CachedContent, CountTokensRequest,
+    CountTokensResponse, EmbedContentRequest, EmbedContentResponse, GenerateContentRequest,
+    GenerateContentResponse, ListModelsResponse, Model,
 };
 
 mod options;
@@ -20,7 +20,8 @@ pub use options::{RequestOptions, Retry};
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
 /// The chunks of a streamed reply, as they come. After an error nothing more comes.
-pub type ChunkStream = Pin<Box<dyn Stream<Item = Result<GenerateContentResponse>> + Send + 'static>>;
+pub type ChunkStream =
+    Pin<Box<dyn Stream<Item = Result<GenerateContentResponse>> + Send + 'static>>;
 
 /// Whoever answers requests: the REST API, an embedded model, a script of a test.
 ///
@@ -29,7 +30,7 @@ pub type ChunkStream = Pin<Box<dyn Stream<Item = Result<GenerateContentResponse>
 /// dropped.
 ///
 /// ```
-/// use generativeai::{BoxFuture, Backend, ChunkStream, GenerativeModel, RequestOptions, Result};
+/// use generativeai::{Backend, BoxFuture, ChunkStream, GenerativeModel, RequestOptions, Result};
 /// use generativeai::protocol::*;
 ///
 /// /// Says everything back.
@@ -98,6 +99,16 @@ pub trait Backend: Send + Sync + fmt::Debug {
         unsupported("describe a model")
     }
 
+    /// Gets what a cache holds, by its name: `cachedContents/…`, or what stands behind the slash.
+    fn get_cached_content(
+        &self,
+        name: String,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<CachedContent>> {
+        let _ = (name, options);
+        unsupported("get cached content")
+    }
+
     /// Gives the embedding of a content.
     fn embed_content(
         &self,
@@ -120,6 +131,9 @@ pub trait Backend: Send + Sync + fmt::Debug {
 }
 
 fn unsupported<T: Send + 'static>(what: &str) -> BoxFuture<Result<T>> {
-    let error = Error::new(ErrorKind::Unsupported, format!("this backend cannot {what}"));
+    let error = Error::new(
+        ErrorKind::Unsupported,
+        format!("this backend cannot {what}"),
+    );
     Box::pin(std::future::ready(Err(error)))
 }

@@ -156,6 +156,11 @@ impl Error {
         self.with(|inner| inner.retry_after = Some(wait))
     }
 
+    /// Adds to the message what the service did not say.
+    pub(crate) fn and_hint(self, hint: &str) -> Self {
+        self.with(|inner| inner.message = format!("{}; {hint}", inner.message).into())
+    }
+
     /// What the caller can do about it.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

@@ -1,6 +1,16 @@
 //! The chat SDK for Gemini models.
 
+mod backend;
+mod chat;
 mod error;
+mod model;
 pub mod protocol;
+mod stream;
+pub mod testing;
+mod tools;
 
+pub use backend::{Backend, BoxFuture, ChunkStream, RequestOptions, Retry};
+pub use chat::{ChatSession, Reason, ReplyStream, SendMessage, Unfinished};
 pub use error::{Attempt, Error, ErrorKind, Result};
+pub use model::{CountTokens, GenerateContent, GenerateStream, GenerativeModel};
+pub use tools::{AtLimit, AutomaticFunctionCalling, Function, FunctionEvent, OnFailure, Toolbox};

@@ -26,7 +26,9 @@ impl Stream for Once {
     type Item = Result<GenerateContentResponse>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Some(reply) = &mut self.0 else { return Poll::Ready(None) };
+        let Some(reply) = &mut self.0 else {
+            return Poll::Ready(None);
+        };
         reply.as_mut().poll(cx).map(|reply| {
             self.0 = None;
             Some(reply)
@@ -41,7 +43,11 @@ where
     F: FnMut(S) -> Fut,
     Fut: Future<Output = Option<(T, S)>>,
 {
-    Unfold { state: Some(state), step, running: None }
+    Unfold {
+        state: Some(state),
+        step,
+        running: None,
+    }
 }
 
 /// See [`unfold`].
@@ -65,7 +71,9 @@ where
         if let Some(state) = this.state.take() {
             this.running = Some(Box::pin((this.step)(state)));
         }
-        let Some(running) = &mut this.running else { return Poll::Ready(None) };
+        let Some(running) = &mut this.running else {
+            return Poll::Ready(None);
+        };
         running.as_mut().poll(cx).map(|done| {
             this.running = None;
             let (item, state) = done?;

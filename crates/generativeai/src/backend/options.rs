@@ -119,7 +119,9 @@ mod tests {
 
     #[test]
     fn a_silent_option_inherits() {
-        let below = RequestOptions::default().timeout(Duration::from_secs(1)).without_retry();
+        let below = RequestOptions::default()
+            .timeout(Duration::from_secs(1))
+            .without_retry();
         let above = RequestOptions::default().timeout(Duration::from_secs(2));
 
         let merged = above.or(&below);

@@ -78,6 +78,50 @@ impl<P: Into<Part> + Clone> From<&[P]> for Content {
     }
 }
 
+/// A part with nothing in it makes a content without parts.
+impl From<Part> for Content {
+    fn from(part: Part) -> Self {
+        let parts = if part == Part::default() {
+            Vec::new()
+        } else {
+            vec![part]
+        };
+        Self {
+            parts,
+            ..Self::default()
+        }
+    }
+}
+
+/// An empty text makes a content without parts.
+impl From<String> for Content {
+    fn from(text: String) -> Self {
+        let parts = if text.is_empty() {
+            Vec::new()
+        } else {
+            vec![text.into()]
+        };
+        Self {
+            parts,
+            ..Self::default()
+        }
+    }
+}
+
+/// An empty text makes a content without parts.
+impl From<&str> for Content {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+/// An empty text makes a content without parts.
+impl From<&String> for Content {
+    fn from(text: &String) -> Self {
+        text.clone().into()
+    }
+}
+
 macro_rules! one_part {
     ($($type:ty),*) => {
         $(impl From<$type> for Content {
@@ -89,10 +133,6 @@ macro_rules! one_part {
 }
 
 one_part!(
-    &str,
-    String,
-    &String,
-    Part,
     Blob,
     FileData,
     FunctionCall,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Content, GenerationConfig, SafetySetting, Tool, ToolConfig};
+use super::{Content, Contents, GenerationConfig, SafetySetting, Tool, ToolConfig};
 
 message! {
     /// What is asked of the model: the conversation so far, and how to go on.
@@ -12,7 +12,7 @@ message! {
         /// Told before the conversation: who the model is, how it behaves.
         pub system_instruction: Option<Content>,
         /// The conversation so far, the newest message last.
-        pub contents: Vec<Content>,
+        pub contents: Contents,
         /// What the model may use to answer.
         pub tools: Vec<Tool>,
         /// How it uses that.
@@ -34,10 +34,18 @@ message! {
     }
 }
 
+impl GenerateContentRequest {
+    /// Sets the conversation so far, the newest message last.
+    #[must_use]
+    pub fn contents(mut self, contents: impl Into<Contents>) -> Self {
+        self.contents = contents.into();
+        self
+    }
+}
+
 setters!(GenerateContentRequest {
     into model: String,
     into system_instruction: Content,
-    list contents: Content,
     list tools: Tool,
     into tool_config: ToolConfig,
     list safety_settings: SafetySetting,

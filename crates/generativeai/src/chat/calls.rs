@@ -1,0 +1,242 @@
+//! The rounds of function calls within a turn: who is called, and how every call gets its answer.
+
+use serde_json::{Map, Value, json};
+
+use super::ChatSession;
+use super::unfinished::{Reason, reply_of};
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{Content, Data, FunctionCall, FunctionResponse, Part, Role};
+use crate::tools::{AutomaticFunctionCalling, FunctionEvent, OnFailure, Toolbox, run};
+
+/// A reply that calls functions, and the answers that are there so far.
+#[derive(Clone)]
+pub(super) struct Round {
+    content: Content,
+    answers: Vec<Option<FunctionResponse>>,
+}
+
+impl Round {
+    /// The round that a reply opens, if it calls functions.
+    pub(super) fn of(content: &Content) -> Option<Self> {
+        let calls = calls_of(content).count();
+        (calls > 0).then(|| Self {
+            content: content.clone(),
+            answers: vec![None; calls],
+        })
+    }
+
+    pub(super) fn calls(&self) -> impl Iterator<Item = &FunctionCall> {
+        calls_of(&self.content)
+    }
+
+    fn answer(&mut self, at: usize, answer: FunctionResponse) {
+        self.answers[at] = Some(answer);
+    }
+
+    /// The calls and their answers; a call without one is answered that it was interrupted.
+    pub(super) fn close(self) -> [Content; 2] {
+        let interrupted = "interrupted before it answered: it may or may not have taken effect";
+        let answers = calls_of(&self.content)
+            .zip(self.answers)
+            .map(|(call, answer)| answer.unwrap_or_else(|| failure(call, interrupted)))
+            .map(Part::from)
+            .collect();
+        let mut answers = Content {
+            parts: answers,
+            ..Content::default()
+        };
+        answers.role = Some(Role::User);
+        [self.content, answers]
+    }
+}
+
+fn calls_of(content: &Content) -> impl Iterator<Item = &FunctionCall> {
+    content.parts.iter().filter_map(|part| match &part.data {
+        Some(Data::FunctionCall(call)) => Some(call),
+        _ => None,
+    })
+}
+
+/// The answer of a function that failed.
+pub(super) fn failure(call: &FunctionCall, error: &str) -> FunctionResponse {
+    let response = match json!({ "error": error }) {
+        Value::Object(response) => response,
+        _ => Map::new(),
+    };
+    answer(call, response)
+}
+
+/// The answer to a call, with its id if it had one.
+fn answer(call: &FunctionCall, response: Map<String, Value>) -> FunctionResponse {
+    let mut answer = FunctionResponse::new(call.name.clone().unwrap_or_default(), response);
+    answer.id.clone_from(&call.id);
+    answer
+}
+
+/// Whether the calls of a reply are answered here: there are functions to call, and no call is for
+/// a declaration that has none (those go to the caller).
+pub(super) fn answered_here<'a>(
+    tools: &Toolbox,
+    mut calls: impl Iterator<Item = &'a FunctionCall>,
+) -> bool {
+    tools.has_functions() && calls.all(|call| !tools.is_only_declared(name(call)))
+}
+
+fn name(call: &FunctionCall) -> &str {
+    call.name.as_deref().unwrap_or_default()
+}
+
+impl ChatSession {
+    /// Runs the calls of the round at hand, all at once, and keeps each answer as it comes.
+    ///
+    /// Answers stay if this is dropped: see [`Round::close`].
+    pub(super) async fn answer_round(
+        &mut self,
+        tools: &Toolbox,
+        automatic: &AutomaticFunctionCalling,
+    ) -> Result<()> {
+        let Some(unfinished) = &mut self.unfinished else {
+            return Ok(());
+        };
+        let Some(round) = &mut unfinished.round else {
+            return Ok(());
+        };
+        let calls: Vec<FunctionCall> = round.calls().cloned().collect();
+        let mut running = run::Together::default();
+        for call in &calls {
+            automatic.observe(FunctionEvent::Called(call));
+            let function = tools.function_named(name(call)).cloned();
+            running.push(run::call(function, call.clone(), automatic.time_limit));
+        }
+        let mut failed = None;
+        while let Some((at, outcome)) = running.next().await {
+            let call = &calls[at];
+            let response = match outcome {
+                Ok(response) => answer(call, response),
+                Err(error) => {
+                    let response = failure(call, &chain(&error));
+                    failed.get_or_insert(error);
+                    response
+                }
+            };
+            automatic.observe(FunctionEvent::Answered(call, &response));
+            round.answer(at, response);
+        }
+        match failed {
+            Some(error) if automatic.on_failure == OnFailure::Fail => Err(error),
+            _ => {
+                unfinished.close_round();
+                Ok(())
+            }
+        }
+    }
+
+    /// The calls of the last reply that were handed to the caller and are not answered yet.
+    ///
+    /// The next message answers them, all at once, with a
+    /// [`FunctionResponse`](crate::protocol::FunctionResponse) each: a request that leaves one
+    /// unanswered is refused by the API.
+    pub fn pending_calls(&self) -> Vec<&FunctionCall> {
+        let returned = self.unfinished.as_ref().and_then(|unfinished| {
+            let content = unfinished
+                .received
+                .as_ref()?
+                .candidates
+                .first()?
+                .content
+                .as_ref()?;
+            matches!(unfinished.reason, Reason::CallsReturned).then_some((content, &[][..]))
+        });
+        let recorded = || {
+            let history = self.history();
+            let at = history
+                .iter()
+                .rposition(|content| content.role == Some(Role::Model))?;
+            Some((&history[at], &history[at + 1..]))
+        };
+        let Some((reply, later)) = returned.or_else(recorded) else {
+            return Vec::new();
+        };
+        unanswered(calls_of(reply), later)
+    }
+
+    /// The calls that a message would leave unanswered.
+    pub(super) fn left_unanswered(&self, message: &Content) -> Vec<FunctionCall> {
+        let pending = self.pending_calls().into_iter();
+        unanswered(pending, std::slice::from_ref(message))
+            .into_iter()
+            .cloned()
+            .collect()
+    }
+
+    /// The calls and their answers, if the message answers all calls that the limit of rounds
+    /// handed to the caller.
+    pub(super) fn answered_by(&self, message: &Content) -> Option<Vec<Content>> {
+        let unfinished = self.unfinished.as_ref()?;
+        if !matches!(unfinished.reason, Reason::CallsReturned)
+            || !self.left_unanswered(message).is_empty()
+        {
+            return None;
+        }
+        let reply = reply_of(unfinished.received.as_ref()?)?;
+        let mut answers = message.clone();
+        answers.role.get_or_insert(Role::User);
+        Some(vec![reply, answers])
+    }
+}
+
+/// The calls that have no answer in `later`: by their id where they have one, else by their name.
+fn unanswered<'a>(
+    calls: impl Iterator<Item = &'a FunctionCall>,
+    later: &[Content],
+) -> Vec<&'a FunctionCall> {
+    let answers = later.iter().flat_map(|content| &content.parts);
+    let mut answers: Vec<&FunctionResponse> = answers
+        .filter_map(|part| match &part.data {
+            Some(Data::FunctionResponse(answer)) => Some(answer),
+            _ => None,
+        })
+        .collect();
+    calls
+        .filter(|call| {
+            let answers_it = |answer: &&FunctionResponse| match (&call.id, &answer.id) {
+                (Some(call), Some(answer)) => call == answer,
+                _ => call.name == answer.name,
+            };
+            let found = answers
+                .iter()
+                .position(answers_it)
+                .map(|at| answers.swap_remove(at));
+            found.is_none()
+        })
+        .collect()
+}
+
+/// The names of the calls that a history ends with and a message does not answer.
+pub(super) fn unanswered_in(history: &[Content], message: &Content) -> Vec<String> {
+    let Some(reply) = history.last().filter(|last| last.role == Some(Role::Model)) else {
+        return Vec::new();
+    };
+    let left = unanswered(calls_of(reply), std::slice::from_ref(message));
+    left.into_iter()
+        .map(|call| format!("`{}`", name(call)))
+        .collect()
+}
+
+/// What an error says with its causes, for the model to read.
+fn chain(error: &Error) -> String {
+    let mut said = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        said.push_str(": ");
+        said.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    said
+}
+
+/// The error of a turn that still calls functions after the last round it may.
+pub(super) fn too_many_rounds(rounds: u32) -> Error {
+    let message = format!("the model still calls functions after {rounds} rounds");
+    Error::new(ErrorKind::Function, message)
+}

@@ -1,0 +1,140 @@
+//! The history: reading it, setting it, and taking back a turn.
+
+use std::sync::Arc;
+
+use super::ChatSession;
+use crate::protocol::{Content, Data, Part, Role, Transcript};
+
+impl ChatSession {
+    /// What was said, and what the next request sends before its message: complete turns only.
+    pub fn history(&self) -> &[Content] {
+        self.history.contents()
+    }
+
+    /// Replaces the history, as given; [`last`](Self::last) and the unfinished turn are forgotten.
+    ///
+    /// Missing roles are filled: a function response is the user's, else user and model alternate
+    /// from the first role that is known.
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, protocol::Content, testing::Scripted};
+    /// # let mut chat = GenerativeModel::new("m").backend(Scripted::default()).start_chat();
+    /// chat.set_history([Content::user("Hello"), Content::model("Hello!")]);
+    /// assert_eq!(chat.history().len(), 2);
+    /// ```
+    pub fn set_history(&mut self, history: impl IntoIterator<Item = impl Into<Content>>) {
+        let mut contents: Vec<Content> = history.into_iter().map(Into::into).collect();
+        fill_roles(&mut contents);
+        self.history = Arc::new(Transcript::from(contents));
+        self.last = None;
+        self.unfinished = None;
+    }
+
+    /// Takes back the unfinished turn if there is one, else the last turn, and gives what was sent
+    /// and what was received; `None` if no turn is left.
+    ///
+    /// A turn goes whole, its rounds of function calls included. If nothing was received, the
+    /// received content has no parts.
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let model = GenerativeModel::new("m").backend(Scripted::default().then_text("Four."));
+    /// let mut chat = model.start_chat();
+    /// chat.send_message("What is two and two?").await?;
+    ///
+    /// let (sent, received) = chat.rewind().expect("a turn");
+    ///
+    /// assert_eq!(received.parts[0].as_text(), Some("Four."));
+    /// assert!(chat.history().is_empty() && chat.rewind().is_none());
+    /// # Ok(()) }
+    /// ```
+    pub fn rewind(&mut self) -> Option<(Content, Content)> {
+        if let Some(unfinished) = self.unfinished.take() {
+            return Some(unfinished.into_pair());
+        }
+        let start = last_turn(self.history())?;
+        self.last = None;
+        let mut turn = Arc::make_mut(&mut self.history).split_off(start);
+        let received = turn.pop()?;
+        Some((turn.swap_remove(0), received))
+    }
+
+    /// Puts a complete turn into the history.
+    pub(super) fn remember(&mut self, turn: impl IntoIterator<Item = Content>) {
+        Arc::make_mut(&mut self.history).extend(turn);
+    }
+}
+
+/// Where the last turn starts: a reply and what it answers, back over the rounds of function calls.
+fn last_turn(history: &[Content]) -> Option<usize> {
+    let mut start = history.len().checked_sub(2)?;
+    while answers_functions(&history[start])
+        && let Some(before) = start.checked_sub(2)
+    {
+        start = before;
+    }
+    Some(start)
+}
+
+fn answers_functions(content: &Content) -> bool {
+    let answer = |part: &Part| matches!(part.data, Some(Data::FunctionResponse(_)));
+    content.parts.iter().any(answer)
+}
+
+/// Fills the roles that are missing, alternating from the first that is known.
+fn fill_roles(contents: &mut [Content]) {
+    let known = |content: &Content| match &content.role {
+        Some(role) if !role.as_str().is_empty() => Some(role.clone()),
+        _ if answers_functions(content) => Some(Role::User),
+        _ => None,
+    };
+    let first = contents
+        .iter()
+        .enumerate()
+        .find_map(|(at, content)| Some((at, known(content)?)));
+    let mut model_is_next = match first {
+        Some((at, role)) => (role == Role::Model) == at.is_multiple_of(2),
+        None => false,
+    };
+    for content in contents {
+        let role = known(content).unwrap_or(if model_is_next {
+            Role::Model
+        } else {
+            Role::User
+        });
+        model_is_next = role != Role::Model;
+        content.role = Some(role);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::FunctionResponse;
+
+    fn roles(mut contents: Vec<Content>) -> Vec<Role> {
+        fill_roles(&mut contents);
+        contents
+            .into_iter()
+            .filter_map(|content| content.role)
+            .collect()
+    }
+
+    #[test]
+    fn roles_alternate_from_the_first_that_is_known() {
+        let unknown = || Content::from("x");
+        let answer = Content::from(FunctionResponse::new("f", serde_json::Map::new()));
+
+        assert_eq!(roles(vec![unknown(), unknown()]), [Role::User, Role::Model]);
+        assert_eq!(
+            roles(vec![unknown(), Content::user("x"), unknown()]),
+            [Role::Model, Role::User, Role::Model]
+        );
+        assert_eq!(roles(vec![unknown(), unknown(), answer])[2], Role::User);
+        assert_eq!(
+            roles(vec![Content::model("x"), unknown()]),
+            [Role::Model, Role::User]
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! Saving a conversation and loading it again.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{ChatSession, Reason, Unfinished};
+use crate::error::{Error, ErrorKind};
+use crate::model::{GenerativeModel, SavedModel, Settings};
+use crate::protocol::{Content, Contents, FinishReason, GenerateContentResponse, Transcript};
+
+/// A conversation as it is saved.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Saved {
+    model: SavedModel,
+    #[serde(default)]
+    automatic_function_calling: bool,
+    #[serde(default)]
+    history: Contents,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last: Option<GenerateContentResponse>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unfinished: Option<SavedTurn>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SavedTurn {
+    sent: Content,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    exchanged: Vec<Content>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    received: Option<GenerateContentResponse>,
+    reason: SavedReason,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum SavedReason {
+    Interrupted,
+    Truncated,
+    Failed(String),
+    Stopped(FinishReason),
+    Blocked,
+    CallsReturned,
+}
+
+/// A conversation is saved with its model's name and settings, its history, and the unfinished
+/// turn, unknown members and signatures included. The backend is not saved, nor the functions that
+/// run here, nor keys: after loading, [`backend`](ChatSession::backend) and
+/// [`tools`](ChatSession::tools) set them anew. What becomes of an error is its message.
+///
+/// ```
+/// use generativeai::{ChatSession, GenerativeModel, testing::Scripted};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let model = GenerativeModel::new("m").backend(Scripted::default().then_text("Hello!"));
+/// # let mut chat = model.start_chat();
+/// chat.send_message("Hi").await?;
+/// let saved = serde_json::to_string(&chat)?;
+///
+/// let backend = Scripted::default().then_text("As I said: hello!");
+/// let mut chat = serde_json::from_str::<ChatSession>(&saved)?.backend(backend);
+/// chat.send_message("Again, please").await?;
+/// assert_eq!(chat.history().len(), 4);
+/// # Ok(()) }
+/// ```
+impl Serialize for ChatSession {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let saved = Saved {
+            model: self.model.save(),
+            automatic_function_calling: self.automatic.is_some(),
+            history: Contents::new(Arc::clone(&self.history), Vec::new()),
+            last: self.last.clone(),
+            unfinished: self.unfinished.clone().map(SavedTurn::from),
+        };
+        saved.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ChatSession {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let saved = Saved::deserialize(deserializer)?;
+        let mut chat = ChatSession::new(GenerativeModel::load(saved.model))
+            .automatic_function_calling(saved.automatic_function_calling);
+        chat.history = Arc::new(Transcript::from(
+            saved.history.iter().cloned().collect::<Vec<_>>(),
+        ));
+        chat.last = saved.last;
+        chat.unfinished = saved.unfinished.map(Unfinished::from);
+        Ok(chat)
+    }
+}
+
+impl From<Unfinished> for SavedTurn {
+    fn from(mut turn: Unfinished) -> Self {
+        turn.close_round();
+        let reason = match turn.reason {
+            Reason::Interrupted => SavedReason::Interrupted,
+            Reason::Truncated => SavedReason::Truncated,
+            Reason::Failed(error) => SavedReason::Failed(error.to_string()),
+            Reason::Stopped(reason) => SavedReason::Stopped(reason),
+            Reason::Blocked => SavedReason::Blocked,
+            Reason::CallsReturned => SavedReason::CallsReturned,
+        };
+        let Unfinished {
+            sent,
+            exchanged,
+            received,
+            ..
+        } = turn;
+        Self {
+            sent,
+            exchanged,
+            received,
+            reason,
+        }
+    }
+}
+
+impl From<SavedTurn> for Unfinished {
+    fn from(saved: SavedTurn) -> Self {
+        let mut turn = Unfinished::new(saved.sent, Settings::default());
+        turn.exchanged = saved.exchanged;
+        turn.received = saved.received;
+        turn.reason = match saved.reason {
+            SavedReason::Interrupted => Reason::Interrupted,
+            SavedReason::Truncated => Reason::Truncated,
+            SavedReason::Failed(message) => {
+                Reason::Failed(Error::new(ErrorKind::Unreachable, message))
+            }
+            SavedReason::Stopped(reason) => Reason::Stopped(reason),
+            SavedReason::Blocked => Reason::Blocked,
+            SavedReason::CallsReturned => Reason::CallsReturned,
+        };
+        turn
+    }
+}

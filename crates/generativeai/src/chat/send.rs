@@ -1,0 +1,217 @@
+//! Sending a message: awaited for the whole reply, or streamed chunk by chunk.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::pin::Pin;
+
+use futures_core::Stream;
+
+use super::ChatSession;
+use super::turn::{Call, Turn};
+use super::unfinished::Unfinished;
+use crate::backend::RequestOptions;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::Settings;
+use crate::protocol::{
+    Content, FinishReason, GenerateContentResponse, GenerationConfig, Role, SafetySetting,
+    ToolConfig,
+};
+use crate::stream;
+use crate::tools::Toolbox;
+
+/// A message ready to be sent: await it for the whole reply, or [stream](Self::stream) it.
+///
+/// What is set here is for this message alone; what is left open, the model says.
+#[must_use = "a message is not sent until it is awaited or streamed"]
+pub struct SendMessage<'chat> {
+    chat: &'chat mut ChatSession,
+    turn: Result<Unfinished>,
+}
+
+impl<'chat> SendMessage<'chat> {
+    pub(super) fn new(chat: &'chat mut ChatSession, mut message: Content) -> Self {
+        message.role.get_or_insert(Role::User);
+        let turn = match (chat.answered_by(&message), &chat.unfinished) {
+            (Some(answered), Some(unfinished)) => {
+                let mut turn = unfinished.clone();
+                turn.exchanged.extend(answered);
+                turn
+            }
+            _ => Unfinished::new(message, Settings::default()),
+        };
+        Self {
+            chat,
+            turn: Ok(turn),
+        }
+    }
+
+    pub(super) fn again(chat: &'chat mut ChatSession, mut unfinished: Unfinished) -> Self {
+        unfinished.close_round();
+        Self {
+            chat,
+            turn: Ok(unfinished),
+        }
+    }
+
+    pub(super) fn failed(chat: &'chat mut ChatSession, error: Error) -> Self {
+        Self {
+            chat,
+            turn: Err(error),
+        }
+    }
+
+    /// Sets how the reply is generated; members left open, the model says.
+    pub fn generation_config(self, config: GenerationConfig) -> Self {
+        self.with(|settings| settings.generation_config = Some(config))
+    }
+
+    /// Sets what is held back as harmful; categories left open, the model says.
+    pub fn safety_settings(
+        self,
+        settings: impl IntoIterator<Item = impl Into<SafetySetting>>,
+    ) -> Self {
+        let list = settings.into_iter().map(Into::into).collect();
+        self.with(|settings| settings.safety_settings = Some(list))
+    }
+
+    /// Sets the tools the model may call, in place of its own.
+    pub fn tools(self, tools: impl Into<Toolbox>) -> Self {
+        self.with(|settings| settings.tools = Some(tools.into()))
+    }
+
+    /// Sets how tools are called, in place of what the model says.
+    pub fn tool_config(self, config: ToolConfig) -> Self {
+        self.with(|settings| settings.tool_config = Some(config))
+    }
+
+    /// Sets how the requests of this turn are made; what is left open, the model says.
+    pub fn request_options(self, options: RequestOptions) -> Self {
+        self.with(|settings| settings.request_options = options)
+    }
+
+    /// Sets finish reasons that count as an end beside `STOP` and `MAX_TOKENS`.
+    pub fn accept_finish_reasons(self, reasons: impl IntoIterator<Item = FinishReason>) -> Self {
+        let reasons = reasons.into_iter().collect();
+        self.with(|settings| settings.accepted = Some(reasons))
+    }
+
+    /// Sends the message and gives the reply as it comes; nothing is sent until the first chunk is
+    /// awaited.
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let model = GenerativeModel::new("m").backend(Scripted::default().then_chunks(["1", "2"]));
+    /// let mut chat = model.start_chat();
+    ///
+    /// let mut reply = chat.send_message("Count to two").stream();
+    /// while let Some(chunk) = reply.next().await {
+    ///     print!("{}", chunk?.text()?);
+    /// }
+    ///
+    /// assert_eq!(chat.last().unwrap().text()?, "12");
+    /// # Ok(()) }
+    /// ```
+    pub fn stream(self) -> ReplyStream<'chat> {
+        match self.begin(Call::Stream) {
+            Ok(turn) => ReplyStream {
+                turn: Some(turn),
+                refused: None,
+            },
+            Err(error) => ReplyStream {
+                turn: None,
+                refused: Some(error),
+            },
+        }
+    }
+
+    fn begin(self, call: Call) -> Result<Turn<'chat>> {
+        Turn::begin(self.chat, self.turn?, call)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        if let Ok(turn) = &mut self.turn {
+            change(&mut turn.settings);
+        }
+        self
+    }
+}
+
+impl<'chat> IntoFuture for SendMessage<'chat> {
+    type Output = Result<GenerateContentResponse>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'chat>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let mut turn = self.begin(Call::Unary)?;
+            while let Some(chunk) = turn.next().await {
+                chunk?;
+            }
+            turn.response().cloned().ok_or_else(nothing_came)
+        })
+    }
+}
+
+impl fmt::Debug for SendMessage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendMessage")
+            .field("chat", &self.chat)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A reply as it comes, chunk by chunk, through all rounds of function calls.
+///
+/// The turn enters the history with the last chunk; until then, and if the stream is dropped or an
+/// error comes, it is [`unfinished`](ChatSession::unfinished). After an error nothing more comes.
+#[must_use = "a stream does nothing until it is read"]
+pub struct ReplyStream<'chat> {
+    turn: Option<Turn<'chat>>,
+    refused: Option<Error>,
+}
+
+impl<'chat> ReplyStream<'chat> {
+    /// The next chunk, or `None` once the reply is complete.
+    pub async fn next(&mut self) -> Option<Result<GenerateContentResponse>> {
+        match &mut self.turn {
+            Some(turn) => turn.next().await,
+            None => self.refused.take().map(Err),
+        }
+    }
+
+    /// Reads on to the end and gives the whole reply: its chunks joined.
+    pub async fn finish(mut self) -> Result<GenerateContentResponse> {
+        while let Some(chunk) = self.next().await {
+            chunk?;
+        }
+        self.response().cloned().ok_or_else(nothing_came)
+    }
+
+    /// The reply so far: the chunks that came, joined.
+    pub fn response(&self) -> Option<&GenerateContentResponse> {
+        self.turn.as_ref()?.response()
+    }
+
+    /// The chunks as a [`Stream`].
+    pub fn into_stream(
+        self,
+    ) -> Pin<Box<dyn Stream<Item = Result<GenerateContentResponse>> + Send + 'chat>> {
+        Box::pin(stream::unfold(self, |mut this| async move {
+            let item = this.next().await?;
+            Some((item, this))
+        }))
+    }
+}
+
+impl fmt::Debug for ReplyStream<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplyStream")
+            .field("refused", &self.refused)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a stream says that was read past its error.
+fn nothing_came() -> Error {
+    Error::new(ErrorKind::Empty, "the turn ended before a reply came")
+}

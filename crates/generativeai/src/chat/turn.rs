@@ -1,0 +1,295 @@
+//! A turn while it runs: request, reply, function calls, and so on until it enters the history.
+//!
+//! All that came so far stands in [`ChatSession::unfinished`], from the first moment on. So a turn
+//! that is dropped, wherever it waits, leaves the chat coherent without doing anything.
+
+use std::sync::Arc;
+
+use super::calls::{Round, answered_here, too_many_rounds};
+use super::unfinished::{Reason, Unfinished, reply_of};
+use super::{ChatSession, check};
+use crate::backend::ChunkStream;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::Prepared;
+use crate::protocol::{Contents, FunctionCallingMode, GenerateContentResponse, UsageMetadata};
+use crate::stream;
+use crate::tools::{AtLimit, AutomaticFunctionCalling};
+
+/// Which of the backend's two ways a reply takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    Unary,
+    Stream,
+}
+
+pub(super) struct Turn<'chat> {
+    chat: &'chat mut ChatSession,
+    prepared: Prepared,
+    automatic: Option<AutomaticFunctionCalling>,
+    call: Call,
+    state: State,
+    /// Rounds of function calls so far.
+    rounds: u32,
+    /// What the requests before the present one used.
+    used: Option<UsageMetadata>,
+}
+
+enum State {
+    /// The next request is to be made.
+    Ask,
+    /// A reply comes.
+    Hear(ChunkStream),
+    /// The reply called functions, which are to be answered.
+    Answer,
+    /// The turn is over.
+    Over,
+}
+
+impl<'chat> Turn<'chat> {
+    /// Checks what can be checked, and opens the turn: from here on it is unfinished.
+    pub(super) fn begin(
+        chat: &'chat mut ChatSession,
+        mut unfinished: Unfinished,
+        call: Call,
+    ) -> Result<Self> {
+        check::not_empty(&unfinished.sent)?;
+        let prepared = chat.model.prepare(&unfinished.settings)?;
+        check::one_candidate(&prepared)?;
+        unfinished.received = None;
+        unfinished.reason = Reason::Interrupted;
+        let automatic = chat.automatic.clone();
+        chat.last = None;
+        chat.unfinished = Some(unfinished);
+        Ok(Self {
+            chat,
+            prepared,
+            automatic,
+            call,
+            state: State::Ask,
+            rounds: 0,
+            used: None,
+        })
+    }
+
+    /// The next chunk of the turn, whichever request it answers; `None` when the turn is complete.
+    pub(super) async fn next(&mut self) -> Option<Result<GenerateContentResponse>> {
+        loop {
+            match &mut self.state {
+                State::Ask => self.state = State::Hear(self.ask()),
+                State::Hear(chunks) => match stream::next(chunks).await {
+                    Some(Ok(chunk)) => {
+                        if self.hear(&chunk) {
+                            return Some(Ok(chunk));
+                        }
+                    }
+                    Some(Err(error)) => return Some(Err(self.fail(error))),
+                    None => {
+                        if let Err(error) = self.heard() {
+                            return Some(Err(self.fail(error)));
+                        }
+                    }
+                },
+                State::Answer => {
+                    if let Err(error) = self.answer().await {
+                        return Some(Err(self.fail(error)));
+                    }
+                    self.state = State::Ask;
+                }
+                State::Over => return None,
+            }
+        }
+    }
+
+    /// The response of the turn, once it is over.
+    pub(super) fn response(&self) -> Option<&GenerateContentResponse> {
+        self.chat.last()
+    }
+
+    fn unfinished(&mut self) -> &mut Unfinished {
+        self.chat
+            .unfinished
+            .as_mut()
+            .expect("a turn that is not over is unfinished")
+    }
+
+    fn ask(&mut self) -> ChunkStream {
+        let said = self.unfinished().contents();
+        let mut request = self.prepared.request.clone();
+        request.contents = Contents::new(Arc::clone(&self.chat.history), said);
+        self.set_mode(&mut request);
+        let (backend, options) = (&self.prepared.backend, self.prepared.options.clone());
+        match self.call {
+            Call::Unary => stream::once(backend.generate_content(request, options)),
+            Call::Stream => backend.stream_generate_content(request, options),
+        }
+    }
+
+    /// Function calls that are forced are forced in the first round only, and the last request of
+    /// [`AtLimit::ForceText`] has none.
+    fn set_mode(&self, request: &mut crate::protocol::GenerateContentRequest) {
+        let Some(automatic) = &self.automatic else {
+            return;
+        };
+        let exhausted = self.rounds >= automatic.max_rounds;
+        if exhausted && automatic.at_limit == AtLimit::ForceText && !request.tools.is_empty() {
+            let config = request.tool_config.get_or_insert_default();
+            let calling = config.function_calling_config.get_or_insert_default();
+            calling.mode = Some(FunctionCallingMode::None);
+            calling.allowed_function_names.clear();
+        } else if self.rounds > 0
+            && let Some(config) = &mut request.tool_config
+            && let Some(calling) = &mut config.function_calling_config
+            && calling.mode == Some(FunctionCallingMode::Any)
+        {
+            calling.mode = Some(FunctionCallingMode::Auto);
+            calling.allowed_function_names.clear();
+        }
+    }
+
+    /// Takes a chunk in, and says whether it is handed out: nothing is once the prompt is blocked.
+    fn hear(&mut self, chunk: &GenerateContentResponse) -> bool {
+        let call = self.call;
+        let received = &mut self.unfinished().received;
+        if call == Call::Unary {
+            *received = Some(chunk.clone());
+        } else {
+            received.get_or_insert_default().absorb(chunk);
+        }
+        !received
+            .as_ref()
+            .is_some_and(GenerateContentResponse::is_blocked)
+    }
+
+    /// Judges the reply now that it is over, and goes on to what it asks for.
+    fn heard(&mut self) -> Result<()> {
+        let nothing = GenerateContentResponse::default();
+        let received = self
+            .chat
+            .unfinished
+            .as_ref()
+            .and_then(|turn| turn.received.as_ref());
+        let received = received.unwrap_or(&nothing);
+        received.complete(self.call == Call::Stream, &self.prepared.accepted)?;
+        let content = received
+            .candidates
+            .first()
+            .and_then(|first| first.content.as_ref());
+        let round = content.and_then(Round::of);
+        match (&self.automatic, round) {
+            (Some(automatic), Some(round))
+                if answered_here(&self.prepared.tools, round.calls()) =>
+            {
+                if self.rounds < automatic.max_rounds {
+                    self.answer_next(round);
+                } else if automatic.at_limit == AtLimit::ReturnCalls {
+                    self.return_calls();
+                } else {
+                    return Err(too_many_rounds(self.rounds));
+                }
+            }
+            _ => self.commit(),
+        }
+        Ok(())
+    }
+
+    fn answer_next(&mut self, round: Round) {
+        self.rounds += 1;
+        let used = self
+            .unfinished()
+            .received
+            .as_ref()
+            .and_then(|r| r.usage_metadata.as_deref().cloned());
+        self.add_usage(used);
+        self.unfinished().round = Some(round);
+        self.state = State::Answer;
+    }
+
+    async fn answer(&mut self) -> Result<()> {
+        let automatic = self.automatic.clone().unwrap_or_default();
+        self.chat
+            .answer_round(&self.prepared.tools, &automatic)
+            .await
+    }
+
+    fn add_usage(&mut self, more: Option<UsageMetadata>) {
+        match (&mut self.used, more) {
+            (Some(used), Some(more)) => used.add(&more),
+            (used @ None, more) => *used = more,
+            (Some(_), None) => {}
+        }
+    }
+
+    /// The response of the turn bears what all its requests used.
+    fn sum_usage(&mut self) {
+        let last = self
+            .unfinished()
+            .received
+            .as_ref()
+            .and_then(|r| r.usage_metadata.as_deref().cloned());
+        self.add_usage(last);
+        let used = self.used.take();
+        if let Some(received) = &mut self.unfinished().received {
+            received.usage_metadata = used.map(Box::new);
+        }
+    }
+
+    /// Hands the calls to the caller; history gets them with their answers, if answers come.
+    fn return_calls(&mut self) {
+        self.state = State::Over;
+        self.sum_usage();
+        self.unfinished().reason = Reason::CallsReturned;
+    }
+
+    /// Puts the whole turn into the history.
+    fn commit(&mut self) {
+        self.state = State::Over;
+        self.sum_usage();
+        let Some(unfinished) = self.chat.unfinished.take() else {
+            return;
+        };
+        let reply = unfinished.received.as_ref().and_then(reply_of);
+        self.chat.remember([unfinished.sent]);
+        self.chat.remember(unfinished.exchanged);
+        self.chat.remember(reply);
+        self.chat.last = unfinished.received;
+    }
+
+    /// Ends the turn with an error that has all that came, and keeps why.
+    fn fail(&mut self, error: Error) -> Error {
+        self.state = State::Over;
+        let error = self.explain(error);
+        let unfinished = self.unfinished();
+        let reason = unfinished
+            .received
+            .as_ref()
+            .and_then(|received| received.finish_reason());
+        unfinished.reason = match (error.kind(), reason) {
+            (ErrorKind::Blocked, _) => Reason::Blocked,
+            (ErrorKind::Stopped, Some(reason)) => Reason::Stopped(reason.clone()),
+            (ErrorKind::Truncated, _) => Reason::Truncated,
+            _ => Reason::Failed(error.clone()),
+        };
+        match &unfinished.received {
+            Some(received) if error.response().is_none() => error.with_response(received.clone()),
+            _ => error,
+        }
+    }
+
+    /// The API's refusal of a request with unanswered calls does not say which.
+    fn explain(&mut self, error: Error) -> Error {
+        if error.http_code() != Some(400) {
+            return error;
+        }
+        let sent = self.unfinished().sent.clone();
+        let history = self.chat.history();
+        let left = super::calls::unanswered_in(history, &sent);
+        if left.is_empty() {
+            return error;
+        }
+        error.and_hint(&format!(
+            "the model's calls of {} are not answered: send a FunctionResponse for each, in one \
+             message",
+            left.join(", ")
+        ))
+    }
+}

@@ -1,0 +1,58 @@
+//! A model as a saved conversation has it: its name and settings, without the backend.
+
+use serde::{Deserialize, Serialize};
+
+use super::{GenerativeModel, Settings};
+use crate::protocol::{Content, GenerationConfig, SafetySetting, Tool, ToolConfig};
+use crate::tools::Toolbox;
+
+/// A model's name and settings.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SavedModel {
+    name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    system_instruction: Option<Content>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cached_content: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    generation_config: Option<GenerationConfig>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    safety_settings: Option<Vec<SafetySetting>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tools: Option<Vec<Tool>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tool_config: Option<ToolConfig>,
+}
+
+impl GenerativeModel {
+    pub(crate) fn save(&self) -> SavedModel {
+        let settings = self.settings.clone();
+        SavedModel {
+            name: self.name.clone(),
+            system_instruction: self.system_instruction.clone(),
+            cached_content: self.cached_content.clone(),
+            generation_config: settings.generation_config,
+            safety_settings: settings.safety_settings,
+            tools: settings.tools.map(|tools| tools.tools().to_vec()),
+            tool_config: settings.tool_config,
+        }
+    }
+
+    pub(crate) fn load(saved: SavedModel) -> Self {
+        let settings = Settings {
+            generation_config: saved.generation_config,
+            safety_settings: saved.safety_settings,
+            tools: saved.tools.map(Toolbox::from),
+            tool_config: saved.tool_config,
+            ..Settings::default()
+        };
+        Self {
+            name: saved.name,
+            backend: None,
+            system_instruction: saved.system_instruction,
+            cached_content: saved.cached_content,
+            settings,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What a model, and over it a message, says about how a request is made.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::backend::{Backend, RequestOptions};
+use crate::protocol::{
+    FinishReason, GenerateContentRequest, GenerationConfig, SafetySetting, ToolConfig,
+};
+use crate::tools::Toolbox;
+
+/// What can be said both of a model and of one message; what a message leaves open, its model says.
+#[derive(Clone, Default)]
+pub(crate) struct Settings {
+    pub(crate) generation_config: Option<GenerationConfig>,
+    pub(crate) safety_settings: Option<Vec<SafetySetting>>,
+    pub(crate) tools: Option<Toolbox>,
+    pub(crate) tool_config: Option<ToolConfig>,
+    pub(crate) request_options: RequestOptions,
+    pub(crate) accepted: Option<Vec<FinishReason>>,
+}
+
+/// A request without its contents, and what is needed to make it.
+pub(crate) struct Prepared {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) request: GenerateContentRequest,
+    pub(crate) tools: Toolbox,
+    pub(crate) options: RequestOptions,
+    pub(crate) accepted: Vec<FinishReason>,
+}
+
+impl Settings {
+    /// These settings over those of the model: configurations and safety settings merge key by
+    /// key, tools and their configuration replace.
+    pub(crate) fn over(&self, below: &Self) -> Self {
+        Self {
+            generation_config: layered(
+                &self.generation_config,
+                &below.generation_config,
+                |above, below| below.clone().merge(above.clone()),
+            ),
+            safety_settings: layered(
+                &self.safety_settings,
+                &below.safety_settings,
+                |above, below| by_category(above, below),
+            ),
+            tools: self.tools.clone().or_else(|| below.tools.clone()),
+            tool_config: self
+                .tool_config
+                .clone()
+                .or_else(|| below.tool_config.clone()),
+            request_options: self.request_options.clone().or(&below.request_options),
+            accepted: self.accepted.clone().or_else(|| below.accepted.clone()),
+        }
+    }
+}
+
+fn layered<T: Clone>(above: &Option<T>, below: &Option<T>, both: fn(&T, &T) -> T) -> Option<T> {
+    match (above, below) {
+        (Some(above), Some(below)) => Some(both(above, below)),
+        (one, other) => one.clone().or_else(|| other.clone()),
+    }
+}
+
+/// The settings of `below`, each replaced by that of `above` for the same category.
+fn by_category(above: &[SafetySetting], below: &[SafetySetting]) -> Vec<SafetySetting> {
+    let mut merged: Vec<SafetySetting> = Vec::with_capacity(above.len() + below.len());
+    for setting in below.iter().chain(above) {
+        match merged
+            .iter_mut()
+            .find(|known| known.category == setting.category)
+        {
+            Some(known) => known.clone_from(setting),
+            None => merged.push(setting.clone()),
+        }
+    }
+    merged
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("generation_config", &self.generation_config)
+            .field("safety_settings", &self.safety_settings)
+            .field("tools", &self.tools)
+            .field("tool_config", &self.tool_config)
+            .field("request_options", &self.request_options)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{HarmBlockThreshold, HarmCategory};
+
+    #[test]
+    fn a_message_changes_the_threshold_of_single_categories() {
+        let setting = SafetySetting::new;
+        let model = vec![
+            setting(HarmCategory::Harassment, HarmBlockThreshold::BlockNone),
+            setting(HarmCategory::HateSpeech, HarmBlockThreshold::BlockNone),
+        ];
+        let message = vec![setting(HarmCategory::HateSpeech, HarmBlockThreshold::Off)];
+
+        let merged = by_category(&message, &model);
+
+        assert_eq!(merged, [model[0].clone(), message[0].clone()]);
+    }
+}
