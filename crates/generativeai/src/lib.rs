@@ -1,6 +1,8 @@
 //! The chat SDK for Gemini models.
 
 mod backend;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod chat;
 mod error;
 mod model;

@@ -1,6 +1,7 @@
 //! A backend that answers by script.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
@@ -35,24 +36,22 @@ use crate::stream;
 /// assert_eq!(script.requests().len(), 2);
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Scripted {
     script: Arc<Mutex<Script>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Script {
     answers: VecDeque<Answer>,
     requests: Vec<GenerateContentRequest>,
 }
 
-#[derive(Clone, Debug)]
 struct Answer {
     chunks: Vec<GenerateContentResponse>,
     end: End,
 }
 
-#[derive(Clone, Debug)]
 enum End {
     Whole,
     Fails(Error),
@@ -147,6 +146,16 @@ impl Scripted {
                 end: End::Fails(Error::new(ErrorKind::Request, message)),
             }
         })
+    }
+}
+
+impl fmt::Debug for Scripted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let script = self.script();
+        f.debug_struct("Scripted")
+            .field("requests", &script.requests.len())
+            .field("answers_left", &script.answers.len())
+            .finish()
     }
 }
 

@@ -1,0 +1,154 @@
+//! A conversation without `async`.
+
+use std::ops::{Deref, DerefMut};
+
+use super::{block_on, forward, wait};
+use crate::backend::{Backend, RequestOptions};
+use crate::error::Result;
+use crate::protocol::{
+    Content, FinishReason, GenerateContentResponse, GenerationConfig, SafetySetting, ToolConfig,
+};
+use crate::tools::{AutomaticFunctionCalling, Toolbox};
+
+/// A [conversation](crate::ChatSession) without `async`.
+///
+/// All that waits for nobody is that of the conversation within: [`history`], [`last`],
+/// [`rewind`], [`set_history`], [`unfinished`], [`keep_partial`], [`pending_calls`].
+///
+/// [`history`]: crate::ChatSession::history
+/// [`last`]: crate::ChatSession::last
+/// [`rewind`]: crate::ChatSession::rewind
+/// [`set_history`]: crate::ChatSession::set_history
+/// [`unfinished`]: crate::ChatSession::unfinished
+/// [`keep_partial`]: crate::ChatSession::keep_partial
+/// [`pending_calls`]: crate::ChatSession::pending_calls
+#[derive(Clone, Debug)]
+pub struct ChatSession(crate::ChatSession);
+
+impl ChatSession {
+    /// Starts a conversation with a model.
+    pub fn new(model: super::GenerativeModel) -> Self {
+        Self(crate::ChatSession::new(model.into()))
+    }
+
+    /// Goes on from a history.
+    #[must_use]
+    pub fn with_history(self, history: impl IntoIterator<Item = impl Into<Content>>) -> Self {
+        Self(self.0.with_history(history))
+    }
+
+    /// Sets whether functions that the model calls are run and answered within the turn.
+    #[must_use]
+    pub fn automatic_function_calling(
+        self,
+        automatic: impl Into<AutomaticFunctionCalling>,
+    ) -> Self {
+        Self(self.0.automatic_function_calling(automatic))
+    }
+
+    /// Sets who answers.
+    #[must_use]
+    pub fn backend(self, backend: impl Backend + 'static) -> Self {
+        Self(self.0.backend(backend))
+    }
+
+    /// Says a message, which is sent with [`send`](SendMessage::send) or
+    /// [`stream`](SendMessage::stream).
+    pub fn send_message(&mut self, message: impl Into<Content>) -> SendMessage<'_> {
+        SendMessage(self.0.send_message(message))
+    }
+
+    /// Sends the unfinished turn again.
+    pub fn retry(&mut self) -> SendMessage<'_> {
+        SendMessage(self.0.retry())
+    }
+}
+
+impl Deref for ChatSession {
+    type Target = crate::ChatSession;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for ChatSession {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl From<crate::ChatSession> for ChatSession {
+    fn from(chat: crate::ChatSession) -> Self {
+        Self(chat)
+    }
+}
+
+impl From<ChatSession> for crate::ChatSession {
+    fn from(chat: ChatSession) -> Self {
+        chat.0
+    }
+}
+
+/// A message ready to be sent, without `async`.
+#[derive(Debug)]
+#[must_use = "a message is not sent until `send` or `stream` is called"]
+pub struct SendMessage<'chat>(crate::SendMessage<'chat>);
+
+impl<'chat> SendMessage<'chat> {
+    forward! {
+        generation_config: GenerationConfig,
+        safety_settings: impl IntoIterator<Item = impl Into<SafetySetting>>,
+        tools: impl Into<Toolbox>,
+        tool_config: ToolConfig,
+        request_options: RequestOptions,
+        accept_finish_reasons: impl IntoIterator<Item = FinishReason>,
+    }
+
+    /// Sends the message and waits for the whole reply.
+    pub fn send(self) -> Result<GenerateContentResponse> {
+        wait(self.0)
+    }
+
+    /// Sends the message; the reply comes chunk by chunk.
+    pub fn stream(self) -> ReplyStream<'chat> {
+        ReplyStream {
+            stream: self.0.stream(),
+            refused: false,
+        }
+    }
+}
+
+/// A reply as it comes: an iterator of chunks.
+#[derive(Debug)]
+#[must_use = "a stream does nothing until it is read"]
+pub struct ReplyStream<'chat> {
+    stream: crate::ReplyStream<'chat>,
+    refused: bool,
+}
+
+impl ReplyStream<'_> {
+    /// Reads on to the end and gives the whole reply.
+    pub fn finish(self) -> Result<GenerateContentResponse> {
+        wait(self.stream.finish())
+    }
+
+    /// The reply so far.
+    pub fn response(&self) -> Option<&GenerateContentResponse> {
+        self.stream.response()
+    }
+}
+
+impl Iterator for ReplyStream<'_> {
+    type Item = Result<GenerateContentResponse>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.refused {
+            return None;
+        }
+        block_on(self.stream.next()).unwrap_or_else(|error| {
+            self.refused = true;
+            Some(Err(error))
+        })
+    }
+}

@@ -1,0 +1,3 @@
+//! The promises of the crate, through its public API.
+
+mod chat;
