@@ -7,7 +7,7 @@ use crate::backend::Backend;
 use crate::error::Result;
 use crate::model::{GenerativeModel, Settings};
 use crate::protocol::{Content, GenerateContentResponse, Transcript};
-use crate::tools::AutomaticFunctionCalling;
+use crate::tools::{AutomaticFunctionCalling, Toolbox};
 
 mod calls;
 mod check;
@@ -91,6 +91,13 @@ impl ChatSession {
     #[must_use]
     pub fn backend(mut self, backend: impl Backend + 'static) -> Self {
         self.model = self.model.backend(backend);
+        self
+    }
+
+    /// Sets the tools the model may call, in place of its own.
+    #[must_use]
+    pub fn tools(mut self, tools: impl Into<Toolbox>) -> Self {
+        self.model = self.model.tools(tools);
         self
     }
 

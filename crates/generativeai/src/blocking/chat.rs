@@ -52,6 +52,12 @@ impl ChatSession {
         Self(self.0.backend(backend))
     }
 
+    /// Sets the tools the model may call, in place of its own.
+    #[must_use]
+    pub fn tools(self, tools: impl Into<Toolbox>) -> Self {
+        Self(self.0.tools(tools))
+    }
+
     /// Says a message, which is sent with [`send`](SendMessage::send) or
     /// [`stream`](SendMessage::stream).
     pub fn send_message(&mut self, message: impl Into<Content>) -> SendMessage<'_> {
