@@ -66,7 +66,7 @@ message! {
         /// How finely media are looked at.
         pub media_resolution: Option<MediaFineness>,
         /// How audio is put into writing.
-        pub audio_transcription_config: Option<Value>,
+        pub audio_transcription_config: Option<Box<AudioTranscriptionConfig>>,
         /// The forms the reply may take.
         pub response_format: Vec<Value>,
         /// How speech is translated.
@@ -95,7 +95,7 @@ setters!(GenerationConfig {
     boxed thinking_config: ThinkingConfig,
     boxed image_config: ImageConfig,
     into media_resolution: MediaFineness,
-    into audio_transcription_config: Value,
+    boxed audio_transcription_config: AudioTranscriptionConfig,
 });
 
 open_enum! {
@@ -179,6 +179,27 @@ message! {
 setters!(ImageConfig {
     into aspect_ratio: String,
     into image_size: String,
+});
+
+message! {
+    /// How audio is put into writing.
+    pub struct AudioTranscriptionConfig {
+        /// The languages that are spoken, such as `en-GB`; found out if there are none.
+        pub language_codes: Vec<String>,
+        /// Words that are likely, names above all.
+        pub custom_vocabulary: Vec<String>,
+        /// Whether to tell the speakers apart.
+        pub diarization: Option<bool>,
+        /// Whether to tell when each word was said.
+        pub word_timestamp: Option<bool>,
+    }
+}
+
+setters!(AudioTranscriptionConfig {
+    list language_codes: String,
+    list custom_vocabulary: String,
+    plain diarization: bool,
+    plain word_timestamp: bool,
 });
 
 impl GenerationConfig {

@@ -32,6 +32,7 @@ message! {
 open_enum! {
     /// Who speaks.
     pub enum Role {
+        ;
         /// The person, or the program that speaks for them; also the answers of functions.
         User = "user",
         /// The model.

@@ -92,8 +92,8 @@ macro_rules! setters {
 
 /// An enum of the API that the service may extend: a value that is not known is kept as it came.
 ///
-/// The variants before `;` stand in the order of their wire numbers; those after it have a name only.
-/// `|` adds a spelling that is read, and never written.
+/// The variants before `;` stand in the order of their wire numbers; those after it have a name only,
+/// and where there are only such, the value is a mere string. `|` adds a spelling that is read, and never written.
 macro_rules! open_enum {
     (
         $(#[$meta:meta])*

@@ -1,3 +1,5 @@
 //! The promises of the crate, through its public API.
 
 mod chat;
+mod schema;
+mod wire;

@@ -7,8 +7,8 @@ mod write;
 
 pub use data::Data;
 pub use side::{
-    AudioMetadata, AudioTranscription, DocumentMetadata, MediaProcessing, MediaResolution,
-    MediaResolutionLevel, SpeechMetadata, SpreadsheetMetadata, VideoMetadata,
+    AudioMetadata, AudioTranscription, ContentLayer, DocumentMetadata, MediaProcessing,
+    MediaResolution, MediaResolutionLevel, SpeechMetadata, SpreadsheetMetadata, VideoMetadata,
 };
 
 use serde_json::Value;

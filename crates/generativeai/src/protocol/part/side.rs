@@ -14,7 +14,7 @@ message! {
         /// How many frames a second are looked at.
         pub fps: Option<f64>,
         /// Which layers of the video are looked at.
-        pub content_layers: Vec<Value>,
+        pub content_layers: Vec<ContentLayer>,
     }
 }
 
@@ -22,7 +22,7 @@ setters!(VideoMetadata {
     into start_offset: Duration,
     into end_offset: Duration,
     plain fps: f64,
-    list content_layers: Value,
+    list content_layers: ContentLayer,
 });
 
 message! {
@@ -84,6 +84,10 @@ message! {
         pub finished: Option<bool>,
         /// The language they are in, as BCP 47 names it.
         pub language_code: Option<String>,
+        /// Tells one speaker from another.
+        pub speaker_label: Option<String>,
+        /// Each word, and when it was heard.
+        pub words: Vec<Value>,
     }
 }
 
@@ -110,33 +114,48 @@ message! {
         /// The last page.
         pub end_page: Option<i32>,
         /// Which layers of the document are looked at.
-        pub content_layers: Vec<Value>,
+        pub content_layers: Vec<ContentLayer>,
     }
 }
 
 setters!(DocumentMetadata {
     plain start_page: i32,
     plain end_page: i32,
-    list content_layers: Value,
+    list content_layers: ContentLayer,
 });
 
 message! {
     /// Which sheet and cells of a spreadsheet are meant.
     pub struct SpreadsheetMetadata {
-        /// The cells that are looked at.
-        pub visible_cells: Option<Value>,
-        /// The number of the sheet.
+        /// The cells that are looked at, such as `A1:D10`.
+        pub visible_cells: Option<String>,
+        /// The number of the sheet, from 1.
         pub sheet_index: Option<i32>,
         /// Which layers of the spreadsheet are looked at.
-        pub content_layers: Vec<Value>,
+        pub content_layers: Vec<ContentLayer>,
     }
 }
 
 setters!(SpreadsheetMetadata {
-    into visible_cells: Value,
+    into visible_cells: String,
     plain sheet_index: i32,
-    list content_layers: Value,
+    list content_layers: ContentLayer,
 });
+
+open_enum! {
+    /// A layer of a medium; which there are depends on the medium.
+    pub enum ContentLayer {
+        /// Left to the service.
+        Unspecified = "CONTENT_LAYER_UNSPECIFIED",
+        ;
+        /// The values in the cells of a spreadsheet.
+        Data = "DATA",
+        /// The formulas in the cells of a spreadsheet, and what they come to.
+        Formulas = "FORMULAS",
+        /// What it looks like.
+        Visual = "VISUAL",
+    }
+}
 
 message! {
     /// Which section of a recording is meant.

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Error, Visitor};
+use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserializer, Serializer};
 
 /// An enum with a place for values that are not known.
 pub(crate) trait OpenEnum: Clone + 'static {
-    /// The values that have a number on the wire: their place here.
+    /// The values that have a number on the wire: their place here. None: it is a mere string.
     const NUMBERED: &'static [Self];
 
     fn known(text: &str) -> Option<Self>;
@@ -36,11 +36,13 @@ pub(crate) fn write_enum<E: OpenEnum, S: Serializer>(
 ) -> Result<S::Ok, S::Error> {
     let text = value.text();
     match text.parse::<i64>() {
-        Ok(number) if E::known(text).is_none() && number.to_string() == text => {
-            serializer.serialize_i64(number)
-        }
+        Ok(number) if is_number::<E>(number, text) => serializer.serialize_i64(number),
         _ => serializer.serialize_str(text),
     }
+}
+
+fn is_number<E: OpenEnum>(number: i64, text: &str) -> bool {
+    !E::NUMBERED.is_empty() && number.to_string() == text
 }
 
 struct EnumVisitor<E>(PhantomData<E>);
@@ -61,6 +63,9 @@ impl<T: OpenEnum> Visitor<'_> for EnumVisitor<T> {
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
+        if T::NUMBERED.is_empty() {
+            return Err(E::invalid_type(Unexpected::Unsigned(number), &"a string"));
+        }
         let known = usize::try_from(number)
             .ok()
             .and_then(|place| T::NUMBERED.get(place));
@@ -72,6 +77,9 @@ impl<T: OpenEnum> Visitor<'_> for EnumVisitor<T> {
     fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
         match u64::try_from(number) {
             Ok(number) => self.visit_u64(number),
+            Err(_) if T::NUMBERED.is_empty() => {
+                Err(E::invalid_type(Unexpected::Signed(number), &"a string"))
+            }
             Err(_) => Ok(T::unknown(number.to_string())),
         }
     }

@@ -1,0 +1,148 @@
+//! The wire: everything the inventory of the API names is typed, and nothing is lost.
+
+mod beyond;
+mod inventory;
+mod lossless;
+mod typed;
+
+use std::fmt::Debug;
+
+use generativeai::protocol::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Reads a message and writes it again.
+type Roundtrip = fn(&Value) -> Result<Echo, String>;
+
+/// A message as it was read, and as it was written again.
+struct Echo {
+    /// As it was read, for people.
+    read: String,
+    /// As it was written again.
+    written: Value,
+}
+
+impl Echo {
+    /// Whether all members are known, at every depth.
+    fn knows_members(&self) -> bool {
+        !self.read.contains("unknown: {\"")
+    }
+
+    /// Whether all values of enums are known, at every depth.
+    fn knows_values(&self) -> bool {
+        !self.read.contains("Unknown(\"")
+    }
+}
+
+fn roundtrip<T: DeserializeOwned + Serialize + Debug>(value: &Value) -> Result<Echo, String> {
+    let message: T = serde_json::from_str(&value.to_string()).map_err(|e| e.to_string())?;
+    let again: T = serde_json::from_value(value.clone()).map_err(|e| e.to_string())?;
+    let read = format!("{message:?}");
+    assert_eq!(
+        read,
+        format!("{again:?}"),
+        "reading text and reading values agree"
+    );
+    let written = serde_json::to_string(&message).map_err(|e| e.to_string())?;
+    let written = serde_json::from_str(&written).map_err(|e| e.to_string())?;
+    Ok(Echo { read, written })
+}
+
+macro_rules! messages {
+    ($($name:literal => $type:ty,)*) => {
+        /// Every message of the inventory, by its name there.
+        const MESSAGES: &[(&str, Roundtrip)] = &[$(($name, roundtrip::<$type>),)*];
+    };
+}
+
+messages! {
+    "AttributionSourceId" => AttributionSourceId,
+    "AttributionSourceId.GroundingPassageId" => GroundingPassageId,
+    "AttributionSourceId.SemanticRetrieverChunk" => SemanticRetrieverChunk,
+    "BatchEmbedContentsRequest" => BatchEmbedContentsRequest,
+    "BatchEmbedContentsResponse" => BatchEmbedContentsResponse,
+    "Blob" => Blob,
+    "CachedContent" => CachedContent,
+    "CachedContent.UsageMetadata" => CachedContentUsage,
+    "Candidate" => Candidate,
+    "CitationMetadata" => CitationMetadata,
+    "CitationSource" => CitationSource,
+    "CodeExecution" => CodeExecution,
+    "CodeExecutionResult" => CodeExecutionResult,
+    "Content" => Content,
+    "ContentEmbedding" => ContentEmbedding,
+    "CountTokensRequest" => CountTokensRequest,
+    "CountTokensResponse" => CountTokensResponse,
+    "DynamicRetrievalConfig" => DynamicRetrievalConfig,
+    "EmbedContentRequest" => EmbedContentRequest,
+    "EmbedContentResponse" => EmbedContentResponse,
+    "ExecutableCode" => ExecutableCode,
+    "File" => File,
+    "FileData" => FileData,
+    "FileSearch" => FileSearch,
+    "FileSearch.RetrievalConfig" => FileRetrievalConfig,
+    "FileSearch.RetrievalResource" => RetrievalResource,
+    "FunctionCall" => FunctionCall,
+    "FunctionCallingConfig" => FunctionCallingConfig,
+    "FunctionDeclaration" => FunctionDeclaration,
+    "FunctionResponse" => FunctionResponse,
+    "FunctionResponseBlob" => Blob,
+    "FunctionResponsePart" => FunctionResponsePart,
+    "GenerateContentRequest" => GenerateContentRequest,
+    "GenerateContentResponse" => GenerateContentResponse,
+    "GenerateContentResponse.PromptFeedback" => PromptFeedback,
+    "GenerateContentResponse.UsageMetadata" => UsageMetadata,
+    "GenerationConfig" => GenerationConfig,
+    "GoogleMaps" => GoogleMaps,
+    "GoogleSearchRetrieval" => GoogleSearchRetrieval,
+    "GroundingAttribution" => GroundingAttribution,
+    "GroundingChunk" => GroundingChunk,
+    "GroundingChunk.Maps" => MapsChunk,
+    "GroundingChunk.Maps.PlaceAnswerSources" => PlaceAnswerSources,
+    "GroundingChunk.Maps.PlaceAnswerSources.ReviewSnippet" => ReviewSnippet,
+    "GroundingChunk.RetrievedContext" => RetrievedContext,
+    "GroundingChunk.Web" => WebChunk,
+    "GroundingMetadata" => GroundingMetadata,
+    "GroundingSupport" => GroundingSupport,
+    "ImageConfig" => ImageConfig,
+    "ListModelsResponse" => ListModelsResponse,
+    "LogprobsResult" => LogprobsResult,
+    "LogprobsResult.Candidate" => LogprobsCandidate,
+    "LogprobsResult.TopCandidates" => TopCandidates,
+    "ModalityTokenCount" => ModalityTokenCount,
+    "Model" => Model,
+    "MultiSpeakerVoiceConfig" => MultiSpeakerVoiceConfig,
+    "Part" => Part,
+    "PrebuiltVoiceConfig" => PrebuiltVoiceConfig,
+    "RetrievalConfig" => RetrievalConfig,
+    "RetrievalMetadata" => RetrievalMetadata,
+    "SafetyRating" => SafetyRating,
+    "SafetySetting" => SafetySetting,
+    "Schema" => Schema,
+    "SearchEntryPoint" => SearchEntryPoint,
+    "Segment" => Segment,
+    "SpeakerVoiceConfig" => SpeakerVoiceConfig,
+    "SpeechConfig" => SpeechConfig,
+    "ThinkingConfig" => ThinkingConfig,
+    "Tool" => Tool,
+    "Tool.ComputerUse" => ComputerUse,
+    "Tool.GoogleSearch" => GoogleSearch,
+    "ToolConfig" => ToolConfig,
+    "UrlContext" => UrlContext,
+    "UrlContextMetadata" => UrlContextMetadata,
+    "UrlMetadata" => UrlMetadata,
+    "VideoFileMetadata" => VideoFileMetadata,
+    "VideoMetadata" => VideoMetadata,
+    "VoiceConfig" => VoiceConfig,
+    "google.rpc.Status" => Status,
+    "google.type.Interval" => Interval,
+    "google.type.LatLng" => LatLng,
+}
+
+fn message(name: &str) -> Roundtrip {
+    let found = MESSAGES.iter().find(|(known, _)| *known == name);
+    found
+        .unwrap_or_else(|| panic!("message {name} is not typed"))
+        .1
+}
