@@ -5,6 +5,7 @@ mod backend;
 pub mod blocking;
 mod chat;
 mod error;
+mod media;
 mod model;
 pub mod protocol;
 mod stream;

@@ -1,0 +1,114 @@
+//! Files and images as parts of a message.
+
+use std::fs;
+use std::path::Path;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::Blob;
+
+#[cfg(feature = "image")]
+mod image;
+
+impl Blob {
+    /// Reads a file: its bytes as they are, its type by the ending of its name.
+    ///
+    /// The endings are those of the formats that Gemini models read: images, audio, video, PDF and
+    /// text. A request may have 20 MB in all.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Request`] if the file cannot be read, or its ending is not known: then read it
+    /// yourself and name the type with [`Blob::new`].
+    ///
+    /// ```no_run
+    /// use generativeai::{GenerativeModel, protocol::{Blob, Part}};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// let mut chat = GenerativeModel::new("gemini-1.5-flash").start_chat();
+    /// let picture = Part::from(Blob::from_file("ben-nevis.jpg")?);
+    /// chat.send_message([Part::text("Which mountain is this?"), picture]).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let ending = path
+            .extension()
+            .and_then(|ending| ending.to_str())
+            .unwrap_or_default();
+        let Some(mime_type) = mime_type(&ending.to_ascii_lowercase()) else {
+            let message = format!(
+                "the type of `{}` is not known from its ending: name it with `Blob::new`",
+                path.display()
+            );
+            return Err(Error::new(ErrorKind::Request, message));
+        };
+        let bytes = fs::read(path).map_err(|error| {
+            let message = format!("`{}` cannot be read", path.display());
+            Error::new(ErrorKind::Request, message).because(error)
+        })?;
+        Ok(Self::new(mime_type, bytes))
+    }
+}
+
+/// The media type of a file by its ending, for the formats that Gemini models read.
+fn mime_type(ending: &str) -> Option<&'static str> {
+    Some(match ending {
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "webp" => "image/webp",
+        "gif" => "image/gif",
+        "heic" => "image/heic",
+        "heif" => "image/heif",
+        "pdf" => "application/pdf",
+        "wav" => "audio/wav",
+        "mp3" => "audio/mp3",
+        "aiff" | "aif" => "audio/aiff",
+        "aac" => "audio/aac",
+        "ogg" | "oga" => "audio/ogg",
+        "flac" => "audio/flac",
+        "mp4" => "video/mp4",
+        "mpeg" | "mpg" => "video/mpeg",
+        "mov" => "video/mov",
+        "avi" => "video/avi",
+        "flv" => "video/x-flv",
+        "webm" => "video/webm",
+        "wmv" => "video/wmv",
+        "3gp" | "3gpp" => "video/3gpp",
+        "txt" => "text/plain",
+        "md" => "text/markdown",
+        "html" | "htm" => "text/html",
+        "css" => "text/css",
+        "csv" => "text/csv",
+        "xml" => "text/xml",
+        "rtf" => "text/rtf",
+        "json" => "application/json",
+        "js" => "text/javascript",
+        "py" => "text/x-python",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_keeps_its_bytes() {
+        let path = std::env::temp_dir().join(format!("generativeai-{}.PNG", std::process::id()));
+        fs::write(&path, b"\x89PNG and more").unwrap();
+
+        let blob = Blob::from_file(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+
+        assert_eq!(blob.mime_type.as_deref(), Some("image/png"));
+        assert_eq!(blob.bytes().unwrap(), b"\x89PNG and more");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_or_not_known_is_named() {
+        for name in ["nowhere.png", "what.is-this"] {
+            let error = Blob::from_file(name).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Request);
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Images in memory as parts: lossless WebP, or PNG where WebP cannot.
+
+use std::io::Cursor;
+
+use image::{DynamicImage, ImageFormat};
+
+use crate::protocol::{Blob, Content, Part};
+
+/// An image in memory is sent as lossless WebP with 8 bits a channel; as PNG if it is wider or higher than the 16,383
+/// pixels of WebP. An image without pixels has no data.
+///
+/// To send a file as it is, use [`Blob::from_file`].
+impl From<&DynamicImage> for Blob {
+    fn from(image: &DynamicImage) -> Self {
+        let pixels = if image.color().has_alpha() {
+            DynamicImage::from(image.to_rgba8())
+        } else {
+            DynamicImage::from(image.to_rgb8())
+        };
+        for format in [ImageFormat::WebP, ImageFormat::Png] {
+            let mut bytes = Vec::new();
+            if pixels
+                .write_to(&mut Cursor::new(&mut bytes), format)
+                .is_ok()
+            {
+                return Self::new(format.to_mime_type(), bytes);
+            }
+        }
+        Self::new(ImageFormat::Png.to_mime_type(), [])
+    }
+}
+
+impl From<DynamicImage> for Blob {
+    fn from(image: DynamicImage) -> Self {
+        Self::from(&image)
+    }
+}
+
+impl From<&DynamicImage> for Part {
+    fn from(image: &DynamicImage) -> Self {
+        Blob::from(image).into()
+    }
+}
+
+impl From<DynamicImage> for Part {
+    fn from(image: DynamicImage) -> Self {
+        Blob::from(image).into()
+    }
+}
+
+impl From<DynamicImage> for Content {
+    fn from(image: DynamicImage) -> Self {
+        Blob::from(image).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_comes_back_pixel_by_pixel() {
+        let image = DynamicImage::from(image::RgbaImage::from_fn(7, 5, |x, y| {
+            image::Rgba([x as u8 * 30, y as u8 * 50, 7, 200])
+        }));
+
+        let blob = Blob::from(&image);
+
+        assert_eq!(blob.mime_type.as_deref(), Some("image/webp"));
+        let read = image::load_from_memory(&blob.bytes().unwrap()).unwrap();
+        assert_eq!(read.to_rgba8(), image.to_rgba8());
+    }
+
+    #[test]
+    fn an_image_too_wide_for_webp_is_a_png() {
+        let wide = DynamicImage::from(image::RgbImage::new(16_400, 1));
+
+        assert_eq!(Blob::from(wide).mime_type.as_deref(), Some("image/png"));
+    }
+
+    #[test]
+    fn an_image_without_pixels_does_not_panic() {
+        let none = DynamicImage::from(image::RgbImage::new(0, 0));
+
+        assert!(Blob::from(none).bytes().is_ok());
+    }
+}
