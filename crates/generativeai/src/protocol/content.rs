@@ -1,7 +1,7 @@
 //! A turn of a conversation: who speaks, and what they say.
 
 use super::{
-    Blob, CodeExecutionResult, ExecutableCode, FileData, FunctionCall, FunctionResponse, Part,
+    Blob, CodeExecutionResult, ExecutableCode, File, FileData, FunctionCall, FunctionResponse, Part,
 };
 
 message! {
@@ -136,8 +136,51 @@ macro_rules! one_part {
 one_part!(
     Blob,
     FileData,
+    File,
     FunctionCall,
     FunctionResponse,
     ExecutableCode,
     CodeExecutionResult
 );
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn whatever_can_be_said_turns_into_content() {
+        let text = json!({"parts": [{"text": "a"}]});
+
+        assert_eq!(json!(Content::from("a")), text);
+        assert_eq!(json!(Content::from(String::from("a"))), text);
+        assert_eq!(json!(Content::from(&String::from("a"))), text);
+        assert_eq!(json!(Content::from(["a"])), text);
+        assert_eq!(json!(Content::from(vec!["a"])), text);
+        assert_eq!(json!(Content::from(&[Part::text("a")][..])), text);
+        assert_eq!(json!(Content::from(Part::text("a"))), text);
+    }
+
+    #[test]
+    fn answers_of_functions_turn_into_one_content() {
+        let answers = ["a", "b"].map(|name| FunctionResponse::new(name, json!({"ok": true})));
+
+        let content = Content::from(answers.to_vec());
+
+        assert_eq!(content.parts.len(), 2);
+        assert_eq!(content.role, None);
+    }
+
+    #[test]
+    fn a_file_is_named_by_where_it_is() {
+        let file = json!({"name": "files/1", "uri": "https://x/1", "mimeType": "a/b"});
+        let file: File = serde_json::from_value(file).expect("a file");
+
+        let data = json!({"fileData": {"fileUri": "https://x/1", "mimeType": "a/b"}});
+        assert_eq!(
+            json!(Content::user(file)),
+            json!({"role": "user", "parts": [data]})
+        );
+    }
+}

@@ -149,6 +149,10 @@ impl Member for Contents {
     fn is_absent(&self) -> bool {
         self.is_empty()
     }
+
+    fn shown(&self) -> Option<&dyn fmt::Debug> {
+        (!self.is_empty()).then_some(self as &dyn fmt::Debug)
+    }
 }
 
 /// Contents that were said, with their JSON: written once, when first asked for, and kept.

@@ -2,8 +2,8 @@
 
 /// A message of the API: plain data with public fields, every one of which may be absent.
 ///
-/// An absent member is not written, `null` reads as absent, and members that are not known are kept
-/// in `unknown` and written again.
+/// An absent member is not written, nor shown by `Debug`; `null` reads as absent;
+/// members that are not known are kept in `unknown` and written again.
 macro_rules! message {
     (
         $(#[$meta:meta])*
@@ -12,7 +12,7 @@ macro_rules! message {
         }
     ) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, Default, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
+        #[derive(Clone, Default, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
         #[serde(rename_all = "camelCase", default)]
         #[non_exhaustive]
         pub struct $name {
@@ -31,6 +31,15 @@ macro_rules! message {
         }
 
         impl $crate::protocol::wire::Wire for $name {}
+
+        /// Shows what is there.
+        impl ::std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                $crate::protocol::wire::Shown::new(f, stringify!($name))
+                    $(.member(stringify!($field), &self.$field))*
+                    .finish(&self.unknown)
+            }
+        }
     };
 }
 

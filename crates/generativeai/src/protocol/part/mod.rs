@@ -2,6 +2,7 @@
 
 mod data;
 mod read;
+mod show;
 mod side;
 mod write;
 
@@ -26,7 +27,7 @@ use super::{Blob, FunctionCall, FunctionResponse, Unknown};
 /// assert!(part.is_thought());
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Part {
     /// What the part is. `None` if there is nothing, or a kind this version does not know, which is

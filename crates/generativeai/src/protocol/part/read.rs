@@ -179,3 +179,64 @@ impl Visitor<'_> for NameVisitor {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn part(value: Value) -> Part {
+        serde_json::from_value(value).expect("a part")
+    }
+
+    #[test]
+    fn members_come_in_any_order() {
+        let first = part(json!({"thoughtSignature": "c2ln", "thought": true, "text": "Hm"}));
+
+        assert_eq!(
+            first,
+            Part::text("Hm").thought(true).thought_signature("c2ln")
+        );
+        assert_eq!(json!(first)["thoughtSignature"], "c2ln");
+    }
+
+    #[test]
+    fn a_kind_that_is_not_known_is_kept() {
+        let hologram = part(json!({"hologram": {"z": [1]}, "thoughtSignature": "c2ln"}));
+
+        assert_eq!(
+            (hologram.data.as_ref(), hologram.kind()),
+            (None, Some("hologram"))
+        );
+        assert_eq!(
+            json!(hologram),
+            json!({"hologram": {"z": [1]}, "thoughtSignature": "c2ln"})
+        );
+    }
+
+    #[test]
+    fn a_second_kind_of_data_is_kept_beside_the_first() {
+        let both = json!({"text": "see", "functionCall": {"name": "look"}});
+
+        let read = part(both.clone());
+
+        assert_eq!(read.as_text(), Some("see"));
+        assert_eq!(read.as_function_call(), None);
+        assert_eq!(json!(read), both);
+    }
+
+    #[test]
+    fn null_is_absent() {
+        let read = part(json!({"text": null, "functionCall": {"name": "f"}, "thought": null}));
+
+        assert_eq!(read.as_function_call().map(|call| call.name()), Some("f"));
+        assert_eq!(json!(read), json!({"functionCall": {"name": "f"}}));
+    }
+
+    #[test]
+    fn empty_text_is_text() {
+        assert_eq!(part(json!({"text": ""})).as_text(), Some(""));
+        assert_eq!(json!(Part::text("")), json!({"text": ""}));
+    }
+}

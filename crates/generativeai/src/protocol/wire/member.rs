@@ -9,7 +9,7 @@ use serde::{Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 /// A value that stands in a message, in its JSON form.
-pub(crate) trait Wire: Serialize + DeserializeOwned {
+pub(crate) trait Wire: fmt::Debug + Serialize + DeserializeOwned {
     /// Reads the value.
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::deserialize(deserializer)
@@ -56,6 +56,9 @@ pub(crate) trait Member: Sized {
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
     fn is_absent(&self) -> bool;
+
+    /// The value to show to developers, unless it is absent.
+    fn shown(&self) -> Option<&dyn fmt::Debug>;
 }
 
 impl<T: Wire> Member for Option<T> {
@@ -73,6 +76,10 @@ impl<T: Wire> Member for Option<T> {
     fn is_absent(&self) -> bool {
         self.is_none()
     }
+
+    fn shown(&self) -> Option<&dyn fmt::Debug> {
+        self.as_ref().map(|value| value as &dyn fmt::Debug)
+    }
 }
 
 impl<T: Wire> Member for Vec<T> {
@@ -86,6 +93,10 @@ impl<T: Wire> Member for Vec<T> {
 
     fn is_absent(&self) -> bool {
         self.is_empty()
+    }
+
+    fn shown(&self) -> Option<&dyn fmt::Debug> {
+        (!self.is_empty()).then_some(self as &dyn fmt::Debug)
     }
 }
 

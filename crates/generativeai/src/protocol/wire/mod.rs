@@ -3,9 +3,11 @@
 mod member;
 mod number;
 mod open_enum;
+mod shown;
 
 pub(crate) use member::{Member, Wire};
 pub(crate) use open_enum::{OpenEnum, read_enum, write_enum};
+pub(crate) use shown::Shown;
 
 use serde::{Deserializer, Serializer};
 

@@ -33,9 +33,9 @@ macro_rules! integer {
             }
 
             fn visit_f64<E: Error>(self, number: f64) -> Result<$type, E> {
-                let whole = number as $type;
-                if whole as f64 == number {
-                    Ok(whole)
+                let (least, above) = (<$type>::MIN as f64, -(<$type>::MIN as f64));
+                if number.fract() == 0.0 && (least..above).contains(&number) {
+                    Ok(number as $type)
                 } else {
                     Err(out_of_range(number, $expecting))
                 }
@@ -95,5 +95,54 @@ impl Visitor<'_> for Double {
     fn visit_str<E: Error>(self, text: &str) -> Result<f64, E> {
         text.parse()
             .map_err(|_| E::custom(format_args!("`{text}` is not a number")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::protocol::{File, GenerationConfig};
+
+    fn top_k(value: Value) -> Result<Option<i32>, String> {
+        let config = serde_json::from_value::<GenerationConfig>(json!({"topK": value}));
+        config
+            .map(|config| config.top_k)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_whole_number_is_read_in_every_form() {
+        for form in [json!(40), json!(40.0), json!("40")] {
+            assert_eq!(top_k(form), Ok(Some(40)));
+        }
+        let file: File = serde_json::from_str(r#"{"sizeBytes":"9007199254740993"}"#).expect("read");
+        assert_eq!(file.size_bytes, Some(9_007_199_254_740_993));
+    }
+
+    #[test]
+    fn what_is_no_whole_number_in_range_is_named() {
+        for form in [
+            json!(0.5),
+            json!(2_147_483_648_i64),
+            json!(1e300),
+            json!("4O"),
+            json!(""),
+        ] {
+            let error = top_k(form.clone()).expect_err("no number");
+            assert!(
+                error.contains("is not a whole number of 32 bits"),
+                "{form}: {error}"
+            );
+        }
+        let size = r#"{"sizeBytes":9223372036854775808.0}"#;
+        assert!(serde_json::from_str::<File>(size).is_err());
+    }
+
+    #[test]
+    fn an_explicit_zero_is_sent() {
+        let config = GenerationConfig::default().temperature(0.0).top_k(0);
+
+        assert_eq!(json!(config), json!({"temperature": 0.0, "topK": 0}));
     }
 }

@@ -84,3 +84,52 @@ impl<T: OpenEnum> Visitor<'_> for EnumVisitor<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::protocol::{BlockReason, FinishReason, Role, Type};
+
+    #[test]
+    fn a_value_is_read_by_name_and_by_number_and_written_by_name() {
+        for form in [json!("MAX_TOKENS"), json!(2)] {
+            let reason: FinishReason = serde_json::from_value(form).expect("a reason");
+            assert_eq!(reason, FinishReason::MaxTokens);
+            assert_eq!(json!(reason), json!("MAX_TOKENS"));
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_known_is_written_as_it_came() {
+        for form in [
+            json!("HEAT_DEATH"),
+            json!(""),
+            json!(99),
+            json!(-1),
+            json!("007"),
+        ] {
+            let reason: FinishReason = serde_json::from_value(form.clone()).expect("a reason");
+            assert!(matches!(reason, FinishReason::Unknown(_)), "{form}");
+            assert_eq!(json!(reason), form);
+        }
+    }
+
+    #[test]
+    fn a_role_is_a_string_even_if_it_looks_like_a_number() {
+        let role: Role = serde_json::from_value(json!("1")).expect("a role");
+
+        assert_eq!(json!(role), json!("1"));
+        assert!(serde_json::from_value::<Role>(json!(1)).is_err());
+    }
+
+    #[test]
+    fn other_spellings_are_read() {
+        assert_eq!(Type::from("object"), Type::Object);
+        assert_eq!(
+            BlockReason::from("BLOCKED_REASON_UNSPECIFIED"),
+            BlockReason::Unspecified
+        );
+        assert_eq!(Type::from("object").to_string(), "OBJECT");
+    }
+}
