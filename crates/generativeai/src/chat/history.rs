@@ -67,8 +67,15 @@ impl ChatSession {
 }
 
 /// Where the last turn starts: a reply and what it answers, back over the rounds of function calls.
+/// A turn that was kept before its reply came ends with the answers of a round.
 fn last_turn(history: &[Content]) -> Option<usize> {
-    let mut start = history.len().checked_sub(2)?;
+    let reply = history.len().checked_sub(1)?;
+    let before_reply = reply.checked_sub(1)?;
+    let mut start = if answers_functions(&history[reply]) {
+        reply
+    } else {
+        before_reply
+    };
     while answers_functions(&history[start])
         && let Some(before) = start.checked_sub(2)
     {

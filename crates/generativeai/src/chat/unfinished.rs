@@ -102,11 +102,11 @@ pub(super) fn reply_of(response: &GenerateContentResponse) -> Option<Content> {
 }
 
 impl ChatSession {
-    /// Puts the unfinished turn into the history as it is, and says whether there was one.
+    /// Puts the unfinished turn into the history as it is, and says whether it did.
     ///
-    /// What came of the reply becomes the reply; if nothing came, the message stands alone. Calls
-    /// that were not answered are answered with an error that says so, since a request with an
-    /// unanswered call is refused.
+    /// What came of the reply becomes the reply. Calls that were not answered are answered with an
+    /// error that says so, since a request with an unanswered call is refused. If nothing came,
+    /// there is nothing to keep: the turn stays unfinished.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -124,10 +124,14 @@ impl ChatSession {
     /// # Ok(()) }
     /// ```
     pub fn keep_partial(&mut self) -> bool {
-        let Some(mut unfinished) = self.unfinished.take() else {
+        let Some(mut unfinished) = self.unfinished.clone() else {
             return false;
         };
         let reply = unfinished.reply();
+        if reply.is_none() && unfinished.exchanged.is_empty() {
+            return false;
+        }
+        self.unfinished = None;
         if unfinished.round.is_none()
             && let Some(round) = reply.as_ref().and_then(Round::of)
         {

@@ -2,4 +2,5 @@
 
 mod chat;
 mod schema;
+mod walks;
 mod wire;
