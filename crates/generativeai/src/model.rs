@@ -1,7 +1,7 @@
 //! A model to ask: its name, its settings, and the backend that answers.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::backend::{Backend, RequestOptions};
 use crate::error::{Error, ErrorKind, Result};
@@ -42,7 +42,8 @@ pub(crate) use settings::{Prepared, Settings};
 #[derive(Clone)]
 pub struct GenerativeModel {
     name: String,
-    backend: Option<Arc<dyn Backend>>,
+    /// Who answers: set, or found in the environment when first needed. Clones share it.
+    backend: Arc<OnceLock<Arc<dyn Backend>>>,
     system_instruction: Option<Content>,
     cached_content: Option<String>,
     settings: Settings,
@@ -55,7 +56,7 @@ impl GenerativeModel {
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: full_name(name.into()),
-            backend: None,
+            backend: Arc::default(),
             system_instruction: None,
             cached_content: None,
             settings: Settings::default(),
@@ -82,7 +83,7 @@ impl GenerativeModel {
     /// Sets who answers.
     #[must_use]
     pub fn backend(mut self, backend: impl Backend + 'static) -> Self {
-        self.backend = Some(Arc::new(backend));
+        self.backend = Arc::new(OnceLock::from(Arc::new(backend) as Arc<dyn Backend>));
         self
     }
 
@@ -169,10 +170,11 @@ impl GenerativeModel {
 
     /// The backend that answers: the one that was set, else the REST API as the environment says.
     pub(crate) fn answerer(&self) -> Result<Arc<dyn Backend>> {
-        match &self.backend {
-            Some(backend) => Ok(Arc::clone(backend)),
-            None => default_backend(),
+        if let Some(backend) = self.backend.get() {
+            return Ok(Arc::clone(backend));
         }
+        let found = default_backend()?;
+        Ok(Arc::clone(self.backend.get_or_init(|| found)))
     }
 
     /// What a request and its message have in common: everything but the contents.
@@ -219,7 +221,7 @@ impl fmt::Debug for GenerativeModel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GenerativeModel")
             .field("name", &self.name)
-            .field("backend", &self.backend)
+            .field("backend", &self.backend.get())
             .field("cached_content", &self.cached_content)
             .field("settings", &self.settings)
             .finish_non_exhaustive()

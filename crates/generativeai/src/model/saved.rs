@@ -1,5 +1,7 @@
 //! A model as a saved conversation has it: its name and settings, without the backend.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{GenerativeModel, Settings};
@@ -49,7 +51,7 @@ impl GenerativeModel {
         };
         Self {
             name: saved.name,
-            backend: None,
+            backend: Arc::default(),
             system_instruction: saved.system_instruction,
             cached_content: saved.cached_content,
             settings,
