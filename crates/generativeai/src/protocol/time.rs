@@ -83,3 +83,43 @@ macro_rules! written {
 
 written!(Timestamp);
 written!(Duration);
+
+#[cfg(test)]
+mod tests {
+    use std::time;
+
+    use super::*;
+
+    #[test]
+    fn a_span_is_written_as_short_as_it_can_be_and_read_back() {
+        for (nanos, text) in [
+            (0, "0s"),
+            (1, "0.000000001s"),
+            (1_500_000_000, "1.5s"),
+            (60_000_000_000, "60s"),
+        ] {
+            let span = time::Duration::from_nanos(nanos);
+            assert_eq!(Duration::from(span).as_str(), text);
+            assert_eq!(Duration::from(text).to_std(), Some(span));
+        }
+    }
+
+    #[test]
+    fn a_span_that_makes_no_sense_is_none() {
+        for text in [
+            "",
+            "s",
+            "3",
+            "-3s",
+            "+3s",
+            ".5s",
+            "1e3s",
+            "3.5.5s",
+            "0.0000000001s",
+            "٣s",
+        ] {
+            assert_eq!(Duration::from(text).to_std(), None, "{text}");
+        }
+        assert_eq!(Duration::from("99999999999999999999s").to_std(), None);
+    }
+}

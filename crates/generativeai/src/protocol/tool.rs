@@ -2,17 +2,20 @@
 
 use serde_json::Value;
 
-use super::{GoogleSearch, GoogleSearchRetrieval, McpServer, Schema, builtin};
+use super::{
+    CodeExecution, ComputerUse, FileSearch, GoogleMaps, GoogleSearch, GoogleSearchRetrieval,
+    McpServer, Schema, UrlContext,
+};
 
 message! {
     /// What the model may use to answer: functions of the caller, tools of the service.
     ///
     /// ```
-    /// use generativeai::protocol::{FunctionDeclaration, Schema, Tool};
+    /// use generativeai::protocol::{FunctionDeclaration, GoogleSearch, Schema, Tool};
     ///
     /// let height = FunctionDeclaration::new("height", "Tells how tall a mountain is, in metres.")
     ///     .parameters(Schema::object([("mountain", Schema::string())]).required(["mountain"]));
-    /// let tools = [Tool::from(height), Tool::google_search()];
+    /// let tools = [Tool::from(height), Tool::from(GoogleSearch::default())];
     /// ```
     pub struct Tool {
         /// Functions of the caller.
@@ -20,17 +23,17 @@ message! {
         /// Searching the web, as older models do it.
         pub google_search_retrieval: Option<GoogleSearchRetrieval>,
         /// Running code the model writes.
-        pub code_execution: Option<builtin::CodeExecution>,
+        pub code_execution: Option<CodeExecution>,
         /// Searching the web.
         pub google_search: Option<GoogleSearch>,
         /// Operating a computer.
-        pub computer_use: Option<builtin::ComputerUse>,
+        pub computer_use: Option<ComputerUse>,
         /// Reading pages whose addresses are given.
-        pub url_context: Option<builtin::UrlContext>,
+        pub url_context: Option<UrlContext>,
         /// Searching the caller's files.
-        pub file_search: Option<Box<builtin::FileSearch>>,
+        pub file_search: Option<Box<FileSearch>>,
         /// Searching the map.
-        pub google_maps: Option<builtin::GoogleMaps>,
+        pub google_maps: Option<GoogleMaps>,
         /// Servers of the Model Context Protocol, which the service calls.
         pub mcp_servers: Vec<McpServer>,
     }
@@ -38,12 +41,13 @@ message! {
 
 setters!(Tool {
     list function_declarations: FunctionDeclaration,
+    into google_search: GoogleSearch,
     into google_search_retrieval: GoogleSearchRetrieval,
-    into code_execution: builtin::CodeExecution,
-    into computer_use: builtin::ComputerUse,
-    into url_context: builtin::UrlContext,
-    boxed file_search: builtin::FileSearch,
-    into google_maps: builtin::GoogleMaps,
+    into code_execution: CodeExecution,
+    into computer_use: ComputerUse,
+    into url_context: UrlContext,
+    boxed file_search: FileSearch,
+    into google_maps: GoogleMaps,
     list mcp_servers: McpServer,
 });
 
@@ -53,14 +57,6 @@ impl Tool {
         declarations: impl IntoIterator<Item = impl Into<FunctionDeclaration>>,
     ) -> Self {
         Self::default().function_declarations(declarations)
-    }
-
-    /// Searching the web.
-    pub fn google_search() -> Self {
-        Self {
-            google_search: Some(GoogleSearch::default()),
-            ..Self::default()
-        }
     }
 }
 
@@ -73,6 +69,32 @@ impl From<FunctionDeclaration> for Tool {
 impl From<Vec<FunctionDeclaration>> for Tool {
     fn from(declarations: Vec<FunctionDeclaration>) -> Self {
         Self::functions(declarations)
+    }
+}
+
+macro_rules! tool_of_the_service {
+    ($($field:ident: $type:ty,)*) => {
+        $(impl From<$type> for Tool {
+            fn from(tool: $type) -> Self {
+                Self::default().$field(tool)
+            }
+        })*
+    };
+}
+
+tool_of_the_service! {
+    google_search_retrieval: GoogleSearchRetrieval,
+    code_execution: CodeExecution,
+    google_search: GoogleSearch,
+    computer_use: ComputerUse,
+    url_context: UrlContext,
+    file_search: FileSearch,
+    google_maps: GoogleMaps,
+}
+
+impl From<McpServer> for Tool {
+    fn from(server: McpServer) -> Self {
+        Self::default().mcp_servers([server])
     }
 }
 

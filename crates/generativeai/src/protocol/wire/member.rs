@@ -154,6 +154,10 @@ impl<'de, T: Wire> Visitor<'de> for ListVisitor<T> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         let mut list = Vec::new();
         while let Some(item) = items.next_element_seed(Item(PhantomData))? {
+            if list.is_empty() {
+                // Most lists of a chunk have one item, and a vector would make room for four.
+                list.reserve_exact(1);
+            }
             list.push(item);
         }
         Ok(list)

@@ -3,6 +3,7 @@
 mod beyond;
 mod inventory;
 mod lossless;
+mod setters;
 mod typed;
 
 use std::fmt::Debug;
