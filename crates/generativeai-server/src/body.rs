@@ -1,0 +1,122 @@
+//! Reading the body of a request, within a size, a time, and a memory that all requests share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT};
+use http_body_util::BodyExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+use crate::failure::{Code, Failure};
+
+/// How long a refused body is still read, so that its sender gets to read the answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What reading the bodies of requests may take.
+#[derive(Clone, Debug)]
+pub(crate) struct Bodies {
+    limit: usize,
+    time: Duration,
+    memory: Arc<Semaphore>,
+}
+
+/// A body, and the share of the memory that it takes.
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    pub(crate) bytes: Vec<u8>,
+    share: Option<OwnedSemaphorePermit>,
+}
+
+impl Bodies {
+    /// Takes bodies of at most `limit` bytes, each in that time, of `memory` bytes all together.
+    pub(crate) fn new(limit: usize, time: Duration, memory: usize) -> Self {
+        let memory = Arc::new(Semaphore::new(memory.min(Semaphore::MAX_PERMITS)));
+        Self {
+            limit,
+            time,
+            memory,
+        }
+    }
+
+    /// Reads a body.
+    pub(crate) async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Read, Failure> {
+        if headers
+            .get(CONTENT_ENCODING)
+            .is_some_and(|encoding| encoding != "identity")
+        {
+            let message = "compressed bodies are not read: send the JSON as it is";
+            return Err(Failure::new(Code::ENCODING, message).closing());
+        }
+        let mut body = body;
+        let length = headers
+            .get(CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok());
+        if length
+            .and_then(|length| length.parse().ok())
+            .is_some_and(|length: u64| {
+                usize::try_from(length).map_or(true, |length| length > self.limit)
+            })
+        {
+            if !headers.contains_key(EXPECT) {
+                self.discard(&mut body).await;
+            }
+            return Err(self.too_large());
+        }
+        let end = Instant::now() + self.time;
+        match timeout_at(end, self.collect(&mut body)).await {
+            Ok(Ok(read)) => Ok(read),
+            Ok(Err(failure)) => {
+                self.discard(&mut body).await;
+                Err(failure)
+            }
+            Err(_) => {
+                let message = format!("the body did not come within {:?}", self.time);
+                Err(Failure::new(Code::SLOW, message).closing())
+            }
+        }
+    }
+
+    async fn collect(&self, body: &mut Body) -> Result<Read, Failure> {
+        let mut read = Read::default();
+        while let Some(frame) = body.frame().await {
+            let broken = |_| Failure::invalid("the body of the request broke off").closing();
+            let Ok(piece) = frame.map_err(broken)?.into_data() else {
+                continue;
+            };
+            if read.bytes.len() + piece.len() > self.limit {
+                return Err(self.too_large());
+            }
+            let share = u32::try_from(piece.len()).map_err(|_| self.too_large())?;
+            let Ok(share) = self.memory.clone().try_acquire_many_owned(share) else {
+                let message = "too many large requests at once: try again soon";
+                return Err(Failure::busy(message, Duration::from_secs(1)).closing());
+            };
+            match &mut read.share {
+                Some(held) => held.merge(share),
+                held @ None => *held = Some(share),
+            }
+            read.bytes.extend_from_slice(&piece);
+        }
+        Ok(read)
+    }
+
+    /// Reads on for a while, up to the size of another body, and forgets it.
+    async fn discard(&self, body: &mut Body) {
+        let mut rest = self.limit;
+        let end = Instant::now() + PATIENCE.min(self.time);
+        while let Ok(Some(Ok(frame))) = timeout_at(end, body.frame()).await {
+            rest = rest.saturating_sub(frame.data_ref().map_or(0, |data| data.len()));
+            if rest == 0 {
+                break;
+            }
+        }
+    }
+
+    fn too_large(&self) -> Failure {
+        let message = format!("the body is larger than {} bytes", self.limit);
+        Failure::new(Code::TOO_LARGE, message).closing()
+    }
+}

@@ -1,0 +1,134 @@
+//! Who may ask.
+
+use axum::body::Body;
+use axum::http::{HeaderName, Request};
+use generativeai::testing::Scripted;
+use generativeai_server::{Server, router};
+
+use crate::support::{get, hello, send};
+
+fn with(mut request: Request<Body>, headers: &[(&'static str, &str)]) -> Request<Body> {
+    for &(name, value) in headers {
+        request.headers_mut().insert(
+            HeaderName::from_static(name),
+            value.parse().expect("a value"),
+        );
+    }
+    request
+}
+
+fn script() -> Scripted {
+    (0..8).fold(Scripted::default(), |script, _| script.then_text("Hi!"))
+}
+
+#[tokio::test]
+async fn names_of_other_machines_are_refused() {
+    let bad = with(hello("generateContent"), &[("host", "evil.example")]);
+    let page = with(get("/"), &[("host", "evil.example")]);
+
+    for request in [bad, page] {
+        let answer = send(&router(script()), request).await;
+
+        assert_eq!(
+            (answer.code(), &answer.error()["status"]),
+            (403, &"PERMISSION_DENIED".into())
+        );
+    }
+    let open = Server::new(script()).allow_host("model.lan").into_router();
+    let named = with(hello("generateContent"), &[("host", "model.lan:8080")]);
+    assert_eq!(send(&open, named).await.code(), 200);
+}
+
+#[tokio::test]
+async fn a_key_is_taken_wherever_the_clients_put_it() {
+    let guarded = Server::new(script()).api_key("s3cret").into_router();
+
+    for (path, headers) in [
+        ("generateContent", &[("x-goog-api-key", "s3cret")][..]),
+        ("generateContent?key=s3cret", &[]),
+        ("generateContent", &[("authorization", "Bearer s3cret")]),
+    ] {
+        assert_eq!(send(&guarded, with(hello(path), headers)).await.code(), 200);
+    }
+    assert_eq!(send(&guarded, get("/healthz")).await.code(), 200);
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_told_as_the_service_tells_it() {
+    let guarded = Server::new(script()).api_key("s3cret").into_router();
+
+    let wrong = send(
+        &guarded,
+        with(hello("generateContent"), &[("x-goog-api-key", "x")]),
+    )
+    .await;
+    let none = send(&guarded, get("/v1beta/models")).await;
+
+    assert_eq!(wrong.code(), 400);
+    assert_eq!(wrong.error()["details"][0]["reason"], "API_KEY_INVALID");
+    assert_eq!(
+        (none.code(), &none.error()["status"]),
+        (403, &"PERMISSION_DENIED".into())
+    );
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_may_not_ask_unless_allowed() {
+    let origin = &[("origin", "http://page.example")];
+
+    let refused = send(&router(script()), with(hello("generateContent"), origin)).await;
+    let own = &[
+        ("host", "localhost:8080"),
+        ("origin", "http://localhost:8080"),
+    ];
+    let own = send(&router(script()), with(hello("generateContent"), own)).await;
+    let open = Server::new(script())
+        .allow_origin("http://page.example")
+        .into_router();
+    let allowed = send(&open, with(hello("generateContent"), origin)).await;
+    let other = send(
+        &open,
+        with(hello("generateContent"), &[("origin", "http://b.example")]),
+    )
+    .await;
+
+    assert_eq!(refused.error()["status"], "PERMISSION_DENIED");
+    assert_eq!(refused.header("access-control-allow-origin"), "");
+    assert_eq!(own.code(), 200);
+    assert_eq!(
+        allowed.header("access-control-allow-origin"),
+        "http://page.example"
+    );
+    assert_eq!(allowed.code(), 200);
+    assert_eq!(other.code(), 403);
+}
+
+#[tokio::test]
+async fn a_page_is_told_beforehand_what_it_may_do() {
+    let ask = || {
+        let request =
+            Request::options("/v1beta/models/m:generateContent").header("host", "localhost");
+        let request = request.header("origin", "http://page.example");
+        let request = request.header(
+            "access-control-request-headers",
+            "content-type,x-goog-api-key",
+        );
+        request.body(Body::empty()).expect("a request")
+    };
+    let open = Server::new(script())
+        .api_key("s3cret")
+        .allow_origin("*")
+        .into_router();
+
+    let allowed = send(&open, ask()).await;
+    let refused = send(&router(script()), ask()).await;
+
+    assert_eq!(allowed.code(), 204);
+    assert_eq!(allowed.header("access-control-allow-methods"), "GET, POST");
+    assert_eq!(
+        allowed.header("access-control-allow-headers"),
+        "content-type,x-goog-api-key"
+    );
+    assert_eq!(refused.code(), 405);
+    refused.error();
+}

@@ -1,0 +1,241 @@
+//! What the tests share: asking a router, and backends that are watched.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use generativeai::protocol::{
+    Content, CountTokensRequest, CountTokensResponse, GenerateContentRequest,
+    GenerateContentResponse, ListModelsResponse, Model,
+};
+use generativeai::testing::Scripted;
+use generativeai::{Backend, BoxFuture, ChunkStream, Error, ErrorKind, RequestOptions, Result};
+use serde_json::Value;
+use tokio::sync::{Semaphore, mpsc};
+use tower::ServiceExt;
+
+/// What a router answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn code(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("text")
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("JSON")
+    }
+
+    /// The error it tells, whose code must be that of the answer.
+    pub(crate) fn error(&self) -> Value {
+        let json = self.json();
+        assert_eq!(json["error"]["code"], self.code(), "{json}");
+        assert!(
+            json["error"]["message"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty()),
+            "{json}"
+        );
+        assert!(self.header("content-type").starts_with("application/json"));
+        json["error"].clone()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().expect("text"))
+    }
+}
+
+/// Sends a request and reads the whole answer.
+pub(crate) async fn send(router: &Router, request: Request<Body>) -> Answer {
+    let response = router
+        .clone()
+        .oneshot(request)
+        .await
+        .expect("a router never fails");
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX)
+        .await
+        .expect("a whole body")
+        .to_vec();
+    Answer {
+        status: parts.status,
+        headers: parts.headers,
+        body,
+    }
+}
+
+pub(crate) fn get(path: &str) -> Request<Body> {
+    Request::get(path)
+        .header("host", "localhost")
+        .body(Body::empty())
+        .expect("a request")
+}
+
+pub(crate) fn post(path: &str, body: impl Into<Body>) -> Request<Body> {
+    let request = Request::post(path).header("host", "localhost");
+    request
+        .header("content-type", "application/json")
+        .body(body.into())
+        .expect("a request")
+}
+
+/// A request that says hello to the model, with that behind its name.
+pub(crate) fn hello(verb: &str) -> Request<Body> {
+    post(
+        &format!("/v1beta/models/m:{verb}"),
+        r#"{"contents":[{"parts":[{"text":"Hello"}]}]}"#,
+    )
+}
+
+/// A script whose model has a name: `models/tiny`.
+#[derive(Clone, Debug)]
+pub(crate) struct Tiny(pub(crate) Scripted);
+
+impl Backend for Tiny {
+    fn generate_content(
+        &self,
+        request: GenerateContentRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<GenerateContentResponse>> {
+        self.0.generate_content(request, options)
+    }
+
+    fn stream_generate_content(
+        &self,
+        request: GenerateContentRequest,
+        options: RequestOptions,
+    ) -> ChunkStream {
+        self.0.stream_generate_content(request, options)
+    }
+
+    fn count_tokens(
+        &self,
+        request: CountTokensRequest,
+        _: RequestOptions,
+    ) -> BoxFuture<Result<CountTokensResponse>> {
+        let inner = request
+            .generate_content_request
+            .map_or(0, |request| request.contents.len());
+        let mut response = CountTokensResponse::default();
+        response.total_tokens = i32::try_from(request.contents.len() + inner).ok();
+        Box::pin(async { Ok(response) })
+    }
+
+    fn list_models(
+        &self,
+        page: Option<String>,
+        _: RequestOptions,
+    ) -> BoxFuture<Result<ListModelsResponse>> {
+        let mut response = ListModelsResponse::default();
+        if page.as_deref() == Some("2") {
+            response.models = vec![model("models/other")];
+        } else {
+            response.models = vec![model("models/tiny")];
+            response.next_page_token = Some("2".into());
+        }
+        Box::pin(async { Ok(response) })
+    }
+
+    fn get_model(&self, name: String, _: RequestOptions) -> BoxFuture<Result<Model>> {
+        Box::pin(async move {
+            match name.as_str() {
+                "models/tiny" | "models/other" => Ok(model(&name)),
+                _ => Err(Error::new(
+                    ErrorKind::NotFound,
+                    format!("there is no {name}"),
+                )),
+            }
+        })
+    }
+}
+
+fn model(name: &str) -> Model {
+    let mut model = Model::default();
+    model.name = Some(name.to_owned());
+    model.display_name = Some(name.to_uppercase());
+    model
+}
+
+/// A backend that sends a chunk for each token it is given, and tells when a reply is dropped.
+#[derive(Clone, Debug)]
+pub(crate) struct Endless {
+    pub(crate) tokens: Arc<Semaphore>,
+    pub(crate) events: mpsc::UnboundedSender<Event>,
+}
+
+/// What happens to a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    Began,
+    Dropped,
+}
+
+struct Alive(mpsc::UnboundedSender<Event>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        let _ = self.0.send(Event::Dropped);
+    }
+}
+
+impl Endless {
+    pub(crate) fn new(tokens: usize) -> (Self, mpsc::UnboundedReceiver<Event>) {
+        let (events, happened) = mpsc::unbounded_channel();
+        (
+            Self {
+                tokens: Arc::new(Semaphore::new(tokens)),
+                events,
+            },
+            happened,
+        )
+    }
+
+    fn begin(&self) -> Alive {
+        let _ = self.events.send(Event::Began);
+        Alive(self.events.clone())
+    }
+}
+
+impl Backend for Endless {
+    fn generate_content(
+        &self,
+        _: GenerateContentRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<GenerateContentResponse>> {
+        let this = self.clone();
+        Box::pin(async move {
+            let _alive = this.begin();
+            let time = options.timeout.unwrap_or(Duration::MAX);
+            let _ = tokio::time::timeout(time, std::future::pending::<()>()).await;
+            std::future::pending().await
+        })
+    }
+
+    fn stream_generate_content(&self, _: GenerateContentRequest, _: RequestOptions) -> ChunkStream {
+        let this = self.clone();
+        Box::pin(futures_util::stream::unfold(None, move |alive| {
+            let this = this.clone();
+            async move {
+                let alive = alive.unwrap_or_else(|| this.begin());
+                this.tokens.acquire().await.expect("never closed").forget();
+                Some((
+                    Ok(GenerateContentResponse::from(Content::model("ha "))),
+                    Some(alive),
+                ))
+            }
+        }))
+    }
+}
