@@ -8,6 +8,8 @@ mod error;
 mod media;
 mod model;
 pub mod protocol;
+#[cfg(feature = "remote")]
+pub mod remote;
 mod stream;
 pub mod testing;
 mod tools;
@@ -16,4 +18,6 @@ pub use backend::{Backend, BoxFuture, ChunkStream, RequestOptions, Retry};
 pub use chat::{ChatSession, Reason, ReplyStream, SendMessage, Unfinished};
 pub use error::{Attempt, Error, ErrorKind, Result};
 pub use model::{CountTokens, GenerateContent, GenerateStream, GenerativeModel};
+#[cfg(feature = "remote")]
+pub use remote::Remote;
 pub use tools::{AtLimit, AutomaticFunctionCalling, Function, FunctionEvent, OnFailure, Toolbox};

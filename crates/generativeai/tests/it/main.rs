@@ -1,6 +1,10 @@
 //! The promises of the crate, through its public API.
 
 mod chat;
+#[cfg(feature = "remote")]
+mod remote;
 mod schema;
+#[cfg(feature = "remote")]
+mod support;
 mod walks;
 mod wire;

@@ -1,0 +1,296 @@
+//! Where requests go: the base address, the version of the API, the names in the path.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use reqwest::Url;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The longest name of a model, in bytes.
+const LONGEST_NAME: usize = 512;
+
+/// The address of a service that speaks the Gemini API.
+#[derive(Clone, Debug)]
+pub(super) struct Address {
+    /// Ends with the version and a slash.
+    root: Url,
+}
+
+impl Address {
+    /// Checks a base address. `plain` allows `http://` to other machines.
+    pub(super) fn new(base: &str, version: &str, plain: bool) -> Result<Self> {
+        let bad = |what: &str| configuration(format!("the address of the service {what}"));
+        let base = base.trim();
+        let url = Url::parse(base).map_err(|error| bad("is no URL").because(error))?;
+        match url.scheme() {
+            "https" => {}
+            "http" if plain || is_loopback(&url) => {}
+            "http" => {
+                return Err(bad(
+                    "begins with http://: the key would be sent in the clear. \
+                Use https://, or allow plain http",
+                ));
+            }
+            _ => return Err(bad("begins neither with https:// nor with http://")),
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(bad(
+                "holds a user name or a password: send them in a header",
+            ));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(bad(
+                "holds a query or a fragment: it ends before `?` and `#`",
+            ));
+        }
+        let version = version.trim_matches('/');
+        if version.is_empty() || !version.bytes().all(|byte| is_plain(byte) || byte == b'/') {
+            return Err(configuration(
+                "the version of the API is no word such as `v1beta`",
+            ));
+        }
+        let root = format!("{}/{version}/", base.trim_end_matches('/'));
+        Ok(Self {
+            root: Url::parse(&root).map_err(|error| bad("is no URL").because(error))?,
+        })
+    }
+
+    /// The host, for messages.
+    pub(super) fn host(&self) -> &str {
+        self.root.host_str().unwrap_or_default()
+    }
+
+    /// Whether the service runs on this machine.
+    pub(super) fn is_loopback(&self) -> bool {
+        is_loopback(&self.root)
+    }
+
+    /// Whether a connection is encrypted.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.root.scheme() == "https"
+    }
+
+    /// The address and version, as text.
+    pub(super) fn as_str(&self) -> &str {
+        self.root.as_str().trim_end_matches('/')
+    }
+
+    /// The list of models.
+    pub(super) fn models(&self, page_token: Option<&str>) -> Result<Url> {
+        let mut url = self.at("models")?;
+        url.query_pairs_mut().append_pair("pageSize", "1000");
+        if let Some(token) = page_token {
+            url.query_pairs_mut().append_pair("pageToken", token);
+        }
+        Ok(url)
+    }
+
+    /// A model.
+    pub(super) fn model(&self, name: &str) -> Result<Url> {
+        self.at(&path_of("models", name)?)
+    }
+
+    /// A cache.
+    pub(super) fn cached_content(&self, name: &str) -> Result<Url> {
+        self.at(&path_of("cachedContents", name)?)
+    }
+
+    /// A method of a model, such as `generateContent`.
+    pub(super) fn method(&self, name: Option<&str>, method: &str) -> Result<Url> {
+        let name = name.ok_or_else(|| request("the request names no model"))?;
+        self.at(&format!("{}:{method}", path_of("models", name)?))
+    }
+
+    fn at(&self, path: &str) -> Result<Url> {
+        let mut text = String::with_capacity(self.root.as_str().len() + path.len());
+        text.push_str(self.root.as_str());
+        text.push_str(path);
+        Url::parse(&text).map_err(|error| request("the request has no address").because(error))
+    }
+}
+
+/// Checks a name, and writes it as a path; a name without a slash is one of the collection.
+fn path_of(collection: &str, name: &str) -> Result<String> {
+    let bad = |what: &str| {
+        let name: String = name
+            .chars()
+            .filter(|char| !char.is_control())
+            .take(80)
+            .collect();
+        request(format!("the name `{name}` {what}"))
+    };
+    if name.trim().is_empty() {
+        return Err(request(format!("a name of `{collection}/` is empty")));
+    }
+    if name.len() > LONGEST_NAME {
+        return Err(bad("is too long"));
+    }
+    if let Some(char) = name.chars().find(|char| is_refused(*char)) {
+        return Err(bad(&format!("has {char:?} in it")));
+    }
+    if name
+        .split('/')
+        .any(|segment| matches!(segment, "" | "." | ".."))
+    {
+        return Err(bad(&format!(
+            "is no path of words such as `{collection}/…`"
+        )));
+    }
+    let mut path = String::with_capacity(collection.len() + 1 + name.len());
+    if !name.contains('/') {
+        path.push_str(collection);
+        path.push('/');
+    }
+    for byte in name.bytes() {
+        if is_plain(byte) || byte == b'/' {
+            path.push(char::from(byte));
+        } else {
+            write!(path, "%{byte:02X}").expect("a string takes everything");
+        }
+    }
+    Ok(path)
+}
+
+fn is_refused(char: char) -> bool {
+    char.is_whitespace() || char.is_control() || matches!(char, '?' | '#' | '%' | '\\')
+}
+
+/// Whether a byte stands for itself in a path.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'@')
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    match bare.parse::<IpAddr>() {
+        Ok(ip) => ip.is_loopback(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
+}
+
+fn configuration(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Configuration, message.into())
+}
+
+fn request(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Request, message.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn google() -> Address {
+        Address::new("https://generativelanguage.googleapis.com", "v1beta", false).expect("good")
+    }
+
+    #[test]
+    fn a_name_becomes_a_path() {
+        for (name, path) in [
+            ("gemini-3-flash", "models/gemini-3-flash"),
+            ("models/gemini-3-flash", "models/gemini-3-flash"),
+            ("tunedModels/mine-1", "tunedModels/mine-1"),
+            (
+                "projects/p/locations/l/models/m",
+                "projects/p/locations/l/models/m",
+            ),
+            ("models/gemma:4b", "models/gemma%3A4b"),
+            ("models/é", "models/%C3%A9"),
+            ("models/v1..2", "models/v1..2"),
+        ] {
+            let url = google().method(Some(name), "countTokens").expect(name);
+            let expected = "https://generativelanguage.googleapis.com/v1beta/";
+            assert_eq!(
+                url.as_str(),
+                format!("{expected}{path}:countTokens"),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_is_refused() {
+        for name in [
+            "",
+            " ",
+            "../secrets",
+            "models/..",
+            "models/../x",
+            "models/.",
+            "models//x",
+            "/models/x",
+            "models/x?key=1",
+            "models/x#y",
+            "models/%2e%2e",
+            "models/x y",
+            "models/x\n",
+            "a\\b",
+            "models/x\u{0}",
+            &"x".repeat(513),
+        ] {
+            let error = google().model(name).expect_err(name);
+            assert_eq!(error.kind(), ErrorKind::Request, "{name}");
+            assert!(error.to_string().contains(" name "), "{error}");
+        }
+        assert!(google().method(None, "countTokens").is_err());
+        assert!(google().cached_content("../x").is_err());
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_alone() {
+        let is_good = |base: &str, plain| Address::new(base, "v1beta", plain).is_ok();
+
+        for base in [
+            "http://localhost:8080",
+            "http://127.0.0.1",
+            "http://127.9.9.9",
+            "http://[::1]:1",
+            "http://api.localhost",
+        ] {
+            assert!(is_good(base, false), "{base}");
+        }
+        for base in [
+            "http://example.com",
+            "http://localhost.example.com",
+            "http://10.0.0.1",
+            "http://127.0.0.1.example.com",
+            "http://[::2]",
+        ] {
+            assert!(!is_good(base, false), "{base}");
+            assert!(is_good(base, true), "{base}");
+        }
+    }
+
+    #[test]
+    fn a_base_address_is_checked() {
+        for base in [
+            "",
+            "example.com",
+            "ftp://example.com",
+            "https://",
+            "https://me:secret@example.com",
+            "https://example.com?key=1",
+            "https://example.com/#x",
+        ] {
+            let error = Address::new(base, "v1beta", true).expect_err(base);
+            assert_eq!(error.kind(), ErrorKind::Configuration, "{base}");
+        }
+        assert!(Address::new("https://example.com", "", false).is_err());
+        assert!(Address::new("https://example.com", "v1?x", false).is_err());
+    }
+
+    #[test]
+    fn a_base_address_may_have_a_path() {
+        let address = Address::new("https://example.com/gemini/", "/v1/", false).expect("good");
+
+        let url = address.models(Some("a&b")).expect("good");
+
+        assert_eq!(
+            url.as_str(),
+            "https://example.com/gemini/v1/models?pageSize=1000&pageToken=a%26b"
+        );
+        assert_eq!(address.as_str(), "https://example.com/gemini/v1");
+    }
+}

@@ -1,0 +1,130 @@
+//! Where the settings come from, and what is refused.
+
+use super::*;
+
+const KEY: &str = "canary-3f9c1d";
+
+/// Builds with these variables alone.
+fn build(builder: RemoteBuilder, variables: &[(&str, &str)]) -> Result<Remote> {
+    builder.base_url("http://localhost:1").build_with(|name| {
+        let (_, value) = variables.iter().find(|(variable, _)| *variable == name)?;
+        Some(Some((*value).to_owned()))
+    })
+}
+
+fn key_of(builder: RemoteBuilder, variables: &[(&str, &str)]) -> String {
+    let remote = build(builder, variables).expect("a key");
+    remote.0.secrets[0].reveal().to_owned()
+}
+
+#[test]
+fn the_key_given_comes_before_those_of_the_environment() {
+    let both = [
+        ("GEMINI_API_KEY", "gemini-key"),
+        ("GOOGLE_API_KEY", "google-key"),
+    ];
+
+    assert_eq!(
+        key_of(Remote::builder().api_key(" given-key\n"), &both),
+        "given-key"
+    );
+    assert_eq!(key_of(Remote::builder(), &both), "gemini-key");
+    assert_eq!(key_of(Remote::builder(), &both[1..]), "google-key");
+    assert_eq!(
+        key_of(Remote::builder(), &[("GEMINI_API_KEY", " \n"), both[1]]),
+        "google-key"
+    );
+}
+
+#[test]
+fn without_a_key_only_this_machine_is_asked() {
+    assert!(build(Remote::builder(), &[]).is_ok());
+
+    let error = Remote::builder()
+        .base_url("http://192.0.2.1")
+        .allow_plain_http(true)
+        .build_with(|_| None)
+        .expect_err("no key");
+
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert!(error.to_string().contains("GEMINI_API_KEY"), "{error}");
+}
+
+#[test]
+fn a_key_that_cannot_be_one_is_refused_and_not_shown() {
+    for spoilt in [
+        "two\nlines",
+        "a blank",
+        "tab\tbed",
+        "schlüssel",
+        "nul\0",
+        "bell\u{7}",
+        "  ",
+    ] {
+        let spoilt = format!(
+            "{spoilt}{}",
+            if spoilt.trim().is_empty() { "" } else { KEY }
+        );
+
+        let given = build(Remote::builder().api_key(&*spoilt), &[]).expect_err(&spoilt);
+        assert_eq!(given.kind(), ErrorKind::Configuration, "{spoilt:?}");
+        assert!(!format!("{given} {given:?}").contains(KEY), "{given:?}");
+
+        if !spoilt.trim().is_empty() {
+            let found = build(Remote::builder(), &[("GOOGLE_API_KEY", &spoilt)]);
+            let found = found.expect_err(&spoilt);
+            assert!(found.to_string().contains("GOOGLE_API_KEY"), "{found}");
+            assert!(!format!("{found} {found:?}").contains(KEY), "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_named() {
+    let error = Remote::builder()
+        .build_with(|name| (name == "GEMINI_API_KEY").then_some(None))
+        .expect_err("no text");
+
+    assert!(error.to_string().contains("GEMINI_API_KEY"), "{error}");
+}
+
+#[test]
+fn the_address_may_come_from_the_environment() {
+    let remote = Remote::builder()
+        .build_with(|name| {
+            (name == "GOOGLE_GEMINI_BASE_URL").then(|| Some("http://[::1]:7/x/".to_owned()))
+        })
+        .expect("an address");
+
+    assert_eq!(remote.0.address.as_str(), "http://[::1]:7/x/v1beta");
+}
+
+#[test]
+fn an_authorization_takes_the_place_of_the_key() {
+    let builder = Remote::builder().header("Authorization", format!("Bearer {KEY}"));
+
+    let remote = build(builder, &[("GEMINI_API_KEY", "gemini-key")]).expect("a token");
+
+    assert_eq!(remote.0.secrets.len(), 1);
+    assert_eq!(remote.0.secrets[0].reveal(), KEY);
+}
+
+#[test]
+fn a_header_that_cannot_be_sent_is_named_without_its_value() {
+    for (name, value) in [("bad name", KEY.to_owned()), ("x-good", format!("{KEY}\n"))] {
+        let error = build(Remote::builder().header(name, value), &[]).expect_err(name);
+
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(error.to_string().contains(name), "{error}");
+        assert!(!format!("{error:?}").contains(KEY), "{error:?}");
+    }
+}
+
+#[test]
+fn neither_builder_nor_client_shows_a_key() {
+    let builder = Remote::builder().api_key(KEY).header("x-other", KEY);
+    assert!(!format!("{builder:?} {builder:#?}").contains(KEY));
+
+    let remote = build(builder, &[]).expect("a key");
+    assert!(!format!("{remote:?} {remote:#?} {:?}", remote.0.transport).contains(KEY));
+}

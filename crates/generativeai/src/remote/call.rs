@@ -1,0 +1,224 @@
+//! One request: its attempts, until there is an answer or it is given up.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+
+use super::Inner;
+use super::failure::{self, Failure};
+use super::retry::{self, Situation};
+use super::transport::{self, Answer, Outgoing};
+use super::watch::Watch;
+use crate::backend::RequestOptions;
+use crate::error::{Attempt, Error, ErrorKind, Result};
+
+/// How much of the body of an error answer is read.
+const MOST_OF_ERROR: usize = 1 << 20;
+
+/// How an answer comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// In one piece: it has a deadline.
+    Whole,
+    /// In events: the silence between them is limited.
+    Stream,
+}
+
+/// A request under way.
+pub(super) struct Call {
+    inner: Arc<Inner>,
+    outgoing: Outgoing,
+    limits: super::Limits,
+    pub(super) watch: Watch,
+    attempts: Vec<Attempt>,
+    began: Instant,
+}
+
+impl Call {
+    /// Prepares the first attempt.
+    pub(super) fn new(
+        inner: Arc<Inner>,
+        outgoing: Outgoing,
+        options: &RequestOptions,
+        form: Form,
+    ) -> Result<Self> {
+        if tokio::runtime::Handle::try_current().is_err() {
+            let message = "`Remote` needs a tokio runtime with time and I/O: run it in one, \
+                           or use `generativeai::blocking`";
+            return Err(Error::new(ErrorKind::Configuration, message));
+        }
+        let limits = super::Limits::of(options, form);
+        let watch = Watch::new(inner.clock.clone(), limits.timeout, limits.idle);
+        let began = inner.clock.now();
+        Ok(Self {
+            inner,
+            outgoing,
+            limits,
+            watch,
+            attempts: Vec::new(),
+            began,
+        })
+    }
+
+    /// Makes one attempt, as far as the head of an answer of success.
+    pub(super) async fn attempt(&mut self) -> Result<Answer, Failure> {
+        self.began = self.inner.clock.now();
+        self.watch.expect_event();
+        let sending = self
+            .inner
+            .transport
+            .send(&self.outgoing, self.limits.connect);
+        let answer = self.watch.guard(sending).await??;
+        match answer.code() {
+            200..=299 => self.readable(answer),
+            300..=399 => Err(self.redirected(&answer).into()),
+            _ => Err(self.refused(answer).await),
+        }
+    }
+
+    /// The next piece of the body. Before the `first` one a broken connection may be tried again.
+    pub(super) async fn piece(
+        &mut self,
+        answer: &mut Answer,
+        first: bool,
+    ) -> Result<Option<Bytes>, Failure> {
+        let piece = self.watch.guard(answer.piece()).await?;
+        piece.map_err(|error| Failure {
+            error,
+            again: first,
+        })
+    }
+
+    /// The whole body, if it is not too large.
+    pub(super) async fn body(&mut self, mut answer: Answer) -> Result<Bytes, Failure> {
+        let limit = self.inner.answer_limit;
+        let too_large = || {
+            let message = format!("the answer is larger than {limit} bytes");
+            Failure::from(Error::new(ErrorKind::Limit, message))
+        };
+        let length = answer.length().unwrap_or_default();
+        if length > limit as u64 {
+            return Err(too_large());
+        }
+        let Some(first) = self.piece(&mut answer, true).await? else {
+            return Ok(Bytes::new());
+        };
+        let mut rest = BytesMut::new();
+        while let Some(piece) = self.piece(&mut answer, false).await? {
+            if rest.is_empty() {
+                rest.extend_from_slice(&first);
+            }
+            if rest.len() + piece.len() > limit {
+                return Err(too_large());
+            }
+            rest.extend_from_slice(&piece);
+        }
+        Ok(if rest.is_empty() {
+            first
+        } else {
+            rest.freeze()
+        })
+    }
+
+    /// After a failed attempt: waits for the next, or gives the error that ends the request.
+    pub(super) async fn recover(&mut self, failure: Failure) -> Result<()> {
+        let clock = &self.inner.clock;
+        let took = clock.now().saturating_duration_since(self.began);
+        let attempts = u32::try_from(self.attempts.len())
+            .unwrap_or(u32::MAX)
+            .saturating_add(1);
+        let now = Situation {
+            attempts,
+            asked: failure.error.retry_after(),
+            left: self.watch.left(),
+            chance: clock.chance(),
+        };
+        let mut outcome = outcome(&failure.error);
+        let wait = retry::wait(&self.limits.retry, now).filter(|_| failure.again);
+        match wait {
+            Some(wait) if self.inner.budget.spend() => {
+                self.attempts.push(Attempt::new(outcome, took, wait));
+                clock.sleep(wait).await;
+                return Ok(());
+            }
+            Some(_) => outcome.push_str("; not tried again, since too many requests failed lately"),
+            None => {}
+        }
+        let mut attempts = std::mem::take(&mut self.attempts);
+        attempts.push(Attempt::new(outcome, took, Duration::ZERO));
+        Err(failure.error.with_attempts(attempts))
+    }
+
+    /// The request went well.
+    pub(super) fn succeeded(&self) {
+        self.inner.budget.refill(!self.attempts.is_empty());
+    }
+
+    /// An error that stands in an answer of success.
+    pub(super) fn error_in(&self, json: &[u8]) -> Option<Failure> {
+        Failure::in_answer(json, &self.inner.secrets)
+    }
+
+    /// An answer that is not in the language of the API.
+    pub(super) fn foreign(&self, body: &[u8]) -> Error {
+        let excerpt = failure::excerpt(&failure::clean(body, &self.inner.secrets));
+        let message = format!("the answer is not in the language of the Gemini API: {excerpt}");
+        Error::new(ErrorKind::Decode, message)
+    }
+
+    /// The most bytes of an event.
+    pub(super) fn answer_limit(&self) -> usize {
+        self.inner.answer_limit
+    }
+
+    fn readable(&self, answer: Answer) -> Result<Answer, Failure> {
+        match answer.header("content-encoding").map(str::trim) {
+            None | Some("" | "identity") => Ok(answer),
+            Some(encoding) => {
+                let message = format!(
+                    "the answer came in the encoding `{}`, which was not asked for",
+                    failure::excerpt(encoding.as_bytes())
+                );
+                Err(Error::new(ErrorKind::Decode, message)
+                    .with_http_code(answer.code())
+                    .into())
+            }
+        }
+    }
+
+    fn redirected(&self, answer: &Answer) -> Error {
+        let target = answer.header("location").and_then(transport::host_of);
+        let message = format!(
+            "{}: the service redirects to `{}`, which is not followed: set the address where it is",
+            answer.code(),
+            target.as_deref().unwrap_or("another path"),
+        );
+        Error::new(ErrorKind::Configuration, message).with_http_code(answer.code())
+    }
+
+    async fn refused(&mut self, mut answer: Answer) -> Failure {
+        let code = answer.code();
+        let asked = answer
+            .header("retry-after")
+            .and_then(|value| retry::retry_after(value, self.inner.clock.date()));
+        let mut body = BytesMut::new();
+        // An error answer whose body breaks off still tells its code.
+        while let Ok(Some(piece)) = self.piece(&mut answer, false).await {
+            let room = MOST_OF_ERROR - body.len();
+            body.extend_from_slice(&piece[..piece.len().min(room)]);
+            if body.len() == MOST_OF_ERROR {
+                break;
+            }
+        }
+        Failure::refused(code, &body, asked, &self.inner.secrets)
+    }
+}
+
+/// What an attempt came to, in one line: the error and its root.
+fn outcome(error: &Error) -> String {
+    match super::causes(error).last() {
+        Some(root) => format!("{error}: {root}"),
+        None => error.to_string(),
+    }
+}

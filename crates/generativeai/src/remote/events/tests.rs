@@ -1,0 +1,276 @@
+//! The forms of a body, against the standard's examples and a decoder written the naive way.
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::*;
+
+const LIMIT: usize = 1 << 20;
+
+/// Everything that `pieces` hold, and how they end.
+fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<(Vec<Bytes>, End), Malformed> {
+    let mut events = Events::new(LIMIT);
+    let mut found = Vec::new();
+    for piece in pieces {
+        events.push(Bytes::copy_from_slice(piece));
+        while let Some(event) = events.next()? {
+            found.push(event);
+        }
+    }
+    Ok((found, events.finish()?))
+}
+
+/// The data of the events of one body, the one left open included.
+fn data(body: &[u8]) -> Vec<String> {
+    let (mut found, end) = read([body]).expect("well formed");
+    if let End::Open(last) = end {
+        found.push(last);
+    }
+    found
+        .iter()
+        .map(|event| String::from_utf8_lossy(event).into_owned())
+        .collect()
+}
+
+#[test]
+fn events_are_read_as_the_standard_says() {
+    let table: &[(&[u8], &[&str])] = &[
+        // line ends: LF, CR, CRLF, mixed
+        (b"data: a\n\ndata: b\n\n", &["a", "b"]),
+        (b"data: a\r\rdata: b\r\r", &["a", "b"]),
+        (b"data: a\r\n\r\ndata: b\r\n\r\n", &["a", "b"]),
+        (b"data: a\n\rdata: b\r\n\n", &["a", "b"]),
+        (b"data: a\r\n\rdata: b\n\r\n", &["a", "b"]),
+        // one space after the colon, no more, is not data
+        (b"data:a\n\ndata:  b\n\ndata:\tc\n\n", &["a", " b", "\tc"]),
+        // several lines of data; empty ones
+        (b"data: a\ndata: b\n\n", &["a\nb"]),
+        (b"data\ndata\n\n", &["\n"]),
+        (b"data: a\ndata\ndata:c\n\n", &["a\n\nc"]),
+        (b"data\n\n", &[""]),
+        (b"data:\n\n", &[""]),
+        // comments, other fields, unknown fields, fields with like names
+        (b": keep-alive\ndata: a\n:\n\n", &["a"]),
+        (b"event: x\nid: 1\nretry: 10\ndata: a\n\n", &["a"]),
+        (
+            b"Data: x\ndatas: x\ndat: x\n data: x\ndata : x\ndata: a\n\n",
+            &["a"],
+        ),
+        // an event without data is none
+        (b"event: x\n\n\n\ndata: a\n\n", &["a"]),
+        // a byte order mark at the beginning, and there alone
+        (b"\xEF\xBB\xBFdata: a\n\ndata: b\n\n", &["a", "b"]),
+        (b"\xEF\xBB\xBF\xEF\xBB\xBFdata: a\n\ndata: b\n\n", &["b"]),
+        (b"data: a\n\n\xEF\xBB\xBFdata: b\n\n", &["a"]),
+        // NUL and bytes that are no UTF-8 are data like others here
+        (b"data: \0\n\n", &["\0"]),
+        (b"data: \xFF\n\n", &["\u{FFFD}"]),
+        // colons within
+        (b"data: {\"a\":1}\n\n", &["{\"a\":1}"]),
+        (b"data::a\n\n", &[":a"]),
+        // the last event counts without its blank line, and without the end of its line
+        (b"data: a\n\ndata: b\n", &["a", "b"]),
+        (b"data: a\n\ndata: b", &["a", "b"]),
+        // nothing at all
+        (b"", &[]),
+        (b"\n\n\n", &[]),
+        (b":\n\n", &[]),
+    ];
+    for (body, expected) in table {
+        assert_eq!(data(body), *expected, "{:?}", String::from_utf8_lossy(body));
+    }
+}
+
+#[test]
+fn a_json_object_on_a_line_of_its_own_is_an_event() {
+    for (body, expected) in [
+        (
+            "data: {}\r\n\r\n{\"error\":{\"code\":1}}\n",
+            vec!["{}", "{\"error\":{\"code\":1}}"],
+        ),
+        (
+            "{\"error\":\n  {\"code\":1}\n}\n",
+            vec!["{\"error\":\n  {\"code\":1}\n}"],
+        ),
+        (
+            "data: {}\n{\"error\":\"}\"}",
+            vec!["{}", "{\"error\":\"}\"}"],
+        ),
+        ("{}\ndata: {\"a\":1}\n\n", vec!["{}", "{\"a\":1}"]),
+    ] {
+        assert_eq!(data(body.as_bytes()), expected, "{body:?}");
+    }
+}
+
+#[test]
+fn a_body_that_begins_with_a_bracket_is_an_array() {
+    assert_eq!(
+        data(b"[{\"a\":1}\n,\r\n{\"b\":2}]"),
+        ["{\"a\":1}", "{\"b\":2}"]
+    );
+    assert_eq!(data(b"\xEF\xBB\xBF\r\n [{}]"), ["{}"]);
+}
+
+#[test]
+fn the_end_of_a_body_tells_whether_anything_was_cut() {
+    let end = |body: &str| read([body.as_bytes()]).expect("well formed").1;
+
+    assert_eq!(end("data: {}\n\n"), End::Clean);
+    assert_eq!(end("data: {}\n\n: comment"), End::Clean);
+    assert_eq!(
+        end("data: {}\n\ndata: {\"a"),
+        End::Open(Bytes::from("{\"a"))
+    );
+    assert_eq!(end("data: {}\n\nda"), End::Open(Bytes::new()));
+    assert_eq!(end("data: {}\n\n{\"err"), End::Open(Bytes::from("{\"err")));
+    assert_eq!(end("[{}]"), End::Clean);
+    assert_eq!(end("[{}"), End::Unclosed);
+    assert_eq!(end("[{},{\"a"), End::Unclosed);
+    assert_eq!(end("<html>\n<body>"), End::Strange(b"<html>".to_vec()));
+    assert_eq!(end("\u{FEFF}"), End::Strange("\u{FEFF}".into()));
+}
+
+#[test]
+fn an_event_over_the_limit_is_refused_before_it_is_whole() {
+    let mut events = Events::new(64);
+
+    let refused = ["data: ", &"x".repeat(40), &"x".repeat(40)]
+        .into_iter()
+        .find_map(|piece| {
+            events.push(Bytes::copy_from_slice(piece.as_bytes()));
+            events.next().err()
+        });
+
+    assert_eq!(refused, Some(Malformed::TooLarge(64)));
+}
+
+#[test]
+fn many_short_lines_of_one_event_count_towards_the_limit() {
+    let mut events = Events::new(64);
+    events.push("data: x\n".repeat(40).into());
+
+    assert_eq!(events.next(), Err(Malformed::TooLarge(64)));
+}
+
+#[test]
+fn data_that_came_in_one_piece_is_not_copied() {
+    let piece = Bytes::from_static(b"data: {\"a\":1}\n\n");
+    let mut events = Events::new(LIMIT);
+    events.push(piece.clone());
+
+    let event = events.next().expect("well formed").expect("an event");
+
+    assert_eq!(event.as_ptr(), piece[6..].as_ptr());
+}
+
+/// What the standard says, written without a thought for time or memory, for bodies whose lines do
+/// not begin with a brace or a blank.
+fn naive(body: &[u8]) -> Vec<Vec<u8>> {
+    let body = body.strip_prefix(&BYTE_ORDER_MARK).unwrap_or(body);
+    let mut text = Vec::new();
+    let mut bytes = body.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        if byte == b'\r' && bytes.peek() == Some(&b'\n') {
+            bytes.next();
+        }
+        text.push(if byte == b'\r' { b'\n' } else { byte });
+    }
+    let mut events = Vec::new();
+    let mut data: Option<Vec<u8>> = None;
+    for line in text.split(|byte| *byte == b'\n').chain([&b""[..]]) {
+        if line.is_empty() {
+            events.extend(data.take());
+        } else if line == b"data" || line.starts_with(b"data:") {
+            let value = line.get(5..).unwrap_or_default();
+            let value = value.strip_prefix(b" ").unwrap_or(value);
+            data = Some(match data {
+                None => value.to_vec(),
+                Some(before) => [&before, &b"\n"[..], value].concat(),
+            });
+        }
+    }
+    events
+}
+
+/// Bodies made of what matters to a decoder.
+fn bodies() -> impl Strategy<Value = Vec<u8>> {
+    let token = prop::sample::select(vec![
+        &b"data"[..],
+        b"data: ",
+        b"data:",
+        b":",
+        b" ",
+        b"\n",
+        b"\r",
+        b"\r\n",
+        b"\n\n",
+        b"\r\n\r\n",
+        b"id: 1",
+        b"event",
+        b"x",
+        b"\0",
+        "\u{1F600}".as_bytes(),
+        b"\xFF",
+        b"\xEF\xBB\xBF",
+        b"}",
+        b"data: {\"text\":\"\\n\"}\r\n\r\n",
+    ]);
+    (any::<bool>(), prop::collection::vec(token, 0..40)).prop_map(|(mark, tokens)| {
+        let mut body = if mark {
+            BYTE_ORDER_MARK.to_vec()
+        } else {
+            b"x\n".to_vec()
+        };
+        body.push(b':');
+        body.extend(tokens.concat());
+        body
+    })
+}
+
+/// Splits a body at the given places.
+fn split(body: &[u8], places: &[prop::sample::Index]) -> Vec<Vec<u8>> {
+    let mut cuts: Vec<usize> = places
+        .iter()
+        .map(|place| place.index(body.len() + 1))
+        .collect();
+    cuts.extend([0, body.len()]);
+    cuts.sort_unstable();
+    cuts.windows(2)
+        .map(|cut| body[cut[0]..cut[1]].to_vec())
+        .collect()
+}
+
+proptest! {
+    #[test]
+    fn any_split_gives_the_events_of_the_standard(
+        body in bodies(),
+        places in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+    ) {
+        let pieces = split(&body, &places);
+        let (mut found, end) = read(pieces.iter().map(Vec::as_slice)).expect("within the limit");
+        let unfinished = !body.ends_with(b"\n") && !body.ends_with(b"\r");
+        let cut_in_name = unfinished
+            && body.rsplit(|byte| matches!(byte, b'\n' | b'\r')).next()
+                .is_some_and(|line| !line.is_empty() && b"data".starts_with(line));
+        if let End::Open(last) = end {
+            found.push(last);
+        }
+        // A line cut within the word `data` is an open event here, and nothing in the standard.
+        if !cut_in_name {
+            prop_assert_eq!(found, naive(&body));
+        }
+    }
+
+    #[test]
+    fn any_split_gives_the_same_events_whatever_the_bytes(
+        body in prop::collection::vec(
+            prop::sample::select(b"data: {}[]\",\\\n\r \xEF\xBB\xBF".to_vec()), 0..60),
+        places in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+    ) {
+        let pieces = split(&body, &places);
+        prop_assert_eq!(
+            read(pieces.iter().map(Vec::as_slice)),
+            read([body.as_slice()])
+        );
+    }
+}

@@ -1,0 +1,206 @@
+//! Codes and bodies, and what becomes of them.
+
+use serde_json::json;
+
+use super::*;
+
+fn refused(code: u16, body: &str) -> Failure {
+    Failure::refused(code, body.as_bytes(), None, &[])
+}
+
+fn told(code: u16, status: &str, details: Value) -> Failure {
+    let error = json!({"code": code, "status": status, "message": "why", "details": details});
+    refused(code, &json!({ "error": error }).to_string())
+}
+
+#[test]
+fn a_code_tells_what_to_do_and_whether_to_try_again() {
+    for (code, kind, again) in [
+        (400, ErrorKind::Request, false),
+        (401, ErrorKind::Authentication, false),
+        (403, ErrorKind::Authentication, false),
+        (404, ErrorKind::NotFound, false),
+        (408, ErrorKind::Timeout, true),
+        (409, ErrorKind::Request, false),
+        (413, ErrorKind::Request, false),
+        (429, ErrorKind::RateLimited, true),
+        (499, ErrorKind::Request, false),
+        (500, ErrorKind::Unavailable, true),
+        (501, ErrorKind::Unsupported, false),
+        (502, ErrorKind::Unavailable, true),
+        (503, ErrorKind::Unavailable, true),
+        (504, ErrorKind::Timeout, true),
+        (599, ErrorKind::Unavailable, false),
+        (101, ErrorKind::Decode, false),
+    ] {
+        for failure in [told(code, "NAME", json!([])), refused(code, "<html>")] {
+            assert_eq!(
+                (failure.error.kind(), failure.again),
+                (kind, again),
+                "{code}"
+            );
+            assert_eq!(failure.error.http_code(), Some(code));
+        }
+    }
+}
+
+#[test]
+fn the_message_has_code_and_name_and_what_the_service_says() {
+    let failure = told(404, "NOT_FOUND", json!([{"reason": "x"}]));
+
+    assert_eq!(failure.error.to_string(), "404 NOT_FOUND: why");
+    let status = failure.error.status().expect("a status");
+    assert_eq!(status.message.as_deref(), Some("why"));
+    assert_eq!(status.details.len(), 1);
+}
+
+#[test]
+fn a_long_message_is_shortened_and_kept_whole_in_the_status() {
+    let long = "ü".repeat(5_000);
+    let failure = refused(
+        400,
+        &json!({"error": {"code": 400, "message": long}}).to_string(),
+    );
+
+    let shown = failure.error.to_string();
+    assert_eq!(shown.chars().count(), "400: ".len() + LONGEST_MESSAGE + 1);
+    assert!(shown.ends_with('…'));
+    let status = failure.error.status().expect("a status");
+    assert_eq!(status.message.as_deref(), Some(long.as_str()));
+}
+
+#[test]
+fn a_wrong_key_is_about_authentication_though_the_code_is_400() {
+    let info = "type.googleapis.com/google.rpc.ErrorInfo";
+    let failure = told(
+        400,
+        "INVALID_ARGUMENT",
+        json!([{"@type": info, "reason": "API_KEY_INVALID"}]),
+    );
+
+    assert_eq!(failure.error.kind(), ErrorKind::Authentication);
+    assert!(!failure.again);
+}
+
+#[test]
+fn a_quota_of_the_day_is_not_tried_again() {
+    let quota = "type.googleapis.com/google.rpc.QuotaFailure";
+    let of = |id: &str| {
+        told(
+            429,
+            "RESOURCE_EXHAUSTED",
+            json!([{"@type": quota, "violations": [{"quotaId": id}]}]),
+        )
+    };
+
+    let day = of("GenerateRequestsPerDayPerProjectPerModel");
+    assert_eq!((day.error.kind(), day.again), (ErrorKind::Quota, false));
+    let minute = of("GenerateRequestsPerMinutePerProjectPerModel");
+    assert_eq!(
+        (minute.error.kind(), minute.again),
+        (ErrorKind::RateLimited, true)
+    );
+}
+
+#[test]
+fn the_longer_of_the_two_waits_that_are_asked_for_counts() {
+    let retry = "type.googleapis.com/google.rpc.RetryInfo";
+    let body = json!({"error": {"code": 429, "details": [{"@type": retry, "retryDelay": "3s"}]}});
+    let after = |header: Option<u64>| {
+        let header = header.map(Duration::from_secs);
+        let failure = Failure::refused(429, body.to_string().as_bytes(), header, &[]);
+        failure.error.retry_after().map(|wait| wait.as_secs())
+    };
+
+    assert_eq!(after(None), Some(3));
+    assert_eq!(after(Some(1)), Some(3));
+    assert_eq!(after(Some(7)), Some(7));
+    assert_eq!(refused(503, "").error.retry_after(), None);
+}
+
+#[test]
+fn an_error_is_found_in_every_form_it_comes_in() {
+    for (body, message) in [
+        (
+            r#"[{"error":{"code":403,"status":"PERMISSION_DENIED","message":"no"}}]"#,
+            "403 PERMISSION_DENIED: no",
+        ),
+        (
+            r#"[{"candidates":[]},{"error":{"code":403,"message":"no"}}]"#,
+            "403: no",
+        ),
+        (r#"{"error":"no"}"#, "403: no"),
+        (
+            r#"{"error":{"code":"many","message":"no"}}"#,
+            r#"403: {"code":"many","message":"no"}"#,
+        ),
+        (r#"{"error":{}}"#, "403"),
+    ] {
+        let failure = refused(403, body);
+        assert_eq!(failure.error.to_string(), message, "{body}");
+        assert!(failure.error.status().is_some(), "{body}");
+    }
+}
+
+#[test]
+fn a_body_that_is_no_error_gives_an_excerpt() {
+    let huge = "x ".repeat(1 << 20);
+    for (body, message) in [
+        (
+            "<html>\r\n <body>Bad\u{1b}[31m Gateway</body>",
+            "502: <html> <body>Bad [31m Gateway</body>",
+        ),
+        ("", "502: an empty answer"),
+        (" \n", "502: an empty answer"),
+        (r#"{"message":"no"}"#, r#"502: {"message":"no"}"#),
+        (r#"{"error":null}"#, r#"502: {"error":null}"#),
+        ("[]", "502: []"),
+        (&huge, &format!("502: {}…", "x ".repeat(100))),
+    ] {
+        let failure = refused(502, body);
+        assert_eq!(failure.error.to_string(), message);
+        assert!(failure.error.status().is_none());
+    }
+}
+
+#[test]
+fn a_key_that_the_service_repeats_is_hidden() {
+    let secrets = [Secret::new("canary-3f9c1d")];
+    let told = r#"{"error":{"code":400,"message":"bad key canary-3f9c1d",
+        "details":[{"detail":"Invalid API key: canary-3f9c1d"}]}}"#;
+
+    for body in [told, "<p>canary-3f9c1d</p>"] {
+        let error = Failure::refused(400, body.as_bytes(), None, &secrets).error;
+        assert!(
+            !format!("{error} {error:?}").contains("canary"),
+            "{error:?}"
+        );
+        assert!(format!("{error:?}").contains("[key]"), "{error:?}");
+    }
+}
+
+#[test]
+fn an_error_in_an_answer_of_success_has_the_code_of_its_status() {
+    let code = |json: Value| {
+        let failure = Failure::in_answer(json.to_string().as_bytes(), &[]).expect("an error");
+        assert_eq!(failure.error.http_code(), None);
+        (failure.error.kind(), failure.again)
+    };
+
+    let unavailable = (ErrorKind::Unavailable, true);
+    assert_eq!(
+        code(json!({"error": {"code": 503, "status": "UNAVAILABLE"}})),
+        unavailable
+    );
+    assert_eq!(
+        code(json!({"error": {"code": 14, "status": "UNAVAILABLE"}})),
+        unavailable
+    );
+    assert_eq!(
+        code(json!({"error": {"status": "INVALID_ARGUMENT"}})),
+        (ErrorKind::Request, false)
+    );
+    assert_eq!(code(json!({"error": {"message": "?"}})), unavailable);
+    assert!(Failure::in_answer(br#"{"candidates":[]}"#, &[]).is_none());
+    assert!(Failure::in_answer(b"no JSON", &[]).is_none());
+}

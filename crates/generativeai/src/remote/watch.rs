@@ -1,0 +1,99 @@
+//! The time limits of a request: a deadline over all of it, and the longest silence.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use super::clock::Clock;
+use crate::backend::BoxFuture;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Watches over the waiting of one request.
+///
+/// The timer is started when something is really waited for, and outlives what it waits for, so that
+/// an event that is already there costs none.
+pub(super) struct Watch {
+    clock: Arc<dyn Clock>,
+    /// The end of all attempts, and how long that was from the beginning.
+    deadline: Option<(Instant, Duration)>,
+    /// The longest silence, and when the present one is too long.
+    idle: Option<(Duration, Instant)>,
+    timer: Option<BoxFuture<()>>,
+}
+
+impl Watch {
+    /// Begins to watch; `Duration::MAX` is no limit.
+    pub(super) fn new(clock: Arc<dyn Clock>, timeout: Duration, idle: Duration) -> Self {
+        let now = clock.now();
+        let after = |time| now.checked_add(time);
+        Self {
+            clock,
+            deadline: after(timeout).map(|end| (end, timeout)),
+            idle: after(idle).map(|end| (idle, end)),
+            timer: None,
+        }
+    }
+
+    /// From now on the next event is waited for.
+    pub(super) fn expect_event(&mut self) {
+        if let Some((longest, end)) = &mut self.idle {
+            *end = self.clock.now() + *longest;
+        }
+    }
+
+    /// What is left until the deadline.
+    pub(super) fn left(&self) -> Option<Duration> {
+        self.deadline
+            .map(|(end, _)| end.saturating_duration_since(self.clock.now()))
+    }
+
+    /// Waits for something within the limits.
+    pub(super) async fn guard<T>(&mut self, waited_for: impl Future<Output = T>) -> Result<T> {
+        let mut waited_for = pin!(waited_for);
+        poll_fn(|cx| {
+            if let Poll::Ready(value) = waited_for.as_mut().poll(cx) {
+                return Poll::Ready(Ok(value));
+            }
+            loop {
+                let timer = match &mut self.timer {
+                    Some(timer) => timer,
+                    None => {
+                        let Some((end, error)) = self.next_end() else {
+                            return Poll::Pending;
+                        };
+                        let left = end.saturating_duration_since(self.clock.now());
+                        if left.is_zero() {
+                            return Poll::Ready(Err(error()));
+                        }
+                        self.timer.insert(self.clock.sleep(left))
+                    }
+                };
+                if timer.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                self.timer = None;
+            }
+        })
+        .await
+    }
+
+    /// The limit that is reached first, and the error that goes with it.
+    fn next_end(&self) -> Option<(Instant, impl Fn() -> Error + use<>)> {
+        let silence = self
+            .idle
+            .map(|(longest, end)| (end, "nothing came for", longest));
+        let whole = self
+            .deadline
+            .map(|(end, all)| (end, "the answer was not whole after", all));
+        let first = silence
+            .into_iter()
+            .chain(whole)
+            .min_by_key(|(end, ..)| *end)?;
+        let (end, what, time) = first;
+        Some((end, move || {
+            Error::new(ErrorKind::Timeout, format!("{what} {time:?}"))
+        }))
+    }
+}

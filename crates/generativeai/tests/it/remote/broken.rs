@@ -1,0 +1,149 @@
+//! Connections that break, and answers that are not as long as they say.
+
+use generativeai::ErrorKind;
+
+use super::*;
+use crate::support::server::{STREAM, answer, event, reply};
+use crate::support::{Act, Server};
+
+/// Sends this, lets the client read it, and resets the connection.
+fn reset_after(sent: &str) -> Vec<Act> {
+    vec![Act::Send(sent.into()), Act::Reset]
+}
+
+#[tokio::test]
+async fn a_reset_before_the_first_byte_is_tried_again() {
+    let good = format!("{STREAM}{}", event("Hello!", Some("STOP")));
+    let server = Server::play([
+        vec![Act::Reset],
+        vec![Act::Send(Vec::new())],
+        vec![Act::Send(good.into())],
+    ]);
+    let (remote, clock) = client(&server);
+
+    let (texts, error) = streamed(&remote).await;
+
+    assert_eq!((texts, error.is_none()), (vec!["Hello!".to_owned()], true));
+    assert_eq!(clock.slept().len(), 2);
+    assert_eq!(server.received().len(), 3);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_lost_after_the_head_is_tried_again() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n";
+    let good = answer(
+        "200 OK",
+        "application/json",
+        &reply("Hello!", Some("STOP")).to_string(),
+    );
+    let server = Server::play([vec![Act::Send(head.into())], vec![Act::Send(good.into())]]);
+
+    assert_eq!(whole(&client(&server).0).await.expect("a reply"), "Hello!");
+}
+
+#[tokio::test]
+async fn a_reset_after_the_first_event_ends_the_stream_and_keeps_what_came() {
+    for rest in ["", "data: {\"candid"] {
+        let (sign, came) = std::sync::mpsc::channel();
+        let server = Server::play([vec![
+            Act::Send(format!("{STREAM}{}{rest}", event("so far", None)).into()),
+            Act::OnCue(Vec::new(), came),
+            Act::Reset,
+        ]]);
+        let mut chat = chat(&client(&server).0);
+
+        let mut stream = chat.send_message("Hello").stream();
+        let first = stream.next().await.expect("a chunk").expect("a chunk");
+        drop(sign);
+        let error = checked(stream.next().await.expect("an end").expect_err("a break"));
+        drop(stream);
+
+        assert_eq!(first.text().expect("a text"), "so far");
+        assert_eq!(error.kind(), ErrorKind::Unreachable, "{error:?}");
+        assert!(std::error::Error::source(&error).is_some());
+        assert_eq!(server.received().len(), 1);
+        assert_eq!(kept(&chat), "so far");
+        assert!(chat.history().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_reset_within_the_first_event_is_not_tried_again() {
+    let (sign, came) = std::sync::mpsc::channel();
+    let server = Server::play([
+        vec![
+            Act::Send(format!("{STREAM}data: {{\"candid").into()),
+            Act::OnCue(Vec::new(), came),
+            Act::Reset,
+        ],
+        reset_after(STREAM),
+    ]);
+    let (remote, _) = client(&server);
+
+    // The sign is given once the client has had the time to read: at its next wait.
+    let reading = streamed(&remote);
+    let (texts, error) = {
+        let mut reading = std::pin::pin!(reading);
+        let mut sign = Some(sign);
+        std::future::poll_fn(move |cx| {
+            let polled = reading.as_mut().poll(cx);
+            if server.received().len() == 1 {
+                sign.take();
+            }
+            polled
+        })
+        .await
+    };
+
+    assert!(texts.is_empty());
+    assert_eq!(error.expect("an error").kind(), ErrorKind::Unreachable);
+}
+
+#[tokio::test]
+async fn an_answer_shorter_than_it_says_is_a_broken_connection() {
+    let body = reply("lost", Some("STOP")).to_string();
+    let length = body.len() + 1;
+    let long = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}");
+    let cut = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{body}");
+    let unended = format!(
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n",
+        body.len()
+    );
+    let nonsense = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\nxyz\r\n";
+    for sent in [&long, &cut, &unended, nonsense] {
+        let server = Server::always(2, sent);
+
+        let error = whole(&client(&server).0).await.expect_err(sent);
+
+        assert_eq!(error.kind(), ErrorKind::Unreachable, "{sent}");
+        assert!(std::error::Error::source(&error).is_some());
+        assert_eq!(server.received().len(), 1, "{sent}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_whose_chunks_are_cut_keeps_its_events() {
+    let event = event("so far", None);
+    let sent = format!(
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{event}\r\n",
+        event.len()
+    );
+
+    let (texts, error) = streamed(&client(&Server::always(1, &sent)).0).await;
+
+    assert_eq!(texts, ["so far"]);
+    assert_eq!(error.expect("an error").kind(), ErrorKind::Unreachable);
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_no_answer() {
+    for sent in [
+        "SSH-2.0-OpenSSH_9.6\r\n",
+        "HTTP/1.1 xyz\r\n\r\n",
+        "\0\0\0\0",
+    ] {
+        let server = Server::always(4, sent);
+        let error = whole(&client(&server).0).await.expect_err(sent);
+        assert_eq!(error.kind(), ErrorKind::Unreachable, "{sent:?}");
+    }
+}

@@ -1,0 +1,121 @@
+//! The key goes to one address, and nowhere else.
+
+use generativeai::ErrorKind;
+
+use super::*;
+use crate::support::server::{answer, with_headers};
+use crate::support::{Act, Server};
+
+#[tokio::test]
+async fn a_redirection_is_an_error_that_names_the_other_host() {
+    for code in [
+        "301 Moved",
+        "302 Found",
+        "303 See Other",
+        "307 Temporary",
+        "308 Permanent",
+    ] {
+        let other = Server::always(1, "");
+        let target = format!("{}/v1beta/models/m:generateContent", other.url());
+        let server = Server::always(2, &with_headers(code, &[("location", &target)], ""));
+
+        let error = whole(&client(&server).0).await.expect_err(code);
+
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(error.to_string().contains("`127.0.0.1`"), "{error}");
+        assert_eq!(server.received().len(), 1, "{code}");
+        assert!(other.received().is_empty(), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirection_to_itself_is_followed_not_even_once() {
+    let server = Server::always(3, &with_headers("307 Loop", &[("location", "/again")], ""));
+
+    let error = whole(&client(&server).0).await.expect_err("a loop");
+
+    assert_eq!(error.http_code(), Some(307));
+    assert_eq!(server.received().len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_that_the_service_repeats_is_in_no_error() {
+    let told = format!(
+        r#"{{"error":{{"code":400,"message":"API key {CANARY} not valid","details":[
+            {{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"API_KEY_INVALID"}},
+            {{"detail":"Invalid API key: {CANARY}"}}]}}}}"#
+    );
+    let page = format!("<p>{CANARY}</p>");
+    for (status, body) in [
+        ("400 Bad Request", &told),
+        ("200 OK", &told),
+        ("502 Bad Gateway", &page),
+        ("200 OK", &page),
+    ] {
+        let server = Server::always(4, &answer(status, "text/plain", body));
+        let (remote, _) = client(&server);
+
+        // `whole` and `streamed` fail if the error holds the key.
+        let error = whole(&remote).await.expect_err(status);
+        assert!(format!("{error:?}").contains("[key]"), "{error:?}");
+        assert!(streamed(&remote).await.1.is_some());
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_is_no_json_is_shown_in_part() {
+    let page = "<html>\r\n<body>Bad\u{1b}[2J Gateway".to_owned() + &" so bad".repeat(10_000);
+    for (body, shown) in [
+        (
+            page.as_str(),
+            "403: <html> <body>Bad [2J Gateway so bad so bad",
+        ),
+        ("", "403: an empty answer"),
+        (r#"{"reason":"none"}"#, r#"403: {"reason":"none"}"#),
+        (
+            r#"[{"error":{"code":403,"message":"in a list"}}]"#,
+            "403: in a list",
+        ),
+        (r#"{"error":"only words"}"#, "403: only words"),
+    ] {
+        let server = Server::always(1, &answer("403 Forbidden", "text/html", body));
+
+        let error = whole(&client(&server).0).await.expect_err(body);
+
+        assert!(error.to_string().starts_with(shown), "{error}");
+        assert!(error.to_string().chars().count() <= 210, "{error}");
+        assert!(!error.to_string().contains(char::is_control), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Authentication);
+    }
+}
+
+#[tokio::test]
+async fn no_more_of_a_huge_error_is_read_than_is_needed() {
+    let head = "HTTP/1.1 403 Forbidden\r\ncontent-length: 104857600\r\n\r\n";
+    // Far less than it says, and then silence: whoever reads to the end waits for ever.
+    let server = Server::play([vec![
+        Act::Send(head.into()),
+        Act::Repeat(vec![b'x'; 1 << 16], 32),
+        Act::Silence,
+    ]]);
+
+    let error = whole(&client(&server).0).await.expect_err("forbidden");
+
+    assert_eq!(error.http_code(), Some(403));
+    assert!(error.to_string().len() < 300, "{error}");
+}
+
+#[test]
+fn without_a_runtime_there_is_an_error_and_no_panic() {
+    let remote = builder("http://127.0.0.1:1")
+        .build()
+        .expect("good settings");
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+
+    let mut asked = std::pin::pin!(whole(&remote));
+
+    match asked.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(Err(error)) => assert!(error.to_string().contains("tokio")),
+        other => panic!("{other:?}"),
+    }
+}
