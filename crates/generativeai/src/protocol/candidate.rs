@@ -112,7 +112,7 @@ impl FinishReason {
     /// assert!(!FinishReason::Safety.is_end() && !FinishReason::from("BAD_WEATHER").is_end());
     /// ```
     pub fn is_end(&self) -> bool {
-        matches!(self, Self::Stop | Self::MaxTokens | Self::Unspecified)
+        matches!(self, Self::Stop | Self::MaxTokens)
     }
 
     /// What it means, as the end of a sentence about the reply, where the name alone does not say it.

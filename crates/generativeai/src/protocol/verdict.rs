@@ -20,10 +20,10 @@ impl FinishReason {
 }
 
 impl PromptFeedback {
-    /// Whether the prompt was blocked.
+    /// Whether the prompt was blocked: there is a reason, or at least a message that tells one.
     pub fn is_block(&self) -> bool {
         match &self.block_reason {
-            None | Some(BlockReason::Unspecified) => false,
+            None | Some(BlockReason::Unspecified) => self.block_reason_message.is_some(),
             Some(reason) => !reason.as_str().is_empty(),
         }
     }
@@ -39,15 +39,15 @@ impl GenerateContentResponse {
 
     /// The error that says why the prompt was blocked.
     pub(crate) fn blocked(&self) -> Error {
-        let reason = self
-            .prompt_feedback
-            .as_ref()
-            .and_then(|said| said.block_reason.as_ref());
-        let reason = reason.map_or("no reason", BlockReason::as_str);
-        Error::new(
-            ErrorKind::Blocked,
-            format!("the prompt was blocked: {reason}"),
-        )
+        let feedback = self.prompt_feedback.as_deref();
+        let reason = feedback.and_then(|said| said.block_reason.as_ref());
+        let message = feedback.and_then(|said| said.block_reason_message.as_deref());
+        let why = match (reason.map(BlockReason::as_str), message) {
+            (Some(reason), Some(message)) => format!("{reason}: {message}"),
+            (Some(why), None) | (None, Some(why)) => why.to_owned(),
+            (None, None) => "no reason".to_owned(),
+        };
+        Error::new(ErrorKind::Blocked, format!("the prompt was blocked: {why}"))
     }
 
     /// Whether a stream that is over ended as a stream does: with a finish reason.
@@ -92,25 +92,32 @@ impl GenerateContentResponse {
         Ok(())
     }
 
-    fn stopped(&self, reason: &FinishReason) -> Error {
+    /// The error that says for what reason the model stopped, and what that means.
+    pub(crate) fn stopped(&self, reason: &FinishReason) -> Error {
         let said = self
             .candidates
             .first()
             .and_then(|candidate| candidate.finish_message.as_ref());
-        let message = match said {
+        let message = match said.map(String::as_str).or(reason.meaning()) {
             Some(said) => format!("the model stopped with {reason}: {said}"),
             None => format!("the model stopped with {reason}"),
         };
         Error::new(ErrorKind::Stopped, message)
     }
 
-    fn empty(&self) -> Error {
+    /// The error that says what came in place of a reply.
+    pub(crate) fn empty(&self) -> Error {
         let message = match (self.candidates.first(), self.finish_reason()) {
             (None, _) if self.usage_metadata.is_some() => {
                 "the answer held usage, but no candidate".into()
             }
             (None, _) => "the answer held no candidate".into(),
-            (Some(_), Some(reason)) => format!("the reply has no parts; it ended with {reason}"),
+            (Some(_), Some(reason)) => match reason.meaning() {
+                Some(meaning) => {
+                    format!("the reply has no parts; it ended with {reason}: {meaning}")
+                }
+                None => format!("the reply has no parts; it ended with {reason}"),
+            },
             (Some(_), None) => "the reply has no parts, and no finish reason".to_owned(),
         };
         Error::new(ErrorKind::Empty, message)

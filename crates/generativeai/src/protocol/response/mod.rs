@@ -79,7 +79,8 @@ impl GenerateContentResponse {
     fn only_candidate(&self) -> Result<&Candidate> {
         match self.candidates.as_slice() {
             [only] => Ok(only),
-            [] => Err(self.no_candidate()),
+            [] if self.is_blocked() => Err(self.blocked().with_response(self.clone())),
+            [] => Err(self.empty().with_response(self.clone())),
             several => Err(Error::new(
                 ErrorKind::Request,
                 format!(
@@ -88,25 +89,6 @@ impl GenerateContentResponse {
                 ),
             )),
         }
-    }
-
-    fn no_candidate(&self) -> Error {
-        let error = match self.block_reason() {
-            Some(reason) => Error::new(
-                ErrorKind::Blocked,
-                format!("the prompt was blocked: {reason}"),
-            ),
-            None if self.prompt_feedback.is_some() => Error::new(
-                ErrorKind::Empty,
-                "the answer has no reply, only feedback on the prompt",
-            ),
-            None if self.usage_metadata.is_some() => Error::new(
-                ErrorKind::Empty,
-                "the answer has no reply, only what it cost",
-            ),
-            None => Error::new(ErrorKind::Empty, "the answer has no reply"),
-        };
-        error.with_response(self.clone())
     }
 }
 

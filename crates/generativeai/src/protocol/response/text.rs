@@ -2,9 +2,7 @@
 
 use super::GenerateContentResponse;
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{
-    Candidate, CodeExecutionResult, Data, ExecutableCode, Language, Outcome, Part,
-};
+use crate::protocol::{CodeExecutionResult, Data, ExecutableCode, Language, Outcome, Part};
 
 impl GenerateContentResponse {
     /// The text of the one reply: its text parts in order, as they are.
@@ -20,7 +18,11 @@ impl GenerateContentResponse {
     pub fn text(&self) -> Result<String> {
         let candidate = self.only_candidate()?;
         if candidate.parts().is_empty() {
-            return Err(no_parts(candidate).with_response(self.clone()));
+            let error = match &candidate.finish_reason {
+                Some(reason) if reason.is_stop() => self.stopped(reason),
+                _ => self.empty(),
+            };
+            return Err(error.with_response(self.clone()));
         }
         let mut text = Text::default();
         for part in candidate.parts().iter().filter(|part| !part.is_thought()) {
@@ -28,28 +30,6 @@ impl GenerateContentResponse {
         }
         Ok(text.written)
     }
-}
-
-fn no_parts(candidate: &Candidate) -> Error {
-    let Some(reason) = &candidate.finish_reason else {
-        return Error::new(
-            ErrorKind::Empty,
-            "the reply has no parts and no finish reason",
-        );
-    };
-    let kind = if reason.is_end() {
-        ErrorKind::Empty
-    } else {
-        ErrorKind::Stopped
-    };
-    let meaning = reason
-        .meaning()
-        .map(|meaning| format!(": {meaning}"))
-        .unwrap_or_default();
-    Error::new(
-        kind,
-        format!("the reply has no parts, its finish reason is {reason}{meaning}"),
-    )
 }
 
 /// Text as it is put together; a fenced block begins and ends a line.
@@ -209,5 +189,55 @@ mod tests {
             assert!(message.contains(reason), "{message}");
         }
         assert_eq!(kind_and_message(&reply(json!([]))).0, ErrorKind::Empty);
+    }
+
+    #[test]
+    fn an_answer_without_a_reply_says_what_came() {
+        for (answer, kind, named) in [
+            (json!({}), ErrorKind::Empty, "no candidate"),
+            (json!({"usageMetadata": {}}), ErrorKind::Empty, "usage"),
+            (
+                json!({"promptFeedback": {}}),
+                ErrorKind::Empty,
+                "no candidate",
+            ),
+            (
+                json!({"promptFeedback": {"blockReason": "SAFETY"}}),
+                ErrorKind::Blocked,
+                "SAFETY",
+            ),
+            (
+                json!({"promptFeedback": {"blockReasonMessage": "too hot"}}),
+                ErrorKind::Blocked,
+                "too hot",
+            ),
+            (
+                json!({"promptFeedback": {"blockReason": "A_NEW_ONE"}}),
+                ErrorKind::Blocked,
+                "A_NEW_ONE",
+            ),
+            (
+                json!({"candidates": [{}, {}]}),
+                ErrorKind::Request,
+                "2 replies",
+            ),
+        ] {
+            let response = serde_json::from_value(answer).expect("an answer");
+            let (found, message) = kind_and_message(&response);
+            assert_eq!(found, kind, "{message}");
+            assert!(message.contains(named), "{message}");
+            assert_eq!(response.parts().unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn an_error_of_a_reply_has_the_reply_with_it() {
+        let mut response = reply(json!([]));
+        response.candidates[0].finish_reason = Some("SAFETY".into());
+
+        let error = response.text().unwrap_err();
+
+        assert_eq!(error.response(), Some(&response));
+        assert!(response.parts().expect("no parts").is_empty());
     }
 }
