@@ -2,6 +2,8 @@
 
 mod chat;
 #[cfg(feature = "remote")]
+mod recorded;
+#[cfg(feature = "remote")]
 mod remote;
 mod schema;
 #[cfg(feature = "remote")]

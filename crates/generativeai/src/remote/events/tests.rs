@@ -274,3 +274,39 @@ proptest! {
         );
     }
 }
+
+/// Recordings of the real service beside the project, up to a size that is quick to split everywhere.
+fn small_recordings() -> Vec<(String, Vec<u8>)> {
+    let beside = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../shared/mock-responses"
+    );
+    let folder = std::env::var("MOCK_RESPONSES_DIR").unwrap_or_else(|_| beside.to_owned());
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let streams = entries.filter_map(|entry| {
+        let name = entry.file_name().to_str()?.to_owned();
+        let body = name
+            .starts_with("streaming-success")
+            .then(|| std::fs::read(entry.path()));
+        Some((name, body?.ok()?))
+    });
+    streams.filter(|(_, body)| body.len() < 4_000).collect()
+}
+
+#[test]
+fn a_recorded_stream_gives_the_same_events_wherever_it_is_split() {
+    for (name, body) in small_recordings() {
+        let whole = read([&body[..]]).expect("well formed");
+        assert!(!whole.0.is_empty(), "{name}");
+        for at in 0..=body.len() {
+            let (one, other) = body.split_at(at);
+            assert_eq!(
+                read([one, other]).expect("well formed"),
+                whole,
+                "{name} at {at}"
+            );
+        }
+        let bytes = read(body.chunks(1)).expect("well formed");
+        assert_eq!(bytes, whole, "{name} byte by byte");
+    }
+}
