@@ -266,8 +266,8 @@ const FAILURES: [(&str, ErrorKind, &str); 12] = [
     ),
     (
         "unary-failure-only-prompt-feedback.json",
-        ErrorKind::Empty,
-        "no candidate",
+        ErrorKind::Blocked,
+        "Message",
     ),
     (
         "unary-failure-unknown-model.json",
