@@ -161,6 +161,11 @@ impl Error {
         self.with(|inner| inner.message = format!("{}; {hint}", inner.message).into())
     }
 
+    /// Says in front of the message what it is about.
+    pub(crate) fn about(self, what: &str) -> Self {
+        self.with(|inner| inner.message = format!("{what}: {}", inner.message).into())
+    }
+
     /// What the caller can do about it.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

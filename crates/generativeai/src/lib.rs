@@ -20,4 +20,8 @@ pub use error::{Attempt, Error, ErrorKind, Result};
 pub use model::{CountTokens, GenerateContent, GenerateStream, GenerativeModel};
 #[cfg(feature = "remote")]
 pub use remote::Remote;
-pub use tools::{AtLimit, AutomaticFunctionCalling, Function, FunctionEvent, OnFailure, Toolbox};
+pub use schemars;
+pub use tools::{
+    Answer, AtLimit, AutomaticFunctionCalling, Function, FunctionEvent, Handler, Json, OnFailure,
+    Toolbox,
+};

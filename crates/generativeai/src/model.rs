@@ -132,8 +132,8 @@ impl GenerativeModel {
 
     /// Sets how tools are called, where a message does not say otherwise.
     #[must_use]
-    pub fn tool_config(mut self, config: ToolConfig) -> Self {
-        self.settings.tool_config = Some(config);
+    pub fn tool_config(mut self, config: impl Into<ToolConfig>) -> Self {
+        self.settings.tool_config = Some(config.into());
         self
     }
 

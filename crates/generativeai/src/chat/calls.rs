@@ -1,6 +1,6 @@
 //! The rounds of function calls within a turn: who is called, and how every call gets its answer.
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::ChatSession;
 use super::unfinished::{Reason, reply_of};
@@ -38,7 +38,10 @@ impl Round {
         let interrupted = "interrupted before it answered: it may or may not have taken effect";
         let answers = calls_of(&self.content)
             .zip(self.answers)
-            .map(|(call, answer)| answer.unwrap_or_else(|| failure(call, interrupted)))
+            .map(|(call, answer)| {
+                answer
+                    .unwrap_or_else(|| FunctionResponse::to(call, json!({ "error": interrupted })))
+            })
             .map(Part::from)
             .collect();
         let mut answers = Content {
@@ -55,22 +58,6 @@ fn calls_of(content: &Content) -> impl Iterator<Item = &FunctionCall> {
         Some(Data::FunctionCall(call)) => Some(call),
         _ => None,
     })
-}
-
-/// The answer of a function that failed.
-pub(super) fn failure(call: &FunctionCall, error: &str) -> FunctionResponse {
-    let response = match json!({ "error": error }) {
-        Value::Object(response) => response,
-        _ => Map::new(),
-    };
-    answer(call, response)
-}
-
-/// The answer to a call, with its id if it had one.
-fn answer(call: &FunctionCall, response: Map<String, Value>) -> FunctionResponse {
-    let mut answer = FunctionResponse::new(call.name.clone().unwrap_or_default(), response);
-    answer.id.clone_from(&call.id);
-    answer
 }
 
 /// Whether the calls of a reply are answered here: there are functions to call, and no call is for
@@ -112,9 +99,9 @@ impl ChatSession {
         while let Some((at, outcome)) = running.next().await {
             let call = &calls[at];
             let response = match outcome {
-                Ok(response) => answer(call, response),
+                Ok(response) => response,
                 Err(error) => {
-                    let response = failure(call, &chain(&error));
+                    let response = run::failure(call, &error);
                     failed.get_or_insert(error);
                     response
                 }
@@ -221,18 +208,6 @@ pub(super) fn unanswered_in(history: &[Content], message: &Content) -> Vec<Strin
     left.into_iter()
         .map(|call| format!("`{}`", name(call)))
         .collect()
-}
-
-/// What an error says with its causes, for the model to read.
-fn chain(error: &Error) -> String {
-    let mut said = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        said.push_str(": ");
-        said.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    said
 }
 
 /// The error of a turn that still calls functions after the last round it may.

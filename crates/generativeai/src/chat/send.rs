@@ -80,8 +80,8 @@ impl<'chat> SendMessage<'chat> {
     }
 
     /// Sets how tools are called, in place of what the model says.
-    pub fn tool_config(self, config: ToolConfig) -> Self {
-        self.with(|settings| settings.tool_config = Some(config))
+    pub fn tool_config(self, config: impl Into<ToolConfig>) -> Self {
+        self.with(|settings| settings.tool_config = Some(config.into()))
     }
 
     /// Sets how the requests of this turn are made; what is left open, the model says.

@@ -74,8 +74,8 @@ impl GenerateContent<'_> {
     }
 
     /// Sets how tools are called, in place of what the model says.
-    pub fn tool_config(mut self, config: ToolConfig) -> Self {
-        self.settings.tool_config = Some(config);
+    pub fn tool_config(mut self, config: impl Into<ToolConfig>) -> Self {
+        self.settings.tool_config = Some(config.into());
         self
     }
 

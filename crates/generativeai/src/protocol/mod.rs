@@ -22,6 +22,7 @@ mod file;
 mod function;
 mod grounding;
 mod join;
+pub(crate) mod json_schema;
 mod logprobs;
 mod media;
 mod modality;

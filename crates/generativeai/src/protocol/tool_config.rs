@@ -35,11 +35,10 @@ message! {
     /// Whether and which functions are called.
     ///
     /// ```
-    /// use generativeai::protocol::{FunctionCallingConfig, FunctionCallingMode, ToolConfig};
+    /// use generativeai::{GenerativeModel, protocol::FunctionCallingConfig};
     ///
-    /// let only_height = FunctionCallingConfig::from(FunctionCallingMode::Any)
-    ///     .allowed_function_names(["height"]);
-    /// let config = ToolConfig::from(only_height);
+    /// let model = GenerativeModel::new("gemini-2.5-flash")
+    ///     .tool_config(FunctionCallingConfig::any_of(["height"]));
     /// ```
     pub struct FunctionCallingConfig {
         /// Whether.
@@ -53,6 +52,35 @@ setters!(FunctionCallingConfig {
     into mode: FunctionCallingMode,
     list allowed_function_names: String,
 });
+
+impl FunctionCallingConfig {
+    /// Functions are called if the model thinks it useful.
+    pub fn auto() -> Self {
+        FunctionCallingMode::Auto.into()
+    }
+
+    /// A function is always called; automatic calling asks for that in the first round only.
+    pub fn any() -> Self {
+        FunctionCallingMode::Any.into()
+    }
+
+    /// One of these functions is always called; automatic calling asks for that in the first round
+    /// only.
+    pub fn any_of(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self::any().allowed_function_names(names)
+    }
+
+    /// No function is called.
+    pub fn none() -> Self {
+        FunctionCallingMode::None.into()
+    }
+
+    /// Functions are called if the model thinks it useful, with arguments that keep to the
+    /// declaration.
+    pub fn validated() -> Self {
+        FunctionCallingMode::Validated.into()
+    }
+}
 
 impl From<FunctionCallingMode> for FunctionCallingConfig {
     fn from(mode: FunctionCallingMode) -> Self {

@@ -5,43 +5,93 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::backend::BoxFuture;
+use super::answer::Answer;
+use super::handler::{Answered, Handler, answered};
 use crate::error::Result;
 use crate::protocol::FunctionDeclaration;
 
 /// A function that the model can call: its declaration, and what runs when it is called.
+///
+/// A clone is cheap. The attribute [`#[function]`](macro@crate::function) makes one of a Rust `fn`.
 #[derive(Clone)]
 pub struct Function {
-    declaration: FunctionDeclaration,
-    handler: Arc<Handler>,
+    declaration: Arc<FunctionDeclaration>,
+    handler: Arc<dyn Fn(Map<String, Value>) -> Answered + Send + Sync>,
 }
 
-type Handler = dyn Fn(Map<String, Value>) -> BoxFuture<Result<Value>> + Send + Sync;
-
 impl Function {
-    /// Makes a function of a declaration and a handler of raw arguments.
+    /// Makes a function of its name, what the model is told of it, and a closure or `fn`.
     ///
-    /// A result that is no object reaches the model as `{"result": …}`.
+    /// The [handler](Handler) takes one argument, whose type has a member for each argument the model
+    /// gives, or none; it is plain or async, and gives back what [`Answer`] says. The schema of the
+    /// arguments is made of the type, doc comments included. If the model gives arguments that
+    /// cannot be read, the handler does not run, and the model is told which one is wrong.
+    ///
+    /// ```
+    /// use generativeai::{Function, schemars::JsonSchema};
+    /// use serde::Deserialize;
+    ///
+    /// #[derive(Deserialize, JsonSchema)]
+    /// struct Args {
+    ///     /// What people call the mountain.
+    ///     mountain: String,
+    /// }
+    ///
+    /// let height = Function::new(
+    ///     "height",
+    ///     "Tells how tall a mountain is, in metres.",
+    ///     async |args: Args| match args.mountain.as_str() {
+    ///         "Ben Nevis" => Ok(1345),
+    ///         other => Err(format!("I know no mountain called {other}")),
+    ///     },
+    /// );
+    /// let now = Function::new("now", "Tells the time.", || "12:30");
+    /// # assert_eq!((height.name(), now.name()), ("height", "now"));
+    /// ```
+    pub fn new<Form>(
+        name: impl Into<String>,
+        description: impl Into<String>,
+        handler: impl Handler<Form>,
+    ) -> Self {
+        let mut declaration = FunctionDeclaration::new(name, description);
+        declaration.parameters_json_schema = parameters(&handler);
+        Self {
+            declaration: Arc::new(declaration),
+            handler: Arc::new(move |arguments| handler.run(arguments)),
+        }
+    }
+
+    /// Makes a function of a declaration and a handler of the arguments as they come.
     ///
     /// ```
     /// use generativeai::{Function, protocol::FunctionDeclaration};
     ///
     /// let now = Function::from_declaration(
     ///     FunctionDeclaration::new("now", "Tells the time."),
-    ///     |_arguments| async { Ok("12:30".into()) },
+    ///     |_arguments| async { "12:30" },
     /// );
     /// assert_eq!(now.name(), "now");
     /// ```
     pub fn from_declaration<H, F>(declaration: FunctionDeclaration, handler: H) -> Self
     where
         H: Fn(Map<String, Value>) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<Value>> + Send + 'static,
+        F: Future<Output: Answer> + Send + 'static,
     {
-        let handler = move |arguments| -> BoxFuture<Result<Value>> { Box::pin(handler(arguments)) };
         Self {
-            declaration,
-            handler: Arc::new(handler),
+            declaration: Arc::new(declaration),
+            handler: Arc::new(move |arguments| answered(handler(arguments))),
         }
+    }
+
+    /// Declares the arguments in the part of OpenAPI 3.0 that older models read, in place of JSON
+    /// Schema: see [`Schema::from_json_schema`](crate::protocol::Schema::from_json_schema).
+    ///
+    /// # Errors
+    /// If that form cannot say them: recursive types, maps, tuples, values of any kind.
+    pub fn in_openapi(mut self) -> Result<Self> {
+        let declaration = Arc::unwrap_or_clone(self.declaration);
+        self.declaration = Arc::new(declaration.in_openapi()?);
+        Ok(self)
     }
 
     /// The name the model calls it by.
@@ -54,9 +104,13 @@ impl Function {
         &self.declaration
     }
 
-    pub(crate) fn call(&self, arguments: Map<String, Value>) -> BoxFuture<Result<Value>> {
+    pub(crate) fn call(&self, arguments: Map<String, Value>) -> Answered {
         (self.handler)(arguments)
     }
+}
+
+fn parameters<Form, H: Handler<Form>>(_: &H) -> Option<Value> {
+    H::parameters()
 }
 
 impl fmt::Debug for Function {

@@ -1,62 +1,81 @@
 //! Running functions for the model: all calls at once, none of them able to take the turn down.
 
 use std::any::Any;
+use std::error::Error as StdError;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::json;
 
 use super::Function;
 use crate::backend::BoxFuture;
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::FunctionCall;
+use crate::protocol::{FunctionCall, FunctionResponse};
 
 /// Runs one call and gives the answer for the model, or why there is none.
+///
+/// The error of a function that failed has for its source what the function said.
 pub(crate) fn call(
     function: Option<Function>,
     call: FunctionCall,
     limit: Option<Duration>,
-) -> BoxFuture<Result<Map<String, Value>>> {
+) -> BoxFuture<Result<FunctionResponse>> {
     Box::pin(async move {
         let name = call.name.unwrap_or_default();
+        let failed = |message| Error::new(ErrorKind::Function, message);
         let Some(function) = function else {
-            let message = format!("no function called `{name}`");
-            return Err(Error::new(ErrorKind::Function, message));
+            return Err(failed(format!("no function called `{name}`")));
         };
         let arguments = call.args.unwrap_or_default();
-        let running = CatchPanic(Box::pin(async move { function.call(arguments).await }));
-        let outcome = match limit {
-            None => running.await,
-            Some(limit) => within(limit, running).await?,
-        };
-        match outcome {
-            Ok(result) => result.map(as_object),
+        let running = CatchPanic(Box::pin(async move {
+            let running = function.call(arguments);
+            match limit {
+                None => Some(running.await),
+                Some(limit) => tokio::time::timeout(limit, running).await.ok(),
+            }
+        }));
+        match running.await {
+            Ok(Some(Ok(answer))) => Ok(FunctionResponse {
+                id: call.id,
+                name: Some(name),
+                ..answer
+            }),
+            Ok(Some(Err(error))) => {
+                Err(failed(format!("the function `{name}` failed")).because(error))
+            }
+            Ok(None) => {
+                let limit = limit.unwrap_or_default();
+                Err(failed(format!(
+                    "the function `{name}` gave no answer within {limit:?}"
+                )))
+            }
             Err(panic) => {
-                let message = format!("`{name}` panicked: {}", said(&*panic));
-                Err(Error::new(ErrorKind::Function, message))
+                let said = said(&*panic);
+                Err(failed(format!("the function `{name}` panicked: {said}")))
             }
         }
     })
 }
 
-async fn within<T>(limit: Duration, running: impl Future<Output = T>) -> Result<T> {
-    if tokio::runtime::Handle::try_current().is_err() {
-        let message = "a time limit for functions needs a tokio runtime";
-        return Err(Error::new(ErrorKind::Configuration, message));
+/// The answer to a call whose function failed, for the model to read: what the function said, with
+/// its causes, or what became of it.
+pub(crate) fn failure(call: &FunctionCall, error: &Error) -> FunctionResponse {
+    let mut cause = StdError::source(error);
+    let mut said = match cause {
+        None => error.to_string(),
+        Some(_) => String::new(),
+    };
+    while let Some(error) = cause {
+        if !said.is_empty() {
+            said.push_str(": ");
+        }
+        said.push_str(&error.to_string());
+        cause = error.source();
     }
-    let late = |_| Error::new(ErrorKind::Function, format!("no answer within {limit:?}"));
-    tokio::time::timeout(limit, running).await.map_err(late)
-}
-
-/// A result that is no object becomes one: `{"result": …}`.
-fn as_object(result: Value) -> Map<String, Value> {
-    match result {
-        Value::Object(object) => object,
-        other => Map::from_iter([("result".to_owned(), other)]),
-    }
+    FunctionResponse::to(call, json!({ "error": said }))
 }
 
 fn said(panic: &(dyn Any + Send)) -> &str {

@@ -3,14 +3,25 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::Function;
+use super::{Function, run};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{FunctionDeclaration, Tool};
+use crate::protocol::{FunctionCall, FunctionDeclaration, FunctionResponse, Tool};
 
 /// The tools of a model or a message: functions that run here, declarations whose calls are handed
 /// to the caller, and the tools of the service, in order.
 ///
-/// A clone is cheap.
+/// Functions, declarations, the service's tools, lists and tuples of them all turn into one. No two
+/// functions may have one name. A clone is cheap.
+///
+/// ```
+/// use generativeai::protocol::{CodeExecution, FunctionDeclaration, UrlContext};
+/// use generativeai::{Function, GenerativeModel};
+///
+/// let now = Function::new("now", "Tells the time.", || "12:30");
+/// let ask = FunctionDeclaration::new("ask", "Asks the user a question.");
+/// let model = GenerativeModel::new("gemini-2.5-flash")
+///     .tools((now, ask, CodeExecution::default(), UrlContext::default()));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Toolbox {
     contents: Arc<Contents>,
@@ -20,6 +31,19 @@ pub struct Toolbox {
 struct Contents {
     tools: Vec<Tool>,
     functions: Vec<Function>,
+}
+
+impl Contents {
+    /// Adds a tool; declarations next to each other become one.
+    fn add(&mut self, tool: Tool) {
+        match self.tools.last_mut() {
+            Some(last) if only_declares(last) && only_declares(&tool) => {
+                last.function_declarations
+                    .extend(tool.function_declarations);
+            }
+            _ => self.tools.push(tool),
+        }
+    }
 }
 
 impl Toolbox {
@@ -35,16 +59,62 @@ impl Toolbox {
     /// Adds a tool as it is declared; declarations next to each other go as one tool.
     #[must_use]
     pub fn tool(mut self, tool: impl Into<Tool>) -> Self {
-        let tool = tool.into();
-        let tools = &mut Arc::make_mut(&mut self.contents).tools;
-        match tools.last_mut() {
-            Some(last) if only_declares(last) && only_declares(&tool) => {
-                last.function_declarations
-                    .extend(tool.function_declarations);
-            }
-            _ => tools.push(tool),
-        }
+        Arc::make_mut(&mut self.contents).add(tool.into());
         self
+    }
+
+    /// Declares all functions in the part of OpenAPI 3.0 that older models read, in place of JSON
+    /// Schema.
+    ///
+    /// ```
+    /// # use generativeai::{Function, GenerativeModel, Toolbox, testing::Scripted};
+    /// # let now = Function::new("now", "Tells the time.", || "12:30");
+    /// let tools = Toolbox::from([now]).in_openapi()?;
+    /// let model = GenerativeModel::new("gemini-1.5-flash").tools(tools);
+    /// # Ok::<(), generativeai::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If that form cannot say the arguments of a function: see [`Function::in_openapi`].
+    pub fn in_openapi(mut self) -> Result<Self> {
+        let contents = Arc::make_mut(&mut self.contents);
+        for tool in &mut contents.tools {
+            for declaration in &mut tool.function_declarations {
+                *declaration = std::mem::take(declaration).in_openapi()?;
+            }
+        }
+        for function in &mut contents.functions {
+            *function = function.clone().in_openapi()?;
+        }
+        Ok(self)
+    }
+
+    /// Runs the function that a call names, once, and gives the answer to send.
+    ///
+    /// For calls that were handed to the caller, after asking the user, say. If the function fails,
+    /// panics, cannot read the arguments, or is not here, the answer says so.
+    ///
+    /// ```
+    /// # use generativeai::{Function, GenerativeModel, Toolbox, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let now = Function::new("now", "Tells the time.", || "12:30");
+    /// # let script = Scripted::default()
+    /// #     .then_call("now", serde_json::json!({})).then_text("Half past twelve.");
+    /// let tools = Toolbox::from([now]);
+    /// let mut chat = GenerativeModel::new("m").tools(tools.clone()).backend(script).start_chat();
+    ///
+    /// let mut reply = chat.send_message("What time is it?").await?;
+    /// while let [call, ..] = chat.pending_calls()[..] {
+    ///     let answer = tools.answer(call).await;
+    ///     reply = chat.send_message(answer).await?;
+    /// }
+    /// assert_eq!(reply.text()?, "Half past twelve.");
+    /// # Ok(()) }
+    /// ```
+    pub async fn answer(&self, call: &FunctionCall) -> FunctionResponse {
+        let function = self.function_named(call.name()).cloned();
+        let answer = run::call(function, call.clone(), None).await;
+        answer.unwrap_or_else(|error| run::failure(call, &error))
     }
 
     /// Whether there is nothing in it.
@@ -107,49 +177,16 @@ fn only_declares(tool: &Tool) -> bool {
     !tool.function_declarations.is_empty() && rest == Tool::default()
 }
 
-impl From<Function> for Toolbox {
-    fn from(function: Function) -> Self {
-        Self::default().function(function)
-    }
-}
-
-impl From<Tool> for Toolbox {
-    fn from(tool: Tool) -> Self {
-        Self::default().tool(tool)
-    }
-}
-
-impl From<FunctionDeclaration> for Toolbox {
-    fn from(declaration: FunctionDeclaration) -> Self {
-        Self::default().tool(Tool::from(declaration))
-    }
-}
-
-impl<T: Into<Toolbox>> From<Vec<T>> for Toolbox {
-    fn from(tools: Vec<T>) -> Self {
-        tools.into_iter().collect()
-    }
-}
-
-impl<T: Into<Toolbox>, const N: usize> From<[T; N]> for Toolbox {
-    fn from(tools: [T; N]) -> Self {
-        tools.into_iter().collect()
-    }
-}
-
-impl<T: Into<Toolbox>> FromIterator<T> for Toolbox {
-    fn from_iter<I: IntoIterator<Item = T>>(tools: I) -> Self {
-        let mut all = Self::default();
-        for one in tools {
-            let one = one.into();
-            let contents = Arc::make_mut(&mut all.contents);
+impl Extend<Toolbox> for Toolbox {
+    fn extend<I: IntoIterator<Item = Toolbox>>(&mut self, others: I) {
+        for other in others {
+            let contents = Arc::make_mut(&mut self.contents);
             contents
                 .functions
-                .extend(one.contents.functions.iter().cloned());
-            for tool in one.contents.tools.iter().cloned() {
-                all = all.tool(tool);
+                .extend(other.contents.functions.iter().cloned());
+            for tool in &other.contents.tools {
+                contents.add(tool.clone());
             }
         }
-        all
     }
 }

@@ -1,0 +1,93 @@
+//! Types, values to choose from, and alternatives, in the many ways JSON Schema has for them.
+
+use serde_json::{Map, Value, json};
+
+/// Takes out the shapes of which one must fit.
+pub(super) fn alternatives(from: &mut Map<String, Value>) -> Option<Vec<Value>> {
+    match from.remove("anyOf").or_else(|| from.remove("oneOf"))? {
+        Value::Array(alternatives) => Some(alternatives),
+        _ => None,
+    }
+}
+
+/// Whether nothing but null fits a shape.
+pub(super) fn is_null(schema: &Value) -> bool {
+    schema.get("type") == Some(&json!("null"))
+        || schema.get("const") == Some(&Value::Null)
+        || schema.get("enum") == Some(&json!([null]))
+}
+
+/// The values one can choose from; empty if that is not limited.
+pub(super) fn choice(from: &Map<String, Value>) -> Vec<&Value> {
+    match (from.get("const"), from.get("enum")) {
+        (Some(one), _) => vec![one],
+        (None, Some(Value::Array(several))) => several.iter().collect(),
+        (None, _) => Vec::new(),
+    }
+}
+
+pub(super) fn lists_null(from: &Map<String, Value>) -> bool {
+    choice(from).contains(&&Value::Null)
+}
+
+/// The types that fit, as said, or as the rest shows.
+pub(super) fn types(from: &Map<String, Value>) -> Vec<&str> {
+    match from.get("type") {
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
+        _ if from.contains_key("properties") => vec!["object"],
+        _ if from.contains_key("items") || from.contains_key("prefixItems") => vec!["array"],
+        _ => {
+            let listed = choice(from).into_iter().find(|one| !one.is_null());
+            let named = listed.map(|one| match one {
+                Value::String(_) => "string",
+                Value::Bool(_) => "boolean",
+                Value::Number(_) => "number",
+                Value::Array(_) => "array",
+                Value::Object(_) | Value::Null => "object",
+            });
+            named.into_iter().collect()
+        }
+    }
+}
+
+/// Makes one choice of alternatives that are single texts or choices of texts, and says whether
+/// they were; what is said of each goes into the description.
+pub(super) fn join_texts(from: &mut Map<String, Value>, alternatives: &[Value]) -> bool {
+    let mut texts = Vec::new();
+    let mut said = Vec::new();
+    for one in alternatives {
+        let Value::Object(one) = one else {
+            return false;
+        };
+        let listed = choice(one);
+        let plain = one.keys().all(|name| {
+            matches!(
+                name.as_str(),
+                "type" | "const" | "enum" | "description" | "title"
+            )
+        });
+        if listed.is_empty() || !plain || !listed.iter().all(|text| text.is_string()) {
+            return false;
+        }
+        if let (Some(Value::String(about)), [Value::String(text)]) =
+            (one.get("description"), listed.as_slice())
+        {
+            said.push(format!("- `{text}`: {about}"));
+        }
+        texts.extend(listed.into_iter().cloned());
+    }
+    if texts.is_empty() {
+        return false;
+    }
+    if !said.is_empty() {
+        let before = from.get("description").and_then(Value::as_str);
+        let before = before
+            .map(|before| format!("{before}\n\n"))
+            .unwrap_or_default();
+        from.insert("description".to_owned(), (before + &said.join("\n")).into());
+    }
+    from.insert("type".to_owned(), "string".into());
+    from.insert("enum".to_owned(), Value::Array(texts));
+    true
+}

@@ -1,0 +1,363 @@
+//! What the schemas of Rust types, and their OpenAPI form, look like.
+
+use std::collections::HashMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::error::ErrorKind;
+
+/// How high.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only its schema is looked at")]
+enum Unit {
+    /// The one of the world.
+    Metres,
+    /// The one of sailors.
+    Feet,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "only its schema is looked at")]
+struct Ascent {
+    /// Where to.
+    peak: Peak,
+    /// Who comes along.
+    party: Vec<String>,
+    unit: Option<Unit>,
+    camps: Option<Vec<Peak>>,
+    #[schemars(range(min = 1, max = 30))]
+    days: u8,
+    from: (f64, f64),
+}
+
+#[derive(Deserialize, JsonSchema, PartialEq)]
+#[expect(dead_code, reason = "only its schema is looked at")]
+struct Peak {
+    name: String,
+    metres: Option<f64>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "only its schema is looked at")]
+struct Tree {
+    /// What hangs below.
+    left: Option<Box<Tree>>,
+    name: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+#[expect(dead_code, reason = "only its schema is looked at")]
+enum Shape {
+    Circle { radius: f64 },
+    Square { side: f64 },
+}
+
+fn openapi(schema: Value) -> Value {
+    let schema = Schema::from_json_schema(&schema).expect("the form can say it");
+    serde_json::to_value(schema).expect("JSON")
+}
+
+fn refused(schema: Value) -> String {
+    let error = Schema::from_json_schema(&schema).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Request);
+    error.to_string()
+}
+
+#[test]
+fn a_struct_is_said_in_json_schema_without_references() {
+    let schema = of::<Ascent>();
+
+    assert!(!schema.to_string().contains("$ref"), "{schema}");
+    assert_eq!(schema["required"], json!(["peak", "party", "days", "from"]));
+    assert_eq!(schema["properties"]["peak"]["description"], "Where to.");
+    assert_eq!(
+        schema["properties"]["peak"]["properties"]["name"],
+        json!({"type": "string"})
+    );
+    assert!(schema.get("$schema").is_none() && schema.get("title").is_none());
+}
+
+#[test]
+fn a_struct_is_said_in_openapi() {
+    let peak = json!({
+        "type": "OBJECT",
+        "properties": {
+            "name": {"type": "STRING"},
+            "metres": {"type": "NUMBER", "format": "double", "nullable": true},
+        },
+        "required": ["name"],
+    });
+    let mut described = peak.clone();
+    described["description"] = "Where to.".into();
+
+    let schema = openapi(of::<Ascent>());
+
+    assert_eq!(schema["properties"]["peak"], described);
+    assert_eq!(
+        schema["properties"]["unit"],
+        json!({
+            "type": "STRING",
+            "format": "enum",
+            "description": "How high.\n\n- `metres`: The one of the world.\n\
+                - `feet`: The one of sailors.",
+            "nullable": true,
+            "enum": ["metres", "feet"],
+        })
+    );
+    assert_eq!(
+        schema["properties"]["camps"],
+        json!({"type": "ARRAY", "nullable": true, "items": peak})
+    );
+    assert_eq!(
+        schema["properties"]["days"],
+        json!({"type": "INTEGER", "minimum": 1.0, "maximum": 30.0})
+    );
+    assert_eq!(
+        schema["properties"]["from"],
+        json!({
+            "type": "ARRAY",
+            "items": {"type": "NUMBER", "format": "double"},
+            "minItems": 2,
+            "maxItems": 2,
+        })
+    );
+}
+
+#[test]
+fn an_enum_with_data_is_a_choice_of_shapes() {
+    let schema = openapi(of::<Shape>());
+
+    let kinds: Vec<&Value> = schema["anyOf"]
+        .as_array()
+        .expect("alternatives")
+        .iter()
+        .map(|shape| &shape["properties"]["kind"]["enum"][0])
+        .collect();
+    assert_eq!(kinds, ["circle", "square"]);
+    assert_eq!(schema["anyOf"][1]["required"], json!(["kind", "side"]));
+}
+
+#[test]
+fn a_recursive_type_is_said_in_json_schema_as_the_api_reads_it() {
+    let schema = of::<Tree>();
+
+    let left = &schema["properties"]["left"];
+    assert_eq!(left["description"], "What hangs below.");
+    assert!(
+        left.get("$ref").is_none(),
+        "nothing may stand beside a reference: {left}"
+    );
+    assert_eq!(left["anyOf"][0], json!({"$ref": "#"}));
+}
+
+#[test]
+fn a_recursive_type_cannot_be_said_in_openapi() {
+    let message = refused(of::<Tree>());
+
+    assert!(message.starts_with("`left` is recursive"), "{message}");
+    assert!(
+        message.ends_with("say it in JSON Schema, or use another type"),
+        "{message}"
+    );
+}
+
+#[test]
+fn what_is_referred_to_is_put_in_its_place() {
+    let schema = json!({
+        "type": "object",
+        "properties": {
+            "a": {"$ref": "#/$defs/name", "description": "first"},
+            "b": {"$ref": "#/definitions/name"},
+        },
+        "$defs": {"name": {"type": "string", "description": "a name", "maxLength": 9}},
+        "definitions": {"name": {"$ref": "#/$defs/name"}},
+    });
+
+    assert_eq!(
+        openapi(schema)["properties"],
+        json!({
+            "a": {"type": "STRING", "description": "first", "maxLength": 9},
+            "b": {"type": "STRING", "description": "a name", "maxLength": 9},
+        })
+    );
+}
+
+#[test]
+fn shapes_that_must_all_fit_become_one() {
+    let schema = json!({
+        "allOf": [
+            {"properties": {"a": {"type": "string"}}, "required": ["a"]},
+            {"properties": {"b": {"type": "boolean"}}, "required": ["a", "b"]},
+        ],
+    });
+
+    assert_eq!(
+        openapi(schema),
+        json!({
+            "type": "OBJECT",
+            "properties": {"a": {"type": "STRING"}, "b": {"type": "BOOLEAN"}},
+            "required": ["a", "b"],
+        })
+    );
+}
+
+#[test]
+fn what_may_be_null_is_nullable_however_it_is_said() {
+    for schema in [
+        json!({"type": ["string", "null"]}),
+        json!({"anyOf": [{"type": "string"}, {"type": "null"}]}),
+        json!({"oneOf": [{"const": null}, {"type": "string"}]}),
+        json!({"type": "string", "nullable": true}),
+    ] {
+        assert_eq!(openapi(schema), json!({"type": "STRING", "nullable": true}));
+    }
+    assert_eq!(
+        openapi(json!({"enum": ["a", null]})),
+        json!({"type": "STRING", "format": "enum", "nullable": true, "enum": ["a"]})
+    );
+}
+
+#[test]
+fn several_types_are_a_choice() {
+    assert_eq!(
+        openapi(json!({"type": ["string", "integer"], "description": "x"})),
+        json!({"description": "x", "anyOf": [{"type": "STRING"}, {"type": "INTEGER"}]})
+    );
+}
+
+#[test]
+fn what_only_narrows_and_formats_the_service_does_not_know_are_left_out() {
+    let schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "at": {"type": "string", "format": "date-time"},
+            "id": {"type": "string", "format": "uuid", "contentEncoding": "x"},
+            "count": {"type": "integer", "format": "uint32", "multipleOf": 2},
+            "tags": {"type": "array", "items": {"type": "string"}, "uniqueItems": true},
+        },
+    });
+
+    assert_eq!(
+        openapi(schema)["properties"],
+        json!({
+            "at": {"type": "STRING", "format": "date-time"},
+            "id": {"type": "STRING"},
+            "count": {"type": "INTEGER"},
+            "tags": {"type": "ARRAY", "items": {"type": "STRING"}},
+        })
+    );
+}
+
+#[test]
+fn what_the_form_cannot_say_is_an_error_that_names_the_place() {
+    for (schema, place) in [
+        (
+            of::<HashMap<String, u8>>(),
+            "the schema is a map with any keys",
+        ),
+        (json!({}), "the schema may be anything"),
+        (json!(true), "the schema may be anything, or nothing"),
+        (
+            json!({"properties": {"a": {"type": "array", "items": {}}}}),
+            "`a.[]` may be anything",
+        ),
+        (json!({"type": "array"}), "the schema is a list of anything"),
+        (
+            of::<(String, u8)>(),
+            "the schema is a tuple of several types",
+        ),
+        (
+            json!({"enum": [1, 2]}),
+            "the schema lists values that are no texts",
+        ),
+        (
+            json!({"const": true}),
+            "the schema lists values that are no texts",
+        ),
+        (
+            json!({"$ref": "https://a.example/b"}),
+            "the schema refers to `https://a.example/b`",
+        ),
+        (
+            json!({"$ref": "#/$defs/gone"}),
+            "the schema refers to `#/$defs/gone`",
+        ),
+        (
+            json!({"$defs": {"a": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"}),
+            "the schema is recursive",
+        ),
+        (
+            json!({"allOf": [{"type": "string"}, {"type": "integer"}]}),
+            "the schema must fit several shapes that differ in `type`",
+        ),
+        (
+            json!({"type": "hologram"}),
+            "the schema is of the type `hologram`",
+        ),
+    ] {
+        let message = refused(schema);
+        assert!(
+            message.starts_with(place),
+            "{message} should be about: {place}"
+        );
+    }
+}
+
+#[test]
+fn a_small_text_that_means_a_very_large_schema_is_refused() {
+    let mut defs = json!({"d0": {"type": "string"}});
+    for level in 1..40 {
+        let below = format!("#/$defs/d{}", level - 1);
+        defs[format!("d{level}")] =
+            json!({"properties": {"a": {"$ref": below}, "b": {"$ref": below}}});
+    }
+
+    let message = refused(json!({"$defs": defs, "$ref": "#/$defs/d39"}));
+    assert!(message.contains("is too large"), "{message}");
+}
+
+#[test]
+fn arguments_without_members_are_no_parameters() {
+    #[derive(Deserialize, JsonSchema)]
+    struct Empty {}
+
+    assert_eq!(parameters_of::<Empty>(), None);
+    assert!(parameters_of::<Peak>().is_some());
+    assert!(parameters_of::<HashMap<String, u8>>().is_some());
+}
+
+#[test]
+fn a_declaration_is_said_in_openapi_or_the_error_names_it() {
+    let peak = FunctionDeclaration::new("climb", "Climbs.").parameters_of::<Peak>();
+    let tree = FunctionDeclaration::new("plant", "Plants.").parameters_of::<Tree>();
+
+    let climb = peak.in_openapi().expect("the form can say it");
+    assert_eq!(
+        climb.parameters,
+        Some(Box::new(Schema::of::<Peak>().expect("a schema")))
+    );
+    assert_eq!(climb.parameters_json_schema, None);
+    let message = tree.in_openapi().unwrap_err().to_string();
+    assert!(
+        message.starts_with("the function `plant`: `left` is recursive"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_config_asks_for_json_of_a_type() {
+    let config = GenerationConfig::default().response_schema_of::<Peak>();
+
+    assert_eq!(
+        config.response_mime_type.as_deref(),
+        Some("application/json")
+    );
+    assert_eq!(config.response_json_schema, Some(of::<Peak>()));
+}

@@ -1,0 +1,121 @@
+//! What turns into a toolbox: single tools, lists, tuples.
+
+use super::{Function, Toolbox};
+use crate::protocol::{
+    CodeExecution, ComputerUse, FileSearch, FunctionDeclaration, GoogleMaps, GoogleSearch,
+    GoogleSearchRetrieval, McpServer, Tool, UrlContext,
+};
+
+impl From<Function> for Toolbox {
+    fn from(function: Function) -> Self {
+        Self::default().function(function)
+    }
+}
+
+impl From<&Toolbox> for Toolbox {
+    fn from(toolbox: &Toolbox) -> Self {
+        toolbox.clone()
+    }
+}
+
+macro_rules! from_tool {
+    ($($tool:ty),*) => {
+        $(impl From<$tool> for Toolbox {
+            fn from(tool: $tool) -> Self {
+                Self::default().tool(tool)
+            }
+        })*
+    };
+}
+
+from_tool!(
+    Tool,
+    FunctionDeclaration,
+    CodeExecution,
+    GoogleSearch,
+    GoogleSearchRetrieval,
+    UrlContext,
+    FileSearch,
+    GoogleMaps,
+    ComputerUse,
+    McpServer
+);
+
+macro_rules! tool_from {
+    ($($field:ident: $tool:ty),*) => {
+        $(impl From<$tool> for Tool {
+            fn from(tool: $tool) -> Self {
+                Self::default().$field(tool)
+            }
+        })*
+    };
+}
+
+tool_from!(
+    code_execution: CodeExecution,
+    google_search_retrieval: GoogleSearchRetrieval,
+    url_context: UrlContext,
+    file_search: FileSearch,
+    google_maps: GoogleMaps,
+    computer_use: ComputerUse
+);
+
+impl From<GoogleSearch> for Tool {
+    fn from(search: GoogleSearch) -> Self {
+        let mut tool = Self::default();
+        tool.google_search = Some(search);
+        tool
+    }
+}
+
+impl From<McpServer> for Tool {
+    fn from(server: McpServer) -> Self {
+        Self::default().mcp_servers([server])
+    }
+}
+
+impl<T: Into<Toolbox>> From<Option<T>> for Toolbox {
+    fn from(tools: Option<T>) -> Self {
+        tools.map(Into::into).unwrap_or_default()
+    }
+}
+
+impl<T: Into<Toolbox>> From<Vec<T>> for Toolbox {
+    fn from(tools: Vec<T>) -> Self {
+        tools.into_iter().collect()
+    }
+}
+
+impl<T: Into<Toolbox>, const N: usize> From<[T; N]> for Toolbox {
+    fn from(tools: [T; N]) -> Self {
+        tools.into_iter().collect()
+    }
+}
+
+impl<T: Into<Toolbox>> FromIterator<T> for Toolbox {
+    fn from_iter<I: IntoIterator<Item = T>>(tools: I) -> Self {
+        let mut all = Self::default();
+        all.extend(tools.into_iter().map(Into::into));
+        all
+    }
+}
+
+macro_rules! from_tuple {
+    ($($one:ident)+) => {
+        impl<$($one: Into<Toolbox>),+> From<($($one,)+)> for Toolbox {
+            fn from(tools: ($($one,)+)) -> Self {
+                #[expect(non_snake_case, reason = "the names of types name their values")]
+                let ($($one,)+) = tools;
+                [$($one.into()),+].into_iter().collect::<Self>()
+            }
+        }
+    };
+}
+
+from_tuple!(A B);
+from_tuple!(A B C);
+from_tuple!(A B C D);
+from_tuple!(A B C D E);
+from_tuple!(A B C D E F);
+from_tuple!(A B C D E F G);
+from_tuple!(A B C D E F G H);
