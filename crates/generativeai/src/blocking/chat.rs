@@ -106,7 +106,7 @@ impl<'chat> SendMessage<'chat> {
         generation_config: GenerationConfig,
         safety_settings: impl IntoIterator<Item = impl Into<SafetySetting>>,
         tools: impl Into<Toolbox>,
-        tool_config: ToolConfig,
+        tool_config: impl Into<ToolConfig>,
         request_options: RequestOptions,
         accept_finish_reasons: impl IntoIterator<Item = FinishReason>,
     }

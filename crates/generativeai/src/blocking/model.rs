@@ -31,7 +31,7 @@ impl GenerativeModel {
         generation_config: GenerationConfig,
         safety_settings: impl IntoIterator<Item = impl Into<SafetySetting>>,
         tools: impl Into<Toolbox>,
-        tool_config: ToolConfig,
+        tool_config: impl Into<ToolConfig>,
         request_options: RequestOptions,
         accept_finish_reasons: impl IntoIterator<Item = FinishReason>,
     }
@@ -84,7 +84,7 @@ impl GenerateContent<'_> {
         generation_config: GenerationConfig,
         safety_settings: impl IntoIterator<Item = impl Into<SafetySetting>>,
         tools: impl Into<Toolbox>,
-        tool_config: ToolConfig,
+        tool_config: impl Into<ToolConfig>,
         request_options: RequestOptions,
     }
 

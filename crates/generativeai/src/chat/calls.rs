@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use super::ChatSession;
-use super::unfinished::{Reason, reply_of};
+use super::unfinished::{Reason, Unfinished};
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::Settings;
 use crate::protocol::{Content, Data, FunctionCall, FunctionResponse, Part, Role};
 use crate::tools::{AutomaticFunctionCalling, FunctionEvent, OnFailure, Toolbox, run};
 
@@ -36,7 +37,7 @@ impl Round {
     /// The calls and their answers; a call without one is answered that it was interrupted.
     pub(super) fn close(self) -> [Content; 2] {
         let interrupted = "interrupted before it answered: it may or may not have taken effect";
-        let answers = calls_of(&self.content)
+        let answers: Vec<Part> = calls_of(&self.content)
             .zip(self.answers)
             .map(|(call, answer)| {
                 answer
@@ -44,12 +45,7 @@ impl Round {
             })
             .map(Part::from)
             .collect();
-        let mut answers = Content {
-            parts: answers,
-            ..Content::default()
-        };
-        answers.role = Some(Role::User);
-        [self.content, answers]
+        [self.content, Content::user(answers)]
     }
 }
 
@@ -66,11 +62,7 @@ pub(super) fn answered_here<'a>(
     tools: &Toolbox,
     mut calls: impl Iterator<Item = &'a FunctionCall>,
 ) -> bool {
-    tools.has_functions() && calls.all(|call| !tools.is_only_declared(name(call)))
-}
-
-fn name(call: &FunctionCall) -> &str {
-    call.name.as_deref().unwrap_or_default()
+    tools.has_functions() && calls.all(|call| !tools.is_only_declared(call.name()))
 }
 
 impl ChatSession {
@@ -88,11 +80,15 @@ impl ChatSession {
         let Some(round) = &mut unfinished.round else {
             return Ok(());
         };
+        if automatic.time_limit.is_some() && tokio::runtime::Handle::try_current().is_err() {
+            let message = "a time limit for functions needs a tokio runtime";
+            return Err(Error::new(ErrorKind::Configuration, message));
+        }
         let calls: Vec<FunctionCall> = round.calls().cloned().collect();
         let mut running = run::Together::default();
         for call in &calls {
             automatic.observe(FunctionEvent::Called(call));
-            let function = tools.function_named(name(call)).cloned();
+            let function = tools.function_named(call.name()).cloned();
             running.push(run::call(function, call.clone(), automatic.time_limit));
         }
         let mut failed = None;
@@ -147,29 +143,44 @@ impl ChatSession {
         unanswered(calls_of(reply), later)
     }
 
-    /// The calls that a message would leave unanswered.
-    pub(super) fn left_unanswered(&self, message: &Content) -> Vec<FunctionCall> {
-        let pending = self.pending_calls().into_iter();
-        unanswered(pending, std::slice::from_ref(message))
-            .into_iter()
-            .cloned()
-            .collect()
-    }
-
-    /// The calls and their answers, if the message answers all calls that the limit of rounds
-    /// handed to the caller.
-    pub(super) fn answered_by(&self, message: &Content) -> Option<Vec<Content>> {
-        let unfinished = self.unfinished.as_ref()?;
-        if !matches!(unfinished.reason, Reason::CallsReturned)
-            || !self.left_unanswered(message).is_empty()
-        {
-            return None;
+    /// The turn that a message begins, or goes on with if it answers all calls that the limit of
+    /// rounds handed to the caller.
+    pub(super) fn turn_of(&self, message: Content) -> Result<Unfinished> {
+        let returned = self.unfinished.as_ref().filter(|unfinished| {
+            matches!(unfinished.reason, Reason::CallsReturned) && answers(&message).next().is_some()
+        });
+        let reply = returned.and_then(Unfinished::reply);
+        let (Some(unfinished), Some(reply)) = (returned, reply) else {
+            return Ok(Unfinished::new(message, Settings::default()));
+        };
+        let left = unanswered(calls_of(&reply), std::slice::from_ref(&message));
+        if !left.is_empty() {
+            let message = format!(
+                "the message leaves the calls of {} unanswered: answer all pending calls in one \
+                 message",
+                names(&left)
+            );
+            return Err(Error::new(ErrorKind::Request, message));
         }
-        let reply = reply_of(unfinished.received.as_ref()?)?;
-        let mut answers = message.clone();
-        answers.role.get_or_insert(Role::User);
-        Some(vec![reply, answers])
+        let mut turn = unfinished.clone();
+        turn.answered([reply, message]);
+        Ok(turn)
     }
+}
+
+fn answers(content: &Content) -> impl Iterator<Item = &FunctionResponse> {
+    content.parts.iter().filter_map(|part| match &part.data {
+        Some(Data::FunctionResponse(answer)) => Some(answer),
+        _ => None,
+    })
+}
+
+fn names(calls: &[&FunctionCall]) -> String {
+    let names: Vec<String> = calls
+        .iter()
+        .map(|call| format!("`{}`", call.name()))
+        .collect();
+    names.join(", ")
 }
 
 /// The calls that have no answer in `later`: by their id where they have one, else by their name.
@@ -177,13 +188,7 @@ fn unanswered<'a>(
     calls: impl Iterator<Item = &'a FunctionCall>,
     later: &[Content],
 ) -> Vec<&'a FunctionCall> {
-    let answers = later.iter().flat_map(|content| &content.parts);
-    let mut answers: Vec<&FunctionResponse> = answers
-        .filter_map(|part| match &part.data {
-            Some(Data::FunctionResponse(answer)) => Some(answer),
-            _ => None,
-        })
-        .collect();
+    let mut answers: Vec<&FunctionResponse> = later.iter().flat_map(answers).collect();
     calls
         .filter(|call| {
             let answers_it = |answer: &&FunctionResponse| match (&call.id, &answer.id) {
@@ -199,15 +204,16 @@ fn unanswered<'a>(
         .collect()
 }
 
-/// The names of the calls that a history ends with and a message does not answer.
-pub(super) fn unanswered_in(history: &[Content], message: &Content) -> Vec<String> {
-    let Some(reply) = history.last().filter(|last| last.role == Some(Role::Model)) else {
-        return Vec::new();
-    };
-    let left = unanswered(calls_of(reply), std::slice::from_ref(message));
-    left.into_iter()
-        .map(|call| format!("`{}`", name(call)))
-        .collect()
+/// The names of the calls in a history that the content after them does not answer; the message
+/// comes after the last.
+pub(super) fn unanswered_in(history: &[Content], message: &Content) -> Option<String> {
+    let later = history.iter().skip(1).chain([message]);
+    let left = history
+        .iter()
+        .zip(later)
+        .flat_map(|(content, next)| unanswered(calls_of(content), std::slice::from_ref(next)));
+    let left: Vec<&FunctionCall> = left.collect();
+    (!left.is_empty()).then(|| names(&left))
 }
 
 /// The error of a turn that still calls functions after the last round it may.

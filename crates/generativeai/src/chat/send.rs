@@ -31,18 +31,8 @@ pub struct SendMessage<'chat> {
 impl<'chat> SendMessage<'chat> {
     pub(super) fn new(chat: &'chat mut ChatSession, mut message: Content) -> Self {
         message.role.get_or_insert(Role::User);
-        let turn = match (chat.answered_by(&message), &chat.unfinished) {
-            (Some(answered), Some(unfinished)) => {
-                let mut turn = unfinished.clone();
-                turn.exchanged.extend(answered);
-                turn
-            }
-            _ => Unfinished::new(message, Settings::default()),
-        };
-        Self {
-            chat,
-            turn: Ok(turn),
-        }
+        let turn = chat.turn_of(message);
+        Self { chat, turn }
     }
 
     pub(super) fn again(chat: &'chat mut ChatSession, mut unfinished: Unfinished) -> Self {

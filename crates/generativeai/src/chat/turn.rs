@@ -11,7 +11,9 @@ use super::{ChatSession, check};
 use crate::backend::ChunkStream;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Prepared;
-use crate::protocol::{Contents, FunctionCallingMode, GenerateContentResponse, UsageMetadata};
+use crate::protocol::{
+    Contents, FunctionCallingMode, GenerateContentRequest, GenerateContentResponse,
+};
 use crate::stream;
 use crate::tools::{AtLimit, AutomaticFunctionCalling};
 
@@ -28,10 +30,6 @@ pub(super) struct Turn<'chat> {
     automatic: Option<AutomaticFunctionCalling>,
     call: Call,
     state: State,
-    /// Rounds of function calls so far.
-    rounds: u32,
-    /// What the requests before the present one used.
-    used: Option<UsageMetadata>,
 }
 
 enum State {
@@ -66,8 +64,6 @@ impl<'chat> Turn<'chat> {
             automatic,
             call,
             state: State::Ask,
-            rounds: 0,
-            used: None,
         })
     }
 
@@ -113,10 +109,12 @@ impl<'chat> Turn<'chat> {
     }
 
     fn ask(&mut self) -> ChunkStream {
-        let said = self.unfinished().contents();
+        let unfinished = self.unfinished();
+        let (said, rounds) = (unfinished.contents(), unfinished.rounds);
+        let first = unfinished.exchanged.is_empty();
         let mut request = self.prepared.request.clone();
         request.contents = Contents::new(Arc::clone(&self.chat.history), said);
-        self.set_mode(&mut request);
+        self.set_mode(&mut request, rounds, first);
         let (backend, options) = (&self.prepared.backend, self.prepared.options.clone());
         match self.call {
             Call::Unary => stream::once(backend.generate_content(request, options)),
@@ -126,17 +124,17 @@ impl<'chat> Turn<'chat> {
 
     /// Function calls that are forced are forced in the first round only, and the last request of
     /// [`AtLimit::ForceText`] has none.
-    fn set_mode(&self, request: &mut crate::protocol::GenerateContentRequest) {
+    fn set_mode(&self, request: &mut GenerateContentRequest, rounds: u32, first: bool) {
         let Some(automatic) = &self.automatic else {
             return;
         };
-        let exhausted = self.rounds >= automatic.max_rounds;
+        let exhausted = rounds >= automatic.max_rounds;
         if exhausted && automatic.at_limit == AtLimit::ForceText && !request.tools.is_empty() {
             let config = request.tool_config.get_or_insert_default();
             let calling = config.function_calling_config.get_or_insert_default();
             calling.mode = Some(FunctionCallingMode::None);
             calling.allowed_function_names.clear();
-        } else if self.rounds > 0
+        } else if !first
             && let Some(config) = &mut request.tool_config
             && let Some(calling) = &mut config.function_calling_config
             && calling.mode == Some(FunctionCallingMode::Any)
@@ -169,6 +167,7 @@ impl<'chat> Turn<'chat> {
             .as_ref()
             .and_then(|turn| turn.received.as_ref());
         let received = received.unwrap_or(&nothing);
+        let rounds = self.chat.unfinished.as_ref().map_or(0, |turn| turn.rounds);
         received.complete(self.call == Call::Stream, &self.prepared.accepted)?;
         let content = received
             .candidates
@@ -179,12 +178,12 @@ impl<'chat> Turn<'chat> {
             (Some(automatic), Some(round))
                 if answered_here(&self.prepared.tools, round.calls()) =>
             {
-                if self.rounds < automatic.max_rounds {
+                if rounds < automatic.max_rounds {
                     self.answer_next(round);
                 } else if automatic.at_limit == AtLimit::ReturnCalls {
                     self.return_calls();
                 } else {
-                    return Err(too_many_rounds(self.rounds));
+                    return Err(too_many_rounds(rounds));
                 }
             }
             _ => self.commit(),
@@ -193,14 +192,10 @@ impl<'chat> Turn<'chat> {
     }
 
     fn answer_next(&mut self, round: Round) {
-        self.rounds += 1;
-        let used = self
-            .unfinished()
-            .received
-            .as_ref()
-            .and_then(|r| r.usage_metadata.as_deref().cloned());
-        self.add_usage(used);
-        self.unfinished().round = Some(round);
+        let unfinished = self.unfinished();
+        unfinished.add_usage();
+        unfinished.rounds += 1;
+        unfinished.round = Some(round);
         self.state = State::Answer;
     }
 
@@ -211,39 +206,18 @@ impl<'chat> Turn<'chat> {
             .await
     }
 
-    fn add_usage(&mut self, more: Option<UsageMetadata>) {
-        match (&mut self.used, more) {
-            (Some(used), Some(more)) => used.add(&more),
-            (used @ None, more) => *used = more,
-            (Some(_), None) => {}
-        }
-    }
-
-    /// The response of the turn bears what all its requests used.
-    fn sum_usage(&mut self) {
-        let last = self
-            .unfinished()
-            .received
-            .as_ref()
-            .and_then(|r| r.usage_metadata.as_deref().cloned());
-        self.add_usage(last);
-        let used = self.used.take();
-        if let Some(received) = &mut self.unfinished().received {
-            received.usage_metadata = used.map(Box::new);
-        }
-    }
-
     /// Hands the calls to the caller; history gets them with their answers, if answers come.
     fn return_calls(&mut self) {
         self.state = State::Over;
-        self.sum_usage();
-        self.unfinished().reason = Reason::CallsReturned;
+        let unfinished = self.unfinished();
+        unfinished.sum_usage();
+        unfinished.reason = Reason::CallsReturned;
     }
 
     /// Puts the whole turn into the history.
     fn commit(&mut self) {
         self.state = State::Over;
-        self.sum_usage();
+        self.unfinished().sum_usage();
         let Some(unfinished) = self.chat.unfinished.take() else {
             return;
         };
@@ -282,14 +256,12 @@ impl<'chat> Turn<'chat> {
         }
         let sent = self.unfinished().sent.clone();
         let history = self.chat.history();
-        let left = super::calls::unanswered_in(history, &sent);
-        if left.is_empty() {
-            return error;
+        match super::calls::unanswered_in(history, &sent) {
+            None => error,
+            Some(names) => error.and_hint(&format!(
+                "the model's calls of {names} are not answered: send a FunctionResponse for each, \
+                 in one message"
+            )),
         }
-        error.and_hint(&format!(
-            "the model's calls of {} are not answered: send a FunctionResponse for each, in one \
-             message",
-            left.join(", ")
-        ))
     }
 }

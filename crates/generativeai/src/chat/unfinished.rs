@@ -7,7 +7,7 @@ use super::calls::Round;
 use super::send::SendMessage;
 use crate::error::{Error, ErrorKind};
 use crate::model::Settings;
-use crate::protocol::{Content, FinishReason, GenerateContentResponse, Role};
+use crate::protocol::{Content, FinishReason, GenerateContentResponse, Role, UsageMetadata};
 
 /// A turn that was begun and did not complete.
 #[derive(Clone)]
@@ -23,6 +23,10 @@ pub struct Unfinished {
     pub reason: Reason,
     /// The round of calls that was being answered.
     pub(super) round: Option<Round>,
+    /// How many rounds of calls were run, since the calls were last handed to the caller.
+    pub(super) rounds: u32,
+    /// What the requests before the present one used.
+    pub(super) used: Option<UsageMetadata>,
     /// What the message said about how it is sent.
     pub(super) settings: Settings,
 }
@@ -48,13 +52,14 @@ pub enum Reason {
 
 impl Unfinished {
     pub(super) fn new(sent: Content, settings: Settings) -> Self {
-        let (exchanged, received, round) = (Vec::new(), None, None);
         Self {
             sent,
-            exchanged,
-            received,
+            exchanged: Vec::new(),
+            received: None,
             reason: Reason::Interrupted,
-            round,
+            round: None,
+            rounds: 0,
+            used: None,
             settings,
         }
     }
@@ -70,6 +75,40 @@ impl Unfinished {
     /// The reply as far as it came, as a content of the model.
     pub(super) fn reply(&self) -> Option<Content> {
         self.received.as_ref().and_then(reply_of)
+    }
+
+    /// Goes on with the turn whose calls were handed to the caller, with their answers; rounds count
+    /// anew.
+    pub(super) fn answered(&mut self, exchange: [Content; 2]) {
+        self.exchanged.extend(exchange);
+        self.rounds = 0;
+        self.used = self
+            .received
+            .take()
+            .and_then(|received| received.usage_metadata)
+            .map(|used| *used);
+    }
+
+    /// Adds what the request used whose reply is at hand.
+    pub(super) fn add_usage(&mut self) {
+        let more = self
+            .received
+            .as_ref()
+            .and_then(|received| received.usage_metadata.as_deref());
+        match (&mut self.used, more) {
+            (Some(used), Some(more)) => used.add(more),
+            (used @ None, Some(more)) => *used = Some(more.clone()),
+            (_, None) => {}
+        }
+    }
+
+    /// Makes the response at hand bear what all requests of the turn used.
+    pub(super) fn sum_usage(&mut self) {
+        self.add_usage();
+        let used = self.used.take();
+        if let Some(received) = &mut self.received {
+            received.usage_metadata = used.map(Box::new);
+        }
     }
 
     pub(super) fn into_pair(self) -> (Content, Content) {

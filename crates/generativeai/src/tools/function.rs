@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::answer::Answer;
 use super::handler::{Answered, Handler, answered};
 use crate::error::Result;
 use crate::protocol::FunctionDeclaration;
@@ -23,7 +23,7 @@ impl Function {
     /// Makes a function of its name, what the model is told of it, and a closure or `fn`.
     ///
     /// The [handler](Handler) takes one argument, whose type has a member for each argument the model
-    /// gives, or none; it is plain or async, and gives back what [`Answer`] says. The schema of the
+    /// gives, or none; it is plain or async, and gives back what [`Answer`](super::Answer) says. The schema of the
     /// arguments is made of the type, doc comments included. If the model gives arguments that
     /// cannot be read, the handler does not run, and the model is told which one is wrong.
     ///
@@ -63,19 +63,23 @@ impl Function {
 
     /// Makes a function of a declaration and a handler of the arguments as they come.
     ///
+    /// A result that is no object reaches the model as `{"result": …}`; a
+    /// [`FunctionResponse`](crate::protocol::FunctionResponse) is taken as the answer it is.
+    ///
     /// ```
     /// use generativeai::{Function, protocol::FunctionDeclaration};
     ///
     /// let now = Function::from_declaration(
     ///     FunctionDeclaration::new("now", "Tells the time."),
-    ///     |_arguments| async { "12:30" },
+    ///     |_arguments| async { Ok("12:30") },
     /// );
     /// assert_eq!(now.name(), "now");
     /// ```
-    pub fn from_declaration<H, F>(declaration: FunctionDeclaration, handler: H) -> Self
+    pub fn from_declaration<H, F, T>(declaration: FunctionDeclaration, handler: H) -> Self
     where
         H: Fn(Map<String, Value>) -> F + Send + Sync + 'static,
-        F: Future<Output: Answer> + Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+        T: Serialize + 'static,
     {
         Self {
             declaration: Arc::new(declaration),

@@ -62,9 +62,10 @@ tool_from!(
 
 impl From<GoogleSearch> for Tool {
     fn from(search: GoogleSearch) -> Self {
-        let mut tool = Self::default();
-        tool.google_search = Some(search);
-        tool
+        Self {
+            google_search: Some(search),
+            ..Self::default()
+        }
     }
 }
 

@@ -6,7 +6,7 @@ mod recorded;
 #[cfg(feature = "remote")]
 mod remote;
 mod schema;
-#[cfg(feature = "remote")]
 mod support;
+mod tools;
 mod walks;
 mod wire;

@@ -1,7 +1,13 @@
-//! What the tests stand on: a server that does what a network does, and a clock of their own.
+//! What the tests stand on: a server that does what a network does, a clock of their own, and drops at
+//! every await.
 
+#[cfg(feature = "remote")]
 pub(crate) mod clock;
+pub(crate) mod poll;
+#[cfg(feature = "remote")]
 pub(crate) mod server;
 
+#[cfg(feature = "remote")]
 pub(crate) use clock::TestClock;
+#[cfg(feature = "remote")]
 pub(crate) use server::{Act, Server};

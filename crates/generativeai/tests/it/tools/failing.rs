@@ -1,0 +1,297 @@
+//! Functions and rounds that fail.
+
+use std::time::Duration;
+
+use generativeai::protocol::FunctionDeclaration;
+use generativeai::testing::Scripted;
+use generativeai::{AutomaticFunctionCalling, Error, ErrorKind, Function, OnFailure, Reason};
+use serde_json::{Value, json};
+
+use super::*;
+
+/// What the model reads if it calls a function, and what the caller is told if the turn is to fail.
+async fn told(road: Road, tools: impl Into<Toolbox>, call: Value) -> (Value, String) {
+    let tools = tools.into();
+    let limited = AutomaticFunctionCalling::default().time_limit(Duration::from_secs(5));
+    let script = Scripted::default()
+        .then_stream([reply(json!([{"functionCall": call}]))])
+        .then_text("Too bad.");
+    let mut chat = automatic(&script, &tools, limited.clone());
+    let said = road.send(&mut chat, "Go!").await.unwrap();
+    assert_eq!(said.text().unwrap(), "Too bad.");
+    assert_sendable(chat.history());
+    let answer = answers(&chat.history()[2]).remove(0);
+
+    let script = Scripted::default().then_stream([reply(json!([{"functionCall": call}]))]);
+    let mut chat = automatic(&script, &tools, limited.on_failure(OnFailure::Fail));
+    let error = road.send(&mut chat, "Go!").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Function);
+    assert!(matches!(
+        chat.unfinished().unwrap().reason,
+        Reason::Failed(_)
+    ));
+    assert!(chat.history().is_empty());
+    (answer, error.to_string())
+}
+
+#[tokio::test]
+async fn a_handler_that_fails_is_answered_with_its_error_and_the_causes() {
+    let climb = Function::new("climb", "Climbs.", || -> Result<(), Error> {
+        Err(Error::new(ErrorKind::Request, "too steep").because("no rope"))
+    });
+    for road in ROADS {
+        let (answer, error) = told(road, climb.clone(), json!({"name": "climb"})).await;
+
+        assert_eq!(answer, json!({"error": "too steep: no rope"}));
+        assert_eq!(error, "the function `climb` failed");
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_is_answered_for() {
+    let plain = Function::new("fall", "Falls.", || -> u8 { panic!("slipped") });
+    let late = Function::new("fall", "Falls.", async || -> u8 {
+        tokio::task::yield_now().await;
+        panic!("slipped at {}", 3)
+    });
+    for road in ROADS {
+        let (answer, error) = told(road, plain.clone(), json!({"name": "fall"})).await;
+        assert_eq!(
+            answer,
+            json!({"error": "the function `fall` panicked: slipped"})
+        );
+        assert_eq!(error, "the function `fall` panicked: slipped");
+
+        let (answer, _) = told(road, late.clone(), json!({"name": "fall"})).await;
+        assert_eq!(
+            answer,
+            json!({"error": "the function `fall` panicked: slipped at 3"})
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_hangs_is_answered_for_after_the_time_limit() {
+    let wait = Function::new("wait", "Waits.", || std::future::pending::<()>());
+    for road in ROADS {
+        let (answer, error) = told(road, wait.clone(), json!({"name": "wait"})).await;
+
+        let message = "the function `wait` gave no answer within 5s";
+        assert_eq!(answer, json!({ "error": message }));
+        assert_eq!(error, message);
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_name_is_answered_for() {
+    for road in ROADS {
+        let (answer, error) = told(road, counting("count").0, json!({"name": "dance"})).await;
+
+        assert_eq!(answer, json!({"error": "no function called `dance`"}));
+        assert_eq!(error, "no function called `dance`");
+    }
+}
+
+#[tokio::test]
+async fn arguments_that_cannot_be_read_are_named() {
+    #[derive(serde::Deserialize, generativeai::schemars::JsonSchema)]
+    struct Args {
+        metres: u32,
+    }
+    let climb = Function::new("climb", "Climbs.", |args: Args| args.metres);
+    for road in ROADS {
+        let call = json!({"name": "climb", "args": {"metres": "many"}});
+        let (answer, _) = told(road, climb.clone(), call).await;
+        assert_eq!(
+            answer["error"],
+            "the argument `metres` cannot be read: invalid type: string \"many\", expected u32"
+        );
+
+        let (answer, _) = told(road, climb.clone(), json!({"name": "climb"})).await;
+        assert_eq!(
+            answer["error"],
+            "the arguments cannot be read: missing field `metres`"
+        );
+    }
+}
+
+#[tokio::test]
+async fn absent_arguments_are_none() {
+    for road in ROADS {
+        let script = Scripted::default()
+            .then_stream([reply(json!([{"functionCall": {"name": "count"}}]))])
+            .then_text("One.");
+        let (count, calls) = counting("count");
+        let mut chat = chat(&script, count);
+
+        road.send(&mut chat, "Count!").await.unwrap();
+
+        assert_eq!(*calls.lock().unwrap(), [json!({})]);
+        let call = &json_of(&chat.history()[1].parts)[0]["functionCall"];
+        assert_eq!(
+            *call,
+            json!({"name": "count"}),
+            "what came goes back as it came"
+        );
+    }
+}
+
+#[tokio::test]
+async fn other_calls_of_the_round_keep_their_answers_when_one_fails_the_turn() {
+    for road in ROADS {
+        let script = Scripted::default()
+            .then_stream([reply(json!([
+                {"functionCall": {"name": "count"}},
+                {"functionCall": {"name": "dance"}},
+            ]))])
+            .then_text("Half done.");
+        let (count, calls) = counting("count");
+        let strict = AutomaticFunctionCalling::default().on_failure(OnFailure::Fail);
+        let mut chat = automatic(&script, count, strict);
+        road.send(&mut chat, "Go!").await.unwrap_err();
+
+        let said = chat.retry().await.unwrap();
+
+        assert_eq!(said.text().unwrap(), "Half done.");
+        assert_eq!(
+            calls.lock().unwrap().len(),
+            1,
+            "what ran does not run again"
+        );
+        assert_eq!(
+            answers(&chat.history()[2]),
+            [
+                json!({"result": 1}),
+                json!({"error": "no function called `dance`"})
+            ]
+        );
+        assert_sendable(chat.history());
+    }
+}
+
+#[tokio::test]
+async fn a_failed_second_request_leaves_the_history_alone_and_can_be_retried() {
+    for road in ROADS {
+        let script = Scripted::default()
+            .then_call("count", json!({}))
+            .then_fail(&[])
+            .then_text("One.");
+        let (count, calls) = counting("count");
+        let mut chat = chat(&script, count);
+
+        let error = road.send(&mut chat, "Count!").await.unwrap_err();
+
+        assert_eq!(error.kind(), ErrorKind::Unreachable);
+        assert!(chat.history().is_empty());
+        assert_eq!(chat.unfinished().unwrap().exchanged.len(), 2);
+        assert!(chat.pending_calls().is_empty());
+        let mut kept = chat.clone();
+        assert!(kept.keep_partial());
+        assert_sendable(kept.history());
+
+        chat.retry().await.unwrap();
+        assert_eq!(
+            calls.lock().unwrap().len(),
+            1,
+            "what ran does not run again"
+        );
+        assert_eq!(chat.history().len(), 4);
+        assert_sendable(chat.history());
+    }
+}
+
+#[tokio::test]
+async fn a_retry_sums_the_usage_and_counts_the_rounds_of_the_whole_turn() {
+    for road in ROADS {
+        let used = |tokens: i32| {
+            let mut calling = reply(json!([{"functionCall": {"name": "count"}}]));
+            calling
+                .usage_metadata
+                .get_or_insert_default()
+                .total_token_count = Some(tokens);
+            calling
+        };
+        let script = Scripted::default()
+            .then_stream([used(1)])
+            .then_fail(&[])
+            .then_stream([used(10)]);
+        let two = AutomaticFunctionCalling::default().max_rounds(1);
+        let mut chat = automatic(&script, counting("count").0, two);
+        road.send(&mut chat, "Count!").await.unwrap_err();
+
+        let said = chat.retry().await.unwrap();
+
+        assert_eq!(said.usage_metadata.unwrap().total_token_count, Some(11));
+        assert_eq!(
+            chat.pending_calls().len(),
+            1,
+            "the limit of one round was reached"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_empty_final_reply_does_not_complete_the_turn() {
+    for road in ROADS {
+        let script = Scripted::default()
+            .then_call("count", json!({}))
+            .then_stream([response(json!({"candidates": [{"finishReason": "STOP"}]}))]);
+        let mut chat = chat(&script, counting("count").0);
+
+        let error = road.send(&mut chat, "Count!").await.unwrap_err();
+
+        assert_eq!(error.kind(), ErrorKind::Empty);
+        assert!(chat.history().is_empty());
+        assert!(chat.keep_partial());
+        assert_sendable(chat.history());
+    }
+}
+
+#[tokio::test]
+async fn a_second_reply_that_is_blocked_or_stopped_ends_the_turn() {
+    for road in ROADS {
+        for (second, kind) in [
+            (
+                json!({"promptFeedback": {"blockReason": "SAFETY"}}),
+                ErrorKind::Blocked,
+            ),
+            (
+                json!({"candidates": [{"finishReason": "MALFORMED_FUNCTION_CALL"}]}),
+                ErrorKind::Stopped,
+            ),
+        ] {
+            let script = Scripted::default()
+                .then_call("count", json!({}))
+                .then_stream([response(second)]);
+            let mut chat = chat(&script, counting("count").0);
+
+            let error = road.send(&mut chat, "Count!").await.unwrap_err();
+
+            assert_eq!(error.kind(), kind);
+            assert!(chat.history().is_empty());
+            assert_eq!(chat.unfinished().unwrap().exchanged.len(), 2);
+        }
+    }
+}
+
+#[test]
+fn a_time_limit_without_a_runtime_says_what_is_missing() {
+    let script = Scripted::default().then_call("now", json!({}));
+    let limited = AutomaticFunctionCalling::default().time_limit(Duration::from_secs(1));
+    let now = Function::from_declaration(
+        FunctionDeclaration::new("now", "Tells the time."),
+        |_| async { Ok("12:30") },
+    );
+    let mut chat = automatic(&script, now, limited);
+
+    let sent = crate::support::poll::run(std::future::IntoFuture::into_future(
+        chat.send_message("What time is it?"),
+    ));
+
+    let error = sent.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert_eq!(
+        error.to_string(),
+        "a time limit for functions needs a tokio runtime"
+    );
+}

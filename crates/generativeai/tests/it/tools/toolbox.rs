@@ -1,0 +1,140 @@
+//! What a request says of tools.
+
+use generativeai::protocol::{
+    CodeExecution, FunctionCallingConfig, FunctionCallingMode, FunctionDeclaration, GoogleMaps,
+    GoogleSearch, Tool, ToolConfig, UrlContext,
+};
+use generativeai::testing::Scripted;
+use generativeai::{ErrorKind, Function, GenerativeModel, Toolbox};
+use serde_json::{Value, json};
+
+use super::json_of;
+
+fn named(name: &str) -> FunctionDeclaration {
+    FunctionDeclaration::new(name, "Does something.")
+}
+
+fn runs(name: &str) -> Function {
+    Function::new(name, "Does something.", || ())
+}
+
+async fn sent(tools: impl Into<Toolbox>) -> Value {
+    let script = Scripted::default().then_text("A");
+    let model = GenerativeModel::new("m")
+        .backend(script.clone())
+        .tools(tools);
+    model.generate_content("a").await.unwrap();
+    json_of(&script.requests()[0].tools)
+}
+
+#[tokio::test]
+async fn functions_declarations_and_tools_of_the_service_mix_in_order() {
+    let declared = |name: &str| json!({"name": name, "description": "Does something."});
+
+    let tools = sent((
+        runs("a"),
+        named("b"),
+        CodeExecution::default(),
+        vec![runs("c"), runs("d")],
+        UrlContext::default(),
+    ))
+    .await;
+
+    assert_eq!(
+        tools,
+        json!([
+            {"functionDeclarations": [declared("a"), declared("b")]},
+            {"codeExecution": {}},
+            {"functionDeclarations": [declared("c"), declared("d")]},
+            {"urlContext": {}},
+        ])
+    );
+}
+
+#[tokio::test]
+async fn tools_of_the_service_stand_alone_too() {
+    assert_eq!(
+        sent(GoogleSearch::default()).await,
+        json!([{"googleSearch": {}}])
+    );
+    assert_eq!(
+        sent(GoogleMaps::default()).await,
+        json!([{"googleMaps": {}}])
+    );
+    assert_eq!(
+        sent(Tool::google_search()).await,
+        json!([{"googleSearch": {}}])
+    );
+    assert_eq!(sent(Toolbox::default()).await, json!([]));
+    assert_eq!(sent(None::<Function>).await, json!([]));
+}
+
+#[tokio::test]
+async fn a_tool_with_both_declarations_and_more_keeps_both() {
+    let both = Tool::functions([named("a")]).code_execution(CodeExecution::default());
+
+    let tools = sent([both.clone(), Tool::functions([named("b")])]).await;
+
+    assert_eq!(tools[0], json_of(both));
+    assert_eq!(tools[1]["functionDeclarations"][0]["name"], "b");
+}
+
+#[tokio::test]
+async fn two_functions_of_one_name_are_refused_before_anything_is_sent() {
+    let script = Scripted::default();
+    let model = GenerativeModel::new("m")
+        .backend(script.clone())
+        .tools((runs("a"), named("a")));
+
+    let error = model.generate_content("a").await.unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Request);
+    assert_eq!(
+        error.to_string(),
+        "two functions are called `a`: rename one"
+    );
+    assert_eq!(model.check().unwrap_err().to_string(), error.to_string());
+    assert!(script.requests().is_empty());
+}
+
+#[test]
+fn how_functions_are_called_is_said_in_a_word() {
+    let mode = |config: FunctionCallingConfig| {
+        json_of(ToolConfig::from(config))["functionCallingConfig"].clone()
+    };
+
+    assert_eq!(mode(FunctionCallingConfig::auto()), json!({"mode": "AUTO"}));
+    assert_eq!(mode(FunctionCallingConfig::any()), json!({"mode": "ANY"}));
+    assert_eq!(mode(FunctionCallingConfig::none()), json!({"mode": "NONE"}));
+    assert_eq!(
+        mode(FunctionCallingConfig::validated()),
+        json!({"mode": "VALIDATED"})
+    );
+    assert_eq!(
+        mode(FunctionCallingConfig::any_of(["a", "b"])),
+        json!({"mode": "ANY", "allowedFunctionNames": ["a", "b"]})
+    );
+    assert_eq!(
+        json_of(ToolConfig::from(FunctionCallingMode::Any)),
+        json!({"functionCallingConfig": {"mode": "ANY"}})
+    );
+}
+
+#[test]
+fn all_functions_of_a_toolbox_are_said_in_openapi_or_the_error_names_the_one_that_cannot_be() {
+    let sized = Function::new("a", "Does something.", |sizes: Vec<f64>| sizes.len());
+    let free = Function::new("b", "Does something.", |anything: Value| anything);
+
+    let tools = Toolbox::from([sized.clone()]).in_openapi().unwrap();
+    assert_eq!(
+        json_of(tools.tools())[0]["functionDeclarations"][0]["parameters"]["type"],
+        "ARRAY"
+    );
+    let error = Toolbox::from([sized, free]).in_openapi().unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("the function `b`: the schema may be anything"),
+        "{error}"
+    );
+}
