@@ -41,40 +41,6 @@ from_tool!(
     McpServer
 );
 
-macro_rules! tool_from {
-    ($($field:ident: $tool:ty),*) => {
-        $(impl From<$tool> for Tool {
-            fn from(tool: $tool) -> Self {
-                Self::default().$field(tool)
-            }
-        })*
-    };
-}
-
-tool_from!(
-    code_execution: CodeExecution,
-    google_search_retrieval: GoogleSearchRetrieval,
-    url_context: UrlContext,
-    file_search: FileSearch,
-    google_maps: GoogleMaps,
-    computer_use: ComputerUse
-);
-
-impl From<GoogleSearch> for Tool {
-    fn from(search: GoogleSearch) -> Self {
-        Self {
-            google_search: Some(search),
-            ..Self::default()
-        }
-    }
-}
-
-impl From<McpServer> for Tool {
-    fn from(server: McpServer) -> Self {
-        Self::default().mcp_servers([server])
-    }
-}
-
 impl<T: Into<Toolbox>> From<Option<T>> for Toolbox {
     fn from(tools: Option<T>) -> Self {
         tools.map(Into::into).unwrap_or_default()

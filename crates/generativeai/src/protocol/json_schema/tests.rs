@@ -12,7 +12,6 @@ use crate::error::ErrorKind;
 /// How high.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[expect(dead_code, reason = "only its schema is looked at")]
 enum Unit {
     /// The one of the world.
     Metres,
@@ -35,7 +34,6 @@ struct Ascent {
 }
 
 #[derive(Deserialize, JsonSchema, PartialEq)]
-#[expect(dead_code, reason = "only its schema is looked at")]
 struct Peak {
     name: String,
     metres: Option<f64>,

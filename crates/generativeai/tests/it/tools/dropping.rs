@@ -23,9 +23,12 @@ struct Caller {
 impl Caller {
     fn chunks(&self, request: GenerateContentRequest) -> Vec<GenerateContentResponse> {
         let rounds = rounds_of(&request);
-        self.requests.lock().unwrap().push(request);
+        self.requests
+            .lock()
+            .expect("no holder panics")
+            .push(request);
         let call = || {
-            let mut calls = self.calls.lock().unwrap();
+            let mut calls = self.calls.lock().expect("no holder panics");
             *calls += 1;
             json!({"functionCall": {"id": format!("call-{calls}"), "name": "work", "args": {"n": *calls}}})
         };
@@ -106,7 +109,11 @@ fn world() -> World {
     let begun = Arc::clone(&runs);
     let work = Function::new("work", "Works.", move |args: Value| {
         let n = args["n"].as_u64().expect("a number");
-        *begun.lock().unwrap().entry(n).or_insert(0) += 1;
+        *begun
+            .lock()
+            .expect("no holder panics")
+            .entry(n)
+            .or_insert(0) += 1;
         async move {
             // The calls of a round end one after the other, the last one first.
             for _ in 0..4 - n.min(3) {
@@ -134,10 +141,16 @@ fn turn(road: Road) -> impl for<'a> Fn(&'a mut World) -> Pin<Box<dyn Future<Outp
 
 fn assert_sound(world: &World) {
     assert_sendable(world.chat.history());
-    for request in world.caller.requests.lock().unwrap().iter() {
+    for request in world
+        .caller
+        .requests
+        .lock()
+        .expect("no holder panics")
+        .iter()
+    {
         assert_sendable(&contents_of(request));
     }
-    let runs = world.runs.lock().unwrap();
+    let runs = world.runs.lock().expect("no holder panics");
     assert!(
         runs.values().all(|&times| times == 1),
         "a call ran twice: {runs:?}"

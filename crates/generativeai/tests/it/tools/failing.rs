@@ -17,17 +17,17 @@ async fn told(road: Road, tools: impl Into<Toolbox>, call: Value) -> (Value, Str
         .then_stream([reply(json!([{"functionCall": call}]))])
         .then_text("Too bad.");
     let mut chat = automatic(&script, &tools, limited.clone());
-    let said = road.send(&mut chat, "Go!").await.unwrap();
-    assert_eq!(said.text().unwrap(), "Too bad.");
+    let said = road.send(&mut chat, "Go!").await.expect("a reply");
+    assert_eq!(said.text().expect("a reply"), "Too bad.");
     assert_sendable(chat.history());
     let answer = answers(&chat.history()[2]).remove(0);
 
     let script = Scripted::default().then_stream([reply(json!([{"functionCall": call}]))]);
     let mut chat = automatic(&script, &tools, limited.on_failure(OnFailure::Fail));
-    let error = road.send(&mut chat, "Go!").await.unwrap_err();
+    let error = road.send(&mut chat, "Go!").await.expect_err("a failure");
     assert_eq!(error.kind(), ErrorKind::Function);
     assert!(matches!(
-        chat.unfinished().unwrap().reason,
+        chat.unfinished().expect("a turn").reason,
         Reason::Failed(_)
     ));
     assert!(chat.history().is_empty());
@@ -72,7 +72,7 @@ async fn a_handler_that_panics_is_answered_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_hangs_is_answered_for_after_the_time_limit() {
-    let wait = Function::new("wait", "Waits.", || std::future::pending::<()>());
+    let wait = Function::new("wait", "Waits.", std::future::pending::<()>);
     for road in ROADS {
         let (answer, error) = told(road, wait.clone(), json!({"name": "wait"})).await;
 

@@ -59,7 +59,7 @@ fn counting(name: &str) -> (Function, Arc<Mutex<Vec<Value>>>) {
     let calls = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&calls);
     let function = Function::new(name, "Counts.", move |arguments: Value| {
-        let mut calls = kept.lock().unwrap();
+        let mut calls = kept.lock().expect("no holder panics");
         calls.push(arguments);
         calls.len()
     });

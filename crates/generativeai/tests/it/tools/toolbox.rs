@@ -23,7 +23,7 @@ async fn sent(tools: impl Into<Toolbox>) -> Value {
     let model = GenerativeModel::new("m")
         .backend(script.clone())
         .tools(tools);
-    model.generate_content("a").await.unwrap();
+    model.generate_content("a").await.expect("a reply");
     json_of(&script.requests()[0].tools)
 }
 
@@ -62,7 +62,7 @@ async fn tools_of_the_service_stand_alone_too() {
         json!([{"googleMaps": {}}])
     );
     assert_eq!(
-        sent(Tool::google_search()).await,
+        sent(Tool::from(GoogleSearch::default())).await,
         json!([{"googleSearch": {}}])
     );
     assert_eq!(sent(Toolbox::default()).await, json!([]));
