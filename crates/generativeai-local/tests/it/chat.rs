@@ -1,0 +1,52 @@
+//! Conversations with the model.
+
+use generativeai::testing::contract;
+use generativeai::{ChatSession, GenerativeModel};
+
+use crate::support::{ask, local, question, short};
+
+fn chat() -> ChatSession {
+    GenerativeModel::new("local")
+        .backend(local())
+        .generation_config(short())
+        .start_chat()
+}
+
+#[tokio::test]
+async fn the_model_answers_a_real_question() {
+    let request = question("Is the sky blue? Answer yes or no.", short());
+
+    let reply = ask(&local(), request).await.unwrap();
+
+    assert!(
+        reply.text().unwrap().to_lowercase().contains("sky"),
+        "{reply:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_model_keeps_what_a_chat_relies_on() {
+    contract("local", local()).await.unwrap();
+}
+
+#[tokio::test]
+async fn three_turns_make_a_history_of_six_and_the_last_can_be_taken_back() {
+    let mut chat = chat();
+
+    chat.send_message("Hello").await.unwrap();
+    let mut streamed = chat.send_message("What is the capital of France?").stream();
+    let mut chunks = 0;
+    while let Some(chunk) = streamed.next().await {
+        chunk.unwrap();
+        chunks += 1;
+    }
+    drop(streamed);
+    chat.send_message("And of Italy?").await.unwrap();
+
+    assert!(chunks > 1, "{chunks}");
+    assert_eq!(chat.history().len(), 6);
+    chat.rewind().expect("the last turn");
+    let reply = chat.send_message("And of Spain?").await.unwrap();
+    assert!(!reply.text().unwrap().is_empty());
+    assert_eq!(chat.history().len(), 6);
+}

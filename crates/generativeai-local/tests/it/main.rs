@@ -1,0 +1,4 @@
+//! The embedded model, as its users see it.
+
+mod chat;
+mod support;
