@@ -1,5 +1,7 @@
 //! The forms of a body, against the standard's examples and a decoder written the naive way.
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use proptest::prelude::*;
 
@@ -161,6 +163,52 @@ fn data_that_came_in_one_piece_is_not_copied() {
     let event = events.next().expect("well formed").expect("an event");
 
     assert_eq!(event.as_ptr(), piece[6..].as_ptr());
+}
+
+#[test]
+fn a_million_tiny_events_are_read_in_the_space_of_one() {
+    let mut events = Events::new(64);
+    let mut count = 0;
+    for _ in 0..1_000 {
+        events.push("data: {}\n\n".repeat(1_000).into());
+        while events.next().expect("within the limit").is_some() {
+            count += 1;
+        }
+    }
+    assert_eq!(count, 1_000_000);
+}
+
+/// How long the reading of an image of so many bytes takes, in pieces of a kilobyte.
+fn time_of_image(bytes: usize) -> Duration {
+    let body = format!("data: {{\"data\":\"{}\"}}\n\n", "A".repeat(bytes));
+    let pieces: Vec<Bytes> = body
+        .as_bytes()
+        .chunks(1 << 10)
+        .map(Bytes::copy_from_slice)
+        .collect();
+    let time_once = || {
+        let mut events = Events::new(usize::MAX);
+        let began = Instant::now();
+        let mut read = 0;
+        for piece in &pieces {
+            events.push(piece.clone());
+            read += events
+                .next()
+                .expect("well formed")
+                .map_or(0, |event| event.len());
+        }
+        assert!(read > bytes);
+        began.elapsed()
+    };
+    (0..9).map(|_| time_once()).min().expect("nine times")
+}
+
+#[test]
+fn the_time_of_an_event_grows_with_its_size_and_no_faster() {
+    let ratio = time_of_image(8 << 20).as_secs_f64() / time_of_image(1 << 20).as_secs_f64();
+
+    // Eight times the bytes; sixty-four times the time if each piece were to look back.
+    assert!(ratio < 12.0, "{ratio}");
 }
 
 /// What the standard says, written without a thought for time or memory, for bodies whose lines do

@@ -17,6 +17,7 @@ async fn a_reset_before_the_first_byte_is_tried_again() {
     let server = Server::play([
         vec![Act::Reset],
         vec![Act::Send(Vec::new())],
+        reset_after(STREAM),
         vec![Act::Send(good.into())],
     ]);
     let (remote, clock) = client(&server);
@@ -24,8 +25,8 @@ async fn a_reset_before_the_first_byte_is_tried_again() {
     let (texts, error) = streamed(&remote).await;
 
     assert_eq!((texts, error.is_none()), (vec!["Hello!".to_owned()], true));
-    assert_eq!(clock.slept().len(), 2);
-    assert_eq!(server.received().len(), 3);
+    assert_eq!(clock.slept().len(), 3);
+    assert_eq!(server.received().len(), 4);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use generativeai::protocol::GenerateContentRequest;
 use generativeai::remote::RemoteBuilder;
 use generativeai::{Backend, ChatSession, Error, GenerativeModel, Remote, RequestOptions, Result};
 
-use crate::support::{Server, TestClock};
+use crate::support::{Server, TestClock, log};
 
 /// A key that must show up nowhere.
 const CANARY: &str = "canary-7b1e40c2";
@@ -23,6 +23,7 @@ fn client(server: &Server) -> (Remote, TestClock) {
 }
 
 fn builder(url: &str) -> RemoteBuilder {
+    log::install(CANARY);
     Remote::builder().base_url(url).api_key(CANARY)
 }
 

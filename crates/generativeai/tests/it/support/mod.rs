@@ -3,6 +3,8 @@
 
 #[cfg(feature = "remote")]
 pub(crate) mod clock;
+#[cfg(feature = "remote")]
+pub(crate) mod log;
 pub(crate) mod poll;
 #[cfg(feature = "remote")]
 pub(crate) mod server;

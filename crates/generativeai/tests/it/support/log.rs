@@ -1,0 +1,31 @@
+//! Reads along with everything that is logged, in search of a key.
+
+use std::sync::Once;
+
+use log::{LevelFilter, Log, Metadata, Record};
+
+struct Reader {
+    key: &'static str,
+}
+
+impl Log for Reader {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let text = record.args().to_string();
+        assert!(!text.contains(self.key), "{}: {text}", record.target());
+    }
+
+    fn flush(&self) {}
+}
+
+/// From now on whatever logs the key fails, at any level.
+pub(crate) fn install(key: &'static str) {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        log::set_boxed_logger(Box::new(Reader { key })).expect("the only logger of the tests");
+        log::set_max_level(LevelFilter::Trace);
+    });
+}
