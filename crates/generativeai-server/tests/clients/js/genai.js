@@ -1,0 +1,93 @@
+// The official JavaScript client `@google/genai`.
+
+import { GoogleGenAI } from "@google/genai";
+import { BASE, FAULTY, KEY, MODEL, SCHEMA, STAND_IN } from "./checks.js";
+import { check, done, refused, stopped, valid } from "./checks.js";
+
+const client = (baseUrl = BASE, apiKey = KEY) => new GoogleGenAI({ apiKey, httpOptions: { baseUrl } });
+const model = "gemini-2.5-flash";
+const short = { maxOutputTokens: 12, temperature: 0 };
+const { models, chats } = client();
+
+async function all(stream) {
+  const chunks = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return chunks;
+}
+const textOf = (chunks) => chunks.map((chunk) => chunk.text ?? "").join("");
+
+const names = [];
+for await (const one of await models.list()) names.push(one.name);
+check(names.includes(`models/${MODEL}`), names);
+check((await models.get({ model: MODEL })).name === `models/${MODEL}`);
+
+check((await models.countTokens({ model, contents: "one two three" })).totalTokens >= 3);
+
+const reply = await models.generateContent({ model, contents: "Hello there", config: short });
+check(reply.text && reply.modelVersion === MODEL, reply);
+check(!STAND_IN || reply.text === "You said: Hello there (0 before)", reply.text);
+
+const chunks = await all(await models.generateContentStream({ model, contents: "Hello", config: short }));
+check(chunks.length > 1 && textOf(chunks), chunks);
+check(["STOP", "MAX_TOKENS"].includes(chunks.at(-1).candidates[0].finishReason), chunks.at(-1));
+
+const chat = chats.create({ model, config: { ...short, systemInstruction: "Be brief." } });
+for (let turn = 0; turn < 3; turn += 1) {
+  const message = `Turn ${turn}`;
+  const before = chat.getHistory().length;
+  const text =
+    turn === 1
+      ? textOf(await all(await chat.sendMessageStream({ message })))
+      : (await chat.sendMessage({ message })).text;
+  const expected = `Be brief. You said: ${message} (${before} before)`;
+  check(text && (!STAND_IN || text === expected), text, expected);
+}
+check(chat.getHistory().filter(({ role }) => role === "user").length === 3, chat.getHistory());
+
+const shape = { responseMimeType: "application/json", responseSchema: SCHEMA, maxOutputTokens: 200 };
+valid(JSON.parse((await models.generateContent({ model, contents: "A mountain", config: shape })).text));
+
+const question = { role: "user", parts: [{ text: "How tall is Ben Nevis?" }] };
+const forced = {
+  tools: [{ functionDeclarations: [{ name: "get_height", description: "A height.", parameters: SCHEMA }] }],
+  toolConfig: { functionCallingConfig: { mode: "ANY", allowedFunctionNames: ["get_height"] } },
+  maxOutputTokens: 200,
+};
+const called = await models.generateContent({ model, contents: [question], config: forced });
+const call = called.functionCalls[0];
+check(call.name === "get_height", call);
+valid(call.args);
+const response = { metres_above_sea: 1345 };
+const answer = { functionResponse: { id: call.id, name: call.name, response } };
+const contents = [question, called.candidates[0].content, { role: "user", parts: [answer] }];
+const told = await models.generateContent({ model, contents, config: short });
+check(told.text, told);
+check(!STAND_IN || told.text === 'The function says {"metres_above_sea":1345}', told.text);
+
+await refused(models.generateContent({ model: "no-such-model", contents: "Hello" }), 404);
+await refused(models.generateContent({ model, contents: "Hello", config: { temperature: 7 } }), 400);
+const wrong = client(BASE, "wrong").models.generateContent({ model, contents: "Hello" });
+check((await refused(wrong, 400)).message.includes("API_KEY_INVALID"));
+
+const seen = [];
+const broken = async () => {
+  const stream = await client(FAULTY).models.generateContentStream({ model, contents: "Hello" });
+  for await (const chunk of stream) seen.push(chunk);
+};
+await refused(broken(), 503);
+check(seen.length === 1, seen);
+
+const leaving = new AbortController();
+const endless = { abortSignal: leaving.signal, maxOutputTokens: 4000 };
+const stream = await models.generateContentStream({ model, contents: "Count forever.", config: endless });
+await stream.next();
+leaving.abort();
+await stopped();
+
+const eight = Array.from({ length: 8 }, (_, number) =>
+  models.generateContent({ model, contents: `Client ${number}`, config: short }),
+);
+const texts = (await Promise.all(eight)).map(({ text }) => text);
+check(texts.every((text, number) => (STAND_IN ? text === `You said: Client ${number} (0 before)` : text)), texts);
+
+done("@google/genai");

@@ -1,0 +1,195 @@
+"""The official Python client `google-genai`, blocking and async."""
+
+import asyncio
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+from checks import BASE, FAULTY, KEY, MODEL, SCHEMA, STAND_IN, check, done, refused, stopped, valid
+from google import genai
+from google.genai import errors, types
+
+
+def client(base=BASE, key=KEY):
+    return genai.Client(api_key=key, http_options=types.HttpOptions(base_url=base))
+
+
+SHORT = types.GenerateContentConfig(max_output_tokens=12, temperature=0)
+GEMINI = "gemini-2.5-flash"
+DECLARATION = types.FunctionDeclaration(
+    name="get_height", description="The height of a mountain.", parameters=SCHEMA
+)
+FORCED = types.GenerateContentConfig(
+    tools=[types.Tool(function_declarations=[DECLARATION])],
+    tool_config=types.ToolConfig(
+        function_calling_config=types.FunctionCallingConfig(
+            mode="ANY", allowed_function_names=["get_height"]
+        )
+    ),
+    max_output_tokens=200,
+)
+JSON = types.GenerateContentConfig(
+    response_mime_type="application/json", response_schema=SCHEMA, max_output_tokens=200
+)
+
+
+def models(c):
+    names = [model.name for model in c.models.list()]
+    check(f"models/{MODEL}" in names, names)
+    check(c.models.get(model=MODEL).name == f"models/{MODEL}")
+    check(c.models.get(model=GEMINI).name == f"models/{GEMINI}")
+
+
+def unary(c):
+    count = c.models.count_tokens(model=GEMINI, contents="one two three")
+    check(count.total_tokens >= 3, count)
+    reply = c.models.generate_content(model=GEMINI, contents="Hello there", config=SHORT)
+    check(reply.text, reply)
+    check(reply.model_version == MODEL, reply.model_version)
+    check(reply.usage_metadata.prompt_token_count > 0, reply)
+    check(not STAND_IN or reply.text == "You said: Hello there (0 before)", reply.text)
+
+
+def stream(c):
+    chunks = list(c.models.generate_content_stream(model=GEMINI, contents="Hello", config=SHORT))
+    check(len(chunks) > 1, chunks)
+    check("".join(chunk.text or "" for chunk in chunks), chunks)
+    check(chunks[-1].candidates[0].finish_reason in ("STOP", "MAX_TOKENS"), chunks[-1])
+
+
+def chat(c):
+    config = SHORT.model_copy(update={"system_instruction": "Be brief."})
+    talk = c.chats.create(model=GEMINI, config=config)
+    for turn in range(3):
+        if turn == 1:
+            text = "".join(chunk.text or "" for chunk in talk.send_message_stream(f"Turn {turn}"))
+        else:
+            text = talk.send_message(f"Turn {turn}").text
+        check(text, turn)
+        # This client keeps every chunk of a stream as a content of its own.
+        before = len(talk.get_history()) - 2 if turn != 1 else 2
+        expected = f"Be brief. You said: Turn {turn} ({before} before)"
+        check(not STAND_IN or text == expected, text, expected)
+    users = [content for content in talk.get_history() if content.role == "user"]
+    check(len(users) == 3, talk.get_history())
+
+
+def schema(c):
+    valid(json.loads(c.models.generate_content(model=GEMINI, contents="A mountain", config=JSON).text))
+
+
+def function(c):
+    question = types.Content(role="user", parts=[types.Part(text="How tall is Ben Nevis?")])
+    reply = c.models.generate_content(model=GEMINI, contents=[question], config=FORCED)
+    call = reply.function_calls[0]
+    check(call.name == "get_height", call)
+    valid(call.args)
+    answer = types.Part(
+        function_response=types.FunctionResponse(
+            id=call.id, name=call.name, response={"metres_above_sea": 1345}
+        )
+    )
+    contents = [question, reply.candidates[0].content, types.Content(role="user", parts=[answer])]
+    told = c.models.generate_content(model=GEMINI, contents=contents, config=SHORT)
+    check(told.text, told)
+    check(not STAND_IN or told.text == 'The function says {"metres_above_sea":1345}', told.text)
+
+
+def failures(c):
+    ask = c.models.generate_content
+    refused(lambda: ask(model="no-such-model", contents="Hello"), 404)
+    bad = types.GenerateContentConfig(temperature=7)
+    refused(lambda: ask(model=GEMINI, contents="Hello", config=bad), 400)
+    wrong = client(key="wrong")
+    error = refused(lambda: wrong.models.generate_content(model=GEMINI, contents="Hello"), 400)
+    check("API_KEY_INVALID" in str(error), error)
+    refused(lambda: c.files.list()[0], 501)
+
+
+def mid_stream():
+    seen = []
+    faulty = client(FAULTY)  # one that nobody holds closes itself
+
+    def read():
+        for chunk in faulty.models.generate_content_stream(model=GEMINI, contents="Hello"):
+            seen.append(chunk.text)
+
+    refused(read, 503)
+    check(len(seen) == 1, seen)
+
+
+def leave():
+    c = client()
+    config = types.GenerateContentConfig(max_output_tokens=4000)
+    chunks = c.models.generate_content_stream(model=GEMINI, contents="Count forever.", config=config)
+    next(chunks)
+    chunks.close()
+    c.close()
+    stopped()
+
+
+def many(c):
+    def one(number):
+        return c.models.generate_content(model=GEMINI, contents=f"Client {number}", config=SHORT).text
+
+    with ThreadPoolExecutor(8) as pool:
+        texts = list(pool.map(one, range(8)))
+    check(all(texts), texts)
+    expected = [f"You said: Client {number} (0 before)" for number in range(8)]
+    check(not STAND_IN or texts == expected, texts)
+
+
+async def awaited():
+    held = client(), client(key="wrong"), client(FAULTY)  # one that nobody holds closes itself
+    c, wrong, faulty = (each.aio for each in held)
+    names = [model.name async for model in await c.models.list()]
+    check(f"models/{MODEL}" in names, names)
+    count = await c.models.count_tokens(model=GEMINI, contents="one two three")
+    check(count.total_tokens >= 3, count)
+    stream = await c.models.generate_content_stream(model=GEMINI, contents="Hello", config=SHORT)
+    chunks = [chunk async for chunk in stream]
+    check(len(chunks) > 1 and chunks[-1].candidates[0].finish_reason, chunks)
+    talk = c.chats.create(model=GEMINI, config=SHORT)
+    for turn in range(3):
+        check((await talk.send_message(f"Turn {turn}")).text, turn)
+    check(len(talk.get_history()) == 6, talk.get_history())
+    reply = await c.models.generate_content(model=GEMINI, contents="A mountain", config=JSON)
+    valid(json.loads(reply.text))
+    reply = await c.models.generate_content(model=GEMINI, contents="How tall?", config=FORCED)
+    valid(reply.function_calls[0].args)
+    asked = [c.models.generate_content(model=GEMINI, contents="Hi", config=SHORT) for _ in range(8)]
+    check(all(reply.text for reply in await asyncio.gather(*asked)))
+
+    for call, code in (
+        (c.models.generate_content(model="no-such-model", contents="Hello"), 404),
+        (wrong.models.get(model=GEMINI), 400),
+    ):
+        try:
+            await call
+            check(False, "nothing failed", code)
+        except errors.APIError as error:
+            check(error.code == code, error)
+
+    seen = []
+    try:
+        async for chunk in await faulty.models.generate_content_stream(model=GEMINI, contents="Hello"):
+            seen.append(chunk)
+        check(False, "nothing failed")
+    except errors.APIError as error:
+        check((error.code, len(seen)) == (503, 1), error, seen)
+
+    leaving = client()
+    stream = await leaving.aio.models.generate_content_stream(model=GEMINI, contents="Count forever.")
+    await anext(stream)
+    await stream.aclose()
+    await leaving.aio.aclose()
+    await asyncio.to_thread(stopped)
+
+
+ours = client()
+for part in (models, unary, stream, chat, schema, function, failures, many):
+    part(ours)
+mid_stream()
+leave()
+done("google-genai, blocking")
+asyncio.run(awaited())
+done("google-genai, async")
