@@ -9,7 +9,7 @@ use crate::answer;
 use crate::failure::{Code, Failure};
 
 /// Nothing but the page's own two files runs, and it talks to its own server alone.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
                       require-trusted-types-for 'script'; trusted-types 'none'";
 

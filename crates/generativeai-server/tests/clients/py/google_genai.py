@@ -177,11 +177,18 @@ async def awaited():
     except errors.APIError as error:
         check((error.code, len(seen)) == (503, 1), error, seen)
 
-    leaving = client()
-    stream = await leaving.aio.models.generate_content_stream(model=GEMINI, contents="Count forever.")
-    await anext(stream)
-    await stream.aclose()
-    await leaving.aio.aclose()
+    # Its generators grumble when they are closed half way.
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    began = asyncio.Event()
+
+    async def endless():
+        async for _ in await c.models.generate_content_stream(model=GEMINI, contents="Count forever."):
+            began.set()
+
+    leaving = asyncio.create_task(endless())
+    await began.wait()
+    leaving.cancel()
+    await asyncio.wait([leaving])
     await asyncio.to_thread(stopped)
 
 
