@@ -6,6 +6,7 @@ mod faults;
 mod guard;
 mod limits;
 mod models;
+mod remote;
 mod requests;
 mod serve;
 mod streams;

@@ -1,0 +1,232 @@
+//! The road end to end: the real client against the real router.
+
+use std::future::ready;
+use std::net::TcpListener;
+use std::time::{Duration, Instant, SystemTime};
+
+use generativeai::protocol::{CountTokensRequest, GenerateContentRequest};
+use generativeai::remote::Clock;
+use generativeai::testing::{Scripted, contract};
+use generativeai::{Backend, BoxFuture, ErrorKind, GenerativeModel, Remote, RequestOptions};
+use generativeai_server::Server;
+use serde_json::json;
+
+use crate::serve::Running;
+use crate::support::{Endless, Event, Tiny};
+
+/// A clock that does not wait between attempts. Limits, which are longer, are kept.
+#[derive(Debug)]
+struct Hasty;
+
+impl Clock for Hasty {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn date(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn sleep(&self, time: Duration) -> BoxFuture<()> {
+        if time < Duration::from_secs(9) {
+            Box::pin(ready(()))
+        } else {
+            Box::pin(tokio::time::sleep(time))
+        }
+    }
+
+    fn chance(&self) -> f64 {
+        0.5
+    }
+}
+
+fn start(server: Server) -> (Running, Remote) {
+    let running = Running::start(
+        server,
+        TcpListener::bind(("127.0.0.1", 0)).expect("a free port"),
+    );
+    let remote = remote(&running, "s3cret");
+    (running, remote)
+}
+
+fn remote(running: &Running, key: &str) -> Remote {
+    let base = format!("http://{}", running.address);
+    Remote::builder()
+        .api_key(key)
+        .base_url(base)
+        .clock(Hasty)
+        .build()
+        .expect("a client")
+}
+
+#[tokio::test]
+async fn the_contract_of_backends_holds_over_the_wire() {
+    let script = Scripted::default()
+        .then_text("one")
+        .then_chunks(["two ", "three"])
+        .then_chunks(["dropped", "unread"])
+        .then_text("four");
+    let (running, remote) = start(Server::new(script));
+
+    contract("gemini-flash", remote)
+        .await
+        .expect("the contract");
+
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_chat_goes_on_over_the_wire() {
+    let script = Scripted::default()
+        .then_text("Hello!")
+        .then_call("height", json!({"first_name": "Ben", "inMetres": true}))
+        .then_chunks(["It is ", "1,345 m."]);
+    let (running, remote) = start(Server::new(script.clone()).api_key("s3cret"));
+    let mut chat = GenerativeModel::new("gemini-flash")
+        .backend(remote)
+        .start_chat();
+
+    chat.send_message("Hi").await.expect("a reply");
+    chat.send_message("How tall is Ben Nevis?")
+        .await
+        .expect("a call");
+    let answer =
+        generativeai::protocol::FunctionResponse::new("height", json!({"in_metres": 1345}));
+    let mut reply = chat.send_message(answer).stream();
+    let mut text = String::new();
+    while let Some(chunk) = reply.next().await {
+        text.push_str(&chunk.expect("a chunk").text().expect("text"));
+    }
+    drop(reply);
+
+    assert_eq!(text, "It is 1,345 m.");
+    assert_eq!(chat.history().len(), 6);
+    let sent = script.requests();
+    let sent: Vec<_> = sent[2].contents.iter().collect();
+    assert_eq!(sent, chat.history()[..5].iter().collect::<Vec<_>>());
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn models_and_counts_come_over_the_wire() {
+    let (running, remote) = start(Server::new(Tiny(Scripted::default())));
+    let options = RequestOptions::default;
+
+    let list = remote.list_models(None, options()).await.expect("a list");
+    let model = remote
+        .get_model("models/gemini-flash".into(), options())
+        .await
+        .expect("a model");
+    let mut count = CountTokensRequest::default().contents(["a", "b"]);
+    count.model = Some("models/gemini-flash".into());
+    let count = remote
+        .count_tokens(count, options())
+        .await
+        .expect("a count");
+
+    assert_eq!(list.models[0].name.as_deref(), Some("models/tiny"));
+    assert_eq!(model.display_name.as_deref(), Some("MODELS/TINY"));
+    assert_eq!(count.total_tokens, Some(2));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn errors_keep_their_kind_over_the_wire() {
+    let (running, remote) = start(Server::new(Tiny(Scripted::default())).api_key("s3cret"));
+    let wrong = self::remote(&running, "wrong");
+    let options = RequestOptions::default;
+
+    let unknown = remote
+        .get_model("models/llama".into(), options())
+        .await
+        .expect_err("unknown");
+    let wrong = wrong
+        .list_models(None, options())
+        .await
+        .expect_err("a wrong key");
+
+    assert_eq!(unknown.kind(), ErrorKind::NotFound);
+    assert_eq!(wrong.kind(), ErrorKind::Authentication);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_fault_that_passes_is_tried_again() {
+    let script = Scripted::default().then_text("Hello!");
+    let faults = "429x1,503x3".parse().expect("faults");
+    let (running, remote) = start(Server::new(script).faults(faults));
+    let mut chat = GenerativeModel::new("m").backend(remote).start_chat();
+
+    let reply = chat.send_message("Hi").await.expect("the fourth attempt");
+
+    assert_eq!(reply.text().expect("text"), "Hello!");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_error_and_a_cut_in_mid_stream_leave_the_part_that_came() {
+    for (fault, kind) in [
+        ("error", ErrorKind::Unavailable),
+        ("cut", ErrorKind::Unreachable),
+    ] {
+        let script = Scripted::default().then_chunks(["Hel", "lo!"]);
+        let (running, remote) = start(Server::new(script).faults(fault.parse().expect("a fault")));
+        let mut chat = GenerativeModel::new("m").backend(remote).start_chat();
+
+        let mut reply = chat.send_message("Hi").stream();
+        assert_eq!(
+            reply
+                .next()
+                .await
+                .expect("a chunk")
+                .expect("a chunk")
+                .text()
+                .expect("text"),
+            "Hel"
+        );
+        let error = reply.next().await.expect("an error").expect_err("an error");
+        drop(reply);
+
+        assert_eq!(error.kind(), kind, "{fault}: {error:?}");
+        assert!(chat.history().is_empty());
+        assert!(chat.unfinished().is_some());
+        running.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_reply_that_is_dropped_stops_the_work_behind_the_wire() {
+    let (backend, mut events) = Endless::new(1);
+    let (running, remote) = start(Server::new(backend));
+    let mut chunks = remote.stream_generate_content(request(), RequestOptions::default());
+    let next = std::future::poll_fn(|cx| chunks.as_mut().poll_next(cx));
+    next.await.expect("a chunk").expect("a chunk");
+    assert_eq!(events.recv().await, Some(Event::Began));
+
+    drop(chunks);
+
+    assert_eq!(events.recv().await, Some(Event::Dropped));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn eight_clients_are_served_at_once() {
+    let script = (0..8).fold(Scripted::default(), |script, _| script.then_text("Hello!"));
+    let (running, remote) = start(Server::new(script));
+    let mut replies = tokio::task::JoinSet::new();
+
+    for _ in 0..8 {
+        replies.spawn(remote.generate_content(request(), RequestOptions::default()));
+    }
+
+    for reply in replies.join_all().await {
+        assert_eq!(reply.expect("a reply").text().expect("text"), "Hello!");
+    }
+    running.stop().await;
+}
+
+fn request() -> GenerateContentRequest {
+    GenerateContentRequest::default()
+        .model("models/m")
+        .contents("Hi")
+}
