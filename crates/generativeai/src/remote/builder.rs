@@ -8,10 +8,10 @@ use reqwest::header::{
 
 use super::address::Address;
 use super::budget::Budget;
+use super::client::{Remote, Service};
 use super::clock::{Clock, MachineClock};
 use super::secret::Secret;
 use super::transport::Transport;
-use super::{Inner, Remote};
 use crate::backend::RequestOptions;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -159,7 +159,7 @@ impl RemoteBuilder {
             ));
         }
         let transport = Transport::new(&address, headers)?;
-        Ok(Remote(Arc::new(Inner {
+        Ok(Remote(Arc::new(Service {
             address,
             transport,
             secrets,
@@ -226,5 +226,4 @@ fn configuration(message: impl Into<String>) -> Error {
 }
 
 #[cfg(test)]
-#[path = "builder/tests.rs"]
 mod tests;

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
-use super::Inner;
+use super::client::Service;
 use super::failure::{self, Failure};
+use super::limits::{Form, Limits};
 use super::retry::{self, Situation};
 use super::transport::{self, Answer, Outgoing};
 use super::watch::Watch;
@@ -16,20 +17,11 @@ use crate::error::{Attempt, Error, ErrorKind, Result};
 /// How much of the body of an error answer is read.
 const MOST_OF_ERROR: usize = 1 << 20;
 
-/// How an answer comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
-    /// In one piece: it has a deadline.
-    Whole,
-    /// In events: the silence between them is limited.
-    Stream,
-}
-
 /// A request under way.
 pub(super) struct Call {
-    inner: Arc<Inner>,
+    service: Arc<Service>,
     outgoing: Outgoing,
-    limits: super::Limits,
+    limits: Limits,
     pub(super) watch: Watch,
     attempts: Vec<Attempt>,
     began: Instant,
@@ -38,7 +30,7 @@ pub(super) struct Call {
 impl Call {
     /// Prepares the first attempt.
     pub(super) fn new(
-        inner: Arc<Inner>,
+        service: Arc<Service>,
         outgoing: Outgoing,
         options: &RequestOptions,
         form: Form,
@@ -48,11 +40,11 @@ impl Call {
                            or use `generativeai::blocking`";
             return Err(Error::new(ErrorKind::Configuration, message));
         }
-        let limits = super::Limits::of(options, form);
-        let watch = Watch::new(inner.clock.clone(), limits.timeout, limits.idle);
-        let began = inner.clock.now();
+        let limits = Limits::of(options, form);
+        let watch = Watch::new(service.clock.clone(), limits.timeout, limits.idle);
+        let began = service.clock.now();
         Ok(Self {
-            inner,
+            service,
             outgoing,
             limits,
             watch,
@@ -63,10 +55,10 @@ impl Call {
 
     /// Makes one attempt, as far as the head of an answer of success.
     pub(super) async fn attempt(&mut self) -> Result<Answer, Failure> {
-        self.began = self.inner.clock.now();
+        self.began = self.service.clock.now();
         self.watch.expect_event();
         let sending = self
-            .inner
+            .service
             .transport
             .send(&self.outgoing, self.limits.connect);
         let answer = self.watch.guard(sending).await??;
@@ -92,7 +84,7 @@ impl Call {
 
     /// The whole body, if it is not too large.
     pub(super) async fn body(&mut self, mut answer: Answer) -> Result<Bytes, Failure> {
-        let limit = self.inner.answer_limit;
+        let limit = self.service.answer_limit;
         let too_large = || {
             let message = format!("the answer is larger than {limit} bytes");
             Failure::from(Error::new(ErrorKind::Limit, message))
@@ -123,7 +115,7 @@ impl Call {
 
     /// After a failed attempt: waits for the next, or gives the error that ends the request.
     pub(super) async fn recover(&mut self, failure: Failure) -> Result<()> {
-        let clock = &self.inner.clock;
+        let clock = &self.service.clock;
         let took = clock.now().saturating_duration_since(self.began);
         let attempts = u32::try_from(self.attempts.len())
             .unwrap_or(u32::MAX)
@@ -137,7 +129,7 @@ impl Call {
         let mut outcome = outcome(&failure.error);
         let wait = retry::wait(&self.limits.retry, now).filter(|_| failure.again);
         match wait {
-            Some(wait) if self.inner.budget.spend() => {
+            Some(wait) if self.service.budget.spend() => {
                 self.attempts.push(Attempt::new(outcome, took, wait));
                 clock.sleep(wait).await;
                 return Ok(());
@@ -152,24 +144,24 @@ impl Call {
 
     /// The request went well.
     pub(super) fn succeeded(&self) {
-        self.inner.budget.refill(!self.attempts.is_empty());
+        self.service.budget.refill(!self.attempts.is_empty());
     }
 
     /// An error that stands in an answer of success.
     pub(super) fn error_in(&self, json: &[u8]) -> Option<Failure> {
-        Failure::in_answer(json, &self.inner.secrets)
+        Failure::in_answer(json, &self.service.secrets)
     }
 
     /// An answer that is not in the language of the API.
     pub(super) fn foreign(&self, body: &[u8]) -> Error {
-        let excerpt = failure::excerpt(&failure::clean(body, &self.inner.secrets));
+        let excerpt = failure::excerpt(&failure::clean(body, &self.service.secrets));
         let message = format!("the answer is not in the language of the Gemini API: {excerpt}");
         Error::new(ErrorKind::Decode, message)
     }
 
     /// The most bytes of an event.
     pub(super) fn answer_limit(&self) -> usize {
-        self.inner.answer_limit
+        self.service.answer_limit
     }
 
     fn readable(&self, answer: Answer) -> Result<Answer, Failure> {
@@ -201,7 +193,7 @@ impl Call {
         let code = answer.code();
         let asked = answer
             .header("retry-after")
-            .and_then(|value| retry::retry_after(value, self.inner.clock.date()));
+            .and_then(|value| retry::retry_after(value, self.service.clock.date()));
         let mut body = BytesMut::new();
         // An error answer whose body breaks off still tells its code.
         while let Ok(Some(piece)) = self.piece(&mut answer, false).await {
@@ -211,13 +203,13 @@ impl Call {
                 break;
             }
         }
-        Failure::refused(code, &body, asked, &self.inner.secrets)
+        Failure::refused(code, &body, asked, &self.service.secrets)
     }
 }
 
 /// What an attempt came to, in one line: the error and its root.
 fn outcome(error: &Error) -> String {
-    match super::causes(error).last() {
+    match failure::causes(error).last() {
         Some(root) => format!("{error}: {root}"),
         None => error.to_string(),
     }

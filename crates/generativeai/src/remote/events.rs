@@ -112,5 +112,4 @@ impl Events {
 }
 
 #[cfg(test)]
-#[path = "events/tests.rs"]
 mod tests;

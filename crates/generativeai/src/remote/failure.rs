@@ -1,6 +1,7 @@
 //! What went wrong with an answer: a code and a body become an error.
 
 use std::borrow::Cow;
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -116,6 +117,18 @@ pub(super) fn excerpt(body: &[u8]) -> String {
     shortened(&line, LONGEST_EXCERPT).into_owned()
 }
 
+/// The causes of an error, the root last.
+pub(super) fn causes<'e>(
+    error: &'e dyn StdError,
+) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+    let mut next = error.source();
+    std::iter::from_fn(move || {
+        let cause = next?;
+        next = cause.source();
+        Some(cause)
+    })
+}
+
 /// A body without the keys it repeats.
 pub(super) fn clean<'body>(body: &'body [u8], secrets: &[Secret]) -> Cow<'body, [u8]> {
     secrets
@@ -208,5 +221,4 @@ fn shortened(text: &str, longest: usize) -> Cow<'_, str> {
 }
 
 #[cfg(test)]
-#[path = "failure/tests.rs"]
 mod tests;

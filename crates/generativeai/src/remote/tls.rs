@@ -8,6 +8,7 @@ use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
 
+use super::failure;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How connections are encrypted. Without `verify` no certificate is trusted, which is right where
@@ -37,7 +38,7 @@ pub(super) fn config(verify: bool) -> Result<ClientConfig> {
 
 /// Whether an error arose because a certificate was not accepted.
 pub(super) fn is_about_certificate(error: &(dyn StdError + 'static)) -> bool {
-    super::causes(error)
+    failure::causes(error)
         .filter_map(tls_error)
         .any(|error| matches!(error, rustls::Error::InvalidCertificate(_)))
 }

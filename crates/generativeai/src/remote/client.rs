@@ -1,0 +1,105 @@
+//! A service that speaks the Gemini API: its address, its connections, its budget.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::address::Address;
+use super::budget::Budget;
+use super::builder::RemoteBuilder;
+use super::call::Call;
+use super::clock::Clock;
+use super::failure::Failure;
+use super::limits::Form;
+use super::reply::{self, Reply};
+use super::secret::Secret;
+use super::transport::{Outgoing, Transport};
+use crate::backend::{BoxFuture, RequestOptions};
+use crate::error::Result;
+
+/// A service that speaks the Gemini REST API: Google's, or any other.
+///
+/// A clone is cheap; clones share connections and what they may spend on trying again. Needs a tokio
+/// runtime with time and I/O.
+///
+/// - What may pass is tried again with growing waits, until the first event of an answer was handed
+///   out: no connection, the codes 408, 429, 500, 502, 503 and 504. [`RequestOptions`] say how often.
+/// - The key is sent in a header to one address alone: redirections are not followed, and plain
+///   `http://` is refused except to this machine. It is in no error and in no `Debug`.
+/// - Dropping an answer closes its connection. There is no task and no channel behind it.
+///
+/// ```no_run
+/// use generativeai::{Backend, Remote, RequestOptions};
+///
+/// # async fn example() -> generativeai::Result<()> {
+/// let remote = Remote::builder().api_key("…").build()?;
+/// let models = remote.list_models(None, RequestOptions::default()).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Remote(pub(super) Arc<Service>);
+
+/// What all clones of a [`Remote`] share.
+pub(super) struct Service {
+    pub(super) address: Address,
+    pub(super) transport: Transport,
+    pub(super) secrets: Vec<Secret>,
+    pub(super) options: RequestOptions,
+    pub(super) answer_limit: usize,
+    pub(super) budget: Budget,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl Remote {
+    /// Sets one up.
+    pub fn builder() -> RemoteBuilder {
+        RemoteBuilder::default()
+    }
+
+    /// Sets one up from the environment: the key from `GEMINI_API_KEY`, then from `GOOGLE_API_KEY`;
+    /// the address from `GOOGLE_GEMINI_BASE_URL`, else Google's.
+    ///
+    /// # Errors
+    ///
+    /// [`Configuration`](crate::ErrorKind::Configuration): there is no key, or it cannot be used.
+    pub fn from_env() -> Result<Self> {
+        Self::builder().build()
+    }
+
+    /// Sends a request, and reads an answer in one piece.
+    pub(super) fn whole<R: Reply + Send + 'static>(
+        &self,
+        outgoing: impl FnOnce(&Address) -> Result<Outgoing> + Send + 'static,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<R>> {
+        let service = self.0.clone();
+        Box::pin(async move {
+            let outgoing = outgoing(&service.address)?;
+            let options = options.or(&service.options);
+            let mut call = Call::new(service, outgoing, &options, Form::Whole)?;
+            loop {
+                match attempt(&mut call).await {
+                    Ok(reply) => {
+                        call.succeeded();
+                        return Ok(reply);
+                    }
+                    Err(failure) => call.recover(failure).await?,
+                }
+            }
+        })
+    }
+}
+
+async fn attempt<R: Reply>(call: &mut Call) -> Result<R, Failure> {
+    let answer = call.attempt().await?;
+    let body = call.body(answer).await?;
+    reply::read_whole(&body, call)
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remote")
+            .field("address", &self.0.address.as_str())
+            .field("options", &self.0.options)
+            .finish_non_exhaustive()
+    }
+}

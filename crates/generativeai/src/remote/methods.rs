@@ -1,0 +1,145 @@
+//! The methods of the API, each with its address and its body.
+
+use super::address::Address;
+use super::body::Pieces;
+use super::call::Call;
+use super::chunks::Chunks;
+use super::client::Remote;
+use super::limits::Form;
+use super::transport::Outgoing;
+use crate::backend::{Backend, BoxFuture, ChunkStream, RequestOptions};
+use crate::error::Result;
+use crate::protocol::{
+    BatchEmbedContentsRequest, BatchEmbedContentsResponse, CachedContent, CountTokensRequest,
+    CountTokensResponse, EmbedContentRequest, EmbedContentResponse, GenerateContentRequest,
+    GenerateContentResponse, ListModelsResponse, Model,
+};
+use crate::stream::unfold;
+
+impl Backend for Remote {
+    fn generate_content(
+        &self,
+        request: GenerateContentRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<GenerateContentResponse>> {
+        let outgoing = |address: &Address| {
+            let url = address.method(request.model.as_deref(), "generateContent")?;
+            Ok(Outgoing::post(url, Pieces::of_request(request)?))
+        };
+        self.whole(outgoing, options)
+    }
+
+    fn stream_generate_content(
+        &self,
+        request: GenerateContentRequest,
+        options: RequestOptions,
+    ) -> ChunkStream {
+        let service = self.0.clone();
+        let begin = move || {
+            let url = service
+                .address
+                .method(request.model.as_deref(), "streamGenerateContent")?;
+            let outgoing = Outgoing::post(url, Pieces::of_request(request)?).query("alt", "sse");
+            let options = options.or(&service.options);
+            let call = Call::new(service, outgoing, &options, Form::Stream)?;
+            Ok(Box::new(Chunks::new(call)))
+        };
+        Box::pin(unfold(State::Begin(begin), |state| async move {
+            let mut chunks = match state {
+                State::Begin(begin) => match begin() {
+                    Ok(chunks) => chunks,
+                    Err(error) => return Some((Err(error), State::Ended)),
+                },
+                State::Reading(chunks) => chunks,
+                State::Ended => return None,
+            };
+            let chunk = chunks.next().await?;
+            Some((chunk, State::Reading(chunks)))
+        }))
+    }
+
+    fn count_tokens(
+        &self,
+        request: CountTokensRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<CountTokensResponse>> {
+        let outgoing = |address: &Address| {
+            let mut request = request;
+            let mut model = request.model.take();
+            if let Some(inner) = &mut request.generate_content_request {
+                // Here the service wants the model in the body, too.
+                model = model.or_else(|| inner.model.clone());
+                inner.model = inner.model.take().or_else(|| model.clone());
+            }
+            let url = address.method(model.as_deref(), "countTokens")?;
+            Ok(Outgoing::post(url, Pieces::of(&request)?))
+        };
+        self.whole(outgoing, options)
+    }
+
+    fn list_models(
+        &self,
+        page_token: Option<String>,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<ListModelsResponse>> {
+        let outgoing =
+            move |address: &Address| Ok(Outgoing::get(address.models(page_token.as_deref())?));
+        self.whole(outgoing, options)
+    }
+
+    fn get_model(&self, name: String, options: RequestOptions) -> BoxFuture<Result<Model>> {
+        self.whole(
+            move |address| Ok(Outgoing::get(address.model(&name)?)),
+            options,
+        )
+    }
+
+    fn get_cached_content(
+        &self,
+        name: String,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<CachedContent>> {
+        self.whole(
+            move |address| Ok(Outgoing::get(address.cached_content(&name)?)),
+            options,
+        )
+    }
+
+    fn embed_content(
+        &self,
+        request: EmbedContentRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<EmbedContentResponse>> {
+        let outgoing = |address: &Address| {
+            let mut request = request;
+            let url = address.method(request.model.take().as_deref(), "embedContent")?;
+            Ok(Outgoing::post(url, Pieces::of(&request)?))
+        };
+        self.whole(outgoing, options)
+    }
+
+    fn batch_embed_contents(
+        &self,
+        request: BatchEmbedContentsRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<BatchEmbedContentsResponse>> {
+        let outgoing = |address: &Address| {
+            let mut request = request;
+            let model = request.model.take();
+            for one in &mut request.requests {
+                // Here the service wants the model in the body, too.
+                one.model = one.model.take().or_else(|| model.clone());
+            }
+            let url = address.method(model.as_deref(), "batchEmbedContents")?;
+            Ok(Outgoing::post(url, Pieces::of(&request)?))
+        };
+        self.whole(outgoing, options)
+    }
+}
+
+/// How far a streamed answer is.
+enum State<B> {
+    Begin(B),
+    Reading(Box<Chunks>),
+    Ended,
+}
