@@ -1,0 +1,97 @@
+//! Errors as they are compared: the kind of ours that says the same, code, message of the server,
+//! payload; never a sentence (D20).
+
+use serde_json::{Map, Value, json};
+
+/// An error with nothing but a kind.
+pub(crate) fn kind(kind: &str) -> Value {
+    json!({ "kind": kind })
+}
+
+/// An accident of the recorded program's language: that it fails is all it says.
+pub(crate) fn accident() -> Value {
+    kind("Accident")
+}
+
+/// What cannot be asked for.
+pub(crate) fn request() -> Value {
+    kind("Request")
+}
+
+/// The reply is not whole yet.
+pub(crate) fn incomplete() -> Value {
+    kind("Incomplete")
+}
+
+/// The error a stream of the recorded program begins with, whatever the service said.
+pub(crate) fn unknown_stream() -> Value {
+    kind("Unknown")
+}
+
+pub(crate) fn blocked(feedback: &Value) -> Value {
+    json!({"kind": "Blocked", "payload": crate::normal::canonical(feedback)})
+}
+
+pub(crate) fn stopped(candidate: &Value) -> Value {
+    json!({"kind": "Stopped", "payload": crate::normal::canonical(candidate)})
+}
+
+/// The kind of ours for an HTTP code.
+pub(crate) fn kind_of(code: u16) -> &'static str {
+    match code {
+        300..=399 => "Configuration",
+        401 | 403 => "Authentication",
+        404 => "NotFound",
+        408 | 504 => "Timeout",
+        429 => "RateLimited",
+        501 => "Unsupported",
+        500..=599 => "Unavailable",
+        _ => "Request",
+    }
+}
+
+/// A recorded error, as it is compared. An accessor's error is told apart from that of a send.
+pub(crate) fn recorded(error: &Value, accessor: bool) -> Value {
+    let member = |name: &str| error.get(name);
+    let class = member("kind").and_then(Value::as_str).unwrap_or_default();
+    let says = |name: &str| member(name).and_then(Value::as_bool).unwrap_or(false);
+    if says("kind_is_python") {
+        return accident();
+    }
+    if let Some(code) = member("http_code").and_then(Value::as_u64) {
+        return recorded_http(error, code as u16);
+    }
+    match class {
+        "BlockedPromptException" => {
+            let payload = &error["payload"];
+            blocked(payload.get("promptFeedback").unwrap_or(payload))
+        }
+        "StopCandidateException" => stopped(&error["payload"]),
+        "BrokenResponseError" => {
+            json!({"kind": "Broken", "cause": recorded(&error["cause"], false)["kind"]})
+        }
+        "IncompleteIterationError" => incomplete(),
+        "NotImplementedError" => kind("Unsupported"),
+        "RuntimeError" => kind("Function"),
+        _ if accessor => kind("NoText"),
+        _ if says("message_is_python") => accident(),
+        _ => request(),
+    }
+}
+
+fn recorded_http(error: &Value, code: u16) -> Value {
+    let message = error["server_message"].as_str().unwrap_or_default();
+    if message.starts_with("Unknown error trying to retrieve streaming response") {
+        return unknown_stream();
+    }
+    let mut neutral = Map::new();
+    neutral.insert("kind".into(), kind_of(code).into());
+    neutral.insert("http_code".into(), code.into());
+    if message != "unknown error" {
+        neutral.insert("server_message".into(), message.into());
+    }
+    if let Some(details) = error.get("details").filter(|details| **details != json!([])) {
+        neutral.insert("details".into(), details.clone());
+    }
+    Value::Object(neutral)
+}

@@ -1,0 +1,118 @@
+//! What was said, from its loose forms to contents.
+
+use serde_json::{Value, json};
+
+use crate::fault;
+use crate::rows::{Row, Rows};
+
+/// Members that a part may have, beside the five that the recorded program takes one at a time.
+const TYPED_PART: [&str; 4] = ["text", "thought", "executableCode", "codeExecutionResult"];
+
+/// What the recorded program's language calls false: nothing, zero, empty.
+pub(super) fn is_empty(value: &Value) -> bool {
+    match value.get("$proto") {
+        Some(_) => value["value"].as_object().is_none_or(|members| members.is_empty()),
+        None => match value {
+            Value::Null => true,
+            Value::Bool(said) => !said,
+            Value::Number(number) => number.as_f64() == Some(0.0),
+            Value::String(text) => text.is_empty(),
+            Value::Array(elements) => elements.is_empty(),
+            Value::Object(members) => members.is_empty(),
+        },
+    }
+}
+
+/// An input the recorded program trips over: what it makes of it here, if it makes sense.
+pub(super) fn odd<T>(rows: &Rows, row: Row, here: Option<T>) -> Result<T, Value> {
+    if rows.here(row) { here.ok_or_else(fault::request) } else { Err(fault::accident()) }
+}
+
+/// One content.
+pub(super) fn content(value: &Value, rows: &Rows) -> Result<Value, Value> {
+    if is_empty(value) {
+        return Err(fault::request());
+    }
+    if value["$proto"] == "Content" {
+        return Ok(value["value"].clone());
+    }
+    if let Some(parts) = value.get("parts") {
+        let parts = match parts {
+            Value::String(_) => vec![part(parts, rows)?],
+            Value::Array(parts) => {
+                parts.iter().map(|one| part(one, rows)).collect::<Result<_, _>>()?
+            }
+            _ => return odd(rows, Row::D17, None),
+        };
+        let mut content = json!({ "parts": parts });
+        if let Some(role) = value.get("role") {
+            content["role"] = role.clone();
+        }
+        return Ok(content);
+    }
+    let parts = match value {
+        Value::Array(parts) => parts.iter().map(|one| part(one, rows)).collect::<Result<_, _>>()?,
+        one => vec![part(one, rows)?],
+    };
+    Ok(json!({ "parts": parts }))
+}
+
+/// Several contents, or one.
+pub(super) fn contents(value: &Value, rows: &Rows) -> Result<Vec<Value>, Value> {
+    match value {
+        Value::Null => Ok(Vec::new()),
+        Value::Array(elements) if elements.iter().all(is_content) => {
+            elements.iter().map(|element| content(element, rows)).collect()
+        }
+        one => Ok(vec![content(one, rows)?]),
+    }
+}
+
+fn is_content(value: &Value) -> bool {
+    value.get("parts").is_some() || value["$proto"] == "Content"
+}
+
+fn part(value: &Value, rows: &Rows) -> Result<Value, Value> {
+    let typed = &value["value"];
+    match value["$proto"].as_str() {
+        Some("Part") => return Ok(typed.clone()),
+        Some("Blob") => return Ok(json!({ "inlineData": typed })),
+        Some("File") => return Ok(file(typed)),
+        Some(kind) => {
+            let (first, rest) = kind.split_at(1);
+            return Ok(json!({ format!("{}{rest}", first.to_lowercase()): typed }));
+        }
+        None => {}
+    }
+    match value {
+        Value::String(text) => Ok(json!({ "text": text })),
+        Value::Object(members) => {
+            if is_blob(value) {
+                return Ok(json!({ "inlineData": value }));
+            }
+            if members.len() == 1 {
+                if let Some(data) = members.get("fileData") {
+                    return Ok(file(data));
+                }
+                let known = ["text", "functionCall", "functionResponse"];
+                let blob = members.get("inlineData").is_some_and(is_blob);
+                if blob || known.iter().any(|known| members.contains_key(*known)) {
+                    return Ok(value.clone());
+                }
+            }
+            let is_typed = members.keys().all(|name| TYPED_PART.contains(&name.as_str()));
+            odd(rows, Row::D17, is_typed.then(|| value.clone()))
+        }
+        _ => odd(rows, Row::D17, None),
+    }
+}
+
+fn is_blob(value: &Value) -> bool {
+    value["mimeType"].is_string() && value["data"].is_string()
+}
+
+/// A file, described as it was uploaded or as it is referred to.
+fn file(data: &Value) -> Value {
+    let uri = if data["uri"].is_null() { &data["fileUri"] } else { &data["uri"] };
+    json!({"fileData": {"mimeType": data["mimeType"], "fileUri": uri}})
+}

@@ -1,0 +1,224 @@
+//! Joining the chunks of a reply.
+
+use serde_json::{Map, Value, json};
+
+use crate::rows::{Row, Rows};
+
+/// The recorded program cannot join replies that have no part.
+pub(super) struct NoPart;
+
+/// What is known of a reply after one more chunk.
+pub(super) fn join(so_far: Option<&Value>, chunk: &Value, rows: &Rows) -> Result<Value, NoPart> {
+    match so_far {
+        // A single chunk is joined with itself alone (D9).
+        None if !rows.here(Row::D9) => Ok(chunk.clone()),
+        None => join_two(&json!({}), chunk, rows),
+        Some(so_far) => join_two(so_far, chunk, rows),
+    }
+}
+
+fn join_two(first: &Value, second: &Value, rows: &Rows) -> Result<Value, NoPart> {
+    let mut joined = Map::new();
+    joined.insert("candidates".into(), candidates(first, second, rows)?);
+    let feedback = feedback(first.get("promptFeedback"), second.get("promptFeedback"), rows);
+    joined.insert("promptFeedback".into(), feedback);
+    carry(&mut joined, first, second, rows);
+    joined.retain(|_, value| !value.is_null() && *value != json!([]));
+    Ok(Value::Object(joined))
+}
+
+/// Members that are not joined: the last seen (D9), or that of the last chunk.
+fn carry(joined: &mut Map<String, Value>, first: &Value, second: &Value, rows: &Rows) {
+    let names = names_of(first).chain(names_of(second)).cloned().collect::<Vec<_>>();
+    for name in names {
+        if joined.contains_key(&name) {
+            continue;
+        }
+        let value = match second.get(&name) {
+            Some(value) => value,
+            None if rows.here(Row::D9) => &first[&name],
+            None => continue,
+        };
+        joined.insert(name, value.clone());
+    }
+}
+
+fn names_of(value: &Value) -> impl Iterator<Item = &String> {
+    value.as_object().into_iter().flat_map(Map::keys)
+}
+
+/// The first feedback, or (D10) a block wherever it comes.
+fn feedback(first: Option<&Value>, second: Option<&Value>, rows: &Rows) -> Value {
+    let (first, second) = match (first, second) {
+        (Some(first), Some(second)) => (first, second),
+        (Some(one), None) => return one.clone(),
+        (None, Some(later)) if rows.here(Row::D10) => return later.clone(),
+        _ => return Value::Null,
+    };
+    if !rows.here(Row::D10) {
+        return first.clone();
+    }
+    let mut both = first.clone();
+    if !super::judge::is_block(first) && !second["blockReason"].is_null() {
+        both["blockReason"] = second["blockReason"].clone();
+    }
+    both["safetyRatings"] = ratings(first, second);
+    both
+}
+
+fn candidates(first: &Value, second: &Value, rows: &Rows) -> Result<Value, NoPart> {
+    let mut joined: Vec<Value> = Vec::new();
+    let all = [first, second].into_iter().flat_map(|chunk| {
+        chunk["candidates"].as_array().into_iter().flatten().map(move |one| (one, chunk))
+    });
+    let mut seen: Vec<(i64, Option<&Value>, Option<&Value>)> = Vec::new();
+    for (candidate, chunk) in all {
+        let index = candidate["index"].as_i64().unwrap_or(0);
+        let at = seen.iter().position(|(known, ..)| *known == index).unwrap_or_else(|| {
+            seen.push((index, None, None));
+            seen.len() - 1
+        });
+        if std::ptr::eq(chunk, first) {
+            seen[at].1 = Some(candidate);
+        } else {
+            seen[at].2 = Some(candidate);
+        }
+    }
+    let nothing = json!({});
+    for (_, before, after) in seen {
+        let candidate = match (before, after) {
+            (Some(before), None) if rows.here(Row::D9) => before.clone(),
+            (Some(before), None) => candidate(before, None, rows)?,
+            (before, Some(after)) => candidate(before.unwrap_or(&nothing), Some(after), rows)?,
+            (None, None) => continue,
+        };
+        joined.push(candidate);
+    }
+    Ok(joined.into())
+}
+
+fn candidate(before: &Value, after: Option<&Value>, rows: &Rows) -> Result<Value, NoPart> {
+    let nothing = json!({});
+    let last = after.unwrap_or(before);
+    let second = after.unwrap_or(&nothing);
+    let mut joined = Map::new();
+    if !last["index"].is_null() {
+        joined.insert("index".into(), last["index"].clone());
+    }
+    joined.insert("content".into(), content(&before["content"], &second["content"], rows)?);
+    joined.insert("finishReason".into(), finish_reason(before, last, rows));
+    joined.insert("safetyRatings".into(), ratings(before, second));
+    if rows.here(Row::D9) {
+        joined.insert("citationMetadata".into(), citations(before, second));
+        carry(&mut joined, before, second, rows);
+    } else {
+        for name in ["citationMetadata", "tokenCount"] {
+            joined.insert(name.into(), last[name].clone());
+        }
+    }
+    joined.retain(|_, value| !value.is_null() && *value != json!([]));
+    Ok(Value::Object(joined))
+}
+
+/// The last chunk's; but (D10) one that stops is not overwritten, and an absent one overwrites nothing.
+fn finish_reason(before: &Value, last: &Value, rows: &Rows) -> Value {
+    let (early, late) = (&before["finishReason"], &last["finishReason"]);
+    if !rows.here(Row::D10) {
+        return late.clone();
+    }
+    let keeps_early = super::judge::says_nothing(late)
+        || (super::judge::stops(early) && !super::judge::stops(late));
+    if keeps_early { early.clone() } else { late.clone() }
+}
+
+fn citations(first: &Value, second: &Value) -> Value {
+    let sources = |one: &Value| one["citationMetadata"]["citationSources"].as_array().cloned();
+    match (sources(first), sources(second)) {
+        (Some(mut all), Some(more)) => {
+            all.extend(more);
+            json!({ "citationSources": all })
+        }
+        (None, _) => second["citationMetadata"].clone(),
+        (Some(_), None) => first["citationMetadata"].clone(),
+    }
+}
+
+/// A category stands where it was first seen, with its last probability; once blocked, it stays so.
+fn ratings(first: &Value, second: &Value) -> Value {
+    let mut joined: Vec<Value> = Vec::new();
+    let all = [first, second].into_iter().flat_map(|one| one["safetyRatings"].as_array());
+    for rating in all.flatten() {
+        match joined.iter_mut().find(|known| known["category"] == rating["category"]) {
+            None => joined.push(rating.clone()),
+            Some(known) => {
+                let blocked = known["blocked"] == true || rating["blocked"] == true;
+                *known = rating.clone();
+                known["blocked"] = blocked.into();
+            }
+        }
+    }
+    joined.into()
+}
+
+fn content(first: &Value, second: &Value, rows: &Rows) -> Result<Value, NoPart> {
+    let mut parts: Vec<Value> = Vec::new();
+    let all = [first, second].into_iter().flat_map(|one| one["parts"].as_array());
+    for part in all.flatten() {
+        let merged = parts.last_mut().is_some_and(|last| merge(last, part, rows));
+        if !merged {
+            parts.push(part.clone());
+        }
+    }
+    let has_role = |one: &&Value| one["role"].as_str().is_some_and(|role| !role.is_empty());
+    let role = [first, second].into_iter().find(has_role).map(|one| one["role"].clone());
+    if parts.is_empty() {
+        if !rows.here(Row::D15) {
+            return Err(NoPart);
+        }
+        if first.is_null() && second.is_null() {
+            return Ok(Value::Null);
+        }
+    }
+    let mut content = json!({ "parts": parts });
+    if let Some(role) = role {
+        content["role"] = role;
+    }
+    Ok(content)
+}
+
+/// Puts a part to the end of the one before, if they say the same kind of thing.
+fn merge(last: &mut Value, part: &Value, rows: &Rows) -> bool {
+    let plain = |part: &Value| {
+        part.as_object().is_some_and(|members| {
+            members.iter().all(|(name, value)| {
+                name == "thought" && value.is_boolean()
+                    || matches!(name.as_str(), "text" | "executableCode" | "codeExecutionResult")
+            })
+        })
+    };
+    // What the recorded program does not know of does not keep parts apart (D11 drops it).
+    let thought = |part: &Value| part["thought"] == true;
+    if rows.here(Row::D11) && !(plain(last) && plain(part) && thought(last) == thought(part)) {
+        return false;
+    }
+    for (kind, text) in [("executableCode", "code"), ("codeExecutionResult", "output")] {
+        if last[kind].is_object() && part[kind].is_object() {
+            let whole = format!("{}{}", words(&last[kind][text]), words(&part[kind][text]));
+            if kind == "codeExecutionResult" {
+                last[kind]["outcome"] = part[kind]["outcome"].clone();
+            }
+            last[kind][text] = whole.into();
+            return true;
+        }
+    }
+    if last["text"].is_string() && part["text"].is_string() {
+        let whole = format!("{}{}", words(&last["text"]), words(&part["text"]));
+        last["text"] = whole.into();
+        return true;
+    }
+    false
+}
+
+fn words(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}

@@ -1,0 +1,216 @@
+//! Generation settings, safety settings and tool settings, from their loose forms.
+
+use serde_json::{Map, Value, json};
+
+use super::input::odd;
+use crate::fault;
+use crate::normal::TABLES;
+use crate::rows::{Row, Rows};
+
+const NUMBERS: [&str; 9] = [
+    "temperature", "topP", "topK", "candidateCount", "maxOutputTokens", "seed", "presencePenalty",
+    "frequencyPenalty", "logprobs",
+];
+
+/// A generation config; a null stays one if it unsets what the model says (D19).
+pub(super) fn generation(value: &Value, rows: &Rows) -> Result<Map<String, Value>, Value> {
+    let typed = value.get("$proto").is_some();
+    let given = match value.get("$proto").or(value.get("$dataclass")) {
+        Some(_) => &value["value"],
+        None => value,
+    };
+    let mut config = match given {
+        Value::Null => Map::new(),
+        Value::Object(config) => config.clone(),
+        _ => return odd(rows, Row::D17, None),
+    };
+    for name in NUMBERS {
+        let fits = config.get(name).is_none_or(|value| value.is_number() || value.is_null());
+        if !fits {
+            return odd(rows, Row::D17, None);
+        }
+    }
+    if rows.here(Row::D19) {
+        config.retain(|_, value| !value.is_null() && *value != json!([]));
+    }
+    if typed && !rows.here(Row::D17) {
+        // Fields without presence wipe what the model says.
+        for name in ["stopSequences", "responseMimeType", "responseModalities"] {
+            config.entry(name).or_insert(Value::Null);
+        }
+    }
+    if let Some(schema) = config.get_mut("responseSchema") {
+        *schema = super::tools::schema(schema);
+    }
+    Ok(config)
+}
+
+/// What a message says over what the model says, key by key.
+pub(super) fn merged(model: &Map<String, Value>, message: Map<String, Value>) -> Map<String, Value> {
+    let mut merged = model.clone();
+    merged.extend(message);
+    merged
+}
+
+/// Safety settings, a category and its threshold each.
+pub(super) fn safety(value: &Value, rows: &Rows) -> Result<Vec<(Value, Value)>, Value> {
+    let pairs: Vec<(Value, Value)> = match value {
+        Value::Null => Vec::new(),
+        Value::String(_) | Value::Number(_) => ["harassment", "hate", "sexual", "dangerous"]
+            .map(|category| (category.into(), value.clone()))
+            .into(),
+        Value::Object(members) if members.contains_key("$intkeys") => {
+            let pairs = value["$intkeys"].as_object().into_iter().flatten();
+            pairs.map(|(number, threshold)| (number_or_word(number), threshold.clone())).collect()
+        }
+        Value::Object(members) => {
+            members.iter().map(|(word, threshold)| (word.as_str().into(), threshold.clone())).collect()
+        }
+        Value::Array(settings) => {
+            let mut pairs = Vec::new();
+            for setting in settings {
+                let setting = if setting.get("$proto").is_some() { &setting["value"] } else { setting };
+                match (setting.get("category"), setting.get("threshold")) {
+                    (Some(category), Some(threshold)) => {
+                        pairs.push((category.clone(), threshold.clone()));
+                    }
+                    _ => return odd(rows, Row::D17, None),
+                }
+            }
+            pairs
+        }
+        Value::Bool(_) => return odd(rows, Row::D17, None),
+    };
+    let read = |(category_word, threshold_word): (Value, Value)| {
+        Ok((category(&category_word, rows)?, threshold(&threshold_word, rows)?))
+    };
+    pairs.into_iter().map(read).collect()
+}
+
+fn number_or_word(text: &str) -> Value {
+    text.parse::<i64>().map_or_else(|_| text.into(), Value::from)
+}
+
+/// Message settings over those of the model, by category.
+pub(super) fn safety_merged(model: &[(Value, Value)], message: Vec<(Value, Value)>) -> Value {
+    let mut merged = model.to_vec();
+    for (category, threshold) in message {
+        match merged.iter_mut().find(|(known, _)| *known == category) {
+            Some(known) => known.1 = threshold,
+            None => merged.push((category, threshold)),
+        }
+    }
+    let setting = |(category, threshold)| json!({"category": category, "threshold": threshold});
+    merged.into_iter().map(setting).collect()
+}
+
+fn category(word: &Value, rows: &Rows) -> Result<Value, Value> {
+    let Some(word) = word.as_str() else {
+        return number(word, "category", &[0, 7, 8, 9, 10], rows);
+    };
+    let lower = word.to_lowercase();
+    let short = lower.strip_prefix("harm_category_").unwrap_or(&lower);
+    let name = match lower.as_str() {
+        "unspecified" | "harm_category_unspecified" => "UNSPECIFIED",
+        "harassment" | "harm_category_harassment" => "HARASSMENT",
+        "hate" | "hate_speech" | "harm_category_hate_speech" => "HATE_SPEECH",
+        "sex" | "sexual" | "sexually_explicit" | "harm_category_sexual"
+        | "harm_category_sexually_explicit" => "SEXUALLY_EXPLICIT",
+        "danger" | "dangerous" | "harm_category_dangerous" | "harm_category_dangerous_content" => {
+            "DANGEROUS_CONTENT"
+        }
+        _ => {
+            let known = TABLES.enums["category"].values().find(|name| {
+                name.strip_prefix("HARM_CATEGORY_").is_some_and(|name| name.to_lowercase() == short)
+            });
+            let known = known.map(String::as_str).map(Value::from).or_else(|| {
+                (short == "civic").then(|| "HARM_CATEGORY_CIVIC_INTEGRITY".into())
+            });
+            return odd(rows, Row::D16, known);
+        }
+    };
+    Ok(format!("HARM_CATEGORY_{name}").into())
+}
+
+fn threshold(word: &Value, rows: &Rows) -> Result<Value, Value> {
+    let Some(word) = word.as_str() else {
+        return number(word, "threshold", &[0, 1, 2, 3, 4], rows);
+    };
+    Ok(match word.to_lowercase().as_str() {
+        "unspecified" | "block_threshold_unspecified" | "harm_block_threshold_unspecified" => {
+            "HARM_BLOCK_THRESHOLD_UNSPECIFIED"
+        }
+        "low" | "block_low_and_above" => "BLOCK_LOW_AND_ABOVE",
+        "med" | "medium" | "block_medium_and_above" => "BLOCK_MEDIUM_AND_ABOVE",
+        "high" | "block_only_high" => "BLOCK_ONLY_HIGH",
+        "block_none" => "BLOCK_NONE",
+        "none" => return odd(rows, Row::D16, Some("BLOCK_NONE".into())),
+        "off" => return odd(rows, Row::D16, Some("OFF".into())),
+        _ => return odd(rows, Row::D16, None),
+    }
+    .into())
+}
+
+/// An enum value by its number; the recorded program takes some of them only.
+fn number(number: &Value, table: &str, taken: &[i64], rows: &Rows) -> Result<Value, Value> {
+    let name = TABLES.enums[table].get(&number.to_string()).map(|name| Value::from(name.as_str()));
+    match (name, number.as_i64()) {
+        (Some(name), Some(number)) if taken.contains(&number) => Ok(name),
+        (name, _) => odd(rows, Row::D16, name),
+    }
+}
+
+/// A tool config, if there is one.
+pub(super) fn tool_config(value: &Value, rows: &Rows) -> Result<Option<Value>, Value> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    if value.get("$proto").is_some() {
+        return Ok(Some(value["value"].clone()));
+    }
+    let Some(members) = value.as_object() else { return odd(rows, Row::D17, None) };
+    let Some(calling) = members.get("functionCallingConfig") else {
+        return odd(rows, Row::D17, members.is_empty().then(|| Some(json!({}))));
+    };
+    let calling = match calling {
+        _ if calling.get("$proto").is_some() => calling["value"].clone(),
+        Value::Object(members) => {
+            let mut calling = members.clone();
+            if let Some(word) = members.get("mode") {
+                calling.insert("mode".into(), mode(word, rows)?);
+            }
+            Value::Object(calling)
+        }
+        word => json!({"mode": mode(word, rows)?}),
+    };
+    Ok(Some(json!({ "functionCallingConfig": calling })))
+}
+
+fn mode(word: &Value, rows: &Rows) -> Result<Value, Value> {
+    let Some(word) = word.as_str() else {
+        let name = TABLES.enums["mode"].get(&word.to_string());
+        return match name {
+            Some(name) => Ok(name.as_str().into()),
+            None => odd(rows, Row::D17, None),
+        };
+    };
+    let lower = word.to_lowercase();
+    Ok(match lower.strip_prefix("mode_").unwrap_or(&lower) {
+        "unspecified" => "MODE_UNSPECIFIED",
+        "auto" => "AUTO",
+        "any" => "ANY",
+        "none" => "NONE",
+        "validated" => return odd(rows, Row::D16, Some("VALIDATED".into())),
+        _ => return odd(rows, Row::D17, None),
+    }
+    .into())
+}
+
+/// More than one candidate cannot be asked for in a chat.
+pub(super) fn one_candidate(config: &Map<String, Value>) -> Result<(), Value> {
+    match config.get("candidateCount") {
+        Some(Value::Null) => Err(fault::accident()),
+        Some(count) if count.as_f64() > Some(1.0) => Err(fault::request()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,151 @@
+//! The settings of a model, and what a message says over them.
+
+use serde_json::{Map, Value, json};
+
+use super::chat::{Chat, fill_roles};
+use super::settings;
+use super::tools::Tools;
+use super::turn::Prepared;
+use super::wire::{Question, World};
+use super::{input, members};
+use crate::fault;
+use crate::rows::{Row, Rows};
+use crate::scenario::Step;
+
+const DEFAULT_MODEL: &str = "gemini-1.5-flash-002";
+
+/// What a model says.
+#[derive(Clone)]
+pub(super) struct Settings {
+    name: String,
+    cached_content: Option<String>,
+    generation_config: Map<String, Value>,
+    safety: Vec<(Value, Value)>,
+    tools: Option<Tools>,
+    tool_config: Option<Value>,
+    system_instruction: Option<Value>,
+}
+
+impl Settings {
+    /// Makes the model of a scenario.
+    pub(super) fn of_model(world: &mut World<'_>) -> Result<Self, Value> {
+        let rows = world.rows;
+        let said = |name: &str| world.scenario.model.get(name).cloned().unwrap_or_default();
+        let name = said("model_name");
+        let mut this = Self {
+            name: name.as_str().unwrap_or(DEFAULT_MODEL).to_owned(),
+            cached_content: None,
+            safety: settings::safety(&said("safety_settings"), rows)?,
+            generation_config: settings::generation(&said("generation_config"), rows)?,
+            tools: Tools::read(&said("tools"), world.scenario, rows)?,
+            tool_config: settings::tool_config(&said("tool_config"), rows)?,
+            system_instruction: None,
+        };
+        let instruction = said("system_instruction");
+        if !instruction.is_null() {
+            this.system_instruction = Some(input::content(&instruction, rows)?);
+        }
+        let cached = said("from_cached_content");
+        if !cached.is_null() {
+            let cached = match cached.as_str() {
+                Some(id) => fetch(id, world)?,
+                None => cached["value"].clone(),
+            };
+            this.name = cached["model"].as_str().unwrap_or_default().to_owned();
+            this.cached_content = cached["name"].as_str().map(str::to_owned);
+        }
+        if !this.name.contains('/') {
+            this.name = format!("models/{}", this.name);
+        }
+        Ok(this)
+    }
+
+    /// Starts the chat of a scenario.
+    pub(super) fn start_chat(&self, world: &World<'_>) -> Result<Chat, Value> {
+        let (said, rows) = (&world.scenario.chat, world.rows);
+        let flag = |name: &str| said.get(name).and_then(Value::as_bool).unwrap_or(false);
+        if !flag("construct_directly") {
+            settings::one_candidate(&self.generation_config)?;
+        }
+        let mut history = input::contents(said.get("history").unwrap_or(&Value::Null), rows)?;
+        if rows.here(Row::D15) {
+            fill_roles(&mut history);
+        }
+        let automatic = flag("enable_automatic_function_calling");
+        Ok(Chat { history, automatic, ..Chat::default() })
+    }
+
+    /// The tools that a message brings, else the model's.
+    pub(super) fn tools_of(
+        &self,
+        step: &Step,
+        world: &World<'_>,
+    ) -> Result<Option<Tools>, Value> {
+        let given = step.get("tools").unwrap_or(&Value::Null);
+        let tools = Tools::read(given, world.scenario, world.rows)?;
+        Ok(tools.or_else(|| self.tools.clone()))
+    }
+
+    /// The generation config of a message over the model's.
+    pub(super) fn config_of(&self, step: &Step, rows: &Rows) -> Result<Map<String, Value>, Value> {
+        let given = step.get("generation_config").unwrap_or(&Value::Null);
+        let given = settings::generation(given, rows)?;
+        Ok(settings::merged(&self.generation_config, given))
+    }
+
+    /// Everything of a request but its contents.
+    pub(super) fn prepare(
+        &self,
+        step: &Step,
+        config: Map<String, Value>,
+        tools: Option<Tools>,
+        world: &World<'_>,
+    ) -> Result<Prepared, Value> {
+        let rows = world.rows;
+        let given = |name: &str| step.get(name).filter(|value| !value.is_null());
+        if self.cached_content.is_some()
+            && (given("tools").is_some() || given("tool_config").is_some())
+        {
+            return Err(fault::request());
+        }
+        let safety = settings::safety(given("safety_settings").unwrap_or(&Value::Null), rows)?;
+        let tool_config = settings::tool_config(given("tool_config").unwrap_or(&Value::Null), rows)?;
+        if !is_routable(&self.name) && !rows.here(Row::D17) {
+            return Err(fault::accident());
+        }
+        let body = members(&json!({
+            "systemInstruction": self.system_instruction,
+            "tools": tools.as_ref().map(|tools| &tools.sent),
+            "toolConfig": tool_config.or_else(|| self.tool_config.clone()),
+            "safetySettings": settings::safety_merged(&self.safety, safety),
+            "generationConfig": config,
+            "cachedContent": self.cached_content,
+        }));
+        Ok(Prepared {
+            model: self.name.clone(),
+            body,
+            tools,
+            model_tool_config: self.tool_config.clone(),
+            options: step.get("request_options").cloned().unwrap_or_default(),
+        })
+    }
+}
+
+/// The names that the recorded program has a route for.
+fn is_routable(name: &str) -> bool {
+    let route = name.strip_prefix("models/").or_else(|| name.strip_prefix("tunedModels/"));
+    route.is_some_and(|rest| !rest.is_empty() && !rest.contains('/'))
+}
+
+fn fetch(id: &str, world: &mut World<'_>) -> Result<Value, Value> {
+    let name = if id.contains('/') { id.to_owned() } else { format!("cachedContents/{id}") };
+    let question = Question {
+        method: "GET",
+        path: &format!("/v1beta/{name}"),
+        reply: "CachedContent",
+        body: Value::Null,
+        options: &Value::Null,
+    };
+    let cached = world.ask(&question)?.pop_front();
+    cached.unwrap_or_else(|| Ok(json!({})))
+}

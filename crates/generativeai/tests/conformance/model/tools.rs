@@ -1,0 +1,215 @@
+//! Tools, from their loose forms.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+
+use super::input::odd;
+use crate::fault;
+use crate::rows::{Row, Rows};
+use crate::scenario::Scenario;
+
+/// The tools of a model or a message.
+#[derive(Clone, Default)]
+pub(super) struct Tools {
+    /// As they are sent.
+    pub(super) sent: Vec<Value>,
+    declared: HashSet<String>,
+    callable: HashSet<String>,
+}
+
+impl Tools {
+    /// Whether a call of that name goes to the caller.
+    pub(super) fn only_declares(&self, name: &str) -> bool {
+        self.declared.contains(name) && !self.callable.contains(name)
+    }
+
+    pub(super) fn calls(&self, name: &str) -> bool {
+        self.callable.contains(name)
+    }
+
+    pub(super) fn has_functions(&self) -> bool {
+        !self.callable.is_empty()
+    }
+
+    /// Reads tools; `None` for none at all.
+    pub(super) fn read(
+        value: &Value,
+        scenario: &Scenario,
+        rows: &Rows,
+    ) -> Result<Option<Self>, Value> {
+        let given: Vec<&Value> = match value {
+            Value::Null => return Ok(None),
+            Value::Array(tools) => tools.iter().collect(),
+            one => vec![one],
+        };
+        let mut tools = Self::default();
+        for tool in given {
+            let tool = tools.one(tool, scenario, rows)?;
+            tools.sent.push(tool);
+        }
+        let names = tools.sent.iter().flat_map(declarations).map(|one| one["name"].to_string());
+        let mut seen = HashSet::new();
+        if !names.into_iter().all(|name| seen.insert(name)) {
+            return Err(fault::request());
+        }
+        tools.merge(value.is_array(), rows);
+        Ok(Some(tools))
+    }
+
+    fn one(&mut self, tool: &Value, scenario: &Scenario, rows: &Rows) -> Result<Value, Value> {
+        let typed = tool.get("$proto").is_some();
+        let value = if typed { &tool["value"] } else { tool };
+        if let Some(word) = value.as_str() {
+            return match word.to_lowercase().as_str() {
+                "code_execution" => Ok(json!({"codeExecution": {}})),
+                "google_search_retrieval" => Ok(json!({"googleSearchRetrieval": {}})),
+                _ => Err(fault::request()),
+            };
+        }
+        let mut sent = if let Some(list) = value.get("$list") {
+            json!({ "functionDeclarations": list })
+        } else if let Some(name) = value["$callable"].as_str() {
+            json!({"functionDeclarations": [python_function(name, &scenario.functions[name])]})
+        } else if tool["$proto"] == "FunctionDeclaration" || value.get("name").is_some() {
+            json!({ "functionDeclarations": [value] })
+        } else {
+            value.clone()
+        };
+        for declaration in sent["functionDeclarations"].as_array_mut().into_iter().flatten() {
+            *declaration = self.declaration(declaration, typed, scenario, rows)?;
+        }
+        if let Some(retrieval) = sent["googleSearchRetrieval"].get_mut("dynamicRetrievalConfig")
+            && let Some(word) = retrieval["mode"].as_str()
+        {
+            let word = word.to_uppercase();
+            let short = word.strip_prefix("MODE_").unwrap_or(&word);
+            retrieval["mode"] = format!("MODE_{short}").into();
+        }
+        if let Some(members) = sent.as_object_mut() {
+            members.retain(|_, value| !value.is_null());
+        }
+        Ok(sent)
+    }
+
+    fn declaration(
+        &mut self,
+        declaration: &Value,
+        typed: bool,
+        scenario: &Scenario,
+        rows: &Rows,
+    ) -> Result<Value, Value> {
+        let typed = typed || declaration.get("$proto").is_some();
+        let value = if declaration.get("$proto").is_some() { &declaration["value"] } else { declaration };
+        let value = match value["$callable"].as_str() {
+            Some(name) => python_function(name, &scenario.functions[name]),
+            None => value.clone(),
+        };
+        if value.get("description").is_none() && !typed {
+            odd(rows, Row::D17, Some(()))?;
+        }
+        let name = value["name"].as_str().unwrap_or_default();
+        self.declared.insert(name.to_owned());
+        if scenario.functions.contains_key(name) && !typed {
+            self.callable.insert(name.to_owned());
+        }
+        let mut value = value.clone();
+        if let Some(parameters) = value.get_mut("parameters") {
+            *parameters = schema(parameters);
+        }
+        Ok(value)
+    }
+
+    /// Tools of one declaration become one tool.
+    fn merge(&mut self, is_list: bool, rows: &Rows) {
+        if !rows.here(Row::D16) {
+            let all_single = self.sent.iter().all(|tool| declarations(tool).count() == 1);
+            if is_list && self.sent.len() > 1 && all_single {
+                let all: Vec<Value> = self.sent.iter().flat_map(declarations).cloned().collect();
+                self.sent = vec![json!({ "functionDeclarations": all })];
+            }
+            return;
+        }
+        let mut merged: Vec<Value> = Vec::new();
+        let mut gathers = false;
+        for tool in self.sent.drain(..) {
+            let single = declarations(&tool).count() == 1
+                && tool.as_object().is_some_and(|members| members.len() == 1);
+            match merged.last_mut() {
+                Some(last) if gathers && single => {
+                    let all: Vec<Value> =
+                        declarations(last).chain(declarations(&tool)).cloned().collect();
+                    last["functionDeclarations"] = all.into();
+                }
+                _ => {
+                    merged.push(tool);
+                    gathers = single;
+                }
+            }
+        }
+        self.sent = merged;
+    }
+}
+
+fn declarations(tool: &Value) -> impl Iterator<Item = &Value> {
+    tool["functionDeclarations"].as_array().into_iter().flatten()
+}
+
+/// A schema with the names of its types as the service spells them.
+pub(super) fn schema(value: &Value) -> Value {
+    let mut schema = value.clone();
+    let Some(members) = schema.as_object_mut() else { return schema };
+    for (name, value) in members.iter_mut() {
+        match name.as_str() {
+            "type" => {
+                if let Some(word) = value.as_str() {
+                    *value = word.to_uppercase().into();
+                }
+            }
+            "items" => *value = self::schema(value),
+            "properties" => {
+                for property in value.as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
+                    *property = self::schema(property);
+                }
+            }
+            _ => {}
+        }
+    }
+    schema
+}
+
+/// The declaration of a function of the recorded program's language, from its signature.
+pub(super) fn python_function(name: &str, function: &Value) -> Value {
+    let mut declaration = json!({"name": name, "description": function["doc"]});
+    let parameters = function["signature"].as_array().into_iter().flatten();
+    let named: Vec<(&str, Value)> = parameters
+        .map(|parameter| {
+            let kind = parameter[1].as_str().unwrap_or_default();
+            (parameter[0].as_str().unwrap_or_default(), python_type(kind))
+        })
+        .collect();
+    if !named.is_empty() {
+        let required: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
+        let properties: serde_json::Map<_, _> =
+            named.iter().map(|(name, kind)| ((*name).to_owned(), kind.clone())).collect();
+        declaration["parameters"] =
+            json!({"type": "OBJECT", "properties": properties, "required": required});
+    }
+    declaration
+}
+
+fn python_type(kind: &str) -> Value {
+    let element = kind.strip_prefix("list[").and_then(|rest| rest.strip_suffix(']'));
+    if let Some(element) = element {
+        return json!({"type": "ARRAY", "items": python_type(element)});
+    }
+    let name = match kind {
+        "str" => "STRING",
+        "int" => "INTEGER",
+        "float" => "NUMBER",
+        "bool" => "BOOLEAN",
+        "list" => "ARRAY",
+        _ => "OBJECT",
+    };
+    json!({ "type": name })
+}

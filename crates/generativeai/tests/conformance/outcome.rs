@@ -1,0 +1,88 @@
+//! What came of playing a scenario, whoever played it: the recorded program, the model, we.
+
+use serde_json::{Value, json};
+
+use crate::fault;
+use crate::normal::canonical;
+use crate::scenario::Scenario;
+
+/// What came of it, in the form of the recordings, errors as they are compared.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Outcome {
+    /// `{"ok": true}` or `{"error", "at"}`.
+    pub(crate) setup: Value,
+    /// `{"ok"}` or `{"error"}`, and `history_after`.
+    pub(crate) steps: Vec<Value>,
+    pub(crate) requests: Vec<Value>,
+    pub(crate) function_calls: Vec<Value>,
+}
+
+/// What was recorded.
+pub(crate) fn recorded(scenario: &Scenario) -> Outcome {
+    let expect = &scenario.expect;
+    let steps = expect["steps"].as_array().into_iter().flatten();
+    Outcome {
+        setup: match expect["setup"].get("error") {
+            Some(error) => json!({
+                "error": fault::recorded(error, false), "at": expect["setup"]["at"],
+            }),
+            None => json!({"ok": true}),
+        },
+        steps: steps.zip(&scenario.steps).map(|(step, did)| recorded_step(step, &did.op)).collect(),
+        requests: list(&expect["requests"]).iter().map(request).collect(),
+        function_calls: list(&expect["function_calls"]).iter().map(canonical).collect(),
+    }
+}
+
+fn recorded_step(step: &Value, op: &str) -> Value {
+    let accessor = matches!(op, "text" | "parts" | "candidates");
+    let mut result = match step.get("error") {
+        Some(error) => json!({"error": fault::recorded(error, accessor)}),
+        None => json!({"ok": recorded_value(step.get("ok").unwrap_or(&Value::Null), op)}),
+    };
+    if let Some(history) = step.get("history_after") {
+        result["history_after"] = match history.get("error") {
+            Some(error) => json!({"error": fault::recorded(error, false)}),
+            None => canonical(history.get("ok").unwrap_or(history)),
+        };
+    }
+    result
+}
+
+fn recorded_value(value: &Value, op: &str) -> Value {
+    match op {
+        "copy" | "text" | "model_version" => value.clone(),
+        _ if value.get("done").is_some() => {
+            let mut answer = value.clone();
+            answer_in_place(&mut answer);
+            answer
+        }
+        _ => canonical(value),
+    }
+}
+
+fn answer_in_place(answer: &mut Value) {
+    for chunk in answer.get_mut("chunks").and_then(Value::as_array_mut).into_iter().flatten() {
+        answer_in_place(chunk);
+    }
+    if let Some(response) = answer.get_mut("response") {
+        *response = canonical(response);
+    }
+    if let Some(error) = answer.get_mut("iteration_error") {
+        *error = fault::recorded(error, false);
+    }
+    if let Some(error) = answer.get_mut("text").and_then(|text| text.get_mut("error")) {
+        *error = fault::recorded(error, true);
+    }
+}
+
+/// A request as it is compared.
+pub(crate) fn request(request: &Value) -> Value {
+    let mut request = request.clone();
+    request["body"] = canonical(&request["body"]);
+    request
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}

@@ -1,0 +1,175 @@
+//! The differences that are on purpose: the table of the design, and a switch for each row.
+
+use std::cell::Cell;
+
+/// A row of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Row {
+    D1 = 1,
+    D2,
+    D3,
+    D4,
+    D5,
+    D6,
+    D7,
+    D8,
+    D9,
+    D10,
+    D11,
+    D12,
+    D13,
+    D14,
+    D15,
+    D16,
+    D17,
+    D18,
+    D19,
+    D20,
+    D21,
+    D22,
+}
+
+/// What was recorded, and what is done here instead.
+pub(crate) const TABLE: [(Row, &str, &str); 22] = [
+    (
+        Row::D1,
+        "reading the history resets `last`; a failing send loses it, and the next `rewind` takes the turn before",
+        "reading changes nothing; a failed turn is the one that is taken back",
+    ),
+    (
+        Row::D2,
+        "after an incomplete or broken stream `history`, sending, copying and `rewind` raise",
+        "the history is coherent, `unfinished` tells why; sending and copying work",
+    ),
+    (
+        Row::D3,
+        "a stream ends quietly on a bad finish reason; the history raises later",
+        "the stream's last item is the error",
+    ),
+    (
+        Row::D4,
+        "`rewind` after rounds of calls removes only the last two contents; on fewer an IndexError",
+        "the whole turn; `None`",
+    ),
+    (
+        Row::D5,
+        "a function that raises, an unknown name, absent `args` fail the send",
+        "they are answered with an error, and the turn goes on",
+    ),
+    (Row::D6, "tools in a streamed message are refused", "they work"),
+    (
+        Row::D7,
+        "follow-up requests drop the message's `tool_config`; `id` is not echoed; no limit",
+        "kept, `ANY` becomes `AUTO`; echoed; ten rounds; usage is summed",
+    ),
+    (
+        Row::D8,
+        "no candidates, an empty stream, an empty body: IndexError, StopIteration",
+        "an error that says what came, the turn unfinished",
+    ),
+    (
+        Row::D9,
+        "joins drop grounding and log-probabilities, lose usage, citations, model version when the last chunk lacks them; a single chunk is not joined",
+        "nothing is lost, and every reply is joined alike",
+    ),
+    (
+        Row::D10,
+        "a block reason in a later chunk is ignored; an early finish reason is overwritten",
+        "a block anywhere blocks; a finish reason that stops is not overwritten",
+    ),
+    (Row::D11, "unknown names and members are dropped", "kept; an unknown finish reason stops"),
+    (
+        Row::D12,
+        "an error object inside a stream is an empty chunk; in an array it is \"Unknown error\"",
+        "the error it is",
+    ),
+    (
+        Row::D13,
+        "only 503 is retried; 401 is sent three times; the class follows the HTTP code alone",
+        "what may pass is retried, 401 is not; code, status and details are kept",
+    ),
+    (Row::D14, "a copy drops the function-calling switch", "a clone is a clone"),
+    (
+        Row::D15,
+        "missing roles go out missing; a reply of STOP without parts is stored",
+        "roles are filled; an empty reply does not complete a turn",
+    ),
+    (
+        Row::D16,
+        "names of settings and tools that fail for no reason; code execution lost by a merge",
+        "they work; a duplicate name is a clear error",
+    ),
+    (
+        Row::D17,
+        "accidents of the recorded program's language",
+        "a clear error, or success where the input makes sense",
+    ),
+    (
+        Row::D18,
+        "a stream that ends without any finish reason is complete",
+        "it is truncated",
+    ),
+    (
+        Row::D19,
+        "a null on a message unsets the model's default",
+        "an absent value inherits",
+    ),
+    (
+        Row::D20,
+        "the wording of errors",
+        "ours: kind, code, message of the server and payload are compared, sentences never",
+    ),
+    (
+        Row::D21,
+        "`text` joins parts with a newline, and includes thoughts",
+        "parts are put together as they are, without thoughts",
+    ),
+    (
+        Row::D22,
+        "several candidates fail an automatic turn; a 3xx is read as success",
+        "the first candidate counts; a 3xx is an error",
+    ),
+];
+
+/// Which rows are in force, and which were asked for.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    on: u32,
+    asked: Cell<u32>,
+}
+
+impl Rows {
+    /// As recorded.
+    pub(crate) fn none() -> Self {
+        Self { on: 0, asked: Cell::new(0) }
+    }
+
+    /// As it is here.
+    pub(crate) fn all() -> Self {
+        Self { on: u32::MAX, asked: Cell::new(0) }
+    }
+
+    pub(crate) fn all_but(row: Row) -> Self {
+        Self { on: u32::MAX & !bit(row), asked: Cell::new(0) }
+    }
+
+    pub(crate) fn only(row: Row) -> Self {
+        Self { on: bit(row), asked: Cell::new(0) }
+    }
+
+    /// Whether it goes as it does here, and not as recorded.
+    pub(crate) fn here(&self, row: Row) -> bool {
+        self.asked.set(self.asked.get() | bit(row));
+        self.on & bit(row) != 0
+    }
+
+    /// The rows that made a choice.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = Row> + use<> {
+        let asked = self.asked.get();
+        TABLE.into_iter().map(|(row, ..)| row).filter(move |&row| asked & bit(row) != 0)
+    }
+}
+
+fn bit(row: Row) -> u32 {
+    1 << row as u32
+}
