@@ -25,6 +25,8 @@ mod tools;
 mod turn;
 mod wire;
 
+pub(crate) use tools::python_function;
+
 use answer::Answer;
 use chat::{Chat, Open};
 use setup::Settings;

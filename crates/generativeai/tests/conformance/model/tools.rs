@@ -179,7 +179,7 @@ pub(super) fn schema(value: &Value) -> Value {
 }
 
 /// The declaration of a function of the recorded program's language, from its signature.
-pub(super) fn python_function(name: &str, function: &Value) -> Value {
+pub(crate) fn python_function(name: &str, function: &Value) -> Value {
     let mut declaration = json!({"name": name, "description": function["doc"]});
     let parameters = function["signature"].as_array().into_iter().flatten();
     let named: Vec<(&str, Value)> = parameters

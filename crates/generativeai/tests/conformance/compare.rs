@@ -1,0 +1,119 @@
+//! Comparing what came of a scenario: with the recording through the model, row by row.
+
+use serde_json::{Value, json};
+
+use crate::model;
+use crate::outcome::{self, Outcome};
+use crate::rows::{Row, Rows};
+use crate::scenario::Scenario;
+
+/// How a scenario ended.
+pub(crate) enum Verdict {
+    /// As recorded.
+    Identical,
+    /// Otherwise, as these rows say.
+    Different(Vec<Row>),
+    /// Otherwise.
+    Other(Vec<Difference>),
+}
+
+/// A difference that no row explains.
+pub(crate) struct Difference {
+    pub(crate) step: String,
+    pub(crate) expected: Value,
+    pub(crate) got: Value,
+}
+
+/// Compares what came of a scenario with what was recorded.
+pub(crate) fn judge(scenario: &Scenario, got: &Outcome) -> Verdict {
+    let recorded = outcome::recorded(scenario);
+    let rows = Rows::none();
+    let as_recorded = model::play(scenario, &rows);
+    if as_recorded != recorded && !scenario.python_specific {
+        // What the model does not understand has to be the same word for word.
+        return if *got == recorded {
+            Verdict::Identical
+        } else {
+            Verdict::Other(differences(scenario, &recorded, got))
+        };
+    }
+    let all = Rows::all();
+    let expected = model::play(scenario, &all);
+    if *got != expected {
+        return Verdict::Other(differences(scenario, &expected, got));
+    }
+    let mut needed = needed(scenario, &expected, &as_recorded, rows.asked().chain(all.asked()));
+    if as_recorded != recorded {
+        needed.push(Row::D17);
+    }
+    if says_why(got) {
+        needed.push(Row::D20);
+    }
+    needed.sort_by_key(|row| *row as u32);
+    needed.dedup();
+    if needed.is_empty() { Verdict::Identical } else { Verdict::Different(needed) }
+}
+
+/// The rows without which the outcome would be another one.
+fn needed(
+    scenario: &Scenario,
+    expected: &Outcome,
+    as_recorded: &Outcome,
+    asked: impl Iterator<Item = Row>,
+) -> Vec<Row> {
+    if expected == as_recorded {
+        return Vec::new();
+    }
+    let mut asked: Vec<Row> = asked.collect();
+    asked.sort_by_key(|row| *row as u32);
+    asked.dedup();
+    let is_needed = |row: &Row| model::play(scenario, &Rows::all_but(*row)) != *expected;
+    let needed: Vec<Row> = asked.iter().copied().filter(is_needed).collect();
+    if !needed.is_empty() {
+        return needed;
+    }
+    // Each of several rows is enough.
+    let is_enough = |row: &Row| model::play(scenario, &Rows::only(*row)) != *as_recorded;
+    asked.into_iter().filter(is_enough).collect()
+}
+
+/// Whether an error came, whose sentence is ours.
+fn says_why(outcome: &Outcome) -> bool {
+    fn has_error(value: &Value) -> bool {
+        match value {
+            Value::Object(members) => members.iter().any(|(name, value)| {
+                (matches!(name.as_str(), "error" | "iteration_error") && value.get("kind").is_some())
+                    || has_error(value)
+            }),
+            Value::Array(elements) => elements.iter().any(has_error),
+            _ => false,
+        }
+    }
+    has_error(&outcome.setup) || outcome.steps.iter().any(has_error)
+}
+
+fn differences(scenario: &Scenario, expected: &Outcome, got: &Outcome) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    let mut differ = |step: String, expected: &Value, got: &Value| {
+        if expected != got {
+            let (expected, got) = (expected.clone(), got.clone());
+            differences.push(Difference { step, expected, got });
+        }
+    };
+    differ("setup".into(), &expected.setup, &got.setup);
+    let count = expected.steps.len().max(got.steps.len());
+    for number in 0..count {
+        let at = |outcome: &Outcome| outcome.steps.get(number).cloned().unwrap_or_default();
+        let (expected, got) = (at(expected), at(got));
+        let op = scenario.steps.get(number).map_or("", |step| step.op.as_str());
+        for part in ["ok", "error", "history_after"] {
+            differ(format!("{number} {op} {part}"), &expected[part], &got[part]);
+        }
+    }
+    for number in 0..expected.requests.len().max(got.requests.len()) {
+        let at = |outcome: &Outcome| outcome.requests.get(number).cloned().unwrap_or_default();
+        differ(format!("request {number}"), &at(expected), &at(got));
+    }
+    differ("function calls".into(), &json!(expected.function_calls), &json!(got.function_calls));
+    differences
+}

@@ -1,0 +1,143 @@
+//! A chat and its open stream, which borrows it, in a task of their own.
+
+use generativeai::protocol::{
+    Content, GenerateContentResponse, GenerationConfig, SafetySetting, ToolConfig,
+};
+use generativeai::{ChatSession, ReplyStream, RequestOptions, Result, SendMessage, Toolbox};
+use tokio::sync::{mpsc, oneshot};
+
+/// A message with what it says about how it is sent.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) content: Content,
+    pub(super) options: Options,
+}
+
+/// What a message says about how it is sent.
+#[derive(Debug, Default)]
+pub(super) struct Options {
+    pub(super) generation_config: Option<GenerationConfig>,
+    pub(super) safety_settings: Option<Vec<SafetySetting>>,
+    pub(super) tools: Option<Toolbox>,
+    pub(super) tool_config: Option<ToolConfig>,
+    pub(super) request_options: Option<RequestOptions>,
+}
+
+/// Sets what is said, and nothing else.
+macro_rules! with_options {
+    ($request:expr, $options:expr; $($setter:ident),*) => {{
+        let mut request = $request;
+        let options = $options;
+        $(if let Some(value) = options.$setter {
+            request = request.$setter(value);
+        })*
+        request
+    }};
+}
+pub(super) use with_options;
+
+impl Message {
+    fn to(self, chat: &mut ChatSession) -> SendMessage<'_> {
+        with_options!(
+            chat.send_message(self.content), self.options;
+            generation_config, safety_settings, tools, tool_config, request_options
+        )
+    }
+}
+
+/// A chunk, an error or the end, and the reply so far.
+pub(super) type Pulled = (Option<Result<GenerateContentResponse>>, Option<GenerateContentResponse>);
+
+enum Order {
+    Use(Box<dyn FnOnce(&mut ChatSession) + Send>),
+    Send(Message, oneshot::Sender<Result<GenerateContentResponse>>),
+    Stream(Message),
+    Pull(oneshot::Sender<Pulled>),
+}
+
+/// A chat. Using it ends the stream that is open on it, as dropping the stream does.
+#[derive(Clone)]
+pub(super) struct Chat(mpsc::UnboundedSender<Order>);
+
+impl Chat {
+    pub(super) fn new(chat: ChatSession) -> Self {
+        let (sender, orders) = mpsc::unbounded_channel();
+        tokio::spawn(tend(chat, orders));
+        Self(sender)
+    }
+
+    /// Uses the chat.
+    pub(super) async fn with<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut ChatSession) -> T + Send + 'static,
+    ) -> T {
+        let (done, result) = oneshot::channel();
+        let act = move |chat: &mut ChatSession| done.send(act(chat)).unwrap_or_default_on_gone();
+        self.order(Order::Use(Box::new(act)));
+        result.await.expect("the chat is tended until the play is over")
+    }
+
+    pub(super) async fn send(&self, message: Message) -> Result<GenerateContentResponse> {
+        let (done, result) = oneshot::channel();
+        self.order(Order::Send(message, done));
+        result.await.expect("the chat is tended until the play is over")
+    }
+
+    pub(super) fn stream(&self, message: Message) {
+        self.order(Order::Stream(message));
+    }
+
+    /// Reads on in the stream that is open.
+    pub(super) async fn pull(&self) -> Pulled {
+        let (done, result) = oneshot::channel();
+        self.order(Order::Pull(done));
+        result.await.expect("the stream is open until the chat is used")
+    }
+
+    fn order(&self, order: Order) {
+        assert!(self.0.send(order).is_ok(), "the chat is tended until the play is over");
+    }
+}
+
+/// Nobody waits any longer: then it does not matter.
+trait Gone {
+    fn unwrap_or_default_on_gone(self);
+}
+
+impl<T> Gone for std::result::Result<(), T> {
+    fn unwrap_or_default_on_gone(self) {}
+}
+
+async fn tend(mut chat: ChatSession, mut orders: mpsc::UnboundedReceiver<Order>) {
+    let mut next = orders.recv().await;
+    while let Some(order) = next.take() {
+        next = match order {
+            Order::Stream(message) => read(message.to(&mut chat).stream(), &mut orders).await,
+            Order::Send(message, done) => {
+                done.send(message.to(&mut chat).await).unwrap_or_default_on_gone();
+                orders.recv().await
+            }
+            Order::Use(act) => {
+                act(&mut chat);
+                orders.recv().await
+            }
+            Order::Pull(_) => orders.recv().await,
+        };
+    }
+}
+
+/// Reads a stream until the chat is wanted for something else.
+async fn read(
+    mut stream: ReplyStream<'_>,
+    orders: &mut mpsc::UnboundedReceiver<Order>,
+) -> Option<Order> {
+    loop {
+        match orders.recv().await {
+            Some(Order::Pull(done)) => {
+                let next = stream.next().await;
+                done.send((next, stream.response().cloned())).unwrap_or_default_on_gone();
+            }
+            other => return other,
+        }
+    }
+}
