@@ -30,7 +30,7 @@ pub struct SendMessage<'chat> {
 
 impl<'chat> SendMessage<'chat> {
     pub(super) fn new(chat: &'chat mut ChatSession, mut message: Content) -> Self {
-        message.role.get_or_insert(Role::User);
+        message.fill_role(Role::User);
         let turn = chat.turn_of(message);
         Self { chat, turn }
     }

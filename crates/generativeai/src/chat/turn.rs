@@ -169,11 +169,7 @@ impl<'chat> Turn<'chat> {
         let received = received.unwrap_or(&nothing);
         let rounds = self.chat.unfinished.as_ref().map_or(0, |turn| turn.rounds);
         received.complete(self.call == Call::Stream, &self.prepared.accepted)?;
-        let content = received
-            .candidates
-            .first()
-            .and_then(|first| first.content.as_ref());
-        let round = content.and_then(Round::of);
+        let round = reply_of(received).as_ref().and_then(Round::of);
         match (&self.automatic, round) {
             (Some(automatic), Some(round))
                 if answered_here(&self.prepared.tools, round.calls()) =>

@@ -130,13 +130,7 @@ impl Unfinished {
 pub(super) fn reply_of(response: &GenerateContentResponse) -> Option<Content> {
     let content = response.candidates.first()?.content.as_ref()?;
     let mut content = (!content.parts.is_empty()).then(|| content.clone())?;
-    if content
-        .role
-        .as_ref()
-        .is_none_or(|role| role.as_str().is_empty())
-    {
-        content.role = Some(Role::Model);
-    }
+    content.fill_role(Role::Model);
     Some(content)
 }
 

@@ -109,7 +109,7 @@ impl GenerateContent<'_> {
             return Err(Error::new(ErrorKind::Request, message));
         }
         if let Some(last) = self.contents.last_mut() {
-            last.role.get_or_insert(Role::User);
+            last.fill_role(Role::User);
         }
         let mut prepared = self.model.prepare(&self.settings)?;
         prepared.request.contents = self.contents;

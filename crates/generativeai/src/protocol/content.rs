@@ -54,6 +54,17 @@ impl Content {
     pub fn model(content: impl Into<Self>) -> Self {
         content.into().role(Role::Model)
     }
+
+    /// Says who speaks, if nobody is named.
+    pub(crate) fn fill_role(&mut self, role: Role) {
+        if self
+            .role
+            .as_ref()
+            .is_none_or(|role| role.as_str().is_empty())
+        {
+            self.role = Some(role);
+        }
+    }
 }
 
 setters!(Content {

@@ -30,18 +30,23 @@ pub struct Toolbox {
 #[derive(Clone, Debug, Default)]
 struct Contents {
     tools: Vec<Tool>,
+    /// Which of the tools gather single declarations; the others stay as they were given.
+    gathering: Vec<bool>,
     functions: Vec<Function>,
 }
 
 impl Contents {
-    /// Adds a tool; declarations next to each other become one.
-    fn add(&mut self, tool: Tool) {
-        match self.tools.last_mut() {
-            Some(last) if only_declares(last) && only_declares(&tool) => {
+    /// Adds a tool; single declarations next to each other become one.
+    fn add(&mut self, tool: Tool, gathers: bool) {
+        match (self.tools.last_mut(), self.gathering.last()) {
+            (Some(last), Some(true)) if gathers => {
                 last.function_declarations
                     .extend(tool.function_declarations);
             }
-            _ => self.tools.push(tool),
+            _ => {
+                self.tools.push(tool);
+                self.gathering.push(gathers);
+            }
         }
     }
 }
@@ -56,10 +61,12 @@ impl Toolbox {
         self.tool(Tool::from(declaration))
     }
 
-    /// Adds a tool as it is declared; declarations next to each other go as one tool.
+    /// Adds a tool as it is declared; single declarations next to each other go as one tool.
     #[must_use]
     pub fn tool(mut self, tool: impl Into<Tool>) -> Self {
-        Arc::make_mut(&mut self.contents).add(tool.into());
+        let tool = tool.into();
+        let single = only_declares_one(&tool);
+        Arc::make_mut(&mut self.contents).add(tool, single);
         self
     }
 
@@ -170,11 +177,11 @@ impl Toolbox {
     }
 }
 
-/// Whether a tool is nothing but declarations of functions.
-fn only_declares(tool: &Tool) -> bool {
+/// Whether a tool is nothing but the declaration of one function.
+fn only_declares_one(tool: &Tool) -> bool {
     let mut rest = tool.clone();
     rest.function_declarations.clear();
-    !tool.function_declarations.is_empty() && rest == Tool::default()
+    tool.function_declarations.len() == 1 && rest == Tool::default()
 }
 
 impl Extend<Toolbox> for Toolbox {
@@ -184,9 +191,48 @@ impl Extend<Toolbox> for Toolbox {
             contents
                 .functions
                 .extend(other.contents.functions.iter().cloned());
-            for tool in &other.contents.tools {
-                contents.add(tool.clone());
+            let tools = other.contents.tools.iter().zip(&other.contents.gathering);
+            for (tool, gathers) in tools {
+                contents.add(tool.clone(), *gathers);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::CodeExecution;
+
+    fn declared(names: &[&str]) -> Tool {
+        Tool::functions(
+            names
+                .iter()
+                .map(|name| FunctionDeclaration::new(*name, "Does it.")),
+        )
+    }
+
+    #[test]
+    fn single_declarations_next_to_each_other_go_as_one_tool() {
+        let one = Toolbox::default()
+            .tool(declared(&["a"]))
+            .tool(declared(&["b"]));
+        let joined = Toolbox::from(vec![one, Toolbox::from(declared(&["c"]))]);
+
+        assert_eq!(joined.tools(), [declared(&["a", "b", "c"])]);
+    }
+
+    #[test]
+    fn tools_of_several_declarations_and_other_tools_stay_as_they_are() {
+        let several = [
+            declared(&["a", "b"]),
+            declared(&["c"]),
+            declared(&["d", "e"]),
+        ];
+        assert_eq!(Toolbox::from(several.clone()).tools(), several);
+
+        let with_code = declared(&["a"]).code_execution(CodeExecution::default());
+        let mixed = [with_code, declared(&["b"])];
+        assert_eq!(Toolbox::from(mixed.clone()).tools(), mixed);
     }
 }

@@ -42,7 +42,12 @@ pub(crate) fn judge(scenario: &Scenario, got: &Outcome) -> Verdict {
     if *got != expected {
         return Verdict::Other(differences(scenario, &expected, got));
     }
-    let mut needed = needed(scenario, &expected, &as_recorded, rows.asked().chain(all.asked()));
+    let mut needed = needed(
+        scenario,
+        &expected,
+        &as_recorded,
+        rows.asked().chain(all.asked()),
+    );
     if as_recorded != recorded {
         needed.push(Row::D17);
     }
@@ -51,7 +56,11 @@ pub(crate) fn judge(scenario: &Scenario, got: &Outcome) -> Verdict {
     }
     needed.sort_by_key(|row| *row as u32);
     needed.dedup();
-    if needed.is_empty() { Verdict::Identical } else { Verdict::Different(needed) }
+    if needed.is_empty() {
+        Verdict::Identical
+    } else {
+        Verdict::Different(needed)
+    }
 }
 
 /// The rows without which the outcome would be another one.
@@ -82,7 +91,8 @@ fn says_why(outcome: &Outcome) -> bool {
     fn has_error(value: &Value) -> bool {
         match value {
             Value::Object(members) => members.iter().any(|(name, value)| {
-                (matches!(name.as_str(), "error" | "iteration_error") && value.get("kind").is_some())
+                (matches!(name.as_str(), "error" | "iteration_error")
+                    && value.get("kind").is_some())
                     || has_error(value)
             }),
             Value::Array(elements) => elements.iter().any(has_error),
@@ -97,7 +107,11 @@ fn differences(scenario: &Scenario, expected: &Outcome, got: &Outcome) -> Vec<Di
     let mut differ = |step: String, expected: &Value, got: &Value| {
         if expected != got {
             let (expected, got) = (expected.clone(), got.clone());
-            differences.push(Difference { step, expected, got });
+            differences.push(Difference {
+                step,
+                expected,
+                got,
+            });
         }
     };
     differ("setup".into(), &expected.setup, &got.setup);
@@ -105,7 +119,10 @@ fn differences(scenario: &Scenario, expected: &Outcome, got: &Outcome) -> Vec<Di
     for number in 0..count {
         let at = |outcome: &Outcome| outcome.steps.get(number).cloned().unwrap_or_default();
         let (expected, got) = (at(expected), at(got));
-        let op = scenario.steps.get(number).map_or("", |step| step.op.as_str());
+        let op = scenario
+            .steps
+            .get(number)
+            .map_or("", |step| step.op.as_str());
         for part in ["ok", "error", "history_after"] {
             differ(format!("{number} {op} {part}"), &expected[part], &got[part]);
         }
@@ -114,6 +131,10 @@ fn differences(scenario: &Scenario, expected: &Outcome, got: &Outcome) -> Vec<Di
         let at = |outcome: &Outcome| outcome.requests.get(number).cloned().unwrap_or_default();
         differ(format!("request {number}"), &at(expected), &at(got));
     }
-    differ("function calls".into(), &json!(expected.function_calls), &json!(got.function_calls));
+    differ(
+        "function calls".into(),
+        &json!(expected.function_calls),
+        &json!(got.function_calls),
+    );
     differences
 }

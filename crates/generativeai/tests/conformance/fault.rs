@@ -90,7 +90,10 @@ fn recorded_http(error: &Value, code: u16) -> Value {
     if message != "unknown error" {
         neutral.insert("server_message".into(), message.into());
     }
-    if let Some(details) = error.get("details").filter(|details| **details != json!([])) {
+    if let Some(details) = error
+        .get("details")
+        .filter(|details| **details != json!([]))
+    {
         neutral.insert("details".into(), details.clone());
     }
     Value::Object(neutral)

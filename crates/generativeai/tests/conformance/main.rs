@@ -24,14 +24,23 @@ mod server;
 const WORKERS: usize = 4;
 
 fn main() -> ExitCode {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with('-'))
+        .collect();
     let mut scenarios = scenario::load().expect("the recordings can be read");
     scenarios.retain(|scenario| wanted.iter().all(|name| scenario.name.contains(name)));
     let verdicts = play_all(&scenarios);
-    let failed = verdicts.iter().any(|verdict| matches!(verdict, Verdict::Other(_)));
+    let failed = verdicts
+        .iter()
+        .any(|verdict| matches!(verdict, Verdict::Other(_)));
     let mut out = std::io::stdout().lock();
     report(&mut out, &scenarios, &verdicts).expect("the report can be written");
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 fn play_all(scenarios: &[Scenario]) -> Vec<Verdict> {
@@ -40,13 +49,17 @@ fn play_all(scenarios: &[Scenario]) -> Vec<Verdict> {
         let mut judged = Vec::new();
         loop {
             let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let Some(scenario) = scenarios.get(at) else { return judged };
+            let Some(scenario) = scenarios.get(at) else {
+                return judged;
+            };
             judged.push((at, judge(scenario)));
         }
     };
     let mut judged = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(worker)).collect();
-        let judged = workers.into_iter().map(|worker| worker.join().expect("panics are caught"));
+        let judged = workers
+            .into_iter()
+            .map(|worker| worker.join().expect("panics are caught"));
         judged.flatten().collect::<Vec<_>>()
     });
     judged.sort_by_key(|(at, _)| *at);
@@ -65,9 +78,15 @@ fn judge(scenario: &Scenario) -> Verdict {
     });
     played.unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str);
-        let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("?");
+        let said = said
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("?");
         let (expected, got) = ("no panic".into(), said.into());
-        Verdict::Other(vec![Difference { step: "play".into(), expected, got }])
+        Verdict::Other(vec![Difference {
+            step: "play".into(),
+            expected,
+            got,
+        }])
     })
 }
 
@@ -83,7 +102,12 @@ fn report(
             Verdict::Different(_) => different += 1,
             Verdict::Other(differences) => {
                 other += 1;
-                for Difference { step, expected, got } in differences {
+                for Difference {
+                    step,
+                    expected,
+                    got,
+                } in differences
+                {
                     writeln!(out, "other: {}, step {step}", scenario.name)?;
                     writeln!(out, "  expected {expected}\n  got      {got}")?;
                 }
@@ -91,11 +115,13 @@ fn report(
         }
     }
     for (row, recorded, here) in rows::TABLE {
-        let with_row = |verdict: &&Verdict| {
-            matches!(verdict, Verdict::Different(rows) if rows.contains(&row))
-        };
+        let with_row =
+            |verdict: &&Verdict| matches!(verdict, Verdict::Different(rows) if rows.contains(&row));
         let count = verdicts.iter().filter(with_row).count();
-        writeln!(out, "{row:?}: {count}\n  recorded: {recorded}\n  here:     {here}")?;
+        writeln!(
+            out,
+            "{row:?}: {count}\n  recorded: {recorded}\n  here:     {here}"
+        )?;
     }
     let passed = scenarios.len() - other;
     writeln!(out, "{passed} passed, {other} failed")?;

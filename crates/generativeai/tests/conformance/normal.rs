@@ -30,8 +30,10 @@ fn under(parent: &str, key: &str, value: &Value) -> Value {
     match value {
         Value::Object(members) => Value::Object(object(key, members)),
         Value::Array(elements) => {
-            let mut elements: Vec<Value> =
-                elements.iter().map(|element| under(parent, key, element)).collect();
+            let mut elements: Vec<Value> = elements
+                .iter()
+                .map(|element| under(parent, key, element))
+                .collect();
             if key == "safetySettings" {
                 elements.sort_by_cached_key(written);
             }
@@ -39,25 +41,36 @@ fn under(parent: &str, key: &str, value: &Value) -> Value {
         }
         Value::Number(number) => name_of_enum(parent, key, number)
             .unwrap_or_else(|| Value::Number(single_precision(number))),
-        Value::String(text) if TABLES.int64_keys.contains(key) => {
-            text.parse::<i64>().map_or_else(|_| value.clone(), Value::from)
-        }
+        Value::String(text) if TABLES.int64_keys.contains(key) => text
+            .parse::<i64>()
+            .map_or_else(|_| value.clone(), Value::from),
         _ => value.clone(),
     }
 }
 
 fn object(of: &str, members: &Map<String, Value>) -> Map<String, Value> {
     if TABLES.map_keys.contains(of) {
-        return members.iter().map(|(name, value)| (name.clone(), under(of, "", value))).collect();
+        return members
+            .iter()
+            .map(|(name, value)| (name.clone(), under(of, "", value)))
+            .collect();
     }
     let mut kept = Map::new();
     for (key, value) in members {
         let is_free = key == "args" || (key == "response" && members.contains_key("name"));
-        let value = if is_free { free(value) } else { under(of, key, value) };
-        if !(is_free && !value.is_null()) && is_dropped(key, &value) {
-            continue;
+        let value = if is_free {
+            free(value)
+        } else {
+            under(of, key, value)
+        };
+        let dropped = if is_free {
+            value.is_null()
+        } else {
+            is_dropped(key, &value)
+        };
+        if !dropped {
+            kept.insert(key.clone(), value);
         }
-        kept.insert(key.clone(), value);
     }
     kept
 }
@@ -83,7 +96,9 @@ fn name_of_enum(parent: &str, key: &str, number: &Number) -> Option<Value> {
         Some(table) => table,
         None => TABLES.enums.get(key)?,
     };
-    table.get(&number.to_string()).map(|name| name.as_str().into())
+    table
+        .get(&number.to_string())
+        .map(|name| name.as_str().into())
 }
 
 /// A whole number as an integer, any other as the shortest that means the same in 32 bits.
@@ -108,9 +123,10 @@ fn free(value: &Value) -> Value {
     match value {
         Value::Number(number) => Value::Number(whole(number).unwrap_or_else(|| number.clone())),
         Value::Array(elements) => elements.iter().map(free).collect(),
-        Value::Object(members) => {
-            members.iter().map(|(name, value)| (name.clone(), free(value))).collect()
-        }
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| (name.clone(), free(value)))
+            .collect(),
         _ => value.clone(),
     }
 }

@@ -28,9 +28,15 @@ pub(crate) fn recorded(scenario: &Scenario) -> Outcome {
             }),
             None => json!({"ok": true}),
         },
-        steps: steps.zip(&scenario.steps).map(|(step, did)| recorded_step(step, &did.op)).collect(),
+        steps: steps
+            .zip(&scenario.steps)
+            .map(|(step, did)| recorded_step(step, &did.op))
+            .collect(),
         requests: list(&expect["requests"]).iter().map(request).collect(),
-        function_calls: list(&expect["function_calls"]).iter().map(canonical).collect(),
+        function_calls: list(&expect["function_calls"])
+            .iter()
+            .map(canonical)
+            .collect(),
     }
 }
 
@@ -62,7 +68,12 @@ fn recorded_value(value: &Value, op: &str) -> Value {
 }
 
 fn answer_in_place(answer: &mut Value) {
-    for chunk in answer.get_mut("chunks").and_then(Value::as_array_mut).into_iter().flatten() {
+    for chunk in answer
+        .get_mut("chunks")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         answer_in_place(chunk);
     }
     if let Some(response) = answer.get_mut("response") {
@@ -71,7 +82,10 @@ fn answer_in_place(answer: &mut Value) {
     if let Some(error) = answer.get_mut("iteration_error") {
         *error = fault::recorded(error, false);
     }
-    if let Some(error) = answer.get_mut("text").and_then(|text| text.get_mut("error")) {
+    if let Some(error) = answer
+        .get_mut("text")
+        .and_then(|text| text.get_mut("error"))
+    {
         *error = fault::recorded(error, true);
     }
 }

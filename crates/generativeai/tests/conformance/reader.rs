@@ -33,7 +33,10 @@ pub(crate) enum Move {
 
 impl Reader {
     pub(crate) fn new(whole: bool) -> Self {
-        Self { at: 0, replays: whole }
+        Self {
+            at: 0,
+            replays: whole,
+        }
     }
 
     pub(crate) fn next(&mut self, known: Known) -> Move {

@@ -56,7 +56,11 @@ pub(crate) const TABLE: [(Row, &str, &str); 22] = [
         "a function that raises, an unknown name, absent `args` fail the send",
         "they are answered with an error, and the turn goes on",
     ),
-    (Row::D6, "tools in a streamed message are refused", "they work"),
+    (
+        Row::D6,
+        "tools in a streamed message are refused",
+        "they work",
+    ),
     (
         Row::D7,
         "follow-up requests drop the message's `tool_config`; `id` is not echoed; no limit",
@@ -77,7 +81,11 @@ pub(crate) const TABLE: [(Row, &str, &str); 22] = [
         "a block reason in a later chunk is ignored; an early finish reason is overwritten",
         "a block anywhere blocks; a finish reason that stops is not overwritten",
     ),
-    (Row::D11, "unknown names and members are dropped", "kept; an unknown finish reason stops"),
+    (
+        Row::D11,
+        "unknown names and members are dropped",
+        "kept; an unknown finish reason stops",
+    ),
     (
         Row::D12,
         "an error object inside a stream is an empty chunk; in an array it is \"Unknown error\"",
@@ -88,7 +96,11 @@ pub(crate) const TABLE: [(Row, &str, &str); 22] = [
         "only 503 is retried; 401 is sent three times; the class follows the HTTP code alone",
         "what may pass is retried, 401 is not; code, status and details are kept",
     ),
-    (Row::D14, "a copy drops the function-calling switch", "a clone is a clone"),
+    (
+        Row::D14,
+        "a copy drops the function-calling switch",
+        "a clone is a clone",
+    ),
     (
         Row::D15,
         "missing roles go out missing; a reply of STOP without parts is stored",
@@ -141,20 +153,32 @@ pub(crate) struct Rows {
 impl Rows {
     /// As recorded.
     pub(crate) fn none() -> Self {
-        Self { on: 0, asked: Cell::new(0) }
+        Self {
+            on: 0,
+            asked: Cell::new(0),
+        }
     }
 
     /// As it is here.
     pub(crate) fn all() -> Self {
-        Self { on: u32::MAX, asked: Cell::new(0) }
+        Self {
+            on: u32::MAX,
+            asked: Cell::new(0),
+        }
     }
 
     pub(crate) fn all_but(row: Row) -> Self {
-        Self { on: u32::MAX & !bit(row), asked: Cell::new(0) }
+        Self {
+            on: !bit(row),
+            asked: Cell::new(0),
+        }
     }
 
     pub(crate) fn only(row: Row) -> Self {
-        Self { on: bit(row), asked: Cell::new(0) }
+        Self {
+            on: bit(row),
+            asked: Cell::new(0),
+        }
     }
 
     /// Whether it goes as it does here, and not as recorded.
@@ -166,7 +190,10 @@ impl Rows {
     /// The rows that made a choice.
     pub(crate) fn asked(&self) -> impl Iterator<Item = Row> + use<> {
         let asked = self.asked.get();
-        TABLE.into_iter().map(|(row, ..)| row).filter(move |&row| asked & bit(row) != 0)
+        TABLE
+            .into_iter()
+            .map(|(row, ..)| row)
+            .filter(move |&row| asked & bit(row) != 0)
     }
 }
 

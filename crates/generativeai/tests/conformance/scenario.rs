@@ -61,7 +61,9 @@ impl Step {
     pub(crate) fn how_many(&self, member: &str) -> Option<usize> {
         match self.get(member)? {
             Value::String(word) => (word == "none").then_some(0),
-            number => number.as_u64().and_then(|number| usize::try_from(number).ok()),
+            number => number
+                .as_u64()
+                .and_then(|number| usize::try_from(number).ok()),
         }
     }
 }
@@ -76,12 +78,19 @@ pub(crate) fn load() -> io::Result<Vec<Scenario>> {
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", folder.display())))?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<io::Result<_>>()?;
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "jsonl"));
+    files.retain(|file| {
+        file.extension()
+            .is_some_and(|extension| extension == "jsonl")
+    });
     files.sort();
     let mut scenarios = Vec::new();
     for file in files {
         let text = fs::read_to_string(&file)?;
-        for (line, json) in text.lines().enumerate().filter(|(_, json)| !json.trim().is_empty()) {
+        for (line, json) in text
+            .lines()
+            .enumerate()
+            .filter(|(_, json)| !json.trim().is_empty())
+        {
             let scenario = serde_json::from_str(json).map_err(|error| {
                 io::Error::other(format!("{}:{}: {error}", file.display(), line + 1))
             })?;

@@ -44,13 +44,21 @@ pub(crate) enum End {
 impl Script {
     pub(crate) fn new(scenario: &Scenario) -> Self {
         let items = scenario.server.clone();
-        Self { items, repeat_last: scenario.server_repeat_last, given: 0 }
+        Self {
+            items,
+            repeat_last: scenario.server_repeat_last,
+            given: 0,
+        }
     }
 
     /// The answer to the next request.
     pub(crate) fn next(&mut self, streamed: bool) -> Answer {
         let last = self.items.len().saturating_sub(1);
-        let at = if self.repeat_last { self.given.min(last) } else { self.given };
+        let at = if self.repeat_last {
+            self.given.min(last)
+        } else {
+            self.given
+        };
         self.given += 1;
         match self.items.get(at) {
             Some(item) => answer(item, streamed),
@@ -73,11 +81,24 @@ fn answer(item: &Value, streamed: bool) -> Answer {
     if let Some(kind) = item.get("content_type").and_then(Value::as_str) {
         headers.push(("Content-Type".to_owned(), kind.to_owned()));
     }
-    for (name, value) in item.get("headers").and_then(Value::as_object).into_iter().flatten() {
-        headers.push((name.clone(), value.as_str().map_or_else(|| value.to_string(), String::from)));
+    for (name, value) in item
+        .get("headers")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
+        headers.push((
+            name.clone(),
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), String::from),
+        ));
     }
     Answer {
-        status: item.get("status").and_then(Value::as_u64).map_or(200, |code| code as u16),
+        status: item
+            .get("status")
+            .and_then(Value::as_u64)
+            .map_or(200, |code| code as u16),
         headers,
         delay_ms: item.get("delay_ms").and_then(Value::as_u64).unwrap_or(0),
         body: body(item, streamed),
@@ -85,7 +106,10 @@ fn answer(item: &Value, streamed: bool) -> Answer {
 }
 
 fn body(item: &Value, streamed: bool) -> Body {
-    if item.get("drop").is_some_and(|drop| *drop != Value::Bool(false)) {
+    if item
+        .get("drop")
+        .is_some_and(|drop| *drop != Value::Bool(false))
+    {
         return Body::Dropped;
     }
     if let Some(raw) = item.get("raw").and_then(Value::as_str) {
@@ -100,7 +124,10 @@ fn body(item: &Value, streamed: bool) -> Body {
                 (None, Some(sent)) => (sent, End::Open),
                 (None, None) => (chunks.len(), End::Proper),
             };
-            Body::Chunks { chunks: chunks.iter().take(sent).map(text_of).collect(), end }
+            Body::Chunks {
+                chunks: chunks.iter().take(sent).map(text_of).collect(),
+                end,
+            }
         }
         (_, json) => Body::Whole(json.map(text_of).unwrap_or_default()),
     }

@@ -32,9 +32,16 @@ impl Server {
         let state = State {
             script: Script::new(scenario),
             requests: Vec::new(),
-            headers: scenario.record_headers.iter().map(|name| name.to_lowercase()).collect(),
+            headers: scenario
+                .record_headers
+                .iter()
+                .map(|name| name.to_lowercase())
+                .collect(),
         };
-        let server = Self { address, state: Arc::new(Mutex::new(state)) };
+        let server = Self {
+            address,
+            state: Arc::new(Mutex::new(state)),
+        };
         let serving = server.clone();
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
@@ -52,14 +59,21 @@ impl Server {
 
     /// What was asked so far.
     pub(crate) fn requests(&self) -> Vec<Value> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).requests.clone()
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .requests
+            .clone()
     }
 
     async fn serve(&self, connection: TcpStream) -> io::Result<()> {
         connection.set_nodelay(true)?;
         let mut connection = BufReader::new(connection);
         while let Some(request) = read_request(&mut connection).await? {
-            let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+            let (path, query) = request
+                .target
+                .split_once('?')
+                .unwrap_or((&request.target, ""));
             let streamed = path.ends_with(":streamGenerateContent");
             let answer = {
                 let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,7 +106,10 @@ impl Request {
     fn recorded(&self, path: &str, headers: &[String]) -> Value {
         let body: Value = serde_json::from_slice(&self.body).unwrap_or(Value::Null);
         let mut request = json!({"method": self.method, "path": path, "body": body});
-        let kept = self.headers.iter().filter(|(name, _)| headers.contains(name));
+        let kept = self
+            .headers
+            .iter()
+            .filter(|(name, _)| headers.contains(name));
         for (name, value) in kept {
             request["headers"][name] = value.as_str().into();
         }
@@ -106,7 +123,10 @@ async fn read_request(connection: &mut BufReader<TcpStream>) -> io::Result<Optio
         return Ok(None);
     }
     let mut words = line.split_whitespace().map(str::to_owned);
-    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let (method, target) = (
+        words.next().unwrap_or_default(),
+        words.next().unwrap_or_default(),
+    );
     let mut headers = Vec::new();
     loop {
         let mut line = String::new();
@@ -117,20 +137,34 @@ async fn read_request(connection: &mut BufReader<TcpStream>) -> io::Result<Optio
         }
     }
     let length = headers.iter().find(|(name, _)| name == "content-length");
-    let length = length.and_then(|(_, value)| value.parse().ok()).unwrap_or(0);
+    let length = length
+        .and_then(|(_, value)| value.parse().ok())
+        .unwrap_or(0);
     let mut body = vec![0; length];
     connection.read_exact(&mut body).await?;
-    Ok(Some(Request { method, target, headers, body }))
+    Ok(Some(Request {
+        method,
+        target,
+        headers,
+        body,
+    }))
 }
 
 /// The bytes of an answer, and whether the connection goes on after it.
 fn written(answer: &Answer, sse: bool) -> (Vec<u8>, bool) {
     let (body, goes_on) = match &answer.body {
         Body::Dropped => return (Vec::new(), false),
-        Body::Whole(text) => (format!("Content-Length: {}\r\n\r\n{text}", text.len()), true),
+        Body::Whole(text) => (
+            format!("Content-Length: {}\r\n\r\n{text}", text.len()),
+            true,
+        ),
         Body::Chunks { chunks, end } => {
             // An array can end in the middle, events cannot.
-            let pieces = if sse && *end != End::Open { events(chunks) } else { array(chunks, *end) };
+            let pieces = if sse && *end != End::Open {
+                events(chunks)
+            } else {
+                array(chunks, *end)
+            };
             let mut body = String::from("Transfer-Encoding: chunked\r\n\r\n");
             for piece in pieces {
                 body.push_str(&format!("{:x}\r\n{piece}\r\n", piece.len()));
@@ -142,8 +176,16 @@ fn written(answer: &Answer, sse: bool) -> (Vec<u8>, bool) {
         }
     };
     let mut head = format!("HTTP/1.1 {} Scripted\r\n", answer.status);
-    if !answer.headers.iter().any(|(name, _)| name == "Content-Type") {
-        let kind = if sse && answer.status == 200 { "text/event-stream" } else { "application/json" };
+    if !answer
+        .headers
+        .iter()
+        .any(|(name, _)| name == "Content-Type")
+    {
+        let kind = if sse && answer.status == 200 {
+            "text/event-stream"
+        } else {
+            "application/json"
+        };
         head.push_str(&format!("Content-Type: {kind}\r\n"));
     }
     for (name, value) in &answer.headers {
@@ -154,7 +196,10 @@ fn written(answer: &Answer, sse: bool) -> (Vec<u8>, bool) {
 
 fn events(chunks: &[String]) -> Vec<String> {
     let event = |chunk: &String| {
-        let data: Vec<String> = chunk.lines().map(|line| format!("data: {line}\r\n")).collect();
+        let data: Vec<String> = chunk
+            .lines()
+            .map(|line| format!("data: {line}\r\n"))
+            .collect();
         format!("{}\r\n", data.concat())
     };
     chunks.iter().map(event).collect()

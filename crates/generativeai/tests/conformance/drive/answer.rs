@@ -7,7 +7,7 @@ use generativeai::{Error, ErrorKind, GenerateStream};
 use serde_json::{Value, json};
 
 use super::chat::Chat;
-use super::fault_of::{neutral, no_text, text};
+use super::errors::{neutral, no_text, text};
 use crate::fault;
 use crate::normal::canonical;
 use crate::reader::{Known, Move, Reader, read_value};
@@ -91,17 +91,25 @@ impl Answer {
 
     /// Whether it can be looked at: it is whole or broke off, and its prompt was not blocked.
     fn done(&self) -> bool {
-        let blocked = self.response.as_ref().is_some_and(GenerateContentResponse::is_blocked);
+        let blocked = self
+            .response
+            .as_ref()
+            .is_some_and(GenerateContentResponse::is_blocked);
         self.over && !blocked
     }
 
     fn known(&self) -> Known {
-        Known { chunks: self.chunks.len(), over: self.over, failed: self.failed.is_some() }
+        Known {
+            chunks: self.chunks.len(),
+            over: self.over,
+            failed: self.failed.is_some(),
+        }
     }
 
     /// Begins a reader, in place of one of the same name.
     pub(super) fn new_reader(&mut self, name: &str) {
-        self.readers.insert(name.to_owned(), Reader::new(self.done()));
+        self.readers
+            .insert(name.to_owned(), Reader::new(self.done()));
     }
 
     pub(super) fn has_reader(&self, name: &str) -> bool {
@@ -110,7 +118,9 @@ impl Answer {
 
     /// Reads up to `most` chunks.
     pub(super) async fn read(&mut self, name: &str, most: Option<usize>) -> Value {
-        let Some(mut reader) = self.readers.remove(name) else { return Value::Null };
+        let Some(mut reader) = self.readers.remove(name) else {
+            return Value::Null;
+        };
         let (mut chunks, mut error) = (Vec::new(), None);
         while most.is_none_or(|most| chunks.len() < most) {
             let mut next = reader.next(self.known());
@@ -167,7 +177,13 @@ impl Answer {
     pub(super) fn look(&self, at: &str) -> Result<Value, Value> {
         let nothing = GenerateContentResponse::default();
         let response = self.response.as_ref().unwrap_or(&nothing);
-        let member = |value: Value| if value.is_null() { json!({}) } else { canonical(&value) };
+        let member = |value: Value| {
+            if value.is_null() {
+                json!({})
+            } else {
+                canonical(&value)
+            }
+        };
         match at {
             "prompt_feedback" => return Ok(member(json!(response.prompt_feedback))),
             "usage_metadata" => return Ok(member(json!(response.usage_metadata))),
@@ -180,7 +196,10 @@ impl Answer {
         let refused = |error: Error| no_text(response, &error);
         match at {
             "candidates" => Ok(canonical(&json!(response.candidates))),
-            "parts" => response.parts().map(|parts| canonical(&json!(parts))).map_err(refused),
+            "parts" => response
+                .parts()
+                .map(|parts| canonical(&json!(parts)))
+                .map_err(refused),
             _ => response.text().map(Value::from).map_err(refused),
         }
     }

@@ -46,7 +46,10 @@ impl Message {
 }
 
 /// A chunk, an error or the end, and the reply so far.
-pub(super) type Pulled = (Option<Result<GenerateContentResponse>>, Option<GenerateContentResponse>);
+pub(super) type Pulled = (
+    Option<Result<GenerateContentResponse>>,
+    Option<GenerateContentResponse>,
+);
 
 enum Order {
     Use(Box<dyn FnOnce(&mut ChatSession) + Send>),
@@ -74,13 +77,17 @@ impl Chat {
         let (done, result) = oneshot::channel();
         let act = move |chat: &mut ChatSession| done.send(act(chat)).unwrap_or_default_on_gone();
         self.order(Order::Use(Box::new(act)));
-        result.await.expect("the chat is tended until the play is over")
+        result
+            .await
+            .expect("the chat is tended until the play is over")
     }
 
     pub(super) async fn send(&self, message: Message) -> Result<GenerateContentResponse> {
         let (done, result) = oneshot::channel();
         self.order(Order::Send(message, done));
-        result.await.expect("the chat is tended until the play is over")
+        result
+            .await
+            .expect("the chat is tended until the play is over")
     }
 
     pub(super) fn stream(&self, message: Message) {
@@ -91,11 +98,16 @@ impl Chat {
     pub(super) async fn pull(&self) -> Pulled {
         let (done, result) = oneshot::channel();
         self.order(Order::Pull(done));
-        result.await.expect("the stream is open until the chat is used")
+        result
+            .await
+            .expect("the stream is open until the chat is used")
     }
 
     fn order(&self, order: Order) {
-        assert!(self.0.send(order).is_ok(), "the chat is tended until the play is over");
+        assert!(
+            self.0.send(order).is_ok(),
+            "the chat is tended until the play is over"
+        );
     }
 }
 
@@ -114,7 +126,8 @@ async fn tend(mut chat: ChatSession, mut orders: mpsc::UnboundedReceiver<Order>)
         next = match order {
             Order::Stream(message) => read(message.to(&mut chat).stream(), &mut orders).await,
             Order::Send(message, done) => {
-                done.send(message.to(&mut chat).await).unwrap_or_default_on_gone();
+                done.send(message.to(&mut chat).await)
+                    .unwrap_or_default_on_gone();
                 orders.recv().await
             }
             Order::Use(act) => {
@@ -135,7 +148,8 @@ async fn read(
         match orders.recv().await {
             Some(Order::Pull(done)) => {
                 let next = stream.next().await;
-                done.send((next, stream.response().cloned())).unwrap_or_default_on_gone();
+                done.send((next, stream.response().cloned()))
+                    .unwrap_or_default_on_gone();
             }
             other => return other,
         }

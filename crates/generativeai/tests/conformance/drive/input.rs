@@ -2,8 +2,8 @@
 
 use generativeai::protocol::{
     Blob, Content, File, FileData, FunctionCall, FunctionCallingConfig, FunctionCallingMode,
-    FunctionResponse, GenerationConfig, HarmBlockThreshold, HarmCategory, Part, Role, SafetySetting,
-    ToolConfig,
+    FunctionResponse, GenerationConfig, HarmBlockThreshold, HarmCategory, Part, Role,
+    SafetySetting, ToolConfig,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -31,16 +31,18 @@ pub(super) fn content(value: &Value) -> Written<Content> {
     if let Some(parts) = value.get("parts") {
         let content = match parts {
             Value::String(text) => Content::from(vec![text.as_str()]),
-            Value::Array(parts) => Content::from(parts.iter().map(part).collect::<Written<Vec<_>>>()?),
+            Value::Array(parts) => {
+                Content::from(parts.iter().map(part).collect::<Written<Vec<_>>>()?)
+            }
             _ => return Err(Unwritable),
         };
         return Ok(with_role(content, value["role"].as_str()));
     }
     match value {
         Value::String(text) => Ok(Content::from(text.as_str())),
-        Value::Array(parts) => {
-            Ok(Content::from(parts.iter().map(part).collect::<Written<Vec<_>>>()?))
-        }
+        Value::Array(parts) => Ok(Content::from(
+            parts.iter().map(part).collect::<Written<Vec<_>>>()?,
+        )),
         // Nothing at all, in whatever form.
         Value::Object(members) if members.is_empty() => Ok(Content::default()),
         Value::Null => Ok(Content::default()),
@@ -106,7 +108,11 @@ fn part(value: &Value) -> Written<Part> {
         _ => {}
     }
     let known = ["text", "thought", "executableCode", "codeExecutionResult"];
-    if members.keys().all(|name| known.contains(&name.as_str())) { typed(value) } else { Err(Unwritable) }
+    if members.keys().all(|name| known.contains(&name.as_str())) {
+        typed(value)
+    } else {
+        Err(Unwritable)
+    }
 }
 
 /// A generation config: what is null is not set.
@@ -116,7 +122,9 @@ pub(super) fn generation_config(value: &Value) -> Written<GenerationConfig> {
     } else {
         value
     };
-    let Value::Object(members) = given else { return Err(Unwritable) };
+    let Value::Object(members) = given else {
+        return Err(Unwritable);
+    };
     let set: Map<String, Value> = members
         .iter()
         .filter(|(_, value)| !value.is_null())
@@ -131,9 +139,14 @@ pub(super) fn safety_settings(value: &Value) -> Written<Vec<SafetySetting>> {
         Value::Null => Ok(Vec::new()),
         Value::String(_) | Value::Number(_) => Ok(SafetySetting::for_all(threshold(value)?)),
         Value::Object(members) => {
-            let pairs = members.get("$intkeys").and_then(Value::as_object).unwrap_or(members);
+            let pairs = members
+                .get("$intkeys")
+                .and_then(Value::as_object)
+                .unwrap_or(members);
             let setting = |(word, level): (&String, &Value)| {
-                let key = word.parse::<i64>().map_or_else(|_| word.as_str().into(), Value::from);
+                let key = word
+                    .parse::<i64>()
+                    .map_or_else(|_| word.as_str().into(), Value::from);
                 Ok(SafetySetting::new(category(&key)?, threshold(level)?))
             };
             pairs.iter().map(setting).collect()
@@ -174,7 +187,9 @@ fn threshold(value: &Value) -> Written<HarmBlockThreshold> {
 fn named<T: DeserializeOwned + serde::Serialize>(number: &Value) -> Written<T> {
     let value: T = typed(number)?;
     let has_name = serde_json::to_value(&value).is_ok_and(|written| {
-        written.as_str().is_some_and(|name| name.parse::<i64>().is_err())
+        written
+            .as_str()
+            .is_some_and(|name| name.parse::<i64>().is_err())
     });
     if has_name { Ok(value) } else { Err(Unwritable) }
 }
@@ -184,9 +199,15 @@ pub(super) fn tool_config(value: &Value) -> Written<ToolConfig> {
     if value.get("$proto").is_some() {
         return typed(&value["value"]);
     }
-    let Value::Object(members) = value else { return Err(Unwritable) };
+    let Value::Object(members) = value else {
+        return Err(Unwritable);
+    };
     let Some(calling) = members.get("functionCallingConfig") else {
-        return if members.is_empty() { Ok(ToolConfig::default()) } else { Err(Unwritable) };
+        return if members.is_empty() {
+            Ok(ToolConfig::default())
+        } else {
+            Err(Unwritable)
+        };
     };
     let calling: FunctionCallingConfig = match calling {
         _ if calling.get("$proto").is_some() => typed(&calling["value"])?,
@@ -195,7 +216,9 @@ pub(super) fn tool_config(value: &Value) -> Written<ToolConfig> {
             if let Some(word) = members.get("mode") {
                 config = config.mode(mode(word)?);
             }
-            let names = members.get("allowedFunctionNames").and_then(Value::as_array);
+            let names = members
+                .get("allowedFunctionNames")
+                .and_then(Value::as_array);
             config.allowed_function_names(names.into_iter().flatten().filter_map(Value::as_str))
         }
         word => FunctionCallingConfig::from(mode(word)?),
@@ -204,7 +227,9 @@ pub(super) fn tool_config(value: &Value) -> Written<ToolConfig> {
 }
 
 fn mode(value: &Value) -> Written<FunctionCallingMode> {
-    let Some(word) = value.as_str() else { return named(value) };
+    let Some(word) = value.as_str() else {
+        return named(value);
+    };
     Ok(match word.to_lowercase().trim_start_matches("mode_") {
         "unspecified" => FunctionCallingMode::Unspecified,
         "auto" => FunctionCallingMode::Auto,

@@ -1,12 +1,9 @@
 //! Playing a scenario with the library: its public API against the scripted server.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use generativeai::protocol::{CachedContent, Content};
-use generativeai::{
-    Backend, ChatSession, Error, GenerativeModel, Reason, Remote, RequestOptions, Toolbox,
-};
+use generativeai::protocol::Content;
+use generativeai::{ChatSession, GenerativeModel, Reason, Toolbox};
 use serde_json::{Value, json};
 
 use crate::fault;
@@ -18,17 +15,16 @@ use crate::server::Server;
 mod answer;
 mod chat;
 mod clock;
-mod fault_of;
+mod errors;
 mod input;
+mod setup;
 mod tools;
 
 use answer::{Answer, Source, value_of};
 use chat::{Chat, Message, Options, with_options};
-use fault_of::neutral;
+use errors::neutral;
 use input::{Unwritable, Written};
 use tools::Calls;
-
-const DEFAULT_MODEL: &str = "gemini-1.5-flash-002";
 
 /// What a step says that finds no answer, and one that finds no chat: walks hold such steps.
 const NO_ANSWER: &str = "no response yet";
@@ -46,14 +42,23 @@ pub(crate) async fn play(scenario: &Scenario) -> Outcome {
         Ok(play) => play,
         Err((setup, requests)) => {
             let (steps, function_calls) = (Vec::new(), Vec::new());
-            return Outcome { setup, steps, requests, function_calls };
+            return Outcome {
+                setup,
+                steps,
+                requests,
+                function_calls,
+            };
         }
     };
     let mut steps = Vec::new();
     for (number, step) in scenario.steps.iter().enumerate() {
         let mut result = play.step(step).await;
         let copied = step.op == "copy" && result.get("error").is_none() && result["ok"] != NO_CHAT;
-        let on = if copied { step.text("as").unwrap_or_default() } else { step.on() };
+        let on = if copied {
+            step.text("as").unwrap_or_default()
+        } else {
+            step.on()
+        };
         // Reading the history ends an open stream: then another play reads it, and this goes on.
         result["history_after"] = if play.is_streaming(on) {
             history_at(scenario, number, on).await
@@ -62,17 +67,60 @@ pub(crate) async fn play(scenario: &Scenario) -> Outcome {
         };
         steps.push(result);
     }
+    let mut requests: Vec<Value> = play
+        .server
+        .requests()
+        .iter()
+        .map(outcome::request)
+        .collect();
+    for value in steps.iter_mut().chain(&mut requests) {
+        names_of_unknown_functions(value, scenario);
+    }
     Outcome {
         setup: json!({"ok": true}),
         steps,
-        requests: play.server.requests().iter().map(outcome::request).collect(),
+        requests,
         function_calls: play.calls.all(),
+    }
+}
+
+/// The answer to a call of a function that is not there has to name it; how it says so is not
+/// compared.
+fn names_of_unknown_functions(value: &mut Value, scenario: &Scenario) {
+    match value {
+        Value::Array(elements) => {
+            elements
+                .iter_mut()
+                .for_each(|one| names_of_unknown_functions(one, scenario));
+        }
+        Value::Object(members) => {
+            let name = members
+                .get("name")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned();
+            let unknown = !scenario.functions.contains_key(&name);
+            if let Some(error) = members
+                .get_mut("response")
+                .and_then(|said| said.get_mut("error"))
+                && unknown
+                && error.as_str().is_some_and(|said| said.contains(&name))
+            {
+                *error = format!("(names {name})").into();
+            }
+            members
+                .values_mut()
+                .for_each(|one| names_of_unknown_functions(one, scenario));
+        }
+        _ => {}
     }
 }
 
 /// The history right after a step.
 async fn history_at(scenario: &Scenario, number: usize, on: &str) -> Value {
-    let Ok(mut play) = Play::begin(scenario).await else { return Value::Null };
+    let Ok(mut play) = Play::begin(scenario).await else {
+        return Value::Null;
+    };
     for step in &scenario.steps[..=number] {
         play.step(step).await;
     }
@@ -95,11 +143,15 @@ struct Play<'s> {
 impl<'s> Play<'s> {
     /// Makes the model and the chat, or tells why not and what was asked.
     async fn begin(scenario: &'s Scenario) -> Result<Self, (Value, Vec<Value>)> {
-        let server = Server::start(scenario).await.expect("a port of loopback is free");
+        let server = Server::start(scenario)
+            .await
+            .expect("a port of loopback is free");
         let calls = Calls::default();
         let begun = async {
-            let model = model(scenario, &server, &calls).await.map_err(|fault| (fault, "model"))?;
-            let chat = start(scenario, &model).map_err(|fault| (fault, "chat"))?;
+            let model = setup::model(scenario, &server, &calls)
+                .await
+                .map_err(|fault| (fault, "model"))?;
+            let chat = setup::start(scenario, &model).map_err(|fault| (fault, "chat"))?;
             Ok((model, chat))
         };
         match begun.await {
@@ -201,13 +253,18 @@ impl<'s> Play<'s> {
 
     /// A chat to be used: the stream that is open on it ends.
     fn use_chat(&mut self, on: &str) -> Option<Chat> {
-        let streams = self.answers.iter_mut().filter(|answer| answer.on.as_deref() == Some(on));
+        let streams = self
+            .answers
+            .iter_mut()
+            .filter(|answer| answer.on.as_deref() == Some(on));
         streams.for_each(|answer| answer.source = Source::Nowhere);
         self.chats.get(on).cloned()
     }
 
     fn is_streaming(&self, on: &str) -> bool {
-        self.answers.iter().any(|answer| answer.on.as_deref() == Some(on) && answer.is_open())
+        self.answers
+            .iter()
+            .any(|answer| answer.on.as_deref() == Some(on) && answer.is_open())
     }
 
     async fn history(&mut self, on: &str) -> Value {
@@ -219,10 +276,15 @@ impl<'s> Play<'s> {
 
     async fn send(&mut self, chat: Chat, step: &Step) -> Result<Value, Value> {
         let content = input::content(step.get("content").unwrap_or(&Value::Null))?;
-        let message = Message { content, options: self.options(step)? };
+        let message = Message {
+            content,
+            options: self.options(step)?,
+        };
         let answer = if step.flag("stream") {
             chat.stream(message);
-            Answer::begin(Source::Chat(chat), Some(step.on())).await.map_err(|e| neutral(&e))?
+            Answer::begin(Source::Chat(chat), Some(step.on()))
+                .await
+                .map_err(|e| neutral(&e))?
         } else {
             Answer::whole(chat.send(message).await.map_err(|error| neutral(&error))?)
         };
@@ -237,7 +299,9 @@ impl<'s> Play<'s> {
             generation_config, safety_settings, tools, tool_config, request_options
         );
         let answer = if step.flag("stream") {
-            Answer::begin(Source::Model(request.stream()), None).await.map_err(|e| neutral(&e))?
+            Answer::begin(Source::Model(request.stream()), None)
+                .await
+                .map_err(|e| neutral(&e))?
         } else {
             Answer::whole(request.await.map_err(|error| neutral(&error))?)
         };
@@ -281,16 +345,24 @@ impl<'s> Play<'s> {
 
     async fn last(&self, chat: Chat, on: &str) -> Result<Value, Value> {
         let seen = chat.with(|chat| (chat.last().cloned(), reason(chat))).await;
-        let (Some(last), reason) = seen else { return Ok(Value::Null) };
+        let (Some(last), reason) = seen else {
+            return Ok(Value::Null);
+        };
         let hidden = matches!(reason, Some(Reason::Interrupted | Reason::Blocked));
         let mut value = if hidden {
             json!({"done": false, "text": {"error": fault::incomplete()}})
         } else {
             value_of(&last)
         };
-        let failed = !matches!(reason, None | Some(Reason::Interrupted | Reason::CallsReturned));
+        let failed = !matches!(
+            reason,
+            None | Some(Reason::Interrupted | Reason::CallsReturned)
+        );
         value["has_error"] = failed.into();
-        let returned = self.returned.get(on).and_then(|&at| self.answers[at].response.as_ref());
+        let returned = self
+            .returned
+            .get(on)
+            .and_then(|&at| self.answers[at].response.as_ref());
         value["same_as_returned"] = returned.is_some_and(|one| *one == last).into();
         Ok(value)
     }
@@ -298,11 +370,17 @@ impl<'s> Play<'s> {
     fn options(&self, step: &Step) -> Written<Options> {
         let given = |name: &str| step.get(name).filter(|value| !value.is_null());
         Ok(Options {
-            generation_config: given("generation_config").map(input::generation_config).transpose()?,
-            safety_settings: given("safety_settings").map(input::safety_settings).transpose()?,
-            tools: given("tools").map(|tools| self.toolbox(tools)).transpose()?,
+            generation_config: given("generation_config")
+                .map(input::generation_config)
+                .transpose()?,
+            safety_settings: given("safety_settings")
+                .map(input::safety_settings)
+                .transpose()?,
+            tools: given("tools")
+                .map(|tools| self.toolbox(tools))
+                .transpose()?,
             tool_config: given("tool_config").map(input::tool_config).transpose()?,
-            request_options: given("request_options").map(request_options),
+            request_options: given("request_options").map(setup::request_options),
         })
     }
 
@@ -313,7 +391,8 @@ impl<'s> Play<'s> {
 
 /// Why the unfinished turn of a chat ended, if there is one.
 fn reason(chat: &ChatSession) -> Option<Reason> {
-    chat.unfinished().map(|unfinished| unfinished.reason.clone())
+    chat.unfinished()
+        .map(|unfinished| unfinished.reason.clone())
 }
 
 /// Puts a content into the history, in place of the one that is there.
@@ -321,79 +400,10 @@ fn edit(chat: &mut ChatSession, index: i64, content: Content) -> bool {
     let mut history = chat.history().to_vec();
     let length = history.len() as i64;
     let at = usize::try_from(if index < 0 { length + index } else { index }).ok();
-    let Some(place) = at.and_then(|at| history.get_mut(at)) else { return false };
+    let Some(place) = at.and_then(|at| history.get_mut(at)) else {
+        return false;
+    };
     *place = content;
     chat.set_history(history);
     true
-}
-
-fn request_options(value: &Value) -> RequestOptions {
-    let mut options = RequestOptions::default();
-    if value.get("retry").is_some_and(Value::is_null) {
-        options = options.without_retry();
-    }
-    for deadline in ["retry_deadline", "timeout"] {
-        if let Some(seconds) = value[deadline].as_f64() {
-            options = options.timeout(Duration::from_secs_f64(seconds));
-        }
-    }
-    options
-}
-
-/// Makes the model of a scenario.
-async fn model(scenario: &Scenario, server: &Server, calls: &Calls) -> Result<GenerativeModel, Value> {
-    let refused = |error: Error| neutral(&error);
-    let said = |name: &str| scenario.model.get(name).filter(|value| !value.is_null());
-    let remote = Remote::builder()
-        .api_key("key-of-the-runner")
-        .base_url(server.address())
-        .clock(clock::Hurried)
-        .build()
-        .map_err(refused)?;
-    let mut model = match said("from_cached_content") {
-        None => GenerativeModel::new(said("model_name").and_then(Value::as_str).unwrap_or(DEFAULT_MODEL)),
-        Some(Value::String(id)) => {
-            let cached = remote.get_cached_content(id.clone(), RequestOptions::default()).await;
-            GenerativeModel::from_cached_content(&cached.map_err(refused)?).map_err(refused)?
-        }
-        Some(ready) => {
-            let cached: CachedContent =
-                serde_json::from_value(ready["value"].clone()).map_err(|_| Unwritable)?;
-            GenerativeModel::from_cached_content(&cached).map_err(refused)?
-        }
-    };
-    model = model.backend(remote);
-    if let Some(config) = said("generation_config") {
-        model = model.generation_config(input::generation_config(config)?);
-    }
-    if let Some(settings) = said("safety_settings") {
-        model = model.safety_settings(input::safety_settings(settings)?);
-    }
-    if let Some(tools) = said("tools") {
-        model = model.tools(tools::toolbox(tools, scenario, calls)?);
-    }
-    if let Some(config) = said("tool_config") {
-        model = model.tool_config(input::tool_config(config)?);
-    }
-    if let Some(instruction) = said("system_instruction") {
-        model = model.system_instruction(input::content(instruction)?);
-    }
-    model.check().map_err(refused)?;
-    Ok(model)
-}
-
-/// Starts the chat of a scenario.
-fn start(scenario: &Scenario, model: &GenerativeModel) -> Result<ChatSession, Value> {
-    let said = &scenario.chat;
-    let flag = |name: &str| said.get(name).and_then(Value::as_bool).unwrap_or(false);
-    let directly = flag("construct_directly");
-    let chat = if directly { ChatSession::new(model.clone()) } else { model.start_chat() };
-    let history = input::contents(said.get("history").unwrap_or(&Value::Null))?;
-    let chat = chat
-        .with_history(history)
-        .automatic_function_calling(flag("enable_automatic_function_calling"));
-    if !directly {
-        chat.check().map_err(|error| neutral(&error))?;
-    }
-    Ok(chat)
 }

@@ -17,7 +17,10 @@ pub(super) struct Calls(Arc<Mutex<Vec<Value>>>);
 
 impl Calls {
     pub(super) fn all(&self) -> Vec<Value> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Keeps a call, and says how often the function was called before.
@@ -60,10 +63,17 @@ fn add(toolbox: Toolbox, tool: &Value, scenario: &Scenario, calls: &Calls) -> Wr
         {
             json!([value])
         }
-        None => value.get("functionDeclarations").cloned().unwrap_or_else(|| json!([])),
+        None => value
+            .get("functionDeclarations")
+            .cloned()
+            .unwrap_or_else(|| json!([])),
     };
-    let declared: Vec<Value> =
-        declared.as_array().into_iter().flatten().map(|one| described(one, scenario)).collect();
+    let declared: Vec<Value> = declared
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|one| described(one, scenario))
+        .collect();
     let is_called = |one: &Value| {
         let name = one["name"].as_str().unwrap_or_default();
         !is_typed && scenario.functions.contains_key(name)
@@ -83,8 +93,15 @@ fn add(toolbox: Toolbox, tool: &Value, scenario: &Scenario, calls: &Calls) -> Wr
     let mut rest = value.clone();
     if let Some(members) = rest.as_object_mut() {
         members.retain(|name, _| {
-            !matches!(name.as_str(), "functionDeclarations" | "$list" | "$callable" | "name"
-                | "description" | "parameters")
+            !matches!(
+                name.as_str(),
+                "functionDeclarations"
+                    | "$list"
+                    | "$callable"
+                    | "name"
+                    | "description"
+                    | "parameters"
+            )
         });
         if let Some(Value::String(mode)) = members
             .get_mut("googleSearchRetrieval")

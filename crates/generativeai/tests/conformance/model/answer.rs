@@ -19,6 +19,8 @@ pub(super) struct Answer {
     pub(super) turn: Option<Turn>,
     pub(super) chunks: Vec<Value>,
     pub(super) joined: Value,
+    /// Whether anything of the reply to the last request came.
+    pub(super) heard: bool,
     pub(super) over: bool,
     pub(super) failed: Option<Value>,
     pub(super) readers: HashMap<String, Reader>,
@@ -30,6 +32,7 @@ impl Answer {
             turn: Some(turn),
             chunks: Vec::new(),
             joined: json!({}),
+            heard: false,
             over: false,
             failed: None,
             readers: HashMap::new(),
@@ -42,13 +45,21 @@ impl Answer {
     }
 
     pub(super) fn known(&self) -> Known {
-        Known { chunks: self.chunks.len(), over: self.over, failed: self.failed.is_some() }
+        Known {
+            chunks: self.chunks.len(),
+            over: self.over,
+            failed: self.failed.is_some(),
+        }
     }
 
     /// The content of the reply.
     pub(super) fn reply(&self) -> Option<Value> {
         let content = self.joined["candidates"].get(0)?["content"].clone();
-        Some(if content.is_null() { json!({}) } else { content })
+        Some(if content.is_null() {
+            json!({})
+        } else {
+            content
+        })
     }
 
     /// As recorded, reading the history writes the role into the answer.
@@ -81,17 +92,27 @@ impl Answer {
             "prompt_feedback" => return Ok(member("promptFeedback")),
             "usage_metadata" => return Ok(member("usageMetadata")),
             "model_version" => {
-                return Ok(self.joined["modelVersion"].as_str().unwrap_or_default().into());
+                return Ok(self.joined["modelVersion"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .into());
             }
             _ if !self.done() => return Err(fault::incomplete()),
             _ => {}
         }
-        let candidates = self.joined["candidates"].as_array().cloned().unwrap_or_default();
+        let candidates = self.joined["candidates"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         match (at, candidates.as_slice()) {
             ("candidates", all) => Ok(canonical(&json!(all))),
             ("parts", [only]) => {
                 let parts = &only["content"]["parts"];
-                Ok(if parts.is_null() { json!([]) } else { canonical(parts) })
+                Ok(if parts.is_null() {
+                    json!([])
+                } else {
+                    canonical(parts)
+                })
             }
             ("parts", _) => Err(fault::kind("NoText")),
             _ => match text(&self.joined, rows) {

@@ -40,7 +40,9 @@ impl Chat {
         answers: &mut [Answer],
         rows: &Rows,
     ) -> Result<Vec<Value>, Value> {
-        let Some(open) = &self.open else { return Ok(self.history.clone()) };
+        let Some(open) = &self.open else {
+            return Ok(self.history.clone());
+        };
         if let Some(trouble) = trouble(open, answers)
             && !rows.here(Row::D2)
         {
@@ -56,7 +58,9 @@ impl Chat {
     fn fold(&mut self, answers: &mut [Answer]) {
         self.last = None;
         let Some(open) = self.open.take() else { return };
-        let Some(answer) = open.answer.map(|at| &mut answers[at]) else { return };
+        let Some(answer) = open.answer.map(|at| &mut answers[at]) else {
+            return;
+        };
         if !answer.over || answer.failed.is_some() {
             return;
         }
@@ -126,7 +130,11 @@ impl Chat {
     fn rewind_history(&mut self, rows: &Rows) -> Result<Option<(Value, Value)>, Value> {
         let here = rows.here(Row::D4);
         let Some(mut start) = self.history.len().checked_sub(2) else {
-            return if here { Ok(None) } else { Err(fault::accident()) };
+            return if here {
+                Ok(None)
+            } else {
+                Err(fault::accident())
+            };
         };
         while here && answers_functions(&self.history[start]) && start >= 2 {
             start -= 2;
@@ -169,10 +177,14 @@ pub(super) fn fill_roles(history: &mut [Value]) {
         Some(role) => Some(role.to_owned()),
         None => answers_functions(content).then(|| "user".to_owned()),
     };
-    let first = history.iter().enumerate().find_map(|(at, one)| Some((at, known(one)?)));
+    let first = history
+        .iter()
+        .enumerate()
+        .find_map(|(at, one)| Some((at, known(one)?)));
     let mut model_next = first.is_some_and(|(at, role)| (role == "model") == (at % 2 == 0));
     for content in history {
-        let role = known(content).unwrap_or_else(|| if model_next { "model" } else { "user" }.into());
+        let role =
+            known(content).unwrap_or_else(|| if model_next { "model" } else { "user" }.into());
         model_next = role != "model";
         content["role"] = role.into();
     }
@@ -180,5 +192,7 @@ pub(super) fn fill_roles(history: &mut [Value]) {
 
 fn answers_functions(content: &Value) -> bool {
     let parts = content["parts"].as_array().into_iter().flatten();
-    parts.into_iter().any(|part| part.get("functionResponse").is_some())
+    parts
+        .into_iter()
+        .any(|part| part.get("functionResponse").is_some())
 }

@@ -11,7 +11,9 @@ const TYPED_PART: [&str; 4] = ["text", "thought", "executableCode", "codeExecuti
 /// What the recorded program's language calls false: nothing, zero, empty.
 pub(super) fn is_empty(value: &Value) -> bool {
     match value.get("$proto") {
-        Some(_) => value["value"].as_object().is_none_or(|members| members.is_empty()),
+        Some(_) => value["value"]
+            .as_object()
+            .is_none_or(|members| members.is_empty()),
         None => match value {
             Value::Null => true,
             Value::Bool(said) => !said,
@@ -25,7 +27,11 @@ pub(super) fn is_empty(value: &Value) -> bool {
 
 /// An input the recorded program trips over: what it makes of it here, if it makes sense.
 pub(super) fn odd<T>(rows: &Rows, row: Row, here: Option<T>) -> Result<T, Value> {
-    if rows.here(row) { here.ok_or_else(fault::request) } else { Err(fault::accident()) }
+    if rows.here(row) {
+        here.ok_or_else(fault::request)
+    } else {
+        Err(fault::accident())
+    }
 }
 
 /// One content.
@@ -39,9 +45,10 @@ pub(super) fn content(value: &Value, rows: &Rows) -> Result<Value, Value> {
     if let Some(parts) = value.get("parts") {
         let parts = match parts {
             Value::String(_) => vec![part(parts, rows)?],
-            Value::Array(parts) => {
-                parts.iter().map(|one| part(one, rows)).collect::<Result<_, _>>()?
-            }
+            Value::Array(parts) => parts
+                .iter()
+                .map(|one| part(one, rows))
+                .collect::<Result<_, _>>()?,
             _ => return odd(rows, Row::D17, None),
         };
         let mut content = json!({ "parts": parts });
@@ -51,7 +58,10 @@ pub(super) fn content(value: &Value, rows: &Rows) -> Result<Value, Value> {
         return Ok(content);
     }
     let parts = match value {
-        Value::Array(parts) => parts.iter().map(|one| part(one, rows)).collect::<Result<_, _>>()?,
+        Value::Array(parts) => parts
+            .iter()
+            .map(|one| part(one, rows))
+            .collect::<Result<_, _>>()?,
         one => vec![part(one, rows)?],
     };
     Ok(json!({ "parts": parts }))
@@ -61,9 +71,10 @@ pub(super) fn content(value: &Value, rows: &Rows) -> Result<Value, Value> {
 pub(super) fn contents(value: &Value, rows: &Rows) -> Result<Vec<Value>, Value> {
     match value {
         Value::Null => Ok(Vec::new()),
-        Value::Array(elements) if elements.iter().all(is_content) => {
-            elements.iter().map(|element| content(element, rows)).collect()
-        }
+        Value::Array(elements) if elements.iter().all(is_content) => elements
+            .iter()
+            .map(|element| content(element, rows))
+            .collect(),
         one => Ok(vec![content(one, rows)?]),
     }
 }
@@ -100,7 +111,9 @@ fn part(value: &Value, rows: &Rows) -> Result<Value, Value> {
                     return Ok(value.clone());
                 }
             }
-            let is_typed = members.keys().all(|name| TYPED_PART.contains(&name.as_str()));
+            let is_typed = members
+                .keys()
+                .all(|name| TYPED_PART.contains(&name.as_str()));
             odd(rows, Row::D17, is_typed.then(|| value.clone()))
         }
         _ => odd(rows, Row::D17, None),
@@ -113,6 +126,10 @@ fn is_blob(value: &Value) -> bool {
 
 /// A file, described as it was uploaded or as it is referred to.
 fn file(data: &Value) -> Value {
-    let uri = if data["uri"].is_null() { &data["fileUri"] } else { &data["uri"] };
+    let uri = if data["uri"].is_null() {
+        &data["fileUri"]
+    } else {
+        &data["uri"]
+    };
     json!({"fileData": {"mimeType": data["mimeType"], "fileUri": uri}})
 }

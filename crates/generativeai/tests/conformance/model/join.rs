@@ -20,7 +20,11 @@ pub(super) fn join(so_far: Option<&Value>, chunk: &Value, rows: &Rows) -> Result
 fn join_two(first: &Value, second: &Value, rows: &Rows) -> Result<Value, NoPart> {
     let mut joined = Map::new();
     joined.insert("candidates".into(), candidates(first, second, rows)?);
-    let feedback = feedback(first.get("promptFeedback"), second.get("promptFeedback"), rows);
+    let feedback = feedback(
+        first.get("promptFeedback"),
+        second.get("promptFeedback"),
+        rows,
+    );
     joined.insert("promptFeedback".into(), feedback);
     carry(&mut joined, first, second, rows);
     joined.retain(|_, value| !value.is_null() && *value != json!([]));
@@ -29,7 +33,10 @@ fn join_two(first: &Value, second: &Value, rows: &Rows) -> Result<Value, NoPart>
 
 /// Members that are not joined: the last seen (D9), or that of the last chunk.
 fn carry(joined: &mut Map<String, Value>, first: &Value, second: &Value, rows: &Rows) {
-    let names = names_of(first).chain(names_of(second)).cloned().collect::<Vec<_>>();
+    let names = names_of(first)
+        .chain(names_of(second))
+        .cloned()
+        .collect::<Vec<_>>();
     for name in names {
         if joined.contains_key(&name) {
             continue;
@@ -69,15 +76,22 @@ fn feedback(first: Option<&Value>, second: Option<&Value>, rows: &Rows) -> Value
 fn candidates(first: &Value, second: &Value, rows: &Rows) -> Result<Value, NoPart> {
     let mut joined: Vec<Value> = Vec::new();
     let all = [first, second].into_iter().flat_map(|chunk| {
-        chunk["candidates"].as_array().into_iter().flatten().map(move |one| (one, chunk))
+        chunk["candidates"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(move |one| (one, chunk))
     });
     let mut seen: Vec<(i64, Option<&Value>, Option<&Value>)> = Vec::new();
     for (candidate, chunk) in all {
         let index = candidate["index"].as_i64().unwrap_or(0);
-        let at = seen.iter().position(|(known, ..)| *known == index).unwrap_or_else(|| {
-            seen.push((index, None, None));
-            seen.len() - 1
-        });
+        let at = seen
+            .iter()
+            .position(|(known, ..)| *known == index)
+            .unwrap_or_else(|| {
+                seen.push((index, None, None));
+                seen.len() - 1
+            });
         if std::ptr::eq(chunk, first) {
             seen[at].1 = Some(candidate);
         } else {
@@ -105,7 +119,10 @@ fn candidate(before: &Value, after: Option<&Value>, rows: &Rows) -> Result<Value
     if !last["index"].is_null() {
         joined.insert("index".into(), last["index"].clone());
     }
-    joined.insert("content".into(), content(&before["content"], &second["content"], rows)?);
+    joined.insert(
+        "content".into(),
+        content(&before["content"], &second["content"], rows)?,
+    );
     joined.insert("finishReason".into(), finish_reason(before, last, rows));
     joined.insert("safetyRatings".into(), ratings(before, second));
     if rows.here(Row::D9) {
@@ -128,11 +145,19 @@ fn finish_reason(before: &Value, last: &Value, rows: &Rows) -> Value {
     }
     let keeps_early = super::judge::says_nothing(late)
         || (super::judge::stops(early) && !super::judge::stops(late));
-    if keeps_early { early.clone() } else { late.clone() }
+    if keeps_early {
+        early.clone()
+    } else {
+        late.clone()
+    }
 }
 
 fn citations(first: &Value, second: &Value) -> Value {
-    let sources = |one: &Value| one["citationMetadata"]["citationSources"].as_array().cloned();
+    let sources = |one: &Value| {
+        one["citationMetadata"]["citationSources"]
+            .as_array()
+            .cloned()
+    };
     match (sources(first), sources(second)) {
         (Some(mut all), Some(more)) => {
             all.extend(more);
@@ -146,9 +171,14 @@ fn citations(first: &Value, second: &Value) -> Value {
 /// A category stands where it was first seen, with its last probability; once blocked, it stays so.
 fn ratings(first: &Value, second: &Value) -> Value {
     let mut joined: Vec<Value> = Vec::new();
-    let all = [first, second].into_iter().flat_map(|one| one["safetyRatings"].as_array());
+    let all = [first, second]
+        .into_iter()
+        .flat_map(|one| one["safetyRatings"].as_array());
     for rating in all.flatten() {
-        match joined.iter_mut().find(|known| known["category"] == rating["category"]) {
+        match joined
+            .iter_mut()
+            .find(|known| known["category"] == rating["category"])
+        {
             None => joined.push(rating.clone()),
             Some(known) => {
                 let blocked = known["blocked"] == true || rating["blocked"] == true;
@@ -162,7 +192,9 @@ fn ratings(first: &Value, second: &Value) -> Value {
 
 fn content(first: &Value, second: &Value, rows: &Rows) -> Result<Value, NoPart> {
     let mut parts: Vec<Value> = Vec::new();
-    let all = [first, second].into_iter().flat_map(|one| one["parts"].as_array());
+    let all = [first, second]
+        .into_iter()
+        .flat_map(|one| one["parts"].as_array());
     for part in all.flatten() {
         let merged = parts.last_mut().is_some_and(|last| merge(last, part, rows));
         if !merged {
@@ -170,7 +202,10 @@ fn content(first: &Value, second: &Value, rows: &Rows) -> Result<Value, NoPart> 
         }
     }
     let has_role = |one: &&Value| one["role"].as_str().is_some_and(|role| !role.is_empty());
-    let role = [first, second].into_iter().find(has_role).map(|one| one["role"].clone());
+    let role = [first, second]
+        .into_iter()
+        .find(has_role)
+        .map(|one| one["role"].clone());
     if parts.is_empty() {
         if !rows.here(Row::D15) {
             return Err(NoPart);
@@ -192,7 +227,10 @@ fn merge(last: &mut Value, part: &Value, rows: &Rows) -> bool {
         part.as_object().is_some_and(|members| {
             members.iter().all(|(name, value)| {
                 name == "thought" && value.is_boolean()
-                    || matches!(name.as_str(), "text" | "executableCode" | "codeExecutionResult")
+                    || matches!(
+                        name.as_str(),
+                        "text" | "executableCode" | "codeExecutionResult"
+                    )
             })
         })
     };
@@ -201,7 +239,10 @@ fn merge(last: &mut Value, part: &Value, rows: &Rows) -> bool {
     if rows.here(Row::D11) && !(plain(last) && plain(part) && thought(last) == thought(part)) {
         return false;
     }
-    for (kind, text) in [("executableCode", "code"), ("codeExecutionResult", "output")] {
+    for (kind, text) in [
+        ("executableCode", "code"),
+        ("codeExecutionResult", "output"),
+    ] {
         if last[kind].is_object() && part[kind].is_object() {
             let whole = format!("{}{}", words(&last[kind][text]), words(&part[kind][text]));
             if kind == "codeExecutionResult" {

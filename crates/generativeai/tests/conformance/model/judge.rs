@@ -18,7 +18,9 @@ pub(super) fn says_nothing(reason: &Value) -> bool {
 /// Whether a finish reason stops a reply before its end.
 pub(super) fn stops(reason: &Value) -> bool {
     let name = match reason.as_i64() {
-        Some(number) => TABLES.enums["finishReason"].get(&number.to_string()).map(String::as_str),
+        Some(number) => TABLES.enums["finishReason"]
+            .get(&number.to_string())
+            .map(String::as_str),
         None => reason.as_str(),
     };
     !says_nothing(reason) && !matches!(name, Some("STOP" | "MAX_TOKENS"))
@@ -58,7 +60,9 @@ pub(super) fn verdict(response: &Value, streamed: bool, rows: &Rows) -> Option<V
     if streamed && says_nothing(reason) && rows.here(Row::D18) {
         return Some(fault::kind("Truncated"));
     }
-    let has_parts = candidate["content"]["parts"].as_array().is_some_and(|parts| !parts.is_empty());
+    let has_parts = candidate["content"]["parts"]
+        .as_array()
+        .is_some_and(|parts| !parts.is_empty());
     (!has_parts && rows.here(Row::D15)).then(|| fault::kind("Empty"))
 }
 

@@ -45,7 +45,11 @@ type Fields = HashMap<&'static str, &'static str>;
 static KNOWN: LazyLock<HashMap<&'static str, Fields>> = LazyLock::new(|| {
     let line = |line: &'static str| {
         let mut words = line.split(' ');
-        let fields = words.clone().skip(1).filter_map(|field| field.split_once(':')).collect();
+        let fields = words
+            .clone()
+            .skip(1)
+            .filter_map(|field| field.split_once(':'))
+            .collect();
         (words.next().unwrap_or_default(), fields)
     };
     MESSAGES.trim().lines().map(line).collect()
@@ -85,7 +89,12 @@ fn field(name: &str, kind: &str, value: &Value, rows: &Rows) -> Result<Option<Va
     }
     let fits = match kind {
         "s" => value.is_string(),
-        "n" => value.is_number() || value.as_str().is_some_and(|text| text.parse::<f64>().is_ok()),
+        "n" => {
+            value.is_number()
+                || value
+                    .as_str()
+                    .is_some_and(|text| text.parse::<f64>().is_ok())
+        }
         "b" => value.is_boolean(),
         "x" => true,
         "e" => {
@@ -97,7 +106,11 @@ fn field(name: &str, kind: &str, value: &Value, rows: &Rows) -> Result<Option<Va
         }
         message => return read(message, value, rows).map(Some),
     };
-    if fits { Ok(Some(value.clone())) } else { Err(WrongType) }
+    if fits {
+        Ok(Some(value.clone()))
+    } else {
+        Err(WrongType)
+    }
 }
 
 fn is_known(name: &str, word: &str) -> bool {

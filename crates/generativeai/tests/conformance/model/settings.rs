@@ -8,8 +8,15 @@ use crate::normal::TABLES;
 use crate::rows::{Row, Rows};
 
 const NUMBERS: [&str; 9] = [
-    "temperature", "topP", "topK", "candidateCount", "maxOutputTokens", "seed", "presencePenalty",
-    "frequencyPenalty", "logprobs",
+    "temperature",
+    "topP",
+    "topK",
+    "candidateCount",
+    "maxOutputTokens",
+    "seed",
+    "presencePenalty",
+    "frequencyPenalty",
+    "logprobs",
 ];
 
 /// A generation config; a null stays one if it unsets what the model says (D19).
@@ -25,7 +32,9 @@ pub(super) fn generation(value: &Value, rows: &Rows) -> Result<Map<String, Value
         _ => return odd(rows, Row::D17, None),
     };
     for name in NUMBERS {
-        let fits = config.get(name).is_none_or(|value| value.is_number() || value.is_null());
+        let fits = config
+            .get(name)
+            .is_none_or(|value| value.is_number() || value.is_null());
         if !fits {
             return odd(rows, Row::D17, None);
         }
@@ -46,7 +55,10 @@ pub(super) fn generation(value: &Value, rows: &Rows) -> Result<Map<String, Value
 }
 
 /// What a message says over what the model says, key by key.
-pub(super) fn merged(model: &Map<String, Value>, message: Map<String, Value>) -> Map<String, Value> {
+pub(super) fn merged(
+    model: &Map<String, Value>,
+    message: Map<String, Value>,
+) -> Map<String, Value> {
     let mut merged = model.clone();
     merged.extend(message);
     merged
@@ -61,15 +73,22 @@ pub(super) fn safety(value: &Value, rows: &Rows) -> Result<Vec<(Value, Value)>, 
             .into(),
         Value::Object(members) if members.contains_key("$intkeys") => {
             let pairs = value["$intkeys"].as_object().into_iter().flatten();
-            pairs.map(|(number, threshold)| (number_or_word(number), threshold.clone())).collect()
+            pairs
+                .map(|(number, threshold)| (number_or_word(number), threshold.clone()))
+                .collect()
         }
-        Value::Object(members) => {
-            members.iter().map(|(word, threshold)| (word.as_str().into(), threshold.clone())).collect()
-        }
+        Value::Object(members) => members
+            .iter()
+            .map(|(word, threshold)| (word.as_str().into(), threshold.clone()))
+            .collect(),
         Value::Array(settings) => {
             let mut pairs = Vec::new();
             for setting in settings {
-                let setting = if setting.get("$proto").is_some() { &setting["value"] } else { setting };
+                let setting = if setting.get("$proto").is_some() {
+                    &setting["value"]
+                } else {
+                    setting
+                };
                 match (setting.get("category"), setting.get("threshold")) {
                     (Some(category), Some(threshold)) => {
                         pairs.push((category.clone(), threshold.clone()));
@@ -82,13 +101,17 @@ pub(super) fn safety(value: &Value, rows: &Rows) -> Result<Vec<(Value, Value)>, 
         Value::Bool(_) => return odd(rows, Row::D17, None),
     };
     let read = |(category_word, threshold_word): (Value, Value)| {
-        Ok((category(&category_word, rows)?, threshold(&threshold_word, rows)?))
+        Ok((
+            category(&category_word, rows)?,
+            threshold(&threshold_word, rows)?,
+        ))
     };
     pairs.into_iter().map(read).collect()
 }
 
 fn number_or_word(text: &str) -> Value {
-    text.parse::<i64>().map_or_else(|_| text.into(), Value::from)
+    text.parse::<i64>()
+        .map_or_else(|_| text.into(), Value::from)
 }
 
 /// Message settings over those of the model, by category.
@@ -114,18 +137,23 @@ fn category(word: &Value, rows: &Rows) -> Result<Value, Value> {
         "unspecified" | "harm_category_unspecified" => "UNSPECIFIED",
         "harassment" | "harm_category_harassment" => "HARASSMENT",
         "hate" | "hate_speech" | "harm_category_hate_speech" => "HATE_SPEECH",
-        "sex" | "sexual" | "sexually_explicit" | "harm_category_sexual"
+        "sex"
+        | "sexual"
+        | "sexually_explicit"
+        | "harm_category_sexual"
         | "harm_category_sexually_explicit" => "SEXUALLY_EXPLICIT",
         "danger" | "dangerous" | "harm_category_dangerous" | "harm_category_dangerous_content" => {
             "DANGEROUS_CONTENT"
         }
         _ => {
             let known = TABLES.enums["category"].values().find(|name| {
-                name.strip_prefix("HARM_CATEGORY_").is_some_and(|name| name.to_lowercase() == short)
+                name.strip_prefix("HARM_CATEGORY_")
+                    .is_some_and(|name| name.to_lowercase() == short)
             });
-            let known = known.map(String::as_str).map(Value::from).or_else(|| {
-                (short == "civic").then(|| "HARM_CATEGORY_CIVIC_INTEGRITY".into())
-            });
+            let known = known
+                .map(String::as_str)
+                .map(Value::from)
+                .or_else(|| (short == "civic").then(|| "HARM_CATEGORY_CIVIC_INTEGRITY".into()));
             return odd(rows, Row::D16, known);
         }
     };
@@ -153,7 +181,9 @@ fn threshold(word: &Value, rows: &Rows) -> Result<Value, Value> {
 
 /// An enum value by its number; the recorded program takes some of them only.
 fn number(number: &Value, table: &str, taken: &[i64], rows: &Rows) -> Result<Value, Value> {
-    let name = TABLES.enums[table].get(&number.to_string()).map(|name| Value::from(name.as_str()));
+    let name = TABLES.enums[table]
+        .get(&number.to_string())
+        .map(|name| Value::from(name.as_str()));
     match (name, number.as_i64()) {
         (Some(name), Some(number)) if taken.contains(&number) => Ok(name),
         (name, _) => odd(rows, Row::D16, name),
@@ -168,7 +198,9 @@ pub(super) fn tool_config(value: &Value, rows: &Rows) -> Result<Option<Value>, V
     if value.get("$proto").is_some() {
         return Ok(Some(value["value"].clone()));
     }
-    let Some(members) = value.as_object() else { return odd(rows, Row::D17, None) };
+    let Some(members) = value.as_object() else {
+        return odd(rows, Row::D17, None);
+    };
     let Some(calling) = members.get("functionCallingConfig") else {
         return odd(rows, Row::D17, members.is_empty().then(|| Some(json!({}))));
     };

@@ -72,15 +72,15 @@ impl Settings {
             fill_roles(&mut history);
         }
         let automatic = flag("enable_automatic_function_calling");
-        Ok(Chat { history, automatic, ..Chat::default() })
+        Ok(Chat {
+            history,
+            automatic,
+            ..Chat::default()
+        })
     }
 
     /// The tools that a message brings, else the model's.
-    pub(super) fn tools_of(
-        &self,
-        step: &Step,
-        world: &World<'_>,
-    ) -> Result<Option<Tools>, Value> {
+    pub(super) fn tools_of(&self, step: &Step, world: &World<'_>) -> Result<Option<Tools>, Value> {
         let given = step.get("tools").unwrap_or(&Value::Null);
         let tools = Tools::read(given, world.scenario, world.rows)?;
         Ok(tools.or_else(|| self.tools.clone()))
@@ -109,7 +109,8 @@ impl Settings {
             return Err(fault::request());
         }
         let safety = settings::safety(given("safety_settings").unwrap_or(&Value::Null), rows)?;
-        let tool_config = settings::tool_config(given("tool_config").unwrap_or(&Value::Null), rows)?;
+        let tool_config =
+            settings::tool_config(given("tool_config").unwrap_or(&Value::Null), rows)?;
         if !is_routable(&self.name) && !rows.here(Row::D17) {
             return Err(fault::accident());
         }
@@ -133,12 +134,18 @@ impl Settings {
 
 /// The names that the recorded program has a route for.
 fn is_routable(name: &str) -> bool {
-    let route = name.strip_prefix("models/").or_else(|| name.strip_prefix("tunedModels/"));
+    let route = name
+        .strip_prefix("models/")
+        .or_else(|| name.strip_prefix("tunedModels/"));
     route.is_some_and(|rest| !rest.is_empty() && !rest.contains('/'))
 }
 
 fn fetch(id: &str, world: &mut World<'_>) -> Result<Value, Value> {
-    let name = if id.contains('/') { id.to_owned() } else { format!("cachedContents/{id}") };
+    let name = if id.contains('/') {
+        id.to_owned()
+    } else {
+        format!("cachedContents/{id}")
+    };
     let question = Question {
         method: "GET",
         path: &format!("/v1beta/{name}"),

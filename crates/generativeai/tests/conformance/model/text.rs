@@ -15,15 +15,28 @@ pub(super) fn text(response: &Value, rows: &Rows) -> Value {
 
 fn read(response: &Value, rows: &Rows) -> Option<String> {
     let candidates = response["candidates"].as_array()?;
-    let [candidate] = candidates.as_slice() else { return None };
-    let parts = candidate["content"]["parts"].as_array().filter(|parts| !parts.is_empty())?;
+    let [candidate] = candidates.as_slice() else {
+        return None;
+    };
+    let parts = candidate["content"]["parts"]
+        .as_array()
+        .filter(|parts| !parts.is_empty())?;
     let here = rows.here(Row::D21);
-    let pieces = parts.iter().filter(|part| !(here && part["thought"] == true)).map(piece);
+    let pieces = parts
+        .iter()
+        .filter(|part| !(here && part["thought"] == true))
+        .map(piece);
     let pieces = pieces.collect::<Option<Vec<_>>>()?;
     if here {
         return Some(put_together(&pieces));
     }
-    Some(pieces.iter().map(|(_, piece)| piece.as_str()).collect::<Vec<_>>().join("\n"))
+    Some(
+        pieces
+            .iter()
+            .map(|(_, piece)| piece.as_str())
+            .collect::<Vec<_>>()
+            .join("\n"),
+    )
 }
 
 /// What a part says, and whether it is a block of code or of its result.
@@ -35,7 +48,14 @@ fn piece(part: &Value) -> Option<(bool, String)> {
     if let Some(code) = part.get("executableCode") {
         let language = word(&code["language"]).to_lowercase();
         let lines = word(&code["code"]);
-        return Some((true, block(&language, "language_unspecified", lines.trim_start_matches('\n'))));
+        return Some((
+            true,
+            block(
+                &language,
+                "language_unspecified",
+                lines.trim_start_matches('\n'),
+            ),
+        ));
     }
     let result = part.get("codeExecutionResult")?;
     let outcome = word(&result["outcome"]).to_lowercase();
@@ -43,11 +63,18 @@ fn piece(part: &Value) -> Option<(bool, String)> {
         "ok" => String::new(),
         other => other.to_owned(),
     };
-    Some((true, block(&outcome, "unspecified", &word(&result["output"]))))
+    Some((
+        true,
+        block(&outcome, "unspecified", &word(&result["output"])),
+    ))
 }
 
 fn block(label: &str, unspecified: &str, lines: &str) -> String {
-    let space = if label.is_empty() || label == unspecified { "" } else { " " };
+    let space = if label.is_empty() || label == unspecified {
+        ""
+    } else {
+        " "
+    };
     let label = if space.is_empty() { "" } else { label };
     format!("```{space}{label}\n{lines}\n```")
 }

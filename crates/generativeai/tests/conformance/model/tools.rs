@@ -48,7 +48,11 @@ impl Tools {
             let tool = tools.one(tool, scenario, rows)?;
             tools.sent.push(tool);
         }
-        let names = tools.sent.iter().flat_map(declarations).map(|one| one["name"].to_string());
+        let names = tools
+            .sent
+            .iter()
+            .flat_map(declarations)
+            .map(|one| one["name"].to_string());
         let mut seen = HashSet::new();
         if !names.into_iter().all(|name| seen.insert(name)) {
             return Err(fault::request());
@@ -76,7 +80,11 @@ impl Tools {
         } else {
             value.clone()
         };
-        for declaration in sent["functionDeclarations"].as_array_mut().into_iter().flatten() {
+        for declaration in sent["functionDeclarations"]
+            .as_array_mut()
+            .into_iter()
+            .flatten()
+        {
             *declaration = self.declaration(declaration, typed, scenario, rows)?;
         }
         if let Some(retrieval) = sent["googleSearchRetrieval"].get_mut("dynamicRetrievalConfig")
@@ -100,7 +108,11 @@ impl Tools {
         rows: &Rows,
     ) -> Result<Value, Value> {
         let typed = typed || declaration.get("$proto").is_some();
-        let value = if declaration.get("$proto").is_some() { &declaration["value"] } else { declaration };
+        let value = if declaration.get("$proto").is_some() {
+            &declaration["value"]
+        } else {
+            declaration
+        };
         let value = match value["$callable"].as_str() {
             Some(name) => python_function(name, &scenario.functions[name]),
             None => value.clone(),
@@ -137,8 +149,10 @@ impl Tools {
                 && tool.as_object().is_some_and(|members| members.len() == 1);
             match merged.last_mut() {
                 Some(last) if gathers && single => {
-                    let all: Vec<Value> =
-                        declarations(last).chain(declarations(&tool)).cloned().collect();
+                    let all: Vec<Value> = declarations(last)
+                        .chain(declarations(&tool))
+                        .cloned()
+                        .collect();
                     last["functionDeclarations"] = all.into();
                 }
                 _ => {
@@ -152,13 +166,18 @@ impl Tools {
 }
 
 fn declarations(tool: &Value) -> impl Iterator<Item = &Value> {
-    tool["functionDeclarations"].as_array().into_iter().flatten()
+    tool["functionDeclarations"]
+        .as_array()
+        .into_iter()
+        .flatten()
 }
 
 /// A schema with the names of its types as the service spells them.
 pub(super) fn schema(value: &Value) -> Value {
     let mut schema = value.clone();
-    let Some(members) = schema.as_object_mut() else { return schema };
+    let Some(members) = schema.as_object_mut() else {
+        return schema;
+    };
     for (name, value) in members.iter_mut() {
         match name.as_str() {
             "type" => {
@@ -168,7 +187,11 @@ pub(super) fn schema(value: &Value) -> Value {
             }
             "items" => *value = self::schema(value),
             "properties" => {
-                for property in value.as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
+                for property in value
+                    .as_object_mut()
+                    .into_iter()
+                    .flat_map(|all| all.values_mut())
+                {
                     *property = self::schema(property);
                 }
             }
@@ -190,8 +213,10 @@ pub(crate) fn python_function(name: &str, function: &Value) -> Value {
         .collect();
     if !named.is_empty() {
         let required: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
-        let properties: serde_json::Map<_, _> =
-            named.iter().map(|(name, kind)| ((*name).to_owned(), kind.clone())).collect();
+        let properties: serde_json::Map<_, _> = named
+            .iter()
+            .map(|(name, kind)| ((*name).to_owned(), kind.clone()))
+            .collect();
         declaration["parameters"] =
             json!({"type": "OBJECT", "properties": properties, "required": required});
     }
@@ -199,7 +224,9 @@ pub(crate) fn python_function(name: &str, function: &Value) -> Value {
 }
 
 fn python_type(kind: &str) -> Value {
-    let element = kind.strip_prefix("list[").and_then(|rest| rest.strip_suffix(']'));
+    let element = kind
+        .strip_prefix("list[")
+        .and_then(|rest| rest.strip_suffix(']'));
     if let Some(element) = element {
         return json!({"type": "ARRAY", "items": python_type(element)});
     }

@@ -112,7 +112,11 @@ impl Turn {
         if self.rounds > 0 {
             self.set_mode(&mut body, world);
         }
-        let method = if self.streamed { "streamGenerateContent" } else { "generateContent" };
+        let method = if self.streamed {
+            "streamGenerateContent"
+        } else {
+            "generateContent"
+        };
         world.ask(&Question {
             method: "POST",
             path: &format!("/v1beta/{}:{method}", self.prepared.model),
@@ -128,7 +132,9 @@ impl Turn {
             body.insert("toolConfig".into(), json!(self.prepared.model_tool_config));
             return;
         }
-        let calling = body.get_mut("toolConfig").and_then(|one| one.get_mut("functionCallingConfig"));
+        let calling = body
+            .get_mut("toolConfig")
+            .and_then(|one| one.get_mut("functionCallingConfig"));
         if let Some(Value::Object(calling)) = calling
             && calling.get("mode").is_some_and(|mode| mode == "ANY")
         {
@@ -185,13 +191,18 @@ impl Turn {
     fn answer_calls(&mut self, tools: &Tools, world: &mut World<'_>) -> Result<bool, Next> {
         let rows = world.rows;
         let response = self.received.clone().unwrap_or_default();
-        let several = response["candidates"].as_array().is_none_or(|all| all.len() != 1);
+        let several = response["candidates"]
+            .as_array()
+            .is_none_or(|all| all.len() != 1);
         if several && !rows.here(Row::D22) {
             return Err(Next::Failed(fault::request()));
         }
         let content = response["candidates"][0]["content"].clone();
         let parts = content["parts"].as_array().into_iter().flatten();
-        let calls: Vec<Value> = parts.filter_map(|part| part.get("functionCall")).cloned().collect();
+        let calls: Vec<Value> = parts
+            .filter_map(|part| part.get("functionCall"))
+            .cloned()
+            .collect();
         if calls.is_empty() || !answered_here(&calls, tools, world).map_err(Next::Failed)? {
             return Ok(false);
         }
@@ -212,13 +223,19 @@ impl Turn {
             super::chat::fill_role(&mut content);
         }
         self.exchanged.push(content);
-        self.exchanged.push(json!({"role": "user", "parts": answers}));
+        self.exchanged
+            .push(json!({"role": "user", "parts": answers}));
         Ok(true)
     }
 
     fn add_usage(&mut self, world: &World<'_>) {
-        let usage = self.received.as_ref().and_then(|response| response.get("usageMetadata"));
-        let Some(Value::Object(usage)) = usage.filter(|_| world.rows.here(Row::D7)) else { return };
+        let usage = self
+            .received
+            .as_ref()
+            .and_then(|response| response.get("usageMetadata"));
+        let Some(Value::Object(usage)) = usage.filter(|_| world.rows.here(Row::D7)) else {
+            return;
+        };
         let used = self.used.get_or_insert_with(|| json!({}));
         for (name, count) in usage {
             let sum = used[name].as_i64().unwrap_or(0) + count.as_i64().unwrap_or(0);
@@ -236,9 +253,13 @@ impl Turn {
 
 /// Whether the calls of a reply are answered here, and not by the caller (D5).
 fn answered_here(calls: &[Value], tools: &Tools, world: &World<'_>) -> Result<bool, Value> {
-    let names = calls.iter().map(|call| call["name"].as_str().unwrap_or_default());
+    let names = calls
+        .iter()
+        .map(|call| call["name"].as_str().unwrap_or_default());
     if world.rows.here(Row::D5) {
-        return Ok(tools.has_functions() && !names.into_iter().any(|name| tools.only_declares(name)));
+        return Ok(
+            tools.has_functions() && !names.into_iter().any(|name| tools.only_declares(name))
+        );
     }
     for name in names {
         if tools.only_declares(name) {
@@ -261,7 +282,9 @@ impl World<'_> {
         }
         let response = if tools.calls(name) {
             let args = call.get("args").cloned().unwrap_or_else(|| json!({}));
-            self.function_calls.push(crate::normal::canonical(&json!({"name": name, "args": args})));
+            self.function_calls.push(crate::normal::canonical(
+                &json!({"name": name, "args": args}),
+            ));
             match self.run(name) {
                 Ok(object @ Value::Object(_)) => object,
                 Ok(result) => json!({ "result": result }),

@@ -42,7 +42,10 @@ struct Failure {
 
 impl Failure {
     fn last(fault: Value) -> Self {
-        Self { fault, again: false }
+        Self {
+            fault,
+            again: false,
+        }
     }
 }
 
@@ -134,7 +137,10 @@ impl<'s> World<'s> {
                 return Err(Failure::last(fault::accident()));
             }
             End::Proper => return Ok(chunks),
-            End::Cut => Failure { again: true, ..Failure::last(self.or_accident(Row::D2, "Unreachable")) },
+            End::Cut => Failure {
+                again: true,
+                ..Failure::last(self.or_accident(Row::D2, "Unreachable"))
+            },
             End::Open => Failure::last(self.or_accident(Row::D2, "Truncated")),
         };
         if chunks.is_empty() {
@@ -190,13 +196,18 @@ impl<'s> World<'s> {
             None => false,
         };
         if odd && !self.rows.here(Row::D12) {
-            let fault = if streamed { fault::unknown_stream() } else { fault::accident() };
+            let fault = if streamed {
+                fault::unknown_stream()
+            } else {
+                fault::accident()
+            };
             return Some(Failure::last(fault));
         }
         let status = match &body {
-            Some(Value::Array(elements)) => {
-                elements.iter().find_map(|element| element.get("error")).cloned()
-            }
+            Some(Value::Array(elements)) => elements
+                .iter()
+                .find_map(|element| element.get("error"))
+                .cloned(),
             Some(value) => value.get("error").cloned(),
             None => None,
         };
@@ -208,17 +219,27 @@ impl<'s> World<'s> {
                 if !text.trim().is_empty() && !says_nothing {
                     fault["server_message"] = text.trim().into();
                 }
-                Failure { fault, again: is_passing(code) }
+                Failure {
+                    fault,
+                    again: is_passing(code),
+                }
             }
         })
     }
 
     fn no_answer(&self) -> Failure {
-        Failure { fault: self.or_accident(Row::D13, "Unreachable"), again: true }
+        Failure {
+            fault: self.or_accident(Row::D13, "Unreachable"),
+            again: true,
+        }
     }
 
     fn or_accident(&self, row: Row, ours: &str) -> Value {
-        if self.rows.here(row) { fault::kind(ours) } else { fault::accident() }
+        if self.rows.here(row) {
+            fault::kind(ours)
+        } else {
+            fault::accident()
+        }
     }
 }
 
@@ -237,7 +258,10 @@ fn told(code: Option<u16>, status: &Value, rows: &Rows) -> Failure {
     if let Some(message) = said["message"].as_str() {
         fault["server_message"] = message.into();
     }
-    if said["details"].as_array().is_some_and(|details| !details.is_empty()) {
+    if said["details"]
+        .as_array()
+        .is_some_and(|details| !details.is_empty())
+    {
         fault["details"] = said["details"].clone();
     }
     if rows.here(Row::D13)
@@ -245,7 +269,10 @@ fn told(code: Option<u16>, status: &Value, rows: &Rows) -> Failure {
     {
         fault["status"] = name.into();
     }
-    Failure { fault, again: is_passing(effective) }
+    Failure {
+        fault,
+        again: is_passing(effective),
+    }
 }
 
 fn is_passing(code: u16) -> bool {
@@ -280,7 +307,10 @@ impl Attempts {
     fn goes_on(&mut self, failure: &Failure, answer: &Answer, rows: &Rows) -> bool {
         self.made += 1;
         if rows.here(Row::D13) {
-            return self.retried && failure.again && self.made < 4 && !asks_for_long(failure, answer);
+            return self.retried
+                && failure.again
+                && self.made < 4
+                && !asks_for_long(failure, answer);
         }
         if answer.status == 401 && self.unauthorized < 2 {
             self.unauthorized += 1;
@@ -301,11 +331,21 @@ impl Attempts {
 
 /// Whether the service asks to wait for more than a minute.
 fn asks_for_long(failure: &Failure, answer: &Answer) -> bool {
-    let header = answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
+    let header = answer
+        .headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
     let header = header.and_then(|(_, value)| value.parse::<f64>().ok());
     let details = failure.fault["details"].as_array().into_iter().flatten();
     let delays = details.filter_map(|detail| {
-        detail["retryDelay"].as_str()?.strip_suffix('s')?.parse::<f64>().ok()
+        detail["retryDelay"]
+            .as_str()?
+            .strip_suffix('s')?
+            .parse::<f64>()
+            .ok()
     });
-    header.into_iter().chain(delays).any(|seconds| seconds > 60.0)
+    header
+        .into_iter()
+        .chain(delays)
+        .any(|seconds| seconds > 60.0)
 }

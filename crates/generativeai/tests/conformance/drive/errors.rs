@@ -57,11 +57,18 @@ pub(super) fn no_text(response: &GenerateContentResponse, error: &Error) -> Valu
     let candidate = response.candidates.first();
     let without_parts = candidate.filter(|one| {
         response.candidates.len() == 1
-            && one.content.as_ref().is_none_or(|content| content.parts.is_empty())
+            && one
+                .content
+                .as_ref()
+                .is_none_or(|content| content.parts.is_empty())
     });
     let reason = match candidate {
-        Some(_) => without_parts.and_then(|one| json!(one)["finishReason"].as_str().map(str::to_owned)),
-        None => response.block_reason().map(|reason| reason.as_str().to_owned()),
+        Some(_) => {
+            without_parts.and_then(|one| json!(one)["finishReason"].as_str().map(str::to_owned))
+        }
+        None => response
+            .block_reason()
+            .map(|reason| reason.as_str().to_owned()),
     };
     match reason {
         Some(reason) if !error.to_string().contains(&reason) => {
