@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::Response;
 use futures_util::FutureExt;
@@ -14,7 +15,7 @@ use generativeai::{Backend, RequestOptions, Result as Answered};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::body::{Bodies, Read};
+use crate::body::{Bodies, Read, Share};
 use crate::deadline::Deadline;
 use crate::failure::{Code, Failure};
 use crate::fault::{Faults, Plan};
@@ -41,11 +42,11 @@ pub(crate) struct Api {
 /// A question to a model that was let in.
 struct Question {
     model: Meant,
-    body: Read,
+    json: Vec<u8>,
     options: RequestOptions,
     deadline: Deadline,
     plan: Plan,
-    pass: Pass,
+    held: (Pass, Share),
 }
 
 impl Api {
@@ -81,29 +82,43 @@ impl Api {
                     .map(|cache| answer::json(&cache))
             }
             Endpoint::Ask(verb, model) => {
-                let body = self.bodies.read(&parts.headers, body).await?;
-                let asked = async {
-                    let plan = self.faults.next();
-                    tokio::time::sleep(plan.delay).await;
-                    match plan.refusal() {
-                        Some(failure) => Err(failure),
-                        None => Ok((plan, self.gate.enter().await?)),
-                    }
-                };
-                let (plan, pass) = deadline.within(asked).await??;
-                let model = self.names.meant(&*self.backend, &model).await;
-                let options = deadline.options();
-                let question = Question {
-                    model,
-                    body,
-                    options,
-                    deadline,
-                    plan,
-                    pass,
-                };
+                let question = self
+                    .question(&parts.headers, body, &model, deadline)
+                    .await?;
                 self.ask(verb, question, query.sse).await
             }
         }
+    }
+
+    /// Takes in a question: its body, a fault on purpose if there is to be one, a place.
+    async fn question(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        model: &str,
+        deadline: Deadline,
+    ) -> Result<Question, Failure> {
+        let Read { bytes, share } = self.bodies.read(headers, body).await?;
+        let plan = self.faults.next();
+        let place = async {
+            tokio::time::sleep(plan.delay).await;
+            match plan.refusal() {
+                Some(failure) => Err(failure),
+                None => self.gate.enter().await,
+            }
+        };
+        let pass = deadline.within(place).await??;
+        let model = self.names.meant(&*self.backend, model).await;
+        let options = deadline.options();
+        let held = (pass, share);
+        Ok(Question {
+            model,
+            json: bytes,
+            options,
+            deadline,
+            plan,
+            held,
+        })
     }
 
     async fn ask(
@@ -172,7 +187,7 @@ impl Api {
             options,
             deadline,
             plan,
-            pass,
+            held,
             ..
         } = question;
         let chunks = self.backend.stream_generate_content(request, options);
@@ -189,7 +204,7 @@ impl Api {
             framing,
             plan,
             written: 0,
-            _pass: pass,
+            _held: held,
         };
         Ok(answer::with_type(content_type, reply.into_body()))
     }
@@ -198,11 +213,11 @@ impl Api {
 impl Question {
     /// Reads the body, and frees it. An empty one is an empty request.
     fn read<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {
-        let body = std::mem::take(&mut self.body);
-        let json = if body.bytes.trim_ascii().is_empty() {
+        let json = std::mem::take(&mut self.json);
+        let json = if json.trim_ascii().is_empty() {
             b"{}"
         } else {
-            &body.bytes[..]
+            &json[..]
         };
         lenient::read(json).map_err(|error| {
             Failure::new(

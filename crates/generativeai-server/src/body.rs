@@ -1,4 +1,6 @@
 //! Reading the body of a request, within a size, a time, and a memory that all requests share.
+//!
+//! JSON of many small values takes far more memory than its text, so that is counted too.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,29 +17,37 @@ use crate::failure::{Code, Failure};
 /// How long a refused body is still read, so that its sender gets to read the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What a value of JSON takes at most on average once it is read, in bytes.
+const VALUE: usize = 256;
+
 /// What reading the bodies of requests may take.
 #[derive(Clone, Debug)]
 pub(crate) struct Bodies {
     limit: usize,
     time: Duration,
     memory: Arc<Semaphore>,
+    all: usize,
 }
 
-/// A body, and the share of the memory that it takes.
-#[derive(Debug, Default)]
+/// A body, and the share of the memory that it takes once it is read.
+#[derive(Debug)]
 pub(crate) struct Read {
     pub(crate) bytes: Vec<u8>,
-    share: Option<OwnedSemaphorePermit>,
+    pub(crate) share: Share,
 }
+
+/// A share of the memory, until it is dropped.
+pub(crate) type Share = OwnedSemaphorePermit;
 
 impl Bodies {
     /// Takes bodies of at most `limit` bytes, each in that time, of `memory` bytes all together.
     pub(crate) fn new(limit: usize, time: Duration, memory: usize) -> Self {
-        let memory = Arc::new(Semaphore::new(memory.min(Semaphore::MAX_PERMITS)));
+        let all = memory.min(Semaphore::MAX_PERMITS);
         Self {
             limit,
             time,
-            memory,
+            memory: Arc::new(Semaphore::new(all)),
+            all,
         }
     }
 
@@ -80,27 +90,40 @@ impl Bodies {
     }
 
     async fn collect(&self, body: &mut Body) -> Result<Read, Failure> {
-        let mut read = Read::default();
+        let mut bytes = Vec::new();
+        let mut share = self.share(0)?;
         while let Some(frame) = body.frame().await {
             let broken = |_| Failure::invalid("the body of the request broke off").closing();
             let Ok(piece) = frame.map_err(broken)?.into_data() else {
                 continue;
             };
-            if read.bytes.len() + piece.len() > self.limit {
+            if bytes.len() + piece.len() > self.limit {
                 return Err(self.too_large());
             }
-            let share = u32::try_from(piece.len()).map_err(|_| self.too_large())?;
-            let Ok(share) = self.memory.clone().try_acquire_many_owned(share) else {
-                let message = "too many large requests at once: try again soon";
-                return Err(Failure::busy(message, Duration::from_secs(1)).closing());
-            };
-            match &mut read.share {
-                Some(held) => held.merge(share),
-                held @ None => *held = Some(share),
-            }
-            read.bytes.extend_from_slice(&piece);
+            share.merge(self.share(piece.len())?);
+            bytes.extend_from_slice(&piece);
         }
-        Ok(read)
+        share.merge(self.share(values(&bytes).saturating_mul(VALUE))?);
+        Ok(Read { bytes, share })
+    }
+
+    /// Takes a share of the memory, if there is one left.
+    fn share(&self, bytes: usize) -> Result<Share, Failure> {
+        let permits = u32::try_from(bytes).ok().filter(|_| bytes <= self.all);
+        let permits = permits.ok_or_else(|| {
+            let message = format!(
+                "the body would take more than {} bytes once it is read",
+                self.all
+            );
+            Failure::new(Code::TOO_LARGE, message).closing()
+        })?;
+        self.memory
+            .clone()
+            .try_acquire_many_owned(permits)
+            .map_err(|_| {
+                let message = "too many large requests at once: try again soon";
+                Failure::busy(message, Duration::from_secs(1)).closing()
+            })
     }
 
     /// Reads on for a while, up to the size of another body, and forgets it.
@@ -118,5 +141,41 @@ impl Bodies {
     fn too_large(&self) -> Failure {
         let message = format!("the body is larger than {} bytes", self.limit);
         Failure::new(Code::TOO_LARGE, message).closing()
+    }
+}
+
+/// How many values JSON has at most: each but the first follows a comma or opens a list or an object.
+fn values(json: &[u8]) -> usize {
+    let mut values = 1;
+    let mut bytes = json.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b',' | b'[' | b'{' => values += 1,
+            b'"' => skip_text(&mut bytes),
+            _ => {}
+        }
+    }
+    values
+}
+
+fn skip_text<'a>(bytes: &mut impl Iterator<Item = &'a u8>) {
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => return,
+            b'\\' => drop(bytes.next()),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_counted_outside_of_texts() {
+        assert_eq!(values(b""), 1);
+        assert_eq!(values(br#"{"a,[{":"\",\\\"","b":[1,2,3]}"#), 6);
+        assert_eq!(values(br#""unfinished, \"#), 1);
     }
 }

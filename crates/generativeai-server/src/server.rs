@@ -43,7 +43,7 @@ pub struct Server {
     queue: usize,
     body_limit: usize,
     body_timeout: Duration,
-    body_memory: usize,
+    memory: usize,
     faults: Faults,
     pub(crate) header_timeout: Duration,
     pub(crate) write_timeout: Duration,
@@ -82,7 +82,7 @@ impl Server {
             queue: 64,
             body_limit: 20 * 1024 * 1024,
             body_timeout: Duration::from_secs(60),
-            body_memory: 256 * 1024 * 1024,
+            memory: 256 * 1024 * 1024,
             faults: Faults::default(),
             header_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(60),
@@ -160,10 +160,11 @@ impl Server {
         self
     }
 
-    /// Sets how many bytes the bodies of all requests may take before they are read; by default
-    /// 256 MiB. What goes beyond gets 429.
-    pub fn body_memory(mut self, bytes: usize) -> Self {
-        self.body_memory = bytes;
+    /// Sets how many bytes the requests that are being answered may take all together; by default
+    /// 256 MiB. What goes beyond gets 429; a request that alone would, 413. JSON of many small values
+    /// takes more than its text: each counts for 256 bytes.
+    pub fn memory(mut self, bytes: usize) -> Self {
+        self.memory = bytes;
         self
     }
 
@@ -201,7 +202,7 @@ impl Server {
             key: self.key,
             names: Names::new(self.strict_names),
             gate: Gate::new(self.at_once, self.queue),
-            bodies: Bodies::new(self.body_limit, self.body_timeout, self.body_memory),
+            bodies: Bodies::new(self.body_limit, self.body_timeout, self.memory),
             faults: self.faults,
         };
         let hosts = self.hosts.unwrap_or(Hosts::Loopback(Vec::new()));

@@ -8,6 +8,7 @@ use futures_util::{FutureExt, StreamExt};
 use generativeai::ChunkStream;
 use generativeai::protocol::GenerateContentResponse;
 
+use crate::body::Share;
 use crate::deadline::Deadline;
 use crate::failure::Failure;
 use crate::fault::Plan;
@@ -25,7 +26,8 @@ pub(crate) struct Reply {
     pub(crate) plan: Plan,
     /// How many chunks were written.
     pub(crate) written: usize,
-    pub(crate) _pass: Pass,
+    /// Its place, and its share of the memory.
+    pub(crate) _held: (Pass, Share),
 }
 
 /// The chunks of the backend, within their time, each bearing the name of the model.

@@ -41,14 +41,35 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_bodies_of_all_requests_share_a_memory() {
+async fn requests_share_a_memory() {
+    let (backend, mut events) = Endless::new(0);
+    let router = Server::new(backend).memory(1_500).into_router();
+    let first = tokio::spawn(router.clone().oneshot(post(PATH, " ".repeat(1_000))));
+    assert_eq!(events.recv().await, Some(Event::Began));
+
+    let second = send(&router, post(PATH, " ".repeat(1_000))).await;
+    first.abort();
+    assert_eq!(events.recv().await, Some(Event::Dropped));
+    let alone = tokio::spawn(router.clone().oneshot(post(PATH, " ".repeat(1_000))));
+    assert_eq!(events.recv().await, Some(Event::Began));
+    alone.abort();
+
+    assert_eq!(second.error()["status"], "RESOURCE_EXHAUSTED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn json_that_is_much_larger_in_memory_is_refused() {
+    let body = format!(r#"{{"contents":[{}{{}}]}}"#, "{},".repeat(1_000));
     let router = Server::new(Scripted::default())
-        .body_memory(100)
+        .memory(200_000)
         .into_router();
 
-    let answer = send(&router, post(PATH, " ".repeat(101))).await;
+    let answer = send(&router, post(PATH, body)).await;
 
-    assert_eq!(answer.error()["status"], "RESOURCE_EXHAUSTED");
+    assert_eq!(
+        (answer.code(), &answer.error()["status"]),
+        (413, &"INVALID_ARGUMENT".into())
+    );
 }
 
 #[tokio::test(start_paused = true)]
