@@ -67,7 +67,7 @@ impl Api {
                     .map(|models| answer::json(&models))
             }
             Endpoint::Model(name) => {
-                let meant = self.names.meant(&*self.backend, &name).await;
+                let meant = self.names.meant(&*self.backend, &name).await?;
                 let model = self.backend.get_model(meant.name, options);
                 let mut model = whole(model, deadline).await?;
                 model.name = Some(format!("models/{name}"));
@@ -108,7 +108,7 @@ impl Api {
             }
         };
         let pass = deadline.within(place).await??;
-        let model = self.names.meant(&*self.backend, model).await;
+        let model = self.names.meant(&*self.backend, model).await?;
         let options = deadline.options();
         let held = (pass, share);
         Ok(Question {

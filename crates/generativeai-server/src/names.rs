@@ -4,6 +4,8 @@ use generativeai::protocol::Model;
 use generativeai::{Backend, RequestOptions};
 use tokio::sync::OnceCell;
 
+use crate::failure::{Code, Failure};
+
 /// How many pages of models are looked at.
 const MOST_PAGES: usize = 16;
 
@@ -39,29 +41,37 @@ impl Names {
         }
     }
 
-    /// Tells which model is meant: the one of that name; else, for `gemini-…`, the first there is;
-    /// else the backend shall say what it thinks of the name.
-    pub(crate) async fn meant(&self, backend: &dyn Backend, asked: &str) -> Meant {
-        let known = self.known.get_or_try_init(|| listed(backend)).await;
-        let known = known.map(Vec::as_slice).unwrap_or_default();
-        let full = |name: &str| format!("models/{name}");
-        if known.iter().any(|name| name == asked) {
-            return Meant {
-                name: full(asked),
-                known: true,
-            };
+    /// Tells which model is meant: the one of that name, if there is one; else, for `gemini-…`, the
+    /// first there is. A backend that tells nothing of its models judges names itself.
+    pub(crate) async fn meant(&self, backend: &dyn Backend, asked: &str) -> Result<Meant, Failure> {
+        let asked_for = |known| Meant {
+            name: format!("models/{asked}"),
+            known,
+        };
+        let known = match self.known.get_or_try_init(|| listed(backend)).await {
+            Ok(known) if !known.is_empty() => known,
+            _ => return Ok(asked_for(false)),
+        };
+        if known.iter().any(|name| name == asked) || exists(backend, asked).await {
+            return Ok(asked_for(true));
         }
-        match known.first() {
-            Some(first) if !self.strict && asked.starts_with("gemini-") => Meant {
-                name: full(first),
+        if !self.strict && asked.starts_with("gemini-") {
+            return Ok(Meant {
+                name: format!("models/{}", known[0]),
                 known: true,
-            },
-            _ => Meant {
-                name: full(asked),
-                known: false,
-            },
+            });
         }
+        let message = format!("models/{asked} is not found: `GET models` lists those there are");
+        Err(Failure::new(Code::NOT_FOUND, message))
     }
+}
+
+/// Whether there is a model that the list does not name.
+async fn exists(backend: &dyn Backend, asked: &str) -> bool {
+    let model = backend
+        .get_model(format!("models/{asked}"), RequestOptions::default())
+        .await;
+    model.is_ok_and(|model| name_of(&model).as_deref() == Some(asked))
 }
 
 async fn listed(backend: &dyn Backend) -> Result<Vec<String>, generativeai::Error> {

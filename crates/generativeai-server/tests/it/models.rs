@@ -38,25 +38,58 @@ async fn a_name_that_exists_is_that_model() {
 }
 
 #[tokio::test]
-async fn strict_names_stand_for_themselves() {
+async fn other_names_are_not_found() {
+    let strict = Server::new(script()).strict_names(true).into_router();
+    let gemini = "/v1beta/models/gemini-2.5-flash:generateContent";
+
+    let answers = [
+        send(&strict, post(gemini, "{}")).await,
+        send(&strict, get("/v1beta/models/gemini-2.5-flash")).await,
+        send(
+            &router(script()),
+            post("/v1beta/models/llama:generateContent", "{}"),
+        )
+        .await,
+    ];
+
+    for answer in answers {
+        assert_eq!(
+            (answer.code(), &answer.error()["status"]),
+            (404, &"NOT_FOUND".into())
+        );
+    }
+    let exact = send(&strict, post("/v1beta/models/tiny:generateContent", "{}")).await;
+    assert_eq!(exact.code(), 200);
+}
+
+#[tokio::test]
+async fn a_model_that_is_not_listed_is_found_by_its_name() {
     let script = script();
-    let strict = Server::new(script.clone()).strict_names(true).into_router();
+    let request = post("/v1/models/gemini-hidden:generateContent", "{}");
 
-    let answer = send(
-        &strict,
-        post("/v1beta/models/gemini-2.5-flash:generateContent", "{}"),
-    )
-    .await;
-    let unknown = send(&strict, get("/v1beta/models/gemini-2.5-flash")).await;
+    let answer = send(&router(script.clone()), request).await;
 
+    assert_eq!(answer.json()["modelVersion"], "gemini-hidden");
     assert_eq!(
         script.0.requests()[0].model.as_deref(),
-        Some("models/gemini-2.5-flash")
+        Some("models/gemini-hidden")
     );
+}
+
+#[tokio::test]
+async fn a_backend_that_tells_nothing_of_its_models_judges_names_itself() {
+    let script = Scripted::default().then_text("Hi!");
+
+    let answer = send(
+        &router(script.clone()),
+        post("/v1/models/gemini-x:generateContent", "{}"),
+    )
+    .await;
+
     assert!(answer.json().get("modelVersion").is_none());
     assert_eq!(
-        (unknown.code(), &unknown.error()["status"]),
-        (404, &"NOT_FOUND".into())
+        script.requests()[0].model.as_deref(),
+        Some("models/gemini-x")
     );
 }
 

@@ -152,7 +152,7 @@ impl Backend for Tiny {
     fn get_model(&self, name: String, _: RequestOptions) -> BoxFuture<Result<Model>> {
         Box::pin(async move {
             match name.as_str() {
-                "models/tiny" | "models/other" => Ok(model(&name)),
+                "models/tiny" | "models/other" | "models/gemini-hidden" => Ok(model(&name)),
                 _ => Err(Error::new(
                     ErrorKind::NotFound,
                     format!("there is no {name}"),
