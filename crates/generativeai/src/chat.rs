@@ -14,6 +14,7 @@ mod check;
 mod history;
 mod saved;
 mod send;
+mod structured;
 mod turn;
 mod unfinished;
 

@@ -72,6 +72,9 @@ pub enum ErrorKind {
     Stopped,
     /// The answer held no reply: try again, or change the request.
     Empty,
+    /// The reply is not of the shape that was asked for: ask again, or for another; its text is in the
+    /// [response](Error::response).
+    Shape,
     /// The answer was not in the language of the Gemini API: report it here.
     Decode,
     /// The answer was larger than a limit of this client allows: raise the limit.

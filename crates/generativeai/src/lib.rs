@@ -1,5 +1,8 @@
 //! The chat SDK for Gemini models.
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 mod backend;
 #[cfg(feature = "blocking")]
 pub mod blocking;
@@ -17,6 +20,8 @@ mod tools;
 pub use backend::{Backend, BoxFuture, ChunkStream, RequestOptions, Retry};
 pub use chat::{ChatSession, Reason, ReplyStream, SendMessage, Unfinished};
 pub use error::{Attempt, Error, ErrorKind, Result};
+#[cfg(feature = "macros")]
+pub use generativeai_macros::function;
 pub use model::{CountTokens, GenerateContent, GenerateStream, GenerativeModel};
 #[cfg(feature = "remote")]
 pub use remote::Remote;

@@ -15,6 +15,7 @@ mod count;
 mod generate;
 mod saved;
 mod settings;
+mod structured;
 
 pub use count::CountTokens;
 pub use generate::{GenerateContent, GenerateStream};

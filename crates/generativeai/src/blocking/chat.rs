@@ -2,6 +2,9 @@
 
 use std::ops::{Deref, DerefMut};
 
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
 use super::{block_on, forward, wait};
 use crate::backend::{Backend, RequestOptions};
 use crate::error::Result;
@@ -114,6 +117,11 @@ impl<'chat> SendMessage<'chat> {
     /// Sends the message and waits for the whole reply.
     pub fn send(self) -> Result<GenerateContentResponse> {
         wait(self.0)
+    }
+
+    /// Does the same, asks for JSON that reads as a `T`, and reads it.
+    pub fn json<T: DeserializeOwned + JsonSchema>(self) -> Result<T> {
+        wait(self.0.json())
     }
 
     /// Sends the message; the reply comes chunk by chunk.

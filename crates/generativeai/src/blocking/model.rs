@@ -1,5 +1,8 @@
 //! A model without `async`.
 
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
 use super::{ChatSession, block_on, forward, wait};
 use crate::backend::{Backend, RequestOptions};
 use crate::error::Result;
@@ -91,6 +94,11 @@ impl GenerateContent<'_> {
     /// Asks and waits for the whole reply.
     pub fn send(self) -> Result<GenerateContentResponse> {
         wait(self.0)
+    }
+
+    /// Does the same, asks for JSON that reads as a `T`, and reads it.
+    pub fn json<T: DeserializeOwned + JsonSchema>(self) -> Result<T> {
+        wait(self.0.json())
     }
 
     /// Asks; the reply comes chunk by chunk.

@@ -24,8 +24,8 @@ use crate::tools::Toolbox;
 /// What is set here is for this message alone; what is left open, the model says.
 #[must_use = "a message is not sent until it is awaited or streamed"]
 pub struct SendMessage<'chat> {
-    chat: &'chat mut ChatSession,
-    turn: Result<Unfinished>,
+    pub(super) chat: &'chat mut ChatSession,
+    pub(super) turn: Result<Unfinished>,
 }
 
 impl<'chat> SendMessage<'chat> {

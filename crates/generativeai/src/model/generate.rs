@@ -46,9 +46,9 @@ impl GenerativeModel {
 #[derive(Debug)]
 #[must_use = "nothing is asked until it is awaited or streamed"]
 pub struct GenerateContent<'model> {
-    model: &'model GenerativeModel,
+    pub(super) model: &'model GenerativeModel,
     contents: Contents,
-    settings: Settings,
+    pub(super) settings: Settings,
 }
 
 impl GenerateContent<'_> {

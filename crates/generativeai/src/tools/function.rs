@@ -12,7 +12,7 @@ use crate::protocol::FunctionDeclaration;
 
 /// A function that the model can call: its declaration, and what runs when it is called.
 ///
-/// A clone is cheap. The attribute [`#[function]`](macro@crate::function) makes one of a Rust `fn`.
+/// A clone is cheap. The attribute `#[function]` makes one of a Rust `fn`.
 #[derive(Clone)]
 pub struct Function {
     declaration: Arc<FunctionDeclaration>,
@@ -28,7 +28,8 @@ impl Function {
     /// cannot be read, the handler does not run, and the model is told which one is wrong.
     ///
     /// ```
-    /// use generativeai::{Function, schemars::JsonSchema};
+    /// use generativeai::Function;
+    /// use schemars::JsonSchema;
     /// use serde::Deserialize;
     ///
     /// #[derive(Deserialize, JsonSchema)]

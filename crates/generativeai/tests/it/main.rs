@@ -6,6 +6,7 @@ mod recorded;
 #[cfg(feature = "remote")]
 mod remote;
 mod schema;
+mod structured;
 mod support;
 mod tools;
 mod walks;

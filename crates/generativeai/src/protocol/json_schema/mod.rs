@@ -38,10 +38,20 @@ pub(crate) fn parameters_of<A: JsonSchema>() -> Option<Value> {
     (!none).then_some(schema)
 }
 
-/// The API knows no `const`, and nothing beside a `$ref`.
+/// The API knows no `const`, lists only texts and numbers, and has nothing beside a `$ref`.
 fn as_the_api_takes_it(schema: &mut JsonSchemaValue) {
     if let Some(value) = schema.remove("const") {
         schema.insert("enum".to_owned(), json!([value]));
+    }
+    if let Some(Value::Array(listed)) = schema.get("enum")
+        && listed.contains(&Value::Null)
+        && listed.iter().all(|one| one.is_string() || one.is_null())
+    {
+        let texts: Vec<&Value> = listed.iter().filter(|one| one.is_string()).collect();
+        let one = json!({"type": "string", "enum": texts});
+        schema.remove("enum");
+        schema.remove("type");
+        schema.insert("anyOf".to_owned(), json!([one, {"type": "null"}]));
     }
     let beside = |schema: &JsonSchemaValue| {
         let mut members = schema.as_object().into_iter().flatten();
@@ -58,7 +68,8 @@ impl Schema {
     /// The shape of a Rust type, in the part of OpenAPI 3.0 that the service understands.
     ///
     /// ```
-    /// use generativeai::{protocol::Schema, schemars::JsonSchema};
+    /// use generativeai::protocol::Schema;
+    /// use schemars::JsonSchema;
     ///
     /// #[derive(JsonSchema)]
     /// struct Mountain {
@@ -86,7 +97,8 @@ impl FunctionDeclaration {
     /// Sets the parameters to the members of a Rust type, as JSON Schema.
     ///
     /// ```
-    /// use generativeai::{protocol::FunctionDeclaration, schemars::JsonSchema};
+    /// use generativeai::protocol::FunctionDeclaration;
+    /// use schemars::JsonSchema;
     ///
     /// #[derive(JsonSchema)]
     /// struct Args { mountain: String }

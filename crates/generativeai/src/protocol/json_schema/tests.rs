@@ -127,6 +127,24 @@ fn a_struct_is_said_in_openapi() {
 }
 
 #[test]
+fn null_is_a_shape_of_its_own_and_not_listed() {
+    let listed = json!({"type": "string", "enum": ["low", "high"]});
+
+    #[derive(Deserialize, JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    enum Level {
+        Low,
+        High,
+    }
+
+    assert_eq!(of::<Level>(), listed);
+    assert_eq!(
+        of::<Option<Level>>(),
+        json!({"anyOf": [listed, {"type": "null"}]})
+    );
+}
+
+#[test]
 fn an_enum_with_data_is_a_choice_of_shapes() {
     let schema = openapi(of::<Shape>());
 

@@ -1,5 +1,6 @@
 //! What the model answers.
 
+mod json;
 mod text;
 
 use super::{

@@ -1,8 +1,8 @@
 //! Making functions of closures.
 
 use generativeai::protocol::{Blob, FunctionCall, FunctionResponse};
-use generativeai::schemars::JsonSchema;
 use generativeai::{Function, Json, Toolbox};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 

@@ -1,0 +1,262 @@
+//! What `#[function]` makes of functions, and what it refuses.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use generativeai::protocol::FunctionCall;
+use generativeai::{Function, Toolbox, function};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Where to climb.
+#[derive(Deserialize, JsonSchema)]
+struct Peak {
+    name: String,
+    /// How high it is.
+    metres: Option<u32>,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Season {
+    Summer,
+    Winter,
+}
+
+#[derive(Serialize)]
+struct Plan {
+    peak: String,
+    season: Season,
+    days: u8,
+}
+
+#[derive(Debug)]
+struct TooHigh;
+
+impl fmt::Display for TooHigh {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("too high")
+    }
+}
+
+impl std::error::Error for TooHigh {}
+
+/// Plans a climb.
+///
+/// It asks nobody.
+#[function]
+async fn plan(
+    /// The peak.
+    peak: Peak,
+    #[function(name = "when", description = "The season.")] season: Option<Season>,
+    #[serde(default = "a_week")]
+    #[schemars(range(min = 1, max = 30))]
+    days: u8,
+) -> Result<Plan, TooHigh> {
+    let Peak { name: peak, metres } = peak;
+    let season = season.unwrap_or(Season::Summer);
+    match metres {
+        Some(8000..) => Err(TooHigh),
+        _ => Ok(Plan { peak, season, days }),
+    }
+}
+
+fn a_week() -> u8 {
+    7
+}
+
+/// Joins words.
+#[function(name = "join.words")]
+fn join(words: &[String], with: &str, mut r#loop: Option<bool>) -> String {
+    let again = r#loop.take().unwrap_or(false);
+    let joined = words.join(with);
+    if again {
+        format!("{joined}{with}")
+    } else {
+        joined
+    }
+}
+
+#[function(description = "Does nothing.")]
+pub(crate) fn nothing() {}
+
+/// Gives a struct as it is.
+#[function]
+fn bare(season: Season) -> Plan {
+    Plan {
+        peak: "any".to_owned(),
+        season,
+        days: 1,
+    }
+}
+
+/// Gives a map, in time.
+#[function]
+async fn map() -> BTreeMap<&'static str, u8> {
+    BTreeMap::from([("a", 1)])
+}
+
+/// Gives what serialises, whatever it is.
+#[function]
+fn opaque() -> impl Serialize {
+    [1, 2]
+}
+
+mod elsewhere {
+    /// Adds one.
+    #[generativeai::function]
+    pub(crate) fn next(number: i64) -> Result<i64, String> {
+        number
+            .checked_add(1)
+            .ok_or_else(|| "that is the last".to_owned())
+    }
+}
+
+fn declared(function: &Function) -> Value {
+    serde_json::to_value(function.declaration()).expect("JSON")
+}
+
+async fn call(function: Function, args: Value) -> Value {
+    let args = args.as_object().cloned().unwrap_or_default();
+    let call = FunctionCall::new(function.name(), args);
+    let answer = Toolbox::from(function).answer(&call).await;
+    Value::Object(answer.response.expect("an answer"))
+}
+
+#[test]
+fn a_function_is_declared_with_its_parameters() {
+    assert_eq!(
+        declared(&plan::function()),
+        json!({
+            "name": "plan",
+            "description": "Plans a climb.\n\nIt asks nobody.",
+            "parametersJsonSchema": {
+                "type": "object",
+                "properties": {
+                    "peak": {
+                        "description": "The peak.",
+                        "type": "object",
+                        "properties": {
+                            "name": {"type": "string"},
+                            "metres": {
+                                "description": "How high it is.",
+                                "type": ["integer", "null"],
+                                "format": "uint32",
+                                "minimum": 0,
+                            },
+                        },
+                        "required": ["name"],
+                    },
+                    "when": {
+                        "description": "The season.",
+                        "anyOf": [
+                            {"type": "string", "enum": ["summer", "winter"]},
+                            {"type": "null"},
+                        ],
+                    },
+                    "days": {
+                        "type": "integer",
+                        "format": "uint8",
+                        "minimum": 1,
+                        "maximum": 30,
+                        "default": 7,
+                    },
+                },
+                "required": ["peak"],
+            },
+        })
+    );
+    assert_eq!(
+        declared(&nothing::function()),
+        json!({"name": "nothing", "description": "Does nothing."})
+    );
+}
+
+#[tokio::test]
+async fn a_function_runs_with_the_arguments_the_model_gives() {
+    let peak = json!({"name": "Ben Nevis"});
+
+    let planned = call(
+        plan::function(),
+        json!({"peak": peak, "when": "winter", "days": 3}),
+    )
+    .await;
+    assert_eq!(
+        planned,
+        json!({"peak": "Ben Nevis", "season": "winter", "days": 3})
+    );
+
+    let planned = call(plan::function(), json!({ "peak": peak })).await;
+    assert_eq!(
+        planned,
+        json!({"peak": "Ben Nevis", "season": "summer", "days": 7})
+    );
+
+    let everest = json!({"peak": {"name": "Everest", "metres": 8849}});
+    assert_eq!(
+        call(plan::function(), everest).await,
+        json!({"error": "too high"})
+    );
+    assert_eq!(
+        call(plan::function(), json!({"peak": peak, "days": -1})).await["error"],
+        "the argument `days` cannot be read: invalid value: integer `-1`, expected u8"
+    );
+}
+
+#[tokio::test]
+async fn references_raw_names_and_all_kinds_of_results_work() {
+    let join = join::function();
+    assert_eq!(join.name(), "join.words");
+    let args = json!({"words": ["a", "b"], "with": "-", "loop": true});
+    assert_eq!(call(join, args).await, json!({"result": "a-b-"}));
+
+    assert_eq!(
+        call(nothing::function(), json!({})).await,
+        json!({"result": null})
+    );
+    assert_eq!(
+        call(bare::function(), json!({"season": "winter"})).await,
+        json!({"peak": "any", "season": "winter", "days": 1})
+    );
+    assert_eq!(call(map::function(), json!({})).await, json!({"a": 1}));
+    assert_eq!(
+        call(opaque::function(), json!({})).await,
+        json!({"result": [1, 2]})
+    );
+    assert_eq!(
+        call(elsewhere::next::function(), json!({"number": 1})).await,
+        json!({"result": 2})
+    );
+}
+
+#[test]
+fn a_function_can_be_made_within_a_function() {
+    #[derive(Deserialize, JsonSchema)]
+    struct Local(u8);
+
+    /// Takes a local type.
+    #[function]
+    fn local(local: Local) -> u8 {
+        local.0
+    }
+
+    assert_eq!(local(Local(3)), 3);
+    assert_eq!(local::function().name(), "local");
+}
+
+#[tokio::test]
+async fn the_function_itself_stays_as_it_is() {
+    nothing();
+    assert_eq!(join(&["a".to_owned()], "-", None), "a");
+    let peak = Peak {
+        name: "Everest".to_owned(),
+        metres: Some(8_849),
+    };
+    assert!(matches!(plan(peak, None, 1).await, Err(TooHigh)));
+}
+
+#[test]
+fn what_cannot_be_a_function_is_refused_with_a_word_on_what_to_do() {
+    trybuild::TestCases::new().compile_fail("tests/refused/*.rs");
+}

@@ -1,0 +1,11 @@
+//! A parameter without a type.
+
+use generativeai::function;
+
+/// Prints.
+#[function]
+fn print(text: impl std::fmt::Display) -> String {
+    text.to_string()
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+//! A result that cannot be written as JSON.
+
+use generativeai::function;
+
+struct Opaque;
+
+/// Opens.
+#[function]
+fn open() -> Opaque {
+    Opaque
+}
+
+fn main() {}

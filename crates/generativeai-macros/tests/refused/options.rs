@@ -1,0 +1,19 @@
+//! Options that are not known, or given twice.
+
+use generativeai::function;
+
+/// Waits.
+#[function(title = "wait")]
+fn wait() {}
+
+/// Waits again.
+#[function(name = "a", name = "b")]
+fn again() {}
+
+/// Waits on.
+#[function]
+fn on(#[function(rename = "x")] y: u8) -> u8 {
+    y
+}
+
+fn main() {}

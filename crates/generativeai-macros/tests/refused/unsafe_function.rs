@@ -1,0 +1,11 @@
+//! A function that is not safe.
+
+use generativeai::function;
+
+/// Jumps.
+#[function]
+unsafe fn jump(to: usize) {
+    drop(to);
+}
+
+fn main() {}

@@ -1,0 +1,211 @@
+//! Replies in JSON of a shape that a Rust type gives.
+
+use std::error::Error as _;
+
+use generativeai::protocol::{GenerateContentResponse, GenerationConfig, Schema};
+use generativeai::testing::Scripted;
+use generativeai::{ErrorKind, GenerativeModel};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+#[derive(Debug, Deserialize, JsonSchema, PartialEq)]
+struct Mountain {
+    name: String,
+    metres: u32,
+}
+
+const BEN_NEVIS: &str = r#"{"name": "Ben Nevis", "metres": 1345}"#;
+
+fn ben_nevis() -> Mountain {
+    let name = "Ben Nevis".to_owned();
+    Mountain {
+        name,
+        metres: 1_345,
+    }
+}
+
+fn model(script: &Scripted) -> GenerativeModel {
+    GenerativeModel::new("m").backend(script.clone())
+}
+
+fn configs(script: &Scripted) -> Vec<Value> {
+    let requests = script.requests().into_iter();
+    requests
+        .map(|request| serde_json::to_value(request.generation_config).expect("JSON"))
+        .collect()
+}
+
+fn response(json: Value) -> GenerateContentResponse {
+    serde_json::from_value(json).expect("a response")
+}
+
+#[tokio::test]
+async fn a_reply_reads_as_the_type_whose_schema_was_sent() {
+    let script = Scripted::default()
+        .then_text(BEN_NEVIS)
+        .then_text(BEN_NEVIS);
+    let mut chat = model(&script).start_chat();
+
+    let one = chat
+        .send_message("Which?")
+        .json::<Mountain>()
+        .await
+        .unwrap();
+    let other = model(&script)
+        .generate_content("Which?")
+        .json::<Mountain>()
+        .await
+        .unwrap();
+
+    assert_eq!((one, other), (ben_nevis(), ben_nevis()));
+    assert_eq!(chat.history().len(), 2);
+    let config = json!({
+        "responseMimeType": "application/json",
+        "responseJsonSchema": {
+            "type": "object",
+            "properties": {
+                "name": {"type": "string"},
+                "metres": {"type": "integer", "format": "uint32", "minimum": 0},
+            },
+            "required": ["name", "metres"],
+        },
+    });
+    assert_eq!(configs(&script), [config.clone(), config]);
+}
+
+#[test]
+fn the_blocking_words_read_json_too() {
+    let script = Scripted::default()
+        .then_text(BEN_NEVIS)
+        .then_text(BEN_NEVIS);
+    let model = generativeai::blocking::GenerativeModel::from(model(&script));
+    let mut chat = model.start_chat();
+
+    assert_eq!(
+        chat.send_message("Which?").json::<Mountain>().unwrap(),
+        ben_nevis()
+    );
+    assert_eq!(
+        model.generate_content("Which?").json::<Mountain>().unwrap(),
+        ben_nevis()
+    );
+}
+
+#[tokio::test]
+async fn what_model_or_message_say_of_the_reply_stays() {
+    let schema = Schema::of::<Mountain>().unwrap();
+    let script = Scripted::default()
+        .then_text(BEN_NEVIS)
+        .then_text(BEN_NEVIS)
+        .then_text(BEN_NEVIS);
+    let shaped = GenerationConfig::default().response_schema(schema.clone());
+    let cool = GenerationConfig::default().temperature(0.5);
+    let mut chat = model(&script)
+        .generation_config(shaped.clone())
+        .start_chat();
+
+    let sent = chat.send_message("Which?").generation_config(cool.clone());
+    sent.json::<Mountain>().await.unwrap();
+    let mut chat = model(&script).generation_config(cool).start_chat();
+    chat.send_message("Which?")
+        .generation_config(shaped)
+        .json::<Mountain>()
+        .await
+        .unwrap();
+    let other = GenerationConfig::default().response_mime_type("text/x-enum");
+    chat.send_message("Which?")
+        .generation_config(other)
+        .json::<Mountain>()
+        .await
+        .unwrap();
+
+    let expected = json!({
+        "responseMimeType": "application/json",
+        "responseSchema": serde_json::to_value(schema).unwrap(),
+        "temperature": 0.5,
+    });
+    let other = json!({"responseMimeType": "text/x-enum", "temperature": 0.5});
+    assert_eq!(configs(&script), [expected.clone(), expected, other]);
+}
+
+#[tokio::test]
+async fn thoughts_are_left_out_of_the_json() {
+    let parts = json!([
+        {"text": "{ Let me think", "thought": true},
+        {"text": "[\"Ben Nevis\", "},
+        {"text": "1345]"},
+    ]);
+    let reply = response(json!({
+        "candidates": [{"content": {"role": "model", "parts": parts}, "finishReason": "STOP"}],
+    }));
+    let script = Scripted::default().then_stream([reply]);
+
+    let read: (String, u32) = model(&script)
+        .generate_content("Which?")
+        .json()
+        .await
+        .unwrap();
+
+    assert_eq!(read, ("Ben Nevis".to_owned(), 1_345));
+}
+
+#[tokio::test]
+async fn a_reply_of_another_shape_is_an_error_that_has_its_text() {
+    for (text, misread) in [
+        ("Ben Nevis.", "expected value at line 1 column 1"),
+        (
+            r#"{"name": "Ben Nevis"}"#,
+            "missing field `metres` at line 1 column 21",
+        ),
+        (
+            r#"{"name": "Ben Nevis", "metres": "many"}"#,
+            "`metres`: invalid type: string \"many\", expected u32 at line 1 column 38",
+        ),
+        (
+            r#"{"name": "a", "metres": 1} and more"#,
+            "trailing characters at line 1 column 28",
+        ),
+    ] {
+        let script = Scripted::default().then_text(text);
+        let mut chat = model(&script).start_chat();
+
+        let error = chat
+            .send_message("Which?")
+            .json::<Mountain>()
+            .await
+            .unwrap_err();
+
+        assert_eq!(error.kind(), ErrorKind::Shape);
+        assert_eq!(
+            error.to_string(),
+            "the reply is not of the shape that was asked for"
+        );
+        assert_eq!(error.source().unwrap().to_string(), misread);
+        assert_eq!(error.response().unwrap().text().unwrap(), text);
+        assert_eq!(
+            chat.history().len(),
+            2,
+            "the turn was complete all the same"
+        );
+    }
+}
+
+#[tokio::test]
+async fn json_that_was_cut_says_so() {
+    let cut = response(json!({"candidates": [{
+        "content": {"role": "model", "parts": [{"text": "{\"name\": \"Ben N"}]},
+        "finishReason": "MAX_TOKENS",
+    }]}));
+    let script = Scripted::default().then_stream([cut]);
+
+    let read = model(&script)
+        .generate_content("Which?")
+        .json::<Mountain>()
+        .await;
+
+    assert_eq!(
+        read.unwrap_err().to_string(),
+        "the reply was cut at `max_output_tokens`, before its JSON was whole"
+    );
+}
