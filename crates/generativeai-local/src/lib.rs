@@ -14,3 +14,8 @@ mod speech;
 mod template;
 
 pub use local::{Builder, Local};
+
+/// The examples of the README, compiled and run: here, since some ask the embedded model.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,0 +1,98 @@
+//! `genai chat`: a conversation with a model.
+
+mod input;
+mod once;
+mod prompt;
+mod reply;
+mod spoken;
+mod talk;
+
+use anyhow::Context;
+use clap::Args;
+use generativeai::protocol::GenerationConfig;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::exit::Exit;
+use crate::model::Choice;
+use crate::printer::Printer;
+
+/// Talk with a model, or ask it once.
+///
+/// With a message it is answered once. With something piped in that is answered. Otherwise a
+/// conversation begins, in which /help tells the commands.
+#[derive(Debug, Args)]
+pub(crate) struct Chat {
+    /// What to say; `-` stands for what is piped in
+    #[arg(value_name = "MESSAGE")]
+    words: Vec<String>,
+
+    /// Who answers: a Gemini model by name, `local` for the embedded model, or a .gguf file
+    ///
+    /// By default the Gemini API if GEMINI_API_KEY or GOOGLE_API_KEY is set, else the embedded
+    /// model.
+    #[arg(short, long)]
+    model: Option<String>,
+
+    /// What the model is told before the conversation
+    #[arg(short, long, value_name = "TEXT")]
+    system: Option<String>,
+
+    /// How freely words are chosen: from 0, always the likeliest, to 2
+    #[arg(short, long, value_name = "NUMBER", allow_negative_numbers = true)]
+    temperature: Option<f64>,
+
+    /// Choose among the likeliest tokens that together are this likely, from 0 to 1
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    top_p: Option<f64>,
+
+    /// Choose among that many of the likeliest tokens
+    #[arg(long, value_name = "COUNT")]
+    top_k: Option<i32>,
+
+    /// The most tokens a reply may have
+    #[arg(long, value_name = "COUNT")]
+    max_output_tokens: Option<i32>,
+
+    /// Where chance begins: the same seed tends to give the same reply
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    seed: Option<i32>,
+}
+
+impl Chat {
+    /// Runs the command.
+    pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
+        let message = input::message(&self.words)?;
+        let choice = Choice::of(self.model.as_deref(), printer)?;
+        let config = self.generation_config();
+        let mut model = choice.open(printer)?.generation_config(config);
+        if let Some(system) = self.system {
+            model = model.system_instruction(system);
+        }
+        let chat = model.start_chat();
+        chat.check()?;
+        let runtime = runtime()?;
+        match message {
+            Some(message) => once::ask(&runtime, chat, &message, printer),
+            None => talk::talk(&runtime, chat, printer),
+        }
+    }
+
+    fn generation_config(&self) -> GenerationConfig {
+        let mut config = GenerationConfig::default();
+        config.temperature = self.temperature;
+        config.top_p = self.top_p;
+        config.top_k = self.top_k;
+        config.max_output_tokens = self.max_output_tokens;
+        config.seed = self.seed;
+        config
+    }
+}
+
+/// Where replies come in; it goes on while a line is typed, so that connections stay alive.
+fn runtime() -> anyhow::Result<Runtime> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
+    runtime.context("cannot start a thread")
+}

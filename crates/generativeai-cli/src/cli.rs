@@ -1,0 +1,41 @@
+//! What can be typed: the commands of the program.
+
+use clap::{Parser, Subcommand};
+
+use crate::chat::Chat;
+use crate::exit::{EXIT_CODES, Exit};
+use crate::printer::Printer;
+
+/// Conversations with a model: with the Gemini API, or offline with the embedded model.
+#[derive(Debug, Parser)]
+#[command(name = "genai", version, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Chat(Chat),
+}
+
+impl Cli {
+    /// Runs the command that was typed.
+    pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
+        match self.command {
+            Command::Chat(chat) => chat.run(printer),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

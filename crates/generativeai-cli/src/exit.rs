@@ -1,0 +1,64 @@
+//! How the program ends: its exit codes, and which error leads to which.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All was done.
+    Done = 0,
+    /// The model, the service, the network or a file failed.
+    Failed = 1,
+    /// What was typed or piped in makes no sense.
+    Usage = 2,
+    /// The reply was stopped by Ctrl-C.
+    Interrupted = 130,
+}
+
+/// The exit codes, as the help tells them.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted by Ctrl-C.";
+
+impl Exit {
+    /// How the program ends after an error.
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
+        if error.is::<Usage>() {
+            Self::Usage
+        } else if error.is::<ReaderGone>() {
+            Self::Done
+        } else {
+            Self::Failed
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Something that was typed or piped in and makes no sense: what, and what to do.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// Whoever read the answers has read enough: nothing to complain of.
+#[derive(Debug)]
+pub(crate) struct ReaderGone;
+
+impl fmt::Display for ReaderGone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nobody reads the answer any longer")
+    }
+}
+
+impl std::error::Error for ReaderGone {}

@@ -1,0 +1,129 @@
+//! Who answers: the Gemini API, the embedded model, or a model file.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use generativeai::{GenerativeModel, Remote};
+use generativeai_local::{Local, default_model};
+
+use crate::exit::Usage;
+use crate::printer::Printer;
+
+/// The model of the Gemini API that is asked if none is named.
+const GEMINI: &str = "gemini-flash-latest";
+/// The name of the embedded model.
+const LOCAL: &str = "local";
+/// Each of these, if it is set, says that the Gemini API is to be asked.
+const VARIABLES: [&str; 3] = ["GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL"];
+
+/// Who is to answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// A model of the Gemini API.
+    Gemini(String),
+    /// The embedded model.
+    Embedded,
+    /// A model file.
+    File(PathBuf),
+}
+
+impl Choice {
+    /// Who answers, by the name that was typed, or else by the environment; tells what was chosen
+    /// unasked.
+    pub(crate) fn of(asked: Option<&str>, printer: &mut Printer) -> anyhow::Result<Self> {
+        if let Some(name) = asked {
+            return Ok(Self::named(name)?);
+        }
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        Ok(match VARIABLES.into_iter().find(|&name| set(name)) {
+            Some(variable) => {
+                printer.note(format_args!(
+                    "{GEMINI} answers, since {variable} is set. Offline: --model {LOCAL}"
+                ));
+                Self::Gemini(GEMINI.to_owned())
+            }
+            None => {
+                printer.note(
+                    "The small embedded model answers, offline. \
+                     For the Gemini API set GEMINI_API_KEY; for another file --model FILE.gguf",
+                );
+                Self::Embedded
+            }
+        })
+    }
+
+    fn named(name: &str) -> Result<Self, Usage> {
+        let path = Path::new(name);
+        let ends_in_gguf = path
+            .extension()
+            .is_some_and(|end| end.eq_ignore_ascii_case("gguf"));
+        if name == LOCAL {
+            Ok(Self::Embedded)
+        } else if ends_in_gguf || path.is_absolute() || name.starts_with('.') {
+            Ok(Self::File(path.to_owned()))
+        } else if name.trim().is_empty() {
+            Err(Usage(format!(
+                "the model has no name: try --model {GEMINI} or --model {LOCAL}"
+            )))
+        } else {
+            Ok(Self::Gemini(name.to_owned()))
+        }
+    }
+
+    /// Makes the model ready; the embedded one is fetched if it is not there.
+    pub(crate) fn open(self, printer: &mut Printer) -> anyhow::Result<GenerativeModel> {
+        match self {
+            Self::Gemini(name) => {
+                let remote = Remote::from_env().with_context(|| {
+                    format!("cannot ask the Gemini API for {name}; --model {LOCAL} needs no key")
+                })?;
+                Ok(GenerativeModel::new(name).backend(remote))
+            }
+            Self::Embedded => load(&fetch(printer)?),
+            Self::File(path) => load(&path),
+        }
+    }
+}
+
+fn fetch(printer: &mut Printer) -> anyhow::Result<PathBuf> {
+    let mut progress = printer.progress("fetching the model");
+    let path = default_model::fetch(|now| progress.show(now.done, now.total));
+    progress.end();
+    path.context("cannot fetch the embedded model")
+}
+
+fn load(path: &Path) -> anyhow::Result<GenerativeModel> {
+    let local = Local::builder()
+        .model(path)
+        .build()
+        .context("cannot load the model")?;
+    Ok(GenerativeModel::new(local.name()).backend(local))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_says_who_answers() {
+        let named = |name| Choice::named(name).expect("a choice");
+
+        assert_eq!(named("local"), Choice::Embedded);
+        assert_eq!(
+            named("gemini-2.5-pro"),
+            Choice::Gemini("gemini-2.5-pro".to_owned())
+        );
+        assert_eq!(
+            named("tunedModels/mine"),
+            Choice::Gemini("tunedModels/mine".to_owned())
+        );
+        assert_eq!(named("big.GGUF"), Choice::File("big.GGUF".into()));
+        assert_eq!(named("./model"), Choice::File("./model".into()));
+        assert_eq!(named("/models/big"), Choice::File("/models/big".into()));
+    }
+
+    #[test]
+    fn a_model_without_a_name_is_refused() {
+        assert!(Choice::named(" ").is_err());
+    }
+}

@@ -1,0 +1,139 @@
+//! One message, one answer: with the embedded model, and with a service.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use super::service::{Answer, Service};
+use super::support::{SHORT, genai, ran, run};
+
+#[test]
+fn the_embedded_model_answers_a_message() {
+    let words = [&["chat", "What is the capital of France?"], &SHORT[..]].concat();
+
+    let first = run(&words);
+    let second = run(&words);
+
+    assert_eq!(first.code, Some(0), "{first:?}");
+    assert!(first.stdout.contains("Paris"), "{first:?}");
+    assert!(
+        first.stdout.ends_with('\n') && !first.stdout.ends_with("\n\n"),
+        "{first:?}"
+    );
+    assert!(first.stderr.contains("embedded model"), "{first:?}");
+    assert_eq!(
+        first.stdout, second.stdout,
+        "the same seed gives the same answer"
+    );
+}
+
+#[test]
+fn a_reply_that_is_cut_says_so_beside_the_answer() {
+    let short = run(&["chat", "--max-output-tokens", "3", "Tell me a long story."]);
+
+    assert_eq!(short.code, Some(0), "{short:?}");
+    assert!(short.stderr.contains("the reply was cut"), "{short:?}");
+    assert!(!short.stdout.contains("the reply was cut"), "{short:?}");
+}
+
+#[test]
+fn with_a_key_the_service_is_asked() {
+    let service = Service::start(Answer::Texts(vec!["Ben Nevis is ", "1,345 m tall."]));
+    let words = [
+        "chat",
+        "--system",
+        "Be brief.",
+        "--temperature",
+        "0.5",
+        "--top-k",
+        "3",
+        "How tall?",
+    ];
+
+    let said = ran(service.genai(&words).output());
+
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (Some(0), "Ben Nevis is 1,345 m tall.\n")
+    );
+    assert!(
+        said.stderr.contains("--model local"),
+        "the other choice is named: {said:?}"
+    );
+    assert!(!said.stderr.contains("canary-key"), "{said:?}");
+    let request = service.request();
+    assert!(
+        request.starts_with("POST /v1beta/models/gemini-"),
+        "{request}"
+    );
+    assert!(request.contains("canary-key"), "{request}");
+    for part in [
+        "How tall?",
+        "Be brief.",
+        r#""temperature":0.5"#,
+        r#""topK":3"#,
+    ] {
+        assert!(request.contains(part), "no {part} in {request}");
+    }
+    assert!(
+        !request.contains("topP"),
+        "what is not set is not sent: {request}"
+    );
+}
+
+#[test]
+fn a_model_that_is_named_is_asked() {
+    let service = Service::start(Answer::Texts(vec!["yes"]));
+
+    let said = ran(service
+        .genai(&["chat", "--model", "gemini-2.5-pro", "Hello"])
+        .output());
+
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""), "{said:?}");
+    assert!(
+        service
+            .request()
+            .contains("/models/gemini-2.5-pro:streamGenerateContent")
+    );
+}
+
+#[test]
+fn a_pipe_gets_the_answer_as_the_model_gave_it() {
+    let service = Service::start(Answer::Texts(vec!["\u{1b}[31mred", "\u{1b}[0m\r\n"]));
+
+    let said = ran(service.genai(&["chat", "Hello"]).output());
+
+    assert_eq!(said.stdout, "\u{1b}[31mred\u{1b}[0m\r\n");
+}
+
+#[test]
+fn an_answer_comes_as_it_is_made() {
+    let service = Service::start(Answer::Hangs("at once"));
+    let mut command = service.genai(&["chat", "Hello"]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let mut said = [0; 7];
+
+    let out = child.stdout.as_mut().expect("it prints");
+    out.read_exact(&mut said)
+        .expect("the first chunk, though the reply never ends");
+
+    assert_eq!(&said, b"at once");
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_program_quietly() {
+    let mut command = genai(&["chat", "Count to a hundred."]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+
+    drop(child.stdout.take());
+    let ended = ran(child.wait_with_output());
+
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(!ended.stderr.contains("genai: "), "{ended:?}");
+}
