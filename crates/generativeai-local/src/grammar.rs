@@ -31,39 +31,42 @@ impl Grammars {
         form: &Form,
         tools: &Tools,
     ) -> Result<Option<Matcher>> {
-        let grammar = match (tools.mode, form) {
-            (Mode::Always, _) => {
-                TopLevelGrammar::from_lark(format!("start: {}", call(&tools.functions)?))
-            }
-            (Mode::Freely, _) => TopLevelGrammar::from_lark(calls_in_text(&tools.functions)?),
-            (Mode::Never, Form::Text) => return Ok(None),
-            (Mode::Never, Form::Json(schema)) => {
-                TopLevelGrammar::from_json_schema(schema::prepare(schema)?)
-            }
-            (Mode::Never, Form::Choice(choices)) => TopLevelGrammar::from_lark(one_of(choices)),
+        let Some(grammar) = grammar(form, tools)? else {
+            return Ok(None);
         };
-        let factory = self
-            .0
-            .get_or_init(|| factory(model))
-            .as_ref()
-            .map_err(Clone::clone)?;
-        let mut matcher = Matcher::new(factory.create_parser(grammar));
-        match matcher.get_error() {
-            Some(error) => Err(invalid(format!(
-                "the schema cannot be kept to: {}",
-                first_line(&error)
-            ))),
-            None => {
-                // What is only a warning there would be a constraint dropped in silence.
-                let warnings = matcher.grammar_warnings();
-                match warnings.first() {
-                    Some(warning) => {
-                        Err(invalid(format!("the schema cannot be kept to: {warning}")))
-                    }
-                    None => Ok(Some(matcher)),
-                }
-            }
-        }
+        let factory = self.0.get_or_init(|| factory(&environment(model)));
+        matcher(factory.as_ref().map_err(Clone::clone)?, grammar).map(Some)
+    }
+}
+
+/// What a form or the functions ask for, in the language of grammars; none where any text will do.
+fn grammar(form: &Form, tools: &Tools) -> Result<Option<TopLevelGrammar>> {
+    let rules = match (tools.mode, form) {
+        (Mode::Always, _) => format!("start: {}", call(&tools.functions)?),
+        (Mode::Freely, _) => calls_in_text(&tools.functions)?,
+        (Mode::Never, Form::Text) => return Ok(None),
+        (Mode::Never, Form::Json(schema)) => format!("start: %json {}", schema::prepare(schema)?),
+        (Mode::Never, Form::Choice(choices)) => one_of(choices),
+    };
+    // Looking ahead for bytes that can only be one way is of no use here, and may not end.
+    Ok(Some(TopLevelGrammar::from_lark(format!(
+        "%llguidance {{\"no_forcing\": true}}\n{rules}"
+    ))))
+}
+
+/// Compiles a grammar. What would only be a warning there is an error here: it is a constraint that
+/// would be dropped in silence.
+fn matcher(factory: &ParserFactory, grammar: TopLevelGrammar) -> Result<Matcher> {
+    let mut matcher = Matcher::new(factory.create_parser(grammar));
+    let wrong = matcher
+        .get_error()
+        .or_else(|| matcher.grammar_warnings().into_iter().next());
+    match wrong {
+        Some(why) => Err(invalid(format!(
+            "the schema cannot be kept to: {}",
+            first_line(&why)
+        ))),
+        None => Ok(matcher),
     }
 }
 
@@ -73,9 +76,8 @@ impl std::fmt::Debug for Grammars {
     }
 }
 
-fn factory(model: &Model) -> Result<ParserFactory> {
-    let environment = environment(model);
-    let mut factory = ParserFactory::new_simple(&environment).map_err(|error| {
+fn factory(tokens: &TokEnv) -> Result<ParserFactory> {
+    let mut factory = ParserFactory::new_simple(tokens).map_err(|error| {
         refusal::broken("the tokens of the model cannot be constrained").because(error.to_string())
     })?;
     factory.quiet();
@@ -150,3 +152,6 @@ fn calls_in_text(functions: &[Function]) -> Result<String> {
          TEXT: /(?s:.*)/ & ~/(?s:.*){CALL_BEGIN}(?s:.*)/\n"
     ))
 }
+
+#[cfg(test)]
+mod tests;

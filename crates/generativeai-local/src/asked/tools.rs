@@ -42,7 +42,7 @@ pub(crate) enum Mode {
 }
 
 impl Tools {
-    pub(super) fn read(tools: &[Tool], config: Option<&ToolConfig>) -> Result<Self> {
+    pub(crate) fn read(tools: &[Tool], config: Option<&ToolConfig>) -> Result<Self> {
         let mut functions = Vec::new();
         for (at, tool) in tools.iter().enumerate() {
             check_builtin(at, tool)?;

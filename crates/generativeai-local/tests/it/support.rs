@@ -1,12 +1,14 @@
-//! The model all tests share, and short ways to ask it.
+//! The models all tests share, and short ways to ask them.
 
 use std::sync::LazyLock;
 
 use generativeai::protocol::{
-    Content, GenerateContentRequest, GenerateContentResponse, GenerationConfig,
+    Content, GenerateContentRequest, GenerateContentResponse, GenerationConfig, UsageMetadata,
 };
-use generativeai::{Backend, RequestOptions, Result};
+use generativeai::{Backend, ChunkStream, RequestOptions, Result};
 use generativeai_local::{Builder, Local};
+
+use crate::tiny::{self, Tiny};
 
 /// Small, and with one thread: tests share the machine.
 pub(crate) fn builder() -> Builder {
@@ -17,6 +19,16 @@ pub(crate) fn builder() -> Builder {
 pub(crate) fn local() -> Local {
     static LOCAL: LazyLock<Local> = LazyLock::new(|| builder().build().expect("the default model"));
     LOCAL.clone()
+}
+
+/// A model with random weights, which answers fast and never sense.
+pub(crate) fn tiny(name: &str, settings: impl FnOnce(Builder) -> Builder) -> Local {
+    let path = Tiny::default().write(name);
+    let local = settings(builder().context(1_024).model(&path))
+        .build()
+        .expect("a tiny model");
+    tiny::remove(&path);
+    local
 }
 
 /// A config that gives the same short reply each time.
@@ -41,4 +53,24 @@ pub(crate) async fn ask(
     local
         .generate_content(request, RequestOptions::default())
         .await
+}
+
+/// The code of the error a request is answered with, and its message.
+pub(crate) async fn refusal(local: &Local, request: GenerateContentRequest) -> (i32, String) {
+    let error = ask(local, request).await.expect_err("a refusal");
+    let status = error.status().expect("a status");
+    (
+        status.code.expect("a code"),
+        status.message.clone().expect("a message"),
+    )
+}
+
+/// What a reply cost.
+pub(crate) fn usage(reply: &GenerateContentResponse) -> &UsageMetadata {
+    reply.usage_metadata.as_deref().expect("usage")
+}
+
+/// The next chunk of a reply.
+pub(crate) async fn next(chunks: &mut ChunkStream) -> Option<Result<GenerateContentResponse>> {
+    std::future::poll_fn(|cx| chunks.as_mut().poll_next(cx)).await
 }

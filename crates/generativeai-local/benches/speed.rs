@@ -1,0 +1,250 @@
+//! How fast the embedded model is: beside a bare loop over llama.cpp, and turn after turn.
+
+#![expect(clippy::print_stdout, reason = "a benchmark tells its figures")]
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use generativeai::protocol::{Content, GenerateContentRequest, GenerationConfig};
+use generativeai::{Backend, ChatSession, GenerativeModel, RequestOptions};
+use generativeai_local::{Builder, Local, default_model};
+use llama_cpp_2::context::params::LlamaContextParams;
+use llama_cpp_2::llama_backend::LlamaBackend;
+use llama_cpp_2::llama_batch::LlamaBatch;
+use llama_cpp_2::model::LlamaModel;
+use llama_cpp_2::model::params::LlamaModelParams;
+use llama_cpp_2::token::LlamaToken;
+
+/// Tokens of the context, everywhere.
+const CONTEXT: u32 = 8_192;
+/// Tokens of the long prompt.
+const PROMPT: usize = 512;
+/// Tokens of the long reply.
+const REPLY: usize = 96;
+/// Runs of each figure; the best counts, since the machine may be busy.
+const RUNS: usize = 3;
+/// What is said in each turn of the growing chat.
+const TURN: &str = "Tell me one more thing about the sea, the ships, and those who sail them.";
+
+fn main() {
+    let threads: i32 = std::env::var("THREADS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(2);
+    if std::env::args().any(|argument| argument == "bare") {
+        return bare(threads);
+    }
+    let path = default_model::fetch(|_| {}).expect("the default model");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("tokio");
+    runtime.block_on(async {
+        let (bare_prefill, bare_decode) = bare_elsewhere();
+        println!("bare loop      prefill {bare_prefill:7.1} t/s   decode {bare_decode:7.1} t/s");
+        let local = || Local::builder().context(CONTEXT).threads(threads.unsigned_abs() as usize);
+        let (prefill, decode) = engine(local().model(&path)).await;
+        println!(
+            "engine         prefill {prefill:7.1} t/s   decode {decode:7.1} t/s   ratio {:.2} {:.2}",
+            prefill / bare_prefill,
+            decode / bare_decode
+        );
+        let four = together(local().model(&path), 4).await;
+        println!("four chats     decode {four:7.1} t/s together, {:.2} of one", four / decode);
+        for (name, deterministic) in [("with reuse", false), ("without", true)] {
+            let builder = local().model(&path).deterministic(deterministic);
+            let turns = first_tokens(builder, if deterministic { 8 } else { 32 }).await;
+            let at = |turn: usize| turns[turn - 1].as_secs_f64() * 1_000.0;
+            print!("{name:<14} first token of turn 2 {:6.0} ms, 8 {:6.0} ms", at(2), at(8));
+            match turns.len() {
+                32 => println!(", 32 {:6.0} ms, last to first {:.2}", at(32), at(32) / at(2)),
+                _ => println!(", last to first {:.2}", at(8) / at(2)),
+            }
+        }
+    });
+}
+
+/// Runs the bare loop in a process of its own, since llama.cpp is made ready once in each.
+fn bare_elsewhere() -> (f64, f64) {
+    let this = std::env::current_exe().expect("this program");
+    let output = Command::new(this)
+        .arg("bare")
+        .output()
+        .expect("the bare loop");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut figures = text.split_whitespace().filter_map(|word| word.parse().ok());
+    (
+        figures.next().expect("prefill"),
+        figures.next().expect("decode"),
+    )
+}
+
+fn bare(threads: i32) {
+    let mut backend = LlamaBackend::init().expect("llama.cpp");
+    backend.void_logs();
+    let path: PathBuf = default_model::path().expect("the default model");
+    let model = LlamaModel::load_from_file(&backend, path, &LlamaModelParams::default());
+    let model = model.expect("the default model");
+    let params = LlamaContextParams::default()
+        .with_n_ctx(NonZeroU32::new(CONTEXT))
+        .with_n_threads(threads)
+        .with_n_threads_batch(threads);
+    let mut context = model.new_context(&backend, params).expect("a context");
+    let prompt = model.vocab().tokenize(long_text().as_bytes(), false, false);
+    let mut batch = LlamaBatch::new(PROMPT, 1);
+    let (mut prefill, mut decode) = (0f64, 0f64);
+    for _ in 0..RUNS {
+        context.clear_kv_cache();
+        batch.clear();
+        for (at, token) in (0..).zip(&prompt[..PROMPT]) {
+            batch
+                .add(*token, at, &[0], at as usize + 1 == PROMPT)
+                .expect("room");
+        }
+        let start = Instant::now();
+        context.decode(&mut batch).expect("the prompt");
+        context.synchronize();
+        prefill = prefill.max(PROMPT as f64 / start.elapsed().as_secs_f64());
+        context.clear_kv_cache();
+        batch.clear();
+        for (at, token) in (0..).zip(&prompt[..40]) {
+            batch.add(*token, at, &[0], at == 39).expect("room");
+        }
+        context.decode(&mut batch).expect("a prompt");
+        let mut place = 39;
+        let start = Instant::now();
+        for at in 0..REPLY {
+            let logits = (0..).zip(context.get_logits_ith(place));
+            let best = logits.max_by(|a, b| a.1.total_cmp(b.1)).expect("a token").0;
+            batch.clear();
+            batch
+                .add(LlamaToken::new(best), 40 + at as i32, &[0], true)
+                .expect("room");
+            context.decode(&mut batch).expect("a token");
+            place = 0;
+        }
+        context.synchronize();
+        decode = decode.max(REPLY as f64 / start.elapsed().as_secs_f64());
+    }
+    println!("{prefill} {decode}");
+}
+
+fn long_text() -> String {
+    (0..400)
+        .map(|number| format!("{number} ships sailed over the sea. "))
+        .collect()
+}
+
+/// A grammar without an end, so that a reply has all its tokens.
+fn config() -> GenerationConfig {
+    GenerationConfig::default()
+        .temperature(0.0)
+        .max_output_tokens(REPLY as i32)
+}
+
+fn request(text: &str) -> GenerateContentRequest {
+    GenerateContentRequest::default()
+        .contents(Content::user(text))
+        .generation_config(config())
+}
+
+/// Tokens a second of a long prompt, and of a long reply.
+async fn engine(builder: Builder) -> (f64, f64) {
+    let local = builder.build().expect("the default model");
+    let words = long_text();
+    let (mut prefill, mut decode) = (0f64, 0f64);
+    for run in 0..RUNS {
+        let text = format!("{run}. {}", &words[..1_800]);
+        let mut request = request(&text);
+        request
+            .generation_config
+            .get_or_insert_default()
+            .max_output_tokens = Some(1);
+        let start = Instant::now();
+        let reply = local
+            .generate_content(request, RequestOptions::default())
+            .await
+            .expect("a reply");
+        let usage = reply.usage_metadata.expect("usage");
+        let read = usage.prompt_token_count.unwrap_or_default()
+            - usage.cached_content_token_count.unwrap_or_default();
+        prefill = prefill.max(f64::from(read) / start.elapsed().as_secs_f64());
+        decode = decode.max(
+            pace(
+                &local,
+                &format!("{run}: tell me a long story about the sea."),
+            )
+            .await,
+        );
+    }
+    (prefill, decode)
+}
+
+/// Tokens a second of a reply, from its first to its last.
+async fn pace(local: &Local, text: &str) -> f64 {
+    let mut chunks = local.stream_generate_content(request(text), RequestOptions::default());
+    let mut first: Option<(Instant, i32)> = None;
+    let mut last = (Instant::now(), 0);
+    while let Some(chunk) = std::future::poll_fn(|cx| Pin::as_mut(&mut chunks).poll_next(cx)).await
+    {
+        let usage = chunk.expect("a chunk").usage_metadata.expect("usage");
+        last = (
+            Instant::now(),
+            usage.candidates_token_count.unwrap_or_default(),
+        );
+        first.get_or_insert(last);
+    }
+    let first = first.expect("a chunk");
+    f64::from(last.1 - first.1) / (last.0 - first.0).as_secs_f64()
+}
+
+/// Tokens a second of several replies at once.
+async fn together(builder: Builder, chats: usize) -> f64 {
+    let local = builder.chats(chats).build().expect("the default model");
+    let mut best = 0f64;
+    for run in 0..RUNS {
+        let replies: Vec<_> = (0..chats)
+            .map(|chat| {
+                let local = local.clone();
+                let text = format!("{run}.{chat}: tell me a long story about the sea.");
+                tokio::spawn(async move {
+                    let reply = local
+                        .generate_content(request(&text), RequestOptions::default())
+                        .await;
+                    let usage = reply.expect("a reply").usage_metadata.expect("usage");
+                    usage.candidates_token_count.unwrap_or_default()
+                })
+            })
+            .collect();
+        let start = Instant::now();
+        let mut tokens = 0;
+        for reply in replies {
+            tokens += reply.await.expect("a reply");
+        }
+        best = best.max(f64::from(tokens) / start.elapsed().as_secs_f64());
+    }
+    best
+}
+
+/// The time to the first token of each turn of a chat that grows by the same amount.
+async fn first_tokens(builder: Builder, turns: usize) -> Vec<Duration> {
+    let local = builder.build().expect("the default model");
+    let model = GenerativeModel::new("local").backend(local);
+    let config = GenerationConfig::default()
+        .temperature(0.0)
+        .max_output_tokens(24);
+    let mut chat: ChatSession = model.generation_config(config).start_chat();
+    let mut times = Vec::new();
+    for _ in 0..turns {
+        let start = Instant::now();
+        let mut reply = chat.send_message(TURN).stream();
+        reply.next().await.expect("a chunk").expect("a chunk");
+        times.push(start.elapsed());
+        while let Some(chunk) = reply.next().await {
+            chunk.expect("a chunk");
+        }
+    }
+    times
+}

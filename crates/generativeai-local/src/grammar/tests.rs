@@ -1,0 +1,269 @@
+//! Grammars against a model that says anything: every byte it may choose, it chooses at random.
+
+use std::cell::Cell;
+
+use generativeai::protocol::{FunctionDeclaration, Tool, ToolConfig};
+use proptest::prelude::*;
+use proptest::test_runner::TestRng;
+use proptest::test_runner::{Config, RngAlgorithm, TestRunner};
+use toktrie::SimpleVob;
+
+use super::*;
+
+/// Bytes that bring most texts to their end.
+const CLOSING: &[u8] = b"\"}],:0e";
+/// After so many bytes the end is sought; after twice as many the reply counts as cut.
+const LONG: usize = 300;
+
+fn bytes() -> ParserFactory {
+    factory(&ApproximateTokEnv::single_byte_env()).unwrap()
+}
+
+/// What a random speaker says under a grammar, and whether it came to an end.
+fn babble(mut matcher: Matcher, rng: &mut TestRng) -> (String, bool) {
+    let mut said = Vec::new();
+    while said.len() < 2 * LONG && !matcher.is_stopped() {
+        let allowed = matcher.compute_mask_or_eos().unwrap_or_else(|error| {
+            panic!(
+                "the grammar failed after {:?}: {error}",
+                String::from_utf8_lossy(&said)
+            )
+        });
+        match choose(&allowed, said.len(), rng) {
+            Some(byte) => {
+                matcher.consume_token(u32::from(byte)).unwrap();
+                said.push(byte);
+            }
+            None => return (String::from_utf8(said).unwrap(), true),
+        }
+    }
+    let over = matcher.is_stopped();
+    (String::from_utf8_lossy(&said).into_owned(), over)
+}
+
+/// A byte, or the end where there is nothing else or chance wills it.
+fn choose(allowed: &SimpleVob, said: usize, rng: &mut TestRng) -> Option<u8> {
+    let bytes: Vec<u8> = (0..=255)
+        .filter(|&byte| allowed.is_allowed(u32::from(byte)))
+        .collect();
+    let closing: Vec<u8> = CLOSING
+        .iter()
+        .copied()
+        .filter(|byte| bytes.contains(byte))
+        .collect();
+    let may_end = allowed.iter().any(|token| token > 255);
+    let hurry = said > LONG || rng.random_bool(0.5);
+    match (may_end && hurry, closing.is_empty()) {
+        (true, _) => None,
+        (false, false) if hurry => Some(closing[rng.random_range(0..closing.len())]),
+        _ if bytes.is_empty() => None,
+        _ => Some(bytes[rng.random_range(0..bytes.len())]),
+    }
+}
+
+/// Whether a grammar takes a text, whole.
+fn takes(grammar: TopLevelGrammar, text: &str) -> bool {
+    let mut matcher = matcher(&bytes(), grammar).unwrap();
+    let tokens: Vec<u32> = text.bytes().map(u32::from).collect();
+    let taken = matcher.try_consume_tokens(&tokens).unwrap();
+    taken == tokens.len() && (matcher.is_stopped() || matcher.is_accepting().unwrap())
+}
+
+fn tools(mode: &str) -> Tools {
+    let schema = json!({
+        "type": "object",
+        "properties": { "of": { "type": "string" } },
+        "required": ["of"],
+    });
+    let height = FunctionDeclaration::new("height", "How tall").parameters_json_schema(schema);
+    let now = FunctionDeclaration::new("now", "The time");
+    let config: ToolConfig =
+        serde_json::from_value(json!({ "functionCallingConfig": { "mode": mode } })).unwrap();
+    Tools::read(&[Tool::functions([height, now])], Some(&config)).unwrap()
+}
+
+const CALL: &str = r#"<tool_call>{"name":"height","arguments":{"of":"Ben Nevis"}}</tool_call>"#;
+const SECOND: &str = r#"<tool_call>{"name":"now","arguments":{}}</tool_call>"#;
+
+#[test]
+fn in_mode_any_the_reply_is_a_call_and_nothing_else() {
+    let grammar = || grammar(&Form::Text, &tools("ANY")).unwrap().unwrap();
+
+    assert!(takes(grammar(), CALL));
+    assert!(takes(grammar(), SECOND));
+    assert!(!takes(grammar(), "It is tall."));
+    assert!(!takes(
+        grammar(),
+        r#"<tool_call>{"name":"depth","arguments":{}}</tool_call>"#
+    ));
+    assert!(!takes(
+        grammar(),
+        r#"<tool_call>{"name":"height","arguments":{}}</tool_call>"#
+    ));
+}
+
+#[test]
+fn in_mode_auto_text_is_free_and_calls_are_not() {
+    let grammar = || grammar(&Form::Text, &tools("AUTO")).unwrap().unwrap();
+
+    assert!(takes(
+        grammar(),
+        "It is <b>tall</b>, I think: 🏔\n\n<tool> is a word."
+    ));
+    assert!(takes(grammar(), &format!("Let me see. {CALL}")));
+    assert!(takes(grammar(), &format!("{CALL}\n{SECOND}")));
+    assert!(!takes(grammar(), "Let me <tool_call>see"));
+    assert!(!takes(grammar(), &CALL.replace("height", "depth")));
+}
+
+#[test]
+fn a_choice_is_one_of_its_texts() {
+    let form = Form::Choice(vec!["yes".to_owned(), "it \"may\"\nbe".to_owned()]);
+    let grammar = || grammar(&form, &Tools::default()).unwrap().unwrap();
+
+    assert!(takes(grammar(), "yes"));
+    assert!(takes(grammar(), "it \"may\"\nbe"));
+    assert!(!takes(grammar(), "no"));
+}
+
+#[test]
+fn a_schema_that_cannot_be_kept_to_is_refused() {
+    for schema in [
+        json!({ "not": { "type": "string" } }),
+        json!({ "type": "array", "uniqueItems": true }),
+        json!({ "$ref": "https://example.com/schema" }),
+        json!({ "type": "string", "pattern": "(?=a)b" }),
+        json!({ "type": "integer", "minimum": 2, "maximum": 1 }),
+        json!({ "type": "object", "properties": { "a": { "format": "sonnet", "type": "string" } } }),
+    ] {
+        let refused = grammar(&Form::Json(schema.clone()), &Tools::default())
+            .and_then(|grammar| matcher(&bytes(), grammar.unwrap()));
+
+        let error = refused
+            .err()
+            .unwrap_or_else(|| panic!("{schema} was taken"));
+        assert_eq!(error.status().and_then(|status| status.code), Some(400));
+    }
+}
+
+/// Schemas, from plain to nasty.
+fn schemas() -> impl Strategy<Value = Value> {
+    let bound = prop_oneof![-5i64..50, Just(i64::MAX), Just(i64::MIN)];
+    let leaf = prop_oneof![
+        Just(json!({ "type": "boolean" })),
+        Just(json!({ "type": "null" })),
+        Just(json!({})),
+        Just(json!(true)),
+        Just(json!({ "type": ["integer", "null"] })),
+        Just(json!({ "$ref": "#" })),
+        Just(json!({ "$ref": "#/$defs/missing" })),
+        Just(json!({ "type": "string", "format": "date-time" })),
+        Just(json!({ "type": "string", "format": "uuid" })),
+        Just(json!({ "type": "number", "multipleOf": 0.5 })),
+        Just(json!({ "enum": [] })),
+        Just(json!({ "type": "gremlin" })),
+        Just(json!({ "not": {} })),
+        ("[a-c]{0,3}", 0u32..6).prop_map(|(pattern, most)| json!({
+            "type": "string", "pattern": format!("^{pattern}[x-z]+$"), "maxLength": most,
+        })),
+        (bound.clone(), bound.clone()).prop_map(|(least, most)| json!({
+            "type": "integer", "minimum": least, "maximum": most,
+        })),
+        (bound.clone(), any::<f64>()).prop_map(|(least, most)| json!({
+            "type": "number", "exclusiveMinimum": least, "maximum": most,
+        })),
+        (bound.clone(), bound).prop_map(|(least, most)| json!({
+            "type": "string", "minLength": least, "maxLength": most,
+        })),
+        proptest::collection::vec(any::<String>(), 1..4).prop_map(|texts| json!({ "enum": texts })),
+        any::<String>().prop_map(|text| json!({ "const": text })),
+        any::<String>().prop_map(|text| json!({ "type": "string", "pattern": text })),
+    ];
+    leaf.prop_recursive(4, 40, 4, |inner| {
+        let named = proptest::collection::btree_map("[a-d]|\\PC{1,3}", inner.clone(), 0..4);
+        let several = proptest::collection::vec(inner.clone(), 0..4);
+        prop_oneof![
+            (named, any::<u8>(), any::<Option<bool>>()).prop_map(|(properties, which, more)| {
+                let names = properties.keys().enumerate();
+                let required: Vec<_> = names
+                    .filter(|(at, _)| which >> at & 1 == 1)
+                    .map(|(_, name)| name)
+                    .collect();
+                let mut schema = json!({ "type": "object", "required": required });
+                schema["properties"] = json!(properties);
+                if let Some(more) = more {
+                    schema["additionalProperties"] = more.into();
+                }
+                schema
+            }),
+            (inner.clone(), -1i64..4, -1i64..4).prop_map(|(items, least, most)| json!({
+                "type": "array", "items": items, "minItems": least, "maxItems": most,
+            })),
+            several
+                .clone()
+                .prop_map(|schemas| json!({ "type": "array", "prefixItems": schemas })),
+            several
+                .clone()
+                .prop_map(|schemas| json!({ "anyOf": schemas })),
+            several
+                .clone()
+                .prop_map(|schemas| json!({ "oneOf": schemas })),
+            several.prop_map(|schemas| json!({ "allOf": schemas })),
+            inner.prop_map(|schema| json!({ "$defs": { "a": schema }, "$ref": "#/$defs/a" })),
+        ]
+    })
+}
+
+/// A thousand schemas, the same ones always: what is said keeps to them, or they are refused, or
+/// the reply is cut. An independent validator is the judge.
+#[test]
+fn whatever_the_schema_nothing_is_said_that_breaks_it() {
+    let config = Config {
+        cases: 1_000,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    let factory = bytes();
+    let kept = Cell::new(0);
+    let cases = (schemas(), any::<u64>());
+
+    let result = runner.run(&cases, |(schema, seed)| {
+        let made = grammar(&Form::Json(schema.clone()), &Tools::default())
+            .and_then(|grammar| matcher(&factory, grammar.expect("a schema has a grammar")));
+        let matcher = match made {
+            Ok(matcher) => matcher,
+            Err(error) => {
+                prop_assert_eq!(error.status().and_then(|status| status.code), Some(400));
+                return Ok(());
+            }
+        };
+        let mut seeds = [0; 32];
+        seeds[..8].copy_from_slice(&seed.to_le_bytes());
+        let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seeds);
+        let (said, over) = babble(matcher, &mut rng);
+        if over {
+            kept.set(kept.get() + 1);
+            let value: Value = serde_json::from_str(&said)
+                .map_err(|error| TestCaseError::fail(format!("{said:?} is no JSON: {error}")))?;
+            // A schema that is wrong in itself has no judge.
+            if let Ok(judge) = jsonschema::validator_for(&schema) {
+                prop_assert!(
+                    judge.is_valid(&value),
+                    "{} does not keep to {}",
+                    said,
+                    schema
+                );
+            }
+        }
+        Ok(())
+    });
+
+    result.unwrap();
+    assert!(
+        kept.get() > 300,
+        "only {} schemas were put to the test",
+        kept.get()
+    );
+}

@@ -1,0 +1,132 @@
+//! Model files: other architectures, other templates, and what is no model.
+
+use std::error::Error as _;
+
+use generativeai::ErrorKind;
+use generativeai::protocol::Content;
+use generativeai_local::default_model;
+
+use crate::support::{ask, builder, local, question, short, usage};
+use crate::tiny::{self, Tiny, WITHOUT_SYSTEM};
+
+#[tokio::test]
+async fn another_architecture_answers_too() {
+    let path = Tiny::default().write("Some Model");
+    let local = builder().context(512).model(&path).build().unwrap();
+    tiny::remove(&path);
+
+    let reply = ask(&local, question("Hello", short())).await.unwrap();
+
+    assert!(usage(&reply).candidates_token_count > Some(0));
+    let name = path
+        .file_stem()
+        .unwrap()
+        .to_string_lossy()
+        .to_lowercase()
+        .replace(' ', "-");
+    assert_eq!(reply.model_version.as_deref(), Some(name.as_str()));
+    assert_eq!((local.name(), local.context()), (name.as_str(), 512));
+}
+
+#[tokio::test]
+async fn a_template_without_a_system_role_still_gets_its_words() {
+    let path = Tiny {
+        template: Some(WITHOUT_SYSTEM),
+        ..Tiny::default()
+    }
+    .write("no-system");
+    let local = builder().context(512).model(&path).build().unwrap();
+    tiny::remove(&path);
+    let request = question("Hi", short().max_output_tokens(1));
+
+    let without = ask(&local, request.clone()).await.unwrap();
+    let with = ask(
+        &local,
+        request.system_instruction(Content::from("Briefly.")),
+    )
+    .await
+    .unwrap();
+
+    // "Briefly." and an empty line.
+    let tokens = |reply| usage(reply).prompt_token_count.unwrap();
+    assert_eq!(tokens(&with) - tokens(&without), 8 + 2);
+}
+
+#[test]
+fn a_model_without_a_template_needs_one_to_be_named() {
+    let path = Tiny {
+        template: None,
+        ..Tiny::default()
+    }
+    .write("bare");
+
+    let error = builder().context(512).model(&path).build().unwrap_err();
+    let named = builder()
+        .context(512)
+        .model(&path)
+        .chat_template("{{ messages[0].content }}");
+
+    assert!(error.to_string().contains("chat_template"), "{error}");
+    named.build().unwrap();
+    tiny::remove(&path);
+}
+
+#[test]
+fn what_is_no_model_is_told_why() {
+    let whole = Tiny::default().bytes();
+    let strange = Tiny {
+        architecture: "hologram",
+        ..Tiny::default()
+    }
+    .bytes();
+    for (name, bytes, why) in [
+        (
+            "page",
+            b"<!doctype html><title>Not found</title>".to_vec(),
+            "no GGUF file",
+        ),
+        ("short", b"GGUF".to_vec(), "no GGUF file"),
+        ("cut", whole[..whole.len() / 2].to_vec(), "cut"),
+        ("cut-head", whole[..200].to_vec(), "cut-head"),
+        ("strange", strange, "strange"),
+    ] {
+        let path = tiny::file(name, &bytes);
+
+        let error = builder().model(&path).build().unwrap_err();
+
+        tiny::remove(&path);
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(error.to_string().contains(why), "{name}: {error}");
+        if name.starts_with("cut") || name == "strange" {
+            let cause = error.source().expect("the words of llama.cpp").to_string();
+            assert!(!cause.contains("null"), "{name}: {cause}");
+        }
+    }
+    let error = builder().model("no/such/file.gguf").build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused_before_anything_is_loaded() {
+    for (builder, name) in [
+        (builder().chats(0), "chats"),
+        (builder().chats(65), "chats"),
+        (builder().threads(0), "threads"),
+        (builder().context(10), "context"),
+    ] {
+        let error = builder.model("no/such/file.gguf").build().unwrap_err();
+
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(error.to_string().contains(name), "{error}");
+    }
+}
+
+#[test]
+fn the_default_model_is_where_its_path_says() {
+    local();
+
+    let path = default_model::fetch(|_| {}).unwrap();
+
+    assert_eq!(path, default_model::path().unwrap());
+    assert_eq!(path.metadata().unwrap().len(), 98_362_432);
+}

@@ -1,0 +1,179 @@
+//! Whatever a request sets is honoured.
+
+use generativeai::protocol::{Content, CountTokensRequest, FinishReason, GenerationConfig};
+use generativeai::{Backend, RequestOptions};
+
+use crate::support::{ask, local, next, question, short, tiny, usage};
+
+const QUESTION: &str = "Tell me about the sea.";
+
+#[tokio::test]
+async fn a_reply_ends_at_its_most_tokens_and_says_so() {
+    let reply = ask(&local(), question(QUESTION, short().max_output_tokens(5)))
+        .await
+        .unwrap();
+
+    assert_eq!(reply.finish_reason(), Some(&FinishReason::MaxTokens));
+    assert_eq!(usage(&reply).candidates_token_count, Some(5));
+}
+
+#[tokio::test]
+async fn a_stop_sequence_ends_the_reply_and_is_no_part_of_it() {
+    let whole = ask(&local(), question(QUESTION, short()))
+        .await
+        .unwrap()
+        .text()
+        .unwrap();
+    let middle = whole
+        .char_indices()
+        .nth(whole.chars().count() / 2)
+        .unwrap()
+        .0;
+    let stop: String = whole[middle..].chars().take(4).collect();
+    let request = question(QUESTION, short().stop_sequences([stop.clone()]));
+
+    let reply = ask(&local(), request.clone()).await.unwrap();
+
+    assert_eq!(reply.text().unwrap(), whole[..whole.find(&stop).unwrap()]);
+    assert_eq!(reply.finish_reason(), Some(&FinishReason::Stop));
+    let mut chunks = local().stream_generate_content(request, RequestOptions::default());
+    let mut streamed = String::new();
+    while let Some(chunk) = next(&mut chunks).await {
+        streamed.push_str(&chunk.unwrap().text().unwrap());
+    }
+    assert_eq!(streamed, reply.text().unwrap());
+}
+
+#[tokio::test]
+async fn tokens_are_counted_as_they_are_charged() {
+    let request = question(QUESTION, short().max_output_tokens(1))
+        .system_instruction(Content::from("You are a sailor."));
+    let plain = question(QUESTION, short().max_output_tokens(1));
+
+    for request in [request, plain] {
+        let count = CountTokensRequest::default().generate_content_request(request.clone());
+        let counted = local()
+            .count_tokens(count, RequestOptions::default())
+            .await
+            .unwrap();
+        let reply = ask(&local(), request).await.unwrap();
+
+        assert_eq!(counted.total_tokens, usage(&reply).prompt_token_count);
+        assert!(counted.total_tokens > Some(5));
+    }
+    let contents = CountTokensRequest::default().contents([Content::user(QUESTION)]);
+    let counted = local()
+        .count_tokens(contents, RequestOptions::default())
+        .await
+        .unwrap();
+    assert!(counted.total_tokens > Some(5));
+}
+
+#[tokio::test]
+async fn every_token_comes_with_its_likelihood_when_asked() {
+    let config = short().response_logprobs(true).logprobs(3);
+
+    let reply = ask(&local(), question(QUESTION, config)).await.unwrap();
+
+    let candidate = &reply.candidates[0];
+    let result = candidate
+        .logprobs_result
+        .as_ref()
+        .expect("log-probabilities");
+    let chosen: Vec<f64> = result
+        .chosen_candidates
+        .iter()
+        .filter_map(|token| token.log_probability)
+        .collect();
+    assert_eq!(
+        i32::try_from(chosen.len()).ok(),
+        usage(&reply).candidates_token_count
+    );
+    assert!(
+        chosen
+            .iter()
+            .all(|&logprob| (-20.0..=0.0).contains(&logprob)),
+        "{chosen:?}"
+    );
+    for (top, chosen) in result.top_candidates.iter().zip(&result.chosen_candidates) {
+        // Without temperature the likeliest is the one that was chosen.
+        assert_eq!(top.candidates.len(), 3);
+        assert_eq!(top.candidates[0].token_id, chosen.token_id);
+    }
+    let text: String = result
+        .chosen_candidates
+        .iter()
+        .filter_map(|token| token.token.as_deref())
+        .collect();
+    assert_eq!(text, reply.text().unwrap());
+    let mean = chosen.iter().sum::<f64>() / chosen.len() as f64;
+    assert!((candidate.avg_logprobs.expect("their mean") - mean).abs() < 1e-9);
+}
+
+#[tokio::test]
+async fn one_seed_gives_one_reply_and_another_another() {
+    let local = tiny("seeds", |builder| builder.deterministic(true));
+    let with_seed = |seed| {
+        let config = GenerationConfig::default()
+            .temperature(2.0)
+            .top_k(1_000)
+            .top_p(1.0);
+        question(QUESTION, config.seed(seed).max_output_tokens(40))
+    };
+
+    let first = ask(&local, with_seed(7)).await.unwrap().text().unwrap();
+
+    assert_eq!(
+        ask(&local, with_seed(7)).await.unwrap().text().unwrap(),
+        first
+    );
+    assert_ne!(
+        ask(&local, with_seed(8)).await.unwrap().text().unwrap(),
+        first
+    );
+}
+
+#[tokio::test]
+async fn a_penalty_keeps_a_reply_from_repeating_itself() {
+    let local = tiny("penalties", |builder| builder.deterministic(true));
+    let config = || short().max_output_tokens(60).response_logprobs(true);
+    let different_tokens = async |config| {
+        let reply = ask(&local, question(QUESTION, config)).await.unwrap();
+        let result = reply.candidates[0]
+            .logprobs_result
+            .clone()
+            .expect("log-probabilities");
+        let mut tokens: Vec<_> = result
+            .chosen_candidates
+            .iter()
+            .map(|token| token.token_id)
+            .collect();
+        tokens.sort_unstable();
+        tokens.dedup();
+        tokens.len()
+    };
+
+    let without = different_tokens(config()).await;
+    let presence = different_tokens(config().presence_penalty(2.0)).await;
+    let frequency = different_tokens(config().frequency_penalty(2.0)).await;
+
+    assert!(
+        presence > without && frequency > without,
+        "{without} {presence} {frequency}"
+    );
+}
+
+#[tokio::test]
+async fn text_that_is_sent_as_a_file_is_read() {
+    use generativeai::protocol::Blob;
+    let text = ask(&local(), question(QUESTION, short())).await.unwrap();
+
+    let blob = Content::user(Blob::new("text/plain", QUESTION));
+    let request = question(QUESTION, short()).contents(blob);
+
+    let read = ask(&local(), request).await.unwrap();
+    assert_eq!(
+        usage(&read).prompt_token_count,
+        usage(&text).prompt_token_count
+    );
+}

@@ -1,0 +1,213 @@
+//! A model of another architecture, made up by the test: random weights, a vocabulary of bytes.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+const WIDTH: u64 = 64;
+const HEADS: u32 = 2;
+const INNER: u64 = 96;
+const LAYERS: u32 = 2;
+const ALIGNMENT: usize = 32;
+
+/// The template most models have, with a system role.
+pub(crate) const WITH_SYSTEM: &str = "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}\n{% endfor %}\
+     {% if add_generation_prompt %}[assistant]{% endif %}";
+/// One that refuses a system.
+pub(crate) const WITHOUT_SYSTEM: &str = "{{ bos_token }}{% for m in messages %}{% if m.role == 'system' %}\
+     {{ raise_exception('no system role') }}{% endif %}({{ m.role }}){{ m.content | trim }};{% endfor %}";
+
+/// A model file to be written.
+pub(crate) struct Tiny {
+    pub(crate) architecture: &'static str,
+    pub(crate) template: Option<&'static str>,
+}
+
+impl Default for Tiny {
+    fn default() -> Self {
+        Self {
+            architecture: "qwen2",
+            template: Some(WITH_SYSTEM),
+        }
+    }
+}
+
+impl Tiny {
+    /// Writes the file into the temporary folder, whole or not at all.
+    pub(crate) fn write(&self, name: &str) -> PathBuf {
+        let folder = std::env::temp_dir();
+        let path = folder.join(format!("generativeai-{}-{name}.gguf", std::process::id()));
+        let mut file = std::fs::File::create(&path).expect("a file");
+        file.write_all(&self.bytes()).expect("written");
+        path
+    }
+
+    /// The bytes of the file.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let (entries, count) = self.entries();
+        let tensors = tensors();
+        let mut bytes = b"GGUF".to_vec();
+        bytes.extend(3u32.to_le_bytes());
+        bytes.extend((tensors.len() as u64).to_le_bytes());
+        bytes.extend(count.to_le_bytes());
+        bytes.extend(entries);
+        let mut offset = 0u64;
+        for (name, shape) in &tensors {
+            bytes.extend(text(name));
+            bytes.extend((shape.len() as u32).to_le_bytes());
+            shape
+                .iter()
+                .for_each(|size| bytes.extend(size.to_le_bytes()));
+            bytes.extend(0u32.to_le_bytes());
+            bytes.extend(offset.to_le_bytes());
+            offset += (shape.iter().product::<u64>() * 4).next_multiple_of(ALIGNMENT as u64);
+        }
+        pad(&mut bytes);
+        let mut chance = 1u64;
+        for (name, shape) in &tensors {
+            for _ in 0..shape.iter().product::<u64>() {
+                chance = chance
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                let weight = (chance >> 40) as f32 / (1u64 << 23) as f32 - 1.0;
+                let weight = if name.contains("norm") {
+                    1.0
+                } else {
+                    weight * 0.3
+                };
+                bytes.extend(weight.to_le_bytes());
+            }
+            pad(&mut bytes);
+        }
+        bytes
+    }
+
+    fn entries(&self) -> (Vec<u8>, u64) {
+        let mut entries = Entries::default();
+        let named = |name: &str| format!("{}.{name}", self.architecture);
+        entries.add("general.architecture", 8, text(self.architecture));
+        for (name, value) in [
+            ("context_length", 1_024),
+            ("embedding_length", WIDTH as u32),
+            ("block_count", LAYERS),
+            ("feed_forward_length", INNER as u32),
+            ("attention.head_count", HEADS),
+            ("attention.head_count_kv", HEADS),
+        ] {
+            entries.add(&named(name), 4, value.to_le_bytes());
+        }
+        entries.add(
+            &named("attention.layer_norm_rms_epsilon"),
+            6,
+            1e-5f32.to_le_bytes(),
+        );
+        let words = words();
+        entries.add("tokenizer.ggml.model", 8, text("llama"));
+        entries.add("tokenizer.ggml.add_space_prefix", 7, [0]);
+        entries.list(
+            "tokenizer.ggml.tokens",
+            8,
+            words.iter().map(|(word, _)| text(word)),
+        );
+        entries.list(
+            "tokenizer.ggml.scores",
+            6,
+            words.iter().map(|_| 0f32.to_le_bytes()),
+        );
+        entries.list(
+            "tokenizer.ggml.token_type",
+            5,
+            words.iter().map(|(_, kind)| kind.to_le_bytes()),
+        );
+        entries.add("tokenizer.ggml.bos_token_id", 4, 1u32.to_le_bytes());
+        entries.add("tokenizer.ggml.eos_token_id", 4, 2u32.to_le_bytes());
+        if let Some(template) = self.template {
+            entries.add("tokenizer.chat_template", 8, text(template));
+        }
+        (entries.bytes, entries.count)
+    }
+}
+
+/// What a file says of its model.
+#[derive(Default)]
+struct Entries {
+    bytes: Vec<u8>,
+    count: u64,
+}
+
+impl Entries {
+    fn add(&mut self, name: &str, kind: u32, value: impl AsRef<[u8]>) {
+        self.bytes.extend(text(name));
+        self.bytes.extend(kind.to_le_bytes());
+        self.bytes.extend(value.as_ref());
+        self.count += 1;
+    }
+
+    fn list<V: AsRef<[u8]>>(
+        &mut self,
+        name: &str,
+        kind: u32,
+        values: impl ExactSizeIterator<Item = V>,
+    ) {
+        let mut list = kind.to_le_bytes().to_vec();
+        list.extend((values.len() as u64).to_le_bytes());
+        values.for_each(|value| list.extend(value.as_ref()));
+        self.add(name, 9, list);
+    }
+}
+
+fn text(text: &str) -> Vec<u8> {
+    [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat()
+}
+
+fn pad(bytes: &mut Vec<u8>) {
+    bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+}
+
+/// The vocabulary: three tokens for order, then every byte.
+fn words() -> Vec<(String, i32)> {
+    let order = [("<unk>", 2), ("<s>", 3), ("</s>", 3)].map(|(word, kind)| (word.to_owned(), kind));
+    order
+        .into_iter()
+        .chain((0..=255).map(|byte: u8| (format!("<0x{byte:02X}>"), 6)))
+        .collect()
+}
+
+fn tensors() -> Vec<(String, Vec<u64>)> {
+    let vocabulary = words().len() as u64;
+    let mut tensors = vec![
+        ("token_embd.weight".to_owned(), vec![WIDTH, vocabulary]),
+        ("output_norm.weight".to_owned(), vec![WIDTH]),
+        ("output.weight".to_owned(), vec![WIDTH, vocabulary]),
+    ];
+    for layer in 0..LAYERS {
+        for (name, shape) in [
+            ("attn_norm.weight", vec![WIDTH]),
+            ("attn_q.weight", vec![WIDTH, WIDTH]),
+            ("attn_q.bias", vec![WIDTH]),
+            ("attn_k.weight", vec![WIDTH, WIDTH]),
+            ("attn_k.bias", vec![WIDTH]),
+            ("attn_v.weight", vec![WIDTH, WIDTH]),
+            ("attn_v.bias", vec![WIDTH]),
+            ("attn_output.weight", vec![WIDTH, WIDTH]),
+            ("ffn_norm.weight", vec![WIDTH]),
+            ("ffn_gate.weight", vec![WIDTH, INNER]),
+            ("ffn_up.weight", vec![WIDTH, INNER]),
+            ("ffn_down.weight", vec![INNER, WIDTH]),
+        ] {
+            tensors.push((format!("blk.{layer}.{name}"), shape));
+        }
+    }
+    tensors
+}
+
+/// A file of these bytes in the temporary folder.
+pub(crate) fn file(name: &str, bytes: &[u8]) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("generativeai-{}-{name}", std::process::id()));
+    std::fs::write(&path, bytes).expect("written");
+    path
+}
+
+/// Takes the file away again; a model that is loaded keeps what it has read.
+pub(crate) fn remove(path: &Path) {
+    std::fs::remove_file(path).expect("the file");
+}
