@@ -90,15 +90,15 @@ pub(super) fn is_about_certificate(error: &(dyn StdError + 'static)) -> bool {
         .any(|error| matches!(error, rustls::Error::InvalidCertificate(_)))
 }
 
-/// The TLS error that this one is, or holds: the source of an I/O error passes over what it holds.
-fn tls_error<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e rustls::Error> {
-    let held = error
+/// The TLS error that this one is, or holds: the source of an I/O error passes over what it holds,
+/// which may be an I/O error again.
+fn tls_error<'e>(mut error: &'e (dyn StdError + 'static)) -> Option<&'e rustls::Error> {
+    while let Some(held) = error
         .downcast_ref::<io::Error>()
-        .and_then(io::Error::get_ref);
-    let error = match held {
-        Some(held) => held as &(dyn StdError + 'static),
-        None => error,
-    };
+        .and_then(io::Error::get_ref)
+    {
+        error = held;
+    }
     error.downcast_ref()
 }
 
@@ -120,8 +120,9 @@ mod tests {
     #[test]
     fn a_certificate_error_is_found_among_the_causes() {
         let expired = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
-        let wrapped = Error::new(ErrorKind::Unreachable, "no connection")
-            .because(io::Error::new(io::ErrorKind::InvalidData, expired));
+        let held = io::Error::new(io::ErrorKind::InvalidData, expired);
+        let wrapped =
+            Error::new(ErrorKind::Unreachable, "no connection").because(io::Error::other(held));
         let other = Error::new(ErrorKind::Unreachable, "no connection")
             .because(io::Error::from(io::ErrorKind::ConnectionRefused));
 

@@ -4,6 +4,7 @@ mod answers;
 mod attempts;
 mod broken;
 mod connect;
+mod dropped;
 mod http2;
 mod safety;
 mod time;
