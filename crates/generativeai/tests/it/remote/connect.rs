@@ -62,9 +62,9 @@ async fn a_name_that_nobody_knows_is_looked_up_again_and_then_named() {
 
 #[tokio::test]
 async fn a_certificate_of_an_authority_that_was_given_is_trusted() {
-    let authority = Authority::new();
+    let authority = Authority::new("Ours");
     let url = secure(authority.good()).await;
-    let unrelated = Authority::new();
+    let unrelated = Authority::new("Unrelated");
 
     let both = unrelated.pem() + &authority.pem();
     let remote = builder(&url).root_certificate(both).build();
@@ -75,9 +75,9 @@ async fn a_certificate_of_an_authority_that_was_given_is_trusted() {
 
 #[tokio::test]
 async fn a_certificate_that_is_not_good_is_refused_at_once_with_the_reason() {
-    let authority = Authority::new();
+    let authority = Authority::new("Ours");
     let trusted = authority.pem();
-    let unrelated = Authority::new().pem();
+    let unrelated = Authority::new("Unrelated").pem();
     for (what, config, pem, why) in [
         (
             "wrong host",

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io::{ErrorKind::WouldBlock, Read, Write};
 use std::net::TcpListener;
+use std::pin::Pin;
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
@@ -15,6 +16,9 @@ use crate::support::{Act, Server};
 
 /// More polls than any request of these tests takes.
 const ENOUGH: usize = 1_000;
+
+/// What is done with a chat and dropped.
+type Work<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 /// Polls a future whenever it is woken, at most so many times, then drops it.
 async fn at_most<F: Future>(polls: usize, future: F) -> Option<F::Output> {
@@ -64,7 +68,7 @@ fn whole_server(body: &str) -> Server {
 /// Drops `work` after every number of polls it may take, until it comes to its end.
 async fn at_every_poll(
     server: impl Fn() -> Server,
-    work: impl for<'a> Fn(&'a mut ChatSession) -> std::pin::Pin<Box<dyn Future<Output = ()> + 'a>>,
+    work: fn(&mut ChatSession) -> Work<'_>,
     completes_turns: bool,
 ) {
     for polls in 0..ENOUGH {
@@ -99,38 +103,36 @@ async fn at_every_poll(
 
 #[tokio::test]
 async fn a_streamed_turn_may_be_dropped_at_every_await() {
-    let work = |chat: &mut ChatSession| -> BoxFutureOf<'_> {
+    fn work(chat: &mut ChatSession) -> Work<'_> {
         Box::pin(async move {
             let reply = chat.send_message("Hello").stream().finish().await;
             assert_eq!(reply.expect("a reply").text().expect("a text"), "Hello!");
         })
-    };
+    }
     at_every_poll(stream_server, work, true).await;
 }
-
-type BoxFutureOf<'a> = std::pin::Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 #[tokio::test]
 async fn an_awaited_turn_may_be_dropped_at_every_await() {
     let body = reply("Hello!", Some("STOP")).to_string();
-    let work = |chat: &mut ChatSession| -> BoxFutureOf<'_> {
+    fn work(chat: &mut ChatSession) -> Work<'_> {
         Box::pin(async move {
             let reply = chat.send_message("Hello").await;
             assert_eq!(reply.expect("a reply").text().expect("a text"), "Hello!");
         })
-    };
+    }
     at_every_poll(|| whole_server(&body), work, true).await;
 }
 
 #[tokio::test]
 async fn a_question_without_a_chat_may_be_dropped_at_every_await() {
-    let work = |chat: &mut ChatSession| -> BoxFutureOf<'_> {
+    fn work(chat: &mut ChatSession) -> Work<'_> {
         Box::pin(async move {
             let asked = chat.model().generate_content("Hello").stream();
             let reply = asked.finish().await.expect("a reply");
             assert_eq!(reply.text().expect("a text"), "Hello!");
         })
-    };
+    }
     at_every_poll(stream_server, work, false).await;
 }
 

@@ -38,7 +38,7 @@ enum Answer {
 /// Plays one script a connection, with windows of so many bytes for what clients send. Gives the
 /// client of the server, and how the test says that it has read a part.
 async fn server(scripts: Vec<Script>, window: u32) -> (Remote, TestClock, Sign) {
-    let authority = Authority::new();
+    let authority = Authority::new("Ours");
     let (listener, url) = TlsListener::bind(authority.good(), "h2").await;
     let (sign, mut read) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {
