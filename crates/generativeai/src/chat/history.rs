@@ -81,12 +81,12 @@ fn last_turn(history: &[Content]) -> Option<usize> {
     {
         start = before;
     }
-    Some(start)
+    Some(start.min(before_reply))
 }
 
 fn answers_functions(content: &Content) -> bool {
     let answer = |part: &Part| matches!(part.data, Some(Data::FunctionResponse(_)));
-    content.parts.iter().any(answer)
+    content.role != Some(Role::Model) && content.parts.iter().any(answer)
 }
 
 /// Fills the roles that are missing, alternating from the first that is known.
@@ -118,7 +118,25 @@ fn fill_roles(contents: &mut [Content]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::FunctionResponse;
+    use crate::model::GenerativeModel;
+    use crate::protocol::{FunctionCall, FunctionResponse};
+
+    #[test]
+    fn a_history_that_ends_with_answers_is_taken_back_to_nothing() {
+        let call = Content::model(FunctionCall::new("f", serde_json::Map::new()));
+        let answer = Content::user(FunctionResponse::new("f", serde_json::Map::new()));
+        for history in [
+            vec![call.clone(), answer.clone()],
+            vec![Content::user("x"), call, answer.clone()],
+            vec![answer.clone(), answer],
+        ] {
+            let first = history[0].clone();
+            let mut chat = GenerativeModel::new("m").start_chat().with_history(history);
+
+            assert_eq!(chat.rewind().expect("a turn").0, first);
+            assert!(chat.history().is_empty() && chat.rewind().is_none());
+        }
+    }
 
     fn roles(mut contents: Vec<Content>) -> Vec<Role> {
         fill_roles(&mut contents);

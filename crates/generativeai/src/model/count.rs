@@ -5,9 +5,10 @@ use std::future::IntoFuture;
 use super::{GenerativeModel, Settings};
 use crate::backend::{BoxFuture, RequestOptions};
 use crate::error::Result;
-use crate::protocol::{Contents, CountTokensRequest, CountTokensResponse};
+use crate::protocol::{
+    Contents, CountTokensRequest, CountTokensResponse, GenerationConfig, SafetySetting, ToolConfig,
+};
 use crate::tools::Toolbox;
-use crate::trace;
 
 impl GenerativeModel {
     /// Counts the tokens of contents together with the model's instruction, tools and settings.
@@ -39,9 +40,30 @@ pub struct CountTokens<'model> {
 }
 
 impl CountTokens<'_> {
+    /// Sets how a reply would be generated; what is left open, the model says.
+    pub fn generation_config(mut self, config: GenerationConfig) -> Self {
+        self.settings.generation_config = Some(config);
+        self
+    }
+
+    /// Sets what would be held back as harmful; categories left open, the model says.
+    pub fn safety_settings(
+        mut self,
+        settings: impl IntoIterator<Item = impl Into<SafetySetting>>,
+    ) -> Self {
+        self.settings.safety_settings = Some(settings.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// Sets the tools to count, in place of the model's.
     pub fn tools(mut self, tools: impl Into<Toolbox>) -> Self {
         self.settings.tools = Some(tools.into());
+        self
+    }
+
+    /// Sets how tools would be called, in place of what the model says.
+    pub fn tool_config(mut self, config: ToolConfig) -> Self {
+        self.settings.tool_config = Some(config);
         self
     }
 
@@ -55,7 +77,7 @@ impl CountTokens<'_> {
         let mut prepared = self.model.prepare(&self.settings)?;
         prepared.request.contents = self.contents;
         let request = CountTokensRequest::default().generate_content_request(prepared.request);
-        Ok(trace::count(&*prepared.backend, request, prepared.options))
+        Ok(prepared.backend.count_tokens(request, prepared.options))
     }
 }
 

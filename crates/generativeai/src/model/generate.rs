@@ -13,7 +13,6 @@ use crate::protocol::{
 };
 use crate::stream;
 use crate::tools::Toolbox;
-use crate::trace;
 
 impl GenerativeModel {
     /// Asks the model once; functions are not called, and nothing is remembered.
@@ -94,7 +93,7 @@ impl GenerateContent<'_> {
                  request,
                  options,
                  ..
-             }| trace::stream(&*backend, request, options),
+             }| { backend.stream_generate_content(request, options) },
         );
         let chunks =
             chunks.unwrap_or_else(|error| stream::once(Box::pin(std::future::ready(Err(error)))));
@@ -129,7 +128,7 @@ impl IntoFuture for GenerateContent<'_> {
                 request,
                 options,
                 ..
-            }) => trace::generate(&*backend, request, options),
+            }) => backend.generate_content(request, options),
             Err(error) => Box::pin(std::future::ready(Err(error))),
         }
     }

@@ -1,8 +1,8 @@
 //! Joining the chunks of a streamed reply into the whole.
 
 use super::{
-    Candidate, CitationMetadata, Content, Data, FinishReason, GenerateContentResponse,
-    LogprobsResult, Part, PromptFeedback, SafetyRating, Unknown, UrlContextMetadata,
+    Candidate, CitationMetadata, Content, Data, FinishReason, GenerateContentResponse, Language,
+    LogprobsResult, Outcome, Part, PromptFeedback, SafetyRating, Unknown, UrlContextMetadata,
 };
 
 impl GenerateContentResponse {
@@ -137,14 +137,18 @@ impl Part {
                 if code.id == more.id =>
             {
                 join_text(&mut code.code, &more.code);
-                last_seen(&mut code.language, &more.language);
+                if matches!(code.language, None | Some(Language::Unspecified)) {
+                    last_seen(&mut code.language, &more.language);
+                }
                 absorb_unknown(&mut code.unknown, &more.unknown);
             }
             (Some(Data::CodeExecutionResult(result)), Some(Data::CodeExecutionResult(more)))
                 if result.id == more.id =>
             {
                 join_text(&mut result.output, &more.output);
-                last_seen(&mut result.outcome, &more.outcome);
+                if more.outcome != Some(Outcome::Unspecified) {
+                    last_seen(&mut result.outcome, &more.outcome);
+                }
                 absorb_unknown(&mut result.unknown, &more.unknown);
             }
             _ => return false,

@@ -25,9 +25,6 @@ mod clock;
 mod events;
 mod extent;
 mod failure;
-#[cfg(any(test, fuzzing))]
-#[doc(hidden)]
-pub mod fuzz;
 mod gather;
 mod limits;
 mod methods;

@@ -75,7 +75,8 @@ pub(crate) fn recorded(error: &Value, accessor: bool) -> Value {
         "RuntimeError" => kind("Function"),
         _ if accessor => kind("NoText"),
         _ if says("message_is_python") => accident(),
-        _ => request(),
+        "ValueError" | "TypeError" | "KeyError" => request(),
+        unknown => kind(unknown),
     }
 }
 

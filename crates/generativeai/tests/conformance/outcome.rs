@@ -94,7 +94,28 @@ fn answer_in_place(answer: &mut Value) {
 pub(crate) fn request(request: &Value) -> Value {
     let mut request = request.clone();
     request["body"] = canonical(&request["body"]);
+    let headers = request
+        .as_object_mut()
+        .and_then(|members| members.remove("headers"));
+    for (name, value) in headers.iter().filter_map(Value::as_object).flatten() {
+        header(
+            &mut request,
+            &name.to_lowercase(),
+            value.as_str().unwrap_or_default(),
+        );
+    }
     request
+}
+
+/// The headers that say something of the service: that there is a key, and what the body is. Others
+/// name the program that asks.
+fn header(request: &mut Value, name: &str, value: &str) {
+    let value = match name {
+        "x-goog-api-key" if !value.is_empty() => "(a key)",
+        "content-type" => value.split(';').next().unwrap_or_default().trim(),
+        _ => return,
+    };
+    request["headers"][name] = value.into();
 }
 
 fn list(value: &Value) -> &[Value] {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+mod canonical;
 mod chat;
 #[cfg(feature = "remote")]
 mod recorded;
@@ -11,7 +12,5 @@ mod schema;
 mod structured;
 mod support;
 mod tools;
-#[cfg(feature = "tracing")]
-mod trace;
 mod walks;
 mod wire;

@@ -26,6 +26,7 @@ pub(super) struct Answer {
     pub(super) on: Option<String>,
     pub(super) response: Option<GenerateContentResponse>,
     chunks: Vec<GenerateContentResponse>,
+    streamed: bool,
     over: bool,
     failed: Option<Error>,
     readers: HashMap<String, Reader>,
@@ -39,6 +40,7 @@ impl Answer {
             on: None,
             chunks: vec![response.clone()],
             response: Some(response),
+            streamed: false,
             over: true,
             failed: None,
             readers: HashMap::new(),
@@ -52,6 +54,7 @@ impl Answer {
             on: on.map(str::to_owned),
             response: None,
             chunks: Vec::new(),
+            streamed: true,
             over: false,
             failed: None,
             readers: HashMap::new(),
@@ -91,6 +94,9 @@ impl Answer {
 
     /// Whether it can be looked at: it is whole or broke off, and its prompt was not blocked.
     fn done(&self) -> bool {
+        if !self.streamed {
+            return true;
+        }
         let blocked = self
             .response
             .as_ref()

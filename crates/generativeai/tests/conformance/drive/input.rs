@@ -1,9 +1,9 @@
 //! The loose forms of the recordings, written with the types of the library.
 
 use generativeai::protocol::{
-    Blob, Content, File, FileData, FunctionCall, FunctionCallingConfig, FunctionCallingMode,
-    FunctionResponse, GenerationConfig, HarmBlockThreshold, HarmCategory, Part, Role,
-    SafetySetting, ToolConfig,
+    Blob, CodeExecutionResult, Content, ExecutableCode, File, FileData, FunctionCall,
+    FunctionCallingConfig, FunctionCallingMode, FunctionResponse, GenerationConfig,
+    HarmBlockThreshold, HarmCategory, Part, Role, SafetySetting, ToolConfig,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -63,12 +63,30 @@ pub(super) fn contents(value: &Value) -> Written<Vec<Content>> {
     match value {
         Value::Null => Ok(Vec::new()),
         Value::Array(elements) if elements.iter().all(is_content) => {
-            elements.iter().map(content).collect()
+            elements.iter().map(entry).collect()
         }
-        // A single empty thing is no history.
-        Value::Object(members) if members.is_empty() => Err(Unwritable),
-        Value::String(text) if text.is_empty() => Err(Unwritable),
-        one => Ok(vec![content(one)?]),
+        one => Ok(vec![entry(one)?]),
+    }
+}
+
+/// One content of a history, which has to say something.
+pub(super) fn entry(value: &Value) -> Written<Content> {
+    let said = if value.get("$proto").is_some() {
+        &value["value"]
+    } else {
+        value
+    };
+    let nothing = match said {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(parts) => parts.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        _ => false,
+    };
+    if nothing {
+        Err(Unwritable)
+    } else {
+        content(value)
     }
 }
 
@@ -80,6 +98,8 @@ fn part(value: &Value) -> Written<Part> {
         Some("Blob") => return typed::<Blob>(data).map(Part::from),
         Some("FileData") => return typed::<FileData>(data).map(Part::from),
         Some("File") => return typed::<File>(data).map(Part::from),
+        Some("ExecutableCode") => return typed::<ExecutableCode>(data).map(Part::from),
+        Some("CodeExecutionResult") => return typed::<CodeExecutionResult>(data).map(Part::from),
         Some("FunctionCall") => return typed::<FunctionCall>(data).map(Part::from),
         Some("FunctionResponse") => return typed::<FunctionResponse>(data).map(Part::from),
         Some(_) => return Err(Unwritable),

@@ -221,7 +221,7 @@ impl<'s> Play<'s> {
                 Ok(Value::Null)
             }
             _ => {
-                let content = input::content(step.get("content").unwrap_or(&Value::Null))?;
+                let content = input::entry(step.get("content").unwrap_or(&Value::Null))?;
                 let index = step.get("index").and_then(Value::as_i64).unwrap_or(0);
                 let edited = chat.with(move |chat| edit(chat, index, content)).await;
                 edited.then_some(Value::Null).ok_or_else(fault::accident)
@@ -319,7 +319,7 @@ impl<'s> Play<'s> {
         };
         let model = self.model.clone();
         let request = with_options!(
-            model.count_tokens(contents), self.options(step)?; tools, request_options
+            model.count_tokens(contents), self.options(step)?; generation_config, safety_settings, tools, tool_config, request_options
         );
         let counted = request.await.map_err(|error| neutral(&error))?;
         Ok(canonical(&json!(counted)))

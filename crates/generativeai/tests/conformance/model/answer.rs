@@ -21,6 +21,7 @@ pub(super) struct Answer {
     pub(super) joined: Value,
     /// Whether anything of the reply to the last request came.
     pub(super) heard: bool,
+    streamed: bool,
     pub(super) over: bool,
     pub(super) failed: Option<Value>,
     pub(super) readers: HashMap<String, Reader>,
@@ -29,6 +30,7 @@ pub(super) struct Answer {
 impl Answer {
     pub(super) fn new(turn: Turn) -> Self {
         Self {
+            streamed: turn.streamed,
             turn: Some(turn),
             chunks: Vec::new(),
             joined: json!({}),
@@ -39,9 +41,14 @@ impl Answer {
         }
     }
 
-    /// Whether it can be looked at: a blocked prompt has no reply.
+    /// Whether it can be looked at: the stream of a blocked prompt never can.
     pub(super) fn done(&self) -> bool {
-        self.over && !judge::is_block(&self.joined["promptFeedback"])
+        self.over && !(self.streamed && self.is_blocked())
+    }
+
+    /// Whether the prompt was blocked.
+    pub(super) fn is_blocked(&self) -> bool {
+        judge::is_block(&self.joined["promptFeedback"])
     }
 
     pub(super) fn known(&self) -> Known {

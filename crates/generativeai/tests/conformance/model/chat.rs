@@ -43,8 +43,8 @@ impl Chat {
         let Some(open) = &self.open else {
             return Ok(self.history.clone());
         };
-        if let Some(trouble) = trouble(open, answers)
-            && !rows.here(Row::D2)
+        if !rows.here(Row::D2)
+            && let Some(trouble) = trouble(open, answers)
         {
             return Err(trouble);
         }
@@ -115,6 +115,9 @@ impl Chat {
         self.last = None;
         let mut received = answer.and_then(Answer::reply).unwrap_or_else(|| json!({}));
         if rows.here(Row::D15) {
+            if received["parts"].as_array().is_none_or(Vec::is_empty) {
+                received = json!({});
+            }
             fill_role(&mut received);
         }
         let mut said = vec![open.sent];
@@ -129,15 +132,23 @@ impl Chat {
 
     fn rewind_history(&mut self, rows: &Rows) -> Result<Option<(Value, Value)>, Value> {
         let here = rows.here(Row::D4);
-        let Some(mut start) = self.history.len().checked_sub(2) else {
+        let Some(pair) = self.history.len().checked_sub(2) else {
             return if here {
                 Ok(None)
             } else {
                 Err(fault::accident())
             };
         };
-        while here && answers_functions(&self.history[start]) && start >= 2 {
-            start -= 2;
+        let mut start = pair;
+        if here {
+            // A turn that was kept before its reply came ends with the answers of a round.
+            if answers_functions(&self.history[pair + 1]) {
+                start += 1;
+            }
+            while start >= 2 && answers_functions(&self.history[start]) {
+                start -= 2;
+            }
+            start = start.min(pair);
         }
         self.last = None;
         let mut turn = self.history.split_off(start);
@@ -191,8 +202,6 @@ pub(super) fn fill_roles(history: &mut [Value]) {
 }
 
 fn answers_functions(content: &Value) -> bool {
-    let parts = content["parts"].as_array().into_iter().flatten();
-    parts
-        .into_iter()
-        .any(|part| part.get("functionResponse").is_some())
+    let mut parts = content["parts"].as_array().into_iter().flatten();
+    content["role"] != "model" && parts.any(|part| part.get("functionResponse").is_some())
 }

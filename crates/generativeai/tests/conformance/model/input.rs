@@ -89,6 +89,7 @@ fn part(value: &Value, rows: &Rows) -> Result<Value, Value> {
         Some("Part") => return Ok(typed.clone()),
         Some("Blob") => return Ok(json!({ "inlineData": typed })),
         Some("File") => return Ok(file(typed)),
+        Some("Content") => return odd(rows, Row::D17, None),
         Some(kind) => {
             let (first, rest) = kind.split_at(1);
             return Ok(json!({ format!("{}{rest}", first.to_lowercase()): typed }));

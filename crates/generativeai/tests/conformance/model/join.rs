@@ -160,7 +160,9 @@ fn citations(first: &Value, second: &Value) -> Value {
     };
     match (sources(first), sources(second)) {
         (Some(mut all), Some(more)) => {
-            all.extend(more);
+            // Chunks repeat what they said before.
+            let new: Vec<Value> = more.into_iter().filter(|one| !all.contains(one)).collect();
+            all.extend(new);
             json!({ "citationSources": all })
         }
         (None, _) => second["citationMetadata"].clone(),
@@ -239,18 +241,20 @@ fn merge(last: &mut Value, part: &Value, rows: &Rows) -> bool {
     if rows.here(Row::D11) && !(plain(last) && plain(part) && thought(last) == thought(part)) {
         return false;
     }
-    for (kind, text) in [
-        ("executableCode", "code"),
-        ("codeExecutionResult", "output"),
-    ] {
-        if last[kind].is_object() && part[kind].is_object() {
-            let whole = format!("{}{}", words(&last[kind][text]), words(&part[kind][text]));
-            if kind == "codeExecutionResult" {
-                last[kind]["outcome"] = part[kind]["outcome"].clone();
-            }
-            last[kind][text] = whole.into();
-            return true;
+    if last["executableCode"].is_object() && part["executableCode"].is_object() {
+        append(last, part, "executableCode", "code");
+        if says_nothing(&last["executableCode"]["language"]) && rows.here(Row::D9) {
+            last["executableCode"]["language"] = part["executableCode"]["language"].clone();
         }
+        return true;
+    }
+    if last["codeExecutionResult"].is_object() && part["codeExecutionResult"].is_object() {
+        append(last, part, "codeExecutionResult", "output");
+        let outcome = &part["codeExecutionResult"]["outcome"];
+        if !(says_nothing(outcome) && rows.here(Row::D9)) {
+            last["codeExecutionResult"]["outcome"] = outcome.clone();
+        }
+        return true;
     }
     if last["text"].is_string() && part["text"].is_string() {
         let whole = format!("{}{}", words(&last["text"]), words(&part["text"]));
@@ -258,6 +262,19 @@ fn merge(last: &mut Value, part: &Value, rows: &Rows) -> bool {
         return true;
     }
     false
+}
+
+fn append(last: &mut Value, part: &Value, kind: &str, text: &str) {
+    let whole = format!("{}{}", words(&last[kind][text]), words(&part[kind][text]));
+    last[kind][text] = whole.into();
+}
+
+/// Whether an enum value is absent, or as good as absent.
+fn says_nothing(value: &Value) -> bool {
+    match value {
+        Value::String(name) => name.ends_with("_UNSPECIFIED"),
+        number => number.as_i64().is_none_or(|number| number == 0),
+    }
 }
 
 fn words(value: &Value) -> &str {

@@ -187,7 +187,11 @@ impl Model<'_> {
         if !answer.heard {
             return Ok(Value::Null);
         }
-        let mut value = answer.value(self.world.rows);
+        let mut value = if answer.is_blocked() {
+            json!({"done": false, "text": {"error": fault::incomplete()}})
+        } else {
+            answer.value(self.world.rows)
+        };
         let same = returned.is_some_and(|returned| {
             canonical(&self.answers[returned].joined) == canonical(&answer.joined)
         });

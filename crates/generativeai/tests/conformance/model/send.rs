@@ -86,6 +86,14 @@ impl Model<'_> {
             return Err(fault::request());
         }
         let mut contents = input::contents(given, rows)?;
+        let has_parts = |content: &Value| {
+            content["parts"]
+                .as_array()
+                .is_some_and(|parts| !parts.is_empty())
+        };
+        if !contents.iter().any(has_parts) && rows.here(Row::D17) {
+            return Err(fault::request());
+        }
         if let Some(last) = contents.last_mut()
             && last["role"].as_str().is_none_or(str::is_empty)
         {

@@ -41,6 +41,8 @@ pub(super) fn generation(value: &Value, rows: &Rows) -> Result<Map<String, Value
     }
     if rows.here(Row::D19) {
         config.retain(|_, value| !value.is_null() && *value != json!([]));
+    } else if value.get("$dataclass").is_some() {
+        config.retain(|_, value| !value.is_null());
     }
     if typed && !rows.here(Row::D17) {
         // Fields without presence wipe what the model says.

@@ -30,8 +30,14 @@ impl Settings {
     /// Makes the model of a scenario.
     pub(super) fn of_model(world: &mut World<'_>) -> Result<Self, Value> {
         let rows = world.rows;
-        let said = |name: &str| world.scenario.model.get(name).cloned().unwrap_or_default();
+        let given = &world.scenario.model;
+        let said = |name: &str| given.get(name).cloned().unwrap_or_default();
         let name = said("model_name");
+        let cached = match said("from_cached_content") {
+            Value::Null => None,
+            Value::String(id) => Some(fetch(&id, world)?),
+            ready => Some(ready["value"].clone()),
+        };
         let mut this = Self {
             name: name.as_str().unwrap_or(DEFAULT_MODEL).to_owned(),
             cached_content: None,
@@ -43,14 +49,18 @@ impl Settings {
         };
         let instruction = said("system_instruction");
         if !instruction.is_null() {
-            this.system_instruction = Some(input::content(&instruction, rows)?);
+            let instruction = input::content(&instruction, rows)?;
+            let no_parts = instruction["parts"].as_array().is_none_or(Vec::is_empty);
+            if no_parts && rows.here(Row::D17) {
+                return Err(fault::request());
+            }
+            this.system_instruction = Some(instruction);
         }
-        let cached = said("from_cached_content");
-        if !cached.is_null() {
-            let cached = match cached.as_str() {
-                Some(id) => fetch(id, world)?,
-                None => cached["value"].clone(),
-            };
+        if let Some(cached) = cached {
+            let is_missing = |name: &str| cached[name].as_str().is_none_or(str::is_empty);
+            if (is_missing("name") || is_missing("model")) && rows.here(Row::D17) {
+                return Err(fault::request());
+            }
             this.name = cached["model"].as_str().unwrap_or_default().to_owned();
             this.cached_content = cached["name"].as_str().map(str::to_owned);
         }

@@ -31,7 +31,7 @@ pub(super) struct Turn {
     pub(super) received: Option<Value>,
     prepared: Prepared,
     contents: Vec<Value>,
-    streamed: bool,
+    pub(super) streamed: bool,
     automatic: bool,
     state: State,
     rounds: u32,

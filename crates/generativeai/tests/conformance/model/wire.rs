@@ -63,13 +63,23 @@ impl<'s> World<'s> {
 
     /// Makes a request until it has an answer or is given up.
     pub(super) fn ask(&mut self, question: &Question<'_>) -> Result<Chunks, Value> {
+        if !is_well_formed(question.path) {
+            return Err(fault::request());
+        }
         let mut attempts = Attempts::new(question.options);
         loop {
             let request =
                 json!({"method": question.method, "path": question.path, "body": question.body});
-            self.requests.push(crate::outcome::request(&request));
+            self.requests
+                .push(self.with_headers(crate::outcome::request(&request)));
             let streamed = question.path.ends_with(":streamGenerateContent");
             let answer = self.script.next(streamed);
+            let timeout = question.options["timeout"]
+                .as_f64()
+                .unwrap_or(f64::INFINITY);
+            if answer.delay_ms as f64 / 1000.0 > timeout {
+                return Err(self.or_accident(Row::D13, "Timeout"));
+            }
             let heard = if streamed {
                 self.read_stream(&answer)
             } else {
@@ -82,6 +92,21 @@ impl<'s> World<'s> {
                 Err(failure) => return Err(failure.fault),
             }
         }
+    }
+
+    /// The headers that are recorded, as they have to be.
+    fn with_headers(&self, mut request: Value) -> Value {
+        let has_body = request["method"] == "POST";
+        for name in &self.scenario.record_headers {
+            match name.to_lowercase().as_str() {
+                name @ "x-goog-api-key" => request["headers"][name] = "(a key)".into(),
+                name @ "content-type" if has_body => {
+                    request["headers"][name] = "application/json".into();
+                }
+                _ => {}
+            }
+        }
+        request
     }
 
     fn read_whole(&self, answer: &Answer, reply: &str) -> Result<Chunks, Failure> {
@@ -160,16 +185,18 @@ impl<'s> World<'s> {
             Ok(value) if self.rows.here(Row::D17) => (vec![value.to_string()], End::Proper),
             Ok(_) => (Vec::new(), End::Open),
             Err(_) if text.trim().is_empty() => (Vec::new(), End::Proper),
-            Err(_) if text.trim_start().starts_with('[') => (Vec::new(), End::Open),
-            Err(_) => (vec!["null".to_owned()], End::Open),
+            Err(_) if text.trim_start().starts_with('[') => (whole_elements(text), End::Open),
+            Err(_) if text.trim_start().starts_with('{') => (Vec::new(), End::Open),
+            Err(_) if self.rows.here(Row::D17) => (vec!["null".to_owned()], End::Open),
+            Err(_) => (Vec::new(), End::Open),
         }
     }
 
     fn read(&self, message: &str, value: &Value, wrong: Row) -> Result<Value, Failure> {
-        if let Some(status) = value.get("error").filter(|status| !status.is_null())
+        if let Some(status) = status_in(value)
             && self.rows.here(Row::D12)
         {
-            return Err(told(None, status, self.rows));
+            return Err(told(None, &status, self.rows));
         }
         known::read(message, value, self.rows)
             .map_err(|_| Failure::last(self.or_accident(wrong, "Decode")))
@@ -203,14 +230,7 @@ impl<'s> World<'s> {
             };
             return Some(Failure::last(fault));
         }
-        let status = match &body {
-            Some(Value::Array(elements)) => elements
-                .iter()
-                .find_map(|element| element.get("error"))
-                .cloned(),
-            Some(value) => value.get("error").cloned(),
-            None => None,
-        };
+        let status = body.as_ref().and_then(status_in);
         Some(match status {
             Some(status) => told(Some(code), &status, self.rows),
             None => {
@@ -243,15 +263,55 @@ impl<'s> World<'s> {
     }
 }
 
+/// The elements of an array that breaks off, as far as they are whole.
+fn whole_elements(text: &str) -> Vec<String> {
+    let mut elements = Vec::new();
+    let mut rest = text.trim_start().trim_start_matches('[');
+    loop {
+        rest = rest.trim_start().trim_start_matches(',');
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
+        match values.next() {
+            Some(Ok(value)) => {
+                elements.push(value.to_string());
+                let end = values.byte_offset();
+                rest = &rest[end..];
+            }
+            _ => return elements,
+        }
+    }
+}
+
+/// The status in an answer, or in the first element of an answer that has one.
+fn status_in(value: &Value) -> Option<Value> {
+    let holder = match value {
+        Value::Array(elements) => elements
+            .iter()
+            .find(|element| element.get("error").is_some())?,
+        value => value,
+    };
+    holder
+        .get("error")
+        .filter(|status| !status.is_null())
+        .cloned()
+}
+
 /// The failure that a status object tells of.
 fn told(code: Option<u16>, status: &Value, rows: &Rows) -> Failure {
     let said = match status {
         Value::String(message) => json!({ "message": message }),
         other => other.clone(),
     };
-    let in_status = said["code"].as_u64().map(|code| code as u16);
-    let effective = code.or(in_status).unwrap_or(500);
+    let effective = code.unwrap_or_else(|| code_of(&said));
     let mut fault = json!({"kind": fault::kind_of(effective)});
+    let mut again = is_passing(effective);
+    if rows.here(Row::D13) {
+        if effective == 429 && is_daily_quota(&said) {
+            fault = fault::kind("Quota");
+            again = false;
+        } else if is_about_the_key(&said) {
+            fault = fault::kind("Authentication");
+        }
+    }
     if let Some(code) = code {
         fault["http_code"] = code.into();
     }
@@ -269,9 +329,47 @@ fn told(code: Option<u16>, status: &Value, rows: &Rows) -> Failure {
     {
         fault["status"] = name.into();
     }
-    Failure {
-        fault,
-        again: is_passing(effective),
+    Failure { fault, again }
+}
+
+/// Whether a quota of the day is used up.
+fn is_daily_quota(status: &Value) -> bool {
+    let details = status["details"].as_array().into_iter().flatten();
+    let violations = details
+        .filter_map(|detail| detail["violations"].as_array())
+        .flatten();
+    violations
+        .filter_map(|violation| violation["quotaId"].as_str())
+        .any(|id| {
+            let id = id.to_lowercase();
+            id.contains("perday") || id.contains("per_day") || id.contains("daily")
+        })
+}
+
+fn is_about_the_key(status: &Value) -> bool {
+    let mut details = status["details"].as_array().into_iter().flatten();
+    details.any(|detail| {
+        detail["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.starts_with("API_KEY_"))
+    })
+}
+
+/// The HTTP code that a status stands for.
+fn code_of(status: &Value) -> u16 {
+    match (status["code"].as_u64(), status["status"].as_str()) {
+        (Some(code @ 300..600), _) => code as u16,
+        (_, Some("INVALID_ARGUMENT" | "FAILED_PRECONDITION" | "OUT_OF_RANGE")) => 400,
+        (_, Some("UNAUTHENTICATED")) => 401,
+        (_, Some("PERMISSION_DENIED")) => 403,
+        (_, Some("NOT_FOUND")) => 404,
+        (_, Some("ABORTED" | "ALREADY_EXISTS")) => 409,
+        (_, Some("RESOURCE_EXHAUSTED")) => 429,
+        (_, Some("CANCELLED")) => 499,
+        (_, Some("UNIMPLEMENTED")) => 501,
+        (_, Some("UNAVAILABLE")) => 503,
+        (_, Some("DEADLINE_EXCEEDED")) => 504,
+        _ => 500,
     }
 }
 
@@ -335,6 +433,7 @@ fn asks_for_long(failure: &Failure, answer: &Answer) -> bool {
         .headers
         .iter()
         .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
+    let header = header.filter(|_| answer.status >= 400);
     let header = header.and_then(|(_, value)| value.parse::<f64>().ok());
     let details = failure.fault["details"].as_array().into_iter().flatten();
     let delays = details.filter_map(|detail| {
@@ -348,4 +447,13 @@ fn asks_for_long(failure: &Failure, answer: &Answer) -> bool {
         .into_iter()
         .chain(delays)
         .any(|seconds| seconds > 60.0)
+}
+
+/// Whether a path is one of words.
+fn is_well_formed(path: &str) -> bool {
+    let name = path.rsplit_once(':').map_or(path, |(name, _)| name);
+    let is_word = |word: &str| !matches!(word, "" | "." | "..");
+    let is_refused =
+        |char: char| char.is_whitespace() || char.is_control() || "?#%\\".contains(char);
+    name.split('/').skip(1).all(is_word) && !name.contains(is_refused)
 }

@@ -2,7 +2,6 @@
 
 mod beyond;
 mod inventory;
-mod joining;
 mod lossless;
 mod setters;
 mod typed;

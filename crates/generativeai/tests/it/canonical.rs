@@ -1,0 +1,99 @@
+//! The canonical JSON of the conformance runner.
+
+#[path = "../conformance/normal.rs"]
+mod normal;
+
+use normal::canonical;
+use serde_json::{Value, json};
+
+fn assert_same(one: Value, other: Value) {
+    assert_eq!(canonical(&one), canonical(&other));
+}
+
+#[test]
+fn what_says_nothing_is_dropped_but_for_parts_and_what_was_set() {
+    let said = json!({
+        "candidates": [{"index": 0, "finishReason": "FINISH_REASON_UNSPECIFIED", "content": {}}],
+        "usageMetadata": {"promptTokenCount": 0},
+        "modelVersion": "",
+    });
+    assert_eq!(canonical(&said), json!({"candidates": [{}]}));
+
+    for kept in [
+        json!({"parts": [{"text": ""}, {}, {"codeExecutionResult": {}}]}),
+        json!({"generationConfig": {"temperature": 0, "topK": 0, "responseLogprobs": false}}),
+        json!({"tools": [{"googleSearch": {}}, {}]}),
+    ] {
+        assert_eq!(canonical(&kept), kept);
+    }
+}
+
+#[test]
+fn enums_are_names_and_unknown_numbers_stay() {
+    assert_same(
+        json!({"finishReason": 3}),
+        json!({"finishReason": "SAFETY"}),
+    );
+    assert_same(
+        json!({"responseModalities": [1, 2]}),
+        json!({"responseModalities": ["TEXT", "IMAGE"]}),
+    );
+    assert_same(
+        json!({"dynamicRetrievalConfig": {"mode": 1}}),
+        json!({"dynamicRetrievalConfig": {"mode": "MODE_DYNAMIC"}}),
+    );
+    assert_same(
+        json!({"functionCallingConfig": {"mode": 1}}),
+        json!({"functionCallingConfig": {"mode": "AUTO"}}),
+    );
+    assert_eq!(
+        canonical(&json!({"finishReason": 42})),
+        json!({"finishReason": 42})
+    );
+}
+
+#[test]
+fn numbers_have_one_form() {
+    assert_same(json!({"topP": 0.123456789}), json!({"topP": 0.12345679}));
+    assert_same(json!({"temperature": 2.0}), json!({"temperature": 2}));
+    assert_same(json!({"maxItems": "3"}), json!({"maxItems": 3}));
+}
+
+#[test]
+fn json_of_the_users_own_is_left_alone() {
+    let call =
+        json!({"functionCall": {"name": "f", "args": {"a": null, "b": "", "mode": 1, "c": {}}}});
+    assert_eq!(canonical(&call), call);
+    let answer = json!({"functionResponse": {"name": "f", "response": {"index": 0, "x": 1.5}}});
+    assert_eq!(canonical(&answer), answer);
+    assert_same(json!({"args": {"a": 2.0}}), json!({"args": {"a": 2}}));
+    assert!(canonical(&json!({"args": {}})) != canonical(&json!({})));
+    // Next to no name it is a schema.
+    assert_same(
+        json!({"response": {"type": 6, "enum": []}}),
+        json!({"response": {"type": "OBJECT"}}),
+    );
+}
+
+#[test]
+fn names_of_properties_are_no_fields() {
+    let schema = json!({"properties": {"index": {"type": 1}, "args": {"type": "STRING"}}});
+    let named = json!({"properties": {"index": {"type": "STRING"}, "args": {"type": "STRING"}}});
+    assert_eq!(canonical(&schema), named);
+    assert_eq!(canonical(&json!({"properties": {}})), json!({}));
+}
+
+#[test]
+fn safety_settings_are_a_set() {
+    let (one, other) = (
+        json!({"category": 7, "threshold": 1}),
+        json!({"threshold": 1, "category": 8}),
+    );
+    assert_same(
+        json!({"safetySettings": [one, other]}),
+        json!({"safetySettings": [other, one]}),
+    );
+    assert!(
+        canonical(&json!({"parts": [one, other]})) != canonical(&json!({"parts": [other, one]}))
+    );
+}
