@@ -16,6 +16,7 @@ pub mod remote;
 mod stream;
 pub mod testing;
 mod tools;
+mod trace;
 
 pub use backend::{Backend, BoxFuture, ChunkStream, RequestOptions, Retry};
 pub use chat::{ChatSession, Reason, ReplyStream, SendMessage, Unfinished};

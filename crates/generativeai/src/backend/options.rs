@@ -26,6 +26,8 @@ pub struct RequestOptions {
     /// The longest wait for the head of an answer, and between two parsed events of a stream (not
     /// between bytes); by default 120 s. An answer in one piece has only `timeout`.
     pub idle_timeout: Option<Duration>,
+    /// Whether what is said may stand in the spans of `tracing`; by default it may not.
+    pub trace_content: Option<bool>,
 }
 
 /// When and how often a request is tried again: full jitter over a doubling wait.
@@ -101,6 +103,14 @@ impl RequestOptions {
         self
     }
 
+    /// Sets whether what is said may stand in the spans of `tracing`, as messages of OpenTelemetry's
+    /// conventions: the instruction, the contents and the reply, without the bytes of media.
+    #[must_use]
+    pub fn trace_content(mut self, trace: bool) -> Self {
+        self.trace_content = Some(trace);
+        self
+    }
+
     /// These options, with those of `below` where these are silent.
     #[must_use]
     pub fn or(self, below: &Self) -> Self {
@@ -109,6 +119,7 @@ impl RequestOptions {
             timeout: self.timeout.or(below.timeout),
             connect_timeout: self.connect_timeout.or(below.connect_timeout),
             idle_timeout: self.idle_timeout.or(below.idle_timeout),
+            trace_content: self.trace_content.or(below.trace_content),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::Settings;
 use crate::protocol::{Content, Data, FunctionCall, FunctionResponse, Part, Role};
 use crate::tools::{AutomaticFunctionCalling, FunctionEvent, OnFailure, Toolbox, run};
+use crate::trace;
 
 /// A reply that calls functions, and the answers that are there so far.
 #[derive(Clone)]
@@ -89,7 +90,8 @@ impl ChatSession {
         for call in &calls {
             automatic.observe(FunctionEvent::Called(call));
             let function = tools.function_named(call.name()).cloned();
-            running.push(run::call(function, call.clone(), automatic.time_limit));
+            let ran = run::call(function, call.clone(), automatic.time_limit);
+            running.push(trace::function(call, ran));
         }
         let mut failed = None;
         while let Some((at, outcome)) = running.next().await {

@@ -16,6 +16,7 @@ use crate::protocol::{
 };
 use crate::stream;
 use crate::tools::{AtLimit, AutomaticFunctionCalling};
+use crate::trace;
 
 /// Which of the backend's two ways a reply takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,10 +116,10 @@ impl<'chat> Turn<'chat> {
         let mut request = self.prepared.request.clone();
         request.contents = Contents::new(Arc::clone(&self.chat.history), said);
         self.set_mode(&mut request, rounds, first);
-        let (backend, options) = (&self.prepared.backend, self.prepared.options.clone());
+        let (backend, options) = (&*self.prepared.backend, self.prepared.options.clone());
         match self.call {
-            Call::Unary => stream::once(backend.generate_content(request, options)),
-            Call::Stream => backend.stream_generate_content(request, options),
+            Call::Unary => stream::once(trace::generate(backend, request, options)),
+            Call::Stream => trace::stream(backend, request, options),
         }
     }
 

@@ -9,6 +9,7 @@ use crate::protocol::{
     Contents, CountTokensRequest, CountTokensResponse, GenerationConfig, SafetySetting, ToolConfig,
 };
 use crate::tools::Toolbox;
+use crate::trace;
 
 impl GenerativeModel {
     /// Counts the tokens of contents together with the model's instruction, tools and settings.
@@ -77,7 +78,7 @@ impl CountTokens<'_> {
         let mut prepared = self.model.prepare(&self.settings)?;
         prepared.request.contents = self.contents;
         let request = CountTokensRequest::default().generate_content_request(prepared.request);
-        Ok(prepared.backend.count_tokens(request, prepared.options))
+        Ok(trace::count(&*prepared.backend, request, prepared.options))
     }
 }
 

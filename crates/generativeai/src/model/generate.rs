@@ -13,6 +13,7 @@ use crate::protocol::{
 };
 use crate::stream;
 use crate::tools::Toolbox;
+use crate::trace;
 
 impl GenerativeModel {
     /// Asks the model once; functions are not called, and nothing is remembered.
@@ -93,7 +94,7 @@ impl GenerateContent<'_> {
                  request,
                  options,
                  ..
-             }| { backend.stream_generate_content(request, options) },
+             }| trace::stream(&*backend, request, options),
         );
         let chunks =
             chunks.unwrap_or_else(|error| stream::once(Box::pin(std::future::ready(Err(error)))));
@@ -128,7 +129,7 @@ impl IntoFuture for GenerateContent<'_> {
                 request,
                 options,
                 ..
-            }) => backend.generate_content(request, options),
+            }) => trace::generate(&*backend, request, options),
             Err(error) => Box::pin(std::future::ready(Err(error))),
         }
     }

@@ -11,6 +11,7 @@ use super::budget::Budget;
 use super::client::{Remote, Service};
 use super::clock::{Clock, MachineClock};
 use super::secret::Secret;
+use super::tls;
 use super::transport::Transport;
 use crate::backend::RequestOptions;
 use crate::error::{Error, ErrorKind, Result};
@@ -43,6 +44,7 @@ pub struct RemoteBuilder {
     base_url: Option<String>,
     api_version: String,
     headers: Vec<(String, Secret)>,
+    roots: Vec<String>,
     options: RequestOptions,
     allow_plain_http: bool,
     answer_limit: usize,
@@ -56,6 +58,7 @@ impl Default for RemoteBuilder {
             base_url: None,
             api_version: "v1beta".into(),
             headers: Vec::new(),
+            roots: Vec::new(),
             options: RequestOptions::default(),
             allow_plain_http: false,
             answer_limit: 64 << 20,
@@ -89,6 +92,13 @@ impl RemoteBuilder {
     /// Sends a header with every request. An `authorization` takes the place of the API key.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), Secret::new(value)));
+        self
+    }
+
+    /// Trusts a certificate authority, in PEM, beside those of the machine: that of a company's
+    /// proxy, say. Several may be given, in one text or one by one. Android knows only its own.
+    pub fn root_certificate(mut self, pem: impl Into<String>) -> Self {
+        self.roots.push(pem.into());
         self
     }
 
@@ -158,7 +168,11 @@ impl RemoteBuilder {
                 "there is no API key: set GEMINI_API_KEY, or give one to `api_key`",
             ));
         }
-        let transport = Transport::new(&address, headers)?;
+        let mut roots = Vec::new();
+        for pem in &self.roots {
+            roots.extend(tls::certificates(pem)?);
+        }
+        let transport = Transport::new(&address, headers, roots)?;
         Ok(Remote(Arc::new(Service {
             address,
             transport,

@@ -13,6 +13,7 @@ use super::transport::{self, Answer, Outgoing};
 use super::watch::Watch;
 use crate::backend::RequestOptions;
 use crate::error::{Attempt, Error, ErrorKind, Result};
+use crate::trace;
 
 /// How much of the body of an error answer is read.
 const MOST_OF_ERROR: usize = 1 << 20;
@@ -131,6 +132,7 @@ impl Call {
         match wait {
             Some(wait) if self.service.budget.spend() => {
                 self.attempts.push(Attempt::new(outcome, took, wait));
+                trace::tried_again(self.attempts.len(), wait, &failure.error);
                 clock.sleep(wait).await;
                 return Ok(());
             }

@@ -25,6 +25,9 @@ mod clock;
 mod events;
 mod extent;
 mod failure;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod gather;
 mod limits;
 mod methods;

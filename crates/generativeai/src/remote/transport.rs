@@ -7,6 +7,7 @@ use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Body, Client, Method, Request, Response, Url, redirect, retry};
 use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
 
 use super::address::Address;
 use super::body::Pieces;
@@ -68,13 +69,18 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    /// Prepares connections; `headers` go with every request.
-    pub(super) fn new(address: &Address, headers: HeaderMap) -> Result<Self> {
+    /// Prepares connections; `headers` go with every request, `roots` are trusted beside those of
+    /// the machine.
+    pub(super) fn new(
+        address: &Address,
+        headers: HeaderMap,
+        roots: Vec<CertificateDer<'static>>,
+    ) -> Result<Self> {
         Ok(Self {
             host: address.host().to_owned(),
             use_proxy: !address.is_loopback(),
             headers,
-            tls: tls::config(address.is_encrypted())?,
+            tls: tls::config(address.is_encrypted(), roots)?,
             clients: Mutex::default(),
         })
     }

@@ -12,5 +12,7 @@ mod schema;
 mod structured;
 mod support;
 mod tools;
+#[cfg(feature = "tracing")]
+mod trace;
 mod walks;
 mod wire;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use proptest::prelude::*;
 
+use super::super::fuzz::naive;
 use super::*;
 
 const LIMIT: usize = 16 << 20;
@@ -193,35 +194,6 @@ fn an_image_in_small_pieces_is_read_without_looking_back() {
         "{:?}",
         began.elapsed()
     );
-}
-
-/// What the standard says, written without a thought for time or memory, for bodies whose lines do
-/// not begin with a brace or a blank.
-fn naive(body: &[u8]) -> Vec<Vec<u8>> {
-    let body = body.strip_prefix(&BYTE_ORDER_MARK).unwrap_or(body);
-    let mut text = Vec::new();
-    let mut bytes = body.iter().copied().peekable();
-    while let Some(byte) = bytes.next() {
-        if byte == b'\r' && bytes.peek() == Some(&b'\n') {
-            bytes.next();
-        }
-        text.push(if byte == b'\r' { b'\n' } else { byte });
-    }
-    let mut events = Vec::new();
-    let mut data: Option<Vec<u8>> = None;
-    for line in text.split(|byte| *byte == b'\n').chain([&b""[..]]) {
-        if line.is_empty() {
-            events.extend(data.take());
-        } else if line == b"data" || line.starts_with(b"data:") {
-            let value = line.get(5..).unwrap_or_default();
-            let value = value.strip_prefix(b" ").unwrap_or(value);
-            data = Some(match data {
-                None => value.to_vec(),
-                Some(before) => [&before, &b"\n"[..], value].concat(),
-            });
-        }
-    }
-    events
 }
 
 /// Bodies made of what matters to a decoder.

@@ -3,6 +3,9 @@
 mod answers;
 mod attempts;
 mod broken;
+mod connect;
+mod dropped;
+mod http2;
 mod safety;
 mod time;
 
@@ -10,7 +13,7 @@ use generativeai::protocol::GenerateContentRequest;
 use generativeai::remote::RemoteBuilder;
 use generativeai::{Backend, ChatSession, Error, GenerativeModel, Remote, RequestOptions, Result};
 
-use crate::support::{Server, TestClock, log};
+use crate::support::{Server, TestClock, log, trace};
 
 /// A key that must show up nowhere.
 const CANARY: &str = "canary-7b1e40c2";
@@ -24,6 +27,7 @@ fn client(server: &Server) -> (Remote, TestClock) {
 
 fn builder(url: &str) -> RemoteBuilder {
     log::install(CANARY);
+    trace::guard(CANARY);
     Remote::builder().base_url(url).api_key(CANARY)
 }
 

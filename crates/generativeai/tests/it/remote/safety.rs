@@ -3,7 +3,7 @@
 use generativeai::ErrorKind;
 
 use super::*;
-use crate::support::server::{answer, with_headers};
+use crate::support::server::{STREAM, answer, error, event, with_headers};
 use crate::support::{Act, Server};
 
 #[tokio::test]
@@ -59,6 +59,32 @@ async fn a_key_that_the_service_repeats_is_in_no_error() {
         let error = whole(&remote).await.expect_err(status);
         assert!(format!("{error:?}").contains("[key]"), "{error:?}");
         assert!(streamed(&remote).await.1.is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_chat_whose_turn_failed_neither_shows_nor_saves_the_key() {
+    let told = error(
+        400,
+        "INVALID_ARGUMENT",
+        serde_json::json!([{"key": CANARY}]),
+    );
+    let cut = format!("{STREAM}{}", event(&format!("your key is {CANARY}"), None));
+    let page = answer("403 Forbidden", "text/html", CANARY);
+    let garbled = answer("200 OK", "text/plain", &format!("{{{CANARY}"));
+    for (body, of_the_model) in [(told, false), (cut, true), (page, false), (garbled, false)] {
+        let server = Server::always(4, &body);
+        let remote = client(&server).0;
+        let mut chat = chat(&remote);
+
+        let sent = chat.send_message("Hello").stream().finish().await;
+        checked(sent.expect_err("a failure"));
+
+        let shown = format!("{remote:?} {chat:?} {chat:#?} {:?}", chat.unfinished());
+        assert!(!shown.contains(CANARY), "{shown}");
+        // What the model itself says is kept as it came.
+        let saved = serde_json::to_string(&chat).expect("a chat can be saved");
+        assert_eq!(saved.contains(CANARY), of_the_model, "{saved}");
     }
 }
 

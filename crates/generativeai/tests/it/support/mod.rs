@@ -8,6 +8,9 @@ pub(crate) mod log;
 pub(crate) mod poll;
 #[cfg(feature = "remote")]
 pub(crate) mod server;
+#[cfg(feature = "remote")]
+pub(crate) mod tls;
+pub(crate) mod trace;
 
 #[cfg(feature = "remote")]
 pub(crate) use clock::TestClock;

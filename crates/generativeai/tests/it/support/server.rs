@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use socket2::SockRef;
 
+use super::trace;
 use crate::schema::{assert_count_request_is_valid, assert_request_is_valid};
 
 /// One thing the server does.
@@ -95,11 +96,12 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// Every request that was sent is one that the API knows.
+    /// Every request that was sent is one that the API knows, and no key was traced.
     fn drop(&mut self) {
         if thread::panicking() {
             return;
         }
+        assert_eq!(trace::leaks(), [""; 0], "a key was traced");
         for request in self.received() {
             // `POST /v1beta/models/m:countTokens HTTP/1.1`
             match request.line.split([':', '?', ' ']).nth(2) {

@@ -27,11 +27,11 @@ fn what_is_read_is_written_again() {
 }
 
 /// Makes up messages; the same seed makes up the same.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
     /// A number below `sides`.
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(super) fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -88,7 +88,7 @@ impl Dice {
         }
     }
 
-    fn json(&mut self, depth: u32) -> Value {
+    pub(super) fn json(&mut self, depth: u32) -> Value {
         match self.roll(if depth == 0 { 5 } else { 7 }) {
             0 => Value::Null,
             1 => (self.roll(2) == 0).into(),
@@ -110,7 +110,7 @@ impl Dice {
         if number.is_finite() { number } else { 0.5 }
     }
 
-    fn text(&mut self) -> String {
+    pub(super) fn text(&mut self) -> String {
         const LETTERS: [char; 12] = [
             'a', 'Z', '0', ' ', '"', '\\', '\n', '\0', '\u{7f}', 'é', '\u{2028}', '🏔',
         ];

@@ -2,6 +2,7 @@
 
 mod beyond;
 mod inventory;
+mod joining;
 mod lossless;
 mod setters;
 mod typed;

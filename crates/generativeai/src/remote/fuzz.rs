@@ -1,0 +1,184 @@
+//! What must hold of any bytes: each function here takes some and panics if it does not.
+//!
+//! `cargo fuzz` calls them (see `fuzz/` beside the crates), and so do the tests, for a while. Being a
+//! check of the whole, it looks upward to the chat.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::events::{End, Events};
+use super::failure::{self, Failure};
+use super::gather::Malformed;
+use super::retry;
+use super::secret::Secret;
+use crate::chat::ChatSession;
+use crate::protocol::{GenerateContentRequest, GenerateContentResponse, Schema};
+
+/// A key that must not show.
+const KEY: &str = "canary-7b1e40c2";
+
+type Read = Result<(Vec<Bytes>, End), Malformed>;
+
+/// Reads a body that comes in these pieces.
+pub(super) fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Read {
+    let mut events = Events::new(1 << 20);
+    let mut found = Vec::new();
+    for piece in pieces {
+        events.push(Bytes::copy_from_slice(piece));
+        while let Some(event) = events.next()? {
+            found.push(event);
+        }
+    }
+    Ok((found, events.finish()?))
+}
+
+/// A body gives the same events however it is split; if it is one of server-sent events, those of
+/// the standard. The first bytes say how it is split.
+pub fn events(data: &[u8]) {
+    let (sizes, body) = data.split_at(data.len().min(4));
+    let whole = read([body]);
+    assert_eq!(read(body.chunks(1)), whole, "byte by byte");
+    let mut rest = body;
+    let mut pieces = Vec::new();
+    for size in sizes.iter().cycle().take(body.len()) {
+        let (piece, behind) = rest.split_at(rest.len().min(usize::from(*size)));
+        pieces.push(piece);
+        rest = behind;
+    }
+    pieces.push(rest);
+    assert_eq!(read(pieces), whole, "in pieces of {sizes:?}");
+    as_the_standard(&[b"x\n:", body].concat());
+}
+
+/// Compares with the naive decoder where both speak of the same: where no line is JSON of its own,
+/// and the last is not cut within its name.
+fn as_the_standard(body: &[u8]) {
+    let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    let last = body.rsplit(is_end).next().unwrap_or_default();
+    let is_cut = !last.is_empty() && b"data".starts_with(last);
+    if is_cut || body.split(is_end).any(|line| line.first() == Some(&b'{')) {
+        return;
+    }
+    let (mut found, end) = read([body]).expect("within the limit");
+    if let End::Open(event) = end {
+        found.push(event);
+    }
+    assert_eq!(found, naive(body));
+}
+
+/// What the standard says, written without a thought for time or memory, for bodies whose lines do
+/// not begin with a brace or a blank.
+pub(super) fn naive(body: &[u8]) -> Vec<Vec<u8>> {
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    let mut text = Vec::new();
+    let mut bytes = body.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        if byte == b'\r' && bytes.peek() == Some(&b'\n') {
+            bytes.next();
+        }
+        text.push(if byte == b'\r' { b'\n' } else { byte });
+    }
+    let mut events = Vec::new();
+    let mut data: Option<Vec<u8>> = None;
+    for line in text.split(|byte| *byte == b'\n').chain([&b""[..]]) {
+        if line.is_empty() {
+            events.extend(data.take());
+        } else if line == b"data" || line.starts_with(b"data:") {
+            let value = line.get(5..).unwrap_or_default();
+            let value = value.strip_prefix(b" ").unwrap_or(value);
+            data = Some(match data {
+                None => value.to_vec(),
+                Some(before) => [&before, &b"\n"[..], value].concat(),
+            });
+        }
+    }
+    events
+}
+
+/// An error of any body is short, has a kind that fits, and never holds the key.
+pub fn error_body(data: &[u8]) {
+    let secrets = [Secret::new(KEY)];
+    let (code, body) = match data {
+        [first, rest @ ..] => (300 + u16::from(*first) % 300, rest),
+        [] => (500, data),
+    };
+    let failure = Failure::refused(code, body, None, &secrets);
+    let shown = format!("{} {:?}", failure.error, failure.error);
+    assert!(!shown.contains(KEY), "{shown}");
+    assert_eq!(failure.error.http_code(), Some(code));
+    assert!(failure.error.to_string().chars().count() < 1_200);
+    assert!(failure::excerpt(body).chars().count() <= 201);
+    if let Some(failure) = Failure::in_answer(body, &secrets) {
+        assert!(!format!("{:?}", failure.error).contains(KEY));
+    }
+}
+
+/// `Retry-After` of any text is a time or nothing, and digits alone are seconds.
+pub fn retry_after(data: &[u8]) {
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let wait = retry::retry_after(text, now);
+    if let Ok(seconds) = text.trim().parse::<u64>()
+        && !text.contains('+')
+    {
+        assert_eq!(wait, Some(Duration::from_secs(seconds)));
+    }
+}
+
+/// What is read as a response or a request is written again as it was read, joins with itself, and
+/// shows without a panic.
+pub fn message(data: &[u8]) {
+    if let Ok(response) = serde_json::from_slice::<GenerateContentResponse>(data) {
+        let written = serde_json::to_vec(&response).expect("a response can be written");
+        let again: GenerateContentResponse =
+            serde_json::from_slice(&written).expect("what was written can be read");
+        assert_eq!(again, response);
+        let mut joined = response.clone();
+        joined.absorb(&response);
+        let _ = (response.text(), format!("{response:?}"));
+    }
+    if let Ok(request) = serde_json::from_slice::<GenerateContentRequest>(data) {
+        let written = serde_json::to_vec(&request).expect("a request can be written");
+        let again: GenerateContentRequest =
+            serde_json::from_slice(&written).expect("what was written can be read");
+        assert_eq!(again, request);
+    }
+}
+
+/// A chat that can be loaded is saved as it was loaded, and can be used.
+pub fn chat_file(data: &[u8]) {
+    let Ok(mut chat) = serde_json::from_slice::<ChatSession>(data) else {
+        return;
+    };
+    let saved = serde_json::to_value(&chat).expect("a chat can be saved");
+    let again: ChatSession = serde_json::from_value(saved.clone()).expect("what was saved loads");
+    assert_eq!(serde_json::to_value(&again).expect("saved"), saved);
+    let _ = (chat.pending_calls().len(), format!("{chat:?}"));
+    while let Some(_pair) = chat.rewind() {}
+    assert!(chat.unfinished().is_none());
+}
+
+/// A schema of a tool is read, written and translated without a panic or an endless way.
+pub fn tool_schema(data: &[u8]) {
+    let Ok(value) = serde_json::from_slice::<Value>(data) else {
+        return;
+    };
+    if let Ok(schema) = Schema::from_json_schema(&value) {
+        let written = serde_json::to_value(&schema).expect("a schema can be written");
+        let again: Schema = serde_json::from_value(written).expect("what was written can be read");
+        assert_eq!(again, schema);
+    }
+    if let Ok(schema) = serde_json::from_value::<Schema>(value) {
+        let written = serde_json::to_value(&schema).expect("a schema can be written");
+        let again: Schema = serde_json::from_value(written).expect("what was written can be read");
+        assert_eq!(again, schema);
+    }
+}
+
+#[cfg(test)]
+#[path = "fuzz/tests.rs"]
+mod tests;

@@ -1,0 +1,77 @@
+//! What is asked passes through here on its way to the backend, so that it can be watched.
+//!
+//! Without the feature `tracing`, or without a subscriber, it just passes.
+
+use crate::backend::{Backend, BoxFuture, ChunkStream, RequestOptions};
+use crate::error::Result;
+use crate::protocol::{
+    CountTokensRequest, CountTokensResponse, FunctionCall, GenerateContentRequest,
+    GenerateContentResponse,
+};
+
+#[cfg(feature = "tracing")]
+mod messages;
+#[cfg(feature = "tracing")]
+mod spans;
+
+/// Asks for a reply in one piece.
+pub(crate) fn generate(
+    backend: &dyn Backend,
+    request: GenerateContentRequest,
+    options: RequestOptions,
+) -> BoxFuture<Result<GenerateContentResponse>> {
+    #[cfg(feature = "tracing")]
+    if let Some(span) = spans::generation(&request, &options) {
+        return spans::whole(span, backend.generate_content(request, options));
+    }
+    backend.generate_content(request, options)
+}
+
+/// Asks for a reply in chunks.
+pub(crate) fn stream(
+    backend: &dyn Backend,
+    request: GenerateContentRequest,
+    options: RequestOptions,
+) -> ChunkStream {
+    #[cfg(feature = "tracing")]
+    if let Some(span) = spans::generation(&request, &options) {
+        return spans::chunks(span, backend.stream_generate_content(request, options));
+    }
+    backend.stream_generate_content(request, options)
+}
+
+/// Asks for the number of tokens.
+pub(crate) fn count(
+    backend: &dyn Backend,
+    request: CountTokensRequest,
+    options: RequestOptions,
+) -> BoxFuture<Result<CountTokensResponse>> {
+    #[cfg(feature = "tracing")]
+    if let Some(span) = spans::counting(&request) {
+        return spans::counted(span, backend.count_tokens(request, options));
+    }
+    backend.count_tokens(request, options)
+}
+
+/// Runs a function that the model called.
+pub(crate) fn function<T: Send + 'static>(
+    call: &FunctionCall,
+    running: BoxFuture<Result<T>>,
+) -> BoxFuture<Result<T>> {
+    #[cfg(feature = "tracing")]
+    if let Some(span) = spans::function(call) {
+        return spans::ran(span, running);
+    }
+    #[cfg(not(feature = "tracing"))]
+    let _ = call;
+    running
+}
+
+/// Tells of an attempt that failed and is made again after a wait.
+#[cfg(feature = "remote")]
+pub(crate) fn tried_again(attempt: usize, wait: std::time::Duration, error: &crate::Error) {
+    #[cfg(feature = "tracing")]
+    spans::tried_again(attempt, wait, error);
+    #[cfg(not(feature = "tracing"))]
+    let _ = (attempt, wait, error);
+}

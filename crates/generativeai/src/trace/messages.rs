@@ -1,0 +1,45 @@
+//! What is said, as JSON in the form that OpenTelemetry gives to messages.
+
+use serde_json::{Value, json};
+
+use crate::protocol::{Content, Data, Part, Role};
+
+/// Messages as JSON.
+pub(super) fn messages<'a>(contents: impl Iterator<Item = &'a Content>) -> String {
+    let messages: Value = contents.map(message).collect();
+    messages.to_string()
+}
+
+/// The parts of a content as JSON.
+pub(super) fn parts(content: &Content) -> String {
+    let parts: Value = content.parts.iter().map(part).collect();
+    parts.to_string()
+}
+
+fn message(content: &Content) -> Value {
+    let role = match &content.role {
+        Some(Role::Model) => "assistant",
+        Some(role) => role.as_str(),
+        None => "user",
+    };
+    let parts: Value = content.parts.iter().map(part).collect();
+    json!({ "role": role, "parts": parts })
+}
+
+/// A part; of what is neither said nor called only the kind.
+fn part(part: &Part) -> Value {
+    match &part.data {
+        Some(Data::Text(text)) if part.is_thought() => {
+            json!({ "type": "reasoning", "content": text })
+        }
+        Some(Data::Text(text)) => json!({ "type": "text", "content": text }),
+        Some(Data::FunctionCall(call)) => json!({
+            "type": "tool_call", "id": call.id, "name": call.name, "arguments": call.args,
+        }),
+        Some(Data::FunctionResponse(answer)) => json!({
+            "type": "tool_call_response", "id": answer.id, "response": answer.response,
+        }),
+        Some(Data::InlineData(blob)) => json!({ "type": "blob", "mime_type": blob.mime_type }),
+        _ => json!({ "type": part.kind() }),
+    }
+}

@@ -1,0 +1,89 @@
+//! An authority of the tests' own, and servers that show its certificates.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd,
+};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::PrivateKeyDer;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// Signs certificates.
+pub(crate) struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: Certificate,
+}
+
+impl Authority {
+    pub(crate) fn new(name: &str) -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).expect("a certificate");
+        Self {
+            issuer: Issuer::new(params, key),
+            certificate,
+        }
+    }
+
+    /// What a client must trust.
+    pub(crate) fn pem(&self) -> String {
+        self.certificate.pem()
+    }
+
+    /// How a server shows a certificate for a host that is valid from one year to another.
+    pub(crate) fn server(&self, host: &str, years: [i32; 2]) -> ServerConfig {
+        let mut params = CertificateParams::new([host.to_owned()]).expect("a name");
+        [params.not_before, params.not_after] = years.map(|year| date_time_ymd(year, 1, 1));
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+        ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .expect("key and certificate belong together")
+    }
+
+    /// How a server shows a certificate for loopback that is valid.
+    pub(crate) fn good(&self) -> ServerConfig {
+        self.server("127.0.0.1", [2000, 2200])
+    }
+}
+
+/// A port of loopback with TLS on it.
+pub(crate) struct TlsListener {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl TlsListener {
+    /// Listens; `protocol` is agreed upon in the handshake.
+    pub(crate) async fn bind(mut config: ServerConfig, protocol: &str) -> (Self, String) {
+        config.alpn_protocols = vec![protocol.into()];
+        let (listener, address) = listen().await;
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let url = format!("https://{address}");
+        (Self { listener, acceptor }, url)
+    }
+
+    /// The next connection, or why its handshake failed.
+    pub(crate) async fn accept(&self) -> std::io::Result<TlsStream<TcpStream>> {
+        let (connection, _) = self.listener.accept().await?;
+        self.acceptor.accept(connection).await
+    }
+}
+
+/// A port of loopback.
+pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    (listener, address)
+}

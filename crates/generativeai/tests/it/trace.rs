@@ -1,0 +1,220 @@
+//! What whoever subscribes to `tracing` is told.
+
+use generativeai::protocol::{
+    Content, FunctionCall, FunctionDeclaration, GenerateContentResponse, GenerationConfig, Part,
+    UsageMetadata,
+};
+use generativeai::testing::Scripted;
+use generativeai::{
+    ChatSession, Error, ErrorKind, Function, GenerativeModel, RequestOptions, Toolbox,
+};
+use serde_json::json;
+use tracing::Level;
+use tracing::subscriber::{DefaultGuard, set_default};
+
+use crate::support::trace::{Fields, Notebook};
+
+const PROMPT: &str = "my secret plan";
+const REPLY: &str = "your secret answer";
+
+fn listen() -> (Notebook, DefaultGuard) {
+    let notebook = Notebook::default();
+    (notebook.clone(), set_default(notebook))
+}
+
+fn reply() -> GenerateContentResponse {
+    let mut usage = UsageMetadata::default();
+    usage.prompt_token_count = Some(7);
+    usage.candidates_token_count = Some(11);
+    usage.thoughts_token_count = Some(2);
+    let mut reply = GenerateContentResponse::from(Content::model(REPLY));
+    reply.usage_metadata = Some(Box::new(usage));
+    reply.model_version = Some("gemini-1.5-flash-002".into());
+    reply.response_id = Some("r1".into());
+    reply.candidates[0].finish_reason = Some(generativeai::protocol::FinishReason::Stop);
+    reply
+}
+
+fn chat(script: Scripted) -> ChatSession {
+    GenerativeModel::new("gemini-1.5-flash")
+        .backend(script)
+        .generation_config(GenerationConfig::default().temperature(0.5).top_k(40))
+        .start_chat()
+}
+
+fn assert_fields(fields: &Fields, expected: &[(&str, &str)]) {
+    for (name, value) in expected {
+        assert_eq!(fields.get(name).map(String::as_str), Some(*value), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_a_span_by_the_conventions_on_both_roads() {
+    for stream in [false, true] {
+        let (notebook, _listening) = listen();
+        let mut chat = chat(Scripted::default().then_stream([reply()]));
+
+        if stream {
+            let whole = chat.send_message(PROMPT).stream().finish().await;
+            whole.expect("a reply");
+        } else {
+            chat.send_message(PROMPT).await.expect("a reply");
+        }
+
+        let [span] = &notebook.spans("generate_content")[..] else {
+            panic!("one request, one span: {:?}", notebook.noted());
+        };
+        assert!(span.closed);
+        assert_fields(
+            &span.fields,
+            &[
+                ("otel.name", "generate_content gemini-1.5-flash"),
+                ("otel.kind", "client"),
+                ("gen_ai.operation.name", "generate_content"),
+                ("gen_ai.provider.name", "gcp.gemini"),
+                ("gen_ai.request.model", "gemini-1.5-flash"),
+                ("gen_ai.request.temperature", "0.5"),
+                ("gen_ai.request.top_k", "40"),
+                ("gen_ai.response.id", "r1"),
+                ("gen_ai.response.model", "gemini-1.5-flash-002"),
+                ("gen_ai.response.finish_reasons", "[\"STOP\"]"),
+                ("gen_ai.usage.input_tokens", "7"),
+                ("gen_ai.usage.output_tokens", "13"),
+            ],
+        );
+        assert!(!span.fields.contains_key("gen_ai.request.seed"));
+        assert!(!span.fields.contains_key("error.type"));
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_told_by_its_kind() {
+    let (notebook, _listening) = listen();
+    let failure = || Error::new(ErrorKind::RateLimited, "too many");
+    let mut chat = chat(
+        Scripted::default()
+            .then_error(&[], failure())
+            .then_error(&[], failure()),
+    );
+
+    chat.send_message(PROMPT).await.expect_err("a failure");
+    let stream = chat.send_message(PROMPT).stream();
+    stream.finish().await.expect_err("a failure");
+
+    let spans = notebook.spans("generate_content");
+    assert_eq!(spans.len(), 2);
+    for span in spans {
+        let expected = [("error.type", "RateLimited"), ("otel.status_code", "ERROR")];
+        assert_fields(&span.fields, &expected);
+    }
+}
+
+#[tokio::test]
+async fn a_function_that_is_called_is_a_span_between_two_requests() {
+    let (notebook, _listening) = listen();
+    let arguments = serde_json::from_value(json!({"of": PROMPT})).expect("an object");
+    let call = FunctionCall::new("height", arguments).id("c1");
+    let script = Scripted::default()
+        .then_parts([Part::from(call)])
+        .then_text(REPLY);
+    let height = FunctionDeclaration::new("height", "How tall");
+    let height = Function::from_declaration(height, |_| async { Ok(json!({ "it": PROMPT })) });
+    let mut chat = chat(script)
+        .tools(Toolbox::from(height))
+        .automatic_function_calling(true);
+
+    chat.send_message(PROMPT).await.expect("a reply");
+
+    let names: Vec<_> = notebook.noted().iter().map(|note| note.name).collect();
+    assert_eq!(
+        names,
+        ["generate_content", "execute_tool", "generate_content"]
+    );
+    let expected = [
+        ("otel.name", "execute_tool height"),
+        ("gen_ai.operation.name", "execute_tool"),
+        ("gen_ai.tool.name", "height"),
+        ("gen_ai.tool.call.id", "c1"),
+    ];
+    assert_fields(&notebook.spans("execute_tool")[0].fields, &expected);
+    assert!(!format!("{:?}", notebook.noted()).contains("secret"));
+}
+
+#[tokio::test]
+async fn counting_is_a_span_of_its_own() {
+    let (notebook, _listening) = listen();
+    let model = GenerativeModel::new("gemini-1.5-flash").backend(Scripted::default());
+
+    model.count_tokens("one two three").await.expect("a number");
+
+    let expected = [
+        ("gen_ai.operation.name", "count_tokens"),
+        ("gen_ai.request.model", "gemini-1.5-flash"),
+        ("gen_ai.usage.input_tokens", "3"),
+    ];
+    assert_fields(&notebook.spans("count_tokens")[0].fields, &expected);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_dropped_ends_its_span_with_what_came() {
+    let (notebook, _listening) = listen();
+    let mut chunk = reply();
+    chunk.candidates[0].finish_reason = None;
+    let mut chat = chat(Scripted::default().then_stream([chunk, reply()]));
+
+    let mut stream = chat.send_message(PROMPT).stream();
+    stream.next().await.expect("a chunk").expect("a chunk");
+    drop(stream);
+
+    let [span] = &notebook.spans("generate_content")[..] else {
+        panic!("one request, one span");
+    };
+    assert!(span.closed);
+    assert_fields(&span.fields, &[("gen_ai.usage.input_tokens", "7")]);
+    assert!(!span.fields.contains_key("gen_ai.response.finish_reasons"));
+}
+
+#[tokio::test]
+async fn nothing_is_said_above_debug_and_nothing_of_what_is_said() {
+    let (notebook, _listening) = listen();
+    let script = Scripted::default()
+        .then_stream([reply()])
+        .then_error(&[], Error::new(ErrorKind::Unavailable, "down"));
+    let mut chat = chat(script);
+
+    chat.send_message(PROMPT).await.expect("a reply");
+    chat.send_message(PROMPT).await.expect_err("a failure");
+
+    let noted = notebook.noted();
+    assert_eq!(noted.len(), 2);
+    assert!(noted.iter().all(|note| note.level >= Level::DEBUG));
+    assert!(!format!("{noted:?}").contains("secret"), "{noted:?}");
+}
+
+#[tokio::test]
+async fn what_is_said_is_told_once_that_is_switched_on() {
+    let (notebook, _listening) = listen();
+    let model = GenerativeModel::new("m")
+        .backend(Scripted::default().then_stream([reply()]))
+        .system_instruction("Be kind")
+        .request_options(RequestOptions::default().trace_content(true));
+
+    let asked = model.generate_content(PROMPT).await;
+    asked.expect("a reply");
+
+    let fields = &notebook.spans("generate_content")[0].fields;
+    let said = |role: &str, text: &str| {
+        format!(r#"[{{"role":"{role}","parts":[{{"type":"text","content":"{text}"}}]}}]"#)
+    };
+    assert_fields(
+        fields,
+        &[
+            (
+                "gen_ai.system_instructions",
+                r#"[{"type":"text","content":"Be kind"}]"#,
+            ),
+            ("gen_ai.input.messages", &said("user", PROMPT)),
+            ("gen_ai.output.messages", &said("assistant", REPLY)),
+        ],
+    );
+}
