@@ -28,6 +28,8 @@ mod failure;
 mod gather;
 mod limits;
 mod methods;
+#[cfg(feature = "mcp")]
+mod other;
 mod reply;
 mod retry;
 mod secret;
@@ -39,3 +41,5 @@ mod watch;
 pub use builder::RemoteBuilder;
 pub use client::Remote;
 pub use clock::Clock;
+#[cfg(feature = "mcp")]
+pub(crate) use other::client_for;
