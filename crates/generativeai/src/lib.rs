@@ -8,6 +8,9 @@ mod backend;
 pub mod blocking;
 mod chat;
 mod error;
+pub mod guide;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 mod media;
 mod model;
 pub mod protocol;

@@ -31,6 +31,8 @@ pub mod fuzz;
 mod gather;
 mod limits;
 mod methods;
+#[cfg(feature = "mcp")]
+mod other;
 mod reply;
 mod retry;
 mod secret;
@@ -42,3 +44,5 @@ mod watch;
 pub use builder::RemoteBuilder;
 pub use client::Remote;
 pub use clock::Clock;
+#[cfg(feature = "mcp")]
+pub(crate) use other::client_for;

@@ -99,7 +99,7 @@ impl Transport {
     }
 
     /// The client with that time to connect, one that was used lately if there is one.
-    fn client(&self, connect_timeout: Duration) -> Result<Client> {
+    pub(super) fn client(&self, connect_timeout: Duration) -> Result<Client> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, client)) = clients
             .iter()

@@ -28,14 +28,23 @@ pub(crate) fn of<T: JsonSchema + ?Sized>() -> Value {
 
 /// The JSON Schema of the arguments of a function; `None` if there are none.
 pub(crate) fn parameters_of<A: JsonSchema>() -> Option<Value> {
-    let schema = of::<A>();
+    parameters(of::<A>())
+}
+
+/// The JSON Schema of arguments in the form the API takes; `None` if there are none.
+pub(crate) fn parameters(schema: Value) -> Option<Value> {
     let fixed = schema.get("type") == Some(&json!("object"));
     let named = schema.get("properties").and_then(Value::as_object);
     let free = schema
         .get("additionalProperties")
         .is_some_and(|free| *free != json!(false));
-    let none = fixed && !free && named.is_none_or(|named| named.is_empty());
-    (!none).then_some(schema)
+    if fixed && !free && named.is_none_or(|named| named.is_empty()) {
+        return None;
+    }
+    let mut schema = JsonSchemaValue::try_from(schema).ok()?;
+    schema.remove("$schema");
+    RecursiveTransform(as_the_api_takes_it).transform(&mut schema);
+    Some(schema.to_value())
 }
 
 /// The API knows no `const`, lists only texts and numbers, and has nothing beside a `$ref`.

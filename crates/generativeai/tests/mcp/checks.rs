@@ -1,0 +1,282 @@
+//! What is checked against the server.
+
+use std::env::current_exe;
+use std::io::{BufRead, BufReader};
+use std::pin::Pin;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use generativeai::mcp::Connection;
+use generativeai::protocol::FunctionCall;
+use generativeai::testing::Scripted;
+use generativeai::{AutomaticFunctionCalling, ErrorKind, GenerativeModel, Toolbox};
+use serde_json::{Map, Value, json};
+
+use crate::server::KEY;
+
+type Check = fn() -> Pin<Box<dyn Future<Output = ()>>>;
+
+macro_rules! all {
+    ($($name:ident,)*) => {
+        /// The checks by name.
+        pub(crate) const ALL: &[(&str, Check)] = &[$((stringify!($name), || Box::pin($name()))),*];
+    };
+}
+
+all! {
+    tools_of_a_server_over_stdio_are_functions_of_a_chat,
+    tools_of_a_server_over_http_are_functions_of_a_chat,
+    tools_are_declared_in_the_words_of_the_api,
+    texts_media_and_failures_become_answers,
+    a_call_that_takes_too_long_is_given_up_and_the_next_is_answered,
+    a_prefix_tells_the_tools_of_two_servers_apart,
+    after_the_end_of_the_connection_calls_fail_and_the_server_is_gone,
+    the_connection_lives_as_long_as_its_functions,
+    a_server_that_is_none_is_an_error_that_names_it,
+    an_address_or_header_that_cannot_be_is_refused,
+}
+
+fn command(what: &str) -> Command {
+    let mut command = Command::new(current_exe().expect("this program"));
+    command.arg(what);
+    command
+}
+
+async fn over_stdio() -> Connection {
+    Connection::spawn(command("serve-stdio"))
+        .await
+        .expect("a connection")
+}
+
+/// A server over HTTP, which ends when it is dropped.
+struct HttpServer {
+    process: Child,
+    url: String,
+}
+
+impl HttpServer {
+    fn start() -> Self {
+        let started = command("serve-http").stdout(Stdio::piped()).spawn();
+        let mut process = started.expect("a server");
+        let mut url = String::new();
+        let output = process.stdout.as_mut().expect("its output");
+        BufReader::new(output)
+            .read_line(&mut url)
+            .expect("its address");
+        let url = url.trim().to_owned();
+        Self { process, url }
+    }
+}
+
+impl Drop for HttpServer {
+    fn drop(&mut self) {
+        self.process.kill().expect("it runs");
+        self.process.wait().expect("it ends");
+    }
+}
+
+async fn answer(tools: &Toolbox, name: &str) -> Value {
+    let call = FunctionCall::new(name, Map::new());
+    serde_json::to_value(tools.answer(&call).await).expect("JSON")
+}
+
+/// A turn in which the model adds two numbers.
+async fn adds(connection: &Connection) {
+    let script = Scripted::default()
+        .then_call("add", json!({"a": 2, "b": 3.5}))
+        .then_text("It is 5.5.");
+    let functions = connection.functions().await.expect("the tools");
+    let model = GenerativeModel::new("m").tools(functions).backend(script);
+    let mut chat = model.start_chat().automatic_function_calling(true);
+
+    let said = chat
+        .send_message("What is 2 and 3.5?")
+        .await
+        .expect("a reply");
+
+    assert_eq!(said.text().expect("text"), "It is 5.5.");
+    assert_eq!(
+        serde_json::to_value(&chat.history()[2].parts).expect("JSON"),
+        json!([{"functionResponse": {"name": "add", "response": {"sum": 5.5}}}])
+    );
+}
+
+async fn tools_of_a_server_over_stdio_are_functions_of_a_chat() {
+    let connection = over_stdio().await;
+    adds(&connection).await;
+    connection.close().await;
+}
+
+async fn tools_of_a_server_over_http_are_functions_of_a_chat() {
+    let server = HttpServer::start();
+
+    let connection = Connection::open(&server.url, [("x-key", KEY)])
+        .await
+        .expect("a connection");
+    adds(&connection).await;
+    assert!(!format!("{connection:?}").contains(KEY), "{connection:?}");
+    connection.close().await;
+
+    let refused = Connection::open(&server.url, [("x-key", "wrong-key")])
+        .await
+        .expect_err("an error");
+    assert_eq!(refused.kind(), ErrorKind::Unreachable);
+    assert!(!format!("{refused:?}").contains("wrong-key"), "{refused:?}");
+}
+
+async fn tools_are_declared_in_the_words_of_the_api() {
+    let connection = over_stdio().await;
+
+    let functions = connection.functions().await.expect("the tools");
+
+    let declared = functions
+        .iter()
+        .take(2)
+        .map(|function| function.declaration());
+    assert_eq!(
+        serde_json::to_value(declared.collect::<Vec<_>>()).expect("JSON"),
+        json!([
+            {
+                "name": "add",
+                "description": "Adds two numbers.",
+                "parametersJsonSchema": {
+                    "type": "object",
+                    "properties": {
+                        "a": {"type": "number"},
+                        "b": {"type": "number"},
+                        "unit": {"enum": ["metres"]},
+                    },
+                    "required": ["a", "b"],
+                },
+            },
+            {"name": "greet_everyone", "description": "Greets."},
+        ])
+    );
+    let openapi = Toolbox::from(functions)
+        .in_openapi()
+        .expect("the form can say it");
+    assert_eq!(openapi.tools()[0].function_declarations.len(), 5);
+}
+
+async fn texts_media_and_failures_become_answers() {
+    let connection = over_stdio().await;
+    let tools = Toolbox::from(connection.functions().await.expect("the tools"));
+
+    let greeted = answer(&tools, "greet_everyone").await;
+    assert_eq!(
+        greeted,
+        json!({"name": "greet_everyone", "response": {"result": "hello"}})
+    );
+    let picture = json!({"inlineData": {"mimeType": "image/png", "data": "AQ=="}});
+    let drawn = json!({"name": "draw", "response": {}, "parts": [picture]});
+    assert_eq!(answer(&tools, "draw").await, drawn);
+    assert_eq!(
+        answer(&tools, "fail").await["response"],
+        json!({"error": "out of paint"})
+    );
+}
+
+async fn a_call_that_takes_too_long_is_given_up_and_the_next_is_answered() {
+    let connection = over_stdio().await;
+    let script = Scripted::default()
+        .then_call("wait", json!({}))
+        .then_call("greet_everyone", json!({}))
+        .then_text("Hello.");
+    let functions = connection.functions().await.expect("the tools");
+    let model = GenerativeModel::new("m").tools(functions).backend(script);
+    let limit = AutomaticFunctionCalling::default().time_limit(Duration::from_millis(100));
+    let mut chat = model.start_chat().automatic_function_calling(limit);
+
+    chat.send_message("Wait, then greet!")
+        .await
+        .expect("a reply");
+
+    let history = serde_json::to_value(chat.history()).expect("JSON");
+    let response = |at: usize| &history[at]["parts"][0]["functionResponse"]["response"];
+    assert_eq!(
+        response(2)["error"],
+        "the function `wait` gave no answer within 100ms"
+    );
+    assert_eq!(response(4)["result"], "hello");
+}
+
+async fn a_prefix_tells_the_tools_of_two_servers_apart() {
+    let (one, other) = (over_stdio().await, over_stdio().await);
+    let functions = one.functions().await.expect("the tools");
+    let others = other.prefix("other_").functions().await.expect("the tools");
+
+    let same = GenerativeModel::new("m").tools((functions.clone(), functions.clone()));
+    let apart = GenerativeModel::new("m").tools((functions, others.clone()));
+
+    assert_eq!(
+        same.backend(Scripted::default())
+            .check()
+            .expect_err("an error")
+            .to_string(),
+        "two functions are called `add`: rename one"
+    );
+    apart
+        .backend(Scripted::default())
+        .check()
+        .expect("no two are the same");
+    let greeted = answer(&Toolbox::from(others), "other_greet_everyone").await;
+    assert_eq!(greeted["response"], json!({"result": "hello"}));
+}
+
+async fn after_the_end_of_the_connection_calls_fail_and_the_server_is_gone() {
+    let connection = over_stdio().await;
+    let tools = Toolbox::from(connection.functions().await.expect("the tools"));
+
+    connection.clone().close().await;
+
+    let response = answer(&tools, "add").await["response"].clone();
+    let error = response["error"].as_str().expect("an error");
+    assert!(error.starts_with("the MCP server `"), "{error}");
+    let listing = connection.functions().await.expect_err("an error");
+    assert_eq!(listing.kind(), ErrorKind::Unreachable);
+}
+
+async fn the_connection_lives_as_long_as_its_functions() {
+    let connection = over_stdio().await;
+    let tools = Toolbox::from(connection.functions().await.expect("the tools"));
+
+    drop(connection);
+
+    assert_eq!(
+        answer(&tools, "greet_everyone").await["response"],
+        json!({"result": "hello"})
+    );
+}
+
+async fn a_server_that_is_none_is_an_error_that_names_it() {
+    let missing = Connection::spawn(Command::new("no-such-program-anywhere"))
+        .await
+        .expect_err("an error");
+    assert_eq!(missing.kind(), ErrorKind::Configuration);
+    let message = "the MCP server `no-such-program-anywhere` does not start";
+    assert_eq!(missing.to_string(), message);
+
+    let silent = Connection::spawn(Command::new("true"))
+        .await
+        .expect_err("an error");
+    assert_eq!(silent.kind(), ErrorKind::Unreachable);
+    assert_eq!(silent.to_string(), "the MCP server `true` does not answer");
+}
+
+async fn an_address_or_header_that_cannot_be_is_refused() {
+    for (url, name, value) in [
+        ("http://mcp.example.com", "x-key", "k"),
+        ("mcp.example.com", "x-key", "k"),
+        ("http://127.0.0.1:1/mcp", "x key", "k"),
+        ("http://127.0.0.1:1/mcp", "x-key", "k\n"),
+    ] {
+        let error = Connection::open(url, [(name, value)])
+            .await
+            .expect_err("an error");
+        assert_eq!(
+            error.kind(),
+            ErrorKind::Configuration,
+            "{url} {name} {value}"
+        );
+    }
+}

@@ -1,0 +1,112 @@
+//! A small MCP server, over stdio and streamable HTTP.
+
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData,
+    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+};
+use rmcp::service::{RequestContext, RoleServer};
+use rmcp::transport::stdio as standard_streams;
+use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
+use rmcp::{ServerHandler, ServiceExt};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// What a client over HTTP has to send in `x-key`.
+pub(crate) const KEY: &str = "open-sesame";
+
+#[derive(Clone)]
+struct Server;
+
+impl ServerHandler for Server {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let number = json!({"type": "number"});
+        let sum = json!({
+            "$schema": "http://json-schema.org/draft-07/schema#",
+            "type": "object",
+            "properties": {"a": number, "b": number, "unit": {"const": "metres"}},
+            "required": ["a", "b"],
+        });
+        let nothing = json!({"type": "object"});
+        Ok(ListToolsResult::with_all_items(vec![
+            tool("add", "Adds two numbers.", &sum),
+            tool("greet/everyone", "Greets.", &nothing),
+            tool("draw", "Draws.", &nothing),
+            tool("fail", "Fails.", &nothing),
+            tool("wait", "Waits for ever.", &nothing),
+        ]))
+    }
+
+    async fn call_tool(
+        &self,
+        call: CallToolRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let arguments = call.arguments.unwrap_or_default();
+        let number = |name: &str| {
+            arguments
+                .get(name)
+                .and_then(Value::as_f64)
+                .unwrap_or_default()
+        };
+        let result = match &*call.name {
+            "add" => CallToolResult::structured(json!({"sum": number("a") + number("b")})),
+            "greet/everyone" => CallToolResult::success(vec![ContentBlock::text("hello")]),
+            "draw" => CallToolResult::success(vec![ContentBlock::image("AQ==", "image/png")]),
+            "fail" => CallToolResult::error(vec![ContentBlock::text("out of paint")]),
+            _ => std::future::pending().await,
+        };
+        Ok(result.into())
+    }
+}
+
+fn tool(name: &'static str, description: &'static str, schema: &Value) -> Tool {
+    let schema = schema.as_object().cloned().unwrap_or_default();
+    Tool::new(name, description, Arc::new(schema))
+}
+
+/// Serves over stdin and stdout until they close.
+pub(crate) async fn stdio() {
+    let service = Server.serve(standard_streams()).await.expect("a client");
+    service.waiting().await.expect("an orderly end");
+}
+
+/// Serves over HTTP on a port of the system's choice, which it tells in a line.
+#[expect(
+    clippy::print_stdout,
+    reason = "who started it reads the address there"
+)]
+pub(crate) async fn http() {
+    let service = StreamableHttpService::new(
+        || Ok(Server),
+        Arc::new(LocalSessionManager::default()),
+        StreamableHttpServerConfig::default(),
+    );
+    let router = axum::Router::new()
+        .nest_service("/mcp", service)
+        .layer(from_fn(with_key));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    println!("http://{}/mcp", listener.local_addr().expect("an address"));
+    axum::serve(listener, router).await.expect("serving");
+}
+
+async fn with_key(request: Request, next: Next) -> Response {
+    match request.headers().get("x-key").map(|key| key.as_bytes()) {
+        Some(key) if key == KEY.as_bytes() => next.run(request).await,
+        _ => StatusCode::UNAUTHORIZED.into_response(),
+    }
+}
