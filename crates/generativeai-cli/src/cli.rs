@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::chat::Chat;
 use crate::exit::{EXIT_CODES, Exit};
 use crate::printer::Printer;
+use crate::serve::Serve;
 
 /// Conversations with a model: with the Gemini API, or offline with the embedded model.
 #[derive(Debug, Parser)]
@@ -17,6 +18,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Chat(Chat),
+    Serve(Serve),
 }
 
 impl Cli {
@@ -24,6 +26,7 @@ impl Cli {
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         match self.command {
             Command::Chat(chat) => chat.run(printer),
+            Command::Serve(serve) => serve.run(printer),
         }
     }
 }

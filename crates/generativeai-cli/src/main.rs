@@ -6,6 +6,7 @@ mod cli;
 mod exit;
 mod model;
 mod printer;
+mod serve;
 
 use std::process::ExitCode;
 

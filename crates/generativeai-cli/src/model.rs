@@ -52,7 +52,8 @@ impl Choice {
         })
     }
 
-    fn named(name: &str) -> Result<Self, Usage> {
+    /// Who answers to that name.
+    pub(crate) fn named(name: &str) -> Result<Self, Usage> {
         let path = Path::new(name);
         let ends_in_gguf = path
             .extension()
@@ -72,32 +73,39 @@ impl Choice {
 
     /// Makes the model ready; the embedded one is fetched if it is not there.
     pub(crate) fn open(self, printer: &mut Printer) -> anyhow::Result<GenerativeModel> {
-        match self {
+        let local = match self {
             Self::Gemini(name) => {
-                let remote = Remote::from_env().with_context(|| {
-                    format!("cannot ask the Gemini API for {name}; --model {LOCAL} needs no key")
-                })?;
-                Ok(GenerativeModel::new(name).backend(remote))
+                let remote = Self::remote(&name)?;
+                return Ok(GenerativeModel::new(name).backend(remote));
             }
-            Self::Embedded => load(&fetch(printer)?),
-            Self::File(path) => load(&path),
-        }
+            Self::Embedded => Self::embedded(printer)?,
+            Self::File(path) => Self::local(&path)?,
+        };
+        Ok(GenerativeModel::new(local.name()).backend(local))
     }
-}
 
-fn fetch(printer: &mut Printer) -> anyhow::Result<PathBuf> {
-    let mut progress = printer.progress("fetching the model");
-    let path = default_model::fetch(|now| progress.show(now.done, now.total));
-    progress.end();
-    path.context("cannot fetch the embedded model")
-}
+    /// The Gemini API, to be asked for that model.
+    pub(crate) fn remote(name: &str) -> anyhow::Result<Remote> {
+        Remote::from_env().with_context(|| {
+            format!("cannot ask the Gemini API for {name}; --model {LOCAL} needs no key")
+        })
+    }
 
-fn load(path: &Path) -> anyhow::Result<GenerativeModel> {
-    let local = Local::builder()
-        .model(path)
-        .build()
-        .context("cannot load the model")?;
-    Ok(GenerativeModel::new(local.name()).backend(local))
+    /// The embedded model; it is fetched if it is not there.
+    pub(crate) fn embedded(printer: &mut Printer) -> anyhow::Result<Local> {
+        let mut progress = printer.progress("fetching the model");
+        let path = default_model::fetch(|now| progress.show(now.done, now.total));
+        progress.end();
+        Self::local(&path.context("cannot fetch the embedded model")?)
+    }
+
+    /// The model of a file.
+    pub(crate) fn local(path: &Path) -> anyhow::Result<Local> {
+        Local::builder()
+            .model(path)
+            .build()
+            .context("cannot load the model")
+    }
 }
 
 #[cfg(test)]

@@ -104,11 +104,13 @@ impl Api {
             tokio::time::sleep(plan.delay).await;
             match plan.refusal() {
                 Some(failure) => Err(failure),
-                None => self.gate.enter().await,
+                None => Ok((
+                    self.names.meant(&*self.backend, model).await?,
+                    self.gate.enter().await?,
+                )),
             }
         };
-        let pass = deadline.within(place).await??;
-        let model = self.names.meant(&*self.backend, model).await?;
+        let (model, pass) = deadline.within(place).await??;
         let options = deadline.options();
         let held = (pass, share);
         Ok(Question {

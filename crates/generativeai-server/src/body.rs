@@ -5,9 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT};
+use axum::http::header::{CONTENT_ENCODING, EXPECT};
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
@@ -61,15 +61,7 @@ impl Bodies {
             return Err(Failure::new(Code::ENCODING, message).closing());
         }
         let mut body = body;
-        let length = headers
-            .get(CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok());
-        if length
-            .and_then(|length| length.parse().ok())
-            .is_some_and(|length: u64| {
-                usize::try_from(length).map_or(true, |length| length > self.limit)
-            })
-        {
+        if body.size_hint().lower() > self.limit as u64 {
             if !headers.contains_key(EXPECT) {
                 self.discard(&mut body).await;
             }
@@ -103,27 +95,22 @@ impl Bodies {
             share.merge(self.share(piece.len())?);
             bytes.extend_from_slice(&piece);
         }
-        share.merge(self.share(values(&bytes).saturating_mul(VALUE))?);
+        let read = values(&bytes).saturating_mul(VALUE);
+        if bytes.len().saturating_add(read) > self.all {
+            return Err(self.too_much());
+        }
+        share.merge(self.share(read)?);
         Ok(Read { bytes, share })
     }
 
     /// Takes a share of the memory, if there is one left.
     fn share(&self, bytes: usize) -> Result<Share, Failure> {
-        let permits = u32::try_from(bytes).ok().filter(|_| bytes <= self.all);
-        let permits = permits.ok_or_else(|| {
-            let message = format!(
-                "the body would take more than {} bytes once it is read",
-                self.all
-            );
-            Failure::new(Code::TOO_LARGE, message).closing()
-        })?;
-        self.memory
-            .clone()
-            .try_acquire_many_owned(permits)
-            .map_err(|_| {
-                let message = "too many large requests at once: try again soon";
-                Failure::busy(message, Duration::from_secs(1)).closing()
-            })
+        let permits = u32::try_from(bytes).map_err(|_| self.too_much())?;
+        let share = self.memory.clone().try_acquire_many_owned(permits);
+        share.map_err(|_| {
+            let message = "too many large requests at once: try again soon";
+            Failure::busy(message, Duration::from_secs(1)).closing()
+        })
     }
 
     /// Reads on for a while, up to the size of another body, and forgets it.
@@ -136,6 +123,14 @@ impl Bodies {
                 break;
             }
         }
+    }
+
+    fn too_much(&self) -> Failure {
+        let message = format!(
+            "the body would take more than {} bytes once it is read",
+            self.all
+        );
+        Failure::new(Code::TOO_LARGE, message).closing()
     }
 
     fn too_large(&self) -> Failure {

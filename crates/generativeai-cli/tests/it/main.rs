@@ -4,6 +4,7 @@ mod conversation;
 mod once;
 mod piped;
 mod refusals;
+mod serve;
 mod service;
 mod support;
 mod terminal;

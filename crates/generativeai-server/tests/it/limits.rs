@@ -16,9 +16,7 @@ async fn a_body_that_is_too_large_is_refused_told_or_untold() {
     let router = Server::new(Scripted::default())
         .body_limit(1_000)
         .into_router();
-    let mut told = post(PATH, " ".repeat(1_001));
-    told.headers_mut()
-        .insert("content-length", "1001".parse().expect("a value"));
+    let told = post(PATH, " ".repeat(1_001));
     let pieces = (0..11).map(|_| Ok::<_, std::io::Error>(Bytes::from_static(&[b' '; 100])));
     let untold = post(PATH, Body::from_stream(futures_util::stream::iter(pieces)));
 

@@ -94,6 +94,15 @@ def function(c):
     check(not STAND_IN or told.text == 'The function says {"metres_above_sea":1345}', told.text)
 
 
+def elsewhere():
+    """The other paths this client can be told to use."""
+    for settings, version in (({}, "v1"), ({}, "v1alpha"), ({"vertexai": True}, "v1beta1")):
+        options = types.HttpOptions(base_url=BASE, api_version=version, timeout=60_000)
+        c = genai.Client(api_key=KEY, http_options=options, **settings)
+        check(c.models.generate_content(model=GEMINI, contents="Hello", config=SHORT).text)
+        stream(c)
+
+
 def failures(c):
     ask = c.models.generate_content
     refused(lambda: ask(model="no-such-model", contents="Hello"), 404)
@@ -195,6 +204,7 @@ async def awaited():
 ours = client()
 for part in (models, unary, stream, chat, schema, function, failures, many):
     part(ours)
+elsewhere()
 mid_stream()
 leave()
 done("google-genai, blocking")

@@ -1,0 +1,103 @@
+//! `genai serve`: the program serves, and is its own client.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use crate::support::{SHORT, genai, ran, run};
+
+/// A server of the embedded model; it ends with the test.
+struct Serving {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    address: String,
+}
+
+impl Serving {
+    fn start(words: &[&str]) -> Self {
+        let mut command = genai(&["serve", "--port", "0"]);
+        let command = command.args(words).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("it prints"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("a line");
+        let address = line
+            .trim_end()
+            .strip_prefix("listening on http://")
+            .expect("the address");
+        Self {
+            address: address.to_owned(),
+            child,
+            stdout,
+        }
+    }
+
+    fn ask(&self, key: &str) -> Command {
+        let mut command = genai(&["chat", "--model", "gemini-2.5-flash"]);
+        command.env("GOOGLE_GEMINI_BASE_URL", format!("http://{}", self.address));
+        command
+            .env("GEMINI_API_KEY", key)
+            .args(SHORT)
+            .args(["--", "Say hello."]);
+        command
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).expect("a connection");
+        let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("text");
+        answer
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_program_answers_itself_over_the_wire() {
+    let serving = Serving::start(&["--api-key", "s3cret"]);
+
+    let answered = ran(serving.ask("s3cret").output());
+    let refused = ran(serving.ask("wrong").output());
+
+    assert_eq!(answered.code, Some(0), "{answered:?}");
+    assert!(!answered.stdout.trim().is_empty(), "{answered:?}");
+    refused.refused(1, &["API key not valid", "check the key"]);
+    assert!(serving.get("/healthz").starts_with("HTTP/1.1 200"));
+    assert!(serving.get("/").contains("<!doctype html>"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_that_is_told_to_stop_ends_well() {
+    let mut serving = Serving::start(&[]);
+
+    let id = serving.child.id().to_string();
+    let told = Command::new("kill")
+        .args(["-TERM", &id])
+        .status()
+        .expect("kill runs");
+    let mut rest = String::new();
+    serving.stdout.read_to_string(&mut rest).expect("text");
+
+    assert!(told.success());
+    assert_eq!(serving.child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(rest, "");
+}
+
+#[test]
+fn what_cannot_be_served_is_refused_before_a_model_is_loaded() {
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+
+    run(&["serve", "--port", &port]).refused(1, &["cannot listen at 127.0.0.1", "--port 0"]);
+    run(&["serve", "--port", "0", "--fault", "418"]).refused(2, &["no fault is written `418`"]);
+    run(&["serve", "--port", "0", "--host", "nowhere"]).refused(2, &["--host"]);
+}
