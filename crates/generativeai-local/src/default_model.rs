@@ -11,7 +11,7 @@ use generativeai::{Error, ErrorKind, Result};
 use download::Download;
 use unpack::Expected;
 
-/// How far a [fetch](fetch) has come.
+/// How far a [`fetch`] has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
