@@ -50,9 +50,9 @@ fn run(command: &str, words: &[String]) -> Outcome {
     }
 }
 
-/// One thread, so that what is measured is the work and not the weather of a scheduler.
+/// The runtime that `#[tokio::main]` makes: what most programs have.
 fn in_runtime(work: impl Future<Output = Outcome>) -> Outcome {
-    tokio::runtime::Builder::new_current_thread()
+    tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
         .block_on(work)
