@@ -30,7 +30,7 @@ pub(crate) async fn run(options: Options) -> Outcome {
 
 fn history(messages: usize) -> impl Iterator<Item = Content> {
     let speakers = [Content::user, Content::model];
-    (0..messages).map(move |at| speakers[at % 2](wire::text(wire::MESSAGE)))
+    (0..messages).map(move |at| speakers[at % 2](wire::message()))
 }
 
 /// Turn by turn, chat by chat. The first turn is not measured: it finds the connection, and the
@@ -84,7 +84,7 @@ async fn turn(chat: &mut ChatSession, options: &Options, ages: &mut Vec<f64>) ->
         return whole(chat).await;
     }
     let mut read = 0;
-    let mut reply = chat.send_message(wire::text(wire::MESSAGE)).stream();
+    let mut reply = chat.send_message(wire::message()).stream();
     while let Some(chunk) = reply.next().await {
         let chunk = chunk?;
         match options.scenario {
@@ -108,7 +108,7 @@ async fn turn(chat: &mut ChatSession, options: &Options, ages: &mut Vec<f64>) ->
 }
 
 async fn whole(chat: &mut ChatSession) -> Outcome {
-    let reply = chat.send_message(wire::text(wire::MESSAGE)).await?;
+    let reply = chat.send_message(wire::message()).await?;
     there_is(reply.text()?.len())
 }
 

@@ -1,12 +1,13 @@
 //! The bytes that go both ways, prepared before anything is measured.
 
 use std::fmt::Write;
+use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::Outcome;
 
 /// The bytes of a message's text.
-pub(crate) const MESSAGE: usize = 1_000;
+const MESSAGE: usize = 1_000;
 
 /// How many digits a time has that was written into a chunk.
 const DIGITS: usize = 20;
@@ -14,8 +15,14 @@ const DIGITS: usize = 20;
 /// The end of a body in chunks of HTTP.
 pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
+/// What a message says.
+pub(crate) fn message() -> &'static str {
+    static SAID: LazyLock<String> = LazyLock::new(|| text(MESSAGE));
+    &SAID
+}
+
 /// So many bytes of text.
-pub(crate) fn text(bytes: usize) -> String {
+fn text(bytes: usize) -> String {
     "What is said is of no matter here. "
         .chars()
         .cycle()
@@ -74,7 +81,7 @@ impl Answer {
     pub(crate) fn bytes(&self) -> Vec<u8> {
         match self {
             Self::Reply => {
-                let body = event(&format!(r#"{{"text":"{}"}}"#, text(MESSAGE)), true);
+                let body = event(&format!(r#"{{"text":"{}"}}"#, message()), true);
                 let length = body.len();
                 format!(
                     "HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=UTF-8\r\n\
@@ -150,7 +157,7 @@ impl Requests {
             contents: r#"{"contents":["#.to_owned(),
             turns: Vec::with_capacity(turns),
         };
-        let text = text(MESSAGE);
+        let text = message();
         let whole = history + 2 * turns;
         this.contents.reserve_exact(whole * (MESSAGE + 50));
         for at in 0..whole {

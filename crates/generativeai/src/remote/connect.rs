@@ -83,11 +83,20 @@ impl Service<Uri> for Road {
         });
         Box::pin(async move {
             match tunnel {
-                Some(tunnel) => Ok(tunnel?.call(address).await?),
+                Some(tunnel) => Ok(tunnel?.call(with_port(address)).await?),
                 None => Ok(MaybeHttpsStream::Http(tcp.call(address).await?)),
             }
         })
     }
+}
+
+/// The address with its port, since a tunnel takes that of https for granted.
+fn with_port(address: Uri) -> Uri {
+    let host = match (address.scheme_str(), address.port(), address.host()) {
+        (Some("http"), None, Some(host)) => format!("http://{host}:80"),
+        _ => return address,
+    };
+    host.parse().unwrap_or(address)
 }
 
 #[cfg(test)]
