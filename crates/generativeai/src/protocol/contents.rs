@@ -1,9 +1,10 @@
 //! The contents of a request: what was said before, shared with the chat, and what is said now.
 
 use std::fmt;
+use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Content;
@@ -73,11 +74,11 @@ impl Contents {
         allow(dead_code, reason = "only a backend that sends JSON asks for it")
     )]
     pub(crate) fn json(&self) -> [Bytes; 2] {
-        let mut now = BytesMut::new();
-        for content in &self.now {
-            write_element(&mut now, content);
+        let mut now = Vec::new();
+        for (at, content) in self.now.iter().enumerate() {
+            write_element(&mut now, at == 0, content);
         }
-        [self.before.json(), now.freeze()]
+        [self.before.json(), now.into()]
     }
 }
 
@@ -209,26 +210,43 @@ impl Transcript {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let done = written.ends.len();
         if done < self.contents.len() {
-            let kept = std::mem::take(&mut written.json);
-            let mut json = kept
-                .try_into_mut()
-                .unwrap_or_else(|kept| BytesMut::from(&kept[..]));
-            for content in &self.contents[done..] {
-                write_element(&mut json, content);
-                written.ends.push(json.len());
+            let before = written.json.len();
+            let mut new = Vec::new();
+            for (at, content) in self.contents.iter().enumerate().skip(done) {
+                write_element(&mut new, at == 0, content);
+                written.ends.push(before + new.len());
             }
-            written.json = json.freeze();
+            let kept = mem::take(&mut written.json);
+            written.json = appended(kept, &new);
         }
         written.json.clone()
     }
 }
 
-fn write_element(json: &mut BytesMut, content: &Content) {
-    if !json.is_empty() {
-        json.put_u8(b',');
+fn write_element(json: &mut Vec<u8>, is_first: bool, content: &Content) {
+    if !is_first {
+        json.push(b',');
     }
-    serde_json::to_writer(json.writer(), content)
+    serde_json::to_writer(json, content)
         .expect("contents are strings, numbers and maps with string keys, and memory takes them");
+}
+
+/// Puts more behind what is kept: in its place, if nobody else holds it and there is room; else in a
+/// new one, with room for an eighth beyond it.
+fn appended(kept: Bytes, more: &[u8]) -> Bytes {
+    let length = kept.len() + more.len();
+    let roomier = |kept: &[u8]| {
+        let mut json = BytesMut::with_capacity(length + length / 8);
+        json.extend_from_slice(kept);
+        json
+    };
+    let mut json = match kept.try_into_mut() {
+        Ok(json) if json.capacity() >= length => json,
+        Ok(json) => roomier(&json),
+        Err(kept) => roomier(&kept),
+    };
+    json.extend_from_slice(more);
+    json.freeze()
 }
 
 impl Clone for Transcript {

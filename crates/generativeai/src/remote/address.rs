@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
-use reqwest::Url;
+use hyper::Uri;
+use hyper::http::uri::{Authority, InvalidUri};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -14,18 +15,25 @@ const LONGEST_NAME: usize = 512;
 #[derive(Clone, Debug)]
 pub(super) struct Address {
     /// Ends with the version and a slash.
-    root: Url,
+    root: String,
+    host: String,
+    encrypted: bool,
 }
 
 impl Address {
     /// Checks a base address. `plain` allows `http://` to other machines.
     pub(super) fn new(base: &str, version: &str, plain: bool) -> Result<Self> {
         let bad = |what: &str| configuration(format!("the address of the service {what}"));
-        let base = base.trim();
-        let url = Url::parse(base).map_err(|error| bad("is no URL").because(error))?;
-        match url.scheme() {
+        let base = base.trim().trim_end_matches('/');
+        let uri: Uri = base
+            .parse()
+            .map_err(|error: InvalidUri| bad("is no URL").because(error))?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(bad("is no URL: it begins with https://"));
+        };
+        match scheme {
             "https" => {}
-            "http" if plain || is_loopback(&url) => {}
+            "http" if plain || is_loopback(authority.host()) => {}
             "http" => {
                 return Err(bad(
                     "begins with http://: the key would be sent in the clear. \
@@ -34,79 +42,87 @@ impl Address {
             }
             _ => return Err(bad("begins neither with https:// nor with http://")),
         }
-        if !url.username().is_empty() || url.password().is_some() {
+        if authority.as_str().contains('@') {
             return Err(bad(
                 "holds a user name or a password: send them in a header",
             ));
         }
-        if url.query().is_some() || url.fragment().is_some() {
+        if base.contains(['?', '#']) {
             return Err(bad(
                 "holds a query or a fragment: it ends before `?` and `#`",
             ));
         }
+        if !is_host(authority) {
+            return Err(bad(
+                "names no host: that is a name of letters, digits, dots and dashes, or an IP \
+                 address, and perhaps a port",
+            ));
+        }
+        if !is_path(uri.path()) {
+            return Err(bad("has a path that is none of words and slashes"));
+        }
         let version = version.trim_matches('/');
-        if version.is_empty() || !version.bytes().all(|byte| is_plain(byte) || byte == b'/') {
+        if version.is_empty() || !is_path(version) {
             return Err(configuration(
                 "the version of the API is no word such as `v1beta`",
             ));
         }
-        let root = format!("{}/{version}/", base.trim_end_matches('/'));
         Ok(Self {
-            root: Url::parse(&root).map_err(|error| bad("is no URL").because(error))?,
+            root: format!("{base}/{version}/"),
+            host: authority.host().to_owned(),
+            encrypted: scheme == "https",
         })
     }
 
     /// The host, for messages.
     pub(super) fn host(&self) -> &str {
-        self.root.host_str().unwrap_or_default()
+        &self.host
     }
 
     /// Whether the service runs on this machine.
     pub(super) fn is_loopback(&self) -> bool {
-        is_loopback(&self.root)
+        is_loopback(&self.host)
     }
 
     /// Whether a connection is encrypted.
     pub(super) fn is_encrypted(&self) -> bool {
-        self.root.scheme() == "https"
+        self.encrypted
     }
 
     /// The address and version, as text.
     pub(super) fn as_str(&self) -> &str {
-        self.root.as_str().trim_end_matches('/')
+        self.root.trim_end_matches('/')
     }
 
     /// The list of models.
-    pub(super) fn models(&self, page_token: Option<&str>) -> Result<Url> {
-        let mut url = self.at("models")?;
-        url.query_pairs_mut().append_pair("pageSize", "1000");
+    pub(super) fn models(&self, page_token: Option<&str>) -> Result<Uri> {
+        let mut path = "models?pageSize=1000".to_owned();
         if let Some(token) = page_token {
-            url.query_pairs_mut().append_pair("pageToken", token);
+            path.push_str("&pageToken=");
+            push_escaped(&mut path, token, is_plain);
         }
-        Ok(url)
+        self.at(&path)
     }
 
     /// A model.
-    pub(super) fn model(&self, name: &str) -> Result<Url> {
+    pub(super) fn model(&self, name: &str) -> Result<Uri> {
         self.at(&path_of("models", name)?)
     }
 
     /// A cache.
-    pub(super) fn cached_content(&self, name: &str) -> Result<Url> {
+    pub(super) fn cached_content(&self, name: &str) -> Result<Uri> {
         self.at(&path_of("cachedContents", name)?)
     }
 
-    /// A method of a model, such as `generateContent`.
-    pub(super) fn method(&self, name: Option<&str>, method: &str) -> Result<Url> {
+    /// A method of a model, such as `generateContent`, perhaps with a query.
+    pub(super) fn method(&self, name: Option<&str>, method: &str) -> Result<Uri> {
         let name = name.ok_or_else(|| request("the request names no model"))?;
         self.at(&format!("{}:{method}", path_of("models", name)?))
     }
 
-    fn at(&self, path: &str) -> Result<Url> {
-        let mut text = String::with_capacity(self.root.as_str().len() + path.len());
-        text.push_str(self.root.as_str());
-        text.push_str(path);
-        Url::parse(&text).map_err(|error| request("the request has no address").because(error))
+    fn at(&self, path: &str) -> Result<Uri> {
+        let address = [self.root.as_str(), path].concat();
+        Uri::try_from(address).map_err(|error| request("the request has no address").because(error))
     }
 }
 
@@ -142,14 +158,19 @@ fn path_of(collection: &str, name: &str) -> Result<String> {
         path.push_str(collection);
         path.push('/');
     }
-    for byte in name.bytes() {
-        if is_plain(byte) || byte == b'/' {
-            path.push(char::from(byte));
+    push_escaped(&mut path, name, |byte| is_plain(byte) || byte == b'/');
+    Ok(path)
+}
+
+/// Writes a text into an address: bytes that do not stand for themselves as `%` and their number.
+fn push_escaped(address: &mut String, text: &str, is_itself: impl Fn(u8) -> bool) {
+    for byte in text.bytes() {
+        if is_itself(byte) {
+            address.push(char::from(byte));
         } else {
-            write!(path, "%{byte:02X}").expect("a string takes everything");
+            write!(address, "%{byte:02X}").expect("a string takes everything");
         }
     }
-    Ok(path)
 }
 
 fn is_refused(char: char) -> bool {
@@ -161,12 +182,42 @@ fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'@')
 }
 
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    match bare.parse::<IpAddr>() {
-        Ok(ip) => ip.is_loopback(),
-        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+/// Whether a path is one of words that stand for themselves, and of no dots that lead elsewhere.
+fn is_path(path: &str) -> bool {
+    let mut words = path.split('/');
+    words.all(|word| !matches!(word, "." | "..") && word.bytes().all(is_plain))
+}
+
+/// Whether an authority is a host, and perhaps a port.
+fn is_host(authority: &Authority) -> bool {
+    let host = authority.host();
+    let is_name = host
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+    let port = authority.as_str().strip_prefix(host).unwrap_or_default();
+    !host.is_empty()
+        && (is_name || ip(host).is_some_and(|ip| ip.is_ipv6()))
+        && (port.is_empty() || authority.port_u16().is_some())
+}
+
+fn is_loopback(host: &str) -> bool {
+    match ip(host) {
+        Some(ip) => ip.is_loopback(),
+        None => {
+            let host = host.to_ascii_lowercase();
+            host == "localhost" || host.ends_with(".localhost")
+        }
+    }
+}
+
+/// The IP address that a host is; one of version 6 stands in brackets.
+fn ip(host: &str) -> Option<IpAddr> {
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    match bare {
+        Some(bare) => bare.parse().map(IpAddr::V6).ok(),
+        None => host.parse().map(IpAddr::V4).ok(),
     }
 }
 
@@ -203,7 +254,7 @@ mod tests {
             let url = google().method(Some(name), "countTokens").expect(name);
             let expected = "https://generativelanguage.googleapis.com/v1beta/";
             assert_eq!(
-                url.as_str(),
+                url.to_string(),
                 format!("{expected}{path}:countTokens"),
                 "{name}"
             );
@@ -248,6 +299,7 @@ mod tests {
             "http://127.9.9.9",
             "http://[::1]:1",
             "http://api.localhost",
+            "http://LOCALHOST",
         ] {
             assert!(is_good(base, false), "{base}");
         }
@@ -257,6 +309,7 @@ mod tests {
             "http://10.0.0.1",
             "http://127.0.0.1.example.com",
             "http://[::2]",
+            "http://127.1",
         ] {
             assert!(!is_good(base, false), "{base}");
             assert!(is_good(base, true), "{base}");
@@ -273,12 +326,23 @@ mod tests {
             "https://me:secret@example.com",
             "https://example.com?key=1",
             "https://example.com/#x",
+            "https://example.com:99999",
+            "https://example.com:",
+            "https://bücher.example",
+            "https://exa%6Dple.com",
+            "https://[::1",
+            "https://[::1]x",
+            "https://example.com/a b",
+            "https://example.com/a\\b",
+            "https://example.com/../x",
+            "https://example.com/%2e%2e/x",
         ] {
             let error = Address::new(base, "v1beta", true).expect_err(base);
             assert_eq!(error.kind(), ErrorKind::Configuration, "{base}");
         }
         assert!(Address::new("https://example.com", "", false).is_err());
         assert!(Address::new("https://example.com", "v1?x", false).is_err());
+        assert!(Address::new("https://example.com", "..", false).is_err());
     }
 
     #[test]
@@ -288,7 +352,7 @@ mod tests {
         let url = address.models(Some("a&b")).expect("good");
 
         assert_eq!(
-            url.as_str(),
+            url.to_string(),
             "https://example.com/gemini/v1/models?pageSize=1000&pageToken=a%26b"
         );
         assert_eq!(address.as_str(), "https://example.com/gemini/v1");

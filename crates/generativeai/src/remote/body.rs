@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
-use http_body::{Body, Frame, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -60,7 +60,8 @@ impl Pieces {
     }
 }
 
-/// A body on its way.
+/// A body on its way; by default there is none.
+#[derive(Default)]
 pub(super) struct Sending {
     pieces: Arc<[Bytes]>,
     next: usize,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reqwest::header::{
+use hyper::header::{
     ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
 

@@ -38,8 +38,8 @@ impl Backend for Remote {
         let begin = move || {
             let url = service
                 .address
-                .method(request.model.as_deref(), "streamGenerateContent")?;
-            let outgoing = Outgoing::post(url, Pieces::of_request(request)?).query("alt", "sse");
+                .method(request.model.as_deref(), "streamGenerateContent?alt=sse")?;
+            let outgoing = Outgoing::post(url, Pieces::of_request(request)?);
             let options = options.or(&service.options);
             let call = Call::new(service, outgoing, &options, Form::Stream)?;
             Ok(Box::new(Chunks::new(call)))

@@ -22,6 +22,7 @@ mod call;
 mod chunks;
 mod client;
 mod clock;
+mod connect;
 mod events;
 mod extent;
 mod failure;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use reqwest::Client;
 use reqwest::header::HeaderMap;
+use reqwest::{Client, redirect, retry};
 
 use super::address::Address;
-use super::transport::Transport;
-use crate::error::Result;
+use super::tls;
+use crate::error::{Error, ErrorKind, Result};
 
 /// The time to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -16,5 +16,17 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// machine only. `headers` go with every request.
 pub(crate) fn client_for(url: &str, headers: HeaderMap) -> Result<Client> {
     let address = Address::new(url, "v1", false)?;
-    Transport::new(&address, headers)?.client(CONNECT_TIMEOUT)
+    let mut builder = Client::builder()
+        .default_headers(headers)
+        .tls_backend_preconfigured(tls::config(address.is_encrypted(), Vec::new())?)
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .referer(false)
+        .connect_timeout(CONNECT_TIMEOUT);
+    if address.is_loopback() {
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(|error| {
+        Error::new(ErrorKind::Configuration, "no HTTP client could be made").because(error)
+    })
 }

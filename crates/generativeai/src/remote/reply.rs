@@ -1,6 +1,6 @@
 //! The JSON of an answer becomes a value, or the error it tells of.
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 
 use super::call::Call;
 use super::failure::Failure;
@@ -38,7 +38,7 @@ replies!(
 
 /// Reads an answer, or an event of one.
 pub(super) fn read<R: Reply>(json: &[u8], call: &Call) -> Result<R, Failure> {
-    match serde_json::from_slice::<R>(json) {
+    match parse::<R>(json) {
         Ok(reply) if reply.unknown().get("error").is_none() => Ok(reply),
         Ok(reply) => call.error_in(json).map_or(Ok(reply), Err),
         Err(error) => Err(call
@@ -53,6 +53,11 @@ pub(super) fn read_whole<R: Reply>(body: &[u8], call: &Call) -> Result<R, Failur
         b"" | b"null" => Err(Error::new(ErrorKind::Empty, "the answer is empty").into()),
         body => read(body, call),
     }
+}
+
+/// One look at all bytes whether they are text is cheaper than one at each string.
+fn parse<R: Reply>(json: &[u8]) -> serde_json::Result<R> {
+    serde_json::from_str(std::str::from_utf8(json).map_err(serde_json::Error::custom)?)
 }
 
 fn unreadable(json: &[u8], error: serde_json::Error, call: &Call) -> Failure {

@@ -1,58 +1,57 @@
-//! HTTP: the one file that names the client of it.
+//! HTTP: requests go out over connections that are kept, answers come in piece by piece.
 
-use std::sync::{Mutex, PoisonError};
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Body, Client, Method, Request, Response, Url, redirect, retry};
-use rustls::ClientConfig;
+use hyper::body::{Body, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, Uri};
+use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
+use hyper_util::client::legacy::{self, Client};
+use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 
 use super::address::Address;
-use super::body::Pieces;
+use super::body::{Pieces, Sending};
+use super::connect::{self, Connector};
 use super::failure::Failure;
 use super::tls;
 use crate::error::{Error, ErrorKind, Result};
 
-/// How many clients are kept, each with a time to connect of its own.
-const MOST_CLIENTS: usize = 4;
-
 /// What is sent: the same for every attempt.
 pub(super) struct Outgoing {
-    url: Url,
+    uri: Uri,
     body: Option<Pieces>,
 }
 
 impl Outgoing {
     /// Asks for what is there.
-    pub(super) fn get(url: Url) -> Self {
-        Self { url, body: None }
+    pub(super) fn get(uri: Uri) -> Self {
+        Self { uri, body: None }
     }
 
     /// Sends a body.
-    pub(super) fn post(url: Url, body: Pieces) -> Self {
+    pub(super) fn post(uri: Uri, body: Pieces) -> Self {
         Self {
-            url,
+            uri,
             body: Some(body),
         }
     }
 
-    /// Adds `name=value` to the address.
-    pub(super) fn query(mut self, name: &str, value: &str) -> Self {
-        self.url.query_pairs_mut().append_pair(name, value);
-        self
-    }
-
-    fn request(&self) -> Request {
-        let Some(body) = &self.body else {
-            return Request::new(Method::GET, self.url.clone());
-        };
-        let mut request = Request::new(Method::POST, self.url.clone());
-        request
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        *request.body_mut() = Some(Body::wrap(body.sending()));
+    fn request(&self, headers: &HeaderMap) -> Request<Sending> {
+        let body = self.body.as_ref().map(Pieces::sending);
+        let mut request = Request::new(body.unwrap_or_default());
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = headers.clone();
+        if self.body.is_some() {
+            *request.method_mut() = Method::POST;
+            let json = HeaderValue::from_static("application/json");
+            request.headers_mut().insert(CONTENT_TYPE, json);
+        }
         request
     }
 }
@@ -61,27 +60,29 @@ impl Outgoing {
 #[derive(Debug)]
 pub(super) struct Transport {
     host: String,
-    use_proxy: bool,
     headers: HeaderMap,
-    tls: ClientConfig,
-    /// The time to connect belongs to a client, so another time needs another client.
-    clients: Mutex<Vec<(Duration, Client)>>,
+    client: Client<Connector, Sending>,
 }
 
 impl Transport {
-    /// Prepares connections; `headers` go with every request, `roots` are trusted beside those of
-    /// the machine.
+    /// Prepares connections; `headers` go with every request. No redirection is followed, and no
+    /// connection to this machine goes through a proxy.
     pub(super) fn new(
         address: &Address,
         headers: HeaderMap,
         roots: Vec<CertificateDer<'static>>,
     ) -> Result<Self> {
+        let tls = tls::config(address.is_encrypted(), roots)?;
+        let proxies = (!address.is_loopback()).then(Matcher::from_env);
+        // The client sends a request again only if nothing of it was sent: over another connection,
+        // when the one that was kept turns out to be closed.
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .build(connect::connector(tls, proxies));
         Ok(Self {
             host: address.host().to_owned(),
-            use_proxy: !address.is_loopback(),
             headers,
-            tls: tls::config(address.is_encrypted(), roots)?,
-            clients: Mutex::default(),
+            client,
         })
     }
 
@@ -91,44 +92,22 @@ impl Transport {
         outgoing: &Outgoing,
         connect_timeout: Duration,
     ) -> Result<Answer, Failure> {
-        let client = self.client(connect_timeout)?;
-        match client.execute(outgoing.request()).await {
-            Ok(response) => Ok(Answer(response)),
-            Err(error) => Err(self.unreached(error)),
+        let mut request = outgoing.request(&self.headers);
+        let connection = capture_connection(&mut request);
+        let answer = self.client.request(request);
+        match connected_within(connect_timeout, &connection, answer).await {
+            Some(Ok(response)) => Ok(Answer(response)),
+            Some(Err(error)) => Err(self.unreached(error)),
+            None => {
+                let host = &self.host;
+                let message = format!("no connection to `{host}` within {connect_timeout:?}");
+                let error = Error::new(ErrorKind::Unreachable, message);
+                Err(Failure::passing(error))
+            }
         }
     }
 
-    /// The client with that time to connect, one that was used lately if there is one.
-    pub(super) fn client(&self, connect_timeout: Duration) -> Result<Client> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, client)) = clients
-            .iter()
-            .find(|(timeout, _)| *timeout == connect_timeout)
-        {
-            return Ok(client.clone());
-        }
-        let mut builder = Client::builder()
-            .default_headers(self.headers.clone())
-            .tls_backend_preconfigured(self.tls.clone())
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .referer(false)
-            .connect_timeout(connect_timeout);
-        if !self.use_proxy {
-            builder = builder.no_proxy();
-        }
-        let client = builder.build().map_err(|error| {
-            Error::new(ErrorKind::Configuration, "no HTTP client could be made").because(error)
-        })?;
-        if clients.len() == MOST_CLIENTS {
-            clients.remove(0);
-        }
-        clients.push((connect_timeout, client.clone()));
-        Ok(client)
-    }
-
-    fn unreached(&self, error: reqwest::Error) -> Failure {
-        let error = error.without_url();
+    fn unreached(&self, error: legacy::Error) -> Failure {
         let host = &self.host;
         if tls::is_about_certificate(&error) {
             let message = format!("the certificate of `{host}` is not trusted");
@@ -145,9 +124,31 @@ impl Transport {
     }
 }
 
+/// Waits for an answer; `None` once there was no connection for too long.
+async fn connected_within<T>(
+    longest: Duration,
+    connection: &CaptureConnection,
+    answer: impl Future<Output = T>,
+) -> Option<T> {
+    let mut answer = pin!(answer);
+    let mut timer = None;
+    poll_fn(|cx| {
+        if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
+            return Poll::Ready(Some(answer));
+        }
+        if connection.connection_metadata().is_some() {
+            timer = None;
+            return Poll::Pending;
+        }
+        let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(longest)));
+        timer.as_mut().poll(cx).map(|()| None)
+    })
+    .await
+}
+
 /// An answer whose head has come.
 #[derive(Debug)]
-pub(super) struct Answer(Response);
+pub(super) struct Answer(Response<Incoming>);
 
 impl Answer {
     /// The HTTP code.
@@ -162,19 +163,67 @@ impl Answer {
 
     /// The length of the body, if the head tells it.
     pub(super) fn length(&self) -> Option<u64> {
-        self.0.content_length()
+        self.0.body().size_hint().exact()
     }
 
     /// The next piece of the body, or `None` at its end.
     pub(super) async fn piece(&mut self) -> Result<Option<Bytes>> {
-        self.0.chunk().await.map_err(|error| {
-            let message = "the connection broke in the middle of the answer";
-            Error::new(ErrorKind::Unreachable, message).because(error.without_url())
-        })
+        loop {
+            let body = self.0.body_mut();
+            let frame = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await;
+            match frame.transpose().map_err(broken)? {
+                None => return Ok(None),
+                // What is no data are headers behind the body, which nobody asked for.
+                Some(frame) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+            }
+        }
     }
+}
+
+fn broken(error: hyper::Error) -> Error {
+    let message = "the connection broke in the middle of the answer";
+    Error::new(ErrorKind::Unreachable, message).because(error)
 }
 
 /// The host of the address that a redirection names.
 pub(super) fn host_of(location: &str) -> Option<String> {
-    Url::parse(location).ok()?.host_str().map(str::to_owned)
+    let uri: Uri = location.parse().ok()?;
+    uri.scheme()?;
+    uri.host().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    fn connection() -> CaptureConnection {
+        capture_connection(&mut Request::new(Sending::default()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_connection_an_answer_is_waited_for_so_long() {
+        let second = Duration::from_secs(1);
+
+        let none = connected_within(second, &connection(), pending::<()>()).await;
+        let some = connected_within(second, &connection(), ready(())).await;
+
+        assert_eq!((none, some), (None, Some(())));
+    }
+
+    #[test]
+    fn the_host_of_a_redirection_is_found_where_there_is_one() {
+        assert_eq!(
+            host_of("https://example.com/x").as_deref(),
+            Some("example.com")
+        );
+        for none in ["/x", "x", "", "https://", "?"] {
+            assert_eq!(host_of(none), None, "{none:?}");
+        }
+    }
 }

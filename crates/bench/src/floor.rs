@@ -1,0 +1,177 @@
+//! The floor: the same bytes sent and read, without a look at what they say.
+
+use std::io::IoSlice;
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+use crate::options::{Options, Scenario};
+use crate::usage::{Meter, peak_kib};
+use crate::wire::{self, LAST_CHUNK, Requests};
+use crate::{Outcome, say};
+
+/// A chat as the floor sees it: a connection, and requests that are ready.
+struct Chat {
+    connection: TcpStream,
+    requests: Requests,
+    buffer: Vec<u8>,
+    ages: Option<Vec<f64>>,
+}
+
+/// Sends and reads what [`client`](crate::client) would, and says what that cost.
+pub(crate) async fn run(options: Options) -> Outcome {
+    let base_kib = peak_kib()?;
+    let address = options.base.trim_start_matches("http://").to_owned();
+    let streamed = options.is_streamed();
+    let method = ["generateContent", "streamGenerateContent?alt=sse"][usize::from(streamed)];
+    let mut chats = Vec::new();
+    for _ in 0..options.sessions {
+        let connection = TcpStream::connect(&address).await?;
+        connection.set_nodelay(true)?;
+        let turns = options.turns + 1;
+        chats.push(Chat {
+            connection,
+            requests: Requests::new(&options.model, method, options.history, turns),
+            buffer: vec![0; if streamed { 64 << 10 } else { 8 << 10 }],
+            ages: (options.scenario == Scenario::Paced).then(Vec::new),
+        });
+    }
+    let (meter, mut ages) = if options.scenario == Scenario::Concurrent {
+        (at_once(chats, options.turns, base_kib).await?, Vec::new())
+    } else {
+        in_turn(&mut chats, options.turns, base_kib).await?
+    };
+    say(meter.line("floor", &options, &mut ages)?);
+    Ok(())
+}
+
+async fn in_turn(chats: &mut [Chat], turns: usize, base_kib: i64) -> Outcome<(Meter, Vec<f64>)> {
+    for chat in &mut *chats {
+        chat.turn(0).await?;
+        chat.ages.as_mut().map(Vec::clear);
+    }
+    let meter = Meter::start(base_kib)?;
+    for turn in 1..=turns {
+        for chat in &mut *chats {
+            chat.turn(turn).await?;
+        }
+    }
+    let ages = chats.iter_mut().filter_map(|chat| chat.ages.take());
+    Ok((meter, ages.flatten().collect()))
+}
+
+async fn at_once(chats: Vec<Chat>, turns: usize, base_kib: i64) -> Outcome<Meter> {
+    let start = Arc::new(Barrier::new(chats.len() + 1));
+    let mut tasks = JoinSet::new();
+    for mut chat in chats {
+        let start = start.clone();
+        tasks.spawn(async move {
+            chat.turn(0).await?;
+            start.wait().await;
+            for turn in 1..=turns {
+                chat.turn(turn).await?;
+            }
+            Outcome::Ok(chat)
+        });
+    }
+    start.wait().await;
+    let meter = Meter::start(base_kib)?;
+    for chat in tasks.join_all().await {
+        chat?;
+    }
+    Ok(meter)
+}
+
+impl Chat {
+    async fn turn(&mut self, turn: usize) -> Outcome {
+        let request = self.requests.turn(turn)?;
+        let mut slices = request.map(IoSlice::new);
+        let mut left = &mut slices[..];
+        while !left.is_empty() {
+            let sent = self.connection.write_vectored(left).await?;
+            IoSlice::advance_slices(&mut left, sent);
+        }
+        self.read().await
+    }
+
+    /// Reads an answer to its end, which its length tells or its last chunk.
+    async fn read(&mut self) -> Outcome {
+        let mut filled = 0;
+        let mut left = None;
+        let mut tail = [0; 5];
+        loop {
+            let more = self.connection.read(&mut self.buffer[filled..]).await?;
+            if more == 0 {
+                return Err("the answer broke off".into());
+            }
+            if let Some(left) = &mut left {
+                if let Some(ages) = &mut self.ages {
+                    ages.extend(age(&self.buffer[..more]));
+                }
+                match left {
+                    Left::Bytes(left) => *left -= more,
+                    Left::Chunks => keep_tail(&mut tail, &self.buffer[..more]),
+                }
+            } else {
+                filled += more;
+                let Some((head, length)) = head(&self.buffer[..filled])? else {
+                    continue;
+                };
+                let body = &self.buffer[head..filled];
+                left = Some(match length {
+                    Some(length) => Left::Bytes(length - body.len()),
+                    None => {
+                        keep_tail(&mut tail, body);
+                        Left::Chunks
+                    }
+                });
+                filled = 0;
+            }
+            match left {
+                Some(Left::Bytes(0)) => return Ok(()),
+                Some(Left::Chunks) if tail == LAST_CHUNK => return Ok(()),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What is left of a body.
+enum Left {
+    Bytes(usize),
+    Chunks,
+}
+
+/// Where the head of an answer ends, once it does, and how long the body is, if it says.
+fn head(bytes: &[u8]) -> Outcome<Option<(usize, Option<usize>)>> {
+    let end = bytes.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+    let Some(end) = end else {
+        return Ok(None);
+    };
+    let head = std::str::from_utf8(&bytes[..end])?;
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .map(str::parse)
+        .transpose()?;
+    Ok(Some((end + 4, length)))
+}
+
+fn keep_tail(tail: &mut [u8; 5], piece: &[u8]) {
+    let kept = tail.len().min(piece.len());
+    tail.copy_within(kept.., 0);
+    let at = tail.len() - kept;
+    tail[at..].copy_from_slice(&piece[piece.len() - kept..]);
+}
+
+/// The age of the chunk that a piece begins with; its text stands behind the first `"text":"`.
+fn age(piece: &[u8]) -> Option<f64> {
+    const BEFORE: &[u8] = b"\"text\":\"";
+    let at = piece
+        .windows(BEFORE.len())
+        .position(|bytes| bytes == BEFORE)?;
+    wire::age(&piece[at + BEFORE.len()..])
+}

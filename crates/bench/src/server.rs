@@ -1,0 +1,115 @@
+//! The server: it reads requests past, and answers with bytes it has ready.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::wire::{self, Answer};
+use crate::{Outcome, say};
+
+/// How long a paced answer waits before each chunk.
+const PACE: Duration = Duration::from_millis(5);
+
+/// Answers that are ready, by the model that gives them.
+#[derive(Clone, Default)]
+struct Ready(Arc<Mutex<HashMap<String, Arc<Prepared>>>>);
+
+struct Prepared {
+    answer: Answer,
+    bytes: Vec<u8>,
+}
+
+impl Ready {
+    fn of(&self, model: &str) -> Arc<Prepared> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(prepared) = known.get(model) {
+            return prepared.clone();
+        }
+        let answer = Answer::of(model);
+        let bytes = answer.bytes();
+        let prepared = Arc::new(Prepared { answer, bytes });
+        known.insert(model.to_owned(), prepared.clone());
+        prepared
+    }
+}
+
+/// Says where it listens, and serves until it is killed.
+pub(crate) async fn run() -> Outcome {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind("127.0.0.1:0".parse()?)?;
+    let listener = socket.listen(4_096)?;
+    say(format_args!("http://{}", listener.local_addr()?));
+    let ready = Ready::default();
+    loop {
+        let (connection, _) = listener.accept().await?;
+        connection.set_nodelay(true)?;
+        let ready = ready.clone();
+        tokio::spawn(async move {
+            // A client that goes away ends its connection, which is no fault.
+            let _ = serve(connection, &ready).await;
+        });
+    }
+}
+
+async fn serve(mut connection: TcpStream, ready: &Ready) -> Outcome {
+    let mut buffer = vec![0; 64 << 10];
+    let mut filled = 0;
+    loop {
+        let head = loop {
+            let end = buffer[..filled]
+                .windows(4)
+                .position(|bytes| bytes == b"\r\n\r\n");
+            if let Some(end) = end {
+                break end + 4;
+            }
+            match connection.read(&mut buffer[filled..]).await? {
+                0 => return Ok(()),
+                more => filled += more,
+            }
+        };
+        let request = std::str::from_utf8(&buffer[..head])?.to_ascii_lowercase();
+        let mut left = length(&request)?;
+        let here = left.min(filled - head);
+        buffer.copy_within(head + here..filled, 0);
+        filled -= head + here;
+        left -= here;
+        while left > 0 {
+            let room = left.min(buffer.len() - filled);
+            match connection.read(&mut buffer[filled..filled + room]).await? {
+                0 => return Ok(()),
+                more => left -= more,
+            }
+        }
+        answer(&mut connection, &ready.of(model(&request))).await?;
+    }
+}
+
+async fn answer(connection: &mut TcpStream, prepared: &Prepared) -> Outcome {
+    connection.write_all(&prepared.bytes).await?;
+    if let Answer::Paced(count) = prepared.answer {
+        for at in 1..=count {
+            tokio::time::sleep(PACE).await;
+            connection
+                .write_all(&wire::timed_chunk(at == count))
+                .await?;
+        }
+        connection.write_all(wire::LAST_CHUNK).await?;
+    }
+    Ok(())
+}
+
+fn length(request: &str) -> Outcome<usize> {
+    let header = request
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:"));
+    Ok(header.ok_or("a request has no length")?.trim().parse()?)
+}
+
+/// The model in `post /v1beta/models/m:generatecontent http/1.1`.
+fn model(request: &str) -> &str {
+    let path = request.split("models/").nth(1).unwrap_or_default();
+    path.split(':').next().unwrap_or_default()
+}

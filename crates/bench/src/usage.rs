@@ -1,0 +1,61 @@
+//! What was used between two moments, as one line of JSON.
+
+use std::time::Instant;
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
+use serde_json::{Value, json};
+
+use crate::Outcome;
+use crate::options::Options;
+
+/// Measures from the moment it is started.
+pub(crate) struct Meter {
+    began: Instant,
+    user: f64,
+    system: f64,
+    base_kib: i64,
+}
+
+impl Meter {
+    /// Starts. `base_kib` is the peak of memory before the chats were made.
+    pub(crate) fn start(base_kib: i64) -> Outcome<Self> {
+        let now = getrusage(UsageWho::RUSAGE_SELF)?;
+        Ok(Self {
+            began: Instant::now(),
+            user: micros(now.user_time()),
+            system: micros(now.system_time()),
+            base_kib,
+        })
+    }
+
+    /// What was used since. `ages` are how old chunks were when they were read, in microseconds.
+    pub(crate) fn line(&self, client: &str, options: &Options, ages: &mut [f64]) -> Outcome<Value> {
+        let wall = self.began.elapsed();
+        let now = getrusage(UsageWho::RUSAGE_SELF)?;
+        ages.sort_by(f64::total_cmp);
+        Ok(json!({
+            "client": client,
+            "scenario": options.scenario.name(),
+            "model": options.model,
+            "history": options.history,
+            "turns": options.turns,
+            "sessions": options.sessions,
+            "wall_us": wall.as_secs_f64() * 1e6,
+            "user_us": micros(now.user_time()) - self.user,
+            "system_us": micros(now.system_time()) - self.system,
+            "peak_kib": now.max_rss(),
+            "base_kib": self.base_kib,
+            "age_p50_us": ages.get(ages.len() / 2),
+        }))
+    }
+}
+
+/// The peak of this process's memory so far, in KiB.
+pub(crate) fn peak_kib() -> Outcome<i64> {
+    Ok(getrusage(UsageWho::RUSAGE_SELF)?.max_rss())
+}
+
+fn micros(time: TimeVal) -> f64 {
+    time.tv_sec() as f64 * 1e6 + time.tv_usec() as f64
+}
