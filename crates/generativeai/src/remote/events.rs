@@ -112,4 +112,5 @@ impl Events {
 }
 
 #[cfg(test)]
+#[path = "events/tests.rs"]
 mod tests;
