@@ -1,5 +1,7 @@
 //! The key goes to one address, and nowhere else.
 
+use std::sync::{Arc, Mutex};
+
 use generativeai::ErrorKind;
 
 use super::*;
@@ -144,4 +146,23 @@ fn without_a_runtime_there_is_an_error_and_no_panic() {
         std::task::Poll::Ready(Err(error)) => assert!(error.to_string().contains("tokio")),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_key_that_is_traced_would_be_found() {
+    let (key, leaks) = ("canary-of-this-test", Arc::<Mutex<Vec<_>>>::default());
+    let guard = trace::Guard {
+        key,
+        leaks: leaks.clone(),
+    };
+    tracing::subscriber::with_default(guard, || {
+        tracing::trace!(target: "anyone", header = ?[key], "an event");
+        let span = tracing::trace_span!("a span", url = key, late = tracing::field::Empty);
+        span.record("late", key);
+        tracing::trace!("the message has {key} in it");
+        tracing::trace!("nothing");
+    });
+
+    let found = leaks.lock().expect("no panic under the lock");
+    assert_eq!(found.len(), 4, "{found:?}");
 }

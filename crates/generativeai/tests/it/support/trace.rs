@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -105,19 +105,28 @@ impl Visit for Show<'_> {
     }
 }
 
-/// A subscriber for all tests that keeps only what holds a key.
-struct Guard {
-    key: &'static str,
+/// A subscriber that keeps only what holds a key.
+pub(crate) struct Guard {
+    pub(crate) key: &'static str,
+    pub(crate) leaks: Arc<Mutex<Vec<String>>>,
 }
 
-static LEAKS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// What held the key of all tests.
+static LEAKS: LazyLock<Arc<Mutex<Vec<String>>>> = LazyLock::new(Arc::default);
 
 /// From now on everything that is said anywhere in the process is searched for the key.
 pub(crate) fn guard(key: &'static str) {
     static INSTALLED: OnceLock<()> = OnceLock::new();
+    let leaks = LEAKS.clone();
     INSTALLED.get_or_init(|| {
-        tracing::subscriber::set_global_default(Guard { key }).expect("the only one of the tests");
+        let guard = Guard { key, leaks };
+        tracing::subscriber::set_global_default(guard).expect("the only one of the tests");
     });
+}
+
+/// Notes what held the key.
+pub(crate) fn leaked(what: String) {
+    LEAKS.lock().expect("no panic under the lock").push(what);
 }
 
 /// What held the key so far.
@@ -126,13 +135,16 @@ pub(crate) fn leaks() -> Vec<String> {
 }
 
 impl Guard {
-    fn search(&self, metadata: &Metadata<'_>, visit: impl FnOnce(&mut Show<'_>)) {
+    fn search(&self, target: &str, visit: impl FnOnce(&mut Show<'_>)) {
         let mut fields = Fields::new();
         visit(&mut Show(&mut fields));
         for (name, value) in fields {
             if value.contains(self.key) {
-                let leak = format!("{} {name} = {value}", metadata.target());
-                LEAKS.lock().expect("no panic under the lock").push(leak);
+                let leak = format!("{target} {name} = {value}");
+                self.leaks
+                    .lock()
+                    .expect("no panic under the lock")
+                    .push(leak);
             }
         }
     }
@@ -144,23 +156,18 @@ impl Subscriber for Guard {
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
-        self.search(span.metadata(), |show| span.record(show));
+        self.search(span.metadata().target(), |show| span.record(show));
         Id::from_u64(1)
     }
 
     fn record(&self, _: &Id, values: &Record<'_>) {
-        let mut fields = Fields::new();
-        values.record(&mut Show(&mut fields));
-        let found = fields
-            .into_values()
-            .filter(|value| value.contains(self.key));
-        LEAKS.lock().expect("no panic under the lock").extend(found);
+        self.search("a span", |show| values.record(show));
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        self.search(event.metadata(), |show| event.record(show));
+        self.search(event.metadata().target(), |show| event.record(show));
     }
 
     fn enter(&self, _: &Id) {}
