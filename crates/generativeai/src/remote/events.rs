@@ -110,7 +110,3 @@ impl Events {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "events/tests.rs"]
-mod tests;

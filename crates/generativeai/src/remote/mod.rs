@@ -24,6 +24,10 @@ mod client;
 mod clock;
 mod connect;
 mod events;
+// Not within `events`, so that a benchmark may include the decoder by itself.
+#[cfg(test)]
+#[path = "events/tests.rs"]
+mod events_tests;
 mod extent;
 mod failure;
 #[cfg(any(test, fuzzing))]

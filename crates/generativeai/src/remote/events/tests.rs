@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::super::fuzz::naive;
-use super::*;
+use super::events::*;
+use super::fuzz::naive;
+use super::gather::Malformed;
 
 const LIMIT: usize = 16 << 20;
 
