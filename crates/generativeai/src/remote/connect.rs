@@ -126,7 +126,7 @@ mod tests {
 
     async fn connect(proxy: &str) -> Result<(), String> {
         let matcher = Matcher::builder().all(proxy).no("127.0.0.1").build();
-        let tls = super::super::tls::config(false).expect("nothing to verify");
+        let tls = super::super::tls::config(false, Vec::new()).expect("nothing to verify");
         let mut connector = connector(tls, Some(matcher));
         let connected = connector.call(Uri::from_static("http://example.com")).await;
         connected.map(drop).map_err(|error| error.to_string())
