@@ -6,7 +6,7 @@ use super::array::Elements;
 use super::gather::Malformed;
 use super::sse::Decoder;
 
-const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
+pub(super) const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
 
 /// Reads events from a body whose first byte tells its form: a JSON array, else server-sent events.
 #[derive(Debug)]

@@ -234,7 +234,11 @@ impl Backend for Scripted {
 }
 
 fn chunk(text: String) -> GenerateContentResponse {
-    GenerateContentResponse::from(Content::model(text))
+    let mut chunk = GenerateContentResponse::from(Content::model(text));
+    for candidate in &mut chunk.candidates {
+        candidate.finish_reason = None;
+    }
+    chunk
 }
 
 fn finish(chunk: &mut GenerateContentResponse) {
