@@ -1,6 +1,10 @@
 //! The road of a reply step by step: bytes, events, chunks, the whole, and the next request.
 #![expect(missing_docs, reason = "a benchmark has no readers of its own")]
-#![allow(dead_code, reason = "the decoder can do more than is measured here")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "of the decoder neither all it can do nor its tests are used here"
+)]
 
 use std::hint::black_box;
 
@@ -10,10 +14,6 @@ use generativeai::protocol::{Content, GenerateContentRequest, GenerateContentRes
 use generativeai::{Backend, BoxFuture, GenerativeModel, RequestOptions, Result};
 
 // The decoder is private, and knows nothing but bytes: so it can stand here as well.
-#[path = "../../generativeai/src/remote/array.rs"]
-mod array;
-#[path = "../../generativeai/src/remote/events.rs"]
-mod events;
 #[path = "../../generativeai/src/remote/extent.rs"]
 mod extent;
 #[path = "../../generativeai/src/remote/gather.rs"]
@@ -37,7 +37,7 @@ fn decoding(bench: &mut Criterion) {
 
 /// Reads a body that comes in pieces of 16 KiB, and counts its events.
 fn decode(body: &Bytes) -> usize {
-    let mut events = events::Events::new(64 << 20);
+    let mut events = sse::Decoder::new(64 << 20);
     let mut count = 0;
     for at in (0..body.len()).step_by(16 << 10) {
         events.push(body.slice(at..body.len().min(at + (16 << 10))));

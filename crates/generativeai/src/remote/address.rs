@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 use hyper::Uri;
+use hyper::header::HeaderValue;
 use hyper::http::uri::{Authority, InvalidUri};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -17,6 +18,8 @@ pub(super) struct Address {
     /// Ends with the version and a slash.
     root: String,
     host: String,
+    /// The host and its port, if it is not that of the scheme.
+    authority: String,
     encrypted: bool,
 }
 
@@ -70,6 +73,10 @@ impl Address {
         Ok(Self {
             root: format!("{base}/{version}/"),
             host: authority.host().to_owned(),
+            authority: match (scheme, authority.port_u16()) {
+                ("https", Some(443)) | ("http", Some(80)) => authority.host().to_owned(),
+                _ => authority.to_string(),
+            },
             encrypted: scheme == "https",
         })
     }
@@ -77,6 +84,12 @@ impl Address {
     /// The host, for messages.
     pub(super) fn host(&self) -> &str {
         &self.host
+    }
+
+    /// The host and its port, for the header of HTTP/1.
+    pub(super) fn authority(&self) -> Result<HeaderValue> {
+        let bad = "the address of the service has a host that fits no header";
+        HeaderValue::from_str(&self.authority).map_err(|error| configuration(bad).because(error))
     }
 
     /// Whether the service runs on this machine.

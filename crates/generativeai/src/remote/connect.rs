@@ -17,7 +17,12 @@ use tower_service::Service;
 /// How long a connection may be silent before it is asked whether the other end is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-type Cause = Box<dyn StdError + Send + Sync>;
+/// Why no connection could be made.
+pub(super) type Cause = Box<dyn StdError + Send + Sync>;
+
+/// A connection, before anything was said.
+pub(super) type Stream = <Connector as Service<Uri>>::Response;
+
 type Tcp = <HttpConnector as Service<Uri>>::Response;
 
 /// Makes connections.

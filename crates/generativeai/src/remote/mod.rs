@@ -23,6 +23,7 @@ mod chunks;
 mod client;
 mod clock;
 mod connect;
+mod connections;
 mod events;
 // Not within `events`, so that a benchmark may include the decoder by itself.
 #[cfg(test)]

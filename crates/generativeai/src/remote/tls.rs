@@ -85,7 +85,8 @@ fn verifier(
 
 /// Whether an error arose because a certificate was not accepted.
 pub(super) fn is_about_certificate(error: &(dyn StdError + 'static)) -> bool {
-    failure::causes(error)
+    std::iter::once(error)
+        .chain(failure::causes(error))
         .filter_map(tls_error)
         .any(|error| matches!(error, rustls::Error::InvalidCertificate(_)))
 }

@@ -1,23 +1,22 @@
 //! HTTP: requests go out over connections that are kept, answers come in piece by piece.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, Uri};
-use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
-use hyper_util::client::legacy::{self, Client};
 use hyper_util::client::proxy::matcher::Matcher;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 
 use super::address::Address;
 use super::body::{Pieces, Sending};
-use super::connect::{self, Connector};
+use super::connect;
+use super::connections::{Connection, Connections};
 use super::failure::Failure;
 use super::tls;
 use crate::error::{Error, ErrorKind, Result};
@@ -42,11 +41,18 @@ impl Outgoing {
         }
     }
 
-    fn request(&self, headers: &HeaderMap) -> Request<Sending> {
+    /// The request as HTTP/2 wants it; in HTTP/1 the host stands among the headers.
+    fn request(&self, headers: &HeaderMap, connection: &Connection) -> Request<Sending> {
         let body = self.body.as_ref().map(Pieces::sending);
         let mut request = Request::new(body.unwrap_or_default());
-        *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = headers.clone();
+        match (connection, self.uri.path_and_query()) {
+            (Connection::Line(_), Some(path)) => *request.uri_mut() = path.clone().into(),
+            _ => {
+                *request.uri_mut() = self.uri.clone();
+                request.headers_mut().remove(HOST);
+            }
+        }
         if self.body.is_some() {
             *request.method_mut() = Method::POST;
             let json = HeaderValue::from_static("application/json");
@@ -61,7 +67,7 @@ impl Outgoing {
 pub(super) struct Transport {
     host: String,
     headers: HeaderMap,
-    client: Client<Connector, Sending>,
+    connections: Arc<Connections>,
 }
 
 impl Transport {
@@ -69,20 +75,19 @@ impl Transport {
     /// connection to this machine goes through a proxy.
     pub(super) fn new(
         address: &Address,
-        headers: HeaderMap,
+        mut headers: HeaderMap,
         roots: Vec<CertificateDer<'static>>,
     ) -> Result<Self> {
         let tls = tls::config(address.is_encrypted(), roots)?;
         let proxies = (!address.is_loopback()).then(Matcher::from_env);
-        // The client sends a request again only if nothing of it was sent: over another connection,
-        // when the one that was kept turns out to be closed.
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .build(connect::connector(tls, proxies));
+        let connector = connect::connector(tls, proxies);
+        if !headers.contains_key(HOST) {
+            headers.insert(HOST, address.authority()?);
+        }
         Ok(Self {
             host: address.host().to_owned(),
             headers,
-            client,
+            connections: Arc::new(Connections::new(connector)),
         })
     }
 
@@ -92,87 +97,104 @@ impl Transport {
         outgoing: &Outgoing,
         connect_timeout: Duration,
     ) -> Result<Answer, Failure> {
-        let mut request = outgoing.request(&self.headers);
-        let connection = capture_connection(&mut request);
-        let answer = self.client.request(request);
-        match connected_within(connect_timeout, &connection, answer).await {
-            Some(Ok(response)) => Ok(Answer(response)),
-            Some(Err(error)) => Err(self.unreached(error)),
-            None => {
-                let host = &self.host;
-                let message = format!("no connection to `{host}` within {connect_timeout:?}");
+        loop {
+            let kept = self.connections.kept().await;
+            let is_new = kept.is_none();
+            let mut connection = match kept {
+                Some(connection) => connection,
+                None => self.connect(outgoing, connect_timeout).await?,
+            };
+            let request = outgoing.request(&self.headers, &connection);
+            match connection.send(request).await {
+                Ok(response) => {
+                    return Ok(Answer {
+                        response,
+                        connection: Some(connection),
+                        connections: self.connections.clone(),
+                    });
+                }
+                // Nothing of it was sent: the connection that was kept had been closed.
+                Err(error) if !is_new && error.message().is_some() => {}
+                Err(error) => return Err(self.unanswered(error.into_error())),
+            }
+        }
+    }
+
+    async fn connect(&self, outgoing: &Outgoing, longest: Duration) -> Result<Connection, Failure> {
+        let connecting = self.connections.connect(outgoing.uri.clone());
+        let host = &self.host;
+        match tokio::time::timeout(longest, connecting).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(cause)) if tls::is_about_certificate(cause.as_ref()) => {
+                let message = format!("the certificate of `{host}` is not trusted");
+                Err(Error::new(ErrorKind::Configuration, message)
+                    .because(cause)
+                    .into())
+            }
+            Ok(Err(cause)) => {
+                let message = format!("no connection to `{host}`");
+                let error = Error::new(ErrorKind::Unreachable, message).because(cause);
+                Err(Failure::passing(error))
+            }
+            Err(_) => {
+                let message = format!("no connection to `{host}` within {longest:?}");
                 let error = Error::new(ErrorKind::Unreachable, message);
                 Err(Failure::passing(error))
             }
         }
     }
 
-    fn unreached(&self, error: legacy::Error) -> Failure {
-        let host = &self.host;
-        if tls::is_about_certificate(&error) {
-            let message = format!("the certificate of `{host}` is not trusted");
-            return Error::new(ErrorKind::Configuration, message)
-                .because(error)
-                .into();
-        }
-        let message = if error.is_connect() {
-            format!("no connection to `{host}`")
-        } else {
-            format!("no answer from `{host}`")
-        };
+    fn unanswered(&self, error: hyper::Error) -> Failure {
+        let message = format!("no answer from `{}`", self.host);
         Failure::passing(Error::new(ErrorKind::Unreachable, message).because(error))
     }
 }
 
-/// Waits for an answer; `None` once there was no connection for too long.
-async fn connected_within<T>(
-    longest: Duration,
-    connection: &CaptureConnection,
-    answer: impl Future<Output = T>,
-) -> Option<T> {
-    let mut answer = pin!(answer);
-    let mut timer = None;
-    poll_fn(|cx| {
-        if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
-            return Poll::Ready(Some(answer));
-        }
-        if connection.connection_metadata().is_some() {
-            timer = None;
-            return Poll::Pending;
-        }
-        let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(longest)));
-        timer.as_mut().poll(cx).map(|()| None)
-    })
-    .await
-}
-
 /// An answer whose head has come.
-#[derive(Debug)]
-pub(super) struct Answer(Response<Incoming>);
+pub(super) struct Answer {
+    response: Response<Incoming>,
+    /// What the body comes over, until it has come.
+    connection: Option<Connection>,
+    connections: Arc<Connections>,
+}
 
 impl Answer {
     /// The HTTP code.
     pub(super) fn code(&self) -> u16 {
-        self.0.status().as_u16()
+        self.response.status().as_u16()
     }
 
     /// A header, if it is text.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.0.headers().get(name)?.to_str().ok()
+        self.response.headers().get(name)?.to_str().ok()
     }
 
     /// The length of the body, if the head tells it.
     pub(super) fn length(&self) -> Option<u64> {
-        self.0.body().size_hint().exact()
+        self.response.body().size_hint().exact()
     }
 
     /// The next piece of the body, or `None` at its end.
     pub(super) async fn piece(&mut self) -> Result<Option<Bytes>> {
         loop {
-            let body = self.0.body_mut();
-            let frame = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await;
-            match frame.transpose().map_err(broken)? {
-                None => return Ok(None),
+            let body = self.response.body_mut();
+            let connection = &mut self.connection;
+            let frame = poll_fn(|cx| {
+                if let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(cx) {
+                    return Poll::Ready(frame);
+                }
+                if let Some(connection) = connection {
+                    connection.drive(cx);
+                }
+                Pin::new(&mut *body).poll_frame(cx)
+            });
+            match frame.await.transpose().map_err(broken)? {
+                None => {
+                    if let Some(Connection::Line(line)) = self.connection.take() {
+                        self.connections.keep(line).await;
+                    }
+                    return Ok(None);
+                }
                 // What is no data are headers behind the body, which nobody asked for.
                 Some(frame) => {
                     if let Ok(data) = frame.into_data() {
@@ -198,23 +220,7 @@ pub(super) fn host_of(location: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::future::{pending, ready};
-
     use super::*;
-
-    fn connection() -> CaptureConnection {
-        capture_connection(&mut Request::new(Sending::default()))
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn without_a_connection_an_answer_is_waited_for_so_long() {
-        let second = Duration::from_secs(1);
-
-        let none = connected_within(second, &connection(), pending::<()>()).await;
-        let some = connected_within(second, &connection(), ready(())).await;
-
-        assert_eq!((none, some), (None, Some(())));
-    }
 
     #[test]
     fn the_host_of_a_redirection_is_found_where_there_is_one() {
