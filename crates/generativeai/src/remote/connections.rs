@@ -85,6 +85,12 @@ impl Connections {
         Ok(Connection::Shared(sender))
     }
 
+    /// Forgets the shared connection, which takes no more requests.
+    pub(super) fn forget_shared(&self) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.shared = None;
+    }
+
     /// Keeps a connection whose answer was read to its end, if it can be used again.
     pub(super) async fn keep(&self, mut line: Line) {
         if poll_fn(|cx| Poll::Ready(line.is_free(cx))).await {

@@ -114,7 +114,9 @@ impl Transport {
                     });
                 }
                 // Nothing of it was sent: the connection that was kept had been closed.
-                Err(error) if !is_new && error.message().is_some() => {}
+                Err(error) if !is_new && error.message().is_some() => {
+                    self.connections.forget_shared();
+                }
                 Err(error) => return Err(self.unanswered(error.into_error())),
             }
         }
