@@ -1,5 +1,24 @@
 //! The conformance runner: what the recorded SDK did, what is done here instead on purpose, and
 //! nothing else.
+//!
+//! Every recording is an input script, a scripted server, and what Python's `google-generativeai`
+//! 0.8.6 did with them. Each is played three times:
+//!
+//! - [`drive`] plays it with the public API of the library against the [`server`] on loopback;
+//! - [`model`] plays it on plain JSON, first with no row of the [table](rows::TABLE) of differences
+//!   in force: that is what was recorded;
+//! - then with all of them: that is what the design says.
+//!
+//! What is expected is the recording, with whatever the model changes when the rows come into force:
+//! see [`compare`]. A row is a switch inside the model, where the two go apart; none knows a scenario,
+//! and none leaves anything out of the comparison. A row counts for a scenario if the outcome would be
+//! another one without it.
+//!
+//! ```text
+//! cargo test -p generativeai --test conformance            # the copy of the recordings beside this file
+//! CONFORMANCE_DIR=… cargo test -p generativeai --test conformance
+//! cargo test -p generativeai --test conformance -- walk    # the scenarios with `walk` in their name
+//! ```
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -106,6 +106,10 @@ fn answer(item: &Value, streamed: bool) -> Answer {
 }
 
 fn body(item: &Value, streamed: bool) -> Body {
+    if matches!(item.get("status").and_then(Value::as_u64), Some(204 | 304)) {
+        // Such an answer has no body.
+        return Body::Whole(String::new());
+    }
     if item
         .get("drop")
         .is_some_and(|drop| *drop != Value::Bool(false))
