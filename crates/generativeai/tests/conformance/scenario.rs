@@ -70,10 +70,10 @@ impl Step {
 
 /// Reads every recording of the folder that `CONFORMANCE_DIR` names, else of the project's copy.
 pub(crate) fn load() -> io::Result<Vec<Scenario>> {
-    let folder = std::env::var_os("CONFORMANCE_DIR").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/scenarios"),
-        PathBuf::from,
-    );
+    let folder = match std::env::var_os("CONFORMANCE_DIR") {
+        Some(folder) => named(folder.into()),
+        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/scenarios"),
+    };
     let mut files: Vec<PathBuf> = fs::read_dir(&folder)
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", folder.display())))?
         .map(|entry| entry.map(|entry| entry.path()))
@@ -98,4 +98,15 @@ pub(crate) fn load() -> io::Result<Vec<Scenario>> {
         }
     }
     Ok(scenarios)
+}
+
+/// A relative folder may be meant from the root of the project, though tests run in their crate.
+fn named(folder: PathBuf) -> PathBuf {
+    let from_root = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(&folder);
+    if !folder.is_dir() && from_root.is_dir() {
+        return from_root;
+    }
+    folder
 }
