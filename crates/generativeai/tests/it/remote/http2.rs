@@ -7,13 +7,12 @@ use generativeai::ErrorKind;
 use h2::server::{self, Connection, SendResponse};
 use h2::{Reason, SendStream};
 use http::{Request, Response};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::*;
-use crate::support::server::{event, reply};
-use crate::support::tls::{Authority, TlsListener, listen};
+use crate::support::server::event;
+use crate::support::tls::{Authority, TlsListener};
 
 type Http2 = Connection<TlsStream<TcpStream>, Bytes>;
 
@@ -228,54 +227,4 @@ async fn a_server_that_takes_no_bytes_is_given_up() {
     let error = checked(outcome.expect_err("the window is shut"));
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
     assert_eq!(chat.history().len(), 0);
-}
-
-/// Reads one request and answers it; the connection stays open.
-async fn answer_one(connection: &mut TcpStream) {
-    receive(connection).await;
-    let body = reply("Hello!", Some("STOP")).to_string();
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ";
-    let answer = format!("{head}{}\r\n\r\n{body}", body.len());
-    connection
-        .write_all(answer.as_bytes())
-        .await
-        .expect("a client that reads");
-}
-
-/// Reads until the request is whole: its body is an object that ends with two braces.
-async fn receive(connection: &mut TcpStream) {
-    let mut request = Vec::new();
-    while !request.ends_with(b"]}]}") && !request.ends_with(b"}]}") {
-        let mut piece = [0; 4096];
-        let read = connection.read(&mut piece).await.expect("a request");
-        assert!(read > 0, "a whole request");
-        request.extend_from_slice(&piece[..read]);
-    }
-}
-
-#[tokio::test]
-async fn a_pooled_connection_that_the_server_has_closed_is_replaced() {
-    let (listener, address) = listen().await;
-    let (closed, mut is_closed) = tokio::sync::mpsc::channel(1);
-    tokio::spawn(async move {
-        // Closed between two requests, within the second one, and answered at last.
-        let (mut connection, _) = listener.accept().await.expect("a connection");
-        answer_one(&mut connection).await;
-        drop(connection);
-        closed.send(()).await.expect("a test that waits");
-        let (mut connection, _) = listener.accept().await.expect("a connection");
-        answer_one(&mut connection).await;
-        receive(&mut connection).await;
-        drop(connection);
-        let (mut connection, _) = listener.accept().await.expect("a connection");
-        answer_one(&mut connection).await;
-    });
-    let clock = TestClock::new();
-    let remote = builder(&format!("http://{address}")).clock(clock.clone());
-    let remote = remote.build().expect("good settings");
-
-    assert_eq!(whole(&remote).await.expect("a reply"), "Hello!");
-    is_closed.recv().await.expect("a server");
-    assert_eq!(whole(&remote).await.expect("a new connection"), "Hello!");
-    assert_eq!(whole(&remote).await.expect("another attempt"), "Hello!");
 }

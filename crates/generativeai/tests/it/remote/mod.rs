@@ -6,6 +6,7 @@ mod broken;
 mod connect;
 mod dropped;
 mod http2;
+mod kept;
 mod safety;
 mod time;
 

@@ -1,0 +1,172 @@
+//! Connections of HTTP/1 that are kept for the next request, and those that are not.
+
+use std::time::Duration;
+
+use generativeai::ErrorKind;
+use generativeai::protocol::{Blob, Content};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::*;
+use crate::support::server::{event, reply};
+use crate::support::tls::listen;
+
+/// Reads one request and answers it; the connection stays open.
+async fn answer_one(connection: &mut TcpStream) {
+    receive(connection).await;
+    reply_to(connection).await;
+}
+
+async fn reply_to(connection: &mut TcpStream) {
+    let body = reply("Hello!", Some("STOP")).to_string();
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ";
+    let answer = format!("{head}{}\r\n\r\n{body}", body.len());
+    connection
+        .write_all(answer.as_bytes())
+        .await
+        .expect("a client that reads");
+}
+
+/// Reads until the request is whole: its body is an object that ends with two braces.
+async fn receive(connection: &mut TcpStream) {
+    let mut request = Vec::new();
+    while !request.ends_with(b"]}]}") && !request.ends_with(b"}]}") {
+        let mut piece = [0; 4096];
+        let read = connection.read(&mut piece).await.expect("a request");
+        assert!(read > 0, "a whole request");
+        request.extend_from_slice(&piece[..read]);
+    }
+}
+
+#[tokio::test]
+async fn requests_one_after_the_other_share_a_connection() {
+    let (listener, address) = listen().await;
+    tokio::spawn(async move {
+        let (mut connection, _) = listener.accept().await.expect("a connection");
+        for _ in 0..3 {
+            answer_one(&mut connection).await;
+        }
+    });
+    let remote = builder(&format!("http://{address}")).build();
+    let remote = remote.expect("good settings");
+
+    for _ in 0..3 {
+        assert_eq!(whole(&remote).await.expect("a reply"), "Hello!");
+    }
+}
+
+#[tokio::test]
+async fn requests_at_the_same_time_have_a_connection_each_and_leave_it_to_the_next() {
+    let (listener, address) = listen().await;
+    tokio::spawn(async move {
+        let (mut one, _) = listener.accept().await.expect("a connection");
+        let (mut other, _) = listener.accept().await.expect("a connection");
+        for _ in 0..2 {
+            // Neither is answered before both were asked.
+            receive(&mut one).await;
+            receive(&mut other).await;
+            reply_to(&mut one).await;
+            reply_to(&mut other).await;
+        }
+    });
+    let remote = builder(&format!("http://{address}")).build();
+    let remote = remote.expect("good settings");
+
+    for _ in 0..2 {
+        let (one, other) = tokio::join!(whole(&remote), whole(&remote));
+        let texts = [one, other].map(|text| text.expect("a reply"));
+        assert_eq!(texts, ["Hello!", "Hello!"]);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_whose_answer_was_not_read_to_its_end_is_closed_at_once() {
+    let (listener, address) = listen().await;
+    let (closed, is_closed) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let (mut connection, _) = listener.accept().await.expect("a connection");
+        receive(&mut connection).await;
+        let event = event("so far", None);
+        let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        let begun = format!("{head}{:x}\r\n{event}\r\n", event.len());
+        connection
+            .write_all(begun.as_bytes())
+            .await
+            .expect("a client that reads");
+        let left = connection.read(&mut [0]).await;
+        closed.send(left.unwrap_or(0)).expect("a test that waits");
+        let (mut connection, _) = listener.accept().await.expect("a connection");
+        answer_one(&mut connection).await;
+    });
+    let remote = builder(&format!("http://{address}")).build();
+    let remote = remote.expect("good settings");
+
+    let mut chunks = remote.stream_generate_content(hello(), RequestOptions::default());
+    let first = next(&mut chunks).await.expect("a chunk").expect("a chunk");
+    drop(chunks);
+
+    assert_eq!(first.text().expect("a text"), "so far");
+    assert_eq!(is_closed.await.expect("a server"), 0);
+    assert_eq!(whole(&remote).await.expect("another connection"), "Hello!");
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_all_was_sent_is_read_and_its_connection_forgotten() {
+    let (listener, address) = listen().await;
+    tokio::spawn(async move {
+        let (mut hasty, _) = listener.accept().await.expect("a connection");
+        let read = hasty.read(&mut [0; 1024]).await.expect("a request");
+        assert!(read > 0, "the beginning of a request");
+        let body = r#"{"error":{"code":413,"message":"too large","status":"INVALID_ARGUMENT"}}"#;
+        let head = "HTTP/1.1 413 Payload Too Large\r\ncontent-length: ";
+        hasty
+            .write_all(format!("{head}{}\r\n\r\n{body}", body.len()).as_bytes())
+            .await
+            .expect("a client that reads");
+        // The rest is never read; and the connection is not closed by the server.
+        let (mut other, _) = listener.accept().await.expect("another connection");
+        answer_one(&mut other).await;
+        drop(hasty);
+    });
+    let remote = builder(&format!("http://{address}")).build();
+    let remote = remote.expect("good settings");
+    let picture = Blob::from_base64("image/png", "QUJD".repeat(8 << 20));
+    let request = hello().contents([Content::user(picture)]);
+    let options = RequestOptions::default().timeout(Duration::from_secs(60));
+
+    let answer = remote.generate_content(request, options).await;
+
+    let error = checked(answer.expect_err("too large"));
+    assert_eq!(
+        (error.kind(), error.http_code()),
+        (ErrorKind::Request, Some(413))
+    );
+    assert_eq!(whole(&remote).await.expect("a reply"), "Hello!");
+}
+
+#[tokio::test]
+async fn a_pooled_connection_that_the_server_has_closed_is_replaced() {
+    let (listener, address) = listen().await;
+    let (closed, mut is_closed) = tokio::sync::mpsc::channel(1);
+    tokio::spawn(async move {
+        // Closed between two requests, within the second one, and answered at last.
+        let (mut connection, _) = listener.accept().await.expect("a connection");
+        answer_one(&mut connection).await;
+        drop(connection);
+        closed.send(()).await.expect("a test that waits");
+        let (mut connection, _) = listener.accept().await.expect("a connection");
+        answer_one(&mut connection).await;
+        receive(&mut connection).await;
+        drop(connection);
+        let (mut connection, _) = listener.accept().await.expect("a connection");
+        answer_one(&mut connection).await;
+    });
+    let clock = TestClock::new();
+    let remote = builder(&format!("http://{address}")).clock(clock.clone());
+    let remote = remote.build().expect("good settings");
+
+    assert_eq!(whole(&remote).await.expect("a reply"), "Hello!");
+    is_closed.recv().await.expect("a server");
+    assert_eq!(whole(&remote).await.expect("a new connection"), "Hello!");
+    assert_eq!(whole(&remote).await.expect("another attempt"), "Hello!");
+}
