@@ -12,14 +12,21 @@ use crate::tools::{AutomaticFunctionCalling, Toolbox};
 mod calls;
 mod check;
 mod history;
+mod journal;
+mod recorder;
+mod resume;
 mod saved;
 mod send;
 mod structured;
 mod turn;
 mod unfinished;
 
+pub use journal::{Entry, Event, Journal};
 pub use send::{ReplyStream, SendMessage};
 pub use unfinished::{Reason, Unfinished};
+
+use history::Undone;
+use recorder::Recorder;
 
 /// A conversation with a model.
 ///
@@ -49,6 +56,9 @@ pub struct ChatSession {
     history: Arc<Transcript>,
     last: Option<GenerateContentResponse>,
     unfinished: Option<Unfinished>,
+    /// What was taken back and can be put back, last one last.
+    undone: Vec<Undone>,
+    recorder: Option<Recorder>,
 }
 
 impl GenerativeModel {
@@ -67,6 +77,8 @@ impl ChatSession {
             history: Arc::default(),
             last: None,
             unfinished: None,
+            undone: Vec::new(),
+            recorder: None,
         }
     }
 

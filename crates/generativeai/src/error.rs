@@ -52,7 +52,7 @@ pub enum ErrorKind {
     Request,
     /// The key is missing, wrong, or not allowed to do this: use another.
     Authentication,
-    /// There is no such model, cache or file: name another.
+    /// There is no such model, cache, file or session: name another.
     NotFound,
     /// Too many requests: wait [as long as the service asks](Error::retry_after), then try again.
     RateLimited,
@@ -83,6 +83,14 @@ pub enum ErrorKind {
     Function,
     /// This backend cannot do that: use another.
     Unsupported,
+    /// Somebody else went on with the conversation: load it anew, or fork it.
+    Conflict,
+    /// What is to be kept cannot be written or read (a full disk, no database): mend that.
+    Storage,
+    /// What is stored is damaged: the message names it. The rest can be read.
+    Corrupt,
+    /// What is stored was written by a newer version: update this one.
+    TooNew,
 }
 
 /// One of the attempts that were made before an [`Error`] was given up to.

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::{block_on, forward, wait};
 use crate::backend::{Backend, RequestOptions};
+use crate::chat::Journal;
 use crate::error::Result;
 use crate::protocol::{
     Content, FinishReason, GenerateContentResponse, GenerationConfig, SafetySetting, ToolConfig,
@@ -16,11 +17,12 @@ use crate::tools::{AutomaticFunctionCalling, Toolbox};
 /// A [conversation](crate::ChatSession) without `async`.
 ///
 /// All that waits for nobody is that of the conversation within: [`history`], [`last`],
-/// [`rewind`], [`set_history`], [`unfinished`], [`keep_partial`], [`pending_calls`].
+/// [`rewind`], [`restore`], [`set_history`], [`unfinished`], [`keep_partial`], [`pending_calls`].
 ///
 /// [`history`]: crate::ChatSession::history
 /// [`last`]: crate::ChatSession::last
 /// [`rewind`]: crate::ChatSession::rewind
+/// [`restore`]: crate::ChatSession::restore
 /// [`set_history`]: crate::ChatSession::set_history
 /// [`unfinished`]: crate::ChatSession::unfinished
 /// [`keep_partial`]: crate::ChatSession::keep_partial
@@ -59,6 +61,17 @@ impl ChatSession {
     #[must_use]
     pub fn tools(self, tools: impl Into<Toolbox>) -> Self {
         Self(self.0.tools(tools))
+    }
+
+    /// Writes the conversation down from now on.
+    #[must_use]
+    pub fn journal(self, journal: impl Journal + 'static) -> Self {
+        Self(self.0.journal(journal))
+    }
+
+    /// Writes into the journal what is not written yet.
+    pub fn save(&mut self) -> Result<()> {
+        wait(self.0.save())
     }
 
     /// Says a message, which is sent with [`send`](SendMessage::send) or

@@ -2,8 +2,16 @@
 
 use std::sync::Arc;
 
-use super::ChatSession;
+use super::unfinished::reply_of;
+use super::{ChatSession, Event, Unfinished};
 use crate::protocol::{Content, Data, Part, Role, Transcript};
+
+/// What was taken back.
+#[derive(Clone)]
+pub(super) enum Undone {
+    Turn(Vec<Content>),
+    Unfinished(Box<Unfinished>),
+}
 
 impl ChatSession {
     /// What was said, and what the next request sends before its message: complete turns only.
@@ -28,6 +36,10 @@ impl ChatSession {
         self.history = Arc::new(Transcript::from(contents));
         self.last = None;
         self.unfinished = None;
+        self.undone.clear();
+        self.record(|chat| Event::Replaced {
+            contents: chat.history().to_vec(),
+        });
     }
 
     /// Takes back the unfinished turn if there is one, else the last turn, and gives what was sent
@@ -50,19 +62,81 @@ impl ChatSession {
     /// # Ok(()) }
     /// ```
     pub fn rewind(&mut self) -> Option<(Content, Content)> {
-        if let Some(unfinished) = self.unfinished.take() {
-            return Some(unfinished.into_pair());
+        let length = match self.unfinished {
+            Some(_) => self.history().len(),
+            None => last_turn(self.history())?,
+        };
+        self.record_outcome();
+        self.record(|_| Event::Rewound { length });
+        match self.take_back(length) {
+            Undone::Unfinished(turn) => Some(turn.clone().into_pair()),
+            Undone::Turn(turn) => Some((turn.first()?.clone(), turn.last()?.clone())),
         }
-        let start = last_turn(self.history())?;
-        self.last = None;
-        let mut turn = Arc::make_mut(&mut self.history).split_off(start);
-        let received = turn.pop()?;
-        Some((turn.swap_remove(0), received))
     }
 
-    /// Puts a complete turn into the history.
-    pub(super) fn remember(&mut self, turn: impl IntoIterator<Item = Content>) {
-        Arc::make_mut(&mut self.history).extend(turn);
+    /// Puts back what was [taken back](Self::rewind) last, and says whether there was something:
+    /// nothing is left once a message is sent or the history is set.
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let model = GenerativeModel::new("m").backend(Scripted::default().then_text("Four."));
+    /// let mut chat = model.start_chat();
+    /// chat.send_message("What is two and two?").await?;
+    /// chat.rewind();
+    ///
+    /// assert!(chat.restore());
+    /// assert_eq!(chat.history().len(), 2);
+    /// assert!(!chat.restore());
+    /// # Ok(()) }
+    /// ```
+    pub fn restore(&mut self) -> bool {
+        let Some(undone) = self.undone.pop() else {
+            return false;
+        };
+        match undone {
+            Undone::Unfinished(turn) => self.unfinished = Some(*turn),
+            Undone::Turn(turn) => Arc::make_mut(&mut self.history).extend(turn),
+        }
+        self.record(|_| Event::Restored);
+        true
+    }
+
+    /// Takes back the unfinished turn if there is one, else the contents from `length` on.
+    pub(super) fn take_back(&mut self, length: usize) -> &Undone {
+        let undone = match self.unfinished.take() {
+            Some(turn) => Undone::Unfinished(Box::new(turn)),
+            None => {
+                self.last = None;
+                Undone::Turn(Arc::make_mut(&mut self.history).split_off(length))
+            }
+        };
+        self.undone.push_mut(undone)
+    }
+
+    /// Begins a turn: from here on it is unfinished.
+    pub(super) fn open(&mut self, turn: Unfinished) {
+        self.last = None;
+        self.unfinished = Some(turn);
+        self.undone.clear();
+    }
+
+    /// Puts the unfinished turn into the history: it is complete.
+    pub(super) fn complete(&mut self) {
+        let Some(turn) = self.unfinished.take() else {
+            return;
+        };
+        let reply = turn.received.as_ref().and_then(reply_of);
+        self.remember([turn.sent]);
+        self.remember(turn.exchanged);
+        self.remember(reply);
+        self.last = turn.received;
+    }
+
+    /// Puts contents into the history.
+    pub(super) fn remember(&mut self, contents: impl IntoIterator<Item = Content>) {
+        Arc::make_mut(&mut self.history).extend(contents);
+        self.undone.clear();
     }
 }
 

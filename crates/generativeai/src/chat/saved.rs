@@ -32,7 +32,7 @@ struct SavedTurn {
     exchanged: Vec<Content>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     received: Option<GenerateContentResponse>,
-    reason: SavedReason,
+    reason: Reason,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -96,18 +96,11 @@ impl<'de> Deserialize<'de> for ChatSession {
 impl From<Unfinished> for SavedTurn {
     fn from(mut turn: Unfinished) -> Self {
         turn.close_round();
-        let reason = match turn.reason {
-            Reason::Interrupted => SavedReason::Interrupted,
-            Reason::Truncated => SavedReason::Truncated,
-            Reason::Failed(error) => SavedReason::Failed(error.to_string()),
-            Reason::Stopped(reason) => SavedReason::Stopped(reason),
-            Reason::Blocked => SavedReason::Blocked,
-            Reason::CallsReturned => SavedReason::CallsReturned,
-        };
         let Unfinished {
             sent,
             exchanged,
             received,
+            reason,
             ..
         } = turn;
         Self {
@@ -124,16 +117,37 @@ impl From<SavedTurn> for Unfinished {
         let mut turn = Unfinished::new(saved.sent, Settings::default());
         turn.exchanged = saved.exchanged;
         turn.received = saved.received;
-        turn.reason = match saved.reason {
-            SavedReason::Interrupted => Reason::Interrupted,
-            SavedReason::Truncated => Reason::Truncated,
-            SavedReason::Failed(message) => {
-                Reason::Failed(Error::new(ErrorKind::Unreachable, message))
-            }
-            SavedReason::Stopped(reason) => Reason::Stopped(reason),
-            SavedReason::Blocked => Reason::Blocked,
-            SavedReason::CallsReturned => Reason::CallsReturned,
-        };
+        turn.reason = saved.reason;
         turn
+    }
+}
+
+/// What becomes of an error is its message.
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let saved = match self.clone() {
+            Self::Interrupted => SavedReason::Interrupted,
+            Self::Truncated => SavedReason::Truncated,
+            Self::Failed(error) => SavedReason::Failed(error.to_string()),
+            Self::Stopped(reason) => SavedReason::Stopped(reason),
+            Self::Blocked => SavedReason::Blocked,
+            Self::CallsReturned => SavedReason::CallsReturned,
+        };
+        saved.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Reason {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match SavedReason::deserialize(deserializer)? {
+            SavedReason::Interrupted => Self::Interrupted,
+            SavedReason::Truncated => Self::Truncated,
+            SavedReason::Failed(message) => {
+                Self::Failed(Error::new(ErrorKind::Unreachable, message))
+            }
+            SavedReason::Stopped(reason) => Self::Stopped(reason),
+            SavedReason::Blocked => Self::Blocked,
+            SavedReason::CallsReturned => Self::CallsReturned,
+        })
     }
 }

@@ -3,11 +3,12 @@
 //! All that came so far stands in [`ChatSession::unfinished`], from the first moment on. So a turn
 //! that is dropped, wherever it waits, leaves the chat coherent without doing anything.
 
+use std::mem;
 use std::sync::Arc;
 
 use super::calls::{Round, answered_here, too_many_rounds};
 use super::unfinished::{Reason, Unfinished, reply_of};
-use super::{ChatSession, check};
+use super::{ChatSession, Event, check};
 use crate::backend::ChunkStream;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Prepared;
@@ -34,12 +35,16 @@ pub(super) struct Turn<'chat> {
 }
 
 enum State {
+    /// The message is to be written into the journal.
+    Open,
     /// The next request is to be made.
     Ask,
     /// A reply comes.
     Hear(ChunkStream),
     /// The reply called functions, which are to be answered.
     Answer,
+    /// The outcome is to be written into the journal.
+    Close(Option<Error>),
     /// The turn is over.
     Over,
 }
@@ -57,14 +62,15 @@ impl<'chat> Turn<'chat> {
         unfinished.received = None;
         unfinished.reason = Reason::Interrupted;
         let automatic = chat.automatic.clone();
-        chat.last = None;
-        chat.unfinished = Some(unfinished);
+        chat.record_outcome();
+        chat.open(unfinished);
+        chat.record_opened();
         Ok(Self {
             chat,
             prepared,
             automatic,
             call,
-            state: State::Ask,
+            state: State::Open,
         })
     }
 
@@ -72,6 +78,14 @@ impl<'chat> Turn<'chat> {
     pub(super) async fn next(&mut self) -> Option<Result<GenerateContentResponse>> {
         loop {
             match &mut self.state {
+                State::Open => match self.chat.write().await {
+                    Err(error) if error.kind() == ErrorKind::Conflict => {
+                        self.state = State::Over;
+                        return Some(Err(self.fail(error)));
+                    }
+                    // Without its journal the conversation goes on: see `unsaved`.
+                    _ => self.state = State::Ask,
+                },
                 State::Ask => self.state = State::Hear(self.ask()),
                 State::Hear(chunks) => match stream::next(chunks).await {
                     Some(Ok(chunk)) => {
@@ -79,18 +93,25 @@ impl<'chat> Turn<'chat> {
                             return Some(Ok(chunk));
                         }
                     }
-                    Some(Err(error)) => return Some(Err(self.fail(error))),
+                    Some(Err(error)) => self.state = State::Close(Some(self.fail(error))),
                     None => {
                         if let Err(error) = self.heard() {
-                            return Some(Err(self.fail(error)));
+                            self.state = State::Close(Some(self.fail(error)));
                         }
                     }
                 },
                 State::Answer => {
-                    if let Err(error) = self.answer().await {
-                        return Some(Err(self.fail(error)));
+                    self.state = match self.answer().await {
+                        Ok(()) => State::Ask,
+                        Err(error) => State::Close(Some(self.fail(error))),
                     }
-                    self.state = State::Ask;
+                }
+                State::Close(_) => {
+                    self.chat.write().await.ok();
+                    return match mem::replace(&mut self.state, State::Over) {
+                        State::Close(Some(error)) => Some(Err(error)),
+                        _ => None,
+                    };
                 }
                 State::Over => return None,
             }
@@ -200,34 +221,33 @@ impl<'chat> Turn<'chat> {
         let automatic = self.automatic.clone().unwrap_or_default();
         self.chat
             .answer_round(&self.prepared.tools, &automatic)
-            .await
+            .await?;
+        self.chat.record_exchanged();
+        self.chat.write().await.ok();
+        Ok(())
     }
 
     /// Hands the calls to the caller; history gets them with their answers, if answers come.
     fn return_calls(&mut self) {
-        self.state = State::Over;
+        self.state = State::Close(None);
         let unfinished = self.unfinished();
         unfinished.sum_usage();
         unfinished.reason = Reason::CallsReturned;
+        self.chat.record_outcome();
     }
 
     /// Puts the whole turn into the history.
     fn commit(&mut self) {
-        self.state = State::Over;
+        self.state = State::Close(None);
         self.unfinished().sum_usage();
-        let Some(unfinished) = self.chat.unfinished.take() else {
-            return;
-        };
-        let reply = unfinished.received.as_ref().and_then(reply_of);
-        self.chat.remember([unfinished.sent]);
-        self.chat.remember(unfinished.exchanged);
-        self.chat.remember(reply);
-        self.chat.last = unfinished.received;
+        self.chat.complete();
+        self.chat.record(|chat| Event::Completed {
+            response: chat.last.clone().unwrap_or_default(),
+        });
     }
 
     /// Ends the turn with an error that has all that came, and keeps why.
     fn fail(&mut self, error: Error) -> Error {
-        self.state = State::Over;
         let error = self.explain(error);
         let unfinished = self.unfinished();
         let reason = unfinished
@@ -240,10 +260,12 @@ impl<'chat> Turn<'chat> {
             (ErrorKind::Truncated, _) => Reason::Truncated,
             _ => Reason::Failed(error.clone()),
         };
-        match &unfinished.received {
+        let error = match &unfinished.received {
             Some(received) if error.response().is_none() => error.with_response(received.clone()),
             _ => error,
-        }
+        };
+        self.chat.record_outcome();
+        error
     }
 
     /// The API's refusal of a request with unanswered calls does not say which.

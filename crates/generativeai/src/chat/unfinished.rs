@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::ChatSession;
 use super::calls::Round;
 use super::send::SendMessage;
+use super::{ChatSession, Event};
 use crate::error::{Error, ErrorKind};
 use crate::model::Settings;
 use crate::protocol::{Content, FinishReason, GenerateContentResponse, Role, UsageMetadata};
@@ -173,9 +173,13 @@ impl ChatSession {
         let answered = unfinished.round.is_some();
         self.last = unfinished.received.clone();
         unfinished.close_round();
+        let start = self.history().len();
         self.remember([unfinished.sent]);
         self.remember(unfinished.exchanged);
         self.remember(reply.filter(|_| !answered));
+        self.record(|chat| Event::Added {
+            contents: chat.history()[start..].to_vec(),
+        });
         true
     }
 

@@ -4,6 +4,7 @@
 
 mod canonical;
 mod chat;
+mod journal;
 #[cfg(feature = "remote")]
 mod recorded;
 #[cfg(feature = "remote")]

@@ -1,0 +1,323 @@
+//! Conversations that are written down while they go on.
+
+use std::sync::{Arc, Mutex};
+
+use generativeai::protocol::Content;
+use generativeai::testing::Scripted;
+use generativeai::{
+    BoxFuture, ChatSession, Entry, Error, ErrorKind, Event, Function, GenerativeModel, Journal,
+    Reason, Result,
+};
+use serde_json::json;
+
+use crate::support::poll::{Waiting, drop_at_every_poll, once_more, run};
+
+/// A journal in memory that a test can break. It works on when nobody waits for it.
+#[derive(Clone, Debug, Default)]
+struct Memory(Arc<Mutex<Pages>>);
+
+#[derive(Debug, Default)]
+struct Pages {
+    entries: Vec<Entry>,
+    broken: bool,
+}
+
+impl Memory {
+    fn events(&self) -> Vec<Event> {
+        let pages = self.0.lock().unwrap();
+        let json = pages.entries.iter().map(|entry| json!(entry.event()));
+        json.map(|event| serde_json::from_value(event).unwrap())
+            .collect()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let names = self.events().into_iter();
+        names.map(|event| format!("{event:?}")).collect()
+    }
+
+    fn break_down(&self, broken: bool) {
+        self.0.lock().unwrap().broken = broken;
+    }
+
+    fn resumed(&self, backend: Scripted) -> ChatSession {
+        let chat = model(backend).start_chat();
+        chat.resume(self.clone(), self.events()).unwrap()
+    }
+
+    fn write(&self, after: usize, entries: Vec<Entry>) -> Result<()> {
+        let mut pages = self.0.lock().unwrap();
+        if pages.broken {
+            return Err(Error::new(ErrorKind::Storage, "the disk is full"));
+        }
+        let there: Vec<u128> = pages.entries[after..].iter().map(Entry::id).collect();
+        let given: Vec<u128> = entries.iter().map(Entry::id).collect();
+        if !given.starts_with(&there) {
+            return Err(Error::new(ErrorKind::Conflict, "somebody else wrote"));
+        }
+        pages.entries.extend(entries.into_iter().skip(there.len()));
+        Ok(())
+    }
+}
+
+impl Journal for Memory {
+    fn append(&self, after: u64, entries: Vec<Entry>) -> BoxFuture<Result<()>> {
+        let this = self.clone();
+        Box::pin(async move {
+            let written = this.write(after as usize, entries);
+            once_more().await;
+            written
+        })
+    }
+}
+
+fn model(backend: Scripted) -> GenerativeModel {
+    GenerativeModel::new("m").backend(Waiting(backend))
+}
+
+fn texts(chat: &ChatSession) -> Vec<&str> {
+    let contents = chat.history().iter();
+    contents
+        .filter_map(|content| content.parts[0].as_text())
+        .collect()
+}
+
+fn double() -> Function {
+    Function::new(
+        "double",
+        "Doubles.",
+        |number: i64| async move { number * 2 },
+    )
+}
+
+#[tokio::test]
+async fn a_message_is_written_before_it_is_sent_and_its_outcome_after() {
+    let journal = Memory::default();
+    let script = Scripted::default().then_hang(&["Once"]).then_text("Hello!");
+    let mut chat = model(script.clone()).start_chat().journal(journal.clone());
+
+    let mut reply = chat.send_message("Hi").stream();
+    reply.next().await.unwrap().unwrap();
+    assert_eq!(script.requests().len(), 1);
+    assert_eq!(journal.names(), ["Opened"]);
+    drop(reply);
+    chat.retry().await.unwrap();
+
+    let names = ["Opened", "Unfinished", "Opened", "Completed"];
+    assert_eq!(journal.names(), names);
+    assert_eq!(texts(&journal.resumed(script)), ["Hi", "Hello!"]);
+}
+
+#[tokio::test]
+async fn each_round_of_calls_is_written_once_it_is_answered() {
+    let journal = Memory::default();
+    let script = Scripted::default()
+        .then_call("double", json!({"value": 2}))
+        .then_call("double", json!({"value": 4}))
+        .then_error(&[], Error::new(ErrorKind::Unavailable, "overloaded"))
+        .then_text("Eight.");
+    let model = model(script.clone()).tools(double());
+    let mut chat = model
+        .start_chat()
+        .automatic_function_calling(true)
+        .journal(journal.clone());
+
+    chat.send_message("Twice two, twice?").await.unwrap_err();
+
+    let names = ["Opened", "Exchanged", "Exchanged", "Unfinished"];
+    assert_eq!(journal.names(), names);
+    let mut resumed = journal.resumed(script);
+    let unfinished = resumed.unfinished().unwrap();
+    assert_eq!(unfinished.exchanged, chat.unfinished().unwrap().exchanged);
+    assert!(
+        matches!(&unfinished.reason, Reason::Failed(error) if error.to_string() == "overloaded")
+    );
+    resumed.retry().await.unwrap();
+    assert_eq!(journal.resumed(Scripted::default()).history().len(), 6);
+}
+
+#[tokio::test]
+async fn a_turn_without_an_outcome_was_interrupted_and_saving_keeps_what_came_of_it() {
+    let journal = Memory::default();
+    let script = Scripted::default().then_hang(&["Once upon ", "a time"]);
+    let mut chat = model(script).start_chat().journal(journal.clone());
+    let mut reply = chat.send_message("A story?").stream();
+    reply.next().await.unwrap().unwrap();
+    drop(reply);
+
+    let resumed = journal.resumed(Scripted::default());
+    let unfinished = resumed.unfinished().unwrap();
+    assert!(matches!(unfinished.reason, Reason::Interrupted));
+    assert!(unfinished.received.is_none());
+
+    chat.save().await.unwrap();
+    let mut resumed = journal.resumed(Scripted::default());
+    assert!(resumed.keep_partial());
+    assert_eq!(texts(&resumed), ["A story?", "Once upon "]);
+}
+
+#[tokio::test]
+async fn changes_that_wait_for_nothing_are_written_when_saved() {
+    let journal = Memory::default();
+    let script = Scripted::default()
+        .then_text("one")
+        .then_fail(&["tw"])
+        .then_fail(&["thr"]);
+    let older = [Content::user("0"), Content::model("zero")];
+    let start = model(script).start_chat().with_history(older);
+    let mut chat = start.journal(journal.clone());
+    let resumed = || journal.resumed(Scripted::default());
+
+    chat.send_message("1").await.unwrap();
+    let reply = chat.send_message("2").stream();
+    reply.finish().await.unwrap_err();
+    assert!(chat.keep_partial());
+    chat.save().await.unwrap();
+    assert_eq!(texts(&resumed()), ["0", "zero", "1", "one", "2", "tw"]);
+
+    chat.send_message("3").await.unwrap_err();
+    chat.rewind().unwrap();
+    chat.rewind().unwrap();
+    chat.rewind().unwrap();
+    chat.save().await.unwrap();
+    let mut again = resumed();
+    assert_eq!(texts(&again), ["0", "zero"]);
+    assert!(again.restore() && again.restore() && again.restore() && !again.restore());
+    assert!(again.unfinished().is_some());
+
+    assert!(chat.restore());
+    chat.save().await.unwrap();
+    assert_eq!(texts(&resumed()), ["0", "zero", "1", "one"]);
+
+    chat.set_history(["new"]);
+    chat.save().await.unwrap();
+    assert_eq!(texts(&resumed()), ["new"]);
+}
+
+#[tokio::test]
+async fn a_second_writer_sends_nothing() {
+    let journal = Memory::default();
+    let script = Scripted::default().then_text("one").then_text("two");
+    let mut chat = model(script.clone()).start_chat().journal(journal.clone());
+    chat.send_message("1").await.unwrap();
+    let mut clone = chat.clone();
+    chat.send_message("2").await.unwrap();
+
+    for streamed in [false, true] {
+        let message = clone.send_message("another 2");
+        let sent = match streamed {
+            true => message.stream().finish().await,
+            false => message.await,
+        };
+        assert_eq!(sent.unwrap_err().kind(), ErrorKind::Conflict);
+        assert_eq!(script.requests().len(), 2);
+        assert_eq!(texts(&clone), ["1", "one"]);
+        let unfinished = clone.unfinished().unwrap();
+        assert!(
+            matches!(&unfinished.reason, Reason::Failed(error) if error.kind() == ErrorKind::Conflict)
+        );
+    }
+    assert_eq!(texts(&journal.resumed(script)), ["1", "one", "2", "two"]);
+}
+
+#[tokio::test]
+async fn without_its_journal_a_chat_goes_on_and_says_so() {
+    let journal = Memory::default();
+    let script = Scripted::default().then_text("one").then_text("two");
+    let mut chat = model(script).start_chat().journal(journal.clone());
+    assert!(chat.unsaved().is_none());
+
+    journal.break_down(true);
+    chat.send_message("1").await.unwrap();
+    assert_eq!(chat.unsaved().unwrap().kind(), ErrorKind::Storage);
+    assert_eq!(chat.save().await.unwrap_err().kind(), ErrorKind::Storage);
+    assert!(journal.events().is_empty());
+
+    journal.break_down(false);
+    chat.send_message("2").await.unwrap();
+    assert!(chat.unsaved().is_none());
+    let resumed = journal.resumed(Scripted::default());
+    assert_eq!(texts(&resumed), ["1", "one", "2", "two"]);
+}
+
+#[test]
+fn a_turn_dropped_at_any_await_leaves_chat_and_journal_at_one() {
+    let start = || {
+        let script = Scripted::default()
+            .then_call("double", json!({"value": 2}))
+            .then_chunks(["fo", "ur"])
+            .then_text("then");
+        // The dropped turn may not have used its answers up.
+        let script = (0..3).fold(script, |script, _| script.then_text("then"));
+        let journal = Memory::default();
+        let chat = model(script)
+            .tools(double())
+            .start_chat()
+            .automatic_function_calling(true)
+            .journal(journal.clone());
+        (chat, journal)
+    };
+
+    let polls = drop_at_every_poll(
+        start,
+        |(chat, _)| Box::pin(async { drop(chat.send_message("2 x 2?").stream().finish().await) }),
+        |polls, (mut chat, journal)| {
+            let resumed = journal.resumed(Scripted::default());
+            if polls > 0 {
+                let turns = usize::from(resumed.unfinished().is_some());
+                assert_eq!(
+                    resumed.history().len() + turns,
+                    if turns == 1 { 1 } else { 4 }
+                );
+            }
+            run(chat.save()).unwrap();
+            let resumed = journal.resumed(Scripted::default());
+            assert_eq!(resumed.history(), chat.history(), "after {polls} polls");
+            let turns = [&resumed, &chat].map(|chat| {
+                let turn = chat.unfinished()?;
+                Some((turn.sent.clone(), turn.reason.clone()))
+            });
+            assert_eq!(format!("{:?}", turns[0]), format!("{:?}", turns[1]));
+
+            run(chat.send_message("And then?").into_future()).unwrap();
+            let resumed = journal.resumed(Scripted::default());
+            assert_eq!(resumed.history(), chat.history(), "after {polls} polls");
+        },
+    );
+    assert!(polls > 8, "{polls}");
+}
+
+#[test]
+fn events_that_cannot_follow_each_other_are_an_error_that_names_the_first() {
+    let bad = [
+        json!({"exchanged": {"contents": []}}),
+        json!({"completed": {"response": {}}}),
+        json!({"unfinished": {"reason": "interrupted"}}),
+        json!({"rewound": {"length": 2}}),
+        json!("restored"),
+    ];
+    for event in bad {
+        let first = json!({"added": {"contents": [{"role": "user", "parts": []}]}});
+        let events = [first, event].map(|event| serde_json::from_value::<Event>(event).unwrap());
+
+        let chat = model(Scripted::default()).start_chat();
+        let error = chat.resume(Memory::default(), events).unwrap_err();
+
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(error.to_string().starts_with("event 2 "), "{error}");
+    }
+}
+
+#[cfg(feature = "blocking")]
+#[test]
+fn a_blocking_chat_is_written_down_as_well() {
+    let journal = Memory::default();
+    let script = Scripted::default().then_text("one");
+    let model = generativeai::blocking::GenerativeModel::new("m").backend(script);
+    let mut chat = model.start_chat().journal(journal.clone());
+
+    chat.send_message("1").send().unwrap();
+    chat.rewind();
+    chat.save().unwrap();
+
+    assert_eq!(journal.names(), ["Opened", "Completed", "Rewound"]);
+}
