@@ -1,5 +1,4 @@
 //! The road of a reply step by step: bytes, events, chunks, the whole, and the next request.
-#![expect(missing_docs, reason = "a benchmark has no readers of its own")]
 #![allow(
     dead_code,
     unused_imports,

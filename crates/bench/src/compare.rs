@@ -195,7 +195,7 @@ fn round(base: &str, number: usize, only: &str) -> Outcome<Round> {
     let mut round = Round::default();
     for (name, words) in RUNS.iter().filter(|(name, _)| name.contains(only)) {
         let [floor, ours] = ["floor", "client"].map(|client| move || measure(client, base, words));
-        let pair = if number % 2 == 0 {
+        let pair = if number.is_multiple_of(2) {
             let floor = floor()?;
             [floor, ours()?]
         } else {
