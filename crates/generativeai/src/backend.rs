@@ -13,6 +13,7 @@ use crate::protocol::{
 };
 
 mod options;
+mod shared;
 
 pub use options::{RequestOptions, Retry};
 

@@ -1,0 +1,83 @@
+//! A backend that several share is a backend.
+
+use std::sync::Arc;
+
+use super::{Backend, BoxFuture, ChunkStream, RequestOptions};
+use crate::error::Result;
+use crate::protocol::{
+    BatchEmbedContentsRequest, BatchEmbedContentsResponse, CachedContent, CountTokensRequest,
+    CountTokensResponse, EmbedContentRequest, EmbedContentResponse, GenerateContentRequest,
+    GenerateContentResponse, ListModelsResponse, Model,
+};
+
+/// Everything is asked of the backend within, so that a backend chosen at run time can be set as any
+/// other can.
+///
+/// ```
+/// use std::sync::Arc;
+/// use generativeai::{Backend, GenerativeModel, testing::Scripted};
+///
+/// let backend: Arc<dyn Backend> = Arc::new(Scripted::default().then_text("Hello!"));
+/// let model = GenerativeModel::new("m").backend(backend);
+/// ```
+impl<B: Backend + ?Sized> Backend for Arc<B> {
+    fn generate_content(
+        &self,
+        request: GenerateContentRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<GenerateContentResponse>> {
+        (**self).generate_content(request, options)
+    }
+
+    fn stream_generate_content(
+        &self,
+        request: GenerateContentRequest,
+        options: RequestOptions,
+    ) -> ChunkStream {
+        (**self).stream_generate_content(request, options)
+    }
+
+    fn count_tokens(
+        &self,
+        request: CountTokensRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<CountTokensResponse>> {
+        (**self).count_tokens(request, options)
+    }
+
+    fn list_models(
+        &self,
+        page_token: Option<String>,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<ListModelsResponse>> {
+        (**self).list_models(page_token, options)
+    }
+
+    fn get_model(&self, name: String, options: RequestOptions) -> BoxFuture<Result<Model>> {
+        (**self).get_model(name, options)
+    }
+
+    fn get_cached_content(
+        &self,
+        name: String,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<CachedContent>> {
+        (**self).get_cached_content(name, options)
+    }
+
+    fn embed_content(
+        &self,
+        request: EmbedContentRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<EmbedContentResponse>> {
+        (**self).embed_content(request, options)
+    }
+
+    fn batch_embed_contents(
+        &self,
+        request: BatchEmbedContentsRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<BatchEmbedContentsResponse>> {
+        (**self).batch_embed_contents(request, options)
+    }
+}
