@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod canonical;
+mod cassette;
 mod chat;
 mod journal;
 #[cfg(feature = "remote")]
