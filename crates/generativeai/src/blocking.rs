@@ -59,18 +59,16 @@ fn block_on<F: Future>(future: F) -> Result<F::Output> {
     }
 }
 
-/// Setters that hand on to the async type within.
-macro_rules! forward {
-    ($($name:ident: $type:ty,)*) => {
-        $(
-            /// The same as the setter of the async type.
-            pub fn $name(self, $name: $type) -> Self {
-                Self(self.0.$name($name))
-            }
-        )*
-    };
+/// The next item of a stream; after an error of [`block_on`] nothing more comes.
+fn next<T>(refused: &mut bool, item: impl Future<Output = Option<Result<T>>>) -> Option<Result<T>> {
+    if *refused {
+        return None;
+    }
+    block_on(item).unwrap_or_else(|error| {
+        *refused = true;
+        Some(Err(error))
+    })
 }
-use forward;
 
 #[cfg(test)]
 mod tests {

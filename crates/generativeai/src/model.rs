@@ -20,7 +20,7 @@ mod structured;
 pub use count::CountTokens;
 pub use generate::{GenerateContent, GenerateStream};
 pub(crate) use saved::SavedModel;
-pub(crate) use settings::{Prepared, Settings};
+pub(crate) use settings::{Prepared, Settings, message_setters};
 
 /// A model to ask: its name, its settings, and the [backend](Backend) that answers.
 ///

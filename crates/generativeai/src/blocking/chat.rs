@@ -5,13 +5,12 @@ use std::ops::{Deref, DerefMut};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use super::{block_on, forward, wait};
-use crate::backend::{Backend, RequestOptions};
+use super::{next, wait};
+use crate::backend::Backend;
 use crate::chat::Journal;
 use crate::error::Result;
-use crate::protocol::{
-    Content, FinishReason, GenerateContentResponse, GenerationConfig, SafetySetting, ToolConfig,
-};
+use crate::model::{Settings, message_setters};
+use crate::protocol::{Content, GenerateContentResponse};
 use crate::tools::{AutomaticFunctionCalling, Toolbox};
 
 /// A [conversation](crate::ChatSession) without `async`.
@@ -118,13 +117,12 @@ impl From<ChatSession> for crate::ChatSession {
 pub struct SendMessage<'chat>(crate::SendMessage<'chat>);
 
 impl<'chat> SendMessage<'chat> {
-    forward! {
-        generation_config: GenerationConfig,
-        safety_settings: impl IntoIterator<Item = impl Into<SafetySetting>>,
-        tools: impl Into<Toolbox>,
-        tool_config: impl Into<ToolConfig>,
-        request_options: RequestOptions,
-        accept_finish_reasons: impl IntoIterator<Item = FinishReason>,
+    message_setters! {
+        generation_config safety_settings tools tool_config request_options accept_finish_reasons
+    }
+
+    fn with(self, change: impl FnOnce(&mut Settings)) -> Self {
+        Self(self.0.with(change))
     }
 
     /// Sends the message and waits for the whole reply.
@@ -170,12 +168,6 @@ impl Iterator for ReplyStream<'_> {
     type Item = Result<GenerateContentResponse>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.refused {
-            return None;
-        }
-        block_on(self.stream.next()).unwrap_or_else(|error| {
-            self.refused = true;
-            Some(Err(error))
-        })
+        next(&mut self.refused, self.stream.next())
     }
 }

@@ -3,14 +3,28 @@
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use super::{ChatSession, block_on, forward, wait};
+use super::{ChatSession, next, wait};
 use crate::backend::{Backend, RequestOptions};
 use crate::error::Result;
+use crate::model::{Settings, message_setters};
 use crate::protocol::{
     CachedContent, Content, Contents, CountTokensResponse, FinishReason, GenerateContentResponse,
     GenerationConfig, SafetySetting, ToolConfig,
 };
 use crate::tools::Toolbox;
+
+/// Setters that hand on to the model within.
+macro_rules! forward {
+    ($($name:ident: $type:ty,)*) => {
+        $(
+            /// The same as the setter of the async type.
+            #[must_use]
+            pub fn $name(self, $name: $type) -> Self {
+                Self(self.0.$name($name))
+            }
+        )*
+    };
+}
 
 /// A [model](crate::GenerativeModel) to ask, without `async`.
 #[derive(Clone, Debug)]
@@ -83,12 +97,12 @@ impl From<GenerativeModel> for crate::GenerativeModel {
 pub struct GenerateContent<'model>(crate::GenerateContent<'model>);
 
 impl GenerateContent<'_> {
-    forward! {
-        generation_config: GenerationConfig,
-        safety_settings: impl IntoIterator<Item = impl Into<SafetySetting>>,
-        tools: impl Into<Toolbox>,
-        tool_config: impl Into<ToolConfig>,
-        request_options: RequestOptions,
+    message_setters! {
+        generation_config safety_settings tools tool_config request_options
+    }
+
+    fn with(self, change: impl FnOnce(&mut Settings)) -> Self {
+        Self(self.0.with(change))
     }
 
     /// Asks and waits for the whole reply.
@@ -134,13 +148,7 @@ impl Iterator for GenerateStream {
     type Item = Result<GenerateContentResponse>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.refused {
-            return None;
-        }
-        block_on(self.stream.next()).unwrap_or_else(|error| {
-            self.refused = true;
-            Some(Err(error))
-        })
+        next(&mut self.refused, self.stream.next())
     }
 }
 
@@ -150,9 +158,12 @@ impl Iterator for GenerateStream {
 pub struct CountTokens<'model>(crate::CountTokens<'model>);
 
 impl CountTokens<'_> {
-    forward! {
-        tools: impl Into<Toolbox>,
-        request_options: RequestOptions,
+    message_setters! {
+        generation_config safety_settings tools tool_config request_options
+    }
+
+    fn with(self, change: impl FnOnce(&mut Settings)) -> Self {
+        Self(self.0.with(change))
     }
 
     /// Asks and waits for the count.

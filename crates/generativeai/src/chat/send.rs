@@ -9,15 +9,10 @@ use futures_core::Stream;
 use super::ChatSession;
 use super::turn::{Call, Turn};
 use super::unfinished::Unfinished;
-use crate::backend::RequestOptions;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Settings;
-use crate::protocol::{
-    Content, FinishReason, GenerateContentResponse, GenerationConfig, Role, SafetySetting,
-    ToolConfig,
-};
+use crate::model::{Settings, message_setters};
+use crate::protocol::{Content, GenerateContentResponse, Role};
 use crate::stream;
-use crate::tools::Toolbox;
 
 /// A message ready to be sent: await it for the whole reply, or [stream](Self::stream) it.
 ///
@@ -50,39 +45,8 @@ impl<'chat> SendMessage<'chat> {
         }
     }
 
-    /// Sets how the reply is generated; members left open, the model says.
-    pub fn generation_config(self, config: GenerationConfig) -> Self {
-        self.with(|settings| settings.generation_config = Some(config))
-    }
-
-    /// Sets what is held back as harmful; categories left open, the model says.
-    pub fn safety_settings(
-        self,
-        settings: impl IntoIterator<Item = impl Into<SafetySetting>>,
-    ) -> Self {
-        let list = settings.into_iter().map(Into::into).collect();
-        self.with(|settings| settings.safety_settings = Some(list))
-    }
-
-    /// Sets the tools the model may call, in place of its own.
-    pub fn tools(self, tools: impl Into<Toolbox>) -> Self {
-        self.with(|settings| settings.tools = Some(tools.into()))
-    }
-
-    /// Sets how tools are called, in place of what the model says.
-    pub fn tool_config(self, config: impl Into<ToolConfig>) -> Self {
-        self.with(|settings| settings.tool_config = Some(config.into()))
-    }
-
-    /// Sets how the requests of this turn are made; what is left open, the model says.
-    pub fn request_options(self, options: RequestOptions) -> Self {
-        self.with(|settings| settings.request_options = options)
-    }
-
-    /// Sets finish reasons that count as an end beside `STOP` and `MAX_TOKENS`.
-    pub fn accept_finish_reasons(self, reasons: impl IntoIterator<Item = FinishReason>) -> Self {
-        let reasons = reasons.into_iter().collect();
-        self.with(|settings| settings.accepted = Some(reasons))
+    message_setters! {
+        generation_config safety_settings tools tool_config request_options accept_finish_reasons
     }
 
     /// Sends the message and gives the reply as it comes; nothing is sent until the first chunk is
@@ -119,7 +83,7 @@ impl<'chat> SendMessage<'chat> {
         Turn::begin(self.chat, self.turn?, call)
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         if let Ok(turn) = &mut self.turn {
             change(&mut turn.settings);
         }

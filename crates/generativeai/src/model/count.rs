@@ -2,13 +2,10 @@
 
 use std::future::IntoFuture;
 
-use super::{GenerativeModel, Settings};
-use crate::backend::{BoxFuture, RequestOptions};
+use super::{GenerativeModel, Settings, message_setters};
+use crate::backend::BoxFuture;
 use crate::error::Result;
-use crate::protocol::{
-    Contents, CountTokensRequest, CountTokensResponse, GenerationConfig, SafetySetting, ToolConfig,
-};
-use crate::tools::Toolbox;
+use crate::protocol::{Contents, CountTokensRequest, CountTokensResponse};
 use crate::trace;
 
 impl GenerativeModel {
@@ -41,36 +38,12 @@ pub struct CountTokens<'model> {
 }
 
 impl CountTokens<'_> {
-    /// Sets how a reply would be generated; what is left open, the model says.
-    pub fn generation_config(mut self, config: GenerationConfig) -> Self {
-        self.settings.generation_config = Some(config);
-        self
+    message_setters! {
+        generation_config safety_settings tools tool_config request_options
     }
 
-    /// Sets what would be held back as harmful; categories left open, the model says.
-    pub fn safety_settings(
-        mut self,
-        settings: impl IntoIterator<Item = impl Into<SafetySetting>>,
-    ) -> Self {
-        self.settings.safety_settings = Some(settings.into_iter().map(Into::into).collect());
-        self
-    }
-
-    /// Sets the tools to count, in place of the model's.
-    pub fn tools(mut self, tools: impl Into<Toolbox>) -> Self {
-        self.settings.tools = Some(tools.into());
-        self
-    }
-
-    /// Sets how tools would be called, in place of what the model says.
-    pub fn tool_config(mut self, config: ToolConfig) -> Self {
-        self.settings.tool_config = Some(config);
-        self
-    }
-
-    /// Sets how the request is made.
-    pub fn request_options(mut self, options: RequestOptions) -> Self {
-        self.settings.request_options = options;
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
         self
     }
 

@@ -5,14 +5,11 @@ use std::pin::Pin;
 
 use futures_core::Stream;
 
-use super::{GenerativeModel, Prepared, Settings};
-use crate::backend::{BoxFuture, ChunkStream, RequestOptions};
+use super::{GenerativeModel, Prepared, Settings, message_setters};
+use crate::backend::{BoxFuture, ChunkStream};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{
-    Contents, GenerateContentResponse, GenerationConfig, Role, SafetySetting, ToolConfig,
-};
+use crate::protocol::{Contents, GenerateContentResponse, Role};
 use crate::stream;
-use crate::tools::Toolbox;
 use crate::trace;
 
 impl GenerativeModel {
@@ -53,36 +50,12 @@ pub struct GenerateContent<'model> {
 }
 
 impl GenerateContent<'_> {
-    /// Sets how the reply is generated; what is left open, the model says.
-    pub fn generation_config(mut self, config: GenerationConfig) -> Self {
-        self.settings.generation_config = Some(config);
-        self
+    message_setters! {
+        generation_config safety_settings tools tool_config request_options
     }
 
-    /// Sets what is held back as harmful; categories left open, the model says.
-    pub fn safety_settings(
-        mut self,
-        settings: impl IntoIterator<Item = impl Into<SafetySetting>>,
-    ) -> Self {
-        self.settings.safety_settings = Some(settings.into_iter().map(Into::into).collect());
-        self
-    }
-
-    /// Sets the tools the model may call, in place of its own.
-    pub fn tools(mut self, tools: impl Into<Toolbox>) -> Self {
-        self.settings.tools = Some(tools.into());
-        self
-    }
-
-    /// Sets how tools are called, in place of what the model says.
-    pub fn tool_config(mut self, config: impl Into<ToolConfig>) -> Self {
-        self.settings.tool_config = Some(config.into());
-        self
-    }
-
-    /// Sets how the request is made; what is left open, the model says.
-    pub fn request_options(mut self, options: RequestOptions) -> Self {
-        self.settings.request_options = options;
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
         self
     }
 

@@ -89,6 +89,58 @@ impl fmt::Debug for Settings {
     }
 }
 
+/// The setters of what is asked: each names a member of [`Settings`], and hands its change to `with`.
+macro_rules! message_setters {
+    ($($name:ident)*) => {
+        $($crate::model::message_setters!(@$name);)*
+    };
+    (@generation_config) => {
+        /// Sets how the reply is generated; members left open, the model says.
+        pub fn generation_config(self, config: $crate::protocol::GenerationConfig) -> Self {
+            self.with(|settings| settings.generation_config = Some(config))
+        }
+    };
+    (@safety_settings) => {
+        /// Sets what is held back as harmful; categories left open, the model says.
+        pub fn safety_settings(
+            self,
+            list: impl IntoIterator<Item = impl Into<$crate::protocol::SafetySetting>>,
+        ) -> Self {
+            let list = list.into_iter().map(Into::into).collect();
+            self.with(|settings| settings.safety_settings = Some(list))
+        }
+    };
+    (@tools) => {
+        /// Sets the tools the model may call, in place of its own.
+        pub fn tools(self, tools: impl Into<$crate::tools::Toolbox>) -> Self {
+            self.with(|settings| settings.tools = Some(tools.into()))
+        }
+    };
+    (@tool_config) => {
+        /// Sets how tools are called, in place of what the model says.
+        pub fn tool_config(self, config: impl Into<$crate::protocol::ToolConfig>) -> Self {
+            self.with(|settings| settings.tool_config = Some(config.into()))
+        }
+    };
+    (@request_options) => {
+        /// Sets how requests are made; what is left open, the model says.
+        pub fn request_options(self, options: $crate::backend::RequestOptions) -> Self {
+            self.with(|settings| settings.request_options = options)
+        }
+    };
+    (@accept_finish_reasons) => {
+        /// Sets finish reasons that count as an end beside `STOP` and `MAX_TOKENS`.
+        pub fn accept_finish_reasons(
+            self,
+            reasons: impl IntoIterator<Item = $crate::protocol::FinishReason>,
+        ) -> Self {
+            let reasons = reasons.into_iter().collect();
+            self.with(|settings| settings.accepted = Some(reasons))
+        }
+    };
+}
+pub(crate) use message_setters;
+
 #[cfg(test)]
 mod tests {
     use super::*;
