@@ -9,6 +9,7 @@ use crate::model::{GenerativeModel, Settings};
 use crate::protocol::{Content, GenerateContentResponse, Transcript};
 use crate::tools::{AutomaticFunctionCalling, Toolbox};
 
+mod budget;
 mod calls;
 mod check;
 mod history;
@@ -17,14 +18,17 @@ mod recorder;
 mod resume;
 mod saved;
 mod send;
+mod size;
 mod structured;
 mod turn;
 mod unfinished;
 
+pub use budget::Compaction;
 pub use journal::{Entry, Event, Journal};
 pub use send::{ReplyStream, SendMessage};
 pub use unfinished::{Reason, Unfinished};
 
+use budget::Budget;
 use history::Undone;
 use recorder::Recorder;
 
@@ -59,6 +63,11 @@ pub struct ChatSession {
     /// What was taken back and can be put back, last one last.
     undone: Vec<Undone>,
     recorder: Option<Recorder>,
+    budget: Option<Budget>,
+    /// What left the history to keep the budget.
+    left_out: Arc<Transcript>,
+    /// How many contents the history begins with that are a summary of others.
+    summary: usize,
 }
 
 impl GenerativeModel {
@@ -79,6 +88,9 @@ impl ChatSession {
             unfinished: None,
             undone: Vec::new(),
             recorder: None,
+            budget: None,
+            left_out: Arc::default(),
+            summary: 0,
         }
     }
 

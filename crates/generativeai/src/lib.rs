@@ -22,7 +22,9 @@ mod tools;
 mod trace;
 
 pub use backend::{Backend, BoxFuture, ChunkStream, RequestOptions, Retry};
-pub use chat::{ChatSession, Entry, Event, Journal, Reason, ReplyStream, SendMessage, Unfinished};
+pub use chat::{
+    ChatSession, Compaction, Entry, Event, Journal, Reason, ReplyStream, SendMessage, Unfinished,
+};
 pub use error::{Attempt, Error, ErrorKind, Result};
 #[cfg(feature = "macros")]
 pub use generativeai_macros::function;

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::{next, wait};
 use crate::backend::Backend;
-use crate::chat::Journal;
+use crate::chat::{Compaction, Journal};
 use crate::error::Result;
 use crate::model::{Settings, message_setters};
 use crate::protocol::{Content, GenerateContentResponse};
@@ -60,6 +60,13 @@ impl ChatSession {
     #[must_use]
     pub fn tools(self, tools: impl Into<Toolbox>) -> Self {
         Self(self.0.tools(tools))
+    }
+
+    /// Sets how many tokens the request of a message may have, and what becomes of the oldest turns
+    /// when it would have more.
+    #[must_use]
+    pub fn context_budget(self, tokens: u32, compaction: Compaction) -> Self {
+        Self(self.0.context_budget(tokens, compaction))
     }
 
     /// Writes the conversation down from now on.

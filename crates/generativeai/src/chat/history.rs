@@ -34,6 +34,8 @@ impl ChatSession {
         let mut contents: Vec<Content> = history.into_iter().map(Into::into).collect();
         fill_roles(&mut contents);
         self.history = Arc::new(Transcript::from(contents));
+        self.left_out = Arc::default();
+        self.summary = 0;
         self.last = None;
         self.unfinished = None;
         self.undone.clear();
@@ -108,6 +110,7 @@ impl ChatSession {
             Some(turn) => Undone::Unfinished(Box::new(turn)),
             None => {
                 self.last = None;
+                self.summary = self.summary.min(length);
                 Undone::Turn(Arc::make_mut(&mut self.history).split_off(length))
             }
         };
@@ -156,6 +159,21 @@ fn last_turn(history: &[Content]) -> Option<usize> {
         start = before;
     }
     Some(start.min(before_reply))
+}
+
+/// The lengths of the history at which a turn ends; `message` comes after the last. What calls a function
+/// is in the same turn as what answers it.
+pub(super) fn turn_ends(history: &[Content], message: &Content) -> Vec<usize> {
+    let next = history.iter().skip(1).chain([message]);
+    let ends = |(content, next): &(&Content, &Content)| {
+        let is_end = content.role == Some(Role::Model) || answers_functions(content);
+        is_end && next.role != Some(Role::Model) && !answers_functions(next)
+    };
+    let pairs = history.iter().zip(next).enumerate();
+    pairs
+        .filter(|(_, pair)| ends(pair))
+        .map(|(at, _)| at + 1)
+        .collect()
 }
 
 fn answers_functions(content: &Content) -> bool {

@@ -144,6 +144,14 @@ pub enum Event {
     },
     /// What was taken back last was put back.
     Restored,
+    /// The first contents left the history, to keep the [budget](super::ChatSession::context_budget).
+    Compacted {
+        /// How many.
+        length: usize,
+        /// What stands in their place: nothing, or the request for a summary and its answer.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        summary: Vec<Content>,
+    },
 }
 
 impl Event {
@@ -157,6 +165,7 @@ impl Event {
             Self::Replaced { .. } => "Replaced",
             Self::Rewound { .. } => "Rewound",
             Self::Restored => "Restored",
+            Self::Compacted { .. } => "Compacted",
         }
     }
 }

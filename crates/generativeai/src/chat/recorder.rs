@@ -148,6 +148,13 @@ impl ChatSession {
         });
     }
 
+    /// Records what happens while a turn is open.
+    pub(super) fn record_within(&mut self, event: impl FnOnce() -> Event) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.note(event());
+        }
+    }
+
     /// Records what ends the open turn, if there is one, in another way.
     pub(super) fn record(&mut self, event: impl FnOnce(&Self) -> Event) {
         if self.recorder.is_some() {

@@ -69,6 +69,12 @@ impl ChatSession {
                     return Err("puts back what was not taken back");
                 }
             }
+            Event::Compacted { length, summary } => {
+                if length > self.history().len() {
+                    return Err("leaves out what was never said");
+                }
+                self.compact(length, summary);
+            }
         }
         Ok(())
     }

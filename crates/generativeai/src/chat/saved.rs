@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::budget::Budget;
 use super::{ChatSession, Reason, Unfinished};
 use crate::error::{Error, ErrorKind};
 use crate::model::{GenerativeModel, SavedModel, Settings};
@@ -16,8 +17,16 @@ struct Saved {
     model: SavedModel,
     #[serde(default)]
     automatic_function_calling: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    context_budget: Option<Budget>,
     #[serde(default)]
     history: Contents,
+    /// What left the history to keep the budget.
+    #[serde(default, skip_serializing_if = "Contents::is_empty")]
+    left_out: Contents,
+    /// How many contents the history begins with that are a summary.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    summary: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last: Option<GenerateContentResponse>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,7 +80,10 @@ impl Serialize for ChatSession {
         let saved = Saved {
             model: self.model.save(),
             automatic_function_calling: self.automatic.is_some(),
+            context_budget: self.budget,
             history: Contents::new(Arc::clone(&self.history), Vec::new()),
+            left_out: Contents::new(Arc::clone(&self.left_out), Vec::new()),
+            summary: self.summary,
             last: self.last.clone(),
             unfinished: self.unfinished.clone().map(SavedTurn::from),
         };
@@ -84,13 +96,23 @@ impl<'de> Deserialize<'de> for ChatSession {
         let saved = Saved::deserialize(deserializer)?;
         let mut chat = ChatSession::new(GenerativeModel::load(saved.model))
             .automatic_function_calling(saved.automatic_function_calling);
-        chat.history = Arc::new(Transcript::from(
-            saved.history.iter().cloned().collect::<Vec<_>>(),
-        ));
+        chat.budget = saved.context_budget;
+        chat.history = transcript(&saved.history);
+        chat.left_out = transcript(&saved.left_out);
+        chat.summary = saved.summary;
         chat.last = saved.last;
         chat.unfinished = saved.unfinished.map(Unfinished::from);
         Ok(chat)
     }
+}
+
+fn transcript(contents: &Contents) -> Arc<Transcript> {
+    let contents: Vec<Content> = contents.iter().cloned().collect();
+    Arc::new(contents.into())
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl From<Unfinished> for SavedTurn {

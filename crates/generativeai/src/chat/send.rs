@@ -86,6 +86,7 @@ impl<'chat> SendMessage<'chat> {
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         if let Ok(turn) = &mut self.turn {
             change(&mut turn.settings);
+            turn.weight = None;
         }
         self
     }

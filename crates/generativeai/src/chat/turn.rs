@@ -37,6 +37,8 @@ pub(super) struct Turn<'chat> {
 enum State {
     /// The message is to be written into the journal.
     Open,
+    /// Room is to be made for the message.
+    Fit,
     /// The next request is to be made.
     Ask,
     /// A reply comes.
@@ -84,8 +86,14 @@ impl<'chat> Turn<'chat> {
                         return Some(Err(self.fail(error)));
                     }
                     // Without its journal the conversation goes on: see `unsaved`.
-                    _ => self.state = State::Ask,
+                    _ => self.state = State::Fit,
                 },
+                State::Fit => {
+                    self.state = match self.chat.keep_budget(&self.prepared).await {
+                        Ok(()) => State::Ask,
+                        Err(error) => State::Close(Some(self.fail(error))),
+                    }
+                }
                 State::Ask => self.state = State::Hear(self.ask()),
                 State::Hear(chunks) => match stream::next(chunks).await {
                     Some(Ok(chunk)) => {

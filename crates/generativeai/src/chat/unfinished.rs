@@ -29,6 +29,8 @@ pub struct Unfinished {
     pub(super) used: Option<UsageMetadata>,
     /// What the message said about how it is sent.
     pub(super) settings: Settings,
+    /// How many tokens the first request has, if they were counted.
+    pub(super) weight: Option<u32>,
 }
 
 /// Why a turn did not complete.
@@ -61,6 +63,7 @@ impl Unfinished {
             rounds: 0,
             used: None,
             settings,
+            weight: None,
         }
     }
 

@@ -61,7 +61,7 @@ async fn streamed(chat: &mut ChatSession, message: &str) -> (Vec<String>, Option
     let mut texts = Vec::new();
     while let Some(chunk) = reply.next().await {
         match chunk {
-            Ok(chunk) => texts.push(chunk.text().unwrap()),
+            Ok(chunk) => texts.push(chunk.text().unwrap_or_default()),
             Err(error) => return (texts, Some(error)),
         }
     }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use generativeai::protocol::Content;
 use generativeai::testing::Scripted;
 use generativeai::{
-    BoxFuture, ChatSession, Entry, Error, ErrorKind, Event, Function, GenerativeModel, Journal,
-    Reason, Result,
+    BoxFuture, ChatSession, Compaction, Entry, Error, ErrorKind, Event, Function, GenerativeModel,
+    Journal, Reason, Result,
 };
 use serde_json::json;
 
@@ -320,4 +320,29 @@ fn a_blocking_chat_is_written_down_as_well() {
     chat.save().unwrap();
 
     assert_eq!(journal.names(), ["Opened", "Completed", "Rewound"]);
+}
+
+#[tokio::test]
+async fn what_left_the_history_to_keep_the_budget_is_written_down_as_an_event() {
+    for compaction in [Compaction::LeaveOut, Compaction::Summarize] {
+        let mut script = Scripted::default();
+        for at in 0..12 {
+            script = script.then_text(format!("it is called number{at}"));
+        }
+        let journal = Memory::default();
+        let chat = GenerativeModel::new("m")
+            .backend(script.clone())
+            .start_chat();
+        let mut chat = chat.journal(journal.clone()).context_budget(70, compaction);
+        for _ in 0..8 {
+            chat.send_message("and what is the next one").await.unwrap();
+        }
+
+        let again = journal.resumed(script);
+
+        assert!(!chat.left_out().is_empty());
+        assert!(journal.names().contains(&"Compacted".to_owned()));
+        assert_eq!(again.history(), chat.history());
+        assert_eq!(again.left_out(), chat.left_out());
+    }
 }
