@@ -204,6 +204,9 @@ async fn answer(connection: TcpStream, answers: Answers, count: &AtomicUsize) ->
     }
 }
 
+/// A key that must not show.
+const KEY: &str = "canary-7b1e40c2";
+
 fn client(url: &str) -> Remote {
     let mut retry = Retry::default();
     retry.initial = Duration::from_millis(2);
@@ -212,10 +215,7 @@ fn client(url: &str) -> Remote {
         .timeout(Duration::from_secs(5))
         .idle_timeout(Duration::from_secs(5));
     let remote = Remote::builder().base_url(url).request_options(options);
-    remote
-        .api_key("canary-7b1e40c2")
-        .build()
-        .expect("good settings")
+    remote.api_key(KEY).build().expect("good settings")
 }
 
 fn chat(remote: &Remote) -> ChatSession {
@@ -239,8 +239,10 @@ async fn soak(remote: Remote, turns: usize, end: Instant) -> (usize, usize) {
         };
         match (outcome, chat.unfinished().map(|turn| &turn.reason)) {
             (Ok(_), None) => complete += 1,
-            (Err(_), Some(reason)) => {
+            (Err(error), Some(reason)) => {
                 assert!(!matches!(reason, Reason::Interrupted), "no cause");
+                let shown = format!("{error} {error:?} {chat:?}");
+                assert!(!shown.contains(KEY), "{shown}");
                 unfinished += 1;
             }
             (outcome, reason) => panic!("{outcome:?} with {reason:?}"),

@@ -191,15 +191,29 @@ async fn an_awaited_reply_without_a_finish_reason_is_complete() {
 
 #[tokio::test]
 async fn a_stop_is_the_last_item_of_the_stream_and_no_turn() {
-    let script = Scripted::default().then_stream([chunk("1"), last_chunk("2", "SAFETY")]);
-    let mut chat = chat(script);
+    for name in [
+        "SAFETY",
+        "RECITATION",
+        "MALFORMED_FUNCTION_CALL",
+        "FULL_MOON",
+    ] {
+        let script = Scripted::default().then_stream([chunk("1"), last_chunk("2", name)]);
+        let mut chat = chat(script);
 
-    let (heard, failed) = read(&mut chat, "go").await;
+        let (heard, failed) = read(&mut chat, "go").await;
 
-    assert_eq!((heard.len(), failed), (2, Some(ErrorKind::Stopped)));
-    let reason = &chat.unfinished().unwrap().reason;
-    assert!(matches!(reason, Reason::Stopped(FinishReason::Safety)));
-    assert!(chat.history().is_empty());
+        assert_eq!(
+            (heard.len(), failed),
+            (2, Some(ErrorKind::Stopped)),
+            "{name}"
+        );
+        let reason = &chat.unfinished().unwrap().reason;
+        assert!(
+            matches!(reason, Reason::Stopped(reason) if reason.as_str() == name),
+            "{name}: {reason:?}"
+        );
+        assert!(chat.history().is_empty(), "{name}");
+    }
 }
 
 #[tokio::test]

@@ -74,6 +74,7 @@ async fn a_reply_reads_as_the_type_whose_schema_was_sent() {
     assert_eq!(configs(&script), [config.clone(), config]);
 }
 
+#[cfg(feature = "blocking")]
 #[test]
 fn the_blocking_words_read_json_too() {
     let script = Scripted::default()

@@ -12,7 +12,8 @@ use serde_json::json;
 use tracing::Level;
 use tracing::subscriber::{DefaultGuard, set_default};
 
-use crate::support::trace::{Fields, Notebook};
+use crate::support::fields::Fields;
+use crate::support::notebook::Notebook;
 
 const PROMPT: &str = "my secret plan";
 const REPLY: &str = "your secret answer";
@@ -35,10 +36,18 @@ fn reply() -> GenerateContentResponse {
     reply
 }
 
+fn config() -> GenerationConfig {
+    GenerationConfig::default()
+        .temperature(0.5)
+        .top_k(40)
+        .stop_sequences(["END"])
+        .response_mime_type("application/json")
+}
+
 fn chat(script: Scripted) -> ChatSession {
     GenerativeModel::new("gemini-1.5-flash")
         .backend(script)
-        .generation_config(GenerationConfig::default().temperature(0.5).top_k(40))
+        .generation_config(config())
         .start_chat()
 }
 
@@ -74,7 +83,9 @@ async fn a_request_is_a_span_by_the_conventions_on_both_roads() {
                 ("gen_ai.provider.name", "gcp.gemini"),
                 ("gen_ai.request.model", "gemini-1.5-flash"),
                 ("gen_ai.request.temperature", "0.5"),
-                ("gen_ai.request.top_k", "40"),
+                ("gen_ai.request.top_k", "40.0"),
+                ("gen_ai.request.stop_sequences", "[\"END\"]"),
+                ("gen_ai.output.type", "json"),
                 ("gen_ai.response.id", "r1"),
                 ("gen_ai.response.model", "gemini-1.5-flash-002"),
                 ("gen_ai.response.finish_reasons", "[\"STOP\"]"),
@@ -214,7 +225,41 @@ async fn what_is_said_is_told_once_that_is_switched_on() {
                 r#"[{"type":"text","content":"Be kind"}]"#,
             ),
             ("gen_ai.input.messages", &said("user", PROMPT)),
-            ("gen_ai.output.messages", &said("assistant", REPLY)),
+            (
+                "gen_ai.output.messages",
+                &said("assistant", REPLY).replace("}]}", r#"}],"finish_reason":"STOP"}"#),
+            ),
         ],
+    );
+}
+
+#[tokio::test]
+async fn a_function_and_its_answer_are_messages_of_assistant_and_tool() {
+    let (notebook, _listening) = listen();
+    let call = FunctionCall::new("height", serde_json::Map::new()).id("c1");
+    let script = Scripted::default()
+        .then_parts([Part::from(call)])
+        .then_text(REPLY);
+    let height = FunctionDeclaration::new("height", "How tall");
+    let height = Function::from_declaration(height, |_| async { Ok(json!({"metres": 1_345})) });
+    let mut chat = chat(script)
+        .tools(Toolbox::from(height))
+        .automatic_function_calling(true);
+
+    let told = RequestOptions::default().trace_content(true);
+    let sent = chat.send_message(PROMPT).request_options(told).await;
+    sent.expect("a reply");
+
+    let fields = &notebook.spans("generate_content")[1].fields;
+    let input: serde_json::Value =
+        serde_json::from_str(&fields["gen_ai.input.messages"]).expect("JSON");
+    let call = json!({"type": "tool_call", "id": "c1", "name": "height", "arguments": {}});
+    let answer = json!({"type": "tool_call_response", "id": "c1", "response": {"metres": 1_345}});
+    assert_eq!(
+        input.as_array().expect("messages")[1..],
+        [
+            json!({"role": "assistant", "parts": [call]}),
+            json!({"role": "tool", "parts": [answer]}),
+        ]
     );
 }

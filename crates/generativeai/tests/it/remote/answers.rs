@@ -371,10 +371,7 @@ async fn an_event_or_an_answer_over_the_limit_is_refused_while_it_comes() {
 #[tokio::test]
 async fn a_limit_can_be_set() {
     let server = json_of(&reply(&"x".repeat(100), Some("STOP")).to_string());
-    let remote = builder(&server.url())
-        .answer_limit(100)
-        .build()
-        .expect("good settings");
+    let remote = built(builder(&server.url()).answer_limit(100));
 
     let error = whole(&remote).await.expect_err("over the limit");
 

@@ -39,10 +39,7 @@ fn halves(times: usize) -> Vec<Duration> {
 #[tokio::test]
 async fn a_refused_connection_is_tried_again_and_every_attempt_is_told() {
     let clock = TestClock::new();
-    let remote = builder(&nobody())
-        .clock(clock.clone())
-        .build()
-        .expect("good settings");
+    let remote = built(builder(&nobody()).clock(clock.clone()));
 
     let error = whole(&remote).await.expect_err("nobody answers");
 
@@ -250,11 +247,9 @@ async fn an_error_in_an_answer_of_success_is_tried_again() {
 #[tokio::test]
 async fn options_of_a_request_come_before_those_of_the_client() {
     let server = Server::always(3, &error(503, "UNAVAILABLE", json!([])));
-    let remote = builder(&server.url())
-        .clock(TestClock::new())
-        .request_options(RequestOptions::default().retry(Retry::default().max_attempts(2)))
-        .build()
-        .expect("good settings");
+    let twice = RequestOptions::default().retry(Retry::default().max_attempts(2));
+    let remote = builder(&server.url()).clock(TestClock::new());
+    let remote = built(remote.request_options(twice));
 
     let error = whole(&remote).await.expect_err("no success");
     assert_eq!(error.attempts().len(), 2);
@@ -269,10 +264,7 @@ async fn options_of_a_request_come_before_those_of_the_client() {
 #[tokio::test]
 async fn a_thousand_requests_to_a_dead_server_make_eleven_hundred_attempts() {
     let clock = TestClock::new();
-    let remote = builder(&nobody())
-        .clock(clock.clone())
-        .build()
-        .expect("good settings");
+    let remote = built(builder(&nobody()).clock(clock.clone()));
 
     let mut attempts = 0;
     let mut last = None;

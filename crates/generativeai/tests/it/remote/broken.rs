@@ -56,7 +56,7 @@ async fn a_reset_after_the_first_event_ends_the_stream_and_keeps_what_came() {
         let mut stream = chat.send_message("Hello").stream();
         let first = stream.next().await.expect("a chunk").expect("a chunk");
         drop(sign);
-        let error = checked(stream.next().await.expect("an end").expect_err("a break"));
+        let error = stream.next().await.expect("an end").expect_err("a break");
         drop(stream);
 
         assert_eq!(first.text().expect("a text"), "so far");
@@ -70,34 +70,35 @@ async fn a_reset_after_the_first_event_ends_the_stream_and_keeps_what_came() {
 
 #[tokio::test]
 async fn a_reset_within_the_first_event_is_not_tried_again() {
+    let (told, sent) = std::sync::mpsc::channel();
     let (sign, came) = std::sync::mpsc::channel();
     let server = Server::play([
         vec![
             Act::Send(format!("{STREAM}data: {{\"candid").into()),
+            Act::Tell(told),
             Act::OnCue(Vec::new(), came),
             Act::Reset,
         ],
         reset_after(STREAM),
     ]);
-    let (remote, _) = client(&server);
+    let (remote, clock) = client(&server);
 
-    // The sign is given once the client has had the time to read: at its next wait.
-    let reading = streamed(&remote);
-    let (texts, error) = {
-        let mut reading = std::pin::pin!(reading);
-        let mut sign = Some(sign);
-        std::future::poll_fn(move |cx| {
-            let polled = reading.as_mut().poll(cx);
-            if server.received().len() == 1 {
-                sign.take();
-            }
-            polled
-        })
-        .await
+    let break_off = async {
+        // The client asks, and reads the half of an event.
+        while server.received().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        sent.recv().expect("half an event is on its way");
+        look_around().await;
+        drop(sign);
     };
+    let ((texts, error), ()) = tokio::join!(streamed(&remote), break_off);
 
+    let error = error.expect("an error");
     assert!(texts.is_empty());
-    assert_eq!(error.expect("an error").kind(), ErrorKind::Unreachable);
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert_eq!((error.attempts().len(), clock.slept().len()), (1, 0));
+    assert_eq!(server.received().len(), 1);
 }
 
 #[tokio::test]

@@ -49,8 +49,7 @@ async fn a_name_that_nobody_knows_is_looked_up_again_and_then_named() {
     // A label of 64 letters fits no name, so that the lookup fails without asking the network.
     let host = format!("{}.localhost", "x".repeat(64));
     let clock = TestClock::new();
-    let remote = builder(&format!("http://{host}:1")).clock(clock.clone());
-    let remote = remote.build().expect("good settings");
+    let remote = built(builder(&format!("http://{host}:1")).clock(clock.clone()));
 
     let error = whole(&remote).await.expect_err("no such host");
 
@@ -67,9 +66,9 @@ async fn a_certificate_of_an_authority_that_was_given_is_trusted() {
     let unrelated = Authority::new("Unrelated");
 
     let both = unrelated.pem() + &authority.pem();
-    let remote = builder(&url).root_certificate(both).build();
+    let remote = built(builder(&url).root_certificate(both));
 
-    let said = whole(&remote.expect("good settings")).await;
+    let said = whole(&remote).await;
     assert_eq!(said.expect("a reply"), "Hello!");
 }
 
@@ -107,7 +106,7 @@ async fn a_certificate_that_is_not_good_is_refused_at_once_with_the_reason() {
         let url = secure(config).await;
         let clock = TestClock::new();
         let remote = builder(&url).root_certificate(pem).clock(clock.clone());
-        let remote = remote.build().expect("good settings");
+        let remote = built(remote);
 
         let error = whole(&remote).await.expect_err(what);
 
@@ -135,9 +134,8 @@ async fn a_handshake_that_stalls_ends_with_the_time_to_connect() {
     let clock = TestClock::new();
     let remote = builder(&format!("https://{address}"))
         .request_options(options)
-        .clock(clock.clone())
-        .build()
-        .expect("good settings");
+        .clock(clock.clone());
+    let remote = built(remote);
 
     let error = whole(&remote).await.expect_err("nobody shakes hands");
 
@@ -158,10 +156,7 @@ async fn a_server_without_encryption_is_no_connection() {
                 .await;
         }
     });
-    let remote = builder(&format!("https://{address}"))
-        .clock(TestClock::new())
-        .build()
-        .expect("good settings");
+    let remote = built(builder(&format!("https://{address}")).clock(TestClock::new()));
 
     let error = whole(&remote).await.expect_err("no TLS");
 

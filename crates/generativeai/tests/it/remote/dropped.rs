@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use generativeai::BoxFuture;
+use generativeai::protocol::{BatchEmbedContentsRequest, EmbedContentRequest};
 
 use super::*;
 use crate::support::server::{STREAM, answer, event, reply};
@@ -137,9 +138,21 @@ async fn a_question_without_a_chat_may_be_dropped_at_every_await() {
 }
 
 #[tokio::test]
+async fn an_awaited_question_without_a_chat_may_be_dropped_at_every_await() {
+    let body = reply("Hello!", Some("STOP")).to_string();
+    fn work(chat: &mut ChatSession) -> Work<'_> {
+        Box::pin(async move {
+            let reply = chat.model().generate_content("Hello").await;
+            assert_eq!(reply.expect("a reply").text().expect("a text"), "Hello!");
+        })
+    }
+    at_every_poll(|| whole_server(&body), work, false).await;
+}
+
+#[tokio::test]
 async fn every_other_request_may_be_dropped_at_every_await() {
-    type Ask = fn(&Remote) -> BoxFuture<bool>;
-    let asks: [(&str, Ask); 4] = [
+    type Ask = fn(&Searched) -> BoxFuture<bool>;
+    let asks: [(&str, Ask); 6] = [
         ("{\"totalTokens\":3}", |remote| {
             let model = GenerativeModel::new("m").backend(remote.clone());
             Box::pin(async move { model.count_tokens("a b c").await.is_ok() })
@@ -155,6 +168,18 @@ async fn every_other_request_may_be_dropped_at_every_await() {
         ("{\"name\":\"cachedContents/c\"}", |remote| {
             let got = remote.get_cached_content("c".into(), RequestOptions::default());
             Box::pin(async move { got.await.is_ok() })
+        }),
+        ("{\"embedding\":{\"values\":[0.5]}}", |remote| {
+            let embed = EmbedContentRequest::new("a b c").model("models/e");
+            let embedded = remote.embed_content(embed, RequestOptions::default());
+            Box::pin(async move { embedded.await.is_ok_and(|got| got.embedding.is_some()) })
+        }),
+        ("{\"embeddings\":[{\"values\":[0.5]}]}", |remote| {
+            let batch = BatchEmbedContentsRequest::default()
+                .model("models/e")
+                .requests([EmbedContentRequest::new("a b c")]);
+            let embedded = remote.batch_embed_contents(batch, RequestOptions::default());
+            Box::pin(async move { embedded.await.is_ok_and(|got| got.embeddings.len() == 1) })
         }),
     ];
     for (body, ask) in asks {
@@ -213,7 +238,7 @@ const OFFERED: usize = 512 << 20;
 #[tokio::test]
 async fn a_slow_reader_makes_the_server_wait() {
     let (url, told) = endless();
-    let remote = builder(&url).build().expect("good settings");
+    let remote = built(builder(&url));
     let mut chunks = remote.stream_generate_content(hello(), RequestOptions::default());
 
     next(&mut chunks)

@@ -36,7 +36,7 @@ enum Answer {
 
 /// Plays one script a connection, with windows of so many bytes for what clients send. Gives the
 /// client of the server, and how the test says that it has read a part.
-async fn server(scripts: Vec<Script>, window: u32) -> (Remote, TestClock, Sign) {
+async fn server(scripts: Vec<Script>, window: u32) -> (Searched, TestClock, Sign) {
     let authority = Authority::new("Ours");
     let (listener, url) = TlsListener::bind(authority.good(), "h2").await;
     let (sign, mut read) = tokio::sync::mpsc::unbounded_channel();
@@ -52,9 +52,8 @@ async fn server(scripts: Vec<Script>, window: u32) -> (Remote, TestClock, Sign) 
     let clock = TestClock::new();
     let remote = builder(&url)
         .root_certificate(authority.pem())
-        .clock(clock.clone())
-        .build();
-    (remote.expect("good settings"), clock, sign)
+        .clock(clock.clone());
+    (built(remote), clock, sign)
 }
 
 type Sign = tokio::sync::mpsc::UnboundedSender<()>;
@@ -174,7 +173,7 @@ async fn a_stream_that_is_reset_after_an_event_ends_there_and_is_kept() {
     let mut stream = chat.send_message("Hello").stream();
     stream.next().await.expect("a chunk").expect("a chunk");
     sign.send(()).expect("the server waits for it");
-    let error = checked(stream.next().await.expect("an end").expect_err("a reset"));
+    let error = stream.next().await.expect("an end").expect_err("a reset");
     drop(stream);
 
     assert_eq!(error.kind(), ErrorKind::Unreachable, "{error:?}");
@@ -224,7 +223,7 @@ async fn a_server_that_takes_no_bytes_is_given_up() {
     };
     let (outcome, ()) = tokio::join!(sending, clock.pass());
 
-    let error = checked(outcome.expect_err("the window is shut"));
+    let error = outcome.expect_err("the window is shut");
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
     assert_eq!(chat.history().len(), 0);
 }

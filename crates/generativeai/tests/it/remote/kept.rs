@@ -47,8 +47,7 @@ async fn requests_one_after_the_other_share_a_connection() {
             answer_one(&mut connection).await;
         }
     });
-    let remote = builder(&format!("http://{address}")).build();
-    let remote = remote.expect("good settings");
+    let remote = built(builder(&format!("http://{address}")));
 
     for _ in 0..3 {
         assert_eq!(whole(&remote).await.expect("a reply"), "Hello!");
@@ -69,8 +68,7 @@ async fn requests_at_the_same_time_have_a_connection_each_and_leave_it_to_the_ne
             reply_to(&mut other).await;
         }
     });
-    let remote = builder(&format!("http://{address}")).build();
-    let remote = remote.expect("good settings");
+    let remote = built(builder(&format!("http://{address}")));
 
     for _ in 0..2 {
         let (one, other) = tokio::join!(whole(&remote), whole(&remote));
@@ -98,8 +96,7 @@ async fn a_connection_whose_answer_was_not_read_to_its_end_is_closed_at_once() {
         let (mut connection, _) = listener.accept().await.expect("a connection");
         answer_one(&mut connection).await;
     });
-    let remote = builder(&format!("http://{address}")).build();
-    let remote = remote.expect("good settings");
+    let remote = built(builder(&format!("http://{address}")));
 
     let mut chunks = remote.stream_generate_content(hello(), RequestOptions::default());
     let first = next(&mut chunks).await.expect("a chunk").expect("a chunk");
@@ -128,15 +125,14 @@ async fn an_answer_that_comes_before_all_was_sent_is_read_and_its_connection_for
         answer_one(&mut other).await;
         drop(hasty);
     });
-    let remote = builder(&format!("http://{address}")).build();
-    let remote = remote.expect("good settings");
+    let remote = built(builder(&format!("http://{address}")));
     let picture = Blob::from_base64("image/png", "QUJD".repeat(8 << 20));
     let request = hello().contents([Content::user(picture)]);
     let options = RequestOptions::default().timeout(Duration::from_secs(60));
 
     let answer = remote.generate_content(request, options).await;
 
-    let error = checked(answer.expect_err("too large"));
+    let error = answer.expect_err("too large");
     assert_eq!(
         (error.kind(), error.http_code()),
         (ErrorKind::Request, Some(413))
@@ -162,8 +158,7 @@ async fn a_pooled_connection_that_the_server_has_closed_is_replaced() {
         answer_one(&mut connection).await;
     });
     let clock = TestClock::new();
-    let remote = builder(&format!("http://{address}")).clock(clock.clone());
-    let remote = remote.build().expect("good settings");
+    let remote = built(builder(&format!("http://{address}")).clock(clock.clone()));
 
     assert_eq!(whole(&remote).await.expect("a reply"), "Hello!");
     is_closed.recv().await.expect("a server");

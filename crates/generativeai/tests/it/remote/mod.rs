@@ -2,6 +2,8 @@
 
 mod answers;
 mod attempts;
+#[cfg(feature = "blocking")]
+mod blocking;
 mod broken;
 mod connect;
 mod dropped;
@@ -14,16 +16,19 @@ use generativeai::protocol::GenerateContentRequest;
 use generativeai::remote::RemoteBuilder;
 use generativeai::{Backend, ChatSession, Error, GenerativeModel, Remote, RequestOptions, Result};
 
+use crate::support::canary::{self, CANARY, Searched, SearchedChat};
 use crate::support::{Server, TestClock, log, trace};
 
-/// A key that must show up nowhere.
-const CANARY: &str = "canary-7b1e40c2";
-
 /// A client of the server, with a clock of its own.
-fn client(server: &Server) -> (Remote, TestClock) {
+fn client(server: &Server) -> (Searched, TestClock) {
     let clock = TestClock::new();
-    let remote = builder(&server.url()).clock(clock.clone()).build();
-    (remote.expect("all settings are good"), clock)
+    let remote = built(builder(&server.url()).clock(clock.clone()));
+    (remote, clock)
+}
+
+/// The client that is set up, whose errors are searched for the key.
+fn built(builder: RemoteBuilder) -> Searched {
+    Searched(builder.build().expect("all settings are good"))
 }
 
 fn builder(url: &str) -> RemoteBuilder {
@@ -32,10 +37,9 @@ fn builder(url: &str) -> RemoteBuilder {
     Remote::builder().base_url(url).api_key(CANARY)
 }
 
-fn chat(remote: &Remote) -> ChatSession {
-    GenerativeModel::new("m")
-        .backend(remote.clone())
-        .start_chat()
+fn chat(remote: &Searched) -> SearchedChat {
+    let model = GenerativeModel::new("m").backend(remote.clone());
+    SearchedChat(model.start_chat())
 }
 
 /// The text of the reply that did not come to its end.
@@ -52,15 +56,17 @@ fn hello() -> GenerateContentRequest {
 }
 
 /// Asks, and reads an answer in one piece.
-async fn whole(remote: &Remote) -> Result<String> {
+async fn whole(remote: &Searched) -> Result<String> {
     let reply = remote
         .generate_content(hello(), RequestOptions::default())
         .await;
-    reply.and_then(|reply| reply.text()).map_err(checked)
+    reply
+        .and_then(|reply| reply.text())
+        .map_err(canary::checked)
 }
 
 /// Asks, and reads the texts of a stream; and the error that ended it, if one did.
-async fn streamed(remote: &Remote) -> (Vec<String>, Option<Error>) {
+async fn streamed(remote: &Searched) -> (Vec<String>, Option<Error>) {
     let mut chunks = remote.stream_generate_content(hello(), RequestOptions::default());
     let mut texts = Vec::new();
     while let Some(chunk) = next(&mut chunks).await {
@@ -71,7 +77,7 @@ async fn streamed(remote: &Remote) -> (Vec<String>, Option<Error>) {
                     next(&mut chunks).await.is_none(),
                     "nothing comes after an error"
                 );
-                return (texts, Some(checked(error)));
+                return (texts, Some(error));
             }
         }
     }
@@ -84,15 +90,9 @@ async fn next(
     std::future::poll_fn(|cx| chunks.as_mut().poll_next(cx)).await
 }
 
-/// Fails if an error holds the key.
-#[track_caller]
-fn checked(error: Error) -> Error {
-    let mut shown = format!("{error} {error:?} {error:#?}");
-    let mut cause = std::error::Error::source(&error);
-    while let Some(found) = cause {
-        shown.push_str(&format!("{found} {found:?}"));
-        cause = found.source();
+/// Lets all that is ready happen.
+async fn look_around() {
+    for _ in 0..8 {
+        tokio::task::yield_now().await;
     }
-    assert!(!shown.contains("canary"), "{shown}");
-    error
 }

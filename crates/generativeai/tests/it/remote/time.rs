@@ -51,21 +51,35 @@ async fn a_stream_that_falls_silent_is_given_up_and_its_beginning_kept() {
 
 #[tokio::test]
 async fn bytes_that_make_no_event_do_not_count_as_life() {
-    let (sign, came) = cue();
-    let server = Server::play([vec![
-        Act::Send(format!("{STREAM}{}:", event("so far", None)).into()),
-        Act::OnCue(b"x".into(), came),
-    ]]);
+    let (told, sent) = std::sync::mpsc::channel();
+    let mut script = vec![Act::Send(
+        format!("{STREAM}{}:", event("so far", None)).into(),
+    )];
+    let signs: Vec<_> = (0..12)
+        .map(|_| {
+            let (sign, came) = cue();
+            script.extend([Act::OnCue(b"x".into(), came), Act::Tell(told.clone())]);
+            sign
+        })
+        .collect();
+    let (hold, held) = cue();
+    script.push(Act::OnCue(Vec::new(), held));
+    let server = Server::play([script]);
     let (remote, clock) = client(&server);
     let mut chunks = remote.stream_generate_content(hello(), RequestOptions::default());
     next(&mut chunks).await.expect("a chunk").expect("a chunk");
 
     let trickle = async {
-        for _ in 0..12 {
+        for sign in signs {
             sign.send(()).expect("the server listens");
-            tokio::task::yield_now().await;
+            drop(sign);
+            sent.recv().expect("a byte is on its way");
+            // The client reads it before time goes by.
+            look_around().await;
             clock.advance(10 * SECOND);
         }
+        look_around().await;
+        drop(hold);
     };
     let (end, ()) = tokio::join!(next(&mut chunks), trickle);
 

@@ -18,7 +18,7 @@ impl Log for Reader {
     fn log(&self, record: &Record<'_>) {
         let text = record.args().to_string();
         // A panic in a task of the HTTP library would go unseen.
-        if text.contains(self.key) {
+        if trace::holds(&text, self.key) {
             trace::leaked(format!("{}: {text}", record.target()));
         }
     }

@@ -2,14 +2,21 @@
 //! every await.
 
 #[cfg(feature = "remote")]
+pub(crate) mod canary;
+#[cfg(feature = "remote")]
 pub(crate) mod clock;
+#[cfg(any(feature = "remote", feature = "tracing"))]
+pub(crate) mod fields;
 #[cfg(feature = "remote")]
 pub(crate) mod log;
+#[cfg(feature = "tracing")]
+pub(crate) mod notebook;
 pub(crate) mod poll;
 #[cfg(feature = "remote")]
 pub(crate) mod server;
 #[cfg(feature = "remote")]
 pub(crate) mod tls;
+#[cfg(feature = "remote")]
 pub(crate) mod trace;
 
 #[cfg(feature = "remote")]

@@ -42,6 +42,7 @@ async fn a_call_is_answered_and_the_rounds_are_in_the_history() {
     }
 }
 
+#[cfg(feature = "blocking")]
 #[test]
 fn the_blocking_words_run_the_same_rounds() {
     for streamed in [false, true] {

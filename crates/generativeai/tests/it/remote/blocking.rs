@@ -1,0 +1,88 @@
+//! The words without `async`, over a socket: what breaks there is told as elsewhere.
+
+use generativeai::blocking::GenerativeModel;
+use generativeai::{ErrorKind, Reason};
+use serde_json::json;
+
+use super::*;
+use crate::support::server::{STREAM, answer, error, event, reply};
+use crate::support::{Act, Server};
+
+fn model(server: &Server) -> GenerativeModel {
+    GenerativeModel::new("m").backend(client(server).0)
+}
+
+fn in_chunks() -> Vec<Act> {
+    let events = [("One, ", None), ("two, ", None), ("three.", Some("STOP"))];
+    let events = events.map(|(text, end)| event(text, end)).concat();
+    vec![Act::Send(format!("{STREAM}{events}").into())]
+}
+
+fn success() -> String {
+    let reply = reply("Hello!", Some("STOP")).to_string();
+    answer("200 OK", "application/json", &reply)
+}
+
+#[test]
+fn a_stream_that_is_left_after_any_chunk_leaves_a_chat_that_goes_on() {
+    for read in 1..=4 {
+        let server = Server::play([in_chunks(), vec![Act::Send(success().into())]]);
+        let mut chat = model(&server).start_chat();
+
+        let mut stream = chat.send_message("Count").stream();
+        let texts = (&mut stream).take(read).map(|chunk| {
+            let chunk = chunk.expect("a chunk");
+            chunk.text().expect("a text")
+        });
+        let said: String = texts.collect();
+        drop(stream);
+
+        // The fourth look finds the end, and that completes the turn.
+        let complete = read == 4;
+        assert_eq!(chat.history().len(), if complete { 2 } else { 0 }, "{read}");
+        if let Some(unfinished) = chat.unfinished() {
+            assert!(matches!(unfinished.reason, Reason::Interrupted), "{read}");
+            let received = unfinished.received.as_ref();
+            let kept = received.map(|reply| reply.text().expect("a text"));
+            assert_eq!(kept.unwrap_or_default(), said, "{read}");
+        }
+        let next = chat.send_message("Hello").send().expect("a reply");
+        assert_eq!(next.text().expect("a text"), "Hello!", "{read}");
+    }
+}
+
+#[test]
+fn what_may_pass_is_tried_again_and_what_will_not_is_told() {
+    let down = error(503, "UNAVAILABLE", json!([]));
+    let refused = error(404, "NOT_FOUND", json!([]));
+    let count = answer("200 OK", "application/json", "{\"totalTokens\":3}");
+    let answers = [down.clone(), success(), down, count, refused];
+    let server = Server::play(answers.map(|answer| vec![Act::Send(answer.into())]));
+    let model = model(&server);
+
+    let asked = model.generate_content("Hello").send();
+    assert_eq!(asked.expect("a reply").text().expect("a text"), "Hello!");
+    let counted = model.count_tokens("a b c").send();
+    assert_eq!(counted.expect("a count").total_tokens, Some(3));
+    let error = model.start_chat().send_message("Hello").send();
+    let error = canary::checked(error.expect_err("no such model"));
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(server.received().len(), 5);
+}
+
+#[test]
+fn a_connection_that_breaks_in_mid_stream_leaves_the_part_that_came() {
+    let cut = format!("{STREAM}{}", event("so far", None));
+    let server = Server::play([vec![Act::Send(cut.into())]]);
+    let mut chat = model(&server).start_chat();
+
+    let mut stream = chat.send_message("Hello").stream();
+    let first = stream.next().expect("a chunk").expect("a chunk");
+    let error = stream.next().expect("an end").expect_err("it was cut");
+    assert!(stream.next().is_none());
+    drop(stream);
+
+    assert_eq!(first.text().expect("a text"), "so far");
+    assert_eq!(canary::checked(error).kind(), ErrorKind::Truncated);
+    assert_eq!((kept(&chat).as_str(), chat.history().len()), ("so far", 0));
+}
