@@ -13,6 +13,8 @@ use crate::protocol::{
 mod messages;
 #[cfg(feature = "tracing")]
 mod spans;
+#[cfg(feature = "tracing")]
+mod watched;
 
 /// Asks for a reply in one piece.
 pub(crate) fn generate(
@@ -22,7 +24,7 @@ pub(crate) fn generate(
 ) -> BoxFuture<Result<GenerateContentResponse>> {
     #[cfg(feature = "tracing")]
     if let Some(span) = spans::generation(&request, &options) {
-        return spans::whole(span, backend.generate_content(request, options));
+        return watched::whole(span, backend.generate_content(request, options));
     }
     backend.generate_content(request, options)
 }
@@ -35,7 +37,7 @@ pub(crate) fn stream(
 ) -> ChunkStream {
     #[cfg(feature = "tracing")]
     if let Some(span) = spans::generation(&request, &options) {
-        return spans::chunks(span, backend.stream_generate_content(request, options));
+        return watched::chunks(span, backend.stream_generate_content(request, options));
     }
     backend.stream_generate_content(request, options)
 }
@@ -48,7 +50,7 @@ pub(crate) fn count(
 ) -> BoxFuture<Result<CountTokensResponse>> {
     #[cfg(feature = "tracing")]
     if let Some(span) = spans::counting(&request) {
-        return spans::counted(span, backend.count_tokens(request, options));
+        return watched::counted(span, backend.count_tokens(request, options));
     }
     backend.count_tokens(request, options)
 }
@@ -60,7 +62,7 @@ pub(crate) fn function<T: Send + 'static>(
 ) -> BoxFuture<Result<T>> {
     #[cfg(feature = "tracing")]
     if let Some(span) = spans::function(call) {
-        return spans::ran(span, running);
+        return watched::ran(span, running);
     }
     #[cfg(not(feature = "tracing"))]
     let _ = call;

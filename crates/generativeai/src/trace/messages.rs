@@ -2,12 +2,26 @@
 
 use serde_json::{Value, json};
 
-use crate::protocol::{Content, Data, Part, Role};
+use crate::protocol::{Candidate, Content, Data, Part, Role};
 
-/// Messages as JSON.
-pub(super) fn messages<'a>(contents: impl Iterator<Item = &'a Content>) -> String {
+/// What is asked, as JSON.
+pub(super) fn input<'a>(contents: impl Iterator<Item = &'a Content>) -> String {
     let messages: Value = contents.map(message).collect();
     messages.to_string()
+}
+
+/// What is answered, as JSON.
+pub(super) fn output(candidates: &[Candidate]) -> String {
+    let nothing = Content::default();
+    let messages = candidates.iter().map(|candidate| {
+        let mut message = message(candidate.content.as_ref().unwrap_or(&nothing));
+        message["role"] = "assistant".into();
+        if let Some(reason) = &candidate.finish_reason {
+            message["finish_reason"] = reason.as_str().into();
+        }
+        message
+    });
+    messages.collect::<Value>().to_string()
 }
 
 /// The parts of a content as JSON.
@@ -17,8 +31,10 @@ pub(super) fn parts(content: &Content) -> String {
 }
 
 fn message(content: &Content) -> Value {
+    let answers = |part: &Part| matches!(part.data, Some(Data::FunctionResponse(_)));
     let role = match &content.role {
         Some(Role::Model) => "assistant",
+        _ if content.parts.iter().any(answers) => "tool",
         Some(role) => role.as_str(),
         None => "user",
     };

@@ -1,20 +1,16 @@
-//! The spans and their fields, by the conventions of OpenTelemetry for generative AI.
+//! What stands in the spans, by the conventions of OpenTelemetry for generative AI.
 //!
 //! What is said stands in them only where [`RequestOptions::trace_content`] is switched on.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use futures_core::Stream;
 use tracing::field::{Empty, debug};
 use tracing::{Level, Span};
 
 use super::messages;
-use crate::backend::{BoxFuture, ChunkStream, RequestOptions};
-use crate::error::{Error, Result};
+use crate::backend::RequestOptions;
+use crate::error::Error;
 use crate::protocol::{
-    CountTokensRequest, CountTokensResponse, FunctionCall, GenerateContentRequest,
-    GenerateContentResponse,
+    CountTokensRequest, FunctionCall, GenerateContentRequest, GenerateContentResponse,
+    GenerationConfig,
 };
 
 /// The target of all that the library says.
@@ -23,9 +19,25 @@ const TARGET: &str = "generativeai";
 /// The name of the service, by the conventions.
 const PROVIDER: &str = "gcp.gemini";
 
+/// A span of an operation on something, with further fields, if anyone listens.
+macro_rules! span {
+    ($operation:literal, $what:expr, $kind:literal, $($field:tt)*) => {{
+        let span = tracing::span!(
+            target: TARGET, Level::DEBUG, $operation,
+            otel.name = %format_args!("{} {}", $operation, $what),
+            otel.kind = $kind,
+            otel.status_code = Empty,
+            "error.type" = Empty,
+            gen_ai.operation.name = $operation,
+            $($field)*
+        );
+        (!span.is_disabled()).then_some(span)
+    }};
+}
+
 /// A span of what is asked of a model, and whether it holds what is said.
 pub(super) struct Asked {
-    span: Span,
+    pub(super) span: Span,
     with_content: bool,
 }
 
@@ -35,13 +47,10 @@ pub(super) fn generation(
     options: &RequestOptions,
 ) -> Option<Asked> {
     let model = model_of(request.model.as_deref());
-    let span = tracing::span!(
-        target: TARGET, Level::DEBUG, "generate_content",
-        otel.name = %format_args!("generate_content {model}"),
-        otel.kind = "client",
-        otel.status_code = Empty,
-        "error.type" = Empty,
-        gen_ai.operation.name = "generate_content",
+    let span = span!(
+        "generate_content",
+        model,
+        "client",
         gen_ai.provider.name = PROVIDER,
         gen_ai.request.model = model,
         gen_ai.request.choice.count = Empty,
@@ -50,8 +59,10 @@ pub(super) fn generation(
         gen_ai.request.top_p = Empty,
         gen_ai.request.top_k = Empty,
         gen_ai.request.seed = Empty,
+        gen_ai.request.stop_sequences = Empty,
         gen_ai.request.frequency_penalty = Empty,
         gen_ai.request.presence_penalty = Empty,
+        "gen_ai.output.type" = Empty,
         gen_ai.response.id = Empty,
         gen_ai.response.model = Empty,
         gen_ai.response.finish_reasons = Empty,
@@ -60,38 +71,48 @@ pub(super) fn generation(
         gen_ai.system_instructions = Empty,
         gen_ai.input.messages = Empty,
         gen_ai.output.messages = Empty,
-    );
-    if span.is_disabled() {
-        return None;
-    }
+    )?;
     if let Some(config) = &request.generation_config {
-        let whole = |value: Option<i32>| value.map(i64::from);
-        record(
-            &span,
-            "gen_ai.request.choice.count",
-            whole(config.candidate_count),
-        );
-        record(
-            &span,
-            "gen_ai.request.max_tokens",
-            whole(config.max_output_tokens),
-        );
-        record(&span, "gen_ai.request.temperature", config.temperature);
-        record(&span, "gen_ai.request.top_p", config.top_p);
-        record(&span, "gen_ai.request.top_k", whole(config.top_k));
-        record(&span, "gen_ai.request.seed", whole(config.seed));
-        let (often, ever) = (config.frequency_penalty, config.presence_penalty);
-        record(&span, "gen_ai.request.frequency_penalty", often);
-        record(&span, "gen_ai.request.presence_penalty", ever);
+        configured(&span, config);
     }
     let with_content = options.trace_content.unwrap_or_default();
     if with_content {
         let instruction = request.system_instruction.as_ref().map(messages::parts);
         record(&span, "gen_ai.system_instructions", instruction.as_deref());
-        let input = messages::messages(request.contents.iter());
+        let input = messages::input(request.contents.iter());
         record(&span, "gen_ai.input.messages", Some(input.as_str()));
     }
     Some(Asked { span, with_content })
+}
+
+fn configured(span: &Span, config: &GenerationConfig) {
+    let whole = |value: Option<i32>| value.map(i64::from);
+    for (field, value) in [
+        ("gen_ai.request.choice.count", config.candidate_count),
+        ("gen_ai.request.max_tokens", config.max_output_tokens),
+        ("gen_ai.request.seed", config.seed),
+    ] {
+        record(span, field, whole(value));
+    }
+    for (field, value) in [
+        ("gen_ai.request.temperature", config.temperature),
+        ("gen_ai.request.top_p", config.top_p),
+        ("gen_ai.request.top_k", config.top_k.map(f64::from)),
+        ("gen_ai.request.frequency_penalty", config.frequency_penalty),
+        ("gen_ai.request.presence_penalty", config.presence_penalty),
+    ] {
+        record(span, field, value);
+    }
+    if !config.stop_sequences.is_empty() {
+        let field = "gen_ai.request.stop_sequences";
+        span.record(field, debug(&config.stop_sequences));
+    }
+    let output = match config.response_mime_type.as_deref() {
+        Some("application/json") => Some("json"),
+        Some("text/plain") => Some("text"),
+        _ => None,
+    };
+    record(span, "gen_ai.output.type", output);
 }
 
 /// The span of a request for a number of tokens, if anyone listens.
@@ -99,35 +120,27 @@ pub(super) fn counting(request: &CountTokensRequest) -> Option<Span> {
     let inner = request.generate_content_request.as_ref();
     let named = inner.and_then(|inner| inner.model.as_deref());
     let model = model_of(request.model.as_deref().or(named));
-    let span = tracing::span!(
-        target: TARGET, Level::DEBUG, "count_tokens",
-        otel.name = %format_args!("count_tokens {model}"),
-        otel.kind = "client",
-        otel.status_code = Empty,
-        "error.type" = Empty,
-        gen_ai.operation.name = "count_tokens",
+    span!(
+        "count_tokens",
+        model,
+        "client",
         gen_ai.provider.name = PROVIDER,
         gen_ai.request.model = model,
         gen_ai.usage.input_tokens = Empty,
-    );
-    (!span.is_disabled()).then_some(span)
+    )
 }
 
 /// The span of a function that the model called, if anyone listens.
 pub(super) fn function(call: &FunctionCall) -> Option<Span> {
     let name = call.name.as_deref().unwrap_or_default();
-    let span = tracing::span!(
-        target: TARGET, Level::DEBUG, "execute_tool",
-        otel.name = %format_args!("execute_tool {name}"),
-        otel.kind = "internal",
-        otel.status_code = Empty,
-        "error.type" = Empty,
-        gen_ai.operation.name = "execute_tool",
+    span!(
+        "execute_tool",
+        name,
+        "internal",
         gen_ai.tool.name = name,
         "gen_ai.tool.type" = "function",
         gen_ai.tool.call.id = call.id.as_deref(),
-    );
-    (!span.is_disabled()).then_some(span)
+    )
 }
 
 /// Says that an attempt failed and is made again.
@@ -146,55 +159,9 @@ pub(super) fn tried_again(attempt: usize, wait: std::time::Duration, error: &Err
     );
 }
 
-/// Watches a reply in one piece.
-pub(super) fn whole(
-    asked: Asked,
-    reply: BoxFuture<Result<GenerateContentResponse>>,
-) -> BoxFuture<Result<GenerateContentResponse>> {
-    let span = asked.span.clone();
-    Box::pin(Entered::new(span, reply, move |_, reply| match reply {
-        Ok(reply) => asked.answered(reply),
-        Err(error) => failed(&asked.span, error),
-    }))
-}
-
-/// Watches a number of tokens.
-pub(super) fn counted(
-    span: Span,
-    count: BoxFuture<Result<CountTokensResponse>>,
-) -> BoxFuture<Result<CountTokensResponse>> {
-    Box::pin(Entered::new(span, count, |span, count| match count {
-        Ok(count) => {
-            let total = count.total_tokens.map(i64::from);
-            record(span, "gen_ai.usage.input_tokens", total);
-        }
-        Err(error) => failed(span, error),
-    }))
-}
-
-/// Watches a function.
-pub(super) fn ran<T: Send + 'static>(
-    span: Span,
-    running: BoxFuture<Result<T>>,
-) -> BoxFuture<Result<T>> {
-    Box::pin(Entered::new(span, running, |span, outcome| {
-        if let Err(error) = outcome {
-            failed(span, error);
-        }
-    }))
-}
-
-/// Watches a reply in chunks. What it came to is recorded at its end, or when it is dropped.
-pub(super) fn chunks(asked: Asked, chunks: ChunkStream) -> ChunkStream {
-    Box::pin(Watched {
-        asked,
-        chunks,
-        heard: GenerateContentResponse::default(),
-    })
-}
-
 impl Asked {
-    fn answered(&self, reply: &GenerateContentResponse) {
+    /// Records what a reply came to.
+    pub(super) fn answered(&self, reply: &GenerateContentResponse) {
         let span = &self.span;
         record(span, "gen_ai.response.id", reply.response_id.as_deref());
         record(
@@ -217,8 +184,7 @@ impl Asked {
             record(span, "gen_ai.usage.output_tokens", output);
         }
         if self.with_content {
-            let said = reply.candidates.iter().filter_map(|c| c.content.as_ref());
-            let said = messages::messages(said);
+            let said = messages::output(&reply.candidates);
             record(span, "gen_ai.output.messages", Some(said.as_str()));
         }
     }
@@ -230,71 +196,15 @@ fn model_of(name: Option<&str>) -> &str {
     name.strip_prefix("models/").unwrap_or(name)
 }
 
-fn record(span: &Span, field: &str, value: Option<impl tracing::Value>) {
+/// Records a field, if there is something to record.
+pub(super) fn record(span: &Span, field: &str, value: Option<impl tracing::Value>) {
     if let Some(value) = value {
         span.record(field, value);
     }
 }
 
-fn failed(span: &Span, error: &Error) {
+/// Records a failure.
+pub(super) fn failed(span: &Span, error: &Error) {
     span.record("error.type", debug(error.kind()));
     span.record("otel.status_code", "ERROR");
-}
-
-/// A future within a span; `end` looks at what it came to.
-struct Entered<T, E> {
-    span: Span,
-    future: BoxFuture<T>,
-    end: E,
-}
-
-impl<T, E: Fn(&Span, &T)> Entered<T, E> {
-    fn new(span: Span, future: BoxFuture<T>, end: E) -> Self {
-        Self { span, future, end }
-    }
-}
-
-impl<T, E> Unpin for Entered<T, E> {}
-
-impl<T, E: Fn(&Span, &T)> Future for Entered<T, E> {
-    type Output = T;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let this = self.get_mut();
-        let _entered = this.span.enter();
-        let polled = this.future.as_mut().poll(cx);
-        if let Poll::Ready(outcome) = &polled {
-            (this.end)(&this.span, outcome);
-        }
-        polled
-    }
-}
-
-/// A stream of chunks within a span.
-struct Watched {
-    asked: Asked,
-    chunks: ChunkStream,
-    heard: GenerateContentResponse,
-}
-
-impl Stream for Watched {
-    type Item = Result<GenerateContentResponse>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.get_mut();
-        let _entered = this.asked.span.enter();
-        let polled = this.chunks.as_mut().poll_next(cx);
-        match &polled {
-            Poll::Ready(Some(Ok(chunk))) => this.heard.absorb(chunk),
-            Poll::Ready(Some(Err(error))) => failed(&this.asked.span, error),
-            Poll::Ready(None) | Poll::Pending => {}
-        }
-        polled
-    }
-}
-
-impl Drop for Watched {
-    fn drop(&mut self) {
-        self.asked.answered(&self.heard);
-    }
 }
