@@ -10,6 +10,7 @@ use super::address::Address;
 use super::budget::Budget;
 use super::client::{Remote, Service};
 use super::clock::{Clock, MachineClock};
+use super::resolve::Names;
 use super::secret::Secret;
 use super::tls;
 use super::transport::Transport;
@@ -49,6 +50,7 @@ pub struct RemoteBuilder {
     allow_plain_http: bool,
     answer_limit: usize,
     clock: Arc<dyn Clock>,
+    pub(super) names: Names,
 }
 
 impl Default for RemoteBuilder {
@@ -63,6 +65,7 @@ impl Default for RemoteBuilder {
             allow_plain_http: false,
             answer_limit: 64 << 20,
             clock: Arc::new(MachineClock),
+            names: Names::default(),
         }
     }
 }
@@ -89,7 +92,8 @@ impl RemoteBuilder {
         self
     }
 
-    /// Sends a header with every request. An `authorization` takes the place of the API key.
+    /// Sends a header with every request. An `authorization` or an `x-goog-api-key` takes the place of
+    /// the API key.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), Secret::new(value)));
         self
@@ -151,28 +155,29 @@ impl RemoteBuilder {
         let address = Address::new(base, &self.api_version, self.allow_plain_http)?;
 
         let mut headers = self.own_headers()?;
-        let mut secrets = Vec::new();
-        if let Some(token) = headers
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-        {
-            secrets.push(Secret::new(token.rsplit(' ').next().unwrap_or(token)));
-        } else if let Some(key) = self.key(&text)? {
-            let mut value = HeaderValue::from_str(key.reveal())
-                .map_err(|error| configuration("the API key fits no header").because(error))?;
-            value.set_sensitive(true);
-            headers.insert(KEY_HEADER, value);
-            secrets.push(key);
-        } else if !address.is_loopback() && !headers.contains_key(KEY_HEADER) {
-            return Err(configuration(
-                "there is no API key: set GEMINI_API_KEY, or give one to `api_key`",
-            ));
+        let mut secrets: Vec<_> = [AUTHORIZATION, KEY_HEADER]
+            .iter()
+            .filter_map(|name| headers.get(name)?.to_str().ok())
+            .map(|value| Secret::new(value.rsplit(' ').next().unwrap_or(value)))
+            .collect();
+        if secrets.is_empty() {
+            if let Some(key) = self.key(&text)? {
+                let mut value = HeaderValue::from_str(key.reveal())
+                    .map_err(|error| configuration("the API key fits no header").because(error))?;
+                value.set_sensitive(true);
+                headers.insert(KEY_HEADER, value);
+                secrets.push(key);
+            } else if !address.is_loopback() {
+                return Err(configuration(
+                    "there is no API key: set GEMINI_API_KEY, or give one to `api_key`",
+                ));
+            }
         }
         let mut roots = Vec::new();
         for pem in &self.roots {
             roots.extend(tls::certificates(pem)?);
         }
-        let transport = Transport::new(&address, headers, roots)?;
+        let transport = Transport::new(&address, headers, roots, self.names)?;
         Ok(Remote(Arc::new(Service {
             address,
             transport,

@@ -14,6 +14,8 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use rustls::ClientConfig;
 use tower_service::Service;
 
+use super::resolve::Names;
+
 /// How long a connection may be silent before it is asked whether the other end is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -23,14 +25,16 @@ pub(super) type Cause = Box<dyn StdError + Send + Sync>;
 /// A connection, before anything was said.
 pub(super) type Stream = <Connector as Service<Uri>>::Response;
 
-type Tcp = <HttpConnector as Service<Uri>>::Response;
+type TcpConnector = HttpConnector<Names>;
+type Tcp = <TcpConnector as Service<Uri>>::Response;
 
 /// Makes connections.
 pub(super) type Connector = HttpsConnector<Road>;
 
-/// Prepares to make connections; with `proxies` they go through those that it names.
-pub(super) fn connector(tls: ClientConfig, proxies: Option<Matcher>) -> Connector {
-    let mut tcp = HttpConnector::new();
+/// Prepares to make connections to what `names` finds; with `proxies` they go through those that it
+/// names.
+pub(super) fn connector(tls: ClientConfig, proxies: Option<Matcher>, names: Names) -> Connector {
+    let mut tcp = HttpConnector::new_with_resolver(names);
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_keepalive(Some(KEEP_ALIVE));
@@ -47,18 +51,18 @@ pub(super) fn connector(tls: ClientConfig, proxies: Option<Matcher>) -> Connecto
 /// The way to a service, upon which encryption is put.
 #[derive(Clone)]
 pub(super) struct Road {
-    tcp: HttpConnector,
+    tcp: TcpConnector,
     proxies: Option<Arc<Proxies>>,
 }
 
 pub(super) struct Proxies {
     matcher: Matcher,
-    connector: HttpsConnector<HttpConnector>,
+    connector: HttpsConnector<TcpConnector>,
 }
 
 impl Proxies {
     /// What leads through the proxy to any address.
-    fn tunnel(&self, proxy: &Intercept) -> Result<Tunnel<HttpsConnector<HttpConnector>>, Cause> {
+    fn tunnel(&self, proxy: &Intercept) -> Result<Tunnel<HttpsConnector<TcpConnector>>, Cause> {
         let scheme = proxy.uri().scheme_str().unwrap_or_default();
         if !matches!(scheme, "http" | "https") {
             return Err(format!("a proxy of the kind `{scheme}` cannot be used").into());
@@ -132,7 +136,7 @@ mod tests {
     async fn connect(proxy: &str) -> Result<(), String> {
         let matcher = Matcher::builder().all(proxy).no("127.0.0.1").build();
         let tls = super::super::tls::config(false, Vec::new()).expect("nothing to verify");
-        let mut connector = connector(tls, Some(matcher));
+        let mut connector = connector(tls, Some(matcher), Names::default());
         let connected = connector.call(Uri::from_static("http://example.com")).await;
         connected.map(drop).map_err(|error| error.to_string())
     }

@@ -40,6 +40,7 @@ mod methods;
 #[cfg(feature = "mcp")]
 mod other;
 mod reply;
+mod resolve;
 mod retry;
 mod secret;
 mod sse;

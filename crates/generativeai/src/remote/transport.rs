@@ -18,6 +18,7 @@ use super::body::{Pieces, Sending};
 use super::connect;
 use super::connections::{Connection, Connections};
 use super::failure::Failure;
+use super::resolve::Names;
 use super::tls;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -77,10 +78,11 @@ impl Transport {
         address: &Address,
         mut headers: HeaderMap,
         roots: Vec<CertificateDer<'static>>,
+        names: Names,
     ) -> Result<Self> {
         let tls = tls::config(address.is_encrypted(), roots)?;
         let proxies = (!address.is_loopback()).then(Matcher::from_env);
-        let connector = connect::connector(tls, proxies);
+        let connector = connect::connector(tls, proxies, names);
         if !headers.contains_key(HOST) {
             headers.insert(HOST, address.authority()?);
         }

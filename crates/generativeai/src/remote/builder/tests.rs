@@ -100,13 +100,18 @@ fn the_address_may_come_from_the_environment() {
 }
 
 #[test]
-fn an_authorization_takes_the_place_of_the_key() {
-    let builder = Remote::builder().header("Authorization", format!("Bearer {KEY}"));
+fn a_header_with_a_key_takes_the_place_of_the_key_and_is_as_secret() {
+    for (name, value) in [
+        ("Authorization", format!("Bearer {KEY}")),
+        ("X-Goog-Api-Key", KEY.to_owned()),
+    ] {
+        let builder = Remote::builder().header(name, value);
 
-    let remote = build(builder, &[("GEMINI_API_KEY", "gemini-key")]).expect("a token");
+        let remote = build(builder, &[("GEMINI_API_KEY", "gemini-key")]).expect("a key");
 
-    assert_eq!(remote.0.secrets.len(), 1);
-    assert_eq!(remote.0.secrets[0].reveal(), KEY);
+        assert_eq!(remote.0.secrets.len(), 1, "{name}");
+        assert_eq!(remote.0.secrets[0].reveal(), KEY, "{name}");
+    }
 }
 
 #[test]
