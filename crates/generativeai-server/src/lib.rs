@@ -49,6 +49,9 @@ mod deadline;
 mod failure;
 mod fault;
 mod frame;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod gate;
 mod guard;
 mod lenient;

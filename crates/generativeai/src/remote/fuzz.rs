@@ -180,5 +180,8 @@ pub fn tool_schema(data: &[u8]) {
 }
 
 #[cfg(test)]
+#[path = "fuzz/drive.rs"]
+mod drive;
+#[cfg(test)]
 #[path = "fuzz/tests.rs"]
 mod tests;
