@@ -29,7 +29,8 @@ pub(crate) fn read_enum<'de, E: OpenEnum, D: Deserializer<'de>>(
     deserializer.deserialize_any(EnumVisitor(PhantomData))
 }
 
-/// Writes the name of an enum's value; a number that has no name here is written as a number.
+/// Writes the name of an enum's value; a number that has no name here is written as a number. One that
+/// has a name can only have come as a text.
 pub(crate) fn write_enum<E: OpenEnum, S: Serializer>(
     value: &E,
     serializer: S,
@@ -42,7 +43,8 @@ pub(crate) fn write_enum<E: OpenEnum, S: Serializer>(
 }
 
 fn is_number<E: OpenEnum>(number: i64, text: &str) -> bool {
-    !E::NUMBERED.is_empty() && number.to_string() == text
+    let is_known = usize::try_from(number).is_ok_and(|place| place < E::NUMBERED.len());
+    !E::NUMBERED.is_empty() && !is_known && number.to_string() == text
 }
 
 struct EnumVisitor<E>(PhantomData<E>);
@@ -108,6 +110,7 @@ mod tests {
             json!(99),
             json!(-1),
             json!("007"),
+            json!("3"),
         ] {
             let reason: FinishReason = serde_json::from_value(form.clone()).expect("a reason");
             assert!(matches!(reason, FinishReason::Unknown(_)), "{form}");
