@@ -15,6 +15,9 @@ pub(super) enum Undone {
 
 impl ChatSession {
     /// What was said, and what the next request sends before its message: complete turns only.
+    ///
+    /// With a [budget](Self::context_budget) the next message may leave the oldest turns out; they are
+    /// in [`left_out`](Self::left_out) then.
     pub fn history(&self) -> &[Content] {
         self.history.contents()
     }

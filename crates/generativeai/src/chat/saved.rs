@@ -55,9 +55,9 @@ enum SavedReason {
     CallsReturned,
 }
 
-/// A conversation is saved with its model's name and settings, its history, and the unfinished
-/// turn, unknown members and signatures included. The backend is not saved, nor the functions that
-/// run here, nor keys: after loading, [`backend`](ChatSession::backend) and
+/// A conversation is saved with its model's name and settings, its history, what left it to keep the
+/// budget, and the unfinished turn, unknown members and signatures included. The backend is not saved,
+/// nor the functions that run here, nor keys: after loading, [`backend`](ChatSession::backend) and
 /// [`tools`](ChatSession::tools) set them anew. What becomes of an error is its message.
 ///
 /// ```
