@@ -1,9 +1,17 @@
 //! `genai chat`: a conversation with a model.
 
+mod attach;
+mod conversation;
+mod editor;
+mod files;
 mod input;
 mod once;
 mod prompt;
 mod reply;
+mod retries;
+mod screen;
+mod signals;
+mod spent;
 mod spoken;
 mod talk;
 

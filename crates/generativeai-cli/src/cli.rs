@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::chat::Chat;
 use crate::exit::{EXIT_CODES, Exit};
-use crate::printer::Printer;
+use crate::printer::{Colour, Printer};
 use crate::serve::Serve;
 
 /// Conversations with a model: with the Gemini API, or offline with the embedded model.
@@ -13,6 +13,10 @@ use crate::serve::Serve;
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
+
+    /// When colours are shown
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    color: Colour,
 }
 
 #[derive(Debug, Subcommand)]
@@ -24,6 +28,7 @@ enum Command {
 impl Cli {
     /// Runs the command that was typed.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
+        printer.colour(self.color);
         match self.command {
             Command::Chat(chat) => chat.run(printer),
             Command::Serve(serve) => serve.run(printer),

@@ -12,13 +12,18 @@ pub(crate) enum Exit {
     Failed = 1,
     /// What was typed or piped in makes no sense.
     Usage = 2,
+    /// The terminal went away.
+    HungUp = 129,
     /// The reply was stopped by Ctrl-C.
     Interrupted = 130,
+    /// The program was told to end.
+    Terminated = 143,
 }
 
 /// The exit codes, as the help tells them.
 pub(crate) const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted by Ctrl-C.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 129 terminal gone, 130 interrupted by Ctrl-C,
+143 terminated.";
 
 impl Exit {
     /// How the program ends after an error.

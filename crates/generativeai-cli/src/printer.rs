@@ -1,66 +1,125 @@
 //! All output of the program: answers to stdout, everything else to stderr.
 
 mod clean;
+mod markdown;
 mod progress;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::anyhow;
+use clap::ValueEnum;
 
 use crate::advice;
 use crate::exit::ReaderGone;
 use clean::Clean;
+use markdown::{Look, Markdown};
 pub(crate) use progress::Progress;
 
 /// The one place that writes.
 ///
-/// On a terminal an answer is shown without anything that could drive the terminal; into a pipe or a
-/// file it goes as the model gave it. What goes to stderr is always made harmless.
+/// On a terminal an answer is shown without anything that could drive the terminal, and a reply of a
+/// model is drawn as the Markdown it is; into a pipe or a file they go as they are. What goes to
+/// stderr is always made harmless.
 #[derive(Debug)]
 pub(crate) struct Printer {
     answers: Answers,
+    coloured: bool,
+}
+
+/// A text without anything in it that could drive a terminal.
+pub(crate) fn harmless(text: &str) -> String {
+    Clean::default().push(text)
 }
 
 #[derive(Debug)]
 struct Answers {
     /// What makes answers harmless, if a terminal shows them.
     clean: Option<Clean>,
+    /// What draws replies, if a terminal shows them.
+    markdown: Option<Markdown>,
     /// Whether the answer stands at the beginning of a line.
     line_begins: bool,
+}
+
+/// When colours are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Wherever the answer goes
+    Always,
+    /// Nowhere
+    Never,
 }
 
 impl Printer {
     /// Makes the printer for stdout and stderr as they are.
     pub(crate) fn new() -> Self {
-        let clean = io::stdout().is_terminal().then(Clean::default);
-        Self {
+        let mut printer = Self {
             answers: Answers {
-                clean,
+                clean: None,
+                markdown: None,
                 line_begins: true,
             },
-        }
+            coloured: false,
+        };
+        printer.colour(Colour::Auto);
+        printer
+    }
+
+    /// Says when colours are shown. Where they are always shown, a pipe too gets what a terminal
+    /// would show.
+    pub(crate) fn colour(&mut self, when: Colour) {
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let terminal = io::stdout().is_terminal();
+        let drawn = (terminal && !dumb) || when == Colour::Always;
+        let styled = match when {
+            Colour::Auto => drawn && !set("NO_COLOR"),
+            Colour::Always => true,
+            Colour::Never => false,
+        };
+        let look = Look {
+            width: width(),
+            styled,
+        };
+        self.answers.clean = (terminal || drawn).then(Clean::default);
+        self.answers.markdown = drawn.then(|| Markdown::new(look));
+        self.coloured = styled;
+    }
+
+    /// Lets replies be shown as they are, though a terminal shows them: they are no Markdown.
+    pub(crate) fn as_it_is(&mut self) {
+        self.answers.markdown = None;
     }
 
     /// Shows the next piece of an answer, at once.
     pub(crate) fn answer(&mut self, piece: &str) -> anyhow::Result<()> {
-        let written = self.answers.write(&mut io::stdout().lock(), piece);
-        written.map_err(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe => ReaderGone.into(),
-            _ => anyhow!(error).context("cannot write the answer"),
-        })
+        told(self.answers.write(&mut io::stdout().lock(), piece))
     }
 
-    /// Ends an answer: the next thing shown begins a line.
+    /// Shows the next piece of a model's reply, as far as it is known how it looks.
+    pub(crate) fn reply(&mut self, piece: &str) -> anyhow::Result<()> {
+        told(self.answers.draw(&mut io::stdout().lock(), piece))
+    }
+
+    /// Ends an answer or a reply: the next thing shown begins a line.
     pub(crate) fn end_answer(&mut self) -> anyhow::Result<()> {
-        if let Some(clean) = &mut self.answers.clean {
-            *clean = Clean::default();
-        }
-        if self.answers.line_begins {
-            Ok(())
-        } else {
-            self.answer("\n")
-        }
+        told(self.answers.end(&mut io::stdout().lock()))
+    }
+
+    /// Whether what is shown on stderr may be coloured.
+    pub(crate) fn coloured(&self) -> bool {
+        self.coloured
+    }
+
+    /// Asks for something that is typed on the same line.
+    pub(crate) fn ask(&mut self, what: &str) {
+        let mut err = io::stderr().lock();
+        // If nobody listens to stderr, there is nobody to ask.
+        let _ = err.write_all(what.as_bytes()).and_then(|()| err.flush());
     }
 
     /// Tells something beside the answer, on lines of its own.
@@ -87,10 +146,60 @@ impl Printer {
     }
 }
 
+/// How many columns the terminal has.
+fn width() -> usize {
+    const USUAL: usize = 80;
+    if !io::stdout().is_terminal() {
+        return USUAL;
+    }
+    match crossterm::terminal::size() {
+        Ok((columns @ 1.., _)) => columns.into(),
+        _ => USUAL,
+    }
+}
+
+/// What writing came to: that nobody reads any longer is told apart.
+fn told(written: io::Result<()>) -> anyhow::Result<()> {
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => ReaderGone.into(),
+        _ => anyhow!(error).context("cannot write the answer"),
+    })
+}
+
 impl Answers {
+    /// Writes a piece of an answer.
     fn write(&mut self, out: &mut impl Write, piece: &str) -> io::Result<()> {
         let cleaned = self.clean.as_mut().map(|clean| clean.push(piece));
-        let text = cleaned.as_deref().unwrap_or(piece);
+        self.put(out, cleaned.as_deref().unwrap_or(piece))
+    }
+
+    /// Writes a piece of a reply.
+    fn draw(&mut self, out: &mut impl Write, piece: &str) -> io::Result<()> {
+        let (Some(clean), Some(markdown)) = (&mut self.clean, &mut self.markdown) else {
+            return self.write(out, piece);
+        };
+        markdown.set_width(width());
+        let drawn = markdown.push(&clean.push(piece));
+        self.put(out, &drawn)
+    }
+
+    /// Ends the answer, and its line.
+    fn end(&mut self, out: &mut impl Write) -> io::Result<()> {
+        if let Some(clean) = &mut self.clean {
+            *clean = Clean::default();
+        }
+        if let Some(markdown) = &mut self.markdown {
+            let drawn = markdown.end();
+            self.put(out, &drawn)?;
+        }
+        if self.line_begins {
+            Ok(())
+        } else {
+            self.put(out, "\n")
+        }
+    }
+
+    fn put(&mut self, out: &mut impl Write, text: &str) -> io::Result<()> {
         if let Some(last) = text.chars().next_back() {
             self.line_begins = last == '\n';
         }
@@ -106,6 +215,7 @@ mod tests {
     fn shown(clean: Option<Clean>, pieces: &[&str]) -> (String, bool) {
         let mut answers = Answers {
             clean,
+            markdown: None,
             line_begins: true,
         };
         let mut out = Vec::new();

@@ -131,6 +131,11 @@ impl ChatSession {
         &self.model
     }
 
+    /// Goes on with another model; history and unfinished turn stay.
+    pub fn set_model(&mut self, model: GenerativeModel) {
+        self.model = model;
+    }
+
     /// Whether functions that the model calls are run within the turn.
     pub fn calls_functions(&self) -> bool {
         self.automatic.is_some()

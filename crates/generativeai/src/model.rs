@@ -11,6 +11,7 @@ use crate::protocol::{
 };
 use crate::tools::Toolbox;
 
+mod change;
 mod count;
 mod generate;
 mod saved;

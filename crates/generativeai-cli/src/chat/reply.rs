@@ -1,9 +1,12 @@
 //! One reply, shown as it comes, until it ends or is stopped.
 
+use std::pin::pin;
+
 use generativeai::SendMessage;
 use generativeai::protocol::{FinishReason, GenerateContentResponse};
 use tokio::signal;
 
+use super::retries::Retries;
 use crate::printer::Printer;
 
 /// How a reply ended, if it did not fail.
@@ -11,30 +14,46 @@ use crate::printer::Printer;
 pub(super) enum Reply {
     /// It came to its end.
     Whole,
-    /// Ctrl-C stopped it.
+    /// It was stopped, by Ctrl-C for one.
     Stopped,
 }
 
-/// Sends a message and shows the reply as it comes.
+/// Sends a message and shows the reply as it comes, until Ctrl-C.
 pub(super) async fn show(message: SendMessage<'_>, printer: &mut Printer) -> anyhow::Result<Reply> {
+    show_until(ctrl_c(), message, printer).await
+}
+
+/// Sends a message and shows the reply as it comes, until something stops it.
+pub(super) async fn show_until(
+    stop: impl Future<Output = ()>,
+    message: SendMessage<'_>,
+    printer: &mut Printer,
+) -> anyhow::Result<Reply> {
+    let retries = Retries::watch();
     let mut reply = message.stream();
-    let mut stop = std::pin::pin!(ctrl_c());
+    let mut stop = pin!(stop);
     let mut spoke = false;
     let end = loop {
-        let chunk = tokio::select! {
-            biased;
-            () = &mut stop => break Ok(Reply::Stopped),
-            chunk = reply.next() => chunk,
+        // Not dropped before it is there: functions that the model called may be running in it.
+        let mut next = pin!(reply.next());
+        let chunk = loop {
+            tokio::select! {
+                biased;
+                () = &mut stop => break None,
+                chunk = &mut next => break Some(chunk),
+                told = retries.next() => printer.note(told),
+            }
         };
         match chunk {
+            None => break Ok(Reply::Stopped),
             // A chunk without text is no failure: what the whole reply is, is judged at its end.
-            Some(Ok(chunk)) => {
+            Some(Some(Ok(chunk))) => {
                 let text = chunk.text().unwrap_or_default();
                 spoke |= !text.is_empty();
-                printer.answer(&text)?;
+                printer.reply(&text)?;
             }
-            Some(Err(error)) => break Err(error),
-            None => break Ok(Reply::Whole),
+            Some(Some(Err(error))) => break Err(error),
+            Some(None) => break Ok(Reply::Whole),
         }
     };
     printer.end_answer()?;

@@ -7,8 +7,8 @@ pub(super) enum Spoken<'a> {
     Nothing,
     /// Something to say to the model.
     Message(&'a str),
-    /// Something to do.
-    Command(Command),
+    /// Something to do, and what was typed behind the command.
+    Command(Command, &'a str),
     /// A command there is none of.
     Unknown(&'a str),
 }
@@ -17,41 +17,195 @@ pub(super) enum Spoken<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Command {
     /// Takes back the last turn.
-    Rewind,
+    Undo,
+    /// Says again what was taken back.
+    Redo,
+    /// Asks for another reply to the last message.
+    Regenerate,
+    /// Lets the reply that was cut go on.
+    Continue,
+    /// Changes the last message.
+    Edit,
+    /// Goes on in a copy.
+    Fork,
     /// Shows what was said.
     History,
-    /// Leaves.
-    Quit,
+    /// What the model is told before the conversation.
+    System,
+    /// Who answers.
+    Model,
+    /// The tools the model may call.
+    Tools,
+    /// Sends files with the next message.
+    Attach,
+    /// What was spent.
+    Tokens,
+    /// Writes the conversation to a file, for programs.
+    Save,
+    /// Writes the conversation to a file, for people.
+    Export,
     /// Tells the commands.
     Help,
+    /// Leaves.
+    Quit,
+}
+
+/// A command as it is typed and told.
+#[derive(Debug)]
+pub(super) struct Entry {
+    command: Command,
+    /// Its names, the first of which is told.
+    names: &'static [&'static str],
+    /// What is typed behind it.
+    pub(super) takes: &'static str,
+    /// What it does, in a few words.
+    pub(super) does: &'static str,
+}
+
+/// All commands, in the order in which they are told.
+pub(super) const COMMANDS: [Entry; 16] = [
+    entry(
+        Command::Undo,
+        &["undo", "rewind"],
+        "",
+        "take back the last message and its reply",
+    ),
+    entry(
+        Command::Redo,
+        &["redo"],
+        "",
+        "bring back what was taken back",
+    ),
+    entry(
+        Command::Regenerate,
+        &["regenerate", "retry"],
+        "",
+        "ask for another reply to the last message",
+    ),
+    entry(
+        Command::Continue,
+        &["continue"],
+        "",
+        "let a reply that was stopped or cut go on",
+    ),
+    entry(
+        Command::Edit,
+        &["edit"],
+        "",
+        "change the last message, and send it again",
+    ),
+    entry(
+        Command::Fork,
+        &["fork"],
+        "[NUMBER]",
+        "go on in a copy, or go back to a conversation",
+    ),
+    entry(Command::History, &["history"], "", "show what was said"),
+    entry(
+        Command::System,
+        &["system"],
+        "[TEXT|-]",
+        "show or set what the model is told; - takes it back",
+    ),
+    entry(
+        Command::Model,
+        &["model"],
+        "[NAME]",
+        "show or choose who answers",
+    ),
+    entry(
+        Command::Tools,
+        &["tools"],
+        "",
+        "show the tools the model may call",
+    ),
+    entry(
+        Command::Attach,
+        &["attach"],
+        "[FILE|-]",
+        "send a file with the next message; - takes all back",
+    ),
+    entry(
+        Command::Tokens,
+        &["tokens"],
+        "[on|off]",
+        "show the tokens spent, now or after each reply",
+    ),
+    entry(
+        Command::Save,
+        &["save"],
+        "[FILE]",
+        "write the conversation as JSON",
+    ),
+    entry(
+        Command::Export,
+        &["export"],
+        "[FILE]",
+        "write the conversation as Markdown",
+    ),
+    entry(Command::Help, &["help", "?"], "", "show this"),
+    entry(Command::Quit, &["quit", "exit"], "", "leave (or Ctrl-D)"),
+];
+
+const fn entry(
+    command: Command,
+    names: &'static [&'static str],
+    takes: &'static str,
+    does: &'static str,
+) -> Entry {
+    Entry {
+        command,
+        names,
+        takes,
+        does,
+    }
+}
+
+/// What is told beside the commands.
+const BESIDE: &str = "\
+@FILE in a message sends that file with it. A message that begins with / is typed with two: //
+Alt-Enter, Ctrl-J or a message in \"\"\" makes several lines; Tab completes; Up calls back.
+Ctrl-C stops a reply; what came of it stays in the conversation.";
+
+impl Entry {
+    /// The name by which the command is told.
+    pub(super) fn name(&self) -> &'static str {
+        self.names[0]
+    }
 }
 
 /// The commands, as `/help` tells them.
-pub(super) const HELP: &str = "\
-/rewind   take back the last message and its reply
-/history  show what was said
-/quit     leave (or Ctrl-D)
-/help     show this
-Ctrl-C stops a reply; what came of it stays in the conversation.
-A message that begins with / is typed with two: //";
+pub(super) fn help() -> String {
+    let typed = |entry: &Entry| format!("/{} {}", entry.name(), entry.takes);
+    let widest = COMMANDS.iter().map(|entry| typed(entry).len()).max();
+    let width = widest.unwrap_or_default();
+    let mut help = String::new();
+    for entry in &COMMANDS {
+        help += &format!("{:width$} {}\n", typed(entry), entry.does);
+    }
+    help + BESIDE
+}
 
 impl<'a> Spoken<'a> {
     /// Reads a line.
     pub(super) fn read(line: &'a str) -> Self {
         let line = line.trim();
-        let Some(word) = line.strip_prefix('/') else {
+        let Some(words) = line.strip_prefix('/') else {
             return if line.is_empty() {
                 Self::Nothing
             } else {
                 Self::Message(line)
             };
         };
-        match word {
-            "rewind" => Self::Command(Command::Rewind),
-            "history" => Self::Command(Command::History),
-            "quit" | "exit" => Self::Command(Command::Quit),
-            "help" | "?" => Self::Command(Command::Help),
-            word if word.starts_with('/') => Self::Message(word),
+        if words.starts_with('/') {
+            return Self::Message(words);
+        }
+        let (name, rest) = words.split_once(char::is_whitespace).unwrap_or((words, ""));
+        let known = COMMANDS.iter().find(|entry| entry.names.contains(&name));
+        match known {
+            Some(entry) if rest.is_empty() || !entry.takes.is_empty() => {
+                Self::Command(entry.command, rest.trim())
+            }
             _ => Self::Unknown(line),
         }
     }
@@ -63,16 +217,30 @@ mod tests {
 
     #[test]
     fn a_line_is_a_message_or_a_command() {
+        let command = |line| match Spoken::read(line) {
+            Spoken::Command(command, rest) => Some((command, rest)),
+            _ => None,
+        };
         assert_eq!(Spoken::read("  Hello \n"), Spoken::Message("Hello"));
         assert_eq!(Spoken::read(" "), Spoken::Nothing);
-        assert_eq!(Spoken::read("/rewind"), Spoken::Command(Command::Rewind));
-        assert_eq!(Spoken::read("/history "), Spoken::Command(Command::History));
-        assert_eq!(Spoken::read("/exit"), Spoken::Command(Command::Quit));
-        assert_eq!(Spoken::read("/?"), Spoken::Command(Command::Help));
+        assert_eq!(command("/undo"), Some((Command::Undo, "")));
+        assert_eq!(command("/rewind"), Some((Command::Undo, "")));
+        assert_eq!(command("/history "), Some((Command::History, "")));
+        assert_eq!(command("/exit"), Some((Command::Quit, "")));
+        assert_eq!(command("/?"), Some((Command::Help, "")));
+        assert_eq!(
+            command("/system  Be  brief. "),
+            Some((Command::System, "Be  brief."))
+        );
+        assert_eq!(
+            command("/system Be brief.\nBe kind."),
+            Some((Command::System, "Be brief.\nBe kind."))
+        );
     }
 
     #[test]
     fn an_unknown_command_is_no_message() {
+        assert_eq!(Spoken::read("/nonsense"), Spoken::Unknown("/nonsense"));
         assert_eq!(Spoken::read("/undo it"), Spoken::Unknown("/undo it"));
         assert_eq!(Spoken::read("/"), Spoken::Unknown("/"));
     }
@@ -83,5 +251,10 @@ mod tests {
             Spoken::read("//etc is a folder"),
             Spoken::Message("/etc is a folder")
         );
+    }
+
+    #[test]
+    fn the_help_fits_a_narrow_terminal() {
+        assert!(help().lines().all(|line| line.len() <= 100), "{}", help());
     }
 }

@@ -1,102 +1,177 @@
 //! A conversation at the terminal.
 
+mod commands;
+mod files;
+mod who;
+
+use std::time::{Duration, Instant};
+
 use generativeai::ChatSession;
-use generativeai::protocol::{Content, Part, Role};
+use generativeai::protocol::{Content, UsageMetadata};
 use tokio::runtime::Runtime;
 
-use super::prompt::Prompt;
+use super::attach::{self, Attached};
+use super::conversation::Conversation;
+use super::prompt::{Prompt, Typed};
 use super::reply::{self, Reply};
-use super::spoken::{Command, HELP, Spoken};
-use crate::exit::Exit;
+use super::screen;
+use super::signals::Signals;
+use super::spent::Spent;
+use super::spoken::{Command, Spoken};
+use crate::exit::{Exit, ReaderGone};
 use crate::printer::Printer;
 
 /// Talks until it is left.
 pub(super) fn talk(
     runtime: &Runtime,
-    mut chat: ChatSession,
+    chat: ChatSession,
     printer: &mut Printer,
 ) -> anyhow::Result<Exit> {
-    let mut prompt = Prompt::new()?;
-    printer.note("/help tells the commands, Ctrl-D leaves.");
-    while let Some(line) = prompt.line()? {
-        match Spoken::read(&line) {
-            Spoken::Nothing => {}
-            Spoken::Message(message) => say(runtime, &mut chat, message, printer)?,
-            Spoken::Command(Command::Rewind) => rewind(&mut chat, printer),
-            Spoken::Command(Command::History) => tell_history(&chat, printer),
-            Spoken::Command(Command::Help) => printer.note(HELP),
-            Spoken::Command(Command::Quit) => break,
+    screen::restore_on_panic();
+    let signals = Signals::listen(runtime)?;
+    let mut talk = Talk {
+        prompt: Prompt::new(&signals, printer)?,
+        runtime,
+        signals,
+        printer,
+        conversations: vec![Conversation::new(chat)],
+        current: 0,
+        attached: Vec::new(),
+        spent: Spent::default(),
+    };
+    talk.printer
+        .note("/help tells the commands, Ctrl-D leaves.");
+    talk.run()
+}
+
+/// A conversation at the terminal, as it goes on.
+struct Talk<'a> {
+    runtime: &'a Runtime,
+    signals: Signals,
+    prompt: Prompt,
+    printer: &'a mut Printer,
+    /// The conversation, and those it was forked from or into.
+    conversations: Vec<Conversation>,
+    /// Which of them goes on.
+    current: usize,
+    /// What goes with the next message.
+    attached: Vec<Attached>,
+    spent: Spent,
+}
+
+/// Whether the conversation goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Prompt,
+    Leave,
+}
+
+impl Talk<'_> {
+    fn run(&mut self) -> anyhow::Result<Exit> {
+        let mut warned = false;
+        loop {
+            let typed = self.prompt.next(&self.signals, self.printer)?;
+            match typed {
+                Typed::Line(line) => {
+                    if self.hear(&line)? == Next::Leave {
+                        return Ok(Exit::Done);
+                    }
+                }
+                Typed::Interrupt if warned => return Ok(Exit::Done),
+                Typed::Interrupt => {
+                    self.printer.note("(Ctrl-C again, or Ctrl-D, leaves)");
+                    warned = true;
+                    continue;
+                }
+                Typed::End => return Ok(Exit::Done),
+                Typed::Exit(exit) => return Ok(exit),
+            }
+            warned = false;
+        }
+    }
+
+    /// Does what was typed. What fails ends there, and not the conversation.
+    fn hear(&mut self, line: &str) -> anyhow::Result<Next> {
+        let done = match Spoken::read(line) {
+            Spoken::Nothing => Ok(()),
+            Spoken::Message(message) => self.say(message),
+            Spoken::Command(Command::Quit, _) => return Ok(Next::Leave),
+            Spoken::Command(command, rest) => self.command(command, rest),
             Spoken::Unknown(command) => {
-                printer.note(format_args!(
+                self.printer.note(format_args!(
                     "there is no command {command}: /help tells those there are"
                 ));
+                Ok(())
+            }
+        };
+        match done {
+            Err(error) if !error.is::<ReaderGone>() => self.printer.failure(&error),
+            done => done?,
+        }
+        Ok(Next::Prompt)
+    }
+
+    /// Says a message, with the files it mentions and those that wait for it.
+    fn say(&mut self, message: &str) -> anyhow::Result<()> {
+        for path in attach::mentions::of(message) {
+            self.attach(&path)?;
+        }
+        let content = attach::message(&self.attached, message);
+        if self.send(content)? {
+            self.attached.clear();
+        }
+        Ok(())
+    }
+
+    /// Sends a message, shows the reply, and says whether any was kept.
+    fn send(&mut self, message: Content) -> anyhow::Result<bool> {
+        let began = Instant::now();
+        let chat = &mut self.conversations[self.current].chat;
+        let message = chat.send_message(message);
+        let reply = reply::show_until(self.signals.stop(), message, self.printer);
+        let reply = self.runtime.block_on(reply);
+        self.count(began.elapsed());
+        match reply {
+            Ok(Reply::Whole) => {
+                self.conversation().went_on();
+                Ok(true)
+            }
+            Ok(Reply::Stopped) => Ok(self.keep_what_came()),
+            Err(error) => {
+                self.conversation().chat.rewind();
+                if !error.is::<ReaderGone>() {
+                    self.printer.failure(&error);
+                    let back = "(your message is taken back: the conversation is as it was before)";
+                    self.printer.note(back);
+                    return Ok(false);
+                }
+                Err(error)
             }
         }
     }
-    Ok(Exit::Done)
-}
 
-/// Says a message and shows the reply. A failure ends the turn, not the conversation.
-fn say(
-    runtime: &Runtime,
-    chat: &mut ChatSession,
-    message: &str,
-    printer: &mut Printer,
-) -> anyhow::Result<()> {
-    match runtime.block_on(reply::show(chat.send_message(message), printer)) {
-        Ok(Reply::Whole) => {}
-        Ok(Reply::Stopped) => keep_what_came(chat, printer),
-        Err(error) if error.is::<generativeai::Error>() => {
-            printer.failure(&error);
-            chat.rewind();
-            printer.note("(your message is taken back: the conversation is as it was before)");
-        }
-        Err(error) => return Err(error),
-    }
-    Ok(())
-}
-
-/// Keeps a reply that was stopped; if nothing came of it, the message is taken back.
-fn keep_what_came(chat: &mut ChatSession, printer: &mut Printer) {
-    let came = chat
-        .unfinished()
-        .is_some_and(|turn| turn.received.is_some());
-    if came {
-        chat.keep_partial();
-        printer.note("(stopped; what came stays in the conversation)");
-    } else {
-        chat.rewind();
-        printer.note("(stopped before anything came; your message is taken back)");
-    }
-}
-
-fn rewind(chat: &mut ChatSession, printer: &mut Printer) {
-    match chat.rewind() {
-        Some((sent, _)) => printer.note(format_args!("taken back: {}", text_of(&sent))),
-        None => printer.note("nothing was said yet"),
-    }
-}
-
-fn tell_history(chat: &ChatSession, printer: &mut Printer) {
-    if chat.history().is_empty() {
-        printer.note("nothing was said yet");
-    }
-    for content in chat.history() {
-        let who = if content.role == Some(Role::Model) {
-            "model"
+    /// Keeps a reply that was stopped; if nothing came of it, the message is taken back.
+    fn keep_what_came(&mut self) -> bool {
+        let kept = self.conversation().keep_what_came();
+        self.printer.note(if kept {
+            "(stopped; what came stays in the conversation: /continue lets it go on)"
         } else {
-            "you"
-        };
-        printer.note(format_args!("{who}: {}", text_of(content)));
+            "(stopped before anything came; your message is taken back)"
+        });
+        kept
     }
-}
 
-/// What a content says; a part that is no text is named in brackets.
-fn text_of(content: &Content) -> String {
-    let parts = content.parts.iter().filter(|part| !part.is_thought());
-    let text = |part: &Part| match part.as_text() {
-        Some(text) => text.to_owned(),
-        None => format!("[{}]", part.kind().unwrap_or("nothing")),
-    };
-    parts.map(text).collect()
+    /// Adds what the last reply used.
+    fn count(&mut self, took: Duration) {
+        let last = self.conversations[self.current].chat.last();
+        let usage: Option<&UsageMetadata> = last.and_then(|last| last.usage_metadata.as_deref());
+        self.spent.add(usage, took);
+        if self.spent.told_each_time {
+            self.printer.note(self.spent.last());
+        }
+    }
+
+    fn conversation(&mut self) -> &mut Conversation {
+        &mut self.conversations[self.current]
+    }
 }

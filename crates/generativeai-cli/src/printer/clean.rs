@@ -53,7 +53,8 @@ impl Clean {
     }
 }
 
-fn is_text(char: char) -> bool {
+/// Whether a character is text, which does not drive a terminal.
+pub(super) fn is_text(char: char) -> bool {
     match char {
         '\n' | '\t' => true,
         '\u{61c}' | '\u{200e}' | '\u{200f}' => false,

@@ -36,6 +36,11 @@ pub(crate) fn genai(words: &[&str]) -> Command {
     for variable in VARIABLES {
         command.env_remove(variable);
     }
+    // What is typed in a test is not remembered for whoever runs it.
+    command.env(
+        "XDG_STATE_HOME",
+        concat!(env!("CARGO_TARGET_TMPDIR"), "/state"),
+    );
     command
 }
 

@@ -1,0 +1,220 @@
+//! What a text looks like, whole and in pieces.
+
+use super::*;
+
+const PLAIN: Look = Look {
+    width: 40,
+    styled: false,
+};
+const STYLED: Look = Look {
+    width: 40,
+    styled: true,
+};
+
+/// Draws a text whole, in two pieces cut anywhere, and by characters: all must look the same.
+fn drawn(text: &str, look: Look) -> String {
+    let whole = in_pieces([text], look);
+    for (at, _) in text.char_indices() {
+        let (head, tail) = text.split_at(at);
+        assert_eq!(in_pieces([head, tail], look), whole, "cut at {at}");
+    }
+    let single: Vec<String> = text.chars().map(String::from).collect();
+    let single = single.iter().map(String::as_str);
+    assert_eq!(in_pieces(single, look), whole, "cut everywhere");
+    whole
+}
+
+fn in_pieces<'a>(pieces: impl IntoIterator<Item = &'a str>, look: Look) -> String {
+    let mut markdown = Markdown::new(look);
+    let drawn: String = pieces
+        .into_iter()
+        .map(|piece| markdown.push(piece))
+        .collect();
+    drawn + &markdown.end()
+}
+
+#[test]
+fn words_are_set_in_lines_of_the_width() {
+    let text =
+        "Ben Nevis is the highest mountain in Scotland, the United Kingdom\nand the British Isles.";
+
+    assert_eq!(
+        drawn(text, PLAIN),
+        "Ben Nevis is the highest mountain in\nScotland, the United Kingdom and the\nBritish Isles."
+    );
+}
+
+#[test]
+fn styles_are_shown_and_closed() {
+    assert_eq!(
+        drawn("a **bold** and *it* `x y` ~~no~~", STYLED),
+        "a \x1b[1mbold\x1b[0m and \x1b[3mit\x1b[0m \x1b[36mx\x1b[0m \x1b[36my\x1b[0m \x1b[9mno\x1b[0m"
+    );
+    assert_eq!(
+        drawn("a **bold** and *it* `x y` ~~no~~", PLAIN),
+        "a **bold** and *it* `x y` ~~no~~"
+    );
+}
+
+#[test]
+fn headings_stand_apart() {
+    assert_eq!(
+        drawn("# Top\nText\n## Sub\n\nMore", PLAIN),
+        "# Top\n\nText\n\n## Sub\n\nMore"
+    );
+    assert_eq!(drawn("## Sub\nText", STYLED), "\x1b[1mSub\x1b[0m\n\nText");
+}
+
+#[test]
+fn lists_are_indented() {
+    let text = "Take:\n\n* one that is so long that it needs another line\n  * inner\n\n* two\n\n  more\n1. first\n2. second\n";
+
+    assert_eq!(
+        drawn(text, PLAIN),
+        "Take:\n\n• one that is so long that it needs\n  another line\n  ◦ inner\n• two\n\n  more\n\n1. first\n2. second"
+    );
+}
+
+#[test]
+fn quotations_have_a_bar() {
+    assert_eq!(
+        drawn("> one\n> two\n>\n> three\n\nend", STYLED),
+        "│ one two\n│\n│ three\n\nend"
+    );
+}
+
+#[test]
+fn code_stands_as_it_is_between_its_fences() {
+    let text = "Run:\n\n```sh\nls   -l | wc\n\n  echo *\n```\n\nDone";
+
+    assert_eq!(
+        drawn(text, PLAIN),
+        "Run:\n\n```sh\nls   -l | wc\n\n  echo *\n```\n\nDone"
+    );
+    assert_eq!(
+        drawn("1. do\n   ```\n   x\n   ```\n2. it", PLAIN),
+        "1. do\n   ```\n   x\n   ```\n2. it"
+    );
+    assert_eq!(drawn("```\nnever closed", PLAIN), "```\nnever closed");
+}
+
+#[test]
+fn code_has_colours() {
+    let shown = drawn("```rust\nlet a = 1;\n```", STYLED);
+
+    assert!(shown.contains("\x1b[33m1\x1b[0m"), "{shown:?}");
+    assert_eq!(page::visible(&shown), "```rust\nlet a = 1;\n```");
+}
+
+#[test]
+fn tables_have_columns() {
+    let text = "| Mountain | Height |\n|:---|---:|\n| Ben Nevis | 1345 |\n| K2 | 8611 |\n\nend";
+
+    assert_eq!(
+        drawn(text, PLAIN),
+        "Mountain  │ Height\n──────────┼───────\nBen Nevis │   1345\nK2        │   8611\n\nend"
+    );
+}
+
+#[test]
+fn a_table_that_is_too_wide_breaks_its_cells() {
+    let text = "| a | b |\n|---|---|\n| x | one two three four five six seven eight nine |\n";
+
+    let shown = drawn(text, PLAIN);
+
+    assert!(
+        shown.lines().all(|line| page::visible_width(line) <= 40),
+        "{shown}"
+    );
+    assert!(shown.contains("x │ one"), "{shown}");
+}
+
+#[test]
+fn links_tell_where_they_go() {
+    assert_eq!(
+        drawn("see [docs](http://a.b/c) or <http://a.b>", PLAIN),
+        "see docs (http://a.b/c) or http://a.b"
+    );
+    assert_eq!(
+        drawn("![a cat](cat.png)", PLAIN),
+        "[image: a cat] (cat.png)"
+    );
+}
+
+#[test]
+fn wide_characters_take_two_columns() {
+    let look = Look { width: 10, ..PLAIN };
+
+    assert_eq!(drawn("你好世界你好世界", look), "你好世界你\n好世界");
+    assert_eq!(
+        drawn("ab 👩‍👩‍👧 e\u{301}e\u{301}e\u{301} xyz", look),
+        "ab 👩‍👩‍👧 e\u{301}e\u{301}e\u{301}\nxyz"
+    );
+}
+
+#[test]
+fn a_word_that_is_too_long_is_broken() {
+    let look = Look { width: 4, ..PLAIN };
+
+    assert_eq!(drawn("abcdefghij k", look), "abcd\nefgh\nij k");
+}
+
+#[test]
+fn signs_that_are_no_markdown_stay() {
+    for text in [
+        "2 * 3 * 4 < 5 > 1",
+        "snake_case_name",
+        "a ** b",
+        "[ ] done",
+        "<T> a & b",
+    ] {
+        assert_eq!(drawn(text, PLAIN), text);
+    }
+    let open = format!("a *b {}", "word ".repeat(80));
+    assert_eq!(
+        drawn(&open, PLAIN)
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" "),
+        open.trim()
+    );
+}
+
+#[test]
+fn characters_written_as_numbers_cannot_drive_the_terminal() {
+    let text = "a&#27;]0;x&#7;b &#x9b;2J `c&#27;` &#x202e;d\n\n```a&#27;b\nx\n```\n";
+
+    for look in [PLAIN, STYLED] {
+        let shown = page::visible(&drawn(text, look));
+        assert!(
+            !shown.contains(|char: char| char.is_control() && char != '\n'),
+            "{shown:?}"
+        );
+        assert!(!shown.contains('\u{202e}'), "{shown:?}");
+    }
+}
+
+#[test]
+fn what_is_shown_is_never_changed() {
+    // The line below makes a heading of what is shown as a paragraph already.
+    let shown = in_pieces(["A title \nof two lines\n", "---\n", "\ntext"], STYLED);
+
+    assert_eq!(page::visible(&shown), "A title of two lines\n\ntext");
+}
+
+#[test]
+fn a_text_of_any_size_and_depth_is_drawn() {
+    let deep = "> ".repeat(2_000) + "x";
+    let list = (0..300)
+        .map(|depth| " ".repeat(depth * 2) + "- x\n")
+        .collect::<String>();
+    for text in [
+        deep,
+        list,
+        "a ".repeat(100_000),
+        "*".repeat(5_000),
+        "[".repeat(5_000) + " x",
+    ] {
+        assert!(in_pieces([text.as_str()], PLAIN).len() <= text.len() * 50 + 1_000);
+    }
+}
