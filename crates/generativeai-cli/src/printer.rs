@@ -90,11 +90,6 @@ impl Printer {
         self.coloured = styled;
     }
 
-    /// Lets replies be shown as they are, though a terminal shows them: they are no Markdown.
-    pub(crate) fn as_it_is(&mut self) {
-        self.answers.markdown = None;
-    }
-
     /// Shows the next piece of an answer, at once.
     pub(crate) fn answer(&mut self, piece: &str) -> anyhow::Result<()> {
         told(self.answers.write(&mut io::stdout().lock(), piece))

@@ -163,9 +163,9 @@ const fn entry(
 
 /// What is told beside the commands.
 const BESIDE: &str = "\
-@FILE in a message sends that file with it. A message that begins with / is typed with two: //
-Alt-Enter, Ctrl-J or a message in \"\"\" makes several lines; Tab completes; Up calls back.
-Ctrl-C stops a reply; what came of it stays in the conversation.";
+@FILE in a message sends it along. A message that begins with / has two: //
+Alt-Enter or Ctrl-J begins a new line; \"\"\" opens and closes a text of many.
+Tab completes, Up calls back. Ctrl-C stops a reply; what came of it stays.";
 
 impl Entry {
     /// The name by which the command is told.
@@ -181,7 +181,7 @@ pub(super) fn help() -> String {
     let width = widest.unwrap_or_default();
     let mut help = String::new();
     for entry in &COMMANDS {
-        help += &format!("{:width$} {}\n", typed(entry), entry.does);
+        help += &format!("{:width$}   {}\n", typed(entry), entry.does);
     }
     help + BESIDE
 }
@@ -255,6 +255,6 @@ mod tests {
 
     #[test]
     fn the_help_fits_a_narrow_terminal() {
-        assert!(help().lines().all(|line| line.len() <= 100), "{}", help());
+        assert!(help().lines().all(|line| line.len() < 80), "{}", help());
     }
 }

@@ -1,10 +1,16 @@
 //! The program as a process: what it prints where, and how it ends.
 
+#[cfg(unix)]
+mod commands;
 mod conversation;
+mod hostile;
 mod once;
 mod piped;
 mod refusals;
+mod screens;
 mod serve;
 mod service;
+#[cfg(unix)]
+mod signals;
 mod support;
 mod terminal;

@@ -20,9 +20,16 @@ pub(crate) enum Answer {
     Texts(Vec<&'static str>),
     /// One chunk of text, and then nothing more for as long as the client stays.
     Hangs(&'static str),
+    /// Nothing at all, for as long as the client stays.
+    Silent,
     /// A code and a body.
     Fails(u16, &'static str),
+    /// One after the other, the last of them again and again.
+    Each(Vec<Answer>),
 }
+
+/// How many tokens everything has, if it is asked for.
+const COUNT: &str = r#"{"totalTokens":258}"#;
 
 impl Service {
     /// Starts a service.
@@ -31,12 +38,21 @@ impl Service {
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let (sender, requests) = channel();
         thread::spawn(move || {
+            let mut number = 0;
             for stream in listener.incoming().flatten() {
-                let (answer, sender) = (answer.clone(), sender.clone());
+                let request = read(&stream);
+                if request.contains(":countTokens") {
+                    let _ = whole(stream, 200, COUNT);
+                    continue;
+                }
+                let answer = match &answer {
+                    Answer::Each(answers) => answers[number.min(answers.len() - 1)].clone(),
+                    answer => answer.clone(),
+                };
+                number += 1;
+                // The test may be over by now.
+                let _ = sender.send(request);
                 thread::spawn(move || {
-                    let request = read(&stream);
-                    // The test may be over by now.
-                    let _ = sender.send(request);
                     let _ = reply(stream, &answer);
                 });
             }
@@ -94,15 +110,20 @@ fn reply(mut stream: TcpStream, answer: &Answer) -> std::io::Result<()> {
             // Ends when the client goes away.
             stream.read(&mut [0]).map(drop)
         }
-        Answer::Fails(code, body) => {
-            let head = format!(
-                "HTTP/1.1 {code} No\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
-                 connection: close\r\n\r\n{body}",
-                body.len()
-            );
-            stream.write_all(head.as_bytes())
-        }
+        // Ends when the client goes away.
+        Answer::Silent => stream.read(&mut [0]).map(drop),
+        Answer::Fails(code, body) => whole(stream, *code, body),
+        Answer::Each(_) => unreachable!("one of them was chosen"),
     }
+}
+
+fn whole(mut stream: TcpStream, code: u16, body: &str) -> std::io::Result<()> {
+    let answer = format!(
+        "HTTP/1.1 {code} So\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         connection: close\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(answer.as_bytes())
 }
 
 /// A chunk of a reply; control characters are written as JSON wants them.

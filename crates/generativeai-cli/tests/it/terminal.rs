@@ -10,7 +10,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use vt100::{Callbacks, Parser, Screen};
 
 /// No answer takes longer than this, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How large the terminal is, unless a test says otherwise.
 const SIZE: (u16, u16) = (50, 80);

@@ -68,10 +68,10 @@ fn trimmed(text: &str, end: usize) -> usize {
 /// The end of the last word that is whole. A line that has only signs so far may become anything.
 fn last_word(text: &str, line: usize) -> usize {
     let last = &text[line..];
-    let ends = last
+    let mut ends = last
         .char_indices()
         .filter(|(_, char)| may_end_a_word(*char));
-    let Some((end, _)) = ends.last() else {
+    let Some((end, _)) = ends.next_back() else {
         return line;
     };
     let says_something = last[..end].split_whitespace().any(|word| {

@@ -1,0 +1,112 @@
+//! What others write can never drive the terminal: replies, errors, names of files and models.
+
+use super::service::{Answer, Service};
+use super::terminal::{Left, Terminal};
+
+/// Titles, clipboard, links, colours, moves, the screen cleared, direction: as C0, C1 and numbers.
+const ATTACK: &str = "safe\u{1b}]0;title\u{7} \u{1b}]52;c;ZXZpbA==\u{1b}\\one \
+     \u{1b}]8;;http://evil\u{1b}\\two\u{1b}]8;;\u{1b}\\ \u{1b}[2J\u{1b}[31mthree \u{9b}2J\u{9d}0;t\u{9c}four \
+     \u{1b}P$q\u{1b}\\\u{1b}c\u{1b}[?1049h\u{202e}five\u{2066} \u{8}\u{7f}six &#27;[2J&#x9b;31m end\n";
+
+/// Asserts that nothing came that could drive a terminal but what draws: the end of a terminal has
+/// seen to titles and the like already.
+fn assert_harmless(left: &Left) {
+    let outside = left.bytes.replace("\x1b[", "");
+    let bad = |char: char| {
+        matches!(char, '\u{80}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || (char.is_control() && !matches!(char, '\r' | '\n'))
+    };
+    assert!(!outside.contains(bad), "{:?}", left.bytes);
+    for evil in ["\x1b[2J", "?1049h", "evil", "\x1b[31m"] {
+        assert!(!left.bytes.contains(evil), "{evil:?} in {:?}", left.bytes);
+    }
+}
+
+#[test]
+fn a_reply_cannot_drive_the_terminal() {
+    let chars = ATTACK.char_indices();
+    let by_characters: Vec<&'static str> = chars
+        .map(|(at, char)| &ATTACK[at..at + char.len_utf8()])
+        .collect();
+    for pieces in [vec![ATTACK], by_characters] {
+        let service = Service::start(Answer::Texts(pieces));
+        let left = Terminal::start(&service.genai(&["chat", "Hello"])).end();
+
+        assert_eq!(left.code, 0, "{}", left.screen);
+        for word in ["safe", "one", "two", "three", "four", "five", "six", "end"] {
+            assert!(left.screen.contains(word), "no {word}: {}", left.screen);
+        }
+        assert_harmless(&left);
+    }
+}
+
+#[test]
+fn a_reply_without_colours_cannot_drive_it_either() {
+    for words in [
+        &["--color", "never", "chat", "Hello"][..],
+        &["--color", "always", "chat", "Hello"],
+    ] {
+        let service = Service::start(Answer::Texts(vec!["```\u{1b}[2Jx&#27;\n", ATTACK, "```\n"]));
+        let left = Terminal::start(&service.genai(words)).end();
+
+        assert_eq!(left.code, 0, "{}", left.screen);
+        assert_harmless(&left);
+    }
+}
+
+#[test]
+fn an_error_of_the_service_cannot_drive_the_terminal() {
+    let body = r#"{"error":{"code":404,"message":"no\u001b[31m such\u001b]0;x\u0007 \u009b2Jmodel\u202e","status":"NOT_FOUND"}}"#;
+    let service = Service::start(Answer::Fails(404, body));
+    let mut terminal = Terminal::start(&service.genai(&["chat"]));
+
+    let shown = terminal.ask("Hello");
+    terminal.say("/quit");
+    let left = terminal.end();
+
+    assert!(shown.contains("no such model"), "{shown}");
+    assert_eq!(left.code, 0);
+    let message = left
+        .bytes
+        .find("no such")
+        .map(|at| &left.bytes[at..at + 40]);
+    assert!(message.is_some_and(|text| !text.contains('\u{9b}') && !text.contains('\u{202e}')));
+}
+
+#[test]
+fn a_message_of_the_history_cannot_drive_the_terminal() {
+    let service = Service::start(Answer::Texts(vec![ATTACK]));
+    let mut terminal = Terminal::start(&service.genai(&["chat"]));
+
+    terminal.ask("Hello");
+    let history = terminal.ask("/history");
+    terminal.say("/quit");
+
+    assert!(history.contains("model: safe"), "{history}");
+    assert_eq!(terminal.end().code, 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_name_of_a_file_cannot_drive_the_terminal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let name = "evil\u{1b}]0;title\u{7}\u{9b}2J.txt";
+    std::fs::write(folder.path().join(name), "text").expect("a file");
+    let service = Service::start(Answer::Silent);
+    let mut terminal = Terminal::start(service.genai(&["chat"]).current_dir(folder.path()));
+
+    // Tab completes nothing, since the only name is not to be shown.
+    terminal.wait_for_prompt();
+    terminal.type_keys("/attach ev\t");
+    terminal.type_keys("\r");
+    terminal.wait_for("cannot read ev");
+    // A paste brings the name whole, but not what is in it.
+    terminal.wait_for_prompt();
+    terminal.type_keys(&format!("\x1b[200~/attach {name}\x1b[201~"));
+    terminal.wait_for("/attach evil");
+    terminal.type_keys("\r");
+    terminal.wait_for("cannot read evil");
+    terminal.say("/quit");
+
+    assert_eq!(terminal.end().code, 0);
+}
