@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::Command;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use generativeai::protocol::{Content, GenerateContentRequest, GenerationConfig};
@@ -25,9 +26,39 @@ const PROMPT: usize = 512;
 /// Tokens of the long reply.
 const REPLY: usize = 96;
 /// Runs of each figure; the best counts, since the machine may be busy.
-const RUNS: usize = 3;
+const RUNS: usize = 2;
 /// What is said in each turn of the growing chat.
-const TURN: &str = "Tell me one more thing about the sea, the ships, and those who sail them.";
+const TURN: &str = "And what happened then?";
+
+/// A moment: by the clock on the wall, or with `CLOCK=cpu` by the time the processor gave this
+/// program, which with one thread is the same on an idle machine, and on a busy one still says
+/// something.
+#[derive(Clone, Copy)]
+struct Moment(Duration);
+
+impl Moment {
+    fn now() -> Self {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        match std::env::var("CLOCK").as_deref() {
+            Ok("cpu") => Self(given()),
+            _ => Self(START.elapsed()),
+        }
+    }
+
+    fn elapsed(self) -> Duration {
+        Self::now().0 - self.0
+    }
+}
+
+/// The time the processor gave all threads of this program.
+fn given() -> Duration {
+    let threads = std::fs::read_dir("/proc/self/task").expect("Linux");
+    let spent = threads.filter_map(|thread| {
+        let text = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(spent.sum())
+}
 
 fn main() {
     let threads: i32 = std::env::var("THREADS")
@@ -103,7 +134,7 @@ fn bare(threads: i32) {
                 .add(*token, at, &[0], at as usize + 1 == PROMPT)
                 .expect("room");
         }
-        let start = Instant::now();
+        let start = Moment::now();
         context.decode(&mut batch).expect("the prompt");
         context.synchronize();
         prefill = prefill.max(PROMPT as f64 / start.elapsed().as_secs_f64());
@@ -114,7 +145,7 @@ fn bare(threads: i32) {
         }
         context.decode(&mut batch).expect("a prompt");
         let mut place = 39;
-        let start = Instant::now();
+        let start = Moment::now();
         for at in 0..REPLY {
             let logits = (0..).zip(context.get_logits_ith(place));
             let best = logits.max_by(|a, b| a.1.total_cmp(b.1)).expect("a token").0;
@@ -137,7 +168,7 @@ fn long_text() -> String {
         .collect()
 }
 
-/// A grammar without an end, so that a reply has all its tokens.
+/// The likeliest reply, of a given length.
 fn config() -> GenerationConfig {
     GenerationConfig::default()
         .temperature(0.0)
@@ -162,7 +193,7 @@ async fn engine(builder: Builder) -> (f64, f64) {
             .generation_config
             .get_or_insert_default()
             .max_output_tokens = Some(1);
-        let start = Instant::now();
+        let start = Moment::now();
         let reply = local
             .generate_content(request, RequestOptions::default())
             .await
@@ -185,19 +216,19 @@ async fn engine(builder: Builder) -> (f64, f64) {
 /// Tokens a second of a reply, from its first to its last.
 async fn pace(local: &Local, text: &str) -> f64 {
     let mut chunks = local.stream_generate_content(request(text), RequestOptions::default());
-    let mut first: Option<(Instant, i32)> = None;
-    let mut last = (Instant::now(), 0);
+    let mut first: Option<(Moment, i32)> = None;
+    let mut last = (Moment::now(), 0);
     while let Some(chunk) = std::future::poll_fn(|cx| Pin::as_mut(&mut chunks).poll_next(cx)).await
     {
         let usage = chunk.expect("a chunk").usage_metadata.expect("usage");
         last = (
-            Instant::now(),
+            Moment::now(),
             usage.candidates_token_count.unwrap_or_default(),
         );
         first.get_or_insert(last);
     }
     let first = first.expect("a chunk");
-    f64::from(last.1 - first.1) / (last.0 - first.0).as_secs_f64()
+    f64::from(last.1 - first.1) / (last.0.0 - first.0.0).as_secs_f64()
 }
 
 /// Tokens a second of several replies at once.
@@ -218,7 +249,7 @@ async fn together(builder: Builder, chats: usize) -> f64 {
                 })
             })
             .collect();
-        let start = Instant::now();
+        let start = Moment::now();
         let mut tokens = 0;
         for reply in replies {
             tokens += reply.await.expect("a reply");
@@ -234,11 +265,11 @@ async fn first_tokens(builder: Builder, turns: usize) -> Vec<Duration> {
     let model = GenerativeModel::new("local").backend(local);
     let config = GenerationConfig::default()
         .temperature(0.0)
-        .max_output_tokens(24);
+        .max_output_tokens(12);
     let mut chat: ChatSession = model.generation_config(config).start_chat();
     let mut times = Vec::new();
     for _ in 0..turns {
-        let start = Instant::now();
+        let start = Moment::now();
         let mut reply = chat.send_message(TURN).stream();
         reply.next().await.expect("a chunk").expect("a chunk");
         times.push(start.elapsed());

@@ -41,7 +41,7 @@ pub(crate) fn backend() -> Result<&'static LlamaBackend> {
 
 impl Model {
     /// Loads a file; `template` replaces the chat template it bears.
-    pub(crate) fn load(path: &Path, template: Option<String>) -> Result<Self> {
+    pub(crate) fn load(path: &Path, template: Option<&str>) -> Result<Self> {
         gguf::check(path)?;
         let backend = backend()?;
         let heard = journal::hear(|| {
@@ -57,7 +57,7 @@ impl Model {
             Error::new(ErrorKind::Configuration, message).because(cause)
         })?;
         let template = match template {
-            Some(template) => template,
+            Some(template) => template.to_owned(),
             None => own_template(&raw, path)?,
         };
         let text_of = |token: LlamaToken| text_of(&raw, token);

@@ -47,9 +47,6 @@ struct Candidate {
     logit: f32,
 }
 
-/// Beyond this the exponential of a difference of logits is 0 in 32 bits.
-const NEGLIGIBLE: f32 = -104.0;
-
 impl Sampler {
     pub(crate) fn new(sampling: Sampling) -> Self {
         let chance = Chance(sampling.seed);
@@ -76,73 +73,54 @@ impl Sampler {
         })
     }
 
-    /// Lays out what may be chosen, penalties taken off.
+    /// Lays out what may be chosen, penalties taken off, likeliest first; at most `top_k`.
     fn gather(&mut self, logits: &[f32], allowed: Option<&SimpleVob>) {
-        self.candidates.clear();
         let all = (0i32..)
             .zip(logits)
             .map(|(token, &logit)| Candidate { token, logit });
         let real = all.filter(|candidate| candidate.logit > f32::NEG_INFINITY);
-        match allowed {
-            None => self.candidates.extend(real),
-            Some(allowed) => self.candidates.extend(
-                real.filter(|candidate| allowed.is_allowed(candidate.token.cast_unsigned())),
-            ),
+        let allowed = real.filter(|candidate| {
+            allowed.is_none_or(|allowed| allowed.is_allowed(candidate.token.cast_unsigned()))
+        });
+        let (presence, frequency) = (
+            self.sampling.presence_penalty,
+            self.sampling.frequency_penalty,
+        );
+        let top_k = if self.sampling.temperature == 0.0 {
+            1
+        } else {
+            self.sampling.top_k
+        };
+        if presence == 0.0 && frequency == 0.0 {
+            return likeliest(allowed, top_k, &mut self.candidates);
         }
-        let Sampling {
-            presence_penalty,
-            frequency_penalty,
-            ..
-        } = self.sampling;
-        if presence_penalty != 0.0 || frequency_penalty != 0.0 {
-            for candidate in &mut self.candidates {
-                if let Some(&times) = self.said.get(&candidate.token) {
-                    candidate.logit -= presence_penalty + frequency_penalty * times as f32;
-                }
+        let said = &self.said;
+        let penalized = allowed.map(|candidate| match said.get(&candidate.token) {
+            Some(&times) => {
+                let logit = candidate.logit - presence - frequency * times as f32;
+                Candidate { logit, ..candidate }
             }
-        }
+            None => candidate,
+        });
+        likeliest(penalized, top_k, &mut self.candidates);
     }
 
     fn pick(&mut self) -> Option<i32> {
-        if self.sampling.temperature == 0.0 || self.sampling.top_k == 1 {
-            let likeliest = self.candidates.iter().copied().reduce(likelier);
-            return likeliest.map(|candidate| candidate.token);
+        let best = self.candidates.first()?;
+        let (likeliest, best) = (best.token, best.logit);
+        if self.candidates.len() == 1 {
+            return Some(likeliest);
         }
-        self.keep_top_k();
         self.keep_top_p();
         let temperature = self.sampling.temperature;
-        let best = self.candidates.first()?.logit;
         let weigh = |candidate: &Candidate| ((candidate.logit - best) / temperature).exp();
         let total: f32 = self.candidates.iter().map(weigh).sum();
         let mut left = self.chance.next() * total;
-        for candidate in &self.candidates {
+        let reached = self.candidates.iter().find(|candidate| {
             left -= weigh(candidate);
-            if left < 0.0 {
-                return Some(candidate.token);
-            }
-        }
-        self.candidates.first().map(|candidate| candidate.token)
-    }
-
-    /// Keeps the likeliest `top_k`, sorted; without a limit, all that are not negligible.
-    fn keep_top_k(&mut self) {
-        let best = self
-            .candidates
-            .iter()
-            .copied()
-            .reduce(likelier)
-            .map_or(0.0, |best| best.logit);
-        let worst = best + NEGLIGIBLE * self.sampling.temperature.max(1.0);
-        self.candidates.retain(|candidate| candidate.logit >= worst);
-        let keep = match self.sampling.top_k {
-            0 => self.candidates.len(),
-            top_k => top_k.min(self.candidates.len()),
-        };
-        if keep < self.candidates.len() {
-            self.candidates.select_nth_unstable_by(keep, by_likelihood);
-            self.candidates.truncate(keep);
-        }
-        self.candidates.sort_unstable_by(by_likelihood);
+            left < 0.0
+        });
+        Some(reached.map_or(likeliest, |candidate| candidate.token))
     }
 
     /// Keeps the likeliest whose probabilities sum up to `top_p`; at least one.
@@ -166,11 +144,24 @@ impl Sampler {
     }
 }
 
-/// The likelier of two; of equals the first, so that the choice never depends on chance.
-fn likelier(a: Candidate, b: Candidate) -> Candidate {
-    if b.logit > a.logit { b } else { a }
+/// Puts the likeliest `count` into `into`, likeliest first; all of them if `count` is 0.
+fn likeliest(all: impl Iterator<Item = Candidate>, count: usize, into: &mut Vec<Candidate>) {
+    into.clear();
+    if count == 0 {
+        into.extend(all);
+        into.sort_unstable_by(by_likelihood);
+        return;
+    }
+    for candidate in all {
+        if into.len() < count || into.last().is_some_and(|last| candidate.logit > last.logit) {
+            let at = into.partition_point(|other| by_likelihood(other, &candidate).is_le());
+            into.insert(at, candidate);
+            into.truncate(count);
+        }
+    }
 }
 
+/// Likeliest first; of equals the first token, so that the order never depends on chance.
 fn by_likelihood(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
     b.logit.total_cmp(&a.logit).then(a.token.cmp(&b.token))
 }
@@ -184,14 +175,12 @@ fn log_probabilities(logits: &[f32], token: i32, count: usize) -> (f32, Vec<(Lla
         .sum();
     let all = best + sum.ln() as f32;
     let own = usize::try_from(token).map_or(f32::NEG_INFINITY, |token| logits[token]);
-    let mut top: Vec<Candidate> = Vec::with_capacity(count + 1);
-    for (token, &logit) in (0i32..).zip(logits) {
-        if top.len() < count || top.last().is_some_and(|last| logit > last.logit) {
-            let candidate = Candidate { token, logit };
-            let at = top.partition_point(|other| by_likelihood(other, &candidate).is_le());
-            top.insert(at, candidate);
-            top.truncate(count);
-        }
+    let mut top = Vec::new();
+    if count > 0 {
+        let all = (0i32..)
+            .zip(logits)
+            .map(|(token, &logit)| Candidate { token, logit });
+        likeliest(all, count, &mut top);
     }
     let top = top
         .into_iter()

@@ -78,10 +78,14 @@ impl<'model> Memory<'model> {
 
     /// Takes a sequence back; what it holds stays remembered until its room is needed.
     pub(super) fn release(&mut self, sequence: usize) {
-        if self.reuse {
-            self.sequences.release(sequence);
-        } else {
-            self.forget(sequence);
+        if !self.reuse {
+            return self.forget(sequence);
+        }
+        self.sequences.release(sequence);
+        // What is remembered costs everyone a little time, so half of the context is enough for it.
+        let most = self.context.n_ctx() as usize / 2;
+        while self.sequences.remembers_others_beside(most) {
+            self.make_room();
         }
     }
 

@@ -9,6 +9,7 @@ use generativeai::{Error, ErrorKind, Result};
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::context::params::LlamaContextParams;
 use llama_cpp_2::llama_batch::LlamaBatch;
+use llama_cpp_sys_2::LLAMA_FLASH_ATTN_TYPE_DISABLED;
 
 use crate::model::{self, Model};
 use crate::refusal;
@@ -77,6 +78,9 @@ fn open<'model>(
         .with_n_ubatch(batch)
         .with_n_seq_max(u32::try_from(sequences).unwrap_or(u32::MAX))
         .with_kv_unified(true)
+        // On a processor, flash attention takes twice the time of the plain one for a few tokens
+        // against a long history, which is what every turn of a chat is.
+        .with_flash_attention_policy(LLAMA_FLASH_ATTN_TYPE_DISABLED)
         .with_n_threads(threads)
         .with_n_threads_batch(threads)
         .with_no_perf(true);

@@ -103,6 +103,15 @@ impl Sequences {
         self.slots[sequence] = Slot::default();
     }
 
+    /// Whether more than so many tokens are remembered, and not all in the sequence used last.
+    pub(super) fn remembers_others_beside(&self, most: usize) -> bool {
+        let lengths = self
+            .idle()
+            .map(|sequence| self.len(sequence))
+            .filter(|&length| length > 0);
+        lengths.clone().count() > 1 && lengths.sum::<usize>() > most
+    }
+
     /// Forgets the idle sequence that was used longest ago, and names it.
     pub(super) fn evict(&mut self) -> Option<usize> {
         let oldest = self
@@ -113,7 +122,7 @@ impl Sequences {
         Some(oldest)
     }
 
-    fn idle(&self) -> impl Iterator<Item = usize> {
+    fn idle(&self) -> impl Iterator<Item = usize> + Clone {
         (0..self.slots.len()).filter(|&i| !self.slots[i].busy)
     }
 
@@ -237,6 +246,16 @@ mod tests {
         sequences.release(0);
 
         assert_eq!(sequences.lease(&tokens(&[1, 2, 3])).unwrap().kept, 0);
+    }
+
+    #[test]
+    fn the_sequence_used_last_is_remembered_however_long_it_is() {
+        let sequences = remembering(2, &[&[1, 2, 3]]);
+        assert!(!sequences.remembers_others_beside(2));
+
+        let sequences = remembering(2, &[&[1, 2, 3], &[4]]);
+        assert!(sequences.remembers_others_beside(3));
+        assert!(!sequences.remembers_others_beside(4));
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl Builder {
     }
 
     /// Sets how many tokens the context holds, for all chats together and for the longest: by
-    /// default as many as the model was taught, but 8,192 at most. At least 256.
+    /// default as many as the model was taught, but 8,192 at most. From 256 to what it was taught.
     pub fn context(mut self, tokens: u32) -> Self {
         self.context = Some(tokens);
         self
@@ -104,14 +104,12 @@ impl Builder {
     /// makes no sense, and those of [`fetch`](crate::default_model::fetch).
     pub fn build(self) -> Result<Local> {
         self.check()?;
-        let path = match self.model {
-            Some(path) => path,
+        let path = match &self.model {
+            Some(path) => path.clone(),
             None => default_model::fetch(|_| {})?,
         };
-        let model = Arc::new(Model::load(&path, self.chat_template)?);
-        let context = self
-            .context
-            .unwrap_or_else(|| model.trained_context().clamp(SMALLEST, CONTEXT));
+        let model = Arc::new(Model::load(&path, self.chat_template.as_deref())?);
+        let context = self.context_of(&model)?;
         let sizes = Sizes {
             context,
             chats: self.chats,
@@ -125,6 +123,18 @@ impl Builder {
             engine,
             grammars: Grammars::default(),
         })))
+    }
+
+    fn context_of(&self, model: &Model) -> Result<u32> {
+        let most = model.trained_context().max(SMALLEST);
+        match self.context {
+            None => Ok(most.min(CONTEXT)),
+            Some(context) if context <= most => Ok(context),
+            Some(context) => Err(Error::new(
+                ErrorKind::Configuration,
+                format!("the context cannot have {context} tokens: the model was taught {most}"),
+            )),
+        }
     }
 
     fn check(&self) -> Result<()> {

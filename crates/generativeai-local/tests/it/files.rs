@@ -122,6 +122,16 @@ fn settings_that_make_no_sense_are_refused_before_anything_is_loaded() {
 }
 
 #[test]
+fn a_context_longer_than_the_model_was_taught_is_refused() {
+    let path = Tiny::default().write("taught");
+
+    let error = builder().context(1_025).model(&path).build().unwrap_err();
+
+    tiny::remove(&path);
+    assert!(error.to_string().contains("1024"), "{error}");
+}
+
+#[test]
 fn the_default_model_is_where_its_path_says() {
     local();
 
