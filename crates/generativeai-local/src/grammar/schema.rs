@@ -3,6 +3,7 @@
 mod finite;
 mod loops;
 mod prepare;
+mod refs;
 
 use generativeai::Result;
 use generativeai::protocol::{Properties, Schema, Type};

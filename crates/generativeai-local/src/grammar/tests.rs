@@ -134,6 +134,9 @@ fn a_schema_that_cannot_be_kept_to_is_refused() {
         json!({ "$ref": "https://example.com/schema" }),
         json!({ "type": "string", "pattern": "(?=a)b" }),
         json!({ "type": "integer", "minimum": 2, "maximum": 1 }),
+        json!({ "type": "integer", "minimum": i64::MIN, "maximum": i64::MIN }),
+        json!({ "type": "integer", "minimum": i64::MAX, "maximum": i64::MAX }),
+        json!({ "type": "number", "minimum": -1e300, "maximum": -1e299 }),
         json!({ "type": "object", "properties": { "a": { "format": "sonnet", "type": "string" } } }),
     ] {
         let refused = grammar(&Form::Json(schema.clone()), &Tools::default())

@@ -33,7 +33,7 @@ pub(super) fn check(schema: &Value) -> Result<()> {
 }
 
 /// All schemas in a schema.
-fn gather<'a>(schema: &'a Value, parts: &mut Vec<&'a Value>) {
+pub(super) fn gather<'a>(schema: &'a Value, parts: &mut Vec<&'a Value>) {
     let Value::Object(members) = schema else {
         return;
     };

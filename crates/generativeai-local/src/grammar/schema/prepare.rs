@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::refusal::invalid;
 
-use super::{DEEPEST, finite, loops, too_deep};
+use super::{DEEPEST, finite, loops, refs, too_deep};
 
 /// A schema may not have more members and elements than this.
 const LARGEST: usize = 20_000;
@@ -21,6 +21,7 @@ const KINDS: [&str; 6] = ["object", "array", "string", "number", "boolean", "nul
 pub(crate) fn prepare(schema: &Value) -> Result<Value> {
     let mut left = LARGEST;
     measure(schema, DEEPEST, &mut left)?;
+    refs::check(schema)?;
     loops::check(schema)?;
     finite::check(schema)?;
     let mut schema = match schema {
@@ -156,7 +157,25 @@ fn is_of_kind(members: &Map<String, Value>, kind: &str) -> bool {
     }
 }
 
+/// Keeps numbers within what is counted exactly. A bound beyond that is brought back: what was
+/// outside is given up, and a range that lies outside is one that nothing meets.
 fn bound_numbers(members: &mut Map<String, Value>) {
+    let far = BOUND as f64;
+    for (name, nearest) in [
+        ("minimum", -BOUND),
+        ("exclusiveMinimum", -BOUND),
+        ("maximum", BOUND),
+        ("exclusiveMaximum", BOUND),
+    ] {
+        if let Some(bound) = members.get_mut(name)
+            && let Some(value) = bound.as_f64()
+            && value.abs() > far
+        {
+            // The far end of the other side stays beyond the nearest bound of that side.
+            let outside = (value > 0.0) != (nearest > 0);
+            *bound = (if outside { -2 * nearest } else { nearest }).into();
+        }
+    }
     let numeric = is_of_kind(members, "integer") || is_of_kind(members, "number");
     if !numeric || members.contains_key("enum") || members.contains_key("const") {
         return;
@@ -164,7 +183,6 @@ fn bound_numbers(members: &mut Map<String, Value>) {
     let value = |members: &Map<String, Value>, name| members.get(name).and_then(Value::as_f64);
     let lower = value(members, "minimum").or_else(|| value(members, "exclusiveMinimum"));
     let upper = value(members, "maximum").or_else(|| value(members, "exclusiveMaximum"));
-    let far = BOUND as f64;
     if lower.is_none() && upper.is_none_or(|upper| upper > -far) {
         members.insert("minimum".to_owned(), (-BOUND).into());
     }
@@ -199,6 +217,18 @@ mod tests {
             prepared["x-guidance"],
             json!({ "whitespace_flexible": false })
         );
+    }
+
+    #[test]
+    fn bounds_that_cannot_be_counted_are_brought_back() {
+        let bounded = |schema: Value| prepare(&schema).map(|schema| schema["minimum"].clone());
+        let far =
+            |least: i64, most: i64| json!({ "type": "integer", "minimum": least, "maximum": most });
+
+        assert_eq!(bounded(far(i64::MIN, i64::MAX)).unwrap(), json!(-BOUND));
+        assert_eq!(bounded(far(i64::MAX, i64::MAX)).unwrap(), json!(2 * BOUND));
+        assert_eq!(bounded(far(i64::MIN, i64::MIN)).unwrap(), json!(-BOUND));
+        assert_eq!(bounded(far(-3, 5)).unwrap(), json!(-3));
     }
 
     #[test]
