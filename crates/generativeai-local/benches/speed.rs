@@ -72,6 +72,16 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("tokio");
+    if std::env::args().any(|argument| argument == "turns") {
+        let builder = Local::builder()
+            .context(CONTEXT)
+            .threads(threads.unsigned_abs() as usize);
+        let turns = runtime.block_on(first_tokens(builder.model(&path), 32));
+        for (number, turn) in (1..).zip(turns) {
+            println!("{number:3} {turn:?}");
+        }
+        return;
+    }
     runtime.block_on(async {
         let (bare_prefill, bare_decode) = bare_elsewhere();
         println!("bare loop      prefill {bare_prefill:7.1} t/s   decode {bare_decode:7.1} t/s");
@@ -87,12 +97,17 @@ fn main() {
         for (name, deterministic) in [("with reuse", false), ("without", true)] {
             let builder = local().model(&path).deterministic(deterministic);
             let turns = first_tokens(builder, if deterministic { 8 } else { 32 }).await;
-            let at = |turn: usize| turns[turn - 1].as_secs_f64() * 1_000.0;
-            print!("{name:<14} first token of turn 2 {:6.0} ms, 8 {:6.0} ms", at(2), at(8));
-            match turns.len() {
-                32 => println!(", 32 {:6.0} ms, last to first {:.2}", at(32), at(32) / at(2)),
-                _ => println!(", last to first {:.2}", at(8) / at(2)),
+            let at = |turn: usize| turns[turn - 1].took.as_secs_f64() * 1_000.0;
+            let told = |turn: usize| {
+                let First { prompt, reused, .. } = turns[turn - 1];
+                format!("{turn}: {:4.0} ms ({} new of {prompt})", at(turn), prompt - reused)
+            };
+            let last = turns.len();
+            print!("{name:<14} first token of turn {}, {}", told(2), told(8));
+            if last > 8 {
+                print!(", {}", told(last));
             }
+            println!(", last to turn 2: {:.2}", at(last) / at(2));
         }
     });
 }
@@ -259,8 +274,17 @@ async fn together(builder: Builder, chats: usize) -> f64 {
     best
 }
 
+/// The first token of a turn.
+#[derive(Clone, Copy, Debug)]
+struct First {
+    took: Duration,
+    /// Tokens of the prompt, and how many of them were remembered.
+    prompt: i32,
+    reused: i32,
+}
+
 /// The time to the first token of each turn of a chat that grows by the same amount.
-async fn first_tokens(builder: Builder, turns: usize) -> Vec<Duration> {
+async fn first_tokens(builder: Builder, turns: usize) -> Vec<First> {
     let local = builder.build().expect("the default model");
     let model = GenerativeModel::new("local").backend(local);
     let config = GenerationConfig::default()
@@ -271,8 +295,14 @@ async fn first_tokens(builder: Builder, turns: usize) -> Vec<Duration> {
     for _ in 0..turns {
         let start = Moment::now();
         let mut reply = chat.send_message(TURN).stream();
-        reply.next().await.expect("a chunk").expect("a chunk");
-        times.push(start.elapsed());
+        let chunk = reply.next().await.expect("a chunk").expect("a chunk");
+        let took = start.elapsed();
+        let usage = chunk.usage_metadata.expect("usage");
+        times.push(First {
+            took,
+            prompt: usage.prompt_token_count.unwrap_or_default(),
+            reused: usage.cached_content_token_count.unwrap_or_default(),
+        });
         while let Some(chunk) = reply.next().await {
             chunk.expect("a chunk");
         }

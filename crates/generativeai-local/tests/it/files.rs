@@ -10,22 +10,45 @@ use crate::support::{ask, builder, local, question, short, usage};
 use crate::tiny::{self, Tiny, WITHOUT_SYSTEM};
 
 #[tokio::test]
-async fn another_architecture_answers_too() {
-    let path = Tiny::default().write("Some Model");
+async fn other_architectures_answer_too() {
+    for architecture in ["qwen2", "llama", "mamba"] {
+        let tiny = Tiny {
+            architecture,
+            ..Tiny::default()
+        };
+        let path = tiny.write(&format!("Some {architecture}"));
+        let local = builder().context(512).model(&path).build().unwrap();
+        tiny::remove(&path);
+
+        let reply = ask(&local, question("Hello", short())).await.unwrap();
+
+        assert!(usage(&reply).candidates_token_count > Some(0));
+        let name = path
+            .file_stem()
+            .unwrap()
+            .to_string_lossy()
+            .to_lowercase()
+            .replace(' ', "-");
+        assert_eq!(reply.model_version.as_deref(), Some(name.as_str()));
+        assert_eq!((local.name(), local.context()), (name.as_str(), 512));
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_cannot_go_back_reads_every_chat_from_its_beginning() {
+    let tiny = Tiny {
+        architecture: "mamba",
+        ..Tiny::default()
+    };
+    let path = tiny.write("state");
     let local = builder().context(512).model(&path).build().unwrap();
     tiny::remove(&path);
+    let once = ask(&local, question("Hello", short())).await.unwrap();
 
-    let reply = ask(&local, question("Hello", short())).await.unwrap();
+    let again = ask(&local, question("Hello", short())).await.unwrap();
 
-    assert!(usage(&reply).candidates_token_count > Some(0));
-    let name = path
-        .file_stem()
-        .unwrap()
-        .to_string_lossy()
-        .to_lowercase()
-        .replace(' ', "-");
-    assert_eq!(reply.model_version.as_deref(), Some(name.as_str()));
-    assert_eq!((local.name(), local.context()), (name.as_str(), 512));
+    assert_eq!(usage(&again).cached_content_token_count.unwrap_or(0), 0);
+    assert_eq!(again.text().unwrap(), once.text().unwrap());
 }
 
 #[tokio::test]

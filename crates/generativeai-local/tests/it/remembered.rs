@@ -1,6 +1,6 @@
 //! What chats have in common is read once; answers stay right.
 
-use generativeai::protocol::GenerationConfig;
+use generativeai::protocol::{Content, GenerateContentRequest, GenerationConfig};
 use generativeai::{ChatSession, GenerativeModel};
 use generativeai_local::Local;
 
@@ -81,6 +81,52 @@ async fn with_more_chats_than_can_be_remembered_answers_go_on() {
     }
 }
 
+/// The likeliest first token of a reply, and how likely it is.
+async fn first(local: &Local, history: &[Content]) -> (Option<String>, f64, i32) {
+    let config = GenerationConfig::default().temperature(0.0);
+    let config = config.max_output_tokens(1).response_logprobs(true);
+    let request = GenerateContentRequest::default()
+        .contents(history.to_vec())
+        .generation_config(config);
+    let reply = ask(local, request).await.expect("a reply");
+    let cached = usage(&reply).cached_content_token_count;
+    let logprobs = reply.candidates[0].logprobs_result.as_deref();
+    let chosen = &logprobs.expect("asked for").chosen_candidates[0];
+    let probability = chosen.log_probability.expect("a number");
+    (chosen.token.clone(), probability, cached.unwrap_or(0))
+}
+
+#[tokio::test]
+async fn what_is_remembered_is_what_would_be_read() {
+    // Small enough that some of it must be forgotten on the way.
+    let warm = tiny("warm", |builder| builder.context(512));
+    let cold = tiny("cold", |builder| builder.context(512).deterministic(true));
+    let said = |text: &str| [Content::user(text), Content::model("Then the sea rose.")];
+    let mut reused = 0;
+    let mut history: Vec<Content> = Vec::new();
+    for step in 0..24 {
+        match step % 6 {
+            // A fork, an edit, a rewind; else one turn more.
+            2 => history.truncate(2),
+            3 if history.len() > 1 => history[1] = Content::model("Then the wind fell."),
+            5 => history.truncate(history.len().saturating_sub(2)),
+            _ => history.extend(said(&format!("And then, {step}?"))),
+        }
+        let asked = [&history[..], &[Content::user("Go on")]].concat();
+
+        let (token, likely, cached) = first(&warm, &asked).await;
+        let (expected, probability, none) = first(&cold, &asked).await;
+
+        assert!(
+            (likely - probability).abs() < 0.01,
+            "{step}: {likely} {probability}"
+        );
+        assert_eq!((token, none), (expected, 0), "{step}");
+        reused += usize::from(cached > 10);
+    }
+    assert!(reused > 12, "only {reused} of 24 were remembered");
+}
+
 /// Everything a chat can do to its history, and what was answered on the way.
 async fn wander(local: &Local) -> Vec<String> {
     let mut said = Vec::new();
@@ -110,7 +156,7 @@ async fn wander_cold() -> Vec<String> {
     let mut chat = chat(&cold(0));
     said.push(say(&mut chat, "Hello").await.0);
     let before = chat.history().to_vec();
-    let resumed = |step: u32, history: Vec<generativeai::protocol::Content>| {
+    let resumed = |step: u32, history: Vec<Content>| {
         let mut resumed = self::chat(&cold(step));
         resumed.set_history(history);
         resumed

@@ -1,4 +1,4 @@
-//! A model of another architecture, made up by the test: random weights, a vocabulary of bytes.
+//! Models of other architectures, made up by the test: random weights, a vocabulary of bytes.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,10 @@ const WIDTH: u64 = 64;
 const HEADS: u32 = 2;
 const INNER: u64 = 96;
 const LAYERS: u32 = 2;
+/// The sizes of a state that moves from token to token, for the architecture that has one.
+const KERNEL: u64 = 4;
+const STATE: u64 = 8;
+const RANK: u64 = 4;
 const ALIGNMENT: usize = 32;
 
 /// The template most models have, with a system role.
@@ -44,7 +48,7 @@ impl Tiny {
     /// The bytes of the file.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let (entries, count) = self.entries();
-        let tensors = tensors();
+        let tensors = tensors(self.architecture);
         let mut bytes = b"GGUF".to_vec();
         bytes.extend(3u32.to_le_bytes());
         bytes.extend((tensors.len() as u64).to_le_bytes());
@@ -69,10 +73,11 @@ impl Tiny {
                     .wrapping_mul(6_364_136_223_846_793_005)
                     .wrapping_add(1);
                 let weight = (chance >> 40) as f32 / (1u64 << 23) as f32 - 1.0;
-                let weight = if name.contains("norm") {
-                    1.0
-                } else {
-                    weight * 0.3
+                let weight = match name {
+                    _ if name.contains("norm") => 1.0,
+                    // What a state keeps must fade.
+                    _ if name.ends_with("ssm_a") => weight - 1.5,
+                    _ => weight * 0.3,
                 };
                 bytes.extend(weight.to_le_bytes());
             }
@@ -92,6 +97,10 @@ impl Tiny {
             ("feed_forward_length", INNER as u32),
             ("attention.head_count", HEADS),
             ("attention.head_count_kv", HEADS),
+            ("ssm.conv_kernel", KERNEL as u32),
+            ("ssm.inner_size", 2 * WIDTH as u32),
+            ("ssm.state_size", STATE as u32),
+            ("ssm.time_step_rank", RANK as u32),
         ] {
             entries.add(&named(name), 4, value.to_le_bytes());
         }
@@ -172,32 +181,61 @@ fn words() -> Vec<(String, i32)> {
         .collect()
 }
 
-fn tensors() -> Vec<(String, Vec<u64>)> {
+/// The names and shapes of the weights: of `mamba`, which keeps a state instead of attending, or of
+/// `llama` and its like; `qwen2` has biases.
+fn tensors(architecture: &str) -> Vec<(String, Vec<u64>)> {
     let vocabulary = words().len() as u64;
     let mut tensors = vec![
         ("token_embd.weight".to_owned(), vec![WIDTH, vocabulary]),
         ("output_norm.weight".to_owned(), vec![WIDTH]),
         ("output.weight".to_owned(), vec![WIDTH, vocabulary]),
     ];
-    for layer in 0..LAYERS {
-        for (name, shape) in [
-            ("attn_norm.weight", vec![WIDTH]),
-            ("attn_q.weight", vec![WIDTH, WIDTH]),
-            ("attn_q.bias", vec![WIDTH]),
-            ("attn_k.weight", vec![WIDTH, WIDTH]),
-            ("attn_k.bias", vec![WIDTH]),
-            ("attn_v.weight", vec![WIDTH, WIDTH]),
-            ("attn_v.bias", vec![WIDTH]),
-            ("attn_output.weight", vec![WIDTH, WIDTH]),
-            ("ffn_norm.weight", vec![WIDTH]),
-            ("ffn_gate.weight", vec![WIDTH, INNER]),
-            ("ffn_up.weight", vec![WIDTH, INNER]),
-            ("ffn_down.weight", vec![INNER, WIDTH]),
-        ] {
-            tensors.push((format!("blk.{layer}.{name}"), shape));
-        }
+    let mut layer = match architecture {
+        "mamba" => state_layer(),
+        _ => attention_layer(),
+    };
+    layer.retain(|(name, _)| {
+        architecture == "qwen2" || !name.ends_with("bias") || name.contains("ssm")
+    });
+    for number in 0..LAYERS {
+        let named =
+            |(name, shape): &(&str, Vec<u64>)| (format!("blk.{number}.{name}"), shape.clone());
+        tensors.extend(layer.iter().map(named));
     }
     tensors
+}
+
+fn attention_layer() -> Vec<(&'static str, Vec<u64>)> {
+    vec![
+        ("attn_norm.weight", vec![WIDTH]),
+        ("attn_q.weight", vec![WIDTH, WIDTH]),
+        ("attn_q.bias", vec![WIDTH]),
+        ("attn_k.weight", vec![WIDTH, WIDTH]),
+        ("attn_k.bias", vec![WIDTH]),
+        ("attn_v.weight", vec![WIDTH, WIDTH]),
+        ("attn_v.bias", vec![WIDTH]),
+        ("attn_output.weight", vec![WIDTH, WIDTH]),
+        ("ffn_norm.weight", vec![WIDTH]),
+        ("ffn_gate.weight", vec![WIDTH, INNER]),
+        ("ffn_up.weight", vec![WIDTH, INNER]),
+        ("ffn_down.weight", vec![INNER, WIDTH]),
+    ]
+}
+
+fn state_layer() -> Vec<(&'static str, Vec<u64>)> {
+    let inner = 2 * WIDTH;
+    vec![
+        ("attn_norm.weight", vec![WIDTH]),
+        ("ssm_in.weight", vec![WIDTH, 2 * inner]),
+        ("ssm_conv1d.weight", vec![KERNEL, inner]),
+        ("ssm_conv1d.bias", vec![inner]),
+        ("ssm_x.weight", vec![inner, RANK + 2 * STATE]),
+        ("ssm_dt.weight", vec![RANK, inner]),
+        ("ssm_dt.bias", vec![inner]),
+        ("ssm_a", vec![STATE, inner]),
+        ("ssm_d", vec![inner]),
+        ("ssm_out.weight", vec![inner, WIDTH]),
+    ]
 }
 
 /// A file of these bytes in the temporary folder.
