@@ -1,6 +1,8 @@
 // What the JavaScript checks share: where the servers are, and counting what was checked.
 
-const { SERVER, SERVER_FAULTY, SERVER_KEY, SERVER_MODEL } = process.env;
+import { readFileSync, readdirSync } from "node:fs";
+
+const { SERVER, SERVER_PID, SERVER_FAULTY, SERVER_KEY, SERVER_MODEL } = process.env;
 
 export const BASE = SERVER; // the model, behind a key
 export const FAULTY = SERVER_FAULTY; // the same, with an error in every stream
@@ -45,16 +47,36 @@ export function valid(value) {
   check(Number.isInteger(value.metres), value);
 }
 
+const wait = (ms) => new Promise((resume) => setTimeout(resume, ms));
+
+/** The processor time of a process and its children, in hundredths of a second. */
+function worked(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1).split(" ");
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter(Boolean),
+  );
+  return children.reduce((sum, child) => sum + worked(child), Number(stat[11]) + Number(stat[12]));
+}
+
+/** Whether a reply is on its way; the embedded model takes a core for one, or all of them. */
+async function busy() {
+  if (STAND_IN) {
+    const answer = await fetch(`${BASE}/v1beta/models/${MODEL}?key=${KEY}`);
+    return parseInt((await answer.json()).description, 10) > 0;
+  }
+  const before = worked(SERVER_PID);
+  await wait(500);
+  return worked(SERVER_PID) - before >= 10;
+}
+
 /** Checks that no reply goes on, now that its client has left. */
 export async function stopped() {
-  const end = Date.now() + 5_000;
-  for (;;) {
-    if (!STAND_IN) return;
-    const answer = await fetch(`${BASE}/v1beta/models/${MODEL}?key=${KEY}`);
-    if (parseInt((await answer.json()).description, 10) === 0) return;
+  const end = Date.now() + 10_000;
+  while (await busy()) {
     check(Date.now() < end, "a reply goes on that nobody reads");
-    await new Promise((resume) => setTimeout(resume, 20));
+    await wait(20);
   }
+  check(true);
 }
 
 export function done(name) {

@@ -14,7 +14,10 @@ def client(base=BASE, key=KEY):
 
 
 SHORT = types.GenerateContentConfig(max_output_tokens=12, temperature=0)
+BRIEF = SHORT.model_copy(update={"system_instruction": "Be brief."})
+BAD = types.GenerateContentConfig(temperature=7)
 GEMINI = "gemini-2.5-flash"
+QUESTION = types.Content(role="user", parts=[types.Part(text="How tall is Ben Nevis?")])
 DECLARATION = types.FunctionDeclaration(
     name="get_height", description="The height of a mountain.", parameters=SCHEMA
 )
@@ -57,8 +60,7 @@ def stream(c):
 
 
 def chat(c):
-    config = SHORT.model_copy(update={"system_instruction": "Be brief."})
-    talk = c.chats.create(model=GEMINI, config=config)
+    talk = c.chats.create(model=GEMINI, config=BRIEF)
     for turn in range(3):
         if turn == 1:
             text = "".join(chunk.text or "" for chunk in talk.send_message_stream(f"Turn {turn}"))
@@ -77,9 +79,8 @@ def schema(c):
     valid(json.loads(c.models.generate_content(model=GEMINI, contents="A mountain", config=JSON).text))
 
 
-def function(c):
-    question = types.Content(role="user", parts=[types.Part(text="How tall is Ben Nevis?")])
-    reply = c.models.generate_content(model=GEMINI, contents=[question], config=FORCED)
+def answered(reply):
+    """The conversation after a forced call, with its answer."""
     call = reply.function_calls[0]
     check(call.name == "get_height", call)
     valid(call.args)
@@ -88,10 +89,18 @@ def function(c):
             id=call.id, name=call.name, response={"metres_above_sea": 1345}
         )
     )
-    contents = [question, reply.candidates[0].content, types.Content(role="user", parts=[answer])]
-    told = c.models.generate_content(model=GEMINI, contents=contents, config=SHORT)
-    check(told.text, told)
-    check(not STAND_IN or told.text == 'The function says {"metres_above_sea":1345}', told.text)
+    return [QUESTION, reply.candidates[0].content, types.Content(role="user", parts=[answer])]
+
+
+def told(reply):
+    check(reply.text, reply)
+    check(not STAND_IN or reply.text == 'The function says {"metres_above_sea":1345}', reply.text)
+
+
+def function(c):
+    ask = c.models.generate_content
+    contents = answered(ask(model=GEMINI, contents=[QUESTION], config=FORCED))
+    told(ask(model=GEMINI, contents=contents, config=SHORT))
 
 
 def elsewhere():
@@ -106,8 +115,7 @@ def elsewhere():
 def failures(c):
     ask = c.models.generate_content
     refused(lambda: ask(model="no-such-model", contents="Hello"), 404)
-    bad = types.GenerateContentConfig(temperature=7)
-    refused(lambda: ask(model=GEMINI, contents="Hello", config=bad), 400)
+    refused(lambda: ask(model=GEMINI, contents="Hello", config=BAD), 400)
     wrong = client(key="wrong")
     error = refused(lambda: wrong.models.generate_content(model=GEMINI, contents="Hello"), 400)
     check("API_KEY_INVALID" in str(error), error)
@@ -152,24 +160,31 @@ async def awaited():
     c, wrong, faulty = (each.aio for each in held)
     names = [model.name async for model in await c.models.list()]
     check(f"models/{MODEL}" in names, names)
+    check((await c.models.get(model=MODEL)).name == f"models/{MODEL}")
     count = await c.models.count_tokens(model=GEMINI, contents="one two three")
     check(count.total_tokens >= 3, count)
     stream = await c.models.generate_content_stream(model=GEMINI, contents="Hello", config=SHORT)
     chunks = [chunk async for chunk in stream]
     check(len(chunks) > 1 and chunks[-1].candidates[0].finish_reason, chunks)
-    talk = c.chats.create(model=GEMINI, config=SHORT)
+    reply = await c.models.generate_content(model=GEMINI, contents="Hello there", config=SHORT)
+    check(reply.text and reply.model_version == MODEL, reply)
+    talk = c.chats.create(model=GEMINI, config=BRIEF)
     for turn in range(3):
-        check((await talk.send_message(f"Turn {turn}")).text, turn)
+        text = (await talk.send_message(f"Turn {turn}")).text
+        expected = f"Be brief. You said: Turn {turn} ({2 * turn} before)"
+        check(text and (not STAND_IN or text == expected), text, expected)
     check(len(talk.get_history()) == 6, talk.get_history())
     reply = await c.models.generate_content(model=GEMINI, contents="A mountain", config=JSON)
     valid(json.loads(reply.text))
-    reply = await c.models.generate_content(model=GEMINI, contents="How tall?", config=FORCED)
-    valid(reply.function_calls[0].args)
+    reply = await c.models.generate_content(model=GEMINI, contents=[QUESTION], config=FORCED)
+    contents = answered(reply)
+    told(await c.models.generate_content(model=GEMINI, contents=contents, config=SHORT))
     asked = [c.models.generate_content(model=GEMINI, contents="Hi", config=SHORT) for _ in range(8)]
     check(all(reply.text for reply in await asyncio.gather(*asked)))
 
     for call, code in (
         (c.models.generate_content(model="no-such-model", contents="Hello"), 404),
+        (c.models.generate_content(model=GEMINI, contents="Hello", config=BAD), 400),
         (wrong.models.get(model=GEMINI), 400),
     ):
         try:
