@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::chat::Chat;
 use crate::exit::{EXIT_CODES, Exit};
 use crate::printer::{Colour, Printer};
-use crate::serve::Serve;
+use crate::serve::{Engine, Serve};
 
 /// Conversations with a model: with the Gemini API, or offline with the embedded model.
 #[derive(Debug, Parser)]
@@ -23,6 +23,8 @@ pub(crate) struct Cli {
 enum Command {
     Chat(Chat),
     Serve(Serve),
+    #[command(hide = true)]
+    Engine(Engine),
 }
 
 impl Cli {
@@ -32,6 +34,7 @@ impl Cli {
         match self.command {
             Command::Chat(chat) => chat.run(printer),
             Command::Serve(serve) => serve.run(printer),
+            Command::Engine(engine) => engine.run(printer),
         }
     }
 }

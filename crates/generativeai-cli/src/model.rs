@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use generativeai::{GenerativeModel, Remote};
 use generativeai_local::{Local, default_model};
 
@@ -73,14 +73,11 @@ impl Choice {
 
     /// Makes the model ready; the embedded one is fetched if it is not there.
     pub(crate) fn open(self, printer: &mut Printer) -> anyhow::Result<GenerativeModel> {
-        let local = match self {
-            Self::Gemini(name) => {
-                let remote = Self::remote(&name)?;
-                return Ok(GenerativeModel::new(name).backend(remote));
-            }
-            Self::Embedded => Self::embedded(printer)?,
-            Self::File(path) => Self::local(&path)?,
-        };
+        if let Self::Gemini(name) = self {
+            let remote = Self::remote(&name)?;
+            return Ok(GenerativeModel::new(name).backend(remote));
+        }
+        let local = Self::local(&self.file(printer)?)?;
         Ok(GenerativeModel::new(local.name()).backend(local))
     }
 
@@ -91,12 +88,22 @@ impl Choice {
         })
     }
 
-    /// The embedded model; it is fetched if it is not there.
-    pub(crate) fn embedded(printer: &mut Printer) -> anyhow::Result<Local> {
-        let mut progress = printer.progress("fetching the model");
-        let path = default_model::fetch(|now| progress.show(now.done, now.total));
-        progress.end();
-        Self::local(&path.context("cannot fetch the embedded model")?)
+    /// The file of the model; the embedded one is fetched if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be fetched, or the model is one of the Gemini API, which has no file.
+    pub(crate) fn file(self, printer: &mut Printer) -> anyhow::Result<PathBuf> {
+        match self {
+            Self::File(path) => Ok(path),
+            Self::Gemini(name) => bail!("{name} is no model file"),
+            Self::Embedded => {
+                let mut progress = printer.progress("fetching the model");
+                let path = default_model::fetch(|now| progress.show(now.done, now.total));
+                progress.end();
+                path.context("cannot fetch the embedded model")
+            }
+        }
     }
 
     /// The model of a file.

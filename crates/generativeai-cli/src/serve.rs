@@ -1,5 +1,10 @@
 //! `genai serve`: the Gemini REST API in front of a model.
 
+mod child;
+mod engine;
+mod patience;
+mod supervised;
+
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
@@ -11,6 +16,9 @@ use tokio::runtime::Builder;
 use crate::exit::{Exit, Usage};
 use crate::model::Choice;
 use crate::printer::Printer;
+use child::Stillborn;
+pub(crate) use engine::Engine;
+use supervised::Supervisor;
 
 /// Serve the Gemini REST API, so that any Gemini client can be used offline.
 ///
@@ -29,6 +37,10 @@ pub(crate) struct Serve {
     /// Who answers: `local` for the embedded model, a .gguf file, or a Gemini model by name
     #[arg(short, long, default_value = "local")]
     model: String,
+
+    /// Run the model in this process; else it has one of its own, and is started again if it dies
+    #[arg(long)]
+    in_process: bool,
 
     /// The key that clients must show; by default none
     #[arg(
@@ -71,32 +83,59 @@ impl Serve {
         if !self.host.is_loopback() && self.api_key.is_none() {
             printer.note("Whoever reaches this address may ask: --api-key keeps others out");
         }
-        let server = self.server(printer)?.faults(faults);
         let runtime = Builder::new_multi_thread().enable_all().build();
-        runtime.context("cannot start")?.block_on(async {
+        let served = runtime.context("cannot start")?.block_on(async {
+            let (server, supervisor) = self.server(printer).await?;
             let stop = stop()?;
             printer.answer(&format!("listening on http://{address}\n"))?;
-            server.serve(listener, stop).await.context("cannot serve")
-        })?;
-        Ok(Exit::Done)
+            let served = server.faults(faults).serve(listener, stop);
+            let served = match supervisor {
+                None => served.await,
+                Some(supervisor) => tokio::select! {
+                    served = served => served,
+                    never = supervisor.run(printer) => match never {},
+                },
+            };
+            served.context("cannot serve")
+        });
+        match served {
+            // It said why before it ended.
+            Err(error) if error.is::<Stillborn>() && told(&error) => Ok(Exit::Failed),
+            served => served.map(|()| Exit::Done),
+        }
     }
 
-    fn server(self, printer: &mut Printer) -> anyhow::Result<Server> {
+    /// The server, and whoever looks after its model if that has a process of its own.
+    async fn server(self, printer: &mut Printer) -> anyhow::Result<(Server, Option<Supervisor>)> {
+        let mut supervisor = None;
         let mut server = match Choice::named(&self.model)? {
             Choice::Gemini(name) => Server::new(Choice::remote(&name)?),
-            Choice::Embedded => Server::new(Choice::embedded(printer)?),
-            Choice::File(path) => Server::new(Choice::local(&path)?),
+            local => {
+                let path = local.file(printer)?;
+                if self.in_process {
+                    Server::new(Choice::local(&path)?)
+                } else {
+                    let (engine, its) = supervised::start(path).await?;
+                    supervisor = Some(its);
+                    Server::new(engine)
+                }
+            }
         };
         server = server.strict_names(self.strict_names);
         if let Some(key) = self.api_key {
             server = server.api_key(key);
         }
         server = self.allow_host.into_iter().fold(server, Server::allow_host);
-        Ok(self
-            .allow_origin
-            .into_iter()
-            .fold(server, Server::allow_origin))
+        let origins = self.allow_origin.into_iter();
+        Ok((origins.fold(server, Server::allow_origin), supervisor))
     }
+}
+
+/// Whether an engine that did not start could still say why.
+fn told(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref()
+        .is_some_and(|Stillborn(status)| status.code().is_some())
 }
 
 /// Ends when the program is asked to stop.

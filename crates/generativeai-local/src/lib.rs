@@ -53,12 +53,12 @@
 //!   keyword of a schema that cannot be kept to is a 400, never ignored.
 //! - **The template by a Jinja engine**, since llama.cpp knows templates by their looks and has no
 //!   word for one it does not know. It runs with bounded steps: it came with a file.
-//! - **In this process, not in a child.** What a child would guard against is an abort in C++. The
-//!   ways there are closed beforehand: files are looked at before llama.cpp reads them, batches and
-//!   sequences are bounded here, grammars are in Rust, and errors of llama.cpp end the chats of one
-//!   batch only. A child costs a second binary that an embedding program would have to ship, and
-//!   its own life cycle, for the one case left; and there nothing is lost that was said, because a
-//!   turn enters a history whole and a stored chat is on disk before the model is asked.
+//! - **In this process; `genai serve` puts a process around it.** What is left to guard against is an
+//!   abort in C++: files are looked at before llama.cpp reads them, batches and sequences are bounded
+//!   here, grammars are in Rust, and errors of llama.cpp end the chats of one batch only. A library
+//!   cannot ship a second program, and a chat of one user loses nothing that was said, because a turn
+//!   enters a history whole. A server answers many: it keeps the model in a child that it can start
+//!   again, for a millisecond a request.
 
 mod asked;
 pub mod default_model;

@@ -12,5 +12,7 @@ mod serve;
 mod service;
 #[cfg(unix)]
 mod signals;
+#[cfg(target_os = "linux")]
+mod supervised;
 mod support;
 mod terminal;

@@ -7,14 +7,14 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use crate::support::{SHORT, genai, ran, run};
 
 /// A server of the embedded model; it ends with the test.
-struct Serving {
-    child: Child,
+pub(crate) struct Serving {
+    pub(crate) child: Child,
     stdout: BufReader<ChildStdout>,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Serving {
-    fn start(words: &[&str]) -> Self {
+    pub(crate) fn start(words: &[&str]) -> Self {
         let mut command = genai(&["serve", "--port", "0"]);
         let command = command.args(words).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
@@ -32,7 +32,7 @@ impl Serving {
         }
     }
 
-    fn ask(&self, key: &str) -> Command {
+    pub(crate) fn ask(&self, key: &str) -> Command {
         let mut command = genai(&["chat", "--model", "gemini-2.5-flash"]);
         command.env("GOOGLE_GEMINI_BASE_URL", format!("http://{}", self.address));
         command
