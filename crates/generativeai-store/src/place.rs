@@ -1,0 +1,59 @@
+//! Where the file of a user's chats is, and who may read it.
+
+use std::env;
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use generativeai::{Error, ErrorKind, Result};
+
+/// The file of the user's chats: in the data folder that the environment names, else that of the system.
+pub(crate) fn default_file() -> Result<PathBuf> {
+    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+    let home = || set("HOME").map(PathBuf::from);
+    let folder = if let Some(folder) = set("XDG_DATA_HOME") {
+        Some(PathBuf::from(folder))
+    } else if cfg!(windows) {
+        set("LOCALAPPDATA").map(PathBuf::from)
+    } else if cfg!(target_os = "macos") {
+        home().map(|home| home.join("Library/Application Support"))
+    } else {
+        home().map(|home| home.join(".local/share"))
+    };
+    match folder {
+        Some(folder) => Ok(folder.join("generativeai").join("chats.sqlite")),
+        None => {
+            let message = "no folder for chats is known: set XDG_DATA_HOME or HOME";
+            Err(Error::new(ErrorKind::Configuration, message))
+        }
+    }
+}
+
+/// Sees to a file that its owner alone can read, in a folder of the same kind if there is none yet.
+pub(crate) fn prepare(file: &Path) -> Result<()> {
+    let told = |error: io::Error| {
+        let message = format!("the file `{}` cannot be opened", file.display());
+        Error::new(ErrorKind::Storage, message).because(error)
+    };
+    if file.is_dir() {
+        let message = format!("`{}` is a folder: name a file in it", file.display());
+        return Err(Error::new(ErrorKind::Storage, message));
+    }
+    if let Some(folder) = file.parent().filter(|folder| !folder.exists()) {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder).map_err(told)?;
+    }
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(file) {
+        Ok(_) => Ok(()),
+        // What may not be written may be read.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && file.is_file() => Ok(()),
+        Err(error) => Err(told(error)),
+    }
+}

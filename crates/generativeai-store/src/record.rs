@@ -1,0 +1,192 @@
+//! An event as a row: its JSON, the media that are kept apart, a checksum, and what is said in it.
+
+use generativeai::protocol::{Blob, Content, Data};
+use generativeai::{Entry, Event};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::fault::Fault;
+
+/// Media of more than so many characters of base64 are kept apart, once for all events.
+const LARGE: usize = 1024;
+/// What stands in place of media that are kept apart, before their hash. It is no base64.
+const APART: &str = "blob:";
+/// How much of a message can be searched, in bytes: PostgreSQL has a limit on the words of a text.
+const SEARCHED: usize = 256 * 1024;
+
+/// An entry as it is written.
+pub(crate) struct Record {
+    pub(crate) id: Vec<u8>,
+    pub(crate) body: Vec<u8>,
+    /// Hashes and data of the media in it that are kept apart.
+    pub(crate) media: Vec<(String, String)>,
+    /// What is said in it.
+    pub(crate) text: String,
+}
+
+impl Record {
+    pub(crate) fn of(entry: &Entry) -> Result<Self, Fault> {
+        let id = entry.id().to_be_bytes().to_vec();
+        Self::new(id, entry.event())
+    }
+
+    pub(crate) fn new(id: Vec<u8>, event: &Event) -> Result<Self, Fault> {
+        let text = words(event);
+        let mut media = Vec::new();
+        let body = if has_media(event) {
+            let mut event = event.clone();
+            for blob in blobs_mut(&mut event) {
+                if let Some(data) = blob.data.take_if(|data| is_apart(data)) {
+                    let hash = hex(&Sha256::digest(&data));
+                    blob.data = Some(format!("{APART}{hash}"));
+                    media.push((hash, data));
+                }
+            }
+            media.sort_unstable();
+            media.dedup();
+            json(&event)?
+        } else {
+            json(event)?
+        };
+        Ok(Self {
+            id,
+            body,
+            media,
+            text,
+        })
+    }
+
+    /// What tells a row that was damaged, or that is not in its place.
+    pub(crate) fn sum(&self, session: i64, seq: i64) -> Vec<u8> {
+        sum(session, seq, &self.id, &self.body)
+    }
+}
+
+pub(crate) fn sum(session: i64, seq: i64, id: &[u8], body: &[u8]) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    hash.update(session.to_le_bytes());
+    hash.update(seq.to_le_bytes());
+    hash.update(id);
+    hash.update(body);
+    hash.finalize().to_vec()
+}
+
+/// What tells that the row of a session was damaged.
+pub(crate) fn row_sum(token: &[u8], length: i64, parent: Option<i64>, parent_seq: i64) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    hash.update(token);
+    hash.update(length.to_le_bytes());
+    hash.update(parent.unwrap_or(0).to_le_bytes());
+    hash.update(parent_seq.to_le_bytes());
+    hash.finalize().to_vec()
+}
+
+/// The hash of the media that a blob stands for, if they are kept apart.
+pub(crate) fn hash_of(blob: &Blob) -> Option<&str> {
+    blob.data.as_deref()?.strip_prefix(APART)
+}
+
+pub(crate) fn is_hash_of(hash: &str, data: &[u8]) -> bool {
+    hex(&Sha256::digest(data)) == hash
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn is_apart(data: &str) -> bool {
+    data.len() > LARGE || data.starts_with(APART)
+}
+
+fn json(value: &impl Serialize) -> Result<Vec<u8>, Fault> {
+    let written = serde_json::to_vec(value);
+    written.map_err(|error| Fault::corrupt(format!("an event cannot be written as JSON: {error}")))
+}
+
+fn has_media(event: &Event) -> bool {
+    let mut parts = contents(event)
+        .into_iter()
+        .flat_map(|content| &content.parts);
+    parts.any(|part| match &part.data {
+        Some(Data::InlineData(_)) => true,
+        Some(Data::FunctionResponse(answer)) => !answer.parts.is_empty(),
+        _ => false,
+    })
+}
+
+/// The contents of an event, in order.
+pub(crate) fn contents(event: &Event) -> Vec<&Content> {
+    match event {
+        Event::Opened { sent, exchanged } => std::iter::once(sent).chain(exchanged).collect(),
+        Event::Exchanged { contents }
+        | Event::Added { contents }
+        | Event::Replaced { contents } => contents.iter().collect(),
+        Event::Completed { response } => replies(Some(response)),
+        Event::Unfinished { received, .. } => replies(received.as_ref()),
+        _ => Vec::new(),
+    }
+}
+
+fn replies(response: Option<&generativeai::protocol::GenerateContentResponse>) -> Vec<&Content> {
+    let candidates = response.map(|response| &response.candidates);
+    let candidates = candidates.into_iter().flatten();
+    candidates
+        .filter_map(|candidate| candidate.content.as_ref())
+        .collect()
+}
+
+/// The media of an event, in order.
+pub(crate) fn blobs_mut(event: &mut Event) -> Vec<&mut Blob> {
+    let contents: Vec<&mut Content> = match event {
+        Event::Opened { sent, exchanged } => std::iter::once(sent).chain(exchanged).collect(),
+        Event::Exchanged { contents }
+        | Event::Added { contents }
+        | Event::Replaced { contents } => contents.iter_mut().collect(),
+        Event::Completed { response } => replies_mut(Some(response)),
+        Event::Unfinished { received, .. } => replies_mut(received.as_mut()),
+        _ => Vec::new(),
+    };
+    let mut blobs = Vec::new();
+    for part in contents.into_iter().flat_map(|content| &mut content.parts) {
+        match &mut part.data {
+            Some(Data::InlineData(blob)) => blobs.push(blob),
+            Some(Data::FunctionResponse(answer)) => {
+                let parts = answer.parts.iter_mut();
+                blobs.extend(parts.filter_map(|part| part.inline_data.as_mut()));
+            }
+            _ => {}
+        }
+    }
+    blobs
+}
+
+fn replies_mut(
+    response: Option<&mut generativeai::protocol::GenerateContentResponse>,
+) -> Vec<&mut Content> {
+    let candidates = response.map(|response| &mut response.candidates);
+    let candidates = candidates.into_iter().flatten();
+    candidates
+        .filter_map(|candidate| candidate.content.as_mut())
+        .collect()
+}
+
+/// What is said in an event, thoughts left out, as far as it can be searched.
+fn words(event: &Event) -> String {
+    let mut text = String::new();
+    let parts = contents(event)
+        .into_iter()
+        .flat_map(|content| &content.parts);
+    for said in parts.filter(|part| part.thought != Some(true)) {
+        let Some(said) = said.as_text() else {
+            continue;
+        };
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(said);
+    }
+    text.truncate(text.floor_char_boundary(SEARCHED));
+    // PostgreSQL keeps no NUL in a text.
+    text.retain(|letter| letter != '\0');
+    text
+}

@@ -1,0 +1,82 @@
+//! Searching what was said.
+
+use generativeai::Result;
+use sqlx::Row;
+
+use crate::database::Kind;
+use crate::store::Store;
+
+/// The most hits a search gives.
+const MOST: i64 = 1_000;
+
+/// A message or reply in which all words were found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Hit {
+    /// The name of its session; its number if it has none.
+    pub session: String,
+    /// The number of its session.
+    pub id: i64,
+    /// The number of the event, from 1: a [fork](crate::Session::fork) at it begins with it.
+    pub event: u64,
+    /// What is said there.
+    pub text: String,
+}
+
+impl Store {
+    /// Finds messages and replies that have all these words, the newest first; 1,000 at most.
+    ///
+    /// Large and small letters are the same. What was taken back is found as well, thoughts are not; of a
+    /// message the first 256 KiB are searched. What a fork shares is found in the session it was said in.
+    pub async fn search(&self, words: &str) -> Result<Vec<Hit>> {
+        let kind = self.database.kind;
+        // Each word in quotes: nothing in it has a meaning of its own.
+        let quoted = |word: &str| format!("\"{}\"", word.replace('"', "\"\""));
+        let all = match kind {
+            Kind::Sqlite => {
+                let words: Vec<String> = words.split_whitespace().map(quoted).collect();
+                words.join(" ")
+            }
+            Kind::Postgres => words.to_lowercase(),
+        }
+        .replace('\0', " ");
+        if all.trim().is_empty() {
+            return Ok(Vec::new());
+        }
+        let what = "the store cannot be searched".to_owned();
+        let found = self.database.read(what, move |connection| {
+            let all = all.clone();
+            Box::pin(async move {
+                let find = kind.choose(
+                    "SELECT session.name, session.id, said.seq, said.text
+                     FROM said_words JOIN said ON said.id = said_words.rowid
+                       JOIN session ON session.id = said.session_id
+                     WHERE said_words MATCH $1 AND session.deleted = 0
+                     ORDER BY said.id DESC LIMIT $2",
+                    "SELECT session.name, session.id, said.seq, said.text
+                     FROM said JOIN session ON session.id = said.session_id
+                     WHERE said.words @@ plainto_tsquery('simple', $1)
+                       AND session.deleted = 0
+                     ORDER BY said.id DESC LIMIT $2",
+                );
+                let rows = kind
+                    .sql(find)
+                    .bind(all)
+                    .bind(MOST)
+                    .fetch_all(connection)
+                    .await?;
+                let hits = rows.iter().map(|row| {
+                    let (name, id): (Option<String>, i64) = (row.try_get(0)?, row.try_get(1)?);
+                    Ok(Hit {
+                        session: name.unwrap_or_else(|| id.to_string()),
+                        id,
+                        event: row.try_get::<i64, _>(2)?.max(0) as u64,
+                        text: row.try_get(3)?,
+                    })
+                });
+                hits.collect()
+            })
+        });
+        found.await
+    }
+}

@@ -1,0 +1,359 @@
+//! Files that are not what they should be, and disks that take no more.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use generativeai::{ErrorKind, GenerativeModel};
+use generativeai_store::Store;
+
+use crate::support::child::{Told, address, command, tell};
+use crate::support::{Place, assert_kind, counting, stored};
+
+/// A closed file with sessions `0` to `4`.
+async fn filled() -> (Place, PathBuf) {
+    let place = Place::sqlite();
+    let store = place.open().await;
+    for name in ["s0", "s1", "s2", "s3", "s4"] {
+        let session = store.new_session(name).await.unwrap();
+        let mut chat = session.chat(&counting(8)).await.unwrap();
+        for turn in 0..8 {
+            chat.send_message(format!("{name} {turn} {}", "words ".repeat(20)))
+                .await
+                .unwrap();
+        }
+    }
+    drop(store);
+    place.text("PRAGMA wal_checkpoint(TRUNCATE)").await;
+    let file = PathBuf::from(place.address.strip_prefix("sqlite:").unwrap());
+    (place, file)
+}
+
+/// What is in the sessions of a file: each as it was, or an error.
+async fn look(file: &std::path::Path) -> Vec<Result<Vec<String>, ErrorKind>> {
+    let mut found = Vec::new();
+    let store = Store::open(&format!("sqlite:{}", file.display())).await;
+    for name in ["s0", "s1", "s2", "s3", "s4"] {
+        let read = async {
+            let session = store.clone()?.session(name).await?;
+            let chat = session.chat(&GenerativeModel::new("none")).await?;
+            Ok::<_, generativeai::Error>(crate::support::texts(&chat))
+        };
+        found.push(read.await.map_err(|error| error.kind()));
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_damaged_event_is_named_and_the_other_sessions_are_readable() {
+    for (damage, event) in [
+        ("UPDATE event SET body = '{\"restored\":null}' WHERE session_id = 1 AND seq = 3", 3),
+        ("UPDATE event SET id = (SELECT id FROM event WHERE seq = 1 LIMIT 1) WHERE seq = 2 AND session_id = 1", 2),
+        ("DELETE FROM event WHERE session_id = 1 AND seq = 2", 2),
+        ("DELETE FROM event WHERE session_id = 1 AND seq = 4", 4),
+        ("UPDATE event SET session_id = CASE session_id WHEN 1 THEN 1001 ELSE 1 END WHERE seq = 4;
+          DELETE FROM event WHERE session_id = 1001", 4),
+    ] {
+        for place in Place::all().await {
+            let store = place.open().await;
+            let mut sessions = Vec::new();
+            for name in ["one", "two"] {
+                let session = store.new_session(name).await.unwrap();
+                let mut chat = session.chat(&counting(2)).await.unwrap();
+                chat.send_message("a").await.unwrap();
+                chat.send_message("b").await.unwrap();
+                sessions.push(session);
+            }
+            if damage.contains("1001") && !place.address.starts_with("sqlite:") {
+                continue; // the foreign key forbids it
+            }
+            place.execute(&format!("{}{damage}", place.without_foreign_keys())).await;
+
+            let damaged = sessions[0].chat(&counting(0)).await;
+            let error = assert_kind(damaged, ErrorKind::Corrupt);
+            let named = format!("event {event} of session 1 ");
+            assert!(error.to_string().starts_with(&named), "{error}");
+            assert_kind(sessions[0].export_jsonl(Vec::new()).await, ErrorKind::Corrupt);
+            if !damage.contains("1001") {
+                assert_eq!(stored(&sessions[1]).await, ["a", "0", "b", "1"]);
+            }
+            assert_eq!(store.list().await.unwrap().len(), 2);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_row_of_a_session_that_was_changed_is_named() {
+    for place in Place::all().await {
+        let store = place.open().await;
+        let session = store.new_session("one").await.unwrap();
+        let mut chat = session.chat(&counting(2)).await.unwrap();
+        chat.send_message("a").await.unwrap();
+        place.execute("UPDATE session SET length = 1").await;
+
+        let error = assert_kind(session.chat(&counting(0)).await, ErrorKind::Corrupt);
+        assert!(error.to_string().contains("session 1 "), "{error}");
+        chat.send_message("b").await.unwrap();
+        assert_eq!(chat.unsaved().unwrap().kind(), ErrorKind::Corrupt);
+    }
+}
+
+#[tokio::test]
+async fn media_that_were_lost_or_changed_are_named() {
+    for damage in [
+        "UPDATE blob SET data = 'x'",
+        "DELETE FROM media; DELETE FROM blob",
+    ] {
+        for place in Place::all().await {
+            let session = place.open().await.new_session("one").await.unwrap();
+            let mut chat = session.chat(&counting(1)).await.unwrap();
+            let picture = generativeai::protocol::Blob::new("image/png", vec![1; 5_000]);
+            chat.send_message(picture).await.unwrap();
+            place.execute(damage).await;
+
+            let error = assert_kind(session.chat(&counting(0)).await, ErrorKind::Corrupt);
+            assert!(
+                error
+                    .to_string()
+                    .starts_with("event 1 of session 1 has lost"),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_truncated_file_is_an_error_and_is_left_as_it_is() {
+    let (_place, file) = filled().await;
+    let whole = fs::read(&file).unwrap();
+    let truth = look(&file).await;
+    assert!(truth.iter().all(Result::is_ok));
+    let copy = file.with_file_name("copy.sqlite");
+    for tenth in 1..10 {
+        let part = &whole[..whole.len() * tenth / 10];
+        fs::write(&copy, part).unwrap();
+
+        let mut errors = 0;
+        for (found, truth) in look(&copy).await.into_iter().zip(&truth) {
+            match found {
+                Ok(_) => assert_eq!(found, *truth),
+                Err(kind) => {
+                    assert!(
+                        matches!(kind, ErrorKind::Corrupt | ErrorKind::Storage),
+                        "{kind:?}"
+                    );
+                    errors += 1;
+                }
+            }
+        }
+        assert!(errors > 0);
+        assert!(fs::read(&copy).unwrap() == part, "the file was changed");
+        remove(&copy);
+    }
+}
+
+#[tokio::test]
+async fn a_flipped_bit_never_changes_what_was_said_in_silence() {
+    let (_place, file) = filled().await;
+    let whole = fs::read(&file).unwrap();
+    let truth = look(&file).await;
+    let copy = file.with_file_name("copy.sqlite");
+    let (mut noticed, steps) = (0, 150);
+    for step in 0..steps {
+        let at = whole.len() * step / steps + step % 97;
+        let Some(&byte) = whole.get(at) else { continue };
+        let mut flipped = whole.clone();
+        flipped[at] = byte ^ (1 << (step % 8));
+        fs::write(&copy, flipped).unwrap();
+
+        for (found, truth) in look(&copy).await.into_iter().zip(&truth) {
+            if found != *truth {
+                noticed += 1;
+                assert!(found.is_err(), "byte {at}: {found:?}");
+            }
+        }
+        remove(&copy);
+    }
+    assert!(noticed > 0);
+}
+
+fn remove(file: &std::path::Path) {
+    for end in ["", "-wal", "-shm"] {
+        let name = format!("{}{end}", file.display());
+        fs::remove_file(name).ok();
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("notes.txt");
+    let notes = "These are my notes.\n".repeat(500);
+    fs::write(&file, &notes).unwrap();
+    let address = |path: &std::path::Path| format!("sqlite:{}", path.display());
+
+    assert_kind(Store::open(&address(&file)).await, ErrorKind::Corrupt);
+    assert_eq!(fs::read_to_string(&file).unwrap(), notes);
+    let error = assert_kind(
+        Store::open(&address(folder.path())).await,
+        ErrorKind::Storage,
+    );
+    assert!(error.to_string().contains("is a folder"), "{error}");
+    let below = file.join("chats.sqlite");
+    assert_kind(Store::open(&address(&below)).await, ErrorKind::Storage);
+    // Nobody writes there, not even root.
+    assert_kind(
+        Store::open("sqlite:/proc/chats/chats.sqlite").await,
+        ErrorKind::Storage,
+    );
+    for address in [
+        "",
+        "chats.sqlite",
+        "sqlite:",
+        "mysql://localhost/x",
+        "postgres:x",
+    ] {
+        assert_kind(Store::open(address).await, ErrorKind::Configuration);
+    }
+}
+
+#[tokio::test]
+async fn tables_of_a_newer_version_are_refused_and_left_as_they_are() {
+    for place in Place::all().await {
+        place.open().await.new_session("one").await.unwrap();
+        place
+            .execute("UPDATE schema_version SET version = 99")
+            .await;
+
+        let error = assert_kind(Store::open(&place.address).await, ErrorKind::TooNew);
+        assert!(error.to_string().contains("update"), "{error}");
+        assert_eq!(place.count("SELECT version FROM schema_version").await, 99);
+        assert_eq!(place.count("SELECT COUNT(*) FROM session").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_store_of_version_1_is_read() {
+    for place in Place::all().await {
+        let (file, sql) = match place.address.starts_with("sqlite:") {
+            true => ("v1.sqlite.sql", include_str!("../fixtures/v1.sqlite.sql")),
+            false => (
+                "v1.postgres.sql",
+                include_str!("../fixtures/v1.postgres.sql"),
+            ),
+        };
+        place.create().await;
+        place.execute(sql).await;
+
+        let store = place.open().await;
+        let session = store.session("mountains").await.unwrap();
+        let said = [
+            "How tall is Ben Nevis?",
+            "1,345 metres.",
+            "And Snowdon?",
+            "1,085 metres.",
+        ];
+        assert_eq!(stored(&session).await, said, "{file}");
+        assert_eq!(
+            stored(&store.session("fork").await.unwrap()).await,
+            said[..2]
+        );
+        assert_eq!(store.search("snowdon").await.unwrap().len(), 1);
+        let picture = store.session("picture").await.unwrap();
+        let blob = &picture.contents().await.unwrap()[0].parts[0];
+        let Some(generativeai::protocol::Data::InlineData(blob)) = &blob.data else {
+            panic!("{blob:?}");
+        };
+        assert_eq!(blob.bytes().unwrap(), vec![7; 3_000]);
+        let mut chat = session.chat(&counting(1)).await.unwrap();
+        chat.send_message("On").await.unwrap();
+        assert!(chat.unsaved().is_none());
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_its_owner_may_read_a_store() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("deep/er/chats 100%?#.sqlite");
+    let store = Store::open(&format!("sqlite:{}", file.display()))
+        .await
+        .unwrap();
+    store.new_session("x").await.unwrap();
+
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&file), 0o600);
+    let wal = format!("{}-wal", file.display());
+    assert_eq!(mode(wal.as_ref()), 0o600);
+    assert_eq!(mode(&folder.path().join("deep")), 0o700);
+    assert_eq!(mode(&folder.path().join("deep/er")), 0o700);
+}
+
+/// Goes on while nothing can be written, then lifts the limit and goes on.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "a process that the other test starts with a limit on the size of files"]
+async fn a_process_whose_disk_is_full() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let store = match Store::open(&address()).await {
+        Ok(store) => store,
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Storage, "{error:?}");
+            tell("not opened");
+            return;
+        }
+    };
+    let session = store.new_session("full").await.unwrap();
+    let mut chat = session.chat(&counting(1_000)).await.unwrap();
+    let mut said = 0;
+    while chat.unsaved().is_none() {
+        chat.send_message("words ".repeat(200)).await.unwrap();
+        said += 2;
+        assert!(said < 1_000, "the disk is never full");
+    }
+    assert_eq!(chat.unsaved().unwrap().kind(), ErrorKind::Storage);
+    tell("full");
+    // More than there can ever be room for.
+    chat.send_message("in memory ".repeat(100_000))
+        .await
+        .unwrap();
+    assert_kind(chat.save().await, ErrorKind::Storage);
+    assert_eq!(chat.history().len(), said + 2);
+    assert!(session.contents().await.unwrap().len() < said + 2);
+
+    let (_, most) = getrlimit(Resource::RLIMIT_FSIZE).unwrap();
+    setrlimit(Resource::RLIMIT_FSIZE, most, most).unwrap();
+    chat.send_message("saved").await.unwrap();
+    assert!(chat.unsaved().is_none(), "{:?}", chat.unsaved());
+    assert_eq!(session.contents().await.unwrap(), chat.history());
+    tell("saved");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn on_a_full_disk_a_chat_goes_on_in_memory_and_is_saved_later() {
+    let place = Place::sqlite();
+    // In blocks of 512 bytes: first the tables do not fit, then some turns do.
+    for (blocks, expected) in [(16, &["not opened"][..]), (600, &["full", "saved"])] {
+        let direct = command("files::a_process_whose_disk_is_full", &place.address);
+        let mut shell = std::process::Command::new("sh");
+        // Without the signal a write over the limit fails as on a full disk.
+        let script = format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$@\"");
+        shell
+            .args(["-c", &script, "sh"])
+            .arg(direct.get_program())
+            .args(direct.get_args());
+        shell.envs(
+            direct
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        let mut child = shell.stdout(Stdio::piped()).spawn().unwrap();
+
+        let told: Vec<String> = Told::by(&mut child).collect();
+        assert!(child.wait().unwrap().success());
+        assert_eq!(told, expected);
+    }
+    assert_eq!(place.text("PRAGMA quick_check").await, "ok");
+}

@@ -1,0 +1,12 @@
+//! The promises of the crate, through its public API: each on SQLite and on PostgreSQL.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod files;
+mod forks;
+mod kills;
+mod servers;
+mod sessions;
+mod support;
+mod transfer;
+mod writers;

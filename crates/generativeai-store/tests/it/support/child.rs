@@ -1,0 +1,82 @@
+//! Processes of their own: the test binary started again, to run one of its ignored tests.
+
+use std::env;
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use generativeai::protocol::{Content, GenerateContentRequest, GenerateContentResponse};
+use generativeai::{Backend, BoxFuture, RequestOptions, Result};
+
+/// The variable with the address of the store in which a child works.
+const ADDRESS: &str = "GENERATIVEAI_TEST_STORE";
+
+/// The command that runs an ignored test as a process of its own.
+pub(crate) fn command(test: &str, address: &str) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args([
+        "--exact",
+        test,
+        "--ignored",
+        "--nocapture",
+        "--test-threads=1",
+    ]);
+    command.env(ADDRESS, address);
+    command.stdout(Stdio::piped()).stderr(Stdio::inherit());
+    command
+}
+
+/// Within a child: the address of the store.
+pub(crate) fn address() -> String {
+    env::var(ADDRESS).expect("this test is a process that other tests start")
+}
+
+/// Within a child: tells its parent.
+pub(crate) fn tell(what: &str) {
+    let mut stdout = std::io::stdout();
+    // A line of its own: the harness writes to stdout as well.
+    stdout
+        .write_all(format!("\n> {what}\n").as_bytes())
+        .unwrap();
+    stdout.flush().unwrap();
+}
+
+/// What a child tells.
+pub(crate) struct Told(Lines<BufReader<ChildStdout>>);
+
+impl Told {
+    pub(crate) fn by(child: &mut Child) -> Self {
+        Self(BufReader::new(child.stdout.take().unwrap()).lines())
+    }
+}
+
+impl Iterator for Told {
+    type Item = String;
+
+    fn next(&mut self) -> Option<String> {
+        loop {
+            let line = self.0.next()?.ok()?;
+            if let Some(told) = line.strip_prefix("> ") {
+                return Some(told.to_owned());
+            }
+        }
+    }
+}
+
+/// Answers each message with the same words, and tells the parent what was sent.
+#[derive(Debug)]
+pub(crate) struct Echo;
+
+impl Backend for Echo {
+    fn generate_content(
+        &self,
+        request: GenerateContentRequest,
+        _: RequestOptions,
+    ) -> BoxFuture<Result<GenerateContentResponse>> {
+        let said = request.contents.last().unwrap().parts[0]
+            .as_text()
+            .unwrap()
+            .to_owned();
+        tell(&format!("sent {said}"));
+        Box::pin(async move { Ok(GenerateContentResponse::from(Content::model(said))) })
+    }
+}

@@ -1,0 +1,173 @@
+//! What the tests stand on: fresh databases of both kinds, and chats to write into them.
+
+pub(crate) mod child;
+
+use std::env;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use generativeai::testing::Scripted;
+use generativeai::{ChatSession, Error, ErrorKind, GenerativeModel};
+use generativeai_store::{Session, Store};
+use sqlx::{AnyConnection, Connection};
+use tempfile::TempDir;
+
+/// The variable with the address of a PostgreSQL whose databases the tests make and drop.
+const POSTGRES: &str = "GENERATIVEAI_TEST_POSTGRES";
+
+/// A database of one test.
+pub(crate) struct Place {
+    pub(crate) address: String,
+    _folder: Option<TempDir>,
+}
+
+impl Place {
+    pub(crate) fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            address: format!("sqlite:{}", folder.path().join("chats.sqlite").display()),
+            _folder: Some(folder),
+        }
+    }
+
+    /// A place where nobody waits for the disk, if there is one: enough for what outlives a process.
+    pub(crate) fn in_memory_disk() -> Self {
+        let memory = std::path::Path::new("/dev/shm");
+        let folder = match memory.is_dir() {
+            true => tempfile::tempdir_in(memory).unwrap(),
+            false => tempfile::tempdir().unwrap(),
+        };
+        Self {
+            address: format!("sqlite:{}", folder.path().join("chats.sqlite").display()),
+            _folder: Some(folder),
+        }
+    }
+
+    /// A new database in PostgreSQL; `None`, loudly, if there is no PostgreSQL.
+    pub(crate) async fn postgres() -> Option<Self> {
+        let server = postgres_server()?;
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test_{}_{count}", std::process::id());
+        execute(&server, &format!("CREATE DATABASE {name}")).await;
+        let (before, query) = server.split_once('?').unwrap_or((&server, ""));
+        let host = before.rsplit_once('/').unwrap().0;
+        Some(Self {
+            address: format!("{host}/{name}?{query}"),
+            _folder: None,
+        })
+    }
+
+    /// A database of each kind there is.
+    pub(crate) async fn all() -> Vec<Self> {
+        std::iter::once(Self::sqlite())
+            .chain(Self::postgres().await)
+            .collect()
+    }
+
+    pub(crate) async fn open(&self) -> Store {
+        Store::open(&self.address).await.unwrap()
+    }
+
+    /// Changes the tables by hand.
+    pub(crate) async fn execute(&self, sql: &str) {
+        execute(&self.address, sql).await;
+    }
+
+    /// Makes the file of SQLite; the database in PostgreSQL is there.
+    pub(crate) async fn create(&self) {
+        if let Some(path) = self.address.strip_prefix("sqlite:") {
+            std::fs::write(path, "").unwrap();
+        }
+    }
+
+    /// What must stand before a statement that breaks what the database holds together.
+    pub(crate) fn without_foreign_keys(&self) -> &'static str {
+        match self.address.starts_with("sqlite:") {
+            true => "PRAGMA foreign_keys = OFF;",
+            false => "",
+        }
+    }
+
+    /// The text that a query gives first; empty if it gives none.
+    pub(crate) async fn text(&self, sql: &str) -> String {
+        sqlx::any::install_default_drivers();
+        let mut connection = AnyConnection::connect(&self.address).await.unwrap();
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .fetch_optional(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+        row.map_or(String::new(), |row| {
+            sqlx::Row::try_get(&row, 0).unwrap_or_default()
+        })
+    }
+
+    /// The number that a query gives.
+    pub(crate) async fn count(&self, sql: &str) -> i64 {
+        sqlx::any::install_default_drivers();
+        let mut connection = AnyConnection::connect(&self.address).await.unwrap();
+        let count = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+        count
+    }
+}
+
+/// The address of PostgreSQL, if there is one.
+pub(crate) fn postgres_server() -> Option<String> {
+    static SAID: OnceLock<()> = OnceLock::new();
+    let server = env::var(POSTGRES).ok();
+    if server.is_none() {
+        SAID.get_or_init(|| {
+            let message = format!(
+                "NOT TESTED: PostgreSQL. {POSTGRES} is not set; scripts/test starts a server and sets it"
+            );
+            // Not captured, as what a test prints is.
+            let mut stderr = std::io::stderr();
+            std::io::Write::write_all(&mut stderr, format!("\n{message}\n\n").as_bytes()).unwrap();
+        });
+    }
+    server
+}
+
+pub(crate) async fn execute(address: &str, sql: &str) {
+    sqlx::any::install_default_drivers();
+    let mut connection = AnyConnection::connect(address).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+}
+
+pub(crate) fn model(script: Scripted) -> GenerativeModel {
+    GenerativeModel::new("m").backend(script)
+}
+
+/// A model that answers so many times: `0`, `1` and so on.
+pub(crate) fn counting(answers: usize) -> GenerativeModel {
+    let script = Scripted::default();
+    model((0..answers).fold(script, |script, answer| {
+        script.then_text(answer.to_string())
+    }))
+}
+
+pub(crate) fn texts(chat: &ChatSession) -> Vec<String> {
+    let contents = chat.history().iter();
+    let text = |part: &generativeai::protocol::Part| part.as_text().unwrap_or("?").to_owned();
+    contents.map(|content| text(&content.parts[0])).collect()
+}
+
+/// What is said in a session, as it is stored now.
+pub(crate) async fn stored(session: &Session) -> Vec<String> {
+    texts(&session.chat(&counting(0)).await.unwrap())
+}
+
+pub(crate) fn assert_kind<T: std::fmt::Debug>(done: Result<T, Error>, kind: ErrorKind) -> Error {
+    let error = done.unwrap_err();
+    assert_eq!(error.kind(), kind, "{error:?}");
+    error
+}
