@@ -46,7 +46,7 @@ where
     Unfold {
         state: Some(state),
         step,
-        running: None,
+        running: Box::pin(None),
     }
 }
 
@@ -54,7 +54,8 @@ where
 pub(crate) struct Unfold<S, F, Fut> {
     state: Option<S>,
     step: F,
-    running: Option<Pin<Box<Fut>>>,
+    /// In one place for all items, so that none of them allocates.
+    running: Pin<Box<Option<Fut>>>,
 }
 
 impl<S, F, Fut> Unpin for Unfold<S, F, Fut> {}
@@ -69,13 +70,13 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let this = self.get_mut();
         if let Some(state) = this.state.take() {
-            this.running = Some(Box::pin((this.step)(state)));
+            this.running.set(Some((this.step)(state)));
         }
-        let Some(running) = &mut this.running else {
+        let Some(running) = this.running.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
-        running.as_mut().poll(cx).map(|done| {
-            this.running = None;
+        running.poll(cx).map(|done| {
+            this.running.set(None);
             let (item, state) = done?;
             this.state = Some(state);
             Some(item)

@@ -97,7 +97,9 @@ impl ChatSession {
         if scale.is_short(&history, budget.tokens) {
             return Ok(());
         }
-        let mut weight = match turn.weight {
+        // Rounds of function calls that a turn sent again brings along make it longer.
+        let known = turn.weight.filter(|_| turn.exchanged.is_empty());
+        let mut weight = match known {
             Some(known) => known,
             None => scale.weigh(&history).await?,
         };

@@ -21,9 +21,11 @@ impl Round {
     /// The round that a reply opens, if it calls functions.
     pub(super) fn of(content: &Content) -> Option<Self> {
         let calls = calls_of(content).count();
-        (calls > 0).then(|| Self {
-            content: content.clone(),
-            answers: vec![None; calls],
+        (calls > 0).then(|| {
+            let mut content = content.clone();
+            content.fill_role(Role::Model);
+            let answers = vec![None; calls];
+            Self { content, answers }
         })
     }
 

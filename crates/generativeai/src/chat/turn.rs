@@ -7,7 +7,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::calls::{Round, answered_here, too_many_rounds};
-use super::unfinished::{Reason, Unfinished, reply_of};
+use super::unfinished::{Reason, Unfinished, said_in};
 use super::{ChatSession, Event, check};
 use crate::backend::ChunkStream;
 use crate::error::{Error, ErrorKind, Result};
@@ -89,7 +89,7 @@ impl<'chat> Turn<'chat> {
                     _ => self.state = State::Fit,
                 },
                 State::Fit => {
-                    self.state = match self.chat.keep_budget(&self.prepared).await {
+                    self.state = match Box::pin(self.chat.keep_budget(&self.prepared)).await {
                         Ok(()) => State::Ask,
                         Err(error) => State::Close(Some(self.fail(error))),
                     }
@@ -199,7 +199,7 @@ impl<'chat> Turn<'chat> {
         let received = received.unwrap_or(&nothing);
         let rounds = self.chat.unfinished.as_ref().map_or(0, |turn| turn.rounds);
         received.complete(self.call == Call::Stream, &self.prepared.accepted)?;
-        let round = reply_of(received).as_ref().and_then(Round::of);
+        let round = said_in(received).and_then(Round::of);
         match (&self.automatic, round) {
             (Some(automatic), Some(round))
                 if answered_here(&self.prepared.tools, round.calls()) =>

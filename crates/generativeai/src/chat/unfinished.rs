@@ -129,10 +129,15 @@ impl Unfinished {
     }
 }
 
-/// The content of a reply's first candidate, with its role; `None` if it has no parts.
-pub(super) fn reply_of(response: &GenerateContentResponse) -> Option<Content> {
+/// The content of a reply's first candidate; `None` if it has no parts.
+pub(super) fn said_in(response: &GenerateContentResponse) -> Option<&Content> {
     let content = response.candidates.first()?.content.as_ref()?;
-    let mut content = (!content.parts.is_empty()).then(|| content.clone())?;
+    (!content.parts.is_empty()).then_some(content)
+}
+
+/// The same as a content of its own, with its role.
+pub(super) fn reply_of(response: &GenerateContentResponse) -> Option<Content> {
+    let mut content = said_in(response)?.clone();
     content.fill_role(Role::Model);
     Some(content)
 }

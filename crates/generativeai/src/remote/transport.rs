@@ -104,7 +104,8 @@ impl Transport {
             let is_new = kept.is_none();
             let mut connection = match kept {
                 Some(connection) => connection,
-                None => self.connect(outgoing, connect_timeout).await?,
+                // On the heap, since it is seldom needed and larger than all the rest of a request.
+                None => Box::pin(self.connect(outgoing, connect_timeout)).await?,
             };
             let request = outgoing.request(&self.headers, &connection);
             match connection.send(request).await {
