@@ -13,7 +13,9 @@ use super::failure::{self, Failure};
 use super::gather::Malformed;
 use super::retry;
 use super::secret::Secret;
-use crate::chat::ChatSession;
+use crate::backend::BoxFuture;
+use crate::chat::{ChatSession, Entry, Event, Journal};
+use crate::model::GenerativeModel;
 use crate::protocol::{GenerateContentRequest, GenerateContentResponse, Schema};
 
 /// A key that must not show.
@@ -151,15 +153,45 @@ pub fn message(data: &[u8]) {
 
 /// A chat that can be loaded is saved as it was loaded, and can be used.
 pub fn chat_file(data: &[u8]) {
-    let Ok(mut chat) = serde_json::from_slice::<ChatSession>(data) else {
+    if let Ok(chat) = serde_json::from_slice(data) {
+        can_be_used(chat);
+    }
+}
+
+/// Events that follow each other are written as they were read, and make a chat that can be used.
+pub fn journal(data: &[u8]) {
+    let events = serde_json::Deserializer::from_slice(data).into_iter();
+    let Ok(events) = events.collect::<Result<Vec<Event>, _>>() else {
         return;
     };
+    let written = serde_json::to_value(&events).expect("events can be written");
+    let again: Vec<Event> = serde_json::from_value(written.clone()).expect("and read");
+    assert_eq!(serde_json::to_value(&again).expect("written"), written);
+    let chat = GenerativeModel::new("m").start_chat();
+    if let Ok(chat) = chat.resume(Forgetful, events) {
+        assert!(chat.unsaved().is_none());
+        can_be_used(chat);
+    }
+}
+
+fn can_be_used(mut chat: ChatSession) {
     let saved = serde_json::to_value(&chat).expect("a chat can be saved");
     let again: ChatSession = serde_json::from_value(saved.clone()).expect("what was saved loads");
     assert_eq!(serde_json::to_value(&again).expect("saved"), saved);
     let _ = (chat.pending_calls().len(), format!("{chat:?}"));
     while let Some(_pair) = chat.rewind() {}
     assert!(chat.unfinished().is_none());
+    while chat.restore() {}
+}
+
+/// A journal that keeps nothing.
+#[derive(Debug)]
+struct Forgetful;
+
+impl Journal for Forgetful {
+    fn append(&self, _: u64, _: Vec<Entry>) -> BoxFuture<crate::Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
 /// A schema of a tool is read, written and translated without a panic or an endless way.

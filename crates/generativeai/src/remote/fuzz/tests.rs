@@ -74,6 +74,18 @@ fn chats_that_can_be_loaded_are_saved_as_they_were() {
 }
 
 #[test]
+fn journals_that_can_be_read_are_gone_on_with() {
+    fuzz(
+        "journal",
+        journal,
+        &[
+            r#"{"opened":{"sent":{"role":"user","parts":[{"text":"Hi"}]}}}{"exchanged":{"contents":[{"role":"model","parts":[{"functionCall":{"name":"f"}}]},{"role":"user","parts":[{"functionResponse":{"name":"f","response":{}}}]}]}}{"completed":{"response":{"candidates":[{"content":{"role":"model","parts":[{"text":"Yo"}]},"finishReason":"STOP"}]}}}{"rewound":{"length":4}}"restored""#,
+            r#"{"replaced":{"contents":[{"role":"user","parts":[{"text":"a"}]},{"role":"model","parts":[{"text":"b"}]}]}}{"added":{"contents":[{"role":"user","parts":[{"text":"c"}]},{"role":"model","parts":[{"text":"d"}]}]}}{"compacted":{"length":2,"summary":[{"role":"user","parts":[{"text":"ab"}]}]}}{"opened":{"sent":{"role":"user","parts":[{"text":"e"}]}}}{"unfinished":{"reason":{"stopped":"SAFETY"},"received":null}}"#,
+        ],
+    );
+}
+
+#[test]
 fn schemas_of_tools_are_translated_or_refused() {
     fuzz(
         "tool_schema",
