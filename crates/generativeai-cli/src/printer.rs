@@ -25,6 +25,8 @@ pub(crate) use progress::Progress;
 pub(crate) struct Printer {
     answers: Answers,
     coloured: bool,
+    /// Whether a terminal shows a sign that something is waited for.
+    waiting: bool,
 }
 
 /// A text without anything in it that could drive a terminal.
@@ -64,6 +66,7 @@ impl Printer {
                 line_begins: true,
             },
             coloured: false,
+            waiting: false,
         };
         printer.colour(Colour::Auto);
         printer
@@ -92,22 +95,44 @@ impl Printer {
 
     /// Shows the next piece of an answer, at once.
     pub(crate) fn answer(&mut self, piece: &str) -> anyhow::Result<()> {
+        self.go_on();
         told(self.answers.write(&mut io::stdout().lock(), piece))
     }
 
     /// Shows the next piece of a model's reply, as far as it is known how it looks.
     pub(crate) fn reply(&mut self, piece: &str) -> anyhow::Result<()> {
-        told(self.answers.draw(&mut io::stdout().lock(), piece))
+        let drawn = self.answers.draw(piece);
+        if !drawn.is_empty() {
+            self.go_on();
+        }
+        told(self.answers.put(&mut io::stdout().lock(), &drawn))
     }
 
     /// Ends an answer or a reply: the next thing shown begins a line.
     pub(crate) fn end_answer(&mut self) -> anyhow::Result<()> {
+        self.go_on();
         told(self.answers.end(&mut io::stdout().lock()))
     }
 
     /// Whether what is shown on stderr may be coloured.
     pub(crate) fn coloured(&self) -> bool {
         self.coloured
+    }
+
+    /// Shows that something is waited for, where replies are drawn; what is shown next takes its place.
+    pub(crate) fn wait(&mut self) {
+        let drawn = self.answers.markdown.is_some() && io::stdout().is_terminal();
+        if drawn && self.answers.line_begins && io::stderr().is_terminal() && !self.waiting {
+            self.waiting = true;
+            self.ask("…");
+        }
+    }
+
+    /// Takes the sign away, if one is shown.
+    fn go_on(&mut self) {
+        if std::mem::take(&mut self.waiting) {
+            self.ask("\r\x1b[K");
+        }
     }
 
     /// Asks for something that is typed on the same line.
@@ -119,7 +144,16 @@ impl Printer {
 
     /// Tells something beside the answer, on lines of its own.
     pub(crate) fn note(&mut self, text: impl Display) {
-        let text = Clean::default().push(&text.to_string());
+        self.go_on();
+        let mut text = Clean::default().push(&text.to_string());
+        if io::stderr().is_terminal() {
+            let width = width();
+            let lines: Vec<_> = text
+                .lines()
+                .map(|line| markdown::wrapped(line, width))
+                .collect();
+            text = lines.join("\n");
+        }
         // If nobody listens to stderr, there is nobody to tell.
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
@@ -168,14 +202,19 @@ impl Answers {
         self.put(out, cleaned.as_deref().unwrap_or(piece))
     }
 
-    /// Writes a piece of a reply.
-    fn draw(&mut self, out: &mut impl Write, piece: &str) -> io::Result<()> {
-        let (Some(clean), Some(markdown)) = (&mut self.clean, &mut self.markdown) else {
-            return self.write(out, piece);
+    /// What is to be written of a reply with its next piece.
+    fn draw(&mut self, piece: &str) -> String {
+        let cleaned = match &mut self.clean {
+            Some(clean) => clean.push(piece),
+            None => piece.to_owned(),
         };
-        markdown.set_width(width());
-        let drawn = markdown.push(&clean.push(piece));
-        self.put(out, &drawn)
+        match &mut self.markdown {
+            Some(markdown) => {
+                markdown.set_width(width());
+                markdown.push(&cleaned)
+            }
+            None => cleaned,
+        }
     }
 
     /// Ends the answer, and its line.

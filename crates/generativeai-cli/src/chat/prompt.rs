@@ -6,6 +6,8 @@ mod keys;
 mod sign;
 
 use std::io::{self, BufRead, IsTerminal};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use anyhow::Context;
 use reedline::{
@@ -24,8 +26,10 @@ use sign::Sign;
 pub(super) enum Typed {
     /// A line, or several.
     Line(String),
-    /// Ctrl-C.
+    /// Ctrl-C, and nothing was typed.
     Interrupt,
+    /// Ctrl-C, which takes back what was typed.
+    Nothing,
     /// Ctrl-D, or the end of what is typed.
     End,
     /// The program is to end, since something else says so.
@@ -35,7 +39,11 @@ pub(super) enum Typed {
 /// Reads messages from the terminal.
 pub(super) enum Prompt {
     /// With keys to edit by. It draws on the terminal itself, so that stdout has answers only.
-    Edited(Box<Reedline>),
+    Edited {
+        editor: Box<Reedline>,
+        /// Whether anything is typed.
+        typed: Arc<AtomicBool>,
+    },
     /// Line by line as the terminal gives them, where stdout is no terminal to draw on.
     Plain,
 }
@@ -46,14 +54,19 @@ impl Prompt {
         if !io::stdout().is_terminal() || !io::stderr().is_terminal() {
             return Ok(Self::Plain);
         }
+        let typed = Arc::default();
         let mut editor = Reedline::create()
             .with_ansi_colors(printer.coloured())
-            .with_highlighter(Box::new(Colours))
+            .with_highlighter(Box::new(Colours {
+                typed: Arc::clone(&typed),
+            }))
             .with_completer(Box::new(Names))
             .with_quick_completions(true)
             .with_partial_completions(true)
             .with_menu(ReedlineMenu::EngineCompleter(Box::new(
-                ColumnarMenu::default().with_name(keys::MENU),
+                ColumnarMenu::default()
+                    .with_name(keys::MENU)
+                    .with_marker(sign::PROMPT),
             )))
             .with_edit_mode(Box::new(Keys::default()))
             .with_validator(Box::new(Complete))
@@ -69,19 +82,20 @@ impl Prompt {
                 "(what is typed will not be remembered: {error:#})"
             )),
         }
-        Ok(Self::Edited(Box::new(editor)))
+        let editor = Box::new(editor);
+        Ok(Self::Edited { editor, typed })
     }
 
     /// Puts a text at the next prompt, to be edited.
     pub(super) fn put(&mut self, text: &str) {
-        if let Self::Edited(editor) = self {
+        if let Self::Edited { editor, .. } = self {
             editor.run_edit_commands(&[EditCommand::InsertString(keys::harmless(text))]);
         }
     }
 
     /// Whether a text can be put there.
     pub(super) fn edits(&self) -> bool {
-        matches!(self, Self::Edited(_))
+        matches!(self, Self::Edited { .. })
     }
 
     /// The next message or command.
@@ -94,20 +108,21 @@ impl Prompt {
             return Ok(Typed::Exit(exit));
         }
         signals.forget();
-        let editor = match self {
-            Self::Edited(editor) => editor,
+        let (editor, typed) = match self {
+            Self::Edited { editor, typed } => (editor, typed),
             Self::Plain => return plain(signals, printer),
         };
-        let typed = match editor.read_line(&Sign).context("cannot use the terminal")? {
+        let line = match editor.read_line(&Sign).context("cannot use the terminal")? {
             Signal::Success(line) => Typed::Line(keys::unquoted(&line)),
             Signal::CtrlD => Typed::End,
+            Signal::CtrlC if typed.load(Relaxed) => Typed::Nothing,
             Signal::CtrlC => Typed::Interrupt,
             Signal::ExternalBreak(_) => signals.exit().map_or(Typed::Interrupt, Typed::Exit),
             _ => Typed::Line(String::new()),
         };
         // What cannot be remembered now may be later; the conversation goes on either way.
         let _ = editor.sync_history();
-        Ok(typed)
+        Ok(line)
     }
 }
 

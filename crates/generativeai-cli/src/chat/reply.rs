@@ -1,13 +1,18 @@
 //! One reply, shown as it comes, until it ends or is stopped.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use generativeai::SendMessage;
 use generativeai::protocol::{FinishReason, GenerateContentResponse};
 use tokio::signal;
+use tokio::time::sleep;
 
 use super::retries::Retries;
 use crate::printer::Printer;
+
+/// A reply that does not begin within this time is waited for visibly.
+const AT_ONCE: Duration = Duration::from_millis(800);
 
 /// How a reply ended, if it did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +37,7 @@ pub(super) async fn show_until(
     let retries = Retries::watch();
     let mut reply = message.stream();
     let mut stop = pin!(stop);
+    let mut late = pin!(sleep(AT_ONCE));
     let mut spoke = false;
     let end = loop {
         // Not dropped before it is there: functions that the model called may be running in it.
@@ -42,6 +48,7 @@ pub(super) async fn show_until(
                 () = &mut stop => break None,
                 chunk = &mut next => break Some(chunk),
                 told = retries.next() => printer.note(told),
+                () = &mut late, if !late.is_elapsed() => printer.wait(),
             }
         };
         match chunk {

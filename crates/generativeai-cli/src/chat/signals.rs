@@ -2,16 +2,24 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
+#[cfg(unix)]
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
+#[cfg(unix)]
+use tokio::time::sleep;
 
 use super::screen;
 use crate::exit::Exit;
 
 /// So many Ctrl-C that nothing answers end the program.
 const PATIENCE: u8 = 3;
+/// An order to end is carried out after this time at the latest, though nothing answers it: whoever
+/// waits for keys of a terminal that is gone never looks up.
+#[cfg(unix)]
+const GRACE: Duration = Duration::from_secs(2);
 
 /// What was told and not yet answered.
 #[derive(Clone, Debug, Default)]
@@ -89,12 +97,17 @@ impl Signals {
             }
         };
         if unheard || self.0.at_once.load(SeqCst) {
-            screen::restore();
-            std::process::exit(exit as i32);
+            leave(exit);
         }
         self.0.wake.store(true, SeqCst);
         self.0.told.notify_waiters();
     }
+}
+
+/// Ends the program from here.
+fn leave(exit: Exit) -> ! {
+    screen::restore();
+    std::process::exit(exit as i32);
 }
 
 #[cfg(unix)]
@@ -106,10 +119,21 @@ fn listen(signals: Signals) -> std::io::Result<impl Future<Output = ()>> {
     let mut hangup = signal(SignalKind::hangup())?;
     Ok(async move {
         loop {
+            let ending = signals.exit();
+            let late = async {
+                match ending {
+                    Some(exit) => {
+                        sleep(GRACE).await;
+                        leave(exit)
+                    }
+                    None => std::future::pending().await,
+                }
+            };
             signals.hear(tokio::select! {
                 _ = interrupt.recv() => Exit::Interrupted,
                 _ = terminate.recv() => Exit::Terminated,
                 _ = hangup.recv() => Exit::HungUp,
+                exit = late => exit,
             });
         }
     })

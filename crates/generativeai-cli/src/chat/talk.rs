@@ -77,6 +77,7 @@ impl Talk<'_> {
                         return Ok(Exit::Done);
                     }
                 }
+                Typed::Nothing => {}
                 Typed::Interrupt if warned => return Ok(Exit::Done),
                 Typed::Interrupt => {
                     self.printer.note("(Ctrl-C again, or Ctrl-D, leaves)");
@@ -129,7 +130,9 @@ impl Talk<'_> {
         let chat = &mut self.conversations[self.current].chat;
         let message = chat.send_message(message);
         let reply = reply::show_until(self.signals.stop(), message, self.printer);
+        let quiet = screen::Quiet::begin();
         let reply = self.runtime.block_on(reply);
+        drop(quiet);
         self.count(began.elapsed());
         match reply {
             Ok(Reply::Whole) => {

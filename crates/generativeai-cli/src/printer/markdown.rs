@@ -15,6 +15,8 @@ use std::fmt;
 use code::Code;
 use cut::Cut;
 pub(super) use draw::Look;
+use page::Page;
+use style::Style;
 
 /// A block that is longer, in bytes, is taken to be over.
 const LONGEST: usize = 64 << 10;
@@ -109,6 +111,16 @@ impl Markdown {
         }
         new
     }
+}
+
+/// A line of plain text in as many lines as it needs.
+pub(super) fn wrapped(line: &str, width: usize) -> String {
+    if page::visible_width(line) <= width {
+        return line.to_owned();
+    }
+    let mut page = Page::new(width);
+    page.words(line, Style::plain());
+    page.finish()
 }
 
 /// What a drawing has beyond what is shown of it. If what came changed what is shown, that stays as

@@ -1,6 +1,9 @@
 //! Signals and other ends, wherever the conversation is: the terminal is left as it was found.
 
+use std::io::{Read, Write};
 use std::process::Command;
+
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 
 use super::service::{Answer, Service};
 use super::terminal::Terminal;
@@ -52,6 +55,39 @@ fn a_signal_while_a_reply_comes_ends_with_its_code() {
 }
 
 #[test]
+fn a_terminal_that_goes_away_ends_the_program() {
+    let service = Service::start(Answer::Silent);
+    let pair = native_pty_system()
+        .openpty(PtySize::default())
+        .expect("a terminal");
+    let genai = service.genai(&["chat", "-m", "gemini-x"]);
+    let mut command = CommandBuilder::new(genai.get_program());
+    command.args(genai.get_args());
+    for (name, value) in genai.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        }
+    }
+    let mut child = pair.slave.spawn_command(command).expect("it starts");
+    drop(pair.slave);
+    let mut reader = pair.master.try_clone_reader().expect("it shows");
+    let mut keys = pair.master.take_writer().expect("it has keys");
+    let (mut shown, mut byte) = (Vec::new(), [0]);
+    while !shown.ends_with(b"> ") {
+        reader.read_exact(&mut byte).expect("it shows the prompt");
+        shown.extend(byte);
+        if shown.ends_with(b"\x1b[6n") {
+            keys.write_all(b"\x1b[3;1R").expect("it asks where it is");
+        }
+    }
+
+    drop((reader, keys, pair.master));
+
+    assert_eq!(child.wait().expect("it ends").exit_code(), 129);
+}
+
+#[test]
 fn an_interrupt_at_the_prompt_is_ctrl_c() {
     let (_service, mut terminal) = conversation(Answer::Silent);
 
@@ -60,6 +96,22 @@ fn an_interrupt_at_the_prompt_is_ctrl_c() {
     terminal.wait_for("Ctrl-C again");
     terminal.wait_for_prompt();
     terminal.signal("INT");
+
+    assert_eq!(terminal.end().code, 0);
+}
+
+#[test]
+fn ctrl_c_takes_back_what_is_typed() {
+    let (_service, mut terminal) = conversation(Answer::Silent);
+
+    for _ in 0..3 {
+        terminal.wait_for_prompt();
+        terminal.type_keys("not so");
+        terminal.wait_for("> not so");
+        terminal.type_keys("\x03");
+    }
+    assert_eq!(terminal.ask("/history"), "nothing was said yet");
+    terminal.say("/quit");
 
     assert_eq!(terminal.end().code, 0);
 }
@@ -92,6 +144,27 @@ fn ctrl_c_twice_stops_the_reply_and_keeps_the_conversation() {
     assert!(history.contains("(interrupted)"), "{history}");
     terminal.say("/quit");
     assert_eq!(terminal.end().code, 0);
+}
+
+#[test]
+fn what_is_typed_while_a_reply_comes_waits_for_the_prompt() {
+    let (_service, mut terminal) = conversation(Answer::Hangs(STORY));
+
+    terminal.say("Tell me a story");
+    terminal.wait_for("Once upon a time");
+    terminal.type_keys("and then?");
+    terminal.type_keys("\x03");
+    terminal.wait_for("(stopped");
+    terminal.wait_for("> ");
+    terminal.signal("TERM");
+
+    let left = terminal.end();
+    assert_eq!(left.code, 143);
+    assert!(
+        left.screen.contains("Once upon a time\n(stopped"),
+        "{}",
+        left.screen
+    );
 }
 
 #[test]

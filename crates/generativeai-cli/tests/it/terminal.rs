@@ -25,6 +25,7 @@ pub(crate) struct Terminal {
     master: Box<dyn MasterPty + Send>,
     /// How the terminal was set before the program came.
     found: String,
+    ended: bool,
 }
 
 /// How the program left the terminal.
@@ -96,6 +97,7 @@ impl Terminal {
             shown: Vec::new(),
             master: pair.master,
             found,
+            ended: false,
         }
     }
 
@@ -199,6 +201,7 @@ impl Terminal {
             }
         }
         let status = self.child.wait().expect("it ends");
+        self.ended = true;
         let screen = self.parser.screen();
         assert!(self.is_as_found(), "the terminal is not restored");
         assert!(!screen.bracketed_paste() && !screen.hide_cursor());
@@ -218,6 +221,15 @@ impl Terminal {
         let answers = std::mem::take(&mut self.parser.callbacks_mut().answers);
         for answer in answers {
             self.type_keys(&answer);
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        if !self.ended {
+            // A test that failed leaves nothing running.
+            let _ = self.child.kill();
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What Tab completes, and how what is typed is coloured: commands, and files.
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use nu_ansi_term::{Color, Style};
 use reedline::{Completer, CompletionResult, Highlighter, Span, StyledText, Suggestion};
@@ -95,11 +97,14 @@ fn files(typed: &str, at: usize, pos: usize, write: fn(&str) -> String) -> Vec<S
     names.into_iter().map(offer).collect()
 }
 
-/// Colours commands that there are.
-pub(super) struct Colours;
+/// Colours commands that there are, and notes whether anything is typed.
+pub(super) struct Colours {
+    pub(super) typed: Arc<AtomicBool>,
+}
 
 impl Highlighter for Colours {
     fn highlight(&self, line: &str, _: usize) -> StyledText {
+        self.typed.store(!line.is_empty(), Relaxed);
         let mut styled = StyledText::new();
         let end = line.find(char::is_whitespace).unwrap_or(line.len());
         let known = matches!(Spoken::read(&line[..end]), Spoken::Command(..));
