@@ -105,9 +105,7 @@ fn ctrl_c_takes_back_what_is_typed() {
     let (_service, mut terminal) = conversation(Answer::Silent);
 
     for _ in 0..3 {
-        terminal.wait_for_prompt();
-        terminal.type_keys("not so");
-        terminal.wait_for("> not so");
+        terminal.type_at_prompt("not so");
         terminal.type_keys("\x03");
     }
     assert_eq!(terminal.ask("/history"), "nothing was said yet");

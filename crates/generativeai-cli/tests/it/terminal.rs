@@ -117,12 +117,17 @@ impl Terminal {
 
     /// Types a line at the prompt, once it is there.
     pub(crate) fn say(&mut self, line: &str) {
-        self.wait_for_prompt();
-        self.type_keys(line);
-        self.wait_until(line, |screen| {
-            row_of_cursor(screen).ends_with(line.trim_end())
-        });
+        self.type_at_prompt(line);
         self.type_keys("\r");
+    }
+
+    /// Types a text at the prompt, once that is there, and waits until it is shown.
+    pub(crate) fn type_at_prompt(&mut self, text: &str) {
+        self.wait_for_prompt();
+        self.type_keys(text);
+        self.wait_until(text, |screen| {
+            row_of_cursor(screen).ends_with(text.trim_end())
+        });
     }
 
     /// What the screen shows below the line that was typed last as such.
