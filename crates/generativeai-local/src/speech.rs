@@ -22,6 +22,8 @@ pub(crate) struct Speech {
     id: String,
     prompt: usize,
     calls: Option<Calls>,
+    /// The last character of what was said, which is told with what comes next.
+    kept: String,
     logprobs: Option<Likelihood>,
 }
 
@@ -42,6 +44,7 @@ impl Speech {
             ),
             prompt,
             calls: calls.then(Calls::default),
+            kept: String::new(),
             logprobs: logprobs.then(Likelihood::default),
         }
     }
@@ -61,7 +64,7 @@ impl Speech {
     }
 
     fn parts(&mut self, text: &str, last: bool) -> Vec<Part> {
-        match &mut self.calls {
+        let parts = match &mut self.calls {
             Some(calls) => {
                 let mut parts = calls.push(text);
                 if last {
@@ -69,10 +72,44 @@ impl Speech {
                 }
                 parts
             }
-            // Nothing said at the very end is said as such: readers print what each chunk says.
-            None if !text.is_empty() || last => vec![Part::text(text)],
-            None => Vec::new(),
+            None if text.is_empty() => Vec::new(),
+            None => vec![Part::text(text)],
+        };
+        let parts = self.keep_back(parts, last);
+        match &self.calls {
+            // A reply of nothing says so: readers print what each chunk says.
+            None if last && parts.is_empty() => vec![Part::text("")],
+            _ => parts,
         }
+    }
+
+    /// Keeps the last character of a text until more is known, so that the last chunk has something
+    /// to say: one client fails where a chunk has no part, another drops a turn with an empty one.
+    fn keep_back(&mut self, mut parts: Vec<Part>, last: bool) -> Vec<Part> {
+        let mut kept = std::mem::take(&mut self.kept);
+        if parts.is_empty() && !last {
+            self.kept = kept;
+            return parts;
+        }
+        match parts.first().and_then(Part::as_text) {
+            Some(first) => {
+                kept.push_str(first);
+                parts[0] = Part::text(kept);
+            }
+            None if kept.is_empty() => {}
+            None => parts.insert(0, Part::text(kept)),
+        }
+        if !last
+            && let Some(end) = parts.last().and_then(Part::as_text)
+            && let Some((at, _)) = end.char_indices().next_back()
+        {
+            let (now, later) = end.split_at(at);
+            self.kept = later.to_owned();
+            let now = Part::text(now);
+            parts.pop();
+            parts.extend((at > 0).then_some(now));
+        }
+        parts
     }
 
     fn response(

@@ -1,9 +1,9 @@
 //! Conversations with the model.
 
 use generativeai::testing::contract;
-use generativeai::{ChatSession, GenerativeModel};
+use generativeai::{Backend, ChatSession, GenerativeModel, RequestOptions};
 
-use crate::support::{ask, local, question, short};
+use crate::support::{ask, local, next, question, short};
 
 fn chat() -> ChatSession {
     GenerativeModel::new("local")
@@ -28,6 +28,24 @@ async fn the_model_answers_a_real_question() {
 #[tokio::test]
 async fn the_model_keeps_what_a_chat_relies_on() {
     contract("local", local()).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_chunk_of_a_reply_says_something_the_last_one_too() {
+    for most in [2, 60] {
+        let config = short().max_output_tokens(most);
+        let request = question("Is the sky blue? Answer yes or no.", config);
+        let mut chunks = local().stream_generate_content(request, RequestOptions::default());
+        let mut end = None;
+
+        while let Some(chunk) = next(&mut chunks).await {
+            let chunk = chunk.unwrap();
+            assert!(!chunk.text().unwrap().is_empty(), "{chunk:?}");
+            end = chunk.finish_reason().cloned();
+        }
+
+        assert!(end.is_some());
+    }
 }
 
 #[tokio::test]
