@@ -35,6 +35,7 @@ class Served:
         times = []
         while answer.readline():
             times.append(time.perf_counter())
+        answer.read()
         assert answer.status == 200, answer.status
         return times[-1] - begun, times[-1] - times[0], len(times)
 

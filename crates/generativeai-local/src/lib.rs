@@ -58,7 +58,7 @@
 //!   here, grammars are in Rust, and errors of llama.cpp end the chats of one batch only. A library
 //!   cannot ship a second program, and a chat of one user loses nothing that was said, because a turn
 //!   enters a history whole. A server answers many: it keeps the model in a child that it can start
-//!   again, for a millisecond a request.
+//!   again, for two milliseconds a request.
 
 mod asked;
 pub mod default_model;
