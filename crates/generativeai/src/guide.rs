@@ -1,6 +1,21 @@
 //! Guides: how things are done, from the first line to the corner cases. Every example runs.
 
+#[cfg(feature = "blocking")]
+#[doc = include_str!("guide/chats.md")]
+pub mod chats {}
+
 #[cfg(feature = "macros")]
 #[doc = include_str!("guide/tools.md")]
 #[cfg_attr(feature = "mcp", doc = include_str!("guide/mcp.md"))]
 pub mod tools {}
+
+#[doc = include_str!("guide/testing.md")]
+pub mod testing {}
+
+#[cfg(feature = "remote")]
+#[doc = include_str!("guide/offline.md")]
+pub mod offline {}
+
+#[cfg(feature = "remote")]
+#[doc = include_str!("guide/from_python.md")]
+pub mod from_python {}
