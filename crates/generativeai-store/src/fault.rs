@@ -103,6 +103,7 @@ fn told(code: &Code) -> (ErrorKind, &'static str) {
         Code::Sqlite(code) => match code & 0xff {
             5 | 6 => (ErrorKind::Storage, "the database is busy"),
             8 => (ErrorKind::Storage, "the database may not be written"),
+            10 => (ErrorKind::Storage, "the disk takes or gives nothing"),
             11 | 26 => (ErrorKind::Corrupt, "the database is damaged"),
             13 => (ErrorKind::Storage, "the disk is full"),
             14 => (ErrorKind::Storage, "the file cannot be opened"),

@@ -37,8 +37,11 @@ impl Store {
     /// Opens a store: `sqlite:PATH`, `sqlite::memory:` or `postgres://USER:PASSWORD@HOST/DATABASE`.
     ///
     /// A file that is not there is made, readable by its owner alone; tables of an older version are
-    /// brought to the newest. Whatever follows `?` in the address of PostgreSQL is as in libpq:
-    /// `?sslmode=verify-full`, say.
+    /// brought to the newest. An address of PostgreSQL on another machine should end in
+    /// `?sslmode=verify-full`: by itself the connection is encrypted if the server offers it, and the
+    /// server's certificate is not checked, as with libpq.
+    ///
+    /// A store in memory is gone with its last handle, and its sessions with it.
     ///
     /// # Errors
     /// [`ErrorKind::TooNew`] if a newer version of this library wrote it, [`ErrorKind::Corrupt`] if it is

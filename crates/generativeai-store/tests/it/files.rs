@@ -357,3 +357,26 @@ async fn on_a_full_disk_a_chat_goes_on_in_memory_and_is_saved_later() {
     }
     assert_eq!(place.text("PRAGMA quick_check").await, "ok");
 }
+
+#[tokio::test]
+async fn a_store_in_memory_works_and_is_gone_with_its_last_handle() {
+    let store = Store::open("sqlite::memory:").await.unwrap();
+    let other = Store::open("sqlite::memory:").await.unwrap();
+    let session = store.new_session("one").await.unwrap();
+    let mut chat = session.chat(&counting(1)).await.unwrap();
+    chat.send_message("a").await.unwrap();
+
+    assert_eq!(stored(&session).await, ["a", "0"]);
+    assert!(other.list().await.unwrap().is_empty());
+}
+
+#[test]
+fn without_a_runtime_a_store_is_an_error_and_no_panic() {
+    let mut opening = std::pin::pin!(Store::open("sqlite::memory:"));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+
+    let std::task::Poll::Ready(opened) = opening.as_mut().poll(&mut context) else {
+        panic!("it waits");
+    };
+    assert_kind(opened, ErrorKind::Configuration);
+}
