@@ -107,7 +107,7 @@ async fn a_writer_killed_a_thousand_times_loses_nothing_acknowledged() {
         let session = place.open().await.session("numbers").await.unwrap();
         let chat = session.chat(&GenerativeModel::new("none")).await.unwrap();
         assert!(
-            said(&chat) >= acknowledged && acknowledged > KILLS / 2,
+            said(&chat) >= acknowledged && acknowledged > KILLS / 20,
             "{acknowledged}"
         );
         assert_eq!(place.text("PRAGMA quick_check").await, "ok");
