@@ -6,23 +6,30 @@ mod editor;
 mod files;
 mod input;
 mod once;
+mod output;
 mod prompt;
 mod reply;
 mod retries;
+mod schema;
 mod screen;
 mod signals;
 mod spent;
 mod spoken;
 mod talk;
+mod tools;
+
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
 use generativeai::protocol::GenerationConfig;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::exit::Exit;
+use crate::exit::{Exit, Usage};
 use crate::model::Choice;
 use crate::printer::Printer;
+use once::Once;
+use output::Output;
 
 /// Talk with a model, or ask it once.
 ///
@@ -34,7 +41,8 @@ pub(crate) struct Chat {
     #[arg(value_name = "MESSAGE")]
     words: Vec<String>,
 
-    /// Who answers: a Gemini model by name, `local` for the embedded model, or a .gguf file
+    /// Who answers: a Gemini model by name, `local` for the embedded model, one of `genai models list`,
+    /// or a .gguf file
     ///
     /// By default the Gemini API if GEMINI_API_KEY or GOOGLE_API_KEY is set, else the embedded
     /// model.
@@ -64,35 +72,77 @@ pub(crate) struct Chat {
     /// Where chance begins: the same seed tends to give the same reply
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     seed: Option<i32>,
+
+    /// Let the reply be JSON of a shape: that of the JSON Schema in this file
+    #[arg(long, value_name = "FILE")]
+    schema: Option<PathBuf>,
+
+    /// Let the model call the tools of an MCP server: a command that starts it, or its http(s) address
+    ///
+    /// What it calls runs without a question: name servers you trust. Can be given several times.
+    #[arg(long, value_name = "COMMAND")]
+    tool: Vec<String>,
+
+    /// In which form the answer to one message goes to stdout
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
+    output: Output,
+
+    /// Tell on stderr what each reply cost, in tokens and time
+    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "true|false")]
+    #[arg(
+        default_value_t = false,
+        default_missing_value = "true",
+        hide_possible_values = true
+    )]
+    stats: bool,
 }
 
 impl Chat {
     /// Runs the command.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let message = input::message(&self.words)?;
+        if message.is_none() && self.output != Output::Text {
+            let message = "--output is for one message: say it, as in genai chat \"Hello\"";
+            return Err(Usage(message.to_owned()).into());
+        }
+        let config = self.generation_config()?;
         let choice = Choice::of(self.model.as_deref(), printer)?;
-        let config = self.generation_config();
+        let runtime = runtime()?;
+        let tools = tools::connect(&runtime, &self.tool)?;
         let mut model = choice.open(printer)?.generation_config(config);
         if let Some(system) = self.system {
             model = model.system_instruction(system);
         }
-        let chat = model.start_chat();
+        let mut chat = model.start_chat();
+        if !self.tool.is_empty() {
+            chat = chat.tools(tools).automatic_function_calling(true);
+        }
         chat.check()?;
-        let runtime = runtime()?;
+        let once = Once {
+            output: self.output,
+            structured: self.schema.is_some(),
+            stats: self.stats,
+        };
         match message {
-            Some(message) => once::ask(&runtime, chat, &message, printer),
-            None => talk::talk(&runtime, chat, printer),
+            Some(message) => once.ask(&runtime, &mut chat, &message, printer),
+            None => talk::talk(&runtime, chat, self.stats, printer),
         }
     }
 
-    fn generation_config(&self) -> GenerationConfig {
+    fn generation_config(&self) -> anyhow::Result<GenerationConfig> {
         let mut config = GenerationConfig::default();
         config.temperature = self.temperature;
         config.top_p = self.top_p;
         config.top_k = self.top_k;
         config.max_output_tokens = self.max_output_tokens;
         config.seed = self.seed;
-        config
+        if let Some(path) = &self.schema {
+            let schema = schema::read(path)?;
+            config = config
+                .response_mime_type("application/json")
+                .response_json_schema(schema);
+        }
+        Ok(config)
     }
 }
 

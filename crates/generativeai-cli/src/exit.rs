@@ -10,7 +10,7 @@ pub(crate) enum Exit {
     Done = 0,
     /// The model, the service, the network or a file failed.
     Failed = 1,
-    /// What was typed or piped in makes no sense.
+    /// What was typed, piped in or set makes no sense.
     Usage = 2,
     /// The terminal went away.
     HungUp = 129,
@@ -22,8 +22,9 @@ pub(crate) enum Exit {
 
 /// The exit codes, as the help tells them.
 pub(crate) const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 failed, 2 wrong usage, 129 terminal gone, 130 interrupted by Ctrl-C,
-143 terminated.";
+Exit codes: 0 done, also if whoever reads the answer has read enough; 1 failed: the model, the
+service, the network or a file; 2 wrong usage: what was typed, piped in or set makes no sense;
+129 terminal gone; 130 interrupted by Ctrl-C; 143 terminated.";
 
 impl Exit {
     /// How the program ends after an error.

@@ -3,14 +3,16 @@
 mod advice;
 mod chat;
 mod cli;
+mod completions;
+mod config;
 mod exit;
+mod man;
 mod model;
+mod models;
 mod printer;
 mod serve;
 
 use std::process::ExitCode;
-
-use clap::Parser;
 
 use cli::Cli;
 use exit::Exit;
@@ -18,23 +20,17 @@ use printer::Printer;
 
 fn main() -> ExitCode {
     let mut printer = Printer::new();
-    let exit = match Cli::try_parse() {
-        Ok(cli) => cli.run(&mut printer).unwrap_or_else(|error| {
-            let exit = Exit::of(&error);
-            if exit == Exit::Failed || exit == Exit::Usage {
-                printer.failure(&error);
-            }
-            exit
-        }),
-        Err(help) => {
-            // Nobody is left to tell if this cannot be written.
-            let _ = help.print();
-            if help.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::Done
-            }
+    let ended = Cli::read().and_then(|cli| cli.run(&mut printer));
+    let ended = ended.or_else(|error| match error.downcast::<clap::Error>() {
+        Ok(help) => cli::help(&help),
+        Err(error) => Err(error),
+    });
+    let exit = ended.unwrap_or_else(|error| {
+        let exit = Exit::of(&error);
+        if exit != Exit::Done {
+            printer.failure(&error);
         }
-    };
+        exit
+    });
     exit.into()
 }

@@ -1,4 +1,4 @@
-//! Who answers: the Gemini API, the embedded model, or a model file.
+//! Who answers: the Gemini API, the embedded model, a model that was fetched, or a model file.
 
 use std::path::{Path, PathBuf};
 
@@ -7,12 +7,14 @@ use generativeai::{GenerativeModel, Remote};
 use generativeai_local::{Local, default_model};
 
 use crate::exit::Usage;
+use crate::models::Cache;
+use crate::models::catalogue::{self, Entry};
 use crate::printer::Printer;
 
 /// The model of the Gemini API that is asked if none is named.
 const GEMINI: &str = "gemini-flash-latest";
 /// The name of the embedded model.
-const LOCAL: &str = "local";
+pub(crate) const LOCAL: &str = "local";
 /// Each of these, if it is set, says that the Gemini API is to be asked.
 const VARIABLES: [&str; 3] = ["GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL"];
 
@@ -23,6 +25,8 @@ pub(crate) enum Choice {
     Gemini(String),
     /// The embedded model.
     Embedded,
+    /// A model of the catalogue, fetched by `genai models pull`.
+    Listed(&'static Entry),
     /// A model file.
     File(PathBuf),
 }
@@ -60,6 +64,8 @@ impl Choice {
             .is_some_and(|end| end.eq_ignore_ascii_case("gguf"));
         if name == LOCAL {
             Ok(Self::Embedded)
+        } else if let Some(entry) = catalogue::entry(name) {
+            Ok(Self::Listed(entry))
         } else if ends_in_gguf || path.is_absolute() || name.starts_with('.') {
             Ok(Self::File(path.to_owned()))
         } else if name.trim().is_empty() {
@@ -97,12 +103,8 @@ impl Choice {
         match self {
             Self::File(path) => Ok(path),
             Self::Gemini(name) => bail!("{name} is no model file"),
-            Self::Embedded => {
-                let mut progress = printer.progress("fetching the model");
-                let path = default_model::fetch(|now| progress.show(now.done, now.total));
-                progress.end();
-                path.context("cannot fetch the embedded model")
-            }
+            Self::Listed(entry) => listed(entry),
+            Self::Embedded => fetch_embedded(printer),
         }
     }
 
@@ -113,6 +115,24 @@ impl Choice {
             .build()
             .context("cannot load the model")
     }
+}
+
+/// The file of a model of the catalogue, if it was fetched.
+fn listed(entry: &Entry) -> anyhow::Result<PathBuf> {
+    let path = Cache::open()?.path(entry);
+    if !path.exists() {
+        let (name, megabytes) = (entry.name, entry.megabytes);
+        bail!("{name} is not here yet: genai models pull {name} fetches it ({megabytes} MB)");
+    }
+    Ok(path)
+}
+
+/// Fetches the embedded model if it is not there, and gives the path of its file.
+pub(crate) fn fetch_embedded(printer: &mut Printer) -> anyhow::Result<PathBuf> {
+    let mut progress = printer.progress("fetching the model");
+    let path = default_model::fetch(|now| progress.show(now.done, now.total));
+    progress.end();
+    path.context("cannot fetch the embedded model")
 }
 
 #[cfg(test)]
@@ -132,6 +152,7 @@ mod tests {
             named("tunedModels/mine"),
             Choice::Gemini("tunedModels/mine".to_owned())
         );
+        assert!(matches!(named("qwen3-4b"), Choice::Listed(entry) if entry.name == "qwen3-4b"));
         assert_eq!(named("big.GGUF"), Choice::File("big.GGUF".into()));
         assert_eq!(named("./model"), Choice::File("./model".into()));
         assert_eq!(named("/models/big"), Choice::File("/models/big".into()));

@@ -34,7 +34,8 @@ pub(crate) struct Serve {
     #[arg(short, long, default_value_t = 8080)]
     port: u16,
 
-    /// Who answers: `local` for the embedded model, a .gguf file, or a Gemini model by name
+    /// Who answers: `local` for the embedded model, a .gguf file, or a model by name: a Gemini model,
+    /// or one of `genai models list`
     #[arg(short, long, default_value = "local")]
     model: String,
 

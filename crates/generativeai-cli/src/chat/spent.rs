@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use generativeai::protocol::UsageMetadata;
+use serde_json::{Value, json};
 
 /// What the replies so far cost.
 #[derive(Clone, Debug, Default)]
@@ -24,10 +25,7 @@ pub(super) struct Cost {
 impl Spent {
     /// Adds what a reply cost.
     pub(super) fn add(&mut self, usage: Option<&UsageMetadata>, took: Duration) {
-        self.last = Cost {
-            usage: usage.cloned().unwrap_or_default(),
-            took,
-        };
+        self.last = Cost::new(usage, took);
         self.sum.usage.add(&self.last.usage);
         self.sum.took += took;
     }
@@ -43,17 +41,52 @@ impl Spent {
     }
 }
 
-impl fmt::Display for Cost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Cost {
+    /// What a reply cost that took so long.
+    pub(super) fn new(usage: Option<&UsageMetadata>, took: Duration) -> Self {
+        let usage = usage.cloned().unwrap_or_default();
+        Self { usage, took }
+    }
+
+    /// What was sent, what of it was cached, what was answered, and what was thought.
+    fn tokens(&self) -> [i32; 4] {
         let tokens = |count: Option<i32>| count.unwrap_or_default().max(0);
         let usage = &self.usage;
-        let cached = tokens(usage.cached_content_token_count);
-        let out = tokens(usage.candidates_token_count);
-        let thought = tokens(usage.thoughts_token_count);
         let sent = tokens(usage.prompt_token_count)
             .saturating_add(tokens(usage.tool_use_prompt_token_count));
-        let seconds = self.took.as_secs_f64();
-        let speed = f64::from(out.saturating_add(thought)) / seconds.max(0.001);
+        [
+            sent,
+            tokens(usage.cached_content_token_count),
+            tokens(usage.candidates_token_count),
+            tokens(usage.thoughts_token_count),
+        ]
+    }
+
+    /// How many tokens were made in a second, all in all.
+    fn speed(&self) -> f64 {
+        let [_, _, out, thought] = self.tokens();
+        f64::from(out.saturating_add(thought)) / self.took.as_secs_f64().max(0.001)
+    }
+
+    /// The same for programs.
+    pub(super) fn to_json(&self) -> Value {
+        let [sent, cached, out, thought] = self.tokens();
+        let round = |number: f64| (number * 1_000.0).round() / 1_000.0;
+        json!({
+            "input_tokens": sent,
+            "cached_tokens": cached,
+            "output_tokens": out,
+            "thought_tokens": thought,
+            "seconds": round(self.took.as_secs_f64()),
+            "tokens_per_second": round(self.speed()),
+        })
+    }
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [sent, cached, out, thought] = self.tokens();
+        let (seconds, speed) = (self.took.as_secs_f64(), self.speed());
         write!(
             f,
             "{sent} tokens in ({cached} cached), {out} out, {thought} thought; \

@@ -21,10 +21,11 @@ use super::spoken::{Command, Spoken};
 use crate::exit::{Exit, ReaderGone};
 use crate::printer::Printer;
 
-/// Talks until it is left.
+/// Talks until it is left; `stats` says whether to tell what each reply cost.
 pub(super) fn talk(
     runtime: &Runtime,
     chat: ChatSession,
+    stats: bool,
     printer: &mut Printer,
 ) -> anyhow::Result<Exit> {
     screen::restore_on_panic();
@@ -37,7 +38,10 @@ pub(super) fn talk(
         conversations: vec![Conversation::new(chat)],
         current: 0,
         attached: Vec::new(),
-        spent: Spent::default(),
+        spent: Spent {
+            told_each_time: stats,
+            ..Spent::default()
+        },
     };
     talk.printer
         .note("/help tells the commands, Ctrl-D leaves.");

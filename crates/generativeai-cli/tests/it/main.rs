@@ -2,9 +2,14 @@
 
 #[cfg(unix)]
 mod commands;
+mod config;
 mod conversation;
 mod hostile;
+mod hub;
+mod models;
 mod once;
+mod output;
+mod pages;
 mod piped;
 mod refusals;
 mod screens;
@@ -16,3 +21,4 @@ mod signals;
 mod supervised;
 mod support;
 mod terminal;
+mod tools;

@@ -3,7 +3,7 @@
 use std::io::{Seek, Write};
 
 use super::service::{Answer, Service};
-use super::support::{SHORT, ran, run, run_with};
+use super::support::{SHORT, genai, ran, run, run_with};
 
 #[test]
 fn what_is_piped_in_is_answered() {
@@ -66,6 +66,51 @@ fn no_more_is_read_than_a_message_may_have() {
     let large = vec![b'a'; (16 << 20) + 100_000];
 
     run_with(&["chat"], &large).refused(2, &["too long", "16 MiB"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pipe_that_never_ends_is_not_read_to_its_end() {
+    let mut command = genai(&["chat"]);
+    let endless = std::fs::File::open("/dev/zero").expect("it is there");
+
+    ran(command.stdin(endless).output()).refused(2, &["too long", "16 MiB"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_closed_stdin_is_an_empty_message() {
+    ran(through_shell("exec \"$0\" chat <&-").output()).refused(2, &["the message is empty"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_closed_stdout_takes_the_answer_as_a_place_for_nothing_would() {
+    let service = Service::start(Answer::Texts(vec!["unheard"]));
+    let mut command = through_shell("exec \"$0\" chat Hello >&-");
+    command
+        .env("GEMINI_API_KEY", "canary-key")
+        .env("GOOGLE_GEMINI_BASE_URL", &service.address);
+
+    let ended = ran(command.output());
+
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(service.request().contains("Hello"));
+}
+
+/// A line of shell, in which `$0` is the program.
+#[cfg(unix)]
+fn through_shell(line: &str) -> std::process::Command {
+    let genai = genai(&[]);
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", line]).arg(genai.get_program());
+    for (name, value) in genai.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
 }
 
 #[test]

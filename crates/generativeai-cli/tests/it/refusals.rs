@@ -84,6 +84,23 @@ fn an_error_of_the_service_cannot_drive_the_terminal() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn whatever_is_printed_a_full_disk_is_told() {
+    for words in [
+        &["--help"][..],
+        &["chat", "--help"],
+        &["models", "list"],
+        &["config", "show"],
+        &["completions", "zsh"],
+        &["man"],
+    ] {
+        let full = std::fs::File::create("/dev/full").expect("it is there");
+
+        ran(genai(words).stdout(full).output()).refused(1, &["cannot write", "because: "]);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn a_full_disk_is_told() {
     let service = Service::start(Answer::Texts(vec!["lost"]));
     let full = std::fs::File::create("/dev/full").expect("it is there");

@@ -18,6 +18,8 @@ pub(crate) struct Service {
 pub(crate) enum Answer {
     /// Chunks of text, the last of which ends the reply.
     Texts(Vec<&'static str>),
+    /// A call of a function with the name of Ada; and once it is answered, a text.
+    Calls(&'static str, &'static str),
     /// One chunk of text, and then nothing more for as long as the client stays.
     Hangs(&'static str),
     /// Nothing at all, for as long as the client stays.
@@ -50,10 +52,16 @@ impl Service {
                     answer => answer.clone(),
                 };
                 number += 1;
+                let answered = request.contains("functionResponse");
                 // The test may be over by now.
                 let _ = sender.send(request);
                 thread::spawn(move || {
-                    let _ = reply(stream, &answer);
+                    let _ = match answer {
+                        Answer::Calls(_, text) if answered => {
+                            reply(stream, &Answer::Texts(vec![text]))
+                        }
+                        answer => reply(stream, &answer),
+                    };
                 });
             }
         });
@@ -104,6 +112,13 @@ fn reply(mut stream: TcpStream, answer: &Answer) -> std::io::Result<()> {
                 stream.write_all(event(text, at + 1 == texts.len()).as_bytes())?;
             }
             Ok(())
+        }
+        Answer::Calls(name, _) => {
+            let call = format!(
+                "data: {{\"candidates\":[{{\"content\":{{\"role\":\"model\",\"parts\":[{{\"functionCall\":\
+                 {{\"name\":\"{name}\",\"args\":{{\"name\":\"Ada\"}}}}}}]}},\"finishReason\":\"STOP\"}}]}}\r\n\r\n"
+            );
+            stream.write_all((EVENTS.to_owned() + &call).as_bytes())
         }
         Answer::Hangs(text) => {
             stream.write_all((EVENTS.to_owned() + &event(text, false)).as_bytes())?;

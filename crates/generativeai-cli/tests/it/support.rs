@@ -25,7 +25,7 @@ pub(crate) struct Ran {
     pub(crate) stderr: String,
 }
 
-/// The program, with no keys, and nothing to read.
+/// The program, with no keys, no settings, and nothing to read.
 pub(crate) fn genai(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_genai"));
     // Even someone who wants backtraces gets none for a mistake of theirs.
@@ -33,6 +33,10 @@ pub(crate) fn genai(words: &[&str]) -> Command {
         .args(words)
         .stdin(Stdio::null())
         .env("RUST_BACKTRACE", "1");
+    let set = std::env::vars_os().map(|(name, _)| name);
+    for name in set.filter(|name| name.to_string_lossy().starts_with("GENAI_")) {
+        command.env_remove(name);
+    }
     for variable in VARIABLES {
         command.env_remove(variable);
     }
@@ -41,6 +45,8 @@ pub(crate) fn genai(words: &[&str]) -> Command {
         "XDG_STATE_HOME",
         concat!(env!("CARGO_TARGET_TMPDIR"), "/state"),
     );
+    // There is no configuration file in there.
+    command.env("XDG_CONFIG_HOME", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 

@@ -1,0 +1,161 @@
+//! Settings: the configuration file, the environment, and what is typed.
+
+use std::process::Command;
+
+use super::service::{Answer, Service};
+use super::support::{genai, ran};
+
+/// A configuration file in a folder of its own.
+struct Settings(tempfile::TempDir);
+
+impl Settings {
+    fn new(text: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("generativeai");
+        std::fs::create_dir(&path).expect("a folder can be made");
+        std::fs::write(path.join("config.toml"), text).expect("it can be written");
+        Self(folder)
+    }
+
+    fn of(&self, mut command: Command) -> Command {
+        command
+            .env_remove("GENAI_CONFIG")
+            .env("XDG_CONFIG_HOME", self.0.path());
+        command
+    }
+}
+
+const FILE: &str = "\
+[chat]
+temperature = 0.25   # cool
+top_k = 7
+system = 'Be brief.'
+
+[serve]
+port = 9000
+api_key = 's3cret'
+";
+
+#[test]
+fn what_is_typed_counts_before_the_environment_and_that_before_the_file() {
+    let service = Service::start(Answer::Texts(vec!["yes"]));
+    let mut command = Settings::new(FILE).of(service.genai(&["chat", "--top-k", "3", "Hello"]));
+    command
+        .env("GENAI_CHAT_TEMPERATURE", "0.5")
+        .env("GENAI_CHAT_TOP_K", "4");
+
+    let said = ran(command.output());
+
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let request = service.request();
+    for part in [r#""temperature":0.5"#, r#""topK":3"#, "Be brief."] {
+        assert!(request.contains(part), "no {part} in {request}");
+    }
+}
+
+#[test]
+fn the_origin_of_each_setting_is_shown_and_no_secret() {
+    let settings = Settings::new(FILE);
+    let path = settings.0.path().join("generativeai/config.toml");
+    let mut command = settings.of(genai(&["config", "show", "--origin"]));
+    command
+        .env("GENAI_CHAT_MODEL", "local")
+        .env("GENAI_SERVE_PORT", "9001");
+
+    let shown = ran(command.output());
+
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+    for line in [
+        "[chat]",
+        "model = \"local\"  # environment: GENAI_CHAT_MODEL",
+        &format!("temperature = 0.25  # {}, line 2", path.display()),
+        "output = \"text\"  # default",
+        "[serve]",
+        "port = 9001  # environment: GENAI_SERVE_PORT",
+        "api_key = \"(hidden)\"  # ",
+    ] {
+        assert!(
+            shown.stdout.contains(line),
+            "no {line:?} in {}",
+            shown.stdout
+        );
+    }
+    assert!(!shown.stdout.contains("s3cret"), "{shown:?}");
+}
+
+#[test]
+fn what_would_be_typed_can_be_shown_as_well() {
+    let words = ["config", "show", "--origin", "chat", "--top-k", "1"];
+
+    let shown = ran(Settings::new(FILE).of(genai(&words)).output());
+
+    assert!(shown.stdout.contains("top_k = 1  # typed"), "{shown:?}");
+    assert!(!shown.stdout.contains("[serve]"), "{shown:?}");
+}
+
+#[test]
+fn what_is_shown_is_a_configuration_file() {
+    let settings =
+        Settings::new("[chat]\nsystem = \"say \\\"hi\\\"\"\ntool = ['a b', 'c']\nstats = true\n");
+    let shown = ran(settings.of(genai(&["config", "show"])).output());
+
+    let again = ran(Settings::new(&shown.stdout)
+        .of(genai(&["config", "show"]))
+        .output());
+
+    assert!(shown.stdout.contains("stats = true"), "{shown:?}");
+    assert_eq!(shown.stdout, again.stdout);
+}
+
+#[test]
+fn a_setting_that_is_not_known_is_named_with_its_place_and_what_was_meant() {
+    let settings = Settings::new("[chat]\ntemprature = 0.5\n");
+
+    for words in [&["chat", "Hello"][..], &["serve"], &["config", "show"]] {
+        ran(settings.of(genai(words)).output()).refused(
+            2,
+            &[
+                "config.toml, line 2",
+                "`temprature`",
+                "did you mean `temperature`?",
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_setting_that_makes_no_sense_is_named_with_its_place() {
+    for (text, told) in [
+        (
+            "[chat]\n\ntemperature = 'warm'\n",
+            "line 3: `temperature`: invalid value 'warm'",
+        ),
+        ("[chat]\nmodel = = 1\n", "line 2: "),
+        ("chat = 1\n", "write [chat]"),
+    ] {
+        ran(Settings::new(text).of(genai(&["chat", "Hello"])).output()).refused(2, &[told]);
+    }
+}
+
+#[test]
+fn neither_help_nor_a_mistake_needs_the_settings() {
+    let settings = Settings::new("nonsense");
+
+    assert_eq!(
+        ran(settings.of(genai(&["chat", "--help"])).output()).code,
+        Some(0)
+    );
+    assert_eq!(
+        ran(settings.of(genai(&["config", "path"])).output()).code,
+        Some(0)
+    );
+    ran(settings.of(genai(&["chat", "--modle", "x"])).output()).refused(2, &["--model"]);
+}
+
+#[test]
+fn a_file_that_is_named_must_be_there() {
+    let mut command = genai(&["chat", "Hello"]);
+    command.env("GENAI_CONFIG", "nowhere.toml");
+
+    ran(command.output()).refused(2, &["cannot read the configuration file nowhere.toml"]);
+}

@@ -1,0 +1,26 @@
+"""An MCP server with one tool: its arguments say what the tool is called, and whom it greets like."""
+
+import json
+import sys
+
+
+def answer(method, params):
+    if method == "initialize":
+        return {
+            "protocolVersion": params["protocolVersion"],
+            "capabilities": {"tools": {}},
+            "serverInfo": {"name": "tools", "version": "1"},
+        }
+    if method == "tools/list":
+        schema = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+        return {"tools": [{"name": sys.argv[1], "description": "Greets.", "inputSchema": schema}]}
+    if method == "tools/call":
+        return {"content": [{"type": "text", "text": f"{sys.argv[2]}, {params['arguments']['name']}!"}]}
+    return {}
+
+
+for line in sys.stdin:
+    request = json.loads(line)
+    if "id" in request:
+        result = answer(request["method"], request.get("params") or {})
+        print(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}), flush=True)
