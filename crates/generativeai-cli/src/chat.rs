@@ -5,6 +5,7 @@ mod conversation;
 mod editor;
 mod files;
 mod input;
+mod kept;
 mod once;
 mod output;
 mod prompt;
@@ -28,6 +29,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::exit::{Exit, Usage};
 use crate::model::Choice;
 use crate::printer::Printer;
+use kept::{Kept, Which};
 use once::Once;
 use output::Output;
 
@@ -73,6 +75,23 @@ pub(crate) struct Chat {
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     seed: Option<i32>,
 
+    /// Go on with the chat that was spoken in last
+    #[arg(short, long = "continue", conflicts_with_all = ["session", "no_save"])]
+    go_on: bool,
+
+    /// Go on with the chat of this name or number, or begin it
+    #[arg(long, value_name = "NAME", conflicts_with = "no_save")]
+    session: Option<String>,
+
+    /// Do not keep this chat for `genai sessions` and `--continue`
+    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "true|false")]
+    #[arg(
+        default_value_t = false,
+        default_missing_value = "true",
+        hide_possible_values = true
+    )]
+    no_save: bool,
+
     /// Let the reply be JSON of a shape: that of the JSON Schema in this file
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
@@ -113,19 +132,35 @@ impl Chat {
         if let Some(system) = self.system {
             model = model.system_instruction(system);
         }
-        let mut chat = model.start_chat();
         if !self.tool.is_empty() {
-            chat = chat.tools(tools).automatic_function_calling(true);
+            model = model.tools(tools);
         }
-        chat.check()?;
+        model.check()?;
+        let which = self.which();
+        let mut kept = runtime.block_on(Kept::open(which, &model, printer))?;
+        if !self.tool.is_empty() {
+            kept.chat = kept.chat.automatic_function_calling(true);
+        }
         let once = Once {
             output: self.output,
             structured: self.schema.is_some(),
             stats: self.stats,
         };
-        match message {
-            Some(message) => once.ask(&runtime, &mut chat, &message, printer),
-            None => talk::talk(&runtime, chat, self.stats, printer),
+        let ended = match message {
+            Some(message) => once.ask(&runtime, &mut kept.chat, &message, printer),
+            None => talk::talk(&runtime, &mut kept.chat, self.stats, printer),
+        };
+        runtime.block_on(kept.close(printer));
+        ended
+    }
+
+    /// Which chat is meant.
+    fn which(&self) -> Which {
+        match &self.session {
+            _ if self.go_on => Which::Last,
+            Some(name) => Which::Named(name.clone()),
+            None if self.no_save => Which::Unkept,
+            None => Which::New,
         }
     }
 

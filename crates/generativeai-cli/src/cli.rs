@@ -1,5 +1,6 @@
 //! What can be typed: the commands of the program.
 
+use std::ffi::OsString;
 use std::io::ErrorKind;
 
 use anyhow::Context;
@@ -13,6 +14,7 @@ use crate::man::Manual;
 use crate::models::Models;
 use crate::printer::{Colour, Printer};
 use crate::serve::{Engine, Serve};
+use crate::sessions::Sessions;
 
 /// Conversations with a model: with the Gemini API, or offline with the embedded model.
 #[derive(Debug, Parser)]
@@ -30,6 +32,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Typed {
     Chat(Box<Chat>),
+    Sessions(Sessions),
     Serve(Serve),
     #[command(hide = true)]
     Engine(Engine),
@@ -46,11 +49,17 @@ impl Cli {
     /// What cannot be typed, and a request for help, as an error of clap.
     pub(crate) fn read() -> anyhow::Result<Self> {
         // What is typed is looked at by itself first: neither help nor a mistake needs settings.
-        let typed = Self::matched(program())?;
-        match typed.command {
-            Typed::Chat(_) | Typed::Serve(_) => Ok(Self::matched(config::apply(program())?)?),
-            _ => Ok(typed),
-        }
+        let words: Vec<OsString> = std::env::args_os().collect();
+        let typed = Self::matched(program(), &words)?;
+        let words = match &typed.command {
+            Typed::Chat(_) | Typed::Serve(_) => words,
+            Typed::Sessions(sessions) => match sessions.stands_for() {
+                Some(words) => words,
+                None => return Ok(typed),
+            },
+            _ => return Ok(typed),
+        };
+        Ok(Self::matched(config::apply(program())?, &words)?)
     }
 
     /// Runs the command that was typed.
@@ -58,6 +67,7 @@ impl Cli {
         printer.colour(self.color);
         match self.command {
             Typed::Chat(chat) => chat.run(printer),
+            Typed::Sessions(sessions) => sessions.run(printer),
             Typed::Serve(serve) => serve.run(printer),
             Typed::Engine(engine) => engine.run(printer),
             Typed::Models(models) => models.run(printer),
@@ -67,8 +77,8 @@ impl Cli {
         }
     }
 
-    fn matched(program: Command) -> Result<Self, clap::Error> {
-        let mut matches = program.try_get_matches()?;
+    fn matched(program: Command, words: &[OsString]) -> Result<Self, clap::Error> {
+        let mut matches = program.try_get_matches_from(words)?;
         Self::from_arg_matches_mut(&mut matches)
     }
 }

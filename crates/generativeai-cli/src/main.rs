@@ -11,6 +11,7 @@ mod model;
 mod models;
 mod printer;
 mod serve;
+mod sessions;
 
 use std::process::ExitCode;
 

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 
 use generativeai::ChatSession;
 use generativeai::protocol::{Content, Part, Role};
+use generativeai_store::Session;
 
 /// A conversation at the terminal. A clone goes its own way.
 #[derive(Clone, Debug)]
 pub(super) struct Conversation {
     pub(super) chat: ChatSession,
+    /// Where it is kept, if it is.
+    pub(super) session: Option<Session>,
     /// The file it was written to, which may be written again.
     pub(super) saved: Option<PathBuf>,
     /// The turns that were taken back, the last one last.
@@ -26,9 +29,10 @@ struct Turn {
 }
 
 impl Conversation {
-    pub(super) fn new(chat: ChatSession) -> Self {
+    pub(super) fn new(chat: ChatSession, session: Option<Session>) -> Self {
         Self {
             chat,
+            session,
             saved: None,
             taken_back: Vec::new(),
             interrupted: BTreeSet::new(),
@@ -135,7 +139,7 @@ mod tests {
     fn conversation() -> Conversation {
         let history = ["one", "1", "two", "2"].map(Content::from);
         let model = GenerativeModel::new("m").backend(Scripted::default());
-        Conversation::new(model.start_chat().with_history(history))
+        Conversation::new(model.start_chat().with_history(history), None)
     }
 
     #[test]
@@ -175,7 +179,7 @@ mod tests {
     async fn an_interrupted_reply_stays_marked_through_undo_and_redo() {
         let backend = Scripted::default().then_chunks(["Once ", "upon"]);
         let chat = GenerativeModel::new("m").backend(backend).start_chat();
-        let mut conversation = Conversation::new(chat);
+        let mut conversation = Conversation::new(chat, None);
         let mut reply = conversation.chat.send_message("Tell").stream();
         assert!(reply.next().await.is_some());
         drop(reply);

@@ -6,12 +6,12 @@ mod who;
 
 use std::time::{Duration, Instant};
 
-use generativeai::ChatSession;
 use generativeai::protocol::{Content, UsageMetadata};
 use tokio::runtime::Runtime;
 
 use super::attach::{self, Attached};
 use super::conversation::Conversation;
+use super::kept::Kept;
 use super::prompt::{Prompt, Typed};
 use super::reply::{self, Reply};
 use super::screen;
@@ -24,18 +24,21 @@ use crate::printer::Printer;
 /// Talks until it is left; `stats` says whether to tell what each reply cost.
 pub(super) fn talk(
     runtime: &Runtime,
-    chat: ChatSession,
+    kept: &mut Kept,
     stats: bool,
     printer: &mut Printer,
 ) -> anyhow::Result<Exit> {
     screen::restore_on_panic();
     let signals = Signals::listen(runtime)?;
+    let prompt = Prompt::new(&signals, printer)?;
+    let nothing = kept.chat.model().start_chat();
+    let begun = std::mem::replace(&mut kept.chat, nothing);
     let mut talk = Talk {
-        prompt: Prompt::new(&signals, printer)?,
+        prompt,
         runtime,
         signals,
         printer,
-        conversations: vec![Conversation::new(chat)],
+        conversations: vec![Conversation::new(begun, kept.session.clone())],
         current: 0,
         attached: Vec::new(),
         spent: Spent {
@@ -45,7 +48,9 @@ pub(super) fn talk(
     };
     talk.printer
         .note("/help tells the commands, Ctrl-D leaves.");
-    talk.run()
+    let ended = talk.run();
+    kept.chat = talk.conversations.swap_remove(0).chat;
+    ended
 }
 
 /// A conversation at the terminal, as it goes on.

@@ -15,6 +15,7 @@ mod refusals;
 mod screens;
 mod serve;
 mod service;
+mod sessions;
 #[cfg(unix)]
 mod signals;
 #[cfg(target_os = "linux")]

@@ -45,6 +45,8 @@ pub(crate) fn genai(words: &[&str]) -> Command {
         "XDG_STATE_HOME",
         concat!(env!("CARGO_TARGET_TMPDIR"), "/state"),
     );
+    // Nor is what was said kept.
+    command.env("GENAI_CHAT_NO_SAVE", "true");
     // There is no configuration file in there.
     command.env("XDG_CONFIG_HOME", env!("CARGO_TARGET_TMPDIR"));
     command

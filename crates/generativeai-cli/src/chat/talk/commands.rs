@@ -6,6 +6,7 @@ use super::Talk;
 use crate::chat::attach::Attached;
 use crate::chat::conversation::text_of;
 use crate::chat::editor;
+use crate::chat::kept;
 use crate::chat::spoken::{self, Command};
 
 /// What asks a model to go on with a reply that was cut.
@@ -122,6 +123,10 @@ impl Talk<'_> {
             _ if number.is_empty() => {
                 let mut copy = self.conversation().clone();
                 copy.saved = None;
+                if let Err(error) = self.runtime.block_on(kept::fork(&mut copy)) {
+                    self.printer
+                        .note(format_args!("(this conversation is not kept: {error})"));
+                }
                 self.conversations.push(copy);
                 let here = self.current + 1;
                 self.current = among;
