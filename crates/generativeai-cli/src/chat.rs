@@ -129,8 +129,8 @@ impl Chat {
         let runtime = runtime()?;
         let tools = tools::connect(&runtime, &self.tool)?;
         let mut model = choice.open(printer)?.generation_config(config);
-        if let Some(system) = self.system {
-            model = model.system_instruction(system);
+        if let Some(system) = &self.system {
+            model = model.system_instruction(system.as_str());
         }
         if !self.tool.is_empty() {
             model = model.tools(tools);
@@ -148,7 +148,7 @@ impl Chat {
         };
         let ended = match message {
             Some(message) => once.ask(&runtime, &mut kept.chat, &message, printer),
-            None => talk::talk(&runtime, &mut kept.chat, self.stats, printer),
+            None => talk::talk(&runtime, &mut kept, self.stats, printer),
         };
         runtime.block_on(kept.close(printer));
         ended

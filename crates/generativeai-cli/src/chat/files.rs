@@ -110,7 +110,7 @@ mod tests {
     fn conversation() -> Conversation {
         let model = GenerativeModel::new("m").system_instruction("Be brief.");
         let history = ["How tall?", "**1,345** m"].map(Content::from);
-        Conversation::new(model.start_chat().with_history(history))
+        Conversation::new(model.start_chat().with_history(history), None)
     }
 
     #[test]

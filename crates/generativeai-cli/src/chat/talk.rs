@@ -41,11 +41,9 @@ pub(super) fn talk(
         conversations: vec![Conversation::new(begun, kept.session.clone())],
         current: 0,
         attached: Vec::new(),
-        spent: Spent {
-            told_each_time: stats,
-            ..Spent::default()
-        },
+        spent: Spent::default(),
     };
+    talk.spent.told_each_time = stats;
     talk.printer
         .note("/help tells the commands, Ctrl-D leaves.");
     let ended = talk.run();
