@@ -76,14 +76,14 @@ pub(crate) struct Chat {
     seed: Option<i32>,
 
     /// Go on with the chat that was spoken in last
-    #[arg(short, long = "continue", conflicts_with_all = ["session", "no_save"])]
+    #[arg(short, long = "continue", conflicts_with = "session")]
     go_on: bool,
 
     /// Go on with the chat of this name or number, or begin it
-    #[arg(long, value_name = "NAME", conflicts_with = "no_save")]
+    #[arg(long, value_name = "NAME")]
     session: Option<String>,
 
-    /// Do not keep this chat for `genai sessions` and `--continue`
+    /// Do not keep a new chat for `genai sessions` and `--continue`
     #[arg(long, num_args = 0..=1, require_equals = true, value_name = "true|false")]
     #[arg(
         default_value_t = false,
@@ -140,6 +140,9 @@ impl Chat {
         let mut kept = runtime.block_on(Kept::open(which, &model, printer))?;
         if !self.tool.is_empty() {
             kept.chat = kept.chat.automatic_function_calling(true);
+        }
+        if self.schema.is_some() {
+            printer.as_they_are();
         }
         let once = Once {
             output: self.output,

@@ -93,6 +93,11 @@ impl Printer {
         self.coloured = styled;
     }
 
+    /// Shows replies as they are from now on: they are data, not Markdown.
+    pub(crate) fn as_they_are(&mut self) {
+        self.answers.markdown = None;
+    }
+
     /// Shows the next piece of an answer, at once.
     pub(crate) fn answer(&mut self, piece: &str) -> anyhow::Result<()> {
         self.go_on();

@@ -110,3 +110,17 @@ fn a_failure_ends_the_turn_and_not_the_conversation() {
 
     assert_eq!(terminal.end().code, 0);
 }
+
+#[test]
+fn data_is_shown_as_it_is_on_a_terminal_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let schema = folder.path().join("schema.json");
+    std::fs::write(&schema, r#"{"type":"object"}"#).expect("it can be written");
+    let service = Service::start(Answer::Texts(vec![r#"{"a_b_c": "*1*","#, " \"d\": 2}"]));
+    let schema = schema.to_str().expect("text");
+    let mut terminal = Terminal::start(&service.genai(&["chat", "--schema", schema, "Hello"]));
+
+    terminal.wait_for(r#"{"a_b_c": "*1*", "d": 2}"#);
+
+    assert_eq!(terminal.end().code, 0);
+}

@@ -151,6 +151,18 @@ fn what_is_not_to_be_kept_leaves_no_trace() {
     );
 }
 
+#[test]
+fn a_chat_that_is_named_is_kept_though_new_ones_are_not() {
+    let user = User::new();
+    let mut command = user.service.genai(&["chat", "--session", "hills", "Hello"]);
+    command.env("XDG_DATA_HOME", user.data.path());
+
+    let said = ran(command.env("GENAI_CHAT_NO_SAVE", "true").output());
+
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(user.told(&["list"]).contains("hills"));
+}
+
 #[cfg(unix)]
 #[test]
 fn what_is_kept_its_owner_alone_can_read() {
