@@ -18,10 +18,13 @@ const VARIABLE: &str = "GENAI_CONFIG";
 /// The commands whose options can be set.
 const COMMANDS: [&str; 2] = ["chat", "serve"];
 
+/// The options that say what one run is for, which is no setting.
+const OF_ONE_RUN: [&str; 2] = ["continue", "session"];
+
 /// What the help says of settings.
 pub(crate) const SETTINGS: &str = "\
-Settings: each option of `chat` and `serve` can be set in the environment, as in
-GENAI_CHAT_TEMPERATURE=0.2, or in the configuration file, as in
+Settings: each option of `chat` and `serve`, but --continue and --session, can be set in the
+environment, as in GENAI_CHAT_TEMPERATURE=0.2, or in the configuration file, as in
 
     [chat]
     temperature = 0.2
@@ -121,13 +124,15 @@ fn is_named() -> bool {
     std::env::var_os(VARIABLE).is_some_and(|path| !path.is_empty())
 }
 
-/// Whether an argument of a command can be set: it is an option, and not one that ends the program.
+/// Whether an argument of a command can be set: it is an option, and not one that ends the program or
+/// says what this run of it is for.
 fn is_setting(arg: &Arg) -> bool {
     let ends = matches!(
         arg.get_action(),
         ArgAction::Help | ArgAction::HelpShort | ArgAction::HelpLong | ArgAction::Version
     );
-    arg.get_long().is_some() && !ends
+    let of_one_run = |long| OF_ONE_RUN.contains(&long);
+    arg.get_long().is_some_and(|long| !of_one_run(long)) && !ends
 }
 
 /// The variable that sets an option, unless it has one of its own.

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::path::Path;
 
-use clap::{Arg, Command};
+use clap::{Arg, ArgAction, Command};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -151,6 +151,12 @@ fn scalar(value: &DeValue<'_>) -> Option<String> {
 
 /// Checks values by typing them, and says what is wrong with them.
 fn check(option: &Arg, values: &[String]) -> Result<(), String> {
+    if matches!(option.get_action(), ArgAction::SetTrue) {
+        return match values {
+            [value] if value == "true" || value == "false" => Ok(()),
+            _ => Err("it is true or false".to_owned()),
+        };
+    }
     let long = option.get_long().expect("what can be set is an option");
     let words: Vec<_> = values
         .iter()
@@ -171,7 +177,7 @@ fn check(option: &Arg, values: &[String]) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::{ArgAction, value_parser};
+    use clap::value_parser;
 
     use super::*;
 
@@ -180,8 +186,9 @@ mod tests {
             .long("temperature")
             .value_parser(value_parser!(f64));
         let tools = Arg::new("tool").long("tool").action(ArgAction::Append);
+        let flag = Arg::new("quiet").long("quiet").action(ArgAction::SetTrue);
         let words = Arg::new("words");
-        let chat = Command::new("chat").args([number, tools, words]);
+        let chat = Command::new("chat").args([number, tools, flag, words]);
         Command::new("genai")
             .subcommand(chat)
             .subcommand(Command::new("serve"))
@@ -246,6 +253,14 @@ mod tests {
         assert!(wrong("[chat]\ntemperature = [1, 2]").contains("cannot be used multiple times"));
         assert!(wrong("[chat]\ntemperature = 1979-05-27").contains("cannot be a"));
         assert!(wrong("[chat]\ntemperature = {a = 1}").contains("cannot be a table"));
+    }
+
+    #[test]
+    fn a_flag_is_true_or_false() {
+        let settings = read(Path::new("c.toml"), "[chat]\nquiet = true\n", &program());
+
+        assert_eq!(settings.expect("settings")[0].values, ["true"]);
+        assert!(wrong("[chat]\nquiet = 1").contains("`quiet`: it is true or false"));
     }
 
     #[test]

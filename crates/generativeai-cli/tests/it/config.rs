@@ -39,7 +39,8 @@ api_key = 's3cret'
 #[test]
 fn what_is_typed_counts_before_the_environment_and_that_before_the_file() {
     let service = Service::start(Answer::Texts(vec!["yes"]));
-    let mut command = Settings::new(FILE).of(service.genai(&["chat", "--top-k", "3", "Hello"]));
+    let settings = Settings::new(FILE);
+    let mut command = settings.of(service.genai(&["chat", "--top-k", "3", "Hello"]));
     command
         .env("GENAI_CHAT_TEMPERATURE", "0.5")
         .env("GENAI_CHAT_TOP_K", "4");
@@ -95,8 +96,9 @@ fn what_would_be_typed_can_be_shown_as_well() {
 
 #[test]
 fn what_is_shown_is_a_configuration_file() {
-    let settings =
-        Settings::new("[chat]\nsystem = \"say \\\"hi\\\"\"\ntool = ['a b', 'c']\nstats = true\n");
+    let settings = Settings::new(
+        "[chat]\nsystem = \"say \\\"hi\\\"\"\ntool = ['a b', 'c']\nstats = true\n[serve]\nin_process = true\n",
+    );
     let shown = ran(settings.of(genai(&["config", "show"])).output());
 
     let again = ran(Settings::new(&shown.stdout)
@@ -104,6 +106,7 @@ fn what_is_shown_is_a_configuration_file() {
         .output());
 
     assert!(shown.stdout.contains("stats = true"), "{shown:?}");
+    assert!(shown.stdout.contains("in_process = true"), "{shown:?}");
     assert_eq!(shown.stdout, again.stdout);
 }
 
