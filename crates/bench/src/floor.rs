@@ -40,7 +40,10 @@ pub(crate) async fn run(options: Options) -> Outcome {
         });
     }
     let (meter, mut ages) = if options.scenario == Scenario::Concurrent {
-        (at_once(chats, options.turns, base_kib).await?, Vec::new())
+        (
+            at_once(&mut chats, options.turns, base_kib).await?,
+            Vec::new(),
+        )
     } else {
         in_turn(&mut chats, options.turns, base_kib).await?
     };
@@ -63,10 +66,10 @@ async fn in_turn(chats: &mut [Chat], turns: usize, base_kib: i64) -> Outcome<(Me
     Ok((meter, ages.flatten().collect()))
 }
 
-async fn at_once(chats: Vec<Chat>, turns: usize, base_kib: i64) -> Outcome<Meter> {
+async fn at_once(chats: &mut Vec<Chat>, turns: usize, base_kib: i64) -> Outcome<Meter> {
     let start = Arc::new(Barrier::new(chats.len() + 1));
     let mut tasks = JoinSet::new();
-    for mut chat in chats {
+    for mut chat in chats.drain(..) {
         let start = start.clone();
         tasks.spawn(async move {
             chat.turn(0).await?;
@@ -80,7 +83,7 @@ async fn at_once(chats: Vec<Chat>, turns: usize, base_kib: i64) -> Outcome<Meter
     start.wait().await;
     let meter = Meter::start(base_kib)?;
     for chat in tasks.join_all().await {
-        chat?;
+        chats.push(chat?);
     }
     Ok(meter)
 }

@@ -74,6 +74,14 @@ pub trait Backend: Send + Sync + fmt::Debug {
         crate::stream::once(self.generate_content(request, options))
     }
 
+    /// Whether requests are sent as JSON; by default they are not.
+    ///
+    /// Where they are, a chat keeps a history of text as JSON alone, which takes half the memory and
+    /// is what its requests are made of, until somebody looks at the history.
+    fn sends_json(&self) -> bool {
+        false
+    }
+
     /// Counts the tokens of a request without answering it.
     fn count_tokens(
         &self,

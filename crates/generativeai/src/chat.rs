@@ -180,10 +180,7 @@ impl fmt::Debug for ChatSession {
         f.debug_struct("ChatSession")
             .field("model", &self.model)
             .field("automatic_function_calling", &self.automatic)
-            .field(
-                "history",
-                &format_args!("{} contents", self.history().len()),
-            )
+            .field("history", &format_args!("{} contents", self.history.len()))
             .field("unfinished", &self.unfinished)
             .finish_non_exhaustive()
     }

@@ -111,7 +111,7 @@ impl GenerativeModel {
     /// Sets how replies are generated, where a message does not say otherwise.
     #[must_use]
     pub fn generation_config(mut self, config: GenerationConfig) -> Self {
-        self.settings.generation_config = Some(config);
+        self.settings.generation_config = Some(Box::new(config));
         self
     }
 
@@ -179,6 +179,13 @@ impl GenerativeModel {
         Ok(Arc::clone(self.backend.get_or_init(|| found)))
     }
 
+    /// Whether the backend is known to send JSON.
+    pub(crate) fn sends_json(&self) -> bool {
+        self.backend
+            .get()
+            .is_some_and(|backend| backend.sends_json())
+    }
+
     /// What a request and its message have in common: everything but the contents.
     pub(crate) fn prepare(&self, message: &Settings) -> Result<Prepared> {
         let settings = message.over(&self.settings);
@@ -192,7 +199,7 @@ impl GenerativeModel {
         request.tools = tools.declarations()?;
         request.tool_config = settings.tool_config;
         request.safety_settings = settings.safety_settings.unwrap_or_default();
-        request.generation_config = settings.generation_config;
+        request.generation_config = settings.generation_config.map(|config| *config);
         Ok(Prepared {
             backend: self.answerer()?,
             request,

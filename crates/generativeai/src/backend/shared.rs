@@ -37,6 +37,10 @@ impl<B: Backend + ?Sized> Backend for Arc<B> {
         (**self).stream_generate_content(request, options)
     }
 
+    fn sends_json(&self) -> bool {
+        (**self).sends_json()
+    }
+
     fn count_tokens(
         &self,
         request: CountTokensRequest,

@@ -1,10 +1,11 @@
 //! The history: reading it, setting it, and taking back a turn.
 
+use std::iter::once;
 use std::sync::Arc;
 
 use super::unfinished::reply_of;
 use super::{ChatSession, Event, Unfinished};
-use crate::protocol::{Content, Data, Part, Role, Transcript};
+use crate::protocol::{Content, Data, Part, Role};
 
 /// What was taken back.
 #[derive(Clone)]
@@ -36,12 +37,12 @@ impl ChatSession {
     pub fn set_history(&mut self, history: impl IntoIterator<Item = impl Into<Content>>) {
         let mut contents: Vec<Content> = history.into_iter().map(Into::into).collect();
         fill_roles(&mut contents);
-        self.history = Arc::new(Transcript::from(contents));
+        self.history = Arc::default();
+        self.remember(contents);
         self.left_out = Arc::default();
         self.summary = 0;
         self.last = None;
         self.unfinished = None;
-        self.undone.clear();
         self.record(|chat| Event::Replaced {
             contents: chat.history().to_vec(),
         });
@@ -68,7 +69,7 @@ impl ChatSession {
     /// ```
     pub fn rewind(&mut self) -> Option<(Content, Content)> {
         let length = match self.unfinished {
-            Some(_) => self.history().len(),
+            Some(_) => self.history.len(),
             None => last_turn(self.history())?,
         };
         self.record_outcome();
@@ -133,15 +134,17 @@ impl ChatSession {
             return;
         };
         let reply = turn.received.as_ref().and_then(reply_of);
-        self.remember([turn.sent]);
-        self.remember(turn.exchanged);
-        self.remember(reply);
+        self.remember(once(turn.sent).chain(turn.exchanged).chain(reply));
         self.last = turn.received;
     }
 
     /// Puts contents into the history.
     pub(super) fn remember(&mut self, contents: impl IntoIterator<Item = Content>) {
-        Arc::make_mut(&mut self.history).extend(contents);
+        let history = Arc::make_mut(&mut self.history);
+        history.extend(contents);
+        if self.model.sends_json() {
+            history.fold();
+        }
         self.undone.clear();
     }
 }

@@ -59,7 +59,7 @@ impl ChatSession {
             }
             Event::Replaced { contents } => self.set_history(contents),
             Event::Rewound { length } => {
-                if length > self.history().len() {
+                if length > self.history.len() {
                     return Err("takes back what was never said");
                 }
                 self.take_back(length);
@@ -70,7 +70,7 @@ impl ChatSession {
                 }
             }
             Event::Compacted { length, summary } => {
-                if length > self.history().len() {
+                if length > self.history.len() {
                     return Err("leaves out what was never said");
                 }
                 self.compact(length, summary);

@@ -77,6 +77,7 @@ impl<'chat> Turn<'chat> {
     }
 
     /// The next chunk of the turn, whichever request it answers; `None` when the turn is complete.
+    /// Replies in one piece give none.
     pub(super) async fn next(&mut self) -> Option<Result<GenerateContentResponse>> {
         loop {
             match &mut self.state {
@@ -97,7 +98,7 @@ impl<'chat> Turn<'chat> {
                 State::Ask => self.state = State::Hear(self.ask()),
                 State::Hear(chunks) => match stream::next(chunks).await {
                     Some(Ok(chunk)) => {
-                        if self.hear(&chunk) {
+                        if let Some(chunk) = self.hear(chunk) {
                             return Some(Ok(chunk));
                         }
                     }
@@ -174,18 +175,18 @@ impl<'chat> Turn<'chat> {
         }
     }
 
-    /// Takes a chunk in, and says whether it is handed out: nothing is once the prompt is blocked.
-    fn hear(&mut self, chunk: &GenerateContentResponse) -> bool {
+    /// Takes a chunk in, and gives it back if it is handed out: nothing is once the prompt is blocked,
+    /// and a reply in one piece is the response itself.
+    fn hear(&mut self, chunk: GenerateContentResponse) -> Option<GenerateContentResponse> {
         let call = self.call;
         let received = &mut self.unfinished().received;
         if call == Call::Unary {
-            *received = Some(chunk.clone());
-        } else {
-            received.get_or_insert_default().absorb(chunk);
+            *received = Some(chunk);
+            return None;
         }
-        !received
-            .as_ref()
-            .is_some_and(GenerateContentResponse::is_blocked)
+        let received = received.get_or_insert_default();
+        received.absorb(&chunk);
+        (!received.is_blocked()).then_some(chunk)
     }
 
     /// Judges the reply now that it is over, and goes on to what it asks for.

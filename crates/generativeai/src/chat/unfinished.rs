@@ -1,6 +1,7 @@
 //! The turn that did not complete: what was sent, what came, why it ended, and what to do with it.
 
 use std::fmt;
+use std::iter::once;
 
 use super::calls::Round;
 use super::send::SendMessage;
@@ -69,10 +70,7 @@ impl Unfinished {
 
     /// What to send again after the history: the message and the completed rounds.
     pub(super) fn contents(&self) -> Vec<Content> {
-        std::iter::once(&self.sent)
-            .chain(&self.exchanged)
-            .cloned()
-            .collect()
+        once(&self.sent).chain(&self.exchanged).cloned().collect()
     }
 
     /// The reply as far as it came, as a content of the model.
@@ -181,10 +179,9 @@ impl ChatSession {
         let answered = unfinished.round.is_some();
         self.last = unfinished.received.clone();
         unfinished.close_round();
-        let start = self.history().len();
-        self.remember([unfinished.sent]);
-        self.remember(unfinished.exchanged);
-        self.remember(reply.filter(|_| !answered));
+        let start = self.history.len();
+        let kept = once(unfinished.sent).chain(unfinished.exchanged);
+        self.remember(kept.chain(reply.filter(|_| !answered)));
         self.record(|chat| Event::Added {
             contents: chat.history()[start..].to_vec(),
         });

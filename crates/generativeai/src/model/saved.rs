@@ -18,7 +18,7 @@ pub(crate) struct SavedModel {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cached_content: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    generation_config: Option<GenerationConfig>,
+    generation_config: Option<Box<GenerationConfig>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     safety_settings: Option<Vec<SafetySetting>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

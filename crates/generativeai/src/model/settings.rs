@@ -12,7 +12,8 @@ use crate::tools::Toolbox;
 /// What can be said both of a model and of one message; what a message leaves open, its model says.
 #[derive(Clone, Default)]
 pub(crate) struct Settings {
-    pub(crate) generation_config: Option<GenerationConfig>,
+    /// On the heap, since it is large and most often absent.
+    pub(crate) generation_config: Option<Box<GenerationConfig>>,
     pub(crate) safety_settings: Option<Vec<SafetySetting>>,
     pub(crate) tools: Option<Toolbox>,
     pub(crate) tool_config: Option<ToolConfig>,
@@ -37,7 +38,7 @@ impl Settings {
             generation_config: layered(
                 &self.generation_config,
                 &below.generation_config,
-                |above, below| below.clone().merge(above.clone()),
+                |above, below| Box::new((**below).clone().merge((**above).clone())),
             ),
             safety_settings: layered(
                 &self.safety_settings,
@@ -97,7 +98,7 @@ macro_rules! message_setters {
     (@generation_config) => {
         /// Sets how the reply is generated; members left open, the model says.
         pub fn generation_config(self, config: $crate::protocol::GenerationConfig) -> Self {
-            self.with(|settings| settings.generation_config = Some(config))
+            self.with(|settings| settings.generation_config = Some(Box::new(config)))
         }
     };
     (@safety_settings) => {

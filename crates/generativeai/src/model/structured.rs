@@ -22,12 +22,12 @@ impl GenerativeModel {
             .response_mime_type
             .as_deref()
             .is_none_or(|kind| kind == JSON);
-        let config = message.generation_config.take().unwrap_or_default();
-        message.generation_config = Some(match (is_json, is_shaped(&said)) {
+        let config = *message.generation_config.take().unwrap_or_default();
+        message.generation_config = Some(Box::new(match (is_json, is_shaped(&said)) {
             (true, false) => config.response_schema_of::<T>(),
             (true, true) => config.response_mime_type(JSON),
             (false, _) => config,
-        });
+        }));
     }
 }
 

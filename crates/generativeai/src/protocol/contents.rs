@@ -1,14 +1,17 @@
 //! The contents of a request: what was said before, shared with the chat, and what is said now.
 
 use std::fmt;
-use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Content;
 use super::wire::Member;
+use written::Written;
+
+mod text;
+mod written;
 
 /// The contents of a request, in order.
 ///
@@ -36,12 +39,12 @@ impl Contents {
 
     /// Goes through them, first to last.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Content> + Clone {
-        self.before.contents.iter().chain(&self.now)
+        self.before.contents().iter().chain(&self.now)
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.before.contents.len() + self.now.len()
+        self.before.len() + self.now.len()
     }
 
     /// Whether there are none.
@@ -67,18 +70,23 @@ impl Contents {
         self.now.last_mut()
     }
 
-    /// Their JSON, element by element with commas between, without the brackets: what was said
-    /// before as it was kept, and what is said now.
+    /// Their JSON in pieces, commas between, without the brackets: what was said before as it was
+    /// kept, and what is said now.
     #[cfg_attr(
         not(feature = "remote"),
         allow(dead_code, reason = "only a backend that sends JSON asks for it")
     )]
-    pub(crate) fn json(&self) -> [Bytes; 2] {
+    pub(crate) fn json(&self) -> Vec<Bytes> {
+        let mut pieces = self.before.json();
         let mut now = Vec::new();
-        for (at, content) in self.now.iter().enumerate() {
-            write_element(&mut now, at == 0, content);
+        for content in &self.now {
+            let is_first = pieces.is_empty() && now.is_empty();
+            written::write_element(&mut now, is_first, content);
         }
-        [self.before.json(), now.into()]
+        if !now.is_empty() {
+            pieces.push(now.into());
+        }
+        pieces
     }
 }
 
@@ -161,104 +169,103 @@ impl Member for Contents {
 }
 
 /// Contents that were said, with their JSON: written once, when first asked for, and kept.
+///
+/// Where it is sent only, the JSON may be all that is kept of them: see [`fold`](Self::fold).
 #[derive(Default)]
 pub(crate) struct Transcript {
+    /// Of how many contents the JSON alone is kept.
+    folded: usize,
+    /// Those that follow.
     contents: Vec<Content>,
     written: Mutex<Written>,
-}
-
-/// The JSON of the first contents of a [`Transcript`], commas between, and where each ends.
-#[derive(Clone, Default)]
-struct Written {
-    json: Bytes,
-    ends: Vec<usize>,
+    /// All of them again, once somebody looked at what was folded.
+    read: OnceLock<Vec<Content>>,
+    /// Somebody looks at them, so that they are not folded any more.
+    is_looked_at: bool,
 }
 
 impl Transcript {
+    /// How many contents there are.
+    pub(crate) fn len(&self) -> usize {
+        self.folded + self.contents.len()
+    }
+
     /// The contents, first to last.
     pub(crate) fn contents(&self) -> &[Content] {
-        &self.contents
+        if self.folded == 0 {
+            return &self.contents;
+        }
+        self.read.get_or_init(|| {
+            let mut all = self.written().read(self.folded);
+            all.extend_from_slice(&self.contents);
+            all
+        })
     }
 
     /// Adds contents at the end.
     pub(crate) fn extend(&mut self, contents: impl IntoIterator<Item = Content>) {
+        self.settle();
         self.contents.extend(contents);
     }
 
     /// Takes back everything from the `len`th content on, and gives it.
     pub(crate) fn split_off(&mut self, len: usize) -> Vec<Content> {
-        let written = self
-            .written
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(&end) = len.checked_sub(1).and_then(|last| written.ends.get(last)) {
-            written.json.truncate(end);
-        } else if len == 0 {
-            written.json.clear();
+        if len < self.folded {
+            self.contents();
         }
-        written.ends.truncate(len);
-        self.contents.split_off(len)
+        self.settle();
+        let written = self.written.get_mut();
+        written
+            .unwrap_or_else(PoisonError::into_inner)
+            .truncate(len);
+        self.contents.split_off(len - self.folded)
+    }
+
+    /// Keeps the JSON of the contents alone, if they are nothing but text: that takes half the memory.
+    /// Once somebody looked at them they stay as they are.
+    pub(crate) fn fold(&mut self) {
+        self.settle();
+        if !self.is_looked_at && self.contents.iter().all(Content::is_only_text) {
+            self.written().write(self.folded, &self.contents);
+            self.folded += self.contents.len();
+            self.contents = Vec::new();
+        }
+    }
+
+    /// Takes what was read for the contents from now on.
+    fn settle(&mut self) {
+        if let Some(all) = self.read.take() {
+            self.contents = all;
+            self.folded = 0;
+            self.is_looked_at = true;
+        }
     }
 
     fn pop(&mut self) -> Option<Content> {
-        let last = self.contents.len().checked_sub(1)?;
+        let last = self.len().checked_sub(1)?;
         self.split_off(last).pop()
     }
 
-    /// The JSON of all contents, commas between, without the brackets.
-    fn json(&self) -> Bytes {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let done = written.ends.len();
-        if done < self.contents.len() {
-            let before = written.json.len();
-            let mut new = Vec::new();
-            for (at, content) in self.contents.iter().enumerate().skip(done) {
-                write_element(&mut new, at == 0, content);
-                written.ends.push(before + new.len());
-            }
-            let kept = mem::take(&mut written.json);
-            written.json = appended(kept, &new);
-        }
-        written.json.clone()
+    /// The JSON of all contents in pieces, commas between, without the brackets.
+    fn json(&self) -> Vec<Bytes> {
+        let mut written = self.written();
+        written.write(self.folded, &self.contents);
+        written.pieces()
     }
-}
 
-fn write_element(json: &mut Vec<u8>, is_first: bool, content: &Content) {
-    if !is_first {
-        json.push(b',');
+    fn written(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    serde_json::to_writer(json, content)
-        .expect("contents are strings, numbers and maps with string keys, and memory takes them");
-}
-
-/// Puts more behind what is kept: in its place, if nobody else holds it and there is room; else in a
-/// new one, with room for an eighth beyond it.
-fn appended(kept: Bytes, more: &[u8]) -> Bytes {
-    let length = kept.len() + more.len();
-    let roomier = |kept: &[u8]| {
-        let mut json = BytesMut::with_capacity(length + length / 8);
-        json.extend_from_slice(kept);
-        json
-    };
-    let mut json = match kept.try_into_mut() {
-        Ok(json) if json.capacity() >= length => json,
-        Ok(json) => roomier(&json),
-        Err(kept) => roomier(&kept),
-    };
-    json.extend_from_slice(more);
-    json.freeze()
 }
 
 impl Clone for Transcript {
     fn clone(&self) -> Self {
-        let written = self
-            .written
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
         Self {
+            folded: self.folded,
             contents: self.contents.clone(),
-            written: Mutex::new(written),
+            written: Mutex::new(self.written().clone()),
+            read: self.read.clone(),
+            is_looked_at: self.is_looked_at,
         }
     }
 }
@@ -267,7 +274,7 @@ impl From<Vec<Content>> for Transcript {
     fn from(contents: Vec<Content>) -> Self {
         Self {
             contents,
-            written: Mutex::default(),
+            ..Self::default()
         }
     }
 }
@@ -275,13 +282,15 @@ impl From<Vec<Content>> for Transcript {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Part;
 
     fn said(texts: &[&str]) -> Vec<Content> {
-        texts.iter().map(|&text| Content::from(text)).collect()
+        texts.iter().map(|&text| Content::user(text)).collect()
     }
 
-    fn read(json: Bytes) -> Vec<Content> {
-        serde_json::from_slice(&[b"[", &json[..], b"]"].concat()).expect("an array of contents")
+    fn read(json: Vec<Bytes>) -> Vec<Content> {
+        let json = [b"[", &json.concat()[..], b"]"].concat();
+        serde_json::from_slice(&json).expect("an array of contents")
     }
 
     #[test]
@@ -314,6 +323,72 @@ mod tests {
     }
 
     #[test]
+    fn the_json_of_a_long_transcript_comes_in_few_pieces() {
+        let text = "x".repeat(1_000);
+        let mut transcript = Transcript::default();
+        for length in 1..=1_000 {
+            transcript.extend(said(&[&text]));
+            assert!(transcript.json().len() <= 7 + length / 64, "{length}");
+        }
+        assert_eq!(read(transcript.json()), transcript.contents());
+
+        transcript.split_off(333);
+        assert_eq!(read(transcript.json()), transcript.contents());
+    }
+
+    #[test]
+    fn contents_that_are_folded_are_read_when_somebody_looks() {
+        let mut transcript = Transcript::from(said(&["a", "b"]));
+        transcript.fold();
+        transcript.extend(said(&["c"]));
+        let copy = transcript.clone();
+        transcript.fold();
+        assert_eq!((transcript.len(), transcript.contents.len()), (3, 0));
+        assert_eq!(read(transcript.json()), said(&["a", "b", "c"]));
+
+        assert_eq!(transcript.contents(), said(&["a", "b", "c"]));
+        transcript.extend(said(&["d"]));
+        transcript.fold();
+        assert_eq!(transcript.contents.len(), 4);
+        assert_eq!(read(transcript.json()), said(&["a", "b", "c", "d"]));
+
+        assert_eq!((copy.folded, copy.contents.len()), (2, 1));
+        assert_eq!(read(copy.json()), said(&["a", "b", "c"]));
+        assert_eq!(copy.contents(), said(&["a", "b", "c"]));
+    }
+
+    #[test]
+    fn what_was_folded_is_taken_back_from_anywhere() {
+        for len in 0..=4 {
+            let mut transcript = Transcript::from(said(&["a", "b"]));
+            transcript.fold();
+            transcript.extend(said(&["c", "d"]));
+
+            assert_eq!(
+                transcript.split_off(len),
+                said(&["a", "b", "c", "d"][len..])
+            );
+            assert_eq!(transcript.contents(), said(&["a", "b", "c", "d"][..len]));
+            transcript.extend(said(&["e"]));
+            assert_eq!(read(transcript.json()), transcript.contents());
+        }
+    }
+
+    #[test]
+    fn what_is_more_than_text_is_not_folded() {
+        let thought = Part {
+            thought: Some(true),
+            ..Part::text("b")
+        };
+        let said = [said(&["a"]), vec![Content::model(thought)]].concat();
+        let mut transcript = Transcript::from(said.clone());
+        transcript.fold();
+
+        assert_eq!(transcript.contents.len(), 2);
+        assert_eq!(transcript.contents(), said);
+    }
+
+    #[test]
     fn json_that_a_request_still_holds_is_left_alone() {
         let mut transcript = Transcript::from(said(&["a"]));
         let held = transcript.json();
@@ -327,10 +402,11 @@ mod tests {
     fn what_is_said_now_follows_what_was_said_before() {
         let before = Arc::new(Transcript::from(said(&["a"])));
         let mut contents = Contents::new(before, said(&["b"]));
-        contents.push("c");
+        contents.push(Content::user("c"));
 
         assert_eq!(contents.len(), 3);
         assert_eq!(contents, Contents::from(said(&["a", "b", "c"])));
-        assert_eq!(contents.json().map(read), [said(&["a"]), said(&["b", "c"])]);
+        assert_eq!(read(contents.json()), said(&["a", "b", "c"]));
+        assert_eq!(contents.json().len(), 2);
     }
 }

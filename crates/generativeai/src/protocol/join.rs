@@ -157,7 +157,7 @@ impl Part {
     }
 
     /// Whether the part has nothing but its data and the mark of a thought.
-    fn is_plain(&self) -> bool {
+    pub(super) fn is_plain(&self) -> bool {
         let Part {
             data: _,
             thought: _,

@@ -28,16 +28,12 @@ impl Pieces {
         request.model = None;
         let contents = mem::take(&mut request.contents).json();
         let mut rest = json(&request)?;
-        if contents.iter().all(Bytes::is_empty) {
+        if contents.is_empty() {
             return Ok(Self([rest].into()));
         }
-        let mut pieces = vec![Bytes::from_static(b"{\"contents\":[")];
-        for part in contents.into_iter().filter(|part| !part.is_empty()) {
-            if pieces.len() > 1 {
-                pieces.push(Bytes::from_static(b","));
-            }
-            pieces.push(part);
-        }
+        let mut pieces = Vec::with_capacity(contents.len() + 3);
+        pieces.push(Bytes::from_static(b"{\"contents\":["));
+        pieces.extend(contents);
         // What follows: `}` of an empty object, else its members.
         rest.advance(1);
         pieces.push(Bytes::from_static(if rest.len() == 1 {

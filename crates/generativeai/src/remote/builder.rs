@@ -64,7 +64,7 @@ impl Default for RemoteBuilder {
             options: RequestOptions::default(),
             allow_plain_http: false,
             answer_limit: 64 << 20,
-            clock: Arc::new(MachineClock),
+            clock: Arc::new(MachineClock::default()),
             names: Names::default(),
         }
     }

@@ -2,7 +2,13 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
+
+use tokio::runtime::{self, Handle};
+use tokio::time::Sleep;
 
 use crate::backend::BoxFuture;
 
@@ -25,8 +31,59 @@ pub trait Clock: Send + Sync + fmt::Debug {
 }
 
 /// The clock of the machine.
-#[derive(Debug)]
-pub(super) struct MachineClock;
+///
+/// Its timers are kept: to start one may wake the thread that waits for all of them, to put off one
+/// that runs is nothing.
+#[derive(Debug, Default)]
+pub(super) struct MachineClock {
+    kept: Arc<Mutex<Vec<Timer>>>,
+}
+
+/// How many timers are kept that nobody waits for.
+const MOST_KEPT: usize = 1_000;
+
+/// A timer, which belongs to a runtime and must not be used when that has ended.
+type Timer = (runtime::Id, Pin<Box<Sleep>>);
+
+impl MachineClock {
+    fn timer(&self, end: tokio::time::Instant) -> Timer {
+        let here = Handle::current().id();
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some((runtime, mut timer)) = kept.pop() {
+            if runtime == here {
+                timer.as_mut().reset(end);
+                return (here, timer);
+            }
+        }
+        (here, Box::pin(tokio::time::sleep_until(end)))
+    }
+}
+
+/// Waits for a timer, which is kept afterwards.
+struct Waiting {
+    timer: Option<Timer>,
+    kept: Arc<Mutex<Vec<Timer>>>,
+}
+
+impl Future for Waiting {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.timer {
+            Some((_, timer)) => timer.as_mut().poll(cx),
+            None => Poll::Ready(()),
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < MOST_KEPT {
+            kept.extend(self.timer.take());
+        }
+    }
+}
 
 impl Clock for MachineClock {
     fn now(&self) -> Instant {
@@ -38,7 +95,13 @@ impl Clock for MachineClock {
     }
 
     fn sleep(&self, time: Duration) -> BoxFuture<()> {
-        Box::pin(tokio::time::sleep(time))
+        // What is too far away to be a time is far enough away at any.
+        const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
+        let end = tokio::time::Instant::now() + time.min(FAR);
+        Box::pin(Waiting {
+            timer: Some(self.timer(end)),
+            kept: self.kept.clone(),
+        })
     }
 
     fn chance(&self) -> f64 {
@@ -54,10 +117,50 @@ mod tests {
 
     #[test]
     fn chance_is_spread_between_0_and_1() {
-        let drawn: Vec<f64> = (0..1_000).map(|_| MachineClock.chance()).collect();
+        let clock = MachineClock::default();
+        let drawn: Vec<f64> = (0..1_000).map(|_| clock.chance()).collect();
 
         assert!(drawn.iter().all(|chance| (0.0..1.0).contains(chance)));
         let mean = drawn.iter().sum::<f64>() / 1_000.0;
         assert!((0.4..0.6).contains(&mean), "{mean}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_that_was_given_up_is_used_again_for_any_time() {
+        let clock = MachineClock::default();
+        let began = clock.now();
+        let mut given_up = clock.sleep(Duration::from_secs(600));
+        assert!(poll_once(&mut given_up).await.is_pending());
+        drop(given_up);
+
+        for seconds in [1, 100, 2, 1_000] {
+            clock.sleep(Duration::from_secs(seconds)).await;
+        }
+
+        assert_eq!(clock.now() - began, Duration::from_secs(1_103));
+        assert_eq!(clock.kept.lock().expect("nothing panicked").len(), 1);
+        assert!(
+            poll_once(&mut clock.sleep(Duration::MAX))
+                .await
+                .is_pending()
+        );
+    }
+
+    #[test]
+    fn a_timer_of_a_runtime_that_ended_is_not_used() {
+        let clock = MachineClock::default();
+        for _ in 0..2 {
+            let runtime = runtime::Builder::new_current_thread()
+                .enable_time()
+                .start_paused(true)
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async { clock.sleep(Duration::from_secs(600)).await });
+        }
+        assert_eq!(clock.kept.lock().expect("nothing panicked").len(), 1);
+    }
+
+    async fn poll_once(timer: &mut BoxFuture<()>) -> Poll<()> {
+        std::future::poll_fn(|cx| Poll::Ready(timer.as_mut().poll(cx))).await
     }
 }

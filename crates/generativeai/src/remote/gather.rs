@@ -1,9 +1,8 @@
 //! Puts together what arrives in pieces: without a copy when it came in one.
 
 use std::fmt;
-use std::mem;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 
 /// What the body of an answer was found not to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,9 +25,11 @@ impl fmt::Display for Malformed {
 }
 
 /// The beginning of something whose end has not arrived.
+///
+/// What one whole was gathered in is used for the next, once that one is dropped.
 #[derive(Debug)]
 pub(super) struct Gather {
-    kept: Vec<u8>,
+    kept: BytesMut,
     limit: usize,
 }
 
@@ -36,7 +37,7 @@ impl Gather {
     /// Gathers at most `limit` bytes.
     pub(super) fn new(limit: usize) -> Self {
         Self {
-            kept: Vec::new(),
+            kept: BytesMut::new(),
             limit,
         }
     }
@@ -71,7 +72,7 @@ impl Gather {
 
     /// What was kept, though no end arrived.
     pub(super) fn rest(&mut self) -> Bytes {
-        mem::take(&mut self.kept).into()
+        self.kept.split().freeze()
     }
 
     fn check(&self, more: usize) -> Result<(), Malformed> {

@@ -58,6 +58,10 @@ impl Backend for Remote {
         }))
     }
 
+    fn sends_json(&self) -> bool {
+        true
+    }
+
     fn count_tokens(
         &self,
         request: CountTokensRequest,
