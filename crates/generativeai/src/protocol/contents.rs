@@ -328,7 +328,7 @@ mod tests {
         let mut transcript = Transcript::default();
         for length in 1..=1_000 {
             transcript.extend(said(&[&text]));
-            assert!(transcript.json().len() <= 7 + length / 64, "{length}");
+            assert!(transcript.json().len() <= 10 + length / 64, "{length}");
         }
         assert_eq!(read(transcript.json()), transcript.contents());
 

@@ -9,13 +9,14 @@ use crate::protocol::Content;
 const LARGE: usize = 64 << 10;
 
 /// How many pieces that are not large there may be.
-const MOST_SMALL: usize = 6;
+const MOST_SMALL: usize = 8;
 
 /// The JSON of the first contents of a transcript, commas between, and where each ends.
 ///
 /// What is said later is a piece of its own, so that nothing is copied, and nothing is kept ready to
-/// grow. When there are too many small pieces, they become one: a byte is copied a few times at most,
-/// however long the conversation, and a request has few pieces.
+/// grow. When there are too many small pieces, the last ones become one, and with them each before that
+/// is less than twice as long: a byte is copied a few times at most, however long the conversation, and
+/// a request has few pieces.
 #[derive(Clone, Default)]
 pub(super) struct Written {
     pieces: Vec<Bytes>,
@@ -68,13 +69,21 @@ impl Written {
     }
 
     fn put_together(&mut self) {
-        let large = self.pieces.iter().rposition(|piece| piece.len() >= LARGE);
-        let small = large.map_or(0, |at| at + 1);
-        if self.pieces.len() - small > MOST_SMALL {
-            let together = self.pieces[small..].concat();
-            self.pieces.truncate(small);
-            self.pieces.push(together.into());
+        let is_small = |piece: &&Bytes| piece.len() < LARGE;
+        let small = self.pieces.iter().rev().take_while(is_small).count();
+        if small <= MOST_SMALL {
+            return;
         }
+        let mut length = 0;
+        let last = self.pieces.iter().rev().take(small).take_while(|piece| {
+            let is_last = length == 0 || piece.len() < 2 * length;
+            length += piece.len();
+            is_last
+        });
+        let before = self.pieces.len() - last.count();
+        let together = self.pieces[before..].concat();
+        self.pieces.truncate(before);
+        self.pieces.push(together.into());
     }
 }
 
