@@ -104,7 +104,7 @@ mod tests {
         #[test]
         fn a_text_is_written_as_serde_writes_it(
             texts in prop::collection::vec("(?s:.{0,40}[\"\\\\\\x00-\\x1f]?){0,4}", 1..3),
-            role in "[a-z\"]{0,8}",
+            role in "[a-z0-9\"-]{0,8}",
         ) {
             let parts: Vec<Part> = texts.into_iter().map(Part::text).collect();
             let content = Content::from(parts).role(role.as_str());
