@@ -39,12 +39,22 @@ pub(crate) fn prepare(file: &Path) -> Result<()> {
         let message = format!("`{}` is a folder: name a file in it", file.display());
         return Err(Error::new(ErrorKind::Storage, message));
     }
-    if let Some(folder) = file.parent().filter(|folder| !folder.exists()) {
+    let new = file.ancestors().skip(1);
+    let new: Vec<&Path> = new.take_while(|folder| !folder.exists()).collect();
+    if let Some(folder) = new.first() {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(folder).map_err(told)?;
+    }
+    #[cfg(unix)]
+    for folder in new.iter().filter_map(|folder| folder.parent()) {
+        // So that a power cut does not take the folder; SQLite does this for its files. Some file
+        // systems cannot, which is no reason not to open.
+        fs::File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .ok();
     }
     let mut options = OpenOptions::new();
     options.append(true).create(true);

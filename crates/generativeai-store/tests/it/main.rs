@@ -5,6 +5,7 @@
 mod files;
 mod forks;
 mod kills;
+mod power;
 mod servers;
 mod sessions;
 mod support;

@@ -1,8 +1,11 @@
 //! What the tests stand on: fresh databases of both kinds, and chats to write into them.
 
 pub(crate) mod child;
+pub(crate) mod disk;
+pub(crate) mod watch;
 
 use std::env;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -23,24 +26,32 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir().unwrap())
+    }
+
+    /// A file that is there.
+    pub(crate) fn at(file: &Path) -> Self {
         Self {
-            address: format!("sqlite:{}", folder.path().join("chats.sqlite").display()),
+            address: format!("sqlite:{}", file.display()),
+            _folder: None,
+        }
+    }
+
+    fn within(folder: TempDir) -> Self {
+        let place = Self::at(&folder.path().join("chats.sqlite"));
+        Self {
             _folder: Some(folder),
+            ..place
         }
     }
 
     /// A place where nobody waits for the disk, if there is one: enough for what outlives a process.
     pub(crate) fn in_memory_disk() -> Self {
-        let memory = std::path::Path::new("/dev/shm");
-        let folder = match memory.is_dir() {
+        let memory = Path::new("/dev/shm");
+        Self::within(match memory.is_dir() {
             true => tempfile::tempdir_in(memory).unwrap(),
             false => tempfile::tempdir().unwrap(),
-        };
-        Self {
-            address: format!("sqlite:{}", folder.path().join("chats.sqlite").display()),
-            _folder: Some(folder),
-        }
+        })
     }
 
     /// A new database in PostgreSQL; `None`, loudly, if there is no PostgreSQL.
