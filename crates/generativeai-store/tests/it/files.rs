@@ -217,60 +217,6 @@ async fn what_is_no_database_is_refused_and_left_as_it_is() {
     }
 }
 
-#[tokio::test]
-async fn tables_of_a_newer_version_are_refused_and_left_as_they_are() {
-    for place in Place::all().await {
-        place.open().await.new_session("one").await.unwrap();
-        place
-            .execute("UPDATE schema_version SET version = 99")
-            .await;
-
-        let error = assert_kind(Store::open(&place.address).await, ErrorKind::TooNew);
-        assert!(error.to_string().contains("update"), "{error}");
-        assert_eq!(place.count("SELECT version FROM schema_version").await, 99);
-        assert_eq!(place.count("SELECT COUNT(*) FROM session").await, 1);
-    }
-}
-
-#[tokio::test]
-async fn a_store_of_version_1_is_read() {
-    for place in Place::all().await {
-        let (file, sql) = match place.address.starts_with("sqlite:") {
-            true => ("v1.sqlite.sql", include_str!("../fixtures/v1.sqlite.sql")),
-            false => (
-                "v1.postgres.sql",
-                include_str!("../fixtures/v1.postgres.sql"),
-            ),
-        };
-        place.create().await;
-        place.execute(sql).await;
-
-        let store = place.open().await;
-        let session = store.session("mountains").await.unwrap();
-        let said = [
-            "How tall is Ben Nevis?",
-            "1,345 metres.",
-            "And Snowdon?",
-            "1,085 metres.",
-        ];
-        assert_eq!(stored(&session).await, said, "{file}");
-        assert_eq!(
-            stored(&store.session("fork").await.unwrap()).await,
-            said[..2]
-        );
-        assert_eq!(store.search("snowdon").await.unwrap().len(), 1);
-        let picture = store.session("picture").await.unwrap();
-        let blob = &picture.contents().await.unwrap()[0].parts[0];
-        let Some(generativeai::protocol::Data::InlineData(blob)) = &blob.data else {
-            panic!("{blob:?}");
-        };
-        assert_eq!(blob.bytes().unwrap(), vec![7; 3_000]);
-        let mut chat = session.chat(&counting(1)).await.unwrap();
-        chat.send_message("On").await.unwrap();
-        assert!(chat.unsaved().is_none());
-    }
-}
-
 #[cfg(unix)]
 #[tokio::test]
 async fn only_its_owner_may_read_a_store() {
