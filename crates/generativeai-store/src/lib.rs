@@ -47,11 +47,15 @@
 //! - **Encrypted if you wish**: [`Store::open_encrypted`] writes nothing that was said in the clear, and
 //!   finds out whoever changed it.
 //!
+//! The [guide] goes through all of it, from the first line to backups.
+//!
 //! The store works on the tokio runtime it was opened in; its chats can be used from any.
 
 mod append;
 mod database;
 mod fault;
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 mod key;
 mod keys;
 mod names;
