@@ -236,6 +236,29 @@ async fn only_its_owner_may_read_a_store() {
     assert_eq!(mode(&folder.path().join("deep/er")), 0o700);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn the_users_own_store_is_in_the_data_folder_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = command("files::a_process_that_opens_the_users_own_store", "");
+    command.env("XDG_DATA_HOME", folder.path());
+    assert!(command.status().unwrap().success());
+
+    let file = folder.path().join("generativeai/chats.sqlite");
+    let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    let store = Store::open(&format!("sqlite:{}", file.display())).await;
+    assert_eq!(store.unwrap().list().await.unwrap()[0].name, "mine");
+}
+
+#[tokio::test]
+#[ignore = "a process that the other test starts with a data folder"]
+async fn a_process_that_opens_the_users_own_store() {
+    let store = Store::open_default().await.unwrap();
+    store.new_session("mine").await.unwrap();
+}
+
 /// Goes on while nothing can be written, then lifts the limit and goes on.
 #[cfg(target_os = "linux")]
 #[tokio::test]

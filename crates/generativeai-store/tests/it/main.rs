@@ -6,6 +6,7 @@ mod encryption;
 mod files;
 mod forks;
 mod kills;
+mod lost;
 mod power;
 mod rotation;
 mod servers;

@@ -6,6 +6,7 @@ use generativeai::{ErrorKind, GenerativeModel};
 use generativeai_store::Store;
 use tokio::task::JoinSet;
 
+use crate::support::child::{address, command};
 use crate::support::{Place, assert_kind, counting, poll_times, stored};
 
 #[tokio::test]
@@ -99,22 +100,53 @@ async fn writers_of_one_session_that_open_anew_after_a_conflict_lose_nothing() {
         let mut writers = JoinSet::new();
         for writer in 0..8 {
             let store = store.clone();
-            writers.spawn(async move {
-                for turn in 0..5 {
-                    until_said(&store, &format!("{writer} {turn}")).await;
-                }
-            });
+            writers.spawn(async move { until_all_said(&store, &writer.to_string()).await });
         }
         while let Some(done) = writers.join_next().await {
             done.unwrap();
         }
-
-        let said = stored(&store.session("one").await.unwrap()).await;
-        let mut messages: Vec<&String> = said.iter().step_by(2).collect();
-        messages.sort();
-        messages.dedup();
-        assert_eq!((messages.len(), said.len()), (40, 80));
+        assert_all_said(&store, 8).await;
     }
+}
+
+#[tokio::test]
+async fn processes_that_write_one_session_lose_nothing_either() {
+    for place in Place::plain().await {
+        let store = place.open().await;
+        store.new_session("one").await.unwrap();
+        let writers: Vec<_> = (0..4)
+            .map(|_| {
+                let mut command = command("writers::a_process_that_writes", &place.address);
+                command.spawn().unwrap()
+            })
+            .collect();
+        for mut writer in writers {
+            assert!(writer.wait().unwrap().success());
+        }
+        assert_all_said(&store, 4).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "a process that the other test starts"]
+async fn a_process_that_writes() {
+    let store = Store::open(&address()).await.unwrap();
+    until_all_said(&store, &std::process::id().to_string()).await;
+}
+
+async fn until_all_said(store: &Store, writer: &str) {
+    for turn in 0..5 {
+        until_said(store, &format!("{writer} {turn}")).await;
+    }
+}
+
+/// Each writer has said its five messages once.
+async fn assert_all_said(store: &Store, writers: usize) {
+    let said = stored(&store.session("one").await.unwrap()).await;
+    let mut messages: Vec<&String> = said.iter().step_by(2).collect();
+    messages.sort();
+    messages.dedup();
+    assert_eq!((messages.len(), said.len()), (5 * writers, 10 * writers));
 }
 
 /// Says a message in the session that all write, opening it anew as often as somebody else was first.
