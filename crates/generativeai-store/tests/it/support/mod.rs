@@ -134,7 +134,7 @@ impl Place {
     /// Whether the database runs a query.
     pub(crate) async fn accepts(&self, sql: &str) -> bool {
         let mut connection = AnyConnection::connect(&self.address).await.unwrap();
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).persistent(false);
         let done = query.fetch_all(&mut connection).await;
         connection.close().await.unwrap();
         done.is_ok()
@@ -153,6 +153,7 @@ impl Place {
         sqlx::any::install_default_drivers();
         let mut connection = AnyConnection::connect(&self.address).await.unwrap();
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .persistent(false)
             .fetch_optional(&mut connection)
             .await
             .unwrap();
@@ -165,7 +166,7 @@ impl Place {
     /// The bytes that a query gives.
     pub(crate) async fn bytes(&self, sql: &str) -> Vec<u8> {
         let mut connection = AnyConnection::connect(&self.address).await.unwrap();
-        let row = sqlx::query_scalar(sqlx::AssertSqlSafe(sql));
+        let row = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).persistent(false);
         let bytes = row.fetch_one(&mut connection).await.unwrap();
         connection.close().await.unwrap();
         bytes
@@ -176,6 +177,7 @@ impl Place {
         sqlx::any::install_default_drivers();
         let mut connection = AnyConnection::connect(&self.address).await.unwrap();
         let count = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .persistent(false)
             .fetch_one(&mut connection)
             .await
             .unwrap();
