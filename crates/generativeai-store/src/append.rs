@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use generativeai::{BoxFuture, Entry, Error, ErrorKind, Journal, Result};
-use sqlx::AnyConnection;
 use sqlx::Row;
 
-use crate::database::{Database, Kind};
+use crate::database::Database;
 use crate::fault::Fault;
-use crate::read;
-use crate::record::{Record, row_sum};
+use crate::record::{Record, event_sum, row_sum};
+use crate::seal::Slot;
 use crate::session::now;
+use crate::transaction::{Kind, Transaction};
+use crate::{keys, read};
 
 /// A session as the journal of a chat.
 #[derive(Debug)]
@@ -24,13 +25,15 @@ impl Journal for SessionJournal {
         let (database, session) = (Arc::clone(&self.database), self.session);
         Box::pin(async move {
             let what = format!("session {session} cannot be written");
-            let records: Result<Vec<Record>, Fault> = entries.iter().map(Record::of).collect();
+            let records = entries
+                .iter()
+                .map(|entry| Record::of(entry, &database.seal));
+            let records: Result<Vec<Record>, Fault> = records.collect();
             let records = Arc::new(records.map_err(|fault| fault.explain(&what))?);
-            let kind = database.kind;
-            let written = database.write(what, move |connection| {
+            let written = database.write(what, move |mut transaction| {
                 let records = Arc::clone(&records);
                 Box::pin(
-                    async move { append(kind, connection, session, after as i64, &records).await },
+                    async move { append(&mut transaction, session, after as i64, &records).await },
                 )
             });
             written.await
@@ -41,46 +44,43 @@ impl Journal for SessionJournal {
 /// Appends records behind the first `after` events of a session. Those that stand there already, by
 /// their ids, are not written again.
 pub(crate) async fn append(
-    kind: Kind,
-    connection: &mut AnyConnection,
+    transaction: &mut Transaction<'_>,
     session: i64,
     after: i64,
     records: &[Record],
 ) -> Result<(), Fault> {
-    let row = match read::row(kind, connection, session, true).await? {
+    if transaction.seal.key().is_some() {
+        keys::guard(transaction).await?;
+    }
+    let row = match read::row(transaction, session, true).await? {
         Some(row) if !row.is_deleted => row,
         _ => return Err(conflict(session, "was deleted")),
     };
-    let written = already(kind, connection, session, after, row.length, records).await?;
+    let written = already(transaction, session, after, row.length, records).await?;
     if written == records.len() {
         return Ok(());
     }
     let mut seq = row.length;
     for record in &records[written..] {
         seq += 1;
-        insert(kind, connection, session, seq, record).await?;
+        insert(transaction, session, seq, record).await?;
     }
-    let update = kind.choose(
+    let update = transaction.either(
         "UPDATE session SET length = $1, sum = $2, changed_at = $3,
            touched = (SELECT COALESCE(MAX(touched), 0) + 1 FROM session) WHERE id = $4",
         "UPDATE session SET length = $1, sum = $2, changed_at = $3,
            touched = nextval('session_touch') WHERE id = $4",
     );
-    let sum = row_sum(&row.token, seq, row.parent, row.parent_seq);
-    let update = kind
-        .sql(update)
-        .bind(seq)
-        .bind(sum)
-        .bind(now())
-        .bind(session);
-    update.execute(connection).await?;
+    let seal = transaction.seal;
+    let sum = row_sum(seal, &row.token, seq, row.parent, row.parent_seq);
+    let update = update.bind(seq).bind(sum).bind(now()).bind(session);
+    transaction.run(update).await?;
     Ok(())
 }
 
 /// How many of the records stand behind the first `after` events already.
 async fn already(
-    kind: Kind,
-    connection: &mut AnyConnection,
+    transaction: &mut Transaction<'_>,
     session: i64,
     after: i64,
     length: i64,
@@ -92,8 +92,8 @@ async fn already(
     }
     if later <= records.len() {
         let ids = "SELECT id FROM event WHERE session_id = $1 AND seq > $2 ORDER BY seq";
-        let ids = kind.sql(ids).bind(session).bind(after);
-        let rows = ids.fetch_all(connection).await?;
+        let ids = transaction.sql(ids).bind(session).bind(after);
+        let rows = transaction.all(ids).await?;
         let ids: Result<Vec<Vec<u8>>, _> = rows.iter().map(|row| row.try_get(0)).collect();
         if ids?
             .iter()
@@ -111,40 +111,53 @@ fn conflict(session: i64, what: &str) -> Fault {
 }
 
 async fn insert(
-    kind: Kind,
-    connection: &mut AnyConnection,
+    transaction: &mut Transaction<'_>,
     session: i64,
     seq: i64,
     record: &Record,
 ) -> Result<(), Fault> {
-    let event = "INSERT INTO event (session_id, seq, id, body, sum) VALUES ($1, $2, $3, $4, $5)";
-    let event = kind.sql(event).bind(session).bind(seq);
-    let event = event.bind(record.id.clone()).bind(record.body.clone());
-    let event = event.bind(record.sum(session, seq));
-    event.execute(&mut *connection).await?;
+    let seal = transaction.seal;
+    let id = &*record.id;
+    let body = seal.close(Slot::Event { session, seq, id }, record.body.clone())?;
+    let sum = event_sum(seal, session, seq, id, &body);
+    let event = "INSERT INTO event (session_id, seq, id, body, sum, cipher)
+        VALUES ($1, $2, $3, $4, $5, $6)";
+    let event = transaction
+        .sql(event)
+        .bind(session)
+        .bind(seq)
+        .bind(id.to_vec());
+    let event = event.bind(body).bind(sum).bind(seal.key());
+    transaction.run(event).await?;
     for (hash, data) in &record.media {
-        let blob = "INSERT INTO blob (hash, data) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING";
-        let blob = kind
+        let data = seal.close(Slot::Media { hash }, data.as_bytes().to_vec())?;
+        let blob = "INSERT INTO blob (hash, data, cipher) VALUES ($1, $2, $3)
+            ON CONFLICT (hash) DO NOTHING";
+        let blob = transaction
             .sql(blob)
             .bind(hash.clone())
-            .bind(data.as_bytes().to_vec());
-        blob.execute(&mut *connection).await?;
+            .bind(data)
+            .bind(seal.key());
+        transaction.run(blob).await?;
         let media = "INSERT INTO media (session_id, seq, hash) VALUES ($1, $2, $3)";
-        let media = kind.sql(media).bind(session).bind(seq).bind(hash.clone());
-        media.execute(&mut *connection).await?;
+        let media = transaction
+            .sql(media)
+            .bind(session)
+            .bind(seq)
+            .bind(hash.clone());
+        transaction.run(media).await?;
     }
     if !record.text.is_empty() {
-        let said = kind.choose(
+        let said = transaction.either(
             "INSERT INTO said (session_id, seq, text) VALUES ($1, $2, $3)",
             "INSERT INTO said (session_id, seq, text, words)
                VALUES ($1, $2, $3, to_tsvector('simple', $4))",
         );
-        let mut said = kind.sql(said).bind(session).bind(seq);
-        said = said.bind(record.text.clone());
-        if kind == Kind::Postgres {
+        let mut said = said.bind(session).bind(seq).bind(record.text.clone());
+        if transaction.kind == Kind::Postgres {
             said = said.bind(record.text.to_lowercase());
         }
-        said.execute(connection).await?;
+        transaction.run(said).await?;
     }
     Ok(())
 }

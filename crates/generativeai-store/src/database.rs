@@ -1,22 +1,22 @@
 //! The database: connections, transactions, and trying again what passes.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use generativeai::{Error, ErrorKind, Result};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use sqlx::any::{Any, AnyArguments, AnyConnectOptions, AnyPoolOptions};
+use sqlx::any::{Any, AnyConnectOptions, AnyPoolOptions};
 use sqlx::pool::PoolConnection;
-use sqlx::query::Query;
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::fault::Fault;
-use crate::{place, schema};
+use crate::key::Key;
+use crate::seal::Seal;
+use crate::transaction::{Kind, Transaction};
+use crate::{keys, place, schema};
 
 /// How long work that others are in the way of is tried again.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,57 +24,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LIMIT: Duration = Duration::from_secs(60);
 /// The pause before the first new attempt; each one after it is twice as long.
 const PAUSE: Duration = Duration::from_millis(20);
-/// What stands in an address as it is.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'/')
-    .remove(b'.')
-    .remove(b'-')
-    .remove(b'_');
-
-/// A statement that is being put together.
-pub(crate) type Sql = Query<'static, Any, AnyArguments>;
-
-/// Which database it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Sqlite,
-    Postgres,
-}
-
-impl Kind {
-    pub(crate) fn begin_writing(self) -> &'static str {
-        match self {
-            // Without it a transaction that reads first may find, when it writes, that it cannot.
-            Self::Sqlite => "BEGIN IMMEDIATE",
-            Self::Postgres => "BEGIN",
-        }
-    }
-
-    fn begin_reading(self) -> &'static str {
-        match self {
-            Self::Sqlite => "BEGIN",
-            Self::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-        }
-    }
-
-    /// One of two statements.
-    pub(crate) fn choose(self, sqlite: &'static str, postgres: &'static str) -> &'static str {
-        match self {
-            Self::Sqlite => sqlite,
-            Self::Postgres => postgres,
-        }
-    }
-
-    pub(crate) fn sql(self, text: &'static str) -> Sql {
-        // Named statements of PostgreSQL do not survive a pooler that changes connections.
-        sqlx::query(text).persistent(self == Self::Sqlite)
-    }
-}
-
 /// A database of sessions.
 #[derive(Debug)]
 pub(crate) struct Database {
     pub(crate) kind: Kind,
+    pub(crate) seal: Seal,
     pool: AnyPool,
     /// SQLite has one writer at a time: those of this process wait here, first come, first served.
     writing: Mutex<()>,
@@ -82,18 +36,60 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    pub(crate) async fn open(address: &str) -> Result<Arc<Self>> {
+    /// Opens a database with its key, if it has one.
+    pub(crate) async fn open(address: &str, key: Option<&Key>) -> Result<Arc<Self>> {
+        let this = Self::connect(address).await?;
+        let what = "the store cannot be opened";
+        let given = key.cloned();
+        let known = this.read(what.to_owned(), move |mut transaction| {
+            let key = given.clone();
+            Box::pin(async move { keys::unlock(&mut transaction, key.as_ref()).await })
+        });
+        let seal = match (known.await?, key.cloned()) {
+            (Some(seal), _) => seal,
+            (None, None) => Seal::default(),
+            (None, Some(key)) => {
+                let made = this.write(what.to_owned(), move |mut transaction| {
+                    let key = key.clone();
+                    Box::pin(async move { keys::encrypt(&mut transaction, &key).await })
+                });
+                made.await?
+            }
+        };
+        Ok(this.with(seal))
+    }
+
+    /// The same database, read and written another way.
+    pub(crate) fn with(&self, seal: Seal) -> Arc<Self> {
+        Arc::new(Self {
+            kind: self.kind,
+            seal,
+            pool: self.pool.clone(),
+            writing: Mutex::new(()),
+            runtime: self.runtime.clone(),
+        })
+    }
+
+    /// Brings the tables up to date, and reads no row of them.
+    pub(crate) async fn connect(address: &str) -> Result<Arc<Self>> {
         sqlx::any::install_default_drivers();
         let Ok(runtime) = Handle::try_current() else {
             let message = "a store is opened within a tokio runtime";
             return Err(Error::new(ErrorKind::Configuration, message));
         };
-        let (kind, url) = read_address(address)?;
-        let opened = runtime.spawn(Self::connect(kind, url, runtime.clone()));
-        opened.await.map_err(stopped)?
+        let (kind, url) = place::read_address(address)?;
+        let connected = runtime.spawn(Self::pool(kind, url));
+        let pool = connected.await.map_err(stopped)??;
+        Ok(Arc::new(Self {
+            kind,
+            seal: Seal::default(),
+            pool,
+            writing: Mutex::new(()),
+            runtime,
+        }))
     }
 
-    async fn connect(kind: Kind, url: String, runtime: Handle) -> Result<Arc<Self>> {
+    async fn pool(kind: Kind, url: String) -> Result<AnyPool> {
         let what = "the store cannot be opened";
         let told = |error: sqlx::Error| Fault::from(error).explain(what);
         let options: AnyConnectOptions = url.parse().map_err(told)?;
@@ -112,12 +108,7 @@ impl Database {
             let migrated = schema::migrate(kind, &mut connection).await;
             migrated.map_err(|fault| fault.explain(what))?;
         }
-        Ok(Arc::new(Self {
-            kind,
-            pool,
-            writing: Mutex::new(()),
-            runtime,
-        }))
+        Ok(pool)
     }
 
     /// Does work in a transaction of its own, in a task of its own: it ends well or not at all, even if
@@ -127,7 +118,7 @@ impl Database {
     pub(crate) async fn write<T, W>(self: &Arc<Self>, what: String, work: W) -> Result<T>
     where
         T: Send + 'static,
-        W: for<'a> Fn(&'a mut AnyConnection) -> BoxFuture<'a, Result<T, Fault>>,
+        W: for<'a> Fn(Transaction<'a>) -> BoxFuture<'a, Result<T, Fault>>,
         W: Send + Sync + 'static,
     {
         let this = Arc::clone(self);
@@ -149,7 +140,7 @@ impl Database {
     pub(crate) async fn read<T, W>(self: &Arc<Self>, what: String, work: W) -> Result<T>
     where
         T: Send + 'static,
-        W: for<'a> Fn(&'a mut AnyConnection) -> BoxFuture<'a, Result<T, Fault>>,
+        W: for<'a> Fn(Transaction<'a>) -> BoxFuture<'a, Result<T, Fault>>,
         W: Send + Sync + 'static,
     {
         let this = Arc::clone(self);
@@ -162,14 +153,19 @@ impl Database {
 
     async fn once<T, W>(&self, begin: &'static str, work: &W) -> Result<T, Fault>
     where
-        W: for<'a> Fn(&'a mut AnyConnection) -> BoxFuture<'a, Result<T, Fault>>,
+        W: for<'a> Fn(Transaction<'a>) -> BoxFuture<'a, Result<T, Fault>>,
     {
         let mut held = Held {
             connection: self.pool.acquire().await?,
             is_sound: false,
         };
         let mut transaction = held.connection.begin_with(begin).await?;
-        let done = work(&mut transaction).await;
+        let done = work(Transaction {
+            kind: self.kind,
+            seal: &self.seal,
+            connection: &mut transaction,
+        });
+        let done = done.await;
         let ended = match &done {
             Ok(_) => transaction.commit().await,
             Err(_) => transaction.rollback().await,
@@ -194,43 +190,6 @@ impl Drop for Held {
             self.connection.close_on_drop();
         }
     }
-}
-
-/// The kind of a database, and its address as the driver reads it.
-fn read_address(address: &str) -> Result<(Kind, String)> {
-    if let Some(path) = address.strip_prefix("sqlite:") {
-        let path = path.strip_prefix("//").unwrap_or(path);
-        if path == ":memory:" {
-            return Ok((Kind::Sqlite, "sqlite::memory:".to_owned()));
-        }
-        let file = match std::path::absolute(path) {
-            Ok(file) if !path.is_empty() => file,
-            _ => return Err(bad_address()),
-        };
-        place::prepare(&file)?;
-        return Ok((Kind::Sqlite, sqlite_url(&file)?));
-    }
-    if address.starts_with("postgres://") || address.starts_with("postgresql://") {
-        return Ok((Kind::Postgres, address.to_owned()));
-    }
-    Err(bad_address())
-}
-
-pub(crate) fn sqlite_url(file: &Path) -> Result<String> {
-    let Some(path) = file.to_str() else {
-        let message = format!("the path `{}` is not Unicode: use another", file.display());
-        return Err(Error::new(ErrorKind::Configuration, message));
-    };
-    Ok(format!(
-        "sqlite://{}?mode=rwc",
-        utf8_percent_encode(path, PLAIN)
-    ))
-}
-
-/// The address is not shown: it may have a password.
-fn bad_address() -> Error {
-    let message = "the address of a store is `sqlite:PATH` or `postgres://USER@HOST/DATABASE`";
-    Error::new(ErrorKind::Configuration, message)
 }
 
 /// Prepares a database that may be new, on a connection of its own: that of a pool would be tried over

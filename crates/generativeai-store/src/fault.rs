@@ -17,6 +17,16 @@ impl Fault {
         Self::Ours(Error::new(ErrorKind::Corrupt, message))
     }
 
+    /// Adds the cause to a row that is not what was written, unless that is another kind of fault.
+    pub(crate) fn because(self, cause: Self) -> Self {
+        match (self, cause) {
+            (Self::Ours(error), Self::Ours(cause)) if cause.kind() == ErrorKind::Corrupt => {
+                Self::Ours(error.because(cause))
+            }
+            (_, cause) => cause,
+        }
+    }
+
     /// Whether the same work may come off if it is tried again: others were in the way, or the
     /// connection was lost.
     pub(crate) fn passes(&self) -> bool {

@@ -44,21 +44,35 @@
 //! - **Damage is named, never skipped**: each event has a checksum, and one that is damaged is an error of
 //!   kind [`Corrupt`](generativeai::ErrorKind::Corrupt) for its session alone.
 //! - **Order is counted, never read from a clock.**
+//! - **Encrypted if you wish**: [`Store::open_encrypted`] writes nothing that was said in the clear, and
+//!   finds out whoever changed it.
+//!
+//! The [guide] goes through all of it, from the first line to backups.
 //!
 //! The store works on the tokio runtime it was opened in; its chats can be used from any.
 
 mod append;
 mod database;
 mod fault;
+#[doc = include_str!("guide.md")]
+pub mod guide {}
+mod key;
+mod keys;
+mod names;
 mod place;
 mod read;
 mod record;
+mod rotate;
+mod scan;
 mod schema;
+mod seal;
 mod search;
 mod session;
 mod store;
+mod transaction;
 mod transfer;
 
+pub use key::Key;
 pub use search::Hit;
 pub use session::{Session, SessionInfo};
 pub use store::Store;

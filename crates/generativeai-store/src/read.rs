@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use futures_util::TryStreamExt;
 use generativeai::Event;
-use sqlx::AnyConnection;
 use sqlx::Row as _;
+use sqlx::any::AnyRow;
 
-use crate::database::Kind;
 use crate::fault::Fault;
-use crate::record::{blobs_mut, hash_of, is_hash_of, row_sum, sum};
+use crate::record::{blobs_mut, event_sum, hash_of, media_hash, row_sum};
+use crate::seal::{Seal, Slot};
+use crate::transaction::Transaction;
 
 /// An event of a session, with its place and its id.
 pub(crate) struct Stored {
@@ -29,8 +30,7 @@ pub(crate) struct Row {
 
 /// Reads the row of a session, if it is there; `locked` keeps others from writing the session.
 pub(crate) async fn row(
-    kind: Kind,
-    connection: &mut AnyConnection,
+    transaction: &mut Transaction<'_>,
     session: i64,
     locked: bool,
 ) -> Result<Option<Row>, Fault> {
@@ -38,17 +38,8 @@ pub(crate) async fn row(
     let for_update = "SELECT token, length, parent, parent_seq, deleted, sum FROM session
         WHERE id = $1 FOR UPDATE";
     // In SQLite a transaction that writes is alone from its beginning.
-    let find = if locked {
-        kind.choose(plain, for_update)
-    } else {
-        plain
-    };
-    let Some(found) = kind
-        .sql(find)
-        .bind(session)
-        .fetch_optional(connection)
-        .await?
-    else {
+    let find = transaction.either(plain, if locked { for_update } else { plain });
+    let Some(found) = transaction.first(find.bind(session)).await? else {
         return Ok(None);
     };
     let row = Row {
@@ -58,7 +49,8 @@ pub(crate) async fn row(
         parent_seq: found.try_get(3)?,
         is_deleted: found.try_get::<i64, _>(4)? != 0,
     };
-    let sum = row_sum(&row.token, row.length, row.parent, row.parent_seq);
+    let seal = transaction.seal;
+    let sum = row_sum(seal, &row.token, row.length, row.parent, row.parent_seq);
     if sum != found.try_get::<Vec<u8>, _>(5)? {
         let message = format!("the row of session {session} does not have its checksum");
         return Err(Fault::corrupt(message));
@@ -75,31 +67,29 @@ struct Segment {
 
 /// Reads all events of a session, first to last; `None` if there is no such session.
 pub(crate) async fn events(
-    kind: Kind,
-    connection: &mut AnyConnection,
+    transaction: &mut Transaction<'_>,
     session: i64,
 ) -> Result<Option<Vec<Stored>>, Fault> {
-    let Some(path) = path(kind, connection, session).await? else {
+    let Some(path) = path(transaction, session).await? else {
         return Ok(None);
     };
     let mut events = Vec::new();
     for segment in &path {
-        read(kind, connection, segment, &mut events).await?;
+        read(transaction, segment, &mut events).await?;
     }
-    bring_media(kind, connection, session, &mut events).await?;
+    bring_media(transaction, session, &mut events).await?;
     Ok(Some(events))
 }
 
 /// Where the events of a session are, first to last.
 async fn path(
-    kind: Kind,
-    connection: &mut AnyConnection,
+    transaction: &mut Transaction<'_>,
     session: i64,
 ) -> Result<Option<Vec<Segment>>, Fault> {
     let mut path = Vec::new();
     let (mut next, mut end) = (Some(session), i64::MAX);
     while let Some(id) = next {
-        let row = row(kind, connection, id, false).await?;
+        let row = row(transaction, id, false).await?;
         let row = match row {
             Some(row) if id != session || !row.is_deleted => row,
             _ if id == session => return Ok(None),
@@ -124,16 +114,16 @@ async fn path(
 }
 
 async fn read(
-    kind: Kind,
-    connection: &mut AnyConnection,
+    transaction: &mut Transaction<'_>,
     segment: &Segment,
     events: &mut Vec<Stored>,
 ) -> Result<(), Fault> {
     let &Segment { session, from, to } = segment;
-    let select = "SELECT seq, id, body, sum FROM event
+    let select = "SELECT seq, id, body, sum, cipher FROM event
         WHERE session_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq";
-    let select = kind.sql(select).bind(session).bind(from).bind(to);
-    let mut rows = select.fetch(connection);
+    let select = transaction.sql(select).bind(session).bind(from).bind(to);
+    let seal = transaction.seal;
+    let mut rows = select.fetch(&mut *transaction.connection);
     let mut last = from;
     while let Some(row) = rows.try_next().await? {
         let seq: i64 = row.try_get(0)?;
@@ -141,21 +131,33 @@ async fn read(
         if seq != last {
             return Err(damaged(session, last, "is not there"));
         }
-        let unread = |_| damaged(session, last, "cannot be read");
-        let id: Vec<u8> = row.try_get(1).map_err(unread)?;
-        let body: Vec<u8> = row.try_get(2).map_err(unread)?;
-        let written: Vec<u8> = row.try_get(3).map_err(unread)?;
-        if sum(session, seq, &id, &body) != written {
-            return Err(damaged(session, seq, "does not have its checksum"));
-        }
-        let event = serde_json::from_slice(&body)
-            .map_err(|error| damaged(session, seq, &format!("cannot be read: {error}")))?;
-        events.push(Stored { seq, id, event });
+        events.push(stored(seal, session, &row)?);
     }
     if last != to {
         return Err(damaged(session, last + 1, "is not there"));
     }
     Ok(())
+}
+
+/// Reads an event from its row: `seq`, `id`, `body`, `sum` and `cipher`.
+pub(crate) fn stored(seal: &Seal, session: i64, row: &AnyRow) -> Result<Stored, Fault> {
+    let seq: i64 = row.try_get(0)?;
+    let unread = |_| damaged(session, seq, "cannot be read");
+    let id: Vec<u8> = row.try_get(1).map_err(unread)?;
+    let body: Vec<u8> = row.try_get(2).map_err(unread)?;
+    let sum: Vec<u8> = row.try_get(3).map_err(unread)?;
+    if event_sum(seal, session, seq, &id, &body) != sum {
+        return Err(damaged(session, seq, "does not have its checksum"));
+    }
+    let slot = Slot::Event {
+        session,
+        seq,
+        id: &id,
+    };
+    let body = seal.open(slot, row.try_get(4).map_err(unread)?, body)?;
+    let event = serde_json::from_slice(&body)
+        .map_err(|error| damaged(session, seq, &format!("cannot be read: {error}")))?;
+    Ok(Stored { seq, id, event })
 }
 
 fn damaged(session: i64, seq: i64, how: &str) -> Fault {
@@ -164,8 +166,7 @@ fn damaged(session: i64, seq: i64, how: &str) -> Fault {
 
 /// Puts the media that are kept apart into the events.
 async fn bring_media(
-    kind: Kind,
-    connection: &mut AnyConnection,
+    transaction: &mut Transaction<'_>,
     session: i64,
     events: &mut [Stored],
 ) -> Result<(), Fault> {
@@ -176,14 +177,9 @@ async fn bring_media(
                 continue;
             };
             if !known.contains_key(&hash) {
-                let find = "SELECT data FROM blob WHERE hash = $1";
-                let find = kind.sql(find).bind(hash.clone());
-                let row = find.fetch_optional(&mut *connection).await?;
-                let data = row.and_then(|row| row.try_get::<Vec<u8>, _>(0).ok());
-                let data = data.filter(|data| is_hash_of(&hash, data));
-                let data = data.and_then(|data| String::from_utf8(data).ok());
-                let data = data.ok_or_else(|| {
-                    damaged(session, stored.seq, &format!("has lost its media {hash}"))
+                let data = media(transaction, &hash).await.map_err(|fault| {
+                    let what = format!("has lost its media {hash}");
+                    damaged(session, stored.seq, &what).because(fault)
                 })?;
                 known.insert(hash.clone(), data);
             }
@@ -191,4 +187,21 @@ async fn bring_media(
         }
     }
     Ok(())
+}
+
+/// The media with a hash, as they were.
+async fn media(transaction: &mut Transaction<'_>, hash: &str) -> Result<String, Fault> {
+    let find = transaction.sql("SELECT data, cipher FROM blob WHERE hash = $1");
+    let row = transaction.first(find.bind(hash.to_owned())).await?;
+    let row = row.ok_or_else(|| Fault::corrupt("they are not there".to_owned()))?;
+    let seal = transaction.seal;
+    let unread = |_| Fault::corrupt("they cannot be read".to_owned());
+    let (data, key) = (
+        row.try_get(0).map_err(unread)?,
+        row.try_get(1).map_err(unread)?,
+    );
+    let data = seal.open(Slot::Media { hash }, key, data)?;
+    let data = String::from_utf8(data).ok();
+    let data = data.filter(|data| media_hash(seal, data) == hash);
+    data.ok_or_else(|| Fault::corrupt("they are not what was written".to_owned()))
 }

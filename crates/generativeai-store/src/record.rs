@@ -3,9 +3,9 @@
 use generativeai::protocol::{Blob, Content, Data};
 use generativeai::{Entry, Event};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use crate::fault::Fault;
+use crate::seal::Seal;
 
 /// Media of more than so many characters of base64 are kept apart, once for all events.
 const LARGE: usize = 1024;
@@ -25,19 +25,23 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(crate) fn of(entry: &Entry) -> Result<Self, Fault> {
+    pub(crate) fn of(entry: &Entry, seal: &Seal) -> Result<Self, Fault> {
         let id = entry.id().to_be_bytes().to_vec();
-        Self::new(id, entry.event())
+        Self::new(id, entry.event(), seal)
     }
 
-    pub(crate) fn new(id: Vec<u8>, event: &Event) -> Result<Self, Fault> {
-        let text = words(event);
+    pub(crate) fn new(id: Vec<u8>, event: &Event, seal: &Seal) -> Result<Self, Fault> {
+        // An index of the words would tell them: an encrypted store has none.
+        let text = match seal.key() {
+            Some(_) => String::new(),
+            None => words(event),
+        };
         let mut media = Vec::new();
         let body = if has_media(event) {
             let mut event = event.clone();
             for blob in blobs_mut(&mut event) {
                 if let Some(data) = blob.data.take_if(|data| is_apart(data)) {
-                    let hash = hex(&Sha256::digest(&data));
+                    let hash = media_hash(seal, &data);
                     blob.data = Some(format!("{APART}{hash}"));
                     media.push((hash, data));
                 }
@@ -55,30 +59,34 @@ impl Record {
             text,
         })
     }
+}
 
-    /// What tells a row that was damaged, or that is not in its place.
-    pub(crate) fn sum(&self, session: i64, seq: i64) -> Vec<u8> {
-        sum(session, seq, &self.id, &self.body)
+/// What tells a row that was damaged, or that is not in its place. What is encrypted needs none.
+pub(crate) fn event_sum(seal: &Seal, session: i64, seq: i64, id: &[u8], body: &[u8]) -> Vec<u8> {
+    match seal.key() {
+        Some(_) => Vec::new(),
+        None => {
+            let place = [session, seq].map(i64::to_le_bytes).concat();
+            seal.sum("event", &[&place, id, body])
+        }
     }
 }
 
-pub(crate) fn sum(session: i64, seq: i64, id: &[u8], body: &[u8]) -> Vec<u8> {
-    let mut hash = Sha256::new();
-    hash.update(session.to_le_bytes());
-    hash.update(seq.to_le_bytes());
-    hash.update(id);
-    hash.update(body);
-    hash.finalize().to_vec()
+/// What tells that the row of a session was damaged.
+pub(crate) fn row_sum(
+    seal: &Seal,
+    token: &[u8],
+    length: i64,
+    parent: Option<i64>,
+    parent_seq: i64,
+) -> Vec<u8> {
+    let place = [length, parent.unwrap_or(0), parent_seq].map(i64::to_le_bytes);
+    seal.sum("session", &[token, &place.concat()])
 }
 
-/// What tells that the row of a session was damaged.
-pub(crate) fn row_sum(token: &[u8], length: i64, parent: Option<i64>, parent_seq: i64) -> Vec<u8> {
-    let mut hash = Sha256::new();
-    hash.update(token);
-    hash.update(length.to_le_bytes());
-    hash.update(parent.unwrap_or(0).to_le_bytes());
-    hash.update(parent_seq.to_le_bytes());
-    hash.finalize().to_vec()
+/// What media are found by: in an encrypted store nothing that they could be guessed from.
+pub(crate) fn media_hash(seal: &Seal, data: &str) -> String {
+    hex(&seal.sum("media", &[data.as_bytes()]))
 }
 
 /// The hash of the media that a blob stands for, if they are kept apart.
@@ -86,12 +94,21 @@ pub(crate) fn hash_of(blob: &Blob) -> Option<&str> {
     blob.data.as_deref()?.strip_prefix(APART)
 }
 
-pub(crate) fn is_hash_of(hash: &str, data: &[u8]) -> bool {
-    hex(&Sha256::digest(data)) == hash
-}
-
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Bytes of two digits each; `None` if it is something else.
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let digit = |digit: u8| char::from(digit).to_digit(16);
+    let bytes = pairs.iter().map(|&[high, low]| {
+        let byte = 16 * digit(high)? + digit(low)?;
+        u8::try_from(byte).ok()
+    });
+    bytes
+        .collect::<Option<Vec<u8>>>()
+        .filter(|_| rest.is_empty())
 }
 
 fn is_apart(data: &str) -> bool {
@@ -171,7 +188,7 @@ fn replies_mut(
 }
 
 /// What is said in an event, thoughts left out, as far as it can be searched.
-fn words(event: &Event) -> String {
+pub(crate) fn words(event: &Event) -> String {
     let mut text = String::new();
     let parts = contents(event)
         .into_iter()

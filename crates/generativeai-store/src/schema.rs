@@ -4,14 +4,20 @@ use generativeai::{Error, ErrorKind};
 use sqlx::AnyConnection;
 use sqlx::{Connection, Row};
 
-use crate::database::Kind;
 use crate::fault::Fault;
+use crate::transaction::Kind;
 
 /// The steps: the first makes version 1, and so on.
-const STEPS: [Step; 1] = [Step {
-    sqlite: include_str!("schema/1.sqlite.sql"),
-    postgres: include_str!("schema/1.postgres.sql"),
-}];
+const STEPS: [Step; 2] = [
+    Step {
+        sqlite: include_str!("schema/1.sqlite.sql"),
+        postgres: include_str!("schema/1.postgres.sql"),
+    },
+    Step {
+        sqlite: include_str!("schema/2.sqlite.sql"),
+        postgres: include_str!("schema/2.postgres.sql"),
+    },
+];
 
 struct Step {
     sqlite: &'static str,

@@ -3,11 +3,13 @@
 use generativeai::Result;
 use sqlx::Row;
 
-use crate::database::Kind;
+use crate::fault::Fault;
 use crate::store::Store;
+use crate::transaction::{Kind, Transaction};
+use crate::{names, scan};
 
 /// The most hits a search gives.
-const MOST: i64 = 1_000;
+pub(crate) const MOST: usize = 1_000;
 
 /// A message or reply in which all words were found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,55 +30,60 @@ impl Store {
     ///
     /// Large and small letters are the same. What was taken back is found as well, thoughts are not; of a
     /// message the first 256 KiB are searched. What a fork shares is found in the session it was said in.
+    ///
+    /// An [encrypted](Self::open_encrypted) store is read from end to end for it, the session written last
+    /// first; an event that is damaged is an error then.
     pub async fn search(&self, words: &str) -> Result<Vec<Hit>> {
-        let kind = self.database.kind;
-        // Each word in quotes: nothing in it has a meaning of its own.
-        let quoted = |word: &str| format!("\"{}\"", word.replace('"', "\"\""));
-        let all = match kind {
-            Kind::Sqlite => {
-                let words: Vec<String> = words.split_whitespace().map(quoted).collect();
-                words.join(" ")
-            }
-            Kind::Postgres => words.to_lowercase(),
-        }
-        .replace('\0', " ");
-        if all.trim().is_empty() {
+        let words = words.replace('\0', " ");
+        if words.trim().is_empty() {
             return Ok(Vec::new());
         }
         let what = "the store cannot be searched".to_owned();
-        let found = self.database.read(what, move |connection| {
-            let all = all.clone();
+        let found = self.database.read(what, move |mut transaction| {
+            let words = words.clone();
             Box::pin(async move {
-                let find = kind.choose(
-                    "SELECT session.name, session.id, said.seq, said.text
-                     FROM said_words JOIN said ON said.id = said_words.rowid
-                       JOIN session ON session.id = said.session_id
-                     WHERE said_words MATCH $1 AND session.deleted = 0
-                     ORDER BY said.id DESC LIMIT $2",
-                    "SELECT session.name, session.id, said.seq, said.text
-                     FROM said JOIN session ON session.id = said.session_id
-                     WHERE said.words @@ plainto_tsquery('simple', $1)
-                       AND session.deleted = 0
-                     ORDER BY said.id DESC LIMIT $2",
-                );
-                let rows = kind
-                    .sql(find)
-                    .bind(all)
-                    .bind(MOST)
-                    .fetch_all(connection)
-                    .await?;
-                let hits = rows.iter().map(|row| {
-                    let (name, id): (Option<String>, i64) = (row.try_get(0)?, row.try_get(1)?);
-                    Ok(Hit {
-                        session: name.unwrap_or_else(|| id.to_string()),
-                        id,
-                        event: row.try_get::<i64, _>(2)?.max(0) as u64,
-                        text: row.try_get(3)?,
-                    })
-                });
-                hits.collect()
+                match transaction.seal.key() {
+                    Some(_) => scan::search(&mut transaction, &words).await,
+                    None => indexed(&mut transaction, &words).await,
+                }
             })
         });
         found.await
     }
+}
+
+/// Searches by the index of the database.
+async fn indexed(transaction: &mut Transaction<'_>, words: &str) -> Result<Vec<Hit>, Fault> {
+    // Each word in quotes: nothing in it has a meaning of its own.
+    let quoted = |word: &str| format!("\"{}\"", word.replace('"', "\"\""));
+    let words = match transaction.kind {
+        Kind::Sqlite => {
+            let words: Vec<String> = words.split_whitespace().map(quoted).collect();
+            words.join(" ")
+        }
+        Kind::Postgres => words.to_lowercase(),
+    };
+    let find = transaction.either(
+        "SELECT session.name, session.id, said.seq, said.text
+         FROM said_words JOIN said ON said.id = said_words.rowid
+           JOIN session ON session.id = said.session_id
+         WHERE said_words MATCH $1 AND session.deleted = 0
+         ORDER BY said.id DESC LIMIT $2",
+        "SELECT session.name, session.id, said.seq, said.text
+         FROM said JOIN session ON session.id = said.session_id
+         WHERE said.words @@ plainto_tsquery('simple', $1)
+           AND session.deleted = 0
+         ORDER BY said.id DESC LIMIT $2",
+    );
+    let rows = transaction.all(find.bind(words).bind(MOST as i64)).await?;
+    let hits = rows.iter().map(|row| {
+        let id: i64 = row.try_get(1)?;
+        Ok(Hit {
+            session: names::read(transaction.seal, id, row)?,
+            id,
+            event: row.try_get::<i64, _>(2)?.max(0) as u64,
+            text: row.try_get(3)?,
+        })
+    });
+    hits.collect()
 }

@@ -4,17 +4,20 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::future::BoxFuture;
 use generativeai::protocol::Content;
 use generativeai::{ChatSession, Error, ErrorKind, Event, GenerativeModel, Result};
-use sqlx::AnyConnection;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use crate::append::SessionJournal;
-use crate::database::{Database, Kind};
+use crate::database::Database;
 use crate::fault::Fault;
 use crate::read::{self, Stored};
+use crate::seal::Seal;
 use crate::store::{self, Place};
+use crate::transaction::Transaction;
+use crate::{keys, names};
 
 /// A conversation in a [`Store`](crate::Store).
 ///
@@ -44,17 +47,17 @@ pub struct SessionInfo {
 }
 
 impl SessionInfo {
-    pub(crate) fn read(row: &AnyRow) -> Result<Self, Fault> {
+    /// Reads `id`, `length`, `parent`, `created_at`, `changed_at`, and what is read of its name.
+    pub(crate) fn read(seal: &Seal, row: &AnyRow) -> Result<Self, Fault> {
         let time = |at: i64| SystemTime::UNIX_EPOCH + Duration::from_secs(at.max(0) as u64);
-        let id: i64 = row.try_get(0)?;
-        let name: Option<String> = row.try_get(1)?;
+        let id = row.try_get(0)?;
         Ok(Self {
             id,
-            name: name.unwrap_or_else(|| id.to_string()),
-            events: row.try_get::<i64, _>(2)?.max(0) as u64,
-            parent: row.try_get(3)?,
-            created: time(row.try_get(4)?),
-            changed: time(row.try_get(5)?),
+            name: names::read(seal, id, row)?,
+            events: row.try_get::<i64, _>(1)?.max(0) as u64,
+            parent: row.try_get(2)?,
+            created: time(row.try_get(3)?),
+            changed: time(row.try_get(4)?),
         })
     }
 }
@@ -70,13 +73,16 @@ impl Session {
     /// # Errors
     /// [`ErrorKind::NotFound`] if it was deleted.
     pub async fn info(&self) -> Result<SessionInfo> {
-        let (kind, id) = (self.database.kind, self.id);
-        let found = self.read(move |connection| {
+        let id = self.id;
+        let found = self.read(move |mut transaction| {
             Box::pin(async move {
-                let select = "SELECT id, name, length, parent, created_at, changed_at FROM session
-                    WHERE id = $1 AND deleted = 0";
-                let row = kind.sql(select).bind(id).fetch_optional(connection).await?;
-                row.as_ref().map(SessionInfo::read).transpose()
+                let select =
+                    "SELECT id, length, parent, created_at, changed_at, name, title, cipher
+                    FROM session WHERE id = $1 AND deleted = 0";
+                let select = transaction.sql(select).bind(id);
+                let row = transaction.first(select).await?;
+                let read = |row| SessionInfo::read(transaction.seal, row);
+                row.as_ref().map(read).transpose()
             })
         });
         found.await?.ok_or_else(|| self.gone())
@@ -122,29 +128,18 @@ impl Session {
     /// # Errors
     /// [`ErrorKind::Request`] if the name is taken or cannot be one.
     pub async fn rename(&self, name: &str) -> Result<()> {
-        let taken = store::checked(name)?;
-        let (kind, id) = (self.database.kind, self.id);
-        let new = taken.map(str::to_owned);
-        let renamed = self.write(move |connection| {
+        let new = names::checked(name)?.map(str::to_owned);
+        let id = self.id;
+        let renamed = self.write(move |mut transaction| {
             let new = new.clone();
             Box::pin(async move {
-                let update = "UPDATE session SET name = $1 WHERE id = $2 AND deleted = 0";
-                let update = kind
-                    .sql(update)
-                    .bind(new)
-                    .bind(id)
-                    .execute(connection)
-                    .await;
-                match update.map_err(Fault::from) {
-                    Err(fault) if fault.is_double() => Ok(None),
-                    updated => Ok(Some(updated?.rows_affected() > 0)),
-                }
+                keys::guard(&mut transaction).await?;
+                names::write(&mut transaction, id, new.as_deref()).await
             })
         });
         match renamed.await? {
-            Some(true) => Ok(()),
-            Some(false) => Err(self.gone()),
-            None => Err(store::name_taken(name)),
+            true => Ok(()),
+            false => Err(self.gone()),
         }
     }
 
@@ -170,17 +165,19 @@ impl Session {
 
     /// Deletes it, and all that only it needs. What forks of it share with it stays with them.
     pub async fn delete(&self) -> Result<()> {
-        let (kind, id) = (self.database.kind, self.id);
-        self.write(move |connection| Box::pin(delete(kind, connection, id)))
-            .await
+        let id = self.id;
+        self.write(move |mut transaction| {
+            Box::pin(async move { delete(&mut transaction, id).await })
+        })
+        .await
     }
 
     pub(crate) async fn events(&self) -> Result<Vec<Stored>> {
-        let (kind, id) = (self.database.kind, self.id);
-        let read = self
-            .read(move |connection| Box::pin(read::events(kind, connection, id)))
-            .await?;
-        read.ok_or_else(|| self.gone())
+        let id = self.id;
+        let read = self.read(move |mut transaction| {
+            Box::pin(async move { read::events(&mut transaction, id).await })
+        });
+        read.await?.ok_or_else(|| self.gone())
     }
 
     fn journal(&self) -> SessionJournal {
@@ -203,9 +200,7 @@ impl Session {
     async fn read<T, W>(&self, work: W) -> Result<T>
     where
         T: Send + 'static,
-        W: for<'a> Fn(
-            &'a mut AnyConnection,
-        ) -> futures_util::future::BoxFuture<'a, Result<T, Fault>>,
+        W: for<'a> Fn(Transaction<'a>) -> BoxFuture<'a, Result<T, Fault>>,
         W: Send + Sync + 'static,
     {
         let what = format!("session {} cannot be read", self.id);
@@ -215,9 +210,7 @@ impl Session {
     async fn write<T, W>(&self, work: W) -> Result<T>
     where
         T: Send + 'static,
-        W: for<'a> Fn(
-            &'a mut AnyConnection,
-        ) -> futures_util::future::BoxFuture<'a, Result<T, Fault>>,
+        W: for<'a> Fn(Transaction<'a>) -> BoxFuture<'a, Result<T, Fault>>,
         W: Send + Sync + 'static,
     {
         let what = format!("session {} cannot be written", self.id);
@@ -239,56 +232,44 @@ pub(crate) fn now() -> i64 {
     since.map_or(0, |since| since.as_secs() as i64)
 }
 
-async fn delete(kind: Kind, connection: &mut AnyConnection, session: i64) -> Result<(), Fault> {
-    let mark = "UPDATE session SET deleted = 1, name = NULL WHERE id = $1";
-    kind.sql(mark)
-        .bind(session)
-        .execute(&mut *connection)
-        .await?;
+async fn delete(transaction: &mut Transaction<'_>, session: i64) -> Result<(), Fault> {
+    let mark = "UPDATE session SET deleted = 1, name = NULL, title = NULL WHERE id = $1";
+    let mark = transaction.sql(mark).bind(session);
+    transaction.run(mark).await?;
     let mut next = Some(session);
     while let Some(id) = next {
-        next = prune(kind, connection, id).await?;
+        next = prune(transaction, id).await?;
     }
     let orphans = "DELETE FROM blob WHERE hash NOT IN (SELECT hash FROM media)";
-    kind.sql(orphans).execute(connection).await?;
+    let orphans = transaction.sql(orphans);
+    transaction.run(orphans).await?;
     Ok(())
 }
 
 /// Removes what nobody needs of a session that is deleted; its parent, if it went itself.
-async fn prune(
-    kind: Kind,
-    connection: &mut AnyConnection,
-    session: i64,
-) -> Result<Option<i64>, Fault> {
+async fn prune(transaction: &mut Transaction<'_>, session: i64) -> Result<Option<i64>, Fault> {
     let find = "SELECT parent FROM session WHERE id = $1 AND deleted = 1";
-    let row = kind
-        .sql(find)
-        .bind(session)
-        .fetch_optional(&mut *connection)
-        .await?;
-    let Some(row) = row else {
+    let find = transaction.sql(find).bind(session);
+    let Some(row) = transaction.first(find).await? else {
         return Ok(None);
     };
     let parent: Option<i64> = row.try_get(0)?;
-    let forks = "SELECT MAX(parent_seq) FROM session WHERE parent = $1";
-    let row = kind
-        .sql(forks)
-        .bind(session)
-        .fetch_one(&mut *connection)
-        .await?;
-    let shared: Option<i64> = row.try_get(0)?;
+    let forks = "SELECT parent_seq FROM session WHERE parent = $1 ORDER BY parent_seq DESC LIMIT 1";
+    let forks = transaction.sql(forks).bind(session);
+    let row = transaction.first(forks).await?;
+    let shared: Option<i64> = row.map(|row| row.try_get(0)).transpose()?;
     for rest in [
         "DELETE FROM media WHERE session_id = $1 AND seq > $2",
         "DELETE FROM said WHERE session_id = $1 AND seq > $2",
         "DELETE FROM event WHERE session_id = $1 AND seq > $2",
     ] {
-        let rest = kind.sql(rest).bind(session).bind(shared.unwrap_or(0));
-        rest.execute(&mut *connection).await?;
+        let rest = transaction.sql(rest).bind(session);
+        transaction.run(rest.bind(shared.unwrap_or(0))).await?;
     }
     if shared.is_some() {
         return Ok(None);
     }
-    let row = "DELETE FROM session WHERE id = $1";
-    kind.sql(row).bind(session).execute(connection).await?;
+    let row = transaction.sql("DELETE FROM session WHERE id = $1");
+    transaction.run(row.bind(session)).await?;
     Ok(parent)
 }

@@ -6,16 +6,15 @@ use std::sync::Arc;
 
 use generativeai::protocol::Content;
 use generativeai::{Error, ErrorKind, Event, Result};
-use sqlx::AnyConnection;
 use sqlx::Row;
 
-use crate::append;
-use crate::database::{Database, Kind};
+use crate::database::Database;
 use crate::fault::Fault;
-use crate::place;
-use crate::read;
+use crate::key::Key;
 use crate::record::{Record, row_sum};
 use crate::session::{Session, SessionInfo, now};
+use crate::transaction::Transaction;
+use crate::{append, keys, names, place, read};
 
 /// How many contents of a conversation that is taken over make an event.
 const TOGETHER: usize = 64;
@@ -44,11 +43,28 @@ impl Store {
     /// A store in memory is gone with its last handle, and its sessions with it.
     ///
     /// # Errors
-    /// [`ErrorKind::TooNew`] if a newer version of this library wrote it, [`ErrorKind::Corrupt`] if it is
+    /// [`ErrorKind::Authentication`] if it is [encrypted](Self::open_encrypted), [`ErrorKind::TooNew`] if a newer version of this library wrote it, [`ErrorKind::Corrupt`] if it is
     /// no database, [`ErrorKind::Storage`] if it cannot be opened, [`ErrorKind::Configuration`] if the
     /// address is none, or if there is no tokio runtime.
     pub async fn open(address: &str) -> Result<Self> {
-        let database = Database::open(address).await?;
+        let database = Database::open(address, None).await?;
+        Ok(Self { database })
+    }
+
+    /// Opens an encrypted store. One that is new becomes encrypted, for good, with this key.
+    ///
+    /// Encrypted are the messages and replies, media, the names of sessions, and all else that quotes
+    /// them; how many there are, how long, when and in which session can still be seen. Whoever changes,
+    /// exchanges or cuts what is written is found out when it is read. [`search`](Self::search) has no
+    /// index then: it reads and decrypts every session, and so takes time that grows with the store.
+    /// [`rotate_key`](Self::rotate_key) changes the key.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open); [`ErrorKind::Authentication`] if the key is not that of the store,
+    /// [`ErrorKind::Configuration`] if the store is not encrypted and has sessions: export them, and
+    /// import them into a new one.
+    pub async fn open_encrypted(address: &str, key: &Key) -> Result<Self> {
+        let database = Database::open(address, Some(key)).await?;
         Ok(Self { database })
     }
 
@@ -91,28 +107,26 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::NotFound`] if there is none.
     pub async fn session(&self, name: &str) -> Result<Session> {
-        let kind = self.database.kind;
         let number: Option<i64> = name.parse().ok();
-        let wanted = name.to_owned();
-        let found = self
-            .database
-            .read("the store cannot be read".to_owned(), move |connection| {
-                let wanted = wanted.clone();
-                Box::pin(async move {
-                    let found = match number {
-                        Some(number) => {
-                            let find = "SELECT id FROM session WHERE id = $1 AND deleted = 0";
-                            kind.sql(find).bind(number)
-                        }
-                        None => {
-                            let find = "SELECT id FROM session WHERE name = $1 AND deleted = 0";
-                            kind.sql(find).bind(wanted)
-                        }
-                    };
-                    let row = found.fetch_optional(connection).await?;
-                    Ok(row.map(|row| row.try_get::<i64, _>(0)).transpose()?)
-                })
-            });
+        let wanted = names::found_by(&self.database.seal, name);
+        let what = "the store cannot be read".to_owned();
+        let found = self.database.read(what, move |mut transaction| {
+            let wanted = wanted.clone();
+            Box::pin(async move {
+                let find = match number {
+                    Some(number) => {
+                        let find = "SELECT id FROM session WHERE id = $1 AND deleted = 0";
+                        transaction.sql(find).bind(number)
+                    }
+                    None => {
+                        let find = "SELECT id FROM session WHERE name = $1 AND deleted = 0";
+                        transaction.sql(find).bind(wanted)
+                    }
+                };
+                let row = transaction.first(find).await?;
+                Ok(row.map(|row| row.try_get::<i64, _>(0)).transpose()?)
+            })
+        });
         let id = found.await?.ok_or_else(|| {
             let message = format!("there is no session `{name}`");
             Error::new(ErrorKind::NotFound, message)
@@ -125,17 +139,17 @@ impl Store {
 
     /// All sessions, the one written last first.
     pub async fn list(&self) -> Result<Vec<SessionInfo>> {
-        let kind = self.database.kind;
-        let all = self
-            .database
-            .read("the store cannot be read".to_owned(), move |connection| {
-                Box::pin(async move {
-                    let all = "SELECT id, name, length, parent, created_at, changed_at FROM session
-                    WHERE deleted = 0 ORDER BY touched DESC";
-                    let rows = kind.sql(all).fetch_all(connection).await?;
-                    rows.iter().map(SessionInfo::read).collect()
-                })
-            });
+        let what = "the store cannot be read".to_owned();
+        let all = self.database.read(what, move |mut transaction| {
+            Box::pin(async move {
+                let all = "SELECT id, length, parent, created_at, changed_at, name, title, cipher
+                    FROM session WHERE deleted = 0 ORDER BY touched DESC";
+                let all = transaction.sql(all);
+                let rows = transaction.all(all).await?;
+                let read = |row| SessionInfo::read(transaction.seal, row);
+                rows.iter().map(read).collect()
+            })
+        });
         all.await
     }
 }
@@ -144,6 +158,7 @@ impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store")
             .field("kind", &self.database.kind)
+            .field("seal", &self.database.seal)
             .finish_non_exhaustive()
     }
 }
@@ -153,26 +168,6 @@ pub(crate) fn new_id() -> Vec<u8> {
     // The keys of a hasher are drawn by chance.
     let draw = || RandomState::new().hash_one(()).to_be_bytes();
     [draw(), draw()].concat()
-}
-
-/// A name that a session may have; `None` if it is empty.
-pub(crate) fn checked(name: &str) -> Result<Option<&str>> {
-    let wrong = if name.chars().count() > 200 {
-        "has more than 200 characters"
-    } else if name.chars().any(char::is_control) {
-        "has control characters"
-    } else if !name.is_empty() && name.parse::<i64>().is_ok() {
-        "is a number"
-    } else {
-        return Ok(Some(name).filter(|name| !name.is_empty()));
-    };
-    let message = format!("the name of a session {wrong}: choose another");
-    Err(Error::new(ErrorKind::Request, message))
-}
-
-pub(crate) fn name_taken(name: &str) -> Error {
-    let message = format!("there is a session `{name}` already: choose another name");
-    Error::new(ErrorKind::Request, message)
 }
 
 /// Makes a session with these events.
@@ -185,50 +180,44 @@ pub(crate) async fn insert(
     let what = "a session cannot be made";
     let records = events
         .into_iter()
-        .map(|(id, event)| Record::new(id, &event));
+        .map(|(id, event)| Record::new(id, &event, &database.seal));
     let records: Result<Vec<Record>, Fault> = records.collect();
     let records = Arc::new(records.map_err(|fault| fault.explain(what))?);
-    let (kind, token) = (database.kind, new_id());
-    let wanted = checked(name)?.map(str::to_owned);
-    let made = database.write(what.to_owned(), move |connection| {
+    let token = new_id();
+    let wanted = names::checked(name)?.map(str::to_owned);
+    let made = database.write(what.to_owned(), move |mut transaction| {
         let (token, wanted, records) = (token.clone(), wanted.clone(), Arc::clone(&records));
         Box::pin(async move {
-            match row(kind, connection, token, wanted, place).await {
-                Err(fault) if fault.is_double() => Ok(None),
-                made => {
-                    let (id, is_new) = made?;
-                    if is_new && !records.is_empty() {
-                        append::append(kind, connection, id, 0, &records).await?;
-                    }
-                    Ok(Some(id))
-                }
+            let (id, is_new) = row(&mut transaction, token, wanted, place).await?;
+            if is_new && !records.is_empty() {
+                append::append(&mut transaction, id, 0, &records).await?;
             }
+            Ok(id)
         })
     });
     Ok(Session {
         database: Arc::clone(database),
-        id: made.await?.ok_or_else(|| name_taken(name))?,
+        id: made.await?,
     })
 }
 
 /// Makes the row of a session, and says whether it is new: it is not if the answer to a former attempt
 /// was lost.
 async fn row(
-    kind: Kind,
-    connection: &mut AnyConnection,
+    transaction: &mut Transaction<'_>,
     token: Vec<u8>,
     name: Option<String>,
     place: Place,
 ) -> Result<(i64, bool), Fault> {
-    let find = "SELECT id FROM session WHERE token = $1";
-    let find = kind.sql(find).bind(token.clone());
-    if let Some(row) = find.fetch_optional(&mut *connection).await? {
+    keys::guard(transaction).await?;
+    let find = transaction.sql("SELECT id FROM session WHERE token = $1");
+    if let Some(row) = transaction.first(find.bind(token.clone())).await? {
         return Ok((row.try_get(0)?, false));
     }
     let (parent, length) = match place {
         Place::New => (None, 0),
         Place::Fork { parent, at } => {
-            let row = read::row(kind, connection, parent, true).await?;
+            let row = read::row(transaction, parent, true).await?;
             let Some(row) = row.filter(|row| !row.is_deleted) else {
                 let message = format!("there is no session {parent} any more");
                 return Err(Error::new(ErrorKind::NotFound, message).into());
@@ -241,24 +230,29 @@ async fn row(
             (Some(parent), at.unwrap_or(length))
         }
     };
-    let insert = kind.choose(
-        "INSERT INTO session
-           (token, name, length, parent, parent_seq, sum, created_at, changed_at, touched)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
+    let insert = transaction.either(
+        "INSERT INTO session (token, length, parent, parent_seq, sum, created_at, changed_at, touched)
+         VALUES ($1, $2, $3, $4, $5, $6, $7,
            (SELECT COALESCE(MAX(touched), 0) + 1 FROM session)) RETURNING id",
-        "INSERT INTO session
-           (token, name, length, parent, parent_seq, sum, created_at, changed_at, touched)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, nextval('session_touch')) RETURNING id",
+        "INSERT INTO session (token, length, parent, parent_seq, sum, created_at, changed_at, touched)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, nextval('session_touch')) RETURNING id",
     );
     // A fork begins where it leaves its parent.
-    let (parent_seq, sum) = (length, row_sum(&token, length, parent, length));
-    let insert = kind
-        .sql(insert)
+    let (parent_seq, sum) = (
+        length,
+        row_sum(transaction.seal, &token, length, parent, length),
+    );
+    let insert = insert
         .bind(token)
-        .bind(name)
         .bind(length)
-        .bind(parent);
-    let insert = insert.bind(parent_seq).bind(sum).bind(now()).bind(now());
-    let row = insert.fetch_one(connection).await?;
-    Ok((row.try_get(0)?, true))
+        .bind(parent)
+        .bind(parent_seq);
+    let insert = insert.bind(sum).bind(now()).bind(now());
+    let row = transaction
+        .first(insert)
+        .await?
+        .ok_or(sqlx::Error::RowNotFound)?;
+    let id = row.try_get(0)?;
+    names::write(transaction, id, name.as_deref()).await?;
+    Ok((id, true))
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead, Write};
 use generativeai::{Error, ErrorKind, Event, GenerativeModel, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::record::hex;
+use crate::record::{hex, unhex};
 use crate::session::Session;
 use crate::store::{self, Place, Store};
 
@@ -68,7 +68,8 @@ impl Store {
             let line = line.map_err(unread)?;
             if !line.is_empty() {
                 let Line { id, event } = read_line(at + 2, &line)?;
-                let id = unhex(&id).ok_or_else(|| bad_line(at + 2))?;
+                let id = unhex(&id).filter(|id| id.len() == 16);
+                let id = id.ok_or_else(|| bad_line(at + 2))?;
                 events.push((id, event));
             }
         }
@@ -111,16 +112,4 @@ fn unwritten(error: std::io::Error) -> Error {
 
 fn unread(error: std::io::Error) -> Error {
     Error::new(ErrorKind::Storage, "the import cannot be read").because(error)
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    if digits.len() != 32 || !text.is_ascii() {
-        return None;
-    }
-    let bytes = digits.chunks(2).map(|pair| {
-        let pair = str::from_utf8(pair).ok()?;
-        u8::from_str_radix(pair, 16).ok()
-    });
-    bytes.collect()
 }

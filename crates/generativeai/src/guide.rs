@@ -1,4 +1,6 @@
 //! Guides: how things are done, from the first line to the corner cases. Every example runs.
+//!
+//! Chats that last have a guide in their own crate: `generativeai_store::guide`.
 
 #[cfg(feature = "blocking")]
 #[doc = include_str!("guide/chats.md")]

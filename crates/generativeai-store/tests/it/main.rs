@@ -2,11 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+mod encryption;
 mod files;
 mod forks;
 mod kills;
+mod lost;
+mod power;
+mod rotation;
 mod servers;
 mod sessions;
 mod support;
 mod transfer;
+mod versions;
 mod writers;

@@ -2,7 +2,7 @@
 
 use generativeai::protocol::{Blob, Content, FunctionResponse, GenerateContentResponse, Part};
 use generativeai::testing::Scripted;
-use generativeai::{Error, ErrorKind, Function, Reason};
+use generativeai::{Compaction, Error, ErrorKind, Function, Reason};
 use serde_json::json;
 
 use crate::support::{Place, assert_kind, counting, model, stored, texts};
@@ -257,6 +257,29 @@ async fn a_message_of_many_different_words_is_stored() {
         assert!(chat.unsaved().is_none(), "{:?}", chat.unsaved());
         assert_eq!(session.contents().await.unwrap(), chat.history());
         assert_eq!(store.search("w1234").await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_leaves_a_history_for_its_budget_is_kept_and_found() {
+    for compaction in [Compaction::LeaveOut, Compaction::Summarize] {
+        for place in Place::all().await {
+            let store = place.open().await;
+            let session = store.new_session("long").await.unwrap();
+            let mut chat = session.chat(&counting(40)).await.unwrap();
+            chat = chat.context_budget(60, compaction);
+            for turn in 0..12 {
+                let message = format!("message number{turn} of quite a few words");
+                chat.send_message(message).await.unwrap();
+            }
+            assert!(chat.unsaved().is_none(), "{:?}", chat.unsaved());
+            assert!(!chat.left_out().is_empty());
+
+            let again = session.chat(&counting(0)).await.unwrap();
+            assert_eq!(again.history(), chat.history());
+            assert_eq!(again.left_out(), chat.left_out());
+            assert_eq!(store.search("number0").await.unwrap()[0].event, 1);
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use generativeai::{ErrorKind, GenerativeModel};
 use generativeai_store::Store;
 use tokio::task::JoinSet;
 
-use crate::support::child::{Told, address, command, tell};
-use crate::support::{Place, assert_kind, counting, stored};
+use crate::support::child::{address, command};
+use crate::support::{Place, assert_kind, counting, poll_times, stored};
 
 #[tokio::test]
 async fn whoever_writes_second_gets_a_conflict_and_can_open_anew_or_fork() {
@@ -100,22 +100,53 @@ async fn writers_of_one_session_that_open_anew_after_a_conflict_lose_nothing() {
         let mut writers = JoinSet::new();
         for writer in 0..8 {
             let store = store.clone();
-            writers.spawn(async move {
-                for turn in 0..5 {
-                    until_said(&store, &format!("{writer} {turn}")).await;
-                }
-            });
+            writers.spawn(async move { until_all_said(&store, &writer.to_string()).await });
         }
         while let Some(done) = writers.join_next().await {
             done.unwrap();
         }
-
-        let said = stored(&store.session("one").await.unwrap()).await;
-        let mut messages: Vec<&String> = said.iter().step_by(2).collect();
-        messages.sort();
-        messages.dedup();
-        assert_eq!((messages.len(), said.len()), (40, 80));
+        assert_all_said(&store, 8).await;
     }
+}
+
+#[tokio::test]
+async fn processes_that_write_one_session_lose_nothing_either() {
+    for place in Place::plain().await {
+        let store = place.open().await;
+        store.new_session("one").await.unwrap();
+        let writers: Vec<_> = (0..4)
+            .map(|_| {
+                let mut command = command("writers::a_process_that_writes", &place.address);
+                command.spawn().unwrap()
+            })
+            .collect();
+        for mut writer in writers {
+            assert!(writer.wait().unwrap().success());
+        }
+        assert_all_said(&store, 4).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "a process that the other test starts"]
+async fn a_process_that_writes() {
+    let store = Store::open(&address()).await.unwrap();
+    until_all_said(&store, &std::process::id().to_string()).await;
+}
+
+async fn until_all_said(store: &Store, writer: &str) {
+    for turn in 0..5 {
+        until_said(store, &format!("{writer} {turn}")).await;
+    }
+}
+
+/// Each writer has said its five messages once.
+async fn assert_all_said(store: &Store, writers: usize) {
+    let said = stored(&store.session("one").await.unwrap()).await;
+    let mut messages: Vec<&String> = said.iter().step_by(2).collect();
+    messages.sort();
+    messages.dedup();
+    assert_eq!((messages.len(), said.len()), (5 * writers, 10 * writers));
 }
 
 /// Says a message in the session that all write, opening it anew as often as somebody else was first.
@@ -153,65 +184,6 @@ async fn a_message_dropped_at_any_await_is_no_conflict_with_itself() {
         assert_eq!(chat.history(), session.contents().await.unwrap());
         // One that was dropped while its outcome was written is complete, and nobody saw it.
         assert!(chat.history().len() >= 2 * (40 + done));
-    }
-}
-
-/// Polls a future so many times, whenever it is woken; whether it was ready then.
-async fn poll_times<F: Future + Unpin>(mut future: F, polls: usize) -> bool {
-    use std::task::Poll;
-    let mut left = polls;
-    std::future::poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(false);
-        }
-        left -= 1;
-        match std::pin::Pin::new(&mut future).poll(context) {
-            Poll::Ready(_) => Poll::Ready(true),
-            // The last poll is not waited for.
-            Poll::Pending if left == 0 => Poll::Ready(false),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
-
-#[tokio::test]
-#[ignore = "a process that the other test starts"]
-async fn a_process_that_migrates() {
-    let store = Store::open(&address()).await.unwrap();
-    let session = store.new_session("").await.unwrap();
-    let mut chat = session.chat(&counting(1)).await.unwrap();
-    chat.send_message("a").await.unwrap();
-    assert!(chat.unsaved().is_none());
-    tell("done");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn of_many_that_migrate_at_once_one_does() {
-    for place in Place::all().await {
-        let processes: Vec<_> = (0..6)
-            .map(|_| {
-                let mut command = command("writers::a_process_that_migrates", &place.address);
-                command.spawn().unwrap()
-            })
-            .collect();
-        let mut tasks = JoinSet::new();
-        for _ in 0..6 {
-            let address = place.address.clone();
-            tasks.spawn(async move { Store::open(&address).await.map(drop) });
-        }
-        while let Some(opened) = tasks.join_next().await {
-            opened.unwrap().unwrap();
-        }
-        for mut process in processes {
-            let told: Vec<String> = Told::by(&mut process).collect();
-            assert_eq!(told, ["done"]);
-            assert!(process.wait().unwrap().success());
-        }
-
-        assert_eq!(place.count("SELECT COUNT(*) FROM schema_version").await, 1);
-        assert_eq!(place.count("SELECT COUNT(*) FROM session").await, 6);
-        assert_eq!(place.count("SELECT COUNT(*) FROM event").await, 12);
     }
 }
 

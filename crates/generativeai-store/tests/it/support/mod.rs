@@ -1,14 +1,17 @@
 //! What the tests stand on: fresh databases of both kinds, and chats to write into them.
 
 pub(crate) mod child;
+pub(crate) mod disk;
+pub(crate) mod watch;
 
 use std::env;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use generativeai::testing::Scripted;
 use generativeai::{ChatSession, Error, ErrorKind, GenerativeModel};
-use generativeai_store::{Session, Store};
+use generativeai_store::{Key, Session, Store};
 use sqlx::{AnyConnection, Connection};
 use tempfile::TempDir;
 
@@ -18,29 +21,40 @@ const POSTGRES: &str = "GENERATIVEAI_TEST_POSTGRES";
 /// A database of one test.
 pub(crate) struct Place {
     pub(crate) address: String,
+    /// The key it is opened with.
+    pub(crate) key: Option<Key>,
     _folder: Option<TempDir>,
 }
 
 impl Place {
     pub(crate) fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir().unwrap())
+    }
+
+    /// A file that is there.
+    pub(crate) fn at(file: &Path) -> Self {
         Self {
-            address: format!("sqlite:{}", folder.path().join("chats.sqlite").display()),
+            address: format!("sqlite:{}", file.display()),
+            key: None,
+            _folder: None,
+        }
+    }
+
+    fn within(folder: TempDir) -> Self {
+        let place = Self::at(&folder.path().join("chats.sqlite"));
+        Self {
             _folder: Some(folder),
+            ..place
         }
     }
 
     /// A place where nobody waits for the disk, if there is one: enough for what outlives a process.
     pub(crate) fn in_memory_disk() -> Self {
-        let memory = std::path::Path::new("/dev/shm");
-        let folder = match memory.is_dir() {
+        let memory = Path::new("/dev/shm");
+        Self::within(match memory.is_dir() {
             true => tempfile::tempdir_in(memory).unwrap(),
             false => tempfile::tempdir().unwrap(),
-        };
-        Self {
-            address: format!("sqlite:{}", folder.path().join("chats.sqlite").display()),
-            _folder: Some(folder),
-        }
+        })
     }
 
     /// A new database in PostgreSQL; `None`, loudly, if there is no PostgreSQL.
@@ -54,19 +68,40 @@ impl Place {
         let host = before.rsplit_once('/').unwrap().0;
         Some(Self {
             address: format!("{host}/{name}?{query}"),
+            key: None,
             _folder: None,
         })
     }
 
-    /// A database of each kind there is.
-    pub(crate) async fn all() -> Vec<Self> {
+    /// A database of each kind there is, not encrypted.
+    pub(crate) async fn plain() -> Vec<Self> {
         std::iter::once(Self::sqlite())
             .chain(Self::postgres().await)
             .collect()
     }
 
+    /// A database of each kind there is, encrypted.
+    pub(crate) async fn encrypted() -> Vec<Self> {
+        let mut places = Self::plain().await;
+        for place in &mut places {
+            place.key = Some(key(1));
+        }
+        places
+    }
+
+    /// A database of each kind there is.
+    pub(crate) async fn all() -> Vec<Self> {
+        let mut places = Self::plain().await;
+        places.extend(Self::encrypted().await);
+        places
+    }
+
     pub(crate) async fn open(&self) -> Store {
-        Store::open(&self.address).await.unwrap()
+        let opened = match &self.key {
+            Some(key) => Store::open_encrypted(&self.address, key).await,
+            None => Store::open(&self.address).await,
+        };
+        opened.unwrap()
     }
 
     /// Changes the tables by hand.
@@ -74,11 +109,35 @@ impl Place {
         execute(&self.address, sql).await;
     }
 
-    /// Makes the file of SQLite; the database in PostgreSQL is there.
-    pub(crate) async fn create(&self) {
-        if let Some(path) = self.address.strip_prefix("sqlite:") {
-            std::fs::write(path, "").unwrap();
+    /// Puts there a store as a version has it; nothing if it is 0.
+    pub(crate) async fn fixture(&self, version: usize) {
+        let [sqlite, postgres] = match version {
+            0 => ["", ""],
+            1 => [
+                include_str!("../../fixtures/v1.sqlite.sql"),
+                include_str!("../../fixtures/v1.postgres.sql"),
+            ],
+            _ => [
+                include_str!("../../fixtures/v2.sqlite.sql"),
+                include_str!("../../fixtures/v2.postgres.sql"),
+            ],
+        };
+        match self.address.strip_prefix("sqlite:") {
+            Some(path) => {
+                std::fs::write(path, "").unwrap();
+                self.execute(sqlite).await;
+            }
+            None => self.execute(postgres).await,
         }
+    }
+
+    /// Whether the database runs a query.
+    pub(crate) async fn accepts(&self, sql: &str) -> bool {
+        let mut connection = AnyConnection::connect(&self.address).await.unwrap();
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).persistent(false);
+        let done = query.fetch_all(&mut connection).await;
+        connection.close().await.unwrap();
+        done.is_ok()
     }
 
     /// What must stand before a statement that breaks what the database holds together.
@@ -94,6 +153,7 @@ impl Place {
         sqlx::any::install_default_drivers();
         let mut connection = AnyConnection::connect(&self.address).await.unwrap();
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .persistent(false)
             .fetch_optional(&mut connection)
             .await
             .unwrap();
@@ -103,11 +163,21 @@ impl Place {
         })
     }
 
+    /// The bytes that a query gives.
+    pub(crate) async fn bytes(&self, sql: &str) -> Vec<u8> {
+        let mut connection = AnyConnection::connect(&self.address).await.unwrap();
+        let row = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).persistent(false);
+        let bytes = row.fetch_one(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        bytes
+    }
+
     /// The number that a query gives.
     pub(crate) async fn count(&self, sql: &str) -> i64 {
         sqlx::any::install_default_drivers();
         let mut connection = AnyConnection::connect(&self.address).await.unwrap();
         let count = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .persistent(false)
             .fetch_one(&mut connection)
             .await
             .unwrap();
@@ -143,6 +213,11 @@ pub(crate) async fn execute(address: &str, sql: &str) {
     connection.close().await.unwrap();
 }
 
+/// One of the keys of the tests.
+pub(crate) fn key(number: u8) -> Key {
+    Key::from_bytes([number; 32])
+}
+
 pub(crate) fn model(script: Scripted) -> GenerativeModel {
     GenerativeModel::new("m").backend(script)
 }
@@ -164,6 +239,25 @@ pub(crate) fn texts(chat: &ChatSession) -> Vec<String> {
 /// What is said in a session, as it is stored now.
 pub(crate) async fn stored(session: &Session) -> Vec<String> {
     texts(&session.chat(&counting(0)).await.unwrap())
+}
+
+/// Polls a future so many times, whenever it is woken; whether it was ready then.
+pub(crate) async fn poll_times<F: Future + Unpin>(mut future: F, polls: usize) -> bool {
+    use std::task::Poll;
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(false);
+        }
+        left -= 1;
+        match std::pin::Pin::new(&mut future).poll(context) {
+            Poll::Ready(_) => Poll::Ready(true),
+            // The last poll is not waited for.
+            Poll::Pending if left == 0 => Poll::Ready(false),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
 }
 
 pub(crate) fn assert_kind<T: std::fmt::Debug>(done: Result<T, Error>, kind: ErrorKind) -> Error {

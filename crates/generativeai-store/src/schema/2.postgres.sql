@@ -1,0 +1,16 @@
+-- The keys of an encrypted store: one, or two while it is changed. A plain store has none.
+CREATE TABLE cipher (
+  number BIGINT PRIMARY KEY,
+  -- The secret of the store, encrypted with the key: tells whether a key is right.
+  secret BYTEA NOT NULL
+);
+
+-- In an encrypted store `name` has a checksum of the name, and this the name itself.
+ALTER TABLE session ADD COLUMN title BYTEA;
+-- The number of the key; nothing where nothing is encrypted.
+ALTER TABLE session ADD COLUMN cipher BIGINT;
+ALTER TABLE event ADD COLUMN cipher BIGINT;
+ALTER TABLE blob ADD COLUMN cipher BIGINT;
+CREATE INDEX session_cipher ON session (cipher) WHERE cipher IS NOT NULL;
+CREATE INDEX event_cipher ON event (cipher) WHERE cipher IS NOT NULL;
+CREATE INDEX blob_cipher ON blob (cipher) WHERE cipher IS NOT NULL;

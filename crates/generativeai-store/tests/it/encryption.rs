@@ -1,0 +1,277 @@
+//! Stores that only their key opens.
+
+use std::fs;
+
+use generativeai::ErrorKind;
+use generativeai::protocol::Blob;
+use generativeai_store::{Key, Store};
+use ring::digest::{SHA256, digest};
+
+use crate::support::{Place, assert_kind, counting, key, stored};
+
+/// A store with sessions `one` and `two`, of two turns each, the first one with a picture.
+async fn filled(place: &Place) -> Store {
+    let store = place.open().await;
+    for name in ["one", "two"] {
+        let session = store.new_session(name).await.unwrap();
+        let mut chat = session.chat(&counting(2)).await.unwrap();
+        chat.send_message("a").await.unwrap();
+        chat.send_message("b").await.unwrap();
+        assert!(chat.unsaved().is_none(), "{:?}", chat.unsaved());
+    }
+    store
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_refused_when_the_store_is_opened_and_so_is_none() {
+    for place in Place::encrypted().await {
+        let session = filled(&place).await.session("one").await.unwrap();
+
+        let wrong = Store::open_encrypted(&place.address, &key(2)).await;
+        let error = assert_kind(wrong, ErrorKind::Authentication);
+        assert_eq!(error.to_string(), "the key is not that of the store");
+        let error = assert_kind(Store::open(&place.address).await, ErrorKind::Authentication);
+        assert!(error.to_string().contains("is encrypted"), "{error}");
+        assert_eq!(stored(&session).await, ["a", "0", "b", "1"]);
+    }
+}
+
+#[tokio::test]
+async fn a_store_with_plain_sessions_is_not_opened_with_a_key_and_stays_as_it_is() {
+    for place in Place::plain().await {
+        let store = filled(&place).await;
+
+        let error = Store::open_encrypted(&place.address, &key(1)).await;
+        let error = assert_kind(error, ErrorKind::Configuration);
+        assert!(error.to_string().contains("import"), "{error}");
+        assert_eq!(place.count("SELECT COUNT(*) FROM cipher").await, 0);
+        assert_eq!(stored(&store.session("two").await.unwrap()).await.len(), 4);
+    }
+}
+
+#[tokio::test]
+async fn whoever_opened_a_new_store_without_a_key_writes_nothing_once_it_has_one() {
+    for place in Place::encrypted().await {
+        let plain = Store::open(&place.address).await.unwrap();
+        place.open().await;
+
+        assert_kind(plain.new_session("x").await, ErrorKind::Authentication);
+        assert_eq!(place.count("SELECT COUNT(*) FROM session").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn rows_that_were_exchanged_cut_changed_or_forged_are_named_and_the_others_read() {
+    let from = |columns: &str, session, seq| {
+        format!(
+            "UPDATE event SET ({columns}) = (SELECT {columns} FROM event AS other
+               WHERE other.session_id = {session} AND other.seq = {seq})
+             WHERE session_id = 1 AND seq = 2"
+        )
+    };
+    for damage in [
+        from("body, sum", 1, 4),
+        from("body, sum", 2, 2),
+        "UPDATE event SET body = substr(body, 1, length(body) - 1)
+            WHERE session_id = 1 AND seq = 2"
+            .to_owned(),
+        "UPDATE event SET body = substr(body, 1, 20) WHERE session_id = 1 AND seq = 2".to_owned(),
+        "UPDATE event SET body = substr(body, 1, 3) WHERE session_id = 1 AND seq = 2".to_owned(),
+        // What was once written there, and what anybody can write.
+        "UPDATE event SET id = (SELECT token FROM session WHERE id = 1)
+            WHERE session_id = 1 AND seq = 2"
+            .to_owned(),
+        "UPDATE event SET body = '{\"restored\":null}', cipher = NULL
+            WHERE session_id = 1 AND seq = 2"
+            .to_owned(),
+        "UPDATE event SET sum = 'x' WHERE session_id = 1 AND seq = 2".to_owned(),
+    ] {
+        for place in Place::encrypted().await {
+            let store = filled(&place).await;
+            place.execute(&damage).await;
+
+            let one = store.session("one").await.unwrap();
+            let error = assert_kind(one.chat(&counting(0)).await, ErrorKind::Corrupt);
+            let named = "event 2 of session 1 ";
+            assert!(error.to_string().starts_with(named), "{damage}: {error}");
+            let two = store.session("two").await.unwrap();
+            assert_eq!(stored(&two).await, ["a", "0", "b", "1"], "{damage}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_event_of_another_key_says_so() {
+    for place in Place::encrypted().await {
+        let store = filled(&place).await;
+        place
+            .execute("UPDATE event SET cipher = 7 WHERE seq = 2")
+            .await;
+
+        let one = store.session("one").await.unwrap();
+        let error = assert_kind(one.chat(&counting(0)).await, ErrorKind::Authentication);
+        let named = "event 2 of session 1 is encrypted with another key";
+        assert!(error.to_string().starts_with(named), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn names_and_media_that_were_exchanged_are_named() {
+    for place in Place::encrypted().await {
+        let store = place.open().await;
+        let session = store.new_session("one").await.unwrap();
+        let mut chat = session.chat(&counting(2)).await.unwrap();
+        for shade in [1, 2] {
+            let picture = Blob::new("image/png", vec![shade; 5_000]);
+            chat.send_message(picture).await.unwrap();
+        }
+        store.new_session("two").await.unwrap();
+        place
+            .execute(
+                "UPDATE blob SET data = (SELECT other.data FROM blob AS other
+                   WHERE other.hash <> blob.hash);
+                 UPDATE session SET title = (SELECT other.title FROM session AS other
+                   WHERE other.id = 2) WHERE id = 1",
+            )
+            .await;
+
+        let error = assert_kind(session.chat(&counting(0)).await, ErrorKind::Corrupt);
+        let why = std::error::Error::source(&error).unwrap().to_string();
+        let named = "event 1 of session 1 has lost its media ";
+        assert!(error.to_string().starts_with(named), "{error}");
+        assert!(why.contains("cannot be authenticated"), "{why}");
+        let error = assert_kind(store.list().await, ErrorKind::Corrupt);
+        let named = "the name of session 1 cannot be authenticated";
+        assert!(error.to_string().starts_with(named), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_not_cut_short_by_whoever_has_no_key() {
+    for place in Place::encrypted().await {
+        let store = filled(&place).await;
+        let token = "SELECT token FROM session WHERE id = 1";
+        let mut row = place.bytes(token).await;
+        // The row as a plain store would have it.
+        for number in [2_i64, 0, 0] {
+            row.extend(number.to_le_bytes());
+        }
+        let sum: String = digest(&SHA256, &row)
+            .as_ref()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let sum = match place.address.starts_with("sqlite:") {
+            true => format!("X'{sum}'"),
+            false => format!("'\\x{sum}'"),
+        };
+        let forged = format!("UPDATE session SET length = 2, sum = {sum} WHERE id = 1");
+        place.execute(&forged).await;
+
+        let one = store.session("one").await.unwrap();
+        let error = assert_kind(one.chat(&counting(0)).await, ErrorKind::Corrupt);
+        assert!(error.to_string().contains("session 1 "), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_that_was_said_stands_in_the_file() {
+    let place = &Place::encrypted().await[0];
+    let store = place.open().await;
+    let session = store.new_session("mountaineers").await.unwrap();
+    let mut chat = session.chat(&counting(2)).await.unwrap();
+    chat.send_message("Nevis is climbed").await.unwrap();
+    let picture = Blob::new("image/png", vec![b'q'; 5_000]);
+    chat.send_message(picture.clone()).await.unwrap();
+    session.rename("climbers").await.unwrap();
+    assert_eq!(store.search("nevis").await.unwrap().len(), 1);
+
+    let file = place.address.strip_prefix("sqlite:").unwrap();
+    let mut written = fs::read(format!("{file}-wal")).unwrap();
+    written.extend(fs::read(file).unwrap());
+    let holds = |what: &[u8]| written.windows(what.len()).any(|bytes| bytes == what);
+    let data = picture.data.unwrap();
+    let hash = digest(&SHA256, data.as_bytes());
+    let hex: String = hash
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert!(holds(b"CREATE TABLE"));
+    for what in [
+        "Nevis",
+        "climb",
+        "mountain",
+        "parts",
+        "user",
+        "image/png",
+        &data[..40],
+        &hex,
+    ] {
+        assert!(!holds(what.as_bytes()), "{what}");
+    }
+    assert!(!holds(&[1; 32]), "the key");
+}
+
+#[tokio::test]
+async fn an_encrypted_store_is_searched_as_any_other() {
+    for place in Place::encrypted().await {
+        let store = place.open().await;
+        for name in ["one", "two"] {
+            let session = store.new_session(name).await.unwrap();
+            let mut chat = session.chat(&counting(2)).await.unwrap();
+            chat.send_message(format!("{name} has 1,345 metres"))
+                .await
+                .unwrap();
+        }
+        let fork = store
+            .session("one")
+            .await
+            .unwrap()
+            .fork("fork", None)
+            .await
+            .unwrap();
+        let mut chat = fork.chat(&counting(1)).await.unwrap();
+        chat.send_message("and 345 more").await.unwrap();
+
+        let found = async |words: &str| -> Vec<(String, u64)> {
+            let hits = store.search(words).await.unwrap();
+            hits.into_iter()
+                .map(|hit| (hit.session, hit.event))
+                .collect()
+        };
+        let pair = |name: &str, event| (name.to_owned(), event);
+        assert_eq!(found("METRES").await, [pair("two", 1), pair("one", 1)]);
+        assert_eq!(found("1,345").await, [pair("two", 1), pair("one", 1)]);
+        assert_eq!(
+            found("345").await,
+            [pair("fork", 3), pair("two", 1), pair("one", 1)]
+        );
+        assert_eq!(found("345 , one").await, [pair("one", 1)]);
+        assert_eq!(found("345,1").await, []);
+        assert_eq!(found(",").await, []);
+    }
+}
+
+#[test]
+fn a_key_is_written_as_digits_and_shown_nowhere_else() {
+    let key = Key::random().unwrap();
+    let hex = key.to_hex();
+
+    assert_eq!(Key::from_hex(&format!(" {hex}\n")).unwrap().to_hex(), hex);
+    assert_ne!(Key::random().unwrap().to_hex(), hex);
+    assert_eq!(format!("{key:?}"), "Key(..)");
+    for wrong in [
+        &hex[1..],
+        &format!("{hex}00"),
+        &hex.replace(['0', '1', 'a'], "x"),
+        "é",
+        "",
+    ] {
+        let error = assert_kind(Key::from_hex(wrong), ErrorKind::Configuration);
+        assert!(
+            wrong.is_empty() || !format!("{error:?} {error}").contains(wrong),
+            "{error}"
+        );
+    }
+}
