@@ -12,11 +12,11 @@ use crate::{Outcome, say};
 
 /// What is run in each round, under a name: scenario, model, history, turns, sessions.
 const RUNS: [(&str, [&str; 5]); 10] = [
-    ("turns-0", ["turns", "reply", "0", "4", "100"]),
-    ("turns-200", ["turns", "reply", "200", "25", "8"]),
-    ("turns-2000", ["turns", "reply", "2000", "80", "1"]),
+    ("turns-0", ["turns", "reply", "0", "4", "500"]),
+    ("turns-200", ["turns", "reply", "200", "25", "40"]),
+    ("turns-2000", ["turns", "reply", "2000", "40", "4"]),
     ("stream", ["stream", "chunks-20000", "0", "2", "1"]),
-    ("paced", ["paced", "paced-100", "0", "1", "1"]),
+    ("paced", ["paced", "paced-100", "0", "3", "1"]),
     ("big-2", ["big", "big-4-2000000", "0", "4", "1"]),
     ("big-8", ["big", "big-4-8000000", "0", "2", "1"]),
     ("concurrent-1", ["concurrent", "reply", "20", "200", "1"]),

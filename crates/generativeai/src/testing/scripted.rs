@@ -18,7 +18,9 @@ use crate::stream;
 ///
 /// Each request takes the next answer; one more request than there are answers is an error. The
 /// same answer serves a streamed and an awaited request. A clone shares the script, so that a test
-/// can look at the [requests](Self::requests) afterwards. Tokens are counted as words.
+/// can look at the [requests](Self::requests) afterwards. Tokens are counted as words. Since the
+/// requests are kept, and the history with them, each turn copies the history: for chats of very many
+/// turns, write a backend of your own.
 ///
 /// ```
 /// use generativeai::{ErrorKind, GenerativeModel, testing::Scripted};
