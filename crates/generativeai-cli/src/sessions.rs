@@ -4,15 +4,21 @@ mod show;
 mod transfer;
 
 use std::ffi::OsString;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use generativeai::GenerativeModel;
 use generativeai_store::{SessionInfo, Store};
 use tokio::runtime::Builder;
+use tokio::time::timeout;
 
+use crate::chat;
 use crate::exit::Exit;
-use crate::printer::Printer;
+use crate::printer::{Printer, harmless};
+
+/// Whoever completes a name waits no longer than this.
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// List, search, show and go on with the chats that were kept.
 ///
@@ -92,8 +98,12 @@ impl Action {
                 printer.answer(&lines)
             }
             Self::Show { name } => {
-                let contents = store.session(&name).await?.contents().await?;
-                printer.answer(&show::said(&contents))
+                let session = store.session(&name).await?;
+                let nobody = GenerativeModel::new("none");
+                let mut conversation = chat::read(session, &nobody).await?;
+                // A turn that was left within is shown as far as it came.
+                conversation.keep_what_came();
+                printer.answer(&show::said(&conversation))
             }
             Self::Search { words } => {
                 let hits = store.search(&words.join(" ")).await?;
@@ -114,6 +124,20 @@ impl Action {
             Self::Import(import) => import.run(store, printer).await,
         }
     }
+}
+
+/// The names of all chats, the one spoken in last first; none if they cannot be read at once.
+pub(crate) fn names() -> Vec<String> {
+    let Ok(runtime) = Builder::new_current_thread().enable_all().build() else {
+        return Vec::new();
+    };
+    let listed = runtime.block_on(async {
+        timeout(AT_ONCE, async { Store::open_default().await?.list().await }).await
+    });
+    let sessions = listed.ok().and_then(Result::ok).unwrap_or_default();
+    let names = sessions.into_iter().map(|session| session.name);
+    // A name that could drive the terminal is not shown on it.
+    names.filter(|name| harmless(name) == *name).collect()
 }
 
 /// The line of a chat in the list.

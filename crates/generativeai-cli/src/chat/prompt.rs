@@ -60,7 +60,7 @@ impl Prompt {
             .with_highlighter(Box::new(Colours {
                 typed: Arc::clone(&typed),
             }))
-            .with_completer(Box::new(Names))
+            .with_completer(Box::new(Names::default()))
             .with_quick_completions(true)
             .with_partial_completions(true)
             .with_menu(ReedlineMenu::EngineCompleter(Box::new(

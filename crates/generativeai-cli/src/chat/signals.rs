@@ -79,6 +79,17 @@ impl Signals {
         }
     }
 
+    /// Waits for Ctrl-C alone: an order to end does not cut short what is to be done before the end.
+    pub(super) async fn interrupt(&self) {
+        loop {
+            let told = self.0.told.notified();
+            if self.0.interrupts.load(SeqCst) > 0 {
+                return;
+            }
+            told.await;
+        }
+    }
+
     /// Does what cannot be interrupted by asking it: meanwhile a signal ends the program at once.
     pub(super) fn at_once<T>(&self, work: impl FnOnce() -> T) -> T {
         self.0.at_once.store(true, SeqCst);

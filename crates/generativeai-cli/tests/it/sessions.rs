@@ -203,6 +203,8 @@ fn what_is_not_there_is_told() {
     user.sessions(&["show", "nowhere"])
         .refused(1, &["no session `nowhere`"]);
     user.sessions(&["resume"]).refused(2, &["<NAME>"]);
+    user.of(genai(&["chat", "--session", " ", "Hello"]))
+        .refused(2, &["the session has no name"]);
     user.of(user.service.genai(&["chat", "--continue", "Hello"]))
         .refused(2, &["no chat to go on with yet"]);
     user.sessions(&["import", "nowhere.jsonl"])
