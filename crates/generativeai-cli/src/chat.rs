@@ -24,9 +24,11 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
+use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 use generativeai::protocol::GenerationConfig;
 use tokio::runtime::{Builder, Runtime};
 
+use crate::completions::names;
 use crate::exit::{Exit, Usage};
 use crate::model::Choice;
 use crate::printer::Printer;
@@ -52,7 +54,7 @@ pub(crate) struct Chat {
     ///
     /// By default the Gemini API if GEMINI_API_KEY or GOOGLE_API_KEY is set, else the embedded
     /// model.
-    #[arg(short, long)]
+    #[arg(short, long, add = ArgValueCompleter::new(names::who))]
     model: Option<String>,
 
     /// What the model is told before the conversation
@@ -84,7 +86,7 @@ pub(crate) struct Chat {
     go_on: bool,
 
     /// Go on with the chat of this name or number, or begin it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(names::chats))]
     session: Option<String>,
 
     /// Do not keep a new chat for `genai sessions` and `--continue`

@@ -8,12 +8,14 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use clap_complete::ArgValueCandidates;
 use generativeai::GenerativeModel;
 use generativeai_store::{SessionInfo, Store};
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 use crate::chat;
+use crate::completions::names;
 use crate::exit::Exit;
 use crate::printer::{Printer, harmless};
 
@@ -37,6 +39,7 @@ enum Action {
     /// Show what was said in a chat
     Show {
         /// Its name or number
+        #[arg(add = ArgValueCandidates::new(names::chats))]
         name: String,
     },
     /// Find chats in which all these words were said
@@ -48,11 +51,13 @@ enum Action {
     /// Go on with a chat: the same as `genai chat --session NAME`
     Resume {
         /// Its name or number
+        #[arg(add = ArgValueCandidates::new(names::chats))]
         name: String,
     },
     /// Give a chat another name
     Rename {
         /// Its name or number
+        #[arg(add = ArgValueCandidates::new(names::chats))]
         name: String,
         /// Its new name
         new: String,
@@ -61,6 +66,7 @@ enum Action {
     Rm {
         /// Their names or numbers
         #[arg(required = true, value_name = "NAME")]
+        #[arg(add = ArgValueCandidates::new(names::chats))]
         names: Vec<String>,
     },
     /// Print a chat: what happened in it, as JSON Lines, for `genai sessions import`
