@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::once::Once;
 use super::reply::{Reply, ctrl_c, text_in};
+use super::retries::Retries;
 use super::spent::Cost;
 use crate::printer::Printer;
 
@@ -33,14 +34,25 @@ pub(super) async fn show(
 ) -> anyhow::Result<Reply> {
     let began = Instant::now();
     let lines = once.output == Output::Jsonl;
+    let retries = Retries::watch();
     let mut reply = message.stream();
     let mut calls = Vec::new();
     let mut stop = pin!(ctrl_c());
     let end = loop {
-        let chunk = tokio::select! {
-            biased;
-            () = &mut stop => break Ok(None),
-            chunk = reply.next() => chunk,
+        let chunk = {
+            // Not dropped before it is there: functions that the model called may be running in it.
+            let mut next = pin!(reply.next());
+            loop {
+                tokio::select! {
+                    biased;
+                    () = &mut stop => break None,
+                    chunk = &mut next => break Some(chunk),
+                    told = retries.next() => printer.note(told),
+                }
+            }
+        };
+        let Some(chunk) = chunk else {
+            break Ok(None);
         };
         match chunk {
             Some(Ok(chunk)) => {

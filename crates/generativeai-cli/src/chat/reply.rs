@@ -101,7 +101,7 @@ fn tell(call: &FunctionCall, printer: &mut Printer) -> anyhow::Result<()> {
         }
         _ => String::new(),
     };
-    printer.beside(format_args!("(calling {name}{with})"))
+    printer.beside(format_args!("(calls {name}{with})"))
 }
 
 /// Ends when Ctrl-C is pressed.

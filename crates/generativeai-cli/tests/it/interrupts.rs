@@ -118,7 +118,7 @@ fn ctrl_c_while_a_function_runs_keeps_the_turn_and_the_server() {
     let mut terminal = Terminal::start(&user.chat_with_function(&[]));
 
     terminal.say("Greet Ada.");
-    terminal.wait_for("(calling greet with {\"name\":\"Ada\"})");
+    terminal.wait_for("(calls greet with {\"name\":\"Ada\"})");
     let mut call = user.called();
     terminal.type_keys(CTRL_C);
     terminal.wait_for("(stopped; what came stays in the conversation");
