@@ -100,8 +100,11 @@ impl Action {
     async fn run(self, store: &Store, printer: &mut Printer) -> anyhow::Result<()> {
         match self {
             Self::List => {
-                let lines: String = store.list().await?.iter().map(line).collect();
-                printer.answer(&lines)
+                let sessions = store.list().await?;
+                if sessions.is_empty() {
+                    printer.note("no chats are kept yet");
+                }
+                printer.answer(&sessions.iter().map(line).collect::<String>())
             }
             Self::Show { name } => {
                 let session = store.session(&name).await?;
@@ -113,6 +116,9 @@ impl Action {
             }
             Self::Search { words } => {
                 let hits = store.search(&words.join(" ")).await?;
+                if hits.is_empty() {
+                    printer.note("nothing was found");
+                }
                 let lines: String = hits.iter().map(|hit| show::hit(hit, &words)).collect();
                 printer.answer(&lines)
             }

@@ -110,8 +110,16 @@ fn what_was_said_is_found_renamed_and_deleted() {
     assert!(user.told(&["search", "NEVIS"]).starts_with("scotland: "));
     let deleted = user.sessions(&["rm", "scotland", "two"]);
     assert_eq!(deleted.code, Some(0), "{deleted:?}");
-    assert_eq!(user.told(&["search", "nevis"]), "");
-    assert_eq!(user.told(&["list"]), "");
+    let nothing = user.sessions(&["search", "nevis"]);
+    assert_eq!(
+        (nothing.stdout.as_str(), nothing.stderr.as_str()),
+        ("", "nothing was found\n")
+    );
+    let nothing = user.sessions(&["list"]);
+    assert_eq!(
+        (nothing.stdout.as_str(), nothing.stderr.as_str()),
+        ("", "no chats are kept yet\n")
+    );
 }
 
 #[test]
@@ -225,5 +233,5 @@ fn a_file_that_is_no_chat_is_refused() {
         assert!(matches!(refused.code, Some(1 | 2)), "{refused:?}");
         assert!(refused.stderr.contains("genai: "), "{refused:?}");
     }
-    assert_eq!(user.told(&["list"]), "");
+    assert_eq!(user.sessions(&["list"]).stdout, "");
 }
