@@ -112,7 +112,14 @@ impl Prompt {
             Self::Edited { editor, typed } => (editor, typed),
             Self::Plain => return plain(signals, printer),
         };
-        let line = match editor.read_line(&Sign).context("cannot use the terminal")? {
+        let read = match editor.read_line(&Sign) {
+            Ok(read) => read,
+            Err(error) => {
+                let exit = signals.exit_soon().map(Typed::Exit);
+                return exit.ok_or(error).context("cannot use the terminal");
+            }
+        };
+        let line = match read {
             Signal::Success(line) => Typed::Line(keys::unquoted(&line)),
             Signal::CtrlD => Typed::End,
             Signal::CtrlC if typed.load(Relaxed) => Typed::Nothing,
