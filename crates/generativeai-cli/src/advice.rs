@@ -2,8 +2,13 @@
 
 use generativeai::{Error, ErrorKind};
 
+use crate::exit::NoTools;
+
 /// The advice on an error, if there is any.
 pub(crate) fn on(error: &anyhow::Error) -> Option<String> {
+    if error.is::<NoTools>() {
+        return Some("check that this is an MCP server, and that it starts by itself".to_owned());
+    }
     let error = error
         .chain()
         .find_map(|cause| cause.downcast_ref::<Error>())?;

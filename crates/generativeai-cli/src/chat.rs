@@ -11,6 +11,7 @@ mod output;
 mod prompt;
 mod reply;
 mod retries;
+mod saving;
 mod schema;
 mod screen;
 mod signals;
@@ -23,15 +24,20 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
+use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 use generativeai::protocol::GenerationConfig;
 use tokio::runtime::{Builder, Runtime};
 
+use crate::completions::names;
 use crate::exit::{Exit, Usage};
 use crate::model::Choice;
 use crate::printer::Printer;
-use kept::{Kept, Which};
+pub(crate) use conversation::{Conversation, Speaker, text_of};
+use kept::Which;
+pub(crate) use kept::read;
 use once::Once;
 use output::Output;
+use tools::Tools;
 
 /// Talk with a model, or ask it once.
 ///
@@ -39,7 +45,7 @@ use output::Output;
 /// conversation begins, in which /help tells the commands.
 #[derive(Debug, Args)]
 pub(crate) struct Chat {
-    /// What to say; `-` stands for what is piped in
+    /// What to say; `-` stands for what is piped in, `@FILE` sends an image, a PDF or a text along
     #[arg(value_name = "MESSAGE")]
     words: Vec<String>,
 
@@ -48,7 +54,7 @@ pub(crate) struct Chat {
     ///
     /// By default the Gemini API if GEMINI_API_KEY or GOOGLE_API_KEY is set, else the embedded
     /// model.
-    #[arg(short, long)]
+    #[arg(short, long, add = ArgValueCompleter::new(names::who))]
     model: Option<String>,
 
     /// What the model is told before the conversation
@@ -76,11 +82,11 @@ pub(crate) struct Chat {
     seed: Option<i32>,
 
     /// Go on with the chat that was spoken in last
-    #[arg(short, long = "continue", conflicts_with = "session")]
+    #[arg(short = 'c', long = "continue", conflicts_with = "session")]
     go_on: bool,
 
     /// Go on with the chat of this name or number, or begin it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(names::chats))]
     session: Option<String>,
 
     /// Do not keep a new chat for `genai sessions` and `--continue`
@@ -124,23 +130,29 @@ impl Chat {
             let message = "--output is for one message: say it, as in genai chat \"Hello\"";
             return Err(Usage(message.to_owned()).into());
         }
+        let attached = attach::mentioned(&self.words, printer)?;
+        if self
+            .session
+            .as_deref()
+            .is_some_and(|name| name.trim().is_empty())
+        {
+            return Err(Usage("the session has no name: give --session one".to_owned()).into());
+        }
         let config = self.generation_config()?;
         let choice = Choice::of(self.model.as_deref(), printer)?;
         let runtime = runtime()?;
-        let tools = tools::connect(&runtime, &self.tool)?;
+        let tools = Tools::connect(&runtime, &self.tool)?;
         let mut model = choice.open(printer)?.generation_config(config);
         if let Some(system) = &self.system {
             model = model.system_instruction(system.as_str());
         }
         if !self.tool.is_empty() {
-            model = model.tools(tools);
+            model = model.tools(tools.toolbox());
         }
         model.check()?;
-        let which = self.which();
-        let mut kept = runtime.block_on(Kept::open(which, &model, printer))?;
-        if !self.tool.is_empty() {
-            kept.chat = kept.chat.automatic_function_calling(true);
-        }
+        let automatic = !self.tool.is_empty();
+        let opened = kept::open(self.which(), &model, automatic, printer);
+        let conversation = runtime.block_on(opened)?;
         if self.schema.is_some() {
             printer.as_they_are();
         }
@@ -150,10 +162,13 @@ impl Chat {
             stats: self.stats,
         };
         let ended = match message {
-            Some(message) => once.ask(&runtime, &mut kept.chat, &message, printer),
-            None => talk::talk(&runtime, &mut kept, self.stats, printer),
+            Some(message) => {
+                let message = attach::message(&attached, &message);
+                once.ask(&runtime, conversation, message, printer)
+            }
+            None => talk::talk(&runtime, conversation, self.stats, printer),
         };
-        runtime.block_on(kept.close(printer));
+        runtime.block_on(tools.close());
         ended
     }
 

@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::chat::Chat;
-use crate::completions::Completions;
+use crate::completions::{self, Completions};
 use crate::config::{self, Config, SETTINGS};
 use crate::exit::{EXIT_CODES, Exit};
 use crate::man::Manual;
@@ -43,11 +43,15 @@ enum Typed {
 }
 
 impl Cli {
-    /// Reads what was typed, with what the configuration file and the environment say besides.
+    /// Reads what was typed, with what the configuration file and the environment say besides; nothing
+    /// if a shell only asked what could be typed.
     ///
     /// # Errors
     /// What cannot be typed, and a request for help, as an error of clap.
-    pub(crate) fn read() -> anyhow::Result<Self> {
+    pub(crate) fn read() -> anyhow::Result<Option<Self>> {
+        if completions::asked(program)? {
+            return Ok(None);
+        }
         // What is typed is looked at by itself first: neither help nor a mistake needs settings.
         let words: Vec<OsString> = std::env::args_os().collect();
         let typed = Self::matched(program(), &words)?;
@@ -55,11 +59,11 @@ impl Cli {
             Typed::Chat(_) | Typed::Serve(_) => words,
             Typed::Sessions(sessions) => match sessions.stands_for() {
                 Some(words) => words,
-                None => return Ok(typed),
+                None => return Ok(Some(typed)),
             },
-            _ => return Ok(typed),
+            _ => return Ok(Some(typed)),
         };
-        Ok(Self::matched(config::apply(program())?, &words)?)
+        Ok(Some(Self::matched(config::apply(program())?, &words)?))
     }
 
     /// Runs the command that was typed.
@@ -72,7 +76,7 @@ impl Cli {
             Typed::Engine(engine) => engine.run(printer),
             Typed::Models(models) => models.run(printer),
             Typed::Config(config) => config.run(program(), printer),
-            Typed::Completions(completions) => completions.run(program(), printer),
+            Typed::Completions(completions) => completions.run(printer),
             Typed::Man(manual) => manual.run(program(), printer),
         }
     }

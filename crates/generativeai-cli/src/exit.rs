@@ -57,6 +57,16 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
+/// An MCP server whose tools cannot be used.
+#[derive(Debug)]
+pub(crate) struct NoTools(pub(crate) String);
+
+impl fmt::Display for NoTools {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot use the tools of {}", self.0)
+    }
+}
+
 /// Whoever read the answers has read enough: nothing to complain of.
 #[derive(Debug)]
 pub(crate) struct ReaderGone;

@@ -21,7 +21,10 @@ use printer::Printer;
 
 fn main() -> ExitCode {
     let mut printer = Printer::new();
-    let ended = Cli::read().and_then(|cli| cli.run(&mut printer));
+    let ended = Cli::read().and_then(|cli| match cli {
+        Some(cli) => cli.run(&mut printer),
+        None => Ok(Exit::Done),
+    });
     let ended = ended.or_else(|error| match error.downcast::<clap::Error>() {
         Ok(help) => cli::help(&help),
         Err(error) => Err(error),

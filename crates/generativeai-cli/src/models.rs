@@ -7,8 +7,10 @@ mod pull;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use clap_complete::ArgValueCandidates;
 use generativeai_local::default_model;
 
+use crate::completions::names;
 use crate::exit::{Exit, Usage};
 use crate::model::{self, LOCAL};
 use crate::printer::Printer;
@@ -39,11 +41,13 @@ enum Action {
     /// that was cut goes on where it stopped.
     Pull {
         /// Its name, as `genai models list` tells it
+        #[arg(add = ArgValueCandidates::new(names::models))]
         name: String,
     },
     /// Remove a model from this machine
     Rm {
         /// Its name, as `genai models list` tells it
+        #[arg(add = ArgValueCandidates::new(names::models))]
         name: String,
     },
 }

@@ -163,6 +163,16 @@ impl Printer {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
+    /// Tells something in the middle of an answer: on a terminal below what is shown of it, where a pipe
+    /// gets the answer in one piece.
+    pub(crate) fn beside(&mut self, text: impl Display) -> anyhow::Result<()> {
+        if self.answers.clean.is_some() {
+            self.end_answer()?;
+        }
+        self.note(text);
+        Ok(())
+    }
+
     /// Tells an error: what happened, why, and what can be done.
     pub(crate) fn failure(&mut self, error: &anyhow::Error) {
         self.note(format_args!("genai: {error}"));

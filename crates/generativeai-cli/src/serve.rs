@@ -10,9 +10,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
 use anyhow::Context;
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 use generativeai_server::{Faults, Server};
 use tokio::runtime::Builder;
 
+use crate::completions::names;
 use crate::exit::{Exit, Usage};
 use crate::model::Choice;
 use crate::printer::Printer;
@@ -36,7 +38,7 @@ pub(crate) struct Serve {
 
     /// Who answers: `local` for the embedded model, a .gguf file, or a model by name: a Gemini model,
     /// or one of `genai models list`
-    #[arg(short, long, default_value = "local")]
+    #[arg(short, long, default_value = "local", add = ArgValueCompleter::new(names::who))]
     model: String,
 
     /// Run the model in this process; else it has one of its own, and is started again if it dies

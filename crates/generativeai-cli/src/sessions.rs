@@ -4,15 +4,23 @@ mod show;
 mod transfer;
 
 use std::ffi::OsString;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use clap_complete::ArgValueCandidates;
+use generativeai::GenerativeModel;
 use generativeai_store::{SessionInfo, Store};
 use tokio::runtime::Builder;
+use tokio::time::timeout;
 
+use crate::chat;
+use crate::completions::names;
 use crate::exit::Exit;
-use crate::printer::Printer;
+use crate::printer::{Printer, harmless};
+
+/// Whoever completes a name waits no longer than this.
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// List, search, show and go on with the chats that were kept.
 ///
@@ -31,6 +39,7 @@ enum Action {
     /// Show what was said in a chat
     Show {
         /// Its name or number
+        #[arg(add = ArgValueCandidates::new(names::chats))]
         name: String,
     },
     /// Find chats in which all these words were said
@@ -42,11 +51,13 @@ enum Action {
     /// Go on with a chat: the same as `genai chat --session NAME`
     Resume {
         /// Its name or number
+        #[arg(add = ArgValueCandidates::new(names::chats))]
         name: String,
     },
     /// Give a chat another name
     Rename {
         /// Its name or number
+        #[arg(add = ArgValueCandidates::new(names::chats))]
         name: String,
         /// Its new name
         new: String,
@@ -55,6 +66,7 @@ enum Action {
     Rm {
         /// Their names or numbers
         #[arg(required = true, value_name = "NAME")]
+        #[arg(add = ArgValueCandidates::new(names::chats))]
         names: Vec<String>,
     },
     /// Print a chat: what happened in it, as JSON Lines, for `genai sessions import`
@@ -88,15 +100,25 @@ impl Action {
     async fn run(self, store: &Store, printer: &mut Printer) -> anyhow::Result<()> {
         match self {
             Self::List => {
-                let lines: String = store.list().await?.iter().map(line).collect();
-                printer.answer(&lines)
+                let sessions = store.list().await?;
+                if sessions.is_empty() {
+                    printer.note("no chats are kept yet");
+                }
+                printer.answer(&sessions.iter().map(line).collect::<String>())
             }
             Self::Show { name } => {
-                let contents = store.session(&name).await?.contents().await?;
-                printer.answer(&show::said(&contents))
+                let session = store.session(&name).await?;
+                let nobody = GenerativeModel::new("none");
+                let mut conversation = chat::read(session, &nobody).await?;
+                // A turn that was left within is shown as far as it came.
+                conversation.keep_what_came();
+                printer.answer(&show::said(&conversation))
             }
             Self::Search { words } => {
                 let hits = store.search(&words.join(" ")).await?;
+                if hits.is_empty() {
+                    printer.note("nothing was found");
+                }
                 let lines: String = hits.iter().map(|hit| show::hit(hit, &words)).collect();
                 printer.answer(&lines)
             }
@@ -114,6 +136,20 @@ impl Action {
             Self::Import(import) => import.run(store, printer).await,
         }
     }
+}
+
+/// The names of all chats, the one spoken in last first; none if they cannot be read at once.
+pub(crate) fn names() -> Vec<String> {
+    let Ok(runtime) = Builder::new_current_thread().enable_all().build() else {
+        return Vec::new();
+    };
+    let listed = runtime.block_on(async {
+        timeout(AT_ONCE, async { Store::open_default().await?.list().await }).await
+    });
+    let sessions = listed.ok().and_then(Result::ok).unwrap_or_default();
+    let names = sessions.into_iter().map(|session| session.name);
+    // A name that could drive the terminal is not shown on it.
+    names.filter(|name| harmless(name) == *name).collect()
 }
 
 /// The line of a chat in the list.

@@ -69,7 +69,9 @@ impl Connection {
     pub async fn spawn(command: Command) -> Result<Self> {
         needs_runtime()?;
         let name = command.get_program().to_string_lossy().into_owned();
-        let command = tokio::process::Command::from(command);
+        let mut command = tokio::process::Command::from(command);
+        // A runtime that is shut down has no time for the server to leave by itself.
+        command.kill_on_drop(true);
         let process = TokioChildProcess::new(command).map_err(|error| {
             let message = format!("the MCP server `{name}` does not start");
             Error::new(ErrorKind::Configuration, message).because(error)

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use generativeai::protocol::{Blob, Content, Part};
 
+use crate::printer::Printer;
+
 /// No file is larger than this, in bytes: written as text in a request it must be less than 20 MB.
 const MOST: u64 = 14 << 20;
 
@@ -119,6 +121,18 @@ fn media(path: &Path, bytes: &[u8]) -> anyhow::Result<(Part, String)> {
         bail!("{name} is no text: it holds bytes that are not UTF-8");
     }
     Ok((Part::from(Blob::new(kind.clone(), bytes)), kind))
+}
+
+/// The files that the words of a message mention. What is piped in is not looked into: somebody else may
+/// have written it.
+pub(super) fn mentioned(words: &[String], printer: &mut Printer) -> anyhow::Result<Vec<Attached>> {
+    let mut attached = Vec::new();
+    for path in mentions::of(&words.join(" ")) {
+        let file = Attached::read(&path)?;
+        printer.note(format_args!("attached {file}"));
+        attached.push(file);
+    }
+    Ok(attached)
 }
 
 /// A message with the files that go with it: the files first, as models like it.

@@ -1,18 +1,21 @@
 //! A conversation with what the terminal knows of it: what was taken back, what was interrupted.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::PathBuf;
 
-use generativeai::ChatSession;
 use generativeai::protocol::{Content, Part, Role};
+use generativeai::{ChatSession, Event};
 use generativeai_store::Session;
 
 /// A conversation at the terminal. A clone goes its own way.
 #[derive(Clone, Debug)]
-pub(super) struct Conversation {
+pub(crate) struct Conversation {
     pub(super) chat: ChatSession,
     /// Where it is kept, if it is.
     pub(super) session: Option<Session>,
+    /// Whether the session has no name of its own yet.
+    pub(super) nameless: bool,
     /// The file it was written to, which may be written again.
     pub(super) saved: Option<PathBuf>,
     /// The turns that were taken back, the last one last.
@@ -29,14 +32,22 @@ struct Turn {
 }
 
 impl Conversation {
-    pub(super) fn new(chat: ChatSession, session: Option<Session>) -> Self {
+    pub(crate) fn new(chat: ChatSession, session: Option<Session>) -> Self {
         Self {
             chat,
             session,
+            nameless: false,
             saved: None,
             taken_back: Vec::new(),
             interrupted: BTreeSet::new(),
         }
+    }
+
+    /// Says whether the functions that the model calls are run.
+    pub(super) fn calls_functions(&mut self, automatic: bool) {
+        let nothing = self.chat.model().start_chat();
+        let chat = std::mem::replace(&mut self.chat, nothing);
+        self.chat = chat.automatic_function_calling(automatic);
     }
 
     /// Takes back the last turn and gives its message.
@@ -70,33 +81,97 @@ impl Conversation {
         self.taken_back.clear();
     }
 
-    /// Keeps the reply that was interrupted, marked so, and says whether there is any.
-    pub(super) fn keep_what_came(&mut self) -> bool {
-        let came = self
-            .chat
-            .unfinished()
-            .is_some_and(|turn| turn.received.is_some())
-            && self.chat.keep_partial();
+    /// Keeps what came of the turn that was interrupted, marked so, and says whether there is any: a part
+    /// of the reply, or functions that were called.
+    pub(crate) fn keep_what_came(&mut self) -> bool {
+        let came = self.chat.keep_partial();
         if came {
             self.interrupted.insert(self.chat.history().len() - 1);
             self.went_on();
-        } else {
-            self.chat.rewind();
         }
         came
     }
 
+    /// What was said last, if nothing came of it and it is not taken back.
+    pub(crate) fn unanswered(&self) -> Option<&Content> {
+        self.chat.unfinished().map(|turn| &turn.sent)
+    }
+
+    /// Marks the replies that were interrupted, by what was written down of the conversation.
+    pub(super) fn mark(&mut self, log: &[Event]) {
+        let (mut open, mut kept) = (false, Vec::new());
+        for event in log {
+            match event {
+                Event::Opened { .. } => open = true,
+                Event::Exchanged { .. } | Event::Unfinished { .. } => {}
+                Event::Added { contents } if open => {
+                    kept.extend(contents.last());
+                    open = false;
+                }
+                _ => open = false,
+            }
+        }
+        let history = self.chat.history().iter().enumerate();
+        let marked = history.filter(|(_, content)| kept.contains(content));
+        self.interrupted = marked.map(|(at, _)| at).collect();
+    }
+
     /// What was said, by whom, and whether it was interrupted.
-    pub(super) fn said(&self) -> impl Iterator<Item = (bool, &Content, bool)> {
-        self.chat.history().iter().enumerate().map(|(at, content)| {
-            let by_model = content.role == Some(Role::Model);
-            (by_model, content, self.interrupted.contains(&at))
+    pub(crate) fn said(&self) -> impl Iterator<Item = (Speaker, &Content, bool)> {
+        let history = self.chat.history().iter().enumerate();
+        history.map(|(at, content)| {
+            let interrupted = self.interrupted.contains(&at);
+            (Speaker::of(content), content, interrupted)
         })
     }
 }
 
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speaker {
+    You,
+    Model,
+    Tools,
+}
+
+impl Speaker {
+    fn of(content: &Content) -> Self {
+        let answers = |part: &Part| part.as_function_response().is_some();
+        if content.role == Some(Role::Model) {
+            Self::Model
+        } else if content.parts.iter().any(answers) {
+            Self::Tools
+        } else {
+            Self::You
+        }
+    }
+}
+
+impl fmt::Display for Speaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::You => "you",
+            Self::Model => "model",
+            Self::Tools => "tools",
+        })
+    }
+}
+
+/// The most characters that are shown of what was said, where it stands for a turn.
+const SHORT: usize = 200;
+
+/// What somebody said, in short: without files, and no more than its beginning.
+pub(super) fn in_short(content: &Content) -> String {
+    let said = content.parts.iter().rev().find_map(Part::as_text);
+    let said = said.unwrap_or_default().trim();
+    match said.char_indices().nth(SHORT) {
+        Some((end, _)) => format!("{}…", &said[..end]),
+        None => said.to_owned(),
+    }
+}
+
 /// What a content says; a part that is no text is named in brackets.
-pub(super) fn text_of(content: &Content) -> String {
+pub(crate) fn text_of(content: &Content) -> String {
     let parts = content.parts.iter().filter(|part| !part.is_thought());
     let texts: Vec<_> = parts.map(text_of_part).collect();
     // The parts of a reply are one text; those of a message are files, and what is said of them.
@@ -113,18 +188,18 @@ pub(super) fn text_of_part(part: &Part) -> String {
     if let Some(text) = part.as_text() {
         return text.to_owned();
     }
+    if let Some(call) = part.as_function_call() {
+        return format!("[calls {}]", call.name());
+    }
+    if let Some(answer) = part.as_function_response() {
+        return format!("[{} answers]", answer.name.as_deref().unwrap_or_default());
+    }
     let kind = part.kind().unwrap_or("nothing");
-    let detail = if let Some(blob) = part.as_inline_data() {
-        blob.mime_type.as_deref()
-    } else if let Some(call) = part.as_function_call() {
-        call.name.as_deref()
-    } else if let Some(answer) = part.as_function_response() {
-        answer.name.as_deref()
-    } else {
-        None
-    };
-    match detail {
-        Some(detail) => format!("[{kind}: {detail}]"),
+    let media = part
+        .as_inline_data()
+        .and_then(|blob| blob.mime_type.as_deref());
+    match media {
+        Some(media) => format!("[{kind}: {media}]"),
         None => format!("[{kind}]"),
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use super::conversation::{Conversation, text_of_part};
+use super::conversation::{Conversation, Speaker, text_of_part};
 
 /// The conversation as JSON, as the SDK saves and loads it.
 pub(super) fn json(conversation: &Conversation) -> anyhow::Result<String> {
@@ -22,8 +22,13 @@ pub(super) fn markdown(conversation: &Conversation) -> String {
         let told: Vec<_> = instruction.parts.iter().map(text_of_part).collect();
         text += &format!("\n## Instruction\n\n{}\n", told.join("\n\n"));
     }
-    for (by_model, content, interrupted) in conversation.said() {
-        let who = if by_model { "Model" } else { "You" };
+    for (who, content, interrupted) in conversation.said() {
+        let by_model = who == Speaker::Model;
+        let who = match who {
+            Speaker::You => "You",
+            Speaker::Model => "Model",
+            Speaker::Tools => "Tools",
+        };
         let parts = content.parts.iter().filter(|part| !part.is_thought());
         let said: Vec<_> = parts.map(text_of_part).collect();
         let said = said.join(if by_model { "" } else { "\n\n" });

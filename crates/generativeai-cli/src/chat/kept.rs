@@ -1,9 +1,10 @@
 //! Where a chat is kept, so that it can be gone on with.
 
-use generativeai::{ChatSession, ErrorKind, GenerativeModel};
+use generativeai::protocol::Content;
+use generativeai::{ChatSession, Error, ErrorKind, GenerativeModel};
 use generativeai_store::{Session, Store};
 
-use super::conversation::Conversation;
+use super::conversation::{Conversation, in_short};
 use crate::exit::Usage;
 use crate::printer::Printer;
 
@@ -23,74 +24,119 @@ pub(super) enum Which {
     Unkept,
 }
 
-/// A chat, and the session in which it is kept, if it is.
-pub(super) struct Kept {
-    pub(super) chat: ChatSession,
-    pub(super) session: Option<Session>,
-    /// Whether the session has no name of its own yet.
-    nameless: bool,
+/// Opens a chat with a model. A new chat goes on without being kept if the store cannot be used, and
+/// says so.
+pub(super) async fn open(
+    which: Which,
+    model: &GenerativeModel,
+    automatic: bool,
+    printer: &mut Printer,
+) -> anyhow::Result<Conversation> {
+    let mut conversation = match which {
+        Which::Unkept => Conversation::new(model.start_chat(), None),
+        Which::Last => read(last(&Store::open_default().await?).await?, model).await?,
+        Which::Named(name) => named(&name, model).await?,
+        Which::New => match begin(model).await {
+            Ok(begun) => begun,
+            Err(error) => {
+                printer.note(format_args!("(this chat is not kept: {error})"));
+                Conversation::new(model.start_chat(), None)
+            }
+        },
+    };
+    conversation.calls_functions(automatic);
+    take_up(&mut conversation, printer);
+    Ok(conversation)
 }
 
-impl Kept {
-    /// Opens a chat with a model. A new chat goes on without being kept if the store cannot be used, and
-    /// says so.
-    pub(super) async fn open(
-        which: Which,
-        model: &GenerativeModel,
-        printer: &mut Printer,
-    ) -> anyhow::Result<Self> {
-        let nameless = which == Which::New;
-        let session = match which {
-            Which::Unkept => None,
-            Which::Last => Some(last(&Store::open_default().await?).await?),
-            Which::Named(name) => Some(named(&Store::open_default().await?, &name).await?),
-            Which::New => match begin().await {
-                Ok(session) => Some(session),
-                Err(error) => {
-                    printer.note(format_args!("(this chat is not kept: {error})"));
-                    None
-                }
-            },
-        };
-        let chat = match &session {
-            Some(session) => session.chat(model).await?,
-            None => model.start_chat(),
-        };
-        Ok(Self {
-            chat,
-            session,
-            nameless,
-        })
-    }
+/// Reads a conversation that is kept.
+pub(crate) async fn read(
+    session: Session,
+    model: &GenerativeModel,
+) -> generativeai::Result<Conversation> {
+    let (chat, log) = tokio::try_join!(session.chat(model), session.log())?;
+    let mut conversation = Conversation::new(chat, Some(session));
+    conversation.mark(&log);
+    Ok(conversation)
+}
 
-    /// Ends the chat: gives it a name after its first message, and throws it away if nothing was said.
-    pub(super) async fn close(self, printer: &mut Printer) {
-        let Self {
-            mut chat,
-            session,
-            nameless,
-        } = self;
-        if let Err(error) = chat.save().await {
-            printer.note(format_args!("(what was said last is not kept: {error})"));
-        }
-        let Some(session) = session.filter(|_| nameless) else {
-            return;
-        };
-        let first = chat.history().first();
-        let sent = chat.unfinished().map(|turn| &turn.sent);
-        let said: Option<String> = first.or(sent).map(|content| {
-            content
-                .parts
-                .iter()
-                .filter_map(|part| part.as_text())
-                .collect()
-        });
-        // A name is a help and no more: without one it has its number.
-        let _ = match said {
-            Some(said) => session.rename(&title(&said)).await,
-            None => session.delete().await,
-        };
+/// The conversation of that name, which is begun if there is none.
+pub(super) async fn named(
+    name: &str,
+    model: &GenerativeModel,
+) -> generativeai::Result<Conversation> {
+    let store = Store::open_default().await?;
+    let session = match store.session(name).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => store.new_session(name).await?,
+        found => found?,
+    };
+    read(session, model).await
+}
+
+async fn begin(model: &GenerativeModel) -> generativeai::Result<Conversation> {
+    let session = Store::open_default().await?.new_session("").await?;
+    let chat = session.chat(model).await?;
+    let mut conversation = Conversation::new(chat, Some(session));
+    conversation.nameless = true;
+    Ok(conversation)
+}
+
+/// Takes a conversation up where it was left, and says so if that was within a turn.
+pub(super) fn take_up(conversation: &mut Conversation, printer: &mut Printer) {
+    let Some(sent) = conversation.unanswered().map(in_short) else {
+        return;
+    };
+    if conversation.keep_what_came() {
+        printer.note("(the last reply was interrupted; what came of it is in the conversation)");
+    } else {
+        conversation.chat.rewind();
+        printer.note(format_args!(
+            "(what was said last was not answered, and is taken back: {sent})"
+        ));
     }
+}
+
+/// Writes what is not written yet, and names a chat after its first message.
+pub(super) async fn save(conversation: &mut Conversation) -> generativeai::Result<()> {
+    conversation.chat.save().await?;
+    let Some(session) = conversation.session.as_ref() else {
+        return Ok(());
+    };
+    if conversation.nameless
+        && let Some(said) = first(&conversation.chat)
+    {
+        let title = title(&in_short(said));
+        // A name is a help and no more: without one it has its number.
+        if session.rename(&title).await.is_err() {
+            let _ = session.rename(&format!("{title} ({})", session.id())).await;
+        }
+        conversation.nameless = false;
+    }
+    Ok(())
+}
+
+/// Ends a conversation: what is not written yet is, and a new one is thrown away if nothing was said.
+pub(super) async fn close(mut conversation: Conversation) -> generativeai::Result<()> {
+    save(&mut conversation).await?;
+    if conversation.nameless
+        && first(&conversation.chat).is_none()
+        && let Some(session) = conversation.session
+    {
+        // What cannot be thrown away is an empty chat, which disturbs nobody.
+        let _ = session.delete().await;
+    }
+    Ok(())
+}
+
+/// Tells that what was said last is not kept.
+pub(super) fn missing(error: &Error, printer: &mut Printer) {
+    printer.note(format_args!("(what was said last is not kept: {error})"));
+}
+
+/// What was said first.
+fn first(chat: &ChatSession) -> Option<&Content> {
+    let sent = chat.unfinished().map(|turn| &turn.sent);
+    chat.history().first().or(sent)
 }
 
 /// Lets a copy of a conversation be kept by itself. If it cannot be, it goes on without.
@@ -99,21 +145,18 @@ pub(super) async fn fork(copy: &mut Conversation) -> generativeai::Result<()> {
     let session = copy.session.take();
     let own = model
         .start_chat()
-        .with_history(copy.chat.history().to_vec())
-        .automatic_function_calling(automatic);
+        .with_history(copy.chat.history().to_vec());
     let mut shared = std::mem::replace(&mut copy.chat, own);
+    copy.calls_functions(automatic);
     if let Some(session) = session {
         shared.save().await?;
         let session = session.fork("", None).await?;
-        let chat = session.chat(&model).await?;
-        copy.chat = chat.automatic_function_calling(automatic);
+        copy.chat = session.chat(&model).await?;
+        copy.calls_functions(automatic);
         copy.session = Some(session);
+        copy.nameless = true;
     }
     Ok(())
-}
-
-async fn begin() -> generativeai::Result<Session> {
-    Store::open_default().await?.new_session("").await
 }
 
 async fn last(store: &Store) -> anyhow::Result<Session> {
@@ -121,13 +164,6 @@ async fn last(store: &Store) -> anyhow::Result<Session> {
     match sessions.iter().find(|session| session.events > 0) {
         Some(session) => Ok(store.session(&session.id.to_string()).await?),
         None => Err(Usage("there is no chat to go on with yet".to_owned()).into()),
-    }
-}
-
-async fn named(store: &Store, name: &str) -> anyhow::Result<Session> {
-    match store.session(name).await {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(store.new_session(name).await?),
-        found => Ok(found?),
     }
 }
 

@@ -3,12 +3,15 @@
 use std::time::Instant;
 
 use generativeai::ChatSession;
+use generativeai::protocol::Content;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
+use super::conversation::Conversation;
 use super::output::{self, Output};
-use super::reply::{self, Reply};
+use super::reply::{self, Reply, ctrl_c};
 use super::spent::Cost;
+use super::{kept, saving};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
@@ -24,12 +27,38 @@ pub(super) struct Once {
 }
 
 impl Once {
-    /// Asks once and shows the answer.
+    /// Asks once, shows the answer, and keeps what was said.
     pub(super) fn ask(
         self,
         runtime: &Runtime,
+        mut conversation: Conversation,
+        message: Content,
+        printer: &mut Printer,
+    ) -> anyhow::Result<Exit> {
+        let mut ended = self.answer(runtime, &mut conversation.chat, message, printer);
+        if matches!(ended, Ok(Exit::Interrupted)) {
+            conversation.keep_what_came();
+        }
+        let closed = runtime.block_on(async {
+            let closing = kept::close(conversation);
+            saving::until(ctrl_c(), closing, printer).await
+        });
+        match closed {
+            Some(Ok(())) => {}
+            Some(Err(error)) => kept::missing(&error, printer),
+            None => {
+                printer.note("(what was said last is not kept)");
+                ended = ended.map(|_| Exit::Interrupted);
+            }
+        }
+        ended
+    }
+
+    fn answer(
+        self,
+        runtime: &Runtime,
         chat: &mut ChatSession,
-        message: &str,
+        message: Content,
         printer: &mut Printer,
     ) -> anyhow::Result<Exit> {
         let began = Instant::now();

@@ -7,10 +7,10 @@ use clap::ValueEnum;
 use generativeai::protocol::{FunctionCall, GenerateContentResponse};
 use generativeai::{Error, SendMessage};
 use serde_json::{Map, Value, json};
-use tokio::signal;
 
 use super::once::Once;
-use super::reply::Reply;
+use super::reply::{Reply, ctrl_c, text_in};
+use super::retries::Retries;
 use super::spent::Cost;
 use crate::printer::Printer;
 
@@ -34,14 +34,25 @@ pub(super) async fn show(
 ) -> anyhow::Result<Reply> {
     let began = Instant::now();
     let lines = once.output == Output::Jsonl;
+    let retries = Retries::watch();
     let mut reply = message.stream();
     let mut calls = Vec::new();
     let mut stop = pin!(ctrl_c());
     let end = loop {
-        let chunk = tokio::select! {
-            biased;
-            () = &mut stop => break Ok(None),
-            chunk = reply.next() => chunk,
+        let chunk = {
+            // Not dropped before it is there: functions that the model called may be running in it.
+            let mut next = pin!(reply.next());
+            loop {
+                tokio::select! {
+                    biased;
+                    () = &mut stop => break None,
+                    chunk = &mut next => break Some(chunk),
+                    told = retries.next() => printer.note(told),
+                }
+            }
+        };
+        let Some(chunk) = chunk else {
+            break Ok(None);
         };
         match chunk {
             Some(Ok(chunk)) => {
@@ -81,11 +92,7 @@ pub(super) async fn show(
 
 /// Prints what a chunk brings.
 fn tell(chunk: &GenerateContentResponse, printer: &mut Printer) -> anyhow::Result<()> {
-    // A chunk without text is no failure: what the whole reply is, is judged at its end.
-    let said = [
-        ("thought", chunk.thoughts()),
-        ("text", chunk.text().unwrap_or_default()),
-    ];
+    let said = [("thought", chunk.thoughts()), ("text", text_in(chunk))];
     for (kind, text) in said.into_iter().filter(|(_, text)| !text.is_empty()) {
         print(kind, members(json!({ "text": text })), printer)?;
     }
@@ -104,7 +111,7 @@ fn answer(
 ) -> Result<Map<String, Value>, Error> {
     let usage = Cost::new(response.usage_metadata.as_deref(), began.elapsed());
     let mut answer = members(json!({
-        "text": response.text().unwrap_or_default(),
+        "text": text_in(response),
         "finish_reason": response.finish_reason(),
         "model": response.model_version,
         "usage": usage.to_json(),
@@ -154,13 +161,5 @@ fn members(object: Value) -> Map<String, Value> {
     match object {
         Value::Object(members) => members,
         _ => Map::new(),
-    }
-}
-
-/// Ends when Ctrl-C is pressed.
-async fn ctrl_c() {
-    if signal::ctrl_c().await.is_err() {
-        // Where it cannot be heard, it ends the whole program.
-        std::future::pending().await
     }
 }

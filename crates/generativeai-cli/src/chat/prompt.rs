@@ -60,7 +60,7 @@ impl Prompt {
             .with_highlighter(Box::new(Colours {
                 typed: Arc::clone(&typed),
             }))
-            .with_completer(Box::new(Names))
+            .with_completer(Box::new(Names::default()))
             .with_quick_completions(true)
             .with_partial_completions(true)
             .with_menu(ReedlineMenu::EngineCompleter(Box::new(
@@ -112,7 +112,14 @@ impl Prompt {
             Self::Edited { editor, typed } => (editor, typed),
             Self::Plain => return plain(signals, printer),
         };
-        let line = match editor.read_line(&Sign).context("cannot use the terminal")? {
+        let read = match editor.read_line(&Sign) {
+            Ok(read) => read,
+            Err(error) => {
+                let exit = signals.exit_soon().map(Typed::Exit);
+                return exit.ok_or(error).context("cannot use the terminal");
+            }
+        };
+        let line = match read {
             Signal::Success(line) => Typed::Line(keys::unquoted(&line)),
             Signal::CtrlD => Typed::End,
             Signal::CtrlC if typed.load(Relaxed) => Typed::Nothing,

@@ -4,7 +4,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use generativeai::SendMessage;
-use generativeai::protocol::{FinishReason, GenerateContentResponse};
+use generativeai::protocol::{FinishReason, FunctionCall, GenerateContentResponse, Part};
+use serde_json::Value;
 use tokio::signal;
 use tokio::time::sleep;
 
@@ -13,6 +14,9 @@ use crate::printer::Printer;
 
 /// A reply that does not begin within this time is waited for visibly.
 const AT_ONCE: Duration = Duration::from_millis(800);
+
+/// The most characters of what a function is called with are told.
+const LONGEST: usize = 200;
 
 /// How a reply ended, if it did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,11 +57,13 @@ pub(super) async fn show_until(
         };
         match chunk {
             None => break Ok(Reply::Stopped),
-            // A chunk without text is no failure: what the whole reply is, is judged at its end.
             Some(Some(Ok(chunk))) => {
-                let text = chunk.text().unwrap_or_default();
+                let text = text_in(&chunk);
                 spoke |= !text.is_empty();
                 printer.reply(&text)?;
+                for call in chunk.function_calls() {
+                    tell(call, printer)?;
+                }
             }
             Some(Some(Err(error))) => break Err(error),
             Some(None) => break Ok(Reply::Whole),
@@ -72,8 +78,34 @@ pub(super) async fn show_until(
     Ok(end?)
 }
 
+/// The text in a chunk. One without is no failure: what the whole reply is, is judged at its end.
+pub(super) fn text_in(chunk: &GenerateContentResponse) -> String {
+    chunk.text().unwrap_or_else(|_| {
+        // There may be some beside a call.
+        let parts = chunk.parts().unwrap_or_default().iter();
+        let said = parts.filter(|part| !part.is_thought());
+        said.filter_map(Part::as_text).collect()
+    })
+}
+
+/// Tells that a function is called, and with what.
+fn tell(call: &FunctionCall, printer: &mut Printer) -> anyhow::Result<()> {
+    let name = call.name();
+    let with = match &call.args {
+        Some(args) if !args.is_empty() => {
+            let args = Value::Object(args.clone()).to_string();
+            match args.char_indices().nth(LONGEST) {
+                Some((end, _)) => format!(" with {}…", &args[..end]),
+                None => format!(" with {args}"),
+            }
+        }
+        _ => String::new(),
+    };
+    printer.beside(format_args!("(calls {name}{with})"))
+}
+
 /// Ends when Ctrl-C is pressed.
-async fn ctrl_c() {
+pub(super) async fn ctrl_c() {
     if signal::ctrl_c().await.is_err() {
         // Where it cannot be heard, it ends the whole program.
         std::future::pending().await
@@ -96,5 +128,21 @@ fn remark(response: &GenerateContentResponse, spoke: bool, printer: &mut Printer
     }
     if response.finish_reason() == Some(&FinishReason::MaxTokens) {
         printer.note("(the reply was cut: it reached the most tokens it may have)");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use generativeai::protocol::Content;
+
+    use super::*;
+
+    #[test]
+    fn text_beside_a_call_is_no_less_text() {
+        let call = FunctionCall::new("greet", serde_json::Map::new());
+        let parts = vec![Part::text("Let me see. "), Part::from(call)];
+
+        assert_eq!(text_in(&Content::model(parts).into()), "Let me see. ");
+        assert_eq!(text_in(&GenerateContentResponse::default()), "");
     }
 }

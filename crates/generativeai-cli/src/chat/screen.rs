@@ -96,10 +96,10 @@ mod tests {
 
     use super::*;
 
-    /// Run by the test below, in a terminal of its own.
-    #[test]
-    #[ignore = "it panics"]
-    fn a_panic_in_raw_mode() {
+    /// Set for the process that the test below starts in a terminal of its own.
+    const TO_PANIC: &str = "GENAI_TEST_TO_PANIC";
+
+    fn panic_in_raw_mode() -> ! {
         restore_on_panic();
         crossterm::terminal::enable_raw_mode().expect("a terminal");
         crossterm::execute!(io::stdout(), crossterm::event::EnableBracketedPaste)
@@ -109,21 +109,22 @@ mod tests {
 
     #[test]
     fn a_panic_leaves_the_terminal_as_it_was_found() {
+        if std::env::var_os(TO_PANIC).is_some() {
+            panic_in_raw_mode();
+        }
         let pair = native_pty_system()
             .openpty(PtySize::default())
             .expect("a terminal");
         let settings = || format!("{:?}", pair.master.get_termios().expect("settings"));
         let found = settings();
         let mut tests = CommandBuilder::new(std::env::current_exe().expect("these tests"));
-        let name = concat!(module_path!(), "::a_panic_in_raw_mode");
+        let name = concat!(
+            module_path!(),
+            "::a_panic_leaves_the_terminal_as_it_was_found"
+        );
         let name = name.split_once("::").expect("a path").1;
-        tests.args([
-            "--exact",
-            name,
-            "--ignored",
-            "--nocapture",
-            "--test-threads=1",
-        ]);
+        tests.args(["--exact", name, "--nocapture", "--test-threads=1"]);
+        tests.env(TO_PANIC, "1");
 
         let mut child = pair.slave.spawn_command(tests).expect("they start");
         drop(pair.slave);

@@ -1,8 +1,7 @@
 //! What others tell the program while it talks: Ctrl-C, an order to end, a terminal that is gone.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
-#[cfg(unix)]
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -16,6 +15,8 @@ use crate::exit::Exit;
 
 /// So many Ctrl-C that nothing answers end the program.
 const PATIENCE: u8 = 3;
+/// The longest wait for a signal that explains why the terminal fails.
+const SOON: Duration = Duration::from_secs(1);
 /// An order to end is carried out after this time at the latest, though nothing answers it: whoever
 /// waits for keys of a terminal that is gone never looks up.
 #[cfg(unix)]
@@ -29,6 +30,8 @@ pub(super) struct Signals(Arc<Heard>);
 struct Heard {
     /// How the program is to end, once it is.
     exit: Mutex<Option<Exit>>,
+    /// Told when that is known.
+    ended: Condvar,
     /// How often Ctrl-C was pressed.
     interrupts: AtomicU8,
     /// Whether nothing can be answered now: then the program ends at once.
@@ -60,6 +63,17 @@ impl Signals {
         *self.0.exit.lock().expect("nobody panics with it")
     }
 
+    /// How the program is to end, if that is told within a moment: a terminal that goes away fails before
+    /// the signal about it is heard.
+    pub(super) fn exit_soon(&self) -> Option<Exit> {
+        let exit = self.0.exit.lock().expect("nobody panics with it");
+        let waited = self
+            .0
+            .ended
+            .wait_timeout_while(exit, SOON, |exit| exit.is_none());
+        *waited.expect("nobody panics with it").0
+    }
+
     /// Forgets every Ctrl-C so far.
     pub(super) fn forget(&self) {
         self.0.interrupts.store(0, SeqCst);
@@ -73,6 +87,17 @@ impl Signals {
         loop {
             let told = self.0.told.notified();
             if self.exit().is_some() || self.0.interrupts.load(SeqCst) > 0 {
+                return;
+            }
+            told.await;
+        }
+    }
+
+    /// Waits for Ctrl-C alone: an order to end does not cut short what is to be done before the end.
+    pub(super) async fn interrupt(&self) {
+        loop {
+            let told = self.0.told.notified();
+            if self.0.interrupts.load(SeqCst) > 0 {
                 return;
             }
             told.await;
@@ -93,6 +118,7 @@ impl Signals {
             Exit::Interrupted => self.0.interrupts.fetch_add(1, SeqCst) + 1 >= PATIENCE,
             _ => {
                 *self.0.exit.lock().expect("nobody panics with it") = Some(exit);
+                self.0.ended.notify_all();
                 ending
             }
         };
@@ -174,6 +200,7 @@ mod tests {
 
         signals.stop().await;
         assert_eq!(signals.exit(), Some(Exit::Terminated));
+        assert_eq!(signals.exit_soon(), Some(Exit::Terminated));
         assert!(signals.wakes().load(SeqCst));
     }
 }

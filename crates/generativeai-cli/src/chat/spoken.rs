@@ -11,6 +11,8 @@ pub(super) enum Spoken<'a> {
     Command(Command, &'a str),
     /// A command there is none of.
     Unknown(&'a str),
+    /// A command that takes nothing, and something behind it.
+    TooMuch(&'static str),
 }
 
 /// What can be done at the prompt.
@@ -28,6 +30,8 @@ pub(super) enum Command {
     Edit,
     /// Goes on in a copy.
     Fork,
+    /// Which chat goes on.
+    Session,
     /// Shows what was said.
     History,
     /// What the model is told before the conversation.
@@ -63,7 +67,7 @@ pub(super) struct Entry {
 }
 
 /// All commands, in the order in which they are told.
-pub(super) const COMMANDS: [Entry; 16] = [
+pub(super) const COMMANDS: [Entry; 17] = [
     entry(
         Command::Undo,
         &["undo", "rewind"],
@@ -99,6 +103,12 @@ pub(super) const COMMANDS: [Entry; 16] = [
         &["fork"],
         "[NUMBER]",
         "go on in a copy, or go back to a conversation",
+    ),
+    entry(
+        Command::Session,
+        &["session", "resume"],
+        "[NAME]",
+        "show the chat's name, or go on with another or a new one",
     ),
     entry(Command::History, &["history"], "", "show what was said"),
     entry(
@@ -203,10 +213,11 @@ impl<'a> Spoken<'a> {
         let (name, rest) = words.split_once(char::is_whitespace).unwrap_or((words, ""));
         let known = COMMANDS.iter().find(|entry| entry.names.contains(&name));
         match known {
-            Some(entry) if rest.is_empty() || !entry.takes.is_empty() => {
-                Self::Command(entry.command, rest.trim())
+            Some(entry) if entry.takes.is_empty() && !rest.trim().is_empty() => {
+                Self::TooMuch(entry.name())
             }
-            _ => Self::Unknown(line),
+            Some(entry) => Self::Command(entry.command, rest.trim()),
+            None => Self::Unknown(line),
         }
     }
 }
@@ -241,7 +252,7 @@ mod tests {
     #[test]
     fn an_unknown_command_is_no_message() {
         assert_eq!(Spoken::read("/nonsense"), Spoken::Unknown("/nonsense"));
-        assert_eq!(Spoken::read("/undo it"), Spoken::Unknown("/undo it"));
+        assert_eq!(Spoken::read("/undo it"), Spoken::TooMuch("undo"));
         assert_eq!(Spoken::read("/"), Spoken::Unknown("/"));
     }
 

@@ -2,6 +2,8 @@
 
 mod commands;
 mod files;
+mod others;
+mod saves;
 mod who;
 
 use std::time::{Duration, Instant};
@@ -11,7 +13,6 @@ use tokio::runtime::Runtime;
 
 use super::attach::{self, Attached};
 use super::conversation::Conversation;
-use super::kept::Kept;
 use super::prompt::{Prompt, Typed};
 use super::reply::{self, Reply};
 use super::screen;
@@ -24,31 +25,29 @@ use crate::printer::Printer;
 /// Talks until it is left; `stats` says whether to tell what each reply cost.
 pub(super) fn talk(
     runtime: &Runtime,
-    kept: &mut Kept,
+    conversation: Conversation,
     stats: bool,
     printer: &mut Printer,
 ) -> anyhow::Result<Exit> {
     screen::restore_on_panic();
     let signals = Signals::listen(runtime)?;
     let prompt = Prompt::new(&signals, printer)?;
-    let nothing = kept.chat.model().start_chat();
-    let begun = std::mem::replace(&mut kept.chat, nothing);
     let mut talk = Talk {
         prompt,
         runtime,
         signals,
         printer,
-        conversations: vec![Conversation::new(begun, kept.session.clone())],
+        conversations: vec![conversation],
         current: 0,
         attached: Vec::new(),
         spent: Spent::default(),
+        saves: true,
     };
     talk.spent.told_each_time = stats;
     talk.printer
         .note("/help tells the commands, Ctrl-D leaves.");
     let ended = talk.run();
-    kept.chat = talk.conversations.swap_remove(0).chat;
-    ended
+    talk.close(ended)
 }
 
 /// A conversation at the terminal, as it goes on.
@@ -64,6 +63,8 @@ struct Talk<'a> {
     /// What goes with the next message.
     attached: Vec<Attached>,
     spent: Spent,
+    /// Whether what is said is kept, as far as the user was told.
+    saves: bool,
 }
 
 /// Whether the conversation goes on.
@@ -105,6 +106,13 @@ impl Talk<'_> {
             Spoken::Message(message) => self.say(message),
             Spoken::Command(Command::Quit, _) => return Ok(Next::Leave),
             Spoken::Command(command, rest) => self.command(command, rest),
+            Spoken::TooMuch(command) => {
+                let told = format_args!(
+                    "/{command} takes nothing behind it: /help tells what the commands take"
+                );
+                self.printer.note(told);
+                Ok(())
+            }
             Spoken::Unknown(command) => {
                 self.printer.note(format_args!(
                     "there is no command {command}: /help tells those there are"
@@ -116,6 +124,7 @@ impl Talk<'_> {
             Err(error) if !error.is::<ReaderGone>() => self.printer.failure(&error),
             done => done?,
         }
+        self.keep();
         Ok(Next::Prompt)
     }
 
@@ -146,6 +155,11 @@ impl Talk<'_> {
                 self.conversation().went_on();
                 Ok(true)
             }
+            // It was the saving that was stopped: the reply is whole.
+            Ok(Reply::Stopped) if self.conversation().chat.unfinished().is_none() => {
+                self.conversation().went_on();
+                Ok(true)
+            }
             Ok(Reply::Stopped) => Ok(self.keep_what_came()),
             Err(error) => {
                 self.conversation().chat.rewind();
@@ -163,6 +177,9 @@ impl Talk<'_> {
     /// Keeps a reply that was stopped; if nothing came of it, the message is taken back.
     fn keep_what_came(&mut self) -> bool {
         let kept = self.conversation().keep_what_came();
+        if !kept {
+            self.conversation().chat.rewind();
+        }
         self.printer.note(if kept {
             "(stopped; what came stays in the conversation: /continue lets it go on)"
         } else {

@@ -1,34 +1,65 @@
 //! Tools of MCP servers, which the model may call.
 
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::Context;
+use futures_util::future::join_all;
 use generativeai::{Toolbox, mcp::Connection};
 use tokio::runtime::Runtime;
+use tokio::time::timeout;
 
-use crate::exit::Usage;
+use crate::exit::{NoTools, Usage};
 
-/// Starts the servers or connects to them, and gives their tools.
-pub(super) fn connect(runtime: &Runtime, servers: &[String]) -> anyhow::Result<Toolbox> {
-    runtime.block_on(async {
-        let mut toolbox = Toolbox::default();
-        for server in servers {
-            let connection = open(server).await?;
-            for function in connection.functions().await? {
-                toolbox = toolbox.function(function);
+/// How long the end of the program waits for a server: less than an order to end leaves.
+const LEAVE: Duration = Duration::from_secs(1);
+
+/// The servers whose tools the model may call.
+#[derive(Debug)]
+pub(super) struct Tools {
+    toolbox: Toolbox,
+    connections: Vec<Connection>,
+}
+
+impl Tools {
+    /// Starts the servers or connects to them, and asks for their tools.
+    pub(super) fn connect(runtime: &Runtime, servers: &[String]) -> anyhow::Result<Self> {
+        runtime.block_on(async {
+            let mut tools = Self {
+                toolbox: Toolbox::default(),
+                connections: Vec::new(),
+            };
+            for server in servers {
+                let connection = open(server).await?;
+                for function in connection.functions().await? {
+                    tools.toolbox = tools.toolbox.function(function);
+                }
+                tools.connections.push(connection);
             }
-        }
-        Ok(toolbox)
-    })
+            Ok(tools)
+        })
+    }
+
+    /// Their tools.
+    pub(super) fn toolbox(&self) -> Toolbox {
+        self.toolbox.clone()
+    }
+
+    /// Ends the connections, and waits a moment for the servers that were started to leave; one that does
+    /// not ends with the runtime.
+    pub(super) async fn close(self) {
+        let closing = self.connections.into_iter().map(Connection::close);
+        let _ = timeout(LEAVE, join_all(closing)).await;
+    }
 }
 
 async fn open(server: &str) -> anyhow::Result<Connection> {
     if server.starts_with("http://") || server.starts_with("https://") {
         let connection = Connection::open(server, std::iter::empty::<(&str, &str)>()).await;
-        return connection.with_context(|| format!("cannot use the tools of {server}"));
+        return connection.with_context(|| NoTools(server.to_owned()));
     }
     let connection = Connection::spawn(command(server)?).await;
-    connection.with_context(|| format!("cannot use the tools of `{server}`"))
+    connection.with_context(|| NoTools(format!("`{server}`")))
 }
 
 /// The command of a line, split as a shell would, without one being asked.
@@ -41,6 +72,9 @@ fn command(line: &str) -> Result<Command, Usage> {
     };
     let mut command = Command::new(program);
     command.args(arguments);
+    // Ctrl-C stops the reply, and must not end the server: it goes to all of the terminal's group.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
     Ok(command)
 }
 

@@ -60,6 +60,7 @@ impl Markdown {
         if !piece.chars().any(cut::may_end_a_word) {
             return String::new();
         }
+        self.show_definitions(self.open.len());
         if self.open.len() > LONGEST {
             let drawn = self.draw(self.open.len());
             self.open.clear();
@@ -88,8 +89,21 @@ impl Markdown {
         }
     }
 
+    /// Lets definitions of links up to a place be text, which they look like until they are whole: nobody
+    /// would see where the links lead. Gives that place, which has moved.
+    fn show_definitions(&mut self, mut end: usize) -> usize {
+        while self.open[..end].contains("]:")
+            && let Some(at) = draw::definition(&self.open[..end])
+        {
+            self.open.insert(at, '\\');
+            end += 1;
+        }
+        end
+    }
+
     /// Draws up to a place what is not drawn yet.
     fn draw(&mut self, end: usize) -> String {
+        let end = self.show_definitions(end);
         let mut new = String::new();
         let blocks = draw::draw(&self.open[..end], self.look, &mut self.codes);
         let over = blocks.len().saturating_sub(1);

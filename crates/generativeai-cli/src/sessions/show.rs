@@ -2,35 +2,28 @@
 
 use std::time::Duration;
 
-use generativeai::protocol::{Content, Part, Role};
+use generativeai::protocol::Content;
 use generativeai_store::Hit;
+
+use crate::chat::{Conversation, Speaker, text_of};
 
 /// How much is shown around what was found, in characters.
 const AROUND: usize = 60;
 
-/// What was said, each content under who said it.
-pub(super) fn said(contents: &[Content]) -> String {
-    let paragraphs: Vec<_> = contents
-        .iter()
-        .map(|content| {
-            let who = match content.role {
-                Some(Role::Model) => "model",
-                _ => "you",
-            };
-            format!("{who}: {}\n", text(content).trim_end())
-        })
-        .collect();
-    paragraphs.join("\n")
-}
-
-/// What a content says; a part that is no text is named in brackets, thoughts are left out.
-fn text(content: &Content) -> String {
-    let parts = content.parts.iter().filter(|part| !part.is_thought());
-    let text = |part: &Part| match part.as_text() {
-        Some(text) => text.to_owned(),
-        None => format!("[{}]", part.kind().unwrap_or("nothing")),
+/// What was said, by whom, in paragraphs.
+pub(super) fn said(conversation: &Conversation) -> String {
+    let paragraph = |(who, content, interrupted): (Speaker, &Content, bool)| {
+        let mark = if interrupted { " (interrupted)" } else { "" };
+        format!("{who}: {}{mark}\n", text_of(content).trim_end())
     };
-    parts.map(text).collect()
+    let mut paragraphs: Vec<_> = conversation.said().map(paragraph).collect();
+    if let Some(sent) = conversation.unanswered() {
+        paragraphs.push(format!(
+            "you: {} (not answered)\n",
+            text_of(sent).trim_end()
+        ));
+    }
+    paragraphs.join("\n")
 }
 
 /// A line about a message in which words were found: its chat, and what stands around the first of them.
@@ -75,14 +68,23 @@ pub(super) fn ago(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use generativeai::GenerativeModel;
+
     use super::*;
 
     #[test]
     fn what_was_said_is_shown_with_who_said_it() {
+        let of = |history: &[Content]| {
+            let chat = GenerativeModel::new("m").start_chat();
+            said(&Conversation::new(
+                chat.with_history(history.to_vec()),
+                None,
+            ))
+        };
         let contents = [Content::user("How tall?"), Content::model("1,345 m.\n")];
 
-        assert_eq!(said(&contents), "you: How tall?\n\nmodel: 1,345 m.\n");
-        assert_eq!(said(&[]), "");
+        assert_eq!(of(&contents), "you: How tall?\n\nmodel: 1,345 m.\n");
+        assert_eq!(of(&[]), "");
     }
 
     #[test]

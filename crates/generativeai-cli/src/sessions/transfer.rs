@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 use generativeai::protocol::Content;
 use generativeai_store::{Session, Store};
 
+use crate::completions::names;
 use crate::exit::Usage;
 use crate::printer::Printer;
 
@@ -19,6 +21,7 @@ const MOST: u64 = 1 << 30;
 #[derive(Debug, Args)]
 pub(super) struct Export {
     /// Its name or number
+    #[arg(add = ArgValueCandidates::new(names::chats))]
     name: String,
 
     /// Print what was said alone, as the list of contents that the Gemini API takes

@@ -119,6 +119,38 @@ fn commands_and_files_are_completed() {
 }
 
 #[test]
+fn another_chat_is_gone_on_with_by_its_name_which_is_completed() {
+    let data = tempfile::tempdir().expect("a folder");
+    let folder = data.path().to_str().expect("text");
+    let kept = [("XDG_DATA_HOME", folder), ("GENAI_CHAT_NO_SAVE", "false")];
+    let mut talk = Talk::start(&["1,345 m."], &kept);
+
+    talk.ask("How tall is Ben Nevis?");
+    assert_eq!(talk.ask("/session"), "How tall is Ben Nevis?");
+    assert_eq!(
+        talk.ask("/session hills"),
+        "this is conversation 2 now, a new chat; /fork 1 goes back"
+    );
+    talk.ask("And Snowdon?");
+    talk.terminal.type_at_prompt("/session How");
+    talk.terminal.type_keys("\t");
+    talk.terminal.wait_for("> /session How tall is Ben Nevis?");
+    talk.terminal.type_keys("\r");
+    talk.terminal
+        .wait_for("this is conversation 1 now; /history shows it, /fork 2 goes back");
+    assert_eq!(
+        talk.ask("/history"),
+        "you: How tall is Ben Nevis?\nmodel: 1,345 m."
+    );
+    talk.quit();
+
+    let mut again = Talk::start(&["Yes."], &kept);
+    again.ask("/session hills");
+    assert_eq!(again.ask("/history"), "you: And Snowdon?\nmodel: 1,345 m.");
+    again.quit();
+}
+
+#[test]
 fn the_last_message_is_changed_in_the_editor() {
     let mut talk = Talk::start(
         &["It is 1,345 m tall.", "It is 8,849 m tall."],

@@ -74,6 +74,17 @@ fn an_error_of_the_service_cannot_drive_the_terminal() {
 }
 
 #[test]
+fn the_name_of_a_function_cannot_drive_the_terminal() {
+    let call = Answer::Calls(r"gr\u001b]0;title\u0007ee\u009b2Jt\u202e", "");
+    let service = Service::start(call);
+    let left = Terminal::start(&service.genai(&["chat", "Hello"])).end();
+
+    assert_eq!(left.code, 0, "{}", left.screen);
+    assert!(left.screen.contains("(calls greet with"), "{}", left.screen);
+    assert_harmless(&left);
+}
+
+#[test]
 fn a_message_of_the_history_cannot_drive_the_terminal() {
     let service = Service::start(Answer::Texts(vec![ATTACK]));
     let mut terminal = Terminal::start(&service.genai(&["chat"]));

@@ -6,6 +6,8 @@ mod config;
 mod conversation;
 mod hostile;
 mod hub;
+#[cfg(unix)]
+mod interrupts;
 mod models;
 mod once;
 mod output;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::hub::{Hub, Manner};
+#[cfg(unix)]
+use super::support::through_shell;
 use super::support::{Ran, genai, ran, run};
 
 /// What stands for a model; long enough to come in several pieces.
@@ -122,6 +124,22 @@ fn a_fetch_that_gets_nowhere_ends_and_is_gone_on_with_the_next_time() {
 
     machine.pulled(&pulled);
     assert_eq!(machine.hub.asked(), ["", "bytes=400000-", "bytes=400000-"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_disk_that_is_full_is_told_and_what_came_is_gone_on_with() {
+    let machine = Machine::new(Manner::Fair);
+    // No file can be larger than 400 KiB, which is as if the disk were full.
+    let line = "trap '' XFSZ; ulimit -f 800; exec \"$0\" models pull qwen3-4b";
+    let mut full = through_shell(&machine.genai(&[]), line);
+
+    ran(full.output()).refused(1, &["cannot write to", "free some space", "because: "]);
+    assert!(!machine.path().exists());
+    let pulled = machine.pull();
+
+    machine.pulled(&pulled);
+    assert_eq!(machine.hub.asked(), ["", "bytes=409600-"]);
 }
 
 #[test]

@@ -81,6 +81,31 @@ fn with_a_key_the_service_is_asked() {
 }
 
 #[test]
+fn files_that_are_mentioned_go_with_a_message_and_none_that_is_piped_in() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("notes.txt"), "Feed the cat.").expect("a file");
+    std::fs::write(folder.path().join("secret.txt"), "canary in the mine").expect("a file");
+    let piped = folder.path().join("piped");
+    std::fs::write(&piped, "See @secret.txt").expect("a file");
+    let service = Service::start(Answer::Texts(vec!["Done."]));
+    let mut command = service.genai(&["chat", "What is in @notes.txt?", "-"]);
+    let piped = std::fs::File::open(piped).expect("it is there");
+
+    let said = ran(command.current_dir(folder.path()).stdin(piped).output());
+
+    assert_eq!((said.code, said.stdout.as_str()), (Some(0), "Done.\n"));
+    assert!(
+        said.stderr.contains("attached notes.txt (text, 13 B)"),
+        "{said:?}"
+    );
+    let request = service.request();
+    assert!(
+        request.contains("Feed the cat.") && !request.contains("in the mine"),
+        "{request}"
+    );
+}
+
+#[test]
 fn a_model_that_is_named_is_asked() {
     let service = Service::start(Answer::Texts(vec!["yes"]));
 

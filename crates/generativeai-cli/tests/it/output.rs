@@ -51,6 +51,25 @@ fn the_answer_of_the_embedded_model_is_one_object() {
 }
 
 #[test]
+fn a_retry_is_told_beside_the_answer() {
+    let busy = r#"{"error":{"code":503,"message":"overloaded","status":"UNAVAILABLE",
+        "details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"0.01s"}]}}"#;
+    let answers = vec![Answer::Fails(503, busy), Answer::Texts(vec!["Yes."])];
+    let service = Service::start(Answer::Each(answers));
+
+    let said = ran(service
+        .genai(&["chat", "--output", "json", "Hello"])
+        .output());
+
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(whole(&said)["text"], "Yes.");
+    assert!(
+        said.stderr.contains("(the service answers 503: attempt 2"),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn lines_come_as_the_reply_does_and_end_with_the_answer() {
     let service = Service::start(Answer::Texts(vec!["1,345", " metres."]));
 

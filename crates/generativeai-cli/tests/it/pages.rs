@@ -1,38 +1,92 @@
 //! What is made for others: completions and manual pages.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::support::{run, run_with};
+use super::support::{genai, ran, run, run_with};
 
-#[test]
-fn bash_reads_its_completions_and_completes_with_them() {
+/// What bash offers for the last of these words, with the completions that the program prints.
+fn offered_by_bash(words: &[&str], data: &Path) -> Vec<String> {
     let script = run(&["completions", "bash"]);
     assert_eq!(script.code, Some(0), "{script:?}");
-
-    let asks = "COMP_WORDS=(genai chat --temp); COMP_CWORD=2; _genai genai --temp chat; echo \"${COMPREPLY[@]}\"";
+    let last = words.len() - 1;
+    let words: Vec<_> = words.iter().map(|word| format!("'{word}'")).collect();
+    let asks = format!(
+        "COMP_WORDS=({}); COMP_CWORD={last}; COMP_TYPE=9\n\
+         _clap_complete_genai genai {} {} || true; printf '%s\\n' \"${{COMPREPLY[@]}}\"\n",
+        words.join(" "),
+        words[last],
+        words[last - 1]
+    );
+    let genai = genai(&[]);
+    let programs = Path::new(genai.get_program()).parent().expect("a folder");
+    let path = std::env::var("PATH").expect("there are programs");
     let mut bash = Command::new("bash");
-    let bash = bash
-        .args(["--norc", "-e", "-s"])
+    for (name, value) in genai.get_envs() {
+        match value {
+            Some(value) => bash.env(name, value),
+            None => bash.env_remove(name),
+        };
+    }
+    bash.env("PATH", format!("{}:{path}", programs.display()))
+        .env("XDG_DATA_HOME", data)
+        .args(["--norc", "-s"])
         .stdin(Stdio::piped())
-        .stdout(Stdio::piped());
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = bash.spawn().expect("bash starts");
     let mut stdin = child.stdin.take().expect("it reads");
     stdin
         .write_all(format!("{}\n{asks}\n", script.stdout).as_bytes())
         .expect("it reads");
     drop(stdin);
-    let output = child.wait_with_output().expect("it ends");
+    let said = ran(child.wait_with_output());
+    let offers = said.stdout.lines().map(|line| line.trim_end().to_owned());
+    offers.filter(|line| !line.is_empty()).collect()
+}
 
-    assert!(output.status.success());
+#[test]
+fn bash_completes_options_and_names_of_chats_and_models() {
+    let data = tempfile::tempdir().expect("a folder");
+    for name in ["hills", "Two words; and 'more'"] {
+        let mut import = genai(&["sessions", "import", "--name", name, "-"]);
+        let mut import = import
+            .env("XDG_DATA_HOME", data.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let mut stdin = import.stdin.take().expect("it reads");
+        stdin.write_all(b"[]").expect("it reads");
+        drop(stdin);
+        assert!(import.wait().expect("it ends").success());
+    }
+    let offered = |words: &[&str]| offered_by_bash(words, data.path());
+
+    assert_eq!(offered(&["genai", "chat", "--temp"]), ["--temperature"]);
+    assert_eq!(offered(&["genai", "sessions", "show", "h"]), ["hills"]);
+    assert_eq!(offered(&["genai", "chat", "--session", "hi"]), ["hills"]);
     assert_eq!(
-        String::from_utf8_lossy(&output.stdout).trim(),
-        "--temperature"
+        offered(&["genai", "sessions", "rm", "hills", "Tw"]),
+        ["Two\\ words\\;\\ and\\ \\'more\\'"]
+    );
+    assert_eq!(offered(&["genai", "chat", "--model", "lo"]), ["local"]);
+    assert_eq!(
+        offered(&["genai", "models", "pull", "qwen3-4"]),
+        ["qwen3-4b"]
     );
 }
 
 #[test]
-fn every_shell_has_completions_of_every_command() {
+fn a_shell_that_nobody_knows_is_refused() {
+    let mut command = genai(&["--", "genai", "ch"]);
+
+    ran(command.env("GENAI_COMPLETE", "cobol").output()).refused(2, &["cobol", "zsh"]);
+}
+
+#[test]
+fn every_shell_has_completions() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = run(&["completions", shell]);
 
@@ -41,7 +95,7 @@ fn every_shell_has_completions_of_every_command() {
             (Some(0), ""),
             "{shell}"
         );
-        for word in ["chat", "serve", "models", "pull", "max-output-tokens"] {
+        for word in ["GENAI_COMPLETE", "genai"] {
             assert!(script.stdout.contains(word), "no {word} for {shell}");
         }
     }

@@ -3,6 +3,8 @@
 use std::io::{Seek, Write};
 
 use super::service::{Answer, Service};
+#[cfg(unix)]
+use super::support::through_shell;
 use super::support::{SHORT, genai, ran, run, run_with};
 
 #[test]
@@ -80,37 +82,21 @@ fn a_pipe_that_never_ends_is_not_read_to_its_end() {
 #[cfg(unix)]
 #[test]
 fn a_closed_stdin_is_an_empty_message() {
-    ran(through_shell("exec \"$0\" chat <&-").output()).refused(2, &["the message is empty"]);
+    let mut command = through_shell(&genai(&[]), "exec \"$0\" chat <&-");
+
+    ran(command.output()).refused(2, &["the message is empty"]);
 }
 
 #[cfg(unix)]
 #[test]
 fn a_closed_stdout_takes_the_answer_as_a_place_for_nothing_would() {
     let service = Service::start(Answer::Texts(vec!["unheard"]));
-    let mut command = through_shell("exec \"$0\" chat Hello >&-");
-    command
-        .env("GEMINI_API_KEY", "canary-key")
-        .env("GOOGLE_GEMINI_BASE_URL", &service.address);
+    let mut command = through_shell(&service.genai(&[]), "exec \"$0\" chat Hello >&-");
 
     let ended = ran(command.output());
 
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(service.request().contains("Hello"));
-}
-
-/// A line of shell, in which `$0` is the program.
-#[cfg(unix)]
-fn through_shell(line: &str) -> std::process::Command {
-    let genai = genai(&[]);
-    let mut shell = std::process::Command::new("sh");
-    shell.args(["-c", line]).arg(genai.get_program());
-    for (name, value) in genai.get_envs() {
-        match value {
-            Some(value) => shell.env(name, value),
-            None => shell.env_remove(name),
-        };
-    }
-    shell
 }
 
 #[test]

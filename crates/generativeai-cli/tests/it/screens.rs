@@ -220,6 +220,7 @@ fn the_help_is_a_page() {
 /continue          let a reply that was stopped or cut go on
 /edit              change the last message, and send it again
 /fork [NUMBER]     go on in a copy, or go back to a conversation
+/session [NAME]    show the chat's name, or go on with another or a new one
 /history           show what was said
 /system [TEXT|-]   show or set what the model is told; - takes it back
 /model [NAME]      show or choose who answers

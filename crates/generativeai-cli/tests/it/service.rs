@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::support::genai;
@@ -11,6 +12,7 @@ use super::support::genai;
 pub(crate) struct Service {
     pub(crate) address: String,
     requests: Receiver<String>,
+    gate: Sender<()>,
 }
 
 /// What a request is answered with.
@@ -22,6 +24,8 @@ pub(crate) enum Answer {
     Calls(&'static str, &'static str),
     /// One chunk of text, and then nothing more for as long as the client stays.
     Hangs(&'static str),
+    /// Nothing until the test opens the gate, and then a text.
+    Gated(&'static str),
     /// Nothing at all, for as long as the client stays.
     Silent,
     /// A code and a body.
@@ -39,6 +43,8 @@ impl Service {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let (sender, requests) = channel();
+        let (gate, opened) = channel();
+        let opened = Arc::new(Mutex::new(opened));
         thread::spawn(move || {
             let mut number = 0;
             for stream in listener.incoming().flatten() {
@@ -55,9 +61,15 @@ impl Service {
                 let answered = request.contains("functionResponse");
                 // The test may be over by now.
                 let _ = sender.send(request);
+                let opened = Arc::clone(&opened);
                 thread::spawn(move || {
                     let _ = match answer {
                         Answer::Calls(_, text) if answered => {
+                            reply(stream, &Answer::Texts(vec![text]))
+                        }
+                        Answer::Gated(text) => {
+                            // A test that is over opens it no longer.
+                            let _ = opened.lock().expect("no panic").recv();
                             reply(stream, &Answer::Texts(vec![text]))
                         }
                         answer => reply(stream, &answer),
@@ -65,7 +77,16 @@ impl Service {
                 });
             }
         });
-        Self { address, requests }
+        Self {
+            address,
+            requests,
+            gate,
+        }
+    }
+
+    /// Lets one request be answered that waits at the gate.
+    pub(crate) fn open_gate(&self) {
+        self.gate.send(()).expect("it serves");
     }
 
     /// The next request that came: its head and body.
@@ -128,7 +149,7 @@ fn reply(mut stream: TcpStream, answer: &Answer) -> std::io::Result<()> {
         // Ends when the client goes away.
         Answer::Silent => stream.read(&mut [0]).map(drop),
         Answer::Fails(code, body) => whole(stream, *code, body),
-        Answer::Each(_) => unreachable!("one of them was chosen"),
+        Answer::Gated(_) | Answer::Each(_) => unreachable!("one of them was chosen"),
     }
 }
 

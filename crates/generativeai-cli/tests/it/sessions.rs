@@ -110,8 +110,16 @@ fn what_was_said_is_found_renamed_and_deleted() {
     assert!(user.told(&["search", "NEVIS"]).starts_with("scotland: "));
     let deleted = user.sessions(&["rm", "scotland", "two"]);
     assert_eq!(deleted.code, Some(0), "{deleted:?}");
-    assert_eq!(user.told(&["search", "nevis"]), "");
-    assert_eq!(user.told(&["list"]), "");
+    let nothing = user.sessions(&["search", "nevis"]);
+    assert_eq!(
+        (nothing.stdout.as_str(), nothing.stderr.as_str()),
+        ("", "nothing was found\n")
+    );
+    let nothing = user.sessions(&["list"]);
+    assert_eq!(
+        (nothing.stdout.as_str(), nothing.stderr.as_str()),
+        ("", "no chats are kept yet\n")
+    );
 }
 
 #[test]
@@ -203,6 +211,8 @@ fn what_is_not_there_is_told() {
     user.sessions(&["show", "nowhere"])
         .refused(1, &["no session `nowhere`"]);
     user.sessions(&["resume"]).refused(2, &["<NAME>"]);
+    user.of(genai(&["chat", "--session", " ", "Hello"]))
+        .refused(2, &["the session has no name"]);
     user.of(user.service.genai(&["chat", "--continue", "Hello"]))
         .refused(2, &["no chat to go on with yet"]);
     user.sessions(&["import", "nowhere.jsonl"])
@@ -223,5 +233,5 @@ fn a_file_that_is_no_chat_is_refused() {
         assert!(matches!(refused.code, Some(1 | 2)), "{refused:?}");
         assert!(refused.stderr.contains("genai: "), "{refused:?}");
     }
-    assert_eq!(user.told(&["list"]), "");
+    assert_eq!(user.sessions(&["list"]).stdout, "");
 }

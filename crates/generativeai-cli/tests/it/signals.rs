@@ -1,11 +1,11 @@
 //! Signals and other ends, wherever the conversation is: the terminal is left as it was found.
 
 use std::io::{Read, Write};
-use std::process::Command;
 
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 
 use super::service::{Answer, Service};
+use super::support::through_shell;
 use super::terminal::Terminal;
 
 const STORY: &str = "Once upon a time ";
@@ -199,16 +199,7 @@ fn what_is_typed_stays_when_the_terminal_changes_its_size() {
 #[test]
 fn a_reader_that_goes_away_ends_the_conversation_quietly() {
     let service = Service::start(Answer::Texts(vec!["one ", "two\n"]));
-    let genai = service.genai(&["chat"]);
-    let mut command = Command::new("sh");
-    let line = format!("{} chat | true", genai.get_program().display());
-    command.arg("-c").arg(line);
-    for (name, value) in genai.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
+    let command = through_shell(&service.genai(&[]), "\"$0\" chat | true");
     let mut terminal = Terminal::start(&command);
 
     terminal.wait_for_prompt();

@@ -52,6 +52,21 @@ pub(crate) fn genai(words: &[&str]) -> Command {
     command
 }
 
+/// The program, run by a line of shell in which `$0` stands for it.
+#[cfg(unix)]
+pub(crate) fn through_shell(genai: &Command, line: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", line]).arg(genai.get_program());
+    shell.args(genai.get_args());
+    for (name, value) in genai.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
+}
+
 /// Runs the program with words.
 pub(crate) fn run(words: &[&str]) -> Ran {
     ran(genai(words).output())

@@ -220,6 +220,12 @@ impl Terminal {
         }
     }
 
+    /// Waits until the program is gone that was killed, which leaves a terminal as it is.
+    pub(crate) fn was_killed(mut self) {
+        self.child.wait().expect("it ends");
+        self.ended = true;
+    }
+
     fn take(&mut self, piece: &[u8]) {
         self.parser.process(piece);
         self.shown.extend(piece);

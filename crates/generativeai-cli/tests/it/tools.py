@@ -1,6 +1,10 @@
-"""An MCP server with one tool: its arguments say what the tool is called, and whom it greets like."""
+"""An MCP server with one tool: its arguments say what the tool is called, and whom it greets like.
+
+With a port behind them a call says there that it runs, and answers once it is told to.
+"""
 
 import json
+import socket
 import sys
 
 
@@ -15,6 +19,10 @@ def answer(method, params):
         schema = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
         return {"tools": [{"name": sys.argv[1], "description": "Greets.", "inputSchema": schema}]}
     if method == "tools/call":
+        if len(sys.argv) > 3:
+            with socket.create_connection(("127.0.0.1", int(sys.argv[3]))) as test:
+                test.sendall(b"runs")
+                test.recv(1)
         return {"content": [{"type": "text", "text": f"{sys.argv[2]}, {params['arguments']['name']}!"}]}
     return {}
 

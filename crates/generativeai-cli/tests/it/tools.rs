@@ -4,7 +4,7 @@ use super::service::{Answer, Service};
 use super::support::{ran, run};
 
 /// A command that starts a server with one tool.
-fn server(name: &str, greeting: &str) -> String {
+pub(crate) fn server(name: &str, greeting: &str) -> String {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/tools.py");
     format!("python3 '{script}' {name} '{greeting}'")
 }
@@ -72,7 +72,14 @@ fn a_server_that_is_none_is_named() {
         1,
         &["cannot use the tools", "no-such-program-anywhere"],
     );
-    refused("true", 1, &["cannot use the tools of `true`"]);
+    refused(
+        "true",
+        1,
+        &[
+            "cannot use the tools of `true`",
+            "check that this is an MCP server",
+        ],
+    );
     refused("'open", 2, &["--tool `'open` is no command"]);
     refused(
         "http://example.com/",

@@ -1,4 +1,4 @@
-//! What Tab completes, and how what is typed is coloured: commands, and files.
+//! What Tab completes, and how what is typed is coloured: commands, what they take, and files.
 
 use std::fs;
 use std::sync::Arc;
@@ -9,22 +9,35 @@ use reedline::{Completer, CompletionResult, Highlighter, Span, StyledText, Sugge
 
 use crate::chat::attach::mentions;
 use crate::chat::spoken::{COMMANDS, Command, Spoken};
+use crate::model::LOCAL;
+use crate::models::catalogue::CATALOGUE;
 use crate::printer::harmless;
+use crate::sessions;
 
 /// No more names than this are offered.
 const MOST: usize = 100;
 
-/// Completes commands, and the names of files behind `@` and the commands that take one.
-pub(super) struct Names;
+/// Completes commands, what they take, and the names of files behind `@`.
+#[derive(Default)]
+pub(super) struct Names {
+    /// The names of the chats that are kept, while one is typed.
+    chats: Option<Vec<String>>,
+}
 
 impl Completer for Names {
     fn complete(&mut self, line: &str, pos: usize) -> CompletionResult {
-        CompletionResult::fresh(offers(line, pos))
+        let typed = Spoken::read(line);
+        let chats = self.chats.take();
+        if matches!(typed, Spoken::Command(Command::Session, _)) {
+            self.chats = chats.or_else(|| Some(sessions::names()));
+        }
+        let chats = self.chats.as_deref().unwrap_or_default();
+        CompletionResult::fresh(offers(line, pos, chats))
     }
 }
 
 /// What can stand before the cursor instead of what stands there.
-fn offers(line: &str, pos: usize) -> Vec<Suggestion> {
+fn offers(line: &str, pos: usize, chats: &[String]) -> Vec<Suggestion> {
     let Some(typed) = line.get(..pos) else {
         return Vec::new();
     };
@@ -43,21 +56,43 @@ fn offers(line: &str, pos: usize) -> Vec<Suggestion> {
         });
         return offers.collect();
     }
-    let takes_a_file = [Command::Attach, Command::Save, Command::Export];
-    if let Spoken::Command(command, path) = Spoken::read(typed)
-        && takes_a_file.contains(&command)
+    if let Spoken::Command(command, _) = Spoken::read(typed)
+        && let Some((_, taken)) = typed.split_once(char::is_whitespace)
     {
-        let path = if typed.ends_with(char::is_whitespace) {
-            ""
-        } else {
-            path
+        let taken = taken.trim_start();
+        let at = pos - taken.len();
+        return match command {
+            Command::Attach | Command::Save | Command::Export => {
+                files(taken, at, pos, str::to_owned)
+            }
+            Command::Session => words(chats.iter().map(String::as_str), taken, at),
+            Command::Model => {
+                let names = CATALOGUE.iter().map(|entry| entry.name);
+                let mut offers = words([LOCAL].into_iter().chain(names), taken, at);
+                let mut files = files(taken, at, pos, str::to_owned);
+                files.retain(|file| file.value.ends_with(['/']) || file.value.ends_with(".gguf"));
+                offers.extend(files);
+                offers
+            }
+            Command::Tokens => words(["on", "off"].into_iter(), taken, at),
+            _ => Vec::new(),
         };
-        return files(path, pos - path.len(), pos, str::to_owned);
     }
     match mentions::open(typed) {
         Some((at, path)) => files(&path, at, pos, mentions::mention),
         None => Vec::new(),
     }
+}
+
+/// The words that begin like what is typed.
+fn words<'w>(words: impl Iterator<Item = &'w str>, typed: &str, at: usize) -> Vec<Suggestion> {
+    let offer = |word: &str| Suggestion {
+        value: word.to_owned(),
+        span: Span::new(at, at + typed.len()),
+        ..Suggestion::default()
+    };
+    let fitting = words.filter(|word| word.starts_with(typed));
+    fitting.take(MOST).map(offer).collect()
 }
 
 /// The files whose paths begin like that one; folders end in a slash.
@@ -120,7 +155,8 @@ mod tests {
     use super::*;
 
     fn values(line: &str) -> Vec<String> {
-        let offers = offers(line, line.len());
+        let chats = ["hills", "How tall is Ben Nevis?", "How tall am I?"].map(str::to_owned);
+        let offers = offers(line, line.len(), &chats);
         offers.into_iter().map(|offer| offer.value).collect()
     }
 
@@ -129,6 +165,19 @@ mod tests {
         assert_eq!(values("/re"), ["/redo", "/regenerate"]);
         assert_eq!(values("/his"), ["/history"]);
         assert_eq!(values("no /his"), [""; 0]);
+    }
+
+    #[test]
+    fn what_a_command_takes_is_completed() {
+        assert_eq!(values("/session hi"), ["hills"]);
+        assert_eq!(
+            values("/session How tall "),
+            ["How tall is Ben Nevis?", "How tall am I?"]
+        );
+        assert_eq!(values("/model lo"), ["local"]);
+        assert_eq!(values("/tokens of"), ["off"]);
+        assert_eq!(values("/fork 1"), [""; 0]);
+        assert_eq!(values("hi"), [""; 0]);
     }
 
     #[test]

@@ -4,9 +4,8 @@ use generativeai::protocol::{Content, Part};
 
 use super::Talk;
 use crate::chat::attach::Attached;
-use crate::chat::conversation::text_of;
+use crate::chat::conversation::{in_short, text_of};
 use crate::chat::editor;
-use crate::chat::kept;
 use crate::chat::spoken::{self, Command};
 
 /// What asks a model to go on with a reply that was cut.
@@ -22,6 +21,7 @@ impl Talk<'_> {
             Command::Continue => return self.go_on(),
             Command::Edit => return self.edit(),
             Command::Fork => self.fork(rest),
+            Command::Session => return self.session(rest),
             Command::History => self.tell_history(),
             Command::System => return self.system(rest),
             Command::Model => return self.model(rest),
@@ -40,7 +40,7 @@ impl Talk<'_> {
     fn undo(&mut self) {
         match self.conversation().undo() {
             Some(sent) => {
-                let text = text_of(&sent);
+                let text = in_short(&sent);
                 self.printer
                     .note(format_args!("taken back: {text}\n(/redo brings it back)"));
             }
@@ -51,7 +51,7 @@ impl Talk<'_> {
     fn redo(&mut self) {
         match self.conversation().redo() {
             Some(sent) => {
-                let text = text_of(&sent);
+                let text = in_short(&sent);
                 self.printer.note(format_args!("brought back: {text}"));
             }
             None => self.printer.note("nothing was taken back"),
@@ -117,43 +117,13 @@ impl Talk<'_> {
         self.send_instead(with_text(sent, edited))
     }
 
-    fn fork(&mut self, number: &str) {
-        let among = self.conversations.len();
-        match number.parse::<usize>() {
-            _ if number.is_empty() => {
-                let mut copy = self.conversation().clone();
-                copy.saved = None;
-                if let Err(error) = self.runtime.block_on(kept::fork(&mut copy)) {
-                    self.printer
-                        .note(format_args!("(this conversation is not kept: {error})"));
-                }
-                self.conversations.push(copy);
-                let here = self.current + 1;
-                self.current = among;
-                self.printer.note(format_args!(
-                    "this is conversation {} now; /fork {here} goes back to {here}, as it was",
-                    among + 1
-                ));
-            }
-            Ok(chosen) if (1..=among).contains(&chosen) => {
-                self.current = chosen - 1;
-                self.printer
-                    .note(format_args!("this is conversation {chosen} again"));
-            }
-            _ => self.printer.note(format_args!(
-                "there is no conversation {number}: they are 1 to {among}"
-            )),
-        }
-    }
-
     fn tell_history(&mut self) {
         let conversation = &self.conversations[self.current];
         if conversation.chat.history().is_empty() {
             self.nothing_said();
             return;
         }
-        for (by_model, content, interrupted) in conversation.said() {
-            let who = if by_model { "model" } else { "you" };
+        for (who, content, interrupted) in conversation.said() {
             let mark = if interrupted { " (interrupted)" } else { "" };
             self.printer
                 .note(format_args!("{who}: {}{mark}", text_of(content).trim_end()));

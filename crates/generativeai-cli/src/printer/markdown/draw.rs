@@ -30,6 +30,15 @@ pub(super) struct Block {
     pub(super) drawing: String,
 }
 
+/// Where a text defines where a link leads, for the first time.
+pub(super) fn definition(text: &str) -> Option<usize> {
+    let parser = Parser::new_ext(text, OPTIONS);
+    let definitions = parser.reference_definitions().iter();
+    definitions
+        .map(|(_, definition)| definition.span.start)
+        .min()
+}
+
 /// Draws a text, block by block.
 pub(super) fn draw(text: &str, look: Look, codes: &mut Vec<Code>) -> Vec<Block> {
     let events: Vec<_> = Parser::new_ext(text, OPTIONS).into_offset_iter().collect();
@@ -208,7 +217,7 @@ impl<'a> Draw<'a, '_> {
     }
 
     fn inline(&mut self, event: &Event<'a>) {
-        if self.before == Before::Nothing {
+        if self.before == Before::Nothing && *event != Event::Rule {
             // The text of an item whose list has no empty lines.
             self.before = Before::Paragraph;
         }

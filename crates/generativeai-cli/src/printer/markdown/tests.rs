@@ -57,6 +57,24 @@ fn styles_are_shown_and_closed() {
 }
 
 #[test]
+fn where_links_are_said_to_lead_is_shown() {
+    let text = "See [docs][1].\n\n[1]: http://a.b/c\n[2]:\nhttp://d.e\n\nA note[^1] here.\n\n[^1]: The note.";
+
+    assert_eq!(
+        drawn(text, PLAIN),
+        "See [docs][1].\n\n[1]: http://a.b/c [2]: http://d.e\n\nA note[^1] here.\n\n[^1]: The note."
+    );
+    assert_eq!(drawn("```\n[1]: x y\n```", PLAIN), "```\n[1]: x y\n```");
+}
+
+#[test]
+fn a_rule_stands_apart_by_one_line() {
+    let rule = "─".repeat(40);
+
+    assert_eq!(drawn("a\n\n---\n\nb", PLAIN), format!("a\n\n{rule}\n\nb"));
+}
+
+#[test]
 fn headings_stand_apart() {
     assert_eq!(
         drawn("# Top\nText\n## Sub\n\nMore", PLAIN),
