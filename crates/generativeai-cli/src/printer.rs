@@ -34,6 +34,12 @@ pub(crate) fn harmless(text: &str) -> String {
     Clean::default().push(text)
 }
 
+/// Tells what another program said on its stderr, from wherever that is heard.
+pub(crate) fn overheard(line: &str) {
+    // If nobody listens to stderr, there is nobody to tell.
+    let _ = writeln!(io::stderr().lock(), "{}", harmless(line));
+}
+
 #[derive(Debug)]
 struct Answers {
     /// What makes answers harmless, if a terminal shows them.

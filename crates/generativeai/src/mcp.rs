@@ -1,7 +1,7 @@
 //! Tools of Model Context Protocol servers, as functions of a chat.
 
 use std::fmt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,12 +11,14 @@ use rmcp::service::{Peer, RoleClient, RunningService};
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::transport::{IntoTransport, StreamableHttpClientTransport, TokioChildProcess};
 use rmcp::{ServiceError, ServiceExt};
+use tokio::process::ChildStderr;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::tools::Function;
 
 mod answer;
 mod function;
+mod log;
 
 /// The longest wait for a server to say hello, and to list its tools.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -60,22 +62,34 @@ struct Shared {
 impl Connection {
     /// Starts a server as a child process and speaks with it over stdin and stdout.
     ///
-    /// What it writes to stderr goes where stderr of this process goes. It ends with the connection.
+    /// What it writes to stderr goes where stderr of this process goes; on a terminal take
+    /// [`spawn_with_log`](Self::spawn_with_log), since a server may log what a model said, control
+    /// characters and all. It ends with the connection.
     ///
     /// # Errors
     /// [`Configuration`](ErrorKind::Configuration) if the command does not start,
     /// [`Unreachable`](ErrorKind::Unreachable) if it does not speak the protocol, or says nothing
     /// for 30 s.
     pub async fn spawn(command: Command) -> Result<Self> {
-        needs_runtime()?;
-        let name = command.get_program().to_string_lossy().into_owned();
-        let mut command = tokio::process::Command::from(command);
-        // A runtime that is shut down has no time for the server to leave by itself.
-        command.kill_on_drop(true);
-        let process = TokioChildProcess::new(command).map_err(|error| {
-            let message = format!("the MCP server `{name}` does not start");
-            Error::new(ErrorKind::Configuration, message).because(error)
-        })?;
+        let (name, process, _) = start(command, Stdio::inherit())?;
+        Self::greet(name, process).await
+    }
+
+    /// [Starts](Self::spawn) a server, and hands each line that it writes to stderr to `log`, from a
+    /// task on the runtime.
+    ///
+    /// Bytes that are no UTF-8 are replaced, and a line is cut at 8 KiB; nothing else is changed.
+    ///
+    /// # Errors
+    /// Those of [`spawn`](Self::spawn).
+    pub async fn spawn_with_log(
+        command: Command,
+        log: impl FnMut(&str) + Send + 'static,
+    ) -> Result<Self> {
+        let (name, process, stderr) = start(command, Stdio::piped())?;
+        if let Some(stderr) = stderr {
+            tokio::spawn(log::read(stderr, log));
+        }
         Self::greet(name, process).await
     }
 
@@ -183,6 +197,24 @@ impl fmt::Debug for Connection {
             .field("prefix", &self.prefix)
             .finish_non_exhaustive()
     }
+}
+
+/// Starts the process of a server, and gives its name and its stderr if that is piped.
+fn start(
+    command: Command,
+    stderr: Stdio,
+) -> Result<(String, TokioChildProcess, Option<ChildStderr>)> {
+    needs_runtime()?;
+    let name = command.get_program().to_string_lossy().into_owned();
+    let mut command = tokio::process::Command::from(command);
+    // A runtime that is shut down has no time for the server to leave by itself.
+    command.kill_on_drop(true);
+    let started = TokioChildProcess::builder(command).stderr(stderr).spawn();
+    let (process, stderr) = started.map_err(|error| {
+        let message = format!("the MCP server `{name}` does not start");
+        Error::new(ErrorKind::Configuration, message).because(error)
+    })?;
+    Ok((name, process, stderr))
 }
 
 fn needs_runtime() -> Result<()> {

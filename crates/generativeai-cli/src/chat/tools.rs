@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
 use crate::exit::{NoTools, Usage};
+use crate::printer::overheard;
 
 /// How long the end of the program waits for a server: less than an order to end leaves.
 const LEAVE: Duration = Duration::from_secs(1);
@@ -58,7 +59,7 @@ async fn open(server: &str) -> anyhow::Result<Connection> {
         let connection = Connection::open(server, std::iter::empty::<(&str, &str)>()).await;
         return connection.with_context(|| NoTools(server.to_owned()));
     }
-    let connection = Connection::spawn(command(server)?).await;
+    let connection = Connection::spawn_with_log(command(server)?, overheard).await;
     connection.with_context(|| NoTools(format!("`{server}`")))
 }
 

@@ -2,6 +2,7 @@
 
 use super::service::{Answer, Service};
 use super::terminal::{Left, Terminal};
+use super::tools::server;
 
 /// Titles, clipboard, links, colours, moves, the screen cleared, direction: as C0, C1 and numbers.
 const ATTACK: &str = "safe\u{1b}]0;title\u{7} \u{1b}]52;c;ZXZpbA==\u{1b}\\one \
@@ -52,6 +53,17 @@ fn a_reply_without_colours_cannot_drive_it_either() {
         assert_eq!(left.code, 0, "{}", left.screen);
         assert_harmless(&left);
     }
+}
+
+#[test]
+fn what_a_server_of_tools_logs_cannot_drive_the_terminal() {
+    let service = Service::start(Answer::Calls("greet", "done"));
+    let tool = server("greet", "so \u{1b}[2J\u{1b}]0;evil\u{7}it \u{9b}2Jis");
+    let left = Terminal::start(&service.genai(&["chat", "--tool", &tool, "Hello"])).end();
+
+    assert_eq!(left.code, 0, "{}", left.screen);
+    assert!(left.screen.contains("log: so"), "{}", left.screen);
+    assert_harmless(&left);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 """An MCP server with one tool: its arguments say what the tool is called, and whom it greets like.
 
-With a port behind them a call says there that it runs, and answers once it is told to.
+With a port behind them a call says there that it runs, and answers once it is told to. A greeting with
+control characters is logged, too.
 """
 
 import json
@@ -19,6 +20,8 @@ def answer(method, params):
         schema = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
         return {"tools": [{"name": sys.argv[1], "description": "Greets.", "inputSchema": schema}]}
     if method == "tools/call":
+        if "\x1b" in sys.argv[2]:
+            print(f"log: {sys.argv[2]}", file=sys.stderr, flush=True)
         if len(sys.argv) > 3:
             with socket.create_connection(("127.0.0.1", int(sys.argv[3]))) as test:
                 test.sendall(b"runs")

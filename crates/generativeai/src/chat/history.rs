@@ -37,15 +37,15 @@ impl ChatSession {
     pub fn set_history(&mut self, history: impl IntoIterator<Item = impl Into<Content>>) {
         let mut contents: Vec<Content> = history.into_iter().map(Into::into).collect();
         fill_roles(&mut contents);
+        self.record(|_| Event::Replaced {
+            contents: contents.clone(),
+        });
         self.history = Arc::default();
         self.remember(contents);
         self.left_out = Arc::default();
         self.summary = 0;
         self.last = None;
         self.unfinished = None;
-        self.record(|chat| Event::Replaced {
-            contents: chat.history().to_vec(),
-        });
     }
 
     /// Takes back the unfinished turn if there is one, else the last turn, and gives what was sent
@@ -215,9 +215,61 @@ fn fill_roles(contents: &mut [Content]) {
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
+
     use super::*;
+    use crate::backend::{Backend, BoxFuture, RequestOptions};
+    use crate::error::Result;
     use crate::model::GenerativeModel;
-    use crate::protocol::{FunctionCall, FunctionResponse};
+    use crate::protocol::{
+        FunctionCall, FunctionResponse, GenerateContentRequest, GenerateContentResponse,
+    };
+
+    /// Answers with the number of contents it was sent, as JSON or not.
+    #[derive(Debug)]
+    struct Counting {
+        sends_json: bool,
+    }
+
+    impl Backend for Counting {
+        fn generate_content(
+            &self,
+            request: GenerateContentRequest,
+            _: RequestOptions,
+        ) -> BoxFuture<Result<GenerateContentResponse>> {
+            let count = request.contents.len().to_string();
+            Box::pin(ready(Ok(Content::model(count).into())))
+        }
+
+        fn sends_json(&self) -> bool {
+            self.sends_json
+        }
+    }
+
+    #[tokio::test]
+    async fn a_history_that_is_sent_as_json_is_kept_as_json_until_somebody_looks() {
+        let mut chats = [true, false].map(|sends_json| {
+            let model = GenerativeModel::new("m").backend(Arc::new(Counting { sends_json }));
+            let said = [Content::user("a"), Content::model("b")];
+            model.start_chat().with_history(said)
+        });
+        for chat in &mut chats {
+            let reply = chat.send_message("c").await.expect("a reply");
+            assert_eq!(reply.text().expect("a number"), "3");
+            assert!(format!("{chat:?}").contains("4 contents"));
+        }
+        let [mut folded, mut typed] = chats;
+        assert_eq!([folded.history.folded(), typed.history.folded()], [4, 0]);
+
+        let copy = folded.clone();
+        assert_eq!(folded.rewind(), typed.rewind());
+        assert!(folded.restore() && typed.restore());
+        assert_eq!(folded.history(), typed.history());
+        assert_eq!(copy.history(), typed.history());
+
+        folded.send_message("d").await.expect("a reply");
+        assert_eq!((folded.history().len(), folded.history.folded()), (6, 0));
+    }
 
     #[test]
     fn a_history_that_ends_with_answers_is_taken_back_to_nothing() {

@@ -179,12 +179,12 @@ impl ChatSession {
         let answered = unfinished.round.is_some();
         self.last = unfinished.received.clone();
         unfinished.close_round();
-        let start = self.history.len();
         let kept = once(unfinished.sent).chain(unfinished.exchanged);
-        self.remember(kept.chain(reply.filter(|_| !answered)));
-        self.record(|chat| Event::Added {
-            contents: chat.history()[start..].to_vec(),
+        let contents: Vec<Content> = kept.chain(reply.filter(|_| !answered)).collect();
+        self.record(|_| Event::Added {
+            contents: contents.clone(),
         });
+        self.remember(contents);
         true
     }
 

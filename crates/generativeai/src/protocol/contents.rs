@@ -54,7 +54,7 @@ impl Contents {
 
     /// The last one.
     pub fn last(&self) -> Option<&Content> {
-        self.iter().next_back()
+        self.now.last().or_else(|| self.before.contents().last())
     }
 
     /// Adds one at the end.
@@ -180,8 +180,8 @@ pub(crate) struct Transcript {
     written: Mutex<Written>,
     /// All of them again, once somebody looked at what was folded.
     read: OnceLock<Vec<Content>>,
-    /// Somebody looks at them, so that they are not folded any more.
-    is_looked_at: bool,
+    /// No more is folded: somebody looks at the contents, or there are some that cannot be.
+    stays_typed: bool,
 }
 
 impl Transcript {
@@ -221,15 +221,28 @@ impl Transcript {
         self.contents.split_off(len - self.folded)
     }
 
-    /// Keeps the JSON of the contents alone, if they are nothing but text: that takes half the memory.
-    /// Once somebody looked at them they stay as they are.
+    /// Keeps the JSON of the contents alone: that takes half the memory.
+    ///
+    /// Contents that are more than text stay as they are, with all that follow; once somebody looked,
+    /// so do all.
     pub(crate) fn fold(&mut self) {
         self.settle();
-        if !self.is_looked_at && self.contents.iter().all(Content::is_only_text) {
-            self.written().write(self.folded, &self.contents);
-            self.folded += self.contents.len();
-            self.contents = Vec::new();
+        if self.stays_typed {
+            return;
         }
+        if !self.contents.iter().all(Content::is_only_text) {
+            self.stays_typed = true;
+            return;
+        }
+        self.written().write(self.folded, &self.contents);
+        self.folded += self.contents.len();
+        self.contents = Vec::new();
+    }
+
+    /// Of how many contents the JSON alone is kept, and nobody has looked.
+    #[cfg(test)]
+    pub(crate) fn folded(&self) -> usize {
+        self.read.get().map_or(self.folded, |_| 0)
     }
 
     /// Takes what was read for the contents from now on.
@@ -237,7 +250,7 @@ impl Transcript {
         if let Some(all) = self.read.take() {
             self.contents = all;
             self.folded = 0;
-            self.is_looked_at = true;
+            self.stays_typed = true;
         }
     }
 
@@ -265,7 +278,7 @@ impl Clone for Transcript {
             contents: self.contents.clone(),
             written: Mutex::new(self.written().clone()),
             read: self.read.clone(),
-            is_looked_at: self.is_looked_at,
+            stays_typed: self.stays_typed,
         }
     }
 }

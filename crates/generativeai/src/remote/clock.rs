@@ -32,30 +32,33 @@ pub trait Clock: Send + Sync + fmt::Debug {
 
 /// The clock of the machine.
 ///
-/// Its timers are kept: to start one may wake the thread that waits for all of them, to put off one
-/// that runs is nothing.
+/// A few timers are kept: to start one may wake the thread that waits for all of them, to put off one
+/// that runs is next to nothing. A timer that is kept holds on to the task that waited for it, until it
+/// is used again, and wakes that task for nothing if it ends before.
 #[derive(Debug, Default)]
 pub(super) struct MachineClock {
     kept: Arc<Mutex<Vec<Timer>>>,
 }
 
 /// How many timers are kept that nobody waits for.
-const MOST_KEPT: usize = 1_000;
+const MOST_KEPT: usize = 8;
 
-/// A timer, which belongs to a runtime and must not be used when that has ended.
+/// A timer and its runtime: when that has ended, it must not be used. While a runtime runs, no other
+/// has its id, nor has one that came later: they are counted.
 type Timer = (runtime::Id, Pin<Box<Sleep>>);
 
 impl MachineClock {
     fn timer(&self, end: tokio::time::Instant) -> Timer {
         let here = Handle::current().id();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some((runtime, mut timer)) = kept.pop() {
-            if runtime == here {
-                timer.as_mut().reset(end);
-                return (here, timer);
+        match kept.iter().rposition(|(runtime, _)| *runtime == here) {
+            Some(at) => {
+                let mut timer = kept.remove(at);
+                timer.1.as_mut().reset(end);
+                timer
             }
+            None => (here, Box::pin(tokio::time::sleep_until(end))),
         }
-        (here, Box::pin(tokio::time::sleep_until(end)))
     }
 }
 
@@ -79,9 +82,10 @@ impl Future for Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < MOST_KEPT {
-            kept.extend(self.timer.take());
+        if kept.len() == MOST_KEPT {
+            drop(kept.remove(0));
         }
+        kept.extend(self.timer.take());
     }
 }
 
@@ -157,7 +161,21 @@ mod tests {
                 .expect("a runtime");
             runtime.block_on(async { clock.sleep(Duration::from_secs(600)).await });
         }
-        assert_eq!(clock.kept.lock().expect("nothing panicked").len(), 1);
+        assert_eq!(clock.kept.lock().expect("nothing panicked").len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn few_timers_are_kept() {
+        let clock = MachineClock::default();
+        let waiting: Vec<_> = (0..100)
+            .map(|_| clock.sleep(Duration::from_secs(1)))
+            .collect();
+        drop(waiting);
+
+        assert_eq!(
+            clock.kept.lock().expect("nothing panicked").len(),
+            MOST_KEPT
+        );
     }
 
     async fn poll_once(timer: &mut BoxFuture<()>) -> Poll<()> {

@@ -47,7 +47,10 @@ impl Written {
         self.ends.truncate(len);
         let mut left = self.ends.last().copied().unwrap_or_default();
         for piece in &mut self.pieces {
-            piece.truncate(left);
+            if left < piece.len() {
+                // A copy, so that what was taken back is not held any more.
+                *piece = Bytes::copy_from_slice(&piece[..left]);
+            }
             left -= piece.len();
         }
         self.pieces.retain(|piece| !piece.is_empty());
