@@ -41,7 +41,7 @@ use proc_macro::TokenStream;
 ///     }
 /// }
 ///
-/// let model = GenerativeModel::new("gemini-2.5-flash").tools([height::function()]);
+/// let model = GenerativeModel::new("gemini-flash-latest").tools([height::function()]);
 /// # let declaration = height::function().declaration().clone();
 /// # assert_eq!(declaration.description.as_deref(), Some("Tells how tall a mountain is."));
 /// # assert_eq!(declaration.parameters_json_schema.unwrap()["required"][0], "mountain");

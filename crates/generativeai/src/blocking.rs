@@ -3,13 +3,14 @@
 //! ```
 //! use generativeai::{blocking::GenerativeModel, testing::Scripted};
 //!
-//! let model = GenerativeModel::new("gemini-1.5-flash")
+//! let model = GenerativeModel::new("gemini-flash-latest")
 //!     .backend(Scripted::default().then_text("Hello!").then_chunks(["Good", "bye!"]));
 //! let mut chat = model.start_chat();
 //!
 //! assert_eq!(chat.send_message("Hello").send()?.text()?, "Hello!");
 //! for chunk in chat.send_message("Goodbye").stream() {
-//!     print!("{}", chunk?.text()?);
+//!     // A chunk may have no text: it may be a function call, or only token counts.
+//!     print!("{}", chunk?.text().unwrap_or_default());
 //! }
 //! assert_eq!(chat.history().len(), 4);
 //! # Ok::<_, generativeai::Error>(())

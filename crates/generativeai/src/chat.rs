@@ -43,7 +43,7 @@ use recorder::Recorder;
 /// use generativeai::{GenerativeModel, testing::Scripted};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
-/// let model = GenerativeModel::new("gemini-1.5-flash")
+/// let model = GenerativeModel::new("gemini-flash-latest")
 ///     .backend(Scripted::default().then_text("Hello! How can I help?"));
 /// let mut chat = model.start_chat();
 ///

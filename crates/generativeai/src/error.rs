@@ -17,8 +17,29 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// Nothing is lost with it: the [status](Self::status) the service sent, the
 /// [reply as far as it came](Self::response), every [attempt](Self::attempts) that was made, and the
-/// cause in [`source`](std::error::Error::source). A message never repeats its cause. API keys are
-/// never part of an error.
+/// cause in [`source`](std::error::Error::source). API keys are never part of an error.
+///
+/// `Display` prints this error only, not its cause. To print the whole chain, walk `source`, or use
+/// `{:#}` of the crate `anyhow`:
+///
+/// ```
+/// use std::error::Error as _;
+/// use generativeai::{Error, ErrorKind};
+///
+/// fn whole(error: &Error) -> String {
+///     let mut text = error.to_string();
+///     let mut cause = error.source();
+///     while let Some(error) = cause {
+///         text += &format!(": {error}");
+///         cause = error.source();
+///     }
+///     text
+/// }
+///
+/// let error = Error::new(ErrorKind::Unreachable, "no answer came").because("connection refused");
+/// assert_eq!(error.to_string(), "no answer came");
+/// assert_eq!(whole(&error), "no answer came: connection refused");
+/// ```
 ///
 /// A clone is cheap and shares everything.
 ///

@@ -39,7 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// let files = Connection::spawn(Command::new("files-server")).await?;
 /// let web = Connection::open("https://mcp.example.com", [("authorization", "Bearer …")]).await?;
 ///
-/// let model = GenerativeModel::new("gemini-2.5-flash")
+/// let model = GenerativeModel::new("gemini-flash-latest")
 ///     .tools((files.functions().await?, web.prefix("web_").functions().await?));
 /// let mut chat = model.start_chat().automatic_function_calling(true);
 /// println!("{}", chat.send_message("What is in my notes?").await?.text()?);

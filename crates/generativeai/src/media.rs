@@ -23,7 +23,7 @@ impl Blob {
     /// use generativeai::{GenerativeModel, protocol::{Blob, Part}};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
-    /// let mut chat = GenerativeModel::new("gemini-1.5-flash").start_chat();
+    /// let mut chat = GenerativeModel::new("gemini-flash-latest").start_chat();
     /// let picture = Part::from(Blob::from_file("ben-nevis.jpg")?);
     /// chat.send_message([Part::text("Which mountain is this?"), picture]).await?;
     /// # Ok(()) }

@@ -32,7 +32,7 @@ pub(crate) use settings::{Prepared, Settings, message_setters};
 /// use generativeai::{GenerativeModel, protocol::GenerationConfig, testing::Scripted};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
-/// let model = GenerativeModel::new("models/gemini-1.5-flash")
+/// let model = GenerativeModel::new("gemini-flash-latest")
 ///     .system_instruction("Answer in one word.")
 ///     .generation_config(GenerationConfig::default().temperature(0.2))
 ///     .backend(Scripted::default().then_text("Scotland"));

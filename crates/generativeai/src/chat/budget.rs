@@ -58,7 +58,7 @@ impl ChatSession {
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
     /// # let script = Scripted::default().then_text("one").then_text("two").then_text("three");
-    /// let model = GenerativeModel::new("m").backend(script);
+    /// # let model = GenerativeModel::new("m").backend(script);
     /// let mut chat = model.start_chat().context_budget(8, Compaction::LeaveOut);
     /// for message in ["Say the first number", "Say the second number", "Say the third number"] {
     ///     chat.send_message(message).await?;

@@ -60,7 +60,8 @@ impl<'chat> SendMessage<'chat> {
     ///
     /// let mut reply = chat.send_message("Count to two").stream();
     /// while let Some(chunk) = reply.next().await {
-    ///     print!("{}", chunk?.text()?);
+    ///     // A chunk may have no text: it may be a function call, or only token counts.
+    ///     print!("{}", chunk?.text().unwrap_or_default());
     /// }
     ///
     /// assert_eq!(chat.last().unwrap().text()?, "12");

@@ -17,7 +17,7 @@ impl SendMessage<'_> {
     /// # use generativeai::{GenerativeModel, testing::Scripted};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
     /// # let script = Scripted::default().then_text(r#"{"name": "Ben Nevis", "metres": 1345}"#);
-    /// # let mut chat = GenerativeModel::new("gemini-2.5-flash").backend(script).start_chat();
+    /// # let mut chat = GenerativeModel::new("gemini-flash-latest").backend(script).start_chat();
     /// use schemars::JsonSchema;
     /// use serde::Deserialize;
     ///

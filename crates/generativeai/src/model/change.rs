@@ -13,10 +13,12 @@ impl GenerativeModel {
     /// # let small = Scripted::default().then_text("Hm.");
     /// # let large = Scripted::default().then_text("It is 1,345 metres tall.");
     /// let guide = GenerativeModel::new("small").system_instruction("You are a mountain guide.");
-    /// let mut chat = guide.backend(small).start_chat();
+    /// # let guide = guide.backend(small);
+    /// let mut chat = guide.start_chat();
     /// chat.send_message("How tall is Ben Nevis?").await?;
     ///
-    /// let model = GenerativeModel::new("large").backend(large).like(chat.model());
+    /// let model = GenerativeModel::new("large").like(chat.model());
+    /// # let model = model.backend(large);
     /// chat.set_model(model);
     ///
     /// assert!(chat.model().instruction().is_some());

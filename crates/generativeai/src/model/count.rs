@@ -14,7 +14,7 @@ impl GenerativeModel {
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
-    /// let model = GenerativeModel::new("gemini-1.5-flash").backend(Scripted::default());
+    /// let model = GenerativeModel::new("gemini-flash-latest").backend(Scripted::default());
     /// let counted = model.count_tokens("The quick brown fox").await?;
     /// assert_eq!(counted.total_tokens, Some(4));
     /// # Ok(()) }

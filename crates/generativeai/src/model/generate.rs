@@ -18,12 +18,13 @@ impl GenerativeModel {
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
-    /// let model = GenerativeModel::new("gemini-1.5-flash")
+    /// let model = GenerativeModel::new("gemini-flash-latest")
     ///     .backend(Scripted::default().then_chunks(["1,345 ", "metres"]));
     ///
     /// let mut stream = model.generate_content("How tall is Ben Nevis?").stream();
     /// while let Some(chunk) = stream.next().await {
-    ///     print!("{}", chunk?.text()?);
+    ///     // A chunk may have no text: it may be a function call, or only token counts.
+    ///     print!("{}", chunk?.text().unwrap_or_default());
     /// }
     /// assert_eq!(stream.finish().await?.text()?, "1,345 metres");
     /// # Ok(()) }

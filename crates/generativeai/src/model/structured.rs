@@ -47,7 +47,7 @@ impl GenerateContent<'_> {
     /// # use generativeai::{GenerativeModel, testing::Scripted};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
     /// # let script = Scripted::default().then_text(r#"{"name": "Ben Nevis", "metres": 1345}"#);
-    /// # let model = GenerativeModel::new("gemini-2.5-flash").backend(script);
+    /// # let model = GenerativeModel::new("gemini-flash-latest").backend(script);
     /// use schemars::JsonSchema;
     /// use serde::Deserialize;
     ///

@@ -37,7 +37,7 @@ message! {
     /// ```
     /// use generativeai::{GenerativeModel, protocol::FunctionCallingConfig};
     ///
-    /// let model = GenerativeModel::new("gemini-2.5-flash")
+    /// let model = GenerativeModel::new("gemini-flash-latest")
     ///     .tool_config(FunctionCallingConfig::any_of(["height"]));
     /// ```
     pub struct FunctionCallingConfig {

@@ -27,6 +27,9 @@ const BASE_VARIABLE: &str = "GOOGLE_GEMINI_BASE_URL";
 
 /// Sets up a [`Remote`].
 ///
+/// It goes through the proxy that `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY` name, but not to the hosts
+/// of `NO_PROXY`, nor to this machine. Proxies of the kind SOCKS are refused.
+///
 /// ```
 /// use std::time::Duration;
 /// use generativeai::{Remote, RequestOptions};

@@ -25,7 +25,8 @@ use crate::error::Result;
 ///   out: no connection, the codes 408, 429, 500, 502, 503 and 504. [`RequestOptions`] say how often.
 /// - The key is sent in a header to one address alone: redirections are not followed, and plain
 ///   `http://` is refused except to this machine. It is in no error and in no `Debug`.
-/// - Dropping an answer closes its connection. There is no task and no channel behind it.
+/// - Dropping an answer stops it. An HTTP/1 connection is closed. An HTTP/2 connection is shared, so only
+///   the request is cancelled; one task drives each such connection.
 ///
 /// ```no_run
 /// use generativeai::{Backend, Remote, RequestOptions};

@@ -19,7 +19,7 @@ use crate::protocol::{FunctionCall, FunctionDeclaration, FunctionResponse, Tool}
 ///
 /// let now = Function::new("now", "Tells the time.", || "12:30");
 /// let ask = FunctionDeclaration::new("ask", "Asks the user a question.");
-/// let model = GenerativeModel::new("gemini-2.5-flash")
+/// let model = GenerativeModel::new("gemini-flash-latest")
 ///     .tools((now, ask, CodeExecution::default(), UrlContext::default()));
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -77,7 +77,7 @@ impl Toolbox {
     /// # use generativeai::{Function, GenerativeModel, Toolbox, testing::Scripted};
     /// # let now = Function::new("now", "Tells the time.", || "12:30");
     /// let tools = Toolbox::from([now]).in_openapi()?;
-    /// let model = GenerativeModel::new("gemini-1.5-flash").tools(tools);
+    /// let model = GenerativeModel::new("gemini-flash-latest").tools(tools);
     /// # Ok::<(), generativeai::Error>(())
     /// ```
     ///
@@ -108,7 +108,9 @@ impl Toolbox {
     /// # let script = Scripted::default()
     /// #     .then_call("now", serde_json::json!({})).then_text("Half past twelve.");
     /// let tools = Toolbox::from([now]);
-    /// let mut chat = GenerativeModel::new("m").tools(tools.clone()).backend(script).start_chat();
+    /// let model = GenerativeModel::new("gemini-flash-latest").tools(tools.clone());
+    /// # let model = model.backend(script);
+    /// let mut chat = model.start_chat();
     ///
     /// let mut reply = chat.send_message("What time is it?").await?;
     /// while let [call, ..] = chat.pending_calls()[..] {

@@ -10,6 +10,9 @@ impl GenerateContentResponse {
     /// Code the model ran and what it printed stand in fenced blocks on lines of their own. Thoughts
     /// and the calls of the service's own tools are left out.
     ///
+    /// Meant for whole replies. A chunk of a stream may have no text; there, use
+    /// `text().unwrap_or_default()`.
+    ///
     /// # Errors
     ///
     /// The same as [`parts`](Self::parts); and if there are no parts,
