@@ -148,6 +148,15 @@ impl Place {
         }
     }
 
+    /// Bytes as they stand in a statement.
+    pub(crate) fn literal(&self, bytes: &[u8]) -> String {
+        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        match self.address.starts_with("sqlite:") {
+            true => format!("X'{digits}'"),
+            false => format!("'\\x{digits}'"),
+        }
+    }
+
     /// The text that a query gives first; empty if it gives none.
     pub(crate) async fn text(&self, sql: &str) -> String {
         sqlx::any::install_default_drivers();
