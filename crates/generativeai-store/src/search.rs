@@ -43,14 +43,12 @@ impl Store {
             return Ok(Vec::new());
         }
         let what = "the store cannot be searched".to_owned();
+        if self.database.seal.key().is_some() {
+            return scan::search(&self.database, &what, &words).await;
+        }
         let found = self.database.read(what, move |mut transaction| {
             let words = words.clone();
-            Box::pin(async move {
-                match transaction.seal.key() {
-                    Some(_) => scan::search(&mut transaction, &words).await,
-                    None => indexed(&mut transaction, &words).await,
-                }
-            })
+            Box::pin(async move { indexed(&mut transaction, &words).await })
         });
         found.await
     }
