@@ -55,15 +55,15 @@ impl Store {
     /// Opens an encrypted store. One that is new becomes encrypted, for good, with this key.
     ///
     /// Encrypted are the messages and replies, media, the names of sessions, and all else that quotes
-    /// them; how many there are, how long, when and in which session can still be seen. Whoever changes,
-    /// exchanges or cuts what is written is found out when it is read. [`search`](Self::search) has no
-    /// index then: it reads and decrypts every session, and so takes time that grows with the store.
-    /// [`rotate_key`](Self::rotate_key) changes the key.
+    /// them; how many there are, how long, when and in which session can still be seen. What of these is
+    /// changed, exchanged or cut short is an error when it is read; `SECURITY.md` says what is not noticed,
+    /// as an older copy. [`search`](Self::search) has no index then: it reads and decrypts every session,
+    /// and so takes time that grows with the store. [`rotate_key`](Self::rotate_key) changes the key.
     ///
     /// # Errors
     /// Those of [`open`](Self::open); [`ErrorKind::Authentication`] if the key is not that of the store,
-    /// [`ErrorKind::Configuration`] if the store is not encrypted and has sessions: export them, and
-    /// import them into a new one.
+    /// or the store's own row of it is damaged, [`ErrorKind::Configuration`] if the store is not
+    /// encrypted and has sessions: export them, and import them into a new one.
     pub async fn open_encrypted(address: &str, key: &Key) -> Result<Self> {
         let database = Database::open(address, Some(key)).await?;
         Ok(Self { database })
