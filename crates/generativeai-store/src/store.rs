@@ -80,6 +80,14 @@ impl Store {
         Self::open(&format!("sqlite:{path}")).await
     }
 
+    /// Opens the [user's own store](Self::open_default) if there is one; makes none.
+    pub async fn find_default() -> Result<Option<Self>> {
+        match place::default_file()?.exists() {
+            true => Self::open_default().await.map(Some),
+            false => Ok(None),
+        }
+    }
+
     /// Makes a session. An empty name is replaced by its number.
     ///
     /// # Errors

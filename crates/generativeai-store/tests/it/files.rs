@@ -281,8 +281,13 @@ async fn the_users_own_store_is_in_the_data_folder_for_its_owner_alone() {
 #[tokio::test]
 #[ignore = "a process that the other test starts with a data folder"]
 async fn a_process_that_opens_the_users_own_store() {
+    assert!(Store::find_default().await.unwrap().is_none());
+    let folder = PathBuf::from(std::env::var_os("XDG_DATA_HOME").unwrap());
+    assert!(!folder.join("generativeai").exists());
     let store = Store::open_default().await.unwrap();
     store.new_session("mine").await.unwrap();
+    let found = Store::find_default().await.unwrap().unwrap();
+    assert_eq!(found.list().await.unwrap().len(), 1);
 }
 
 /// Goes on while nothing can be written, then lifts the limit and goes on.
