@@ -253,3 +253,21 @@ fn stopped(error: tokio::task::JoinError) -> Error {
     let message = "the runtime in which the store was opened has ended";
     Error::new(ErrorKind::Storage, message).because(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn work_that_takes_too_long_ends_and_says_so() {
+        let work =
+            || -> BoxFuture<'_, Result<(), Fault>> { Box::pin(in_time(std::future::pending())) };
+        let start = Instant::now();
+        let error = patiently("it cannot be done", work).await.unwrap_err();
+
+        assert_eq!(start.elapsed().as_secs(), LIMIT.as_secs());
+        assert_eq!(error.kind(), ErrorKind::Storage);
+        let told = "it cannot be done: the database took more than a minute";
+        assert_eq!(error.to_string(), told);
+    }
+}

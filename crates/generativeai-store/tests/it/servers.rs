@@ -155,13 +155,9 @@ async fn a_database_that_is_locked_is_waited_for_only_so_long_and_works_again_af
         let session = session.clone();
         readers.spawn(async move { session.info().await.map(drop) });
     }
-    let mut overdue = 0;
     while let Some(read) = readers.join_next().await {
-        let error = assert_kind(read.unwrap(), ErrorKind::Storage);
-        overdue += usize::from(error.to_string().ends_with("took more than a minute"));
+        assert_kind(read.unwrap(), ErrorKind::Storage);
     }
-    // Those that had a connection, one at least; the others waited for one.
-    assert!((1..=4).contains(&overdue), "{overdue}");
     chat.send_message("b").await.unwrap();
     assert_eq!(chat.unsaved().unwrap().kind(), ErrorKind::Storage);
     tokio::time::resume();
