@@ -144,7 +144,14 @@ pub(crate) fn names() -> Vec<String> {
         return Vec::new();
     };
     let listed = runtime.block_on(async {
-        timeout(AT_ONCE, async { Store::open_default().await?.list().await }).await
+        // To ask for names is no reason to make a store.
+        let list = async {
+            match Store::find_default().await? {
+                Some(store) => store.list().await,
+                None => Ok(Vec::new()),
+            }
+        };
+        timeout(AT_ONCE, list).await
     });
     let sessions = listed.ok().and_then(Result::ok).unwrap_or_default();
     let names = sessions.into_iter().map(|session| session.name);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use generativeai::protocol::{Content, GenerateContentRequest, GenerateContentResponse};
 use generativeai::{Backend, BoxFuture, ChatSession, GenerativeModel, RequestOptions, Result};
 use generativeai_store::{Key, Session, Store};
+use sqlx::{Connection, PgConnection};
 
 /// Contents in the chats, which are measured in turn.
 const SIZES: [usize; 3] = [10, 1_000, 100_000];
@@ -30,10 +31,23 @@ async fn main() -> Result<()> {
     measure("SQLite", Store::open(&file("plain")).await?).await?;
     let encrypted = Store::open_encrypted(&file("encrypted"), &Key::random()?).await?;
     measure("SQLite, encrypted", encrypted).await?;
-    match env::var("GENERATIVEAI_TEST_POSTGRES") {
-        Ok(address) => measure("PostgreSQL", Store::open(&address).await?).await,
-        Err(_) => Ok(()),
+    if let Ok(address) = env::var("GENERATIVEAI_TEST_POSTGRES") {
+        measure("PostgreSQL", Store::open(&address).await?).await?;
+        // Tables of its own, in the same database.
+        run(&address, "CREATE SCHEMA encrypted").await;
+        let apart = format!("{address}?options=-csearch_path%3Dencrypted");
+        let encrypted = Store::open_encrypted(&apart, &Key::random()?).await?;
+        measure("PostgreSQL, encrypted", encrypted).await?;
+        run(&address, "DROP SCHEMA encrypted CASCADE").await;
     }
+    Ok(())
+}
+
+async fn run(address: &str, sql: &'static str) {
+    let connection = PgConnection::connect(address).await;
+    let mut connection = connection.expect("PostgreSQL is there");
+    let done = sqlx::raw_sql(sql).execute(&mut connection).await;
+    done.expect("the database does it");
 }
 
 async fn measure(name: &str, store: Store) -> Result<()> {

@@ -7,7 +7,7 @@ use sqlx::Row;
 
 use crate::database::Database;
 use crate::fault::Fault;
-use crate::record::{Record, event_sum, row_sum};
+use crate::record::{Record, event_sum};
 use crate::seal::Slot;
 use crate::session::now;
 use crate::transaction::{Kind, Transaction};
@@ -71,8 +71,8 @@ pub(crate) async fn append(
         "UPDATE session SET length = $1, sum = $2, changed_at = $3,
            touched = nextval('session_touch') WHERE id = $4",
     );
-    let seal = transaction.seal;
-    let sum = row_sum(seal, &row.token, seq, row.parent, row.parent_seq);
+    let row = read::Row { length: seq, ..row };
+    let sum = row.sum(transaction.seal, session);
     let update = update.bind(seq).bind(sum).bind(now()).bind(session);
     transaction.run(update).await?;
     Ok(())

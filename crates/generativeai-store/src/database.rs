@@ -20,10 +20,11 @@ use crate::{keys, place, schema};
 
 /// How long work that others are in the way of is tried again.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long work may take in all: after that the database counts as gone.
+/// How long a transaction may take: after that the database counts as gone.
 const LIMIT: Duration = Duration::from_secs(60);
 /// The pause before the first new attempt; each one after it is twice as long.
 const PAUSE: Duration = Duration::from_millis(20);
+
 /// A database of sessions.
 #[derive(Debug)]
 pub(crate) struct Database {
@@ -131,7 +132,7 @@ impl Database {
                 };
                 this.once(this.kind.begin_writing(), &work).await
             };
-            patiently(&what, || Box::pin(attempt())).await
+            patiently(&what, || Box::pin(in_time(attempt()))).await
         };
         self.runtime.spawn(task).await.map_err(stopped)?
     }
@@ -146,7 +147,7 @@ impl Database {
         let this = Arc::clone(self);
         let task = async move {
             let begin = this.kind.begin_reading();
-            patiently(&what, || Box::pin(this.once(begin, &work))).await
+            patiently(&what, || Box::pin(in_time(this.once(begin, &work)))).await
         };
         self.runtime.spawn(task).await.map_err(stopped)?
     }
@@ -198,13 +199,19 @@ async fn prepare(kind: Kind, options: &AnyConnectOptions) -> Result<(), Fault> {
     let mut connection = timeout(PATIENCE, AnyConnection::connect_with(options))
         .await
         .map_err(|_| sqlx::Error::PoolTimedOut)??;
-    if kind == Kind::Sqlite {
-        sqlx::raw_sql("PRAGMA journal_mode = WAL")
-            .execute(&mut connection)
-            .await?;
+    let is_behind = in_time(async {
+        if kind == Kind::Sqlite {
+            sqlx::raw_sql("PRAGMA journal_mode = WAL")
+                .execute(&mut connection)
+                .await?;
+        }
+        set_up(kind, &mut connection).await?;
+        schema::is_behind(&mut connection).await
+    });
+    if is_behind.await? {
+        // As long as it takes: a store may be large.
+        schema::migrate(kind, &mut connection).await?;
     }
-    set_up(kind, &mut connection).await?;
-    schema::migrate(kind, &mut connection).await?;
     connection.close().await?;
     Ok(())
 }
@@ -226,10 +233,7 @@ async fn patiently<'a, T>(
     let start = Instant::now();
     let mut pause = PAUSE;
     loop {
-        let done = timeout(LIMIT, work())
-            .await
-            .unwrap_or(Err(Fault::Database(sqlx::Error::PoolTimedOut)));
-        match done {
+        match work().await {
             Err(fault) if fault.passes() && start.elapsed() + pause < PATIENCE => {
                 sleep(pause).await;
                 pause *= 2;
@@ -239,8 +243,31 @@ async fn patiently<'a, T>(
     }
 }
 
+/// Gives work up that takes too long.
+async fn in_time<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    timeout(LIMIT, work).await.unwrap_or(Err(Fault::Overdue))
+}
+
 /// The task of some work ended before the work did.
 fn stopped(error: tokio::task::JoinError) -> Error {
     let message = "the runtime in which the store was opened has ended";
     Error::new(ErrorKind::Storage, message).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn work_that_takes_too_long_ends_and_says_so() {
+        let work =
+            || -> BoxFuture<'_, Result<(), Fault>> { Box::pin(in_time(std::future::pending())) };
+        let start = Instant::now();
+        let error = patiently("it cannot be done", work).await.unwrap_err();
+
+        assert_eq!(start.elapsed().as_secs(), LIMIT.as_secs());
+        assert_eq!(error.kind(), ErrorKind::Storage);
+        let told = "it cannot be done: the database took more than a minute";
+        assert_eq!(error.to_string(), told);
+    }
 }

@@ -7,6 +7,8 @@ use generativeai::{Error, ErrorKind};
 pub(crate) enum Fault {
     /// The database says so.
     Database(sqlx::Error),
+    /// The database took too long.
+    Overdue,
     /// We say so.
     Ours(Error),
 }
@@ -61,6 +63,10 @@ impl Fault {
     pub(crate) fn explain(self, what: &str) -> Error {
         let error = match self {
             Self::Ours(error) => return error,
+            Self::Overdue => {
+                let message = format!("{what}: the database took more than a minute");
+                return Error::new(ErrorKind::Storage, message);
+            }
             Self::Database(error) => error,
         };
         let (kind, why) = match &error {

@@ -47,8 +47,10 @@ pub(crate) async fn encrypt(transaction: &mut Transaction<'_>, key: &Key) -> Res
 
 /// Sees to it that the store is written as it was when it was opened, until the transaction ends.
 pub(crate) async fn guard(transaction: &mut Transaction<'_>) -> Result<(), Fault> {
-    let numbers = "SELECT number FROM cipher";
-    let numbers = transaction.either(numbers, "SELECT number FROM cipher FOR SHARE");
+    // The table, not its row: all who append would write that.
+    let share = transaction.either("SELECT 1", "LOCK TABLE cipher IN ROW SHARE MODE");
+    transaction.run(share).await?;
+    let numbers = transaction.sql("SELECT number FROM cipher");
     let rows = transaction.all(numbers).await?;
     let numbers: Result<Vec<i64>, _> = rows.iter().map(|row| row.try_get(0)).collect();
     let numbers = numbers?;
@@ -150,7 +152,7 @@ async fn lock(transaction: &mut Transaction<'_>) -> Result<(), Fault> {
 }
 
 fn wrong() -> Fault {
-    locked("the key is not that of the store")
+    locked("the key is not that of the store, or the row of the store's key is damaged")
 }
 
 fn locked(message: &'static str) -> Fault {

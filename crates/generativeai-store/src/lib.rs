@@ -32,20 +32,20 @@
 //!
 //! What holds:
 //!
-//! - **What is acknowledged stays.** A message that was sent, a round of function calls that was answered
-//!   and a reply that was handed out are on the disk, whatever happens to the process. A turn without an
-//!   outcome is [`unfinished`](generativeai::ChatSession::unfinished): it was interrupted.
+//! - **What is acknowledged stays.** Each message is written before it is sent, and each reply before
+//!   `send_message` returns. If a write fails, the chat goes on in memory and
+//!   [`unsaved`](generativeai::ChatSession::unsaved) says why. So what you were told is on the disk as long
+//!   as `unsaved()` is `None`: check it after each message. A turn without an outcome is
+//!   [`unfinished`](generativeai::ChatSession::unfinished): it was interrupted.
 //! - **One writer.** Whoever goes on with a session that somebody else went on with gets
 //!   [`Conflict`](generativeai::ErrorKind::Conflict) before anything is sent, and opens the session anew
 //!   or [forks](Session::fork) it. Nothing is merged.
 //! - **Nothing is taken away but by [`delete`](Session::delete).** Undoing is an event like saying.
-//! - **A store that cannot write does not stop the conversation**: it goes on in memory, and
-//!   [`unsaved`](generativeai::ChatSession::unsaved) says why.
 //! - **Damage is named, never skipped**: each event has a checksum, and one that is damaged is an error of
 //!   kind [`Corrupt`](generativeai::ErrorKind::Corrupt) for its session alone.
 //! - **Order is counted, never read from a clock.**
 //! - **Encrypted if you wish**: [`Store::open_encrypted`] writes nothing that was said in the clear, and
-//!   finds out whoever changed it.
+//!   notices if that was changed.
 //!
 //! The [guide] goes through all of it, from the first line to backups.
 //!

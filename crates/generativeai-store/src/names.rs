@@ -39,9 +39,10 @@ pub(crate) async fn write(
     name: Option<&str>,
 ) -> Result<bool, Fault> {
     let seal = transaction.seal;
-    let title = match (seal.key(), name) {
-        (Some(_), Some(name)) => Some(seal.close(Slot::Name { session }, name.into())?),
-        _ => None,
+    let title = match seal.key() {
+        // That there is no name is encrypted as well: nobody takes one away unnoticed.
+        Some(_) => Some(seal.close(Slot::Name { session }, name.unwrap_or_default().into())?),
+        None => None,
     };
     let update = "UPDATE session SET name = $1, title = $2, cipher = $3
         WHERE id = $4 AND deleted = 0";
@@ -61,14 +62,22 @@ pub(crate) async fn write(
 
 /// The name of a session, its number if it has none, from the columns `name`, `title` and `cipher`.
 pub(crate) fn read(seal: &Seal, session: i64, row: &AnyRow) -> Result<String, Fault> {
-    let Some(name) = row.try_get::<Option<String>, _>("name")? else {
-        return Ok(session.to_string());
-    };
+    let found: Option<String> = row.try_get("name")?;
     if seal.key().is_none() {
-        return Ok(name);
+        return Ok(found.unwrap_or_else(|| session.to_string()));
     }
-    let slot = Slot::Name { session };
+    let damaged = || {
+        let wrong = "is not what was written: find it by its number, and rename it";
+        Fault::corrupt(format!("the name of session {session} {wrong}"))
+    };
     let title: Option<Vec<u8>> = row.try_get("title")?;
-    let name = seal.open(slot, row.try_get("cipher")?, title.unwrap_or_default())?;
-    String::from_utf8(name).map_err(|_| Fault::corrupt(format!("{slot} is no text")))
+    let title = title.unwrap_or_default();
+    let name = seal.open(Slot::Name { session }, row.try_get("cipher")?, title);
+    let name = name.map_err(|fault| damaged().because(fault))?;
+    let name = String::from_utf8(name).map_err(|_| damaged())?;
+    match found {
+        None if name.is_empty() => Ok(session.to_string()),
+        Some(found) if found == found_by(seal, &name) => Ok(name),
+        _ => Err(damaged()),
+    }
 }

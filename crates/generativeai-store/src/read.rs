@@ -8,7 +8,7 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use crate::fault::Fault;
-use crate::record::{blobs_mut, event_sum, hash_of, media_hash, row_sum};
+use crate::record::{blobs_mut, event_sum, hash_of, json_fault, media_hash};
 use crate::seal::{Seal, Slot};
 use crate::transaction::Transaction;
 
@@ -26,6 +26,21 @@ pub(crate) struct Row {
     pub(crate) parent: Option<i64>,
     pub(crate) parent_seq: i64,
     pub(crate) is_deleted: bool,
+}
+
+impl Row {
+    /// What tells that the row was damaged; with a key, also that it is that of another session.
+    pub(crate) fn sum(&self, seal: &Seal, session: i64) -> Vec<u8> {
+        let place = [self.length, self.parent.unwrap_or(0), self.parent_seq];
+        let place = place.map(i64::to_le_bytes).concat();
+        match seal.key() {
+            Some(_) => {
+                let session = session.to_le_bytes();
+                seal.sum("session", &[&session, &self.token, &place])
+            }
+            None => seal.sum("session", &[&self.token, &place]),
+        }
+    }
 }
 
 /// Reads the row of a session, if it is there; `locked` keeps others from writing the session.
@@ -49,9 +64,7 @@ pub(crate) async fn row(
         parent_seq: found.try_get(3)?,
         is_deleted: found.try_get::<i64, _>(4)? != 0,
     };
-    let seal = transaction.seal;
-    let sum = row_sum(seal, &row.token, row.length, row.parent, row.parent_seq);
-    if sum != found.try_get::<Vec<u8>, _>(5)? {
+    if row.sum(transaction.seal, session) != found.try_get::<Vec<u8>, _>(5)? {
         let message = format!("the row of session {session} does not have its checksum");
         return Err(Fault::corrupt(message));
     }
@@ -155,8 +168,13 @@ pub(crate) fn stored(seal: &Seal, session: i64, row: &AnyRow) -> Result<Stored, 
         id: &id,
     };
     let body = seal.open(slot, row.try_get(4).map_err(unread)?, body)?;
-    let event = serde_json::from_slice(&body)
-        .map_err(|error| damaged(session, seq, &format!("cannot be read: {error}")))?;
+    let event = serde_json::from_slice(&body).map_err(|error| {
+        damaged(
+            session,
+            seq,
+            &format!("cannot be read: {}", json_fault(&error)),
+        )
+    })?;
     Ok(Stored { seq, id, event })
 }
 

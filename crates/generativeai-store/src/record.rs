@@ -3,6 +3,7 @@
 use generativeai::protocol::{Blob, Content, Data};
 use generativeai::{Entry, Event};
 use serde::Serialize;
+use serde_json::error::Category;
 
 use crate::fault::Fault;
 use crate::seal::Seal;
@@ -72,18 +73,6 @@ pub(crate) fn event_sum(seal: &Seal, session: i64, seq: i64, id: &[u8], body: &[
     }
 }
 
-/// What tells that the row of a session was damaged.
-pub(crate) fn row_sum(
-    seal: &Seal,
-    token: &[u8],
-    length: i64,
-    parent: Option<i64>,
-    parent_seq: i64,
-) -> Vec<u8> {
-    let place = [length, parent.unwrap_or(0), parent_seq].map(i64::to_le_bytes);
-    seal.sum("session", &[token, &place.concat()])
-}
-
 /// What media are found by: in an encrypted store nothing that they could be guessed from.
 pub(crate) fn media_hash(seal: &Seal, data: &str) -> String {
     hex(&seal.sum("media", &[data.as_bytes()]))
@@ -118,6 +107,16 @@ fn is_apart(data: &str) -> bool {
 fn json(value: &impl Serialize) -> Result<Vec<u8>, Fault> {
     let written = serde_json::to_vec(value);
     written.map_err(|error| Fault::corrupt(format!("an event cannot be written as JSON: {error}")))
+}
+
+/// What is wrong with some JSON and where. The error itself quotes what was said.
+pub(crate) fn json_fault(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        Category::Io | Category::Eof => "the JSON ends too early",
+        Category::Syntax => "it is not JSON",
+        Category::Data => "the JSON is not what was expected",
+    };
+    format!("{what} at line {}, column {}", error.line(), error.column())
 }
 
 fn has_media(event: &Event) -> bool {

@@ -12,7 +12,7 @@ use crate::key::Key;
 use crate::keys;
 use crate::seal::{Cipher, Seal, Slot};
 use crate::store::Store;
-use crate::transaction::{Sql, Transaction};
+use crate::transaction::{Kind, Sql, Transaction};
 
 impl Store {
     /// Gives an encrypted store another key, and opens it with that.
@@ -82,7 +82,13 @@ impl Table {
         new: &Cipher,
     ) -> Result<bool, Fault> {
         let some = match self {
-            Self::Session => "SELECT title, id FROM session WHERE cipher = $1 LIMIT 64",
+            // Others may rename and delete meanwhile. In SQLite a transaction that writes is alone.
+            Self::Session => match transaction.kind {
+                Kind::Sqlite => "SELECT title, id FROM session WHERE cipher = $1 LIMIT 64",
+                Kind::Postgres => {
+                    "SELECT title, id FROM session WHERE cipher = $1 LIMIT 64 FOR UPDATE"
+                }
+            },
             Self::Event => "SELECT body, session_id, seq, id FROM event WHERE cipher = $1 LIMIT 64",
             // They may be large.
             Self::Blob => "SELECT data, hash FROM blob WHERE cipher = $1 LIMIT 4",

@@ -24,14 +24,13 @@ struct Step {
     postgres: &'static str,
 }
 
+/// Whether there is anything to [`migrate`]. Without a lock: most of the time there is not.
+pub(crate) async fn is_behind(connection: &mut AnyConnection) -> Result<bool, Fault> {
+    version(connection).await.map_or(Ok(true), is_older)
+}
+
 /// Brings the tables to the newest version. Others who do the same at once wait for each other.
 pub(crate) async fn migrate(kind: Kind, connection: &mut AnyConnection) -> Result<(), Fault> {
-    // Without a lock first: most of the time there is nothing to do.
-    if let Ok(version) = version(connection).await
-        && !is_behind(version)?
-    {
-        return Ok(());
-    }
     let mut transaction = connection.begin_with(kind.begin_writing()).await?;
     if kind == Kind::Postgres {
         // Any number, as long as all who migrate have the same.
@@ -43,7 +42,7 @@ pub(crate) async fn migrate(kind: Kind, connection: &mut AnyConnection) -> Resul
         .execute(&mut *transaction)
         .await?;
     let version = version(&mut transaction).await?;
-    if is_behind(version)? {
+    if is_older(version)? {
         for step in &STEPS[version..] {
             let sql = match kind {
                 Kind::Sqlite => step.sqlite,
@@ -75,7 +74,7 @@ async fn version(connection: &mut AnyConnection) -> Result<usize, Fault> {
         .map_err(|_| Fault::corrupt("the version of the tables is below zero".to_owned()))
 }
 
-fn is_behind(version: usize) -> Result<bool, Fault> {
+fn is_older(version: usize) -> Result<bool, Fault> {
     let newest = STEPS.len();
     if version > newest {
         let message = format!(

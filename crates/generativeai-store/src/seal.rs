@@ -134,6 +134,9 @@ impl fmt::Debug for Seal {
 #[derive(Clone)]
 pub(crate) struct Cipher {
     pub(crate) number: i64,
+    /// The key alone: it encrypts nothing but the secret.
+    key: hkdf::Prk,
+    /// The key and the secret: a row opens in no other store, whatever its key.
     rows: hkdf::Prk,
     secret: [u8; 32],
     sums: hmac::Key,
@@ -150,8 +153,7 @@ impl Cipher {
     /// A key by its number and the secret that was [sealed](Self::sealed_secret) with it; `None` if it was
     /// not this key.
     pub(crate) fn read(key: &Key, number: i64, sealed: Vec<u8>) -> Option<Self> {
-        let unread = Self::new(key, number, [0; 32]);
-        let secret = unread.open(Slot::Secret { key: number }, sealed)?;
+        let secret = open(&alone(key), Slot::Secret { key: number }, sealed)?;
         Some(Self::new(key, number, secret.try_into().ok()?))
     }
 
@@ -163,7 +165,8 @@ impl Cipher {
     fn new(key: &Key, number: i64, secret: [u8; 32]) -> Self {
         Self {
             number,
-            rows: hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, key.bytes()),
+            key: alone(key),
+            rows: hkdf::Salt::new(hkdf::HKDF_SHA256, &secret).extract(key.bytes()),
             secret,
             sums: hmac::Key::new(hmac::HMAC_SHA256, &secret),
         }
@@ -171,36 +174,48 @@ impl Cipher {
 
     pub(crate) fn sealed_secret(&self) -> Result<Vec<u8>, Fault> {
         let slot = Slot::Secret { key: self.number };
-        self.close(slot, self.secret.to_vec())
+        close(&self.key, slot, self.secret.to_vec())
     }
 
-    /// A nonce drawn by chance, what is encrypted, and its tag.
-    pub(crate) fn close(&self, slot: Slot<'_>, mut value: Vec<u8>) -> Result<Vec<u8>, Fault> {
-        let slot = slot.bytes();
-        let mut nonce = [0; NONCE_LEN];
-        draw(&mut nonce)?;
-        let (once, place) = (Nonce::assume_unique_for_key(nonce), Aad::from(&slot));
-        let closed = self.row_key(&slot);
-        let closed = closed.seal_in_place_append_tag(once, place, &mut value);
-        closed.map_err(|_| Fault::corrupt("a value is too large to be encrypted".to_owned()))?;
-        Ok([&nonce, &*value].concat())
+    pub(crate) fn close(&self, slot: Slot<'_>, value: Vec<u8>) -> Result<Vec<u8>, Fault> {
+        close(&self.rows, slot, value)
     }
 
-    pub(crate) fn open(&self, slot: Slot<'_>, mut value: Vec<u8>) -> Option<Vec<u8>> {
-        let slot = slot.bytes();
-        let (nonce, closed) = value.split_first_chunk_mut::<NONCE_LEN>()?;
-        let (once, place) = (Nonce::assume_unique_for_key(*nonce), Aad::from(&slot));
-        let opened = self.row_key(&slot).open_in_place(once, place, closed);
-        Some(opened.ok()?.to_vec())
+    pub(crate) fn open(&self, slot: Slot<'_>, value: Vec<u8>) -> Option<Vec<u8>> {
+        open(&self.rows, slot, value)
     }
+}
 
-    /// Each place has a key of its own, so that a nonce drawn by chance repeats only if one row is written
-    /// some billion times.
-    fn row_key(&self, slot: &[u8]) -> LessSafeKey {
-        let what = [b"generativeai-store".as_slice(), slot];
-        let key = self.rows.expand(&what, &CHACHA20_POLY1305);
-        LessSafeKey::new(UnboundKey::from(
-            key.expect("the length of a key is allowed"),
-        ))
-    }
+fn alone(key: &Key) -> hkdf::Prk {
+    hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, key.bytes())
+}
+
+/// A nonce drawn by chance, what is encrypted, and its tag.
+fn close(from: &hkdf::Prk, slot: Slot<'_>, mut value: Vec<u8>) -> Result<Vec<u8>, Fault> {
+    let slot = slot.bytes();
+    let mut nonce = [0; NONCE_LEN];
+    draw(&mut nonce)?;
+    let (once, place) = (Nonce::assume_unique_for_key(nonce), Aad::from(&slot));
+    let closed = place_key(from, &slot);
+    let closed = closed.seal_in_place_append_tag(once, place, &mut value);
+    closed.map_err(|_| Fault::corrupt("a value is too large to be encrypted".to_owned()))?;
+    Ok([&nonce, &*value].concat())
+}
+
+fn open(from: &hkdf::Prk, slot: Slot<'_>, mut value: Vec<u8>) -> Option<Vec<u8>> {
+    let slot = slot.bytes();
+    let (nonce, closed) = value.split_first_chunk_mut::<NONCE_LEN>()?;
+    let (once, place) = (Nonce::assume_unique_for_key(*nonce), Aad::from(&slot));
+    let opened = place_key(from, &slot).open_in_place(once, place, closed);
+    Some(opened.ok()?.to_vec())
+}
+
+/// Each place has a key of its own, so that a nonce drawn by chance repeats only if one row is written
+/// some billion times.
+fn place_key(from: &hkdf::Prk, slot: &[u8]) -> LessSafeKey {
+    let what = [b"generativeai-store".as_slice(), slot];
+    let key = from.expand(&what, &CHACHA20_POLY1305);
+    LessSafeKey::new(UnboundKey::from(
+        key.expect("the length of a key is allowed"),
+    ))
 }

@@ -31,22 +31,24 @@ impl Store {
     /// Large and small letters are the same. What was taken back is found as well, thoughts are not; of a
     /// message the first 256 KiB are searched. What a fork shares is found in the session it was said in.
     ///
-    /// An [encrypted](Self::open_encrypted) store is read from end to end for it, the session written last
-    /// first; an event that is damaged is an error then.
+    /// An [encrypted](Self::open_encrypted) store is read from end to end for it, one session after the
+    /// other, the one written last first.
+    ///
+    /// # Errors
+    /// In an encrypted store [`Corrupt`](generativeai::ErrorKind::Corrupt) if an event or a name is damaged:
+    /// the message has the number of the session. A name is mended as in [`list`](Self::list).
     pub async fn search(&self, words: &str) -> Result<Vec<Hit>> {
         let words = words.replace('\0', " ");
         if words.trim().is_empty() {
             return Ok(Vec::new());
         }
         let what = "the store cannot be searched".to_owned();
+        if self.database.seal.key().is_some() {
+            return scan::search(&self.database, &what, &words).await;
+        }
         let found = self.database.read(what, move |mut transaction| {
             let words = words.clone();
-            Box::pin(async move {
-                match transaction.seal.key() {
-                    Some(_) => scan::search(&mut transaction, &words).await,
-                    None => indexed(&mut transaction, &words).await,
-                }
-            })
+            Box::pin(async move { indexed(&mut transaction, &words).await })
         });
         found.await
     }

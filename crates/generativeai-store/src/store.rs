@@ -11,7 +11,7 @@ use sqlx::Row;
 use crate::database::Database;
 use crate::fault::Fault;
 use crate::key::Key;
-use crate::record::{Record, row_sum};
+use crate::record::Record;
 use crate::session::{Session, SessionInfo, now};
 use crate::transaction::Transaction;
 use crate::{append, keys, names, place, read};
@@ -43,9 +43,10 @@ impl Store {
     /// A store in memory is gone with its last handle, and its sessions with it.
     ///
     /// # Errors
-    /// [`ErrorKind::Authentication`] if it is [encrypted](Self::open_encrypted), [`ErrorKind::TooNew`] if a newer version of this library wrote it, [`ErrorKind::Corrupt`] if it is
-    /// no database, [`ErrorKind::Storage`] if it cannot be opened, [`ErrorKind::Configuration`] if the
-    /// address is none, or if there is no tokio runtime.
+    /// [`ErrorKind::Authentication`] if it is [encrypted](Self::open_encrypted), [`ErrorKind::TooNew`] if a
+    /// newer version of this library wrote it, [`ErrorKind::Corrupt`] if it is no database,
+    /// [`ErrorKind::Storage`] if it cannot be opened, [`ErrorKind::Configuration`] if the address is none,
+    /// or if there is no tokio runtime.
     pub async fn open(address: &str) -> Result<Self> {
         let database = Database::open(address, None).await?;
         Ok(Self { database })
@@ -54,15 +55,15 @@ impl Store {
     /// Opens an encrypted store. One that is new becomes encrypted, for good, with this key.
     ///
     /// Encrypted are the messages and replies, media, the names of sessions, and all else that quotes
-    /// them; how many there are, how long, when and in which session can still be seen. Whoever changes,
-    /// exchanges or cuts what is written is found out when it is read. [`search`](Self::search) has no
-    /// index then: it reads and decrypts every session, and so takes time that grows with the store.
-    /// [`rotate_key`](Self::rotate_key) changes the key.
+    /// them; how many there are, how long, when and in which session can still be seen. What of these is
+    /// changed, exchanged or cut short is an error when it is read; `SECURITY.md` says what is not noticed,
+    /// as an older copy. [`search`](Self::search) has no index then: it reads and decrypts every session,
+    /// and so takes time that grows with the store. [`rotate_key`](Self::rotate_key) changes the key.
     ///
     /// # Errors
     /// Those of [`open`](Self::open); [`ErrorKind::Authentication`] if the key is not that of the store,
-    /// [`ErrorKind::Configuration`] if the store is not encrypted and has sessions: export them, and
-    /// import them into a new one.
+    /// or the store's own row of it is damaged, [`ErrorKind::Configuration`] if the store is not
+    /// encrypted and has sessions: export them, and import them into a new one.
     pub async fn open_encrypted(address: &str, key: &Key) -> Result<Self> {
         let database = Database::open(address, Some(key)).await?;
         Ok(Self { database })
@@ -77,6 +78,14 @@ impl Store {
             return Err(Error::new(ErrorKind::Configuration, message));
         };
         Self::open(&format!("sqlite:{path}")).await
+    }
+
+    /// Opens the [user's own store](Self::open_default) if there is one; makes none.
+    pub async fn find_default() -> Result<Option<Self>> {
+        match place::default_file()?.exists() {
+            true => Self::open_default().await.map(Some),
+            false => Ok(None),
+        }
     }
 
     /// Makes a session. An empty name is replaced by its number.
@@ -105,7 +114,8 @@ impl Store {
     /// Finds a session by its name or number.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is none.
+    /// [`ErrorKind::NotFound`] if there is none; in an encrypted store [`ErrorKind::Corrupt`] if its name
+    /// is damaged. By its number it is found then, and can be [renamed](Session::rename).
     pub async fn session(&self, name: &str) -> Result<Session> {
         let number: Option<i64> = name.parse().ok();
         let wanted = names::found_by(&self.database.seal, name);
@@ -119,12 +129,20 @@ impl Store {
                         transaction.sql(find).bind(number)
                     }
                     None => {
-                        let find = "SELECT id FROM session WHERE name = $1 AND deleted = 0";
+                        let find = "SELECT id, name, title, cipher FROM session
+                            WHERE name = $1 AND deleted = 0";
                         transaction.sql(find).bind(wanted)
                     }
                 };
-                let row = transaction.first(find).await?;
-                Ok(row.map(|row| row.try_get::<i64, _>(0)).transpose()?)
+                let Some(row) = transaction.first(find).await? else {
+                    return Ok(None);
+                };
+                let id: i64 = row.try_get(0)?;
+                // By its number a session is found whatever became of its name.
+                if number.is_none() {
+                    names::read(transaction.seal, id, &row)?;
+                }
+                Ok(Some(id))
             })
         });
         let id = found.await?.ok_or_else(|| {
@@ -138,6 +156,10 @@ impl Store {
     }
 
     /// All sessions, the one written last first.
+    ///
+    /// # Errors
+    /// In an encrypted store [`ErrorKind::Corrupt`] if a name is damaged: the message has the number of the
+    /// session. [Find](Self::session) it by that, and [rename](Session::rename) it.
     pub async fn list(&self) -> Result<Vec<SessionInfo>> {
         let what = "the store cannot be read".to_owned();
         let all = self.database.read(what, move |mut transaction| {
@@ -237,22 +259,26 @@ async fn row(
         "INSERT INTO session (token, length, parent, parent_seq, sum, created_at, changed_at, touched)
          VALUES ($1, $2, $3, $4, $5, $6, $7, nextval('session_touch')) RETURNING id",
     );
-    // A fork begins where it leaves its parent.
-    let (parent_seq, sum) = (
+    let row = read::Row {
+        token,
         length,
-        row_sum(transaction.seal, &token, length, parent, length),
-    );
+        parent,
+        // A fork begins where it leaves its parent.
+        parent_seq: length,
+        is_deleted: false,
+    };
     let insert = insert
-        .bind(token)
-        .bind(length)
-        .bind(parent)
-        .bind(parent_seq);
-    let insert = insert.bind(sum).bind(now()).bind(now());
-    let row = transaction
-        .first(insert)
-        .await?
-        .ok_or(sqlx::Error::RowNotFound)?;
-    let id = row.try_get(0)?;
+        .bind(row.token.clone())
+        .bind(row.length)
+        .bind(row.parent)
+        .bind(row.parent_seq);
+    // Its number, which is not known yet, is in the sum.
+    let insert = insert.bind(Vec::new()).bind(now()).bind(now());
+    let made = transaction.first(insert).await?;
+    let id = made.ok_or(sqlx::Error::RowNotFound)?.try_get(0)?;
+    let sum = row.sum(transaction.seal, id);
+    let update = transaction.sql("UPDATE session SET sum = $1 WHERE id = $2");
+    transaction.run(update.bind(sum).bind(id)).await?;
     names::write(transaction, id, name.as_deref()).await?;
     Ok((id, true))
 }

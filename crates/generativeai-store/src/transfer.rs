@@ -5,7 +5,7 @@ use std::io::{BufRead, Write};
 use generativeai::{Error, ErrorKind, Event, GenerativeModel, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::record::{hex, unhex};
+use crate::record::{hex, json_fault, unhex};
 use crate::session::Session;
 use crate::store::{self, Place, Store};
 
@@ -98,7 +98,7 @@ fn write_line(to: &mut impl Write, line: &impl Serialize) -> Result<()> {
 }
 
 fn read_line<'a, T: Deserialize<'a>>(number: usize, line: &'a str) -> Result<T> {
-    serde_json::from_str(line).map_err(|error| bad_line(number).because(error))
+    serde_json::from_str(line).map_err(|error| bad_line(number).because(json_fault(&error)))
 }
 
 fn bad_line(number: usize) -> Error {

@@ -5,7 +5,7 @@ CREATE TABLE cipher (
   secret BYTEA NOT NULL
 );
 
--- In an encrypted store `name` has a checksum of the name, and this the name itself.
+-- In an encrypted store `name` has a checksum of the name, and this the name itself; that there is none, too.
 ALTER TABLE session ADD COLUMN title BYTEA;
 -- The number of the key; nothing where nothing is encrypted.
 ALTER TABLE session ADD COLUMN cipher BIGINT;

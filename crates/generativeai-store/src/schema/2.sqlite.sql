@@ -5,7 +5,7 @@ CREATE TABLE cipher (
   secret BLOB NOT NULL
 );
 
--- In an encrypted store `name` has a checksum of the name, and this the name itself.
+-- In an encrypted store `name` has a checksum of the name, and this the name itself; that there is none, too.
 ALTER TABLE session ADD COLUMN title BLOB;
 -- The number of the key; nothing where nothing is encrypted.
 ALTER TABLE session ADD COLUMN cipher INTEGER;

@@ -29,7 +29,8 @@ async fn a_wrong_key_is_refused_when_the_store_is_opened_and_so_is_none() {
 
         let wrong = Store::open_encrypted(&place.address, &key(2)).await;
         let error = assert_kind(wrong, ErrorKind::Authentication);
-        assert_eq!(error.to_string(), "the key is not that of the store");
+        let named = "the key is not that of the store, or the row of the store's key is damaged";
+        assert_eq!(error.to_string(), named);
         let error = assert_kind(Store::open(&place.address).await, ErrorKind::Authentication);
         assert!(error.to_string().contains("is encrypted"), "{error}");
         assert_eq!(stored(&session).await, ["a", "0", "b", "1"]);
@@ -141,7 +142,119 @@ async fn names_and_media_that_were_exchanged_are_named() {
         assert!(error.to_string().starts_with(named), "{error}");
         assert!(why.contains("cannot be authenticated"), "{why}");
         let error = assert_kind(store.list().await, ErrorKind::Corrupt);
-        let named = "the name of session 1 cannot be authenticated";
+        let why = std::error::Error::source(&error).unwrap().to_string();
+        let named = "the name of session 1 is not what was written";
+        assert!(error.to_string().starts_with(named), "{error}");
+        assert!(why.contains("cannot be authenticated"), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn rows_of_sessions_that_were_exchanged_are_named() {
+    for place in Place::encrypted().await {
+        let store = filled(&place).await;
+        let one = store.session("one").await.unwrap();
+        one.fork("short", Some(2)).await.unwrap();
+        one.fork("long", Some(4)).await.unwrap();
+        let columns = "token, length, parent, parent_seq, sum";
+        // The second statement gives each a token that no other has.
+        let exchange = format!(
+            "CREATE TABLE other AS SELECT * FROM session;
+             UPDATE session SET token = sum WHERE id IN (3, 4);
+             UPDATE session SET ({columns}) = (SELECT {columns} FROM other
+               WHERE other.id = 7 - session.id) WHERE id IN (3, 4)"
+        );
+        place.execute(&exchange).await;
+
+        for (name, id) in [("short", 3), ("long", 4)] {
+            let session = store.session(name).await.unwrap();
+            let error = assert_kind(session.contents().await, ErrorKind::Corrupt);
+            let named = format!("the row of session {id} does not have its checksum");
+            assert_eq!(error.to_string(), named);
+        }
+        assert_eq!(stored(&one).await, ["a", "0", "b", "1"]);
+    }
+}
+
+#[tokio::test]
+async fn what_names_are_found_by_is_not_exchanged_or_taken_away_unnoticed() {
+    for damage in [
+        "UPDATE session SET name = 'x' WHERE id = 2;
+         UPDATE session SET name = (SELECT name FROM other WHERE id = 2) WHERE id = 1;
+         UPDATE session SET name = (SELECT name FROM other WHERE id = 1) WHERE id = 2",
+        "UPDATE session SET name = NULL",
+        "UPDATE session SET name = NULL, title = NULL",
+    ] {
+        for place in Place::encrypted().await {
+            let store = filled(&place).await;
+            place
+                .execute("CREATE TABLE other AS SELECT * FROM session")
+                .await;
+            place.execute(damage).await;
+
+            let error = match damage.contains("NULL") {
+                true => {
+                    assert_kind(store.session("one").await, ErrorKind::NotFound);
+                    let one = store.session("1").await.unwrap();
+                    assert_kind(one.info().await, ErrorKind::Corrupt)
+                }
+                false => {
+                    assert_kind(store.list().await, ErrorKind::Corrupt);
+                    assert_kind(store.session("two").await, ErrorKind::Corrupt)
+                }
+            };
+            let named = "the name of session 1 is not what was written";
+            assert!(error.to_string().starts_with(named), "{damage}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_whose_name_is_damaged_is_found_by_its_number_and_gets_another() {
+    for place in Place::encrypted().await {
+        let store = filled(&place).await;
+        place
+            .execute("UPDATE session SET title = substr(title, 1, 20) WHERE id = 1")
+            .await;
+
+        for error in [
+            assert_kind(store.list().await, ErrorKind::Corrupt),
+            assert_kind(store.search("a").await, ErrorKind::Corrupt),
+            assert_kind(store.session("one").await, ErrorKind::Corrupt),
+        ] {
+            let named = "the name of session 1 is not what was written";
+            assert!(error.to_string().starts_with(named), "{error}");
+            assert!(error.to_string().contains("rename"), "{error}");
+        }
+        let one = store.session("1").await.unwrap();
+        assert_eq!(stored(&one).await, ["a", "0", "b", "1"]);
+        one.rename("uno").await.unwrap();
+        assert_eq!(store.list().await.unwrap().len(), 2);
+        assert_eq!(store.session("uno").await.unwrap().id(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_row_of_another_store_with_the_same_key_is_refused() {
+    for (mine, yours) in Place::encrypted()
+        .await
+        .into_iter()
+        .zip(Place::encrypted().await)
+    {
+        let store = filled(&mine).await;
+        filled(&yours).await;
+        for column in ["id", "body"] {
+            let of_one = "FROM event WHERE session_id = 1 AND seq = 2";
+            let copied = yours.bytes(&format!("SELECT {column} {of_one}")).await;
+            let copied = mine.literal(&copied);
+            let copy =
+                format!("UPDATE event SET {column} = {copied} WHERE session_id = 1 AND seq = 2");
+            mine.execute(&copy).await;
+        }
+
+        let one = store.session("one").await.unwrap();
+        let error = assert_kind(one.contents().await, ErrorKind::Corrupt);
+        let named = "event 2 of session 1 cannot be authenticated";
         assert!(error.to_string().starts_with(named), "{error}");
     }
 }
@@ -156,15 +269,7 @@ async fn a_session_is_not_cut_short_by_whoever_has_no_key() {
         for number in [2_i64, 0, 0] {
             row.extend(number.to_le_bytes());
         }
-        let sum: String = digest(&SHA256, &row)
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let sum = match place.address.starts_with("sqlite:") {
-            true => format!("X'{sum}'"),
-            false => format!("'\\x{sum}'"),
-        };
+        let sum = place.literal(digest(&SHA256, &row).as_ref());
         let forged = format!("UPDATE session SET length = 2, sum = {sum} WHERE id = 1");
         place.execute(&forged).await;
 

@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use generativeai::{ErrorKind, GenerativeModel};
 use generativeai_store::Store;
+use ring::digest::{SHA256, digest};
 
 use crate::support::child::{Told, address, command, tell};
 use crate::support::{Place, assert_kind, counting, stored};
@@ -80,6 +81,31 @@ async fn a_damaged_event_is_named_and_the_other_sessions_are_readable() {
             assert_eq!(store.list().await.unwrap().len(), 2);
         }
     }
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_is_named_and_not_quoted() {
+    let place = Place::sqlite();
+    let session = place.open().await.new_session("one").await.unwrap();
+    let mut chat = session.chat(&counting(1)).await.unwrap();
+    chat.send_message("a").await.unwrap();
+    let body = br#"{"opened":"a secret"}"#;
+    let id = "SELECT id FROM event WHERE session_id = 1 AND seq = 2";
+    let place_of = [1_i64, 2].map(i64::to_le_bytes).concat();
+    let sum = [&place_of, &*place.bytes(id).await, body].concat();
+    let sum = place.literal(digest(&SHA256, &sum).as_ref());
+    let body = place.literal(body);
+    let forged = format!("UPDATE event SET body = {body}, sum = {sum} WHERE seq = 2");
+    place.execute(&forged).await;
+
+    let error = assert_kind(session.contents().await, ErrorKind::Corrupt);
+    let told = error.to_string();
+    assert!(
+        told.starts_with("event 2 of session 1 cannot be read: "),
+        "{told}"
+    );
+    assert!(told.contains("line 1, column "), "{told}");
+    assert!(!format!("{error:?}").contains("secret"), "{error:?}");
 }
 
 #[tokio::test]
@@ -255,8 +281,13 @@ async fn the_users_own_store_is_in_the_data_folder_for_its_owner_alone() {
 #[tokio::test]
 #[ignore = "a process that the other test starts with a data folder"]
 async fn a_process_that_opens_the_users_own_store() {
+    assert!(Store::find_default().await.unwrap().is_none());
+    let folder = PathBuf::from(std::env::var_os("XDG_DATA_HOME").unwrap());
+    assert!(!folder.join("generativeai").exists());
     let store = Store::open_default().await.unwrap();
     store.new_session("mine").await.unwrap();
+    let found = Store::find_default().await.unwrap().unwrap();
+    assert_eq!(found.list().await.unwrap().len(), 1);
 }
 
 /// Goes on while nothing can be written, then lifts the limit and goes on.

@@ -3,6 +3,7 @@
 use generativeai::ErrorKind;
 use generativeai::protocol::Blob;
 use generativeai_store::{Session, Store};
+use sqlx::{AnyConnection, Connection};
 
 use crate::support::{Place, assert_kind, counting, key, poll_times, stored};
 
@@ -127,6 +128,35 @@ async fn a_chat_that_is_open_while_the_key_changes_loses_nothing_and_says_that_i
         let session = changed.session("one").await.unwrap();
         assert_eq!(stored(&session).await, ["a", "0"]);
     }
+}
+
+#[tokio::test]
+async fn a_session_deleted_while_the_key_changes_stays_deleted() {
+    let Some(mut place) = Place::postgres().await else {
+        return;
+    };
+    place.key = Some(key(1));
+    let store = place.open().await;
+    store.new_session("one").await.unwrap();
+    let mut other = AnyConnection::connect(&place.address).await.unwrap();
+    let mut deleting = other.begin().await.unwrap();
+    let delete = "UPDATE session SET deleted = 1, name = NULL, title = NULL WHERE id = 1";
+    sqlx::raw_sql(delete).execute(&mut *deleting).await.unwrap();
+
+    let address = place.address.clone();
+    let changing = tokio::spawn(async move {
+        Store::rotate_key(&address, &key(1), &key(2)).await.unwrap();
+    });
+    let waiting = "SELECT COUNT(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while place.count(waiting).await == 0 {
+        tokio::task::yield_now().await;
+    }
+    deleting.commit().await.unwrap();
+    changing.await.unwrap();
+
+    let titles = "SELECT COUNT(*) FROM session WHERE title IS NOT NULL";
+    assert_eq!(place.count(titles).await, 0);
 }
 
 #[tokio::test]

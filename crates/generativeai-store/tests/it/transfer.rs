@@ -79,6 +79,14 @@ async fn a_line_that_cannot_be_read_is_named_and_nothing_is_imported() {
         );
         assert!(error.to_string().starts_with(what), "{error}");
     }
+    let quoted = format!("{head}\n{{\"id\":\"{id}\",\"event\":{{\"opened\":\"a secret\"}}}}");
+    let error = assert_kind(
+        store.import_jsonl("x", quoted.as_bytes()).await,
+        ErrorKind::Corrupt,
+    );
+    let why = std::error::Error::source(&error).unwrap().to_string();
+    assert!(!format!("{error:?} {why}").contains("secret"), "{error:?}");
+    assert!(why.contains("line 1, column "), "{why}");
     let newer = head.replace(":1", ":2");
     assert_kind(
         store.import_jsonl("x", newer.as_bytes()).await,

@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use generativeai::testing::Scripted;
 use generativeai::{ChatSession, Error, ErrorKind, GenerativeModel};
 use generativeai_store::{Key, Session, Store};
-use sqlx::{AnyConnection, Connection};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Connection, Row};
 use tempfile::TempDir;
 
 /// The variable with the address of a PostgreSQL whose databases the tests make and drop.
@@ -148,41 +149,48 @@ impl Place {
         }
     }
 
+    /// Bytes as they stand in a statement.
+    pub(crate) fn literal(&self, bytes: &[u8]) -> String {
+        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        match self.address.starts_with("sqlite:") {
+            true => format!("X'{digits}'"),
+            false => format!("'\\x{digits}'"),
+        }
+    }
+
     /// The text that a query gives first; empty if it gives none.
     pub(crate) async fn text(&self, sql: &str) -> String {
-        sqlx::any::install_default_drivers();
-        let mut connection = AnyConnection::connect(&self.address).await.unwrap();
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .persistent(false)
-            .fetch_optional(&mut connection)
-            .await
-            .unwrap();
-        connection.close().await.unwrap();
-        row.map_or(String::new(), |row| {
-            sqlx::Row::try_get(&row, 0).unwrap_or_default()
-        })
+        let row = self.first(sql).await;
+        row.map_or(String::new(), |row| row.try_get(0).unwrap_or_default())
     }
 
     /// The bytes that a query gives.
     pub(crate) async fn bytes(&self, sql: &str) -> Vec<u8> {
-        let mut connection = AnyConnection::connect(&self.address).await.unwrap();
-        let row = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).persistent(false);
-        let bytes = row.fetch_one(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
-        bytes
+        self.first(sql).await.unwrap().get(0)
     }
 
     /// The number that a query gives.
     pub(crate) async fn count(&self, sql: &str) -> i64 {
+        self.first(sql).await.unwrap().get(0)
+    }
+
+    /// The first row of a query.
+    async fn first(&self, sql: &str) -> Option<AnyRow> {
         sqlx::any::install_default_drivers();
         let mut connection = AnyConnection::connect(&self.address).await.unwrap();
-        let count = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
-            .persistent(false)
-            .fetch_one(&mut connection)
-            .await
-            .unwrap();
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).persistent(false);
+        let row = match self.address.starts_with("sqlite:") {
+            true => query.fetch_optional(&mut connection).await.unwrap(),
+            false => {
+                // A pooler may change connections between statements, but not in a transaction.
+                let mut transaction = connection.begin().await.unwrap();
+                let row = query.fetch_optional(&mut *transaction).await.unwrap();
+                transaction.commit().await.unwrap();
+                row
+            }
+        };
         connection.close().await.unwrap();
-        count
+        row
     }
 }
 
