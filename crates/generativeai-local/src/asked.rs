@@ -32,7 +32,7 @@ impl Asked {
     pub(crate) fn read(request: &GenerateContentRequest) -> Result<Self> {
         rest::check(request)?;
         let tools = Tools::read(&request.tools, request.tool_config.as_ref())?;
-        let settings = Settings::read(request.generation_config.as_ref(), &tools)?;
+        let settings = Settings::read(request.generation_config.as_deref(), &tools)?;
         let mut system = match &request.system_instruction {
             Some(content) => conversation::words("systemInstruction", content)?,
             None => String::new(),

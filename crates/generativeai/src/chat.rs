@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::backend::Backend;
 use crate::error::Result;
-use crate::model::{GenerativeModel, Settings};
+use crate::model::GenerativeModel;
 use crate::protocol::{Content, GenerateContentResponse, Transcript};
 use crate::tools::{AutomaticFunctionCalling, Toolbox};
 
@@ -171,7 +171,7 @@ impl ChatSession {
     /// function declared twice, no key for the REST API.
     pub fn check(&self) -> Result<()> {
         self.model.check()?;
-        check::one_candidate(&self.model.prepare(&Settings::default())?)
+        check::one_candidate(&self.model.prepare(None)?)
     }
 }
 

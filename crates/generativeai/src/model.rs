@@ -167,7 +167,7 @@ impl GenerativeModel {
     /// What the first request would fail with before it is sent: an empty system instruction, a
     /// function declared twice, tools beside a cache, no key for the REST API.
     pub fn check(&self) -> Result<()> {
-        self.prepare(&Settings::default()).map(drop)
+        self.prepare(None).map(drop)
     }
 
     /// The backend that answers: the one that was set, else the REST API as the environment says.
@@ -187,8 +187,11 @@ impl GenerativeModel {
     }
 
     /// What a request and its message have in common: everything but the contents.
-    pub(crate) fn prepare(&self, message: &Settings) -> Result<Prepared> {
-        let settings = message.over(&self.settings);
+    pub(crate) fn prepare(&self, message: Option<&Settings>) -> Result<Prepared> {
+        let settings = match message {
+            Some(message) => message.over(&self.settings),
+            None => self.settings.clone(),
+        };
         self.refuse(&settings)?;
         let tools = settings.tools.unwrap_or_default();
         let mut request = GenerateContentRequest::default().model(self.name.clone());
@@ -199,7 +202,7 @@ impl GenerativeModel {
         request.tools = tools.declarations()?;
         request.tool_config = settings.tool_config;
         request.safety_settings = settings.safety_settings.unwrap_or_default();
-        request.generation_config = settings.generation_config.map(|config| *config);
+        request.generation_config = settings.generation_config;
         Ok(Prepared {
             backend: self.answerer()?,
             request,

@@ -1,5 +1,6 @@
 //! Length control: what becomes of the oldest turns of a conversation that outgrows its budget.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -198,7 +199,8 @@ async fn summarize(contents: &[Content], prepared: &Prepared) -> Result<[Content
         if reply.finish_reason() == Some(&FinishReason::MaxTokens) {
             return Err(Error::new(ErrorKind::Truncated, "the summary was cut"));
         }
-        reply_of(&reply).ok_or_else(|| reply.empty())
+        let said = reply_of(&reply).map(Cow::into_owned);
+        said.ok_or_else(|| reply.empty())
     };
     let about = |error: Error| error.about("what was said could not be summarised");
     Ok([question, reply.await.map_err(about)?])

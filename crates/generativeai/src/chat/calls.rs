@@ -5,7 +5,6 @@ use serde_json::json;
 use super::ChatSession;
 use super::unfinished::{Reason, Unfinished};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Settings;
 use crate::protocol::{Content, Data, FunctionCall, FunctionResponse, Part, Role};
 use crate::tools::{AutomaticFunctionCalling, FunctionEvent, OnFailure, Toolbox, run};
 use crate::trace;
@@ -155,7 +154,7 @@ impl ChatSession {
         });
         let reply = returned.and_then(Unfinished::reply);
         let (Some(unfinished), Some(reply)) = (returned, reply) else {
-            return Ok(Unfinished::new(message, Settings::default()));
+            return Ok(Unfinished::new(message));
         };
         let left = unanswered(calls_of(&reply), std::slice::from_ref(&message));
         if !left.is_empty() {

@@ -1,5 +1,6 @@
 //! The history: reading it, setting it, and taking back a turn.
 
+use std::borrow::Cow;
 use std::iter::once;
 use std::sync::Arc;
 
@@ -134,7 +135,16 @@ impl ChatSession {
             return;
         };
         let reply = turn.received.as_ref().and_then(reply_of);
-        self.remember(once(turn.sent).chain(turn.exchanged).chain(reply));
+        let is_folded = match (&turn.written, &reply) {
+            (Some(message), Some(reply)) if turn.exchanged.is_empty() => {
+                Arc::make_mut(&mut self.history).fold_turn(message, reply)
+            }
+            _ => false,
+        };
+        if !is_folded {
+            let reply = reply.map(Cow::into_owned);
+            self.remember(once(turn.sent).chain(turn.exchanged).chain(reply));
+        }
         self.last = turn.received;
     }
 

@@ -4,7 +4,6 @@ use super::journal::{Event, Journal};
 use super::recorder::Recorder;
 use super::{ChatSession, Unfinished};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Settings;
 
 impl ChatSession {
     /// Goes on with the conversation that a journal holds, and writes on behind its events.
@@ -38,7 +37,7 @@ impl ChatSession {
     fn apply(&mut self, event: Event) -> Result<(), &'static str> {
         match event {
             Event::Opened { sent, exchanged } => {
-                let mut turn = Unfinished::new(sent, Settings::default());
+                let mut turn = Unfinished::new(sent);
                 turn.exchanged = exchanged;
                 self.open(turn);
             }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::budget::Budget;
 use super::{ChatSession, Reason, Unfinished};
 use crate::error::{Error, ErrorKind};
-use crate::model::{GenerativeModel, SavedModel, Settings};
+use crate::model::{GenerativeModel, SavedModel};
 use crate::protocol::{Content, Contents, FinishReason, GenerateContentResponse, Transcript};
 
 /// A conversation as it is saved.
@@ -136,7 +136,7 @@ impl From<Unfinished> for SavedTurn {
 
 impl From<SavedTurn> for Unfinished {
     fn from(saved: SavedTurn) -> Self {
-        let mut turn = Unfinished::new(saved.sent, Settings::default());
+        let mut turn = Unfinished::new(saved.sent);
         turn.exchanged = saved.exchanged;
         turn.received = saved.received;
         turn.reason = saved.reason;

@@ -86,7 +86,7 @@ impl<'chat> SendMessage<'chat> {
 
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         if let Ok(turn) = &mut self.turn {
-            change(&mut turn.settings);
+            change(turn.settings.get_or_insert_default());
             turn.weight = None;
         }
         self

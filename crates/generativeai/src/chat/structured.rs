@@ -35,7 +35,9 @@ impl SendMessage<'_> {
     /// response does: the text is in the error's response.
     pub async fn json<T: DeserializeOwned + JsonSchema>(mut self) -> Result<T> {
         if let Ok(turn) = &mut self.turn {
-            self.chat.model.ask_for::<T>(&mut turn.settings);
+            self.chat
+                .model
+                .ask_for::<T>(turn.settings.get_or_insert_default());
         }
         self.await?.json()
     }

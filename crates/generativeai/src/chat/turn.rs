@@ -13,7 +13,7 @@ use crate::backend::ChunkStream;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Prepared;
 use crate::protocol::{
-    Contents, FunctionCallingMode, GenerateContentRequest, GenerateContentResponse,
+    Contents, FunctionCallingMode, GenerateContentRequest, GenerateContentResponse, text_element,
 };
 use crate::stream;
 use crate::tools::{AtLimit, AutomaticFunctionCalling};
@@ -59,7 +59,7 @@ impl<'chat> Turn<'chat> {
         call: Call,
     ) -> Result<Self> {
         check::not_empty(&unfinished.sent)?;
-        let prepared = chat.model.prepare(&unfinished.settings)?;
+        let prepared = chat.model.prepare(unfinished.settings.as_deref())?;
         check::one_candidate(&prepared)?;
         unfinished.received = None;
         unfinished.reason = Reason::Interrupted;
@@ -87,7 +87,8 @@ impl<'chat> Turn<'chat> {
                         return Some(Err(self.fail(error)));
                     }
                     // Without its journal the conversation goes on: see `unsaved`.
-                    _ => self.state = State::Fit,
+                    _ if self.chat.budget.is_some() => self.state = State::Fit,
+                    _ => self.state = State::Ask,
                 },
                 State::Fit => {
                     self.state = match Box::pin(self.chat.keep_budget(&self.prepared)).await {
@@ -140,11 +141,26 @@ impl<'chat> Turn<'chat> {
     }
 
     fn ask(&mut self) -> ChunkStream {
+        let history = Arc::clone(&self.chat.history);
+        let sends_json = self.prepared.backend.sends_json();
         let unfinished = self.unfinished();
-        let (said, rounds) = (unfinished.contents(), unfinished.rounds);
-        let first = unfinished.exchanged.is_empty();
-        let mut request = self.prepared.request.clone();
-        request.contents = Contents::new(Arc::clone(&self.chat.history), said);
+        let (rounds, first) = (unfinished.rounds, unfinished.exchanged.is_empty());
+        unfinished.written = if sends_json && first {
+            text_element(&unfinished.sent)
+        } else {
+            None
+        };
+        let contents = match &unfinished.written {
+            Some(message) => Contents::with_written(history, message.clone()),
+            None => Contents::new(history, unfinished.contents()),
+        };
+        let mut request = if self.automatic.is_some() {
+            self.prepared.request.clone()
+        } else {
+            // No other is made of it.
+            mem::take(&mut self.prepared.request)
+        };
+        request.contents = contents;
         self.set_mode(&mut request, rounds, first);
         let (backend, options) = (&*self.prepared.backend, self.prepared.options.clone());
         match self.call {

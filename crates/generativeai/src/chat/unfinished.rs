@@ -1,7 +1,10 @@
 //! The turn that did not complete: what was sent, what came, why it ended, and what to do with it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::iter::once;
+
+use bytes::Bytes;
 
 use super::calls::Round;
 use super::send::SendMessage;
@@ -27,9 +30,11 @@ pub struct Unfinished {
     /// How many rounds of calls were run, since the calls were last handed to the caller.
     pub(super) rounds: u32,
     /// What the requests before the present one used.
-    pub(super) used: Option<UsageMetadata>,
-    /// What the message said about how it is sent.
-    pub(super) settings: Settings,
+    pub(super) used: Option<Box<UsageMetadata>>,
+    /// What the message said about how it is sent; on the heap, since most say nothing.
+    pub(super) settings: Option<Box<Settings>>,
+    /// The JSON of the message, if it is sent as JSON and is nothing but text.
+    pub(super) written: Option<Bytes>,
     /// How many tokens the first request has, if they were counted.
     pub(super) weight: Option<u32>,
 }
@@ -54,7 +59,7 @@ pub enum Reason {
 }
 
 impl Unfinished {
-    pub(super) fn new(sent: Content, settings: Settings) -> Self {
+    pub(super) fn new(sent: Content) -> Self {
         Self {
             sent,
             exchanged: Vec::new(),
@@ -63,7 +68,8 @@ impl Unfinished {
             round: None,
             rounds: 0,
             used: None,
-            settings,
+            settings: None,
+            written: None,
             weight: None,
         }
     }
@@ -75,7 +81,8 @@ impl Unfinished {
 
     /// The reply as far as it came, as a content of the model.
     pub(super) fn reply(&self) -> Option<Content> {
-        self.received.as_ref().and_then(reply_of)
+        let reply = self.received.as_ref().and_then(reply_of);
+        reply.map(Cow::into_owned)
     }
 
     /// Goes on with the turn whose calls were handed to the caller, with their answers; rounds count
@@ -86,8 +93,7 @@ impl Unfinished {
         self.used = self
             .received
             .take()
-            .and_then(|received| received.usage_metadata)
-            .map(|used| *used);
+            .and_then(|received| received.usage_metadata);
     }
 
     /// Adds what the request used whose reply is at hand.
@@ -95,7 +101,7 @@ impl Unfinished {
         let more = self
             .received
             .as_ref()
-            .and_then(|received| received.usage_metadata.as_deref());
+            .and_then(|received| received.usage_metadata.as_ref());
         match (&mut self.used, more) {
             (Some(used), Some(more)) => used.add(more),
             (used @ None, Some(more)) => *used = Some(more.clone()),
@@ -105,10 +111,13 @@ impl Unfinished {
 
     /// Makes the response at hand bear what all requests of the turn used.
     pub(super) fn sum_usage(&mut self) {
+        if self.used.is_none() {
+            return;
+        }
         self.add_usage();
         let used = self.used.take();
         if let Some(received) = &mut self.received {
-            received.usage_metadata = used.map(Box::new);
+            received.usage_metadata = used;
         }
     }
 
@@ -133,11 +142,14 @@ pub(super) fn said_in(response: &GenerateContentResponse) -> Option<&Content> {
     (!content.parts.is_empty()).then_some(content)
 }
 
-/// The same as a content of its own, with its role.
-pub(super) fn reply_of(response: &GenerateContentResponse) -> Option<Content> {
-    let mut content = said_in(response)?.clone();
-    content.fill_role(Role::Model);
-    Some(content)
+/// The same with its role.
+pub(super) fn reply_of(response: &GenerateContentResponse) -> Option<Cow<'_, Content>> {
+    let content = said_in(response)?;
+    Some(if content.has_role() {
+        Cow::Borrowed(content)
+    } else {
+        Cow::Owned(content.clone().role(Role::Model))
+    })
 }
 
 impl ChatSession {

@@ -48,7 +48,7 @@ impl CountTokens<'_> {
     }
 
     fn ask(self) -> Result<BoxFuture<Result<CountTokensResponse>>> {
-        let mut prepared = self.model.prepare(&self.settings)?;
+        let mut prepared = self.model.prepare(Some(&self.settings))?;
         prepared.request.contents = self.contents;
         let request = CountTokensRequest::default().generate_content_request(prepared.request);
         Ok(trace::count(&*prepared.backend, request, prepared.options))

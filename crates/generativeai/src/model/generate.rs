@@ -86,7 +86,7 @@ impl GenerateContent<'_> {
         if let Some(last) = self.contents.last_mut() {
             last.fill_role(Role::User);
         }
-        let mut prepared = self.model.prepare(&self.settings)?;
+        let mut prepared = self.model.prepare(Some(&self.settings))?;
         prepared.request.contents = self.contents;
         Ok(prepared)
     }

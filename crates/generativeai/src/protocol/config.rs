@@ -217,7 +217,7 @@ impl GenerationConfig {
         macro_rules! take_over {
             ($($field:ident,)*) => {
                 let Self { $($field,)* unknown } = over;
-                $(if !super::wire::is_absent(&$field) {
+                $(if !super::wire::Member::is_absent(&$field) {
                     self.$field = $field;
                 })*
                 for (name, value) in unknown.iter() {

@@ -57,13 +57,15 @@ impl Content {
 
     /// Says who speaks, if nobody is named.
     pub(crate) fn fill_role(&mut self, role: Role) {
-        if self
-            .role
-            .as_ref()
-            .is_none_or(|role| role.as_str().is_empty())
-        {
+        if !self.has_role() {
             self.role = Some(role);
         }
+    }
+
+    /// Whether somebody is named who speaks.
+    pub(crate) fn has_role(&self) -> bool {
+        let role = self.role.as_ref();
+        role.is_some_and(|role| !role.as_str().is_empty())
     }
 }
 

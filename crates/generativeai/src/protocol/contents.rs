@@ -3,12 +3,14 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Content;
 use super::wire::Member;
 use written::Written;
+
+pub(crate) use written::text_element;
 
 mod text;
 mod written;
@@ -27,24 +29,72 @@ mod written;
 /// ```
 #[derive(Clone, Default)]
 pub struct Contents {
-    before: Arc<Transcript>,
-    now: Vec<Content>,
+    before: Option<Arc<Transcript>>,
+    now: Now,
+}
+
+/// What is said now.
+#[derive(Clone)]
+enum Now {
+    Typed(Vec<Content>),
+    /// One content, of which the JSON is all there is until somebody looks.
+    Written(Bytes, OnceLock<Vec<Content>>),
+}
+
+impl Default for Now {
+    fn default() -> Self {
+        Self::Typed(Vec::new())
+    }
+}
+
+impl Now {
+    fn contents(&self) -> &[Content] {
+        match self {
+            Self::Typed(contents) => contents,
+            Self::Written(json, read) => read.get_or_init(|| written::read(json.to_vec())),
+        }
+    }
+
+    fn contents_mut(&mut self) -> &mut Vec<Content> {
+        if let Self::Written(..) = self {
+            *self = Self::Typed(self.contents().to_vec());
+        }
+        match self {
+            Self::Typed(contents) => contents,
+            Self::Written(..) => unreachable!("it was read"),
+        }
+    }
 }
 
 impl Contents {
     /// Makes the contents of a request that goes on where a transcript ends.
     pub(crate) fn new(before: Arc<Transcript>, now: Vec<Content>) -> Self {
-        Self { before, now }
+        Self {
+            before: Some(before),
+            now: Now::Typed(now),
+        }
+    }
+
+    /// The same with one content that is [written](text_element) already.
+    pub(crate) fn with_written(before: Arc<Transcript>, now: Bytes) -> Self {
+        Self {
+            before: Some(before),
+            now: Now::Written(now, OnceLock::new()),
+        }
     }
 
     /// Goes through them, first to last.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Content> + Clone {
-        self.before.contents().iter().chain(&self.now)
+        self.before().contents().iter().chain(self.now.contents())
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.before.len() + self.now.len()
+        let now = match &self.now {
+            Now::Typed(contents) => contents.len(),
+            Now::Written(..) => 1,
+        };
+        self.before().len() + now
     }
 
     /// Whether there are none.
@@ -54,39 +104,56 @@ impl Contents {
 
     /// The last one.
     pub fn last(&self) -> Option<&Content> {
-        self.now.last().or_else(|| self.before.contents().last())
+        let now = self.now.contents().last();
+        now.or_else(|| self.before().contents().last())
     }
 
     /// Adds one at the end.
     pub fn push(&mut self, content: impl Into<Content>) {
-        self.now.push(content.into());
+        self.now.contents_mut().push(content.into());
     }
 
     /// The last one, to be changed; a shared one is copied first.
     pub(crate) fn last_mut(&mut self) -> Option<&mut Content> {
-        if self.now.is_empty() {
-            self.now.push(Arc::make_mut(&mut self.before).pop()?);
+        let now = self.now.contents_mut();
+        if let Some(before) = &mut self.before
+            && now.is_empty()
+        {
+            now.push(Arc::make_mut(before).pop()?);
         }
-        self.now.last_mut()
+        now.last_mut()
     }
 
-    /// Their JSON in pieces, commas between, without the brackets: what was said before as it was
+    fn before(&self) -> &Transcript {
+        static NOTHING: Transcript = Transcript::new();
+        self.before.as_deref().unwrap_or(&NOTHING)
+    }
+
+    /// Adds their JSON in pieces, commas between, without the brackets: what was said before as it was
     /// kept, and what is said now.
     #[cfg_attr(
         not(feature = "remote"),
         allow(dead_code, reason = "only a backend that sends JSON asks for it")
     )]
-    pub(crate) fn json(&self) -> Vec<Bytes> {
-        let mut pieces = self.before.json();
-        let mut now = Vec::new();
-        for content in &self.now {
-            let is_first = pieces.is_empty() && now.is_empty();
-            written::write_element(&mut now, is_first, content);
+    pub(crate) fn share_json(&self, pieces: &mut Vec<Bytes>) {
+        let first = pieces.len();
+        self.before().share_json(pieces);
+        match &self.now {
+            Now::Written(json, _) => pieces.push(json.clone()),
+            Now::Typed(contents) => {
+                let mut json = Vec::new();
+                for content in contents {
+                    written::write_element(&mut json, content);
+                }
+                if !json.is_empty() {
+                    pieces.push(json.into());
+                }
+            }
         }
-        if !now.is_empty() {
-            pieces.push(now.into());
+        // The comma before the first.
+        if let Some(first) = pieces.get_mut(first) {
+            first.advance(1);
         }
-        pieces
     }
 }
 
@@ -104,18 +171,15 @@ impl PartialEq for Contents {
 
 impl<C: Into<Content>> From<C> for Contents {
     fn from(content: C) -> Self {
-        Self {
-            before: Arc::default(),
-            now: vec![content.into()],
-        }
+        vec![content.into()].into()
     }
 }
 
 impl From<Vec<Content>> for Contents {
     fn from(now: Vec<Content>) -> Self {
         Self {
-            before: Arc::default(),
-            now,
+            before: None,
+            now: Now::Typed(now),
         }
     }
 }
@@ -151,8 +215,11 @@ impl<'de> Deserialize<'de> for Contents {
 }
 
 impl Member for Contents {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <Vec<Content> as Member>::read(deserializer).map(Self::from)
+    fn read<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
+        let mut contents = Vec::<Content>::new();
+        contents.read(deserializer)?;
+        *self = contents.into();
+        Ok(())
     }
 
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -185,6 +252,16 @@ pub(crate) struct Transcript {
 }
 
 impl Transcript {
+    const fn new() -> Self {
+        Self {
+            folded: 0,
+            contents: Vec::new(),
+            written: Mutex::new(Written::new()),
+            read: OnceLock::new(),
+            stays_typed: false,
+        }
+    }
+
     /// How many contents there are.
     pub(crate) fn len(&self) -> usize {
         self.folded + self.contents.len()
@@ -239,6 +316,25 @@ impl Transcript {
         self.contents = Vec::new();
     }
 
+    /// Adds a message that is [written](text_element) already, and the reply to it, and keeps their JSON
+    /// alone; says whether it did, as [`fold`](Self::fold) would.
+    pub(crate) fn fold_turn(&mut self, message: &Bytes, reply: &Content) -> bool {
+        self.settle();
+        if self.stays_typed || !self.contents.is_empty() {
+            return false;
+        }
+        let Some(reply) = written::text_element(reply) else {
+            return false;
+        };
+        let mut written = self.written();
+        for element in [message.clone(), reply] {
+            written.push(element);
+        }
+        drop(written);
+        self.folded += 2;
+        true
+    }
+
     /// Of how many contents the JSON alone is kept, and nobody has looked.
     #[cfg(test)]
     pub(crate) fn folded(&self) -> usize {
@@ -259,11 +355,11 @@ impl Transcript {
         self.split_off(last).pop()
     }
 
-    /// The JSON of all contents in pieces, commas between, without the brackets.
-    fn json(&self) -> Vec<Bytes> {
+    /// Adds the JSON of all contents in pieces, a comma before each.
+    fn share_json(&self, pieces: &mut Vec<Bytes>) {
         let mut written = self.written();
         written.write(self.folded, &self.contents);
-        written.pieces()
+        written.share(pieces);
     }
 
     fn written(&self) -> MutexGuard<'_, Written> {
@@ -301,26 +397,45 @@ mod tests {
         texts.iter().map(|&text| Content::user(text)).collect()
     }
 
-    fn read(json: Vec<Bytes>) -> Vec<Content> {
+    fn read(json: &[Bytes]) -> Vec<Content> {
         let json = [b"[", &json.concat()[..], b"]"].concat();
         serde_json::from_slice(&json).expect("an array of contents")
+    }
+
+    impl Contents {
+        fn json(&self) -> Vec<Bytes> {
+            let mut pieces = Vec::new();
+            self.share_json(&mut pieces);
+            pieces
+        }
+    }
+
+    impl Transcript {
+        fn json(&self) -> Vec<Bytes> {
+            let mut pieces = Vec::new();
+            self.share_json(&mut pieces);
+            if let Some(first) = pieces.first_mut() {
+                first.advance(1);
+            }
+            pieces
+        }
     }
 
     #[test]
     fn the_json_of_a_transcript_follows_what_is_said_and_taken_back() {
         let mut transcript = Transcript::from(said(&["a", "b"]));
-        assert_eq!(read(transcript.json()), said(&["a", "b"]));
+        assert_eq!(read(&transcript.json()), said(&["a", "b"]));
 
         transcript.extend(said(&["c", "d"]));
-        assert_eq!(read(transcript.json()), said(&["a", "b", "c", "d"]));
+        assert_eq!(read(&transcript.json()), said(&["a", "b", "c", "d"]));
 
         transcript.extend(said(&["never written"]));
         assert_eq!(transcript.split_off(1).len(), 4);
-        assert_eq!(read(transcript.json()), said(&["a"]));
+        assert_eq!(read(&transcript.json()), said(&["a"]));
 
         transcript.split_off(0);
         transcript.extend(said(&["e"]));
-        assert_eq!(read(transcript.json()), said(&["e"]));
+        assert_eq!(read(&transcript.json()), said(&["e"]));
     }
 
     #[test]
@@ -331,8 +446,8 @@ mod tests {
         one.extend(said(&["b"]));
         other.extend(said(&["c"]));
 
-        assert_eq!(read(one.json()), said(&["a", "b"]));
-        assert_eq!(read(other.json()), said(&["a", "c"]));
+        assert_eq!(read(&one.json()), said(&["a", "b"]));
+        assert_eq!(read(&other.json()), said(&["a", "c"]));
     }
 
     #[test]
@@ -341,12 +456,12 @@ mod tests {
         let mut transcript = Transcript::default();
         for length in 1..=1_000 {
             transcript.extend(said(&[&text]));
-            assert!(transcript.json().len() <= 10 + length / 64, "{length}");
+            assert!(transcript.json().len() <= 18 + length / 64, "{length}");
         }
-        assert_eq!(read(transcript.json()), transcript.contents());
+        assert_eq!(read(&transcript.json()), transcript.contents());
 
         transcript.split_off(333);
-        assert_eq!(read(transcript.json()), transcript.contents());
+        assert_eq!(read(&transcript.json()), transcript.contents());
     }
 
     #[test]
@@ -357,16 +472,16 @@ mod tests {
         let copy = transcript.clone();
         transcript.fold();
         assert_eq!((transcript.len(), transcript.contents.len()), (3, 0));
-        assert_eq!(read(transcript.json()), said(&["a", "b", "c"]));
+        assert_eq!(read(&transcript.json()), said(&["a", "b", "c"]));
 
         assert_eq!(transcript.contents(), said(&["a", "b", "c"]));
         transcript.extend(said(&["d"]));
         transcript.fold();
         assert_eq!(transcript.contents.len(), 4);
-        assert_eq!(read(transcript.json()), said(&["a", "b", "c", "d"]));
+        assert_eq!(read(&transcript.json()), said(&["a", "b", "c", "d"]));
 
         assert_eq!((copy.folded, copy.contents.len()), (2, 1));
-        assert_eq!(read(copy.json()), said(&["a", "b", "c"]));
+        assert_eq!(read(&copy.json()), said(&["a", "b", "c"]));
         assert_eq!(copy.contents(), said(&["a", "b", "c"]));
     }
 
@@ -383,7 +498,7 @@ mod tests {
             );
             assert_eq!(transcript.contents(), said(&["a", "b", "c", "d"][..len]));
             transcript.extend(said(&["e"]));
-            assert_eq!(read(transcript.json()), transcript.contents());
+            assert_eq!(read(&transcript.json()), transcript.contents());
         }
     }
 
@@ -402,13 +517,36 @@ mod tests {
     }
 
     #[test]
+    fn a_turn_is_folded_as_it_was_written() {
+        let [message, reply] = [Content::user("a\n"), Content::model("b")];
+        let json = text_element(&message).expect("only text");
+        let contents = Contents::with_written(Arc::default(), json.clone());
+        assert_eq!((contents.len(), contents.last()), (1, Some(&message)));
+        assert_eq!(read(&contents.json()), std::slice::from_ref(&message));
+
+        let mut transcript = Transcript::default();
+        assert!(transcript.fold_turn(&json, &reply) && transcript.fold_turn(&json, &reply));
+        let all = [&message, &reply, &message, &reply].map(Content::clone);
+        assert_eq!(read(&transcript.json()), all);
+        let mut contents = Contents::with_written(Arc::new(transcript.clone()), json.clone());
+        assert_eq!(read(&contents.json())[..4], all);
+        contents.push(reply.clone());
+        assert_eq!(contents.len(), 6);
+        assert_eq!(contents.iter().last(), Some(&reply));
+
+        assert!(!transcript.fold_turn(&json, &Content::model(Vec::<Part>::new())));
+        assert_eq!(transcript.contents(), all);
+        assert!(!transcript.fold_turn(&json, &reply));
+    }
+
+    #[test]
     fn json_that_a_request_still_holds_is_left_alone() {
         let mut transcript = Transcript::from(said(&["a"]));
         let held = transcript.json();
         transcript.extend(said(&["b"]));
 
-        assert_eq!(read(transcript.json()), said(&["a", "b"]));
-        assert_eq!(read(held), said(&["a"]));
+        assert_eq!(read(&transcript.json()), said(&["a", "b"]));
+        assert_eq!(read(&held), said(&["a"]));
     }
 
     #[test]
@@ -419,7 +557,7 @@ mod tests {
 
         assert_eq!(contents.len(), 3);
         assert_eq!(contents, Contents::from(said(&["a", "b", "c"])));
-        assert_eq!(read(contents.json()), said(&["a", "b", "c"]));
+        assert_eq!(read(&contents.json()), said(&["a", "b", "c"]));
         assert_eq!(contents.json().len(), 2);
     }
 }

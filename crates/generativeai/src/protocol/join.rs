@@ -108,11 +108,7 @@ impl Candidate {
 
 impl Content {
     fn absorb(&mut self, chunk: &Content) {
-        if self
-            .role
-            .as_ref()
-            .is_none_or(|role| role.as_str().is_empty())
-        {
+        if !self.has_role() {
             self.role.clone_from(&chunk.role);
         }
         for part in &chunk.parts {

@@ -12,25 +12,79 @@ macro_rules! message {
         }
     ) => {
         $(#[$meta])*
-        #[derive(Clone, Default, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
-        #[serde(rename_all = "camelCase", default)]
+        #[derive(Clone, Default, PartialEq)]
         #[non_exhaustive]
         pub struct $name {
             $(
                 $(#[$field_meta])*
-                #[serde(
-                    deserialize_with = "crate::protocol::wire::read",
-                    serialize_with = "crate::protocol::wire::write",
-                    skip_serializing_if = "crate::protocol::wire::is_absent"
-                )]
                 pub $field: $type,
             )*
             /// Members this version does not know, kept and sent again.
-            #[serde(flatten)]
             pub unknown: $crate::protocol::Unknown,
         }
 
-        impl $crate::protocol::wire::Wire for $name {}
+        const _: () = {
+            use $crate::protocol::wire;
+
+            /// The places of the members.
+            #[allow(dead_code, non_camel_case_types, reason = "they are the names of fields, if there are any")]
+            enum At {
+                $($field,)*
+            }
+
+            #[allow(unused_variables, reason = "a message may have no members")]
+            impl wire::Message for $name {
+                const TYPE: &'static str = stringify!($name);
+                const NAMES: &'static [&'static str] = &[$({
+                    const NAME: &wire::CamelCase = &wire::CamelCase::of(stringify!($field));
+                    NAME.as_str()
+                }),*];
+
+                fn read_member<'de, A: ::serde::de::MapAccess<'de>>(
+                    &mut self,
+                    at: usize,
+                    map: &mut A,
+                ) -> Result<(), A::Error> {
+                    match at {
+                        $(at if at == At::$field as usize => wire::read_value(&mut self.$field, map),)*
+                        _ => unreachable!("a name has its place among all"),
+                    }
+                }
+
+                fn write_members<M: ::serde::ser::SerializeMap>(
+                    &self,
+                    map: &mut M,
+                ) -> Result<(), M::Error> {
+                    $(wire::write_value(map, Self::NAMES[At::$field as usize], &self.$field)?;)*
+                    Ok(())
+                }
+
+                fn unknown(&mut self) -> &mut $crate::protocol::Unknown {
+                    &mut self.unknown
+                }
+            }
+
+            impl ::serde::Serialize for $name {
+                fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                    wire::write_message(self, &self.unknown, serializer)
+                }
+            }
+
+            impl<'de> ::serde::Deserialize<'de> for $name {
+                fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                    wire::read_message(deserializer)
+                }
+            }
+
+            impl wire::Wire for $name {
+                fn read_into<'de, 'place, D: ::serde::Deserializer<'de>>(
+                    put: impl FnOnce(Self) -> &'place mut Self,
+                    deserializer: D,
+                ) -> Result<(), D::Error> {
+                    wire::read_message_into(put, deserializer)
+                }
+            }
+        };
 
         /// Shows what is there.
         impl ::std::fmt::Debug for $name {

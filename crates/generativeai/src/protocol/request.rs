@@ -20,7 +20,7 @@ message! {
         /// What is blocked.
         pub safety_settings: Vec<SafetySetting>,
         /// How the reply is to be made.
-        pub generation_config: Option<GenerationConfig>,
+        pub generation_config: Option<Box<GenerationConfig>>,
         /// The name of a cache to go on from, such as `cachedContents/123`.
         pub cached_content: Option<String>,
         /// Names and values that mark the request in the bill.
@@ -49,7 +49,7 @@ setters!(GenerateContentRequest {
     list tools: Tool,
     into tool_config: ToolConfig,
     list safety_settings: SafetySetting,
-    into generation_config: GenerationConfig,
+    boxed generation_config: GenerationConfig,
     into cached_content: String,
     map labels: String,
     into continuation_token: String,

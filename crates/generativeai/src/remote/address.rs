@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 
 use hyper::Uri;
 use hyper::header::HeaderValue;
@@ -13,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 const LONGEST_NAME: usize = 512;
 
 /// The address of a service that speaks the Gemini API.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Address {
     /// Ends with the version and a slash.
     root: String,
@@ -21,6 +22,16 @@ pub(super) struct Address {
     /// The host and its port, if it is not that of the scheme.
     authority: String,
     encrypted: bool,
+    /// The method that was asked for last, as most often it is the next one, too.
+    last: Mutex<Option<Found>>,
+}
+
+/// Where a method of a model is.
+#[derive(Debug)]
+struct Found {
+    name: String,
+    method: &'static str,
+    uri: Uri,
 }
 
 impl Address {
@@ -78,6 +89,7 @@ impl Address {
                 _ => authority.to_string(),
             },
             encrypted: scheme == "https",
+            last: Mutex::default(),
         })
     }
 
@@ -128,9 +140,22 @@ impl Address {
     }
 
     /// A method of a model, such as `generateContent`, perhaps with a query.
-    pub(super) fn method(&self, name: Option<&str>, method: &str) -> Result<Uri> {
+    pub(super) fn method(&self, name: Option<&str>, method: &'static str) -> Result<Uri> {
         let name = name.ok_or_else(|| request("the request names no model"))?;
-        self.at(&format!("{}:{method}", path_of("models", name)?))
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = &*last
+            && found.name == name
+            && found.method == method
+        {
+            return Ok(found.uri.clone());
+        }
+        let uri = self.at(&format!("{}:{method}", path_of("models", name)?))?;
+        *last = Some(Found {
+            name: name.to_owned(),
+            method,
+            uri: uri.clone(),
+        });
+        Ok(uri)
     }
 
     fn at(&self, path: &str) -> Result<Uri> {
@@ -271,6 +296,24 @@ mod tests {
                 format!("{expected}{path}:countTokens"),
                 "{name}"
             );
+        }
+    }
+
+    #[test]
+    fn methods_in_turn_have_each_its_address() {
+        let address = google();
+        for _ in 0..2 {
+            for (name, method) in [("a", "x"), ("a", "y"), ("b", "y"), ("b", "y"), ("", "y")] {
+                let uri = address
+                    .method(Some(name), method)
+                    .map(|uri| uri.to_string());
+                let expected = format!("/models/{name}:{method}");
+                assert_eq!(
+                    uri.is_ok_and(|uri| uri.ends_with(&expected)),
+                    !name.is_empty(),
+                    "{name} {method}"
+                );
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! The body of a request: pieces that are written once, and shared by every attempt.
 
 use std::convert::Infallible;
+use std::io::IoSlice;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,79 +14,123 @@ use serde::Serialize;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::GenerateContentRequest;
 
+/// Room for the pieces that most bodies have.
+const USUAL_PIECES: usize = 24;
+
 /// A body in pieces; a clone shares them.
-#[derive(Clone)]
-pub(super) struct Pieces(Arc<[Bytes]>);
+#[derive(Clone, Default)]
+pub(super) struct Pieces(Arc<Vec<Bytes>>);
 
 impl Pieces {
     /// The JSON of a value.
     pub(super) fn of(value: &impl Serialize) -> Result<Self> {
-        Ok(Self([json(value)?].into()))
+        Ok(Self(vec![json(value)?].into()))
     }
 
     /// The JSON of a request, without the model, which stands in the address.
     pub(super) fn of_request(mut request: GenerateContentRequest) -> Result<Self> {
         request.model = None;
-        let contents = mem::take(&mut request.contents).json();
-        let mut rest = json(&request)?;
-        if contents.is_empty() {
-            return Ok(Self([rest].into()));
-        }
-        let mut pieces = Vec::with_capacity(contents.len() + 3);
+        let mut pieces = Vec::with_capacity(USUAL_PIECES);
         pieces.push(Bytes::from_static(b"{\"contents\":["));
-        pieces.extend(contents);
-        // What follows: `}` of an empty object, else its members.
-        rest.advance(1);
-        pieces.push(Bytes::from_static(if rest.len() == 1 {
-            b"]"
+        mem::take(&mut request.contents).share_json(&mut pieces);
+        let mut rest = json(&request)?;
+        if pieces.len() == 1 {
+            pieces[0] = rest;
+        } else if *rest == *b"{}" {
+            pieces.push(Bytes::from_static(b"]}"));
         } else {
-            b"],"
-        }));
-        pieces.push(rest);
+            rest.advance(1);
+            pieces.extend([Bytes::from_static(b"],"), rest]);
+        }
         Ok(Self(pieces.into()))
+    }
+
+    /// How many bytes it has.
+    pub(super) fn len(&self) -> usize {
+        self.0.iter().map(Bytes::len).sum()
     }
 
     /// The body, to be sent from its beginning.
     pub(super) fn sending(&self) -> Sending {
-        let left = self.0.iter().map(|piece| piece.len() as u64).sum();
-        Sending {
-            pieces: self.0.clone(),
+        Sending(Some(Unsent {
+            pieces: self.clone(),
             next: 0,
-            left,
-        }
+            sent: 0,
+            left: self.len(),
+        }))
     }
 }
 
 /// A body on its way; by default there is none.
+///
+/// It is one frame, whatever pieces it has: a frame costs more than a piece.
 #[derive(Default)]
-pub(super) struct Sending {
-    pieces: Arc<[Bytes]>,
-    next: usize,
-    left: u64,
-}
+pub(super) struct Sending(Option<Unsent>);
 
 impl Body for Sending {
-    type Data = Bytes;
+    type Data = Unsent;
     type Error = Infallible;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let piece = self.pieces.get(self.next).cloned();
-        if let Some(piece) = &piece {
-            self.next += 1;
-            self.left -= piece.len() as u64;
-        }
-        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+    ) -> Poll<Option<Result<Frame<Unsent>, Infallible>>> {
+        Poll::Ready(self.0.take().map(|unsent| Ok(Frame::data(unsent))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left == 0
+        self.0.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        let left = self.0.as_ref().map_or(0, |unsent| unsent.left);
+        SizeHint::with_exact(left as u64)
+    }
+}
+
+/// What is not sent yet of a body.
+pub(super) struct Unsent {
+    pieces: Pieces,
+    /// The piece that is next, and how much of it is sent.
+    next: usize,
+    sent: usize,
+    left: usize,
+}
+
+impl Unsent {
+    fn chunks(&self) -> impl Iterator<Item = &[u8]> {
+        let mut sent = self.sent;
+        let pieces = self.pieces.0[self.next..].iter();
+        pieces.map(move |piece| &piece[mem::take(&mut sent)..])
+    }
+}
+
+impl Buf for Unsent {
+    fn remaining(&self) -> usize {
+        self.left
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.chunks().next().unwrap_or_default()
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let filled = slices.iter_mut().zip(self.chunks());
+        filled
+            .map(|(slice, chunk)| *slice = IoSlice::new(chunk))
+            .count()
+    }
+
+    fn advance(&mut self, count: usize) {
+        assert!(count <= self.left, "only what is left can be sent");
+        self.left -= count;
+        self.sent += count;
+        while let Some(piece) = self.pieces.0.get(self.next)
+            && self.sent >= piece.len()
+        {
+            self.sent -= piece.len();
+            self.next += 1;
+        }
     }
 }
 
@@ -112,7 +157,24 @@ mod tests {
         let mut text = Vec::new();
         let mut context = Context::from_waker(std::task::Waker::noop());
         while let Poll::Ready(Some(frame)) = Pin::new(&mut body).poll_frame(&mut context) {
-            text.extend_from_slice(frame.expect("no error").data_ref().expect("data"));
+            let mut data = frame.expect("no error").into_data().ok().expect("data");
+            // In steps that end within pieces, and beyond them.
+            for step in (1..).map(|step| step % 7) {
+                let mut slices = [IoSlice::new(&[]); 64];
+                let filled = data.chunks_vectored(&mut slices);
+                let all: Vec<u8> = slices[..filled]
+                    .iter()
+                    .flat_map(|slice| slice.to_vec())
+                    .collect();
+                assert_eq!(all.len(), data.remaining());
+                assert!(all.starts_with(data.chunk()));
+                if all.is_empty() {
+                    break;
+                }
+                let step = step.min(all.len());
+                text.extend_from_slice(&all[..step]);
+                data.advance(step);
+            }
         }
         assert!(body.is_end_stream());
         assert_eq!(text.len() as u64, length);

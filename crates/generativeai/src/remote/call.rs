@@ -84,7 +84,7 @@ impl Call {
     }
 
     /// The whole body, if it is not too large.
-    pub(super) async fn body(&mut self, mut answer: Answer) -> Result<Bytes, Failure> {
+    pub(super) async fn body(&mut self, answer: &mut Answer) -> Result<Bytes, Failure> {
         let limit = self.service.answer_limit;
         let too_large = || {
             let message = format!("the answer is larger than {limit} bytes");
@@ -94,11 +94,13 @@ impl Call {
         if length > limit as u64 {
             return Err(too_large());
         }
-        let Some(first) = self.piece(&mut answer, true).await? else {
+        let Some(first) = self.piece(answer, true).await? else {
             return Ok(Bytes::new());
         };
         let mut rest = BytesMut::new();
-        while let Some(piece) = self.piece(&mut answer, false).await? {
+        while !answer.is_whole()
+            && let Some(piece) = self.piece(answer, false).await?
+        {
             if rest.is_empty() {
                 rest.extend_from_slice(&first);
             }

@@ -91,9 +91,12 @@ impl Remote {
 }
 
 async fn attempt<R: Reply>(call: &mut Call) -> Result<R, Failure> {
-    let answer = call.attempt().await?;
-    let body = call.body(answer).await?;
-    reply::read_whole(&body, call)
+    let mut answer = call.attempt().await?;
+    let body = call.body(&mut answer).await?;
+    let reply = reply::read_whole(&body, call);
+    drop(body);
+    answer.finish().await;
+    reply
 }
 
 impl fmt::Debug for Remote {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
 use rustls::pki_types::CertificateDer;
@@ -42,24 +42,61 @@ impl Outgoing {
         }
     }
 
-    /// The request as HTTP/2 wants it; in HTTP/1 the host stands among the headers.
-    fn request(&self, headers: &HeaderMap, connection: &Connection) -> Request<Sending> {
+    fn request(&self, headers: &Headers, connection: &Connection) -> Request<Sending> {
         let body = self.body.as_ref().map(Pieces::sending);
         let mut request = Request::new(body.unwrap_or_default());
-        *request.headers_mut() = headers.clone();
-        match (connection, self.uri.path_and_query()) {
-            (Connection::Line(_), Some(path)) => *request.uri_mut() = path.clone().into(),
-            _ => {
-                *request.uri_mut() = self.uri.clone();
-                request.headers_mut().remove(HOST);
-            }
-        }
+        *request.headers_mut() = headers.of(self.body.as_ref(), connection);
         if self.body.is_some() {
             *request.method_mut() = Method::POST;
-            let json = HeaderValue::from_static("application/json");
-            request.headers_mut().insert(CONTENT_TYPE, json);
         }
+        *request.uri_mut() = match (connection, self.uri.path_and_query()) {
+            (Connection::Line(_), Some(path)) => path.clone().into(),
+            _ => self.uri.clone(),
+        };
         request
+    }
+}
+
+/// The headers of all requests.
+#[derive(Debug)]
+struct Headers {
+    /// Those of a body in HTTP/1, all in their place, so that a copy need not grow.
+    posting: HeaderMap,
+}
+
+impl Headers {
+    fn new(mut headers: HeaderMap, address: &Address) -> Result<Self> {
+        if !headers.contains_key(HOST) {
+            headers.insert(HOST, address.authority()?);
+        }
+        let json = HeaderValue::from_static("application/json");
+        headers.insert(CONTENT_TYPE, json);
+        headers.insert(CONTENT_LENGTH, 0.into());
+        // A full map grows when it is only asked for a header, as it is while it is sent.
+        headers.reserve(1);
+        Ok(Self { posting: headers })
+    }
+
+    /// Those of a request. In HTTP/2 the host stands in the address, and the length is sent of itself.
+    fn of(&self, body: Option<&Pieces>, connection: &Connection) -> HeaderMap {
+        let mut headers = self.posting.clone();
+        match (connection, body) {
+            (Connection::Line(_), Some(body)) => {
+                if let Some(length) = headers.get_mut(CONTENT_LENGTH) {
+                    *length = (body.len() as u64).into();
+                }
+            }
+            _ => {
+                headers.remove(CONTENT_LENGTH);
+            }
+        }
+        if matches!(connection, Connection::Shared(_)) {
+            headers.remove(HOST);
+        }
+        if body.is_none() {
+            headers.remove(CONTENT_TYPE);
+        }
+        headers
     }
 }
 
@@ -67,7 +104,7 @@ impl Outgoing {
 #[derive(Debug)]
 pub(super) struct Transport {
     host: String,
-    headers: HeaderMap,
+    headers: Headers,
     connections: Arc<Connections>,
 }
 
@@ -76,19 +113,16 @@ impl Transport {
     /// connection to this machine goes through a proxy.
     pub(super) fn new(
         address: &Address,
-        mut headers: HeaderMap,
+        headers: HeaderMap,
         roots: Vec<CertificateDer<'static>>,
         names: Names,
     ) -> Result<Self> {
         let tls = tls::config(address.is_encrypted(), roots)?;
         let proxies = (!address.is_loopback()).then(Matcher::from_env);
         let connector = connect::connector(tls, proxies, names);
-        if !headers.contains_key(HOST) {
-            headers.insert(HOST, address.authority()?);
-        }
         Ok(Self {
             host: address.host().to_owned(),
-            headers,
+            headers: Headers::new(headers, address)?,
             connections: Arc::new(Connections::new(connector)),
         })
     }
@@ -177,6 +211,21 @@ impl Answer {
     /// The length of the body, if the head tells it.
     pub(super) fn length(&self) -> Option<u64> {
         self.response.body().size_hint().exact()
+    }
+
+    /// Whether the whole body has come.
+    pub(super) fn is_whole(&self) -> bool {
+        self.response.body().is_end_stream()
+    }
+
+    /// Ends it: the connection is kept if the body has come whole. Before, the pieces of the body are to
+    /// be dropped, as the next answer is read into the same buffer.
+    pub(super) async fn finish(mut self) {
+        if self.is_whole()
+            && let Some(Connection::Line(line)) = self.connection.take()
+        {
+            self.connections.keep(line).await;
+        }
     }
 
     /// The next piece of the body, or `None` at its end.

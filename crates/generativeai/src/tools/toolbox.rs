@@ -24,7 +24,8 @@ use crate::protocol::{FunctionCall, FunctionDeclaration, FunctionResponse, Tool}
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Toolbox {
-    contents: Arc<Contents>,
+    /// `None` if it is empty.
+    contents: Option<Arc<Contents>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -52,10 +53,23 @@ impl Contents {
 }
 
 impl Toolbox {
+    fn contents(&self) -> &Contents {
+        static NOTHING: Contents = Contents {
+            tools: Vec::new(),
+            gathering: Vec::new(),
+            functions: Vec::new(),
+        };
+        self.contents.as_deref().unwrap_or(&NOTHING)
+    }
+
+    fn contents_mut(&mut self) -> &mut Contents {
+        Arc::make_mut(self.contents.get_or_insert_default())
+    }
+
     /// Adds a function that runs here.
     #[must_use]
     pub fn function(mut self, function: Function) -> Self {
-        let contents = Arc::make_mut(&mut self.contents);
+        let contents = self.contents_mut();
         let declaration = function.declaration().clone();
         contents.functions.push(function);
         self.tool(Tool::from(declaration))
@@ -66,7 +80,7 @@ impl Toolbox {
     pub fn tool(mut self, tool: impl Into<Tool>) -> Self {
         let tool = tool.into();
         let single = only_declares_one(&tool);
-        Arc::make_mut(&mut self.contents).add(tool, single);
+        self.contents_mut().add(tool, single);
         self
     }
 
@@ -84,7 +98,7 @@ impl Toolbox {
     /// # Errors
     /// If that form cannot say the arguments of a function: see [`Function::in_openapi`].
     pub fn in_openapi(mut self) -> Result<Self> {
-        let contents = Arc::make_mut(&mut self.contents);
+        let contents = self.contents_mut();
         for tool in &mut contents.tools {
             for declaration in &mut tool.function_declarations {
                 *declaration = std::mem::take(declaration).in_openapi()?;
@@ -128,12 +142,12 @@ impl Toolbox {
 
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.contents.tools.is_empty()
+        self.contents().tools.is_empty()
     }
 
     /// The tools as they are declared, in order.
     pub fn tools(&self) -> &[Tool] {
-        &self.contents.tools
+        &self.contents().tools
     }
 
     /// What the request says of the tools.
@@ -149,15 +163,15 @@ impl Toolbox {
                 return Err(Error::new(ErrorKind::Request, message));
             }
         }
-        Ok(self.contents.tools.clone())
+        Ok(self.contents().tools.clone())
     }
 
     pub(crate) fn has_functions(&self) -> bool {
-        !self.contents.functions.is_empty()
+        !self.contents().functions.is_empty()
     }
 
     pub(crate) fn function_named(&self, name: &str) -> Option<&Function> {
-        self.contents
+        self.contents()
             .functions
             .iter()
             .find(|function| function.name() == name)
@@ -172,7 +186,7 @@ impl Toolbox {
     }
 
     fn declared(&self) -> impl Iterator<Item = &FunctionDeclaration> {
-        self.contents
+        self.contents()
             .tools
             .iter()
             .flat_map(|tool| &tool.function_declarations)
@@ -189,11 +203,15 @@ fn only_declares_one(tool: &Tool) -> bool {
 impl Extend<Toolbox> for Toolbox {
     fn extend<I: IntoIterator<Item = Toolbox>>(&mut self, others: I) {
         for other in others {
-            let contents = Arc::make_mut(&mut self.contents);
+            let contents = self.contents_mut();
             contents
                 .functions
-                .extend(other.contents.functions.iter().cloned());
-            let tools = other.contents.tools.iter().zip(&other.contents.gathering);
+                .extend(other.contents().functions.iter().cloned());
+            let tools = other
+                .contents()
+                .tools
+                .iter()
+                .zip(&other.contents().gathering);
             for (tool, gathers) in tools {
                 contents.add(tool.clone(), *gathers);
             }

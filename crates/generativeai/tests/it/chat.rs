@@ -419,7 +419,7 @@ async fn retry_sends_the_same_message_with_the_same_settings() {
     assert_eq!(texts(&chat), ["a", "A", "b", "B"]);
     let requests = script.requests();
     assert_eq!(requests[1], requests[2]);
-    assert_eq!(requests[2].generation_config, Some(cold));
+    assert_eq!(requests[2].generation_config.as_deref(), Some(&cold));
 }
 
 #[tokio::test]
@@ -485,7 +485,7 @@ async fn the_settings_of_a_message_merge_over_the_models() {
     chat.send_message("b").await.unwrap();
 
     let sent = script.requests();
-    let config = |at: usize| sent[at].generation_config.clone().unwrap();
+    let config = |at: usize| *sent[at].generation_config.clone().unwrap();
     assert_eq!(
         config(0),
         GenerationConfig::default().temperature(2.0).seed(7)

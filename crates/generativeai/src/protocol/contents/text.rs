@@ -5,8 +5,20 @@ use crate::protocol::{Content, Data, Part};
 /// How many bytes are looked at together.
 const BLOCK: usize = 64;
 
-/// More bytes than stand around a text, or a role.
-const FRAME: usize = 32;
+const BEFORE_ROLE: &[u8] = b"{\"role\":";
+const BEFORE_PARTS: &[u8] = b",\"parts\":[";
+const BEFORE_TEXT: &[u8] = b"{\"text\":";
+const AFTER_PARTS: &[u8] = b"]}";
+
+/// How many bytes [`write`] writes, and one for the comma before them; `None` if it writes none.
+pub(super) fn length(content: &Content) -> Option<usize> {
+    let role = content.role.as_ref().filter(|_| content.is_only_text())?;
+    let frame = BEFORE_ROLE.len() + BEFORE_PARTS.len() + AFTER_PARTS.len();
+    let texts = content.parts.iter().filter_map(Part::as_text);
+    // A comma before each text but the first, and one before the whole.
+    let texts = texts.map(|text| BEFORE_TEXT.len() + string_length(text) + b"},".len());
+    Some(frame + string_length(role.as_str()) + texts.sum::<usize>())
+}
 
 /// Writes a content as serde would, if it is a role and texts and nothing else; says whether it did.
 ///
@@ -17,21 +29,30 @@ pub(super) fn write(json: &mut Vec<u8>, content: &Content) -> bool {
         return false;
     };
     let texts = || content.parts.iter().filter_map(Part::as_text);
-    json.reserve(texts().map(|text| text.len() + FRAME).sum::<usize>() + FRAME);
-    json.extend_from_slice(b"{\"role\":");
+    json.extend_from_slice(BEFORE_ROLE);
     write_string(json, role.as_str());
-    json.extend_from_slice(b",\"parts\":[");
+    json.extend_from_slice(BEFORE_PARTS);
     for (at, text) in texts().enumerate() {
-        json.extend_from_slice(if at == 0 {
-            b"{\"text\":"
-        } else {
-            b",{\"text\":"
-        });
+        if at > 0 {
+            json.push(b',');
+        }
+        json.extend_from_slice(BEFORE_TEXT);
         write_string(json, text);
         json.push(b'}');
     }
-    json.extend_from_slice(b"]}");
+    json.extend_from_slice(AFTER_PARTS);
     true
+}
+
+fn string_length(text: &str) -> usize {
+    let lengths = text.as_bytes().chunks(BLOCK).map(|block| {
+        if is_any_escaped(block) {
+            block.iter().map(|byte| escape(*byte).len()).sum()
+        } else {
+            block.len()
+        }
+    });
+    lengths.sum::<usize>() + 2
 }
 
 fn write_string(json: &mut Vec<u8>, text: &str) {
@@ -56,24 +77,47 @@ fn is_any_escaped(block: &[u8]) -> bool {
     block.iter().fold(false, |any, byte| any | escaped(*byte))
 }
 
+/// How a byte stands in a string.
+enum Escape {
+    Itself,
+    Short(u8),
+    Number,
+}
+
+impl Escape {
+    fn len(&self) -> usize {
+        match self {
+            Self::Itself => 1,
+            Self::Short(_) => 2,
+            Self::Number => 6,
+        }
+    }
+}
+
+fn escape(byte: u8) -> Escape {
+    match byte {
+        b'"' | b'\\' => Escape::Short(byte),
+        b'\n' => Escape::Short(b'n'),
+        b'\r' => Escape::Short(b'r'),
+        b'\t' => Escape::Short(b't'),
+        0x08 => Escape::Short(b'b'),
+        0x0C => Escape::Short(b'f'),
+        0..b' ' => Escape::Number,
+        _ => Escape::Itself,
+    }
+}
+
 fn write_byte(json: &mut Vec<u8>, byte: u8) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    let short = match byte {
-        b'"' | b'\\' => byte,
-        b'\n' => b'n',
-        b'\r' => b'r',
-        b'\t' => b't',
-        0x08 => b'b',
-        0x0C => b'f',
-        0..b' ' => {
+    match escape(byte) {
+        Escape::Itself => json.push(byte),
+        Escape::Short(letter) => json.extend_from_slice(&[b'\\', letter]),
+        Escape::Number => {
             let digits = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
             json.extend_from_slice(b"\\u00");
             json.extend_from_slice(&digits);
-            return;
         }
-        _ => return json.push(byte),
-    };
-    json.extend_from_slice(&[b'\\', short]);
+    }
 }
 
 impl Content {
@@ -109,7 +153,9 @@ mod tests {
             let parts: Vec<Part> = texts.into_iter().map(Part::text).collect();
             let content = Content::from(parts).role(role.as_str());
 
-            prop_assert_eq!(written(&content), serde_json::to_string(&content).ok());
+            let json = serde_json::to_string(&content).expect("JSON");
+            prop_assert_eq!(length(&content), Some(json.len() + 1));
+            prop_assert_eq!(written(&content), Some(json));
         }
     }
 
@@ -125,7 +171,11 @@ mod tests {
             r#"{"role":"user","parts":[{"text":"a"}],"new":1}"#,
         ] {
             let content = serde_json::from_str(other).expect("a content");
-            assert_eq!(written(&content), None, "{other}");
+            assert_eq!(
+                (written(&content), length(&content)),
+                (None, None),
+                "{other}"
+            );
         }
     }
 }

@@ -9,9 +9,9 @@ use crate::protocol::Content;
 const LARGE: usize = 64 << 10;
 
 /// How many pieces that are not large there may be.
-const MOST_SMALL: usize = 8;
+const MOST_SMALL: usize = 16;
 
-/// The JSON of the first contents of a transcript, commas between, and where each ends.
+/// The JSON of the first contents of a transcript, a comma before each, and where each ends.
 ///
 /// What is said later is a piece of its own, so that nothing is copied, and nothing is kept ready to
 /// grow. When there are too many small pieces, the last ones become one, and with them each before that
@@ -24,6 +24,13 @@ pub(super) struct Written {
 }
 
 impl Written {
+    pub(super) const fn new() -> Self {
+        Self {
+            pieces: Vec::new(),
+            ends: Vec::new(),
+        }
+    }
+
     /// Writes what is not written yet of the contents that follow the first `before`.
     pub(super) fn write(&mut self, before: usize, contents: &[Content]) {
         let done = self.ends.len() - before;
@@ -31,21 +38,26 @@ impl Written {
         if new.is_empty() {
             return;
         }
-        let before = self.ends.last().copied().unwrap_or_default();
-        let mut json = Vec::new();
+        let before = self.end();
+        let mut json = Vec::with_capacity(new.iter().filter_map(text::length).sum());
         for content in new {
-            write_element(&mut json, self.ends.is_empty(), content);
+            write_element(&mut json, content);
             self.ends.push(before + json.len());
         }
         json.shrink_to_fit();
-        self.pieces.push(json.into());
-        self.put_together();
+        self.add(json.into());
+    }
+
+    /// Adds a content as it was written elsewhere.
+    pub(super) fn push(&mut self, element: Bytes) {
+        self.ends.push(self.end() + element.len());
+        self.add(element);
     }
 
     /// Takes back what was written of all contents but the first so many.
     pub(super) fn truncate(&mut self, len: usize) {
         self.ends.truncate(len);
-        let mut left = self.ends.last().copied().unwrap_or_default();
+        let mut left = self.end();
         for piece in &mut self.pieces {
             if left < piece.len() {
                 // A copy, so that what was taken back is not held any more.
@@ -58,20 +70,22 @@ impl Written {
 
     /// Reads the first contents back.
     pub(super) fn read(&self, len: usize) -> Vec<Content> {
-        let end = len.checked_sub(1).map_or(0, |last| self.ends[last]);
         let mut json = self.pieces.concat();
-        json.truncate(end);
-        json.insert(0, b'[');
-        json.push(b']');
-        serde_json::from_slice(&json).expect("what was written can be read")
+        json.truncate(len.checked_sub(1).map_or(0, |last| self.ends[last]));
+        read(json)
     }
 
-    /// All that is written.
-    pub(super) fn pieces(&self) -> Vec<Bytes> {
-        self.pieces.clone()
+    /// Adds all that is written to the pieces of a list's JSON.
+    pub(super) fn share(&self, pieces: &mut Vec<Bytes>) {
+        pieces.extend(self.pieces.iter().cloned());
     }
 
-    fn put_together(&mut self) {
+    fn end(&self) -> usize {
+        self.ends.last().copied().unwrap_or_default()
+    }
+
+    fn add(&mut self, piece: Bytes) {
+        self.pieces.push(piece);
         let is_small = |piece: &&Bytes| piece.len() < LARGE;
         let small = self.pieces.iter().rev().take_while(is_small).count();
         if small <= MOST_SMALL {
@@ -90,14 +104,29 @@ impl Written {
     }
 }
 
-/// Writes an element of an array, with the comma before it.
-pub(super) fn write_element(json: &mut Vec<u8>, is_first: bool, content: &Content) {
-    if !is_first {
-        json.push(b',');
-    }
+/// The JSON of a content that is nothing but text, with a comma before it.
+pub(crate) fn text_element(content: &Content) -> Option<Bytes> {
+    let mut json = Vec::with_capacity(text::length(content)?);
+    write_element(&mut json, content);
+    Some(json.into())
+}
+
+/// Writes a content, with a comma before it.
+pub(super) fn write_element(json: &mut Vec<u8>, content: &Content) {
+    json.push(b',');
     if !text::write(json, content) {
         serde_json::to_writer(json, content).expect(
             "contents are strings, numbers and maps with string keys, and memory takes them",
         );
     }
+}
+
+/// Reads contents back that were written each with a comma before it.
+pub(super) fn read(mut json: Vec<u8>) -> Vec<Content> {
+    match json.first_mut() {
+        Some(comma) => *comma = b'[',
+        None => return Vec::new(),
+    }
+    json.push(b']');
+    serde_json::from_slice(&json).expect("what was written can be read")
 }

@@ -29,23 +29,6 @@ pub enum Data {
     ToolResponse(ToolResponse),
 }
 
-impl Data {
-    /// What it is, in the word of the API: `text`, `functionCall`, …
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Text(_) => "text",
-            Self::InlineData(_) => "inlineData",
-            Self::FileData(_) => "fileData",
-            Self::FunctionCall(_) => "functionCall",
-            Self::FunctionResponse(_) => "functionResponse",
-            Self::ExecutableCode(_) => "executableCode",
-            Self::CodeExecutionResult(_) => "codeExecutionResult",
-            Self::ToolCall(_) => "toolCall",
-            Self::ToolResponse(_) => "toolResponse",
-        }
-    }
-}
-
 impl From<&str> for Data {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())

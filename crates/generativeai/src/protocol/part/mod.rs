@@ -1,10 +1,9 @@
 //! A part of a turn: some text, a picture, a call, an answer.
 
 mod data;
-mod read;
+mod json;
 mod show;
 mod side;
-mod write;
 
 pub use data::Data;
 pub use side::{
@@ -14,7 +13,6 @@ pub use side::{
 
 use serde_json::Value;
 
-use super::wire::Wire;
 use super::{Blob, FunctionCall, FunctionResponse, Unknown};
 
 /// A part of a turn: the [data](Data), and what is known about it.
@@ -58,8 +56,6 @@ pub struct Part {
     /// Members this version does not know, kept and sent again.
     pub unknown: Unknown,
 }
-
-impl Wire for Part {}
 
 impl Part {
     /// A part that is this text.

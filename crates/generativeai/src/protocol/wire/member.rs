@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::marker::PhantomData;
 
-use serde::de::{DeserializeOwned, DeserializeSeed, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, Error, SeqAccess, Visitor};
 use serde::{Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -13,6 +12,19 @@ pub(crate) trait Wire: fmt::Debug + Serialize + DeserializeOwned {
     /// Reads the value.
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::deserialize(deserializer)
+    }
+
+    /// Reads the value into its place, where `put` puts it: a large one is put there first, and read
+    /// member by member.
+    fn read_into<'de, 'place, D: Deserializer<'de>>(
+        put: impl FnOnce(Self) -> &'place mut Self,
+        deserializer: D,
+    ) -> Result<(), D::Error>
+    where
+        Self: 'place,
+    {
+        put(Self::read(deserializer)?);
+        Ok(())
     }
 
     /// Writes the value.
@@ -42,6 +54,16 @@ impl<T: Wire> Wire for Box<T> {
         T::read(deserializer).map(Box::new)
     }
 
+    fn read_into<'de, 'place, D: Deserializer<'de>>(
+        put: impl FnOnce(Self) -> &'place mut Self,
+        deserializer: D,
+    ) -> Result<(), D::Error>
+    where
+        Self: 'place,
+    {
+        T::read_into(|value| &mut **put(Box::new(value)), deserializer)
+    }
+
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         T::write(self, serializer)
     }
@@ -53,7 +75,8 @@ impl<T: Wire> Wire for Box<T> {
 
 /// A field of a message.
 pub(crate) trait Member: Sized {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
+    /// Reads the value, which takes the place of the one that was there.
+    fn read<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error>;
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
     fn is_absent(&self) -> bool;
 
@@ -62,8 +85,8 @@ pub(crate) trait Member: Sized {
 }
 
 impl<T: Wire> Member for Option<T> {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_option(OneVisitor(PhantomData))
+    fn read<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_option(OneVisitor(self))
     }
 
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -83,8 +106,9 @@ impl<T: Wire> Member for Option<T> {
 }
 
 impl<T: Wire> Member for Vec<T> {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_option(ListVisitor(PhantomData))
+    fn read<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
+        self.clear();
+        deserializer.deserialize_option(ListVisitor(self))
     }
 
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -108,68 +132,68 @@ impl<T: Wire> Serialize for Written<'_, T> {
     }
 }
 
-struct OneVisitor<T>(PhantomData<T>);
+struct OneVisitor<'a, T>(&'a mut Option<T>);
 
-impl<'de, T: Wire> Visitor<'de> for OneVisitor<T> {
-    type Value = Option<T>;
+impl<'de, T: Wire> Visitor<'de> for OneVisitor<'_, T> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value or null")
     }
 
-    fn visit_none<E>(self) -> Result<Self::Value, E> {
-        Ok(T::from_null())
+    fn visit_none<E>(self) -> Result<(), E> {
+        *self.0 = T::from_null();
+        Ok(())
     }
 
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(T::from_null())
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.visit_none()
     }
 
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        T::read(deserializer).map(Some)
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        T::read_into(|value| self.0.insert(value), deserializer)
     }
 }
 
-struct ListVisitor<T>(PhantomData<T>);
+struct ListVisitor<'a, T>(&'a mut Vec<T>);
 
-impl<'de, T: Wire> Visitor<'de> for ListVisitor<T> {
-    type Value = Vec<T>;
+impl<'de, T: Wire> Visitor<'de> for ListVisitor<'_, T> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list or null")
     }
 
-    fn visit_none<E>(self) -> Result<Self::Value, E> {
-        Ok(Vec::new())
+    fn visit_none<E>(self) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Vec::new())
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_seq(self)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(Item(PhantomData))? {
-            if list.is_empty() {
-                // Most lists of a chunk have one item, and a vector would make room for four.
-                list.reserve_exact(1);
-            }
-            list.push(item);
-        }
-        Ok(list)
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while items.next_element_seed(Item(self.0))?.is_some() {}
+        Ok(())
     }
 }
 
-struct Item<T>(PhantomData<T>);
+/// Reads one more item of a list.
+struct Item<'a, T>(&'a mut Vec<T>);
 
-impl<'de, T: Wire> DeserializeSeed<'de> for Item<T> {
-    type Value = T;
+impl<'de, T: Wire> DeserializeSeed<'de> for Item<'_, T> {
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
-        T::read(deserializer)
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        let Self(list) = self;
+        if list.is_empty() {
+            // Most lists of a chunk have one item, and a vector would make room for four.
+            list.reserve_exact(1);
+        }
+        T::read_into(|item| list.push_mut(item), deserializer)
     }
 }

@@ -1,0 +1,193 @@
+//! Reading and writing a part: its data, and what is known about it.
+
+use serde::de::MapAccess;
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use super::{Data, Part};
+use crate::protocol::Unknown;
+use crate::protocol::wire::{self, Message, Wire};
+
+/// Says by which names the members of a part stand in JSON: its data, and what is known about it.
+macro_rules! part {
+    (
+        data { $($kind:ident = $name:literal,)* }
+        beside { $($field:ident = $field_name:literal,)* }
+    ) => {
+        /// The places of the members.
+        #[expect(non_camel_case_types, reason = "some are the names of fields")]
+        enum At {
+            $($kind,)*
+            $($field,)*
+        }
+
+        impl Message for Part {
+            const TYPE: &'static str = "Part";
+            const NAMES: &'static [&'static str] = &[$($name,)* $($field_name,)*];
+
+            fn read_member<'de, A: MapAccess<'de>>(
+                &mut self,
+                at: usize,
+                map: &mut A,
+            ) -> Result<(), A::Error> {
+                match at {
+                    $(at if at == At::$kind as usize => read_data(self, map, $name, Data::$kind),)*
+                    $(at if at == At::$field as usize => wire::read_value(&mut self.$field, map),)*
+                    _ => unreachable!("a name has its place among all"),
+                }
+            }
+
+            fn write_members<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+                match &self.data {
+                    $(Some(Data::$kind(data)) => map.serialize_entry($name, data)?,)*
+                    None => {}
+                }
+                $(wire::write_value(map, $field_name, &self.$field)?;)*
+                Ok(())
+            }
+
+            fn unknown(&mut self) -> &mut Unknown {
+                &mut self.unknown
+            }
+        }
+
+        impl Data {
+            /// What it is, in the word of the API: `text`, `functionCall`, …
+            pub fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$kind(_) => $name,)*
+                }
+            }
+        }
+    };
+}
+
+part! {
+    data {
+        Text = "text",
+        InlineData = "inlineData",
+        FileData = "fileData",
+        FunctionCall = "functionCall",
+        FunctionResponse = "functionResponse",
+        ExecutableCode = "executableCode",
+        CodeExecutionResult = "codeExecutionResult",
+        ToolCall = "toolCall",
+        ToolResponse = "toolResponse",
+    }
+    beside {
+        thought = "thought",
+        thought_signature = "thoughtSignature",
+        part_metadata = "partMetadata",
+        video_metadata = "videoMetadata",
+        media_resolution = "mediaResolution",
+        media_processing = "mediaProcessing",
+        audio_transcription = "audioTranscription",
+        speech_metadata = "speechMetadata",
+        document_metadata = "documentMetadata",
+        spreadsheet_metadata = "spreadsheetMetadata",
+        audio_metadata = "audioMetadata",
+    }
+}
+
+impl Serialize for Part {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        wire::write_message(self, &self.unknown, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Part {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        wire::read_message(deserializer)
+    }
+}
+
+impl Wire for Part {
+    fn read_into<'de, 'place, D: Deserializer<'de>>(
+        put: impl FnOnce(Self) -> &'place mut Self,
+        deserializer: D,
+    ) -> Result<(), D::Error> {
+        wire::read_message_into(put, deserializer)
+    }
+}
+
+/// Reads the data; a part that has some already keeps the second among the unknown members.
+fn read_data<'de, A: MapAccess<'de>, T: Wire>(
+    part: &mut Part,
+    map: &mut A,
+    name: &str,
+    data: fn(T) -> Data,
+) -> Result<(), A::Error> {
+    if part.data.is_none() {
+        let mut read: Option<T> = None;
+        wire::read_value(&mut read, map)?;
+        part.data = read.map(data);
+    } else {
+        let value = map.next_value::<Value>()?;
+        if !value.is_null() {
+            part.unknown.insert(name, value);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn part(value: Value) -> Part {
+        serde_json::from_value(value).expect("a part")
+    }
+
+    #[test]
+    fn members_come_in_any_order() {
+        let first = part(json!({"thoughtSignature": "c2ln", "thought": true, "text": "Hm"}));
+
+        assert_eq!(
+            first,
+            Part::text("Hm").thought(true).thought_signature("c2ln")
+        );
+        assert_eq!(json!(first)["thoughtSignature"], "c2ln");
+    }
+
+    #[test]
+    fn a_kind_that_is_not_known_is_kept() {
+        let hologram = part(json!({"hologram": {"z": [1]}, "thoughtSignature": "c2ln"}));
+
+        assert_eq!(
+            (hologram.data.as_ref(), hologram.kind()),
+            (None, Some("hologram"))
+        );
+        assert_eq!(
+            json!(hologram),
+            json!({"hologram": {"z": [1]}, "thoughtSignature": "c2ln"})
+        );
+    }
+
+    #[test]
+    fn a_second_kind_of_data_is_kept_beside_the_first() {
+        let both = json!({"text": "see", "functionCall": {"name": "look"}});
+
+        let read = part(both.clone());
+
+        assert_eq!(read.as_text(), Some("see"));
+        assert_eq!(read.as_function_call(), None);
+        assert_eq!(json!(read), both);
+    }
+
+    #[test]
+    fn null_is_absent() {
+        let read = part(json!({"text": null, "functionCall": {"name": "f"}, "thought": null}));
+
+        assert_eq!(read.as_function_call().map(|call| call.name()), Some("f"));
+        assert_eq!(json!(read), json!({"functionCall": {"name": "f"}}));
+    }
+
+    #[test]
+    fn empty_text_is_text() {
+        assert_eq!(part(json!({"text": ""})).as_text(), Some(""));
+        assert_eq!(json!(Part::text("")), json!({"text": ""}));
+    }
+}
