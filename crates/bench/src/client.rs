@@ -81,12 +81,13 @@ async fn at_once(chats: &mut Vec<ChatSession>, turns: usize, base_kib: i64) -> O
     Ok(meter)
 }
 
-/// A turn, all of whose reply is read. One that was streamed is taken back: what is measured is the
+/// A turn, all of whose reply is read. One that is streamed is a copy's: what is measured is the
 /// reading, and a reply of megabytes would be sent again.
 async fn turn(chat: &mut ChatSession, options: &Options, ages: &mut Vec<f64>) -> Outcome {
     if !options.is_streamed() {
         return whole(chat).await;
     }
+    let mut chat = chat.clone();
     let mut read = 0;
     let mut reply = chat.send_message(wire::message()).stream();
     while let Some(chunk) = reply.next().await {
@@ -107,7 +108,6 @@ async fn turn(chat: &mut ChatSession, options: &Options, ages: &mut Vec<f64>) ->
             _ => read += chunk.text()?.len(),
         }
     }
-    chat.rewind();
     there_is(read)
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::backend::Backend;
 use crate::error::Result;
 use crate::model::GenerativeModel;
-use crate::protocol::{Content, GenerateContentResponse, Transcript};
+use crate::protocol::{Content, Transcript};
 use crate::tools::{AutomaticFunctionCalling, Toolbox};
 
 mod budget;
@@ -14,6 +14,7 @@ mod calls;
 mod check;
 mod history;
 mod journal;
+mod last;
 mod recorder;
 mod resume;
 mod saved;
@@ -30,6 +31,7 @@ pub use unfinished::{Reason, Unfinished};
 
 use budget::Budget;
 use history::Undone;
+use last::Last;
 use recorder::Recorder;
 
 /// A conversation with a model.
@@ -58,8 +60,8 @@ pub struct ChatSession {
     model: GenerativeModel,
     automatic: Option<AutomaticFunctionCalling>,
     history: Arc<Transcript>,
-    last: Option<GenerateContentResponse>,
-    unfinished: Option<Unfinished>,
+    last: Option<Last>,
+    unfinished: Option<Box<Unfinished>>,
     /// What was taken back and can be put back, last one last.
     undone: Vec<Undone>,
     recorder: Option<Recorder>,
@@ -146,22 +148,13 @@ impl ChatSession {
         SendMessage::new(self, message.into())
     }
 
-    /// The last response that came, complete or not, until the next message is sent, the turn is
-    /// [taken back](Self::rewind), or the history [set](Self::set_history).
-    pub fn last(&self) -> Option<&GenerateContentResponse> {
-        match &self.unfinished {
-            Some(unfinished) => unfinished.received.as_ref(),
-            None => self.last.as_ref(),
-        }
-    }
-
     /// The turn that was begun and did not complete, if the last one did not.
     ///
     /// The next message starts from the history, without it. [`keep_partial`](Self::keep_partial)
     /// puts it into the history, [`retry`](Self::retry) sends it again, [`rewind`](Self::rewind)
     /// takes it back.
     pub fn unfinished(&self) -> Option<&Unfinished> {
-        self.unfinished.as_ref()
+        self.unfinished.as_deref()
     }
 
     /// Says whether a message could be sent with these settings, without sending one.

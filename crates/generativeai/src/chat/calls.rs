@@ -148,13 +148,13 @@ impl ChatSession {
 
     /// The turn that a message begins, or goes on with if it answers all calls that the limit of
     /// rounds handed to the caller.
-    pub(super) fn turn_of(&self, message: Content) -> Result<Unfinished> {
-        let returned = self.unfinished.as_ref().filter(|unfinished| {
+    pub(super) fn turn_of(&self, message: Content) -> Result<Box<Unfinished>> {
+        let returned = self.unfinished.as_deref().filter(|unfinished| {
             matches!(unfinished.reason, Reason::CallsReturned) && answers(&message).next().is_some()
         });
         let reply = returned.and_then(Unfinished::reply);
         let (Some(unfinished), Some(reply)) = (returned, reply) else {
-            return Ok(Unfinished::new(message));
+            return Ok(Box::new(Unfinished::new(message)));
         };
         let left = unanswered(calls_of(&reply), std::slice::from_ref(&message));
         if !left.is_empty() {
@@ -165,7 +165,7 @@ impl ChatSession {
             );
             return Err(Error::new(ErrorKind::Request, message));
         }
-        let mut turn = unfinished.clone();
+        let mut turn = Box::new(unfinished.clone());
         turn.answered([reply, message]);
         Ok(turn)
     }

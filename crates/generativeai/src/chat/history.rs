@@ -1,11 +1,10 @@
 //! The history: reading it, setting it, and taking back a turn.
 
-use std::borrow::Cow;
 use std::iter::once;
 use std::sync::Arc;
 
 use super::unfinished::reply_of;
-use super::{ChatSession, Event, Unfinished};
+use super::{ChatSession, Event, Last, Unfinished};
 use crate::protocol::{Content, Data, Part, Role};
 
 /// What was taken back.
@@ -102,7 +101,7 @@ impl ChatSession {
             return false;
         };
         match undone {
-            Undone::Unfinished(turn) => self.unfinished = Some(*turn),
+            Undone::Unfinished(turn) => self.unfinished = Some(turn),
             Undone::Turn(turn) => Arc::make_mut(&mut self.history).extend(turn),
         }
         self.record(|_| Event::Restored);
@@ -112,7 +111,7 @@ impl ChatSession {
     /// Takes back the unfinished turn if there is one, else the contents from `length` on.
     pub(super) fn take_back(&mut self, length: usize) -> &Undone {
         let undone = match self.unfinished.take() {
-            Some(turn) => Undone::Unfinished(Box::new(turn)),
+            Some(turn) => Undone::Unfinished(turn),
             None => {
                 self.last = None;
                 self.summary = self.summary.min(length);
@@ -123,7 +122,7 @@ impl ChatSession {
     }
 
     /// Begins a turn: from here on it is unfinished.
-    pub(super) fn open(&mut self, turn: Unfinished) {
+    pub(super) fn open(&mut self, turn: Box<Unfinished>) {
         self.last = None;
         self.unfinished = Some(turn);
         self.undone.clear();
@@ -135,17 +134,21 @@ impl ChatSession {
             return;
         };
         let reply = turn.received.as_ref().and_then(reply_of);
-        let is_folded = match (&turn.written, &reply) {
-            (Some(message), Some(reply)) if turn.exchanged.is_empty() => {
-                Arc::make_mut(&mut self.history).fold_turn(message, reply)
-            }
-            _ => false,
-        };
-        if !is_folded {
-            let reply = reply.map(Cow::into_owned);
-            self.remember(once(turn.sent).chain(turn.exchanged).chain(reply));
+        if let (Some(message), Some(reply)) = (&turn.written, &reply)
+            && turn.exchanged.is_empty()
+            && Arc::make_mut(&mut self.history).fold_turn(message, reply)
+        {
+            self.last = turn.received.map(Last::from);
+            return;
         }
-        self.last = turn.received;
+        let at = self.history.len() + 1 + turn.exchanged.len();
+        let (last, reply) = turn
+            .received
+            .map(|received| Last::split(received, at))
+            .unzip();
+        let said = once(turn.sent).chain(turn.exchanged);
+        self.remember(said.chain(reply.flatten()));
+        self.last = last;
     }
 
     /// Puts contents into the history.

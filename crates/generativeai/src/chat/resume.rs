@@ -39,7 +39,7 @@ impl ChatSession {
             Event::Opened { sent, exchanged } => {
                 let mut turn = Unfinished::new(sent);
                 turn.exchanged = exchanged;
-                self.open(turn);
+                self.open(Box::new(turn));
             }
             Event::Exchanged { contents } => self.open_turn()?.exchanged.extend(contents),
             Event::Completed { response } => {
@@ -80,7 +80,7 @@ impl ChatSession {
 
     fn open_turn(&mut self) -> Result<&mut Unfinished, &'static str> {
         self.unfinished
-            .as_mut()
+            .as_deref_mut()
             .ok_or("is of a turn that was not opened")
     }
 }

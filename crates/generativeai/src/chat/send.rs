@@ -20,7 +20,7 @@ use crate::stream;
 #[must_use = "a message is not sent until it is awaited or streamed"]
 pub struct SendMessage<'chat> {
     pub(super) chat: &'chat mut ChatSession,
-    pub(super) turn: Result<Unfinished>,
+    pub(super) turn: Result<Box<Unfinished>>,
 }
 
 impl<'chat> SendMessage<'chat> {
@@ -30,7 +30,7 @@ impl<'chat> SendMessage<'chat> {
         Self { chat, turn }
     }
 
-    pub(super) fn again(chat: &'chat mut ChatSession, mut unfinished: Unfinished) -> Self {
+    pub(super) fn again(chat: &'chat mut ChatSession, mut unfinished: Box<Unfinished>) -> Self {
         unfinished.close_round();
         Self {
             chat,
@@ -103,7 +103,7 @@ impl<'chat> IntoFuture for SendMessage<'chat> {
             while let Some(chunk) = turn.next().await {
                 chunk?;
             }
-            turn.response().cloned().ok_or_else(nothing_came)
+            turn.into_response().ok_or_else(nothing_came)
         })
     }
 }

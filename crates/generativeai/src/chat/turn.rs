@@ -55,7 +55,7 @@ impl<'chat> Turn<'chat> {
     /// Checks what can be checked, and opens the turn: from here on it is unfinished.
     pub(super) fn begin(
         chat: &'chat mut ChatSession,
-        mut unfinished: Unfinished,
+        mut unfinished: Box<Unfinished>,
         call: Call,
     ) -> Result<Self> {
         check::not_empty(&unfinished.sent)?;
@@ -131,6 +131,11 @@ impl<'chat> Turn<'chat> {
     /// The response of the turn, once it is over.
     pub(super) fn response(&self) -> Option<&GenerateContentResponse> {
         self.chat.last()
+    }
+
+    /// The same as a copy.
+    pub(super) fn into_response(self) -> Option<GenerateContentResponse> {
+        self.chat.last_cloned()
     }
 
     fn unfinished(&mut self) -> &mut Unfinished {
@@ -267,7 +272,7 @@ impl<'chat> Turn<'chat> {
         self.unfinished().sum_usage();
         self.chat.complete();
         self.chat.record(|chat| Event::Completed {
-            response: chat.last.clone().unwrap_or_default(),
+            response: chat.last_cloned().unwrap_or_default(),
         });
     }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::calls::Round;
 use super::send::SendMessage;
-use super::{ChatSession, Event};
+use super::{ChatSession, Event, Last};
 use crate::error::{Error, ErrorKind};
 use crate::model::Settings;
 use crate::protocol::{Content, FinishReason, GenerateContentResponse, Role, UsageMetadata};
@@ -189,7 +189,7 @@ impl ChatSession {
             unfinished.round = Some(round);
         }
         let answered = unfinished.round.is_some();
-        self.last = unfinished.received.clone();
+        self.last = unfinished.received.clone().map(Last::from);
         unfinished.close_round();
         let kept = once(unfinished.sent).chain(unfinished.exchanged);
         let contents: Vec<Content> = kept.chain(reply.filter(|_| !answered)).collect();

@@ -1,9 +1,9 @@
 //! The contents of a request: what was said before, shared with the chat, and what is said now.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Content;
@@ -125,35 +125,52 @@ impl Contents {
     }
 
     fn before(&self) -> &Transcript {
-        static NOTHING: Transcript = Transcript::new();
+        static NOTHING: LazyLock<Transcript> = LazyLock::new(Transcript::default);
         self.before.as_deref().unwrap_or(&NOTHING)
     }
 
-    /// Adds their JSON in pieces, commas between, without the brackets: what was said before as it was
-    /// kept, and what is said now.
+    /// Their JSON: what was said before as it was kept, and what is said now.
     #[cfg_attr(
         not(feature = "remote"),
         allow(dead_code, reason = "only a backend that sends JSON asks for it")
     )]
-    pub(crate) fn share_json(&self, pieces: &mut Vec<Bytes>) {
-        let first = pieces.len();
-        self.before().share_json(pieces);
-        match &self.now {
-            Now::Written(json, _) => pieces.push(json.clone()),
+    pub(crate) fn json(&self) -> Json {
+        let now = match &self.now {
+            Now::Written(json, _) => json.clone(),
             Now::Typed(contents) => {
                 let mut json = Vec::new();
                 for content in contents {
                     written::write_element(&mut json, content);
                 }
-                if !json.is_empty() {
-                    pieces.push(json.into());
-                }
+                json.into()
             }
+        };
+        Json {
+            before: self.before().json(),
+            now,
         }
-        // The comma before the first.
-        if let Some(first) = pieces.get_mut(first) {
-            first.advance(1);
-        }
+    }
+}
+
+/// The JSON of contents, in pieces that are shared.
+pub(crate) struct Json {
+    before: Arc<Vec<Bytes>>,
+    now: Bytes,
+}
+
+#[cfg_attr(
+    not(feature = "remote"),
+    allow(dead_code, reason = "only a backend that sends JSON asks for it")
+)]
+impl Json {
+    /// The pieces, commas between the contents, without the brackets; none is empty.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let all = self.before.iter().chain([&self.now]);
+        let written = all.filter(|piece| !piece.is_empty());
+        // Without the comma before the first.
+        written
+            .enumerate()
+            .map(|(at, piece)| &piece[usize::from(at == 0)..])
     }
 }
 
@@ -252,16 +269,6 @@ pub(crate) struct Transcript {
 }
 
 impl Transcript {
-    const fn new() -> Self {
-        Self {
-            folded: 0,
-            contents: Vec::new(),
-            written: Mutex::new(Written::new()),
-            read: OnceLock::new(),
-            stays_typed: false,
-        }
-    }
-
     /// How many contents there are.
     pub(crate) fn len(&self) -> usize {
         self.folded + self.contents.len()
@@ -355,11 +362,11 @@ impl Transcript {
         self.split_off(last).pop()
     }
 
-    /// Adds the JSON of all contents in pieces, a comma before each.
-    fn share_json(&self, pieces: &mut Vec<Bytes>) {
+    /// The JSON of all contents in pieces, a comma before each.
+    fn json(&self) -> Arc<Vec<Bytes>> {
         let mut written = self.written();
         written.write(self.folded, &self.contents);
-        written.share(pieces);
+        written.pieces()
     }
 
     fn written(&self) -> MutexGuard<'_, Written> {
@@ -397,45 +404,33 @@ mod tests {
         texts.iter().map(|&text| Content::user(text)).collect()
     }
 
-    fn read(json: &[Bytes]) -> Vec<Content> {
-        let json = [b"[", &json.concat()[..], b"]"].concat();
+    /// The contents behind JSON in pieces.
+    fn read(before: Arc<Vec<Bytes>>) -> Vec<Content> {
+        let now = Bytes::new();
+        read_json(&Json { before, now })
+    }
+
+    fn read_json(json: &Json) -> Vec<Content> {
+        let pieces: Vec<&[u8]> = json.pieces().collect();
+        let json = [b"[", &pieces.concat()[..], b"]"].concat();
         serde_json::from_slice(&json).expect("an array of contents")
-    }
-
-    impl Contents {
-        fn json(&self) -> Vec<Bytes> {
-            let mut pieces = Vec::new();
-            self.share_json(&mut pieces);
-            pieces
-        }
-    }
-
-    impl Transcript {
-        fn json(&self) -> Vec<Bytes> {
-            let mut pieces = Vec::new();
-            self.share_json(&mut pieces);
-            if let Some(first) = pieces.first_mut() {
-                first.advance(1);
-            }
-            pieces
-        }
     }
 
     #[test]
     fn the_json_of_a_transcript_follows_what_is_said_and_taken_back() {
         let mut transcript = Transcript::from(said(&["a", "b"]));
-        assert_eq!(read(&transcript.json()), said(&["a", "b"]));
+        assert_eq!(read(transcript.json()), said(&["a", "b"]));
 
         transcript.extend(said(&["c", "d"]));
-        assert_eq!(read(&transcript.json()), said(&["a", "b", "c", "d"]));
+        assert_eq!(read(transcript.json()), said(&["a", "b", "c", "d"]));
 
         transcript.extend(said(&["never written"]));
         assert_eq!(transcript.split_off(1).len(), 4);
-        assert_eq!(read(&transcript.json()), said(&["a"]));
+        assert_eq!(read(transcript.json()), said(&["a"]));
 
         transcript.split_off(0);
         transcript.extend(said(&["e"]));
-        assert_eq!(read(&transcript.json()), said(&["e"]));
+        assert_eq!(read(transcript.json()), said(&["e"]));
     }
 
     #[test]
@@ -446,8 +441,8 @@ mod tests {
         one.extend(said(&["b"]));
         other.extend(said(&["c"]));
 
-        assert_eq!(read(&one.json()), said(&["a", "b"]));
-        assert_eq!(read(&other.json()), said(&["a", "c"]));
+        assert_eq!(read(one.json()), said(&["a", "b"]));
+        assert_eq!(read(other.json()), said(&["a", "c"]));
     }
 
     #[test]
@@ -456,12 +451,12 @@ mod tests {
         let mut transcript = Transcript::default();
         for length in 1..=1_000 {
             transcript.extend(said(&[&text]));
-            assert!(transcript.json().len() <= 18 + length / 64, "{length}");
+            assert!(transcript.json().len() <= 18 + length / 16, "{length}");
         }
-        assert_eq!(read(&transcript.json()), transcript.contents());
+        assert_eq!(read(transcript.json()), transcript.contents());
 
         transcript.split_off(333);
-        assert_eq!(read(&transcript.json()), transcript.contents());
+        assert_eq!(read(transcript.json()), transcript.contents());
     }
 
     #[test]
@@ -472,16 +467,16 @@ mod tests {
         let copy = transcript.clone();
         transcript.fold();
         assert_eq!((transcript.len(), transcript.contents.len()), (3, 0));
-        assert_eq!(read(&transcript.json()), said(&["a", "b", "c"]));
+        assert_eq!(read(transcript.json()), said(&["a", "b", "c"]));
 
         assert_eq!(transcript.contents(), said(&["a", "b", "c"]));
         transcript.extend(said(&["d"]));
         transcript.fold();
         assert_eq!(transcript.contents.len(), 4);
-        assert_eq!(read(&transcript.json()), said(&["a", "b", "c", "d"]));
+        assert_eq!(read(transcript.json()), said(&["a", "b", "c", "d"]));
 
         assert_eq!((copy.folded, copy.contents.len()), (2, 1));
-        assert_eq!(read(&copy.json()), said(&["a", "b", "c"]));
+        assert_eq!(read(copy.json()), said(&["a", "b", "c"]));
         assert_eq!(copy.contents(), said(&["a", "b", "c"]));
     }
 
@@ -498,7 +493,7 @@ mod tests {
             );
             assert_eq!(transcript.contents(), said(&["a", "b", "c", "d"][..len]));
             transcript.extend(said(&["e"]));
-            assert_eq!(read(&transcript.json()), transcript.contents());
+            assert_eq!(read(transcript.json()), transcript.contents());
         }
     }
 
@@ -522,14 +517,14 @@ mod tests {
         let json = text_element(&message).expect("only text");
         let contents = Contents::with_written(Arc::default(), json.clone());
         assert_eq!((contents.len(), contents.last()), (1, Some(&message)));
-        assert_eq!(read(&contents.json()), std::slice::from_ref(&message));
+        assert_eq!(read_json(&contents.json()), std::slice::from_ref(&message));
 
         let mut transcript = Transcript::default();
         assert!(transcript.fold_turn(&json, &reply) && transcript.fold_turn(&json, &reply));
         let all = [&message, &reply, &message, &reply].map(Content::clone);
-        assert_eq!(read(&transcript.json()), all);
+        assert_eq!(read(transcript.json()), all);
         let mut contents = Contents::with_written(Arc::new(transcript.clone()), json.clone());
-        assert_eq!(read(&contents.json())[..4], all);
+        assert_eq!(read_json(&contents.json())[..4], all);
         contents.push(reply.clone());
         assert_eq!(contents.len(), 6);
         assert_eq!(contents.iter().last(), Some(&reply));
@@ -545,8 +540,8 @@ mod tests {
         let held = transcript.json();
         transcript.extend(said(&["b"]));
 
-        assert_eq!(read(&transcript.json()), said(&["a", "b"]));
-        assert_eq!(read(&held), said(&["a"]));
+        assert_eq!(read(transcript.json()), said(&["a", "b"]));
+        assert_eq!(read(held), said(&["a"]));
     }
 
     #[test]
@@ -557,7 +552,7 @@ mod tests {
 
         assert_eq!(contents.len(), 3);
         assert_eq!(contents, Contents::from(said(&["a", "b", "c"])));
-        assert_eq!(read(&contents.json()), said(&["a", "b", "c"]));
-        assert_eq!(contents.json().len(), 2);
+        assert_eq!(read_json(&contents.json()), said(&["a", "b", "c"]));
+        assert_eq!(contents.json().pieces().count(), 2);
     }
 }

@@ -12,42 +12,62 @@ use hyper::body::{Body, Frame, SizeHint};
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::GenerateContentRequest;
-
-/// Room for the pieces that most bodies have.
-const USUAL_PIECES: usize = 24;
+use crate::protocol::{GenerateContentRequest, Json};
 
 /// A body in pieces; a clone shares them.
-#[derive(Clone, Default)]
-pub(super) struct Pieces(Arc<Vec<Bytes>>);
+#[derive(Clone)]
+pub(super) struct Pieces(Arc<Parts>);
+
+/// What a body is made of.
+#[derive(Default)]
+struct Parts {
+    contents: Option<Json>,
+    rest: Bytes,
+}
 
 impl Pieces {
     /// The JSON of a value.
     pub(super) fn of(value: &impl Serialize) -> Result<Self> {
-        Ok(Self(vec![json(value)?].into()))
+        let rest = json(value)?;
+        let contents = None;
+        Ok(Self(Arc::new(Parts { contents, rest })))
     }
 
     /// The JSON of a request, without the model, which stands in the address.
     pub(super) fn of_request(mut request: GenerateContentRequest) -> Result<Self> {
         request.model = None;
-        let mut pieces = Vec::with_capacity(USUAL_PIECES);
-        pieces.push(Bytes::from_static(b"{\"contents\":["));
-        mem::take(&mut request.contents).share_json(&mut pieces);
+        let contents = mem::take(&mut request.contents);
         let mut rest = json(&request)?;
-        if pieces.len() == 1 {
-            pieces[0] = rest;
-        } else if *rest == *b"{}" {
-            pieces.push(Bytes::from_static(b"]}"));
-        } else {
+        let contents = (!contents.is_empty()).then(|| contents.json());
+        if contents.is_some() {
+            // What follows the contents: `}` of an empty object, else its members.
             rest.advance(1);
-            pieces.extend([Bytes::from_static(b"],"), rest]);
         }
-        Ok(Self(pieces.into()))
+        Ok(Self(Arc::new(Parts { contents, rest })))
+    }
+
+    /// The pieces, none of which is empty.
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let Parts { contents, rest } = &*self.0;
+        let around = contents.as_ref().map(|_| {
+            let is_all = rest.len() == 1;
+            (
+                &b"{\"contents\":["[..],
+                if is_all { &b"]"[..] } else { b"]," },
+            )
+        });
+        let (before, after) = around.unzip();
+        let contents = contents.iter().flat_map(Json::pieces);
+        before
+            .into_iter()
+            .chain(contents)
+            .chain(after)
+            .chain([&rest[..]])
     }
 
     /// How many bytes it has.
     pub(super) fn len(&self) -> usize {
-        self.0.iter().map(Bytes::len).sum()
+        self.iter().map(<[u8]>::len).sum()
     }
 
     /// The body, to be sent from its beginning.
@@ -100,7 +120,7 @@ pub(super) struct Unsent {
 impl Unsent {
     fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         let mut sent = self.sent;
-        let pieces = self.pieces.0[self.next..].iter();
+        let pieces = self.pieces.iter().skip(self.next);
         pieces.map(move |piece| &piece[mem::take(&mut sent)..])
     }
 }
@@ -125,9 +145,10 @@ impl Buf for Unsent {
         assert!(count <= self.left, "only what is left can be sent");
         self.left -= count;
         self.sent += count;
-        while let Some(piece) = self.pieces.0.get(self.next)
-            && self.sent >= piece.len()
-        {
+        for piece in self.pieces.iter().skip(self.next) {
+            if self.sent < piece.len() {
+                break;
+            }
             self.sent -= piece.len();
             self.next += 1;
         }

@@ -1,5 +1,6 @@
 //! One request: its attempts, until there is an answer or it is given up.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,11 +8,11 @@ use bytes::{Bytes, BytesMut};
 
 use super::client::Service;
 use super::failure::{self, Failure};
-use super::limits::{Form, Limits};
+use super::limits::Limits;
 use super::retry::{self, Situation};
 use super::transport::{self, Answer, Outgoing};
 use super::watch::Watch;
-use crate::backend::RequestOptions;
+use crate::backend::Retry;
 use crate::error::{Attempt, Error, ErrorKind, Result};
 use crate::trace;
 
@@ -22,52 +23,58 @@ const MOST_OF_ERROR: usize = 1 << 20;
 pub(super) struct Call {
     service: Arc<Service>,
     outgoing: Outgoing,
-    limits: Limits,
+    retry: Retry,
+    connect_timeout: Duration,
     pub(super) watch: Watch,
     attempts: Vec<Attempt>,
     began: Instant,
 }
 
 impl Call {
-    /// Prepares the first attempt.
-    pub(super) fn new(
-        service: Arc<Service>,
-        outgoing: Outgoing,
-        options: &RequestOptions,
-        form: Form,
-    ) -> Result<Self> {
+    /// Prepares a request; nothing begins before [`begin`](Self::begin).
+    pub(super) fn new(service: Arc<Service>, outgoing: Outgoing, limits: Limits) -> Self {
+        let watch = Watch::new(service.clock.clone(), limits.timeout, limits.idle);
+        let began = service.clock.now();
+        Self {
+            service,
+            outgoing,
+            retry: limits.retry,
+            connect_timeout: limits.connect,
+            watch,
+            attempts: Vec::new(),
+            began,
+        }
+    }
+
+    /// Starts the time of the request.
+    pub(super) fn begin(&mut self) -> Result<()> {
         if tokio::runtime::Handle::try_current().is_err() {
             let message = "`Remote` needs a tokio runtime with time and I/O: run it in one, \
                            or use `generativeai::blocking`";
             return Err(Error::new(ErrorKind::Configuration, message));
         }
-        let limits = Limits::of(options, form);
-        let watch = Watch::new(service.clock.clone(), limits.timeout, limits.idle);
-        let began = service.clock.now();
-        Ok(Self {
-            service,
-            outgoing,
-            limits,
-            watch,
-            attempts: Vec::new(),
-            began,
-        })
+        self.watch.begin();
+        Ok(())
     }
 
     /// Makes one attempt, as far as the head of an answer of success.
     pub(super) async fn attempt(&mut self) -> Result<Answer, Failure> {
         self.began = self.service.clock.now();
         self.watch.expect_event();
-        let sending = self
-            .service
-            .transport
-            .send(&self.outgoing, self.limits.connect);
-        let answer = self.watch.guard(sending).await??;
-        match answer.code() {
-            200..=299 => self.readable(answer),
-            300..=399 => Err(self.redirected(&answer).into()),
-            _ => Err(self.refused(answer).await),
-        }
+        let refused = {
+            let answer = {
+                let transport = &self.service.transport;
+                let sending = pin!(transport.send(&self.outgoing, self.connect_timeout));
+                self.watch.guard(sending).await??
+            };
+            match answer.code() {
+                200..=299 => return self.readable(answer),
+                300..=399 => return Err(self.redirected(&answer).into()),
+                // On the heap, as it is seldom needed.
+                _ => Box::pin(self.refused(answer)),
+            }
+        };
+        Err(refused.await)
     }
 
     /// The next piece of the body. Before the `first` one a broken connection may be tried again.
@@ -76,7 +83,7 @@ impl Call {
         answer: &mut Answer,
         first: bool,
     ) -> Result<Option<Bytes>, Failure> {
-        let piece = self.watch.guard(answer.piece()).await?;
+        let piece = self.watch.guard(pin!(answer.piece())).await?;
         piece.map_err(|error| Failure {
             error,
             again: first,
@@ -130,7 +137,7 @@ impl Call {
             chance: clock.chance(),
         };
         let mut outcome = outcome(&failure.error);
-        let wait = retry::wait(&self.limits.retry, now).filter(|_| failure.again);
+        let wait = retry::wait(&self.retry, now).filter(|_| failure.again);
         match wait {
             Some(wait) if self.service.budget.spend() => {
                 self.attempts.push(Attempt::new(outcome, took, wait));

@@ -9,7 +9,7 @@ use super::builder::RemoteBuilder;
 use super::call::Call;
 use super::clock::Clock;
 use super::failure::Failure;
-use super::limits::Form;
+use super::limits::{Form, Limits};
 use super::reply::{self, Reply};
 use super::secret::Secret;
 use super::transport::{Outgoing, Transport};
@@ -69,16 +69,19 @@ impl Remote {
     /// Sends a request, and reads an answer in one piece.
     pub(super) fn whole<R: Reply + Send + 'static>(
         &self,
-        outgoing: impl FnOnce(&Address) -> Result<Outgoing> + Send + 'static,
+        outgoing: impl FnOnce(&Address) -> Result<Outgoing>,
         options: RequestOptions,
     ) -> BoxFuture<Result<R>> {
         let service = self.0.clone();
+        let limits = Limits::of(&options.or(&service.options), Form::Whole);
+        let outgoing = outgoing(&service.address);
+        let mut call = outgoing.map(|outgoing| Call::new(service, outgoing, limits));
         Box::pin(async move {
-            let outgoing = outgoing(&service.address)?;
-            let options = options.or(&service.options);
-            let mut call = Call::new(service, outgoing, &options, Form::Whole)?;
+            // It stays where it is: whatever is moved within a future has room in it twice.
+            let call = call.as_mut().map_err(|error| error.clone())?;
+            call.begin()?;
             loop {
-                match attempt(&mut call).await {
+                match attempt(call).await {
                     Ok(reply) => {
                         call.succeeded();
                         return Ok(reply);
@@ -92,11 +95,14 @@ impl Remote {
 
 async fn attempt<R: Reply>(call: &mut Call) -> Result<R, Failure> {
     let mut answer = call.attempt().await?;
-    let body = call.body(&mut answer).await?;
-    let reply = reply::read_whole(&body, call);
-    drop(body);
-    answer.finish().await;
-    reply
+    let rest = async move {
+        let body = call.body(&mut answer).await?;
+        let reply = reply::read_whole(&body, call);
+        drop(body);
+        answer.finish().await;
+        reply
+    };
+    rest.await
 }
 
 impl fmt::Debug for Remote {

@@ -92,8 +92,8 @@ impl Connections {
     }
 
     /// Keeps a connection whose answer was read to its end, if it can be used again.
-    pub(super) async fn keep(&self, mut line: Line) {
-        if poll_fn(|cx| Poll::Ready(line.is_free(cx))).await {
+    pub(super) fn keep(&self, mut line: Line, cx: &mut Context<'_>) {
+        if line.is_free(cx) {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             kept.forget_old();
             kept.free.push_back((Instant::now(), line));
@@ -128,8 +128,9 @@ impl Connection {
     /// Sends a request, and waits for the head of its answer.
     pub(super) async fn send(
         &mut self,
-        request: Request<Sending>,
+        request: impl FnOnce(&Self) -> Request<Sending>,
     ) -> Result<Response<Incoming>, TrySendError<Request<Sending>>> {
+        let request = request(self);
         match self {
             Self::Shared(sender) => sender.try_send_request(request).await,
             Self::Line(line) => {

@@ -5,7 +5,7 @@ use super::body::Pieces;
 use super::call::Call;
 use super::chunks::Chunks;
 use super::client::Remote;
-use super::limits::Form;
+use super::limits::{Form, Limits};
 use super::transport::Outgoing;
 use crate::backend::{Backend, BoxFuture, ChunkStream, RequestOptions};
 use crate::error::Result;
@@ -40,8 +40,9 @@ impl Backend for Remote {
                 .address
                 .method(request.model.as_deref(), "streamGenerateContent?alt=sse")?;
             let outgoing = Outgoing::post(url, Pieces::of_request(request)?);
-            let options = options.or(&service.options);
-            let call = Call::new(service, outgoing, &options, Form::Stream)?;
+            let limits = Limits::of(&options.or(&service.options), Form::Stream);
+            let mut call = Call::new(service, outgoing, limits);
+            call.begin()?;
             Ok(Box::new(Chunks::new(call)))
         };
         Box::pin(unfold(State::Begin(begin), |state| async move {
@@ -87,15 +88,12 @@ impl Backend for Remote {
         options: RequestOptions,
     ) -> BoxFuture<Result<ListModelsResponse>> {
         let outgoing =
-            move |address: &Address| Ok(Outgoing::get(address.models(page_token.as_deref())?));
+            |address: &Address| Ok(Outgoing::get(address.models(page_token.as_deref())?));
         self.whole(outgoing, options)
     }
 
     fn get_model(&self, name: String, options: RequestOptions) -> BoxFuture<Result<Model>> {
-        self.whole(
-            move |address| Ok(Outgoing::get(address.model(&name)?)),
-            options,
-        )
+        self.whole(|address| Ok(Outgoing::get(address.model(&name)?)), options)
     }
 
     fn get_cached_content(
@@ -104,7 +102,7 @@ impl Backend for Remote {
         options: RequestOptions,
     ) -> BoxFuture<Result<CachedContent>> {
         self.whole(
-            move |address| Ok(Outgoing::get(address.cached_content(&name)?)),
+            |address| Ok(Outgoing::get(address.cached_content(&name)?)),
             options,
         )
     }

@@ -3,11 +3,11 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body, Frame, Incoming};
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
@@ -141,7 +141,7 @@ impl Transport {
                 // On the heap, since it is seldom needed and larger than all the rest of a request.
                 None => Box::pin(self.connect(outgoing, connect_timeout)).await?,
             };
-            let request = outgoing.request(&self.headers, &connection);
+            let request = |connection: &_| outgoing.request(&self.headers, connection);
             match connection.send(request).await {
                 Ok(response) => {
                     return Ok(Answer {
@@ -220,43 +220,51 @@ impl Answer {
 
     /// Ends it: the connection is kept if the body has come whole. Before, the pieces of the body are to
     /// be dropped, as the next answer is read into the same buffer.
-    pub(super) async fn finish(mut self) {
-        if self.is_whole()
-            && let Some(Connection::Line(line)) = self.connection.take()
-        {
-            self.connections.keep(line).await;
+    pub(super) async fn finish(&mut self) {
+        if self.is_whole() {
+            poll_fn(|cx| Poll::Ready(self.keep(cx))).await;
+        }
+    }
+
+    fn keep(&mut self, cx: &mut Context<'_>) {
+        if let Some(Connection::Line(line)) = self.connection.take() {
+            self.connections.keep(line, cx);
         }
     }
 
     /// The next piece of the body, or `None` at its end.
     pub(super) async fn piece(&mut self) -> Result<Option<Bytes>> {
-        loop {
-            let body = self.response.body_mut();
-            let connection = &mut self.connection;
-            let frame = poll_fn(|cx| {
-                if let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(cx) {
-                    return Poll::Ready(frame);
-                }
-                if let Some(connection) = connection {
-                    connection.drive(cx);
-                }
-                Pin::new(&mut *body).poll_frame(cx)
-            });
-            match frame.await.transpose().map_err(broken)? {
-                None => {
-                    if let Some(Connection::Line(line)) = self.connection.take() {
-                        self.connections.keep(line).await;
+        poll_fn(|cx| {
+            loop {
+                match ready!(self.poll_frame(cx)).transpose().map_err(broken)? {
+                    None => {
+                        self.keep(cx);
+                        return Poll::Ready(Ok(None));
                     }
-                    return Ok(None);
-                }
-                // What is no data are headers behind the body, which nobody asked for.
-                Some(frame) => {
-                    if let Ok(data) = frame.into_data() {
-                        return Ok(Some(data));
+                    // What is no data are headers behind the body, which nobody asked for.
+                    Some(frame) => {
+                        if let Ok(data) = frame.into_data() {
+                            return Poll::Ready(Ok(Some(data)));
+                        }
                     }
                 }
             }
+        })
+        .await
+    }
+
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let body = self.response.body_mut();
+        if let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(cx) {
+            return Poll::Ready(frame);
         }
+        if let Some(connection) = &mut self.connection {
+            connection.drive(cx);
+        }
+        Pin::new(body).poll_frame(cx)
     }
 }
 

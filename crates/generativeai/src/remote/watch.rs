@@ -1,7 +1,7 @@
 //! The time limits of a request: a deadline over all of it, and the longest silence.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Begins to watch; `Duration::MAX` is no limit.
+    /// Is to watch over limits, of which `Duration::MAX` is none.
     pub(super) fn new(clock: Arc<dyn Clock>, timeout: Duration, idle: Duration) -> Self {
         let now = clock.now();
         let after = |time| now.checked_add(time);
@@ -34,6 +34,14 @@ impl Watch {
             idle: after(idle).map(|end| (idle, end)),
             timer: None,
         }
+    }
+
+    /// Begins to watch.
+    pub(super) fn begin(&mut self) {
+        let now = self.clock.now();
+        self.deadline = self
+            .deadline
+            .and_then(|(_, timeout)| Some((now.checked_add(timeout)?, timeout)));
     }
 
     /// From now on the next event is waited for.
@@ -50,8 +58,12 @@ impl Watch {
     }
 
     /// Waits for something within the limits.
-    pub(super) async fn guard<T>(&mut self, waited_for: impl Future<Output = T>) -> Result<T> {
-        let mut waited_for = pin!(waited_for);
+    ///
+    /// It is pinned where it is: a future that takes another by value has room for it twice.
+    pub(super) async fn guard<T>(
+        &mut self,
+        mut waited_for: Pin<&mut impl Future<Output = T>>,
+    ) -> Result<T> {
         poll_fn(|cx| {
             if let Poll::Ready(value) = waited_for.as_mut().poll(cx) {
                 return Poll::Ready(Ok(value));

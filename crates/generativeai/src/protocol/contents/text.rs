@@ -122,7 +122,7 @@ fn write_byte(json: &mut Vec<u8>, byte: u8) {
 
 impl Content {
     /// Whether this is a role and texts, and nothing beside them.
-    pub(super) fn is_only_text(&self) -> bool {
+    pub(crate) fn is_only_text(&self) -> bool {
         let is_only_text = |part: &Part| {
             matches!(part.data, Some(Data::Text(_))) && part.thought.is_none() && part.is_plain()
         };

@@ -1,12 +1,14 @@
 //! The JSON of what was said: written once, and kept in pieces that requests share.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::text;
 use crate::protocol::Content;
 
 /// From how many bytes on a piece stays as it is.
-const LARGE: usize = 64 << 10;
+const LARGE: usize = 16 << 10;
 
 /// How many pieces that are not large there may be.
 const MOST_SMALL: usize = 16;
@@ -16,21 +18,14 @@ const MOST_SMALL: usize = 16;
 /// What is said later is a piece of its own, so that nothing is copied, and nothing is kept ready to
 /// grow. When there are too many small pieces, the last ones become one, and with them each before that
 /// is less than twice as long: a byte is copied a few times at most, however long the conversation, and
-/// a request has few pieces.
+/// a request has few pieces. A request shares the list of them, and is most often gone when it grows.
 #[derive(Clone, Default)]
 pub(super) struct Written {
-    pieces: Vec<Bytes>,
+    pieces: Arc<Vec<Bytes>>,
     ends: Vec<usize>,
 }
 
 impl Written {
-    pub(super) const fn new() -> Self {
-        Self {
-            pieces: Vec::new(),
-            ends: Vec::new(),
-        }
-    }
-
     /// Writes what is not written yet of the contents that follow the first `before`.
     pub(super) fn write(&mut self, before: usize, contents: &[Content]) {
         let done = self.ends.len() - before;
@@ -58,14 +53,15 @@ impl Written {
     pub(super) fn truncate(&mut self, len: usize) {
         self.ends.truncate(len);
         let mut left = self.end();
-        for piece in &mut self.pieces {
+        let pieces = Arc::make_mut(&mut self.pieces);
+        for piece in &mut *pieces {
             if left < piece.len() {
                 // A copy, so that what was taken back is not held any more.
                 *piece = Bytes::copy_from_slice(&piece[..left]);
             }
             left -= piece.len();
         }
-        self.pieces.retain(|piece| !piece.is_empty());
+        pieces.retain(|piece| !piece.is_empty());
     }
 
     /// Reads the first contents back.
@@ -75,9 +71,9 @@ impl Written {
         read(json)
     }
 
-    /// Adds all that is written to the pieces of a list's JSON.
-    pub(super) fn share(&self, pieces: &mut Vec<Bytes>) {
-        pieces.extend(self.pieces.iter().cloned());
+    /// All that is written.
+    pub(super) fn pieces(&self) -> Arc<Vec<Bytes>> {
+        Arc::clone(&self.pieces)
     }
 
     fn end(&self) -> usize {
@@ -85,22 +81,23 @@ impl Written {
     }
 
     fn add(&mut self, piece: Bytes) {
-        self.pieces.push(piece);
+        let pieces = Arc::make_mut(&mut self.pieces);
+        pieces.push(piece);
         let is_small = |piece: &&Bytes| piece.len() < LARGE;
-        let small = self.pieces.iter().rev().take_while(is_small).count();
+        let small = pieces.iter().rev().take_while(is_small).count();
         if small <= MOST_SMALL {
             return;
         }
         let mut length = 0;
-        let last = self.pieces.iter().rev().take(small).take_while(|piece| {
+        let last = pieces.iter().rev().take(small).take_while(|piece| {
             let is_last = length == 0 || piece.len() < 2 * length;
             length += piece.len();
             is_last
         });
-        let before = self.pieces.len() - last.count();
-        let together = self.pieces[before..].concat();
-        self.pieces.truncate(before);
-        self.pieces.push(together.into());
+        let before = pieces.len() - last.count();
+        let together = pieces[before..].concat();
+        pieces.truncate(before);
+        pieces.push(together.into());
     }
 }
 
