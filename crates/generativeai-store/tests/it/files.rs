@@ -266,8 +266,12 @@ async fn only_its_owner_may_read_a_store() {
 #[tokio::test]
 async fn the_users_own_store_is_in_the_data_folder_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
+    if address().is_some() {
+        return open_the_users_own_store().await;
+    }
     let folder = tempfile::tempdir().unwrap();
-    let mut command = command("files::a_process_that_opens_the_users_own_store", "");
+    let test = "files::the_users_own_store_is_in_the_data_folder_for_its_owner_alone";
+    let mut command = command(test, "");
     command.env("XDG_DATA_HOME", folder.path());
     assert!(command.status().unwrap().success());
 
@@ -278,9 +282,8 @@ async fn the_users_own_store_is_in_the_data_folder_for_its_owner_alone() {
     assert_eq!(store.unwrap().list().await.unwrap()[0].name, "mine");
 }
 
-#[tokio::test]
-#[ignore = "a process that the other test starts with a data folder"]
-async fn a_process_that_opens_the_users_own_store() {
+#[cfg(unix)]
+async fn open_the_users_own_store() {
     assert!(Store::find_default().await.unwrap().is_none());
     let folder = PathBuf::from(std::env::var_os("XDG_DATA_HOME").unwrap());
     assert!(!folder.join("generativeai").exists());
@@ -292,11 +295,9 @@ async fn a_process_that_opens_the_users_own_store() {
 
 /// Goes on while nothing can be written, then lifts the limit and goes on.
 #[cfg(target_os = "linux")]
-#[tokio::test]
-#[ignore = "a process that the other test starts with a limit on the size of files"]
-async fn a_process_whose_disk_is_full() {
+async fn fill_the_disk(address: &str) {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let store = match Store::open(&address()).await {
+    let store = match Store::open(address).await {
         Ok(store) => store,
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::Storage, "{error:?}");
@@ -333,10 +334,14 @@ async fn a_process_whose_disk_is_full() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn on_a_full_disk_a_chat_goes_on_in_memory_and_is_saved_later() {
+    if let Some(address) = address() {
+        return fill_the_disk(&address).await;
+    }
     let place = Place::sqlite();
     // In blocks of 512 bytes: first the tables do not fit, then some turns do.
     for (blocks, expected) in [(16, &["not opened"][..]), (600, &["full", "saved"])] {
-        let direct = command("files::a_process_whose_disk_is_full", &place.address);
+        let test = "files::on_a_full_disk_a_chat_goes_on_in_memory_and_is_saved_later";
+        let direct = command(test, &place.address);
         let mut shell = std::process::Command::new("sh");
         // Without the signal a write over the limit fails as on a full disk.
         let script = format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$@\"");

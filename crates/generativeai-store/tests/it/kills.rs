@@ -15,10 +15,8 @@ use crate::support::{Place, texts};
 const KILLS: usize = 500;
 
 /// Says 0, 1, 2 and so on, each with its echo, going on where it was.
-#[tokio::test]
-#[ignore = "a process that the other test starts and kills"]
-async fn a_writer() {
-    let store = Store::open(&address()).await.unwrap();
+async fn write(address: &str) -> ! {
+    let store = Store::open(address).await.unwrap();
     let session = match store.session("numbers").await {
         Ok(session) => session,
         Err(_) => store.new_session("numbers").await.unwrap(),
@@ -57,7 +55,8 @@ fn kill_over_and_over(address: &str) -> usize {
     let mut kills = 0;
     let mut found_any = false;
     while kills < KILLS {
-        let mut writer = command("kills::a_writer", address).spawn().unwrap();
+        let test = "kills::a_writer_killed_a_thousand_times_loses_nothing_acknowledged";
+        let mut writer = command(test, address).spawn().unwrap();
         let mut told = Told::by(&mut writer);
         // Mostly it is killed while it writes, now and then before it has opened the store.
         let wait = chance();
@@ -98,6 +97,9 @@ fn kill_over_and_over(address: &str) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_writer_killed_a_thousand_times_loses_nothing_acknowledged() {
+    if let Some(address) = address() {
+        write(&address).await;
+    }
     let places = [Place::in_memory_disk(), Place::in_memory_disk()];
     let addresses = places.each_ref().map(|place| place.address.clone());
     let lanes = addresses.map(|address| thread::spawn(move || kill_over_and_over(&address)));

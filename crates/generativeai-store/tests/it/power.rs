@@ -16,44 +16,43 @@ const TURNS: usize = 160;
 
 #[tokio::test]
 async fn when_the_power_fails_what_was_sent_and_acknowledged_is_there_whole() {
-    assert_eq!(lost("power::a_process_on_a_disk_that_syncs"), 0);
+    if let Some(address) = address() {
+        let lost = lose_power(&address, true).await;
+        tell(&lost.len().to_string());
+        assert!(lost.is_empty(), "{}", lost.join("\n"));
+        return;
+    }
+    let test = "power::when_the_power_fails_what_was_sent_and_acknowledged_is_there_whole";
+    assert_eq!(lost(test), 0);
 }
 
 #[tokio::test]
 async fn on_a_disk_that_only_pretends_to_sync_the_loss_is_seen() {
-    assert!(lost("power::a_process_on_a_disk_that_pretends") > CUTS / 10);
+    if let Some(address) = address() {
+        tell(&lose_power(&address, false).await.len().to_string());
+        return;
+    }
+    let test = "power::on_a_disk_that_only_pretends_to_sync_the_loss_is_seen";
+    assert!(lost(test) > CUTS / 10);
 }
 
-/// In how many of the cuts something was lost, as the process tells.
-fn lost(process: &str) -> u64 {
+/// In how many of the cuts something was lost, as the test tells in a process of its own: all files of a
+/// process are watched.
+fn lost(test: &str) -> u64 {
     let place = Place::in_memory_disk();
-    let mut child = command(process, &place.address).spawn().unwrap();
+    let mut child = command(test, &place.address).spawn().unwrap();
     let told: Vec<String> = Told::by(&mut child).collect();
     assert!(child.wait().unwrap().success());
     told[0].parse().unwrap()
 }
 
-#[tokio::test]
-#[ignore = "a process that the other test starts, since all files of a process are watched"]
-async fn a_process_on_a_disk_that_syncs() {
-    let lost = lose_power(true).await;
-    tell(&lost.len().to_string());
-    assert!(lost.is_empty(), "{}", lost.join("\n"));
-}
-
-#[tokio::test]
-#[ignore = "as above"]
-async fn a_process_on_a_disk_that_pretends() {
-    tell(&lose_power(false).await.len().to_string());
-}
-
 /// Writes a chat, then cuts the power at moments drawn by chance and looks at what a disk would hold;
 /// tells what was lost.
-async fn lose_power(is_synced: bool) -> Vec<String> {
-    let file = PathBuf::from(address().strip_prefix("sqlite:").unwrap());
+async fn lose_power(address: &str, is_synced: bool) -> Vec<String> {
+    let file = PathBuf::from(address.strip_prefix("sqlite:").unwrap());
     let folder = file.parent().unwrap();
     watch::watch(folder);
-    write(&address()).await;
+    write(address).await;
     let notes = watch::stop();
     assert!(notes.len() > 2 * TURNS);
 

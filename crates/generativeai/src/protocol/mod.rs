@@ -51,7 +51,9 @@ pub use code::*;
 pub use config::*;
 pub use content::*;
 pub use contents::Contents;
-pub(crate) use contents::{Json, Transcript, text_element};
+#[cfg(feature = "remote")]
+pub(crate) use contents::Json;
+pub(crate) use contents::{Transcript, text_element};
 pub use count::*;
 pub use embed::*;
 pub use file::*;

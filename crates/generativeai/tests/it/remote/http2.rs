@@ -7,6 +7,7 @@ use generativeai::ErrorKind;
 use h2::server::{self, Connection, SendResponse};
 use h2::{Reason, SendStream};
 use http::{Request, Response};
+use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
@@ -28,6 +29,8 @@ enum Answer {
     LastText(&'static str),
     /// One event of a stream; the stream is reset once the test has read it.
     Part(&'static str),
+    /// As `Text`: all that the contents of the request say, if its body is as long as it says.
+    Said,
     /// The stream is reset.
     Reset(Reason),
     /// The connection ends with the stream open.
@@ -90,6 +93,10 @@ async fn play(
                     _ = read.recv() => stream.send_reset(Reason::INTERNAL_ERROR),
                 }
             }
+            Answer::Said => {
+                let body = body_of(request, &mut connection).await;
+                whole_text(&mut respond, &said(&body));
+            }
             Answer::Reset(reason) => respond.send_reset(reason),
             Answer::GoAway(reason) => connection.abrupt_shutdown(reason),
         }
@@ -101,22 +108,38 @@ async fn play(
 }
 
 /// Reads a request to its end while the connection is driven.
-async fn body_of(request: Request<h2::RecvStream>, connection: &mut Http2) {
+async fn body_of(request: Request<h2::RecvStream>, connection: &mut Http2) -> Vec<u8> {
+    let length = request.headers().get("content-length").cloned();
     let mut body = request.into_body();
     let reading = async move {
+        let mut all = Vec::new();
         while let Some(piece) = body.data().await {
             let piece = piece.expect("a whole request");
             let freed = body.flow_control().release_capacity(piece.len());
             freed.expect("what came was taken from the window");
+            all.extend_from_slice(&piece);
         }
+        let length = length.expect("a length");
+        assert_eq!(length.to_str().expect("digits"), all.len().to_string());
+        all
     };
     tokio::pin!(reading);
     tokio::select! {
-        () = &mut reading => {}
+        all = &mut reading => all,
         closed = poll_fn(|cx| connection.poll_closed(cx)) => {
             panic!("the client left within its request: {closed:?}")
         }
     }
+}
+
+/// What the contents of a request say, one after the other.
+fn said(body: &[u8]) -> String {
+    let request: Value = serde_json::from_slice(body).expect("JSON");
+    let contents = request["contents"].as_array().expect("contents");
+    let texts = contents
+        .iter()
+        .map(|content| content["parts"][0]["text"].as_str().expect("a text"));
+    texts.collect()
 }
 
 fn begin(respond: &mut SendResponse<Bytes>) -> SendStream<Bytes> {
@@ -144,6 +167,27 @@ async fn one_connection_serves_many_requests() {
         assert_eq!((texts, error.is_none()), (vec![expected.to_owned()], true));
     }
     assert_eq!(clock.slept().len(), 0);
+}
+
+#[tokio::test]
+async fn a_body_of_many_pieces_goes_through_a_small_window() {
+    let (remote, _, _sign) = server(vec![vec![Answer::Said; 20]], 500).await;
+    let mut chat = chat(&remote);
+
+    let mut all = String::new();
+    for turn in 0..20 {
+        let message = turn.to_string().repeat(300);
+        all.push_str(&message);
+        let reply = chat.send_message(message).stream().finish().await;
+        let text = reply.expect("a reply").text().expect("a text");
+        assert_eq!(text, all, "{turn}");
+        if turn < 8 {
+            all.push_str(&text);
+        } else {
+            chat.rewind();
+            all.truncate(all.len() - turn.to_string().len() * 300);
+        }
+    }
 }
 
 #[tokio::test]
