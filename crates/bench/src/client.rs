@@ -1,6 +1,9 @@
 //! Our client: chats over `Remote`, as a program would hold them.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use generativeai::protocol::{Content, Part};
 use generativeai::{ChatSession, GenerativeModel, Remote};
@@ -61,11 +64,12 @@ async fn in_turn(
 /// All chats at the same time.
 async fn at_once(chats: &mut Vec<ChatSession>, turns: usize, base_kib: i64) -> Outcome<Meter> {
     let start = Arc::new(Barrier::new(chats.len() + 1));
+    let begun = Arc::new(Barrier::new(chats.len()));
     let mut tasks = JoinSet::new();
     for mut chat in chats.drain(..) {
-        let start = start.clone();
+        let (start, begun) = (start.clone(), begun.clone());
         tasks.spawn(async move {
-            whole(&mut chat).await?;
+            first(&mut chat, &begun).await?;
             start.wait().await;
             for _ in 0..turns {
                 whole(&mut chat).await?;
@@ -79,6 +83,18 @@ async fn at_once(chats: &mut Vec<ChatSession>, turns: usize, base_kib: i64) -> O
         chats.push(chat?);
     }
     Ok(meter)
+}
+
+/// The first turn of a chat. No reply is read before all chats have begun theirs, so that there is a
+/// connection for each, as the floor has, before anything is measured.
+async fn first(chat: &mut ChatSession, begun: &Barrier) -> Outcome {
+    let mut turn = pin!(whole(chat));
+    let at_once = poll_fn(|cx| Poll::Ready(turn.as_mut().poll(cx))).await;
+    begun.wait().await;
+    match at_once {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => turn.await,
+    }
 }
 
 /// A turn, all of whose reply is read. One that is streamed is a copy's: what is measured is the
