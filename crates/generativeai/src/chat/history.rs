@@ -1,11 +1,12 @@
 //! The history: reading it, setting it, and taking back a turn.
 
+use std::borrow::Cow;
 use std::iter::once;
 use std::sync::Arc;
 
 use super::unfinished::reply_of;
 use super::{ChatSession, Event, Last, Unfinished};
-use crate::protocol::{Content, Data, Part, Role};
+use crate::protocol::{Content, Data, GenerateContentResponse, Part, Role};
 
 /// What was taken back.
 #[derive(Clone)]
@@ -128,27 +129,39 @@ impl ChatSession {
         self.undone.clear();
     }
 
-    /// Puts the unfinished turn into the history: it is complete.
-    pub(super) fn complete(&mut self) {
-        let Some(turn) = self.unfinished.take() else {
-            return;
-        };
-        let reply = turn.received.as_ref().and_then(reply_of);
-        if let (Some(message), Some(reply)) = (&turn.written, &reply)
-            && turn.exchanged.is_empty()
-            && Arc::make_mut(&mut self.history).fold_turn(message, reply)
-        {
-            self.last = turn.received.map(Last::from);
-            return;
-        }
+    /// Puts the unfinished turn into the history, as it is complete, and gives its response if it is to be
+    /// handed out: else nothing of it is copied.
+    pub(super) fn complete(&mut self, is_handed_out: bool) -> Option<GenerateContentResponse> {
+        let turn = *self.unfinished.take()?;
         let at = self.history.len() + 1 + turn.exchanged.len();
-        let (last, reply) = turn
-            .received
-            .map(|received| Last::split(received, at))
-            .unzip();
-        let said = once(turn.sent).chain(turn.exchanged);
-        self.remember(said.chain(reply.flatten()));
+        let reply = turn.received.as_ref().and_then(reply_of);
+        let is_folded = match (&turn.written, &reply) {
+            (Some(message), Some(reply)) if turn.exchanged.is_empty() => {
+                Arc::make_mut(&mut self.history).fold_turn(message, reply)
+            }
+            _ => false,
+        };
+        let mut handed_out = None;
+        let (last, reply) = match turn.received {
+            Some(mut received) if is_handed_out => {
+                let reply = reply_of(&received).filter(|_| !is_folded);
+                let reply = reply.map(Cow::into_owned);
+                let last = Last::of(&mut received, at);
+                handed_out = Some(received);
+                (Some(last), reply)
+            }
+            Some(received) => {
+                let (last, reply) = Last::split(received, at);
+                (Some(last), reply)
+            }
+            None => (None, None),
+        };
+        if !is_folded {
+            let said = once(turn.sent).chain(turn.exchanged);
+            self.remember(said.chain(reply));
+        }
         self.last = last;
+        handed_out
     }
 
     /// Puts contents into the history.

@@ -6,11 +6,11 @@ use std::sync::OnceLock;
 use super::ChatSession;
 use crate::protocol::{Content, GenerateContentResponse, Role, Transcript};
 
-/// The response of the last turn, which is in the history.
+/// The response of the last turn, which is in the history: what it says is there alone.
 #[derive(Clone)]
 pub(super) struct Last {
     response: GenerateContentResponse,
-    /// Where in the history the parts of its content are, if they are not here.
+    /// Where in the history the parts of its content are, if it has any.
     at: Option<usize>,
     /// With its parts, once somebody looked.
     whole: OnceLock<Box<GenerateContentResponse>>,
@@ -27,8 +27,7 @@ impl From<GenerateContentResponse> for Last {
 }
 
 impl Last {
-    /// Takes what was said out of a response, for the place in the history that it will have. So a
-    /// picture is not kept twice; a text is, since the history may keep its JSON alone.
+    /// Takes what was said out of a response, for the place in the history that it will have.
     pub(super) fn split(
         mut response: GenerateContentResponse,
         at: usize,
@@ -41,17 +40,24 @@ impl Last {
         let mut reply = content.clone();
         reply.parts = parts;
         reply.fill_role(Role::Model);
-        let at = if reply.is_only_text() {
-            content.parts.clone_from(&reply.parts);
-            None
-        } else {
-            Some(at)
-        };
         let this = Self {
-            at,
+            at: Some(at),
             ..response.into()
         };
         (this, Some(reply))
+    }
+
+    /// The same of a response that stays whole.
+    pub(super) fn of(response: &mut GenerateContentResponse, at: usize) -> Self {
+        let parts = content_of(response).map(|content| mem::take(&mut content.parts));
+        let this = Self {
+            at: parts.as_ref().map(|_| at),
+            ..response.clone().into()
+        };
+        if let (Some(content), Some(parts)) = (content_of(response), parts) {
+            content.parts = parts;
+        }
+        this
     }
 
     fn get(&self, history: &Transcript) -> &GenerateContentResponse {
@@ -63,9 +69,9 @@ impl Last {
 
     pub(super) fn cloned(&self, history: &Transcript) -> GenerateContentResponse {
         let mut response = self.response.clone();
-        let there = self.at.and_then(|at| history.contents().get(at));
+        let there = self.at.and_then(|at| history.content(at));
         if let (Some(content), Some(there)) = (content_of(&mut response), there) {
-            content.parts.clone_from(&there.parts);
+            content.parts = there.into_owned().parts;
         }
         response
     }
@@ -82,14 +88,6 @@ impl ChatSession {
         match &self.unfinished {
             Some(unfinished) => unfinished.received.as_ref(),
             None => Some(self.last.as_ref()?.get(&self.history)),
-        }
-    }
-
-    /// A copy of the last response.
-    pub(super) fn last_cloned(&self) -> Option<GenerateContentResponse> {
-        match &self.unfinished {
-            Some(unfinished) => unfinished.received.clone(),
-            None => Some(self.last.as_ref()?.cloned(&self.history)),
         }
     }
 }
@@ -111,21 +109,13 @@ mod tests {
             assert_eq!(reply, Some(said.clone().role(Role::Model)));
             let history = Transcript::from(vec![Content::user("a"), reply.expect("a reply")]);
 
-            assert_eq!(last.at, Some(1));
-            assert_eq!(last.get(&history), &response);
-            assert_eq!(last.cloned(&history), response);
-        }
-    }
-
-    #[test]
-    fn a_text_stays_where_it_is() {
-        for said in [Content::from("a"), Content::model("a")] {
-            let response = GenerateContentResponse::from(said);
-
-            let (last, reply) = Last::split(response.clone(), 1);
-
-            assert_eq!(last.get(&Transcript::default()), &response);
-            assert_eq!(reply, Some(Content::model("a")));
+            let mut whole = response.clone();
+            for last in [last, Last::of(&mut whole, 1)] {
+                assert!(last.response.candidates[0].parts().is_empty());
+                assert_eq!(last.get(&history), &response);
+                assert_eq!(last.cloned(&history), response);
+            }
+            assert_eq!(whole, response);
         }
     }
 

@@ -44,7 +44,7 @@ impl ChatSession {
             Event::Exchanged { contents } => self.open_turn()?.exchanged.extend(contents),
             Event::Completed { response } => {
                 self.open_turn()?.received = Some(response);
-                self.complete();
+                self.complete(false);
             }
             Event::Unfinished { reason, received } => {
                 let turn = self.open_turn()?;

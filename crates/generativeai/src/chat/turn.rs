@@ -32,6 +32,8 @@ pub(super) struct Turn<'chat> {
     automatic: Option<AutomaticFunctionCalling>,
     call: Call,
     state: State,
+    /// The response of a turn that is complete, if it is handed out.
+    response: Option<GenerateContentResponse>,
 }
 
 enum State {
@@ -73,6 +75,7 @@ impl<'chat> Turn<'chat> {
             automatic,
             call,
             state: State::Open,
+            response: None,
         })
     }
 
@@ -133,9 +136,9 @@ impl<'chat> Turn<'chat> {
         self.chat.last()
     }
 
-    /// The same as a copy.
+    /// The same for the caller.
     pub(super) fn into_response(self) -> Option<GenerateContentResponse> {
-        self.chat.last_cloned()
+        self.response.or_else(|| self.chat.last().cloned())
     }
 
     fn unfinished(&mut self) -> &mut Unfinished {
@@ -270,10 +273,13 @@ impl<'chat> Turn<'chat> {
     fn commit(&mut self) {
         self.state = State::Close(None);
         self.unfinished().sum_usage();
-        self.chat.complete();
-        self.chat.record(|chat| Event::Completed {
-            response: chat.last_cloned().unwrap_or_default(),
-        });
+        let journaled = self.chat.recorder.is_some();
+        let response = self.chat.complete(journaled || self.call == Call::Unary);
+        if journaled {
+            let response = response.clone().unwrap_or_default();
+            self.chat.record(|_| Event::Completed { response });
+        }
+        self.response = response;
     }
 
     /// Ends the turn with an error that has all that came, and keeps why.

@@ -1,5 +1,6 @@
 //! The contents of a request: what was said before, shared with the chat, and what is said now.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -286,6 +287,17 @@ impl Transcript {
         })
     }
 
+    /// One of the contents; of those that are folded, it alone is read.
+    pub(crate) fn content(&self, at: usize) -> Option<Cow<'_, Content>> {
+        if let Some(all) = self.read.get() {
+            return all.get(at).map(Cow::Borrowed);
+        }
+        match at.checked_sub(self.folded) {
+            Some(at) => self.contents.get(at).map(Cow::Borrowed),
+            None => Some(Cow::Owned(self.written().read_one(at))),
+        }
+    }
+
     /// Adds contents at the end.
     pub(crate) fn extend(&mut self, contents: impl IntoIterator<Item = Content>) {
         self.settle();
@@ -478,6 +490,27 @@ mod tests {
         assert_eq!((copy.folded, copy.contents.len()), (2, 1));
         assert_eq!(read(copy.json()), said(&["a", "b", "c"]));
         assert_eq!(copy.contents(), said(&["a", "b", "c"]));
+    }
+
+    #[test]
+    fn one_content_is_read_wherever_it_is() {
+        let all: Vec<String> = (0..60)
+            .map(|at| at.to_string().repeat(1 + at * 20))
+            .collect();
+        let texts: Vec<&str> = all.iter().map(String::as_str).collect();
+        let mut transcript = Transcript::default();
+        for two in texts[..50].chunks(2) {
+            transcript.extend(said(two));
+            transcript.fold();
+        }
+        transcript.extend(said(&texts[50..]));
+
+        for (at, content) in said(&texts).iter().enumerate() {
+            assert_eq!(transcript.content(at).as_deref(), Some(content), "{at}");
+        }
+        assert_eq!((transcript.content(60), transcript.folded()), (None, 50));
+        transcript.contents();
+        assert_eq!(transcript.content(7).as_deref(), said(&texts).get(7));
     }
 
     #[test]

@@ -18,10 +18,12 @@ use crate::protocol::{GenerateContentRequest, Json};
 #[derive(Clone)]
 pub(super) struct Pieces(Arc<Parts>);
 
-/// What a body is made of.
+/// What a body is made of: contents that are kept as JSON, and all else.
 #[derive(Default)]
 struct Parts {
+    before: &'static str,
     contents: Option<Json>,
+    after: &'static str,
     rest: Bytes,
 }
 
@@ -29,40 +31,43 @@ impl Pieces {
     /// The JSON of a value.
     pub(super) fn of(value: &impl Serialize) -> Result<Self> {
         let rest = json(value)?;
-        let contents = None;
-        Ok(Self(Arc::new(Parts { contents, rest })))
+        Ok(Self(Arc::new(Parts {
+            rest,
+            ..Parts::default()
+        })))
     }
 
     /// The JSON of a request, without the model, which stands in the address.
     pub(super) fn of_request(mut request: GenerateContentRequest) -> Result<Self> {
         request.model = None;
         let contents = mem::take(&mut request.contents);
-        let mut rest = json(&request)?;
-        let contents = (!contents.is_empty()).then(|| contents.json());
-        if contents.is_some() {
-            // What follows the contents: `}` of an empty object, else its members.
-            rest.advance(1);
+        if contents.is_empty() {
+            return Self::of(&request);
         }
-        Ok(Self(Arc::new(Parts { contents, rest })))
+        let mut rest = json(&request)?;
+        let after = if *rest == *b"{}" {
+            rest.clear();
+            "]}"
+        } else {
+            rest.advance(1);
+            "],"
+        };
+        Ok(Self(Arc::new(Parts {
+            before: "{\"contents\":[",
+            contents: Some(contents.json()),
+            after,
+            rest,
+        })))
     }
 
     /// The pieces, none of which is empty.
     fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let Parts { contents, rest } = &*self.0;
-        let around = contents.as_ref().map(|_| {
-            let is_all = rest.len() == 1;
-            (
-                &b"{\"contents\":["[..],
-                if is_all { &b"]"[..] } else { b"]," },
-            )
-        });
-        let (before, after) = around.unzip();
-        let contents = contents.iter().flat_map(Json::pieces);
-        before
+        let parts = &*self.0;
+        [parts.before.as_bytes()]
             .into_iter()
-            .chain(contents)
-            .chain(after)
-            .chain([&rest[..]])
+            .chain(parts.contents.iter().flat_map(Json::pieces))
+            .chain([parts.after.as_bytes(), &parts.rest])
+            .filter(|piece| !piece.is_empty())
     }
 
     /// How many bytes it has.

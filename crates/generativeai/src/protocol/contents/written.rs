@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::Deserialize;
 
 use super::text;
 use crate::protocol::Content;
@@ -62,6 +63,21 @@ impl Written {
             left -= piece.len();
         }
         pieces.retain(|piece| !piece.is_empty());
+    }
+
+    /// Reads one of the contents back.
+    pub(super) fn read_one(&self, at: usize) -> Content {
+        let mut begin = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let mut pieces = self.pieces.iter();
+        let piece = loop {
+            let piece = pieces.next().expect("what is written is in a piece");
+            if begin < piece.len() {
+                break piece;
+            }
+            begin -= piece.len();
+        };
+        let mut json = serde_json::Deserializer::from_slice(&piece[begin + 1..]);
+        Content::deserialize(&mut json).expect("what was written can be read")
     }
 
     /// Reads the first contents back.
