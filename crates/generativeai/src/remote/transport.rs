@@ -222,7 +222,11 @@ impl Answer {
     /// be dropped, as the next answer is read into the same buffer.
     pub(super) async fn finish(&mut self) {
         if self.is_whole() {
-            poll_fn(|cx| Poll::Ready(self.keep(cx))).await;
+            poll_fn(|cx| {
+                self.keep(cx);
+                Poll::Ready(())
+            })
+            .await;
         }
     }
 
