@@ -129,9 +129,9 @@ impl ChatSession {
         self.undone.clear();
     }
 
-    /// Puts the unfinished turn into the history, as it is complete, and gives its response if it is to be
-    /// handed out: else nothing of it is copied.
-    pub(super) fn complete(&mut self, is_handed_out: bool) -> Option<GenerateContentResponse> {
+    /// Puts the unfinished turn into the history, as it is complete, and gives its response if somebody
+    /// wants it: else nothing of it is copied.
+    pub(super) fn complete(&mut self, is_wanted: bool) -> Option<GenerateContentResponse> {
         let turn = *self.unfinished.take()?;
         let at = self.history.len() + 1 + turn.exchanged.len();
         let reply = turn.received.as_ref().and_then(reply_of);
@@ -141,13 +141,13 @@ impl ChatSession {
             }
             _ => false,
         };
-        let mut handed_out = None;
+        let mut wanted = None;
         let (last, reply) = match turn.received {
-            Some(mut received) if is_handed_out => {
+            Some(mut received) if is_wanted => {
                 let reply = reply_of(&received).filter(|_| !is_folded);
                 let reply = reply.map(Cow::into_owned);
                 let last = Last::of(&mut received, at);
-                handed_out = Some(received);
+                wanted = Some(received);
                 (Some(last), reply)
             }
             Some(received) => {
@@ -161,7 +161,7 @@ impl ChatSession {
             self.remember(said.chain(reply));
         }
         self.last = last;
-        handed_out
+        wanted
     }
 
     /// Puts contents into the history.

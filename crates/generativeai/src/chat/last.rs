@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use super::ChatSession;
 use crate::protocol::{Content, GenerateContentResponse, Role, Transcript};
 
-/// The response of the last turn, which is in the history: what it says is there alone.
+/// The response of the last turn. What it says is in the history alone, unless it came whole from elsewhere.
 #[derive(Clone)]
 pub(super) struct Last {
     response: GenerateContentResponse,
@@ -49,7 +49,8 @@ impl Last {
 
     /// The same of a response that stays whole.
     pub(super) fn of(response: &mut GenerateContentResponse, at: usize) -> Self {
-        let parts = content_of(response).map(|content| mem::take(&mut content.parts));
+        let said = content_of(response).filter(|content| !content.parts.is_empty());
+        let parts = said.map(|content| mem::take(&mut content.parts));
         let this = Self {
             at: parts.as_ref().map(|_| at),
             ..response.clone().into()
@@ -90,6 +91,14 @@ impl ChatSession {
             None => Some(self.last.as_ref()?.get(&self.history)),
         }
     }
+
+    /// A copy of the same, that leaves none behind.
+    pub(super) fn last_cloned(&self) -> Option<GenerateContentResponse> {
+        match &self.unfinished {
+            Some(unfinished) => unfinished.received.clone(),
+            None => Some(self.last.as_ref()?.cloned(&self.history)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -128,6 +137,10 @@ mod tests {
             let (last, reply) = Last::split(response.clone(), 1);
 
             assert_eq!((last.get(&Transcript::default()), reply), (&response, None));
+            assert_eq!(
+                (last.at, Last::of(&mut response.clone(), 1).at),
+                (None, None)
+            );
         }
     }
 }

@@ -140,7 +140,8 @@ impl<'chat> ReplyStream<'chat> {
         while let Some(chunk) = self.next().await {
             chunk?;
         }
-        self.response().cloned().ok_or_else(nothing_came)
+        let response = self.turn.and_then(Turn::into_response);
+        response.ok_or_else(nothing_came)
     }
 
     /// The reply so far: the chunks that came, joined.

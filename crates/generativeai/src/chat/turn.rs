@@ -32,7 +32,7 @@ pub(super) struct Turn<'chat> {
     automatic: Option<AutomaticFunctionCalling>,
     call: Call,
     state: State,
-    /// The response of a turn that is complete, if it is handed out.
+    /// The response of a turn that is complete, if it was kept whole.
     response: Option<GenerateContentResponse>,
 }
 
@@ -138,7 +138,7 @@ impl<'chat> Turn<'chat> {
 
     /// The same for the caller.
     pub(super) fn into_response(self) -> Option<GenerateContentResponse> {
-        self.response.or_else(|| self.chat.last().cloned())
+        self.response.or_else(|| self.chat.last_cloned())
     }
 
     fn unfinished(&mut self) -> &mut Unfinished {

@@ -175,6 +175,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::protocol::{Content, Contents, Transcript, text_element};
 
     fn sent(request: &Value) -> (Value, u64) {
         let request = serde_json::from_value(request.clone()).expect("a request");
@@ -222,6 +223,43 @@ mod tests {
 
                 assert_eq!(sent(&request).0, expected);
             }
+        }
+    }
+
+    #[test]
+    fn more_pieces_than_there_is_room_for_come_one_after_the_other() {
+        let texts: Vec<String> = (0..100).map(|at| at.to_string().repeat(5_000)).collect();
+        let mut history = Transcript::default();
+        for text in &texts {
+            history.extend([Content::user(text.as_str())]);
+            history.fold();
+        }
+        let now = text_element(&Content::user("now")).expect("only text");
+        let contents = Contents::with_written(Arc::new(history), now);
+        let request = GenerateContentRequest::default().contents(contents.clone());
+        let pieces = Pieces::of_request(request).expect("a body");
+        let whole = json!({ "contents": contents }).to_string();
+
+        for room in [1, 2, 16, 64] {
+            let mut body = pieces.sending();
+            assert_eq!(body.size_hint().exact(), Some(whole.len() as u64));
+            let mut left = body.0.take().expect("a body");
+            let mut sent = Vec::new();
+            while left.has_remaining() {
+                let mut slices = vec![IoSlice::new(&[]); room];
+                let filled = left.chunks_vectored(&mut slices);
+                assert!(filled == room || filled < 64);
+                assert_eq!(*slices[0], *left.chunk());
+                let all: Vec<u8> = slices[..filled]
+                    .iter()
+                    .flat_map(|slice| slice.to_vec())
+                    .collect();
+                // What a socket takes of it ends anywhere.
+                let taken = all.len() - all.len() / 3;
+                sent.extend_from_slice(&all[..taken]);
+                left.advance(taken);
+            }
+            assert!(sent == whole.as_bytes(), "{room}");
         }
     }
 

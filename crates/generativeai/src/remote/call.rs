@@ -27,14 +27,14 @@ pub(super) struct Call {
     connect_timeout: Duration,
     pub(super) watch: Watch,
     attempts: Vec<Attempt>,
-    began: Instant,
+    attempt_began: Instant,
 }
 
 impl Call {
     /// Prepares a request; nothing begins before [`begin`](Self::begin).
     pub(super) fn new(service: Arc<Service>, outgoing: Outgoing, limits: Limits) -> Self {
         let watch = Watch::new(service.clock.clone(), limits.timeout, limits.idle);
-        let began = service.clock.now();
+        let attempt_began = service.clock.now();
         Self {
             service,
             outgoing,
@@ -42,7 +42,7 @@ impl Call {
             connect_timeout: limits.connect,
             watch,
             attempts: Vec::new(),
-            began,
+            attempt_began,
         }
     }
 
@@ -59,7 +59,7 @@ impl Call {
 
     /// Makes one attempt, as far as the head of an answer of success.
     pub(super) async fn attempt(&mut self) -> Result<Answer, Failure> {
-        self.began = self.service.clock.now();
+        self.attempt_began = self.service.clock.now();
         self.watch.expect_event();
         let refused = {
             let answer = {
@@ -126,7 +126,7 @@ impl Call {
     /// After a failed attempt: waits for the next, or gives the error that ends the request.
     pub(super) async fn recover(&mut self, failure: Failure) -> Result<()> {
         let clock = &self.service.clock;
-        let took = clock.now().saturating_duration_since(self.began);
+        let took = clock.now().saturating_duration_since(self.attempt_began);
         let attempts = u32::try_from(self.attempts.len())
             .unwrap_or(u32::MAX)
             .saturating_add(1);

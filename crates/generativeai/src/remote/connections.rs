@@ -153,7 +153,8 @@ impl Connection {
 }
 
 impl Line {
-    /// Whether another request could be sent: the other end has not closed it, nor said anything.
+    /// Whether another request could be sent: the other end has not closed it, nor said anything, and the
+    /// last request was sent to its end, which hyper does not say of itself where it writes vectors.
     fn is_free(&mut self, cx: &mut Context<'_>) -> bool {
         drive(&mut self.driver, cx);
         self.driver.is_some() && self.sender.is_ready()

@@ -7,21 +7,33 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use generativeai::protocol::{Content, GenerateContentRequest, GenerateContentResponse};
 use generativeai::{Backend, BoxFuture, RequestOptions, Result};
 
-/// The variable with the address of the store in which a child works.
+/// The variables with the address of the store in which a child works, and with the number of its parent.
 const ADDRESS: &str = "GENERATIVEAI_TEST_STORE";
+const PARENT: &str = "GENERATIVEAI_TEST_PARENT";
 
 /// The command that runs a test as a process of its own, where [`address`] is that of a store.
 pub(crate) fn command(test: &str, address: &str) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
     command.env(ADDRESS, address);
+    command.env(PARENT, std::process::id().to_string());
     command.stdout(Stdio::piped()).stderr(Stdio::inherit());
     command
 }
 
 /// Within a child: the address of the store.
 pub(crate) fn address() -> Option<String> {
-    env::var(ADDRESS).ok()
+    let parent = env::var(PARENT).ok()?;
+    #[cfg(unix)]
+    assert_eq!(
+        parent,
+        std::os::unix::process::parent_id().to_string(),
+        "{PARENT} is for the children of tests alone"
+    );
+    Some(
+        env::var(ADDRESS)
+            .unwrap_or_else(|_| panic!("{ADDRESS} is missing beside {PARENT} {parent}")),
+    )
 }
 
 /// Within a child: tells its parent.

@@ -13,7 +13,7 @@ use crate::protocol::wire::{self, Message, Wire};
 macro_rules! part {
     (
         data { $($kind:ident = $name:literal,)* }
-        beside { $($field:ident = $field_name:literal,)* }
+        beside { $($field:ident,)* }
     ) => {
         /// The places of the members.
         #[expect(non_camel_case_types, reason = "some are the names of fields")]
@@ -24,7 +24,13 @@ macro_rules! part {
 
         impl Message for Part {
             const TYPE: &'static str = "Part";
-            const NAMES: &'static [&'static str] = &[$($name,)* $($field_name,)*];
+            const NAMES: &'static [&'static str] = &[
+                $($name,)*
+                $({
+                    const NAME: &wire::CamelCase = &wire::CamelCase::of(stringify!($field));
+                    NAME.as_str()
+                },)*
+            ];
 
             fn read_member<'de, A: MapAccess<'de>>(
                 &mut self,
@@ -43,7 +49,7 @@ macro_rules! part {
                     $(Some(Data::$kind(data)) => map.serialize_entry($name, data)?,)*
                     None => {}
                 }
-                $(wire::write_value(map, $field_name, &self.$field)?;)*
+                $(wire::write_value(map, Self::NAMES[At::$field as usize], &self.$field)?;)*
                 Ok(())
             }
 
@@ -76,17 +82,17 @@ part! {
         ToolResponse = "toolResponse",
     }
     beside {
-        thought = "thought",
-        thought_signature = "thoughtSignature",
-        part_metadata = "partMetadata",
-        video_metadata = "videoMetadata",
-        media_resolution = "mediaResolution",
-        media_processing = "mediaProcessing",
-        audio_transcription = "audioTranscription",
-        speech_metadata = "speechMetadata",
-        document_metadata = "documentMetadata",
-        spreadsheet_metadata = "spreadsheetMetadata",
-        audio_metadata = "audioMetadata",
+        thought,
+        thought_signature,
+        part_metadata,
+        video_metadata,
+        media_resolution,
+        media_processing,
+        audio_transcription,
+        speech_metadata,
+        document_metadata,
+        spreadsheet_metadata,
+        audio_metadata,
     }
 }
 

@@ -112,7 +112,7 @@ impl<T: Wire> Member for Vec<T> {
     }
 
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter().map(Written))
+        serializer.collect_seq(self.iter().map(ItemValue))
     }
 
     fn is_absent(&self) -> bool {
@@ -124,9 +124,9 @@ impl<T: Wire> Member for Vec<T> {
     }
 }
 
-struct Written<'a, T>(&'a T);
+struct ItemValue<'a, T>(&'a T);
 
-impl<T: Wire> Serialize for Written<'_, T> {
+impl<T: Wire> Serialize for ItemValue<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.write(serializer)
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -61,10 +61,23 @@ impl<'de, T: Message> Visitor<'de> for MessageVisitor<'_, T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        const {
+            assert!(
+                T::NAMES.len() <= 64,
+                "the places fit into the bits of a number"
+            )
+        };
         let Self(message) = self;
+        let mut seen = 0_u64;
         while let Some(name) = map.next_key_seed(NameVisitor(T::NAMES))? {
             match name {
-                Name::Known(at) => message.read_member(at, &mut map)?,
+                Name::Known(at) if seen & (1 << at) > 0 => {
+                    return Err(A::Error::duplicate_field(T::NAMES[at]));
+                }
+                Name::Known(at) => {
+                    seen |= 1 << at;
+                    message.read_member(at, &mut map)?;
+                }
                 Name::Unknown(name) => {
                     message.unknown().insert(name, map.next_value::<Value>()?);
                 }
@@ -187,12 +200,12 @@ pub(crate) fn write_value<T: Member, M: SerializeMap>(
     if member.is_absent() {
         return Ok(());
     }
-    map.serialize_entry(name, &Writing(member))
+    map.serialize_entry(name, &MemberValue(member))
 }
 
-struct Writing<'a, M>(&'a M);
+struct MemberValue<'a, M>(&'a M);
 
-impl<M: Member> Serialize for Writing<'_, M> {
+impl<M: Member> Serialize for MemberValue<'_, M> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.write(serializer)
     }
@@ -220,8 +233,8 @@ mod tests {
     }
 
     #[test]
-    fn members_come_in_any_order_and_the_last_of_one_name_counts() {
-        let json = r#"{"parts":[{"text":"a"}],"new":1,"role":"user","role":"model"}"#;
+    fn members_come_in_any_order() {
+        let json = r#"{"parts":[{"text":"a"}],"new":1,"role":"model"}"#;
 
         let content: Content = serde_json::from_str(json).expect("a content");
 
@@ -242,6 +255,16 @@ mod tests {
         ] {
             let error = serde_json::from_str::<Content>(json).expect_err("no content");
             assert!(error.to_string().starts_with(message), "{error}");
+        }
+        for json in [
+            r#"{"role":null,"role":"user"}"#,
+            r#"{"parts":[{"text":"a","text":"b"}]}"#,
+        ] {
+            let error = serde_json::from_str::<Content>(json).expect_err("twice");
+            assert!(
+                error.to_string().starts_with("duplicate field `"),
+                "{error}"
+            );
         }
         let json = r#"{"contents":[{"parts":[{"text":1}]}]}"#;
         let error = serde_json::from_str::<GenerateContentRequest>(json).expect_err("no text");

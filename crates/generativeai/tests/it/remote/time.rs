@@ -5,7 +5,7 @@ use std::time::Duration;
 use generativeai::{Backend, ErrorKind, RequestOptions};
 
 use super::*;
-use crate::support::server::{STREAM, cue, error, event};
+use crate::support::server::{STREAM, answer, cue, error, event, reply};
 use crate::support::{Act, Server};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -26,6 +26,19 @@ async fn a_server_that_accepts_and_says_nothing_is_given_up() {
     let ((texts, error), ()) = tokio::join!(streamed(&remote), clock.pass());
     assert!(texts.is_empty());
     assert_eq!(error.expect("silence").to_string(), "nothing came for 120s");
+}
+
+#[tokio::test]
+async fn the_time_of_an_answer_begins_when_somebody_waits_for_it() {
+    let json = reply("Hello!", Some("STOP")).to_string();
+    let server = Server::always(1, &answer("200 OK", "application/json", &json));
+    let (remote, clock) = client(&server);
+
+    let asked = remote.generate_content(hello(), RequestOptions::default());
+    clock.advance(700 * SECOND);
+
+    let reply = asked.await.expect("600 s from now");
+    assert_eq!(reply.text().expect("a text"), "Hello!");
 }
 
 #[tokio::test]
