@@ -74,6 +74,7 @@ impl Remote {
     ) -> BoxFuture<Result<R>> {
         let service = self.0.clone();
         let limits = Limits::of(&options.or(&service.options), Form::Whole);
+        // Its body is written here, as it is smaller than what it is written from; nothing is sent yet.
         let outgoing = outgoing(&service.address);
         let mut call = outgoing.map(|outgoing| Call::new(service, outgoing, limits));
         Box::pin(async move {
