@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::calls::{Round, answered_here, too_many_rounds};
 use super::unfinished::{Reason, Unfinished, said_in};
 use super::{ChatSession, Event, check};
-use crate::backend::ChunkStream;
+use crate::backend::{BoxFuture, ChunkStream};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Prepared;
 use crate::protocol::{
@@ -43,7 +43,9 @@ enum State {
     Fit,
     /// The next request is to be made.
     Ask,
-    /// A reply comes.
+    /// A reply comes in one piece.
+    Await(BoxFuture<Result<GenerateContentResponse>>),
+    /// A reply comes in chunks.
     Hear(ChunkStream),
     /// The reply called functions, which are to be answered.
     Answer,
@@ -99,7 +101,14 @@ impl<'chat> Turn<'chat> {
                         Err(error) => State::Close(Some(self.fail(error))),
                     }
                 }
-                State::Ask => self.state = State::Hear(self.ask()),
+                State::Ask => self.state = self.ask(),
+                State::Await(reply) => match reply.await {
+                    Ok(reply) => {
+                        self.unfinished().received = Some(reply);
+                        self.hear_out();
+                    }
+                    Err(error) => self.state = State::Close(Some(self.fail(error))),
+                },
                 State::Hear(chunks) => match stream::next(chunks).await {
                     Some(Ok(chunk)) => {
                         if let Some(chunk) = self.hear(chunk) {
@@ -107,11 +116,7 @@ impl<'chat> Turn<'chat> {
                         }
                     }
                     Some(Err(error)) => self.state = State::Close(Some(self.fail(error))),
-                    None => {
-                        if let Err(error) = self.heard() {
-                            self.state = State::Close(Some(self.fail(error)));
-                        }
-                    }
+                    None => self.hear_out(),
                 },
                 State::Answer => {
                     self.state = match self.answer().await {
@@ -148,7 +153,7 @@ impl<'chat> Turn<'chat> {
             .expect("a turn that is not over is unfinished")
     }
 
-    fn ask(&mut self) -> ChunkStream {
+    fn ask(&mut self) -> State {
         let history = Arc::clone(&self.chat.history);
         let sends_json = self.prepared.backend.sends_json();
         let unfinished = self.unfinished();
@@ -172,8 +177,8 @@ impl<'chat> Turn<'chat> {
         self.set_mode(&mut request, rounds, first);
         let (backend, options) = (&*self.prepared.backend, self.prepared.options.clone());
         match self.call {
-            Call::Unary => stream::once(trace::generate(backend, request, options)),
-            Call::Stream => trace::stream(backend, request, options),
+            Call::Unary => State::Await(trace::generate(backend, request, options)),
+            Call::Stream => State::Hear(trace::stream(backend, request, options)),
         }
     }
 
@@ -199,18 +204,18 @@ impl<'chat> Turn<'chat> {
         }
     }
 
-    /// Takes a chunk in, and gives it back if it is handed out: nothing is once the prompt is blocked,
-    /// and a reply in one piece is the response itself.
+    /// Takes a chunk in, and gives it back if it is handed out: nothing is once the prompt is blocked.
     fn hear(&mut self, chunk: GenerateContentResponse) -> Option<GenerateContentResponse> {
-        let call = self.call;
-        let received = &mut self.unfinished().received;
-        if call == Call::Unary {
-            *received = Some(chunk);
-            return None;
-        }
-        let received = received.get_or_insert_default();
+        let received = self.unfinished().received.get_or_insert_default();
         received.absorb(&chunk);
         (!received.is_blocked()).then_some(chunk)
+    }
+
+    /// The reply is over.
+    fn hear_out(&mut self) {
+        if let Err(error) = self.heard() {
+            self.state = State::Close(Some(self.fail(error)));
+        }
     }
 
     /// Judges the reply now that it is over, and goes on to what it asks for.

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use hyper::body::{Body, Frame, SizeHint};
 use serde::Serialize;
 
@@ -24,7 +24,7 @@ struct Parts {
     before: &'static str,
     contents: Option<Json>,
     after: &'static str,
-    rest: Bytes,
+    rest: Vec<u8>,
 }
 
 impl Pieces {
@@ -45,13 +45,14 @@ impl Pieces {
             return Self::of(&request);
         }
         let mut rest = json(&request)?;
-        let after = if *rest == *b"{}" {
+        let mut after = "]}";
+        if rest == b"{}" {
             rest.clear();
-            "]}"
         } else {
-            rest.advance(1);
-            "],"
-        };
+            // It goes on where the contents end.
+            rest[0] = b',';
+            after = "]";
+        }
         Ok(Self(Arc::new(Parts {
             before: "{\"contents\":[",
             contents: Some(contents.json()),
@@ -160,10 +161,8 @@ impl Buf for Unsent {
     }
 }
 
-fn json(value: &impl Serialize) -> Result<Bytes> {
-    serde_json::to_vec(value)
-        .map(Bytes::from)
-        .map_err(unwritable)
+fn json(value: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(value).map_err(unwritable)
 }
 
 fn unwritable(error: serde_json::Error) -> Error {

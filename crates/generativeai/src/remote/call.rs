@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use tokio::runtime::Handle;
 
 use super::client::Service;
 use super::failure::{self, Failure};
 use super::limits::Limits;
 use super::retry::{self, Situation};
-use super::transport::{self, Answer, Outgoing};
+use super::transport::{self, Answer, Connecting, Outgoing};
 use super::watch::Watch;
 use crate::backend::Retry;
 use crate::error::{Attempt, Error, ErrorKind, Result};
@@ -23,48 +24,50 @@ const MOST_OF_ERROR: usize = 1 << 20;
 pub(super) struct Call {
     service: Arc<Service>,
     outgoing: Outgoing,
+    connecting: Connecting,
     retry: Retry,
-    connect_timeout: Duration,
     pub(super) watch: Watch,
     attempts: Vec<Attempt>,
-    attempt_began: Instant,
+    attempt_began: Option<Instant>,
 }
 
 impl Call {
     /// Prepares a request; nothing begins before [`begin`](Self::begin).
     pub(super) fn new(service: Arc<Service>, outgoing: Outgoing, limits: Limits) -> Self {
         let watch = Watch::new(service.clock.clone(), limits.timeout, limits.idle);
-        let attempt_began = service.clock.now();
         Self {
             service,
             outgoing,
+            connecting: Connecting {
+                runtime: None,
+                longest: limits.connect,
+            },
             retry: limits.retry,
-            connect_timeout: limits.connect,
             watch,
             attempts: Vec::new(),
-            attempt_began,
+            attempt_began: None,
         }
     }
 
     /// Starts the time of the request.
     pub(super) fn begin(&mut self) -> Result<()> {
-        if tokio::runtime::Handle::try_current().is_err() {
+        let here = Handle::try_current().map_err(|_| {
             let message = "`Remote` needs a tokio runtime with time and I/O: run it in one, \
                            or use `generativeai::blocking`";
-            return Err(Error::new(ErrorKind::Configuration, message));
-        }
+            Error::new(ErrorKind::Configuration, message)
+        })?;
+        self.connecting.runtime = Some(here.id());
         self.watch.begin();
         Ok(())
     }
 
     /// Makes one attempt, as far as the head of an answer of success.
     pub(super) async fn attempt(&mut self) -> Result<Answer, Failure> {
-        self.attempt_began = self.service.clock.now();
-        self.watch.expect_event();
+        self.attempt_began = Some(self.watch.expect_event());
         let refused = {
             let answer = {
                 let transport = &self.service.transport;
-                let sending = pin!(transport.send(&self.outgoing, self.connect_timeout));
+                let sending = pin!(transport.send(&self.outgoing, &self.connecting));
                 self.watch.guard(sending).await??
             };
             match answer.code() {
@@ -84,6 +87,9 @@ impl Call {
         first: bool,
     ) -> Result<Option<Bytes>, Failure> {
         let piece = self.watch.guard(pin!(answer.piece())).await?;
+        if matches!(piece, Ok(None)) {
+            self.service.transport.keep(answer);
+        }
         piece.map_err(|error| Failure {
             error,
             again: first,
@@ -126,7 +132,9 @@ impl Call {
     /// After a failed attempt: waits for the next, or gives the error that ends the request.
     pub(super) async fn recover(&mut self, failure: Failure) -> Result<()> {
         let clock = &self.service.clock;
-        let took = clock.now().saturating_duration_since(self.attempt_began);
+        let took = self.attempt_began.map_or(Duration::ZERO, |began| {
+            clock.now().saturating_duration_since(began)
+        });
         let attempts = u32::try_from(self.attempts.len())
             .unwrap_or(u32::MAX)
             .saturating_add(1);
@@ -151,6 +159,13 @@ impl Call {
         let mut attempts = std::mem::take(&mut self.attempts);
         attempts.push(Attempt::new(outcome, took, Duration::ZERO));
         Err(failure.error.with_attempts(attempts))
+    }
+
+    /// The body of an answer was read as far as it is wanted.
+    pub(super) fn finish(&self, mut answer: Answer) {
+        if answer.is_whole() {
+            self.service.transport.keep(&mut answer);
+        }
     }
 
     /// The request went well.

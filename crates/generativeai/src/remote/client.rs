@@ -100,7 +100,7 @@ async fn attempt<R: Reply>(call: &mut Call) -> Result<R, Failure> {
         let body = call.body(&mut answer).await?;
         let reply = reply::read_whole(&body, call);
         drop(body);
-        answer.finish().await;
+        call.finish(answer);
         reply
     };
     rest.await

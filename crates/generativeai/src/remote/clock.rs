@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::runtime::{self, Handle};
@@ -32,9 +32,10 @@ pub trait Clock: Send + Sync + fmt::Debug {
 
 /// The clock of the machine.
 ///
-/// A few timers are kept: to start one may wake the thread that waits for all of them, to put off one
-/// that runs is next to nothing. A timer that is kept holds on to the task that waited for it, until it
-/// is used again, and wakes that task for nothing if it ends before.
+/// A few timers are kept, and go on: to start one may wake the thread that waits for all of them, and
+/// most are given up long before their end. One that is used again for a later end is put off when it
+/// comes to its own. A timer that is kept holds on to the task that waited for it, until it is used
+/// again, and wakes that task for nothing if it ends before.
 #[derive(Debug, Default)]
 pub(super) struct MachineClock {
     kept: Arc<Mutex<Vec<Timer>>>,
@@ -54,7 +55,9 @@ impl MachineClock {
         match kept.iter().rposition(|(runtime, _)| *runtime == here) {
             Some(at) => {
                 let mut timer = kept.remove(at);
-                timer.1.as_mut().reset(end);
+                if timer.1.deadline() > end {
+                    timer.1.as_mut().reset(end);
+                }
                 timer
             }
             None => (here, Box::pin(tokio::time::sleep_until(end))),
@@ -62,8 +65,9 @@ impl MachineClock {
     }
 }
 
-/// Waits for a timer, which is kept afterwards.
+/// Waits for a time, with a timer that ends then or before, and is kept afterwards.
 struct Waiting {
+    end: tokio::time::Instant,
     timer: Option<Timer>,
     kept: Arc<Mutex<Vec<Timer>>>,
 }
@@ -72,10 +76,15 @@ impl Future for Waiting {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.timer {
-            Some((_, timer)) => timer.as_mut().poll(cx),
-            None => Poll::Ready(()),
+        let end = self.end;
+        if let Some((_, timer)) = &mut self.timer {
+            ready!(timer.as_mut().poll(cx));
+            if timer.deadline() < end {
+                timer.as_mut().reset(end);
+                return timer.as_mut().poll(cx);
+            }
         }
+        Poll::Ready(())
     }
 }
 
@@ -103,6 +112,7 @@ impl Clock for MachineClock {
         const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
         let end = tokio::time::Instant::now() + time.min(FAR);
         Box::pin(Waiting {
+            end,
             timer: Some(self.timer(end)),
             kept: self.kept.clone(),
         })

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::{Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::Context;
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
@@ -12,6 +12,7 @@ use hyper::client::conn::{TrySendError, http1, http2};
 use hyper::{Request, Response, Uri};
 use hyper_util::client::legacy::connect::Connection as _;
 use hyper_util::rt::TokioExecutor;
+use tokio::runtime::{self, Handle};
 use tower_service::Service;
 
 use super::body::Sending;
@@ -31,8 +32,8 @@ pub(super) struct Connections {
 struct Kept {
     /// Connections of HTTP/1 that are free, and since when, the last one last.
     free: VecDeque<(Instant, Line)>,
-    /// The connection of HTTP/2, which any number of requests share.
-    shared: Option<http2::SendRequest<Sending>>,
+    /// A connection of HTTP/2, which any number of requests share, for each runtime that drives one.
+    shared: Vec<(runtime::Id, http2::SendRequest<Sending>)>,
 }
 
 /// A connection that a request has.
@@ -50,6 +51,8 @@ pub(super) struct Line {
     sender: http1::SendRequest<Sending>,
     /// `None` once the connection has ended.
     driver: Option<Pin<Box<http1::Connection<Stream, Sending>>>>,
+    /// The one runtime in which it goes on.
+    runtime: runtime::Id,
 }
 
 impl Connections {
@@ -60,64 +63,68 @@ impl Connections {
         }
     }
 
-    /// A connection that was kept, if there is one that still stands.
-    pub(super) async fn kept(&self) -> Option<Connection> {
-        poll_fn(|cx| {
-            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            Poll::Ready(kept.take(cx))
-        })
-        .await
+    /// A connection that was kept, if there is one of this runtime: one of another does nothing while that
+    /// does not work. Whether it still stands is seen when it is used.
+    pub(super) fn kept(&self, runtime: Option<runtime::Id>) -> Option<Connection> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.take(runtime)
     }
 
     /// A new connection.
     pub(super) async fn connect(&self, address: Uri) -> Result<Connection, Cause> {
+        let runtime = Handle::current().id();
         let stream = self.connector.clone().call(address).await?;
         if !stream.connected().is_negotiated_h2() {
             let (sender, driver) = http1::handshake(stream).await?;
-            let driver = Some(Box::pin(driver));
-            return Ok(Connection::Line(Line { sender, driver }));
+            return Ok(Connection::Line(Line {
+                sender,
+                driver: Some(Box::pin(driver)),
+                runtime,
+            }));
         }
         let (sender, driver) = http2::handshake(TokioExecutor::new(), stream).await?;
         // What ends the connection is told to each of its requests.
         tokio::spawn(async move { driver.await.ok() });
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.shared = Some(sender.clone());
+        kept.shared.push((runtime, sender.clone()));
         Ok(Connection::Shared(sender))
     }
 
-    /// Forgets the shared connection, which takes no more requests.
-    pub(super) fn forget_shared(&self) {
+    /// Forgets the shared connections of a runtime, which take no more requests.
+    pub(super) fn forget_shared(&self, runtime: Option<runtime::Id>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.shared = None;
+        kept.shared.retain(|(of, _)| Some(*of) != runtime);
     }
 
     /// Keeps a connection whose answer was read to its end, if it can be used again.
-    pub(super) fn keep(&self, mut line: Line, cx: &mut Context<'_>) {
-        if line.is_free(cx) {
+    pub(super) fn keep(&self, line: Line) {
+        if line.is_free() {
+            let now = Instant::now();
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.forget_old();
-            kept.free.push_back((Instant::now(), line));
+            kept.forget_old(now);
+            kept.free.push_back((now, line));
         }
     }
 }
 
 impl Kept {
-    fn take(&mut self, cx: &mut Context<'_>) -> Option<Connection> {
-        self.shared = self.shared.take().filter(|shared| !shared.is_closed());
-        if let Some(shared) = &self.shared {
+    fn take(&mut self, runtime: Option<runtime::Id>) -> Option<Connection> {
+        let is_here = |of: runtime::Id| Some(of) == runtime;
+        self.shared.retain(|(_, shared)| !shared.is_closed());
+        if let Some((_, shared)) = self.shared.iter().find(|(of, _)| is_here(*of)) {
             return Some(Connection::Shared(shared.clone()));
         }
-        self.forget_old();
-        while let Some((_, mut line)) = self.free.pop_back() {
-            if line.is_free(cx) {
-                return Some(Connection::Line(line));
-            }
-        }
-        None
+        self.forget_old(Instant::now());
+        let at = self
+            .free
+            .iter()
+            .rposition(|(_, line)| is_here(line.runtime))?;
+        let (_, line) = self.free.remove(at)?;
+        Some(Connection::Line(line))
     }
 
-    fn forget_old(&mut self) {
-        let is_old = |(since, _): &(Instant, _)| since.elapsed() > LONGEST_KEPT;
+    fn forget_old(&mut self, now: Instant) {
+        let is_old = |(since, _): &(Instant, _)| now.duration_since(*since) > LONGEST_KEPT;
         while self.free.front().is_some_and(is_old) {
             self.free.pop_front();
         }
@@ -153,10 +160,9 @@ impl Connection {
 }
 
 impl Line {
-    /// Whether another request could be sent: the other end has not closed it, nor said anything, and the
+    /// Whether another request could be sent: as far as is known the other end has not closed it, and the
     /// last request was sent to its end, which hyper does not say of itself where it writes vectors.
-    fn is_free(&mut self, cx: &mut Context<'_>) -> bool {
-        drive(&mut self.driver, cx);
+    fn is_free(&self) -> bool {
         self.driver.is_some() && self.sender.is_ready()
     }
 }

@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
 use rustls::pki_types::CertificateDer;
+use tokio::runtime;
 
 use super::address::Address;
 use super::body::{Pieces, Sending};
@@ -55,6 +55,14 @@ impl Outgoing {
         };
         request
     }
+}
+
+/// What a request may have for a connection.
+pub(super) struct Connecting {
+    /// The runtime in which it is, once it has begun.
+    pub(super) runtime: Option<runtime::Id>,
+    /// How long it may take to make one.
+    pub(super) longest: Duration,
 }
 
 /// The headers of all requests.
@@ -105,7 +113,7 @@ impl Headers {
 pub(super) struct Transport {
     host: String,
     headers: Headers,
-    connections: Arc<Connections>,
+    connections: Connections,
 }
 
 impl Transport {
@@ -123,7 +131,7 @@ impl Transport {
         Ok(Self {
             host: address.host().to_owned(),
             headers: Headers::new(headers, address)?,
-            connections: Arc::new(Connections::new(connector)),
+            connections: Connections::new(connector),
         })
     }
 
@@ -131,15 +139,15 @@ impl Transport {
     pub(super) async fn send(
         &self,
         outgoing: &Outgoing,
-        connect_timeout: Duration,
+        connecting: &Connecting,
     ) -> Result<Answer, Failure> {
         loop {
-            let kept = self.connections.kept().await;
+            let kept = self.connections.kept(connecting.runtime);
             let is_new = kept.is_none();
             let mut connection = match kept {
                 Some(connection) => connection,
                 // On the heap, since it is seldom needed and larger than all the rest of a request.
-                None => Box::pin(self.connect(outgoing, connect_timeout)).await?,
+                None => Box::pin(self.connect(outgoing, connecting.longest)).await?,
             };
             let request = |connection: &_| outgoing.request(&self.headers, connection);
             match connection.send(request).await {
@@ -147,12 +155,11 @@ impl Transport {
                     return Ok(Answer {
                         response,
                         connection: Some(connection),
-                        connections: self.connections.clone(),
                     });
                 }
                 // Nothing of it was sent: the connection that was kept had been closed.
                 Err(error) if !is_new && error.message().is_some() => {
-                    self.connections.forget_shared();
+                    self.connections.forget_shared(connecting.runtime);
                 }
                 Err(error) => return Err(self.unanswered(error.into_error())),
             }
@@ -183,6 +190,14 @@ impl Transport {
         }
     }
 
+    /// Keeps the connection of an answer that has come whole for the next request. The pieces of its body
+    /// are to be dropped before, as the next answer is read into the same buffer.
+    pub(super) fn keep(&self, answer: &mut Answer) {
+        if let Some(Connection::Line(line)) = answer.connection.take() {
+            self.connections.keep(line);
+        }
+    }
+
     fn unanswered(&self, error: hyper::Error) -> Failure {
         let message = format!("no answer from `{}`", self.host);
         Failure::passing(Error::new(ErrorKind::Unreachable, message).because(error))
@@ -194,7 +209,6 @@ pub(super) struct Answer {
     response: Response<Incoming>,
     /// What the body comes over, until it has come.
     connection: Option<Connection>,
-    connections: Arc<Connections>,
 }
 
 impl Answer {
@@ -218,33 +232,12 @@ impl Answer {
         self.response.body().is_end_stream()
     }
 
-    /// Ends it: the connection is kept if the body has come whole. Before, the pieces of the body are to
-    /// be dropped, as the next answer is read into the same buffer.
-    pub(super) async fn finish(&mut self) {
-        if self.is_whole() {
-            poll_fn(|cx| {
-                self.keep(cx);
-                Poll::Ready(())
-            })
-            .await;
-        }
-    }
-
-    fn keep(&mut self, cx: &mut Context<'_>) {
-        if let Some(Connection::Line(line)) = self.connection.take() {
-            self.connections.keep(line, cx);
-        }
-    }
-
     /// The next piece of the body, or `None` at its end.
     pub(super) async fn piece(&mut self) -> Result<Option<Bytes>> {
         poll_fn(|cx| {
             loop {
                 match ready!(self.poll_frame(cx)).transpose().map_err(broken)? {
-                    None => {
-                        self.keep(cx);
-                        return Poll::Ready(Ok(None));
-                    }
+                    None => return Poll::Ready(Ok(None)),
                     // What is no data are headers behind the body, which nobody asked for.
                     Some(frame) => {
                         if let Ok(data) = frame.into_data() {

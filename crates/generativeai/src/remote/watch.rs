@@ -16,45 +16,44 @@ use crate::error::{Error, ErrorKind, Result};
 /// an event that is already there costs none.
 pub(super) struct Watch {
     clock: Arc<dyn Clock>,
-    /// The end of all attempts, and how long that was from the beginning.
-    deadline: Option<(Instant, Duration)>,
+    /// How long all attempts may take, and when that is over.
+    timeout: Duration,
+    deadline: Option<Instant>,
     /// The longest silence, and when the present one is too long.
-    idle: Option<(Duration, Instant)>,
+    idle: Duration,
+    silence: Option<Instant>,
     timer: Option<BoxFuture<()>>,
 }
 
 impl Watch {
     /// Is to watch over limits, of which `Duration::MAX` is none.
     pub(super) fn new(clock: Arc<dyn Clock>, timeout: Duration, idle: Duration) -> Self {
-        let now = clock.now();
-        let after = |time| now.checked_add(time);
         Self {
             clock,
-            deadline: after(timeout).map(|end| (end, timeout)),
-            idle: after(idle).map(|end| (idle, end)),
+            timeout,
+            deadline: None,
+            idle,
+            silence: None,
             timer: None,
         }
     }
 
     /// Begins to watch.
     pub(super) fn begin(&mut self) {
-        let now = self.clock.now();
-        self.deadline = self
-            .deadline
-            .and_then(|(_, timeout)| Some((now.checked_add(timeout)?, timeout)));
+        self.deadline = self.clock.now().checked_add(self.timeout);
     }
 
-    /// From now on the next event is waited for.
-    pub(super) fn expect_event(&mut self) {
-        if let Some((longest, end)) = &mut self.idle {
-            *end = self.clock.now() + *longest;
-        }
+    /// From now on, a time that it gives, the next event is waited for.
+    pub(super) fn expect_event(&mut self) -> Instant {
+        let now = self.clock.now();
+        self.silence = now.checked_add(self.idle);
+        now
     }
 
     /// What is left until the deadline.
     pub(super) fn left(&self) -> Option<Duration> {
         self.deadline
-            .map(|(end, _)| end.saturating_duration_since(self.clock.now()))
+            .map(|end| end.saturating_duration_since(self.clock.now()))
     }
 
     /// Waits for something within the limits.
@@ -93,12 +92,10 @@ impl Watch {
 
     /// The limit that is reached first, and the error that goes with it.
     fn next_end(&self) -> Option<(Instant, impl Fn() -> Error + use<>)> {
-        let silence = self
-            .idle
-            .map(|(longest, end)| (end, "nothing came for", longest));
+        let silence = self.silence.map(|end| (end, "nothing came for", self.idle));
         let whole = self
             .deadline
-            .map(|(end, all)| (end, "the answer was not whole after", all));
+            .map(|end| (end, "the answer was not whole after", self.timeout));
         let first = silence
             .into_iter()
             .chain(whole)

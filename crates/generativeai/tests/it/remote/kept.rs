@@ -1,11 +1,16 @@
 //! Connections of HTTP/1 that are kept for the next request, and those that are not.
 
+use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use generativeai::ErrorKind;
 use generativeai::protocol::{Blob, Content};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
 
 use super::*;
 use crate::support::server::{event, reply};
@@ -164,4 +169,87 @@ async fn a_pooled_connection_that_the_server_has_closed_is_replaced() {
     is_closed.recv().await.expect("a server");
     assert_eq!(whole(&remote).await.expect("a new connection"), "Hello!");
     assert_eq!(whole(&remote).await.expect("another attempt"), "Hello!");
+}
+
+#[tokio::test]
+async fn any_number_of_closed_connections_is_passed_over_without_an_attempt() {
+    const MANY: usize = 20;
+    let (listener, address) = listen().await;
+    let (closed, is_closed) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let mut connections = Vec::new();
+        for _ in 0..MANY {
+            let (mut connection, _) = listener.accept().await.expect("a connection");
+            receive(&mut connection).await;
+            connections.push(connection);
+        }
+        for connection in &mut connections {
+            reply_to(connection).await;
+        }
+        drop(connections);
+        closed.send(()).expect("a test that waits");
+        let (mut connection, _) = listener.accept().await.expect("a connection");
+        answer_one(&mut connection).await;
+    });
+    let clock = TestClock::new();
+    let remote = built(builder(&format!("http://{address}")).clock(clock.clone()));
+
+    let mut replies = JoinSet::new();
+    for _ in 0..MANY {
+        let remote = remote.clone();
+        replies.spawn(async move { whole(&remote).await });
+    }
+    for reply in replies.join_all().await {
+        assert_eq!(reply.expect("a reply"), "Hello!");
+    }
+    is_closed.await.expect("a server");
+    let options = RequestOptions::default().without_retry();
+
+    let reply = remote.generate_content(hello(), options).await;
+
+    assert_eq!(
+        reply.and_then(|reply| reply.text()).expect("a reply"),
+        "Hello!"
+    );
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
+/// Answers whoever asks, on a thread of its own; gives the address.
+fn serve() -> SocketAddr {
+    let (known, address) = mpsc::channel();
+    thread::spawn(move || {
+        runtime().block_on(async move {
+            let (listener, address) = listen().await;
+            known.send(address).expect("a test that waits");
+            while let Ok((mut connection, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    while connection.peek(&mut [0]).await.is_ok_and(|read| read > 0) {
+                        answer_one(&mut connection).await;
+                    }
+                });
+            }
+        });
+    });
+    address.recv().expect("a server")
+}
+
+#[test]
+fn a_client_is_shared_by_runtimes_of_which_one_works_at_a_time() {
+    let remote = built(builder(&format!("http://{}", serve())));
+    let ask = || {
+        let options = RequestOptions::default().timeout(Duration::from_secs(10));
+        remote.generate_content(hello(), options.without_retry())
+    };
+    let runtimes = [runtime(), runtime(), runtime()];
+
+    for runtime in runtimes.iter().cycle().take(6) {
+        let reply = runtime.block_on(ask()).and_then(|reply| reply.text());
+        assert_eq!(reply.expect("a reply"), "Hello!");
+    }
 }
