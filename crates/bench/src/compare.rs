@@ -1,4 +1,4 @@
-//! Rounds of the floor and of our client, and what the one is over the other.
+//! Rounds of the floor, of our client and of an ideal one, and what the one is over the other.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
@@ -27,11 +27,16 @@ const RUNS: [(&str, [&str; 5]); 10] = [
     ),
 ];
 
+/// Those who are compared, as they are called.
+const FLOOR: &str = "floor";
+const OURS: &str = "client";
+const SKETCH: &str = "sketch";
+
 /// A figure of a round.
 type Figure = fn(&Round) -> Option<f64>;
 
 /// What is told of the rounds: a name, the goal, and the figure.
-const ROWS: [(&str, &str, Figure); 18] = [
+const ROWS: [(&str, &str, Figure); 20] = [
     (
         "CPU of a turn at 2,000 messages, over the floor",
         "≤ 1.15",
@@ -91,6 +96,14 @@ const ROWS: [(&str, &str, Figure); 18] = [
         "≤ 1.7",
         |r| r.over("concurrent-1000", Run::wall),
     ),
+    (
+        "the same of an ideal client on hyper, over the floor",
+        "",
+        |r| Some(r.sketch("concurrent-1000", Run::wall)? / r.floor("concurrent-1000", Run::wall)?),
+    ),
+    ("the same of ours, over the ideal client's", "", |r| {
+        Some(r.ours("concurrent-1000", Run::wall)? / r.sketch("concurrent-1000", Run::wall)?)
+    }),
     ("CPU of a turn, 1,000 chats, over the floor", "", |r| {
         r.over("concurrent-1000", Run::cpu)
     }),
@@ -150,21 +163,29 @@ impl Run {
     }
 }
 
-/// What was measured in one round: the floor, and ours.
+/// What was measured in one round, by the name of the run and the client.
 #[derive(Default)]
-struct Round(HashMap<&'static str, [Run; 2]>);
+struct Round(HashMap<(&'static str, &'static str), Run>);
 
 impl Round {
-    fn floor(&self, name: &str, figure: impl Fn(&Run) -> f64) -> Option<f64> {
-        self.0.get(name).map(|[floor, _]| figure(floor))
+    fn of(&self, client: &'static str, run: &'static str) -> Option<&Run> {
+        self.0.get(&(run, client))
     }
 
-    fn ours(&self, name: &str, figure: impl Fn(&Run) -> f64) -> Option<f64> {
-        self.0.get(name).map(|[_, ours]| figure(ours))
+    fn floor(&self, run: &'static str, figure: impl Fn(&Run) -> f64) -> Option<f64> {
+        self.of(FLOOR, run).map(figure)
     }
 
-    fn over(&self, name: &str, figure: impl Fn(&Run) -> f64) -> Option<f64> {
-        Some(self.ours(name, &figure)? / self.floor(name, &figure)?)
+    fn ours(&self, run: &'static str, figure: impl Fn(&Run) -> f64) -> Option<f64> {
+        self.of(OURS, run).map(figure)
+    }
+
+    fn sketch(&self, run: &'static str, figure: impl Fn(&Run) -> f64) -> Option<f64> {
+        self.of(SKETCH, run).map(figure)
+    }
+
+    fn over(&self, run: &'static str, figure: impl Fn(&Run) -> f64) -> Option<f64> {
+        Some(self.ours(run, &figure)? / self.floor(run, &figure)?)
     }
 }
 
@@ -190,19 +211,21 @@ pub(crate) fn run(options: &Options) -> Outcome {
     Ok(())
 }
 
-/// One after the other, the first being now the floor and now ours.
+/// One after the other, the first being now this one and now that.
 fn round(base: &str, number: usize, only: &str) -> Outcome<Round> {
     let mut round = Round::default();
     for (name, words) in RUNS.iter().filter(|(name, _)| name.contains(only)) {
-        let [floor, ours] = ["floor", "client"].map(|client| move || measure(client, base, words));
-        let pair = if number.is_multiple_of(2) {
-            let floor = floor()?;
-            [floor, ours()?]
-        } else {
-            let ours = ours()?;
-            [floor()?, ours]
-        };
-        round.0.insert(name, pair);
+        let mut clients = vec![FLOOR, OURS];
+        if words[0] == "concurrent" {
+            clients.push(SKETCH);
+        }
+        let first = number % clients.len();
+        clients.rotate_left(first);
+        for client in clients {
+            round
+                .0
+                .insert((*name, client), measure(client, base, words)?);
+        }
     }
     Ok(round)
 }

@@ -17,6 +17,8 @@ use crate::{Outcome, say};
 struct Chat {
     connection: TcpStream,
     requests: Requests,
+    /// The turn that is next.
+    next: usize,
     buffer: Vec<u8>,
     ages: Option<Vec<f64>>,
 }
@@ -35,6 +37,7 @@ pub(crate) async fn run(options: Options) -> Outcome {
         chats.push(Chat {
             connection,
             requests: Requests::new(&options.model, method, options.history, turns),
+            next: 0,
             buffer: vec![0; if streamed { 64 << 10 } else { 8 << 10 }],
             ages: (options.scenario == Scenario::Paced).then(Vec::new),
         });
@@ -53,29 +56,40 @@ pub(crate) async fn run(options: Options) -> Outcome {
 
 async fn in_turn(chats: &mut [Chat], turns: usize, base_kib: i64) -> Outcome<(Meter, Vec<f64>)> {
     for chat in &mut *chats {
-        chat.turn(0).await?;
+        chat.turn().await?;
         chat.ages.as_mut().map(Vec::clear);
     }
     let meter = Meter::start(base_kib)?;
-    for turn in 1..=turns {
+    for _ in 0..turns {
         for chat in &mut *chats {
-            chat.turn(turn).await?;
+            chat.turn().await?;
         }
     }
     let ages = chats.iter_mut().filter_map(|chat| chat.ages.take());
     Ok((meter, ages.flatten().collect()))
 }
 
-async fn at_once(chats: &mut Vec<Chat>, turns: usize, base_kib: i64) -> Outcome<Meter> {
+/// What takes turns with the server.
+pub(crate) trait Turns: Send + 'static {
+    /// The next one.
+    fn turn(&mut self) -> impl Future<Output = Outcome> + Send;
+}
+
+/// All chats at the same time; of each the first turn is not measured.
+pub(crate) async fn at_once<C: Turns>(
+    chats: &mut Vec<C>,
+    turns: usize,
+    base_kib: i64,
+) -> Outcome<Meter> {
     let start = Arc::new(Barrier::new(chats.len() + 1));
     let mut tasks = JoinSet::new();
     for mut chat in chats.drain(..) {
         let start = start.clone();
         tasks.spawn(async move {
-            chat.turn(0).await?;
+            chat.turn().await?;
             start.wait().await;
-            for turn in 1..=turns {
-                chat.turn(turn).await?;
+            for _ in 0..turns {
+                chat.turn().await?;
             }
             Outcome::Ok(chat)
         });
@@ -88,9 +102,10 @@ async fn at_once(chats: &mut Vec<Chat>, turns: usize, base_kib: i64) -> Outcome<
     Ok(meter)
 }
 
-impl Chat {
-    async fn turn(&mut self, turn: usize) -> Outcome {
-        let request = self.requests.turn(turn)?;
+impl Turns for Chat {
+    async fn turn(&mut self) -> Outcome {
+        let request = self.requests.turn(self.next)?;
+        self.next += 1;
         let mut slices = request.map(IoSlice::new);
         let mut left = &mut slices[..];
         while !left.is_empty() {
@@ -99,7 +114,9 @@ impl Chat {
         }
         self.read().await
     }
+}
 
+impl Chat {
     /// Reads an answer to its end, which its length tells or its last chunk.
     async fn read(&mut self) -> Outcome {
         let mut filled = 0;

@@ -3,8 +3,9 @@
 //! ```text
 //! generativeai-bench --base URL --scenario turns|stream|concurrent|paced|big …   our client
 //! generativeai-bench floor --base URL --scenario …      the same bytes, sent and read, and no more
-//! generativeai-bench serve                              the server that both talk to
-//! generativeai-bench compare                            rounds of both, and their ratios
+//! generativeai-bench sketch --base URL --scenario concurrent …   an ideal client on hyper
+//! generativeai-bench serve                              the server that all talk to
+//! generativeai-bench compare                            rounds of all, and their ratios
 //! ```
 
 mod client;
@@ -12,6 +13,7 @@ mod compare;
 mod floor;
 mod options;
 mod server;
+mod sketch;
 mod statistics;
 mod usage;
 mod wire;
@@ -44,9 +46,10 @@ fn run(command: &str, words: &[String]) -> Outcome {
     match command {
         "client" => in_runtime(client::run(options)),
         "floor" => in_runtime(floor::run(options)),
+        "sketch" => in_runtime(sketch::run(options)),
         "serve" => in_runtime(server::run()),
         "compare" => compare::run(&options),
-        other => Err(format!("no command `{other}`: client, floor, serve, compare").into()),
+        other => Err(format!("no command `{other}`: client, floor, sketch, serve, compare").into()),
     }
 }
 
