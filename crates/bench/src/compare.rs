@@ -211,7 +211,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     Ok(())
 }
 
-/// One after the other, the first being now this one and now that.
+/// One after the other, in all orders by turns.
 fn round(base: &str, number: usize, only: &str) -> Outcome<Round> {
     let mut round = Round::default();
     for (name, words) in RUNS.iter().filter(|(name, _)| name.contains(only)) {
@@ -219,8 +219,11 @@ fn round(base: &str, number: usize, only: &str) -> Outcome<Round> {
         if words[0] == "concurrent" {
             clients.push(SKETCH);
         }
-        let first = number % clients.len();
+        let (turn, first) = (number / clients.len(), number % clients.len());
         clients.rotate_left(first);
+        if !turn.is_multiple_of(2) {
+            clients.reverse();
+        }
         for client in clients {
             round
                 .0

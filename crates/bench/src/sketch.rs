@@ -1,19 +1,19 @@
-//! A sketch of an ideal client on hyper: what a chat must cost that is sent with it.
+//! A sketch of an ideal client on hyper: little more than what a chat must cost that is sent with it.
 //!
-//! It writes JSON once and shares it with requests, and reads of a reply what it says; it knows no
-//! errors, no limits, nothing but texts.
+//! It writes JSON once and shares it with requests, reads of a reply what it says, and has a connection
+//! for each chat, which goes on while somebody waits; it knows no errors, no limits, nothing but texts.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io::IoSlice;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use hyper::Request;
 use hyper::body::{Body, Frame, SizeHint};
-use hyper::client::conn::http1::{self, SendRequest};
+use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
@@ -41,6 +41,8 @@ pub(crate) async fn run(options: Options) -> Outcome {
 /// A conversation, and a connection of its own.
 struct Chat {
     sender: SendRequest<Pieces>,
+    /// `None` once the connection has ended.
+    driver: Option<Connection<TokioIo<TcpStream>, Pieces>>,
     path: String,
     said: Arc<Vec<Bytes>>,
 }
@@ -81,7 +83,6 @@ impl Chat {
         let connection = TcpStream::connect(options.base.trim_start_matches("http://")).await?;
         connection.set_nodelay(true)?;
         let (sender, driver) = http1::handshake(TokioIo::new(connection)).await?;
-        tokio::spawn(driver);
         let mut json = br#"{"contents":["#.to_vec();
         for at in 0..options.history {
             serde_json::to_writer(&mut json, &Content::new(["user", "model"][at % 2]))?;
@@ -89,12 +90,13 @@ impl Chat {
         }
         Ok(Self {
             sender,
+            driver: Some(driver),
             path: format!("/v1beta/models/{}:generateContent", options.model),
             said: Arc::new(vec![json.into()]),
         })
     }
 
-    /// Adds a content, and what follows it while there is more.
+    /// Adds a content, behind a comma unless it is the first after the history.
     fn say(&mut self, content: &Content) -> Outcome {
         let mut json = Vec::with_capacity(content.parts[0].text.len() + 64);
         if self.said.len() > 1 {
@@ -114,10 +116,35 @@ impl Turns for Chat {
             .header("content-type", "application/json")
             .header("x-goog-api-key", "not-a-key")
             .body(Pieces(Some(Unsent::new(&self.said))))?;
-        self.sender.ready().await?;
-        let mut body = self.sender.send_request(request).await?.into_body();
+        let Self { sender, driver, .. } = self;
+        let mut drive = |cx: &mut Context<'_>| {
+            let ended = driver.as_mut().map(|driver| Pin::new(driver).poll(cx));
+            if ended.is_some_and(|ended| ended.is_ready()) {
+                *driver = None;
+            }
+        };
+        poll_fn(|cx| {
+            drive(cx);
+            sender.poll_ready(cx)
+        })
+        .await?;
+        let mut answer = pin!(sender.send_request(request));
+        let mut body = poll_fn(|cx| {
+            drive(cx);
+            answer.as_mut().poll(cx)
+        })
+        .await?
+        .into_body();
         let mut read = Vec::new();
-        while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        while let Some(frame) = poll_fn(|cx| {
+            if let Poll::Ready(frame) = Pin::new(&mut body).poll_frame(cx) {
+                return Poll::Ready(frame);
+            }
+            drive(cx);
+            Pin::new(&mut body).poll_frame(cx)
+        })
+        .await
+        {
             read.extend(frame?.into_data());
         }
         let reply: Reply = match &read[..] {

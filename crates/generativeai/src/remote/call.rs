@@ -11,7 +11,7 @@ use super::client::Service;
 use super::failure::{self, Failure};
 use super::limits::Limits;
 use super::retry::{self, Situation};
-use super::transport::{self, Answer, Connecting, Outgoing};
+use super::transport::{self, Answer, Outgoing};
 use super::watch::Watch;
 use crate::backend::Retry;
 use crate::error::{Attempt, Error, ErrorKind, Result};
@@ -24,8 +24,8 @@ const MOST_OF_ERROR: usize = 1 << 20;
 pub(super) struct Call {
     service: Arc<Service>,
     outgoing: Outgoing,
-    connecting: Connecting,
     retry: Retry,
+    connect_timeout: Duration,
     pub(super) watch: Watch,
     attempts: Vec<Attempt>,
     attempt_began: Option<Instant>,
@@ -38,11 +38,8 @@ impl Call {
         Self {
             service,
             outgoing,
-            connecting: Connecting {
-                runtime: None,
-                longest: limits.connect,
-            },
             retry: limits.retry,
+            connect_timeout: limits.connect,
             watch,
             attempts: Vec::new(),
             attempt_began: None,
@@ -51,12 +48,11 @@ impl Call {
 
     /// Starts the time of the request.
     pub(super) fn begin(&mut self) -> Result<()> {
-        let here = Handle::try_current().map_err(|_| {
+        if Handle::try_current().is_err() {
             let message = "`Remote` needs a tokio runtime with time and I/O: run it in one, \
                            or use `generativeai::blocking`";
-            Error::new(ErrorKind::Configuration, message)
-        })?;
-        self.connecting.runtime = Some(here.id());
+            return Err(Error::new(ErrorKind::Configuration, message));
+        }
         self.watch.begin();
         Ok(())
     }
@@ -67,7 +63,7 @@ impl Call {
         let refused = {
             let answer = {
                 let transport = &self.service.transport;
-                let sending = pin!(transport.send(&self.outgoing, &self.connecting));
+                let sending = pin!(transport.send(&self.outgoing, self.connect_timeout));
                 self.watch.guard(sending).await??
             };
             match answer.code() {

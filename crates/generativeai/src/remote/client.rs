@@ -19,7 +19,7 @@ use crate::error::Result;
 /// A service that speaks the Gemini REST API: Google's, or any other.
 ///
 /// A clone is cheap; clones share connections and what they may spend on trying again. Needs a tokio
-/// runtime with time and I/O.
+/// runtime with time and I/O; each runtime has connections of its own.
 ///
 /// - What may pass is tried again with growing waits, until the first event of an answer was handed
 ///   out: no connection, the codes 408, 429, 500, 502, 503 and 504. [`RequestOptions`] say how often.

@@ -150,8 +150,14 @@ mod tests {
         for seconds in [1, 100, 2, 1_000] {
             clock.sleep(Duration::from_secs(seconds)).await;
         }
-
         assert_eq!(clock.now() - began, Duration::from_secs(1_103));
+
+        let mut given_up = clock.sleep(Duration::from_secs(5));
+        assert!(poll_once(&mut given_up).await.is_pending());
+        drop(given_up);
+        clock.sleep(Duration::from_secs(100)).await;
+
+        assert_eq!(clock.now() - began, Duration::from_secs(1_203));
         assert_eq!(clock.kept.lock().expect("nothing panicked").len(), 1);
         assert!(
             poll_once(&mut clock.sleep(Duration::MAX))

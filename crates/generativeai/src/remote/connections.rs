@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 use std::time::{Duration, Instant};
 
@@ -65,9 +65,8 @@ impl Connections {
 
     /// A connection that was kept, if there is one of this runtime: one of another does nothing while that
     /// does not work. Whether it still stands is seen when it is used.
-    pub(super) fn kept(&self, runtime: Option<runtime::Id>) -> Option<Connection> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.take(runtime)
+    pub(super) fn kept(&self) -> Option<Connection> {
+        self.lock().take(Handle::current().id())
     }
 
     /// A new connection.
@@ -85,40 +84,44 @@ impl Connections {
         let (sender, driver) = http2::handshake(TokioExecutor::new(), stream).await?;
         // What ends the connection is told to each of its requests.
         tokio::spawn(async move { driver.await.ok() });
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.shared.push((runtime, sender.clone()));
+        // Of some that were made at once the last is kept; the others end with their requests.
+        self.forget_shared();
+        self.lock().shared.push((runtime, sender.clone()));
         Ok(Connection::Shared(sender))
     }
 
-    /// Forgets the shared connections of a runtime, which take no more requests.
-    pub(super) fn forget_shared(&self, runtime: Option<runtime::Id>) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.shared.retain(|(of, _)| Some(*of) != runtime);
+    /// Forgets the shared connection of this runtime.
+    pub(super) fn forget_shared(&self) {
+        let here = Handle::current().id();
+        self.lock().shared.retain(|(of, _)| *of != here);
     }
 
     /// Keeps a connection whose answer was read to its end, if it can be used again.
     pub(super) fn keep(&self, line: Line) {
         if line.is_free() {
             let now = Instant::now();
-            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut kept = self.lock();
             kept.forget_old(now);
             kept.free.push_back((now, line));
         }
     }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Kept {
-    fn take(&mut self, runtime: Option<runtime::Id>) -> Option<Connection> {
-        let is_here = |of: runtime::Id| Some(of) == runtime;
+    fn take(&mut self, runtime: runtime::Id) -> Option<Connection> {
         self.shared.retain(|(_, shared)| !shared.is_closed());
-        if let Some((_, shared)) = self.shared.iter().find(|(of, _)| is_here(*of)) {
+        if let Some((_, shared)) = self.shared.iter().find(|(of, _)| *of == runtime) {
             return Some(Connection::Shared(shared.clone()));
         }
         self.forget_old(Instant::now());
         let at = self
             .free
             .iter()
-            .rposition(|(_, line)| is_here(line.runtime))?;
+            .rposition(|(_, line)| line.runtime == runtime)?;
         let (_, line) = self.free.remove(at)?;
         Some(Connection::Line(line))
     }
@@ -161,7 +164,8 @@ impl Connection {
 
 impl Line {
     /// Whether another request could be sent: as far as is known the other end has not closed it, and the
-    /// last request was sent to its end, which hyper does not say of itself where it writes vectors.
+    /// last request was sent to its end. hyper is not ready while there are vectors to be written, as
+    /// there are over all our streams; of bytes it has copied it would not say so.
     fn is_free(&self) -> bool {
         self.driver.is_some() && self.sender.is_ready()
     }

@@ -11,7 +11,6 @@ use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
 use rustls::pki_types::CertificateDer;
-use tokio::runtime;
 
 use super::address::Address;
 use super::body::{Pieces, Sending};
@@ -55,14 +54,6 @@ impl Outgoing {
         };
         request
     }
-}
-
-/// What a request may have for a connection.
-pub(super) struct Connecting {
-    /// The runtime in which it is, once it has begun.
-    pub(super) runtime: Option<runtime::Id>,
-    /// How long it may take to make one.
-    pub(super) longest: Duration,
 }
 
 /// The headers of all requests.
@@ -139,15 +130,15 @@ impl Transport {
     pub(super) async fn send(
         &self,
         outgoing: &Outgoing,
-        connecting: &Connecting,
+        connect_timeout: Duration,
     ) -> Result<Answer, Failure> {
         loop {
-            let kept = self.connections.kept(connecting.runtime);
+            let kept = self.connections.kept();
             let is_new = kept.is_none();
             let mut connection = match kept {
                 Some(connection) => connection,
                 // On the heap, since it is seldom needed and larger than all the rest of a request.
-                None => Box::pin(self.connect(outgoing, connecting.longest)).await?,
+                None => Box::pin(self.connect(outgoing, connect_timeout)).await?,
             };
             let request = |connection: &_| outgoing.request(&self.headers, connection);
             match connection.send(request).await {
@@ -159,7 +150,7 @@ impl Transport {
                 }
                 // Nothing of it was sent: the connection that was kept had been closed.
                 Err(error) if !is_new && error.message().is_some() => {
-                    self.connections.forget_shared(connecting.runtime);
+                    self.connections.forget_shared();
                 }
                 Err(error) => return Err(self.unanswered(error.into_error())),
             }

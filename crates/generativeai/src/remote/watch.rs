@@ -43,7 +43,7 @@ impl Watch {
         self.deadline = self.clock.now().checked_add(self.timeout);
     }
 
-    /// From now on, a time that it gives, the next event is waited for.
+    /// The next event is waited for from now on; gives this time.
     pub(super) fn expect_event(&mut self) -> Instant {
         let now = self.clock.now();
         self.silence = now.checked_add(self.idle);

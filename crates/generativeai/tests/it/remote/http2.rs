@@ -1,6 +1,7 @@
 //! HTTP/2 connections that end, stall or go stale.
 
 use std::future::poll_fn;
+use std::time::Duration;
 
 use bytes::Bytes;
 use generativeai::ErrorKind;
@@ -9,6 +10,7 @@ use h2::{Reason, SendStream};
 use http::{Request, Response};
 use serde_json::Value;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 use super::*;
@@ -167,6 +169,40 @@ async fn one_connection_serves_many_requests() {
         assert_eq!((texts, error.is_none()), (vec![expected.to_owned()], true));
     }
     assert_eq!(clock.slept().len(), 0);
+}
+
+#[tokio::test]
+async fn of_connections_that_were_made_at_once_one_is_kept() {
+    let authority = Authority::new("Ours");
+    let (listener, url) = TlsListener::bind(authority.good(), "h2").await;
+    let (end, mut ended) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        for _ in 0..3 {
+            let connection = listener.accept().await.expect("a client that trusts us");
+            let end = end.clone();
+            tokio::spawn(async move {
+                let mut connection = server::handshake(connection).await.expect("HTTP/2");
+                while let Some(Ok((_, mut respond))) = connection.accept().await {
+                    whole_text(&mut respond, "Hello!");
+                }
+                end.send(()).expect("a test that waits");
+            });
+        }
+    });
+    let remote = built(builder(&url).root_certificate(authority.pem()));
+
+    let three = tokio::join!(streamed(&remote), streamed(&remote), streamed(&remote));
+    for (texts, error) in [three.0, three.1, three.2] {
+        assert_eq!((texts, error.is_none()), (vec!["Hello!".to_owned()], true));
+    }
+    for _ in 0..2 {
+        let end = timeout(Duration::from_secs(10), ended.recv()).await;
+        assert_eq!(end, Ok(Some(())), "the end of a connection");
+    }
+
+    let (texts, error) = streamed(&remote).await;
+    assert_eq!((texts, error.is_none()), (vec!["Hello!".to_owned()], true));
+    assert!(ended.try_recv().is_err());
 }
 
 #[tokio::test]

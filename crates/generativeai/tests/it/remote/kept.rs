@@ -1,7 +1,8 @@
 //! Connections of HTTP/1 that are kept for the next request, and those that are not.
 
 use std::net::SocketAddr;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -220,14 +221,17 @@ fn runtime() -> Runtime {
         .expect("a runtime")
 }
 
-/// Answers whoever asks, on a thread of its own; gives the address.
-fn serve() -> SocketAddr {
+/// Answers whoever asks, on a thread of its own; gives the address, and counts the connections.
+fn serve() -> (SocketAddr, Arc<AtomicUsize>) {
     let (known, address) = mpsc::channel();
+    let count = Arc::new(AtomicUsize::new(0));
+    let connections = Arc::clone(&count);
     thread::spawn(move || {
         runtime().block_on(async move {
             let (listener, address) = listen().await;
             known.send(address).expect("a test that waits");
             while let Ok((mut connection, _)) = listener.accept().await {
+                connections.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(async move {
                     while connection.peek(&mut [0]).await.is_ok_and(|read| read > 0) {
                         answer_one(&mut connection).await;
@@ -236,12 +240,13 @@ fn serve() -> SocketAddr {
             }
         });
     });
-    address.recv().expect("a server")
+    (address.recv().expect("a server"), count)
 }
 
 #[test]
 fn a_client_is_shared_by_runtimes_of_which_one_works_at_a_time() {
-    let remote = built(builder(&format!("http://{}", serve())));
+    let (address, connections) = serve();
+    let remote = built(builder(&format!("http://{address}")));
     let ask = || {
         let options = RequestOptions::default().timeout(Duration::from_secs(10));
         remote.generate_content(hello(), options.without_retry())
@@ -252,4 +257,6 @@ fn a_client_is_shared_by_runtimes_of_which_one_works_at_a_time() {
         let reply = runtime.block_on(ask()).and_then(|reply| reply.text());
         assert_eq!(reply.expect("a reply"), "Hello!");
     }
+
+    assert_eq!(connections.load(Ordering::Relaxed), runtimes.len());
 }
