@@ -85,15 +85,15 @@ impl Connections {
         // What ends the connection is told to each of its requests.
         tokio::spawn(async move { driver.await.ok() });
         // Of some that were made at once the last is kept; the others end with their requests.
-        self.forget_shared();
-        self.lock().shared.push((runtime, sender.clone()));
+        let mut kept = self.lock();
+        kept.forget_shared(runtime);
+        kept.shared.push((runtime, sender.clone()));
         Ok(Connection::Shared(sender))
     }
 
     /// Forgets the shared connection of this runtime.
     pub(super) fn forget_shared(&self) {
-        let here = Handle::current().id();
-        self.lock().shared.retain(|(of, _)| *of != here);
+        self.lock().forget_shared(Handle::current().id());
     }
 
     /// Keeps a connection whose answer was read to its end, if it can be used again.
@@ -124,6 +124,10 @@ impl Kept {
             .rposition(|(_, line)| line.runtime == runtime)?;
         let (_, line) = self.free.remove(at)?;
         Some(Connection::Line(line))
+    }
+
+    fn forget_shared(&mut self, runtime: runtime::Id) {
+        self.shared.retain(|(of, _)| *of != runtime);
     }
 
     fn forget_old(&mut self, now: Instant) {
