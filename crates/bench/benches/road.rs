@@ -9,7 +9,9 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use generativeai::protocol::{Content, GenerateContentRequest, GenerateContentResponse};
+use generativeai::protocol::content::Content;
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::{Backend, BoxFuture, GenerativeModel, RequestOptions, Result};
 
 // The decoder is private, and knows nothing but bytes: so it can stand here as well.

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use generativeai::protocol::{Content, Part};
+use generativeai::protocol::content::{Content, Part};
 use generativeai::{ChatSession, GenerativeModel, Remote};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use generativeai::protocol::{Blob, Content};
+use generativeai::protocol::content::{Blob, Content};
 use generativeai::{GenerativeModel, Remote};
 
 /// How many bytes were asked for.

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use clap_complete::{ArgValueCandidates, ArgValueCompleter};
-use generativeai::protocol::GenerationConfig;
+use generativeai::protocol::config::GenerationConfig;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::completions::names;

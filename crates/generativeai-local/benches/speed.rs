@@ -9,7 +9,9 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use generativeai::protocol::{Content, GenerateContentRequest, GenerationConfig};
+use generativeai::protocol::config::GenerationConfig;
+use generativeai::protocol::content::Content;
+use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::{Backend, ChatSession, GenerativeModel, RequestOptions};
 use generativeai_local::{Builder, Local, default_model};
 use llama_cpp_2::context::params::LlamaContextParams;

@@ -6,7 +6,7 @@ mod rest;
 mod tools;
 
 use generativeai::Result;
-use generativeai::protocol::GenerateContentRequest;
+use generativeai::protocol::request::GenerateContentRequest;
 
 use crate::template::Message;
 

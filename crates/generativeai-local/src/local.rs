@@ -6,10 +6,10 @@ mod reply;
 use std::sync::Arc;
 use std::time::Instant;
 
-use generativeai::protocol::{
-    CountTokensRequest, CountTokensResponse, GenerateContentRequest, GenerateContentResponse,
-    ListModelsResponse, Model as ModelDescription,
-};
+use generativeai::protocol::models::{ListModelsResponse, Model as ModelDescription};
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::GenerateContentResponse;
+use generativeai::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 use generativeai::{Backend, BoxFuture, ChunkStream, RequestOptions, Result};
 
 use crate::asked::{Asked, Mode};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use generativeai::protocol::Status;
+use generativeai::protocol::status::Status;
 use generativeai::{Error, ErrorKind};
 use serde_json::json;
 

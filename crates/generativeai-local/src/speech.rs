@@ -5,10 +5,12 @@ mod calls;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
-use generativeai::protocol::{
-    Candidate, Content, FinishReason, GenerateContentResponse, LogprobsCandidate, LogprobsResult,
-    Modality, ModalityTokenCount, Part, Role, TopCandidates, UsageMetadata,
+use generativeai::protocol::content::{Content, Part, Role};
+use generativeai::protocol::response::{
+    Candidate, FinishReason, GenerateContentResponse, LogprobsCandidate, LogprobsResult,
+    TopCandidates, UsageMetadata,
 };
+use generativeai::protocol::tokens::{Modality, ModalityTokenCount};
 use llama_cpp_2::token::LlamaToken;
 
 use crate::engine::{End, Event, Piece, TokenLogprobs};
@@ -217,7 +219,7 @@ pub(crate) fn join(chunks: Vec<GenerateContentResponse>) -> GenerateContentRespo
 
 /// Adds a part; text goes on where text stands.
 fn add(parts: &mut Vec<Part>, part: Part) {
-    use generativeai::protocol::Data;
+    use generativeai::protocol::content::Data;
     match (
         parts.last_mut().and_then(|last| last.data.as_mut()),
         part.data,

@@ -8,9 +8,9 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::Response;
 use futures_util::FutureExt;
-use generativeai::protocol::{
-    BatchEmbedContentsRequest, CountTokensRequest, EmbedContentRequest, GenerateContentRequest,
-};
+use generativeai::protocol::embeddings::{BatchEmbedContentsRequest, EmbedContentRequest};
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::tokens::CountTokensRequest;
 use generativeai::{Backend, RequestOptions, Result as Answered};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use generativeai::protocol::{ErrorBody, Status};
+use generativeai::protocol::status::{ErrorBody, Status};
 use generativeai::{Error, ErrorKind};
 use serde_json::{Value, json};
 

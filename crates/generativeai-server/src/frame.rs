@@ -1,6 +1,6 @@
 //! How the chunks of a stream are put on the wire, to the byte.
 
-use generativeai::protocol::GenerateContentResponse;
+use generativeai::protocol::response::GenerateContentResponse;
 
 use crate::failure::Failure;
 

@@ -1,6 +1,6 @@
 //! Which model a name stands for.
 
-use generativeai::protocol::Model;
+use generativeai::protocol::models::Model;
 use generativeai::{Backend, RequestOptions};
 use tokio::sync::OnceCell;
 

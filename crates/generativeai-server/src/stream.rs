@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use futures_util::{FutureExt, StreamExt};
 use generativeai::ChunkStream;
-use generativeai::protocol::GenerateContentResponse;
+use generativeai::protocol::response::GenerateContentResponse;
 
 use crate::body::Share;
 use crate::deadline::Deadline;

@@ -6,7 +6,9 @@ use std::env;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use generativeai::protocol::{Content, GenerateContentRequest, GenerateContentResponse};
+use generativeai::protocol::content::Content;
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::{Backend, BoxFuture, ChatSession, GenerativeModel, RequestOptions, Result};
 use generativeai_store::{Key, Session, Store};
 use sqlx::{Connection, PgConnection};

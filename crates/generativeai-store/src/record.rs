@@ -1,6 +1,6 @@
 //! An event as a row: its JSON, the media that are kept apart, a checksum, and what is said in it.
 
-use generativeai::protocol::{Blob, Content, Data};
+use generativeai::protocol::content::{Blob, Content, Data};
 use generativeai::{Entry, Event};
 use serde::Serialize;
 use serde_json::error::Category;
@@ -143,7 +143,9 @@ pub(crate) fn contents(event: &Event) -> Vec<&Content> {
     }
 }
 
-fn replies(response: Option<&generativeai::protocol::GenerateContentResponse>) -> Vec<&Content> {
+fn replies(
+    response: Option<&generativeai::protocol::response::GenerateContentResponse>,
+) -> Vec<&Content> {
     let candidates = response.map(|response| &response.candidates);
     let candidates = candidates.into_iter().flatten();
     candidates
@@ -177,7 +179,7 @@ pub(crate) fn blobs_mut(event: &mut Event) -> Vec<&mut Blob> {
 }
 
 fn replies_mut(
-    response: Option<&mut generativeai::protocol::GenerateContentResponse>,
+    response: Option<&mut generativeai::protocol::response::GenerateContentResponse>,
 ) -> Vec<&mut Content> {
     let candidates = response.map(|response| &mut response.candidates);
     let candidates = candidates.into_iter().flatten();

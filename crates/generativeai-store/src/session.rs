@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
-use generativeai::protocol::Content;
+use generativeai::protocol::content::Content;
 use generativeai::{ChatSession, Error, ErrorKind, Event, GenerativeModel, Result};
 use sqlx::Row;
 use sqlx::any::AnyRow;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use generativeai::protocol::Content;
+use generativeai::protocol::content::Content;
 use generativeai::{Error, ErrorKind, Event, Result};
 use sqlx::Row;
 

@@ -6,11 +6,15 @@ use std::pin::Pin;
 use futures_core::Stream;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{
-    BatchEmbedContentsRequest, BatchEmbedContentsResponse, CachedContent, CountTokensRequest,
-    CountTokensResponse, EmbedContentRequest, EmbedContentResponse, GenerateContentRequest,
-    GenerateContentResponse, ListModelsResponse, Model,
+use crate::protocol::caches::CachedContent;
+use crate::protocol::embeddings::{
+    BatchEmbedContentsRequest, BatchEmbedContentsResponse, EmbedContentRequest,
+    EmbedContentResponse,
 };
+use crate::protocol::models::{ListModelsResponse, Model};
+use crate::protocol::request::GenerateContentRequest;
+use crate::protocol::response::GenerateContentResponse;
+use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 
 mod options;
 mod shared;
@@ -32,7 +36,9 @@ pub type ChunkStream =
 ///
 /// ```
 /// use generativeai::{Backend, BoxFuture, ChunkStream, GenerativeModel, RequestOptions, Result};
-/// use generativeai::protocol::*;
+/// use generativeai::protocol::content::Content;
+/// use generativeai::protocol::request::GenerateContentRequest;
+/// use generativeai::protocol::response::GenerateContentResponse;
 ///
 /// /// Says everything back.
 /// #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::backend::Backend;
 use crate::error::Result;
 use crate::model::GenerativeModel;
-use crate::protocol::{Content, Transcript};
+use crate::protocol::content::{Content, Transcript};
 use crate::tools::{AutomaticFunctionCalling, Toolbox};
 
 mod budget;

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::{GenerateContentResponse, Status};
+use crate::protocol::response::GenerateContentResponse;
+use crate::protocol::status::Status;
 
 /// What fallible functions of this crate return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -26,10 +26,10 @@
 //! | ask once, without a history | [`GenerativeModel::generate_content`] |
 //! | show a reply as it comes | [`SendMessage::stream`], [`GenerateContent::stream`] |
 //! | go on after a turn that failed | [`ChatSession::unfinished`], [`retry`](ChatSession::retry), [`keep_partial`](ChatSession::keep_partial), [`rewind`](ChatSession::rewind) |
-//! | set temperature, length or thinking | [`GenerationConfig`](protocol::GenerationConfig), [`ThinkingConfig`](protocol::ThinkingConfig) |
-//! | set what is blocked as harmful | [`SafetySetting`](protocol::SafetySetting) |
+//! | set temperature, length or thinking | [`GenerationConfig`](protocol::config::GenerationConfig), [`ThinkingConfig`](protocol::config::ThinkingConfig) |
+//! | set what is blocked as harmful | [`SafetySetting`](protocol::safety::SafetySetting) |
 //! | set time limits and retries | [`RequestOptions`], [`Retry`] |
-//! | send images, audio, video or PDFs | [`Blob::from_file`](protocol::Blob::from_file), [`FileData`](protocol::FileData) |
+//! | send images, audio, video or PDFs | [`Blob::from_file`](protocol::content::Blob::from_file), [`FileData`](protocol::content::FileData) |
 //! | let the model call your functions | [`#[function]`](macro@function), [`Function`], [`Toolbox`], [`AutomaticFunctionCalling`] |
 //! | use the tools of an MCP server | `mcp::Connection`, with the feature `mcp` |
 //! | get a reply as a Rust type | [`json::<T>()`](SendMessage::json) |
@@ -71,6 +71,7 @@ pub mod blocking;
 mod chat;
 mod error;
 pub mod guide;
+mod json_schema;
 #[cfg(feature = "mcp")]
 pub mod mcp;
 mod media;
@@ -78,6 +79,8 @@ mod model;
 pub mod protocol;
 #[cfg(feature = "remote")]
 pub mod remote;
+mod response;
+mod safety;
 mod stream;
 pub mod testing;
 mod tools;

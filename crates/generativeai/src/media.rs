@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::Blob;
+use crate::protocol::content::Blob;
 
+mod base64;
 #[cfg(feature = "image")]
 mod image;
 
@@ -20,7 +21,7 @@ impl Blob {
     /// yourself and name the type with [`Blob::new`].
     ///
     /// ```no_run
-    /// use generativeai::{GenerativeModel, protocol::{Blob, Part}};
+    /// use generativeai::{GenerativeModel, protocol::content::{Blob, Part}};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
     /// let mut chat = GenerativeModel::new("gemini-flash-latest").start_chat();

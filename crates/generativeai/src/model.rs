@@ -5,10 +5,13 @@ use std::sync::{Arc, OnceLock};
 
 use crate::backend::{Backend, RequestOptions};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{
-    CachedContent, Content, FinishReason, GenerateContentRequest, GenerationConfig, SafetySetting,
-    ToolConfig,
-};
+use crate::protocol::caches::CachedContent;
+use crate::protocol::config::GenerationConfig;
+use crate::protocol::content::Content;
+use crate::protocol::request::GenerateContentRequest;
+use crate::protocol::response::FinishReason;
+use crate::protocol::safety::SafetySetting;
+use crate::protocol::tools::ToolConfig;
 use crate::tools::Toolbox;
 
 mod change;
@@ -29,7 +32,7 @@ pub(crate) use settings::{Prepared, Settings, message_setters};
 /// environment. A clone shares the backend.
 ///
 /// ```
-/// use generativeai::{GenerativeModel, protocol::GenerationConfig, testing::Scripted};
+/// use generativeai::{GenerativeModel, protocol::config::GenerationConfig, testing::Scripted};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
 /// let model = GenerativeModel::new("gemini-flash-latest")

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 pub use serde;
 
-use crate::protocol::FunctionResponse;
+use crate::protocol::content::FunctionResponse;
 use crate::tools::answer::{self, Answer, Failure};
 
 /// Finds out how what a function gives becomes an answer.

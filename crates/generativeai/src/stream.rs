@@ -8,7 +8,7 @@ use futures_core::Stream;
 
 use crate::backend::{BoxFuture, ChunkStream};
 use crate::error::Result;
-use crate::protocol::GenerateContentResponse;
+use crate::protocol::response::GenerateContentResponse;
 
 /// The next item of a boxed stream.
 pub(crate) async fn next<S: Stream + ?Sized>(stream: &mut Pin<Box<S>>) -> Option<S::Item> {

@@ -4,10 +4,10 @@
 
 use crate::backend::{Backend, BoxFuture, ChunkStream, RequestOptions};
 use crate::error::Result;
-use crate::protocol::{
-    CountTokensRequest, CountTokensResponse, FunctionCall, GenerateContentRequest,
-    GenerateContentResponse,
-};
+use crate::protocol::content::FunctionCall;
+use crate::protocol::request::GenerateContentRequest;
+use crate::protocol::response::GenerateContentResponse;
+use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 
 #[cfg(feature = "tracing")]
 mod messages;

@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use generativeai::protocol::{Blob, Content, Part};
+use generativeai::protocol::content::{Blob, Content, Part};
 
 use crate::printer::Printer;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
-use generativeai::protocol::{Content, Part, Role};
+use generativeai::protocol::content::{Content, Part, Role};
 use generativeai::{ChatSession, Event};
 use generativeai_store::Session;
 
@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn a_part_that_is_no_text_is_named() {
-        use generativeai::protocol::Blob;
+        use generativeai::protocol::content::Blob;
 
         let content = Content::user(vec![
             Part::from(Blob::new("image/png", b"x")),

@@ -107,7 +107,7 @@ fn create(path: &Path, text: &str) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use generativeai::protocol::Content;
+    use generativeai::protocol::content::Content;
     use generativeai::{ChatSession, GenerativeModel};
 
     use super::*;

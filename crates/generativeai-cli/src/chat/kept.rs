@@ -1,6 +1,6 @@
 //! Where a chat is kept, so that it can be gone on with.
 
-use generativeai::protocol::Content;
+use generativeai::protocol::content::Content;
 use generativeai::{ChatSession, Error, ErrorKind, GenerativeModel};
 use generativeai_store::{Session, Store};
 

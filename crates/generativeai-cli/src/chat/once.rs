@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use generativeai::ChatSession;
-use generativeai::protocol::Content;
+use generativeai::protocol::content::Content;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 

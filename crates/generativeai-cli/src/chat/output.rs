@@ -4,7 +4,8 @@ use std::pin::pin;
 use std::time::Instant;
 
 use clap::ValueEnum;
-use generativeai::protocol::{FunctionCall, GenerateContentResponse};
+use generativeai::protocol::content::FunctionCall;
+use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::{Error, SendMessage};
 use serde_json::{Map, Value, json};
 

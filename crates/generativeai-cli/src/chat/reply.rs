@@ -4,7 +4,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use generativeai::SendMessage;
-use generativeai::protocol::{FinishReason, FunctionCall, GenerateContentResponse, Part};
+use generativeai::protocol::content::{FunctionCall, Part};
+use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
 use serde_json::Value;
 use tokio::signal;
 use tokio::time::sleep;
@@ -133,7 +134,7 @@ fn remark(response: &GenerateContentResponse, spoke: bool, printer: &mut Printer
 
 #[cfg(test)]
 mod tests {
-    use generativeai::protocol::Content;
+    use generativeai::protocol::content::Content;
 
     use super::*;
 

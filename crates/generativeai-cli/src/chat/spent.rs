@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use generativeai::protocol::UsageMetadata;
+use generativeai::protocol::response::UsageMetadata;
 use serde_json::{Value, json};
 
 /// What the replies so far cost.

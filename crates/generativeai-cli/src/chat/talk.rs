@@ -8,7 +8,8 @@ mod who;
 
 use std::time::{Duration, Instant};
 
-use generativeai::protocol::{Content, UsageMetadata};
+use generativeai::protocol::content::Content;
+use generativeai::protocol::response::UsageMetadata;
 use tokio::runtime::Runtime;
 
 use super::attach::{self, Attached};

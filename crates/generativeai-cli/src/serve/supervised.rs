@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures_util::StreamExt;
-use generativeai::protocol::{
-    CountTokensRequest, CountTokensResponse, GenerateContentRequest, GenerateContentResponse,
-    ListModelsResponse, Model,
-};
+use generativeai::protocol::models::{ListModelsResponse, Model};
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::GenerateContentResponse;
+use generativeai::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 use generativeai::{
     Backend, BoxFuture, ChunkStream, Error, ErrorKind, Remote, RequestOptions, Result,
 };

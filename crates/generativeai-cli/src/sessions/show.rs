@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use generativeai::protocol::Content;
+use generativeai::protocol::content::Content;
 use generativeai_store::Hit;
 
 use crate::chat::{Conversation, Speaker, text_of};

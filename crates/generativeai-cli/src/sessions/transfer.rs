@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
-use generativeai::protocol::Content;
+use generativeai::protocol::content::Content;
 use generativeai_store::{Session, Store};
 
 use crate::completions::names;

@@ -4,7 +4,8 @@ use std::hash::{BuildHasher, Hasher};
 use std::ops::RangeInclusive;
 
 use generativeai::Result;
-use generativeai::protocol::{GenerationConfig, ResponseModality, ThinkingConfig, Type};
+use generativeai::protocol::config::{GenerationConfig, ResponseModality, ThinkingConfig};
+use generativeai::protocol::schema::Type;
 use serde_json::{Value, json};
 
 use crate::grammar::schema;

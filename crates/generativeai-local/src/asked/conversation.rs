@@ -1,7 +1,7 @@
 //! From contents to the messages a chat template knows.
 
 use generativeai::Result;
-use generativeai::protocol::{Content, Data, Part, Role};
+use generativeai::protocol::content::{Content, Data, Part, Role};
 use serde_json::{Value, json};
 
 use crate::refusal::invalid;

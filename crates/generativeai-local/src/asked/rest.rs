@@ -1,7 +1,8 @@
 //! What else stands in a request, and cannot be honoured.
 
 use generativeai::Result;
-use generativeai::protocol::{GenerateContentRequest, HarmBlockThreshold};
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::safety::HarmBlockThreshold;
 
 use crate::refusal::{invalid, unknown};
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use generativeai::Result;
-use generativeai::protocol::{FunctionCallingMode, FunctionDeclaration, Tool, ToolConfig};
+use generativeai::protocol::tools::{FunctionCallingMode, FunctionDeclaration, Tool, ToolConfig};
 use serde_json::{Value, json};
 
 use crate::grammar::schema;

@@ -6,7 +6,7 @@ mod prepare;
 mod refs;
 
 use generativeai::Result;
-use generativeai::protocol::{Properties, Schema, Type};
+use generativeai::protocol::schema::{Properties, Schema, Type};
 use serde_json::{Map, Value, json};
 
 use crate::refusal::invalid;

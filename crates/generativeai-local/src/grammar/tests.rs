@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use generativeai::protocol::{FunctionDeclaration, Tool, ToolConfig};
+use generativeai::protocol::tools::{FunctionDeclaration, Tool, ToolConfig};
 use proptest::prelude::*;
 use proptest::test_runner::TestRng;
 use proptest::test_runner::{Config, RngAlgorithm, TestRunner};

@@ -4,7 +4,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
-use generativeai::protocol::{GenerateContentRequest, GenerateContentResponse};
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::{RequestOptions, Result};
 
 use crate::engine::Events;

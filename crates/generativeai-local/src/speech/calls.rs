@@ -1,6 +1,6 @@
 //! Calls of functions in the words of a model.
 
-use generativeai::protocol::{FunctionCall, Part};
+use generativeai::protocol::content::{FunctionCall, Part};
 use serde_json::{Map, Value};
 
 use crate::asked::{CALL_BEGIN, CALL_END};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use generativeai::protocol::{FinishReason, GenerationConfig};
+use generativeai::protocol::config::GenerationConfig;
+use generativeai::protocol::response::FinishReason;
 use generativeai::{Backend, ChunkStream, ErrorKind, RequestOptions};
 use generativeai_local::Local;
 

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use generativeai::ErrorKind;
-use generativeai::protocol::Content;
+use generativeai::protocol::content::Content;
 use generativeai_local::default_model;
 
 use crate::support::{ask, builder, local, question, short, usage};

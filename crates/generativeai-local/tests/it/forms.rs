@@ -1,9 +1,11 @@
 //! Replies that keep to a form, by the real model.
 
-use generativeai::protocol::{
-    Content, FinishReason, FunctionCallingMode, FunctionDeclaration, FunctionResponse,
-    GenerateContentRequest, GenerationConfig, Schema, Tool,
-};
+use generativeai::protocol::config::GenerationConfig;
+use generativeai::protocol::content::{Content, FunctionResponse};
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::FinishReason;
+use generativeai::protocol::schema::Schema;
+use generativeai::protocol::tools::{FunctionCallingMode, FunctionDeclaration, Tool};
 use generativeai_local::Local;
 use serde_json::{Value, json};
 

@@ -1,7 +1,8 @@
 //! What cannot be honoured is refused, and the refusal names it.
 
 use generativeai::ErrorKind;
-use generativeai::protocol::{Content, GenerateContentRequest};
+use generativeai::protocol::content::Content;
+use generativeai::protocol::request::GenerateContentRequest;
 use serde_json::{Value, json};
 
 use crate::support::{ask, question, refusal, short, tiny};

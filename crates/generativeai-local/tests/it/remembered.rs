@@ -1,6 +1,8 @@
 //! What chats have in common is read once; answers stay right.
 
-use generativeai::protocol::{Content, GenerateContentRequest, GenerationConfig};
+use generativeai::protocol::config::GenerationConfig;
+use generativeai::protocol::content::Content;
+use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::{ChatSession, GenerativeModel};
 use generativeai_local::Local;
 

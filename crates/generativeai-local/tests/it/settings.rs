@@ -1,6 +1,9 @@
 //! Whatever a request sets is honoured.
 
-use generativeai::protocol::{Content, CountTokensRequest, FinishReason, GenerationConfig};
+use generativeai::protocol::config::GenerationConfig;
+use generativeai::protocol::content::Content;
+use generativeai::protocol::response::FinishReason;
+use generativeai::protocol::tokens::CountTokensRequest;
 use generativeai::{Backend, RequestOptions};
 
 use crate::support::{ask, local, next, question, short, tiny, usage};
@@ -165,7 +168,7 @@ async fn a_penalty_keeps_a_reply_from_repeating_itself() {
 
 #[tokio::test]
 async fn text_that_is_sent_as_a_file_is_read() {
-    use generativeai::protocol::Blob;
+    use generativeai::protocol::content::Blob;
     let text = ask(&local(), question(QUESTION, short())).await.unwrap();
 
     let blob = Content::user(Blob::new("text/plain", QUESTION));

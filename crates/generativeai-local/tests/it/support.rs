@@ -2,9 +2,10 @@
 
 use std::sync::LazyLock;
 
-use generativeai::protocol::{
-    Content, GenerateContentRequest, GenerateContentResponse, GenerationConfig, UsageMetadata,
-};
+use generativeai::protocol::config::GenerationConfig;
+use generativeai::protocol::content::Content;
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::{GenerateContentResponse, UsageMetadata};
 use generativeai::{Backend, ChunkStream, RequestOptions, Result};
 use generativeai_local::{Builder, Local};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use generativeai::protocol::FunctionCall;
+use generativeai::protocol::content::FunctionCall;
 use generativeai::{Function, Toolbox, function};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

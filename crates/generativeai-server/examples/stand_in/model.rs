@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use generativeai::protocol::{
-    Content, CountTokensRequest, CountTokensResponse, Data, FinishReason, FunctionCall,
-    FunctionCallingMode, GenerateContentRequest, GenerateContentResponse, ListModelsResponse,
-    Model, Part, UsageMetadata,
-};
+use generativeai::protocol::content::{Content, Data, FunctionCall, Part};
+use generativeai::protocol::models::{ListModelsResponse, Model};
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::{FinishReason, GenerateContentResponse, UsageMetadata};
+use generativeai::protocol::tokens::{CountTokensRequest, CountTokensResponse};
+use generativeai::protocol::tools::FunctionCallingMode;
 use generativeai::{Backend, BoxFuture, ChunkStream, Error, ErrorKind, RequestOptions, Result};
 use serde_json::{Value, json};
 
@@ -206,7 +207,7 @@ fn forced_call(request: &GenerateContentRequest) -> Option<FunctionCall> {
     Some(call.id("call-1"))
 }
 
-fn schema(config: &generativeai::protocol::GenerationConfig) -> Result<Option<Value>> {
+fn schema(config: &generativeai::protocol::config::GenerationConfig) -> Result<Option<Value>> {
     if let Some(schema) = &config.response_json_schema {
         return Ok(Some(schema.clone()));
     }

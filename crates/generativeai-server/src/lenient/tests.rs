@@ -1,8 +1,10 @@
 //! What the lenient reading renames, and what it leaves alone.
 
-use generativeai::protocol::{
-    CountTokensRequest, FunctionCallingMode, GenerateContentRequest, HarmCategory, Type,
-};
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::safety::HarmCategory;
+use generativeai::protocol::schema::Type;
+use generativeai::protocol::tokens::CountTokensRequest;
+use generativeai::protocol::tools::FunctionCallingMode;
 use serde_json::{Value, json};
 
 use super::*;

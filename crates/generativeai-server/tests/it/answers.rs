@@ -2,7 +2,8 @@
 
 use axum::body::Body;
 use axum::http::Request;
-use generativeai::protocol::{GenerateContentRequest, GenerateContentResponse};
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::testing::Scripted;
 use generativeai::{Backend, BoxFuture, ChunkStream, Error, ErrorKind, RequestOptions, Result};
 use generativeai_server::router;
@@ -132,7 +133,7 @@ impl Backend for Panicking {
         &self,
         _: String,
         _: RequestOptions,
-    ) -> BoxFuture<Result<generativeai::protocol::Model>> {
+    ) -> BoxFuture<Result<generativeai::protocol::models::Model>> {
         panic!("on purpose")
     }
 }

@@ -4,7 +4,8 @@ use std::future::ready;
 use std::net::TcpListener;
 use std::time::{Duration, Instant, SystemTime};
 
-use generativeai::protocol::{CountTokensRequest, GenerateContentRequest};
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::tokens::CountTokensRequest;
 use generativeai::remote::Clock;
 use generativeai::testing::{Scripted, contract};
 use generativeai::{Backend, BoxFuture, ErrorKind, GenerativeModel, Remote, RequestOptions};
@@ -90,8 +91,10 @@ async fn a_chat_goes_on_over_the_wire() {
     chat.send_message("How tall is Ben Nevis?")
         .await
         .expect("a call");
-    let answer =
-        generativeai::protocol::FunctionResponse::new("height", json!({"in_metres": 1345}));
+    let answer = generativeai::protocol::content::FunctionResponse::new(
+        "height",
+        json!({"in_metres": 1345}),
+    );
     let mut reply = chat.send_message(answer).stream();
     let mut text = String::new();
     while let Some(chunk) = reply.next().await {

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::Request;
-use generativeai::protocol::GenerateContentResponse;
+use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::testing::Scripted;
 use generativeai::{Error, ErrorKind};
 use generativeai_server::router;

@@ -6,10 +6,11 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
-use generativeai::protocol::{
-    Content, CountTokensRequest, CountTokensResponse, GenerateContentRequest,
-    GenerateContentResponse, ListModelsResponse, Model,
-};
+use generativeai::protocol::content::Content;
+use generativeai::protocol::models::{ListModelsResponse, Model};
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::GenerateContentResponse;
+use generativeai::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 use generativeai::testing::Scripted;
 use generativeai::{Backend, BoxFuture, ChunkStream, Error, ErrorKind, RequestOptions, Result};
 use serde_json::Value;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use generativeai::ErrorKind;
-use generativeai::protocol::Blob;
+use generativeai::protocol::content::Blob;
 use generativeai_store::{Key, Store};
 use ring::digest::{SHA256, digest};
 

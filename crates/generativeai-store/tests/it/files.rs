@@ -133,7 +133,7 @@ async fn media_that_were_lost_or_changed_are_named() {
         for place in Place::all().await {
             let session = place.open().await.new_session("one").await.unwrap();
             let mut chat = session.chat(&counting(1)).await.unwrap();
-            let picture = generativeai::protocol::Blob::new("image/png", vec![1; 5_000]);
+            let picture = generativeai::protocol::content::Blob::new("image/png", vec![1; 5_000]);
             chat.send_message(picture).await.unwrap();
             place.execute(damage).await;
 

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use generativeai::protocol::{Content, GenerateContentRequest, GenerateContentResponse};
+use generativeai::protocol::content::Content;
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::{Backend, BoxFuture, GenerativeModel, RequestOptions, Result};
 use generativeai_store::Store;
 

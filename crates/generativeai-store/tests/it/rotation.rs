@@ -1,7 +1,7 @@
 //! Encrypted stores that get another key.
 
 use generativeai::ErrorKind;
-use generativeai::protocol::Blob;
+use generativeai::protocol::content::Blob;
 use generativeai_store::{Session, Store};
 use sqlx::{AnyConnection, Connection};
 

@@ -1,6 +1,7 @@
 //! Sessions: made, found, gone on with, renamed, searched, deleted.
 
-use generativeai::protocol::{Blob, Content, FunctionResponse, GenerateContentResponse, Part};
+use generativeai::protocol::content::{Blob, Content, FunctionResponse, Part};
+use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::testing::Scripted;
 use generativeai::{Compaction, Error, ErrorKind, Function, Reason};
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! Export and import.
 
 use generativeai::ErrorKind;
-use generativeai::protocol::{Blob, Content};
+use generativeai::protocol::content::{Blob, Content};
 use generativeai::testing::Scripted;
 
 use crate::support::{Place, assert_kind, counting, model, stored};

@@ -1,7 +1,7 @@
 //! Tables of other versions: read, brought up to date by one, refused if they are newer.
 
 use generativeai::ErrorKind;
-use generativeai::protocol::Data;
+use generativeai::protocol::content::Data;
 use generativeai_store::Store;
 use tokio::task::JoinSet;
 

@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use super::{Backend, BoxFuture, ChunkStream, RequestOptions};
 use crate::error::Result;
-use crate::protocol::{
-    BatchEmbedContentsRequest, BatchEmbedContentsResponse, CachedContent, CountTokensRequest,
-    CountTokensResponse, EmbedContentRequest, EmbedContentResponse, GenerateContentRequest,
-    GenerateContentResponse, ListModelsResponse, Model,
+use crate::protocol::caches::CachedContent;
+use crate::protocol::embeddings::{
+    BatchEmbedContentsRequest, BatchEmbedContentsResponse, EmbedContentRequest,
+    EmbedContentResponse,
 };
+use crate::protocol::models::{ListModelsResponse, Model};
+use crate::protocol::request::GenerateContentRequest;
+use crate::protocol::response::GenerateContentResponse;
+use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 
 /// Everything is asked of the backend within, so that a backend chosen at run time can be set as any
 /// other can.

@@ -10,7 +10,8 @@ use crate::backend::Backend;
 use crate::chat::{Compaction, Journal};
 use crate::error::Result;
 use crate::model::{Settings, message_setters};
-use crate::protocol::{Content, GenerateContentResponse};
+use crate::protocol::content::Content;
+use crate::protocol::response::GenerateContentResponse;
 use crate::tools::{AutomaticFunctionCalling, Toolbox};
 
 /// A [conversation](crate::ChatSession) without `async`.

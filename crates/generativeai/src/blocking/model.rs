@@ -7,10 +7,13 @@ use super::{ChatSession, next, wait};
 use crate::backend::{Backend, RequestOptions};
 use crate::error::Result;
 use crate::model::{Settings, message_setters};
-use crate::protocol::{
-    CachedContent, Content, Contents, CountTokensResponse, FinishReason, GenerateContentResponse,
-    GenerationConfig, SafetySetting, ToolConfig,
-};
+use crate::protocol::caches::CachedContent;
+use crate::protocol::config::GenerationConfig;
+use crate::protocol::content::{Content, Contents};
+use crate::protocol::response::{FinishReason, GenerateContentResponse};
+use crate::protocol::safety::SafetySetting;
+use crate::protocol::tokens::CountTokensResponse;
+use crate::protocol::tools::ToolConfig;
 use crate::tools::Toolbox;
 
 /// Setters that hand on to the model within.

@@ -11,7 +11,9 @@ use super::unfinished::reply_of;
 use super::{ChatSession, Event};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Prepared;
-use crate::protocol::{Content, FinishReason, FunctionCallingMode};
+use crate::protocol::content::Content;
+use crate::protocol::response::FinishReason;
+use crate::protocol::tools::FunctionCallingMode;
 use crate::trace;
 
 /// What the model is asked for when turns are to be summarised.

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::ChatSession;
 use super::unfinished::{Reason, Unfinished};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{Content, Data, FunctionCall, FunctionResponse, Part, Role};
+use crate::protocol::content::{Content, Data, FunctionCall, FunctionResponse, Part, Role};
 use crate::tools::{AutomaticFunctionCalling, FunctionEvent, OnFailure, Toolbox, run};
 use crate::trace;
 
@@ -120,7 +120,7 @@ impl ChatSession {
     /// The calls of the last reply that were handed to the caller and are not answered yet.
     ///
     /// The next message answers them, all at once, with a
-    /// [`FunctionResponse`](crate::protocol::FunctionResponse) each: a request that leaves one
+    /// [`FunctionResponse`](crate::protocol::content::FunctionResponse) each: a request that leaves one
     /// unanswered is refused by the API.
     pub fn pending_calls(&self) -> Vec<&FunctionCall> {
         let returned = self.unfinished.as_ref().and_then(|unfinished| {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Prepared;
-use crate::protocol::Content;
+use crate::protocol::content::Content;
 
 /// A message needs something to say.
 pub(super) fn not_empty(message: &Content) -> Result<()> {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::unfinished::reply_of;
 use super::{ChatSession, Event, Last, Unfinished};
-use crate::protocol::{Content, Data, GenerateContentResponse, Part, Role};
+use crate::protocol::content::{Content, Data, Part, Role};
+use crate::protocol::response::GenerateContentResponse;
 
 /// What was taken back.
 #[derive(Clone)]
@@ -30,7 +31,7 @@ impl ChatSession {
     /// from the first role that is known.
     ///
     /// ```
-    /// # use generativeai::{GenerativeModel, protocol::Content, testing::Scripted};
+    /// # use generativeai::{GenerativeModel, protocol::content::Content, testing::Scripted};
     /// # let mut chat = GenerativeModel::new("m").backend(Scripted::default()).start_chat();
     /// chat.set_history([Content::user("Hello"), Content::model("Hello!")]);
     /// assert_eq!(chat.history().len(), 2);
@@ -247,9 +248,9 @@ mod tests {
     use crate::backend::{Backend, BoxFuture, RequestOptions};
     use crate::error::Result;
     use crate::model::GenerativeModel;
-    use crate::protocol::{
-        FunctionCall, FunctionResponse, GenerateContentRequest, GenerateContentResponse,
-    };
+    use crate::protocol::content::{FunctionCall, FunctionResponse};
+    use crate::protocol::request::GenerateContentRequest;
+    use crate::protocol::response::GenerateContentResponse;
 
     /// Answers with the number of contents it was sent, as JSON or not.
     #[derive(Debug)]

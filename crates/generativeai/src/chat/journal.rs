@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::Reason;
 use crate::backend::BoxFuture;
 use crate::error::Result;
-use crate::protocol::{Content, GenerateContentResponse};
+use crate::protocol::content::Content;
+use crate::protocol::response::GenerateContentResponse;
 
 /// Where a conversation is written down while it goes on, so that it outlives the program.
 ///

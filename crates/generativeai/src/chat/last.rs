@@ -4,7 +4,8 @@ use std::mem;
 use std::sync::OnceLock;
 
 use super::ChatSession;
-use crate::protocol::{Content, GenerateContentResponse, Role, Transcript};
+use crate::protocol::content::{Content, Role, Transcript};
+use crate::protocol::response::GenerateContentResponse;
 
 /// The response of the last turn. What it says is in the history alone, unless it came whole from elsewhere.
 #[derive(Clone)]
@@ -104,7 +105,7 @@ impl ChatSession {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{Blob, Part};
+    use crate::protocol::content::{Blob, Part};
 
     #[test]
     fn a_response_is_put_together_again() {

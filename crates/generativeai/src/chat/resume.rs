@@ -21,7 +21,7 @@ impl ChatSession {
         events: impl IntoIterator<Item = Event>,
     ) -> Result<Self> {
         self.recorder = None;
-        self.set_history(Vec::<crate::protocol::Content>::new());
+        self.set_history(Vec::<crate::protocol::content::Content>::new());
         let mut written = 0;
         for event in events {
             written += 1;

@@ -8,7 +8,8 @@ use super::budget::Budget;
 use super::{ChatSession, Last, Reason, Unfinished};
 use crate::error::{Error, ErrorKind};
 use crate::model::{GenerativeModel, SavedModel};
-use crate::protocol::{Content, Contents, FinishReason, GenerateContentResponse, Transcript};
+use crate::protocol::content::{Content, Contents, Transcript};
+use crate::protocol::response::{FinishReason, GenerateContentResponse};
 
 /// A conversation as it is saved.
 #[derive(Serialize, Deserialize)]

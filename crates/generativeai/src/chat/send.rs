@@ -11,7 +11,8 @@ use super::turn::{Call, Turn};
 use super::unfinished::Unfinished;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Settings, message_setters};
-use crate::protocol::{Content, GenerateContentResponse, Role};
+use crate::protocol::content::{Content, Role};
+use crate::protocol::response::GenerateContentResponse;
 use crate::stream;
 
 /// A message ready to be sent: await it for the whole reply, or [stream](Self::stream) it.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::error::{ErrorKind, Result};
 use crate::model::Prepared;
-use crate::protocol::{Content, Contents, CountTokensRequest, Data, Part, Transcript};
+use crate::protocol::content::{Content, Contents, Data, Part, Transcript};
+use crate::protocol::tokens::CountTokensRequest;
 use crate::trace;
 
 /// How many bytes of text make a token where nobody counts.

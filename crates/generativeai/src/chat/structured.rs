@@ -31,7 +31,7 @@ impl SendMessage<'_> {
     /// ```
     ///
     /// # Errors
-    /// What sending gives, and what [`json`](crate::protocol::GenerateContentResponse::json) of the
+    /// What sending gives, and what [`json`](crate::protocol::response::GenerateContentResponse::json) of the
     /// response does: the text is in the error's response.
     pub async fn json<T: DeserializeOwned + JsonSchema>(mut self) -> Result<T> {
         if let Ok(turn) = &mut self.turn {

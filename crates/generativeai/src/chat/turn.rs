@@ -12,9 +12,10 @@ use super::{ChatSession, Event, check};
 use crate::backend::{BoxFuture, ChunkStream};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Prepared;
-use crate::protocol::{
-    Contents, FunctionCallingMode, GenerateContentRequest, GenerateContentResponse, text_element,
-};
+use crate::protocol::content::{Contents, text_element};
+use crate::protocol::request::GenerateContentRequest;
+use crate::protocol::response::GenerateContentResponse;
+use crate::protocol::tools::FunctionCallingMode;
 use crate::stream;
 use crate::tools::{AtLimit, AutomaticFunctionCalling};
 use crate::trace;

@@ -11,7 +11,8 @@ use super::send::SendMessage;
 use super::{ChatSession, Event, Last};
 use crate::error::{Error, ErrorKind};
 use crate::model::Settings;
-use crate::protocol::{Content, FinishReason, GenerateContentResponse, Role, UsageMetadata};
+use crate::protocol::content::{Content, Role};
+use crate::protocol::response::{FinishReason, GenerateContentResponse, UsageMetadata};
 
 /// A turn that was begun and did not complete.
 #[derive(Clone)]

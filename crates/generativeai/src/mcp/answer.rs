@@ -6,7 +6,7 @@ use rmcp::model::{CallToolResult, ContentBlock, ResourceContents};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{Blob, FunctionResponse, FunctionResponsePart};
+use crate::protocol::content::{Blob, FunctionResponse, FunctionResponsePart};
 
 /// What stands for the type of bytes that have none.
 const BYTES: &str = "application/octet-stream";

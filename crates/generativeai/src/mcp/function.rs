@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::{Connection, answer};
 use crate::error::{Error, ErrorKind};
-use crate::protocol::{FunctionDeclaration, json_schema};
+use crate::json_schema;
+use crate::protocol::tools::FunctionDeclaration;
 use crate::tools::Function;
 
 /// The most characters the name of a function may have.

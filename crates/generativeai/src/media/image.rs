@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat};
 
-use crate::protocol::{Blob, Content, Part};
+use crate::protocol::content::{Blob, Content, Part};
 
 /// An image in memory is sent as lossless WebP with 8 bits a channel; as PNG if it is wider or higher than the 16,383
 /// pixels of WebP. An image without pixels has no data.

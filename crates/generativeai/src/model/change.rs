@@ -1,7 +1,7 @@
 //! Going on with another model, or with another instruction.
 
 use super::GenerativeModel;
-use crate::protocol::Content;
+use crate::protocol::content::Content;
 use crate::tools::Toolbox;
 
 impl GenerativeModel {

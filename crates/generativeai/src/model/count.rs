@@ -5,7 +5,8 @@ use std::future::IntoFuture;
 use super::{GenerativeModel, Settings, message_setters};
 use crate::backend::BoxFuture;
 use crate::error::Result;
-use crate::protocol::{Contents, CountTokensRequest, CountTokensResponse};
+use crate::protocol::content::Contents;
+use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 use crate::trace;
 
 impl GenerativeModel {

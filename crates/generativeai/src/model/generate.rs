@@ -8,7 +8,8 @@ use futures_core::Stream;
 use super::{GenerativeModel, Prepared, Settings, message_setters};
 use crate::backend::{BoxFuture, ChunkStream};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{Contents, GenerateContentResponse, Role};
+use crate::protocol::content::{Contents, Role};
+use crate::protocol::response::GenerateContentResponse;
 use crate::stream;
 use crate::trace;
 

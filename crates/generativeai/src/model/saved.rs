@@ -5,7 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{GenerativeModel, Settings};
-use crate::protocol::{Content, GenerationConfig, SafetySetting, Tool, ToolConfig};
+use crate::protocol::config::GenerationConfig;
+use crate::protocol::content::Content;
+use crate::protocol::safety::SafetySetting;
+use crate::protocol::tools::{Tool, ToolConfig};
 use crate::tools::Toolbox;
 
 /// A model's name and settings.

@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::backend::{Backend, RequestOptions};
-use crate::protocol::{
-    FinishReason, GenerateContentRequest, GenerationConfig, SafetySetting, ToolConfig,
-};
+use crate::protocol::config::GenerationConfig;
+use crate::protocol::request::GenerateContentRequest;
+use crate::protocol::response::FinishReason;
+use crate::protocol::safety::SafetySetting;
+use crate::protocol::tools::ToolConfig;
 use crate::tools::Toolbox;
 
 /// What can be said both of a model and of one message; what a message leaves open, its model says.
@@ -97,7 +99,7 @@ macro_rules! message_setters {
     };
     (@generation_config) => {
         /// Sets how the reply is generated; members left open, the model says.
-        pub fn generation_config(self, config: $crate::protocol::GenerationConfig) -> Self {
+        pub fn generation_config(self, config: $crate::protocol::config::GenerationConfig) -> Self {
             self.with(|settings| settings.generation_config = Some(Box::new(config)))
         }
     };
@@ -105,7 +107,7 @@ macro_rules! message_setters {
         /// Sets what is held back as harmful; categories left open, the model says.
         pub fn safety_settings(
             self,
-            list: impl IntoIterator<Item = impl Into<$crate::protocol::SafetySetting>>,
+            list: impl IntoIterator<Item = impl Into<$crate::protocol::safety::SafetySetting>>,
         ) -> Self {
             let list = list.into_iter().map(Into::into).collect();
             self.with(|settings| settings.safety_settings = Some(list))
@@ -119,7 +121,7 @@ macro_rules! message_setters {
     };
     (@tool_config) => {
         /// Sets how tools are called, in place of what the model says.
-        pub fn tool_config(self, config: impl Into<$crate::protocol::ToolConfig>) -> Self {
+        pub fn tool_config(self, config: impl Into<$crate::protocol::tools::ToolConfig>) -> Self {
             self.with(|settings| settings.tool_config = Some(config.into()))
         }
     };
@@ -133,7 +135,7 @@ macro_rules! message_setters {
         /// Sets finish reasons that count as an end beside `STOP` and `MAX_TOKENS`.
         pub fn accept_finish_reasons(
             self,
-            reasons: impl IntoIterator<Item = $crate::protocol::FinishReason>,
+            reasons: impl IntoIterator<Item = $crate::protocol::response::FinishReason>,
         ) -> Self {
             let reasons = reasons.into_iter().collect();
             self.with(|settings| settings.accepted = Some(reasons))
@@ -145,7 +147,7 @@ pub(crate) use message_setters;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{HarmBlockThreshold, HarmCategory};
+    use crate::protocol::safety::{HarmBlockThreshold, HarmCategory};
 
     #[test]
     fn a_message_changes_the_threshold_of_single_categories() {

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::{GenerateContent, GenerativeModel, Settings};
 use crate::error::Result;
-use crate::protocol::GenerationConfig;
+use crate::protocol::config::GenerationConfig;
 
 /// The type of JSON.
 const JSON: &str = "application/json";
@@ -61,7 +61,7 @@ impl GenerateContent<'_> {
     /// ```
     ///
     /// # Errors
-    /// What asking gives, and what [`json`](crate::protocol::GenerateContentResponse::json) of the
+    /// What asking gives, and what [`json`](crate::protocol::response::GenerateContentResponse::json) of the
     /// response does: the text is in the error's response.
     pub async fn json<T: DeserializeOwned + JsonSchema>(mut self) -> Result<T> {
         self.model.ask_for::<T>(&mut self.settings);

@@ -1,8 +1,12 @@
 //! The sources that a reply rests on.
 
+mod url_context;
+
 use serde_json::Value;
 
-use super::Content;
+pub use url_context::*;
+
+use crate::protocol::content::Content;
 
 message! {
     /// The sources that a reply rests on, and which of its words rest on which.

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Content, Contents, GenerationConfig, SafetySetting, Tool, ToolConfig};
+use crate::protocol::config::GenerationConfig;
+use crate::protocol::content::{Content, Contents};
+use crate::protocol::safety::SafetySetting;
+use crate::protocol::tools::{Tool, ToolConfig};
 
 message! {
     /// What is asked of the model: the conversation so far, and how to go on.

@@ -6,13 +6,13 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::wire::Wire;
+use crate::protocol::wire::Wire;
 
 message! {
     /// The shape of a value in JSON: the part of OpenAPI 3.0 that the service understands.
     ///
     /// ```
-    /// use generativeai::protocol::Schema;
+    /// use generativeai::protocol::schema::Schema;
     ///
     /// let mountain = Schema::object([
     ///     ("name", Schema::string().description("what people call it")),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::wire::Wire;
+use crate::protocol::wire::Wire;
 
 /// A point in time as the service writes it: RFC 3339, such as `2026-11-23T12:00:00.5Z`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -14,7 +14,7 @@ pub struct Timestamp(String);
 /// A span of time as the service writes it: seconds with an `s` behind, such as `3.5s`.
 ///
 /// ```
-/// use generativeai::protocol::Duration;
+/// use generativeai::protocol::time::Duration;
 ///
 /// let hour = Duration::from(std::time::Duration::from_secs(3600));
 /// assert_eq!(hour.as_str(), "3600s");

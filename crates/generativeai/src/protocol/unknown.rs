@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 /// Costs one word while it is empty, which it nearly always is.
 ///
 /// ```
-/// use generativeai::protocol::Content;
+/// use generativeai::protocol::content::Content;
 ///
 /// let content: Content = serde_json::from_str(r#"{"role":"model","mood":"cheerful"}"#)?;
 /// assert_eq!(content.unknown.get("mood").and_then(|mood| mood.as_str()), Some("cheerful"));

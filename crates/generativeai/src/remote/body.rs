@@ -12,7 +12,8 @@ use hyper::body::{Body, Frame, SizeHint};
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{GenerateContentRequest, Json};
+use crate::protocol::content::Json;
+use crate::protocol::request::GenerateContentRequest;
 
 /// A body in pieces; a clone shares them.
 #[derive(Clone)]
@@ -174,7 +175,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::protocol::{Content, Contents, Transcript, text_element};
+    use crate::protocol::content::{Content, Contents, Transcript, text_element};
 
     fn sent(request: &Value) -> (Value, u64) {
         let request = serde_json::from_value(request.clone()).expect("a request");

@@ -9,7 +9,7 @@ use super::gather::Malformed;
 use super::reply;
 use super::transport::Answer;
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::GenerateContentResponse;
+use crate::protocol::response::GenerateContentResponse;
 
 /// The chunks of one streamed answer.
 pub(super) struct Chunks {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::secret::Secret;
 use crate::error::{Error, ErrorKind};
-use crate::protocol::Status;
+use crate::protocol::status::Status;
 
 /// The longest part of a server's message that an error's own message repeats, in characters.
 const LONGEST_MESSAGE: usize = 1_000;

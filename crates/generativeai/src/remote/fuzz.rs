@@ -16,7 +16,9 @@ use super::secret::Secret;
 use crate::backend::BoxFuture;
 use crate::chat::{ChatSession, Entry, Event, Journal};
 use crate::model::GenerativeModel;
-use crate::protocol::{GenerateContentRequest, GenerateContentResponse, Schema};
+use crate::protocol::request::GenerateContentRequest;
+use crate::protocol::response::GenerateContentResponse;
+use crate::protocol::schema::Schema;
 
 /// A key that must not show.
 const KEY: &str = "canary-7b1e40c2";

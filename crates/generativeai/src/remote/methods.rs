@@ -9,11 +9,15 @@ use super::limits::{Form, Limits};
 use super::transport::Outgoing;
 use crate::backend::{Backend, BoxFuture, ChunkStream, RequestOptions};
 use crate::error::Result;
-use crate::protocol::{
-    BatchEmbedContentsRequest, BatchEmbedContentsResponse, CachedContent, CountTokensRequest,
-    CountTokensResponse, EmbedContentRequest, EmbedContentResponse, GenerateContentRequest,
-    GenerateContentResponse, ListModelsResponse, Model,
+use crate::protocol::caches::CachedContent;
+use crate::protocol::embeddings::{
+    BatchEmbedContentsRequest, BatchEmbedContentsResponse, EmbedContentRequest,
+    EmbedContentResponse,
 };
+use crate::protocol::models::{ListModelsResponse, Model};
+use crate::protocol::request::GenerateContentRequest;
+use crate::protocol::response::GenerateContentResponse;
+use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 use crate::stream::unfold;
 
 impl Backend for Remote {

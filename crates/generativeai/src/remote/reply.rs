@@ -5,10 +5,12 @@ use serde::de::{DeserializeOwned, Error as _};
 use super::call::Call;
 use super::failure::Failure;
 use crate::error::{Error, ErrorKind};
-use crate::protocol::{
-    BatchEmbedContentsResponse, CachedContent, CountTokensResponse, EmbedContentResponse,
-    GenerateContentResponse, ListModelsResponse, Model, Unknown,
-};
+use crate::protocol::Unknown;
+use crate::protocol::caches::CachedContent;
+use crate::protocol::embeddings::{BatchEmbedContentsResponse, EmbedContentResponse};
+use crate::protocol::models::{ListModelsResponse, Model};
+use crate::protocol::response::GenerateContentResponse;
+use crate::protocol::tokens::CountTokensResponse;
 
 /// What the service answers with.
 pub(super) trait Reply: DeserializeOwned {

@@ -63,7 +63,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::protocol::GenerateContentRequest;
+    use crate::protocol::request::GenerateContentRequest;
     use crate::remote::{Remote, RemoteBuilder};
     use crate::{Backend, Error, ErrorKind, RequestOptions, Retry};
 

@@ -10,11 +10,15 @@ use serde_json::json;
 
 use crate::backend::{Backend, BoxFuture, ChunkStream, RequestOptions};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{
-    BatchEmbedContentsRequest, BatchEmbedContentsResponse, CachedContent, CountTokensRequest,
-    CountTokensResponse, EmbedContentRequest, EmbedContentResponse, GenerateContentRequest,
-    GenerateContentResponse, ListModelsResponse, Model,
+use crate::protocol::caches::CachedContent;
+use crate::protocol::embeddings::{
+    BatchEmbedContentsRequest, BatchEmbedContentsResponse, EmbedContentRequest,
+    EmbedContentResponse,
 };
+use crate::protocol::models::{ListModelsResponse, Model};
+use crate::protocol::request::GenerateContentRequest;
+use crate::protocol::response::GenerateContentResponse;
+use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 use crate::stream;
 
 mod difference;

@@ -4,7 +4,7 @@ use crate::backend::Backend;
 use crate::chat::ChatSession;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::GenerativeModel;
-use crate::protocol::GenerateContentResponse;
+use crate::protocol::response::GenerateContentResponse;
 
 /// Checks that a backend keeps what a chat relies on; for the tests of a backend.
 ///

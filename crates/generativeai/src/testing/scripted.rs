@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 
 use crate::backend::{Backend, BoxFuture, ChunkStream, RequestOptions};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{
-    Content, CountTokensRequest, CountTokensResponse, FinishReason, FunctionCall,
-    GenerateContentRequest, GenerateContentResponse, Part,
-};
+use crate::protocol::content::{Content, FunctionCall, Part};
+use crate::protocol::request::GenerateContentRequest;
+use crate::protocol::response::{FinishReason, GenerateContentResponse};
+use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 use crate::stream;
 
 /// A backend that answers by script, for tests and examples.

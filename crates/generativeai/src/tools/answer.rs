@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::protocol::FunctionResponse;
+use crate::protocol::content::FunctionResponse;
 
 /// Why a function failed, as it said itself.
 pub(crate) type Failure = Box<dyn StdError + Send + Sync>;
@@ -110,7 +110,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::protocol::Blob;
+    use crate::protocol::content::Blob;
 
     fn said(answer: impl Answer) -> Value {
         let response = answer.answer().expect("an answer").response;

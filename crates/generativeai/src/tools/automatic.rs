@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::protocol::{FunctionCall, FunctionResponse};
+use crate::protocol::content::{FunctionCall, FunctionResponse};
 
 /// How functions that the model calls are run within a turn.
 ///

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::handler::{Answered, Handler, answered};
 use crate::error::Result;
-use crate::protocol::FunctionDeclaration;
+use crate::protocol::tools::FunctionDeclaration;
 
 /// A function that the model can call: its declaration, and what runs when it is called.
 ///
@@ -65,10 +65,10 @@ impl Function {
     /// Makes a function of a declaration and a handler of the arguments as they come.
     ///
     /// A result that is no object reaches the model as `{"result": …}`; a
-    /// [`FunctionResponse`](crate::protocol::FunctionResponse) is taken as the answer it is.
+    /// [`FunctionResponse`](crate::protocol::content::FunctionResponse) is taken as the answer it is.
     ///
     /// ```
-    /// use generativeai::{Function, protocol::FunctionDeclaration};
+    /// use generativeai::{Function, protocol::tools::FunctionDeclaration};
     ///
     /// let now = Function::from_declaration(
     ///     FunctionDeclaration::new("now", "Tells the time."),
@@ -89,7 +89,7 @@ impl Function {
     }
 
     /// Declares the arguments in the part of OpenAPI 3.0 that older models read, in place of JSON
-    /// Schema: see [`Schema::from_json_schema`](crate::protocol::Schema::from_json_schema).
+    /// Schema: see [`Schema::from_json_schema`](crate::protocol::schema::Schema::from_json_schema).
     ///
     /// # Errors
     /// If that form cannot say them: recursive types, maps, tuples, values of any kind.

@@ -1,7 +1,7 @@
 //! What turns into a toolbox: single tools, lists, tuples.
 
 use super::{Function, Toolbox};
-use crate::protocol::{
+use crate::protocol::tools::{
     CodeExecution, ComputerUse, FileSearch, FunctionDeclaration, GoogleMaps, GoogleSearch,
     GoogleSearchRetrieval, McpServer, Tool, UrlContext,
 };

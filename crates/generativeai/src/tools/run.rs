@@ -13,7 +13,7 @@ use serde_json::json;
 use super::Function;
 use crate::backend::BoxFuture;
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{FunctionCall, FunctionResponse};
+use crate::protocol::content::{FunctionCall, FunctionResponse};
 
 /// Runs one call and gives the answer for the model, or why there is none.
 ///

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::{Function, run};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{FunctionCall, FunctionDeclaration, FunctionResponse, Tool};
+use crate::protocol::content::{FunctionCall, FunctionResponse};
+use crate::protocol::tools::{FunctionDeclaration, Tool};
 
 /// The tools of a model or a message: functions that run here, declarations whose calls are handed
 /// to the caller, and the tools of the service, in order.
@@ -14,7 +15,7 @@ use crate::protocol::{FunctionCall, FunctionDeclaration, FunctionResponse, Tool}
 /// functions may have one name. A clone is cheap.
 ///
 /// ```
-/// use generativeai::protocol::{CodeExecution, FunctionDeclaration, UrlContext};
+/// use generativeai::protocol::tools::{CodeExecution, FunctionDeclaration, UrlContext};
 /// use generativeai::{Function, GenerativeModel};
 ///
 /// let now = Function::new("now", "Tells the time.", || "12:30");
@@ -222,7 +223,7 @@ impl Extend<Toolbox> for Toolbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::CodeExecution;
+    use crate::protocol::tools::CodeExecution;
 
     fn declared(names: &[&str]) -> Tool {
         Tool::functions(

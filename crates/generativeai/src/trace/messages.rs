@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::protocol::{Candidate, Content, Data, Part, Role};
+use crate::protocol::content::{Content, Data, Part, Role};
+use crate::protocol::response::Candidate;
 
 /// What is asked, as JSON.
 pub(super) fn input<'a>(contents: impl Iterator<Item = &'a Content>) -> String {

@@ -8,10 +8,11 @@ use tracing::{Level, Span};
 use super::messages;
 use crate::backend::RequestOptions;
 use crate::error::Error;
-use crate::protocol::{
-    CountTokensRequest, FunctionCall, GenerateContentRequest, GenerateContentResponse,
-    GenerationConfig,
-};
+use crate::protocol::config::GenerationConfig;
+use crate::protocol::content::FunctionCall;
+use crate::protocol::request::GenerateContentRequest;
+use crate::protocol::response::GenerateContentResponse;
+use crate::protocol::tokens::CountTokensRequest;
 
 /// The target of all that the library says.
 const TARGET: &str = "generativeai";

@@ -9,7 +9,8 @@ use tracing::Span;
 use super::spans::{Asked, failed, record};
 use crate::backend::{BoxFuture, ChunkStream};
 use crate::error::Result;
-use crate::protocol::{CountTokensResponse, GenerateContentResponse};
+use crate::protocol::response::GenerateContentResponse;
+use crate::protocol::tokens::CountTokensResponse;
 
 /// Watches a reply in one piece.
 pub(super) fn whole(

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use generativeai::protocol::{
-    Blob, Content, CountTokensRequest, CountTokensResponse, FunctionCallingMode,
-    FunctionDeclaration, FunctionResponse, GenerateContentRequest, GenerateContentResponse,
-    GenerationConfig, Part,
-};
+use generativeai::protocol::config::GenerationConfig;
+use generativeai::protocol::content::{Blob, Content, FunctionResponse, Part};
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::GenerateContentResponse;
+use generativeai::protocol::tokens::{CountTokensRequest, CountTokensResponse};
+use generativeai::protocol::tools::{FunctionCallingMode, FunctionDeclaration};
 use generativeai::testing::Scripted;
 use generativeai::{
     Backend, BoxFuture, ChatSession, ChunkStream, Compaction, Error, ErrorKind, Function,
@@ -468,7 +469,7 @@ async fn turns_are_taken_back_from_what_is_left_and_new_ones_are_not_taken_for_a
 
 #[tokio::test]
 async fn a_call_without_an_answer_in_a_given_history_does_not_stop_the_next_message() {
-    let call = Part::from(generativeai::protocol::FunctionCall::new(
+    let call = Part::from(generativeai::protocol::content::FunctionCall::new(
         "name",
         Map::new(),
     ));

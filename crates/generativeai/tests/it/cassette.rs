@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use generativeai::protocol::{Content, GenerateContentRequest, Part, Status};
+use generativeai::protocol::content::{Content, Part};
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::status::Status;
 use generativeai::testing::{Cassette, Recorder, Scripted, contract};
 use generativeai::{
     Attempt, Backend, ChatSession, Error, ErrorKind, Function, GenerativeModel, RequestOptions,

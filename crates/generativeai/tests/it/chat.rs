@@ -1,8 +1,8 @@
 //! What a chat promises: turns are transactions.
 
-use generativeai::protocol::{
-    Content, FinishReason, FunctionResponse, GenerateContentResponse, GenerationConfig, Part, Role,
-};
+use generativeai::protocol::config::GenerationConfig;
+use generativeai::protocol::content::{Content, FunctionResponse, Part, Role};
+use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
 use generativeai::testing::Scripted;
 use generativeai::{ChatSession, ErrorKind, GenerativeModel, Reason};
 use serde_json::{Value, json};

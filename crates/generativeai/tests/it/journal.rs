@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use generativeai::protocol::Content;
+use generativeai::protocol::content::Content;
 use generativeai::testing::Scripted;
 use generativeai::{
     BoxFuture, ChatSession, Compaction, Entry, Error, ErrorKind, Event, Function, GenerativeModel,

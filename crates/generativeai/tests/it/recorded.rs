@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-use generativeai::protocol::GenerateContentResponse;
+use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::{ChatSession, ErrorKind, GenerativeModel, Remote, Result};
 use serde_json::{Value, json};
 

@@ -2,7 +2,9 @@
 
 use std::error::Error as _;
 
-use generativeai::protocol::{GenerateContentResponse, GenerationConfig, Schema};
+use generativeai::protocol::config::GenerationConfig;
+use generativeai::protocol::response::GenerateContentResponse;
+use generativeai::protocol::schema::Schema;
 use generativeai::testing::Scripted;
 use generativeai::{ErrorKind, GenerativeModel};
 use schemars::JsonSchema;

@@ -1,9 +1,9 @@
 //! What whoever subscribes to `tracing` is told.
 
-use generativeai::protocol::{
-    Content, FunctionCall, FunctionDeclaration, GenerateContentResponse, GenerationConfig, Part,
-    UsageMetadata,
-};
+use generativeai::protocol::config::GenerationConfig;
+use generativeai::protocol::content::{Content, FunctionCall, Part};
+use generativeai::protocol::response::{GenerateContentResponse, UsageMetadata};
+use generativeai::protocol::tools::FunctionDeclaration;
 use generativeai::testing::Scripted;
 use generativeai::{
     ChatSession, Error, ErrorKind, Function, GenerativeModel, RequestOptions, Toolbox,
@@ -32,7 +32,7 @@ fn reply() -> GenerateContentResponse {
     reply.usage_metadata = Some(Box::new(usage));
     reply.model_version = Some("gemini-1.5-flash-002".into());
     reply.response_id = Some("r1".into());
-    reply.candidates[0].finish_reason = Some(generativeai::protocol::FinishReason::Stop);
+    reply.candidates[0].finish_reason = Some(generativeai::protocol::response::FinishReason::Stop);
     reply
 }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use generativeai::protocol::{
-    Content, Data, FinishReason, FunctionDeclaration, GenerateContentRequest,
-    GenerateContentResponse, Part,
-};
+use generativeai::protocol::content::{Content, Data, Part};
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
+use generativeai::protocol::tools::FunctionDeclaration;
 use generativeai::testing::Scripted;
 use generativeai::{
     Backend, BoxFuture, ChatSession, ChunkStream, Function, GenerativeModel, Reason, RequestOptions,

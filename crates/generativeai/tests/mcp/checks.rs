@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use generativeai::mcp::Connection;
-use generativeai::protocol::FunctionCall;
+use generativeai::protocol::content::FunctionCall;
 use generativeai::testing::Scripted;
 use generativeai::{AutomaticFunctionCalling, ErrorKind, GenerativeModel, Toolbox};
 use serde_json::{Map, Value, json};

@@ -1,6 +1,6 @@
 //! What the commands do to the conversation itself.
 
-use generativeai::protocol::{Content, Part};
+use generativeai::protocol::content::{Content, Part};
 
 use super::Talk;
 use crate::chat::attach::Attached;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use generativeai::Toolbox;
-use generativeai::protocol::{Content, Part};
+use generativeai::protocol::content::{Content, Part};
 
 use super::Talk;
 use crate::chat::attach::{Attached, mentions};

@@ -4,7 +4,9 @@ use std::env;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use generativeai::protocol::{Content, GenerateContentRequest, GenerateContentResponse};
+use generativeai::protocol::content::Content;
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::{Backend, BoxFuture, RequestOptions, Result};
 
 /// The variables with the address of the store in which a child works, and with the number of its parent.

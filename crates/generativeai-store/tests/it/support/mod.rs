@@ -240,7 +240,8 @@ pub(crate) fn counting(answers: usize) -> GenerativeModel {
 
 pub(crate) fn texts(chat: &ChatSession) -> Vec<String> {
     let contents = chat.history().iter();
-    let text = |part: &generativeai::protocol::Part| part.as_text().unwrap_or("?").to_owned();
+    let text =
+        |part: &generativeai::protocol::content::Part| part.as_text().unwrap_or("?").to_owned();
     contents.map(|content| text(&content.parts[0])).collect()
 }
 

@@ -216,7 +216,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::protocol::{Content, GenerateContentRequest, Schema};
+    use crate::protocol::content::Content;
+    use crate::protocol::request::GenerateContentRequest;
+    use crate::protocol::schema::Schema;
 
     #[test]
     fn a_field_has_its_name_in_camel_case() {

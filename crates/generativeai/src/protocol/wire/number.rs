@@ -102,7 +102,8 @@ impl Visitor<'_> for Double {
 mod tests {
     use serde_json::{Value, json};
 
-    use crate::protocol::{File, GenerationConfig};
+    use crate::protocol::config::GenerationConfig;
+    use crate::protocol::files::File;
 
     fn top_k(value: Value) -> Result<Option<i32>, String> {
         let config = serde_json::from_value::<GenerationConfig>(json!({"topK": value}));

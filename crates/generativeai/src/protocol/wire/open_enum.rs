@@ -91,7 +91,9 @@ impl<T: OpenEnum> Visitor<'_> for EnumVisitor<T> {
 mod tests {
     use serde_json::json;
 
-    use crate::protocol::{BlockReason, FinishReason, Role, Type};
+    use crate::protocol::content::Role;
+    use crate::protocol::response::{BlockReason, FinishReason};
+    use crate::protocol::schema::Type;
 
     #[test]
     fn a_value_is_read_by_name_and_by_number_and_written_by_name() {

@@ -34,7 +34,8 @@ impl<'a, 'b> Shown<'a, 'b> {
 
 #[cfg(test)]
 mod tests {
-    use crate::protocol::{Content, Schema};
+    use crate::protocol::content::Content;
+    use crate::protocol::schema::Schema;
 
     #[test]
     fn a_message_shows_what_is_there_and_nothing_else() {

@@ -9,7 +9,8 @@ use serde_json::json;
 use super::events::*;
 use super::fuzz::naive;
 use super::gather::Malformed;
-use crate::protocol::{Data, GenerateContentResponse};
+use crate::protocol::content::Data;
+use crate::protocol::response::GenerateContentResponse;
 
 const LIMIT: usize = 16 << 20;
 

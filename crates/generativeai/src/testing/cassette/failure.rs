@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Attempt, Error, ErrorKind};
-use crate::protocol::{GenerateContentResponse, Status};
+use crate::protocol::response::GenerateContentResponse;
+use crate::protocol::status::Status;
 
 /// All that an [`Error`] tells. Of its causes the words are kept.
 #[derive(Clone, Serialize, Deserialize)]

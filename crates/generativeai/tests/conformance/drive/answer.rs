@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use generativeai::protocol::GenerateContentResponse;
+use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::{Error, ErrorKind, GenerateStream};
 use serde_json::{Value, json};
 

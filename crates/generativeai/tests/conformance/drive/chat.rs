@@ -1,8 +1,10 @@
 //! A chat and its open stream, which borrows it, in a task of their own.
 
-use generativeai::protocol::{
-    Content, GenerateContentResponse, GenerationConfig, SafetySetting, ToolConfig,
-};
+use generativeai::protocol::config::GenerationConfig;
+use generativeai::protocol::content::Content;
+use generativeai::protocol::response::GenerateContentResponse;
+use generativeai::protocol::safety::SafetySetting;
+use generativeai::protocol::tools::ToolConfig;
 use generativeai::{ChatSession, ReplyStream, RequestOptions, Result, SendMessage, Toolbox};
 use tokio::sync::{mpsc, oneshot};
 

@@ -1,6 +1,6 @@
 //! Errors of the library, as they are compared.
 
-use generativeai::protocol::GenerateContentResponse;
+use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::{Error, ErrorKind};
 use serde_json::{Value, json};
 

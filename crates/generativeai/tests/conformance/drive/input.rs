@@ -1,10 +1,13 @@
 //! The loose forms of the recordings, written with the types of the library.
 
-use generativeai::protocol::{
-    Blob, CodeExecutionResult, Content, ExecutableCode, File, FileData, FunctionCall,
-    FunctionCallingConfig, FunctionCallingMode, FunctionResponse, GenerationConfig,
-    HarmBlockThreshold, HarmCategory, Part, Role, SafetySetting, ToolConfig,
+use generativeai::protocol::config::GenerationConfig;
+use generativeai::protocol::content::{
+    Blob, CodeExecutionResult, Content, ExecutableCode, FileData, FunctionCall, FunctionResponse,
+    Part, Role,
 };
+use generativeai::protocol::files::File;
+use generativeai::protocol::safety::{HarmBlockThreshold, HarmCategory, SafetySetting};
+use generativeai::protocol::tools::{FunctionCallingConfig, FunctionCallingMode, ToolConfig};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use generativeai::protocol::Content;
+use generativeai::protocol::content::Content;
 use generativeai::{ChatSession, GenerativeModel, Reason, Toolbox};
 use serde_json::{Value, json};
 

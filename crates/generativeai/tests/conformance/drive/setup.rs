@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use generativeai::protocol::CachedContent;
+use generativeai::protocol::caches::CachedContent;
 use generativeai::{Backend, ChatSession, Error, GenerativeModel, Remote, RequestOptions};
 use serde_json::Value;
 

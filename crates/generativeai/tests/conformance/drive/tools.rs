@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use generativeai::protocol::{CodeExecution, FunctionDeclaration, GoogleSearchRetrieval, Tool};
+use generativeai::protocol::tools::{
+    CodeExecution, FunctionDeclaration, GoogleSearchRetrieval, Tool,
+};
 use generativeai::{Error, ErrorKind, Function, Toolbox};
 use serde_json::{Value, json};
 

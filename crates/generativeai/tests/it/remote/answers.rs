@@ -1,6 +1,7 @@
 //! What comes in an answer of success, and what is made of it.
 
-use generativeai::protocol::{CountTokensRequest, EmbedContentRequest};
+use generativeai::protocol::embeddings::EmbedContentRequest;
+use generativeai::protocol::tokens::CountTokensRequest;
 use generativeai::{Backend, ErrorKind, RequestOptions};
 use serde_json::json;
 
@@ -126,7 +127,7 @@ async fn every_other_method_goes_to_its_own_path() {
         .await
         .expect("a vector");
     assert_eq!(embedded.embedding.expect("a vector").values, [0.5]);
-    let batch = generativeai::protocol::BatchEmbedContentsRequest::default()
+    let batch = generativeai::protocol::embeddings::BatchEmbedContentsRequest::default()
         .model("models/e")
         .requests([EmbedContentRequest::new("Hello")]);
     remote

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use generativeai::BoxFuture;
-use generativeai::protocol::{BatchEmbedContentsRequest, EmbedContentRequest};
+use generativeai::protocol::embeddings::{BatchEmbedContentsRequest, EmbedContentRequest};
 
 use super::*;
 use crate::support::server::{STREAM, answer, event, reply};

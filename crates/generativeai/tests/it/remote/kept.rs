@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use generativeai::ErrorKind;
-use generativeai::protocol::{Blob, Content};
+use generativeai::protocol::content::{Blob, Content};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};

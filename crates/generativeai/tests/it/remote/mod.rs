@@ -12,7 +12,7 @@ mod kept;
 mod safety;
 mod time;
 
-use generativeai::protocol::GenerateContentRequest;
+use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::remote::RemoteBuilder;
 use generativeai::{Backend, ChatSession, Error, GenerativeModel, Remote, RequestOptions, Result};
 
@@ -86,7 +86,7 @@ async fn streamed(remote: &Searched) -> (Vec<String>, Option<Error>) {
 
 async fn next(
     chunks: &mut generativeai::ChunkStream,
-) -> Option<Result<generativeai::protocol::GenerateContentResponse>> {
+) -> Option<Result<generativeai::protocol::response::GenerateContentResponse>> {
     std::future::poll_fn(|cx| chunks.as_mut().poll_next(cx)).await
 }
 

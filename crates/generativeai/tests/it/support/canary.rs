@@ -7,11 +7,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use generativeai::protocol::{
-    BatchEmbedContentsRequest, BatchEmbedContentsResponse, CachedContent, CountTokensRequest,
-    CountTokensResponse, EmbedContentRequest, EmbedContentResponse, GenerateContentRequest,
-    GenerateContentResponse, ListModelsResponse, Model,
+use generativeai::protocol::caches::CachedContent;
+use generativeai::protocol::embeddings::{
+    BatchEmbedContentsRequest, BatchEmbedContentsResponse, EmbedContentRequest,
+    EmbedContentResponse,
 };
+use generativeai::protocol::models::{ListModelsResponse, Model};
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::GenerateContentResponse;
+use generativeai::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 use generativeai::{
     Backend, BoxFuture, ChatSession, ChunkStream, Error, Remote, RequestOptions, Result,
 };

@@ -5,7 +5,8 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
-use generativeai::protocol::{GenerateContentRequest, GenerateContentResponse};
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::{Backend, BoxFuture, ChunkStream, RequestOptions, Result};
 
 /// More polls than any future of a test takes.

@@ -1,8 +1,9 @@
 //! Calls that are handed to the caller, and their answers.
 
-use generativeai::protocol::{
-    Blob, Content, FunctionDeclaration, FunctionResponse, FunctionResponsePart, Part,
+use generativeai::protocol::content::{
+    Blob, Content, FunctionResponse, FunctionResponsePart, Part,
 };
+use generativeai::protocol::tools::FunctionDeclaration;
 use generativeai::testing::Scripted;
 use generativeai::{Error, ErrorKind, GenerativeModel, Toolbox};
 use serde_json::json;

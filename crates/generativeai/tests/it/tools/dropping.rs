@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
-use generativeai::protocol::{Data, GenerateContentRequest, GenerateContentResponse, Role};
+use generativeai::protocol::content::{Data, Role};
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::{
     Backend, BoxFuture, ChatSession, ChunkStream, Function, GenerativeModel, RequestOptions, Result,
 };
@@ -49,7 +51,7 @@ impl Caller {
 
 /// How many rounds were answered since the user last spoke.
 fn rounds_of(request: &GenerateContentRequest) -> usize {
-    let answers = |content: &&generativeai::protocol::Content| {
+    let answers = |content: &&generativeai::protocol::content::Content| {
         matches!(content.parts[0].data, Some(Data::FunctionResponse(_)))
     };
     let said = request

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use generativeai::protocol::FunctionDeclaration;
+use generativeai::protocol::tools::FunctionDeclaration;
 use generativeai::testing::Scripted;
 use generativeai::{AutomaticFunctionCalling, Error, ErrorKind, Function, OnFailure, Reason};
 use serde_json::{Value, json};

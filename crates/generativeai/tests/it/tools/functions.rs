@@ -1,6 +1,6 @@
 //! Making functions of closures.
 
-use generativeai::protocol::{Blob, FunctionCall, FunctionResponse};
+use generativeai::protocol::content::{Blob, FunctionCall, FunctionResponse};
 use generativeai::{Function, Json, Toolbox};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

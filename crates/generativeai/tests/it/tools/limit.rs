@@ -1,6 +1,7 @@
 //! The limit of rounds, in each of its behaviours.
 
-use generativeai::protocol::{FunctionCallingConfig, FunctionResponse};
+use generativeai::protocol::content::FunctionResponse;
+use generativeai::protocol::tools::FunctionCallingConfig;
 use generativeai::testing::Scripted;
 use generativeai::{AtLimit, AutomaticFunctionCalling, ErrorKind, Reason};
 use serde_json::{Value, json};

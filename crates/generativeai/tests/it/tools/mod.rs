@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use generativeai::protocol::{Content, Data, GenerateContentRequest, GenerateContentResponse};
+use generativeai::protocol::content::{Content, Data};
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::testing::Scripted;
 use generativeai::{
     AutomaticFunctionCalling, ChatSession, Function, GenerativeModel, Result, Toolbox,

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use generativeai::protocol::{FunctionCallingConfig, FunctionCallingMode, UsageMetadata};
+use generativeai::protocol::response::UsageMetadata;
+use generativeai::protocol::tools::{FunctionCallingConfig, FunctionCallingMode};
 use generativeai::testing::Scripted;
 use generativeai::{
     AutomaticFunctionCalling, ChatSession, Function, FunctionEvent, GenerativeModel,

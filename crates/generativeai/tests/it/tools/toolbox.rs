@@ -1,6 +1,6 @@
 //! What a request says of tools.
 
-use generativeai::protocol::{
+use generativeai::protocol::tools::{
     CodeExecution, FunctionCallingConfig, FunctionCallingMode, FunctionDeclaration, GoogleMaps,
     GoogleSearch, Tool, ToolConfig, UrlContext,
 };

@@ -2,7 +2,9 @@
 
 use std::fmt::Debug;
 
-use generativeai::protocol::*;
+use generativeai::protocol::{
+    config::*, content::*, grounding::*, request::*, response::*, safety::*, schema::*, tools::*,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! Joining chunks: what comes out does not depend on how they are grouped.
 
-use generativeai::protocol::GenerateContentResponse;
+use generativeai::protocol::response::GenerateContentResponse;
 use serde_json::{Value, json};
 
 use super::lossless::Dice;
@@ -142,7 +142,7 @@ fn a_text_may_be_cut_into_chunks_anywhere() {
         }
         let chunks: Vec<GenerateContentResponse> = chunks
             .iter()
-            .map(|text| generativeai::protocol::Content::model(text.as_str()).into())
+            .map(|text| generativeai::protocol::content::Content::model(text.as_str()).into())
             .collect();
         assert_eq!(joined(&chunks).text().expect("a text"), text, "seed {seed}");
     }

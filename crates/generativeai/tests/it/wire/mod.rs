@@ -9,7 +9,10 @@ mod typed;
 
 use std::fmt::Debug;
 
-use generativeai::protocol::*;
+use generativeai::protocol::{
+    caches::*, config::*, content::*, embeddings::*, files::*, grounding::*, models::*, request::*,
+    response::*, safety::*, schema::*, status::*, tokens::*, tools::*,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

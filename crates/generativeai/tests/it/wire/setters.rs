@@ -1,6 +1,6 @@
 //! What setters write is what the API takes.
 
-use generativeai::protocol::*;
+use generativeai::protocol::{config::*, content::*, request::*, safety::*, schema::*, tools::*};
 use serde_json::{Value, json};
 
 use crate::schema::assert_request_is_valid;

@@ -1,0 +1,254 @@
+//! JSON Schema said in the part of OpenAPI 3.0 that the service understands.
+
+use serde_json::{Map, Value};
+
+use super::enums;
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::schema::{Schema, Type};
+
+/// Schemas with more shapes than this are refused: references can make a small text very large.
+const MOST_SHAPES: usize = 10_000;
+/// How deep shapes may lie within each other.
+const MOST_LEVELS: usize = 64;
+
+impl Schema {
+    /// Says a JSON Schema in the part of OpenAPI 3.0 that the service understands.
+    ///
+    /// What is referred to is put in its place; `null` beside a type becomes `nullable`; texts to choose
+    /// from become an `enum`; of formats those stay that the service knows. What only narrows
+    /// (`additionalProperties: false`, `multipleOf`, `uniqueItems` and the like) is left out.
+    ///
+    /// ```
+    /// use generativeai::protocol::schema::Schema;
+    /// use serde_json::json;
+    ///
+    /// let schema = Schema::from_json_schema(&json!({"type": ["string", "null"]}))?;
+    /// assert_eq!(schema, Schema::string().nullable(true));
+    ///
+    /// let tree = json!({"type": "object", "properties": {"left": {"$ref": "#"}}});
+    /// let error = Schema::from_json_schema(&tree).unwrap_err();
+    /// assert!(error.to_string().contains("`left` is recursive"));
+    /// # Ok::<(), generativeai::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Request`] if the form cannot say what is meant: recursive types, maps with any
+    /// keys, tuples of several types, values of any kind, numbers to choose from.
+    pub fn from_json_schema(schema: &Value) -> Result<Self> {
+        let mut reader = Reader {
+            root: schema,
+            path: Vec::new(),
+            following: Vec::new(),
+            shapes: 0,
+        };
+        reader.read(schema)
+    }
+}
+
+/// Reads a schema, shape by shape.
+pub(super) struct Reader<'schema> {
+    pub(super) root: &'schema Value,
+    /// The way from the root to the shape being read.
+    path: Vec<String>,
+    /// The references that led to the shape being read.
+    pub(super) following: Vec<String>,
+    shapes: usize,
+}
+
+impl Reader<'_> {
+    /// The error of what cannot be said.
+    pub(super) fn unsayable(&self, problem: &str) -> Error {
+        let place = match self.path.as_slice() {
+            [] => "the schema".to_owned(),
+            path => format!("`{}`", path.join(".")),
+        };
+        let message = format!(
+            "{place} {problem}, which the OpenAPI form cannot say: say it in JSON Schema, or use \
+             another type"
+        );
+        Error::new(ErrorKind::Request, message)
+    }
+
+    fn read(&mut self, schema: &Value) -> Result<Schema> {
+        self.shapes += 1;
+        if self.shapes > MOST_SHAPES || self.path.len() > MOST_LEVELS {
+            return Err(self.unsayable("is too large"));
+        }
+        let Value::Object(members) = schema else {
+            return Err(self.unsayable("may be anything, or nothing"));
+        };
+        let following = self.following.len();
+        let flat = self.flat(members)?;
+        let read = self.read_flat(flat);
+        self.following.truncate(following);
+        read
+    }
+
+    fn read_at(&mut self, place: &str, schema: &Value) -> Result<Schema> {
+        self.path.push(place.to_owned());
+        let read = self.read(schema);
+        self.path.pop();
+        read
+    }
+
+    /// Reads a shape that neither refers to others nor is put together from them.
+    fn read_flat(&mut self, mut from: Map<String, Value>) -> Result<Schema> {
+        let mut nullable = from.get("nullable") == Some(&Value::Bool(true));
+        let mut any_of = Vec::new();
+        if let Some(alternatives) = enums::alternatives(&mut from) {
+            let all = alternatives.len();
+            let others: Vec<Value> = alternatives
+                .into_iter()
+                .filter(|one| !enums::is_null(one))
+                .collect();
+            nullable |= others.len() < all;
+            if let [only] = others.as_slice() {
+                self.add(&mut from, only)?;
+                let mut schema = self.read_flat(from)?;
+                schema.nullable = schema.nullable.or(nullable.then_some(true));
+                return Ok(schema);
+            }
+            if !enums::join_texts(&mut from, &others) {
+                for one in &others {
+                    any_of.push(self.read(one)?);
+                }
+            }
+        }
+        let types = enums::types(&from);
+        nullable |= types.contains(&"null");
+        let types: Vec<String> = types
+            .iter()
+            .filter(|&&one| one != "null")
+            .map(|&one| one.to_owned())
+            .collect();
+        let mut schema = match types.as_slice() {
+            [] if any_of.is_empty() => return Err(self.unsayable("may be anything")),
+            [] => Schema::default(),
+            [one] => self.read_type(one, &from)?,
+            several => {
+                for one in several {
+                    any_of.push(self.read_type(one, &from)?);
+                }
+                Schema::default()
+            }
+        };
+        nullable |= enums::lists_null(&from);
+        schema.any_of = any_of;
+        schema.nullable = nullable.then_some(true);
+        schema.title = text(&from, "title");
+        schema.description = text(&from, "description");
+        schema.default = from
+            .get("default")
+            .filter(|value| !value.is_null())
+            .cloned();
+        let examples = from.get("examples").and_then(Value::as_array);
+        let example = from.get("example").or_else(|| examples?.first());
+        schema.example = example.cloned();
+        Ok(schema)
+    }
+
+    /// Reads what is said of a shape of one type.
+    fn read_type(&mut self, name: &str, from: &Map<String, Value>) -> Result<Schema> {
+        let kind = Type::from(name);
+        let mut schema = Schema::new(kind.clone());
+        let format = text(from, "format");
+        match kind {
+            Type::Object => self.read_members(from, &mut schema)?,
+            Type::Array => self.read_items(from, &mut schema)?,
+            Type::String => {
+                schema.format = format.filter(|format| format == "date-time");
+                schema.r#enum = self.texts(from)?;
+                if !schema.r#enum.is_empty() {
+                    schema.format = Some("enum".to_owned());
+                }
+                schema.min_length = whole(from, "minLength");
+                schema.max_length = whole(from, "maxLength");
+                schema.pattern = text(from, "pattern");
+            }
+            Type::Integer | Type::Number => {
+                let known = ["int32", "int64", "float", "double"];
+                schema.format = format.filter(|format| known.contains(&format.as_str()));
+                schema.minimum = from.get("minimum").and_then(Value::as_f64);
+                schema.maximum = from.get("maximum").and_then(Value::as_f64);
+                self.no_choice(from)?;
+            }
+            Type::Boolean => self.no_choice(from)?,
+            _ => return Err(self.unsayable(&format!("is of the type `{name}`"))),
+        }
+        Ok(schema)
+    }
+
+    fn read_members(&mut self, from: &Map<String, Value>, schema: &mut Schema) -> Result<()> {
+        let named = from.get("properties").and_then(Value::as_object);
+        let named = named.filter(|named| !named.is_empty());
+        let free = match from.get("additionalProperties") {
+            None | Some(Value::Bool(false)) => false,
+            Some(Value::Bool(true)) => named.is_none(),
+            Some(_) => true,
+        };
+        if free || from.contains_key("patternProperties") {
+            return Err(self.unsayable("is a map with any keys"));
+        }
+        if let Some(named) = named {
+            let properties = schema.properties.get_or_insert_default();
+            for (name, member) in named {
+                properties.insert(name.as_str(), self.read_at(name, member)?);
+            }
+        }
+        schema.required = list(from, "required");
+        schema.property_ordering = list(from, "propertyOrdering");
+        schema.min_properties = whole(from, "minProperties");
+        schema.max_properties = whole(from, "maxProperties");
+        Ok(())
+    }
+
+    fn read_items(&mut self, from: &Map<String, Value>, schema: &mut Schema) -> Result<()> {
+        let first = from.get("prefixItems").and_then(Value::as_array);
+        let items = match (first.map(Vec::as_slice), from.get("items")) {
+            (Some([one, others @ ..]), None | Some(Value::Bool(false)))
+                if others.iter().all(|other| other == one) =>
+            {
+                one
+            }
+            (Some([_, ..]), _) => return Err(self.unsayable("is a tuple of several types")),
+            (_, Some(items)) => items,
+            (_, None) => return Err(self.unsayable("is a list of anything")),
+        };
+        schema.items = Some(Box::new(self.read_at("[]", items)?));
+        schema.min_items = whole(from, "minItems");
+        schema.max_items = whole(from, "maxItems");
+        Ok(())
+    }
+
+    fn texts(&self, from: &Map<String, Value>) -> Result<Vec<String>> {
+        let choice = enums::choice(from);
+        let texts = choice.iter().filter(|one| !one.is_null());
+        let texts: Option<Vec<String>> = texts.map(|one| one.as_str().map(str::to_owned)).collect();
+        texts.ok_or_else(|| self.unsayable("lists values that are no texts"))
+    }
+
+    fn no_choice(&self, from: &Map<String, Value>) -> Result<()> {
+        let listed = enums::choice(from).into_iter().any(|one| !one.is_null());
+        if listed {
+            return Err(self.unsayable("lists values that are no texts"));
+        }
+        Ok(())
+    }
+}
+
+fn text(from: &Map<String, Value>, name: &str) -> Option<String> {
+    from.get(name).and_then(Value::as_str).map(str::to_owned)
+}
+
+fn whole(from: &Map<String, Value>, name: &str) -> Option<i64> {
+    from.get(name).and_then(Value::as_i64)
+}
+
+fn list(from: &Map<String, Value>, name: &str) -> Vec<String> {
+    let items = from
+        .get(name)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    items.filter_map(Value::as_str).map(str::to_owned).collect()
+}

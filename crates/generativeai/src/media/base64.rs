@@ -1,0 +1,55 @@
+//! Reading the base64 of inline data.
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::content::Blob;
+
+impl Blob {
+    /// The bytes: base64 of either alphabet, padded or not. No data is no bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Decode`](ErrorKind::Decode) if the data is not base64.
+    pub fn bytes(&self) -> Result<Vec<u8>> {
+        decode(self.data.as_deref().unwrap_or_default())
+    }
+}
+
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
+const ANY_STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+const ANY_URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+
+/// Reads base64 of either alphabet, padded or not.
+pub(crate) fn decode(text: &str) -> Result<Vec<u8>> {
+    let url_safe = text.bytes().any(|byte| matches!(byte, b'-' | b'_'));
+    let engine = if url_safe { ANY_URL_SAFE } else { ANY_STANDARD };
+    let bytes = engine.decode(text);
+    bytes.map_err(|error| Error::new(ErrorKind::Decode, "the data is not base64").because(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_alphabets_are_read_padded_or_not() {
+        for text in ["+/+/AA==", "+/+/AA", "-_-_AA==", "-_-_AA"] {
+            let bytes = Blob::from_base64("x/y", text).bytes().expect(text);
+            assert_eq!(bytes, [0xfb, 0xff, 0xbf, 0], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_base64_is_an_error_and_kept_as_it_came() {
+        let blob = Blob::from_base64("x/y", "!");
+
+        assert_eq!(blob.bytes().unwrap_err().kind(), ErrorKind::Decode);
+        assert_eq!(blob.data.as_deref(), Some("!"));
+    }
+}
