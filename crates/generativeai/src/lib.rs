@@ -62,6 +62,8 @@
 //! own types as arguments of functions and as replies derive `Deserialize` of `serde` and `JsonSchema` of
 //! `schemars` 1, so your `Cargo.toml` names both.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
