@@ -124,7 +124,7 @@ impl Serve {
                 }
             }
         };
-        server = server.strict_names(self.strict_names);
+        server = server.strict_model_names(self.strict_names);
         if let Some(key) = self.api_key {
             server = server.api_key(key);
         }

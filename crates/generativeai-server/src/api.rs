@@ -1,243 +1,211 @@
-//! The API: from what is asked to what the backend answers.
+//! The endpoints: requests are parsed, passed to the backend, and its replies returned.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::Response;
-use futures_util::FutureExt;
 use generativeai::protocol::embeddings::{BatchEmbedContentsRequest, EmbedContentRequest};
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::tokens::CountTokensRequest;
-use generativeai::{Backend, RequestOptions, Result as Answered};
+use generativeai::{Backend, Result as BackendResult};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::body::{Bodies, Read, Share};
+use crate::body::BodyReader;
 use crate::deadline::Deadline;
-use crate::failure::{Code, Failure};
-use crate::fault::{Faults, Plan};
-use crate::frame::Framing;
-use crate::gate::{Gate, Pass};
-use crate::guard::Key;
-use crate::names::{Meant, Names};
+use crate::error::ApiError;
+use crate::faults::{Faults, InjectedFaults};
+use crate::framing::Framing;
+use crate::guard::ApiKey;
+use crate::models::{ModelNames, ResolvedModel};
 use crate::query::Query;
-use crate::route::{Endpoint, Verb, route};
-use crate::stream::{Reply, Source};
-use crate::{answer, lenient};
+use crate::queue::{Permits, RequestQueue};
+use crate::reply::ReplyDefaults;
+use crate::route::{Endpoint, ModelMethod, route};
+use crate::stream::{Chunks, StreamBody};
+use crate::{lenient, response};
 
-/// What the API needs to answer.
+/// The API over a backend.
 #[derive(Debug)]
 pub(crate) struct Api {
     pub(crate) backend: Arc<dyn Backend>,
-    pub(crate) key: Option<Key>,
-    pub(crate) names: Names,
-    pub(crate) gate: Gate,
-    pub(crate) bodies: Bodies,
+    pub(crate) key: Option<ApiKey>,
+    pub(crate) models: ModelNames,
+    pub(crate) queue: RequestQueue,
+    pub(crate) bodies: BodyReader,
     pub(crate) faults: Faults,
+    /// `maxOutputTokens` of requests that do not set it.
+    pub(crate) max_output_tokens: Option<i32>,
 }
 
-/// A question to a model that was let in.
-struct Question {
-    model: Meant,
-    json: Vec<u8>,
-    options: RequestOptions,
+/// A call of a model method that was admitted: its body is read, and it may run.
+struct Call {
+    model: ResolvedModel,
+    body: Vec<u8>,
     deadline: Deadline,
-    plan: Plan,
-    held: (Pass, Share),
+    faults: InjectedFaults,
+    permits: Permits,
 }
 
 impl Api {
-    /// Answers a request.
-    pub(crate) async fn answer(&self, parts: Parts, body: Body) -> Result<Response, Failure> {
-        let query = Query::read(parts.uri.query().unwrap_or_default())?;
+    /// Handles a request.
+    pub(crate) async fn handle(&self, parts: &Parts, body: Body) -> Result<Response, ApiError> {
+        let query = Query::parse(parts.uri.query().unwrap_or_default())?;
         if let Some(key) = &self.key {
-            key.check(&parts, &query)?;
+            key.check(&parts.headers, query.key.as_deref())?;
         }
         let endpoint = route(&parts.method, parts.uri.path())?;
-        let deadline = Deadline::read(&parts.headers)?;
+        let deadline = Deadline::from_headers(&parts.headers)?;
         let options = deadline.options();
         match endpoint {
-            Endpoint::Models => {
-                let models = self.backend.list_models(query.page_token, options);
-                whole(models, deadline)
-                    .await
-                    .map(|models| answer::json(&models))
+            Endpoint::ListModels => {
+                json(
+                    deadline,
+                    self.backend.list_models(query.page_token, options),
+                )
+                .await
             }
-            Endpoint::Model(name) => {
-                let meant = self.names.meant(&*self.backend, &name).await?;
-                let model = self.backend.get_model(meant.name, options);
-                let mut model = whole(model, deadline).await?;
+            Endpoint::GetModel(name) => {
+                let resolved = self.models.resolve(&*self.backend, &name).await?;
+                let model = self.backend.get_model(resolved.name, options);
+                let mut model = deadline.run(model).await??;
+                // Clients look for the model under the name that they asked for.
                 model.name = Some(format!("models/{name}"));
-                Ok(answer::json(&model))
+                Ok(response::json(&model))
             }
-            Endpoint::Cache(id) => {
-                let cache = self
-                    .backend
-                    .get_cached_content(format!("cachedContents/{id}"), options);
-                whole(cache, deadline)
-                    .await
-                    .map(|cache| answer::json(&cache))
+            Endpoint::GetCachedContent(id) => {
+                let name = format!("cachedContents/{id}");
+                json(deadline, self.backend.get_cached_content(name, options)).await
             }
-            Endpoint::Ask(verb, model) => {
-                let question = self
-                    .question(&parts.headers, body, &model, deadline)
-                    .await?;
-                self.ask(verb, question, query.sse).await
+            Endpoint::Call(method, model) => {
+                let call = self.admit(&parts.headers, body, &model, deadline).await?;
+                self.run(method, call, query.sse).await
             }
         }
     }
 
-    /// Takes in a question: its body, a fault on purpose if there is to be one, a place.
-    async fn question(
+    /// Reads the body of a call, injects the faults that come before its response, and waits in the
+    /// queue.
+    async fn admit(
         &self,
         headers: &HeaderMap,
         body: Body,
         model: &str,
         deadline: Deadline,
-    ) -> Result<Question, Failure> {
-        let Read { bytes, share } = self.bodies.read(headers, body).await?;
-        let plan = self.faults.next();
-        let place = async {
-            tokio::time::sleep(plan.delay).await;
-            match plan.refusal() {
-                Some(failure) => Err(failure),
-                None => Ok((
-                    self.names.meant(&*self.backend, model).await?,
-                    self.gate.enter().await?,
-                )),
+    ) -> Result<Call, ApiError> {
+        let body = self.bodies.read(headers, body).await?;
+        let faults = self.faults.draw();
+        let wait = async {
+            tokio::time::sleep(faults.delay).await;
+            if let Some(error) = faults.rejection() {
+                return Err(error);
             }
+            let model = self.models.resolve(&*self.backend, model).await?;
+            Ok((model, self.queue.enter().await?))
         };
-        let (model, pass) = deadline.within(place).await??;
-        let options = deadline.options();
-        let held = (pass, share);
-        Ok(Question {
+        let (model, running) = deadline.run(wait).await??;
+        Ok(Call {
             model,
-            json: bytes,
-            options,
+            body: body.bytes,
             deadline,
-            plan,
-            held,
+            faults,
+            permits: [running, body.memory],
         })
     }
 
-    async fn ask(
-        &self,
-        verb: Verb,
-        mut question: Question,
-        sse: bool,
-    ) -> Result<Response, Failure> {
+    async fn run(&self, method: ModelMethod, call: Call, sse: bool) -> Result<Response, ApiError> {
         let backend = &self.backend;
-        let name = question.model.name.clone();
-        match verb {
-            Verb::Generate => {
-                let mut request: GenerateContentRequest = question.read()?;
-                request.model = Some(name);
-                let reply = backend.generate_content(request, question.options);
-                let mut reply = whole(reply, question.deadline).await?;
-                reply.model_version = reply.model_version.or_else(|| question.model.version());
-                Ok(answer::json(&reply))
-            }
-            Verb::Stream => {
-                let mut request: GenerateContentRequest = question.read()?;
-                request.model = Some(name);
-                self.stream(request, question, sse).await
-            }
-            Verb::Count => {
-                let mut request: CountTokensRequest = question.read()?;
+        let deadline = call.deadline;
+        let model = Some(call.model.name.clone());
+        match method {
+            ModelMethod::GenerateContent => self.generate(call).await,
+            ModelMethod::StreamGenerateContent => self.stream(call, sse).await,
+            ModelMethod::CountTokens => {
+                let mut request: CountTokensRequest = parse(call.body)?;
                 if let Some(inner) = &mut request.generate_content_request {
-                    inner.model = Some(name.clone());
+                    inner.model.clone_from(&model);
                 }
-                request.model = Some(name);
-                let count = backend.count_tokens(request, question.options);
-                whole(count, question.deadline)
-                    .await
-                    .map(|count| answer::json(&count))
+                request.model = model;
+                json(deadline, backend.count_tokens(request, deadline.options())).await
             }
-            Verb::Embed => {
-                let mut request: EmbedContentRequest = question.read()?;
-                request.model = Some(name);
-                let embedding = backend.embed_content(request, question.options);
-                whole(embedding, question.deadline)
-                    .await
-                    .map(|vector| answer::json(&vector))
+            ModelMethod::EmbedContent => {
+                let mut request: EmbedContentRequest = parse(call.body)?;
+                request.model = model;
+                json(deadline, backend.embed_content(request, deadline.options())).await
             }
-            Verb::BatchEmbed => {
-                let mut request: BatchEmbedContentsRequest = question.read()?;
+            ModelMethod::BatchEmbedContents => {
+                let mut request: BatchEmbedContentsRequest = parse(call.body)?;
                 for inner in &mut request.requests {
-                    inner.model = Some(name.clone());
+                    inner.model.clone_from(&model);
                 }
-                request.model = Some(name);
-                let embeddings = backend.batch_embed_contents(request, question.options);
-                whole(embeddings, question.deadline)
-                    .await
-                    .map(|vectors| answer::json(&vectors))
+                request.model = model;
+                let embeddings = backend.batch_embed_contents(request, deadline.options());
+                json(deadline, embeddings).await
             }
         }
     }
 
-    async fn stream(
-        &self,
-        request: GenerateContentRequest,
-        question: Question,
-        sse: bool,
-    ) -> Result<Response, Failure> {
-        let Question {
-            model,
-            options,
-            deadline,
-            plan,
-            held,
-            ..
-        } = question;
-        let chunks = self.backend.stream_generate_content(request, options);
-        let mut chunks = Source::new(chunks, deadline, model.version());
-        chunks.begin().await?;
-        let framing = if sse {
-            Framing::Sse
-        } else {
-            Framing::Array(false)
-        };
+    async fn generate(&self, mut call: Call) -> Result<Response, ApiError> {
+        let (request, mut defaults) = self.prepare(&mut call)?;
+        let options = call.deadline.options();
+        let reply = self.backend.generate_content(request, options);
+        let mut reply = call.deadline.run(reply).await??;
+        defaults.fill(&mut reply);
+        Ok(response::json(&reply))
+    }
+
+    async fn stream(&self, mut call: Call, sse: bool) -> Result<Response, ApiError> {
+        let (request, defaults) = self.prepare(&mut call)?;
+        let options = call.deadline.options();
+        let stream = self.backend.stream_generate_content(request, options);
+        let mut chunks = Chunks::new(stream, call.deadline, defaults);
+        chunks.start().await?;
+        let framing = Framing::new(sse);
         let content_type = framing.content_type();
-        let reply = Reply {
+        let body = StreamBody {
             chunks,
             framing,
-            plan,
+            faults: call.faults,
             written: 0,
-            _held: held,
+            _permits: call.permits,
         };
-        Ok(answer::with_type(content_type, reply.into_body()))
+        Ok(response::with_body(content_type, body.into_body()))
+    }
+
+    /// Parses the request of a call, freeing its text, and returns what its reply may lack.
+    fn prepare(
+        &self,
+        call: &mut Call,
+    ) -> Result<(GenerateContentRequest, ReplyDefaults), ApiError> {
+        let body = std::mem::take(&mut call.body);
+        let defaults = ReplyDefaults::new(call.model.version(), &body);
+        let mut request: GenerateContentRequest = parse(body)?;
+        request.model = Some(call.model.name.clone());
+        if let Some(limit) = self.max_output_tokens {
+            let config = request.generation_config.get_or_insert_default();
+            config.max_output_tokens.get_or_insert(limit);
+        }
+        Ok((request, defaults))
     }
 }
 
-impl Question {
-    /// Reads the body, and frees it. An empty one is an empty request.
-    fn read<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {
-        let json = std::mem::take(&mut self.json);
-        let json = if json.trim_ascii().is_empty() {
-            b"{}"
-        } else {
-            &json[..]
-        };
-        lenient::read(json).map_err(|error| {
-            Failure::new(
-                Code::INVALID,
-                format!("the body is not the JSON of this request: {error}"),
-            )
-        })
-    }
+/// Parses a request body, and frees it. An empty one is a request without members.
+fn parse<T: DeserializeOwned>(body: Vec<u8>) -> Result<T, ApiError> {
+    let json = match body.trim_ascii() {
+        b"" => b"{}",
+        json => json,
+    };
+    lenient::parse(json)
+        .map_err(|error| ApiError::invalid(format!("the request body is invalid: {error}")))
 }
 
-/// An answer in one piece, within its time.
-async fn whole<T: Serialize>(
-    answer: impl Future<Output = Answered<T>>,
+/// Awaits a reply of the backend until the deadline, and returns it as JSON.
+async fn json<T: Serialize>(
     deadline: Deadline,
-) -> Result<T, Failure> {
-    let answer = AssertUnwindSafe(answer).catch_unwind();
-    match deadline.within(answer).await? {
-        Ok(answer) => answer.map_err(Failure::from),
-        Err(_) => Err(Failure::panicked()),
-    }
+    reply: impl Future<Output = BackendResult<T>>,
+) -> Result<Response, ApiError> {
+    let reply = deadline.run(reply).await??;
+    Ok(response::json(&reply))
 }

@@ -1,122 +1,139 @@
-//! Reading the body of a request, within a size, a time, and a memory that all requests share.
-//!
-//! JSON of many small values takes far more memory than its text, so that is counted too.
+//! Reading request bodies within limits of size, time, and memory shared by all requests.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
-use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, EXPECT};
+use axum::http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
-use crate::failure::{Code, Failure};
+use crate::error::ApiError;
 
-/// How long a refused body is still read, so that its sender gets to read the answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the rest of a rejected body is read and discarded. Closing at once would reset the
+/// connection, and the client might lose the response that says why.
+const DISCARD_TIME: Duration = Duration::from_secs(2);
 
-/// What a value of JSON takes at most on average once it is read, in bytes.
-const VALUE: usize = 256;
+/// Upper estimate of the average memory of one parsed JSON value, in bytes.
+///
+/// Many small values take far more memory than their text: `{},` is 3 bytes on the wire. So the limit
+/// counts the values of a body as well as its bytes.
+const BYTES_PER_VALUE: usize = 256;
 
-/// What reading the bodies of requests may take.
+/// How long a client should wait before it retries a request for which there was no memory.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Reads request bodies within limits.
 #[derive(Clone, Debug)]
-pub(crate) struct Bodies {
-    limit: usize,
-    time: Duration,
+pub(crate) struct BodyReader {
+    max_bytes: usize,
+    timeout: Duration,
+    /// One permit per byte.
     memory: Arc<Semaphore>,
-    all: usize,
+    total_memory: usize,
 }
 
-/// A body, and the share of the memory that it takes once it is read.
+/// A complete request body.
 #[derive(Debug)]
-pub(crate) struct Read {
+pub(crate) struct RequestBody {
     pub(crate) bytes: Vec<u8>,
-    pub(crate) share: Share,
+    /// Memory reserved for the parsed request. Dropping it returns the memory.
+    pub(crate) memory: OwnedSemaphorePermit,
 }
 
-/// A share of the memory, until it is dropped.
-pub(crate) type Share = OwnedSemaphorePermit;
-
-impl Bodies {
-    /// Takes bodies of at most `limit` bytes, each in that time, of `memory` bytes all together.
-    pub(crate) fn new(limit: usize, time: Duration, memory: usize) -> Self {
-        let all = memory.min(Semaphore::MAX_PERMITS);
+impl BodyReader {
+    /// Creates a reader: `max_bytes` and `timeout` limit each body, `memory` limits all requests
+    /// together, in bytes.
+    pub(crate) fn new(max_bytes: usize, timeout: Duration, memory: usize) -> Self {
+        let total_memory = memory.min(Semaphore::MAX_PERMITS);
         Self {
-            limit,
-            time,
-            memory: Arc::new(Semaphore::new(all)),
-            all,
+            max_bytes,
+            timeout,
+            memory: Arc::new(Semaphore::new(total_memory)),
+            total_memory,
         }
     }
 
-    /// Reads a body.
-    pub(crate) async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Read, Failure> {
+    /// Reads a complete body.
+    ///
+    /// # Errors
+    /// 408, 413, 415 or 429: a limit is exceeded, or the body is compressed.
+    pub(crate) async fn read(
+        &self,
+        headers: &HeaderMap,
+        mut body: Body,
+    ) -> Result<RequestBody, ApiError> {
         if headers
             .get(CONTENT_ENCODING)
             .is_some_and(|encoding| encoding != "identity")
         {
-            let message = "compressed bodies are not read: send the JSON as it is";
-            return Err(Failure::new(Code::ENCODING, message).closing());
+            let message = "compressed request bodies are not supported: send plain JSON";
+            let error = ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
+            return Err(error.closing_connection());
         }
-        let mut body = body;
-        if body.size_hint().lower() > self.limit as u64 {
+        if body.size_hint().lower() > self.max_bytes as u64 {
+            // With `Expect: 100-continue` the client waits for our response and sends nothing.
             if !headers.contains_key(EXPECT) {
                 self.discard(&mut body).await;
             }
             return Err(self.too_large());
         }
-        let end = Instant::now() + self.time;
+        let end = Instant::now() + self.timeout;
         match timeout_at(end, self.collect(&mut body)).await {
-            Ok(Ok(read)) => Ok(read),
-            Ok(Err(failure)) => {
+            Ok(Ok(body)) => Ok(body),
+            Ok(Err(error)) => {
                 self.discard(&mut body).await;
-                Err(failure)
+                Err(error)
             }
             Err(_) => {
-                let message = format!("the body did not come within {:?}", self.time);
-                Err(Failure::new(Code::SLOW, message).closing())
+                let message = format!("the request body did not arrive within {:?}", self.timeout);
+                let error = ApiError::new(StatusCode::REQUEST_TIMEOUT, message);
+                Err(error.closing_connection())
             }
         }
     }
 
-    async fn collect(&self, body: &mut Body) -> Result<Read, Failure> {
+    async fn collect(&self, body: &mut Body) -> Result<RequestBody, ApiError> {
         let mut bytes = Vec::new();
-        let mut share = self.share(0)?;
+        let mut memory = self.reserve(0)?;
         while let Some(frame) = body.frame().await {
-            let broken = |_| Failure::invalid("the body of the request broke off").closing();
-            let Ok(piece) = frame.map_err(broken)?.into_data() else {
+            let frame = frame.map_err(|_| {
+                ApiError::invalid("the connection broke before the request body was complete")
+                    .closing_connection()
+            })?;
+            let Ok(data) = frame.into_data() else {
                 continue;
             };
-            if bytes.len() + piece.len() > self.limit {
+            if bytes.len() + data.len() > self.max_bytes {
                 return Err(self.too_large());
             }
-            share.merge(self.share(piece.len())?);
-            bytes.extend_from_slice(&piece);
+            memory.merge(self.reserve(data.len())?);
+            bytes.extend_from_slice(&data);
         }
-        let read = values(&bytes).saturating_mul(VALUE);
-        if bytes.len().saturating_add(read) > self.all {
-            return Err(self.too_much());
+        let parsed = count_values(&bytes).saturating_mul(BYTES_PER_VALUE);
+        if bytes.len().saturating_add(parsed) > self.total_memory {
+            return Err(self.too_complex());
         }
-        share.merge(self.share(read)?);
-        Ok(Read { bytes, share })
+        memory.merge(self.reserve(parsed)?);
+        Ok(RequestBody { bytes, memory })
     }
 
-    /// Takes a share of the memory, if there is one left.
-    fn share(&self, bytes: usize) -> Result<Share, Failure> {
-        let permits = u32::try_from(bytes).map_err(|_| self.too_much())?;
-        let share = self.memory.clone().try_acquire_many_owned(permits);
-        share.map_err(|_| {
-            let message = "too many large requests at once: try again soon";
-            Failure::busy(message, Duration::from_secs(1)).closing()
+    /// Reserves memory without waiting: a request that waited for memory would keep what it has reserved.
+    fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ApiError> {
+        let permits = u32::try_from(bytes).map_err(|_| self.too_complex())?;
+        let permit = self.memory.clone().try_acquire_many_owned(permits);
+        permit.map_err(|_| {
+            let message = "too many large requests at once: retry later";
+            ApiError::overloaded(message, RETRY_AFTER).closing_connection()
         })
     }
 
-    /// Reads on for a while, up to the size of another body, and forgets it.
+    /// Reads and drops the rest of a rejected body, up to a limit of time and size.
     async fn discard(&self, body: &mut Body) {
-        let mut rest = self.limit;
-        let end = Instant::now() + PATIENCE.min(self.time);
+        let mut rest = self.max_bytes;
+        let end = Instant::now() + DISCARD_TIME.min(self.timeout);
         while let Ok(Some(Ok(frame))) = timeout_at(end, body.frame()).await {
             rest = rest.saturating_sub(frame.data_ref().map_or(0, |data| data.len()));
             if rest == 0 {
@@ -125,35 +142,36 @@ impl Bodies {
         }
     }
 
-    fn too_much(&self) -> Failure {
+    fn too_complex(&self) -> ApiError {
         let message = format!(
-            "the body would take more than {} bytes once it is read",
-            self.all
+            "the parsed request body would take more than {} bytes of memory",
+            self.total_memory
         );
-        Failure::new(Code::TOO_LARGE, message).closing()
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message).closing_connection()
     }
 
-    fn too_large(&self) -> Failure {
-        let message = format!("the body is larger than {} bytes", self.limit);
-        Failure::new(Code::TOO_LARGE, message).closing()
+    fn too_large(&self) -> ApiError {
+        let message = format!("the request body is larger than {} bytes", self.max_bytes);
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message).closing_connection()
     }
 }
 
-/// How many values JSON has at most: each but the first follows a comma or opens a list or an object.
-fn values(json: &[u8]) -> usize {
+/// Returns an upper bound of the number of values in JSON: each value but the first follows a comma
+/// or an opening bracket. The bytes need not be valid JSON.
+fn count_values(json: &[u8]) -> usize {
     let mut values = 1;
     let mut bytes = json.iter();
     while let Some(byte) = bytes.next() {
         match byte {
             b',' | b'[' | b'{' => values += 1,
-            b'"' => skip_text(&mut bytes),
+            b'"' => skip_string(&mut bytes),
             _ => {}
         }
     }
     values
 }
 
-fn skip_text<'a>(bytes: &mut impl Iterator<Item = &'a u8>) {
+fn skip_string<'a>(bytes: &mut impl Iterator<Item = &'a u8>) {
     while let Some(byte) = bytes.next() {
         match byte {
             b'"' => return,
@@ -168,9 +186,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_counted_outside_of_texts() {
-        assert_eq!(values(b""), 1);
-        assert_eq!(values(br#"{"a,[{":"\",\\\"","b":[1,2,3]}"#), 6);
-        assert_eq!(values(br#""unfinished, \"#), 1);
+    fn values_are_counted_outside_of_strings() {
+        assert_eq!(count_values(b""), 1);
+        assert_eq!(count_values(br#"{"a,[{":"\",\\\"","b":[1,2,3]}"#), 6);
+        assert_eq!(count_values(br#""unfinished, \"#), 1);
     }
 }

@@ -1,44 +1,46 @@
-//! When an answer must be whole, as the client says.
+//! The deadline that a client sets with `X-Server-Timeout`.
 
 use std::time::Duration;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use generativeai::RequestOptions;
 use tokio::time::{Instant, timeout_at};
 
-use crate::failure::{Code, Failure};
+use crate::error::ApiError;
 
-/// The header in which clients say how many seconds they wait.
+/// Header with the number of seconds that the client waits. The official clients send it.
 const HEADER: &str = "x-server-timeout";
 
-/// The longest wait that is heeded; a longer one is none.
-const LONGEST: f64 = 86_400.0;
+/// Longest deadline in seconds. A longer one is treated as none, since it may overflow `Instant`.
+const MAX_SECONDS: f64 = 86_400.0;
 
-/// When an answer must be whole, if ever.
+/// Time by which a response must be complete, or none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline(Option<Instant>);
 
 impl Deadline {
-    pub(crate) fn read(headers: &HeaderMap) -> Result<Self, Failure> {
+    /// Reads the deadline from the headers of a request.
+    ///
+    /// # Errors
+    /// The header is not a positive number.
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Self, ApiError> {
         let Some(value) = headers.get(HEADER) else {
             return Ok(Self(None));
         };
-        let seconds: Option<f64> = value
-            .to_str()
-            .ok()
-            .and_then(|text| text.trim().parse().ok());
-        match seconds {
-            Some(seconds) if seconds > LONGEST => Ok(Self(None)),
-            Some(seconds) if seconds > 0.0 => Ok(Self(Some(
-                Instant::now() + Duration::from_secs_f64(seconds),
-            ))),
-            _ => Err(Failure::invalid(format!(
-                "`{HEADER}` must be a number of seconds above 0"
+        let text = value.to_str().unwrap_or_default();
+        match text.trim().parse() {
+            Ok(seconds) if seconds > MAX_SECONDS => Ok(Self(None)),
+            Ok(seconds) if seconds > 0.0 => {
+                let time = Duration::from_secs_f64(seconds);
+                Ok(Self(Some(Instant::now() + time)))
+            }
+            _ => Err(ApiError::invalid(format!(
+                "`{HEADER}` must be a positive number of seconds"
             ))),
         }
     }
 
-    /// What the backend is told of it.
+    /// Returns options that give the backend the remaining time.
     pub(crate) fn options(self) -> RequestOptions {
         match self.0 {
             Some(end) => RequestOptions::default().timeout(end - Instant::now()),
@@ -46,17 +48,18 @@ impl Deadline {
         }
     }
 
-    /// Waits for something, but no longer.
-    pub(crate) async fn within<F: Future>(self, future: F) -> Result<F::Output, Failure> {
+    /// Awaits a future until the deadline.
+    ///
+    /// # Errors
+    /// The deadline passed first.
+    pub(crate) async fn run<F: Future>(self, future: F) -> Result<F::Output, ApiError> {
         let Some(end) = self.0 else {
             return Ok(future.await);
         };
-        let late = |_| {
-            Failure::new(
-                Code::DEADLINE,
-                "the time was up before the answer was whole",
-            )
-        };
-        timeout_at(end, future).await.map_err(late)
+        timeout_at(end, future).await.map_err(|_| {
+            let message =
+                format!("the deadline of `{HEADER}` passed before the response was complete");
+            ApiError::new(StatusCode::GATEWAY_TIMEOUT, message)
+        })
     }
 }

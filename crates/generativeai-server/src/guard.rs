@@ -1,25 +1,26 @@
-//! Who may ask: the checks that come before everything else.
+//! Checks that every request passes first: header count, host, origin, API key.
 
 mod host;
 mod key;
 mod origin;
 
-pub(crate) use host::Hosts;
-pub(crate) use key::Key;
-pub(crate) use origin::Origins;
+pub(crate) use host::AllowedHosts;
+pub(crate) use key::ApiKey;
+pub(crate) use origin::AllowedOrigins;
 
-use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 
-use crate::failure::{Code, Failure};
+use crate::error::ApiError;
 
-/// The most headers that a request of any client has.
-const MOST_HEADERS: usize = 200;
+/// Most headers that a request may have. Clients send about 20.
+const MAX_HEADERS: usize = 200;
 
-/// Refuses a head that no client would send.
-pub(crate) fn head(parts: &Parts) -> Result<(), Failure> {
-    if parts.headers.len() > MOST_HEADERS {
-        let message = format!("the request has more than {MOST_HEADERS} headers");
-        return Err(Failure::new(Code::HEAD_TOO_LARGE, message).closing());
+/// Rejects requests with more headers than any client sends.
+pub(crate) fn check_header_count(headers: &HeaderMap) -> Result<(), ApiError> {
+    if headers.len() <= MAX_HEADERS {
+        return Ok(());
     }
-    Ok(())
+    let message = format!("the request has more than {MAX_HEADERS} headers");
+    let error = ApiError::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message);
+    Err(error.closing_connection())
 }

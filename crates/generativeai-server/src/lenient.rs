@@ -1,20 +1,26 @@
-//! Reading requests the way the service does: members by their camelCase or their snake_case names.
+//! Parser of requests that accepts what the service accepts: members in camelCase or snake_case.
 
 use serde::de::value::{MapDeserializer, SeqDeserializer, StringDeserializer};
 use serde::de::{self, DeserializeOwned, Deserializer, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::{Error, Value};
 
-/// Reads a message whose members may be in camelCase or in snake_case.
+/// Parses a message whose members may be in camelCase or in snake_case.
 ///
-/// The types tell the names of members from the names that are data: a message asks for its members
-/// as identifiers, while arguments, schemas by name and labels ask for strings. So only the first
-/// are renamed, and there is no table to keep up.
-pub(crate) fn read<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
-    T::deserialize(Lenient(serde_json::from_slice(json)?))
+/// Names that are data (function arguments, properties of a schema, labels) must stay unchanged. The
+/// types distinguish them: a message asks for its member names as identifiers, a map for strings. So
+/// only identifiers are renamed, and no list of names is needed.
+///
+/// # Errors
+/// The JSON is invalid, or a member has the wrong type: the error names the path of the member.
+pub(crate) fn parse<T: DeserializeOwned>(
+    json: &[u8],
+) -> Result<T, serde_path_to_error::Error<Error>> {
+    let value = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(json))?;
+    serde_path_to_error::deserialize(Lenient(value))
 }
 
-/// A value whose objects rename their members when a message reads them.
+/// A JSON value that renames the members of its objects when they are read as identifiers.
 struct Lenient(Value);
 
 impl<'de> Deserializer<'de> for Lenient {
@@ -58,7 +64,7 @@ impl<'de> Deserializer<'de> for Lenient {
         visitor.visit_newtype_struct(self)
     }
 
-    /// The messages have no enums of serde's own kind; a text is all that one could be.
+    /// API messages have no enums with data, so an enum can only be a string.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -68,8 +74,8 @@ impl<'de> Deserializer<'de> for Lenient {
         match self.0 {
             Value::String(text) => visitor.visit_enum(text.into_deserializer()),
             _ => Err(de::Error::invalid_type(
-                Unexpected::Other("no text"),
-                &"the name of a value",
+                Unexpected::Other("not a string"),
+                &"the name of an enum value",
             )),
         }
     }
@@ -88,7 +94,7 @@ impl<'de> IntoDeserializer<'de, Error> for Lenient {
     }
 }
 
-/// The name of a member.
+/// Name of a member.
 struct Name(String);
 
 impl<'de> Deserializer<'de> for Name {
@@ -124,7 +130,7 @@ impl<'de> IntoDeserializer<'de, Error> for Name {
     }
 }
 
-/// `max_output_tokens` as `maxOutputTokens`. What bears no underscore stays as it is.
+/// Converts `max_output_tokens` to `maxOutputTokens`. Names without underscores are unchanged.
 fn camel_case(name: String) -> String {
     if !name.contains('_') {
         return name;

@@ -1,5 +1,4 @@
-//! The Gemini REST API in front of any backend, so that programs can be developed against it offline,
-//! with any of the official clients.
+//! The Gemini REST API over any backend: develop against it offline, with any official client.
 //!
 //! ```no_run
 //! use std::net::TcpListener;
@@ -14,54 +13,66 @@
 //! # }
 //! ```
 //!
-//! # What is served
+//! # Endpoints
 //!
-//! Under `/v1`, `/v1beta`, `/v1alpha` and `/v1beta1/publishers/google`: `models/{m}:generateContent`,
-//! `:streamGenerateContent`, `:countTokens`, `:embedContent`, `:batchEmbedContents`, `GET models`,
-//! `GET models/{m}` and `GET cachedContents/{c}`, as far as the backend can; a chat page at `/`; and
-//! `/healthz`. Everything else is answered too, in the JSON that the service uses for errors.
+//! | path | endpoint |
+//! | --- | --- |
+//! | `POST models/{model}:generateContent` | one reply |
+//! | `POST models/{model}:streamGenerateContent` | a reply in chunks: server-sent events with `?alt=sse`, else a JSON array |
+//! | `POST models/{model}:countTokens` | number of tokens of a request |
+//! | `POST models/{model}:embedContent`, `:batchEmbedContents` | embeddings |
+//! | `GET models`, `GET models/{model}` | the backend's models |
+//! | `GET cachedContents/{cache}` | a cache of the backend |
+//! | `/` | the playground, a page to try the model |
+//! | `/healthz` | `ok` |
 //!
-//! # The road of a request
+//! The API paths are served under `/v1`, `/v1beta`, `/v1alpha`, `/v1beta1` and without a version, with
+//! or without `publishers/google` in front. What the backend does not support, and everything else,
+//! gets an error in the JSON of the service, with a code that clients do not retry.
+//!
+//! # Path of a request
 //!
 //! ```text
-//! connection      serve      time for the head, time to read the answer
+//! serve           connection, with timeouts for its headers and for reading the response
 //!   ▼
-//! guard           who may ask: host, origin, key
+//! router, guard   header count, host, origin
 //!   ▼
-//! route, query    what is asked
+//! api             key, endpoint (route, query), deadline
 //!   ▼
-//! body            within size, time and memory
+//! body            size, time and memory limits
 //!   ▼
-//! fault, gate     faults on purpose; a place, or the queue, or 429
+//! faults, queue   injected faults; a place among the running requests, or 429
 //!   ▼
-//! names, lenient  which model is meant; the JSON becomes a request
+//! models          the model for the requested name
 //!   ▼
 //! dyn Backend
 //!   ▼
-//! answer          a reply in one piece, or
-//! stream, frame   chunks as they come, to the byte as the clients want them
+//! response        one reply, or
+//! stream, framing chunks, encoded exactly as the clients expect
 //! ```
 
-mod answer;
 mod api;
 mod body;
 mod deadline;
-mod failure;
-mod fault;
-mod frame;
+mod error;
+mod faults;
+mod framing;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
-mod gate;
 mod guard;
 mod lenient;
-mod names;
-mod page;
+mod models;
+mod playground;
 mod query;
+mod queue;
+mod reply;
+mod response;
 mod route;
+mod router;
 mod serve;
 mod server;
 mod stream;
 
-pub use fault::Faults;
+pub use faults::Faults;
 pub use server::{Server, router};

@@ -1,47 +1,54 @@
-//! What stands behind the question mark of an address.
+//! Query string of a request.
 
 use percent_encoding::percent_decode_str;
 
-use crate::failure::Failure;
+use crate::error::ApiError;
 
-/// What stands behind the question mark, as far as it is heeded.
+/// Query parameters that the server uses. Others are ignored.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Query {
-    /// Whether a stream comes as server-sent events.
+    /// Whether a stream is sent as server-sent events (`alt=sse`).
     pub(crate) sse: bool,
+    /// API key (`key`).
     pub(crate) key: Option<String>,
+    /// Page of a list (`pageToken`).
     pub(crate) page_token: Option<String>,
 }
 
 impl Query {
-    pub(crate) fn read(query: &str) -> Result<Self, Failure> {
-        let mut read = Self::default();
+    /// Parses a query string.
+    ///
+    /// # Errors
+    /// `alt` names a format that is not served.
+    pub(crate) fn parse(query: &str) -> Result<Self, ApiError> {
+        let mut parsed = Self::default();
         for pair in query.split('&') {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value = decoded(value);
-            match decoded(name).as_str() {
-                "alt" | "$alt" => read.sse = is_sse(&value)?,
-                "key" | "$key" => read.key = Some(value),
-                "pageToken" | "page_token" if !value.is_empty() => read.page_token = Some(value),
+            let value = decode(value);
+            match decode(name).as_str() {
+                "alt" | "$alt" => parsed.sse = is_sse(&value)?,
+                "key" | "$key" => parsed.key = Some(value),
+                "pageToken" | "page_token" if !value.is_empty() => parsed.page_token = Some(value),
                 _ => {}
             }
         }
-        Ok(read)
+        Ok(parsed)
     }
 }
 
-/// Enums are always written by name, which every client reads, whatever encoding is asked for.
-fn is_sse(alt: &str) -> Result<bool, Failure> {
+/// Returns whether `alt` asks for server-sent events. Suffixes such as `;enum-encoding=int` are
+/// accepted and ignored: enums are always written by name, which every client reads.
+fn is_sse(alt: &str) -> Result<bool, ApiError> {
     match alt.split(';').next() {
         Some("sse") => Ok(true),
         Some("json" | "") => Ok(false),
-        _ => Err(Failure::invalid(format!(
-            "`alt={alt}` is not served: `sse` or `json` is"
+        _ => Err(ApiError::invalid(format!(
+            "`alt={alt}` is not supported: use `sse` or `json`"
         ))),
     }
 }
 
-fn decoded(text: &str) -> String {
+fn decode(text: &str) -> String {
     percent_decode_str(&text.replace('+', " "))
         .decode_utf8_lossy()
         .into_owned()
@@ -52,11 +59,11 @@ mod tests {
     use super::*;
 
     fn sse(query: &str) -> Option<bool> {
-        Query::read(query).ok().map(|query| query.sse)
+        Query::parse(query).ok().map(|query| query.sse)
     }
 
     #[test]
-    fn the_forms_of_an_answer_are_told_apart() {
+    fn alt_selects_the_format_of_a_stream() {
         assert_eq!(sse("alt=sse"), Some(true));
         assert_eq!(sse("key=x&alt=sse&prettyPrint=false"), Some(true));
         assert_eq!(sse(""), Some(false));
@@ -66,8 +73,8 @@ mod tests {
     }
 
     #[test]
-    fn values_are_decoded() {
-        let query = Query::read("key=a%26b&pageToken=x+y").ok();
+    fn values_are_percent_decoded() {
+        let query = Query::parse("key=a%26b&pageToken=x+y").ok();
 
         let expected = Query {
             sse: false,

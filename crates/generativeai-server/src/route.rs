@@ -1,101 +1,159 @@
-//! What a path asks for.
+//! Mapping from HTTP method and path to the endpoints of the API.
 
 use axum::http::Method;
 use percent_encoding::percent_decode_str;
 
-use crate::failure::{Code, Failure};
+use crate::error::ApiError;
 
-/// What is asked for. Models are named without the `models/` in front.
+/// A call of the API. Models and caches are named without the collection in front.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
-    Models,
-    Model(String),
-    Cache(String),
-    Ask(Verb, String),
+    /// `GET models`
+    ListModels,
+    /// `GET models/{model}`
+    GetModel(String),
+    /// `GET cachedContents/{cache}`
+    GetCachedContent(String),
+    /// `POST models/{model}:{method}`
+    Call(ModelMethod, String),
 }
 
-/// What a model is asked to do.
+/// The method after the colon: `models/{model}:{method}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verb {
-    Generate,
-    Stream,
-    Count,
-    Embed,
-    BatchEmbed,
+pub(crate) enum ModelMethod {
+    GenerateContent,
+    StreamGenerateContent,
+    CountTokens,
+    EmbedContent,
+    BatchEmbedContents,
 }
 
+/// API versions. All are served alike.
 const VERSIONS: [&str; 4] = ["v1", "v1beta", "v1alpha", "v1beta1"];
 
-/// Tells what a request asks for, or why it cannot be had.
-pub(crate) fn route(method: &Method, path: &str) -> Result<Endpoint, Failure> {
-    let nowhere = || Failure::new(Code::NOT_FOUND, format!("there is nothing at {path}"));
-    let (version, rest) = path
-        .trim_start_matches('/')
-        .split_once('/')
-        .ok_or_else(nowhere)?;
-    if !VERSIONS.contains(&version) {
-        return Err(nowhere());
-    }
-    let rest = rest.strip_prefix("publishers/google/").unwrap_or(rest);
-    let segments: Option<Vec<String>> = rest.split('/').map(decoded).collect();
-    let segments = segments.ok_or_else(nowhere)?;
-    let endpoint = match segments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["models"] => Endpoint::Models,
-        ["models", last] => match last.rsplit_once(':') {
-            None => Endpoint::Model(checked(last)?),
-            Some((model, word)) => Endpoint::Ask(verb(word)?, checked(model)?),
+/// What to use instead of parts of the API that are not served, by the beginning of their path or the
+/// name of their method.
+const ALTERNATIVES: [(&str, &str); 10] = [
+    ("files", "send the data in the request as `inlineData`"),
+    ("upload", "send the data in the request as `inlineData`"),
+    ("cachedContents", "repeat the contents in each request"),
+    ("createCachedContent", "repeat the contents in each request"),
+    ("interactions", "use `models/{model}:generateContent`"),
+    ("openai", "use `models/{model}:generateContent`"),
+    (
+        "batchGenerateContent",
+        "send the requests one by one to `:generateContent`",
+    ),
+    (
+        "batches",
+        "send the requests one by one to `:generateContent`",
+    ),
+    ("bidiGenerateContent", "use `:streamGenerateContent`"),
+    ("tunedModels", "use a model that `GET models` lists"),
+];
+
+/// Finds the endpoint of a request.
+///
+/// # Errors
+/// 400 for a malformed model name, 404 for a path that is not served, 405 for a wrong method.
+pub(crate) fn route(method: &Method, path: &str) -> Result<Endpoint, ApiError> {
+    let segments = segments(path).ok_or_else(|| not_served(path))?;
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let endpoint = match without_base(&segments) {
+        ["models"] => Endpoint::ListModels,
+        // A client that puts `models/` in front of a full resource name sends it twice.
+        ["models", last] | ["models", "models", last] => match last.split_once(':') {
+            None => Endpoint::GetModel(resource_id(last)?),
+            Some((model, call)) => Endpoint::Call(model_method(call)?, resource_id(model)?),
         },
-        ["cachedContents", id] if method == Method::GET => Endpoint::Cache(checked(id)?),
-        _ => return Err(unserved(&segments.join("/"))),
+        ["cachedContents", id] if method == Method::GET => {
+            Endpoint::GetCachedContent(resource_id(id)?)
+        }
+        _ => return Err(not_served(path)),
     };
-    allowed(method, &endpoint)?;
+    check_method(method, &endpoint)?;
     Ok(endpoint)
 }
 
-fn verb(word: &str) -> Result<Verb, Failure> {
-    Ok(match word {
-        "generateContent" => Verb::Generate,
-        "streamGenerateContent" => Verb::Stream,
-        "countTokens" => Verb::Count,
-        "embedContent" => Verb::Embed,
-        "batchEmbedContents" => Verb::BatchEmbed,
-        _ => return Err(unserved(word)),
+/// Splits a path into decoded segments, leaving out empty ones. Returns `None` if a segment is not
+/// UTF-8 or contains an encoded slash.
+fn segments(path: &str) -> Option<Vec<String>> {
+    path.split('/')
+        .filter(|segment| !segment.is_empty())
+        .map(|segment| {
+            let text = percent_decode_str(segment).decode_utf8().ok()?;
+            (!text.contains('/')).then(|| text.into_owned())
+        })
+        .collect()
+}
+
+/// Removes the prefix of the resource: the version, and the project and publisher of Vertex AI.
+///
+/// A base URL that was copied with too much at its end repeats some of it, as `/v1beta/v1beta/models`
+/// or `/v1beta/models/a:generateContent/v1beta/models/b`: the last version counts. A base URL without
+/// a version is accepted too.
+fn without_base<'a, 's>(segments: &'a [&'s str]) -> &'a [&'s str] {
+    let version = segments
+        .iter()
+        .rposition(|segment| VERSIONS.contains(segment));
+    let mut rest = version.map_or(segments, |at| &segments[at + 1..]);
+    if let ["projects", _, "locations", _, after @ ..] = rest {
+        rest = after;
+    }
+    if let ["publishers", "google", after @ ..] = rest {
+        rest = after;
+    }
+    rest
+}
+
+/// Reads the method after the colon. Like the version, it may be doubled by a base URL.
+fn model_method(call: &str) -> Result<ModelMethod, ApiError> {
+    let name = call.rsplit(':').next().unwrap_or(call);
+    Ok(match name {
+        "generateContent" => ModelMethod::GenerateContent,
+        "streamGenerateContent" => ModelMethod::StreamGenerateContent,
+        "countTokens" => ModelMethod::CountTokens,
+        "embedContent" => ModelMethod::EmbedContent,
+        "batchEmbedContents" => ModelMethod::BatchEmbedContents,
+        _ => return Err(not_served(name)),
     })
 }
 
-fn allowed(method: &Method, endpoint: &Endpoint) -> Result<(), Failure> {
-    let (fits, allow) = match endpoint {
-        Endpoint::Ask(..) => (method == Method::POST, "POST"),
+fn check_method(method: &Method, endpoint: &Endpoint) -> Result<(), ApiError> {
+    let (allowed, allow) = match endpoint {
+        Endpoint::Call(..) => (method == Method::POST, "POST"),
         _ => (matches!(*method, Method::GET | Method::HEAD), "GET, HEAD"),
     };
-    if fits {
-        return Ok(());
-    }
-    let mut failure = Failure::new(
-        Code::METHOD,
-        format!("{method} is not for this: use {allow}"),
-    );
-    failure.allow = Some(allow);
-    Err(failure)
-}
-
-fn unserved(what: &str) -> Failure {
-    Failure::new(Code::UNIMPLEMENTED, format!("`{what}` is not served here"))
-}
-
-fn decoded(segment: &str) -> Option<String> {
-    let text = percent_decode_str(segment).decode_utf8().ok()?;
-    (!text.contains('/')).then(|| text.into_owned())
-}
-
-/// A name is never a path: letters, digits, `.`, `_` and `-`, and not dots alone.
-fn checked(name: &str) -> Result<String, Failure> {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    if name.bytes().all(fits) && name.bytes().any(|byte| byte != b'.') {
-        Ok(name.to_owned())
+    if allowed {
+        Ok(())
     } else {
-        Err(Failure::invalid(format!(
-            "`{name}` is no name: it may have letters, digits, `.`, `_`, `-`"
+        Err(ApiError::method_not_allowed(method, allow))
+    }
+}
+
+/// Error for a path or a method that is not served, with what to use instead.
+fn not_served(what: &str) -> ApiError {
+    let alternative = ALTERNATIVES.iter().find(|(name, _)| {
+        let mut words = what.split(['/', ':']);
+        words.any(|word| word == *name)
+    });
+    let alternative = alternative.map_or(
+        "use `models/{model}:generateContent`, `:streamGenerateContent`, `:countTokens`, \
+         `:embedContent` or `GET models`, under `/v1beta`",
+        |(_, alternative)| alternative,
+    );
+    ApiError::unsupported(format!("`{what}` is not served here: {alternative}"))
+}
+
+/// Checks the id of a resource: letters, digits, `.`, `_` and `-`, but not dots alone. So an id is
+/// never a path.
+fn resource_id(id: &str) -> Result<String, ApiError> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if id.bytes().all(is_allowed) && id.bytes().any(|byte| byte != b'.') {
+        Ok(id.to_owned())
+    } else {
+        Err(ApiError::invalid(format!(
+            "invalid resource id `{id}`: use letters, digits, `.`, `_` and `-`"
         )))
     }
 }
@@ -105,34 +163,62 @@ mod tests {
     use super::*;
 
     fn get(path: &str) -> Result<Endpoint, u16> {
-        route(&Method::GET, path).map_err(|failure| failure.code().as_u16())
+        route(&Method::GET, path).map_err(|error| error.code())
     }
 
     fn post(path: &str) -> Result<Endpoint, u16> {
-        route(&Method::POST, path).map_err(|failure| failure.code().as_u16())
+        route(&Method::POST, path).map_err(|error| error.code())
+    }
+
+    fn generate(model: &str) -> Result<Endpoint, u16> {
+        Ok(Endpoint::Call(ModelMethod::GenerateContent, model.into()))
     }
 
     #[test]
-    fn every_version_leads_to_the_same_place() {
+    fn all_versions_have_the_same_endpoints() {
         for base in ["/v1", "/v1beta", "/v1alpha", "/v1beta1/publishers/google"] {
-            let asked = post(&format!("{base}/models/m-1.5:streamGenerateContent"));
-
-            assert_eq!(asked, Ok(Endpoint::Ask(Verb::Stream, "m-1.5".into())));
-            assert_eq!(get(&format!("{base}/models")), Ok(Endpoint::Models));
+            assert_eq!(
+                post(&format!("{base}/models/m-1.5:streamGenerateContent")),
+                Ok(Endpoint::Call(
+                    ModelMethod::StreamGenerateContent,
+                    "m-1.5".into()
+                ))
+            );
+            assert_eq!(get(&format!("{base}/models")), Ok(Endpoint::ListModels));
             assert_eq!(
                 get(&format!("{base}/models/m")),
-                Ok(Endpoint::Model("m".into()))
+                Ok(Endpoint::GetModel("m".into()))
             );
         }
         assert_eq!(
             post("/v1beta/models/m%3AcountTokens"),
-            Ok(Endpoint::Ask(Verb::Count, "m".into()))
+            Ok(Endpoint::Call(ModelMethod::CountTokens, "m".into()))
         );
     }
 
+    /// Field row 43.
     #[test]
-    fn a_name_is_never_a_path() {
-        for name in ["..", "%2e%2e", "a%5cb", "a%00b", "", "%20", "a b", "é"] {
+    fn a_base_url_with_too_little_or_too_much_at_its_end_works() {
+        for path in [
+            "/models/m:generateContent",
+            "/v1beta/v1beta/models/m:generateContent",
+            "/v1/v1beta/models/m:generateContent",
+            "//v1beta//models/m:generateContent",
+            "/v1beta/models/v1beta/models/m:generateContent",
+            "/v1beta/models/other:generateContent/v1beta/models/m:generateContent",
+            "/v1beta/models/models/m:generateContent",
+            "/v1beta/models/m:generateContent:generateContent",
+            "/v1beta1/projects/p/locations/us-central1/publishers/google/models/m:generateContent",
+        ] {
+            assert_eq!(post(path), generate("m"), "{path}");
+        }
+        assert_eq!(get("/models"), Ok(Endpoint::ListModels));
+        assert_eq!(get("/v1beta/v1beta/models/"), Ok(Endpoint::ListModels));
+    }
+
+    #[test]
+    fn a_model_name_is_never_a_path() {
+        for name in ["..", "%2e%2e", "a%5cb", "a%00b", "%20", "a b", "é"] {
             assert_eq!(get(&format!("/v1/models/{name}")), Err(400), "{name}");
         }
         for path in [
@@ -140,34 +226,41 @@ mod tests {
             "/v1/models/..%2f..%2fetc",
             "/v1/models/%ff",
             "/etc/passwd",
+            "/v1/../x",
             "/",
         ] {
             assert_eq!(get(path), Err(404), "{path}");
         }
     }
 
+    /// Field row 41.
     #[test]
-    fn the_rest_of_the_api_is_not_implemented() {
-        for path in [
-            "/v1beta/files",
-            "/v1beta/tunedModels/t:generateContent",
-            "/v1/../x",
-            "/v1/models/m/x",
+    fn what_is_not_served_is_named_with_an_alternative_and_a_code_that_is_not_retried() {
+        for (path, alternative) in [
+            ("/v1beta/files", "inlineData"),
+            ("/upload/v1beta/files", "inlineData"),
+            ("/v1beta/interactions", "generateContent"),
+            ("/v1beta/tunedModels/t:generateContent", "GET models"),
+            ("/v1beta/cachedContents", "repeat the contents"),
+            ("/v1beta/openai/chat/completions", "generateContent"),
+            ("/v1beta/models/m:batchGenerateContent", "one by one"),
+            ("/v1beta/models/m:predict", ":generateContent"),
+            ("/v1/models/m/x", ":generateContent"),
         ] {
-            assert_eq!(post(path), Err(501), "{path}");
+            let error = route(&Method::POST, path).expect_err(path);
+
+            let body = String::from_utf8(error.to_json()).expect("JSON");
+            assert_eq!(error.code(), 404, "{path}");
+            assert!(body.contains(alternative), "{body}");
+            assert!(body.contains("UNIMPLEMENTED"), "{body}");
         }
-        assert_eq!(post("/v1beta/models/m:predict"), Err(501));
-        assert_eq!(post("/v1beta/cachedContents"), Err(501));
     }
 
     #[test]
-    fn another_method_is_refused_with_those_that_would_do() {
-        let failure = route(&Method::GET, "/v1/models/m:countTokens").unwrap_err();
+    fn a_wrong_method_is_rejected_with_those_that_are_allowed() {
+        let error = route(&Method::GET, "/v1/models/m:countTokens").unwrap_err();
 
-        assert_eq!(
-            (failure.code().as_u16(), failure.allow),
-            (405, Some("POST"))
-        );
+        assert_eq!((error.code(), error.allow()), (405, Some("POST")));
         assert_eq!(post("/v1/models"), Err(405));
     }
 }

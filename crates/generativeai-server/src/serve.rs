@@ -1,6 +1,6 @@
-//! Serving: a listener, its connections, and their end.
+//! Serving: the accept loop, HTTP/1 connections, and graceful shutdown.
 
-mod stall;
+mod write_timeout;
 
 use std::io;
 use std::net::TcpListener;
@@ -15,22 +15,30 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::guard::Hosts;
+use crate::guard::AllowedHosts;
 use crate::server::Server;
-use stall::Stall;
+use write_timeout::WriteTimeout;
 
-/// More headers than are ever allowed, so that who sends too many still gets an answer in JSON.
-const MOST_HEADERS: usize = 12_000;
+/// Most headers that hyper parses. Far above the limit of the router, whose error is JSON while
+/// hyper's is an empty body.
+const MAX_HEADERS: usize = 12_000;
 
-/// The most that a connection may send or be owed at a time, in bytes.
-const BUFFER: usize = 512 * 1024;
+/// Size of a connection's buffers in bytes, which also limits the size of a request head.
+const BUFFER_SIZE: usize = 512 * 1024;
 
-/// How long to wait when no more connections can be taken.
-const BREATH: Duration = Duration::from_millis(50);
+/// Pause after a failed `accept`, typically for lack of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Timeouts of a connection.
+#[derive(Clone, Copy, Debug)]
+struct Timeouts {
+    header: Duration,
+    write: Duration,
+}
 
 impl Server {
-    /// Serves until `stop` is done; then takes no more connections, lets the answers on their way end
-    /// within the [time for that](Self::drain_timeout), and returns.
+    /// Serves until `stop` completes. Then accepts no more connections, lets responses in progress
+    /// complete within the [drain timeout](Self::drain_timeout), and returns.
     ///
     /// Needs a tokio runtime with time and I/O.
     ///
@@ -44,15 +52,15 @@ impl Server {
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         if !listener.local_addr()?.ip().is_loopback() {
-            self.hosts.get_or_insert(Hosts::Any);
+            self.hosts.get_or_insert(AllowedHosts::Any);
         }
-        let limits = Limits {
+        let timeouts = Timeouts {
             header: self.header_timeout,
             write: self.write_timeout,
         };
-        let drain = self.drain_timeout;
+        let drain_timeout = self.drain_timeout;
         let router = self.into_router();
-        let (stopping, stopped) = watch::channel(false);
+        let (stop_sender, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
         let mut stop = pin!(stop);
         loop {
@@ -60,50 +68,44 @@ impl Server {
                 () = &mut stop => break,
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => {
-                        connections.spawn(connection(stream, router.clone(), limits, stopped.clone()));
+                        let stopped = stopped.clone();
+                        connections.spawn(serve_connection(stream, router.clone(), timeouts, stopped));
                     }
-                    // Out of file descriptors, or the client has gone already.
-                    Err(_) => tokio::time::sleep(BREATH).await,
+                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
                 },
+                // Without this the set would keep every finished connection.
                 Some(_) = connections.join_next() => {}
             }
         }
         drop(listener);
-        stopping.send_replace(true);
-        let ended = async { while connections.join_next().await.is_some() {} };
-        // Those that are not done by then are aborted with the set.
-        let _ = tokio::time::timeout(drain, ended).await;
+        stop_sender.send_replace(true);
+        let drained = async { while connections.join_next().await.is_some() {} };
+        // Connections that outlast the timeout are aborted when the set is dropped.
+        let _ = tokio::time::timeout(drain_timeout, drained).await;
         Ok(())
     }
 }
 
-/// How long a connection may take.
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    header: Duration,
-    write: Duration,
-}
-
-/// Serves one connection to its end, whatever that is.
-async fn connection(
+/// Serves one connection until the client closes it, it fails, or the server stops.
+async fn serve_connection(
     stream: TcpStream,
     router: Router,
-    limits: Limits,
+    timeouts: Timeouts,
     mut stopped: watch::Receiver<bool>,
 ) {
-    // A chunk is to be seen when it is made; a connection that does not know how is none.
+    // Nagle's algorithm would delay small chunks. This fails on a broken connection only.
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let stream = TokioIo::new(Stall::new(stream, limits.write));
+    let stream = TokioIo::new(WriteTimeout::new(stream, timeouts.write));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.header)
-        .max_headers(MOST_HEADERS)
-        .max_buf_size(BUFFER)
+        .header_read_timeout(timeouts.header)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(BUFFER_SIZE)
         .serve_connection(stream, TowerToHyperService::new(router));
     let mut connection = pin!(connection);
-    // Its end is told by the client's side; there is nobody here to tell of an error.
+    // Errors are dropped: they concern the client's side of the connection, which sees them itself.
     tokio::select! {
         _ = connection.as_mut() => return,
         _ = stopped.wait_for(|stopped| *stopped) => {}

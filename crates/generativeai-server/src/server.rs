@@ -1,29 +1,23 @@
-//! The server: what it is told, and the router it becomes.
+//! The server's settings, and the router built from them.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::Method;
-use axum::response::Response;
-use futures_util::FutureExt;
 use generativeai::Backend;
 
 use crate::api::Api;
-use crate::body::Bodies;
-use crate::failure::{Code, Failure};
-use crate::fault::Faults;
-use crate::gate::Gate;
-use crate::guard::{self, Hosts, Key, Origins};
-use crate::names::Names;
-use crate::{answer, page};
+use crate::body::BodyReader;
+use crate::faults::Faults;
+use crate::guard::{AllowedHosts, AllowedOrigins, ApiKey};
+use crate::models::ModelNames;
+use crate::queue::RequestQueue;
+use crate::router::App;
 
-/// The Gemini REST API in front of a backend, before it is started.
+/// The Gemini REST API over a backend, before it is started.
 ///
-/// A value with setters and two ways out: a [router](Self::into_router), or a server that
-/// [serves](Self::serve).
+/// Setters configure it. [`serve`](Self::serve) then runs it on a listener, or
+/// [`into_router`](Self::into_router) makes it part of another axum application.
 ///
 /// ```
 /// use generativeai::testing::Scripted;
@@ -32,33 +26,26 @@ use crate::{answer, page};
 /// let router: axum::Router = Server::new(Scripted::default()).api_key("secret").into_router();
 /// ```
 #[derive(Debug)]
-#[must_use = "a server does nothing until it serves, or becomes a router"]
+#[must_use = "a server does nothing until it is served or turned into a router"]
 pub struct Server {
     backend: Arc<dyn Backend>,
-    pub(crate) hosts: Option<Hosts>,
-    origins: Origins,
-    key: Option<Key>,
-    strict_names: bool,
-    at_once: usize,
-    queue: usize,
+    pub(crate) hosts: Option<AllowedHosts>,
+    origins: AllowedOrigins,
+    key: Option<ApiKey>,
+    strict_model_names: bool,
+    max_output_tokens: Option<i32>,
+    max_concurrent: usize,
+    max_queued: usize,
     body_limit: usize,
     body_timeout: Duration,
-    memory: usize,
+    memory_limit: usize,
     faults: Faults,
     pub(crate) header_timeout: Duration,
     pub(crate) write_timeout: Duration,
     pub(crate) drain_timeout: Duration,
 }
 
-/// What every request passes.
-#[derive(Debug)]
-struct Shared {
-    hosts: Hosts,
-    origins: Origins,
-    api: Api,
-}
-
-/// The Gemini REST API in front of a backend, as a router with the default settings.
+/// Returns the Gemini REST API over a backend as a router, with default settings.
 ///
 /// ```
 /// use generativeai::testing::Scripted;
@@ -70,19 +57,20 @@ pub fn router(backend: impl Backend + 'static) -> Router {
 }
 
 impl Server {
-    /// Puts the API in front of a backend.
+    /// Creates a server with default settings.
     pub fn new(backend: impl Backend + 'static) -> Self {
         Self {
             backend: Arc::new(backend),
             hosts: None,
-            origins: Origins::default(),
+            origins: AllowedOrigins::default(),
             key: None,
-            strict_names: false,
-            at_once: 16,
-            queue: 64,
+            strict_model_names: false,
+            max_output_tokens: None,
+            max_concurrent: 16,
+            max_queued: 64,
             body_limit: 20 * 1024 * 1024,
             body_timeout: Duration::from_secs(60),
-            memory: 256 * 1024 * 1024,
+            memory_limit: 256 * 1024 * 1024,
             faults: Faults::default(),
             header_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(60),
@@ -90,172 +78,141 @@ impl Server {
         }
     }
 
-    /// Sets the key that clients must show, as `x-goog-api-key`, `?key=` or a bearer token; by default
-    /// none is asked for.
+    /// Requires an API key. Default: none.
+    ///
+    /// Clients send it as the header `x-goog-api-key`, as the query parameter `key`, or as a bearer
+    /// token. The playground page and `/healthz` do not need it.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
-        self.key = Some(Key(key.into()));
+        self.key = Some(ApiKey(key.into()));
         self
     }
 
-    /// Sets whether a name stands for the model of that name alone; by default any `gemini-…` stands
-    /// for the first model there is, so that programs need no change.
-    pub fn strict_names(mut self, strict: bool) -> Self {
-        self.strict_names = strict;
+    /// Sets whether only the names of the backend's own models are accepted. Default: false.
+    ///
+    /// Otherwise any name that Google publishes (`gemini-…`, `gemma-…`, `learnlm-…` and so on) is
+    /// served by the backend's first model, so that programs run unchanged. The reply's `modelVersion`
+    /// is the real name.
+    pub fn strict_model_names(mut self, strict: bool) -> Self {
+        self.strict_model_names = strict;
         self
     }
 
-    /// Allows the server to be asked under that name, beside those of this machine for itself; `*`
+    /// Sets `maxOutputTokens` for requests that do not set it. Default: none.
+    ///
+    /// Gemini models end their replies early, but a small model may ramble until its context is full.
+    /// A reply that reaches the limit ends with the finish reason `MAX_TOKENS`.
+    pub fn max_output_tokens(mut self, tokens: i32) -> Self {
+        self.max_output_tokens = Some(tokens);
+        self
+    }
+
+    /// Allows clients to address the server by this host name, in addition to the loopback names; `*`
     /// allows every name.
     ///
-    /// Without this, a [server](Self::serve) on a loopback address, and a router, refuse other names
-    /// with 403, so that no web page can reach them under its own; a server on another address takes
-    /// every name.
+    /// Requests for other hosts get 403. This prevents DNS rebinding: without it a web page could
+    /// point its own host name to this machine and use the API. By default a router and a
+    /// [server](Self::serve) on a loopback address allow the loopback names only, and a server on
+    /// another address allows every name.
     pub fn allow_host(mut self, host: impl Into<String>) -> Self {
         let host = host.into();
         self.hosts = Some(match self.hosts {
-            _ if host == "*" => Hosts::Any,
-            Some(Hosts::Any) => Hosts::Any,
-            Some(Hosts::Loopback(mut more)) => {
-                more.push(host);
-                Hosts::Loopback(more)
+            _ if host == "*" => AllowedHosts::Any,
+            Some(AllowedHosts::Any) => AllowedHosts::Any,
+            Some(AllowedHosts::LoopbackAnd(mut names)) => {
+                names.push(host);
+                AllowedHosts::LoopbackAnd(names)
             }
-            None => Hosts::Loopback(vec![host]),
+            None => AllowedHosts::LoopbackAnd(vec![host]),
         });
         self
     }
 
-    /// Allows the pages of that origin, such as `http://localhost:5173`, to ask; `*` allows all. By
-    /// default only its own page may, and others are refused with 403.
+    /// Allows web pages of this origin, such as `http://localhost:5173`, to use the API; `*` allows
+    /// all. By default only the server's own page may, and requests of other pages get 403.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
-        let origin = origin.into();
-        if origin == "*" {
-            self.origins.any = true;
-        } else {
-            self.origins.some.push(origin);
-        }
+        self.origins.add(origin.into());
         self
     }
 
-    /// Sets how many requests the backend answers at once; by default 16, and 1 at least.
-    pub fn at_once(mut self, requests: usize) -> Self {
-        self.at_once = requests;
+    /// Sets how many requests the backend handles at once. Default: 16; at least 1.
+    pub fn max_concurrent(mut self, requests: usize) -> Self {
+        self.max_concurrent = requests;
         self
     }
 
-    /// Sets how many requests may wait for that; by default 64. Who finds the queue full gets 429.
-    pub fn queue(mut self, requests: usize) -> Self {
-        self.queue = requests;
+    /// Sets how many requests may wait while [`max_concurrent`](Self::max_concurrent) others run.
+    /// Default: 64. Further requests get 429.
+    pub fn max_queued(mut self, requests: usize) -> Self {
+        self.max_queued = requests;
         self
     }
 
-    /// Sets how many bytes the body of a request may have; by default 20 MiB. A larger one gets 413.
+    /// Sets the maximum size of a request body in bytes. Default: 20 MiB. Larger ones get 413.
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
         self
     }
 
-    /// Sets how long the body of a request may take to come; by default 60 s. A slower one gets 408.
+    /// Sets how long a request body may take to arrive. Default: 60 s. Slower ones get 408.
     pub fn body_timeout(mut self, time: Duration) -> Self {
         self.body_timeout = time;
         self
     }
 
-    /// Sets how many bytes the requests that are being answered may take all together; by default
-    /// 256 MiB. What goes beyond gets 429; a request that alone would, 413. JSON of many small values
-    /// takes more than its text: each counts for 256 bytes.
-    pub fn memory(mut self, bytes: usize) -> Self {
-        self.memory = bytes;
+    /// Sets the memory in bytes for all requests in progress together. Default: 256 MiB.
+    ///
+    /// Requests that find too little memory free get 429, those that would exceed the limit alone get
+    /// 413. The estimate is the size of the body and 256 bytes for each JSON value in it, since many
+    /// small values take more memory than their text.
+    pub fn memory_limit(mut self, bytes: usize) -> Self {
+        self.memory_limit = bytes;
         self
     }
 
-    /// Sets faults to be made on purpose.
+    /// Sets the faults to inject into requests to a model. Default: none.
     pub fn faults(mut self, faults: Faults) -> Self {
         self.faults = faults;
         self
     }
 
-    /// Sets how long a connection may take to send the head of its next request; by default 30 s.
-    /// Then it is closed. Heeded when [serving](Self::serve).
+    /// Sets how long a connection may take to send the headers of its next request. Default: 30 s;
+    /// then it is closed. Applies to [`serve`](Self::serve) only.
     pub fn header_timeout(mut self, time: Duration) -> Self {
         self.header_timeout = time;
         self
     }
 
-    /// Sets how long a client may leave an answer unread; by default 60 s. Then its connection is
-    /// closed, and its reply ended. Heeded when [serving](Self::serve).
+    /// Sets how long a client may leave a response unread. Default: 60 s; then its connection is
+    /// closed and the backend stopped. Applies to [`serve`](Self::serve) only.
     pub fn write_timeout(mut self, time: Duration) -> Self {
         self.write_timeout = time;
         self
     }
 
-    /// Sets how long the answers on their way may take when the server stops; by default 10 s. Heeded
-    /// when [serving](Self::serve).
+    /// Sets how long responses in progress may take to complete when the server stops. Default: 10 s.
+    /// Applies to [`serve`](Self::serve) only.
     pub fn drain_timeout(mut self, time: Duration) -> Self {
         self.drain_timeout = time;
         self
     }
 
-    /// The router. Nest it, or serve it with the server of your choice.
+    /// Returns the router, to be nested in another or served by other means.
     pub fn into_router(self) -> Router {
         let api = Api {
             backend: self.backend,
             key: self.key,
-            names: Names::new(self.strict_names),
-            gate: Gate::new(self.at_once, self.queue),
-            bodies: Bodies::new(self.body_limit, self.body_timeout, self.memory),
+            models: ModelNames::new(self.strict_model_names),
+            queue: RequestQueue::new(self.max_concurrent, self.max_queued),
+            bodies: BodyReader::new(self.body_limit, self.body_timeout, self.memory_limit),
             faults: self.faults,
+            max_output_tokens: self.max_output_tokens,
         };
-        let hosts = self.hosts.unwrap_or(Hosts::Loopback(Vec::new()));
-        let shared = Shared {
-            hosts,
+        let loopback = AllowedHosts::LoopbackAnd(Vec::new());
+        let app = App {
+            hosts: self.hosts.unwrap_or(loopback),
             origins: self.origins,
             api,
         };
-        Router::new().fallback(handle).with_state(Arc::new(shared))
+        app.into_router()
     }
-}
-
-/// Answers every request there is, in JSON whatever happens.
-async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let cors = shared.origins.headers(&parts.headers);
-    let answer = AssertUnwindSafe(shared.answer(parts, body)).catch_unwind();
-    let answer = answer.await.unwrap_or_else(|_| Err(Failure::panicked()));
-    let mut response = answer.unwrap_or_else(|failure| answer::failure(&failure));
-    response.headers_mut().extend(cors);
-    response
-}
-
-impl Shared {
-    async fn answer(
-        &self,
-        parts: axum::http::request::Parts,
-        body: axum::body::Body,
-    ) -> Result<Response, Failure> {
-        guard::head(&parts)?;
-        self.hosts.check(&parts)?;
-        if parts.method == Method::OPTIONS {
-            let headers = self
-                .origins
-                .preflight(&parts.headers)
-                .ok_or_else(not_allowed)?;
-            let mut response = answer::nothing();
-            response.headers_mut().extend(headers);
-            return Ok(response);
-        }
-        self.origins.check(&parts)?;
-        match page::file(&parts.method, parts.uri.path()) {
-            Some(file) => file,
-            None => self.api.answer(parts, body).await,
-        }
-    }
-}
-
-fn not_allowed() -> Failure {
-    let mut failure = Failure::new(
-        Code::METHOD,
-        "OPTIONS is not for this: no origin is allowed to ask",
-    );
-    failure.allow = Some("GET, HEAD, POST");
-    failure
 }

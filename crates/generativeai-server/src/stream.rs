@@ -1,5 +1,6 @@
-//! The body of a streamed answer: the chunks of the backend, as they come.
+//! Body of a streamed response.
 
+use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -8,111 +9,110 @@ use futures_util::{FutureExt, StreamExt};
 use generativeai::ChunkStream;
 use generativeai::protocol::response::GenerateContentResponse;
 
-use crate::body::Share;
 use crate::deadline::Deadline;
-use crate::failure::Failure;
-use crate::fault::Plan;
-use crate::frame::Framing;
-use crate::gate::Pass;
+use crate::error::ApiError;
+use crate::faults::InjectedFaults;
+use crate::framing::Framing;
+use crate::queue::Permits;
+use crate::reply::ReplyDefaults;
 
-/// How long an error waits after the chunks before it: a client that gets both in one piece takes
-/// the error for a part of an event.
-const PAUSE: Duration = Duration::from_millis(50);
+/// Pause between the last chunk and an error. A client that reads both in one piece takes the line
+/// of the error for a part of the event before it.
+const PAUSE_BEFORE_ERROR: Duration = Duration::from_millis(50);
 
-/// A reply on its way. Dropping it drops the stream of the backend, which ends the work.
-pub(crate) struct Reply {
-    pub(crate) chunks: Source,
-    pub(crate) framing: Framing,
-    pub(crate) plan: Plan,
-    /// How many chunks were written.
-    pub(crate) written: usize,
-    /// Its place, and its share of the memory.
-    pub(crate) _held: (Pass, Share),
-}
-
-/// The chunks of the backend, within their time, each bearing the name of the model.
-pub(crate) struct Source {
-    /// The first one, once it was waited for.
+/// Chunks of the backend, until the deadline.
+pub(crate) struct Chunks {
+    /// The first chunk, after [`Chunks::start`].
     first: Option<GenerateContentResponse>,
-    chunks: ChunkStream,
+    stream: ChunkStream,
     deadline: Deadline,
-    version: Option<String>,
+    defaults: ReplyDefaults,
 }
 
-impl Source {
-    pub(crate) fn new(chunks: ChunkStream, deadline: Deadline, version: Option<String>) -> Self {
+impl Chunks {
+    pub(crate) fn new(stream: ChunkStream, deadline: Deadline, defaults: ReplyDefaults) -> Self {
         Self {
             first: None,
-            chunks,
+            stream,
             deadline,
-            version,
+            defaults,
         }
     }
 
-    /// Waits for the first chunk: until it has come, an error is an answer of its own.
-    pub(crate) async fn begin(&mut self) -> Result<(), Failure> {
+    /// Waits for the first chunk.
+    ///
+    /// # Errors
+    /// The backend failed before it. The caller can still respond with an error code.
+    pub(crate) async fn start(&mut self) -> Result<(), ApiError> {
         self.first = self.next().await.transpose()?;
         Ok(())
     }
 
-    async fn next(&mut self) -> Option<Result<GenerateContentResponse, Failure>> {
+    async fn next(&mut self) -> Option<Result<GenerateContentResponse, ApiError>> {
         if let Some(first) = self.first.take() {
             return Some(Ok(first));
         }
-        let next = AssertUnwindSafe(self.chunks.next()).catch_unwind();
-        let mut chunk = match self.deadline.within(next).await {
+        // hyper would drop the connection on a panic, and the client would not learn why.
+        let next = AssertUnwindSafe(self.stream.next()).catch_unwind();
+        let mut chunk = match self.deadline.run(next).await {
             Ok(Ok(None)) => return None,
             Ok(Ok(Some(Ok(chunk)))) => chunk,
             Ok(Ok(Some(Err(error)))) => return Some(Err(error.into())),
-            Ok(Err(_)) => return Some(Err(Failure::panicked())),
-            Err(late) => return Some(Err(late)),
+            Ok(Err(_)) => return Some(Err(ApiError::panicked())),
+            Err(deadline) => return Some(Err(deadline)),
         };
-        if chunk.model_version.is_none() {
-            chunk.model_version.clone_from(&self.version);
-        }
+        self.defaults.fill(&mut chunk);
         Some(Ok(chunk))
     }
 }
 
-/// The connection is to be dropped, so that the client sees that the answer is not whole.
-#[derive(Debug)]
-struct Dropped;
+/// A streamed response in progress. Dropping it drops the backend's stream, which stops the work.
+pub(crate) struct StreamBody {
+    pub(crate) chunks: Chunks,
+    pub(crate) framing: Framing,
+    pub(crate) faults: InjectedFaults,
+    /// Number of chunks written.
+    pub(crate) written: usize,
+    /// Held until the response is complete.
+    pub(crate) _permits: Permits,
+}
 
-impl std::fmt::Display for Dropped {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the answer broke off")
+/// Error that makes hyper drop the connection, so that the client sees an incomplete response.
+#[derive(Debug)]
+struct Incomplete;
+
+impl fmt::Display for Incomplete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the response is incomplete")
     }
 }
 
-impl std::error::Error for Dropped {}
+impl std::error::Error for Incomplete {}
 
-/// A piece of the body, or its end before its time.
-type Piece = Result<Bytes, Dropped>;
-
-impl Reply {
+impl StreamBody {
     pub(crate) fn into_body(self) -> Body {
-        let pieces =
-            futures_util::stream::unfold(Some(self), |reply| async { reply?.step().await });
-        Body::from_stream(pieces)
+        let frames =
+            futures_util::stream::unfold(Some(self), |body| async { body?.next_frame().await });
+        Body::from_stream(frames)
     }
 
-    /// The next piece, and what remains.
-    async fn step(mut self) -> Option<(Piece, Option<Self>)> {
-        if self.plan.cut == Some(self.written) {
+    /// Returns the next frame, and the rest of the body if there is one.
+    async fn next_frame(mut self) -> Option<(Result<Bytes, Incomplete>, Option<Self>)> {
+        if self.faults.cut_after == Some(self.written) {
             return Some((self.drop_connection().await, None));
         }
         if self.written > 0
-            && let Some(failure) = self.plan.error()
+            && let Some(error) = self.faults.error_event()
         {
-            return Some((self.fail(failure).await, None));
+            return Some((self.fail(error).await, None));
         }
         match self.chunks.next().await {
             Some(Ok(chunk)) => {
-                let piece = self.framing.chunk(&chunk);
+                let frame = self.framing.chunk(&chunk);
                 self.written += 1;
-                Some((Ok(piece.into()), Some(self)))
+                Some((Ok(frame.into()), Some(self)))
             }
-            Some(Err(failure)) => Some((self.fail(failure).await, None)),
+            Some(Err(error)) => Some((self.fail(error).await, None)),
             None => match self.framing.end() {
                 b"" => None,
                 end => Some((Ok(Bytes::from_static(end)), None)),
@@ -120,25 +120,25 @@ impl Reply {
         }
     }
 
-    /// Ends with an error; in an array, which has no place for one, without an end.
-    async fn fail(self, failure: Failure) -> Piece {
-        match self.framing.error(&failure) {
+    /// Ends the response with an error, or drops the connection if the framing has no place for one.
+    async fn fail(self, error: ApiError) -> Result<Bytes, Incomplete> {
+        match self.framing.error(&error) {
             Some(line) => {
-                self.stop().await;
+                self.stop_and_pause().await;
                 Ok(line.into())
             }
             None => self.drop_connection().await,
         }
     }
 
-    async fn drop_connection(self) -> Piece {
-        self.stop().await;
-        Err(Dropped)
+    async fn drop_connection(self) -> Result<Bytes, Incomplete> {
+        self.stop_and_pause().await;
+        Err(Incomplete)
     }
 
-    /// Ends the work at once, and waits until what was written before is on its way.
-    async fn stop(self) {
+    /// Stops the backend, then waits until the chunks before are likely to have been sent.
+    async fn stop_and_pause(self) {
         drop(self);
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(PAUSE_BEFORE_ERROR).await;
     }
 }

@@ -43,9 +43,9 @@ impl Engine {
         end_with_a_panic();
         let server = Server::new(Choice::local(&self.model)?)
             .api_key(key)
-            .at_once(REQUESTS)
+            .max_concurrent(REQUESTS)
             .body_limit(BODY)
-            .memory(MEMORY)
+            .memory_limit(MEMORY)
             .header_timeout(LONG)
             .body_timeout(LONG)
             .write_timeout(LONG);

@@ -1,8 +1,8 @@
-//! A value that a schema allows: the smallest that comes to mind.
+//! The simplest value that conforms to a schema.
 
 use serde_json::{Map, Value, json};
 
-/// A value of that shape, in OpenAPI's words or those of JSON Schema.
+/// Returns a value that conforms to a schema, in the form of OpenAPI or of JSON Schema.
 pub(crate) fn instance(schema: &Value) -> Value {
     if let Some(value) = schema["enum"].get(0) {
         return value.clone();

@@ -1,12 +1,13 @@
-//! A server whose model always answers the same, for the tests of clients.
+//! A server whose model is deterministic and needs no model file, for tests of clients and of the
+//! playground.
 //!
-//! `--port`, `--api-key`, `--fault`; prints `listening on http://ADDRESS` when it is ready. The model
-//! is `models/stand-in`; it says what it heard, fills in schemas, calls the functions it must call,
-//! and goes on forever when it is asked to. The description of the model tells how many replies are
-//! on their way.
+//! Options: `--port`, `--api-key`, `--fault`. Prints `listening on http://ADDRESS` when it is ready.
+//! The model `models/stand-in` repeats its input, fills in schemas and calls functions; see
+//! `reply.rs`. The description of the model contains the number of replies in progress.
 
 mod instance;
 mod model;
+mod reply;
 
 use std::error::Error;
 use std::io::Write;
@@ -26,15 +27,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
             "--port" => port = value.parse()?,
             "--api-key" => server = server.api_key(value),
             "--fault" => server = server.faults(value.parse::<Faults>()?),
-            _ => return Err(format!("no argument is called `{name}`").into()),
+            _ => return Err(format!("unknown option `{name}`").into()),
         }
     }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-    writeln!(
-        std::io::stdout(),
-        "listening on http://{}",
-        listener.local_addr()?
-    )?;
+    let address = listener.local_addr()?;
+    writeln!(std::io::stdout(), "listening on http://{address}")?;
     server.serve(listener, std::future::pending()).await?;
     Ok(())
 }

@@ -1,42 +1,43 @@
-//! A model that always answers the same.
+//! The stand-in as a backend.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use generativeai::protocol::content::{Content, Data, FunctionCall, Part};
+use generativeai::protocol::content::{Content, Part};
 use generativeai::protocol::models::{ListModelsResponse, Model};
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::{FinishReason, GenerateContentResponse, UsageMetadata};
 use generativeai::protocol::tokens::{CountTokensRequest, CountTokensResponse};
-use generativeai::protocol::tools::FunctionCallingMode;
 use generativeai::{Backend, BoxFuture, ChunkStream, Error, ErrorKind, RequestOptions, Result};
-use serde_json::{Value, json};
 
-use crate::instance::instance;
+use crate::reply::{last_text, reply_parts};
 
 const NAME: &str = "models/stand-in";
 
-/// A model that always answers the same.
+/// Time between two chunks of a stream.
+const CHUNK_INTERVAL: Duration = Duration::from_millis(5);
+
+/// A deterministic model.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StandIn {
     replies: Arc<AtomicUsize>,
 }
 
-/// A reply on its way.
-struct Alive(Arc<AtomicUsize>);
+/// A reply in progress, counted until it is dropped.
+struct Running(Arc<AtomicUsize>);
 
-impl Drop for Alive {
+impl Drop for Running {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 impl StandIn {
-    fn begin(&self) -> Alive {
+    fn start(&self) -> Running {
         self.replies.fetch_add(1, Ordering::SeqCst);
-        Alive(self.replies.clone())
+        Running(self.replies.clone())
     }
 
     fn model(&self) -> Model {
@@ -46,7 +47,7 @@ impl StandIn {
         model.base_model_id = Some("stand-in".to_owned());
         model.version = Some("1".to_owned());
         model.display_name = Some("Stand-in".to_owned());
-        model.description = Some(format!("{replies} replies are on their way"));
+        model.description = Some(format!("{replies} replies in progress"));
         model.input_token_limit = Some(8_192);
         model.output_token_limit = Some(1_024);
         model.supported_generation_methods =
@@ -63,11 +64,11 @@ impl Backend for StandIn {
     ) -> BoxFuture<Result<GenerateContentResponse>> {
         let this = self.clone();
         Box::pin(async move {
-            let _alive = this.begin();
+            let _running = this.start();
             let mut whole = GenerateContentResponse::default();
-            reply(&request)?
-                .iter()
-                .for_each(|chunk| whole.absorb(chunk));
+            for chunk in chunks(&request)? {
+                whole.absorb(&chunk);
+            }
             Ok(whole)
         })
     }
@@ -77,24 +78,24 @@ impl Backend for StandIn {
         request: GenerateContentRequest,
         _: RequestOptions,
     ) -> ChunkStream {
-        let alive = self.begin();
-        let forever = last_text(&request).contains("forever");
-        let mut chunks: VecDeque<_> = match reply(&request) {
+        let running = self.start();
+        let endless = last_text(&request).contains("forever");
+        let mut pending: VecDeque<_> = match chunks(&request) {
             Ok(chunks) => chunks.into_iter().map(Ok).collect(),
             Err(error) => [Err(error)].into(),
         };
-        if forever {
-            chunks.clear();
+        if endless {
+            pending.clear();
         }
-        let state = (alive, chunks);
+        let state = (running, pending);
         Box::pin(futures_util::stream::unfold(
             state,
-            move |(alive, mut chunks)| async move {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-                let chunk = chunks
+            move |(running, mut pending)| async move {
+                tokio::time::sleep(CHUNK_INTERVAL).await;
+                let next = pending
                     .pop_front()
-                    .or_else(|| forever.then(|| Ok(chunk(Part::text("on and ")))))?;
-                Some((chunk, (alive, chunks)))
+                    .or_else(|| endless.then(|| Ok(chunk(Part::text("on and ")))))?;
+                Some((next, (running, pending)))
             },
         ))
     }
@@ -122,129 +123,50 @@ impl Backend for StandIn {
     }
 
     fn get_model(&self, name: String, _: RequestOptions) -> BoxFuture<Result<Model>> {
-        let model = known(&name).map(|()| self.model());
+        let model = check_name(&name).map(|()| self.model());
         Box::pin(async { model })
     }
 }
 
-fn known(name: &str) -> Result<()> {
+fn check_name(name: &str) -> Result<()> {
     if name == NAME {
         return Ok(());
     }
-    Err(Error::new(
-        ErrorKind::NotFound,
-        format!("there is no {name}: there is {NAME}"),
-    ))
+    let message = format!("unknown model `{name}`: use `{NAME}`");
+    Err(Error::new(ErrorKind::NotFound, message))
 }
 
-/// What the model says, in chunks.
-fn reply(request: &GenerateContentRequest) -> Result<Vec<GenerateContentResponse>> {
-    known(request.model.as_deref().unwrap_or_default())?;
-    let config = request.generation_config.clone().unwrap_or_default();
-    if config
-        .temperature
-        .is_some_and(|temperature| !(0.0..=2.0).contains(&temperature))
-    {
-        return Err(Error::new(
-            ErrorKind::Request,
-            "`temperature` must be from 0 to 2",
-        ));
-    }
-    let parts = if let Some(answer) = answer_of_a_function(request) {
-        vec![
-            Part::text("The function says "),
-            Part::text(answer.to_string()),
-        ]
-    } else if let Some(call) = forced_call(request) {
-        vec![call.into()]
-    } else if let Some(schema) = schema(&config)? {
-        vec![Part::text(instance(&schema).to_string())]
-    } else {
-        spoken(request)
-    };
+/// Returns the chunks of a reply.
+fn chunks(request: &GenerateContentRequest) -> Result<Vec<GenerateContentResponse>> {
+    check_name(request.model.as_deref().unwrap_or_default())?;
+    let mut parts = reply_parts(request)?;
+    let config = request.generation_config.as_ref();
+    let limit = config.and_then(|config| config.max_output_tokens);
+    let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(0));
+    let truncated = parts.len() > limit;
+    parts.truncate(limit);
+    let thoughts = parts.iter().filter(|part| part.is_thought()).count();
+    let replied = count(parts.len() - thoughts);
     let mut chunks: Vec<_> = parts.into_iter().map(chunk).collect();
-    if let Some(last) = chunks.last_mut() {
-        end(last, request);
+    if chunks.is_empty() {
+        chunks.push(chunk(Part::text("")));
     }
+    let Some(last) = chunks.last_mut() else {
+        return Ok(chunks);
+    };
+    last.candidates[0].finish_reason = Some(if truncated {
+        FinishReason::MaxTokens
+    } else {
+        FinishReason::Stop
+    });
+    let prompt = request.contents.iter().map(words).sum();
+    let mut usage = UsageMetadata::default();
+    usage.prompt_token_count = Some(prompt);
+    usage.candidates_token_count = Some(replied);
+    usage.thoughts_token_count = (thoughts > 0).then(|| count(thoughts));
+    usage.total_token_count = Some(prompt + replied + count(thoughts));
+    last.usage_metadata = Some(usage.into());
     Ok(chunks)
-}
-
-fn answer_of_a_function(request: &GenerateContentRequest) -> Option<Value> {
-    let parts = &request.contents.last()?.parts;
-    parts.iter().find_map(|part| match &part.data {
-        Some(Data::FunctionResponse(answer)) => Some(json!(answer.response)),
-        _ => None,
-    })
-}
-
-fn forced_call(request: &GenerateContentRequest) -> Option<FunctionCall> {
-    let config = request
-        .tool_config
-        .as_ref()?
-        .function_calling_config
-        .as_ref()?;
-    if config.mode != Some(FunctionCallingMode::Any) {
-        return None;
-    }
-    let allowed = &config.allowed_function_names;
-    let mut functions = request
-        .tools
-        .iter()
-        .flat_map(|tool| &tool.function_declarations);
-    let function = functions.find(|function| {
-        allowed.is_empty()
-            || function
-                .name
-                .as_ref()
-                .is_some_and(|name| allowed.contains(name))
-    })?;
-    let schema = match &function.parameters_json_schema {
-        Some(schema) => schema.clone(),
-        None => json!(function.parameters),
-    };
-    let arguments = instance(&schema).as_object().cloned().unwrap_or_default();
-    let call = FunctionCall::new(function.name.clone().unwrap_or_default(), arguments);
-    Some(call.id("call-1"))
-}
-
-fn schema(config: &generativeai::protocol::config::GenerationConfig) -> Result<Option<Value>> {
-    if let Some(schema) = &config.response_json_schema {
-        return Ok(Some(schema.clone()));
-    }
-    let Some(schema) = &config.response_schema else {
-        return Ok(None);
-    };
-    let bad = |error| Error::new(ErrorKind::Request, "the schema is no JSON").because(error);
-    serde_json::to_value(schema)
-        .map(Some)
-        .map_err(|error: serde_json::Error| bad(error))
-}
-
-/// Says back what it heard, and how much was said before; a word a chunk.
-fn spoken(request: &GenerateContentRequest) -> Vec<Part> {
-    let instruction = request
-        .system_instruction
-        .iter()
-        .flat_map(|content| &content.parts);
-    let instruction: String = instruction.filter_map(Part::as_text).collect();
-    let said = format!(
-        "{instruction} You said: {} ({} before)",
-        last_text(request),
-        request.contents.len().saturating_sub(1)
-    );
-    said.trim().split_inclusive(' ').map(Part::text).collect()
-}
-
-fn last_text(request: &GenerateContentRequest) -> String {
-    let parts = request
-        .contents
-        .last()
-        .map(|content| content.parts.as_slice());
-    parts
-        .unwrap_or_default()
-        .iter()
-        .filter_map(Part::as_text)
-        .collect()
 }
 
 fn chunk(part: Part) -> GenerateContentResponse {
@@ -254,18 +176,13 @@ fn chunk(part: Part) -> GenerateContentResponse {
     chunk
 }
 
-fn end(chunk: &mut GenerateContentResponse, request: &GenerateContentRequest) {
-    chunk.candidates[0].finish_reason = Some(FinishReason::Stop);
-    let mut usage = UsageMetadata::default();
-    usage.prompt_token_count = Some(request.contents.iter().map(words).sum());
-    usage.candidates_token_count = Some(1);
-    usage.total_token_count = usage.prompt_token_count.map(|count| count + 1);
-    chunk.usage_metadata = Some(usage.into());
-}
-
 fn words(content: &Content) -> i32 {
     let texts = content.parts.iter().filter_map(Part::as_text);
     texts
-        .map(|text| i32::try_from(text.split_whitespace().count()).unwrap_or(i32::MAX))
+        .map(|text| count(text.split_whitespace().count()))
         .sum()
+}
+
+fn count(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
 }

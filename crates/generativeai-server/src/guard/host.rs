@@ -1,68 +1,72 @@
-//! The names under which the server may be asked, so that no web page can reach it under its own.
+//! Check of the `Host` header, against DNS rebinding.
+//!
+//! A web page of `evil.example` may point its own name to 127.0.0.1. The browser then regards this
+//! server as part of that page's origin, and only the name in `Host` gives it away.
 
 use std::net::IpAddr;
 
+use axum::http::StatusCode;
 use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 
-use crate::failure::{Code, Failure};
+use crate::error::ApiError;
 
-/// The names under which the server may be asked.
+/// Host names under which clients may address the server.
 #[derive(Clone, Debug)]
-pub(crate) enum Hosts {
+pub(crate) enum AllowedHosts {
+    /// Any name.
     Any,
-    /// The names of this machine for itself, and these.
-    Loopback(Vec<String>),
+    /// Names of the loopback interface, and these.
+    LoopbackAnd(Vec<String>),
 }
 
-impl Hosts {
-    pub(crate) fn check(&self, parts: &Parts) -> Result<(), Failure> {
-        let Self::Loopback(more) = self else {
+impl AllowedHosts {
+    /// Checks the host names of a request: that of the `Host` header and that of its URI.
+    pub(crate) fn check(&self, parts: &Parts) -> Result<(), ApiError> {
+        let Self::LoopbackAnd(names) = self else {
             return Ok(());
         };
-        let named = named(parts)?;
-        let fits = |authority: &Authority| {
-            let host = authority.host();
-            is_loopback(host) || more.iter().any(|name| name.eq_ignore_ascii_case(host))
-        };
-        if named.iter().all(fits) {
-            return Ok(());
+        let hosts = hosts_of(parts)?;
+        let forbidden = hosts.iter().map(Authority::host).find(|host| {
+            !is_loopback(host) && !names.iter().any(|name| name.eq_ignore_ascii_case(host))
+        });
+        match forbidden {
+            None => Ok(()),
+            Some(host) => {
+                let message = format!("host `{host}` is not allowed: add it to the allowed hosts");
+                Err(ApiError::new(StatusCode::FORBIDDEN, message))
+            }
         }
-        let message = "this server is not to be asked under that name: allow the host to do so";
-        Err(Failure::new(Code::FORBIDDEN, message))
     }
 }
 
-/// The names in the address and in the header. There must be one, and one header at most.
-fn named(parts: &Parts) -> Result<Vec<Authority>, Failure> {
-    let bad = || Failure::invalid("the request must name one host");
-    let mut named: Vec<Authority> = parts.uri.authority().cloned().into_iter().collect();
+/// Returns the host names of a request: at least one, and at most one per source.
+fn hosts_of(parts: &Parts) -> Result<Vec<Authority>, ApiError> {
+    let invalid = || ApiError::invalid("the request must have exactly one valid `Host` header");
+    let mut hosts: Vec<Authority> = parts.uri.authority().cloned().into_iter().collect();
     let headers: Vec<_> = parts.headers.get_all(HOST).iter().collect();
     match headers[..] {
-        [] if named.is_empty() => return Err(bad()),
+        [] if hosts.is_empty() => return Err(invalid()),
         [] => {}
-        [host] => named.push(Authority::try_from(host.as_bytes()).map_err(|_| bad())?),
-        _ => return Err(bad()),
+        [host] => hosts.push(Authority::try_from(host.as_bytes()).map_err(|_| invalid())?),
+        _ => return Err(invalid()),
     }
-    Ok(named)
+    Ok(hosts)
 }
 
 fn is_loopback(host: &str) -> bool {
-    let bare = host
+    let address = host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))
         .unwrap_or(host);
-    match bare.parse::<IpAddr>() {
+    match address.parse::<IpAddr>() {
         Ok(address) => address.is_loopback(),
-        Err(_) => host.eq_ignore_ascii_case("localhost") || ends_with(host, ".localhost"),
+        Err(_) => {
+            let host = host.to_ascii_lowercase();
+            host == "localhost" || host.ends_with(".localhost")
+        }
     }
-}
-
-fn ends_with(host: &str, end: &str) -> bool {
-    let at = host.len().wrapping_sub(end.len());
-    host.get(at..)
-        .is_some_and(|tail| at > 0 && tail.eq_ignore_ascii_case(end))
 }
 
 #[cfg(test)]
@@ -71,7 +75,7 @@ mod tests {
 
     use super::*;
 
-    fn code(hosts: &Hosts, uri: &str, headers: &[&str]) -> u16 {
+    fn code(hosts: &AllowedHosts, uri: &str, headers: &[&str]) -> u16 {
         let request = headers
             .iter()
             .fold(Request::get(uri), |request, host| {
@@ -81,12 +85,12 @@ mod tests {
             .expect("a request");
         hosts
             .check(&request.into_parts().0)
-            .map_or_else(|failure| failure.code().as_u16(), |()| 200)
+            .map_or_else(|error| error.code(), |()| 200)
     }
 
     #[test]
-    fn only_names_of_this_machine_pass() {
-        let hosts = Hosts::Loopback(vec!["box.lan".into()]);
+    fn only_loopback_and_allowed_names_pass() {
+        let hosts = AllowedHosts::LoopbackAnd(vec!["box.lan".into()]);
         for host in [
             "localhost",
             "LOCALHOST:80",
@@ -108,12 +112,12 @@ mod tests {
         ] {
             assert_eq!(code(&hosts, "/", &[host]), 403, "{host}");
         }
-        assert_eq!(code(&Hosts::Any, "/", &["evil.example"]), 200);
+        assert_eq!(code(&AllowedHosts::Any, "/", &["evil.example"]), 200);
     }
 
     #[test]
-    fn one_host_must_be_named_and_no_other() {
-        let hosts = Hosts::Loopback(Vec::new());
+    fn a_request_must_name_exactly_one_host() {
+        let hosts = AllowedHosts::LoopbackAnd(Vec::new());
 
         assert_eq!(code(&hosts, "/", &[]), 400);
         assert_eq!(code(&hosts, "/", &["localhost", "localhost"]), 400);

@@ -1,78 +1,73 @@
-//! The key that clients must show.
+//! Check of the API key.
 
 use std::fmt;
 use std::hint::black_box;
 
 use axum::http::header::AUTHORIZATION;
-use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use serde_json::json;
 
-use crate::failure::{Code, Failure};
-use crate::query::Query;
+use crate::error::ApiError;
 
-/// The key that clients must show. It is not in its `Debug`.
+/// The API key that clients must send. Its `Debug` hides it.
 #[derive(Clone)]
-pub(crate) struct Key(pub(crate) String);
+pub(crate) struct ApiKey(pub(crate) String);
 
-impl fmt::Debug for Key {
+impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Key(…)")
+        f.write_str("ApiKey(…)")
     }
 }
 
-impl Key {
-    /// Looks for the key where clients put it: the header, the address, a bearer token.
-    pub(crate) fn check(&self, parts: &Parts, query: &Query) -> Result<(), Failure> {
-        let header = parts
-            .headers
-            .get("x-goog-api-key")
-            .map(|key| key.as_bytes());
-        let shown = header.or(query.key.as_deref().map(str::as_bytes));
-        if let Some(shown) = shown {
-            return if self.is(shown) {
+impl ApiKey {
+    /// Checks the key of a request, which clients send as the header `x-goog-api-key`, as the query
+    /// parameter `key`, or as a bearer token.
+    pub(crate) fn check(&self, headers: &HeaderMap, query: Option<&str>) -> Result<(), ApiError> {
+        let header = headers.get("x-goog-api-key").map(|key| key.as_bytes());
+        if let Some(key) = header.or(query.map(str::as_bytes)) {
+            return if self.matches(key) {
                 Ok(())
             } else {
-                Err(wrong_key())
+                Err(invalid_key())
             };
         }
-        match parts
-            .headers
-            .get(AUTHORIZATION)
-            .and_then(|value| bearer(value.as_bytes()))
-        {
-            Some(token) if self.is(token) => Ok(()),
-            Some(_) => Err(Failure::new(
-                Code::UNAUTHENTICATED,
-                "the bearer token is not the key",
+        let authorization = headers.get(AUTHORIZATION).map(|value| value.as_bytes());
+        match authorization.and_then(bearer_token) {
+            Some(token) if self.matches(token) => Ok(()),
+            Some(_) => Err(ApiError::new(
+                StatusCode::UNAUTHORIZED,
+                "the bearer token is not the API key of this server",
             )),
-            None => Err(Failure::new(
-                Code::FORBIDDEN,
-                "a key is needed: send it as `x-goog-api-key`",
+            None => Err(ApiError::new(
+                StatusCode::FORBIDDEN,
+                "the request has no API key: send it as `x-goog-api-key`",
             )),
         }
     }
 
-    /// Compares in a time that does not tell how much of it was right.
-    fn is(&self, shown: &[u8]) -> bool {
+    /// Compares in constant time, so that the time of a response does not show how many bytes of a
+    /// guessed key are right.
+    fn matches(&self, candidate: &[u8]) -> bool {
         let key = self.0.as_bytes();
-        let mut differ = u8::from(key.len() != shown.len());
-        for (at, byte) in shown.iter().enumerate() {
-            differ |= black_box(byte ^ key.get(at % key.len().max(1)).unwrap_or(&0));
+        // `black_box` keeps the compiler from leaving the loop at the first difference.
+        let mut difference = u8::from(key.len() != candidate.len());
+        for (at, byte) in candidate.iter().enumerate() {
+            difference |= black_box(byte ^ key.get(at % key.len().max(1)).unwrap_or(&0));
         }
-        black_box(differ) == 0
+        black_box(difference) == 0
     }
 }
 
-fn bearer(value: &[u8]) -> Option<&[u8]> {
+fn bearer_token(value: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = value.split_at_checked(7)?;
     scheme
         .eq_ignore_ascii_case(b"bearer ")
         .then(|| token.trim_ascii())
 }
 
-/// As the service tells it: the clients look for this reason.
-fn wrong_key() -> Failure {
-    Failure::invalid("API key not valid. Please pass a valid API key.").detail(json!({
+/// Message and reason are those of the service: clients recognise a wrong key by them.
+fn invalid_key() -> ApiError {
+    ApiError::invalid("API key not valid. Please pass a valid API key.").with_detail(json!({
         "@type": "type.googleapis.com/google.rpc.ErrorInfo",
         "reason": "API_KEY_INVALID",
         "domain": "googleapis.com",
@@ -86,7 +81,7 @@ mod tests {
 
     use super::*;
 
-    fn code(query: &str, headers: &[(&str, &str)]) -> u16 {
+    fn code(query: Option<&str>, headers: &[(&str, &str)]) -> u16 {
         let request = headers
             .iter()
             .fold(Request::get("/"), |request, &(name, value)| {
@@ -94,34 +89,33 @@ mod tests {
             })
             .body(())
             .expect("a request");
-        let query = Query::read(query).expect("a query");
-        let checked = Key("secret".into()).check(&request.into_parts().0, &query);
-        checked.map_or_else(|failure| failure.code().as_u16(), |()| 200)
+        let checked = ApiKey("secret".into()).check(request.headers(), query);
+        checked.map_or_else(|error| error.code(), |()| 200)
     }
 
     #[test]
-    fn the_key_is_taken_from_each_place_that_clients_put_it() {
-        assert_eq!(code("", &[("x-goog-api-key", "secret")]), 200);
-        assert_eq!(code("key=secret", &[]), 200);
-        assert_eq!(code("", &[("authorization", "Bearer secret")]), 200);
+    fn the_key_is_accepted_in_header_query_and_bearer_token() {
+        assert_eq!(code(None, &[("x-goog-api-key", "secret")]), 200);
+        assert_eq!(code(Some("secret"), &[]), 200);
+        assert_eq!(code(None, &[("authorization", "Bearer secret")]), 200);
     }
 
     #[test]
-    fn another_key_is_refused() {
+    fn a_wrong_or_missing_key_is_rejected() {
         for wrong in ["", "secre", "secrets", "Secret", "secretsecret"] {
-            assert_eq!(code("", &[("x-goog-api-key", wrong)]), 400, "{wrong}");
+            assert_eq!(code(None, &[("x-goog-api-key", wrong)]), 400, "{wrong}");
             assert_eq!(
-                code("", &[("authorization", &format!("bearer {wrong}"))]),
+                code(None, &[("authorization", &format!("bearer {wrong}"))]),
                 401,
                 "{wrong}"
             );
         }
-        assert_eq!(code("", &[]), 403);
-        assert_eq!(code("", &[("authorization", "Basic secret")]), 403);
+        assert_eq!(code(None, &[]), 403);
+        assert_eq!(code(None, &[("authorization", "Basic secret")]), 403);
     }
 
     #[test]
     fn the_key_is_not_in_debug() {
-        assert!(!format!("{:?}", Key("secret".into())).contains("secret"));
+        assert!(!format!("{:?}", ApiKey("secret".into())).contains("secret"));
     }
 }

@@ -1,47 +1,58 @@
-//! The web pages that may ask: its own, and those that were allowed.
+//! Check of the `Origin` header, and CORS.
 
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, HOST, ORIGIN, VARY,
 };
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 
-use crate::failure::{Code, Failure};
+use crate::error::ApiError;
 
-/// The web pages that may ask.
+/// Origins of the web pages that may use the API, besides the server's own.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Origins {
-    pub(crate) any: bool,
-    pub(crate) some: Vec<String>,
+pub(crate) struct AllowedOrigins {
+    any: bool,
+    origins: Vec<String>,
 }
 
-impl Origins {
-    /// Refuses the request of a page that is not allowed: without this a page could make the model
-    /// work, although it could not read the answer.
-    pub(crate) fn check(&self, parts: &Parts) -> Result<(), Failure> {
-        match parts.headers.get(ORIGIN) {
-            Some(origin) if !self.allows(origin) && !is_own(origin, parts) => {
-                let message = "pages of other origins may not ask: allow the origin to do so";
-                Err(Failure::new(Code::FORBIDDEN, message))
+impl AllowedOrigins {
+    /// Adds an origin; `*` allows all.
+    pub(crate) fn add(&mut self, origin: String) {
+        if origin == "*" {
+            self.any = true;
+        } else {
+            self.origins.push(origin);
+        }
+    }
+
+    /// Rejects requests of pages whose origin is not allowed.
+    ///
+    /// CORS alone would only hide the response from such a page: its request would still run.
+    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        match headers.get(ORIGIN) {
+            Some(origin) if !self.allows(origin) && !is_same_origin(origin, headers) => {
+                let message = "requests from pages of this origin are not allowed: \
+                               add it to the allowed origins";
+                Err(ApiError::new(StatusCode::FORBIDDEN, message))
             }
             _ => Ok(()),
         }
     }
 
-    /// The headers that let the page of an allowed origin read the answer.
-    pub(crate) fn headers(&self, asked: &HeaderMap) -> HeaderMap {
+    /// Returns the headers that let a page of an allowed origin read the response.
+    pub(crate) fn cors_headers(&self, request: &HeaderMap) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        if let Some(origin) = asked.get(ORIGIN).filter(|origin| self.allows(origin)) {
+        if let Some(origin) = request.get(ORIGIN).filter(|origin| self.allows(origin)) {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             headers.insert(VARY, HeaderValue::from_static("origin"));
         }
         headers
     }
 
-    /// The headers that answer the question whether such a request may be sent.
-    pub(crate) fn preflight(&self, asked: &HeaderMap) -> Option<HeaderMap> {
-        let mut headers = self.headers(asked);
+    /// Returns the headers of the response to a preflight request, or `None` if the origin is not
+    /// allowed.
+    pub(crate) fn preflight_headers(&self, request: &HeaderMap) -> Option<HeaderMap> {
+        let mut headers = self.cors_headers(request);
         if headers.is_empty() {
             return None;
         }
@@ -50,24 +61,21 @@ impl Origins {
             HeaderValue::from_static("GET, POST"),
         );
         headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
-        if let Some(names) = asked.get(ACCESS_CONTROL_REQUEST_HEADERS) {
+        if let Some(names) = request.get(ACCESS_CONTROL_REQUEST_HEADERS) {
             headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, names.clone());
         }
         Some(headers)
     }
 
     fn allows(&self, origin: &HeaderValue) -> bool {
-        self.any
-            || self
-                .some
-                .iter()
-                .any(|allowed| allowed.as_bytes() == origin.as_bytes())
+        let matches = |allowed: &String| allowed.as_bytes() == origin.as_bytes();
+        self.any || self.origins.iter().any(matches)
     }
 }
 
-/// Whether a page comes from this server itself.
-fn is_own(origin: &HeaderValue, parts: &Parts) -> bool {
-    let host = parts.headers.get(HOST).map(HeaderValue::as_bytes);
+/// Returns whether a page was served by this server.
+fn is_same_origin(origin: &HeaderValue, headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).map(HeaderValue::as_bytes);
     let origin = origin.as_bytes();
     let page = origin
         .strip_prefix(b"http://")

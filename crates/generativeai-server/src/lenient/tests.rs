@@ -1,4 +1,4 @@
-//! What the lenient reading renames, and what it leaves alone.
+//! Tests of the lenient parser.
 
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::safety::HarmCategory;
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::*;
 
 fn request(value: Value) -> GenerateContentRequest {
-    read(value.to_string().as_bytes()).expect("a request")
+    parse(value.to_string().as_bytes()).expect("a request")
 }
 
-/// Both spellings of one request.
+/// One request in both spellings.
 fn both() -> [Value; 2] {
     let free = json!({"first_name": {"last_name": 1}, "lastName": [{"in_list": true}]});
     [
@@ -73,18 +73,18 @@ fn both() -> [Value; 2] {
 }
 
 #[test]
-fn both_spellings_are_the_same_request() {
+fn both_spellings_are_parsed_to_the_same_request() {
     let [camel, snake] = both();
 
-    let read = request(camel.clone());
+    let parsed = request(camel.clone());
 
-    assert_eq!(read, request(snake));
-    assert_eq!(read, serde_json::from_value(camel).expect("a request"));
-    assert!(read.unknown.is_empty());
+    assert_eq!(parsed, request(snake));
+    assert_eq!(parsed, serde_json::from_value(camel).expect("a request"));
+    assert!(parsed.unknown.is_empty());
 }
 
 #[test]
-fn names_that_are_data_are_left_alone() {
+fn names_that_are_data_are_unchanged() {
     let [_, snake] = both();
 
     let written = serde_json::to_value(request(snake)).expect("JSON");
@@ -107,41 +107,41 @@ fn names_that_are_data_are_left_alone() {
 }
 
 #[test]
-fn enums_come_by_number() {
+fn enums_are_accepted_by_number() {
     let [_, snake] = both();
 
-    let read = request(snake);
+    let parsed = request(snake);
 
-    let config = read
+    let config = parsed
         .tool_config
         .expect("a config")
         .function_calling_config
         .expect("a config");
     assert_eq!(config.mode, Some(FunctionCallingMode::Any));
     assert_eq!(
-        read.safety_settings[0].category,
+        parsed.safety_settings[0].category,
         Some(HarmCategory::Harassment)
     );
-    let declaration = &read.tools[0].function_declarations[0];
+    let declaration = &parsed.tools[0].function_declarations[0];
     let parameters = declaration.parameters.as_ref().expect("parameters");
     assert_eq!(parameters.r#type, Some(Type::Object));
 }
 
 #[test]
-fn a_request_within_a_request_is_read_the_same_way() {
+fn a_nested_request_is_parsed_the_same_way() {
     let json = br#"{"generate_content_request":{"generation_config":{"top_k":3}}}"#;
 
-    let count: CountTokensRequest = read(json).expect("a request");
+    let count: CountTokensRequest = parse(json).expect("a request");
 
     let inner = count.generate_content_request.expect("the whole request");
     assert_eq!(inner.generation_config.expect("a config").top_k, Some(3));
 }
 
 #[test]
-fn a_member_under_both_names_is_refused() {
+fn a_member_under_both_names_is_an_error() {
     let json = br#"{"system_instruction":null,"systemInstruction":null}"#;
 
-    let error = read::<GenerateContentRequest>(json).unwrap_err();
+    let error = parse::<GenerateContentRequest>(json).unwrap_err();
 
     assert!(error.to_string().contains("systemInstruction"), "{error}");
 }
@@ -150,5 +150,19 @@ fn a_member_under_both_names_is_refused() {
 fn json_that_is_nested_too_deeply_is_an_error() {
     let deep = ["[".repeat(100_000), "]".repeat(100_000)].concat();
 
-    assert!(read::<GenerateContentRequest>(deep.as_bytes()).is_err());
+    assert!(parse::<GenerateContentRequest>(deep.as_bytes()).is_err());
+}
+
+#[test]
+fn an_error_names_the_path_of_the_member() {
+    let json = br#"{"contents":[{"parts":[{"text":"a"},{"inline_data":{"mime_type":7}}]}]}"#;
+
+    let error = parse::<GenerateContentRequest>(json).unwrap_err();
+
+    assert!(
+        error
+            .to_string()
+            .starts_with("contents[0].parts[1].inlineData.mimeType: "),
+        "{error}"
+    );
 }

@@ -1,4 +1,4 @@
-//! Faults on purpose.
+//! Injected faults.
 
 use generativeai::testing::Scripted;
 use generativeai_server::Server;
@@ -17,7 +17,7 @@ fn faulty(faults: &str) -> axum::Router {
 }
 
 #[tokio::test]
-async fn requests_are_refused_as_often_as_was_asked() {
+async fn the_first_requests_are_rejected() {
     for (fault, code) in [("429x1", 429), ("500x1", 500), ("503x1", 503)] {
         let router = faulty(fault);
 
@@ -31,20 +31,20 @@ async fn requests_are_refused_as_often_as_was_asked() {
 }
 
 #[tokio::test]
-async fn only_questions_to_a_model_meet_with_faults() {
+async fn only_calls_of_a_model_have_faults() {
     let router = faulty("503");
 
     assert_eq!(send(&router, get("/healthz")).await.code(), 200);
-    assert_eq!(send(&router, get("/v1beta/models")).await.code(), 501);
+    assert_eq!(send(&router, get("/v1beta/models")).await.code(), 404);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_is_delayed() {
+async fn a_response_is_delayed() {
     let start = tokio::time::Instant::now();
 
-    let answer = send(&faulty("delay=3s"), hello("generateContent")).await;
+    let response = send(&faulty("delay=3s"), hello("generateContent")).await;
 
-    assert_eq!((answer.code(), start.elapsed().as_secs()), (200, 3));
+    assert_eq!((response.code(), start.elapsed().as_secs()), (200, 3));
 }
 
 #[tokio::test(start_paused = true)]
@@ -58,12 +58,12 @@ async fn a_delay_counts_against_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_is_cut_after_as_many_chunks_as_was_asked() {
+async fn a_stream_is_cut_after_the_given_number_of_chunks() {
     for (fault, chunks) in [("cut=0", 0), ("cut", 1), ("cut=2", 2)] {
         let response = faulty(fault)
             .oneshot(hello("streamGenerateContent?alt=sse"))
             .await
-            .expect("an answer");
+            .expect("a response");
         let mut body = response.into_body();
 
         for _ in 0..chunks {
@@ -77,14 +77,14 @@ async fn a_stream_is_cut_after_as_many_chunks_as_was_asked() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_ends_with_an_error_event() {
-    let answer = send(&faulty("error"), hello("streamGenerateContent?alt=sse")).await;
+    let response = send(&faulty("error"), hello("streamGenerateContent?alt=sse")).await;
 
-    let (chunk, error) = answer.text().split_once("\r\n\r\n").expect("a chunk");
+    let (chunk, error) = response.text().split_once("\r\n\r\n").expect("a chunk");
     assert!(chunk.starts_with("data: {"));
     assert_eq!(
         error,
         concat!(
-            r#"{"error":{"code":503,"message":"a fault on purpose: 503","status":"UNAVAILABLE"}}"#,
+            r#"{"error":{"code":503,"message":"injected fault: 503","status":"UNAVAILABLE"}}"#,
             "\n"
         )
     );

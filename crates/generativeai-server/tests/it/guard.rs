@@ -1,4 +1,4 @@
-//! Who may ask.
+//! Hosts, origins and API keys.
 
 use axum::body::Body;
 use axum::http::{HeaderName, Request};
@@ -22,15 +22,15 @@ fn script() -> Scripted {
 }
 
 #[tokio::test]
-async fn names_of_other_machines_are_refused() {
+async fn requests_for_other_hosts_are_rejected_unless_allowed() {
     let bad = with(hello("generateContent"), &[("host", "evil.example")]);
     let page = with(get("/"), &[("host", "evil.example")]);
 
     for request in [bad, page] {
-        let answer = send(&router(script()), request).await;
+        let response = send(&router(script()), request).await;
 
         assert_eq!(
-            (answer.code(), &answer.error()["status"]),
+            (response.code(), &response.error()["status"]),
             (403, &"PERMISSION_DENIED".into())
         );
     }
@@ -40,7 +40,7 @@ async fn names_of_other_machines_are_refused() {
 }
 
 #[tokio::test]
-async fn a_key_is_taken_wherever_the_clients_put_it() {
+async fn the_key_is_accepted_wherever_clients_send_it() {
     let guarded = Server::new(script()).api_key("s3cret").into_router();
 
     for (path, headers) in [
@@ -54,7 +54,7 @@ async fn a_key_is_taken_wherever_the_clients_put_it() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_told_as_the_service_tells_it() {
+async fn a_wrong_key_is_the_error_that_the_service_returns() {
     let guarded = Server::new(script()).api_key("s3cret").into_router();
 
     let wrong = send(
@@ -73,7 +73,7 @@ async fn a_wrong_key_is_told_as_the_service_tells_it() {
 }
 
 #[tokio::test]
-async fn pages_of_other_origins_may_not_ask_unless_allowed() {
+async fn requests_of_pages_of_other_origins_are_rejected_unless_allowed() {
     let origin = &[("origin", "http://page.example")];
 
     let refused = send(&router(script()), with(hello("generateContent"), origin)).await;
@@ -104,8 +104,8 @@ async fn pages_of_other_origins_may_not_ask_unless_allowed() {
 }
 
 #[tokio::test]
-async fn a_page_is_told_beforehand_what_it_may_do() {
-    let ask = || {
+async fn a_preflight_request_of_an_allowed_origin_succeeds() {
+    let preflight = || {
         let request =
             Request::options("/v1beta/models/m:generateContent").header("host", "localhost");
         let request = request.header("origin", "http://page.example");
@@ -120,8 +120,8 @@ async fn a_page_is_told_beforehand_what_it_may_do() {
         .allow_origin("*")
         .into_router();
 
-    let allowed = send(&open, ask()).await;
-    let refused = send(&router(script()), ask()).await;
+    let allowed = send(&open, preflight()).await;
+    let refused = send(&router(script()), preflight()).await;
 
     assert_eq!(allowed.code(), 204);
     assert_eq!(allowed.header("access-control-allow-methods"), "GET, POST");

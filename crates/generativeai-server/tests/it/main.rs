@@ -1,13 +1,13 @@
-//! The promises of the server, through its router and over real connections.
+//! Integration tests: through the router and over real connections.
 
-mod answers;
-mod cancel;
+mod cancellation;
 mod faults;
 mod guard;
 mod limits;
-mod models;
+mod model_names;
 mod remote;
 mod requests;
+mod responses;
 mod serve;
 mod streams;
 mod support;

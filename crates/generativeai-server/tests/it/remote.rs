@@ -1,4 +1,4 @@
-//! The road end to end: the real client against the real router.
+//! The SDK's client against the server, over real connections.
 
 use std::future::ready;
 use std::net::TcpListener;
@@ -8,7 +8,7 @@ use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::tokens::CountTokensRequest;
 use generativeai::remote::Clock;
 use generativeai::testing::{Scripted, contract};
-use generativeai::{Backend, BoxFuture, ErrorKind, GenerativeModel, Remote, RequestOptions};
+use generativeai::{Backend, BoxFuture, Error, ErrorKind, GenerativeModel, Remote, RequestOptions};
 use generativeai_server::Server;
 use serde_json::json;
 
@@ -77,7 +77,7 @@ async fn the_contract_of_backends_holds_over_the_wire() {
 }
 
 #[tokio::test]
-async fn a_chat_goes_on_over_the_wire() {
+async fn a_chat_with_a_function_call_works_over_the_wire() {
     let script = Scripted::default()
         .then_text("Hello!")
         .then_call("height", json!({"first_name": "Ben", "inMetres": true}))
@@ -91,11 +91,11 @@ async fn a_chat_goes_on_over_the_wire() {
     chat.send_message("How tall is Ben Nevis?")
         .await
         .expect("a call");
-    let answer = generativeai::protocol::content::FunctionResponse::new(
+    let response = generativeai::protocol::content::FunctionResponse::new(
         "height",
         json!({"in_metres": 1345}),
     );
-    let mut reply = chat.send_message(answer).stream();
+    let mut reply = chat.send_message(response).stream();
     let mut text = String::new();
     while let Some(chunk) = reply.next().await {
         text.push_str(&chunk.expect("a chunk").text().expect("text"));
@@ -111,7 +111,7 @@ async fn a_chat_goes_on_over_the_wire() {
 }
 
 #[tokio::test]
-async fn models_and_counts_come_over_the_wire() {
+async fn models_and_token_counts_work_over_the_wire() {
     let (running, remote) = start(Server::new(Tiny(Scripted::default())));
     let options = RequestOptions::default;
 
@@ -154,7 +154,7 @@ async fn errors_keep_their_kind_over_the_wire() {
 }
 
 #[tokio::test]
-async fn a_fault_that_passes_is_tried_again() {
+async fn transient_faults_are_retried() {
     let script = Scripted::default().then_text("Hello!");
     let faults = "429x1,503x3".parse().expect("faults");
     let (running, remote) = start(Server::new(script).faults(faults));
@@ -167,7 +167,7 @@ async fn a_fault_that_passes_is_tried_again() {
 }
 
 #[tokio::test]
-async fn an_error_and_a_cut_in_mid_stream_leave_the_part_that_came() {
+async fn an_error_and_a_lost_connection_in_mid_stream_keep_the_partial_reply() {
     for (fault, kind) in [
         ("error", ErrorKind::Unavailable),
         ("cut", ErrorKind::Unreachable),
@@ -198,13 +198,13 @@ async fn an_error_and_a_cut_in_mid_stream_leave_the_part_that_came() {
 }
 
 #[tokio::test]
-async fn a_reply_that_is_dropped_stops_the_work_behind_the_wire() {
+async fn dropping_a_reply_stops_the_work_of_the_server() {
     let (backend, mut events) = Endless::new(1);
     let (running, remote) = start(Server::new(backend));
     let mut chunks = remote.stream_generate_content(request(), RequestOptions::default());
     let next = std::future::poll_fn(|cx| chunks.as_mut().poll_next(cx));
     next.await.expect("a chunk").expect("a chunk");
-    assert_eq!(events.recv().await, Some(Event::Began));
+    assert_eq!(events.recv().await, Some(Event::Started));
 
     drop(chunks);
 
@@ -213,7 +213,7 @@ async fn a_reply_that_is_dropped_stops_the_work_behind_the_wire() {
 }
 
 #[tokio::test]
-async fn eight_clients_are_served_at_once() {
+async fn eight_requests_are_served_at_once() {
     let script = (0..8).fold(Scripted::default(), |script, _| script.then_text("Hello!"));
     let (running, remote) = start(Server::new(script));
     let mut replies = tokio::task::JoinSet::new();
@@ -232,4 +232,32 @@ fn request() -> GenerateContentRequest {
     GenerateContentRequest::default()
         .model("models/m")
         .contents("Hi")
+}
+
+/// The server turns kinds of errors into codes, the client turns codes into kinds: both directions
+/// agree.
+#[tokio::test]
+async fn the_kinds_of_errors_that_codes_tell_apart_survive_the_wire() {
+    for (kind, received) in [
+        (ErrorKind::Request, ErrorKind::Request),
+        (ErrorKind::Authentication, ErrorKind::Authentication),
+        (ErrorKind::NotFound, ErrorKind::NotFound),
+        (ErrorKind::RateLimited, ErrorKind::RateLimited),
+        (ErrorKind::Unavailable, ErrorKind::Unavailable),
+        (ErrorKind::Timeout, ErrorKind::Timeout),
+        (ErrorKind::Quota, ErrorKind::RateLimited),
+        (ErrorKind::Unreachable, ErrorKind::Unavailable),
+        (ErrorKind::Decode, ErrorKind::Unavailable),
+    ] {
+        let script = Scripted::default().then_error(&[], Error::new(kind, "a reason"));
+        let (running, remote) = start(Server::new(script));
+        let options = RequestOptions::default().without_retry();
+
+        let error = remote.generate_content(request(), options).await;
+
+        let error = error.expect_err("an error");
+        assert_eq!(error.kind(), received, "{kind:?}");
+        assert!(error.to_string().contains("a reason"), "{error}");
+        running.stop().await;
+    }
 }

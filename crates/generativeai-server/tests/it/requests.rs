@@ -1,7 +1,7 @@
-//! How the bodies of requests are read.
+//! Request bodies.
 
 use generativeai::testing::Scripted;
-use generativeai_server::router;
+use generativeai_server::{Server, router};
 use serde_json::json;
 
 use crate::support::{hello, post, send};
@@ -39,20 +39,20 @@ async fn both_spellings_and_numbers_for_enums_reach_the_backend() {
 }
 
 #[tokio::test]
-async fn members_that_are_not_known_are_let_be() {
+async fn unknown_members_are_ignored() {
     let script = Scripted::default().then_text("Hi!");
 
-    let answer = send(
+    let response = send(
         &router(script),
         post(PATH, r#"{"contents":[],"brand_new":{"x_y":[1]}}"#),
     )
     .await;
 
-    assert_eq!(answer.code(), 200);
+    assert_eq!(response.code(), 200);
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_refused() {
+async fn an_invalid_request_is_rejected() {
     let router = router(Scripted::default().then_text("never"));
 
     let deep = format!(
@@ -69,28 +69,28 @@ async fn what_is_no_request_is_refused() {
         r#"{"generationConfig":{"topK":"x"}}"#,
         &deep,
     ] {
-        let answer = send(&router, post(PATH, body.to_owned())).await;
+        let response = send(&router, post(PATH, body.to_owned())).await;
 
         assert_eq!(
-            (answer.code(), &answer.error()["status"]),
+            (response.code(), &response.error()["status"]),
             (400, &"INVALID_ARGUMENT".into())
         );
     }
 }
 
 #[tokio::test]
-async fn an_unknown_form_of_answer_is_refused() {
-    let answer = send(
+async fn an_unknown_alt_is_rejected() {
+    let response = send(
         &router(Scripted::default()),
         hello("generateContent?alt=proto"),
     )
     .await;
 
-    assert_eq!(answer.error()["status"], "INVALID_ARGUMENT");
+    assert_eq!(response.error()["status"], "INVALID_ARGUMENT");
 }
 
 #[tokio::test]
-async fn compressed_bodies_are_refused() {
+async fn compressed_bodies_are_rejected() {
     let mut request = hello("generateContent");
     request
         .headers_mut()
@@ -100,4 +100,68 @@ async fn compressed_bodies_are_refused() {
         send(&router(Scripted::default()), request).await.code(),
         415
     );
+}
+
+#[tokio::test]
+async fn an_error_names_the_path_of_the_member() {
+    let body = r#"{"generationConfig":{"topK":"many"}}"#;
+
+    let response = send(&router(Scripted::default()), post(PATH, body)).await;
+
+    let message = response.error()["message"].to_string();
+    assert!(message.contains("generationConfig.topK"), "{message}");
+}
+
+/// Field rows 34 and 35.
+#[tokio::test]
+async fn settings_reach_the_backend_unchanged() {
+    let script = Scripted::default().then_text("Hi!");
+    let body = json!({
+        "contents": [{"role": "user", "parts": [{"text": "Hi"}]}],
+        "safetySettings": [
+            {"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_MEDIUM_AND_ABOVE"},
+        ],
+        "generationConfig": {
+            "candidateCount": 2,
+            "topK": 0,
+            "thinkingConfig": {"thinkingBudget": 1024, "includeThoughts": true},
+        },
+    });
+
+    let response = send(&router(script.clone()), post(PATH, body.to_string())).await;
+
+    assert_eq!(response.code(), 200);
+    let mut received = serde_json::to_value(&script.requests()[0]).expect("JSON");
+    received.as_object_mut().expect("an object").remove("model");
+    assert_eq!(received, body);
+}
+
+/// Field row 40.
+#[tokio::test]
+async fn the_default_of_max_output_tokens_applies_to_requests_without_it() {
+    let script = (0..4).fold(Scripted::default(), |script, _| script.then_text("Hi!"));
+    let router = Server::new(script.clone())
+        .max_output_tokens(512)
+        .into_router();
+
+    for body in [
+        "{}",
+        r#"{"generationConfig":{"temperature":0.5}}"#,
+        r#"{"generationConfig":{"maxOutputTokens":4000}}"#,
+    ] {
+        assert_eq!(send(&router, post(PATH, body)).await.code(), 200);
+    }
+    let stream = hello("streamGenerateContent?alt=sse");
+    assert_eq!(send(&router, stream).await.code(), 200);
+
+    let limits: Vec<_> = script
+        .requests()
+        .into_iter()
+        .map(|request| {
+            request
+                .generation_config
+                .and_then(|config| config.max_output_tokens)
+        })
+        .collect();
+    assert_eq!(limits, [Some(512), Some(512), Some(4000), Some(512)]);
 }

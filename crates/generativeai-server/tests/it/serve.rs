@@ -1,4 +1,4 @@
-//! Serving real connections, good ones and bad ones.
+//! Serving well-behaved and hostile connections.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::support::{Endless, Event};
 
-/// A server on a free port of this machine.
+/// A running server.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     stop: oneshot::Sender<()>,
@@ -48,32 +48,32 @@ fn replies(count: usize) -> Scripted {
     (0..count).fold(Scripted::default(), |script, _| script.then_text("Hi!"))
 }
 
-/// Sends bytes and reads what comes until the connection ends.
-async fn say(address: SocketAddr, bytes: &[u8]) -> String {
+/// Sends bytes and reads until the connection ends.
+async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
-    // A server that has heard enough may have closed its side already.
+    // The server may have closed its side already.
     let _ = stream.write_all(bytes).await;
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer).await;
-    String::from_utf8_lossy(&answer).into_owned()
+    let mut response = Vec::new();
+    let _ = stream.read_to_end(&mut response).await;
+    String::from_utf8_lossy(&response).into_owned()
 }
 
-async fn is_served(address: SocketAddr) -> bool {
-    let ask = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-    say(address, ask).await.starts_with("HTTP/1.1 200")
+async fn is_serving(address: SocketAddr) -> bool {
+    let request = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    exchange(address, request).await.starts_with("HTTP/1.1 200")
 }
 
 const POST: &str = "POST /v1beta/models/m:generateContent HTTP/1.1\r\nhost: localhost\r\n";
 
 #[tokio::test]
-async fn heads_and_bodies_that_come_slowly_are_given_up() {
+async fn slow_headers_and_bodies_time_out() {
     let server = Server::new(replies(1))
         .header_timeout(Duration::from_millis(100))
         .body_timeout(Duration::from_millis(100));
     let running = start(server);
 
-    let head = say(running.address, b"GET / HTTP/1.1\r\nhost: loc").await;
-    let body = say(
+    let head = exchange(running.address, b"GET / HTTP/1.1\r\nhost: loc").await;
+    let body = exchange(
         running.address,
         format!("{POST}content-length: 10\r\n\r\n{{").as_bytes(),
     )
@@ -82,50 +82,50 @@ async fn heads_and_bodies_that_come_slowly_are_given_up() {
     assert_eq!(head, "");
     assert!(body.starts_with("HTTP/1.1 408"), "{body}");
     assert!(body.contains(r#""status":"DEADLINE_EXCEEDED""#), "{body}");
-    assert!(is_served(running.address).await);
+    assert!(is_serving(running.address).await);
     running.stop().await;
 }
 
 #[tokio::test]
-async fn a_huge_body_is_refused_and_read_no_further() {
+async fn a_huge_body_is_rejected_without_reading_it() {
     let running = start(Server::new(replies(1)).body_limit(100_000));
-    let told = format!("{POST}content-length: 1000000000\r\nexpect: 100-continue\r\n\r\n");
+    let with_length = format!("{POST}content-length: 1000000000\r\nexpect: 100-continue\r\n\r\n");
     let chunk = format!("{:x}\r\n{}\r\n", 50_000, " ".repeat(50_000));
     let chunked = format!(
         "{POST}transfer-encoding: chunked\r\n\r\n{}",
         chunk.repeat(3)
     );
 
-    let told = say(running.address, told.as_bytes()).await;
-    let chunked = say(running.address, format!("{chunked}0\r\n\r\n").as_bytes()).await;
+    let with_length = exchange(running.address, with_length.as_bytes()).await;
+    let chunked = exchange(running.address, format!("{chunked}0\r\n\r\n").as_bytes()).await;
 
-    for answer in [told, chunked] {
-        assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
-        assert!(answer.contains(r#"{"error":{"code":413,"#), "{answer}");
+    for response in [with_length, chunked] {
+        assert!(response.starts_with("HTTP/1.1 413"), "{response}");
+        assert!(response.contains(r#"{"error":{"code":413,"#), "{response}");
     }
     running.stop().await;
 }
 
 #[tokio::test]
-async fn ten_thousand_headers_are_refused_in_json() {
+async fn ten_thousand_headers_are_rejected_in_json() {
     let running = start(Server::new(replies(1)));
     let headers: String = (0..10_000)
         .map(|count| format!("x-{count}: 1\r\n"))
         .collect();
 
-    let answer = say(
+    let response = exchange(
         running.address,
         format!("GET /v1beta/models HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n").as_bytes(),
     )
     .await;
 
-    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
-    assert!(answer.contains(r#"{"error":{"code":431,"#), "{answer}");
+    assert!(response.starts_with("HTTP/1.1 431"), "{response}");
+    assert!(response.contains(r#"{"error":{"code":431,"#), "{response}");
     running.stop().await;
 }
 
 #[tokio::test]
-async fn hosts_and_paths_of_attackers_lead_nowhere() {
+async fn hosts_and_paths_of_attackers_are_rejected() {
     let running = start(Server::new(replies(1)));
     let close = "connection: close\r\n\r\n";
     for (request, code) in [
@@ -149,19 +149,19 @@ async fn hosts_and_paths_of_attackers_lead_nowhere() {
             405,
         ),
     ] {
-        let answer = say(running.address, format!("{request}{close}").as_bytes()).await;
+        let response = exchange(running.address, format!("{request}{close}").as_bytes()).await;
 
         assert!(
-            answer.starts_with(&format!("HTTP/1.1 {code}")),
-            "{request}: {answer}"
+            response.starts_with(&format!("HTTP/1.1 {code}")),
+            "{request}: {response}"
         );
         assert!(
-            answer.contains(&format!(r#"{{"error":{{"code":{code},"#)),
-            "{request}: {answer}"
+            response.contains(&format!(r#"{{"error":{{"code":{code},"#)),
+            "{request}: {response}"
         );
     }
     assert!(
-        say(running.address, b"\x16\x03\x01 no HTTP at all\r\n\r\n")
+        exchange(running.address, b"\x16\x03\x01 not HTTP\r\n\r\n")
             .await
             .starts_with("HTTP/1.1 400")
     );
@@ -169,9 +169,9 @@ async fn hosts_and_paths_of_attackers_lead_nowhere() {
 }
 
 #[tokio::test]
-async fn a_thousand_idle_and_half_open_connections_keep_nobody_out() {
+async fn a_thousand_idle_and_half_open_connections_do_not_block_others() {
     let running = start(Server::new(replies(1)));
-    // As many as the machine allows, and no fewer than it takes to show something.
+    // As many as the machine allows, but enough for the test to mean something.
     let mut idle = Vec::new();
     while idle.len() < 1_000 {
         let Ok(mut stream) = TcpStream::connect(running.address).await else {
@@ -192,15 +192,15 @@ async fn a_thousand_idle_and_half_open_connections_keep_nobody_out() {
         "{POST}connection: close\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
-    let answer = say(running.address, request.as_bytes()).await;
+    let response = exchange(running.address, request.as_bytes()).await;
 
-    assert!(answer.contains("Hi!"), "{answer}");
+    assert!(response.contains("Hi!"), "{response}");
     drop(idle);
     running.stop().await;
 }
 
 #[tokio::test]
-async fn a_stopping_server_lets_answers_end_and_takes_no_more() {
+async fn a_stopping_server_lets_responses_complete_and_accepts_no_more() {
     let (backend, mut events) = Endless::new(1);
     let running = start(Server::new(backend).drain_timeout(Duration::from_millis(100)));
     let address = running.address;
@@ -210,13 +210,13 @@ async fn a_stopping_server_lets_answers_end_and_takes_no_more() {
         body.len()
     );
     let mut idle = TcpStream::connect(address).await.expect("a connection");
-    let answer = tokio::spawn(async move { say(address, request.as_bytes()).await });
-    assert_eq!(events.recv().await, Some(Event::Began));
+    let response = tokio::spawn(async move { exchange(address, request.as_bytes()).await });
+    assert_eq!(events.recv().await, Some(Event::Started));
 
     running.stop().await;
 
     assert_eq!(events.recv().await, Some(Event::Dropped));
-    assert!(answer.await.expect("no panic").contains("ha "));
+    assert!(response.await.expect("no panic").contains("ha "));
     assert_eq!(idle.read(&mut [0; 1]).await.expect("an end"), 0);
     assert!(TcpStream::connect(address).await.is_err());
 }

@@ -1,4 +1,4 @@
-//! The bytes of a streamed answer.
+//! Bytes of streamed responses.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -18,43 +18,43 @@ fn chunk(json: &str) -> GenerateContentResponse {
     serde_json::from_str(json).expect("a chunk")
 }
 
-/// The pieces of a body, and whether it came to its end.
-async fn pieces(script: Scripted, request: Request<Body>) -> (Vec<String>, bool) {
+/// Returns the frames of a body, and whether the body is complete.
+async fn frames(script: Scripted, request: Request<Body>) -> (Vec<String>, bool) {
     let response = router(script)
         .oneshot(request)
         .await
         .expect("a router never fails");
     assert_eq!(response.status(), 200);
     let mut body = response.into_body();
-    let mut pieces = Vec::new();
+    let mut frames = Vec::new();
     while let Some(frame) = body.frame().await {
         match frame {
             Ok(frame) => {
                 let data = frame.into_data().expect("data");
-                pieces.push(String::from_utf8(data.to_vec()).expect("text"));
+                frames.push(String::from_utf8(data.to_vec()).expect("text"));
             }
-            Err(_) => return (pieces, false),
+            Err(_) => return (frames, false),
         }
     }
-    (pieces, true)
+    (frames, true)
 }
 
 #[tokio::test]
 async fn an_event_is_one_line_of_data_and_an_empty_line() {
     let script = Scripted::default().then_stream([HA, HO].map(chunk));
 
-    let answer = send(&router(script), hello("streamGenerateContent?alt=sse")).await;
+    let response = send(&router(script), hello("streamGenerateContent?alt=sse")).await;
 
-    assert_eq!(answer.code(), 200);
-    assert_eq!(answer.header("content-type"), "text/event-stream");
+    assert_eq!(response.code(), 200);
+    assert_eq!(response.header("content-type"), "text/event-stream");
     assert_eq!(
-        answer.text(),
+        response.text(),
         format!("data: {HA}\r\n\r\ndata: {HO}\r\n\r\n")
     );
 }
 
 #[tokio::test]
-async fn without_events_a_stream_is_an_array() {
+async fn without_alt_sse_a_stream_is_an_array() {
     for query in [
         "",
         "?alt=json",
@@ -63,18 +63,18 @@ async fn without_events_a_stream_is_an_array() {
     ] {
         let script = Scripted::default().then_stream([HA, HO].map(chunk));
 
-        let answer = send(
+        let response = send(
             &router(script),
             hello(&format!("streamGenerateContent{query}")),
         )
         .await;
 
         assert!(
-            answer
+            response
                 .header("content-type")
                 .starts_with("application/json")
         );
-        assert_eq!(answer.text(), format!("[{HA},\r\n{HO}]"));
+        assert_eq!(response.text(), format!("[{HA},\r\n{HO}]"));
     }
 }
 
@@ -92,26 +92,26 @@ async fn a_stream_without_chunks_is_empty() {
 async fn an_empty_chunk_is_a_chunk() {
     let script = Scripted::default().then_stream([GenerateContentResponse::default()]);
 
-    let answer = send(&router(script), hello("streamGenerateContent?alt=sse")).await;
+    let response = send(&router(script), hello("streamGenerateContent?alt=sse")).await;
 
-    assert_eq!(answer.text(), "data: {}\r\n\r\n");
+    assert_eq!(response.text(), "data: {}\r\n\r\n");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_in_mid_stream_is_a_line_of_its_own_after_a_pause() {
+async fn an_error_in_mid_stream_is_a_separate_line_after_a_pause() {
     let error = Error::new(ErrorKind::Unavailable, "overloaded");
     let script = Scripted::default().then_error(&["ha"], error);
     let start = tokio::time::Instant::now();
 
-    let (pieces, whole) = pieces(script, hello("streamGenerateContent?alt=sse")).await;
+    let (frames, complete) = frames(script, hello("streamGenerateContent?alt=sse")).await;
 
     let error = r#"{"error":{"code":503,"message":"overloaded","status":"UNAVAILABLE"}}"#;
     assert!(
-        pieces[0].starts_with("data: {") && pieces[0].ends_with("}\r\n\r\n"),
-        "{pieces:?}"
+        frames[0].starts_with("data: {") && frames[0].ends_with("}\r\n\r\n"),
+        "{frames:?}"
     );
-    assert_eq!(pieces[1..], [format!("{error}\n")]);
-    assert!(whole);
+    assert_eq!(frames[1..], [format!("{error}\n")]);
+    assert!(complete);
     assert_eq!(start.elapsed().as_millis(), 50);
 }
 
@@ -119,34 +119,34 @@ async fn an_error_in_mid_stream_is_a_line_of_its_own_after_a_pause() {
 async fn an_error_in_the_middle_of_an_array_drops_the_connection() {
     let script = Scripted::default().then_fail(&["ha"]);
 
-    let (pieces, whole) = pieces(script, hello("streamGenerateContent")).await;
+    let (frames, complete) = frames(script, hello("streamGenerateContent")).await;
 
     assert!(
-        pieces.len() == 1 && pieces[0].starts_with("[{") && pieces[0].ends_with('}'),
-        "{pieces:?}"
+        frames.len() == 1 && frames[0].starts_with("[{") && frames[0].ends_with('}'),
+        "{frames:?}"
     );
-    assert!(!whole);
+    assert!(!complete);
 }
 
 #[tokio::test]
-async fn an_error_before_the_first_chunk_is_an_answer_of_its_own() {
+async fn an_error_before_the_first_chunk_is_an_error_response() {
     for form in ["streamGenerateContent", "streamGenerateContent?alt=sse"] {
         let script = Scripted::default().then_fail(&[]);
 
-        let answer = send(&router(script), hello(form)).await;
+        let response = send(&router(script), hello(form)).await;
 
-        assert_eq!(answer.error()["status"], "UNAVAILABLE");
+        assert_eq!(response.error()["status"], "UNAVAILABLE");
     }
 }
 
 #[tokio::test]
-async fn every_chunk_names_the_model_that_made_it() {
+async fn every_chunk_names_the_model() {
     let script = Tiny(Scripted::default().then_chunks(["ha", "ho"]));
     let request = post("/v1beta/models/gemini-9-pro:streamGenerateContent", "{}");
 
-    let answer = send(&router(script.clone()), request).await;
+    let response = send(&router(script.clone()), request).await;
 
-    let versions: Vec<_> = answer
+    let versions: Vec<_> = response
         .json()
         .as_array()
         .expect("chunks")

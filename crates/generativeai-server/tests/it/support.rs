@@ -1,4 +1,4 @@
-//! What the tests share: asking a router, and backends that are watched.
+//! Shared by the tests: requests to a router, and backends that can be observed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,15 +17,15 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc};
 use tower::ServiceExt;
 
-/// What a router answered.
+/// A complete response.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn code(&self) -> u16 {
         self.status.as_u16()
     }
@@ -38,7 +38,7 @@ impl Answer {
         serde_json::from_slice(&self.body).expect("JSON")
     }
 
-    /// The error it tells, whose code must be that of the answer.
+    /// Returns the error of the body, whose code must be that of the response.
     pub(crate) fn error(&self) -> Value {
         let json = self.json();
         assert_eq!(json["error"]["code"], self.code(), "{json}");
@@ -59,8 +59,8 @@ impl Answer {
     }
 }
 
-/// Sends a request and reads the whole answer.
-pub(crate) async fn send(router: &Router, request: Request<Body>) -> Answer {
+/// Sends a request and reads the complete response.
+pub(crate) async fn send(router: &Router, request: Request<Body>) -> Response {
     let response = router
         .clone()
         .oneshot(request)
@@ -69,9 +69,9 @@ pub(crate) async fn send(router: &Router, request: Request<Body>) -> Answer {
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX)
         .await
-        .expect("a whole body")
+        .expect("a complete body")
         .to_vec();
-    Answer {
+    Response {
         status: parts.status,
         headers: parts.headers,
         body,
@@ -93,15 +93,15 @@ pub(crate) fn post(path: &str, body: impl Into<Body>) -> Request<Body> {
         .expect("a request")
 }
 
-/// A request that says hello to the model, with that behind its name.
-pub(crate) fn hello(verb: &str) -> Request<Body> {
+/// A request with a short message to a method of the model `m`.
+pub(crate) fn hello(method: &str) -> Request<Body> {
     post(
-        &format!("/v1beta/models/m:{verb}"),
+        &format!("/v1beta/models/m:{method}"),
         r#"{"contents":[{"parts":[{"text":"Hello"}]}]}"#,
     )
 }
 
-/// A script whose model has a name: `models/tiny`.
+/// A scripted backend that lists two models: `models/tiny` and `models/other`.
 #[derive(Clone, Debug)]
 pub(crate) struct Tiny(pub(crate) Scripted);
 
@@ -156,7 +156,7 @@ impl Backend for Tiny {
                 "models/tiny" | "models/other" | "models/gemini-hidden" => Ok(model(&name)),
                 _ => Err(Error::new(
                     ErrorKind::NotFound,
-                    format!("there is no {name}"),
+                    format!("unknown model `{name}`"),
                 )),
             }
         })
@@ -170,23 +170,25 @@ fn model(name: &str) -> Model {
     model
 }
 
-/// A backend that sends a chunk for each token it is given, and tells when a reply is dropped.
+/// A backend that sends one chunk per permit of `tokens`, and reports when a reply starts and when it
+/// is dropped.
 #[derive(Clone, Debug)]
 pub(crate) struct Endless {
     pub(crate) tokens: Arc<Semaphore>,
     pub(crate) events: mpsc::UnboundedSender<Event>,
 }
 
-/// What happens to a reply.
+/// An event in the life of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    Began,
+    Started,
     Dropped,
 }
 
-struct Alive(mpsc::UnboundedSender<Event>);
+/// Reports when it is dropped.
+struct Running(mpsc::UnboundedSender<Event>);
 
-impl Drop for Alive {
+impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.0.send(Event::Dropped);
     }
@@ -194,19 +196,19 @@ impl Drop for Alive {
 
 impl Endless {
     pub(crate) fn new(tokens: usize) -> (Self, mpsc::UnboundedReceiver<Event>) {
-        let (events, happened) = mpsc::unbounded_channel();
+        let (events, receiver) = mpsc::unbounded_channel();
         (
             Self {
                 tokens: Arc::new(Semaphore::new(tokens)),
                 events,
             },
-            happened,
+            receiver,
         )
     }
 
-    fn begin(&self) -> Alive {
-        let _ = self.events.send(Event::Began);
-        Alive(self.events.clone())
+    fn start(&self) -> Running {
+        let _ = self.events.send(Event::Started);
+        Running(self.events.clone())
     }
 }
 
@@ -218,7 +220,7 @@ impl Backend for Endless {
     ) -> BoxFuture<Result<GenerateContentResponse>> {
         let this = self.clone();
         Box::pin(async move {
-            let _alive = this.begin();
+            let _running = this.start();
             let time = options.timeout.unwrap_or(Duration::MAX);
             let _ = tokio::time::timeout(time, std::future::pending::<()>()).await;
             std::future::pending().await
@@ -227,14 +229,14 @@ impl Backend for Endless {
 
     fn stream_generate_content(&self, _: GenerateContentRequest, _: RequestOptions) -> ChunkStream {
         let this = self.clone();
-        Box::pin(futures_util::stream::unfold(None, move |alive| {
+        Box::pin(futures_util::stream::unfold(None, move |running| {
             let this = this.clone();
             async move {
-                let alive = alive.unwrap_or_else(|| this.begin());
+                let running = running.unwrap_or_else(|| this.start());
                 this.tokens.acquire().await.expect("never closed").forget();
                 Some((
                     Ok(GenerateContentResponse::from(Content::model("ha "))),
-                    Some(alive),
+                    Some(running),
                 ))
             }
         }))

@@ -1,14 +1,14 @@
-// What the JavaScript checks share: where the servers are, and counting what was checked.
+// Shared by the JavaScript tests: addresses of the servers, assertions and their count.
 
 import { readFileSync, readdirSync } from "node:fs";
 
 const { SERVER, SERVER_PID, SERVER_FAULTY, SERVER_KEY, SERVER_MODEL } = process.env;
 
-export const BASE = SERVER; // the model, behind a key
-export const FAULTY = SERVER_FAULTY; // the same, with an error in every stream
+export const BASE = SERVER; // a server with an API key
+export const FAULTY = SERVER_FAULTY; // the same with an injected error in each stream
 export const KEY = SERVER_KEY;
-export const MODEL = SERVER_MODEL; // its real name, without `models/`
-// Only the stand-in says what it will say, and how many replies are on their way.
+export const MODEL = SERVER_MODEL; // its name without `models/`
+// Only the replies of the stand-in are known, and only it reports how many are in progress.
 export const STAND_IN = MODEL === "stand-in";
 
 export const SCHEMA = {
@@ -22,14 +22,14 @@ export const SCHEMA = {
 
 let checked = 0;
 
-/** Counts a check, or ends with what is wrong. */
-export function check(fact, ...what) {
-  if (!fact) throw new Error(`wrong: ${what.map((one) => JSON.stringify(one)).join(" ")}`);
+/** Counts an assertion, or throws with the given values. */
+export function check(condition, ...values) {
+  if (!condition) throw new Error(`failed: ${values.map((one) => JSON.stringify(one)).join(" ")}`);
   checked += 1;
 }
 
-/** Checks that a promise fails with an error that has that code; gives the error. */
-export async function refused(promise, code) {
+/** Checks that a promise is rejected with an error of this code, and returns the error. */
+export async function expectError(promise, code) {
   let value;
   try {
     value = await promise;
@@ -37,7 +37,7 @@ export async function refused(promise, code) {
     check(error.status === code, code, error.status, String(error));
     return error;
   }
-  throw new Error(`wrong: ${JSON.stringify(value)}, ${code} was to be`);
+  throw new Error(`expected error ${code}, got ${JSON.stringify(value)}`);
 }
 
 /** Checks a value against the schema. */
@@ -49,31 +49,31 @@ export function valid(value) {
 
 const wait = (ms) => new Promise((resume) => setTimeout(resume, ms));
 
-/** The processor time of a process and its children, in hundredths of a second. */
-function worked(pid) {
+/** Returns the CPU time of a process and its children, in hundredths of a second. */
+function cpuTime(pid) {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1).split(" ");
   const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
     readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter(Boolean),
   );
-  return children.reduce((sum, child) => sum + worked(child), Number(stat[11]) + Number(stat[12]));
+  return children.reduce((sum, child) => sum + cpuTime(child), Number(stat[11]) + Number(stat[12]));
 }
 
-/** Whether a reply is on its way; the embedded model takes a core for one, or all of them. */
+/** Returns whether a reply is in progress. The embedded model then keeps at least one core busy. */
 async function busy() {
   if (STAND_IN) {
-    const answer = await fetch(`${BASE}/v1beta/models/${MODEL}?key=${KEY}`);
-    return parseInt((await answer.json()).description, 10) > 0;
+    const response = await fetch(`${BASE}/v1beta/models/${MODEL}?key=${KEY}`);
+    return parseInt((await response.json()).description, 10) > 0;
   }
-  const before = worked(SERVER_PID);
+  const before = cpuTime(SERVER_PID);
   await wait(500);
-  return worked(SERVER_PID) - before >= 10;
+  return cpuTime(SERVER_PID) - before >= 10;
 }
 
-/** Checks that no reply goes on, now that its client has left. */
-export async function stopped() {
+/** Checks that the work of a reply stops after its client has disconnected. */
+export async function expectIdle() {
   const end = Date.now() + 10_000;
   while (await busy()) {
-    check(Date.now() < end, "a reply goes on that nobody reads");
+    check(Date.now() < end, "a reply is still in progress");
     await wait(20);
   }
   check(true);

@@ -2,7 +2,7 @@
 
 import { GoogleGenAI } from "@google/genai";
 import { BASE, FAULTY, KEY, MODEL, SCHEMA, STAND_IN } from "./checks.js";
-import { check, done, refused, stopped, valid } from "./checks.js";
+import { check, done, expectError, expectIdle, valid } from "./checks.js";
 
 const client = (baseUrl = BASE, apiKey = KEY) => new GoogleGenAI({ apiKey, httpOptions: { baseUrl } });
 const model = "gemini-2.5-flash";
@@ -60,21 +60,21 @@ valid(call.args);
 const response = { metres_above_sea: 1345 };
 const answer = { functionResponse: { id: call.id, name: call.name, response } };
 const contents = [question, called.candidates[0].content, { role: "user", parts: [answer] }];
-const told = await models.generateContent({ model, contents, config: short });
-check(told.text, told);
-check(!STAND_IN || told.text === 'The function says {"metres_above_sea":1345}', told.text);
+const final = await models.generateContent({ model, contents, config: short });
+check(final.text, final);
+check(!STAND_IN || final.text === 'The function says {"metres_above_sea":1345}', final.text);
 
-await refused(models.generateContent({ model: "no-such-model", contents: "Hello" }), 404);
-await refused(models.generateContent({ model, contents: "Hello", config: { temperature: 7 } }), 400);
+await expectError(models.generateContent({ model: "no-such-model", contents: "Hello" }), 404);
+await expectError(models.generateContent({ model, contents: "Hello", config: { temperature: 7 } }), 400);
 const wrong = client(BASE, "wrong").models.generateContent({ model, contents: "Hello" });
-check((await refused(wrong, 400)).message.includes("API_KEY_INVALID"));
+check((await expectError(wrong, 400)).message.includes("API_KEY_INVALID"));
 
 const seen = [];
 const broken = async () => {
   const stream = await client(FAULTY).models.generateContentStream({ model, contents: "Hello" });
   for await (const chunk of stream) seen.push(chunk);
 };
-await refused(broken(), 503);
+await expectError(broken(), 503);
 check(seen.length === 1, seen);
 
 const leaving = new AbortController();
@@ -82,7 +82,7 @@ const endless = { abortSignal: leaving.signal, maxOutputTokens: 4000 };
 const stream = await models.generateContentStream({ model, contents: "Count forever.", config: endless });
 await stream.next();
 leaving.abort();
-await stopped();
+await expectIdle();
 
 const eight = Array.from({ length: 8 }, (_, number) =>
   models.generateContent({ model, contents: `Client ${number}`, config: short }),

@@ -1,8 +1,8 @@
-// The older official JavaScript client `@google/generative-ai`, which has no lists of models.
+// The older official JavaScript client `@google/generative-ai`, which cannot list models.
 
 import { GoogleGenerativeAI } from "@google/generative-ai";
 import { BASE, FAULTY, KEY, SCHEMA, STAND_IN } from "./checks.js";
-import { check, done, refused, stopped, valid } from "./checks.js";
+import { check, done, expectError, expectIdle, valid } from "./checks.js";
 
 const short = { maxOutputTokens: 12, temperature: 0 };
 const get = (settings = {}, baseUrl = BASE, key = KEY) =>
@@ -59,15 +59,15 @@ const contents = [
   called.candidates[0].content,
   { role: "user", parts: [answer] },
 ];
-const told = (await model.generateContent({ contents })).response.text();
-check(told && (!STAND_IN || told === 'The function says {"metres_above_sea":1345}'), told);
+const final = (await model.generateContent({ contents })).response.text();
+check(final && (!STAND_IN || final === 'The function says {"metres_above_sea":1345}'), final);
 
-await refused(get({ model: "no-such-model" }).generateContent("Hello"), 404);
-await refused(get({ generationConfig: { temperature: 7 } }).generateContent("Hello"), 400);
-const wrong = await refused(get({}, BASE, "wrong").generateContent("Hello"), 400);
+await expectError(get({ model: "no-such-model" }).generateContent("Hello"), 404);
+await expectError(get({ generationConfig: { temperature: 7 } }).generateContent("Hello"), 400);
+const wrong = await expectError(get({}, BASE, "wrong").generateContent("Hello"), 400);
 check(wrong.errorDetails[0].reason === "API_KEY_INVALID", wrong);
 
-// This client knows no errors in mid-stream: it sees a stream that it cannot read to its end.
+// This client does not know errors in mid-stream: it fails to parse the stream.
 let failure;
 const { stream: faulty, response } = await get({}, FAULTY).generateContentStream("Hello");
 response.catch(() => {});
@@ -86,7 +86,7 @@ const endless = await get({ generationConfig: { maxOutputTokens: 4000 } }).gener
 endless.response.catch(() => {});
 await endless.stream.next();
 leaving.abort();
-await stopped();
+await expectIdle();
 
 const eight = Array.from({ length: 8 }, (_, number) => model.generateContent(`Client ${number}`));
 const texts = (await Promise.all(eight)).map(({ response }) => response.text());

@@ -1,7 +1,7 @@
 // The chat page, in a headless Chromium: type, see the stream, stop, rewind, reload.
 
 import { chromium } from "playwright-core";
-import { BASE, KEY, STAND_IN, check, done, stopped } from "./checks.js";
+import { BASE, KEY, STAND_IN, check, done, expectIdle } from "./checks.js";
 
 const { CHROMIUM: executablePath, SCREENSHOT: path } = process.env;
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
@@ -71,7 +71,7 @@ await page.waitForFunction(
 if (path) await page.screenshot({ path });
 await page.click("#stop");
 await ended("stopped");
-await stopped();
+await expectIdle();
 check((await turns()) === 3);
 
 // Rewinding takes back the last turn and gives the words back; what is before stays.
@@ -94,7 +94,7 @@ await page.waitForFunction(
 );
 await page.reload();
 await ended("stopped");
-await stopped();
+await expectIdle();
 await page.click("#clear");
 check((await turns()) === 0);
 check(complaints.every((text) => text.includes("403")), complaints);

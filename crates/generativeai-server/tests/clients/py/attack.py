@@ -1,4 +1,4 @@
-"""What an attacker would try, while others go on being served: its memory must stay bounded."""
+"""Attacks on the server: it must keep serving others, within bounded memory."""
 
 import json
 import os
@@ -16,7 +16,7 @@ ADDRESS = urlsplit(BASE)
 PATH = "/v1beta/models/gemini-2.5-flash:countTokens"
 HEAD = f"POST {PATH} HTTP/1.1\r\nhost: {ADDRESS.netloc}\r\nx-goog-api-key: {KEY}\r\n"
 MIB = 1 << 20
-# What the requests being answered may take all together is 256 MiB; buffers that grow take twice.
+# Requests in progress may take 256 MiB together; growing buffers take twice as much.
 MOST = 768 * MIB
 
 
@@ -29,8 +29,8 @@ def connect():
     return socket.create_connection((ADDRESS.hostname, ADDRESS.port), timeout=60)
 
 
-def answer(connection):
-    """The code of an answer and its JSON, if there is one."""
+def read_response(connection):
+    """Returns the code of a response, and its JSON if it is an object."""
     data = b""
     try:
         while piece := connection.recv(65536):
@@ -42,7 +42,7 @@ def answer(connection):
     return code, json.loads(body) if body.startswith(b"{") else None
 
 
-def is_served():
+def serving_time():
     start = time.monotonic()
     with urllib.request.urlopen(f"{BASE}/healthz", timeout=30) as sign:
         check(sign.read() == b"ok\n")
@@ -50,21 +50,21 @@ def is_served():
 
 
 def post(body):
-    """Sends a whole body."""
+    """Sends a request with this body."""
     with connect() as connection:
         head = f"{HEAD}connection: close\r\ncontent-length: {len(body)}\r\n\r\n"
         try:
             connection.sendall(head.encode() + body)
         except OSError:
             pass
-        return answer(connection)
+        return read_response(connection)
 
 
 def huge():
-    """A gigabyte, told beforehand and untold."""
+    """Sends a gigabyte, with and without a content length."""
     with connect() as connection:
         connection.sendall(f"{HEAD}expect: 100-continue\r\ncontent-length: {1 << 30}\r\n\r\n".encode())
-        code, body = answer(connection)
+        code, body = read_response(connection)
         check(code == 413 and body["error"]["code"] == 413, code, body)
     with connect() as connection:
         connection.sendall(f"{HEAD}transfer-encoding: chunked\r\n\r\n".encode())
@@ -80,7 +80,7 @@ def huge():
 
 
 def nested():
-    """JSON that is deep, and JSON that is much more in memory than on the wire."""
+    """Sends JSON that is deep, and JSON that is much larger in memory than on the wire."""
     code, body = post(b'{"contents":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
     check(code == 400 and body["error"]["status"] == "INVALID_ARGUMENT", code, body)
     for item in (b"{},", b'{"parts":[{}]},', b"[],"):
@@ -88,8 +88,7 @@ def nested():
         code, body = post(b'{"contents":[' + item * count + b"{}]}")
         check(code == 413 and body["error"]["code"] == 413, code, body)
 
-
-    # As much as is still let in: what is counted for it must suffice.
+    # As much as is still accepted: the memory counted for it must suffice.
     for item in (b"{},", b'{"parts":[{}]},', b'{"role":"user"},'):
         count = 1_000_000 // sum(item.count(mark) for mark in (b"{", b"[", b","))
         check(post(b'{"contents":[' + item * count + b"{}]}")[0] == 200, item)
@@ -99,12 +98,12 @@ def heads():
     with connect() as connection:
         many = "".join(f"x-{count}: 1\r\n" for count in range(10_000))
         connection.sendall(f"{HEAD}{many}content-length: 0\r\n\r\n".encode())
-        code, body = answer(connection)
+        code, body = read_response(connection)
         check(code == 431 and body["error"]["code"] == 431, code, body)
 
 
 def held():
-    """Connections that are idle, half a head, half a body, half open; and large bodies at once."""
+    """Opens connections that are idle, incomplete or half closed, and sends large bodies at once."""
     idle = [connect() for _ in range(1_000)]
     for number, connection in enumerate(idle):
         if number % 4 == 1:
@@ -113,7 +112,7 @@ def held():
             connection.sendall(f"{HEAD}content-length: 1000\r\n\r\n{{".encode())
         elif number % 4 == 3:
             connection.shutdown(socket.SHUT_WR)
-    check(is_served() < 5)
+    check(serving_time() < 5)
     print(f"memory with 1,000 connections: {memory('VmRSS') // MIB} MiB")
 
     large = [connect() for _ in range(40)]
@@ -122,7 +121,7 @@ def held():
         thread.start()
     slowest = 0
     while any(thread.is_alive() for thread in pump):
-        slowest = max(slowest, is_served())
+        slowest = max(slowest, serving_time())
         time.sleep(0.05)
     check(slowest < 5, slowest)
     check(post(b'{"contents":[{"parts":[{"text":"one two"}]}]}')[0] in (200, 429))
@@ -131,7 +130,7 @@ def held():
 
 
 def fill(connection):
-    """Sends 19 MiB of a body of 20, and waits."""
+    """Sends 19 MiB of a body of 20 MiB, and waits."""
     try:
         connection.sendall(f"{HEAD}content-length: {20 * MIB}\r\n\r\n".encode())
         connection.sendall(b" " * (19 * MIB))
@@ -142,8 +141,8 @@ def fill(connection):
 before = memory("VmRSS")
 for attack in (heads, held, huge, nested):
     attack()
-    check(is_served() < 5)
-    print(f"memory at its highest, after {attack.__name__}: {memory('VmHWM') // MIB} MiB")
+    check(serving_time() < 5)
+    print(f"peak memory after {attack.__name__}: {memory('VmHWM') // MIB} MiB")
 check(memory("VmHWM") < before + MOST, before, memory("VmHWM"))
 check(post(b'{"contents":[{"parts":[{"text":"one two"}]}]}')[0] == 200)
 done("attacks")

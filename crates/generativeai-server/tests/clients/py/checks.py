@@ -1,4 +1,4 @@
-"""What the Python checks share: where the servers are, and counting what was checked."""
+"""Shared by the Python tests: addresses of the servers, assertions and their count."""
 
 import glob
 import os
@@ -6,11 +6,11 @@ import sys
 import time
 import urllib.request
 
-BASE = os.environ["SERVER"]  # the model, behind a key
-FAULTY = os.environ["SERVER_FAULTY"]  # the same, with an error in every stream
+BASE = os.environ["SERVER"]  # a server with an API key
+FAULTY = os.environ["SERVER_FAULTY"]  # the same with an injected error in each stream
 KEY = os.environ["SERVER_KEY"]
-MODEL = os.environ["SERVER_MODEL"]  # its real name, without `models/`
-# Only the stand-in says what it will say, and how many replies are on their way.
+MODEL = os.environ["SERVER_MODEL"]  # its name without `models/`
+# Only the replies of the stand-in are known, and only it reports how many are in progress.
 STAND_IN = MODEL == "stand-in"
 
 SCHEMA = {
@@ -25,16 +25,16 @@ SCHEMA = {
 _checked = 0
 
 
-def check(true, *what):
-    """Counts a check, or ends with what is wrong."""
+def check(condition, *values):
+    """Counts an assertion, or exits with the given values."""
     global _checked
-    if not true:
-        sys.exit(f"wrong: {what}")
+    if not condition:
+        sys.exit(f"failed: {values}")
     _checked += 1
 
 
-def refused(call, code):
-    """Checks that a call fails with an error that has that code; gives the error."""
+def expect_error(call, code):
+    """Checks that a call fails with an error of this code, and returns the error."""
     try:
         call()
     except Exception as error:  # the class differs from client to client
@@ -43,10 +43,10 @@ def refused(call, code):
         found = found[0] if isinstance(found, tuple) else found
         check(found == code, code, found, repr(error))
         return error
-    sys.exit(f"wrong: nothing failed, {code} was to be")
+    sys.exit(f"expected error {code}, nothing failed")
 
 
-def replies_on_their_way():
+def replies_in_progress():
     request = urllib.request.Request(
         f"{BASE}/v1beta/models/{MODEL}", headers={"x-goog-api-key": KEY}
     )
@@ -54,29 +54,29 @@ def replies_on_their_way():
         return int(answer.read().decode().split('"description":"')[1].split(" ")[0])
 
 
-def worked(pid):
-    """The processor time of a process and its children, in seconds."""
+def cpu_time(pid):
+    """Returns the CPU time of a process and its children, in seconds."""
     with open(f"/proc/{pid}/stat") as stat:
         ticks = stat.read().rpartition(")")[2].split()[11:13]
     seconds = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
     for children in glob.glob(f"/proc/{pid}/task/*/children"):
         with open(children) as ids:
-            seconds += sum(worked(child) for child in ids.read().split())
+            seconds += sum(cpu_time(child) for child in ids.read().split())
     return seconds
 
 
-def at_rest():
-    """Whether nothing is decoded: that takes a core, or all of them."""
-    before = worked(os.environ["SERVER_PID"])
+def is_idle():
+    """Returns whether no reply is in progress: decoding keeps at least one core busy."""
+    before = cpu_time(os.environ["SERVER_PID"])
     time.sleep(0.5)
-    return worked(os.environ["SERVER_PID"]) - before < 0.1
+    return cpu_time(os.environ["SERVER_PID"]) - before < 0.1
 
 
-def stopped():
-    """Checks that no reply goes on, now that its client has left."""
+def expect_idle():
+    """Checks that the work of a reply stops after its client has disconnected."""
     end = time.monotonic() + 10
-    while replies_on_their_way() if STAND_IN else not at_rest():
-        check(time.monotonic() < end, "a reply goes on that nobody reads")
+    while replies_in_progress() if STAND_IN else not is_idle():
+        check(time.monotonic() < end, "a reply is still in progress")
         time.sleep(0.02)
     check(True)
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
 
-from checks import BASE, FAULTY, KEY, MODEL, SCHEMA, STAND_IN, check, done, refused, stopped, valid
+from checks import BASE, FAULTY, KEY, MODEL, SCHEMA, STAND_IN, check, done, expect_error, expect_idle, valid
 from google import genai
 from google.genai import errors, types
 
@@ -79,7 +79,7 @@ def schema(c):
     valid(json.loads(c.models.generate_content(model=GEMINI, contents="A mountain", config=JSON).text))
 
 
-def answered(reply):
+def contents_with_response(reply):
     """The conversation after a forced call, with its answer."""
     call = reply.function_calls[0]
     check(call.name == "get_height", call)
@@ -92,19 +92,19 @@ def answered(reply):
     return [QUESTION, reply.candidates[0].content, types.Content(role="user", parts=[answer])]
 
 
-def told(reply):
+def check_function_reply(reply):
     check(reply.text, reply)
     check(not STAND_IN or reply.text == 'The function says {"metres_above_sea":1345}', reply.text)
 
 
 def function(c):
     ask = c.models.generate_content
-    contents = answered(ask(model=GEMINI, contents=[QUESTION], config=FORCED))
-    told(ask(model=GEMINI, contents=contents, config=SHORT))
+    contents = contents_with_response(ask(model=GEMINI, contents=[QUESTION], config=FORCED))
+    check_function_reply(ask(model=GEMINI, contents=contents, config=SHORT))
 
 
 def elsewhere():
-    """The other paths this client can be told to use."""
+    """Tests the other API versions, and the paths of Vertex AI."""
     for settings, version in (({}, "v1"), ({}, "v1alpha"), ({"vertexai": True}, "v1beta1")):
         options = types.HttpOptions(base_url=BASE, api_version=version, timeout=60_000)
         c = genai.Client(api_key=KEY, http_options=options, **settings)
@@ -114,23 +114,23 @@ def elsewhere():
 
 def failures(c):
     ask = c.models.generate_content
-    refused(lambda: ask(model="no-such-model", contents="Hello"), 404)
-    refused(lambda: ask(model=GEMINI, contents="Hello", config=BAD), 400)
+    expect_error(lambda: ask(model="no-such-model", contents="Hello"), 404)
+    expect_error(lambda: ask(model=GEMINI, contents="Hello", config=BAD), 400)
     wrong = client(key="wrong")
-    error = refused(lambda: wrong.models.generate_content(model=GEMINI, contents="Hello"), 400)
+    error = expect_error(lambda: wrong.models.generate_content(model=GEMINI, contents="Hello"), 400)
     check("API_KEY_INVALID" in str(error), error)
-    refused(lambda: c.files.list()[0], 501)
+    expect_error(lambda: c.files.list()[0], 404)
 
 
 def mid_stream():
     seen = []
-    faulty = client(FAULTY)  # one that nobody holds closes itself
+    faulty = client(FAULTY)  # a client without references closes itself
 
     def read():
         for chunk in faulty.models.generate_content_stream(model=GEMINI, contents="Hello"):
             seen.append(chunk.text)
 
-    refused(read, 503)
+    expect_error(read, 503)
     check(len(seen) == 1, seen)
 
 
@@ -141,7 +141,7 @@ def leave():
     next(chunks)
     chunks.close()
     c.close()
-    stopped()
+    expect_idle()
 
 
 def many(c):
@@ -155,8 +155,8 @@ def many(c):
     check(not STAND_IN or texts == expected, texts)
 
 
-async def awaited():
-    held = client(), client(key="wrong"), client(FAULTY)  # one that nobody holds closes itself
+async def asynchronous():
+    held = client(), client(key="wrong"), client(FAULTY)  # a client without references closes itself
     c, wrong, faulty = (each.aio for each in held)
     names = [model.name async for model in await c.models.list()]
     check(f"models/{MODEL}" in names, names)
@@ -177,8 +177,8 @@ async def awaited():
     reply = await c.models.generate_content(model=GEMINI, contents="A mountain", config=JSON)
     valid(json.loads(reply.text))
     reply = await c.models.generate_content(model=GEMINI, contents=[QUESTION], config=FORCED)
-    contents = answered(reply)
-    told(await c.models.generate_content(model=GEMINI, contents=contents, config=SHORT))
+    contents = contents_with_response(reply)
+    check_function_reply(await c.models.generate_content(model=GEMINI, contents=contents, config=SHORT))
     asked = [c.models.generate_content(model=GEMINI, contents="Hi", config=SHORT) for _ in range(8)]
     check(all(reply.text for reply in await asyncio.gather(*asked)))
 
@@ -189,7 +189,7 @@ async def awaited():
     ):
         try:
             await call
-            check(False, "nothing failed", code)
+            check(False, "expected an error", code)
         except errors.APIError as error:
             check(error.code == code, error)
 
@@ -197,11 +197,11 @@ async def awaited():
     try:
         async for chunk in await faulty.models.generate_content_stream(model=GEMINI, contents="Hello"):
             seen.append(chunk)
-        check(False, "nothing failed")
+        check(False, "expected an error")
     except errors.APIError as error:
         check((error.code, len(seen)) == (503, 1), error, seen)
 
-    # Its generators grumble when they are closed half way.
+    # The client logs an error when a generator is closed early.
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     began = asyncio.Event()
 
@@ -213,7 +213,7 @@ async def awaited():
     await began.wait()
     leaving.cancel()
     await asyncio.wait([leaving])
-    await asyncio.to_thread(stopped)
+    await asyncio.to_thread(expect_idle)
 
 
 ours = client()
@@ -223,5 +223,5 @@ elsewhere()
 mid_stream()
 leave()
 done("google-genai, blocking")
-asyncio.run(awaited())
+asyncio.run(asynchronous())
 done("google-genai, async")

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 warnings.filterwarnings("ignore")
 
-import google.generativeai as genai  # noqa: E402  (it warns when it is imported)
+import google.generativeai as genai  # noqa: E402  (importing it warns)
 from checks import BASE, FAULTY, KEY, MODEL, SCHEMA, STAND_IN  # noqa: E402
-from checks import check, done, refused, stopped  # noqa: E402
+from checks import check, done, expect_error, expect_idle  # noqa: E402
 
 GEMINI = "models/gemini-1.5-flash"
 SHORT = {"max_output_tokens": 12, "temperature": 0}
@@ -54,7 +54,7 @@ def chat():
 
 
 def schema():
-    metres = {"type": "INTEGER", "format": "int32"}  # this client knows no bounds
+    metres = {"type": "INTEGER", "format": "int32"}  # this client does not support bounds
     shape = {**SCHEMA, "properties": {**SCHEMA["properties"], "metres": metres}}
     config = {"response_mime_type": "application/json", "response_schema": shape}
     model = genai.GenerativeModel(GEMINI, generation_config={**config, "max_output_tokens": 200})
@@ -73,17 +73,17 @@ def function():
     check(call.name == "get_height", reply)
     check(sorted(call.args) == ["metres", "name"], call)
     answer = {"function_response": {"name": call.name, "response": {"metres_above_sea": 1345}}}
-    told = talk.send_message(genai.protos.Part(answer), generation_config=SHORT)
-    check(told.text and len(talk.history) == 4, told)
-    check(not STAND_IN or "metres_above_sea" in told.text, told.text)
+    final = talk.send_message(genai.protos.Part(answer), generation_config=SHORT)
+    check(final.text and len(talk.history) == 4, final)
+    check(not STAND_IN or "metres_above_sea" in final.text, final.text)
 
 
 def failures():
-    refused(lambda: genai.GenerativeModel("models/no-such-model").generate_content("Hello"), 404)
+    expect_error(lambda: genai.GenerativeModel("models/no-such-model").generate_content("Hello"), 404)
     bad = genai.GenerativeModel(GEMINI, generation_config={"temperature": 7})
-    refused(lambda: bad.generate_content("Hello"), 400)
+    expect_error(lambda: bad.generate_content("Hello"), 400)
     configure(key="wrong")
-    error = refused(lambda: genai.GenerativeModel(GEMINI).generate_content("Hello"), 400)
+    error = expect_error(lambda: genai.GenerativeModel(GEMINI).generate_content("Hello"), 400)
     check("API key not valid" in str(error), error)
     configure()
 
@@ -96,10 +96,10 @@ def mid_stream():
         for chunk in stream:
             seen.append(chunk.text)
     except Exception as error:
-        # An array has no place for an error: all this client can see is that the connection is lost.
+        # An array has no place for an error: this client only sees that the connection is lost.
         check("ChunkedEncodingError" in type(error).__name__, repr(error))
     else:
-        check(False, "nothing failed")
+        check(False, "expected an error")
     # This client reads one chunk ahead.
     check(len(seen) <= 1, seen)
     configure()
@@ -111,8 +111,8 @@ def leave():
         "Count forever.", stream=True, generation_config=config
     )
     next(iter(stream))
-    stream._iterator._response.close()  # it has no word for this
-    stopped()
+    stream._iterator._response.close()  # it has no method for this
+    expect_idle()
 
 
 def many():

@@ -1,4 +1,4 @@
-"""Prints the name of the model that a server has."""
+"""Prints the name of a server's first model."""
 
 import json
 import os

@@ -1,35 +1,39 @@
-//! Answers in one piece: replies, counts, and errors, which are JSON whatever happens.
+//! Complete responses: replies, token counts and errors, which are always JSON.
+
+use std::collections::HashSet;
 
 use axum::body::Body;
 use axum::http::Request;
+use generativeai::protocol::content::FunctionCall;
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::testing::Scripted;
 use generativeai::{Backend, BoxFuture, ChunkStream, Error, ErrorKind, RequestOptions, Result};
 use generativeai_server::router;
+use serde_json::{Map, Value, json};
 
 use crate::support::{Tiny, get, hello, post, send};
 
 #[tokio::test]
-async fn a_reply_is_the_json_of_the_backend() {
+async fn a_reply_is_the_backends_reply_as_json() {
     let script = Scripted::default().then_text("Hi!");
 
-    let answer = send(&router(script.clone()), hello("generateContent")).await;
+    let response = send(&router(script.clone()), hello("generateContent")).await;
 
-    assert_eq!(answer.code(), 200);
+    assert_eq!(response.code(), 200);
     assert_eq!(
-        answer.header("content-type"),
+        response.header("content-type"),
         "application/json; charset=UTF-8"
     );
     assert_eq!(
-        answer.text(),
+        response.text(),
         r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"Hi!"}]},"finishReason":"STOP"}]}"#
     );
     assert_eq!(script.requests()[0].model.as_deref(), Some("models/m"));
 }
 
 #[tokio::test]
-async fn tokens_are_counted_of_contents_and_of_whole_requests() {
+async fn tokens_of_contents_and_of_whole_requests_are_counted() {
     let router = router(Tiny(Scripted::default()));
     let contents = r#"[{"parts":[{"text":"a"}]},{"parts":[{"text":"b"}]}]"#;
     let path = "/v1beta/models/tiny:countTokens";
@@ -44,8 +48,9 @@ async fn tokens_are_counted_of_contents_and_of_whole_requests() {
     );
 }
 
+/// Field row 41.
 #[tokio::test]
-async fn what_the_backend_cannot_do_is_not_implemented() {
+async fn what_is_not_supported_is_an_error_that_clients_do_not_retry() {
     let router = router(Scripted::default());
 
     for request in [
@@ -56,20 +61,22 @@ async fn what_the_backend_cannot_do_is_not_implemented() {
         get("/v1beta/cachedContents/c"),
         hello("predict"),
         post("/v1beta/files", "{}"),
+        post("/v1beta/interactions", "{}"),
+        post("/v1beta/cachedContents", "{}"),
     ] {
-        let answer = send(&router, request).await;
+        let response = send(&router, request).await;
 
-        assert_eq!(answer.code(), 501);
-        assert_eq!(answer.error()["status"], "UNIMPLEMENTED");
+        assert_eq!(response.code(), 404);
+        assert_eq!(response.error()["status"], "UNIMPLEMENTED");
     }
 }
 
 #[tokio::test]
-async fn wrong_paths_and_methods_are_answered_in_json() {
+async fn errors_of_paths_and_methods_are_json() {
     let router = router(Scripted::default());
 
-    let nowhere = send(&router, get("/etc/passwd")).await;
-    let no_name = send(&router, get("/v1beta/models/..")).await;
+    let unknown = send(&router, get("/etc/passwd")).await;
+    let invalid = send(&router, get("/v1beta/models/..")).await;
     let method = send(&router, get("/v1beta/models/m:generateContent")).await;
     let delete = Request::delete("/")
         .header("host", "localhost")
@@ -77,11 +84,11 @@ async fn wrong_paths_and_methods_are_answered_in_json() {
     let delete = send(&router, delete.expect("a request")).await;
 
     assert_eq!(
-        (nowhere.code(), &nowhere.error()["status"]),
-        (404, &"NOT_FOUND".into())
+        (unknown.code(), &unknown.error()["status"]),
+        (404, &"UNIMPLEMENTED".into())
     );
     assert_eq!(
-        (no_name.code(), &no_name.error()["status"]),
+        (invalid.code(), &invalid.error()["status"]),
         (400, &"INVALID_ARGUMENT".into())
     );
     assert_eq!((method.code(), method.header("allow")), (405, "POST"));
@@ -91,25 +98,25 @@ async fn wrong_paths_and_methods_are_answered_in_json() {
 }
 
 #[tokio::test]
-async fn the_errors_of_the_backend_keep_their_code_and_their_wait() {
+async fn an_error_of_the_backend_keeps_its_code_and_its_retry_delay() {
     let error = Error::new(ErrorKind::RateLimited, "too fast");
     let error = error.with_retry_after(std::time::Duration::from_secs(3));
 
-    let answer = send(
+    let response = send(
         &router(Scripted::default().then_error(&[], error)),
         hello("generateContent"),
     )
     .await;
 
-    let error = answer.error();
+    let error = response.error();
     assert_eq!(
-        (answer.code(), &error["status"]),
+        (response.code(), &error["status"]),
         (429, &"RESOURCE_EXHAUSTED".into())
     );
     assert_eq!(error["details"][0]["retryDelay"], "3s");
 }
 
-/// Panics when it is asked, and again in mid-stream.
+/// A backend that panics: at once, or after the first chunk of a stream.
 #[derive(Debug)]
 struct Panicking;
 
@@ -119,12 +126,12 @@ impl Backend for Panicking {
         _: GenerateContentRequest,
         _: RequestOptions,
     ) -> BoxFuture<Result<GenerateContentResponse>> {
-        Box::pin(async { panic!("on purpose") })
+        Box::pin(async { panic!("a deliberate panic") })
     }
 
     fn stream_generate_content(&self, _: GenerateContentRequest, _: RequestOptions) -> ChunkStream {
         Box::pin(futures_util::stream::unfold(0, |count| async move {
-            assert!(count == 0, "on purpose");
+            assert!(count == 0, "a deliberate panic");
             Some((Ok(GenerateContentResponse::default()), count + 1))
         }))
     }
@@ -134,7 +141,7 @@ impl Backend for Panicking {
         _: String,
         _: RequestOptions,
     ) -> BoxFuture<Result<generativeai::protocol::models::Model>> {
-        panic!("on purpose")
+        panic!("a deliberate panic")
     }
 }
 
@@ -143,10 +150,10 @@ async fn a_panic_is_an_error_in_json() {
     let router = router(Panicking);
 
     for request in [hello("generateContent"), get("/v1/models/m")] {
-        let answer = send(&router, request).await;
+        let response = send(&router, request).await;
 
         assert_eq!(
-            (answer.code(), &answer.error()["status"]),
+            (response.code(), &response.error()["status"]),
             (500, &"INTERNAL".into())
         );
     }
@@ -157,8 +164,49 @@ async fn a_panic_is_an_error_in_json() {
 }
 
 #[tokio::test]
-async fn a_sign_of_life_is_given() {
-    let answer = send(&router(Scripted::default()), get("/healthz")).await;
+async fn the_health_check_succeeds() {
+    let response = send(&router(Scripted::default()), get("/healthz")).await;
 
-    assert_eq!((answer.code(), answer.text()), (200, "ok\n"));
+    assert_eq!((response.code(), response.text()), (200, "ok\n"));
+}
+
+/// Field row 44.
+#[tokio::test]
+async fn function_calls_have_ids() {
+    let script = || {
+        Scripted::default()
+            .then_call("height", json!({"of": "Ben Nevis"}))
+            .then_parts([
+                FunctionCall::new("height", Map::new()),
+                FunctionCall::new("depth", Map::new()).id("mine"),
+                FunctionCall::new("height", Map::new()),
+            ])
+    };
+    let router = router(script());
+    let other = json!({"contents": [{"parts": [{"text": "Which is higher?"}]}]}).to_string();
+    let stream = "/v1beta/models/m:streamGenerateContent";
+
+    let reply = send(&router, hello("generateContent")).await.json();
+    let chunks = send(&router, post(stream, other)).await.json();
+    let again = send(
+        &generativeai_server::router(script()),
+        hello("generateContent"),
+    )
+    .await;
+
+    let first = call_ids(&reply);
+    let ids = call_ids(&chunks[0]);
+    assert_eq!((first.len(), ids.len()), (1, 3));
+    assert_eq!(ids[1], "mine");
+    let unique: HashSet<_> = first.iter().chain(&ids).collect();
+    assert_eq!(unique.len(), 4);
+    assert_eq!(again.json(), reply, "equal requests get equal replies");
+}
+
+fn call_ids(reply: &Value) -> Vec<String> {
+    let parts = reply["candidates"][0]["content"]["parts"].as_array();
+    let parts = parts.expect("parts").iter();
+    parts
+        .filter_map(|part| part["functionCall"]["id"].as_str().map(str::to_owned))
+        .collect()
 }

@@ -1,4 +1,4 @@
-//! Which model a name stands for.
+//! Model names.
 
 use generativeai::testing::Scripted;
 use generativeai_server::{Server, router};
@@ -10,27 +10,27 @@ fn script() -> Tiny {
 }
 
 #[tokio::test]
-async fn any_gemini_is_the_model_there_is_and_the_reply_says_so() {
+async fn a_gemini_name_is_served_by_the_first_model_which_the_reply_names() {
     let script = script();
     let request = post("/v1beta/models/gemini-2.5-flash:generateContent", "{}");
 
-    let answer = send(&router(script.clone()), request).await;
+    let response = send(&router(script.clone()), request).await;
 
-    assert_eq!(answer.json()["modelVersion"], "tiny");
+    assert_eq!(response.json()["modelVersion"], "tiny");
     assert_eq!(script.0.requests()[0].model.as_deref(), Some("models/tiny"));
 }
 
 #[tokio::test]
-async fn a_name_that_exists_is_that_model() {
+async fn a_name_of_the_backend_is_that_model() {
     let script = script();
 
-    let answer = send(
+    let response = send(
         &router(script.clone()),
         post("/v1/models/other:generateContent", "{}"),
     )
     .await;
 
-    assert_eq!(answer.json()["modelVersion"], "other");
+    assert_eq!(response.json()["modelVersion"], "other");
     assert_eq!(
         script.0.requests()[0].model.as_deref(),
         Some("models/other")
@@ -38,11 +38,11 @@ async fn a_name_that_exists_is_that_model() {
 }
 
 #[tokio::test]
-async fn other_names_are_not_found() {
-    let strict = Server::new(script()).strict_names(true).into_router();
+async fn unknown_names_are_not_found() {
+    let strict = Server::new(script()).strict_model_names(true).into_router();
     let gemini = "/v1beta/models/gemini-2.5-flash:generateContent";
 
-    let answers = [
+    let responses = [
         send(&strict, post(gemini, "{}")).await,
         send(&strict, get("/v1beta/models/gemini-2.5-flash")).await,
         send(
@@ -52,9 +52,9 @@ async fn other_names_are_not_found() {
         .await,
     ];
 
-    for answer in answers {
+    for response in responses {
         assert_eq!(
-            (answer.code(), &answer.error()["status"]),
+            (response.code(), &response.error()["status"]),
             (404, &"NOT_FOUND".into())
         );
     }
@@ -63,13 +63,13 @@ async fn other_names_are_not_found() {
 }
 
 #[tokio::test]
-async fn a_model_that_is_not_listed_is_found_by_its_name() {
+async fn a_model_that_the_backend_does_not_list_is_found_by_its_name() {
     let script = script();
     let request = post("/v1/models/gemini-hidden:generateContent", "{}");
 
-    let answer = send(&router(script.clone()), request).await;
+    let response = send(&router(script.clone()), request).await;
 
-    assert_eq!(answer.json()["modelVersion"], "gemini-hidden");
+    assert_eq!(response.json()["modelVersion"], "gemini-hidden");
     assert_eq!(
         script.0.requests()[0].model.as_deref(),
         Some("models/gemini-hidden")
@@ -77,16 +77,16 @@ async fn a_model_that_is_not_listed_is_found_by_its_name() {
 }
 
 #[tokio::test]
-async fn a_backend_that_tells_nothing_of_its_models_judges_names_itself() {
+async fn names_reach_a_backend_that_lists_no_models_unchanged() {
     let script = Scripted::default().then_text("Hi!");
 
-    let answer = send(
+    let response = send(
         &router(script.clone()),
         post("/v1/models/gemini-x:generateContent", "{}"),
     )
     .await;
 
-    assert!(answer.json().get("modelVersion").is_none());
+    assert!(response.json().get("modelVersion").is_none());
     assert_eq!(
         script.requests()[0].model.as_deref(),
         Some("models/gemini-x")
@@ -108,4 +108,41 @@ async fn models_are_listed_and_described() {
     assert_eq!(gemini.json()["name"], "models/gemini-2.5-flash");
     assert_eq!(gemini.json()["displayName"], "MODELS/TINY");
     assert_eq!(unknown.error()["status"], "NOT_FOUND");
+}
+
+/// Field row 35.
+#[tokio::test]
+async fn any_name_that_google_publishes_is_served_by_the_first_model() {
+    for name in [
+        "gemma-3-27b-it",
+        "learnlm-2.0-flash-experimental",
+        "text-bison-001",
+        "gemini-pro",
+    ] {
+        let script = script();
+        let request = post(&format!("/v1beta/models/{name}:generateContent"), "{}");
+
+        let response = send(&router(script.clone()), request).await;
+
+        assert_eq!(response.json()["modelVersion"], "tiny", "{name}");
+    }
+}
+
+/// Field row 43.
+#[tokio::test]
+async fn a_base_url_without_a_version_or_with_two_works() {
+    let script = Tiny((0..4).fold(Scripted::default(), |script, _| script.then_text("Hi!")));
+    let router = router(script);
+
+    for base in [
+        "",
+        "/v1beta/v1beta",
+        "/v1/v1beta",
+        "/v1beta/models/tiny/v1beta",
+    ] {
+        let path = format!("{base}/models/tiny:generateContent");
+        let response = send(&router, post(&path, "{}")).await;
+
+        assert_eq!(response.code(), 200, "{path}");
+    }
 }

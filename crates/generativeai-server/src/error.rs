@@ -1,0 +1,275 @@
+//! Errors as the service reports them: an HTTP code, a status name, a message and details, in JSON.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::header::{ALLOW, CONNECTION};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::response::Response;
+use generativeai::protocol::status::{ErrorBody, Status};
+use generativeai::{Error, ErrorKind};
+use serde_json::{Value, json};
+
+use crate::response::{JSON, with_body};
+
+/// An error response of the API.
+#[derive(Clone, Debug)]
+pub(crate) struct ApiError {
+    code: StatusCode,
+    /// Body of the response. Boxed: it would enlarge every `Result` of the crate.
+    status: Box<Status>,
+    /// Value of the `Allow` header of a 405 response.
+    allow: Option<&'static str>,
+    /// Whether the connection must be closed because part of the request body was left unread.
+    close: bool,
+}
+
+impl ApiError {
+    /// Creates an error with the status name that the service uses for this code.
+    pub(crate) fn new(code: StatusCode, message: impl Into<String>) -> Self {
+        Self::named(code, status_name(code), message)
+    }
+
+    fn named(code: StatusCode, name: &str, message: impl Into<String>) -> Self {
+        let mut status = Status::default();
+        status.code = Some(i32::from(code.as_u16()));
+        status.message = Some(message.into());
+        status.status = Some(name.to_owned());
+        Self {
+            code,
+            status: Box::new(status),
+            allow: None,
+            close: false,
+        }
+    }
+
+    /// 400: the request is malformed or asks for something that no retry will give.
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// 404 with status `UNIMPLEMENTED`: this part of the API is not served.
+    ///
+    /// Not 501, because the common clients retry every 5xx code and would wait for seconds in vain.
+    pub(crate) fn unsupported(message: impl Into<String>) -> Self {
+        Self::named(StatusCode::NOT_FOUND, "UNIMPLEMENTED", message)
+    }
+
+    /// 405: the path exists, but not for this HTTP method.
+    pub(crate) fn method_not_allowed(method: &Method, allow: &'static str) -> Self {
+        let message = format!("{method} is not supported for this path: use {allow}");
+        let mut error = Self::new(StatusCode::METHOD_NOT_ALLOWED, message);
+        error.allow = Some(allow);
+        error
+    }
+
+    /// 429: the server is at a limit. Clients may retry after the given time.
+    pub(crate) fn overloaded(message: impl Into<String>, retry_after: Duration) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, message).with_detail(retry_info(retry_after))
+    }
+
+    /// 500: the server panicked.
+    pub(crate) fn panicked() -> Self {
+        let message = "the server panicked while handling the request: see its log";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
+    }
+
+    /// Adds an entry to `error.details`.
+    pub(crate) fn with_detail(mut self, detail: Value) -> Self {
+        self.status.details.push(detail);
+        self
+    }
+
+    /// Closes the connection after the response.
+    pub(crate) fn closing_connection(mut self) -> Self {
+        self.close = true;
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn code(&self) -> u16 {
+        self.code.as_u16()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn allow(&self) -> Option<&'static str> {
+        self.allow
+    }
+
+    /// Returns the body of the response, `{"error": {…}}`.
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        let mut body = ErrorBody::default();
+        body.error = Some((*self.status).clone());
+        serde_json::to_vec(&body)
+            .expect("API messages have string keys, and writing to memory cannot fail")
+    }
+
+    /// Returns the HTTP response.
+    pub(crate) fn to_response(&self) -> Response {
+        let mut response = with_body(JSON, Body::from(self.to_json()));
+        *response.status_mut() = self.code;
+        let headers = response.headers_mut();
+        if let Some(methods) = self.allow {
+            headers.insert(ALLOW, HeaderValue::from_static(methods));
+        }
+        if self.close {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+/// Converts an error of the backend.
+///
+/// If a service behind the backend reported a status, it is passed on. Otherwise the kind of the error
+/// decides about the code.
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        let mut converted = Self::from_kind(error.kind(), message_with_causes(&error));
+        if let Some(status) = error.status() {
+            converted.pass_on(status.clone(), error.http_code());
+        }
+        if let Some(wait) = error.retry_after()
+            && converted.status.retry_delay().is_none()
+        {
+            converted.status.details.push(retry_info(wait));
+        }
+        converted
+    }
+}
+
+impl ApiError {
+    /// The inverse of the SDK's table from codes to kinds: a client that is built on the SDK gets the
+    /// same kind back, as far as the codes tell kinds apart.
+    fn from_kind(kind: ErrorKind, message: String) -> Self {
+        let code = match kind {
+            ErrorKind::Request => StatusCode::BAD_REQUEST,
+            ErrorKind::Authentication => StatusCode::UNAUTHORIZED,
+            ErrorKind::NotFound => StatusCode::NOT_FOUND,
+            ErrorKind::RateLimited | ErrorKind::Quota => StatusCode::TOO_MANY_REQUESTS,
+            ErrorKind::Unavailable | ErrorKind::Unreachable => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            ErrorKind::Unsupported => return Self::unsupported(message),
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self::new(code, message)
+    }
+
+    /// Takes over the status that another service reported, filling in its absent members.
+    fn pass_on(&mut self, mut status: Status, http_code: Option<u16>) {
+        let reported = status.code.and_then(|code| u16::try_from(code).ok());
+        let code = http_code
+            .into_iter()
+            .chain(reported)
+            .find(|code| (400..600).contains(code));
+        if let Some(code) = code.and_then(|code| StatusCode::from_u16(code).ok()) {
+            self.code = code;
+        }
+        status.code = Some(i32::from(self.code.as_u16()));
+        status.status = status.status.or_else(|| self.status.status.take());
+        status.message = status.message.or_else(|| self.status.message.take());
+        *self.status = status;
+    }
+}
+
+/// Returns the name of the `google.rpc.Code` that goes with an HTTP code.
+fn status_name(code: StatusCode) -> &'static str {
+    match code.as_u16() {
+        401 => "UNAUTHENTICATED",
+        403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        405 => "UNIMPLEMENTED",
+        408 | 504 => "DEADLINE_EXCEEDED",
+        429 => "RESOURCE_EXHAUSTED",
+        400..=499 => "INVALID_ARGUMENT",
+        503 => "UNAVAILABLE",
+        _ => "INTERNAL",
+    }
+}
+
+/// Joins the messages of an error and its causes: a client over HTTP cannot walk the chain.
+fn message_with_causes(error: &Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        message.push_str(": ");
+        message.push_str(&error.to_string());
+        cause = error.source();
+    }
+    message
+}
+
+/// A `google.rpc.RetryInfo`: how long a client waits before it retries.
+fn retry_info(wait: Duration) -> Value {
+    let delay = generativeai::protocol::time::Duration::from(wait);
+    json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body_of(error: Error) -> Value {
+        let error = ApiError::from(error);
+        let json: Value = serde_json::from_slice(&error.to_json()).expect("JSON");
+        assert_eq!(json["error"]["code"], error.code());
+        json["error"].clone()
+    }
+
+    #[test]
+    fn each_kind_of_error_has_the_code_that_the_service_would_send() {
+        for (kind, code, name) in [
+            (ErrorKind::Request, 400, "INVALID_ARGUMENT"),
+            (ErrorKind::NotFound, 404, "NOT_FOUND"),
+            (ErrorKind::RateLimited, 429, "RESOURCE_EXHAUSTED"),
+            (ErrorKind::Unreachable, 503, "UNAVAILABLE"),
+            (ErrorKind::Timeout, 504, "DEADLINE_EXCEEDED"),
+            (ErrorKind::Truncated, 500, "INTERNAL"),
+        ] {
+            let error = body_of(Error::new(kind, "a reason"));
+
+            assert_eq!(
+                (&error["code"], &error["status"]),
+                (&json!(code), &json!(name))
+            );
+            assert_eq!(error["message"], "a reason");
+        }
+    }
+
+    /// Field row 41.
+    #[test]
+    fn an_unsupported_call_has_a_code_that_no_client_retries() {
+        let error = body_of(Error::new(ErrorKind::Unsupported, "cannot embed"));
+
+        assert_eq!(
+            (&error["code"], &error["status"]),
+            (&json!(404), &json!("UNIMPLEMENTED"))
+        );
+    }
+
+    #[test]
+    fn the_status_of_an_upstream_service_is_passed_on() {
+        let status = json!({"code": 8, "message": "m", "status": "S", "details": [{"@type": "x"}]});
+        let status: Status = serde_json::from_value(status).expect("a status");
+        let error = Error::new(ErrorKind::RateLimited, "429 S: m");
+
+        let error = body_of(error.with_status(status).with_http_code(429));
+
+        assert_eq!(
+            error,
+            json!({"code": 429, "message": "m", "status": "S", "details": [{"@type": "x"}]})
+        );
+    }
+
+    #[test]
+    fn the_wait_is_reported_once_and_the_message_includes_the_causes() {
+        let error = Error::new(ErrorKind::RateLimited, "too many").because("a queue");
+
+        let error = body_of(error.with_retry_after(Duration::from_millis(1_500)));
+
+        assert_eq!(error["message"], "too many: a queue");
+        assert_eq!(error["details"][0]["retryDelay"], "1.5s");
+        assert_eq!(error["details"].as_array().map(Vec::len), Some(1));
+    }
+}

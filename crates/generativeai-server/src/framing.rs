@@ -1,0 +1,71 @@
+//! Encoding of the chunks of a stream, exact to the byte: some clients parse nothing else.
+
+use generativeai::protocol::response::GenerateContentResponse;
+
+use crate::error::ApiError;
+use crate::response::JSON;
+
+/// Encoding of a stream, and how far it has come.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// Server-sent events: `data: `, one line of JSON, `\r\n\r\n`. Without comments and other fields.
+    Sse,
+    /// A JSON array.
+    Array {
+        /// Whether the first element was written.
+        started: bool,
+    },
+}
+
+impl Framing {
+    /// Returns the encoding for `alt=sse`, or else the array.
+    pub(crate) fn new(sse: bool) -> Self {
+        if sse {
+            Self::Sse
+        } else {
+            Self::Array { started: false }
+        }
+    }
+
+    /// Returns the media type of the response.
+    pub(crate) fn content_type(&self) -> &'static str {
+        match self {
+            Self::Sse => "text/event-stream",
+            Self::Array { .. } => JSON,
+        }
+    }
+
+    /// Encodes the next chunk.
+    pub(crate) fn chunk(&mut self, chunk: &GenerateContentResponse) -> Vec<u8> {
+        let mut bytes = match self {
+            Self::Sse => b"data: ".to_vec(),
+            Self::Array { started: false } => b"[".to_vec(),
+            Self::Array { started: true } => b",\r\n".to_vec(),
+        };
+        serde_json::to_writer(&mut bytes, chunk)
+            .expect("API messages have string keys, and writing to memory cannot fail");
+        match self {
+            Self::Sse => bytes.extend_from_slice(b"\r\n\r\n"),
+            Self::Array { started } => *started = true,
+        }
+        bytes
+    }
+
+    /// Returns the bytes after the last chunk.
+    pub(crate) fn end(&self) -> &'static [u8] {
+        match self {
+            Self::Sse => b"",
+            Self::Array { started: false } => b"[]",
+            Self::Array { started: true } => b"]",
+        }
+    }
+
+    /// Encodes an error in mid-stream: a line of JSON outside of any event, where the clients look for
+    /// it. Returns `None` for an array, which has no place for an error.
+    pub(crate) fn error(&self, error: &ApiError) -> Option<Vec<u8>> {
+        match self {
+            Self::Sse => Some([&error.to_json()[..], b"\n"].concat()),
+            Self::Array { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Mapping from the model names that clients send to the models of the backend.
+
+use axum::http::StatusCode;
+use generativeai::protocol::models::Model;
+use generativeai::{Backend, Error, RequestOptions};
+use tokio::sync::OnceCell;
+
+use crate::error::ApiError;
+
+/// Most pages of the backend's model list that are read.
+const MAX_PAGES: usize = 16;
+
+/// Beginnings of the names that Google publishes for models of text and embeddings.
+const PUBLISHED: [&str; 11] = [
+    "gemini",
+    "gemma",
+    "learnlm",
+    "aqa",
+    "chat-bison",
+    "code-bison",
+    "codechat-bison",
+    "text-bison",
+    "embedding",
+    "text-embedding",
+    "text-multilingual-embedding",
+];
+
+/// Names of the backend's models, listed once.
+#[derive(Debug)]
+pub(crate) struct ModelNames {
+    strict: bool,
+    listed: OnceCell<Vec<String>>,
+}
+
+/// The model that handles a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ResolvedModel {
+    /// Resource name, `models/…`.
+    pub(crate) name: String,
+    /// Whether the backend confirmed that it has this model.
+    confirmed: bool,
+}
+
+impl ResolvedModel {
+    fn new(name: &str, confirmed: bool) -> Self {
+        Self {
+            name: format!("models/{name}"),
+            confirmed,
+        }
+    }
+
+    /// Returns the value of `modelVersion`, unless the backend may know better.
+    pub(crate) fn version(&self) -> Option<String> {
+        self.confirmed
+            .then(|| without_prefix(&self.name).to_owned())
+    }
+}
+
+impl ModelNames {
+    /// With `strict`, published names are not mapped to the backend's first model.
+    pub(crate) fn new(strict: bool) -> Self {
+        Self {
+            strict,
+            listed: OnceCell::new(),
+        }
+    }
+
+    /// Finds the model for a name: the backend's model of this name, or else, for a name that Google
+    /// publishes, the backend's first model. If the backend does not list its models, the name is
+    /// passed on unchanged.
+    ///
+    /// # Errors
+    /// 404: the backend has no such model.
+    pub(crate) async fn resolve(
+        &self,
+        backend: &dyn Backend,
+        name: &str,
+    ) -> Result<ResolvedModel, ApiError> {
+        let listed = match self.listed.get_or_try_init(|| list(backend)).await {
+            Ok(listed) if !listed.is_empty() => listed,
+            _ => return Ok(ResolvedModel::new(name, false)),
+        };
+        if listed.iter().any(|model| model == name) || has_unlisted(backend, name).await {
+            return Ok(ResolvedModel::new(name, true));
+        }
+        if !self.strict && is_published(name) {
+            return Ok(ResolvedModel::new(&listed[0], true));
+        }
+        let message =
+            format!("unknown model `models/{name}`: `GET models` lists the available models");
+        Err(ApiError::new(StatusCode::NOT_FOUND, message))
+    }
+}
+
+/// Returns whether a name belongs to one of Google's model families: `gemma-3n-e4b-it`, `gemini`.
+fn is_published(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let rest = PUBLISHED
+        .iter()
+        .find_map(|family| name.strip_prefix(family));
+    rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_alphabetic()))
+}
+
+/// Asks the backend for a model that its list does not contain.
+async fn has_unlisted(backend: &dyn Backend, name: &str) -> bool {
+    let model = backend.get_model(format!("models/{name}"), RequestOptions::default());
+    let model = model.await.ok();
+    model.is_some_and(|model| name_of(&model).as_deref() == Some(name))
+}
+
+async fn list(backend: &dyn Backend) -> Result<Vec<String>, Error> {
+    let mut names = Vec::new();
+    let mut token = None;
+    for _ in 0..MAX_PAGES {
+        let page = backend
+            .list_models(token.take(), RequestOptions::default())
+            .await?;
+        names.extend(page.models.iter().filter_map(name_of));
+        token = page.next_page_token.filter(|token| !token.is_empty());
+        if token.is_none() {
+            break;
+        }
+    }
+    Ok(names)
+}
+
+fn name_of(model: &Model) -> Option<String> {
+    model
+        .name
+        .as_deref()
+        .map(|name| without_prefix(name).to_owned())
+}
+
+fn without_prefix(name: &str) -> &str {
+    name.strip_prefix("models/").unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Field row 35.
+    #[test]
+    fn published_names_are_recognised_by_their_family() {
+        for name in [
+            "gemini-2.5-flash",
+            "gemini-flash-latest",
+            "gemma-3n-e4b-it",
+            "gemma2-9b-it",
+            "learnlm-2.0-flash-experimental",
+            "Gemini-3-Pro-Preview",
+            "text-embedding-004",
+            "chat-bison-001",
+            "aqa",
+        ] {
+            assert!(is_published(name), "{name}");
+        }
+        for name in ["llama-3", "geminix", "my-gemini", "smollm2", ""] {
+            assert!(!is_published(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Limit of concurrent requests, and the bounded queue of those that wait for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::error::ApiError;
+
+/// What a request holds until its response is complete: its place among the running requests, and its
+/// memory.
+pub(crate) type Permits = [OwnedSemaphorePermit; 2];
+
+/// How long a client should wait before it retries a request that found the queue full.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Limits how many requests the backend handles at once and how many may wait for it.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestQueue {
+    running: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+}
+
+impl RequestQueue {
+    /// Creates a queue. At least one request may run.
+    pub(crate) fn new(max_running: usize, max_waiting: usize) -> Self {
+        let semaphore = |permits: usize| Arc::new(Semaphore::new(permits));
+        Self {
+            running: semaphore(max_running.clamp(1, Semaphore::MAX_PERMITS)),
+            waiting: semaphore(max_waiting.min(Semaphore::MAX_PERMITS)),
+        }
+    }
+
+    /// Waits for a permit to run, first come, first served. Dropping the future leaves the queue.
+    ///
+    /// # Errors
+    /// The queue is full.
+    pub(crate) async fn enter(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        if let Ok(permit) = self.running.clone().try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _place = self.waiting.try_acquire().map_err(|_| {
+            ApiError::overloaded("too many requests are waiting: retry later", RETRY_AFTER)
+        })?;
+        let permit = self.running.clone().acquire_owned().await;
+        Ok(permit.expect("the semaphore is never closed"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::JoinHandle;
+
+    use super::*;
+
+    /// Starts waiting for a permit.
+    async fn wait(queue: &RequestQueue) -> JoinHandle<bool> {
+        let queue = queue.clone();
+        let waiting = tokio::spawn(async move { queue.enter().await.is_ok() });
+        tokio::task::yield_now().await;
+        waiting
+    }
+
+    #[tokio::test]
+    async fn a_request_that_finds_the_queue_full_is_rejected() {
+        let queue = RequestQueue::new(1, 1);
+        let first = queue.enter().await.expect("a permit");
+        let second = wait(&queue).await;
+
+        let third = queue.enter().await.expect_err("a full queue");
+        drop(first);
+
+        assert_eq!(third.code(), 429);
+        assert!(second.await.expect("no panic"));
+        assert!(queue.enter().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_cancelled_leaves_the_queue() {
+        let queue = RequestQueue::new(1, 1);
+        let first = queue.enter().await.expect("a permit");
+        let cancelled = wait(&queue).await;
+
+        cancelled.abort();
+        assert!(cancelled.await.is_err());
+        let next = wait(&queue).await;
+        drop(first);
+
+        assert!(next.await.expect("no panic"));
+    }
+}

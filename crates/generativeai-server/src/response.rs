@@ -1,0 +1,34 @@
+//! Successful HTTP responses: JSON and static content.
+
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use serde::Serialize;
+
+/// Media type of JSON responses, spelled as the service spells it.
+pub(crate) const JSON: &str = "application/json; charset=UTF-8";
+
+/// Builds a 200 response with a value as JSON.
+pub(crate) fn json(value: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(value)
+        .expect("API messages have string keys, and writing to memory cannot fail");
+    with_body(JSON, Body::from(body))
+}
+
+/// Builds a 200 response that is never cached and whose type browsers do not guess.
+pub(crate) fn with_body(content_type: &'static str, body: Body) -> Response {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Builds a 204 response.
+pub(crate) fn no_content() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}

@@ -1,0 +1,69 @@
+//! The axum router: one handler that checks, dispatches and answers every request, in JSON.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::Method;
+use axum::http::request::Parts;
+use axum::response::Response;
+use futures_util::FutureExt;
+
+use crate::api::Api;
+use crate::error::ApiError;
+use crate::guard::{AllowedHosts, AllowedOrigins, check_header_count};
+use crate::{playground, response};
+
+/// State shared by all requests.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) hosts: AllowedHosts,
+    pub(crate) origins: AllowedOrigins,
+    pub(crate) api: Api,
+}
+
+impl App {
+    /// Turns the application into a router.
+    ///
+    /// The paths are matched by [`route`](crate::route::route), not by axum. `models/{model}:{method}`
+    /// puts the method into the segment of the model, which axum's patterns cannot split; a base URL
+    /// with a doubled version must work; and errors of every kind are JSON with a hint.
+    pub(crate) fn into_router(self) -> Router {
+        Router::new().fallback(handle).with_state(Arc::new(self))
+    }
+
+    async fn respond(&self, parts: &Parts, body: Body) -> Result<Response, ApiError> {
+        check_header_count(&parts.headers)?;
+        self.hosts.check(parts)?;
+        if parts.method == Method::OPTIONS {
+            return self.preflight(parts);
+        }
+        self.origins.check(&parts.headers)?;
+        match playground::file(&parts.method, parts.uri.path()) {
+            Some(file) => file,
+            None => self.api.handle(parts, body).await,
+        }
+    }
+
+    /// Answers a browser that asks whether a page may send a request.
+    fn preflight(&self, parts: &Parts) -> Result<Response, ApiError> {
+        let headers = self.origins.preflight_headers(&parts.headers);
+        let headers = headers
+            .ok_or_else(|| ApiError::method_not_allowed(&parts.method, "GET, HEAD, POST"))?;
+        let mut response = response::no_content();
+        response.headers_mut().extend(headers);
+        Ok(response)
+    }
+}
+
+async fn handle(State(app): State<Arc<App>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let cors = app.origins.cors_headers(&parts.headers);
+    let result = AssertUnwindSafe(app.respond(&parts, body)).catch_unwind();
+    let result = result.await.unwrap_or_else(|_| Err(ApiError::panicked()));
+    let mut response = result.unwrap_or_else(|error| error.to_response());
+    response.headers_mut().extend(cors);
+    response
+}
