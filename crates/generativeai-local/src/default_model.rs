@@ -105,7 +105,7 @@ fn unwritable(path: &Path, error: std::io::Error) -> Error {
         "cannot write to {}: free some space, or set XDG_CACHE_HOME",
         path.display()
     );
-    Error::new(ErrorKind::Configuration, message).because(error)
+    Error::new(ErrorKind::Configuration, message).with_source(error)
 }
 
 #[cfg(test)]

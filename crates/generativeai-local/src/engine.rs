@@ -56,7 +56,9 @@ impl Engine {
                 let _closes = CloseOnDrop(Arc::clone(&theirs));
                 run::run(&model, sizes, &theirs, &ready);
             })
-            .map_err(|error| refusal::broken("the engine's thread did not start").because(error))?;
+            .map_err(|error| {
+                refusal::broken("the engine's thread did not start").with_source(error)
+            })?;
         let context = started
             .recv()
             .unwrap_or_else(|_| Err(refusal::broken("the engine's thread ended at its start")))?;

@@ -28,18 +28,18 @@ pub(crate) fn check(path: &Path) -> Result<()> {
             ErrorKind::NotFound,
             format!("cannot open the model {}", path.display()),
         )
-        .because(error)
+        .with_source(error)
     })?;
     let length = file
         .metadata()
-        .map_err(|error| no("cannot be read".to_owned()).because(error))?;
+        .map_err(|error| no("cannot be read".to_owned()).with_source(error))?;
     if length.is_dir() {
         return Err(no("is a folder; name a GGUF file".to_owned()));
     }
     let mut head = [0; HEAD];
     if let Err(error) = file.read_exact(&mut head) {
         let why = format!("is no GGUF file: it has {} bytes", length.len());
-        return Err(no(why).because(error));
+        return Err(no(why).with_source(error));
     }
     let word = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| head[at + i]));
     let long = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| head[at + i]));

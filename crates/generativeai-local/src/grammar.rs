@@ -78,7 +78,8 @@ impl std::fmt::Debug for Grammars {
 
 fn factory(tokens: &TokEnv) -> Result<ParserFactory> {
     let mut factory = ParserFactory::new_simple(tokens).map_err(|error| {
-        refusal::broken("the tokens of the model cannot be constrained").because(error.to_string())
+        refusal::broken("the tokens of the model cannot be constrained")
+            .with_source(error.to_string())
     })?;
     factory.quiet();
     factory.limits_mut().verbose_errors = false;

@@ -35,7 +35,7 @@ pub(crate) fn backend() -> Result<&'static LlamaBackend> {
     });
     BACKEND.as_ref().map_err(|error| {
         let message = "llama.cpp is already in use by another library of this program";
-        Error::new(ErrorKind::Configuration, message).because(error.to_string())
+        Error::new(ErrorKind::Configuration, message).with_source(error.to_string())
     })
 }
 
@@ -54,7 +54,7 @@ impl Model {
             } else {
                 said
             };
-            Error::new(ErrorKind::Configuration, message).because(cause)
+            Error::new(ErrorKind::Configuration, message).with_source(cause)
         })?;
         let template = match template {
             Some(template) => template.to_owned(),

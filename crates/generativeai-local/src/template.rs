@@ -32,7 +32,7 @@ impl Template {
         let wrong = |error: minijinja::Error| {
             let message =
                 "the chat template of the model cannot be read: name one with `chat_template`";
-            Error::new(ErrorKind::Configuration, message).because(error)
+            Error::new(ErrorKind::Configuration, message).with_source(error)
         };
         let mut environment = Environment::new();
         let syntax = SyntaxConfig::builder()
@@ -100,7 +100,7 @@ impl Template {
                 refusal::invalid(format!(
                     "the chat template of the model refuses this conversation: {why}"
                 ))
-                .because(error)
+                .with_source(error)
             })
     }
 }

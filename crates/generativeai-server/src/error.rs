@@ -1,6 +1,5 @@
 //! Errors as the service reports them: an HTTP code, a status name, a message and details, in JSON.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -126,7 +125,7 @@ impl ApiError {
 /// decides about the code.
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
-        let mut converted = Self::from_kind(error.kind(), message_with_causes(&error));
+        let mut converted = Self::from_kind(error.kind(), format!("{error:#}"));
         if let Some(status) = error.status() {
             converted.pass_on(status.clone(), error.http_code());
         }
@@ -140,20 +139,13 @@ impl From<Error> for ApiError {
 }
 
 impl ApiError {
-    /// The inverse of the SDK's table from codes to kinds: a client that is built on the SDK gets the
-    /// same kind back, as far as the codes tell kinds apart.
+    /// A client that is built on the SDK gets the same kind back, as far as HTTP codes tell kinds apart.
     fn from_kind(kind: ErrorKind, message: String) -> Self {
-        let code = match kind {
-            ErrorKind::Request => StatusCode::BAD_REQUEST,
-            ErrorKind::Authentication => StatusCode::UNAUTHORIZED,
-            ErrorKind::NotFound => StatusCode::NOT_FOUND,
-            ErrorKind::RateLimited | ErrorKind::Quota => StatusCode::TOO_MANY_REQUESTS,
-            ErrorKind::Unavailable | ErrorKind::Unreachable => StatusCode::SERVICE_UNAVAILABLE,
-            ErrorKind::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            ErrorKind::Unsupported => return Self::unsupported(message),
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        Self::new(code, message)
+        if kind == ErrorKind::Unsupported {
+            return Self::unsupported(message);
+        }
+        let code = StatusCode::from_u16(kind.http_code());
+        Self::new(code.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), message)
     }
 
     /// Takes over the status that another service reported, filling in its absent members.
@@ -186,18 +178,6 @@ fn status_name(code: StatusCode) -> &'static str {
         503 => "UNAVAILABLE",
         _ => "INTERNAL",
     }
-}
-
-/// Joins the messages of an error and its causes: a client over HTTP cannot walk the chain.
-fn message_with_causes(error: &Error) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        message.push_str(": ");
-        message.push_str(&error.to_string());
-        cause = error.source();
-    }
-    message
 }
 
 /// A `google.rpc.RetryInfo`: how long a client waits before it retries.
@@ -264,7 +244,7 @@ mod tests {
 
     #[test]
     fn the_wait_is_reported_once_and_the_message_includes_the_causes() {
-        let error = Error::new(ErrorKind::RateLimited, "too many").because("a queue");
+        let error = Error::new(ErrorKind::RateLimited, "too many").with_source("a queue");
 
         let error = body_of(error.with_retry_after(Duration::from_millis(1_500)));
 

@@ -251,7 +251,7 @@ async fn in_time<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, F
 /// The task of some work ended before the work did.
 fn stopped(error: tokio::task::JoinError) -> Error {
     let message = "the runtime in which the store was opened has ended";
-    Error::new(ErrorKind::Storage, message).because(error)
+    Error::new(ErrorKind::Storage, message).with_source(error)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ impl Fault {
     pub(crate) fn because(self, cause: Self) -> Self {
         match (self, cause) {
             (Self::Ours(error), Self::Ours(cause)) if cause.kind() == ErrorKind::Corrupt => {
-                Self::Ours(error.because(cause))
+                Self::Ours(error.with_source(cause))
             }
             (_, cause) => cause,
         }
@@ -81,7 +81,7 @@ impl Fault {
             sqlx::Error::Database(error) => told(&Code::of(&**error)),
             _ => (ErrorKind::Storage, "the database does not answer"),
         };
-        Error::new(kind, format!("{what}: {why}")).because(error)
+        Error::new(kind, format!("{what}: {why}")).with_source(error)
     }
 }
 

@@ -80,7 +80,7 @@ fn bad_address() -> Error {
 fn prepare(file: &Path) -> Result<()> {
     let told = |error: io::Error| {
         let message = format!("the file `{}` cannot be opened", file.display());
-        Error::new(ErrorKind::Storage, message).because(error)
+        Error::new(ErrorKind::Storage, message).with_source(error)
     };
     if file.is_dir() {
         let message = format!("`{}` is a folder: name a file in it", file.display());

@@ -98,7 +98,7 @@ fn write_line(to: &mut impl Write, line: &impl Serialize) -> Result<()> {
 }
 
 fn read_line<'a, T: Deserialize<'a>>(number: usize, line: &'a str) -> Result<T> {
-    serde_json::from_str(line).map_err(|error| bad_line(number).because(json_fault(&error)))
+    serde_json::from_str(line).map_err(|error| bad_line(number).with_source(json_fault(&error)))
 }
 
 fn bad_line(number: usize) -> Error {
@@ -107,9 +107,9 @@ fn bad_line(number: usize) -> Error {
 }
 
 fn unwritten(error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Storage, "the export cannot be written").because(error)
+    Error::new(ErrorKind::Storage, "the export cannot be written").with_source(error)
 }
 
 fn unread(error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Storage, "the import cannot be read").because(error)
+    Error::new(ErrorKind::Storage, "the import cannot be read").with_source(error)
 }

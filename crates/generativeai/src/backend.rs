@@ -1,9 +1,6 @@
-//! The one seam: whoever answers a request implements `Backend`.
+//! The interface between the chat and whatever answers its requests.
 
 use std::fmt;
-use std::pin::Pin;
-
-use futures_core::Stream;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::caches::CachedContent;
@@ -15,32 +12,37 @@ use crate::protocol::models::{ListModelsResponse, Model};
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
+use crate::stream::{BoxFuture, ChunkStream};
 
 mod options;
 mod shared;
 
+#[cfg(feature = "remote")]
+pub(crate) use options::RetryHook;
 pub use options::{RequestOptions, Retry};
 
-/// An answer that is still to come.
-pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
-
-/// The chunks of a streamed reply, as they come. After an error nothing more comes.
-pub type ChunkStream =
-    Pin<Box<dyn Stream<Item = Result<GenerateContentResponse>> + Send + 'static>>;
-
-/// Whoever answers requests: the REST API, an embedded model, a script of a test.
+/// Service that answers requests: the Gemini API, an embedded model, a script in a test.
 ///
-/// Answers own what they need, so that a chat can hold one while it is changed: an implementation
-/// clones its handle into them. Work begins when an answer is first polled and stops when it is
-/// dropped.
+/// Everything above this trait (history, tools, retry of a turn, tracing, storage) works with every
+/// implementation. Only [`generate_content`](Self::generate_content) is required; the default of
+/// [`stream_generate_content`](Self::stream_generate_content) returns the whole reply as one chunk, and the
+/// other methods return [`Unsupported`](ErrorKind::Unsupported).
+///
+/// Rules for implementations:
+///
+/// - The returned future or stream owns what it needs (it is `'static`): clone a handle into it.
+/// - Work starts when it is first polled, and stops when it is dropped.
+/// - `request.model` contains the full name of the model, `models/…`.
+/// - Errors have the [`ErrorKind`] that tells the caller what to do.
+/// - Observe [`RequestOptions::timeout`].
 ///
 /// ```
-/// use generativeai::{Backend, BoxFuture, ChunkStream, GenerativeModel, RequestOptions, Result};
 /// use generativeai::protocol::content::Content;
 /// use generativeai::protocol::request::GenerateContentRequest;
 /// use generativeai::protocol::response::GenerateContentResponse;
+/// use generativeai::{Backend, BoxFuture, GenerativeModel, RequestOptions, Result};
 ///
-/// /// Says everything back.
+/// /// Replies with the message it receives.
 /// #[derive(Debug)]
 /// struct Echo;
 ///
@@ -50,8 +52,8 @@ pub type ChunkStream =
 ///         request: GenerateContentRequest,
 ///         _: RequestOptions,
 ///     ) -> BoxFuture<Result<GenerateContentResponse>> {
-///         let said = request.contents.iter().last().map(|content| content.parts.clone());
-///         let reply = Content::model(said.unwrap_or_default());
+///         let message = request.contents.iter().last().map(|content| content.parts.clone());
+///         let reply = Content::model(message.unwrap_or_default());
 ///         Box::pin(async move { Ok(GenerateContentResponse::from(reply)) })
 ///     }
 /// }
@@ -61,26 +63,33 @@ pub type ChunkStream =
 /// assert_eq!(chat.send_message("Hello").await?.text()?, "Hello");
 /// # Ok(()) }
 /// ```
+///
+/// A backend that wraps another must forward every method, or the wrapped one loses its abilities.
+/// `#[deny(clippy::missing_trait_methods)]` on the `impl` makes clippy report a method that is missing.
 pub trait Backend: Send + Sync + fmt::Debug {
-    /// Answers in one piece.
+    /// Generates a reply and returns it in one piece.
     fn generate_content(
         &self,
         request: GenerateContentRequest,
         options: RequestOptions,
     ) -> BoxFuture<Result<GenerateContentResponse>>;
 
-    /// Answers in chunks, as they come; by default the whole reply is the only chunk.
+    /// Generates a reply and returns it in chunks as they arrive.
     ///
-    /// The last chunk bears the finish reason: a stream that ends without one counts as cut.
+    /// The last chunk contains the finish reason: a stream that ends without one counts as truncated. The
+    /// default implementation returns the reply of [`generate_content`](Self::generate_content) as the only
+    /// chunk.
     fn stream_generate_content(
         &self,
         request: GenerateContentRequest,
         options: RequestOptions,
     ) -> ChunkStream {
-        crate::stream::once(self.generate_content(request, options))
+        Box::pin(futures_util::stream::once(
+            self.generate_content(request, options),
+        ))
     }
 
-    /// Whether requests are sent as JSON; by default they are not.
+    /// Returns whether requests are sent as JSON; by default they are not.
     ///
     /// Where they are, a chat keeps its history as JSON alone, which takes half the memory and is what
     /// its requests are made of. It does so until somebody looks at the history, and up to the first
@@ -89,7 +98,7 @@ pub trait Backend: Send + Sync + fmt::Debug {
         false
     }
 
-    /// Counts the tokens of a request without answering it.
+    /// Counts the tokens of a request without generating a reply.
     fn count_tokens(
         &self,
         request: CountTokensRequest,
@@ -99,7 +108,10 @@ pub trait Backend: Send + Sync + fmt::Debug {
         unsupported("count tokens")
     }
 
-    /// Lists the models that can be asked; `page_token` is that of the page before.
+    /// Lists the available models, one page at a time.
+    ///
+    /// `page_token` is the [`next_page_token`](ListModelsResponse::next_page_token) of the page before, or
+    /// `None` for the first page.
     fn list_models(
         &self,
         page_token: Option<String>,
@@ -109,13 +121,13 @@ pub trait Backend: Send + Sync + fmt::Debug {
         unsupported("list models")
     }
 
-    /// Describes one model.
+    /// Returns the description of a model, such as its token limits.
     fn get_model(&self, name: String, options: RequestOptions) -> BoxFuture<Result<Model>> {
         let _ = (name, options);
         unsupported("describe a model")
     }
 
-    /// Gets what a cache holds, by its name: `cachedContents/…`, or what stands behind the slash.
+    /// Returns cached content by its name: `cachedContents/ID`, or the ID alone.
     fn get_cached_content(
         &self,
         name: String,
@@ -125,7 +137,7 @@ pub trait Backend: Send + Sync + fmt::Debug {
         unsupported("get cached content")
     }
 
-    /// Gives the embedding of a content.
+    /// Computes the embedding of one content: a vector of numbers that represents its meaning.
     fn embed_content(
         &self,
         request: EmbedContentRequest,
@@ -135,7 +147,7 @@ pub trait Backend: Send + Sync + fmt::Debug {
         unsupported("embed content")
     }
 
-    /// Gives the embeddings of several contents.
+    /// Computes the embeddings of several contents in one request.
     fn batch_embed_contents(
         &self,
         request: BatchEmbedContentsRequest,

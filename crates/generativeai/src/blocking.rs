@@ -55,7 +55,7 @@ fn block_on<F: Future>(future: F) -> Result<F::Output> {
         Ok(runtime) => Ok(runtime.block_on(future)),
         Err(error) => {
             let message = "the thread for blocking calls does not start";
-            Err(Error::new(ErrorKind::Configuration, message).because(error.to_string()))
+            Err(Error::new(ErrorKind::Configuration, message).with_source(error.to_string()))
         }
     }
 }

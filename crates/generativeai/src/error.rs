@@ -1,55 +1,51 @@
-//! The one error of the library: its kind answers what the caller can do.
+//! The error type of the crate: one opaque `Error` whose kind says what the caller can do.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
 
 use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::status::Status;
 
-/// What fallible functions of this crate return.
+mod kind;
+
+pub use kind::ErrorKind;
+pub(crate) use kind::{http_code_of, is_transient};
+
+/// Result of the fallible functions of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why something did not work: a [kind](ErrorKind), a message, and whatever came that may help.
+/// Error of every fallible operation of this crate.
 ///
-/// Nothing is lost with it: the [status](Self::status) the service sent, the
-/// [reply as far as it came](Self::response), every [attempt](Self::attempts) that was made, and the
-/// cause in [`source`](std::error::Error::source). API keys are never part of an error.
+/// To decide what to do, look at the [`kind`](Self::kind) or ask a predicate such as
+/// [`is_retryable`](Self::is_retryable). To report it, print it: the message says what happened and, where
+/// the reader can do something about it, what to do.
 ///
-/// `Display` prints this error only, not its cause. To print the whole chain, walk `source`, or use
-/// `{:#}` of the crate `anyhow`:
+/// The error keeps everything that was known when it arose: the [status](Self::status) that the service
+/// sent, the [reply received so far](Self::response), each [attempt](Self::attempts), and the
+/// [causes](Self::causes). It never contains an API key.
 ///
-/// ```
-/// use std::error::Error as _;
-/// use generativeai::{Error, ErrorKind};
-///
-/// fn whole(error: &Error) -> String {
-///     let mut text = error.to_string();
-///     let mut cause = error.source();
-///     while let Some(error) = cause {
-///         text += &format!(": {error}");
-///         cause = error.source();
-///     }
-///     text
-/// }
-///
-/// let error = Error::new(ErrorKind::Unreachable, "no answer came").because("connection refused");
-/// assert_eq!(error.to_string(), "no answer came");
-/// assert_eq!(whole(&error), "no answer came: connection refused");
-/// ```
-///
-/// A clone is cheap and shares everything.
+/// `{}` prints the message alone, `{:#}` appends the causes. Cloning is cheap: clones share all data.
 ///
 /// ```
-/// use generativeai::{Error, ErrorKind};
+/// use generativeai::testing::Scripted;
+/// use generativeai::{Error, ErrorKind, GenerativeModel};
 ///
-/// let error = Error::new(ErrorKind::Request, "a message needs at least one part");
-/// assert_eq!(error.kind(), ErrorKind::Request);
-/// assert_eq!(error.to_string(), "a message needs at least one part");
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let refused = Error::new(ErrorKind::Unreachable, "no connection to `example.com`")
+///     .with_source("connection refused");
+/// let model = GenerativeModel::new("m").backend(Scripted::default().then_error(&[], refused));
+///
+/// let error = model.generate_content("Hello").await.unwrap_err();
+///
+/// assert!(error.is_retryable());
+/// assert_eq!(error.kind(), ErrorKind::Unreachable);
+/// assert_eq!(format!("{error}"), "no connection to `example.com`");
+/// assert_eq!(format!("{error:#}"), "no connection to `example.com`: connection refused");
+/// # }
 /// ```
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
@@ -61,79 +57,33 @@ struct Inner {
     source: Option<Arc<dyn StdError + Send + Sync>>,
     http_code: Option<u16>,
     status: Option<Status>,
-    response: Option<GenerateContentResponse>,
+    response: Option<Arc<GenerateContentResponse>>,
     attempts: Vec<Attempt>,
     retry_after: Option<Duration>,
 }
 
-/// What the caller can do about an [`Error`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The client is not set up right (no key, a bad address): mend the setting.
-    Configuration,
-    /// The request cannot be answered as it stands: change it.
-    Request,
-    /// The key is missing, wrong, or not allowed to do this: use another.
-    Authentication,
-    /// There is no such model, cache, file or session: name another.
-    NotFound,
-    /// Too many requests: wait [as long as the service asks](Error::retry_after), then try again.
-    RateLimited,
-    /// A quota is used up: raise it, or wait until it is renewed. Trying again soon is no use.
-    Quota,
-    /// The service failed: try again later.
-    Unavailable,
-    /// No answer came: try again.
-    Unreachable,
-    /// The time was up before the answer was whole: try again, or allow more time.
-    Timeout,
-    /// The reply broke off before its end; the [part that came](Error::response) is at hand.
-    Truncated,
-    /// The prompt was blocked: the [response](Error::response) says why. Change the prompt.
-    Blocked,
-    /// The model stopped for a reason that is no end: the [response](Error::response) has it.
-    Stopped,
-    /// The answer held no reply: try again, or change the request.
-    Empty,
-    /// The reply is not of the shape that was asked for: ask again, or for another; its text is in the
-    /// [response](Error::response).
-    Shape,
-    /// The answer was not in the language of the Gemini API: report it here.
-    Decode,
-    /// The answer was larger than a limit of this client allows: raise the limit.
-    Limit,
-    /// A function the model called failed, and the chat was told to fail with it.
-    Function,
-    /// This backend cannot do that: use another.
-    Unsupported,
-    /// Somebody else went on with the conversation: load it anew, or fork it.
-    Conflict,
-    /// What is to be kept cannot be written or read (a full disk, no database): mend that.
-    Storage,
-    /// What is stored is damaged: the message names it. The rest can be read.
-    Corrupt,
-    /// What is stored was written by a newer version: update this one.
-    TooNew,
-}
-
-/// One of the attempts that were made before an [`Error`] was given up to.
+/// Record of one failed attempt at a request.
+///
+/// [`Error::attempts`] lists them once the request has failed for good, and
+/// [`RequestOptions::on_retry`](crate::RequestOptions::on_retry) reports each one while retries go on.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// What came of it.
+    /// Position among the attempts of the request, counted from 1.
+    pub number: u32,
+    /// Message of the error that ended the attempt, with its root cause.
     pub outcome: String,
-    /// How long the attempt itself took.
+    /// Duration of the attempt itself, without the wait after it.
     pub took: Duration,
-    /// How long was waited after it, before the next; zero after the last.
+    /// Wait between this attempt and the next; zero after the last one.
     pub waited: Duration,
 }
 
 impl Attempt {
-    /// Makes the record of one attempt.
-    pub fn new(outcome: impl Into<String>, took: Duration, waited: Duration) -> Self {
+    /// Creates the record of one attempt.
+    pub fn new(number: u32, outcome: impl Into<String>, took: Duration, waited: Duration) -> Self {
         Self {
+            number,
             outcome: outcome.into(),
             took,
             waited,
@@ -142,7 +92,9 @@ impl Attempt {
 }
 
 impl Error {
-    /// Makes an error of a kind; the message is lower case, without a full stop, and names the thing.
+    /// Creates an error from a kind and a message.
+    ///
+    /// By convention a message is lower case without a full stop, and names the thing that failed first.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Arc::new(Inner {
             kind,
@@ -156,80 +108,123 @@ impl Error {
         }))
     }
 
-    /// Adds the cause.
+    /// Sets the cause, which [`source`](StdError::source) returns. The message should not repeat it.
     #[must_use]
-    pub fn because(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.with(|inner| inner.source = Some(Arc::from(source.into())))
     }
 
-    /// Adds the status that the service sent.
+    /// Sets the status that the service sent.
     #[must_use]
     pub fn with_status(self, status: Status) -> Self {
         self.with(|inner| inner.status = Some(status))
     }
 
-    /// Adds the code of the HTTP answer.
+    /// Sets the HTTP status code of the response.
     #[must_use]
     pub fn with_http_code(self, code: u16) -> Self {
         self.with(|inner| inner.http_code = Some(code))
     }
 
-    /// Adds the reply, as far as it came.
+    /// Sets the reply received so far.
     #[must_use]
-    pub fn with_response(self, response: GenerateContentResponse) -> Self {
-        self.with(|inner| inner.response = Some(response))
+    pub fn with_response(self, response: impl Into<Arc<GenerateContentResponse>>) -> Self {
+        self.with(|inner| inner.response = Some(response.into()))
     }
 
-    /// Adds the attempts that were made, first to last.
+    /// Sets the attempts that were made, in order.
     #[must_use]
     pub fn with_attempts(self, attempts: Vec<Attempt>) -> Self {
         self.with(|inner| inner.attempts = attempts)
     }
 
-    /// Adds how long the service asks to wait.
+    /// Sets the wait that the service asks for before the next attempt.
     #[must_use]
     pub fn with_retry_after(self, wait: Duration) -> Self {
         self.with(|inner| inner.retry_after = Some(wait))
     }
 
-    /// Adds to the message what the service did not say.
-    pub(crate) fn and_hint(self, hint: &str) -> Self {
+    /// Appends advice to the message: `message; hint`.
+    #[must_use]
+    pub fn with_hint(self, hint: &str) -> Self {
         self.with(|inner| inner.message = format!("{}; {hint}", inner.message).into())
     }
 
-    /// Says in front of the message what it is about.
-    pub(crate) fn about(self, what: &str) -> Self {
-        self.with(|inner| inner.message = format!("{what}: {}", inner.message).into())
+    /// Puts a context in front of the message: `context: message`.
+    #[must_use]
+    pub fn with_context(self, context: &str) -> Self {
+        self.with(|inner| inner.message = format!("{context}: {}", inner.message).into())
     }
 
-    /// What the caller can do about it.
+    /// Returns the kind, which says what the caller can do.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The status the service sent: code, name, message and details.
+    /// Returns whether another attempt at the same request may succeed.
+    ///
+    /// True for transient conditions: too many requests, a failing service, no connection, a timeout, a
+    /// reply that was cut off. False where the request, the key, the quota or the settings have to change
+    /// first, and where the model did respond, though not as wanted.
+    ///
+    /// [`Remote`](crate::Remote) has already retried where that was safe; [`attempts`](Self::attempts) lists
+    /// what it did. Wait for [`retry_after`](Self::retry_after) before another attempt.
+    pub fn is_retryable(&self) -> bool {
+        let code = self.http_code().or_else(|| http_code_of(self.status()?));
+        self.kind().is_transient() && code.is_none_or(is_transient)
+    }
+
+    /// Returns whether a time limit was reached: of the request, of the service, or of a connection attempt.
+    pub fn is_timeout(&self) -> bool {
+        let is_timed_out = |cause: &(dyn StdError + 'static)| {
+            let io = cause.downcast_ref::<io::Error>();
+            let own = cause.downcast_ref::<Self>();
+            io.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+                || own.is_some_and(|error| error.kind() == ErrorKind::Timeout)
+        };
+        self.kind() == ErrorKind::Timeout || self.causes().any(is_timed_out)
+    }
+
+    /// Returns the status that the service sent: code, name, message and details.
     pub fn status(&self) -> Option<&Status> {
         self.0.status.as_ref()
     }
 
-    /// The code of the HTTP answer, if there was one. The code in [`status`](Self::status) may differ.
+    /// Returns the HTTP status code, if the service responded. The code in [`status`](Self::status) may
+    /// differ from it.
     pub fn http_code(&self) -> Option<u16> {
         self.0.http_code
     }
 
-    /// The reply as far as it came: whole when the model stopped or blocked, in part when it broke off.
+    /// Returns the reply received before the error: complete if the model stopped or the prompt was blocked,
+    /// partial if the connection broke.
     pub fn response(&self) -> Option<&GenerateContentResponse> {
-        self.0.response.as_ref()
+        self.0.response.as_deref()
     }
 
-    /// The attempts that were made, first to last; empty when nothing was sent.
+    /// Returns the attempts that were made, in order; empty if nothing was sent.
     pub fn attempts(&self) -> &[Attempt] {
         &self.0.attempts
     }
 
-    /// How long the service asks to wait before the next attempt.
+    /// Returns the wait that the service asks for before the next attempt.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
+    }
+
+    /// Returns the causes, from the direct one ([`source`](StdError::source)) to the root.
+    ///
+    /// ```
+    /// use generativeai::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Unreachable, "no connection")
+    ///     .with_source(Error::new(ErrorKind::Unreachable, "handshake failed").with_source("reset"));
+    ///
+    /// let causes: Vec<String> = error.causes().map(ToString::to_string).collect();
+    /// assert_eq!(causes, ["handshake failed", "reset"]);
+    /// ```
+    pub fn causes(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+        causes(self)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
@@ -238,9 +233,22 @@ impl Error {
     }
 }
 
+/// Returns the causes of any error, from the direct one to the root.
+pub(crate) fn causes<'e>(
+    error: &'e (dyn StdError + 'static),
+) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+    std::iter::successors(error.source(), |cause| (*cause).source())
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
+        f.write_str(&self.0.message)?;
+        if f.alternate() {
+            for cause in self.causes() {
+                write!(f, ": {cause}")?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -267,6 +275,7 @@ impl fmt::Debug for Error {
         if let Some(status) = status {
             debug.field("status", status);
         }
+        // The reply is part of the conversation, which does not belong in a log.
         if response.is_some() {
             debug.field("response", &"…");
         }
@@ -290,31 +299,4 @@ impl StdError for Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_never_repeats_its_cause() {
-        let error = Error::new(ErrorKind::Unreachable, "no answer came").because("refused");
-
-        assert_eq!(error.to_string(), "no answer came");
-        assert_eq!(error.source().expect("the cause").to_string(), "refused");
-    }
-
-    #[test]
-    fn a_clone_shares_the_cause_and_can_still_be_added_to() {
-        let error = Error::new(ErrorKind::Timeout, "no answer in 5 s").because("clock");
-
-        let clone = error.clone().with_http_code(504);
-
-        assert_eq!((error.http_code(), clone.http_code()), (None, Some(504)));
-        assert_eq!(clone.source().expect("the cause").to_string(), "clock");
-    }
-
-    #[test]
-    fn what_was_said_is_not_in_debug() {
-        let error = Error::new(ErrorKind::Truncated, "cut").with_response(Default::default());
-
-        assert!(!format!("{error:?}").contains("candidates"), "{error:?}");
-    }
-}
+mod tests;

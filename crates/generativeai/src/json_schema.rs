@@ -132,7 +132,7 @@ impl FunctionDeclaration {
     pub fn in_openapi(mut self) -> Result<Self> {
         let named = |error: crate::error::Error| {
             let name = self.name.as_deref().unwrap_or_default();
-            error.about(&format!("the function `{name}`"))
+            error.with_context(&format!("the function `{name}`"))
         };
         if let Some(schema) = &self.parameters_json_schema {
             let schema = Schema::from_json_schema(schema).map_err(named)?;

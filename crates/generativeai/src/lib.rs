@@ -88,7 +88,8 @@ pub mod testing;
 mod tools;
 mod trace;
 
-pub use backend::{Backend, BoxFuture, ChunkStream, RequestOptions, Retry};
+pub use backend::{Backend, RequestOptions, Retry};
+
 pub use chat::{
     ChatSession, Compaction, Entry, Event, Journal, Reason, ReplyStream, SendMessage, Unfinished,
 };
@@ -99,6 +100,7 @@ pub use model::{CountTokens, GenerateContent, GenerateStream, GenerativeModel};
 #[cfg(feature = "remote")]
 pub use remote::Remote;
 pub use schemars;
+pub use stream::{BoxFuture, ChunkStream};
 pub use tools::{
     Answer, AtLimit, AutomaticFunctionCalling, Function, FunctionEvent, Handler, Json, OnFailure,
     Toolbox,

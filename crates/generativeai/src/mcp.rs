@@ -134,8 +134,8 @@ impl Connection {
         };
         let greeting = tokio::time::timeout(PATIENCE, config.serve(transport)).await;
         let service = greeting
-            .map_err(|_| unreached().because(format!("nothing came within {PATIENCE:?}")))?
-            .map_err(|error| unreached().because(error))?;
+            .map_err(|_| unreached().with_source(format!("nothing came within {PATIENCE:?}")))?
+            .map_err(|error| unreached().with_source(error))?;
         let shared = Shared {
             peer: service.peer().clone(),
             service: Mutex::new(Some(service)),
@@ -167,7 +167,7 @@ impl Connection {
         let unlisted = |cause: Box<dyn std::error::Error + Send + Sync>| {
             let name = &self.shared.name;
             let message = format!("the MCP server `{name}` does not list its tools");
-            Error::new(ErrorKind::Unreachable, message).because(cause)
+            Error::new(ErrorKind::Unreachable, message).with_source(cause)
         };
         let tools = listing
             .map_err(|_| unlisted(format!("nothing came within {PATIENCE:?}").into()))?
@@ -212,7 +212,7 @@ fn start(
     let started = TokioChildProcess::builder(command).stderr(stderr).spawn();
     let (process, stderr) = started.map_err(|error| {
         let message = format!("the MCP server `{name}` does not start");
-        Error::new(ErrorKind::Configuration, message).because(error)
+        Error::new(ErrorKind::Configuration, message).with_source(error)
     })?;
     Ok((name, process, stderr))
 }

@@ -44,7 +44,7 @@ impl Blob {
         };
         let bytes = fs::read(path).map_err(|error| {
             let message = format!("`{}` cannot be read", path.display());
-            Error::new(ErrorKind::Request, message).because(error)
+            Error::new(ErrorKind::Request, message).with_source(error)
         })?;
         Ok(Self::new(mime_type, bytes))
     }

@@ -2,12 +2,14 @@
 //!
 //! Without the feature `tracing`, or without a subscriber, it just passes.
 
-use crate::backend::{Backend, BoxFuture, ChunkStream, RequestOptions};
+use crate::backend::{Backend, RequestOptions};
+
 use crate::error::Result;
 use crate::protocol::content::FunctionCall;
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
+use crate::stream::{BoxFuture, ChunkStream};
 
 #[cfg(feature = "tracing")]
 mod messages;
@@ -69,11 +71,11 @@ pub(crate) fn function<T: Send + 'static>(
     running
 }
 
-/// Tells of an attempt that failed and is made again after a wait.
+/// Records that an attempt failed with an error and is retried.
 #[cfg(feature = "remote")]
-pub(crate) fn tried_again(attempt: usize, wait: std::time::Duration, error: &crate::Error) {
+pub(crate) fn retried(attempt: &crate::error::Attempt, error: &crate::error::Error) {
     #[cfg(feature = "tracing")]
-    spans::tried_again(attempt, wait, error);
+    spans::retried(attempt, error);
     #[cfg(not(feature = "tracing"))]
-    let _ = (attempt, wait, error);
+    let _ = (attempt, error);
 }

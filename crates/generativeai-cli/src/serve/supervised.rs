@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures_util::StreamExt;
+use generativeai::protocol::caches::CachedContent;
+use generativeai::protocol::embeddings::{
+    BatchEmbedContentsRequest, BatchEmbedContentsResponse, EmbedContentRequest,
+    EmbedContentResponse,
+};
 use generativeai::protocol::models::{ListModelsResponse, Model};
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::GenerateContentResponse;
@@ -126,7 +131,7 @@ impl Supervised {
             return error;
         }
         self.dead("the engine died while it answered, and is being started again")
-            .because(error)
+            .with_source(error)
     }
 
     fn dead(&self, message: &'static str) -> Error {
@@ -150,6 +155,7 @@ impl Supervised {
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl Backend for Supervised {
     fn generate_content(
         &self,
@@ -194,6 +200,34 @@ impl Backend for Supervised {
         let model = self.models.models.first().cloned();
         let none = || Error::new(ErrorKind::NotFound, "the engine has no model");
         Box::pin(std::future::ready(model.ok_or_else(none)))
+    }
+
+    fn sends_json(&self) -> bool {
+        true
+    }
+
+    fn get_cached_content(
+        &self,
+        name: String,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<CachedContent>> {
+        self.ask(|engine| engine.get_cached_content(name, options))
+    }
+
+    fn embed_content(
+        &self,
+        request: EmbedContentRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<EmbedContentResponse>> {
+        self.ask(|engine| engine.embed_content(request, options))
+    }
+
+    fn batch_embed_contents(
+        &self,
+        request: BatchEmbedContentsRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<BatchEmbedContentsResponse>> {
+        self.ask(|engine| engine.batch_embed_contents(request, options))
     }
 }
 

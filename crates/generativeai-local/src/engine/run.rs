@@ -89,7 +89,7 @@ fn open<'model>(
         .new_context(model::backend()?, params)
         .map_err(|error| {
             let message = format!("no memory for a context of {} tokens", sizes.context);
-            Error::new(ErrorKind::Configuration, message).because(error)
+            Error::new(ErrorKind::Configuration, message).with_source(error)
         })
 }
 

@@ -140,7 +140,7 @@ fn response_schema(config: &GenerationConfig) -> Result<Option<Value>> {
     let Some(schema) = &config.response_schema else {
         return Ok(None);
     };
-    serde_json::to_value(schema)
-        .map(Some)
-        .map_err(|error| Error::new(ErrorKind::Request, "the schema is not JSON").because(error))
+    serde_json::to_value(schema).map(Some).map_err(|error| {
+        Error::new(ErrorKind::Request, "the schema is not JSON").with_source(error)
+    })
 }

@@ -1,50 +1,85 @@
-//! How a request is made: time limits and retries, per client, per model, per message.
+//! Options of a request: time limits, retries, what a trace may contain.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// How a request is made, where it differs from the setting above.
+use crate::error::Attempt;
+
+/// Options of a request: time limits, retries, and what a trace may contain.
 ///
-/// An absent member inherits: a message from its model, a model from its client, the client from
-/// the [defaults](Self::default). The embedded model heeds `timeout` alone.
+/// Options exist at four levels, and the nearest one that sets a value wins: the message, the model
+/// ([`GenerativeModel::request_options`](crate::GenerativeModel::request_options)), the client
+/// ([`RemoteBuilder::request_options`](crate::remote::RemoteBuilder::request_options)), the defaults below.
+/// The embedded model observes `timeout` only.
 ///
 /// ```
 /// use std::time::Duration;
-/// use generativeai::RequestOptions;
+/// use generativeai::{GenerativeModel, RequestOptions, testing::Scripted};
 ///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+/// # let backend = Scripted::default().then_text("Hi!").then_text("42");
+/// let model = GenerativeModel::new("gemini-flash-latest")
+///     .request_options(RequestOptions::default().timeout(Duration::from_secs(60)))
+///     .backend(backend);
+/// let mut chat = model.start_chat();
+/// // 60 s, as the model says.
+/// chat.send_message("Hello").await?;
+///
+/// // An hour for one message, and no retries.
 /// let patient = RequestOptions::default().timeout(Duration::from_secs(3_600)).without_retry();
+/// chat.send_message("Prove it.").request_options(patient).await?;
+/// # Ok(()) }
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct RequestOptions {
-    /// When and how often to try again.
+    /// When and how often a failed request is retried. Default: [`Retry::default`].
     pub retry: Option<Retry>,
-    /// The deadline over all attempts, waits included; [`Duration::MAX`] for none. By default none
-    /// for streams and 600 s for answers in one piece.
+    /// Deadline over all attempts and the waits between them, counted from the moment the request is first
+    /// polled; [`Duration::MAX`] for none. Default: 600 s for replies in one piece, none for streams.
     pub timeout: Option<Duration>,
-    /// The time to connect, names looked up; by default 10 s.
+    /// Time limit for establishing a connection: name resolution, TCP, proxy and TLS handshake together.
+    /// Default: 10 s.
     pub connect_timeout: Option<Duration>,
-    /// The longest wait for the head of an answer, and between two parsed events of a stream (not
-    /// between bytes); by default 120 s. An answer in one piece has only `timeout`.
+    /// Longest wait for the response headers and between two events of a stream. Events count, bytes do not:
+    /// a server that trickles comments is timed out. Has no effect on replies in one piece, which have
+    /// `timeout`. Default: 120 s.
     pub idle_timeout: Option<Duration>,
-    /// Whether what is said may stand in the spans of `tracing`; by default it may not.
+    /// Whether spans of `tracing` may contain prompts and replies. Default: no.
     pub trace_content: Option<bool>,
+    pub(crate) on_retry: Option<RetryHook>,
 }
 
-/// When and how often a request is tried again: full jitter over a doubling wait.
+/// When and how often a failed request is retried: exponential backoff with full jitter.
 ///
-/// Only what may help is tried again (no answer, 408, 429, 500, 502, 503, 504), and only until the
-/// first event of the answer was handed out.
+/// Only transient failures are retried (no connection, a connection that broke before the first event, HTTP
+/// 408, 429, 500, 502, 503, 504), and only until the first event of the response has been returned.
+///
+/// The wait before attempt *n* + 1 is a random time up to `initial` × 2ⁿ⁻¹, at most `maximum`, but no less
+/// than the service asks for in `Retry-After` or `RetryInfo`. All clones of a [`Remote`](crate::Remote)
+/// share a retry budget: while nothing succeeds, it pays for about 100 retries, so that a service that is
+/// down does not receive four times its load.
+///
+/// ```
+/// use std::time::Duration;
+/// use generativeai::{RequestOptions, Retry};
+///
+/// let mut retry = Retry::default().max_attempts(6);
+/// retry.maximum = Duration::from_secs(10);
+/// let options = RequestOptions::default().retry(retry);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Retry {
-    /// How many attempts at most, the first included; by default 4.
+    /// Maximum number of attempts, the first included. Default: 4.
     pub max_attempts: u32,
-    /// The upper bound of the first wait; by default 0.5 s. It doubles with each attempt.
+    /// Upper bound of the first wait. It doubles with each attempt. Default: 0.5 s.
     pub initial: Duration,
-    /// The upper bound of any wait; by default 32 s.
+    /// Upper bound of every wait. Default: 32 s.
     pub maximum: Duration,
-    /// The longest wait that the service may ask for; by default 60 s. If it asks for more, the
-    /// request fails at once, and [`Error::retry_after`](crate::Error::retry_after) says when.
+    /// Longest wait accepted from the service. If it asks for more, the request fails at once, and
+    /// [`Error::retry_after`](crate::Error::retry_after) returns what it asked for. Default: 60 s.
     pub longest_retry_after: Duration,
 }
 
@@ -60,7 +95,7 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// Sets how many attempts are made at most, the first included; 0 counts as 1.
+    /// Sets the maximum number of attempts, the first included; 0 counts as 1.
     #[must_use]
     pub fn max_attempts(mut self, max_attempts: u32) -> Self {
         self.max_attempts = max_attempts;
@@ -69,14 +104,14 @@ impl Retry {
 }
 
 impl RequestOptions {
-    /// Sets when and how often to try again.
+    /// Sets when and how often a failed request is retried.
     #[must_use]
     pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = Some(retry);
         self
     }
 
-    /// Makes one attempt only.
+    /// Disables retries: one attempt only.
     #[must_use]
     pub fn without_retry(self) -> Self {
         self.retry(Retry::default().max_attempts(1))
@@ -89,29 +124,53 @@ impl RequestOptions {
         self
     }
 
-    /// Sets the time to connect.
+    /// Sets the time limit for establishing a connection.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = Some(timeout);
         self
     }
 
-    /// Sets the longest wait between two events.
+    /// Sets the longest wait between two events of a stream.
     #[must_use]
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = Some(timeout);
         self
     }
 
-    /// Sets whether what is said may stand in the spans of `tracing`, as messages of OpenTelemetry's
-    /// conventions: the instruction, the contents and the reply, without the bytes of media.
+    /// Sets whether spans of `tracing` may contain the system instruction, the contents and the reply. They
+    /// are recorded as messages of OpenTelemetry's conventions for generative AI, without media bytes.
     #[must_use]
     pub fn trace_content(mut self, trace: bool) -> Self {
         self.trace_content = Some(trace);
         self
     }
 
-    /// These options, with those of `below` where these are silent.
+    /// Sets a function that is called before each wait for a further attempt, with the attempt that failed.
+    ///
+    /// The function runs on the task that sends the request, so it should return quickly. It is not called
+    /// after the last attempt, whose failure is the error of the request. Of functions set at several levels
+    /// the nearest one is called.
+    ///
+    /// ```
+    /// use generativeai::{Remote, RequestOptions};
+    ///
+    /// let options = RequestOptions::default().on_retry(|attempt| {
+    ///     eprintln!(
+    ///         "attempt {} failed ({}), next one in {:.1?}",
+    ///         attempt.number, attempt.outcome, attempt.waited,
+    ///     );
+    /// });
+    /// let remote = Remote::builder().api_key("not-a-real-key").request_options(options).build()?;
+    /// # Ok::<(), generativeai::Error>(())
+    /// ```
+    #[must_use]
+    pub fn on_retry(mut self, hook: impl Fn(&Attempt) + Send + Sync + 'static) -> Self {
+        self.on_retry = Some(RetryHook(Arc::new(hook)));
+        self
+    }
+
+    /// Returns these options, with those of `below` where these set nothing.
     #[must_use]
     pub fn or(self, below: &Self) -> Self {
         Self {
@@ -120,7 +179,26 @@ impl RequestOptions {
             connect_timeout: self.connect_timeout.or(below.connect_timeout),
             idle_timeout: self.idle_timeout.or(below.idle_timeout),
             trace_content: self.trace_content.or(below.trace_content),
+            on_retry: self.on_retry.or_else(|| below.on_retry.clone()),
         }
+    }
+}
+
+/// Function of the user, called for each attempt that is followed by another.
+///
+/// Two hooks are equal if they are the same one: a function cannot be compared.
+#[derive(Clone)]
+pub(crate) struct RetryHook(pub(crate) Arc<dyn Fn(&Attempt) + Send + Sync>);
+
+impl PartialEq for RetryHook {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for RetryHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
     }
 }
 
@@ -129,15 +207,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_silent_option_inherits() {
+    fn an_option_that_is_not_set_is_inherited() {
         let below = RequestOptions::default()
             .timeout(Duration::from_secs(1))
+            .on_retry(|_| {})
             .without_retry();
         let above = RequestOptions::default().timeout(Duration::from_secs(2));
 
         let merged = above.or(&below);
 
         assert_eq!(merged.timeout, Some(Duration::from_secs(2)));
+        assert_eq!(merged.on_retry, below.on_retry);
         assert_eq!(merged.retry.expect("inherited").max_attempts, 1);
+    }
+
+    #[test]
+    fn options_with_different_hooks_differ() {
+        let options = || RequestOptions::default().on_retry(|_| {});
+        let one = options();
+
+        assert_eq!(one, one.clone());
+        assert_ne!(one, options());
     }
 }

@@ -209,6 +209,6 @@ async fn summarize(contents: &[Content], prepared: &Prepared) -> Result<[Content
         let said = reply_of(&reply).map(Cow::into_owned);
         said.ok_or_else(|| reply.empty())
     };
-    let about = |error: Error| error.about("what was said could not be summarised");
+    let about = |error: Error| error.with_context("what was said could not be summarised");
     Ok([question, reply.await.map_err(about)?])
 }

@@ -245,12 +245,14 @@ mod tests {
     use std::future::ready;
 
     use super::*;
-    use crate::backend::{Backend, BoxFuture, RequestOptions};
+    use crate::backend::{Backend, RequestOptions};
+
     use crate::error::Result;
     use crate::model::GenerativeModel;
     use crate::protocol::content::{FunctionCall, FunctionResponse};
     use crate::protocol::request::GenerateContentRequest;
     use crate::protocol::response::GenerateContentResponse;
+    use crate::stream::BoxFuture;
 
     /// Answers with the number of contents it was sent, as JSON or not.
     #[derive(Debug)]

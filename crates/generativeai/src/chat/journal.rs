@@ -7,10 +7,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Reason;
-use crate::backend::BoxFuture;
 use crate::error::Result;
 use crate::protocol::content::Content;
 use crate::protocol::response::GenerateContentResponse;
+use crate::stream::BoxFuture;
 
 /// Where a conversation is written down while it goes on, so that it outlives the program.
 ///

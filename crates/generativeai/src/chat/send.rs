@@ -5,6 +5,7 @@ use std::future::IntoFuture;
 use std::pin::Pin;
 
 use futures_core::Stream;
+use futures_util::{StreamExt as _, stream};
 
 use super::ChatSession;
 use super::turn::{Call, Turn};
@@ -13,7 +14,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Settings, message_setters};
 use crate::protocol::content::{Content, Role};
 use crate::protocol::response::GenerateContentResponse;
-use crate::stream;
 
 /// A message ready to be sent: await it for the whole reply, or [stream](Self::stream) it.
 ///
@@ -154,10 +154,11 @@ impl<'chat> ReplyStream<'chat> {
     pub fn into_stream(
         self,
     ) -> Pin<Box<dyn Stream<Item = Result<GenerateContentResponse>> + Send + 'chat>> {
-        Box::pin(stream::unfold(self, |mut this| async move {
+        let chunks = stream::unfold(self, |mut this| async move {
             let item = this.next().await?;
             Some((item, this))
-        }))
+        });
+        Box::pin(chunks.fuse())
     }
 }
 

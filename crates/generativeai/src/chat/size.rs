@@ -43,7 +43,7 @@ impl Scale<'_> {
                 Ok(counted.unwrap_or_else(|| self.estimate(history)))
             }
             Err(error) if error.kind() == ErrorKind::Unsupported => Ok(self.estimate(history)),
-            Err(error) => Err(error.about("the tokens of the message could not be counted")),
+            Err(error) => Err(error.with_context("the tokens of the message could not be counted")),
         }
     }
 

@@ -6,17 +6,18 @@
 use std::mem;
 use std::sync::Arc;
 
+use futures_util::StreamExt as _;
+
 use super::calls::{Round, answered_here, too_many_rounds};
 use super::unfinished::{Reason, Unfinished, said_in};
 use super::{ChatSession, Event, check};
-use crate::backend::{BoxFuture, ChunkStream};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Prepared;
 use crate::protocol::content::{Contents, text_element};
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::tools::FunctionCallingMode;
-use crate::stream;
+use crate::stream::{BoxFuture, ChunkStream};
 use crate::tools::{AtLimit, AutomaticFunctionCalling};
 use crate::trace;
 
@@ -110,7 +111,7 @@ impl<'chat> Turn<'chat> {
                     }
                     Err(error) => self.state = State::Close(Some(self.fail(error))),
                 },
-                State::Hear(chunks) => match stream::next(chunks).await {
+                State::Hear(chunks) => match chunks.next().await {
                     Some(Ok(chunk)) => {
                         if let Some(chunk) = self.hear(chunk) {
                             return Some(Ok(chunk));
@@ -319,7 +320,7 @@ impl<'chat> Turn<'chat> {
         let history = self.chat.history();
         match super::calls::unanswered_in(history, &sent) {
             None => error,
-            Some(names) => error.and_hint(&format!(
+            Some(names) => error.with_hint(&format!(
                 "the model's calls of {names} are not answered: send a FunctionResponse for each, \
                  in one message"
             )),

@@ -53,7 +53,7 @@ pub(super) fn of(result: CallToolResult) -> Result<FunctionResponse> {
 fn medium(mime_type: &str, data: &str) -> Result<FunctionResponsePart> {
     let bytes = STANDARD.decode(data).map_err(|error| {
         let message = format!("the tool gave a medium of type `{mime_type}` that is no base64");
-        Error::new(ErrorKind::Function, message).because(error)
+        Error::new(ErrorKind::Function, message).with_source(error)
     })?;
     Ok(Blob::new(mime_type, bytes).into())
 }

@@ -29,7 +29,7 @@ impl Connection {
                 let call = CallToolRequestParams::new(tool).with_arguments(arguments);
                 let result = shared.peer.call_tool(call).await.map_err(|error| {
                     let message = format!("the MCP server `{}` did not answer", shared.name);
-                    Error::new(ErrorKind::Function, message).because(error)
+                    Error::new(ErrorKind::Function, message).with_source(error)
                 })?;
                 answer::of(result)
             }

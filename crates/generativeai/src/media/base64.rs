@@ -30,7 +30,8 @@ pub(crate) fn decode(text: &str) -> Result<Vec<u8>> {
     let url_safe = text.bytes().any(|byte| matches!(byte, b'-' | b'_'));
     let engine = if url_safe { ANY_URL_SAFE } else { ANY_STANDARD };
     let bytes = engine.decode(text);
-    bytes.map_err(|error| Error::new(ErrorKind::Decode, "the data is not base64").because(error))
+    bytes
+        .map_err(|error| Error::new(ErrorKind::Decode, "the data is not base64").with_source(error))
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use std::future::IntoFuture;
 
 use super::{GenerativeModel, Settings, message_setters};
-use crate::backend::BoxFuture;
 use crate::error::Result;
 use crate::protocol::content::Contents;
 use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
+use crate::stream::BoxFuture;
 use crate::trace;
 
 impl GenerativeModel {

@@ -4,13 +4,13 @@ use std::future::IntoFuture;
 use std::pin::Pin;
 
 use futures_core::Stream;
+use futures_util::{StreamExt as _, stream};
 
 use super::{GenerativeModel, Prepared, Settings, message_setters};
-use crate::backend::{BoxFuture, ChunkStream};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{Contents, Role};
 use crate::protocol::response::GenerateContentResponse;
-use crate::stream;
+use crate::stream::{BoxFuture, ChunkStream};
 use crate::trace;
 
 impl GenerativeModel {
@@ -71,8 +71,7 @@ impl GenerateContent<'_> {
                  ..
              }| trace::stream(&*backend, request, options),
         );
-        let chunks =
-            chunks.unwrap_or_else(|error| stream::once(Box::pin(std::future::ready(Err(error)))));
+        let chunks = chunks.unwrap_or_else(|error| Box::pin(stream::iter([Err(error)])));
         GenerateStream {
             chunks: Some(chunks),
             heard: GenerateContentResponse::default(),
@@ -123,7 +122,7 @@ pub struct GenerateStream {
 impl GenerateStream {
     /// The next chunk, or `None` once the reply is over.
     pub async fn next(&mut self) -> Option<Result<GenerateContentResponse>> {
-        let next = stream::next(self.chunks.as_mut()?).await;
+        let next = self.chunks.as_mut()?.next().await;
         let outcome = match next {
             Some(Ok(chunk)) => {
                 self.heard.absorb(&chunk);
@@ -157,10 +156,11 @@ impl GenerateStream {
     pub fn into_stream(
         self,
     ) -> Pin<Box<dyn Stream<Item = Result<GenerateContentResponse>> + Send>> {
-        Box::pin(stream::unfold(self, |mut this| async move {
+        let chunks = stream::unfold(self, |mut this| async move {
             let item = this.next().await?;
             Some((item, this))
-        }))
+        });
+        Box::pin(chunks.fuse())
     }
 }
 

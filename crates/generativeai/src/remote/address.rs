@@ -41,7 +41,7 @@ impl Address {
         let base = base.trim().trim_end_matches('/');
         let uri: Uri = base
             .parse()
-            .map_err(|error: InvalidUri| bad("is no URL").because(error))?;
+            .map_err(|error: InvalidUri| bad("is no URL").with_source(error))?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(bad("is no URL: it begins with https://"));
         };
@@ -101,7 +101,8 @@ impl Address {
     /// The host and its port, for the header of HTTP/1.
     pub(super) fn authority(&self) -> Result<HeaderValue> {
         let bad = "the address of the service has a host that fits no header";
-        HeaderValue::from_str(&self.authority).map_err(|error| configuration(bad).because(error))
+        HeaderValue::from_str(&self.authority)
+            .map_err(|error| configuration(bad).with_source(error))
     }
 
     /// Whether the service runs on this machine.
@@ -160,7 +161,8 @@ impl Address {
 
     fn at(&self, path: &str) -> Result<Uri> {
         let address = [self.root.as_str(), path].concat();
-        Uri::try_from(address).map_err(|error| request("the request has no address").because(error))
+        Uri::try_from(address)
+            .map_err(|error| request("the request has no address").with_source(error))
     }
 }
 

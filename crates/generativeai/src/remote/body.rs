@@ -167,7 +167,7 @@ fn json(value: &impl Serialize) -> Result<Vec<u8>> {
 }
 
 fn unwritable(error: serde_json::Error) -> Error {
-    Error::new(ErrorKind::Request, "the request cannot be written as JSON").because(error)
+    Error::new(ErrorKind::Request, "the request cannot be written as JSON").with_source(error)
 }
 
 #[cfg(test)]

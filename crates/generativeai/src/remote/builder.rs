@@ -165,8 +165,9 @@ impl RemoteBuilder {
             .collect();
         if secrets.is_empty() {
             if let Some(key) = self.key(&text)? {
-                let mut value = HeaderValue::from_str(key.reveal())
-                    .map_err(|error| configuration("the API key fits no header").because(error))?;
+                let mut value = HeaderValue::from_str(key.reveal()).map_err(|error| {
+                    configuration("the API key fits no header").with_source(error)
+                })?;
                 value.set_sensitive(true);
                 headers.insert(KEY_HEADER, value);
                 secrets.push(key);
@@ -214,9 +215,9 @@ impl RemoteBuilder {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         for (name, value) in &self.headers {
             let bad = || configuration(format!("the header {name:?} cannot be sent"));
-            let name: HeaderName = name.parse().map_err(|error| bad().because(error))?;
+            let name: HeaderName = name.parse().map_err(|error| bad().with_source(error))?;
             let mut value =
-                HeaderValue::from_str(value.reveal()).map_err(|error| bad().because(error))?;
+                HeaderValue::from_str(value.reveal()).map_err(|error| bad().with_source(error))?;
             value.set_sensitive(true);
             headers.insert(name, value);
         }

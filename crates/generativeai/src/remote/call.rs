@@ -13,7 +13,7 @@ use super::limits::Limits;
 use super::retry::{self, Situation};
 use super::transport::{self, Answer, Outgoing};
 use super::watch::Watch;
-use crate::backend::Retry;
+use crate::backend::{Retry, RetryHook};
 use crate::error::{Attempt, Error, ErrorKind, Result};
 use crate::trace;
 
@@ -27,6 +27,7 @@ pub(super) struct Call {
     retry: Retry,
     connect_timeout: Duration,
     pub(super) watch: Watch,
+    on_retry: Option<RetryHook>,
     attempts: Vec<Attempt>,
     attempt_began: Option<Instant>,
 }
@@ -39,6 +40,7 @@ impl Call {
             service,
             outgoing,
             retry: limits.retry,
+            on_retry: limits.on_retry,
             connect_timeout: limits.connect,
             watch,
             attempts: Vec::new(),
@@ -131,11 +133,11 @@ impl Call {
         let took = self.attempt_began.map_or(Duration::ZERO, |began| {
             clock.now().saturating_duration_since(began)
         });
-        let attempts = u32::try_from(self.attempts.len())
+        let number = u32::try_from(self.attempts.len())
             .unwrap_or(u32::MAX)
             .saturating_add(1);
         let now = Situation {
-            attempts,
+            attempts: number,
             asked: failure.error.retry_after(),
             left: self.watch.left(),
             chance: clock.chance(),
@@ -144,8 +146,12 @@ impl Call {
         let wait = retry::wait(&self.retry, now).filter(|_| failure.again);
         match wait {
             Some(wait) if self.service.budget.spend() => {
-                self.attempts.push(Attempt::new(outcome, took, wait));
-                trace::tried_again(self.attempts.len(), wait, &failure.error);
+                let attempt = Attempt::new(number, outcome, took, wait);
+                trace::retried(&attempt, &failure.error);
+                if let Some(hook) = &self.on_retry {
+                    hook.0(&attempt);
+                }
+                self.attempts.push(attempt);
                 clock.sleep(wait).await;
                 return Ok(());
             }
@@ -153,7 +159,7 @@ impl Call {
             None => {}
         }
         let mut attempts = std::mem::take(&mut self.attempts);
-        attempts.push(Attempt::new(outcome, took, Duration::ZERO));
+        attempts.push(Attempt::new(number, outcome, took, Duration::ZERO));
         Err(failure.error.with_attempts(attempts))
     }
 
@@ -231,7 +237,7 @@ impl Call {
 
 /// What an attempt came to, in one line: the error and its root.
 fn outcome(error: &Error) -> String {
-    match failure::causes(error).last() {
+    match error.causes().last() {
         Some(root) => format!("{error}: {root}"),
         None => error.to_string(),
     }

@@ -13,8 +13,10 @@ use super::limits::{Form, Limits};
 use super::reply::{self, Reply};
 use super::secret::Secret;
 use super::transport::{Outgoing, Transport};
-use crate::backend::{BoxFuture, RequestOptions};
+use crate::backend::RequestOptions;
+
 use crate::error::Result;
+use crate::stream::BoxFuture;
 
 /// A service that speaks the Gemini REST API: Google's, or any other.
 ///

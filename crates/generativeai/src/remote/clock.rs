@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::runtime::{self, Handle};
 use tokio::time::Sleep;
 
-use crate::backend::BoxFuture;
+use crate::stream::BoxFuture;
 
 /// Where [`Remote`](super::Remote) takes time and chance from.
 ///

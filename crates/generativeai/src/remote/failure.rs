@@ -1,13 +1,12 @@
 //! What went wrong with an answer: a code and a body become an error.
 
 use std::borrow::Cow;
-use std::error::Error as StdError;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::secret::Secret;
-use crate::error::{Error, ErrorKind};
+use crate::error::{self, Error, ErrorKind};
 use crate::protocol::status::Status;
 
 /// The longest part of a server's message that an error's own message repeats, in characters.
@@ -54,10 +53,10 @@ impl Failure {
                     "" => "an empty answer".to_owned(),
                     text => text.to_owned(),
                 };
-                let error = Error::new(kind_of(code), format!("{code}: {excerpt}"));
+                let kind = ErrorKind::from_http_code(code);
                 Self {
-                    error,
-                    again: is_passing(code),
+                    error: Error::new(kind, format!("{code}: {excerpt}")),
+                    again: error::is_transient(code),
                 }
             }
         };
@@ -77,7 +76,7 @@ impl Failure {
 
     /// The service told what is wrong; `code` is that of the answer, if it was none of success.
     fn told(code: Option<u16>, status: Status) -> Self {
-        let code = code.unwrap_or_else(|| code_of(&status));
+        let code = code.or_else(|| error::http_code_of(&status)).unwrap_or(500);
         let mut message = code.to_string();
         if let Some(name) = &status.status {
             message.push(' ');
@@ -87,8 +86,8 @@ impl Failure {
             message.push_str(": ");
             message.push_str(&shortened(said, LONGEST_MESSAGE));
         }
-        let mut kind = kind_of(code);
-        let mut again = is_passing(code);
+        let mut kind = ErrorKind::from_http_code(code);
+        let mut again = error::is_transient(code);
         if code == 429 && status.is_daily_quota() {
             (kind, again) = (ErrorKind::Quota, false);
         } else if is_about_the_key(&status) {
@@ -115,18 +114,6 @@ pub(super) fn excerpt(body: &[u8]) -> String {
         .collect::<Vec<_>>()
         .join(" ");
     shortened(&line, LONGEST_EXCERPT).into_owned()
-}
-
-/// The causes of an error, the root last.
-pub(super) fn causes<'e>(
-    error: &'e dyn StdError,
-) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
-    let mut next = error.source();
-    std::iter::from_fn(move || {
-        let cause = next?;
-        next = cause.source();
-        Some(cause)
-    })
 }
 
 /// A body without the keys it repeats.
@@ -165,45 +152,6 @@ fn status_in(json: &[u8]) -> Option<Status> {
             }),
         ),
     }
-}
-
-/// The HTTP code that goes with a status.
-fn code_of(status: &Status) -> u16 {
-    if let Some(code) = status.code.and_then(|code| u16::try_from(code).ok())
-        && (300..600).contains(&code)
-    {
-        return code;
-    }
-    match status.status.as_deref().unwrap_or_default() {
-        "INVALID_ARGUMENT" | "FAILED_PRECONDITION" | "OUT_OF_RANGE" => 400,
-        "UNAUTHENTICATED" => 401,
-        "PERMISSION_DENIED" => 403,
-        "NOT_FOUND" => 404,
-        "ABORTED" | "ALREADY_EXISTS" => 409,
-        "RESOURCE_EXHAUSTED" => 429,
-        "CANCELLED" => 499,
-        "UNIMPLEMENTED" => 501,
-        "UNAVAILABLE" => 503,
-        "DEADLINE_EXCEEDED" => 504,
-        _ => 500,
-    }
-}
-
-fn kind_of(code: u16) -> ErrorKind {
-    match code {
-        401 | 403 => ErrorKind::Authentication,
-        404 => ErrorKind::NotFound,
-        408 | 504 => ErrorKind::Timeout,
-        429 => ErrorKind::RateLimited,
-        501 => ErrorKind::Unsupported,
-        400..=499 => ErrorKind::Request,
-        500..=599 => ErrorKind::Unavailable,
-        _ => ErrorKind::Decode,
-    }
-}
-
-fn is_passing(code: u16) -> bool {
-    matches!(code, 408 | 429 | 500 | 502 | 503 | 504)
 }
 
 fn is_about_the_key(status: &Status) -> bool {

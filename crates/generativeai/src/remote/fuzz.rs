@@ -13,12 +13,12 @@ use super::failure::{self, Failure};
 use super::gather::Malformed;
 use super::retry;
 use super::secret::Secret;
-use crate::backend::BoxFuture;
 use crate::chat::{ChatSession, Entry, Event, Journal};
 use crate::model::GenerativeModel;
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::schema::Schema;
+use crate::stream::BoxFuture;
 
 /// A key that must not show.
 const KEY: &str = "canary-7b1e40c2";

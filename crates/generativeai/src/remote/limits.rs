@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::backend::{RequestOptions, Retry};
+use crate::backend::{RequestOptions, Retry, RetryHook};
 
 /// How an answer comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,7 @@ pub(super) enum Form {
 /// The limits of one request.
 pub(super) struct Limits {
     pub(super) retry: Retry,
+    pub(super) on_retry: Option<RetryHook>,
     pub(super) timeout: Duration,
     pub(super) connect: Duration,
     pub(super) idle: Duration,
@@ -32,6 +33,7 @@ impl Limits {
         };
         Self {
             retry: options.retry.clone().unwrap_or_default(),
+            on_retry: options.on_retry.clone(),
             timeout: options.timeout.unwrap_or(timeout),
             connect: options.connect_timeout.unwrap_or(Duration::from_secs(10)),
             idle,

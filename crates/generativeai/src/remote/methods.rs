@@ -7,7 +7,8 @@ use super::chunks::Chunks;
 use super::client::Remote;
 use super::limits::{Form, Limits};
 use super::transport::Outgoing;
-use crate::backend::{Backend, BoxFuture, ChunkStream, RequestOptions};
+use crate::backend::{Backend, RequestOptions};
+
 use crate::error::Result;
 use crate::protocol::caches::CachedContent;
 use crate::protocol::embeddings::{
@@ -18,7 +19,9 @@ use crate::protocol::models::{ListModelsResponse, Model};
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
-use crate::stream::unfold;
+use crate::stream::{BoxFuture, ChunkStream};
+use futures_util::StreamExt as _;
+use futures_util::stream::unfold;
 
 impl Backend for Remote {
     fn generate_content(
@@ -49,7 +52,7 @@ impl Backend for Remote {
             call.begin()?;
             Ok(Box::new(Chunks::new(call)))
         };
-        Box::pin(unfold(State::Begin(begin), |state| async move {
+        let chunks = unfold(State::Begin(begin), |state| async move {
             let mut chunks = match state {
                 State::Begin(begin) => match begin() {
                     Ok(chunks) => chunks,
@@ -60,7 +63,8 @@ impl Backend for Remote {
             };
             let chunk = chunks.next().await?;
             Some((chunk, State::Reading(chunks)))
-        }))
+        });
+        Box::pin(chunks.fuse())
     }
 
     fn sends_json(&self) -> bool {

@@ -27,6 +27,6 @@ pub(crate) fn client_for(url: &str, headers: HeaderMap) -> Result<Client> {
         builder = builder.no_proxy();
     }
     builder.build().map_err(|error| {
-        Error::new(ErrorKind::Configuration, "no HTTP client could be made").because(error)
+        Error::new(ErrorKind::Configuration, "no HTTP client could be made").with_source(error)
     })
 }

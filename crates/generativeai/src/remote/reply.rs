@@ -63,5 +63,5 @@ fn parse<R: Reply>(json: &[u8]) -> serde_json::Result<R> {
 }
 
 fn unreadable(json: &[u8], error: serde_json::Error, call: &Call) -> Failure {
-    call.foreign(json).because(error).into()
+    call.foreign(json).with_source(error).into()
 }

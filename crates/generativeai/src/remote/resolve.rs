@@ -8,7 +8,7 @@ use std::vec::IntoIter;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use tower_service::Service;
 
-use crate::backend::BoxFuture;
+use crate::stream::BoxFuture;
 
 /// Who looks up names.
 ///
@@ -85,7 +85,7 @@ mod tests {
     }
 
     fn root(error: &Error) -> String {
-        let root = super::super::failure::causes(error).last();
+        let root = error.causes().last();
         root.expect("a cause").to_string()
     }
 

@@ -11,22 +11,21 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
-use super::failure;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, causes};
 
 /// Reads the certificates in a PEM text.
 pub(super) fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
     let bad = || Error::new(ErrorKind::Configuration, "the root certificate is no PEM");
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
-    let read = read.map_err(|error| bad().because(error))?;
+    let read = read.map_err(|error| bad().with_source(error))?;
     if read.is_empty() {
-        return Err(bad().because("there is no `BEGIN CERTIFICATE` in it"));
+        return Err(bad().with_source("there is no `BEGIN CERTIFICATE` in it"));
     }
     let mut store = RootCertStore::empty();
     for certificate in &read {
         store
             .add(certificate.clone())
-            .map_err(|error| bad().because(error))?;
+            .map_err(|error| bad().with_source(error))?;
     }
     Ok(read)
 }
@@ -37,7 +36,7 @@ pub(super) fn config(verify: bool, roots: Vec<CertificateDer<'static>>) -> Resul
     let unusable = |error| {
         let message = "no certificates of this machine can be used: install them \
                        (on Debian the package `ca-certificates`)";
-        Error::new(ErrorKind::Configuration, message).because(error)
+        Error::new(ErrorKind::Configuration, message).with_source(error)
     };
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
@@ -86,7 +85,7 @@ fn verifier(
 /// Whether an error arose because a certificate was not accepted.
 pub(super) fn is_about_certificate(error: &(dyn StdError + 'static)) -> bool {
     std::iter::once(error)
-        .chain(failure::causes(error))
+        .chain(causes(error))
         .filter_map(tls_error)
         .any(|error| matches!(error, rustls::Error::InvalidCertificate(_)))
 }
@@ -123,9 +122,9 @@ mod tests {
         let expired = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
         let held = io::Error::new(io::ErrorKind::InvalidData, expired);
         let wrapped =
-            Error::new(ErrorKind::Unreachable, "no connection").because(io::Error::other(held));
+            Error::new(ErrorKind::Unreachable, "no connection").with_source(io::Error::other(held));
         let other = Error::new(ErrorKind::Unreachable, "no connection")
-            .because(io::Error::from(io::ErrorKind::ConnectionRefused));
+            .with_source(io::Error::from(io::ErrorKind::ConnectionRefused));
 
         assert!(is_about_certificate(&wrapped));
         assert!(!is_about_certificate(&other));

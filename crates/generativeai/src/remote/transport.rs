@@ -165,12 +165,12 @@ impl Transport {
             Ok(Err(cause)) if tls::is_about_certificate(cause.as_ref()) => {
                 let message = format!("the certificate of `{host}` is not trusted");
                 Err(Error::new(ErrorKind::Configuration, message)
-                    .because(cause)
+                    .with_source(cause)
                     .into())
             }
             Ok(Err(cause)) => {
                 let message = format!("no connection to `{host}`");
-                let error = Error::new(ErrorKind::Unreachable, message).because(cause);
+                let error = Error::new(ErrorKind::Unreachable, message).with_source(cause);
                 Err(Failure::passing(error))
             }
             Err(_) => {
@@ -191,7 +191,7 @@ impl Transport {
 
     fn unanswered(&self, error: hyper::Error) -> Failure {
         let message = format!("no answer from `{}`", self.host);
-        Failure::passing(Error::new(ErrorKind::Unreachable, message).because(error))
+        Failure::passing(Error::new(ErrorKind::Unreachable, message).with_source(error))
     }
 }
 
@@ -258,7 +258,7 @@ impl Answer {
 
 fn broken(error: hyper::Error) -> Error {
     let message = "the connection broke in the middle of the answer";
-    Error::new(ErrorKind::Unreachable, message).because(error)
+    Error::new(ErrorKind::Unreachable, message).with_source(error)
 }
 
 /// The host of the address that a redirection names.

@@ -7,8 +7,8 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::clock::Clock;
-use crate::backend::BoxFuture;
 use crate::error::{Error, ErrorKind, Result};
+use crate::stream::BoxFuture;
 
 /// Watches over the waiting of one request.
 ///

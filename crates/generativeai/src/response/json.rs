@@ -42,7 +42,7 @@ impl GenerateContentResponse {
             }
             _ => "the reply is not of the shape that was asked for",
         };
-        let error = Error::new(ErrorKind::Shape, message).because(misread);
+        let error = Error::new(ErrorKind::Shape, message).with_source(misread);
         Err(error.with_response(self.clone()))
     }
 }

@@ -4,11 +4,13 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::backend::{Backend, BoxFuture, ChunkStream, RequestOptions};
+use crate::backend::{Backend, RequestOptions};
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::caches::CachedContent;
 use crate::protocol::embeddings::{
@@ -19,7 +21,7 @@ use crate::protocol::models::{ListModelsResponse, Model};
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
-use crate::stream;
+use crate::stream::{BoxFuture, ChunkStream};
 
 mod difference;
 mod exchange;
@@ -176,6 +178,7 @@ impl fmt::Debug for Cassette {
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl Backend for Cassette {
     fn generate_content(
         &self,
@@ -207,19 +210,21 @@ impl Backend for Cassette {
             let (chunks, error) = exchange.replay()?;
             Ok(chunks.into_iter().map(Ok).chain(error.map(Err)))
         };
-        Box::pin(stream::unfold(
-            (Some(begin), None),
-            |(begin, mut coming)| async move {
-                if let Some(begin) = begin {
-                    match begin() {
-                        Ok(chunks) => coming = Some(chunks),
-                        Err(error) => return Some((Err(error), (None, None))),
-                    }
+        let chunks = stream::unfold((Some(begin), None), |(begin, mut coming)| async move {
+            if let Some(begin) = begin {
+                match begin() {
+                    Ok(chunks) => coming = Some(chunks),
+                    Err(error) => return Some((Err(error), (None, None))),
                 }
-                let chunk = coming.as_mut()?.next()?;
-                Some((chunk, (None, coming)))
-            },
-        ))
+            }
+            let chunk = coming.as_mut()?.next()?;
+            Some((chunk, (None, coming)))
+        });
+        Box::pin(chunks.fuse())
+    }
+
+    fn sends_json(&self) -> bool {
+        false
     }
 
     fn count_tokens(

@@ -6,11 +6,13 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::cassette::{Exchange, Method, Secrets, head, json as json_of, unwritable};
-use crate::backend::{Backend, BoxFuture, ChunkStream, RequestOptions};
+use crate::backend::{Backend, RequestOptions};
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::caches::CachedContent;
 use crate::protocol::embeddings::{
@@ -21,7 +23,7 @@ use crate::protocol::models::{ListModelsResponse, Model};
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
-use crate::stream;
+use crate::stream::{BoxFuture, ChunkStream};
 
 /// A backend that hands every request on, and records it with all that came of it.
 ///
@@ -230,6 +232,7 @@ impl fmt::Debug for Recorder {
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl Backend for Recorder {
     fn generate_content(
         &self,
@@ -253,13 +256,13 @@ impl Backend for Recorder {
             Ok((recording, chunks))
         };
         let start = (Some(begin), None);
-        Box::pin(stream::unfold(start, |(begin, open)| async move {
+        let chunks = stream::unfold(start, |(begin, open)| async move {
             let opened = begin.map_or_else(|| Ok(open), |begin| begin().map(Some));
             let (mut recording, mut chunks) = match opened {
                 Ok(open) => open?,
                 Err(error) => return Some((Err(error), (None, None))),
             };
-            let Some(chunk) = stream::next(&mut chunks).await else {
+            let Some(chunk) = chunks.next().await else {
                 let unwritten = recording.end().err()?;
                 return Some((Err(unwritten), (None, None)));
             };
@@ -267,7 +270,12 @@ impl Backend for Recorder {
                 Ok(chunk) => Some((Ok(chunk), (None, Some((recording, chunks))))),
                 Err(error) => Some((recording.end().and(Err(error)), (None, None))),
             }
-        }))
+        });
+        Box::pin(chunks.fuse())
+    }
+
+    fn sends_json(&self) -> bool {
+        self.backend.sends_json()
     }
 
     fn count_tokens(

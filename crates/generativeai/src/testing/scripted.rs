@@ -4,15 +4,17 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Map, Value};
 
-use crate::backend::{Backend, BoxFuture, ChunkStream, RequestOptions};
+use crate::backend::{Backend, RequestOptions};
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{Content, FunctionCall, Part};
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::{FinishReason, GenerateContentResponse};
 use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
-use crate::stream;
+use crate::stream::{BoxFuture, ChunkStream};
 
 /// A backend that answers by script, for tests and examples.
 ///
@@ -194,26 +196,24 @@ impl Backend for Scripted {
             VecDeque::new(),
             Some(End::Whole),
         );
-        Box::pin(stream::unfold(
-            start,
-            |(this, request, mut chunks, mut end)| async move {
-                if let Some(request) = request {
-                    let answer = this.answer(request);
-                    chunks = answer.chunks.into();
-                    end = Some(answer.end);
+        let chunks = stream::unfold(start, |(this, request, mut chunks, mut end)| async move {
+            if let Some(request) = request {
+                let answer = this.answer(request);
+                chunks = answer.chunks.into();
+                end = Some(answer.end);
+            }
+            let item = match (chunks.pop_front(), end.take()) {
+                (Some(chunk), kept) => {
+                    end = kept;
+                    Ok(chunk)
                 }
-                let item = match (chunks.pop_front(), end.take()) {
-                    (Some(chunk), kept) => {
-                        end = kept;
-                        Ok(chunk)
-                    }
-                    (None, Some(End::Fails(error))) => Err(error),
-                    (None, Some(End::Hangs)) => std::future::pending().await,
-                    (None, Some(End::Whole) | None) => return None,
-                };
-                Some((item, (this, None, chunks, end)))
-            },
-        ))
+                (None, Some(End::Fails(error))) => Err(error),
+                (None, Some(End::Hangs)) => std::future::pending().await,
+                (None, Some(End::Whole) | None) => return None,
+            };
+            Some((item, (this, None, chunks, end)))
+        });
+        Box::pin(chunks.fuse())
     }
 
     fn count_tokens(

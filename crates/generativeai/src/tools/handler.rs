@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 
 use super::answer::{Answer, Failure};
 use super::arguments;
-use crate::backend::BoxFuture;
 use crate::json_schema;
 use crate::protocol::content::FunctionResponse;
+use crate::stream::BoxFuture;
 
 /// What a handler gives once it is done.
 pub(crate) type Answered = BoxFuture<Result<FunctionResponse, Failure>>;

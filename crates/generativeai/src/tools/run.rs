@@ -11,9 +11,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Function;
-use crate::backend::BoxFuture;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{FunctionCall, FunctionResponse};
+use crate::stream::BoxFuture;
 
 /// Runs one call and gives the answer for the model, or why there is none.
 ///
@@ -44,7 +44,7 @@ pub(crate) fn call(
                 ..answer
             }),
             Ok(Some(Err(error))) => {
-                Err(failed(format!("the function `{name}` failed")).because(error))
+                Err(failed(format!("the function `{name}` failed")).with_source(error))
             }
             Ok(None) => {
                 let limit = limit.unwrap_or_default();

@@ -7,6 +7,8 @@ use tracing::{Level, Span};
 
 use super::messages;
 use crate::backend::RequestOptions;
+#[cfg(feature = "remote")]
+use crate::error::Attempt;
 use crate::error::Error;
 use crate::protocol::config::GenerationConfig;
 use crate::protocol::content::FunctionCall;
@@ -144,19 +146,19 @@ pub(super) fn function(call: &FunctionCall) -> Option<Span> {
     )
 }
 
-/// Says that an attempt failed and is made again.
+/// Records that an attempt failed with an error and is retried.
 #[cfg(feature = "remote")]
-pub(super) fn tried_again(attempt: usize, wait: std::time::Duration, error: &Error) {
+pub(super) fn retried(attempt: &Attempt, error: &Error) {
     tracing::event!(
         target: TARGET,
         Level::DEBUG,
         {
             "error.type" = ?error.kind(),
             http.response.status_code = error.http_code(),
-            attempt,
-            wait = ?wait,
+            attempt = attempt.number,
+            wait = ?attempt.waited,
         },
-        "an attempt failed and is made again"
+        "an attempt failed and is retried"
     );
 }
 

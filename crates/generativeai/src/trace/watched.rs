@@ -7,10 +7,10 @@ use futures_core::Stream;
 use tracing::Span;
 
 use super::spans::{Asked, failed, record};
-use crate::backend::{BoxFuture, ChunkStream};
 use crate::error::Result;
 use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::tokens::CountTokensResponse;
+use crate::stream::{BoxFuture, ChunkStream};
 
 /// Watches a reply in one piece.
 pub(super) fn whole(

@@ -135,9 +135,9 @@ async fn an_error_is_played_with_all_that_it_told() {
         "details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "3s"}],
     }))
     .unwrap();
-    let attempt = Attempt::new("429", Duration::from_millis(7), Duration::from_secs(1));
+    let attempt = Attempt::new(1, "429", Duration::from_millis(7), Duration::from_secs(1));
     let error = Error::new(ErrorKind::RateLimited, "slow down")
-        .because("too many")
+        .with_source("too many")
         .with_status(status.clone())
         .with_http_code(429)
         .with_retry_after(Duration::from_secs(3))
@@ -319,7 +319,7 @@ async fn a_secret_is_on_no_line_and_may_have_a_stand_in() {
     let canary = "canary-7b1e40c2";
     let key = format!("AIza{}", "k".repeat(35));
     let error = Error::new(ErrorKind::Authentication, format!("no such key: {canary}"))
-        .because(format!("{canary} is not {key}"));
+        .with_source(format!("{canary} is not {key}"));
     let script = Scripted::default()
         .then_text(format!("Your keys are {canary} and {key}"))
         .then_error(&[], error);

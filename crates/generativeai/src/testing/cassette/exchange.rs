@@ -89,7 +89,7 @@ impl Exchange {
         let answers = self.answers.into_iter().map(serde_json::from_value);
         let answers = answers.collect::<Result<_, _>>().map_err(|error| {
             let message = format!("exchange {} of the cassette is no answer", self.number);
-            Error::new(ErrorKind::Configuration, message).because(error)
+            Error::new(ErrorKind::Configuration, message).with_source(error)
         })?;
         let error = match self.end {
             End::Whole => None,
@@ -107,6 +107,6 @@ impl Exchange {
 pub(in crate::testing) fn json(value: &impl Serialize) -> Result<Value> {
     serde_json::to_value(value).map_err(|error| {
         let message = "what was said cannot be written as JSON";
-        Error::new(ErrorKind::Request, message).because(error)
+        Error::new(ErrorKind::Request, message).with_source(error)
     })
 }

@@ -1,6 +1,5 @@
 //! An error as it stands in a cassette, and as it is given again.
 
-use std::error::Error as StdError;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -60,13 +59,13 @@ impl From<&Error> for Failure {
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        let attempts = failure.attempts.into_iter().map(|tried| {
+        let attempts = (1..).zip(failure.attempts).map(|(number, tried)| {
             let [took, waited] = [tried.took_ms, tried.waited_ms].map(Duration::from_millis);
-            Attempt::new(tried.outcome, took, waited)
+            Attempt::new(number, tried.outcome, took, waited)
         });
         let mut error = Self::new(failure.kind, failure.message).with_attempts(attempts.collect());
         if let Some(cause) = failure.cause {
-            error = error.because(cause);
+            error = error.with_source(cause);
         }
         if let Some(code) = failure.http_code {
             error = error.with_http_code(code);
@@ -86,12 +85,7 @@ impl From<Failure> for Error {
 
 /// The causes of an error, from the nearest to the root.
 fn causes(error: &Error) -> Option<String> {
-    let mut words = Vec::new();
-    let mut cause = error.source();
-    while let Some(found) = cause {
-        words.push(found.to_string());
-        cause = found.source();
-    }
+    let words: Vec<String> = error.causes().map(ToString::to_string).collect();
     (!words.is_empty()).then(|| words.join(": "))
 }
 

@@ -26,12 +26,13 @@ pub(in crate::testing) fn head() -> Value {
 /// Reads the exchanges of a cassette, in the order in which they began.
 pub(super) fn read(path: &Path) -> Result<Vec<Exchange>> {
     let name = path.display();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| wrong(format!("the cassette `{name}` cannot be read")).because(error))?;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        wrong(format!("the cassette `{name}` cannot be read")).with_source(error)
+    })?;
     let mut lines = text.lines();
     let head = lines.next().unwrap_or_default();
     let Head { cassette: version } = serde_json::from_str(head)
-        .map_err(|error| wrong(format!("`{name}` is no cassette")).because(error))?;
+        .map_err(|error| wrong(format!("`{name}` is no cassette")).with_source(error))?;
     if version > VERSION {
         return Err(wrong(format!(
             "the cassette `{name}` is of version {version}, and this program reads up to {VERSION}: \
@@ -48,7 +49,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Exchange>> {
             wrong(format!(
                 "line {line} of the cassette `{name}` {what}: record it again"
             ))
-            .because(error)
+            .with_source(error)
         })
     };
     let exchanges = lines.enumerate().map(read_line);
@@ -59,7 +60,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Exchange>> {
 
 /// The error of a cassette that cannot be written.
 pub(in crate::testing) fn unwritable(name: &str, error: std::io::Error) -> Error {
-    wrong(format!("the cassette `{name}` cannot be written")).because(error)
+    wrong(format!("the cassette `{name}` cannot be written")).with_source(error)
 }
 
 fn wrong(message: String) -> Error {

@@ -37,7 +37,7 @@ async fn told(road: Road, tools: impl Into<Toolbox>, call: Value) -> (Value, Str
 #[tokio::test]
 async fn a_handler_that_fails_is_answered_with_its_error_and_the_causes() {
     let climb = Function::new("climb", "Climbs.", || -> Result<(), Error> {
-        Err(Error::new(ErrorKind::Request, "too steep").because("no rope"))
+        Err(Error::new(ErrorKind::Request, "too steep").with_source("no rope"))
     });
     for road in ROADS {
         let (answer, error) = told(road, climb.clone(), json!({"name": "climb"})).await;

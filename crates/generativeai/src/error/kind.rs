@@ -1,0 +1,204 @@
+//! Kinds of errors, and the status codes of the Gemini API that belong to them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::status::Status;
+
+/// What the caller can do about an [`Error`](crate::Error).
+///
+/// `Display` prints the name in snake case (`rate_limited`), as logs and metrics want it. The names are
+/// stable.
+///
+/// ```
+/// use std::time::Duration;
+/// use generativeai::{Error, ErrorKind};
+///
+/// /// What a program tells its user.
+/// fn advice(error: &Error) -> String {
+///     match error.kind() {
+///         ErrorKind::Authentication => "check the API key".to_owned(),
+///         ErrorKind::RateLimited | ErrorKind::Unavailable => {
+///             let wait = error.retry_after().unwrap_or(Duration::from_secs(30));
+///             format!("retry in {wait:?}")
+///         }
+///         ErrorKind::Blocked => "rephrase the prompt".to_owned(),
+///         other => format!("{other}: {error:#}"),
+///     }
+/// }
+///
+/// let busy = Error::new(ErrorKind::RateLimited, "429 RESOURCE_EXHAUSTED")
+///     .with_retry_after(Duration::from_secs(3));
+/// assert_eq!(advice(&busy), "retry in 3s");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The client is set up incorrectly (no API key, an invalid address): correct the setting.
+    Configuration,
+    /// The request is invalid: change it. HTTP 400 and most other 4xx codes.
+    Request,
+    /// The API key is missing, invalid or not permitted to do this: use another. HTTP 401 and 403.
+    Authentication,
+    /// The model, cached content, file or session does not exist: check the name. HTTP 404.
+    NotFound,
+    /// Too many requests: wait for [`retry_after`](crate::Error::retry_after), then retry. HTTP 429.
+    RateLimited,
+    /// A quota is used up (a daily one, say): raise it or wait for its renewal. Retrying soon is useless.
+    Quota,
+    /// The service failed or is overloaded: retry later. HTTP 5xx.
+    Unavailable,
+    /// No response was received (no connection, DNS failure, connection reset): retry.
+    Unreachable,
+    /// A time limit was reached before the response was complete: retry, or allow more time. HTTP 408 and
+    /// 504, and the limits in [`RequestOptions`](crate::RequestOptions).
+    Timeout,
+    /// The reply ended early: its [beginning](crate::Error::response) is available.
+    Truncated,
+    /// The prompt was blocked: the [response](crate::Error::response) contains the reason. Change the prompt.
+    Blocked,
+    /// The model stopped for another reason than the end of its reply (safety, recitation, a malformed
+    /// function call): the [response](crate::Error::response) contains the reason.
+    Stopped,
+    /// The response contained no reply: ask again, or change the request.
+    Empty,
+    /// The reply does not match the requested type or schema: ask again, or change the schema. The reply is
+    /// in the [response](crate::Error::response).
+    Shape,
+    /// The response is not one of the Gemini API: check the address. If it is right, report a bug.
+    Decode,
+    /// The response exceeded a size limit of this client: raise the limit.
+    Limit,
+    /// A function that the model called failed, and the chat was set to fail with it.
+    Function,
+    /// This backend does not support the operation: use another. HTTP 501.
+    Unsupported,
+    /// Another writer modified the conversation: reload it or fork it.
+    Conflict,
+    /// Stored data cannot be read or written (a full disk, no database): fix the storage.
+    Storage,
+    /// Stored data is damaged: the message names it. Other data remains readable.
+    Corrupt,
+    /// Stored data was written by a newer version of this crate: update this program.
+    TooNew,
+}
+
+impl ErrorKind {
+    /// Returns the kind that an HTTP error code of the Gemini API stands for.
+    ///
+    /// The inverse of [`http_code`](Self::http_code) as far as possible: several codes share a kind.
+    ///
+    /// ```
+    /// use generativeai::ErrorKind;
+    ///
+    /// assert_eq!(ErrorKind::from_http_code(429), ErrorKind::RateLimited);
+    /// assert_eq!(ErrorKind::from_http_code(502), ErrorKind::Unavailable);
+    /// assert_eq!(ErrorKind::RateLimited.http_code(), 429);
+    /// ```
+    pub fn from_http_code(code: u16) -> Self {
+        match code {
+            401 | 403 => Self::Authentication,
+            404 => Self::NotFound,
+            408 | 504 => Self::Timeout,
+            429 => Self::RateLimited,
+            501 => Self::Unsupported,
+            400..=499 => Self::Request,
+            500..=599 => Self::Unavailable,
+            _ => Self::Decode,
+        }
+    }
+
+    /// Returns the HTTP code with which a server of the Gemini API reports an error of this kind; 500 for
+    /// kinds that arise in clients only.
+    pub fn http_code(self) -> u16 {
+        match self {
+            Self::Request => 400,
+            Self::Authentication => 401,
+            Self::NotFound => 404,
+            Self::RateLimited | Self::Quota => 429,
+            Self::Unsupported => 501,
+            Self::Unavailable | Self::Unreachable => 503,
+            Self::Timeout => 504,
+            _ => 500,
+        }
+    }
+
+    /// Returns whether an error of this kind may disappear without a change by the caller.
+    pub(crate) fn is_transient(self) -> bool {
+        matches!(
+            self,
+            Self::RateLimited
+                | Self::Unavailable
+                | Self::Unreachable
+                | Self::Timeout
+                | Self::Truncated
+        )
+    }
+}
+
+/// Names of the statuses of Google's APIs, and the HTTP code of each (`google/rpc/code.proto`).
+const STATUS_CODES: [(&str, u16); 15] = [
+    ("INVALID_ARGUMENT", 400),
+    ("FAILED_PRECONDITION", 400),
+    ("OUT_OF_RANGE", 400),
+    ("UNAUTHENTICATED", 401),
+    ("PERMISSION_DENIED", 403),
+    ("NOT_FOUND", 404),
+    ("ABORTED", 409),
+    ("ALREADY_EXISTS", 409),
+    ("RESOURCE_EXHAUSTED", 429),
+    ("CANCELLED", 499),
+    ("INTERNAL", 500),
+    ("UNKNOWN", 500),
+    ("UNIMPLEMENTED", 501),
+    ("UNAVAILABLE", 503),
+    ("DEADLINE_EXCEEDED", 504),
+];
+
+/// Returns the HTTP code of a status: its `code`, unless that is one of gRPC, else the code of its name.
+pub(crate) fn http_code_of(status: &Status) -> Option<u16> {
+    let code = status.code.and_then(|code| u16::try_from(code).ok());
+    code.filter(|code| (300..600).contains(code)).or_else(|| {
+        let name = status.status.as_deref()?;
+        let found = STATUS_CODES.iter().find(|(known, _)| *known == name);
+        found.map(|(_, code)| *code)
+    })
+}
+
+/// Returns whether a request that was answered with this HTTP code may succeed when repeated.
+///
+/// Other 5xx codes (505, 511 and so on) report a condition that lasts.
+pub(crate) fn is_transient(code: u16) -> bool {
+    matches!(code, 408 | 429 | 500 | 502 | 503 | 504)
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Configuration => "configuration",
+            Self::Request => "request",
+            Self::Authentication => "authentication",
+            Self::NotFound => "not_found",
+            Self::RateLimited => "rate_limited",
+            Self::Quota => "quota",
+            Self::Unavailable => "unavailable",
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+            Self::Truncated => "truncated",
+            Self::Blocked => "blocked",
+            Self::Stopped => "stopped",
+            Self::Empty => "empty",
+            Self::Shape => "shape",
+            Self::Decode => "decode",
+            Self::Limit => "limit",
+            Self::Function => "function",
+            Self::Unsupported => "unsupported",
+            Self::Conflict => "conflict",
+            Self::Storage => "storage",
+            Self::Corrupt => "corrupt",
+            Self::TooNew => "too_new",
+        })
+    }
+}
