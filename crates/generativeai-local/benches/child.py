@@ -1,6 +1,6 @@
-"""What it costs that `genai serve` runs the model in a process of its own: child.py GENAI [PAIRS]
+"""Measures the cost of running the model of `genai serve` in a child process: child.py GENAI [PAIRS]
 
-Two servers of the program GENAI, one with `--in-process`, are asked the same in turn; what is told is
+Two servers of the program GENAI, one with `--in-process`, get equal requests in alternation. The output is
 the median of each, and the median of the differences within the pairs.
 """
 
@@ -25,7 +25,7 @@ class Served:
         self.connection = http.client.HTTPConnection(address)
 
     def ask(self, method, text, **config):
-        """Seconds until the head, and between the first and the last piece, and how many pieces."""
+        """Returns the seconds to the last line, the seconds from the first line to the last, and the lines."""
         body = {"contents": [{"role": "user", "parts": [{"text": text}]}]}
         if config:
             body["generationConfig"] = {"temperature": 0, **config}
@@ -45,7 +45,7 @@ def compare(what, unit, scale, measure):
         measure(served)
     pairs = []
     for pair in range(PAIRS):
-        first = pair % 2  # each is first every other time
+        first = pair % 2  # alternate which server is first
         figures = {at: measure(servers[at]) for at in (first, 1 - first)}
         pairs.append((figures[0], figures[1]))
     inside, child = (statistics.median(figures) for figures in zip(*pairs))
@@ -66,10 +66,10 @@ def per_chunk(served):
 servers = [Served("--in-process"), Served()]
 try:
     long = "The ships sailed over the sea. " * 700
-    compare("counting the tokens of a word", "ms", 1e3, lambda s: s.ask(":countTokens", "Hello")[0])
-    compare("counting the tokens of 20 KiB", "ms", 1e3, lambda s: s.ask(":countTokens", long)[0])
+    compare("count the tokens of a word", "ms", 1e3, lambda s: s.ask(":countTokens", "Hello")[0])
+    compare("count the tokens of 20 KiB", "ms", 1e3, lambda s: s.ask(":countTokens", long)[0])
     compare(
-        "a reply of one token",
+        "reply of one token",
         "ms",
         1e3,
         lambda s: s.ask(":generateContent", "Hello", maxOutputTokens=1)[0],

@@ -1,6 +1,6 @@
-//! How fast the embedded model is: beside a bare loop over llama.cpp, and turn after turn.
+//! Speed of the embedded model: compared with a bare llama.cpp loop, and turn after turn.
 
-#![expect(clippy::print_stdout, reason = "a benchmark tells its figures")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -21,20 +21,19 @@ use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::token::LlamaToken;
 
-/// Tokens of the context, everywhere.
+/// Size of the context in tokens.
 const CONTEXT: u32 = 8_192;
-/// Tokens of the long prompt.
+/// Length of the long prompt in tokens.
 const PROMPT: usize = 512;
-/// Tokens of the long reply.
+/// Length of the long reply in tokens.
 const REPLY: usize = 96;
-/// Runs of each figure; the best counts, since the machine may be busy.
+/// Runs of each measurement; the best one counts.
 const RUNS: usize = 2;
-/// What is said in each turn of the growing chat.
+/// Message of each turn of the growing chat.
 const TURN: &str = "And what happened then, when the ship had left the harbour and the storm came?";
 
-/// A moment: by the clock on the wall, or with `CLOCK=cpu` by the time the processor gave this
-/// program, which with one thread is the same on an idle machine, and on a busy one still says
-/// something.
+/// A point in time: of the wall clock, or with `CLOCK=cpu` of the CPU time of this process. With one
+/// thread both agree on an idle machine, and CPU time is still meaningful on a busy one.
 #[derive(Clone, Copy)]
 struct Moment(Duration);
 
@@ -42,7 +41,7 @@ impl Moment {
     fn now() -> Self {
         static START: LazyLock<Instant> = LazyLock::new(Instant::now);
         match std::env::var("CLOCK").as_deref() {
-            Ok("cpu") => Self(given()),
+            Ok("cpu") => Self(cpu_time()),
             _ => Self(START.elapsed()),
         }
     }
@@ -52,8 +51,8 @@ impl Moment {
     }
 }
 
-/// The time the processor gave all threads of this program.
-fn given() -> Duration {
+/// Returns the CPU time of all threads of this process.
+fn cpu_time() -> Duration {
     let threads = std::fs::read_dir("/proc/self/task").expect("Linux");
     let spent = threads.filter_map(|thread| {
         let text = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
@@ -100,21 +99,21 @@ fn main() {
             let builder = local().model(&path).deterministic(deterministic);
             let turns = first_tokens(builder, if deterministic { 8 } else { 32 }).await;
             let at = |turn: usize| turns[turn - 1].took.as_secs_f64() * 1_000.0;
-            let told = |turn: usize| {
+            let describe = |turn: usize| {
                 let First { prompt, reused, .. } = turns[turn - 1];
                 format!("{turn}: {:4.0} ms ({} new of {prompt})", at(turn), prompt - reused)
             };
             let last = turns.len();
-            print!("{name:<14} first token of turn {}, {}", told(2), told(8));
+            print!("{name:<14} first token of turn {}, {}", describe(2), describe(8));
             if last > 8 {
-                print!(", {}", told(last));
+                print!(", {}", describe(last));
             }
             println!(", last to turn 2: {:.2}", at(last) / at(2));
         }
     });
 }
 
-/// Runs the bare loop in a process of its own, since llama.cpp is made ready once in each.
+/// Runs the bare loop in a separate process, because llama.cpp can be initialized once per process.
 fn bare_elsewhere() -> (f64, f64) {
     let this = std::env::current_exe().expect("this program");
     let output = Command::new(this)
@@ -185,7 +184,7 @@ fn long_text() -> String {
         .collect()
 }
 
-/// The likeliest reply, of a given length.
+/// Returns a config for the most probable reply of a fixed length.
 fn config() -> GenerationConfig {
     GenerationConfig::default()
         .temperature(0.0)
@@ -198,7 +197,7 @@ fn request(text: &str) -> GenerateContentRequest {
         .generation_config(config())
 }
 
-/// Tokens a second of a long prompt, and of a long reply.
+/// Returns the tokens a second of a long prompt, and of a long reply.
 async fn engine(builder: Builder) -> (f64, f64) {
     let local = builder.build().expect("the default model");
     let words = long_text();
@@ -230,7 +229,7 @@ async fn engine(builder: Builder) -> (f64, f64) {
     (prefill, decode)
 }
 
-/// Tokens a second of a reply, from its first to its last.
+/// Returns the tokens a second of a reply, from its first to its last chunk.
 async fn pace(local: &Local, text: &str) -> f64 {
     let mut chunks = local.stream_generate_content(request(text), RequestOptions::default());
     let mut first: Option<(Moment, i32)> = None;
@@ -248,7 +247,7 @@ async fn pace(local: &Local, text: &str) -> f64 {
     f64::from(last.1 - first.1) / (last.0.0 - first.0.0).as_secs_f64()
 }
 
-/// Tokens a second of several replies at once.
+/// Returns the tokens a second of several concurrent replies.
 async fn together(builder: Builder, chats: usize) -> f64 {
     let local = builder.chats(chats).build().expect("the default model");
     let mut best = 0f64;
@@ -276,17 +275,17 @@ async fn together(builder: Builder, chats: usize) -> f64 {
     best
 }
 
-/// The first token of a turn.
+/// Measurement of the first token of a turn.
 #[derive(Clone, Copy, Debug)]
 struct First {
     took: Duration,
-    /// Tokens of the prompt, and how many of them were remembered.
+    /// Prompt tokens, and how many of them were cached.
     prompt: i32,
     reused: i32,
 }
 
-/// The time to the first token of each turn of a chat that grows by the same amount. It is the only
-/// token of its reply: by the processor's time, what is decoded behind it would count as well.
+/// Measures the time to the first token of each turn of a growing chat. Each reply has only one token,
+/// because CPU time would include the tokens decoded after the first one.
 async fn first_tokens(builder: Builder, turns: usize) -> Vec<First> {
     let local = builder.build().expect("the default model");
     let model = GenerativeModel::new("local").backend(local);

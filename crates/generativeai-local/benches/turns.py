@@ -1,7 +1,7 @@
-"""The time to the first token of a chat that grows, asked of `genai serve`: turns.py GENAI
+"""Measures the time to the first token in a growing chat with `genai serve`: turns.py GENAI
 
-Each reply is one token, so that the processor's time of the engine is that of its first token: on a
-busy machine it still says something, with one thread. `taskset -c 0` gives it one.
+Each reply is one token, so that the CPU time of the engine is the time to the first token. Unlike the wall-clock
+time, it is meaningful on a busy machine, if the engine has one thread (`taskset -c 0`).
 """
 
 import glob
@@ -16,7 +16,7 @@ CONFIG = {"temperature": 0, "maxOutputTokens": 1}
 
 
 def spent(process):
-    """What the processor gave a process, in milliseconds."""
+    """Returns the CPU time of a process in milliseconds."""
     threads = glob.glob(f"/proc/{process}/task/*/schedstat")
     return sum(int(open(thread).read().split()[0]) for thread in threads) / 1e6
 

@@ -1,101 +1,91 @@
-//! The engine: one thread owns the model's context and answers everyone.
+//! Handle on the engine: one thread owns llama.cpp's context and generates all replies.
 
-mod chat;
-mod inbox;
+mod generation;
 mod job;
-mod memory;
-mod run;
-mod sequences;
+mod kv_cache;
+mod prefix_cache;
+mod queue;
+mod scheduler;
 mod text;
 
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 
 use generativeai::{Error, ErrorKind, Result};
 use tokio::sync::mpsc;
 
+use crate::error;
 use crate::model::Model;
-use crate::refusal;
 
-use inbox::{Inbox, Refused};
-use job::Order;
-pub(crate) use job::{End, Event, Job, Piece, TokenLogprobs};
+use job::QueuedJob;
+pub(crate) use job::{End, EngineOptions, Event, Job, Piece, TokenLogprobs};
+use queue::{PushError, Queue};
 
-/// How the engine divides the machine.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sizes {
-    /// Tokens the context holds, for all chats together; also the longest chat.
-    pub(crate) context: u32,
-    /// Chats that are answered at once.
-    pub(crate) chats: usize,
-    /// Requests that may wait.
-    pub(crate) queue: usize,
-    /// Threads that compute.
-    pub(crate) threads: usize,
-    /// One chat at a time, nothing remembered: equal requests get equal replies.
-    pub(crate) deterministic: bool,
-}
-
-/// The handle on the engine's thread. The last one dropped ends it.
+/// Handle on the engine thread. Dropping the last handle stops the thread.
 pub(crate) struct Engine {
-    inbox: Arc<Inbox<Order>>,
+    queue: Arc<Queue<QueuedJob>>,
     context: usize,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Engine {
-    /// Starts the thread, and waits until its context stands.
-    pub(crate) fn start(model: Arc<Model>, sizes: Sizes) -> Result<Self> {
-        let inbox = Arc::new(Inbox::new(sizes.queue));
+    /// Starts the thread and waits until its context is allocated.
+    ///
+    /// # Errors
+    ///
+    /// There is not enough memory for the context, or the thread cannot be started.
+    pub(crate) fn start(model: Arc<Model>, options: EngineOptions) -> Result<Self> {
+        let queue = Arc::new(Queue::new(options.queue));
         let (ready, started) = std::sync::mpsc::sync_channel(1);
-        let theirs = Arc::clone(&inbox);
+        let consumer = Arc::clone(&queue);
         let thread = std::thread::Builder::new()
             .name("generativeai-local".to_owned())
             .spawn(move || {
-                let _closes = CloseOnDrop(Arc::clone(&theirs));
-                run::run(&model, sizes, &theirs, &ready);
+                let _close = CloseOnDrop(Arc::clone(&consumer));
+                scheduler::run(&model, options, &consumer, &ready);
             })
             .map_err(|error| {
-                refusal::broken("the engine's thread did not start").with_source(error)
+                error::internal("cannot start the engine thread").with_source(error)
             })?;
         let context = started
             .recv()
-            .unwrap_or_else(|_| Err(refusal::broken("the engine's thread ended at its start")))?;
+            .unwrap_or_else(|_| Err(error::internal("the engine thread panicked at its start")))?;
         Ok(Self {
-            inbox,
+            queue,
             context,
             thread: Some(thread),
         })
     }
 
-    /// How many tokens one chat may have, question and answer together.
+    /// Returns the size of the context: the maximum length of a chat in tokens, reply included.
     pub(crate) fn context(&self) -> usize {
         self.context
     }
 
-    /// Hands in a request; dropping what comes back withdraws it.
+    /// Submits a job. Dropping the returned events cancels it.
     ///
     /// # Errors
     ///
-    /// 400 if the prompt leaves no room for a reply, 429 if too many requests wait.
-    pub(crate) fn ask(self: &Arc<Self>, job: Job) -> Result<Events> {
-        let (asked, most) = (job.prompt.len(), self.context);
-        if asked >= most {
-            return Err(refusal::invalid(format!(
-                "the prompt has {asked} tokens, and the context of {most} must hold the reply too: \
-                 shorten the chat, or load the model with a larger context"
+    /// 400 if the prompt leaves no room for a reply, 429 if the queue is full.
+    pub(crate) fn submit(self: &Arc<Self>, job: Job) -> Result<Events> {
+        let (prompt, context) = (job.prompt.len(), self.context);
+        if prompt >= context {
+            return Err(error::invalid_argument(format!(
+                "the prompt has {prompt} tokens, but the context of {context} tokens must also hold \
+                 the reply: shorten the chat, or load the model with a larger context"
             )));
         }
-        let (reply, events) = mpsc::channel(EVENTS);
-        self.inbox
-            .put(Order { job, reply })
-            .map_err(|refused| match refused {
-                Refused::Full => refusal::busy(),
-                Refused::Closed => gone(),
-            })?;
+        let (sender, receiver) = mpsc::channel(EVENT_CAPACITY);
+        let queued = QueuedJob {
+            job,
+            events: sender,
+        };
+        self.queue.push(queued).map_err(|error| match error {
+            PushError::Full => error::resource_exhausted(),
+            PushError::Closed => stopped(),
+        })?;
         Ok(Events {
-            events,
+            receiver,
             engine: Arc::clone(self),
         })
     }
@@ -111,42 +101,42 @@ impl std::fmt::Debug for Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.inbox.close();
+        self.queue.close();
         if let Some(thread) = self.thread.take() {
-            // A panic over there was already told to whoever waited for a reply.
+            // A panic of the thread was already reported to every pending request as an error.
             let _ = thread.join();
         }
     }
 }
 
-/// How many events of a reply may wait to be read; then its chat pauses.
-const EVENTS: usize = 64;
+/// Number of events of a reply that are buffered. The scheduler pauses a reply whose buffer is full,
+/// so that a slow reader delays nobody else.
+const EVENT_CAPACITY: usize = 64;
 
-/// What comes back for a request: pieces, then an end or an error.
+/// Events of one reply: pieces, then an end or an error.
 pub(crate) struct Events {
-    events: mpsc::Receiver<Result<Event>>,
+    receiver: mpsc::Receiver<Result<Event>>,
     engine: Arc<Engine>,
 }
 
 impl Events {
-    /// The next event; never nothing before the end has come.
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event>> {
-        self.events.poll_recv(cx).map(|event| {
-            self.engine.inbox.poke();
-            event.unwrap_or_else(|| Err(gone()))
-        })
+    /// Waits for the next event. A closed channel is an error, since every reply has a last event.
+    pub(crate) async fn next(&mut self) -> Result<Event> {
+        let event = self.receiver.recv().await;
+        self.engine.queue.notify();
+        event.unwrap_or_else(|| Err(stopped()))
     }
 }
 
 impl Drop for Events {
     fn drop(&mut self) {
-        self.events.close();
-        self.engine.inbox.poke();
+        self.receiver.close();
+        self.engine.queue.notify();
     }
 }
 
-/// Ends the queue even when the engine's thread panics, so that nobody waits for it.
-struct CloseOnDrop(Arc<Inbox<Order>>);
+/// Closes the queue when the engine thread ends or panics, so that no request waits forever.
+struct CloseOnDrop(Arc<Queue<QueuedJob>>);
 
 impl Drop for CloseOnDrop {
     fn drop(&mut self) {
@@ -154,7 +144,7 @@ impl Drop for CloseOnDrop {
     }
 }
 
-fn gone() -> Error {
+fn stopped() -> Error {
     Error::new(
         ErrorKind::Unavailable,
         "the embedded model has stopped: load it again",

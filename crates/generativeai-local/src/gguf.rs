@@ -1,4 +1,4 @@
-//! A look at a model file before llama.cpp sees it.
+//! Checks the header of a model file before llama.cpp reads it.
 
 use std::fs::File;
 use std::io::Read;
@@ -6,21 +6,27 @@ use std::path::Path;
 
 use generativeai::{Error, ErrorKind, Result};
 
-/// What every GGUF file begins with.
+/// First bytes of every GGUF file.
 const MAGIC: [u8; 4] = *b"GGUF";
-/// The versions of the format that llama.cpp reads.
+/// Versions of the format that llama.cpp reads.
 const VERSIONS: std::ops::RangeInclusive<u32> = 2..=3;
-/// The head: magic, version, number of tensors, number of entries.
-const HEAD: usize = 24;
-/// No model has more tensors, or more entries, than this.
-const MOST: u64 = 1 << 20;
+/// Length of the header: magic, version, number of tensors, number of metadata entries.
+const HEADER: usize = 24;
+/// Maximum plausible number of tensors or metadata entries. llama.cpp allocates memory for as many as
+/// the header claims.
+const MAX_COUNT: u64 = 1 << 20;
 
-/// Says why a file is no model, if it is none.
+/// Checks that a file is a GGUF file with a model in it.
+///
+/// # Errors
+///
+/// [`NotFound`](ErrorKind::NotFound) if the file cannot be opened, else
+/// [`Configuration`](ErrorKind::Configuration) with the reason.
 pub(crate) fn check(path: &Path) -> Result<()> {
-    let no = |why: String| {
+    let invalid = |reason: String| {
         Error::new(
             ErrorKind::Configuration,
-            format!("{}: {why}", path.display()),
+            format!("{} {reason}", path.display()),
         )
     };
     let mut file = File::open(path).map_err(|error| {
@@ -30,38 +36,36 @@ pub(crate) fn check(path: &Path) -> Result<()> {
         )
         .with_source(error)
     })?;
-    let length = file
+    let metadata = file
         .metadata()
-        .map_err(|error| no("cannot be read".to_owned()).with_source(error))?;
-    if length.is_dir() {
-        return Err(no("is a folder; name a GGUF file".to_owned()));
+        .map_err(|error| invalid("cannot be read".to_owned()).with_source(error))?;
+    if metadata.is_dir() {
+        return Err(invalid("is a directory: name a GGUF file".to_owned()));
     }
-    let mut head = [0; HEAD];
-    if let Err(error) = file.read_exact(&mut head) {
-        let why = format!("is no GGUF file: it has {} bytes", length.len());
-        return Err(no(why).with_source(error));
+    let mut header = [0; HEADER];
+    if let Err(error) = file.read_exact(&mut header) {
+        let reason = format!("is not a GGUF file: it has {} bytes", metadata.len());
+        return Err(invalid(reason).with_source(error));
     }
-    let word = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| head[at + i]));
-    let long = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| head[at + i]));
-    if head[..4] != MAGIC {
-        return Err(no(
-            "is no GGUF file: it does not begin with \"GGUF\"".to_owned()
+    let u32_at = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| header[at + i]));
+    let u64_at = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| header[at + i]));
+    if header[..4] != MAGIC {
+        return Err(invalid(
+            "is not a GGUF file: it does not begin with \"GGUF\"".to_owned(),
         ));
     }
-    if !VERSIONS.contains(&word(4)) {
-        return Err(no(format!(
-            "is a GGUF file of version {}, and 2 or 3 can be read",
-            word(4)
+    let version = u32_at(4);
+    if !VERSIONS.contains(&version) {
+        return Err(invalid(format!(
+            "has version {version} of the GGUF format: convert it to version 2 or 3"
         )));
     }
-    let (tensors, entries) = (long(8), long(16));
+    let (tensors, entries) = (u64_at(8), u64_at(16));
     if tensors == 0 || entries == 0 {
-        return Err(no("is a GGUF file without a model in it".to_owned()));
+        return Err(invalid("is a GGUF file without a model".to_owned()));
     }
-    if tensors > MOST || entries > MOST {
-        return Err(no(
-            "is a broken GGUF file: its head makes no sense".to_owned()
-        ));
+    if tensors > MAX_COUNT || entries > MAX_COUNT {
+        return Err(invalid("has a corrupt GGUF header".to_owned()));
     }
     Ok(())
 }
@@ -70,17 +74,17 @@ pub(crate) fn check(path: &Path) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// What is said of a file with these bytes.
-    fn said_of(name: &str, bytes: &[u8]) -> String {
+    /// Writes a file with these bytes and returns the error that it causes, or "valid".
+    fn check_bytes(name: &str, bytes: &[u8]) -> String {
         let path =
             std::env::temp_dir().join(format!("generativeai-gguf-{}-{name}", std::process::id()));
         std::fs::write(&path, bytes).unwrap();
-        let said = check(&path).map_or_else(|error| error.to_string(), |()| "fine".to_owned());
+        let outcome = check(&path).map_or_else(|error| error.to_string(), |()| "valid".to_owned());
         std::fs::remove_file(&path).unwrap();
-        said
+        outcome
     }
 
-    fn head(version: u32, tensors: u64, entries: u64) -> Vec<u8> {
+    fn header(version: u32, tensors: u64, entries: u64) -> Vec<u8> {
         [
             &MAGIC[..],
             &version.to_le_bytes(),
@@ -91,17 +95,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_model_is_told_why() {
-        assert!(said_of("empty", b"").contains("0 bytes"));
-        assert!(said_of("page", &[b'<'; 100]).contains("does not begin"));
-        assert!(said_of("old", &head(1, 1, 1)).contains("version 1"));
-        assert!(said_of("vocabulary", &head(3, 0, 5)).contains("without a model"));
-        assert!(said_of("broken", &head(3, u64::MAX, 5)).contains("makes no sense"));
-        assert_eq!(said_of("model", &head(3, 5, 5)), "fine");
+    fn a_file_that_is_not_a_model_is_an_error_with_the_reason() {
+        assert!(check_bytes("empty", b"").contains("0 bytes"));
+        assert!(check_bytes("page", &[b'<'; 100]).contains("does not begin"));
+        assert!(check_bytes("old", &header(1, 1, 1)).contains("version 1"));
+        assert!(check_bytes("vocabulary", &header(3, 0, 5)).contains("without a model"));
+        assert!(check_bytes("corrupt", &header(3, u64::MAX, 5)).contains("corrupt"));
+        assert_eq!(check_bytes("model", &header(3, 5, 5)), "valid");
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_not_found() {
+    fn a_missing_file_is_not_found_and_a_directory_is_invalid() {
         let error = check(Path::new("no/such/model.gguf")).unwrap_err();
 
         assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -109,7 +113,7 @@ mod tests {
             check(Path::new("."))
                 .unwrap_err()
                 .to_string()
-                .contains("folder")
+                .contains("directory")
         );
     }
 }

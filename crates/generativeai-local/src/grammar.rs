@@ -1,6 +1,4 @@
-//! Keeping a reply to a form: every token is checked before it can be chosen.
-
-pub(crate) mod schema;
+//! Constrained decoding: compiles response formats and function declarations to grammars.
 
 use std::sync::{Arc, OnceLock};
 
@@ -11,27 +9,29 @@ use llguidance::{Matcher, ParserFactory};
 use serde_json::{Value, json};
 use toktrie::{ApproximateTokEnv, TokEnv, TokRxInfo, TokTrie};
 
-use crate::asked::{CALL_BEGIN, CALL_END, Form, Function, Mode, Tools};
+use crate::error::{internal, invalid_argument};
 use crate::model::Model;
-use crate::refusal::{self, invalid};
+use crate::request::{CALL_BEGIN, CALL_END, CallingMode, Function, ResponseFormat, Tools};
+use crate::schema;
 
-/// Makes grammars for the tokens of one model. The first one takes longer: it reads all tokens.
+/// Compiler of grammars for the vocabulary of one model. The first grammar takes longer, since it
+/// indexes the vocabulary.
 #[derive(Default)]
 pub(crate) struct Grammars(OnceLock<Result<ParserFactory>>);
 
 impl Grammars {
-    /// The grammar for a form, or for calls; none where any text will do.
+    /// Compiles the grammar of a reply; `None` if the reply may be any text.
     ///
     /// # Errors
     ///
-    /// 400 if it asks for more than can be kept to.
-    pub(crate) fn make(
+    /// 400 if the format cannot be enforced.
+    pub(crate) fn compile(
         &self,
         model: &Model,
-        form: &Form,
+        format: &ResponseFormat,
         tools: &Tools,
     ) -> Result<Option<Matcher>> {
-        let Some(grammar) = grammar(form, tools)? else {
+        let Some(grammar) = grammar(format, tools)? else {
             return Ok(None);
         };
         let factory = self.0.get_or_init(|| factory(&environment(model)));
@@ -39,32 +39,34 @@ impl Grammars {
     }
 }
 
-/// What a form or the functions ask for, in the language of grammars; none where any text will do.
-fn grammar(form: &Form, tools: &Tools) -> Result<Option<TopLevelGrammar>> {
-    let rules = match (tools.mode, form) {
-        (Mode::Always, _) => format!("start: {}", call(&tools.functions)?),
-        (Mode::Freely, _) => calls_in_text(&tools.functions)?,
-        (Mode::Never, Form::Text) => return Ok(None),
-        (Mode::Never, Form::Json(schema)) => format!("start: %json {}", schema::prepare(schema)?),
-        (Mode::Never, Form::Choice(choices)) => one_of(choices),
+/// Writes the grammar of a reply in llguidance's Lark syntax; `None` if the reply may be any text.
+fn grammar(format: &ResponseFormat, tools: &Tools) -> Result<Option<TopLevelGrammar>> {
+    let rules = match (tools.mode, format) {
+        (CallingMode::Any, _) => format!("start: {}", call(&tools.functions)?),
+        (CallingMode::Auto, _) => calls_in_text(&tools.functions)?,
+        (CallingMode::None, ResponseFormat::Text) => return Ok(None),
+        (CallingMode::None, ResponseFormat::Json(schema)) => {
+            format!("start: %json {}", schema::prepare(schema)?)
+        }
+        (CallingMode::None, ResponseFormat::Choice(choices)) => one_of(choices),
     };
-    // Looking ahead for bytes that can only be one way is of no use here, and may not end.
+    // `no_forcing`: computing the forced bytes ahead has no use here, and may not terminate.
     Ok(Some(TopLevelGrammar::from_lark(format!(
         "%llguidance {{\"no_forcing\": true}}\n{rules}"
     ))))
 }
 
-/// Compiles a grammar. What would only be a warning there is an error here: it is a constraint that
-/// would be dropped in silence.
+/// Compiles a grammar. A warning of the compiler is an error, since it means that a constraint would be
+/// dropped silently.
 fn matcher(factory: &ParserFactory, grammar: TopLevelGrammar) -> Result<Matcher> {
     let mut matcher = Matcher::new(factory.create_parser(grammar));
-    let wrong = matcher
+    let problem = matcher
         .get_error()
         .or_else(|| matcher.grammar_warnings().into_iter().next());
-    match wrong {
-        Some(why) => Err(invalid(format!(
-            "the schema cannot be kept to: {}",
-            first_line(&why)
+    match problem {
+        Some(reason) => Err(invalid_argument(format!(
+            "the schema cannot be enforced: {}",
+            first_line(&reason)
         ))),
         None => Ok(matcher),
     }
@@ -78,25 +80,24 @@ impl std::fmt::Debug for Grammars {
 
 fn factory(tokens: &TokEnv) -> Result<ParserFactory> {
     let mut factory = ParserFactory::new_simple(tokens).map_err(|error| {
-        refusal::broken("the tokens of the model cannot be constrained")
-            .with_source(error.to_string())
+        internal("the vocabulary of the model cannot be constrained").with_source(error.to_string())
     })?;
     factory.quiet();
     factory.limits_mut().verbose_errors = false;
     Ok(factory)
 }
 
-/// The tokens of a model, as grammars see them: control tokens can never be part of a text.
+/// Describes the vocabulary of a model. Control tokens have no bytes, so no grammar allows them.
 fn environment(model: &Model) -> TokEnv {
-    let ends: Vec<u32> = (0u32..)
+    let end_tokens: Vec<u32> = (0u32..)
         .zip(model.pieces())
-        .filter(|&(token, _)| model.ends(LlamaToken::new(token.cast_signed())))
+        .filter(|&(token, _)| model.is_end_of_generation(LlamaToken::new(token.cast_signed())))
         .map(|(token, _)| token)
         .collect();
-    let count = u32::try_from(model.pieces().len()).expect("tokens are counted in 32 bits");
-    let info = TokRxInfo::new(count, ends.first().copied().unwrap_or_default());
+    let count = u32::try_from(model.pieces().len()).expect("llama.cpp counts tokens in 32 bits");
+    let info = TokRxInfo::new(count, end_tokens.first().copied().unwrap_or_default());
     let words: Vec<Vec<u8>> = model.pieces().iter().map(|piece| piece.to_vec()).collect();
-    let trie = TokTrie::from(&info, &words).with_eos_tokens(&ends);
+    let trie = TokTrie::from(&info, &words).with_eos_tokens(&end_tokens);
     Arc::new(ApproximateTokEnv::new(trie))
 }
 
@@ -104,18 +105,18 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-/// A grammar of fixed texts.
+/// Writes the grammar of fixed texts.
 fn one_of(choices: &[String]) -> String {
     let choices: Vec<_> = choices.iter().map(|choice| literal(choice)).collect();
     format!("start: {}", choices.join(" | "))
 }
 
-/// A text as a grammar writes it.
+/// Quotes a text for a grammar.
 fn literal(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// The rule of one call of any of the functions.
+/// Writes the rule of one call of any function.
 fn call(functions: &[Function]) -> Result<String> {
     let calls: Vec<Value> = functions
         .iter()
@@ -140,7 +141,7 @@ fn call(functions: &[Function]) -> Result<String> {
     ))
 }
 
-/// The grammar of free text that may go over into calls.
+/// Writes the grammar of free text that may be followed by calls.
 fn calls_in_text(functions: &[Function]) -> Result<String> {
     let call = call(functions)?;
     let call = call.strip_prefix(&literal(CALL_BEGIN)).unwrap_or(&call);

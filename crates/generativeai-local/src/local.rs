@@ -1,7 +1,4 @@
-//! The embedded model as a backend.
-
-mod builder;
-mod reply;
+//! The embedded model as a [`Backend`].
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,22 +9,22 @@ use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 use generativeai::{Backend, BoxFuture, ChunkStream, RequestOptions, Result};
 
-use crate::asked::{Asked, Mode};
 use crate::engine::{Engine, Events, Job};
 use crate::grammar::Grammars;
 use crate::model::Model;
 use crate::prompt;
-use crate::speech::{Speech, text_tokens};
+use crate::reply::{self, ReplyBuilder, text_tokens};
+use crate::request::{CallingMode, Request};
 
-pub use builder::Builder;
-use reply::{Reply, whole};
-
-/// A model in this process, as a [`Backend`]: no key, no network.
+/// A model that runs in this process. It needs no key and no network.
 ///
-/// It answers to any model name; its own stands in `model_version`. A clone is another handle on the
-/// same model, and the last one dropped frees it. Chats are answered side by side, and what they
-/// have in common is read once. Everything that a request asks for is honoured, or refused with 400
-/// `INVALID_ARGUMENT`; if as many requests wait as may, the answer is 429 `RESOURCE_EXHAUSTED`.
+/// It answers requests for any model name; the name of its file is in `model_version` of each
+/// response. A clone is another handle on the same model; dropping the last one frees it. Chats run
+/// concurrently, and a prefix that several prompts have in common is evaluated once.
+///
+/// Everything that a request sets is honoured or rejected: a member that the model does not support is
+/// a 400 `INVALID_ARGUMENT` that names it. If the queue is full, the error is 429
+/// `RESOURCE_EXHAUSTED` with a retry delay.
 ///
 /// ```no_run
 /// use generativeai::GenerativeModel;
@@ -51,40 +48,44 @@ struct Inner {
 }
 
 impl Local {
-    /// Begins to load a model: the default one, unless another is named.
-    pub fn builder() -> Builder {
-        Builder::default()
+    pub(crate) fn new(model: Arc<Model>, engine: Engine) -> Self {
+        Self(Arc::new(Inner {
+            model,
+            engine: Arc::new(engine),
+            grammars: Grammars::default(),
+        }))
     }
 
-    /// What the model is called: the name of its file, in small letters.
+    /// Returns the name of the model: that of its file without the extension, in lower case.
     pub fn name(&self) -> &str {
         self.0.model.name()
     }
 
-    /// How many tokens a chat may have, the reply included.
+    /// Returns the maximum length of a chat in tokens, the reply included.
     pub fn context(&self) -> usize {
         self.0.engine.context()
     }
 
-    fn ask(
+    /// Submits a request to the engine.
+    fn submit(
         &self,
         request: &GenerateContentRequest,
         options: &RequestOptions,
-    ) -> Result<(Events, Speech)> {
+    ) -> Result<(Events, ReplyBuilder)> {
         let Inner {
             model,
             engine,
             grammars,
         } = &*self.0;
-        let asked = Asked::read(request)?;
-        let tokens = prompt::tokens(model, &asked, engine.context())?;
-        let grammar = grammars.make(model, &asked.settings.form, &asked.tools)?;
-        let calls = asked.tools.mode != Mode::Never;
-        let logprobs = asked.settings.sampling.logprobs.is_some();
-        let speech = Speech::new(Arc::clone(model), tokens.len(), calls, logprobs);
-        let settings = asked.settings;
-        let events = engine.ask(Job {
-            prompt: tokens,
+        let request = Request::parse(request)?;
+        let prompt = prompt::tokens(model, &request, engine.context())?;
+        let grammar = grammars.compile(model, &request.settings.format, &request.tools)?;
+        let may_call = request.tools.mode != CallingMode::None;
+        let logprobs = request.settings.sampling.logprobs.is_some();
+        let builder = ReplyBuilder::new(Arc::clone(model), prompt.len(), may_call, logprobs);
+        let settings = request.settings;
+        let events = engine.submit(Job {
+            prompt,
             sampling: settings.sampling,
             stops: settings.stops,
             max_tokens: settings.max_tokens,
@@ -93,7 +94,7 @@ impl Local {
                 .timeout
                 .and_then(|timeout| Instant::now().checked_add(timeout)),
         })?;
-        Ok((events, speech))
+        Ok((events, builder))
     }
 
     fn count(&self, request: CountTokensRequest) -> Result<CountTokensResponse> {
@@ -101,7 +102,8 @@ impl Local {
             Some(request) => *request,
             None => GenerateContentRequest::default().contents(request.contents),
         };
-        let tokens = prompt::tokens(&self.0.model, &Asked::read(&request)?, usize::MAX)?.len();
+        let request = Request::parse(&request)?;
+        let tokens = prompt::tokens(&self.0.model, &request, usize::MAX)?.len();
         let mut response = CountTokensResponse::default();
         response.total_tokens = i32::try_from(tokens).ok();
         response.prompt_tokens_details = vec![text_tokens(tokens)];
@@ -129,8 +131,8 @@ impl Backend for Local {
         request: GenerateContentRequest,
         options: RequestOptions,
     ) -> BoxFuture<Result<GenerateContentResponse>> {
-        let reply = Reply::new(self.clone(), request, options);
-        Box::pin(whole(reply))
+        let local = self.clone();
+        Box::pin(reply::whole(move || local.submit(&request, &options)))
     }
 
     fn stream_generate_content(
@@ -138,7 +140,8 @@ impl Backend for Local {
         request: GenerateContentRequest,
         options: RequestOptions,
     ) -> ChunkStream {
-        Box::pin(Reply::new(self.clone(), request, options))
+        let local = self.clone();
+        Box::pin(reply::chunks(move || local.submit(&request, &options)))
     }
 
     fn count_tokens(

@@ -1,6 +1,6 @@
-//! The model file, loaded: its words, its template, its limits.
+//! A loaded model file: its weights, vocabulary, chat template and limits.
 
-mod journal;
+mod llama_log;
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -15,22 +15,26 @@ use llama_cpp_2::token::LlamaToken;
 use crate::gguf;
 use crate::template::Template;
 
-/// A model file in memory.
+/// A model in memory.
 pub(crate) struct Model {
     raw: LlamaModel,
     name: String,
     template: Template,
-    /// The texts of control tokens: what a message says must never be read as one of them.
-    marks: Vec<String>,
-    /// The bytes of every token, as a reply says them.
+    /// Texts of all control tokens. A message that contains one is tokenized as plain letters.
+    control_tokens: Vec<String>,
+    /// Bytes of every token by its id; empty for control tokens.
     pieces: Vec<Box<[u8]>>,
 }
 
-/// llama.cpp, made ready once.
+/// Initializes llama.cpp, once for the process.
+///
+/// # Errors
+///
+/// Another library of the program has initialized it.
 pub(crate) fn backend() -> Result<&'static LlamaBackend> {
     static BACKEND: LazyLock<Result<LlamaBackend, LlamaCppError>> = LazyLock::new(|| {
         let backend = LlamaBackend::init()?;
-        journal::listen();
+        llama_log::install();
         Ok(backend)
     });
     BACKEND.as_ref().map_err(|error| {
@@ -40,25 +44,29 @@ pub(crate) fn backend() -> Result<&'static LlamaBackend> {
 }
 
 impl Model {
-    /// Loads a file; `template` replaces the chat template it bears.
+    /// Loads a file. `template` replaces the chat template in the file.
+    ///
+    /// # Errors
+    ///
+    /// The file is not a model that llama.cpp can load, or has no valid chat template.
     pub(crate) fn load(path: &Path, template: Option<&str>) -> Result<Self> {
         gguf::check(path)?;
         let backend = backend()?;
-        let heard = journal::hear(|| {
+        let loaded = llama_log::capture(|| {
             LlamaModel::load_from_file(backend, path, &LlamaModelParams::default())
         });
-        let raw = heard.map_err(|(error, said)| {
+        let raw = loaded.map_err(|(error, logged)| {
             let message = format!("llama.cpp cannot load {}", path.display());
-            let cause = if said.is_empty() {
+            let cause = if logged.is_empty() {
                 error.to_string()
             } else {
-                said
+                logged
             };
             Error::new(ErrorKind::Configuration, message).with_source(cause)
         })?;
         let template = match template {
             Some(template) => template.to_owned(),
-            None => own_template(&raw, path)?,
+            None => template_of(&raw, path)?,
         };
         let text_of = |token: LlamaToken| text_of(&raw, token);
         let template = Template::new(
@@ -66,18 +74,19 @@ impl Model {
             &text_of(raw.vocab().bos()),
             &text_of(raw.vocab().eos()),
         )?;
-        let all = || (0..raw.n_vocab()).map(LlamaToken::new);
-        let marks = all()
+        let tokens = || (0..raw.n_vocab()).map(LlamaToken::new);
+        let control_tokens = tokens()
             .filter(|&token| raw.vocab().is_control(token))
-            .map(text_of);
-        let marks = marks.filter(|mark| !mark.is_empty()).collect();
-        let pieces = all()
+            .map(text_of)
+            .filter(|text| !text.is_empty())
+            .collect();
+        let pieces = tokens()
             .map(|token| raw.vocab().token_to_piece(token, false, None).into())
             .collect();
         Ok(Self {
             name: name_of(path),
             template,
-            marks,
+            control_tokens,
             pieces,
             raw,
         })
@@ -87,7 +96,7 @@ impl Model {
         &self.raw
     }
 
-    /// What the model is called: its file's name, in the letters of a Gemini model name.
+    /// Returns the name of the file in the letters that Gemini model names may have.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -96,39 +105,40 @@ impl Model {
         &self.template
     }
 
-    pub(crate) fn marks(&self) -> &[String] {
-        &self.marks
+    pub(crate) fn control_tokens(&self) -> &[String] {
+        &self.control_tokens
     }
 
-    /// How many tokens the model was taught to keep in view.
+    /// Returns the length of the context that the model was trained with, in tokens.
     pub(crate) fn trained_context(&self) -> u32 {
         self.raw.n_ctx_train()
     }
 
-    /// Whether the context can take back the end of what it knows, and lend its beginning.
-    pub(crate) fn can_rewind(&self) -> bool {
+    /// Whether the context can drop the end of a sequence and copy its beginning. Recurrent
+    /// architectures keep one state for the whole sequence and cannot.
+    pub(crate) fn can_trim_sequences(&self) -> bool {
         !self.raw.is_recurrent() && !self.raw.is_hybrid()
     }
 
     /// Whether a token ends a reply.
-    pub(crate) fn ends(&self, token: LlamaToken) -> bool {
+    pub(crate) fn is_end_of_generation(&self, token: LlamaToken) -> bool {
         self.raw.vocab().is_eog(token)
     }
 
-    /// What a token says; control tokens say nothing.
+    /// Returns the bytes of a token; none for a control token.
     pub(crate) fn bytes_of(&self, token: LlamaToken) -> &[u8] {
         usize::try_from(token.0)
             .ok()
-            .and_then(|at| self.pieces.get(at))
+            .and_then(|id| self.pieces.get(id))
             .map_or(&[], |piece| piece)
     }
 
-    /// The bytes of all tokens, by number.
+    /// Returns the bytes of all tokens by their ids.
     pub(crate) fn pieces(&self) -> &[Box<[u8]>] {
         &self.pieces
     }
 
-    /// The bytes of the longest token; never 0.
+    /// Returns the length of the longest token in bytes; at least 1.
     pub(crate) fn longest_piece(&self) -> usize {
         self.pieces
             .iter()
@@ -138,13 +148,13 @@ impl Model {
             .max(1)
     }
 
-    /// The tokens of a prompt: control tokens count as such, but for those in which `breaker`
-    /// stands, which is left out.
-    pub(crate) fn tokenize(&self, prompt: &str, breaker: char) -> Vec<LlamaToken> {
-        let begins = self.template.begin();
-        let mut add_special = begins.is_empty() || !prompt.starts_with(begins);
+    /// Tokenizes a prompt. Control tokens are recognised unless they contain `separator`, which is
+    /// removed from the prompt.
+    pub(crate) fn tokenize(&self, prompt: &str, separator: char) -> Vec<LlamaToken> {
+        let bos = self.template.bos();
+        let mut add_special = bos.is_empty() || !prompt.starts_with(bos);
         let mut tokens = Vec::with_capacity(prompt.len() / 3);
-        for piece in prompt.split(breaker) {
+        for piece in prompt.split(separator) {
             tokens.extend(
                 self.raw
                     .vocab()
@@ -164,14 +174,15 @@ impl std::fmt::Debug for Model {
     }
 }
 
-fn own_template(raw: &LlamaModel, path: &Path) -> Result<String> {
+/// Reads the chat template in a file.
+fn template_of(raw: &LlamaModel, path: &Path) -> Result<String> {
     let found = raw
         .chat_template(None)
         .ok()
         .and_then(|template| template.to_string().ok());
     found.ok_or_else(|| {
         let message = format!(
-            "{} bears no chat template: name one with `chat_template`, or use a model made for chats",
+            "{} contains no chat template: set one with `chat_template`, or use a model trained for chats",
             path.display()
         );
         Error::new(ErrorKind::Configuration, message)
@@ -182,14 +193,14 @@ fn name_of(path: &Path) -> String {
     let name = path
         .file_stem()
         .map(|stem| stem.to_string_lossy().to_lowercase());
-    let plain = |c: char| {
+    let replace = |c: char| {
         if c.is_ascii_alphanumeric() || ".-_".contains(c) {
             c
         } else {
             '-'
         }
     };
-    let name: String = name.unwrap_or_default().chars().map(plain).collect();
+    let name: String = name.unwrap_or_default().chars().map(replace).collect();
     if name.is_empty() {
         "local".to_owned()
     } else {
@@ -197,6 +208,7 @@ fn name_of(path: &Path) -> String {
     }
 }
 
+/// Returns the text of a token, control tokens included; empty if the model has no such token.
 fn text_of(raw: &LlamaModel, token: LlamaToken) -> String {
     if token.0 < 0 {
         return String::new();

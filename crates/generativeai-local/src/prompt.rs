@@ -1,62 +1,78 @@
-//! The prompt: a conversation as the tokens the model reads.
+//! Renders a conversation and tokenizes it, so that messages cannot forge control tokens.
 
 use generativeai::Result;
 use llama_cpp_2::token::LlamaToken;
 
-use crate::asked::Asked;
+use crate::error::invalid_argument;
 use crate::model::Model;
-use crate::refusal::invalid;
+use crate::request::Request;
 use crate::template::Message;
 
-/// Characters that are none, by definition of Unicode.
+/// Unicode noncharacters. They never have a meaning in text, so one that does not occur in the
+/// messages can serve as a separator.
 const NONCHARACTERS: std::ops::RangeInclusive<char> = '\u{FDD0}'..='\u{FDEF}';
 
-/// The tokens of a conversation, up to where the model speaks next.
+/// Returns the tokens of a conversation, up to where the model's reply begins.
 ///
-/// What is said cannot pass for the marks of the template: a control token written out in a message
-/// is read as its letters.
-pub(crate) fn tokens(model: &Model, asked: &Asked, most: usize) -> Result<Vec<LlamaToken>> {
-    let said = || {
-        asked
+/// The text of a control token in a message is tokenized as plain letters: a separator is inserted
+/// into it before the template runs, and removed after the prompt was split at it.
+///
+/// # Errors
+///
+/// 400 if the prompt certainly has more than `max_tokens` tokens, or the chat template rejects it.
+pub(crate) fn tokens(
+    model: &Model,
+    request: &Request,
+    max_tokens: usize,
+) -> Result<Vec<LlamaToken>> {
+    let texts = || {
+        request
             .messages
             .iter()
             .map(|message| &message.content)
-            .chain(&asked.system)
+            .chain(&request.system)
     };
-    let bytes: usize = said().map(String::len).sum();
+    // A bound that needs no tokenizer: megabytes of text would keep it busy for seconds.
+    let bytes: usize = texts().map(String::len).sum();
     let at_least = bytes / model.longest_piece();
-    if at_least > most {
-        return Err(invalid(format!(
-            "the prompt has more than {at_least} tokens, and the context holds {most}: shorten the chat"
+    if at_least > max_tokens {
+        return Err(invalid_argument(format!(
+            "the prompt has more than {at_least} tokens, but the context holds {max_tokens}: \
+             shorten the chat"
         )));
     }
-    let breaker = NONCHARACTERS
+    let separator = NONCHARACTERS
         .into_iter()
-        .find(|&breaker| !said().any(|text| text.contains(breaker)))
-        .ok_or_else(|| invalid("the contents have every noncharacter of Unicode: leave one out"))?;
-    let plain = |text: &String| without_marks(text, model.marks(), breaker);
-    let messages: Vec<_> = asked
+        .find(|&separator| !texts().any(|text| text.contains(separator)))
+        .ok_or_else(|| {
+            invalid_argument("contents has all Unicode noncharacters: remove one of them")
+        })?;
+    let escape = |text: &String| split_control_tokens(text, model.control_tokens(), separator);
+    let messages: Vec<_> = request
         .messages
         .iter()
         .map(|message| Message {
             role: message.role,
-            content: plain(&message.content),
+            content: escape(&message.content),
         })
         .collect();
-    let system = asked.system.as_ref().map(plain);
+    let system = request.system.as_ref().map(escape);
     let prompt = model.template().render(system.as_deref(), &messages)?;
-    Ok(model.tokenize(&prompt, breaker))
+    Ok(model.tokenize(&prompt, separator))
 }
 
-/// A text with a breaker after the first character of every mark in it.
-fn without_marks(text: &str, marks: &[String], breaker: char) -> String {
-    let mut broken = text.to_owned();
-    for mark in marks.iter().filter(|mark| text.contains(mark.as_str())) {
-        let first = mark.chars().next().map_or(0, char::len_utf8);
-        let split = format!("{}{breaker}{}", &mark[..first], &mark[first..]);
-        broken = broken.replace(mark.as_str(), &split);
+/// Inserts a separator after the first character of every control token in a text.
+fn split_control_tokens(text: &str, control_tokens: &[String], separator: char) -> String {
+    let mut split = text.to_owned();
+    for token in control_tokens
+        .iter()
+        .filter(|token| text.contains(token.as_str()))
+    {
+        let first = token.chars().next().map_or(0, char::len_utf8);
+        let replacement = format!("{}{separator}{}", &token[..first], &token[first..]);
+        split = split.replace(token.as_str(), &replacement);
     }
-    broken
+    split
 }
 
 #[cfg(test)]
@@ -64,12 +80,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_in_a_message_is_broken_up_wherever_it_stands() {
-        let marks = ["<|end|>".to_owned(), "</s>".to_owned()];
+    fn every_control_token_in_a_message_is_split() {
+        let tokens = ["<|end|>".to_owned(), "</s>".to_owned()];
 
-        let broken = without_marks("a<|end|>b</s><|end|>", &marks, '#');
+        let split = split_control_tokens("a<|end|>b</s><|end|>", &tokens, '#');
 
-        assert_eq!(broken, "a<#|end|>b<#/s><#|end|>");
-        assert_eq!(without_marks("<|begin|>", &marks, '#'), "<|begin|>");
+        assert_eq!(split, "a<#|end|>b<#/s><#|end|>");
+        assert_eq!(split_control_tokens("<|begin|>", &tokens, '#'), "<|begin|>");
     }
 }

@@ -1,43 +1,47 @@
-//! Choosing the next token from the logits.
+//! Samples the next token from the logits of a model.
 
 use std::collections::HashMap;
 
+use fastrand::Rng;
 use llama_cpp_2::token::LlamaToken;
 use toktrie::SimpleVob;
 
-/// How tokens are chosen.
+/// Sampling settings of one reply, applied in the order penalties, top-k, top-p, temperature.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sampling {
-    /// 0 takes the likeliest token always.
+    /// Divisor of the logits. 0 always takes the most probable token.
     pub(crate) temperature: f32,
-    /// Only the likeliest tokens whose probabilities sum up to this; 1 for all.
+    /// Keeps the most probable tokens whose probabilities add up to this; 1 keeps all.
     pub(crate) top_p: f32,
-    /// Only so many of the likeliest; 0 for all.
+    /// Keeps this number of most probable tokens; 0 keeps all.
     pub(crate) top_k: usize,
-    /// Taken from the logit of every token that was said.
+    /// Subtracted from the logit of every token that the reply already contains.
     pub(crate) presence_penalty: f32,
-    /// Taken from the logit of a token for each time it was said.
+    /// Subtracted from the logit of a token once for each time the reply contains it.
     pub(crate) frequency_penalty: f32,
-    /// Where chance begins.
+    /// Seed of the random numbers. Equal seeds give equal replies within a version of the crate.
     pub(crate) seed: u64,
-    /// How many alternatives to report with each token, if log-probabilities are wanted.
+    /// Number of alternatives to report with each token; `None` reports no log-probabilities.
     pub(crate) logprobs: Option<usize>,
 }
 
-/// A token chosen.
+/// A sampled token.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Choice {
     pub(crate) token: LlamaToken,
-    /// Its log-probability and the likeliest tokens with theirs, by the model's own logits.
+    /// Log-probability of the token, and the most probable tokens with theirs. Both come from the
+    /// unmodified logits.
     pub(crate) logprobs: Option<(f32, Vec<(LlamaToken, f32)>)>,
 }
 
-/// Chooses the tokens of one reply.
+/// Sampler of one reply.
 #[derive(Debug)]
 pub(crate) struct Sampler {
     sampling: Sampling,
-    chance: Chance,
-    said: HashMap<i32, u32>,
+    rng: Rng,
+    /// Number of times each token was sampled.
+    counts: HashMap<i32, u32>,
+    /// Buffer that is reused for every token: a vocabulary has more than 100,000 entries.
     candidates: Vec<Candidate>,
 }
 
@@ -49,20 +53,20 @@ struct Candidate {
 
 impl Sampler {
     pub(crate) fn new(sampling: Sampling) -> Self {
-        let chance = Chance(sampling.seed);
+        let rng = Rng::with_seed(sampling.seed);
         Self {
             sampling,
-            chance,
-            said: HashMap::new(),
+            rng,
+            counts: HashMap::new(),
             candidates: Vec::new(),
         }
     }
 
-    /// Chooses among the allowed tokens, or gives `None` if no token is allowed or has a logit.
-    pub(crate) fn choose(&mut self, logits: &[f32], allowed: Option<&SimpleVob>) -> Option<Choice> {
-        self.gather(logits, allowed);
+    /// Samples one of the allowed tokens; `None` if no allowed token has a finite logit.
+    pub(crate) fn sample(&mut self, logits: &[f32], allowed: Option<&SimpleVob>) -> Option<Choice> {
+        self.collect_candidates(logits, allowed);
         let token = self.pick()?;
-        *self.said.entry(token).or_default() += 1;
+        *self.counts.entry(token).or_default() += 1;
         let logprobs = self
             .sampling
             .logprobs
@@ -73,13 +77,14 @@ impl Sampler {
         })
     }
 
-    /// Lays out what may be chosen, penalties taken off, likeliest first; at most `top_k`.
-    fn gather(&mut self, logits: &[f32], allowed: Option<&SimpleVob>) {
+    /// Fills `candidates` with the allowed tokens, penalties applied, most probable first, at most
+    /// `top_k`.
+    fn collect_candidates(&mut self, logits: &[f32], allowed: Option<&SimpleVob>) {
         let all = (0i32..)
             .zip(logits)
             .map(|(token, &logit)| Candidate { token, logit });
-        let real = all.filter(|candidate| candidate.logit > f32::NEG_INFINITY);
-        let allowed = real.filter(|candidate| {
+        let possible = all.filter(|candidate| candidate.logit > f32::NEG_INFINITY);
+        let allowed = possible.filter(|candidate| {
             allowed.is_none_or(|allowed| allowed.is_allowed(candidate.token.cast_unsigned()))
         });
         let (presence, frequency) = (
@@ -92,39 +97,38 @@ impl Sampler {
             self.sampling.top_k
         };
         if presence == 0.0 && frequency == 0.0 {
-            return likeliest(allowed, top_k, &mut self.candidates);
+            return keep_most_probable(allowed, top_k, &mut self.candidates);
         }
-        let said = &self.said;
-        let penalized = allowed.map(|candidate| match said.get(&candidate.token) {
-            Some(&times) => {
-                let logit = candidate.logit - presence - frequency * times as f32;
+        let counts = &self.counts;
+        let penalized = allowed.map(|candidate| match counts.get(&candidate.token) {
+            Some(&count) => {
+                let logit = candidate.logit - presence - frequency * count as f32;
                 Candidate { logit, ..candidate }
             }
             None => candidate,
         });
-        likeliest(penalized, top_k, &mut self.candidates);
+        keep_most_probable(penalized, top_k, &mut self.candidates);
     }
 
     fn pick(&mut self) -> Option<i32> {
-        let best = self.candidates.first()?;
-        let (likeliest, best) = (best.token, best.logit);
+        let best = *self.candidates.first()?;
         if self.candidates.len() == 1 {
-            return Some(likeliest);
+            return Some(best.token);
         }
-        self.keep_top_p();
+        self.apply_top_p();
         let temperature = self.sampling.temperature;
-        let weigh = |candidate: &Candidate| ((candidate.logit - best) / temperature).exp();
-        let total: f32 = self.candidates.iter().map(weigh).sum();
-        let mut left = self.chance.next() * total;
-        let reached = self.candidates.iter().find(|candidate| {
-            left -= weigh(candidate);
-            left < 0.0
+        let weight = |candidate: &Candidate| ((candidate.logit - best.logit) / temperature).exp();
+        let total: f32 = self.candidates.iter().map(weight).sum();
+        let mut remaining = self.rng.f32() * total;
+        let picked = self.candidates.iter().find(|candidate| {
+            remaining -= weight(candidate);
+            remaining < 0.0
         });
-        Some(reached.map_or(likeliest, |candidate| candidate.token))
+        Some(picked.map_or(best.token, |candidate| candidate.token))
     }
 
-    /// Keeps the likeliest whose probabilities sum up to `top_p`; at least one.
-    fn keep_top_p(&mut self) {
+    /// Keeps the most probable candidates whose probabilities add up to `top_p`; at least one.
+    fn apply_top_p(&mut self) {
         let (top_p, Some(best)) = (self.sampling.top_p, self.candidates.first()) else {
             return;
         };
@@ -132,77 +136,70 @@ impl Sampler {
             return;
         }
         let best = best.logit;
-        let weigh = |candidate: &Candidate| (candidate.logit - best).exp();
-        let enough = top_p * self.candidates.iter().map(weigh).sum::<f32>();
+        let weight = |candidate: &Candidate| (candidate.logit - best).exp();
+        let threshold = top_p * self.candidates.iter().map(weight).sum::<f32>();
         let mut sum = 0.0;
         let reached = self.candidates.iter().position(|candidate| {
-            sum += weigh(candidate);
-            sum >= enough
+            sum += weight(candidate);
+            sum >= threshold
         });
         self.candidates
             .truncate(reached.map_or(self.candidates.len(), |at| at + 1));
     }
 }
 
-/// Puts the likeliest `count` into `into`, likeliest first; all of them if `count` is 0.
-fn likeliest(all: impl Iterator<Item = Candidate>, count: usize, into: &mut Vec<Candidate>) {
+/// Fills `into` with the `count` most probable candidates, in order; with all of them if `count` is 0.
+fn keep_most_probable(
+    all: impl Iterator<Item = Candidate>,
+    count: usize,
+    into: &mut Vec<Candidate>,
+) {
     into.clear();
     if count == 0 {
         into.extend(all);
-        into.sort_unstable_by(by_likelihood);
+        into.sort_unstable_by(by_probability);
         return;
     }
+    // Insertion into a short sorted list instead of sorting the whole vocabulary: with a usual `top_k`
+    // of 40, one comparison rejects nearly every token.
     for candidate in all {
         if into.len() < count || into.last().is_some_and(|last| candidate.logit > last.logit) {
-            let at = into.partition_point(|other| by_likelihood(other, &candidate).is_le());
+            let at = into.partition_point(|other| by_probability(other, &candidate).is_le());
             into.insert(at, candidate);
             into.truncate(count);
         }
     }
 }
 
-/// Likeliest first; of equals the first token, so that the order never depends on chance.
-fn by_likelihood(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
+/// Orders candidates by probability. Ties are broken by token, so that the order is deterministic.
+fn by_probability(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
     b.logit.total_cmp(&a.logit).then(a.token.cmp(&b.token))
 }
 
-/// The log-probability of a token, and the `count` likeliest with theirs.
+/// Returns the log-probability of a token, and the `count` most probable tokens with theirs.
 fn log_probabilities(logits: &[f32], token: i32, count: usize) -> (f32, Vec<(LlamaToken, f32)>) {
     let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = logits
         .iter()
         .map(|logit| f64::from((logit - best).exp()))
         .sum();
-    let all = best + sum.ln() as f32;
+    let log_sum = best + sum.ln() as f32;
     let own = usize::try_from(token).map_or(f32::NEG_INFINITY, |token| logits[token]);
     let mut top = Vec::new();
     if count > 0 {
         let all = (0i32..)
             .zip(logits)
             .map(|(token, &logit)| Candidate { token, logit });
-        likeliest(all, count, &mut top);
+        keep_most_probable(all, count, &mut top);
     }
     let top = top
         .into_iter()
-        .map(|one| (LlamaToken::new(one.token), one.logit - all))
+        .map(|candidate| {
+            let probability = candidate.logit - log_sum;
+            (LlamaToken::new(candidate.token), probability)
+        })
         .collect();
-    (own - all, top)
-}
-
-/// A stream of numbers that one seed gives always (SplitMix64).
-#[derive(Debug)]
-struct Chance(u64);
-
-impl Chance {
-    /// The next number, at least 0 and less than 1.
-    fn next(&mut self) -> f32 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^= mixed >> 31;
-        (mixed >> 40) as f32 / (1u64 << 24) as f32
-    }
+    (own - log_sum, top)
 }
 
 #[cfg(test)]
@@ -225,12 +222,12 @@ mod tests {
 
     fn choices(sampling: Sampling, count: usize) -> Vec<i32> {
         let mut sampler = Sampler::new(sampling);
-        let choose = |_| sampler.choose(&LOGITS, None).unwrap().token.0;
-        (0..count).map(choose).collect()
+        let sample = |_| sampler.sample(&LOGITS, None).unwrap().token.0;
+        (0..count).map(sample).collect()
     }
 
     #[test]
-    fn without_temperature_the_likeliest_is_taken() {
+    fn temperature_zero_takes_the_most_probable_token() {
         assert_eq!(
             choices(
                 Sampling {
@@ -244,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn one_seed_gives_one_sequence() {
+    fn equal_seeds_give_equal_sequences() {
         assert_eq!(choices(sampling(), 50), choices(sampling(), 50));
         assert_ne!(
             choices(sampling(), 50),
@@ -259,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn chance_follows_the_probabilities() {
+    fn samples_follow_the_probabilities() {
         let chosen = choices(sampling(), 20_000);
         let share = |token| chosen.iter().filter(|&&one| one == token).count() as f64 / 20_000.0;
 
@@ -275,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn top_k_and_top_p_leave_the_likeliest() {
+    fn top_k_and_top_p_keep_the_most_probable_tokens() {
         let top_k = choices(
             Sampling {
                 top_k: 2,
@@ -307,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn penalties_make_said_tokens_rarer() {
+    fn penalties_make_repeated_tokens_less_probable() {
         let greedy = Sampling {
             temperature: 0.0,
             ..sampling()
@@ -327,25 +324,25 @@ mod tests {
     }
 
     #[test]
-    fn nothing_allowed_is_no_choice() {
+    fn without_an_allowed_token_there_is_no_choice() {
         let mut sampler = Sampler::new(sampling());
         let mut allowed = SimpleVob::alloc(LOGITS.len());
         allowed.allow_token(3);
 
-        assert_eq!(sampler.choose(&LOGITS, Some(&allowed)), None);
+        assert_eq!(sampler.sample(&LOGITS, Some(&allowed)), None);
         allowed.allow_token(4);
-        assert_eq!(sampler.choose(&LOGITS, Some(&allowed)).unwrap().token.0, 4);
+        assert_eq!(sampler.sample(&LOGITS, Some(&allowed)).unwrap().token.0, 4);
     }
 
     #[test]
-    fn log_probabilities_are_those_of_the_model() {
+    fn log_probabilities_come_from_the_unmodified_logits() {
         let mut sampler = Sampler::new(Sampling {
             top_k: 1,
             logprobs: Some(2),
             ..sampling()
         });
 
-        let (own, top) = sampler.choose(&LOGITS, None).unwrap().logprobs.unwrap();
+        let (own, top) = sampler.sample(&LOGITS, None).unwrap().logprobs.unwrap();
 
         let sum: f32 = LOGITS.iter().map(|logit| logit.exp()).sum();
         assert!((own - (3.0 - sum.ln())).abs() < 1e-5);

@@ -1,37 +1,37 @@
-//! The chat template of a model: how a conversation becomes one text.
+//! Chat templates: render a conversation to the text of a prompt.
 
 use generativeai::{Error, ErrorKind, Result};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Value, context};
 
-use crate::refusal;
+use crate::error;
 
-/// One message, as templates know it.
+/// A message as chat templates take it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Message {
     pub(crate) role: &'static str,
     pub(crate) content: String,
 }
 
-/// A chat template, read once.
+/// A compiled chat template.
 ///
-/// Templates are programs that come with a file: they may compute, but not for ever.
+/// A template is a program from an untrusted file, so the number of its steps is limited.
 pub(crate) struct Template {
     environment: Environment<'static>,
-    begin: String,
-    end: String,
+    bos: String,
+    eos: String,
 }
 
-/// No template may take more steps than this for one conversation.
-const STEPS: u64 = 20_000_000;
+/// Maximum number of steps for one conversation.
+const MAX_STEPS: u64 = 20_000_000;
 const NAME: &str = "chat";
 
 impl Template {
-    /// Reads a template; `begin` and `end` are the texts of the tokens around a conversation.
-    pub(crate) fn new(source: String, begin: &str, end: &str) -> Result<Self> {
-        let wrong = |error: minijinja::Error| {
+    /// Compiles a template. `bos` and `eos` are the texts of the tokens that begin and end a text.
+    pub(crate) fn new(source: String, bos: &str, eos: &str) -> Result<Self> {
+        let invalid = |error: minijinja::Error| {
             let message =
-                "the chat template of the model cannot be read: name one with `chat_template`";
+                "the chat template of the model is invalid: set another one with `chat_template`";
             Error::new(ErrorKind::Configuration, message).with_source(error)
         };
         let mut environment = Environment::new();
@@ -39,34 +39,34 @@ impl Template {
             .trim_blocks(true)
             .lstrip_blocks(true)
             .build();
-        environment.set_syntax(syntax.map_err(wrong)?);
-        environment.set_fuel(Some(STEPS));
+        environment.set_syntax(syntax.map_err(invalid)?);
+        environment.set_fuel(Some(MAX_STEPS));
         environment
             .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_function("raise_exception", raise);
         environment.add_filter("tojson", to_json);
         environment
             .add_template_owned(NAME, source)
-            .map_err(wrong)?;
+            .map_err(invalid)?;
         Ok(Self {
             environment,
-            begin: begin.to_owned(),
-            end: end.to_owned(),
+            bos: bos.to_owned(),
+            eos: eos.to_owned(),
         })
     }
 
-    /// The text of the token a conversation begins with; empty if the model has none.
-    pub(crate) fn begin(&self) -> &str {
-        &self.begin
+    /// Returns the text of the token that begins a text; empty if the model has none.
+    pub(crate) fn bos(&self) -> &str {
+        &self.bos
     }
 
-    /// Writes a conversation down, up to where the model speaks next.
+    /// Renders a conversation, up to where the model's reply begins.
     ///
-    /// A template that does not know a system's words gets them as the beginning of the first
+    /// If the template has no system role, the system instruction is put in front of the first
     /// message of the user.
     pub(crate) fn render(&self, system: Option<&str>, messages: &[Message]) -> Result<String> {
         let Some(system) = system else {
-            return self.write(messages);
+            return self.render_messages(messages);
         };
         let first = Message {
             role: "system",
@@ -75,13 +75,13 @@ impl Template {
         let with_role: Vec<_> = std::iter::once(first)
             .chain(messages.iter().cloned())
             .collect();
-        match self.write(&with_role) {
+        match self.render_messages(&with_role) {
             Ok(text) if text.contains(system.trim()) => Ok(text),
-            _ => self.write(&folded(system, messages)),
+            _ => self.render_messages(&prepend_system(system, messages)),
         }
     }
 
-    fn write(&self, messages: &[Message]) -> Result<String> {
+    fn render_messages(&self, messages: &[Message]) -> Result<String> {
         let messages: Vec<Value> = messages
             .iter()
             .map(|Message { role, content }| context! { role => *role, content })
@@ -89,23 +89,23 @@ impl Template {
         let values = context! {
             messages,
             add_generation_prompt => true,
-            bos_token => self.begin.as_str(),
-            eos_token => self.end.as_str(),
+            bos_token => self.bos.as_str(),
+            eos_token => self.eos.as_str(),
         };
         let template = self.environment.get_template(NAME);
         template
             .and_then(|template| template.render(values))
             .map_err(|error| {
-                let why = error.detail().unwrap_or("it fails").to_owned();
-                refusal::invalid(format!(
-                    "the chat template of the model refuses this conversation: {why}"
+                let reason = error.detail().unwrap_or("it failed").to_owned();
+                error::invalid_argument(format!(
+                    "the chat template of the model rejects this conversation: {reason}"
                 ))
                 .with_source(error)
             })
     }
 }
 
-fn folded(system: &str, messages: &[Message]) -> Vec<Message> {
+fn prepend_system(system: &str, messages: &[Message]) -> Vec<Message> {
     let mut messages = messages.to_vec();
     match messages.first_mut() {
         Some(first) if first.role == "user" => {
@@ -122,14 +122,14 @@ fn folded(system: &str, messages: &[Message]) -> Vec<Message> {
     messages
 }
 
-fn raise(why: String) -> Result<Value, minijinja::Error> {
+fn raise(message: String) -> Result<Value, minijinja::Error> {
     Err(minijinja::Error::new(
         minijinja::ErrorKind::InvalidOperation,
-        why,
+        message,
     ))
 }
 
-/// JSON as models were taught to read it: not made safe for HTML.
+/// Serializes a value to JSON. Unlike Jinja's own filter it does not escape HTML.
 fn to_json(value: &Value, indent: Option<usize>) -> Result<Value, minijinja::Error> {
     let text = match indent {
         Some(_) => serde_json::to_string_pretty(value),
@@ -153,7 +153,7 @@ mod tests {
         {% for m in messages %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}\
         {{ raise_exception('roles must alternate') }}{% endif %}\
         [{{ m.role }}]{{ m.content | trim }}\n{% endfor %}[model]";
-    const DEAF: &str =
+    const IGNORES_SYSTEM: &str =
         "{% for m in messages if m.role != 'system' %}{{ m.content.strip() }};{% endfor %}";
 
     fn render(
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_system_role_is_used_where_there_is_one() {
+    fn a_system_instruction_is_rendered_with_the_system_role() {
         let text = render(CHAT_ML, Some("Be brief."), &[("user", "Hi")]).unwrap();
 
         assert_eq!(
@@ -182,16 +182,16 @@ mod tests {
     }
 
     #[test]
-    fn without_a_system_role_its_words_begin_the_first_message() {
+    fn without_a_system_role_the_instruction_begins_the_first_message() {
         let refuses = render(NO_SYSTEM, Some("Be brief."), &[("user", "Hi")]).unwrap();
-        let ignores = render(DEAF, Some("Be brief."), &[("user", "Hi")]).unwrap();
+        let ignores = render(IGNORES_SYSTEM, Some("Be brief."), &[("user", "Hi")]).unwrap();
 
         assert_eq!(refuses, "<s>[user]Be brief.\n\nHi\n[model]");
         assert_eq!(ignores, "Be brief.\n\nHi;");
     }
 
     #[test]
-    fn what_a_template_refuses_is_told_in_its_words() {
+    fn the_error_of_a_template_is_reported() {
         let error = render(NO_SYSTEM, None, &[("assistant", "Hi")]).unwrap_err();
 
         assert!(
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_cannot_run_for_ever() {
+    fn the_steps_of_a_template_are_limited() {
         let endless =
             "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
 
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_that_is_none_is_an_error() {
+    fn an_invalid_template_is_an_error() {
         assert!(Template::new("{% for %}".to_owned(), "", "").is_err());
     }
 }

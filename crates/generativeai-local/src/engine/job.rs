@@ -1,4 +1,4 @@
-//! What the engine is asked, and what it answers.
+//! Data passed between requests and the engine thread.
 
 use std::time::Instant;
 
@@ -9,58 +9,73 @@ use tokio::sync::mpsc;
 
 use crate::sampler::Sampling;
 
-/// One reply to produce.
+/// Settings of the engine, fixed when it starts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EngineOptions {
+    /// Size of the context in tokens. All chats share it, and one chat may fill it.
+    pub(crate) context: u32,
+    /// Maximum number of replies that are generated at the same time.
+    pub(crate) chats: usize,
+    /// Maximum number of requests that wait.
+    pub(crate) queue: usize,
+    /// Number of compute threads.
+    pub(crate) threads: usize,
+    /// Generates one reply at a time and reuses nothing, so that equal requests get equal replies.
+    pub(crate) deterministic: bool,
+}
+
+/// One reply to generate.
 pub(crate) struct Job {
-    /// The whole prompt.
+    /// Tokens of the whole prompt.
     pub(crate) prompt: Vec<LlamaToken>,
     /// How tokens are chosen.
     pub(crate) sampling: Sampling,
-    /// Texts at which the reply ends; they are not part of it.
+    /// Stop sequences: texts that end the reply and are not part of it.
     pub(crate) stops: Vec<String>,
-    /// The most tokens to produce; none for as many as the context holds.
+    /// Maximum number of generated tokens; `None` for as many as the context holds.
     pub(crate) max_tokens: Option<usize>,
-    /// The grammar the reply must follow.
+    /// Grammar that the reply must match.
     pub(crate) grammar: Option<Matcher>,
-    /// When the reply is no longer wanted.
+    /// Time at which the reply fails if it is not complete.
     pub(crate) deadline: Option<Instant>,
 }
 
-/// A job in the queue.
-pub(super) struct Order {
+/// A job and the channel for its reply.
+pub(super) struct QueuedJob {
     pub(super) job: Job,
-    pub(super) reply: mpsc::Sender<Result<Event>>,
+    pub(super) events: mpsc::Sender<Result<Event>>,
 }
 
-/// A part of the answer.
+/// Progress of a reply.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// More of the reply.
     Piece(Piece),
-    /// The last of it.
+    /// The rest of the reply, and why it ended.
     End(Piece, End),
 }
 
-/// A piece of a reply, and how far it has come with it.
+/// A piece of a reply, with the token counts so far.
 #[derive(Debug, Default)]
 pub(crate) struct Piece {
-    /// The text that was added; whole characters.
+    /// Text added by this piece: whole characters.
     pub(crate) text: String,
-    /// The tokens that were added, if log-probabilities are wanted.
+    /// Tokens added by this piece; empty unless log-probabilities were requested.
     pub(crate) logprobs: Vec<TokenLogprobs>,
-    /// Tokens of the prompt that were remembered from before.
+    /// Prompt tokens that were served from the prefix cache.
     pub(crate) cached: usize,
-    /// Tokens produced so far.
-    pub(crate) produced: usize,
+    /// Tokens generated so far.
+    pub(crate) generated: usize,
 }
 
-/// A token with its log-probability, and the likeliest in its place with theirs.
+/// A token, its log-probability, and the most probable tokens at its position with theirs.
 pub(crate) type TokenLogprobs = (LlamaToken, f32, Vec<(LlamaToken, f32)>);
 
-/// Why a reply ended.
+/// Reason why a reply ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The model or a stop sequence ended it.
+    /// The model ended it, or a stop sequence was reached.
     Stop,
-    /// It reached the most tokens it may have, or the end of the context.
-    Full,
+    /// It reached its maximum number of tokens or the end of the context.
+    MaxTokens,
 }

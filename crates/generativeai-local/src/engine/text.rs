@@ -1,78 +1,82 @@
-//! From the bytes of tokens to text: whole characters only, and nothing of a stop sequence.
+//! Decodes the bytes of tokens to text: whole characters only, cut at stop sequences.
 
-/// What a reply has said, told apart into what may be shown and what must wait.
+/// Decoder of one reply.
 ///
-/// Held back are half a character, and an end that may yet become a stop sequence.
+/// It holds back incomplete characters, and text that may be the start of a stop sequence.
 #[derive(Debug)]
-pub(crate) struct Text {
+pub(crate) struct TextDecoder {
     stops: Vec<String>,
+    /// Decoded text that is held back.
     held: String,
-    broken: Vec<u8>,
+    /// Bytes that are not a whole character yet.
+    incomplete: Vec<u8>,
 }
 
-/// What became sayable.
+/// Text that was decoded.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Said {
-    /// Text that will not be taken back.
+pub(crate) struct Decoded {
+    /// Text that is certain to be part of the reply.
     pub(crate) text: String,
-    /// Whether a stop sequence was reached; it is not part of the text.
+    /// Whether a stop sequence was reached. It is not part of the text.
     pub(crate) stopped: bool,
 }
 
-impl Text {
+impl TextDecoder {
     pub(crate) fn new(stops: Vec<String>) -> Self {
         Self {
             stops,
             held: String::new(),
-            broken: Vec::new(),
+            incomplete: Vec::new(),
         }
     }
 
-    /// Takes the bytes of the next token, and gives what can be said now.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> Said {
-        self.broken.extend_from_slice(bytes);
-        self.take_characters();
+    /// Adds the bytes of the next token and returns the text that became certain.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Decoded {
+        self.incomplete.extend_from_slice(bytes);
+        self.decode_characters();
         if let Some(at) = self.first_stop() {
             self.held.truncate(at);
-            self.broken.clear();
-            return Said {
+            self.incomplete.clear();
+            return Decoded {
                 text: std::mem::take(&mut self.held),
                 stopped: true,
             };
         }
-        let keep = self.possible_stop();
-        let rest = self.held.split_off(self.held.len() - keep);
-        Said {
+        let rest = self.held.split_off(self.held.len() - self.partial_stop());
+        Decoded {
             text: std::mem::replace(&mut self.held, rest),
             stopped: false,
         }
     }
 
-    /// Gives what was held back, at the end of the reply; half a character becomes U+FFFD.
+    /// Returns the text that was held back, at the end of the reply. An incomplete character becomes
+    /// U+FFFD.
     pub(crate) fn finish(&mut self) -> String {
         let mut text = std::mem::take(&mut self.held);
-        text.push_str(&String::from_utf8_lossy(&std::mem::take(&mut self.broken)));
+        text.push_str(&String::from_utf8_lossy(&std::mem::take(
+            &mut self.incomplete,
+        )));
         text
     }
 
-    /// Moves whole characters from `broken` to `held`; bytes that can never be one become U+FFFD.
-    fn take_characters(&mut self) {
+    /// Moves whole characters from `incomplete` to `held`. Invalid bytes become U+FFFD.
+    fn decode_characters(&mut self) {
         loop {
-            match std::str::from_utf8(&self.broken) {
+            match std::str::from_utf8(&self.incomplete) {
                 Ok(text) => {
                     self.held.push_str(text);
-                    self.broken.clear();
+                    self.incomplete.clear();
                     return;
                 }
                 Err(error) => {
-                    let (whole, rest) = self.broken.split_at(error.valid_up_to());
-                    self.held.push_str(&String::from_utf8_lossy(whole));
-                    let Some(wrong) = error.error_len() else {
-                        self.broken = rest.to_vec();
+                    let (valid, rest) = self.incomplete.split_at(error.valid_up_to());
+                    self.held.push_str(&String::from_utf8_lossy(valid));
+                    let Some(invalid) = error.error_len() else {
+                        self.incomplete = rest.to_vec();
                         return;
                     };
                     self.held.push(char::REPLACEMENT_CHARACTER);
-                    self.broken = rest[wrong..].to_vec();
+                    self.incomplete = rest[invalid..].to_vec();
                 }
             }
         }
@@ -85,15 +89,19 @@ impl Text {
             .min()
     }
 
-    /// How many bytes at the end may be the beginning of a stop sequence.
-    fn possible_stop(&self) -> usize {
-        let begins = |stop: &String| {
+    /// Returns the length of the longest suffix of `held` that is a prefix of a stop sequence.
+    fn partial_stop(&self) -> usize {
+        let longest_prefix = |stop: &String| {
             let prefixes = stop.char_indices().skip(1).map(|(at, _)| at);
             prefixes
                 .filter(|&at| self.held.ends_with(&stop[..at]))
                 .max()
         };
-        self.stops.iter().filter_map(begins).max().unwrap_or(0)
+        self.stops
+            .iter()
+            .filter_map(longest_prefix)
+            .max()
+            .unwrap_or(0)
     }
 }
 
@@ -101,14 +109,14 @@ impl Text {
 mod tests {
     use super::*;
 
-    /// Everything that is said when the bytes come in pieces of `size`, and whether it stopped.
-    fn said(stops: &[&str], bytes: &[u8], size: usize) -> (String, bool) {
-        let mut text = Text::new(stops.iter().map(|&stop| stop.to_owned()).collect());
+    /// Decodes bytes in pieces of `size`; returns the text and whether a stop sequence was reached.
+    fn decode(stops: &[&str], bytes: &[u8], size: usize) -> (String, bool) {
+        let mut text = TextDecoder::new(stops.iter().map(|&stop| stop.to_owned()).collect());
         let mut all = String::new();
         for piece in bytes.chunks(size) {
-            let said = text.push(piece);
-            all.push_str(&said.text);
-            if said.stopped {
+            let decoded = text.push(piece);
+            all.push_str(&decoded.text);
+            if decoded.stopped {
                 return (all, true);
             }
         }
@@ -117,26 +125,26 @@ mod tests {
     }
 
     #[test]
-    fn any_split_of_the_bytes_says_the_same() {
+    fn any_split_of_the_bytes_decodes_to_the_same_text() {
         let reply = "naïve – 🦀 and 日本語, END of it".as_bytes();
         for size in 1..=reply.len() {
             assert_eq!(
-                said(&["END"], reply, size),
+                decode(&["END"], reply, size),
                 ("naïve – 🦀 and 日本語, ".to_owned(), true)
             );
-            assert_eq!(said(&["ENDE"], reply, size).0.as_bytes(), reply);
+            assert_eq!(decode(&["ENDE"], reply, size).0.as_bytes(), reply);
         }
     }
 
     #[test]
-    fn what_may_become_a_stop_sequence_waits() {
-        let mut text = Text::new(vec!["\n\nUser:".to_owned(), "###".to_owned()]);
+    fn the_start_of_a_stop_sequence_is_held_back() {
+        let mut text = TextDecoder::new(vec!["\n\nUser:".to_owned(), "###".to_owned()]);
 
         assert_eq!(text.push(b"Yes.\n\nUs").text, "Yes.");
         assert_eq!(text.push(b"ual #").text, "\n\nUsual ");
         assert_eq!(
             text.push(b"##"),
-            Said {
+            Decoded {
                 text: String::new(),
                 stopped: true
             }
@@ -144,13 +152,13 @@ mod tests {
     }
 
     #[test]
-    fn the_earliest_of_several_stop_sequences_counts() {
-        assert_eq!(said(&["c", "b"], b"abc", 3), ("a".to_owned(), true));
+    fn the_earliest_of_several_stop_sequences_ends_the_text() {
+        assert_eq!(decode(&["c", "b"], b"abc", 3), ("a".to_owned(), true));
     }
 
     #[test]
-    fn half_a_character_waits_and_broken_bytes_are_marked() {
-        let mut text = Text::new(Vec::new());
+    fn incomplete_characters_are_held_back_and_invalid_bytes_replaced() {
+        let mut text = TextDecoder::new(Vec::new());
 
         assert_eq!(text.push(&[b'a', 0xE2, 0x82]).text, "a");
         assert_eq!(text.push(&[0xAC, 0xFF, b'b']).text, "€\u{FFFD}b");

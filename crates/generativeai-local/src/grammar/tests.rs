@@ -1,4 +1,4 @@
-//! Grammars against a model that says anything: every byte it may choose, it chooses at random.
+//! Grammars checked with a random model, which picks any of the allowed bytes.
 
 use std::cell::Cell;
 
@@ -10,39 +10,39 @@ use toktrie::SimpleVob;
 
 use super::*;
 
-/// Bytes that bring most texts to their end.
+/// Bytes that close most JSON texts.
 const CLOSING: &[u8] = b"\"}],:0e";
-/// After so many bytes the end is sought; after twice as many the reply counts as cut.
-const LONG: usize = 300;
+/// Length at which the random model tries to end a text. It is cut off at twice this length.
+const LENGTH: usize = 300;
 
 fn bytes() -> ParserFactory {
     factory(&ApproximateTokEnv::single_byte_env()).unwrap()
 }
 
-/// What a random speaker says under a grammar, and whether it came to an end.
-fn babble(mut matcher: Matcher, rng: &mut TestRng) -> (String, bool) {
-    let mut said = Vec::new();
-    while said.len() < 2 * LONG && !matcher.is_stopped() {
+/// Generates a random text that matches a grammar; returns it and whether it is complete.
+fn generate(mut matcher: Matcher, rng: &mut TestRng) -> (String, bool) {
+    let mut text = Vec::new();
+    while text.len() < 2 * LENGTH && !matcher.is_stopped() {
         let allowed = matcher.compute_mask_or_eos().unwrap_or_else(|error| {
             panic!(
                 "the grammar failed after {:?}: {error}",
-                String::from_utf8_lossy(&said)
+                String::from_utf8_lossy(&text)
             )
         });
-        match choose(&allowed, said.len(), rng) {
+        match pick(&allowed, text.len(), rng) {
             Some(byte) => {
                 matcher.consume_token(u32::from(byte)).unwrap();
-                said.push(byte);
+                text.push(byte);
             }
-            None => return (String::from_utf8(said).unwrap(), true),
+            None => return (String::from_utf8(text).unwrap(), true),
         }
     }
-    let over = matcher.is_stopped();
-    (String::from_utf8_lossy(&said).into_owned(), over)
+    let complete = matcher.is_stopped();
+    (String::from_utf8_lossy(&text).into_owned(), complete)
 }
 
-/// A byte, or the end where there is nothing else or chance wills it.
-fn choose(allowed: &SimpleVob, said: usize, rng: &mut TestRng) -> Option<u8> {
+/// Picks an allowed byte; `None` to end the text.
+fn pick(allowed: &SimpleVob, length: usize, rng: &mut TestRng) -> Option<u8> {
     let bytes: Vec<u8> = (0..=255)
         .filter(|&byte| allowed.is_allowed(u32::from(byte)))
         .collect();
@@ -52,7 +52,7 @@ fn choose(allowed: &SimpleVob, said: usize, rng: &mut TestRng) -> Option<u8> {
         .filter(|byte| bytes.contains(byte))
         .collect();
     let may_end = allowed.iter().any(|token| token > 255);
-    let hurry = said > LONG || rng.random_bool(0.5);
+    let hurry = length > LENGTH || rng.random_bool(0.5);
     match (may_end && hurry, closing.is_empty()) {
         (true, _) => None,
         (false, false) if hurry => Some(closing[rng.random_range(0..closing.len())]),
@@ -61,8 +61,8 @@ fn choose(allowed: &SimpleVob, said: usize, rng: &mut TestRng) -> Option<u8> {
     }
 }
 
-/// Whether a grammar takes a text, whole.
-fn takes(grammar: TopLevelGrammar, text: &str) -> bool {
+/// Whether a whole text matches a grammar.
+fn matches(grammar: TopLevelGrammar, text: &str) -> bool {
     let mut matcher = matcher(&bytes(), grammar).unwrap();
     let tokens: Vec<u32> = text.bytes().map(u32::from).collect();
     let taken = matcher.try_consume_tokens(&tokens).unwrap();
@@ -79,55 +79,63 @@ fn tools(mode: &str) -> Tools {
     let now = FunctionDeclaration::new("now", "The time");
     let config: ToolConfig =
         serde_json::from_value(json!({ "functionCallingConfig": { "mode": mode } })).unwrap();
-    Tools::read(&[Tool::functions([height, now])], Some(&config)).unwrap()
+    Tools::parse(&[Tool::functions([height, now])], Some(&config)).unwrap()
 }
 
 const CALL: &str = r#"<tool_call>{"name":"height","arguments":{"of":"Ben Nevis"}}</tool_call>"#;
 const SECOND: &str = r#"<tool_call>{"name":"now","arguments":{}}</tool_call>"#;
 
 #[test]
-fn in_mode_any_the_reply_is_a_call_and_nothing_else() {
-    let grammar = || grammar(&Form::Text, &tools("ANY")).unwrap().unwrap();
+fn in_mode_any_the_reply_is_a_call() {
+    let grammar = || {
+        grammar(&ResponseFormat::Text, &tools("ANY"))
+            .unwrap()
+            .unwrap()
+    };
 
-    assert!(takes(grammar(), CALL));
-    assert!(takes(grammar(), SECOND));
-    assert!(!takes(grammar(), "It is tall."));
-    assert!(!takes(
+    assert!(matches(grammar(), CALL));
+    assert!(matches(grammar(), SECOND));
+    assert!(!matches(grammar(), "It is tall."));
+    assert!(!matches(
         grammar(),
         r#"<tool_call>{"name":"depth","arguments":{}}</tool_call>"#
     ));
-    assert!(!takes(
+    assert!(!matches(
         grammar(),
         r#"<tool_call>{"name":"height","arguments":{}}</tool_call>"#
     ));
 }
 
 #[test]
-fn in_mode_auto_text_is_free_and_calls_are_not() {
-    let grammar = || grammar(&Form::Text, &tools("AUTO")).unwrap().unwrap();
+fn in_mode_auto_text_is_free_and_calls_are_constrained() {
+    let grammar = || {
+        grammar(&ResponseFormat::Text, &tools("AUTO"))
+            .unwrap()
+            .unwrap()
+    };
 
-    assert!(takes(
+    assert!(matches(
         grammar(),
         "It is <b>tall</b>, I think: 🏔\n\n<tool> is a word."
     ));
-    assert!(takes(grammar(), &format!("Let me see. {CALL}")));
-    assert!(takes(grammar(), &format!("{CALL}\n{SECOND}")));
-    assert!(!takes(grammar(), "Let me <tool_call>see"));
-    assert!(!takes(grammar(), &CALL.replace("height", "depth")));
+    assert!(matches(grammar(), &format!("Let me see. {CALL}")));
+    assert!(matches(grammar(), &format!("{CALL}\n{SECOND}")));
+    assert!(!matches(grammar(), "Let me <tool_call>see"));
+    assert!(!matches(grammar(), &CALL.replace("height", "depth")));
 }
 
 #[test]
-fn a_choice_is_one_of_its_texts() {
-    let form = Form::Choice(vec!["yes".to_owned(), "it \"may\"\nbe".to_owned()]);
-    let grammar = || grammar(&form, &Tools::default()).unwrap().unwrap();
+fn an_enum_is_one_of_its_texts() {
+    let format = ResponseFormat::Choice(vec!["yes".to_owned(), "it \"may\"\nbe".to_owned()]);
+    let grammar = || grammar(&format, &Tools::default()).unwrap().unwrap();
 
-    assert!(takes(grammar(), "yes"));
-    assert!(takes(grammar(), "it \"may\"\nbe"));
-    assert!(!takes(grammar(), "no"));
+    assert!(matches(grammar(), "yes"));
+    assert!(matches(grammar(), "it \"may\"\nbe"));
+    assert!(!matches(grammar(), "no"));
 }
 
 #[test]
-fn a_schema_that_cannot_be_kept_to_is_refused() {
+fn a_schema_that_cannot_be_enforced_is_rejected() {
     for schema in [
         json!({ "not": { "type": "string" } }),
         json!({ "type": "array", "uniqueItems": true }),
@@ -139,17 +147,17 @@ fn a_schema_that_cannot_be_kept_to_is_refused() {
         json!({ "type": "number", "minimum": -1e300, "maximum": -1e299 }),
         json!({ "type": "object", "properties": { "a": { "format": "sonnet", "type": "string" } } }),
     ] {
-        let refused = grammar(&Form::Json(schema.clone()), &Tools::default())
+        let rejected = grammar(&ResponseFormat::Json(schema.clone()), &Tools::default())
             .and_then(|grammar| matcher(&bytes(), grammar.unwrap()));
 
-        let error = refused
+        let error = rejected
             .err()
-            .unwrap_or_else(|| panic!("{schema} was taken"));
+            .unwrap_or_else(|| panic!("{schema} was accepted"));
         assert_eq!(error.status().and_then(|status| status.code), Some(400));
     }
 }
 
-/// Schemas, from plain to nasty.
+/// Generates schemas, from plain to hostile.
 fn schemas() -> impl Strategy<Value = Value> {
     let bound = prop_oneof![-5i64..50, Just(i64::MAX), Just(i64::MIN)];
     let leaf = prop_oneof![
@@ -217,10 +225,10 @@ fn schemas() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A thousand schemas, the same ones always: what is said keeps to them, or they are refused, or
-/// the reply is cut. An independent validator is the judge.
+/// A thousand schemas from a fixed seed: a complete text is valid according to an independent
+/// validator, or the schema is rejected.
 #[test]
-fn whatever_the_schema_nothing_is_said_that_breaks_it() {
+fn every_complete_text_matches_its_schema() {
     let config = Config {
         cases: 1_000,
         failure_persistence: None,
@@ -229,13 +237,13 @@ fn whatever_the_schema_nothing_is_said_that_breaks_it() {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let factory = bytes();
-    let kept = Cell::new(0);
+    let validated = Cell::new(0);
     let cases = (schemas(), any::<u64>());
 
     let result = runner.run(&cases, |(schema, seed)| {
-        let made = grammar(&Form::Json(schema.clone()), &Tools::default())
+        let compiled = grammar(&ResponseFormat::Json(schema.clone()), &Tools::default())
             .and_then(|grammar| matcher(&factory, grammar.expect("a schema has a grammar")));
-        let matcher = match made {
+        let matcher = match compiled {
             Ok(matcher) => matcher,
             Err(error) => {
                 prop_assert_eq!(error.status().and_then(|status| status.code), Some(400));
@@ -245,17 +253,17 @@ fn whatever_the_schema_nothing_is_said_that_breaks_it() {
         let mut seeds = [0; 32];
         seeds[..8].copy_from_slice(&seed.to_le_bytes());
         let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seeds);
-        let (said, over) = babble(matcher, &mut rng);
-        if over {
-            kept.set(kept.get() + 1);
-            let value: Value = serde_json::from_str(&said)
-                .map_err(|error| TestCaseError::fail(format!("{said:?} is no JSON: {error}")))?;
-            // A schema that is wrong in itself has no judge.
-            if let Ok(judge) = jsonschema::validator_for(&schema) {
+        let (text, complete) = generate(matcher, &mut rng);
+        if complete {
+            validated.set(validated.get() + 1);
+            let value: Value = serde_json::from_str(&text)
+                .map_err(|error| TestCaseError::fail(format!("{text:?} is not JSON: {error}")))?;
+            // The validator rejects invalid schemas.
+            if let Ok(validator) = jsonschema::validator_for(&schema) {
                 prop_assert!(
-                    judge.is_valid(&value),
-                    "{} does not keep to {}",
-                    said,
+                    validator.is_valid(&value),
+                    "{} does not match {}",
+                    text,
                     schema
                 );
             }
@@ -265,8 +273,8 @@ fn whatever_the_schema_nothing_is_said_that_breaks_it() {
 
     result.unwrap();
     assert!(
-        kept.get() > 300,
-        "only {} schemas were put to the test",
-        kept.get()
+        validated.get() > 300,
+        "only {} schemas were tested",
+        validated.get()
     );
 }

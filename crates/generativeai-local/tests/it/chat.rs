@@ -1,4 +1,4 @@
-//! Conversations with the model.
+//! Conversations.
 
 use generativeai::testing::contract;
 use generativeai::{Backend, ChatSession, GenerativeModel, RequestOptions};
@@ -26,14 +26,14 @@ async fn the_model_answers_a_real_question() {
 }
 
 #[tokio::test]
-async fn the_model_keeps_what_a_chat_relies_on() {
+async fn the_model_passes_the_contract_of_backends() {
     contract("local", local()).await.unwrap();
 }
 
 #[tokio::test]
-async fn every_chunk_of_a_reply_says_something_the_last_one_too() {
-    for most in [2, 60] {
-        let config = short().max_output_tokens(most);
+async fn every_chunk_contains_text_including_the_last_one() {
+    for max_tokens in [2, 60] {
+        let config = short().max_output_tokens(max_tokens);
         let request = question("Is the sky blue? Answer yes or no.", config);
         let mut chunks = local().stream_generate_content(request, RequestOptions::default());
         let mut end = None;
@@ -49,7 +49,7 @@ async fn every_chunk_of_a_reply_says_something_the_last_one_too() {
 }
 
 #[tokio::test]
-async fn three_turns_make_a_history_of_six_and_the_last_can_be_taken_back() {
+async fn three_turns_make_a_history_of_six_and_rewind_removes_the_last() {
     let mut chat = chat();
 
     chat.send_message("Hello").await.unwrap();

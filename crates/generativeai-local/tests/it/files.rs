@@ -1,4 +1,4 @@
-//! Model files: other architectures, other templates, and what is no model.
+//! Model files: architectures, chat templates, and invalid files.
 
 use std::error::Error as _;
 
@@ -10,7 +10,7 @@ use crate::support::{ask, builder, local, question, short, usage};
 use crate::tiny::{self, Tiny, WITHOUT_SYSTEM};
 
 #[tokio::test]
-async fn other_architectures_answer_too() {
+async fn other_architectures_generate_replies() {
     for architecture in ["qwen2", "llama", "mamba"] {
         let tiny = Tiny {
             architecture,
@@ -35,7 +35,7 @@ async fn other_architectures_answer_too() {
 }
 
 #[tokio::test]
-async fn a_model_that_cannot_go_back_reads_every_chat_from_its_beginning() {
+async fn a_recurrent_model_evaluates_every_prompt_from_its_beginning() {
     let tiny = Tiny {
         architecture: "mamba",
         ..Tiny::default()
@@ -52,7 +52,7 @@ async fn a_model_that_cannot_go_back_reads_every_chat_from_its_beginning() {
 }
 
 #[tokio::test]
-async fn a_template_without_a_system_role_still_gets_its_words() {
+async fn a_template_without_a_system_role_gets_the_instruction_as_text() {
     let path = Tiny {
         template: Some(WITHOUT_SYSTEM),
         ..Tiny::default()
@@ -70,13 +70,13 @@ async fn a_template_without_a_system_role_still_gets_its_words() {
     .await
     .unwrap();
 
-    // "Briefly." and an empty line.
+    // "Briefly." and two line breaks.
     let tokens = |reply| usage(reply).prompt_token_count.unwrap();
     assert_eq!(tokens(&with) - tokens(&without), 8 + 2);
 }
 
 #[test]
-fn a_model_without_a_template_needs_one_to_be_named() {
+fn a_model_without_a_template_needs_one_to_be_set() {
     let path = Tiny {
         template: None,
         ..Tiny::default()
@@ -95,23 +95,23 @@ fn a_model_without_a_template_needs_one_to_be_named() {
 }
 
 #[test]
-fn what_is_no_model_is_told_why() {
+fn an_invalid_file_is_an_error_with_the_reason() {
     let whole = Tiny::default().bytes();
-    let strange = Tiny {
+    let unknown = Tiny {
         architecture: "hologram",
         ..Tiny::default()
     }
     .bytes();
-    for (name, bytes, why) in [
+    for (name, bytes, reason) in [
         (
             "page",
             b"<!doctype html><title>Not found</title>".to_vec(),
-            "no GGUF file",
+            "not a GGUF file",
         ),
-        ("short", b"GGUF".to_vec(), "no GGUF file"),
+        ("short", b"GGUF".to_vec(), "not a GGUF file"),
         ("cut", whole[..whole.len() / 2].to_vec(), "cut"),
         ("cut-head", whole[..200].to_vec(), "cut-head"),
-        ("strange", strange, "strange"),
+        ("unknown", unknown, "unknown"),
     ] {
         let path = tiny::file(name, &bytes);
 
@@ -119,9 +119,9 @@ fn what_is_no_model_is_told_why() {
 
         tiny::remove(&path);
         assert_eq!(error.kind(), ErrorKind::Configuration);
-        assert!(error.to_string().contains(why), "{name}: {error}");
-        if name.starts_with("cut") || name == "strange" {
-            let cause = error.source().expect("the words of llama.cpp").to_string();
+        assert!(error.to_string().contains(reason), "{name}: {error}");
+        if name.starts_with("cut") || name == "unknown" {
+            let cause = error.source().expect("the log of llama.cpp").to_string();
             assert!(!cause.contains("null"), "{name}: {cause}");
         }
     }
@@ -130,7 +130,7 @@ fn what_is_no_model_is_told_why() {
 }
 
 #[test]
-fn settings_that_make_no_sense_are_refused_before_anything_is_loaded() {
+fn invalid_options_are_rejected_before_the_file_is_opened() {
     for (builder, name) in [
         (builder().chats(0), "chats"),
         (builder().chats(65), "chats"),
@@ -145,8 +145,8 @@ fn settings_that_make_no_sense_are_refused_before_anything_is_loaded() {
 }
 
 #[test]
-fn a_context_longer_than_the_model_was_taught_is_refused() {
-    let path = Tiny::default().write("taught");
+fn a_context_beyond_the_trained_size_is_rejected() {
+    let path = Tiny::default().write("trained");
 
     let error = builder().context(1_025).model(&path).build().unwrap_err();
 
@@ -155,7 +155,7 @@ fn a_context_longer_than_the_model_was_taught_is_refused() {
 }
 
 #[test]
-fn the_default_model_is_where_its_path_says() {
+fn the_default_model_is_cached_at_its_path() {
     local();
 
     let path = default_model::fetch(|_| {}).unwrap();

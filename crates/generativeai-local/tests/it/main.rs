@@ -1,11 +1,11 @@
-//! The embedded model, as its users see it.
+//! Tests of the embedded model through its public API.
 
 mod chat;
-mod crowd;
+mod concurrency;
 mod files;
-mod forms;
-mod refused;
-mod remembered;
+mod formats;
+mod prefix_cache;
 mod settings;
 mod support;
 mod tiny;
+mod unsupported;

@@ -1,4 +1,4 @@
-//! Whatever a request sets is honoured.
+//! Every setting of a request is honoured.
 
 use generativeai::protocol::config::GenerationConfig;
 use generativeai::protocol::content::Content;
@@ -11,7 +11,7 @@ use crate::support::{ask, local, next, question, short, tiny, usage};
 const QUESTION: &str = "Tell me about the sea.";
 
 #[tokio::test]
-async fn a_reply_ends_at_its_most_tokens_and_says_so() {
+async fn a_reply_ends_at_max_output_tokens_with_that_finish_reason() {
     let reply = ask(&local(), question(QUESTION, short().max_output_tokens(5)))
         .await
         .unwrap();
@@ -21,7 +21,7 @@ async fn a_reply_ends_at_its_most_tokens_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_stop_sequence_ends_the_reply_and_is_no_part_of_it() {
+async fn a_stop_sequence_ends_the_reply_and_is_not_part_of_it() {
     let whole = ask(&local(), question(QUESTION, short()))
         .await
         .unwrap()
@@ -48,7 +48,7 @@ async fn a_stop_sequence_ends_the_reply_and_is_no_part_of_it() {
 }
 
 #[tokio::test]
-async fn tokens_are_counted_as_they_are_charged() {
+async fn count_tokens_returns_the_prompt_tokens_of_a_reply() {
     let request = question(QUESTION, short().max_output_tokens(1))
         .system_instruction(Content::from("You are a sailor."));
     let plain = question(QUESTION, short().max_output_tokens(1));
@@ -73,7 +73,7 @@ async fn tokens_are_counted_as_they_are_charged() {
 }
 
 #[tokio::test]
-async fn every_token_comes_with_its_likelihood_when_asked() {
+async fn every_token_has_a_log_probability_if_requested() {
     let config = short().response_logprobs(true).logprobs(3);
 
     let reply = ask(&local(), question(QUESTION, config)).await.unwrap();
@@ -99,7 +99,7 @@ async fn every_token_comes_with_its_likelihood_when_asked() {
         "{chosen:?}"
     );
     for (top, chosen) in result.top_candidates.iter().zip(&result.chosen_candidates) {
-        // Without temperature the likeliest is the one that was chosen.
+        // At temperature 0 the most probable token is sampled.
         assert_eq!(top.candidates.len(), 3);
         assert_eq!(top.candidates[0].token_id, chosen.token_id);
     }
@@ -114,7 +114,7 @@ async fn every_token_comes_with_its_likelihood_when_asked() {
 }
 
 #[tokio::test]
-async fn one_seed_gives_one_reply_and_another_another() {
+async fn equal_seeds_give_equal_replies() {
     let local = tiny("seeds", |builder| builder.deterministic(true));
     let with_seed = |seed| {
         let config = GenerationConfig::default()
@@ -137,10 +137,10 @@ async fn one_seed_gives_one_reply_and_another_another() {
 }
 
 #[tokio::test]
-async fn a_penalty_keeps_a_reply_from_repeating_itself() {
+async fn penalties_make_a_reply_less_repetitive() {
     let local = tiny("penalties", |builder| builder.deterministic(true));
     let config = || short().max_output_tokens(60).response_logprobs(true);
-    let different_tokens = async |config| {
+    let distinct_tokens = async |config| {
         let reply = ask(&local, question(QUESTION, config)).await.unwrap();
         let result = reply.candidates[0]
             .logprobs_result
@@ -156,9 +156,9 @@ async fn a_penalty_keeps_a_reply_from_repeating_itself() {
         tokens.len()
     };
 
-    let without = different_tokens(config()).await;
-    let presence = different_tokens(config().presence_penalty(2.0)).await;
-    let frequency = different_tokens(config().frequency_penalty(2.0)).await;
+    let without = distinct_tokens(config()).await;
+    let presence = distinct_tokens(config().presence_penalty(2.0)).await;
+    let frequency = distinct_tokens(config().frequency_penalty(2.0)).await;
 
     assert!(
         presence > without && frequency > without,
@@ -167,7 +167,7 @@ async fn a_penalty_keeps_a_reply_from_repeating_itself() {
 }
 
 #[tokio::test]
-async fn text_that_is_sent_as_a_file_is_read() {
+async fn a_text_file_is_read_as_text() {
     use generativeai::protocol::content::Blob;
     let text = ask(&local(), question(QUESTION, short())).await.unwrap();
 

@@ -1,4 +1,4 @@
-//! The models all tests share, and short ways to ask them.
+//! Models that the tests share, and helpers to send requests.
 
 use std::sync::LazyLock;
 
@@ -11,18 +11,18 @@ use generativeai_local::{Builder, Local};
 
 use crate::tiny::{self, Tiny};
 
-/// Small, and with one thread: tests share the machine.
+/// Returns a builder with a small context and one thread, since the tests run concurrently.
 pub(crate) fn builder() -> Builder {
     Local::builder().context(2_048).threads(1)
 }
 
-/// The default model, fetched if it is not there, loaded once.
+/// Returns the default model. It is downloaded if necessary, and loaded once.
 pub(crate) fn local() -> Local {
     static LOCAL: LazyLock<Local> = LazyLock::new(|| builder().build().expect("the default model"));
     LOCAL.clone()
 }
 
-/// A model with random weights, which answers fast and never sense.
+/// Loads a model with random weights, which generates random text quickly.
 pub(crate) fn tiny(name: &str, settings: impl FnOnce(Builder) -> Builder) -> Local {
     let path = Tiny::default().write(name);
     let local = settings(builder().context(1_024).model(&path))
@@ -32,21 +32,21 @@ pub(crate) fn tiny(name: &str, settings: impl FnOnce(Builder) -> Builder) -> Loc
     local
 }
 
-/// A config that gives the same short reply each time.
+/// Returns a config for a short reply without randomness.
 pub(crate) fn short() -> GenerationConfig {
     GenerationConfig::default()
         .temperature(0.0)
         .max_output_tokens(12)
 }
 
-/// A request with one question.
+/// Creates a request with one message.
 pub(crate) fn question(text: &str, config: GenerationConfig) -> GenerateContentRequest {
     GenerateContentRequest::default()
         .contents(Content::user(text))
         .generation_config(config)
 }
 
-/// The reply to a request, in one piece.
+/// Returns the whole reply to a request.
 pub(crate) async fn ask(
     local: &Local,
     request: GenerateContentRequest,
@@ -56,9 +56,9 @@ pub(crate) async fn ask(
         .await
 }
 
-/// The code of the error a request is answered with, and its message.
-pub(crate) async fn refusal(local: &Local, request: GenerateContentRequest) -> (i32, String) {
-    let error = ask(local, request).await.expect_err("a refusal");
+/// Returns the status code and message of the error that a request causes.
+pub(crate) async fn rejection(local: &Local, request: GenerateContentRequest) -> (i32, String) {
+    let error = ask(local, request).await.expect_err("an error");
     let status = error.status().expect("a status");
     (
         status.code.expect("a code"),
@@ -66,12 +66,12 @@ pub(crate) async fn refusal(local: &Local, request: GenerateContentRequest) -> (
     )
 }
 
-/// What a reply cost.
+/// Returns the token counts of a reply.
 pub(crate) fn usage(reply: &GenerateContentResponse) -> &UsageMetadata {
     reply.usage_metadata.as_deref().expect("usage")
 }
 
-/// The next chunk of a reply.
+/// Returns the next chunk of a reply.
 pub(crate) async fn next(chunks: &mut ChunkStream) -> Option<Result<GenerateContentResponse>> {
     std::future::poll_fn(|cx| chunks.as_mut().poll_next(cx)).await
 }

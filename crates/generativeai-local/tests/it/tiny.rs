@@ -1,4 +1,4 @@
-//! Models of other architectures, made up by the test: random weights, a vocabulary of bytes.
+//! Tiny GGUF files with random weights and a vocabulary of bytes, in several architectures.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,20 +7,20 @@ const WIDTH: u64 = 64;
 const HEADS: u32 = 2;
 const INNER: u64 = 96;
 const LAYERS: u32 = 2;
-/// The sizes of a state that moves from token to token, for the architecture that has one.
+/// Sizes of the recurrent state, for the architecture that has one.
 const KERNEL: u64 = 4;
 const STATE: u64 = 8;
 const RANK: u64 = 4;
 const ALIGNMENT: usize = 32;
 
-/// The template most models have, with a system role.
+/// Chat template with a system role.
 pub(crate) const WITH_SYSTEM: &str = "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}\n{% endfor %}\
      {% if add_generation_prompt %}[assistant]{% endif %}";
-/// One that refuses a system.
+/// Chat template that rejects a system role.
 pub(crate) const WITHOUT_SYSTEM: &str = "{{ bos_token }}{% for m in messages %}{% if m.role == 'system' %}\
      {{ raise_exception('no system role') }}{% endif %}({{ m.role }}){{ m.content | trim }};{% endfor %}";
 
-/// A model file to be written.
+/// A model file.
 pub(crate) struct Tiny {
     pub(crate) architecture: &'static str,
     pub(crate) template: Option<&'static str>,
@@ -36,7 +36,7 @@ impl Default for Tiny {
 }
 
 impl Tiny {
-    /// Writes the file into the temporary folder, whole or not at all.
+    /// Writes the file to the temporary directory, and returns its path.
     pub(crate) fn write(&self, name: &str) -> PathBuf {
         let folder = std::env::temp_dir();
         let path = folder.join(format!("generativeai-{}-{name}.gguf", std::process::id()));
@@ -45,7 +45,7 @@ impl Tiny {
         path
     }
 
-    /// The bytes of the file.
+    /// Returns the content of the file.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let (entries, count) = self.entries();
         let tensors = tensors(self.architecture);
@@ -75,7 +75,7 @@ impl Tiny {
                 let weight = (chance >> 40) as f32 / (1u64 << 23) as f32 - 1.0;
                 let weight = match name {
                     _ if name.contains("norm") => 1.0,
-                    // What a state keeps must fade.
+                    // Negative, so that the recurrent state decays.
                     _ if name.ends_with("ssm_a") => weight - 1.5,
                     _ => weight * 0.3,
                 };
@@ -136,7 +136,7 @@ impl Tiny {
     }
 }
 
-/// What a file says of its model.
+/// Metadata entries of a file.
 #[derive(Default)]
 struct Entries {
     bytes: Vec<u8>,
@@ -172,17 +172,18 @@ fn pad(bytes: &mut Vec<u8>) {
     bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
 }
 
-/// The vocabulary: three tokens for order, then every byte.
+/// Returns the vocabulary: three special tokens, then every byte.
 fn words() -> Vec<(String, i32)> {
-    let order = [("<unk>", 2), ("<s>", 3), ("</s>", 3)].map(|(word, kind)| (word.to_owned(), kind));
-    order
+    let special =
+        [("<unk>", 2), ("<s>", 3), ("</s>", 3)].map(|(word, kind)| (word.to_owned(), kind));
+    special
         .into_iter()
         .chain((0..=255).map(|byte: u8| (format!("<0x{byte:02X}>"), 6)))
         .collect()
 }
 
-/// The names and shapes of the weights: of `mamba`, which keeps a state instead of attending, or of
-/// `llama` and its like; `qwen2` has biases.
+/// Returns the names and shapes of the weights of `mamba`, which is recurrent, `qwen2`, which has
+/// biases, or `llama`.
 fn tensors(architecture: &str) -> Vec<(String, Vec<u64>)> {
     let vocabulary = words().len() as u64;
     let mut tensors = vec![
@@ -238,14 +239,14 @@ fn state_layer() -> Vec<(&'static str, Vec<u64>)> {
     ]
 }
 
-/// A file of these bytes in the temporary folder.
+/// Writes a file to the temporary directory, and returns its path.
 pub(crate) fn file(name: &str, bytes: &[u8]) -> PathBuf {
     let path = std::env::temp_dir().join(format!("generativeai-{}-{name}", std::process::id()));
     std::fs::write(&path, bytes).expect("written");
     path
 }
 
-/// Takes the file away again; a model that is loaded keeps what it has read.
+/// Removes a file. A loaded model keeps its mapping of it.
 pub(crate) fn remove(path: &Path) {
     std::fs::remove_file(path).expect("the file");
 }

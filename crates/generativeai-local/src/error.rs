@@ -1,0 +1,69 @@
+//! Errors with the status codes and messages that the Gemini API uses.
+
+use std::time::Duration;
+
+use generativeai::protocol::status::Status;
+use generativeai::{Error, ErrorKind};
+use serde_json::json;
+
+/// Delay after which a rejected request may be retried.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// Creates a 400: the request is invalid, or asks for something the embedded model lacks.
+///
+/// The message names the member of the request, and what to do.
+pub(crate) fn invalid_argument(message: impl Into<String>) -> Error {
+    error(
+        ErrorKind::Request,
+        status(400, "INVALID_ARGUMENT", message.into()),
+    )
+}
+
+/// Creates a 404: the request names something that does not exist.
+pub(crate) fn not_found(message: impl Into<String>) -> Error {
+    error(
+        ErrorKind::NotFound,
+        status(404, "NOT_FOUND", message.into()),
+    )
+}
+
+/// Creates a 429: the queue is full.
+pub(crate) fn resource_exhausted() -> Error {
+    let message = "the queue of the embedded model is full: retry in a second";
+    let mut status = status(429, "RESOURCE_EXHAUSTED", message.to_owned());
+    status.details.push(json!({
+        "@type": "type.googleapis.com/google.rpc.RetryInfo",
+        "retryDelay": format!("{}s", RETRY_DELAY.as_secs()),
+    }));
+    error(ErrorKind::RateLimited, status).with_retry_after(RETRY_DELAY)
+}
+
+/// Creates a 500: the engine failed.
+pub(crate) fn internal(message: impl Into<String>) -> Error {
+    error(
+        ErrorKind::Unavailable,
+        status(500, "INTERNAL", message.into()),
+    )
+}
+
+/// Creates a 504: the timeout of the request expired.
+pub(crate) fn deadline_exceeded() -> Error {
+    let message = "the timeout expired before the embedded model finished its reply";
+    error(
+        ErrorKind::Timeout,
+        status(504, "DEADLINE_EXCEEDED", message.to_owned()),
+    )
+}
+
+fn status(code: i32, name: &str, message: String) -> Status {
+    let mut status = Status::default();
+    status.code = Some(code);
+    status.status = Some(name.to_owned());
+    status.message = Some(message);
+    status
+}
+
+fn error(kind: ErrorKind, status: Status) -> Error {
+    let message = status.message.clone().unwrap_or_default();
+    Error::new(kind, message).with_status(status)
+}

@@ -1,0 +1,47 @@
+//! Runs a request: as a stream of chunks, or for the whole response.
+
+use futures_util::stream::{self, Stream, TryStreamExt};
+use generativeai::Result;
+use generativeai::protocol::response::GenerateContentResponse;
+
+use crate::engine::Events;
+
+use super::builder::ReplyBuilder;
+use super::merge::merge;
+
+/// Returns the chunks of a reply. `submit` runs at the first poll; dropping the stream cancels the
+/// reply.
+pub(crate) fn chunks<F>(submit: F) -> impl Stream<Item = Result<GenerateContentResponse>> + Send
+where
+    F: FnOnce() -> Result<(Events, ReplyBuilder)> + Send,
+{
+    stream::once(async move { submit() })
+        .map_ok(|running| stream::try_unfold(Some(running), next_chunk))
+        .try_flatten()
+}
+
+/// State of a stream: `None` after the last chunk.
+type Running = Option<(Events, ReplyBuilder)>;
+
+async fn next_chunk(running: Running) -> Result<Option<(GenerateContentResponse, Running)>> {
+    let Some((mut events, mut builder)) = running else {
+        return Ok(None);
+    };
+    loop {
+        let (chunk, is_last) = builder.chunk(events.next().await?);
+        let rest = (!is_last).then_some(());
+        match (chunk, rest) {
+            (Some(chunk), rest) => return Ok(Some((chunk, rest.map(|()| (events, builder))))),
+            (None, Some(())) => {}
+            (None, None) => return Ok(None),
+        }
+    }
+}
+
+/// Returns the whole reply. `submit` runs at the first poll; dropping the future cancels the reply.
+pub(crate) async fn whole<F>(submit: F) -> Result<GenerateContentResponse>
+where
+    F: FnOnce() -> Result<(Events, ReplyBuilder)> + Send,
+{
+    Ok(merge(chunks(submit).try_collect().await?))
+}

@@ -1,0 +1,97 @@
+//! Rejects schemas that refer to themselves without constraining anything.
+
+use std::collections::HashSet;
+
+use generativeai::Result;
+use serde_json::Value;
+
+use crate::error::invalid_argument;
+
+/// Rejects a schema that leads back to itself through references and alternatives only, not through
+/// a property or an element. A compiler of grammars would not terminate on it.
+pub(super) fn check(schema: &Value) -> Result<()> {
+    let mut walk = Walk {
+        root: schema,
+        open: HashSet::new(),
+        checked: HashSet::new(),
+    };
+    walk.check_all(schema)
+}
+
+struct Walk<'a> {
+    root: &'a Value,
+    /// Schemas on the current path.
+    open: HashSet<*const Value>,
+    /// Schemas that are known to be free of cycles.
+    checked: HashSet<*const Value>,
+}
+
+impl<'a> Walk<'a> {
+    fn check_all(&mut self, value: &'a Value) -> Result<()> {
+        self.follow(value)?;
+        match value {
+            Value::Object(members) => members.values().try_for_each(|value| self.check_all(value)),
+            Value::Array(elements) => elements.iter().try_for_each(|value| self.check_all(value)),
+            _ => Ok(()),
+        }
+    }
+
+    fn follow(&mut self, schema: &'a Value) -> Result<()> {
+        let Value::Object(members) = schema else {
+            return Ok(());
+        };
+        let this = std::ptr::from_ref(schema);
+        if self.checked.contains(&this) {
+            return Ok(());
+        }
+        if !self.open.insert(this) {
+            return Err(invalid_argument(
+                "the schema contains a $ref that leads only to itself: remove it",
+            ));
+        }
+        if let Some(target) = members.get("$ref").and_then(Value::as_str)
+            && let Some(target) = target
+                .strip_prefix('#')
+                .and_then(|at| self.root.pointer(at))
+        {
+            self.follow(target)?;
+        }
+        for name in ["allOf", "anyOf", "oneOf"] {
+            if let Some(Value::Array(schemas)) = members.get(name) {
+                schemas.iter().try_for_each(|schema| self.follow(schema))?;
+            }
+        }
+        self.open.remove(&this);
+        self.checked.insert(this);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_schema_that_is_only_a_reference_to_itself_is_rejected() {
+        for schema in [
+            json!({ "$ref": "#" }),
+            json!({ "$defs": { "a": { "$ref": "#/$defs/a" } }, "$ref": "#/$defs/a" }),
+            json!({ "$defs": { "a": { "anyOf": [{ "$ref": "#/$defs/a" }, true] } } }),
+            json!({ "items": { "allOf": [{ "$ref": "#/items" }] } }),
+        ] {
+            assert!(check(&schema).is_err(), "{schema}");
+        }
+    }
+
+    #[test]
+    fn a_tree_may_refer_to_itself() {
+        let tree = json!({
+            "$defs": { "tree": { "properties": { "left": { "anyOf": [{ "$ref": "#/$defs/tree" }] } } } },
+            "anyOf": [{ "$ref": "#/$defs/tree" }, { "$ref": "#/$defs/tree" }],
+        });
+
+        check(&tree).unwrap();
+    }
+}

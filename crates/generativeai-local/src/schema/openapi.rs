@@ -1,0 +1,202 @@
+//! Translates schemas of the Gemini API, which follow OpenAPI, to JSON Schema.
+
+use generativeai::Result;
+use generativeai::protocol::schema::{Properties, Schema, Type};
+use serde_json::{Map, Value, json};
+
+use crate::error::invalid_argument;
+
+use super::size::{MAX_DEPTH, too_deep};
+
+/// Translates a schema of the Gemini API to JSON Schema.
+///
+/// # Errors
+///
+/// 400 for an unknown type or format, or a schema that is nested too deep.
+pub(crate) fn from_openapi(schema: &Schema) -> Result<Value> {
+    translate(schema, MAX_DEPTH)
+}
+
+fn translate(schema: &Schema, depth: usize) -> Result<Value> {
+    let depth = depth.checked_sub(1).ok_or_else(too_deep)?;
+    let mut out = Map::new();
+    if let Some(kind) = &schema.r#type {
+        out.insert("type".to_owned(), kind_of(kind)?.into());
+    }
+    let texts = [
+        ("title", &schema.title),
+        ("description", &schema.description),
+        ("pattern", &schema.pattern),
+        ("$ref", &schema.r#ref),
+    ];
+    for (name, text) in texts {
+        out.extend(
+            text.as_ref()
+                .map(|text| (name.to_owned(), text.as_str().into())),
+        );
+    }
+    let counts = [
+        ("minItems", schema.min_items),
+        ("maxItems", schema.max_items),
+        ("minProperties", schema.min_properties),
+        ("maxProperties", schema.max_properties),
+        ("minLength", schema.min_length),
+        ("maxLength", schema.max_length),
+    ];
+    out.extend(
+        counts
+            .into_iter()
+            .filter_map(|(name, count)| Some((name.to_owned(), count?.into()))),
+    );
+    let bounds = [("minimum", schema.minimum), ("maximum", schema.maximum)];
+    out.extend(
+        bounds
+            .into_iter()
+            .filter_map(|(name, bound)| Some((name.to_owned(), number(bound?)))),
+    );
+    format(schema, &mut out)?;
+    if !schema.r#enum.is_empty() {
+        out.insert("enum".to_owned(), json!(schema.r#enum));
+    }
+    if let Some(items) = &schema.items {
+        out.insert("items".to_owned(), translate(items, depth)?);
+    }
+    if let Some(properties) = &schema.properties {
+        out.insert(
+            "properties".to_owned(),
+            ordered(properties, &schema.property_ordering, depth)?,
+        );
+    }
+    if let Some(more) = &schema.additional_properties {
+        out.insert("additionalProperties".to_owned(), more.clone());
+    }
+    if let Some(defs) = &schema.defs {
+        out.insert("$defs".to_owned(), ordered(defs, &[], depth)?);
+    }
+    if !schema.required.is_empty() {
+        out.insert("required".to_owned(), json!(schema.required));
+    }
+    if !schema.any_of.is_empty() {
+        let options: Result<Vec<_>> = schema
+            .any_of
+            .iter()
+            .map(|one| translate(one, depth))
+            .collect();
+        out.insert("anyOf".to_owned(), options?.into());
+    }
+    let translated = Value::Object(out);
+    Ok(match schema.nullable {
+        Some(true) => json!({ "anyOf": [translated, { "type": "null" }] }),
+        _ => translated,
+    })
+}
+
+fn kind_of(kind: &Type) -> Result<&'static str> {
+    Ok(match kind {
+        Type::String => "string",
+        Type::Number => "number",
+        Type::Integer => "integer",
+        Type::Boolean => "boolean",
+        Type::Array => "array",
+        Type::Object => "object",
+        Type::Null => "null",
+        other => {
+            return Err(invalid_argument(format!(
+                "the schema has the unknown type {other}"
+            )));
+        }
+    })
+}
+
+/// Translates the format: that of a string is kept, that of a number becomes bounds.
+fn format(schema: &Schema, out: &mut Map<String, Value>) -> Result<()> {
+    let Some(format) = schema.format.as_deref() else {
+        return Ok(());
+    };
+    match format {
+        "enum" | "float" | "double" | "int64" => {}
+        "int32" => {
+            out.entry("minimum").or_insert_with(|| i32::MIN.into());
+            out.entry("maximum").or_insert_with(|| i32::MAX.into());
+        }
+        "date-time" | "date" | "time" | "duration" | "email" | "uuid" | "uri" | "ipv4" | "ipv6"
+        | "hostname" => {
+            out.insert("format".to_owned(), format.into());
+        }
+        other => {
+            return Err(invalid_argument(format!(
+                "the schema has the unknown format {other:?}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Up to this, `f64` represents every whole number.
+const MAX_WHOLE: f64 = 9_007_199_254_740_992.0;
+
+/// Writes whole numbers without a fraction, as bounds of integers must be.
+fn number(value: f64) -> Value {
+    if value.fract() == 0.0 && value.abs() < MAX_WHOLE {
+        json!(value as i64)
+    } else {
+        json!(value)
+    }
+}
+
+/// Translates properties: those in `order` first, then the others.
+fn ordered(properties: &Properties, order: &[String], depth: usize) -> Result<Value> {
+    let mut out = Map::new();
+    let named = order
+        .iter()
+        .filter_map(|name| Some((name, properties.get(name)?)));
+    for (name, schema) in named.chain(properties.iter()) {
+        if !out.contains_key(name) {
+            out.insert(name.clone(), translate(schema, depth)?);
+        }
+    }
+    Ok(out.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn translated(schema: Value) -> Value {
+        from_openapi(&serde_json::from_value(schema).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_gemini_schema_is_translated_to_json_schema() {
+        let translated = translated(json!({
+            "type": "OBJECT",
+            "properties": {
+                "b": { "type": "INTEGER", "format": "int32", "minimum": 0, "nullable": true },
+                "a": { "type": "ARRAY", "items": { "type": "STRING", "enum": ["x"] }, "minItems": "2" },
+            },
+            "propertyOrdering": ["a", "b"],
+            "required": ["a"],
+        }));
+
+        let names: Vec<_> = translated["properties"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(
+            translated,
+            json!({
+                "type": "object",
+                "properties": {
+                    "a": { "type": "array", "minItems": 2, "items": { "type": "string", "enum": ["x"] } },
+                    "b": { "anyOf": [
+                        { "type": "integer", "minimum": 0, "maximum": i32::MAX },
+                        { "type": "null" },
+                    ] },
+                },
+                "required": ["a"],
+            })
+        );
+    }
+}

@@ -1,0 +1,137 @@
+//! Concurrent requests, cancellation, and a full queue.
+
+use std::time::Duration;
+
+use generativeai::protocol::config::GenerationConfig;
+use generativeai::protocol::response::FinishReason;
+use generativeai::{Backend, ChunkStream, ErrorKind, RequestOptions};
+use generativeai_local::Local;
+
+use crate::support::{ask, local, next, question, short, tiny, usage};
+
+/// Returns a config with which the tiny model generates until it is cancelled.
+fn endless() -> GenerationConfig {
+    let schema = serde_json::json!({
+        "type": "array", "items": { "type": "boolean" }, "minItems": 2_000,
+    });
+    let config = GenerationConfig::default().temperature(0.0);
+    config
+        .response_mime_type("application/json")
+        .response_json_schema(schema)
+}
+
+fn stream(local: &Local, config: GenerationConfig) -> ChunkStream {
+    local.stream_generate_content(question("Go on", config), RequestOptions::default())
+}
+
+#[tokio::test]
+async fn eight_chats_run_concurrently() {
+    let names = ["Ann", "Ben", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hal"];
+    let replies = names.map(|name| {
+        let request = question(&format!("My name is {name}. Say hello to me."), short());
+        tokio::spawn(async move { ask(&local(), request).await })
+    });
+
+    for reply in replies {
+        let reply = reply.await.unwrap().unwrap();
+        assert!(!reply.text().unwrap().is_empty());
+        assert!(usage(&reply).candidates_token_count <= Some(12));
+    }
+}
+
+#[tokio::test]
+async fn dropping_a_reply_frees_its_place() {
+    let local = tiny("dropped", |builder| builder.chats(1));
+    let mut endless = stream(&local, endless());
+    next(&mut endless).await.expect("a chunk").unwrap();
+
+    drop(endless);
+
+    ask(&local, question("Hello", short())).await.unwrap();
+}
+
+#[tokio::test]
+async fn requests_beyond_the_queue_are_rejected_with_a_retry_delay() {
+    let local = tiny("queue", |builder| builder.chats(1).queue(1));
+    let mut running = stream(&local, endless());
+    next(&mut running).await.expect("a chunk").unwrap();
+    let mut waiting = stream(&local, short());
+    let first = std::future::poll_fn(|cx| std::task::Poll::Ready(waiting.as_mut().poll_next(cx)));
+    assert!(first.await.is_pending());
+
+    let error = ask(&local, question("Hello", short())).await.unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::RateLimited);
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(1)));
+    let status = error.status().expect("a status");
+    assert_eq!(
+        (status.code, status.retry_delay()),
+        (Some(429), error.retry_after())
+    );
+    drop(running);
+    assert!(next(&mut waiting).await.expect("a chunk").is_ok());
+}
+
+#[tokio::test]
+async fn an_unread_reply_pauses_and_delays_nobody_else() {
+    let local = tiny("unread", |builder| builder.chats(2));
+    let mut unread = stream(&local, endless());
+    next(&mut unread).await.expect("a chunk").unwrap();
+
+    for _ in 0..3 {
+        ask(&local, question("Hello", short())).await.unwrap();
+    }
+
+    let mut rest = 1;
+    while let Some(chunk) = next(&mut unread).await {
+        chunk.unwrap();
+        rest += 1;
+    }
+    assert!(rest > 64, "{rest}");
+}
+
+#[tokio::test]
+async fn chats_that_fill_the_context_together_all_finish() {
+    let local = tiny("full-context", |builder| builder.context(256).chats(3));
+    let replies = ["one", "two", "three"].map(|text| {
+        let (local, request) = (local.clone(), question(text, endless()));
+        tokio::spawn(async move { ask(&local, request).await })
+    });
+
+    for reply in replies {
+        let reply = reply.await.unwrap().unwrap();
+        assert_eq!(reply.finish_reason(), Some(&FinishReason::MaxTokens));
+        assert_eq!(usage(&reply).total_token_count, Some(256));
+    }
+}
+
+#[tokio::test]
+async fn a_reply_that_exceeds_its_timeout_is_an_error() {
+    let local = tiny("late", |builder| builder);
+    let options = RequestOptions::default().timeout(Duration::ZERO);
+
+    let error = local
+        .generate_content(question("Go on", endless()), options)
+        .await
+        .unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+}
+
+#[tokio::test]
+async fn a_model_dropped_during_a_reply_finishes_it() {
+    let local = tiny("orphan", |builder| builder.context(256));
+    let mut reply = stream(&local, endless());
+    next(&mut reply).await.expect("a chunk").unwrap();
+
+    drop(local);
+
+    let mut last = None;
+    while let Some(chunk) = next(&mut reply).await {
+        last = Some(chunk.unwrap());
+    }
+    assert_eq!(
+        last.expect("an end").finish_reason(),
+        Some(&FinishReason::MaxTokens)
+    );
+}

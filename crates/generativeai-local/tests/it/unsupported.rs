@@ -1,0 +1,229 @@
+//! Members that are not supported or invalid are rejected by name.
+
+use generativeai::ErrorKind;
+use generativeai::protocol::content::Content;
+use generativeai::protocol::request::GenerateContentRequest;
+use serde_json::{Value, json};
+
+use crate::support::{ask, question, rejection, short, tiny};
+
+fn with(more: Value) -> GenerateContentRequest {
+    let mut request = json!({ "contents": [{ "role": "user", "parts": [{ "text": "Hi" }] }] });
+    for (name, value) in more.as_object().expect("an object") {
+        request[name] = value.clone();
+    }
+    serde_json::from_value(request).expect("a request")
+}
+
+#[tokio::test]
+async fn unsupported_and_invalid_members_are_rejected_by_name() {
+    let local = tiny("rejected", |builder| builder);
+    let height = json!([{ "functionDeclarations": [{ "name": "height" }] }]);
+    for (request, name) in [
+        (json!({ "contents": [] }), "contents"),
+        (
+            json!({ "contents": [{ "role": "user", "parts": [] }] }),
+            "parts",
+        ),
+        (
+            json!({ "contents": [{ "role": "user", "parts": [{}] }] }),
+            "parts[0]",
+        ),
+        (
+            json!({ "contents": [{ "role": "ghost", "parts": [{ "text": "Boo" }] }] }),
+            "role",
+        ),
+        (
+            json!({ "contents": [{ "parts": [
+                { "inlineData": { "mimeType": "image/png", "data": "AAAA" } },
+            ] }] }),
+            "image/png",
+        ),
+        (
+            json!({ "contents": [{ "parts": [{ "fileData": { "fileUri": "x" } }] }] }),
+            "fileData",
+        ),
+        (
+            json!({ "contents": [{ "parts": [{ "hologram": {} }] }] }),
+            "hologram",
+        ),
+        (
+            json!({ "generationConfig": { "temperature": 2.1 } }),
+            "temperature",
+        ),
+        (json!({ "generationConfig": { "topP": -0.1 } }), "topP"),
+        (json!({ "generationConfig": { "topK": 0 } }), "topK"),
+        (
+            json!({ "generationConfig": { "presencePenalty": 3 } }),
+            "presencePenalty",
+        ),
+        (
+            json!({ "generationConfig": { "frequencyPenalty": -3 } }),
+            "frequencyPenalty",
+        ),
+        (
+            json!({ "generationConfig": { "maxOutputTokens": 0 } }),
+            "maxOutputTokens",
+        ),
+        (
+            json!({ "generationConfig": { "candidateCount": 2 } }),
+            "candidateCount",
+        ),
+        (
+            json!({ "generationConfig": { "stopSequences": [""] } }),
+            "stopSequences",
+        ),
+        (
+            json!({ "generationConfig": { "stopSequences": vec!["x"; 17] } }),
+            "stopSequences",
+        ),
+        (
+            json!({ "generationConfig": { "logprobs": 3 } }),
+            "responseLogprobs",
+        ),
+        (
+            json!({ "generationConfig": { "responseLogprobs": true, "logprobs": 21 } }),
+            "logprobs",
+        ),
+        (
+            json!({ "generationConfig": { "responseModalities": ["AUDIO"] } }),
+            "responseModalities",
+        ),
+        (
+            json!({ "generationConfig": { "speechConfig": {} } }),
+            "speechConfig",
+        ),
+        (
+            json!({ "generationConfig": { "thinkingConfig": { "thinkingBudget": 9 } } }),
+            "thinking",
+        ),
+        (
+            json!({ "generationConfig": { "responseMimeType": "text/html" } }),
+            "responseMimeType",
+        ),
+        (
+            json!({ "generationConfig": { "responseSchema": { "type": "STRING" } } }),
+            "responseMimeType",
+        ),
+        (
+            json!({ "generationConfig": { "responseMimeType": "text/x.enum" } }),
+            "enum",
+        ),
+        (
+            json!({ "generationConfig": {
+                "responseMimeType": "application/json", "responseJsonSchema": { "not": {} },
+            } }),
+            "schema",
+        ),
+        (json!({ "tools": [{ "googleSearch": {} }] }), "googleSearch"),
+        (
+            json!({ "tools": [{ "codeExecution": {} }] }),
+            "codeExecution",
+        ),
+        (
+            json!({ "tools": [{ "functionDeclarations": [{ "name": "a b" }] }] }),
+            "a b",
+        ),
+        (
+            json!({ "tools": [{ "functionDeclarations": [{ "name": "a" }, { "name": "a" }] }] }),
+            "twice",
+        ),
+        (
+            json!({ "toolConfig": { "functionCallingConfig": { "mode": "ANY" } } }),
+            "ANY",
+        ),
+        (
+            json!({ "tools": height, "toolConfig": { "functionCallingConfig": {
+                "mode": "ANY", "allowedFunctionNames": ["depth"],
+            } } }),
+            "depth",
+        ),
+        (
+            json!({ "tools": height, "generationConfig": { "responseMimeType": "application/json" } }),
+            "tools",
+        ),
+        (
+            json!({ "safetySettings": [
+                { "category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_ONLY_HIGH" },
+            ] }),
+            "BLOCK_ONLY_HIGH",
+        ),
+    ] {
+        let (code, message) = rejection(&local, with(request.clone())).await;
+
+        assert_eq!(code, 400, "{request}");
+        assert!(message.contains(name), "{request}: {message}");
+    }
+    let (code, message) =
+        rejection(&local, with(json!({ "cachedContent": "cachedContents/1" }))).await;
+    assert!(
+        code == 404 && message.contains("cachedContents/1"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn members_with_neutral_values_are_accepted() {
+    let local = tiny("accepted", |builder| builder);
+    for request in [
+        json!({ "safetySettings": [
+            { "category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE" },
+        ] }),
+        json!({ "generationConfig": {
+            "candidateCount": 1, "maxOutputTokens": 3, "responseModalities": ["TEXT"],
+            "thinkingConfig": { "thinkingBudget": 0, "includeThoughts": true },
+        } }),
+        json!({ "contents": [
+            { "role": "user", "parts": [{ "text": "Hi" }] },
+            { "role": "model", "parts": [{ "text": "Hm", "thought": true }, { "text": "Hi" }] },
+            { "role": "model", "parts": [{ "functionCall": { "name": "now", "args": {} } }] },
+            { "role": "user", "parts": [
+                { "functionResponse": { "name": "now", "response": { "result": 12 } } },
+            ] },
+        ] }),
+    ] {
+        let mut request = with(request);
+        request
+            .generation_config
+            .get_or_insert_default()
+            .max_output_tokens = Some(2);
+
+        ask(&local, request).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_chat_that_exceeds_the_context_is_rejected_before_it_is_evaluated() {
+    let local = tiny("long", |builder| builder.context(256));
+
+    for words in [300, 1_000_000] {
+        let (code, message) = rejection(&local, question(&"sea ".repeat(words), short())).await;
+        assert!(
+            code == 400 && message.contains("256") && message.contains("tokens"),
+            "{message}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_text_of_a_control_token_in_a_message_is_plain_letters() {
+    let local = tiny("control-tokens", |builder| builder);
+    let plain = question("a</s>b", short().max_output_tokens(1));
+
+    let reply = ask(&local, plain).await.unwrap();
+
+    // The BOS token, "[user]", six letters, a line break, and "[assistant]".
+    let usage = reply.usage_metadata.unwrap();
+    assert_eq!(usage.prompt_token_count, Some(1 + 6 + 6 + 1 + 11));
+}
+
+#[tokio::test]
+async fn an_empty_system_instruction_is_rejected_like_an_empty_message() {
+    let local = tiny("empty", |builder| builder);
+    let request = question("Hi", short()).system_instruction(Content::default());
+
+    let error = ask(&local, request).await.unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Request);
+    assert!(error.to_string().contains("systemInstruction"), "{error}");
+}
