@@ -1,6 +1,6 @@
-//! How long it takes to open a chat and to append to it, by how long it is.
+//! Time to open a stored chat and to append to it, for chats of different lengths.
 
-#![expect(clippy::print_stdout, reason = "a benchmark tells its figures")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 use std::env;
 use std::fmt::Write;
@@ -13,32 +13,30 @@ use generativeai::{Backend, BoxFuture, ChatSession, GenerativeModel, RequestOpti
 use generativeai_store::{Key, Session, Store};
 use sqlx::{Connection, PgConnection};
 
-/// Contents in the chats, which are measured in turn.
+/// The numbers of contents in the chats.
 const SIZES: [usize; 3] = [10, 1_000, 100_000];
-/// Rounds, each of which has a median.
+/// The number of rounds. Each has a median.
 const ROUNDS: usize = 7;
-/// Turns that are appended to each chat in a round; each is two writes.
+/// The number of turns appended to each chat in a round. Each turn has two writes.
 const TURNS: usize = 30;
-/// How often a chat is opened; the least time counts.
-const OPENED: usize = 5;
+/// How often a chat is opened. The minimum time is reported.
+const OPENINGS: usize = 5;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let folder = tempfile::tempdir().expect("a folder for the files");
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let file = |name| format!("sqlite:{}", folder.path().join(name).display());
-    println!(
-        "| database | contents | to open, ms | to append a turn, ms | by that of 10 contents |"
-    );
+    println!("| database | contents | open, ms | append a turn, ms | ratio to 10 contents |");
     println!("| --- | ---: | ---: | ---: | ---: |");
     measure("SQLite", Store::open(&file("plain")).await?).await?;
     let encrypted = Store::open_encrypted(&file("encrypted"), &Key::random()?).await?;
     measure("SQLite, encrypted", encrypted).await?;
     if let Ok(address) = env::var("GENERATIVEAI_TEST_POSTGRES") {
         measure("PostgreSQL", Store::open(&address).await?).await?;
-        // Tables of its own, in the same database.
+        // A separate set of tables in the same database.
         run(&address, "CREATE SCHEMA encrypted").await;
-        let apart = format!("{address}?options=-csearch_path%3Dencrypted");
-        let encrypted = Store::open_encrypted(&apart, &Key::random()?).await?;
+        let schema = format!("{address}?options=-csearch_path%3Dencrypted");
+        let encrypted = Store::open_encrypted(&schema, &Key::random()?).await?;
         measure("PostgreSQL, encrypted", encrypted).await?;
         run(&address, "DROP SCHEMA encrypted CASCADE").await;
     }
@@ -47,22 +45,22 @@ async fn main() -> Result<()> {
 
 async fn run(address: &str, sql: &'static str) {
     let connection = PgConnection::connect(address).await;
-    let mut connection = connection.expect("PostgreSQL is there");
+    let mut connection = connection.expect("PostgreSQL is reachable");
     let done = sqlx::raw_sql(sql).execute(&mut connection).await;
-    done.expect("the database does it");
+    done.expect("the statement is valid");
 }
 
 async fn measure(name: &str, store: Store) -> Result<()> {
-    let model = GenerativeModel::new("m").backend(Answers);
+    let model = GenerativeModel::new("m").backend(FixedReply);
     let (mut sessions, mut chats, mut opened) = (Vec::new(), Vec::new(), Vec::new());
     for contents in SIZES {
-        let lines = turns(contents / 2);
+        let lines = exported_turns(contents / 2);
         let session = store.import_jsonl("", lines.as_bytes()).await?;
-        opened.push(least_to_open(&session).await?);
+        opened.push(minimum_open_time(&session).await?);
         chats.push(session.chat(&model).await?);
         sessions.push(session);
     }
-    // Once for what is done once: tables that are read, a history that gets room to grow.
+    // A warm-up: fills caches, and lets each history allocate room to grow.
     append(&mut chats, 1).await?;
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
@@ -86,20 +84,20 @@ async fn measure(name: &str, store: Store) -> Result<()> {
     Ok(())
 }
 
-async fn least_to_open(session: &Session) -> Result<Duration> {
+async fn minimum_open_time(session: &Session) -> Result<Duration> {
     let model = GenerativeModel::new("m");
-    let mut least = Duration::MAX;
-    for _ in 0..OPENED {
+    let mut minimum = Duration::MAX;
+    for _ in 0..OPENINGS {
         let start = Instant::now();
         let chat = session.chat(&model).await?;
-        least = least.min(start.elapsed());
+        minimum = minimum.min(start.elapsed());
         drop(chat);
     }
-    Ok(least)
+    Ok(minimum)
 }
 
-/// Appends turns to all chats, one after the other, so that whatever else the machine does meets all of
-/// them; gives the median of each chat.
+/// Appends turns to all chats in rotation, so that other load on the machine affects all of them alike.
+/// Returns the median time of each chat.
 async fn append(chats: &mut [ChatSession], turns: usize) -> Result<Vec<Duration>> {
     let mut times = vec![Vec::with_capacity(turns); chats.len()];
     for _ in 0..turns {
@@ -119,24 +117,25 @@ async fn append(chats: &mut [ChatSession], turns: usize) -> Result<Vec<Duration>
     Ok(times.into_iter().map(median).collect())
 }
 
-/// The median, and the least and the most.
+/// Formats the median, the minimum and the maximum.
 fn range(figures: impl Iterator<Item = f64>) -> String {
     let mut figures: Vec<f64> = figures.collect();
     figures.sort_by(f64::total_cmp);
-    let [least, median, most] = [0, figures.len() / 2, figures.len() - 1].map(|at| figures[at]);
-    format!("{median:.2} ({least:.2}–{most:.2})")
+    let [minimum, median, maximum] =
+        [0, figures.len() / 2, figures.len() - 1].map(|at| figures[at]);
+    format!("{median:.2} ({minimum:.2}–{maximum:.2})")
 }
 
 fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
 
-/// Answers at once, and keeps no request: a backend that does, as `Scripted`, holds the history it was
-/// sent, which the chat has to copy then before it adds to it.
+/// Answers at once and keeps no request. `Scripted` keeps its requests, which share the history with the
+/// chat, so the chat would copy the history before each turn.
 #[derive(Debug)]
-struct Answers;
+struct FixedReply;
 
-impl Backend for Answers {
+impl Backend for FixedReply {
     fn generate_content(
         &self,
         _: GenerateContentRequest,
@@ -151,8 +150,8 @@ const REPLY: &str = "Ben Nevis has 1,345 metres above the sea. The first ascent 
     James Robertson, a botanist from Edinburgh, on the 17th of August 1771; who was first in winter is \
     not known.";
 
-/// A session of so many turns, as it is exported.
-fn turns(turns: usize) -> String {
+/// Generates the export of a session with a number of turns.
+fn exported_turns(turns: usize) -> String {
     let mut lines = "{\"generativeaiSession\":1,\"name\":\"\"}\n".to_owned();
     for turn in 0..turns {
         let id = format!("{turn:031x}");
@@ -170,7 +169,7 @@ fn turns(turns: usize) -> String {
                 r#"{{"id":"{id}1","event":{{"completed":{{"response":{reply}}}}}}}"#
             )
         })
-        .expect("a string takes all");
+        .expect("writing to a string does not fail");
     }
     lines
 }

@@ -1,273 +1,197 @@
-//! The database: connections, transactions, and trying again what passes.
+//! `Database`: runs work in transactions, each in a task, with retries.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use generativeai::{Error, ErrorKind, Result};
-use sqlx::any::{Any, AnyConnectOptions, AnyPoolOptions};
+use sqlx::any::Any;
 use sqlx::pool::PoolConnection;
-use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection};
+use sqlx::{AnyPool, Connection};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep, timeout};
 
-use crate::fault::Fault;
+use crate::connect::connect;
+use crate::encryption::Encryption;
+use crate::error::TransactionError;
 use crate::key::Key;
-use crate::seal::Seal;
-use crate::transaction::{Kind, Transaction};
-use crate::{keys, place, schema};
+use crate::retry::{retry, with_time_limit};
+use crate::transaction::{Access, DatabaseKind, Transaction};
+use crate::{key_table, location};
 
-/// How long work that others are in the way of is tried again.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a transaction may take: after that the database counts as gone.
-const LIMIT: Duration = Duration::from_secs(60);
-/// The pause before the first new attempt; each one after it is twice as long.
-const PAUSE: Duration = Duration::from_millis(20);
+/// A function that works in a transaction. Its input is borrowed: a retry calls it again.
+///
+/// It is a function pointer, so a closure passed for it captures nothing, and all it needs is in the
+/// input: `|tx, (id, name)| Box::pin(rename(tx, *id, name))`.
+pub(crate) type Work<I, T> =
+    for<'a> fn(&'a mut Transaction<'_>, &'a I) -> BoxFuture<'a, Result<T, TransactionError>>;
 
-/// A database of sessions.
-#[derive(Debug)]
+/// A database of sessions. A clone shares the connections.
+#[derive(Clone, Debug)]
 pub(crate) struct Database {
-    pub(crate) kind: Kind,
-    pub(crate) seal: Seal,
+    pub(crate) kind: DatabaseKind,
+    pub(crate) encryption: Arc<Encryption>,
     pool: AnyPool,
-    /// SQLite has one writer at a time: those of this process wait here, first come, first served.
-    writing: Mutex<()>,
+    /// SQLite has one writer at a time. Writers of this process queue here, first come, first served;
+    /// SQLite's own waiting polls, and starves some of them.
+    write_queue: Arc<Mutex<()>>,
     runtime: Handle,
 }
 
 impl Database {
-    /// Opens a database with its key, if it has one.
-    pub(crate) async fn open(address: &str, key: Option<&Key>) -> Result<Arc<Self>> {
-        let this = Self::connect(address).await?;
-        let what = "the store cannot be opened";
-        let given = key.cloned();
-        let known = this.read(what.to_owned(), move |mut transaction| {
-            let key = given.clone();
-            Box::pin(async move { keys::unlock(&mut transaction, key.as_ref()).await })
+    /// Opens a database. With a key, one that is new becomes encrypted.
+    pub(crate) async fn open(address: &str, key: Option<&Key>) -> Result<Self> {
+        let database = Self::connect(address).await?;
+        let context = "the store cannot be opened";
+        let unlocked = database.read(context, key.cloned(), |tx, key| {
+            Box::pin(key_table::unlock(tx, key.as_ref()))
         });
-        let seal = match (known.await?, key.cloned()) {
-            (Some(seal), _) => seal,
-            (None, None) => Seal::default(),
+        let encryption = match (unlocked.await?, key) {
+            (Some(encryption), _) => encryption,
+            (None, None) => Encryption::default(),
             (None, Some(key)) => {
-                let made = this.write(what.to_owned(), move |mut transaction| {
-                    let key = key.clone();
-                    Box::pin(async move { keys::encrypt(&mut transaction, &key).await })
+                let encrypted = database.write(context, key.clone(), |tx, key| {
+                    Box::pin(key_table::encrypt_new_store(tx, key))
                 });
-                made.await?
+                encrypted.await?
             }
         };
-        Ok(this.with(seal))
+        Ok(database.with_encryption(encryption))
     }
 
-    /// The same database, read and written another way.
-    pub(crate) fn with(&self, seal: Seal) -> Arc<Self> {
-        Arc::new(Self {
-            kind: self.kind,
-            seal,
-            pool: self.pool.clone(),
-            writing: Mutex::new(()),
-            runtime: self.runtime.clone(),
+    /// Connects to a database and brings its tables up to date, without a key.
+    pub(crate) async fn connect(address: &str) -> Result<Self> {
+        sqlx::any::install_default_drivers();
+        let Ok(runtime) = Handle::try_current() else {
+            let message = "a store must be opened inside a tokio runtime";
+            return Err(Error::new(ErrorKind::Configuration, message));
+        };
+        let (kind, url) = location::parse(address)?;
+        let connected = runtime.spawn(async move { connect(kind, &url).await });
+        let pool = connected.await.map_err(runtime_stopped)??;
+        Ok(Self {
+            kind,
+            encryption: Arc::default(),
+            pool,
+            write_queue: Arc::default(),
+            runtime,
         })
     }
 
-    /// Brings the tables up to date, and reads no row of them.
-    pub(crate) async fn connect(address: &str) -> Result<Arc<Self>> {
-        sqlx::any::install_default_drivers();
-        let Ok(runtime) = Handle::try_current() else {
-            let message = "a store is opened within a tokio runtime";
-            return Err(Error::new(ErrorKind::Configuration, message));
-        };
-        let (kind, url) = place::read_address(address)?;
-        let connected = runtime.spawn(Self::pool(kind, url));
-        let pool = connected.await.map_err(stopped)??;
-        Ok(Arc::new(Self {
-            kind,
-            seal: Seal::default(),
-            pool,
-            writing: Mutex::new(()),
-            runtime,
-        }))
-    }
-
-    async fn pool(kind: Kind, url: String) -> Result<AnyPool> {
-        let what = "the store cannot be opened";
-        let told = |error: sqlx::Error| Fault::from(error).explain(what);
-        let options: AnyConnectOptions = url.parse().map_err(told)?;
-        let options = options.disable_statement_logging();
-        patiently(what, || Box::pin(prepare(kind, &options))).await?;
-        let in_memory = url.ends_with(":memory:");
-        let pool = AnyPoolOptions::new()
-            .max_connections(if in_memory { 1 } else { 4 })
-            .acquire_timeout(PATIENCE)
-            .idle_timeout((!in_memory).then_some(Duration::from_secs(60)))
-            .max_lifetime(None::<Duration>)
-            .after_connect(move |connection, _| Box::pin(set_up(kind, connection)))
-            .connect_lazy_with(options);
-        if in_memory {
-            let mut connection = pool.acquire().await.map_err(told)?;
-            let migrated = schema::migrate(kind, &mut connection).await;
-            migrated.map_err(|fault| fault.explain(what))?;
+    /// Returns the same database with another encryption.
+    pub(crate) fn with_encryption(self, encryption: Encryption) -> Self {
+        Self {
+            encryption: Arc::new(encryption),
+            ..self
         }
-        Ok(pool)
     }
 
-    /// Does work in a transaction of its own, in a task of its own: it ends well or not at all, even if
-    /// nobody waits for it any longer.
+    /// Runs work that only reads, on one snapshot of the database. `context` begins the message of an
+    /// error: `session 3 cannot be read`.
+    pub(crate) async fn read<I, T>(
+        &self,
+        context: impl Into<String>,
+        input: I,
+        work: Work<I, T>,
+    ) -> Result<T>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        self.run(Access::Read, context.into(), input, work).await
+    }
+
+    /// Runs work that writes, all of it or nothing.
     ///
-    /// It may be done more than once, also after it came off: the answer may have been lost.
-    pub(crate) async fn write<T, W>(self: &Arc<Self>, what: String, work: W) -> Result<T>
+    /// The work must be idempotent: it is retried when the reply to a commit is lost, and the commit may
+    /// have succeeded.
+    pub(crate) async fn write<I, T>(
+        &self,
+        context: impl Into<String>,
+        input: I,
+        work: Work<I, T>,
+    ) -> Result<T>
     where
+        I: Send + Sync + 'static,
         T: Send + 'static,
-        W: for<'a> Fn(Transaction<'a>) -> BoxFuture<'a, Result<T, Fault>>,
-        W: Send + Sync + 'static,
     {
-        let this = Arc::clone(self);
-        let task = async move {
-            // Taken before each attempt, so that the pauses in between are for others.
-            let attempt = || async {
-                let _turn = match this.kind {
-                    Kind::Sqlite => Some(this.writing.lock().await),
-                    Kind::Postgres => None,
-                };
-                this.once(this.kind.begin_writing(), &work).await
-            };
-            patiently(&what, || Box::pin(in_time(attempt()))).await
-        };
-        self.runtime.spawn(task).await.map_err(stopped)?
+        self.run(Access::Write, context.into(), input, work).await
     }
 
-    /// Does work that only reads, on one state of the database.
-    pub(crate) async fn read<T, W>(self: &Arc<Self>, what: String, work: W) -> Result<T>
+    /// Runs work in a task of the store's runtime. The caller may be dropped at any time, or run in
+    /// another runtime; the transaction finishes all the same, and its connection returns to the pool.
+    async fn run<I, T>(
+        &self,
+        access: Access,
+        context: String,
+        input: I,
+        work: Work<I, T>,
+    ) -> Result<T>
     where
+        I: Send + Sync + 'static,
         T: Send + 'static,
-        W: for<'a> Fn(Transaction<'a>) -> BoxFuture<'a, Result<T, Fault>>,
-        W: Send + Sync + 'static,
     {
-        let this = Arc::clone(self);
+        let database = self.clone();
         let task = async move {
-            let begin = this.kind.begin_reading();
-            patiently(&what, || Box::pin(in_time(this.once(begin, &work)))).await
+            let attempt = || with_time_limit(database.attempt(access, &input, work));
+            retry(&context, attempt).await
         };
-        self.runtime.spawn(task).await.map_err(stopped)?
+        self.runtime.spawn(task).await.map_err(runtime_stopped)?
     }
 
-    async fn once<T, W>(&self, begin: &'static str, work: &W) -> Result<T, Fault>
-    where
-        W: for<'a> Fn(Transaction<'a>) -> BoxFuture<'a, Result<T, Fault>>,
-    {
-        let mut held = Held {
+    async fn attempt<I, T>(
+        &self,
+        access: Access,
+        input: &I,
+        work: Work<I, T>,
+    ) -> Result<T, TransactionError> {
+        // Taken for one attempt only: other writers run during the backoff.
+        let _turn = match (self.kind, access) {
+            (DatabaseKind::Sqlite, Access::Write) => Some(self.write_queue.lock().await),
+            _ => None,
+        };
+        let mut lease = Lease {
             connection: self.pool.acquire().await?,
-            is_sound: false,
+            is_reusable: false,
         };
-        let mut transaction = held.connection.begin_with(begin).await?;
-        let done = work(Transaction {
+        let begin = self.kind.begin(access);
+        let mut transaction = lease.connection.begin_with(begin).await?;
+        let mut tx = Transaction {
             kind: self.kind,
-            seal: &self.seal,
+            encryption: &self.encryption,
             connection: &mut transaction,
-        });
-        let done = done.await;
-        let ended = match &done {
+        };
+        let outcome = work(&mut tx, input).await;
+        let ended = match outcome {
             Ok(_) => transaction.commit().await,
             Err(_) => transaction.rollback().await,
         };
-        held.is_sound = ended.is_ok();
-        let done = done?;
+        lease.is_reusable = ended.is_ok();
+        let value = outcome?;
         ended?;
-        Ok(done)
+        Ok(value)
     }
 }
 
-/// A connection with a transaction on it. One whose transaction did not end well, or was dropped, does not
-/// go back to the pool: SQLite may have ended it by itself, and the driver would not know.
-struct Held {
+/// A connection borrowed from the pool.
+///
+/// It returns to the pool only if its transaction ended. After an error, or when the attempt was
+/// cancelled, SQLite may have rolled the transaction back by itself; the driver would not know, and the
+/// next user of the connection would fail. Such a connection is closed.
+struct Lease {
     connection: PoolConnection<Any>,
-    is_sound: bool,
+    is_reusable: bool,
 }
 
-impl Drop for Held {
+impl Drop for Lease {
     fn drop(&mut self) {
-        if !self.is_sound {
+        if !self.is_reusable {
             self.connection.close_on_drop();
         }
     }
 }
 
-/// Prepares a database that may be new, on a connection of its own: that of a pool would be tried over
-/// and over, and its error be lost.
-async fn prepare(kind: Kind, options: &AnyConnectOptions) -> Result<(), Fault> {
-    let mut connection = timeout(PATIENCE, AnyConnection::connect_with(options))
-        .await
-        .map_err(|_| sqlx::Error::PoolTimedOut)??;
-    let is_behind = in_time(async {
-        if kind == Kind::Sqlite {
-            sqlx::raw_sql("PRAGMA journal_mode = WAL")
-                .execute(&mut connection)
-                .await?;
-        }
-        set_up(kind, &mut connection).await?;
-        schema::is_behind(&mut connection).await
-    });
-    if is_behind.await? {
-        // As long as it takes: a store may be large.
-        schema::migrate(kind, &mut connection).await?;
-    }
-    connection.close().await?;
-    Ok(())
-}
-
-async fn set_up(kind: Kind, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
-    if kind == Kind::Sqlite {
-        sqlx::raw_sql("PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000")
-            .execute(connection)
-            .await?;
-    }
-    Ok(())
-}
-
-/// Tries work until it comes off, fails for good, or patience ends.
-async fn patiently<'a, T>(
-    what: &str,
-    work: impl Fn() -> BoxFuture<'a, Result<T, Fault>>,
-) -> Result<T> {
-    let start = Instant::now();
-    let mut pause = PAUSE;
-    loop {
-        match work().await {
-            Err(fault) if fault.passes() && start.elapsed() + pause < PATIENCE => {
-                sleep(pause).await;
-                pause *= 2;
-            }
-            done => return done.map_err(|fault| fault.explain(what)),
-        }
-    }
-}
-
-/// Gives work up that takes too long.
-async fn in_time<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-    timeout(LIMIT, work).await.unwrap_or(Err(Fault::Overdue))
-}
-
-/// The task of some work ended before the work did.
-fn stopped(error: tokio::task::JoinError) -> Error {
-    let message = "the runtime in which the store was opened has ended";
+/// Converts the error of a task that ended before its work did.
+fn runtime_stopped(error: tokio::task::JoinError) -> Error {
+    let message = "the runtime that the store was opened in has stopped";
     Error::new(ErrorKind::Storage, message).with_source(error)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn work_that_takes_too_long_ends_and_says_so() {
-        let work =
-            || -> BoxFuture<'_, Result<(), Fault>> { Box::pin(in_time(std::future::pending())) };
-        let start = Instant::now();
-        let error = patiently("it cannot be done", work).await.unwrap_err();
-
-        assert_eq!(start.elapsed().as_secs(), LIMIT.as_secs());
-        assert_eq!(error.kind(), ErrorKind::Storage);
-        let told = "it cannot be done: the database took more than a minute";
-        assert_eq!(error.to_string(), told);
-    }
 }

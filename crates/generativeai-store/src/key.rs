@@ -1,53 +1,57 @@
-//! The key of an encrypted store.
+//! `Key`: the secret that opens an encrypted store.
 
 use std::fmt;
 
 use generativeai::{Error, ErrorKind, Result};
-use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::record::{hex, unhex};
+use crate::random;
 
-/// The key of an [encrypted store](crate::Store::open_encrypted): 256 bits, drawn by chance.
+/// Key of an [encrypted store](crate::Store::open_encrypted): 256 random bits.
 ///
-/// Whoever has it can read the store, and without it nobody can: keep it apart from the store and its
-/// backups, and keep a copy of it. A password is no key; a function made for passwords (Argon2, scrypt)
-/// makes one of it.
+/// A store cannot be read without its key. Keep the key apart from the store and its backups, for
+/// example in the system's keyring, and keep a copy of it.
 ///
-/// It is shown nowhere: its `Debug` is `Key(..)`.
+/// A password is too weak to be a key. Derive a key from it with a password hash such as Argon2 or
+/// scrypt, and pass the result to [`from_bytes`](Self::from_bytes).
+///
+/// `Debug` prints `Key(..)`: the key never appears in logs or errors.
 #[derive(Clone)]
 pub struct Key([u8; 32]);
 
 impl Key {
-    /// Draws a key.
+    /// Generates a random key.
     ///
     /// # Errors
-    /// [`ErrorKind::Storage`] if the system gives no random numbers.
+    /// [`ErrorKind::Storage`] if the operating system has no source of random numbers.
     pub fn random() -> Result<Self> {
-        let mut bytes = [0; 32];
-        draw(&mut bytes)?;
-        Ok(Self(bytes))
+        random::bytes().map(Self)
     }
 
-    /// The key that has these bytes.
+    /// Wraps 32 bytes that a password hash or a key manager returned.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// Reads what [`to_hex`](Self::to_hex) wrote; blanks around it do not count.
+    /// Parses the 64 hexadecimal digits that [`to_hex`](Self::to_hex) returns, in lower or upper case.
+    /// Whitespace around them is ignored.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] if it is not of 64 digits. The text is not shown.
+    /// [`ErrorKind::Configuration`] for any other text. The error does not contain the text.
     pub fn from_hex(text: &str) -> Result<Self> {
-        let bytes = unhex(text.trim()).and_then(|bytes| bytes.try_into().ok());
-        bytes.map(Self).ok_or_else(|| {
-            let message = "the key of a store has 64 hexadecimal digits: this text is no key";
-            Error::new(ErrorKind::Configuration, message)
-        })
+        let mut bytes = [0; 32];
+        match hex::decode_to_slice(text.trim(), &mut bytes) {
+            Ok(()) => Ok(Self(bytes)),
+            // The error of the decoder quotes a character of the key, so it is not the source.
+            Err(_) => {
+                let message = "the key of a store consists of 64 hexadecimal digits";
+                Err(Error::new(ErrorKind::Configuration, message))
+            }
+        }
     }
 
-    /// The key as 64 hexadecimal digits, to be kept in a safe place.
+    /// Formats the key as 64 hexadecimal digits, for a keyring or a secret store.
     pub fn to_hex(&self) -> String {
-        hex(&self.0)
+        hex::encode(self.0)
     }
 
     pub(crate) fn bytes(&self) -> &[u8; 32] {
@@ -59,10 +63,4 @@ impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key(..)")
     }
-}
-
-/// Fills bytes by chance.
-pub(crate) fn draw(bytes: &mut [u8]) -> Result<()> {
-    let drawn = SystemRandom::new().fill(bytes);
-    drawn.map_err(|_| Error::new(ErrorKind::Storage, "the system gives no random numbers"))
 }

@@ -1,9 +1,8 @@
-//! Chats that last: conversations kept in SQLite or PostgreSQL while they go on.
+//! Conversations that survive a restart: chats stored in SQLite or PostgreSQL as they happen.
 //!
-//! A [`Store`] is a database of sessions, a [`Session`] is a conversation in it, and
-//! [`Session::chat`] opens that conversation: a
-//! [`ChatSession`](generativeai::ChatSession) like any other, which writes each message before it is
-//! sent and the outcome after.
+//! A [`Store`] is a database of sessions, and a [`Session`] is one conversation. [`Session::chat`]
+//! opens it as a [`ChatSession`](generativeai::ChatSession) that works like any other, and writes each
+//! message before it is sent and each outcome before it is returned.
 //!
 //! ```
 //! use generativeai::{GenerativeModel, testing::Scripted};
@@ -12,67 +11,100 @@
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
 //! # let folder = tempfile::tempdir().unwrap();
 //! # let file = folder.path().join("chats.sqlite");
+//! # let address = format!("sqlite:{}", file.display());
 //! let model = GenerativeModel::new("gemini-2.5-flash")
 //!     .backend(Scripted::default().then_text("1,345 metres.").then_text("Yes."));
 //!
-//! let store = Store::open(&format!("sqlite:{}", file.display())).await?;
+//! let store = Store::open(&address).await?; // "sqlite:chats.sqlite", for example
 //! let session = store.new_session("mountains").await?;
 //! let mut chat = session.chat(&model).await?;
 //! chat.send_message("How tall is Ben Nevis?").await?;
 //! drop((chat, session, store)); // the program ends
 //!
-//! let store = Store::open(&format!("sqlite:{}", file.display())).await?;
+//! let store = Store::open(&address).await?;
 //! let mut chat = store.session("mountains").await?.chat(&model).await?;
 //! assert_eq!(chat.history().len(), 2);
-//! chat.send_message("Is that all?").await?;
+//! chat.send_message("Is that the highest one?").await?;
 //!
 //! assert_eq!(store.search("nevis").await?[0].session, "mountains");
 //! # Ok(()) }
 //! ```
 //!
-//! What holds:
+//! | You want to | Look at |
+//! | --- | --- |
+//! | open a database | [`Store::open`], [`Store::open_default`], [`Store::open_encrypted`] |
+//! | start or continue a conversation | [`Store::new_session`], [`Store::session`], [`Session::chat`] |
+//! | list and search conversations | [`Store::list`], [`Store::search`] |
+//! | branch, undo, rename, delete | [`Session::fork`], [`Session::undo`], [`Session::rename`], [`Session::delete`] |
+//! | move conversations between stores | [`Session::export_jsonl`], [`Store::import_jsonl`] |
+//! | encrypt a store | [`Store::open_encrypted`], [`Key`], [`Store::rotate_key`] |
+//! | read about all of it | the [guide] |
 //!
-//! - **What is acknowledged stays.** Each message is written before it is sent, and each reply before
-//!   `send_message` returns. If a write fails, the chat goes on in memory and
-//!   [`unsaved`](generativeai::ChatSession::unsaved) says why. So what you were told is on the disk as long
-//!   as `unsaved()` is `None`: check it after each message. A turn without an outcome is
-//!   [`unfinished`](generativeai::ChatSession::unfinished): it was interrupted.
-//! - **One writer.** Whoever goes on with a session that somebody else went on with gets
-//!   [`Conflict`](generativeai::ErrorKind::Conflict) before anything is sent, and opens the session anew
-//!   or [forks](Session::fork) it. Nothing is merged.
-//! - **Nothing is taken away but by [`delete`](Session::delete).** Undoing is an event like saying.
-//! - **Damage is named, never skipped**: each event has a checksum, and one that is damaged is an error of
-//!   kind [`Corrupt`](generativeai::ErrorKind::Corrupt) for its session alone.
-//! - **Order is counted, never read from a clock.**
-//! - **Encrypted if you wish**: [`Store::open_encrypted`] writes nothing that was said in the clear, and
-//!   notices if that was changed.
+//! # Guarantees
 //!
-//! The [guide] goes through all of it, from the first line to backups.
-//!
-//! The store works on the tokio runtime it was opened in; its chats can be used from any.
+//! - **Durable.** A message is on the disk before it is sent, and a reply before `send_message` returns.
+//!   If a write fails, the chat continues in memory, and
+//!   [`unsaved`](generativeai::ChatSession::unsaved) returns the reason: check it after each message. A
+//!   turn that a crash interrupted is [`unfinished`](generativeai::ChatSession::unfinished) when the
+//!   session is opened again.
+//! - **One writer.** A chat whose session was modified by another writer gets
+//!   [`Conflict`](generativeai::ErrorKind::Conflict) before its message is sent. It can reload the session
+//!   or [fork](Session::fork) it; nothing is merged.
+//! - **Append-only.** Undoing a turn is an event like any other. Only [`Session::delete`] removes events.
+//! - **Checked.** Each event has a checksum. A damaged event is an error of kind
+//!   [`Corrupt`](generativeai::ErrorKind::Corrupt) that names it, for its session alone; it is never
+//!   skipped.
+//! - **Ordered by number**, never by a clock.
+//! - **Encrypted on request.** [`Store::open_encrypted`] encrypts contents and names, and detects
+//!   modified rows.
 
+// The files, lowest layer first. A file uses its own layer and those above it in this list.
+//
+//   1  error, random, contents   errors of transactions, random bytes, what an event contains
+//   2  key, cipher, encryption   the key, encryption of a value, plain or encrypted
+//   3  transaction               a transaction, and what differs between SQLite and PostgreSQL
+//   4  retry, location, schema   retries and time limits, the address, tables and migrations
+//   5  key_table, names, session_row, media, record, info
+//                                one table or value each; all run inside a transaction
+//   6  events, append, delete    reading and changing the log of a session
+//   7  connect, database         the pool, and work in transactions
+//   8  create, journal           a new session, a chat that writes
+//   9  session, store            the public handles
+//  10  search, rotate, transfer  further methods of the handles
 mod append;
+mod cipher;
+mod connect;
+mod contents;
+mod create;
 mod database;
-mod fault;
-#[doc = include_str!("guide.md")]
-pub mod guide {}
+mod delete;
+mod encryption;
+mod error;
+mod events;
+mod info;
+mod journal;
 mod key;
-mod keys;
+mod key_table;
+mod location;
+mod media;
 mod names;
-mod place;
-mod read;
+mod random;
 mod record;
+mod retry;
 mod rotate;
-mod scan;
 mod schema;
-mod seal;
 mod search;
 mod session;
+mod session_row;
 mod store;
 mod transaction;
 mod transfer;
 
+#[doc = include_str!("guide.md")]
+pub mod guide {}
+
+pub use info::{SessionDetails, SessionInfo};
 pub use key::Key;
 pub use search::Hit;
-pub use session::{Session, SessionInfo};
+pub use session::Session;
 pub use store::Store;

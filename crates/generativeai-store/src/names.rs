@@ -1,83 +1,162 @@
-//! The names of sessions: what they may be, and how they are written.
+//! The names of sessions: which ones are valid, and how they are stored.
+//!
+//! A plain store has the name in the column `name`. An encrypted store has a keyed checksum there, to
+//! find the session by, and the encrypted name in the column `title`.
 
 use generativeai::{Error, ErrorKind, Result};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use crate::fault::Fault;
-use crate::record::hex;
-use crate::seal::{Seal, Slot};
+use crate::cipher::Field;
+use crate::encryption::Encryption;
+use crate::error::TransactionError;
 use crate::transaction::Transaction;
 
-/// A name that a session may have; `None` if it is empty.
-pub(crate) fn checked(name: &str) -> Result<Option<&str>> {
-    let wrong = if name.chars().count() > 200 {
-        "has more than 200 characters"
+/// The maximum length of a name, in characters.
+const MAX_LENGTH: usize = 200;
+
+/// Checks the name of a session. Returns `None` if it is empty: the session is then called by its
+/// number.
+///
+/// # Errors
+/// [`ErrorKind::Request`] if the name is too long, contains control characters (it is printed on
+/// terminals), or could be taken for the number of a session.
+pub(crate) fn validate(name: &str) -> Result<Option<String>> {
+    let problem = if name.chars().count() > MAX_LENGTH {
+        "is longer than 200 characters"
     } else if name.chars().any(char::is_control) {
-        "has control characters"
-    } else if !name.is_empty() && name.parse::<i64>().is_ok() {
+        "contains control characters"
+    } else if name.parse::<i64>().is_ok() {
         "is a number"
     } else {
-        return Ok(Some(name).filter(|name| !name.is_empty()));
+        return Ok(Some(name.to_owned()).filter(|name| !name.is_empty()));
     };
-    let message = format!("the name of a session {wrong}: choose another");
+    let message = format!("the name of the session {problem}: choose another name");
     Err(Error::new(ErrorKind::Request, message))
 }
 
-/// What a name is found by: itself, or in an encrypted store a checksum of it.
-pub(crate) fn found_by(seal: &Seal, name: &str) -> String {
-    match seal.key() {
-        Some(_) => hex(&seal.sum("name", &[name.as_bytes()])),
-        None => name.to_owned(),
+/// Returns the value of the column `name`, by which a session is found.
+pub(crate) fn lookup_value(encryption: &Encryption, name: &str) -> String {
+    match encryption.is_on() {
+        true => hex::encode(encryption.checksum("name", &[name.as_bytes()])),
+        false => name.to_owned(),
     }
 }
 
-/// Gives a session a name or none; says whether there is such a session.
-pub(crate) async fn write(
-    transaction: &mut Transaction<'_>,
+/// Returns the value of the column `title`: the encrypted name, `None` in a plain store.
+///
+/// The absence of a name is encrypted as well, so that nobody can remove a name unnoticed.
+pub(crate) fn title(
+    encryption: &Encryption,
     session: i64,
     name: Option<&str>,
-) -> Result<bool, Fault> {
-    let seal = transaction.seal;
-    let title = match seal.key() {
-        // That there is no name is encrypted as well: nobody takes one away unnoticed.
-        Some(_) => Some(seal.close(Slot::Name { session }, name.unwrap_or_default().into())?),
-        None => None,
-    };
-    let update = "UPDATE session SET name = $1, title = $2, cipher = $3
-        WHERE id = $4 AND deleted = 0";
-    let update = transaction.sql(update);
-    let update = update
-        .bind(name.map(|name| found_by(seal, name)))
-        .bind(title);
-    let update = update.bind(seal.key()).bind(session);
-    match (transaction.run(update).await.map_err(Fault::from), name) {
-        (Err(fault), Some(name)) if fault.is_double() => {
-            let message = format!("there is a session `{name}` already: choose another name");
-            Err(Error::new(ErrorKind::Request, message).into())
+) -> Result<Option<Vec<u8>>, TransactionError> {
+    match encryption.is_on() {
+        true => {
+            let name = name.unwrap_or_default().into();
+            encryption.encrypt(Field::Name { session }, name).map(Some)
         }
-        (updated, _) => Ok(updated? > 0),
+        false => Ok(None),
     }
 }
 
-/// The name of a session, its number if it has none, from the columns `name`, `title` and `cipher`.
-pub(crate) fn read(seal: &Seal, session: i64, row: &AnyRow) -> Result<String, Fault> {
-    let found: Option<String> = row.try_get("name")?;
-    if seal.key().is_none() {
-        return Ok(found.unwrap_or_else(|| session.to_string()));
+/// Finds a session by its number or name.
+///
+/// # Errors
+/// [`ErrorKind::Corrupt`] if the session is found by its name, and the encrypted name is damaged. A
+/// session is found by its number whatever the state of its name, so that it can be renamed.
+pub(crate) async fn find(
+    tx: &mut Transaction<'_>,
+    name: &str,
+) -> Result<Option<i64>, TransactionError> {
+    if let Ok(number) = name.parse::<i64>() {
+        let row = tx
+            .sql("SELECT id FROM session WHERE id = $1 AND deleted = 0")
+            .bind(number)
+            .fetch_optional(&mut *tx.connection)
+            .await?;
+        return Ok(row.map(|_| number));
+    }
+    let row = tx
+        .sql("SELECT id, name, title, cipher FROM session WHERE name = $1 AND deleted = 0")
+        .bind(lookup_value(tx.encryption, name))
+        .fetch_optional(&mut *tx.connection)
+        .await?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let session = row.try_get("id")?;
+    read(tx.encryption, session, &row)?;
+    Ok(Some(session))
+}
+
+/// Renames a session. Returns whether the session exists.
+///
+/// # Errors
+/// [`ErrorKind::Request`] if another session has the name.
+pub(crate) async fn update(
+    tx: &mut Transaction<'_>,
+    session: i64,
+    name: Option<&str>,
+) -> Result<bool, TransactionError> {
+    let lookup = name.map(|name| lookup_value(tx.encryption, name));
+    let updated = tx
+        .sql(
+            "UPDATE session SET name = $1, title = $2, cipher = $3
+             WHERE id = $4 AND deleted = 0",
+        )
+        .bind(lookup)
+        .bind(title(tx.encryption, session, name)?)
+        .bind(tx.encryption.key_number())
+        .bind(session)
+        .execute(&mut *tx.connection)
+        .await;
+    match (updated, name) {
+        (Ok(updated), _) => Ok(updated.rows_affected() > 0),
+        (Err(sqlx::Error::Database(error)), Some(name)) if error.is_unique_violation() => {
+            Err(taken(name).into())
+        }
+        (Err(error), _) => Err(error.into()),
+    }
+}
+
+/// Builds the error for a name that another session has.
+pub(crate) fn taken(name: &str) -> Error {
+    let message = format!("a session named `{name}` already exists: choose another name");
+    Error::new(ErrorKind::Request, message)
+}
+
+/// Reads the name of a session from the columns `name`, `title` and `cipher` of its row. A session
+/// without a name is called by its number.
+///
+/// # Errors
+/// [`ErrorKind::Corrupt`] if the encrypted name was changed, or does not match the column `name`.
+pub(crate) fn read(
+    encryption: &Encryption,
+    session: i64,
+    row: &AnyRow,
+) -> Result<String, TransactionError> {
+    let lookup: Option<String> = row.try_get("name")?;
+    if !encryption.is_on() {
+        return Ok(lookup.unwrap_or_else(|| session.to_string()));
     }
     let damaged = || {
-        let wrong = "is not what was written: find it by its number, and rename it";
-        Fault::corrupt(format!("the name of session {session} {wrong}"))
+        TransactionError::corrupt(format!(
+            "the name of session {session} is damaged: find the session by its number, and rename it"
+        ))
     };
     let title: Option<Vec<u8>> = row.try_get("title")?;
-    let title = title.unwrap_or_default();
-    let name = seal.open(Slot::Name { session }, row.try_get("cipher")?, title);
-    let name = name.map_err(|fault| damaged().because(fault))?;
+    let name = encryption
+        .decrypt(
+            Field::Name { session },
+            row.try_get("cipher")?,
+            title.unwrap_or_default(),
+        )
+        .map_err(|error| damaged().with_source(error))?;
     let name = String::from_utf8(name).map_err(|_| damaged())?;
-    match found {
+    match lookup {
         None if name.is_empty() => Ok(session.to_string()),
-        Some(found) if found == found_by(seal, &name) => Ok(name),
+        Some(lookup) if lookup == lookup_value(encryption, &name) => Ok(name),
         _ => Err(damaged()),
     }
 }

@@ -1,71 +1,71 @@
-//! Changing the key of an encrypted store, row by row.
-
-use std::sync::Arc;
+//! Rotating the key of an encrypted store, a few rows at a time.
 
 use generativeai::Result;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use crate::cipher::{Cipher, Field};
 use crate::database::Database;
-use crate::fault::Fault;
+use crate::encryption::Encryption;
+use crate::error::TransactionError;
 use crate::key::Key;
-use crate::keys;
-use crate::seal::{Cipher, Seal, Slot};
+use crate::key_table;
 use crate::store::Store;
-use crate::transaction::{Kind, Sql, Transaction};
+use crate::transaction::{Statement, Transaction};
 
 impl Store {
-    /// Gives an encrypted store another key, and opens it with that.
+    /// Changes the key of an encrypted store, and opens it with the new key.
     ///
-    /// Everything is encrypted anew, a few rows in a transaction, in memory that does not grow with the
-    /// store. If it breaks off, nothing is lost: the store opens with neither key alone then, and the same
-    /// call goes on where it was. If the key is the new one already, nothing is done.
+    /// All rows are encrypted again, a few in each transaction, so memory stays constant. If the rotation
+    /// is interrupted, nothing is lost: neither key alone opens the store, and the same call resumes. A
+    /// store that has the new key already is opened.
     ///
-    /// Let no other program use the store meanwhile: it can write until the end, but cannot read what was
-    /// encrypted anew. A row that was damaged before is as damaged afterwards, an error for its session.
+    /// Stop other programs that use the store. They can append until the rotation ends, but cannot read
+    /// rows that have the new key. A row that was damaged before stays damaged, an error for its session.
     ///
     /// # Errors
     /// [`ErrorKind::Authentication`](generativeai::ErrorKind::Authentication) if a key is wrong,
-    /// [`ErrorKind::Configuration`](generativeai::ErrorKind::Configuration) if the store is not encrypted.
+    /// [`ErrorKind::Configuration`](generativeai::ErrorKind::Configuration) if the store is not
+    /// encrypted.
     pub async fn rotate_key(address: &str, old: &Key, new: &Key) -> Result<Self> {
         let database = Database::connect(address).await?;
-        let what = "the key of the store cannot be changed";
-        let (before, after) = (old.clone(), new.clone());
-        let begun = database.write(what.to_owned(), move |mut transaction| {
-            let (old, new) = (before.clone(), after.clone());
-            Box::pin(async move { keys::change(&mut transaction, &old, &new).await })
+        let context = "the key of the store cannot be rotated";
+        let input = (old.clone(), new.clone());
+        let begun = database.write(context, input, |tx, (old, new)| {
+            Box::pin(key_table::begin_rotation(tx, old, new))
         });
         let (old, new) = begun.await?;
         if let Some(old) = old {
-            let ciphers = Arc::new((old, new.clone()));
-            while !step(&database, &ciphers).await? {}
+            let mut is_complete = false;
+            while !is_complete {
+                let input = (old.clone(), new.clone());
+                let stepped = database.write(context, input, |tx, (old, new)| {
+                    Box::pin(step(tx, old, new))
+                });
+                is_complete = stepped.await?;
+            }
         }
         Ok(Self {
-            database: database.with(Seal::with(new)),
+            database: database.with_encryption(Encryption::with(new)),
         })
     }
 }
 
-/// Goes one transaction further; says whether that was the last.
-async fn step(database: &Arc<Database>, ciphers: &Arc<(Cipher, Cipher)>) -> Result<bool> {
-    let what = "the key of the store cannot be changed";
-    let ciphers = Arc::clone(ciphers);
-    let stepped = database.write(what.to_owned(), move |mut transaction| {
-        let ciphers = Arc::clone(&ciphers);
-        Box::pin(async move {
-            let (old, new) = &*ciphers;
-            for table in [Table::Session, Table::Event, Table::Blob] {
-                if table.step(&mut transaction, old, new).await? {
-                    return Ok(false);
-                }
-            }
-            keys::forget(&mut transaction, old.number).await
-        })
-    });
-    stepped.await
+/// Encrypts a few rows with the new key. Returns whether the rotation is complete.
+async fn step(
+    tx: &mut Transaction<'_>,
+    old: &Cipher,
+    new: &Cipher,
+) -> Result<bool, TransactionError> {
+    for table in [Table::Session, Table::Event, Table::Blob] {
+        if table.step(tx, old, new).await? {
+            return Ok(false);
+        }
+    }
+    key_table::end_rotation(tx, old.number).await
 }
 
-/// A table with encrypted rows.
+/// A table with encrypted values.
 #[derive(Clone, Copy)]
 enum Table {
     Session,
@@ -74,79 +74,100 @@ enum Table {
 }
 
 impl Table {
-    /// Encrypts a few rows anew; `false` if none are left.
+    /// Encrypts a few rows of the table with the new key. Returns whether there were any.
     async fn step(
         self,
-        transaction: &mut Transaction<'_>,
+        tx: &mut Transaction<'_>,
         old: &Cipher,
         new: &Cipher,
-    ) -> Result<bool, Fault> {
-        let some = match self {
-            // Others may rename and delete meanwhile. In SQLite a transaction that writes is alone.
-            Self::Session => match transaction.kind {
-                Kind::Sqlite => "SELECT title, id FROM session WHERE cipher = $1 LIMIT 64",
-                Kind::Postgres => {
-                    "SELECT title, id FROM session WHERE cipher = $1 LIMIT 64 FOR UPDATE"
-                }
-            },
-            Self::Event => "SELECT body, session_id, seq, id FROM event WHERE cipher = $1 LIMIT 64",
-            // They may be large.
-            Self::Blob => "SELECT data, hash FROM blob WHERE cipher = $1 LIMIT 4",
-        };
-        let some = transaction.sql(some).bind(old.number);
-        let rows = transaction.all(some).await?;
+    ) -> Result<bool, TransactionError> {
+        let rows = self
+            .select(tx)
+            .bind(old.number)
+            .fetch_all(&mut *tx.connection)
+            .await?;
         for row in &rows {
-            let value: Option<Vec<u8>> = row.try_get(0)?;
-            let update = match self {
-                Self::Session => "UPDATE session SET title = $1, cipher = $2 WHERE id = $3",
-                Self::Event => {
-                    "UPDATE event SET body = $1, cipher = $2 WHERE session_id = $3 AND seq = $4"
-                }
-                Self::Blob => "UPDATE blob SET data = $1, cipher = $2 WHERE hash = $3",
-            };
-            let update = transaction.sql(update);
-            let update = self.anew(row, value, update, (old, new))?;
-            transaction.run(update).await?;
+            self.update(tx, row, old, new)?
+                .execute(&mut *tx.connection)
+                .await?;
         }
         Ok(!rows.is_empty())
     }
 
-    /// Binds a value, encrypted anew, and where it belongs.
-    fn anew(
-        self,
-        row: &AnyRow,
-        value: Option<Vec<u8>>,
-        update: Sql,
-        (old, new): (&Cipher, &Cipher),
-    ) -> Result<Sql, Fault> {
-        let close = |slot: Slot<'_>| {
-            let Some(value) = value else {
-                return Ok(None);
-            };
-            match old.open(slot, value.clone()) {
-                Some(opened) => new.close(slot, opened).map(Some),
-                // Damaged, and not made worse.
-                None => Ok(Some(value)),
+    /// Selects a few rows that have the old key, few enough for one transaction.
+    fn select(self, tx: &Transaction<'_>) -> Statement {
+        match self {
+            // Locked, as other programs may rename or delete a session meanwhile. Events and media are
+            // never updated. In SQLite a writing transaction is alone.
+            Self::Session => tx.sql_for(
+                "SELECT id, title FROM session WHERE cipher = $1 LIMIT 64",
+                "SELECT id, title FROM session WHERE cipher = $1 LIMIT 64 FOR UPDATE",
+            ),
+            Self::Event => {
+                tx.sql("SELECT session_id, seq, id, body FROM event WHERE cipher = $1 LIMIT 64")
             }
-        };
+            // Media may be large.
+            Self::Blob => tx.sql("SELECT hash, data FROM blob WHERE cipher = $1 LIMIT 4"),
+        }
+    }
+
+    /// Builds the statement that writes a row with the new key.
+    fn update(
+        self,
+        tx: &Transaction<'_>,
+        row: &AnyRow,
+        old: &Cipher,
+        new: &Cipher,
+    ) -> Result<Statement, TransactionError> {
         Ok(match self {
             Self::Session => {
-                let session = row.try_get(1)?;
-                let value = close(Slot::Name { session })?;
-                update.bind(value).bind(new.number).bind(session)
+                let session: i64 = row.try_get("id")?;
+                // A session that was deleted has no title.
+                let title: Option<Vec<u8>> = row.try_get("title")?;
+                let title = title
+                    .map(|title| reencrypt(Field::Name { session }, title, old, new))
+                    .transpose()?;
+                tx.sql("UPDATE session SET title = $1, cipher = $2 WHERE id = $3")
+                    .bind(title)
+                    .bind(new.number)
+                    .bind(session)
             }
             Self::Event => {
-                let (session, seq) = (row.try_get(1)?, row.try_get(2)?);
-                let id: Vec<u8> = row.try_get(3)?;
-                let id = &*id;
-                let value = close(Slot::Event { session, seq, id })?;
-                update.bind(value).bind(new.number).bind(session).bind(seq)
+                let session: i64 = row.try_get("session_id")?;
+                let seq: i64 = row.try_get("seq")?;
+                let id: Vec<u8> = row.try_get("id")?;
+                let field = Field::Event {
+                    session,
+                    seq,
+                    id: &id,
+                };
+                tx.sql("UPDATE event SET body = $1, cipher = $2 WHERE session_id = $3 AND seq = $4")
+                    .bind(reencrypt(field, row.try_get("body")?, old, new)?)
+                    .bind(new.number)
+                    .bind(session)
+                    .bind(seq)
             }
             Self::Blob => {
-                let hash: String = row.try_get(1)?;
-                let value = close(Slot::Media { hash: &hash })?;
-                update.bind(value).bind(new.number).bind(hash)
+                let hash: String = row.try_get("hash")?;
+                let field = Field::Media { hash: &hash };
+                tx.sql("UPDATE blob SET data = $1, cipher = $2 WHERE hash = $3")
+                    .bind(reencrypt(field, row.try_get("data")?, old, new)?)
+                    .bind(new.number)
+                    .bind(&hash)
             }
         })
+    }
+}
+
+/// Encrypts a value with the new key. A damaged value is kept: it stays an error for its session alone.
+fn reencrypt(
+    field: Field<'_>,
+    value: Vec<u8>,
+    old: &Cipher,
+    new: &Cipher,
+) -> Result<Vec<u8>, TransactionError> {
+    match old.decrypt(field, value.clone()) {
+        Some(plaintext) => new.encrypt(field, plaintext),
+        None => Ok(value),
     }
 }

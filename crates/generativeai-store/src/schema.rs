@@ -1,60 +1,77 @@
-//! The tables, and how they came to be: one step for each version.
+//! The tables and their migrations: one SQL script for each version and database.
 
 use generativeai::{Error, ErrorKind};
-use sqlx::AnyConnection;
-use sqlx::{Connection, Row};
+use sqlx::{AnyConnection, Connection, Row};
 
-use crate::fault::Fault;
-use crate::transaction::Kind;
+use crate::error::TransactionError;
+use crate::transaction::{Access, DatabaseKind};
 
-/// The steps: the first makes version 1, and so on.
-const STEPS: [Step; 2] = [
-    Step {
+/// The migrations. The first creates version 1, each later one brings a version to the next.
+///
+/// A released script never changes: stores in use were made by it.
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
         sqlite: include_str!("schema/1.sqlite.sql"),
         postgres: include_str!("schema/1.postgres.sql"),
     },
-    Step {
+    Migration {
         sqlite: include_str!("schema/2.sqlite.sql"),
         postgres: include_str!("schema/2.postgres.sql"),
     },
 ];
 
-struct Step {
+/// The key of the advisory lock that migrations of PostgreSQL take. Its value is arbitrary, and the same
+/// in every version of this crate.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(7305820117)";
+
+struct Migration {
     sqlite: &'static str,
     postgres: &'static str,
 }
 
-/// Whether there is anything to [`migrate`]. Without a lock: most of the time there is not.
-pub(crate) async fn is_behind(connection: &mut AnyConnection) -> Result<bool, Fault> {
-    version(connection).await.map_or(Ok(true), is_older)
+/// Whether the tables are missing or older than this crate. Takes no lock: usually nothing is to be done.
+///
+/// # Errors
+/// [`ErrorKind::TooNew`] if a newer version of this crate migrated the tables.
+pub(crate) async fn needs_migration(
+    connection: &mut AnyConnection,
+) -> Result<bool, TransactionError> {
+    match version(connection).await {
+        Ok(version) => is_old(version),
+        // There is no table with the version. A real failure comes back when the migration begins.
+        Err(_) => Ok(true),
+    }
 }
 
-/// Brings the tables to the newest version. Others who do the same at once wait for each other.
-pub(crate) async fn migrate(kind: Kind, connection: &mut AnyConnection) -> Result<(), Fault> {
-    let mut transaction = connection.begin_with(kind.begin_writing()).await?;
-    if kind == Kind::Postgres {
-        // Any number, as long as all who migrate have the same.
-        sqlx::raw_sql("SELECT pg_advisory_xact_lock(7305820117)")
-            .execute(&mut *transaction)
-            .await?;
+/// Creates the tables, or brings them to the newest version, in one transaction.
+///
+/// Programs that migrate at the same time wait for each other; the first one does the work.
+pub(crate) async fn migrate(
+    kind: DatabaseKind,
+    connection: &mut AnyConnection,
+) -> Result<(), TransactionError> {
+    let mut transaction = connection.begin_with(kind.begin(Access::Write)).await?;
+    if kind == DatabaseKind::Postgres {
+        // In SQLite BEGIN IMMEDIATE is the lock.
+        sqlx::raw_sql(LOCK).execute(&mut *transaction).await?;
     }
     sqlx::raw_sql("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)")
         .execute(&mut *transaction)
         .await?;
     let version = version(&mut transaction).await?;
-    if is_older(version)? {
-        for step in &STEPS[version..] {
-            let sql = match kind {
-                Kind::Sqlite => step.sqlite,
-                Kind::Postgres => step.postgres,
+    if is_old(version)? {
+        for migration in &MIGRATIONS[version..] {
+            let script = match kind {
+                DatabaseKind::Sqlite => migration.sqlite,
+                DatabaseKind::Postgres => migration.postgres,
             };
-            sqlx::raw_sql(sql).execute(&mut *transaction).await?;
+            sqlx::raw_sql(script).execute(&mut *transaction).await?;
         }
         sqlx::raw_sql("DELETE FROM schema_version")
             .execute(&mut *transaction)
             .await?;
         sqlx::query("INSERT INTO schema_version (version) VALUES ($1)")
-            .bind(STEPS.len() as i64)
+            .bind(MIGRATIONS.len() as i64)
             .persistent(false)
             .execute(&mut *transaction)
             .await?;
@@ -63,23 +80,23 @@ pub(crate) async fn migrate(kind: Kind, connection: &mut AnyConnection) -> Resul
     Ok(())
 }
 
-/// The version of the tables; 0 if there are none.
-async fn version(connection: &mut AnyConnection) -> Result<usize, Fault> {
+/// Reads the version of the tables; 0 if there are none.
+async fn version(connection: &mut AnyConnection) -> Result<usize, TransactionError> {
     let row = sqlx::query("SELECT version FROM schema_version")
         .persistent(false)
         .fetch_optional(connection)
         .await?;
-    let version = row.map(|row| row.try_get::<i64, _>(0)).transpose()?;
-    usize::try_from(version.unwrap_or(0))
-        .map_err(|_| Fault::corrupt("the version of the tables is below zero".to_owned()))
+    let version: i64 = row.map_or(Ok(0), |row| row.try_get("version"))?;
+    usize::try_from(version)
+        .map_err(|_| TransactionError::corrupt("the version of the tables is negative"))
 }
 
-fn is_older(version: usize) -> Result<bool, Fault> {
-    let newest = STEPS.len();
+fn is_old(version: usize) -> Result<bool, TransactionError> {
+    let newest = MIGRATIONS.len();
     if version > newest {
         let message = format!(
-            "the database has tables of version {version}, and this program knows them up to \
-             {newest}: update it"
+            "the store has schema version {version}, this program supports versions up to \
+             {newest}: update the program"
         );
         return Err(Error::new(ErrorKind::TooNew, message).into());
     }

@@ -1,91 +1,174 @@
-//! Searching what was said.
+//! Searching messages and replies: by the index of the database, or by reading an encrypted store.
 
+use futures_util::TryStreamExt;
 use generativeai::Result;
 use sqlx::Row;
 
-use crate::fault::Fault;
+use crate::contents::searchable_text;
+use crate::error::TransactionError;
 use crate::store::Store;
-use crate::transaction::{Kind, Transaction};
-use crate::{names, scan};
+use crate::transaction::{DatabaseKind, Transaction};
+use crate::{events, names};
 
-/// The most hits a search gives.
-pub(crate) const MOST: usize = 1_000;
+/// The maximum number of hits of a search.
+const MAX_HITS: usize = 1_000;
 
-/// A message or reply in which all words were found.
+/// A message or reply that contains all words of a [search](Store::search).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Hit {
-    /// The name of its session; its number if it has none.
+    /// The name of the session, or its number as text if it has no name.
     pub session: String,
-    /// The number of its session.
+    /// The number of the session.
     pub id: i64,
-    /// The number of the event, from 1: a [fork](crate::Session::fork) at it begins with it.
+    /// The number of the event in the session, from 1. `session.fork(name, Some(event))` creates a fork
+    /// that ends with this event, `Some(event - 1)` one that ends before it.
     pub event: u64,
-    /// What is said there.
+    /// The text of the event, without thoughts, up to 256 KiB.
     pub text: String,
 }
 
 impl Store {
-    /// Finds messages and replies that have all these words, the newest first; 1,000 at most.
+    /// Finds messages, replies and summaries that contain all these words, in any order. Returns the
+    /// newest first, 1,000 at most.
     ///
-    /// Large and small letters are the same. What was taken back is found as well, thoughts are not; of a
-    /// message the first 256 KiB are searched. What a fork shares is found in the session it was said in.
+    /// Upper and lower case are equal, and a word matches whole words only. Undone turns are found too,
+    /// thoughts are not. Only the first 256 KiB of a message are searched. Events that forks share are
+    /// found once, in the session they were written in.
     ///
-    /// An [encrypted](Self::open_encrypted) store is read from end to end for it, one session after the
-    /// other, the one written last first.
+    /// An [encrypted](Self::open_encrypted) store has no index. It is read completely, one session after
+    /// the other, the last written first; the time grows with the store.
     ///
     /// # Errors
-    /// In an encrypted store [`Corrupt`](generativeai::ErrorKind::Corrupt) if an event or a name is damaged:
-    /// the message has the number of the session. A name is mended as in [`list`](Self::list).
+    /// In an encrypted store [`Corrupt`](generativeai::ErrorKind::Corrupt) if an event or a name is
+    /// damaged: the message contains the number of the session.
     pub async fn search(&self, words: &str) -> Result<Vec<Hit>> {
+        // PostgreSQL accepts no NUL characters in a parameter.
         let words = words.replace('\0', " ");
         if words.trim().is_empty() {
             return Ok(Vec::new());
         }
-        let what = "the store cannot be searched".to_owned();
-        if self.database.seal.key().is_some() {
-            return scan::search(&self.database, &what, &words).await;
+        match self.database.encryption.is_on() {
+            true => self.scan(&words).await,
+            false => {
+                let context = "the store cannot be searched";
+                let found = self.database.read(context, words, |tx, words| {
+                    Box::pin(search_index(tx, words))
+                });
+                found.await
+            }
         }
-        let found = self.database.read(what, move |mut transaction| {
-            let words = words.clone();
-            Box::pin(async move { indexed(&mut transaction, &words).await })
-        });
-        found.await
+    }
+
+    /// Searches by reading every session. Each is read in a transaction of its own, as reading all of
+    /// them may exceed the time limit of a transaction.
+    async fn scan(&self, words: &str) -> Result<Vec<Hit>> {
+        let phrases: Vec<Vec<String>> = words.split_whitespace().map(tokenize).collect();
+        let mut hits = Vec::new();
+        if phrases.iter().all(Vec::is_empty) {
+            return Ok(hits);
+        }
+        let context = "the store cannot be searched";
+        for session in self.list().await? {
+            let input = (session.id, phrases.clone(), MAX_HITS - hits.len());
+            let found = self
+                .database
+                .read(context, input, |tx, (id, phrases, limit)| {
+                    Box::pin(scan_session(tx, *id, phrases, *limit))
+                });
+            hits.extend(found.await?.into_iter().map(|(event, text)| Hit {
+                session: session.name.clone(),
+                id: session.id,
+                event,
+                text,
+            }));
+            if hits.len() == MAX_HITS {
+                break;
+            }
+        }
+        Ok(hits)
     }
 }
 
-/// Searches by the index of the database.
-async fn indexed(transaction: &mut Transaction<'_>, words: &str) -> Result<Vec<Hit>, Fault> {
-    // Each word in quotes: nothing in it has a meaning of its own.
-    let quoted = |word: &str| format!("\"{}\"", word.replace('"', "\"\""));
-    let words = match transaction.kind {
-        Kind::Sqlite => {
-            let words: Vec<String> = words.split_whitespace().map(quoted).collect();
-            words.join(" ")
-        }
-        Kind::Postgres => words.to_lowercase(),
+/// Searches by the full-text index of the database.
+async fn search_index(tx: &mut Transaction<'_>, words: &str) -> Result<Vec<Hit>, TransactionError> {
+    let query = match tx.kind {
+        // Each word as a quoted string: inside quotes no character is an operator of FTS5.
+        DatabaseKind::Sqlite => words
+            .split_whitespace()
+            .map(|word| format!("\"{}\"", word.replace('"', "\"\"")))
+            .collect::<Vec<_>>()
+            .join(" "),
+        DatabaseKind::Postgres => words.to_lowercase(),
     };
-    let find = transaction.either(
-        "SELECT session.name, session.id, said.seq, said.text
-         FROM said_words JOIN said ON said.id = said_words.rowid
-           JOIN session ON session.id = said.session_id
-         WHERE said_words MATCH $1 AND session.deleted = 0
-         ORDER BY said.id DESC LIMIT $2",
-        "SELECT session.name, session.id, said.seq, said.text
-         FROM said JOIN session ON session.id = said.session_id
-         WHERE said.words @@ plainto_tsquery('simple', $1)
-           AND session.deleted = 0
-         ORDER BY said.id DESC LIMIT $2",
-    );
-    let rows = transaction.all(find.bind(words).bind(MOST as i64)).await?;
-    let hits = rows.iter().map(|row| {
-        let id: i64 = row.try_get(1)?;
-        Ok(Hit {
-            session: names::read(transaction.seal, id, row)?,
-            id,
-            event: row.try_get::<i64, _>(2)?.max(0) as u64,
-            text: row.try_get(3)?,
+    let rows = tx
+        .sql_for(
+            "SELECT session.id, session.name, said.seq, said.text
+             FROM said_words JOIN said ON said.id = said_words.rowid
+               JOIN session ON session.id = said.session_id
+             WHERE said_words MATCH $1 AND session.deleted = 0
+             ORDER BY said.id DESC LIMIT $2",
+            "SELECT session.id, session.name, said.seq, said.text
+             FROM said JOIN session ON session.id = said.session_id
+             WHERE said.words @@ plainto_tsquery('simple', $1) AND session.deleted = 0
+             ORDER BY said.id DESC LIMIT $2",
+        )
+        .bind(query)
+        .bind(MAX_HITS as i64)
+        .fetch_all(&mut *tx.connection)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let id = row.try_get("id")?;
+            Ok(Hit {
+                session: names::read(tx.encryption, id, row)?,
+                id,
+                event: row.try_get::<i64, _>("seq")?.max(0) as u64,
+                text: row.try_get("text")?,
+            })
         })
-    });
-    hits.collect()
+        .collect()
+}
+
+/// Returns the numbers and texts of the events of a session that contain all phrases, newest first.
+async fn scan_session(
+    tx: &mut Transaction<'_>,
+    session: i64,
+    phrases: &[Vec<String>],
+    limit: usize,
+) -> Result<Vec<(u64, String)>, TransactionError> {
+    let encryption = tx.encryption;
+    let mut rows = tx
+        .sql(
+            "SELECT seq, id, body, sum, cipher FROM event
+             WHERE session_id = $1 ORDER BY seq DESC",
+        )
+        .bind(session)
+        .fetch(&mut *tx.connection);
+    let mut found = Vec::new();
+    while found.len() < limit
+        && let Some(row) = rows.try_next().await?
+    {
+        let stored = events::decode(encryption, session, &row)?;
+        let text = searchable_text(&stored.event);
+        if contains_all(&tokenize(&text), phrases) {
+            found.push((stored.seq.max(0) as u64, text));
+        }
+    }
+    Ok(found)
+}
+
+/// Splits a text into words in lower case, at the same places as the indexes of the databases do.
+fn tokenize(text: &str) -> Vec<String> {
+    text.split(|character: char| !character.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect()
+}
+
+/// Whether a text contains each phrase. A word such as `1,345` is a phrase of two words.
+fn contains_all(text: &[String], phrases: &[Vec<String>]) -> bool {
+    phrases.iter().all(|phrase| {
+        phrase.is_empty() || text.windows(phrase.len()).any(|window| window == phrase)
+    })
 }

@@ -1,220 +1,184 @@
-//! A session: a conversation in a store, and what can be done with it.
+//! `Session`: one conversation of a store.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
-use futures_util::future::BoxFuture;
 use generativeai::protocol::content::Content;
 use generativeai::{ChatSession, Error, ErrorKind, Event, GenerativeModel, Result};
-use sqlx::Row;
-use sqlx::any::AnyRow;
 
-use crate::append::SessionJournal;
-use crate::database::Database;
-use crate::fault::Fault;
-use crate::read::{self, Stored};
-use crate::seal::Seal;
-use crate::store::{self, Place};
-use crate::transaction::Transaction;
-use crate::{keys, names};
+use crate::create::{Origin, create};
+use crate::database::{Database, Work};
+use crate::delete::delete;
+use crate::events::{self, StoredEvent};
+use crate::info::{self, SessionDetails, SessionInfo};
+use crate::journal::{SessionJournal, replay};
+use crate::{key_table, names};
 
 /// A conversation in a [`Store`](crate::Store).
 ///
-/// It holds nothing that was said: each method asks the database. A clone is the same session.
+/// This is a handle: it holds the number of the session and no content, and each method queries the
+/// database. A clone refers to the same session.
 #[derive(Clone)]
 pub struct Session {
-    pub(crate) database: Arc<Database>,
+    pub(crate) database: Database,
     pub(crate) id: i64,
 }
 
-/// What a store knows of a session without reading it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SessionInfo {
-    /// Its number, which no other session of the store has or had.
-    pub id: i64,
-    /// Its name; its number if it has none.
-    pub name: String,
-    /// How many events it has: a turn without function calls has two.
-    pub events: u64,
-    /// The number of the session it was forked from.
-    pub parent: Option<i64>,
-    /// When it was made, by the clock of whoever made it.
-    pub created: SystemTime,
-    /// When it was last written, by the clock of whoever did.
-    pub changed: SystemTime,
-}
-
-impl SessionInfo {
-    /// Reads `id`, `length`, `parent`, `created_at`, `changed_at`, and what is read of its name.
-    pub(crate) fn read(seal: &Seal, row: &AnyRow) -> Result<Self, Fault> {
-        let time = |at: i64| SystemTime::UNIX_EPOCH + Duration::from_secs(at.max(0) as u64);
-        let id = row.try_get(0)?;
-        Ok(Self {
-            id,
-            name: names::read(seal, id, row)?,
-            events: row.try_get::<i64, _>(1)?.max(0) as u64,
-            parent: row.try_get(2)?,
-            created: time(row.try_get(3)?),
-            changed: time(row.try_get(4)?),
-        })
-    }
-}
-
 impl Session {
-    /// Its number, which no other session of the store has or had.
+    /// The number of the session. It is unique in the store and never assigned again.
     pub fn id(&self) -> i64 {
         self.id
     }
 
-    /// What the store knows of it.
+    /// Reads the name, size and age of the session.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if it was deleted.
+    /// [`ErrorKind::NotFound`] if the session was deleted.
     pub async fn info(&self) -> Result<SessionInfo> {
-        let id = self.id;
-        let found = self.read(move |mut transaction| {
-            Box::pin(async move {
-                let select =
-                    "SELECT id, length, parent, created_at, changed_at, name, title, cipher
-                    FROM session WHERE id = $1 AND deleted = 0";
-                let select = transaction.sql(select).bind(id);
-                let row = transaction.first(select).await?;
-                let read = |row| SessionInfo::read(transaction.seal, row);
-                row.as_ref().map(read).transpose()
-            })
-        });
-        found.await?.ok_or_else(|| self.gone())
+        self.read(|tx, id| Box::pin(info::find(tx, *id))).await
     }
 
-    /// Opens the conversation, to go on with it: history, unfinished turn, and what was taken back.
+    /// Counts the messages of the conversation, and finds the model of its latest reply.
     ///
-    /// All that is said from now on is written into the session.
+    /// This reads the events of the session, but not its media: about 5 µs for each event.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if an event is damaged: the message has the number of event and session.
+    /// Those of [`chat`](Self::chat).
+    pub async fn details(&self) -> Result<SessionDetails> {
+        let events = self
+            .read(|tx, id| Box::pin(events::read_without_media(tx, *id)))
+            .await?;
+        let model = events.iter().rev().find_map(|stored| match &stored.event {
+            Event::Completed { response } => response.model_version.clone(),
+            _ => None,
+        });
+        let chat = replay(events.into_iter().map(|stored| stored.event))?;
+        Ok(SessionDetails {
+            messages: chat.history().len(),
+            model,
+        })
+    }
+
+    /// Opens the conversation as a chat, with its history, its unfinished turn, and the turns that can
+    /// be redone.
+    ///
+    /// The chat appends to the session from now on. The model, with its tools and settings, is not
+    /// stored: pass the one to continue with.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if the session was deleted; [`ErrorKind::Corrupt`] if an event is damaged
+    /// or missing: the message names the event and the session.
     pub async fn chat(&self, model: &GenerativeModel) -> Result<ChatSession> {
-        let events = self.events().await?.into_iter().map(|stored| stored.event);
-        model.start_chat().resume(self.journal(), events)
+        let journal = SessionJournal {
+            database: self.database.clone(),
+            session: self.id,
+        };
+        model.start_chat().resume(journal, self.log().await?)
     }
 
-    /// The history of the conversation: what its next request would send before the message.
+    /// Reads the history of the conversation: the contents that the next request would send before its
+    /// message.
     pub async fn contents(&self) -> Result<Vec<Content>> {
-        Ok(self.silent_chat().await?.history().to_vec())
+        Ok(replay(self.log().await?)?.history().to_vec())
     }
 
-    /// Everything that happened, in order, what was taken back included.
+    /// Reads all events of the conversation in order, including undone turns.
     pub async fn log(&self) -> Result<Vec<Event>> {
         let events = self.events().await?;
         Ok(events.into_iter().map(|stored| stored.event).collect())
     }
 
-    /// Makes a new session that begins as this one is now, or as it was after its first `at` events, and
-    /// goes its own way. Nothing is copied. An empty name is replaced by its number.
+    /// Creates a session that shares the events of this one, all of them or the first `at`, and
+    /// continues independently. No event is copied.
+    ///
+    /// The fork is called `name`, or by its number if that is empty.
     ///
     /// # Errors
-    /// [`ErrorKind::Request`] if the name is taken, or if there are fewer events.
+    /// [`ErrorKind::Request`] if the name is taken or invalid, or if the session has fewer than `at`
+    /// events.
     pub async fn fork(&self, name: &str, at: Option<u64>) -> Result<Self> {
-        let place = Place::Fork {
+        let origin = Origin::Fork {
             parent: self.id,
             at: at.map(|at| i64::try_from(at).unwrap_or(i64::MAX)),
         };
-        store::insert(&self.database, name, place, Vec::new()).await
+        Ok(Self {
+            id: create(&self.database, name, origin, Vec::new()).await?,
+            database: self.database.clone(),
+        })
     }
 
-    /// Gives it another name; an empty one is replaced by its number.
+    /// Renames the session. With an empty name it is called by its number.
     ///
     /// # Errors
-    /// [`ErrorKind::Request`] if the name is taken or cannot be one.
+    /// [`ErrorKind::Request`] if the name is taken or [invalid](crate::Store::new_session).
     pub async fn rename(&self, name: &str) -> Result<()> {
-        let new = names::checked(name)?.map(str::to_owned);
-        let id = self.id;
-        let renamed = self.write(move |mut transaction| {
-            let new = new.clone();
-            Box::pin(async move {
-                keys::guard(&mut transaction).await?;
-                names::write(&mut transaction, id, new.as_deref()).await
-            })
-        });
+        let name = names::validate(name)?;
+        let context = format!("session {} cannot be renamed", self.id);
+        let renamed = self
+            .database
+            .write(context, (self.id, name), |tx, (id, name)| {
+                Box::pin(async {
+                    key_table::check_key_generation(tx).await?;
+                    names::update(tx, *id, name.as_deref()).await
+                })
+            });
         match renamed.await? {
             true => Ok(()),
-            false => Err(self.gone()),
+            false => Err(self.not_found()),
         }
     }
 
-    /// Takes back the last turn, or the unfinished one, as
-    /// [`rewind`](generativeai::ChatSession::rewind) does; `false` if there is none.
+    /// Undoes the unfinished turn or else the last turn, as
+    /// [`rewind`](generativeai::ChatSession::rewind) does. Returns whether there was one.
     ///
-    /// A chat of this session that is open elsewhere has a conflict then: there, `rewind` is the way.
+    /// A chat that is open on this session gets a conflict with its next message. In an open chat, call
+    /// `rewind` instead.
     pub async fn undo(&self) -> Result<bool> {
-        let mut chat = self.silent_chat().await?;
-        let undone = chat.rewind().is_some();
+        let mut chat = self.offline_chat().await?;
+        let is_undone = chat.rewind().is_some();
         chat.save().await?;
-        Ok(undone)
+        Ok(is_undone)
     }
 
-    /// Puts back what was taken back last, as [`restore`](generativeai::ChatSession::restore) does;
-    /// `false` if there is nothing.
+    /// Redoes the turn that was undone last, as [`restore`](generativeai::ChatSession::restore) does.
+    /// Returns whether there was one.
     pub async fn redo(&self) -> Result<bool> {
-        let mut chat = self.silent_chat().await?;
-        let redone = chat.restore();
+        let mut chat = self.offline_chat().await?;
+        let is_redone = chat.restore();
         chat.save().await?;
-        Ok(redone)
+        Ok(is_redone)
     }
 
-    /// Deletes it, and all that only it needs. What forks of it share with it stays with them.
+    /// Deletes the session, with all events and media that no fork of it shares.
+    ///
+    /// Deleting a session twice is not an error.
     pub async fn delete(&self) -> Result<()> {
-        let id = self.id;
-        self.write(move |mut transaction| {
-            Box::pin(async move { delete(&mut transaction, id).await })
-        })
-        .await
+        let context = format!("session {} cannot be deleted", self.id);
+        let deleted = self
+            .database
+            .write(context, self.id, |tx, id| Box::pin(delete(tx, *id)));
+        deleted.await
     }
 
-    pub(crate) async fn events(&self) -> Result<Vec<Stored>> {
-        let id = self.id;
-        let read = self.read(move |mut transaction| {
-            Box::pin(async move { read::events(&mut transaction, id).await })
-        });
-        read.await?.ok_or_else(|| self.gone())
+    pub(crate) async fn events(&self) -> Result<Vec<StoredEvent>> {
+        self.read(|tx, id| Box::pin(events::read_all(tx, *id)))
+            .await
     }
 
-    fn journal(&self) -> SessionJournal {
-        SessionJournal {
-            database: Arc::clone(&self.database),
-            session: self.id,
-        }
-    }
-
-    /// The conversation without anybody to answer.
-    async fn silent_chat(&self) -> Result<ChatSession> {
+    /// Opens the conversation without a model that could answer, to read or change its state.
+    async fn offline_chat(&self) -> Result<ChatSession> {
         self.chat(&GenerativeModel::new("none")).await
     }
 
-    fn gone(&self) -> Error {
-        let message = format!("there is no session {} any more", self.id);
+    /// Reads something of the session. `None` means that the session does not exist.
+    async fn read<T: Send + 'static>(&self, work: Work<i64, Option<T>>) -> Result<T> {
+        let context = format!("session {} cannot be read", self.id);
+        let found = self.database.read(context, self.id, work).await?;
+        found.ok_or_else(|| self.not_found())
+    }
+
+    fn not_found(&self) -> Error {
+        let message = format!("session {} does not exist any more", self.id);
         Error::new(ErrorKind::NotFound, message)
-    }
-
-    async fn read<T, W>(&self, work: W) -> Result<T>
-    where
-        T: Send + 'static,
-        W: for<'a> Fn(Transaction<'a>) -> BoxFuture<'a, Result<T, Fault>>,
-        W: Send + Sync + 'static,
-    {
-        let what = format!("session {} cannot be read", self.id);
-        self.database.read(what, work).await
-    }
-
-    async fn write<T, W>(&self, work: W) -> Result<T>
-    where
-        T: Send + 'static,
-        W: for<'a> Fn(Transaction<'a>) -> BoxFuture<'a, Result<T, Fault>>,
-        W: Send + Sync + 'static,
-    {
-        let what = format!("session {} cannot be written", self.id);
-        self.database.write(what, work).await
     }
 }
 
@@ -224,52 +188,4 @@ impl fmt::Debug for Session {
             .field("id", &self.id)
             .finish_non_exhaustive()
     }
-}
-
-/// The time of day, to be shown.
-pub(crate) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs() as i64)
-}
-
-async fn delete(transaction: &mut Transaction<'_>, session: i64) -> Result<(), Fault> {
-    let mark = "UPDATE session SET deleted = 1, name = NULL, title = NULL WHERE id = $1";
-    let mark = transaction.sql(mark).bind(session);
-    transaction.run(mark).await?;
-    let mut next = Some(session);
-    while let Some(id) = next {
-        next = prune(transaction, id).await?;
-    }
-    let orphans = "DELETE FROM blob WHERE hash NOT IN (SELECT hash FROM media)";
-    let orphans = transaction.sql(orphans);
-    transaction.run(orphans).await?;
-    Ok(())
-}
-
-/// Removes what nobody needs of a session that is deleted; its parent, if it went itself.
-async fn prune(transaction: &mut Transaction<'_>, session: i64) -> Result<Option<i64>, Fault> {
-    let find = "SELECT parent FROM session WHERE id = $1 AND deleted = 1";
-    let find = transaction.sql(find).bind(session);
-    let Some(row) = transaction.first(find).await? else {
-        return Ok(None);
-    };
-    let parent: Option<i64> = row.try_get(0)?;
-    let forks = "SELECT parent_seq FROM session WHERE parent = $1 ORDER BY parent_seq DESC LIMIT 1";
-    let forks = transaction.sql(forks).bind(session);
-    let row = transaction.first(forks).await?;
-    let shared: Option<i64> = row.map(|row| row.try_get(0)).transpose()?;
-    for rest in [
-        "DELETE FROM media WHERE session_id = $1 AND seq > $2",
-        "DELETE FROM said WHERE session_id = $1 AND seq > $2",
-        "DELETE FROM event WHERE session_id = $1 AND seq > $2",
-    ] {
-        let rest = transaction.sql(rest).bind(session);
-        transaction.run(rest.bind(shared.unwrap_or(0))).await?;
-    }
-    if shared.is_some() {
-        return Ok(None);
-    }
-    let row = transaction.sql("DELETE FROM session WHERE id = $1");
-    transaction.run(row.bind(session)).await?;
-    Ok(parent)
 }

@@ -1,72 +1,80 @@
-//! A transaction, and how either database is spoken to in it.
+//! `Transaction`: a transaction of either database, and the SQL that differs between the two.
 
-use sqlx::any::{Any, AnyArguments, AnyRow};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use sqlx::AnyConnection;
+use sqlx::any::{Any, AnyArguments};
 use sqlx::query::Query;
-use sqlx::{AnyConnection, Error};
 
-use crate::seal::Seal;
+use crate::encryption::Encryption;
 
-/// A statement that is being put together.
-pub(crate) type Sql = Query<'static, Any, AnyArguments>;
+/// An SQL statement with its parameters.
+pub(crate) type Statement = Query<'static, Any, AnyArguments>;
 
-/// Which database it is.
+/// The database system of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum DatabaseKind {
     Sqlite,
     Postgres,
 }
 
-impl Kind {
-    pub(crate) fn begin_writing(self) -> &'static str {
-        match self {
-            // Without it a transaction that reads first may find, when it writes, that it cannot.
-            Self::Sqlite => "BEGIN IMMEDIATE",
-            Self::Postgres => "BEGIN",
-        }
-    }
+/// What a transaction may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
 
-    pub(crate) fn begin_reading(self) -> &'static str {
-        match self {
-            Self::Sqlite => "BEGIN",
-            Self::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+impl DatabaseKind {
+    /// The statement that begins a transaction.
+    pub(crate) fn begin(self, access: Access) -> &'static str {
+        match (self, access) {
+            (Self::Sqlite, Access::Read) => "BEGIN",
+            // Takes the write lock at once. After a plain BEGIN the first write fails with SQLITE_BUSY if
+            // another connection has committed since the first read, and waiting does not help.
+            (Self::Sqlite, Access::Write) => "BEGIN IMMEDIATE",
+            // All statements read one snapshot, as in SQLite.
+            (Self::Postgres, Access::Read) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            (Self::Postgres, Access::Write) => "BEGIN",
         }
     }
 }
 
-/// A transaction in a store.
+/// A transaction on a connection of the pool.
+///
+/// Queries read their columns by name. Parameters are bound in the order of `$1`, `$2`, …
 pub(crate) struct Transaction<'a> {
-    pub(crate) kind: Kind,
-    pub(crate) seal: &'a Seal,
+    pub(crate) kind: DatabaseKind,
+    pub(crate) encryption: &'a Encryption,
     pub(crate) connection: &'a mut AnyConnection,
 }
 
 impl Transaction<'_> {
-    pub(crate) fn sql(&self, text: &'static str) -> Sql {
-        // Named statements of PostgreSQL do not survive a pooler that changes connections.
-        sqlx::query(text).persistent(self.kind == Kind::Sqlite)
+    /// Prepares a statement that both databases accept.
+    pub(crate) fn sql(&self, text: &'static str) -> Statement {
+        // Named statements of PostgreSQL belong to a connection. They fail behind a pooler such as
+        // PgBouncer, which switches connections between transactions.
+        sqlx::query(text).persistent(self.kind == DatabaseKind::Sqlite)
     }
 
-    /// One of two statements.
-    pub(crate) fn either(&self, sqlite: &'static str, postgres: &'static str) -> Sql {
+    /// Prepares the statement for the database in use.
+    pub(crate) fn sql_for(&self, sqlite: &'static str, postgres: &'static str) -> Statement {
         self.sql(match self.kind {
-            Kind::Sqlite => sqlite,
-            Kind::Postgres => postgres,
+            DatabaseKind::Sqlite => sqlite,
+            DatabaseKind::Postgres => postgres,
         })
     }
+}
 
-    /// Runs a statement; gives how many rows it changed.
-    pub(crate) async fn run(&mut self, sql: Sql) -> Result<u64, Error> {
-        let done = sql.execute(&mut *self.connection).await?;
-        Ok(done.rows_affected())
-    }
+/// Returns the time in seconds since 1970, for the columns that are shown to users.
+///
+/// The order of events and sessions never depends on it: clocks of different machines differ.
+pub(crate) fn now() -> i64 {
+    to_seconds(SystemTime::now())
+}
 
-    /// The first row of a query, if it has one.
-    pub(crate) async fn first(&mut self, sql: Sql) -> Result<Option<AnyRow>, Error> {
-        sql.fetch_optional(&mut *self.connection).await
-    }
-
-    /// All rows of a query.
-    pub(crate) async fn all(&mut self, sql: Sql) -> Result<Vec<AnyRow>, Error> {
-        sql.fetch_all(&mut *self.connection).await
-    }
+/// Converts a time to whole seconds since 1970; 0 for earlier times.
+pub(crate) fn to_seconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! Files that are not what they should be, and disks that take no more.
+//! Damaged files, file permissions, and full disks.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,16 +8,16 @@ use generativeai::{ErrorKind, GenerativeModel};
 use generativeai_store::Store;
 use ring::digest::{SHA256, digest};
 
-use crate::support::child::{Told, address, command, tell};
-use crate::support::{Place, assert_kind, counting, stored};
+use crate::support::child::{Reports, address, command, report};
+use crate::support::{TestDatabase, assert_kind, counting_model, stored_texts};
 
-/// A closed file with sessions `0` to `4`.
-async fn filled() -> (Place, PathBuf) {
-    let place = Place::sqlite();
-    let store = place.open().await;
+/// Creates a file with sessions `s0` to `s4`, and closes it.
+async fn filled() -> (TestDatabase, PathBuf) {
+    let database = TestDatabase::sqlite();
+    let store = database.open().await;
     for name in ["s0", "s1", "s2", "s3", "s4"] {
         let session = store.new_session(name).await.unwrap();
-        let mut chat = session.chat(&counting(8)).await.unwrap();
+        let mut chat = session.chat(&counting_model(8)).await.unwrap();
         for turn in 0..8 {
             chat.send_message(format!("{name} {turn} {}", "words ".repeat(20)))
                 .await
@@ -25,13 +25,13 @@ async fn filled() -> (Place, PathBuf) {
         }
     }
     drop(store);
-    place.text("PRAGMA wal_checkpoint(TRUNCATE)").await;
-    let file = PathBuf::from(place.address.strip_prefix("sqlite:").unwrap());
-    (place, file)
+    database.text("PRAGMA wal_checkpoint(TRUNCATE)").await;
+    let file = PathBuf::from(database.address.strip_prefix("sqlite:").unwrap());
+    (database, file)
 }
 
-/// What is in the sessions of a file: each as it was, or an error.
-async fn look(file: &std::path::Path) -> Vec<Result<Vec<String>, ErrorKind>> {
+/// Reads the sessions `s0` to `s4` of a file.
+async fn read_sessions(file: &std::path::Path) -> Vec<Result<Vec<String>, ErrorKind>> {
     let mut found = Vec::new();
     let store = Store::open(&format!("sqlite:{}", file.display())).await;
     for name in ["s0", "s1", "s2", "s3", "s4"] {
@@ -55,28 +55,28 @@ async fn a_damaged_event_is_named_and_the_other_sessions_are_readable() {
         ("UPDATE event SET session_id = CASE session_id WHEN 1 THEN 1001 ELSE 1 END WHERE seq = 4;
           DELETE FROM event WHERE session_id = 1001", 4),
     ] {
-        for place in Place::all().await {
-            let store = place.open().await;
+        for database in TestDatabase::all().await {
+            let store = database.open().await;
             let mut sessions = Vec::new();
             for name in ["one", "two"] {
                 let session = store.new_session(name).await.unwrap();
-                let mut chat = session.chat(&counting(2)).await.unwrap();
+                let mut chat = session.chat(&counting_model(2)).await.unwrap();
                 chat.send_message("a").await.unwrap();
                 chat.send_message("b").await.unwrap();
                 sessions.push(session);
             }
-            if damage.contains("1001") && !place.address.starts_with("sqlite:") {
-                continue; // the foreign key forbids it
+            if damage.contains("1001") && !database.address.starts_with("sqlite:") {
+                continue; // a foreign key prevents this damage
             }
-            place.execute(&format!("{}{damage}", place.without_foreign_keys())).await;
+            database.execute(&format!("{}{damage}", database.without_foreign_keys())).await;
 
-            let damaged = sessions[0].chat(&counting(0)).await;
+            let damaged = sessions[0].chat(&counting_model(0)).await;
             let error = assert_kind(damaged, ErrorKind::Corrupt);
             let named = format!("event {event} of session 1 ");
             assert!(error.to_string().starts_with(&named), "{error}");
             assert_kind(sessions[0].export_jsonl(Vec::new()).await, ErrorKind::Corrupt);
             if !damage.contains("1001") {
-                assert_eq!(stored(&sessions[1]).await, ["a", "0", "b", "1"]);
+                assert_eq!(stored_texts(&sessions[1]).await, ["a", "0", "b", "1"]);
             }
             assert_eq!(store.list().await.unwrap().len(), 2);
         }
@@ -84,40 +84,40 @@ async fn a_damaged_event_is_named_and_the_other_sessions_are_readable() {
 }
 
 #[tokio::test]
-async fn an_event_that_cannot_be_read_is_named_and_not_quoted() {
-    let place = Place::sqlite();
-    let session = place.open().await.new_session("one").await.unwrap();
-    let mut chat = session.chat(&counting(1)).await.unwrap();
+async fn an_event_with_invalid_json_is_named_and_not_quoted() {
+    let database = TestDatabase::sqlite();
+    let session = database.open().await.new_session("one").await.unwrap();
+    let mut chat = session.chat(&counting_model(1)).await.unwrap();
     chat.send_message("a").await.unwrap();
     let body = br#"{"opened":"a secret"}"#;
     let id = "SELECT id FROM event WHERE session_id = 1 AND seq = 2";
     let place_of = [1_i64, 2].map(i64::to_le_bytes).concat();
-    let sum = [&place_of, &*place.bytes(id).await, body].concat();
-    let sum = place.literal(digest(&SHA256, &sum).as_ref());
-    let body = place.literal(body);
+    let sum = [&place_of, &*database.bytes(id).await, body].concat();
+    let sum = database.literal(digest(&SHA256, &sum).as_ref());
+    let body = database.literal(body);
     let forged = format!("UPDATE event SET body = {body}, sum = {sum} WHERE seq = 2");
-    place.execute(&forged).await;
+    database.execute(&forged).await;
 
     let error = assert_kind(session.contents().await, ErrorKind::Corrupt);
-    let told = error.to_string();
+    let text = error.to_string();
     assert!(
-        told.starts_with("event 2 of session 1 cannot be read: "),
-        "{told}"
+        text.starts_with("event 2 of session 1 cannot be read: "),
+        "{text}"
     );
-    assert!(told.contains("line 1, column "), "{told}");
+    assert!(text.contains("line 1, column "), "{text}");
     assert!(!format!("{error:?}").contains("secret"), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_row_of_a_session_that_was_changed_is_named() {
-    for place in Place::all().await {
-        let store = place.open().await;
+async fn a_modified_row_of_a_session_is_named() {
+    for database in TestDatabase::all().await {
+        let store = database.open().await;
         let session = store.new_session("one").await.unwrap();
-        let mut chat = session.chat(&counting(2)).await.unwrap();
+        let mut chat = session.chat(&counting_model(2)).await.unwrap();
         chat.send_message("a").await.unwrap();
-        place.execute("UPDATE session SET length = 1").await;
+        database.execute("UPDATE session SET length = 1").await;
 
-        let error = assert_kind(session.chat(&counting(0)).await, ErrorKind::Corrupt);
+        let error = assert_kind(session.chat(&counting_model(0)).await, ErrorKind::Corrupt);
         assert!(error.to_string().contains("session 1 "), "{error}");
         chat.send_message("b").await.unwrap();
         assert_eq!(chat.unsaved().unwrap().kind(), ErrorKind::Corrupt);
@@ -125,23 +125,23 @@ async fn a_row_of_a_session_that_was_changed_is_named() {
 }
 
 #[tokio::test]
-async fn media_that_were_lost_or_changed_are_named() {
+async fn the_event_of_missing_or_modified_media_is_named() {
     for damage in [
         "UPDATE blob SET data = 'x'",
         "DELETE FROM media; DELETE FROM blob",
     ] {
-        for place in Place::all().await {
-            let session = place.open().await.new_session("one").await.unwrap();
-            let mut chat = session.chat(&counting(1)).await.unwrap();
+        for database in TestDatabase::all().await {
+            let session = database.open().await.new_session("one").await.unwrap();
+            let mut chat = session.chat(&counting_model(1)).await.unwrap();
             let picture = generativeai::protocol::content::Blob::new("image/png", vec![1; 5_000]);
             chat.send_message(picture).await.unwrap();
-            place.execute(damage).await;
+            database.execute(damage).await;
 
-            let error = assert_kind(session.chat(&counting(0)).await, ErrorKind::Corrupt);
+            let error = assert_kind(session.chat(&counting_model(0)).await, ErrorKind::Corrupt);
             assert!(
                 error
                     .to_string()
-                    .starts_with("event 1 of session 1 has lost"),
+                    .starts_with("event 1 of session 1 has missing or damaged media"),
                 "{error}"
             );
         }
@@ -149,10 +149,10 @@ async fn media_that_were_lost_or_changed_are_named() {
 }
 
 #[tokio::test]
-async fn a_truncated_file_is_an_error_and_is_left_as_it_is() {
+async fn a_truncated_file_is_an_error_and_is_not_changed() {
     let (_place, file) = filled().await;
     let whole = fs::read(&file).unwrap();
-    let truth = look(&file).await;
+    let truth = read_sessions(&file).await;
     assert!(truth.iter().all(Result::is_ok));
     let copy = file.with_file_name("copy.sqlite");
     for tenth in 1..10 {
@@ -160,7 +160,7 @@ async fn a_truncated_file_is_an_error_and_is_left_as_it_is() {
         fs::write(&copy, part).unwrap();
 
         let mut errors = 0;
-        for (found, truth) in look(&copy).await.into_iter().zip(&truth) {
+        for (found, truth) in read_sessions(&copy).await.into_iter().zip(&truth) {
             match found {
                 Ok(_) => assert_eq!(found, *truth),
                 Err(kind) => {
@@ -179,10 +179,10 @@ async fn a_truncated_file_is_an_error_and_is_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_flipped_bit_never_changes_what_was_said_in_silence() {
+async fn a_flipped_bit_never_changes_a_conversation_undetected() {
     let (_place, file) = filled().await;
     let whole = fs::read(&file).unwrap();
-    let truth = look(&file).await;
+    let truth = read_sessions(&file).await;
     let copy = file.with_file_name("copy.sqlite");
     let (mut noticed, steps) = (0, 150);
     for step in 0..steps {
@@ -192,7 +192,7 @@ async fn a_flipped_bit_never_changes_what_was_said_in_silence() {
         flipped[at] = byte ^ (1 << (step % 8));
         fs::write(&copy, flipped).unwrap();
 
-        for (found, truth) in look(&copy).await.into_iter().zip(&truth) {
+        for (found, truth) in read_sessions(&copy).await.into_iter().zip(&truth) {
             if found != *truth {
                 noticed += 1;
                 assert!(found.is_err(), "byte {at}: {found:?}");
@@ -211,7 +211,7 @@ fn remove(file: &std::path::Path) {
 }
 
 #[tokio::test]
-async fn what_is_no_database_is_refused_and_left_as_it_is() {
+async fn a_file_that_is_not_a_database_is_refused_and_not_changed() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("notes.txt");
     let notes = "These are my notes.\n".repeat(500);
@@ -227,7 +227,7 @@ async fn what_is_no_database_is_refused_and_left_as_it_is() {
     assert!(error.to_string().contains("is a folder"), "{error}");
     let below = file.join("chats.sqlite");
     assert_kind(Store::open(&address(&below)).await, ErrorKind::Storage);
-    // Nobody writes there, not even root.
+    // Not even root can write there.
     assert_kind(
         Store::open("sqlite:/proc/chats/chats.sqlite").await,
         ErrorKind::Storage,
@@ -245,7 +245,7 @@ async fn what_is_no_database_is_refused_and_left_as_it_is() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn only_its_owner_may_read_a_store() {
+async fn a_new_store_is_readable_by_its_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("deep/er/chats 100%?#.sqlite");
@@ -264,13 +264,13 @@ async fn only_its_owner_may_read_a_store() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn the_users_own_store_is_in_the_data_folder_for_its_owner_alone() {
+async fn the_default_store_is_in_the_data_folder_and_readable_by_its_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     if address().is_some() {
-        return open_the_users_own_store().await;
+        return open_default_store().await;
     }
     let folder = tempfile::tempdir().unwrap();
-    let test = "files::the_users_own_store_is_in_the_data_folder_for_its_owner_alone";
+    let test = "files::the_default_store_is_in_the_data_folder_and_readable_by_its_owner_only";
     let mut command = command(test, "");
     command.env("XDG_DATA_HOME", folder.path());
     assert!(command.status().unwrap().success());
@@ -283,7 +283,7 @@ async fn the_users_own_store_is_in_the_data_folder_for_its_owner_alone() {
 }
 
 #[cfg(unix)]
-async fn open_the_users_own_store() {
+async fn open_default_store() {
     assert!(Store::find_default().await.unwrap().is_none());
     let folder = PathBuf::from(std::env::var_os("XDG_DATA_HOME").unwrap());
     assert!(!folder.join("generativeai").exists());
@@ -293,7 +293,7 @@ async fn open_the_users_own_store() {
     assert_eq!(found.list().await.unwrap().len(), 1);
 }
 
-/// Goes on while nothing can be written, then lifts the limit and goes on.
+/// Continues a chat while nothing can be written, then lifts the limit on the file size and saves.
 #[cfg(target_os = "linux")]
 async fn fill_the_disk(address: &str) {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -301,49 +301,49 @@ async fn fill_the_disk(address: &str) {
         Ok(store) => store,
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::Storage, "{error:?}");
-            tell("not opened");
+            report("not opened");
             return;
         }
     };
     let session = store.new_session("full").await.unwrap();
-    let mut chat = session.chat(&counting(1_000)).await.unwrap();
-    let mut said = 0;
+    let mut chat = session.chat(&counting_model(1_000)).await.unwrap();
+    let mut contents = 0;
     while chat.unsaved().is_none() {
         chat.send_message("words ".repeat(200)).await.unwrap();
-        said += 2;
-        assert!(said < 1_000, "the disk is never full");
+        contents += 2;
+        assert!(contents < 1_000, "the limit was never reached");
     }
     assert_eq!(chat.unsaved().unwrap().kind(), ErrorKind::Storage);
-    tell("full");
-    // More than there can ever be room for.
+    report("full");
+    // More than the limit leaves room for.
     chat.send_message("in memory ".repeat(100_000))
         .await
         .unwrap();
     assert_kind(chat.save().await, ErrorKind::Storage);
-    assert_eq!(chat.history().len(), said + 2);
-    assert!(session.contents().await.unwrap().len() < said + 2);
+    assert_eq!(chat.history().len(), contents + 2);
+    assert!(session.contents().await.unwrap().len() < contents + 2);
 
     let (_, most) = getrlimit(Resource::RLIMIT_FSIZE).unwrap();
     setrlimit(Resource::RLIMIT_FSIZE, most, most).unwrap();
     chat.send_message("saved").await.unwrap();
     assert!(chat.unsaved().is_none(), "{:?}", chat.unsaved());
     assert_eq!(session.contents().await.unwrap(), chat.history());
-    tell("saved");
+    report("saved");
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn on_a_full_disk_a_chat_goes_on_in_memory_and_is_saved_later() {
+async fn on_a_full_disk_a_chat_continues_in_memory_and_is_saved_later() {
     if let Some(address) = address() {
         return fill_the_disk(&address).await;
     }
-    let place = Place::sqlite();
-    // In blocks of 512 bytes: first the tables do not fit, then some turns do.
+    let database = TestDatabase::sqlite();
+    // In blocks of 512 bytes. With 16 the tables do not fit, with 600 some turns do.
     for (blocks, expected) in [(16, &["not opened"][..]), (600, &["full", "saved"])] {
-        let test = "files::on_a_full_disk_a_chat_goes_on_in_memory_and_is_saved_later";
-        let direct = command(test, &place.address);
+        let test = "files::on_a_full_disk_a_chat_continues_in_memory_and_is_saved_later";
+        let direct = command(test, &database.address);
         let mut shell = std::process::Command::new("sh");
-        // Without the signal a write over the limit fails as on a full disk.
+        // With the signal ignored, a write over the limit fails like one on a full disk.
         let script = format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$@\"");
         shell
             .args(["-c", &script, "sh"])
@@ -356,32 +356,32 @@ async fn on_a_full_disk_a_chat_goes_on_in_memory_and_is_saved_later() {
         );
         let mut child = shell.stdout(Stdio::piped()).spawn().unwrap();
 
-        let told: Vec<String> = Told::by(&mut child).collect();
+        let text: Vec<String> = Reports::by(&mut child).collect();
         assert!(child.wait().unwrap().success());
-        assert_eq!(told, expected);
+        assert_eq!(text, expected);
     }
-    assert_eq!(place.text("PRAGMA quick_check").await, "ok");
+    assert_eq!(database.text("PRAGMA quick_check").await, "ok");
 }
 
 #[tokio::test]
-async fn a_store_in_memory_works_and_is_gone_with_its_last_handle() {
+async fn stores_in_memory_are_separate() {
     let store = Store::open("sqlite::memory:").await.unwrap();
     let other = Store::open("sqlite::memory:").await.unwrap();
     let session = store.new_session("one").await.unwrap();
-    let mut chat = session.chat(&counting(1)).await.unwrap();
+    let mut chat = session.chat(&counting_model(1)).await.unwrap();
     chat.send_message("a").await.unwrap();
 
-    assert_eq!(stored(&session).await, ["a", "0"]);
+    assert_eq!(stored_texts(&session).await, ["a", "0"]);
     assert!(other.list().await.unwrap().is_empty());
 }
 
 #[test]
-fn without_a_runtime_a_store_is_an_error_and_no_panic() {
+fn opening_a_store_without_a_runtime_is_an_error() {
     let mut opening = std::pin::pin!(Store::open("sqlite::memory:"));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
 
     let std::task::Poll::Ready(opened) = opening.as_mut().poll(&mut context) else {
-        panic!("it waits");
+        panic!("the error must come at once");
     };
     assert_kind(opened, ErrorKind::Configuration);
 }

@@ -1,6 +1,6 @@
-//! The promises of the crate, through its public API: each on SQLite and on PostgreSQL.
+//! The guarantees of the crate, tested through its public API on SQLite and on PostgreSQL.
 
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod encryption;
 mod files;

@@ -1,4 +1,4 @@
-//! A PostgreSQL that goes away, comes back, throws us out, or has no time.
+//! PostgreSQL servers that restart, terminate connections, are locked, or cannot be reached.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,16 +10,18 @@ use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
-use crate::support::{Place, assert_kind, counting, execute, postgres_server, stored};
+use crate::support::{
+    TestDatabase, assert_kind, counting_model, execute, postgres_server, stored_texts,
+};
 
-/// A server of one test alone, which it may restart.
+/// A PostgreSQL server for one test, which may restart it.
 struct Server {
     folder: TempDir,
     address: String,
 }
 
 impl Server {
-    /// Starts one; `None` if there is no PostgreSQL, of which the support has told.
+    /// Starts a server. Returns `None`, with a warning, if PostgreSQL is not installed.
     fn start() -> Option<Self> {
         postgres_server()?;
         let folder = tempfile::tempdir().unwrap();
@@ -46,41 +48,41 @@ fn script(what: &str, folder: &Path) -> String {
     String::from_utf8(done.stdout).unwrap()
 }
 
-/// Writes turns until nobody listens, each of which it tells; gives how many were acknowledged.
-async fn write_on(store: Store, name: &str, told: UnboundedSender<()>) -> usize {
+/// Writes turns and reports each one, until the receiver is dropped. Returns the number of turns.
+async fn write_turns(store: Store, name: &str, reports: UnboundedSender<()>) -> usize {
     let session = store.new_session(name).await.unwrap();
-    let mut chat = session.chat(&counting(10_000)).await.unwrap();
-    let mut said = 0;
-    while told.send(()).is_ok() {
-        chat.send_message(said.to_string()).await.unwrap();
+    let mut chat = session.chat(&counting_model(10_000)).await.unwrap();
+    let mut turns = 0;
+    while reports.send(()).is_ok() {
+        chat.send_message(turns.to_string()).await.unwrap();
         assert!(chat.unsaved().is_none(), "{:?}", chat.unsaved());
-        said += 1;
+        turns += 1;
     }
-    said
+    turns
 }
 
-async fn assert_said(store: &Store, name: &str, turns: usize) {
-    let said = stored(&store.session(name).await.unwrap()).await;
+async fn assert_stored(store: &Store, name: &str, turns: usize) {
+    let texts = stored_texts(&store.session(name).await.unwrap()).await;
     let expected: Vec<String> = (0..turns)
         .flat_map(|turn| [turn, turn])
         .map(|n| n.to_string())
         .collect();
-    assert_eq!(said, expected);
+    assert_eq!(texts, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_restarted_in_mid_write_costs_no_turn_and_makes_none_twice() {
+async fn restarting_the_server_during_writes_loses_no_turn_and_duplicates_none() {
     let Some(server) = Server::start() else {
         return;
     };
     let store = Store::open(&server.address).await.unwrap();
-    let (told, mut turns) = unbounded_channel();
+    let (reports, mut turns) = unbounded_channel();
     let mut writers = JoinSet::new();
     for writer in 0..4 {
-        let (store, told) = (store.clone(), told.clone());
+        let (store, reports) = (store.clone(), reports.clone());
         writers.spawn(async move {
             let name = format!("w{writer}");
-            let turns = write_on(store, &name, told).await;
+            let turns = write_turns(store, &name, reports).await;
             (name, turns)
         });
     }
@@ -97,58 +99,58 @@ async fn a_server_restarted_in_mid_write_costs_no_turn_and_makes_none_twice() {
     let mut all = 0;
     while let Some(done) = writers.join_next().await {
         let (name, turns) = done.unwrap();
-        assert_said(&store, &name, turns).await;
+        assert_stored(&store, &name, turns).await;
         all += turns;
     }
     assert!(all >= 300, "{all}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_that_are_terminated_cost_no_turn_and_make_none_twice() {
-    let Some(place) = Place::postgres().await else {
+async fn terminating_connections_loses_no_turn_and_duplicates_none() {
+    let Some(database) = TestDatabase::postgres().await else {
         return;
     };
-    let store = place.open().await;
-    let (told, mut turns) = unbounded_channel();
-    let writer = tokio::spawn(write_on(store.clone(), "one", told));
+    let store = database.open().await;
+    let (reports, mut turns) = unbounded_channel();
+    let writer = tokio::spawn(write_turns(store.clone(), "one", reports));
     let server = postgres_server().unwrap();
-    let name = place
+    let name = database
         .address
         .rsplit('/')
         .next()
         .unwrap()
         .trim_end_matches('?');
-    let throw_out = format!(
+    let terminate = format!(
         "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE datname = '{name}'"
     );
     for _ in 0..60 {
         turns.recv().await.unwrap();
-        execute(&server, &throw_out).await;
+        execute(&server, &terminate).await;
     }
     drop(turns);
 
     let turns = writer.await.unwrap();
     assert!(turns >= 60, "{turns}");
-    assert_said(&store, "one", turns).await;
+    assert_stored(&store, "one", turns).await;
 }
 
 #[tokio::test]
-async fn a_database_that_is_locked_is_waited_for_only_so_long_and_works_again_after() {
-    let Some(place) = Place::postgres().await else {
+async fn the_wait_for_a_locked_table_is_limited_and_the_store_works_afterwards() {
+    let Some(database) = TestDatabase::postgres().await else {
         return;
     };
-    let store = place.open().await;
+    let store = database.open().await;
     let session = store.new_session("one").await.unwrap();
-    let mut chat = session.chat(&counting(3)).await.unwrap();
+    let mut chat = session.chat(&counting_model(3)).await.unwrap();
     chat.send_message("a").await.unwrap();
-    let mut other = AnyConnection::connect(&place.address).await.unwrap();
+    let mut other = AnyConnection::connect(&database.address).await.unwrap();
     let mut lock = other.begin().await.unwrap();
     sqlx::raw_sql("LOCK TABLE session IN ACCESS EXCLUSIVE MODE")
         .execute(&mut *lock)
         .await
         .unwrap();
 
-    // From here on time flies whenever all wait.
+    // From here on the clock advances whenever all tasks wait.
     tokio::time::pause();
     let mut readers = JoinSet::new();
     for _ in 0..20 {
@@ -165,20 +167,20 @@ async fn a_database_that_is_locked_is_waited_for_only_so_long_and_works_again_af
 
     chat.send_message("c").await.unwrap();
     assert!(chat.unsaved().is_none(), "{:?}", chat.unsaved());
-    assert_eq!(stored(&session).await, ["a", "0", "b", "1", "c", "2"]);
+    assert_eq!(stored_texts(&session).await, ["a", "0", "b", "1", "c", "2"]);
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_an_error_that_shows_no_password() {
+async fn the_error_for_an_unreachable_server_does_not_contain_the_password() {
     let address = "postgres://somebody:sesame@127.0.0.1:1/chats";
     tokio::time::pause();
     let error = assert_kind(Store::open(address).await, ErrorKind::Storage);
 
-    let mut told = format!("{error:?}");
+    let mut shown = format!("{error:?}");
     let mut cause: Option<&dyn std::error::Error> = Some(&error);
-    while let Some(why) = cause {
-        told.push_str(&why.to_string());
-        cause = why.source();
+    while let Some(source) = cause {
+        shown.push_str(&source.to_string());
+        cause = source.source();
     }
-    assert!(!told.contains("sesame"), "{told}");
+    assert!(!shown.contains("sesame"), "{shown}");
 }

@@ -1,60 +1,62 @@
-//! Sessions: made, found, gone on with, renamed, searched, deleted.
+//! Sessions: creating, finding, continuing, renaming, searching and deleting them.
+
+use std::time::{Duration, SystemTime};
 
 use generativeai::protocol::content::{Blob, Content, FunctionResponse, Part};
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::testing::Scripted;
-use generativeai::{Compaction, Error, ErrorKind, Function, Reason};
+use generativeai::{Compaction, Error, ErrorKind, Event, Function, Reason};
 use serde_json::json;
 
-use crate::support::{Place, assert_kind, counting, model, stored, texts};
+use crate::support::{TestDatabase, assert_kind, counting_model, model, stored_texts, texts};
 
 #[tokio::test]
-async fn a_chat_is_gone_on_with_after_the_program_ended() {
-    for place in Place::all().await {
-        let session = place.open().await.new_session("one").await.unwrap();
-        let mut chat = session.chat(&counting(1)).await.unwrap();
+async fn a_chat_continues_after_a_restart() {
+    for database in TestDatabase::all().await {
+        let session = database.open().await.new_session("one").await.unwrap();
+        let mut chat = session.chat(&counting_model(1)).await.unwrap();
         chat.send_message("a").await.unwrap();
         drop((session, chat));
 
-        let session = place.open().await.session("one").await.unwrap();
-        let mut chat = session.chat(&counting(1)).await.unwrap();
+        let session = database.open().await.session("one").await.unwrap();
+        let mut chat = session.chat(&counting_model(1)).await.unwrap();
         assert_eq!(texts(&chat), ["a", "0"]);
         chat.send_message("b").await.unwrap();
 
-        assert_eq!(stored(&session).await, ["a", "0", "b", "0"]);
+        assert_eq!(stored_texts(&session).await, ["a", "0", "b", "0"]);
         assert_eq!(session.info().await.unwrap().events, 4);
         assert!(chat.unsaved().is_none());
     }
 }
 
 #[tokio::test]
-async fn an_interrupted_turn_is_unfinished_when_the_chat_is_opened_again() {
-    for place in Place::all().await {
-        let session = place.open().await.new_session("").await.unwrap();
+async fn an_interrupted_turn_is_unfinished_when_the_session_is_opened_again() {
+    for database in TestDatabase::all().await {
+        let session = database.open().await.new_session("").await.unwrap();
         let script = Scripted::default().then_hang(&["Once upon "]);
         let mut chat = session.chat(&model(script)).await.unwrap();
         let mut reply = chat.send_message("A story?").stream();
         reply.next().await.unwrap().unwrap();
         drop(reply);
 
-        let again = session.chat(&counting(0)).await.unwrap();
+        let again = session.chat(&counting_model(0)).await.unwrap();
         let unfinished = again.unfinished().unwrap();
         assert!(matches!(unfinished.reason, Reason::Interrupted));
         assert_eq!(unfinished.sent, Content::user("A story?"));
 
         chat.save().await.unwrap();
-        let mut again = session.chat(&counting(1)).await.unwrap();
+        let mut again = session.chat(&counting_model(1)).await.unwrap();
         assert!(again.keep_partial());
         again.send_message("And then?").await.unwrap();
         let all = ["A story?", "Once upon ", "And then?", "0"];
-        assert_eq!(stored(&session).await, all);
+        assert_eq!(stored_texts(&session).await, all);
     }
 }
 
 #[tokio::test]
-async fn rounds_of_calls_and_failures_are_kept() {
-    for place in Place::all().await {
-        let session = place.open().await.new_session("tools").await.unwrap();
+async fn function_calls_and_failures_are_stored() {
+    for database in TestDatabase::all().await {
+        let session = database.open().await.new_session("tools").await.unwrap();
         let double = Function::new(
             "double",
             "Doubles.",
@@ -80,7 +82,7 @@ async fn rounds_of_calls_and_failures_are_kept() {
         let unfinished = chat.unfinished().unwrap();
         assert_eq!(unfinished.exchanged.len(), 2);
         assert!(
-            matches!(&unfinished.reason, Reason::Failed(why) if why.to_string() == "overloaded")
+            matches!(&unfinished.reason, Reason::Failed(error) if error.to_string() == "overloaded")
         );
         chat.retry().await.unwrap();
 
@@ -90,7 +92,7 @@ async fn rounds_of_calls_and_failures_are_kept() {
 }
 
 #[tokio::test]
-async fn what_is_unknown_or_opaque_comes_back_as_it_was() {
+async fn unknown_and_opaque_members_are_stored_unchanged() {
     let reply = json!({
         "candidates": [{
             "content": {"role": "model", "parts": [
@@ -102,8 +104,8 @@ async fn what_is_unknown_or_opaque_comes_back_as_it_was() {
         "modelVersion": "m-1",
     });
     let response: GenerateContentResponse = serde_json::from_value(reply).unwrap();
-    for place in Place::all().await {
-        let session = place.open().await.new_session("exact").await.unwrap();
+    for database in TestDatabase::all().await {
+        let session = database.open().await.new_session("exact").await.unwrap();
         let script = Scripted::default().then_stream([response.clone()]);
         let mut chat = session.chat(&model(script)).await.unwrap();
         let message: Content =
@@ -111,7 +113,7 @@ async fn what_is_unknown_or_opaque_comes_back_as_it_was() {
                 .unwrap();
         chat.send_message(message).await.unwrap();
 
-        let again = session.chat(&counting(0)).await.unwrap();
+        let again = session.chat(&counting_model(0)).await.unwrap();
         assert_eq!(
             json!(again.history()).to_string(),
             json!(chat.history()).to_string()
@@ -121,15 +123,15 @@ async fn what_is_unknown_or_opaque_comes_back_as_it_was() {
 }
 
 #[tokio::test]
-async fn media_are_stored_once_and_come_back_byte_for_byte() {
+async fn media_are_stored_once_and_read_back_unchanged() {
     let picture = Blob::new("image/png", vec![7; 100_000]);
     let odd = Blob::from_base64("image/png", format!("blob:{}", "0".repeat(64)));
     let mut answer = FunctionResponse::new("look", json!({}));
     answer.parts.push(picture.clone().into());
-    for place in Place::all().await {
-        let store = place.open().await;
+    for database in TestDatabase::all().await {
+        let store = database.open().await;
         let session = store.new_session("media").await.unwrap();
-        let mut chat = session.chat(&counting(3)).await.unwrap();
+        let mut chat = session.chat(&counting_model(3)).await.unwrap();
         for _ in 0..2 {
             let parts: Vec<Part> = vec![picture.clone().into(), odd.clone().into()];
             chat.send_message(parts).await.unwrap();
@@ -140,17 +142,17 @@ async fn media_are_stored_once_and_come_back_byte_for_byte() {
         let other = session.fork("other", None).await.unwrap();
         session.delete().await.unwrap();
         assert_eq!(other.contents().await.unwrap(), chat.history());
-        let rows = place.count("SELECT COUNT(*) FROM blob").await;
+        let rows = database.count("SELECT COUNT(*) FROM blob").await;
         assert_eq!(rows, 2);
         other.delete().await.unwrap();
-        assert_eq!(place.count("SELECT COUNT(*) FROM blob").await, 0);
+        assert_eq!(database.count("SELECT COUNT(*) FROM blob").await, 0);
     }
 }
 
 #[tokio::test]
 async fn sessions_are_found_by_name_and_number_and_listed_by_last_use() {
-    for place in Place::all().await {
-        let store = place.open().await;
+    for database in TestDatabase::all().await {
+        let store = database.open().await;
         let one = store.new_session("one").await.unwrap();
         let two = store.new_session("").await.unwrap();
         let number = two.id().to_string();
@@ -162,7 +164,7 @@ async fn sessions_are_found_by_name_and_number_and_listed_by_last_use() {
         };
         assert_eq!(names().await, [number.as_str(), "one"]);
 
-        one.chat(&counting(1))
+        one.chat(&counting_model(1))
             .await
             .unwrap()
             .send_message("hi")
@@ -177,9 +179,101 @@ async fn sessions_are_found_by_name_and_number_and_listed_by_last_use() {
 }
 
 #[tokio::test]
-async fn a_name_is_given_once_and_can_be_shown() {
-    for place in Place::all().await {
-        let store = place.open().await;
+async fn find_or_create_finds_by_name_and_number_and_creates_valid_names_only() {
+    for database in TestDatabase::all().await {
+        let store = database.open().await;
+        let one = store.new_session("one").await.unwrap();
+        let number = one.id().to_string();
+        assert_eq!(store.find_or_create("one").await.unwrap().id(), one.id());
+        assert_eq!(store.find_or_create(&number).await.unwrap().id(), one.id());
+        let two = store.find_or_create("two").await.unwrap();
+        assert_eq!(two.info().await.unwrap().name, "two");
+        let unnamed = store.find_or_create("").await.unwrap();
+        assert_ne!(unnamed.id(), store.find_or_create("").await.unwrap().id());
+
+        one.delete().await.unwrap();
+        assert_ne!(store.find_or_create("one").await.unwrap().id(), one.id());
+        assert_kind(store.find_or_create(&number).await, ErrorKind::Request);
+        assert_kind(store.find_or_create("a\nb").await, ErrorKind::Request);
+    }
+}
+
+#[tokio::test]
+async fn sessions_that_were_not_written_since_a_time_are_deleted() {
+    for database in TestDatabase::all().await {
+        let store = database.open().await;
+        let old = store.new_session("old").await.unwrap();
+        let mut chat = old.chat(&counting_model(2)).await.unwrap();
+        let picture = Blob::new("image/png", vec![7; 5_000]);
+        chat.send_message(picture.clone()).await.unwrap();
+        let fork = old.fork("fork", None).await.unwrap();
+        chat.send_message(Blob::new("image/png", vec![8; 5_000]))
+            .await
+            .unwrap();
+        store.new_session("new").await.unwrap();
+        let age = format!(
+            "UPDATE session SET changed_at = changed_at - 100000 WHERE id = {}",
+            old.id()
+        );
+        database.execute(&age).await;
+
+        let day_ago = SystemTime::now() - Duration::from_secs(86_400);
+        assert_eq!(store.delete_older_than(day_ago).await.unwrap(), 1);
+        let names: Vec<String> = store
+            .list()
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|s| s.name)
+            .collect();
+        assert_eq!(names, ["new", "fork"]);
+        assert_eq!(fork.contents().await.unwrap()[0], Content::user(picture));
+        assert_eq!(database.count("SELECT COUNT(*) FROM blob").await, 1);
+        assert_eq!(store.delete_older_than(day_ago).await.unwrap(), 0);
+
+        let future = SystemTime::now() + Duration::from_secs(86_400);
+        assert_eq!(store.delete_older_than(future).await.unwrap(), 2);
+        for table in ["event", "media", "blob", "session"] {
+            let count = format!("SELECT COUNT(*) FROM {table}");
+            assert_eq!(database.count(&count).await, 0, "{table}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn details_count_the_messages_and_name_the_model() {
+    for database in TestDatabase::all().await {
+        let session = database.open().await.new_session("one").await.unwrap();
+        let empty = session.details().await.unwrap();
+        assert_eq!((empty.messages, empty.model), (0, None));
+
+        let mut reply = GenerateContentResponse::from(Content::model("A red square."));
+        reply.model_version = Some("m-2".to_owned());
+        let script = Scripted::default()
+            .then_stream([reply])
+            .then_text("Four.")
+            .then_text("Undone.");
+        let mut chat = session.chat(&model(script)).await.unwrap();
+        chat.send_message(Blob::new("image/png", vec![7; 5_000]))
+            .await
+            .unwrap();
+        chat.send_message("Corners?").await.unwrap();
+        chat.send_message("?").await.unwrap();
+        chat.rewind();
+        chat.save().await.unwrap();
+        let details = session.details().await.unwrap();
+        assert_eq!(details.messages, 4);
+        assert_eq!(details.model.as_deref(), Some("m-2"));
+
+        session.delete().await.unwrap();
+        assert_kind(session.details().await, ErrorKind::NotFound);
+    }
+}
+
+#[tokio::test]
+async fn names_are_unique_and_printable() {
+    for database in TestDatabase::all().await {
+        let store = database.open().await;
         let one = store.new_session("one").await.unwrap();
         let two = store.new_session("two").await.unwrap();
         for name in ["one", "12", "a\u{1b}[2J", "a\0", &"x".repeat(201)] {
@@ -193,14 +287,14 @@ async fn a_name_is_given_once_and_can_be_shown() {
         two.rename("one").await.unwrap();
         assert_kind(one.rename("three").await, ErrorKind::NotFound);
         assert_kind(one.info().await, ErrorKind::NotFound);
-        assert_kind(one.chat(&counting(0)).await, ErrorKind::NotFound);
+        assert_kind(one.chat(&counting_model(0)).await, ErrorKind::NotFound);
     }
 }
 
 #[tokio::test]
-async fn what_was_said_is_found_by_its_words() {
-    for place in Place::all().await {
-        let store = place.open().await;
+async fn messages_and_replies_are_found_by_their_words() {
+    for database in TestDatabase::all().await {
+        let store = database.open().await;
         let session = store.new_session("mountains").await.unwrap();
         let script = Scripted::default()
             .then_text("Ben Nevis has 1,345 metres")
@@ -249,10 +343,10 @@ async fn what_was_said_is_found_by_its_words() {
 #[tokio::test]
 async fn a_message_of_many_different_words_is_stored() {
     let long: String = (0..400_000).map(|word| format!("w{word} ")).collect();
-    for place in Place::all().await {
-        let store = place.open().await;
+    for database in TestDatabase::all().await {
+        let store = database.open().await;
         let session = store.new_session("long").await.unwrap();
-        let mut chat = session.chat(&counting(1)).await.unwrap();
+        let mut chat = session.chat(&counting_model(1)).await.unwrap();
         chat.send_message(long.as_str()).await.unwrap();
 
         assert!(chat.unsaved().is_none(), "{:?}", chat.unsaved());
@@ -262,12 +356,12 @@ async fn a_message_of_many_different_words_is_stored() {
 }
 
 #[tokio::test]
-async fn what_leaves_a_history_for_its_budget_is_kept_and_found() {
+async fn contents_dropped_for_the_budget_stay_in_the_session_and_are_found() {
     for compaction in [Compaction::LeaveOut, Compaction::Summarize] {
-        for place in Place::all().await {
-            let store = place.open().await;
+        for database in TestDatabase::all().await {
+            let store = database.open().await;
             let session = store.new_session("long").await.unwrap();
-            let mut chat = session.chat(&counting(40)).await.unwrap();
+            let mut chat = session.chat(&counting_model(40)).await.unwrap();
             chat = chat.context_budget(60, compaction);
             for turn in 0..12 {
                 let message = format!("message number{turn} of quite a few words");
@@ -276,7 +370,7 @@ async fn what_leaves_a_history_for_its_budget_is_kept_and_found() {
             assert!(chat.unsaved().is_none(), "{:?}", chat.unsaved());
             assert!(!chat.left_out().is_empty());
 
-            let again = session.chat(&counting(0)).await.unwrap();
+            let again = session.chat(&counting_model(0)).await.unwrap();
             assert_eq!(again.history(), chat.history());
             assert_eq!(again.left_out(), chat.left_out());
             assert_eq!(store.search("number0").await.unwrap()[0].event, 1);
@@ -285,30 +379,59 @@ async fn what_leaves_a_history_for_its_budget_is_kept_and_found() {
 }
 
 #[tokio::test]
+async fn a_summary_is_found_by_its_words() {
+    for database in TestDatabase::all().await {
+        let store = database.open().await;
+        let session = store.new_session("long").await.unwrap();
+        let mut chat = session.chat(&counting_model(40)).await.unwrap();
+        chat = chat.context_budget(60, Compaction::Summarize);
+        for turn in 0..12 {
+            let message = format!("message number{turn} of quite a few words");
+            chat.send_message(message).await.unwrap();
+        }
+
+        let log = session.log().await.unwrap();
+        let (summary, event) = log
+            .iter()
+            .zip(1..)
+            .find_map(|(event, number)| match event {
+                Event::Compacted { summary, .. } => Some((summary, number)),
+                _ => None,
+            })
+            .unwrap();
+        // The reply is a number that no other reply has.
+        let reply = summary.last().unwrap().parts[0].as_text().unwrap();
+        let hits = store.search(reply).await.unwrap();
+        let events: Vec<u64> = hits.into_iter().map(|hit| hit.event).collect();
+        assert_eq!(events, [event], "{reply}");
+    }
+}
+
+#[tokio::test]
 async fn turns_are_undone_and_redone() {
-    for place in Place::all().await {
-        let session = place.open().await.new_session("undo").await.unwrap();
-        let mut chat = session.chat(&counting(2)).await.unwrap();
+    for database in TestDatabase::all().await {
+        let session = database.open().await.new_session("undo").await.unwrap();
+        let mut chat = session.chat(&counting_model(2)).await.unwrap();
         chat.send_message("a").await.unwrap();
         chat.send_message("b").await.unwrap();
 
         assert!(session.undo().await.unwrap());
-        assert_eq!(stored(&session).await, ["a", "0"]);
+        assert_eq!(stored_texts(&session).await, ["a", "0"]);
         assert!(session.undo().await.unwrap());
         assert!(!session.undo().await.unwrap());
         assert!(session.redo().await.unwrap());
         assert!(session.redo().await.unwrap());
         assert!(!session.redo().await.unwrap());
-        assert_eq!(stored(&session).await, ["a", "0", "b", "1"]);
+        assert_eq!(stored_texts(&session).await, ["a", "0", "b", "1"]);
 
         let sent = chat.send_message("c").await;
         assert_kind(sent, ErrorKind::Conflict);
         session.undo().await.unwrap();
-        let mut chat = session.chat(&counting(1)).await.unwrap();
+        let mut chat = session.chat(&counting_model(1)).await.unwrap();
         assert!(chat.restore());
         chat.rewind();
         chat.send_message("d").await.unwrap();
         assert!(!session.redo().await.unwrap());
-        assert_eq!(stored(&session).await, ["a", "0", "d", "0"]);
+        assert_eq!(stored_texts(&session).await, ["a", "0", "d", "0"]);
     }
 }

@@ -1,15 +1,15 @@
-//! Export and import.
+//! Export and import of sessions.
 
 use generativeai::ErrorKind;
 use generativeai::protocol::content::{Blob, Content};
 use generativeai::testing::Scripted;
 
-use crate::support::{Place, assert_kind, counting, model, stored};
+use crate::support::{TestDatabase, assert_kind, counting_model, model, stored_texts};
 
 #[tokio::test]
 async fn an_exported_session_is_the_same_after_its_import() {
-    for place in Place::all().await {
-        let store = place.open().await;
+    for database in TestDatabase::all().await {
+        let store = database.open().await;
         let session = store.new_session("one").await.unwrap();
         let script = Scripted::default().then_text("x").then_fail(&["y"]);
         let mut chat = session.chat(&model(script)).await.unwrap();
@@ -27,7 +27,7 @@ async fn an_exported_session_is_the_same_after_its_import() {
             .export_jsonl(&mut lines)
             .await
             .unwrap();
-        let other = Place::sqlite();
+        let other = TestDatabase::sqlite();
         let elsewhere = other.open().await;
         let copy = elsewhere.import_jsonl("copy", &lines[..]).await.unwrap();
 
@@ -41,7 +41,7 @@ async fn an_exported_session_is_the_same_after_its_import() {
         );
         assert!(copy.redo().await.unwrap());
         assert!(
-            copy.chat(&counting(0))
+            copy.chat(&counting_model(0))
                 .await
                 .unwrap()
                 .unfinished()
@@ -52,8 +52,8 @@ async fn an_exported_session_is_the_same_after_its_import() {
 
 #[tokio::test]
 async fn a_line_that_cannot_be_read_is_named_and_nothing_is_imported() {
-    let place = Place::sqlite();
-    let store = place.open().await;
+    let database = TestDatabase::sqlite();
+    let store = database.open().await;
     let head = r#"{"generativeaiSession":1,"name":"x"}"#;
     let id = "0".repeat(32);
     for (lines, what) in [
@@ -84,9 +84,12 @@ async fn a_line_that_cannot_be_read_is_named_and_nothing_is_imported() {
         store.import_jsonl("x", quoted.as_bytes()).await,
         ErrorKind::Corrupt,
     );
-    let why = std::error::Error::source(&error).unwrap().to_string();
-    assert!(!format!("{error:?} {why}").contains("secret"), "{error:?}");
-    assert!(why.contains("line 1, column "), "{why}");
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(
+        !format!("{error:?} {source}").contains("secret"),
+        "{error:?}"
+    );
+    assert!(source.contains("line 1, column "), "{source}");
     let newer = head.replace(":1", ":2");
     assert_kind(
         store.import_jsonl("x", newer.as_bytes()).await,
@@ -96,9 +99,9 @@ async fn a_line_that_cannot_be_read_is_named_and_nothing_is_imported() {
 }
 
 #[tokio::test]
-async fn plain_contents_are_taken_over() {
-    for place in Place::all().await {
-        let store = place.open().await;
+async fn contents_from_elsewhere_become_a_session() {
+    for database in TestDatabase::all().await {
+        let store = database.open().await;
         let contents: Vec<Content> = (0..301)
             .map(|number| match number % 2 {
                 0 => Content::user(number.to_string()),
@@ -111,9 +114,9 @@ async fn plain_contents_are_taken_over() {
             .unwrap();
 
         assert_eq!(session.contents().await.unwrap(), contents);
-        let mut chat = session.chat(&counting(1)).await.unwrap();
+        let mut chat = session.chat(&counting_model(1)).await.unwrap();
         chat.send_message("on").await.unwrap();
-        assert_eq!(stored(&session).await.len(), 303);
+        assert_eq!(stored_texts(&session).await.len(), 303);
         let none: [Content; 0] = [];
         let empty = store.import_contents("", none).await.unwrap();
         assert!(empty.contents().await.unwrap().is_empty());

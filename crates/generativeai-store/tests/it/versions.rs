@@ -1,47 +1,50 @@
-//! Tables of other versions: read, brought up to date by one, refused if they are newer.
+//! Schema versions: older tables are migrated, newer ones refused.
 
 use generativeai::ErrorKind;
 use generativeai::protocol::content::Data;
 use generativeai_store::Store;
 use tokio::task::JoinSet;
 
-use crate::support::child::{Told, address, command, tell};
-use crate::support::{Place, assert_kind, counting, key, stored};
+use crate::support::child::{Reports, address, command, report};
+use crate::support::{TestDatabase, assert_kind, counting_model, key, stored_texts};
 
 #[tokio::test]
-async fn tables_of_a_newer_version_are_refused_and_left_as_they_are() {
-    for place in Place::plain().await {
-        place.open().await.new_session("one").await.unwrap();
-        place
+async fn tables_of_a_newer_version_are_refused_and_not_changed() {
+    for database in TestDatabase::plain().await {
+        database.open().await.new_session("one").await.unwrap();
+        database
             .execute("UPDATE schema_version SET version = 99")
             .await;
 
-        let error = assert_kind(Store::open(&place.address).await, ErrorKind::TooNew);
+        let error = assert_kind(Store::open(&database.address).await, ErrorKind::TooNew);
         assert!(error.to_string().contains("update"), "{error}");
-        assert_eq!(place.count("SELECT version FROM schema_version").await, 99);
-        assert_eq!(place.count("SELECT COUNT(*) FROM session").await, 1);
+        assert_eq!(
+            database.count("SELECT version FROM schema_version").await,
+            99
+        );
+        assert_eq!(database.count("SELECT COUNT(*) FROM session").await, 1);
     }
 }
 
 #[tokio::test]
-async fn a_store_of_each_version_is_read_and_gone_on_with() {
+async fn a_store_of_each_version_can_be_read_and_continued() {
     for version in [1, 2] {
-        for mut place in Place::plain().await {
-            place.fixture(version).await;
-            // The store of version 2 is encrypted.
-            place.key = (version == 2).then(|| key(1));
+        for mut database in TestDatabase::plain().await {
+            database.fixture(version).await;
+            // The fixture of version 2 is encrypted.
+            database.key = (version == 2).then(|| key(1));
 
-            let store = place.open().await;
+            let store = database.open().await;
             let session = store.session("mountains").await.unwrap();
-            let said = [
+            let texts = [
                 "How tall is Ben Nevis?",
                 "1,345 metres.",
                 "And Snowdon?",
                 "1,085 metres.",
             ];
-            assert_eq!(stored(&session).await, said, "{version}");
+            assert_eq!(stored_texts(&session).await, texts, "{version}");
             let fork = store.session("fork").await.unwrap();
-            assert_eq!(stored(&fork).await, said[..2]);
+            assert_eq!(stored_texts(&fork).await, texts[..2]);
             assert_eq!(store.search("snowdon").await.unwrap().len(), 1);
             let picture = store.session("picture").await.unwrap();
             let blob = &picture.contents().await.unwrap()[0].parts[0];
@@ -49,79 +52,98 @@ async fn a_store_of_each_version_is_read_and_gone_on_with() {
                 panic!("{blob:?}");
             };
             assert_eq!(blob.bytes().unwrap(), vec![7; 3_000]);
-            let mut chat = session.chat(&counting(1)).await.unwrap();
+            let mut chat = session.chat(&counting_model(1)).await.unwrap();
             chat.send_message("On").await.unwrap();
             assert!(chat.unsaved().is_none(), "{:?}", chat.unsaved());
-            assert_eq!(place.count("SELECT version FROM schema_version").await, 2);
+            assert_eq!(
+                database.count("SELECT version FROM schema_version").await,
+                2
+            );
         }
     }
 }
 
 #[tokio::test]
-async fn a_step_that_breaks_off_leaves_the_tables_as_they_were() {
-    for place in Place::plain().await {
-        place.fixture(1).await;
-        // In the way of the last but one statement of the step to version 2.
-        place.execute("CREATE TABLE event_cipher (x BIGINT)").await;
+async fn a_migration_that_fails_leaves_the_tables_unchanged() {
+    for database in TestDatabase::plain().await {
+        database.fixture(1).await;
+        // Makes the last statement but one of the migration to version 2 fail.
+        database
+            .execute("CREATE TABLE event_cipher (x BIGINT)")
+            .await;
 
-        assert_kind(Store::open(&place.address).await, ErrorKind::Storage);
-        assert_eq!(place.count("SELECT version FROM schema_version").await, 1);
+        assert_kind(Store::open(&database.address).await, ErrorKind::Storage);
+        assert_eq!(
+            database.count("SELECT version FROM schema_version").await,
+            1
+        );
         let column = "SELECT COUNT(*) FROM event WHERE cipher IS NULL";
-        assert!(!place.accepts(column).await);
-        place.execute("DROP TABLE event_cipher").await;
-        let session = place.open().await.session("mountains").await.unwrap();
-        assert_eq!(stored(&session).await.len(), 4);
+        assert!(!database.accepts(column).await);
+        database.execute("DROP TABLE event_cipher").await;
+        let session = database.open().await.session("mountains").await.unwrap();
+        assert_eq!(stored_texts(&session).await.len(), 4);
     }
 }
 
-async fn migrate_and_say(address: &str) {
+async fn migrate_and_send(address: &str) {
     let store = Store::open(address).await.unwrap();
     let session = store.new_session("").await.unwrap();
-    let mut chat = session.chat(&counting(1)).await.unwrap();
+    let mut chat = session.chat(&counting_model(1)).await.unwrap();
     chat.send_message("a").await.unwrap();
     assert!(chat.unsaved().is_none());
-    tell("done");
+    report("done");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_that_migrate_at_once_one_does() {
+async fn concurrent_migrations_run_once() {
     if let Some(address) = address() {
-        return migrate_and_say(&address).await;
+        return migrate_and_send(&address).await;
     }
-    for (place, version) in Place::plain()
+    for (database, version) in TestDatabase::plain()
         .await
         .into_iter()
-        .map(|place| (place, 0))
-        .chain(Place::plain().await.into_iter().map(|place| (place, 1)))
+        .map(|database| (database, 0))
+        .chain(
+            TestDatabase::plain()
+                .await
+                .into_iter()
+                .map(|database| (database, 1)),
+        )
     {
-        place.fixture(version).await;
+        database.fixture(version).await;
         let sessions = 3 * version as i64;
         let events = 6 * version as i64;
         let processes: Vec<_> = (0..6)
             .map(|_| {
-                let test = "versions::of_many_that_migrate_at_once_one_does";
-                command(test, &place.address).spawn().unwrap()
+                let test = "versions::concurrent_migrations_run_once";
+                command(test, &database.address).spawn().unwrap()
             })
             .collect();
         let mut tasks = JoinSet::new();
         for _ in 0..6 {
-            let address = place.address.clone();
+            let address = database.address.clone();
             tasks.spawn(async move { Store::open(&address).await.map(drop) });
         }
         while let Some(opened) = tasks.join_next().await {
             opened.unwrap().unwrap();
         }
         for mut process in processes {
-            let told: Vec<String> = Told::by(&mut process).collect();
-            assert_eq!(told, ["done"]);
+            let reports: Vec<String> = Reports::by(&mut process).collect();
+            assert_eq!(reports, ["done"]);
             assert!(process.wait().unwrap().success());
         }
 
-        assert_eq!(place.count("SELECT COUNT(*) FROM schema_version").await, 1);
         assert_eq!(
-            place.count("SELECT COUNT(*) FROM session").await,
+            database.count("SELECT COUNT(*) FROM schema_version").await,
+            1
+        );
+        assert_eq!(
+            database.count("SELECT COUNT(*) FROM session").await,
             sessions + 6
         );
-        assert_eq!(place.count("SELECT COUNT(*) FROM event").await, events + 12);
+        assert_eq!(
+            database.count("SELECT COUNT(*) FROM event").await,
+            events + 12
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Several writers at once.
+//! Concurrent writers.
 
 use std::time::Duration;
 
@@ -6,36 +6,36 @@ use generativeai::{ErrorKind, GenerativeModel};
 use generativeai_store::Store;
 use tokio::task::JoinSet;
 
-use crate::support::child::{address, command};
-use crate::support::{Place, assert_kind, counting, poll_times, stored};
+use crate::support::child::{Reports, address, command, report};
+use crate::support::{TestDatabase, assert_kind, counting_model, poll_times, stored_texts};
 
 #[tokio::test]
-async fn whoever_writes_second_gets_a_conflict_and_can_open_anew_or_fork() {
-    for place in Place::all().await {
-        let session = place.open().await.new_session("one").await.unwrap();
-        let other = place.open().await.session("one").await.unwrap();
-        let mut first = session.chat(&counting(1)).await.unwrap();
-        let mut second = other.chat(&counting(1)).await.unwrap();
+async fn the_second_writer_gets_a_conflict_and_can_reload_or_fork() {
+    for database in TestDatabase::all().await {
+        let session = database.open().await.new_session("one").await.unwrap();
+        let other = database.open().await.session("one").await.unwrap();
+        let mut first = session.chat(&counting_model(1)).await.unwrap();
+        let mut second = other.chat(&counting_model(1)).await.unwrap();
         first.send_message("first").await.unwrap();
 
         assert_kind(second.send_message("second").await, ErrorKind::Conflict);
         assert_kind(second.send_message("second").await, ErrorKind::Conflict);
 
         let fork = other.fork("fork", Some(0)).await.unwrap();
-        let mut forked = fork.chat(&counting(1)).await.unwrap();
+        let mut forked = fork.chat(&counting_model(1)).await.unwrap();
         forked.send_message("second").await.unwrap();
-        assert_eq!(stored(&fork).await, ["second", "0"]);
-        let mut again = session.chat(&counting(1)).await.unwrap();
+        assert_eq!(stored_texts(&fork).await, ["second", "0"]);
+        let mut again = session.chat(&counting_model(1)).await.unwrap();
         again.send_message("third").await.unwrap();
-        assert_eq!(stored(&session).await, ["first", "0", "third", "0"]);
+        assert_eq!(stored_texts(&session).await, ["first", "0", "third", "0"]);
     }
 }
 
 #[tokio::test]
 async fn a_conflict_in_the_middle_of_a_turn_leaves_the_reply_in_memory() {
-    for place in Place::all().await {
-        let session = place.open().await.new_session("one").await.unwrap();
-        let mut chat = session.chat(&counting(2)).await.unwrap();
+    for database in TestDatabase::all().await {
+        let session = database.open().await.new_session("one").await.unwrap();
+        let mut chat = session.chat(&counting_model(2)).await.unwrap();
         let mut reply = chat.send_message("a").stream();
         reply.next().await.unwrap().unwrap();
         session.undo().await.unwrap();
@@ -45,28 +45,28 @@ async fn a_conflict_in_the_middle_of_a_turn_leaves_the_reply_in_memory() {
         assert_eq!(chat.history().len(), 2);
         assert_eq!(chat.unsaved().unwrap().kind(), ErrorKind::Conflict);
         assert_kind(chat.send_message("b").await, ErrorKind::Conflict);
-        assert!(stored(&session).await.is_empty());
+        assert!(stored_texts(&session).await.is_empty());
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_writers_of_two_hundred_appends_each_store_all_exactly_once() {
     const WRITERS: usize = 50;
-    const TURNS: usize = 100; // of two appends
-    for place in [Some(Place::in_memory_disk()), Place::postgres().await]
+    const TURNS: usize = 100; // two appends each
+    for database in [Some(TestDatabase::in_ram()), TestDatabase::postgres().await]
         .into_iter()
         .flatten()
     {
         let mut stores = Vec::new();
         for _ in 0..5 {
-            stores.push(place.open().await);
+            stores.push(database.open().await);
         }
         let mut writers = JoinSet::new();
         for writer in 0..WRITERS {
             let store = stores[writer % 5].clone();
             writers.spawn(async move {
                 let session = store.new_session(&format!("w{writer}")).await.unwrap();
-                let mut chat = session.chat(&counting(TURNS)).await.unwrap();
+                let mut chat = session.chat(&counting_model(TURNS)).await.unwrap();
                 for turn in 0..TURNS {
                     chat.send_message(format!("{writer} {turn}")).await.unwrap();
                     assert!(chat.unsaved().is_none(), "{:?}", chat.unsaved());
@@ -82,78 +82,78 @@ async fn fifty_writers_of_two_hundred_appends_each_store_all_exactly_once() {
             let expected: Vec<String> = (0..TURNS)
                 .flat_map(|turn| [format!("{writer} {turn}"), turn.to_string()])
                 .collect();
-            assert_eq!(stored(&session).await, expected);
+            assert_eq!(stored_texts(&session).await, expected);
         }
         let all = (WRITERS * TURNS * 2) as i64;
-        assert_eq!(place.count("SELECT COUNT(*) FROM event").await, all);
+        assert_eq!(database.count("SELECT COUNT(*) FROM event").await, all);
         let sparse = "SELECT COUNT(*) FROM session WHERE length <>
             (SELECT MAX(seq) FROM event WHERE session_id = session.id)";
-        assert_eq!(place.count(sparse).await, 0);
+        assert_eq!(database.count(sparse).await, 0);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn writers_of_one_session_that_open_anew_after_a_conflict_lose_nothing() {
-    for place in Place::all().await {
-        let store = place.open().await;
+async fn writers_that_reload_after_a_conflict_lose_nothing() {
+    for database in TestDatabase::all().await {
+        let store = database.open().await;
         store.new_session("one").await.unwrap();
         let mut writers = JoinSet::new();
         for writer in 0..8 {
             let store = store.clone();
-            writers.spawn(async move { until_all_said(&store, &writer.to_string()).await });
+            writers.spawn(async move { send_five_with_reloads(&store, &writer.to_string()).await });
         }
         while let Some(done) = writers.join_next().await {
             done.unwrap();
         }
-        assert_all_said(&store, 8).await;
+        assert_all_stored(&store, 8).await;
     }
 }
 
 #[tokio::test]
-async fn processes_that_write_one_session_lose_nothing_either() {
+async fn processes_that_write_one_session_lose_nothing() {
     if let Some(address) = address() {
         let store = Store::open(&address).await.unwrap();
-        until_all_said(&store, &std::process::id().to_string()).await;
+        send_five_with_reloads(&store, &std::process::id().to_string()).await;
         return;
     }
-    for place in Place::plain().await {
-        let store = place.open().await;
+    for database in TestDatabase::plain().await {
+        let store = database.open().await;
         store.new_session("one").await.unwrap();
         let writers: Vec<_> = (0..4)
             .map(|_| {
-                let test = "writers::processes_that_write_one_session_lose_nothing_either";
-                command(test, &place.address).spawn().unwrap()
+                let test = "writers::processes_that_write_one_session_lose_nothing";
+                command(test, &database.address).spawn().unwrap()
             })
             .collect();
         for mut writer in writers {
             assert!(writer.wait().unwrap().success());
         }
-        assert_all_said(&store, 4).await;
+        assert_all_stored(&store, 4).await;
     }
 }
 
-async fn until_all_said(store: &Store, writer: &str) {
+async fn send_five_with_reloads(store: &Store, writer: &str) {
     for turn in 0..5 {
-        until_said(store, &format!("{writer} {turn}")).await;
+        send_with_reloads(store, &format!("{writer} {turn}")).await;
     }
 }
 
-/// Each writer has said its five messages once.
-async fn assert_all_said(store: &Store, writers: usize) {
-    let said = stored(&store.session("one").await.unwrap()).await;
-    let mut messages: Vec<&String> = said.iter().step_by(2).collect();
+/// Checks that each writer has stored its five messages once.
+async fn assert_all_stored(store: &Store, writers: usize) {
+    let texts = stored_texts(&store.session("one").await.unwrap()).await;
+    let mut messages: Vec<&String> = texts.iter().step_by(2).collect();
     messages.sort();
     messages.dedup();
-    assert_eq!((messages.len(), said.len()), (5 * writers, 10 * writers));
+    assert_eq!((messages.len(), texts.len()), (5 * writers, 10 * writers));
 }
 
-/// Says a message in the session that all write, opening it anew as often as somebody else was first.
+/// Sends a message in the session that all write, and reloads the session after each conflict.
 ///
-/// A turn is opened and completed by two writes: who comes between takes the turn over.
-async fn until_said(store: &Store, message: &str) {
+/// A turn has two writes, and another writer may come between them: then the turn is lost to it.
+async fn send_with_reloads(store: &Store, message: &str) {
     loop {
         let session = store.session("one").await.unwrap();
-        let mut chat = session.chat(&counting(1)).await.unwrap();
+        let mut chat = session.chat(&counting_model(1)).await.unwrap();
         let sent = chat.send_message(message).await;
         match (sent, chat.unsaved()) {
             (Ok(_), None) => return,
@@ -163,11 +163,53 @@ async fn until_said(store: &Store, message: &str) {
     }
 }
 
+/// Field row 22.
 #[tokio::test]
-async fn a_message_dropped_at_any_await_is_no_conflict_with_itself() {
-    for place in Place::all().await {
-        let session = place.open().await.new_session("").await.unwrap();
-        let model = counting(1_000);
+async fn processes_that_open_the_same_new_session_all_succeed() {
+    if let Some(address) = address() {
+        let store = Store::open(&address).await.unwrap();
+        let session = store.find_or_create("one").await.unwrap();
+        report(&session.id().to_string());
+        return;
+    }
+    for database in TestDatabase::plain().await {
+        let test = "writers::processes_that_open_the_same_new_session_all_succeed";
+        let processes: Vec<_> = (0..8)
+            .map(|_| command(test, &database.address).spawn().unwrap())
+            .collect();
+        for mut process in processes {
+            let reports: Vec<String> = Reports::by(&mut process).collect();
+            assert_eq!(reports, ["1"]);
+            assert!(process.wait().unwrap().success());
+        }
+        assert_eq!(database.count("SELECT COUNT(*) FROM session").await, 1);
+    }
+}
+
+/// Field row 22.
+#[tokio::test(flavor = "multi_thread")]
+async fn tasks_that_open_the_same_new_session_all_succeed() {
+    for database in TestDatabase::all().await {
+        let stores = [database.open().await, database.open().await];
+        for name in ["one", "two", "three"] {
+            let mut tasks = JoinSet::new();
+            for task in 0..8 {
+                let store = stores[task % 2].clone();
+                tasks.spawn(async move { store.find_or_create(name).await.unwrap().id() });
+            }
+            let ids = tasks.join_all().await;
+            let session = stores[0].session(name).await.unwrap();
+            assert_eq!(ids, [session.id(); 8]);
+        }
+        assert_eq!(stores[0].list().await.unwrap().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_message_dropped_at_any_await_does_not_conflict_with_the_next() {
+    for database in TestDatabase::all().await {
+        let session = database.open().await.new_session("").await.unwrap();
+        let model = counting_model(1_000);
         let mut chat = session.chat(&model).await.unwrap();
         let mut done = 0;
         for polls in 0..40 {
@@ -180,26 +222,26 @@ async fn a_message_dropped_at_any_await_is_no_conflict_with_itself() {
         }
         assert!(done < 40);
         assert_eq!(chat.history(), session.contents().await.unwrap());
-        // One that was dropped while its outcome was written is complete, and nobody saw it.
+        // A message dropped while its outcome was being written is complete, and counted here.
         assert!(chat.history().len() >= 2 * (40 + done));
     }
 }
 
 #[tokio::test]
-async fn a_clock_that_steps_back_changes_no_order() {
-    for place in Place::all().await {
-        let store = place.open().await;
+async fn a_clock_that_steps_back_does_not_change_the_order() {
+    for database in TestDatabase::all().await {
+        let store = database.open().await;
         for name in ["old", "new"] {
             let session = store.new_session(name).await.unwrap();
-            let mut chat = session.chat(&counting(2)).await.unwrap();
+            let mut chat = session.chat(&counting_model(2)).await.unwrap();
             chat.send_message("a").await.unwrap();
-            // Whoever writes next has a clock ten years behind.
-            place
+            // For the next writer this is a clock ten years behind.
+            database
                 .execute("UPDATE session SET changed_at = changed_at + 315360000")
                 .await;
             chat.send_message("b").await.unwrap();
             assert!(chat.unsaved().is_none());
-            assert_eq!(stored(&session).await, ["a", "0", "b", "1"]);
+            assert_eq!(stored_texts(&session).await, ["a", "0", "b", "1"]);
         }
         let names: Vec<String> = store
             .list()
@@ -213,9 +255,9 @@ async fn a_clock_that_steps_back_changes_no_order() {
 }
 
 #[tokio::test]
-async fn a_chat_with_its_store_works_on_after_the_runtime_of_the_store_ended_and_says_so() {
-    let place = Place::sqlite();
-    let address = place.address.clone();
+async fn a_session_is_an_error_after_the_runtime_of_its_store_has_stopped() {
+    let database = TestDatabase::sqlite();
+    let address = database.address.clone();
     let session = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

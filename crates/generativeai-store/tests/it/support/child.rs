@@ -1,4 +1,4 @@
-//! Processes of their own: the test binary started again, to do another part of the same test.
+//! Child processes: the test binary started again, for another part of the same test.
 
 use std::env;
 use std::io::{BufRead, BufReader, Lines, Write};
@@ -9,11 +9,11 @@ use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::{Backend, BoxFuture, RequestOptions, Result};
 
-/// The variables with the address of the store in which a child works, and with the number of its parent.
+/// The variables with the address of the store that a child uses, and with the process id of its parent.
 const ADDRESS: &str = "GENERATIVEAI_TEST_STORE";
 const PARENT: &str = "GENERATIVEAI_TEST_PARENT";
 
-/// The command that runs a test as a process of its own, where [`address`] is that of a store.
+/// Builds the command that runs a test in a child process, with the [`address`] of a store.
 pub(crate) fn command(test: &str, address: &str) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
@@ -23,54 +23,54 @@ pub(crate) fn command(test: &str, address: &str) -> Command {
     command
 }
 
-/// Within a child: the address of the store.
+/// Returns the address of the store in a child process, `None` in the parent.
 pub(crate) fn address() -> Option<String> {
     let parent = env::var(PARENT).ok()?;
     #[cfg(unix)]
     assert_eq!(
         parent,
         std::os::unix::process::parent_id().to_string(),
-        "{PARENT} is for the children of tests alone"
+        "{PARENT} is set for children of tests only"
     );
     Some(
         env::var(ADDRESS)
-            .unwrap_or_else(|_| panic!("{ADDRESS} is missing beside {PARENT} {parent}")),
+            .unwrap_or_else(|_| panic!("{PARENT} is set to {parent}, but {ADDRESS} is missing")),
     )
 }
 
-/// Within a child: tells its parent.
-pub(crate) fn tell(what: &str) {
+/// Sends a line from a child to its parent.
+pub(crate) fn report(text: &str) {
     let mut stdout = std::io::stdout();
-    // A line of its own: the harness writes to stdout as well.
+    // On a new line, as the test harness also writes to stdout.
     stdout
-        .write_all(format!("\n> {what}\n").as_bytes())
+        .write_all(format!("\n> {text}\n").as_bytes())
         .unwrap();
     stdout.flush().unwrap();
 }
 
-/// What a child tells.
-pub(crate) struct Told(Lines<BufReader<ChildStdout>>);
+/// The lines that a child [reports](report).
+pub(crate) struct Reports(Lines<BufReader<ChildStdout>>);
 
-impl Told {
+impl Reports {
     pub(crate) fn by(child: &mut Child) -> Self {
         Self(BufReader::new(child.stdout.take().unwrap()).lines())
     }
 }
 
-impl Iterator for Told {
+impl Iterator for Reports {
     type Item = String;
 
     fn next(&mut self) -> Option<String> {
         loop {
             let line = self.0.next()?.ok()?;
-            if let Some(told) = line.strip_prefix("> ") {
-                return Some(told.to_owned());
+            if let Some(text) = line.strip_prefix("> ") {
+                return Some(text.to_owned());
             }
         }
     }
 }
 
-/// Answers each message with the same words, and tells the parent what was sent.
+/// Answers each message with the same text, and reports what was sent.
 #[derive(Debug)]
 pub(crate) struct Echo;
 
@@ -80,11 +80,11 @@ impl Backend for Echo {
         request: GenerateContentRequest,
         _: RequestOptions,
     ) -> BoxFuture<Result<GenerateContentResponse>> {
-        let said = request.contents.last().unwrap().parts[0]
+        let text = request.contents.last().unwrap().parts[0]
             .as_text()
             .unwrap()
             .to_owned();
-        tell(&format!("sent {said}"));
-        Box::pin(async move { Ok(GenerateContentResponse::from(Content::model(said))) })
+        report(&format!("sent {text}"));
+        Box::pin(async move { Ok(GenerateContentResponse::from(Content::model(text))) })
     }
 }

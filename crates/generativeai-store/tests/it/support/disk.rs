@@ -1,25 +1,27 @@
-//! A disk that loses its power: what was synced is there, of the rest an arbitrary part.
+//! A disk after a power cut: synced data is synced, and an arbitrary part of the rest.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fs, mem};
 
+use fastrand::Rng;
+
 use super::watch::Note;
 
-/// What a disk writes whole or not at all.
+/// The unit that a disk writes completely or not at all, in bytes.
 const SECTOR: usize = 512;
 
-/// The files of a disk, as far as notes tell of them.
+/// The files of a disk, reconstructed from notes.
 #[derive(Default)]
 pub(crate) struct Disk<'a> {
     files: BTreeMap<&'a Path, File<'a>>,
-    said: Vec<&'a str>,
+    messages: Vec<&'a str>,
 }
 
-/// A file: what is on the disk for good, and what may be.
+/// A file: its synced content, and the changes since.
 #[derive(Default)]
 struct File<'a> {
-    kept: Option<Vec<u8>>,
+    synced: Option<Vec<u8>>,
     pending: Vec<Change<'a>>,
 }
 
@@ -31,14 +33,14 @@ enum Change<'a> {
 }
 
 impl<'a> Disk<'a> {
-    /// The disk after what was noted; one that is not synced only pretended to be.
+    /// Replays notes. If `is_synced` is false, the disk ignores syncs.
     pub(crate) fn after(notes: &'a [Note], is_synced: bool) -> Self {
         let mut disk = Self::default();
         for note in notes {
             match note {
                 Note::Opened(path, Some(before)) => {
                     disk.files.entry(path).or_insert_with(|| File {
-                        kept: Some(before.clone()),
+                        synced: Some(before.clone()),
                         pending: Vec::new(),
                     });
                 }
@@ -48,7 +50,7 @@ impl<'a> Disk<'a> {
                 Note::Truncated(path, length) => disk.change(path, Change::Cut(*length)),
                 Note::Synced(path) if is_synced => disk.sync(path),
                 Note::Synced(_) => {}
-                Note::Said(said) => disk.said.push(said),
+                Note::Message(text) => disk.messages.push(text),
             }
         }
         disk
@@ -66,7 +68,7 @@ impl<'a> Disk<'a> {
             .any(|change| matches!(change, Change::Made));
         file.apply(|| true);
         if is_new {
-            // SQLite syncs the folder of a new file as well: what was removed from it stays so.
+            // SQLite syncs the folder of a new file too, which makes removals from it durable.
             for file in self.files.values_mut() {
                 if let Some(Change::Removed) = file.pending.last() {
                     file.apply(|| true);
@@ -75,29 +77,29 @@ impl<'a> Disk<'a> {
         }
     }
 
-    /// Puts what is left after the power failed into a folder; gives what was said until then.
-    pub(crate) fn leave(self, folder: &Path, chance: &mut Chance) -> Vec<&'a str> {
-        // Of what is pending: nothing, all, or so many percent.
-        let percent = [0, 10, 50, 90, 100][chance.below(5) as usize];
+    /// Writes the files that a power cut leaves into a folder. Returns the notes of the test until then.
+    pub(crate) fn cut_power(self, folder: &Path, random: &mut Rng) -> Vec<&'a str> {
+        // The part of the pending changes that is kept.
+        let percent = [0, 10, 50, 90, 100][random.usize(..5)];
         for (path, mut file) in self.files {
-            file.apply(|| chance.below(100) < percent);
-            if let Some(content) = file.kept {
+            file.apply(|| random.u64(..100) < percent);
+            if let Some(content) = file.synced {
                 fs::write(folder.join(path.file_name().unwrap()), content).unwrap();
             }
         }
-        self.said
+        self.messages
     }
 }
 
 impl File<'_> {
-    /// Does what is pending, each part of it if it is `chosen`.
+    /// Applies the pending changes, each sector of them if `chosen` says so.
     fn apply(&mut self, mut chosen: impl FnMut() -> bool) {
         for change in mem::take(&mut self.pending) {
             match change {
-                // What comes after was done to a file that has not got this name.
+                // The later changes belong to a file that does not have this name.
                 Change::Made | Change::Removed if !chosen() => return,
-                Change::Made => self.kept = Some(Vec::new()),
-                Change::Removed => self.kept = None,
+                Change::Made => self.synced = Some(Vec::new()),
+                Change::Removed => self.synced = None,
                 Change::Cut(length) if chosen() => self.content().resize(length, 0),
                 Change::Cut(_) => {}
                 Change::Written(mut at, mut bytes) => {
@@ -122,18 +124,6 @@ impl File<'_> {
     }
 
     fn content(&mut self) -> &mut Vec<u8> {
-        self.kept.get_or_insert_default()
-    }
-}
-
-/// Numbers that look like chance, the same for the same seed (SplitMix64).
-pub(crate) struct Chance(pub(crate) u64);
-
-impl Chance {
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
+        self.synced.get_or_insert_default()
     }
 }

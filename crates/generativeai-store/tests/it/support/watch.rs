@@ -1,8 +1,8 @@
-//! Notes what SQLite writes into its files, and what it syncs.
+//! Records what SQLite writes to its files, and what it syncs.
 
 #![expect(
     unsafe_code,
-    reason = "SQLite reaches its files through a table of C functions, in which we put ours"
+    reason = "SQLite accesses files through a table of C functions, which this file replaces"
 )]
 
 use std::collections::BTreeMap;
@@ -16,25 +16,25 @@ use libsqlite3_sys::{
     sqlite3_vfs_register,
 };
 
-/// What happened, in order.
+/// A recorded operation.
 pub(crate) enum Note {
-    /// A file came into use, with what was in it; `None` if it is new.
+    /// A file was opened, with its content before; `None` if it is new.
     Opened(PathBuf, Option<Vec<u8>>),
     Written(PathBuf, usize, Vec<u8>),
     Truncated(PathBuf, usize),
     Synced(PathBuf),
     Deleted(PathBuf),
-    /// The test says so.
-    Said(String),
+    /// A message of the test.
+    Message(String),
 }
 
-/// What is noted of the files in a folder.
+/// The operations on the files of a folder.
 struct Notes {
     folder: PathBuf,
     notes: Vec<Note>,
 }
 
-/// A file that is open: its path, and the functions that ours stand before.
+/// An open file: its path, and the functions that the replaced ones call.
 #[derive(Clone)]
 struct Open {
     path: PathBuf,
@@ -45,23 +45,26 @@ static NOTES: Mutex<Option<Notes>> = Mutex::new(None);
 static OPEN: Mutex<BTreeMap<usize, Open>> = Mutex::new(BTreeMap::new());
 static REAL: OnceLock<Real> = OnceLock::new();
 
-/// The functions of the system that open files.
+/// The original table of functions.
 struct Real(sqlite3_vfs);
 // SAFETY: the table is never changed, and the pointers in it are to what SQLite never frees.
 unsafe impl Send for Real {}
 // SAFETY: as above.
 unsafe impl Sync for Real {}
 
-/// Notes from now on what this process does to the files of SQLite in a folder.
+/// Starts to record the operations of this process on the SQLite files in a folder.
 pub(crate) fn watch(folder: &Path) {
     *NOTES.lock().unwrap() = Some(Notes {
         folder: folder.to_owned(),
         notes: Vec::new(),
     });
-    // SAFETY: SQLite gives its own table, which stays; ours is a copy of it that is never freed.
+    // SAFETY: SQLite returns its own table, which is never freed, and neither is our copy of it.
     unsafe {
         let real = *sqlite3_vfs_find(std::ptr::null());
-        assert!(REAL.set(Real(real)).is_ok(), "a process is watched once");
+        assert!(
+            REAL.set(Real(real)).is_ok(),
+            "a process can be watched only once"
+        );
         let ours = Box::leak(Box::new(real));
         ours.zName = c"watched".as_ptr();
         ours.xOpen = Some(open);
@@ -70,12 +73,12 @@ pub(crate) fn watch(folder: &Path) {
     }
 }
 
-/// Notes what the test says, among what happened.
-pub(crate) fn say(what: String) {
-    note(Note::Said(what));
+/// Records a message of the test.
+pub(crate) fn message(text: String) {
+    note(Note::Message(text));
 }
 
-/// All that was noted. Nothing is noted any more.
+/// Stops recording, and returns the operations in order.
 pub(crate) fn stop() -> Vec<Note> {
     let notes = NOTES.lock().unwrap().take();
     notes.map_or(Vec::new(), |notes| notes.notes)
@@ -90,7 +93,7 @@ fn note(note: Note) {
 fn real() -> &'static sqlite3_vfs {
     &REAL
         .get()
-        .expect("our functions are known after it is set")
+        .expect("set before our functions are registered")
         .0
 }
 
@@ -98,19 +101,19 @@ fn opened(file: *mut sqlite3_file) -> Open {
     OPEN.lock().unwrap()[&(file as usize)].clone()
 }
 
-/// The path of a file that has a name and is in the folder.
+/// Returns the path of a file if it has a name and is in the folder.
 unsafe fn watched(name: *const c_char) -> Option<PathBuf> {
     if name.is_null() {
         return None;
     }
-    // SAFETY: SQLite's names end with a NUL.
+    // SAFETY: names of SQLite end with a NUL.
     let path = PathBuf::from(unsafe { CStr::from_ptr(name) }.to_str().unwrap());
     let notes = NOTES.lock().unwrap();
     path.starts_with(&notes.as_ref()?.folder).then_some(path)
 }
 
-// SAFETY (of all that follow): SQLite calls them as the functions of the system's files, which get all
-// arguments as they came; what is added reads what SQLite gives to be read.
+// SAFETY of the functions below: SQLite calls them in place of its own, with valid arguments, which they
+// pass on unchanged. They read only what SQLite passes to be read.
 
 unsafe extern "C" fn open(
     files: *mut sqlite3_vfs,

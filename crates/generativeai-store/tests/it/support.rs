@@ -1,4 +1,4 @@
-//! What the tests stand on: fresh databases of both kinds, and chats to write into them.
+//! Support for the tests: new databases of both kinds, and chats to write into them.
 
 pub(crate) mod child;
 pub(crate) mod disk;
@@ -16,23 +16,23 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Connection, Row};
 use tempfile::TempDir;
 
-/// The variable with the address of a PostgreSQL whose databases the tests make and drop.
+/// The variable with the address of a PostgreSQL server, in which the tests create databases.
 const POSTGRES: &str = "GENERATIVEAI_TEST_POSTGRES";
 
-/// A database of one test.
-pub(crate) struct Place {
+/// A database for one test.
+pub(crate) struct TestDatabase {
     pub(crate) address: String,
-    /// The key it is opened with.
+    /// The key that the store is opened with.
     pub(crate) key: Option<Key>,
     _folder: Option<TempDir>,
 }
 
-impl Place {
+impl TestDatabase {
     pub(crate) fn sqlite() -> Self {
         Self::within(tempfile::tempdir().unwrap())
     }
 
-    /// A file that is there.
+    /// An existing SQLite file.
     pub(crate) fn at(file: &Path) -> Self {
         Self {
             address: format!("sqlite:{}", file.display()),
@@ -42,15 +42,15 @@ impl Place {
     }
 
     fn within(folder: TempDir) -> Self {
-        let place = Self::at(&folder.path().join("chats.sqlite"));
+        let database = Self::at(&folder.path().join("chats.sqlite"));
         Self {
             _folder: Some(folder),
-            ..place
+            ..database
         }
     }
 
-    /// A place where nobody waits for the disk, if there is one: enough for what outlives a process.
-    pub(crate) fn in_memory_disk() -> Self {
+    /// A file in RAM where possible. It survives a killed process, and syncing it takes no time.
+    pub(crate) fn in_ram() -> Self {
         let memory = Path::new("/dev/shm");
         Self::within(match memory.is_dir() {
             true => tempfile::tempdir_in(memory).unwrap(),
@@ -58,7 +58,7 @@ impl Place {
         })
     }
 
-    /// A new database in PostgreSQL; `None`, loudly, if there is no PostgreSQL.
+    /// A new PostgreSQL database; `None`, with a warning, if there is no server.
     pub(crate) async fn postgres() -> Option<Self> {
         let server = postgres_server()?;
         static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -74,27 +74,27 @@ impl Place {
         })
     }
 
-    /// A database of each kind there is, not encrypted.
+    /// A plain database of each kind.
     pub(crate) async fn plain() -> Vec<Self> {
         std::iter::once(Self::sqlite())
             .chain(Self::postgres().await)
             .collect()
     }
 
-    /// A database of each kind there is, encrypted.
+    /// An encrypted database of each kind.
     pub(crate) async fn encrypted() -> Vec<Self> {
-        let mut places = Self::plain().await;
-        for place in &mut places {
-            place.key = Some(key(1));
+        let mut databases = Self::plain().await;
+        for database in &mut databases {
+            database.key = Some(key(1));
         }
-        places
+        databases
     }
 
-    /// A database of each kind there is.
+    /// A plain and an encrypted database of each kind.
     pub(crate) async fn all() -> Vec<Self> {
-        let mut places = Self::plain().await;
-        places.extend(Self::encrypted().await);
-        places
+        let mut databases = Self::plain().await;
+        databases.extend(Self::encrypted().await);
+        databases
     }
 
     pub(crate) async fn open(&self) -> Store {
@@ -105,22 +105,22 @@ impl Place {
         opened.unwrap()
     }
 
-    /// Changes the tables by hand.
+    /// Runs SQL that changes the tables.
     pub(crate) async fn execute(&self, sql: &str) {
         execute(&self.address, sql).await;
     }
 
-    /// Puts there a store as a version has it; nothing if it is 0.
+    /// Loads the fixture of a schema version; nothing for version 0.
     pub(crate) async fn fixture(&self, version: usize) {
         let [sqlite, postgres] = match version {
             0 => ["", ""],
             1 => [
-                include_str!("../../fixtures/v1.sqlite.sql"),
-                include_str!("../../fixtures/v1.postgres.sql"),
+                include_str!("../fixtures/v1.sqlite.sql"),
+                include_str!("../fixtures/v1.postgres.sql"),
             ],
             _ => [
-                include_str!("../../fixtures/v2.sqlite.sql"),
-                include_str!("../../fixtures/v2.postgres.sql"),
+                include_str!("../fixtures/v2.sqlite.sql"),
+                include_str!("../fixtures/v2.postgres.sql"),
             ],
         };
         match self.address.strip_prefix("sqlite:") {
@@ -132,7 +132,7 @@ impl Place {
         }
     }
 
-    /// Whether the database runs a query.
+    /// Whether a query succeeds.
     pub(crate) async fn accepts(&self, sql: &str) -> bool {
         let mut connection = AnyConnection::connect(&self.address).await.unwrap();
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).persistent(false);
@@ -141,7 +141,7 @@ impl Place {
         done.is_ok()
     }
 
-    /// What must stand before a statement that breaks what the database holds together.
+    /// The statement that turns foreign keys off, for tests that damage rows.
     pub(crate) fn without_foreign_keys(&self) -> &'static str {
         match self.address.starts_with("sqlite:") {
             true => "PRAGMA foreign_keys = OFF;",
@@ -149,7 +149,7 @@ impl Place {
         }
     }
 
-    /// Bytes as they stand in a statement.
+    /// Formats bytes as an SQL literal.
     pub(crate) fn literal(&self, bytes: &[u8]) -> String {
         let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         match self.address.starts_with("sqlite:") {
@@ -158,23 +158,23 @@ impl Place {
         }
     }
 
-    /// The text that a query gives first; empty if it gives none.
+    /// Returns the text that a query selects, empty if it selects no row.
     pub(crate) async fn text(&self, sql: &str) -> String {
         let row = self.first(sql).await;
         row.map_or(String::new(), |row| row.try_get(0).unwrap_or_default())
     }
 
-    /// The bytes that a query gives.
+    /// Returns the bytes that a query selects.
     pub(crate) async fn bytes(&self, sql: &str) -> Vec<u8> {
         self.first(sql).await.unwrap().get(0)
     }
 
-    /// The number that a query gives.
+    /// Returns the number that a query selects.
     pub(crate) async fn count(&self, sql: &str) -> i64 {
         self.first(sql).await.unwrap().get(0)
     }
 
-    /// The first row of a query.
+    /// Returns the first row of a query.
     async fn first(&self, sql: &str) -> Option<AnyRow> {
         sqlx::any::install_default_drivers();
         let mut connection = AnyConnection::connect(&self.address).await.unwrap();
@@ -182,7 +182,7 @@ impl Place {
         let row = match self.address.starts_with("sqlite:") {
             true => query.fetch_optional(&mut connection).await.unwrap(),
             false => {
-                // A pooler may change connections between statements, but not in a transaction.
+                // A pooler may switch connections between statements, but not in a transaction.
                 let mut transaction = connection.begin().await.unwrap();
                 let row = query.fetch_optional(&mut *transaction).await.unwrap();
                 transaction.commit().await.unwrap();
@@ -194,16 +194,16 @@ impl Place {
     }
 }
 
-/// The address of PostgreSQL, if there is one.
+/// Returns the address of the PostgreSQL server, if there is one.
 pub(crate) fn postgres_server() -> Option<String> {
-    static SAID: OnceLock<()> = OnceLock::new();
+    static WARNED: OnceLock<()> = OnceLock::new();
     let server = env::var(POSTGRES).ok();
     if server.is_none() {
-        SAID.get_or_init(|| {
+        WARNED.get_or_init(|| {
             let message = format!(
                 "NOT TESTED: PostgreSQL. {POSTGRES} is not set; scripts/test starts a server and sets it"
             );
-            // Not captured, as what a test prints is.
+            // The test harness captures `eprintln!`, but not this.
             let mut stderr = std::io::stderr();
             std::io::Write::write_all(&mut stderr, format!("\n{message}\n\n").as_bytes()).unwrap();
         });
@@ -221,7 +221,7 @@ pub(crate) async fn execute(address: &str, sql: &str) {
     connection.close().await.unwrap();
 }
 
-/// One of the keys of the tests.
+/// Returns a fixed key.
 pub(crate) fn key(number: u8) -> Key {
     Key::from_bytes([number; 32])
 }
@@ -230,8 +230,8 @@ pub(crate) fn model(script: Scripted) -> GenerativeModel {
     GenerativeModel::new("m").backend(script)
 }
 
-/// A model that answers so many times: `0`, `1` and so on.
-pub(crate) fn counting(answers: usize) -> GenerativeModel {
+/// A model that answers `0`, `1`, …, up to a number of answers.
+pub(crate) fn counting_model(answers: usize) -> GenerativeModel {
     let script = Scripted::default();
     model((0..answers).fold(script, |script, answer| {
         script.then_text(answer.to_string())
@@ -245,12 +245,12 @@ pub(crate) fn texts(chat: &ChatSession) -> Vec<String> {
     contents.map(|content| text(&content.parts[0])).collect()
 }
 
-/// What is said in a session, as it is stored now.
-pub(crate) async fn stored(session: &Session) -> Vec<String> {
-    texts(&session.chat(&counting(0)).await.unwrap())
+/// Reads the texts of the history that a session has stored.
+pub(crate) async fn stored_texts(session: &Session) -> Vec<String> {
+    texts(&session.chat(&counting_model(0)).await.unwrap())
 }
 
-/// Polls a future so many times, whenever it is woken; whether it was ready then.
+/// Polls a future up to a number of times, each time it is woken. Returns whether it was ready.
 pub(crate) async fn poll_times<F: Future + Unpin>(mut future: F, polls: usize) -> bool {
     use std::task::Poll;
     let mut left = polls;
@@ -261,7 +261,7 @@ pub(crate) async fn poll_times<F: Future + Unpin>(mut future: F, polls: usize) -
         left -= 1;
         match std::pin::Pin::new(&mut future).poll(context) {
             Poll::Ready(_) => Poll::Ready(true),
-            // The last poll is not waited for.
+            // Returns without waiting for another wake-up.
             Poll::Pending if left == 0 => Poll::Ready(false),
             Poll::Pending => Poll::Pending,
         }

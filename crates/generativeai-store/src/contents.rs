@@ -1,0 +1,103 @@
+//! The contents of an event: its messages and replies, their media, and their searchable text.
+
+use generativeai::Event;
+use generativeai::protocol::content::{Blob, Content, Data};
+use generativeai::protocol::response::GenerateContentResponse;
+
+/// The maximum length of the searchable text of an event, in bytes. PostgreSQL limits the word list of
+/// a text to 1 MiB, and the list may be longer than the text.
+const MAX_SEARCHABLE: usize = 256 * 1024;
+
+/// Returns the text of an event that can be searched, without thoughts, up to 256 KiB.
+pub(crate) fn searchable_text(event: &Event) -> String {
+    let texts: Vec<&str> = contents(event)
+        .into_iter()
+        .flat_map(|content| &content.parts)
+        .filter(|part| part.thought != Some(true))
+        .filter_map(|part| part.as_text())
+        .collect();
+    let mut text = texts.join("\n");
+    text.truncate(text.floor_char_boundary(MAX_SEARCHABLE));
+    // PostgreSQL does not store NUL characters in a text.
+    text.retain(|character| character != '\0');
+    text
+}
+
+/// Whether an event contains media.
+pub(crate) fn has_media(event: &Event) -> bool {
+    contents(event)
+        .into_iter()
+        .flat_map(|content| &content.parts)
+        .any(|part| match &part.data {
+            Some(Data::InlineData(_)) => true,
+            Some(Data::FunctionResponse(response)) => !response.parts.is_empty(),
+            _ => false,
+        })
+}
+
+/// Returns the media of an event, in order: those of messages, replies and function responses.
+///
+/// Media in a summary are left out and stay inside the event, since schema version 2 reads them there.
+pub(crate) fn media_mut(event: &mut Event) -> Vec<&mut Blob> {
+    let mut media = Vec::new();
+    if matches!(event, Event::Compacted { .. }) {
+        return media;
+    }
+    for part in contents_mut(event)
+        .into_iter()
+        .flat_map(|content| &mut content.parts)
+    {
+        match &mut part.data {
+            Some(Data::InlineData(blob)) => media.push(blob),
+            Some(Data::FunctionResponse(response)) => {
+                let parts = response.parts.iter_mut();
+                media.extend(parts.filter_map(|part| part.inline_data.as_mut()));
+            }
+            _ => {}
+        }
+    }
+    media
+}
+
+/// Returns the contents of an event, in order.
+fn contents(event: &Event) -> Vec<&Content> {
+    match event {
+        Event::Opened { sent, exchanged } => std::iter::once(sent).chain(exchanged).collect(),
+        Event::Exchanged { contents }
+        | Event::Added { contents }
+        | Event::Replaced { contents } => contents.iter().collect(),
+        Event::Completed { response } => replies(Some(response)),
+        Event::Unfinished { received, .. } => replies(received.as_ref()),
+        Event::Compacted { summary, .. } => summary.iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn contents_mut(event: &mut Event) -> Vec<&mut Content> {
+    match event {
+        Event::Opened { sent, exchanged } => std::iter::once(sent).chain(exchanged).collect(),
+        Event::Exchanged { contents }
+        | Event::Added { contents }
+        | Event::Replaced { contents } => contents.iter_mut().collect(),
+        Event::Completed { response } => replies_mut(Some(response)),
+        Event::Unfinished { received, .. } => replies_mut(received.as_mut()),
+        Event::Compacted { summary, .. } => summary.iter_mut().collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn replies(response: Option<&GenerateContentResponse>) -> Vec<&Content> {
+    response
+        .into_iter()
+        .flat_map(|response| &response.candidates)
+        .filter_map(|candidate| candidate.content.as_ref())
+        .collect()
+}
+
+fn replies_mut(response: Option<&mut GenerateContentResponse>) -> Vec<&mut Content> {
+    response
+        .into_iter()
+        .flat_map(|response| &mut response.candidates)
+        .filter_map(|candidate| candidate.content.as_mut())
+        .collect()
+}

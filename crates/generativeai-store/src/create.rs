@@ -1,0 +1,187 @@
+//! Creating sessions: new ones, imported ones and forks.
+
+use generativeai::{Error, ErrorKind, Event, Result};
+use sqlx::Row;
+
+use crate::append::append;
+use crate::database::Database;
+use crate::error::TransactionError;
+use crate::record::{EventId, Record};
+use crate::session_row::{self, SessionRow};
+use crate::transaction::{Transaction, now};
+use crate::{key_table, names, random};
+
+/// What a new session starts with.
+#[derive(Clone, Copy)]
+pub(crate) enum Origin {
+    /// No events, or those it is imported with.
+    Empty,
+    /// The first `at` events of its parent, or all of them.
+    Fork { parent: i64, at: Option<i64> },
+}
+
+/// A session that is to be created.
+struct NewSession {
+    /// Identifies this creation. When the reply to the commit is lost, the retry finds the session by
+    /// its token and creates no second one.
+    token: EventId,
+    name: Option<String>,
+    origin: Origin,
+    records: Vec<Record>,
+}
+
+/// Creates a session with these events, and returns its number.
+///
+/// # Errors
+/// [`ErrorKind::Request`] if the name is invalid or taken, or a parent has fewer events than the fork.
+pub(crate) async fn create(
+    database: &Database,
+    name: &str,
+    origin: Origin,
+    events: Vec<(EventId, Event)>,
+) -> Result<i64> {
+    let context = "the session cannot be created";
+    let records: Result<Vec<Record>, TransactionError> = events
+        .iter()
+        .map(|(id, event)| Record::new(*id, event, &database.encryption))
+        .collect();
+    let new = NewSession {
+        token: random::bytes()?,
+        name: names::validate(name)?,
+        origin,
+        records: records.map_err(|error| error.into_error(context))?,
+    };
+    let created = database.write(context, new, |tx, new| {
+        Box::pin(async {
+            let session = insert(tx, new).await?;
+            session.ok_or_else(|| names::taken(new.name.as_deref().unwrap_or_default()).into())
+        })
+    });
+    created.await
+}
+
+/// Finds a session by its name or number, or creates an empty one with this name.
+///
+/// Programs that do so at the same time get the same session.
+pub(crate) async fn find_or_create(database: &Database, name: &str) -> Result<i64> {
+    let context = "the session cannot be opened";
+    let input = (name.to_owned(), random::bytes()?);
+    let found = database.write(context, input, |tx, (name, token)| {
+        Box::pin(async {
+            if let Some(session) = names::find(tx, name).await? {
+                return Ok(session);
+            }
+            let new = NewSession {
+                token: *token,
+                name: names::validate(name)?,
+                origin: Origin::Empty,
+                records: Vec::new(),
+            };
+            // In PostgreSQL another program may have created the session since it was not found.
+            insert(tx, &new).await?.ok_or(TransactionError::Raced)
+        })
+    });
+    found.await
+}
+
+/// Inserts a session with its events. Returns `None` if another session has the name.
+async fn insert(
+    tx: &mut Transaction<'_>,
+    new: &NewSession,
+) -> Result<Option<i64>, TransactionError> {
+    key_table::check_key_generation(tx).await?;
+    let existing = tx
+        .sql("SELECT id FROM session WHERE token = $1")
+        .bind(new.token.as_slice())
+        .fetch_optional(&mut *tx.connection)
+        .await?;
+    if let Some(row) = existing {
+        return Ok(Some(row.try_get("id")?));
+    }
+    let (parent, length) = match new.origin {
+        Origin::Empty => (None, 0),
+        Origin::Fork { parent, at } => (Some(parent), forked_length(tx, parent, at).await?),
+    };
+    let row = SessionRow {
+        token: new.token.to_vec(),
+        length,
+        parent,
+        parent_seq: length,
+        is_deleted: false,
+    };
+    let Some(session) = insert_row(tx, &row, new.name.as_deref()).await? else {
+        return Ok(None);
+    };
+    if !new.records.is_empty() {
+        append(tx, session, 0, &new.records).await?;
+    }
+    Ok(Some(session))
+}
+
+/// Returns the number of events that a fork shares with its parent.
+async fn forked_length(
+    tx: &mut Transaction<'_>,
+    parent: i64,
+    at: Option<i64>,
+) -> Result<i64, TransactionError> {
+    let length = match session_row::read_for_update(tx, parent).await? {
+        Some(row) if !row.is_deleted => row.length,
+        _ => {
+            let message = format!("session {parent} does not exist any more");
+            return Err(Error::new(ErrorKind::NotFound, message).into());
+        }
+    };
+    match at {
+        Some(at) if at > length => {
+            let message = format!("session {parent} has only {length} events");
+            Err(Error::new(ErrorKind::Request, message).into())
+        }
+        at => Ok(at.unwrap_or(length)),
+    }
+}
+
+/// Inserts the row of a session, and returns the number that the database assigned; `None` if another
+/// session has the name.
+///
+/// The checksum and the encrypted name depend on the number, so a second statement writes them.
+async fn insert_row(
+    tx: &mut Transaction<'_>,
+    row: &SessionRow,
+    name: Option<&str>,
+) -> Result<Option<i64>, TransactionError> {
+    // A conflict is not an error: in PostgreSQL an error would abort the transaction.
+    let inserted = tx
+        .sql_for(
+            "INSERT INTO session
+               (token, name, length, parent, parent_seq, sum, created_at, changed_at, touched)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
+               (SELECT COALESCE(MAX(touched), 0) + 1 FROM session))
+             ON CONFLICT (name) DO NOTHING RETURNING id",
+            "INSERT INTO session
+               (token, name, length, parent, parent_seq, sum, created_at, changed_at, touched)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, nextval('session_touch'))
+             ON CONFLICT (name) DO NOTHING RETURNING id",
+        )
+        .bind(row.token.as_slice())
+        .bind(name.map(|name| names::lookup_value(tx.encryption, name)))
+        .bind(row.length)
+        .bind(row.parent)
+        .bind(row.parent_seq)
+        .bind(Vec::<u8>::new())
+        .bind(now())
+        .bind(now())
+        .fetch_optional(&mut *tx.connection)
+        .await?;
+    let Some(inserted) = inserted else {
+        return Ok(None);
+    };
+    let session = inserted.try_get("id")?;
+    tx.sql("UPDATE session SET sum = $1, title = $2, cipher = $3 WHERE id = $4")
+        .bind(row.checksum(tx.encryption, session))
+        .bind(names::title(tx.encryption, session, name)?)
+        .bind(tx.encryption.key_number())
+        .bind(session)
+        .execute(&mut *tx.connection)
+        .await?;
+    Ok(Some(session))
+}

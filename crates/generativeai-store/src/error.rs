@@ -1,0 +1,161 @@
+//! `TransactionError`: why a transaction failed, whether a retry may help, and what the caller is told.
+
+use std::borrow::Cow;
+
+use generativeai::{Error, ErrorKind};
+
+/// Why a transaction failed.
+///
+/// Functions that run inside a transaction return this type rather than [`generativeai::Error`], since
+/// the retry loop around them has to see the database's own error.
+#[derive(Debug)]
+pub(crate) enum TransactionError {
+    /// The database or its driver failed.
+    Database(sqlx::Error),
+    /// The transaction took longer than its time limit.
+    TimedOut,
+    /// Another writer changed the rows between two statements. The next attempt sees its changes.
+    Raced,
+    /// This crate refused the operation. The caller gets the error unchanged.
+    Refused(Error),
+}
+
+impl TransactionError {
+    /// Builds the error for stored data that differs from what was written.
+    pub(crate) fn corrupt(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::Refused(Error::new(ErrorKind::Corrupt, message))
+    }
+
+    /// Adds a cause to an error built by [`corrupt`](Self::corrupt).
+    ///
+    /// A cause of another kind, such as a lost connection, replaces the error: it does not prove that
+    /// the data is damaged.
+    pub(crate) fn with_source(self, source: Self) -> Self {
+        match (self, source) {
+            (Self::Refused(error), Self::Refused(source))
+                if source.kind() == ErrorKind::Corrupt =>
+            {
+                Self::Refused(error.with_source(source))
+            }
+            (_, source) => source,
+        }
+    }
+
+    /// Whether the same transaction may succeed when it is retried.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            Self::Raced => true,
+            Self::TimedOut | Self::Refused(_) => false,
+            Self::Database(sqlx::Error::Io(_) | sqlx::Error::Protocol(_)) => true,
+            Self::Database(sqlx::Error::Database(error)) => Code::of(&**error).is_transient(),
+            Self::Database(_) => false,
+        }
+    }
+
+    /// Converts the error for the caller. `context` is the operation that failed, as a clause:
+    /// `session 3 cannot be read`.
+    pub(crate) fn into_error(self, context: &str) -> Error {
+        let error = match self {
+            Self::Refused(error) => return error,
+            Self::TimedOut => {
+                let message = format!("{context}: the database took more than a minute");
+                return Error::new(ErrorKind::Storage, message);
+            }
+            Self::Raced => {
+                let message = format!("{context}: other writers changed the same rows every time");
+                return Error::new(ErrorKind::Storage, message);
+            }
+            Self::Database(error) => error,
+        };
+        let (kind, reason) = match &error {
+            sqlx::Error::Configuration(_) => (ErrorKind::Configuration, "the address is invalid"),
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+                (ErrorKind::Corrupt, "the database is damaged")
+            }
+            sqlx::Error::PoolTimedOut => (
+                ErrorKind::Storage,
+                "no connection to the database became available in time",
+            ),
+            sqlx::Error::Database(error) => Code::of(&**error).describe(),
+            _ => (ErrorKind::Storage, "the database is unreachable"),
+        };
+        Error::new(kind, format!("{context}: {reason}")).with_source(error)
+    }
+}
+
+impl From<sqlx::Error> for TransactionError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Error> for TransactionError {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// The error code of a database.
+enum Code {
+    /// A result code of SQLite. The low byte is the primary code, the rest refines it.
+    /// See <https://sqlite.org/rescode.html>.
+    Sqlite(u32),
+    /// A SQLSTATE of PostgreSQL: five characters, of which the first two are the class.
+    /// See <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+    Postgres(String),
+    /// The driver reported no code.
+    None,
+}
+
+impl Code {
+    fn of(error: &dyn sqlx::error::DatabaseError) -> Self {
+        match error.code() {
+            // SQLite's codes are numbers below 10,000, so the length tells the two apart.
+            Some(code) if code.len() == 5 => Self::Postgres(code.into_owned()),
+            Some(code) => code.parse().map_or(Self::None, Self::Sqlite),
+            None => Self::None,
+        }
+    }
+
+    fn is_transient(&self) -> bool {
+        match self {
+            // SQLITE_BUSY: another connection holds the write lock.
+            Self::Sqlite(code) => code & 0xff == 5,
+            Self::Postgres(state) => match state.as_str() {
+                "40001" | "40P01" => true,           // serialization failure, deadlock
+                "23503" => true,                     // foreign key: the row was deleted meanwhile
+                "57P01" | "57P02" | "57P03" => true, // the server is shutting down or starting
+                "53300" => true,                     // too many connections
+                state => state.starts_with("08"),    // connection exceptions
+            },
+            Self::None => false,
+        }
+    }
+
+    fn describe(&self) -> (ErrorKind, &'static str) {
+        match self {
+            Self::Sqlite(code) => match code & 0xff {
+                5 | 6 => (ErrorKind::Storage, "the database is busy"),
+                8 => (ErrorKind::Storage, "the database is read-only"),
+                10 => (ErrorKind::Storage, "reading or writing the disk failed"),
+                11 | 26 => (ErrorKind::Corrupt, "the database is damaged"),
+                13 => (ErrorKind::Storage, "the disk is full"),
+                14 => (ErrorKind::Storage, "the file cannot be opened"),
+                _ => (ErrorKind::Storage, "the database reported an error"),
+            },
+            Self::Postgres(state) => match &state[..2] {
+                "XX" => (ErrorKind::Corrupt, "the database is damaged"),
+                "28" => (
+                    ErrorKind::Authentication,
+                    "the database refused the user or the password",
+                ),
+                "53" => (
+                    ErrorKind::Storage,
+                    "the database is out of disk space, memory or connections",
+                ),
+                _ => (ErrorKind::Storage, "the database reported an error"),
+            },
+            Self::None => (ErrorKind::Storage, "the database reported an error"),
+        }
+    }
+}

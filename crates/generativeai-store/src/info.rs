@@ -1,0 +1,87 @@
+//! `SessionInfo` and `SessionDetails`: what can be shown about a session in a list.
+
+use std::time::{Duration, SystemTime};
+
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use crate::error::TransactionError;
+use crate::names;
+use crate::transaction::Transaction;
+
+/// Name, size and age of a session, from [`Store::list`](crate::Store::list) or
+/// [`Session::info`](crate::Session::info).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionInfo {
+    /// The number of the session. It is unique in the store and never assigned again.
+    pub id: i64,
+    /// The name of the session, or its number as text if it has no name.
+    pub name: String,
+    /// The number of events in its log, including undone ones. A turn without function calls has two:
+    /// the message and the outcome.
+    pub events: u64,
+    /// The number of the session that this one was forked from.
+    pub parent: Option<i64>,
+    /// When the session was created, in whole seconds, by the clock of the program that created it.
+    pub created: SystemTime,
+    /// When an event was last appended, in whole seconds, by the clock of the program that did it.
+    /// Clocks differ: use the order of the list to find the latest session.
+    pub changed: SystemTime,
+}
+
+/// Size and model of a conversation, from [`Session::details`](crate::Session::details).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionDetails {
+    /// The number of contents in the history: messages, replies, and the calls and results of functions.
+    /// Undone turns are not counted.
+    pub messages: usize,
+    /// The model version of the latest reply that names one, such as `gemini-2.5-flash`.
+    pub model: Option<String>,
+}
+
+/// Lists all sessions, the last written first.
+pub(crate) async fn list(tx: &mut Transaction<'_>) -> Result<Vec<SessionInfo>, TransactionError> {
+    let rows = tx
+        .sql(
+            "SELECT id, name, title, cipher, length, parent, created_at, changed_at FROM session
+             WHERE deleted = 0 ORDER BY touched DESC",
+        )
+        .fetch_all(&mut *tx.connection)
+        .await?;
+    rows.iter().map(|row| decode(tx, row)).collect()
+}
+
+/// Reads the info of one session. Returns `None` if it does not exist.
+pub(crate) async fn find(
+    tx: &mut Transaction<'_>,
+    session: i64,
+) -> Result<Option<SessionInfo>, TransactionError> {
+    let row = tx
+        .sql(
+            "SELECT id, name, title, cipher, length, parent, created_at, changed_at FROM session
+             WHERE id = $1 AND deleted = 0",
+        )
+        .bind(session)
+        .fetch_optional(&mut *tx.connection)
+        .await?;
+    row.map(|row| decode(tx, &row)).transpose()
+}
+
+fn decode(tx: &Transaction<'_>, row: &AnyRow) -> Result<SessionInfo, TransactionError> {
+    let count = |column: &str| row.try_get(column).map(|count: i64| count.max(0) as u64);
+    let time = |column: &str| {
+        let seconds = Duration::from_secs(count(column)?);
+        Ok::<_, sqlx::Error>(SystemTime::UNIX_EPOCH + seconds)
+    };
+    let id = row.try_get("id")?;
+    Ok(SessionInfo {
+        id,
+        name: names::read(tx.encryption, id, row)?,
+        events: count("length")?,
+        parent: row.try_get("parent")?,
+        created: time("created_at")?,
+        changed: time("changed_at")?,
+    })
+}

@@ -1,0 +1,55 @@
+//! Journals: of a chat that is stored in a session, and of one that is only replayed.
+
+use generativeai::{BoxFuture, ChatSession, Entry, Event, GenerativeModel, Journal, Result};
+
+use crate::append::append;
+use crate::database::Database;
+use crate::error::TransactionError;
+use crate::record::Record;
+
+/// A journal that appends to a session.
+#[derive(Debug)]
+pub(crate) struct SessionJournal {
+    pub(crate) database: Database,
+    pub(crate) session: i64,
+}
+
+impl Journal for SessionJournal {
+    fn append(&self, after: u64, entries: Vec<Entry>) -> BoxFuture<Result<()>> {
+        let (database, session) = (self.database.clone(), self.session);
+        Box::pin(async move {
+            let context = format!("session {session} cannot be written");
+            // Encoded before the transaction, which holds the write lock of SQLite.
+            let records: Result<Vec<Record>, TransactionError> = entries
+                .iter()
+                .map(|entry| Record::from_entry(entry, &database.encryption))
+                .collect();
+            let records = records.map_err(|error| error.into_error(&context))?;
+            let input = (session, after as i64, records);
+            let written = database.write(context, input, |tx, (session, after, records)| {
+                Box::pin(append(tx, *session, *after, records))
+            });
+            written.await
+        })
+    }
+}
+
+/// Replays events into a chat that is not stored and has no model, to read its state.
+///
+/// # Errors
+/// [`Corrupt`](generativeai::ErrorKind::Corrupt) if an event is impossible after the earlier ones.
+pub(crate) fn replay(events: impl IntoIterator<Item = Event>) -> Result<ChatSession> {
+    GenerativeModel::new("none")
+        .start_chat()
+        .resume(NullJournal, events)
+}
+
+/// A journal that writes nothing.
+#[derive(Debug)]
+struct NullJournal;
+
+impl Journal for NullJournal {
+    fn append(&self, _: u64, _: Vec<Entry>) -> BoxFuture<Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}

@@ -1,0 +1,199 @@
+//! The table `cipher`: the keys that a store is encrypted with.
+//!
+//! It has no row in a plain store, one in an encrypted store, and two while the key is rotated. A row
+//! holds the number of a key and the store's secret, encrypted with that key.
+
+use generativeai::{Error, ErrorKind};
+use sqlx::Row;
+
+use crate::cipher::Cipher;
+use crate::encryption::Encryption;
+use crate::error::TransactionError;
+use crate::key::Key;
+use crate::transaction::Transaction;
+
+/// Checks a key, or its absence, against the table.
+///
+/// Returns `None` if there is a key and the store is plain so far: it may be a new one.
+///
+/// # Errors
+/// [`ErrorKind::Authentication`] if the key is wrong or missing, or a rotation was interrupted.
+pub(crate) async fn unlock(
+    tx: &mut Transaction<'_>,
+    key: Option<&Key>,
+) -> Result<Option<Encryption>, TransactionError> {
+    match (key, &*read_rows(tx).await?) {
+        (None, []) => Ok(Some(Encryption::default())),
+        (None, _) => Err(locked("the store is encrypted: open it with its key")),
+        (Some(_), []) => Ok(None),
+        (Some(key), [row]) => match row.unlock(key) {
+            Some(cipher) => Ok(Some(Encryption::with(cipher))),
+            None => Err(wrong_key()),
+        },
+        (Some(_), _) => Err(locked(
+            "a rotation of the store's key was interrupted: call `rotate_key` with both keys to finish it",
+        )),
+    }
+}
+
+/// Encrypts a store without sessions. If another program encrypted it meanwhile, checks the key.
+pub(crate) async fn encrypt_new_store(
+    tx: &mut Transaction<'_>,
+    key: &Key,
+) -> Result<Encryption, TransactionError> {
+    lock_exclusively(tx).await?;
+    if let Some(encryption) = unlock(tx, Some(key)).await? {
+        return Ok(encryption);
+    }
+    let session = tx
+        .sql("SELECT id FROM session LIMIT 1")
+        .fetch_optional(&mut *tx.connection)
+        .await?;
+    if session.is_some() {
+        let message = "the store is not encrypted: export its sessions, and import them into a new \
+            store that is opened with a key";
+        return Err(Error::new(ErrorKind::Configuration, message).into());
+    }
+    let cipher = Cipher::generate(key)?;
+    insert(tx, &cipher).await?;
+    Ok(Encryption::with(cipher))
+}
+
+/// Checks that the store still has the key it was opened with, and prevents a rotation from starting
+/// until the transaction ends.
+///
+/// Without it a program could write plain rows into a store that became encrypted, or rows with a key
+/// that is already retired.
+pub(crate) async fn check_key_generation(tx: &mut Transaction<'_>) -> Result<(), TransactionError> {
+    // A lock on the table, which writers share. Locking the row would write it in each transaction.
+    // In SQLite a writing transaction is alone.
+    tx.sql_for("SELECT 1", "LOCK TABLE cipher IN ROW SHARE MODE")
+        .execute(&mut *tx.connection)
+        .await?;
+    let rows = tx
+        .sql("SELECT number FROM cipher")
+        .fetch_all(&mut *tx.connection)
+        .await?;
+    let numbers: Result<Vec<i64>, _> = rows.iter().map(|row| row.try_get("number")).collect();
+    let is_current = match tx.encryption.key_number() {
+        Some(number) => numbers?.contains(&number),
+        None => numbers?.is_empty(),
+    };
+    match is_current {
+        true => Ok(()),
+        false => Err(locked(
+            "the key of the store has changed: open the store again",
+        )),
+    }
+}
+
+/// Begins a rotation, or resumes one that was interrupted.
+///
+/// Returns the cipher of the old key, `None` if the rotation is complete, and that of the new key.
+pub(crate) async fn begin_rotation(
+    tx: &mut Transaction<'_>,
+    old: &Key,
+    new: &Key,
+) -> Result<(Option<Cipher>, Cipher), TransactionError> {
+    lock_exclusively(tx).await?;
+    match &*read_rows(tx).await? {
+        [] => {
+            let message = "the store is not encrypted: there is no key to rotate";
+            Err(Error::new(ErrorKind::Configuration, message).into())
+        }
+        [row] => {
+            if let Some(cipher) = row.unlock(new) {
+                return Ok((None, cipher));
+            }
+            let old = row.unlock(old).ok_or_else(wrong_key)?;
+            let new = old.successor(new);
+            insert(tx, &new).await?;
+            Ok((Some(old), new))
+        }
+        [first, second, ..] => match (first.unlock(old), second.unlock(new)) {
+            (Some(old), Some(new)) => Ok((Some(old), new)),
+            _ => Err(locked(
+                "a rotation of the store's key was interrupted, and these are not its old and new key",
+            )),
+        },
+    }
+}
+
+/// Deletes the old key if no row is encrypted with it any more. Returns whether it was deleted.
+pub(crate) async fn end_rotation(
+    tx: &mut Transaction<'_>,
+    old: i64,
+) -> Result<bool, TransactionError> {
+    lock_exclusively(tx).await?;
+    for remaining in [
+        "SELECT 1 FROM session WHERE cipher = $1 LIMIT 1",
+        "SELECT 1 FROM event WHERE cipher = $1 LIMIT 1",
+        "SELECT 1 FROM blob WHERE cipher = $1 LIMIT 1",
+    ] {
+        let row = tx
+            .sql(remaining)
+            .bind(old)
+            .fetch_optional(&mut *tx.connection)
+            .await?;
+        if row.is_some() {
+            return Ok(false);
+        }
+    }
+    tx.sql("DELETE FROM cipher WHERE number = $1")
+        .bind(old)
+        .execute(&mut *tx.connection)
+        .await?;
+    Ok(true)
+}
+
+/// A row of the table.
+struct KeyRow {
+    number: i64,
+    secret: Vec<u8>,
+}
+
+impl KeyRow {
+    fn unlock(&self, key: &Key) -> Option<Cipher> {
+        Cipher::restore(key, self.number, self.secret.clone())
+    }
+}
+
+async fn read_rows(tx: &mut Transaction<'_>) -> Result<Vec<KeyRow>, TransactionError> {
+    let rows = tx
+        .sql("SELECT number, secret FROM cipher ORDER BY number")
+        .fetch_all(&mut *tx.connection)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(KeyRow {
+                number: row.try_get("number")?,
+                secret: row.try_get("secret")?,
+            })
+        })
+        .collect()
+}
+
+async fn insert(tx: &mut Transaction<'_>, cipher: &Cipher) -> Result<(), TransactionError> {
+    tx.sql("INSERT INTO cipher (number, secret) VALUES ($1, $2)")
+        .bind(cipher.number)
+        .bind(cipher.encrypted_secret()?)
+        .execute(&mut *tx.connection)
+        .await?;
+    Ok(())
+}
+
+/// Waits for all transactions that [checked](check_key_generation) the key, and blocks new ones.
+async fn lock_exclusively(tx: &mut Transaction<'_>) -> Result<(), TransactionError> {
+    tx.sql_for("SELECT 1", "LOCK TABLE cipher IN EXCLUSIVE MODE")
+        .execute(&mut *tx.connection)
+        .await?;
+    Ok(())
+}
+
+fn wrong_key() -> TransactionError {
+    locked("the key does not open the store: it is wrong, or the stored secret is damaged")
+}
+
+fn locked(message: &'static str) -> TransactionError {
+    Error::new(ErrorKind::Authentication, message).into()
+}

@@ -1,0 +1,131 @@
+//! Media: large blobs, stored once and apart from the events that contain them.
+//!
+//! The table `blob` holds the base64 data under a checksum of it, the table `media` says which events
+//! refer to it. In the JSON of an event a reference takes the place of the data.
+
+use std::collections::HashMap;
+
+use generativeai::Event;
+use generativeai::protocol::content::Blob;
+use sqlx::Row;
+
+use crate::cipher::Field;
+use crate::contents::{has_media, media_mut};
+use crate::encryption::Encryption;
+use crate::error::TransactionError;
+use crate::transaction::Transaction;
+
+/// Data longer than this many characters of base64 is stored apart from its event.
+const MAX_INLINE: usize = 1024;
+/// Precedes the checksum in a reference. No base64 data begins like this, as `:` is not a digit.
+const REFERENCE: &str = "blob:";
+
+/// The data of a blob, and the checksum it is stored under.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Media {
+    hash: String,
+    data: String,
+}
+
+/// Moves the large media out of an event. Returns them, and the event with references in their place;
+/// `None` if the event has no media.
+///
+/// Data that looks like a reference is moved as well, however short.
+pub(crate) fn detach(event: &Event, encryption: &Encryption) -> Option<(Event, Vec<Media>)> {
+    if !has_media(event) {
+        return None;
+    }
+    let mut event = event.clone();
+    let mut media = Vec::new();
+    for blob in media_mut(&mut event) {
+        let is_detached =
+            |data: &mut String| data.len() > MAX_INLINE || data.starts_with(REFERENCE);
+        if let Some(data) = blob.data.take_if(is_detached) {
+            let hash = hash(encryption, &data);
+            blob.data = Some(format!("{REFERENCE}{hash}"));
+            media.push(Media { hash, data });
+        }
+    }
+    media.sort_unstable();
+    media.dedup();
+    Some((event, media))
+}
+
+/// Puts the media back into an event. `cache` holds the data of those that were read before.
+///
+/// # Errors
+/// [`Corrupt`](generativeai::ErrorKind::Corrupt) if data is missing or was changed.
+pub(crate) async fn attach(
+    tx: &mut Transaction<'_>,
+    event: &mut Event,
+    cache: &mut HashMap<String, String>,
+) -> Result<(), TransactionError> {
+    for blob in media_mut(event) {
+        let Some(hash) = referenced(blob) else {
+            continue;
+        };
+        if !cache.contains_key(hash) {
+            let data = read(tx, hash).await?;
+            cache.insert(hash.to_owned(), data);
+        }
+        blob.data = cache.get(hash).cloned();
+    }
+    Ok(())
+}
+
+/// Stores media, and that an event refers to them.
+pub(crate) async fn insert(
+    tx: &mut Transaction<'_>,
+    session: i64,
+    seq: i64,
+    Media { hash, data }: &Media,
+) -> Result<(), TransactionError> {
+    let data = data.as_bytes().to_vec();
+    tx.sql(
+        "INSERT INTO blob (hash, data, cipher) VALUES ($1, $2, $3)
+         ON CONFLICT (hash) DO NOTHING",
+    )
+    .bind(hash)
+    .bind(tx.encryption.encrypt(Field::Media { hash }, data)?)
+    .bind(tx.encryption.key_number())
+    .execute(&mut *tx.connection)
+    .await?;
+    tx.sql("INSERT INTO media (session_id, seq, hash) VALUES ($1, $2, $3)")
+        .bind(session)
+        .bind(seq)
+        .bind(hash)
+        .execute(&mut *tx.connection)
+        .await?;
+    Ok(())
+}
+
+/// Returns the checksum that a blob refers to, if its data is stored apart.
+fn referenced(blob: &Blob) -> Option<&str> {
+    blob.data.as_deref()?.strip_prefix(REFERENCE)
+}
+
+/// Computes the checksum that media are stored under. In an encrypted store it is keyed, so that nobody
+/// can test whether the store holds a known file.
+fn hash(encryption: &Encryption, data: &str) -> String {
+    hex::encode(encryption.checksum("media", &[data.as_bytes()]))
+}
+
+async fn read(tx: &mut Transaction<'_>, hash: &str) -> Result<String, TransactionError> {
+    let damaged = |problem: &str| TransactionError::corrupt(format!("media {hash} {problem}"));
+    let row = tx
+        .sql("SELECT data, cipher FROM blob WHERE hash = $1")
+        .bind(hash)
+        .fetch_optional(&mut *tx.connection)
+        .await?
+        .ok_or_else(|| damaged("is missing"))?;
+    let unreadable = |_| damaged("cannot be read");
+    let key_number = row.try_get("cipher").map_err(unreadable)?;
+    let data = row.try_get("data").map_err(unreadable)?;
+    let data = tx
+        .encryption
+        .decrypt(Field::Media { hash }, key_number, data)?;
+    String::from_utf8(data)
+        .ok()
+        .filter(|data| self::hash(tx.encryption, data) == hash)
+        .ok_or_else(|| damaged("does not match its checksum"))
+}

@@ -1,0 +1,100 @@
+//! Retry of transactions that failed for a transient reason, and their time limit.
+
+use std::time::Duration;
+
+use generativeai::Result;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::error::TransactionError;
+
+/// How long a transient failure is retried. Also the time limit for connecting.
+pub(crate) const RETRY_TIME: Duration = Duration::from_secs(10);
+/// The time limit of one attempt. After it the database is treated as unreachable.
+const ATTEMPT_TIME: Duration = Duration::from_secs(60);
+/// The wait before the first retry. It doubles with each retry.
+const FIRST_BACKOFF: Duration = Duration::from_millis(20);
+
+/// Runs `work` until it succeeds, fails permanently, or [`RETRY_TIME`] is over. `context` is the clause
+/// that begins the message of the error: `the store cannot be opened`.
+pub(crate) async fn retry<T, F>(context: &str, work: impl Fn() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T, TransactionError>>,
+{
+    let start = Instant::now();
+    let mut backoff = FIRST_BACKOFF;
+    loop {
+        match work().await {
+            Err(error) if error.is_transient() && start.elapsed() + backoff < RETRY_TIME => {
+                sleep(backoff).await;
+                backoff *= 2;
+            }
+            outcome => return outcome.map_err(|error| error.into_error(context)),
+        }
+    }
+}
+
+/// Runs one attempt, and cancels it at the time limit.
+pub(crate) async fn with_time_limit<T>(
+    attempt: impl Future<Output = Result<T, TransactionError>>,
+) -> Result<T, TransactionError> {
+    timeout(ATTEMPT_TIME, attempt)
+        .await
+        .unwrap_or(Err(TransactionError::TimedOut))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::future::{pending, ready};
+
+    use generativeai::ErrorKind;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_that_exceeds_its_time_limit_is_cancelled_and_not_retried() {
+        let start = Instant::now();
+        let hanging = || with_time_limit(pending::<Result<(), _>>());
+        let error = retry("the session cannot be read", hanging)
+            .await
+            .unwrap_err();
+
+        assert_eq!(start.elapsed(), ATTEMPT_TIME);
+        assert_eq!(error.kind(), ErrorKind::Storage);
+        let message = "the session cannot be read: the database took more than a minute";
+        assert_eq!(error.to_string(), message);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_transient_failure_is_retried_for_ten_seconds() {
+        let attempts = Cell::new(0);
+        let start = Instant::now();
+        let busy = || {
+            attempts.set(attempts.get() + 1);
+            ready(Err::<(), _>(TransactionError::Raced))
+        };
+        let error = retry("the session cannot be read", busy).await.unwrap_err();
+
+        assert_eq!(error.kind(), ErrorKind::Storage);
+        assert!(start.elapsed() <= RETRY_TIME);
+        assert_eq!(attempts.get(), 9, "20 ms, 40 ms, … 2,560 ms between them");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_permanent_failure_is_not_retried() {
+        let attempts = Cell::new(0);
+        let refused = || {
+            attempts.set(attempts.get() + 1);
+            ready(Err::<(), _>(TransactionError::corrupt(
+                "event 1 is damaged",
+            )))
+        };
+        let error = retry("the session cannot be read", refused)
+            .await
+            .unwrap_err();
+
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert_eq!(error.to_string(), "event 1 is damaged");
+        assert_eq!(attempts.get(), 1);
+    }
+}
