@@ -89,15 +89,6 @@ pub trait Backend: Send + Sync + fmt::Debug {
         ))
     }
 
-    /// Returns whether requests are sent as JSON; by default they are not.
-    ///
-    /// Where they are, a chat keeps its history as JSON alone, which takes half the memory and is what
-    /// its requests are made of. It does so until somebody looks at the history, and up to the first
-    /// content that is more than text, as a call or a reply with a thought signature is.
-    fn sends_json(&self) -> bool {
-        false
-    }
-
     /// Counts the tokens of a request without generating a reply.
     fn count_tokens(
         &self,

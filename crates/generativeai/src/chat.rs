@@ -7,6 +7,7 @@ use crate::backend::Backend;
 use crate::error::Result;
 use crate::model::GenerativeModel;
 use crate::protocol::content::{Content, Transcript};
+use crate::protocol::response::GenerateContentResponse;
 use crate::tools::{AutomaticFunctionCalling, Toolbox};
 
 mod budget;
@@ -14,7 +15,6 @@ mod calls;
 mod check;
 mod history;
 mod journal;
-mod last;
 mod recorder;
 mod resume;
 mod saved;
@@ -31,7 +31,6 @@ pub use unfinished::{Reason, Unfinished};
 
 use budget::Budget;
 use history::Undone;
-use last::Last;
 use recorder::Recorder;
 
 /// A conversation with a model.
@@ -60,7 +59,7 @@ pub struct ChatSession {
     model: GenerativeModel,
     automatic: Option<AutomaticFunctionCalling>,
     history: Arc<Transcript>,
-    last: Option<Last>,
+    last: Option<GenerateContentResponse>,
     unfinished: Option<Box<Unfinished>>,
     /// What was taken back and can be put back, last one last.
     undone: Vec<Undone>,
@@ -173,7 +172,10 @@ impl fmt::Debug for ChatSession {
         f.debug_struct("ChatSession")
             .field("model", &self.model)
             .field("automatic_function_calling", &self.automatic)
-            .field("history", &format_args!("{} contents", self.history.len()))
+            .field(
+                "history",
+                &format_args!("{} contents", self.history().len()),
+            )
             .field("unfinished", &self.unfinished)
             .finish_non_exhaustive()
     }

@@ -182,13 +182,6 @@ impl GenerativeModel {
         Ok(Arc::clone(self.backend.get_or_init(|| found)))
     }
 
-    /// Whether the backend is known to send JSON.
-    pub(crate) fn sends_json(&self) -> bool {
-        self.backend
-            .get()
-            .is_some_and(|backend| backend.sends_json())
-    }
-
     /// What a request and its message have in common: everything but the contents.
     pub(crate) fn prepare(&self, message: Option<&Settings>) -> Result<Prepared> {
         let settings = match message {

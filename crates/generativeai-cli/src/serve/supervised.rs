@@ -202,10 +202,6 @@ impl Backend for Supervised {
         Box::pin(std::future::ready(model.ok_or_else(none)))
     }
 
-    fn sends_json(&self) -> bool {
-        true
-    }
-
     fn get_cached_content(
         &self,
         name: String,

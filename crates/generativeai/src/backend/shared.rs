@@ -38,10 +38,6 @@ macro_rules! forward {
                 (**self).stream_generate_content(request, options)
             }
 
-            fn sends_json(&self) -> bool {
-                (**self).sends_json()
-            }
-
             fn count_tokens(
                 &self,
                 request: CountTokensRequest,

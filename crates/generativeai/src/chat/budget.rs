@@ -131,11 +131,6 @@ impl ChatSession {
 
     /// Takes the first contents out of the history, and puts a summary in their place.
     pub(super) fn compact(&mut self, length: usize, summary: Vec<Content>) {
-        // What it says may be in the history, whose places change.
-        self.last = self
-            .last
-            .take()
-            .map(|last| last.cloned(&self.history).into());
         let (gone, rest) = self.history.contents().split_at(length);
         // A summary is none of what was said.
         let said = gone.iter().skip(self.summary).cloned();

@@ -5,7 +5,7 @@ use std::iter::once;
 use std::sync::Arc;
 
 use super::unfinished::reply_of;
-use super::{ChatSession, Event, Last, Unfinished};
+use super::{ChatSession, Event, Unfinished};
 use crate::protocol::content::{Content, Data, Part, Role};
 use crate::protocol::response::GenerateContentResponse;
 
@@ -23,6 +23,15 @@ impl ChatSession {
     /// in [`left_out`](Self::left_out) then.
     pub fn history(&self) -> &[Content] {
         self.history.contents()
+    }
+
+    /// The last response that came, complete or not, until the next message is sent, the turn is
+    /// [taken back](Self::rewind), or the history [set](Self::set_history).
+    pub fn last(&self) -> Option<&GenerateContentResponse> {
+        match &self.unfinished {
+            Some(unfinished) => unfinished.received.as_ref(),
+            None => self.last.as_ref(),
+        }
     }
 
     /// Replaces the history, as given; [`last`](Self::last) and the unfinished turn are forgotten.
@@ -71,7 +80,7 @@ impl ChatSession {
     /// ```
     pub fn rewind(&mut self) -> Option<(Content, Content)> {
         let length = match self.unfinished {
-            Some(_) => self.history.len(),
+            Some(_) => self.history().len(),
             None => last_turn(self.history())?,
         };
         self.record_outcome();
@@ -130,48 +139,21 @@ impl ChatSession {
         self.undone.clear();
     }
 
-    /// Puts the unfinished turn into the history, as it is complete, and gives its response if somebody
-    /// wants it: else nothing of it is copied.
-    pub(super) fn complete(&mut self, is_wanted: bool) -> Option<GenerateContentResponse> {
-        let turn = *self.unfinished.take()?;
-        let at = self.history.len() + 1 + turn.exchanged.len();
+    /// Puts the unfinished turn into the history, as it is complete.
+    pub(super) fn complete(&mut self) {
+        let Some(turn) = self.unfinished.take() else {
+            return;
+        };
         let reply = turn.received.as_ref().and_then(reply_of);
-        let is_folded = match (&turn.written, &reply) {
-            (Some(message), Some(reply)) if turn.exchanged.is_empty() => {
-                Arc::make_mut(&mut self.history).fold_turn(message, reply)
-            }
-            _ => false,
-        };
-        let mut wanted = None;
-        let (last, reply) = match turn.received {
-            Some(mut received) if is_wanted => {
-                let reply = reply_of(&received).filter(|_| !is_folded);
-                let reply = reply.map(Cow::into_owned);
-                let last = Last::of(&mut received, at);
-                wanted = Some(received);
-                (Some(last), reply)
-            }
-            Some(received) => {
-                let (last, reply) = Last::split(received, at);
-                (Some(last), reply)
-            }
-            None => (None, None),
-        };
-        if !is_folded {
-            let said = once(turn.sent).chain(turn.exchanged);
-            self.remember(said.chain(reply));
-        }
-        self.last = last;
-        wanted
+        let reply = reply.map(Cow::into_owned);
+        let said = once(turn.sent).chain(turn.exchanged);
+        self.remember(said.chain(reply));
+        self.last = turn.received;
     }
 
     /// Puts contents into the history.
     pub(super) fn remember(&mut self, contents: impl IntoIterator<Item = Content>) {
-        let history = Arc::make_mut(&mut self.history);
-        history.extend(contents);
-        if self.model.sends_json() {
-            history.fold();
-        }
+        Arc::make_mut(&mut self.history).extend(contents);
         self.undone.clear();
     }
 }
@@ -242,63 +224,9 @@ fn fill_roles(contents: &mut [Content]) {
 
 #[cfg(test)]
 mod tests {
-    use std::future::ready;
-
     use super::*;
-    use crate::backend::{Backend, RequestOptions};
-
-    use crate::error::Result;
     use crate::model::GenerativeModel;
     use crate::protocol::content::{FunctionCall, FunctionResponse};
-    use crate::protocol::request::GenerateContentRequest;
-    use crate::protocol::response::GenerateContentResponse;
-    use crate::stream::BoxFuture;
-
-    /// Answers with the number of contents it was sent, as JSON or not.
-    #[derive(Debug)]
-    struct Counting {
-        sends_json: bool,
-    }
-
-    impl Backend for Counting {
-        fn generate_content(
-            &self,
-            request: GenerateContentRequest,
-            _: RequestOptions,
-        ) -> BoxFuture<Result<GenerateContentResponse>> {
-            let count = request.contents.len().to_string();
-            Box::pin(ready(Ok(Content::model(count).into())))
-        }
-
-        fn sends_json(&self) -> bool {
-            self.sends_json
-        }
-    }
-
-    #[tokio::test]
-    async fn a_history_that_is_sent_as_json_is_kept_as_json_until_somebody_looks() {
-        let mut chats = [true, false].map(|sends_json| {
-            let model = GenerativeModel::new("m").backend(Arc::new(Counting { sends_json }));
-            let said = [Content::user("a"), Content::model("b")];
-            model.start_chat().with_history(said)
-        });
-        for chat in &mut chats {
-            let reply = chat.send_message("c").await.expect("a reply");
-            assert_eq!(reply.text().expect("a number"), "3");
-            assert!(format!("{chat:?}").contains("4 contents"));
-        }
-        let [mut folded, mut typed] = chats;
-        assert_eq!([folded.history.folded(), typed.history.folded()], [4, 0]);
-
-        let copy = folded.clone();
-        assert_eq!(folded.rewind(), typed.rewind());
-        assert!(folded.restore() && typed.restore());
-        assert_eq!(folded.history(), typed.history());
-        assert_eq!(copy.history(), typed.history());
-
-        folded.send_message("d").await.expect("a reply");
-        assert_eq!((folded.history().len(), folded.history.folded()), (6, 0));
-    }
 
     #[test]
     fn a_history_that_ends_with_answers_is_taken_back_to_nothing() {

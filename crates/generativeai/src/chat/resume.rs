@@ -44,7 +44,7 @@ impl ChatSession {
             Event::Exchanged { contents } => self.open_turn()?.exchanged.extend(contents),
             Event::Completed { response } => {
                 self.open_turn()?.received = Some(response);
-                self.complete(false);
+                self.complete();
             }
             Event::Unfinished { reason, received } => {
                 let turn = self.open_turn()?;
@@ -58,7 +58,7 @@ impl ChatSession {
             }
             Event::Replaced { contents } => self.set_history(contents),
             Event::Rewound { length } => {
-                if length > self.history.len() {
+                if length > self.history().len() {
                     return Err("takes back what was never said");
                 }
                 self.take_back(length);
@@ -69,7 +69,7 @@ impl ChatSession {
                 }
             }
             Event::Compacted { length, summary } => {
-                if length > self.history.len() {
+                if length > self.history().len() {
                     return Err("leaves out what was never said");
                 }
                 self.compact(length, summary);

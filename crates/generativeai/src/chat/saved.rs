@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::budget::Budget;
-use super::{ChatSession, Last, Reason, Unfinished};
+use super::{ChatSession, Reason, Unfinished};
 use crate::error::{Error, ErrorKind};
 use crate::model::{GenerativeModel, SavedModel};
 use crate::protocol::content::{Content, Contents, Transcript};
@@ -85,7 +85,7 @@ impl Serialize for ChatSession {
             history: Contents::new(Arc::clone(&self.history), Vec::new()),
             left_out: Contents::new(Arc::clone(&self.left_out), Vec::new()),
             summary: self.summary,
-            last: self.last.as_ref().map(|last| last.cloned(&self.history)),
+            last: self.last.clone(),
             unfinished: self.unfinished().cloned().map(SavedTurn::from),
         };
         saved.serialize(serializer)
@@ -101,7 +101,7 @@ impl<'de> Deserialize<'de> for ChatSession {
         chat.history = transcript(&saved.history);
         chat.left_out = transcript(&saved.left_out);
         chat.summary = saved.summary;
-        chat.last = saved.last.map(Last::from);
+        chat.last = saved.last;
         chat.unfinished = saved.unfinished.map(Unfinished::from).map(Box::new);
         Ok(chat)
     }

@@ -13,7 +13,7 @@ use super::unfinished::{Reason, Unfinished, said_in};
 use super::{ChatSession, Event, check};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Prepared;
-use crate::protocol::content::{Contents, text_element};
+use crate::protocol::content::Contents;
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::tools::FunctionCallingMode;
@@ -34,8 +34,6 @@ pub(super) struct Turn<'chat> {
     automatic: Option<AutomaticFunctionCalling>,
     call: Call,
     state: State,
-    /// The response of a turn that is complete, if it was kept whole.
-    response: Option<GenerateContentResponse>,
 }
 
 enum State {
@@ -79,7 +77,6 @@ impl<'chat> Turn<'chat> {
             automatic,
             call,
             state: State::Open,
-            response: None,
         })
     }
 
@@ -145,7 +142,7 @@ impl<'chat> Turn<'chat> {
 
     /// The same for the caller.
     pub(super) fn into_response(self) -> Option<GenerateContentResponse> {
-        self.response.or_else(|| self.chat.last_cloned())
+        self.chat.last().cloned()
     }
 
     fn unfinished(&mut self) -> &mut Unfinished {
@@ -157,18 +154,9 @@ impl<'chat> Turn<'chat> {
 
     fn ask(&mut self) -> State {
         let history = Arc::clone(&self.chat.history);
-        let sends_json = self.prepared.backend.sends_json();
         let unfinished = self.unfinished();
         let (rounds, first) = (unfinished.rounds, unfinished.exchanged.is_empty());
-        unfinished.written = if sends_json && first {
-            text_element(&unfinished.sent)
-        } else {
-            None
-        };
-        let contents = match &unfinished.written {
-            Some(message) => Contents::with_written(history, message.clone()),
-            None => Contents::new(history, unfinished.contents()),
-        };
+        let contents = Contents::new(history, unfinished.contents());
         let mut request = if self.automatic.is_some() {
             self.prepared.request.clone()
         } else {
@@ -280,13 +268,10 @@ impl<'chat> Turn<'chat> {
     fn commit(&mut self) {
         self.state = State::Close(None);
         self.unfinished().sum_usage();
-        let journaled = self.chat.recorder.is_some();
-        let response = self.chat.complete(journaled || self.call == Call::Unary);
-        if journaled {
-            let response = response.clone().unwrap_or_default();
-            self.chat.record(|_| Event::Completed { response });
-        }
-        self.response = response;
+        self.chat.complete();
+        self.chat.record(|chat| Event::Completed {
+            response: chat.last.clone().unwrap_or_default(),
+        });
     }
 
     /// Ends the turn with an error that has all that came, and keeps why.

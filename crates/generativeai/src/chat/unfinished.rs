@@ -4,11 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::iter::once;
 
-use bytes::Bytes;
-
 use super::calls::Round;
 use super::send::SendMessage;
-use super::{ChatSession, Event, Last};
+use super::{ChatSession, Event};
 use crate::error::{Error, ErrorKind};
 use crate::model::Settings;
 use crate::protocol::content::{Content, Role};
@@ -34,8 +32,6 @@ pub struct Unfinished {
     pub(super) used: Option<Box<UsageMetadata>>,
     /// What the message said about how it is sent; on the heap, since most say nothing.
     pub(super) settings: Option<Box<Settings>>,
-    /// The JSON of the message, if it is sent as JSON and is nothing but text.
-    pub(super) written: Option<Bytes>,
     /// How many tokens the first request has, if they were counted.
     pub(super) weight: Option<u32>,
 }
@@ -70,7 +66,6 @@ impl Unfinished {
             rounds: 0,
             used: None,
             settings: None,
-            written: None,
             weight: None,
         }
     }
@@ -190,7 +185,7 @@ impl ChatSession {
             unfinished.round = Some(round);
         }
         let answered = unfinished.round.is_some();
-        self.last = unfinished.received.clone().map(Last::from);
+        self.last = unfinished.received.clone();
         unfinished.close_round();
         let kept = once(unfinished.sent).chain(unfinished.exchanged);
         let contents: Vec<Content> = kept.chain(reply.filter(|_| !answered)).collect();

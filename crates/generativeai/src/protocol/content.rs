@@ -11,7 +11,7 @@ pub use code::*;
 pub use contents::Contents;
 #[cfg(feature = "remote")]
 pub(crate) use contents::Json;
-pub(crate) use contents::{Transcript, text_element};
+pub(crate) use contents::Transcript;
 pub use function::*;
 pub use media::*;
 pub use message::*;

@@ -175,7 +175,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::protocol::content::{Content, Contents, Transcript, text_element};
+    use crate::protocol::content::{Content, Contents, Transcript};
 
     fn sent(request: &Value) -> (Value, u64) {
         let request = serde_json::from_value(request.clone()).expect("a request");
@@ -229,13 +229,13 @@ mod tests {
     #[test]
     fn more_pieces_than_there_is_room_for_come_one_after_the_other() {
         let texts: Vec<String> = (0..100).map(|at| at.to_string().repeat(5_000)).collect();
-        let mut history = Transcript::default();
+        let mut history = Arc::new(Transcript::default());
         for text in &texts {
-            history.extend([Content::user(text.as_str())]);
-            history.fold();
+            Arc::make_mut(&mut history).extend([Content::user(text.as_str())]);
+            // Each content becomes a piece of its own.
+            Contents::new(Arc::clone(&history), Vec::new()).json();
         }
-        let now = text_element(&Content::user("now")).expect("only text");
-        let contents = Contents::with_written(Arc::new(history), now);
+        let contents = Contents::new(history, vec![Content::user("now")]);
         let request = GenerateContentRequest::default().contents(contents.clone());
         let pieces = Pieces::of_request(request).expect("a body");
         let whole = json!({ "contents": contents }).to_string();

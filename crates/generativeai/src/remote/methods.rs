@@ -67,10 +67,6 @@ impl Backend for Remote {
         Box::pin(chunks.fuse())
     }
 
-    fn sends_json(&self) -> bool {
-        true
-    }
-
     fn count_tokens(
         &self,
         request: CountTokensRequest,

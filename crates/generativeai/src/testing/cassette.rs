@@ -223,10 +223,6 @@ impl Backend for Cassette {
         Box::pin(chunks.fuse())
     }
 
-    fn sends_json(&self) -> bool {
-        false
-    }
-
     fn count_tokens(
         &self,
         request: CountTokensRequest,

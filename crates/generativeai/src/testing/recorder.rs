@@ -274,10 +274,6 @@ impl Backend for Recorder {
         Box::pin(chunks.fuse())
     }
 
-    fn sends_json(&self) -> bool {
-        self.backend.sends_json()
-    }
-
     fn count_tokens(
         &self,
         request: CountTokensRequest,

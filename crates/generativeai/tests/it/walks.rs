@@ -1,31 +1,22 @@
 //! Random walks over everything a chat can do, beside a small model of what must come of it.
 
-use std::sync::Arc;
-
 use generativeai::protocol::content::{Content, Data, Part};
-use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
 use generativeai::protocol::tools::FunctionDeclaration;
 use generativeai::testing::Scripted;
-use generativeai::{
-    Backend, BoxFuture, ChatSession, ChunkStream, Function, GenerativeModel, Reason, RequestOptions,
-};
+use generativeai::{ChatSession, Function, GenerativeModel, Reason};
 use serde_json::json;
 
 const WALKS: u64 = 10_000;
 const STEPS: usize = 12;
 
 /// A generator of numbers that are as good as random here (SplitMix64).
-struct Dice {
-    state: u64,
-    /// Whether the chats of the walk are asked in JSON.
-    is_json: bool,
-}
+struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self, sides: u64) -> u64 {
-        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.state;
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         (z ^ (z >> 31)) % sides
@@ -81,8 +72,7 @@ fn why(reason: &Reason) -> &'static str {
     }
 }
 
-/// Looks at the history, after which a chat keeps it typed.
-fn compare_history(chat: &ChatSession, expected: &Expected, context: &str) {
+fn compare(chat: &ChatSession, expected: &Expected, context: &str) {
     let history: Vec<String> = chat.history().iter().map(line).collect();
     assert_eq!(history, expected.history.concat(), "history {context}");
     assert!(
@@ -92,9 +82,6 @@ fn compare_history(chat: &ChatSession, expected: &Expected, context: &str) {
         "{context}"
     );
     assert!(chat.pending_calls().is_empty(), "pending {context}");
-}
-
-fn compare(chat: &ChatSession, expected: &Expected, context: &str) {
     let text = |reply: &GenerateContentResponse| {
         reply
             .candidates
@@ -168,32 +155,6 @@ fn plan(mut script: Scripted, rounds: usize, chunks: usize, fate: Fate) -> Scrip
     }
 }
 
-/// A script that is asked in JSON, as the REST API is: a chat keeps JSON alone for it.
-#[derive(Debug)]
-struct AsJson(Scripted);
-
-impl Backend for AsJson {
-    fn generate_content(
-        &self,
-        request: GenerateContentRequest,
-        options: RequestOptions,
-    ) -> BoxFuture<generativeai::Result<GenerateContentResponse>> {
-        self.0.generate_content(request, options)
-    }
-
-    fn stream_generate_content(
-        &self,
-        request: GenerateContentRequest,
-        options: RequestOptions,
-    ) -> ChunkStream {
-        self.0.stream_generate_content(request, options)
-    }
-
-    fn sends_json(&self) -> bool {
-        true
-    }
-}
-
 /// Runs one turn of the chat, and the same of what is expected. Without a message it is a retry.
 async fn turn(chat: &mut ChatSession, expected: &mut Expected, dice: &mut Dice, new: Option<&str>) {
     let old = expected.unfinished.take().filter(|_| new.is_none());
@@ -201,21 +162,10 @@ async fn turn(chat: &mut ChatSession, expected: &mut Expected, dice: &mut Dice, 
         (t.sent, t.rounds)
     });
     let fate = FATES[dice.roll(6) as usize];
-    // A history with calls is typed.
-    let most_rounds = if dice.is_json && dice.roll(8) > 0 {
-        1
-    } else {
-        3
-    };
-    let (rounds, chunks) = (dice.roll(most_rounds) as usize, 1 + dice.roll(3) as usize);
+    let (rounds, chunks) = (dice.roll(3) as usize, 1 + dice.roll(3) as usize);
     let awaited = fate != Fate::Dropped && dice.roll(2) == 0;
     let script = plan(Scripted::default(), rounds, chunks, fate);
-    let backend: Arc<dyn Backend> = if dice.is_json {
-        Arc::new(AsJson(script))
-    } else {
-        Arc::new(script)
-    };
-    *chat = chat.clone().backend(backend);
+    *chat = chat.clone().backend(script);
     let message = match new {
         Some(text) => chat.send_message(text),
         None => chat.retry(),
@@ -303,20 +253,14 @@ fn rewind(chat: &mut ChatSession, expected: &mut Expected) {
     assert_eq!(chat.rewind().map(|(sent, _)| line(&sent)), sent);
 }
 
-async fn walk(seed: u64, is_json: bool) {
+async fn walk(seed: u64) {
     let function = FunctionDeclaration::new("f", "Does nothing.");
     let function = Function::from_declaration(function, |_| async { Ok(json!(1)) });
     let model = GenerativeModel::new("m")
         .tools(function.clone())
         .backend(Scripted::default());
     let mut chat = model.start_chat().automatic_function_calling(true);
-    let (mut expected, mut dice) = (
-        Expected::default(),
-        Dice {
-            state: seed,
-            is_json,
-        },
-    );
+    let (mut expected, mut dice) = (Expected::default(), Dice(seed));
     for step in 0..STEPS {
         let done = match dice.roll(8) {
             0 => {
@@ -355,22 +299,12 @@ async fn walk(seed: u64, is_json: bool) {
         };
         let context = format!("after {done}, step {step} of the walk with seed {seed}");
         compare(&chat, &expected, &context);
-        if !is_json || step == STEPS - 1 || dice.roll(6) == 0 {
-            compare_history(&chat, &expected, &context);
-        }
     }
 }
 
 #[tokio::test]
 async fn a_chat_stays_coherent_whatever_is_done_with_it() {
     for seed in 0..WALKS {
-        walk(seed, false).await;
-    }
-}
-
-#[tokio::test]
-async fn and_so_does_one_that_keeps_its_history_as_json() {
-    for seed in 0..WALKS {
-        walk(seed, true).await;
+        walk(seed).await;
     }
 }

@@ -1,7 +1,7 @@
-//! The contents of a request: what was said before, shared with the chat, and what is said now.
+//! Contents of a request: the history, which is shared with its chat, and the new contents.
 
 use std::fmt;
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -9,16 +9,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::protocol::content::Content;
 use crate::protocol::wire::Member;
 pub(crate) use transcript::Transcript;
-pub(crate) use written::text_element;
 
-mod text;
+mod json;
 mod transcript;
-mod written;
 
-/// The contents of a request, in order.
+/// Contents of a request, in order.
 ///
-/// What was said before is shared with the chat the request came from, not copied, and so is its
-/// JSON: a turn costs what is new in it, however long the history.
+/// A request of a chat shares the history with the chat instead of copying it, and with it the JSON of the
+/// history. So the cost of a turn does not depend on the length of the conversation.
+///
+/// A content, or a list of them, turns into `Contents`:
 ///
 /// ```
 /// use generativeai::protocol::content::{Content, Contents};
@@ -26,150 +26,104 @@ mod written;
 /// let contents = Contents::from("Hello");
 /// assert_eq!(contents.len(), 1);
 /// assert_eq!(contents.last().unwrap().parts[0].as_text(), Some("Hello"));
+///
+/// let contents = Contents::from([Content::user("Hello"), Content::model("Hello!")]);
+/// assert_eq!(contents.len(), 2);
 /// ```
 #[derive(Clone, Default)]
 pub struct Contents {
-    before: Option<Arc<Transcript>>,
-    now: Now,
-}
-
-/// What is said now.
-#[derive(Clone)]
-enum Now {
-    Typed(Vec<Content>),
-    /// One content, of which the JSON is all there is until somebody looks.
-    Written(Bytes, OnceLock<Vec<Content>>),
-}
-
-impl Default for Now {
-    fn default() -> Self {
-        Self::Typed(Vec::new())
-    }
-}
-
-impl Now {
-    fn contents(&self) -> &[Content] {
-        match self {
-            Self::Typed(contents) => contents,
-            Self::Written(json, read) => read.get_or_init(|| written::read(json.to_vec())),
-        }
-    }
-
-    fn contents_mut(&mut self) -> &mut Vec<Content> {
-        if let Self::Written(json, read) = self {
-            let read = read.take();
-            *self = Self::Typed(read.unwrap_or_else(|| written::read(json.to_vec())));
-        }
-        match self {
-            Self::Typed(contents) => contents,
-            Self::Written(..) => unreachable!("it is typed now"),
-        }
-    }
+    /// History of the chat that makes the request.
+    history: Option<Arc<Transcript>>,
+    /// Contents after the history.
+    new: Vec<Content>,
 }
 
 impl Contents {
-    /// Makes the contents of a request that goes on where a transcript ends.
-    pub(crate) fn new(before: Arc<Transcript>, now: Vec<Content>) -> Self {
+    /// Creates the contents of a request that follows a history.
+    pub(crate) fn new(history: Arc<Transcript>, new: Vec<Content>) -> Self {
         Self {
-            before: Some(before),
-            now: Now::Typed(now),
+            history: Some(history),
+            new,
         }
     }
 
-    /// The same with one content that is [written](text_element) already.
-    pub(crate) fn with_written(before: Arc<Transcript>, now: Bytes) -> Self {
-        Self {
-            before: Some(before),
-            now: Now::Written(now, OnceLock::new()),
-        }
-    }
-
-    /// Goes through them, first to last.
+    /// Returns an iterator over the contents, in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Content> + Clone {
-        self.before().contents().iter().chain(self.now.contents())
+        self.history().iter().chain(&self.new)
     }
 
-    /// How many there are.
+    /// Returns the number of contents.
     pub fn len(&self) -> usize {
-        let now = match &self.now {
-            Now::Typed(contents) => contents.len(),
-            Now::Written(..) => 1,
-        };
-        self.before().len() + now
+        self.history().len() + self.new.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no contents.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The last one.
+    /// Returns the last content.
     pub fn last(&self) -> Option<&Content> {
-        let now = self.now.contents().last();
-        now.or_else(|| self.before().contents().last())
+        self.new.last().or_else(|| self.history().last())
     }
 
-    /// Adds one at the end.
+    /// Appends a content.
     pub fn push(&mut self, content: impl Into<Content>) {
-        self.now.contents_mut().push(content.into());
+        self.new.push(content.into());
     }
 
-    /// The last one, to be changed; a shared one is copied first.
+    /// Returns the last content for changes. One of a shared history is copied first.
     pub(crate) fn last_mut(&mut self) -> Option<&mut Content> {
-        let now = self.now.contents_mut();
-        if let Some(before) = &mut self.before
-            && now.is_empty()
+        if self.new.is_empty()
+            && let Some(history) = &mut self.history
         {
-            now.push(Arc::make_mut(before).pop()?);
+            let last = history.contents().len().checked_sub(1)?;
+            self.new = Arc::make_mut(history).split_off(last);
         }
-        now.last_mut()
+        self.new.last_mut()
     }
 
-    fn before(&self) -> &Transcript {
-        static NOTHING: LazyLock<Transcript> = LazyLock::new(Transcript::default);
-        self.before.as_deref().unwrap_or(&NOTHING)
+    fn history(&self) -> &[Content] {
+        let history = self.history.as_deref();
+        history.map(Transcript::contents).unwrap_or_default()
     }
 
-    /// Their JSON: what was said before as it was kept, and what is said now.
+    /// Returns the JSON of the contents: that of the history as it is cached, and that of the new contents.
     #[cfg_attr(
         not(feature = "remote"),
-        allow(dead_code, reason = "only a backend that sends JSON asks for it")
+        allow(dead_code, reason = "used by the backend that sends JSON")
     )]
     pub(crate) fn json(&self) -> Json {
-        let now = match &self.now {
-            Now::Written(json, _) => json.clone(),
-            Now::Typed(contents) => {
-                let mut json = Vec::new();
-                for content in contents {
-                    written::write_element(&mut json, content);
-                }
-                json.into()
-            }
-        };
+        let mut new = Vec::new();
+        for content in &self.new {
+            json::write_element(&mut new, content);
+        }
+        let history = self.history.as_deref();
         Json {
-            before: self.before().json(),
-            now,
+            history: history.map(Transcript::json).unwrap_or_default(),
+            new,
         }
     }
 }
 
-/// The JSON of contents, in pieces that are shared.
+/// JSON of contents, in pieces. Those of a history are shared.
 pub(crate) struct Json {
-    before: Arc<Vec<Bytes>>,
-    now: Bytes,
+    history: Arc<Vec<Bytes>>,
+    new: Vec<u8>,
 }
 
 #[cfg_attr(
     not(feature = "remote"),
-    allow(dead_code, reason = "only a backend that sends JSON asks for it")
+    allow(dead_code, reason = "used by the backend that sends JSON")
 )]
 impl Json {
-    /// The pieces, commas between the contents, without the brackets; none is empty.
+    /// Returns the pieces of a JSON array without its brackets. None of them is empty.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
-        let all = self.before.iter().chain([&self.now]);
-        let written = all.filter(|piece| !piece.is_empty());
-        // Without the comma before the first.
-        written
+        let history = self.history.iter().map(|piece| &piece[..]);
+        let pieces = history.chain([&self.new[..]]);
+        let filled = pieces.filter(|piece| !piece.is_empty());
+        // Each content has a comma in front of it; the first comma is left out.
+        filled
             .enumerate()
             .map(|(at, piece)| &piece[usize::from(at == 0)..])
     }
@@ -194,11 +148,8 @@ impl<C: Into<Content>> From<C> for Contents {
 }
 
 impl From<Vec<Content>> for Contents {
-    fn from(now: Vec<Content>) -> Self {
-        Self {
-            before: None,
-            now: Now::Typed(now),
-        }
+    fn from(new: Vec<Content>) -> Self {
+        Self { history: None, new }
     }
 }
 
@@ -256,16 +207,15 @@ impl Member for Contents {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::content::Part;
 
-    pub(super) fn said(texts: &[&str]) -> Vec<Content> {
+    pub(super) fn users(texts: &[&str]) -> Vec<Content> {
         texts.iter().map(|&text| Content::user(text)).collect()
     }
 
-    /// The contents behind JSON in pieces.
-    pub(super) fn read(before: Arc<Vec<Bytes>>) -> Vec<Content> {
-        let now = Bytes::new();
-        read_json(&Json { before, now })
+    /// Reads the contents behind the JSON of a history.
+    pub(super) fn read(history: Arc<Vec<Bytes>>) -> Vec<Content> {
+        let new = Vec::new();
+        read_json(&Json { history, new })
     }
 
     fn read_json(json: &Json) -> Vec<Content> {
@@ -275,37 +225,26 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_is_folded_as_it_was_written() {
-        let [message, reply] = [Content::user("a\n"), Content::model("b")];
-        let json = text_element(&message).expect("only text");
-        let contents = Contents::with_written(Arc::default(), json.clone());
-        assert_eq!((contents.len(), contents.last()), (1, Some(&message)));
-        assert_eq!(read_json(&contents.json()), std::slice::from_ref(&message));
-
-        let mut transcript = Transcript::default();
-        assert!(transcript.fold_turn(&json, &reply) && transcript.fold_turn(&json, &reply));
-        let all = [&message, &reply, &message, &reply].map(Content::clone);
-        assert_eq!(read(transcript.json()), all);
-        let mut contents = Contents::with_written(Arc::new(transcript.clone()), json.clone());
-        assert_eq!(read_json(&contents.json())[..4], all);
-        contents.push(reply.clone());
-        assert_eq!(contents.len(), 6);
-        assert_eq!(contents.iter().last(), Some(&reply));
-
-        assert!(!transcript.fold_turn(&json, &Content::model(Vec::<Part>::new())));
-        assert_eq!(transcript.contents(), all);
-        assert!(!transcript.fold_turn(&json, &reply));
-    }
-
-    #[test]
-    fn what_is_said_now_follows_what_was_said_before() {
-        let before = Arc::new(Transcript::from(said(&["a"])));
-        let mut contents = Contents::new(before, said(&["b"]));
+    fn new_contents_follow_the_history() {
+        let history = Arc::new(Transcript::from(users(&["a"])));
+        let mut contents = Contents::new(history, users(&["b"]));
         contents.push(Content::user("c"));
 
         assert_eq!(contents.len(), 3);
-        assert_eq!(contents, Contents::from(said(&["a", "b", "c"])));
-        assert_eq!(read_json(&contents.json()), said(&["a", "b", "c"]));
+        assert_eq!(contents, Contents::from(users(&["a", "b", "c"])));
+        assert_eq!(read_json(&contents.json()), users(&["a", "b", "c"]));
         assert_eq!(contents.json().pieces().count(), 2);
+    }
+
+    #[test]
+    fn a_change_of_the_last_content_leaves_a_shared_history_alone() {
+        let history = Arc::new(Transcript::from(users(&["a", "b"])));
+        let mut contents = Contents::new(Arc::clone(&history), Vec::new());
+
+        *contents.last_mut().expect("a content") = Content::user("c");
+
+        assert_eq!(contents, Contents::from(users(&["a", "c"])));
+        assert_eq!(history.contents(), users(&["a", "b"]));
+        assert!(Contents::default().last_mut().is_none());
     }
 }

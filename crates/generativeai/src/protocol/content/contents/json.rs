@@ -1,0 +1,208 @@
+//! JSON of contents: written once, and kept in pieces that requests share.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::protocol::content::{Content, Data, Part, Role};
+
+/// Size from which on a piece is never merged with others.
+const LARGE: usize = 16 << 10;
+
+/// Number of pieces below [`LARGE`] that are kept before the last ones are merged.
+const MAX_SMALL: usize = 16;
+
+/// Number of bytes that are checked together for characters to escape.
+const BLOCK: usize = 64;
+
+/// JSON of the first contents of a transcript.
+///
+/// Contents that are added later become a new piece, so that nothing is copied and no buffer keeps room to
+/// grow. Once there are more than [`MAX_SMALL`] small pieces, the last ones are merged, such that each remaining
+/// piece is at least twice as long as the next. So a byte is copied O(log n) times however long the conversation
+/// grows, and a request has few pieces.
+#[derive(Clone, Default)]
+pub(super) struct JsonPrefix {
+    /// The JSON, with a comma in front of each content. Requests share the list, not only the pieces.
+    pieces: Arc<Vec<Bytes>>,
+    /// Offset at which each content ends.
+    ends: Vec<usize>,
+}
+
+impl JsonPrefix {
+    /// Returns the JSON of the contents, which start with those written before, and writes what is new.
+    pub(super) fn extend_to(&mut self, contents: &[Content]) -> Arc<Vec<Bytes>> {
+        let new = contents.get(self.ends.len()..).unwrap_or_default();
+        if !new.is_empty() {
+            let written = self.len();
+            let mut json = Vec::new();
+            for content in new {
+                write_element(&mut json, content);
+                self.ends.push(written + json.len());
+            }
+            json.shrink_to_fit();
+            self.push(json.into());
+        }
+        Arc::clone(&self.pieces)
+    }
+
+    /// Removes the JSON of all contents but the first `count`.
+    pub(super) fn truncate(&mut self, count: usize) {
+        self.ends.truncate(count);
+        let mut left = self.len();
+        let pieces = Arc::make_mut(&mut self.pieces);
+        for piece in &mut *pieces {
+            if left < piece.len() {
+                // Copied, since a slice would keep the removed part in memory.
+                *piece = Bytes::copy_from_slice(&piece[..left]);
+            }
+            left -= piece.len();
+        }
+        pieces.retain(|piece| !piece.is_empty());
+    }
+
+    fn len(&self) -> usize {
+        self.ends.last().copied().unwrap_or_default()
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        let pieces = Arc::make_mut(&mut self.pieces);
+        pieces.push(piece);
+        let is_small = |piece: &&Bytes| piece.len() < LARGE;
+        let small = pieces.iter().rev().take_while(is_small).count();
+        if small <= MAX_SMALL {
+            return;
+        }
+        let mut length = 0;
+        let last = pieces.iter().rev().take(small).take_while(|piece| {
+            let is_merged = length == 0 || piece.len() < 2 * length;
+            length += piece.len();
+            is_merged
+        });
+        let first = pieces.len() - last.count();
+        let merged = pieces[first..].concat();
+        pieces.truncate(first);
+        pieces.push(merged.into());
+    }
+}
+
+/// Writes a content with a comma in front of it.
+pub(super) fn write_element(json: &mut Vec<u8>, content: &Content) {
+    json.push(b',');
+    match &content.role {
+        Some(role) if is_plain_text(content) => write_text(json, role, &content.parts),
+        _ => serde_json::to_writer(json, content)
+            .expect("contents are strings, numbers and maps with string keys"),
+    }
+}
+
+/// Returns whether a content has nothing but a role and texts.
+fn is_plain_text(content: &Content) -> bool {
+    let is_text = |part: &Part| {
+        matches!(part.data, Some(Data::Text(_))) && part.thought.is_none() && part.is_plain()
+    };
+    content.unknown.is_empty() && !content.parts.is_empty() && content.parts.iter().all(is_text)
+}
+
+/// Writes a content of texts as serde would.
+///
+/// Most contents are texts, and serde_json inspects each byte of a text by itself: that took a third of all
+/// instructions of a turn.
+fn write_text(json: &mut Vec<u8>, role: &Role, parts: &[Part]) {
+    json.extend_from_slice(b"{\"role\":");
+    write_string(json, role.as_str());
+    json.extend_from_slice(b",\"parts\":[");
+    for (at, text) in parts.iter().filter_map(Part::as_text).enumerate() {
+        if at > 0 {
+            json.push(b',');
+        }
+        json.extend_from_slice(b"{\"text\":");
+        write_string(json, text);
+        json.push(b'}');
+    }
+    json.extend_from_slice(b"]}");
+}
+
+fn write_string(json: &mut Vec<u8>, text: &str) {
+    json.push(b'"');
+    let mut rest = text.as_bytes();
+    while !rest.is_empty() {
+        let plain = rest.chunks(BLOCK).take_while(|block| !needs_escape(block));
+        let (plain, more) = rest.split_at(plain.map(<[u8]>::len).sum());
+        json.extend_from_slice(plain);
+        let (block, more) = more.split_at(BLOCK.min(more.len()));
+        block.iter().for_each(|byte| write_escaped(json, *byte));
+        rest = more;
+    }
+    json.push(b'"');
+}
+
+/// Returns whether a block contains a byte that JSON escapes. Without a branch per byte, so that the compiler
+/// vectorizes it.
+fn needs_escape(block: &[u8]) -> bool {
+    let escaped = |byte: u8| (byte < b' ') | (byte == b'"') | (byte == b'\\');
+    block.iter().fold(false, |any, byte| any | escaped(*byte))
+}
+
+fn write_escaped(json: &mut Vec<u8>, byte: u8) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let letter = match byte {
+        b'"' | b'\\' => byte,
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        0x08 => b'b',
+        0x0C => b'f',
+        0..b' ' => {
+            let digits = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
+            json.extend_from_slice(b"\\u00");
+            return json.extend_from_slice(&digits);
+        }
+        _ => return json.push(byte),
+    };
+    json.extend_from_slice(&[b'\\', letter]);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(content: &Content) -> String {
+        let mut json = Vec::new();
+        write_element(&mut json, content);
+        assert_eq!(json.remove(0), b',');
+        String::from_utf8(json).expect("UTF-8")
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_is_written_as_serde_writes_it(
+            texts in prop::collection::vec("(?s:.{0,40}[\"\\\\\\x00-\\x1f]?){0,4}", 1..3),
+            role in "[a-z0-9\"-]{0,8}",
+        ) {
+            let parts: Vec<Part> = texts.into_iter().map(Part::text).collect();
+            let content = Content::from(parts).role(role.as_str());
+
+            prop_assert!(is_plain_text(&content));
+            prop_assert_eq!(written(&content), serde_json::to_string(&content).expect("JSON"));
+        }
+    }
+
+    #[test]
+    fn a_content_with_more_than_texts_is_written_by_serde() {
+        for json in [
+            r#"{"parts":[{"text":"no role"}]}"#,
+            r#"{"role":"user","parts":[{"text":"a"},{}]}"#,
+            r#"{"role":"user","parts":[{"text":"a","thought":true}]}"#,
+            r#"{"role":"user","parts":[{"text":"a","thoughtSignature":"b"}]}"#,
+            r#"{"role":"user","parts":[{"text":"a","new":1}]}"#,
+            r#"{"role":"user","parts":[{"text":"a"}],"new":1}"#,
+        ] {
+            let content = serde_json::from_str(json).expect("a content");
+
+            assert_eq!(written(&content), json);
+        }
+    }
+}
