@@ -4,10 +4,10 @@ use generativeai::{Error, ErrorKind};
 use sqlx::Row;
 
 use crate::cipher::Field;
-use crate::error::TransactionError;
+use crate::error::{Result, TransactionError};
 use crate::record::{Record, checksum};
 use crate::session_row::{self, SessionRow};
-use crate::transaction::{DatabaseKind, Transaction, now};
+use crate::transaction::{DatabaseKind, Transaction, now, params};
 use crate::{key_table, media};
 
 /// Appends records after the first `after` events of a session.
@@ -22,7 +22,7 @@ pub(crate) async fn append(
     session: i64,
     after: i64,
     records: &[Record],
-) -> Result<(), TransactionError> {
+) -> Result<()> {
     if tx.encryption.is_on() {
         key_table::check_key_generation(tx).await?;
     }
@@ -43,18 +43,15 @@ pub(crate) async fn append(
         insert(tx, session, length, record).await?;
     }
     let row = SessionRow { length, ..row };
-    tx.sql_for(
+    let update = tx.kind.choose(
         "UPDATE session SET length = $1, sum = $2, changed_at = $3,
            touched = (SELECT COALESCE(MAX(touched), 0) + 1 FROM session) WHERE id = $4",
         "UPDATE session SET length = $1, sum = $2, changed_at = $3,
            touched = nextval('session_touch') WHERE id = $4",
-    )
-    .bind(length)
-    .bind(row.checksum(tx.encryption, session))
-    .bind(now())
-    .bind(session)
-    .execute(&mut *tx.connection)
-    .await?;
+    );
+    let sum = row.checksum(tx.encryption, session);
+    tx.execute(update, params![length, sum, now(), session])
+        .await?;
     Ok(())
 }
 
@@ -68,18 +65,14 @@ async fn count_written(
     after: i64,
     length: i64,
     records: &[Record],
-) -> Result<usize, TransactionError> {
+) -> Result<usize> {
     let newer = usize::try_from(length - after).unwrap_or(usize::MAX);
     if newer == 0 {
         return Ok(0);
     }
     if newer <= records.len() {
-        let rows = tx
-            .sql("SELECT id FROM event WHERE session_id = $1 AND seq > $2 ORDER BY seq")
-            .bind(session)
-            .bind(after)
-            .fetch_all(&mut *tx.connection)
-            .await?;
+        let select = "SELECT id FROM event WHERE session_id = $1 AND seq > $2 ORDER BY seq";
+        let rows = tx.fetch_all(select, params![session, after]).await?;
         let ids: Result<Vec<Vec<u8>>, _> = rows.iter().map(|row| row.try_get("id")).collect();
         let expected = records[..newer].iter().map(|record| &record.id);
         if ids?.iter().eq(expected) {
@@ -92,34 +85,23 @@ async fn count_written(
     ))
 }
 
+/// Builds the error for a session that the writer no longer knows. Each `problem` says what to do.
 fn conflict(session: i64, problem: &str) -> TransactionError {
     let message = format!("session {session} {problem}");
     Error::new(ErrorKind::Conflict, message).into()
 }
 
 /// Writes an event with its media and its text.
-async fn insert(
-    tx: &mut Transaction<'_>,
-    session: i64,
-    seq: i64,
-    record: &Record,
-) -> Result<(), TransactionError> {
+async fn insert(tx: &mut Transaction<'_>, session: i64, seq: i64, record: &Record) -> Result<()> {
     let id = record.id.as_slice();
     let field = Field::Event { session, seq, id };
     let body = tx.encryption.encrypt(field, record.body.clone())?;
     let sum = checksum(tx.encryption, session, seq, id, &body);
-    tx.sql(
-        "INSERT INTO event (session_id, seq, id, body, sum, cipher)
-         VALUES ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(session)
-    .bind(seq)
-    .bind(id)
-    .bind(body)
-    .bind(sum)
-    .bind(tx.encryption.key_number())
-    .execute(&mut *tx.connection)
-    .await?;
+    let key = tx.encryption.key_number();
+    let insert = "INSERT INTO event (session_id, seq, id, body, sum, cipher)
+        VALUES ($1, $2, $3, $4, $5, $6)";
+    tx.execute(insert, params![session, seq, id, body, sum, key])
+        .await?;
     for media in &record.media {
         media::insert(tx, session, seq, media).await?;
     }
@@ -130,25 +112,20 @@ async fn insert(
 }
 
 /// Adds the text of an event to the search index. In SQLite a trigger on the table `said` does it.
-async fn index(
-    tx: &mut Transaction<'_>,
-    session: i64,
-    seq: i64,
-    text: &str,
-) -> Result<(), TransactionError> {
-    let mut insert = tx
-        .sql_for(
-            "INSERT INTO said (session_id, seq, text) VALUES ($1, $2, $3)",
-            "INSERT INTO said (session_id, seq, text, words)
-             VALUES ($1, $2, $3, to_tsvector('simple', $4))",
-        )
-        .bind(session)
-        .bind(seq)
-        .bind(text);
-    if tx.kind == DatabaseKind::Postgres {
-        // Lower case by Unicode. PostgreSQL's own depends on the locale of the database.
-        insert = insert.bind(text.to_lowercase());
-    }
-    insert.execute(&mut *tx.connection).await?;
+async fn index(tx: &mut Transaction<'_>, session: i64, seq: i64, text: &str) -> Result<()> {
+    match tx.kind {
+        DatabaseKind::Sqlite => {
+            let insert = "INSERT INTO said (session_id, seq, text) VALUES ($1, $2, $3)";
+            tx.execute(insert, params![session, seq, text]).await?
+        }
+        DatabaseKind::Postgres => {
+            let insert = "INSERT INTO said (session_id, seq, text, words)
+                VALUES ($1, $2, $3, to_tsvector('simple', $4))";
+            // Lower case by Unicode. PostgreSQL's own depends on the locale of the database.
+            let lower = text.to_lowercase();
+            tx.execute(insert, params![session, seq, text, lower])
+                .await?
+        }
+    };
     Ok(())
 }

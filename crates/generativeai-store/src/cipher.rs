@@ -17,8 +17,11 @@ use crate::random;
 pub(crate) enum Field<'a> {
     /// The body of an event.
     Event {
+        /// The session that the event is stored under.
         session: i64,
+        /// The number of the event in the session, from 1.
         seq: i64,
+        /// The random id of the event.
         id: &'a [u8],
     },
     /// Media data, stored under its keyed checksum.
@@ -93,6 +96,7 @@ impl Cipher {
         Self::new(key, self.number + 1, self.secret)
     }
 
+    /// Derives all keys from the key and the secret.
     fn new(key: &Key, number: i64, secret: [u8; 32]) -> Self {
         Self {
             number,
@@ -133,6 +137,10 @@ impl Cipher {
     }
 }
 
+/// Derives the key that encrypts the secret of a store.
+///
+/// A [`Key`] is 256 uniformly random bits, so HKDF can use it without the extract step (RFC 5869 §3.3).
+/// That step needs a salt, and the salt is the secret.
 fn secret_key(key: &Key) -> hkdf::Prk {
     hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, key.bytes())
 }
@@ -155,6 +163,7 @@ fn encrypt(
     Ok([&nonce, &*value].concat())
 }
 
+/// Splits off the nonce, and decrypts the rest.
 fn decrypt(from: &hkdf::Prk, field: Field<'_>, mut value: Vec<u8>) -> Option<Vec<u8>> {
     let field = field.to_bytes();
     let (nonce, ciphertext) = value.split_first_chunk_mut::<NONCE_LEN>()?;

@@ -8,7 +8,7 @@ use crate::database::Database;
 use crate::error::TransactionError;
 use crate::record::{EventId, Record};
 use crate::session_row::{self, SessionRow};
-use crate::transaction::{Transaction, now};
+use crate::transaction::{Transaction, now, params};
 use crate::{key_table, names, random};
 
 /// What a new session starts with.
@@ -90,12 +90,8 @@ async fn insert(
     new: &NewSession,
 ) -> Result<Option<i64>, TransactionError> {
     key_table::check_key_generation(tx).await?;
-    let existing = tx
-        .sql("SELECT id FROM session WHERE token = $1")
-        .bind(new.token.as_slice())
-        .fetch_optional(&mut *tx.connection)
-        .await?;
-    if let Some(row) = existing {
+    let select = "SELECT id FROM session WHERE token = $1";
+    if let Some(row) = tx.fetch_optional(select, params![&new.token[..]]).await? {
         return Ok(Some(row.try_get("id")?));
     }
     let (parent, length) = match new.origin {
@@ -149,39 +145,34 @@ async fn insert_row(
     row: &SessionRow,
     name: Option<&str>,
 ) -> Result<Option<i64>, TransactionError> {
+    let encryption = tx.encryption;
+    let lookup = name.map(|name| names::lookup_value(encryption, name));
+    let (token, length, parent, parent_seq) = (&*row.token, row.length, row.parent, row.parent_seq);
+    let no_sum = Vec::<u8>::new();
     // A conflict is not an error: in PostgreSQL an error would abort the transaction.
-    let inserted = tx
-        .sql_for(
-            "INSERT INTO session
-               (token, name, length, parent, parent_seq, sum, created_at, changed_at, touched)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
-               (SELECT COALESCE(MAX(touched), 0) + 1 FROM session))
-             ON CONFLICT (name) DO NOTHING RETURNING id",
-            "INSERT INTO session
-               (token, name, length, parent, parent_seq, sum, created_at, changed_at, touched)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, nextval('session_touch'))
-             ON CONFLICT (name) DO NOTHING RETURNING id",
-        )
-        .bind(row.token.as_slice())
-        .bind(name.map(|name| names::lookup_value(tx.encryption, name)))
-        .bind(row.length)
-        .bind(row.parent)
-        .bind(row.parent_seq)
-        .bind(Vec::<u8>::new())
-        .bind(now())
-        .bind(now())
-        .fetch_optional(&mut *tx.connection)
-        .await?;
-    let Some(inserted) = inserted else {
+    let insert = tx.kind.choose(
+        "INSERT INTO session
+           (token, name, length, parent, parent_seq, sum, created_at, changed_at, touched)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $7,
+           (SELECT COALESCE(MAX(touched), 0) + 1 FROM session))
+         ON CONFLICT (name) DO NOTHING RETURNING id",
+        "INSERT INTO session
+           (token, name, length, parent, parent_seq, sum, created_at, changed_at, touched)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $7, nextval('session_touch'))
+         ON CONFLICT (name) DO NOTHING RETURNING id",
+    );
+    let values = params![token, lookup, length, parent, parent_seq, no_sum, now()];
+    let Some(inserted) = tx.fetch_optional(insert, values).await? else {
         return Ok(None);
     };
     let session = inserted.try_get("id")?;
-    tx.sql("UPDATE session SET sum = $1, title = $2, cipher = $3 WHERE id = $4")
-        .bind(row.checksum(tx.encryption, session))
-        .bind(names::title(tx.encryption, session, name)?)
-        .bind(tx.encryption.key_number())
-        .bind(session)
-        .execute(&mut *tx.connection)
-        .await?;
+    let sum = row.checksum(encryption, session);
+    let title = names::title(encryption, session, name)?;
+    let update = "UPDATE session SET sum = $1, title = $2, cipher = $3 WHERE id = $4";
+    tx.execute(
+        update,
+        params![sum, title, encryption.key_number(), session],
+    )
+    .await?;
     Ok(Some(session))
 }

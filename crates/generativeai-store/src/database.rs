@@ -28,12 +28,15 @@ pub(crate) type Work<I, T> =
 /// A database of sessions. A clone shares the connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Database {
+    /// SQLite or PostgreSQL.
     pub(crate) kind: DatabaseKind,
+    /// How values are written. Plain until the key of the store has been checked.
     pub(crate) encryption: Arc<Encryption>,
     pool: AnyPool,
     /// SQLite has one writer at a time. Writers of this process queue here, first come, first served;
     /// SQLite's own waiting polls, and starves some of them.
     write_queue: Arc<Mutex<()>>,
+    /// The runtime that the store was opened in. The connections belong to it, so all work runs there.
     runtime: Handle,
 }
 
@@ -138,6 +141,7 @@ impl Database {
         self.runtime.spawn(task).await.map_err(runtime_stopped)?
     }
 
+    /// Runs work in one transaction. Commits it if the work succeeds, and rolls it back otherwise.
     async fn attempt<I, T>(
         &self,
         access: Access,
@@ -175,7 +179,7 @@ impl Database {
 /// A connection borrowed from the pool.
 ///
 /// It returns to the pool only if its transaction ended. After an error, or when the attempt was
-/// cancelled, SQLite may have rolled the transaction back by itself; the driver would not know, and the
+/// cancelled, SQLite may have rolled the transaction back already; the driver would not know, and the
 /// next user of the connection would fail. Such a connection is closed.
 struct Lease {
     connection: PoolConnection<Any>,

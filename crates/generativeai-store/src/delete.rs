@@ -1,19 +1,17 @@
-//! Deleting a session, with the events and media that no other session needs.
+//! Deleting a session, with its events and media except those that other sessions share.
 
 use sqlx::Row;
 
-use crate::error::TransactionError;
-use crate::transaction::Transaction;
+use crate::error::Result;
+use crate::transaction::{Transaction, params};
 
 /// Deletes a session. Deleting it twice is not an error.
 ///
 /// A session with forks keeps its row and the events that they share, marked as deleted, until the last
 /// fork is deleted.
-pub(crate) async fn delete(tx: &mut Transaction<'_>, session: i64) -> Result<(), TransactionError> {
-    tx.sql("UPDATE session SET deleted = 1, name = NULL, title = NULL WHERE id = $1")
-        .bind(session)
-        .execute(&mut *tx.connection)
-        .await?;
+pub(crate) async fn delete(tx: &mut Transaction<'_>, session: i64) -> Result<()> {
+    let mark = "UPDATE session SET deleted = 1, name = NULL, title = NULL WHERE id = $1";
+    tx.execute(mark, params![session]).await?;
     let mut next = Some(session);
     while let Some(id) = next {
         next = prune(tx, id).await?;
@@ -27,16 +25,12 @@ pub(crate) async fn delete_if_older(
     tx: &mut Transaction<'_>,
     session: i64,
     before: i64,
-) -> Result<bool, TransactionError> {
-    let row = tx
-        .sql_for(
-            "SELECT changed_at FROM session WHERE id = $1 AND deleted = 0",
-            "SELECT changed_at FROM session WHERE id = $1 AND deleted = 0 FOR UPDATE",
-        )
-        .bind(session)
-        .fetch_optional(&mut *tx.connection)
-        .await?;
-    if let Some(row) = row
+) -> Result<bool> {
+    let select = tx.kind.choose(
+        "SELECT changed_at FROM session WHERE id = $1 AND deleted = 0",
+        "SELECT changed_at FROM session WHERE id = $1 AND deleted = 0 FOR UPDATE",
+    );
+    if let Some(row) = tx.fetch_optional(select, params![session]).await?
         && row.try_get::<i64, _>("changed_at")? >= before
     {
         return Ok(false);
@@ -48,56 +42,35 @@ pub(crate) async fn delete_if_older(
 /// Removes the rows of a deleted session that no fork shares.
 ///
 /// If nothing is left of it, returns its parent, which may have been kept for this session alone.
-async fn prune(tx: &mut Transaction<'_>, session: i64) -> Result<Option<i64>, TransactionError> {
-    let row = tx
-        .sql("SELECT parent FROM session WHERE id = $1 AND deleted = 1")
-        .bind(session)
-        .fetch_optional(&mut *tx.connection)
-        .await?;
-    let Some(row) = row else {
+async fn prune(tx: &mut Transaction<'_>, session: i64) -> Result<Option<i64>> {
+    let deleted = "SELECT parent FROM session WHERE id = $1 AND deleted = 1";
+    let Some(row) = tx.fetch_optional(deleted, params![session]).await? else {
         return Ok(None);
     };
-    let longest_fork = tx
-        .sql("SELECT parent_seq FROM session WHERE parent = $1 ORDER BY parent_seq DESC LIMIT 1")
-        .bind(session)
-        .fetch_optional(&mut *tx.connection)
-        .await?;
-    let shared: i64 = longest_fork
+    let forks = "SELECT parent_seq FROM session WHERE parent = $1 ORDER BY parent_seq DESC LIMIT 1";
+    let fork = tx.fetch_optional(forks, params![session]).await?;
+    let shared: i64 = fork
         .as_ref()
         .map_or(Ok(0), |fork| fork.try_get("parent_seq"))?;
-    let media = tx
-        .sql("SELECT DISTINCT hash FROM media WHERE session_id = $1 AND seq > $2")
-        .bind(session)
-        .bind(shared)
-        .fetch_all(&mut *tx.connection)
-        .await?;
+    let hashes = "SELECT DISTINCT hash FROM media WHERE session_id = $1 AND seq > $2";
+    let media = tx.fetch_all(hashes, params![session, shared]).await?;
     for table in [
         "DELETE FROM media WHERE session_id = $1 AND seq > $2",
         "DELETE FROM said WHERE session_id = $1 AND seq > $2",
         "DELETE FROM event WHERE session_id = $1 AND seq > $2",
     ] {
-        tx.sql(table)
-            .bind(session)
-            .bind(shared)
-            .execute(&mut *tx.connection)
-            .await?;
+        tx.execute(table, params![session, shared]).await?;
     }
     for row in &media {
         let hash: String = row.try_get("hash")?;
-        tx.sql(
-            "DELETE FROM blob WHERE hash = $1
-             AND NOT EXISTS (SELECT 1 FROM media WHERE media.hash = blob.hash)",
-        )
-        .bind(hash)
-        .execute(&mut *tx.connection)
-        .await?;
+        let unused = "DELETE FROM blob WHERE hash = $1
+            AND NOT EXISTS (SELECT 1 FROM media WHERE media.hash = blob.hash)";
+        tx.execute(unused, params![hash]).await?;
     }
-    if longest_fork.is_some() {
+    if fork.is_some() {
         return Ok(None);
     }
-    tx.sql("DELETE FROM session WHERE id = $1")
-        .bind(session)
-        .execute(&mut *tx.connection)
+    tx.execute("DELETE FROM session WHERE id = $1", params![session])
         .await?;
     Ok(row.try_get("parent")?)
 }

@@ -6,19 +6,21 @@ use generativeai::{Error, ErrorKind};
 use ring::digest;
 
 use crate::cipher::{Cipher, Field};
-use crate::error::TransactionError;
+use crate::error::{Result, TransactionError};
 
 /// How a store writes its values: plain, or encrypted with a key.
 ///
-/// All rows pass through it, so that the rest of the crate is the same for both.
+/// All rows pass through it, so the rest of the crate does not distinguish the two.
 #[derive(Default)]
 pub(crate) struct Encryption(Option<Cipher>);
 
 impl Encryption {
+    /// Creates the encryption of a store that was unlocked with a key.
     pub(crate) fn with(cipher: Cipher) -> Self {
         Self(Some(cipher))
     }
 
+    /// Whether the store is encrypted.
     pub(crate) fn is_on(&self) -> bool {
         self.0.is_some()
     }
@@ -30,11 +32,7 @@ impl Encryption {
     }
 
     /// Encrypts a value for its field. A plain store keeps the value unchanged.
-    pub(crate) fn encrypt(
-        &self,
-        field: Field<'_>,
-        value: Vec<u8>,
-    ) -> Result<Vec<u8>, TransactionError> {
+    pub(crate) fn encrypt(&self, field: Field<'_>, value: Vec<u8>) -> Result<Vec<u8>> {
         match &self.0 {
             Some(cipher) => cipher.encrypt(field, value),
             None => Ok(value),
@@ -52,7 +50,7 @@ impl Encryption {
         field: Field<'_>,
         key_number: Option<i64>,
         value: Vec<u8>,
-    ) -> Result<Vec<u8>, TransactionError> {
+    ) -> Result<Vec<u8>> {
         let Some(cipher) = &self.0 else {
             return Ok(value);
         };
@@ -91,6 +89,7 @@ impl Encryption {
     }
 }
 
+/// Prints whether there is a key, and nothing of it.
 impl fmt::Debug for Encryption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {

@@ -1,8 +1,11 @@
-//! `TransactionError`: why a transaction failed, whether a retry may help, and what the caller is told.
+//! `TransactionError`: why a transaction failed, whether a retry may help, and the error for the caller.
 
 use std::borrow::Cow;
 
 use generativeai::{Error, ErrorKind};
+
+/// Result of functions that run inside a transaction.
+pub(crate) type Result<T, E = TransactionError> = std::result::Result<T, E>;
 
 /// Why a transaction failed.
 ///
@@ -21,7 +24,7 @@ pub(crate) enum TransactionError {
 }
 
 impl TransactionError {
-    /// Builds the error for stored data that differs from what was written.
+    /// Builds the error for stored data that is damaged.
     pub(crate) fn corrupt(message: impl Into<Cow<'static, str>>) -> Self {
         Self::Refused(Error::new(ErrorKind::Corrupt, message))
     }
@@ -108,6 +111,7 @@ enum Code {
 }
 
 impl Code {
+    /// Reads the code that the driver reports.
     fn of(error: &dyn sqlx::error::DatabaseError) -> Self {
         match error.code() {
             // SQLite's codes are numbers below 10,000, so the length tells the two apart.
@@ -117,6 +121,7 @@ impl Code {
         }
     }
 
+    /// Whether the database may accept the same transaction a moment later.
     fn is_transient(&self) -> bool {
         match self {
             // SQLITE_BUSY: another connection holds the write lock.
@@ -132,6 +137,9 @@ impl Code {
         }
     }
 
+    /// Returns the kind of the error for the caller, and the reason in plain words.
+    ///
+    /// The message of the database itself is the source of the error.
     fn describe(&self) -> (ErrorKind, &'static str) {
         match self {
             Self::Sqlite(code) => match code & 0xff {

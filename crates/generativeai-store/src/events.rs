@@ -9,16 +9,19 @@ use sqlx::any::AnyRow;
 
 use crate::cipher::Field;
 use crate::encryption::Encryption;
-use crate::error::TransactionError;
+use crate::error::{Result, TransactionError};
 use crate::media;
 use crate::record::{checksum, describe_json_error};
 use crate::session_row;
-use crate::transaction::Transaction;
+use crate::transaction::{Transaction, params};
 
-/// An event with its number in the session, from 1, and its id.
+/// An event that was read, with its position.
 pub(crate) struct StoredEvent {
+    /// The number of the event, from 1. It has no gaps.
     pub(crate) seq: i64,
+    /// The id, 16 bytes unless the row is damaged.
     pub(crate) id: Vec<u8>,
+    /// What happened.
     pub(crate) event: Event,
 }
 
@@ -29,7 +32,7 @@ pub(crate) struct StoredEvent {
 pub(crate) async fn read_all(
     tx: &mut Transaction<'_>,
     session: i64,
-) -> Result<Option<Vec<StoredEvent>>, TransactionError> {
+) -> Result<Option<Vec<StoredEvent>>> {
     let Some(mut events) = read_without_media(tx, session).await? else {
         return Ok(None);
     };
@@ -44,11 +47,11 @@ pub(crate) async fn read_all(
     Ok(Some(events))
 }
 
-/// Reads all events of a session in order, with references in place of large media.
+/// Reads all events of a session in order, with references instead of large media.
 pub(crate) async fn read_without_media(
     tx: &mut Transaction<'_>,
     session: i64,
-) -> Result<Option<Vec<StoredEvent>>, TransactionError> {
+) -> Result<Option<Vec<StoredEvent>>> {
     let Some(segments) = segments(tx, session).await? else {
         return Ok(None);
     };
@@ -61,11 +64,7 @@ pub(crate) async fn read_without_media(
 
 /// Decodes an event from the columns `seq`, `id`, `body`, `sum` and `cipher` of its row. Its media are
 /// still references.
-pub(crate) fn decode(
-    encryption: &Encryption,
-    session: i64,
-    row: &AnyRow,
-) -> Result<StoredEvent, TransactionError> {
+pub(crate) fn decode(encryption: &Encryption, session: i64, row: &AnyRow) -> Result<StoredEvent> {
     let seq: i64 = row.try_get("seq")?;
     let unreadable = |_| damaged(session, seq, "cannot be read");
     let id: Vec<u8> = row.try_get("id").map_err(unreadable)?;
@@ -96,10 +95,7 @@ struct Segment {
 }
 
 /// Follows the parents of a session, and returns where its events are stored, in order.
-async fn segments(
-    tx: &mut Transaction<'_>,
-    session: i64,
-) -> Result<Option<Vec<Segment>>, TransactionError> {
+async fn segments(tx: &mut Transaction<'_>, session: i64) -> Result<Option<Vec<Segment>>> {
     let mut segments = Vec::new();
     let (mut next, mut end) = (Some(session), i64::MAX);
     while let Some(id) = next {
@@ -127,21 +123,16 @@ async fn segments(
     Ok(Some(segments))
 }
 
+/// Reads the events of one segment. A gap in their numbers is an error.
 async fn read_segment(
     tx: &mut Transaction<'_>,
     &Segment { session, from, to }: &Segment,
     events: &mut Vec<StoredEvent>,
-) -> Result<(), TransactionError> {
+) -> Result<()> {
     let encryption = tx.encryption;
-    let mut rows = tx
-        .sql(
-            "SELECT seq, id, body, sum, cipher FROM event
-             WHERE session_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq",
-        )
-        .bind(session)
-        .bind(from)
-        .bind(to)
-        .fetch(&mut *tx.connection);
+    let select = "SELECT seq, id, body, sum, cipher FROM event
+        WHERE session_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq";
+    let mut rows = tx.fetch(select, params![session, from, to]);
     let mut last = from;
     while let Some(row) = rows.try_next().await? {
         last += 1;
@@ -156,6 +147,7 @@ async fn read_segment(
     }
 }
 
+/// Builds the error for a damaged event. Its message begins with the position of the event.
 fn damaged(session: i64, seq: i64, problem: &str) -> TransactionError {
     TransactionError::corrupt(format!("event {seq} of session {session} {problem}"))
 }

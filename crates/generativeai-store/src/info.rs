@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use crate::error::TransactionError;
+use crate::error::Result;
 use crate::names;
-use crate::transaction::Transaction;
+use crate::transaction::{Transaction, params};
 
 /// Name, size and age of a session, from [`Store::list`](crate::Store::list) or
 /// [`Session::info`](crate::Session::info).
@@ -42,34 +42,23 @@ pub struct SessionDetails {
 }
 
 /// Lists all sessions, the last written first.
-pub(crate) async fn list(tx: &mut Transaction<'_>) -> Result<Vec<SessionInfo>, TransactionError> {
-    let rows = tx
-        .sql(
-            "SELECT id, name, title, cipher, length, parent, created_at, changed_at FROM session
-             WHERE deleted = 0 ORDER BY touched DESC",
-        )
-        .fetch_all(&mut *tx.connection)
-        .await?;
+pub(crate) async fn list(tx: &mut Transaction<'_>) -> Result<Vec<SessionInfo>> {
+    let select = "SELECT id, name, title, cipher, length, parent, created_at, changed_at
+        FROM session WHERE deleted = 0 ORDER BY touched DESC";
+    let rows = tx.fetch_all(select, params![]).await?;
     rows.iter().map(|row| decode(tx, row)).collect()
 }
 
 /// Reads the info of one session. Returns `None` if it does not exist.
-pub(crate) async fn find(
-    tx: &mut Transaction<'_>,
-    session: i64,
-) -> Result<Option<SessionInfo>, TransactionError> {
-    let row = tx
-        .sql(
-            "SELECT id, name, title, cipher, length, parent, created_at, changed_at FROM session
-             WHERE id = $1 AND deleted = 0",
-        )
-        .bind(session)
-        .fetch_optional(&mut *tx.connection)
-        .await?;
+pub(crate) async fn find(tx: &mut Transaction<'_>, session: i64) -> Result<Option<SessionInfo>> {
+    let select = "SELECT id, name, title, cipher, length, parent, created_at, changed_at
+        FROM session WHERE id = $1 AND deleted = 0";
+    let row = tx.fetch_optional(select, params![session]).await?;
     row.map(|row| decode(tx, &row)).transpose()
 }
 
-fn decode(tx: &Transaction<'_>, row: &AnyRow) -> Result<SessionInfo, TransactionError> {
+/// Decodes the info from the columns that both queries select.
+fn decode(tx: &Transaction<'_>, row: &AnyRow) -> Result<SessionInfo> {
     let count = |column: &str| row.try_get(column).map(|count: i64| count.max(0) as u64);
     let time = |column: &str| {
         let seconds = Duration::from_secs(count(column)?);

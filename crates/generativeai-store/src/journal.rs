@@ -8,9 +8,14 @@ use crate::error::TransactionError;
 use crate::record::Record;
 
 /// A journal that appends to a session.
+///
+/// Each chat has its own, and counts itself how many events it has written. A second chat of the same
+/// session, or a clone, is another writer.
 #[derive(Debug)]
 pub(crate) struct SessionJournal {
+    /// The database of the session.
     pub(crate) database: Database,
+    /// The number of the session.
     pub(crate) session: i64,
 }
 

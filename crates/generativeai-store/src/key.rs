@@ -15,6 +15,17 @@ use crate::random;
 /// scrypt, and pass the result to [`from_bytes`](Self::from_bytes).
 ///
 /// `Debug` prints `Key(..)`: the key never appears in logs or errors.
+///
+/// ```
+/// use generativeai_store::Key;
+///
+/// # fn main() -> generativeai::Result<()> {
+/// let key = Key::random()?;
+/// let hex = key.to_hex(); // 64 digits, for a keyring
+/// let key = Key::from_hex(&hex)?;
+/// assert_eq!(format!("{key:?}"), "Key(..)");
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Key([u8; 32]);
 
@@ -54,11 +65,13 @@ impl Key {
         hex::encode(self.0)
     }
 
+    /// The bytes, to derive other keys from.
     pub(crate) fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
+/// Hides the key.
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key(..)")

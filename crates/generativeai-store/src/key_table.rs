@@ -8,9 +8,9 @@ use sqlx::Row;
 
 use crate::cipher::Cipher;
 use crate::encryption::Encryption;
-use crate::error::TransactionError;
+use crate::error::{Result, TransactionError};
 use crate::key::Key;
-use crate::transaction::Transaction;
+use crate::transaction::{DatabaseKind, Transaction, params};
 
 /// Checks a key, or its absence, against the table.
 ///
@@ -21,7 +21,7 @@ use crate::transaction::Transaction;
 pub(crate) async fn unlock(
     tx: &mut Transaction<'_>,
     key: Option<&Key>,
-) -> Result<Option<Encryption>, TransactionError> {
+) -> Result<Option<Encryption>> {
     match (key, &*read_rows(tx).await?) {
         (None, []) => Ok(Some(Encryption::default())),
         (None, _) => Err(locked("the store is encrypted: open it with its key")),
@@ -37,19 +37,13 @@ pub(crate) async fn unlock(
 }
 
 /// Encrypts a store without sessions. If another program encrypted it meanwhile, checks the key.
-pub(crate) async fn encrypt_new_store(
-    tx: &mut Transaction<'_>,
-    key: &Key,
-) -> Result<Encryption, TransactionError> {
+pub(crate) async fn encrypt_new_store(tx: &mut Transaction<'_>, key: &Key) -> Result<Encryption> {
     lock_exclusively(tx).await?;
     if let Some(encryption) = unlock(tx, Some(key)).await? {
         return Ok(encryption);
     }
-    let session = tx
-        .sql("SELECT id FROM session LIMIT 1")
-        .fetch_optional(&mut *tx.connection)
-        .await?;
-    if session.is_some() {
+    let session = "SELECT id FROM session LIMIT 1";
+    if tx.fetch_optional(session, params![]).await?.is_some() {
         let message = "the store is not encrypted: export its sessions, and import them into a new \
             store that is opened with a key";
         return Err(Error::new(ErrorKind::Configuration, message).into());
@@ -64,16 +58,14 @@ pub(crate) async fn encrypt_new_store(
 ///
 /// Without it a program could write plain rows into a store that became encrypted, or rows with a key
 /// that is already retired.
-pub(crate) async fn check_key_generation(tx: &mut Transaction<'_>) -> Result<(), TransactionError> {
+pub(crate) async fn check_key_generation(tx: &mut Transaction<'_>) -> Result<()> {
     // A lock on the table, which writers share. Locking the row would write it in each transaction.
     // In SQLite a writing transaction is alone.
-    tx.sql_for("SELECT 1", "LOCK TABLE cipher IN ROW SHARE MODE")
-        .execute(&mut *tx.connection)
-        .await?;
-    let rows = tx
-        .sql("SELECT number FROM cipher")
-        .fetch_all(&mut *tx.connection)
-        .await?;
+    if tx.kind == DatabaseKind::Postgres {
+        let lock = "LOCK TABLE cipher IN ROW SHARE MODE";
+        tx.execute(lock, params![]).await?;
+    }
+    let rows = tx.fetch_all("SELECT number FROM cipher", params![]).await?;
     let numbers: Result<Vec<i64>, _> = rows.iter().map(|row| row.try_get("number")).collect();
     let is_current = match tx.encryption.key_number() {
         Some(number) => numbers?.contains(&number),
@@ -94,7 +86,7 @@ pub(crate) async fn begin_rotation(
     tx: &mut Transaction<'_>,
     old: &Key,
     new: &Key,
-) -> Result<(Option<Cipher>, Cipher), TransactionError> {
+) -> Result<(Option<Cipher>, Cipher)> {
     lock_exclusively(tx).await?;
     match &*read_rows(tx).await? {
         [] => {
@@ -120,49 +112,42 @@ pub(crate) async fn begin_rotation(
 }
 
 /// Deletes the old key if no row is encrypted with it any more. Returns whether it was deleted.
-pub(crate) async fn end_rotation(
-    tx: &mut Transaction<'_>,
-    old: i64,
-) -> Result<bool, TransactionError> {
+pub(crate) async fn end_rotation(tx: &mut Transaction<'_>, old: i64) -> Result<bool> {
     lock_exclusively(tx).await?;
     for remaining in [
         "SELECT 1 FROM session WHERE cipher = $1 LIMIT 1",
         "SELECT 1 FROM event WHERE cipher = $1 LIMIT 1",
         "SELECT 1 FROM blob WHERE cipher = $1 LIMIT 1",
     ] {
-        let row = tx
-            .sql(remaining)
-            .bind(old)
-            .fetch_optional(&mut *tx.connection)
-            .await?;
+        let row = tx.fetch_optional(remaining, params![old]).await?;
         if row.is_some() {
             return Ok(false);
         }
     }
-    tx.sql("DELETE FROM cipher WHERE number = $1")
-        .bind(old)
-        .execute(&mut *tx.connection)
+    tx.execute("DELETE FROM cipher WHERE number = $1", params![old])
         .await?;
     Ok(true)
 }
 
 /// A row of the table.
 struct KeyRow {
+    /// The number that encrypted rows refer to.
     number: i64,
+    /// The encrypted secret of the store.
     secret: Vec<u8>,
 }
 
 impl KeyRow {
+    /// Decrypts the secret. Returns `None` if the key is wrong.
     fn unlock(&self, key: &Key) -> Option<Cipher> {
         Cipher::restore(key, self.number, self.secret.clone())
     }
 }
 
-async fn read_rows(tx: &mut Transaction<'_>) -> Result<Vec<KeyRow>, TransactionError> {
-    let rows = tx
-        .sql("SELECT number, secret FROM cipher ORDER BY number")
-        .fetch_all(&mut *tx.connection)
-        .await?;
+/// Reads the keys, the oldest first.
+async fn read_rows(tx: &mut Transaction<'_>) -> Result<Vec<KeyRow>> {
+    let select = "SELECT number, secret FROM cipher ORDER BY number";
+    let rows = tx.fetch_all(select, params![]).await?;
     rows.iter()
         .map(|row| {
             Ok(KeyRow {
@@ -173,27 +158,29 @@ async fn read_rows(tx: &mut Transaction<'_>) -> Result<Vec<KeyRow>, TransactionE
         .collect()
 }
 
-async fn insert(tx: &mut Transaction<'_>, cipher: &Cipher) -> Result<(), TransactionError> {
-    tx.sql("INSERT INTO cipher (number, secret) VALUES ($1, $2)")
-        .bind(cipher.number)
-        .bind(cipher.encrypted_secret()?)
-        .execute(&mut *tx.connection)
-        .await?;
+/// Adds a key, with the secret encrypted by it.
+async fn insert(tx: &mut Transaction<'_>, cipher: &Cipher) -> Result<()> {
+    let secret = cipher.encrypted_secret()?;
+    let insert = "INSERT INTO cipher (number, secret) VALUES ($1, $2)";
+    tx.execute(insert, params![cipher.number, secret]).await?;
     Ok(())
 }
 
 /// Waits for all transactions that [checked](check_key_generation) the key, and blocks new ones.
-async fn lock_exclusively(tx: &mut Transaction<'_>) -> Result<(), TransactionError> {
-    tx.sql_for("SELECT 1", "LOCK TABLE cipher IN EXCLUSIVE MODE")
-        .execute(&mut *tx.connection)
-        .await?;
+async fn lock_exclusively(tx: &mut Transaction<'_>) -> Result<()> {
+    if tx.kind == DatabaseKind::Postgres {
+        let lock = "LOCK TABLE cipher IN EXCLUSIVE MODE";
+        tx.execute(lock, params![]).await?;
+    }
     Ok(())
 }
 
+/// Builds the error for a key that does not decrypt the secret. A damaged secret looks the same.
 fn wrong_key() -> TransactionError {
     locked("the key does not open the store: it is wrong, or the stored secret is damaged")
 }
 
+/// Builds the error for a store that cannot be read or written with the given key.
 fn locked(message: &'static str) -> TransactionError {
     Error::new(ErrorKind::Authentication, message).into()
 }

@@ -58,19 +58,19 @@
 //! - **Encrypted on request.** [`Store::open_encrypted`] encrypts contents and names, and detects
 //!   modified rows.
 
-// The files, lowest layer first. A file uses its own layer and those above it in this list.
+// The files, lowest layer first. A file uses its own layer and lower ones; `scripts/layers` checks it.
 //
-//   1  error, random, contents   errors of transactions, random bytes, what an event contains
-//   2  key, cipher, encryption   the key, encryption of a value, plain or encrypted
-//   3  transaction               a transaction, and what differs between SQLite and PostgreSQL
-//   4  retry, location, schema   retries and time limits, the address, tables and migrations
+//   1  error, random, contents    errors of transactions, random bytes, what an event contains
+//   2  key, cipher, encryption    the key, encryption of a value, plain or encrypted
+//   3  transaction, retry         a transaction of either database, retries and time limits
+//   4  location, schema, connect  the address, tables and migrations, the connection pool
 //   5  key_table, names, session_row, media, record, info
-//                                one table or value each; all run inside a transaction
-//   6  events, append, delete    reading and changing the log of a session
-//   7  connect, database         the pool, and work in transactions
-//   8  create, journal           a new session, a chat that writes
-//   9  session, store            the public handles
-//  10  search, rotate, transfer  further methods of the handles
+//                                 one table or value each; all run inside a transaction
+//   6  events, append, delete     reading and changing the log of a session
+//   7  database                   runs work in transactions
+//   8  create, journal            a new session, a chat that writes
+//   9  session, store             the public handles
+//  10  search, rotate, transfer   further methods of the handles
 mod append;
 mod cipher;
 mod connect;
@@ -81,6 +81,7 @@ mod delete;
 mod encryption;
 mod error;
 mod events;
+pub mod guide;
 mod info;
 mod journal;
 mod key;
@@ -99,9 +100,6 @@ mod session_row;
 mod store;
 mod transaction;
 mod transfer;
-
-#[doc = include_str!("guide.md")]
-pub mod guide {}
 
 pub use info::{SessionDetails, SessionInfo};
 pub use key::Key;

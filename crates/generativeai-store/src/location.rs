@@ -64,6 +64,7 @@ pub(crate) fn parse(address: &str) -> Result<(DatabaseKind, String)> {
     Err(invalid_address())
 }
 
+/// Builds the URL of an SQLite file. `mode=rwc` creates the file if it is missing.
 fn sqlite_url(file: &Path) -> Result<String> {
     let Some(path) = file.to_str() else {
         let message = format!(

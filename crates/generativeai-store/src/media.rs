@@ -1,7 +1,7 @@
 //! Media: large blobs, stored once and apart from the events that contain them.
 //!
-//! The table `blob` holds the base64 data under a checksum of it, the table `media` says which events
-//! refer to it. In the JSON of an event a reference takes the place of the data.
+//! The table `blob` holds the base64 data under a checksum of it, the table `media` lists the
+//! events that refer to it. In the JSON of an event a reference replaces the data.
 
 use std::collections::HashMap;
 
@@ -12,8 +12,8 @@ use sqlx::Row;
 use crate::cipher::Field;
 use crate::contents::{has_media, media_mut};
 use crate::encryption::Encryption;
-use crate::error::TransactionError;
-use crate::transaction::Transaction;
+use crate::error::{Result, TransactionError};
+use crate::transaction::{Transaction, params};
 
 /// Data longer than this many characters of base64 is stored apart from its event.
 const MAX_INLINE: usize = 1024;
@@ -23,11 +23,13 @@ const REFERENCE: &str = "blob:";
 /// The data of a blob, and the checksum it is stored under.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Media {
+    /// The checksum in hexadecimal digits.
     hash: String,
+    /// The data in base64, exactly as the event had it.
     data: String,
 }
 
-/// Moves the large media out of an event. Returns them, and the event with references in their place;
+/// Moves the large media out of an event. Returns them, and the event with references to them;
 /// `None` if the event has no media.
 ///
 /// Data that looks like a reference is moved as well, however short.
@@ -59,7 +61,7 @@ pub(crate) async fn attach(
     tx: &mut Transaction<'_>,
     event: &mut Event,
     cache: &mut HashMap<String, String>,
-) -> Result<(), TransactionError> {
+) -> Result<()> {
     for blob in media_mut(event) {
         let Some(hash) = referenced(blob) else {
             continue;
@@ -79,23 +81,15 @@ pub(crate) async fn insert(
     session: i64,
     seq: i64,
     Media { hash, data }: &Media,
-) -> Result<(), TransactionError> {
-    let data = data.as_bytes().to_vec();
-    tx.sql(
-        "INSERT INTO blob (hash, data, cipher) VALUES ($1, $2, $3)
-         ON CONFLICT (hash) DO NOTHING",
-    )
-    .bind(hash)
-    .bind(tx.encryption.encrypt(Field::Media { hash }, data)?)
-    .bind(tx.encryption.key_number())
-    .execute(&mut *tx.connection)
-    .await?;
-    tx.sql("INSERT INTO media (session_id, seq, hash) VALUES ($1, $2, $3)")
-        .bind(session)
-        .bind(seq)
-        .bind(hash)
-        .execute(&mut *tx.connection)
+) -> Result<()> {
+    let encryption = tx.encryption;
+    let data = encryption.encrypt(Field::Media { hash }, data.as_bytes().to_vec())?;
+    let blob = "INSERT INTO blob (hash, data, cipher) VALUES ($1, $2, $3)
+        ON CONFLICT (hash) DO NOTHING";
+    tx.execute(blob, params![hash, data, encryption.key_number()])
         .await?;
+    let media = "INSERT INTO media (session_id, seq, hash) VALUES ($1, $2, $3)";
+    tx.execute(media, params![session, seq, hash]).await?;
     Ok(())
 }
 
@@ -110,14 +104,12 @@ fn hash(encryption: &Encryption, data: &str) -> String {
     hex::encode(encryption.checksum("media", &[data.as_bytes()]))
 }
 
-async fn read(tx: &mut Transaction<'_>, hash: &str) -> Result<String, TransactionError> {
+/// Reads the data that is stored under a checksum.
+async fn read(tx: &mut Transaction<'_>, hash: &str) -> Result<String> {
     let damaged = |problem: &str| TransactionError::corrupt(format!("media {hash} {problem}"));
-    let row = tx
-        .sql("SELECT data, cipher FROM blob WHERE hash = $1")
-        .bind(hash)
-        .fetch_optional(&mut *tx.connection)
-        .await?
-        .ok_or_else(|| damaged("is missing"))?;
+    let select = "SELECT data, cipher FROM blob WHERE hash = $1";
+    let row = tx.fetch_optional(select, params![hash]).await?;
+    let row = row.ok_or_else(|| damaged("is missing"))?;
     let unreadable = |_| damaged("cannot be read");
     let key_number = row.try_get("cipher").map_err(unreadable)?;
     let data = row.try_get("data").map_err(unreadable)?;

@@ -10,7 +10,7 @@ use sqlx::any::AnyRow;
 use crate::cipher::Field;
 use crate::encryption::Encryption;
 use crate::error::TransactionError;
-use crate::transaction::Transaction;
+use crate::transaction::{Transaction, params};
 
 /// The maximum length of a name, in characters.
 const MAX_LENGTH: usize = 200;
@@ -70,19 +70,13 @@ pub(crate) async fn find(
     name: &str,
 ) -> Result<Option<i64>, TransactionError> {
     if let Ok(number) = name.parse::<i64>() {
-        let row = tx
-            .sql("SELECT id FROM session WHERE id = $1 AND deleted = 0")
-            .bind(number)
-            .fetch_optional(&mut *tx.connection)
-            .await?;
+        let select = "SELECT id FROM session WHERE id = $1 AND deleted = 0";
+        let row = tx.fetch_optional(select, params![number]).await?;
         return Ok(row.map(|_| number));
     }
-    let row = tx
-        .sql("SELECT id, name, title, cipher FROM session WHERE name = $1 AND deleted = 0")
-        .bind(lookup_value(tx.encryption, name))
-        .fetch_optional(&mut *tx.connection)
-        .await?;
-    let Some(row) = row else {
+    let lookup = lookup_value(tx.encryption, name);
+    let select = "SELECT id, name, title, cipher FROM session WHERE name = $1 AND deleted = 0";
+    let Some(row) = tx.fetch_optional(select, params![lookup]).await? else {
         return Ok(None);
     };
     let session = row.try_get("id")?;
@@ -100,19 +94,15 @@ pub(crate) async fn update(
     name: Option<&str>,
 ) -> Result<bool, TransactionError> {
     let lookup = name.map(|name| lookup_value(tx.encryption, name));
+    let title = title(tx.encryption, session, name)?;
+    let key = tx.encryption.key_number();
+    let update = "UPDATE session SET name = $1, title = $2, cipher = $3
+        WHERE id = $4 AND deleted = 0";
     let updated = tx
-        .sql(
-            "UPDATE session SET name = $1, title = $2, cipher = $3
-             WHERE id = $4 AND deleted = 0",
-        )
-        .bind(lookup)
-        .bind(title(tx.encryption, session, name)?)
-        .bind(tx.encryption.key_number())
-        .bind(session)
-        .execute(&mut *tx.connection)
+        .execute(update, params![lookup, title, key, session])
         .await;
     match (updated, name) {
-        (Ok(updated), _) => Ok(updated.rows_affected() > 0),
+        (Ok(updated), _) => Ok(updated > 0),
         (Err(sqlx::Error::Database(error)), Some(name)) if error.is_unique_violation() => {
             Err(taken(name).into())
         }

@@ -5,7 +5,7 @@ use serde_json::error::Category;
 
 use crate::contents::searchable_text;
 use crate::encryption::Encryption;
-use crate::error::TransactionError;
+use crate::error::{Result, TransactionError};
 use crate::media::{self, Media};
 
 /// The id of an event: 16 random bytes, by which a repeated write is recognised.
@@ -13,20 +13,19 @@ pub(crate) type EventId = [u8; 16];
 
 /// An event, ready to be written. It is encrypted later, for the row that it gets.
 pub(crate) struct Record {
+    /// The id of the event.
     pub(crate) id: EventId,
-    /// The JSON of the event, with references in the place of large media.
+    /// The JSON of the event, with references instead of large media.
     pub(crate) body: Vec<u8>,
+    /// The large media that were taken out of the body.
     pub(crate) media: Vec<Media>,
     /// The text for the search index. Empty in an encrypted store, as the index would reveal the text.
     pub(crate) text: String,
 }
 
 impl Record {
-    pub(crate) fn new(
-        id: EventId,
-        event: &Event,
-        encryption: &Encryption,
-    ) -> Result<Self, TransactionError> {
+    /// Encodes an event.
+    pub(crate) fn new(id: EventId, event: &Event, encryption: &Encryption) -> Result<Self> {
         let text = match encryption.is_on() {
             true => String::new(),
             false => searchable_text(event),
@@ -48,10 +47,7 @@ impl Record {
     }
 
     /// Converts an entry of a journal.
-    pub(crate) fn from_entry(
-        entry: &Entry,
-        encryption: &Encryption,
-    ) -> Result<Self, TransactionError> {
+    pub(crate) fn from_entry(entry: &Entry, encryption: &Encryption) -> Result<Self> {
         Self::new(entry.id().to_be_bytes(), entry.event(), encryption)
     }
 }
@@ -74,7 +70,7 @@ pub(crate) fn checksum(
     }
 }
 
-/// Describes what is wrong with stored JSON, and where. The message of the error itself quotes the JSON,
+/// Describes the problem with stored JSON, and its position. The message of the error itself quotes the JSON,
 /// which is part of a conversation.
 pub(crate) fn describe_json_error(error: &serde_json::Error) -> String {
     let problem = match error.classify() {

@@ -11,7 +11,7 @@ use crate::error::TransactionError;
 use crate::key::Key;
 use crate::key_table;
 use crate::store::Store;
-use crate::transaction::{Statement, Transaction};
+use crate::transaction::{DatabaseKind, Params, Transaction, params};
 
 impl Store {
     /// Changes the key of an encrypted store, and opens it with the new key.
@@ -27,6 +27,20 @@ impl Store {
     /// [`ErrorKind::Authentication`](generativeai::ErrorKind::Authentication) if a key is wrong,
     /// [`ErrorKind::Configuration`](generativeai::ErrorKind::Configuration) if the store is not
     /// encrypted.
+    ///
+    /// ```
+    /// use generativeai_store::{Key, Store};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let address = format!("sqlite:{}", folder.path().join("chats.sqlite").display());
+    /// # let old = Key::random()?;
+    /// # drop(Store::open_encrypted(&address, &old).await?);
+    /// let new = Key::random()?;
+    /// let store = Store::rotate_key(&address, &old, &new).await?;
+    /// assert!(Store::open_encrypted(&address, &old).await.is_err());
+    /// # Ok(()) }
+    /// ```
     pub async fn rotate_key(address: &str, old: &Key, new: &Key) -> Result<Self> {
         let database = Database::connect(address).await?;
         let context = "the key of the store cannot be rotated";
@@ -81,44 +95,38 @@ impl Table {
         old: &Cipher,
         new: &Cipher,
     ) -> Result<bool, TransactionError> {
-        let rows = self
-            .select(tx)
-            .bind(old.number)
-            .fetch_all(&mut *tx.connection)
+        let rows = tx
+            .fetch_all(self.select(tx.kind), params![old.number])
             .await?;
         for row in &rows {
-            self.update(tx, row, old, new)?
-                .execute(&mut *tx.connection)
-                .await?;
+            let (update, params) = self.update(row, old, new)?;
+            tx.execute(update, params).await?;
         }
         Ok(!rows.is_empty())
     }
 
-    /// Selects a few rows that have the old key, few enough for one transaction.
-    fn select(self, tx: &Transaction<'_>) -> Statement {
+    /// The query for a few rows that have the old key, few enough for one transaction.
+    fn select(self, kind: DatabaseKind) -> &'static str {
         match self {
             // Locked, as other programs may rename or delete a session meanwhile. Events and media are
             // never updated. In SQLite a writing transaction is alone.
-            Self::Session => tx.sql_for(
+            Self::Session => kind.choose(
                 "SELECT id, title FROM session WHERE cipher = $1 LIMIT 64",
                 "SELECT id, title FROM session WHERE cipher = $1 LIMIT 64 FOR UPDATE",
             ),
-            Self::Event => {
-                tx.sql("SELECT session_id, seq, id, body FROM event WHERE cipher = $1 LIMIT 64")
-            }
+            Self::Event => "SELECT session_id, seq, id, body FROM event WHERE cipher = $1 LIMIT 64",
             // Media may be large.
-            Self::Blob => tx.sql("SELECT hash, data FROM blob WHERE cipher = $1 LIMIT 4"),
+            Self::Blob => "SELECT hash, data FROM blob WHERE cipher = $1 LIMIT 4",
         }
     }
 
-    /// Builds the statement that writes a row with the new key.
+    /// Encrypts a row with the new key. Returns the statement that writes it.
     fn update(
         self,
-        tx: &Transaction<'_>,
         row: &AnyRow,
         old: &Cipher,
         new: &Cipher,
-    ) -> Result<Statement, TransactionError> {
+    ) -> Result<(&'static str, Params), TransactionError> {
         Ok(match self {
             Self::Session => {
                 let session: i64 = row.try_get("id")?;
@@ -127,33 +135,31 @@ impl Table {
                 let title = title
                     .map(|title| reencrypt(Field::Name { session }, title, old, new))
                     .transpose()?;
-                tx.sql("UPDATE session SET title = $1, cipher = $2 WHERE id = $3")
-                    .bind(title)
-                    .bind(new.number)
-                    .bind(session)
+                (
+                    "UPDATE session SET title = $1, cipher = $2 WHERE id = $3",
+                    params![title, new.number, session],
+                )
             }
             Self::Event => {
                 let session: i64 = row.try_get("session_id")?;
                 let seq: i64 = row.try_get("seq")?;
                 let id: Vec<u8> = row.try_get("id")?;
-                let field = Field::Event {
-                    session,
-                    seq,
-                    id: &id,
-                };
-                tx.sql("UPDATE event SET body = $1, cipher = $2 WHERE session_id = $3 AND seq = $4")
-                    .bind(reencrypt(field, row.try_get("body")?, old, new)?)
-                    .bind(new.number)
-                    .bind(session)
-                    .bind(seq)
+                let id = id.as_slice();
+                let field = Field::Event { session, seq, id };
+                let body = reencrypt(field, row.try_get("body")?, old, new)?;
+                (
+                    "UPDATE event SET body = $1, cipher = $2 WHERE session_id = $3 AND seq = $4",
+                    params![body, new.number, session, seq],
+                )
             }
             Self::Blob => {
                 let hash: String = row.try_get("hash")?;
                 let field = Field::Media { hash: &hash };
-                tx.sql("UPDATE blob SET data = $1, cipher = $2 WHERE hash = $3")
-                    .bind(reencrypt(field, row.try_get("data")?, old, new)?)
-                    .bind(new.number)
-                    .bind(&hash)
+                let data = reencrypt(field, row.try_get("data")?, old, new)?;
+                (
+                    "UPDATE blob SET data = $1, cipher = $2 WHERE hash = $3",
+                    params![data, new.number, hash],
+                )
             }
         })
     }

@@ -3,12 +3,12 @@
 use generativeai::{Error, ErrorKind};
 use sqlx::{AnyConnection, Connection, Row};
 
-use crate::error::TransactionError;
+use crate::error::{Result, TransactionError};
 use crate::transaction::{Access, DatabaseKind};
 
 /// The migrations. The first creates version 1, each later one brings a version to the next.
 ///
-/// A released script never changes: stores in use were made by it.
+/// The statements of a released script never change: stores in use were created by them.
 const MIGRATIONS: [Migration; 2] = [
     Migration {
         sqlite: include_str!("schema/1.sqlite.sql"),
@@ -24,6 +24,7 @@ const MIGRATIONS: [Migration; 2] = [
 /// in every version of this crate.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7305820117)";
 
+/// A migration as an SQL script, in both dialects.
 struct Migration {
     sqlite: &'static str,
     postgres: &'static str,
@@ -33,12 +34,10 @@ struct Migration {
 ///
 /// # Errors
 /// [`ErrorKind::TooNew`] if a newer version of this crate migrated the tables.
-pub(crate) async fn needs_migration(
-    connection: &mut AnyConnection,
-) -> Result<bool, TransactionError> {
+pub(crate) async fn needs_migration(connection: &mut AnyConnection) -> Result<bool> {
     match version(connection).await {
         Ok(version) => is_old(version),
-        // There is no table with the version. A real failure comes back when the migration begins.
+        // The table with the version is missing. A real failure comes back when the migration begins.
         Err(_) => Ok(true),
     }
 }
@@ -46,10 +45,7 @@ pub(crate) async fn needs_migration(
 /// Creates the tables, or brings them to the newest version, in one transaction.
 ///
 /// Programs that migrate at the same time wait for each other; the first one does the work.
-pub(crate) async fn migrate(
-    kind: DatabaseKind,
-    connection: &mut AnyConnection,
-) -> Result<(), TransactionError> {
+pub(crate) async fn migrate(kind: DatabaseKind, connection: &mut AnyConnection) -> Result<()> {
     let mut transaction = connection.begin_with(kind.begin(Access::Write)).await?;
     if kind == DatabaseKind::Postgres {
         // In SQLite BEGIN IMMEDIATE is the lock.
@@ -81,7 +77,7 @@ pub(crate) async fn migrate(
 }
 
 /// Reads the version of the tables; 0 if there are none.
-async fn version(connection: &mut AnyConnection) -> Result<usize, TransactionError> {
+async fn version(connection: &mut AnyConnection) -> Result<usize> {
     let row = sqlx::query("SELECT version FROM schema_version")
         .persistent(false)
         .fetch_optional(connection)
@@ -91,7 +87,11 @@ async fn version(connection: &mut AnyConnection) -> Result<usize, TransactionErr
         .map_err(|_| TransactionError::corrupt("the version of the tables is negative"))
 }
 
-fn is_old(version: usize) -> Result<bool, TransactionError> {
+/// Whether tables of a version have to be migrated.
+///
+/// # Errors
+/// [`ErrorKind::TooNew`] for a version that this crate does not know.
+fn is_old(version: usize) -> Result<bool> {
     let newest = MIGRATIONS.len();
     if version > newest {
         let message = format!(

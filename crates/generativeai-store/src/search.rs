@@ -7,7 +7,7 @@ use sqlx::Row;
 use crate::contents::searchable_text;
 use crate::error::TransactionError;
 use crate::store::Store;
-use crate::transaction::{DatabaseKind, Transaction};
+use crate::transaction::{DatabaseKind, Transaction, params};
 use crate::{events, names};
 
 /// The maximum number of hits of a search.
@@ -42,6 +42,21 @@ impl Store {
     /// # Errors
     /// In an encrypted store [`Corrupt`](generativeai::ErrorKind::Corrupt) if an event or a name is
     /// damaged: the message contains the number of the session.
+    ///
+    /// ```
+    /// use generativeai::{GenerativeModel, testing::Scripted};
+    /// use generativeai_store::Store;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let store = Store::open("sqlite::memory:").await?;
+    /// # let session = store.new_session("mountains").await?;
+    /// # let model = GenerativeModel::new("m").backend(Scripted::default().then_text("1,345 metres."));
+    /// session.chat(&model).await?.send_message("How tall is Ben Nevis?").await?;
+    /// let hits = store.search("nevis tall").await?;
+    /// assert_eq!((hits[0].session.as_str(), hits[0].event), ("mountains", 1));
+    /// assert_eq!(hits[0].text, "How tall is Ben Nevis?");
+    /// # Ok(()) }
+    /// ```
     pub async fn search(&self, words: &str) -> Result<Vec<Hit>> {
         // PostgreSQL accepts no NUL characters in a parameter.
         let words = words.replace('\0', " ");
@@ -60,8 +75,8 @@ impl Store {
         }
     }
 
-    /// Searches by reading every session. Each is read in a transaction of its own, as reading all of
-    /// them may exceed the time limit of a transaction.
+    /// Searches by reading every session. Each has a separate transaction, as reading all of them may
+    /// exceed the time limit of a transaction.
     async fn scan(&self, words: &str) -> Result<Vec<Hit>> {
         let phrases: Vec<Vec<String>> = words.split_whitespace().map(tokenize).collect();
         let mut hits = Vec::new();
@@ -101,21 +116,19 @@ async fn search_index(tx: &mut Transaction<'_>, words: &str) -> Result<Vec<Hit>,
             .join(" "),
         DatabaseKind::Postgres => words.to_lowercase(),
     };
+    let select = tx.kind.choose(
+        "SELECT session.id, session.name, said.seq, said.text
+         FROM said_words JOIN said ON said.id = said_words.rowid
+           JOIN session ON session.id = said.session_id
+         WHERE said_words MATCH $1 AND session.deleted = 0
+         ORDER BY said.id DESC LIMIT $2",
+        "SELECT session.id, session.name, said.seq, said.text
+         FROM said JOIN session ON session.id = said.session_id
+         WHERE said.words @@ plainto_tsquery('simple', $1) AND session.deleted = 0
+         ORDER BY said.id DESC LIMIT $2",
+    );
     let rows = tx
-        .sql_for(
-            "SELECT session.id, session.name, said.seq, said.text
-             FROM said_words JOIN said ON said.id = said_words.rowid
-               JOIN session ON session.id = said.session_id
-             WHERE said_words MATCH $1 AND session.deleted = 0
-             ORDER BY said.id DESC LIMIT $2",
-            "SELECT session.id, session.name, said.seq, said.text
-             FROM said JOIN session ON session.id = said.session_id
-             WHERE said.words @@ plainto_tsquery('simple', $1) AND session.deleted = 0
-             ORDER BY said.id DESC LIMIT $2",
-        )
-        .bind(query)
-        .bind(MAX_HITS as i64)
-        .fetch_all(&mut *tx.connection)
+        .fetch_all(select, params![query, MAX_HITS as i64])
         .await?;
     rows.iter()
         .map(|row| {
@@ -138,13 +151,9 @@ async fn scan_session(
     limit: usize,
 ) -> Result<Vec<(u64, String)>, TransactionError> {
     let encryption = tx.encryption;
-    let mut rows = tx
-        .sql(
-            "SELECT seq, id, body, sum, cipher FROM event
-             WHERE session_id = $1 ORDER BY seq DESC",
-        )
-        .bind(session)
-        .fetch(&mut *tx.connection);
+    let select = "SELECT seq, id, body, sum, cipher FROM event
+        WHERE session_id = $1 ORDER BY seq DESC";
+    let mut rows = tx.fetch(select, params![session]);
     let mut found = Vec::new();
     while found.len() < limit
         && let Some(row) = rows.try_next().await?

@@ -19,7 +19,9 @@ use crate::{key_table, names};
 /// database. A clone refers to the same session.
 #[derive(Clone)]
 pub struct Session {
+    /// The database that the session is stored in.
     pub(crate) database: Database,
+    /// The number of the session.
     pub(crate) id: i64,
 }
 
@@ -33,6 +35,16 @@ impl Session {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if the session was deleted.
+    ///
+    /// ```
+    /// use generativeai_store::Store;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let store = Store::open("sqlite::memory:").await?;
+    /// let info = store.new_session("mountains").await?.info().await?;
+    /// assert_eq!((info.name.as_str(), info.events, info.parent), ("mountains", 0, None));
+    /// # Ok(()) }
+    /// ```
     pub async fn info(&self) -> Result<SessionInfo> {
         self.read(|tx, id| Box::pin(info::find(tx, *id))).await
     }
@@ -43,6 +55,19 @@ impl Session {
     ///
     /// # Errors
     /// Those of [`chat`](Self::chat).
+    ///
+    /// ```
+    /// use generativeai::{GenerativeModel, testing::Scripted};
+    /// use generativeai_store::Store;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let store = Store::open("sqlite::memory:").await?;
+    /// # let session = store.new_session("mountains").await?;
+    /// # let model = GenerativeModel::new("m").backend(Scripted::default().then_text("1,345 metres."));
+    /// session.chat(&model).await?.send_message("How tall is Ben Nevis?").await?;
+    /// assert_eq!(session.details().await?.messages, 2);
+    /// # Ok(()) }
+    /// ```
     pub async fn details(&self) -> Result<SessionDetails> {
         let events = self
             .read(|tx, id| Box::pin(events::read_without_media(tx, *id)))
@@ -67,6 +92,22 @@ impl Session {
     /// # Errors
     /// [`ErrorKind::NotFound`] if the session was deleted; [`ErrorKind::Corrupt`] if an event is damaged
     /// or missing: the message names the event and the session.
+    ///
+    /// ```
+    /// use generativeai::{GenerativeModel, testing::Scripted};
+    /// use generativeai_store::Store;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let store = Store::open("sqlite::memory:").await?;
+    /// # let session = store.new_session("mountains").await?;
+    /// # let model = GenerativeModel::new("m").backend(Scripted::default().then_text("1,345 metres."));
+    /// let mut chat = session.chat(&model).await?;
+    /// chat.send_message("How tall is Ben Nevis?").await?;
+    /// if let Some(error) = chat.unsaved() {
+    ///     eprintln!("not saved: {error}");
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn chat(&self, model: &GenerativeModel) -> Result<ChatSession> {
         let journal = SessionJournal {
             database: self.database.clone(),
@@ -82,6 +123,24 @@ impl Session {
     }
 
     /// Reads all events of the conversation in order, including undone turns.
+    ///
+    /// ```
+    /// use generativeai::{Event, GenerativeModel, testing::Scripted};
+    /// use generativeai_store::Store;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let store = Store::open("sqlite::memory:").await?;
+    /// # let session = store.new_session("mountains").await?;
+    /// # let model = GenerativeModel::new("m").backend(Scripted::default().then_text("1,345 metres."));
+    /// let mut chat = session.chat(&model).await?;
+    /// chat.send_message("How tall is Ben Nevis?").await?;
+    /// chat.rewind();
+    /// chat.save().await?;
+    /// let log = session.log().await?;
+    /// assert!(matches!(log[..], [Event::Opened { .. }, Event::Completed { .. }, Event::Rewound { .. }]));
+    /// assert!(session.contents().await?.is_empty());
+    /// # Ok(()) }
+    /// ```
     pub async fn log(&self) -> Result<Vec<Event>> {
         let events = self.events().await?;
         Ok(events.into_iter().map(|stored| stored.event).collect())
@@ -95,6 +154,22 @@ impl Session {
     /// # Errors
     /// [`ErrorKind::Request`] if the name is taken or invalid, or if the session has fewer than `at`
     /// events.
+    ///
+    /// ```
+    /// use generativeai::{GenerativeModel, testing::Scripted};
+    /// use generativeai_store::Store;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let store = Store::open("sqlite::memory:").await?;
+    /// # let session = store.new_session("mountains").await?;
+    /// # let model = GenerativeModel::new("m").backend(Scripted::default().then_text("1,345 metres.").then_text("1,085 metres."));
+    /// session.chat(&model).await?.send_message("How tall is Ben Nevis?").await?;
+    /// let fork = session.fork("hills", Some(2)).await?;
+    /// fork.chat(&model).await?.send_message("And Snowdon?").await?;
+    /// assert_eq!(session.contents().await?.len(), 2);
+    /// assert_eq!(fork.contents().await?.len(), 4);
+    /// # Ok(()) }
+    /// ```
     pub async fn fork(&self, name: &str, at: Option<u64>) -> Result<Self> {
         let origin = Origin::Fork {
             parent: self.id,
@@ -110,6 +185,17 @@ impl Session {
     ///
     /// # Errors
     /// [`ErrorKind::Request`] if the name is taken or [invalid](crate::Store::new_session).
+    ///
+    /// ```
+    /// use generativeai_store::Store;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let store = Store::open("sqlite::memory:").await?;
+    /// let session = store.new_session("").await?;
+    /// session.rename("mountains").await?;
+    /// assert_eq!(session.info().await?.name, "mountains");
+    /// # Ok(()) }
+    /// ```
     pub async fn rename(&self, name: &str) -> Result<()> {
         let name = names::validate(name)?;
         let context = format!("session {} cannot be renamed", self.id);
@@ -132,6 +218,22 @@ impl Session {
     ///
     /// A chat that is open on this session gets a conflict with its next message. In an open chat, call
     /// `rewind` instead.
+    ///
+    /// ```
+    /// use generativeai::{GenerativeModel, testing::Scripted};
+    /// use generativeai_store::Store;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let store = Store::open("sqlite::memory:").await?;
+    /// # let session = store.new_session("mountains").await?;
+    /// # let model = GenerativeModel::new("m").backend(Scripted::default().then_text("1,345 metres."));
+    /// session.chat(&model).await?.send_message("How tall is Ben Nevis?").await?;
+    /// assert!(session.undo().await?);
+    /// assert!(session.contents().await?.is_empty());
+    /// assert!(session.redo().await?);
+    /// assert_eq!(session.contents().await?.len(), 2);
+    /// # Ok(()) }
+    /// ```
     pub async fn undo(&self) -> Result<bool> {
         let mut chat = self.offline_chat().await?;
         let is_undone = chat.rewind().is_some();
@@ -151,6 +253,19 @@ impl Session {
     /// Deletes the session, with all events and media that no fork of it shares.
     ///
     /// Deleting a session twice is not an error.
+    ///
+    /// ```
+    /// use generativeai::ErrorKind;
+    /// use generativeai_store::Store;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let store = Store::open("sqlite::memory:").await?;
+    /// # let session = store.new_session("mountains").await?;
+    /// session.delete().await?;
+    /// let error = session.contents().await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::NotFound);
+    /// # Ok(()) }
+    /// ```
     pub async fn delete(&self) -> Result<()> {
         let context = format!("session {} cannot be deleted", self.id);
         let deleted = self
@@ -159,6 +274,7 @@ impl Session {
         deleted.await
     }
 
+    /// Reads all events with their ids.
     pub(crate) async fn events(&self) -> Result<Vec<StoredEvent>> {
         self.read(|tx, id| Box::pin(events::read_all(tx, *id)))
             .await
@@ -176,12 +292,14 @@ impl Session {
         found.ok_or_else(|| self.not_found())
     }
 
+    /// Builds the error for a session that was deleted.
     fn not_found(&self) -> Error {
         let message = format!("session {} does not exist any more", self.id);
         Error::new(ErrorKind::NotFound, message)
     }
 }
 
+/// Prints the number of the session alone: its name may be confidential.
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")

@@ -3,8 +3,15 @@
 use sqlx::Row;
 
 use crate::encryption::Encryption;
-use crate::error::TransactionError;
-use crate::transaction::{Statement, Transaction};
+use crate::error::{Result, TransactionError};
+use crate::transaction::{Transaction, params};
+
+/// Selects the columns of a [`SessionRow`] and its checksum.
+const SELECT: &str =
+    "SELECT token, length, parent, parent_seq, deleted, sum FROM session WHERE id = $1";
+/// The same columns, with a lock on the row.
+const SELECT_FOR_UPDATE: &str =
+    "SELECT token, length, parent, parent_seq, deleted, sum FROM session WHERE id = $1 FOR UPDATE";
 
 /// The columns of a session that its events depend on.
 pub(crate) struct SessionRow {
@@ -40,38 +47,27 @@ impl SessionRow {
 ///
 /// # Errors
 /// [`Corrupt`](generativeai::ErrorKind::Corrupt) if the row does not match its checksum.
-pub(crate) async fn read(
-    tx: &mut Transaction<'_>,
-    session: i64,
-) -> Result<Option<SessionRow>, TransactionError> {
-    let select =
-        tx.sql("SELECT token, length, parent, parent_seq, deleted, sum FROM session WHERE id = $1");
-    read_with(tx, session, select).await
+pub(crate) async fn read(tx: &mut Transaction<'_>, session: i64) -> Result<Option<SessionRow>> {
+    read_with(tx, session, SELECT).await
 }
 
 /// Reads the row of a session, and blocks other writers of it until the transaction ends.
 pub(crate) async fn read_for_update(
     tx: &mut Transaction<'_>,
     session: i64,
-) -> Result<Option<SessionRow>, TransactionError> {
-    let select = tx.sql_for(
-        // In SQLite a writing transaction is alone.
-        "SELECT token, length, parent, parent_seq, deleted, sum FROM session WHERE id = $1",
-        "SELECT token, length, parent, parent_seq, deleted, sum FROM session WHERE id = $1
-         FOR UPDATE",
-    );
+) -> Result<Option<SessionRow>> {
+    // In SQLite a writing transaction is alone.
+    let select = tx.kind.choose(SELECT, SELECT_FOR_UPDATE);
     read_with(tx, session, select).await
 }
 
+/// Runs one of the two queries, and verifies the checksum.
 async fn read_with(
     tx: &mut Transaction<'_>,
     session: i64,
-    select: Statement,
-) -> Result<Option<SessionRow>, TransactionError> {
-    let columns = select
-        .bind(session)
-        .fetch_optional(&mut *tx.connection)
-        .await?;
+    select: &'static str,
+) -> Result<Option<SessionRow>> {
+    let columns = tx.fetch_optional(select, params![session]).await?;
     let Some(columns) = columns else {
         return Ok(None);
     };

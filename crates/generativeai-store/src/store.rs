@@ -25,6 +25,7 @@ const CONTENTS_PER_EVENT: usize = 64;
 /// and can be used from any other.
 #[derive(Clone)]
 pub struct Store {
+    /// The database with its connections and its key.
     pub(crate) database: Database,
 }
 
@@ -43,7 +44,18 @@ impl Store {
     /// - [`ErrorKind::TooNew`]: a newer version of this library migrated the tables.
     /// - [`ErrorKind::Corrupt`]: the file is not a database, or is damaged.
     /// - [`ErrorKind::Storage`]: the file or the server cannot be reached.
-    /// - [`ErrorKind::Configuration`]: the address is invalid, or there is no tokio runtime.
+    /// - [`ErrorKind::Configuration`]: the address is invalid, or the caller is outside a tokio runtime.
+    ///
+    /// ```
+    /// use generativeai_store::Store;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// let address = format!("sqlite:{}", folder.path().join("chats.sqlite").display());
+    /// let store = Store::open(&address).await?;
+    /// assert!(store.list().await?.is_empty());
+    /// # Ok(()) }
+    /// ```
     pub async fn open(address: &str) -> Result<Self> {
         let database = Database::open(address, None).await?;
         Ok(Self { database })
@@ -53,7 +65,7 @@ impl Store {
     ///
     /// Messages, replies, media and the names of sessions are encrypted. The number of sessions and
     /// events, their sizes and their times are not. Reading a value that was modified, truncated or
-    /// swapped is an error; `SECURITY.md` lists what is not detected, such as an older copy of the file.
+    /// swapped is an error; `SECURITY.md` lists the limits, such as an older copy of the file.
     ///
     /// An encrypted store has no search index: [`search`](Self::search) reads and decrypts every
     /// session. [`rotate_key`](Self::rotate_key) changes the key.
@@ -63,6 +75,18 @@ impl Store {
     /// - [`ErrorKind::Authentication`]: the key is wrong, or the stored secret is damaged.
     /// - [`ErrorKind::Configuration`]: the store has plain sessions. Export them, and import them into a
     ///   new encrypted store.
+    ///
+    /// ```
+    /// use generativeai_store::{Key, Store};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let address = format!("sqlite:{}", folder.path().join("chats.sqlite").display());
+    /// let key = Key::random()?;
+    /// let store = Store::open_encrypted(&address, &key).await?;
+    /// assert!(Store::open_encrypted(&address, &Key::random()?).await.is_err());
+    /// # Ok(()) }
+    /// ```
     pub async fn open_encrypted(address: &str, key: &Key) -> Result<Self> {
         let database = Database::open(address, Some(key)).await?;
         Ok(Self { database })
@@ -96,6 +120,17 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::Request`] if another session has the name, or if the name is a number, is longer
     /// than 200 characters, or contains control characters.
+    ///
+    /// ```
+    /// use generativeai_store::Store;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let store = Store::open("sqlite::memory:").await?;
+    /// let named = store.new_session("mountains").await?;
+    /// let unnamed = store.new_session("").await?;
+    /// assert_eq!(unnamed.info().await?.name, unnamed.id().to_string());
+    /// # Ok(()) }
+    /// ```
     pub async fn new_session(&self, name: &str) -> Result<Session> {
         self.create(name, Vec::new()).await
     }
@@ -104,6 +139,18 @@ impl Store {
     ///
     /// # Errors
     /// Those of [`new_session`](Self::new_session).
+    ///
+    /// ```
+    /// use generativeai::protocol::content::Content;
+    /// use generativeai_store::Store;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let store = Store::open("sqlite::memory:").await?;
+    /// let contents = [Content::user("How tall is Ben Nevis?"), Content::model("1,345 metres.")];
+    /// let session = store.import_contents("mountains", contents).await?;
+    /// assert_eq!(session.contents().await?.len(), 2);
+    /// # Ok(()) }
+    /// ```
     pub async fn import_contents(
         &self,
         name: &str,
@@ -120,9 +167,22 @@ impl Store {
     /// Finds a session by its name or number.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no such session. In an encrypted store also
+    /// [`ErrorKind::NotFound`] if the session does not exist. In an encrypted store also
     /// [`ErrorKind::Corrupt`] if its name is damaged: find the session by its number then, and
     /// [rename](Session::rename) it.
+    ///
+    /// ```
+    /// use generativeai_store::Store;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let store = Store::open("sqlite::memory:").await?;
+    /// let session = store.new_session("mountains").await?;
+    /// assert_eq!(store.session("mountains").await?.id(), session.id());
+    /// assert_eq!(store.session(&session.id().to_string()).await?.id(), session.id());
+    /// let error = store.session("hills").await.unwrap_err();
+    /// assert_eq!(error.to_string(), "there is no session `hills`");
+    /// # Ok(()) }
+    /// ```
     pub async fn session(&self, name: &str) -> Result<Session> {
         let context = "the store cannot be read";
         let found = self.database.read(context, name.to_owned(), |tx, name| {
@@ -145,6 +205,16 @@ impl Store {
     /// # Errors
     /// Those of [`session`](Self::session) and [`new_session`](Self::new_session), except that a missing
     /// session and an existing name are not errors.
+    ///
+    /// ```
+    /// use generativeai_store::Store;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let store = Store::open("sqlite::memory:").await?;
+    /// let session = store.find_or_create("mountains").await?;
+    /// assert_eq!(store.find_or_create("mountains").await?.id(), session.id());
+    /// # Ok(()) }
+    /// ```
     pub async fn find_or_create(&self, name: &str) -> Result<Session> {
         let id = find_or_create(&self.database, name).await?;
         Ok(self.handle(id))
@@ -153,8 +223,21 @@ impl Store {
     /// Deletes all sessions to which nothing was appended since `time`. Returns their number.
     ///
     /// It compares [`SessionInfo::changed`], which is in whole seconds and comes from the clock of the
-    /// last writer. Each session is deleted in a transaction of its own, as by [`Session::delete`]; one
-    /// that is continued meanwhile is kept.
+    /// last writer. Each session is deleted in a separate transaction, as by [`Session::delete`];
+    /// one that is continued meanwhile is kept.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// use generativeai_store::Store;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let store = Store::open("sqlite::memory:").await?;
+    /// let month_ago = SystemTime::now() - Duration::from_secs(30 * 24 * 60 * 60);
+    /// let count = store.delete_older_than(month_ago).await?;
+    /// println!("{count} sessions deleted");
+    /// # Ok(()) }
+    /// ```
     pub async fn delete_older_than(&self, time: SystemTime) -> Result<u64> {
         let before = to_seconds(time);
         let mut count = 0;
@@ -176,6 +259,18 @@ impl Store {
     /// # Errors
     /// In an encrypted store [`ErrorKind::Corrupt`] if a name is damaged: the message contains the number
     /// of the session. [Find](Self::session) it by that number, and [rename](Session::rename) it.
+    ///
+    /// ```
+    /// use generativeai_store::Store;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let store = Store::open("sqlite::memory:").await?;
+    /// store.new_session("hills").await?;
+    /// store.new_session("mountains").await?;
+    /// let names: Vec<String> = store.list().await?.into_iter().map(|info| info.name).collect();
+    /// assert_eq!(names, ["mountains", "hills"]);
+    /// # Ok(()) }
+    /// ```
     pub async fn list(&self) -> Result<Vec<SessionInfo>> {
         let context = "the store cannot be read";
         let listed = self
@@ -184,6 +279,7 @@ impl Store {
         listed.await
     }
 
+    /// Creates a session with events that have their ids.
     pub(crate) async fn create(
         &self,
         name: &str,
@@ -193,6 +289,7 @@ impl Store {
         Ok(self.handle(id))
     }
 
+    /// Wraps the number of a session.
     fn handle(&self, id: i64) -> Session {
         Session {
             database: self.database.clone(),
@@ -201,6 +298,7 @@ impl Store {
     }
 }
 
+/// Prints the kind of the database and whether it is encrypted. The address may contain a password.
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store")

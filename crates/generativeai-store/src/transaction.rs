@@ -2,26 +2,44 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use sqlx::AnyConnection;
-use sqlx::any::{Any, AnyArguments};
+use futures_util::stream::BoxStream;
+use sqlx::any::{Any, AnyArguments, AnyRow};
 use sqlx::query::Query;
+use sqlx::{AnyConnection, Error};
 
 use crate::encryption::Encryption;
 
-/// An SQL statement with its parameters.
-pub(crate) type Statement = Query<'static, Any, AnyArguments>;
+/// The parameters of a statement.
+pub(crate) type Params = AnyArguments;
+
+/// Encodes values as the [`Params`] of a statement: `$1`, `$2` and so on.
+macro_rules! params {
+    () => {
+        $crate::transaction::Params::default()
+    };
+    ($($value:expr),+ $(,)?) => {{
+        let mut params = $crate::transaction::Params::default();
+        $(sqlx::Arguments::add(&mut params, $value).map_err(sqlx::Error::Encode)?;)+
+        params
+    }};
+}
+pub(crate) use params;
 
 /// The database system of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DatabaseKind {
+    /// A file, or memory. It has one writer at a time; a transaction that writes is alone.
     Sqlite,
+    /// A server. Transactions that write run concurrently, and lock the rows they depend on.
     Postgres,
 }
 
 /// What a transaction may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
+    /// Reads one snapshot of the database.
     Read,
+    /// Reads and writes.
     Write,
 }
 
@@ -38,31 +56,75 @@ impl DatabaseKind {
             (Self::Postgres, Access::Write) => "BEGIN",
         }
     }
+
+    /// Returns the statement for this database, where the two need different ones.
+    pub(crate) fn choose(self, sqlite: &'static str, postgres: &'static str) -> &'static str {
+        match self {
+            Self::Sqlite => sqlite,
+            Self::Postgres => postgres,
+        }
+    }
 }
 
 /// A transaction on a connection of the pool.
 ///
-/// Queries read their columns by name. Parameters are bound in the order of `$1`, `$2`, …
+/// Parameters are bound in order, and columns are read by name.
 pub(crate) struct Transaction<'a> {
+    /// SQLite or PostgreSQL, for statements that differ.
     pub(crate) kind: DatabaseKind,
+    /// How the values of the store are encrypted.
     pub(crate) encryption: &'a Encryption,
+    /// The connection, inside the transaction.
     pub(crate) connection: &'a mut AnyConnection,
 }
 
 impl Transaction<'_> {
-    /// Prepares a statement that both databases accept.
-    pub(crate) fn sql(&self, text: &'static str) -> Statement {
-        // Named statements of PostgreSQL belong to a connection. They fail behind a pooler such as
-        // PgBouncer, which switches connections between transactions.
-        sqlx::query(text).persistent(self.kind == DatabaseKind::Sqlite)
+    /// Runs a statement. Returns the number of rows that it changed.
+    pub(crate) async fn execute(
+        &mut self,
+        sql: &'static str,
+        params: Params,
+    ) -> Result<u64, Error> {
+        let query = self.query(sql, params);
+        let done = query.execute(&mut *self.connection).await?;
+        Ok(done.rows_affected())
     }
 
-    /// Prepares the statement for the database in use.
-    pub(crate) fn sql_for(&self, sqlite: &'static str, postgres: &'static str) -> Statement {
-        self.sql(match self.kind {
-            DatabaseKind::Sqlite => sqlite,
-            DatabaseKind::Postgres => postgres,
-        })
+    /// Returns the first row of a query, if there is one.
+    pub(crate) async fn fetch_optional(
+        &mut self,
+        sql: &'static str,
+        params: Params,
+    ) -> Result<Option<AnyRow>, Error> {
+        let query = self.query(sql, params);
+        query.fetch_optional(&mut *self.connection).await
+    }
+
+    /// Returns all rows of a query.
+    pub(crate) async fn fetch_all(
+        &mut self,
+        sql: &'static str,
+        params: Params,
+    ) -> Result<Vec<AnyRow>, Error> {
+        let query = self.query(sql, params);
+        query.fetch_all(&mut *self.connection).await
+    }
+
+    /// Returns the rows of a query one by one, so that they need not be in memory together.
+    pub(crate) fn fetch(
+        &mut self,
+        sql: &'static str,
+        params: Params,
+    ) -> BoxStream<'_, Result<AnyRow, Error>> {
+        let query = self.query(sql, params);
+        query.fetch(&mut *self.connection)
+    }
+
+    /// Builds a query.
+    fn query(&self, sql: &'static str, params: Params) -> Query<'static, Any, Params> {
+        // Named statements of PostgreSQL belong to a connection. They fail behind a pooler such as
+        // PgBouncer, which switches connections between transactions.
+        sqlx::query_with(sql, params).persistent(self.kind == DatabaseKind::Sqlite)
     }
 }
 

@@ -33,6 +33,22 @@ impl Session {
     /// for each event. It contains everything, media and undone turns included, and is not encrypted.
     ///
     /// [`Store::import_jsonl`] reads it.
+    ///
+    /// ```
+    /// use generativeai::{GenerativeModel, testing::Scripted};
+    /// use generativeai_store::Store;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let store = Store::open("sqlite::memory:").await?;
+    /// # let session = store.new_session("mountains").await?;
+    /// # let model = GenerativeModel::new("m").backend(Scripted::default().then_text("1,345 metres."));
+    /// session.chat(&model).await?.send_message("How tall is Ben Nevis?").await?;
+    /// let mut lines = Vec::new(); // or a file
+    /// session.export_jsonl(&mut lines).await?;
+    /// let copy = store.import_jsonl("copy", &lines[..]).await?;
+    /// assert_eq!(copy.contents().await?, session.contents().await?);
+    /// # Ok(()) }
+    /// ```
     pub async fn export_jsonl(&self, mut to: impl Write) -> Result<()> {
         let header = Header {
             generativeai_session: VERSION,
@@ -82,17 +98,20 @@ impl Store {
     }
 }
 
+/// Writes a value as one line of JSON.
 fn write_line(to: &mut impl Write, line: &impl Serialize) -> Result<()> {
     let mut json = serde_json::to_vec(line).map_err(|error| write_error(error.into()))?;
     json.push(b'\n');
     to.write_all(&json).map_err(write_error)
 }
 
+/// Parses a line. The error does not quote it: it is part of a conversation.
 fn parse_line<'a, T: Deserialize<'a>>(number: usize, line: &'a str) -> Result<T> {
     serde_json::from_str(line)
         .map_err(|error| invalid_line(number).with_source(describe_json_error(&error)))
 }
 
+/// Parses the id of an event.
 fn parse_id(number: usize, id: &str) -> Result<EventId> {
     let mut bytes = EventId::default();
     match hex::decode_to_slice(id, &mut bytes) {
@@ -103,15 +122,18 @@ fn parse_id(number: usize, id: &str) -> Result<EventId> {
     }
 }
 
+/// Builds the error for a line that cannot be parsed.
 fn invalid_line(number: usize) -> Error {
     let message = format!("line {number} is not a line of an exported session");
     Error::new(ErrorKind::Corrupt, message)
 }
 
+/// Converts an I/O error of an export.
 fn write_error(error: io::Error) -> Error {
     Error::new(ErrorKind::Storage, "the export cannot be written").with_source(error)
 }
 
+/// Converts an I/O error of an import.
 fn read_error(error: io::Error) -> Error {
     Error::new(ErrorKind::Storage, "the import cannot be read").with_source(error)
 }

@@ -1,20 +1,20 @@
 CREATE TABLE session (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
-  -- Drawn by chance by whoever made it, who finds it again if the answer was lost.
+  -- Random. A retry finds the session by it if the reply to the first commit was lost.
   token BLOB NOT NULL UNIQUE,
   name TEXT UNIQUE,
-  -- How many events there are on its path, those of its parents up to the fork included.
+  -- The number of events, including those shared with its ancestors.
   length INTEGER NOT NULL,
   parent INTEGER REFERENCES session (id),
-  -- The last event it shares with its parent.
+  -- The last event that it shares with its parent.
   parent_seq INTEGER NOT NULL DEFAULT 0,
-  -- Tells whether this row is as it was written: its place, length and parent.
+  -- Checksum of token, length, parent and parent_seq.
   sum BLOB NOT NULL,
-  -- Deleted, and kept because forks stand on it.
+  -- 1 if it was deleted and is kept because forks share its events.
   deleted INTEGER NOT NULL DEFAULT 0,
-  -- Counts up with every write to any session: the order of last use.
+  -- Increases with every write to any session: the order of last use.
   touched INTEGER NOT NULL,
-  -- Seconds since 1970, to be shown; nothing is decided by them.
+  -- Seconds since 1970, to be shown. The order does not depend on them.
   created_at INTEGER NOT NULL,
   changed_at INTEGER NOT NULL
 );

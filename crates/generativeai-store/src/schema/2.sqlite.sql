@@ -1,13 +1,13 @@
--- The keys of an encrypted store: one, or two while it is changed. A plain store has none.
+-- The keys of an encrypted store: one, or two during a rotation. A plain store has none.
 CREATE TABLE cipher (
   number INTEGER PRIMARY KEY,
-  -- The secret of the store, encrypted with the key: tells whether a key is right.
+  -- The secret of the store, encrypted with the key. Decrypting it checks a key.
   secret BLOB NOT NULL
 );
 
--- In an encrypted store `name` has a checksum of the name, and this the name itself; that there is none, too.
+-- The encrypted name. `name` is a keyed checksum of it then. A session without a name has an empty one.
 ALTER TABLE session ADD COLUMN title BLOB;
--- The number of the key; nothing where nothing is encrypted.
+-- The number of the key that the row is encrypted with; NULL in a plain store.
 ALTER TABLE session ADD COLUMN cipher INTEGER;
 ALTER TABLE event ADD COLUMN cipher INTEGER;
 ALTER TABLE blob ADD COLUMN cipher INTEGER;

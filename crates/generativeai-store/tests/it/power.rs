@@ -117,7 +117,7 @@ impl Backend for Echo {
     }
 }
 
-/// Opens the file after a power cut. It must be intact, contain what was sent and acknowledged, and
+/// Opens the file after a power cut. It must be intact, contain all sent messages and acknowledged turns, and
 /// accept another turn.
 async fn check(file: &Path, messages: &[&str]) -> Result<(), String> {
     let describe = |error: generativeai::Error| format!("{error}: {:?}", error.kind());

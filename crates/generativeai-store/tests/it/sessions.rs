@@ -399,7 +399,7 @@ async fn a_summary_is_found_by_its_words() {
                 _ => None,
             })
             .unwrap();
-        // The reply is a number that no other reply has.
+        // The reply is a unique number.
         let reply = summary.last().unwrap().parts[0].as_text().unwrap();
         let hits = store.search(reply).await.unwrap();
         let events: Vec<u64> = hits.into_iter().map(|hit| hit.event).collect();

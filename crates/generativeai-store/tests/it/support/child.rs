@@ -70,7 +70,7 @@ impl Iterator for Reports {
     }
 }
 
-/// Answers each message with the same text, and reports what was sent.
+/// Answers each message with the same text, and reports that text.
 #[derive(Debug)]
 pub(crate) struct Echo;
 

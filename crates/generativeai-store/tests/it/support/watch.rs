@@ -1,4 +1,4 @@
-//! Records what SQLite writes to its files, and what it syncs.
+//! Records the writes and syncs of SQLite on its files.
 
 #![expect(
     unsafe_code,
@@ -112,7 +112,7 @@ unsafe fn watched(name: *const c_char) -> Option<PathBuf> {
     path.starts_with(&notes.as_ref()?.folder).then_some(path)
 }
 
-// SAFETY of the functions below: SQLite calls them in place of its own, with valid arguments, which they
+// SAFETY of the functions below: SQLite calls them instead of the original ones, with valid arguments, which they
 // pass on unchanged. They read only what SQLite passes to be read.
 
 unsafe extern "C" fn open(
