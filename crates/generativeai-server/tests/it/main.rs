@@ -5,6 +5,7 @@ mod faults;
 mod guard;
 mod limits;
 mod model_names;
+mod playground;
 mod remote;
 mod requests;
 mod responses;
