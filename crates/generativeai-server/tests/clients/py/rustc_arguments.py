@@ -1,6 +1,6 @@
 """Prints the arguments with which rustc compiles a program against what cargo has just built, as JSON.
 
-The input is the output of `cargo build --message-format=json`.
+The input is the output of `cargo build --message-format=json-render-diagnostics`.
 """
 
 import json
