@@ -66,7 +66,7 @@ fn joining(bench: &mut Criterion) {
     bench.bench_function("joining 1,000 chunks", |b| {
         b.iter(|| {
             let mut reply = GenerateContentResponse::default();
-            (0..1_000).for_each(|_| reply.absorb(&chunk));
+            (0..1_000).for_each(|_| reply.merge_chunk(&chunk));
             reply
         });
     });

@@ -129,7 +129,7 @@ impl FunctionDeclaration {
     ///
     /// # Errors
     /// As [`Schema::from_json_schema`], with the name of the function.
-    pub fn in_openapi(mut self) -> Result<Self> {
+    pub fn with_openapi_schema(mut self) -> Result<Self> {
         let named = |error: crate::error::Error| {
             let name = self.name.as_deref().unwrap_or_default();
             error.with_context(&format!("the function `{name}`"))

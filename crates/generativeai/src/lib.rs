@@ -82,7 +82,6 @@ pub mod protocol;
 #[cfg(feature = "remote")]
 pub mod remote;
 mod response;
-mod safety;
 mod stream;
 pub mod testing;
 mod tools;

@@ -197,7 +197,8 @@ impl GenerativeModel {
         request.cached_content.clone_from(&self.cached_content);
         request.tools = tools.declarations()?;
         request.tool_config = settings.tool_config;
-        request.safety_settings = settings.safety_settings.unwrap_or_default();
+        request.safety_settings =
+            settings::by_category(&settings.safety_settings.unwrap_or_default(), &[]);
         request.generation_config = settings.generation_config;
         Ok(Prepared {
             backend: self.answerer()?,

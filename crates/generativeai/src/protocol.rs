@@ -1,9 +1,43 @@
-//! The words of the Gemini API: every message it takes and gives, as plain data.
+//! Data types of the Gemini API, grouped by use.
 //!
-//! Fields are public and may all be absent; those of requests have setters of the same names. Nothing
-//! is lost in reading: enum values and members this version does not know are kept and sent again.
-//! Reading is lenient (`null` is absent, enums come by name or number, numbers as strings), writing is
-//! canonical.
+//! | Module | Contents |
+//! | --- | --- |
+//! | [`content`] | messages and their parts: text, media, function calls and responses |
+//! | [`config`] | settings of a reply: sampling, length, format, thinking, images, speech |
+//! | [`tools`] | functions and built-in tools that a model may use |
+//! | [`schema`] | schemas of arguments and of JSON replies |
+//! | [`safety`] | safety thresholds and ratings |
+//! | [`request`], [`response`] | requests and replies as a [`Backend`](crate::Backend) sees them |
+//! | [`grounding`] | sources of a reply |
+//! | [`tokens`] | token counts |
+//! | [`models`], [`embeddings`], [`files`], [`caches`] | the other resources of the API |
+//! | [`status`] | errors of the API |
+//! | [`time`] | timestamps and durations |
+//!
+//! # Reading and writing
+//!
+//! The types are plain data with public fields, and implement serde's traits for the JSON of the API.
+//! Every field may be absent; types that a program writes have setters with the names of the fields.
+//!
+//! Reading is lenient: members are read in `camelCase` and in `snake_case`, `null` is absent, numbers may
+//! be strings, and enum values may be numbers or names in any case. Writing has one form: `camelCase`,
+//! without absent members. Nothing is lost in between: members and enum values that this version does not
+//! know are kept and written again.
+//!
+//! ```
+//! use generativeai::protocol::config::{GenerationConfig, ThinkingLevel};
+//!
+//! let config: GenerationConfig = serde_json::from_str(
+//!     r#"{"max_output_tokens":64,"thinkingConfig":{"thinkingLevel":"low"},"brandNew":true}"#,
+//! )?;
+//! assert_eq!(config.max_output_tokens, Some(64));
+//! assert_eq!(config.thinking_config.as_ref().unwrap().thinking_level, Some(ThinkingLevel::Low));
+//! assert_eq!(
+//!     serde_json::to_string(&config)?,
+//!     r#"{"maxOutputTokens":64,"thinkingConfig":{"thinkingLevel":"LOW"},"brandNew":true}"#,
+//! );
+//! # Ok::<(), serde_json::Error>(())
+//! ```
 
 #[macro_use]
 mod macros;

@@ -1,4 +1,6 @@
-//! Reading a reply: its text, its JSON, and whether it is complete.
+//! Methods of a reply that may fail: text, JSON, and whether it is complete.
+//!
+//! They are here and not in `protocol`, since `error` uses `protocol` and they use `error`.
 
 mod completeness;
 mod json;

@@ -67,7 +67,7 @@ impl Backend for StandIn {
             let _running = this.start();
             let mut whole = GenerateContentResponse::default();
             for chunk in chunks(&request)? {
-                whole.absorb(&chunk);
+                whole.merge_chunk(&chunk);
             }
             Ok(whole)
         })

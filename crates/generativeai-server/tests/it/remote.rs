@@ -4,6 +4,7 @@ use std::future::ready;
 use std::net::TcpListener;
 use std::time::{Duration, Instant, SystemTime};
 
+use generativeai::protocol::content::Content;
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::tokens::CountTokensRequest;
 use generativeai::remote::Clock;
@@ -120,7 +121,7 @@ async fn models_and_token_counts_work_over_the_wire() {
         .get_model("models/gemini-flash".into(), options())
         .await
         .expect("a model");
-    let mut count = CountTokensRequest::default().contents(["a", "b"]);
+    let mut count = CountTokensRequest::default().contents(["a", "b"].map(Content::from));
     count.model = Some("models/gemini-flash".into());
     let count = remote
         .count_tokens(count, options())

@@ -197,7 +197,7 @@ impl<'chat> Turn<'chat> {
     /// Takes a chunk in, and gives it back if it is handed out: nothing is once the prompt is blocked.
     fn hear(&mut self, chunk: GenerateContentResponse) -> Option<GenerateContentResponse> {
         let received = self.unfinished().received.get_or_insert_default();
-        received.absorb(&chunk);
+        received.merge_chunk(&chunk);
         (!received.is_blocked()).then_some(chunk)
     }
 

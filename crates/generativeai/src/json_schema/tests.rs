@@ -354,13 +354,13 @@ fn a_declaration_is_said_in_openapi_or_the_error_names_it() {
     let peak = FunctionDeclaration::new("climb", "Climbs.").parameters_of::<Peak>();
     let tree = FunctionDeclaration::new("plant", "Plants.").parameters_of::<Tree>();
 
-    let climb = peak.in_openapi().expect("the form can say it");
+    let climb = peak.with_openapi_schema().expect("the form can say it");
     assert_eq!(
         climb.parameters,
         Some(Box::new(Schema::of::<Peak>().expect("a schema")))
     );
     assert_eq!(climb.parameters_json_schema, None);
-    let message = tree.in_openapi().unwrap_err().to_string();
+    let message = tree.with_openapi_schema().unwrap_err().to_string();
     assert!(
         message.starts_with("the function `plant`: `left` is recursive"),
         "{message}"

@@ -125,7 +125,7 @@ impl GenerateStream {
         let next = self.chunks.as_mut()?.next().await;
         let outcome = match next {
             Some(Ok(chunk)) => {
-                self.heard.absorb(&chunk);
+                self.heard.merge_chunk(&chunk);
                 if !self.heard.is_blocked() {
                     return Some(Ok(chunk));
                 }

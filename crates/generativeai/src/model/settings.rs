@@ -65,8 +65,9 @@ fn layered<T: Clone>(above: &Option<T>, below: &Option<T>, both: fn(&T, &T) -> T
     }
 }
 
-/// The settings of `below`, each replaced by that of `above` for the same category.
-fn by_category(above: &[SafetySetting], below: &[SafetySetting]) -> Vec<SafetySetting> {
+/// Merges safety settings by category: of several settings of one category the last one counts, and
+/// those of `above` come after those of `below`.
+pub(super) fn by_category(above: &[SafetySetting], below: &[SafetySetting]) -> Vec<SafetySetting> {
     let mut merged: Vec<SafetySetting> = Vec::with_capacity(above.len() + below.len());
     for setting in below.iter().chain(above) {
         match merged
@@ -147,7 +148,9 @@ pub(crate) use message_setters;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::GenerativeModel;
     use crate::protocol::safety::{HarmBlockThreshold, HarmCategory};
+    use crate::testing::Scripted;
 
     #[test]
     fn a_message_changes_the_threshold_of_single_categories() {
@@ -161,5 +164,20 @@ mod tests {
         let merged = by_category(&message, &model);
 
         assert_eq!(merged, [model[0].clone(), message[0].clone()]);
+    }
+
+    /// Field row 5.
+    #[test]
+    fn the_last_of_two_settings_of_one_category_is_sent() {
+        let harassment = |threshold| SafetySetting::new(HarmCategory::Harassment, threshold);
+        let [first, last] = [HarmBlockThreshold::BlockNone, HarmBlockThreshold::Off];
+        let hate = SafetySetting::new(HarmCategory::HateSpeech, HarmBlockThreshold::Off);
+        let model = GenerativeModel::new("m")
+            .backend(Scripted::default())
+            .safety_settings([harassment(first), hate.clone(), harassment(last.clone())]);
+
+        let request = model.prepare(None).expect("a request").request;
+
+        assert_eq!(request.safety_settings, [harassment(last), hate]);
     }
 }

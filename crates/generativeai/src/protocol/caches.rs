@@ -1,35 +1,51 @@
-//! Content that the service keeps, to be used by many requests.
+//! Cached content: the start of a prompt, stored on the service for many requests.
+//!
+//! A long prompt that many requests begin with, such as a manual, is cheaper and faster from a cache.
+//! [`GenerativeModel::from_cached_content`](crate::GenerativeModel::from_cached_content) uses one:
+//!
+//! ```
+//! use generativeai::GenerativeModel;
+//! use generativeai::protocol::caches::CachedContent;
+//!
+//! let cache: CachedContent =
+//!     serde_json::from_str(r#"{"name":"cachedContents/123","model":"models/gemini-flash-latest"}"#)?;
+//! let model = GenerativeModel::from_cached_content(&cache)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::protocol::content::Content;
 use crate::protocol::time::{Duration, Timestamp};
 use crate::protocol::tools::{Tool, ToolConfig};
 
 message! {
-    /// Content that the service keeps, to be used by many requests of one model.
+    /// Start of a prompt that the service stores, for requests to one model.
+    ///
+    /// Stored tokens are billed by the hour. The smallest cache that a model accepts has 1,024 to 4,096
+    /// tokens.
     pub struct CachedContent {
-        /// Its name, such as `cachedContents/123`.
+        /// Resource name, such as `cachedContents/123`.
         pub name: Option<String>,
-        /// What people call it.
+        /// Name for people, at most 128 characters.
         pub display_name: Option<String>,
-        /// The model it is for, such as `models/gemini-3-flash`.
+        /// Model that the cache is for, such as `models/gemini-flash-latest`. Other models cannot use it.
         pub model: Option<String>,
-        /// The instruction of the system.
+        /// System instruction. Never sent by the service.
         pub system_instruction: Option<Content>,
-        /// The beginning of the conversation.
+        /// Contents at the start of the conversation. Never sent by the service.
         pub contents: Vec<Content>,
-        /// What the model may use to answer.
+        /// Tools that the model may use. Never sent by the service.
         pub tools: Vec<Tool>,
-        /// How it uses that.
+        /// Settings of the tools. Never sent by the service.
         pub tool_config: Option<ToolConfig>,
-        /// When it was made.
+        /// Time at which the cache was created.
         pub create_time: Option<Timestamp>,
-        /// When it was changed.
+        /// Time of the last change.
         pub update_time: Option<Timestamp>,
-        /// What it costs.
+        /// Number of stored tokens.
         pub usage_metadata: Option<CachedContentUsage>,
-        /// When it goes; instead of `ttl`.
+        /// Time at which the cache is deleted. Set it or [`ttl`](Self::ttl).
         pub expire_time: Option<Timestamp>,
-        /// How long it is kept; instead of `expire_time`. Never in an answer.
+        /// Time until the cache is deleted. Default: 1 hour. Never sent by the service.
         pub ttl: Option<Duration>,
     }
 }
@@ -47,9 +63,9 @@ setters!(CachedContent {
 });
 
 message! {
-    /// What cached content costs, in tokens.
+    /// Size of a cache.
     pub struct CachedContentUsage {
-        /// All of it.
+        /// Number of stored tokens.
         pub total_token_count: Option<i32>,
     }
 }

@@ -1,25 +1,40 @@
-//! Texts as vectors that are near each other when their meanings are.
+//! Embeddings: vectors that represent the meaning of texts.
+//!
+//! Texts with similar meanings have vectors with a small angle between them, which is how semantic search
+//! and clustering work. [`Backend::embed_content`](crate::Backend::embed_content) computes them.
+//!
+//! ```
+//! use generativeai::protocol::embeddings::{EmbedContentRequest, TaskType};
+//!
+//! let request = EmbedContentRequest::new("Ben Nevis is 1,345 metres tall.")
+//!     .model("models/gemini-embedding-001")
+//!     .task_type(TaskType::RetrievalDocument)
+//!     .output_dimensionality(768);
+//! ```
 
 use crate::protocol::content::Content;
+use crate::protocol::tokens::ModalityTokenCount;
 
 message! {
-    /// Asks for the vector of a text.
+    /// Request for the embedding of one text.
     pub struct EmbedContentRequest {
-        /// The name of the model. Over REST it stands in the address, and in every request of a batch.
+        /// Resource name of the model, such as `models/gemini-embedding-001`. Over REST it is part of the
+        /// URL, and also required in each request of a batch.
         pub model: Option<String>,
-        /// The text.
+        /// Text to embed.
         pub content: Option<Content>,
-        /// What the vector is for.
+        /// Task that the embedding is used for. Models before Gemini Embedding 2 adapt the vector to it.
         pub task_type: Option<TaskType>,
-        /// The title of the text; for the task `RETRIEVAL_DOCUMENT`.
+        /// Title of the text, with [`TaskType::RetrievalDocument`].
         pub title: Option<String>,
-        /// How many numbers the vector is to have.
+        /// Number of dimensions of the vector. Default: the maximum of the model, such as 3,072. Shorter
+        /// vectors of some models have to be normalized before they are compared.
         pub output_dimensionality: Option<i32>,
     }
 }
 
 impl EmbedContentRequest {
-    /// Asks for the vector of that text.
+    /// Creates a request for the embedding of a text.
     pub fn new(content: impl Into<Content>) -> Self {
         Self::default().content(content)
     }
@@ -34,51 +49,55 @@ setters!(EmbedContentRequest {
 });
 
 open_enum! {
-    /// What a vector is for.
+    /// Task that an embedding is used for.
     pub enum TaskType {
-        /// Not said.
+        /// No particular task.
         Unspecified = "TASK_TYPE_UNSPECIFIED",
-        /// A question that texts are searched for.
+        /// Search query. The texts that are searched use [`RetrievalDocument`](Self::RetrievalDocument).
         RetrievalQuery = "RETRIEVAL_QUERY",
-        /// A text to be found.
+        /// Text that is searched.
         RetrievalDocument = "RETRIEVAL_DOCUMENT",
-        /// To compare texts.
+        /// Comparison of two texts.
         SemanticSimilarity = "SEMANTIC_SIMILARITY",
-        /// To sort texts into classes.
+        /// Classification by given labels.
         Classification = "CLASSIFICATION",
-        /// To find groups of texts.
+        /// Search for groups of similar texts.
         Clustering = "CLUSTERING",
-        /// A question that a text answers.
+        /// Question whose answer is searched in texts with
+        /// [`RetrievalDocument`](Self::RetrievalDocument).
         QuestionAnswering = "QUESTION_ANSWERING",
-        /// A claim that texts prove or refute.
+        /// Statement that texts with [`RetrievalDocument`](Self::RetrievalDocument) confirm or refute.
         FactVerification = "FACT_VERIFICATION",
-        /// A question that code is searched for.
+        /// Description of code that is searched in texts with
+        /// [`RetrievalDocument`](Self::RetrievalDocument).
         CodeRetrievalQuery = "CODE_RETRIEVAL_QUERY",
     }
 }
 
 message! {
-    /// The vector of a text.
+    /// Embedding of one text.
     pub struct EmbedContentResponse {
-        /// The vector.
+        /// Embedding of the text.
         pub embedding: Option<ContentEmbedding>,
+        /// Token counts of the request. Gemini Embedding 2 and newer.
+        pub usage_metadata: Option<EmbeddingUsageMetadata>,
     }
 }
 
 message! {
-    /// A vector.
+    /// Vector that represents the meaning of a text.
     pub struct ContentEmbedding {
-        /// Its numbers.
+        /// Components of the vector.
         pub values: Vec<f64>,
     }
 }
 
 message! {
-    /// Asks for the vectors of several texts.
+    /// Request for the embeddings of several texts.
     pub struct BatchEmbedContentsRequest {
-        /// The name of the model. Over REST it stands in the address.
+        /// Resource name of the model. Over REST it is part of the URL.
         pub model: Option<String>,
-        /// The texts.
+        /// One request for each text. All have to name the same model.
         pub requests: Vec<EmbedContentRequest>,
     }
 }
@@ -89,9 +108,21 @@ setters!(BatchEmbedContentsRequest {
 });
 
 message! {
-    /// The vectors of several texts, in the order of the requests.
+    /// Embeddings of several texts.
     pub struct BatchEmbedContentsResponse {
-        /// The vectors.
+        /// Embeddings in the order of the requests.
         pub embeddings: Vec<ContentEmbedding>,
+        /// Token counts of all requests together. Gemini Embedding 2 and newer.
+        pub usage_metadata: Option<EmbeddingUsageMetadata>,
+    }
+}
+
+message! {
+    /// Token counts of embedding requests.
+    pub struct EmbeddingUsageMetadata {
+        /// Tokens of the texts and media.
+        pub prompt_token_count: Option<i32>,
+        /// Tokens by modality.
+        pub prompt_token_details: Vec<ModalityTokenCount>,
     }
 }

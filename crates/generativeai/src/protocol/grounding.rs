@@ -1,4 +1,20 @@
-//! The sources that a reply rests on.
+//! Grounding: the sources that tools found for a reply, and which passages they support.
+//!
+//! [`GroundingMetadata`] is a list of sources, [`GroundingChunk`]s, and a list of
+//! [`GroundingSupport`]s, each of which relates a passage of the reply to sources by their index:
+//!
+//! ```
+//! use generativeai::protocol::grounding::GroundingMetadata;
+//!
+//! let grounding: GroundingMetadata = serde_json::from_str(
+//!     r#"{"groundingChunks":[{"web":{"uri":"https://example.com","title":"Ben Nevis"}}],
+//!         "groundingSupports":[{"segment":{"endIndex":7,"text":"1,345 m"},"groundingChunkIndices":[0]}]}"#,
+//! )?;
+//! let support = &grounding.grounding_supports[0];
+//! let source = &grounding.grounding_chunks[support.grounding_chunk_indices[0] as usize];
+//! assert_eq!(source.web.as_ref().unwrap().title.as_deref(), Some("Ben Nevis"));
+//! # Ok::<(), serde_json::Error>(())
+//! ```
 
 mod url_context;
 
@@ -9,211 +25,215 @@ pub use url_context::*;
 use crate::protocol::content::Content;
 
 message! {
-    /// The sources that a reply rests on, and which of its words rest on which.
+    /// Sources that tools found for a reply, and the passages that they support.
+    ///
+    /// Programs that show a reply grounded by [`GoogleSearch`](crate::protocol::tools::GoogleSearch) must
+    /// show [`search_entry_point`](Self::search_entry_point) with it: the terms of the service require it.
     pub struct GroundingMetadata {
-        /// How to show that the web was searched; the terms of the service ask for it.
+        /// Search suggestions to show with the reply.
         pub search_entry_point: Option<SearchEntryPoint>,
-        /// The sources.
+        /// Sources.
         pub grounding_chunks: Vec<GroundingChunk>,
-        /// Which words rest on which sources.
+        /// Passages of the reply with the indices of their sources.
         pub grounding_supports: Vec<GroundingSupport>,
-        /// How useful a search seemed.
+        /// Score of the decision to search.
         pub retrieval_metadata: Option<RetrievalMetadata>,
-        /// What the web was searched for.
+        /// Queries of the web search.
         pub web_search_queries: Vec<String>,
-        /// What pictures were searched for.
+        /// Queries of the image search.
         pub image_search_queries: Vec<String>,
-        /// What the caller's files were searched for.
+        /// Queries of other retrieval tools. Vertex AI only.
         pub retrieval_queries: Vec<String>,
-        /// The token of a map to show.
+        /// Token for a Google Maps widget. Deprecated.
         pub google_maps_widget_context_token: Option<String>,
     }
 }
 
 message! {
-    /// How to show that the web was searched.
+    /// Search suggestions to show with a grounded reply.
     pub struct SearchEntryPoint {
-        /// A piece of HTML.
+        /// HTML and CSS to embed in a page.
         pub rendered_content: Option<String>,
-        /// Pairs of a search and its address, JSON in base64.
+        /// Pairs of query and search URL, as JSON in base64.
         pub sdk_blob: Option<String>,
     }
 }
 
 message! {
-    /// A source; one of the fields.
+    /// Source that a tool found. One of the fields is set.
     pub struct GroundingChunk {
-        /// A page.
+        /// Web page.
         pub web: Option<WebChunk>,
-        /// A piece of a file of the caller's.
+        /// Passage of a document that was uploaded.
         pub retrieved_context: Option<RetrievedContext>,
-        /// A place on the map.
+        /// Place on Google Maps.
         pub maps: Option<MapsChunk>,
-        /// A picture.
+        /// Image.
         pub image: Option<ImageChunk>,
     }
 }
 
 message! {
-    /// A page.
+    /// Web page as a source.
     pub struct WebChunk {
-        /// Its address.
+        /// URL of the page. That of a web search redirects to the page and is valid for some days.
         pub uri: Option<String>,
-        /// Its title.
+        /// Title of the page; often its domain.
         pub title: Option<String>,
-        /// Whose it is.
+        /// Domain of the page. Vertex AI only.
         pub domain: Option<String>,
     }
 }
 
 message! {
-    /// A picture.
+    /// Image as a source.
     pub struct ImageChunk {
-        /// The page it stands on.
+        /// URL of the page that contains the image.
         pub source_uri: Option<String>,
-        /// Its own address.
+        /// URL of the image.
         pub image_uri: Option<String>,
-        /// Its title.
+        /// Title of the page.
         pub title: Option<String>,
-        /// Whose it is.
+        /// Domain of the page.
         pub domain: Option<String>,
     }
 }
 
 message! {
-    /// A piece of a file of the caller's.
+    /// Passage of an uploaded document as a source.
     pub struct RetrievedContext {
-        /// Where the file is.
+        /// URI of the document.
         pub uri: Option<String>,
-        /// Its title.
+        /// Title of the document.
         pub title: Option<String>,
-        /// The piece.
+        /// Text of the passage.
         pub text: Option<String>,
-        /// The file's name.
+        /// Resource name of the document. Vertex AI only.
         pub document_name: Option<String>,
-        /// The store it is in.
+        /// Store that contains the document, such as `fileSearchStores/123`. Gemini API only.
         pub file_search_store: Option<String>,
-        /// Which medium of it.
+        /// Resource name of the medium, if the passage is not a text. Gemini API only.
         pub media_id: Option<String>,
-        /// Which page of it.
+        /// Page of the document that contains the passage. Gemini API only.
         pub page_number: Option<i32>,
-        /// The piece and what surrounds it.
+        /// Passage with its file and its pages. Vertex AI only.
         pub rag_chunk: Option<Value>,
-        /// What the caller noted on it.
+        /// Metadata that the document was uploaded with, each an object with `key` and a value. Gemini
+        /// API only.
         pub custom_metadata: Vec<Value>,
     }
 }
 
 message! {
-    /// A place on the map.
+    /// Place on Google Maps as a source.
     pub struct MapsChunk {
-        /// Where the map shows it.
+        /// URL of the place.
         pub uri: Option<String>,
-        /// What it is called.
+        /// Name of the place.
         pub title: Option<String>,
-        /// What is told of it.
+        /// Description of the place.
         pub text: Option<String>,
-        /// Its id, such as `places/123`.
+        /// Identifier of the place for the Google Maps API, such as `places/123`.
         pub place_id: Option<String>,
-        /// What people said of it.
+        /// Reviews that were used.
         pub place_answer_sources: Option<PlaceAnswerSources>,
-        /// A way to it.
+        /// Route to the place, an object with distance, duration and line. Vertex AI only.
         pub route: Option<Value>,
     }
 }
 
 message! {
-    /// What people said of a place.
+    /// Reviews of a place that were used for a reply.
     pub struct PlaceAnswerSources {
-        /// Pieces of it.
+        /// Excerpts of the reviews.
         pub review_snippets: Vec<ReviewSnippet>,
     }
 }
 
 message! {
-    /// A piece of what somebody said of a place.
+    /// Excerpt of a review of a place.
     pub struct ReviewSnippet {
-        /// Its id.
+        /// Identifier of the review.
         pub review_id: Option<String>,
-        /// Where the map shows it.
+        /// URL of the review on Google Maps.
         pub google_maps_uri: Option<String>,
-        /// Its title.
+        /// Title of the review.
         pub title: Option<String>,
     }
 }
 
 message! {
-    /// Some words of the reply, and the sources they rest on.
+    /// Passage of a reply, and the sources that support it.
     pub struct GroundingSupport {
-        /// The words.
+        /// Passage of the reply.
         pub segment: Option<Segment>,
-        /// The sources: their places in the list of chunks.
+        /// Indices of the sources in [`grounding_chunks`](GroundingMetadata::grounding_chunks).
         pub grounding_chunk_indices: Vec<i32>,
-        /// How sure it is of each, from 0 to 1.
+        /// Confidence for each source, from 0 to 1. Empty for Gemini 2.5 and newer.
         pub confidence_scores: Vec<f64>,
-        /// The parts that show it.
+        /// Indices of the parts that show the passage as an image.
         pub rendered_parts: Vec<i32>,
     }
 }
 
 message! {
-    /// Some words of the reply.
+    /// Passage of a reply: a part of the reply, and byte offsets in its text.
     pub struct Segment {
-        /// Which part they are in.
+        /// Index of the part in the content. Absent means 0.
         pub part_index: Option<i32>,
-        /// Where they begin in it, in bytes.
+        /// Start of the passage, as an offset in bytes of UTF-8. Absent means 0.
         pub start_index: Option<i32>,
-        /// Where they end in it, exclusive, in bytes.
+        /// End of the passage, exclusive, as an offset in bytes of UTF-8.
         pub end_index: Option<i32>,
-        /// The words.
+        /// Text of the passage.
         pub text: Option<String>,
     }
 }
 
 message! {
-    /// How useful a search seemed.
+    /// Score of the decision to search. Gemini 1.5 only.
     pub struct RetrievalMetadata {
-        /// From 0 to 1.
+        /// Probability, from 0 to 1, that a web search improves the reply.
         pub google_search_dynamic_retrieval_score: Option<f64>,
     }
 }
 
 message! {
-    /// A source that an answer to a question on given passages rests on.
+    /// Source of an answer to a question about given passages.
     pub struct GroundingAttribution {
-        /// Which.
+        /// Identifier of the source.
         pub source_id: Option<AttributionSourceId>,
-        /// What it says.
+        /// Content of the source.
         pub content: Option<Content>,
     }
 }
 
 message! {
-    /// Names a source; one of the fields.
+    /// Identifier of a source. One of the fields is set.
     pub struct AttributionSourceId {
-        /// A passage that was given.
+        /// Passage of the request.
         pub grounding_passage: Option<GroundingPassageId>,
-        /// A piece that was found.
+        /// Passage that the service found.
         pub semantic_retriever_chunk: Option<SemanticRetrieverChunk>,
     }
 }
 
 message! {
-    /// Names a part of a passage that was given.
+    /// Identifier of a part of a passage of the request.
     pub struct GroundingPassageId {
-        /// The passage.
+        /// Identifier of the passage.
         pub passage_id: Option<String>,
-        /// The part.
+        /// Index of the part in the passage. Absent means 0.
         pub part_index: Option<i32>,
     }
 }
 
 message! {
-    /// Names a piece that was found.
+    /// Identifier of a passage that the service found.
     pub struct SemanticRetrieverChunk {
-        /// What was searched.
+        /// Corpus or document that was searched, such as `corpora/123/documents/abc`.
         pub source: Option<String>,
-        /// The piece.
+        /// Name of the passage, such as `corpora/123/documents/abc/chunks/xyz`.
         pub chunk: Option<String>,
     }
 }

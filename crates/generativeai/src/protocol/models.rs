@@ -1,43 +1,57 @@
-//! What a backend tells of its models.
+//! Descriptions of models: names, limits and defaults.
+//!
+//! [`Backend::list_models`](crate::Backend::list_models) and
+//! [`Backend::get_model`](crate::Backend::get_model) return them.
+//!
+//! ```
+//! use generativeai::protocol::models::Model;
+//!
+//! let model: Model = serde_json::from_str(
+//!     r#"{"name":"models/gemini-flash-latest","supportedGenerationMethods":["generateContent"]}"#,
+//! )?;
+//! assert!(model.supported_generation_methods.iter().any(|method| method == "generateContent"));
+//! # Ok::<(), serde_json::Error>(())
+//! ```
 
 message! {
-    /// What a backend tells of a model.
+    /// Description of a model.
     pub struct Model {
-        /// Its name, such as `models/gemini-3-flash`.
+        /// Resource name, such as `models/gemini-flash-latest`.
         pub name: Option<String>,
-        /// The name without its version.
+        /// Name without the version, such as `gemini-flash`.
         pub base_model_id: Option<String>,
-        /// Its version.
+        /// Version, such as `001`.
         pub version: Option<String>,
-        /// What people call it.
+        /// Name for people, at most 128 characters.
         pub display_name: Option<String>,
-        /// What it can do.
+        /// Description in English.
         pub description: Option<String>,
-        /// How many tokens it takes at most.
+        /// Maximum number of tokens in a prompt: the context window.
         pub input_token_limit: Option<i32>,
-        /// How many tokens it answers at most.
+        /// Maximum number of tokens in a reply.
         pub output_token_limit: Option<i32>,
-        /// What can be asked of it, such as `generateContent`.
+        /// Methods that the model supports, such as `generateContent`, `countTokens` and `embedContent`.
         pub supported_generation_methods: Vec<String>,
-        /// Whether it thinks.
+        /// Whether the model thinks before it replies. Absent means `false`.
         pub thinking: Option<bool>,
-        /// The temperature, if none is asked for.
+        /// Default of [`temperature`](crate::protocol::config::GenerationConfig::temperature).
         pub temperature: Option<f64>,
-        /// The highest temperature.
+        /// Maximum of [`temperature`](crate::protocol::config::GenerationConfig::temperature).
         pub max_temperature: Option<f64>,
-        /// `top_p`, if none is asked for.
+        /// Default of [`top_p`](crate::protocol::config::GenerationConfig::top_p).
         pub top_p: Option<f64>,
-        /// `top_k`, if none is asked for.
+        /// Default of [`top_k`](crate::protocol::config::GenerationConfig::top_k). Absent if the model
+        /// does not support the setting.
         pub top_k: Option<i32>,
     }
 }
 
 message! {
-    /// Some of the models of a backend.
+    /// Page of a list of models.
     pub struct ListModelsResponse {
-        /// The models.
+        /// Models of the page.
         pub models: Vec<Model>,
-        /// Where the next ones begin; absent if there are no more.
+        /// Token to request the next page with. Absent or empty on the last page.
         pub next_page_token: Option<String>,
     }
 }

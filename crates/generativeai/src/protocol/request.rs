@@ -1,4 +1,19 @@
-//! What is asked of the model.
+//! Requests: the conversation so far, tools and settings.
+//!
+//! [`GenerativeModel`](crate::GenerativeModel) and [`ChatSession`](crate::ChatSession) build requests; a
+//! program needs these types to implement a [`Backend`](crate::Backend), or to look at the requests that
+//! [`Scripted`](crate::testing::Scripted) received.
+//!
+//! ```
+//! use generativeai::protocol::config::GenerationConfig;
+//! use generativeai::protocol::request::GenerateContentRequest;
+//!
+//! let request = GenerateContentRequest::default()
+//!     .system_instruction("Answer in one sentence.")
+//!     .contents("How tall is Ben Nevis?")
+//!     .generation_config(GenerationConfig::default().temperature(0.0));
+//! assert_eq!(request.contents.len(), 1);
+//! ```
 
 use std::collections::BTreeMap;
 
@@ -8,37 +23,43 @@ use crate::protocol::safety::SafetySetting;
 use crate::protocol::tools::{Tool, ToolConfig};
 
 message! {
-    /// What is asked of the model: the conversation so far, and how to go on.
+    /// Request to generate a reply: the conversation so far, tools and settings.
     pub struct GenerateContentRequest {
-        /// The name of the model, such as `models/gemini-3-flash`. Over REST it stands in the address.
+        /// Resource name of the model, such as `models/gemini-flash-latest`. Over REST it is part of the
+        /// URL.
         pub model: Option<String>,
-        /// Told before the conversation: who the model is, how it behaves.
+        /// Instruction that applies to the whole conversation, such as a role or a style.
         pub system_instruction: Option<Content>,
-        /// The conversation so far, the newest message last.
+        /// Conversation so far. The last content is the new message of the user. Required by the
+        /// service.
         pub contents: Contents,
-        /// What the model may use to answer.
+        /// Tools that the model may use.
         pub tools: Vec<Tool>,
-        /// How it uses that.
+        /// Settings that apply to all tools.
         pub tool_config: Option<ToolConfig>,
-        /// What is blocked.
+        /// Safety thresholds, at most one for each category. Default: those of the model.
         pub safety_settings: Vec<SafetySetting>,
-        /// How the reply is to be made.
+        /// Settings of the reply.
         pub generation_config: Option<Box<GenerationConfig>>,
-        /// The name of a cache to go on from, such as `cachedContents/123`.
+        /// Name of a [cache](crate::protocol::caches) that contains the start of the prompt, such as
+        /// `cachedContents/123`.
         pub cached_content: Option<String>,
-        /// Names and values that mark the request in the bill.
+        /// Labels by which the bill is broken down. Keys and values have at most 63 lower-case letters,
+        /// digits, `_` and `-`.
         pub labels: Option<BTreeMap<String, String>>,
-        /// What the last reply gave to be continued.
+        /// Token of a reply that is to be continued, from
+        /// [`Candidate::continuation_token`](crate::protocol::response::Candidate::continuation_token).
         pub continuation_token: Option<String>,
-        /// How urgent it is.
+        /// Service tier, which determines price and priority. Gemini API only.
         pub service_tier: Option<ServiceTier>,
-        /// Whether the service may keep the conversation.
+        /// Whether the service may store request and reply. Gemini API only.
         pub store: Option<bool>,
     }
 }
 
 impl GenerateContentRequest {
-    /// Sets the conversation so far, the newest message last.
+    /// Sets the conversation. A single message, such as a text, is accepted as well as a list of
+    /// [`Content`]s.
     #[must_use]
     pub fn contents(mut self, contents: impl Into<Contents>) -> Self {
         self.contents = contents.into();
@@ -61,16 +82,16 @@ setters!(GenerateContentRequest {
 });
 
 open_enum! {
-    /// How urgent a request is.
+    /// Service tier of a request.
     pub enum ServiceTier {
-        /// Left to the service.
+        /// The default of the service, which is [`Standard`](Self::Standard).
         Unspecified = "unspecified",
         ;
-        /// It may wait, and costs less.
+        /// Cheaper, and slower: the request may wait for free capacity, and may be rejected.
         Flex = "flex",
-        /// As usual.
+        /// Regular price and priority.
         Standard = "standard",
-        /// Before others, and costs more.
+        /// More expensive, and processed before other requests.
         Priority = "priority",
     }
 }

@@ -1,26 +1,44 @@
-//! What is blocked, and how harmful something seems.
+//! Safety filters: the thresholds of a request, and the ratings of a prompt or a reply.
+//!
+//! The service rates every prompt and every candidate by category. A prompt whose rating reaches the
+//! threshold of its category is blocked ([`PromptFeedback`]), and a candidate is stopped with
+//! [`FinishReason::Safety`]. Thresholds are set for a model or for a single message:
+//!
+//! ```
+//! use generativeai::GenerativeModel;
+//! use generativeai::protocol::safety::{HarmBlockThreshold, HarmCategory, SafetySetting};
+//!
+//! let model = GenerativeModel::new("gemini-flash-latest").safety_settings([SafetySetting::new(
+//!     HarmCategory::Harassment,
+//!     HarmBlockThreshold::BlockOnlyHigh,
+//! )]);
+//! ```
+//!
+//! [`PromptFeedback`]: crate::protocol::response::PromptFeedback
+//! [`FinishReason::Safety`]: crate::protocol::response::FinishReason::Safety
 
 message! {
-    /// From how harmful on something of a category is blocked.
+    /// Threshold of one harm category.
+    ///
+    /// A category without a setting has the default threshold of the model. A request may contain at
+    /// most one setting for each category.
     ///
     /// ```
     /// use generativeai::protocol::safety::{HarmBlockThreshold, HarmCategory, SafetySetting};
     ///
     /// let setting = SafetySetting::new(HarmCategory::Harassment, HarmBlockThreshold::BlockOnlyHigh);
-    /// assert_eq!(setting, SafetySetting::easy("harassment", "high")?);
-    /// # Ok::<(), generativeai::Error>(())
+    /// assert_eq!(setting, SafetySetting::new("HARM_CATEGORY_HARASSMENT", "BLOCK_ONLY_HIGH"));
     /// ```
     pub struct SafetySetting {
-        /// The category.
+        /// Category that the setting is for. Required by the service.
         pub category: Option<HarmCategory>,
-        /// From how harmful on.
+        /// Lowest probability of harm that is blocked. Required by the service.
         pub threshold: Option<HarmBlockThreshold>,
     }
 }
 
 impl SafetySetting {
-    /// Blocks what is of that category, from that threshold on. Text is taken as the service writes it;
-    /// for shorter words see [`easy`](Self::easy).
+    /// Creates a setting. Both values can be given as text, in the spelling of the API.
     pub fn new(
         category: impl Into<HarmCategory>,
         threshold: impl Into<HarmBlockThreshold>,
@@ -32,91 +50,120 @@ impl SafetySetting {
             ..Self::default()
         }
     }
+
+    /// Creates one setting for each of the four categories that all current models support.
+    ///
+    /// ```
+    /// use generativeai::protocol::safety::{HarmBlockThreshold, SafetySetting};
+    ///
+    /// let settings = SafetySetting::for_all(HarmBlockThreshold::BlockNone);
+    /// assert_eq!(settings.len(), 4);
+    /// ```
+    pub fn for_all(threshold: impl Into<HarmBlockThreshold>) -> Vec<Self> {
+        let threshold = threshold.into();
+        let categories = [
+            HarmCategory::HateSpeech,
+            HarmCategory::SexuallyExplicit,
+            HarmCategory::DangerousContent,
+            HarmCategory::Harassment,
+        ];
+        categories
+            .map(|category| Self::new(category, threshold.clone()))
+            .into()
+    }
 }
 
 message! {
-    /// How harmful something seems.
+    /// Rating of a prompt or a candidate in one harm category.
     pub struct SafetyRating {
-        /// In which way.
+        /// Category that was rated. A list of ratings has at most one for each category.
         pub category: Option<HarmCategory>,
-        /// How likely it is harmful.
+        /// Probability that the content is harmful. It is not a measure of how severe the harm is.
         pub probability: Option<HarmProbability>,
-        /// Whether it was blocked for that.
+        /// Whether the content was blocked because of this rating. Absent means `false`.
         pub blocked: Option<bool>,
     }
 }
 
 open_enum! {
-    /// In which way something may be harmful.
+    /// Category of harm that the service rates.
+    ///
+    /// Settings accept [`Harassment`](Self::Harassment), [`HateSpeech`](Self::HateSpeech),
+    /// [`SexuallyExplicit`](Self::SexuallyExplicit) and [`DangerousContent`](Self::DangerousContent)
+    /// on every current Gemini model. The names of these and of `CivicIntegrity` are also read
+    /// without the prefix `HARM_CATEGORY_`.
     pub enum HarmCategory {
-        /// Not said.
+        /// Zero value of the enum. The service does not send it.
         Unspecified = "HARM_CATEGORY_UNSPECIFIED",
-        /// Insults to groups of people; for the oldest models.
+        /// Negative comments about identity or protected attributes. PaLM models only.
         Derogatory = "HARM_CATEGORY_DEROGATORY",
-        /// Rudeness; for the oldest models.
+        /// Rude, disrespectful or profane content. PaLM models only.
         Toxicity = "HARM_CATEGORY_TOXICITY",
-        /// Violence; for the oldest models.
+        /// Scenes of violence against a person or a group. PaLM models only.
         Violence = "HARM_CATEGORY_VIOLENCE",
-        /// Sex; for the oldest models.
+        /// References to sexual acts, and other lewd content. PaLM models only.
         Sexual = "HARM_CATEGORY_SEXUAL",
-        /// Medical advice; for the oldest models.
+        /// Unchecked medical advice. PaLM models only.
         Medical = "HARM_CATEGORY_MEDICAL",
-        /// Help with what is dangerous; for the oldest models.
+        /// Content that promotes or enables harmful acts. PaLM models only.
         Dangerous = "HARM_CATEGORY_DANGEROUS",
-        /// Harassment.
-        Harassment = "HARM_CATEGORY_HARASSMENT",
-        /// Hate speech.
-        HateSpeech = "HARM_CATEGORY_HATE_SPEECH",
-        /// Sex.
-        SexuallyExplicit = "HARM_CATEGORY_SEXUALLY_EXPLICIT",
-        /// Help with what is dangerous.
-        DangerousContent = "HARM_CATEGORY_DANGEROUS_CONTENT",
-        /// Untruths on elections and the like.
-        CivicIntegrity = "HARM_CATEGORY_CIVIC_INTEGRITY",
+        /// Abuse, threats, and content intended to bully or ridicule a person.
+        Harassment = "HARM_CATEGORY_HARASSMENT" | "HARASSMENT",
+        /// Content that promotes violence or hatred against people because of protected attributes.
+        HateSpeech = "HARM_CATEGORY_HATE_SPEECH" | "HATE_SPEECH",
+        /// Sexually explicit material.
+        SexuallyExplicit = "HARM_CATEGORY_SEXUALLY_EXPLICIT" | "SEXUALLY_EXPLICIT",
+        /// Content that promotes, facilitates or enables dangerous activities.
+        DangerousContent = "HARM_CATEGORY_DANGEROUS_CONTENT" | "DANGEROUS_CONTENT",
+        /// False statements about elections. Deprecated: newer models no longer rate it.
+        CivicIntegrity = "HARM_CATEGORY_CIVIC_INTEGRITY" | "CIVIC_INTEGRITY",
         ;
-        /// Getting around the rules of the model.
+        /// Prompts written to bypass the safety filters.
         Jailbreak = "HARM_CATEGORY_JAILBREAK",
-        /// Hate in pictures.
+        /// Hate speech in generated images. Vertex AI only.
         ImageHate = "HARM_CATEGORY_IMAGE_HATE",
-        /// Help with what is dangerous, in pictures.
+        /// Dangerous content in generated images. Vertex AI only.
         ImageDangerousContent = "HARM_CATEGORY_IMAGE_DANGEROUS_CONTENT",
-        /// Harassment in pictures.
+        /// Harassment in generated images. Vertex AI only.
         ImageHarassment = "HARM_CATEGORY_IMAGE_HARASSMENT",
-        /// Sex in pictures.
+        /// Sexually explicit content in generated images. Vertex AI only.
         ImageSexuallyExplicit = "HARM_CATEGORY_IMAGE_SEXUALLY_EXPLICIT",
     }
 }
 
 open_enum! {
-    /// From how harmful on something is blocked.
+    /// Lowest probability of harm that is blocked.
+    ///
+    /// The default depends on the model: `Off` for Gemini 2.5 and newer. The short names `LOW`,
+    /// `MEDIUM`, `HIGH` and `NONE` are also read.
     pub enum HarmBlockThreshold {
-        /// Left to the service.
+        /// The default of the model.
         Unspecified = "HARM_BLOCK_THRESHOLD_UNSPECIFIED",
-        /// From a low probability on.
-        BlockLowAndAbove = "BLOCK_LOW_AND_ABOVE",
-        /// From a medium probability on.
-        BlockMediumAndAbove = "BLOCK_MEDIUM_AND_ABOVE",
-        /// Only if the probability is high.
-        BlockOnlyHigh = "BLOCK_ONLY_HIGH",
-        /// Never.
-        BlockNone = "BLOCK_NONE",
-        /// Never, and it is not even rated.
+        /// Blocks content with a low probability or above: the strictest threshold.
+        BlockLowAndAbove = "BLOCK_LOW_AND_ABOVE" | "LOW",
+        /// Blocks content with a medium or a high probability.
+        BlockMediumAndAbove = "BLOCK_MEDIUM_AND_ABOVE" | "MEDIUM",
+        /// Blocks content with a high probability only.
+        BlockOnlyHigh = "BLOCK_ONLY_HIGH" | "HIGH",
+        /// Blocks nothing. Ratings are still reported.
+        BlockNone = "BLOCK_NONE" | "NONE",
+        /// Turns the filter off: blocks nothing and reports no ratings.
         Off = "OFF",
     }
 }
 
 open_enum! {
-    /// How likely something is harmful.
+    /// Probability that content is harmful.
     pub enum HarmProbability {
-        /// Not said.
+        /// Zero value of the enum. The service does not send it.
         Unspecified = "HARM_PROBABILITY_UNSPECIFIED",
-        /// Hardly.
+        /// Negligible. No threshold blocks it.
         Negligible = "NEGLIGIBLE",
-        /// Little.
+        /// Low. Blocked by [`HarmBlockThreshold::BlockLowAndAbove`].
         Low = "LOW",
-        /// Rather.
+        /// Medium. Blocked by [`HarmBlockThreshold::BlockMediumAndAbove`] and stricter.
         Medium = "MEDIUM",
-        /// Much.
+        /// High. Blocked by every threshold except `BlockNone` and `Off`.
         High = "HIGH",
     }
 }

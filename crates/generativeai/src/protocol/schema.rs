@@ -1,4 +1,24 @@
-//! The shape of arguments and of replies in JSON.
+//! Schemas of arguments and of JSON replies, in the form of OpenAPI 3.0.
+//!
+//! A schema describes the JSON that a model generates: the arguments of a function, or a whole reply.
+//! The API takes schemas in two forms. [`Schema`] is a subset of OpenAPI 3.0 and works with every model;
+//! JSON Schema, as a [`Value`], can also express recursive types, maps and tuples.
+//!
+//! ```
+//! use generativeai::protocol::config::GenerationConfig;
+//! use generativeai::protocol::schema::Schema;
+//!
+//! let mountain = Schema::object([
+//!     ("name", Schema::string()),
+//!     ("metres", Schema::integer().description("Height above sea level.")),
+//! ])
+//! .required(["name"]);
+//! let config = GenerationConfig::default()
+//!     .response_mime_type("application/json")
+//!     .response_schema(Schema::array(mountain));
+//! ```
+//!
+//! [`Schema::of`] derives the schema of a Rust type.
 
 use std::fmt;
 
@@ -9,13 +29,13 @@ use serde_json::Value;
 use crate::protocol::wire::Wire;
 
 message! {
-    /// The shape of a value in JSON: the part of OpenAPI 3.0 that the service understands.
+    /// Schema of a JSON value, in the subset of OpenAPI 3.0 that the API understands.
     ///
     /// ```
     /// use generativeai::protocol::schema::Schema;
     ///
     /// let mountain = Schema::object([
-    ///     ("name", Schema::string().description("what people call it")),
+    ///     ("name", Schema::string().description("Common name.")),
     ///     ("metres", Schema::integer().minimum(0.0)),
     /// ])
     /// .required(["name"]);
@@ -26,55 +46,57 @@ message! {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub struct Schema {
-        /// What the value is.
+        /// Type of the value. Required by the service, except next to [`any_of`](Self::any_of).
         pub r#type: Option<Type>,
-        /// What it is more exactly: `int32`, `double`, `date-time`, `enum`.
+        /// Format of the value: `float` or `double` for numbers, `int32` or `int64` for integers, `enum`
+        /// or `date-time` for strings.
         pub format: Option<String>,
-        /// What it is called.
+        /// Title.
         pub title: Option<String>,
-        /// What it means; the model reads this.
+        /// Description. The model reads it: it should say what the value is and how to choose it.
         pub description: Option<String>,
-        /// Whether it may be null.
+        /// Whether the value may be `null`. Default: `false`.
         pub nullable: Option<bool>,
-        /// The texts that are allowed.
+        /// Allowed values of a string, with the format `enum`.
         pub r#enum: Vec<String>,
-        /// What the items of a list look like.
+        /// Schema of the items of an array.
         pub items: Option<Box<Schema>>,
-        /// How many items a list has at most.
+        /// Maximum number of items of an array.
         pub max_items: Option<i64>,
-        /// How many items a list has at least.
+        /// Minimum number of items of an array.
         pub min_items: Option<i64>,
-        /// What the members of an object look like, in order.
+        /// Schemas of the members of an object, by name.
         pub properties: Option<Properties>,
-        /// The members an object must have.
+        /// Names of the members that an object must have.
         pub required: Vec<String>,
-        /// How many members an object has at least.
+        /// Minimum number of members of an object.
         pub min_properties: Option<i64>,
-        /// How many members an object has at most.
+        /// Maximum number of members of an object.
         pub max_properties: Option<i64>,
-        /// The smallest number allowed.
+        /// Minimum of a number, included.
         pub minimum: Option<f64>,
-        /// The largest number allowed.
+        /// Maximum of a number, included.
         pub maximum: Option<f64>,
-        /// How many characters a text has at least.
+        /// Minimum number of characters of a string.
         pub min_length: Option<i64>,
-        /// How many characters a text has at most.
+        /// Maximum number of characters of a string.
         pub max_length: Option<i64>,
-        /// A regular expression the text must match.
+        /// Regular expression that a string must match.
         pub pattern: Option<String>,
-        /// A value of this shape, to show what is meant.
+        /// Example of a value. The model sees it.
         pub example: Option<Value>,
-        /// Shapes of which one must fit.
+        /// Alternatives, of which the value must match at least one.
         pub any_of: Vec<Schema>,
-        /// The order in which the members are written.
+        /// Order in which the model generates the members of an object. It matters when a member, such
+        /// as an explanation, should be generated before another. Not part of OpenAPI.
         pub property_ordering: Vec<String>,
-        /// The value if there is none.
+        /// Default value. For documentation: the service does not insert it.
         pub default: Option<Value>,
-        /// Whether an object may have other members, or what those look like.
+        /// Whether an object may have further members: `true`, `false`, or their schema. Vertex AI only.
         pub additional_properties: Option<Value>,
-        /// Shapes that others refer to.
+        /// Schemas that [`ref`](Self::ref) refers to, by name. Vertex AI only.
         pub defs: Option<Properties>,
-        /// The shape that is meant, one of `defs`.
+        /// Reference to a schema in [`defs`](Self::defs), such as `#/defs/mountain`. Vertex AI only.
         pub r#ref: Option<String>,
     }
 }
@@ -107,49 +129,50 @@ setters!(Schema {
 });
 
 impl Schema {
-    /// The shape of a value of that type.
+    /// Creates a schema for values of one type.
     pub fn new(r#type: impl Into<Type>) -> Self {
         Self::default().r#type(r#type)
     }
 
-    /// A text.
+    /// Creates a schema for strings.
     pub fn string() -> Self {
         Self::new(Type::String)
     }
 
-    /// A number.
+    /// Creates a schema for numbers.
     pub fn number() -> Self {
         Self::new(Type::Number)
     }
 
-    /// A whole number.
+    /// Creates a schema for integers.
     pub fn integer() -> Self {
         Self::new(Type::Integer)
     }
 
-    /// True or false.
+    /// Creates a schema for booleans.
     pub fn boolean() -> Self {
         Self::new(Type::Boolean)
     }
 
-    /// A list of such items.
+    /// Creates a schema for arrays whose items match a schema.
     pub fn array(items: impl Into<Schema>) -> Self {
         Self::new(Type::Array).items(items)
     }
 
-    /// An object with such members.
+    /// Creates a schema for objects with these members, all of them optional. See
+    /// [`required`](Self::required).
     pub fn object(
         properties: impl IntoIterator<Item = (impl Into<String>, impl Into<Schema>)>,
     ) -> Self {
         Self::new(Type::Object).properties(properties)
     }
 
-    /// One of these texts.
+    /// Creates a schema for strings that are one of these values.
     pub fn one_of(texts: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self::string().format("enum").r#enum(texts)
     }
 
-    /// Sets the field `default`, whose own name is taken.
+    /// Sets [`default`](field@Self::default). The name `default` belongs to the trait [`Default`].
     #[must_use]
     pub fn default_value(mut self, value: impl Into<Value>) -> Self {
         self.default = Some(value.into());
@@ -158,28 +181,28 @@ impl Schema {
 }
 
 open_enum! {
-    /// What a value in JSON is. Also read in the lower case of JSON Schema.
+    /// Type of a JSON value.
     pub enum Type {
-        /// Not said.
+        /// Zero value of the enum. The service refuses it.
         Unspecified = "TYPE_UNSPECIFIED",
-        /// A text.
-        String = "STRING" | "string",
-        /// A number.
-        Number = "NUMBER" | "number",
-        /// A whole number.
-        Integer = "INTEGER" | "integer",
-        /// True or false.
-        Boolean = "BOOLEAN" | "boolean",
-        /// A list.
-        Array = "ARRAY" | "array",
-        /// An object.
-        Object = "OBJECT" | "object",
-        /// Null.
-        Null = "NULL" | "null",
+        /// String.
+        String = "STRING",
+        /// Number, with or without a fraction.
+        Number = "NUMBER",
+        /// Integer.
+        Integer = "INTEGER",
+        /// `true` or `false`.
+        Boolean = "BOOLEAN",
+        /// Array.
+        Array = "ARRAY",
+        /// Object.
+        Object = "OBJECT",
+        /// `null`.
+        Null = "NULL",
     }
 }
 
-/// Shapes by name, in the order they were added.
+/// Schemas by name, in insertion order.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Properties(IndexMap<String, Schema>);
@@ -187,32 +210,32 @@ pub struct Properties(IndexMap<String, Schema>);
 impl Wire for Properties {}
 
 impl Properties {
-    /// Whether there are none.
+    /// Whether there are no schemas.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many there are.
+    /// Returns the number of schemas.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// The shape of that name.
+    /// Returns the schema with this name.
     pub fn get(&self, name: &str) -> Option<&Schema> {
         self.0.get(name)
     }
 
-    /// The shape of that name, to be changed.
+    /// Returns the schema with this name, for changes.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Schema> {
         self.0.get_mut(name)
     }
 
-    /// The shapes in order.
+    /// Iterates over names and schemas, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&String, &Schema)> {
         self.0.iter()
     }
 
-    /// Adds a shape at the end, or puts it in the place of another of that name, which it gives.
+    /// Adds a schema at the end. A schema with the same name is replaced at its position, and returned.
     pub fn insert(&mut self, name: impl Into<String>, schema: impl Into<Schema>) -> Option<Schema> {
         self.0.insert(name.into(), schema.into())
     }

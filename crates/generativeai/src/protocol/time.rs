@@ -1,4 +1,16 @@
-//! Points and spans of time, kept as they are written.
+//! Timestamps and durations, as the API writes them.
+//!
+//! Both are strings, kept unchanged so that nothing is lost. A [`Duration`] converts from and to that of
+//! the standard library; a [`Timestamp`] is parsed with a crate of your choice:
+//!
+//! ```
+//! use generativeai::protocol::time::{Duration, Timestamp};
+//!
+//! let hour = Duration::from(std::time::Duration::from_secs(3600));
+//! assert_eq!(hour.as_str(), "3600s");
+//! let noon = Timestamp::from("2026-11-23T12:00:00Z");
+//! assert_eq!(noon.as_str(), "2026-11-23T12:00:00Z");
+//! ```
 
 use std::fmt;
 
@@ -6,12 +18,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::wire::Wire;
 
-/// A point in time as the service writes it: RFC 3339, such as `2026-11-23T12:00:00.5Z`.
+/// Point in time in the format of RFC 3339, such as `2026-11-23T12:00:00.5Z`. The format is not checked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(String);
 
-/// A span of time as the service writes it: seconds with an `s` behind, such as `3.5s`.
+/// Span of time in seconds, with the suffix `s`, such as `3.5s`. The format is not checked.
 ///
 /// ```
 /// use generativeai::protocol::time::Duration;
@@ -26,7 +38,7 @@ pub struct Timestamp(String);
 pub struct Duration(String);
 
 impl Duration {
-    /// The span in the form of the standard library; `None` if it is malformed, negative or too long.
+    /// Converts to the type of the standard library. `None` if the value is malformed, negative or too long.
     pub fn to_std(&self) -> Option<std::time::Duration> {
         let seconds = self.0.strip_suffix('s')?;
         let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, ""));
@@ -50,10 +62,10 @@ impl From<std::time::Duration> for Duration {
     }
 }
 
-macro_rules! written {
+macro_rules! time_string {
     ($name:ident) => {
         impl $name {
-            /// The text as it is written.
+            /// Returns the value as the API writes it.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -81,8 +93,8 @@ macro_rules! written {
     };
 }
 
-written!(Timestamp);
-written!(Duration);
+time_string!(Timestamp);
+time_string!(Duration);
 
 #[cfg(test)]
 mod tests {
@@ -91,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_span_is_written_as_short_as_it_can_be_and_read_back() {
+    fn a_duration_is_written_in_the_shortest_form_and_read_back() {
         for (nanos, text) in [
             (0, "0s"),
             (1, "0.000000001s"),
@@ -105,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_that_makes_no_sense_is_none() {
+    fn an_invalid_duration_is_none() {
         for text in [
             "",
             "s",

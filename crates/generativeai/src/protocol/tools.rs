@@ -1,4 +1,20 @@
-//! Tools a model may use: functions of the program and tools of the service.
+//! Tools that a model may use: functions of the program, and built-in tools of the service.
+//!
+//! A [`FunctionDeclaration`] describes a function of the program to the model, which answers with a
+//! [`FunctionCall`](crate::protocol::content::FunctionCall) when it wants the function to run. Most
+//! programs use [`#[function]`](macro@crate::function) or [`Function`](crate::Function) instead, which
+//! write the declaration and run the function. Built-in tools, such as [`GoogleSearch`], run on the
+//! service.
+//!
+//! ```
+//! use generativeai::GenerativeModel;
+//! use generativeai::protocol::schema::Schema;
+//! use generativeai::protocol::tools::{CodeExecution, FunctionDeclaration};
+//!
+//! let height = FunctionDeclaration::new("height", "Returns the height of a mountain in metres.")
+//!     .parameters(Schema::object([("mountain", Schema::string())]).required(["mountain"]));
+//! let model = GenerativeModel::new("gemini-flash-latest").tools((height, CodeExecution::default()));
+//! ```
 
 mod builtin;
 mod config;

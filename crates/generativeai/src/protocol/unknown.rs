@@ -1,4 +1,4 @@
-//! Members of a message that this version does not know.
+//! Members of a message without a field in this version.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-/// Members of a message that this version does not know, kept and sent again.
+/// Members of a message without a field in this version. They are kept, and written again.
 ///
-/// Costs one word while it is empty, which it nearly always is.
+/// An empty value, which is the usual case, has the size of a pointer and does not allocate.
 ///
 /// ```
 /// use generativeai::protocol::content::Content;
@@ -23,37 +23,37 @@ use serde_json::{Map, Value};
 pub struct Unknown(Option<Box<Map<String, Value>>>);
 
 impl Unknown {
-    /// Whether everything was known.
+    /// Whether there are no members.
     pub fn is_empty(&self) -> bool {
         self.0.as_ref().is_none_or(|members| members.is_empty())
     }
 
-    /// How many members there are.
+    /// Returns the number of members.
     pub fn len(&self) -> usize {
         self.0.as_ref().map_or(0, |members| members.len())
     }
 
-    /// The member of that name.
+    /// Returns the member with this name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.as_ref()?.get(name)
     }
 
-    /// The members, in the order they came.
+    /// Iterates over names and values, in the order in which they were read.
     pub fn iter(&self) -> impl Iterator<Item = (&String, &Value)> {
         self.0.iter().flat_map(|members| members.iter())
     }
 
-    /// Adds a member, and gives the one it takes the place of.
+    /// Adds a member. A member with the same name is replaced, and returned.
     ///
-    /// This is how a member newer than this version is sent. Do not give it the name of a field that
-    /// the message has: it would be written twice.
+    /// Use this to send a member that is newer than this version. The name of a field of the message
+    /// would be written twice.
     pub fn insert(&mut self, name: impl Into<String>, value: impl Into<Value>) -> Option<Value> {
         self.0
             .get_or_insert_default()
             .insert(name.into(), value.into())
     }
 
-    /// Takes a member out.
+    /// Removes a member, and returns it.
     pub fn remove(&mut self, name: &str) -> Option<Value> {
         self.0.as_mut()?.shift_remove(name)
     }

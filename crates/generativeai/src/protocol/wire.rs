@@ -1,14 +1,19 @@
-//! How the members of a message are read and written: leniently in, canonically out.
+//! Reading and writing of messages: lenient reading, canonical writing.
+//!
+//! The rules are those of the JSON form of Protocol Buffers: a member is read under its `camelCase` or
+//! its `snake_case` name, `null` is absent, numbers may be strings, enum values may be numbers. Beyond
+//! these rules, enum values are read in any case, and one value is accepted where a list is expected, as
+//! the Gemini API does. Writing has one form: `camelCase`, absent members left out.
 
+mod debug;
 mod member;
 mod message;
 mod number;
 mod open_enum;
-mod shown;
 
+pub(crate) use debug::DebugMessage;
 pub(crate) use member::{Member, Wire};
 pub(crate) use message::{
     CamelCase, Message, read_message, read_message_into, read_value, write_message, write_value,
 };
 pub(crate) use open_enum::{OpenEnum, read_enum, write_enum};
-pub(crate) use shown::Shown;

@@ -142,7 +142,7 @@ pub fn message(data: &[u8]) {
             serde_json::from_slice(&written).expect("what was written can be read");
         assert_eq!(again, response);
         let mut joined = response.clone();
-        joined.absorb(&response);
+        joined.merge_chunk(&response);
         let _ = (response.text(), format!("{response:?}"));
     }
     if let Ok(request) = serde_json::from_slice::<GenerateContentRequest>(data) {

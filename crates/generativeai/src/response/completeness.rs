@@ -1,72 +1,13 @@
-//! Judging a reply: whether it is complete, and if not, why not.
+//! Whether a reply is complete, and the error for a reply that is not.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::response::{
-    BlockReason, FinishReason, GenerateContentResponse, PromptFeedback,
-};
-
-impl FinishReason {
-    /// Whether the reason says nothing: it counts as absent.
-    pub fn is_unspecified(&self) -> bool {
-        match self {
-            FinishReason::Unspecified => true,
-            FinishReason::Unknown(name) => name.is_empty(),
-            _ => false,
-        }
-    }
-
-    /// Whether the model was stopped before the end. A reason this version does not know stops.
-    pub fn is_stop(&self) -> bool {
-        !self.is_end() && !self.is_unspecified()
-    }
-}
-
-impl PromptFeedback {
-    /// Whether the prompt was blocked: there is a reason, or at least a message that tells one.
-    pub fn is_block(&self) -> bool {
-        match &self.block_reason {
-            None | Some(BlockReason::Unspecified) => self.block_reason_message.is_some(),
-            Some(reason) => !reason.as_str().is_empty(),
-        }
-    }
-}
+use crate::protocol::content::Part;
+use crate::protocol::response::{BlockReason, FinishReason, GenerateContentResponse};
 
 impl GenerateContentResponse {
-    /// Whether the prompt was blocked.
-    pub fn is_blocked(&self) -> bool {
-        self.prompt_feedback
-            .as_ref()
-            .is_some_and(|feedback| feedback.is_block())
-    }
-
-    /// The error that says why the prompt was blocked.
-    pub(crate) fn blocked(&self) -> Error {
-        let feedback = self.prompt_feedback.as_deref();
-        let reason = feedback.and_then(|said| said.block_reason.as_ref());
-        let message = feedback.and_then(|said| said.block_reason_message.as_deref());
-        let why = match (reason.map(BlockReason::as_str), message) {
-            (Some(reason), Some(message)) => format!("{reason}: {message}"),
-            (Some(why), None) | (None, Some(why)) => why.to_owned(),
-            (None, None) => "no reason".to_owned(),
-        };
-        Error::new(ErrorKind::Blocked, format!("the prompt was blocked: {why}"))
-    }
-
-    /// Whether a stream that is over ended as a stream does: with a finish reason.
-    pub(crate) fn whole_stream(&self) -> Result<()> {
-        let finished = |reason: &FinishReason| !reason.is_unspecified();
-        if self.candidates.is_empty() {
-            Err(self.empty())
-        } else if self.finish_reason().is_some_and(finished) {
-            Ok(())
-        } else {
-            let message = "the stream ended before the reply did: no finish reason came";
-            Err(Error::new(ErrorKind::Truncated, message))
-        }
-    }
-
-    /// Whether the reply, all that came of it, may enter a history: it is not blocked, it has
-    /// content, and a finish reason that is an end or one of the `accepted`.
+    /// Checks that the reply, as far as it was received, is complete and may enter a history: the prompt
+    /// was not blocked, there is content with whole function calls, and the finish reason is an end or
+    /// one of the `accepted`. A unary reply may lack a finish reason.
     pub(crate) fn complete(&self, streamed: bool, accepted: &[FinishReason]) -> Result<()> {
         if self.is_blocked() {
             return Err(self.blocked());
@@ -88,39 +29,76 @@ impl GenerateContentResponse {
             .candidates
             .first()
             .and_then(|candidate| candidate.content.as_ref());
-        if content.is_none_or(|content| content.parts.is_empty()) {
+        let Some(content) = content.filter(|content| !content.parts.is_empty()) else {
             return Err(self.empty());
+        };
+        let mut calls = content.parts.iter().filter_map(Part::as_function_call);
+        match calls.find(|call| !call.is_complete()) {
+            Some(call) => Err(Error::new(
+                ErrorKind::Truncated,
+                format!(
+                    "the reply ended within the arguments of the call of `{}`",
+                    call.name()
+                ),
+            )),
+            None => Ok(()),
         }
-        Ok(())
     }
 
-    /// The error that says for what reason the model stopped, and what that means.
+    /// Checks that a stream that is over ended with a finish reason.
+    pub(crate) fn whole_stream(&self) -> Result<()> {
+        let finished = |reason: &FinishReason| !reason.is_unspecified();
+        if self.candidates.is_empty() {
+            Err(self.empty())
+        } else if self.finish_reason().is_some_and(finished) {
+            Ok(())
+        } else {
+            let message = "the stream ended without a finish reason: the reply is incomplete";
+            Err(Error::new(ErrorKind::Truncated, message))
+        }
+    }
+
+    /// Returns the error for a prompt that was blocked.
+    pub(crate) fn blocked(&self) -> Error {
+        let feedback = self.prompt_feedback.as_deref();
+        let reason = feedback.and_then(|feedback| feedback.block_reason.as_ref());
+        let message = feedback.and_then(|feedback| feedback.block_reason_message.as_deref());
+        let why = match (reason.map(BlockReason::as_str), message) {
+            (Some(reason), Some(message)) => format!("{reason}: {message}"),
+            (Some(why), None) | (None, Some(why)) => why.to_owned(),
+            (None, None) => "no reason was given".to_owned(),
+        };
+        Error::new(ErrorKind::Blocked, format!("the prompt was blocked: {why}"))
+    }
+
+    /// Returns the error for a reply that was stopped, with an explanation of the reason.
     pub(crate) fn stopped(&self, reason: &FinishReason) -> Error {
-        let said = self
+        let explanation = self
             .candidates
             .first()
-            .and_then(|candidate| candidate.finish_message.as_ref());
-        let message = match said.map(String::as_str).or(reason.meaning()) {
-            Some(said) => format!("the model stopped with {reason}: {said}"),
+            .and_then(|candidate| candidate.finish_message.as_deref())
+            .or(reason.meaning());
+        let message = match explanation {
+            Some(explanation) => format!("the model stopped with {reason}: {explanation}"),
             None => format!("the model stopped with {reason}"),
         };
         Error::new(ErrorKind::Stopped, message)
     }
 
-    /// The error that says what came in place of a reply.
+    /// Returns the error for a response without content, with what it contains instead.
     pub(crate) fn empty(&self) -> Error {
         let message = match (self.candidates.first(), self.finish_reason()) {
             (None, _) if self.usage_metadata.is_some() => {
-                "the answer held usage, but no candidate".into()
+                "the response has usage but no candidate".into()
             }
-            (None, _) => "the answer held no candidate".into(),
+            (None, _) => "the response has no candidate".into(),
             (Some(_), Some(reason)) => match reason.meaning() {
                 Some(meaning) => {
                     format!("the reply has no parts; it ended with {reason}: {meaning}")
                 }
                 None => format!("the reply has no parts; it ended with {reason}"),
             },
-            (Some(_), None) => "the reply has no parts, and no finish reason".to_owned(),
+            (Some(_), None) => "the reply has no parts and no finish reason".to_owned(),
         };
         Error::new(ErrorKind::Empty, message)
     }

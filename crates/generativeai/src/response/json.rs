@@ -1,4 +1,4 @@
-//! Reading the text of a reply as JSON.
+//! Deserialization of a JSON reply.
 
 use serde::de::DeserializeOwned;
 use serde_json::Deserializer;
@@ -8,7 +8,7 @@ use crate::protocol::response::FinishReason;
 use crate::protocol::response::GenerateContentResponse;
 
 impl GenerateContentResponse {
-    /// Reads the [text](Self::text) of the one reply as JSON; thoughts are left out.
+    /// Deserializes the [text](Self::text) of the reply as JSON.
     ///
     /// ```
     /// use generativeai::protocol::content::Content;
@@ -22,8 +22,8 @@ impl GenerateContentResponse {
     ///
     /// # Errors
     ///
-    /// The same as [`text`](Self::text); and [`Shape`](ErrorKind::Shape) with this response if the
-    /// text does not read as a `T`.
+    /// The errors of [`text`](Self::text). If the text does not deserialize as a `T`,
+    /// [`Shape`](ErrorKind::Shape), which contains this response.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         let text = self.text()?;
         let mut deserializer = Deserializer::from_str(&text);
@@ -38,9 +38,9 @@ impl GenerateContentResponse {
         };
         let message = match self.finish_reason() {
             Some(FinishReason::MaxTokens) => {
-                "the reply was cut at `max_output_tokens`, before its JSON was whole"
+                "the reply reached `max_output_tokens` before its JSON was complete"
             }
-            _ => "the reply is not of the shape that was asked for",
+            _ => "the reply does not match the requested type",
         };
         let error = Error::new(ErrorKind::Shape, message).with_source(misread);
         Err(error.with_response(self.clone()))

@@ -1,4 +1,4 @@
-//! The text of a reply, or why it has none.
+//! Parts and text of a reply, or the error for a reply without them.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{
@@ -7,29 +7,28 @@ use crate::protocol::content::{
 use crate::protocol::response::{Candidate, GenerateContentResponse};
 
 impl GenerateContentResponse {
-    /// The parts of the one reply; none if it has no content.
+    /// Returns the parts of the only candidate; empty if it has no content.
     ///
     /// # Errors
     ///
-    /// [`Blocked`](ErrorKind::Blocked) if the prompt was, [`Empty`](ErrorKind::Empty) if there is no
-    /// reply, [`Request`](ErrorKind::Request) if there are several.
+    /// [`Blocked`](ErrorKind::Blocked) if the prompt was blocked, [`Empty`](ErrorKind::Empty) if there is
+    /// no candidate, [`Request`](ErrorKind::Request) if there are several.
     pub fn parts(&self) -> Result<&[Part]> {
         Ok(self.only_candidate()?.parts())
     }
 
-    /// The text of the one reply: its text parts in order, as they are.
+    /// Returns the text of the only candidate: its text parts, concatenated.
     ///
-    /// Code the model ran and what it printed stand in fenced blocks on lines of their own. Thoughts
-    /// and the calls of the service's own tools are left out.
+    /// Code that the model ran, and its output, are included as fenced code blocks. Thoughts and the
+    /// calls of built-in tools are left out.
     ///
-    /// Meant for whole replies. A chunk of a stream may have no text; there, use
-    /// `text().unwrap_or_default()`.
+    /// A chunk of a stream may have no text, which is an error here: use `text().unwrap_or_default()`.
     ///
     /// # Errors
     ///
-    /// The same as [`parts`](Self::parts); and if there are no parts,
-    /// [`Stopped`](ErrorKind::Stopped) when the finish reason tells why, else
-    /// [`Empty`](ErrorKind::Empty); and [`Request`](ErrorKind::Request) if a part is not text.
+    /// The errors of [`parts`](Self::parts). For a reply without parts, [`Stopped`](ErrorKind::Stopped)
+    /// with the finish reason, or [`Empty`](ErrorKind::Empty). For a part that is not text, such as a
+    /// function call or an image, [`Request`](ErrorKind::Request).
     pub fn text(&self) -> Result<String> {
         let candidate = self.only_candidate()?;
         if candidate.parts().is_empty() {
@@ -54,7 +53,7 @@ impl GenerateContentResponse {
             several => Err(Error::new(
                 ErrorKind::Request,
                 format!(
-                    "the answer has {} replies: choose one of `candidates`",
+                    "the response has {} candidates: choose one of `candidates`",
                     several.len()
                 ),
             )),
@@ -62,7 +61,7 @@ impl GenerateContentResponse {
     }
 }
 
-/// Text as it is put together; a fenced block begins and ends a line.
+/// Text that is assembled from parts. Fenced code blocks have lines of their own.
 #[derive(Default)]
 struct Text {
     written: String,
@@ -76,7 +75,7 @@ impl Text {
             Some(Data::ExecutableCode(code)) => self.add_code(code),
             Some(Data::CodeExecutionResult(result)) => self.add_result(result),
             Some(Data::ToolCall(_) | Data::ToolResponse(_)) => {}
-            _ => return Err(no_text(part)),
+            _ => return Err(not_text(part)),
         }
         Ok(())
     }
@@ -123,10 +122,15 @@ impl Text {
     }
 }
 
-fn no_text(part: &Part) -> Error {
-    let message = match part.kind() {
-        Some(kind) => format!("a part of the reply is no text but `{kind}`: look at `parts`"),
-        None => "a part of the reply is empty: look at `parts`".to_owned(),
+fn not_text(part: &Part) -> Error {
+    let message = match (part.as_function_call(), part.kind()) {
+        (Some(call), _) => format!(
+            "the reply contains a `functionCall` of `{}`, not text: answer it, or call functions \
+             automatically with `automatic_function_calling(true)`",
+            call.name()
+        ),
+        (None, Some(kind)) => format!("the reply contains `{kind}`, not text: see `parts`"),
+        (None, None) => "the reply contains an empty part: see `parts`".to_owned(),
     };
     Error::new(ErrorKind::Request, message)
 }
@@ -148,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn text_parts_are_put_together_as_they_are() {
+    fn text_parts_are_concatenated() {
         let response =
             reply(json!([{"text": "a\n"}, {"text": ""}, {"text": "\nb"}, {"text": "c"}]));
 
@@ -156,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn thoughts_are_left_out_of_the_text_and_told_apart() {
+    fn thoughts_are_left_out_of_the_text() {
         let response = reply(json!([{"text": "Hm", "thought": true}, {"text": "42"}]));
 
         assert_eq!(response.text().expect("text"), "42");
@@ -164,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn code_and_what_it_printed_stand_in_blocks_on_lines_of_their_own() {
+    fn code_and_its_output_are_fenced_blocks() {
         let response = reply(json!([
             {"text": "Let me run it."},
             {"executableCode": {"language": "PYTHON", "code": "\n\nprint(6*7)"}},
@@ -179,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn code_that_failed_says_so() {
+    fn the_output_of_failed_code_is_labelled() {
         let failed = json!([{"codeExecutionResult": {"outcome": "OUTCOME_FAILED", "output": "x"}}]);
 
         assert_eq!(reply(failed).text().expect("text"), "``` failed\nx\n```");
@@ -188,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_is_no_text_is_named() {
+    fn an_error_names_a_part_that_is_not_text() {
         for (part, name) in [
             (json!({"functionCall": {"name": "add"}}), "`functionCall`"),
             (
@@ -205,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_without_parts_names_its_finish_reason() {
+    fn the_error_for_a_reply_without_parts_names_the_finish_reason() {
         for (reason, kind) in [
             ("STOP", ErrorKind::Empty),
             ("MAX_TOKENS", ErrorKind::Empty),
@@ -222,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_a_reply_says_what_came() {
+    fn the_error_for_a_response_without_one_candidate_says_what_it_contains() {
         for (answer, kind, named) in [
             (json!({}), ErrorKind::Empty, "no candidate"),
             (json!({"usageMetadata": {}}), ErrorKind::Empty, "usage"),
@@ -249,7 +253,7 @@ mod tests {
             (
                 json!({"candidates": [{}, {}]}),
                 ErrorKind::Request,
-                "2 replies",
+                "2 candidates",
             ),
         ] {
             let response = serde_json::from_value(answer).expect("an answer");
@@ -261,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_a_reply_has_the_reply_with_it() {
+    fn an_error_contains_the_response() {
         let mut response = reply(json!([]));
         response.candidates[0].finish_reason = Some("SAFETY".into());
 

@@ -192,7 +192,7 @@ impl Backend for Cassette {
                 return Err(error);
             }
             let join = |mut whole: GenerateContentResponse, chunk: GenerateContentResponse| {
-                whole.absorb(&chunk);
+                whole.merge_chunk(&chunk);
                 whole
             };
             chunks.into_iter().reduce(join).ok_or_else(nothing_recorded)

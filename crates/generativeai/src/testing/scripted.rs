@@ -176,7 +176,7 @@ impl Backend for Scripted {
                 End::Whole if chunks.len() == 1 => Ok(chunks.remove(0)),
                 End::Whole => {
                     let mut whole = GenerateContentResponse::default();
-                    chunks.iter().for_each(|chunk| whole.absorb(chunk));
+                    chunks.iter().for_each(|chunk| whole.merge_chunk(chunk));
                     Ok(whole)
                 }
                 End::Fails(error) => Err(error),

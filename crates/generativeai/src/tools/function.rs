@@ -93,9 +93,9 @@ impl Function {
     ///
     /// # Errors
     /// If that form cannot say them: recursive types, maps, tuples, values of any kind.
-    pub fn in_openapi(mut self) -> Result<Self> {
+    pub fn with_openapi_schema(mut self) -> Result<Self> {
         let declaration = Arc::unwrap_or_clone(self.declaration);
-        self.declaration = Arc::new(declaration.in_openapi()?);
+        self.declaration = Arc::new(declaration.with_openapi_schema()?);
         Ok(self)
     }
 

@@ -91,22 +91,22 @@ impl Toolbox {
     /// ```
     /// # use generativeai::{Function, GenerativeModel, Toolbox, testing::Scripted};
     /// # let now = Function::new("now", "Tells the time.", || "12:30");
-    /// let tools = Toolbox::from([now]).in_openapi()?;
+    /// let tools = Toolbox::from([now]).with_openapi_schema()?;
     /// let model = GenerativeModel::new("gemini-flash-latest").tools(tools);
     /// # Ok::<(), generativeai::Error>(())
     /// ```
     ///
     /// # Errors
-    /// If that form cannot say the arguments of a function: see [`Function::in_openapi`].
-    pub fn in_openapi(mut self) -> Result<Self> {
+    /// If that form cannot say the arguments of a function: see [`Function::with_openapi_schema`].
+    pub fn with_openapi_schema(mut self) -> Result<Self> {
         let contents = self.contents_mut();
         for tool in &mut contents.tools {
             for declaration in &mut tool.function_declarations {
-                *declaration = std::mem::take(declaration).in_openapi()?;
+                *declaration = std::mem::take(declaration).with_openapi_schema()?;
             }
         }
         for function in &mut contents.functions {
-            *function = function.clone().in_openapi()?;
+            *function = function.clone().with_openapi_schema()?;
         }
         Ok(self)
     }

@@ -103,7 +103,7 @@ impl Stream for Watched {
         let _entered = this.asked.span.enter();
         let polled = this.chunks.as_mut().poll_next(cx);
         match &polled {
-            Poll::Ready(Some(Ok(chunk))) => this.heard.absorb(chunk),
+            Poll::Ready(Some(Ok(chunk))) => this.heard.merge_chunk(chunk),
             Poll::Ready(Some(Err(error))) => failed(&this.asked.span, error),
             Poll::Ready(None) | Poll::Pending => {}
         }

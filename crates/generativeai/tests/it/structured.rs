@@ -182,7 +182,7 @@ async fn a_reply_of_another_shape_is_an_error_that_has_its_text() {
         assert_eq!(error.kind(), ErrorKind::Shape);
         assert_eq!(
             error.to_string(),
-            "the reply is not of the shape that was asked for"
+            "the reply does not match the requested type"
         );
         assert_eq!(error.source().unwrap().to_string(), misread);
         assert_eq!(error.response().unwrap().text().unwrap(), text);
@@ -209,6 +209,6 @@ async fn json_that_was_cut_says_so() {
 
     assert_eq!(
         read.unwrap_err().to_string(),
-        "the reply was cut at `max_output_tokens`, before its JSON was whole"
+        "the reply reached `max_output_tokens` before its JSON was complete"
     );
 }

@@ -153,7 +153,7 @@ async fn tools_are_declared_in_the_words_of_the_api() {
         ])
     );
     let openapi = Toolbox::from(functions)
-        .in_openapi()
+        .with_openapi_schema()
         .expect("the form can say it");
     assert_eq!(openapi.tools()[0].function_declarations.len(), 5);
 }

@@ -1,4 +1,4 @@
-//! How a reply is to be made.
+//! Settings of a reply: sampling, length, format, thinking and images.
 
 use serde_json::Value;
 
@@ -6,9 +6,10 @@ use crate::protocol::config::SpeechConfig;
 use crate::protocol::schema::Schema;
 
 message! {
-    /// How a reply is to be made.
+    /// Settings of a reply.
     ///
-    /// What is not set is not sent: the service decides. An explicit zero is sent.
+    /// Fields that are not set are not sent: the service uses the default of the model. An explicit 0 is
+    /// sent. Not every model supports every field; one that does not ignores it or refuses the request.
     ///
     /// ```
     /// use generativeai::protocol::config::GenerationConfig;
@@ -24,53 +25,84 @@ message! {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub struct GenerationConfig {
-        /// How many replies to make. A chat takes one only.
+        /// Number of alternative replies, from 1 to 8. Default: 1. A chat refuses more than 1.
         pub candidate_count: Option<i32>,
-        /// Texts at which the reply ends; they are not part of it. At most five.
+        /// Texts that end the reply when the model generates one of them. The text itself is not part of
+        /// the reply. At most 5.
         pub stop_sequences: Vec<String>,
-        /// How many tokens the reply may have at most, thoughts included.
+        /// Maximum number of tokens in a reply, including thoughts. A reply that reaches it is cut off
+        /// and ends with [`FinishReason::MaxTokens`]. Default: the
+        /// [`output_token_limit`](crate::protocol::models::Model::output_token_limit) of the model.
+        ///
+        /// [`FinishReason::MaxTokens`]: crate::protocol::response::FinishReason::MaxTokens
         pub max_output_tokens: Option<i32>,
-        /// How freely tokens are chosen: 0 always takes the likeliest; at most 2.
+        /// Randomness of the reply, from 0 to 2. With 0 the model always chooses the most likely token;
+        /// higher values make replies more varied. Default: 1 for most models. Gemini 3 is tuned for 1,
+        /// and newer models ignore the setting.
         pub temperature: Option<f64>,
-        /// Chooses among the likeliest tokens that together are this likely; from 0 to 1.
+        /// Nucleus sampling, from 0 to 1: the model chooses among the most likely tokens whose
+        /// probabilities add up to this value. Default: 0.95 for most models.
         pub top_p: Option<f64>,
-        /// Chooses among that many of the likeliest tokens.
+        /// Top-k sampling: the model chooses among this number of most likely tokens. Default: 64 for
+        /// most models. Some models do not allow it.
         pub top_k: Option<i32>,
-        /// Where chance begins: the same seed tends to give the same reply.
+        /// Seed of the random number generator. Requests that are equal in everything usually get equal
+        /// replies; the service does not guarantee it. Default: a random seed.
         pub seed: Option<i32>,
-        /// What the reply is: `text/plain`, `application/json` or `text/x-enum`.
+        /// Media type of the reply: `text/plain` (default), `application/json`, or `text/x.enum` for a
+        /// reply that is one of the values of an `enum` in [`response_schema`](Self::response_schema).
         pub response_mime_type: Option<String>,
-        /// The shape of a reply in JSON.
+        /// Schema of a JSON reply, in the OpenAPI form. Needs a [`response_mime_type`] of
+        /// `application/json` or `text/x.enum`.
+        ///
+        /// [`response_mime_type`]: Self::response_mime_type
         pub response_schema: Option<Box<Schema>>,
-        /// The shape of a reply in JSON, as JSON Schema.
+        /// Schema of a JSON reply, as JSON Schema. Needs a [`response_mime_type`] of `application/json`,
+        /// and excludes [`response_schema`](Self::response_schema).
+        ///
+        /// The service reads `$id`, `$defs`, `$ref`, `$anchor`, `type`, `format`, `title`,
+        /// `description`, `enum`, `items`, `prefixItems`, `minItems`, `maxItems`, `minimum`, `maximum`,
+        /// `anyOf`, `oneOf` (as `anyOf`), `properties`, `additionalProperties`, `required` and
+        /// `propertyOrdering`.
+        ///
+        /// [`response_mime_type`]: Self::response_mime_type
         pub response_json_schema: Option<Value>,
-        /// The shape of a reply in JSON, as JSON Schema whose members have an order.
+        /// Schema of a JSON reply, as JSON Schema in which the order of members is significant. A field
+        /// of the Protocol Buffers API.
         pub response_json_schema_ordered: Option<Value>,
-        /// How much less likely a token gets once it was used.
+        /// Penalty for tokens that the reply already contains, from -2 to 2. Positive values make the
+        /// model use new words. Default: 0. Gemini 2.5 and older.
         pub presence_penalty: Option<f64>,
-        /// How much less likely a token gets each time it is used.
+        /// Penalty for tokens that grows with each occurrence in the reply, from -2 to 2. Positive
+        /// values reduce repetition. Default: 0. Gemini 2.5 and older.
         pub frequency_penalty: Option<f64>,
-        /// Whether to tell how likely the chosen tokens were.
+        /// Whether to return the log probabilities of the chosen tokens, in
+        /// [`logprobs_result`](crate::protocol::response::Candidate::logprobs_result). Default: `false`.
         pub response_logprobs: Option<bool>,
-        /// How many likely tokens to tell of at each step; with `response_logprobs`.
+        /// Number of alternative tokens to return with log probabilities at each step, from 0 to 20.
+        /// Needs [`response_logprobs`](Self::response_logprobs).
         pub logprobs: Option<i32>,
-        /// Whether questions on elections and the like get the answers made for them.
+        /// Whether to use answers that are prepared for questions about elections and other civic
+        /// topics. Default: `false`. Gemini API only.
         pub enable_enhanced_civic_answers: Option<bool>,
-        /// What the reply may be: text, pictures, speech.
+        /// Kinds of data that the reply contains. Default: text. A model that generates images needs
+        /// `Image`, one that generates speech needs `Audio`.
         pub response_modalities: Vec<ResponseModality>,
-        /// How a spoken reply sounds.
+        /// Voice and language of a spoken reply. Needs `Audio` in
+        /// [`response_modalities`](Self::response_modalities).
         pub speech_config: Option<Box<SpeechConfig>>,
-        /// How much the model thinks before it speaks.
+        /// Amount of thinking before the reply. Models that do not think refuse it.
         pub thinking_config: Option<Box<ThinkingConfig>>,
-        /// What pictures are made.
+        /// Shape and size of generated images.
         pub image_config: Option<Box<ImageConfig>>,
-        /// How finely media are looked at.
-        pub media_resolution: Option<MediaFineness>,
-        /// How audio is put into writing.
+        /// Resolution at which the model sees the media of the request.
+        pub media_resolution: Option<MediaResolution>,
+        /// Settings for the transcription of audio.
         pub audio_transcription_config: Option<Box<AudioTranscriptionConfig>>,
-        /// The forms the reply may take.
+        /// Output formats: one object with a member `text`, `image`, `audio` or `video` for each kind of
+        /// output. Vertex AI only.
         pub response_format: Vec<Value>,
-        /// How speech is translated.
+        /// Settings for the translation of speech, such as `targetLanguageCode`.
         pub translation_config: Option<Value>,
     }
 }
@@ -95,49 +127,67 @@ setters!(GenerationConfig {
     boxed speech_config: SpeechConfig,
     boxed thinking_config: ThinkingConfig,
     boxed image_config: ImageConfig,
-    into media_resolution: MediaFineness,
+    into media_resolution: MediaResolution,
     boxed audio_transcription_config: AudioTranscriptionConfig,
 });
 
 open_enum! {
-    /// What a reply may be.
+    /// Kind of data in a reply.
     pub enum ResponseModality {
-        /// Left to the service.
+        /// The default of the model.
         Unspecified = "MODALITY_UNSPECIFIED",
         /// Text.
         Text = "TEXT",
-        /// Pictures.
+        /// Images, as parts with [inline data](crate::protocol::content::Part::as_inline_data).
         Image = "IMAGE",
-        /// Speech.
+        /// Speech, as a part with [inline data](crate::protocol::content::Part::as_inline_data).
         Audio = "AUDIO",
         ;
-        /// Moving pictures.
+        /// Video.
         Video = "VIDEO",
     }
 }
 
 open_enum! {
-    /// How finely all media of a request are looked at.
-    pub enum MediaFineness {
-        /// Left to the service.
+    /// Resolution at which a model sees the media of a request. A higher resolution shows more detail, and
+    /// costs more tokens.
+    ///
+    /// The token counts are those of Gemini 2; see [`PartMediaResolutionLevel`] for Gemini 3, which also
+    /// takes a resolution for each part.
+    ///
+    /// [`PartMediaResolutionLevel`]: crate::protocol::content::PartMediaResolutionLevel
+    pub enum MediaResolution {
+        /// The default of the model.
         Unspecified = "MEDIA_RESOLUTION_UNSPECIFIED",
-        /// Coarsely: 64 tokens a picture.
+        /// Low: 64 tokens for an image or a video frame.
         Low = "MEDIA_RESOLUTION_LOW",
-        /// Between: 256 tokens a picture.
+        /// Medium: 256 tokens for an image or a video frame.
         Medium = "MEDIA_RESOLUTION_MEDIUM",
-        /// Finely: 256 tokens a picture, and more for its sections.
+        /// High: 256 tokens for an image, and 256 for each section of a large one.
         High = "MEDIA_RESOLUTION_HIGH",
     }
 }
 
 message! {
-    /// How much the model thinks before it speaks.
+    /// Amount of thinking before a reply.
+    ///
+    /// Gemini 2.5 takes a [`thinking_budget`](Self::thinking_budget) in tokens, Gemini 3 and newer a
+    /// [`thinking_level`](Self::thinking_level). A request with both is refused.
+    ///
+    /// ```
+    /// use generativeai::protocol::config::{ThinkingConfig, ThinkingLevel};
+    ///
+    /// let gemini_3 = ThinkingConfig::default().thinking_level(ThinkingLevel::Low).include_thoughts(true);
+    /// let gemini_2 = ThinkingConfig::default().thinking_budget(1_024);
+    /// ```
     pub struct ThinkingConfig {
-        /// Whether the thoughts are told, as far as the service tells them.
+        /// Whether the reply contains summaries of the thoughts, as parts with
+        /// [`thought`](crate::protocol::content::Part::thought). Default: `false`.
         pub include_thoughts: Option<bool>,
-        /// How many tokens it may think; 0 is none, -1 leaves it to the model. For older models.
+        /// Maximum number of tokens for thinking. 0 turns thinking off, where the model allows it; -1
+        /// lets the model decide. Default and range depend on the model.
         pub thinking_budget: Option<i32>,
-        /// How much it thinks. For newer models.
+        /// Level of thinking.
         pub thinking_level: Option<ThinkingLevel>,
     }
 }
@@ -149,49 +199,69 @@ setters!(ThinkingConfig {
 });
 
 open_enum! {
-    /// How much the model thinks.
+    /// Level of thinking. A higher level takes longer, and costs more tokens. Not every model has every
+    /// level; the default is the highest or the second highest one of the model.
     pub enum ThinkingLevel {
-        /// Left to the service.
+        /// The default of the model.
         Unspecified = "THINKING_LEVEL_UNSPECIFIED",
         ;
-        /// Next to nothing.
+        /// Almost no thinking.
         Minimal = "MINIMAL",
-        /// Little.
+        /// Little thinking, for simple tasks.
         Low = "LOW",
-        /// Some.
+        /// A balance of speed and depth.
         Medium = "MEDIUM",
-        /// Much.
+        /// Much thinking, for complex tasks.
         High = "HIGH",
-        /// As much as it can.
+        /// The most thinking that a model offers.
         XHigh = "XHIGH",
     }
 }
 
 message! {
-    /// What pictures are made.
+    /// Shape and size of generated images.
     pub struct ImageConfig {
-        /// Width to height, such as `16:9`.
+        /// Ratio of width to height: `1:1`, `2:3`, `3:2`, `3:4`, `4:3`, `4:5`, `5:4`, `9:16`, `16:9` or
+        /// `21:9`. Default: that of an input image, else `1:1`.
         pub aspect_ratio: Option<String>,
-        /// How large: `1K`, `2K`, `4K`.
+        /// Size: `1K` (default), `2K` or `4K`. Gemini 3 and newer.
         pub image_size: Option<String>,
+        /// File format of the images. Vertex AI only.
+        pub image_output_options: Option<ImageOutputOptions>,
     }
 }
 
 setters!(ImageConfig {
     into aspect_ratio: String,
     into image_size: String,
+    into image_output_options: ImageOutputOptions,
 });
 
 message! {
-    /// How audio is put into writing.
+    /// File format of generated images.
+    pub struct ImageOutputOptions {
+        /// Media type: `image/png` (default) or `image/jpeg`.
+        pub mime_type: Option<String>,
+        /// Quality of a JPEG image, from 0 to 100. Default: 75.
+        pub compression_quality: Option<i32>,
+    }
+}
+
+setters!(ImageOutputOptions {
+    into mime_type: String,
+    plain compression_quality: i32,
+});
+
+message! {
+    /// Settings for the transcription of audio.
     pub struct AudioTranscriptionConfig {
-        /// The languages that are spoken, such as `en-GB`; found out if there are none.
+        /// Languages of the audio as BCP 47 codes, such as `en-GB`. Default: detected automatically.
         pub language_codes: Vec<String>,
-        /// Words that are likely, names above all.
+        /// Words and names that the audio is likely to contain. They are recognized better.
         pub custom_vocabulary: Vec<String>,
-        /// Whether to tell the speakers apart.
+        /// Whether to tell speakers apart and label them. Default: `false`.
         pub diarization: Option<bool>,
-        /// Whether to tell when each word was said.
+        /// Whether to return start and end of each word. Default: `false`.
         pub word_timestamp: Option<bool>,
     }
 }
@@ -204,7 +274,7 @@ setters!(AudioTranscriptionConfig {
 });
 
 impl GenerationConfig {
-    /// Takes over every setting that `over` has, and keeps the others.
+    /// Returns these settings with those of `over` on top: each field that `over` sets is replaced.
     ///
     /// ```
     /// use generativeai::protocol::config::GenerationConfig;

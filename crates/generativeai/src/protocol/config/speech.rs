@@ -1,15 +1,26 @@
-//! How a spoken reply sounds.
+//! Voice and language of spoken replies.
 
 use serde_json::Value;
 
 message! {
-    /// How a spoken reply sounds: one voice, or several speakers.
+    /// Voice and language of a spoken reply: one voice, or one for each of several speakers.
+    ///
+    /// ```
+    /// use generativeai::protocol::config::{
+    ///     GenerationConfig, ResponseModality, SpeechConfig, VoiceConfig,
+    /// };
+    ///
+    /// let config = GenerationConfig::default()
+    ///     .response_modalities([ResponseModality::Audio])
+    ///     .speech_config(SpeechConfig::default().voice_config(VoiceConfig::prebuilt("Kore")));
+    /// ```
     pub struct SpeechConfig {
-        /// The voice, if one speaks.
+        /// Voice of a single speaker. Excludes
+        /// [`multi_speaker_voice_config`](Self::multi_speaker_voice_config).
         pub voice_config: Option<Box<VoiceConfig>>,
-        /// The speakers, if there are several.
+        /// Voices of several speakers.
         pub multi_speaker_voice_config: Option<Box<MultiSpeakerVoiceConfig>>,
-        /// The language, such as `en-US`.
+        /// Language of the speech as a BCP 47 code, such as `en-US`. Default: detected from the text.
         pub language_code: Option<String>,
     }
 }
@@ -21,13 +32,14 @@ setters!(SpeechConfig {
 });
 
 message! {
-    /// A voice; one of the fields.
+    /// Voice of a speaker. Set one of the fields.
     pub struct VoiceConfig {
-        /// One of the voices of the service.
+        /// Voice that the service offers.
         pub prebuilt_voice_config: Option<PrebuiltVoiceConfig>,
-        /// A voice made after a sample.
+        /// Voice that is cloned from a recording: an object with `mimeType` (`audio/wav`),
+        /// `voiceSampleAudio` and `consentAudio`, both in base64.
         pub replicated_voice_config: Option<Value>,
-        /// A voice that was made before.
+        /// Voice that was created before.
         pub voice: Option<Value>,
     }
 }
@@ -39,16 +51,16 @@ setters!(VoiceConfig {
 });
 
 impl VoiceConfig {
-    /// The voice of the service that has this name, such as `Kore`.
+    /// Selects a voice of the service by name, such as `Kore`, `Puck` or `Zephyr`.
     pub fn prebuilt(voice_name: impl Into<String>) -> Self {
         Self::default().prebuilt_voice_config(PrebuiltVoiceConfig::default().voice_name(voice_name))
     }
 }
 
 message! {
-    /// One of the voices of the service.
+    /// Voice that the service offers.
     pub struct PrebuiltVoiceConfig {
-        /// Its name, such as `Kore`.
+        /// Name of the voice, such as `Kore`. The documentation of the service lists about 30.
         pub voice_name: Option<String>,
     }
 }
@@ -58,9 +70,9 @@ setters!(PrebuiltVoiceConfig {
 });
 
 message! {
-    /// Several speakers.
+    /// Voices of a dialogue.
     pub struct MultiSpeakerVoiceConfig {
-        /// Each of them.
+        /// Voice of each speaker. The service requires exactly 2.
         pub speaker_voice_configs: Vec<SpeakerVoiceConfig>,
     }
 }
@@ -70,11 +82,11 @@ setters!(MultiSpeakerVoiceConfig {
 });
 
 message! {
-    /// One of several speakers.
+    /// Voice of one speaker of a dialogue.
     pub struct SpeakerVoiceConfig {
-        /// The name the text calls the speaker by.
+        /// Name of the speaker as it is in the text, such as `Ann` for `Ann: Hello!`.
         pub speaker: Option<String>,
-        /// The speaker's voice.
+        /// Voice of the speaker.
         pub voice_config: Option<VoiceConfig>,
     }
 }

@@ -1,13 +1,17 @@
-//! Code the model wrote, and what it printed.
+//! Code that the model wrote and the service ran, and its output.
 
 message! {
-    /// Code the model wrote and the service runs.
+    /// Code that the model wrote, and that the service runs.
+    ///
+    /// The model writes code only if the request has the tool
+    /// [`CodeExecution`](crate::protocol::tools::CodeExecution). The part after it is a
+    /// [`CodeExecutionResult`].
     pub struct ExecutableCode {
-        /// Tells one piece of code from another.
+        /// Identifier of this code; its result has the same. Absent from older models.
         pub id: Option<String>,
-        /// What it is written in.
+        /// Programming language of the code.
         pub language: Option<Language>,
-        /// The code.
+        /// Source code to run.
         pub code: Option<String>,
     }
 }
@@ -19,23 +23,24 @@ setters!(ExecutableCode {
 });
 
 open_enum! {
-    /// What code is written in.
+    /// Programming language of code that the model wrote.
     pub enum Language {
-        /// Not said.
+        /// Zero value of the enum. The service does not send it.
         Unspecified = "LANGUAGE_UNSPECIFIED",
-        /// Python 3.10 or later, with numpy and sympy.
+        /// Python 3.10 or newer, with numpy and sympy installed.
         Python = "PYTHON",
     }
 }
 
 message! {
-    /// What code of the model printed.
+    /// Output of code that the service ran.
     pub struct CodeExecutionResult {
-        /// The id of the code that ran.
+        /// Identifier of the [code](ExecutableCode::id) that ran, if the code has one.
         pub id: Option<String>,
-        /// How it ended.
+        /// Outcome of the run.
         pub outcome: Option<Outcome>,
-        /// What it printed; what went wrong, if it failed.
+        /// Standard output of the code. If the run failed, its standard error or a description of the
+        /// problem.
         pub output: Option<String>,
     }
 }
@@ -47,15 +52,16 @@ setters!(CodeExecutionResult {
 });
 
 open_enum! {
-    /// How the model's code ended.
+    /// Outcome of running the model's code.
     pub enum Outcome {
-        /// Not said.
+        /// Zero value of the enum. The service does not send it.
         Unspecified = "OUTCOME_UNSPECIFIED",
-        /// It ran to its end.
+        /// The code ran to completion.
         Ok = "OUTCOME_OK",
-        /// It failed.
+        /// The code failed. `output` contains the error.
         Failed = "OUTCOME_FAILED",
-        /// It took too long.
+        /// The code ran longer than the service allows (30 seconds) and was stopped. `output` may
+        /// contain a part of its output.
         DeadlineExceeded = "OUTCOME_DEADLINE_EXCEEDED",
     }
 }

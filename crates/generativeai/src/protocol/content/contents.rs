@@ -199,7 +199,7 @@ impl Member for Contents {
         self.is_empty()
     }
 
-    fn shown(&self) -> Option<&dyn fmt::Debug> {
+    fn debug(&self) -> Option<&dyn fmt::Debug> {
         (!self.is_empty()).then_some(self as &dyn fmt::Debug)
     }
 }

@@ -1,11 +1,15 @@
-//! Calls of functions and tools in a conversation, and their answers.
+//! Function calls of the model and their responses, and calls of built-in tools.
 
 use serde_json::{Map, Value};
 
 use crate::protocol::content::{Blob, FileData};
 
 message! {
-    /// The model asks for a function to be called.
+    /// Request of the model to run a function of the program.
+    ///
+    /// The functions that a model may call are declared as
+    /// [`FunctionDeclaration`](crate::protocol::tools::FunctionDeclaration)s. The program runs the
+    /// function and sends a [`FunctionResponse`]; a chat with automatic function calling does both.
     ///
     /// ```
     /// use generativeai::protocol::content::FunctionCall;
@@ -16,21 +20,24 @@ message! {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub struct FunctionCall {
-        /// Tells one call from another. The answer must bear the same, if there is one.
+        /// Identifier of the call; the response repeats it. Absent from older models.
         pub id: Option<String>,
-        /// The function's name.
+        /// Name of the function, as declared.
         pub name: Option<String>,
-        /// The arguments by name. Absent and empty differ.
+        /// Arguments by parameter name. Absent if the function is called without arguments.
         pub args: Option<Map<String, Value>>,
-        /// Pieces of arguments that are still arriving.
-        pub partial_args: Vec<Value>,
-        /// Whether more of the same call is to come.
+        /// Pieces of the arguments, in a chunk of a streamed call. Vertex AI only, if
+        /// [asked for](crate::protocol::tools::FunctionCallingConfig::stream_function_call_arguments).
+        /// [`merge_chunk`](crate::protocol::response::GenerateContentResponse::merge_chunk) puts them
+        /// into [`args`](Self::args).
+        pub partial_args: Vec<PartialArg>,
+        /// Whether more pieces of the same call follow. Vertex AI only.
         pub will_continue: Option<bool>,
     }
 }
 
 impl FunctionCall {
-    /// A call of that function.
+    /// Creates a call of a function.
     pub fn new(name: impl Into<String>, args: Map<String, Value>) -> Self {
         Self {
             name: Some(name.into()),
@@ -39,14 +46,20 @@ impl FunctionCall {
         }
     }
 
-    /// The function's name; empty if the service gave none.
+    /// Returns the name of the function; empty if the service sent none.
     pub fn name(&self) -> &str {
         self.name.as_deref().unwrap_or_default()
     }
 
-    /// An argument.
+    /// Returns the argument with this name.
     pub fn arg(&self, name: &str) -> Option<&Value> {
         self.args.as_ref()?.get(name)
+    }
+
+    /// Whether the call and its arguments have arrived completely. A streamed call consists of several
+    /// pieces; a program must not run it before the last one is merged.
+    pub fn is_complete(&self) -> bool {
+        self.will_continue != Some(true) && self.partial_args.is_empty()
     }
 }
 
@@ -55,7 +68,25 @@ setters!(FunctionCall {
 });
 
 message! {
-    /// What a function answered.
+    /// Piece of an argument of a streamed function call. One of the values is set.
+    pub struct PartialArg {
+        /// JSON path (RFC 9535) of the value in the arguments, such as `$.route[0].name`.
+        pub json_path: Option<String>,
+        /// Piece of a string. It is appended to the earlier pieces with the same path.
+        pub string_value: Option<String>,
+        /// Number.
+        pub number_value: Option<f64>,
+        /// Boolean.
+        pub bool_value: Option<bool>,
+        /// `null`, as the name `NULL_VALUE`.
+        pub null_value: Option<Value>,
+        /// Whether more pieces with the same path follow.
+        pub will_continue: Option<bool>,
+    }
+}
+
+message! {
+    /// Result of a function that the program ran for the model.
     ///
     /// ```
     /// use generativeai::protocol::content::FunctionResponse;
@@ -68,23 +99,27 @@ message! {
     /// assert_eq!(response.response, json!({"result": 1345}).as_object().cloned());
     /// ```
     pub struct FunctionResponse {
-        /// The id of the call that is answered, if it had one.
+        /// Identifier of the [call](FunctionCall::id), if the call has one.
         pub id: Option<String>,
-        /// The function's name.
+        /// Name of the function that was called.
         pub name: Option<String>,
-        /// The answer.
+        /// Result as an object. By convention `output` contains the result and `error` the details of
+        /// a failure; without either, the whole object is the result.
         pub response: Option<Map<String, Value>>,
-        /// Pictures and other media of the answer.
+        /// Media that belong to the result, such as a screenshot. Gemini 3 and newer.
         pub parts: Vec<FunctionResponsePart>,
-        /// Whether more of the same answer is to come.
+        /// Whether further responses to the same call follow. For functions with
+        /// [`Behavior::NonBlocking`](crate::protocol::tools::Behavior::NonBlocking) only.
         pub will_continue: Option<bool>,
-        /// When the model is to hear of it.
+        /// Time at which the model reacts to the response. For functions with
+        /// [`Behavior::NonBlocking`](crate::protocol::tools::Behavior::NonBlocking) only.
         pub scheduling: Option<Scheduling>,
     }
 }
 
 impl FunctionResponse {
-    /// The answer of that function. What is not an object goes into one as `result`.
+    /// Creates the response of a function. A result that is not an object becomes the member `result`
+    /// of one.
     pub fn new(name: impl Into<String>, response: impl Into<Value>) -> Self {
         let response = match response.into() {
             Value::Object(response) => response,
@@ -97,7 +132,7 @@ impl FunctionResponse {
         }
     }
 
-    /// The answer to that call: its name, and its id if it has one.
+    /// Creates the response to a call, with its name and its identifier.
     pub fn to(call: &FunctionCall, response: impl Into<Value>) -> Self {
         Self {
             id: call.id.clone(),
@@ -114,11 +149,11 @@ setters!(FunctionResponse {
 });
 
 message! {
-    /// A medium in the answer of a function.
+    /// Media in the result of a function. Set one of the two fields.
     pub struct FunctionResponsePart {
-        /// Its bytes.
+        /// Media whose bytes are part of the message.
         pub inline_data: Option<Blob>,
-        /// Where it is.
+        /// Media that the service reads from a URI. Vertex AI only.
         pub file_data: Option<FileData>,
     }
 }
@@ -141,62 +176,67 @@ impl From<FileData> for FunctionResponsePart {
 }
 
 open_enum! {
-    /// When the model is to hear of the answer of a function that did not block it.
+    /// Time at which the model reacts to the response of a non-blocking function.
     pub enum Scheduling {
-        /// Left to the service.
+        /// The default of the service, which is [`WhenIdle`](Self::WhenIdle).
         Unspecified = "SCHEDULING_UNSPECIFIED",
-        /// It takes note and says nothing.
+        /// The model takes the response into account and does not react to it.
         Silent = "SILENT",
-        /// When it has finished what it is saying.
+        /// The model reacts as soon as it has finished what it is generating.
         WhenIdle = "WHEN_IDLE",
-        /// At once.
+        /// The model stops what it is generating and reacts at once.
         Interrupt = "INTERRUPT",
     }
 }
 
 message! {
-    /// The model asks for a tool of the service, which the service answers itself.
+    /// Call of a built-in tool, such as a web search, which the service ran itself.
     ///
-    /// Calls and answers come only when asked for, and must be sent again as they came.
+    /// Such calls and their responses are sent only if
+    /// [`include_server_side_tool_invocations`] is set. They must be sent back unchanged with the
+    /// history, as a chat does.
+    ///
+    /// [`include_server_side_tool_invocations`]: crate::protocol::tools::ToolConfig::include_server_side_tool_invocations
     pub struct ToolCall {
-        /// Tells one call from another.
+        /// Identifier of the call; its response has the same.
         pub id: Option<String>,
-        /// Which tool.
+        /// Tool that was called.
         pub tool_type: Option<ToolType>,
-        /// The arguments by name.
+        /// Arguments by name.
         pub args: Option<Map<String, Value>>,
     }
 }
 
 message! {
-    /// What a tool of the service answered.
+    /// Result of a built-in tool that the service ran.
     pub struct ToolResponse {
-        /// The id of the call that is answered.
+        /// Identifier of the [call](ToolCall::id).
         pub id: Option<String>,
-        /// Which tool.
+        /// Tool that was called.
         pub tool_type: Option<ToolType>,
-        /// The answer.
+        /// Result of the tool.
         pub response: Option<Map<String, Value>>,
     }
 }
 
 open_enum! {
-    /// A tool of the service.
+    /// Built-in tool of the service.
     pub enum ToolType {
-        /// Not said.
+        /// Zero value of the enum. The service does not send it.
         Unspecified = "TOOL_TYPE_UNSPECIFIED",
         ;
-        /// A search of the web.
+        /// Web search, from [`GoogleSearch`](crate::protocol::tools::GoogleSearch).
         GoogleSearchWeb = "GOOGLE_SEARCH_WEB",
-        /// A search for pictures.
+        /// Image search, from [`GoogleSearch`](crate::protocol::tools::GoogleSearch).
         GoogleSearchImage = "GOOGLE_SEARCH_IMAGE",
-        /// Reading the pages of given addresses.
+        /// Reading of web pages, from [`UrlContext`](crate::protocol::tools::UrlContext).
         UrlContext = "URL_CONTEXT",
-        /// A search of the map.
+        /// Map search, from [`GoogleMaps`](crate::protocol::tools::GoogleMaps).
         GoogleMaps = "GOOGLE_MAPS",
-        /// A search of the caller's files.
+        /// Search in uploaded documents, from [`FileSearch`](crate::protocol::tools::FileSearch).
         FileSearch = "FILE_SEARCH",
-        /// A closer look at a medium.
+        /// Inspection of media in several steps, from
+        /// [`MediaProcessing::Agentic`](crate::protocol::content::MediaProcessing::Agentic).
         MediaProcessing = "MEDIA_PROCESSING",
     }
 }

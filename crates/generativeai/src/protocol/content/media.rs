@@ -1,10 +1,14 @@
-//! Pictures, sounds and documents: in the message itself, or where they can be fetched.
+//! Media: inline bytes, or a reference to a file.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 message! {
-    /// A picture, a sound, a document: its bytes.
+    /// Media whose bytes are part of the message: an image, audio, video or a document.
+    ///
+    /// The bytes are sent with every request whose history contains the message. A whole request may be
+    /// 100 MB, a PDF 50 MB; larger media are uploaded as a [file](crate::protocol::files) and referred
+    /// to by [`FileData`].
     ///
     /// ```
     /// use generativeai::protocol::content::Blob;
@@ -15,11 +19,11 @@ message! {
     /// # Ok::<(), generativeai::Error>(())
     /// ```
     pub struct Blob {
-        /// What the bytes are, such as `image/png`.
+        /// Media type of the bytes, such as `image/png`. Required by the service.
         pub mime_type: Option<String>,
-        /// The bytes in base64, as they came.
+        /// The bytes in base64, as they were received or encoded. See [`bytes`](Self::bytes).
         pub data: Option<String>,
-        /// A name to call it by.
+        /// Name of the media, used by the tools of the service. Vertex AI only.
         pub display_name: Option<String>,
     }
 }
@@ -30,13 +34,22 @@ setters!(Blob {
 });
 
 message! {
-    /// A picture, a sound, a document: where it is.
+    /// Media that the service reads from a URI.
+    ///
+    /// ```
+    /// use generativeai::protocol::content::{FileData, Part};
+    ///
+    /// let uri = "https://generativelanguage.googleapis.com/v1beta/files/abc-123";
+    /// let film = Part::from(FileData::new(uri, "video/mp4"));
+    /// ```
     pub struct FileData {
-        /// What it is, such as `video/mp4`.
+        /// Media type, such as `video/mp4`. The Gemini API takes it from an uploaded file if absent;
+        /// Vertex AI requires it.
         pub mime_type: Option<String>,
-        /// Where it is.
+        /// URI of the media: that of an [uploaded file](crate::protocol::files::File::uri), of a YouTube
+        /// video, or `gs://…` on Vertex AI. Required by the service.
         pub file_uri: Option<String>,
-        /// A name to call it by.
+        /// Name of the media, used by the tools of the service. Vertex AI only.
         pub display_name: Option<String>,
     }
 }
@@ -48,12 +61,12 @@ setters!(FileData {
 });
 
 impl Blob {
-    /// A blob of these bytes.
+    /// Creates a blob from bytes, which are encoded in base64.
     pub fn new(mime_type: impl Into<String>, bytes: impl AsRef<[u8]>) -> Self {
         Self::from_base64(mime_type, STANDARD.encode(bytes))
     }
 
-    /// A blob of bytes that are in base64 already.
+    /// Creates a blob from bytes that are already encoded in base64. The encoding is not checked.
     pub fn from_base64(mime_type: impl Into<String>, data: impl Into<String>) -> Self {
         let (mime_type, data) = (Some(mime_type.into()), Some(data.into()));
         Self {
@@ -65,7 +78,7 @@ impl Blob {
 }
 
 impl FileData {
-    /// A file of this type, found there.
+    /// Creates a reference to the media at a URI.
     pub fn new(file_uri: impl Into<String>, mime_type: impl Into<String>) -> Self {
         Self::default().file_uri(file_uri).mime_type(mime_type)
     }

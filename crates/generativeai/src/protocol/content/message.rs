@@ -1,4 +1,4 @@
-//! A turn of a conversation: who speaks, and what they say.
+//! A message of a conversation: a role and its parts.
 
 use crate::protocol::content::{
     Blob, CodeExecutionResult, ExecutableCode, FileData, FunctionCall, FunctionResponse, Part,
@@ -6,10 +6,10 @@ use crate::protocol::content::{
 use crate::protocol::files::File;
 
 message! {
-    /// One turn of a conversation: who speaks, and what they say.
+    /// Message of a conversation: a role and a list of parts.
     ///
-    /// Whatever can be said turns into one: text, parts, an image, the answer of a function, and lists
-    /// of them. The speaker stays open until it is known; a chat fills it in.
+    /// Text, parts, media, function responses and lists of them convert into a content, so methods that
+    /// take `impl Into<Content>` accept all of these. Such a content has no role; a chat sets `user`.
     ///
     /// ```
     /// use generativeai::protocol::content::{Blob, Content, Part, Role};
@@ -17,53 +17,67 @@ message! {
     /// let question = Content::from("How tall is Ben Nevis?");
     /// assert_eq!(question.role, None);
     ///
-    /// let picture = Blob::new("image/png", [0x89, b'P', b'N', b'G']);
-    /// let content = Content::user([Part::text("What is this?"), picture.into()]);
+    /// let image = Blob::new("image/png", [0x89, b'P', b'N', b'G']);
+    /// let content = Content::user([Part::text("What is this?"), image.into()]);
     /// assert_eq!(content.role, Some(Role::User));
     /// assert_eq!(content.parts.len(), 2);
     /// ```
     pub struct Content {
-        /// Who speaks. A system instruction has no speaker.
+        /// Author of the message. Absent from a system instruction.
         pub role: Option<Role>,
-        /// What is said, in order.
+        /// Parts of the message, in order. The service refuses a content without parts.
         pub parts: Vec<Part>,
     }
 }
 
 open_enum! {
-    /// Who speaks.
+    /// Author of a message.
     pub enum Role {
         ;
-        /// The person, or the program that speaks for them; also the answers of functions.
+        /// The user, or the program that acts for the user. Function responses have this role, too.
         User = "user",
         /// The model.
         Model = "model",
-        /// The answer of a function, as older conversations have it.
+        /// A function response in conversations of older SDKs. Current models use [`User`](Self::User).
         Function = "function",
-        /// A system instruction, as some programs mark it.
+        /// A system instruction in conversations of some programs. The Gemini API expects it in
+        /// [`system_instruction`](crate::protocol::request::GenerateContentRequest::system_instruction).
         System = "system",
     }
 }
 
 impl Content {
-    /// What the user says.
+    /// Creates a message of the user.
     pub fn user(content: impl Into<Self>) -> Self {
         content.into().role(Role::User)
     }
 
-    /// What the model says.
+    /// Creates a message of the model.
     pub fn model(content: impl Into<Self>) -> Self {
         content.into().role(Role::Model)
     }
 
-    /// Says who speaks, if nobody is named.
+    /// Returns the text parts, concatenated. Thoughts are left out; other parts are skipped.
+    ///
+    /// ```
+    /// use generativeai::protocol::content::{Content, Part};
+    ///
+    /// let content = Content::model([Part::text("Hm.").thought(true), Part::text("1,345 m")]);
+    /// assert_eq!(content.text(), "1,345 m");
+    /// ```
+    pub fn text(&self) -> String {
+        let parts = self.parts.iter().filter(|part| !part.is_thought());
+        parts.filter_map(Part::as_text).collect()
+    }
+
+    /// Sets the role if there is none.
     pub(crate) fn fill_role(&mut self, role: Role) {
         if !self.has_role() {
             self.role = Some(role);
         }
     }
 
-    /// Whether somebody is named who speaks.
+    /// Whether there is a role. An empty one is treated as absent.
     pub(crate) fn has_role(&self) -> bool {
         let role = self.role.as_ref();
         role.is_some_and(|role| !role.as_str().is_empty())
@@ -93,7 +107,14 @@ impl<P: Into<Part> + Clone> From<&[P]> for Content {
     }
 }
 
-/// A part with nothing in it makes a content without parts.
+/// Clones the content.
+impl From<&Content> for Content {
+    fn from(content: &Content) -> Self {
+        content.clone()
+    }
+}
+
+/// Converts an empty part into a content without parts.
 impl From<Part> for Content {
     fn from(part: Part) -> Self {
         let parts = if part == Part::default() {
@@ -108,7 +129,7 @@ impl From<Part> for Content {
     }
 }
 
-/// An empty text makes a content without parts.
+/// Converts an empty text into a content without parts.
 impl From<String> for Content {
     fn from(text: String) -> Self {
         let parts = if text.is_empty() {
@@ -123,14 +144,14 @@ impl From<String> for Content {
     }
 }
 
-/// An empty text makes a content without parts.
+/// Converts an empty text into a content without parts.
 impl From<&str> for Content {
     fn from(text: &str) -> Self {
         text.to_owned().into()
     }
 }
 
-/// An empty text makes a content without parts.
+/// Converts an empty text into a content without parts.
 impl From<&String> for Content {
     fn from(text: &String) -> Self {
         text.clone().into()
@@ -164,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_can_be_said_turns_into_content() {
+    fn text_and_parts_convert_into_content() {
         let text = json!({"parts": [{"text": "a"}]});
 
         assert_eq!(json!(Content::from("a")), text);
@@ -177,17 +198,17 @@ mod tests {
     }
 
     #[test]
-    fn answers_of_functions_turn_into_one_content() {
-        let answers = ["a", "b"].map(|name| FunctionResponse::new(name, json!({"ok": true})));
+    fn function_responses_convert_into_one_content() {
+        let responses = ["a", "b"].map(|name| FunctionResponse::new(name, json!({"ok": true})));
 
-        let content = Content::from(answers.to_vec());
+        let content = Content::from(responses.to_vec());
 
         assert_eq!(content.parts.len(), 2);
         assert_eq!(content.role, None);
     }
 
     #[test]
-    fn a_file_is_named_by_where_it_is() {
+    fn a_file_converts_into_a_reference_to_its_uri() {
         let file = json!({"name": "files/1", "uri": "https://x/1", "mimeType": "a/b"});
         let file: File = serde_json::from_value(file).expect("a file");
 

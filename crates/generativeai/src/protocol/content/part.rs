@@ -1,4 +1,4 @@
-//! A part of a turn: some text, a picture, a call, an answer.
+//! Parts of a message: data such as text, an image or a function call, with metadata.
 
 mod data;
 mod debug;
@@ -8,7 +8,8 @@ mod metadata;
 pub use data::Data;
 pub use metadata::{
     AudioMetadata, AudioTranscription, ContentLayer, DocumentMetadata, MediaProcessing,
-    MediaResolution, MediaResolutionLevel, SpeechMetadata, SpreadsheetMetadata, VideoMetadata,
+    PartMediaResolution, PartMediaResolutionLevel, SpeechMetadata, SpreadsheetMetadata,
+    VideoMetadata,
 };
 
 use serde_json::Value;
@@ -16,7 +17,7 @@ use serde_json::Value;
 use crate::protocol::Unknown;
 use crate::protocol::content::{Blob, FunctionCall, FunctionResponse};
 
-/// A part of a turn: the [data](Data), and what is known about it.
+/// Part of a message: its [data](Data), and metadata about it.
 ///
 /// ```
 /// use generativeai::protocol::content::{Data, Part};
@@ -29,42 +30,49 @@ use crate::protocol::content::{Blob, FunctionCall, FunctionResponse};
 #[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Part {
-    /// What the part is. `None` if there is nothing, or a kind this version does not know, which is
-    /// then kept in [`unknown`](Self::unknown).
+    /// Data of the part. `None` for an empty part, and for a kind without a variant in this version,
+    /// which is kept in [`unknown`](Self::unknown).
     pub data: Option<Data>,
-    /// Whether the model only thought this and did not say it.
+    /// Whether the part is a summary of the model's thinking instead of a part of its answer. Thoughts
+    /// are sent only if [`ThinkingConfig::include_thoughts`] is `true`.
+    ///
+    /// [`ThinkingConfig::include_thoughts`]: crate::protocol::config::ThinkingConfig::include_thoughts
     pub thought: Option<bool>,
-    /// The seal of the thinking that led here, in base64. It must go back exactly as it came.
+    /// Encrypted state of the model's thinking, in base64. Send it back unchanged, in the part that it
+    /// came with: newer models refuse a function call whose signature is missing. A chat does so.
     pub thought_signature: Option<String>,
-    /// Anything the caller attached; an object.
+    /// Free data of the caller, an object. The service returns it and the model does not see it.
+    /// Gemini API only.
     pub part_metadata: Option<Value>,
-    /// Which section of a video is meant, and how densely it is looked at.
+    /// Section and frame rate of a video, for a part with video data.
     pub video_metadata: Option<Box<VideoMetadata>>,
-    /// How finely the medium is looked at.
-    pub media_resolution: Option<Box<MediaResolution>>,
-    /// Whether the medium is read once, or looked into as questions arise.
+    /// Resolution at which the model sees the media of this part. Takes precedence over
+    /// [`GenerationConfig::media_resolution`](crate::protocol::config::GenerationConfig::media_resolution).
+    /// Gemini 3 and newer.
+    pub media_resolution: Option<Box<PartMediaResolution>>,
+    /// Whether the media are read once or inspected step by step.
     pub media_processing: Option<MediaProcessing>,
-    /// What was heard in the audio.
+    /// Transcript of audio data. Sent by the service only.
     pub audio_transcription: Option<Box<AudioTranscription>>,
-    /// Who says the text, and how.
+    /// Speaker and style of a text that is to be spoken.
     pub speech_metadata: Option<Box<SpeechMetadata>>,
-    /// Which pages of a document are meant.
+    /// Pages of a document to read, for a part with a document.
     pub document_metadata: Option<Box<DocumentMetadata>>,
-    /// Which sheet and cells of a spreadsheet are meant.
+    /// Sheet and cells of a spreadsheet to read, for a part with a spreadsheet.
     pub spreadsheet_metadata: Option<Box<SpreadsheetMetadata>>,
-    /// Which section of a recording is meant.
+    /// Section of a recording to listen to, for a part with audio data.
     pub audio_metadata: Option<Box<AudioMetadata>>,
-    /// Members this version does not know, kept and sent again.
+    /// Members without a field in this version. They are kept, and written again.
     pub unknown: Unknown,
 }
 
 impl Part {
-    /// A part that is this text.
+    /// Creates a text part. To read the text of a part, see [`as_text`](Self::as_text).
     pub fn text(text: impl Into<String>) -> Self {
         Data::Text(text.into()).into()
     }
 
-    /// The text, if the part is text. A [thought](Self::is_thought) is text, too.
+    /// Returns the text of a text part. A [thought](Self::is_thought) is a text part, too.
     pub fn as_text(&self) -> Option<&str> {
         match &self.data {
             Some(Data::Text(text)) => Some(text),
@@ -72,7 +80,7 @@ impl Part {
         }
     }
 
-    /// The call, if the part is one.
+    /// Returns the function call, if the part is one.
     pub fn as_function_call(&self) -> Option<&FunctionCall> {
         match &self.data {
             Some(Data::FunctionCall(call)) => Some(call),
@@ -80,7 +88,7 @@ impl Part {
         }
     }
 
-    /// The answer to a call, if the part is one.
+    /// Returns the function response, if the part is one.
     pub fn as_function_response(&self) -> Option<&FunctionResponse> {
         match &self.data {
             Some(Data::FunctionResponse(response)) => Some(response),
@@ -88,7 +96,7 @@ impl Part {
         }
     }
 
-    /// The picture, sound or other medium, if the part is one that stands in the message itself.
+    /// Returns the media, if the part has inline media.
     pub fn as_inline_data(&self) -> Option<&Blob> {
         match &self.data {
             Some(Data::InlineData(blob)) => Some(blob),
@@ -96,13 +104,15 @@ impl Part {
         }
     }
 
-    /// Whether the model only thought this and did not say it.
+    /// Whether the part is a summary of the model's thinking instead of a part of its answer.
     pub fn is_thought(&self) -> bool {
         self.thought == Some(true)
     }
 
-    /// What the part is, in the word of the API: `text`, `functionCall`, … or the name of a member this
-    /// version does not know; `None` if there is nothing.
+    /// Returns the kind of data by its name in the API: `text`, `functionCall` and so on.
+    ///
+    /// For a kind without a variant in this version, that is the name of the first unknown member; for
+    /// an empty part, `None`.
     pub fn kind(&self) -> Option<&str> {
         match &self.data {
             Some(data) => Some(data.kind()),
@@ -116,7 +126,7 @@ setters!(Part {
     into thought_signature: String,
     into part_metadata: Value,
     boxed video_metadata: VideoMetadata,
-    boxed media_resolution: MediaResolution,
+    boxed media_resolution: PartMediaResolution,
     into media_processing: MediaProcessing,
     boxed speech_metadata: SpeechMetadata,
     boxed document_metadata: DocumentMetadata,

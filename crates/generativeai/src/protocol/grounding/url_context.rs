@@ -1,35 +1,35 @@
-//! The pages that were read for a reply.
+//! Web pages that the tool `UrlContext` read for a reply.
 
 message! {
-    /// The pages that were read for a reply.
+    /// Web pages that the tool [`UrlContext`](crate::protocol::tools::UrlContext) read for a reply.
     pub struct UrlContextMetadata {
-        /// Each of them.
+        /// One entry for each URL.
         pub url_metadata: Vec<UrlMetadata>,
     }
 }
 
 message! {
-    /// A page that was read, or was not.
+    /// Result of reading one web page.
     pub struct UrlMetadata {
-        /// Its address.
+        /// URL of the page.
         pub retrieved_url: Option<String>,
-        /// Whether it was read.
+        /// Whether the page could be read.
         pub url_retrieval_status: Option<UrlRetrievalStatus>,
     }
 }
 
 open_enum! {
-    /// Whether a page was read.
+    /// Whether a web page could be read.
     pub enum UrlRetrievalStatus {
-        /// Not said.
+        /// Zero value of the enum. The service does not send it.
         Unspecified = "URL_RETRIEVAL_STATUS_UNSPECIFIED",
-        /// It was.
+        /// The page was read.
         Success = "URL_RETRIEVAL_STATUS_SUCCESS",
-        /// It could not be.
+        /// The page could not be read.
         Error = "URL_RETRIEVAL_STATUS_ERROR",
-        /// It has to be paid for.
+        /// The page is behind a paywall.
         Paywall = "URL_RETRIEVAL_STATUS_PAYWALL",
-        /// It seemed harmful.
+        /// The page was rated unsafe.
         Unsafe = "URL_RETRIEVAL_STATUS_UNSAFE",
     }
 }

@@ -1,4 +1,4 @@
-//! One reply, and why it ended.
+//! Candidates: alternative replies to one request, with the reason why each ended.
 
 use crate::protocol::content::{Content, Part};
 use crate::protocol::grounding::{GroundingAttribution, GroundingMetadata, UrlContextMetadata};
@@ -6,39 +6,48 @@ use crate::protocol::response::{CitationMetadata, LogprobsResult};
 use crate::protocol::safety::SafetyRating;
 
 message! {
-    /// One reply, or a chunk of it.
+    /// One of the replies to a request, or a chunk of it.
+    ///
+    /// A request has one candidate unless
+    /// [`candidate_count`](crate::protocol::config::GenerationConfig::candidate_count) asks for more.
     pub struct Candidate {
-        /// What is said.
+        /// Message of the model. Absent from chunks without text, and from replies that were blocked.
         pub content: Option<Content>,
-        /// Why the reply ended; absent while it goes on.
+        /// Reason why the reply ended. Absent from the chunks of a reply that continues.
         pub finish_reason: Option<FinishReason>,
-        /// The same in a sentence.
+        /// Explanation of the finish reason, in English.
         pub finish_message: Option<String>,
-        /// Which of several replies it is, from 0.
+        /// Number of the candidate among several, from 0. Absent means 0.
         pub index: Option<i32>,
-        /// How harmful it seems.
+        /// Safety ratings of the reply, at most one for each category.
         pub safety_ratings: Vec<SafetyRating>,
-        /// Whose words it uses.
+        /// Sources that the reply quotes.
         pub citation_metadata: Option<Box<CitationMetadata>>,
-        /// How many tokens it has.
+        /// Number of tokens in this candidate.
         pub token_count: Option<i32>,
-        /// The sources that an answer to a question on given passages rests on.
+        /// Sources of an answer to a question about given passages. The method that returns them is no
+        /// longer documented.
         pub grounding_attributions: Vec<GroundingAttribution>,
-        /// The sources that it rests on.
+        /// Sources that a search tool found for the reply.
         pub grounding_metadata: Option<Box<GroundingMetadata>>,
-        /// How likely its tokens were on the average, as a logarithm.
+        /// Mean log probability of the tokens: a measure of the confidence of the model that does not
+        /// depend on the length of the reply.
         pub avg_logprobs: Option<f64>,
-        /// How likely its tokens were.
+        /// Sum of the log probabilities of all tokens. Sent by Vertex AI with some older models.
+        pub score: Option<f64>,
+        /// Log probabilities of single tokens.
         pub logprobs_result: Option<Box<LogprobsResult>>,
-        /// The pages that were read for it.
+        /// Web pages that the tool [`UrlContext`](crate::protocol::tools::UrlContext) read for the reply.
         pub url_context_metadata: Option<Box<UrlContextMetadata>>,
-        /// What to send to have it continued.
+        /// Token to send in
+        /// [`continuation_token`](crate::protocol::request::GenerateContentRequest::continuation_token)
+        /// so that the service continues the reply. Present with [`FinishReason::Continuation`].
         pub continuation_token: Option<String>,
     }
 }
 
 impl Candidate {
-    /// What is said, part by part.
+    /// Returns the parts of the content; empty if there is no content.
     pub fn parts(&self) -> &[Part] {
         self.content
             .as_ref()
@@ -48,62 +57,69 @@ impl Candidate {
 }
 
 open_enum! {
-    /// Why a reply ended.
+    /// Reason why a reply ended.
+    ///
+    /// With [`Stop`](Self::Stop) and [`MaxTokens`](Self::MaxTokens) a turn of a chat is complete; with
+    /// any other reason it ends in an error, unless the reason is accepted with `accept_finish_reasons`.
     pub enum FinishReason {
-        /// Not said.
+        /// Zero value of the enum. It is treated as absent.
         Unspecified = "FINISH_REASON_UNSPECIFIED",
-        /// It came to its natural end, or to a stop sequence.
+        /// The model finished, or generated a
+        /// [stop sequence](crate::protocol::config::GenerationConfig::stop_sequences).
         Stop = "STOP",
-        /// It reached `max_output_tokens`.
+        /// The reply reached
+        /// [`max_output_tokens`](crate::protocol::config::GenerationConfig::max_output_tokens).
         MaxTokens = "MAX_TOKENS",
-        /// It seemed harmful; the ratings tell how.
+        /// The reply was rated harmful; see the safety ratings.
         Safety = "SAFETY",
-        /// It came too close to somebody's words.
+        /// The reply was too similar to a text in the training data.
         Recitation = "RECITATION",
-        /// For a reason that is not told.
+        /// Unspecified by the service.
         Other = "OTHER",
-        /// It was in a language the model does not support.
+        /// The reply was in a language that the model does not support.
         Language = "LANGUAGE",
-        /// It had words of the list that is blocked.
+        /// The reply contained a term of a blocklist.
         Blocklist = "BLOCKLIST",
-        /// It had what is never allowed.
+        /// The reply contained prohibited content. This filter cannot be turned off.
         ProhibitedContent = "PROHIBITED_CONTENT",
-        /// It had what must not be known of a person.
+        /// The reply may contain sensitive personally identifiable information.
         Spii = "SPII",
-        /// The call of a function it made was not well formed.
+        /// The model generated an invalid function call.
         MalformedFunctionCall = "MALFORMED_FUNCTION_CALL",
-        /// The pictures seemed unsafe.
+        /// The generated images were rated harmful.
         ImageSafety = "IMAGE_SAFETY",
-        /// It called a tool where there is none.
+        /// The model called a tool although the request enables none.
         UnexpectedToolCall = "UNEXPECTED_TOOL_CALL",
-        /// It called tools too often in a row.
+        /// The model called built-in tools too many times in a row.
         TooManyToolCalls = "TOO_MANY_TOOL_CALLS",
-        /// The pictures had what is never allowed.
+        /// The generated images contained prohibited content.
         ImageProhibitedContent = "IMAGE_PROHIBITED_CONTENT",
-        /// No picture was made, for a reason that is not told.
+        /// Image generation stopped for a reason that the service does not specify.
         ImageOther = "IMAGE_OTHER",
-        /// A picture was due, and none was made.
+        /// The model was expected to generate an image and did not.
         NoImage = "NO_IMAGE",
-        /// The pictures came too close to somebody's.
+        /// The generated images were too similar to an image in the training data.
         ImageRecitation = "IMAGE_RECITATION",
         ;
-        /// It can be continued with the token that came with it.
+        /// The reply is longer than one request may return. It continues with the
+        /// [`continuation_token`](Candidate::continuation_token) of the candidate. Gemini 4 and newer.
         Continuation = "CONTINUATION",
-        /// It was not well formed.
+        /// The model generated an invalid reply.
         MalformedResponse = "MALFORMED_RESPONSE",
-        /// Model Armor stopped it.
+        /// Model Armor, a filter of Google Cloud, blocked the reply. Vertex AI only.
         ModelArmor = "MODEL_ARMOR",
-        /// The history lacks a thought signature that the model gave.
+        /// The history lacks a thought signature that the model sent: parts of the model must be sent
+        /// back unchanged.
         MissingThoughtSignature = "MISSING_THOUGHT_SIGNATURE",
-        /// It was handed on.
+        /// The reply was handed over to another system.
         Escalation = "ESCALATION",
-        /// The account is limited.
+        /// The account is restricted.
         PupLimitedDisabled = "PUP_LIMITED_DISABLED",
     }
 }
 
 impl FinishReason {
-    /// Whether the reply is as long as it was to be, rather than stopped for a reason.
+    /// Whether the reply ended as requested: [`Stop`](Self::Stop) or [`MaxTokens`](Self::MaxTokens).
     ///
     /// ```
     /// use generativeai::protocol::response::FinishReason;
@@ -115,30 +131,44 @@ impl FinishReason {
         matches!(self, Self::Stop | Self::MaxTokens)
     }
 
-    /// What it means, as the end of a sentence about the reply, where the name alone does not say it.
+    /// Whether the reason is the zero value or empty. It is treated as absent.
+    pub fn is_unspecified(&self) -> bool {
+        match self {
+            Self::Unspecified => true,
+            Self::Unknown(name) => name.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// Whether the service stopped the reply before its end. True for unknown reasons.
+    pub fn is_stop(&self) -> bool {
+        !self.is_end() && !self.is_unspecified()
+    }
+
+    /// Returns an explanation of the reason, if its name alone is not clear.
     pub fn meaning(&self) -> Option<&'static str> {
         Some(match self {
-            Self::MaxTokens => "it reached `max_output_tokens`, perhaps while thinking",
-            Self::Safety => "it seemed harmful, see `safety_ratings`",
-            Self::Recitation => "it came too close to somebody's words",
-            Self::Language => "it was in a language the model does not support",
-            Self::Blocklist => "it had words that are blocked",
-            Self::ProhibitedContent => "it had what is never allowed",
-            Self::Spii => "it had sensitive data of a person",
+            Self::MaxTokens => "the limit `max_output_tokens` was reached, possibly while thinking",
+            Self::Safety => "the reply was rated harmful, see `safety_ratings`",
+            Self::Recitation => "the reply was too similar to a text in the training data",
+            Self::Language => "the reply was in a language that the model does not support",
+            Self::Blocklist => "the reply contained a blocked term",
+            Self::ProhibitedContent => "the reply contained prohibited content",
+            Self::Spii => "the reply contained sensitive personal information",
             Self::MalformedFunctionCall => {
-                "the function call was not well formed, which the mode `ANY` or `VALIDATED` prevents"
+                "the model generated an invalid function call: the mode `ANY` or `VALIDATED` prevents it"
             }
-            Self::ImageSafety => "the picture seemed unsafe",
-            Self::UnexpectedToolCall => "it called a tool where none was declared",
-            Self::TooManyToolCalls => "it called tools too often in a row",
-            Self::ImageProhibitedContent => "the picture had what is never allowed",
-            Self::NoImage => "a picture was due, and none was made",
-            Self::ImageRecitation => "the picture came too close to somebody's",
-            Self::Continuation => "it can be continued with its `continuation_token`",
-            Self::MalformedResponse => "it was not well formed",
-            Self::ModelArmor => "Model Armor stopped it",
+            Self::ImageSafety => "the image was rated harmful",
+            Self::UnexpectedToolCall => "the model called a tool that the request does not declare",
+            Self::TooManyToolCalls => "the model called too many tools in a row",
+            Self::ImageProhibitedContent => "the image contained prohibited content",
+            Self::NoImage => "the model generated no image",
+            Self::ImageRecitation => "the image was too similar to one in the training data",
+            Self::Continuation => "the reply continues with its `continuation_token`",
+            Self::MalformedResponse => "the model generated an invalid reply",
+            Self::ModelArmor => "Model Armor blocked the reply",
             Self::MissingThoughtSignature => {
-                "the history lacks a thought signature: send every part as it came"
+                "the history lacks a thought signature: send parts of the model back unchanged"
             }
             _ => return None,
         })

@@ -1,27 +1,32 @@
-//! Whose words a reply uses.
+//! Citations: sources that a reply quotes.
 
 message! {
-    /// Whose words a reply uses.
+    /// Sources that a reply quotes at length, from the training data of the model.
+    ///
+    /// Sources that a tool found are in
+    /// [`GroundingMetadata`](crate::protocol::grounding::GroundingMetadata).
     pub struct CitationMetadata {
-        /// The sources.
+        /// Sources in a reply of the Gemini API.
         pub citation_sources: Vec<CitationSource>,
+        /// Sources in a reply of Vertex AI, which names the list differently.
+        pub citations: Vec<CitationSource>,
     }
 }
 
 message! {
-    /// A source whose words are used.
+    /// Source that a passage of a reply quotes.
     pub struct CitationSource {
-        /// Where its words begin in the reply, in bytes.
+        /// Start of the passage in the reply, as a byte offset. Absent means 0.
         pub start_index: Option<i32>,
-        /// Where they end, exclusive, in bytes.
+        /// End of the passage in the reply, exclusive, as a byte offset.
         pub end_index: Option<i32>,
-        /// Where it is found.
+        /// URI of the source.
         pub uri: Option<String>,
-        /// Its licence, for code.
+        /// License of the source, such as `mit`, if the passage is code.
         pub license: Option<String>,
-        /// Its title.
+        /// Title of the source. Vertex AI only.
         pub title: Option<String>,
-        /// When it was published.
+        /// Date of publication, an object with `year`, `month` and `day`. Vertex AI only.
         pub publication_date: Option<serde_json::Value>,
     }
 }

@@ -1,33 +1,38 @@
-//! How likely the tokens of a reply were.
+//! Log probabilities of the tokens of a reply.
 
 message! {
-    /// How likely the tokens of a reply were; all numbers are natural logarithms.
+    /// Log probabilities of the tokens of a reply, as natural logarithms: 0 is certain, and lower values
+    /// are less likely.
+    ///
+    /// Present if [`response_logprobs`](crate::protocol::config::GenerationConfig::response_logprobs) is
+    /// set.
     pub struct LogprobsResult {
-        /// The likeliest tokens at each step.
+        /// Most likely tokens at each step, if
+        /// [`logprobs`](crate::protocol::config::GenerationConfig::logprobs) is set.
         pub top_candidates: Vec<TopCandidates>,
-        /// The token that was chosen at each step.
+        /// Token that was chosen at each step. It may be missing from `top_candidates`.
         pub chosen_candidates: Vec<LogprobsCandidate>,
-        /// The sum over all tokens that were chosen.
+        /// Sum of the log probabilities of all chosen tokens. Gemini API only.
         pub log_probability_sum: Option<f64>,
     }
 }
 
 message! {
-    /// The likeliest tokens at one step, the likeliest first.
+    /// Most likely tokens at one step.
     pub struct TopCandidates {
-        /// The tokens.
+        /// Tokens, the most likely first.
         pub candidates: Vec<LogprobsCandidate>,
     }
 }
 
 message! {
-    /// A token, and how likely it was.
+    /// Token with its log probability.
     pub struct LogprobsCandidate {
-        /// Its text.
+        /// Text of the token.
         pub token: Option<String>,
-        /// Its number.
+        /// Identifier of the token in the vocabulary of the model.
         pub token_id: Option<i32>,
-        /// How likely it was, as a natural logarithm.
+        /// Natural logarithm of the probability. Absent means 0, a certain token.
         pub log_probability: Option<f64>,
     }
 }

@@ -1,4 +1,4 @@
-//! Joining the chunks of a streamed reply into the whole.
+//! Merging of the chunks of a streamed reply.
 
 use crate::protocol::Unknown;
 use crate::protocol::content::{Content, Data, Language, Outcome, Part};
@@ -10,13 +10,15 @@ use crate::protocol::response::{
 use crate::protocol::safety::SafetyRating;
 
 impl GenerateContentResponse {
-    /// Joins the next chunk of a stream to the reply so far.
+    /// Merges the next chunk of a stream into this response.
     ///
-    /// Candidates are told apart by their index. Adjacent texts become one if neither bears a
-    /// signature and both or neither are thoughts; adjacent code, and adjacent results of code,
-    /// become one; nothing else does. Of values that stand alone (usage, model version, grounding)
-    /// the last seen counts; log-probabilities, citations and retrieved URLs add up; a block, and a
-    /// finish reason that is no end, are not taken back by what follows.
+    /// - Candidates are matched by their index, of which an absent one is 0, and ordered by it.
+    /// - Neighbouring text parts are concatenated, unless one has a thought signature or only one is a
+    ///   thought. The same holds for code and for its output. Pieces of a streamed function call are
+    ///   put together. All other parts stay separate.
+    /// - Log probabilities, citations and read web pages are collected. Of other values, such as usage,
+    ///   model version and grounding, the last one counts.
+    /// - A block, and a finish reason other than `STOP` and `MAX_TOKENS`, stay whatever follows.
     ///
     /// ```
     /// use generativeai::protocol::content::Content;
@@ -24,111 +26,141 @@ impl GenerateContentResponse {
     ///
     /// let mut reply = GenerateContentResponse::default();
     /// for text in ["Ben Nevis is ", "1,345 m ", "tall."] {
-    ///     reply.absorb(&GenerateContentResponse::from(Content::model(text)));
+    ///     reply.merge_chunk(&GenerateContentResponse::from(Content::model(text)));
     /// }
     /// assert_eq!(reply.text()?, "Ben Nevis is 1,345 m tall.");
     /// # Ok::<_, generativeai::Error>(())
     /// ```
-    pub fn absorb(&mut self, chunk: &GenerateContentResponse) {
-        for (position, candidate) in chunk.candidates.iter().enumerate() {
-            let index = index(position, candidate);
-            let known = self.candidates.iter().enumerate();
-            match known
-                .map(|(at, known)| (at, self::index(at, known)))
-                .find(|&(_, i)| i == index)
-            {
-                Some((at, _)) => self.candidates[at].absorb(candidate),
-                None => {
-                    let mut joined = Candidate {
-                        index: candidate.index,
-                        ..Candidate::default()
-                    };
-                    joined.absorb(candidate);
-                    self.candidates.push(joined);
-                }
-            }
+    pub fn merge_chunk(&mut self, chunk: &GenerateContentResponse) {
+        for (at, candidate) in chunk.candidates.iter().enumerate() {
+            let index = index_in(&chunk.candidates[..at], candidate);
+            self.candidate_mut(index).merge_chunk(candidate);
         }
-        match (&mut self.prompt_feedback, &chunk.prompt_feedback) {
-            (Some(known), Some(new)) => known.absorb(new),
-            (known, new) => last_seen(known, new),
+        merge_or_set(
+            &mut self.prompt_feedback,
+            &chunk.prompt_feedback,
+            |known, new| known.merge_chunk(new),
+        );
+        set(&mut self.usage_metadata, &chunk.usage_metadata);
+        set(&mut self.model_version, &chunk.model_version);
+        set(&mut self.response_id, &chunk.response_id);
+        set(&mut self.create_time, &chunk.create_time);
+        set(&mut self.turn_token, &chunk.turn_token);
+        set(&mut self.model_status, &chunk.model_status);
+        merge_unknown(&mut self.unknown, &chunk.unknown);
+    }
+
+    /// Returns the candidate with this index, which is inserted in order if there is none.
+    fn candidate_mut(&mut self, index: i32) -> &mut Candidate {
+        let index_of = |candidate: &Candidate| candidate.index.unwrap_or(0);
+        let at = self
+            .candidates
+            .partition_point(|known| index_of(known) < index);
+        if self.candidates.get(at).map(index_of) != Some(index) {
+            self.candidates.insert(at, Candidate::default());
         }
-        last_seen(&mut self.usage_metadata, &chunk.usage_metadata);
-        last_seen(&mut self.model_version, &chunk.model_version);
-        last_seen(&mut self.response_id, &chunk.response_id);
-        last_seen(&mut self.create_time, &chunk.create_time);
-        last_seen(&mut self.model_status, &chunk.model_status);
-        absorb_unknown(&mut self.unknown, &chunk.unknown);
+        let candidate = &mut self.candidates[at];
+        if index != 0 {
+            candidate.index = Some(index);
+        }
+        candidate
     }
 }
 
-/// A candidate without an index has that of its place.
-fn index(position: usize, candidate: &Candidate) -> i32 {
-    candidate
-        .index
-        .unwrap_or_else(|| i32::try_from(position).unwrap_or(i32::MAX))
+/// Returns the index of a candidate that follows `before` in its chunk.
+///
+/// The service leaves out index 0. Programs that imitate it leave out the index of each candidate; then
+/// the position is the index.
+fn index_in(before: &[Candidate], candidate: &Candidate) -> i32 {
+    let without = before.iter().filter(|known| known.index.is_none());
+    let position = || i32::try_from(without.count()).unwrap_or(i32::MAX);
+    candidate.index.unwrap_or_else(position)
 }
 
 impl Candidate {
-    fn absorb(&mut self, chunk: &Candidate) {
-        match (&mut self.content, &chunk.content) {
-            (Some(known), Some(new)) => known.absorb(new),
-            (known @ None, Some(new)) => known.insert(Content::default()).absorb(new),
-            (_, None) => {}
+    fn merge_chunk(&mut self, chunk: &Candidate) {
+        if let Some(content) = &chunk.content {
+            self.content.get_or_insert_default().merge_chunk(content);
         }
-        if let Some(reason) = &chunk.finish_reason
-            && !reason.is_unspecified()
-            && (reason.is_stop()
-                || !self
-                    .finish_reason
-                    .as_ref()
-                    .is_some_and(FinishReason::is_stop))
-        {
-            self.finish_reason = Some(reason.clone());
+        if chunk.index.is_some() {
+            self.index = chunk.index;
         }
-        absorb_ratings(&mut self.safety_ratings, &chunk.safety_ratings);
-        match (&mut self.citation_metadata, &chunk.citation_metadata) {
-            (Some(known), Some(new)) => known.absorb(new),
-            (known, new) => last_seen(known, new),
+        if let Some(reason) = &chunk.finish_reason {
+            self.merge_finish_reason(reason);
         }
-        match (&mut self.logprobs_result, &chunk.logprobs_result) {
-            (Some(known), Some(new)) => known.absorb(new),
-            (known, new) => last_seen(known, new),
-        }
-        match (&mut self.url_context_metadata, &chunk.url_context_metadata) {
-            (Some(known), Some(new)) => known.absorb(new),
-            (known, new) => last_seen(known, new),
-        }
+        merge_ratings(&mut self.safety_ratings, &chunk.safety_ratings);
+        merge_or_set(
+            &mut self.citation_metadata,
+            &chunk.citation_metadata,
+            |known, new| known.merge_chunk(new),
+        );
+        merge_or_set(
+            &mut self.logprobs_result,
+            &chunk.logprobs_result,
+            |known, new| known.merge_chunk(new),
+        );
+        merge_or_set(
+            &mut self.url_context_metadata,
+            &chunk.url_context_metadata,
+            |known, new| known.merge_chunk(new),
+        );
         add_new(
             &mut self.grounding_attributions,
             &chunk.grounding_attributions,
         );
-        last_seen(&mut self.finish_message, &chunk.finish_message);
-        last_seen(&mut self.token_count, &chunk.token_count);
-        last_seen(&mut self.avg_logprobs, &chunk.avg_logprobs);
-        last_seen(&mut self.grounding_metadata, &chunk.grounding_metadata);
-        last_seen(&mut self.continuation_token, &chunk.continuation_token);
-        absorb_unknown(&mut self.unknown, &chunk.unknown);
+        set(&mut self.finish_message, &chunk.finish_message);
+        set(&mut self.token_count, &chunk.token_count);
+        set(&mut self.avg_logprobs, &chunk.avg_logprobs);
+        set(&mut self.score, &chunk.score);
+        set(&mut self.grounding_metadata, &chunk.grounding_metadata);
+        set(&mut self.continuation_token, &chunk.continuation_token);
+        merge_unknown(&mut self.unknown, &chunk.unknown);
+    }
+
+    /// Sets the finish reason, unless the reply was stopped before and the new reason does not say so.
+    fn merge_finish_reason(&mut self, reason: &FinishReason) {
+        let known = self.finish_reason.as_ref();
+        let was_stopped = known.is_some_and(FinishReason::is_stop);
+        if !reason.is_unspecified() && (reason.is_stop() || !was_stopped) {
+            self.finish_reason = Some(reason.clone());
+        }
     }
 }
 
 impl Content {
-    fn absorb(&mut self, chunk: &Content) {
+    fn merge_chunk(&mut self, chunk: &Content) {
         if !self.has_role() {
             self.role.clone_from(&chunk.role);
         }
         for part in &chunk.parts {
-            let joined = self.parts.last_mut().is_some_and(|last| last.absorb(part));
-            if !joined {
-                self.parts.push(part.clone());
+            let last = self.parts.last_mut();
+            if !last.is_some_and(|last| last.merge_next(part)) {
+                let mut part = part.clone();
+                if let Some(Data::FunctionCall(call)) = &mut part.data {
+                    call.merge_partial_args();
+                }
+                self.parts.push(part);
             }
         }
-        absorb_unknown(&mut self.unknown, &chunk.unknown);
+        merge_unknown(&mut self.unknown, &chunk.unknown);
     }
 }
 
 impl Part {
-    /// Joins the next part to this one if they are two pieces of one thing, and says whether.
-    fn absorb(&mut self, next: &Part) -> bool {
+    /// Merges the next part if both are pieces of one part, and returns whether they are.
+    fn merge_next(&mut self, next: &Part) -> bool {
+        if let (Some(Data::FunctionCall(call)), Some(Data::FunctionCall(more))) =
+            (&mut self.data, &next.data)
+        {
+            return call.is_continued_by(more) && {
+                call.merge_piece(more);
+                if self.thought_signature.is_none() {
+                    self.thought_signature.clone_from(&next.thought_signature);
+                }
+                merge_unknown(&mut self.unknown, &next.unknown);
+                true
+            };
+        }
         if !(self.is_plain() && next.is_plain() && self.is_thought() == next.is_thought()) {
             return false;
         }
@@ -137,28 +169,29 @@ impl Part {
             (Some(Data::ExecutableCode(code)), Some(Data::ExecutableCode(more)))
                 if code.id == more.id =>
             {
-                join_text(&mut code.code, &more.code);
+                append(&mut code.code, &more.code);
                 if matches!(code.language, None | Some(Language::Unspecified)) {
-                    last_seen(&mut code.language, &more.language);
+                    set(&mut code.language, &more.language);
                 }
-                absorb_unknown(&mut code.unknown, &more.unknown);
+                merge_unknown(&mut code.unknown, &more.unknown);
             }
             (Some(Data::CodeExecutionResult(result)), Some(Data::CodeExecutionResult(more)))
                 if result.id == more.id =>
             {
-                join_text(&mut result.output, &more.output);
+                append(&mut result.output, &more.output);
                 if more.outcome != Some(Outcome::Unspecified) {
-                    last_seen(&mut result.outcome, &more.outcome);
+                    set(&mut result.outcome, &more.outcome);
                 }
-                absorb_unknown(&mut result.unknown, &more.unknown);
+                merge_unknown(&mut result.unknown, &more.unknown);
             }
             _ => return false,
         }
         true
     }
 
-    /// Whether the part has nothing but its data and the mark of a thought.
+    /// Whether the part has no metadata except whether it is a thought.
     pub(in crate::protocol) fn is_plain(&self) -> bool {
+        // All fields are named, so that a new one cannot be forgotten.
         let Part {
             data: _,
             thought: _,
@@ -189,43 +222,44 @@ impl Part {
 }
 
 impl PromptFeedback {
-    fn absorb(&mut self, chunk: &PromptFeedback) {
+    fn merge_chunk(&mut self, chunk: &PromptFeedback) {
         if !self.is_block() {
-            last_seen(&mut self.block_reason, &chunk.block_reason);
+            set(&mut self.block_reason, &chunk.block_reason);
         }
-        absorb_ratings(&mut self.safety_ratings, &chunk.safety_ratings);
-        absorb_unknown(&mut self.unknown, &chunk.unknown);
+        merge_ratings(&mut self.safety_ratings, &chunk.safety_ratings);
+        merge_unknown(&mut self.unknown, &chunk.unknown);
     }
 }
 
 impl CitationMetadata {
-    fn absorb(&mut self, chunk: &CitationMetadata) {
+    fn merge_chunk(&mut self, chunk: &CitationMetadata) {
         add_new(&mut self.citation_sources, &chunk.citation_sources);
-        absorb_unknown(&mut self.unknown, &chunk.unknown);
+        add_new(&mut self.citations, &chunk.citations);
+        merge_unknown(&mut self.unknown, &chunk.unknown);
     }
 }
 
 impl LogprobsResult {
-    fn absorb(&mut self, chunk: &LogprobsResult) {
+    fn merge_chunk(&mut self, chunk: &LogprobsResult) {
         self.chosen_candidates
             .extend_from_slice(&chunk.chosen_candidates);
         self.top_candidates.extend_from_slice(&chunk.top_candidates);
         if let Some(sum) = chunk.log_probability_sum {
             *self.log_probability_sum.get_or_insert(0.0) += sum;
         }
-        absorb_unknown(&mut self.unknown, &chunk.unknown);
+        merge_unknown(&mut self.unknown, &chunk.unknown);
     }
 }
 
 impl UrlContextMetadata {
-    fn absorb(&mut self, chunk: &UrlContextMetadata) {
+    fn merge_chunk(&mut self, chunk: &UrlContextMetadata) {
         add_new(&mut self.url_metadata, &chunk.url_metadata);
-        absorb_unknown(&mut self.unknown, &chunk.unknown);
+        merge_unknown(&mut self.unknown, &chunk.unknown);
     }
 }
 
-/// A category keeps the place where it was first seen and its last rating; once blocked, it stays so.
-fn absorb_ratings(known: &mut Vec<SafetyRating>, chunk: &[SafetyRating]) {
+/// Keeps the last rating of each category. A category that was blocked stays blocked.
+fn merge_ratings(known: &mut Vec<SafetyRating>, chunk: &[SafetyRating]) {
     for rating in chunk {
         match known
             .iter_mut()
@@ -249,19 +283,27 @@ fn add_new<T: Clone + PartialEq>(known: &mut Vec<T>, chunk: &[T]) {
     }
 }
 
-fn join_text(text: &mut Option<String>, more: &Option<String>) {
+fn append(text: &mut Option<String>, more: &Option<String>) {
     if let Some(more) = more {
         text.get_or_insert_default().push_str(more);
     }
 }
 
-fn last_seen<T: Clone>(known: &mut Option<T>, new: &Option<T>) {
+/// Replaces a value, unless the new one is absent.
+fn set<T: Clone>(known: &mut Option<T>, new: &Option<T>) {
     if new.is_some() {
         known.clone_from(new);
     }
 }
 
-fn absorb_unknown(known: &mut Unknown, chunk: &Unknown) {
+fn merge_or_set<T: Clone>(known: &mut Option<T>, new: &Option<T>, merge: fn(&mut T, &T)) {
+    match (known, new) {
+        (Some(known), Some(new)) => merge(known, new),
+        (known, new) => set(known, new),
+    }
+}
+
+fn merge_unknown(known: &mut Unknown, chunk: &Unknown) {
     for (name, value) in chunk.iter() {
         known.insert(name.clone(), value.clone());
     }

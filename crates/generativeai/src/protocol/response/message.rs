@@ -1,13 +1,12 @@
-//! What the model answers.
+//! The response of `generateContent`: candidates, feedback about the prompt, status of the model.
 
 use crate::protocol::content::{Content, FunctionCall, Part};
-use crate::protocol::response::{Candidate, FinishReason};
+use crate::protocol::response::{Candidate, FinishReason, UsageMetadata};
 use crate::protocol::safety::SafetyRating;
 use crate::protocol::time::Timestamp;
-use crate::protocol::tokens::ModalityTokenCount;
 
 message! {
-    /// What the model answers: the whole reply, or a chunk of it.
+    /// Response to a request: a whole reply, or one chunk of a streamed reply.
     ///
     /// ```
     /// use generativeai::protocol::content::Content;
@@ -18,44 +17,67 @@ message! {
     /// # Ok::<(), generativeai::Error>(())
     /// ```
     pub struct GenerateContentResponse {
-        /// The replies: one, unless more were asked for.
+        /// Replies: one, unless
+        /// [`candidate_count`](crate::protocol::config::GenerationConfig::candidate_count) asks for more.
+        /// Empty if the prompt was blocked.
         pub candidates: Vec<Candidate>,
-        /// What is said about the prompt, a block above all.
+        /// Feedback about the prompt. Present if the prompt was blocked.
         pub prompt_feedback: Option<Box<PromptFeedback>>,
-        /// What the reply costs.
+        /// Token counts of the request and the reply. In a stream, those of the last chunk are final.
         pub usage_metadata: Option<Box<UsageMetadata>>,
-        /// The exact model that answered.
+        /// Exact version of the model that replied, such as `gemini-3-flash-001`.
         pub model_version: Option<String>,
-        /// Tells one reply from another.
+        /// Identifier of the response. All chunks of a stream have the same.
         pub response_id: Option<String>,
-        /// When the request came in.
+        /// Time at which the service received the request. Vertex AI only.
         pub create_time: Option<Timestamp>,
-        /// How long the model will be there.
+        /// Token that identifies the turn in logs of the service.
+        pub turn_token: Option<String>,
+        /// Stage of the model in its life cycle. Gemini API only.
         pub model_status: Option<Box<ModelStatus>>,
     }
 }
 
 impl GenerateContentResponse {
-    /// The calls that the first reply asks for, in order.
+    /// Returns the function calls of the first candidate, in order. A call that is still being streamed,
+    /// see [`FunctionCall::is_complete`], is left out.
+    ///
+    /// ```
+    /// use generativeai::protocol::content::{Content, FunctionCall};
+    /// use generativeai::protocol::response::GenerateContentResponse;
+    ///
+    /// let call = FunctionCall::new("height", Default::default());
+    /// let response = GenerateContentResponse::from(Content::model(call));
+    /// assert!(response.function_calls().map(|call| call.name()).eq(["height"]));
+    /// ```
     pub fn function_calls(&self) -> impl Iterator<Item = &FunctionCall> {
-        self.first_parts().iter().filter_map(Part::as_function_call)
+        let calls = self.first_parts().iter().filter_map(Part::as_function_call);
+        calls.filter(|call| call.is_complete())
     }
 
-    /// Why the first reply ended, if it did.
+    /// Returns the reason why the first candidate ended; `None` for a chunk of a reply that continues.
     pub fn finish_reason(&self) -> Option<&FinishReason> {
         self.candidates.first()?.finish_reason.as_ref()
     }
 
-    /// What the model thought on the way to the first reply, as far as it told.
+    /// Returns the thought summaries of the first candidate, concatenated. Empty unless
+    /// [`include_thoughts`](crate::protocol::config::ThinkingConfig::include_thoughts) is set.
     pub fn thoughts(&self) -> String {
         let thoughts = self.first_parts().iter().filter(|part| part.is_thought());
         thoughts.filter_map(Part::as_text).collect()
     }
 
-    /// Why the prompt was blocked, if it was.
+    /// Returns the reason why the prompt was blocked, if it was.
     pub fn block_reason(&self) -> Option<&BlockReason> {
         let reason = self.prompt_feedback.as_ref()?.block_reason.as_ref()?;
         (*reason != BlockReason::Unspecified).then_some(reason)
+    }
+
+    /// Whether the prompt was blocked.
+    pub fn is_blocked(&self) -> bool {
+        self.prompt_feedback
+            .as_ref()
+            .is_some_and(|feedback| feedback.is_block())
     }
 
     fn first_parts(&self) -> &[Part] {
@@ -67,7 +89,7 @@ impl GenerateContentResponse {
 }
 
 impl From<Content> for GenerateContentResponse {
-    /// A whole reply that says this and came to its natural end.
+    /// Creates a whole reply with this content and the finish reason `STOP`.
     fn from(content: Content) -> Self {
         let finish_reason = Some(FinishReason::Stop);
         let candidate = Candidate {
@@ -83,97 +105,81 @@ impl From<Content> for GenerateContentResponse {
 }
 
 message! {
-    /// What is said about a prompt.
+    /// Feedback about a prompt: whether it was blocked, and its safety ratings.
     pub struct PromptFeedback {
-        /// Why it was blocked, if it was.
+        /// Reason why the prompt was blocked. Absent if it was not.
         pub block_reason: Option<BlockReason>,
-        /// The same in a sentence.
+        /// Explanation of the block reason, in English. Vertex AI only.
         pub block_reason_message: Option<String>,
-        /// How harmful it seems.
+        /// Safety ratings of the prompt, at most one for each category.
         pub safety_ratings: Vec<SafetyRating>,
     }
 }
 
+impl PromptFeedback {
+    /// Whether the prompt was blocked: there is a reason, or at least a message.
+    pub fn is_block(&self) -> bool {
+        match &self.block_reason {
+            None | Some(BlockReason::Unspecified) => self.block_reason_message.is_some(),
+            Some(reason) => !reason.as_str().is_empty(),
+        }
+    }
+}
+
 open_enum! {
-    /// Why a prompt was blocked.
+    /// Reason why a prompt was blocked.
     pub enum BlockReason {
-        /// It was not.
+        /// Zero value of the enum. It is treated as absent.
         Unspecified = "BLOCK_REASON_UNSPECIFIED" | "BLOCKED_REASON_UNSPECIFIED",
-        /// It seems harmful; the ratings tell how.
+        /// The prompt was rated harmful; see the safety ratings.
         Safety = "SAFETY",
-        /// For a reason that is not told.
+        /// Unspecified by the service, for example an unsupported language.
         Other = "OTHER",
-        /// It has words of the list that is blocked.
+        /// The prompt contains a term of a blocklist.
         Blocklist = "BLOCKLIST",
-        /// It has what is never allowed.
+        /// The prompt contains prohibited content. This filter cannot be turned off.
         ProhibitedContent = "PROHIBITED_CONTENT",
-        /// The picture it asks for would be unsafe.
+        /// The prompt asks for an image that would be harmful.
         ImageSafety = "IMAGE_SAFETY",
         ;
-        /// Model Armor stopped it.
+        /// Model Armor, a filter of Google Cloud, blocked the prompt. Vertex AI only.
         ModelArmor = "MODEL_ARMOR",
-        /// It tries to get around the rules of the model.
+        /// The prompt tries to bypass the safety filters. Vertex AI only.
         Jailbreak = "JAILBREAK",
     }
 }
 
 message! {
-    /// What a reply costs, in tokens.
-    pub struct UsageMetadata {
-        /// What was sent, cached content included.
-        pub prompt_token_count: Option<i32>,
-        /// What of it was in the cache.
-        pub cached_content_token_count: Option<i32>,
-        /// What was answered, all replies together.
-        pub candidates_token_count: Option<i32>,
-        /// What the answers of tools added to the prompt.
-        pub tool_use_prompt_token_count: Option<i32>,
-        /// What was thought.
-        pub thoughts_token_count: Option<i32>,
-        /// All together.
-        pub total_token_count: Option<i32>,
-        /// What was sent, by what it is.
-        pub prompt_tokens_details: Vec<ModalityTokenCount>,
-        /// What was in the cache, by what it is.
-        pub cache_tokens_details: Vec<ModalityTokenCount>,
-        /// What was answered, by what it is.
-        pub candidates_tokens_details: Vec<ModalityTokenCount>,
-        /// What the answers of tools added, by what it is.
-        pub tool_use_prompt_tokens_details: Vec<ModalityTokenCount>,
-    }
-}
-
-message! {
-    /// How long a model will be there.
+    /// Stage of a model in its life cycle.
     pub struct ModelStatus {
-        /// Where it stands in its life.
+        /// Stage of the model.
         pub model_stage: Option<ModelStage>,
-        /// When it goes.
+        /// Time at which the model is retired. Absent if it is not planned.
         pub retirement_time: Option<Timestamp>,
-        /// The same in a sentence.
+        /// Explanation of the status, in English.
         pub message: Option<String>,
     }
 }
 
 open_enum! {
-    /// Where a model stands in its life.
+    /// Stage of a model in its life cycle.
     pub enum ModelStage {
-        /// Not said.
+        /// Zero value of the enum.
         Unspecified = "MODEL_STAGE_UNSPECIFIED",
         ;
-        /// A trial that may change at any time.
+        /// An experiment that may change at any time.
         UnstableExperimental = "UNSTABLE_EXPERIMENTAL",
-        /// A trial.
+        /// An experiment, not for production.
         Experimental = "EXPERIMENTAL",
-        /// A first look, which may change.
+        /// A preview, which is more mature than an experiment.
         Preview = "PREVIEW",
-        /// Here to stay.
+        /// Ready for production.
         Stable = "STABLE",
-        /// A newer one is there.
+        /// About to be deprecated. Only existing customers can use it.
         Legacy = "LEGACY",
-        /// It will go.
+        /// Deprecated, and no longer usable.
         Deprecated = "DEPRECATED",
-        /// It is gone.
+        /// Retired, and no longer usable.
         Retired = "RETIRED",
     }
 }

@@ -1,53 +1,176 @@
-//! Adding up what several requests used.
+//! Token usage of a request and its reply, and the sum over several requests.
 
-use crate::protocol::response::UsageMetadata;
+use crate::protocol::request::ServiceTier;
 use crate::protocol::tokens::ModalityTokenCount;
 
+message! {
+    /// Token counts of a request and its reply.
+    ///
+    /// In a stream each chunk has the counts so far, and the last one is final. A count that is absent
+    /// from a final chunk is 0.
+    pub struct UsageMetadata {
+        /// Tokens in the prompt, including cached tokens and media.
+        pub prompt_token_count: Option<i32>,
+        /// Prompt tokens that were served from a cache. They are cheaper.
+        pub cached_content_token_count: Option<i32>,
+        /// Tokens in the replies, all candidates together, without thoughts.
+        pub candidates_token_count: Option<i32>,
+        /// Tokens in the results of built-in tools, which were added to the prompt.
+        pub tool_use_prompt_token_count: Option<i32>,
+        /// Tokens of thinking. They are billed as output.
+        pub thoughts_token_count: Option<i32>,
+        /// Sum of the tokens in prompt, replies, tool results and thoughts.
+        pub total_token_count: Option<i32>,
+        /// Prompt tokens by modality.
+        pub prompt_tokens_details: Vec<ModalityTokenCount>,
+        /// Cached tokens by modality.
+        pub cache_tokens_details: Vec<ModalityTokenCount>,
+        /// Tokens of the replies by modality.
+        pub candidates_tokens_details: Vec<ModalityTokenCount>,
+        /// Tokens of tool results by modality.
+        pub tool_use_prompt_tokens_details: Vec<ModalityTokenCount>,
+        /// Size of the prompt in the units of its price. Vertex AI only.
+        pub billable_prompt_usage: Option<Box<BillablePromptUsage>>,
+        /// Quota that the request was charged to. Vertex AI only.
+        pub traffic_type: Option<TrafficType>,
+        /// Service tier in which the request was processed. Gemini API only.
+        pub service_tier: Option<ServiceTier>,
+    }
+}
+
+message! {
+    /// Size of a prompt in the units of its price.
+    pub struct BillablePromptUsage {
+        /// Number of characters.
+        pub text_count: Option<i32>,
+        /// Number of images.
+        pub image_count: Option<i32>,
+        /// Length of the videos in seconds.
+        pub video_duration_seconds: Option<i32>,
+        /// Length of the audio recordings in seconds.
+        pub audio_duration_seconds: Option<i32>,
+    }
+}
+
+open_enum! {
+    /// Quota that a request was charged to.
+    pub enum TrafficType {
+        /// Zero value of the enum.
+        Unspecified = "TRAFFIC_TYPE_UNSPECIFIED",
+        ;
+        /// Pay-as-you-go quota.
+        OnDemand = "ON_DEMAND",
+        /// Pay-as-you-go quota with priority.
+        OnDemandPriority = "ON_DEMAND_PRIORITY",
+        /// Pay-as-you-go quota of the cheaper, slower tier.
+        OnDemandFlex = "ON_DEMAND_FLEX",
+        /// Pay-as-you-go quota outside peak hours.
+        OnDemandOffpeak = "ON_DEMAND_OFFPEAK",
+        /// Capacity that was reserved in advance.
+        ProvisionedThroughput = "PROVISIONED_THROUGHPUT",
+    }
+}
+
 impl UsageMetadata {
-    /// Adds what another request used.
+    /// Adds the usage of another request, such as the next round of function calls.
+    ///
+    /// A total that is absent is computed from the counts. Counts by modality that one of the two does
+    /// not have become absent, since they would not add up to the count.
+    ///
+    /// ```
+    /// use generativeai::protocol::response::UsageMetadata;
+    ///
+    /// let mut usage = UsageMetadata::default();
+    /// for json in [
+    ///     r#"{"promptTokenCount":10,"candidatesTokenCount":20}"#,
+    ///     r#"{"promptTokenCount":40,"candidatesTokenCount":7,"totalTokenCount":47}"#,
+    /// ] {
+    ///     usage.add(&serde_json::from_str(json)?);
+    /// }
+    /// assert_eq!(usage.total_token_count, Some(77));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub fn add(&mut self, more: &UsageMetadata) {
-        for (count, more) in [
-            (&mut self.prompt_token_count, more.prompt_token_count),
+        let total = sum(self.total(), more.total());
+        for (count, details, more, more_details) in [
+            (
+                &mut self.prompt_token_count,
+                &mut self.prompt_tokens_details,
+                more.prompt_token_count,
+                &more.prompt_tokens_details,
+            ),
             (
                 &mut self.cached_content_token_count,
+                &mut self.cache_tokens_details,
                 more.cached_content_token_count,
+                &more.cache_tokens_details,
             ),
             (
                 &mut self.candidates_token_count,
-                more.candidates_token_count,
-            ),
-            (
-                &mut self.tool_use_prompt_token_count,
-                more.tool_use_prompt_token_count,
-            ),
-            (&mut self.thoughts_token_count, more.thoughts_token_count),
-            (&mut self.total_token_count, more.total_token_count),
-        ] {
-            add(count, more);
-        }
-        for (details, more) in [
-            (&mut self.prompt_tokens_details, &more.prompt_tokens_details),
-            (&mut self.cache_tokens_details, &more.cache_tokens_details),
-            (
                 &mut self.candidates_tokens_details,
+                more.candidates_token_count,
                 &more.candidates_tokens_details,
             ),
             (
+                &mut self.tool_use_prompt_token_count,
                 &mut self.tool_use_prompt_tokens_details,
+                more.tool_use_prompt_token_count,
                 &more.tool_use_prompt_tokens_details,
             ),
         ] {
-            add_details(details, more);
+            let unknown = |count: Option<i32>, details: &[ModalityTokenCount]| {
+                details.is_empty() && count.is_some_and(|count| count > 0)
+            };
+            if unknown(*count, details) || unknown(more, more_details) {
+                details.clear();
+            } else {
+                add_details(details, more_details);
+            }
+            *count = sum(*count, more);
+        }
+        self.thoughts_token_count = sum(self.thoughts_token_count, more.thoughts_token_count);
+        self.total_token_count = total;
+        if let Some(more) = &more.billable_prompt_usage {
+            self.billable_prompt_usage.get_or_insert_default().add(more);
+        }
+        if more.traffic_type.is_some() {
+            self.traffic_type.clone_from(&more.traffic_type);
+        }
+        if more.service_tier.is_some() {
+            self.service_tier.clone_from(&more.service_tier);
         }
         for (name, value) in more.unknown.iter() {
             self.unknown.insert(name.clone(), value.clone());
         }
     }
+
+    /// Returns the total, or the sum of the counts that are present.
+    fn total(&self) -> Option<i32> {
+        let counts = [
+            self.prompt_token_count,
+            self.candidates_token_count,
+            self.tool_use_prompt_token_count,
+            self.thoughts_token_count,
+        ];
+        self.total_token_count
+            .or_else(|| counts.into_iter().fold(None, sum))
+    }
 }
 
-fn add(count: &mut Option<i32>, more: Option<i32>) {
-    if let Some(more) = more {
-        *count = Some(count.unwrap_or(0).saturating_add(more));
+impl BillablePromptUsage {
+    fn add(&mut self, more: &Self) {
+        self.text_count = sum(self.text_count, more.text_count);
+        self.image_count = sum(self.image_count, more.image_count);
+        self.video_duration_seconds = sum(self.video_duration_seconds, more.video_duration_seconds);
+        self.audio_duration_seconds = sum(self.audio_duration_seconds, more.audio_duration_seconds);
+    }
+}
+
+/// Adds two counts, of which an absent one is 0. The sum of two absent counts is absent.
+fn sum(one: Option<i32>, other: Option<i32>) -> Option<i32> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.saturating_add(other)),
+        (one, other) => one.or(other),
     }
 }
 
@@ -57,8 +180,52 @@ fn add_details(details: &mut Vec<ModalityTokenCount>, more: &[ModalityTokenCount
             .iter_mut()
             .find(|known| known.modality == new.modality)
         {
-            Some(known) => add(&mut known.token_count, new.token_count),
+            Some(known) => known.token_count = sum(known.token_count, new.token_count),
             None => details.push(new.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn total(usages: &[Value]) -> Value {
+        let mut total = UsageMetadata::default();
+        for usage in usages {
+            total.add(&serde_json::from_value(usage.clone()).expect("usage"));
+        }
+        json!(total)
+    }
+
+    /// Field row 7.
+    #[test]
+    fn a_total_that_is_absent_is_computed_from_the_counts() {
+        let without = json!({"promptTokenCount": 10, "candidatesTokenCount": 20});
+        let with =
+            json!({"promptTokenCount": 40, "candidatesTokenCount": 7, "totalTokenCount": 47});
+
+        for order in [[&without, &with], [&with, &without]] {
+            let sum = total(&order.map(Value::clone));
+            assert_eq!(sum["totalTokenCount"], 77);
+            assert_eq!(sum["promptTokenCount"], 50);
+        }
+        assert_eq!(total(&[json!({}), json!({})]), json!({}));
+    }
+
+    #[test]
+    fn counts_by_modality_add_up_to_the_count_or_are_absent() {
+        let text = |count: i32| json!([{"modality": "TEXT", "tokenCount": count}]);
+        let with = json!({"promptTokenCount": 4, "promptTokensDetails": text(4)});
+        let without = json!({"promptTokenCount": 10});
+
+        let both = total(&[with.clone(), with.clone()]);
+        assert_eq!(both["promptTokensDetails"], text(8));
+        for partly in [[&with, &without, &with], [&without, &with, &with]] {
+            let sum = total(&partly.map(Value::clone));
+            assert_eq!(sum, json!({"promptTokenCount": 18, "totalTokenCount": 18}));
         }
     }
 }

@@ -1,57 +1,58 @@
-//! The details of a status that mean something to a program.
+//! Details of a status: retry delay, exceeded quotas, machine-readable reason.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::Status;
-use crate::protocol::time::Duration as Written;
+use crate::protocol::time::Duration as WireDuration;
 
-/// A quota that is used up.
+/// Quota that a request exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QuotaViolation<'a> {
-    /// What is counted, such as `generativelanguage.googleapis.com/generate_content_requests`.
+    /// Metric that the quota limits, such as
+    /// `generativelanguage.googleapis.com/generate_content_requests`.
     pub metric: Option<&'a str>,
-    /// Which quota, such as `GenerateRequestsPerDayPerProjectPerModel`.
+    /// Identifier of the quota, such as `GenerateRequestsPerDayPerProjectPerModel`.
     pub id: Option<&'a str>,
-    /// Whose quota.
+    /// Subject that the quota applies to, such as `project:123`.
     pub subject: Option<&'a str>,
-    /// How much is allowed.
+    /// Limit of the quota, a number in decimal digits.
     pub value: Option<&'a str>,
-    /// The same in a sentence.
+    /// Description of the violation, in English.
     pub description: Option<&'a str>,
 }
 
-/// Why something failed, in a word that programs can compare.
+/// Reason for an error, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ErrorInfo<'a> {
-    /// The word, such as `API_KEY_INVALID`.
+    /// Reason in capitals, such as `API_KEY_INVALID`. Unique within the domain.
     pub reason: Option<&'a str>,
-    /// Whose word it is, such as `googleapis.com`.
+    /// Domain that defines the reason, such as `googleapis.com`.
     pub domain: Option<&'a str>,
     metadata: Option<&'a Value>,
 }
 
 impl<'a> ErrorInfo<'a> {
-    /// What else is told under that name.
+    /// Returns the metadata with this name, such as `service`.
     pub fn metadata(&self, name: &str) -> Option<&'a str> {
         self.metadata?.get(name)?.as_str()
     }
 }
 
 impl Status {
-    /// How long to wait before trying again; `None` if nothing is said, or nothing that makes sense.
+    /// Returns the time to wait before a retry, from `RetryInfo`. `None` if there is none, or it is invalid.
     pub fn retry_delay(&self) -> Option<Duration> {
         let delay = self
             .details_of("google.rpc.RetryInfo")
             .next()?
             .get("retryDelay")?;
-        Written::from(delay.as_str()?).to_std()
+        WireDuration::from(delay.as_str()?).to_std()
     }
 
-    /// The quotas that are used up.
+    /// Returns the quotas that the request exceeded, from `QuotaFailure`.
     pub fn quota_violations(&self) -> impl Iterator<Item = QuotaViolation<'_>> {
         let failures = self.details_of("google.rpc.QuotaFailure");
         let lists = failures.filter_map(|failure| failure.get("violations")?.as_array());
@@ -64,7 +65,7 @@ impl Status {
         })
     }
 
-    /// Why it failed, in a word that programs can compare.
+    /// Returns the reason for the error, from `ErrorInfo`.
     pub fn error_info(&self) -> Option<ErrorInfo<'_>> {
         let info = self.details_of("google.rpc.ErrorInfo").next()?;
         let metadata = info.get("metadata");
@@ -75,10 +76,10 @@ impl Status {
         })
     }
 
-    /// Whether a quota of the day is used up, so that trying again soon is no use.
+    /// Whether a daily quota is exhausted, so that a retry within the day fails as well.
     pub fn is_daily_quota(&self) -> bool {
         self.quota_violations()
-            .any(|violation| violation.id.is_some_and(is_of_the_day))
+            .any(|violation| violation.id.is_some_and(is_daily))
     }
 
     fn details_of(&self, kind: &'static str) -> impl Iterator<Item = &Value> {
@@ -89,7 +90,7 @@ impl Status {
     }
 }
 
-fn is_of_the_day(quota: &str) -> bool {
+fn is_daily(quota: &str) -> bool {
     let quota = quota.to_ascii_lowercase();
     quota.contains("perday") || quota.contains("per_day") || quota.contains("daily")
 }
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retry_delay_that_makes_no_sense_is_none() {
+    fn an_invalid_retry_delay_is_none() {
         let delay = |text: Value| {
             let kind = "type.googleapis.com/google.rpc.RetryInfo";
             status(json!({"@type": kind, "retryDelay": text})).retry_delay()
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quota_of_the_day_is_told_from_one_of_the_minute() {
+    fn a_daily_quota_is_distinguished_from_one_per_minute() {
         let quota = |id: &str| {
             let kind = "type.googleapis.com/google.rpc.QuotaFailure";
             status(json!({"@type": kind, "violations": [{"quotaId": id, "quotaValue": "50"}]}))
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn details_of_another_form_are_passed_over() {
+    fn details_of_another_form_are_ignored() {
         for odd in [
             json!(null),
             json!("x"),
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn error_info_tells_reason_domain_and_more() {
+    fn error_info_has_reason_domain_and_metadata() {
         let status = status(json!({
             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
             "reason": "API_KEY_INVALID",

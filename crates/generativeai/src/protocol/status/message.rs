@@ -1,9 +1,9 @@
-//! What the service says when it cannot answer.
+//! The status of a refused request.
 
 use serde_json::Value;
 
 message! {
-    /// What the service says when it cannot answer: code, message, and details.
+    /// Error of the API: code, message and details.
     ///
     /// ```
     /// use generativeai::protocol::status::Status;
@@ -16,21 +16,22 @@ message! {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub struct Status {
-        /// The code: of HTTP over REST, of gRPC elsewhere.
+        /// Code of the error: the HTTP status over REST, the gRPC code in a
+        /// [file](crate::protocol::files::File::error).
         pub code: Option<i32>,
-        /// What happened, for the developer.
+        /// Description of the error for developers, in English.
         pub message: Option<String>,
-        /// The name of the code, such as `RESOURCE_EXHAUSTED`.
+        /// Name of the gRPC code, such as `RESOURCE_EXHAUSTED`.
         pub status: Option<String>,
-        /// What else is known, each an object with an `@type`.
+        /// Details, each an object with an `@type`. The methods of this type read the common ones.
         pub details: Vec<Value>,
     }
 }
 
 message! {
-    /// The body of an answer that is an error.
+    /// Body of an HTTP response that reports an error.
     pub struct ErrorBody {
-        /// The error.
+        /// Error that is reported.
         pub error: Option<Status>,
     }
 }

@@ -1,37 +1,52 @@
-//! How many tokens a request has.
+//! Request and response of `countTokens`.
 
-use crate::protocol::content::Content;
+use crate::protocol::content::Contents;
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::tokens::ModalityTokenCount;
 
 message! {
-    /// Asks how many tokens a conversation, or a whole request, has.
+    /// Request to count the tokens of a prompt. It is free of charge.
+    ///
+    /// The prompt is either [`contents`](Self::contents) or
+    /// [`generate_content_request`](Self::generate_content_request), not both.
     pub struct CountTokensRequest {
-        /// The name of the model. Over REST it stands in the address.
+        /// Resource name of the model, such as `models/gemini-flash-latest`: each model has its own
+        /// tokenizer. Over REST it is part of the URL.
         pub model: Option<String>,
-        /// A conversation; if there is no whole request.
-        pub contents: Vec<Content>,
-        /// A whole request, with its instruction and tools. It must name the model.
+        /// Conversation to count, without a system instruction and tools.
+        pub contents: Contents,
+        /// Complete request to count: contents, system instruction, tools and schemas. The service
+        /// requires its `model`.
         pub generate_content_request: Option<Box<GenerateContentRequest>>,
+    }
+}
+
+impl CountTokensRequest {
+    /// Sets the conversation to count.
+    #[must_use]
+    pub fn contents(mut self, contents: impl Into<Contents>) -> Self {
+        self.contents = contents.into();
+        self
     }
 }
 
 setters!(CountTokensRequest {
     into model: String,
-    list contents: Content,
     boxed generate_content_request: GenerateContentRequest,
 });
 
 message! {
-    /// How many tokens a conversation or a request has.
+    /// Token count of a prompt.
     pub struct CountTokensResponse {
-        /// All of them.
+        /// Tokens of the whole prompt, including those in the cache.
         pub total_tokens: Option<i32>,
-        /// Those that are in the cache.
+        /// Characters of the prompt that are billed, for models with a price by character. Vertex AI only.
+        pub total_billable_characters: Option<i32>,
+        /// Tokens of the prompt that are in the [cache](crate::protocol::caches) that it names.
         pub cached_content_token_count: Option<i32>,
-        /// By what they are: text, pictures…
+        /// The total by modality.
         pub prompt_tokens_details: Vec<ModalityTokenCount>,
-        /// Those in the cache, by what they are.
+        /// The cached tokens by modality.
         pub cache_tokens_details: Vec<ModalityTokenCount>,
     }
 }

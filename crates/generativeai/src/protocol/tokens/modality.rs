@@ -1,29 +1,29 @@
-//! How many tokens are text, pictures, sound…
+//! Token counts by modality: text, images, audio and so on.
 
 message! {
-    /// How many tokens are of one kind.
+    /// Token count of one modality.
     pub struct ModalityTokenCount {
-        /// The kind.
+        /// Modality that was counted.
         pub modality: Option<Modality>,
-        /// How many.
+        /// Number of tokens. Absent means 0.
         pub token_count: Option<i32>,
     }
 }
 
 open_enum! {
-    /// What tokens stand for.
+    /// Kind of data that tokens represent.
     pub enum Modality {
-        /// Not said.
+        /// Zero value of the enum. It is counted as text.
         Unspecified = "MODALITY_UNSPECIFIED",
         /// Text.
         Text = "TEXT",
-        /// Pictures.
+        /// Images.
         Image = "IMAGE",
-        /// Moving pictures.
+        /// Frames of a video. Its sound is counted as [`Audio`](Self::Audio).
         Video = "VIDEO",
-        /// Sound.
+        /// Audio.
         Audio = "AUDIO",
-        /// Documents.
+        /// Documents such as PDF files.
         Document = "DOCUMENT",
     }
 }

@@ -1,4 +1,4 @@
-//! Tools of the service.
+//! Built-in tools, which run on the service.
 
 use std::collections::BTreeMap;
 
@@ -7,25 +7,35 @@ use serde_json::Value;
 use crate::protocol::time::{Duration, Timestamp};
 
 message! {
-    /// Running code the model writes.
+    /// Execution of Python code that the model writes, in a sandbox of the service.
+    ///
+    /// The code and its output are parts of the reply:
+    /// [`ExecutableCode`](crate::protocol::content::ExecutableCode) and
+    /// [`CodeExecutionResult`](crate::protocol::content::CodeExecutionResult).
     pub struct CodeExecution {
     }
 }
 
 message! {
-    /// Reading pages whose addresses are given.
+    /// Reading of web pages whose URLs are in the conversation, at most 20 for a request.
+    ///
+    /// The pages that were read are in
+    /// [`url_context_metadata`](crate::protocol::response::Candidate::url_context_metadata).
     pub struct UrlContext {
     }
 }
 
 message! {
-    /// Searching the web.
+    /// Web search. The model decides whether to search, and with which queries.
+    ///
+    /// Queries and sources are in
+    /// [`grounding_metadata`](crate::protocol::response::Candidate::grounding_metadata).
     pub struct GoogleSearch {
-        /// What to search for: pages, pictures.
+        /// Kinds of search. Default: web pages.
         pub search_types: Option<SearchTypes>,
-        /// From when the pages are to be.
+        /// Period in which the pages were published. Needs both a start and an end. Gemini API only.
         pub time_range_filter: Option<Interval>,
-        /// Sites to leave out.
+        /// Domains to leave out of the results, such as `example.com`. At most 2,000. Vertex AI only.
         pub exclude_domains: Vec<String>,
     }
 }
@@ -37,11 +47,11 @@ setters!(GoogleSearch {
 });
 
 message! {
-    /// What to search the web for.
+    /// Kinds of search. A kind that is present is enabled.
     pub struct SearchTypes {
-        /// Pages.
+        /// Search for web pages.
         pub web_search: Option<WebSearch>,
-        /// Pictures.
+        /// Search for images.
         pub image_search: Option<ImageSearch>,
     }
 }
@@ -52,23 +62,23 @@ setters!(SearchTypes {
 });
 
 message! {
-    /// Searching for pages.
+    /// Search for web pages. The results are texts.
     pub struct WebSearch {
     }
 }
 
 message! {
-    /// Searching for pictures.
+    /// Search for images. The results are images.
     pub struct ImageSearch {
     }
 }
 
 message! {
-    /// A span between two points in time; open where one is absent.
+    /// Period of time. An absent end is open.
     pub struct Interval {
-        /// Where it begins.
+        /// Start of the period, included.
         pub start_time: Option<Timestamp>,
-        /// Where it ends.
+        /// End of the period, excluded.
         pub end_time: Option<Timestamp>,
     }
 }
@@ -79,9 +89,9 @@ setters!(Interval {
 });
 
 message! {
-    /// Searching the web, as older models do it.
+    /// Web search of Gemini 1.5. Newer models use [`GoogleSearch`].
     pub struct GoogleSearchRetrieval {
-        /// When to search.
+        /// Condition under which the model searches.
         pub dynamic_retrieval_config: Option<DynamicRetrievalConfig>,
     }
 }
@@ -91,11 +101,12 @@ setters!(GoogleSearchRetrieval {
 });
 
 message! {
-    /// When to search the web.
+    /// Condition under which a Gemini 1.5 model searches the web.
     pub struct DynamicRetrievalConfig {
-        /// Who decides.
+        /// Mode. Default: search always.
         pub mode: Option<DynamicRetrievalMode>,
-        /// How useful a search must promise to be, from 0 to 1.
+        /// Lowest score, from 0 to 1, at which the model searches. The score is the probability that a
+        /// search improves the reply.
         pub dynamic_threshold: Option<f64>,
     }
 }
@@ -106,25 +117,28 @@ setters!(DynamicRetrievalConfig {
 });
 
 open_enum! {
-    /// Who decides whether to search the web.
+    /// Whether a Gemini 1.5 model searches always, or on its own decision.
     pub enum DynamicRetrievalMode {
-        /// Always search.
-        Unspecified = "MODE_UNSPECIFIED" | "unspecified",
-        /// Search when the model thinks it useful.
-        Dynamic = "MODE_DYNAMIC" | "dynamic",
+        /// The model searches always.
+        Unspecified = "MODE_UNSPECIFIED" | "UNSPECIFIED",
+        /// The model searches if the score reaches the threshold.
+        Dynamic = "MODE_DYNAMIC" | "DYNAMIC",
     }
 }
 
 message! {
-    /// Operating a computer.
+    /// Control of a browser, a phone or a desktop.
+    ///
+    /// The service declares functions such as `click_at` by itself. The program runs their calls, and
+    /// answers with a screenshot.
     pub struct ComputerUse {
-        /// What is operated.
+        /// Environment that is controlled. Required by the service.
         pub environment: Option<Environment>,
-        /// Actions the model shall not take.
+        /// Names of predefined functions that the model must not call.
         pub excluded_predefined_functions: Vec<String>,
-        /// Whether to look out for orders hidden in what is on the screen.
+        /// Whether the service checks screenshots for instructions hidden in them. Default: `false`.
         pub enable_prompt_injection_detection: Option<bool>,
-        /// Rules of safety that shall not hold.
+        /// Names of safety policies to turn off, such as `FINANCIAL_TRANSACTIONS`. Gemini API only.
         pub disabled_safety_policies: Vec<Value>,
     }
 }
@@ -137,32 +151,35 @@ setters!(ComputerUse {
 });
 
 open_enum! {
-    /// What is operated.
+    /// Environment that a model controls.
     pub enum Environment {
-        /// Left to the service.
+        /// The default of the service, which is a browser.
         Unspecified = "ENVIRONMENT_UNSPECIFIED",
-        /// A browser.
+        /// Web browser.
         Browser = "ENVIRONMENT_BROWSER",
         ;
-        /// A telephone.
+        /// Phone.
         Mobile = "ENVIRONMENT_MOBILE",
-        /// A whole desktop.
+        /// Desktop computer.
         Desktop = "ENVIRONMENT_DESKTOP",
     }
 }
 
 message! {
-    /// Searching the caller's files.
+    /// Search in documents that were uploaded to file search stores. Gemini API only.
+    ///
+    /// The passages that were found are in
+    /// [`grounding_metadata`](crate::protocol::response::Candidate::grounding_metadata).
     pub struct FileSearch {
-        /// The stores to search.
+        /// Names of the stores to search, such as `fileSearchStores/my-store-123`.
         pub file_search_store_names: Vec<String>,
-        /// How many pieces to find.
+        /// Maximum number of passages to find.
         pub top_k: Option<i32>,
-        /// What must hold of the files.
+        /// Condition on the metadata of the documents, such as `author = "Ann"`.
         pub metadata_filter: Option<String>,
-        /// The stores to search, in the older form.
+        /// Stores to search, in the form of the Protocol Buffers API.
         pub retrieval_resources: Vec<RetrievalResource>,
-        /// How to search, in the older form.
+        /// Search settings, in the form of the Protocol Buffers API.
         pub retrieval_config: Option<FileRetrievalConfig>,
     }
 }
@@ -176,9 +193,9 @@ setters!(FileSearch {
 });
 
 message! {
-    /// A store to search.
+    /// Store to search, in the form of the Protocol Buffers API.
     pub struct RetrievalResource {
-        /// Its name.
+        /// Name of the store, such as `ragStores/my-store-123`.
         pub rag_store_name: Option<String>,
     }
 }
@@ -188,11 +205,11 @@ setters!(RetrievalResource {
 });
 
 message! {
-    /// How to search the caller's files.
+    /// Search settings, in the form of the Protocol Buffers API.
     pub struct FileRetrievalConfig {
-        /// How many pieces to find.
+        /// Maximum number of passages to find.
         pub top_k: Option<i32>,
-        /// What must hold of the files.
+        /// Condition on the metadata of the documents, such as `author = "Ann"`.
         pub metadata_filter: Option<String>,
     }
 }
@@ -203,11 +220,14 @@ setters!(FileRetrievalConfig {
 });
 
 message! {
-    /// Searching the map.
+    /// Search for places on Google Maps.
+    ///
+    /// The places that were found are in
+    /// [`grounding_metadata`](crate::protocol::response::Candidate::grounding_metadata).
     pub struct GoogleMaps {
-        /// Who asks.
+        /// Credentials for Google Maps. Vertex AI only.
         pub auth_config: Option<Value>,
-        /// Whether to give the token of a map to show.
+        /// Whether the reply contains a token for a map widget. Default: `false`. Deprecated.
         pub enable_widget: Option<bool>,
     }
 }
@@ -218,11 +238,13 @@ setters!(GoogleMaps {
 });
 
 message! {
-    /// A server of the Model Context Protocol, which the service calls.
+    /// Server of the Model Context Protocol that the service calls. Gemini API only.
+    ///
+    /// To use the tools of a server from the program itself, see the feature `mcp` of this crate.
     pub struct McpServer {
-        /// What to call it.
+        /// Name of the server, for the model.
         pub name: Option<String>,
-        /// How to reach it.
+        /// Address of the server, with headers and time limits.
         pub streamable_http_transport: Option<StreamableHttpTransport>,
     }
 }
@@ -233,17 +255,17 @@ setters!(McpServer {
 });
 
 message! {
-    /// How to reach a server over HTTP.
+    /// Address of an MCP server, with headers and time limits.
     pub struct StreamableHttpTransport {
-        /// Its address.
+        /// URL of the server, such as `https://api.example.com/mcp`.
         pub url: Option<String>,
-        /// Headers to send it.
+        /// Headers to send, such as `Authorization`.
         pub headers: Option<BTreeMap<String, String>>,
-        /// How long an answer may take.
+        /// Time limit of a request.
         pub timeout: Option<Duration>,
-        /// How long an event may take.
+        /// Time limit of the wait for an event.
         pub sse_read_timeout: Option<Duration>,
-        /// Whether to end the server's session at the end.
+        /// Whether to end the session on the server when the connection closes.
         pub terminate_on_close: Option<bool>,
     }
 }

@@ -1,14 +1,16 @@
-//! How tools are used.
+//! Settings of tools: which functions the model may or must call.
 
 message! {
-    /// How tools are used.
+    /// Settings that apply to all tools of a request.
     pub struct ToolConfig {
-        /// Whether and which functions are called.
+        /// Whether the model may or must call functions.
         pub function_calling_config: Option<FunctionCallingConfig>,
-        /// Where the user is, and what language they speak.
+        /// Location and language of the user, for search tools.
         pub retrieval_config: Option<Box<RetrievalConfig>>,
-        /// Whether the reply shows the calls of the service's own tools. Needed to use those together
-        /// with functions.
+        /// Whether the reply contains the calls of built-in tools and their results, as
+        /// [`ToolCall`](crate::protocol::content::ToolCall) and
+        /// [`ToolResponse`](crate::protocol::content::ToolResponse) parts. Default: `false`. The Gemini
+        /// API requires `true` for a request with both functions and built-in tools.
         pub include_server_side_tool_invocations: Option<bool>,
     }
 }
@@ -32,7 +34,7 @@ impl From<FunctionCallingMode> for ToolConfig {
 }
 
 message! {
-    /// Whether and which functions are called.
+    /// Whether the model may or must call functions, and which.
     ///
     /// ```
     /// use generativeai::{GenerativeModel, protocol::tools::FunctionCallingConfig};
@@ -41,42 +43,48 @@ message! {
     ///     .tool_config(FunctionCallingConfig::any_of(["height"]));
     /// ```
     pub struct FunctionCallingConfig {
-        /// Whether.
+        /// Mode. Default: [`Auto`](FunctionCallingMode::Auto).
         pub mode: Option<FunctionCallingMode>,
-        /// Which, if not all; with the modes `ANY` and `VALIDATED`.
+        /// Names of the functions that the model may call, with the modes
+        /// [`Any`](FunctionCallingMode::Any) and [`Validated`](FunctionCallingMode::Validated). Default:
+        /// all that are declared.
         pub allowed_function_names: Vec<String>,
+        /// Whether the arguments of a call are streamed in
+        /// [pieces](crate::protocol::content::FunctionCall::partial_args). Default: `false`. Vertex AI
+        /// only.
+        pub stream_function_call_arguments: Option<bool>,
     }
 }
 
 setters!(FunctionCallingConfig {
     into mode: FunctionCallingMode,
     list allowed_function_names: String,
+    plain stream_function_call_arguments: bool,
 });
 
 impl FunctionCallingConfig {
-    /// Functions are called if the model thinks it useful.
+    /// Lets the model decide between a function call and a text.
     pub fn auto() -> Self {
         FunctionCallingMode::Auto.into()
     }
 
-    /// A function is always called; automatic calling asks for that in the first round only.
+    /// Forces a function call. With automatic function calling this applies to the first round of a
+    /// turn; then the mode is `AUTO`, so that the model can answer.
     pub fn any() -> Self {
         FunctionCallingMode::Any.into()
     }
 
-    /// One of these functions is always called; automatic calling asks for that in the first round
-    /// only.
+    /// Forces a call of one of these functions, like [`any`](Self::any).
     pub fn any_of(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self::any().allowed_function_names(names)
     }
 
-    /// No function is called.
+    /// Prevents function calls.
     pub fn none() -> Self {
         FunctionCallingMode::None.into()
     }
 
-    /// Functions are called if the model thinks it useful, with arguments that keep to the
-    /// declaration.
+    /// Lets the model decide, like [`auto`](Self::auto), and makes calls match their declarations.
     pub fn validated() -> Self {
         FunctionCallingMode::Validated.into()
     }
@@ -89,27 +97,28 @@ impl From<FunctionCallingMode> for FunctionCallingConfig {
 }
 
 open_enum! {
-    /// Whether functions are called.
+    /// Mode of function calling.
     pub enum FunctionCallingMode {
-        /// Left to the service.
+        /// The default of the service, which is [`Auto`](Self::Auto).
         Unspecified = "MODE_UNSPECIFIED",
-        /// If the model thinks it useful.
+        /// The model decides between function calls and text.
         Auto = "AUTO",
-        /// Always.
+        /// The model always calls a function.
         Any = "ANY",
-        /// Never.
+        /// The model never calls a function, as if none were declared.
         None = "NONE",
-        /// If the model thinks it useful, and then with arguments that keep to the declaration.
+        /// The model decides between function calls and text; the arguments of calls always match the
+        /// declaration.
         Validated = "VALIDATED",
     }
 }
 
 message! {
-    /// Where the user is, and what language they speak.
+    /// Location and language of the user, for search tools.
     pub struct RetrievalConfig {
-        /// Where.
+        /// Location of the user, for results nearby.
         pub lat_lng: Option<LatLng>,
-        /// The language, such as `en-GB`.
+        /// Language of the user as a BCP 47 code, such as `en-GB`.
         pub language_code: Option<String>,
     }
 }
@@ -120,17 +129,17 @@ setters!(RetrievalConfig {
 });
 
 message! {
-    /// A place on earth, in degrees.
+    /// Geographic coordinates in degrees (WGS 84).
     pub struct LatLng {
-        /// North of the equator; from -90 to 90.
+        /// Latitude, from -90 to 90. Positive values are north of the equator.
         pub latitude: Option<f64>,
-        /// East of Greenwich; from -180 to 180.
+        /// Longitude, from -180 to 180. Positive values are east of Greenwich.
         pub longitude: Option<f64>,
     }
 }
 
 impl LatLng {
-    /// The place that far north and east.
+    /// Creates coordinates from a latitude and a longitude.
     pub fn new(latitude: f64, longitude: f64) -> Self {
         Self {
             latitude: Some(latitude),

@@ -1,4 +1,4 @@
-//! What the model may use to answer: functions of the caller, tools of the service.
+//! Tools and declarations of functions.
 
 use serde_json::Value;
 
@@ -9,34 +9,34 @@ use crate::protocol::tools::{
 };
 
 message! {
-    /// What the model may use to answer: functions of the caller, tools of the service.
+    /// Tools of one kind that a model may use: functions of the program, or a built-in tool.
     ///
     /// ```
     /// use generativeai::protocol::schema::Schema;
     /// use generativeai::protocol::tools::{FunctionDeclaration, GoogleSearch, Tool};
     ///
-    /// let height = FunctionDeclaration::new("height", "Tells how tall a mountain is, in metres.")
+    /// let height = FunctionDeclaration::new("height", "Returns the height of a mountain in metres.")
     ///     .parameters(Schema::object([("mountain", Schema::string())]).required(["mountain"]));
     /// let tools = [Tool::from(height), Tool::from(GoogleSearch::default())];
     /// ```
     pub struct Tool {
-        /// Functions of the caller.
+        /// Functions of the program that the model may call. At most 512 in a request.
         pub function_declarations: Vec<FunctionDeclaration>,
-        /// Searching the web, as older models do it.
+        /// Web search of Gemini 1.5. Newer models use [`google_search`](Self::google_search).
         pub google_search_retrieval: Option<GoogleSearchRetrieval>,
-        /// Running code the model writes.
+        /// Execution of code that the model writes.
         pub code_execution: Option<CodeExecution>,
-        /// Searching the web.
+        /// Web search.
         pub google_search: Option<GoogleSearch>,
-        /// Operating a computer.
+        /// Control of a browser, a phone or a desktop. Needs a model made for it.
         pub computer_use: Option<ComputerUse>,
-        /// Reading pages whose addresses are given.
+        /// Reading of web pages whose URLs are in the conversation.
         pub url_context: Option<UrlContext>,
-        /// Searching the caller's files.
+        /// Search in documents that were uploaded to a file search store. Gemini API only.
         pub file_search: Option<Box<FileSearch>>,
-        /// Searching the map.
+        /// Search for places on Google Maps.
         pub google_maps: Option<GoogleMaps>,
-        /// Servers of the Model Context Protocol, which the service calls.
+        /// Servers of the Model Context Protocol that the service calls. Gemini API only.
         pub mcp_servers: Vec<McpServer>,
     }
 }
@@ -54,7 +54,7 @@ setters!(Tool {
 });
 
 impl Tool {
-    /// Functions of the caller.
+    /// Creates a tool from declarations of functions.
     pub fn functions(
         declarations: impl IntoIterator<Item = impl Into<FunctionDeclaration>>,
     ) -> Self {
@@ -74,7 +74,7 @@ impl From<Vec<FunctionDeclaration>> for Tool {
     }
 }
 
-macro_rules! tool_of_the_service {
+macro_rules! builtin_tool {
     ($($field:ident: $type:ty,)*) => {
         $(impl From<$type> for Tool {
             fn from(tool: $type) -> Self {
@@ -84,7 +84,7 @@ macro_rules! tool_of_the_service {
     };
 }
 
-tool_of_the_service! {
+builtin_tool! {
     google_search_retrieval: GoogleSearchRetrieval,
     code_execution: CodeExecution,
     google_search: GoogleSearch,
@@ -101,27 +101,30 @@ impl From<McpServer> for Tool {
 }
 
 message! {
-    /// A function of the caller that the model may ask to be called.
+    /// Description of a function of the program, from which the model decides whether and how to call it.
     pub struct FunctionDeclaration {
-        /// Its name: letters, digits, `_`, `.`, `:`, `-`; at most 128.
+        /// Name of the function: at most 128 letters, digits, `_`, `.`, `:` and `-`, the first a letter
+        /// or `_`. Required by the service.
         pub name: Option<String>,
-        /// What it does; the model reads this.
+        /// Description of what the function does and when to call it. The model reads it.
         pub description: Option<String>,
-        /// Whether the model waits for its answer.
+        /// Whether the model waits for the response of the function. For the Live API only, which this
+        /// crate does not implement.
         pub behavior: Option<Behavior>,
-        /// Its parameters, an object.
+        /// Parameters as an object schema in the OpenAPI form. Absent for a function without
+        /// parameters.
         pub parameters: Option<Box<Schema>>,
-        /// Its parameters, an object, as JSON Schema. Instead of `parameters`.
+        /// Parameters as an object schema in JSON Schema. Excludes [`parameters`](Self::parameters).
         pub parameters_json_schema: Option<Value>,
-        /// Its answer.
+        /// Result of the function as a schema in the OpenAPI form.
         pub response: Option<Box<Schema>>,
-        /// Its answer, as JSON Schema. Instead of `response`.
+        /// Result of the function in JSON Schema. Excludes [`response`](Self::response).
         pub response_json_schema: Option<Value>,
     }
 }
 
 impl FunctionDeclaration {
-    /// A function of that name, which does what the description says.
+    /// Declares a function without parameters.
     pub fn new(name: impl Into<String>, description: impl Into<String>) -> Self {
         let (name, description) = (Some(name.into()), Some(description.into()));
         Self {
@@ -142,13 +145,13 @@ setters!(FunctionDeclaration {
 });
 
 open_enum! {
-    /// Whether the model waits for the answer of a function.
+    /// Whether the model waits for the response of a function.
     pub enum Behavior {
-        /// Left to the service.
+        /// The default of the service, which is [`Blocking`](Self::Blocking).
         Unspecified = "UNSPECIFIED",
-        /// It waits.
+        /// The model waits for the response.
         Blocking = "BLOCKING",
-        /// It goes on speaking.
+        /// The model continues the conversation, and reacts to the response when it arrives.
         NonBlocking = "NON_BLOCKING",
     }
 }

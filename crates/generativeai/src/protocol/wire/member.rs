@@ -1,21 +1,23 @@
-//! A member of a message: one value that may be absent, or a list.
+//! Members of a message: a value that may be absent, or a list.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{DeserializeOwned, DeserializeSeed, Error, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+};
 use serde::{Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-/// A value that stands in a message, in its JSON form.
+/// Value of a member, in its JSON form.
 pub(crate) trait Wire: fmt::Debug + Serialize + DeserializeOwned {
     /// Reads the value.
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::deserialize(deserializer)
     }
 
-    /// Reads the value into its place, where `put` puts it: a large one is put there first, and read
-    /// member by member.
+    /// Reads the value into the place where `put` stores it; see `message!`.
     fn read_into<'de, 'place, D: Deserializer<'de>>(
         put: impl FnOnce(Self) -> &'place mut Self,
         deserializer: D,
@@ -32,7 +34,7 @@ pub(crate) trait Wire: fmt::Debug + Serialize + DeserializeOwned {
         self.serialize(serializer)
     }
 
-    /// What `null` means, if it is not the same as absent.
+    /// Returns the meaning of `null`, for a type to which it is not the same as absent.
     fn from_null() -> Option<Self> {
         None
     }
@@ -73,15 +75,15 @@ impl<T: Wire> Wire for Box<T> {
     }
 }
 
-/// A field of a message.
+/// Field of a message.
 pub(crate) trait Member: Sized {
-    /// Reads the value, which takes the place of the one that was there.
+    /// Reads the field. The value that it had is replaced.
     fn read<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error>;
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
     fn is_absent(&self) -> bool;
 
-    /// The value to show to developers, unless it is absent.
-    fn shown(&self) -> Option<&dyn fmt::Debug>;
+    /// Returns the value for `Debug`, unless it is absent.
+    fn debug(&self) -> Option<&dyn fmt::Debug>;
 }
 
 impl<T: Wire> Member for Option<T> {
@@ -100,7 +102,7 @@ impl<T: Wire> Member for Option<T> {
         self.is_none()
     }
 
-    fn shown(&self) -> Option<&dyn fmt::Debug> {
+    fn debug(&self) -> Option<&dyn fmt::Debug> {
         self.as_ref().map(|value| value as &dyn fmt::Debug)
     }
 }
@@ -108,7 +110,7 @@ impl<T: Wire> Member for Option<T> {
 impl<T: Wire> Member for Vec<T> {
     fn read<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
         self.clear();
-        deserializer.deserialize_option(ListVisitor(self))
+        deserializer.deserialize_any(ListVisitor(self))
     }
 
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -119,7 +121,7 @@ impl<T: Wire> Member for Vec<T> {
         self.is_empty()
     }
 
-    fn shown(&self) -> Option<&dyn fmt::Debug> {
+    fn debug(&self) -> Option<&dyn fmt::Debug> {
         (!self.is_empty()).then_some(self as &dyn fmt::Debug)
     }
 }
@@ -155,13 +157,14 @@ impl<'de, T: Wire> Visitor<'de> for OneVisitor<'_, T> {
     }
 }
 
+/// Reads a list. A value that is not a list is read as its only item, as the service does.
 struct ListVisitor<'a, T>(&'a mut Vec<T>);
 
 impl<'de, T: Wire> Visitor<'de> for ListVisitor<'_, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list or null")
+        f.write_str("a list, an item of one, or null")
     }
 
     fn visit_none<E>(self) -> Result<(), E> {
@@ -173,7 +176,31 @@ impl<'de, T: Wire> Visitor<'de> for ListVisitor<'_, T> {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
+        deserializer.deserialize_any(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<(), A::Error> {
+        Item(self.0).deserialize(MapAccessDeserializer::new(members))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        Item(self.0).deserialize(text.into_deserializer())
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
+        Item(self.0).deserialize(value.into_deserializer())
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
+        Item(self.0).deserialize(number.into_deserializer())
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
+        Item(self.0).deserialize(number.into_deserializer())
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
+        Item(self.0).deserialize(number.into_deserializer())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
@@ -182,7 +209,7 @@ impl<'de, T: Wire> Visitor<'de> for ListVisitor<'_, T> {
     }
 }
 
-/// Reads one more item of a list.
+/// Reads an item, and pushes it.
 struct Item<'a, T>(&'a mut Vec<T>);
 
 impl<'de, T: Wire> DeserializeSeed<'de> for Item<'_, T> {
@@ -191,9 +218,51 @@ impl<'de, T: Wire> DeserializeSeed<'de> for Item<'_, T> {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         let Self(list) = self;
         if list.is_empty() {
-            // Most lists of a chunk have one item, and a vector would make room for four.
+            // Most lists of a chunk have one item, and the first push would allocate four.
             list.reserve_exact(1);
         }
         T::read_into(|item| list.push_mut(item), deserializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::protocol::config::GenerationConfig;
+    use crate::protocol::grounding::GroundingSupport;
+    use crate::protocol::request::GenerateContentRequest;
+
+    /// Field row 19.
+    #[test]
+    fn one_value_is_read_where_a_list_is_expected() {
+        let request: GenerateContentRequest = serde_json::from_value(json!({
+            "contents": {"parts": {"text": "Hello"}},
+            "tools": {"functionDeclarations": {"name": "f"}},
+            "generationConfig": {"stopSequences": "END"},
+        }))
+        .expect("a request");
+
+        assert_eq!(
+            json!(request),
+            json!({
+                "contents": [{"parts": [{"text": "Hello"}]}],
+                "tools": [{"functionDeclarations": [{"name": "f"}]}],
+                "generationConfig": {"stopSequences": ["END"]},
+            })
+        );
+        let support: GroundingSupport =
+            serde_json::from_str(r#"{"groundingChunkIndices":3,"confidenceScores":0.5}"#)
+                .expect("a support");
+        assert_eq!(support.grounding_chunk_indices, [3]);
+        assert_eq!(support.confidence_scores, [0.5]);
+    }
+
+    #[test]
+    fn one_value_of_another_type_is_refused_where_a_list_is_expected() {
+        for wrong in [json!(1), json!({}), json!(true)] {
+            let config = json!({"stopSequences": wrong});
+            assert!(serde_json::from_value::<GenerationConfig>(config).is_err());
+        }
     }
 }

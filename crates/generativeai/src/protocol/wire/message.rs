@@ -1,4 +1,4 @@
-//! Reading and writing a message: its members in any order, and those that are not known.
+//! Reading and writing a message: its members in any order and under both names, unknown members kept.
 
 use std::fmt;
 
@@ -10,27 +10,24 @@ use serde_json::Value;
 use super::Member;
 use crate::protocol::Unknown;
 
-/// A message of the API, as the macro `message!` writes it.
-///
-/// What serde derives would build it from its defaults and from what was read, and hand it on by value:
-/// for a chunk that is a third of the work. Here each member is read where it is to stay.
+/// A message of the API. The macro `message!` implements it, and explains how a message is read in place.
 pub(crate) trait Message: Default {
-    /// What the type is called.
+    /// Name of the type.
     const TYPE: &'static str;
-    /// The names of the members in JSON.
+    /// Names of the members in `camelCase`.
     const NAMES: &'static [&'static str];
 
-    /// Reads the member with that place among the [`NAMES`](Self::NAMES).
+    /// Reads the member with this index in [`NAMES`](Self::NAMES).
     fn read_member<'de, A: MapAccess<'de>>(
         &mut self,
         at: usize,
         map: &mut A,
     ) -> Result<(), A::Error>;
 
-    /// Writes the members that are there, but for those that are not known.
+    /// Writes the members that are present, except unknown ones.
     fn write_members<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error>;
 
-    /// The members that are not known.
+    /// Returns the unknown members.
     fn unknown(&mut self) -> &mut Unknown;
 }
 
@@ -43,7 +40,7 @@ pub(crate) fn read_message<'de, T: Message, D: Deserializer<'de>>(
     Ok(message)
 }
 
-/// Reads a message into its place.
+/// Reads a message into the place where `put` stores it.
 pub(crate) fn read_message_into<'de, 'place, T: Message + 'place, D: Deserializer<'de>>(
     put: impl FnOnce(T) -> &'place mut T,
     deserializer: D,
@@ -61,12 +58,7 @@ impl<'de, T: Message> Visitor<'de> for MessageVisitor<'_, T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        const {
-            assert!(
-                T::NAMES.len() <= 64,
-                "the places fit into the bits of a number"
-            )
-        };
+        const { assert!(T::NAMES.len() <= 64, "`seen` has a bit for each name") };
         let Self(message) = self;
         let mut seen = 0_u64;
         while let Some(name) = map.next_key_seed(NameVisitor(T::NAMES))? {
@@ -87,14 +79,14 @@ impl<'de, T: Message> Visitor<'de> for MessageVisitor<'_, T> {
     }
 }
 
-/// The name of a member; only one that is not known is allocated.
+/// Name of a member. Only an unknown name is allocated.
 enum Name {
-    /// Its place among those that are known.
+    /// Index in `NAMES`.
     Known(usize),
     Unknown(String),
 }
 
-/// Finds a name among those that are known.
+/// Looks up a name in `NAMES`.
 struct NameVisitor(&'static [&'static str]);
 
 impl<'de> DeserializeSeed<'de> for NameVisitor {
@@ -113,12 +105,37 @@ impl Visitor<'_> for NameVisitor {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Name, E> {
-        let known = self.0.iter().position(|known| *known == name);
+        let Self(names) = self;
+        let known = names.iter().position(|known| *known == name);
+        let known = known.or_else(|| {
+            let in_snake_case = name.contains('_');
+            in_snake_case.then(|| names.iter().position(|known| is_snake_case(name, known)))?
+        });
         Ok(known.map_or_else(|| Name::Unknown(name.to_owned()), Name::Known))
     }
 }
 
-/// Reads a member's value.
+/// Whether `name` is a name in `camelCase`, written in `snake_case`.
+///
+/// Parsers of proto JSON accept both forms, see <https://protobuf.dev/programming-guides/json/>.
+fn is_snake_case(name: &str, camel_case: &str) -> bool {
+    let mut camel_case = camel_case.bytes();
+    let mut name = name.bytes();
+    while let Some(mut byte) = name.next() {
+        if byte == b'_' {
+            match name.next() {
+                Some(next) => byte = next.to_ascii_uppercase(),
+                None => return false,
+            }
+        }
+        if camel_case.next() != Some(byte) {
+            return false;
+        }
+    }
+    camel_case.next().is_none()
+}
+
+/// Reads the value of a member.
 pub(crate) fn read_value<'de, M: Member, A: MapAccess<'de>>(
     member: &mut M,
     map: &mut A,
@@ -136,7 +153,7 @@ impl<'de, M: Member> DeserializeSeed<'de> for MemberSeed<'_, M> {
     }
 }
 
-/// The name that a field has in JSON: `camelCase`.
+/// Name of a field in `camelCase`, computed at compile time.
 pub(crate) struct CamelCase {
     bytes: [u8; Self::LONGEST],
     len: usize,
@@ -145,7 +162,7 @@ pub(crate) struct CamelCase {
 impl CamelCase {
     const LONGEST: usize = 48;
 
-    /// Of a field's name in Rust, which may be a raw one.
+    /// Converts the name of a field in Rust, which may be a raw identifier such as `r#type`.
     pub(crate) const fn of(field: &str) -> Self {
         let mut this = Self {
             bytes: [0; Self::LONGEST],
@@ -154,11 +171,11 @@ impl CamelCase {
         let field = field.as_bytes();
         let mut at = if let [b'r', b'#', ..] = field { 2 } else { 0 };
         while at < field.len() {
-            let is_after_line = field[at] == b'_';
-            if is_after_line {
+            let is_after_underscore = field[at] == b'_';
+            if is_after_underscore {
                 at += 1;
             }
-            this.bytes[this.len] = if is_after_line {
+            this.bytes[this.len] = if is_after_underscore {
                 field[at].to_ascii_uppercase()
             } else {
                 field[at]
@@ -172,7 +189,7 @@ impl CamelCase {
     pub(crate) const fn as_str(&self) -> &str {
         match std::str::from_utf8(self.bytes.split_at(self.len).0) {
             Ok(name) => name,
-            Err(_) => panic!("the name of a field is no text"),
+            Err(_) => panic!("a field has a name in ASCII"),
         }
     }
 }
@@ -191,7 +208,7 @@ pub(crate) fn write_message<T: Message, S: Serializer>(
     map.end()
 }
 
-/// Writes a member, if it is there.
+/// Writes a member, if it is present.
 pub(crate) fn write_value<T: Member, M: SerializeMap>(
     map: &mut M,
     name: &'static str,
@@ -218,10 +235,11 @@ mod tests {
     use super::*;
     use crate::protocol::content::Content;
     use crate::protocol::request::GenerateContentRequest;
+    use crate::protocol::response::GenerateContentResponse;
     use crate::protocol::schema::Schema;
 
     #[test]
-    fn a_field_has_its_name_in_camel_case() {
+    fn the_name_of_a_field_is_written_in_camel_case() {
         for (field, name) in [
             ("role", "role"),
             ("r#type", "type"),
@@ -235,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn members_come_in_any_order() {
+    fn members_are_read_in_any_order() {
         let json = r#"{"parts":[{"text":"a"}],"new":1,"role":"model"}"#;
 
         let content: Content = serde_json::from_str(json).expect("a content");
@@ -246,8 +264,44 @@ mod tests {
         );
     }
 
+    /// Field row 4.
     #[test]
-    fn what_is_no_message_is_named() {
+    fn a_member_is_read_in_snake_case_and_written_in_camel_case() {
+        let snake = r#"{"candidates":[{"finish_reason":"STOP","content":{"parts":[
+            {"inline_data":{"mime_type":"image/png","data":""},"thought_signature":"c2ln"},
+            {"function_call":{"name":"f","args":{"in_metres":true}}}]}}],
+            "usage_metadata":{"prompt_token_count":1},"brand_new":1}"#;
+
+        let reply: GenerateContentResponse = serde_json::from_str(snake).expect("a response");
+
+        let camel = json!({
+            "candidates": [{"finishReason": "STOP", "content": {"parts": [
+                {"inlineData": {"mimeType": "image/png", "data": ""}, "thoughtSignature": "c2ln"},
+                {"functionCall": {"name": "f", "args": {"in_metres": true}}},
+            ]}}],
+            "usageMetadata": {"promptTokenCount": 1},
+            "brand_new": 1,
+        });
+        assert_eq!(json!(reply), camel);
+    }
+
+    #[test]
+    fn a_name_in_snake_case_matches_as_a_whole() {
+        assert!(is_snake_case("sha256_hash", "sha256Hash"));
+        for other in [
+            "sha256_has",
+            "sha256_hash_",
+            "sha256__hash",
+            "_sha256_hash",
+            "_",
+        ] {
+            assert!(!is_snake_case(other, "sha256Hash"), "{other}");
+        }
+        assert!(!is_snake_case("role_", "role"));
+    }
+
+    #[test]
+    fn an_error_names_the_type_and_the_position() {
         for (json, message) in [
             ("[]", "invalid type: sequence, expected struct Content"),
             (
@@ -261,6 +315,7 @@ mod tests {
         for json in [
             r#"{"role":null,"role":"user"}"#,
             r#"{"parts":[{"text":"a","text":"b"}]}"#,
+            r#"{"parts":[{"thought_signature":"","thoughtSignature":""}]}"#,
         ] {
             let error = serde_json::from_str::<Content>(json).expect_err("twice");
             assert!(

@@ -1,4 +1,4 @@
-//! Numbers, which JSON of this API writes as numbers or as strings.
+//! Numbers, which the API writes as numbers or as strings.
 
 use std::fmt;
 
@@ -48,8 +48,8 @@ macro_rules! integer {
     };
 }
 
-integer!(i32, Int32, "a whole number of 32 bits");
-integer!(i64, Int64, "a whole number of 64 bits");
+integer!(i32, Int32, "a 32-bit integer");
+integer!(i64, Int64, "a 64-bit integer");
 
 fn out_of_range<E: Error>(found: impl fmt::Display, expected: &str) -> E {
     E::custom(format_args!("`{found}` is not {expected}"))
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_number_is_read_in_every_form() {
+    fn an_integer_is_read_in_every_form() {
         for form in [json!(40), json!(40.0), json!("40")] {
             assert_eq!(top_k(form), Ok(Some(40)));
         }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_whole_number_in_range_is_named() {
+    fn an_error_names_a_value_that_is_not_an_integer_in_range() {
         for form in [
             json!(0.5),
             json!(2_147_483_648_i64),
@@ -131,10 +131,7 @@ mod tests {
             json!(""),
         ] {
             let error = top_k(form.clone()).expect_err("no number");
-            assert!(
-                error.contains("is not a whole number of 32 bits"),
-                "{form}: {error}"
-            );
+            assert!(error.contains("is not a 32-bit integer"), "{form}: {error}");
         }
         let size = r#"{"sizeBytes":9223372036854775808.0}"#;
         assert!(serde_json::from_str::<File>(size).is_err());

@@ -1,4 +1,4 @@
-//! Enums that the service may extend: read from a name or a number, never lost.
+//! Enums that the service may extend: read from a name or a number, unknown values kept.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,30 +7,42 @@ use std::marker::PhantomData;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserializer, Serializer};
 
-/// An enum with a place for values that are not known.
+/// An enum with a variant for unknown values. The macro `open_enum!` implements it.
 pub(crate) trait OpenEnum: Clone + 'static {
-    /// The values that have a number on the wire: their place here. None: it is a mere string.
+    /// Variants that have a number on the wire: their index. Empty for an enum that is a string.
     const NUMBERED: &'static [Self];
 
+    /// Every variant by its name, and by its other spellings.
+    const NAMED: &'static [(&'static str, Self)];
+
+    /// Returns the variant with exactly this name.
     fn known(text: &str) -> Option<Self>;
     fn unknown(text: String) -> Self;
     fn text(&self) -> &str;
 
+    /// Reads a name in any case. A name that is not known is kept as it is.
     fn open<'a>(text: impl Into<Cow<'a, str>>) -> Self {
         let text = text.into();
-        Self::known(&text).unwrap_or_else(|| Self::unknown(text.into_owned()))
+        // The exact name first: it is the usual one, and `known` compiles to a comparison of lengths.
+        if let Some(known) = Self::known(&text) {
+            return known;
+        }
+        let mut named = Self::NAMED.iter();
+        match named.find(|(name, _)| name.eq_ignore_ascii_case(&text)) {
+            Some((_, known)) => known.clone(),
+            None => Self::unknown(text.into_owned()),
+        }
     }
 }
 
-/// Reads an enum from its name or its number.
+/// Reads an enum value from its name or its number.
 pub(crate) fn read_enum<'de, E: OpenEnum, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<E, D::Error> {
     deserializer.deserialize_any(EnumVisitor(PhantomData))
 }
 
-/// Writes the name of an enum's value; a number that has no name here is written as a number. One that
-/// has a name can only have come as a text.
+/// Writes the name of an enum value. An unknown number is written as a number.
 pub(crate) fn write_enum<E: OpenEnum, S: Serializer>(
     value: &E,
     serializer: S,
@@ -42,6 +54,8 @@ pub(crate) fn write_enum<E: OpenEnum, S: Serializer>(
     }
 }
 
+/// Whether an unknown value was read from a number. Digits that name a variant, or that a number is not
+/// written with (`007`), can only have come as a string.
 fn is_number<E: OpenEnum>(number: i64, text: &str) -> bool {
     let is_known = usize::try_from(number).is_ok_and(|place| place < E::NUMBERED.len());
     !E::NUMBERED.is_empty() && !is_known && number.to_string() == text
@@ -91,9 +105,12 @@ impl<T: OpenEnum> Visitor<'_> for EnumVisitor<T> {
 mod tests {
     use serde_json::json;
 
+    use crate::protocol::config::ThinkingLevel;
     use crate::protocol::content::Role;
     use crate::protocol::response::{BlockReason, FinishReason};
+    use crate::protocol::safety::HarmCategory;
     use crate::protocol::schema::Type;
+    use crate::protocol::tools::FunctionCallingMode;
 
     #[test]
     fn a_value_is_read_by_name_and_by_number_and_written_by_name() {
@@ -105,9 +122,10 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_not_known_is_written_as_it_came() {
+    fn an_unknown_value_is_written_as_it_was_read() {
         for form in [
             json!("HEAT_DEATH"),
+            json!("heat_death"),
             json!(""),
             json!(99),
             json!(-1),
@@ -128,13 +146,24 @@ mod tests {
         assert!(serde_json::from_value::<Role>(json!(1)).is_err());
     }
 
+    /// Field rows 19 and 28.
+    #[test]
+    fn a_name_is_read_in_any_case_and_written_in_that_of_the_api() {
+        assert_eq!(Type::from("object").to_string(), "OBJECT");
+        assert_eq!(ThinkingLevel::from("low").to_string(), "LOW");
+        assert_eq!(FunctionCallingMode::from("Any").to_string(), "ANY");
+        assert_eq!(Role::from("USER").to_string(), "user");
+    }
+
     #[test]
     fn other_spellings_are_read() {
-        assert_eq!(Type::from("object"), Type::Object);
         assert_eq!(
             BlockReason::from("BLOCKED_REASON_UNSPECIFIED"),
             BlockReason::Unspecified
         );
-        assert_eq!(Type::from("object").to_string(), "OBJECT");
+        assert_eq!(
+            HarmCategory::from("civic_integrity"),
+            HarmCategory::CivicIntegrity
+        );
     }
 }

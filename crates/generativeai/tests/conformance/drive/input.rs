@@ -156,7 +156,7 @@ pub(super) fn generation_config(value: &Value) -> Written<GenerationConfig> {
     typed(&Value::Object(set))
 }
 
-/// Safety settings, in the easy forms that the library reads.
+/// Safety settings, in the short forms of the recorded SDK.
 pub(super) fn safety_settings(value: &Value) -> Written<Vec<SafetySetting>> {
     match value {
         Value::Null => Ok(Vec::new()),
@@ -190,19 +190,42 @@ pub(super) fn safety_settings(value: &Value) -> Written<Vec<SafetySetting>> {
     }
 }
 
+/// A category, also in the short words of the recorded SDK.
 fn category(value: &Value) -> Written<HarmCategory> {
-    match value {
-        Value::String(word) => word.parse().map_err(|_| Unwritable),
-        Value::Number(_) => named(value),
-        _ => Err(Unwritable),
+    let Value::String(word) = value else {
+        return named(value);
+    };
+    let word = word.to_lowercase();
+    let category = match word.strip_prefix("harm_category_").unwrap_or(&word) {
+        "toxic" => "toxicity",
+        "violent" => "violence",
+        "medicine" => "medical",
+        "harass" => "harassment",
+        "hate" => "hate_speech",
+        "sex" | "sexual" => "sexually_explicit",
+        "danger" | "dangerous" => "dangerous_content",
+        "civic" => "civic_integrity",
+        word => word,
+    };
+    match HarmCategory::from(format!("HARM_CATEGORY_{category}")) {
+        HarmCategory::Unknown(_) => Err(Unwritable),
+        category => Ok(category),
     }
 }
 
+/// A threshold, also in the short words of the recorded SDK.
 fn threshold(value: &Value) -> Written<HarmBlockThreshold> {
-    match value {
-        Value::String(word) => word.parse().map_err(|_| Unwritable),
-        Value::Number(_) => named(value),
-        _ => Err(Unwritable),
+    let Value::String(word) = value else {
+        return named(value);
+    };
+    let threshold = match word.to_lowercase().as_str() {
+        "block_threshold_unspecified" | "unspecified" => HarmBlockThreshold::Unspecified,
+        "med" => HarmBlockThreshold::BlockMediumAndAbove,
+        word => HarmBlockThreshold::from(word),
+    };
+    match threshold {
+        HarmBlockThreshold::Unknown(_) => Err(Unwritable),
+        threshold => Ok(threshold),
     }
 }
 

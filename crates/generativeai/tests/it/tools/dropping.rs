@@ -71,7 +71,7 @@ impl Backend for Caller {
         let mut whole = GenerateContentResponse::default();
         self.chunks(request)
             .iter()
-            .for_each(|chunk| whole.absorb(chunk));
+            .for_each(|chunk| whole.merge_chunk(chunk));
         Box::pin(async { Ok(whole) })
     }
 

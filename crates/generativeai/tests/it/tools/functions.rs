@@ -133,7 +133,9 @@ fn what_a_handler_takes_is_declared_as_json_schema() {
 
 #[test]
 fn what_a_handler_takes_can_be_declared_in_openapi() {
-    let function = Function::new("sum", "Adds.", sum).in_openapi().unwrap();
+    let function = Function::new("sum", "Adds.", sum)
+        .with_openapi_schema()
+        .unwrap();
 
     assert_eq!(
         json_of(&function.declaration().parameters),

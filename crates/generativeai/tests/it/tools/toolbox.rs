@@ -125,12 +125,16 @@ fn all_functions_of_a_toolbox_are_said_in_openapi_or_the_error_names_the_one_tha
     let sized = Function::new("a", "Does something.", |sizes: Vec<f64>| sizes.len());
     let free = Function::new("b", "Does something.", |anything: Value| anything);
 
-    let tools = Toolbox::from([sized.clone()]).in_openapi().unwrap();
+    let tools = Toolbox::from([sized.clone()])
+        .with_openapi_schema()
+        .unwrap();
     assert_eq!(
         json_of(tools.tools())[0]["functionDeclarations"][0]["parameters"]["type"],
         "ARRAY"
     );
-    let error = Toolbox::from([sized, free]).in_openapi().unwrap_err();
+    let error = Toolbox::from([sized, free])
+        .with_openapi_schema()
+        .unwrap_err();
     assert!(
         error
             .to_string()

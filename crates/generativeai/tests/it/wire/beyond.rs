@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 
 use generativeai::protocol::{
-    config::*, content::*, grounding::*, request::*, response::*, safety::*, schema::*, tools::*,
+    config::*, content::*, embeddings::*, grounding::*, request::*, response::*, safety::*,
+    schema::*, tokens::*, tools::*,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -53,8 +54,10 @@ fn fields_of_parts() {
     assert_typed::<Part>(&[
         json!({"inlineData": {"mimeType": "a/b", "data": "", "displayName": "n"}}),
         json!({"fileData": {"mimeType": "a/b", "fileUri": "u", "displayName": "n"}}),
-        json!({"functionCall": {"id": "1", "name": "f", "partialArgs": [{"x": 1}],
-            "willContinue": true}}),
+        json!({"functionCall": {"id": "1", "name": "f", "willContinue": true,
+            "partialArgs": [{"jsonPath": "$.x", "stringValue": "a", "willContinue": true},
+                {"jsonPath": "$.y", "numberValue": 1.0}, {"jsonPath": "$.z", "boolValue": true},
+                {"jsonPath": "$.n", "nullValue": "NULL_VALUE"}]}}),
         json!({"functionResponse": {"id": "1", "name": "f", "response": {},
             "parts": [{"inlineData": {"mimeType": "a/b", "data": "", "displayName": "n"}},
                 {"fileData": {"fileUri": "u"}}],
@@ -85,7 +88,7 @@ fn fields_of_parts() {
         "FILE_SEARCH",
         "MEDIA_PROCESSING",
     ]);
-    assert_values::<MediaResolutionLevel>(&[
+    assert_values::<PartMediaResolutionLevel>(&[
         "MEDIA_RESOLUTION_LOW",
         "MEDIA_RESOLUTION_MEDIUM",
         "MEDIA_RESOLUTION_HIGH",
@@ -111,6 +114,35 @@ fn fields_of_tools() {
     assert_typed::<ToolConfig>(&[json!({"includeServerSideToolInvocations": true})]);
     assert_typed::<Schema>(&[json!({"additionalProperties": false, "ref": "#/defs/a",
         "defs": {"a": {"type": "STRING"}}})]);
+}
+
+/// Field row 31.
+#[test]
+fn fields_that_recorded_exchanges_have() {
+    assert_typed::<GenerateContentResponse>(&[
+        json!({"usageMetadata": {"serviceTier": "standard", "trafficType": "ON_DEMAND_FLEX",
+            "billablePromptUsage": {"textCount": 131, "imageCount": 1, "videoDurationSeconds": 2,
+                "audioDurationSeconds": 3}}}),
+        json!({"turnToken": "v1_ChdQ", "candidates": [{"score": -92.5}]}),
+        json!({"candidates": [{"citationMetadata": {"citations": [{"uri": "u"}]}}]}),
+    ]);
+    assert_values::<TrafficType>(&[
+        "ON_DEMAND",
+        "ON_DEMAND_PRIORITY",
+        "ON_DEMAND_FLEX",
+        "ON_DEMAND_OFFPEAK",
+        "PROVISIONED_THROUGHPUT",
+    ]);
+    let usage = json!({"promptTokenCount": 4,
+        "promptTokenDetails": [{"modality": "TEXT", "tokenCount": 4}]});
+    assert_typed::<EmbedContentResponse>(&[json!({ "usageMetadata": usage })]);
+    assert_typed::<BatchEmbedContentsResponse>(&[json!({ "usageMetadata": usage })]);
+    assert_typed::<CountTokensResponse>(&[json!({"totalBillableCharacters": 47})]);
+    assert_typed::<GenerationConfig>(&[json!({"imageConfig": {
+        "imageOutputOptions": {"mimeType": "image/jpeg", "compressionQuality": 85}}})]);
+    assert_typed::<ToolConfig>(&[
+        json!({"functionCallingConfig": {"streamFunctionCallArguments": true}}),
+    ]);
 }
 
 #[test]

@@ -105,7 +105,6 @@ impl Field {
     pub(super) fn misfit(&self) -> Value {
         match self.kind.as_str() {
             kind if inventory().messages.contains_key(kind) && !FORMS.contains(&kind) => json!("x"),
-            _ if self.repeated => json!("x"),
             "map<string,Schema>" => json!("x"),
             _ => json!({}),
         }

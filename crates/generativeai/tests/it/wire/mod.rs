@@ -2,8 +2,8 @@
 
 mod beyond;
 mod inventory;
-mod joining;
 mod lossless;
+mod merging;
 mod setters;
 mod typed;
 

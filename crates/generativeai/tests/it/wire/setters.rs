@@ -72,7 +72,7 @@ fn how_a_reply_is_to_be_made() {
         .response_modalities([ResponseModality::Text])
         .speech_config(SpeechConfig::default().voice_config(VoiceConfig::prebuilt("Kore")))
         .thinking_config(ThinkingConfig::default().thinking_level(ThinkingLevel::Low))
-        .media_resolution(MediaFineness::Low);
+        .media_resolution(MediaResolution::Low);
 
     assert_written(
         GenerateContentRequest::default().generation_config(config),

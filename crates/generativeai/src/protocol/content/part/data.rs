@@ -1,31 +1,31 @@
-//! What a part is made of.
+//! Data of a part: text, media, a call or its response.
 
 use crate::protocol::content::{
     Blob, CodeExecutionResult, ExecutableCode, FileData, FunctionCall, FunctionResponse, ToolCall,
     ToolResponse,
 };
 
-/// What a [part](super::Part) is made of.
+/// Data of a [`Part`](super::Part): one of the kinds that the API knows.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Data {
     /// Text.
     Text(String),
-    /// A picture, a sound, a document: its bytes.
+    /// Media whose bytes are part of the message.
     InlineData(Blob),
-    /// A picture, a sound, a document: where it is.
+    /// Media that the service reads from a URI.
     FileData(FileData),
-    /// The model asks for a function to be called.
+    /// Function call: the model asks the program to run a function.
     FunctionCall(FunctionCall),
-    /// What the function answered.
+    /// Result of a function that the program ran.
     FunctionResponse(FunctionResponse),
-    /// Code the model wrote and the service runs.
+    /// Code that the model wrote and the service ran.
     ExecutableCode(ExecutableCode),
-    /// What the code printed.
+    /// Output of code that the service ran.
     CodeExecutionResult(CodeExecutionResult),
-    /// The model asks for a tool of the service, which the service answers itself.
+    /// Call of a built-in tool, which the service ran.
     ToolCall(ToolCall),
-    /// What the tool of the service answered.
+    /// Result of a built-in tool that the service ran.
     ToolResponse(ToolResponse),
 }
 
@@ -41,7 +41,7 @@ impl From<&String> for Data {
     }
 }
 
-macro_rules! made_of {
+macro_rules! from_data {
     ($($kind:ident($type:ty),)*) => {
         $(impl From<$type> for Data {
             fn from(data: $type) -> Self {
@@ -51,7 +51,7 @@ macro_rules! made_of {
     };
 }
 
-made_of! {
+from_data! {
     Text(String),
     InlineData(Blob),
     FileData(FileData),

@@ -1,14 +1,14 @@
-//! Showing a part to developers: what is there, and nothing else.
+//! `Debug` of a part: fields that are present, and no others.
 
 use std::fmt;
 
 use super::Part;
-use crate::protocol::wire::Shown;
+use crate::protocol::wire::DebugMessage;
 
-/// Shows what is there.
+/// Shows the fields that are present.
 impl fmt::Debug for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Shown::new(f, "Part")
+        DebugMessage::new(f, "Part")
             .value(
                 "data",
                 self.data.as_ref().map(|data| data as &dyn fmt::Debug),

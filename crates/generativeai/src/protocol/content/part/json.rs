@@ -1,4 +1,4 @@
-//! Reading and writing a part: its data, and what is known about it.
+//! Reading and writing a part: its data and its metadata are members of one JSON object.
 
 use serde::de::MapAccess;
 use serde::ser::SerializeMap;
@@ -9,14 +9,17 @@ use super::{Data, Part};
 use crate::protocol::Unknown;
 use crate::protocol::wire::{self, Message, Wire};
 
-/// Says by which names the members of a part stand in JSON: its data, and what is known about it.
+/// Implements [`Message`] for [`Part`].
+///
+/// `message!` cannot: `data` is one field in Rust, but in JSON the kind of the data is the name of the
+/// member, next to the members with metadata.
 macro_rules! part {
     (
         data { $($kind:ident = $name:literal,)* }
-        beside { $($field:ident,)* }
+        metadata { $($field:ident,)* }
     ) => {
-        /// The places of the members.
-        #[expect(non_camel_case_types, reason = "some are the names of fields")]
+        /// Indices of the members in `NAMES`.
+        #[expect(non_camel_case_types, reason = "some variants have the names of fields")]
         enum At {
             $($kind,)*
             $($field,)*
@@ -40,7 +43,7 @@ macro_rules! part {
                 match at {
                     $(at if at == At::$kind as usize => read_data(self, map, $name, Data::$kind),)*
                     $(at if at == At::$field as usize => wire::read_value(&mut self.$field, map),)*
-                    _ => unreachable!("a name has its place among all"),
+                    _ => unreachable!("an index is a position in `NAMES`"),
                 }
             }
 
@@ -59,7 +62,7 @@ macro_rules! part {
         }
 
         impl Data {
-            /// What it is, in the word of the API: `text`, `functionCall`, …
+            /// Returns the name of the kind in the API: `text`, `functionCall` and so on.
             pub fn kind(&self) -> &'static str {
                 match self {
                     $(Self::$kind(_) => $name,)*
@@ -81,7 +84,7 @@ part! {
         ToolCall = "toolCall",
         ToolResponse = "toolResponse",
     }
-    beside {
+    metadata {
         thought,
         thought_signature,
         part_metadata,
@@ -117,7 +120,8 @@ impl Wire for Part {
     }
 }
 
-/// Reads the data; a part that has some already keeps the second among the unknown members.
+/// Reads the data. The API allows one kind of data in a part; if there is a second one, it is kept among
+/// the unknown members.
 fn read_data<'de, A: MapAccess<'de>, T: Wire>(
     part: &mut Part,
     map: &mut A,
@@ -159,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_that_is_not_known_is_kept() {
+    fn an_unknown_kind_is_kept() {
         let hologram = part(json!({"hologram": {"z": [1]}, "thoughtSignature": "c2ln"}));
 
         assert_eq!(
@@ -173,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_kind_of_data_is_kept_beside_the_first() {
+    fn a_second_kind_of_data_is_kept_with_the_unknown_members() {
         let both = json!({"text": "see", "functionCall": {"name": "look"}});
 
         let read = part(both.clone());

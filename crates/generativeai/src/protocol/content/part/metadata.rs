@@ -1,19 +1,27 @@
-//! What may be said about a part beside its data.
+//! Metadata of a part: resolution, sections and layers of media, transcripts and speakers.
 
 use serde_json::Value;
 
 use crate::protocol::time::Duration;
 
 message! {
-    /// Which section of a video is meant, and how densely it is looked at.
+    /// Section and frame rate of a video.
+    ///
+    /// ```
+    /// use generativeai::protocol::content::{FileData, Part, VideoMetadata};
+    ///
+    /// let uri = "https://generativelanguage.googleapis.com/v1beta/files/abc-123";
+    /// let second_minute = VideoMetadata::default().start_offset("60s").end_offset("120s").fps(0.5);
+    /// let part = Part::from(FileData::new(uri, "video/mp4")).video_metadata(second_minute);
+    /// ```
     pub struct VideoMetadata {
-        /// Where the section begins.
+        /// Start of the section, from the start of the video. Default: the start of the video.
         pub start_offset: Option<Duration>,
-        /// Where the section ends.
+        /// End of the section, from the start of the video. Default: the end of the video.
         pub end_offset: Option<Duration>,
-        /// How many frames a second are looked at.
+        /// Frames per second that the model sees: more than 0, at most 24. Default: 1.
         pub fps: Option<f64>,
-        /// Which layers of the video are looked at.
+        /// Layers of the video to read.
         pub content_layers: Vec<ContentLayer>,
     }
 }
@@ -26,77 +34,84 @@ setters!(VideoMetadata {
 });
 
 message! {
-    /// How finely a medium is looked at.
-    pub struct MediaResolution {
-        /// A step of fineness.
-        pub level: Option<MediaResolutionLevel>,
-        /// How many tokens the medium may cost.
+    /// Resolution at which the model sees the media of one part. Set one of the two fields.
+    pub struct PartMediaResolution {
+        /// Resolution as a level, which each model translates into tokens.
+        pub level: Option<PartMediaResolutionLevel>,
+        /// Number of tokens that represent the media.
         pub num_tokens: Option<i32>,
     }
 }
 
-setters!(MediaResolution {
-    into level: MediaResolutionLevel,
+setters!(PartMediaResolution {
+    into level: PartMediaResolutionLevel,
     plain num_tokens: i32,
 });
 
-impl From<MediaResolutionLevel> for MediaResolution {
-    fn from(level: MediaResolutionLevel) -> Self {
+impl From<PartMediaResolutionLevel> for PartMediaResolution {
+    fn from(level: PartMediaResolutionLevel) -> Self {
         Self::default().level(level)
     }
 }
 
 open_enum! {
-    /// How finely a medium is looked at: the finer, the more tokens it costs.
-    pub enum MediaResolutionLevel {
-        /// Left to the service.
+    /// Level of resolution for the media of one part. A higher level shows more detail, and costs more
+    /// tokens.
+    ///
+    /// The token counts are those of Gemini 3.
+    pub enum PartMediaResolutionLevel {
+        /// The default of the model.
         Unspecified = "MEDIA_RESOLUTION_UNSPECIFIED",
-        /// Coarsely.
+        /// Low: 280 tokens an image, 70 a video frame.
         Low = "MEDIA_RESOLUTION_LOW",
-        /// Between.
+        /// Medium: 560 tokens an image or a page of a PDF, 70 a video frame.
         Medium = "MEDIA_RESOLUTION_MEDIUM",
-        /// Finely.
+        /// High: 1,120 tokens an image or a page of a PDF, 280 a video frame.
         High = "MEDIA_RESOLUTION_HIGH",
         ;
-        /// As finely as can be; for one part, not for all.
+        /// Highest: 2,240 tokens an image. Available for single parts only, not for a whole request.
         UltraHigh = "MEDIA_RESOLUTION_ULTRA_HIGH",
     }
 }
 
 open_enum! {
-    /// Whether a medium is read once, or looked into as questions arise.
+    /// Way in which the model reads media.
     pub enum MediaProcessing {
-        /// Left to the service.
+        /// The default of the model.
         Unspecified = "MEDIA_PROCESSING_UNSPECIFIED",
-        /// Read once, as a whole.
+        /// The media are read once, as a whole.
         Static = "STATIC",
-        /// Looked into as questions arise.
+        /// The model inspects the media in several steps, such as crops of an image, with the tool
+        /// [`ToolType::MediaProcessing`](crate::protocol::content::ToolType::MediaProcessing).
         Agentic = "AGENTIC",
     }
 }
 
 message! {
-    /// What was heard in the audio.
+    /// Transcript of audio.
     pub struct AudioTranscription {
-        /// The words.
+        /// Transcribed text.
         pub text: Option<String>,
-        /// Whether there is no more to come.
+        /// Whether the transcript is complete. While it is absent or `false`, more text follows.
         pub finished: Option<bool>,
-        /// The language they are in, as BCP 47 names it.
+        /// Language of the text as a BCP 47 code, such as `en-GB`.
         pub language_code: Option<String>,
-        /// Tells one speaker from another.
+        /// Label of the speaker, such as `spk_1`, if speakers are
+        /// [told apart](crate::protocol::config::AudioTranscriptionConfig::diarization).
         pub speaker_label: Option<String>,
-        /// Each word, and when it was heard.
+        /// Each word with the offsets of its start and end, if
+        /// [asked for](crate::protocol::config::AudioTranscriptionConfig::word_timestamp).
         pub words: Vec<Value>,
     }
 }
 
 message! {
-    /// Who says a text, and how.
+    /// Speaker and style of a text that is to be spoken.
     pub struct SpeechMetadata {
-        /// The name of the speaker.
+        /// Name of the speaker, one of
+        /// [`speaker_voice_configs`](crate::protocol::config::MultiSpeakerVoiceConfig::speaker_voice_configs).
         pub speaker: Option<String>,
-        /// How it is said.
+        /// Style of speech, such as `calm`.
         pub style: Option<String>,
     }
 }
@@ -107,13 +122,13 @@ setters!(SpeechMetadata {
 });
 
 message! {
-    /// Which pages of a document are meant.
+    /// Pages of a document to read.
     pub struct DocumentMetadata {
-        /// The first page.
+        /// First page, from 1. Default: the first page of the document.
         pub start_page: Option<i32>,
-        /// The last page.
+        /// Last page, included. Default: the last page of the document.
         pub end_page: Option<i32>,
-        /// Which layers of the document are looked at.
+        /// Layers of the document to read.
         pub content_layers: Vec<ContentLayer>,
     }
 }
@@ -125,13 +140,13 @@ setters!(DocumentMetadata {
 });
 
 message! {
-    /// Which sheet and cells of a spreadsheet are meant.
+    /// Sheet and cells of a spreadsheet to read.
     pub struct SpreadsheetMetadata {
-        /// The cells that are looked at, such as `A1:D10`.
+        /// Range of cells, such as `A1:D10`. Default: all cells.
         pub visible_cells: Option<String>,
-        /// The number of the sheet, from 1.
+        /// Number of the sheet, from 1. Default: all sheets.
         pub sheet_index: Option<i32>,
-        /// Which layers of the spreadsheet are looked at.
+        /// Layers of the spreadsheet to read.
         pub content_layers: Vec<ContentLayer>,
     }
 }
@@ -143,26 +158,26 @@ setters!(SpreadsheetMetadata {
 });
 
 open_enum! {
-    /// A layer of a medium; which there are depends on the medium.
+    /// Layer of a medium. Which layers exist depends on the kind of medium.
     pub enum ContentLayer {
-        /// Left to the service.
+        /// The default of the model.
         Unspecified = "CONTENT_LAYER_UNSPECIFIED",
         ;
-        /// The values in the cells of a spreadsheet.
+        /// Values of the cells of a spreadsheet.
         Data = "DATA",
-        /// The formulas in the cells of a spreadsheet, and what they come to.
+        /// Formulas of the cells of a spreadsheet, with their results.
         Formulas = "FORMULAS",
-        /// What it looks like.
+        /// Rendered appearance.
         Visual = "VISUAL",
     }
 }
 
 message! {
-    /// Which section of a recording is meant.
+    /// Section of a recording to listen to.
     pub struct AudioMetadata {
-        /// Where the section begins.
+        /// Start of the section, from the start of the recording. Default: the start of the recording.
         pub start_offset: Option<Duration>,
-        /// Where the section ends.
+        /// End of the section, from the start of the recording. Default: the end of the recording.
         pub end_offset: Option<Duration>,
     }
 }

@@ -1,20 +1,22 @@
-//! How a message shows itself to developers: what is there, and nothing else.
+//! `Debug` of messages: fields that are present, and no others.
 
 use std::fmt::{Debug, DebugStruct, Formatter, Result};
 
 use super::Member;
 use crate::protocol::Unknown;
 
-/// Shows the members of a message that are not absent.
-pub(crate) struct Shown<'a, 'b>(DebugStruct<'a, 'b>);
+/// Formatter of a message that leaves out absent fields.
+///
+/// A request has about thirty fields, most of them absent: the derived `Debug` would hide the rest.
+pub(crate) struct DebugMessage<'a, 'b>(DebugStruct<'a, 'b>);
 
-impl<'a, 'b> Shown<'a, 'b> {
+impl<'a, 'b> DebugMessage<'a, 'b> {
     pub(crate) fn new(f: &'a mut Formatter<'b>, message: &str) -> Self {
         Self(f.debug_struct(message))
     }
 
     pub(crate) fn member(self, name: &str, member: &impl Member) -> Self {
-        self.value(name, member.shown())
+        self.value(name, member.debug())
     }
 
     pub(crate) fn value(mut self, name: &str, value: Option<&dyn Debug>) -> Self {
@@ -38,7 +40,7 @@ mod tests {
     use crate::protocol::schema::Schema;
 
     #[test]
-    fn a_message_shows_what_is_there_and_nothing_else() {
+    fn debug_shows_present_fields_only() {
         let content = Content::user("Hi");
         let schema = Schema::one_of(["a"]);
 

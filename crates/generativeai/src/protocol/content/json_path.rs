@@ -1,0 +1,160 @@
+//! JSON paths that name one value, as streamed arguments of a function call have them.
+
+use serde_json::{Map, Value};
+
+/// Longest path that is followed. Arguments nested as deeply as a longer one could not be read again:
+/// serde_json reads 127 levels.
+const MAX_STEPS: usize = 64;
+
+/// Step of a path: the name of a member, or the index of an item.
+enum Step {
+    Name(String),
+    Index(usize),
+}
+
+/// Returns the value at a path such as `$.route[0].name`, creating what is missing on the way.
+///
+/// `None` if the path is not a singular query of RFC 9535 below the root, contradicts values that are
+/// there, or skips items of an array.
+pub(super) fn at<'a>(root: &'a mut Map<String, Value>, path: &str) -> Option<&'a mut Value> {
+    let steps = parse(path)?;
+    let (Step::Name(first), rest) = steps.split_first()? else {
+        return None;
+    };
+    let mut value = root.entry(first.as_str()).or_insert(Value::Null);
+    for step in rest {
+        value = match step {
+            Step::Name(name) => {
+                if value.is_null() {
+                    *value = Map::new().into();
+                }
+                let members = value.as_object_mut()?;
+                members.entry(name.as_str()).or_insert(Value::Null)
+            }
+            Step::Index(index) => {
+                if value.is_null() {
+                    *value = Value::Array(Vec::new());
+                }
+                let items = value.as_array_mut()?;
+                if *index == items.len() {
+                    items.push(Value::Null);
+                }
+                items.get_mut(*index)?
+            }
+        };
+    }
+    Some(value)
+}
+
+fn parse(path: &str) -> Option<Vec<Step>> {
+    let mut steps = Vec::new();
+    let mut rest = path.strip_prefix('$')?;
+    while !rest.is_empty() {
+        if steps.len() == MAX_STEPS {
+            return None;
+        }
+        let step;
+        (step, rest) = if let Some(name) = rest.strip_prefix('.') {
+            let end = name.find(['.', '[']).unwrap_or(name.len());
+            let (name, rest) = name.split_at(end);
+            (Step::Name(name.to_owned()), rest)
+        } else {
+            bracketed(rest.strip_prefix('[')?)?
+        };
+        if matches!(&step, Step::Name(name) if name.is_empty()) {
+            return None;
+        }
+        steps.push(step);
+    }
+    Some(steps)
+}
+
+/// Reads `0]` or `'first name']`, and returns the rest of the path.
+fn bracketed(path: &str) -> Option<(Step, &str)> {
+    let quote = path
+        .chars()
+        .next()
+        .filter(|char| matches!(char, '\'' | '"'));
+    let Some(quote) = quote else {
+        let (index, rest) = path.split_once(']')?;
+        return Some((Step::Index(index.parse().ok()?), rest));
+    };
+    let mut name = String::new();
+    let mut chars = path[1..].char_indices();
+    while let Some((at, char)) = chars.next() {
+        match char {
+            '\\' => name.push(chars.next().map(|(_, char)| char)?),
+            char if char == quote => {
+                let rest = path[1..][at + 1..].strip_prefix(']')?;
+                return Some((Step::Name(name), rest));
+            }
+            char => name.push(char),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn set(root: &mut Map<String, Value>, path: &str, value: Value) -> bool {
+        at(root, path).map(|place| *place = value).is_some()
+    }
+
+    #[test]
+    fn a_path_creates_what_is_missing_on_its_way() {
+        let mut root = Map::new();
+        for (path, value) in [
+            ("$.name", json!("Ben Nevis")),
+            ("$.route[0].name", json!("CMD")),
+            ("$.route[1]['first name']", json!("Tower")),
+            (r#"$["it's"].a"#, json!(1)),
+            (r"$['it\'s'].b", json!(2)),
+            ("$.route[0].name", json!("Ledge")),
+        ] {
+            assert!(set(&mut root, path, value), "{path}");
+        }
+
+        assert_eq!(
+            Value::from(root),
+            json!({
+                "name": "Ben Nevis",
+                "route": [{"name": "Ledge"}, {"first name": "Tower"}],
+                "it's": {"a": 1, "b": 2},
+            })
+        );
+    }
+
+    #[test]
+    fn a_path_that_names_no_single_value_is_refused() {
+        let given = json!({"text": "a", "list": []});
+        let root = given.as_object().expect("an object");
+        let deep = format!("$.a{}", "[0]".repeat(MAX_STEPS));
+        for path in [
+            "",
+            "$",
+            "name",
+            "$name",
+            "$.",
+            "$..a",
+            "$[0]",
+            "$.a[",
+            "$.a[0",
+            "$.a['b",
+            "$.a['b'",
+            "$.a[*]",
+            "$.a[-1]",
+            "$.a[1]",
+            "$.list[1]",
+            "$.text.a",
+            "$.text[0]",
+            "$['']",
+            &deep,
+        ] {
+            assert!(at(&mut root.clone(), path).is_none(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Merging the pieces of a streamed function call.
+
+use serde_json::{Map, Number, Value};
+
+use super::json_path;
+use crate::protocol::content::{FunctionCall, PartialArg};
+
+impl FunctionCall {
+    /// Whether `next` is the next piece of this call.
+    pub(in crate::protocol) fn is_continued_by(&self, next: &Self) -> bool {
+        let same_name = next.name().is_empty() || next.name() == self.name();
+        let same_id = next.id.is_none() || next.id == self.id;
+        self.will_continue == Some(true) && same_name && same_id
+    }
+
+    /// Merges the next piece of this call. The call is complete after a piece that does not announce
+    /// another one.
+    pub(in crate::protocol) fn merge_piece(&mut self, next: &Self) {
+        if let Some(args) = &next.args {
+            let known = self.args.get_or_insert_default();
+            known.extend(args.clone());
+        }
+        self.partial_args.extend_from_slice(&next.partial_args);
+        self.will_continue = next.will_continue.filter(|&more| more);
+        for (name, value) in next.unknown.iter() {
+            self.unknown.insert(name.clone(), value.clone());
+        }
+        self.merge_partial_args();
+    }
+
+    /// Moves the pieces of arguments into the arguments. One that does not fit stays, and all that
+    /// follow it: such a call is never complete.
+    pub(in crate::protocol) fn merge_partial_args(&mut self) {
+        if self.partial_args.is_empty() {
+            return;
+        }
+        let args = self.args.get_or_insert_default();
+        let fitting = self
+            .partial_args
+            .iter()
+            .take_while(|arg| arg.merge_into(args));
+        let fitting = fitting.count();
+        self.partial_args.drain(..fitting);
+    }
+}
+
+impl PartialArg {
+    /// Sets the value in the arguments, or appends to a string; returns whether it fits.
+    fn merge_into(&self, args: &mut Map<String, Value>) -> bool {
+        let path = self.json_path.as_deref().unwrap_or_default();
+        let Some(place) = json_path::at(args, path) else {
+            return false;
+        };
+        match (place, &self.string_value, self.value()) {
+            (Value::String(text), Some(more), _) => text.push_str(more),
+            (place, Some(text), _) => *place = text.as_str().into(),
+            (place, None, Some(value)) => *place = value,
+            (_, None, None) => {}
+        }
+        true
+    }
+
+    fn value(&self) -> Option<Value> {
+        let number = self.number_value.map(number);
+        let bool = self.bool_value.map(Value::Bool);
+        number
+            .or(bool)
+            .or_else(|| self.null_value.as_ref().map(|_| Value::Null))
+    }
+}
+
+/// Returns a number as an integer if it is one, so that an integer parameter can be read from it.
+fn number(number: f64) -> Value {
+    /// Up to this number, 2 to the power of 53, every integer has its own `f64`.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if number.fract() == 0.0 && number.abs() <= EXACT {
+        Value::from(number as i64)
+    } else {
+        Number::from_f64(number).map_or_else(|| number.to_string().into(), Value::Number)
+    }
+}

@@ -1,0 +1,280 @@
+//! Merging of chunks: indices, citations and streamed calls, and any grouping of random chunks.
+
+use generativeai::protocol::response::{Candidate, GenerateContentResponse};
+use serde_json::{Value, json};
+
+use super::lossless::Dice;
+
+/// Number of random replies.
+const REPLIES: u64 = 3_000;
+
+fn merged<'a>(
+    chunks: impl IntoIterator<Item = &'a GenerateContentResponse>,
+) -> GenerateContentResponse {
+    let mut reply = GenerateContentResponse::default();
+    for chunk in chunks {
+        reply.merge_chunk(chunk);
+    }
+    reply
+}
+
+/// Returns a random chunk, with parts that are merged and parts that are not.
+fn chunk(dice: &mut Dice) -> GenerateContentResponse {
+    let mut chunk = json!({});
+    let candidates = (0..dice.roll(3)).map(|_| candidate(dice)).collect();
+    chunk["candidates"] = Value::Array(candidates);
+    for (name, value) in [
+        ("usageMetadata", json!({"promptTokenCount": dice.roll(9)})),
+        ("modelVersion", format!("m-{}", dice.roll(3)).into()),
+        ("responseId", format!("r-{}", dice.roll(3)).into()),
+        ("promptFeedback", feedback(dice)),
+        ("newMember", dice.json(2)),
+    ] {
+        if dice.roll(4) == 0 {
+            chunk[name] = value;
+        }
+    }
+    serde_json::from_value(chunk).expect("a chunk")
+}
+
+fn feedback(dice: &mut Dice) -> Value {
+    match dice.roll(3) {
+        0 => json!({}),
+        1 => json!({"blockReason": "SAFETY"}),
+        _ => json!({"safetyRatings": [rating(dice)]}),
+    }
+}
+
+fn rating(dice: &mut Dice) -> Value {
+    let category = ["HARM_CATEGORY_HARASSMENT", "HARM_CATEGORY_NEW"][dice.roll(2) as usize];
+    let mut rating = json!({"category": category});
+    rating["probability"] = ["LOW", "HIGH"][dice.roll(2) as usize].into();
+    if dice.roll(2) == 0 {
+        rating["blocked"] = (dice.roll(2) == 0).into();
+    }
+    rating
+}
+
+fn candidate(dice: &mut Dice) -> Value {
+    let mut candidate = json!({"index": dice.roll(2)});
+    if dice.roll(5) > 0 {
+        let parts: Value = (0..dice.roll(4)).map(|_| part(dice)).collect();
+        candidate["content"] = json!({"parts": parts});
+        if dice.roll(2) == 0 {
+            candidate["content"]["role"] = "model".into();
+        }
+    }
+    let cited = json!([{"startIndex": dice.roll(3), "uri": "u"}]);
+    let chosen = json!([{"token": "a", "logProbability": -1.5}]);
+    let reason = [
+        "STOP",
+        "SAFETY",
+        "MAX_TOKENS",
+        "BRAND_NEW",
+        "FINISH_REASON_UNSPECIFIED",
+    ][dice.roll(5) as usize];
+    for (name, value) in [
+        ("finishReason", reason.into()),
+        ("finishMessage", format!("f{}", dice.roll(3)).into()),
+        ("safetyRatings", json!([rating(dice)])),
+        ("citationMetadata", json!({ "citationSources": cited })),
+        ("logprobsResult", json!({ "chosenCandidates": chosen })),
+        ("groundingMetadata", json!({"webSearchQueries": ["q"]})),
+        ("avgLogprobs", json!(-0.5)),
+        ("tokenCount", dice.roll(9).into()),
+    ] {
+        if dice.roll(4) == 0 {
+            candidate[name] = value;
+        }
+    }
+    candidate
+}
+
+fn part(dice: &mut Dice) -> Value {
+    let mut part = match dice.roll(8) {
+        0..3 => {
+            let text = ["a", "b", ""][dice.roll(3) as usize];
+            json!({ "text": text })
+        }
+        3 => json!({"functionCall": {"name": "f", "args": {"x": dice.roll(9)}}}),
+        4 => json!({"executableCode": {"code": "x", "language": "PYTHON"}}),
+        5 => json!({"codeExecutionResult": {"output": "y", "outcome": "OUTCOME_OK"}}),
+        6 => json!({"inlineData": {"mimeType": "image/png", "data": "AAAA"}}),
+        _ => json!({"newKind": dice.json(2)}),
+    };
+    if dice.roll(4) == 0 {
+        part["thought"] = true.into();
+    }
+    if dice.roll(5) == 0 {
+        part["thoughtSignature"] = format!("s{}", dice.roll(9)).into();
+    }
+    part
+}
+
+fn chunk_of(json: Value) -> GenerateContentResponse {
+    serde_json::from_value(json).expect("a chunk")
+}
+
+/// Merges chunks with one candidate each, and returns the merged candidate.
+fn merged_candidate(candidates: &[Value]) -> Candidate {
+    let chunks = candidates
+        .iter()
+        .map(|candidate| json!({ "candidates": [candidate] }));
+    let chunks: Vec<_> = chunks.map(chunk_of).collect();
+    merged(&chunks).candidates.remove(0)
+}
+
+/// Field row 3.
+#[test]
+fn candidates_are_matched_and_ordered_by_index() {
+    let candidate = |index: Option<i32>, text: &str| {
+        let mut candidate = json!({"content": {"parts": [{ "text": text }]}});
+        if let Some(index) = index {
+            candidate["index"] = index.into();
+        }
+        candidate
+    };
+    let chunks = [
+        json!({"candidates": [candidate(Some(1), "b")]}),
+        json!({"candidates": [candidate(None, "a")]}),
+        json!({"candidates": [candidate(Some(1), "B"), candidate(None, "A")]}),
+        json!({"candidates": [candidate(None, "1"), candidate(None, "2")]}),
+    ]
+    .map(chunk_of);
+
+    let whole = merged(&chunks);
+
+    let texts = whole.candidates.iter().map(|one| one.parts()[0].as_text());
+    assert!(texts.eq([Some("aA1"), Some("bB2")]));
+    let indices = whole.candidates.iter().map(|one| one.index);
+    assert!(indices.eq([None, Some(1)]));
+}
+
+/// Field row 30.
+#[test]
+fn citations_of_all_chunks_are_kept() {
+    for name in ["citationSources", "citations"] {
+        let chunk = |uri: &str| json!({"citationMetadata": {name: [{ "uri": uri }]}});
+
+        let whole = merged_candidate(&[chunk("a"), chunk("b"), json!({}), chunk("a")]);
+
+        let citations = json!({name: [{"uri": "a"}, {"uri": "b"}]});
+        assert_eq!(json!(whole.citation_metadata), citations);
+    }
+}
+
+/// A chunk with a piece of a function call.
+fn piece(call: Value) -> Value {
+    json!({"content": {"parts": [{ "functionCall": call }]}})
+}
+
+/// Field row 25.
+#[test]
+fn the_pieces_of_a_streamed_call_become_one_call() {
+    let text = |path: &str, text: &str| {
+        let arg = json!([{"jsonPath": path, "stringValue": text, "willContinue": true}]);
+        piece(json!({"partialArgs": arg, "willContinue": true}))
+    };
+    let mut first = piece(json!({"name": "greet", "willContinue": true}));
+    first["content"]["parts"][0]["thoughtSignature"] = "c2ln".into();
+    let pieces = [
+        first,
+        text("$.greeting", "Hel"),
+        text("$.greeting", "lo"),
+        text("$.greeting", ""),
+        piece(json!({"willContinue": true, "partialArgs": [
+            {"jsonPath": "$.people[0].age", "numberValue": 36},
+            {"jsonPath": "$.people[0].tall", "boolValue": true},
+            {"jsonPath": "$.people[0].pet", "nullValue": "NULL_VALUE"},
+        ]})),
+        piece(json!({})),
+        piece(json!({"name": "next", "args": {}})),
+    ];
+
+    let whole = merged_candidate(&pieces);
+
+    let args = json!({"greeting": "Hello", "people": [{"age": 36, "tall": true, "pet": null}]});
+    assert_eq!(
+        json!(whole.parts()),
+        json!([
+            {"functionCall": {"name": "greet", "args": args}, "thoughtSignature": "c2ln"},
+            {"functionCall": {"name": "next", "args": {}}},
+        ])
+    );
+}
+
+#[test]
+fn a_streamed_call_in_one_piece_is_complete() {
+    let args =
+        json!([{"jsonPath": "$.a", "numberValue": 2}, {"jsonPath": "$.b", "numberValue": 0.5}]);
+
+    let whole = merged_candidate(&[piece(json!({"name": "divide", "partialArgs": args}))]);
+
+    let call = whole.parts()[0].as_function_call().expect("a call");
+    assert!(call.is_complete());
+    assert_eq!(json!(call.args), json!({"a": 2, "b": 0.5}));
+}
+
+/// Field row 25: a program must not run such a call.
+#[test]
+fn a_streamed_call_that_stops_short_is_not_complete() {
+    let first = piece(json!({"name": "greet", "willContinue": true}));
+    let greeting = json!({"jsonPath": "$.greeting", "stringValue": "Hel", "willContinue": true});
+    let other = piece(json!({"name": "other", "args": {}}));
+    let unfit = json!({"jsonPath": "$.greeting.a[*]", "stringValue": "lo"});
+    for pieces in [
+        vec![first.clone()],
+        vec![
+            first.clone(),
+            piece(json!({"partialArgs": [greeting], "willContinue": true})),
+        ],
+        vec![first.clone(), other],
+        vec![first, piece(json!({"partialArgs": [greeting, unfit]}))],
+    ] {
+        let chunks: Vec<_> = pieces
+            .iter()
+            .map(|piece| chunk_of(json!({"candidates": [piece]})))
+            .collect();
+        let whole = merged(&chunks);
+        let call = whole.candidates[0].parts()[0].as_function_call();
+        assert!(!call.expect("a call").is_complete(), "{pieces:?}");
+        assert!(whole.function_calls().all(|call| call.name() != "greet"));
+    }
+}
+
+#[test]
+fn chunks_may_be_merged_in_any_grouping() {
+    for seed in 0..REPLIES {
+        let mut dice = Dice(seed);
+        let chunks: Vec<_> = (0..=dice.roll(6)).map(|_| chunk(&mut dice)).collect();
+        let whole = merged(&chunks);
+        for from in 0..=chunks.len() {
+            for to in from..=chunks.len() {
+                let middle = merged(&chunks[from..to]);
+                let before = chunks[..from].iter();
+                let grouped = merged(before.chain([&middle]).chain(&chunks[to..]));
+                assert_eq!(grouped, whole, "seed {seed}: chunks {from}..{to} first");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_text_may_be_split_into_chunks_anywhere() {
+    for seed in 0..REPLIES {
+        let mut dice = Dice(seed);
+        let text: String = (0..20).map(|_| dice.text()).collect();
+        let mut chunks: Vec<String> = vec![String::new()];
+        for letter in text.chars() {
+            if dice.roll(4) == 0 {
+                chunks.push(String::new());
+            }
+            chunks.last_mut().expect("never empty").push(letter);
+        }
+        let chunks: Vec<GenerateContentResponse> = chunks
+            .iter()
+            .map(|text| generativeai::protocol::content::Content::model(text.as_str()).into())
+            .collect();
+        assert_eq!(merged(&chunks).text().expect("a text"), text, "seed {seed}");
+    }
+}
