@@ -1,36 +1,46 @@
-//! What can be typed: the commands of the program.
+//! The command line: parsing and dispatch.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 
 use anyhow::Context;
 use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::chat::Chat;
-use crate::completions::{self, Completions};
-use crate::config::{self, Config, SETTINGS};
+use crate::commands::chat::Chat;
+use crate::commands::completions::{self, Completions};
+use crate::commands::config::Config;
+use crate::commands::engine::Engine;
+use crate::commands::man::Manual;
+use crate::commands::models::Models;
+use crate::commands::serve::Serve;
+use crate::commands::sessions::Sessions;
 use crate::exit::{EXIT_CODES, Exit};
-use crate::man::Manual;
-use crate::models::Models;
-use crate::printer::{Colour, Printer};
-use crate::serve::{Engine, Serve};
-use crate::sessions::Sessions;
+use crate::message;
+use crate::render::{Colour, Printer};
+use crate::settings::{self, SETTINGS};
+use crate::suggest::is_misspelling;
 
-/// Conversations with a model: with the Gemini API, or offline with the embedded model.
+/// Chat with a model: of the Gemini API, or offline with the embedded model.
+///
+/// `genai "Hello"` is short for `genai chat "Hello"`.
 #[derive(Debug, Parser)]
 #[command(name = "genai", version, after_help = EXIT_CODES)]
 #[command(after_long_help = format!("{SETTINGS}\n\n{EXIT_CODES}"))]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    command: Typed,
+    command: Commands,
 
-    /// When colours are shown
+    /// When to use colours
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     color: Colour,
+
+    /// Omit the notice about the model in use
+    #[arg(short, long, global = true)]
+    quiet: bool,
 }
 
 #[derive(Debug, Subcommand)]
-enum Typed {
+enum Commands {
     Chat(Box<Chat>),
     Sessions(Sessions),
     Serve(Serve),
@@ -43,41 +53,48 @@ enum Typed {
 }
 
 impl Cli {
-    /// Reads what was typed, with what the configuration file and the environment say besides; nothing
-    /// if a shell only asked what could be typed.
+    /// Parses the command line, with defaults from the environment and the configuration file. Returns
+    /// `None` if a shell asked for completions, which were printed.
     ///
     /// # Errors
-    /// What cannot be typed, and a request for help, as an error of clap.
-    pub(crate) fn read() -> anyhow::Result<Option<Self>> {
-        if completions::asked(program)? {
+    /// Invalid arguments, and requests for help, are errors of clap.
+    pub(crate) fn parse() -> anyhow::Result<Option<Self>> {
+        if completions::complete(program)? {
             return Ok(None);
         }
-        // What is typed is looked at by itself first: neither help nor a mistake needs settings.
-        let words: Vec<OsString> = std::env::args_os().collect();
-        let typed = Self::matched(program(), &words)?;
-        let words = match &typed.command {
-            Typed::Chat(_) | Typed::Serve(_) => words,
-            Typed::Sessions(sessions) => match sessions.stands_for() {
-                Some(words) => words,
-                None => return Ok(Some(typed)),
+        // First without settings: neither help nor a misspelled option needs a valid configuration file.
+        let words = with_command(std::env::args_os().collect());
+        let cli = Self::matched(program(), &words)?;
+        let (words, is_resume) = match &cli.command {
+            Commands::Chat(_) | Commands::Serve(_) => (words, false),
+            Commands::Sessions(sessions) => match sessions.as_chat() {
+                Some(words) => (words, true),
+                None => return Ok(Some(cli)),
             },
-            _ => return Ok(Some(typed)),
+            _ => return Ok(Some(cli)),
         };
-        Ok(Some(Self::matched(config::apply(program())?, &words)?))
+        let mut with_settings = Self::matched(settings::apply(program())?, &words)?;
+        with_settings.color = cli.color;
+        with_settings.quiet = cli.quiet;
+        if let Commands::Chat(chat) = &mut with_settings.command {
+            chat.session_must_exist = is_resume;
+        }
+        Ok(Some(with_settings))
     }
 
-    /// Runs the command that was typed.
+    /// Runs the command.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
-        printer.colour(self.color);
+        printer.set_colour(self.color);
+        printer.set_quiet(self.quiet);
         match self.command {
-            Typed::Chat(chat) => chat.run(printer),
-            Typed::Sessions(sessions) => sessions.run(printer),
-            Typed::Serve(serve) => serve.run(printer),
-            Typed::Engine(engine) => engine.run(printer),
-            Typed::Models(models) => models.run(printer),
-            Typed::Config(config) => config.run(program(), printer),
-            Typed::Completions(completions) => completions.run(printer),
-            Typed::Man(manual) => manual.run(program(), printer),
+            Commands::Chat(chat) => chat.run(printer),
+            Commands::Sessions(sessions) => sessions.run(printer),
+            Commands::Serve(serve) => serve.run(printer),
+            Commands::Engine(engine) => engine.run(printer),
+            Commands::Models(models) => models.run(printer),
+            Commands::Config(config) => config.run(program(), printer),
+            Commands::Completions(completions) => completions.run(printer),
+            Commands::Man(manual) => manual.run(program(), printer),
         }
     }
 
@@ -87,14 +104,14 @@ impl Cli {
     }
 }
 
-/// Shows the help that was asked for, or what is wrong with what was typed.
-pub(crate) fn help(help: &clap::Error) -> anyhow::Result<Exit> {
-    let exit = if help.use_stderr() {
+/// Prints the help, or the error about the command line.
+pub(crate) fn print(message: &clap::Error) -> anyhow::Result<Exit> {
+    let exit = if message.use_stderr() {
         Exit::Usage
     } else {
-        Exit::Done
+        Exit::Success
     };
-    match help.print() {
+    match message.print() {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(error).context("cannot write the help")
         }
@@ -102,9 +119,37 @@ pub(crate) fn help(help: &clap::Error) -> anyhow::Result<Exit> {
     }
 }
 
-/// The program, as clap knows it.
+/// The program, as clap parses it.
 fn program() -> Command {
-    config::with_environment(Cli::command())
+    settings::with_environment(Cli::command())
+}
+
+/// Inserts the command `chat` if the words begin with a message or an option of `chat`, or if there are none
+/// and a message is piped in.
+fn with_command(mut words: Vec<OsString>) -> Vec<OsString> {
+    let is_message = match words.get(1) {
+        None => message::is_piped(),
+        Some(first) => is_message(first),
+    };
+    if is_message {
+        words.insert(1, "chat".into());
+    }
+    words
+}
+
+/// Whether the first word of a command line belongs to `chat`.
+fn is_message(word: &OsStr) -> bool {
+    let Some(word) = word.to_str() else {
+        return false;
+    };
+    let program = Cli::command();
+    if let Some(option) = word.strip_prefix('-') {
+        let name = option.trim_start_matches('-');
+        let name = name.split('=').next().unwrap_or_default();
+        return !["help", "h", "version", "V", "color", "quiet", "q"].contains(&name);
+    }
+    let mut commands = program.get_subcommands().map(Command::get_name);
+    !(word == "help" || commands.any(|name| is_misspelling(word, name)))
 }
 
 #[cfg(test)]
@@ -112,7 +157,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_commands_are_well_formed() {
+    fn the_command_definitions_are_valid() {
         program().debug_assert();
+    }
+
+    /// Newcomer 32.
+    #[test]
+    fn a_message_needs_no_command() {
+        let chats = |word: &str| is_message(OsStr::new(word));
+
+        for word in ["What is Rust?", "Hello", "hello", "-m", "--model=x", "-"] {
+            assert!(chats(word), "{word}");
+        }
+        for word in [
+            "chat", "chta", "sesions", "help", "--help", "-V", "engine", "--color",
+        ] {
+            assert!(!chats(word), "{word}");
+        }
     }
 }

@@ -1,48 +1,86 @@
-//! `genai completions`: what makes a shell complete commands, options, and names.
+//! Names that a shell or the prompt completes: of sessions and models.
 
-pub(crate) mod names;
+use std::ffi::OsStr;
+use std::time::Duration;
+use std::{env, path};
 
-use anyhow::Context;
-use clap::{Args, Command};
-use clap_complete::env::Shells;
-use clap_complete::{CompleteEnv, Shell};
+use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter};
+use generativeai_store::Store;
+use tokio::runtime::Builder;
+use tokio::time::timeout;
 
-use crate::exit::Exit;
-use crate::printer::Printer;
+use crate::catalog::{CATALOG, LOCAL};
+use crate::render::sanitize;
 
-/// While this is set, the program says what can be typed, and does nothing else.
-const VARIABLE: &str = "GENAI_COMPLETE";
+/// A completion waits no longer than this for the store, which another process may have locked.
+const TIME_LIMIT: Duration = Duration::from_millis(500);
 
-/// Print what makes a shell complete commands, options, and the names of chats and models.
-///
-/// For bash: genai completions bash > ~/.local/share/bash-completion/completions/genai
-#[derive(Debug, Args)]
-pub(crate) struct Completions {
-    /// The shell that is to complete
-    shell: Shell,
+/// Names of all sessions, the last used first; none if the store cannot be read in time.
+pub(crate) fn session_names() -> Vec<String> {
+    let Ok(runtime) = Builder::new_current_thread().enable_all().build() else {
+        return Vec::new();
+    };
+    let listed = runtime.block_on(async {
+        // A completion must not create a store.
+        let list = async {
+            match Store::find_default().await? {
+                Some(store) => store.list().await,
+                None => Ok(Vec::new()),
+            }
+        };
+        timeout(TIME_LIMIT, list).await
+    });
+    let sessions = listed.ok().and_then(Result::ok).unwrap_or_default();
+    let names = sessions.into_iter().map(|session| session.name);
+    // A name with control characters must not reach the terminal.
+    names.filter(|name| sanitize(name) == *name).collect()
 }
 
-impl Completions {
-    /// Runs the command. What it prints asks this program for each completion.
-    pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
-        let shells = Shells::builtins();
-        let shell = shells.completer(&self.shell.to_string());
-        let shell = shell.context("there are no completions for this shell")?;
-        let mut script = Vec::new();
-        let written = shell.write_registration(VARIABLE, "genai", "genai", "genai", &mut script);
-        written.context("the completions cannot be made")?;
-        let script = String::from_utf8(script).context("the completions are no text")?;
-        printer.answer(&script)?;
-        Ok(Exit::Done)
+/// Names of the embedded model and of those in the catalog.
+pub(crate) fn model_names() -> impl Iterator<Item = &'static str> {
+    [LOCAL]
+        .into_iter()
+        .chain(CATALOG.iter().map(|entry| entry.name))
+}
+
+/// Candidates for the name of a session.
+pub(crate) fn sessions() -> Vec<CompletionCandidate> {
+    let names = session_names().into_iter().enumerate();
+    let candidate = |(at, name): (usize, String)| {
+        CompletionCandidate::new(escaped(&name)).display_order(Some(at))
+    };
+    names.map(candidate).collect()
+}
+
+/// Candidates for the name of a model that can be downloaded.
+pub(crate) fn models() -> Vec<CompletionCandidate> {
+    model_names().map(CompletionCandidate::new).collect()
+}
+
+/// Candidates for `--model`: names of models, and model files.
+pub(crate) fn models_and_files(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let matches = |name: &&str| name.as_bytes().starts_with(typed.as_encoded_bytes());
+    let mut candidates: Vec<_> = model_names()
+        .filter(matches)
+        .map(CompletionCandidate::new)
+        .collect();
+    let is_model = |path: &path::Path| path.extension().is_some_and(|end| end == "gguf");
+    candidates.extend(PathCompleter::file().filter(is_model).complete(typed));
+    candidates
+}
+
+/// Escapes a name for bash. The other shells escape completions themselves.
+fn escaped(name: &str) -> String {
+    if env::var_os("_CLAP_COMPLETE_COMP_TYPE").is_none() {
+        return name.to_owned();
     }
-}
-
-/// Says what can be typed, if it is a shell that asks; else says that it is none.
-///
-/// # Errors
-/// The shell is none that is known.
-pub(crate) fn asked(program: fn() -> Command) -> Result<bool, clap::Error> {
-    let folder = std::env::current_dir().ok();
-    let completing = CompleteEnv::with_factory(program).var(VARIABLE);
-    completing.try_complete(std::env::args_os(), folder.as_deref())
+    let is_plain = |char: char| char.is_alphanumeric() || "_-./:,+@%".contains(char);
+    let mut escaped = String::new();
+    for char in name.chars() {
+        if !is_plain(char) {
+            escaped.push('\\');
+        }
+        escaped.push(char);
+    }
+    escaped
 }

@@ -1,40 +1,40 @@
-//! How the program ends: its exit codes, and which error leads to which.
+//! Exit codes of the program, and which error leads to which.
 
 use std::fmt;
 use std::process::ExitCode;
 
-/// How the program ends.
+/// Exit code of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// All was done.
-    Done = 0,
+    /// Success.
+    Success = 0,
     /// The model, the service, the network or a file failed.
-    Failed = 1,
-    /// What was typed, piped in or set makes no sense.
+    Failure = 1,
+    /// The arguments, the input or the settings are invalid.
     Usage = 2,
-    /// The terminal went away.
+    /// The terminal was closed (128 + SIGHUP).
     HungUp = 129,
-    /// The reply was stopped by Ctrl-C.
+    /// Ctrl-C stopped the reply (128 + SIGINT).
     Interrupted = 130,
-    /// The program was told to end.
+    /// The program received SIGTERM (128 + 15).
     Terminated = 143,
 }
 
-/// The exit codes, as the help tells them.
+/// Exit codes, as shown by `--help`.
 pub(crate) const EXIT_CODES: &str = "\
-Exit codes: 0 done, also if whoever reads the answer has read enough; 1 failed: the model, the
-service, the network or a file; 2 wrong usage: what was typed, piped in or set makes no sense;
-129 terminal gone; 130 interrupted by Ctrl-C; 143 terminated.";
+Exit codes: 0 success, also if the reader closes the pipe early; 1 failure of the model, the
+service, the network or a file; 2 invalid arguments, input or settings; 129 terminal closed;
+130 interrupted by Ctrl-C; 143 terminated.";
 
 impl Exit {
-    /// How the program ends after an error.
+    /// Returns the exit code for an error.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
-        if error.is::<Usage>() {
+        if error.is::<UsageError>() {
             Self::Usage
         } else if error.is::<ReaderGone>() {
-            Self::Done
+            Self::Success
         } else {
-            Self::Failed
+            Self::Failure
         }
     }
 }
@@ -45,35 +45,35 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Something that was typed or piped in and makes no sense: what, and what to do.
+/// Invalid arguments, input or settings: the problem and the remedy.
 #[derive(Debug)]
-pub(crate) struct Usage(pub(crate) String);
+pub(crate) struct UsageError(pub(crate) String);
 
-impl fmt::Display for Usage {
+impl fmt::Display for UsageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Usage {}
+impl std::error::Error for UsageError {}
 
 /// An MCP server whose tools cannot be used.
 #[derive(Debug)]
-pub(crate) struct NoTools(pub(crate) String);
+pub(crate) struct ToolServerError(pub(crate) String);
 
-impl fmt::Display for NoTools {
+impl fmt::Display for ToolServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot use the tools of {}", self.0)
     }
 }
 
-/// Whoever read the answers has read enough: nothing to complain of.
+/// The reader of stdout closed the pipe. This is not a failure: `genai … | head` ends like this.
 #[derive(Debug)]
 pub(crate) struct ReaderGone;
 
 impl fmt::Display for ReaderGone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nobody reads the answer any longer")
+        f.write_str("the reader of the output closed the pipe")
     }
 }
 

@@ -1,38 +1,51 @@
-//! The program `genai`: conversations with a model, in the terminal.
+//! The program `genai`: sessions with a model, in the terminal.
 
-mod advice;
-mod chat;
+mod attachment;
+mod backend;
+mod catalog;
 mod cli;
+mod commands;
 mod completions;
-mod config;
+mod conversation;
 mod exit;
-mod man;
-mod model;
-mod models;
-mod printer;
-mod serve;
-mod sessions;
+mod export;
+mod hint;
+mod import;
+mod message;
+mod oneshot;
+mod render;
+mod repl;
+mod reply;
+mod schema;
+mod session_list;
+mod settings;
+mod storage;
+mod suggest;
+mod supervisor;
+mod tools;
+mod transcript;
+mod usage;
 
 use std::process::ExitCode;
 
 use cli::Cli;
 use exit::Exit;
-use printer::Printer;
+use render::Printer;
 
 fn main() -> ExitCode {
     let mut printer = Printer::new();
-    let ended = Cli::read().and_then(|cli| match cli {
+    let result = Cli::parse().and_then(|cli| match cli {
         Some(cli) => cli.run(&mut printer),
-        None => Ok(Exit::Done),
+        None => Ok(Exit::Success),
     });
-    let ended = ended.or_else(|error| match error.downcast::<clap::Error>() {
-        Ok(help) => cli::help(&help),
+    let result = result.or_else(|error| match error.downcast::<clap::Error>() {
+        Ok(message) => cli::print(&message),
         Err(error) => Err(error),
     });
-    let exit = ended.unwrap_or_else(|error| {
+    let exit = result.unwrap_or_else(|error| {
         let exit = Exit::of(&error);
-        if exit != Exit::Done {
-            printer.failure(&error);
+        if exit != Exit::Success {
+            printer.error(&error);
         }
         exit
     });

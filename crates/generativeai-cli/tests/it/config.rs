@@ -1,11 +1,11 @@
-//! Settings: the configuration file, the environment, and what is typed.
+//! Settings: the configuration file, the environment, and the command line.
 
 use std::process::Command;
 
-use super::service::{Answer, Service};
+use super::fake_service::{Answer, Service};
 use super::support::{genai, ran};
 
-/// A configuration file in a folder of its own.
+/// A configuration file in a new folder.
 struct Settings(tempfile::TempDir);
 
 impl Settings {
@@ -17,7 +17,7 @@ impl Settings {
         Self(folder)
     }
 
-    fn of(&self, mut command: Command) -> Command {
+    fn apply(&self, mut command: Command) -> Command {
         command
             .env_remove("GENAI_CONFIG")
             .env("XDG_CONFIG_HOME", self.0.path());
@@ -37,17 +37,17 @@ api_key = 's3cret'
 ";
 
 #[test]
-fn what_is_typed_counts_before_the_environment_and_that_before_the_file() {
+fn the_command_line_precedes_the_environment_and_that_the_file() {
     let service = Service::start(Answer::Texts(vec!["yes"]));
     let settings = Settings::new(FILE);
-    let mut command = settings.of(service.genai(&["chat", "--top-k", "3", "Hello"]));
+    let mut command = settings.apply(service.genai(&["chat", "--top-k", "3", "Hello"]));
     command
         .env("GENAI_CHAT_TEMPERATURE", "0.5")
         .env("GENAI_CHAT_TOP_K", "4");
 
-    let said = ran(command.output());
+    let output = ran(command.output());
 
-    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(output.code, Some(0), "{output:?}");
     let request = service.request();
     for part in [r#""temperature":0.5"#, r#""topK":3"#, "Be brief."] {
         assert!(request.contains(part), "no {part} in {request}");
@@ -55,10 +55,10 @@ fn what_is_typed_counts_before_the_environment_and_that_before_the_file() {
 }
 
 #[test]
-fn the_origin_of_each_setting_is_shown_and_no_secret() {
+fn the_origin_of_each_setting_is_shown_without_secrets() {
     let settings = Settings::new(FILE);
     let path = settings.0.path().join("generativeai/config.toml");
-    let mut command = settings.of(genai(&["config", "show", "--origin"]));
+    let mut command = settings.apply(genai(&["config", "show", "--origin"]));
     command
         .env("GENAI_CHAT_MODEL", "local")
         .env("GENAI_SERVE_PORT", "9001");
@@ -85,24 +85,27 @@ fn the_origin_of_each_setting_is_shown_and_no_secret() {
 }
 
 #[test]
-fn what_would_be_typed_can_be_shown_as_well() {
+fn settings_of_a_command_line_can_be_shown() {
     let words = ["config", "show", "--origin", "chat", "--top-k", "1"];
 
-    let shown = ran(Settings::new(FILE).of(genai(&words)).output());
+    let shown = ran(Settings::new(FILE).apply(genai(&words)).output());
 
-    assert!(shown.stdout.contains("top_k = 1  # typed"), "{shown:?}");
+    assert!(
+        shown.stdout.contains("top_k = 1  # command line"),
+        "{shown:?}"
+    );
     assert!(!shown.stdout.contains("[serve]"), "{shown:?}");
 }
 
 #[test]
-fn what_is_shown_is_a_configuration_file() {
+fn the_listing_is_a_valid_configuration_file() {
     let settings = Settings::new(
         "[chat]\nsystem = \"say \\\"hi\\\"\"\ntool = ['a b', 'c']\nstats = true\n[serve]\nin_process = true\n",
     );
-    let shown = ran(settings.of(genai(&["config", "show"])).output());
+    let shown = ran(settings.apply(genai(&["config", "show"])).output());
 
     let again = ran(Settings::new(&shown.stdout)
-        .of(genai(&["config", "show"]))
+        .apply(genai(&["config", "show"]))
         .output());
 
     assert!(shown.stdout.contains("stats = true"), "{shown:?}");
@@ -111,11 +114,11 @@ fn what_is_shown_is_a_configuration_file() {
 }
 
 #[test]
-fn a_setting_that_is_not_known_is_named_with_its_place_and_what_was_meant() {
+fn an_unknown_setting_is_reported_with_its_line_and_a_suggestion() {
     let settings = Settings::new("[chat]\ntemprature = 0.5\n");
 
     for words in [&["chat", "Hello"][..], &["serve"], &["config", "show"]] {
-        ran(settings.of(genai(words)).output()).refused(
+        ran(settings.apply(genai(words)).output()).refused(
             2,
             &[
                 "config.toml, line 2",
@@ -127,8 +130,8 @@ fn a_setting_that_is_not_known_is_named_with_its_place_and_what_was_meant() {
 }
 
 #[test]
-fn a_setting_that_makes_no_sense_is_named_with_its_place() {
-    for (text, told) in [
+fn an_invalid_setting_is_reported_with_its_line() {
+    for (text, message) in [
         (
             "[chat]\n\ntemperature = 'warm'\n",
             "line 3: `temperature`: invalid value 'warm'",
@@ -136,27 +139,30 @@ fn a_setting_that_makes_no_sense_is_named_with_its_place() {
         ("[chat]\nmodel = = 1\n", "line 2: "),
         ("chat = 1\n", "write [chat]"),
     ] {
-        ran(Settings::new(text).of(genai(&["chat", "Hello"])).output()).refused(2, &[told]);
+        ran(Settings::new(text)
+            .apply(genai(&["chat", "Hello"]))
+            .output())
+        .refused(2, &[message]);
     }
 }
 
 #[test]
-fn neither_help_nor_a_mistake_needs_the_settings() {
+fn neither_help_nor_a_usage_error_needs_the_settings() {
     let settings = Settings::new("nonsense");
 
     assert_eq!(
-        ran(settings.of(genai(&["chat", "--help"])).output()).code,
+        ran(settings.apply(genai(&["chat", "--help"])).output()).code,
         Some(0)
     );
     assert_eq!(
-        ran(settings.of(genai(&["config", "path"])).output()).code,
+        ran(settings.apply(genai(&["config", "path"])).output()).code,
         Some(0)
     );
-    ran(settings.of(genai(&["chat", "--modle", "x"])).output()).refused(2, &["--model"]);
+    ran(settings.apply(genai(&["chat", "--modle", "x"])).output()).refused(2, &["--model"]);
 }
 
 #[test]
-fn a_file_that_is_named_must_be_there() {
+fn the_file_in_genai_config_must_exist() {
     let mut command = genai(&["chat", "Hello"]);
     command.env("GENAI_CONFIG", "nowhere.toml");
 

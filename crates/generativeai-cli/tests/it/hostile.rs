@@ -1,16 +1,16 @@
-//! What others write can never drive the terminal: replies, errors, names of files and models.
+//! Text of others cannot control the terminal: replies, errors, names of files and functions.
 
-use super::service::{Answer, Service};
+use super::fake_service::{Answer, Service};
 use super::terminal::{Left, Terminal};
 use super::tools::server;
 
-/// Titles, clipboard, links, colours, moves, the screen cleared, direction: as C0, C1 and numbers.
+/// Sequences for titles, clipboard, links, colours, cursor, clearing and direction, as C0, C1 and character
+/// references.
 const ATTACK: &str = "safe\u{1b}]0;title\u{7} \u{1b}]52;c;ZXZpbA==\u{1b}\\one \
      \u{1b}]8;;http://evil\u{1b}\\two\u{1b}]8;;\u{1b}\\ \u{1b}[2J\u{1b}[31mthree \u{9b}2J\u{9d}0;t\u{9c}four \
      \u{1b}P$q\u{1b}\\\u{1b}c\u{1b}[?1049h\u{202e}five\u{2066} \u{8}\u{7f}six &#27;[2J&#x9b;31m end\n";
 
-/// Asserts that nothing came that could drive a terminal but what draws: the end of a terminal has
-/// seen to titles and the like already.
+/// Asserts that the output only draws. `Terminal::end` has checked for titles and the like.
 fn assert_harmless(left: &Left) {
     let outside = left.bytes.replace("\x1b[", "");
     let bad = |char: char| {
@@ -24,7 +24,7 @@ fn assert_harmless(left: &Left) {
 }
 
 #[test]
-fn a_reply_cannot_drive_the_terminal() {
+fn a_reply_cannot_control_the_terminal() {
     let chars = ATTACK.char_indices();
     let by_characters: Vec<&'static str> = chars
         .map(|(at, char)| &ATTACK[at..at + char.len_utf8()])
@@ -42,7 +42,7 @@ fn a_reply_cannot_drive_the_terminal() {
 }
 
 #[test]
-fn a_reply_without_colours_cannot_drive_it_either() {
+fn a_reply_without_colours_cannot_control_the_terminal() {
     for words in [
         &["--color", "never", "chat", "Hello"][..],
         &["--color", "always", "chat", "Hello"],
@@ -56,7 +56,7 @@ fn a_reply_without_colours_cannot_drive_it_either() {
 }
 
 #[test]
-fn what_a_server_of_tools_logs_cannot_drive_the_terminal() {
+fn the_log_of_a_tool_server_cannot_control_the_terminal() {
     let service = Service::start(Answer::Calls("greet", "done"));
     let tool = server("greet", "so \u{1b}[2J\u{1b}]0;evil\u{7}it \u{9b}2Jis");
     let left = Terminal::start(&service.genai(&["chat", "--tool", &tool, "Hello"])).end();
@@ -67,13 +67,13 @@ fn what_a_server_of_tools_logs_cannot_drive_the_terminal() {
 }
 
 #[test]
-fn an_error_of_the_service_cannot_drive_the_terminal() {
+fn an_error_of_the_service_cannot_control_the_terminal() {
     let body = r#"{"error":{"code":404,"message":"no\u001b[31m such\u001b]0;x\u0007 \u009b2Jmodel\u202e","status":"NOT_FOUND"}}"#;
     let service = Service::start(Answer::Fails(404, body));
     let mut terminal = Terminal::start(&service.genai(&["chat"]));
 
     let shown = terminal.ask("Hello");
-    terminal.say("/quit");
+    terminal.enter("/quit");
     let left = terminal.end();
 
     assert!(shown.contains("no such model"), "{shown}");
@@ -86,7 +86,7 @@ fn an_error_of_the_service_cannot_drive_the_terminal() {
 }
 
 #[test]
-fn the_name_of_a_function_cannot_drive_the_terminal() {
+fn the_name_of_a_function_cannot_control_the_terminal() {
     let call = Answer::Calls(r"gr\u001b]0;title\u0007ee\u009b2Jt\u202e", "");
     let service = Service::start(call);
     let left = Terminal::start(&service.genai(&["chat", "Hello"])).end();
@@ -97,13 +97,13 @@ fn the_name_of_a_function_cannot_drive_the_terminal() {
 }
 
 #[test]
-fn a_message_of_the_history_cannot_drive_the_terminal() {
+fn a_message_of_the_history_cannot_control_the_terminal() {
     let service = Service::start(Answer::Texts(vec![ATTACK]));
     let mut terminal = Terminal::start(&service.genai(&["chat"]));
 
     terminal.ask("Hello");
     let history = terminal.ask("/history");
-    terminal.say("/quit");
+    terminal.enter("/quit");
 
     assert!(history.contains("model: safe"), "{history}");
     assert_eq!(terminal.end().code, 0);
@@ -111,25 +111,25 @@ fn a_message_of_the_history_cannot_drive_the_terminal() {
 
 #[cfg(unix)]
 #[test]
-fn the_name_of_a_file_cannot_drive_the_terminal() {
+fn the_name_of_a_file_cannot_control_the_terminal() {
     let folder = tempfile::tempdir().expect("a folder");
     let name = "evil\u{1b}]0;title\u{7}\u{9b}2J.txt";
     std::fs::write(folder.path().join(name), "text").expect("a file");
     let service = Service::start(Answer::Silent);
     let mut terminal = Terminal::start(service.genai(&["chat"]).current_dir(folder.path()));
 
-    // Tab completes nothing, since the only name is not to be shown.
+    // Tab completes nothing: the only name contains control characters.
     terminal.wait_for_prompt();
     terminal.type_keys("/attach ev\t");
     terminal.type_keys("\r");
     terminal.wait_for("cannot read ev");
-    // A paste brings the name whole, but not what is in it.
+    // A paste inserts the name without its control characters.
     terminal.wait_for_prompt();
     terminal.type_keys(&format!("\x1b[200~/attach {name}\x1b[201~"));
     terminal.wait_for("/attach evil");
     terminal.type_keys("\r");
     terminal.wait_for("cannot read evil");
-    terminal.say("/quit");
+    terminal.enter("/quit");
 
     assert_eq!(terminal.end().code, 0);
 }

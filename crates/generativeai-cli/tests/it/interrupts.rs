@@ -1,18 +1,18 @@
-//! Ctrl-C and other ends while a function runs, and while a chat is saved.
+//! Ctrl-C and signals while a function runs, and while a session is saved.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::service::{Answer, Service};
+use super::fake_service::{Answer, Service};
 use super::support::{Ran, genai, ran};
 use super::terminal::Terminal;
 use super::tools::server;
 
 const CTRL_C: &str = "\x03";
 
-/// A user with a folder for chats, somebody who answers, and a function that can be called.
+/// A user with a data folder, a model, and a function the model can call.
 struct User {
     data: tempfile::TempDir,
     service: Service,
@@ -28,12 +28,12 @@ impl User {
         }
     }
 
-    /// A model that greets Ada by a function, and then says so.
+    /// A model that calls the function, and then replies.
     fn with_function() -> Self {
         Self::new(Answer::Calls("greet", "Ada was greeted."))
     }
 
-    fn kept(&self, mut command: Command) -> Command {
+    fn with_data(&self, mut command: Command) -> Command {
         command
             .env("XDG_DATA_HOME", self.data.path())
             .env_remove("GENAI_CHAT_NO_SAVE");
@@ -42,10 +42,10 @@ impl User {
 
     fn chat(&self, words: &[&str]) -> Command {
         let words = [&["chat", "-m", "gemini-x"], words].concat();
-        self.kept(self.service.genai(&words))
+        self.with_data(self.service.genai(&words))
     }
 
-    /// The same with the function.
+    /// `genai chat` with the function.
     fn chat_with_function(&self, words: &[&str]) -> Command {
         let port = self.calls.local_addr().expect("an address").port();
         let tool = format!("{} {port}", server("greet", "Good day"));
@@ -54,18 +54,18 @@ impl User {
 
     /// Waits until the function runs.
     fn called(&self) -> TcpStream {
-        let (mut call, _) = self.calls.accept().expect("it is called");
-        call.read_exact(&mut [0; 4]).expect("it says so");
+        let (mut call, _) = self.calls.accept().expect("a call");
+        call.read_exact(&mut [0; 4]).expect("the function runs");
         call
     }
 
-    /// Whether the function was called once more.
+    /// Whether the function was called again.
     fn is_called_again(&self) -> bool {
         self.calls.set_nonblocking(true).expect("a socket");
         self.calls.accept().is_ok()
     }
 
-    /// What the one chat that is kept holds.
+    /// The messages of the only saved session.
     fn shown(&self) -> String {
         let shown = self.sessions(&["show", "1"]);
         assert_eq!(shown.code, Some(0), "{shown:?}");
@@ -73,16 +73,18 @@ impl User {
     }
 
     fn sessions(&self, words: &[&str]) -> Ran {
-        ran(self.kept(genai(&[&["sessions"], words].concat())).output())
+        ran(self
+            .with_data(genai(&[&["sessions"], words].concat()))
+            .output())
     }
 
-    /// Keeps everybody else from writing chats, for as long as what is given lives.
+    /// Locks the store against writes until the returned value is dropped.
     fn lock(&self) -> Lock {
         Lock::on(&self.data.path().join("generativeai/chats.sqlite"))
     }
 }
 
-/// Another process that has the chats for itself.
+/// A process that holds the write lock of the store.
 struct Lock(Child);
 
 impl Lock {
@@ -96,42 +98,44 @@ impl Lock {
         let command = command.args(["-c", script]).arg(path);
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("python3 is there");
-        let mut said = String::new();
+        let mut output = String::new();
         let out = child.stdout.take().expect("it prints");
-        BufReader::new(out).read_line(&mut said).expect("it prints");
-        assert_eq!(said, "locked\n");
+        BufReader::new(out)
+            .read_line(&mut output)
+            .expect("it prints");
+        assert_eq!(output, "locked\n");
         Self(child)
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // It ends with its stdin.
+        // The process exits when its stdin is closed.
         drop(self.0.stdin.take());
         let _ = self.0.wait();
     }
 }
 
 #[test]
-fn ctrl_c_while_a_function_runs_keeps_the_turn_and_the_server() {
+fn ctrl_c_during_a_function_keeps_the_turn_and_the_server() {
     let user = User::with_function();
     let mut terminal = Terminal::start(&user.chat_with_function(&[]));
 
-    terminal.say("Greet Ada.");
+    terminal.enter("Greet Ada.");
     terminal.wait_for("(calls greet with {\"name\":\"Ada\"})");
     let mut call = user.called();
     terminal.type_keys(CTRL_C);
-    terminal.wait_for("(stopped; what came stays in the conversation");
+    terminal.wait_for("(stopped; the part that arrived is kept");
 
     assert_eq!(
         terminal.ask("/history"),
-        "you: Greet Ada.\nmodel: [calls greet]\ntools: [greet answers] (interrupted)"
+        "you: Greet Ada.\nmodel: [calls greet]\ntools: [result of greet] (interrupted)"
     );
-    // Its late answer goes to nobody, but the server lives and reads on.
+    // The server is still running, though its late result is ignored.
     call.write_all(b"!").expect("the server lives");
     assert_eq!(call.read(&mut [0]).expect("it reads"), 0);
     assert_eq!(terminal.ask("/continue"), "Ada was greeted.");
-    terminal.say("/quit");
+    terminal.enter("/quit");
     assert_eq!(terminal.end().code, 0);
     assert!(!user.is_called_again());
     user.service.request();
@@ -142,32 +146,32 @@ fn ctrl_c_while_a_function_runs_keeps_the_turn_and_the_server() {
     );
     assert!(
         user.shown()
-            .contains("tools: [greet answers] (interrupted)")
+            .contains("tools: [result of greet] (interrupted)")
     );
 }
 
 #[test]
-fn ctrl_c_after_a_function_ran_keeps_its_answer() {
+fn ctrl_c_after_a_function_keeps_its_result() {
     let answers = vec![Answer::Calls("greet", ""), Answer::Silent];
     let user = User::new(Answer::Each(answers));
     let mut terminal = Terminal::start(&user.chat_with_function(&[]));
 
-    terminal.say("Greet Ada.");
+    terminal.enter("Greet Ada.");
     user.called().write_all(b"!").expect("the server lives");
     user.service.request();
     user.service.request();
     terminal.type_keys(CTRL_C);
-    terminal.wait_for("(stopped; what came stays in the conversation");
-    terminal.say("/quit");
+    terminal.wait_for("(stopped; the part that arrived is kept");
+    terminal.enter("/quit");
 
     assert_eq!(terminal.end().code, 0);
     assert!(!user.is_called_again());
-    let kept = user.sessions(&["export", "--contents", "1"]).stdout;
-    assert!(kept.contains("Good day, Ada!"), "{kept}");
+    let saved = user.sessions(&["export", "--contents", "1"]).stdout;
+    assert!(saved.contains("Good day, Ada!"), "{saved}");
 }
 
 #[test]
-fn ctrl_c_while_a_function_runs_ends_a_single_message_with_130() {
+fn ctrl_c_during_a_function_ends_a_single_message_with_130() {
     let user = User::with_function();
     let mut terminal = Terminal::start(&user.chat_with_function(&["Greet Ada."]));
 
@@ -177,23 +181,23 @@ fn ctrl_c_while_a_function_runs_ends_a_single_message_with_130() {
     assert_eq!(terminal.end().code, 130);
     assert!(
         user.shown()
-            .contains("tools: [greet answers] (interrupted)")
+            .contains("tools: [result of greet] (interrupted)")
     );
-    let went_on = ran(user.chat(&["--continue", "And now?"]).output());
+    let next = ran(user.chat(&["--continue", "And now?"]).output());
     assert_eq!(
-        (went_on.code, went_on.stdout.as_str()),
+        (next.code, next.stdout.as_str()),
         (Some(0), "Ada was greeted.\n")
     );
     assert!(!user.is_called_again());
 }
 
 #[test]
-fn a_signal_while_a_function_runs_ends_with_its_code_and_keeps_the_turn() {
+fn a_signal_during_a_function_sets_the_exit_code_and_keeps_the_turn() {
     for (signal, code) in [("TERM", 143), ("HUP", 129)] {
         let user = User::with_function();
         let mut terminal = Terminal::start(&user.chat_with_function(&[]));
 
-        terminal.say("Greet Ada.");
+        terminal.enter("Greet Ada.");
         let _call = user.called();
         terminal.signal(signal);
 
@@ -208,39 +212,39 @@ fn a_signal_while_a_function_runs_ends_with_its_code_and_keeps_the_turn() {
 }
 
 #[test]
-fn a_program_that_is_killed_while_a_function_runs_leaves_an_interrupted_turn() {
+fn a_program_killed_during_a_function_leaves_an_interrupted_turn() {
     let user = User::with_function();
     let mut terminal = Terminal::start(&user.chat_with_function(&[]));
 
-    terminal.say("Greet Ada.");
+    terminal.enter("Greet Ada.");
     let _call = user.called();
     terminal.signal("KILL");
-    terminal.was_killed();
+    terminal.wait_until_killed();
 
     assert_eq!(user.shown(), "you: Greet Ada. (not answered)\n");
-    let went_on = ran(user.chat(&["--continue", "And now?"]).output());
-    let told = "(what was said last was not answered, and is taken back: Greet Ada.)";
-    assert!(went_on.stderr.contains(told), "{went_on:?}");
+    let next = ran(user.chat(&["--continue", "And now?"]).output());
+    let note = "(the last message was not answered and was discarded: Greet Ada.)";
+    assert!(next.stderr.contains(note), "{next:?}");
     assert!(!user.is_called_again());
 }
 
 #[test]
-fn ctrl_c_while_a_message_is_saved_takes_it_back() {
+fn ctrl_c_while_a_message_is_saved_discards_it() {
     let user = User::new(Answer::Texts(vec!["It is four."]));
     let mut terminal = Terminal::start(&user.chat(&[]));
 
     terminal.wait_for_prompt();
     let lock = user.lock();
-    terminal.say("Two and two?");
+    terminal.enter("Two and two?");
     terminal.wait_for("…");
     terminal.type_keys(CTRL_C);
-    terminal.wait_for("(stopped before anything came; your message is taken back)");
-    terminal.wait_for("(the chat is being saved; Ctrl-C goes on without)");
+    terminal.wait_for("(stopped before the reply began; your message was discarded)");
+    terminal.wait_for("(saving the session; Ctrl-C skips it)");
     terminal.type_keys(CTRL_C);
-    terminal.wait_for("(it is kept later, if it can be)");
+    terminal.wait_for("(skipped; it is saved with the next message)");
     drop(lock);
     assert_eq!(terminal.ask("And three?"), "It is four.");
-    terminal.say("/quit");
+    terminal.enter("/quit");
 
     assert_eq!(terminal.end().code, 0);
     assert_eq!(user.shown(), "you: And three?\n\nmodel: It is four.\n");
@@ -251,28 +255,28 @@ fn ctrl_c_while_a_reply_is_saved_keeps_the_reply() {
     let user = User::new(Answer::Gated("It is four."));
     let mut terminal = Terminal::start(&user.chat(&[]));
 
-    terminal.say("Two and two?");
+    terminal.enter("Two and two?");
     user.service.request();
     let lock = user.lock();
     user.service.open_gate();
     terminal.wait_for("It is");
     terminal.type_keys(CTRL_C);
-    terminal.wait_for("(the chat is being saved; Ctrl-C goes on without)");
+    terminal.wait_for("(saving the session; Ctrl-C skips it)");
     terminal.type_keys(CTRL_C);
-    terminal.wait_for("(it is kept later, if it can be)");
+    terminal.wait_for("(skipped; it is saved with the next message)");
     drop(lock);
 
     assert_eq!(
         terminal.ask("/history"),
         "you: Two and two?\nmodel: It is four."
     );
-    terminal.say("/quit");
+    terminal.enter("/quit");
     assert_eq!(terminal.end().code, 0);
     assert_eq!(user.shown(), "you: Two and two?\n\nmodel: It is four.\n");
 }
 
 #[test]
-fn ctrl_c_while_the_last_is_saved_ends_with_130() {
+fn ctrl_c_while_a_single_message_is_saved_ends_with_130() {
     let user = User::new(Answer::Gated("It is four."));
     let mut terminal = Terminal::start(&user.chat(&["Two and two?"]));
 
@@ -281,13 +285,13 @@ fn ctrl_c_while_the_last_is_saved_ends_with_130() {
     user.service.open_gate();
     terminal.wait_for("It is");
     terminal.type_keys(CTRL_C);
-    terminal.wait_for("(the chat is being saved; Ctrl-C goes on without)");
+    terminal.wait_for("(saving the session; Ctrl-C skips it)");
     terminal.type_keys(CTRL_C);
 
     let left = terminal.end();
     assert_eq!(left.code, 130);
     assert!(
-        left.screen.ends_with("(what was said last is not kept)"),
+        left.screen.ends_with("(the last messages are not saved)"),
         "{}",
         left.screen
     );

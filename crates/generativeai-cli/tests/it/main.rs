@@ -1,27 +1,27 @@
-//! The program as a process: what it prints where, and how it ends.
+//! The program as a process: its output and exit codes.
 
-#[cfg(unix)]
-mod commands;
 mod config;
-mod conversation;
+mod fake_hub;
+mod fake_service;
+mod generated;
 mod hostile;
-mod hub;
 #[cfg(unix)]
 mod interrupts;
 mod models;
-mod once;
+mod oneshot;
 mod output;
-mod pages;
 mod piped;
 mod refusals;
+mod repl;
 mod screens;
 mod serve;
-mod service;
 mod sessions;
 #[cfg(unix)]
 mod signals;
+#[cfg(unix)]
+mod slash_commands;
 #[cfg(target_os = "linux")]
-mod supervised;
+mod supervisor;
 mod support;
 mod terminal;
 mod tools;

@@ -1,20 +1,20 @@
-//! `genai models`: what is here, what could be, and how it comes.
+//! `genai models`: list, download and removal.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::hub::{Hub, Manner};
+use super::fake_hub::{Hub, Manner};
 #[cfg(unix)]
 use super::support::through_shell;
 use super::support::{Ran, genai, ran, run};
 
-/// What stands for a model; long enough to come in several pieces.
+/// The content of a model file, large enough to arrive in several pieces.
 fn file() -> Vec<u8> {
     (0..300_000_u32).flat_map(u32::to_le_bytes).collect()
 }
 
-/// A cache of its own, and a hub.
+/// A new cache, and a hub.
 struct Machine {
     cache: tempfile::TempDir,
     hub: Hub,
@@ -46,7 +46,7 @@ impl Machine {
             .join("generativeai/models/Qwen3-4B-Q4_K_M.gguf")
     }
 
-    /// What is in the cache beside locks.
+    /// Number of files in the cache, without lock files.
     fn files(&self) -> usize {
         let Ok(entries) = fs::read_dir(self.path().parent().expect("a folder")) else {
             return 0;
@@ -57,7 +57,7 @@ impl Machine {
             .count()
     }
 
-    /// Asserts that the model was pulled, whole.
+    /// Asserts that the model was downloaded completely.
     fn pulled(&self, ran: &Ran) {
         assert_eq!(ran.code, Some(0), "{ran:?}");
         assert_eq!(ran.stdout, format!("{}\n", self.path().display()));
@@ -67,7 +67,7 @@ impl Machine {
 }
 
 #[test]
-fn a_model_is_pulled_once_and_listed_and_removed() {
+fn a_model_is_downloaded_once_listed_and_removed() {
     let machine = Machine::new(Manner::Fair);
     let list = || ran(machine.genai(&["models", "list"]).output()).stdout;
     let line = |list: &str| {
@@ -81,69 +81,69 @@ fn a_model_is_pulled_once_and_listed_and_removed() {
     let second = machine.pull();
 
     machine.pulled(&first);
-    assert!(first.stderr.contains("fetching the model"), "{first:?}");
+    assert!(first.stderr.contains("downloading the model"), "{first:?}");
     machine.pulled(&second);
-    assert_eq!(
-        machine.hub.asked().len(),
-        1,
-        "what is here is not fetched again"
+    assert_eq!(machine.hub.ranges().len(), 1, "it is downloaded once");
+    assert!(
+        line(&list())
+            .expect("it is listed")
+            .contains(" downloaded ")
     );
-    assert!(line(&list()).expect("it is listed").contains(" here "));
 
     let removed = ran(machine.genai(&["models", "rm", "qwen3-4b"]).output());
     assert_eq!((removed.code, machine.files()), (Some(0), 0), "{removed:?}");
     ran(machine.genai(&["models", "rm", "qwen3-4b"]).output())
-        .refused(1, &["qwen3-4b is not here"]);
+        .refused(1, &["qwen3-4b is not downloaded"]);
 }
 
 #[test]
-fn a_fetch_that_breaks_off_goes_on_where_it_stopped() {
+fn an_interrupted_download_is_resumed() {
     let machine = Machine::new(Manner::BreaksOnce(500_000));
 
     let pulled = machine.pull();
 
     machine.pulled(&pulled);
-    assert_eq!(machine.hub.asked(), ["", "bytes=500000-"]);
+    assert_eq!(machine.hub.ranges(), ["", "bytes=500000-"]);
     assert!(
-        pulled.stderr.contains("going on where it stopped"),
+        pulled.stderr.contains("resuming the download"),
         "{pulled:?}"
     );
 }
 
 #[test]
-fn a_fetch_that_gets_nowhere_ends_and_is_gone_on_with_the_next_time() {
+fn a_download_without_progress_fails_and_is_resumed_by_the_next_run() {
     let machine = Machine::new(Manner::SendsThatFar(400_000));
 
     machine
         .pull()
-        .refused(1, &["the connection broke", "where it stopped"]);
+        .refused(1, &["the connection broke", "to resume"]);
     let listed = ran(machine.genai(&["models", "list"]).output());
-    assert!(listed.stdout.contains("% here"), "{listed:?}");
+    assert!(listed.stdout.contains(" % "), "{listed:?}");
     machine.hub.behave(Manner::Fair);
     let pulled = machine.pull();
 
     machine.pulled(&pulled);
-    assert_eq!(machine.hub.asked(), ["", "bytes=400000-", "bytes=400000-"]);
+    assert_eq!(machine.hub.ranges(), ["", "bytes=400000-", "bytes=400000-"]);
 }
 
 #[cfg(unix)]
 #[test]
-fn a_disk_that_is_full_is_told_and_what_came_is_gone_on_with() {
+fn a_full_disk_is_reported_and_the_download_can_be_resumed() {
     let machine = Machine::new(Manner::Fair);
-    // No file can be larger than 400 KiB, which is as if the disk were full.
+    // A file size limit of 400 KiB acts like a full disk.
     let line = "trap '' XFSZ; ulimit -f 800; exec \"$0\" models pull qwen3-4b";
     let mut full = through_shell(&machine.genai(&[]), line);
 
-    ran(full.output()).refused(1, &["cannot write to", "free some space", "because: "]);
+    ran(full.output()).refused(1, &["cannot write to", "free some disk space", "because: "]);
     assert!(!machine.path().exists());
     let pulled = machine.pull();
 
     machine.pulled(&pulled);
-    assert_eq!(machine.hub.asked(), ["", "bytes=409600-"]);
+    assert_eq!(machine.hub.ranges(), ["", "bytes=409600-"]);
 }
 
 #[test]
-fn a_server_that_ignores_what_part_is_asked_for_is_read_from_the_beginning() {
+fn a_server_that_ignores_ranges_is_read_from_the_start() {
     let machine = Machine::new(Manner::SendsThatFar(400_000));
     machine.pull().refused(1, &[]);
 
@@ -154,35 +154,35 @@ fn a_server_that_ignores_what_part_is_asked_for_is_read_from_the_beginning() {
 }
 
 #[test]
-fn a_server_that_sends_another_part_is_refused() {
+fn a_server_that_sends_another_range_is_refused() {
     let machine = Machine::new(Manner::SendsThatFar(400_000));
     machine.pull().refused(1, &[]);
 
     machine.hub.behave(Manner::OtherPart);
     machine
         .pull()
-        .refused(1, &["another part than was asked for"]);
+        .refused(1, &["another range than was requested"]);
 
     assert!(!machine.path().exists());
 }
 
 #[test]
-fn what_is_not_what_was_announced_never_reaches_the_cache() {
+fn a_file_with_a_wrong_hash_never_reaches_the_cache() {
     for manner in [Manner::OtherBytes, Manner::MoreBytes] {
         let machine = Machine::new(manner);
 
         machine
             .pull()
-            .refused(1, &["what came is not the model", "sha256"]);
+            .refused(1, &["the download is not the expected file", "SHA-256"]);
 
-        assert_eq!(machine.files(), 0, "{manner:?}: it is thrown away");
+        assert_eq!(machine.files(), 0, "{manner:?}: it is deleted");
         machine.hub.behave(Manner::Fair);
         machine.pulled(&machine.pull());
     }
 }
 
 #[test]
-fn a_part_that_was_changed_is_found_out() {
+fn a_modified_partial_download_is_detected() {
     let machine = Machine::new(Manner::SendsThatFar(400_000));
     machine.pull().refused(1, &[]);
     let folder = machine.path().parent().expect("a folder").to_owned();
@@ -194,33 +194,35 @@ fn a_part_that_was_changed_is_found_out() {
     fs::write(&part, vec![0; 400_000]).expect("it can be written");
 
     machine.hub.behave(Manner::Fair);
-    machine.pull().refused(1, &["what came is not the model"]);
+    machine
+        .pull()
+        .refused(1, &["the download is not the expected file"]);
 
     machine.pulled(&machine.pull());
 }
 
 #[test]
-fn what_the_hub_cannot_give_is_told() {
-    for (manner, told) in [
+fn errors_of_the_hub_are_reported() {
+    for (manner, texts) in [
         (Manner::Code(404), &["404", "Qwen/Qwen3-4B-GGUF"][..]),
         (Manner::Code(401), &["401", "account"]),
         (Manner::Code(503), &["503", "try again later"]),
         (Manner::NoHash, &["no SHA-256"]),
         (Manner::Insecure, &["https://", "example.com"]),
     ] {
-        Machine::new(manner).pull().refused(1, told);
+        Machine::new(manner).pull().refused(1, texts);
     }
 }
 
 #[test]
-fn a_repository_that_moved_is_found() {
+fn a_redirect_is_followed() {
     let machine = Machine::new(Manner::Moved);
 
     machine.pulled(&machine.pull());
 }
 
 #[test]
-fn two_fetches_at_once_share_one_download() {
+fn concurrent_runs_share_one_download() {
     let machine = Machine::new(Manner::Fair);
 
     let pulled: Vec<_> = std::thread::scope(|scope| {
@@ -233,11 +235,11 @@ fn two_fetches_at_once_share_one_download() {
     for pulled in &pulled {
         machine.pulled(pulled);
     }
-    assert_eq!(machine.hub.asked().len(), 1);
+    assert_eq!(machine.hub.ranges().len(), 1);
 }
 
 #[test]
-fn an_address_that_is_none_or_is_not_safe_is_refused() {
+fn an_invalid_or_insecure_hub_address_is_refused() {
     let mut command = genai(&["models", "pull", "qwen3-4b"]);
     let cache = tempfile::tempdir().expect("a folder");
     command.env("XDG_CACHE_HOME", cache.path());
@@ -247,7 +249,7 @@ fn an_address_that_is_none_or_is_not_safe_is_refused() {
 }
 
 #[test]
-fn a_model_that_is_not_here_or_nowhere_is_told_with_a_way_out() {
+fn a_missing_or_unknown_model_is_reported_with_a_remedy() {
     let machine = Machine::new(Manner::Fair);
 
     ran(machine
@@ -255,18 +257,18 @@ fn a_model_that_is_not_here_or_nowhere_is_told_with_a_way_out() {
         .output())
     .refused(
         1,
-        &["qwen3-4b is not here yet", "genai models pull qwen3-4b"],
+        &["qwen3-4b is not downloaded", "genai models pull qwen3-4b"],
     );
-    run(&["models", "pull", "gpt-7"]).refused(2, &["no model gpt-7", "genai models list"]);
-    run(&["models", "rm", "../x"]).refused(2, &["no model ../x"]);
+    run(&["models", "pull", "gpt-7"]).refused(2, &["unknown model `gpt-7`", "genai models list"]);
+    run(&["models", "rm", "../x"]).refused(2, &["unknown model `../x`"]);
 }
 
 #[test]
-fn a_model_that_was_pulled_is_the_one_that_answers() {
+fn a_downloaded_model_is_used_by_its_name() {
     let machine = Machine::new(Manner::Fair);
     machine.pulled(&machine.pull());
 
-    // What stands for the model is none, and it is the model's file that is tried.
+    // The file is not a model; the error shows that it was opened.
     ran(machine
         .genai(&["chat", "--model", "qwen3-4b", "Hello"])
         .output())
@@ -274,7 +276,7 @@ fn a_model_that_was_pulled_is_the_one_that_answers() {
 }
 
 #[test]
-fn the_embedded_model_is_pulled_by_its_name() {
+fn the_embedded_model_is_downloaded_by_its_name() {
     let pulled = run(&["models", "pull", "local"]);
 
     assert_eq!(pulled.code, Some(0), "{pulled:?}");

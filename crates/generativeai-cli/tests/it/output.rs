@@ -1,11 +1,11 @@
-//! What programs read: `--output json` and `jsonl`, as `docs/output.md` describes them.
+//! `--output json` and `--output jsonl`, as `docs/output.md` describes them.
 
 use serde_json::{Value, json};
 
-use super::service::{Answer, Service};
+use super::fake_service::{Answer, Service};
 use super::support::{Ran, SHORT, ran, run};
 
-/// The schema that the page about the output has, for one of its definitions.
+/// One of the definitions in the schema of `docs/output.md`.
 fn schema(definition: &str) -> jsonschema::Validator {
     let page = include_str!("../../docs/output.md");
     let (_, from) = page.split_once("```json\n").expect("the page has a schema");
@@ -32,13 +32,13 @@ fn lines(ran: &Ran) -> Vec<Value> {
 }
 
 #[test]
-fn the_answer_of_the_embedded_model_is_one_object() {
+fn an_answer_of_the_embedded_model_is_one_object() {
     let words = [&["chat", "--output", "json", "How are you?"], &SHORT[..]].concat();
 
-    let said = run(&words);
+    let output = run(&words);
 
-    assert_eq!(said.code, Some(0), "{said:?}");
-    let answer = whole(&said);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let answer = whole(&output);
     assert!(answer["text"].as_str().is_some_and(|text| !text.is_empty()));
     assert!(
         answer["usage"]["output_tokens"].as_i64() > Some(0),
@@ -51,43 +51,40 @@ fn the_answer_of_the_embedded_model_is_one_object() {
 }
 
 #[test]
-fn a_retry_is_told_beside_the_answer() {
+fn a_retry_is_reported_on_stderr() {
     let busy = r#"{"error":{"code":503,"message":"overloaded","status":"UNAVAILABLE",
         "details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"0.01s"}]}}"#;
     let answers = vec![Answer::Fails(503, busy), Answer::Texts(vec!["Yes."])];
     let service = Service::start(Answer::Each(answers));
 
-    let said = ran(service
+    let output = ran(service
         .genai(&["chat", "--output", "json", "Hello"])
         .output());
 
-    assert_eq!(said.code, Some(0), "{said:?}");
-    assert_eq!(whole(&said)["text"], "Yes.");
-    assert!(
-        said.stderr.contains("(the service answers 503: attempt 2"),
-        "{said:?}"
-    );
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert_eq!(whole(&output)["text"], "Yes.");
+    assert!(output.stderr.contains(": attempt 2 in "), "{output:?}");
 }
 
 #[test]
-fn lines_come_as_the_reply_does_and_end_with_the_answer() {
+fn lines_are_printed_as_the_reply_arrives_and_end_with_the_answer() {
     let service = Service::start(Answer::Texts(vec!["1,345", " metres."]));
 
-    let said = ran(service
+    let output = ran(service
         .genai(&["chat", "--output", "jsonl", "How tall?"])
         .output());
 
-    let lines = lines(&said);
+    let lines = lines(&output);
     assert_eq!(lines[0], json!({ "type": "text", "text": "1,345" }));
     assert_eq!(lines[1], json!({ "type": "text", "text": " metres." }));
     assert_eq!(lines[2]["type"], "answer");
     assert_eq!(lines[2]["text"], "1,345 metres.");
     assert_eq!(lines[2]["finish_reason"], "STOP");
-    assert_eq!((lines.len(), said.code), (3, Some(0)));
+    assert_eq!((lines.len(), output.code), (3, Some(0)));
 }
 
 #[test]
-fn a_failure_is_the_last_line_and_no_object_at_all() {
+fn a_failure_is_the_last_line_and_prints_no_object() {
     let body = r#"{"error":{"code":404,"message":"no such model","status":"NOT_FOUND"}}"#;
     let service = Service::start(Answer::Fails(404, body));
 
@@ -109,23 +106,23 @@ fn a_failure_is_the_last_line_and_no_object_at_all() {
 }
 
 #[test]
-fn what_an_answer_cost_is_told_beside_it() {
+fn statistics_are_printed_to_stderr() {
     let words = [&["chat", "--stats", "How are you?"], &SHORT[..]].concat();
 
-    let said = run(&words);
+    let output = run(&words);
 
-    assert!(said.stderr.contains(" tokens in ("), "{said:?}");
-    assert!(said.stderr.contains(" tokens/s"), "{said:?}");
-    assert!(!said.stdout.contains("tokens in"), "{said:?}");
+    assert!(output.stderr.contains(" tokens in ("), "{output:?}");
+    assert!(output.stderr.contains(" tokens/s"), "{output:?}");
+    assert!(!output.stdout.contains("tokens in"), "{output:?}");
 }
 
 #[test]
-fn a_conversation_has_no_output_for_programs() {
+fn an_unknown_output_format_is_refused() {
     run(&["chat", "--output", "xml", "Hello"]).refused(2, &["xml", "json"]);
 }
 
 #[test]
-fn a_schema_gives_the_answer_its_shape() {
+fn a_schema_determines_the_form_of_the_answer() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("city.json");
     let schema = json!({
@@ -154,7 +151,7 @@ fn a_schema_gives_the_answer_its_shape() {
 }
 
 #[test]
-fn an_answer_that_is_cut_before_its_json_is_whole_is_a_failure() {
+fn an_answer_cut_off_before_its_json_is_complete_is_a_failure() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("list.json");
     let schema = r#"{"type":"array","items":{"type":"string"},"minItems":20}"#;
@@ -175,26 +172,26 @@ fn an_answer_that_is_cut_before_its_json_is_whole_is_a_failure() {
 }
 
 #[test]
-fn a_schema_that_is_none_is_refused_with_its_place() {
+fn an_invalid_schema_is_refused_with_its_position() {
     let folder = tempfile::tempdir().expect("a folder");
     let schema = |name: &str, text: &str| {
         let path = folder.path().join(name);
         std::fs::write(&path, text).expect("it can be written");
         path.to_str().expect("text").to_owned()
     };
-    let refused = |path: &str, code, told: &[&str]| {
-        run(&["chat", "--model", "local", "--schema", path, "Hello"]).refused(code, told);
+    let refused = |path: &str, code, texts: &[&str]| {
+        run(&["chat", "--model", "local", "--schema", path, "Hello"]).refused(code, texts);
     };
 
     refused(
         &schema("open.json", "{\n  \"type\": "),
         2,
-        &["open.json is no JSON", "line 2"],
+        &["open.json is not valid JSON", "line 2"],
     );
     refused(
         &schema("list.json", "[1]"),
         2,
-        &["list.json is no JSON object"],
+        &["list.json is not a JSON object"],
     );
     refused(&schema("odd.json", r#"{"type": "objekt"}"#), 1, &["objekt"]);
     refused("nowhere.json", 1, &["cannot read the schema nowhere.json"]);

@@ -1,36 +1,36 @@
-//! What is piped in: answered if it is text, refused clearly if it is not.
+//! Piped input: added to the message if it is text, else refused.
 
 use std::io::{Seek, Write};
 
-use super::service::{Answer, Service};
+use super::fake_service::{Answer, Service};
 #[cfg(unix)]
 use super::support::through_shell;
 use super::support::{SHORT, genai, ran, run, run_with};
 
 #[test]
-fn what_is_piped_in_is_answered() {
+fn piped_input_is_the_message() {
     let words = [&["chat"], &SHORT[..]].concat();
 
-    let said = run_with(&words, b"How are you?\n");
+    let output = run_with(&words, b"How are you?\n");
 
-    assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(said.stdout.split_whitespace().count() > 2, "{said:?}");
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(output.stdout.split_whitespace().count() > 2, "{output:?}");
 }
 
 #[test]
-fn a_dash_puts_what_is_piped_in_into_the_message() {
+fn a_dash_is_replaced_by_the_piped_input() {
     let service = Service::start(Answer::Texts(vec!["A poem."]));
     let mut file = tempfile::tempfile().expect("a file");
     file.write_all(b"Roses are red")
         .and_then(|()| file.rewind())
         .expect("it can be written");
 
-    let said = ran(service
+    let output = ran(service
         .genai(&["chat", "What is this?", "-"])
         .stdin(file)
         .output());
 
-    assert_eq!(said.stdout, "A poem.\n");
+    assert_eq!(output.stdout, "A poem.\n");
     let request = service.request();
     assert!(
         request.contains(r"What is this?\n\nRoses are red"),
@@ -38,33 +38,75 @@ fn a_dash_puts_what_is_piped_in_into_the_message() {
     );
 }
 
+/// Newcomer 1.
 #[test]
-fn without_a_dash_nothing_is_read() {
+fn piped_input_follows_the_message_without_a_dash() {
+    let service = Service::start(Answer::Texts(vec!["A poem."]));
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    let poem = std::thread::spawn(move || {
+        // The input may arrive after the program has started to read.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        writer.write_all(b"Roses are red").expect("written");
+    });
+
+    let output = ran(service
+        .genai(&["chat", "What is this?"])
+        .stdin(reader)
+        .output());
+
+    poem.join().expect("no panic");
+    assert_eq!(output.stdout, "A poem.\n");
+    let request = service.request();
+    assert!(
+        request.contains(r"What is this?\n\nRoses are red"),
+        "{request}"
+    );
+}
+
+/// Newcomer 1.
+#[test]
+fn a_pipe_that_is_open_and_silent_does_not_block_the_message() {
     let service = Service::start(Answer::Texts(vec!["Hello!"]));
-    let mut command = service.genai(&["chat", "Hello"]);
-    // A pipe that nobody closes: reading it would never end.
     let (reader, writer) = std::io::pipe().expect("a pipe");
 
-    let said = ran(command.stdin(reader).output());
+    let output = ran(service.genai(&["chat", "Hello"]).stdin(reader).output());
 
-    assert_eq!(said.stdout, "Hello!\n");
+    assert_eq!(output.stdout, "Hello!\n");
+    assert!(
+        output.stderr.contains("stdin is open but silent"),
+        "{output:?}"
+    );
     drop(writer);
 }
 
+/// Newcomer 32.
 #[test]
-fn nothing_piped_in_is_an_empty_message() {
+fn piped_input_needs_no_command() {
+    let service = Service::start(Answer::Texts(vec!["Hello!"]));
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    writer.write_all(b"Good day").expect("written");
+    drop(writer);
+
+    let output = ran(service.genai(&[]).stdin(reader).output());
+
+    assert_eq!(output.stdout, "Hello!\n", "{output:?}");
+    assert!(service.request().contains("Good day"));
+}
+
+#[test]
+fn empty_input_is_an_empty_message() {
     run(&["chat"]).refused(2, &["the message is empty", "genai chat \"Hello\""]);
     run_with(&["chat"], b" \n\t\n").refused(2, &["the message is empty"]);
 }
 
 #[test]
-fn what_is_no_text_is_refused() {
-    run_with(&["chat"], b"caf\xe9").refused(2, &["byte 3 is not UTF-8"]);
-    run_with(&["chat"], b"\x7fELF\0\0").refused(2, &["byte 4 is zero"]);
+fn input_that_is_not_text_is_refused() {
+    run_with(&["chat"], b"caf\xe9").refused(2, &["not UTF-8 text (first bad byte: 3)"]);
+    run_with(&["chat"], b"\x7fELF\0\0").refused(2, &["zero byte at: 4"]);
 }
 
 #[test]
-fn no_more_is_read_than_a_message_may_have() {
+fn input_longer_than_a_message_may_be_is_refused() {
     let large = vec![b'a'; (16 << 20) + 100_000];
 
     run_with(&["chat"], &large).refused(2, &["too long", "16 MiB"]);
@@ -72,7 +114,7 @@ fn no_more_is_read_than_a_message_may_have() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_pipe_that_never_ends_is_not_read_to_its_end() {
+fn endless_input_is_read_up_to_the_maximum() {
     let mut command = genai(&["chat"]);
     let endless = std::fs::File::open("/dev/zero").expect("it is there");
 
@@ -89,7 +131,7 @@ fn a_closed_stdin_is_an_empty_message() {
 
 #[cfg(unix)]
 #[test]
-fn a_closed_stdout_takes_the_answer_as_a_place_for_nothing_would() {
+fn a_closed_stdout_acts_like_dev_null() {
     let service = Service::start(Answer::Texts(vec!["unheard"]));
     let mut command = through_shell(&service.genai(&[]), "exec \"$0\" chat Hello >&-");
 

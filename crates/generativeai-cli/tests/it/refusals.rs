@@ -1,8 +1,8 @@
-//! What cannot be done: an error that says what and what to do, and the exit code.
+//! Errors: the message, the remedy, and the exit code.
 
 use std::net::TcpListener;
 
-use super::service::{Answer, Service};
+use super::fake_service::{Answer, Service};
 use super::support::{genai, ran, run};
 
 #[test]
@@ -19,6 +19,21 @@ fn an_unknown_command_or_option_is_refused_with_the_usage() {
     run(&[]).refused(2, &["Usage"]);
 }
 
+/// Newcomer 25.
+#[test]
+fn an_option_out_of_range_is_refused_before_a_model_is_loaded() {
+    for (option, value, range) in [
+        ("--temperature", "3", "from 0 to 2"),
+        ("--temperature", "hot", "a number"),
+        ("--top-p", "7", "from 0 to 1"),
+        ("--top-k", "-1", "0.."),
+        ("--max-output-tokens", "0", "1.."),
+    ] {
+        run(&["chat", "-m", "nowhere.gguf", option, value, "Hello"])
+            .refused(2, &[option, value, range]);
+    }
+}
+
 #[test]
 fn the_help_names_the_exit_codes() {
     let help = run(&["--help"]);
@@ -28,12 +43,12 @@ fn the_help_names_the_exit_codes() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn a_missing_model_file_is_named() {
     run(&["chat", "--model", "nowhere.gguf", "Hello"]).refused(1, &["nowhere.gguf"]);
 }
 
 #[test]
-fn a_file_that_is_no_model_is_named() {
+fn a_file_that_is_not_a_model_is_named() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
 
     run(&["chat", "--model", file, "Hello"]).refused(1, &["Cargo.toml", "GGUF"]);
@@ -59,7 +74,7 @@ fn a_key_that_is_wrong_is_not_shown() {
 }
 
 #[test]
-fn an_address_that_does_not_answer_is_told_with_a_way_out() {
+fn an_unreachable_address_is_reported_with_a_remedy() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
@@ -75,7 +90,7 @@ fn an_address_that_does_not_answer_is_told_with_a_way_out() {
 }
 
 #[test]
-fn an_error_of_the_service_cannot_drive_the_terminal() {
+fn an_error_of_the_service_cannot_control_the_terminal() {
     let body = r#"{"error":{"code":404,"message":"no \u001b[31mmodel\u001b]0;x\u0007!","status":"NOT_FOUND"}}"#;
     let service = Service::start(Answer::Fails(404, body));
 
@@ -84,7 +99,7 @@ fn an_error_of_the_service_cannot_drive_the_terminal() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn whatever_is_printed_a_full_disk_is_told() {
+fn a_full_disk_is_reported_by_every_command() {
     for words in [
         &["--help"][..],
         &["chat", "--help"],
@@ -101,7 +116,7 @@ fn whatever_is_printed_a_full_disk_is_told() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_told() {
+fn a_full_disk_is_reported_for_an_answer() {
     let service = Service::start(Answer::Texts(vec!["lost"]));
     let full = std::fs::File::create("/dev/full").expect("it is there");
 

@@ -1,10 +1,10 @@
-//! What people see: the screens of the main flows, as they are.
+//! Screens of the main flows.
 
 use std::fs;
 
 use vt100::Color;
 
-use super::service::{Answer, Service};
+use super::fake_service::{Answer, Service};
 use super::terminal::Terminal;
 
 const REPLY: [&str; 8] = [
@@ -20,12 +20,12 @@ const REPLY: [&str; 8] = [
 
 fn screen(terminal: &Terminal) -> String {
     let screen = terminal.screen();
-    let begin = screen.find("/help tells").expect("the first line");
+    let begin = screen.find("/help lists").expect("the first line");
     screen[begin..].to_owned()
 }
 
 #[test]
-fn a_conversation_with_a_code() {
+fn a_reply_with_code_and_a_table() {
     let service = Service::start(Answer::Texts(REPLY.to_vec()));
     let mut terminal = Terminal::sized(&service.genai(&["chat", "-m", "gemini-x"]), (30, 60));
 
@@ -33,7 +33,7 @@ fn a_conversation_with_a_code() {
 
     assert_eq!(
         screen(&terminal),
-        "/help tells the commands, Ctrl-D leaves.
+        "/help lists the commands; Ctrl-D quits.
 > Say hello in Rust
 Here is a short program that says hello, with a line that is
 long enough to be broken at a word:
@@ -59,12 +59,12 @@ run   │ 10 ms
     assert_eq!(cell(7, 14).fgcolor(), Color::Idx(2), "a text");
     assert_eq!(cell(7, 20).fgcolor(), Color::Idx(2), "still the text");
     assert!(cell(5, 0).dim(), "a fence");
-    terminal.say("/quit");
+    terminal.enter("/quit");
     assert_eq!(terminal.end().code, 0);
 }
 
 #[test]
-fn without_colours_the_signs_stand_for_them() {
+fn without_colours_markdown_delimiters_are_shown() {
     let service = Service::start(Answer::Texts(REPLY.to_vec()));
     let mut command = service.genai(&["chat", "-m", "gemini-x", "Say hello"]);
     let left = Terminal::sized(command.env("NO_COLOR", "1"), (30, 60)).end();
@@ -83,7 +83,7 @@ fn without_colours_the_signs_stand_for_them() {
 }
 
 #[test]
-fn a_reply_that_is_stopped_goes_on() {
+fn a_stopped_reply_can_be_continued() {
     let answers = vec![
         Answer::Hangs("Once upon a time "),
         Answer::Texts(vec!["there was a dragon."]),
@@ -91,7 +91,7 @@ fn a_reply_that_is_stopped_goes_on() {
     let service = Service::start(Answer::Each(answers));
     let mut terminal = Terminal::start(&service.genai(&["chat", "-m", "gemini-x"]));
 
-    terminal.say("Tell me a story");
+    terminal.enter("Tell me a story");
     terminal.wait_for("Once upon a time");
     terminal.type_keys("\x03");
     terminal.ask("/continue");
@@ -99,25 +99,25 @@ fn a_reply_that_is_stopped_goes_on() {
 
     assert_eq!(
         screen(&terminal),
-        "/help tells the commands, Ctrl-D leaves.
+        "/help lists the commands; Ctrl-D quits.
 > Tell me a story
 Once upon a time
-(stopped; what came stays in the conversation: /continue lets it go on)
+(stopped; the part that arrived is kept: /continue continues it)
 > /continue
 there was a dragon.
 > /history
 you: Tell me a story
 model: Once upon a time (interrupted)
-you: Go on exactly where you stopped, without repeating anything.
+you: Continue exactly where you stopped, without repeating anything.
 model: there was a dragon.
 >"
     );
-    terminal.say("/quit");
+    terminal.enter("/quit");
     assert_eq!(terminal.end().code, 0);
 }
 
 #[test]
-fn what_is_undone_can_be_redone() {
+fn undone_turns_can_be_restored() {
     let answers = ["Four.", "Six.", "It is four."].map(|text| Answer::Texts(vec![text]));
     let service = Service::start(Answer::Each(answers.to_vec()));
     let mut terminal = Terminal::start(&service.genai(&["chat", "-m", "gemini-x"]));
@@ -137,34 +137,34 @@ fn what_is_undone_can_be_redone() {
 
     assert_eq!(
         screen(&terminal),
-        "/help tells the commands, Ctrl-D leaves.
+        "/help lists the commands; Ctrl-D quits.
 > Two and two?
 Four.
 > Three and three?
 Six.
 > /undo
-taken back: Three and three?
-(/redo brings it back)
+undone: Three and three?
+(/redo restores it)
 > /redo
-brought back: Three and three?
+restored: Three and three?
 > /undo
-taken back: Three and three?
-(/redo brings it back)
+undone: Three and three?
+(/redo restores it)
 > /regenerate
 It is four.
 > /redo
-nothing was taken back
+nothing to redo
 > /history
 you: Two and two?
 model: It is four.
 >"
     );
-    terminal.say("/quit");
+    terminal.enter("/quit");
     assert_eq!(terminal.end().code, 0);
 }
 
 #[test]
-fn files_go_with_a_message() {
+fn files_are_attached_to_a_message() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("cat.png"), b"\x89PNG\0").expect("a file");
     fs::write(folder.path().join("notes.txt"), "Feed the cat.").expect("a file");
@@ -179,7 +179,7 @@ fn files_go_with_a_message() {
 
     assert_eq!(
         screen(&terminal),
-        "/help tells the commands, Ctrl-D leaves.
+        "/help lists the commands; Ctrl-D quits.
 > /attach cat.png
 attached cat.png (image/png, 5 B, 258 tokens)
 > /attach dog.png
@@ -189,10 +189,10 @@ genai: cannot read dog.png
 attached notes.txt (text, 13 B, 258 tokens)
 A cat.
 > /attach
-nothing is attached
+no files attached
 >"
     );
-    terminal.say("/quit");
+    terminal.enter("/quit");
     assert_eq!(terminal.end().code, 0);
     let request = service.request();
     for part in [
@@ -206,7 +206,7 @@ nothing is attached
 }
 
 #[test]
-fn the_help_is_a_page() {
+fn the_help_lists_all_commands() {
     let service = Service::start(Answer::Silent);
     let mut terminal = Terminal::start(&service.genai(&["chat", "-m", "gemini-x"]));
 
@@ -214,27 +214,30 @@ fn the_help_is_a_page() {
 
     assert_eq!(
         help,
-        "/undo              take back the last message and its reply
-/redo              bring back what was taken back
-/regenerate        ask for another reply to the last message
-/continue          let a reply that was stopped or cut go on
-/edit              change the last message, and send it again
-/fork [NUMBER]     go on in a copy, or go back to a conversation
-/session [NAME]    show the chat's name, or go on with another or a new one
-/history           show what was said
-/system [TEXT|-]   show or set what the model is told; - takes it back
-/model [NAME]      show or choose who answers
-/tools             show the tools the model may call
-/attach [FILE|-]   send a file with the next message; - takes all back
-/tokens [on|off]   show the tokens spent, now or after each reply
-/save [FILE]       write the conversation as JSON
-/export [FILE]     write the conversation as Markdown
-/help              show this
-/quit              leave (or Ctrl-D)
-@FILE in a message sends it along. A message that begins with / has two: //
-Alt-Enter or Ctrl-J begins a new line; \"\"\" opens and closes a text of many.
-Tab completes, Up calls back. Ctrl-C stops a reply; what came of it stays."
+        "/undo [COUNT]      undo the last message and its reply
+/redo              restore the last undone turn
+/regenerate        replace the last reply by a new one
+/continue          continue a reply that was stopped or cut off
+/edit              edit the last message and send it again
+/fork [NAME]       continue in a copy of this session
+/new [NAME]        start a new session
+/session [NAME]    show this session, or switch to another
+/sessions          list the saved sessions
+/history [COUNT]   show the messages, or only the last ones
+/system [TEXT|-]   show, set or remove (-) the system instruction
+/model [NAME]      show or change the model
+/tools             list the tools the model may call
+/attach [FILE|-]   attach a file to the next message; - removes all
+/tokens [on|off]   show token counts, now or after each reply
+/save [FILE]       write the session as JSON
+/export [FILE]     write the session as Markdown
+/load FILE         start a session from a file of /save or another program
+/help              show this help
+/quit              quit (or Ctrl-D)
+@FILE in a message attaches the file. Start a message with // to send a /.
+Alt-Enter or Ctrl-J starts a new line; \"\"\" surrounds a multi-line message.
+Tab completes, Up recalls messages. Ctrl-C stops a reply; its text is kept."
     );
-    terminal.say("/quit");
+    terminal.enter("/quit");
     assert_eq!(terminal.end().code, 0);
 }

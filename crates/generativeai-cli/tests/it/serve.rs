@@ -1,4 +1,4 @@
-//! `genai serve`: the program serves, and is its own client.
+//! `genai serve`, with `genai chat` as its client.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::support::{SHORT, genai, ran, run};
 
-/// A server of the embedded model; it ends with the test.
+/// A server with the embedded model, which is killed at the end of the test.
 pub(crate) struct Serving {
     pub(crate) child: Child,
     stdout: BufReader<ChildStdout>,
@@ -54,14 +54,14 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 #[test]
-fn the_program_answers_itself_over_the_wire() {
+fn the_program_can_use_its_own_server() {
     let serving = Serving::start(&["--api-key", "s3cret"]);
 
     let answered = ran(serving.ask("s3cret").output());
@@ -76,28 +76,28 @@ fn the_program_answers_itself_over_the_wire() {
 
 #[cfg(unix)]
 #[test]
-fn a_server_that_is_told_to_stop_ends_well() {
+fn sigterm_stops_the_server_with_success() {
     let mut serving = Serving::start(&[]);
 
     let id = serving.child.id().to_string();
-    let told = Command::new("kill")
+    let sent = Command::new("kill")
         .args(["-TERM", &id])
         .status()
         .expect("kill runs");
     let mut rest = String::new();
     serving.stdout.read_to_string(&mut rest).expect("text");
 
-    assert!(told.success());
+    assert!(sent.success());
     assert_eq!(serving.child.wait().expect("it ends").code(), Some(0));
     assert_eq!(rest, "");
 }
 
 #[test]
-fn what_cannot_be_served_is_refused_before_a_model_is_loaded() {
+fn invalid_options_are_refused_before_a_model_is_loaded() {
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let port = taken.local_addr().expect("an address").port().to_string();
 
-    run(&["serve", "--port", &port]).refused(1, &["cannot listen at 127.0.0.1", "--port 0"]);
-    run(&["serve", "--port", "0", "--fault", "418"]).refused(2, &["no fault is written `418`"]);
+    run(&["serve", "--port", &port]).refused(1, &["cannot listen on 127.0.0.1", "--port 0"]);
+    run(&["serve", "--port", "0", "--fault", "418"]).refused(2, &["invalid fault `418`"]);
     run(&["serve", "--port", "0", "--host", "nowhere"]).refused(2, &["--host"]);
 }

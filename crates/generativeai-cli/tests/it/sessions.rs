@@ -1,14 +1,14 @@
-//! Chats that are kept: gone on with, listed, found, renamed, taken out and in, deleted.
+//! Saved sessions: continued, listed, searched, renamed, exported, imported and deleted.
 
 use std::fs;
 use std::process::Command;
 
 use serde_json::Value;
 
-use super::service::{Answer, Service};
+use super::fake_service::{Answer, Service};
 use super::support::{Ran, genai, ran};
 
-/// A user with a folder for chats, and somebody who answers.
+/// A user with a data folder, and a service.
 struct User {
     data: tempfile::TempDir,
     service: Service,
@@ -22,71 +22,71 @@ impl User {
         }
     }
 
-    fn of(&self, mut command: Command) -> Ran {
+    fn run(&self, mut command: Command) -> Ran {
         command
             .env("XDG_DATA_HOME", self.data.path())
             .env_remove("GENAI_CHAT_NO_SAVE");
         ran(command.output())
     }
 
-    /// Says something; it must be answered.
-    fn say(&self, words: &[&str]) -> Ran {
-        let said = self.of(self.service.genai(&[&["chat"], words].concat()));
-        assert_eq!(said.code, Some(0), "{said:?}");
-        said
+    /// Runs `genai chat`, which must succeed.
+    fn chat(&self, words: &[&str]) -> Ran {
+        let output = self.run(self.service.genai(&[&["chat"], words].concat()));
+        assert_eq!(output.code, Some(0), "{output:?}");
+        output
     }
 
     fn sessions(&self, words: &[&str]) -> Ran {
-        self.of(genai(&[&["sessions"], words].concat()))
+        self.run(genai(&[&["sessions"], words].concat()))
     }
 
-    /// What `sessions` prints; it must work.
-    fn told(&self, words: &[&str]) -> String {
-        let told = self.sessions(words);
+    /// The output of `genai sessions`, which must succeed.
+    fn output(&self, words: &[&str]) -> String {
+        let output = self.sessions(words);
         assert_eq!(
-            (told.code, told.stderr.as_str()),
+            (output.code, output.stderr.as_str()),
             (Some(0), ""),
             "{words:?}"
         );
-        told.stdout
+        output.stdout
     }
 }
 
 #[test]
-fn a_chat_is_gone_on_with() {
+fn the_last_session_is_continued() {
     let user = User::new();
-    user.say(&["How tall is Ben Nevis?"]);
+    user.chat(&["How tall is Ben Nevis?"]);
     user.service.request();
 
-    user.say(&["--continue", "And in feet?"]);
+    user.chat(&["--continue", "And in feet?"]);
 
     let request = user.service.request();
     assert!(
         request.contains("How tall is Ben Nevis?") && request.contains("And in feet?"),
         "{request}"
     );
-    let shown = user.told(&["show", "How tall is Ben Nevis?"]);
+    let shown = user.output(&["show", "How tall is Ben Nevis?"]);
     assert_eq!(
         shown.matches("model: It is 1,345 m tall.").count(),
         2,
         "{shown}"
     );
-    assert_eq!(user.told(&["list"]).lines().count(), 1);
+    assert_eq!(user.output(&["list"]).lines().count(), 1);
 }
 
 #[test]
-fn a_session_has_the_name_it_is_given_and_goes_on_by_it() {
+fn a_named_session_is_created_and_continued() {
     let user = User::new();
-    user.say(&["--session", "mountains", "How tall is Ben Nevis?"]);
-    user.say(&["Something else"]);
-    user.say(&["--session", "mountains", "And Snowdon?"]);
+    user.chat(&["--session", "mountains", "How tall is Ben Nevis?"]);
+    user.chat(&["Something else"]);
+    user.chat(&["--session", "mountains", "And Snowdon?"]);
 
-    let shown = user.told(&["show", "mountains"]);
+    let shown = user.output(&["show", "mountains"]);
     assert!(
         shown.contains("you: How tall is Ben Nevis?") && shown.contains("you: And Snowdon?"),
         "{shown}"
     );
-    let list = user.told(&["list"]);
+    let list = user.output(&["list"]);
     assert!(
         list.lines()
             .next()
@@ -97,37 +97,40 @@ fn a_session_has_the_name_it_is_given_and_goes_on_by_it() {
 }
 
 #[test]
-fn what_was_said_is_found_renamed_and_deleted() {
+fn sessions_are_searched_renamed_and_deleted() {
     let user = User::new();
-    user.say(&["--session", "one", "How tall is Ben Nevis?"]);
-    user.say(&["--session", "two", "Where is Snowdon?"]);
+    user.chat(&["--session", "one", "How tall is Ben Nevis?"]);
+    user.chat(&["--session", "two", "Where is Snowdon?"]);
 
     assert!(
-        user.told(&["search", "nevis"])
-            .starts_with("one: How tall is Ben Nevis?")
+        user.output(&["search", "nevis"])
+            .starts_with("   1  one: How tall is Ben Nevis?")
     );
-    assert_eq!(user.told(&["rename", "one", "scotland"]), "");
-    assert!(user.told(&["search", "NEVIS"]).starts_with("scotland: "));
+    assert_eq!(user.output(&["rename", "one", "scotland"]), "");
+    assert!(
+        user.output(&["search", "NEVIS"])
+            .starts_with("   1  scotland: ")
+    );
     let deleted = user.sessions(&["rm", "scotland", "two"]);
     assert_eq!(deleted.code, Some(0), "{deleted:?}");
     let nothing = user.sessions(&["search", "nevis"]);
     assert_eq!(
         (nothing.stdout.as_str(), nothing.stderr.as_str()),
-        ("", "nothing was found\n")
+        ("", "nothing found\n")
     );
     let nothing = user.sessions(&["list"]);
     assert_eq!(
         (nothing.stdout.as_str(), nothing.stderr.as_str()),
-        ("", "no chats are kept yet\n")
+        ("", "no saved sessions\n")
     );
 }
 
 #[test]
-fn a_chat_is_taken_out_and_in_again() {
+fn an_exported_session_can_be_imported() {
     let user = User::new();
-    user.say(&["--session", "mountains", "How tall is Ben Nevis?"]);
-    let lines = user.told(&["export", "mountains"]);
-    let contents = user.told(&["export", "--contents", "mountains"]);
+    user.chat(&["--session", "mountains", "How tall is Ben Nevis?"]);
+    let lines = user.output(&["export", "mountains"]);
+    let contents = user.output(&["export", "--contents", "mountains"]);
     let read: Value = serde_json::from_str(&contents).expect("JSON");
     assert_eq!(read.as_array().map(Vec::len), Some(2), "{contents}");
     let other = User::new();
@@ -137,21 +140,21 @@ fn a_chat_is_taken_out_and_in_again() {
         fs::write(&path, text).expect("it can be written");
         let path = path.to_str().expect("text");
         assert_eq!(
-            other.told(&["import", "--name", name, path]),
+            other.output(&["import", "--name", name, path]),
             format!("{name}\n")
         );
         assert_eq!(
-            other.told(&["show", name]),
-            user.told(&["show", "mountains"])
+            other.output(&["show", name]),
+            user.output(&["show", "mountains"])
         );
     }
 }
 
 #[test]
-fn what_is_not_to_be_kept_leaves_no_trace() {
+fn no_save_writes_nothing() {
     let user = User::new();
 
-    user.say(&["--no-save", "Hello"]);
+    user.chat(&["--no-save", "Hello"]);
 
     assert_eq!(
         fs::read_dir(user.data.path()).expect("it is there").count(),
@@ -159,25 +162,35 @@ fn what_is_not_to_be_kept_leaves_no_trace() {
     );
 }
 
+/// Newcomer 5.
 #[test]
-fn a_chat_that_is_named_is_kept_though_new_ones_are_not() {
+fn no_save_leaves_a_continued_session_unchanged() {
     let user = User::new();
-    let mut command = user.service.genai(&["chat", "--session", "hills", "Hello"]);
-    command.env("XDG_DATA_HOME", user.data.path());
+    user.chat(&["--session", "hills", "How tall is Ben Nevis?"]);
+    let before = user.output(&["show", "hills"]);
 
-    let said = ran(command.env("GENAI_CHAT_NO_SAVE", "true").output());
+    for words in [
+        &["--no-save", "--session", "hills", "And Snowdon?"][..],
+        &["--no-save", "--continue", "And Snowdon?"],
+        &["--no-save", "--session", "new", "Hello"],
+    ] {
+        user.chat(words);
+    }
 
-    assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(user.told(&["list"]).contains("hills"));
+    user.service.request();
+    let copy = user.service.request();
+    assert!(copy.contains("How tall is Ben Nevis?"), "{copy}");
+    assert_eq!(user.output(&["show", "hills"]), before);
+    assert_eq!(user.output(&["list"]).lines().count(), 1);
 }
 
 #[cfg(unix)]
 #[test]
-fn what_is_kept_its_owner_alone_can_read() {
+fn saved_sessions_are_readable_only_by_the_user() {
     use std::os::unix::fs::PermissionsExt;
 
     let user = User::new();
-    user.say(&["Hello"]);
+    user.chat(&["Hello"]);
 
     let folder = user.data.path().join("generativeai");
     let mode = |path| {
@@ -192,37 +205,40 @@ fn what_is_kept_its_owner_alone_can_read() {
 }
 
 #[test]
-fn a_store_that_cannot_be_used_does_not_stop_a_new_chat() {
+fn a_new_session_works_without_a_usable_store() {
     let user = User::new();
     fs::create_dir_all(user.data.path().join("generativeai/chats.sqlite")).expect("a folder");
 
-    let said = user.say(&["Hello"]);
+    let output = user.chat(&["Hello"]);
 
-    assert_eq!(said.stdout, "It is 1,345 m tall.\n");
-    assert!(said.stderr.contains("(this chat is not kept: "), "{said:?}");
-    user.of(user.service.genai(&["chat", "--continue", "Hello"]))
+    assert_eq!(output.stdout, "It is 1,345 m tall.\n");
+    assert!(
+        output.stderr.contains("(this session is not saved: "),
+        "{output:?}"
+    );
+    user.run(user.service.genai(&["chat", "--continue", "Hello"]))
         .refused(1, &["chats.sqlite"]);
 }
 
 #[test]
-fn what_is_not_there_is_told() {
+fn a_missing_session_or_file_is_reported() {
     let user = User::new();
 
     user.sessions(&["show", "nowhere"])
         .refused(1, &["no session `nowhere`"]);
     user.sessions(&["resume"]).refused(2, &["<NAME>"]);
-    user.of(genai(&["chat", "--session", " ", "Hello"]))
-        .refused(2, &["the session has no name"]);
-    user.of(user.service.genai(&["chat", "--continue", "Hello"]))
-        .refused(2, &["no chat to go on with yet"]);
+    user.run(genai(&["chat", "--session", " ", "Hello"]))
+        .refused(2, &["the session name is empty"]);
+    user.run(user.service.genai(&["chat", "--continue", "Hello"]))
+        .refused(2, &["there is no session to continue"]);
     user.sessions(&["import", "nowhere.jsonl"])
         .refused(1, &["nowhere.jsonl"]);
-    user.of(genai(&["chat", "--continue", "--session", "x", "Hello"]))
+    user.run(genai(&["chat", "--continue", "--session", "x", "Hello"]))
         .refused(2, &["--continue", "--session"]);
 }
 
 #[test]
-fn a_file_that_is_no_chat_is_refused() {
+fn a_file_that_is_not_a_session_is_refused() {
     let user = User::new();
     let path = user.data.path().join("broken");
     for text in ["[{", "{\"generativeai\"", ""] {

@@ -1,36 +1,36 @@
-//! Signals and other ends, wherever the conversation is: the terminal is left as it was found.
+//! Signals and other ways to exit: the terminal is always restored.
 
 use std::io::{Read, Write};
 
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 
-use super::service::{Answer, Service};
+use super::fake_service::{Answer, Service};
 use super::support::through_shell;
 use super::terminal::Terminal;
 
 const STORY: &str = "Once upon a time ";
 
-fn conversation(answer: Answer) -> (Service, Terminal) {
+fn session(answer: Answer) -> (Service, Terminal) {
     let service = Service::start(answer);
     let terminal = Terminal::start(&service.genai(&["chat"]));
     (service, terminal)
 }
 
 #[test]
-fn at_the_prompt_keys_are_read_one_by_one_and_the_terminal_is_given_back() {
-    let (_service, mut terminal) = conversation(Answer::Silent);
+fn the_prompt_uses_raw_mode_and_restores_the_terminal() {
+    let (_service, mut terminal) = session(Answer::Silent);
 
     terminal.wait_for_prompt();
 
-    assert!(!terminal.is_as_found());
+    assert!(!terminal.is_restored());
     terminal.type_keys("\x04");
     assert_eq!(terminal.end().code, 0);
 }
 
 #[test]
-fn a_signal_at_the_prompt_ends_with_its_code() {
+fn a_signal_at_the_prompt_sets_the_exit_code() {
     for (signal, code) in [("TERM", 143), ("HUP", 129)] {
-        let (_service, mut terminal) = conversation(Answer::Silent);
+        let (_service, mut terminal) = session(Answer::Silent);
 
         terminal.wait_for_prompt();
         terminal.type_keys("half a mess");
@@ -42,11 +42,11 @@ fn a_signal_at_the_prompt_ends_with_its_code() {
 }
 
 #[test]
-fn a_signal_while_a_reply_comes_ends_with_its_code() {
+fn a_signal_during_a_reply_sets_the_exit_code() {
     for (signal, code) in [("TERM", 143), ("HUP", 129)] {
-        let (_service, mut terminal) = conversation(Answer::Hangs(STORY));
+        let (_service, mut terminal) = session(Answer::Hangs(STORY));
 
-        terminal.say("Tell me a story");
+        terminal.enter("Tell me a story");
         terminal.wait_for("Once upon a time");
         terminal.signal(signal);
 
@@ -55,7 +55,7 @@ fn a_signal_while_a_reply_comes_ends_with_its_code() {
 }
 
 #[test]
-fn a_terminal_that_goes_away_ends_the_program() {
+fn the_program_exits_when_the_terminal_is_closed() {
     let service = Service::start(Answer::Silent);
     let pair = native_pty_system()
         .openpty(PtySize::default())
@@ -69,27 +69,31 @@ fn a_terminal_that_goes_away_ends_the_program() {
             None => command.env_remove(name),
         }
     }
-    let mut child = pair.slave.spawn_command(command).expect("it starts");
+    let mut child = pair
+        .slave
+        .spawn_command(command)
+        .expect("the program starts");
     drop(pair.slave);
-    let mut reader = pair.master.try_clone_reader().expect("it shows");
-    let mut keys = pair.master.take_writer().expect("it has keys");
+    let mut reader = pair.master.try_clone_reader().expect("a reader");
+    let mut keys = pair.master.take_writer().expect("a writer");
     let (mut shown, mut byte) = (Vec::new(), [0]);
     while !shown.ends_with(b"> ") {
-        reader.read_exact(&mut byte).expect("it shows the prompt");
+        reader.read_exact(&mut byte).expect("the prompt");
         shown.extend(byte);
         if shown.ends_with(b"\x1b[6n") {
-            keys.write_all(b"\x1b[3;1R").expect("it asks where it is");
+            keys.write_all(b"\x1b[3;1R")
+                .expect("the program queries the cursor");
         }
     }
 
     drop((reader, keys, pair.master));
 
-    assert_eq!(child.wait().expect("it ends").exit_code(), 129);
+    assert_eq!(child.wait().expect("the program exits").exit_code(), 129);
 }
 
 #[test]
-fn an_interrupt_at_the_prompt_is_ctrl_c() {
-    let (_service, mut terminal) = conversation(Answer::Silent);
+fn sigint_at_the_prompt_acts_like_ctrl_c() {
+    let (_service, mut terminal) = session(Answer::Silent);
 
     terminal.wait_for_prompt();
     terminal.signal("INT");
@@ -101,54 +105,54 @@ fn an_interrupt_at_the_prompt_is_ctrl_c() {
 }
 
 #[test]
-fn ctrl_c_takes_back_what_is_typed() {
-    let (_service, mut terminal) = conversation(Answer::Silent);
+fn ctrl_c_discards_typed_text() {
+    let (_service, mut terminal) = session(Answer::Silent);
 
     for _ in 0..3 {
         terminal.type_at_prompt("not so");
         terminal.type_keys("\x03");
     }
-    assert_eq!(terminal.ask("/history"), "nothing was said yet");
-    terminal.say("/quit");
+    assert_eq!(terminal.ask("/history"), "no messages yet");
+    terminal.enter("/quit");
 
     assert_eq!(terminal.end().code, 0);
 }
 
 #[test]
-fn ctrl_c_takes_back_a_message_that_nothing_answers() {
-    let (_service, mut terminal) = conversation(Answer::Silent);
+fn ctrl_c_discards_a_message_without_reply() {
+    let (_service, mut terminal) = session(Answer::Silent);
 
-    terminal.say("Is anybody there?");
+    terminal.enter("Is anybody there?");
     let service = _service;
     service.request();
     terminal.type_keys("\x03");
-    terminal.wait_for("(stopped before anything came; your message is taken back)");
-    assert_eq!(terminal.ask("/history"), "nothing was said yet");
-    terminal.say("/quit");
+    terminal.wait_for("(stopped before the reply began; your message was discarded)");
+    assert_eq!(terminal.ask("/history"), "no messages yet");
+    terminal.enter("/quit");
 
     assert_eq!(terminal.end().code, 0);
 }
 
 #[test]
-fn ctrl_c_twice_stops_the_reply_and_keeps_the_conversation() {
-    let (_service, mut terminal) = conversation(Answer::Hangs(STORY));
+fn ctrl_c_twice_stops_only_the_reply() {
+    let (_service, mut terminal) = session(Answer::Hangs(STORY));
 
-    terminal.say("Tell me a story");
+    terminal.enter("Tell me a story");
     terminal.wait_for("Once upon a time");
     terminal.type_keys("\x03\x03");
     terminal.wait_for("(stopped");
     let history = terminal.ask("/history");
 
     assert!(history.contains("(interrupted)"), "{history}");
-    terminal.say("/quit");
+    terminal.enter("/quit");
     assert_eq!(terminal.end().code, 0);
 }
 
 #[test]
-fn what_is_typed_while_a_reply_comes_waits_for_the_prompt() {
-    let (_service, mut terminal) = conversation(Answer::Hangs(STORY));
+fn text_typed_during_a_reply_is_not_echoed_into_it() {
+    let (_service, mut terminal) = session(Answer::Hangs(STORY));
 
-    terminal.say("Tell me a story");
+    terminal.enter("Tell me a story");
     terminal.wait_for("Once upon a time");
     terminal.type_keys("and then?");
     terminal.type_keys("\x03");
@@ -166,23 +170,23 @@ fn what_is_typed_while_a_reply_comes_waits_for_the_prompt() {
 }
 
 #[test]
-fn a_retry_is_shown_and_can_be_given_up() {
+fn a_retry_is_shown_and_can_be_stopped() {
     let body = r#"{"error":{"code":503,"message":"overloaded","status":"UNAVAILABLE",
         "details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"40s"}]}}"#;
-    let (_service, mut terminal) = conversation(Answer::Fails(503, body));
+    let (_service, mut terminal) = session(Answer::Fails(503, body));
 
-    terminal.say("Hello");
-    terminal.wait_for("(the service answers 503: attempt 2 in 40");
+    terminal.enter("Hello");
+    terminal.wait_for("attempt 2 in 40");
     terminal.type_keys("\x03");
-    terminal.wait_for("taken back");
-    terminal.say("/quit");
+    terminal.wait_for("discarded");
+    terminal.enter("/quit");
 
     assert_eq!(terminal.end().code, 0);
 }
 
 #[test]
-fn what_is_typed_stays_when_the_terminal_changes_its_size() {
-    let (_service, mut terminal) = conversation(Answer::Texts(vec!["Yes."]));
+fn typed_text_survives_a_resize() {
+    let (_service, mut terminal) = session(Answer::Texts(vec!["Yes."]));
 
     terminal.wait_for_prompt();
     terminal.type_keys("Is it still here?");
@@ -191,13 +195,13 @@ fn what_is_typed_stays_when_the_terminal_changes_its_size() {
     terminal.wait_for("> Is it still here?");
     terminal.type_keys("\r");
     terminal.wait_for("Yes.");
-    terminal.say("/quit");
+    terminal.enter("/quit");
 
     assert_eq!(terminal.end().code, 0);
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_the_conversation_quietly() {
+fn a_closed_reader_ends_the_session_quietly() {
     let service = Service::start(Answer::Texts(vec!["one ", "two\n"]));
     let command = through_shell(&service.genai(&[]), "\"$0\" chat | true");
     let mut terminal = Terminal::start(&command);

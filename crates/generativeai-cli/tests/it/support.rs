@@ -1,13 +1,13 @@
-//! Running the program, away from the keys and settings of whoever runs the tests.
+//! Running the program, isolated from the keys and settings of the user.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-/// Variables that say who answers.
+/// Variables that select the Gemini API.
 pub(crate) const VARIABLES: [&str; 3] =
     ["GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL"];
 
-/// Settings that make the embedded model say the same every time, in few words.
+/// Settings that make replies of the embedded model short and reproducible.
 pub(crate) const SHORT: [&str; 6] = [
     "--temperature",
     "0",
@@ -17,7 +17,7 @@ pub(crate) const SHORT: [&str; 6] = [
     "24",
 ];
 
-/// What the program printed, and how it ended.
+/// Output and exit code of the program.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
@@ -25,10 +25,10 @@ pub(crate) struct Ran {
     pub(crate) stderr: String,
 }
 
-/// The program, with no keys, no settings, and nothing to read.
+/// The program, without keys and settings, and with an empty stdin.
 pub(crate) fn genai(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_genai"));
-    // Even someone who wants backtraces gets none for a mistake of theirs.
+    // Backtraces are not shown to users, even if they are enabled.
     command
         .args(words)
         .stdin(Stdio::null())
@@ -40,19 +40,19 @@ pub(crate) fn genai(words: &[&str]) -> Command {
     for variable in VARIABLES {
         command.env_remove(variable);
     }
-    // What is typed in a test is not remembered for whoever runs it.
+    // Keeps the user's prompt history unchanged.
     command.env(
         "XDG_STATE_HOME",
         concat!(env!("CARGO_TARGET_TMPDIR"), "/state"),
     );
-    // Nor is what was said kept.
+    // Keeps the user's sessions unchanged.
     command.env("GENAI_CHAT_NO_SAVE", "true");
-    // There is no configuration file in there.
+    // A folder without a configuration file.
     command.env("XDG_CONFIG_HOME", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 
-/// The program, run by a line of shell in which `$0` stands for it.
+/// The program, run by a shell command line in which `$0` is the program.
 #[cfg(unix)]
 pub(crate) fn through_shell(genai: &Command, line: &str) -> Command {
     let mut shell = Command::new("sh");
@@ -67,13 +67,13 @@ pub(crate) fn through_shell(genai: &Command, line: &str) -> Command {
     shell
 }
 
-/// Runs the program with words.
+/// Runs the program.
 pub(crate) fn run(words: &[&str]) -> Ran {
     ran(genai(words).output())
 }
 
-/// Runs the program with something piped in.
-pub(crate) fn run_with(words: &[&str], piped: &[u8]) -> Ran {
+/// Runs the program with piped input.
+pub(crate) fn run_with(words: &[&str], input: &[u8]) -> Ran {
     let mut command = genai(words);
     let command = command
         .stdin(Stdio::piped())
@@ -81,13 +81,13 @@ pub(crate) fn run_with(words: &[&str], piped: &[u8]) -> Ran {
         .stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program starts");
     let mut stdin = child.stdin.take().expect("it reads");
-    // The program may end before it has read everything.
-    let _ = stdin.write_all(piped);
+    // The program may exit before it has read everything.
+    let _ = stdin.write_all(input);
     drop(stdin);
     ran(child.wait_with_output())
 }
 
-/// What came of a run.
+/// Converts the output of a run.
 pub(crate) fn ran(output: std::io::Result<Output>) -> Ran {
     let output = output.expect("the program ends");
     let text = |bytes| String::from_utf8(bytes).expect("text");
@@ -99,15 +99,15 @@ pub(crate) fn ran(output: std::io::Result<Output>) -> Ran {
 }
 
 impl Ran {
-    /// Asserts that the program ended so, said nothing on stdout, and told this on stderr in words.
-    pub(crate) fn refused(&self, code: i32, told: &[&str]) {
+    /// Asserts the exit code, an empty stdout, and that stderr contains these texts and no internals.
+    pub(crate) fn refused(&self, code: i32, texts: &[&str]) {
         assert_eq!(
             (self.code, self.stdout.as_str()),
             (Some(code), ""),
             "{self:?}"
         );
-        for told in told {
-            assert!(self.stderr.contains(told), "no {told:?} in {self:?}");
+        for text in texts {
+            assert!(self.stderr.contains(text), "no {text:?} in {self:?}");
         }
         for raw in ["panicked", "Error {", "RUST_BACKTRACE", "stack backtrace"] {
             assert!(!self.stderr.contains(raw), "{raw:?} in {self:?}");

@@ -1,4 +1,4 @@
-//! A terminal with the program in it: what is typed, and what the screen shows.
+//! A terminal that runs the program: keys and screen.
 
 use std::io::{Read, Write};
 use std::process::Command;
@@ -9,49 +9,49 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use vt100::{Callbacks, Parser, Screen};
 
-/// No answer takes longer than this, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Time limit of a wait, sufficient on a busy machine.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
-/// How large the terminal is, unless a test says otherwise.
+/// Default size of the terminal: rows and columns.
 const SIZE: (u16, u16) = (50, 80);
 
-/// A terminal in which the program runs.
+/// A terminal that runs the program.
 pub(crate) struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     keys: Box<dyn Write + Send>,
     pieces: Receiver<Vec<u8>>,
-    parser: Parser<Watch>,
+    parser: Parser<Monitor>,
     shown: Vec<u8>,
     master: Box<dyn MasterPty + Send>,
-    /// How the terminal was set before the program came.
-    found: String,
+    /// Terminal settings before the program started.
+    initial: String,
     ended: bool,
 }
 
-/// How the program left the terminal.
+/// State of the terminal after the program exited.
 #[derive(Debug)]
 pub(crate) struct Left {
     pub(crate) code: u32,
-    /// Every byte that came.
+    /// All output.
     pub(crate) bytes: String,
     /// The screen.
     pub(crate) screen: String,
 }
 
-/// Answers the terminal is asked for, and what was done to it beside drawing.
+/// Replies to queries of the program, and everything it did to the terminal besides drawing.
 #[derive(Default)]
-struct Watch {
-    answers: Vec<String>,
-    driven: Vec<String>,
+struct Monitor {
+    replies: Vec<String>,
+    violations: Vec<String>,
 }
 
 impl Terminal {
-    /// Starts the command in a terminal of its own.
+    /// Starts the command in a new terminal.
     pub(crate) fn start(command: &Command) -> Self {
         Self::sized(command, SIZE)
     }
 
-    /// Starts the command in a terminal of so many rows and columns.
+    /// Starts the command in a terminal with this number of rows and columns.
     pub(crate) fn sized(command: &Command, (rows, cols): (u16, u16)) -> Self {
         let size = PtySize {
             rows,
@@ -59,7 +59,7 @@ impl Terminal {
             ..PtySize::default()
         };
         let pair = native_pty_system().openpty(size).expect("a terminal");
-        let found = settings(&*pair.master);
+        let initial = settings(&*pair.master);
         let mut builder = CommandBuilder::new(command.get_program());
         builder.args(command.get_args());
         builder.env("TERM", "xterm-256color");
@@ -82,7 +82,7 @@ impl Terminal {
         let (sender, pieces) = channel();
         thread::spawn(move || {
             let mut piece = [0; 4096];
-            // A terminal whose program has ended says so by an error.
+            // Reading fails once the program has exited.
             while let Ok(length @ 1..) = reader.read(&mut piece) {
                 if sender.send(piece[..length].to_vec()).is_err() {
                     break;
@@ -93,35 +93,35 @@ impl Terminal {
             child,
             keys,
             pieces,
-            parser: Parser::new_with_callbacks(rows, cols, 0, Watch::default()),
+            parser: Parser::new_with_callbacks(rows, cols, 0, Monitor::default()),
             shown: Vec::new(),
             master: pair.master,
-            found,
+            initial,
             ended: false,
         }
     }
 
     /// Types keys.
     pub(crate) fn type_keys(&mut self, keys: &str) {
-        // A program that has ended does not read them.
+        // Fails if the program has exited.
         let _ = self.keys.write_all(keys.as_bytes());
         let _ = self.keys.flush();
     }
 
-    /// Types a line, and gives what is shown for it until the prompt comes again.
+    /// Enters a line at the prompt, and returns the output until the next prompt.
     pub(crate) fn ask(&mut self, line: &str) -> String {
-        self.say(line);
+        self.enter(line);
         self.wait_for_prompt();
         self.after(line)
     }
 
-    /// Types a line at the prompt, once it is there.
-    pub(crate) fn say(&mut self, line: &str) {
+    /// Waits for the prompt and enters a line.
+    pub(crate) fn enter(&mut self, line: &str) {
         self.type_at_prompt(line);
         self.type_keys("\r");
     }
 
-    /// Types a text at the prompt, once that is there, and waits until it is shown.
+    /// Waits for the prompt, types a text, and waits until it is shown.
     pub(crate) fn type_at_prompt(&mut self, text: &str) {
         self.wait_for_prompt();
         self.type_keys(text);
@@ -130,49 +130,49 @@ impl Terminal {
         });
     }
 
-    /// What the screen shows below the line that was typed last as such.
+    /// The screen below the last occurrence of an entered line.
     pub(crate) fn after(&self, line: &str) -> String {
         let screen = self.screen();
-        let typed = format!("> {}\n", line.trim_end());
-        let at = screen.rfind(&typed).map_or(0, |at| at + typed.len());
+        let entered = format!("> {}\n", line.trim_end());
+        let at = screen.rfind(&entered).map_or(0, |at| at + entered.len());
         screen[at..].trim_end_matches("\n>").to_owned()
     }
 
-    /// Waits for a prompt at which nothing is typed.
+    /// Waits for an empty prompt.
     pub(crate) fn wait_for_prompt(&mut self) {
         self.wait_until("the prompt", |screen| {
             row_of_cursor(screen) == ">" && screen.cursor_position().1 == 2
         });
     }
 
-    /// Waits until the screen shows a text.
+    /// Waits until the screen contains a text.
     pub(crate) fn wait_for(&mut self, text: &str) {
         self.wait_until(text, |screen| rows(screen).contains(text));
     }
 
-    /// Waits until the screen is as it should be.
-    pub(crate) fn wait_until(&mut self, what: &str, is_so: impl Fn(&Screen) -> bool) {
-        let begun = Instant::now();
-        while !is_so(self.parser.screen()) {
-            let left = PATIENCE.saturating_sub(begun.elapsed());
+    /// Waits until the screen satisfies a condition.
+    pub(crate) fn wait_until(&mut self, what: &str, is_met: impl Fn(&Screen) -> bool) {
+        let started = Instant::now();
+        while !is_met(self.parser.screen()) {
+            let left = TIME_LIMIT.saturating_sub(started.elapsed());
             let Ok(piece) = self.pieces.recv_timeout(left) else {
-                panic!("{what:?} was not shown:\n{}", self.screen());
+                panic!("{what:?} did not appear:\n{}", self.screen());
             };
             self.take(&piece);
         }
     }
 
-    /// What the screen shows, without the blanks at the ends.
+    /// The screen as text, without trailing blanks.
     pub(crate) fn screen(&self) -> String {
         rows(self.parser.screen())
     }
 
-    /// The screen with its colours and styles.
+    /// The screen with colours and styles.
     pub(crate) fn cells(&self) -> &Screen {
         self.parser.screen()
     }
 
-    /// Gives the terminal another size.
+    /// Resizes the terminal.
     pub(crate) fn resize(&mut self, rows: u16, cols: u16) {
         let size = PtySize {
             rows,
@@ -183,36 +183,41 @@ impl Terminal {
         self.parser.screen_mut().set_size(rows, cols);
     }
 
-    /// Sends the program a signal by its name.
+    /// Sends a signal to the program.
     pub(crate) fn signal(&mut self, name: &str) {
         let id = self.child.process_id().expect("it runs").to_string();
         let sent = Command::new("kill").args(["-s", name, &id]).status();
         assert!(sent.expect("kill is there").success());
     }
 
-    /// Whether the terminal is set as it was found.
-    pub(crate) fn is_as_found(&self) -> bool {
-        settings(&*self.master) == self.found
+    /// Whether the terminal has its initial settings.
+    pub(crate) fn is_restored(&self) -> bool {
+        settings(&*self.master) == self.initial
     }
 
-    /// Waits until the program has ended, and asserts that it left the terminal as it found it, and
-    /// did nothing to it but draw.
+    /// Waits until the program exits, and asserts that it restored the terminal and did nothing to it besides
+    /// drawing.
     pub(crate) fn end(mut self) -> Left {
         loop {
-            match self.pieces.recv_timeout(PATIENCE) {
+            match self.pieces.recv_timeout(TIME_LIMIT) {
                 Ok(piece) => self.take(&piece),
                 Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => panic!("it does not end:\n{}", self.screen()),
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("the program does not exit:\n{}", self.screen())
+                }
             }
         }
         let status = self.child.wait().expect("it ends");
         self.ended = true;
         let screen = self.parser.screen();
-        assert!(self.is_as_found(), "the terminal is not restored");
+        assert!(self.is_restored(), "the terminal is not restored");
         assert!(!screen.bracketed_paste() && !screen.hide_cursor());
         assert!(!screen.alternate_screen());
-        let driven = &self.parser.callbacks().driven;
-        assert!(driven.is_empty(), "the terminal was driven: {driven:?}");
+        let violations = &self.parser.callbacks().violations;
+        assert!(
+            violations.is_empty(),
+            "the terminal was controlled: {violations:?}"
+        );
         Left {
             code: status.exit_code(),
             bytes: String::from_utf8_lossy(&self.shown).into_owned(),
@@ -220,8 +225,8 @@ impl Terminal {
         }
     }
 
-    /// Waits until the program is gone that was killed, which leaves a terminal as it is.
-    pub(crate) fn was_killed(mut self) {
+    /// Waits until a killed program is gone. It cannot restore the terminal.
+    pub(crate) fn wait_until_killed(mut self) {
         self.child.wait().expect("it ends");
         self.ended = true;
     }
@@ -229,9 +234,9 @@ impl Terminal {
     fn take(&mut self, piece: &[u8]) {
         self.parser.process(piece);
         self.shown.extend(piece);
-        let answers = std::mem::take(&mut self.parser.callbacks_mut().answers);
-        for answer in answers {
-            self.type_keys(&answer);
+        let replies = std::mem::take(&mut self.parser.callbacks_mut().replies);
+        for reply in replies {
+            self.type_keys(&reply);
         }
     }
 }
@@ -239,13 +244,13 @@ impl Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         if !self.ended {
-            // A test that failed leaves nothing running.
+            // A failed test must not leave the program running.
             let _ = self.child.kill();
         }
     }
 }
 
-/// What a screen shows, row by row.
+/// The rows of a screen.
 fn rows(screen: &Screen) -> String {
     let width = screen.size().1;
     let rows: Vec<_> = screen.rows(0, width).collect();
@@ -260,7 +265,7 @@ fn row_of_cursor(screen: &Screen) -> String {
     row.trim_end().to_owned()
 }
 
-/// How a terminal is set: whether it echoes, waits for whole lines, and so on.
+/// Settings of a terminal: echo, line mode and so on.
 fn settings(master: &dyn MasterPty) -> String {
     format!(
         "{:?}",
@@ -268,37 +273,37 @@ fn settings(master: &dyn MasterPty) -> String {
     )
 }
 
-impl Callbacks for Watch {
+impl Callbacks for Monitor {
     fn audible_bell(&mut self, _: &mut Screen) {
-        self.driven.push("bell".to_owned());
+        self.violations.push("bell".to_owned());
     }
 
     fn resize(&mut self, _: &mut Screen, size: (u16, u16)) {
-        self.driven.push(format!("resized to {size:?}"));
+        self.violations.push(format!("resized to {size:?}"));
     }
 
     fn set_window_icon_name(&mut self, _: &mut Screen, name: &[u8]) {
-        self.driven.push(format!("icon {name:?}"));
+        self.violations.push(format!("icon {name:?}"));
     }
 
     fn set_window_title(&mut self, _: &mut Screen, title: &[u8]) {
-        self.driven.push(format!("title {title:?}"));
+        self.violations.push(format!("title {title:?}"));
     }
 
     fn copy_to_clipboard(&mut self, _: &mut Screen, _: &[u8], data: &[u8]) {
-        self.driven.push(format!("clipboard {data:?}"));
+        self.violations.push(format!("clipboard {data:?}"));
     }
 
     fn paste_from_clipboard(&mut self, _: &mut Screen, _: &[u8]) {
-        self.driven.push("clipboard read".to_owned());
+        self.violations.push("clipboard read".to_owned());
     }
 
     fn unhandled_control(&mut self, _: &mut Screen, byte: u8) {
-        self.driven.push(format!("control {byte:#x}"));
+        self.violations.push(format!("control {byte:#x}"));
     }
 
     fn unhandled_escape(&mut self, _: &mut Screen, _: Option<u8>, _: Option<u8>, byte: u8) {
-        self.driven.push(format!("escape {byte:#x}"));
+        self.violations.push(format!("escape {byte:#x}"));
     }
 
     fn unhandled_csi(
@@ -312,16 +317,16 @@ impl Callbacks for Watch {
         match (first, params, last) {
             (None, [[6]], 'n') => {
                 let (row, column) = screen.cursor_position();
-                self.answers
+                self.replies
                     .push(format!("\x1b[{};{}R", row + 1, column + 1));
             }
             _ => self
-                .driven
+                .violations
                 .push(format!("sequence {first:?} {params:?} {last}")),
         }
     }
 
     fn unhandled_osc(&mut self, _: &mut Screen, params: &[&[u8]]) {
-        self.driven.push(format!("string {params:?}"));
+        self.violations.push(format!("string {params:?}"));
     }
 }

@@ -1,29 +1,29 @@
-//! `--tool`: the model calls the tools of MCP servers.
+//! `--tool`: tools of MCP servers.
 
-use super::service::{Answer, Service};
+use super::fake_service::{Answer, Service};
 use super::support::{ran, run};
 
 /// A command that starts a server with one tool.
 pub(crate) fn server(name: &str, greeting: &str) -> String {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/tools.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/mcp_server.py");
     format!("python3 '{script}' {name} '{greeting}'")
 }
 
 #[test]
-fn a_tool_that_the_model_calls_runs_and_its_answer_goes_back() {
+fn a_called_tool_runs_and_its_result_is_sent_back() {
     let service = Service::start(Answer::Calls("greet", "Ada was greeted."));
     let tool = server("greet", "Good day");
 
     let words = ["chat", "--tool", &tool, "--output", "jsonl", "Greet Ada."];
-    let said = ran(service.genai(&words).output());
+    let output = ran(service.genai(&words).output());
 
-    assert_eq!(said.code, Some(0), "{said:?}");
-    let lines: Vec<_> = said.stdout.lines().collect();
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let lines: Vec<_> = output.stdout.lines().collect();
     assert_eq!(
         lines[0],
         r#"{"type":"call","name":"greet","args":{"name":"Ada"}}"#
     );
-    assert!(lines[1].contains("Ada was greeted."), "{said:?}");
+    assert!(lines[1].contains("Ada was greeted."), "{output:?}");
     let answer = lines.last().expect("a line");
     assert!(answer.contains(r#""calls":[{"name":"greet""#), "{answer}");
     assert!(service.request().contains("functionDeclarations"));
@@ -31,18 +31,18 @@ fn a_tool_that_the_model_calls_runs_and_its_answer_goes_back() {
 }
 
 #[test]
-fn the_tools_of_several_servers_are_offered_together() {
+fn tools_of_several_servers_are_combined() {
     let service = Service::start(Answer::Texts(vec!["Hello."]));
     let (one, two) = (server("greet", "Hi"), server("part", "Bye"));
 
-    let said = ran(service
+    let output = ran(service
         .genai(&["chat", "--tool", &one, "--tool", &two, "Hello"])
         .output());
 
     assert_eq!(
-        (said.code, said.stdout.as_str()),
+        (output.code, output.stdout.as_str()),
         (Some(0), "Hello.\n"),
-        "{said:?}"
+        "{output:?}"
     );
     let request = service.request();
     assert!(
@@ -52,7 +52,7 @@ fn the_tools_of_several_servers_are_offered_together() {
 }
 
 #[test]
-fn two_tools_of_one_name_are_refused_before_anything_is_sent() {
+fn two_tools_with_one_name_are_refused_before_a_request() {
     let (one, two) = (server("greet", "Hi"), server("greet", "Bye"));
 
     run(&[
@@ -62,9 +62,9 @@ fn two_tools_of_one_name_are_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn a_server_that_is_none_is_named() {
-    let refused = |tool: &str, code, told: &[&str]| {
-        run(&["chat", "--model", "local", "--tool", tool, "Hello"]).refused(code, told);
+fn an_unusable_server_is_named() {
+    let refused = |tool: &str, code, texts: &[&str]| {
+        run(&["chat", "--model", "local", "--tool", tool, "Hello"]).refused(code, texts);
     };
 
     refused(
@@ -80,7 +80,7 @@ fn a_server_that_is_none_is_named() {
             "check that this is an MCP server",
         ],
     );
-    refused("'open", 2, &["--tool `'open` is no command"]);
+    refused("'open", 2, &["--tool `'open` is not a command"]);
     refused(
         "http://example.com/",
         1,

@@ -1,0 +1,218 @@
+//! Files sent with a message: images, audio and PDFs as data, text files as text.
+
+pub(crate) mod mention;
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use generativeai::protocol::content::{Blob, Content, Part};
+
+/// Maximum size of a file, in bytes. Base64 adds a third, and a request is limited to 20 MB.
+const MAX_SIZE: u64 = 14 << 20;
+
+/// A file sent with a message.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Attachment {
+    pub(crate) path: PathBuf,
+    pub(crate) part: Part,
+    /// MIME type, or `text`.
+    kind: String,
+    /// Size in bytes.
+    size: usize,
+    /// Number of tokens, if the model counts them.
+    pub(crate) tokens: Option<i32>,
+}
+
+impl Attachment {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, is empty, exceeds the maximum size, or has an unknown type.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+        let name = path.display();
+        let metadata = fs::metadata(path).with_context(|| format!("cannot read {name}"))?;
+        if !metadata.is_file() {
+            bail!("{name} is not a file");
+        }
+        let mut bytes = Vec::new();
+        let read =
+            File::open(path).and_then(|file| file.take(MAX_SIZE + 1).read_to_end(&mut bytes));
+        read.with_context(|| format!("cannot read {name}"))?;
+        if bytes.len() as u64 > MAX_SIZE {
+            bail!("{name} is too large: the maximum is {} MiB", MAX_SIZE >> 20);
+        }
+        if bytes.is_empty() {
+            bail!("{name} is empty");
+        }
+        let (part, kind) = match as_text(&bytes) {
+            Some(text) => (Part::text(quote(path, text)), "text".to_owned()),
+            None => media(path, &bytes)?,
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            part,
+            kind,
+            size: bytes.len(),
+            tokens: None,
+        })
+    }
+
+    /// Returns the attachments of a message, to be sent with another one.
+    pub(crate) fn of_message(message: &Content) -> Vec<Self> {
+        let text = message
+            .parts
+            .iter()
+            .rposition(|part| part.as_text().is_some());
+        let files = message.parts.iter().enumerate();
+        files
+            .filter(|(at, _)| Some(*at) != text)
+            .map(|(_, part)| Self::of_part(part))
+            .collect()
+    }
+
+    fn of_part(part: &Part) -> Self {
+        let blob = part.as_inline_data();
+        let kind = blob.and_then(|blob| blob.mime_type.clone());
+        let size = match blob {
+            Some(blob) => blob.bytes().map_or(0, |bytes| bytes.len()),
+            None => part.as_text().map_or(0, str::len),
+        };
+        let text = part.as_text().unwrap_or_default();
+        let name = text.split(":\n").next().unwrap_or_default();
+        Self {
+            path: PathBuf::from(name),
+            part: part.clone(),
+            kind: kind.unwrap_or_else(|| "text".to_owned()),
+            size,
+            tokens: None,
+        }
+    }
+}
+
+/// Returns the text of a text file. A PDF is not text, though it may consist of ASCII characters.
+fn as_text(bytes: &[u8]) -> Option<&str> {
+    let text = str::from_utf8(bytes).ok()?;
+    (!text.contains('\0') && !text.starts_with("%PDF-")).then_some(text)
+}
+
+/// Quotes a text with the name of its file, between fences longer than any in the text.
+fn quote(path: &Path, text: &str) -> String {
+    let name = path
+        .file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy();
+    let mut fence = "```".to_owned();
+    while text.contains(&fence) {
+        fence.push('`');
+    }
+    let extension = path.extension().unwrap_or_default().to_string_lossy();
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    format!("{name}:\n{fence}{extension}\n{text}{end}{fence}")
+}
+
+/// Returns a file that is not text as a part, with the MIME type of its extension.
+fn media(path: &Path, bytes: &[u8]) -> anyhow::Result<(Part, String)> {
+    let name = path.display();
+    let blob = Blob::from_file(path)
+        .with_context(|| format!("{name} is neither text nor of a known type"))?;
+    let kind = blob.mime_type.unwrap_or_default();
+    if kind.starts_with("text/") {
+        bail!("{name} is not a text file: it contains bytes that are not UTF-8");
+    }
+    Ok((Part::from(Blob::new(kind.clone(), bytes)), kind))
+}
+
+/// Returns a message with its attachments. The files come first, as the Gemini API recommends.
+pub(crate) fn message(attachments: &[Attachment], text: &str) -> Content {
+    let mut parts: Vec<Part> = attachments.iter().map(|file| file.part.clone()).collect();
+    parts.push(Part::text(text));
+    Content::user(parts)
+}
+
+impl fmt::Display for Attachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, kind) = (self.path.display(), &self.kind);
+        write!(f, "{path} ({kind}, {}", size(self.size))?;
+        match self.tokens {
+            Some(tokens) => write!(f, ", {tokens} tokens)"),
+            None => f.write_str(")"),
+        }
+    }
+}
+
+/// Formats a number of bytes in B, kB or MB.
+fn size(bytes: usize) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{} kB", bytes.div_ceil(1_000)),
+        _ => format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, bytes: &[u8]) -> anyhow::Result<Attachment> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).expect("a file");
+        Attachment::read(&path)
+    }
+
+    #[test]
+    fn a_text_is_quoted_with_its_file_name() {
+        let attachment = read("a.rs", b"fn main() {}").expect("a text");
+
+        assert_eq!(
+            attachment.part.as_text(),
+            Some("a.rs:\n```rs\nfn main() {}\n```")
+        );
+        assert!(attachment.to_string().ends_with("a.rs (text, 12 B)"));
+        let fenced = read("a.md", b"```\nx\n```\n").expect("a text");
+        assert_eq!(
+            fenced.part.as_text(),
+            Some("a.md:\n````md\n```\nx\n```\n````")
+        );
+    }
+
+    #[test]
+    fn an_image_and_a_pdf_are_sent_unchanged() {
+        for (name, bytes, kind) in [
+            ("a.PNG", &b"\x89PNG\r\n\x1a\n\0"[..], "image/png"),
+            ("a.pdf", b"%PDF-1.7 and more", "application/pdf"),
+        ] {
+            let attachment = read(name, bytes).expect(name);
+            let blob = attachment.part.as_inline_data().expect("bytes");
+
+            assert_eq!(blob.mime_type.as_deref(), Some(kind));
+            assert_eq!(blob.bytes().expect("bytes"), bytes);
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_sent_is_named_with_the_reason() {
+        let refused = |name, bytes| format!("{:#}", read(name, bytes).expect_err("refused"));
+
+        assert!(refused("a.txt", b"caf\xe9").contains("not UTF-8"));
+        assert!(refused("a.xyz", b"\0\0").contains("neither text nor of a known type"));
+        assert!(refused("a.txt", b"").contains("is empty"));
+        let large = vec![0; 14_700_000];
+        assert!(refused("a.png", &large).contains("14 MiB"));
+        let folder = Attachment::read(Path::new("/")).expect_err("refused");
+        assert!(folder.to_string().contains("is not a file"));
+        let missing = Attachment::read(Path::new("nowhere.png")).expect_err("refused");
+        assert!(missing.to_string().contains("nowhere.png"));
+    }
+
+    #[test]
+    fn sizes_are_formatted_with_a_suitable_unit() {
+        assert_eq!(
+            [999, 1_001, 1_250_000].map(size),
+            ["999 B", "2 kB", "1.2 MB"]
+        );
+    }
+}

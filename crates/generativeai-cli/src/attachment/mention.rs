@@ -1,0 +1,343 @@
+//! Files mentioned in a message: `@path`, `@"path with blanks"`, `@'…'`, or `@path\ with\ blanks`.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use crate::suggest::nearest;
+
+/// Pairs of quotes around a path.
+const QUOTES: [(char, char); 4] = [('"', '"'), ('\'', '\''), ('“', '”'), ('‘', '’')];
+
+/// Maximum length of a path in a message, in bytes; a longer word is not a path.
+const MAX_PATH: usize = 4_096;
+
+/// A mention of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Mention {
+    /// The path of an existing file.
+    File(PathBuf),
+    /// A word that looks like a path, but there is no such file.
+    Missing(Missing),
+}
+
+/// A mention that finds no file. Its `Display` is a note for the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Missing {
+    path: String,
+    suggestion: Option<String>,
+    is_folder: bool,
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let path = &self.path;
+        match &self.suggestion {
+            _ if self.is_folder => write!(f, "(`{path}` is a folder: sent as text)"),
+            Some(name) => write!(
+                f,
+                "(no file `{path}`: sent as text; did you mean `{name}`?)"
+            ),
+            None => write!(f, "(no file `{path}`: sent as text)"),
+        }
+    }
+}
+
+/// Finds the files that a message mentions, each once.
+pub(crate) fn find(message: &str) -> Vec<Mention> {
+    let mut mentions = Vec::new();
+    for (at, _) in message.match_indices('@') {
+        if starts_mention(message, at)
+            && let Some(mention) = mention_in(&message[at + 1..])
+            && !mentions.contains(&mention)
+        {
+            mentions.push(mention);
+        }
+    }
+    mentions
+}
+
+/// Whether an `@` starts a mention. That of an e-mail address does not: a letter precedes it.
+fn starts_mention(message: &str, at: usize) -> bool {
+    let before = message[..at].chars().next_back();
+    before.is_none_or(|char| {
+        is_unspaced(char) || !(char.is_alphanumeric() || "_%+-@/".contains(char))
+    })
+}
+
+/// Whether a character belongs to a script that is written without spaces between words, so that text
+/// may directly precede or follow a path.
+fn is_unspaced(char: char) -> bool {
+    matches!(char,
+        '\u{0e00}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{2e80}'..='\u{d7ff}'
+        | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ffef}' | '\u{20000}'..='\u{3ffff}')
+}
+
+/// The mention at the beginning of a text, behind its `@`.
+fn mention_in(text: &str) -> Option<Mention> {
+    if let Some(path) = quoted(text) {
+        return Some(match existing(path) {
+            Some(file) => Mention::File(file),
+            None => Mention::Missing(missing(path)),
+        });
+    }
+    let word = unescaped(text);
+    if word.len() > MAX_PATH {
+        return None;
+    }
+    let ends = word.char_indices().map(|(at, _)| at).rev();
+    let file = [word.len()]
+        .into_iter()
+        .chain(ends)
+        .filter(|&end| end > 0 && may_end(&word[end..]))
+        .find_map(|end| existing(&word[..end]));
+    if let Some(file) = file {
+        return Some(Mention::File(file));
+    }
+    let path = trimmed(&word);
+    let missing = missing(path);
+    let is_meant = looks_like_path(path) || missing.suggestion.is_some() || missing.is_folder;
+    (!path.is_empty() && is_meant).then_some(Mention::Missing(missing))
+}
+
+/// The path in quotes at the beginning of a text.
+fn quoted(text: &str) -> Option<&str> {
+    let quote = text.chars().next()?;
+    let (_, close) = QUOTES.into_iter().find(|(open, _)| *open == quote)?;
+    let inner = &text[quote.len_utf8()..];
+    let end = inner.find(close)?;
+    (end > 0 && !inner[..end].contains('\n')).then(|| &inner[..end])
+}
+
+/// The first word of a text, in which a backslash takes a blank or a sign into the word.
+fn unescaped(text: &str) -> String {
+    let mut word = String::new();
+    let mut chars = text.chars().peekable();
+    while let Some(char) = chars.next() {
+        match char {
+            '\\' if chars.peek().is_some_and(|next| !next.is_alphanumeric()) => {
+                word.extend(chars.next());
+            }
+            char if char.is_whitespace() => break,
+            char => word.push(char),
+        }
+    }
+    word
+}
+
+/// Whether a path may end before this rest of its word: `'s` and `.` are not part of the path, `.bak` is.
+fn may_end(rest: &str) -> bool {
+    let mut chars = rest.chars();
+    match chars.next() {
+        None => true,
+        Some('.' | '-' | '/' | '\\' | '~') => chars
+            .find(|char| !".-/\\~".contains(*char))
+            .is_none_or(|char| !char.is_alphanumeric() || is_unspaced(char)),
+        Some('_') => false,
+        Some(char) => !char.is_alphanumeric() || is_unspaced(char),
+    }
+}
+
+/// A word without the punctuation and markup around it.
+fn trimmed(word: &str) -> &str {
+    let end = word.find(|char| is_unspaced(char) || "(),;:!?\"'*`<>[]{}|”’".contains(char));
+    word[..end.unwrap_or(word.len())].trim_end_matches('.')
+}
+
+/// Whether a word is probably meant as a path: it has a folder or a file extension.
+fn looks_like_path(word: &str) -> bool {
+    let extension = word.rsplit_once('.').map(|(_, extension)| extension);
+    let has_extension = extension.is_some_and(|extension| {
+        (1..=8).contains(&extension.len())
+            && extension.chars().all(|char| char.is_ascii_alphanumeric())
+    });
+    word.contains('/') || has_extension
+}
+
+fn existing(path: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(&*expand_home(path));
+    path.is_file().then_some(path)
+}
+
+fn missing(path: &str) -> Missing {
+    let whole = PathBuf::from(&*expand_home(path));
+    let name = whole.file_name().map(|name| name.to_string_lossy());
+    let folder = whole.parent().filter(|folder| *folder != Path::new(""));
+    let entries = std::fs::read_dir(folder.unwrap_or(Path::new(".")));
+    let files: Vec<String> = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.path().is_file())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    let suggestion = name.and_then(|name| nearest(&name, files.iter().map(String::as_str)));
+    Missing {
+        path: path.to_owned(),
+        suggestion: suggestion.map(str::to_owned),
+        is_folder: whole.is_dir(),
+    }
+}
+
+/// The mention being typed at the end of a text: the position of its `@`, and its path so far.
+pub(crate) fn incomplete(typed: &str) -> Option<(usize, String)> {
+    let at = typed.rfind('@').filter(|&at| starts_mention(typed, at))?;
+    let path = &typed[at + 1..];
+    match path.strip_prefix('"') {
+        Some(quoted) if quoted.contains('"') => None,
+        Some(quoted) => Some((at, quoted.to_owned())),
+        None if path.contains(char::is_whitespace) => None,
+        None => Some((at, path.to_owned())),
+    }
+}
+
+/// Writes the mention of a path.
+pub(crate) fn mention(path: &str) -> String {
+    if !path.contains(char::is_whitespace) {
+        format!("@{path}")
+    } else if path.ends_with('/') {
+        // The closing quote follows the file name.
+        format!("@\"{path}")
+    } else {
+        format!("@\"{path}\"")
+    }
+}
+
+/// The path in an argument, which may be quoted, escaped, or begin with `@` like a mention.
+pub(crate) fn path_of_argument(argument: &str) -> PathBuf {
+    let path = argument.strip_prefix('@').unwrap_or(argument);
+    if let Some(file) = existing(path) {
+        return file;
+    }
+    match quoted(path) {
+        Some(inner) if path.len() == inner.len() + 2 => PathBuf::from(&*expand_home(inner)),
+        _ if path.contains('\\') => PathBuf::from(&*expand_home(&unescaped(path))),
+        _ => PathBuf::from(&*expand_home(path)),
+    }
+}
+
+/// Replaces a leading `~/` by the home folder.
+pub(crate) fn expand_home(path: &str) -> Cow<'_, str> {
+    match (path.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest).to_string_lossy().into_owned().into(),
+        _ => path.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(names: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in names {
+            std::fs::write(folder.path().join(name), "x").expect("a file");
+        }
+        folder
+    }
+
+    /// The names of the files that a message mentions; `{}` in it is the folder.
+    fn files(message: &str, folder: &tempfile::TempDir) -> Vec<String> {
+        let message = message.replace("{}", folder.path().to_str().expect("text"));
+        let name = |path: PathBuf| path.file_name()?.to_str().map(str::to_owned);
+        let files = find(&message)
+            .into_iter()
+            .filter_map(|mention| match mention {
+                Mention::File(path) => name(path),
+                Mention::Missing(missing) => Some(missing.to_string()),
+            });
+        files.collect()
+    }
+
+    #[test]
+    fn files_are_found_in_a_sentence_each_once() {
+        let folder = folder(&["a.txt", "b c.txt"]);
+
+        assert_eq!(files("What is in @{}/a.txt?", &folder), ["a.txt"]);
+        assert_eq!(
+            files("@{}/a.txt and (@\"{}/b c.txt\"), @{}/a.txt", &folder),
+            ["a.txt", "b c.txt"]
+        );
+        assert!(files("me@{}/a.txt or @nobody or @ alone", &folder).is_empty());
+    }
+
+    /// Field row 21.
+    #[test]
+    fn text_quotes_and_escapes_may_surround_a_path() {
+        let folder = folder(&["notes.txt", "my file.txt"]);
+
+        for message in [
+            "请阅读@{}/notes.txt并总结",
+            "（@{}/notes.txt）",
+            "@{}/notes.txt's lines",
+            "**@{}/notes.txt**",
+            "`@{}/notes.txt`",
+            "see @{}/notes.txt...",
+            "lines of @{}/notes.txt:12",
+            "<@{}/notes.txt>",
+        ] {
+            assert_eq!(files(message, &folder), ["notes.txt"], "{message}");
+        }
+        for message in [
+            r"@{}/my\ file.txt",
+            "@'{}/my file.txt'",
+            "@“{}/my file.txt”",
+            "@\"{}/my file.txt\"'s",
+        ] {
+            assert_eq!(files(message, &folder), ["my file.txt"], "{message}");
+        }
+    }
+
+    /// Field row 21, newcomer 2.
+    #[test]
+    fn a_mention_that_finds_no_file_is_reported() {
+        let folder = folder(&["notes.txt"]);
+        let path = folder.path().to_str().expect("text");
+
+        for (message, note) in [
+            (
+                "What is in @holiday.png?",
+                "(no file `holiday.png`: sent as text)".to_owned(),
+            ),
+            (
+                "see @{}/nots.txt.",
+                format!("(no file `{path}/nots.txt`: sent as text; did you mean `notes.txt`?)"),
+            ),
+            (
+                "@{}/notes.txt.bak",
+                format!(
+                    "(no file `{path}/notes.txt.bak`: sent as text; did you mean `notes.txt`?)"
+                ),
+            ),
+            (
+                "@'no such file'",
+                "(no file `no such file`: sent as text)".to_owned(),
+            ),
+            ("in @{}/", format!("(`{path}/` is a folder: sent as text)")),
+        ] {
+            assert_eq!(files(message, &folder), [note], "{message}");
+        }
+        for message in ["@Override", "me@home.org", "a @ b", "@"] {
+            assert!(files(message, &folder).is_empty(), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_mention_being_typed_is_found() {
+        assert_eq!(incomplete("See @src/m"), Some((4, "src/m".to_owned())));
+        assert_eq!(incomplete("See @\"my fi"), Some((4, "my fi".to_owned())));
+        assert_eq!(incomplete("See @a.txt and"), None);
+        assert_eq!(incomplete("me@home"), None);
+    }
+
+    #[test]
+    fn an_argument_may_be_quoted_or_escaped() {
+        for argument in [
+            "my file.txt",
+            "'my file.txt'",
+            r"my\ file.txt",
+            "@my file.txt",
+        ] {
+            assert_eq!(path_of_argument(argument), Path::new("my file.txt"));
+        }
+    }
+}

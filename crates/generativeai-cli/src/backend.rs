@@ -1,0 +1,160 @@
+//! Which model to use: one of the Gemini API, the embedded model, a downloaded one, or a model file.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use generativeai::{GenerativeModel, Remote};
+use generativeai_local::Local;
+
+use crate::catalog::{Cache, Entry, LOCAL, entry, fetch_embedded};
+use crate::exit::UsageError;
+use crate::render::Printer;
+
+/// The model of the Gemini API that is used unless another is named.
+const GEMINI: &str = "gemini-flash-latest";
+/// Environment variables that select the Gemini API, if one of them is set.
+const VARIABLES: [&str; 3] = ["GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL"];
+
+/// The model to use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ModelChoice {
+    /// A model of the Gemini API, by name.
+    Gemini(String),
+    /// The embedded model.
+    Embedded,
+    /// A model of the catalog, downloaded by `genai models pull`.
+    Catalog(&'static Entry),
+    /// A model file.
+    File(PathBuf),
+}
+
+impl ModelChoice {
+    /// Chooses the model by its name, else by the environment. A choice by the environment is printed.
+    pub(crate) fn new(name: Option<&str>, printer: &mut Printer) -> anyhow::Result<Self> {
+        if let Some(name) = name {
+            return Ok(Self::named(name)?);
+        }
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        Ok(match VARIABLES.into_iter().find(|&name| set(name)) {
+            Some(variable) => {
+                printer.hint(format_args!(
+                    "Using {GEMINI}, since {variable} is set. To work offline: --model {LOCAL}"
+                ));
+                Self::Gemini(GEMINI.to_owned())
+            }
+            None => {
+                printer.hint(
+                    "Using the small embedded model, offline. \
+                     For the Gemini API set GEMINI_API_KEY; for a model file: --model FILE.gguf",
+                );
+                Self::Embedded
+            }
+        })
+    }
+
+    /// Returns the model of a name.
+    pub(crate) fn named(name: &str) -> Result<Self, UsageError> {
+        let path = Path::new(name);
+        let is_gguf = path
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"));
+        if name == LOCAL {
+            Ok(Self::Embedded)
+        } else if let Some(entry) = entry(name) {
+            Ok(Self::Catalog(entry))
+        } else if is_gguf || path.is_absolute() || name.starts_with('.') {
+            Ok(Self::File(path.to_owned()))
+        } else if name.trim().is_empty() {
+            Err(UsageError(format!(
+                "the model name is empty: try --model {GEMINI} or --model {LOCAL}"
+            )))
+        } else {
+            Ok(Self::Gemini(name.to_owned()))
+        }
+    }
+
+    /// Opens the model. The embedded model is downloaded first if it is not cached.
+    pub(crate) fn open(self, printer: &mut Printer) -> anyhow::Result<GenerativeModel> {
+        if let Self::Gemini(name) = self {
+            let remote = remote(&name)?;
+            return Ok(GenerativeModel::new(name).backend(remote));
+        }
+        let local = local(&self.file(printer)?)?;
+        Ok(GenerativeModel::new(local.name()).backend(local))
+    }
+
+    /// Returns the path of the model file. The embedded model is downloaded first if it is not cached.
+    ///
+    /// # Errors
+    /// The download fails, or the model is one of the Gemini API, which has no file.
+    pub(crate) fn file(self, printer: &mut Printer) -> anyhow::Result<PathBuf> {
+        match self {
+            Self::File(path) => Ok(path),
+            Self::Gemini(name) => bail!("{name} is not a model file"),
+            Self::Catalog(entry) => cached(entry),
+            Self::Embedded => fetch_embedded(printer),
+        }
+    }
+}
+
+/// Creates a client of the Gemini API from the environment; the model is named in its errors.
+pub(crate) fn remote(name: &str) -> anyhow::Result<Remote> {
+    Remote::from_env().with_context(|| {
+        format!(
+            "cannot use {name} of the Gemini API: set GEMINI_API_KEY, \
+             or use the embedded model: --model {LOCAL}"
+        )
+    })
+}
+
+/// Loads a model file.
+pub(crate) fn local(path: &Path) -> anyhow::Result<Local> {
+    Local::builder()
+        .model(path)
+        .build()
+        .context("cannot load the model")
+}
+
+/// Returns the path of a model of the catalog, if it was downloaded.
+fn cached(entry: &Entry) -> anyhow::Result<PathBuf> {
+    let path = Cache::open()?.path(entry);
+    if !path.exists() {
+        let (name, megabytes) = (entry.name, entry.megabytes);
+        bail!("{name} is not downloaded: run `genai models pull {name}` ({megabytes} MB)");
+    }
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_of_a_name_selects_the_kind_of_model() {
+        let named = |name| ModelChoice::named(name).expect("a choice");
+
+        assert_eq!(named("local"), ModelChoice::Embedded);
+        assert_eq!(
+            named("gemini-2.5-pro"),
+            ModelChoice::Gemini("gemini-2.5-pro".to_owned())
+        );
+        assert_eq!(
+            named("tunedModels/mine"),
+            ModelChoice::Gemini("tunedModels/mine".to_owned())
+        );
+        assert!(
+            matches!(named("qwen3-4b"), ModelChoice::Catalog(entry) if entry.name == "qwen3-4b")
+        );
+        assert_eq!(named("big.GGUF"), ModelChoice::File("big.GGUF".into()));
+        assert_eq!(named("./model"), ModelChoice::File("./model".into()));
+        assert_eq!(
+            named("/models/big"),
+            ModelChoice::File("/models/big".into())
+        );
+    }
+
+    #[test]
+    fn an_empty_model_name_is_refused() {
+        assert!(ModelChoice::named(" ").is_err());
+    }
+}

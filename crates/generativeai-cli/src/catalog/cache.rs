@@ -1,0 +1,109 @@
+//! The cache of model files.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use generativeai_local::default_model;
+
+use super::entries::Entry;
+
+/// Extension of a partial download.
+const PART: &str = ".part";
+
+/// The folder of cached models.
+#[derive(Debug)]
+pub(crate) struct Cache(PathBuf);
+
+/// How much of a model is cached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CacheState {
+    /// All of it. Its size in bytes; the hash was verified after the download.
+    Complete(u64),
+    /// A partial download of this size in bytes.
+    Partial(u64),
+    /// Nothing.
+    Absent,
+}
+
+impl Cache {
+    /// Opens the cache in the user's cache folder.
+    pub(crate) fn open() -> anyhow::Result<Self> {
+        let default = default_model::path()?;
+        let folder = default.parent().context("the models have no folder")?;
+        Ok(Self(folder.to_owned()))
+    }
+
+    /// Returns the path of a model, cached or not.
+    pub(crate) fn path(&self, entry: &Entry) -> PathBuf {
+        self.0.join(entry.file)
+    }
+
+    /// Returns the path of a partial download. It contains the SHA-256 of the complete file, so that
+    /// parts of two versions are never combined.
+    pub(super) fn part(&self, entry: &Entry, sha256: &str) -> PathBuf {
+        self.0.join(format!("{}.{sha256}{PART}", entry.file))
+    }
+
+    /// Returns how much of a file is cached.
+    pub(crate) fn state(&self, file: &str) -> CacheState {
+        if let Ok(data) = fs::metadata(self.0.join(file)) {
+            return CacheState::Complete(data.len());
+        }
+        let parts = self.parts(file);
+        let sizes = parts
+            .iter()
+            .filter_map(|path| Some(fs::metadata(path).ok()?.len()));
+        sizes.max().map_or(CacheState::Absent, CacheState::Partial)
+    }
+
+    /// Removes a model and its partial downloads. Returns `false` if there was nothing to remove.
+    pub(crate) fn remove(&self, file: &str) -> anyhow::Result<bool> {
+        let _lock = self.lock(file, || {
+            bail!("{file} is being downloaded by another process: wait for it, or stop it")
+        })?;
+        let whole = self.0.join(file);
+        let mut paths = self.parts(file);
+        if whole.exists() {
+            paths.push(whole);
+        }
+        for path in &paths {
+            fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+        Ok(!paths.is_empty())
+    }
+
+    /// Locks a model for this process until the returned file is dropped. `busy` is called before
+    /// waiting for another process.
+    pub(super) fn lock(
+        &self,
+        file: &str,
+        busy: impl FnOnce() -> anyhow::Result<()>,
+    ) -> anyhow::Result<File> {
+        let unwritable = || format!("cannot write to {}", self.0.display());
+        fs::create_dir_all(&self.0).with_context(unwritable)?;
+        let mut options = File::options();
+        options.create(true).truncate(false).write(true);
+        let lock = options
+            .open(self.0.join(format!(".{file}.lock")))
+            .with_context(unwritable)?;
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) => busy()?,
+            Err(TryLockError::Error(error)) => return Err(error).with_context(unwritable),
+        }
+        lock.lock().with_context(unwritable)?;
+        Ok(lock)
+    }
+
+    fn parts(&self, file: &str) -> Vec<PathBuf> {
+        let is_part = |path: &Path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let rest = name.and_then(|name| name.strip_prefix(file));
+            rest.is_some_and(|rest| rest.starts_with('.') && rest.ends_with(PART))
+        };
+        let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
+        let paths = entries.map(|entry| entry.path());
+        paths.filter(|path| is_part(path)).collect()
+    }
+}

@@ -1,0 +1,255 @@
+//! `genai chat`: a session at the terminal, or a single message.
+
+use std::io::{self, IsTerminal};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use clap_complete::{ArgValueCandidates, ArgValueCompleter};
+use generativeai::protocol::config::GenerationConfig;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::attachment::mention::{self, Mention};
+use crate::attachment::{self, Attachment};
+use crate::backend::ModelChoice;
+use crate::completions;
+use crate::exit::{Exit, UsageError};
+use crate::message;
+use crate::oneshot::{OneShot, Output};
+use crate::render::Printer;
+use crate::repl::{self, Settings};
+use crate::schema;
+use crate::storage::{self, SessionChoice};
+use crate::tools::ToolServers;
+
+/// Chat with a model, or send it a single message.
+///
+/// With a message or piped input, prints the reply and exits. Otherwise starts a session at the terminal,
+/// in which /help lists the commands.
+#[derive(Debug, Args)]
+pub(crate) struct Chat {
+    /// The message. Piped input is added to it, or replaces the word `-`; `@FILE` attaches an image, a PDF
+    /// or a text file
+    #[arg(value_name = "MESSAGE")]
+    words: Vec<String>,
+
+    /// The model to use: a Gemini model, `local` for the embedded model, one of `genai models list`, or a
+    /// .gguf file
+    ///
+    /// By default gemini-flash-latest if GEMINI_API_KEY or GOOGLE_API_KEY is set, else the embedded model.
+    #[arg(short, long, add = ArgValueCompleter::new(completions::models_and_files))]
+    model: Option<String>,
+
+    /// System instruction
+    #[arg(short, long, value_name = "TEXT")]
+    system: Option<String>,
+
+    /// Randomness, from 0 (most likely words) to 2
+    #[arg(short, long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = temperature)]
+    temperature: Option<f64>,
+
+    /// Choose among the most likely tokens with this total probability, from 0 to 1
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = probability)]
+    top_p: Option<f64>,
+
+    /// Choose among this many of the most likely tokens
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(i32).range(0..))]
+    top_k: Option<i32>,
+
+    /// Maximum number of tokens of a reply
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(i32).range(1..))]
+    max_output_tokens: Option<i32>,
+
+    /// Random seed; the same seed usually gives the same reply
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    seed: Option<i32>,
+
+    /// Continue the session that was used last
+    #[arg(short = 'c', long = "continue", conflicts_with = "session")]
+    continue_last: bool,
+
+    /// Continue the session with this name or number, or start it
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(completions::sessions))]
+    session: Option<String>,
+
+    /// Do not save anything; a session that is continued stays as it was
+    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "true|false")]
+    #[arg(
+        default_value_t = false,
+        default_missing_value = "true",
+        hide_possible_values = true
+    )]
+    no_save: bool,
+
+    /// Make the reply JSON that matches the JSON Schema in this file
+    #[arg(long, value_name = "FILE")]
+    schema: Option<PathBuf>,
+
+    /// Let the model call the tools of an MCP server: a command that starts it, or its http(s) URL
+    ///
+    /// Calls run without confirmation: use servers you trust. The option can be repeated.
+    #[arg(long, value_name = "COMMAND")]
+    tool: Vec<String>,
+
+    /// Output format for a single answer
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Output,
+
+    /// Print token and timing statistics to stderr
+    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "true|false")]
+    #[arg(
+        default_value_t = false,
+        default_missing_value = "true",
+        hide_possible_values = true
+    )]
+    stats: bool,
+
+    /// Whether it is an error if the session does not exist, as for `genai sessions resume`.
+    #[arg(skip)]
+    pub(crate) session_must_exist: bool,
+}
+
+impl Chat {
+    /// Runs the command.
+    pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
+        let message = message::message(&self.words, printer)?;
+        if message.is_none() && self.output != Output::Text {
+            let message = "--output needs a message: add one, as in genai chat \"Hello\"";
+            return Err(UsageError(message.to_owned()).into());
+        }
+        let attachments = attachments(&self.words, printer)?;
+        let config = self.generation_config()?;
+        let runtime = runtime()?;
+        let session = self.session_choice(&runtime, message.is_none(), printer)?;
+        let choice = ModelChoice::new(self.model.as_deref(), printer)?;
+        let tools = ToolServers::connect(&runtime, &self.tool)?;
+        let mut model = choice.open(printer)?.generation_config(config);
+        if let Some(system) = &self.system {
+            model = model.system_instruction(system.as_str());
+        }
+        if !self.tool.is_empty() {
+            model = model.tools(tools.toolbox());
+        }
+        model.check()?;
+        let save = !self.no_save;
+        let opened = storage::open(session, &model, save, printer);
+        let mut conversation = runtime.block_on(opened)?;
+        conversation.set_automatic_function_calling(!self.tool.is_empty());
+        if self.schema.is_some() {
+            printer.disable_markdown();
+        }
+        let stats = self.stats;
+        let exit = match message {
+            Some(message) => {
+                let message = attachment::message(&attachments, &message);
+                let one_shot = OneShot {
+                    output: self.output,
+                    structured: self.schema.is_some(),
+                    stats,
+                };
+                one_shot.run(&runtime, conversation, message, printer)
+            }
+            None => repl::run(&runtime, conversation, Settings { stats, save }, printer),
+        };
+        runtime.block_on(tools.close());
+        exit
+    }
+
+    /// Chooses the session. At the terminal the user is asked before a named one is created.
+    fn session_choice(
+        &self,
+        runtime: &Runtime,
+        is_interactive: bool,
+        printer: &mut Printer,
+    ) -> anyhow::Result<SessionChoice> {
+        let Some(name) = &self.session else {
+            return Ok(match self.continue_last {
+                true => SessionChoice::Last,
+                false => SessionChoice::New,
+            });
+        };
+        if name.trim().is_empty() {
+            let message = "the session name is empty: use --session NAME";
+            return Err(UsageError(message.to_owned()).into());
+        }
+        let may_ask = is_interactive && io::stderr().is_terminal();
+        if self.session_must_exist || may_ask {
+            let exists = runtime.block_on(storage::find(name))?.is_some();
+            let mut create = || {
+                printer.confirm(format_args!(
+                    "There is no session `{name}`. Start it? [y/N] "
+                ))
+            };
+            if !exists && (self.session_must_exist || !create()) {
+                return Err(storage::unknown(name).into());
+            }
+        }
+        Ok(SessionChoice::Named(name.clone()))
+    }
+
+    fn generation_config(&self) -> anyhow::Result<GenerationConfig> {
+        let mut config = GenerationConfig::default();
+        config.temperature = self.temperature;
+        config.top_p = self.top_p;
+        config.top_k = self.top_k;
+        config.max_output_tokens = self.max_output_tokens;
+        config.seed = self.seed;
+        if let Some(path) = &self.schema {
+            let schema = schema::read(path)?;
+            config = config
+                .response_mime_type("application/json")
+                .response_json_schema(schema);
+        }
+        Ok(config)
+    }
+}
+
+/// Reads the files that the message mentions. Mentions in piped input are ignored: somebody else may have
+/// written it.
+fn attachments(words: &[String], printer: &mut Printer) -> anyhow::Result<Vec<Attachment>> {
+    let mut attachments = Vec::new();
+    for mention in mention::find(&words.join(" ")) {
+        match mention {
+            Mention::File(path) => {
+                let file = Attachment::read(&path)?;
+                printer.note(format_args!("attached {file}"));
+                attachments.push(file);
+            }
+            Mention::Missing(missing) => printer.note(missing),
+        }
+    }
+    Ok(attachments)
+}
+
+/// Creates the runtime. It has a thread, so that connections stay alive while the user types.
+fn runtime() -> anyhow::Result<Runtime> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
+    runtime.context("cannot start the async runtime")
+}
+
+fn temperature(text: &str) -> Result<f64, String> {
+    number_in(text, 0.0..=2.0)
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    number_in(text, 0.0..=1.0)
+}
+
+fn number_in(text: &str, range: RangeInclusive<f64>) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "it must be a number")?;
+    if range.contains(&number) {
+        Ok(number)
+    } else {
+        Err(format!(
+            "it must be from {} to {}",
+            range.start(),
+            range.end()
+        ))
+    }
+}

@@ -1,0 +1,189 @@
+//! `genai config`: shows the settings.
+
+use std::any::TypeId;
+use std::ffi::OsString;
+use std::fmt::Write;
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, Subcommand};
+
+use crate::exit::{Exit, UsageError};
+use crate::render::Printer;
+use crate::settings::{COMMANDS, Setting, is_setting, key, path, settings, with_defaults};
+
+/// Shown instead of a secret.
+const HIDDEN: &str = "(hidden)";
+
+/// Show the settings, and where they come from.
+#[derive(Debug, Args)]
+pub(crate) struct Config {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Show the settings in the format of the configuration file
+    Show(Show),
+    /// Show the path of the configuration file, whether or not it exists
+    Path,
+}
+
+impl Config {
+    /// Runs the command.
+    pub(crate) fn run(self, program: Command, printer: &mut Printer) -> anyhow::Result<Exit> {
+        match self.action {
+            Action::Show(show) => show.run(program, printer),
+            Action::Path => {
+                printer.answer(&format!("{}\n", path()?.display()))?;
+                Ok(Exit::Success)
+            }
+        }
+    }
+}
+
+/// Show the settings in the format of the configuration file.
+#[derive(Debug, Args)]
+struct Show {
+    /// Show where each setting comes from
+    #[arg(long)]
+    origin: bool,
+
+    /// A command line, to show the settings in effect for it, as in `genai config show chat --stats`
+    #[arg(
+        value_name = "COMMAND",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    words: Vec<OsString>,
+}
+
+impl Show {
+    fn run(self, program: Command, printer: &mut Printer) -> anyhow::Result<Exit> {
+        let listing = Listing {
+            origin: self.origin,
+            settings: settings(&program)?,
+            path: path().map_or_else(|_| String::new(), |path| path.display().to_string()),
+        };
+        let program = with_defaults(program, listing.settings.clone());
+        let mut text = String::new();
+        if self.words.is_empty() {
+            for name in COMMANDS {
+                text += &listing.table(&program, vec![name.into()])?;
+            }
+        } else {
+            text = listing.table(&program, self.words)?;
+        }
+        printer.answer(&text)?;
+        Ok(Exit::Success)
+    }
+}
+
+struct Listing {
+    origin: bool,
+    settings: Vec<Setting>,
+    path: String,
+}
+
+impl Listing {
+    /// The table of the command of a command line.
+    fn table(&self, program: &Command, words: Vec<OsString>) -> Result<String, UsageError> {
+        let words = std::iter::once("genai".into()).chain(words);
+        let matches = program.clone().try_get_matches_from(words);
+        let matches = matches.map_err(|error| {
+            let message = error.to_string();
+            let line = message.lines().next().unwrap_or_default();
+            UsageError(line.trim_start_matches("error: ").to_owned())
+        })?;
+        let named = matches
+            .subcommand()
+            .filter(|(name, _)| COMMANDS.contains(name));
+        let (name, matches) = named.ok_or_else(|| {
+            UsageError(format!(
+                "only these commands have settings: {}",
+                COMMANDS.join(", ")
+            ))
+        })?;
+        let command = program
+            .find_subcommand(name)
+            .expect("the matched name is a command");
+        let mut text = format!("[{name}]\n");
+        for option in command.get_arguments().filter(|arg| is_setting(arg)) {
+            text += &self.line(name, option, matches).unwrap_or_default();
+        }
+        Ok(text + "\n")
+    }
+
+    /// The line of a setting, if it has a value.
+    fn line(&self, command: &str, option: &Arg, matches: &ArgMatches) -> Option<String> {
+        let raw = matches.get_raw(option.get_id().as_str())?;
+        let values: Vec<_> = raw
+            .map(|value| format_value(option, &value.to_string_lossy()))
+            .collect();
+        let value = match option.get_action() {
+            ArgAction::Append => format!("[{}]", values.join(", ")),
+            _ => values.concat(),
+        };
+        let mut line = format!("{} = {value}", key(option));
+        if self.origin {
+            let origin = self.origin(command, option, matches);
+            write!(line, "  # {origin}").expect("writing to a string does not fail");
+        }
+        Some(line + "\n")
+    }
+
+    /// Where the value of a setting comes from.
+    fn origin(&self, command: &str, option: &Arg, matches: &ArgMatches) -> String {
+        let id = option.get_id().as_str();
+        let set = |setting: &&Setting| setting.command == command && setting.option == id;
+        match (matches.value_source(id), self.settings.iter().find(set)) {
+            (Some(ValueSource::CommandLine), _) => "command line".to_owned(),
+            (Some(ValueSource::EnvVariable), _) => {
+                let variable = option.get_env().unwrap_or_default();
+                format!("environment: {}", variable.to_string_lossy())
+            }
+            (_, Some(setting)) => format!("{}, line {}", self.path, setting.line),
+            _ => "default".to_owned(),
+        }
+    }
+}
+
+/// A value in the format of the configuration file.
+fn format_value(option: &Arg, value: &str) -> String {
+    if option.is_hide_env_values_set() {
+        return format!("{HIDDEN:?}");
+    }
+    let kind = option.get_value_parser().type_id();
+    let unquoted = [
+        TypeId::of::<bool>(),
+        TypeId::of::<f64>(),
+        TypeId::of::<i32>(),
+        TypeId::of::<u16>(),
+    ];
+    if unquoted.iter().any(|unquoted| kind == *unquoted) {
+        value.to_owned()
+    } else {
+        toml::Value::from(value).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::value_parser;
+
+    use super::*;
+
+    #[test]
+    fn values_have_the_format_of_the_configuration_file() {
+        let text = Arg::new("model").long("model");
+        let number = Arg::new("top_k")
+            .long("top-k")
+            .value_parser(value_parser!(i32));
+        let secret = Arg::new("api_key").long("api-key").hide_env_values(true);
+
+        assert_eq!(format_value(&text, "a \"b\""), "'a \"b\"'");
+        assert_eq!(format_value(&text, "12"), "\"12\"");
+        assert_eq!(format_value(&number, "12"), "12");
+        assert_eq!(format_value(&secret, "s3cret"), "\"(hidden)\"");
+    }
+}

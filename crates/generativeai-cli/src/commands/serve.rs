@@ -1,0 +1,158 @@
+//! `genai serve`: serves the Gemini REST API with any model.
+
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+
+use anyhow::Context;
+use clap::Args;
+use clap_complete::ArgValueCompleter;
+use generativeai_server::{Faults, Server};
+use tokio::runtime::Builder;
+
+use crate::backend::{self, ModelChoice};
+use crate::completions;
+use crate::exit::{Exit, UsageError};
+use crate::render::Printer;
+use crate::supervisor::{self, StartFailed, Supervisor};
+
+/// Serve the Gemini REST API, so that any Gemini client works offline.
+///
+/// Prints `listening on http://ADDRESS` when it is ready; a browser shows a chat page there. Ctrl-C stops the
+/// server after the running replies.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Address to listen on; any other than a loopback address is open to the network
+    #[arg(long, value_name = "ADDRESS", default_value_t = Ipv4Addr::LOCALHOST.into())]
+    host: IpAddr,
+
+    /// Port to listen on; 0 picks a free port
+    #[arg(short, long, default_value_t = 8080)]
+    port: u16,
+
+    /// The model to use: `local` for the embedded model, a .gguf file, one of `genai models list`, or a Gemini
+    /// model
+    #[arg(short, long, default_value = "local", add = ArgValueCompleter::new(completions::models_and_files))]
+    model: String,
+
+    /// Run the model in this process. By default it runs in a child process, which is restarted if it crashes
+    #[arg(long)]
+    in_process: bool,
+
+    /// API key that clients must send; by default none
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "GENAI_SERVE_KEY",
+        hide_env_values = true
+    )]
+    api_key: Option<String>,
+
+    /// Inject faults: 429, 500, 503, delay=250ms, cut=3, error=500, seed=7; `503x2` for the first two requests,
+    /// `503@0.5` for half of them
+    #[arg(long, value_name = "FAULTS", value_delimiter = ',')]
+    fault: Vec<String>,
+
+    /// Reject unknown model names instead of answering with the default model
+    #[arg(long)]
+    strict_names: bool,
+
+    /// Accept requests for this host name, besides loopback names; `*` for any
+    #[arg(long, value_name = "HOST")]
+    allow_host: Vec<String>,
+
+    /// Accept requests of web pages from this origin (CORS); `*` for any
+    #[arg(long, value_name = "ORIGIN")]
+    allow_origin: Vec<String>,
+}
+
+impl Serve {
+    /// Runs the command.
+    pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
+        let faults: Result<Faults, _> = self.fault.join(",").parse();
+        let faults = faults.map_err(|error| UsageError(error.to_string()))?;
+        let address = SocketAddr::new(self.host, self.port);
+        let listener = TcpListener::bind(address).with_context(|| {
+            format!("cannot listen on {address}: try another port, or --port 0 for a free one")
+        })?;
+        let address = listener.local_addr().context("cannot determine the port")?;
+        if !self.host.is_loopback() && self.api_key.is_none() {
+            printer.note(
+                "Anyone who can reach this address can use the server: set --api-key to prevent it",
+            );
+        }
+        let runtime = Builder::new_multi_thread().enable_all().build();
+        let served = runtime
+            .context("cannot start the async runtime")?
+            .block_on(async {
+                let (server, supervisor) = self.server(printer).await?;
+                let stop = stop()?;
+                printer.answer(&format!("listening on http://{address}\n"))?;
+                let served = server.faults(faults).serve(listener, stop);
+                let served = match supervisor {
+                    None => served.await,
+                    Some(supervisor) => tokio::select! {
+                        served = served => served,
+                        never = supervisor.run(printer) => match never {},
+                    },
+                };
+                served.context("cannot serve")
+            });
+        match served {
+            // The process reported the reason on stderr.
+            Err(error) if has_reported(&error) => Ok(Exit::Failure),
+            served => served.map(|()| Exit::Success),
+        }
+    }
+
+    /// Creates the server, and the supervisor if the model runs in a child process.
+    async fn server(self, printer: &mut Printer) -> anyhow::Result<(Server, Option<Supervisor>)> {
+        let mut supervisor = None;
+        let mut server = match ModelChoice::named(&self.model)? {
+            ModelChoice::Gemini(name) => Server::new(backend::remote(&name)?),
+            local => {
+                let path = local.file(printer)?;
+                if self.in_process {
+                    Server::new(backend::local(&path)?)
+                } else {
+                    let (engine, restarts) = supervisor::start(path).await?;
+                    supervisor = Some(restarts);
+                    Server::new(engine)
+                }
+            }
+        };
+        server = server.strict_model_names(self.strict_names);
+        if let Some(key) = self.api_key {
+            server = server.api_key(key);
+        }
+        server = self.allow_host.into_iter().fold(server, Server::allow_host);
+        let origins = self.allow_origin.into_iter();
+        Ok((origins.fold(server, Server::allow_origin), supervisor))
+    }
+}
+
+/// Whether the engine did not start and could report why: it was not killed by a signal.
+fn has_reported(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref()
+        .is_some_and(|StartFailed(status)| status.code().is_some())
+}
+
+/// Completes on SIGINT or SIGTERM.
+fn stop() -> anyhow::Result<impl Future<Output = ()>> {
+    use tokio::signal;
+    #[cfg(unix)]
+    let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())
+        .context("cannot install signal handlers")?;
+    Ok(async move {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        // Without a handler, the server runs until it is killed.
+        #[cfg(not(unix))]
+        if signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    })
+}

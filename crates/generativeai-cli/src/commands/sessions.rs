@@ -1,0 +1,158 @@
+//! `genai sessions`: lists, shows, searches and changes saved sessions.
+
+mod delete;
+mod transfer;
+
+use std::ffi::OsString;
+
+use anyhow::Context;
+use clap::{Args, Subcommand, ValueEnum};
+use clap_complete::ArgValueCandidates;
+use generativeai::GenerativeModel;
+use generativeai_store::Store;
+use tokio::runtime::Builder;
+
+use crate::exit::Exit;
+use crate::render::Printer;
+use crate::{completions, session_list, storage, transcript};
+
+/// List, search, show and continue saved sessions.
+///
+/// Sessions are saved in generativeai/chats.sqlite under $XDG_DATA_HOME or ~/.local/share, readable only by
+/// you. Each has a name and a number; commands accept both.
+#[derive(Debug, Args)]
+pub(crate) struct Sessions {
+    #[command(subcommand)]
+    action: Action,
+}
+
+/// Output format of a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A line for each entry
+    #[default]
+    Text,
+    /// A JSON array
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List all sessions, the last used first
+    #[command(alias = "ls")]
+    List {
+        /// Output format
+        #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+        output: Format,
+    },
+    /// Show the messages of a session
+    Show {
+        /// Name or number of the session
+        #[arg(add = ArgValueCandidates::new(completions::sessions))]
+        name: String,
+    },
+    /// Find messages that contain all these words
+    Search {
+        /// The words; upper and lower case are the same
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// Output format
+        #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+        output: Format,
+    },
+    /// Continue a session: like `genai chat --session NAME`, but the session must exist
+    Resume {
+        /// Name or number of the session
+        #[arg(add = ArgValueCandidates::new(completions::sessions))]
+        name: String,
+    },
+    /// Rename a session
+    Rename {
+        /// Name or number of the session
+        #[arg(add = ArgValueCandidates::new(completions::sessions))]
+        name: String,
+        /// The new name
+        new: String,
+    },
+    /// Delete sessions permanently
+    #[command(alias = "delete")]
+    Rm(delete::Delete),
+    /// Print a session as JSON Lines, for `genai sessions import`
+    Export(transfer::Export),
+    /// Import a session from a file and print its name
+    Import(transfer::Import),
+}
+
+impl Sessions {
+    /// The `genai chat` command line that this command is short for, if it is.
+    pub(crate) fn as_chat(&self) -> Option<Vec<OsString>> {
+        let Action::Resume { name } = &self.action else {
+            return None;
+        };
+        let words = ["genai", "chat", "--session", name];
+        Some(words.map(OsString::from).into())
+    }
+
+    /// Runs the command.
+    pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.context("cannot start the async runtime")?;
+        runtime.block_on(async {
+            let store = Store::open_default().await?;
+            self.action.run(&store, printer).await
+        })?;
+        Ok(Exit::Success)
+    }
+}
+
+impl Action {
+    async fn run(self, store: &Store, printer: &mut Printer) -> anyhow::Result<()> {
+        match self {
+            Self::List { output } => {
+                let sessions = store.list().await?;
+                if output == Format::Json {
+                    let json = session_list::json(&sessions);
+                    return printer.answer(&format!("{json}\n"));
+                }
+                if sessions.is_empty() {
+                    printer.note("no saved sessions");
+                }
+                printer.answer(&session_list::lines(&sessions))
+            }
+            Self::Show { name } => show(store, &name, printer).await,
+            Self::Search { words, output } => {
+                let hits = store.search(&words.join(" ")).await?;
+                if output == Format::Json {
+                    let json = session_list::hits_json(&hits);
+                    return printer.answer(&format!("{json}\n"));
+                }
+                if hits.is_empty() {
+                    printer.note("nothing found");
+                }
+                let line = |hit| session_list::hit_line(hit, &words);
+                printer.answer(&hits.iter().map(line).collect::<String>())
+            }
+            // Run as `genai chat`.
+            Self::Resume { .. } => Ok(()),
+            Self::Rename { name, new } => Ok(store.session(&name).await?.rename(&new).await?),
+            Self::Rm(delete) => delete.run(store, printer).await,
+            Self::Export(export) => export.run(store, printer).await,
+            Self::Import(import) => import.run(store, printer).await,
+        }
+    }
+}
+
+/// Prints the messages of a session. Of an unfinished turn the part that arrived is shown.
+async fn show(store: &Store, name: &str, printer: &mut Printer) -> anyhow::Result<()> {
+    let session = store.session(name).await?;
+    let no_model = GenerativeModel::new("none");
+    let mut conversation = storage::read(session, &no_model).await?;
+    conversation.keep_partial();
+    let mut paragraphs = transcript::paragraphs(&conversation);
+    if let Some(message) = conversation.unanswered() {
+        let text = transcript::text_of(message);
+        paragraphs.push(format!("you: {} (not answered)", text.trim_end()));
+    }
+    let paragraphs: Vec<_> = paragraphs.iter().map(|text| format!("{text}\n")).collect();
+    printer.answer(&paragraphs.join("\n"))
+}

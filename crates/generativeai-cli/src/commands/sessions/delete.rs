@@ -1,0 +1,114 @@
+//! `genai sessions rm`.
+
+use std::io::{self, IsTerminal};
+use std::time::{Duration, SystemTime};
+
+use clap::Args;
+use clap_complete::ArgValueCandidates;
+use generativeai_store::Store;
+
+use crate::completions;
+use crate::exit::UsageError;
+use crate::render::Printer;
+
+/// Delete sessions permanently.
+#[derive(Debug, Args)]
+pub(super) struct Delete {
+    /// Names or numbers of sessions
+    #[arg(value_name = "NAME", required_unless_present_any = ["older", "all"])]
+    #[arg(add = ArgValueCandidates::new(completions::sessions))]
+    names: Vec<String>,
+
+    /// Delete the sessions that were not used for this time, such as 30d, 12h or 8w
+    #[arg(long, value_name = "AGE", value_parser = age, conflicts_with_all = ["names", "all"])]
+    older: Option<Duration>,
+
+    /// Delete all sessions
+    #[arg(long, conflicts_with = "names")]
+    all: bool,
+
+    /// Do not ask for confirmation
+    #[arg(short, long)]
+    yes: bool,
+}
+
+impl Delete {
+    pub(super) async fn run(self, store: &Store, printer: &mut Printer) -> anyhow::Result<()> {
+        for name in &self.names {
+            store.session(name).await?.delete().await?;
+            printer.note(format_args!("{name} deleted"));
+        }
+        if !self.names.is_empty() {
+            return Ok(());
+        }
+        let unused_since = SystemTime::now().checked_sub(self.older.unwrap_or_default());
+        let sessions = store.list().await?;
+        let old: Vec<_> = sessions
+            .iter()
+            .filter(|session| self.all || unused_since.is_some_and(|time| session.changed <= time))
+            .collect();
+        if old.is_empty() {
+            printer.note("no such sessions");
+            return Ok(());
+        }
+        let question = format!(
+            "Delete {} of {} sessions? [y/N] ",
+            old.len(),
+            sessions.len()
+        );
+        if !self.yes {
+            if !io::stdin().is_terminal() {
+                let message = "deleting many sessions must be confirmed: add --yes";
+                return Err(UsageError(message.to_owned()).into());
+            }
+            if !printer.confirm(question) {
+                printer.note("nothing deleted");
+                return Ok(());
+            }
+        }
+        for session in old {
+            let id = session.id.to_string();
+            store.session(&id).await?.delete().await?;
+            printer.note(format_args!("{id} deleted: {}", session.name));
+        }
+        Ok(())
+    }
+}
+
+/// Parses an age such as `30d`.
+fn age(text: &str) -> Result<Duration, String> {
+    let invalid = || "use a number and a unit, such as 30d, 12h or 8w".to_owned();
+    let number = text.trim_end_matches(|char: char| char.is_ascii_alphabetic());
+    let seconds = match &text[number.len()..] {
+        "h" => 3_600,
+        "d" => 86_400,
+        "w" => 7 * 86_400,
+        _ => return Err(invalid()),
+    };
+    let number: u64 = number.parse().map_err(|_| invalid())?;
+    let seconds = number.checked_mul(seconds).ok_or_else(invalid)?;
+    Ok(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_has_a_number_and_a_unit() {
+        assert_eq!(age("12h"), Ok(Duration::from_secs(43_200)));
+        assert_eq!(age("30d"), Ok(Duration::from_secs(2_592_000)));
+        assert_eq!(age("1w"), Ok(Duration::from_secs(604_800)));
+        for text in [
+            "",
+            "d",
+            "30",
+            "30 days",
+            "-1d",
+            "99999999999999999999d",
+            "18446744073709551615w",
+        ] {
+            assert!(age(text).is_err(), "{text}");
+        }
+    }
+}

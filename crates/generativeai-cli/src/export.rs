@@ -1,0 +1,130 @@
+//! Writing a conversation to a file that only the user can read.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use crate::attachment::mention::expand_home;
+use crate::conversation::Conversation;
+
+/// Returns the conversation as JSON, in the form that the SDK saves and loads.
+pub(crate) fn json(conversation: &Conversation) -> anyhow::Result<String> {
+    let json = serde_json::to_string_pretty(&conversation.chat);
+    Ok(json.context("cannot write the session as JSON")? + "\n")
+}
+
+/// Writes a file and returns its path. An empty name writes `own` again, or a new file in the current
+/// folder. An existing file is replaced only if it is `own`.
+pub(crate) fn write(
+    name: &str,
+    extension: &str,
+    own: Option<&Path>,
+    text: &str,
+) -> anyhow::Result<PathBuf> {
+    if name.is_empty() {
+        return match own.filter(|path| path.extension().is_some_and(|end| end == extension)) {
+            Some(path) => replace(path, text),
+            None => create_numbered(extension, text),
+        };
+    }
+    let path = PathBuf::from(&*expand_home(name));
+    if own == Some(&path) {
+        return replace(&path, text);
+    }
+    match create(&path, text) {
+        Ok(()) => Ok(path),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            bail!("{} already exists: choose another name", path.display())
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot write {}", path.display())),
+    }
+}
+
+/// Writes `chat.json`, or the first of `chat-2.json`, `chat-3.json`, … that does not exist.
+fn create_numbered(extension: &str, text: &str) -> anyhow::Result<PathBuf> {
+    for number in 1..10_000 {
+        let path = PathBuf::from(match number {
+            1 => format!("chat.{extension}"),
+            _ => format!("chat-{number}.{extension}"),
+        });
+        match create(&path, text) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot write {}", path.display()));
+            }
+        }
+    }
+    bail!("this folder has too many files chat-….{extension}: choose a name")
+}
+
+/// Replaces a file atomically: the new text is written to a temporary file, which is then renamed.
+fn replace(path: &Path, text: &str) -> anyhow::Result<PathBuf> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".{}", std::process::id()));
+    let temporary = PathBuf::from(temporary);
+    let replaced = create(&temporary, text).and_then(|()| fs::rename(&temporary, path));
+    replaced.with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path.to_owned())
+}
+
+fn create(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use generativeai::protocol::content::Content;
+    use generativeai::{ChatSession, GenerativeModel};
+
+    use super::*;
+
+    #[test]
+    fn the_json_loads_as_a_chat() {
+        let history = ["How tall?", "**1,345** m"].map(Content::from);
+        let chat = GenerativeModel::new("m").start_chat().with_history(history);
+        let conversation = Conversation::new(chat, None);
+
+        let json = json(&conversation).expect("JSON");
+        let chat: ChatSession = serde_json::from_str(&json).expect("a chat");
+
+        assert_eq!(chat.history(), conversation.chat.history());
+    }
+
+    #[test]
+    fn files_of_others_are_not_overwritten() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.json");
+        let name = path.to_str().expect("text");
+
+        assert_eq!(write(name, "json", None, "one").expect("written"), path);
+        assert!(write(name, "json", None, "two").is_err());
+        assert_eq!(fs::read_to_string(&path).expect("text"), "one");
+        write("", "json", Some(&path), "three").expect("our own file");
+        assert_eq!(fs::read_to_string(&path).expect("text"), "three");
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_user_can_read_the_file() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.json");
+        let mode = || fs::metadata(&path).expect("a file").permissions().mode() & 0o777;
+
+        write(path.to_str().expect("text"), "json", None, "one").expect("written");
+        assert_eq!(mode(), 0o600);
+        write("", "json", Some(&path), "two").expect("our own file");
+        assert_eq!(mode(), 0o600);
+    }
+}

@@ -1,0 +1,198 @@
+//! The message given on the command line and on stdin.
+
+use std::io::{self, BufRead, IsTerminal, Read};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::exit::UsageError;
+use crate::render::Printer;
+
+/// Maximum number of bytes read from stdin; the Gemini API limits a request to 20 MB.
+const MAX_INPUT: u64 = 16 << 20;
+
+/// How long an open stdin may stay silent before the message is sent without it. A program that runs
+/// genai may leave a pipe open that nobody writes to.
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// Returns the message to send, or `None` for a session at the terminal.
+///
+/// Words are joined by blanks. Piped input follows them as a separate paragraph, or replaces the word `-`.
+pub(crate) fn message(words: &[String], printer: &mut Printer) -> anyhow::Result<Option<String>> {
+    let stdin = io::stdin();
+    let message = match words {
+        [] if stdin.is_terminal() => return Ok(None),
+        [] => text(read_all()?)?,
+        words if words.iter().any(|word| word == "-") => {
+            with_input(words, || Ok(text(read_all()?)?))?
+        }
+        words if stdin.is_terminal() => words.join(" "),
+        words => {
+            let words = words.join(" ");
+            if words.trim().is_empty() {
+                return Err(empty());
+            }
+            let input = match read_unless_silent(printer)? {
+                Some(bytes) => text(bytes)?,
+                None => String::new(),
+            };
+            paragraphs(&[words, input])
+        }
+    };
+    if message.trim().is_empty() {
+        return Err(empty());
+    }
+    Ok(Some(message))
+}
+
+/// Whether stdin is a pipe or a file, and not a terminal or `/dev/null`.
+pub(crate) fn is_piped() -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::fs::{FileType, fstat};
+
+        let kind = fstat(io::stdin()).map(|stat| FileType::from_raw_mode(stat.st_mode));
+        matches!(
+            kind,
+            Ok(FileType::Fifo | FileType::RegularFile | FileType::Socket)
+        )
+    }
+    #[cfg(not(unix))]
+    !io::stdin().is_terminal()
+}
+
+fn empty() -> anyhow::Error {
+    let message = "the message is empty: write one, as in genai chat \"Hello\"";
+    UsageError(message.to_owned()).into()
+}
+
+/// Joins the words of a message; the input replaces `-`, as a separate paragraph.
+fn with_input(
+    words: &[String],
+    input: impl FnOnce() -> anyhow::Result<String>,
+) -> anyhow::Result<String> {
+    let dashes = words.iter().filter(|word| *word == "-").count();
+    if dashes > 1 {
+        let message = "stdin can be read only once: use `-` once";
+        return Err(UsageError(message.to_owned()).into());
+    }
+    let mut texts: Vec<String> = words
+        .split(|word| word == "-")
+        .map(|words| words.join(" "))
+        .collect();
+    texts.insert(1, input()?);
+    Ok(paragraphs(&texts))
+}
+
+/// Joins the texts that are not blank, as paragraphs.
+fn paragraphs(texts: &[String]) -> String {
+    let texts: Vec<_> = texts
+        .iter()
+        .filter(|text| !text.trim().is_empty())
+        .map(String::as_str)
+        .collect();
+    texts.join("\n\n")
+}
+
+fn read_all() -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = io::stdin()
+        .lock()
+        .take(MAX_INPUT + 1)
+        .read_to_end(&mut bytes);
+    read.context("cannot read stdin")?;
+    Ok(bytes)
+}
+
+/// Reads all of stdin; `None` if nothing arrives for a while.
+fn read_unless_silent(printer: &mut Printer) -> anyhow::Result<Option<Vec<u8>>> {
+    let (started, first) = channel();
+    let (sender, all) = channel();
+    // A thread, since a read from stdin cannot be given a time limit. If stdin stays silent, the thread
+    // blocks until the program ends.
+    thread::spawn(move || {
+        let _ = started.send(io::stdin().lock().fill_buf().map(drop));
+        let _ = sender.send(read_all());
+    });
+    match first.recv_timeout(SILENCE) {
+        Ok(read) => read.context("cannot read stdin")?,
+        Err(_) => {
+            printer.note(
+                "(stdin is open but silent, so it was not read: add `-` to wait for it, \
+                 or redirect it from /dev/null)",
+            );
+            return Ok(None);
+        }
+    }
+    let all = all.recv_timeout(SILENCE).or_else(|error| {
+        if error == RecvTimeoutError::Timeout {
+            printer.note("(reading stdin until it is closed; Ctrl-C stops)");
+        }
+        all.recv()
+    });
+    all.context("cannot read stdin")?.map(Some)
+}
+
+/// Checks that the input is text of at most the maximum size.
+fn text(bytes: Vec<u8>) -> Result<String, UsageError> {
+    if bytes.len() as u64 > MAX_INPUT {
+        let max = MAX_INPUT >> 20;
+        return Err(UsageError(format!(
+            "the input is too long: the maximum is {max} MiB"
+        )));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        UsageError(format!(
+            "the input is not UTF-8 text (first bad byte: {at})"
+        ))
+    })?;
+    match text.find('\0') {
+        Some(at) => Err(UsageError(format!(
+            "the input is not text (zero byte at: {at})"
+        ))),
+        None => Ok(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joined(words: &[&str]) -> Result<String, String> {
+        let words: Vec<_> = words.iter().map(ToString::to_string).collect();
+        with_input(&words, || Ok("piped".to_owned())).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_dash_is_replaced_by_the_input() {
+        assert_eq!(joined(&["-"]).as_deref(), Ok("piped"));
+        assert_eq!(
+            joined(&["Explain", "this:", "-"]).as_deref(),
+            Ok("Explain this:\n\npiped")
+        );
+        assert_eq!(
+            joined(&["-", "What is it?"]).as_deref(),
+            Ok("piped\n\nWhat is it?")
+        );
+        assert!(joined(&["-", "-"]).is_err());
+    }
+
+    #[test]
+    fn input_that_is_not_text_is_refused_with_its_position() {
+        assert_eq!(text(b"plain".to_vec()).ok().as_deref(), Some("plain"));
+        let refused = |bytes: &[u8]| text(bytes.to_vec()).expect_err("not text").to_string();
+        assert!(refused(b"ab\xff").contains("first bad byte: 2"));
+        assert!(refused(b"a\0b").contains("zero byte at: 1"));
+    }
+
+    #[test]
+    fn input_that_is_too_long_is_refused() {
+        let max = usize::try_from(MAX_INPUT).expect("a size");
+
+        assert!(text(vec![b'a'; max]).is_ok());
+        assert!(text(vec![b'a'; max + 1]).is_err());
+    }
+}

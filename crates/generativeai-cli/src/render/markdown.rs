@@ -1,0 +1,162 @@
+//! Incremental rendering of Markdown: output is only appended, never changed.
+//!
+//! Complete blocks are dropped. Of the last block everything is rendered that later text cannot change:
+//! complete words, up to the first delimiter of a style that is still open.
+
+mod code;
+mod cut;
+mod draw;
+mod page;
+mod style;
+mod table;
+
+use std::fmt;
+
+use code::Code;
+use cut::Cut;
+use page::Page;
+pub(super) use style::Layout;
+use style::Style;
+
+/// Maximum size of a block, in bytes. A longer one is rendered as if it were complete, since each piece
+/// parses the block again.
+const MAX_BLOCK: usize = 64 << 10;
+
+/// A reply in Markdown that arrives in pieces.
+pub(super) struct Markdown {
+    layout: Layout,
+    /// Source of the last block.
+    source: String,
+    /// Output of the last block so far.
+    shown: String,
+    /// Whether anything was rendered.
+    begun: bool,
+    /// Highlighted code of the last block.
+    codes: Vec<Code>,
+}
+
+impl fmt::Debug for Markdown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Markdown")
+            .field("layout", &self.layout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Markdown {
+    /// Starts a reply.
+    pub(super) fn new(layout: Layout) -> Self {
+        Self {
+            layout,
+            source: String::new(),
+            shown: String::new(),
+            begun: false,
+            codes: Vec::new(),
+        }
+    }
+
+    /// Adds the next piece, and returns the text to append to the output.
+    pub(super) fn push(&mut self, piece: &str) -> String {
+        self.source.push_str(piece);
+        if !piece.chars().any(cut::may_end_a_word) {
+            return String::new();
+        }
+        self.escape_definitions(self.source.len());
+        if self.source.len() > MAX_BLOCK {
+            let rendered = self.render(self.source.len());
+            self.source.clear();
+            self.shown.clear();
+            return rendered;
+        }
+        loop {
+            match cut::cut(&self.source) {
+                Cut::At(end) => return self.render(end),
+                Cut::Literal(at) => self.source.insert(at, '\\'),
+            }
+        }
+    }
+
+    /// Ends the reply, and returns the rest of the output.
+    pub(super) fn end(&mut self) -> String {
+        let rendered = self.render(self.source.len());
+        *self = Self::new(self.layout);
+        rendered
+    }
+
+    /// Sets the width of the following blocks.
+    pub(super) fn set_width(&mut self, width: usize) {
+        if self.shown.is_empty() {
+            self.layout.width = width;
+        }
+    }
+
+    /// Escapes link reference definitions up to a position, so that they are rendered as text: otherwise
+    /// the targets of the links would not be visible. Returns the position after the inserted characters.
+    fn escape_definitions(&mut self, mut end: usize) -> usize {
+        while self.source[..end].contains("]:")
+            && let Some(at) = draw::definition(&self.source[..end])
+        {
+            self.source.insert(at, '\\');
+            end += 1;
+        }
+        end
+    }
+
+    /// Renders the source up to a position, and returns the new output.
+    fn render(&mut self, end: usize) -> String {
+        let end = self.escape_definitions(end);
+        let mut new = String::new();
+        let blocks = draw::draw(&self.source[..end], self.layout, &mut self.codes);
+        let complete = blocks.len().saturating_sub(1);
+        for (at, block) in blocks.iter().enumerate() {
+            if self.shown.is_empty() && !block.output.is_empty() && self.begun {
+                new.push_str("\n\n");
+            }
+            self.begun |= !block.output.is_empty();
+            new.push_str(rest(&block.output, &self.shown));
+            if at < complete {
+                self.shown.clear();
+            } else if block.output.len() > self.shown.len() {
+                self.shown.clone_from(&block.output);
+            }
+        }
+        if complete > 0 {
+            self.source.drain(..blocks[complete].start);
+            self.codes.clear();
+        }
+        new
+    }
+}
+
+/// Wraps a line of plain text.
+pub(super) fn wrapped(line: &str, width: usize) -> String {
+    if page::visible_width(line) <= width {
+        return line.to_owned();
+    }
+    let mut page = Page::new(width);
+    page.words(line, Style::plain());
+    page.finish()
+}
+
+/// Returns what an output contains beyond the text already shown. If later source changed that text, as
+/// many characters are skipped.
+fn rest<'a>(output: &'a str, shown: &str) -> &'a str {
+    if let Some(rest) = output.strip_prefix(shown) {
+        return rest;
+    }
+    let mut left = page::visible(shown).chars().count();
+    let mut chars = output.char_indices();
+    while left > 0 {
+        match chars.next() {
+            Some((_, '\x1b')) => {
+                chars.find(|(_, char)| *char == 'm');
+            }
+            Some(_) => left -= 1,
+            None => return "",
+        }
+    }
+    chars.as_str()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! Tables: aligned columns; cells that are too long are wrapped.
+
+use std::ops::Range;
+
+use pulldown_cmark::{Alignment, Event, Tag, TagEnd};
+
+use super::page::{Page, visible_width};
+use super::style::{CYAN, Layout, Style};
+
+/// Separator of two columns.
+const SEPARATOR: &str = " │ ";
+/// Separator of two columns in the rule below the header.
+const CROSS: &str = "─┼─";
+/// Minimum width to which a column is shrunk, in columns of the terminal.
+const MIN_WIDTH: usize = 6;
+
+/// Cells of a table by rows, each with its parser events.
+type Rows<'e, 'a> = Vec<Vec<&'e [(Event<'a>, Range<usize>)]>>;
+
+/// Renders a table from its parser events, as lines.
+pub(super) fn lines(
+    alignments: &[Alignment],
+    events: &[(Event<'_>, Range<usize>)],
+    layout: Layout,
+) -> Vec<String> {
+    let rows = rows(events);
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let mut widths = vec![0; columns];
+    for row in &rows {
+        for (cell, width) in row.iter().zip(&mut widths) {
+            let unwrapped = wrap(cell, usize::MAX, layout, false);
+            let widest = unwrapped.iter().map(|line| visible_width(line)).max();
+            *width = widest.unwrap_or_default().max(*width);
+        }
+    }
+    let separators = columns.saturating_sub(1) * visible_width(SEPARATOR);
+    shrink(&mut widths, layout.width.saturating_sub(separators));
+    let mut lines = Vec::new();
+    for (number, row) in rows.iter().enumerate() {
+        let cells: Vec<Vec<String>> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| wrap(cell, *width, layout, number == 0))
+            .collect();
+        let height = cells.iter().map(Vec::len).max().unwrap_or_default();
+        for at in 0..height {
+            let line = cells
+                .iter()
+                .zip(&widths)
+                .enumerate()
+                .map(|(column, (cell, width))| {
+                    let text = cell.get(at).map(String::as_str).unwrap_or_default();
+                    align(text, *width, alignments.get(column))
+                });
+            let line: Vec<_> = line.collect();
+            lines.push(line.join(SEPARATOR).trim_end().to_owned());
+        }
+        if number == 0 {
+            let rule: Vec<_> = widths.iter().map(|width| "─".repeat(*width)).collect();
+            lines.push(rule.join(CROSS));
+        }
+    }
+    lines
+}
+
+fn rows<'e, 'a>(events: &'e [(Event<'a>, Range<usize>)]) -> Rows<'e, 'a> {
+    let mut rows: Rows<'e, 'a> = Vec::new();
+    let mut begin = 0;
+    for (at, (event, _)) in events.iter().enumerate() {
+        match event {
+            Event::Start(Tag::TableHead | Tag::TableRow) => rows.push(Vec::new()),
+            Event::Start(Tag::TableCell) => begin = at + 1,
+            Event::End(TagEnd::TableCell) => {
+                if let Some(row) = rows.last_mut() {
+                    row.push(&events[begin..at]);
+                }
+            }
+            _ => {}
+        }
+    }
+    rows
+}
+
+/// Wraps the text of a cell at a width.
+fn wrap(
+    cell: &[(Event<'_>, Range<usize>)],
+    width: usize,
+    layout: Layout,
+    is_header: bool,
+) -> Vec<String> {
+    let mut page = Page::new(width);
+    let mut styles = vec![Style {
+        bold: is_header && layout.styled,
+        ..Style::plain()
+    }];
+    for (event, _) in cell {
+        let mut style = styles.last().copied().unwrap_or_default();
+        match event {
+            Event::Start(tag) => {
+                if layout.styled {
+                    style.bold |= matches!(tag, Tag::Strong);
+                    style.italic |= matches!(tag, Tag::Emphasis);
+                    style.strike |= matches!(tag, Tag::Strikethrough);
+                    style.underline |= matches!(tag, Tag::Link { .. });
+                }
+                styles.push(style);
+            }
+            Event::End(_) => {
+                styles.pop();
+            }
+            Event::Code(code) => {
+                style.colour = layout.styled.then_some(CYAN);
+                page.words(code, style);
+            }
+            Event::InlineHtml(html) if html.starts_with("<br") => page.end_line(),
+            Event::Text(text) | Event::InlineHtml(text) => page.words(text, style),
+            _ => page.words(" ", style),
+        }
+    }
+    page.finish().lines().map(str::to_owned).collect()
+}
+
+/// Shrinks columns, the widest first, until they fit.
+fn shrink(widths: &mut [usize], room: usize) {
+    while widths.iter().sum::<usize>() > room {
+        let widest = widths.iter_mut().max();
+        match widest {
+            Some(width) if *width > MIN_WIDTH => *width -= 1,
+            _ => break,
+        }
+    }
+}
+
+fn align(text: &str, width: usize, alignment: Option<&Alignment>) -> String {
+    let room = width.saturating_sub(visible_width(text));
+    let before = match alignment {
+        Some(Alignment::Right) => room,
+        Some(Alignment::Center) => room / 2,
+        _ => 0,
+    };
+    format!("{}{text}{}", " ".repeat(before), " ".repeat(room - before))
+}

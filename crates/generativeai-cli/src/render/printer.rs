@@ -1,0 +1,318 @@
+//! The printer: writes answers to stdout and everything else to stderr.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::anyhow;
+use clap::ValueEnum;
+
+use super::markdown::{Layout, Markdown, wrapped};
+use super::progress::Progress;
+use super::sanitizer::{Sanitizer, sanitize};
+use crate::exit::ReaderGone;
+use crate::hint;
+
+/// Shown while the program waits for a reply.
+const WAITING: &str = "…";
+
+/// The only writer to stdout and stderr.
+///
+/// On a terminal, answers are sanitized and replies of a model are rendered as Markdown. Pipes and files
+/// receive them unchanged. Output to stderr is always sanitized.
+#[derive(Debug)]
+pub(crate) struct Printer {
+    answers: Answers,
+    coloured: bool,
+    /// Whether the terminal shows that a reply is awaited.
+    waiting: bool,
+    /// Whether to omit messages that are not needed.
+    quiet: bool,
+}
+
+#[derive(Debug)]
+struct Answers {
+    /// Sanitizes answers, if a terminal shows them.
+    sanitizer: Option<Sanitizer>,
+    /// Renders replies, if a terminal shows them.
+    markdown: Option<Markdown>,
+    /// Whether the next character starts a line.
+    at_line_start: bool,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always, also in pipes and files
+    Always,
+    /// Never
+    Never,
+}
+
+impl Printer {
+    /// Creates a printer for stdout and stderr.
+    pub(crate) fn new() -> Self {
+        let mut printer = Self {
+            answers: Answers {
+                sanitizer: None,
+                markdown: None,
+                at_line_start: true,
+            },
+            coloured: false,
+            waiting: false,
+            quiet: false,
+        };
+        printer.set_colour(Colour::Auto);
+        printer
+    }
+
+    /// Sets when to use colours. With `Always`, pipes and files receive what a terminal would show.
+    pub(crate) fn set_colour(&mut self, when: Colour) {
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let terminal = io::stdout().is_terminal();
+        let rendered = (terminal && !dumb) || when == Colour::Always;
+        let styled = match when {
+            Colour::Auto => rendered && !set("NO_COLOR"),
+            Colour::Always => true,
+            Colour::Never => false,
+        };
+        let layout = Layout {
+            width: width(),
+            styled,
+        };
+        self.answers.sanitizer = (terminal || rendered).then(Sanitizer::default);
+        self.answers.markdown = rendered.then(|| Markdown::new(layout));
+        self.coloured = styled;
+    }
+
+    /// Sets whether hints are omitted.
+    pub(crate) fn set_quiet(&mut self, quiet: bool) {
+        self.quiet = quiet;
+    }
+
+    /// Stops rendering replies: they are data, not Markdown.
+    pub(crate) fn disable_markdown(&mut self) {
+        self.answers.markdown = None;
+    }
+
+    /// Writes the next piece of an answer.
+    pub(crate) fn answer(&mut self, piece: &str) -> anyhow::Result<()> {
+        self.clear_waiting();
+        checked(self.answers.write(&mut io::stdout().lock(), piece))
+    }
+
+    /// Writes the next piece of a model's reply, as far as it can be rendered.
+    pub(crate) fn reply(&mut self, piece: &str) -> anyhow::Result<()> {
+        let rendered = self.answers.render(piece);
+        if !rendered.is_empty() {
+            self.clear_waiting();
+        }
+        checked(self.answers.put(&mut io::stdout().lock(), &rendered))
+    }
+
+    /// Ends an answer or a reply, with a line feed if it lacks one.
+    pub(crate) fn end_answer(&mut self) -> anyhow::Result<()> {
+        self.clear_waiting();
+        checked(self.answers.end(&mut io::stdout().lock()))
+    }
+
+    /// Whether output to stderr may be coloured.
+    pub(crate) fn coloured(&self) -> bool {
+        self.coloured
+    }
+
+    /// Shows that a reply is awaited, if replies are rendered. The next output replaces it.
+    pub(crate) fn show_waiting(&mut self) {
+        let rendered = self.answers.markdown.is_some() && io::stdout().is_terminal();
+        let both = rendered && io::stderr().is_terminal();
+        if both && self.answers.at_line_start && !self.waiting {
+            self.waiting = true;
+            self.ask(WAITING);
+        }
+    }
+
+    fn clear_waiting(&mut self) {
+        if std::mem::take(&mut self.waiting) {
+            self.ask("\r\x1b[K");
+        }
+    }
+
+    /// Asks a question that is answered on the same line.
+    pub(crate) fn ask(&mut self, question: &str) {
+        let mut err = io::stderr().lock();
+        // A closed stderr is ignored: there is nowhere left to report it.
+        let _ = err
+            .write_all(question.as_bytes())
+            .and_then(|()| err.flush());
+    }
+
+    /// Asks a question that is answered with yes or no.
+    pub(crate) fn confirm(&mut self, question: impl Display) -> bool {
+        self.ask(&sanitize(&question.to_string()));
+        let mut answer = String::new();
+        // No answer is a no.
+        let _ = io::stdin().read_line(&mut answer);
+        matches!(answer.trim(), "y" | "Y" | "yes" | "Yes")
+    }
+
+    /// Writes a message for the user to stderr, on separate lines.
+    pub(crate) fn note(&mut self, text: impl Display) {
+        self.clear_waiting();
+        let mut text = sanitize(&text.to_string());
+        if io::stderr().is_terminal() {
+            let width = width();
+            let lines: Vec<_> = text.lines().map(|line| wrapped(line, width)).collect();
+            text = lines.join("\n");
+        }
+        // A closed stderr is ignored: there is nowhere left to report it.
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// Writes a message that experienced users do not need, unless the printer is quiet.
+    pub(crate) fn hint(&mut self, text: impl Display) {
+        if !self.quiet {
+            self.note(text);
+        }
+    }
+
+    /// Writes a message while a reply arrives. On a terminal it goes below the part that is shown; a pipe
+    /// still receives the reply in one piece.
+    pub(crate) fn note_inline(&mut self, text: impl Display) -> anyhow::Result<()> {
+        if self.answers.sanitizer.is_some() {
+            self.end_answer()?;
+        }
+        self.note(text);
+        Ok(())
+    }
+
+    /// Writes an error with its causes and a hint.
+    pub(crate) fn error(&mut self, error: &anyhow::Error) {
+        self.note(format_args!("genai: {error}"));
+        for cause in error.chain().skip(1) {
+            self.note(format_args!("  because: {cause}"));
+        }
+        if let Some(hint) = hint::for_error(error) {
+            self.note(format_args!("  hint: {hint}"));
+        }
+    }
+
+    /// Starts showing the progress of a long operation.
+    pub(crate) fn progress(&mut self, label: &'static str) -> Progress {
+        Progress::new(label, io::stderr().is_terminal())
+    }
+}
+
+/// Prints a line that an MCP server wrote to its stderr. It may be called from any thread.
+pub(crate) fn print_server_log(line: &str) {
+    // A closed stderr is ignored: there is nowhere left to report it.
+    let _ = writeln!(io::stderr().lock(), "{}", sanitize(line));
+}
+
+/// Width of the terminal, in columns.
+fn width() -> usize {
+    const DEFAULT: usize = 80;
+    if !io::stdout().is_terminal() {
+        return DEFAULT;
+    }
+    match crossterm::terminal::size() {
+        Ok((columns @ 1.., _)) => columns.into(),
+        _ => DEFAULT,
+    }
+}
+
+/// Converts a write error. A reader that closed the pipe is not a failure.
+fn checked(written: io::Result<()>) -> anyhow::Result<()> {
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => ReaderGone.into(),
+        _ => anyhow!(error).context("cannot write the answer"),
+    })
+}
+
+impl Answers {
+    fn write(&mut self, out: &mut impl Write, piece: &str) -> io::Result<()> {
+        let sanitized = self
+            .sanitizer
+            .as_mut()
+            .map(|sanitizer| sanitizer.push(piece));
+        self.put(out, sanitized.as_deref().unwrap_or(piece))
+    }
+
+    /// Adds a piece of a reply, and returns the text to write.
+    fn render(&mut self, piece: &str) -> String {
+        let sanitized = match &mut self.sanitizer {
+            Some(sanitizer) => sanitizer.push(piece),
+            None => piece.to_owned(),
+        };
+        match &mut self.markdown {
+            Some(markdown) => {
+                markdown.set_width(width());
+                markdown.push(&sanitized)
+            }
+            None => sanitized,
+        }
+    }
+
+    /// Ends the answer and its line.
+    fn end(&mut self, out: &mut impl Write) -> io::Result<()> {
+        if let Some(sanitizer) = &mut self.sanitizer {
+            *sanitizer = Sanitizer::default();
+        }
+        if let Some(markdown) = &mut self.markdown {
+            let rest = markdown.end();
+            self.put(out, &rest)?;
+        }
+        if self.at_line_start {
+            Ok(())
+        } else {
+            self.put(out, "\n")
+        }
+    }
+
+    fn put(&mut self, out: &mut impl Write, text: &str) -> io::Result<()> {
+        if let Some(last) = text.chars().next_back() {
+            self.at_line_start = last == '\n';
+        }
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(sanitizer: Option<Sanitizer>, pieces: &[&str]) -> (String, bool) {
+        let mut answers = Answers {
+            sanitizer,
+            markdown: None,
+            at_line_start: true,
+        };
+        let mut out = Vec::new();
+        for piece in pieces {
+            answers.write(&mut out, piece).expect("memory is writable");
+        }
+        let text = String::from_utf8(out).expect("text");
+        (text, answers.at_line_start)
+    }
+
+    #[test]
+    fn an_answer_cannot_control_the_terminal() {
+        let pieces = ["safe \x1b[3", "1mred\x1b]0;ti", "tle\x07 end"];
+
+        assert_eq!(
+            written(Some(Sanitizer::default()), &pieces),
+            ("safe red end".to_owned(), false)
+        );
+    }
+
+    #[test]
+    fn a_pipe_receives_the_answer_unchanged() {
+        assert_eq!(
+            written(None, &["\x1b[31m", "red\r\n"]),
+            ("\x1b[31mred\r\n".to_owned(), true)
+        );
+    }
+}

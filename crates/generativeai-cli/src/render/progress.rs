@@ -1,0 +1,107 @@
+//! Progress of a download: a bar on a terminal, else a line now and then.
+
+use std::io::{self, Write};
+
+/// Width of the bar, in characters.
+const WIDTH: u64 = 30;
+/// Without a terminal a line is written after each step of this many percent.
+const STEP: u64 = 10;
+
+/// Progress of a long operation, shown on stderr.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    label: &'static str,
+    /// Whether stderr is a terminal.
+    terminal: bool,
+    /// The percentage or step that was shown last.
+    shown: Option<u64>,
+}
+
+impl Progress {
+    pub(super) fn new(label: &'static str, terminal: bool) -> Self {
+        Self {
+            label,
+            terminal,
+            shown: None,
+        }
+    }
+
+    /// Shows that `done` of `total` bytes are complete.
+    pub(crate) fn show(&mut self, done: u64, total: u64) {
+        if let Some(line) = self.line(done, total) {
+            let mut err = io::stderr().lock();
+            // A closed stderr is ignored: there is nowhere left to report it.
+            let _ = err.write_all(line.as_bytes()).and_then(|()| err.flush());
+        }
+    }
+
+    /// Ends the line of the bar.
+    pub(crate) fn end(self) {
+        if self.terminal && self.shown.is_some() {
+            let _ = io::stderr().lock().write_all(b"\n");
+        }
+    }
+
+    /// Returns the text to write, if the display changes.
+    fn line(&mut self, done: u64, total: u64) -> Option<String> {
+        let percent = (done.min(total) * 100).checked_div(total)?;
+        let shown = if self.terminal {
+            percent
+        } else {
+            percent / STEP
+        };
+        if self.shown.replace(shown) == Some(shown) {
+            return None;
+        }
+        let label = self.label;
+        let of = format!("{} of {} MB", megabytes(done), megabytes(total));
+        if !self.terminal {
+            return Some(format!("{label}: {of}\n"));
+        }
+        let full = percent * WIDTH / 100;
+        let bar: String = (0..WIDTH)
+            .map(|cell| if cell < full { '#' } else { '.' })
+            .collect();
+        Some(format!("\r{label} [{bar}] {percent:>3} % {of}\x1b[K"))
+    }
+}
+
+fn megabytes(bytes: u64) -> u64 {
+    bytes.div_ceil(1_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MB: u64 = 1_000_000;
+
+    #[test]
+    fn a_terminal_shows_one_line_that_is_updated() {
+        let mut progress = Progress::new("fetching", true);
+
+        let half = progress.line(45 * MB, 90 * MB).expect("a line");
+        assert_eq!(
+            half,
+            "\rfetching [###############...............]  50 % 45 of 90 MB\x1b[K"
+        );
+        assert_eq!(progress.line(45 * MB + 1, 90 * MB), None, "unchanged");
+    }
+
+    #[test]
+    fn without_a_terminal_a_line_is_written_every_ten_percent() {
+        let mut progress = Progress::new("fetching", false);
+
+        let lines: Vec<_> = (0..=90)
+            .filter_map(|done| progress.line(done * MB, 90 * MB))
+            .collect();
+
+        assert_eq!(lines.len(), 11);
+        assert_eq!(lines[10], "fetching: 90 of 90 MB\n");
+    }
+
+    #[test]
+    fn without_a_total_nothing_is_shown() {
+        assert_eq!(Progress::new("fetching", true).line(5, 0), None);
+    }
+}

@@ -1,0 +1,93 @@
+//! The prompt: a session at the terminal.
+
+mod command_line;
+mod editor;
+mod input;
+mod persist;
+mod signals;
+mod slash;
+mod state;
+mod terminal;
+
+use tokio::runtime::Runtime;
+
+use crate::conversation::Conversation;
+use crate::exit::{Exit, ReaderGone};
+use crate::render::Printer;
+use command_line::{Command, Line};
+use input::{Input, Prompt};
+use signals::Signals;
+use state::Repl;
+pub(crate) use state::Settings;
+
+/// Runs a session until the user quits.
+pub(crate) fn run(
+    runtime: &Runtime,
+    conversation: Conversation,
+    settings: Settings,
+    printer: &mut Printer,
+) -> anyhow::Result<Exit> {
+    terminal::restore_on_panic();
+    let signals = Signals::listen(runtime)?;
+    let prompt = Prompt::new(&signals, printer)?;
+    printer.note("/help lists the commands; Ctrl-D quits.");
+    let mut repl = Repl::new(runtime, signals, prompt, printer, conversation, settings);
+    repl.show_resumed();
+    let exit = read_lines(&mut repl);
+    repl.close(exit)
+}
+
+fn read_lines(repl: &mut Repl<'_>) -> anyhow::Result<Exit> {
+    let mut warned = false;
+    loop {
+        match repl.prompt.next(&repl.signals, repl.printer)? {
+            Input::Line(line) => {
+                if !execute(repl, &line)? {
+                    return Ok(Exit::Success);
+                }
+            }
+            Input::Discarded => {}
+            Input::Interrupt if warned => return Ok(Exit::Success),
+            Input::Interrupt => {
+                repl.printer.note("(press Ctrl-C again or Ctrl-D to quit)");
+                warned = true;
+                continue;
+            }
+            Input::End => return Ok(Exit::Success),
+            Input::Exit(exit) => return Ok(exit),
+        }
+        warned = false;
+    }
+}
+
+/// Executes a line. An error is reported and does not end the session. Returns `false` to quit.
+fn execute(repl: &mut Repl<'_>, line: &str) -> anyhow::Result<bool> {
+    let result = match Line::parse(line) {
+        Line::Empty => Ok(()),
+        Line::Message(message) => repl.send_text(message),
+        Line::Command(Command::Quit, _) => return Ok(false),
+        Line::Command(command, argument) => slash::run(repl, command, argument),
+        Line::UnexpectedArgument(command) => {
+            let note = format_args!("/{command} takes no argument: try /help");
+            repl.printer.note(note);
+            Ok(())
+        }
+        Line::Unknown(command, suggestion) => {
+            match suggestion {
+                Some(suggestion) => repl.printer.note(format_args!(
+                    "unknown command /{command}: did you mean /{suggestion}?"
+                )),
+                None => repl
+                    .printer
+                    .note(format_args!("unknown command /{command}: try /help")),
+            }
+            Ok(())
+        }
+    };
+    match result {
+        Err(error) if !error.is::<ReaderGone>() => repl.printer.error(&error),
+        result => result?,
+    }
+    repl.persist();
+    Ok(true)
+}

@@ -1,0 +1,217 @@
+//! Parsing of a line typed at the prompt: a message, or a slash command.
+
+use crate::suggest::nearest;
+
+/// A line typed at the prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Line<'a> {
+    /// Only whitespace.
+    Empty,
+    /// A message for the model.
+    Message(&'a str),
+    /// A command and its argument, which may be empty.
+    Command(Command, &'a str),
+    /// A command that does not exist, and the most similar one.
+    Unknown(&'a str, Option<&'static str>),
+    /// A command without arguments that was given one.
+    UnexpectedArgument(&'static str),
+}
+
+/// A slash command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Command {
+    Undo,
+    Redo,
+    Regenerate,
+    Continue,
+    Edit,
+    Fork,
+    New,
+    Session,
+    Sessions,
+    History,
+    System,
+    Model,
+    Tools,
+    Attach,
+    Tokens,
+    Save,
+    Export,
+    Load,
+    Help,
+    Quit,
+}
+
+/// Names and description of a command.
+#[derive(Debug)]
+pub(super) struct Entry {
+    command: Command,
+    /// Its names, without the slash. The help shows the first.
+    names: &'static [&'static str],
+    /// Its argument, as shown by the help; empty if it takes none.
+    pub(super) argument: &'static str,
+    /// Its effect, in a few words.
+    pub(super) description: &'static str,
+}
+
+/// All commands, in the order of the help.
+#[rustfmt::skip]
+pub(super) const COMMANDS: [Entry; 20] = [
+    entry(Command::Undo, &["undo", "rewind"], "[COUNT]", "undo the last message and its reply"),
+    entry(Command::Redo, &["redo"], "", "restore the last undone turn"),
+    entry(Command::Regenerate, &["regenerate", "retry"], "", "replace the last reply by a new one"),
+    entry(Command::Continue, &["continue"], "", "continue a reply that was stopped or cut off"),
+    entry(Command::Edit, &["edit"], "", "edit the last message and send it again"),
+    entry(Command::Fork, &["fork"], "[NAME]", "continue in a copy of this session"),
+    entry(Command::New, &["new", "clear"], "[NAME]", "start a new session"),
+    entry(Command::Session, &["session", "resume"], "[NAME]", "show this session, or switch to another"),
+    entry(Command::Sessions, &["sessions"], "", "list the saved sessions"),
+    entry(Command::History, &["history"], "[COUNT]", "show the messages, or only the last ones"),
+    entry(Command::System, &["system"], "[TEXT|-]", "show, set or remove (-) the system instruction"),
+    entry(Command::Model, &["model"], "[NAME]", "show or change the model"),
+    entry(Command::Tools, &["tools"], "", "list the tools the model may call"),
+    entry(Command::Attach, &["attach"], "[FILE|-]", "attach a file to the next message; - removes all"),
+    entry(Command::Tokens, &["tokens"], "[on|off]", "show token counts, now or after each reply"),
+    entry(Command::Save, &["save"], "[FILE]", "write the session as JSON"),
+    entry(Command::Export, &["export"], "[FILE]", "write the session as Markdown"),
+    entry(Command::Load, &["load"], "FILE", "start a session from a file of /save or another program"),
+    entry(Command::Help, &["help", "?"], "", "show this help"),
+    entry(Command::Quit, &["quit", "exit"], "", "quit (or Ctrl-D)"),
+];
+
+const fn entry(
+    command: Command,
+    names: &'static [&'static str],
+    argument: &'static str,
+    description: &'static str,
+) -> Entry {
+    Entry {
+        command,
+        names,
+        argument,
+        description,
+    }
+}
+
+/// The last lines of the help.
+const NOTES: &str = "\
+@FILE in a message attaches the file. Start a message with // to send a /.
+Alt-Enter or Ctrl-J starts a new line; \"\"\" surrounds a multi-line message.
+Tab completes, Up recalls messages. Ctrl-C stops a reply; its text is kept.";
+
+impl Entry {
+    /// The name that the help shows.
+    pub(super) fn name(&self) -> &'static str {
+        self.names[0]
+    }
+}
+
+/// The help about the commands.
+pub(super) fn help() -> String {
+    let usage = |entry: &Entry| format!("/{} {}", entry.name(), entry.argument);
+    let width = COMMANDS.iter().map(|entry| usage(entry).len()).max();
+    let width = width.unwrap_or_default();
+    let mut help = String::new();
+    for entry in &COMMANDS {
+        help += &format!("{:width$}   {}\n", usage(entry), entry.description);
+    }
+    help + NOTES
+}
+
+impl<'a> Line<'a> {
+    /// Parses a line.
+    pub(super) fn parse(line: &'a str) -> Self {
+        let line = line.trim();
+        // What other programs understand at their prompt; hardly anybody says this to a model.
+        if let "exit" | "quit" | "help" = line {
+            return match find(line) {
+                Some(entry) => Self::Command(entry.command, ""),
+                None => Self::Message(line),
+            };
+        }
+        let Some(words) = line.strip_prefix('/') else {
+            return if line.is_empty() {
+                Self::Empty
+            } else {
+                Self::Message(line)
+            };
+        };
+        if words.starts_with('/') {
+            return Self::Message(words);
+        }
+        let (name, argument) = words.split_once(char::is_whitespace).unwrap_or((words, ""));
+        let argument = argument.trim();
+        match find(name) {
+            Some(entry) if entry.argument.is_empty() && !argument.is_empty() => {
+                Self::UnexpectedArgument(entry.name())
+            }
+            Some(entry) => Self::Command(entry.command, argument),
+            None => {
+                let names = COMMANDS
+                    .iter()
+                    .flat_map(|entry| entry.names.iter().copied());
+                Self::Unknown(name, nearest(name, names))
+            }
+        }
+    }
+}
+
+fn find(name: &str) -> Option<&'static Entry> {
+    COMMANDS.iter().find(|entry| entry.names.contains(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_a_message_or_a_command() {
+        let command = |line| match Line::parse(line) {
+            Line::Command(command, argument) => Some((command, argument)),
+            _ => None,
+        };
+        assert_eq!(Line::parse("  Hello \n"), Line::Message("Hello"));
+        assert_eq!(Line::parse(" "), Line::Empty);
+        assert_eq!(command("/undo"), Some((Command::Undo, "")));
+        assert_eq!(command("/rewind"), Some((Command::Undo, "")));
+        assert_eq!(command("/history "), Some((Command::History, "")));
+        assert_eq!(command("/exit"), Some((Command::Quit, "")));
+        assert_eq!(command("/?"), Some((Command::Help, "")));
+        assert_eq!(
+            command("/system  Be  brief. "),
+            Some((Command::System, "Be  brief."))
+        );
+        assert_eq!(
+            command("/system Be brief.\nBe kind."),
+            Some((Command::System, "Be brief.\nBe kind."))
+        );
+    }
+
+    #[test]
+    fn an_unknown_command_is_not_sent_and_gets_a_suggestion() {
+        assert_eq!(Line::parse("/unod it"), Line::Unknown("unod", Some("undo")));
+        assert_eq!(Line::parse("/xyz"), Line::Unknown("xyz", None));
+        assert_eq!(Line::parse("/redo it"), Line::UnexpectedArgument("redo"));
+        assert_eq!(Line::parse("/"), Line::Unknown("", None));
+    }
+
+    #[test]
+    fn two_slashes_start_a_message_with_one() {
+        assert_eq!(
+            Line::parse("//etc is a folder"),
+            Line::Message("/etc is a folder")
+        );
+    }
+
+    #[test]
+    fn exit_quit_and_help_alone_are_commands() {
+        assert_eq!(Line::parse("exit"), Line::Command(Command::Quit, ""));
+        assert_eq!(Line::parse(" help "), Line::Command(Command::Help, ""));
+        assert_eq!(Line::parse("help me"), Line::Message("help me"));
+    }
+
+    #[test]
+    fn the_help_fits_a_terminal_of_80_columns() {
+        assert!(help().lines().all(|line| line.len() < 80), "{}", help());
+    }
+}

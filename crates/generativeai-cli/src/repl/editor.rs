@@ -1,0 +1,57 @@
+//! The user's text editor.
+
+use std::env;
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+/// The editor command in `VISUAL` or `EDITOR`.
+pub(super) fn command() -> Option<String> {
+    ["VISUAL", "EDITOR"]
+        .into_iter()
+        .filter_map(|name| env::var(name).ok())
+        .find(|editor| !editor.trim().is_empty())
+}
+
+/// Opens a text in an editor, and returns the edited text.
+pub(super) fn edit(editor: &str, text: &str) -> anyhow::Result<String> {
+    let file = tempfile::Builder::new()
+        .prefix("message-")
+        .suffix(".md")
+        .tempfile()
+        .context("cannot create a temporary file")?;
+    fs::write(file.path(), text).context("cannot write the temporary file")?;
+    // The variable may contain arguments, so a shell runs it.
+    let status = Command::new("sh")
+        .arg("-c")
+        .arg(format!("{editor} \"$1\""))
+        .arg(editor)
+        .arg(file.path())
+        .status()
+        .with_context(|| format!("cannot start the editor {editor}"))?;
+    if !status.success() {
+        bail!("the editor {editor} failed ({status}): nothing was changed");
+    }
+    let edited = fs::read(file.path()).context("cannot read the edited file")?;
+    String::from_utf8(edited).context("the edited file is not UTF-8 text")
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_edited_text_is_returned() {
+        let edited = edit("printf 'Be kind.' >", "Be brief.").expect("edited");
+
+        assert_eq!(edited, "Be kind.");
+    }
+
+    #[test]
+    fn an_editor_that_fails_is_named_in_the_error() {
+        let error = edit("false", "x").expect_err("it fails");
+
+        assert!(error.to_string().contains("false"), "{error}");
+    }
+}

@@ -1,0 +1,151 @@
+//! The prompt: reads lines from the terminal, with editing, history and completion.
+
+mod completion;
+mod history_file;
+mod keys;
+mod marker;
+
+use std::io::{self, BufRead, IsTerminal};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use anyhow::Context;
+use reedline::{
+    ColumnarMenu, EditCommand, FileBackedHistory, MenuBuilder, Reedline, ReedlineMenu, Signal,
+};
+
+use super::signals::Signals;
+use crate::exit::Exit;
+use crate::render::Printer;
+use completion::{CommandHighlighter, PromptCompleter};
+use keys::{Keys, QuoteValidator};
+use marker::Marker;
+
+/// What the user entered at the prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Input {
+    /// One line or several.
+    Line(String),
+    /// Ctrl-C at an empty prompt.
+    Interrupt,
+    /// Ctrl-C that discarded the typed text.
+    Discarded,
+    /// Ctrl-D, or the end of stdin.
+    End,
+    /// A signal requires the program to exit.
+    Exit(Exit),
+}
+
+/// Reads lines from the terminal.
+pub(super) enum Prompt {
+    /// A line editor. It draws on the terminal itself.
+    Editor {
+        editor: Box<Reedline>,
+        /// Whether any text is typed.
+        has_text: Arc<AtomicBool>,
+    },
+    /// Lines as the terminal delivers them, if stdout or stderr is not a terminal to draw on.
+    Plain,
+}
+
+impl Prompt {
+    /// Creates the prompt.
+    pub(super) fn new(signals: &Signals, printer: &mut Printer) -> anyhow::Result<Self> {
+        if !io::stdout().is_terminal() || !io::stderr().is_terminal() {
+            return Ok(Self::Plain);
+        }
+        let has_text = Arc::default();
+        let mut editor = Reedline::create()
+            .with_ansi_colors(printer.coloured())
+            .with_highlighter(Box::new(CommandHighlighter {
+                has_text: Arc::clone(&has_text),
+            }))
+            .with_completer(Box::new(PromptCompleter::default()))
+            .with_quick_completions(true)
+            .with_partial_completions(true)
+            .with_menu(ReedlineMenu::EngineCompleter(Box::new(
+                ColumnarMenu::default()
+                    .with_name(keys::MENU)
+                    .with_marker(marker::PROMPT),
+            )))
+            .with_edit_mode(Box::new(Keys::default()))
+            .with_validator(Box::new(QuoteValidator))
+            .with_break_signal(signals.wake_flag())
+            .use_bracketed_paste(true);
+        let history = history_file::path().and_then(|path| {
+            Ok(FileBackedHistory::with_file(
+                history_file::MAX_ENTRIES,
+                path,
+            )?)
+        });
+        match history {
+            Ok(history) => {
+                editor = editor
+                    .with_history(Box::new(history))
+                    .with_history_exclusion_prefix(Some(" ".to_owned()));
+            }
+            Err(error) => printer.note(format_args!("(no prompt history: {error:#})")),
+        }
+        let editor = Box::new(editor);
+        Ok(Self::Editor { editor, has_text })
+    }
+
+    /// Inserts a text at the next prompt, to be edited.
+    pub(super) fn insert(&mut self, text: &str) {
+        if let Self::Editor { editor, .. } = self {
+            editor.run_edit_commands(&[EditCommand::InsertString(keys::drawable(text))]);
+        }
+    }
+
+    /// Whether a text can be edited at the prompt.
+    pub(super) fn can_edit(&self) -> bool {
+        matches!(self, Self::Editor { .. })
+    }
+
+    /// Reads the next message or command.
+    pub(super) fn next(
+        &mut self,
+        signals: &Signals,
+        printer: &mut Printer,
+    ) -> anyhow::Result<Input> {
+        if let Some(exit) = signals.exit() {
+            return Ok(Input::Exit(exit));
+        }
+        signals.clear();
+        let (editor, has_text) = match self {
+            Self::Editor { editor, has_text } => (editor, has_text),
+            Self::Plain => return plain(signals, printer),
+        };
+        let signal = match editor.read_line(&Marker) {
+            Ok(signal) => signal,
+            Err(error) => {
+                let exit = signals.exit_soon().map(Input::Exit);
+                return exit.ok_or(error).context("cannot read from the terminal");
+            }
+        };
+        let input = match signal {
+            Signal::Success(line) => Input::Line(keys::unquote(&line)),
+            Signal::CtrlD => Input::End,
+            Signal::CtrlC if has_text.load(Relaxed) => Input::Discarded,
+            Signal::CtrlC => Input::Interrupt,
+            Signal::ExternalBreak(_) => signals.exit().map_or(Input::Interrupt, Input::Exit),
+            _ => Input::Line(String::new()),
+        };
+        // If the history cannot be written now, it is written after a later line.
+        let _ = editor.sync_history();
+        Ok(input)
+    }
+}
+
+/// Reads a line as the terminal delivers it.
+fn plain(signals: &Signals, printer: &mut Printer) -> anyhow::Result<Input> {
+    printer.ask(marker::PROMPT);
+    let mut line = String::new();
+    match signals
+        .exit_at_once_during(|| io::stdin().lock().read_line(&mut line))
+        .context("cannot read from the terminal")?
+    {
+        0 => Ok(Input::End),
+        _ => Ok(Input::Line(line)),
+    }
+}

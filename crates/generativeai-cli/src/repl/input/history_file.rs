@@ -1,0 +1,41 @@
+//! The prompt's history file, readable only by the user (mode 0600).
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+/// Maximum number of entries.
+pub(super) const MAX_ENTRIES: usize = 1_000;
+
+/// Returns the path of `generativeai/history` in the user's state folder. The file is created if it does
+/// not exist.
+pub(super) fn path() -> anyhow::Result<PathBuf> {
+    let folder = state_folder().context("there is no folder for it: set HOME or XDG_STATE_HOME")?;
+    let folder = folder.join("generativeai");
+    let mut builder = DirBuilder::new();
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+        builder.mode(0o700);
+        options.mode(0o600);
+    }
+    let created = builder.recursive(true).create(&folder);
+    created.with_context(|| format!("cannot create the folder {}", folder.display()))?;
+    let path = folder.join("history");
+    let opened = options.open(&path);
+    opened.with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}
+
+/// `$XDG_STATE_HOME`, or `~/.local/state`. Relative paths are ignored, as the XDG specification requires.
+fn state_folder() -> Option<PathBuf> {
+    let absolute = |path: &PathBuf| path.is_absolute();
+    let named = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+    named.filter(absolute).or_else(|| {
+        let home = std::env::home_dir().filter(absolute)?;
+        Some(home.join(".local/state"))
+    })
+}

@@ -1,0 +1,112 @@
+//! Key bindings of the prompt, multi-line messages, and pasted text.
+
+use crossterm::event::Event;
+use reedline::{
+    EditCommand, EditMode, Emacs, KeyCode, KeyModifiers, PromptEditMode, ReedlineEvent,
+    ReedlineRawEvent, ValidationResult, Validator, default_emacs_keybindings,
+};
+
+use crate::render::sanitize;
+
+/// Name of the completion menu.
+pub(super) const MENU: &str = "completions";
+/// Starts and ends a multi-line message.
+const QUOTES: &str = "\"\"\"";
+
+/// Emacs key bindings; Alt-Enter, Shift-Enter and Ctrl-J start a new line, Tab completes. Pasted text is
+/// sanitized, since the prompt draws it on the terminal.
+pub(super) struct Keys(Emacs);
+
+impl Default for Keys {
+    fn default() -> Self {
+        let mut keys = default_emacs_keybindings();
+        let new_line = || ReedlineEvent::Edit(vec![EditCommand::InsertNewline]);
+        keys.add_binding(KeyModifiers::ALT, KeyCode::Enter, new_line());
+        keys.add_binding(KeyModifiers::SHIFT, KeyCode::Enter, new_line());
+        keys.add_binding(KeyModifiers::CONTROL, KeyCode::Char('j'), new_line());
+        keys.add_binding(
+            KeyModifiers::NONE,
+            KeyCode::Tab,
+            ReedlineEvent::UntilFound(vec![
+                ReedlineEvent::Menu(MENU.to_owned()),
+                ReedlineEvent::MenuNext,
+            ]),
+        );
+        keys.add_binding(
+            KeyModifiers::SHIFT,
+            KeyCode::BackTab,
+            ReedlineEvent::MenuPrevious,
+        );
+        Self(Emacs::new(keys))
+    }
+}
+
+impl EditMode for Keys {
+    fn parse_event(&mut self, event: ReedlineRawEvent) -> ReedlineEvent {
+        match Event::from(event) {
+            Event::Paste(text) => {
+                ReedlineEvent::Edit(vec![EditCommand::InsertString(drawable(&text))])
+            }
+            event => ReedlineRawEvent::try_from(event)
+                .map_or(ReedlineEvent::None, |event| self.0.parse_event(event)),
+        }
+    }
+
+    fn edit_mode(&self) -> PromptEditMode {
+        self.0.edit_mode()
+    }
+}
+
+/// Sanitizes a text for the prompt. Its lines end in line feeds.
+pub(super) fn drawable(text: &str) -> String {
+    sanitize(&text.replace("\r\n", "\n").replace('\r', "\n"))
+}
+
+/// Accepts a message when it is complete: one that starts with `"""` ends with `"""`.
+pub(super) struct QuoteValidator;
+
+impl Validator for QuoteValidator {
+    fn validate(&self, line: &str) -> ValidationResult {
+        match line.trim_start().strip_prefix(QUOTES) {
+            Some(quoted) if !quoted.trim_end().ends_with(QUOTES) => ValidationResult::Incomplete,
+            _ => ValidationResult::Complete,
+        }
+    }
+}
+
+/// Removes the quotes around a multi-line message.
+pub(super) fn unquote(line: &str) -> String {
+    let inner = line.trim().strip_prefix(QUOTES);
+    match inner.and_then(|inner| inner.strip_suffix(QUOTES)) {
+        Some(inner) => inner.trim_matches('\n').to_owned(),
+        None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_surround_a_message_of_several_lines() {
+        let open = |line| matches!(QuoteValidator.validate(line), ValidationResult::Incomplete);
+
+        assert!(open("\"\"\"") && open("\"\"\"a\nb") && open(" \"\"\"a\n"));
+        assert!(!open("\"\"\"a\nb\"\"\"") && !open("a \"\"\" b") && !open(""));
+        assert_eq!(unquote("\"\"\"\na\n  b\n\"\"\""), "a\n  b");
+        assert_eq!(unquote("as it \"\"\" is"), "as it \"\"\" is");
+        assert_eq!(unquote("\"\"\""), "\"\"\"");
+    }
+
+    #[test]
+    fn pasted_text_cannot_control_the_terminal() {
+        let paste = Event::Paste("a\x1b]52;c;eA==\x07b\r\nc\rd".to_owned());
+        let event = ReedlineRawEvent::try_from(paste).expect("an event");
+
+        let ReedlineEvent::Edit(edits) = Keys::default().parse_event(event) else {
+            panic!("the text is inserted");
+        };
+
+        assert_eq!(edits, [EditCommand::InsertString("ab\nc\nd".to_owned())]);
+    }
+}

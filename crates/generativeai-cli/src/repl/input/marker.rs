@@ -1,0 +1,35 @@
+//! The marker in front of the input.
+
+use std::borrow::Cow;
+
+use reedline::{Prompt, PromptEditMode, PromptHistorySearch};
+
+/// Marker of the first line.
+pub(super) const PROMPT: &str = "> ";
+/// Marker of the following lines.
+const CONTINUATION: &str = "  ";
+
+/// The marker, as reedline draws it.
+pub(super) struct Marker;
+
+impl Prompt for Marker {
+    fn render_prompt_left(&self) -> Cow<'_, str> {
+        "".into()
+    }
+
+    fn render_prompt_right(&self) -> Cow<'_, str> {
+        "".into()
+    }
+
+    fn render_prompt_indicator(&self, _: PromptEditMode) -> Cow<'_, str> {
+        PROMPT.into()
+    }
+
+    fn render_prompt_multiline_indicator(&self) -> Cow<'_, str> {
+        CONTINUATION.into()
+    }
+
+    fn render_prompt_history_search_indicator(&self, search: PromptHistorySearch) -> Cow<'_, str> {
+        format!("(search history: {}) ", search.term).into()
+    }
+}

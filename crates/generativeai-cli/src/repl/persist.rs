@@ -1,0 +1,50 @@
+//! Saving during a session at the terminal: after each line, and at the end.
+
+use super::state::Repl;
+use crate::exit::Exit;
+use crate::storage;
+
+impl Repl<'_> {
+    /// Saves pending events. Reports when messages stop being saved, and when they are saved again.
+    pub(super) fn persist(&mut self) {
+        if self.signals.exit().is_some() {
+            return;
+        }
+        self.signals.clear();
+        let conversation = &mut self.conversations[self.current];
+        // Events that could not be written before are written with the next message.
+        if conversation.chat.unsaved().is_none() {
+            let work = storage::save(conversation);
+            let work = storage::unless_stopped(self.signals.stop(), work, self.printer);
+            if self.runtime.block_on(work).is_none() {
+                self.printer
+                    .note("(skipped; it is saved with the next message)");
+            }
+        }
+        let unsaved = self.conversations[self.current].chat.unsaved();
+        match unsaved {
+            Some(error) if !self.reported_unsaved => storage::report_unsaved(error, self.printer),
+            None if self.reported_unsaved => self.printer.note("(messages are saved again)"),
+            _ => {}
+        }
+        self.reported_unsaved = unsaved.is_some();
+    }
+
+    /// Closes all conversations. Pending events are saved unless Ctrl-C is pressed.
+    pub(super) fn close(mut self, mut exit: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+        self.signals.clear();
+        for conversation in std::mem::take(&mut self.conversations) {
+            let work = storage::close(conversation);
+            let work = storage::unless_stopped(self.signals.interrupt(), work, self.printer);
+            match self.runtime.block_on(work) {
+                Some(Ok(())) => {}
+                Some(Err(error)) => storage::report_unsaved(&error, self.printer),
+                None => {
+                    self.printer.note("(the last messages are not saved)");
+                    exit = exit.map(|_| Exit::Interrupted);
+                }
+            }
+        }
+        exit
+    }
+}

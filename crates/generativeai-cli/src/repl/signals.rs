@@ -1,0 +1,219 @@
+//! Signals during a session: Ctrl-C, SIGTERM, and SIGHUP of a closed terminal.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::runtime::Runtime;
+use tokio::sync::Notify;
+#[cfg(unix)]
+use tokio::time::sleep;
+
+use super::terminal;
+use crate::exit::Exit;
+
+/// After this many unhandled Ctrl-C the program exits at once.
+const MAX_UNHANDLED: u8 = 3;
+/// Maximum wait for the signal that explains why the terminal failed.
+const SIGNAL_WAIT: Duration = Duration::from_secs(1);
+/// After SIGTERM or SIGHUP the program exits within this time, even if the signal is not handled: a read
+/// from a closed terminal may block forever.
+#[cfg(unix)]
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Signals that were received and not yet handled.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Signals(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Exit code, once the program must exit.
+    exit: Mutex<Option<Exit>>,
+    /// Notified when the exit code is set.
+    exit_set: Condvar,
+    /// Number of unhandled Ctrl-C.
+    interrupts: AtomicU8,
+    /// Whether signals cannot be handled now. Then a signal ends the program at once.
+    exit_at_once: AtomicBool,
+    /// Interrupts the prompt while it waits for keys.
+    wake: Arc<AtomicBool>,
+    /// Interrupts a reply while it waits for the next chunk.
+    received: Notify,
+}
+
+impl Signals {
+    /// Installs the signal handlers.
+    pub(super) fn listen(runtime: &Runtime) -> anyhow::Result<Self> {
+        let signals = Self::default();
+        let _context = runtime.enter();
+        let listening = listen(signals.clone()).context("cannot install signal handlers")?;
+        runtime.spawn(listening);
+        Ok(signals)
+    }
+
+    /// The flag that a signal sets to interrupt the prompt.
+    pub(super) fn wake_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0.wake)
+    }
+
+    /// Exit code, if the program must exit.
+    pub(super) fn exit(&self) -> Option<Exit> {
+        *self
+            .0
+            .exit
+            .lock()
+            .expect("the lock is not poisoned: nothing panics while holding it")
+    }
+
+    /// Waits a moment for an exit code: reads from a closed terminal fail before SIGHUP arrives.
+    pub(super) fn exit_soon(&self) -> Option<Exit> {
+        let exit = self
+            .0
+            .exit
+            .lock()
+            .expect("the lock is not poisoned: nothing panics while holding it");
+        let waited = self
+            .0
+            .exit_set
+            .wait_timeout_while(exit, SIGNAL_WAIT, |exit| exit.is_none());
+        *waited
+            .expect("the lock is not poisoned: nothing panics while holding it")
+            .0
+    }
+
+    /// Marks every Ctrl-C so far as handled.
+    pub(super) fn clear(&self) {
+        self.0.interrupts.store(0, SeqCst);
+        if self.exit().is_none() {
+            self.0.wake.store(false, SeqCst);
+        }
+    }
+
+    /// Waits for a signal.
+    pub(super) async fn stop(&self) {
+        loop {
+            let received = self.0.received.notified();
+            if self.exit().is_some() || self.0.interrupts.load(SeqCst) > 0 {
+                return;
+            }
+            received.await;
+        }
+    }
+
+    /// Waits for Ctrl-C only: SIGTERM does not interrupt the work that is needed before the exit.
+    pub(super) async fn interrupt(&self) {
+        loop {
+            let received = self.0.received.notified();
+            if self.0.interrupts.load(SeqCst) > 0 {
+                return;
+            }
+            received.await;
+        }
+    }
+
+    /// Runs blocking work that cannot be interrupted. A signal ends the program at once meanwhile.
+    pub(super) fn exit_at_once_during<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.0.exit_at_once.store(true, SeqCst);
+        let done = work();
+        self.0.exit_at_once.store(false, SeqCst);
+        done
+    }
+
+    fn receive(&self, exit: Exit) {
+        let is_exiting = self.exit().is_some();
+        let is_unhandled = match exit {
+            Exit::Interrupted => self.0.interrupts.fetch_add(1, SeqCst) + 1 >= MAX_UNHANDLED,
+            _ => {
+                *self
+                    .0
+                    .exit
+                    .lock()
+                    .expect("the lock is not poisoned: nothing panics while holding it") =
+                    Some(exit);
+                self.0.exit_set.notify_all();
+                is_exiting
+            }
+        };
+        if is_unhandled || self.0.exit_at_once.load(SeqCst) {
+            exit_now(exit);
+        }
+        self.0.wake.store(true, SeqCst);
+        self.0.received.notify_waiters();
+    }
+}
+
+/// Restores the terminal and exits.
+fn exit_now(exit: Exit) -> ! {
+    terminal::restore();
+    std::process::exit(exit as i32);
+}
+
+#[cfg(unix)]
+fn listen(signals: Signals) -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        loop {
+            let exiting = signals.exit();
+            let timeout = async {
+                match exiting {
+                    Some(exit) => {
+                        sleep(GRACE).await;
+                        exit_now(exit)
+                    }
+                    None => std::future::pending().await,
+                }
+            };
+            signals.receive(tokio::select! {
+                _ = interrupt.recv() => Exit::Interrupted,
+                _ = terminate.recv() => Exit::Terminated,
+                _ = hangup.recv() => Exit::HungUp,
+                exit = timeout => exit,
+            });
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn listen(signals: Signals) -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            signals.receive(Exit::Interrupted);
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn clear_marks_ctrl_c_as_handled() {
+        let signals = Signals::default();
+
+        signals.receive(Exit::Interrupted);
+
+        signals.stop().await;
+        assert!(signals.wake_flag().load(SeqCst));
+        signals.clear();
+        assert!(!signals.wake_flag().load(SeqCst));
+        assert_eq!(signals.exit(), None);
+    }
+
+    #[tokio::test]
+    async fn clear_does_not_cancel_an_exit() {
+        let signals = Signals::default();
+
+        signals.receive(Exit::Terminated);
+        signals.clear();
+
+        signals.stop().await;
+        assert_eq!(signals.exit(), Some(Exit::Terminated));
+        assert_eq!(signals.exit_soon(), Some(Exit::Terminated));
+        assert!(signals.wake_flag().load(SeqCst));
+    }
+}

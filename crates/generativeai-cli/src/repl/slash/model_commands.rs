@@ -1,0 +1,98 @@
+//! Commands about the model: its name, system instruction, tools and token counts.
+
+use generativeai::GenerativeModel;
+
+use crate::backend::ModelChoice;
+use crate::repl::state::Repl;
+use crate::transcript::text_of;
+
+impl Repl<'_> {
+    /// Shows the model, or continues with another.
+    pub(super) fn change_model(&mut self, name: &str) -> anyhow::Result<()> {
+        if name.is_empty() {
+            let name = self.conversation().chat.model().name().to_owned();
+            self.printer.note(name);
+            return Ok(());
+        }
+        let choice = ModelChoice::named(name)?;
+        let model = self
+            .signals
+            .exit_at_once_during(|| choice.open(self.printer))?;
+        let model = model.like(self.conversation().chat.model());
+        self.set_model(model)?;
+        let name = self.conversation().chat.model().name().to_owned();
+        self.printer.note(format_args!("now using {name}"));
+        Ok(())
+    }
+
+    /// Shows, sets or removes the system instruction.
+    pub(super) fn system_instruction(&mut self, text: &str) -> anyhow::Result<()> {
+        let model = self.conversation().chat.model().clone();
+        match text {
+            "" => match model.instruction() {
+                Some(instruction) => self.printer.note(text_of(instruction)),
+                None => self.printer.note("no system instruction"),
+            },
+            "-" => {
+                self.set_model(model.without_system_instruction())?;
+                self.printer.note("system instruction removed");
+            }
+            text => {
+                self.set_model(model.system_instruction(text))?;
+                self.printer.note("system instruction set");
+            }
+        }
+        Ok(())
+    }
+
+    /// Continues with a model, if its settings are valid.
+    fn set_model(&mut self, model: GenerativeModel) -> anyhow::Result<()> {
+        model.check()?;
+        self.conversation().chat.set_model(model);
+        Ok(())
+    }
+
+    pub(super) fn list_tools(&mut self) {
+        let model = self.conversation().chat.model().clone();
+        let mut any = false;
+        for tool in model.toolbox().map_or(&[][..], |toolbox| toolbox.tools()) {
+            for function in &tool.function_declarations {
+                any = true;
+                let description = function.description.as_deref().unwrap_or_default();
+                let name = function.name.as_deref().unwrap_or_default();
+                let line = description.lines().next().unwrap_or_default();
+                self.printer.note(format_args!("{name}  {line}"));
+            }
+        }
+        if !any {
+            self.printer.note("the model has no tools");
+        }
+    }
+
+    /// Shows token counts, or sets whether they are shown after each reply.
+    pub(super) fn tokens(&mut self, when: &str) {
+        match when {
+            "on" => {
+                self.settings.stats = true;
+                self.printer
+                    .note("token counts will be shown after each reply");
+            }
+            "off" => {
+                self.settings.stats = false;
+                self.printer
+                    .note("token counts will be shown only by /tokens");
+            }
+            "" => match self.usage.last() {
+                Some(last) => {
+                    self.printer.note(format_args!("last reply: {last}"));
+                    let total = self.usage.total();
+                    self.printer.note(format_args!("total:      {total}"));
+                }
+                None => self.printer.note("no replies yet"),
+            },
+            other => self.printer.note(format_args!(
+                "unknown argument `{other}`: use /tokens, /tokens on or /tokens off"
+            )),
+        }
+    }
+}

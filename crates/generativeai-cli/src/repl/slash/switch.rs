@@ -1,0 +1,221 @@
+//! Commands that switch between sessions: new ones, copies, and saved ones.
+
+use generativeai_store::Store;
+
+use crate::completions::session_names;
+use crate::conversation::Conversation;
+use crate::repl::state::Repl;
+use crate::suggest::nearest;
+use crate::{session_list, storage};
+
+impl Repl<'_> {
+    /// Continues in a copy of the session.
+    pub(super) fn fork(&mut self, name: &str) {
+        let from = self.label(self.current);
+        let mut copy = self.conversation().clone();
+        copy.file = None;
+        if self.settings.save {
+            let work = storage::fork(&mut copy, name);
+            let work = storage::unless_stopped(self.signals.stop(), work, self.printer);
+            match self.runtime.block_on(work) {
+                Some(Ok(())) => {}
+                Some(Err(error)) => self
+                    .printer
+                    .note(format_args!("(the copy is not saved: {error})")),
+                None => self.printer.note("(the copy is not saved)"),
+            }
+        }
+        let label = self.add(copy);
+        self.printer.note(format_args!(
+            "now in {label}, a copy of {from}; /session {} returns to it",
+            key(&from)
+        ));
+    }
+
+    /// Starts a new session.
+    pub(super) fn new_session(&mut self, name: &str) -> anyhow::Result<()> {
+        let model = self.conversation().chat.model().clone();
+        let conversation = if self.settings.save {
+            let work = async {
+                if !name.is_empty() && storage::find(name).await?.is_some() {
+                    return Ok(None);
+                }
+                storage::create(name, &model).await.map(Some)
+            };
+            let work = storage::unless_stopped(self.signals.stop(), work, self.printer);
+            match self.runtime.block_on(work) {
+                None => {
+                    self.printer.note("(stopped: still in this session)");
+                    return Ok(());
+                }
+                Some(Ok(None)) => {
+                    self.printer.note(format_args!(
+                        "session `{name}` exists: /session {name} switches to it"
+                    ));
+                    return Ok(());
+                }
+                Some(Ok(Some(conversation))) => conversation,
+                Some(Err(error)) => {
+                    self.printer
+                        .note(format_args!("(the new session is not saved: {error})"));
+                    storage::unsaved(&model)
+                }
+            }
+        } else {
+            storage::unsaved(&model)
+        };
+        self.switch_to(conversation);
+        Ok(())
+    }
+
+    /// Shows the session, or switches to another: one of this run, or a saved one.
+    pub(super) fn switch_session(&mut self, name: &str) -> anyhow::Result<()> {
+        if name.is_empty() {
+            return self.show_session();
+        }
+        let open = (0..self.conversations.len()).find(|&at| key(&self.label(at)) == name);
+        if let Some(at) = open {
+            return self.select(at);
+        }
+        let model = self.conversation().chat.model().clone();
+        let save = self.settings.save;
+        let work = async {
+            match storage::find(name).await? {
+                Some(session) if save => storage::read(session, &model).await.map(Some),
+                Some(session) => storage::copy(session, &model).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let work = storage::unless_stopped(self.signals.stop(), work, self.printer);
+        let Some(found) = self.runtime.block_on(work) else {
+            self.printer.note("(stopped: still in this session)");
+            return Ok(());
+        };
+        let Some(mut conversation) = found? else {
+            self.unknown_session(name);
+            return Ok(());
+        };
+        let known = conversation.session.as_ref().and_then(|session| {
+            let ids = self
+                .conversations
+                .iter()
+                .map(|open| open.session.as_ref().map(generativeai_store::Session::id));
+            ids.into_iter().position(|id| id == Some(session.id()))
+        });
+        match known {
+            Some(at) => self.select(at),
+            None => {
+                if !save {
+                    self.printer
+                        .note("(with --no-save this is a copy: new messages are not saved)");
+                }
+                storage::recover(&mut conversation, self.printer);
+                self.switch_to(conversation);
+                Ok(())
+            }
+        }
+    }
+
+    fn unknown_session(&mut self, name: &str) {
+        let names = session_names();
+        let similar = nearest(name, names.iter().map(String::as_str));
+        let suggestion = similar.map(|similar| format!("did you mean `{similar}`? "));
+        self.printer.note(format_args!(
+            "unknown session `{name}`: {}/sessions lists all, /new {name} starts it",
+            suggestion.unwrap_or_default()
+        ));
+    }
+
+    /// Lists the saved sessions.
+    pub(super) fn list_sessions(&mut self) -> anyhow::Result<()> {
+        let work = async {
+            match Store::find_default().await? {
+                Some(store) => store.list().await,
+                None => Ok(Vec::new()),
+            }
+        };
+        let work = storage::unless_stopped(self.signals.stop(), work, self.printer);
+        let Some(sessions) = self.runtime.block_on(work) else {
+            return Ok(());
+        };
+        let sessions = sessions?;
+        let used: Vec<_> = sessions
+            .into_iter()
+            .filter(|session| session.events > 0)
+            .collect();
+        if used.is_empty() {
+            self.printer.note("no saved sessions");
+        } else {
+            self.printer
+                .note(session_list::lines(&used).trim_end_matches('\n'));
+            self.printer.note("/session NUMBER switches to one");
+        }
+        Ok(())
+    }
+
+    /// Switches to a conversation that is not open yet.
+    pub(super) fn switch_to(&mut self, mut conversation: Conversation) {
+        let automatic = self.conversation().chat.calls_functions();
+        conversation.set_automatic_function_calling(automatic);
+        let from = self.label(self.current);
+        let label = self.add(conversation);
+        self.announce(&label, &from);
+    }
+
+    /// Switches to an open conversation.
+    fn select(&mut self, at: usize) -> anyhow::Result<()> {
+        let from = self.label(self.current);
+        self.current = at;
+        let label = self.label(at);
+        if label == from {
+            return self.show_session();
+        }
+        self.announce(&label, &from);
+        Ok(())
+    }
+
+    /// Adds a conversation, uses it, and returns its label.
+    fn add(&mut self, conversation: Conversation) -> String {
+        self.current = self.conversations.len();
+        self.conversations.push(conversation);
+        self.label(self.current)
+    }
+
+    /// Reports a switch, and shows the end of the conversation.
+    fn announce(&mut self, label: &str, from: &str) {
+        let is_new = self.conversation().chat.history().is_empty();
+        let new = if is_new { ", a new session" } else { "" };
+        self.printer.note(format_args!(
+            "now in {label}{new}; /session {} returns to {from}",
+            key(from)
+        ));
+        self.show_resumed();
+    }
+
+    fn show_session(&mut self) -> anyhow::Result<()> {
+        let label = self.label(self.current);
+        let Some(session) = self.conversation().session.clone() else {
+            self.printer.note(format_args!("{label} (not saved)"));
+            return Ok(());
+        };
+        let work = session.info();
+        let work = storage::unless_stopped(self.signals.stop(), work, self.printer);
+        if let Some(info) = self.runtime.block_on(work) {
+            self.printer.note(format_args!("{label}: {}", info?.name));
+        }
+        Ok(())
+    }
+
+    /// The label of a conversation: its number in the store, else its position in this run.
+    fn label(&self, at: usize) -> String {
+        match &self.conversations[at].session {
+            Some(session) => format!("session {}", session.id()),
+            None => format!("unsaved-{}", at + 1),
+        }
+    }
+}
+
+/// The part of a label that `/session` takes as its argument.
+fn key(label: &str) -> &str {
+    label.strip_prefix("session ").unwrap_or(label)
+}

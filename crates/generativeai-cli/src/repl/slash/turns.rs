@@ -1,0 +1,145 @@
+//! Commands that change or show the turns of the conversation.
+
+use generativeai::protocol::content::{Content, Part};
+
+use crate::attachment::Attachment;
+use crate::repl::editor;
+use crate::repl::state::Repl;
+use crate::transcript::{self, excerpt};
+
+/// The message that asks a model to continue a reply that was cut off.
+const CONTINUE: &str = "Continue exactly where you stopped, without repeating anything.";
+
+impl Repl<'_> {
+    pub(super) fn undo_turns(&mut self, count: &str) {
+        let Some(count) = self.count_of(count, 1) else {
+            return;
+        };
+        for done in 0..count {
+            match self.conversation().undo() {
+                Some(message) => {
+                    let text = excerpt(&message);
+                    self.printer.note(format_args!("undone: {text}"));
+                }
+                None if done == 0 => return self.no_messages(),
+                None => break,
+            }
+        }
+        self.printer.note("(/redo restores it)");
+    }
+
+    pub(super) fn redo_turn(&mut self) {
+        match self.conversation().redo() {
+            Some(message) => {
+                let text = excerpt(&message);
+                self.printer.note(format_args!("restored: {text}"));
+            }
+            None => self.printer.note("nothing to redo"),
+        }
+    }
+
+    /// Sends the last message again. If that fails the session is unchanged.
+    pub(super) fn regenerate(&mut self) -> anyhow::Result<()> {
+        match self.conversation().undo() {
+            Some(message) => self.send_instead(message),
+            None => {
+                self.no_messages();
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends a message instead of the turn that was just undone.
+    fn send_instead(&mut self, message: Content) -> anyhow::Result<()> {
+        if !self.send(message)? && self.conversation().redo().is_some() {
+            self.printer.note("(the previous reply is kept)");
+        }
+        Ok(())
+    }
+
+    pub(super) fn continue_reply(&mut self) -> anyhow::Result<()> {
+        if self.conversation().chat.history().is_empty() {
+            self.no_messages();
+            return Ok(());
+        }
+        self.send(Content::user(CONTINUE)).map(drop)
+    }
+
+    /// Edits the last message: in the user's editor, or at the prompt.
+    pub(super) fn edit_message(&mut self) -> anyhow::Result<()> {
+        let Some(message) = self.conversation().undo() else {
+            self.no_messages();
+            return Ok(());
+        };
+        let text = message.parts.iter().rev().find_map(Part::as_text);
+        let text = text.unwrap_or_default().to_owned();
+        let edited = match editor::command() {
+            Some(editor) => self
+                .signals
+                .exit_at_once_during(|| editor::edit(&editor, &text)),
+            None if self.prompt.can_edit() => {
+                self.prompt.insert(&text);
+                self.printer
+                    .note("(edit the message and press Enter; /redo restores the original)");
+                self.attachments.extend(Attachment::of_message(&message));
+                return Ok(());
+            }
+            None => Err(anyhow::anyhow!("no editor is configured: set EDITOR")),
+        };
+        let edited = edited.inspect_err(|_| {
+            self.conversations[self.current].redo();
+        })?;
+        let edited = edited.trim();
+        if edited.is_empty() || edited == text {
+            self.conversation().redo();
+            self.printer.note("(unchanged)");
+            return Ok(());
+        }
+        self.printer.note(format_args!("you: {edited}"));
+        self.send_instead(with_text(message, edited))
+    }
+
+    pub(super) fn show_history(&mut self, count: &str) {
+        let paragraphs = transcript::paragraphs(self.conversation());
+        if paragraphs.is_empty() {
+            return self.no_messages();
+        }
+        let Some(count) = self.count_of(count, paragraphs.len()) else {
+            return;
+        };
+        for paragraph in &paragraphs[paragraphs.len().saturating_sub(count)..] {
+            self.printer.note(paragraph);
+        }
+    }
+
+    fn no_messages(&mut self) {
+        self.printer.note("no messages yet");
+    }
+
+    /// Parses a count; reports one that is not a positive number.
+    fn count_of(&mut self, argument: &str, default: usize) -> Option<usize> {
+        if argument.is_empty() {
+            return Some(default);
+        }
+        let count = argument.parse().ok().filter(|&count| count > 0);
+        if count.is_none() {
+            self.printer.note(format_args!(
+                "`{argument}` is not a number: give a count, such as 2"
+            ));
+        }
+        count
+    }
+}
+
+/// Replaces the text of a message; its attachments stay.
+fn with_text(mut message: Content, text: &str) -> Content {
+    let last = message
+        .parts
+        .iter()
+        .rposition(|part| part.as_text().is_some());
+    if let Some(at) = last {
+        message.parts.remove(at);
+    }
+    message.parts.push(Part::text(text));
+    message
+}

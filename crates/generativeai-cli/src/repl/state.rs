@@ -1,0 +1,198 @@
+//! State of a session at the terminal, and sending messages.
+
+use std::path::Path;
+use std::time::Instant;
+
+use generativeai::Toolbox;
+use generativeai::protocol::content::{Content, Part};
+use tokio::runtime::Runtime;
+
+use super::input::Prompt;
+use super::signals::Signals;
+use super::terminal::EchoOff;
+use crate::attachment::mention::{self, Mention};
+use crate::attachment::{self, Attachment};
+use crate::conversation::Conversation;
+use crate::exit::ReaderGone;
+use crate::render::Printer;
+use crate::reply::{self, Outcome, TextSink};
+use crate::transcript;
+use crate::usage::{ReplyUsage, SessionUsage};
+
+/// Maximum number of lines of the last exchange that are shown when a session is resumed.
+const MAX_RESUMED_LINES: usize = 24;
+
+/// Settings of a run of the prompt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// Whether to print token counts after each reply.
+    pub(crate) stats: bool,
+    /// Whether sessions are saved.
+    pub(crate) save: bool,
+}
+
+/// A session at the terminal.
+pub(super) struct Repl<'a> {
+    pub(super) runtime: &'a Runtime,
+    pub(super) signals: Signals,
+    pub(super) prompt: Prompt,
+    pub(super) printer: &'a mut Printer,
+    pub(super) settings: Settings,
+    /// All conversations of this run.
+    pub(super) conversations: Vec<Conversation>,
+    /// Index of the conversation in use.
+    pub(super) current: usize,
+    /// Files for the next message.
+    pub(super) attachments: Vec<Attachment>,
+    pub(super) usage: SessionUsage,
+    /// Whether it was reported that messages are not saved.
+    pub(super) reported_unsaved: bool,
+}
+
+impl<'a> Repl<'a> {
+    pub(super) fn new(
+        runtime: &'a Runtime,
+        signals: Signals,
+        prompt: Prompt,
+        printer: &'a mut Printer,
+        conversation: Conversation,
+        settings: Settings,
+    ) -> Self {
+        Self {
+            runtime,
+            signals,
+            prompt,
+            printer,
+            settings,
+            conversations: vec![conversation],
+            current: 0,
+            attachments: Vec::new(),
+            usage: SessionUsage::default(),
+            reported_unsaved: false,
+        }
+    }
+
+    /// The conversation in use.
+    pub(super) fn conversation(&mut self) -> &mut Conversation {
+        &mut self.conversations[self.current]
+    }
+
+    /// Shows the last exchange, if the session has one.
+    pub(super) fn show_resumed(&mut self) {
+        let conversation = &self.conversations[self.current];
+        let paragraphs = transcript::last_exchange(conversation);
+        if paragraphs.is_empty() {
+            return;
+        }
+        let text = paragraphs.join("\n");
+        let lines: Vec<_> = text.lines().collect();
+        let hidden = lines.len().saturating_sub(MAX_RESUMED_LINES);
+        if hidden > 0 {
+            self.printer
+                .note(format_args!("(… {hidden} more lines: /history shows all)"));
+        }
+        self.printer.note(lines[hidden..].join("\n"));
+    }
+
+    /// Sends a text, with the files it mentions and the attached ones.
+    pub(super) fn send_text(&mut self, text: &str) -> anyhow::Result<()> {
+        for mention in mention::find(text) {
+            match mention {
+                Mention::File(path) => self.attach(&path)?,
+                Mention::Missing(missing) => self.printer.note(missing),
+            }
+        }
+        let content = attachment::message(&self.attachments, text);
+        if self.send(content)? {
+            self.attachments.clear();
+        }
+        Ok(())
+    }
+
+    /// Attaches a file to the next message. A file that is attached already is read again.
+    pub(super) fn attach(&mut self, path: &Path) -> anyhow::Result<()> {
+        let mut file = Attachment::read(path)?;
+        file.tokens = self.tokens_of(file.part.clone());
+        self.printer.note(format_args!("attached {file}"));
+        self.attachments.retain(|attached| attached.path != path);
+        self.attachments.push(file);
+        Ok(())
+    }
+
+    /// Counts the tokens of a part; `None` if the model cannot count them.
+    fn tokens_of(&mut self, part: Part) -> Option<i32> {
+        let model = self.conversation().chat.model().clone();
+        let model = model.without_system_instruction().tools(Toolbox::default());
+        let counted = model.count_tokens(Content::user(part));
+        let counted = self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = self.signals.stop() => None,
+                counted = counted => counted.ok(),
+            }
+        });
+        self.signals.clear();
+        counted?.total_tokens
+    }
+
+    /// Sends a message and shows the reply. Returns whether the turn was kept.
+    pub(super) fn send(&mut self, message: Content) -> anyhow::Result<bool> {
+        let started = Instant::now();
+        let chat = &mut self.conversations[self.current].chat;
+        let message = chat.send_message(message);
+        let mut sink = TextSink::default();
+        let reply = reply::receive(message, &mut sink, self.signals.stop(), self.printer);
+        let echo_off = EchoOff::new();
+        let outcome = self.runtime.block_on(reply);
+        drop(echo_off);
+        let is_complete = match &outcome {
+            Ok(Outcome::Complete) => true,
+            // Only saving was stopped: the reply is complete.
+            Ok(Outcome::Stopped) => self.conversation().chat.unfinished().is_none(),
+            Err(_) => false,
+        };
+        if is_complete {
+            self.conversation().turn_completed();
+            self.count(started);
+            return Ok(true);
+        }
+        match outcome {
+            Ok(_) => Ok(self.keep_partial()),
+            Err(error) => {
+                self.conversation().chat.rewind();
+                if error.is::<ReaderGone>() {
+                    return Err(error);
+                }
+                self.printer.error(&error);
+                self.printer
+                    .note("(your message was discarded: the session is unchanged)");
+                Ok(false)
+            }
+        }
+    }
+
+    /// Keeps what arrived of a stopped reply; if nothing did, discards the message.
+    fn keep_partial(&mut self) -> bool {
+        let kept = self.conversation().keep_partial();
+        if kept {
+            self.printer
+                .note("(stopped; the part that arrived is kept: /continue continues it)");
+        } else {
+            self.conversation().chat.rewind();
+            self.printer
+                .note("(stopped before the reply began; your message was discarded)");
+        }
+        kept
+    }
+
+    /// Adds the usage of the last reply.
+    fn count(&mut self, started: Instant) {
+        let last = self.conversations[self.current].chat.last();
+        let tokens = last.and_then(|last| last.usage_metadata.as_deref());
+        let usage = ReplyUsage::new(tokens, started.elapsed());
+        if self.settings.stats {
+            self.printer.note(&usage);
+        }
+        self.usage.add(usage);
+    }
+}

@@ -1,0 +1,9 @@
+//! Receiving a reply, and showing it as text or JSON.
+
+mod json;
+mod receive;
+mod text;
+
+pub(crate) use json::{JsonLinesSink, JsonSink};
+pub(crate) use receive::{Outcome, ctrl_c, receive};
+pub(crate) use text::TextSink;

@@ -1,0 +1,169 @@
+//! Replies for programs: one JSON object, or one object a line. `docs/output.md` describes them.
+
+use std::time::Instant;
+
+use generativeai::Error;
+use generativeai::protocol::content::FunctionCall;
+use generativeai::protocol::response::GenerateContentResponse;
+use serde_json::{Map, Value, json};
+
+use super::receive::{End, Sink, text_of};
+use crate::render::Printer;
+use crate::usage::ReplyUsage;
+
+/// Prints the whole answer as one JSON object (`--output json`).
+#[derive(Debug)]
+pub(crate) struct JsonSink {
+    answer: Answer,
+}
+
+/// Prints a JSON object a line while the reply arrives (`--output jsonl`).
+#[derive(Debug)]
+pub(crate) struct JsonLinesSink {
+    answer: Answer,
+}
+
+/// The answer while it is collected.
+#[derive(Debug)]
+struct Answer {
+    started: Instant,
+    /// Whether the reply must be JSON, which is added as `data`.
+    structured: bool,
+    calls: Vec<Value>,
+}
+
+impl JsonSink {
+    /// Creates the sink of one reply; `structured` adds its JSON value as `data`.
+    pub(crate) fn new(structured: bool) -> Self {
+        let answer = Answer::new(structured);
+        Self { answer }
+    }
+}
+
+impl JsonLinesSink {
+    /// Creates the sink of one reply; `structured` adds its JSON value as `data`.
+    pub(crate) fn new(structured: bool) -> Self {
+        let answer = Answer::new(structured);
+        Self { answer }
+    }
+}
+
+impl Sink for JsonSink {
+    fn chunk(&mut self, chunk: &GenerateContentResponse, _: &mut Printer) -> anyhow::Result<()> {
+        self.answer.calls.extend(chunk.function_calls().map(call));
+        Ok(())
+    }
+
+    fn end(&mut self, end: End<'_>, printer: &mut Printer) -> anyhow::Result<()> {
+        if let End::Complete(response) = end {
+            let answer = self.answer.complete(response)?;
+            printer.answer(&format!("{}\n", Value::Object(answer)))?;
+        }
+        Ok(())
+    }
+}
+
+impl Sink for JsonLinesSink {
+    fn chunk(
+        &mut self,
+        chunk: &GenerateContentResponse,
+        printer: &mut Printer,
+    ) -> anyhow::Result<()> {
+        let texts = [("thought", chunk.thoughts()), ("text", text_of(chunk))];
+        for (kind, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
+            print_line(kind, members(json!({ "text": text })), printer)?;
+        }
+        for function_call in chunk.function_calls() {
+            let call = call(function_call);
+            print_line("call", members(call.clone()), printer)?;
+            self.answer.calls.push(call);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, end: End<'_>, printer: &mut Printer) -> anyhow::Result<()> {
+        match end {
+            End::Complete(response) => match self.answer.complete(response) {
+                Ok(answer) => print_line("answer", answer, printer),
+                Err(error) => {
+                    print_line("error", failure(&error), printer)?;
+                    Err(error.into())
+                }
+            },
+            End::Stopped => {
+                let stopped = json!({ "kind": "interrupted", "message": "stopped by Ctrl-C" });
+                print_line("error", members(stopped), printer)
+            }
+            End::Failed(error) => print_line("error", failure(error), printer),
+        }
+    }
+}
+
+impl Answer {
+    fn new(structured: bool) -> Self {
+        Self {
+            started: Instant::now(),
+            structured,
+            calls: Vec::new(),
+        }
+    }
+
+    /// Returns the members of the whole answer.
+    fn complete(
+        &mut self,
+        response: &GenerateContentResponse,
+    ) -> Result<Map<String, Value>, Error> {
+        let usage = ReplyUsage::new(response.usage_metadata.as_deref(), self.started.elapsed());
+        let mut answer = members(json!({
+            "text": text_of(response),
+            "finish_reason": response.finish_reason(),
+            "model": response.model_version,
+            "usage": usage.to_json(),
+        }));
+        if self.structured {
+            answer.insert("data".to_owned(), response.json()?);
+        }
+        let thoughts = response.thoughts();
+        if !thoughts.is_empty() {
+            answer.insert("thoughts".to_owned(), thoughts.into());
+        }
+        let calls = std::mem::take(&mut self.calls);
+        if !calls.is_empty() {
+            answer.insert("calls".to_owned(), calls.into());
+        }
+        Ok(answer)
+    }
+}
+
+fn call(call: &FunctionCall) -> Value {
+    json!({ "name": call.name, "args": call.args })
+}
+
+fn failure(error: &Error) -> Map<String, Value> {
+    let (kind, message) = (error.kind().to_string(), error.to_string());
+    let mut failure = members(json!({ "kind": kind, "message": message }));
+    if let Some(wait) = error.retry_after() {
+        failure.insert("retry_after_seconds".to_owned(), wait.as_secs_f64().into());
+    }
+    failure
+}
+
+/// Prints an object on a line, with its type as the first member.
+fn print_line(
+    kind: &str,
+    members: Map<String, Value>,
+    printer: &mut Printer,
+) -> anyhow::Result<()> {
+    let mut line = Map::new();
+    line.insert("type".to_owned(), kind.into());
+    line.extend(members);
+    printer.answer(&format!("{}\n", Value::Object(line)))
+}
+
+/// The members of an object.
+fn members(object: Value) -> Map<String, Value> {
+    match object {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}

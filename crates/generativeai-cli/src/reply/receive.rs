@@ -1,0 +1,142 @@
+//! Receiving a reply: one loop that passes chunks to a sink until the reply ends or is stopped.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use generativeai::protocol::content::Part;
+use generativeai::protocol::response::GenerateContentResponse;
+use generativeai::{Attempt, Error, RequestOptions, SendMessage};
+use tokio::signal;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use crate::render::Printer;
+
+/// If nothing arrives within this time, the sink shows that the reply is awaited.
+const SHOW_WAITING_AFTER: Duration = Duration::from_millis(800);
+
+/// Receives a reply and shows it.
+pub(crate) trait Sink {
+    /// Shows that the reply is awaited. Called at most once.
+    fn waiting(&mut self, _: &mut Printer) {}
+
+    /// Shows the next chunk.
+    fn chunk(
+        &mut self,
+        chunk: &GenerateContentResponse,
+        printer: &mut Printer,
+    ) -> anyhow::Result<()>;
+
+    /// Shows the end of the reply. Called once, after the last chunk.
+    fn end(&mut self, end: End<'_>, printer: &mut Printer) -> anyhow::Result<()>;
+}
+
+/// How a reply ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum End<'a> {
+    Complete(&'a GenerateContentResponse),
+    /// The user stopped it.
+    Stopped,
+    Failed(&'a Error),
+}
+
+/// Outcome of a reply that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Complete,
+    /// The user stopped it.
+    Stopped,
+}
+
+/// Sends a message and passes the reply to a sink, until the reply ends or `stop` is ready.
+///
+/// # Errors
+/// The reply failed, or the sink did.
+pub(crate) async fn receive(
+    message: SendMessage<'_>,
+    sink: &mut impl Sink,
+    stop: impl Future<Output = ()>,
+    printer: &mut Printer,
+) -> anyhow::Result<Outcome> {
+    // Retries happen inside `next` below, so they are reported through a channel.
+    let (sender, mut retries) = mpsc::unbounded_channel();
+    let options = RequestOptions::default().on_retry(move |attempt| {
+        let _ = sender.send(retry_note(attempt));
+    });
+    let mut reply = message.request_options(options).stream();
+    let mut stop = pin!(stop);
+    let mut late = pin!(sleep(SHOW_WAITING_AFTER));
+    loop {
+        let chunk = {
+            // Polled until it is ready, never dropped before: it may be running functions that the model
+            // called.
+            let mut next = pin!(reply.next());
+            loop {
+                tokio::select! {
+                    biased;
+                    () = &mut stop => break None,
+                    chunk = &mut next => break Some(chunk),
+                    Some(retry) = retries.recv() => printer.note(retry),
+                    () = &mut late, if !late.is_elapsed() => sink.waiting(printer),
+                }
+            }
+        };
+        match chunk {
+            Some(Some(Ok(chunk))) => sink.chunk(&chunk, printer)?,
+            Some(Some(Err(error))) => {
+                sink.end(End::Failed(&error), printer)?;
+                return Err(error.into());
+            }
+            Some(None) => {
+                let end = reply.response().map_or(End::Stopped, End::Complete);
+                sink.end(end, printer)?;
+                return Ok(Outcome::Complete);
+            }
+            None => {
+                sink.end(End::Stopped, printer)?;
+                return Ok(Outcome::Stopped);
+            }
+        }
+    }
+}
+
+/// Describes a failed attempt and the wait before the next.
+fn retry_note(attempt: &Attempt) -> String {
+    let (outcome, next) = (&attempt.outcome, attempt.number + 1);
+    let wait = attempt.waited.as_secs_f64();
+    format!("({outcome}: attempt {next} in {wait:.1} s; Ctrl-C stops)")
+}
+
+/// Completes when Ctrl-C is pressed.
+pub(crate) async fn ctrl_c() {
+    if signal::ctrl_c().await.is_err() {
+        // Without a handler, Ctrl-C ends the program.
+        std::future::pending().await
+    }
+}
+
+/// The text of a chunk, thoughts excluded. A chunk without text has an empty one.
+pub(super) fn text_of(chunk: &GenerateContentResponse) -> String {
+    chunk.text().unwrap_or_else(|_| {
+        // A chunk with a function call may contain text as well.
+        let parts = chunk.parts().unwrap_or_default().iter();
+        let texts = parts.filter(|part| !part.is_thought());
+        texts.filter_map(Part::as_text).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use generativeai::protocol::content::{Content, FunctionCall};
+
+    use super::*;
+
+    #[test]
+    fn text_next_to_a_function_call_is_text() {
+        let call = FunctionCall::new("greet", serde_json::Map::new());
+        let parts = vec![Part::text("Let me see. "), Part::from(call)];
+
+        assert_eq!(text_of(&Content::model(parts).into()), "Let me see. ");
+        assert_eq!(text_of(&GenerateContentResponse::default()), "");
+    }
+}

@@ -1,0 +1,73 @@
+//! Replies for people: text as it arrives, and notes about function calls.
+
+use generativeai::protocol::content::FunctionCall;
+use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
+use serde_json::Value;
+
+use super::receive::{End, Sink, text_of};
+use crate::render::Printer;
+
+/// Maximum length of displayed function arguments, in characters.
+const MAX_ARGUMENTS: usize = 200;
+
+/// Prints the text of a reply.
+#[derive(Debug, Default)]
+pub(crate) struct TextSink {
+    /// Whether any text arrived.
+    has_text: bool,
+}
+
+impl Sink for TextSink {
+    fn waiting(&mut self, printer: &mut Printer) {
+        printer.show_waiting();
+    }
+
+    fn chunk(
+        &mut self,
+        chunk: &GenerateContentResponse,
+        printer: &mut Printer,
+    ) -> anyhow::Result<()> {
+        let text = text_of(chunk);
+        self.has_text |= !text.is_empty();
+        printer.reply(&text)?;
+        for call in chunk.function_calls() {
+            printer.note_inline(format_args!("({})", describe(call)))?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, end: End<'_>, printer: &mut Printer) -> anyhow::Result<()> {
+        printer.end_answer()?;
+        if let End::Complete(response) = end {
+            if !self.has_text {
+                printer.note(format_args!("(no text in the reply: {})", kinds(response)));
+            }
+            if response.finish_reason() == Some(&FinishReason::MaxTokens) {
+                printer.note("(reply cut off: token limit reached)");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Describes a function call with its arguments.
+fn describe(call: &FunctionCall) -> String {
+    let name = call.name();
+    match &call.args {
+        Some(args) if !args.is_empty() => {
+            let args = Value::Object(args.clone()).to_string();
+            match args.char_indices().nth(MAX_ARGUMENTS) {
+                Some((end, _)) => format!("calls {name} with {}…", &args[..end]),
+                None => format!("calls {name} with {args}"),
+            }
+        }
+        _ => format!("calls {name}"),
+    }
+}
+
+/// The kinds of the parts of a response.
+fn kinds(response: &GenerateContentResponse) -> String {
+    let parts = response.parts().unwrap_or_default().iter();
+    let kinds: Vec<_> = parts.filter_map(|part| part.kind()).collect();
+    kinds.join(", ")
+}

@@ -1,0 +1,145 @@
+//! Lists of stored sessions and of search results, for people and for programs.
+
+use std::time::{Duration, SystemTime};
+
+use generativeai_store::{Hit, SessionInfo};
+use serde_json::{Value, json};
+
+/// Number of characters shown around the first match of a search.
+const CONTEXT: usize = 60;
+
+/// A line for each session: number, last use, number of events, name.
+pub(crate) fn lines(sessions: &[SessionInfo]) -> String {
+    sessions.iter().map(line).collect()
+}
+
+fn line(session: &SessionInfo) -> String {
+    let SessionInfo {
+        id,
+        name,
+        events,
+        changed,
+        ..
+    } = session;
+    let used = age(*changed, SystemTime::now());
+    let plural = if *events == 1 { " " } else { "s" };
+    format!("{id:>4}  {used:>10}  {events:>4} event{plural}  {name}\n")
+}
+
+/// The sessions as JSON, with times in RFC 3339.
+pub(crate) fn json(sessions: &[SessionInfo]) -> Value {
+    let session = |session: &SessionInfo| {
+        json!({
+            "id": session.id,
+            "name": session.name,
+            "events": session.events,
+            "parent": session.parent,
+            "created": rfc3339(session.created),
+            "changed": rfc3339(session.changed),
+        })
+    };
+    sessions.iter().map(session).collect()
+}
+
+/// A line for a search result: the session's number and name, and the text around the first match.
+pub(crate) fn hit_line(hit: &Hit, words: &[String]) -> String {
+    format!("{:>4}  {}: {}\n", hit.id, hit.session, excerpt(hit, words))
+}
+
+/// The search results as JSON.
+pub(crate) fn hits_json(hits: &[Hit]) -> Value {
+    let hit = |hit: &Hit| json!({ "id": hit.id, "name": hit.session, "event": hit.event, "text": hit.text });
+    hits.iter().map(hit).collect()
+}
+
+/// The text around the first match of the first word.
+fn excerpt(hit: &Hit, words: &[String]) -> String {
+    let text = hit.text.to_lowercase();
+    let word = words
+        .first()
+        .map(|word| word.to_lowercase())
+        .unwrap_or_default();
+    let at = text.find(&word).map_or(0, |at| text[..at].chars().count());
+    let start = at.saturating_sub(CONTEXT / 2);
+    let shown: String = hit
+        .text
+        .chars()
+        .map(|char| if char.is_whitespace() { ' ' } else { char })
+        .skip(start)
+        .take(CONTEXT)
+        .collect();
+    let is_cut = hit.text.chars().count() > start + CONTEXT;
+    let (before, after) = (
+        if start > 0 { "…" } else { "" },
+        if is_cut { "…" } else { "" },
+    );
+    format!("{before}{}{after}", shown.trim())
+}
+
+/// How long ago a time was; a date if it was more than a week ago.
+fn age(time: SystemTime, now: SystemTime) -> String {
+    let seconds = now.duration_since(time).unwrap_or_default().as_secs();
+    match seconds {
+        0..60 => "now".to_owned(),
+        60..3_600 => format!("{} min ago", seconds / 60),
+        3_600..86_400 => format!("{} h ago", seconds / 3_600),
+        86_400..172_800 => "1 day ago".to_owned(),
+        172_800..604_800 => format!("{} days ago", seconds / 86_400),
+        _ => rfc3339(time)[..10].to_owned(),
+    }
+}
+
+/// Formats a time as in RFC 3339, in UTC and whole seconds.
+fn rfc3339(time: SystemTime) -> String {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    let seconds = since.unwrap_or(Duration::ZERO).as_secs();
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    // Howard Hinnant's `civil_from_days`: years start in March, so that leap days end a year.
+    let day = days + 719_468;
+    let (era, day_of_era) = (day / 146_097, day % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_age_has_a_suitable_unit_and_old_times_are_dates() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_709_208_000);
+        let ago = |seconds| age(now - Duration::from_secs(seconds), now);
+
+        assert_eq!(ago(59), "now");
+        assert_eq!(ago(3_599), "59 min ago");
+        assert_eq!(ago(86_399), "23 h ago");
+        assert_eq!(ago(90_000), "1 day ago");
+        assert_eq!(ago(200_000), "2 days ago");
+        assert_eq!(ago(8 * 86_400), "2024-02-21");
+    }
+
+    #[test]
+    fn times_are_formatted_as_in_rfc_3339() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_709_164_800, "2024-02-29T00:00:00Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            assert_eq!(rfc3339(time), text);
+        }
+    }
+}

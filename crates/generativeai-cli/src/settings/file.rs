@@ -1,0 +1,272 @@
+//! The configuration file: a table for each command, with a key for each option.
+
+use std::fmt::Display;
+use std::path::Path;
+
+use clap::{Arg, ArgAction, Command};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::options::{COMMANDS, is_setting, key};
+use crate::exit::UsageError;
+use crate::suggest::suggest;
+
+/// A setting of the file.
+#[derive(Clone, Debug)]
+pub(crate) struct Setting {
+    pub(crate) command: &'static str,
+    /// Identifier of the option.
+    pub(crate) option: String,
+    /// Its value, or its values if the option can be repeated.
+    pub(crate) values: Vec<String>,
+    /// Its line in the file, from 1.
+    pub(crate) line: usize,
+}
+
+/// Parses a file, and checks its values like options on the command line.
+pub(super) fn read(path: &Path, text: &str, program: &Command) -> Result<Vec<Setting>, UsageError> {
+    let file = File { path, text };
+    let tables = DeTable::parse(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        file.wrong(at, error.message())
+    })?;
+    let mut settings = Vec::new();
+    for (name, value) in in_order(tables.get_ref()) {
+        settings.extend(file.table(name, value, program)?);
+    }
+    Ok(settings)
+}
+
+type Entry<'t> = (
+    &'t Spanned<std::borrow::Cow<'t, str>>,
+    &'t Spanned<DeValue<'t>>,
+);
+
+/// The entries of a table in the order of the file.
+fn in_order<'t>(table: &'t DeTable<'t>) -> Vec<Entry<'t>> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}
+
+/// A file that is parsed.
+struct File<'f> {
+    path: &'f Path,
+    text: &'f str,
+}
+
+impl File<'_> {
+    fn table(
+        &self,
+        name: &Spanned<std::borrow::Cow<'_, str>>,
+        value: &Spanned<DeValue<'_>>,
+        program: &Command,
+    ) -> Result<Vec<Setting>, UsageError> {
+        let at = name.span().start;
+        let word: &str = name.get_ref();
+        let Some(command) = COMMANDS.into_iter().find(|&command| command == word) else {
+            let suggestion = suggest(word, &COMMANDS.map(ToOwned::to_owned));
+            return Err(self.wrong(at, format_args!("unknown table `{word}`: {suggestion}")));
+        };
+        let Some(table) = value.get_ref().as_table() else {
+            return Err(self.wrong(at, format_args!("`{word}` must be a table: write [{word}]")));
+        };
+        let options = program
+            .find_subcommand(command)
+            .expect("COMMANDS contains names of commands");
+        let set = |(key, value)| self.setting(command, options, key, value);
+        in_order(table).into_iter().map(set).collect()
+    }
+
+    fn setting(
+        &self,
+        command: &'static str,
+        options: &Command,
+        name: &Spanned<std::borrow::Cow<'_, str>>,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<Setting, UsageError> {
+        let at = name.span().start;
+        let word: &str = name.get_ref();
+        let Some(option) = options
+            .get_arguments()
+            .find(|arg| is_setting(arg) && key(arg) == word)
+        else {
+            let keys: Vec<_> = options
+                .get_arguments()
+                .filter(|arg| is_setting(arg))
+                .map(key)
+                .collect();
+            let suggestion = suggest(word, &keys);
+            return Err(self.wrong(
+                at,
+                format_args!("[{command}] has no key `{word}`: {suggestion}"),
+            ));
+        };
+        let Some(values) = values(value.get_ref()) else {
+            let kind = value.get_ref().type_str();
+            let message = format_args!(
+                "`{word}` cannot be a {kind}: use a string, a number, true, false, or a list of these"
+            );
+            return Err(self.wrong(at, message));
+        };
+        check(option, &values).map_err(|why| self.wrong(at, format_args!("`{word}`: {why}")))?;
+        Ok(Setting {
+            command,
+            option: option.get_id().to_string(),
+            values,
+            line: self.line(at),
+        })
+    }
+
+    fn wrong(&self, at: usize, what: impl Display) -> UsageError {
+        let (path, line) = (self.path.display(), self.line(at));
+        UsageError(format!("{path}, line {line}: {what}"))
+    }
+
+    fn line(&self, at: usize) -> usize {
+        let before = self.text.bytes().take(at);
+        1 + before.filter(|&byte| byte == b'\n').count()
+    }
+}
+
+/// A value as it would be typed on the command line; `None` for other kinds of values.
+fn values(value: &DeValue<'_>) -> Option<Vec<String>> {
+    if let Some(list) = value.as_array() {
+        return list.iter().map(|item| scalar(item.get_ref())).collect();
+    }
+    Some(vec![scalar(value)?])
+}
+
+fn scalar(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.clone().into_owned()),
+        DeValue::Integer(number) => {
+            let number = i64::from_str_radix(number.as_str(), number.radix()).ok()?;
+            Some(number.to_string())
+        }
+        DeValue::Float(number) => Some(number.as_str().to_owned()),
+        DeValue::Boolean(truth) => Some(truth.to_string()),
+        _ => None,
+    }
+}
+
+/// Checks values by parsing them as options.
+fn check(option: &Arg, values: &[String]) -> Result<(), String> {
+    if matches!(option.get_action(), ArgAction::SetTrue) {
+        return match values {
+            [value] if value == "true" || value == "false" => Ok(()),
+            _ => Err("it must be true or false".to_owned()),
+        };
+    }
+    let long = option.get_long().expect("a setting has a long option");
+    let words: Vec<_> = values
+        .iter()
+        .map(|value| format!("--{long}={value}"))
+        .collect();
+    let alone = Command::new("genai")
+        .no_binary_name(true)
+        .arg(option.clone().env(None::<&'static str>));
+    alone
+        .try_get_matches_from(words)
+        .map(drop)
+        .map_err(|error| {
+            let message = error.to_string();
+            let line = message.lines().next().unwrap_or_default();
+            line.trim_start_matches("error: ").to_owned()
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::value_parser;
+
+    use super::*;
+
+    fn program() -> Command {
+        let number = Arg::new("temperature")
+            .long("temperature")
+            .value_parser(value_parser!(f64));
+        let tools = Arg::new("tool").long("tool").action(ArgAction::Append);
+        let flag = Arg::new("quiet").long("quiet").action(ArgAction::SetTrue);
+        let words = Arg::new("words");
+        let chat = Command::new("chat").args([number, tools, flag, words]);
+        Command::new("genai")
+            .subcommand(chat)
+            .subcommand(Command::new("serve"))
+    }
+
+    fn wrong(text: &str) -> String {
+        let read = read(Path::new("c.toml"), text, &program());
+        read.expect_err(text).to_string()
+    }
+
+    #[test]
+    fn settings_are_read_with_their_lines() {
+        let text = "# mine\n[chat]\ntemperature = 5e-1\n\ntool = [\"a b\", \"c\"]\n";
+
+        let settings = read(Path::new("c.toml"), text, &program()).expect("settings");
+
+        let read: Vec<_> = settings
+            .iter()
+            .map(|set| {
+                (
+                    set.command,
+                    set.option.as_str(),
+                    set.values.join("|"),
+                    set.line,
+                )
+            })
+            .collect();
+        assert_eq!(
+            read,
+            [
+                ("chat", "temperature", "5e-1".to_owned(), 3),
+                ("chat", "tool", "a b|c".to_owned(), 5),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_unknown_name_is_reported_with_its_line_and_a_suggestion() {
+        assert_eq!(
+            wrong("[chat]\n\ntemprature = 1\n"),
+            "c.toml, line 3: [chat] has no key `temprature`: did you mean `temperature`?"
+        );
+        assert_eq!(
+            wrong("[chta]\n"),
+            "c.toml, line 1: unknown table `chta`: did you mean `chat`?"
+        );
+        assert!(
+            wrong("[chat]\nwords = 1").contains("no key `words`"),
+            "only options are settings"
+        );
+        assert!(wrong("temperature = 1").contains("known are: chat, serve"));
+        assert!(wrong("chat = 1").contains("write [chat]"));
+    }
+
+    #[test]
+    fn an_invalid_value_is_refused_with_its_line() {
+        let message = wrong("[chat]\ntemperature = \"warm\"");
+        assert!(
+            message.starts_with("c.toml, line 2: `temperature`: invalid value 'warm'"),
+            "{message}"
+        );
+        assert!(wrong("[chat]\ntemperature = [1, 2]").contains("cannot be used multiple times"));
+        assert!(wrong("[chat]\ntemperature = 1979-05-27").contains("cannot be a"));
+        assert!(wrong("[chat]\ntemperature = {a = 1}").contains("cannot be a table"));
+    }
+
+    #[test]
+    fn a_flag_is_true_or_false() {
+        let settings = read(Path::new("c.toml"), "[chat]\nquiet = true\n", &program());
+
+        assert_eq!(settings.expect("settings")[0].values, ["true"]);
+        assert!(wrong("[chat]\nquiet = 1").contains("`quiet`: it must be true or false"));
+    }
+
+    #[test]
+    fn invalid_toml_is_refused_with_its_line() {
+        assert!(wrong("[chat]\ntemperature = = 1\n").starts_with("c.toml, line 2: "));
+        assert!(wrong("\n\n[chat\n").starts_with("c.toml, line 3: "));
+    }
+}

@@ -1,0 +1,289 @@
+//! Stored sessions: opening, naming and saving them.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use generativeai::protocol::content::Content;
+use generativeai::{ChatSession, Error, ErrorKind, GenerativeModel, Result};
+use generativeai_store::{Session, Store};
+use tokio::time::sleep;
+
+use crate::conversation::Conversation;
+use crate::exit::UsageError;
+use crate::render::Printer;
+use crate::transcript::excerpt;
+
+/// Maximum length of a name that is derived from the first message, in characters.
+const MAX_NAME: usize = 40;
+
+/// Work on the store that takes longer than this is reported to the user.
+const REPORT_AFTER: Duration = Duration::from_millis(800);
+
+/// Which session to open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SessionChoice {
+    /// A new one, named after its first message.
+    New,
+    /// The one that was used last.
+    Last,
+    /// The one of this name or number; it is created if there is none.
+    Named(String),
+}
+
+/// Opens a session. A new one without a name is not saved if the store cannot be used.
+///
+/// With `save` unset nothing is written: the conversation is a copy of the stored session.
+pub(crate) async fn open(
+    choice: SessionChoice,
+    model: &GenerativeModel,
+    save: bool,
+    printer: &mut Printer,
+) -> anyhow::Result<Conversation> {
+    let found = match &choice {
+        SessionChoice::New => None,
+        SessionChoice::Last => Some(last().await?),
+        SessionChoice::Named(name) => find(name).await?,
+    };
+    let mut conversation = match (found, choice) {
+        (Some(session), _) if save => read(session, model).await?,
+        (Some(session), _) => {
+            printer.note("(with --no-save this is a copy: new messages are not saved)");
+            copy(session, model).await?
+        }
+        (None, SessionChoice::Named(name)) if save => {
+            printer.note(format_args!("(new session `{name}`)"));
+            create(&name, model).await?
+        }
+        (None, SessionChoice::New) if save => match create("", model).await {
+            Ok(conversation) => conversation,
+            Err(error) => {
+                printer.note(format_args!("(this session is not saved: {error})"));
+                unsaved(model)
+            }
+        },
+        (None, _) => unsaved(model),
+    };
+    recover(&mut conversation, printer);
+    Ok(conversation)
+}
+
+/// Starts a conversation that is not saved.
+pub(crate) fn unsaved(model: &GenerativeModel) -> Conversation {
+    Conversation::new(model.start_chat(), None)
+}
+
+/// Finds a session by its name or number.
+pub(crate) async fn find(name: &str) -> Result<Option<Session>> {
+    let Some(store) = Store::find_default().await? else {
+        return Ok(None);
+    };
+    match store.session(name).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        found => found.map(Some),
+    }
+}
+
+/// The error for a name that no session has.
+pub(crate) fn unknown(name: &str) -> UsageError {
+    UsageError(format!(
+        "unknown session `{name}`: run `genai sessions list`"
+    ))
+}
+
+async fn last() -> anyhow::Result<Session> {
+    let none = || UsageError("there is no session to continue: start one first".to_owned());
+    let store = Store::find_default().await?.ok_or_else(none)?;
+    let sessions = store.list().await?;
+    let last = sessions.iter().find(|session| session.events > 0);
+    let id = last.ok_or_else(none)?.id;
+    Ok(store.session(&id.to_string()).await?)
+}
+
+/// Opens a stored session, to continue it.
+pub(crate) async fn read(session: Session, model: &GenerativeModel) -> Result<Conversation> {
+    let (chat, log) = tokio::try_join!(session.chat(model), session.log())?;
+    let mut conversation = Conversation::new(chat, Some(session));
+    conversation.mark_interrupted(&log);
+    Ok(conversation)
+}
+
+/// Opens a copy of a stored session that is not saved.
+pub(crate) async fn copy(session: Session, model: &GenerativeModel) -> Result<Conversation> {
+    let history = session.contents().await?;
+    let chat = model.start_chat().with_history(history);
+    Ok(Conversation::new(chat, None))
+}
+
+/// Creates a session; without a name, it is named after its first message.
+///
+/// If another process creates a session of this name at the same time, that one is opened.
+pub(crate) async fn create(name: &str, model: &GenerativeModel) -> Result<Conversation> {
+    let store = Store::open_default().await?;
+    let session = match store.new_session(name).await {
+        Err(error) if error.kind() == ErrorKind::Request => {
+            store.session(name).await.map_err(|_| error)?
+        }
+        created => created?,
+    };
+    let mut conversation = read(session, model).await?;
+    conversation.unnamed = name.is_empty();
+    Ok(conversation)
+}
+
+/// Creates a session with a history, named after its first message.
+pub(crate) async fn create_with(
+    contents: Vec<Content>,
+    model: &GenerativeModel,
+) -> Result<Conversation> {
+    let store = Store::open_default().await?;
+    let first = contents.first().cloned();
+    let session = store.import_contents("", contents).await?;
+    if let Some(first) = first {
+        set_name(&session, &first).await;
+    }
+    read(session, model).await
+}
+
+/// Resolves a turn that a former process left unfinished: keeps what arrived of the reply, or discards
+/// the message.
+pub(crate) fn recover(conversation: &mut Conversation, printer: &mut Printer) {
+    let Some(message) = conversation.unanswered().map(excerpt) else {
+        return;
+    };
+    if conversation.keep_partial() {
+        printer.note("(the last reply was interrupted; the part that arrived was kept)");
+    } else {
+        conversation.chat.rewind();
+        printer.note(format_args!(
+            "(the last message was not answered and was discarded: {message})"
+        ));
+    }
+}
+
+/// Saves pending events, and names the session after its first message.
+pub(crate) async fn save(conversation: &mut Conversation) -> Result<()> {
+    conversation.chat.save().await?;
+    let Some(session) = conversation.session.as_ref() else {
+        return Ok(());
+    };
+    if conversation.unnamed
+        && let Some(message) = first_message(&conversation.chat)
+    {
+        set_name(session, message).await;
+        conversation.unnamed = false;
+    }
+    Ok(())
+}
+
+/// Names a session after its first message.
+pub(crate) async fn set_name(session: &Session, first: &Content) {
+    let name = name_from(&excerpt(first));
+    // Two sessions cannot have one name. If both attempts fail the session keeps its number as its name.
+    if session.rename(&name).await.is_err() {
+        let _ = session.rename(&format!("{name} ({})", session.id())).await;
+    }
+}
+
+/// Saves pending events. Deletes a new session in which nothing was sent.
+pub(crate) async fn close(mut conversation: Conversation) -> Result<()> {
+    save(&mut conversation).await?;
+    if conversation.unnamed
+        && first_message(&conversation.chat).is_none()
+        && let Some(session) = conversation.session
+    {
+        // If this fails an empty session remains, which does no harm.
+        let _ = session.delete().await;
+    }
+    Ok(())
+}
+
+/// Reports that the last messages are not saved.
+pub(crate) fn report_unsaved(error: &Error, printer: &mut Printer) {
+    printer.note(format_args!("(the last messages are not saved: {error})"));
+}
+
+/// The first message of a chat, answered or not.
+fn first_message(chat: &ChatSession) -> Option<&Content> {
+    let sent = chat.unfinished().map(|turn| &turn.sent);
+    chat.history().first().or(sent)
+}
+
+/// Gives a clone of a conversation its own session. If that fails the clone is not saved. Without a name
+/// the session is named after its first message.
+pub(crate) async fn fork(clone: &mut Conversation, name: &str) -> Result<()> {
+    let (model, automatic) = (clone.chat.model().clone(), clone.chat.calls_functions());
+    let session = clone.session.take();
+    let own = model
+        .start_chat()
+        .with_history(clone.chat.history().to_vec());
+    let mut shared = std::mem::replace(&mut clone.chat, own);
+    clone.set_automatic_function_calling(automatic);
+    if let Some(session) = session {
+        shared.save().await?;
+        let session = session.fork(name, None).await?;
+        clone.chat = session.chat(&model).await?;
+        clone.set_automatic_function_calling(automatic);
+        clone.session = Some(session);
+        clone.unnamed = name.is_empty();
+    }
+    Ok(())
+}
+
+/// Runs work on the store until it is done or stopped, and reports if it takes long. Returns `None` if it
+/// was stopped.
+pub(crate) async fn unless_stopped<T>(
+    stop: impl Future<Output = ()>,
+    work: impl Future<Output = T>,
+    printer: &mut Printer,
+) -> Option<T> {
+    let (mut stop, mut work) = (pin!(stop), pin!(work));
+    let mut report = pin!(sleep(REPORT_AFTER));
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return Some(done),
+            () = &mut stop => return None,
+            () = &mut report, if !report.is_elapsed() => {
+                printer.note("(saving the session; Ctrl-C skips it)");
+            }
+        }
+    }
+}
+
+/// Derives a name from a message: its first words.
+fn name_from(message: &str) -> String {
+    let words = message.split(|char: char| char.is_whitespace() || char.is_control());
+    let mut name = String::new();
+    for word in words.filter(|word| !word.is_empty()) {
+        if name.chars().count() + word.chars().count() >= MAX_NAME {
+            break;
+        }
+        if !name.is_empty() {
+            name.push(' ');
+        }
+        name.push_str(word);
+    }
+    if name.is_empty() {
+        name = message
+            .trim()
+            .chars()
+            .filter(|char| !char.is_control())
+            .take(MAX_NAME)
+            .collect();
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_named_after_the_first_words_of_its_message() {
+        assert_eq!(name_from(" How tall\nis  it?\u{1b} "), "How tall is it?");
+        let long = "A rather long question about many hills and lakes";
+        assert_eq!(name_from(long), "A rather long question about many hills");
+        assert_eq!(name_from(&"x".repeat(99)), "x".repeat(40));
+        assert_eq!(name_from(""), "");
+    }
+}

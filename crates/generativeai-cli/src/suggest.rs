@@ -1,0 +1,42 @@
+//! "Did you mean …?" suggestions for misspelled words.
+
+/// Minimum Jaro-Winkler similarity of a misspelling and the word that was meant.
+const SIMILAR: f64 = 0.7;
+
+/// Returns the most similar word of a list, if one is similar enough.
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|known| (strsim::jaro_winkler(word, known), known))
+        .filter(|(similarity, _)| *similarity >= SIMILAR)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, known)| known)
+}
+
+/// Whether a word equals a known one, or differs from it by a typing error or two.
+pub(crate) fn is_misspelling(word: &str, known: &str) -> bool {
+    let tolerance = if known.len() < 6 { 1 } else { 2 };
+    strsim::osa_distance(word, known) <= tolerance
+}
+
+/// Suggests a word of a list for a misspelled one; lists all of them if none is similar.
+pub(crate) fn suggest(word: &str, known: &[String]) -> String {
+    match nearest(word, known.iter().map(String::as_str)) {
+        Some(known) => format!("did you mean `{known}`?"),
+        None => format!("known are: {}", known.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelling_gets_a_suggestion_and_any_other_word_the_list() {
+        let known = ["model", "temperature"].map(ToOwned::to_owned);
+
+        assert_eq!(suggest("temprature", &known), "did you mean `temperature`?");
+        assert_eq!(suggest("zzz", &known), "known are: model, temperature");
+        assert_eq!(suggest("zzz", &[]), "known are: ");
+    }
+}

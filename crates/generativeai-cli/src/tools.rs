@@ -1,0 +1,103 @@
+//! Tools of MCP servers, which the model may call.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Context;
+use futures_util::future::join_all;
+use generativeai::{Toolbox, mcp::Connection};
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+
+use crate::exit::{ToolServerError, UsageError};
+use crate::render::print_server_log;
+
+/// How long the program waits for servers to exit. It is shorter than the time after which SIGTERM ends
+/// the program.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Connected MCP servers and their tools.
+#[derive(Debug)]
+pub(crate) struct ToolServers {
+    toolbox: Toolbox,
+    connections: Vec<Connection>,
+}
+
+impl ToolServers {
+    /// Starts or connects to the servers, and lists their tools.
+    pub(crate) fn connect(runtime: &Runtime, servers: &[String]) -> anyhow::Result<Self> {
+        runtime.block_on(async {
+            let mut tools = Self {
+                toolbox: Toolbox::default(),
+                connections: Vec::new(),
+            };
+            for server in servers {
+                let connection = open(server).await?;
+                for function in connection.functions().await? {
+                    tools.toolbox = tools.toolbox.function(function);
+                }
+                tools.connections.push(connection);
+            }
+            Ok(tools)
+        })
+    }
+
+    /// The tools of all servers.
+    pub(crate) fn toolbox(&self) -> Toolbox {
+        self.toolbox.clone()
+    }
+
+    /// Closes the connections and waits a moment for the started servers to exit. A server that does not
+    /// exit is killed when the runtime is dropped.
+    pub(crate) async fn close(self) {
+        let closing = self.connections.into_iter().map(Connection::close);
+        let _ = timeout(EXIT_TIMEOUT, join_all(closing)).await;
+    }
+}
+
+async fn open(server: &str) -> anyhow::Result<Connection> {
+    if server.starts_with("http://") || server.starts_with("https://") {
+        let connection = Connection::open(server, std::iter::empty::<(&str, &str)>()).await;
+        return connection.with_context(|| ToolServerError(server.to_owned()));
+    }
+    let connection = Connection::spawn_with_log(command(server)?, print_server_log).await;
+    connection.with_context(|| ToolServerError(format!("`{server}`")))
+}
+
+/// Splits a command line as a shell would, without running a shell.
+fn command(line: &str) -> Result<Command, UsageError> {
+    let words = shlex::split(line).unwrap_or_default();
+    let Some((program, arguments)) = words.split_first() else {
+        return Err(UsageError(format!(
+            "--tool `{line}` is not a command: check its quotes"
+        )));
+    };
+    let mut command = Command::new(program);
+    command.args(arguments);
+    // The terminal sends the SIGINT of Ctrl-C to its whole process group. In its own group the
+    // server survives it, so that Ctrl-C stops only the reply.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    Ok(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_is_split_like_in_a_shell() {
+        let command = command("npx -y 'my server' \"a b\" c\\ d").expect("a command");
+
+        assert_eq!(command.get_program(), "npx");
+        let arguments: Vec<_> = command.get_args().collect();
+        assert_eq!(arguments, ["-y", "my server", "a b", "c d"]);
+    }
+
+    #[test]
+    fn a_line_without_a_command_is_refused() {
+        for line in ["", "  ", "'open"] {
+            assert!(command(line).is_err(), "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Conversations as text: for the terminal, and as Markdown.
+
+use std::fmt;
+
+use generativeai::protocol::content::{Content, Part, Role};
+
+use crate::conversation::Conversation;
+
+/// Maximum length of a message that is shown to identify a turn, in characters.
+const SHORT: usize = 200;
+
+/// Author of a content of the history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Author {
+    You,
+    Model,
+    /// Results of function calls.
+    Tools,
+}
+
+impl Author {
+    fn of(content: &Content) -> Self {
+        let is_result = |part: &Part| part.as_function_response().is_some();
+        if content.role == Some(Role::Model) {
+            Self::Model
+        } else if content.parts.iter().any(is_result) {
+            Self::Tools
+        } else {
+            Self::You
+        }
+    }
+}
+
+impl fmt::Display for Author {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::You => "you",
+            Self::Model => "model",
+            Self::Tools => "tools",
+        })
+    }
+}
+
+/// The history in paragraphs, one for each content: `you: …`, `model: …`, `tools: …`.
+pub(crate) fn paragraphs(conversation: &Conversation) -> Vec<String> {
+    conversation.contents().map(paragraph).collect()
+}
+
+/// The last message and what followed it, in paragraphs.
+pub(crate) fn last_exchange(conversation: &Conversation) -> Vec<String> {
+    let is_message = |(content, _): &(&Content, bool)| Author::of(content) == Author::You;
+    let contents: Vec<_> = conversation.contents().collect();
+    let start = contents.iter().rposition(is_message).unwrap_or(0);
+    contents[start..].iter().copied().map(paragraph).collect()
+}
+
+fn paragraph((content, interrupted): (&Content, bool)) -> String {
+    let mark = if interrupted { " (interrupted)" } else { "" };
+    let (author, text) = (Author::of(content), text_of(content));
+    format!("{author}: {}{mark}", text.trim_end())
+}
+
+/// The conversation as Markdown.
+pub(crate) fn markdown(conversation: &Conversation) -> String {
+    let model = conversation.chat.model();
+    let mut text = format!("# Conversation with {}\n", model.name());
+    if let Some(instruction) = model.instruction() {
+        let parts: Vec<_> = instruction.parts.iter().map(text_of_part).collect();
+        text += &format!("\n## Instruction\n\n{}\n", parts.join("\n\n"));
+    }
+    for (content, interrupted) in conversation.contents() {
+        let (title, between) = match Author::of(content) {
+            Author::You => ("You", "\n\n"),
+            Author::Model => ("Model", ""),
+            Author::Tools => ("Tools", "\n\n"),
+        };
+        let parts = content.parts.iter().filter(|part| !part.is_thought());
+        let parts: Vec<_> = parts.map(text_of_part).collect();
+        text += &format!("\n## {title}\n\n{}\n", parts.join(between).trim_end());
+        if interrupted {
+            text += "\n*(interrupted)*\n";
+        }
+    }
+    text
+}
+
+/// The beginning of a message, without its files.
+pub(crate) fn excerpt(content: &Content) -> String {
+    let text = content.parts.iter().rev().find_map(Part::as_text);
+    let text = text.unwrap_or_default().trim();
+    match text.char_indices().nth(SHORT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// The text of a content; parts of other kinds are named in brackets.
+pub(crate) fn text_of(content: &Content) -> String {
+    let parts = content.parts.iter().filter(|part| !part.is_thought());
+    let texts: Vec<_> = parts.map(text_of_part).collect();
+    // The parts of a reply are one text. Those of a message are files and the text about them.
+    let between = if content.role == Some(Role::Model) {
+        ""
+    } else {
+        "\n"
+    };
+    texts.join(between)
+}
+
+/// The text of a part; a part of another kind is named in brackets.
+fn text_of_part(part: &Part) -> String {
+    if let Some(text) = part.as_text() {
+        return text.to_owned();
+    }
+    if let Some(call) = part.as_function_call() {
+        return format!("[calls {}]", call.name());
+    }
+    if let Some(response) = part.as_function_response() {
+        return format!("[result of {}]", response.name.as_deref().unwrap_or("?"));
+    }
+    let kind = part.kind().unwrap_or("empty part");
+    let media = part
+        .as_inline_data()
+        .and_then(|blob| blob.mime_type.as_deref());
+    match media {
+        Some(media) => format!("[{kind}: {media}]"),
+        None => format!("[{kind}]"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use generativeai::GenerativeModel;
+    use generativeai::protocol::content::Blob;
+
+    use super::*;
+
+    fn conversation(history: &[Content]) -> Conversation {
+        let model = GenerativeModel::new("m").system_instruction("Be brief.");
+        Conversation::new(model.start_chat().with_history(history.to_vec()), None)
+    }
+
+    #[test]
+    fn a_part_that_is_not_text_is_named() {
+        let content = Content::user(vec![
+            Part::from(Blob::new("image/png", b"x")),
+            Part::text("What is this?"),
+        ]);
+
+        assert_eq!(text_of(&content), "[inlineData: image/png]\nWhat is this?");
+    }
+
+    #[test]
+    fn each_paragraph_begins_with_its_author() {
+        let history = [Content::user("How tall?"), Content::model("1,345 m.\n")];
+
+        assert_eq!(
+            paragraphs(&conversation(&history)),
+            ["you: How tall?", "model: 1,345 m."]
+        );
+        assert!(paragraphs(&conversation(&[])).is_empty());
+    }
+
+    #[test]
+    fn the_markdown_has_a_heading_for_each_author() {
+        let history = [Content::user("How tall?"), Content::model("**1,345** m")];
+
+        assert_eq!(
+            markdown(&conversation(&history)),
+            "# Conversation with models/m\n\n## Instruction\n\nBe brief.\n\n## You\n\nHow tall?\n\n\
+             ## Model\n\n**1,345** m\n"
+        );
+    }
+}

@@ -1,0 +1,126 @@
+//! Tokens and time that replies used.
+
+use std::fmt;
+use std::time::Duration;
+
+use generativeai::protocol::response::UsageMetadata;
+use serde_json::{Value, json};
+
+/// Usage of the replies of a session.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SessionUsage {
+    last: Option<ReplyUsage>,
+    total: ReplyUsage,
+}
+
+/// Tokens and time of one reply, or of several added up.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ReplyUsage {
+    tokens: UsageMetadata,
+    /// Time from sending the message to the end of the reply.
+    took: Duration,
+}
+
+impl SessionUsage {
+    /// Adds a reply.
+    pub(crate) fn add(&mut self, reply: ReplyUsage) {
+        self.total.tokens.add(&reply.tokens);
+        self.total.took += reply.took;
+        self.last = Some(reply);
+    }
+
+    /// Usage of the last reply; `None` before the first.
+    pub(crate) fn last(&self) -> Option<&ReplyUsage> {
+        self.last.as_ref()
+    }
+
+    /// Usage of all replies.
+    pub(crate) fn total(&self) -> &ReplyUsage {
+        &self.total
+    }
+}
+
+impl ReplyUsage {
+    /// Creates the usage of one reply. A response without token counts counts as zero tokens.
+    pub(crate) fn new(tokens: Option<&UsageMetadata>, took: Duration) -> Self {
+        let tokens = tokens.cloned().unwrap_or_default();
+        Self { tokens, took }
+    }
+
+    /// Token counts: sent, of these cached, generated, and spent on thoughts.
+    fn counts(&self) -> [i32; 4] {
+        let count = |count: Option<i32>| count.unwrap_or_default().max(0);
+        let tokens = &self.tokens;
+        let sent = count(tokens.prompt_token_count)
+            .saturating_add(count(tokens.tool_use_prompt_token_count));
+        [
+            sent,
+            count(tokens.cached_content_token_count),
+            count(tokens.candidates_token_count),
+            count(tokens.thoughts_token_count),
+        ]
+    }
+
+    /// Generated tokens per second, thoughts included.
+    fn speed(&self) -> f64 {
+        let [_, _, generated, thoughts] = self.counts();
+        f64::from(generated.saturating_add(thoughts)) / self.took.as_secs_f64().max(0.001)
+    }
+
+    /// Returns the usage as JSON, as `docs/output.md` describes it.
+    pub(crate) fn to_json(&self) -> Value {
+        let [sent, cached, generated, thoughts] = self.counts();
+        let round = |number: f64| (number * 1_000.0).round() / 1_000.0;
+        json!({
+            "input_tokens": sent,
+            "cached_tokens": cached,
+            "output_tokens": generated,
+            "thought_tokens": thoughts,
+            "seconds": round(self.took.as_secs_f64()),
+            "tokens_per_second": round(self.speed()),
+        })
+    }
+}
+
+impl fmt::Display for ReplyUsage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [sent, cached, generated, thoughts] = self.counts();
+        let (seconds, speed) = (self.took.as_secs_f64(), self.speed());
+        write!(
+            f,
+            "{sent} tokens in ({cached} cached), {generated} out, {thoughts} thought; \
+             {seconds:.1} s, {speed:.0} tokens/s"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usage_of_replies_adds_up() {
+        let mut tokens = UsageMetadata::default();
+        tokens.prompt_token_count = Some(20);
+        tokens.cached_content_token_count = Some(16);
+        tokens.candidates_token_count = Some(30);
+        tokens.thoughts_token_count = Some(10);
+        let mut usage = SessionUsage::default();
+        assert!(usage.last().is_none());
+
+        usage.add(ReplyUsage::new(Some(&tokens), Duration::from_secs(2)));
+        usage.add(ReplyUsage::new(Some(&tokens), Duration::from_secs(2)));
+
+        assert_eq!(
+            usage.last().expect("a reply").to_string(),
+            "20 tokens in (16 cached), 30 out, 10 thought; 2.0 s, 20 tokens/s"
+        );
+        assert_eq!(
+            usage.total().to_string(),
+            "40 tokens in (32 cached), 60 out, 20 thought; 4.0 s, 20 tokens/s"
+        );
+        usage.add(ReplyUsage::new(None, Duration::ZERO));
+        let last = usage.last().expect("a reply").to_string();
+        assert!(last.starts_with("0 tokens in"), "{last}");
+    }
+}

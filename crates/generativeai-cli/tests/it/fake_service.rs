@@ -1,0 +1,184 @@
+//! A fake Gemini API.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use super::support::genai;
+
+/// A service with prepared answers.
+pub(crate) struct Service {
+    pub(crate) address: String,
+    requests: Receiver<String>,
+    gate: Sender<()>,
+}
+
+/// The answer to a request.
+#[derive(Clone)]
+pub(crate) enum Answer {
+    /// Chunks of text, the last of which ends the reply.
+    Texts(Vec<&'static str>),
+    /// A call of this function with the name Ada, and this text after its result.
+    Calls(&'static str, &'static str),
+    /// One chunk of text; then the stream stays open.
+    Hangs(&'static str),
+    /// A text, once the test opens the gate.
+    Gated(&'static str),
+    /// Nothing; the connection stays open.
+    Silent,
+    /// A status code and a body.
+    Fails(u16, &'static str),
+    /// One answer for each request; the last one is repeated.
+    Each(Vec<Answer>),
+}
+
+/// The answer to every request for a token count.
+const COUNT: &str = r#"{"totalTokens":258}"#;
+
+impl Service {
+    /// Starts a service.
+    pub(crate) fn start(answer: Answer) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        let (sender, requests) = channel();
+        let (gate, opened) = channel();
+        let opened = Arc::new(Mutex::new(opened));
+        thread::spawn(move || {
+            let mut number = 0;
+            for stream in listener.incoming().flatten() {
+                let request = read(&stream);
+                if request.contains(":countTokens") {
+                    let _ = whole(stream, 200, COUNT);
+                    continue;
+                }
+                let answer = match &answer {
+                    Answer::Each(answers) => answers[number.min(answers.len() - 1)].clone(),
+                    answer => answer.clone(),
+                };
+                number += 1;
+                let answered = request.contains("functionResponse");
+                // Fails if the test is over.
+                let _ = sender.send(request);
+                let opened = Arc::clone(&opened);
+                thread::spawn(move || {
+                    let _ = match answer {
+                        Answer::Calls(_, text) if answered => {
+                            reply(stream, &Answer::Texts(vec![text]))
+                        }
+                        Answer::Gated(text) => {
+                            // Fails if the test is over.
+                            let _ = opened.lock().expect("no panic").recv();
+                            reply(stream, &Answer::Texts(vec![text]))
+                        }
+                        answer => reply(stream, &answer),
+                    };
+                });
+            }
+        });
+        Self {
+            address,
+            requests,
+            gate,
+        }
+    }
+
+    /// Answers one request that waits at the gate.
+    pub(crate) fn open_gate(&self) {
+        self.gate.send(()).expect("it serves");
+    }
+
+    /// The next received request: head and body.
+    pub(crate) fn request(&self) -> String {
+        self.requests.recv().expect("a request")
+    }
+
+    /// The program, configured to use this service.
+    pub(crate) fn genai(&self, words: &[&str]) -> std::process::Command {
+        let mut command = genai(words);
+        command
+            .env("GEMINI_API_KEY", "canary-key")
+            .env("GOOGLE_GEMINI_BASE_URL", &self.address);
+        command
+    }
+}
+
+fn read(stream: &TcpStream) -> String {
+    let mut stream = BufReader::new(stream);
+    let (mut request, mut length) = (String::new(), 0);
+    loop {
+        let start = request.len();
+        stream.read_line(&mut request).expect("a head");
+        let line = request[start..].to_ascii_lowercase();
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().expect("a number");
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).expect("a body");
+    request + &String::from_utf8(body).expect("text")
+}
+
+fn reply(mut stream: TcpStream, answer: &Answer) -> std::io::Result<()> {
+    const EVENTS: &str =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+    match answer {
+        Answer::Texts(texts) => {
+            stream.write_all(EVENTS.as_bytes())?;
+            for (at, text) in texts.iter().enumerate() {
+                stream.write_all(event(text, at + 1 == texts.len()).as_bytes())?;
+            }
+            Ok(())
+        }
+        Answer::Calls(name, _) => {
+            let call = format!(
+                "data: {{\"candidates\":[{{\"content\":{{\"role\":\"model\",\"parts\":[{{\"functionCall\":\
+                 {{\"name\":\"{name}\",\"args\":{{\"name\":\"Ada\"}}}}}}]}},\"finishReason\":\"STOP\"}}]}}\r\n\r\n"
+            );
+            stream.write_all((EVENTS.to_owned() + &call).as_bytes())
+        }
+        Answer::Hangs(text) => {
+            stream.write_all((EVENTS.to_owned() + &event(text, false)).as_bytes())?;
+            // Returns when the client closes the connection.
+            stream.read(&mut [0]).map(drop)
+        }
+        // Returns when the client closes the connection.
+        Answer::Silent => stream.read(&mut [0]).map(drop),
+        Answer::Fails(code, body) => whole(stream, *code, body),
+        Answer::Gated(_) | Answer::Each(_) => unreachable!("resolved by the caller"),
+    }
+}
+
+fn whole(mut stream: TcpStream, code: u16, body: &str) -> std::io::Result<()> {
+    let answer = format!(
+        "HTTP/1.1 {code} So\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         connection: close\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(answer.as_bytes())
+}
+
+/// A chunk of a reply. Control characters are escaped as JSON requires.
+fn event(text: &str, last: bool) -> String {
+    let escaped: String = text
+        .chars()
+        .map(|char| match char {
+            '"' | '\\' => format!("\\{char}"),
+            char if char.is_control() => format!("\\u{:04x}", u32::from(char)),
+            char => char.to_string(),
+        })
+        .collect();
+    let finish = if last {
+        r#","finishReason":"STOP""#
+    } else {
+        ""
+    };
+    format!(
+        "data: {{\"candidates\":[{{\"content\":{{\"role\":\"model\",\"parts\":[{{\"text\":\"{escaped}\"}}]}}\
+         {finish}}}]}}\r\n\r\n"
+    )
+}

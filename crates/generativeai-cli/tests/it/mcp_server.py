@@ -1,0 +1,37 @@
+"""An MCP server with one tool. Arguments: the name of the tool, and its greeting.
+
+With a port as the third argument, a call connects to it, and waits there for a byte before it returns. A
+greeting with control characters is also logged.
+"""
+
+import json
+import socket
+import sys
+
+
+def answer(method, params):
+    if method == "initialize":
+        return {
+            "protocolVersion": params["protocolVersion"],
+            "capabilities": {"tools": {}},
+            "serverInfo": {"name": "tools", "version": "1"},
+        }
+    if method == "tools/list":
+        schema = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+        return {"tools": [{"name": sys.argv[1], "description": "Greets.", "inputSchema": schema}]}
+    if method == "tools/call":
+        if "\x1b" in sys.argv[2]:
+            print(f"log: {sys.argv[2]}", file=sys.stderr, flush=True)
+        if len(sys.argv) > 3:
+            with socket.create_connection(("127.0.0.1", int(sys.argv[3]))) as test:
+                test.sendall(b"runs")
+                test.recv(1)
+        return {"content": [{"type": "text", "text": f"{sys.argv[2]}, {params['arguments']['name']}!"}]}
+    return {}
+
+
+for line in sys.stdin:
+    request = json.loads(line)
+    if "id" in request:
+        result = answer(request["method"], request.get("params") or {})
+        print(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}), flush=True)

@@ -1,0 +1,123 @@
+//! Sessions at the terminal.
+
+use super::fake_service::{Answer, Service};
+use super::support::{SHORT, genai};
+use super::terminal::Terminal;
+
+const CTRL_C: &str = "\x03";
+const CTRL_D: &str = "\x04";
+
+#[test]
+fn a_session_with_the_embedded_model() {
+    let mut terminal = Terminal::start(&genai(&[&["chat"], &SHORT[..]].concat()));
+
+    terminal.wait_for("/help lists the commands");
+    let reply = terminal.ask("My name is Ada.");
+    assert!(reply.trim().len() > 2, "a reply is shown: {reply:?}");
+    let history = terminal.ask("/history");
+    assert!(history.contains("you: My name is Ada."), "{history}");
+    assert!(history.contains("model: "), "{history}");
+    let undone = terminal.ask("/rewind");
+    assert!(undone.contains("undone: My name is Ada."), "{undone}");
+    assert_eq!(terminal.ask("/rewind"), "no messages yet");
+    let unknown = terminal.ask("/nonsense");
+    assert!(unknown.contains("unknown command /nonsense"), "{unknown}");
+    let help = terminal.ask("/help");
+    assert!(help.contains("undo the last message"), "{help}");
+    terminal.enter("/quit");
+
+    assert_eq!(terminal.end().code, 0);
+}
+
+#[test]
+fn ctrl_c_stops_a_reply_and_keeps_the_session() {
+    let service = Service::start(Answer::Hangs("Once upon a time "));
+    let mut terminal = Terminal::start(&service.genai(&["chat"]));
+
+    terminal.enter("Tell me a story");
+    terminal.wait_for("Once upon a time");
+    terminal.type_keys(CTRL_C);
+    terminal.wait_for("(stopped; the part that arrived is kept");
+    let history = terminal.ask("/history");
+    assert!(history.contains("you: Tell me a story"), "{history}");
+    assert!(
+        history.contains("model: Once upon a time (interrupted)"),
+        "{history}"
+    );
+    terminal.enter("Go on");
+    terminal.wait_until("the second reply", |screen| {
+        screen.contents().matches("Once upon a time").count() == 3
+    });
+    terminal.type_keys(CTRL_C);
+    terminal.wait_for_prompt();
+    terminal.type_keys(CTRL_D);
+
+    assert_eq!(terminal.end().code, 0);
+    service.request();
+    let second = service.request();
+    assert!(
+        second.contains("Once upon a time") && second.contains("Go on"),
+        "{second}"
+    );
+}
+
+#[test]
+fn ctrl_c_stops_the_embedded_model() {
+    let mut terminal = Terminal::start(&genai(&["chat", "--temperature", "0"]));
+
+    terminal.enter("Tell me a very long story about a dragon.");
+    terminal.wait_until("some of the reply", |screen| {
+        let shown = screen.contents();
+        let after = shown.split("about a dragon.").nth(1);
+        after.is_some_and(|after| after.split_whitespace().count() > 2)
+    });
+    terminal.type_keys(CTRL_C);
+    terminal.wait_for("(stopped");
+    terminal.wait_for_prompt();
+    terminal.type_keys(CTRL_C);
+    terminal.wait_for("Ctrl-C again");
+    terminal.wait_for_prompt();
+    terminal.type_keys(CTRL_C);
+
+    assert_eq!(terminal.end().code, 0);
+}
+
+#[test]
+fn ctrl_c_in_a_single_reply_ends_with_130() {
+    let service = Service::start(Answer::Hangs("Once upon a time "));
+    let mut terminal = Terminal::start(&service.genai(&["chat", "Tell me a story"]));
+
+    terminal.wait_for("Once upon a time");
+    terminal.type_keys(CTRL_C);
+
+    assert_eq!(terminal.end().code, 130);
+}
+
+#[test]
+fn a_failure_ends_the_turn_and_not_the_session() {
+    let body = r#"{"error":{"code":404,"message":"no such model","status":"NOT_FOUND"}}"#;
+    let service = Service::start(Answer::Fails(404, body));
+    let mut terminal = Terminal::start(&service.genai(&["chat"]));
+
+    let failure = terminal.ask("Hello");
+    assert!(failure.contains("no such model"), "{failure}");
+    assert!(failure.contains("your message was discarded"), "{failure}");
+    assert_eq!(terminal.ask("/history"), "no messages yet");
+    terminal.enter("/quit");
+
+    assert_eq!(terminal.end().code, 0);
+}
+
+#[test]
+fn json_is_not_rendered_as_markdown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let schema = folder.path().join("schema.json");
+    std::fs::write(&schema, r#"{"type":"object"}"#).expect("it can be written");
+    let service = Service::start(Answer::Texts(vec![r#"{"a_b_c": "*1*","#, " \"d\": 2}"]));
+    let schema = schema.to_str().expect("text");
+    let mut terminal = Terminal::start(&service.genai(&["chat", "--schema", schema, "Hello"]));
+
+    terminal.wait_for(r#"{"a_b_c": "*1*", "d": 2}"#);
+
+    assert_eq!(terminal.end().code, 0);
+}

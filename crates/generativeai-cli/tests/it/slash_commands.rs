@@ -1,0 +1,326 @@
+//! Slash commands.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::fake_service::{Answer, Service};
+use super::terminal::Terminal;
+
+/// A session in a new folder.
+struct Session {
+    service: Service,
+    terminal: Terminal,
+    folder: TempDir,
+}
+
+impl Session {
+    fn start(answers: &[&'static str], environment: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let answers = answers.iter().map(|text| Answer::Texts(vec![text]));
+        let service = Service::start(Answer::Each(answers.collect()));
+        let mut command = service.genai(&["chat", "-m", "gemini-x"]);
+        command
+            .current_dir(folder.path())
+            .env("XDG_STATE_HOME", folder.path().join("state"))
+            .envs(environment.iter().copied());
+        Self {
+            terminal: Terminal::start(&command),
+            service,
+            folder,
+        }
+    }
+
+    fn ask(&mut self, line: &str) -> String {
+        self.terminal.ask(line)
+    }
+
+    fn quit(mut self) {
+        self.terminal.enter("/quit");
+        assert_eq!(self.terminal.end().code, 0);
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path)
+        .expect("it is there")
+        .permissions()
+        .mode()
+        & 0o777
+}
+
+#[test]
+fn the_prompt_history_is_readable_only_by_the_user() {
+    let mut session = Session::start(&["Yes."], &[]);
+
+    session.ask("Do you remember?");
+    session.ask("/history");
+    session.terminal.type_keys("\x1b[A\x1b[A");
+    session
+        .terminal
+        .wait_until("the recalled message", |screen| {
+            screen.contents().trim_end().ends_with("> Do you remember?")
+        });
+    session.terminal.type_keys("\x03");
+
+    let folder = session.folder.path().join("state/generativeai");
+    let file = folder.join("history");
+    assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
+    let text = fs::read_to_string(file).expect("text");
+    assert!(text.contains("Do you remember?"), "{text}");
+    session.quit();
+}
+
+#[test]
+fn a_message_may_have_several_lines() {
+    let mut session = Session::start(&["Yes."], &[]);
+
+    session.terminal.wait_for_prompt();
+    session.terminal.type_keys("one\x1b\rtwo\x0athree");
+    session.terminal.wait_for("> one\n  two\n  three");
+    session.terminal.type_keys("\r");
+    session.terminal.wait_for_prompt();
+    session.terminal.type_keys("\x1b[200~four\r\nfive\x1b[201~");
+    session.terminal.wait_for("> four\n  five");
+    session.terminal.type_keys("\r");
+    session.terminal.wait_for_prompt();
+    session.terminal.type_keys("\"\"\"\r");
+    session.terminal.wait_until("a second line", |screen| {
+        screen.contents().trim_end().ends_with("> \"\"\"") && screen.cursor_position().1 == 2
+    });
+    session.terminal.type_keys("six\rseven\"\"\"\r");
+    session.terminal.wait_for_prompt();
+
+    for message in ["one\\ntwo\\nthree", "four\\nfive", "\"six\\nseven\""] {
+        let request = session.service.request();
+        assert!(request.contains(message), "no {message} in {request}");
+    }
+    session.quit();
+}
+
+#[test]
+fn commands_and_files_are_completed() {
+    let mut session = Session::start(&["Yes."], &[]);
+    fs::write(session.folder.path().join("notes.txt"), "Feed the cat.").expect("a file");
+
+    session.terminal.wait_for_prompt();
+    session.terminal.type_keys("/his\t");
+    session.terminal.wait_for("> /history");
+    session.terminal.type_keys("\r");
+    session.terminal.wait_for("no messages yet");
+    session.terminal.wait_for_prompt();
+    session.terminal.type_keys("See @no\t");
+    session.terminal.wait_for("> See @notes.txt");
+    session.terminal.type_keys("\r");
+    session.terminal.wait_for("Yes.");
+
+    assert!(session.service.request().contains("Feed the cat."));
+    session.quit();
+}
+
+#[test]
+fn another_session_is_opened_by_its_name_which_is_completed() {
+    let data = tempfile::tempdir().expect("a folder");
+    let folder = data.path().to_str().expect("text");
+    let saved = [("XDG_DATA_HOME", folder), ("GENAI_CHAT_NO_SAVE", "false")];
+    let mut session = Session::start(&["1,345 m."], &saved);
+
+    session.ask("How tall is Ben Nevis?");
+    assert_eq!(session.ask("/session"), "session 1: How tall is Ben Nevis?");
+    assert_eq!(
+        session.ask("/new hills"),
+        "now in session 2, a new session; /session 1 returns to session 1"
+    );
+    session.ask("And Snowdon?");
+    session.terminal.type_at_prompt("/session How");
+    session.terminal.type_keys("\t");
+    session
+        .terminal
+        .wait_for("> /session How tall is Ben Nevis?");
+    session.terminal.type_keys("\r");
+    session.terminal.wait_for(
+        "now in session 1; /session 2 returns to session 2\n\
+         you: How tall is Ben Nevis?\n\
+         model: 1,345 m.",
+    );
+    assert_eq!(
+        session.ask("/history"),
+        "you: How tall is Ben Nevis?\nmodel: 1,345 m."
+    );
+    session.quit();
+
+    let mut again = Session::start(&["Yes."], &saved);
+    again.ask("/session hills");
+    assert_eq!(again.ask("/history"), "you: And Snowdon?\nmodel: 1,345 m.");
+    again.quit();
+}
+
+#[test]
+fn the_last_message_is_edited_in_the_editor() {
+    let mut session = Session::start(
+        &["It is 1,345 m tall.", "It is 8,849 m tall."],
+        &[("EDITOR", "printf 'How tall is Everest?' >")],
+    );
+
+    session.ask("How tall is Ben Nevis?");
+    let edited = session.ask("/edit");
+    assert!(edited.contains("you: How tall is Everest?"), "{edited}");
+    let history = session.ask("/history");
+
+    assert_eq!(
+        history,
+        "you: How tall is Everest?\nmodel: It is 8,849 m tall."
+    );
+    session.quit();
+}
+
+#[test]
+fn without_an_editor_the_last_message_is_edited_at_the_prompt() {
+    let mut session = Session::start(&["One.", "Two."], &[]);
+
+    session.ask("How many?");
+    session.terminal.enter("/edit");
+    session.terminal.wait_for("> How many?\n");
+    session
+        .terminal
+        .wait_until("the message at the prompt", |screen| {
+            screen.contents().trim_end().ends_with("> How many?")
+        });
+    session.terminal.type_keys(" Now?\r");
+    session.terminal.wait_for("Two.");
+
+    assert_eq!(session.ask("/history"), "you: How many? Now?\nmodel: Two.");
+    session.quit();
+}
+
+#[test]
+fn an_editor_that_fails_changes_nothing() {
+    let mut session = Session::start(&["One."], &[("EDITOR", "false")]);
+
+    session.ask("How many?");
+    let failed = session.ask("/edit");
+    assert!(failed.contains("the editor false failed"), "{failed}");
+    assert!(session.ask("/history").contains("model: One."));
+    session.quit();
+}
+
+#[test]
+fn a_fork_is_independent() {
+    let mut session = Session::start(&["One.", "Two.", "Three."], &[]);
+
+    session.ask("First?");
+    assert_eq!(
+        session.ask("/fork"),
+        "now in unsaved-2, a copy of unsaved-1; /session unsaved-1 returns to it"
+    );
+    session.ask("Second?");
+    session.ask("/session unsaved-1");
+    assert_eq!(session.ask("/history"), "you: First?\nmodel: One.");
+    session.ask("/session unsaved-2");
+    assert!(session.ask("/history").ends_with("model: Two."));
+    session.quit();
+}
+
+#[test]
+fn the_system_instruction_is_set_and_removed() {
+    let mut session = Session::start(&["Yes."], &[]);
+
+    session.ask("/system Be brief.");
+    assert_eq!(session.ask("/system"), "Be brief.");
+    session.ask("Hello");
+    session.ask("/system -");
+    session.ask("Hello again");
+
+    let [first, second] = [session.service.request(), session.service.request()];
+    assert!(first.contains("Be brief."), "{first}");
+    assert!(!second.contains("Be brief."), "{second}");
+    session.quit();
+}
+
+#[test]
+fn the_model_can_be_changed_in_a_session() {
+    let mut session = Session::start(&["Yes."], &[]);
+
+    session.ask("/system Be brief.");
+    session.ask("Hello");
+    assert_eq!(session.ask("/model"), "models/gemini-x");
+    assert!(
+        session
+            .ask("/model gemini-y")
+            .contains("now using models/gemini-y")
+    );
+    session.ask("And you?");
+    assert!(session.ask("/model nowhere.gguf").contains("nowhere.gguf"));
+    assert_eq!(session.ask("/model"), "models/gemini-y");
+
+    session.service.request();
+    let second = session.service.request();
+    assert!(second.contains("/models/gemini-y:"), "{second}");
+    for part in ["Be brief.", "Hello", "And you?"] {
+        assert!(second.contains(part), "no {part} in {second}");
+    }
+    session.quit();
+}
+
+#[test]
+fn files_of_a_session_are_readable_only_by_the_user() {
+    let mut session = Session::start(&["**Yes.**"], &[]);
+    fs::write(session.folder.path().join("chat.md"), "mine").expect("a file");
+
+    session.ask("Is it so?");
+    assert_eq!(session.ask("/save"), "saved as chat.json");
+    assert_eq!(session.ask("/save"), "saved as chat.json");
+    assert_eq!(session.ask("/export"), "written to chat-2.md");
+    assert!(
+        session
+            .ask("/export chat.md")
+            .contains("chat.md already exists")
+    );
+    assert!(
+        session
+            .ask("/save no/where")
+            .contains("cannot write no/where")
+    );
+
+    let read = |name| {
+        let path = session.folder.path().join(name);
+        (mode(&path), fs::read_to_string(path).expect("text"))
+    };
+    let (mode, json) = read("chat.json");
+    let saved: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(mode, 0o600);
+    assert_eq!(saved["history"][1]["parts"][0]["text"], "**Yes.**");
+    let (mode, markdown) = read("chat-2.md");
+    assert_eq!(mode, 0o600);
+    assert!(markdown.ends_with("## You\n\nIs it so?\n\n## Model\n\n**Yes.**\n"));
+    session.quit();
+}
+
+#[test]
+fn token_counts_are_shown_on_request() {
+    let mut session = Session::start(&["One.", "Two."], &[]);
+
+    assert_eq!(session.ask("/tokens"), "no replies yet");
+    session.ask("How many?");
+    let counts = session.ask("/tokens");
+    assert!(
+        counts.contains("last reply: ") && counts.contains("total: "),
+        "{counts}"
+    );
+    assert!(
+        session
+            .ask("/tokens maybe")
+            .contains("unknown argument `maybe`")
+    );
+    session.ask("/tokens on");
+    let reply = session.ask("And now?");
+    assert!(
+        reply.starts_with("Two.") && reply.contains(" tokens in"),
+        "{reply}"
+    );
+    session.ask("/tokens off");
+    assert_eq!(session.ask("/tools"), "the model has no tools");
+    session.quit();
+}
