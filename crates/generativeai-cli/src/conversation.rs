@@ -103,7 +103,7 @@ impl Conversation {
             match event {
                 Event::Opened { .. } => open = true,
                 Event::Exchanged { .. } | Event::Unfinished { .. } => {}
-                Event::Added { contents } if open => {
+                Event::Added { contents, .. } if open => {
                     kept.extend(contents.last());
                     open = false;
                 }

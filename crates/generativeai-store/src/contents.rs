@@ -1,5 +1,7 @@
 //! The contents of an event: its messages and replies, their media, and their searchable text.
 
+use std::sync::Arc;
+
 use generativeai::Event;
 use generativeai::protocol::content::{Blob, Content, Data};
 use generativeai::protocol::response::GenerateContentResponse;
@@ -62,12 +64,12 @@ pub(crate) fn media_mut(event: &mut Event) -> Vec<&mut Blob> {
 /// Returns the contents of an event, in order.
 fn contents(event: &Event) -> Vec<&Content> {
     match event {
-        Event::Opened { sent, exchanged } => std::iter::once(sent).chain(exchanged).collect(),
+        Event::Opened { sent, rounds } => std::iter::once(sent).chain(rounds).collect(),
         Event::Exchanged { contents }
-        | Event::Added { contents }
+        | Event::Added { contents, .. }
         | Event::Replaced { contents } => contents.iter().collect(),
         Event::Completed { response } => replies(Some(response)),
-        Event::Unfinished { received, .. } => replies(received.as_ref()),
+        Event::Unfinished { received, .. } => replies(received.as_deref()),
         Event::Compacted { summary, .. } => summary.iter().collect(),
         _ => Vec::new(),
     }
@@ -75,12 +77,12 @@ fn contents(event: &Event) -> Vec<&Content> {
 
 fn contents_mut(event: &mut Event) -> Vec<&mut Content> {
     match event {
-        Event::Opened { sent, exchanged } => std::iter::once(sent).chain(exchanged).collect(),
+        Event::Opened { sent, rounds } => std::iter::once(sent).chain(rounds).collect(),
         Event::Exchanged { contents }
-        | Event::Added { contents }
+        | Event::Added { contents, .. }
         | Event::Replaced { contents } => contents.iter_mut().collect(),
-        Event::Completed { response } => replies_mut(Some(response)),
-        Event::Unfinished { received, .. } => replies_mut(received.as_mut()),
+        Event::Completed { response } => replies_mut(Some(Arc::make_mut(response))),
+        Event::Unfinished { received, .. } => replies_mut(received.as_mut().map(Arc::make_mut)),
         Event::Compacted { summary, .. } => summary.iter_mut().collect(),
         _ => Vec::new(),
     }

@@ -241,11 +241,11 @@ impl Session {
         Ok(is_undone)
     }
 
-    /// Redoes the turn that was undone last, as [`restore`](generativeai::ChatSession::restore) does.
+    /// Redoes the turn that was undone last, as [`redo`](generativeai::ChatSession::redo) does.
     /// Returns whether there was one.
     pub async fn redo(&self) -> Result<bool> {
         let mut chat = self.offline_chat().await?;
-        let is_redone = chat.restore();
+        let is_redone = chat.redo();
         chat.save().await?;
         Ok(is_redone)
     }

@@ -158,8 +158,11 @@ impl Store {
     ) -> Result<Session> {
         let contents: Vec<Content> = contents.into_iter().map(Into::into).collect();
         let events = contents.chunks(CONTENTS_PER_EVENT).map(|contents| {
-            let contents = contents.to_vec();
-            Ok((random::bytes()?, Event::Added { contents }))
+            let event = Event::Added {
+                contents: contents.to_vec(),
+                interrupted: Vec::new(),
+            };
+            Ok((random::bytes()?, event))
         });
         self.create(name, events.collect::<Result<_>>()?).await
     }

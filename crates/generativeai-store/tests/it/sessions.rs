@@ -80,7 +80,7 @@ async fn function_calls_and_failures_are_stored() {
             .unwrap()
             .automatic_function_calling(true);
         let unfinished = chat.unfinished().unwrap();
-        assert_eq!(unfinished.exchanged.len(), 2);
+        assert_eq!(unfinished.rounds.len(), 2);
         assert!(
             matches!(&unfinished.reason, Reason::Failed(error) if error.to_string() == "overloaded")
         );
@@ -357,7 +357,7 @@ async fn a_message_of_many_different_words_is_stored() {
 
 #[tokio::test]
 async fn contents_dropped_for_the_budget_stay_in_the_session_and_are_found() {
-    for compaction in [Compaction::LeaveOut, Compaction::Summarize] {
+    for compaction in [Compaction::Drop, Compaction::Summarize] {
         for database in TestDatabase::all().await {
             let store = database.open().await;
             let session = store.new_session("long").await.unwrap();
@@ -368,11 +368,11 @@ async fn contents_dropped_for_the_budget_stay_in_the_session_and_are_found() {
                 chat.send_message(message).await.unwrap();
             }
             assert!(chat.unsaved().is_none(), "{:?}", chat.unsaved());
-            assert!(!chat.left_out().is_empty());
+            assert!(!chat.dropped().is_empty());
 
             let again = session.chat(&counting_model(0)).await.unwrap();
             assert_eq!(again.history(), chat.history());
-            assert_eq!(again.left_out(), chat.left_out());
+            assert_eq!(again.dropped(), chat.dropped());
             assert_eq!(store.search("number0").await.unwrap()[0].event, 1);
         }
     }
@@ -428,7 +428,7 @@ async fn turns_are_undone_and_redone() {
         assert_kind(sent, ErrorKind::Conflict);
         session.undo().await.unwrap();
         let mut chat = session.chat(&counting_model(1)).await.unwrap();
-        assert!(chat.restore());
+        assert!(chat.redo());
         chat.rewind();
         chat.send_message("d").await.unwrap();
         assert!(!session.redo().await.unwrap());

@@ -1,109 +1,109 @@
-//! A conversation without `async`.
-
-use std::ops::{Deref, DerefMut};
+//! Conversations without `async`.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use super::{next, wait};
+use super::delegate::delegate;
+use super::model::GenerativeModel;
+use super::runtime::{next, wait};
 use crate::backend::Backend;
-use crate::chat::{Compaction, Journal};
-use crate::error::Result;
+use crate::chat::{Compaction, Event, Journal, Unfinished};
+use crate::error::{Error, Result};
 use crate::model::{Settings, message_setters};
-use crate::protocol::content::Content;
+use crate::protocol::content::{Content, FunctionCall};
 use crate::protocol::response::GenerateContentResponse;
 use crate::tools::{AutomaticFunctionCalling, Toolbox};
 
-/// A [conversation](crate::ChatSession) without `async`.
+/// [Conversation](crate::ChatSession) without `async`.
 ///
-/// All that waits for nobody is that of the conversation within: [`history`], [`last`],
-/// [`rewind`], [`restore`], [`set_history`], [`unfinished`], [`keep_partial`], [`pending_calls`].
-///
-/// [`history`]: crate::ChatSession::history
-/// [`last`]: crate::ChatSession::last
-/// [`rewind`]: crate::ChatSession::rewind
-/// [`restore`]: crate::ChatSession::restore
-/// [`set_history`]: crate::ChatSession::set_history
-/// [`unfinished`]: crate::ChatSession::unfinished
-/// [`keep_partial`]: crate::ChatSession::keep_partial
-/// [`pending_calls`]: crate::ChatSession::pending_calls
+/// It converts to and from the asynchronous one with `into`.
 #[derive(Clone, Debug)]
 pub struct ChatSession(crate::ChatSession);
 
+impl GenerativeModel {
+    /// Starts a conversation with this model.
+    pub fn start_chat(&self) -> ChatSession {
+        ChatSession(self.0.start_chat())
+    }
+}
+
 impl ChatSession {
     /// Starts a conversation with a model.
-    pub fn new(model: super::GenerativeModel) -> Self {
-        Self(crate::ChatSession::new(model.into()))
+    pub fn new(model: GenerativeModel) -> Self {
+        Self(crate::ChatSession::new(model.0))
     }
 
-    /// Goes on from a history.
-    #[must_use]
-    pub fn with_history(self, history: impl IntoIterator<Item = impl Into<Content>>) -> Self {
-        Self(self.0.with_history(history))
+    delegate! {
+        ChatSession:
+        self {
+            with_history(history: impl IntoIterator<Item = impl Into<Content>>);
+            automatic_function_calling(automatic: impl Into<AutomaticFunctionCalling>);
+            backend(backend: impl Backend + 'static);
+            tools(tools: impl Into<Toolbox>);
+            context_budget(tokens: u32, compaction: Compaction);
+            journal(journal: impl Journal + 'static);
+        }
+        &self {
+            model() -> &crate::GenerativeModel;
+            automatic_calls_enabled() -> bool;
+            check() -> Result<()>;
+            history() -> &[Content];
+            dropped() -> &[Content];
+            last() -> Option<&GenerateContentResponse>;
+            unfinished() -> Option<&Unfinished>;
+            pending_calls() -> Vec<&FunctionCall>;
+            is_interrupted(index: usize) -> bool;
+            unsaved() -> Option<&Error>;
+        }
+        &mut self {
+            set_automatic_function_calling(automatic: impl Into<AutomaticFunctionCalling>) -> ();
+            set_backend(backend: impl Backend + 'static) -> ();
+            set_tools(tools: impl Into<Toolbox>) -> ();
+            set_model(model: crate::GenerativeModel) -> ();
+            set_context_budget(tokens: u32, compaction: Compaction) -> ();
+            set_history(history: impl IntoIterator<Item = impl Into<Content>>) -> ();
+            set_journal(journal: impl Journal + 'static) -> ();
+            rewind() -> Option<(Content, Content)>;
+            redo() -> bool;
+            keep_partial() -> bool;
+        }
     }
 
-    /// Sets whether functions that the model calls are run and answered within the turn.
+    /// Returns an independent copy without a journal, like [`ChatSession::fork`](crate::ChatSession::fork).
     #[must_use]
-    pub fn automatic_function_calling(
+    pub fn fork(&self) -> Self {
+        Self(self.0.fork())
+    }
+
+    /// Continues the conversation that a journal contains, like
+    /// [`ChatSession::resume`](crate::ChatSession::resume).
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) if an event does not fit those before it.
+    pub fn resume(
         self,
-        automatic: impl Into<AutomaticFunctionCalling>,
-    ) -> Self {
-        Self(self.0.automatic_function_calling(automatic))
+        journal: impl Journal + 'static,
+        events: impl IntoIterator<Item = Event>,
+    ) -> Result<Self> {
+        self.0.resume(journal, events).map(Self)
     }
 
-    /// Sets who answers.
-    #[must_use]
-    pub fn backend(self, backend: impl Backend + 'static) -> Self {
-        Self(self.0.backend(backend))
-    }
-
-    /// Sets the tools the model may call, in place of its own.
-    #[must_use]
-    pub fn tools(self, tools: impl Into<Toolbox>) -> Self {
-        Self(self.0.tools(tools))
-    }
-
-    /// Sets how many tokens the request of a message may have, and what becomes of the oldest turns
-    /// when it would have more.
-    #[must_use]
-    pub fn context_budget(self, tokens: u32, compaction: Compaction) -> Self {
-        Self(self.0.context_budget(tokens, compaction))
-    }
-
-    /// Writes the conversation down from now on.
-    #[must_use]
-    pub fn journal(self, journal: impl Journal + 'static) -> Self {
-        Self(self.0.journal(journal))
-    }
-
-    /// Writes into the journal what is not written yet.
+    /// Stores in the journal what is not stored yet, like [`ChatSession::save`](crate::ChatSession::save).
+    ///
+    /// # Errors
+    /// The error of the journal. Nothing is lost: the next write includes what is missing.
     pub fn save(&mut self) -> Result<()> {
         wait(self.0.save())
     }
 
-    /// Says a message, which is sent with [`send`](SendMessage::send) or
-    /// [`stream`](SendMessage::stream).
+    /// Prepares a message, which is sent with [`send`](SendMessage::send) or [`stream`](SendMessage::stream).
     pub fn send_message(&mut self, message: impl Into<Content>) -> SendMessage<'_> {
         SendMessage(self.0.send_message(message))
     }
 
-    /// Sends the unfinished turn again.
+    /// Prepares the unfinished turn for being sent again, like [`ChatSession::retry`](crate::ChatSession::retry).
     pub fn retry(&mut self) -> SendMessage<'_> {
         SendMessage(self.0.retry())
-    }
-}
-
-impl Deref for ChatSession {
-    type Target = crate::ChatSession;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
-}
-
-impl DerefMut for ChatSession {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.0
     }
 }
 
@@ -119,7 +119,7 @@ impl From<ChatSession> for crate::ChatSession {
     }
 }
 
-/// A message ready to be sent, without `async`.
+/// Message that is ready to be sent, without `async`.
 #[derive(Debug)]
 #[must_use = "a message is not sent until `send` or `stream` is called"]
 pub struct SendMessage<'chat>(crate::SendMessage<'chat>);
@@ -133,40 +133,52 @@ impl<'chat> SendMessage<'chat> {
         Self(self.0.with(change))
     }
 
-    /// Sends the message and waits for the whole reply.
+    /// Sends the message and waits for the complete reply.
+    ///
+    /// # Errors
+    /// The error that the turn ended with. The turn is then unfinished.
     pub fn send(self) -> Result<GenerateContentResponse> {
         wait(self.0)
     }
 
-    /// Does the same, asks for JSON that reads as a `T`, and reads it.
+    /// Sends the message, waits for a reply in JSON and deserializes it, like
+    /// [`SendMessage::json`](crate::SendMessage::json).
+    ///
+    /// # Errors
+    /// The errors of sending, and of a reply that does not deserialize.
     pub fn json<T: DeserializeOwned + JsonSchema>(self) -> Result<T> {
         wait(self.0.json())
     }
 
-    /// Sends the message; the reply comes chunk by chunk.
+    /// Sends the message and returns the reply as an iterator of chunks. Nothing is sent until the first chunk is
+    /// read.
     pub fn stream(self) -> ReplyStream<'chat> {
         ReplyStream {
             stream: self.0.stream(),
-            refused: false,
+            has_ended: false,
         }
     }
 }
 
-/// A reply as it comes: an iterator of chunks.
+/// Reply in chunks, through all rounds of function calls. An error is the last item.
 #[derive(Debug)]
 #[must_use = "a stream does nothing until it is read"]
 pub struct ReplyStream<'chat> {
     stream: crate::ReplyStream<'chat>,
-    refused: bool,
+    /// Whether waiting failed: see [`next`].
+    has_ended: bool,
 }
 
 impl ReplyStream<'_> {
-    /// Reads on to the end and gives the whole reply.
+    /// Reads the rest of the stream and returns the complete reply, with all chunks merged.
+    ///
+    /// # Errors
+    /// The error of the stream.
     pub fn finish(self) -> Result<GenerateContentResponse> {
         wait(self.stream.finish())
     }
 
-    /// The reply so far.
+    /// Returns the reply so far, with the received chunks merged.
     pub fn response(&self) -> Option<&GenerateContentResponse> {
         self.stream.response()
     }
@@ -176,6 +188,6 @@ impl Iterator for ReplyStream<'_> {
     type Item = Result<GenerateContentResponse>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        next(&mut self.refused, self.stream.next())
+        next(&mut self.has_ended, self.stream.next())
     }
 }

@@ -1,9 +1,10 @@
-//! A model without `async`.
+//! Models without `async`.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use super::{ChatSession, next, wait};
+use super::delegate::delegate;
+use super::runtime::{next, wait};
 use crate::backend::{Backend, RequestOptions};
 use crate::error::Result;
 use crate::model::{Settings, message_setters};
@@ -16,67 +17,53 @@ use crate::protocol::tokens::CountTokensResponse;
 use crate::protocol::tools::ToolConfig;
 use crate::tools::Toolbox;
 
-/// Setters that hand on to the model within.
-macro_rules! forward {
-    ($($name:ident: $type:ty,)*) => {
-        $(
-            /// The same as the setter of the async type.
-            #[must_use]
-            pub fn $name(self, $name: $type) -> Self {
-                Self(self.0.$name($name))
-            }
-        )*
-    };
-}
-
-/// A [model](crate::GenerativeModel) to ask, without `async`.
+/// [Model](crate::GenerativeModel) without `async`.
 #[derive(Clone, Debug)]
-pub struct GenerativeModel(crate::GenerativeModel);
+pub struct GenerativeModel(pub(super) crate::GenerativeModel);
 
 impl GenerativeModel {
-    /// Names the model; a name without `/` gets `models/` in front.
+    /// Creates a model from its name. A name without `/` gets the prefix `models/`.
     pub fn new(name: impl Into<String>) -> Self {
         Self(crate::GenerativeModel::new(name))
     }
 
-    /// Takes the model that a cache was made for, to go on from what the cache holds.
+    /// Creates the model that a cache was made for.
+    ///
+    /// # Errors
+    /// [`Request`](crate::ErrorKind::Request) if the cache has no name or no model.
     pub fn from_cached_content(cached: &CachedContent) -> Result<Self> {
         crate::GenerativeModel::from_cached_content(cached).map(Self)
     }
 
-    forward! {
-        backend: impl Backend + 'static,
-        system_instruction: impl Into<Content>,
-        cached_content: impl Into<String>,
-        generation_config: GenerationConfig,
-        safety_settings: impl IntoIterator<Item = impl Into<SafetySetting>>,
-        tools: impl Into<Toolbox>,
-        tool_config: impl Into<ToolConfig>,
-        request_options: RequestOptions,
-        accept_finish_reasons: impl IntoIterator<Item = FinishReason>,
+    delegate! {
+        GenerativeModel:
+        self {
+            backend(backend: impl Backend + 'static);
+            system_instruction(instruction: impl Into<Content>);
+            without_system_instruction();
+            cached_content(name: impl Into<String>);
+            generation_config(config: GenerationConfig);
+            safety_settings(settings: impl IntoIterator<Item = impl Into<SafetySetting>>);
+            tools(tools: impl Into<Toolbox>);
+            tool_config(config: impl Into<ToolConfig>);
+            request_options(options: RequestOptions);
+            accept_finish_reasons(reasons: impl IntoIterator<Item = FinishReason>);
+        }
+        &self {
+            name() -> &str;
+            instruction() -> Option<&Content>;
+            toolbox() -> Option<&Toolbox>;
+            check() -> Result<()>;
+        }
     }
 
-    /// The full name: `models/…`, `tunedModels/…`.
-    pub fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    /// Says whether the model could be asked with these settings, without asking.
-    pub fn check(&self) -> Result<()> {
-        self.0.check()
-    }
-
-    /// Starts a conversation with this model.
-    pub fn start_chat(&self) -> ChatSession {
-        self.0.start_chat().into()
-    }
-
-    /// Asks the model once.
+    /// Prepares a single request to the model, which is sent with [`send`](GenerateContent::send) or
+    /// [`stream`](GenerateContent::stream).
     pub fn generate_content(&self, contents: impl Into<Contents>) -> GenerateContent<'_> {
         GenerateContent(self.0.generate_content(contents))
     }
 
-    /// Counts the tokens of contents.
+    /// Prepares a request for the number of tokens, which is sent with [`send`](CountTokens::send).
     pub fn count_tokens(&self, contents: impl Into<Contents>) -> CountTokens<'_> {
         CountTokens(self.0.count_tokens(contents))
     }
@@ -94,9 +81,9 @@ impl From<GenerativeModel> for crate::GenerativeModel {
     }
 }
 
-/// A question to a model, without `async`.
+/// Request to a model, without `async`.
 #[derive(Debug)]
-#[must_use = "nothing is asked until `send` or `stream` is called"]
+#[must_use = "nothing is requested until `send` or `stream` is called"]
 pub struct GenerateContent<'model>(crate::GenerateContent<'model>);
 
 impl GenerateContent<'_> {
@@ -108,40 +95,52 @@ impl GenerateContent<'_> {
         Self(self.0.with(change))
     }
 
-    /// Asks and waits for the whole reply.
+    /// Sends the request and waits for the complete response.
+    ///
+    /// # Errors
+    /// The error of the backend.
     pub fn send(self) -> Result<GenerateContentResponse> {
         wait(self.0)
     }
 
-    /// Does the same, asks for JSON that reads as a `T`, and reads it.
+    /// Sends the request for a reply in JSON, waits for it and deserializes it, like
+    /// [`GenerateContent::json`](crate::GenerateContent::json).
+    ///
+    /// # Errors
+    /// The errors of the request, and of a reply that does not deserialize.
     pub fn json<T: DeserializeOwned + JsonSchema>(self) -> Result<T> {
         wait(self.0.json())
     }
 
-    /// Asks; the reply comes chunk by chunk.
+    /// Sends the request and returns the response as an iterator of chunks. Nothing is sent until the first chunk is
+    /// read.
     pub fn stream(self) -> GenerateStream {
         GenerateStream {
             stream: self.0.stream(),
-            refused: false,
+            has_ended: false,
         }
     }
 }
 
-/// A reply as it comes: an iterator of chunks.
+/// Response in chunks. An error is the last item.
 #[derive(Debug)]
 #[must_use = "a stream does nothing until it is read"]
 pub struct GenerateStream {
     stream: crate::GenerateStream,
-    refused: bool,
+    /// Whether waiting failed: see [`next`].
+    has_ended: bool,
 }
 
 impl GenerateStream {
-    /// Reads on to the end and gives the whole reply.
+    /// Reads the rest of the stream and returns the complete response, with all chunks merged.
+    ///
+    /// # Errors
+    /// The error of the stream.
     pub fn finish(self) -> Result<GenerateContentResponse> {
         wait(self.stream.finish())
     }
 
-    /// The reply so far.
+    /// Returns the response so far, with the received chunks merged.
     pub fn response(&self) -> &GenerateContentResponse {
         self.stream.response()
     }
@@ -151,11 +150,11 @@ impl Iterator for GenerateStream {
     type Item = Result<GenerateContentResponse>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        next(&mut self.refused, self.stream.next())
+        next(&mut self.has_ended, self.stream.next())
     }
 }
 
-/// A question for the number of tokens, without `async`.
+/// Request for a token count, without `async`.
 #[derive(Debug)]
 #[must_use = "nothing is counted until `send` is called"]
 pub struct CountTokens<'model>(crate::CountTokens<'model>);
@@ -169,7 +168,10 @@ impl CountTokens<'_> {
         Self(self.0.with(change))
     }
 
-    /// Asks and waits for the count.
+    /// Sends the request and waits for the count.
+    ///
+    /// # Errors
+    /// The error of the backend.
     pub fn send(self) -> Result<CountTokensResponse> {
         wait(self.0)
     }

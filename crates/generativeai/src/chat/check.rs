@@ -1,10 +1,10 @@
-//! What is refused before anything is sent.
+//! Checks of a message before anything is sent.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Prepared;
+use crate::model::RequestTemplate;
 use crate::protocol::content::Content;
 
-/// A message needs something to say.
+/// Checks that a message has parts: the API rejects an empty one.
 pub(super) fn not_empty(message: &Content) -> Result<()> {
     if message.parts.is_empty() {
         let message = "the message is empty: it needs at least one part";
@@ -13,14 +13,14 @@ pub(super) fn not_empty(message: &Content) -> Result<()> {
     Ok(())
 }
 
-/// A history has one reply to a message.
-pub(super) fn one_candidate(prepared: &Prepared) -> Result<()> {
-    let config = prepared.request.generation_config.as_ref();
+/// Checks that one reply is requested: the history has one reply to each message.
+pub(super) fn one_candidate(template: &RequestTemplate) -> Result<()> {
+    let config = template.request.generation_config.as_ref();
     match config.and_then(|config| config.candidate_count) {
         Some(count) if count > 1 => {
             let message = format!(
-                "a chat has one reply to a message, but candidate_count is {count}: set it to 1, \
-                 or use generate_content"
+                "candidate_count is {count}, but a chat takes one reply to a message: set it to 1, or use \
+                 generate_content"
             );
             Err(Error::new(ErrorKind::Request, message))
         }

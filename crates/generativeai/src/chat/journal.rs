@@ -1,24 +1,20 @@
-//! The seam of storage: a journal, in which a conversation is written down while it goes on.
+//! Journals: storage that a conversation writes its events to while it goes on.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
+use std::mem;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use super::Reason;
-use crate::error::Result;
-use crate::protocol::content::Content;
-use crate::protocol::response::GenerateContentResponse;
+use super::event::{Entry, Event};
+use crate::error::{Error, Result};
 use crate::stream::BoxFuture;
 
-/// Where a conversation is written down while it goes on, so that it outlives the program.
+/// Storage for the events of a conversation, so that the conversation outlives the program.
 ///
-/// A conversation [with a journal](super::ChatSession::journal) writes each message before it is sent,
-/// each round of function calls once it is answered, and how the turn ended. A turn that was opened
-/// and has no outcome was interrupted: a dropped future writes nothing more, nor does a dead process.
+/// A conversation [with a journal](crate::ChatSession::journal) appends an event before each message is sent,
+/// after each round of function calls, and when the turn ends. A turn without a final event was interrupted: a
+/// dropped future writes nothing more, and neither does a process that died.
 ///
-/// `generativeai-store` has journals in SQLite and PostgreSQL. One in memory:
+/// `generativeai-store` implements journals in SQLite and PostgreSQL. A journal in memory:
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
@@ -36,7 +32,7 @@ use crate::stream::BoxFuture;
 ///             let later = written.iter().skip(after as usize).map(Entry::id);
 ///             let new = later.clone().count();
 ///             if written.len() < after as usize || !later.eq(entries.iter().take(new).map(Entry::id)) {
-///                 return Err(Error::new(ErrorKind::Conflict, "somebody else wrote in between"));
+///                 return Err(Error::new(ErrorKind::Conflict, "modified by another writer"));
 ///             }
 ///             written.extend(entries.into_iter().skip(new));
 ///             Ok(())
@@ -56,124 +52,79 @@ use crate::stream::BoxFuture;
 /// # Ok(()) }
 /// ```
 pub trait Journal: Send + Sync + fmt::Debug {
-    /// Appends entries behind the first `after` ones: all or none, and for good once it is `Ok`.
+    /// Appends entries after the first `after` ones. Either all of them are stored durably, or none.
     ///
-    /// It may be called again with entries that were written already, since the answer may have been
-    /// lost: entries behind the first `after` that have the ids of the first ones given count as
-    /// written. Work that was begun may go on when the answer is dropped.
+    /// A conversation repeats a call whose result it did not receive, with the same entries and perhaps more. So
+    /// entries after the first `after` whose ids equal those of the first given entries are already stored, and
+    /// only the rest is appended. Dropping the future does not have to cancel a write that has begun.
     ///
     /// # Errors
-    /// [`Conflict`](crate::ErrorKind::Conflict) if other entries stand there: a message is then not
-    /// sent. With any other error the conversation goes on in memory, and what is
-    /// [unsaved](super::ChatSession::unsaved) is given again with what comes next.
+    /// [`Conflict`](crate::ErrorKind::Conflict) if entries of another writer follow the first `after` ones: the
+    /// message is then not sent. After any other error the conversation goes on in memory, and the entries that
+    /// are [not stored yet](crate::ChatSession::unsaved) are part of the next call.
     fn append(&self, after: u64, entries: Vec<Entry>) -> BoxFuture<Result<()>>;
 }
 
-/// An entry of a [journal](Journal): what happened, and an id that no other entry has.
+/// Writer of a conversation's events to its journal.
 ///
-/// A clone shares everything.
+/// The position belongs to the writer, not to the journal. So a clone is a second writer at the same position, and
+/// the first of the two that writes makes the other one fail with a conflict.
 #[derive(Clone, Debug)]
-pub struct Entry(Arc<(u128, Event)>);
-
-impl Entry {
-    /// Makes an entry with an id drawn by chance.
-    pub fn new(event: Event) -> Self {
-        // The keys of a hasher are drawn by chance.
-        let draw = || u128::from(RandomState::new().hash_one(()));
-        Self(Arc::new((draw() << 64 | draw(), event)))
-    }
-
-    /// What no other entry has.
-    pub fn id(&self) -> u128 {
-        self.0.0
-    }
-
-    /// What happened.
-    pub fn event(&self) -> &Event {
-        &self.0.1
-    }
+pub(super) struct Writer {
+    journal: Arc<dyn Journal>,
+    /// Number of entries that are known to be stored.
+    written: u64,
+    /// Entries to store next. They are removed only after a write succeeded, so that a write whose result was lost
+    /// is repeated with the same ids.
+    pending: Vec<Entry>,
+    /// Whether the last turn has no final event yet.
+    is_open: bool,
+    /// Error of the last write, if it failed.
+    failed: Option<Error>,
 }
 
-/// What happens to a conversation. [`resume`](super::ChatSession::resume) says what each one does.
-///
-/// As JSON it is one member, named after what happened.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub enum Event {
-    /// A message is about to be sent.
-    Opened {
-        /// The message.
-        sent: Content,
-        /// Rounds of function calls that are sent along, if the turn was begun earlier.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        exchanged: Vec<Content>,
-    },
-    /// Functions were called and answered within the turn.
-    Exchanged {
-        /// The calls and their answers.
-        contents: Vec<Content>,
-    },
-    /// The turn is complete, and entered the history.
-    Completed {
-        /// The response, with what the whole turn used.
-        response: GenerateContentResponse,
-    },
-    /// The turn did not complete.
-    Unfinished {
-        /// Why.
-        reason: Reason,
-        /// What came of the reply.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        received: Option<GenerateContentResponse>,
-    },
-    /// Contents entered the history that are no complete turn: a turn kept as it was, or an older
-    /// conversation.
-    Added {
-        /// The contents.
-        contents: Vec<Content>,
-    },
-    /// The history was set.
-    Replaced {
-        /// The new history.
-        contents: Vec<Content>,
-    },
-    /// The unfinished turn was taken back if there was one, else the end of the history.
-    Rewound {
-        /// How many contents the history has now.
-        length: usize,
-    },
-    /// What was taken back last was put back.
-    Restored,
-    /// The first contents left the history, to keep the [budget](super::ChatSession::context_budget).
-    Compacted {
-        /// How many.
-        length: usize,
-        /// What stands in their place: nothing, or the request for a summary and its answer.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        summary: Vec<Content>,
-    },
-}
-
-impl Event {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Opened { .. } => "Opened",
-            Self::Exchanged { .. } => "Exchanged",
-            Self::Completed { .. } => "Completed",
-            Self::Unfinished { .. } => "Unfinished",
-            Self::Added { .. } => "Added",
-            Self::Replaced { .. } => "Replaced",
-            Self::Rewound { .. } => "Rewound",
-            Self::Restored => "Restored",
-            Self::Compacted { .. } => "Compacted",
+impl Writer {
+    /// Creates a writer for a journal that contains `written` entries.
+    pub(super) fn new(journal: impl Journal + 'static, written: u64) -> Self {
+        Self {
+            journal: Arc::new(journal),
+            written,
+            pending: Vec::new(),
+            is_open: false,
+            failed: None,
         }
     }
-}
 
-/// Tells what happened, never what was said.
-impl fmt::Debug for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+    /// Adds an event to those that are written next.
+    pub(super) fn note(&mut self, event: Event) {
+        self.is_open = match event {
+            Event::Opened { .. } => true,
+            Event::Exchanged { .. } | Event::Compacted { .. } => self.is_open,
+            _ => false,
+        };
+        self.pending.push(Entry::new(event));
+    }
+
+    /// Returns whether a turn was opened whose final event was not noted yet.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// Returns the error of the last write, if it failed.
+    pub(super) fn failed(&self) -> Option<&Error> {
+        self.failed.as_ref()
+    }
+
+    /// Writes the pending entries.
+    pub(super) async fn write(&mut self) -> Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let entries = self.pending.clone();
+        let written = self.journal.append(self.written, entries).await;
+        self.failed = written.clone().err();
+        written?;
+        self.written += mem::take(&mut self.pending).len() as u64;
+        Ok(())
     }
 }

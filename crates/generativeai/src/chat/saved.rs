@@ -1,17 +1,21 @@
-//! Saving a conversation and loading it again.
+//! Saving a conversation and loading it again, with serde.
 
 use std::sync::Arc;
 
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::budget::Budget;
-use super::{ChatSession, Reason, Unfinished};
-use crate::error::{Error, ErrorKind};
+use super::reason::Reason;
+use super::session::ChatSession;
+use super::shared;
+use super::state::{Snapshot, State};
+use super::unfinished::Unfinished;
 use crate::model::{GenerativeModel, SavedModel};
-use crate::protocol::content::{Content, Contents, Transcript};
-use crate::protocol::response::{FinishReason, GenerateContentResponse};
+use crate::protocol::content::{Content, Contents};
+use crate::protocol::response::GenerateContentResponse;
 
-/// A conversation as it is saved.
+/// Saved form of a conversation.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Saved {
@@ -22,44 +26,52 @@ struct Saved {
     context_budget: Option<Budget>,
     #[serde(default)]
     history: Contents,
-    /// What left the history to keep the budget.
-    #[serde(default, skip_serializing_if = "Contents::is_empty")]
-    left_out: Contents,
-    /// How many contents the history begins with that are a summary.
+    /// Indices into the history at which interrupted turns end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    interrupted: Vec<usize>,
+    /// Contents that left the history to keep within the budget.
+    #[serde(
+        default,
+        skip_serializing_if = "Contents::is_empty",
+        rename = "leftOut"
+    )]
+    dropped: Contents,
+    /// Number of contents at the start of the history that are a summary.
     #[serde(default, skip_serializing_if = "is_zero")]
     summary: usize,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    last: Option<GenerateContentResponse>,
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "shared::serialize_option",
+        deserialize_with = "shared::deserialize_option"
+    )]
+    last: Option<Arc<GenerateContentResponse>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unfinished: Option<SavedTurn>,
 }
 
+/// Saved form of an unfinished turn.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SavedTurn {
     sent: Content,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    exchanged: Vec<Content>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    received: Option<GenerateContentResponse>,
+    #[serde(rename = "exchanged", default, skip_serializing_if = "Vec::is_empty")]
+    rounds: Vec<Content>,
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "shared::serialize_option",
+        deserialize_with = "shared::deserialize_option"
+    )]
+    received: Option<Arc<GenerateContentResponse>>,
     reason: Reason,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum SavedReason {
-    Interrupted,
-    Truncated,
-    Failed(String),
-    Stopped(FinishReason),
-    Blocked,
-    CallsReturned,
-}
-
-/// A conversation is saved with its model's name and settings, its history, what left it to keep the
-/// budget, and the unfinished turn, unknown members and signatures included. The backend is not saved,
-/// nor the functions that run here, nor keys: after loading, [`backend`](ChatSession::backend) and
-/// [`tools`](ChatSession::tools) set them anew. What becomes of an error is its message.
+/// A conversation is saved with the name and the settings of its model, its history including unknown members and
+/// thought signatures, the contents that were dropped, and the unfinished turn.
+///
+/// Not saved are the backend, keys, the code of functions, the journal, and the turns that were undone. After loading,
+/// set [`backend`](ChatSession::backend) and [`tools`](ChatSession::tools) again. An error is saved as its message.
 ///
 /// ```
 /// use generativeai::{ChatSession, GenerativeModel, testing::Scripted};
@@ -78,15 +90,18 @@ enum SavedReason {
 /// ```
 impl Serialize for ChatSession {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let state = &self.state;
+        let is_complete = state.unfinished().is_none();
         let saved = Saved {
             model: self.model.save(),
             automatic_function_calling: self.automatic.is_some(),
             context_budget: self.budget,
-            history: Contents::new(Arc::clone(&self.history), Vec::new()),
-            left_out: Contents::new(Arc::clone(&self.left_out), Vec::new()),
-            summary: self.summary,
-            last: self.last.clone(),
-            unfinished: self.unfinished().cloned().map(SavedTurn::from),
+            history: Contents::new(Arc::clone(state.transcript()), Vec::new()),
+            interrupted: state.interrupted().to_vec(),
+            dropped: Contents::new(Arc::clone(state.dropped()), Vec::new()),
+            summary: state.summary(),
+            last: state.last().filter(|_| is_complete).cloned(),
+            unfinished: state.unfinished().map(SavedTurn::from),
         };
         saved.serialize(serializer)
     }
@@ -95,82 +110,45 @@ impl Serialize for ChatSession {
 impl<'de> Deserialize<'de> for ChatSession {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let saved = Saved::deserialize(deserializer)?;
-        let mut chat = ChatSession::new(GenerativeModel::load(saved.model))
-            .automatic_function_calling(saved.automatic_function_calling);
-        chat.budget = saved.context_budget;
-        chat.history = transcript(&saved.history);
-        chat.left_out = transcript(&saved.left_out);
-        chat.summary = saved.summary;
-        chat.last = saved.last;
-        chat.unfinished = saved.unfinished.map(Unfinished::from).map(Box::new);
-        Ok(chat)
+        let snapshot = Snapshot {
+            history: saved.history.into(),
+            interrupted: saved.interrupted,
+            last: saved.last,
+            unfinished: saved.unfinished.map(Unfinished::from),
+            dropped: saved.dropped.into(),
+            summary: saved.summary,
+        };
+        let state = State::load(snapshot);
+        Ok(Self {
+            budget: saved.context_budget,
+            state: state
+                .map_err(|invalid| D::Error::custom(format!("the conversation {invalid}")))?,
+            ..Self::new(GenerativeModel::load(saved.model))
+                .automatic_function_calling(saved.automatic_function_calling)
+        })
     }
-}
-
-fn transcript(contents: &Contents) -> Arc<Transcript> {
-    let contents: Vec<Content> = contents.iter().cloned().collect();
-    Arc::new(contents.into())
 }
 
 fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-impl From<Unfinished> for SavedTurn {
-    fn from(mut turn: Unfinished) -> Self {
-        turn.close_round();
-        let Unfinished {
-            sent,
-            exchanged,
-            received,
-            reason,
-            ..
-        } = turn;
+impl From<&Unfinished> for SavedTurn {
+    fn from(turn: &Unfinished) -> Self {
         Self {
-            sent,
-            exchanged,
-            received,
-            reason,
+            sent: turn.sent.clone(),
+            rounds: turn.closed_rounds(),
+            received: turn.open_reply().cloned(),
+            reason: turn.reason.clone(),
         }
     }
 }
 
 impl From<SavedTurn> for Unfinished {
     fn from(saved: SavedTurn) -> Self {
-        let mut turn = Unfinished::new(saved.sent);
-        turn.exchanged = saved.exchanged;
+        let mut turn = Self::new(saved.sent, saved.rounds);
         turn.received = saved.received;
         turn.reason = saved.reason;
         turn
-    }
-}
-
-/// What becomes of an error is its message.
-impl Serialize for Reason {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let saved = match self.clone() {
-            Self::Interrupted => SavedReason::Interrupted,
-            Self::Truncated => SavedReason::Truncated,
-            Self::Failed(error) => SavedReason::Failed(error.to_string()),
-            Self::Stopped(reason) => SavedReason::Stopped(reason),
-            Self::Blocked => SavedReason::Blocked,
-            Self::CallsReturned => SavedReason::CallsReturned,
-        };
-        saved.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Reason {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match SavedReason::deserialize(deserializer)? {
-            SavedReason::Interrupted => Self::Interrupted,
-            SavedReason::Truncated => Self::Truncated,
-            SavedReason::Failed(message) => {
-                Self::Failed(Error::new(ErrorKind::Unreachable, message))
-            }
-            SavedReason::Stopped(reason) => Self::Stopped(reason),
-            SavedReason::Blocked => Self::Blocked,
-            SavedReason::CallsReturned => Self::CallsReturned,
-        })
     }
 }

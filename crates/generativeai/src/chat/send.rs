@@ -1,4 +1,4 @@
-//! Sending a message: awaited for the whole reply, or streamed chunk by chunk.
+//! Sending a message: awaited for the complete reply, or streamed in chunks.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -7,50 +7,63 @@ use std::pin::Pin;
 use futures_core::Stream;
 use futures_util::{StreamExt as _, stream};
 
-use super::ChatSession;
-use super::turn::{Call, Turn};
-use super::unfinished::Unfinished;
+use super::opening::Opening;
+use super::session::ChatSession;
+use super::turn::{Mode, Turn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Settings, message_setters};
 use crate::protocol::content::{Content, Role};
 use crate::protocol::response::GenerateContentResponse;
 
-/// A message ready to be sent: await it for the whole reply, or [stream](Self::stream) it.
+impl ChatSession {
+    /// Prepares a message, which is sent once it is awaited or [streamed](SendMessage::stream).
+    ///
+    /// If the message answers all calls that the limit of function rounds returned, it continues their turn.
+    pub fn send_message(&mut self, message: impl Into<Content>) -> SendMessage<'_> {
+        let mut message = message.into();
+        message.fill_role(Role::User);
+        let opening = Opening::new(&self.state, message).map(Box::new);
+        SendMessage {
+            chat: self,
+            opening,
+        }
+    }
+
+    /// Prepares the [unfinished turn](Self::unfinished) for being sent again, with the settings of its message.
+    ///
+    /// The retry continues after the completed rounds of function calls, so no function is run twice for the same
+    /// call. A call that was running when the turn was interrupted gets a response that says so.
+    ///
+    /// Sending fails with [`Request`](ErrorKind::Request) if there is no unfinished turn.
+    pub fn retry(&mut self) -> SendMessage<'_> {
+        let opening = self.unfinished().map(Opening::again).map(Box::new);
+        let opening = opening.ok_or_else(|| {
+            let message = "there is no unfinished turn to retry";
+            Error::new(ErrorKind::Request, message)
+        });
+        SendMessage {
+            chat: self,
+            opening,
+        }
+    }
+}
+
+/// Message that is ready to be sent: await it for the complete reply, or [stream](Self::stream) it.
 ///
-/// What is set here is for this message alone; what is left open, the model says.
+/// Its settings apply to this message alone, and take precedence over those of the model.
 #[must_use = "a message is not sent until it is awaited or streamed"]
 pub struct SendMessage<'chat> {
     pub(super) chat: &'chat mut ChatSession,
-    pub(super) turn: Result<Box<Unfinished>>,
+    /// Boxed, as it moves into the future of the reply.
+    pub(super) opening: Result<Box<Opening>>,
 }
 
 impl<'chat> SendMessage<'chat> {
-    pub(super) fn new(chat: &'chat mut ChatSession, mut message: Content) -> Self {
-        message.fill_role(Role::User);
-        let turn = chat.turn_of(message);
-        Self { chat, turn }
-    }
-
-    pub(super) fn again(chat: &'chat mut ChatSession, mut unfinished: Box<Unfinished>) -> Self {
-        unfinished.close_round();
-        Self {
-            chat,
-            turn: Ok(unfinished),
-        }
-    }
-
-    pub(super) fn failed(chat: &'chat mut ChatSession, error: Error) -> Self {
-        Self {
-            chat,
-            turn: Err(error),
-        }
-    }
-
     message_setters! {
         generation_config safety_settings tools tool_config request_options accept_finish_reasons
     }
 
-    /// Sends the message and gives the reply as it comes; nothing is sent until the first chunk is
+    /// Sends the message and returns the reply as a stream of chunks. Nothing is sent until the first chunk is
     /// awaited.
     ///
     /// ```
@@ -61,7 +74,7 @@ impl<'chat> SendMessage<'chat> {
     ///
     /// let mut reply = chat.send_message("Count to two").stream();
     /// while let Some(chunk) = reply.next().await {
-    ///     // A chunk may have no text: it may be a function call, or only token counts.
+    ///     // A chunk may have no text: it may contain a function call, or token counts alone.
     ///     print!("{}", chunk?.text().unwrap_or_default());
     /// }
     ///
@@ -69,42 +82,37 @@ impl<'chat> SendMessage<'chat> {
     /// # Ok(()) }
     /// ```
     pub fn stream(self) -> ReplyStream<'chat> {
-        match self.begin(Call::Stream) {
-            Ok(turn) => ReplyStream {
-                turn: Some(turn),
-                refused: None,
-            },
-            Err(error) => ReplyStream {
-                turn: None,
-                refused: Some(error),
-            },
+        ReplyStream {
+            turn: self.begin(Mode::Stream).map_err(Some),
         }
     }
 
-    fn begin(self, call: Call) -> Result<Turn<'chat>> {
-        Turn::begin(self.chat, self.turn?, call)
+    fn begin(self, mode: Mode) -> Result<Turn<'chat>> {
+        Turn::begin(self.chat, *self.opening?, mode)
     }
 
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        if let Ok(turn) = &mut self.turn {
-            change(turn.settings.get_or_insert_default());
-            turn.weight = None;
+        if let Ok(opening) = &mut self.opening {
+            change(opening.transient.settings.get_or_insert_default());
+            // Tools and instructions count.
+            opening.transient.tokens = None;
         }
         self
     }
 }
 
+/// Sends the message and waits for the complete reply.
 impl<'chat> IntoFuture for SendMessage<'chat> {
     type Output = Result<GenerateContentResponse>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'chat>>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let mut turn = self.begin(Call::Unary)?;
+            let mut turn = self.begin(Mode::Unary)?;
             while let Some(chunk) = turn.next().await {
                 chunk?;
             }
-            turn.into_response().ok_or_else(nothing_came)
+            turn.into_response().ok_or_else(no_response)
         })
     }
 }
@@ -117,40 +125,45 @@ impl fmt::Debug for SendMessage<'_> {
     }
 }
 
-/// A reply as it comes, chunk by chunk, through all rounds of function calls.
+/// Reply in chunks, through all rounds of function calls.
 ///
-/// The turn enters the history with the last chunk; until then, and if the stream is dropped or an
-/// error comes, it is [`unfinished`](ChatSession::unfinished). After an error nothing more comes.
+/// The turn enters the history together with the end of the stream. Until then, and if the stream fails or is
+/// dropped, it is [unfinished](ChatSession::unfinished). An error is the last item.
 #[must_use = "a stream does nothing until it is read"]
 pub struct ReplyStream<'chat> {
-    turn: Option<Turn<'chat>>,
-    refused: Option<Error>,
+    /// The running turn, or the error of a message that cannot be sent, until it has been returned.
+    turn: Result<Turn<'chat>, Option<Error>>,
 }
 
 impl<'chat> ReplyStream<'chat> {
-    /// The next chunk, or `None` once the reply is complete.
+    /// Waits for the next chunk. Returns `None` once the reply is complete.
+    ///
+    /// Can be cancelled: no chunk is lost if the future is dropped.
     pub async fn next(&mut self) -> Option<Result<GenerateContentResponse>> {
         match &mut self.turn {
-            Some(turn) => turn.next().await,
-            None => self.refused.take().map(Err),
+            Ok(turn) => turn.next().await,
+            Err(error) => error.take().map(Err),
         }
     }
 
-    /// Reads on to the end and gives the whole reply: its chunks joined.
+    /// Reads the rest of the stream and returns the complete reply, with all chunks merged.
+    ///
+    /// # Errors
+    /// The error of the stream.
     pub async fn finish(mut self) -> Result<GenerateContentResponse> {
         while let Some(chunk) = self.next().await {
             chunk?;
         }
-        let response = self.turn.and_then(Turn::into_response);
-        response.ok_or_else(nothing_came)
+        let response = self.turn.ok().and_then(Turn::into_response);
+        response.ok_or_else(no_response)
     }
 
-    /// The reply so far: the chunks that came, joined.
+    /// Returns the reply so far, with the received chunks merged.
     pub fn response(&self) -> Option<&GenerateContentResponse> {
-        self.turn.as_ref()?.response()
+        self.turn.as_ref().ok()?.response()
     }
 
-    /// The chunks as a [`Stream`].
+    /// Returns the chunks as a [`Stream`], for combinators.
     pub fn into_stream(
         self,
     ) -> Pin<Box<dyn Stream<Item = Result<GenerateContentResponse>> + Send + 'chat>> {
@@ -164,13 +177,11 @@ impl<'chat> ReplyStream<'chat> {
 
 impl fmt::Debug for ReplyStream<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReplyStream")
-            .field("refused", &self.refused)
-            .finish_non_exhaustive()
+        f.debug_struct("ReplyStream").finish_non_exhaustive()
     }
 }
 
-/// What a stream says that was read past its error.
-fn nothing_came() -> Error {
-    Error::new(ErrorKind::Empty, "the turn ended before a reply came")
+/// Returns the error of a stream that is read after its error.
+fn no_response() -> Error {
+    Error::new(ErrorKind::Empty, "the turn ended without a response")
 }

@@ -1,17 +1,17 @@
-//! Replies in a chat of a shape that a Rust type gives.
+//! Replies in a chat as values of a Rust type.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use super::SendMessage;
+use super::send::SendMessage;
 use crate::error::Result;
 
 impl SendMessage<'_> {
-    /// Sends the message, asks for a reply in JSON that reads as a `T`, and reads it.
+    /// Sends the message, requests a reply in JSON, and deserializes it.
     ///
-    /// The schema of `T` is sent along, unless the message or the model has another. The turn enters
-    /// the history even if the reply does not read as a `T`. Not every model takes a schema and tools
-    /// at once.
+    /// The request contains the JSON schema of `T`, unless the message or the model sets another schema. The turn
+    /// enters the history even if the reply does not deserialize. Not every model supports a schema and tools in the
+    /// same request.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -31,13 +31,12 @@ impl SendMessage<'_> {
     /// ```
     ///
     /// # Errors
-    /// What sending gives, and what [`json`](crate::protocol::response::GenerateContentResponse::json) of the
-    /// response does: the text is in the error's response.
+    /// The errors of sending, and those of [`json`](crate::protocol::response::GenerateContentResponse::json) for the
+    /// response. The latter contain the response with the text.
     pub async fn json<T: DeserializeOwned + JsonSchema>(mut self) -> Result<T> {
-        if let Ok(turn) = &mut self.turn {
-            self.chat
-                .model
-                .ask_for::<T>(turn.settings.get_or_insert_default());
+        if let Ok(opening) = &mut self.opening {
+            let settings = opening.transient.settings.get_or_insert_default();
+            self.chat.model.request_shape::<T>(settings);
         }
         self.await?.json()
     }

@@ -1,313 +1,337 @@
-//! A turn while it runs: request, reply, function calls, and so on until it enters the history.
+//! The loop of a running turn: request, reply, function calls, and again, until the turn enters the history.
 //!
-//! All that came so far stands in [`ChatSession::unfinished`], from the first moment on. So a turn
-//! that is dropped, wherever it waits, leaves the chat coherent without doing anything.
+//! Everything that a turn has received is in the state of the conversation from the moment it was received. So a turn
+//! can be dropped at any await: what is left is a conversation with an unfinished turn, and no code has to run.
 
 use std::mem;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 
-use super::calls::{Round, answered_here, too_many_rounds};
-use super::unfinished::{Reason, Unfinished, said_in};
-use super::{ChatSession, Event, check};
+use super::check;
+use super::event::Event;
+use super::history::first_content;
+use super::opening::Opening;
+use super::reason::Reason;
+use super::round::{Round, allow_text, forbid_calls, unanswered_in};
+use super::session::ChatSession;
+use super::unfinished::Unfinished;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Prepared;
-use crate::protocol::content::Contents;
+use crate::model::RequestTemplate;
+use crate::protocol::content::{Contents, FunctionCall};
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::GenerateContentResponse;
-use crate::protocol::tools::FunctionCallingMode;
 use crate::stream::{BoxFuture, ChunkStream};
-use crate::tools::{AtLimit, AutomaticFunctionCalling};
+use crate::tools::{AtLimit, AutomaticFunctionCalling, FunctionEvent, OnFailure, run};
 use crate::trace;
 
-/// Which of the backend's two ways a reply takes.
+/// Method of the backend that a turn uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Call {
+pub(super) enum Mode {
     Unary,
     Stream,
 }
 
+/// Turn that is running.
 pub(super) struct Turn<'chat> {
     chat: &'chat mut ChatSession,
-    prepared: Prepared,
+    template: RequestTemplate,
+    /// Settings for function calls. They are fixed for the turn.
     automatic: Option<AutomaticFunctionCalling>,
-    call: Call,
-    state: State,
+    mode: Mode,
+    step: Step,
 }
 
-enum State {
-    /// The message is to be written into the journal.
-    Open,
-    /// Room is to be made for the message.
+/// What a turn does next.
+enum Step {
+    /// Write the message to the journal.
+    Store,
+    /// Compare the request with the context budget.
     Fit,
-    /// The next request is to be made.
-    Ask,
-    /// A reply comes in one piece.
+    /// Make the next request.
+    Request,
+    /// Wait for a complete reply.
     Await(BoxFuture<Result<GenerateContentResponse>>),
-    /// A reply comes in chunks.
-    Hear(ChunkStream),
-    /// The reply called functions, which are to be answered.
-    Answer,
-    /// The outcome is to be written into the journal.
+    /// Wait for the next chunk.
+    Stream(ChunkStream),
+    /// Run the functions that the reply calls.
+    Run,
+    /// Write the result to the journal.
     Close(Option<Error>),
-    /// The turn is over.
+    /// Nothing: the turn is over.
     Over,
 }
 
 impl<'chat> Turn<'chat> {
-    /// Checks what can be checked, and opens the turn: from here on it is unfinished.
+    /// Checks the message and opens its turn.
     pub(super) fn begin(
         chat: &'chat mut ChatSession,
-        mut unfinished: Box<Unfinished>,
-        call: Call,
+        opening: Opening,
+        mode: Mode,
     ) -> Result<Self> {
-        check::not_empty(&unfinished.sent)?;
-        let prepared = chat.model.prepare(unfinished.settings.as_deref())?;
-        check::one_candidate(&prepared)?;
-        unfinished.received = None;
-        unfinished.reason = Reason::Interrupted;
+        let Opening {
+            sent,
+            rounds,
+            transient,
+        } = opening;
+        check::not_empty(&sent)?;
+        let template = chat.model.prepare(transient.settings.as_deref())?;
+        check::one_candidate(&template)?;
+        chat.close_turn();
+        chat.commit(Event::Opened { sent, rounds });
+        chat.state.carry(transient);
         let automatic = chat.automatic.clone();
-        chat.record_outcome();
-        chat.open(unfinished);
-        chat.record_opened();
         Ok(Self {
             chat,
-            prepared,
+            template,
             automatic,
-            call,
-            state: State::Open,
+            mode,
+            step: Step::Store,
         })
     }
 
-    /// The next chunk of the turn, whichever request it answers; `None` when the turn is complete.
-    /// Replies in one piece give none.
+    /// Returns the next chunk of the turn, whichever of its requests it answers, and `None` once the turn is complete.
+    /// Complete replies produce no chunks.
     pub(super) async fn next(&mut self) -> Option<Result<GenerateContentResponse>> {
         loop {
-            match &mut self.state {
-                State::Open => match self.chat.write().await {
+            match &mut self.step {
+                Step::Store => match self.chat.write().await {
                     Err(error) if error.kind() == ErrorKind::Conflict => {
-                        self.state = State::Over;
-                        return Some(Err(self.fail(error)));
+                        let error = self.fail(error);
+                        self.step = Step::Over;
+                        return Some(Err(error));
                     }
-                    // Without its journal the conversation goes on: see `unsaved`.
-                    _ if self.chat.budget.is_some() => self.state = State::Fit,
-                    _ => self.state = State::Ask,
+                    // Without its journal the conversation goes on in memory: see `unsaved`.
+                    _ if self.chat.budget.is_some() => self.step = Step::Fit,
+                    _ => self.step = Step::Request,
                 },
-                State::Fit => {
-                    self.state = match Box::pin(self.chat.keep_budget(&self.prepared)).await {
-                        Ok(()) => State::Ask,
-                        Err(error) => State::Close(Some(self.fail(error))),
-                    }
-                }
-                State::Ask => self.state = self.ask(),
-                State::Await(reply) => match reply.await {
+                // Boxed: this is rare and large, and would enlarge the future of every turn.
+                Step::Fit => match Box::pin(self.fit()).await {
+                    Ok(()) => self.step = Step::Request,
+                    Err(error) => self.close(error),
+                },
+                Step::Request => self.request(),
+                Step::Await(reply) => match reply.await {
                     Ok(reply) => {
-                        self.unfinished().received = Some(reply);
-                        self.hear_out();
+                        self.chat.state.receive(reply);
+                        self.finish_reply();
                     }
-                    Err(error) => self.state = State::Close(Some(self.fail(error))),
+                    Err(error) => self.close(error),
                 },
-                State::Hear(chunks) => match chunks.next().await {
+                Step::Stream(chunks) => match chunks.next().await {
                     Some(Ok(chunk)) => {
-                        if let Some(chunk) = self.hear(chunk) {
+                        self.chat.state.receive_chunk(&chunk);
+                        // A block is reported by the error at the end of the stream.
+                        if !self
+                            .response()
+                            .is_some_and(GenerateContentResponse::is_blocked)
+                        {
                             return Some(Ok(chunk));
                         }
                     }
-                    Some(Err(error)) => self.state = State::Close(Some(self.fail(error))),
-                    None => self.hear_out(),
+                    Some(Err(error)) => self.close(error),
+                    None => self.finish_reply(),
                 },
-                State::Answer => {
-                    self.state = match self.answer().await {
-                        Ok(()) => State::Ask,
-                        Err(error) => State::Close(Some(self.fail(error))),
-                    }
-                }
-                State::Close(_) => {
+                Step::Run => match self.run().await {
+                    Ok(()) => self.step = Step::Request,
+                    Err(error) => self.close(error),
+                },
+                Step::Close(_) => {
                     self.chat.write().await.ok();
-                    return match mem::replace(&mut self.state, State::Over) {
-                        State::Close(Some(error)) => Some(Err(error)),
+                    return match mem::replace(&mut self.step, Step::Over) {
+                        Step::Close(Some(error)) => Some(Err(error)),
                         _ => None,
                     };
                 }
-                State::Over => return None,
+                Step::Over => return None,
             }
         }
     }
 
-    /// The response of the turn, once it is over.
+    /// Returns the response so far.
     pub(super) fn response(&self) -> Option<&GenerateContentResponse> {
         self.chat.last()
     }
 
-    /// The same for the caller.
+    /// Consumes the turn and returns its response.
     pub(super) fn into_response(self) -> Option<GenerateContentResponse> {
         self.chat.last().cloned()
     }
 
-    fn unfinished(&mut self) -> &mut Unfinished {
-        self.chat
-            .unfinished
-            .as_mut()
-            .expect("a turn that is not over is unfinished")
+    fn turn(&self) -> &Unfinished {
+        let turn = self.chat.unfinished();
+        turn.expect("a turn that is not over is unfinished")
     }
 
-    fn ask(&mut self) -> State {
-        let history = Arc::clone(&self.chat.history);
-        let unfinished = self.unfinished();
-        let (rounds, first) = (unfinished.rounds, unfinished.exchanged.is_empty());
-        let contents = Contents::new(history, unfinished.contents());
-        let mut request = if self.automatic.is_some() {
-            self.prepared.request.clone()
-        } else {
-            // No other is made of it.
-            mem::take(&mut self.prepared.request)
+    /// Shortens the history if the request exceeds the context budget.
+    async fn fit(&mut self) -> Result<()> {
+        let Some(budget) = self.chat.budget else {
+            return Ok(());
         };
-        request.contents = contents;
-        self.set_mode(&mut request, rounds, first);
-        let (backend, options) = (&*self.prepared.backend, self.prepared.options.clone());
-        match self.call {
-            Call::Unary => State::Await(trace::generate(backend, request, options)),
-            Call::Stream => State::Hear(trace::stream(backend, request, options)),
+        let fit = budget.fit(&self.chat.state, &self.template).await?;
+        if let Some(event) = fit.compaction {
+            self.chat.commit(event);
         }
-    }
-
-    /// Function calls that are forced are forced in the first round only, and the last request of
-    /// [`AtLimit::ForceText`] has none.
-    fn set_mode(&self, request: &mut GenerateContentRequest, rounds: u32, first: bool) {
-        let Some(automatic) = &self.automatic else {
-            return;
-        };
-        let exhausted = rounds >= automatic.max_rounds;
-        if exhausted && automatic.at_limit == AtLimit::ForceText && !request.tools.is_empty() {
-            let config = request.tool_config.get_or_insert_default();
-            let calling = config.function_calling_config.get_or_insert_default();
-            calling.mode = Some(FunctionCallingMode::None);
-            calling.allowed_function_names.clear();
-        } else if !first
-            && let Some(config) = &mut request.tool_config
-            && let Some(calling) = &mut config.function_calling_config
-            && calling.mode == Some(FunctionCallingMode::Any)
-        {
-            calling.mode = Some(FunctionCallingMode::Auto);
-            calling.allowed_function_names.clear();
-        }
-    }
-
-    /// Takes a chunk in, and gives it back if it is handed out: nothing is once the prompt is blocked.
-    fn hear(&mut self, chunk: GenerateContentResponse) -> Option<GenerateContentResponse> {
-        let received = self.unfinished().received.get_or_insert_default();
-        received.merge_chunk(&chunk);
-        (!received.is_blocked()).then_some(chunk)
-    }
-
-    /// The reply is over.
-    fn hear_out(&mut self) {
-        if let Err(error) = self.heard() {
-            self.state = State::Close(Some(self.fail(error)));
-        }
-    }
-
-    /// Judges the reply now that it is over, and goes on to what it asks for.
-    fn heard(&mut self) -> Result<()> {
-        let nothing = GenerateContentResponse::default();
-        let received = self
-            .chat
-            .unfinished
-            .as_ref()
-            .and_then(|turn| turn.received.as_ref());
-        let received = received.unwrap_or(&nothing);
-        let rounds = self.chat.unfinished.as_ref().map_or(0, |turn| turn.rounds);
-        received.complete(self.call == Call::Stream, &self.prepared.accepted)?;
-        let round = said_in(received).and_then(Round::of);
-        match (&self.automatic, round) {
-            (Some(automatic), Some(round))
-                if answered_here(&self.prepared.tools, round.calls()) =>
-            {
-                if rounds < automatic.max_rounds {
-                    self.answer_next(round);
-                } else if automatic.at_limit == AtLimit::ReturnCalls {
-                    self.return_calls();
-                } else {
-                    return Err(too_many_rounds(rounds));
-                }
-            }
-            _ => self.commit(),
+        if let Some(tokens) = fit.tokens {
+            self.chat.state.set_tokens(tokens);
         }
         Ok(())
     }
 
-    fn answer_next(&mut self, round: Round) {
-        let unfinished = self.unfinished();
-        unfinished.add_usage();
-        unfinished.rounds += 1;
-        unfinished.round = Some(round);
-        self.state = State::Answer;
+    /// Makes the next request. Nothing is sent until the returned future or stream is polled.
+    fn request(&mut self) {
+        let mut request = match &self.automatic {
+            Some(automatic) => self.template_for_round(automatic),
+            // It is the only request of the turn.
+            None => mem::take(&mut self.template.request),
+        };
+        let history = Arc::clone(self.chat.state.transcript());
+        request.contents = Contents::new(history, self.turn().contents());
+        let (backend, options) = (&*self.template.backend, self.template.options.clone());
+        self.step = match self.mode {
+            Mode::Unary => Step::Await(trace::generate(backend, request, options)),
+            Mode::Stream => Step::Stream(trace::stream(backend, request, options)),
+        };
     }
 
-    async fn answer(&mut self) -> Result<()> {
+    /// Returns the request of a round without its contents. Settings that force function calls apply to the first
+    /// request: otherwise the model could never answer.
+    fn template_for_round(&self, automatic: &AutomaticFunctionCalling) -> GenerateContentRequest {
+        let mut request = self.template.request.clone();
+        let turn = self.turn();
+        let is_exhausted = turn.transient.rounds_run >= automatic.max_rounds;
+        if is_exhausted && automatic.at_limit == AtLimit::ForceText {
+            forbid_calls(&mut request);
+        } else if !turn.rounds.is_empty() {
+            allow_text(&mut request);
+        }
+        request
+    }
+
+    /// Continues after the end of a reply.
+    fn finish_reply(&mut self) {
+        if let Err(error) = self.evaluate_reply() {
+            self.close(error);
+        }
+    }
+
+    /// Decides what follows a reply: its function calls, or the end of the turn.
+    fn evaluate_reply(&mut self) -> Result<()> {
+        let turn = self.turn();
+        let rounds_run = turn.transient.rounds_run;
+        let reply = turn.received.clone().unwrap_or_default();
+        reply.complete(self.mode == Mode::Stream, &self.template.accepted)?;
+        match (&self.automatic, first_content(&reply).and_then(Round::of)) {
+            (Some(automatic), Some(round)) if self.runs_here(&round) => {
+                if rounds_run < automatic.max_rounds {
+                    self.chat.state.begin_round(round);
+                    self.step = Step::Run;
+                } else if automatic.at_limit == AtLimit::ReturnCalls {
+                    self.return_calls();
+                } else {
+                    let message =
+                        format!("the model still calls functions after {rounds_run} rounds");
+                    return Err(Error::new(ErrorKind::Function, message));
+                }
+            }
+            _ => {
+                let response = self.turn().final_response();
+                self.chat.commit(Event::Completed { response });
+                self.step = Step::Close(None);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether the calls of a round are run here: there are functions, and none of the calls is for a
+    /// declaration without a function. The caller answers those.
+    fn runs_here(&self, round: &Round) -> bool {
+        let tools = &self.template.tools;
+        let mut calls = round.calls();
+        tools.has_functions() && calls.all(|call| !tools.is_only_declared(call.name()))
+    }
+
+    /// Returns the calls to the caller. They enter the history together with their responses, if those come.
+    fn return_calls(&mut self) {
+        let reason = Reason::CallsReturned;
+        let received = Some(self.turn().final_response());
+        self.chat.commit(Event::Unfinished { reason, received });
+        self.step = Step::Close(None);
+    }
+
+    /// Runs the functions of a round, all at once, and stores the round in the journal.
+    ///
+    /// Each response is in the state as soon as it is there, so that none is lost if this is dropped.
+    async fn run(&mut self) -> Result<()> {
         let automatic = self.automatic.clone().unwrap_or_default();
-        self.chat
-            .answer_round(&self.prepared.tools, &automatic)
-            .await?;
-        self.chat.record_exchanged();
+        if automatic.time_limit.is_some() && tokio::runtime::Handle::try_current().is_err() {
+            let message = "a time limit for functions needs a tokio runtime";
+            return Err(Error::new(ErrorKind::Configuration, message));
+        }
+        let round = self.turn().transient.round.as_ref();
+        let calls: Vec<FunctionCall> = round.into_iter().flat_map(Round::calls).cloned().collect();
+        let mut running = run::Together::default();
+        for call in &calls {
+            automatic.observe(FunctionEvent::Called(call));
+            let function = self.template.tools.function_named(call.name()).cloned();
+            let call_running = run::call(function, call.clone(), automatic.time_limit);
+            running.push(trace::function(call, call_running));
+        }
+        let mut failed = None;
+        while let Some((index, outcome)) = running.next().await {
+            let call = &calls[index];
+            let response = outcome.unwrap_or_else(|error| {
+                let response = run::failure(call, &error);
+                failed.get_or_insert(error);
+                response
+            });
+            automatic.observe(FunctionEvent::Answered(call, &response));
+            self.chat.state.respond(index, response);
+        }
+        match failed {
+            Some(error) if automatic.on_failure == OnFailure::Fail => return Err(error),
+            _ => {}
+        }
+        if let Some(round) = self.chat.state.end_round() {
+            self.chat.commit(round);
+        }
         self.chat.write().await.ok();
         Ok(())
     }
 
-    /// Hands the calls to the caller; history gets them with their answers, if answers come.
-    fn return_calls(&mut self) {
-        self.state = State::Close(None);
-        let unfinished = self.unfinished();
-        unfinished.sum_usage();
-        unfinished.reason = Reason::CallsReturned;
-        self.chat.record_outcome();
+    /// Ends the turn with an error, which is returned once the result is in the journal.
+    fn close(&mut self, error: Error) {
+        let error = self.fail(error);
+        self.step = Step::Close(Some(error));
     }
 
-    /// Puts the whole turn into the history.
-    fn commit(&mut self) {
-        self.state = State::Close(None);
-        self.unfinished().sum_usage();
-        self.chat.complete();
-        self.chat.record(|chat| Event::Completed {
-            response: chat.last.clone().unwrap_or_default(),
-        });
-    }
-
-    /// Ends the turn with an error that has all that came, and keeps why.
+    /// Ends the turn with an error, and returns the error with the reply as far as it was received.
     fn fail(&mut self, error: Error) -> Error {
         let error = self.explain(error);
-        let unfinished = self.unfinished();
-        let reason = unfinished
-            .received
-            .as_ref()
-            .and_then(|received| received.finish_reason());
-        unfinished.reason = match (error.kind(), reason) {
+        let received = self.turn().received.clone();
+        let finish_reason = received.as_ref().and_then(|reply| reply.finish_reason());
+        let reason = match (error.kind(), finish_reason) {
             (ErrorKind::Blocked, _) => Reason::Blocked,
             (ErrorKind::Stopped, Some(reason)) => Reason::Stopped(reason.clone()),
             (ErrorKind::Truncated, _) => Reason::Truncated,
             _ => Reason::Failed(error.clone()),
         };
-        let error = match &unfinished.received {
-            Some(received) if error.response().is_none() => error.with_response(received.clone()),
+        self.chat.end_turn(reason);
+        match received {
+            Some(received) if error.response().is_none() => error.with_response(received),
             _ => error,
-        };
-        self.chat.record_outcome();
-        error
+        }
     }
 
-    /// The API's refusal of a request with unanswered calls does not say which.
-    fn explain(&mut self, error: Error) -> Error {
+    /// Adds which calls are unanswered to the error of a request that the API rejected: the API does not say it.
+    fn explain(&self, error: Error) -> Error {
         if error.http_code() != Some(400) {
             return error;
         }
-        let sent = self.unfinished().sent.clone();
-        let history = self.chat.history();
-        match super::calls::unanswered_in(history, &sent) {
+        match unanswered_in(self.chat.history(), &self.turn().sent) {
             None => error,
             Some(names) => error.with_hint(&format!(
-                "the model's calls of {names} are not answered: send a FunctionResponse for each, \
-                 in one message"
+                "the model's calls of {names} are not answered: send a FunctionResponse for each, in one message"
             )),
         }
     }

@@ -1,8 +1,9 @@
-//! Counting the tokens of contents, as the model would see them.
+//! Counting tokens.
 
-use std::future::IntoFuture;
+use std::future::{IntoFuture, ready};
 
-use super::{GenerativeModel, Settings, message_setters};
+use super::generative_model::GenerativeModel;
+use super::settings::{Settings, message_setters};
 use crate::error::Result;
 use crate::protocol::content::Contents;
 use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
@@ -10,7 +11,7 @@ use crate::stream::BoxFuture;
 use crate::trace;
 
 impl GenerativeModel {
-    /// Counts the tokens of contents together with the model's instruction, tools and settings.
+    /// Counts the tokens of contents, together with the system instruction, the tools and the settings of the model.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -29,7 +30,7 @@ impl GenerativeModel {
     }
 }
 
-/// A question for the number of tokens: await it.
+/// Request for a token count. It is sent when it is awaited.
 #[derive(Debug)]
 #[must_use = "nothing is counted until it is awaited"]
 pub struct CountTokens<'model> {
@@ -48,11 +49,11 @@ impl CountTokens<'_> {
         self
     }
 
-    fn ask(self) -> Result<BoxFuture<Result<CountTokensResponse>>> {
-        let mut prepared = self.model.prepare(Some(&self.settings))?;
-        prepared.request.contents = self.contents;
-        let request = CountTokensRequest::default().generate_content_request(prepared.request);
-        Ok(trace::count(&*prepared.backend, request, prepared.options))
+    fn send(self) -> Result<BoxFuture<Result<CountTokensResponse>>> {
+        let mut template = self.model.prepare(Some(&self.settings))?;
+        template.request.contents = self.contents;
+        let request = CountTokensRequest::default().generate_content_request(template.request);
+        Ok(trace::count(&*template.backend, request, template.options))
     }
 }
 
@@ -61,7 +62,7 @@ impl IntoFuture for CountTokens<'_> {
     type IntoFuture = BoxFuture<Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        self.ask()
-            .unwrap_or_else(|error| Box::pin(std::future::ready(Err(error))))
+        self.send()
+            .unwrap_or_else(|error| Box::pin(ready(Err(error))))
     }
 }

@@ -1,12 +1,14 @@
-//! Asking a model once, without a conversation.
+//! Single requests to a model, without a conversation.
 
-use std::future::IntoFuture;
+use std::fmt;
+use std::future::{IntoFuture, ready};
 use std::pin::Pin;
 
 use futures_core::Stream;
 use futures_util::{StreamExt as _, stream};
 
-use super::{GenerativeModel, Prepared, Settings, message_setters};
+use super::generative_model::GenerativeModel;
+use super::settings::{RequestTemplate, Settings, message_setters};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{Contents, Role};
 use crate::protocol::response::GenerateContentResponse;
@@ -14,7 +16,7 @@ use crate::stream::{BoxFuture, ChunkStream};
 use crate::trace;
 
 impl GenerativeModel {
-    /// Asks the model once; functions are not called, and nothing is remembered.
+    /// Asks the model once. Functions are declared to the model but not run, and there is no history.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -24,7 +26,7 @@ impl GenerativeModel {
     ///
     /// let mut stream = model.generate_content("How tall is Ben Nevis?").stream();
     /// while let Some(chunk) = stream.next().await {
-    ///     // A chunk may have no text: it may be a function call, or only token counts.
+    ///     // A chunk may have no text: it may contain a function call, or token counts alone.
     ///     print!("{}", chunk?.text().unwrap_or_default());
     /// }
     /// assert_eq!(stream.finish().await?.text()?, "1,345 metres");
@@ -39,12 +41,12 @@ impl GenerativeModel {
     }
 }
 
-/// A question to a model: await it for the whole reply, or [stream](Self::stream) it.
+/// Request to a model: await it for the complete response, or [stream](Self::stream) it.
 ///
-/// Awaited it gives the response as it came, even one that was stopped or blocked: its
-/// [`text`](GenerateContentResponse::text) says so.
+/// Awaiting returns every response of the service, also one that was stopped or blocked: then
+/// [`text`](GenerateContentResponse::text) returns an error with the reason.
 #[derive(Debug)]
-#[must_use = "nothing is asked until it is awaited or streamed"]
+#[must_use = "nothing is requested until it is awaited or streamed"]
 pub struct GenerateContent<'model> {
     pub(super) model: &'model GenerativeModel,
     contents: Contents,
@@ -61,98 +63,101 @@ impl GenerateContent<'_> {
         self
     }
 
-    /// Asks for the reply in chunks, as they come. Nothing is sent until the first is awaited.
+    /// Sends the request and returns the response as a stream of chunks. Nothing is sent until the first chunk is
+    /// awaited.
     pub fn stream(self) -> GenerateStream {
-        let chunks = self.prepare().map(
-            |Prepared {
-                 backend,
-                 request,
-                 options,
-                 ..
-             }| trace::stream(&*backend, request, options),
-        );
-        let chunks = chunks.unwrap_or_else(|error| Box::pin(stream::iter([Err(error)])));
+        let chunks = match self.prepare() {
+            Ok(template) => {
+                let (backend, options) = (template.backend, template.options);
+                trace::stream(&*backend, template.request, options)
+            }
+            Err(error) => Box::pin(stream::iter([Err(error)])),
+        };
         GenerateStream {
             chunks: Some(chunks),
-            heard: GenerateContentResponse::default(),
+            response: GenerateContentResponse::default(),
         }
     }
 
-    fn prepare(mut self) -> Result<Prepared> {
+    fn prepare(mut self) -> Result<RequestTemplate> {
         if self.contents.iter().all(|content| content.parts.is_empty()) {
-            let message = "there is nothing to answer: the contents have no parts";
+            let message = "the contents are empty: they need at least one part";
             return Err(Error::new(ErrorKind::Request, message));
         }
         if let Some(last) = self.contents.last_mut() {
             last.fill_role(Role::User);
         }
-        let mut prepared = self.model.prepare(Some(&self.settings))?;
-        prepared.request.contents = self.contents;
-        Ok(prepared)
+        let mut template = self.model.prepare(Some(&self.settings))?;
+        template.request.contents = self.contents;
+        Ok(template)
     }
 }
 
+/// Sends the request and waits for the complete response.
 impl IntoFuture for GenerateContent<'_> {
     type Output = Result<GenerateContentResponse>;
     type IntoFuture = BoxFuture<Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         match self.prepare() {
-            Ok(Prepared {
-                backend,
-                request,
-                options,
-                ..
-            }) => trace::generate(&*backend, request, options),
-            Err(error) => Box::pin(std::future::ready(Err(error))),
+            Ok(template) => {
+                let (backend, options) = (template.backend, template.options);
+                trace::generate(&*backend, template.request, options)
+            }
+            Err(error) => Box::pin(ready(Err(error))),
         }
     }
 }
 
-/// A reply as it comes, chunk by chunk.
+/// Response in chunks.
 ///
-/// After an error nothing more comes; [`response`](Self::response) has what came before it.
-/// Dropping the stream stops the work.
+/// An error is the last item; [`response`](Self::response) then returns what was received before it. Dropping the
+/// stream cancels the request.
 #[must_use = "a stream does nothing until it is read"]
 pub struct GenerateStream {
+    /// `None` once the stream has ended.
     chunks: Option<ChunkStream>,
-    heard: GenerateContentResponse,
+    response: GenerateContentResponse,
 }
 
 impl GenerateStream {
-    /// The next chunk, or `None` once the reply is over.
+    /// Waits for the next chunk. Returns `None` once the response is complete.
+    ///
+    /// Can be cancelled: no chunk is lost if the future is dropped.
     pub async fn next(&mut self) -> Option<Result<GenerateContentResponse>> {
-        let next = self.chunks.as_mut()?.next().await;
-        let outcome = match next {
+        let outcome = match self.chunks.as_mut()?.next().await {
             Some(Ok(chunk)) => {
-                self.heard.merge_chunk(&chunk);
-                if !self.heard.is_blocked() {
+                self.response.merge_chunk(&chunk);
+                if !self.response.is_blocked() {
                     return Some(Ok(chunk));
                 }
-                Err(self.heard.blocked())
+                Err(self.response.blocked())
             }
             Some(Err(error)) => Err(error),
-            None => self.heard.whole_stream(),
+            None => self.response.whole_stream(),
         };
         self.chunks = None;
         let error = outcome.err()?;
-        Some(Err(error.with_response(self.heard.clone())))
+        Some(Err(error.with_response(self.response.clone())))
     }
 
-    /// Reads on to the end and gives the whole reply.
+    /// Reads the rest of the stream and returns the complete response, with all chunks merged.
+    ///
+    /// # Errors
+    /// The error of the stream.
     pub async fn finish(mut self) -> Result<GenerateContentResponse> {
         while let Some(chunk) = self.next().await {
             chunk?;
         }
-        Ok(self.heard)
+        Ok(self.response)
     }
 
-    /// The reply so far: all chunks that came, joined.
+    /// Returns the response so far, with the received chunks merged.
     pub fn response(&self) -> &GenerateContentResponse {
-        &self.heard
+        &self.response
     }
 
-    /// The chunks as a [`Stream`].
+    /// Returns the chunks as a [`Stream`], for combinators.
     pub fn into_stream(
         self,
     ) -> Pin<Box<dyn Stream<Item = Result<GenerateContentResponse>> + Send>> {
@@ -164,10 +169,10 @@ impl GenerateStream {
     }
 }
 
-impl std::fmt::Debug for GenerateStream {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for GenerateStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GenerateStream")
-            .field("over", &self.chunks.is_none())
-            .finish()
+            .field("is_over", &self.chunks.is_none())
+            .finish_non_exhaustive()
     }
 }

@@ -1,17 +1,18 @@
-//! A model as a saved conversation has it: its name and settings, without the backend.
+//! Saved form of a model: its name and settings, without the backend.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{GenerativeModel, Settings};
+use super::generative_model::GenerativeModel;
+use super::settings::Settings;
 use crate::protocol::config::GenerationConfig;
 use crate::protocol::content::Content;
 use crate::protocol::safety::SafetySetting;
 use crate::protocol::tools::{Tool, ToolConfig};
 use crate::tools::Toolbox;
 
-/// A model's name and settings.
+/// Name and settings of a model. Functions are saved as declarations.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SavedModel {

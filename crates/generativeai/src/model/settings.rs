@@ -1,4 +1,4 @@
-//! What a model, and over it a message, says about how a request is made.
+//! Settings that both a model and a message have, and the request that they lead to.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,20 +11,21 @@ use crate::protocol::safety::SafetySetting;
 use crate::protocol::tools::ToolConfig;
 use crate::tools::Toolbox;
 
-/// What can be said both of a model and of one message; what a message leaves open, its model says.
+/// Settings of a model or of a message. Those of a message take precedence.
 #[derive(Clone, Default)]
 pub(crate) struct Settings {
-    /// On the heap, since it is large and most often absent.
+    /// Boxed: it is large, and most messages have none.
     pub(crate) generation_config: Option<Box<GenerationConfig>>,
     pub(crate) safety_settings: Option<Vec<SafetySetting>>,
     pub(crate) tools: Option<Toolbox>,
     pub(crate) tool_config: Option<ToolConfig>,
     pub(crate) request_options: RequestOptions,
+    /// Finish reasons that end a reply regularly, in addition to `STOP` and `MAX_TOKENS`.
     pub(crate) accepted: Option<Vec<FinishReason>>,
 }
 
-/// A request without its contents, and what is needed to make it.
-pub(crate) struct Prepared {
+/// Request without its contents, and what is needed to send it and to evaluate the reply.
+pub(crate) struct RequestTemplate {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) request: GenerateContentRequest,
     pub(crate) tools: Toolbox,
@@ -33,19 +34,19 @@ pub(crate) struct Prepared {
 }
 
 impl Settings {
-    /// These settings over those of the model: configurations and safety settings merge key by
-    /// key, tools and their configuration replace.
+    /// Merges these settings over others. Generation configurations merge by field and safety settings by category;
+    /// tools and their configuration are replaced.
     pub(crate) fn over(&self, below: &Self) -> Self {
         Self {
-            generation_config: layered(
+            generation_config: merge(
                 &self.generation_config,
                 &below.generation_config,
                 |above, below| Box::new((**below).clone().merge((**above).clone())),
             ),
-            safety_settings: layered(
+            safety_settings: merge(
                 &self.safety_settings,
                 &below.safety_settings,
-                |above, below| by_category(above, below),
+                |above, below| merge_categories(above, below),
             ),
             tools: self.tools.clone().or_else(|| below.tools.clone()),
             tool_config: self
@@ -58,16 +59,20 @@ impl Settings {
     }
 }
 
-fn layered<T: Clone>(above: &Option<T>, below: &Option<T>, both: fn(&T, &T) -> T) -> Option<T> {
+/// Merges two values if both are set, and returns the one that is set otherwise.
+fn merge<T: Clone>(above: &Option<T>, below: &Option<T>, both: fn(&T, &T) -> T) -> Option<T> {
     match (above, below) {
         (Some(above), Some(below)) => Some(both(above, below)),
         (one, other) => one.clone().or_else(|| other.clone()),
     }
 }
 
-/// Merges safety settings by category: of several settings of one category the last one counts, and
-/// those of `above` come after those of `below`.
-pub(super) fn by_category(above: &[SafetySetting], below: &[SafetySetting]) -> Vec<SafetySetting> {
+/// Merges safety settings by category. Of several settings of one category the last one counts, and those of `above`
+/// come after those of `below`.
+pub(super) fn merge_categories(
+    above: &[SafetySetting],
+    below: &[SafetySetting],
+) -> Vec<SafetySetting> {
     let mut merged: Vec<SafetySetting> = Vec::with_capacity(above.len() + below.len());
     for setting in below.iter().chain(above) {
         match merged
@@ -81,6 +86,7 @@ pub(super) fn by_category(above: &[SafetySetting], below: &[SafetySetting]) -> V
     merged
 }
 
+/// Prints no finish reasons, which are of little use in a log.
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
@@ -93,19 +99,23 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// The setters of what is asked: each names a member of [`Settings`], and hands its change to `with`.
+/// Setters of a message or another request. The type has a method `with`, which takes a change of its [`Settings`].
 macro_rules! message_setters {
     ($($name:ident)*) => {
         $($crate::model::message_setters!(@$name);)*
     };
     (@generation_config) => {
-        /// Sets how the reply is generated; members left open, the model says.
+        /// Sets how the reply is generated: temperature, output limit, thinking, format and so on.
+        ///
+        /// Fields that are not set here keep the value of the model.
         pub fn generation_config(self, config: $crate::protocol::config::GenerationConfig) -> Self {
             self.with(|settings| settings.generation_config = Some(Box::new(config)))
         }
     };
     (@safety_settings) => {
-        /// Sets what is held back as harmful; categories left open, the model says.
+        /// Sets from which probability on harmful content is blocked, by category.
+        ///
+        /// Categories that are not listed keep the setting of the model.
         pub fn safety_settings(
             self,
             list: impl IntoIterator<Item = impl Into<$crate::protocol::safety::SafetySetting>>,
@@ -115,25 +125,26 @@ macro_rules! message_setters {
         }
     };
     (@tools) => {
-        /// Sets the tools the model may call, in place of its own.
+        /// Sets the tools that the model may use. They replace those of the model.
         pub fn tools(self, tools: impl Into<$crate::tools::Toolbox>) -> Self {
             self.with(|settings| settings.tools = Some(tools.into()))
         }
     };
     (@tool_config) => {
-        /// Sets how tools are called, in place of what the model says.
+        /// Sets whether the model may, must or must not use tools. Replaces the setting of the model.
         pub fn tool_config(self, config: impl Into<$crate::protocol::tools::ToolConfig>) -> Self {
             self.with(|settings| settings.tool_config = Some(config.into()))
         }
     };
     (@request_options) => {
-        /// Sets how requests are made; what is left open, the model says.
+        /// Sets time limits, retries and tracing. Options that are not set here keep the value of the model.
         pub fn request_options(self, options: $crate::backend::RequestOptions) -> Self {
             self.with(|settings| settings.request_options = options)
         }
     };
     (@accept_finish_reasons) => {
-        /// Sets finish reasons that count as an end beside `STOP` and `MAX_TOKENS`.
+        /// Sets the finish reasons that complete a turn in addition to `STOP` and `MAX_TOKENS`. Replaces those of
+        /// the model.
         pub fn accept_finish_reasons(
             self,
             reasons: impl IntoIterator<Item = $crate::protocol::response::FinishReason>,
@@ -153,7 +164,7 @@ mod tests {
     use crate::testing::Scripted;
 
     #[test]
-    fn a_message_changes_the_threshold_of_single_categories() {
+    fn a_message_replaces_the_threshold_of_single_categories() {
         let setting = SafetySetting::new;
         let model = vec![
             setting(HarmCategory::Harassment, HarmBlockThreshold::BlockNone),
@@ -161,7 +172,7 @@ mod tests {
         ];
         let message = vec![setting(HarmCategory::HateSpeech, HarmBlockThreshold::Off)];
 
-        let merged = by_category(&message, &model);
+        let merged = merge_categories(&message, &model);
 
         assert_eq!(merged, [model[0].clone(), message[0].clone()]);
     }

@@ -1,29 +1,27 @@
-//! Replies of a shape that a Rust type gives.
+//! Replies as values of a Rust type.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use super::{GenerateContent, GenerativeModel, Settings};
+use super::generate::GenerateContent;
+use super::generative_model::GenerativeModel;
+use super::settings::Settings;
 use crate::error::Result;
 use crate::protocol::config::GenerationConfig;
 
-/// The type of JSON.
+/// MIME type of JSON.
 const JSON: &str = "application/json";
 
 impl GenerativeModel {
-    /// Makes a message ask for a reply that reads as a `T`, where neither it nor the model says what
-    /// the reply is to be.
-    pub(crate) fn ask_for<T: JsonSchema>(&self, message: &mut Settings) {
-        let said = message
-            .over(&self.settings)
-            .generation_config
-            .unwrap_or_default();
-        let is_json = said
-            .response_mime_type
-            .as_deref()
-            .is_none_or(|kind| kind == JSON);
+    /// Makes the settings of a message request JSON with the schema of `T`, unless the message or the model sets
+    /// another format.
+    pub(crate) fn request_shape<T: JsonSchema>(&self, message: &mut Settings) {
+        let merged = message.over(&self.settings);
+        let merged = merged.generation_config.unwrap_or_default();
+        let mime_type = merged.response_mime_type.as_deref();
+        let is_json = mime_type.is_none_or(|mime_type| mime_type == JSON);
         let config = *message.generation_config.take().unwrap_or_default();
-        message.generation_config = Some(Box::new(match (is_json, is_shaped(&said)) {
+        message.generation_config = Some(Box::new(match (is_json, has_schema(&merged)) {
             (true, false) => config.response_schema_of::<T>(),
             (true, true) => config.response_mime_type(JSON),
             (false, _) => config,
@@ -31,7 +29,7 @@ impl GenerativeModel {
     }
 }
 
-fn is_shaped(config: &GenerationConfig) -> bool {
+fn has_schema(config: &GenerationConfig) -> bool {
     config.response_schema.is_some()
         || config.response_json_schema.is_some()
         || config.response_json_schema_ordered.is_some()
@@ -39,9 +37,9 @@ fn is_shaped(config: &GenerationConfig) -> bool {
 }
 
 impl GenerateContent<'_> {
-    /// Asks for JSON that reads as a `T`, and reads it.
+    /// Requests a reply in JSON and deserializes it.
     ///
-    /// The schema of `T` is sent along, unless the question or the model has another.
+    /// The request contains the JSON schema of `T`, unless the request or the model sets another schema.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -61,10 +59,10 @@ impl GenerateContent<'_> {
     /// ```
     ///
     /// # Errors
-    /// What asking gives, and what [`json`](crate::protocol::response::GenerateContentResponse::json) of the
-    /// response does: the text is in the error's response.
+    /// The errors of the request, and those of [`json`](crate::protocol::response::GenerateContentResponse::json) for
+    /// the response. The latter contain the response with the text.
     pub async fn json<T: DeserializeOwned + JsonSchema>(mut self) -> Result<T> {
-        self.model.ask_for::<T>(&mut self.settings);
+        self.model.request_shape::<T>(&mut self.settings);
         self.await?.json()
     }
 }

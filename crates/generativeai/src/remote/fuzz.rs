@@ -183,7 +183,7 @@ fn can_be_used(mut chat: ChatSession) {
     let _ = (chat.pending_calls().len(), format!("{chat:?}"));
     while let Some(_pair) = chat.rewind() {}
     assert!(chat.unfinished().is_none());
-    while chat.restore() {}
+    while chat.redo() {}
 }
 
 /// A journal that keeps nothing.

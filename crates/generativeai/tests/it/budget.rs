@@ -88,22 +88,22 @@ fn sent(script: &Scripted, number: usize) -> Vec<Content> {
 async fn up_to_its_budget_a_conversation_is_sent_whole() {
     for (budget, left) in [(47, 8), (46, 8), (45, 4)] {
         let script = Scripted::default().then_text("one");
-        let mut chat = chat(script.clone(), 4).context_budget(budget, Compaction::LeaveOut);
+        let mut chat = chat(script.clone(), 4).context_budget(budget, Compaction::Drop);
 
         chat.send_message(MESSAGE).await.unwrap();
 
         // Four turns and the message are 46 words. Three quarters of 45 are 33: two turns of ten.
         assert_eq!(sent(&script, 0).len(), left + 1, "{budget}");
         assert_eq!(chat.history().len(), left + 2, "{budget}");
-        assert_eq!(chat.left_out(), &turns(4)[..8 - left], "{budget}");
+        assert_eq!(chat.dropped(), &turns(4)[..8 - left], "{budget}");
     }
 }
 
 #[tokio::test]
-async fn the_history_is_what_is_sent_and_the_rest_is_what_was_left_out() {
+async fn the_history_is_what_is_sent_and_the_rest_is_what_was_dropped() {
     let replies = (0..30).map(|at| format!("it is called number{at}"));
     let script = replies.fold(Scripted::default(), Scripted::then_text);
-    let mut chat = chat(script.clone(), 0).context_budget(60, Compaction::LeaveOut);
+    let mut chat = chat(script.clone(), 0).context_budget(60, Compaction::Drop);
     let mut all = Vec::new();
 
     for turn in turns(30).chunks(2) {
@@ -117,14 +117,14 @@ async fn the_history_is_what_is_sent_and_the_rest_is_what_was_left_out() {
         assert!(words <= 60, "{words}");
         assert_eq!(sent.len() + 1, chat.history().len());
         let known: Vec<_> = chat
-            .left_out()
+            .dropped()
             .iter()
             .chain(chat.history())
             .cloned()
             .collect();
         assert_eq!(known, all);
     }
-    assert!(chat.left_out().len() > 40, "{}", chat.left_out().len());
+    assert!(chat.dropped().len() > 40, "{}", chat.dropped().len());
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn the_system_instruction_stays_and_counts() {
         .backend(script.clone())
         .start_chat()
         .with_history(turns(4));
-    chat = chat.context_budget(50, Compaction::LeaveOut);
+    chat = chat.context_budget(50, Compaction::Drop);
 
     chat.send_message(MESSAGE).await.unwrap();
 
@@ -162,7 +162,7 @@ async fn what_calls_a_function_and_what_answers_it_go_together() {
         .tools(function())
         .backend(script.clone());
     let mut chat = model.start_chat().automatic_function_calling(true);
-    chat = chat.context_budget(40, Compaction::LeaveOut);
+    chat = chat.context_budget(40, Compaction::Drop);
 
     for _ in 0..12 {
         chat.send_message(MESSAGE).await.unwrap();
@@ -170,8 +170,8 @@ async fn what_calls_a_function_and_what_answers_it_go_together() {
         assert_eq!(first.parts[0].as_text(), Some(MESSAGE));
         assert_eq!(chat.history().len() % 4, 0);
     }
-    assert_eq!(chat.history().len() + chat.left_out().len(), 48);
-    assert!(!chat.left_out().is_empty());
+    assert_eq!(chat.history().len() + chat.dropped().len(), 48);
+    assert!(!chat.dropped().is_empty());
 }
 
 #[tokio::test]
@@ -185,7 +185,7 @@ async fn the_turn_that_a_message_answers_stays() {
         .backend(script.clone());
     let mut chat = model.start_chat().with_history(turns(4));
     chat.send_message(MESSAGE).await.unwrap();
-    chat = chat.context_budget(44, Compaction::LeaveOut);
+    chat = chat.context_budget(44, Compaction::Drop);
     let call = chat.pending_calls()[0].clone();
     let answer = FunctionResponse::to(&call, json!({"name": "number9"}));
 
@@ -193,28 +193,29 @@ async fn the_turn_that_a_message_answers_stays() {
 
     // The calling turn has six words.
     assert_eq!(sent(&script, 1).len(), 7);
-    assert_eq!(chat.left_out(), &turns(4)[..4]);
+    assert_eq!(chat.dropped(), &turns(4)[..4]);
     assert!(chat.pending_calls().is_empty());
 }
 
 #[tokio::test]
 async fn a_message_that_is_too_long_by_itself_is_an_error_and_changes_nothing() {
     let script = Scripted::default();
-    for compaction in [Compaction::LeaveOut, Compaction::Summarize] {
+    for compaction in [Compaction::Drop, Compaction::Summarize] {
         let mut chat = chat(script.clone(), 4).context_budget(5, compaction);
 
         let error = chat.send_message(MESSAGE).await.unwrap_err();
 
         assert_eq!(error.kind(), ErrorKind::Request);
-        let told = "the message with all that must stay has 6 tokens, and the budget is 5";
-        assert!(error.to_string().starts_with(told), "{error}");
-        assert_eq!((chat.history().len(), chat.left_out().len()), (8, 0));
+        let message = "the message without any history that can be dropped has 6 tokens, \
+                       but the budget is 5";
+        assert!(error.to_string().starts_with(message), "{error}");
+        assert_eq!((chat.history().len(), chat.dropped().len()), (8, 0));
         assert!(matches!(
             chat.unfinished().expect("a turn").reason,
             Reason::Failed(_)
         ));
     }
-    let mut empty = chat(script.clone(), 0).context_budget(5, Compaction::LeaveOut);
+    let mut empty = chat(script.clone(), 0).context_budget(5, Compaction::Drop);
     assert!(empty.send_message(MESSAGE).await.is_err());
     assert!(script.requests().is_empty());
 }
@@ -255,7 +256,7 @@ async fn a_summary_takes_the_place_of_what_it_summarises() {
     let kept = &turns(9)[12..];
     assert_eq!(chat.history()[..8], [&summary, kept].concat());
     assert_eq!(sent(&script, 1)[..8], [&summary, kept].concat());
-    assert_eq!(chat.left_out(), &turns(9)[..12]);
+    assert_eq!(chat.dropped(), &turns(9)[..12]);
 }
 
 #[tokio::test]
@@ -270,7 +271,7 @@ async fn a_summary_of_a_summary_leaves_the_originals_in_order() {
         chat.send_message(MESSAGE).await.unwrap();
     }
 
-    let left_out = chat.left_out();
+    let left_out = chat.dropped();
 
     assert!(left_out.len() > 18, "{}", left_out.len());
     assert_eq!(left_out[..18], turns(9));
@@ -302,16 +303,16 @@ async fn a_summary_that_fails_leaves_the_history_as_it_was() {
 
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.to_string().contains("summar"), "{error}");
-        assert_eq!((chat.history(), chat.left_out().len()), (&turns(9)[..], 0));
+        assert_eq!((chat.history(), chat.dropped().len()), (&turns(9)[..], 0));
         chat.retry().await.unwrap();
         assert_eq!(chat.history()[1], Content::model("numbers have names"));
-        assert!(!chat.left_out().is_empty());
+        assert!(!chat.dropped().is_empty());
     }
 }
 
 #[test]
 fn a_compaction_that_is_dropped_leaves_the_history_as_it_was() {
-    for compaction in [Compaction::LeaveOut, Compaction::Summarize] {
+    for compaction in [Compaction::Drop, Compaction::Summarize] {
         let start = || {
             let script = Scripted::default()
                 .then_text("numbers have names")
@@ -326,12 +327,12 @@ fn a_compaction_that_is_dropped_leaves_the_history_as_it_was() {
                 })
             },
             |polls, chat| {
-                let all = chat.left_out().len() + chat.history().len();
-                if chat.left_out().is_empty() {
+                let all = chat.dropped().len() + chat.history().len();
+                if chat.dropped().is_empty() {
                     assert_eq!(chat.history(), turns(40), "after {polls} polls");
                 } else {
                     assert!(all >= 80, "after {polls} polls");
-                    assert_eq!(chat.left_out(), &turns(40)[..chat.left_out().len()]);
+                    assert_eq!(chat.dropped(), &turns(40)[..chat.dropped().len()]);
                 }
             },
         );
@@ -346,13 +347,13 @@ async fn a_request_is_counted_once_and_not_at_all_if_it_is_short() {
         .then_text("one")
         .then_text("two");
     let backend = Counting::new(script);
-    let mut chat = chat(backend.clone(), 4).context_budget(60, Compaction::LeaveOut);
+    let mut chat = chat(backend.clone(), 4).context_budget(60, Compaction::Drop);
 
     chat.send_message(MESSAGE).await.unwrap_err();
     chat.retry().await.unwrap();
     assert_eq!(backend.counts(), 1);
 
-    chat = chat.context_budget(10_000, Compaction::LeaveOut);
+    chat = chat.context_budget(10_000, Compaction::Drop);
     chat.send_message(MESSAGE).await.unwrap();
     assert_eq!(backend.counts(), 1);
 }
@@ -360,7 +361,7 @@ async fn a_request_is_counted_once_and_not_at_all_if_it_is_short() {
 #[tokio::test]
 async fn of_a_long_history_few_lengths_are_counted() {
     let backend = Counting::new(Scripted::default().then_text("one"));
-    let mut chat = chat(backend.clone(), 1_000).context_budget(5_000, Compaction::LeaveOut);
+    let mut chat = chat(backend.clone(), 1_000).context_budget(5_000, Compaction::Drop);
 
     chat.send_message(MESSAGE).await.unwrap();
 
@@ -372,7 +373,7 @@ async fn of_a_long_history_few_lengths_are_counted() {
 async fn a_backend_that_cannot_count_has_its_tokens_estimated() {
     // It answers and streams, and no more.
     let script = Scripted::default().then_text("one").then_text("two");
-    let mut texts = chat(Waiting(script.clone()), 20).context_budget(200, Compaction::LeaveOut);
+    let mut texts = chat(Waiting(script.clone()), 20).context_budget(200, Compaction::Drop);
     texts.send_message(MESSAGE).await.unwrap();
     // A turn has 52 bytes or so, thirteen tokens.
     let kept = texts.history().len() - 2;
@@ -381,9 +382,9 @@ async fn a_backend_that_cannot_count_has_its_tokens_estimated() {
     let picture = Content::user(Blob::from_base64("image/png", "QUJD".repeat(10_000)));
     let history = [[picture, Content::model("nice")].to_vec(), turns(2)].concat();
     let mut pictures = chat(Waiting(script), 0).with_history(history);
-    pictures = pictures.context_budget(250, Compaction::LeaveOut);
+    pictures = pictures.context_budget(250, Compaction::Drop);
     pictures.send_message(MESSAGE).await.unwrap();
-    assert_eq!(pictures.left_out().len(), 2);
+    assert_eq!(pictures.dropped().len(), 2);
 }
 
 #[tokio::test]
@@ -408,7 +409,7 @@ async fn counting_that_fails_fails_the_message_and_no_more() {
             Box::pin(std::future::ready(Err(error)))
         }
     }
-    let mut chat = chat(Broken, 4).context_budget(40, Compaction::LeaveOut);
+    let mut chat = chat(Broken, 4).context_budget(40, Compaction::Drop);
 
     let error = chat.send_message(MESSAGE).await.unwrap_err();
 
@@ -421,7 +422,7 @@ async fn counting_that_fails_fails_the_message_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_conversation_is_saved_with_its_budget_and_what_was_left_out() {
+async fn a_conversation_is_saved_with_its_budget_and_what_was_dropped() {
     let script = || {
         Scripted::default()
             .then_text("one")
@@ -436,13 +437,13 @@ async fn a_conversation_is_saved_with_its_budget_and_what_was_left_out() {
     loaded = loaded.backend(script());
 
     assert_eq!(loaded.history(), chat.history());
-    assert_eq!(loaded.left_out(), chat.left_out());
+    assert_eq!(loaded.dropped(), chat.dropped());
     for _ in 0..8 {
         loaded.send_message(MESSAGE).await.ok();
     }
-    assert!(loaded.left_out().len() > chat.left_out().len());
+    assert!(loaded.dropped().len() > chat.dropped().len());
     loaded.set_history(turns(1));
-    assert!(loaded.left_out().is_empty());
+    assert!(loaded.dropped().is_empty());
 }
 
 #[tokio::test]
@@ -453,17 +454,17 @@ async fn turns_are_taken_back_from_what_is_left_and_new_ones_are_not_taken_for_a
     }
     let mut chat = chat(script, 9).context_budget(90, Compaction::Summarize);
     chat.send_message(MESSAGE).await.unwrap();
-    let gone = chat.left_out().len();
+    let gone = chat.dropped().len();
     while chat.rewind().is_some() {}
-    assert_eq!(chat.left_out().len(), gone);
+    assert_eq!(chat.dropped().len(), gone);
 
     let mut said = Vec::new();
-    while chat.left_out().len() == gone {
+    while chat.dropped().len() == gone {
         chat.send_message(MESSAGE).await.unwrap();
         said.push(Content::user(MESSAGE));
     }
 
-    assert_eq!(chat.left_out()[gone], Content::user(MESSAGE));
+    assert_eq!(chat.dropped()[gone], Content::user(MESSAGE));
     assert!(said.len() > 4);
 }
 
@@ -478,9 +479,9 @@ async fn a_call_without_an_answer_in_a_given_history_does_not_stop_the_next_mess
     let script = Scripted::default().then_text("one");
     let mut chat = chat(script, 0)
         .with_history(history)
-        .context_budget(40, Compaction::LeaveOut);
+        .context_budget(40, Compaction::Drop);
 
     chat.send_message(MESSAGE).await.unwrap();
 
-    assert!(!chat.left_out().is_empty());
+    assert!(!chat.dropped().is_empty());
 }

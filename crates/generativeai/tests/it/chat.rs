@@ -541,7 +541,7 @@ async fn a_clone_grows_apart() {
 
     assert_eq!(texts(&one), ["a", "A", "c", "C"]);
     assert_eq!(texts(&other), ["a", "A", "b", "B"]);
-    assert!(other.calls_functions());
+    assert!(other.automatic_calls_enabled());
 }
 
 #[tokio::test]

@@ -1,74 +1,14 @@
 //! Conversations that are written down while they go on.
 
-use std::sync::{Arc, Mutex};
-
 use generativeai::protocol::content::Content;
 use generativeai::testing::Scripted;
 use generativeai::{
-    BoxFuture, ChatSession, Compaction, Entry, Error, ErrorKind, Event, Function, GenerativeModel,
-    Journal, Reason, Result,
+    ChatSession, Compaction, Error, ErrorKind, Event, Function, GenerativeModel, Reason,
 };
 use serde_json::json;
 
-use crate::support::poll::{Waiting, drop_at_every_poll, once_more, run};
-
-/// A journal in memory that a test can break. It works on when nobody waits for it.
-#[derive(Clone, Debug, Default)]
-struct Memory(Arc<Mutex<Pages>>);
-
-#[derive(Debug, Default)]
-struct Pages {
-    entries: Vec<Entry>,
-    broken: bool,
-}
-
-impl Memory {
-    fn events(&self) -> Vec<Event> {
-        let pages = self.0.lock().unwrap();
-        let json = pages.entries.iter().map(|entry| json!(entry.event()));
-        json.map(|event| serde_json::from_value(event).unwrap())
-            .collect()
-    }
-
-    fn names(&self) -> Vec<String> {
-        let names = self.events().into_iter();
-        names.map(|event| format!("{event:?}")).collect()
-    }
-
-    fn break_down(&self, broken: bool) {
-        self.0.lock().unwrap().broken = broken;
-    }
-
-    fn resumed(&self, backend: Scripted) -> ChatSession {
-        let chat = model(backend).start_chat();
-        chat.resume(self.clone(), self.events()).unwrap()
-    }
-
-    fn write(&self, after: usize, entries: Vec<Entry>) -> Result<()> {
-        let mut pages = self.0.lock().unwrap();
-        if pages.broken {
-            return Err(Error::new(ErrorKind::Storage, "the disk is full"));
-        }
-        let there: Vec<u128> = pages.entries[after..].iter().map(Entry::id).collect();
-        let given: Vec<u128> = entries.iter().map(Entry::id).collect();
-        if !given.starts_with(&there) {
-            return Err(Error::new(ErrorKind::Conflict, "somebody else wrote"));
-        }
-        pages.entries.extend(entries.into_iter().skip(there.len()));
-        Ok(())
-    }
-}
-
-impl Journal for Memory {
-    fn append(&self, after: u64, entries: Vec<Entry>) -> BoxFuture<Result<()>> {
-        let this = self.clone();
-        Box::pin(async move {
-            let written = this.write(after as usize, entries);
-            once_more().await;
-            written
-        })
-    }
-}
+use crate::support::memory::{Memory, assert_same};
+use crate::support::poll::{Waiting, drop_at_every_poll, run};
 
 fn model(backend: Scripted) -> GenerativeModel {
     GenerativeModel::new("m").backend(Waiting(backend))
@@ -104,7 +44,7 @@ async fn a_message_is_written_before_it_is_sent_and_its_outcome_after() {
 
     let names = ["Opened", "Unfinished", "Opened", "Completed"];
     assert_eq!(journal.names(), names);
-    assert_eq!(texts(&journal.resumed(script)), ["Hi", "Hello!"]);
+    assert_eq!(texts(&journal.resume(&model(script))), ["Hi", "Hello!"]);
 }
 
 #[tokio::test]
@@ -115,8 +55,8 @@ async fn each_round_of_calls_is_written_once_it_is_answered() {
         .then_call("double", json!({"value": 4}))
         .then_error(&[], Error::new(ErrorKind::Unavailable, "overloaded"))
         .then_text("Eight.");
-    let model = model(script.clone()).tools(double());
-    let mut chat = model
+    let mut chat = model(script.clone())
+        .tools(double())
         .start_chat()
         .automatic_function_calling(true)
         .journal(journal.clone());
@@ -125,14 +65,17 @@ async fn each_round_of_calls_is_written_once_it_is_answered() {
 
     let names = ["Opened", "Exchanged", "Exchanged", "Unfinished"];
     assert_eq!(journal.names(), names);
-    let mut resumed = journal.resumed(script);
+    let mut resumed = journal.resume(&model(script));
     let unfinished = resumed.unfinished().unwrap();
-    assert_eq!(unfinished.exchanged, chat.unfinished().unwrap().exchanged);
+    assert_eq!(unfinished.rounds, chat.unfinished().unwrap().rounds);
     assert!(
         matches!(&unfinished.reason, Reason::Failed(error) if error.to_string() == "overloaded")
     );
     resumed.retry().await.unwrap();
-    assert_eq!(journal.resumed(Scripted::default()).history().len(), 6);
+    assert_eq!(
+        journal.resume(&model(Scripted::default())).history().len(),
+        6
+    );
 }
 
 #[tokio::test]
@@ -144,13 +87,13 @@ async fn a_turn_without_an_outcome_was_interrupted_and_saving_keeps_what_came_of
     reply.next().await.unwrap().unwrap();
     drop(reply);
 
-    let resumed = journal.resumed(Scripted::default());
+    let resumed = journal.resume(&model(Scripted::default()));
     let unfinished = resumed.unfinished().unwrap();
     assert!(matches!(unfinished.reason, Reason::Interrupted));
     assert!(unfinished.received.is_none());
 
     chat.save().await.unwrap();
-    let mut resumed = journal.resumed(Scripted::default());
+    let mut resumed = journal.resume(&model(Scripted::default()));
     assert!(resumed.keep_partial());
     assert_eq!(texts(&resumed), ["A story?", "Once upon "]);
 }
@@ -165,7 +108,7 @@ async fn changes_that_wait_for_nothing_are_written_when_saved() {
     let older = [Content::user("0"), Content::model("zero")];
     let start = model(script).start_chat().with_history(older);
     let mut chat = start.journal(journal.clone());
-    let resumed = || journal.resumed(Scripted::default());
+    let resumed = || journal.resume(&model(Scripted::default()));
 
     chat.send_message("1").await.unwrap();
     let reply = chat.send_message("2").stream();
@@ -181,10 +124,10 @@ async fn changes_that_wait_for_nothing_are_written_when_saved() {
     chat.save().await.unwrap();
     let mut again = resumed();
     assert_eq!(texts(&again), ["0", "zero"]);
-    assert!(again.restore() && again.restore() && again.restore() && !again.restore());
+    assert!(again.redo() && again.redo() && again.redo() && !again.redo());
     assert!(again.unfinished().is_some());
 
-    assert!(chat.restore());
+    assert!(chat.redo());
     chat.save().await.unwrap();
     assert_eq!(texts(&resumed()), ["0", "zero", "1", "one"]);
 
@@ -216,7 +159,10 @@ async fn a_second_writer_sends_nothing() {
             matches!(&unfinished.reason, Reason::Failed(error) if error.kind() == ErrorKind::Conflict)
         );
     }
-    assert_eq!(texts(&journal.resumed(script)), ["1", "one", "2", "two"]);
+    assert_eq!(
+        texts(&journal.resume(&model(script))),
+        ["1", "one", "2", "two"]
+    );
 }
 
 #[tokio::test]
@@ -226,16 +172,16 @@ async fn without_its_journal_a_chat_goes_on_and_says_so() {
     let mut chat = model(script).start_chat().journal(journal.clone());
     assert!(chat.unsaved().is_none());
 
-    journal.break_down(true);
+    journal.set_broken(true);
     chat.send_message("1").await.unwrap();
     assert_eq!(chat.unsaved().unwrap().kind(), ErrorKind::Storage);
     assert_eq!(chat.save().await.unwrap_err().kind(), ErrorKind::Storage);
     assert!(journal.events().is_empty());
 
-    journal.break_down(false);
+    journal.set_broken(false);
     chat.send_message("2").await.unwrap();
     assert!(chat.unsaved().is_none());
-    let resumed = journal.resumed(Scripted::default());
+    let resumed = journal.resume(&model(Scripted::default()));
     assert_eq!(texts(&resumed), ["1", "one", "2", "two"]);
 }
 
@@ -261,7 +207,7 @@ fn a_turn_dropped_at_any_await_leaves_chat_and_journal_at_one() {
         start,
         |(chat, _)| Box::pin(async { drop(chat.send_message("2 x 2?").stream().finish().await) }),
         |polls, (mut chat, journal)| {
-            let resumed = journal.resumed(Scripted::default());
+            let resumed = journal.resume(&model(Scripted::default()));
             if polls > 0 {
                 let turns = usize::from(resumed.unfinished().is_some());
                 assert_eq!(
@@ -269,18 +215,17 @@ fn a_turn_dropped_at_any_await_leaves_chat_and_journal_at_one() {
                     if turns == 1 { 1 } else { 4 }
                 );
             }
+            let context = format!("after {polls} polls");
+            let same = |chat: &ChatSession| {
+                let resumed = journal.resume(chat.model());
+                let resumed = resumed.automatic_function_calling(true);
+                assert_same(resumed, chat.fork(), &context);
+            };
             run(chat.save()).unwrap();
-            let resumed = journal.resumed(Scripted::default());
-            assert_eq!(resumed.history(), chat.history(), "after {polls} polls");
-            let turns = [&resumed, &chat].map(|chat| {
-                let turn = chat.unfinished()?;
-                Some((turn.sent.clone(), turn.reason.clone()))
-            });
-            assert_eq!(format!("{:?}", turns[0]), format!("{:?}", turns[1]));
+            same(&chat);
 
             run(chat.send_message("And then?").into_future()).unwrap();
-            let resumed = journal.resumed(Scripted::default());
-            assert_eq!(resumed.history(), chat.history(), "after {polls} polls");
+            same(&chat);
         },
     );
     assert!(polls > 8, "{polls}");
@@ -324,7 +269,7 @@ fn a_blocking_chat_is_written_down_as_well() {
 
 #[tokio::test]
 async fn what_left_the_history_to_keep_the_budget_is_written_down_as_an_event() {
-    for compaction in [Compaction::LeaveOut, Compaction::Summarize] {
+    for compaction in [Compaction::Drop, Compaction::Summarize] {
         let mut script = Scripted::default();
         for at in 0..12 {
             script = script.then_text(format!("it is called number{at}"));
@@ -338,11 +283,23 @@ async fn what_left_the_history_to_keep_the_budget_is_written_down_as_an_event() 
             chat.send_message("and what is the next one").await.unwrap();
         }
 
-        let again = journal.resumed(script);
-
-        assert!(!chat.left_out().is_empty());
+        assert!(!chat.dropped().is_empty());
         assert!(journal.names().contains(&"Compacted".to_owned()));
-        assert_eq!(again.history(), chat.history());
-        assert_eq!(again.left_out(), chat.left_out());
+        let resumed = journal.resume(chat.model());
+        let copy = Memory::default();
+        chat.fork().journal(copy.clone()).save().await.unwrap();
+        let copied = copy.resume(chat.model());
+        let fork = chat.fork();
+        for again in [resumed, copied] {
+            let mut again = again.context_budget(70, compaction);
+            assert_eq!(again.dropped(), chat.dropped());
+            let [mut one, mut other] = [json!(again), json!(fork)];
+            // A journal that starts with a conversation does not contain its last response.
+            for json in [&mut one, &mut other] {
+                json.as_object_mut().unwrap().remove("last");
+            }
+            assert_eq!(one, other);
+            again.rewind().unwrap();
+        }
     }
 }

@@ -17,5 +17,6 @@ mod support;
 mod tools;
 #[cfg(feature = "tracing")]
 mod trace;
+mod undo;
 mod walks;
 mod wire;

@@ -1,4 +1,4 @@
-//! Random walks over everything a chat can do, beside a small model of what must come of it.
+//! Random walks over everything that a chat can do, next to a simple model of the expected result.
 
 use generativeai::protocol::content::{Content, Data, Part};
 use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
@@ -7,10 +7,12 @@ use generativeai::testing::Scripted;
 use generativeai::{ChatSession, Function, GenerativeModel, Reason};
 use serde_json::json;
 
+use crate::support::memory::{Memory, assert_same};
+
 const WALKS: u64 = 10_000;
 const STEPS: usize = 12;
 
-/// A generator of numbers that are as good as random here (SplitMix64).
+/// Random number generator that is the same in every run and on every machine (SplitMix64).
 struct Dice(u64);
 
 impl Dice {
@@ -23,26 +25,51 @@ impl Dice {
     }
 }
 
-/// What must be true of the chat, kept by the simplest means.
+/// Expected state of the chat.
 #[derive(Clone, Default)]
 struct Expected {
-    /// A line for each content of the history.
-    history: Vec<Vec<String>>,
-    unfinished: Option<Turn>,
+    history: Vec<Turn>,
+    unfinished: Option<Open>,
     last: Option<String>,
+    undone: Vec<Undone>,
 }
 
+/// Turn in the history: a line for each content.
 #[derive(Clone)]
 struct Turn {
+    lines: Vec<String>,
+    is_interrupted: bool,
+}
+
+/// Unfinished turn.
+#[derive(Clone)]
+struct Open {
     sent: String,
     rounds: usize,
     received: Option<String>,
     why: &'static str,
 }
 
-impl Turn {
-    /// The contents of the turn before its reply.
-    fn opening(&self) -> Vec<String> {
+#[derive(Clone)]
+enum Undone {
+    Turn(Turn),
+    Open(Open),
+}
+
+impl Expected {
+    /// Adds a turn to the history.
+    fn enter(&mut self, lines: Vec<String>, is_interrupted: bool) {
+        self.history.push(Turn {
+            lines,
+            is_interrupted,
+        });
+        self.undone.clear();
+    }
+}
+
+impl Open {
+    /// Returns the lines of the turn before its reply.
+    fn lines(&self) -> Vec<String> {
         let mut lines = vec![self.sent.clone()];
         for _ in 0..self.rounds {
             lines.extend(["call".to_owned(), "answer".to_owned()]);
@@ -56,7 +83,7 @@ fn line(content: &Content) -> String {
         Some(Data::Text(text)) => text.clone(),
         Some(Data::FunctionCall(_)) => "call".to_owned(),
         Some(Data::FunctionResponse(_)) => "answer".to_owned(),
-        other => panic!("a part nobody said: {other:?}"),
+        other => panic!("unexpected part: {other:?}"),
     };
     content.parts.iter().map(word).collect()
 }
@@ -68,13 +95,25 @@ fn why(reason: &Reason) -> &'static str {
         Reason::Failed(_) => "failed",
         Reason::Stopped(FinishReason::Safety) => "stopped",
         Reason::Blocked => "blocked",
-        other => panic!("a reason nobody gave: {other:?}"),
+        other => panic!("unexpected reason: {other:?}"),
     }
 }
 
 fn compare(chat: &ChatSession, expected: &Expected, context: &str) {
     let history: Vec<String> = chat.history().iter().map(line).collect();
-    assert_eq!(history, expected.history.concat(), "history {context}");
+    let turns = expected.history.iter();
+    let lines: Vec<String> = turns.clone().flat_map(|turn| turn.lines.clone()).collect();
+    assert_eq!(history, lines, "history {context}");
+    let marks: Vec<bool> = turns
+        .flat_map(|turn| {
+            let before = std::iter::repeat_n(false, turn.lines.len() - 1);
+            before.chain([turn.is_interrupted])
+        })
+        .collect();
+    let interrupted: Vec<bool> = (0..history.len())
+        .map(|index| chat.is_interrupted(index))
+        .collect();
+    assert_eq!(interrupted, marks, "interrupted {context}");
     assert!(
         chat.history()
             .iter()
@@ -83,20 +122,14 @@ fn compare(chat: &ChatSession, expected: &Expected, context: &str) {
     );
     assert!(chat.pending_calls().is_empty(), "pending {context}");
     let text = |reply: &GenerateContentResponse| {
-        reply
-            .candidates
-            .first()
-            .and_then(|c| c.content.as_ref())
-            .map(line)
-            .unwrap_or_default()
+        let candidate = reply.candidates.first();
+        let content = candidate.and_then(|candidate| candidate.content.as_ref());
+        content.map(line).unwrap_or_default()
     };
     let unfinished = chat.unfinished().map(|turn| {
-        (
-            line(&turn.sent),
-            turn.exchanged.len(),
-            turn.received.as_ref().map(text),
-            why(&turn.reason),
-        )
+        let received = turn.received.as_deref().map(text);
+        let reason = why(&turn.reason);
+        (line(&turn.sent), turn.rounds.len(), received, reason)
     });
     let wanted = expected.unfinished.clone();
     let wanted = wanted.map(|turn| (turn.sent, turn.rounds * 2, turn.received, turn.why));
@@ -104,7 +137,7 @@ fn compare(chat: &ChatSession, expected: &Expected, context: &str) {
     assert_eq!(chat.last().map(text), expected.last, "last {context}");
 }
 
-/// What a turn is made to do.
+/// End of a turn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fate {
     Completes,
@@ -132,7 +165,7 @@ fn chunk(text: &str, reason: Option<&str>) -> GenerateContentResponse {
     .unwrap()
 }
 
-/// Writes the script of a turn: rounds of calls, then a reply of the chunks "r0", "r1", …
+/// Adds the replies of a turn to a script: rounds of calls, then the chunks "r0", "r1", …
 fn plan(mut script: Scripted, rounds: usize, chunks: usize, fate: Fate) -> Scripted {
     for _ in 0..rounds {
         script = script.then_call("f", json!({}));
@@ -155,23 +188,25 @@ fn plan(mut script: Scripted, rounds: usize, chunks: usize, fate: Fate) -> Scrip
     }
 }
 
-/// Runs one turn of the chat, and the same of what is expected. Without a message it is a retry.
+/// Runs a turn of the chat, and changes what is expected. Without a message it is a retry.
 async fn turn(chat: &mut ChatSession, expected: &mut Expected, dice: &mut Dice, new: Option<&str>) {
     let old = expected.unfinished.take().filter(|_| new.is_none());
-    let (sent, done) = old.map_or((new.unwrap_or_default().to_owned(), 0), |t| {
-        (t.sent, t.rounds)
+    let (sent, done) = old.map_or((new.unwrap_or_default().to_owned(), 0), |turn| {
+        (turn.sent, turn.rounds)
     });
     let fate = FATES[dice.roll(6) as usize];
     let (rounds, chunks) = (dice.roll(3) as usize, 1 + dice.roll(3) as usize);
     let awaited = fate != Fate::Dropped && dice.roll(2) == 0;
-    let script = plan(Scripted::default(), rounds, chunks, fate);
-    *chat = chat.clone().backend(script);
+    chat.set_backend(plan(Scripted::default(), rounds, chunks, fate));
     let message = match new {
         Some(text) => chat.send_message(text),
         None => chat.retry(),
     };
+    expected
+        .undone
+        .retain(|undone| matches!(undone, Undone::Turn(_)));
     let all: String = (0..chunks).map(|at| format!("r{at}")).collect();
-    let mut turn = Turn {
+    let mut turn = Open {
         sent,
         rounds: done + rounds,
         received: Some(all),
@@ -192,7 +227,7 @@ async fn turn(chat: &mut ChatSession, expected: &mut Expected, dice: &mut Dice, 
             turn.received = None;
         }
     } else if fate == Fate::Dropped {
-        // The chunk of each round comes out of the stream before those of the reply.
+        // The stream returns a chunk for each round before those of the reply.
         let read = dice.roll((rounds + chunks) as u64) as usize;
         let mut reply = message.stream();
         for _ in 0..read {
@@ -213,44 +248,58 @@ async fn turn(chat: &mut ChatSession, expected: &mut Expected, dice: &mut Dice, 
     }
     expected.last = turn.received.clone();
     if turn.why.is_empty() {
-        let mut lines = turn.opening();
+        let mut lines = turn.lines();
         lines.extend(turn.received);
-        expected.history.push(lines);
+        expected.enter(lines, false);
     } else {
         expected.unfinished = Some(turn);
     }
 }
 
 fn keep_partial(chat: &mut ChatSession, expected: &mut Expected) {
-    let nothing = |turn: &Turn| turn.rounds == 0 && turn.received.is_none();
-    let keeps = expected
-        .unfinished
-        .as_ref()
-        .is_some_and(|turn| !nothing(turn));
-    assert_eq!(chat.keep_partial(), keeps);
-    if !keeps {
+    let is_empty = |turn: &Open| turn.rounds == 0 && turn.received.is_none();
+    let turn = expected.unfinished.take_if(|turn| !is_empty(turn));
+    assert_eq!(chat.keep_partial(), turn.is_some());
+    let Some(turn) = turn else {
         return;
-    }
-    let turn = expected.unfinished.take().unwrap();
-    let mut lines = turn.opening();
+    };
+    let mut lines = turn.lines();
     expected.last = turn.received.clone();
     if turn.received.as_deref() == Some("call") {
         lines.extend(["call".to_owned(), "answer".to_owned()]);
     } else {
         lines.extend(turn.received);
     }
-    expected.history.push(lines);
+    expected.enter(lines, true);
 }
 
 fn rewind(chat: &mut ChatSession, expected: &mut Expected) {
-    let sent = match expected.unfinished.take() {
-        Some(turn) => Some(turn.sent),
-        None => expected.history.pop().map(|lines| lines[0].clone()),
+    let undone = match expected.unfinished.take() {
+        Some(turn) => Some(Undone::Open(turn)),
+        None => expected.history.pop().map(Undone::Turn),
     };
+    let sent = undone.as_ref().map(|undone| match undone {
+        Undone::Turn(turn) => turn.lines[0].clone(),
+        Undone::Open(turn) => turn.sent.clone(),
+    });
     if sent.is_some() {
         expected.last = None;
     }
+    expected.undone.extend(undone);
     assert_eq!(chat.rewind().map(|(sent, _)| line(&sent)), sent);
+}
+
+fn redo(chat: &mut ChatSession, expected: &mut Expected) {
+    let undone = expected.undone.pop();
+    assert_eq!(chat.redo(), undone.is_some());
+    match undone {
+        Some(Undone::Turn(turn)) => expected.history.push(turn),
+        Some(Undone::Open(turn)) => {
+            expected.last = turn.received.clone();
+            expected.unfinished = Some(turn);
+        }
+        None => {}
+    }
 }
 
 async fn walk(seed: u64) {
@@ -259,35 +308,49 @@ async fn walk(seed: u64) {
     let model = GenerativeModel::new("m")
         .tools(function.clone())
         .backend(Scripted::default());
-    let mut chat = model.start_chat().automatic_function_calling(true);
+    let mut journal = Some(Memory::default());
+    let chat = model.start_chat().automatic_function_calling(true);
+    let mut chat = chat.journal(journal.clone().unwrap());
     let (mut expected, mut dice) = (Expected::default(), Dice(seed));
     for step in 0..STEPS {
-        let done = match dice.roll(8) {
-            0 => {
+        let done = match dice.roll(11) {
+            0 | 1 => {
                 rewind(&mut chat, &mut expected);
                 "rewind"
             }
-            1 => {
+            2 | 3 => {
+                redo(&mut chat, &mut expected);
+                "redo"
+            }
+            4 => {
                 keep_partial(&mut chat, &mut expected);
                 "keep_partial"
             }
-            2 if expected.unfinished.is_some() => {
+            5 if expected.unfinished.is_some() => {
                 turn(&mut chat, &mut expected, &mut dice, None).await;
                 "retry"
             }
-            3 => {
+            6 => {
                 let saved = serde_json::to_string(&chat).unwrap();
                 let loaded: ChatSession = serde_json::from_str(&saved).unwrap();
                 chat = loaded.tools(function.clone());
+                journal = None;
+                expected.undone.clear();
                 "save and load"
             }
-            4 if dice.roll(3) == 0 => {
+            7 if let Some(journal) = &journal => {
+                chat.save().await.unwrap();
+                let resumed = journal.resume(chat.model());
+                chat = resumed.automatic_function_calling(true);
+                "resume"
+            }
+            8 if dice.roll(3) == 0 => {
                 chat.set_history([Content::user("x"), Content::model("y")]);
                 expected = Expected::default();
-                expected.history.push(vec!["x".to_owned(), "y".to_owned()]);
+                expected.enter(vec!["x".to_owned(), "y".to_owned()], false);
                 "set_history"
             }
-            5 => {
+            9 => {
                 chat.send_message("").await.unwrap_err();
                 "an empty message"
             }
@@ -300,10 +363,17 @@ async fn walk(seed: u64) {
         let context = format!("after {done}, step {step} of the walk with seed {seed}");
         compare(&chat, &expected, &context);
     }
+    let Some(journal) = journal else {
+        return;
+    };
+    chat.save().await.unwrap();
+    let resumed = journal.resume(chat.model());
+    let context = format!("after the walk with seed {seed}");
+    assert_same(resumed.automatic_function_calling(true), chat, &context);
 }
 
 #[tokio::test]
-async fn a_chat_stays_coherent_whatever_is_done_with_it() {
+async fn a_chat_stays_coherent_whatever_is_done_with_it_and_equals_its_journal() {
     for seed in 0..WALKS {
         walk(seed).await;
     }

@@ -18,7 +18,7 @@ impl Repl<'_> {
         let model = self
             .signals
             .exit_at_once_during(|| choice.open(self.printer))?;
-        let model = model.like(self.conversation().chat.model());
+        let model = model.with_settings_from(self.conversation().chat.model());
         self.set_model(model)?;
         let name = self.conversation().chat.model().name().to_owned();
         self.printer.note(format_args!("now using {name}"));

@@ -155,7 +155,7 @@ impl Repl<'_> {
 
     /// Switches to a conversation that is not open yet.
     pub(super) fn switch_to(&mut self, mut conversation: Conversation) {
-        let automatic = self.conversation().chat.calls_functions();
+        let automatic = self.conversation().chat.automatic_calls_enabled();
         conversation.set_automatic_function_calling(automatic);
         let from = self.label(self.current);
         let label = self.add(conversation);

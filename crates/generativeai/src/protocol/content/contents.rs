@@ -153,6 +153,16 @@ impl From<Vec<Content>> for Contents {
     }
 }
 
+/// Copies the contents of a shared history.
+impl From<Contents> for Vec<Content> {
+    fn from(contents: Contents) -> Self {
+        match contents.history {
+            None => contents.new,
+            Some(_) => contents.iter().cloned().collect(),
+        }
+    }
+}
+
 impl From<&[Content]> for Contents {
     fn from(contents: &[Content]) -> Self {
         contents.to_vec().into()

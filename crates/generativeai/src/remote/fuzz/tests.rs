@@ -79,7 +79,7 @@ fn journals_that_can_be_read_are_gone_on_with() {
         "journal",
         journal,
         &[
-            r#"{"opened":{"sent":{"role":"user","parts":[{"text":"Hi"}]}}}{"exchanged":{"contents":[{"role":"model","parts":[{"functionCall":{"name":"f"}}]},{"role":"user","parts":[{"functionResponse":{"name":"f","response":{}}}]}]}}{"completed":{"response":{"candidates":[{"content":{"role":"model","parts":[{"text":"Yo"}]},"finishReason":"STOP"}]}}}{"rewound":{"length":4}}"restored""#,
+            r#"{"opened":{"sent":{"role":"user","parts":[{"text":"Hi"}]}}}{"exchanged":{"contents":[{"role":"model","parts":[{"functionCall":{"name":"f"}}]},{"role":"user","parts":[{"functionResponse":{"name":"f","response":{}}}]}]}}{"completed":{"response":{"candidates":[{"content":{"role":"model","parts":[{"text":"Yo"}]},"finishReason":"STOP"}]}}}{"rewound":{"length":0}}"restored""#,
             r#"{"replaced":{"contents":[{"role":"user","parts":[{"text":"a"}]},{"role":"model","parts":[{"text":"b"}]}]}}{"added":{"contents":[{"role":"user","parts":[{"text":"c"}]},{"role":"model","parts":[{"text":"d"}]}]}}{"compacted":{"length":2,"summary":[{"role":"user","parts":[{"text":"ab"}]}]}}{"opened":{"sent":{"role":"user","parts":[{"text":"e"}]}}}{"unfinished":{"reason":{"stopped":"SAFETY"},"received":null}}"#,
         ],
     );

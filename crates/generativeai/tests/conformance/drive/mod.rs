@@ -207,7 +207,7 @@ impl<'s> Play<'s> {
             }),
             "copy" => {
                 let copy = chat.with(|chat| chat.clone()).await;
-                let automatic = copy.calls_functions();
+                let automatic = copy.automatic_calls_enabled();
                 let name = step.text("as").unwrap_or_default().to_owned();
                 if let Some(&at) = self.returned.get(step.on()) {
                     self.returned.insert(name.clone(), at);

@@ -9,6 +9,7 @@ pub(crate) mod clock;
 pub(crate) mod fields;
 #[cfg(feature = "remote")]
 pub(crate) mod log;
+pub(crate) mod memory;
 #[cfg(feature = "tracing")]
 pub(crate) mod notebook;
 pub(crate) mod poll;

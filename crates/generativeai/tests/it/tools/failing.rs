@@ -183,7 +183,7 @@ async fn a_failed_second_request_leaves_the_history_alone_and_can_be_retried() {
 
         assert_eq!(error.kind(), ErrorKind::Unreachable);
         assert!(chat.history().is_empty());
-        assert_eq!(chat.unfinished().unwrap().exchanged.len(), 2);
+        assert_eq!(chat.unfinished().unwrap().rounds.len(), 2);
         assert!(chat.pending_calls().is_empty());
         let mut kept = chat.clone();
         assert!(kept.keep_partial());
@@ -269,7 +269,7 @@ async fn a_second_reply_that_is_blocked_or_stopped_ends_the_turn() {
 
             assert_eq!(error.kind(), kind);
             assert!(chat.history().is_empty());
-            assert_eq!(chat.unfinished().unwrap().exchanged.len(), 2);
+            assert_eq!(chat.unfinished().unwrap().rounds.len(), 2);
         }
     }
 }

@@ -21,6 +21,11 @@ impl Transcript {
         &self.contents
     }
 
+    /// Returns the contents without their JSON.
+    pub(crate) fn into_contents(self) -> Vec<Content> {
+        self.contents
+    }
+
     /// Appends contents.
     pub(crate) fn extend(&mut self, contents: impl IntoIterator<Item = Content>) {
         self.contents.extend(contents);

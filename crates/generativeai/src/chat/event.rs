@@ -1,0 +1,150 @@
+//! Events: what happens to a conversation, as a journal stores it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::reason::Reason;
+use super::shared;
+use crate::protocol::content::Content;
+use crate::protocol::response::GenerateContentResponse;
+
+/// Change of a conversation.
+///
+/// A conversation is the result of its events. [`ChatSession::resume`](crate::ChatSession::resume) rebuilds it by
+/// applying them in order, and applies the same function as a running turn does.
+///
+/// A turn is a message, rounds of function calls, and a reply. Its events are, in order:
+///
+/// 1. [`Opened`](Self::Opened), before the message is sent;
+/// 2. [`Exchanged`](Self::Exchanged), once for each round of function calls;
+/// 3. [`Completed`](Self::Completed) or [`Unfinished`](Self::Unfinished). If neither follows, the turn was
+///    interrupted.
+///
+/// In JSON an event is an object with one member that is named after the event, for example
+/// `{"rewound": {"length": 2}}`. Members with default values are left out.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Event {
+    /// A message is about to be sent. Its turn is unfinished from here on, and replaces any other unfinished turn.
+    Opened {
+        /// The message.
+        sent: Content,
+        /// Rounds of function calls that an earlier attempt of the turn completed: calls and responses in turn.
+        #[serde(rename = "exchanged", default, skip_serializing_if = "Vec::is_empty")]
+        rounds: Vec<Content>,
+    },
+    /// A round of function calls joined the open turn.
+    Exchanged {
+        /// The content with the calls, and the content with a response to each of them.
+        contents: Vec<Content>,
+    },
+    /// The open turn completed, and its message, rounds and reply entered the history.
+    Completed {
+        /// Response with the reply. Its token counts cover all requests of the turn.
+        #[serde(with = "shared")]
+        response: Arc<GenerateContentResponse>,
+    },
+    /// The open turn ended without completing. It stays unfinished.
+    Unfinished {
+        /// Reason why the turn ended.
+        reason: Reason,
+        /// Reply as far as it was received.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            serialize_with = "shared::serialize_option",
+            deserialize_with = "shared::deserialize_option"
+        )]
+        received: Option<Arc<GenerateContentResponse>>,
+    },
+    /// Contents entered the history that are not a completed turn.
+    ///
+    /// If a turn is unfinished, the contents are that turn, kept with the part of the reply that was received.
+    /// Otherwise they are an older conversation.
+    Added {
+        /// The contents.
+        contents: Vec<Content>,
+        /// Indices into `contents` at which interrupted turns end.
+        ///
+        /// Empty in older journals: there, an unfinished turn that was kept ends with the last content.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        interrupted: Vec<usize>,
+    },
+    /// The history was replaced, and everything else that the conversation knew was forgotten.
+    Replaced {
+        /// The new history.
+        contents: Vec<Content>,
+    },
+    /// The unfinished turn was undone if there was one, otherwise the last turn of the history.
+    Rewound {
+        /// Number of contents that remain in the history.
+        length: usize,
+    },
+    /// The turn that was undone last was redone.
+    #[serde(rename = "restored")]
+    Redone,
+    /// The oldest contents of the history were dropped, to keep within the
+    /// [context budget](crate::ChatSession::context_budget).
+    Compacted {
+        /// Number of contents that were dropped.
+        length: usize,
+        /// Contents that replace them: nothing, or the request for a summary and the summary.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        summary: Vec<Content>,
+    },
+}
+
+impl Event {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Opened { .. } => "Opened",
+            Self::Exchanged { .. } => "Exchanged",
+            Self::Completed { .. } => "Completed",
+            Self::Unfinished { .. } => "Unfinished",
+            Self::Added { .. } => "Added",
+            Self::Replaced { .. } => "Replaced",
+            Self::Rewound { .. } => "Rewound",
+            Self::Redone => "Redone",
+            Self::Compacted { .. } => "Compacted",
+        }
+    }
+}
+
+/// Prints the name of the event alone: prompts and replies do not belong in logs.
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Entry of a [journal](crate::Journal): an event and its unique id.
+///
+/// The id identifies the entry when a write is repeated because its result was lost. Cloning is cheap: clones
+/// share the event.
+#[derive(Clone, Debug)]
+pub struct Entry(Arc<(u128, Event)>);
+
+impl Entry {
+    /// Creates an entry with a random id.
+    ///
+    /// # Panics
+    /// If the operating system provides no random numbers.
+    pub fn new(event: Event) -> Self {
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).expect("the operating system provides random numbers");
+        Self(Arc::new((u128::from_ne_bytes(id), event)))
+    }
+
+    /// Returns the id: 128 random bits.
+    pub fn id(&self) -> u128 {
+        self.0.0
+    }
+
+    /// Returns the event.
+    pub fn event(&self) -> &Event {
+        &self.0.1
+    }
+}

@@ -1,0 +1,64 @@
+//! What a message opens: a new turn, the continuation of one whose calls were returned, or a retry.
+
+use super::reason::Reason;
+use super::round::{calls_of, names, responses_of, unanswered};
+use super::state::State;
+use super::unfinished::{Transient, Unfinished};
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::content::Content;
+
+/// Turn that is about to be opened.
+pub(super) struct Opening {
+    /// Message of the user.
+    pub(super) sent: Content,
+    /// Rounds of function calls that an earlier attempt completed.
+    pub(super) rounds: Vec<Content>,
+    pub(super) transient: Transient,
+}
+
+impl Opening {
+    /// Returns what a message opens. If it answers calls that the limit of rounds returned to the caller, it
+    /// continues their turn.
+    ///
+    /// # Errors
+    /// The message answers some of the returned calls, but not all.
+    pub(super) fn new(state: &State, message: Content) -> Result<Self> {
+        let returned = state.unfinished().filter(|turn| {
+            matches!(turn.reason, Reason::CallsReturned) && responses_of(&message).next().is_some()
+        });
+        let Some((turn, reply)) = returned.and_then(|turn| Some((turn, turn.reply()?))) else {
+            return Ok(Self {
+                sent: message,
+                rounds: Vec::new(),
+                transient: Transient::default(),
+            });
+        };
+        let missing = unanswered(calls_of(&reply), std::slice::from_ref(&message));
+        if !missing.is_empty() {
+            let message = format!(
+                "the message leaves the calls of {} unanswered: answer all pending calls in one message",
+                names(&missing)
+            );
+            return Err(Error::new(ErrorKind::Request, message));
+        }
+        let mut this = Self::again(turn);
+        this.rounds.extend([reply, message]);
+        // The caller decided to go on: the rounds are counted from here.
+        this.transient.rounds_run = 0;
+        // The token counts of the returned reply cover the requests before it.
+        let received = turn.received.as_ref();
+        this.transient.usage = received.and_then(|received| received.usage_metadata.clone());
+        Ok(this)
+    }
+
+    /// Returns a retry of an unfinished turn. A call that was interrupted is not run again.
+    pub(super) fn again(turn: &Unfinished) -> Self {
+        let mut transient = turn.transient.clone();
+        transient.round = None;
+        Self {
+            sent: turn.sent.clone(),
+            rounds: turn.closed_rounds(),
+            transient,
+        }
+    }
+}

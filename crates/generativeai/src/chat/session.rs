@@ -1,0 +1,520 @@
+//! The conversation: its settings, its history, and what can be done with it apart from sending.
+
+use std::fmt;
+
+use super::budget::{Budget, Compaction};
+use super::check;
+use super::event::Event;
+use super::history::{fill_roles, last_turn};
+use super::journal::{Journal, Writer};
+use super::reason::Reason;
+use super::round::{calls_of, unanswered};
+use super::state::State;
+use super::unfinished::Unfinished;
+use crate::backend::Backend;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::GenerativeModel;
+use crate::protocol::content::{Content, FunctionCall, Role};
+use crate::protocol::response::GenerateContentResponse;
+use crate::tools::{AutomaticFunctionCalling, Toolbox};
+
+/// Conversation with a model.
+///
+/// A turn is a message of the user, rounds of function calls, and the reply. It is a transaction: the whole turn
+/// enters the [history](Self::history) once it is complete, and otherwise nothing does. A turn that failed, was
+/// blocked or was dropped stays [unfinished](Self::unfinished), and can be [retried](Self::retry),
+/// [kept](Self::keep_partial) or [undone](Self::rewind).
+///
+/// Sending a message borrows the conversation mutably, so two messages cannot overlap.
+///
+/// ```
+/// use generativeai::{GenerativeModel, testing::Scripted};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+/// let model = GenerativeModel::new("gemini-flash-latest")
+///     .backend(Scripted::default().then_text("Hello! How can I help?"));
+/// let mut chat = model.start_chat();
+///
+/// let response = chat.send_message("Hello").await?;
+///
+/// assert_eq!(response.text()?, "Hello! How can I help?");
+/// assert_eq!(chat.history().len(), 2);
+/// # Ok(()) }
+/// ```
+///
+/// # Clones
+///
+/// A clone is an independent conversation that shares the backend. With a [journal](Self::journal) it is a second
+/// writer of the same journal: whichever of the two sends first, the other one gets a
+/// [`Conflict`](ErrorKind::Conflict). To branch a conversation, use [`fork`](Self::fork), which has no journal.
+#[derive(Clone)]
+pub struct ChatSession {
+    pub(super) model: GenerativeModel,
+    pub(super) automatic: Option<AutomaticFunctionCalling>,
+    pub(super) budget: Option<Budget>,
+    pub(super) writer: Option<Writer>,
+    pub(super) state: State,
+}
+
+impl GenerativeModel {
+    /// Starts a conversation with this model.
+    pub fn start_chat(&self) -> ChatSession {
+        ChatSession::new(self.clone())
+    }
+}
+
+/// Settings. Each can be made when the conversation is created, or later with `set_`.
+impl ChatSession {
+    /// Starts a conversation with a model, like [`GenerativeModel::start_chat`].
+    pub fn new(model: GenerativeModel) -> Self {
+        Self {
+            model,
+            automatic: None,
+            budget: None,
+            writer: None,
+            state: State::default(),
+        }
+    }
+
+    /// Sets the history, like [`set_history`](Self::set_history).
+    #[must_use]
+    pub fn with_history(mut self, history: impl IntoIterator<Item = impl Into<Content>>) -> Self {
+        self.set_history(history);
+        self
+    }
+
+    /// Sets whether functions that the model calls are run within the turn: `true` with the
+    /// [defaults](AutomaticFunctionCalling), `false` not at all, or with the given settings. The default is `false`:
+    /// calls are returned to the caller as [`pending_calls`](Self::pending_calls).
+    #[must_use]
+    pub fn automatic_function_calling(
+        mut self,
+        automatic: impl Into<AutomaticFunctionCalling>,
+    ) -> Self {
+        self.set_automatic_function_calling(automatic);
+        self
+    }
+
+    /// Sets whether functions are run within the turn, like
+    /// [`automatic_function_calling`](Self::automatic_function_calling).
+    pub fn set_automatic_function_calling(
+        &mut self,
+        automatic: impl Into<AutomaticFunctionCalling>,
+    ) {
+        self.automatic = automatic.into().enabled();
+    }
+
+    /// Returns whether functions that the model calls are run within the turn.
+    pub fn automatic_calls_enabled(&self) -> bool {
+        self.automatic.is_some()
+    }
+
+    /// Sets the backend, for example after loading a conversation: backends are not saved.
+    #[must_use]
+    pub fn backend(mut self, backend: impl Backend + 'static) -> Self {
+        self.set_backend(backend);
+        self
+    }
+
+    /// Sets the backend, like [`backend`](Self::backend).
+    pub fn set_backend(&mut self, backend: impl Backend + 'static) {
+        self.model.set_backend(backend);
+    }
+
+    /// Sets the tools that the model may use. They replace those of the model.
+    #[must_use]
+    pub fn tools(mut self, tools: impl Into<Toolbox>) -> Self {
+        self.set_tools(tools);
+        self
+    }
+
+    /// Sets the tools, like [`tools`](Self::tools).
+    pub fn set_tools(&mut self, tools: impl Into<Toolbox>) {
+        self.model.set_tools(tools);
+    }
+
+    /// Returns the model.
+    pub fn model(&self) -> &GenerativeModel {
+        &self.model
+    }
+
+    /// Replaces the model. The history and the unfinished turn stay.
+    pub fn set_model(&mut self, model: GenerativeModel) {
+        self.model = model;
+    }
+
+    /// Sets the maximum number of tokens of a message's request, including the system instruction and the tools, and
+    /// what happens to the oldest turns if the request would have more. By default the history grows without limit.
+    ///
+    /// If the request of a message exceeds the budget, whole turns leave the [history](Self::history), the oldest
+    /// first, until the request has three quarters of the budget, or half of it if they are summarized. So most
+    /// messages need no compaction. The history remains what the next request sends;
+    /// [`dropped`](Self::dropped) returns what left it. The system instruction always stays. Function calls and their
+    /// responses leave together. If counting or summarizing fails or is dropped, the history is unchanged.
+    ///
+    /// The backend counts the tokens. If it cannot, they are estimated: one token for four bytes of text. A request
+    /// that is too short to exceed the budget is not counted. The budget covers neither the reply nor the rounds of
+    /// function calls that follow.
+    ///
+    /// ```
+    /// use generativeai::{Compaction, GenerativeModel, testing::Scripted};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let script = Scripted::default().then_text("one").then_text("two").then_text("three");
+    /// # let model = GenerativeModel::new("m").backend(script);
+    /// let mut chat = model.start_chat().context_budget(8, Compaction::Drop);
+    /// for message in ["Say the first number", "Say the second number", "Say the third number"] {
+    ///     chat.send_message(message).await?;
+    /// }
+    ///
+    /// assert_eq!(chat.history().len(), 2);
+    /// assert_eq!(chat.dropped().len(), 4);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// A message that exceeds the budget without any history fails with [`Request`](ErrorKind::Request). If counting
+    /// or summarizing fails, the message fails with that error. Its turn is then [unfinished](Self::unfinished).
+    #[must_use]
+    pub fn context_budget(mut self, tokens: u32, compaction: Compaction) -> Self {
+        self.set_context_budget(tokens, compaction);
+        self
+    }
+
+    /// Sets the context budget, like [`context_budget`](Self::context_budget).
+    pub fn set_context_budget(&mut self, tokens: u32, compaction: Compaction) {
+        self.budget = Some(Budget { tokens, compaction });
+    }
+
+    /// Checks whether a message could be sent with these settings, without sending one.
+    ///
+    /// # Errors
+    /// The error that the first message would fail with before it is sent: more than one candidate is requested, two
+    /// functions have the same name, or the REST API has no key.
+    pub fn check(&self) -> Result<()> {
+        self.model.check()?;
+        check::one_candidate(&self.model.prepare(None)?)
+    }
+}
+
+/// Reading the conversation, and undo.
+impl ChatSession {
+    /// Returns the history: the contents of complete turns, which the next request sends before its message.
+    ///
+    /// With a [budget](Self::context_budget) the next message may drop the oldest turns. They are then in
+    /// [`dropped`](Self::dropped).
+    pub fn history(&self) -> &[Content] {
+        self.state.history()
+    }
+
+    /// Replaces the history. Everything else that was said is forgotten: the [last response](Self::last), the
+    /// [unfinished turn](Self::unfinished), and the turns that were undone or [dropped](Self::dropped).
+    ///
+    /// Contents are stored as given, apart from missing roles: function responses get the role of the user, and
+    /// otherwise user and model alternate from the first role that is known.
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, protocol::content::Content, testing::Scripted};
+    /// # let mut chat = GenerativeModel::new("m").backend(Scripted::default()).start_chat();
+    /// chat.set_history([Content::user("Hello"), Content::model("Hello!")]);
+    /// assert_eq!(chat.history().len(), 2);
+    /// ```
+    pub fn set_history(&mut self, history: impl IntoIterator<Item = impl Into<Content>>) {
+        let mut contents: Vec<Content> = history.into_iter().map(Into::into).collect();
+        fill_roles(&mut contents);
+        self.commit(Event::Replaced { contents });
+    }
+
+    /// Returns the contents that left the history to keep within the [budget](Self::context_budget), oldest first. The
+    /// next request does not send them.
+    pub fn dropped(&self) -> &[Content] {
+        self.state.dropped().contents()
+    }
+
+    /// Returns the last response, complete or not. There is none before the first response to a message, after an
+    /// [undo](Self::rewind), and after [`set_history`](Self::set_history).
+    pub fn last(&self) -> Option<&GenerateContentResponse> {
+        self.state.last().map(AsRef::as_ref)
+    }
+
+    /// Returns the last turn if it did not complete.
+    ///
+    /// The next message is sent without it. [`keep_partial`](Self::keep_partial) adds it to the history,
+    /// [`retry`](Self::retry) sends it again, and [`rewind`](Self::rewind) undoes it.
+    pub fn unfinished(&self) -> Option<&Unfinished> {
+        self.state.unfinished()
+    }
+
+    /// Returns the function calls that the next message has to answer, with a
+    /// [`FunctionResponse`](crate::protocol::content::FunctionResponse) each: the API rejects a request that leaves
+    /// one unanswered.
+    ///
+    /// These are the calls of the last reply that were not run within the turn, because
+    /// [automatic calls](Self::automatic_function_calling) are off or reached their limit, or because a function is
+    /// declared without code.
+    pub fn pending_calls(&self) -> Vec<&FunctionCall> {
+        let history = self.history();
+        let unfinished = self.unfinished();
+        if let Some(turn) = unfinished.filter(|turn| matches!(turn.reason, Reason::CallsReturned)) {
+            let received = turn.received.iter();
+            return received.flat_map(|reply| reply.function_calls()).collect();
+        }
+        let is_reply = |content: &Content| content.role == Some(Role::Model);
+        let Some(reply) = history.iter().rposition(is_reply) else {
+            return Vec::new();
+        };
+        unanswered(calls_of(&history[reply]), &history[reply + 1..])
+    }
+
+    /// Returns whether the turn that ends with the content at an index of the history was interrupted, and entered
+    /// the history through [`keep_partial`](Self::keep_partial).
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let model = GenerativeModel::new("m").backend(Scripted::default().then_chunks(["Once upon ", "a time"]));
+    /// let mut chat = model.start_chat();
+    /// let mut reply = chat.send_message("Tell me a story").stream();
+    /// reply.next().await;
+    /// drop(reply);
+    /// chat.keep_partial();
+    ///
+    /// assert!(chat.is_interrupted(1) && !chat.is_interrupted(0));
+    /// # Ok(()) }
+    /// ```
+    pub fn is_interrupted(&self, index: usize) -> bool {
+        self.state.interrupted().binary_search(&index).is_ok()
+    }
+
+    /// Undoes the unfinished turn if there is one, otherwise the last turn, and returns its message and its reply.
+    /// Returns `None` if there is no turn.
+    ///
+    /// A turn is undone as a whole, including its rounds of function calls. If no reply was received, the returned
+    /// reply has no parts. [`redo`](Self::redo) reverses this.
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let model = GenerativeModel::new("m").backend(Scripted::default().then_text("Four."));
+    /// let mut chat = model.start_chat();
+    /// chat.send_message("What is two and two?").await?;
+    ///
+    /// let (sent, received) = chat.rewind().expect("a turn");
+    ///
+    /// assert_eq!(received.parts[0].as_text(), Some("Four."));
+    /// assert!(chat.history().is_empty() && chat.rewind().is_none());
+    /// # Ok(()) }
+    /// ```
+    pub fn rewind(&mut self) -> Option<(Content, Content)> {
+        let length = match self.unfinished() {
+            Some(_) => self.history().len(),
+            None => last_turn(self.history())?,
+        };
+        self.close_turn();
+        self.commit(Event::Rewound { length });
+        self.state.undone()
+    }
+
+    /// Redoes the turn that was [undone](Self::rewind) last, and returns whether there was one.
+    ///
+    /// Turns can be redone until something new enters the history: a turn completes or is
+    /// [kept](Self::keep_partial), or the history is [replaced](Self::set_history). A message that fails does not
+    /// prevent a redo. An unfinished turn can be redone only until the next message is sent.
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let model = GenerativeModel::new("m").backend(Scripted::default().then_text("Four."));
+    /// let mut chat = model.start_chat();
+    /// chat.send_message("What is two and two?").await?;
+    /// chat.rewind();
+    ///
+    /// assert!(chat.redo());
+    /// assert_eq!(chat.history().len(), 2);
+    /// assert!(!chat.redo());
+    /// # Ok(()) }
+    /// ```
+    pub fn redo(&mut self) -> bool {
+        let can_redo = self.state.undone().is_some();
+        if can_redo {
+            self.close_turn();
+            self.commit(Event::Redone);
+        }
+        can_redo
+    }
+
+    /// Adds the unfinished turn to the history, and returns whether it did.
+    ///
+    /// The part of the reply that was received becomes the reply, which
+    /// [`is_interrupted`](Self::is_interrupted). Function calls without a response get one that reports the
+    /// interruption, since the API rejects a request with an unanswered call. If nothing was received, the turn stays
+    /// unfinished.
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let model = GenerativeModel::new("m")
+    /// #     .backend(Scripted::default().then_chunks(["Once upon ", "a time…"]));
+    /// let mut chat = model.start_chat();
+    /// let mut reply = chat.send_message("Tell me a story").stream();
+    /// reply.next().await;
+    /// drop(reply); // the user pressed Ctrl-C
+    ///
+    /// assert!(chat.history().is_empty());
+    /// assert!(chat.keep_partial());
+    /// assert_eq!(chat.history()[1].parts[0].as_text(), Some("Once upon "));
+    /// # Ok(()) }
+    /// ```
+    pub fn keep_partial(&mut self) -> bool {
+        let Some(turn) = self.unfinished() else {
+            return false;
+        };
+        let contents = turn.partial_contents();
+        if contents.len() < 2 {
+            return false;
+        }
+        let (reason, received) = (turn.reason.clone(), turn.received.clone());
+        if self.writer.as_ref().is_some_and(Writer::is_open) {
+            self.commit(Event::Unfinished { reason, received });
+        }
+        let interrupted = vec![contents.len() - 1];
+        self.commit(Event::Added {
+            contents,
+            interrupted,
+        });
+        true
+    }
+
+    /// Returns an independent copy without a journal. [`set_journal`](Self::set_journal) can give it its own.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self {
+            writer: None,
+            ..self.clone()
+        }
+    }
+}
+
+/// Journal.
+impl ChatSession {
+    /// Stores the conversation in a journal from now on, starting with what was said so far. Turns that were undone
+    /// before are not stored.
+    ///
+    /// Each message is stored before it is sent, and the result of the turn when it is over. Changes that do not wait,
+    /// such as [`rewind`](Self::rewind), are stored before the next message, or by [`save`](Self::save).
+    ///
+    /// If another writer modified the journal, for example a clone of this conversation, the next message fails with
+    /// [`Conflict`](ErrorKind::Conflict) and is not sent. If the journal fails in another way, the conversation goes
+    /// on in memory: [`unsaved`](Self::unsaved) returns the error, and the next write stores what is missing.
+    #[must_use]
+    pub fn journal(mut self, journal: impl Journal + 'static) -> Self {
+        self.set_journal(journal);
+        self
+    }
+
+    /// Stores the conversation in a journal from now on, like [`journal`](Self::journal). An earlier journal of the
+    /// conversation is not used any more.
+    pub fn set_journal(&mut self, journal: impl Journal + 'static) {
+        let mut writer = Writer::new(journal, 0);
+        let events = self.state.snapshot().into_events();
+        for event in events.expect("a state is consistent") {
+            writer.note(event);
+        }
+        self.writer = Some(writer);
+    }
+
+    /// Continues the conversation that a journal contains, and appends to the journal from now on.
+    ///
+    /// History, unfinished turn and undone turns are as they were. A turn without a final event was
+    /// [`Interrupted`](Reason::Interrupted). Settings that were made for its message are lost. The model, its tools
+    /// and the other settings are those of this value.
+    ///
+    /// # Errors
+    /// [`Corrupt`](ErrorKind::Corrupt) if an event does not fit those before it. The message contains its number,
+    /// counted from 1.
+    pub fn resume(
+        mut self,
+        journal: impl Journal + 'static,
+        events: impl IntoIterator<Item = Event>,
+    ) -> Result<Self> {
+        self.state = State::default();
+        let mut written = 0;
+        for event in events {
+            written += 1;
+            self.state.apply(event).map_err(|invalid| {
+                let message = format!("event {written} of the journal {invalid}");
+                Error::new(ErrorKind::Corrupt, message)
+            })?;
+        }
+        self.writer = Some(Writer::new(journal, written));
+        Ok(self)
+    }
+
+    /// Stores in the [journal](Self::journal) what is not stored yet, including the part of the reply that an
+    /// interrupted turn received. Does nothing without a journal.
+    ///
+    /// # Errors
+    /// The error of the journal. Nothing is lost: the next write includes what is missing.
+    pub async fn save(&mut self) -> Result<()> {
+        self.close_turn();
+        self.write().await
+    }
+
+    /// Returns the error of the last write to the [journal](Self::journal), if it failed.
+    pub fn unsaved(&self) -> Option<&Error> {
+        self.writer.as_ref()?.failed()
+    }
+}
+
+impl ChatSession {
+    /// Applies an event, and notes it for the journal.
+    pub(super) fn commit(&mut self, event: Event) {
+        // Without a journal the event moves into the state, and nothing is copied.
+        if let Some(writer) = &mut self.writer {
+            writer.note(event.clone());
+        }
+        let applied = self.state.apply(event);
+        applied.expect("an event of a live conversation fits its state");
+    }
+
+    /// Ends the open turn for a reason: it stays unfinished. Calls that have no response get one that reports the
+    /// interruption.
+    pub(super) fn end_turn(&mut self, reason: Reason) {
+        if let Some(round) = self.state.end_round() {
+            self.commit(round);
+        }
+        let turn = self.state.unfinished();
+        let received = turn.and_then(|turn| turn.received.clone());
+        self.commit(Event::Unfinished { reason, received });
+    }
+
+    /// Notes for the journal that the turn it knows as open was interrupted.
+    pub(super) fn close_turn(&mut self) {
+        if self.writer.as_ref().is_some_and(Writer::is_open) {
+            self.end_turn(Reason::Interrupted);
+        }
+    }
+
+    /// Writes pending events to the journal.
+    pub(super) async fn write(&mut self) -> Result<()> {
+        match &mut self.writer {
+            Some(writer) => writer.write().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Prints no contents: prompts and replies do not belong in logs.
+impl fmt::Debug for ChatSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChatSession")
+            .field("model", &self.model)
+            .field("automatic_function_calling", &self.automatic)
+            .field(
+                "history",
+                &format_args!("{} contents", self.history().len()),
+            )
+            .field("unfinished", &self.unfinished())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,421 @@
+//! State of a conversation, and the only code that changes it.
+
+use std::fmt;
+use std::iter::once;
+use std::mem;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::event::Event;
+use super::history::model_content;
+use super::round::Round;
+use super::unfinished::{Transient, Unfinished};
+use crate::protocol::content::{Content, FunctionResponse, Transcript};
+use crate::protocol::response::GenerateContentResponse;
+
+/// State of a conversation.
+///
+/// [`apply`](Self::apply) changes it, whether the event comes from a running turn, from a journal or from a saved
+/// conversation. What happens inside the open turn between two events is recorded by the methods from
+/// [`carry`](Self::carry) to [`end_round`](Self::end_round); these change the unfinished turn alone. All fields are
+/// private, so nothing else can change anything.
+#[derive(Clone, Default)]
+pub(super) struct State {
+    /// Contents that the next request sends before its message.
+    history: Arc<Transcript>,
+    /// Indices of the contents in the history at which interrupted turns end, in ascending order.
+    interrupted: Vec<usize>,
+    /// Response of the last turn that entered the history, until the next turn is opened.
+    last: Option<Arc<GenerateContentResponse>>,
+    unfinished: Option<Box<Unfinished>>,
+    /// Turns that were undone and can be redone, the last one last.
+    undone: Vec<Undone>,
+    /// Contents that left the history to keep within the context budget.
+    dropped: Arc<Transcript>,
+    /// Number of contents at the start of the history that are a summary of dropped ones.
+    summary: usize,
+}
+
+/// Turn that was undone.
+#[derive(Clone)]
+enum Undone {
+    Turn {
+        contents: Vec<Content>,
+        /// Indices into `contents` at which interrupted turns end.
+        interrupted: Vec<usize>,
+        /// Number of contents at the start that are a summary.
+        summary: usize,
+    },
+    Unfinished(Box<Unfinished>),
+}
+
+/// Contents of a saved conversation.
+pub(super) struct Snapshot {
+    pub(super) history: Vec<Content>,
+    pub(super) interrupted: Vec<usize>,
+    pub(super) last: Option<Arc<GenerateContentResponse>>,
+    pub(super) unfinished: Option<Unfinished>,
+    pub(super) dropped: Vec<Content>,
+    pub(super) summary: usize,
+}
+
+/// Error of an event that does not fit the state, with the part of a sentence that follows "the event".
+#[derive(Debug, PartialEq)]
+pub(super) struct InvalidEvent(&'static str);
+
+impl State {
+    /// Applies an event. This is the only function that changes a conversation.
+    ///
+    /// # Errors
+    /// The event does not fit the state, as in a damaged journal. The state is unchanged.
+    pub(super) fn apply(&mut self, event: Event) -> Result<(), InvalidEvent> {
+        match event {
+            Event::Opened { sent, rounds } => {
+                self.open(Unfinished::new(sent, rounds));
+                Ok(())
+            }
+            Event::Exchanged { contents } => {
+                let turn = self.open_turn()?;
+                turn.rounds.extend(contents);
+                turn.received = None;
+                turn.transient.round = None;
+                Ok(())
+            }
+            Event::Completed { response } => self.complete(response),
+            Event::Unfinished { reason, received } => {
+                let turn = self.open_turn()?;
+                turn.reason = reason;
+                turn.received = received;
+                Ok(())
+            }
+            Event::Added {
+                contents,
+                interrupted,
+            } => self.add(contents, interrupted),
+            Event::Replaced { contents } => {
+                *self = Self::default();
+                self.enter(contents);
+                Ok(())
+            }
+            Event::Rewound { length } => self.rewind(length),
+            Event::Redone => self.redo(),
+            Event::Compacted { length, summary } => self.compact(length, summary),
+        }
+    }
+
+    fn open(&mut self, turn: Unfinished) {
+        self.last = None;
+        self.unfinished = Some(Box::new(turn));
+        // There is one unfinished turn. Undone turns of the history stay until something enters it, so that they
+        // can be redone if this turn fails.
+        self.undone
+            .retain(|undone| matches!(undone, Undone::Turn { .. }));
+    }
+
+    fn complete(&mut self, response: Arc<GenerateContentResponse>) -> Result<(), InvalidEvent> {
+        let reply =
+            model_content(&response).ok_or(InvalidEvent("completes a turn without a reply"))?;
+        let turn = self.unfinished.take().ok_or(NOT_OPEN)?;
+        let contents = once(turn.sent).chain(turn.rounds);
+        self.enter(contents.chain([reply.into_owned()]));
+        self.last = Some(response);
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        contents: Vec<Content>,
+        mut interrupted: Vec<usize>,
+    ) -> Result<(), InvalidEvent> {
+        check_indices(&interrupted, 0..contents.len())?;
+        let turn = self.unfinished.take();
+        if interrupted.is_empty() && turn.is_some() {
+            // Older journals have no indices.
+            interrupted.extend(contents.len().checked_sub(1));
+        }
+        self.last = turn.and_then(|turn| turn.received);
+        let length = self.history().len();
+        self.mark(length, &interrupted);
+        self.enter(contents);
+        Ok(())
+    }
+
+    fn rewind(&mut self, length: usize) -> Result<(), InvalidEvent> {
+        let current = self.history().len();
+        let fits = match self.unfinished {
+            Some(_) => length == current,
+            None => length < current,
+        };
+        if !fits {
+            return Err(InvalidEvent(
+                "undoes a turn that the history does not end with",
+            ));
+        }
+        self.undone.push(match self.unfinished.take() {
+            Some(turn) => Undone::Unfinished(turn),
+            None => {
+                let first = self.interrupted.partition_point(|&index| index < length);
+                let interrupted = self.interrupted.split_off(first);
+                let summary = self.summary.saturating_sub(length);
+                self.summary -= summary;
+                Undone::Turn {
+                    contents: Arc::make_mut(&mut self.history).split_off(length),
+                    interrupted: interrupted.iter().map(|index| index - length).collect(),
+                    summary,
+                }
+            }
+        });
+        self.last = None;
+        Ok(())
+    }
+
+    fn redo(&mut self) -> Result<(), InvalidEvent> {
+        let undone = self.undone.pop();
+        match undone.ok_or(InvalidEvent("redoes a turn that was not undone"))? {
+            Undone::Unfinished(turn) => self.unfinished = Some(turn),
+            Undone::Turn {
+                contents,
+                interrupted,
+                summary,
+            } => {
+                let length = self.history().len();
+                self.mark(length, &interrupted);
+                self.summary += summary;
+                Arc::make_mut(&mut self.history).extend(contents);
+            }
+        }
+        Ok(())
+    }
+
+    fn compact(&mut self, length: usize, summary: Vec<Content>) -> Result<(), InvalidEvent> {
+        if length > self.history().len() || length < self.summary {
+            return Err(InvalidEvent(
+                "drops contents that the history does not start with",
+            ));
+        }
+        let history = mem::take(&mut self.history);
+        let mut old = Arc::unwrap_or_clone(history).into_contents();
+        let rest = old.split_off(length);
+        // A summary replaces what it summarizes. It was not said itself.
+        Arc::make_mut(&mut self.dropped).extend(old.into_iter().skip(self.summary));
+        self.interrupted.retain(|&index| index >= length);
+        for index in &mut self.interrupted {
+            *index = *index - length + summary.len();
+        }
+        self.summary = summary.len();
+        let contents: Vec<Content> = summary.into_iter().chain(rest).collect();
+        self.history = Arc::new(contents.into());
+        Ok(())
+    }
+
+    /// Appends contents that are new to the history. From here on the turns that were undone cannot be redone.
+    fn enter(&mut self, contents: impl IntoIterator<Item = Content>) {
+        Arc::make_mut(&mut self.history).extend(contents);
+        self.undone.clear();
+    }
+
+    /// Marks interrupted turns among contents that are about to be appended at an index.
+    fn mark(&mut self, at: usize, interrupted: &[usize]) {
+        let indices = interrupted.iter().map(|index| at + index);
+        self.interrupted.extend(indices);
+    }
+
+    fn open_turn(&mut self) -> Result<&mut Unfinished, InvalidEvent> {
+        self.unfinished.as_deref_mut().ok_or(NOT_OPEN)
+    }
+}
+
+/// Progress of the open turn between two events. A turn that runs is open from its first moment to its last.
+impl State {
+    /// Sets what an earlier attempt knew of the turn that was just opened.
+    pub(super) fn carry(&mut self, transient: Transient) {
+        self.running().transient = transient;
+    }
+
+    /// Sets the number of tokens of the first request.
+    pub(super) fn set_tokens(&mut self, tokens: u32) {
+        self.running().transient.tokens = Some(tokens);
+    }
+
+    /// Sets the reply to the last request.
+    pub(super) fn receive(&mut self, reply: GenerateContentResponse) {
+        self.running().received = Some(Arc::new(reply));
+    }
+
+    /// Merges a chunk into the reply to the last request.
+    pub(super) fn receive_chunk(&mut self, chunk: &GenerateContentResponse) {
+        let received = self.running().received.get_or_insert_default();
+        // Not shared while the turn runs, so nothing is copied.
+        Arc::make_mut(received).merge_chunk(chunk);
+    }
+
+    /// Begins a round of function calls: that of the reply to the last request.
+    pub(super) fn begin_round(&mut self, round: Round) {
+        let turn = self.running();
+        turn.transient.usage = turn.total_usage();
+        turn.transient.rounds_run += 1;
+        turn.transient.round = Some(round);
+    }
+
+    /// Adds the response to the call at an index of the round.
+    pub(super) fn respond(&mut self, index: usize, response: FunctionResponse) {
+        if let Some(round) = &mut self.running().transient.round {
+            round.respond(index, response);
+        }
+    }
+
+    /// Ends the round that is being answered, and returns the event that adds it to the turn.
+    pub(super) fn end_round(&mut self) -> Option<Event> {
+        let round = self.unfinished.as_mut()?.transient.round.take()?;
+        let contents = round.close().into();
+        Some(Event::Exchanged { contents })
+    }
+
+    fn running(&mut self) -> &mut Unfinished {
+        self.open_turn().expect("a turn that runs is open")
+    }
+}
+
+impl State {
+    /// Returns the history.
+    pub(super) fn history(&self) -> &[Content] {
+        self.history.contents()
+    }
+
+    /// Returns the history to share with a request.
+    pub(super) fn transcript(&self) -> &Arc<Transcript> {
+        &self.history
+    }
+
+    /// Returns the contents that left the history to keep within the context budget.
+    pub(super) fn dropped(&self) -> &Arc<Transcript> {
+        &self.dropped
+    }
+
+    /// Returns the number of contents at the start of the history that are a summary.
+    pub(super) fn summary(&self) -> usize {
+        self.summary
+    }
+
+    /// Returns the indices of the contents at which interrupted turns end, in ascending order.
+    pub(super) fn interrupted(&self) -> &[usize] {
+        &self.interrupted
+    }
+
+    /// Returns the last response, complete or not.
+    pub(super) fn last(&self) -> Option<&Arc<GenerateContentResponse>> {
+        match &self.unfinished {
+            Some(turn) => turn.received.as_ref(),
+            None => self.last.as_ref(),
+        }
+    }
+
+    /// Returns the unfinished turn.
+    pub(super) fn unfinished(&self) -> Option<&Unfinished> {
+        self.unfinished.as_deref()
+    }
+
+    /// Returns message and reply of the turn that was undone last.
+    pub(super) fn undone(&self) -> Option<(Content, Content)> {
+        match self.undone.last()? {
+            Undone::Unfinished(turn) => Some(turn.pair()),
+            Undone::Turn { contents, .. } => {
+                Some((contents.first()?.clone(), contents.last()?.clone()))
+            }
+        }
+    }
+
+    /// Returns a copy without the turns that were undone.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            history: self.history().to_vec(),
+            interrupted: self.interrupted.clone(),
+            last: self.last.clone(),
+            unfinished: self.unfinished().cloned(),
+            dropped: self.dropped.contents().to_vec(),
+            summary: self.summary,
+        }
+    }
+
+    /// Creates the state of a saved conversation.
+    ///
+    /// # Errors
+    /// The parts of the snapshot do not fit each other.
+    pub(super) fn load(mut snapshot: Snapshot) -> Result<Self, InvalidEvent> {
+        let last = snapshot.last.take();
+        let mut this = Self::default();
+        for event in snapshot.into_events()? {
+            this.apply(event)?;
+        }
+        this.last = last;
+        Ok(this)
+    }
+}
+
+impl Snapshot {
+    /// Returns the events that lead to this state. They do not cover the last response.
+    pub(super) fn into_events(self) -> Result<Vec<Event>, InvalidEvent> {
+        let Self {
+            mut history,
+            interrupted,
+            mut dropped,
+            ..
+        } = self;
+        if self.summary > history.len() {
+            return Err(InvalidEvent(
+                "has a summary that is longer than the history",
+            ));
+        }
+        check_indices(&interrupted, self.summary..history.len())?;
+        let length = dropped.len();
+        let interrupted = interrupted
+            .iter()
+            .map(|index| length + index - self.summary);
+        let interrupted = interrupted.collect();
+        dropped.extend(history.split_off(self.summary));
+        let summary = history;
+        let mut events = Vec::new();
+        if !dropped.is_empty() {
+            events.push(Event::Added {
+                contents: dropped,
+                interrupted,
+            });
+        }
+        if length > 0 || !summary.is_empty() {
+            events.push(Event::Compacted { length, summary });
+        }
+        if let Some(turn) = self.unfinished {
+            let received = turn.open_reply().cloned();
+            events.push(Event::Opened {
+                rounds: turn.closed_rounds(),
+                sent: turn.sent,
+            });
+            events.push(Event::Unfinished {
+                reason: turn.reason,
+                received,
+            });
+        }
+        Ok(events)
+    }
+}
+
+const NOT_OPEN: InvalidEvent = InvalidEvent("belongs to a turn that was not opened");
+
+/// Checks that indices are ascending and within a range.
+fn check_indices(indices: &[usize], range: Range<usize>) -> Result<(), InvalidEvent> {
+    let is_ascending = indices.is_sorted_by(|one, next| one < next);
+    if is_ascending && indices.iter().all(|index| range.contains(index)) {
+        Ok(())
+    } else {
+        Err(InvalidEvent("marks contents that do not exist"))
+    }
+}
+
+impl fmt::Display for InvalidEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

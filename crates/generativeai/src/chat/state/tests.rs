@@ -1,0 +1,135 @@
+//! Events that fit, and events that do not.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::model::GenerativeModel;
+
+fn event(json: Value) -> Event {
+    serde_json::from_value(json).expect("an event")
+}
+
+fn content(role: &str, text: &str) -> Value {
+    json!({"role": role, "parts": [{"text": text}]})
+}
+
+fn added(texts: &[&str]) -> Event {
+    let roles = ["user", "model"].iter().cycle();
+    let contents: Vec<Value> = roles
+        .zip(texts)
+        .map(|(role, text)| content(role, text))
+        .collect();
+    event(json!({"added": {"contents": contents}}))
+}
+
+fn opened() -> Event {
+    event(json!({"opened": {"sent": content("user", "c")}}))
+}
+
+fn completed() -> Event {
+    event(json!({"completed": {"response": {
+        "candidates": [{"content": content("model", "d"), "finishReason": "STOP"}],
+    }}}))
+}
+
+fn rewound(length: usize) -> Event {
+    Event::Rewound { length }
+}
+
+/// Returns everything that a state contains.
+fn all(state: &State) -> (Value, Option<(Content, Content)>) {
+    let mut chat = GenerativeModel::new("m").start_chat();
+    chat.state = state.clone();
+    (json!(chat), state.undone())
+}
+
+fn state(events: impl IntoIterator<Item = Event>) -> State {
+    let mut state = State::default();
+    for event in events {
+        state.apply(event).expect("an event that fits");
+    }
+    state
+}
+
+#[test]
+fn an_event_that_does_not_fit_is_refused_and_changes_nothing() {
+    let no_turn = || vec![added(&["a", "b"])];
+    let open = || vec![added(&["a", "b"]), opened()];
+    let summarized = || {
+        let summary = [content("user", "s"), content("model", "t")];
+        let compacted = event(json!({"compacted": {"length": 2, "summary": summary}}));
+        vec![added(&["a", "b", "c", "d"]), compacted]
+    };
+    let empty = json!({"candidates": [{"content": {"role": "model"}}]});
+    for (before, invalid) in [
+        (no_turn(), event(json!({"exchanged": {"contents": []}}))),
+        (no_turn(), completed()),
+        (
+            no_turn(),
+            event(json!({"unfinished": {"reason": "blocked"}})),
+        ),
+        (no_turn(), rewound(2)),
+        (no_turn(), rewound(3)),
+        (no_turn(), Event::Redone),
+        (no_turn(), event(json!({"compacted": {"length": 3}}))),
+        (open(), event(json!({"completed": {"response": empty}}))),
+        (open(), rewound(0)),
+        (open(), rewound(3)),
+        (
+            open(),
+            event(json!({"added": {"contents": [], "interrupted": [0]}})),
+        ),
+        (vec![opened(), rewound(0), opened()], Event::Redone),
+        (summarized(), event(json!({"compacted": {"length": 1}}))),
+    ] {
+        let mut state = state(before);
+        let unchanged = all(&state);
+        let name = format!("{invalid:?}");
+
+        let refused = state.apply(invalid);
+
+        assert!(refused.is_err(), "{name}");
+        assert_eq!(all(&state), unchanged, "{name}");
+    }
+}
+
+#[test]
+fn a_summary_that_was_undone_is_a_summary_again_when_it_is_redone() {
+    let summary = [content("user", "s"), content("model", "t")];
+    let compacted = event(json!({"compacted": {"length": 2, "summary": summary}}));
+    let mut state = state([added(&["a", "b"]), compacted]);
+    let before = all(&state);
+
+    state.apply(rewound(0)).expect("a turn");
+    assert_eq!((state.summary(), state.history().len()), (0, 0));
+    state.apply(Event::Redone).expect("an undone turn");
+
+    assert_eq!(all(&state).0, before.0);
+}
+
+#[test]
+fn a_snapshot_leads_to_the_same_state() {
+    let unfinished = event(json!({"unfinished": {"reason": "truncated", "received": {
+        "candidates": [{"content": content("model", "half")}],
+    }}}));
+    let summary = [content("user", "s"), content("model", "t")];
+    let compacted = event(json!({"compacted": {"length": 2, "summary": summary}}));
+    let interrupted = event(json!({"added": {
+        "contents": [content("user", "e"), content("model", "f")], "interrupted": [1],
+    }}));
+    let events = [
+        added(&["a", "b"]),
+        opened(),
+        completed(),
+        interrupted,
+        compacted,
+        opened(),
+        unfinished,
+    ];
+
+    let original = state(events);
+    let loaded = State::load(original.snapshot()).expect("a snapshot that fits");
+
+    assert_eq!(all(&loaded), all(&original));
+    assert_eq!(loaded.interrupted(), [5]);
+}

@@ -1,0 +1,97 @@
+//! Token counts of requests: counted by the backend, or estimated.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::error::{ErrorKind, Result};
+use crate::model::RequestTemplate;
+use crate::protocol::content::{Content, Contents, Data, Transcript};
+use crate::protocol::tokens::CountTokensRequest;
+use crate::trace;
+
+/// Bytes of text that are estimated to make one token, as Google documents it for Gemini models.
+const BYTES_PER_TOKEN: u64 = 4;
+
+/// Tokens that an image or a file is estimated to have: what Gemini counts for an image of up to 384 pixels.
+const TOKENS_PER_FILE: u64 = 258;
+
+/// Tokens that a content has at most in addition to its parts.
+const TOKENS_PER_CONTENT: u64 = 16;
+
+/// Counts the tokens of a message's request, for different histories in front of it.
+pub(super) struct TokenCounter<'turn> {
+    pub(super) template: &'turn RequestTemplate,
+    /// Contents after the history.
+    pub(super) contents: Vec<Content>,
+}
+
+impl TokenCounter<'_> {
+    /// Returns whether the request has at most that many tokens however its backend counts: no token is shorter than
+    /// a byte.
+    pub(super) fn is_below(&self, history: &Transcript, tokens: u32) -> bool {
+        let size = self.size(history);
+        size.files == 0 && size.bytes + TOKENS_PER_CONTENT * size.contents <= u64::from(tokens)
+    }
+
+    /// Counts the tokens of the request, or estimates them if the backend cannot count.
+    pub(super) async fn count(&self, history: &Arc<Transcript>) -> Result<u32> {
+        let mut request = self.template.request.clone();
+        request.contents = Contents::new(Arc::clone(history), self.contents.clone());
+        let counting = CountTokensRequest::default().generate_content_request(request);
+        let options = self.template.options.clone();
+        match trace::count(&*self.template.backend, counting, options).await {
+            Ok(counted) => {
+                let counted = counted.total_tokens.map(u32::try_from).and_then(Result::ok);
+                Ok(counted.unwrap_or_else(|| self.estimate(history)))
+            }
+            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(self.estimate(history)),
+            Err(error) => Err(error.with_context("the tokens of the message could not be counted")),
+        }
+    }
+
+    fn estimate(&self, history: &Transcript) -> u32 {
+        let size = self.size(history);
+        let tokens = size.bytes.div_ceil(BYTES_PER_TOKEN) + TOKENS_PER_FILE * size.files;
+        u32::try_from(tokens).unwrap_or(u32::MAX)
+    }
+
+    fn size(&self, history: &Transcript) -> Size {
+        let request = &self.template.request;
+        let mut size = Size::default();
+        let contents = request.system_instruction.iter().chain(history.contents());
+        contents
+            .chain(&self.contents)
+            .for_each(|content| size.add(content));
+        if !request.tools.is_empty() {
+            size.bytes += json_length(&request.tools);
+        }
+        size
+    }
+}
+
+/// Size of contents, from which their tokens are estimated.
+#[derive(Default)]
+struct Size {
+    contents: u64,
+    bytes: u64,
+    files: u64,
+}
+
+impl Size {
+    fn add(&mut self, content: &Content) {
+        self.contents += 1;
+        for part in &content.parts {
+            match &part.data {
+                Some(Data::Text(text)) => self.bytes += text.len() as u64,
+                Some(Data::InlineData(_) | Data::FileData(_)) => self.files += 1,
+                _ => self.bytes += json_length(part),
+            }
+        }
+    }
+}
+
+fn json_length(value: &impl Serialize) -> u64 {
+    let json = serde_json::to_string(value);
+    json.map_or(0, |json| json.len() as u64)
+}

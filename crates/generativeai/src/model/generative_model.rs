@@ -1,0 +1,309 @@
+//! The model: its name, its settings, and its backend.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use super::settings::{RequestTemplate, Settings, merge_categories};
+use crate::backend::{Backend, RequestOptions};
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::caches::CachedContent;
+use crate::protocol::config::GenerationConfig;
+use crate::protocol::content::Content;
+use crate::protocol::request::GenerateContentRequest;
+use crate::protocol::response::FinishReason;
+use crate::protocol::safety::SafetySetting;
+use crate::protocol::tools::ToolConfig;
+use crate::tools::Toolbox;
+
+/// Model with its settings and its [backend](Backend).
+///
+/// Without [`backend`](Self::backend) the backend is the REST API, with the key and the address from the environment:
+/// see [`Remote::from_env`](crate::Remote::from_env). Clones share the backend.
+///
+/// The settings are defaults for every request. A message or another request can override each of them.
+///
+/// ```
+/// use generativeai::{GenerativeModel, protocol::config::GenerationConfig, testing::Scripted};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+/// let model = GenerativeModel::new("gemini-flash-latest")
+///     .system_instruction("Answer in one word.")
+///     .generation_config(GenerationConfig::default().temperature(0.2))
+///     .backend(Scripted::default().then_text("Scotland"));
+///
+/// let reply = model.generate_content("Where is Ben Nevis?").await?;
+/// assert_eq!(reply.text()?, "Scotland");
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct GenerativeModel {
+    pub(super) name: String,
+    /// Backend that was set, or created from the environment when it was first needed. Clones share both.
+    pub(super) backend: Arc<OnceLock<Arc<dyn Backend>>>,
+    pub(super) system_instruction: Option<Content>,
+    pub(super) cached_content: Option<String>,
+    pub(super) settings: Settings,
+}
+
+impl GenerativeModel {
+    /// Creates a model from its name. A name without `/` gets the prefix `models/`.
+    ///
+    /// The name is not checked here: requests with an invalid name fail.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: full_name(name.into()),
+            backend: Arc::default(),
+            system_instruction: None,
+            cached_content: None,
+            settings: Settings::default(),
+        }
+    }
+
+    /// Creates the model that a cache was made for. Its requests continue after the cached content.
+    ///
+    /// # Errors
+    /// [`Request`](ErrorKind::Request) if the cache has no name or no model.
+    pub fn from_cached_content(cached: &CachedContent) -> Result<Self> {
+        let missing = |what: &str| {
+            let message =
+                format!("the cached content has no {what}: get it from the service first");
+            Error::new(ErrorKind::Request, message)
+        };
+        let model = cached.model.as_deref().filter(|name| !name.is_empty());
+        let name = cached.name.as_deref().filter(|name| !name.is_empty());
+        let mut this = Self::new(model.ok_or_else(|| missing("model"))?);
+        this.cached_content = Some(name.ok_or_else(|| missing("name"))?.to_owned());
+        Ok(this)
+    }
+
+    /// Sets the backend.
+    #[must_use]
+    pub fn backend(mut self, backend: impl Backend + 'static) -> Self {
+        self.set_backend(backend);
+        self
+    }
+
+    pub(crate) fn set_backend(&mut self, backend: impl Backend + 'static) {
+        let backend: Arc<dyn Backend> = Arc::new(backend);
+        self.backend = Arc::new(OnceLock::from(backend));
+    }
+
+    /// Sets the system instruction: how the model is to behave in the whole conversation. A text or a part becomes
+    /// a content without a role.
+    #[must_use]
+    pub fn system_instruction(mut self, instruction: impl Into<Content>) -> Self {
+        self.system_instruction = Some(instruction.into());
+        self
+    }
+
+    /// Removes the system instruction.
+    #[must_use]
+    pub fn without_system_instruction(mut self) -> Self {
+        self.system_instruction = None;
+        self
+    }
+
+    /// Sets the cached content that requests continue after, by its name. A name without `/` gets the prefix
+    /// `cachedContents/`.
+    #[must_use]
+    pub fn cached_content(mut self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.cached_content = Some(if name.contains('/') {
+            name
+        } else {
+            format!("cachedContents/{name}")
+        });
+        self
+    }
+
+    /// Sets how replies are generated: temperature, output limit, thinking, format and so on.
+    #[must_use]
+    pub fn generation_config(mut self, config: GenerationConfig) -> Self {
+        self.settings.generation_config = Some(Box::new(config));
+        self
+    }
+
+    /// Sets from which probability on harmful content is blocked, by category. Other categories have the default of
+    /// the service.
+    #[must_use]
+    pub fn safety_settings(
+        mut self,
+        settings: impl IntoIterator<Item = impl Into<SafetySetting>>,
+    ) -> Self {
+        self.settings.safety_settings = Some(settings.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Sets the tools that the model may use: functions of this program, and tools of the service.
+    #[must_use]
+    pub fn tools(mut self, tools: impl Into<Toolbox>) -> Self {
+        self.set_tools(tools);
+        self
+    }
+
+    pub(crate) fn set_tools(&mut self, tools: impl Into<Toolbox>) {
+        self.settings.tools = Some(tools.into());
+    }
+
+    /// Sets whether the model may, must or must not use tools.
+    #[must_use]
+    pub fn tool_config(mut self, config: impl Into<ToolConfig>) -> Self {
+        self.settings.tool_config = Some(config.into());
+        self
+    }
+
+    /// Sets time limits, retries and tracing. Options that are not set have the value of the backend.
+    #[must_use]
+    pub fn request_options(mut self, options: RequestOptions) -> Self {
+        self.settings.request_options = options;
+        self
+    }
+
+    /// Sets the finish reasons that complete a turn in addition to `STOP` and `MAX_TOKENS`. By default there are none:
+    /// a reply that stops for another reason leaves the turn unfinished.
+    #[must_use]
+    pub fn accept_finish_reasons(
+        mut self,
+        reasons: impl IntoIterator<Item = FinishReason>,
+    ) -> Self {
+        self.settings.accepted = Some(reasons.into_iter().collect());
+        self
+    }
+
+    /// Copies the system instruction and the settings of another model. Name, backend and cached content stay.
+    ///
+    /// Together with [`set_model`](crate::ChatSession::set_model) this continues a conversation with another model:
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let small = Scripted::default().then_text("Hm.");
+    /// # let large = Scripted::default().then_text("It is 1,345 metres tall.");
+    /// let guide = GenerativeModel::new("small").system_instruction("You are a mountain guide.");
+    /// # let guide = guide.backend(small);
+    /// let mut chat = guide.start_chat();
+    /// chat.send_message("How tall is Ben Nevis?").await?;
+    ///
+    /// let model = GenerativeModel::new("large").with_settings_from(chat.model());
+    /// # let model = model.backend(large);
+    /// chat.set_model(model);
+    ///
+    /// assert!(chat.model().instruction().is_some());
+    /// assert_eq!(chat.history().len(), 2);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn with_settings_from(mut self, other: &Self) -> Self {
+        self.system_instruction
+            .clone_from(&other.system_instruction);
+        self.settings = other.settings.clone();
+        self
+    }
+
+    /// Returns the full name, such as `models/gemini-flash-latest` or `tunedModels/my-model`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the system instruction.
+    pub fn instruction(&self) -> Option<&Content> {
+        self.system_instruction.as_ref()
+    }
+
+    /// Returns the tools that the model may use.
+    pub fn toolbox(&self) -> Option<&Toolbox> {
+        self.settings.tools.as_ref()
+    }
+
+    /// Checks whether a request could be made with these settings, without making one.
+    ///
+    /// # Errors
+    /// The error that the first request would fail with before it is sent: the system instruction is empty, two
+    /// functions have the same name, tools are set although there is cached content, or the REST API has no key.
+    pub fn check(&self) -> Result<()> {
+        self.prepare(None).map(drop)
+    }
+
+    /// Creates a request without contents from the settings of the model and of a message.
+    pub(crate) fn prepare(&self, message: Option<&Settings>) -> Result<RequestTemplate> {
+        let settings = match message {
+            Some(message) => message.over(&self.settings),
+            None => self.settings.clone(),
+        };
+        self.validate(&settings)?;
+        let tools = settings.tools.unwrap_or_default();
+        let mut request = GenerateContentRequest::default().model(self.name.clone());
+        request
+            .system_instruction
+            .clone_from(&self.system_instruction);
+        request.cached_content.clone_from(&self.cached_content);
+        request.tools = tools.declarations()?;
+        request.tool_config = settings.tool_config;
+        request.safety_settings =
+            merge_categories(&settings.safety_settings.unwrap_or_default(), &[]);
+        request.generation_config = settings.generation_config;
+        Ok(RequestTemplate {
+            backend: self.resolve_backend()?,
+            request,
+            tools,
+            options: settings.request_options,
+            accepted: settings.accepted.unwrap_or_default(),
+        })
+    }
+
+    /// Checks for combinations that the API rejects without a useful message.
+    fn validate(&self, settings: &Settings) -> Result<()> {
+        let instruction = self.system_instruction.as_ref();
+        let message = if instruction.is_some_and(|instruction| instruction.parts.is_empty()) {
+            "the system instruction is empty: add a text, or remove the instruction"
+        } else if self.cached_content.is_some()
+            && (instruction.is_some() || settings.tools.is_some() || settings.tool_config.is_some())
+        {
+            "a model with cached content takes its system instruction and its tools from the cache: remove them \
+             here"
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(ErrorKind::Request, message))
+    }
+
+    /// Returns the backend: the one that was set, otherwise the REST API with the settings of the environment.
+    fn resolve_backend(&self) -> Result<Arc<dyn Backend>> {
+        if let Some(backend) = self.backend.get() {
+            return Ok(Arc::clone(backend));
+        }
+        let backend = default_backend()?;
+        Ok(Arc::clone(self.backend.get_or_init(|| backend)))
+    }
+}
+
+/// Prints neither the system instruction nor keys.
+impl fmt::Debug for GenerativeModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GenerativeModel")
+            .field("name", &self.name)
+            .field("backend", &self.backend.get())
+            .field("cached_content", &self.cached_content)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+fn full_name(name: String) -> String {
+    if name.contains('/') || name.is_empty() {
+        name
+    } else {
+        format!("models/{name}")
+    }
+}
+
+#[cfg(feature = "remote")]
+fn default_backend() -> Result<Arc<dyn Backend>> {
+    Ok(Arc::new(crate::remote::Remote::from_env()?))
+}
+
+#[cfg(not(feature = "remote"))]
+fn default_backend() -> Result<Arc<dyn Backend>> {
+    let message = "the model has no backend: set one, or enable the feature `remote`";
+    Err(Error::new(ErrorKind::Configuration, message))
+}
