@@ -211,7 +211,10 @@ fn first_message(chat: &ChatSession) -> Option<&Content> {
 /// Gives a clone of a conversation its own session. If that fails the clone is not saved. Without a name
 /// the session is named after its first message.
 pub(crate) async fn fork(clone: &mut Conversation, name: &str) -> Result<()> {
-    let (model, automatic) = (clone.chat.model().clone(), clone.chat.automatic_calls_enabled());
+    let (model, automatic) = (
+        clone.chat.model().clone(),
+        clone.chat.automatic_calls_enabled(),
+    );
     let session = clone.session.take();
     let own = model
         .start_chat()

@@ -98,7 +98,7 @@
 //! let mut other = fork.chat(&model).await?;
 //! other.send_message("Can I ski there?").await?;
 //!
-//! // In an open chat use `rewind` and `restore`. `save` writes the change at once.
+//! // In an open chat use `rewind` and `redo`. `save` writes the change at once.
 //! chat.rewind();
 //! chat.save().await?;
 //! assert_eq!(session.contents().await?.len(), 2);
