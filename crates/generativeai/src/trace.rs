@@ -1,9 +1,8 @@
-//! What is asked passes through here on its way to the backend, so that it can be watched.
+//! Tracing of requests: each passes through here on its way to the backend.
 //!
-//! Without the feature `tracing`, or without a subscriber, it just passes.
+//! Without the feature `tracing`, or without a subscriber, requests pass unchanged.
 
 use crate::backend::{Backend, RequestOptions};
-
 use crate::error::Result;
 use crate::protocol::content::FunctionCall;
 use crate::protocol::request::GenerateContentRequest;
@@ -12,13 +11,13 @@ use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 use crate::stream::{BoxFuture, ChunkStream};
 
 #[cfg(feature = "tracing")]
+mod instrumented;
+#[cfg(feature = "tracing")]
 mod messages;
 #[cfg(feature = "tracing")]
 mod spans;
-#[cfg(feature = "tracing")]
-mod watched;
 
-/// Asks for a reply in one piece.
+/// Requests a reply in one piece.
 pub(crate) fn generate(
     backend: &dyn Backend,
     request: GenerateContentRequest,
@@ -26,12 +25,12 @@ pub(crate) fn generate(
 ) -> BoxFuture<Result<GenerateContentResponse>> {
     #[cfg(feature = "tracing")]
     if let Some(span) = spans::generation(&request, &options) {
-        return watched::whole(span, backend.generate_content(request, options));
+        return instrumented::reply(span, backend.generate_content(request, options));
     }
     backend.generate_content(request, options)
 }
 
-/// Asks for a reply in chunks.
+/// Requests a reply in chunks.
 pub(crate) fn stream(
     backend: &dyn Backend,
     request: GenerateContentRequest,
@@ -39,12 +38,12 @@ pub(crate) fn stream(
 ) -> ChunkStream {
     #[cfg(feature = "tracing")]
     if let Some(span) = spans::generation(&request, &options) {
-        return watched::chunks(span, backend.stream_generate_content(request, options));
+        return instrumented::chunks(span, backend.stream_generate_content(request, options));
     }
     backend.stream_generate_content(request, options)
 }
 
-/// Asks for the number of tokens.
+/// Requests a token count.
 pub(crate) fn count(
     backend: &dyn Backend,
     request: CountTokensRequest,
@@ -52,7 +51,7 @@ pub(crate) fn count(
 ) -> BoxFuture<Result<CountTokensResponse>> {
     #[cfg(feature = "tracing")]
     if let Some(span) = spans::counting(&request) {
-        return watched::counted(span, backend.count_tokens(request, options));
+        return instrumented::count(span, backend.count_tokens(request, options));
     }
     backend.count_tokens(request, options)
 }
@@ -64,7 +63,7 @@ pub(crate) fn function<T: Send + 'static>(
 ) -> BoxFuture<Result<T>> {
     #[cfg(feature = "tracing")]
     if let Some(span) = spans::function(call) {
-        return watched::ran(span, running);
+        return instrumented::function(span, running);
     }
     #[cfg(not(feature = "tracing"))]
     let _ = call;

@@ -1,21 +1,21 @@
-//! What is said, as JSON in the form that OpenTelemetry gives to messages.
+//! Prompts and replies as JSON messages, as OpenTelemetry's conventions define them.
 
 use serde_json::{Value, json};
 
 use crate::protocol::content::{Content, Data, Part, Role};
 use crate::protocol::response::Candidate;
 
-/// What is asked, as JSON.
+/// Returns the messages of a request.
 pub(super) fn input<'a>(contents: impl Iterator<Item = &'a Content>) -> String {
     let messages: Value = contents.map(message).collect();
     messages.to_string()
 }
 
-/// What is answered, as JSON.
+/// Returns the messages of a reply.
 pub(super) fn output(candidates: &[Candidate]) -> String {
-    let nothing = Content::default();
+    let empty = Content::default();
     let messages = candidates.iter().map(|candidate| {
-        let mut message = message(candidate.content.as_ref().unwrap_or(&nothing));
+        let mut message = message(candidate.content.as_ref().unwrap_or(&empty));
         message["role"] = "assistant".into();
         if let Some(reason) = &candidate.finish_reason {
             message["finish_reason"] = reason.as_str().into();
@@ -25,17 +25,17 @@ pub(super) fn output(candidates: &[Candidate]) -> String {
     messages.collect::<Value>().to_string()
 }
 
-/// The parts of a content as JSON.
+/// Returns the parts of a content.
 pub(super) fn parts(content: &Content) -> String {
     let parts: Value = content.parts.iter().map(part).collect();
     parts.to_string()
 }
 
 fn message(content: &Content) -> Value {
-    let answers = |part: &Part| matches!(part.data, Some(Data::FunctionResponse(_)));
+    let is_response = |part: &Part| matches!(part.data, Some(Data::FunctionResponse(_)));
     let role = match &content.role {
         Some(Role::Model) => "assistant",
-        _ if content.parts.iter().any(answers) => "tool",
+        _ if content.parts.iter().any(is_response) => "tool",
         Some(role) => role.as_str(),
         None => "user",
     };
@@ -43,7 +43,7 @@ fn message(content: &Content) -> Value {
     json!({ "role": role, "parts": parts })
 }
 
-/// A part; of what is neither said nor called only the kind.
+/// Converts a part. Of media and code only the kind is recorded.
 fn part(part: &Part) -> Value {
     match &part.data {
         Some(Data::Text(text)) if part.is_thought() => {
@@ -53,8 +53,8 @@ fn part(part: &Part) -> Value {
         Some(Data::FunctionCall(call)) => json!({
             "type": "tool_call", "id": call.id, "name": call.name, "arguments": call.args,
         }),
-        Some(Data::FunctionResponse(answer)) => json!({
-            "type": "tool_call_response", "id": answer.id, "response": answer.response,
+        Some(Data::FunctionResponse(response)) => json!({
+            "type": "tool_call_response", "id": response.id, "response": response.response,
         }),
         Some(Data::InlineData(blob)) => json!({ "type": "blob", "mime_type": blob.mime_type }),
         _ => json!({ "type": part.kind() }),

@@ -1,8 +1,8 @@
-//! What stands in the spans, by the conventions of OpenTelemetry for generative AI.
+//! Spans and their fields, named according to OpenTelemetry's semantic conventions for generative AI.
 //!
-//! What is said stands in them only where [`RequestOptions::trace_content`] is switched on.
+//! They contain prompts and replies only if [`RequestOptions::trace_content`] is on.
 
-use tracing::field::{Empty, debug};
+use tracing::field::{Empty, debug, display};
 use tracing::{Level, Span};
 
 use super::messages;
@@ -16,18 +16,18 @@ use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::tokens::CountTokensRequest;
 
-/// The target of all that the library says.
+/// Target of all spans and events of this crate.
 const TARGET: &str = "generativeai";
 
-/// The name of the service, by the conventions.
+/// Name of the service in the conventions.
 const PROVIDER: &str = "gcp.gemini";
 
-/// A span of an operation on something, with further fields, if anyone listens.
+/// Creates a span of an operation on a model or function, with further fields; `None` if no subscriber wants it.
 macro_rules! span {
-    ($operation:literal, $what:expr, $kind:literal, $($field:tt)*) => {{
+    ($operation:literal, $target:expr, $kind:literal, $($field:tt)*) => {{
         let span = tracing::span!(
             target: TARGET, Level::DEBUG, $operation,
-            otel.name = %format_args!("{} {}", $operation, $what),
+            otel.name = %format_args!("{} {}", $operation, $target),
             otel.kind = $kind,
             otel.status_code = Empty,
             "error.type" = Empty,
@@ -38,17 +38,18 @@ macro_rules! span {
     }};
 }
 
-/// A span of what is asked of a model, and whether it holds what is said.
-pub(super) struct Asked {
+/// Span of a request for a reply.
+pub(super) struct GenerationSpan {
     pub(super) span: Span,
-    with_content: bool,
+    /// Whether prompts and replies are recorded.
+    pub(super) with_content: bool,
 }
 
-/// The span of a request for a reply, if anyone listens.
+/// Creates the span of a request for a reply.
 pub(super) fn generation(
     request: &GenerateContentRequest,
     options: &RequestOptions,
-) -> Option<Asked> {
+) -> Option<GenerationSpan> {
     let model = model_of(request.model.as_deref());
     let span = span!(
         "generate_content",
@@ -76,7 +77,7 @@ pub(super) fn generation(
         gen_ai.output.messages = Empty,
     )?;
     if let Some(config) = &request.generation_config {
-        configured(&span, config);
+        record_config(&span, config);
     }
     let with_content = options.trace_content.unwrap_or_default();
     if with_content {
@@ -85,17 +86,17 @@ pub(super) fn generation(
         let input = messages::input(request.contents.iter());
         record(&span, "gen_ai.input.messages", Some(input.as_str()));
     }
-    Some(Asked { span, with_content })
+    Some(GenerationSpan { span, with_content })
 }
 
-fn configured(span: &Span, config: &GenerationConfig) {
-    let whole = |value: Option<i32>| value.map(i64::from);
+fn record_config(span: &Span, config: &GenerationConfig) {
+    let integer = |value: Option<i32>| value.map(i64::from);
     for (field, value) in [
         ("gen_ai.request.choice.count", config.candidate_count),
         ("gen_ai.request.max_tokens", config.max_output_tokens),
         ("gen_ai.request.seed", config.seed),
     ] {
-        record(span, field, whole(value));
+        record(span, field, integer(value));
     }
     for (field, value) in [
         ("gen_ai.request.temperature", config.temperature),
@@ -118,11 +119,11 @@ fn configured(span: &Span, config: &GenerationConfig) {
     record(span, "gen_ai.output.type", output);
 }
 
-/// The span of a request for a number of tokens, if anyone listens.
+/// Creates the span of a request for a token count.
 pub(super) fn counting(request: &CountTokensRequest) -> Option<Span> {
     let inner = request.generate_content_request.as_ref();
-    let named = inner.and_then(|inner| inner.model.as_deref());
-    let model = model_of(request.model.as_deref().or(named));
+    let inner_model = inner.and_then(|inner| inner.model.as_deref());
+    let model = model_of(request.model.as_deref().or(inner_model));
     span!(
         "count_tokens",
         model,
@@ -133,7 +134,7 @@ pub(super) fn counting(request: &CountTokensRequest) -> Option<Span> {
     )
 }
 
-/// The span of a function that the model called, if anyone listens.
+/// Creates the span of a function that the model called.
 pub(super) fn function(call: &FunctionCall) -> Option<Span> {
     let name = call.name.as_deref().unwrap_or_default();
     span!(
@@ -153,7 +154,7 @@ pub(super) fn retried(attempt: &Attempt, error: &Error) {
         target: TARGET,
         Level::DEBUG,
         {
-            "error.type" = ?error.kind(),
+            "error.type" = %error.kind(),
             http.response.status_code = error.http_code(),
             attempt = attempt.number,
             wait = ?attempt.waited,
@@ -162,9 +163,9 @@ pub(super) fn retried(attempt: &Attempt, error: &Error) {
     );
 }
 
-impl Asked {
-    /// Records what a reply came to.
-    pub(super) fn answered(&self, reply: &GenerateContentResponse) {
+impl GenerationSpan {
+    /// Records a reply.
+    pub(super) fn record(&self, reply: &GenerateContentResponse) {
         let span = &self.span;
         record(span, "gen_ai.response.id", reply.response_id.as_deref());
         record(
@@ -181,33 +182,34 @@ impl Asked {
         }
         if let Some(usage) = &reply.usage_metadata {
             let input = usage.prompt_token_count.map(i64::from);
-            let (said, thought) = (usage.candidates_token_count, usage.thoughts_token_count);
-            let output = said.map(|said| i64::from(said) + i64::from(thought.unwrap_or_default()));
+            let thoughts = i64::from(usage.thoughts_token_count.unwrap_or_default());
+            let output = usage.candidates_token_count;
+            let output = output.map(|output| i64::from(output) + thoughts);
             record(span, "gen_ai.usage.input_tokens", input);
             record(span, "gen_ai.usage.output_tokens", output);
         }
         if self.with_content {
-            let said = messages::output(&reply.candidates);
-            record(span, "gen_ai.output.messages", Some(said.as_str()));
+            let output = messages::output(&reply.candidates);
+            record(span, "gen_ai.output.messages", Some(output.as_str()));
         }
     }
 }
 
-/// The name of a model without its collection.
+/// Returns the name of a model without `models/`.
 fn model_of(name: Option<&str>) -> &str {
     let name = name.unwrap_or_default();
     name.strip_prefix("models/").unwrap_or(name)
 }
 
-/// Records a field, if there is something to record.
+/// Records a field, if there is a value.
 pub(super) fn record(span: &Span, field: &str, value: Option<impl tracing::Value>) {
     if let Some(value) = value {
         span.record(field, value);
     }
 }
 
-/// Records a failure.
-pub(super) fn failed(span: &Span, error: &Error) {
-    span.record("error.type", debug(error.kind()));
+/// Records an error.
+pub(super) fn record_error(span: &Span, error: &Error) {
+    span.record("error.type", display(error.kind()));
     span.record("otel.status_code", "ERROR");
 }

@@ -1,4 +1,4 @@
-//! What whoever subscribes to `tracing` is told.
+//! Spans and events for subscribers of `tracing`.
 
 use generativeai::protocol::config::GenerationConfig;
 use generativeai::protocol::content::{Content, FunctionCall, Part};
@@ -18,7 +18,7 @@ use crate::support::notebook::Notebook;
 const PROMPT: &str = "my secret plan";
 const REPLY: &str = "your secret answer";
 
-fn listen() -> (Notebook, DefaultGuard) {
+fn subscribe() -> (Notebook, DefaultGuard) {
     let notebook = Notebook::default();
     (notebook.clone(), set_default(notebook))
 }
@@ -58,9 +58,9 @@ fn assert_fields(fields: &Fields, expected: &[(&str, &str)]) {
 }
 
 #[tokio::test]
-async fn a_request_is_a_span_by_the_conventions_on_both_roads() {
+async fn a_request_is_a_span_according_to_the_conventions_awaited_or_streamed() {
     for stream in [false, true] {
-        let (notebook, _listening) = listen();
+        let (notebook, _guard) = subscribe();
         let mut chat = chat(Scripted::default().then_stream([reply()]));
 
         if stream {
@@ -71,7 +71,7 @@ async fn a_request_is_a_span_by_the_conventions_on_both_roads() {
         }
 
         let [span] = &notebook.spans("generate_content")[..] else {
-            panic!("one request, one span: {:?}", notebook.noted());
+            panic!("one request, one span: {:?}", notebook.records());
         };
         assert!(span.closed);
         assert_fields(
@@ -99,8 +99,8 @@ async fn a_request_is_a_span_by_the_conventions_on_both_roads() {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_by_its_kind() {
-    let (notebook, _listening) = listen();
+async fn a_failure_is_recorded_with_its_kind() {
+    let (notebook, _guard) = subscribe();
     let failure = || Error::new(ErrorKind::RateLimited, "too many");
     let mut chat = chat(
         Scripted::default()
@@ -115,14 +115,17 @@ async fn a_failure_is_told_by_its_kind() {
     let spans = notebook.spans("generate_content");
     assert_eq!(spans.len(), 2);
     for span in spans {
-        let expected = [("error.type", "RateLimited"), ("otel.status_code", "ERROR")];
+        let expected = [
+            ("error.type", "rate_limited"),
+            ("otel.status_code", "ERROR"),
+        ];
         assert_fields(&span.fields, &expected);
     }
 }
 
 #[tokio::test]
 async fn a_function_that_is_called_is_a_span_between_two_requests() {
-    let (notebook, _listening) = listen();
+    let (notebook, _guard) = subscribe();
     let arguments = serde_json::from_value(json!({"of": PROMPT})).expect("an object");
     let call = FunctionCall::new("height", arguments).id("c1");
     let script = Scripted::default()
@@ -136,7 +139,11 @@ async fn a_function_that_is_called_is_a_span_between_two_requests() {
 
     chat.send_message(PROMPT).await.expect("a reply");
 
-    let names: Vec<_> = notebook.noted().iter().map(|note| note.name).collect();
+    let names: Vec<_> = notebook
+        .records()
+        .iter()
+        .map(|record| record.name)
+        .collect();
     assert_eq!(
         names,
         ["generate_content", "execute_tool", "generate_content"]
@@ -148,12 +155,12 @@ async fn a_function_that_is_called_is_a_span_between_two_requests() {
         ("gen_ai.tool.call.id", "c1"),
     ];
     assert_fields(&notebook.spans("execute_tool")[0].fields, &expected);
-    assert!(!format!("{:?}", notebook.noted()).contains("secret"));
+    assert!(!format!("{:?}", notebook.records()).contains("secret"));
 }
 
 #[tokio::test]
 async fn counting_is_a_span_of_its_own() {
-    let (notebook, _listening) = listen();
+    let (notebook, _guard) = subscribe();
     let model = GenerativeModel::new("gemini-1.5-flash").backend(Scripted::default());
 
     model.count_tokens("one two three").await.expect("a number");
@@ -167,8 +174,8 @@ async fn counting_is_a_span_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_dropped_ends_its_span_with_what_came() {
-    let (notebook, _listening) = listen();
+async fn a_dropped_stream_records_what_arrived() {
+    let (notebook, _guard) = subscribe();
     let mut chunk = reply();
     chunk.candidates[0].finish_reason = None;
     let mut chat = chat(Scripted::default().then_stream([chunk, reply()]));
@@ -186,8 +193,8 @@ async fn a_stream_that_is_dropped_ends_its_span_with_what_came() {
 }
 
 #[tokio::test]
-async fn nothing_is_said_above_debug_and_nothing_of_what_is_said() {
-    let (notebook, _listening) = listen();
+async fn no_event_is_above_debug_and_none_contains_the_conversation() {
+    let (notebook, _guard) = subscribe();
     let script = Scripted::default()
         .then_stream([reply()])
         .then_error(&[], Error::new(ErrorKind::Unavailable, "down"));
@@ -196,25 +203,25 @@ async fn nothing_is_said_above_debug_and_nothing_of_what_is_said() {
     chat.send_message(PROMPT).await.expect("a reply");
     chat.send_message(PROMPT).await.expect_err("a failure");
 
-    let noted = notebook.noted();
-    assert_eq!(noted.len(), 2);
-    assert!(noted.iter().all(|note| note.level >= Level::DEBUG));
-    assert!(!format!("{noted:?}").contains("secret"), "{noted:?}");
+    let records = notebook.records();
+    assert_eq!(records.len(), 2);
+    assert!(records.iter().all(|record| record.level >= Level::DEBUG));
+    assert!(!format!("{records:?}").contains("secret"), "{records:?}");
 }
 
 #[tokio::test]
-async fn what_is_said_is_told_once_that_is_switched_on() {
-    let (notebook, _listening) = listen();
+async fn the_conversation_is_recorded_if_that_is_switched_on() {
+    let (notebook, _guard) = subscribe();
     let model = GenerativeModel::new("m")
         .backend(Scripted::default().then_stream([reply()]))
         .system_instruction("Be kind")
         .request_options(RequestOptions::default().trace_content(true));
 
-    let asked = model.generate_content(PROMPT).await;
-    asked.expect("a reply");
+    let reply = model.generate_content(PROMPT).await;
+    reply.expect("a reply");
 
     let fields = &notebook.spans("generate_content")[0].fields;
-    let said = |role: &str, text: &str| {
+    let message = |role: &str, text: &str| {
         format!(r#"[{{"role":"{role}","parts":[{{"type":"text","content":"{text}"}}]}}]"#)
     };
     assert_fields(
@@ -224,18 +231,18 @@ async fn what_is_said_is_told_once_that_is_switched_on() {
                 "gen_ai.system_instructions",
                 r#"[{"type":"text","content":"Be kind"}]"#,
             ),
-            ("gen_ai.input.messages", &said("user", PROMPT)),
+            ("gen_ai.input.messages", &message("user", PROMPT)),
             (
                 "gen_ai.output.messages",
-                &said("assistant", REPLY).replace("}]}", r#"}],"finish_reason":"STOP"}"#),
+                &message("assistant", REPLY).replace("}]}", r#"}],"finish_reason":"STOP"}"#),
             ),
         ],
     );
 }
 
 #[tokio::test]
-async fn a_function_and_its_answer_are_messages_of_assistant_and_tool() {
-    let (notebook, _listening) = listen();
+async fn a_function_call_and_its_response_are_messages_of_assistant_and_tool() {
+    let (notebook, _guard) = subscribe();
     let call = FunctionCall::new("height", serde_json::Map::new()).id("c1");
     let script = Scripted::default()
         .then_parts([Part::from(call)])
@@ -246,8 +253,8 @@ async fn a_function_and_its_answer_are_messages_of_assistant_and_tool() {
         .tools(Toolbox::from(height))
         .automatic_function_calling(true);
 
-    let told = RequestOptions::default().trace_content(true);
-    let sent = chat.send_message(PROMPT).request_options(told).await;
+    let traced = RequestOptions::default().trace_content(true);
+    let sent = chat.send_message(PROMPT).request_options(traced).await;
     sent.expect("a reply");
 
     let fields = &notebook.spans("generate_content")[1].fields;

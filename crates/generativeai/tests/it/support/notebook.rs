@@ -1,4 +1,4 @@
-//! What whoever subscribes to `tracing` is told, taken down.
+//! A `tracing` subscriber that records spans and events.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -9,7 +9,7 @@ use super::fields::{Fields, Show};
 
 /// A span or an event.
 #[derive(Clone, Debug)]
-pub(crate) struct Noted {
+pub(crate) struct Recorded {
     pub(crate) name: &'static str,
     pub(crate) target: &'static str,
     pub(crate) level: Level,
@@ -17,46 +17,48 @@ pub(crate) struct Noted {
     pub(crate) closed: bool,
 }
 
-/// A subscriber that keeps all it is told.
+/// Subscriber that records everything.
 #[derive(Clone, Default)]
-pub(crate) struct Notebook(Arc<Mutex<Vec<Noted>>>);
+pub(crate) struct Notebook(Arc<Mutex<Vec<Recorded>>>);
 
 impl Notebook {
-    /// What the library said, in order.
-    pub(crate) fn noted(&self) -> Vec<Noted> {
-        let notes = self.lock();
-        let ours = notes.iter().filter(|note| note.target == "generativeai");
+    /// Returns the spans and events of the library, in order.
+    pub(crate) fn records(&self) -> Vec<Recorded> {
+        let records = self.lock();
+        let ours = records
+            .iter()
+            .filter(|record| record.target == "generativeai");
         ours.cloned().collect()
     }
 
-    /// The spans of that name.
-    pub(crate) fn spans(&self, name: &str) -> Vec<Noted> {
-        let mut noted = self.noted();
-        noted.retain(|note| note.name == name);
-        noted
+    /// Returns the spans with this name.
+    pub(crate) fn spans(&self, name: &str) -> Vec<Recorded> {
+        let mut records = self.records();
+        records.retain(|record| record.name == name);
+        records
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Noted>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Recorded>> {
         self.0.lock().expect("no panic under the lock")
     }
 
-    fn note(&self, metadata: &Metadata<'static>, visit: impl FnOnce(&mut Show<'_>)) -> Id {
-        let mut noted = Noted {
+    fn push(&self, metadata: &Metadata<'static>, visit: impl FnOnce(&mut Show<'_>)) -> Id {
+        let mut recorded = Recorded {
             name: metadata.name(),
             target: metadata.target(),
             level: *metadata.level(),
             fields: Fields::new(),
             closed: false,
         };
-        visit(&mut Show(&mut noted.fields));
-        let mut notes = self.lock();
-        notes.push(noted);
-        Id::from_u64(notes.len() as u64)
+        visit(&mut Show(&mut recorded.fields));
+        let mut records = self.lock();
+        records.push(recorded);
+        Id::from_u64(records.len() as u64)
     }
 }
 
-fn place(id: &Id) -> usize {
-    usize::try_from(id.into_u64() - 1).expect("a place in a list")
+fn index(id: &Id) -> usize {
+    usize::try_from(id.into_u64() - 1).expect("an index")
 }
 
 impl Subscriber for Notebook {
@@ -65,17 +67,17 @@ impl Subscriber for Notebook {
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
-        self.note(span.metadata(), |show| span.record(show))
+        self.push(span.metadata(), |show| span.record(show))
     }
 
     fn record(&self, span: &Id, values: &Record<'_>) {
-        values.record(&mut Show(&mut self.lock()[place(span)].fields));
+        values.record(&mut Show(&mut self.lock()[index(span)].fields));
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        self.note(event.metadata(), |show| event.record(show));
+        self.push(event.metadata(), |show| event.record(show));
     }
 
     fn enter(&self, _: &Id) {}
@@ -83,8 +85,8 @@ impl Subscriber for Notebook {
     fn exit(&self, _: &Id) {}
 
     fn try_close(&self, span: Id) -> bool {
-        // A clone of a span is not counted: no test looks at one before its last is gone.
-        self.lock()[place(&span)].closed = true;
+        // Clones of a span are not counted: no test looks at a span before the last one is dropped.
+        self.lock()[index(&span)].closed = true;
         true
     }
 }
