@@ -1,4 +1,4 @@
-//! Our client: chats over `Remote`, as a program would hold them.
+//! The SDK: chats over `Remote`, as a program would use them.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -12,9 +12,9 @@ use tokio::task::JoinSet;
 
 use crate::options::{Options, Scenario};
 use crate::usage::{Meter, peak_kib};
-use crate::{Outcome, say, wire};
+use crate::{Outcome, print, wire};
 
-/// Holds the chats that the options ask for, and says what they cost.
+/// Runs the chats that the options ask for, and prints the measurement.
 pub(crate) async fn run(options: Options) -> Outcome {
     let remote = Remote::builder().base_url(&options.base).build()?;
     let model = GenerativeModel::new(&options.model).backend(remote);
@@ -25,24 +25,24 @@ pub(crate) async fn run(options: Options) -> Outcome {
     }
     let (meter, mut ages) = match options.scenario {
         Scenario::Concurrent => (
-            at_once(&mut chats, options.turns, base_kib).await?,
+            concurrent(&mut chats, options.turns, base_kib).await?,
             Vec::new(),
         ),
-        _ => in_turn(&mut chats, &options, base_kib).await?,
+        _ => sequential(&mut chats, &options, base_kib).await?,
     };
-    // The chats are still there: what it costs to drop them is no part of a turn.
-    say(meter.line("generativeai", &options, &mut ages)?);
+    // The chats still exist: dropping them is not part of a turn.
+    print(meter.line("generativeai", &options, &mut ages)?);
     Ok(())
 }
 
 fn history(messages: usize) -> impl Iterator<Item = Content> {
-    let speakers = [Content::user, Content::model];
-    (0..messages).map(move |at| speakers[at % 2](wire::message()))
+    let roles = [Content::user, Content::model];
+    (0..messages).map(move |at| roles[at % 2](wire::message()))
 }
 
-/// Turn by turn, chat by chat. The first turn is not measured: it finds the connection, and the
-/// history's JSON is written for it.
-async fn in_turn(
+/// Runs turn after turn, chat by chat. The first turn of each chat is not measured: it opens the connection and
+/// serializes the initial history.
+async fn sequential(
     chats: &mut [ChatSession],
     options: &Options,
     base_kib: i64,
@@ -61,8 +61,8 @@ async fn in_turn(
     Ok((meter, ages))
 }
 
-/// All chats at the same time.
-async fn at_once(chats: &mut Vec<ChatSession>, turns: usize, base_kib: i64) -> Outcome<Meter> {
+/// Runs all chats at the same time.
+async fn concurrent(chats: &mut Vec<ChatSession>, turns: usize, base_kib: i64) -> Outcome<Meter> {
     let start = Arc::new(Barrier::new(chats.len() + 1));
     let begun = Arc::new(Barrier::new(chats.len()));
     let mut tasks = JoinSet::new();
@@ -72,7 +72,7 @@ async fn at_once(chats: &mut Vec<ChatSession>, turns: usize, base_kib: i64) -> O
             first(&mut chat, &begun).await?;
             start.wait().await;
             for _ in 0..turns {
-                whole(&mut chat).await?;
+                unary_turn(&mut chat).await?;
             }
             Outcome::Ok(chat)
         });
@@ -85,33 +85,33 @@ async fn at_once(chats: &mut Vec<ChatSession>, turns: usize, base_kib: i64) -> O
     Ok(meter)
 }
 
-/// The first turn of a chat. No reply is read before all chats have begun theirs, so that there is a
-/// connection for each, as the floor has, before anything is measured.
+/// Runs the first turn of a chat. No reply is read before all chats have sent a request, so that each has a
+/// connection, like the floor, before the measurement begins.
 async fn first(chat: &mut ChatSession, begun: &Barrier) -> Outcome {
-    let mut turn = pin!(whole(chat));
-    let at_once = poll_fn(|cx| Poll::Ready(turn.as_mut().poll(cx))).await;
+    let mut turn = pin!(unary_turn(chat));
+    let polled = poll_fn(|cx| Poll::Ready(turn.as_mut().poll(cx))).await;
     begun.wait().await;
-    match at_once {
+    match polled {
         Poll::Ready(outcome) => outcome,
         Poll::Pending => turn.await,
     }
 }
 
-/// A turn, all of whose reply is read. One that is streamed is a copy's: what is measured is the
-/// reading, and a reply of megabytes would be sent again.
+/// Runs a turn and reads the whole reply. A streamed reply goes to a clone of the chat, because otherwise replies of
+/// megabytes would be part of the next request.
 async fn turn(chat: &mut ChatSession, options: &Options, ages: &mut Vec<f64>) -> Outcome {
     if !options.is_streamed() {
-        return whole(chat).await;
+        return unary_turn(chat).await;
     }
     let mut chat = chat.clone();
-    let mut read = 0;
+    let mut length = 0;
     let mut reply = chat.send_message(wire::message()).stream();
     while let Some(chunk) = reply.next().await {
         let chunk = chunk?;
         match options.scenario {
             Scenario::Big => {
-                let pictures = chunk.parts()?.iter().filter_map(Part::as_inline_data);
-                read += pictures
+                let images = chunk.parts()?.iter().filter_map(Part::as_inline_data);
+                length += images
                     .flat_map(|blob| &blob.data)
                     .map(String::len)
                     .sum::<usize>();
@@ -119,21 +119,21 @@ async fn turn(chat: &mut ChatSession, options: &Options, ages: &mut Vec<f64>) ->
             Scenario::Paced => {
                 let text = chunk.text()?;
                 ages.extend(wire::age(text.as_bytes()));
-                read += text.len();
+                length += text.len();
             }
-            _ => read += chunk.text()?.len(),
+            _ => length += chunk.text()?.len(),
         }
     }
-    there_is(read)
+    check_not_empty(length)
 }
 
-async fn whole(chat: &mut ChatSession) -> Outcome {
+async fn unary_turn(chat: &mut ChatSession) -> Outcome {
     let reply = chat.send_message(wire::message()).await?;
-    there_is(reply.text()?.len())
+    check_not_empty(reply.text()?.len())
 }
 
-fn there_is(read: usize) -> Outcome {
-    if read == 0 {
+fn check_not_empty(length: usize) -> Outcome {
+    if length == 0 {
         return Err("the replies were empty".into());
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Rounds of the floor, of our client and of an ideal one, and what the one is over the other.
+//! Rounds of the floor and the SDK, and the ratios between them.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::options::Options;
 use crate::statistics::Values;
-use crate::{Outcome, say};
+use crate::{Outcome, print};
 
-/// What is run in each round, under a name: scenario, model, history, turns, sessions.
+/// Runs of each round: a name, then scenario, model, history, turns and sessions.
 const RUNS: [(&str, [&str; 5]); 10] = [
     ("turns-0", ["turns", "reply", "0", "4", "500"]),
     ("turns-200", ["turns", "reply", "200", "25", "40"]),
@@ -27,29 +27,28 @@ const RUNS: [(&str, [&str; 5]); 10] = [
     ),
 ];
 
-/// Those who are compared, as they are called.
+/// Commands that are compared.
 const FLOOR: &str = "floor";
-const OURS: &str = "client";
-const SKETCH: &str = "sketch";
+const SDK: &str = "client";
 
-/// A figure of a round.
+/// Computes a figure of a round.
 type Figure = fn(&Round) -> Option<f64>;
 
-/// What is told of the rounds: a name, the goal, and the figure.
-const ROWS: [(&str, &str, Figure); 20] = [
+/// Rows of the table: name, goal and figure.
+const ROWS: [(&str, &str, Figure); 18] = [
     (
         "CPU of a turn at 2,000 messages, over the floor",
-        "≤ 1.15",
+        "≤ 1.1",
         |r| r.over("turns-2000", Run::cpu),
     ),
     (
         "CPU of a turn at 200 messages, over the floor",
-        "≤ 1.4",
+        "≤ 1.3",
         |r| r.over("turns-200", Run::cpu),
     ),
     (
         "CPU of a turn at 0 messages, over the floor",
-        "≤ 1.6",
+        "≤ 1.5",
         |r| r.over("turns-0", Run::cpu),
     ),
     (
@@ -58,22 +57,22 @@ const ROWS: [(&str, &str, Figure); 20] = [
         growth,
     ),
     ("CPU of a turn at 0 messages, µs", "", |r| {
-        r.ours("turns-0", Run::cpu)
+        r.sdk("turns-0", Run::cpu)
     }),
     ("the floor's", "", |r| r.floor("turns-0", Run::cpu)),
-    ("CPU of a chunk, µs", "", |r| {
-        Some(r.ours("stream", Run::cpu)? / 20_000.0)
+    ("CPU of a streamed chunk, µs", "", |r| {
+        Some(r.sdk("stream", Run::cpu)? / 20_000.0)
     }),
     ("the floor's", "", |r| {
         Some(r.floor("stream", Run::cpu)? / 20_000.0)
     }),
-    ("CPU of a chunk, over the floor", "", |r| {
+    ("CPU of a streamed chunk, over the floor", "", |r| {
         r.over("stream", Run::cpu)
     }),
     (
-        "age of a chunk that comes alone, p50, beyond the floor's, µs",
+        "median age of a lone chunk when it is read, minus the floor's, µs",
         "≤ 20",
-        |r| Some(r.ours("paced", |run| run.age_p50)? - r.floor("paced", |run| run.age_p50)?),
+        |r| Some(r.sdk("paced", |run| run.age_p50)? - r.floor("paced", |run| run.age_p50)?),
     ),
     (
         "wall time of an event of 2 MB, over the floor",
@@ -83,7 +82,7 @@ const ROWS: [(&str, &str, Figure); 20] = [
     (
         "wall time of an event of 8 MB, over one of 2 MB",
         "≤ 4.5",
-        |r| Some(r.ours("big-8", Run::wall)? / r.ours("big-2", Run::wall)?),
+        |r| Some(r.sdk("big-8", Run::wall)? / r.sdk("big-2", Run::wall)?),
     ),
     ("wall time of a turn, 1 chat, over the floor", "", |r| {
         r.over("concurrent-1", Run::wall)
@@ -93,22 +92,14 @@ const ROWS: [(&str, &str, Figure); 20] = [
     }),
     (
         "wall time of a turn, 1,000 chats, over the floor",
-        "≤ 1.7",
+        "≤ 1.8",
         |r| r.over("concurrent-1000", Run::wall),
     ),
-    (
-        "the same of an ideal client on hyper, over the floor",
-        "",
-        |r| Some(r.sketch("concurrent-1000", Run::wall)? / r.floor("concurrent-1000", Run::wall)?),
-    ),
-    ("the same of ours, over the ideal client's", "", |r| {
-        Some(r.ours("concurrent-1000", Run::wall)? / r.sketch("concurrent-1000", Run::wall)?)
-    }),
     ("CPU of a turn, 1,000 chats, over the floor", "", |r| {
         r.over("concurrent-1000", Run::cpu)
     }),
-    ("memory a chat, 1,000 chats, KiB", "≤ 65", |r| {
-        r.ours("concurrent-1000", Run::memory)
+    ("memory of a chat, 1,000 chats, KiB", "≤ 100", |r| {
+        r.sdk("concurrent-1000", Run::memory)
     }),
     ("the floor's", "", |r| {
         r.floor("concurrent-1000", Run::memory)
@@ -116,12 +107,12 @@ const ROWS: [(&str, &str, Figure); 20] = [
 ];
 
 fn growth(round: &Round) -> Option<f64> {
-    let ours = round.ours("turns-2000", Run::cpu)? - round.ours("turns-0", Run::cpu)?;
+    let ours = round.sdk("turns-2000", Run::cpu)? - round.sdk("turns-0", Run::cpu)?;
     let floor = round.floor("turns-2000", Run::cpu)? - round.floor("turns-0", Run::cpu)?;
     Some(ours / floor)
 }
 
-/// What one process measured.
+/// Measurements of one process.
 struct Run {
     turns: f64,
     sessions: f64,
@@ -132,10 +123,10 @@ struct Run {
 }
 
 impl Run {
-    fn read(line: &Value) -> Outcome<Self> {
+    fn parse(line: &Value) -> Outcome<Self> {
         let number = |name: &str| {
             let found = line.get(name).and_then(Value::as_f64);
-            found.ok_or_else(|| format!("a result without `{name}`"))
+            found.ok_or_else(|| format!("the result has no `{name}`"))
         };
         Ok(Self {
             turns: number("turns")? * number("sessions")?,
@@ -147,7 +138,7 @@ impl Run {
         })
     }
 
-    /// CPU of a turn, in microseconds.
+    /// CPU time of a turn, in microseconds.
     fn cpu(&self) -> f64 {
         self.cpu / self.turns
     }
@@ -163,33 +154,29 @@ impl Run {
     }
 }
 
-/// What was measured in one round, by the name of the run and the client.
+/// Measurements of one round, by run and command.
 #[derive(Default)]
 struct Round(HashMap<(&'static str, &'static str), Run>);
 
 impl Round {
-    fn of(&self, client: &'static str, run: &'static str) -> Option<&Run> {
-        self.0.get(&(run, client))
+    fn of(&self, command: &'static str, run: &'static str) -> Option<&Run> {
+        self.0.get(&(run, command))
     }
 
     fn floor(&self, run: &'static str, figure: impl Fn(&Run) -> f64) -> Option<f64> {
         self.of(FLOOR, run).map(figure)
     }
 
-    fn ours(&self, run: &'static str, figure: impl Fn(&Run) -> f64) -> Option<f64> {
-        self.of(OURS, run).map(figure)
-    }
-
-    fn sketch(&self, run: &'static str, figure: impl Fn(&Run) -> f64) -> Option<f64> {
-        self.of(SKETCH, run).map(figure)
+    fn sdk(&self, run: &'static str, figure: impl Fn(&Run) -> f64) -> Option<f64> {
+        self.of(SDK, run).map(figure)
     }
 
     fn over(&self, run: &'static str, figure: impl Fn(&Run) -> f64) -> Option<f64> {
-        Some(self.ours(run, &figure)? / self.floor(run, &figure)?)
+        Some(self.sdk(run, &figure)? / self.floor(run, &figure)?)
     }
 }
 
-/// Runs the rounds, and tells each figure's median and range.
+/// Runs the rounds, and prints the median and range of each figure.
 pub(crate) fn run(options: &Options) -> Outcome {
     let server = Server::start()?;
     let mut values: Vec<Values> = ROWS.iter().map(|_| Values::default()).collect();
@@ -201,39 +188,31 @@ pub(crate) fn run(options: &Options) -> Outcome {
             }
         }
     }
-    say(format_args!(
+    print(format_args!(
         "| {} rounds | median (range) | goal |\n| --- | --- | --- |",
         options.rounds
     ));
     for ((name, goal, _), values) in ROWS.iter().zip(&values) {
-        say(format_args!("| {name} | {values} | {goal} |"));
+        print(format_args!("| {name} | {values} | {goal} |"));
     }
     Ok(())
 }
 
-/// One after the other, in all orders by turns.
+/// Runs everything once, in another order each round.
 fn round(base: &str, number: usize, only: &str) -> Outcome<Round> {
     let mut round = Round::default();
-    for (name, words) in RUNS.iter().filter(|(name, _)| name.contains(only)) {
-        let mut clients = vec![FLOOR, OURS];
-        if words[0] == "concurrent" {
-            clients.push(SKETCH);
-        }
-        let (turn, first) = (number / clients.len(), number % clients.len());
-        clients.rotate_left(first);
-        if !turn.is_multiple_of(2) {
-            clients.reverse();
-        }
-        for client in clients {
-            round
-                .0
-                .insert((*name, client), measure(client, base, words)?);
+    for (name, args) in RUNS.iter().filter(|(name, _)| name.contains(only)) {
+        let mut commands = [FLOOR, SDK];
+        commands.rotate_left(number % 2);
+        for command in commands {
+            let run = measure(command, base, args)?;
+            round.0.insert((*name, command), run);
         }
     }
     Ok(round)
 }
 
-fn measure(client: &str, base: &str, words: &[&str; 5]) -> Outcome<Run> {
+fn measure(command: &str, base: &str, args: &[&str; 5]) -> Outcome<Run> {
     let names = [
         "--scenario",
         "--model",
@@ -241,19 +220,19 @@ fn measure(client: &str, base: &str, words: &[&str; 5]) -> Outcome<Run> {
         "--turns",
         "--sessions",
     ];
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args([client, "--base", base]);
-    for (name, word) in names.iter().zip(words) {
-        command.args([name, word]);
+    let mut process = Command::new(std::env::current_exe()?);
+    process.args([command, "--base", base]);
+    for (name, arg) in names.iter().zip(args) {
+        process.args([name, arg]);
     }
-    let output = command.stderr(Stdio::inherit()).output()?;
+    let output = process.stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
-        return Err(format!("{client} {words:?} failed").into());
+        return Err(format!("{command} {args:?} failed").into());
     }
-    Run::read(&serde_json::from_slice(&output.stdout)?)
+    Run::parse(&serde_json::from_slice(&output.stdout)?)
 }
 
-/// The server in a process of its own, which ends with this one.
+/// The server in a process of its own. It is killed on drop.
 struct Server {
     process: Child,
     base: String,
@@ -276,7 +255,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended already; then there is nothing to do.
+        // Fails only if the process has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

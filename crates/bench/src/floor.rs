@@ -1,4 +1,4 @@
-//! The floor: the same bytes sent and read, without a look at what they say.
+//! The floor: sends and reads the same bytes without serializing or parsing anything.
 
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -11,19 +11,19 @@ use tokio::task::JoinSet;
 use crate::options::{Options, Scenario};
 use crate::usage::{Meter, peak_kib};
 use crate::wire::{self, LAST_CHUNK, Requests};
-use crate::{Outcome, say};
+use crate::{Outcome, print};
 
-/// A chat as the floor sees it: a connection, and requests that are ready.
+/// A chat: one connection, and requests that were serialized in advance.
 struct Chat {
     connection: TcpStream,
     requests: Requests,
-    /// The turn that is next.
+    /// Index of the next turn.
     next: usize,
     buffer: Vec<u8>,
     ages: Option<Vec<f64>>,
 }
 
-/// Sends and reads what [`client`](crate::client) would, and says what that cost.
+/// Sends and reads the bytes that [`client`](crate::client) does, and prints the measurement.
 pub(crate) async fn run(options: Options) -> Outcome {
     let base_kib = peak_kib()?;
     let address = options.base.trim_start_matches("http://").to_owned();
@@ -44,17 +44,17 @@ pub(crate) async fn run(options: Options) -> Outcome {
     }
     let (meter, mut ages) = if options.scenario == Scenario::Concurrent {
         (
-            at_once(&mut chats, options.turns, base_kib).await?,
+            concurrent(&mut chats, options.turns, base_kib).await?,
             Vec::new(),
         )
     } else {
-        in_turn(&mut chats, options.turns, base_kib).await?
+        sequential(&mut chats, options.turns, base_kib).await?
     };
-    say(meter.line("floor", &options, &mut ages)?);
+    print(meter.line("floor", &options, &mut ages)?);
     Ok(())
 }
 
-async fn in_turn(chats: &mut [Chat], turns: usize, base_kib: i64) -> Outcome<(Meter, Vec<f64>)> {
+async fn sequential(chats: &mut [Chat], turns: usize, base_kib: i64) -> Outcome<(Meter, Vec<f64>)> {
     for chat in &mut *chats {
         chat.turn().await?;
         chat.ages.as_mut().map(Vec::clear);
@@ -69,18 +69,8 @@ async fn in_turn(chats: &mut [Chat], turns: usize, base_kib: i64) -> Outcome<(Me
     Ok((meter, ages.flatten().collect()))
 }
 
-/// What takes turns with the server.
-pub(crate) trait Turns: Send + 'static {
-    /// The next one.
-    fn turn(&mut self) -> impl Future<Output = Outcome> + Send;
-}
-
-/// All chats at the same time; of each the first turn is not measured.
-pub(crate) async fn at_once<C: Turns>(
-    chats: &mut Vec<C>,
-    turns: usize,
-    base_kib: i64,
-) -> Outcome<Meter> {
+/// Runs all chats at the same time. The first turn of each is not measured.
+async fn concurrent(chats: &mut Vec<Chat>, turns: usize, base_kib: i64) -> Outcome<Meter> {
     let start = Arc::new(Barrier::new(chats.len() + 1));
     let mut tasks = JoinSet::new();
     for mut chat in chats.drain(..) {
@@ -102,7 +92,8 @@ pub(crate) async fn at_once<C: Turns>(
     Ok(meter)
 }
 
-impl Turns for Chat {
+impl Chat {
+    /// Sends the next request and reads the response.
     async fn turn(&mut self) -> Outcome {
         let request = self.requests.turn(self.next)?;
         self.next += 1;
@@ -114,10 +105,8 @@ impl Turns for Chat {
         }
         self.read().await
     }
-}
 
-impl Chat {
-    /// Reads an answer to its end, which its length tells or its last chunk.
+    /// Reads a response to its end: its content length or its last chunk.
     async fn read(&mut self) -> Outcome {
         let mut filled = 0;
         let mut left = None;
@@ -125,7 +114,7 @@ impl Chat {
         loop {
             let more = self.connection.read(&mut self.buffer[filled..]).await?;
             if more == 0 {
-                return Err("the answer broke off".into());
+                return Err("the response ended early".into());
             }
             if let Some(left) = &mut left {
                 if let Some(ages) = &mut self.ages {
@@ -159,13 +148,13 @@ impl Chat {
     }
 }
 
-/// What is left of a body.
+/// Unread rest of a body.
 enum Left {
     Bytes(usize),
     Chunks,
 }
 
-/// Where the head of an answer ends, once it does, and how long the body is, if it says.
+/// Returns the length of the head of a response, if it is complete, and the content length, if there is one.
 fn head(bytes: &[u8]) -> Outcome<Option<(usize, Option<usize>)>> {
     let end = bytes.windows(4).position(|bytes| bytes == b"\r\n\r\n");
     let Some(end) = end else {
@@ -187,11 +176,9 @@ fn keep_tail(tail: &mut [u8; 5], piece: &[u8]) {
     tail[at..].copy_from_slice(&piece[piece.len() - kept..]);
 }
 
-/// The age of the chunk that a piece begins with; its text stands behind the first `"text":"`.
+/// Returns the age of the chunk at the beginning of a piece. Its time is in the first `"text"`.
 fn age(piece: &[u8]) -> Option<f64> {
-    const BEFORE: &[u8] = b"\"text\":\"";
-    let at = piece
-        .windows(BEFORE.len())
-        .position(|bytes| bytes == BEFORE)?;
-    wire::age(&piece[at + BEFORE.len()..])
+    const TEXT: &[u8] = b"\"text\":\"";
+    let at = piece.windows(TEXT.len()).position(|bytes| bytes == TEXT)?;
+    wire::age(&piece[at + TEXT.len()..])
 }

@@ -1,11 +1,10 @@
-//! What a turn, a chunk and a chat cost, beside a client that only moves the bytes.
+//! Benchmarks of turns, chunks and chats against a client that only moves the bytes (the floor).
 //!
 //! ```text
-//! generativeai-bench --base URL --scenario turns|stream|concurrent|paced|big …   our client
-//! generativeai-bench floor --base URL --scenario …      the same bytes, sent and read, and no more
-//! generativeai-bench sketch --base URL --scenario concurrent …   an ideal client on hyper
-//! generativeai-bench serve                              the server that all talk to
-//! generativeai-bench compare                            rounds of all, and their ratios
+//! generativeai-bench --base URL --scenario turns|stream|concurrent|paced|big …   measures the SDK
+//! generativeai-bench floor --base URL --scenario …                               measures the floor
+//! generativeai-bench serve                                                       runs the server for both
+//! generativeai-bench compare                                                     runs rounds of all, prints ratios
 //! ```
 
 mod client;
@@ -13,7 +12,6 @@ mod compare;
 mod floor;
 mod options;
 mod server;
-mod sketch;
 mod statistics;
 mod usage;
 mod wire;
@@ -23,37 +21,38 @@ use std::process::ExitCode;
 
 use options::Options;
 
-/// What a command ends with.
+/// Result of a command.
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> ExitCode {
-    let mut words: Vec<String> = std::env::args().skip(1).collect();
-    let command = match words.first() {
-        Some(word) if !word.starts_with("--") => words.remove(0),
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    let command = match args.first() {
+        Some(arg) if !arg.starts_with("--") => args.remove(0),
         _ => "client".to_owned(),
     };
-    match run(&command, &words) {
+    match run(&command, &args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say_error(error.as_ref());
+            print_error(error.as_ref());
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(command: &str, words: &[String]) -> Outcome {
-    let options = Options::read(words)?;
+fn run(command: &str, args: &[String]) -> Outcome {
+    let options = Options::parse(args)?;
     match command {
         "client" => in_runtime(client::run(options)),
         "floor" => in_runtime(floor::run(options)),
-        "sketch" => in_runtime(sketch::run(options)),
         "serve" => in_runtime(server::run()),
         "compare" => compare::run(&options),
-        other => Err(format!("no command `{other}`: client, floor, sketch, serve, compare").into()),
+        other => {
+            Err(format!("unknown command `{other}`: use client, floor, serve or compare").into())
+        }
     }
 }
 
-/// The runtime that `#[tokio::main]` makes: what most programs have.
+/// Runs in the runtime that `#[tokio::main]` creates, as most programs do.
 fn in_runtime(work: impl Future<Output = Outcome>) -> Outcome {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -61,18 +60,16 @@ fn in_runtime(work: impl Future<Output = Outcome>) -> Outcome {
         .block_on(work)
 }
 
-#[expect(clippy::print_stderr, reason = "a program tells its errors here")]
-fn say_error(error: &dyn Error) {
+#[expect(clippy::print_stderr, reason = "the error of a program")]
+fn print_error(error: &dyn Error) {
     eprintln!("error: {error}");
-    let mut cause = error.source();
-    while let Some(found) = cause {
-        eprintln!("  because {found}");
-        cause = found.source();
+    for cause in std::iter::successors(error.source(), |cause| (*cause).source()) {
+        eprintln!("  caused by: {cause}");
     }
 }
 
-/// Writes a line of the result.
-#[expect(clippy::print_stdout, reason = "a program tells its results here")]
-fn say(line: impl std::fmt::Display) {
+/// Prints a line of the result.
+#[expect(clippy::print_stdout, reason = "the output of a program")]
+fn print(line: impl std::fmt::Display) {
     println!("{line}");
 }

@@ -1,21 +1,21 @@
-//! What is measured, as the command line says it.
+//! Command-line options.
 
 use std::str::FromStr;
 
 use crate::Outcome;
 
-/// What a client does.
+/// What a client does during the measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scenario {
-    /// Messages one after another, chat by chat; each reply comes in one piece.
+    /// Messages one after another, chat by chat, with unary replies.
     Turns,
-    /// Replies in many small chunks, as fast as they can be read.
+    /// Replies of many small chunks, as fast as they can be read.
     Stream,
-    /// Chats that all send at the same time.
+    /// Chats that send at the same time, with unary replies.
     Concurrent,
-    /// Chunks that come alone, each marked with the time it was sent.
+    /// Chunks 5 ms apart, each with the time at which it was sent.
     Paced,
-    /// Replies of few events with much data in each.
+    /// Replies of a few large events.
     Big,
 }
 
@@ -33,7 +33,7 @@ impl Scenario {
         named.map_or("", |(name, _)| name)
     }
 
-    /// The model whose answers suit it; see [`wire::Answer`](crate::wire::Answer).
+    /// Returns the model whose responses fit; see [`wire::Answer`](crate::wire::Answer).
     fn model(self) -> &'static str {
         match self {
             Self::Turns | Self::Concurrent => "reply",
@@ -44,27 +44,27 @@ impl Scenario {
     }
 }
 
-/// What is measured.
+/// Options of a measurement.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) base: String,
     pub(crate) scenario: Scenario,
     pub(crate) model: String,
-    /// Messages of 1,000 bytes that a chat begins with.
+    /// Messages of 1,000 bytes in the initial history of a chat.
     pub(crate) history: usize,
-    /// Turns a chat that are measured, after one that is not.
+    /// Measured turns of each chat, after one that is not measured.
     pub(crate) turns: usize,
-    /// How many chats there are.
+    /// Number of chats.
     pub(crate) sessions: usize,
-    /// How many rounds are compared.
+    /// Number of rounds to compare.
     pub(crate) rounds: usize,
-    /// Rows to compare: those whose name has this in it.
+    /// Restricts the comparison to runs whose name contains this.
     pub(crate) only: String,
 }
 
 impl Options {
-    /// Reads `--name value` pairs.
-    pub(crate) fn read(words: &[String]) -> Outcome<Self> {
+    /// Parses `--name value` pairs.
+    pub(crate) fn parse(args: &[String]) -> Outcome<Self> {
         let mut options = Self {
             base: "http://127.0.0.1:8080".into(),
             scenario: Scenario::Turns,
@@ -75,11 +75,11 @@ impl Options {
             rounds: 9,
             only: String::new(),
         };
-        let mut words = words.iter();
-        while let Some(name) = words.next() {
-            let value = words
+        let mut args = args.iter();
+        while let Some(name) = args.next() {
+            let value = args
                 .next()
-                .ok_or_else(|| format!("`{name}` wants a value"))?;
+                .ok_or_else(|| format!("option `{name}` needs a value"))?;
             match name.as_str() {
                 "--base" => options.base.clone_from(value),
                 "--scenario" => options.scenario = value.parse()?,
@@ -89,7 +89,7 @@ impl Options {
                 "--sessions" => options.sessions = value.parse()?,
                 "--rounds" => options.rounds = value.parse()?,
                 "--only" => options.only.clone_from(value),
-                _ => return Err(format!("no option `{name}`").into()),
+                _ => return Err(format!("unknown option `{name}`").into()),
             }
         }
         if options.model.is_empty() {
@@ -98,7 +98,7 @@ impl Options {
         Ok(options)
     }
 
-    /// Whether replies are streamed.
+    /// Returns whether replies are streamed.
     pub(crate) fn is_streamed(&self) -> bool {
         !matches!(self.scenario, Scenario::Turns | Scenario::Concurrent)
     }
@@ -111,6 +111,6 @@ impl FromStr for Scenario {
         let found = Self::ALL.iter().find(|(name, _)| *name == text);
         found
             .map(|(_, scenario)| *scenario)
-            .ok_or_else(|| format!("no scenario `{text}`"))
+            .ok_or_else(|| format!("unknown scenario `{text}`"))
     }
 }

@@ -1,4 +1,4 @@
-//! The server: it reads requests past, and answers with bytes it has ready.
+//! The server: skips requests, and sends responses that were prepared in advance.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,21 +8,21 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::wire::{self, Answer};
-use crate::{Outcome, say};
+use crate::{Outcome, print};
 
-/// How long a paced answer waits before each chunk.
+/// Wait before each chunk of a paced response.
 const PACE: Duration = Duration::from_millis(5);
 
-/// Answers that are ready, by the model that gives them.
+/// Prepared responses by model.
 #[derive(Clone, Default)]
-struct Ready(Arc<Mutex<HashMap<String, Arc<Prepared>>>>);
+struct Responses(Arc<Mutex<HashMap<String, Arc<Prepared>>>>);
 
 struct Prepared {
     answer: Answer,
     bytes: Vec<u8>,
 }
 
-impl Ready {
+impl Responses {
     fn of(&self, model: &str) -> Arc<Prepared> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(prepared) = known.get(model) {
@@ -36,25 +36,25 @@ impl Ready {
     }
 }
 
-/// Says where it listens, and serves until it is killed.
+/// Prints the address, and serves until it is killed.
 pub(crate) async fn run() -> Outcome {
     let socket = TcpSocket::new_v4()?;
     socket.bind("127.0.0.1:0".parse()?)?;
     let listener = socket.listen(4_096)?;
-    say(format_args!("http://{}", listener.local_addr()?));
-    let ready = Ready::default();
+    print(format_args!("http://{}", listener.local_addr()?));
+    let responses = Responses::default();
     loop {
         let (connection, _) = listener.accept().await?;
         connection.set_nodelay(true)?;
-        let ready = ready.clone();
+        let responses = responses.clone();
         tokio::spawn(async move {
-            // A client that goes away ends its connection, which is no fault.
-            let _ = serve(connection, &ready).await;
+            // An error means that the client has closed the connection.
+            let _ = serve(connection, &responses).await;
         });
     }
 }
 
-async fn serve(mut connection: TcpStream, ready: &Ready) -> Outcome {
+async fn serve(mut connection: TcpStream, responses: &Responses) -> Outcome {
     let mut buffer = vec![0; 64 << 10];
     let mut filled = 0;
     loop {
@@ -83,11 +83,11 @@ async fn serve(mut connection: TcpStream, ready: &Ready) -> Outcome {
                 more => left -= more,
             }
         }
-        answer(&mut connection, &ready.of(model(&request))).await?;
+        respond(&mut connection, &responses.of(model(&request))).await?;
     }
 }
 
-async fn answer(connection: &mut TcpStream, prepared: &Prepared) -> Outcome {
+async fn respond(connection: &mut TcpStream, prepared: &Prepared) -> Outcome {
     connection.write_all(&prepared.bytes).await?;
     if let Answer::Paced(count) = prepared.answer {
         for at in 1..=count {
@@ -105,10 +105,13 @@ fn length(request: &str) -> Outcome<usize> {
     let header = request
         .lines()
         .find_map(|line| line.strip_prefix("content-length:"));
-    Ok(header.ok_or("a request has no length")?.trim().parse()?)
+    Ok(header
+        .ok_or("the request has no content length")?
+        .trim()
+        .parse()?)
 }
 
-/// The model in `post /v1beta/models/m:generatecontent http/1.1`.
+/// Returns the model in `post /v1beta/models/m:generatecontent http/1.1`.
 fn model(request: &str) -> &str {
     let path = request.split("models/").nth(1).unwrap_or_default();
     path.split(':').next().unwrap_or_default()

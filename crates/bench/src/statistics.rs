@@ -1,8 +1,8 @@
-//! The median of what was measured round by round, with its range.
+//! Median and range of the values of all rounds.
 
 use std::fmt;
 
-/// Values of as many rounds.
+/// Values of a figure, one for each round, in ascending order.
 #[derive(Debug, Default)]
 pub(crate) struct Values(Vec<f64>);
 
@@ -22,7 +22,7 @@ impl Values {
     }
 }
 
-/// Three figures that count, as in `1.04 (0.98–1.21)`.
+/// Prints three significant digits: `1.04 (0.98–1.21)`.
 impl fmt::Display for Values {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Some(median), [first, .., last]) = (self.median(), &self.0[..]) else {
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_median_stands_between_its_range() {
+    fn the_median_is_printed_with_its_range() {
         assert_eq!(shown(&[]), "–");
         assert_eq!(shown(&[1.5]), "1.50");
         assert_eq!(shown(&[3.0, 1.0, 120.0]), "3.00 (1.00–120)");

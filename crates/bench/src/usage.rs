@@ -1,4 +1,4 @@
-//! What was used between two moments, as one line of JSON.
+//! Time, CPU and memory of a measurement, as one line of JSON.
 
 use std::time::Instant;
 
@@ -9,29 +9,29 @@ use serde_json::{Value, json};
 use crate::Outcome;
 use crate::options::Options;
 
-/// Measures from the moment it is started.
+/// A measurement in progress.
 pub(crate) struct Meter {
-    began: Instant,
+    start: Instant,
     user: f64,
     system: f64,
     base_kib: i64,
 }
 
 impl Meter {
-    /// Starts. `base_kib` is the peak of memory before the chats were made.
+    /// Starts a measurement. `base_kib` is the peak of memory before the chats were created.
     pub(crate) fn start(base_kib: i64) -> Outcome<Self> {
         let now = getrusage(UsageWho::RUSAGE_SELF)?;
         Ok(Self {
-            began: Instant::now(),
+            start: Instant::now(),
             user: micros(now.user_time()),
             system: micros(now.system_time()),
             base_kib,
         })
     }
 
-    /// What was used since. `ages` are how old chunks were when they were read, in microseconds.
+    /// Returns the usage so far. `ages` are the ages of chunks when they were read, in microseconds.
     pub(crate) fn line(&self, client: &str, options: &Options, ages: &mut [f64]) -> Outcome<Value> {
-        let wall = self.began.elapsed();
+        let wall = self.start.elapsed();
         let now = getrusage(UsageWho::RUSAGE_SELF)?;
         ages.sort_by(f64::total_cmp);
         Ok(json!({
@@ -51,7 +51,7 @@ impl Meter {
     }
 }
 
-/// The peak of this process's memory so far, in KiB.
+/// Returns the peak of this process's resident memory, in KiB.
 pub(crate) fn peak_kib() -> Outcome<i64> {
     Ok(getrusage(UsageWho::RUSAGE_SELF)?.max_rss())
 }

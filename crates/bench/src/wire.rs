@@ -1,4 +1,4 @@
-//! The bytes that go both ways, prepared before anything is measured.
+//! The bytes of requests and responses, prepared before the measurement.
 
 use std::fmt::Write;
 use std::sync::LazyLock;
@@ -6,31 +6,31 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::Outcome;
 
-/// The bytes of a message's text.
+/// Length of the text of a message, in bytes.
 const MESSAGE: usize = 1_000;
 
-/// How many digits a time has that was written into a chunk.
+/// Number of digits of the time in a chunk.
 const DIGITS: usize = 20;
 
-/// The end of a body in chunks of HTTP.
+/// End of a chunked HTTP body.
 pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-/// What a message says.
+/// Returns the text of a message.
 pub(crate) fn message() -> &'static str {
-    static SAID: LazyLock<String> = LazyLock::new(|| text(MESSAGE));
-    &SAID
+    static TEXT: LazyLock<String> = LazyLock::new(|| text(MESSAGE));
+    &TEXT
 }
 
-/// So many bytes of text.
+/// Returns a text of this length.
 fn text(bytes: usize) -> String {
-    "What is said is of no matter here. "
+    "The content of a message is irrelevant here. "
         .chars()
         .cycle()
         .take(bytes)
         .collect()
 }
 
-/// The nanoseconds since 1970, by the clock that all processes share.
+/// Returns the nanoseconds since 1970, which all processes agree on.
 pub(crate) fn now() -> u64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -38,28 +38,28 @@ pub(crate) fn now() -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// How long ago the time was that a chunk's text begins with, in microseconds.
+/// Returns the age of a chunk in microseconds; its text starts with the time at which it was sent.
 pub(crate) fn age(text: &[u8]) -> Option<f64> {
     let digits = std::str::from_utf8(text.get(..DIGITS)?).ok()?;
     let sent: u64 = digits.parse().ok()?;
     Some(now().saturating_sub(sent) as f64 / 1_000.0)
 }
 
-/// What the server answers; the model's name says it.
+/// Response of the server, selected by the name of the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// `reply`: one reply of a message's length, in one piece.
+    /// `reply`: a unary reply with the length of a message.
     Reply,
-    /// `chunks-N`: so many chunks of 20 bytes of text.
+    /// `chunks-N`: N chunks of 20 bytes of text.
     Chunks(usize),
-    /// `paced-N`: so many chunks, 5 ms apart, each with the time at which it is sent.
+    /// `paced-N`: N chunks, 5 ms apart, each with the time at which it is sent.
     Paced(usize),
-    /// `big-N-BYTES`: so many events with so much data in each.
+    /// `big-N-BYTES`: N events with an image of this size.
     Big(usize, usize),
 }
 
 impl Answer {
-    /// The answer of a model.
+    /// Returns the response of a model.
     pub(crate) fn of(model: &str) -> Self {
         let mut words = model.split('-');
         let kind = words.next().unwrap_or_default();
@@ -77,7 +77,7 @@ impl Answer {
         }
     }
 
-    /// All bytes of the answer: a head and a body. A paced one is its head alone.
+    /// Returns all bytes of the response; for a paced one, those of its head.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         match self {
             Self::Reply => {
@@ -107,7 +107,7 @@ impl Answer {
 const STREAM_HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
                            transfer-encoding: chunked\r\n\r\n";
 
-/// A stream of events, each in a chunk of its own, as the service sends them.
+/// Builds an event stream with each event in an HTTP chunk of its own, as the service sends them.
 fn stream(count: usize, event: impl Fn(bool) -> String) -> Vec<u8> {
     let mut all = STREAM_HEAD.as_bytes().to_vec();
     for at in 1..=count {
@@ -117,7 +117,7 @@ fn stream(count: usize, event: impl Fn(bool) -> String) -> Vec<u8> {
     all
 }
 
-/// A chunk of HTTP with one event in it, which bears the present time.
+/// Builds an HTTP chunk with one event that contains the current time.
 pub(crate) fn timed_chunk(last: bool) -> Vec<u8> {
     let time = now();
     chunk(&event(&format!(r#"{{"text":"{time:0DIGITS$}"}}"#), last))
@@ -128,7 +128,7 @@ fn chunk(json: &str) -> Vec<u8> {
     format!("{length:x}\r\ndata: {json}\r\n\r\n\r\n").into_bytes()
 }
 
-/// An event, or a whole reply, with what the service says beside it.
+/// Builds an event or a unary reply, with the members that the service sends.
 fn event(part: &str, last: bool) -> String {
     let finish = if last {
         r#""finishReason":"STOP","#
@@ -140,18 +140,18 @@ fn event(part: &str, last: bool) -> String {
     )
 }
 
-/// The requests of one chat, turn by turn: what is said only grows.
+/// The requests of one chat. Each contains the one before.
 pub(crate) struct Requests {
     contents: String,
-    /// The head of each turn's request, and how much of the contents it sends.
+    /// Head of each request, and how many bytes of the contents it sends.
     turns: Vec<(Vec<u8>, usize)>,
 }
 
-/// What follows the contents in a body.
+/// End of a body, after the contents.
 const AFTER: &str = "]}";
 
 impl Requests {
-    /// Prepares the requests of `turns` turns to a model, after a history.
+    /// Prepares the requests of `turns` turns after a history.
     pub(crate) fn new(model: &str, method: &str, history: usize, turns: usize) -> Self {
         let mut this = Self {
             contents: r#"{"contents":["#.to_owned(),
@@ -164,7 +164,7 @@ impl Requests {
             let (role, comma) = (["user", "model"][at % 2], ["", ","][usize::from(at > 0)]);
             let (out, parts) = (&mut this.contents, format_args!(r#"[{{"text":"{text}"}}]"#));
             write!(out, r#"{comma}{{"role":"{role}","parts":{parts}}}"#)
-                .expect("a string takes everything");
+                .expect("writing to a string cannot fail");
             if at >= history && (at - history).is_multiple_of(2) {
                 let end = this.contents.len();
                 let head = head(model, method, end + AFTER.len());
@@ -174,9 +174,9 @@ impl Requests {
         this
     }
 
-    /// The request of a turn, in pieces.
+    /// Returns the pieces of the request of a turn.
     pub(crate) fn turn(&self, turn: usize) -> Outcome<[&[u8]; 3]> {
-        let (head, end) = self.turns.get(turn).ok_or("no such turn was prepared")?;
+        let (head, end) = self.turns.get(turn).ok_or("the turn was not prepared")?;
         let contents = &self.contents.as_bytes()[..*end];
         Ok([head, contents, AFTER.as_bytes()])
     }

@@ -1,4 +1,4 @@
-//! What a turn allocates for what was said long ago: nothing.
+//! A turn allocates nothing for the earlier history.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,25 +9,25 @@ use std::thread;
 use generativeai::protocol::content::{Blob, Content};
 use generativeai::{GenerativeModel, Remote};
 
-/// How many bytes were asked for.
-static ASKED: AtomicUsize = AtomicUsize::new(0);
+/// Number of bytes allocated.
+static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 
 struct Counting;
 
 #[expect(
     unsafe_code,
-    reason = "an allocator is unsafe to write; this one hands everything on"
+    reason = "a global allocator is unsafe to implement; this one forwards every call"
 )]
-// SAFETY: every call goes to the allocator of the system as it came.
+// SAFETY: every call is forwarded unchanged to the system allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ASKED.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the promises of `alloc`.
+        ALLOCATED.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller upholds the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the promises of `dealloc`, and `alloc` is the system's.
+        // SAFETY: the caller upholds the contract of `dealloc`, and `alloc` is that of the system.
         unsafe { System.dealloc(place, layout) }
     }
 }
@@ -37,8 +37,8 @@ static ALLOCATOR: Counting = Counting;
 
 const REPLY: &str = r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"Nice."}]},"finishReason":"STOP"}]}"#;
 
-/// A server that answers every request on one connection with the same reply, and tells how long
-/// each was.
+/// Starts a server that sends the same reply to every request on one connection; returns its address and the
+/// lengths of the requests.
 fn server() -> (String, thread::JoinHandle<Vec<usize>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port of loopback");
     let base = format!("http://{}", listener.local_addr().expect("an address"));
@@ -73,26 +73,26 @@ fn server() -> (String, thread::JoinHandle<Vec<usize>>) {
 }
 
 #[tokio::test]
-async fn a_picture_in_the_history_costs_later_turns_no_memory() {
+async fn an_image_in_the_history_costs_later_turns_no_memory() {
     let (base, lengths) = server();
     let remote = Remote::builder()
         .base_url(base)
         .build()
         .expect("good settings");
-    let picture = Blob::from_base64("image/png", "QUJD".repeat(20 << 18));
+    let image = Blob::from_base64("image/png", "QUJD".repeat(20 << 18));
     let mut chat = GenerativeModel::new("m")
         .backend(remote)
         .start_chat()
-        .with_history([Content::user(picture), Content::model("Nice.")]);
+        .with_history([Content::user(image), Content::model("Nice.")]);
     chat.send_message("Where was it taken?")
         .await
         .expect("a reply");
 
-    let before = ASKED.load(Ordering::Relaxed);
+    let before = ALLOCATED.load(Ordering::Relaxed);
     for _ in 0..4 {
         chat.send_message("And when?").await.expect("a reply");
     }
-    let asked = ASKED.load(Ordering::Relaxed) - before;
+    let allocated = ALLOCATED.load(Ordering::Relaxed) - before;
 
     drop(chat);
     let lengths = lengths.join().expect("no panic");
@@ -101,5 +101,8 @@ async fn a_picture_in_the_history_costs_later_turns_no_memory() {
         lengths.iter().all(|length| *length > 20 << 20),
         "{lengths:?}"
     );
-    assert!(asked < 1 << 20, "four turns allocated {asked} bytes");
+    assert!(
+        allocated < 1 << 20,
+        "four turns allocated {allocated} bytes"
+    );
 }

@@ -1,10 +1,4 @@
-//! The road of a reply step by step: bytes, events, chunks, the whole, and the next request.
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "of the decoder neither all it can do nor its tests are used here"
-)]
-
+//! The steps of a turn one by one: decoding, parsing and merging chunks, and serializing the next request.
 use std::hint::black_box;
 
 use bytes::Bytes;
@@ -13,14 +7,6 @@ use generativeai::protocol::content::Content;
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::{Backend, BoxFuture, GenerativeModel, RequestOptions, Result};
-
-// The decoder is private, and knows nothing but bytes: so it can stand here as well.
-#[path = "../../generativeai/src/remote/extent.rs"]
-mod extent;
-#[path = "../../generativeai/src/remote/gather.rs"]
-mod gather;
-#[path = "../../generativeai/src/remote/sse.rs"]
-mod sse;
 
 const CHUNK: &str = r#"{"candidates":[{"content":{"parts":[{"text":"twenty bytes of text"}],"role":"model"},"index":0}],"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":20,"totalTokenCount":30,"promptTokensDetails":[{"modality":"TEXT","tokenCount":10}]},"modelVersion":"gemini-3-flash","responseId":"Rm91bmRlcnMgYXQgd29yaw"}"#;
 
@@ -36,17 +22,13 @@ fn decoding(bench: &mut Criterion) {
     group.finish();
 }
 
-/// Reads a body that comes in pieces of 16 KiB, and counts its events.
+/// Decodes a body that arrives in chunks of 16 KiB, and counts its events.
 fn decode(body: &Bytes) -> usize {
-    let mut events = sse::Decoder::new(64 << 20);
     let mut count = 0;
-    for at in (0..body.len()).step_by(16 << 10) {
-        events.push(body.slice(at..body.len().min(at + (16 << 10))));
-        while let Ok(Some(event)) = events.next() {
-            black_box(event);
-            count += 1;
-        }
-    }
+    generativeai::__internals::decode(body, 16 << 10, |event| {
+        black_box(event);
+        count += 1;
+    });
     count
 }
 
@@ -61,9 +43,9 @@ fn chunk(json: &str) -> GenerateContentResponse {
     serde_json::from_str(json).expect("a chunk")
 }
 
-fn joining(bench: &mut Criterion) {
+fn merging(bench: &mut Criterion) {
     let chunk = chunk(CHUNK);
-    bench.bench_function("joining 1,000 chunks", |b| {
+    bench.bench_function("merging 1,000 chunks", |b| {
         b.iter(|| {
             let mut reply = GenerateContentResponse::default();
             (0..1_000).for_each(|_| reply.merge_chunk(&chunk));
@@ -72,11 +54,11 @@ fn joining(bench: &mut Criterion) {
     });
 }
 
-/// Answers at once, so that what is left is the chat's own work.
+/// Replies at once, which leaves the work of the chat itself.
 #[derive(Debug)]
-struct AtOnce;
+struct Immediate;
 
-impl Backend for AtOnce {
+impl Backend for Immediate {
     fn generate_content(
         &self,
         _: GenerateContentRequest,
@@ -94,9 +76,9 @@ fn requests(bench: &mut Criterion) {
     let text = "x".repeat(1_000);
     let mut group = bench.benchmark_group("a turn without a network");
     for messages in [0, 200, 2_000] {
-        let speakers = [Content::user, Content::model];
-        let history = (0..messages).map(|at| speakers[at % 2](text.as_str()));
-        let model = GenerativeModel::new("m").backend(AtOnce);
+        let roles = [Content::user, Content::model];
+        let history = (0..messages).map(|at| roles[at % 2](text.as_str()));
+        let model = GenerativeModel::new("m").backend(Immediate);
         let mut chat = model.start_chat().with_history(history);
         group.bench_function(BenchmarkId::from_parameter(messages), |b| {
             b.iter(|| {
@@ -108,10 +90,10 @@ fn requests(bench: &mut Criterion) {
     }
     group.finish();
     let request = GenerateContentRequest::default().contents(text.as_str());
-    bench.bench_function("writing a request of 1 KB", |b| {
+    bench.bench_function("serializing a request of 1 KB", |b| {
         b.iter(|| serde_json::to_vec(black_box(&request)));
     });
 }
 
-criterion_group!(road, decoding, parsing, joining, requests);
-criterion_main!(road);
+criterion_group!(steps, decoding, parsing, merging, requests);
+criterion_main!(steps);
