@@ -1,4 +1,4 @@
-//! See `generativeai::remote::fuzz::chat_file`.
+//! See `generativeai::__internals::fuzz::chat_file`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| generativeai::remote::fuzz::chat_file(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| generativeai::__internals::fuzz::chat_file(data));

@@ -1,4 +1,4 @@
-//! See `generativeai::remote::fuzz::error_body`.
+//! See `generativeai::__internals::fuzz::error_body`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| generativeai::remote::fuzz::error_body(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| generativeai::__internals::fuzz::error_body(data));

@@ -1,4 +1,4 @@
-//! See `generativeai::remote::fuzz::events`.
+//! See `generativeai::__internals::fuzz::events`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| generativeai::remote::fuzz::events(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| generativeai::__internals::fuzz::events(data));

@@ -1,4 +1,4 @@
-//! See `generativeai::remote::fuzz::journal`.
+//! See `generativeai::__internals::fuzz::journal`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| generativeai::remote::fuzz::journal(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| generativeai::__internals::fuzz::journal(data));

@@ -1,4 +1,4 @@
-//! See `generativeai::remote::fuzz::message`.
+//! See `generativeai::__internals::fuzz::message`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| generativeai::remote::fuzz::message(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| generativeai::__internals::fuzz::message(data));

@@ -1,4 +1,4 @@
-//! See `generativeai::remote::fuzz::retry_after`.
+//! See `generativeai::__internals::fuzz::retry_after`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| generativeai::remote::fuzz::retry_after(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| generativeai::__internals::fuzz::retry_after(data));

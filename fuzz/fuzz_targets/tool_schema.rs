@@ -1,4 +1,4 @@
-//! See `generativeai::remote::fuzz::tool_schema`.
+//! See `generativeai::__internals::fuzz::tool_schema`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| generativeai::remote::fuzz::tool_schema(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| generativeai::__internals::fuzz::tool_schema(data));

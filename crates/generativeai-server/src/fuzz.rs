@@ -149,11 +149,9 @@ fn check_leniency(data: &[u8]) {
 }
 
 #[cfg(test)]
-#[path = "../../generativeai/src/remote/fuzz/drive.rs"]
-mod drive;
-
-#[cfg(test)]
 mod tests {
+    use generativeai::__internals::driver;
+
     use super::*;
 
     const SEEDS: [&str; 7] = [
@@ -168,7 +166,7 @@ mod tests {
 
     #[test]
     fn any_request_is_answered_without_a_panic_and_without_leaking_the_key() {
-        drive::fuzz("server_request", request, &SEEDS);
+        driver::run("server_request", request, &SEEDS);
     }
 
     #[test]

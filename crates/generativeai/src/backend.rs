@@ -17,8 +17,6 @@ use crate::stream::{BoxFuture, ChunkStream};
 mod options;
 mod shared;
 
-#[cfg(feature = "remote")]
-pub(crate) use options::RetryHook;
 pub use options::{RequestOptions, Retry};
 
 /// Service that answers requests: the Gemini API, an embedded model, a script in a test.

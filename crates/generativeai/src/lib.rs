@@ -64,8 +64,10 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(all(feature = "remote", any(test, feature = "__internals")))]
 #[doc(hidden)]
-#[path = "private.rs"]
+pub mod __internals;
+#[doc(hidden)]
 pub mod __private;
 mod backend;
 #[cfg(feature = "blocking")]

@@ -1,46 +1,18 @@
 //! The SDK's client against the server, over real connections.
 
-use std::future::ready;
 use std::net::TcpListener;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use generativeai::protocol::content::Content;
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::tokens::CountTokensRequest;
-use generativeai::remote::Clock;
 use generativeai::testing::{Scripted, contract};
-use generativeai::{Backend, BoxFuture, Error, ErrorKind, GenerativeModel, Remote, RequestOptions};
+use generativeai::{Backend, Error, ErrorKind, GenerativeModel, Remote, RequestOptions, Retry};
 use generativeai_server::Server;
 use serde_json::json;
 
 use crate::serve::Running;
 use crate::support::{Endless, Event, Tiny};
-
-/// A clock that does not wait between attempts. Limits, which are longer, are kept.
-#[derive(Debug)]
-struct Hasty;
-
-impl Clock for Hasty {
-    fn now(&self) -> Instant {
-        Instant::now()
-    }
-
-    fn date(&self) -> SystemTime {
-        SystemTime::now()
-    }
-
-    fn sleep(&self, time: Duration) -> BoxFuture<()> {
-        if time < Duration::from_secs(9) {
-            Box::pin(ready(()))
-        } else {
-            Box::pin(tokio::time::sleep(time))
-        }
-    }
-
-    fn chance(&self) -> f64 {
-        0.5
-    }
-}
 
 fn start(server: Server) -> (Running, Remote) {
     let running = Running::start(
@@ -53,10 +25,13 @@ fn start(server: Server) -> (Running, Remote) {
 
 fn remote(running: &Running, key: &str) -> Remote {
     let base = format!("http://{}", running.address);
+    // No wait before a retry, unless the server asks for one.
+    let mut retry = Retry::default();
+    retry.initial = Duration::ZERO;
     Remote::builder()
         .api_key(key)
         .base_url(base)
-        .clock(Hasty)
+        .request_options(RequestOptions::default().retry(retry))
         .build()
         .expect("a client")
 }

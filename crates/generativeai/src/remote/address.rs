@@ -1,172 +1,144 @@
-//! Where requests go: the base address, the version of the API, the names in the path.
+//! Addresses of requests: the base URL, the API version, and the names in the path.
 
-use std::fmt::Write;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
 
 use hyper::Uri;
-use hyper::header::HeaderValue;
 use hyper::http::uri::{Authority, InvalidUri};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The longest name of a model, in bytes.
-const LONGEST_NAME: usize = 512;
+/// Maximum length of the name of a resource, in bytes.
+const MAX_NAME: usize = 512;
 
-/// The address of a service that speaks the Gemini API.
+/// Characters that are escaped in a query: all but the unreserved ones of RFC 3986, and `@`.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'@');
+
+/// Characters that are escaped in a path.
+const PATH: &AsciiSet = &QUERY.remove(b'/');
+
+/// Address of a service that speaks the Gemini API. It has been checked: requests can go nowhere else.
 #[derive(Debug)]
 pub(super) struct Address {
-    /// Ends with the version and a slash.
+    /// Base URL with the API version and a slash at its end.
     root: String,
     host: String,
-    /// The host and its port, if it is not that of the scheme.
-    authority: String,
-    encrypted: bool,
-    /// The method that was asked for last, as most often it is the next one, too.
-    last: Mutex<Option<Found>>,
-}
-
-/// Where a method of a model is.
-#[derive(Debug)]
-struct Found {
-    name: String,
-    method: &'static str,
-    uri: Uri,
+    is_encrypted: bool,
 }
 
 impl Address {
-    /// Checks a base address. `plain` allows `http://` to other machines.
-    pub(super) fn new(base: &str, version: &str, plain: bool) -> Result<Self> {
-        let bad = |what: &str| configuration(format!("the address of the service {what}"));
+    /// Checks a base URL. `allow_plain` permits `http://` to other machines.
+    pub(super) fn new(base: &str, version: &str, allow_plain: bool) -> Result<Self> {
+        let bad = |what: &str| configuration(format!("the base URL {what}"));
         let base = base.trim().trim_end_matches('/');
         let uri: Uri = base
             .parse()
-            .map_err(|error: InvalidUri| bad("is no URL").with_source(error))?;
+            .map_err(|error: InvalidUri| bad("is invalid").with_source(error))?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(bad("is no URL: it begins with https://"));
+            return Err(bad("is invalid: it has to start with https://"));
         };
         match scheme {
             "https" => {}
-            "http" if plain || is_loopback(authority.host()) => {}
+            "http" if allow_plain || is_loopback(authority.host()) => {}
             "http" => {
                 return Err(bad(
-                    "begins with http://: the key would be sent in the clear. \
-                Use https://, or allow plain http",
+                    "starts with http://, which would send the key unencrypted: \
+                     use https://, or allow plain HTTP",
                 ));
             }
-            _ => return Err(bad("begins neither with https:// nor with http://")),
+            _ => return Err(bad("starts with neither https:// nor http://")),
         }
         if authority.as_str().contains('@') {
-            return Err(bad(
-                "holds a user name or a password: send them in a header",
-            ));
+            return Err(bad("contains a user name or password: send it in a header"));
         }
         if base.contains(['?', '#']) {
-            return Err(bad(
-                "holds a query or a fragment: it ends before `?` and `#`",
-            ));
+            return Err(bad("contains a query or a fragment: remove it"));
         }
         if !is_host(authority) {
             return Err(bad(
-                "names no host: that is a name of letters, digits, dots and dashes, or an IP \
-                 address, and perhaps a port",
+                "has an invalid host: use a name of ASCII letters, digits, dots and dashes, \
+                 or an IP address, optionally with a port",
             ));
         }
-        if !is_path(uri.path()) {
-            return Err(bad("has a path that is none of words and slashes"));
+        if !is_plain_path(uri.path()) {
+            return Err(bad(
+                "has an invalid path: use ASCII letters, digits, `-._~@` and slashes",
+            ));
         }
         let version = version.trim_matches('/');
-        if version.is_empty() || !is_path(version) {
+        if version.is_empty() || !is_plain_path(version) {
             return Err(configuration(
-                "the version of the API is no word such as `v1beta`",
+                "the API version is invalid: use a word such as `v1beta`",
             ));
         }
         Ok(Self {
             root: format!("{base}/{version}/"),
             host: authority.host().to_owned(),
-            authority: match (scheme, authority.port_u16()) {
-                ("https", Some(443)) | ("http", Some(80)) => authority.host().to_owned(),
-                _ => authority.to_string(),
-            },
-            encrypted: scheme == "https",
-            last: Mutex::default(),
+            is_encrypted: scheme == "https",
         })
     }
 
-    /// The host, for messages.
+    /// Returns the host, for messages.
     pub(super) fn host(&self) -> &str {
         &self.host
     }
 
-    /// The host and its port, for the header of HTTP/1.
-    pub(super) fn authority(&self) -> Result<HeaderValue> {
-        let bad = "the address of the service has a host that fits no header";
-        HeaderValue::from_str(&self.authority)
-            .map_err(|error| configuration(bad).with_source(error))
-    }
-
-    /// Whether the service runs on this machine.
+    /// Returns whether the service runs on this machine.
     pub(super) fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
     }
 
-    /// Whether a connection is encrypted.
+    /// Returns whether connections are encrypted.
     pub(super) fn is_encrypted(&self) -> bool {
-        self.encrypted
+        self.is_encrypted
     }
 
-    /// The address and version, as text.
+    /// Returns the base URL with the API version.
     pub(super) fn as_str(&self) -> &str {
         self.root.trim_end_matches('/')
     }
 
-    /// The list of models.
+    /// Returns the address of a page of the list of models.
     pub(super) fn models(&self, page_token: Option<&str>) -> Result<Uri> {
         let mut path = "models?pageSize=1000".to_owned();
         if let Some(token) = page_token {
             path.push_str("&pageToken=");
-            push_escaped(&mut path, token, is_plain);
+            path.extend(utf8_percent_encode(token, QUERY));
         }
         self.at(&path)
     }
 
-    /// A model.
+    /// Returns the address of a model.
     pub(super) fn model(&self, name: &str) -> Result<Uri> {
         self.at(&path_of("models", name)?)
     }
 
-    /// A cache.
+    /// Returns the address of cached content.
     pub(super) fn cached_content(&self, name: &str) -> Result<Uri> {
         self.at(&path_of("cachedContents", name)?)
     }
 
-    /// A method of a model, such as `generateContent`, perhaps with a query.
-    pub(super) fn method(&self, name: Option<&str>, method: &'static str) -> Result<Uri> {
-        let name = name.ok_or_else(|| request("the request names no model"))?;
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = &*last
-            && found.name == name
-            && found.method == method
-        {
-            return Ok(found.uri.clone());
-        }
-        let uri = self.at(&format!("{}:{method}", path_of("models", name)?))?;
-        *last = Some(Found {
-            name: name.to_owned(),
-            method,
-            uri: uri.clone(),
-        });
-        Ok(uri)
+    /// Returns the address of a method of a model, such as `generateContent`. It may contain a query.
+    pub(super) fn method(&self, model: Option<&str>, method: &str) -> Result<Uri> {
+        let model = model.ok_or_else(|| request("the request has no model"))?;
+        self.at(&format!("{}:{method}", path_of("models", model)?))
     }
 
     fn at(&self, path: &str) -> Result<Uri> {
         let address = [self.root.as_str(), path].concat();
         Uri::try_from(address)
-            .map_err(|error| request("the request has no address").with_source(error))
+            .map_err(|error| request("the request has an invalid address").with_source(error))
     }
 }
 
-/// Checks a name, and writes it as a path; a name without a slash is one of the collection.
+/// Checks a resource name and converts it to a path. A name without a slash belongs to `collection`.
+///
+/// Names often come from users, so a name must not be able to address anything else: no `..`, no query.
 fn path_of(collection: &str, name: &str) -> Result<String> {
     let bad = |what: &str| {
         let name: String = name
@@ -177,20 +149,20 @@ fn path_of(collection: &str, name: &str) -> Result<String> {
         request(format!("the name `{name}` {what}"))
     };
     if name.trim().is_empty() {
-        return Err(request(format!("a name of `{collection}/` is empty")));
+        return Err(request(format!("a name in `{collection}/` is empty")));
     }
-    if name.len() > LONGEST_NAME {
-        return Err(bad("is too long"));
+    if name.len() > MAX_NAME {
+        return Err(bad(&format!("is longer than {MAX_NAME} bytes")));
     }
-    if let Some(char) = name.chars().find(|char| is_refused(*char)) {
-        return Err(bad(&format!("has {char:?} in it")));
+    if let Some(char) = name.chars().find(|char| is_forbidden(*char)) {
+        return Err(bad(&format!("contains {char:?}")));
     }
     if name
         .split('/')
         .any(|segment| matches!(segment, "" | "." | ".."))
     {
         return Err(bad(&format!(
-            "is no path of words such as `{collection}/…`"
+            "is not a path such as `{collection}/…`: it has an empty or dotted segment"
         )));
     }
     let mut path = String::with_capacity(collection.len() + 1 + name.len());
@@ -198,37 +170,23 @@ fn path_of(collection: &str, name: &str) -> Result<String> {
         path.push_str(collection);
         path.push('/');
     }
-    push_escaped(&mut path, name, |byte| is_plain(byte) || byte == b'/');
+    path.extend(utf8_percent_encode(name, PATH));
     Ok(path)
 }
 
-/// Writes a text into an address: bytes that do not stand for themselves as `%` and their number.
-fn push_escaped(address: &mut String, text: &str, is_itself: impl Fn(u8) -> bool) {
-    for byte in text.bytes() {
-        if is_itself(byte) {
-            address.push(char::from(byte));
-        } else {
-            write!(address, "%{byte:02X}").expect("a string takes everything");
-        }
-    }
-}
-
-fn is_refused(char: char) -> bool {
+fn is_forbidden(char: char) -> bool {
     char.is_whitespace() || char.is_control() || matches!(char, '?' | '#' | '%' | '\\')
 }
 
-/// Whether a byte stands for itself in a path.
-fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'@')
+/// Returns whether a path needs no escaping and stays where it is (no `.` or `..`).
+fn is_plain_path(path: &str) -> bool {
+    let is_plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'@');
+    path.split('/')
+        .all(|segment| !matches!(segment, "." | "..") && segment.bytes().all(is_plain))
 }
 
-/// Whether a path is one of words that stand for themselves, and of no dots that lead elsewhere.
-fn is_path(path: &str) -> bool {
-    let mut words = path.split('/');
-    words.all(|word| !matches!(word, "." | "..") && word.bytes().all(is_plain))
-}
-
-/// Whether an authority is a host, and perhaps a port.
+/// Returns whether an authority is a host, optionally with a port.
 fn is_host(authority: &Authority) -> bool {
     let host = authority.host();
     let is_name = host
@@ -250,7 +208,7 @@ fn is_loopback(host: &str) -> bool {
     }
 }
 
-/// The IP address that a host is; one of version 6 stands in brackets.
+/// Parses a host as an IP address. IPv6 addresses are in brackets.
 fn ip(host: &str) -> Option<IpAddr> {
     let bare = host
         .strip_prefix('[')
@@ -302,25 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn methods_in_turn_have_each_its_address() {
-        let address = google();
-        for _ in 0..2 {
-            for (name, method) in [("a", "x"), ("a", "y"), ("b", "y"), ("b", "y"), ("", "y")] {
-                let uri = address
-                    .method(Some(name), method)
-                    .map(|uri| uri.to_string());
-                let expected = format!("/models/{name}:{method}");
-                assert_eq!(
-                    uri.is_ok_and(|uri| uri.ends_with(&expected)),
-                    !name.is_empty(),
-                    "{name} {method}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn a_name_that_leads_elsewhere_is_refused() {
+    fn a_name_that_addresses_something_else_is_refused() {
         for name in [
             "",
             " ",
@@ -348,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_is_for_this_machine_alone() {
+    fn plain_http_is_accepted_for_this_machine_only() {
         let is_good = |base: &str, plain| Address::new(base, "v1beta", plain).is_ok();
 
         for base in [

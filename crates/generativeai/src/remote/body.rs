@@ -1,4 +1,4 @@
-//! The body of a request: pieces that are written once, and shared by every attempt.
+//! Body of a request: serialized once, in pieces that all attempts share.
 
 use std::convert::Infallible;
 use std::io::IoSlice;
@@ -15,11 +15,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::Json;
 use crate::protocol::request::GenerateContentRequest;
 
-/// A body in pieces; a clone shares them.
+/// A serialized body that any number of attempts can send. Clones share its bytes.
 #[derive(Clone)]
-pub(super) struct Pieces(Arc<Parts>);
+pub(super) struct SharedBody(Arc<Parts>);
 
-/// What a body is made of: contents that are kept as JSON, and all else.
+/// JSON of a request: the contents, whose pieces the history shares, and everything else.
 #[derive(Default)]
 struct Parts {
     before: &'static str,
@@ -28,29 +28,31 @@ struct Parts {
     rest: Vec<u8>,
 }
 
-impl Pieces {
-    /// The JSON of a value.
+impl SharedBody {
+    /// Serializes a value.
     pub(super) fn of(value: &impl Serialize) -> Result<Self> {
-        let rest = json(value)?;
+        let rest = to_json(value)?;
         Ok(Self(Arc::new(Parts {
             rest,
             ..Parts::default()
         })))
     }
 
-    /// The JSON of a request, without the model, which stands in the address.
+    /// Serializes a request, without its model, which is part of the address.
+    ///
+    /// The JSON of the history exists already and is not copied: a turn costs what is new in it.
     pub(super) fn of_request(mut request: GenerateContentRequest) -> Result<Self> {
         request.model = None;
         let contents = mem::take(&mut request.contents);
         if contents.is_empty() {
             return Self::of(&request);
         }
-        let mut rest = json(&request)?;
+        let mut rest = to_json(&request)?;
         let mut after = "]}";
         if rest == b"{}" {
             rest.clear();
         } else {
-            // It goes on where the contents end.
+            // The members of the request follow the contents in one object.
             rest[0] = b',';
             after = "]";
         }
@@ -62,8 +64,8 @@ impl Pieces {
         })))
     }
 
-    /// The pieces, none of which is empty.
-    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+    /// Returns the pieces, none of which is empty.
+    fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         let parts = &*self.0;
         [parts.before.as_bytes()]
             .into_iter()
@@ -72,37 +74,33 @@ impl Pieces {
             .filter(|piece| !piece.is_empty())
     }
 
-    /// How many bytes it has.
-    pub(super) fn len(&self) -> usize {
-        self.iter().map(<[u8]>::len).sum()
-    }
-
-    /// The body, to be sent from its beginning.
-    pub(super) fn sending(&self) -> Sending {
-        Sending(Some(Unsent {
-            pieces: self.clone(),
-            next: 0,
-            sent: 0,
-            left: self.len(),
+    /// Creates the body of one attempt.
+    pub(super) fn to_request_body(&self) -> RequestBody {
+        RequestBody(Some(BodyBuf {
+            body: self.clone(),
+            piece: 0,
+            offset: 0,
+            remaining: self.pieces().map(<[u8]>::len).sum(),
         }))
     }
 }
 
-/// A body on its way; by default there is none.
+/// Body of one attempt; empty by default.
 ///
-/// It is one frame, whatever pieces it has: a frame costs more than a piece.
+/// It is one frame that is written with vectored I/O, however many pieces it has: in hyper, a frame costs more
+/// than a piece.
 #[derive(Default)]
-pub(super) struct Sending(Option<Unsent>);
+pub(super) struct RequestBody(Option<BodyBuf>);
 
-impl Body for Sending {
-    type Data = Unsent;
+impl Body for RequestBody {
+    type Data = BodyBuf;
     type Error = Infallible;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Unsent>, Infallible>>> {
-        Poll::Ready(self.0.take().map(|unsent| Ok(Frame::data(unsent))))
+    ) -> Poll<Option<Result<Frame<BodyBuf>, Infallible>>> {
+        Poll::Ready(self.0.take().map(|buf| Ok(Frame::data(buf))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -110,31 +108,31 @@ impl Body for Sending {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let left = self.0.as_ref().map_or(0, |unsent| unsent.left);
-        SizeHint::with_exact(left as u64)
+        let remaining = self.0.as_ref().map_or(0, |buf| buf.remaining);
+        SizeHint::with_exact(remaining as u64)
     }
 }
 
-/// What is not sent yet of a body.
-pub(super) struct Unsent {
-    pieces: Pieces,
-    /// The piece that is next, and how much of it is sent.
-    next: usize,
-    sent: usize,
-    left: usize,
+/// Bytes of a body that are not sent yet.
+pub(super) struct BodyBuf {
+    body: SharedBody,
+    /// Index of the current piece, and how much of it has been sent.
+    piece: usize,
+    offset: usize,
+    remaining: usize,
 }
 
-impl Unsent {
+impl BodyBuf {
     fn chunks(&self) -> impl Iterator<Item = &[u8]> {
-        let mut sent = self.sent;
-        let pieces = self.pieces.iter().skip(self.next);
-        pieces.map(move |piece| &piece[mem::take(&mut sent)..])
+        let mut offset = self.offset;
+        let pieces = self.body.pieces().skip(self.piece);
+        pieces.map(move |piece| &piece[mem::take(&mut offset)..])
     }
 }
 
-impl Buf for Unsent {
+impl Buf for BodyBuf {
     fn remaining(&self) -> usize {
-        self.left
+        self.remaining
     }
 
     fn chunk(&self) -> &[u8] {
@@ -149,25 +147,24 @@ impl Buf for Unsent {
     }
 
     fn advance(&mut self, count: usize) {
-        assert!(count <= self.left, "only what is left can be sent");
-        self.left -= count;
-        self.sent += count;
-        for piece in self.pieces.iter().skip(self.next) {
-            if self.sent < piece.len() {
+        assert!(count <= self.remaining, "cannot advance past the end");
+        self.remaining -= count;
+        self.offset += count;
+        for piece in self.body.pieces().skip(self.piece) {
+            if self.offset < piece.len() {
                 break;
             }
-            self.sent -= piece.len();
-            self.next += 1;
+            self.offset -= piece.len();
+            self.piece += 1;
         }
     }
 }
 
-fn json(value: &impl Serialize) -> Result<Vec<u8>> {
-    serde_json::to_vec(value).map_err(unwritable)
-}
-
-fn unwritable(error: serde_json::Error) -> Error {
-    Error::new(ErrorKind::Request, "the request cannot be written as JSON").with_source(error)
+fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(value).map_err(|error| {
+        let message = "the request cannot be serialized as JSON";
+        Error::new(ErrorKind::Request, message).with_source(error)
+    })
 }
 
 #[cfg(test)]
@@ -179,13 +176,15 @@ mod tests {
 
     fn sent(request: &Value) -> (Value, u64) {
         let request = serde_json::from_value(request.clone()).expect("a request");
-        let mut body = Pieces::of_request(request).expect("a body").sending();
+        let mut body = SharedBody::of_request(request)
+            .expect("a body")
+            .to_request_body();
         let length = body.size_hint().exact().expect("a length");
         let mut text = Vec::new();
         let mut context = Context::from_waker(std::task::Waker::noop());
         while let Poll::Ready(Some(frame)) = Pin::new(&mut body).poll_frame(&mut context) {
             let mut data = frame.expect("no error").into_data().ok().expect("data");
-            // In steps that end within pieces, and beyond them.
+            // In steps that end within pieces and beyond them.
             for step in (1..).map(|step| step % 7) {
                 let mut slices = [IoSlice::new(&[]); 64];
                 let filled = data.chunks_vectored(&mut slices);
@@ -209,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_sent_whole_but_for_its_model() {
+    fn a_request_is_sent_whole_except_for_its_model() {
         let hello = json!({"role": "user", "parts": [{"text": "Hello"}]});
         for rest in [
             json!({}),
@@ -227,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn more_pieces_than_there_is_room_for_come_one_after_the_other() {
+    fn more_pieces_than_slices_are_sent_one_after_the_other() {
         let texts: Vec<String> = (0..100).map(|at| at.to_string().repeat(5_000)).collect();
         let mut history = Arc::new(Transcript::default());
         for text in &texts {
@@ -237,34 +236,34 @@ mod tests {
         }
         let contents = Contents::new(history, vec![Content::user("now")]);
         let request = GenerateContentRequest::default().contents(contents.clone());
-        let pieces = Pieces::of_request(request).expect("a body");
+        let body = SharedBody::of_request(request).expect("a body");
         let whole = json!({ "contents": contents }).to_string();
 
         for room in [1, 2, 16, 64] {
-            let mut body = pieces.sending();
+            let mut body = body.to_request_body();
             assert_eq!(body.size_hint().exact(), Some(whole.len() as u64));
-            let mut left = body.0.take().expect("a body");
+            let mut buf = body.0.take().expect("a body");
             let mut sent = Vec::new();
-            while left.has_remaining() {
+            while buf.has_remaining() {
                 let mut slices = vec![IoSlice::new(&[]); room];
-                let filled = left.chunks_vectored(&mut slices);
+                let filled = buf.chunks_vectored(&mut slices);
                 assert!(filled == room || filled < 64);
-                assert_eq!(*slices[0], *left.chunk());
+                assert_eq!(*slices[0], *buf.chunk());
                 let all: Vec<u8> = slices[..filled]
                     .iter()
                     .flat_map(|slice| slice.to_vec())
                     .collect();
-                // What a socket takes of it ends anywhere.
+                // A socket may accept any part of it.
                 let taken = all.len() - all.len() / 3;
                 sent.extend_from_slice(&all[..taken]);
-                left.advance(taken);
+                buf.advance(taken);
             }
             assert!(sent == whole.as_bytes(), "{room}");
         }
     }
 
     #[test]
-    fn a_request_without_contents_is_sent_as_it_is() {
+    fn a_request_without_contents_is_sent_unchanged() {
         assert_eq!(sent(&json!({})), (json!({}), 2));
         let instruction = json!({"systemInstruction": {"parts": [{"text": "Be brief"}]}});
         assert_eq!(sent(&instruction).0, instruction);

@@ -1,34 +1,36 @@
-//! How a `Remote` is set up: what is not said comes from the environment.
+//! Settings of a `Remote`; what is not set comes from the environment.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use hyper::header::{
     ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
 
 use super::address::Address;
-use super::budget::Budget;
-use super::client::{Remote, Service};
-use super::clock::{Clock, MachineClock};
-use super::resolve::Names;
+use super::resolve::Resolver;
+use super::retry_budget::RetryBudget;
 use super::secret::Secret;
+use super::service::{Remote, Service};
 use super::tls;
 use super::transport::Transport;
 use crate::backend::RequestOptions;
 use crate::error::{Error, ErrorKind, Result};
 
 const GOOGLE: &str = "https://generativelanguage.googleapis.com";
-const KEY_HEADER: HeaderName = HeaderName::from_static("x-goog-api-key");
-const CLIENT_HEADER: HeaderName = HeaderName::from_static("x-goog-api-client");
+const API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
+const API_CLIENT: HeaderName = HeaderName::from_static("x-goog-api-client");
 const NAME: &str = concat!("generativeai/", env!("CARGO_PKG_VERSION"));
 const CLIENT: &str = concat!("gl-rust generativeai/", env!("CARGO_PKG_VERSION"));
 const KEY_VARIABLES: [&str; 2] = ["GEMINI_API_KEY", "GOOGLE_API_KEY"];
 const BASE_VARIABLE: &str = "GOOGLE_GEMINI_BASE_URL";
 
-/// Sets up a [`Remote`].
+/// Builder of a [`Remote`].
 ///
-/// It goes through the proxy that `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY` name, but not to the hosts
-/// of `NO_PROXY`, nor to this machine. Proxies of the kind SOCKS are refused.
+/// What is not set comes from the environment: the API key from `GEMINI_API_KEY`, then `GOOGLE_API_KEY`; the
+/// base URL from `GOOGLE_GEMINI_BASE_URL`.
+///
+/// Connections go through the proxy that `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY` names, except to the hosts
+/// in `NO_PROXY` and to this machine. SOCKS proxies are not supported.
 ///
 /// ```
 /// use std::time::Duration;
@@ -37,12 +39,13 @@ const BASE_VARIABLE: &str = "GOOGLE_GEMINI_BASE_URL";
 /// let remote = Remote::builder()
 ///     .base_url("http://localhost:8080")
 ///     .api_key("not-a-real-key")
+///     .header("x-goog-user-project", "my-project")
 ///     .request_options(RequestOptions::default().idle_timeout(Duration::from_secs(30)))
 ///     .build()?;
 /// # Ok::<(), generativeai::Error>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "nothing is set up until it is built"]
+#[must_use = "a builder does nothing until `build` is called"]
 pub struct RemoteBuilder {
     api_key: Option<Secret>,
     base_url: Option<String>,
@@ -51,9 +54,9 @@ pub struct RemoteBuilder {
     roots: Vec<String>,
     options: RequestOptions,
     allow_plain_http: bool,
-    answer_limit: usize,
-    clock: Arc<dyn Clock>,
-    pub(super) names: Names,
+    response_limit: usize,
+    jitter_seed: Option<u64>,
+    pub(super) resolver: Resolver,
 }
 
 impl Default for RemoteBuilder {
@@ -66,89 +69,113 @@ impl Default for RemoteBuilder {
             roots: Vec::new(),
             options: RequestOptions::default(),
             allow_plain_http: false,
-            answer_limit: 64 << 20,
-            clock: Arc::new(MachineClock::default()),
-            names: Names::default(),
+            response_limit: 64 << 20,
+            jitter_seed: None,
+            resolver: Resolver::default(),
         }
     }
 }
 
-impl RemoteBuilder {
-    /// Sets the API key; else it comes from `GEMINI_API_KEY`, then from `GOOGLE_API_KEY`.
+impl Remote {
+    /// Returns a builder.
+    pub fn builder() -> RemoteBuilder {
+        RemoteBuilder::default()
+    }
+
+    /// Creates a client from the environment: the API key from `GEMINI_API_KEY`, then `GOOGLE_API_KEY`; the
+    /// base URL from `GOOGLE_GEMINI_BASE_URL`, else Google's.
     ///
-    /// It is sent in a header, and never shown. Only a service on this machine is asked without one.
+    /// # Errors
+    ///
+    /// [`Configuration`](crate::ErrorKind::Configuration): there is no API key, or a variable is invalid.
+    pub fn from_env() -> Result<Self> {
+        Self::builder().build()
+    }
+}
+
+impl RemoteBuilder {
+    /// Sets the API key. Without it, the key comes from `GEMINI_API_KEY`, then `GOOGLE_API_KEY`.
+    ///
+    /// The key is sent in the header `x-goog-api-key` and never printed. It may be missing only for a service
+    /// on this machine.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.api_key = Some(Secret::new(key));
         self
     }
 
-    /// Sets the address of the service, without the version; else it comes from
-    /// `GOOGLE_GEMINI_BASE_URL`, and is Google's if there is none.
+    /// Sets the base URL, without the API version. Without it, the URL comes from `GOOGLE_GEMINI_BASE_URL`,
+    /// else it is Google's.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = Some(url.into());
         self
     }
 
-    /// Sets the version of the API; `v1beta` by default.
+    /// Sets the API version. Default: `v1beta`.
     pub fn api_version(mut self, version: impl Into<String>) -> Self {
         self.api_version = version.into();
         self
     }
 
-    /// Sends a header with every request. An `authorization` or an `x-goog-api-key` takes the place of
-    /// the API key.
+    /// Adds a header to every request. Its value is never printed. A header `authorization` or
+    /// `x-goog-api-key` replaces the API key.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), Secret::new(value)));
         self
     }
 
-    /// Trusts a certificate authority, in PEM, beside those of the machine: that of a company's
-    /// proxy, say. Several may be given, in one text or one by one. Android knows only its own.
+    /// Trusts further certificate authorities (PEM) besides those of the platform: that of a company proxy,
+    /// for example. The text may contain several certificates, and the method may be called repeatedly. Not
+    /// available on Android, where root certificates are installed in the system.
     pub fn root_certificate(mut self, pem: impl Into<String>) -> Self {
         self.roots.push(pem.into());
         self
     }
 
-    /// Sets how requests are made that do not say otherwise.
+    /// Sets the options of requests that set none themselves.
     pub fn request_options(mut self, options: RequestOptions) -> Self {
         self.options = options;
         self
     }
 
-    /// Allows `http://` to other machines, which sends the key and all that is said in the clear.
+    /// Sets whether `http://` is allowed to other machines. It sends the API key and the conversation
+    /// unencrypted. Default: only to this machine.
     pub fn allow_plain_http(mut self, allow: bool) -> Self {
         self.allow_plain_http = allow;
         self
     }
 
-    /// Sets how large an answer in one piece, or one event of a stream, may be, in bytes; 64 MiB by
-    /// default. A larger one is an error of the kind [`Limit`](ErrorKind::Limit).
-    pub fn answer_limit(mut self, bytes: usize) -> Self {
-        self.answer_limit = bytes;
+    /// Sets the maximum size of a response in one piece, and of each event of a stream, in bytes. A larger one
+    /// is an error of kind [`Limit`](ErrorKind::Limit), and is not read into memory. Default: 64 MiB.
+    pub fn response_limit(mut self, bytes: usize) -> Self {
+        self.response_limit = bytes;
         self
     }
 
-    /// Sets where time and chance come from, so that a test need not wait.
-    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.clock = Arc::new(clock);
+    /// Makes the random waits between attempts reproducible, for tests. Default: a random seed.
+    ///
+    /// Which wait a seed produces may change between versions.
+    pub fn jitter_seed(mut self, seed: u64) -> Self {
+        self.jitter_seed = Some(seed);
         self
     }
 
-    /// Sets it up; nothing is sent yet.
+    /// Creates the client. Nothing is sent yet, and no connection is opened.
     ///
     /// # Errors
     ///
-    /// [`Configuration`](ErrorKind::Configuration): there is no key, or a setting cannot be used.
+    /// [`Configuration`](ErrorKind::Configuration): there is no API key, or a setting is invalid.
     pub fn build(self) -> Result<Remote> {
         self.build_with(|name| std::env::var_os(name).map(|value| value.into_string().ok()))
     }
 
-    /// Builds with other variables: absent, present but no text, or a text.
+    /// Builds with other environment variables. `Some(None)` is a variable that is not Unicode.
     fn build_with(self, variable: impl Fn(&str) -> Option<Option<String>>) -> Result<Remote> {
         let text = |name: &str| match variable(name) {
             None => Ok(None),
             Some(Some(text)) => Ok(Some(text).filter(|text| !text.trim().is_empty())),
-            Some(None) => Err(configuration(format!("the variable {name} is no text"))),
+            Some(None) => Err(configuration(format!(
+                "the variable {name} is not valid Unicode"
+            ))),
         };
         let base = match &self.base_url {
             Some(base) => Some(base.clone()),
@@ -157,8 +184,8 @@ impl RemoteBuilder {
         let base = base.as_deref().unwrap_or(GOOGLE);
         let address = Address::new(base, &self.api_version, self.allow_plain_http)?;
 
-        let mut headers = self.own_headers()?;
-        let mut secrets: Vec<_> = [AUTHORIZATION, KEY_HEADER]
+        let mut headers = self.headers()?;
+        let mut secrets: Vec<_> = [AUTHORIZATION, API_KEY]
             .iter()
             .filter_map(|name| headers.get(name)?.to_str().ok())
             .map(|value| Secret::new(value.rsplit(' ').next().unwrap_or(value)))
@@ -166,14 +193,14 @@ impl RemoteBuilder {
         if secrets.is_empty() {
             if let Some(key) = self.key(&text)? {
                 let mut value = HeaderValue::from_str(key.reveal()).map_err(|error| {
-                    configuration("the API key fits no header").with_source(error)
+                    configuration("the API key cannot be sent in a header").with_source(error)
                 })?;
                 value.set_sensitive(true);
-                headers.insert(KEY_HEADER, value);
+                headers.insert(API_KEY, value);
                 secrets.push(key);
             } else if !address.is_loopback() {
                 return Err(configuration(
-                    "there is no API key: set GEMINI_API_KEY, or give one to `api_key`",
+                    "no API key: set GEMINI_API_KEY, or call `api_key` on the builder",
                 ));
             }
         }
@@ -181,19 +208,23 @@ impl RemoteBuilder {
         for pem in &self.roots {
             roots.extend(tls::certificates(pem)?);
         }
-        let transport = Transport::new(&address, headers, roots, self.names)?;
+        let rng = match self.jitter_seed {
+            Some(seed) => fastrand::Rng::with_seed(seed),
+            None => fastrand::Rng::new(),
+        };
+        let transport = Transport::new(&address, headers, roots, self.resolver)?;
         Ok(Remote(Arc::new(Service {
             address,
             transport,
             secrets,
             options: self.options,
-            answer_limit: self.answer_limit,
-            budget: Budget::new(),
-            clock: self.clock,
+            response_limit: self.response_limit,
+            retry_budget: RetryBudget::new(),
+            jitter: Mutex::new(rng),
         })))
     }
 
-    /// The key that was given, or that of the first variable that has one.
+    /// Returns the key that was set, or that of the first variable that contains one.
     fn key(&self, text: &impl Fn(&str) -> Result<Option<String>>) -> Result<Option<Secret>> {
         if let Some(key) = &self.api_key {
             return checked(key.reveal(), "the API key").map(Some);
@@ -206,12 +237,12 @@ impl RemoteBuilder {
         Ok(None)
     }
 
-    /// The headers of every request, but for the key. None of them is shown.
-    fn own_headers(&self) -> Result<HeaderMap> {
+    /// Returns the headers of every request, without the API key.
+    fn headers(&self) -> Result<HeaderMap> {
         let mut headers = HeaderMap::new();
         headers.insert(USER_AGENT, HeaderValue::from_static(NAME));
-        headers.insert(CLIENT_HEADER, HeaderValue::from_static(CLIENT));
-        // A compressed answer would have to be bounded twice.
+        headers.insert(API_CLIENT, HeaderValue::from_static(CLIENT));
+        // The size of a compressed response would have to be limited before and after decompression.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         for (name, value) in &self.headers {
             let bad = || configuration(format!("the header {name:?} cannot be sent"));
@@ -225,21 +256,21 @@ impl RemoteBuilder {
     }
 }
 
-/// A key without blanks around it, if it can be one.
+/// Trims a key and checks it.
 fn checked(key: &str, what: &str) -> Result<Secret> {
     let key = key.trim();
-    let bad = |found: &str| configuration(format!("{what} {found}: copy it anew"));
+    let bad = |found: &str| configuration(format!("{what} {found}: copy it again"));
     if key.is_empty() {
         return Err(bad("is empty"));
     }
     if key.contains(['\n', '\r']) {
-        return Err(bad("has a line break in it"));
+        return Err(bad("contains a line break"));
     }
     if !key.is_ascii() {
-        return Err(bad("has characters in it that are not ASCII"));
+        return Err(bad("contains characters that are not ASCII"));
     }
     if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(bad("has blanks or control characters in it"));
+        return Err(bad("contains spaces or control characters"));
     }
     Ok(Secret::new(key))
 }

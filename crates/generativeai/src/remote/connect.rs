@@ -1,7 +1,7 @@
-//! How a connection is made: straight or through a proxy, encrypted where the address says so.
+//! Establishing connections: directly or through a proxy, encrypted if the address is `https`.
 
 use std::error::Error as StdError;
-use std::pin::Pin;
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -14,73 +14,109 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use rustls::ClientConfig;
 use tower_service::Service;
 
-use super::resolve::Names;
+use super::resolve::Resolver;
+use crate::stream::BoxFuture;
 
-/// How long a connection may be silent before it is asked whether the other end is still there.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Silence after which the kernel probes whether the peer of a TCP connection still exists.
+const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
 
-/// Why no connection could be made.
-pub(super) type Cause = Box<dyn StdError + Send + Sync>;
+type BoxError = Box<dyn StdError + Send + Sync>;
+type TcpConnector = HttpConnector<Resolver>;
+type TcpStream = <TcpConnector as Service<Uri>>::Response;
+type Encrypted = HttpsConnector<ProxyConnector>;
 
-/// A connection, before anything was said.
-pub(super) type Stream = <Connector as Service<Uri>>::Response;
+tokio::task_local! {
+    /// Time limit of the connections that the current request opens. hyper-util's client passes nothing but
+    /// the address to its connector, and the limit is an option of the request.
+    static TIMEOUT: Duration;
+}
 
-type TcpConnector = HttpConnector<Names>;
-type Tcp = <TcpConnector as Service<Uri>>::Response;
+/// Runs a request of the client; a connection that it opens has to be established within `timeout`.
+pub(super) async fn with_timeout<T>(timeout: Duration, request: impl Future<Output = T>) -> T {
+    TIMEOUT.scope(timeout, request).await
+}
 
-/// Makes connections.
-pub(super) type Connector = HttpsConnector<Road>;
-
-/// Prepares to make connections to what `names` finds; with `proxies` they go through those that it
-/// names.
-pub(super) fn connector(tls: ClientConfig, proxies: Option<Matcher>, names: Names) -> Connector {
-    let mut tcp = HttpConnector::new_with_resolver(names);
+/// Creates a connector. With `proxies`, connections go through the proxies that these name.
+pub(super) fn connector(
+    tls: ClientConfig,
+    proxies: Option<Matcher>,
+    resolver: Resolver,
+) -> Connector {
+    let mut tcp = HttpConnector::new_with_resolver(resolver);
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
-    tcp.set_keepalive(Some(KEEP_ALIVE));
+    tcp.set_keepalive(Some(TCP_KEEPALIVE));
     let proxies = proxies.map(|matcher| {
-        // A tunnel is asked for in HTTP/1.
+        // The CONNECT request is one of HTTP/1.1, so HTTP/2 must not be negotiated with the proxy itself.
         let mut tls = tls.clone();
         tls.alpn_protocols.clear();
         let connector = HttpsConnector::from((tcp.clone(), tls));
         Arc::new(Proxies { matcher, connector })
     });
-    HttpsConnector::from((Road { tcp, proxies }, tls))
+    Connector(HttpsConnector::from((ProxyConnector { tcp, proxies }, tls)))
 }
 
-/// The way to a service, upon which encryption is put.
+/// Opens connections within the time limit of the request.
 #[derive(Clone)]
-pub(super) struct Road {
+pub(super) struct Connector(Encrypted);
+
+impl Service<Uri> for Connector {
+    type Response = <Encrypted as Service<Uri>>::Response;
+    type Error = BoxError;
+    type Future = BoxFuture<Result<Self::Response, BoxError>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, address: Uri) -> Self::Future {
+        let limit = TIMEOUT.try_with(|limit| *limit).unwrap_or(Duration::MAX);
+        // The limit is enforced here, not around the request: a connecting future that loses the race
+        // against a pooled connection goes on in a task of its own, and would never end.
+        let connecting = tokio::time::timeout(limit, self.0.call(address));
+        Box::pin(async move {
+            let late = |_| {
+                let message = format!("not established within {limit:?}");
+                io::Error::new(io::ErrorKind::TimedOut, message)
+            };
+            connecting.await.map_err(late)?
+        })
+    }
+}
+
+/// Opens TCP connections: to the address itself, or a tunnel to it through a proxy.
+#[derive(Clone)]
+pub(super) struct ProxyConnector {
     tcp: TcpConnector,
     proxies: Option<Arc<Proxies>>,
 }
 
-pub(super) struct Proxies {
+struct Proxies {
     matcher: Matcher,
     connector: HttpsConnector<TcpConnector>,
 }
 
 impl Proxies {
-    /// What leads through the proxy to any address.
-    fn tunnel(&self, proxy: &Intercept) -> Result<Tunnel<HttpsConnector<TcpConnector>>, Cause> {
+    /// Returns a connector that asks the proxy for tunnels (`CONNECT`).
+    fn tunnel(&self, proxy: &Intercept) -> Result<Tunnel<HttpsConnector<TcpConnector>>, BoxError> {
         let scheme = proxy.uri().scheme_str().unwrap_or_default();
         if !matches!(scheme, "http" | "https") {
-            return Err(format!("a proxy of the kind `{scheme}` cannot be used").into());
+            return Err(format!("proxies of the kind `{scheme}` are not supported").into());
         }
         let tunnel = Tunnel::new(proxy.uri().clone(), self.connector.clone());
         Ok(match proxy.basic_auth() {
-            Some(key) => tunnel.with_auth(key.clone()),
+            Some(credentials) => tunnel.with_auth(credentials.clone()),
             None => tunnel,
         })
     }
 }
 
-impl Service<Uri> for Road {
-    type Response = MaybeHttpsStream<Tcp>;
-    type Error = Cause;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Cause>> + Send>>;
+impl Service<Uri> for ProxyConnector {
+    type Response = MaybeHttpsStream<TcpStream>;
+    type Error = BoxError;
+    type Future = BoxFuture<Result<Self::Response, BoxError>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Cause>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
     }
 
@@ -99,7 +135,7 @@ impl Service<Uri> for Road {
     }
 }
 
-/// The address with its port, since a tunnel takes that of https for granted.
+/// Adds the port to an address of plain HTTP: without one, a tunnel is opened to port 443.
 fn with_port(address: Uri) -> Uri {
     let host = match (address.scheme_str(), address.port(), address.host()) {
         (Some("http"), None, Some(host)) => format!("http://{host}:80"),
@@ -116,11 +152,11 @@ mod tests {
 
     use super::*;
 
-    /// A proxy that gives an answer, and what it was asked.
+    /// Starts a proxy that sends `answer` to its first request; returns its address and the request's head.
     fn proxy(answer: &'static str) -> (String, thread::JoinHandle<Vec<String>>) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port of loopback");
         let address = listener.local_addr().expect("an address").to_string();
-        let asked = thread::spawn(move || {
+        let request = thread::spawn(move || {
             let (mut connection, _) = listener.accept().expect("a connection");
             let lines = BufReader::new(&connection).lines();
             let head = lines
@@ -130,51 +166,51 @@ mod tests {
             connection.write_all(answer.as_bytes()).expect("it is read");
             head
         });
-        (address, asked)
+        (address, request)
     }
 
     async fn connect(proxy: &str) -> Result<(), String> {
         let matcher = Matcher::builder().all(proxy).no("127.0.0.1").build();
         let tls = super::super::tls::config(false, Vec::new()).expect("nothing to verify");
-        let mut connector = connector(tls, Some(matcher), Names::default());
+        let mut connector = connector(tls, Some(matcher), Resolver::default());
         let connected = connector.call(Uri::from_static("http://example.com")).await;
         connected.map(drop).map_err(|error| error.to_string())
     }
 
     #[tokio::test]
-    async fn a_proxy_is_asked_for_a_tunnel_with_its_own_key() {
-        let (address, asked) = proxy("HTTP/1.1 200 OK\r\n\r\n");
+    async fn a_proxy_receives_connect_with_its_own_credentials() {
+        let (address, request) = proxy("HTTP/1.1 200 OK\r\n\r\n");
 
         let connected = connect(&format!("http://me:secret@{address}")).await;
 
-        let asked = asked.join().expect("no panic").join("\n").to_lowercase();
+        let request = request.join().expect("no panic").join("\n").to_lowercase();
         assert_eq!(connected, Ok(()));
         assert!(
-            asked.starts_with("connect example.com:80 http/1.1\n"),
-            "{asked}"
+            request.starts_with("connect example.com:80 http/1.1\n"),
+            "{request}"
         );
         assert!(
-            asked.contains("\nproxy-authorization: basic bwu6c2vjcmv0"),
-            "{asked}"
+            request.contains("\nproxy-authorization: basic bwu6c2vjcmv0"),
+            "{request}"
         );
     }
 
     #[tokio::test]
     async fn a_proxy_that_refuses_is_an_error() {
-        let (address, asked) = proxy("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
+        let (address, request) = proxy("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
 
         let error = connect(&address).await.expect_err("no tunnel");
 
-        asked.join().expect("no panic");
+        request.join().expect("no panic");
         assert!(error.contains("proxy"), "{error}");
     }
 
     #[tokio::test]
-    async fn a_kind_of_proxy_that_is_not_known_is_refused() {
+    async fn a_proxy_of_an_unknown_kind_is_refused() {
         let error = connect("socks5://127.0.0.1:1")
             .await
             .expect_err("no tunnel");
 
-        assert_eq!(error, "a proxy of the kind `socks5` cannot be used");
+        assert_eq!(error, "proxies of the kind `socks5` are not supported");
     }
 }

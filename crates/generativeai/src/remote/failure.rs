@@ -1,4 +1,4 @@
-//! What went wrong with an answer: a code and a body become an error.
+//! Failed attempts: an HTTP code and a body become an error.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -9,118 +9,123 @@ use super::secret::Secret;
 use crate::error::{self, Error, ErrorKind};
 use crate::protocol::status::Status;
 
-/// The longest part of a server's message that an error's own message repeats, in characters.
-const LONGEST_MESSAGE: usize = 1_000;
+/// Maximum length of a message of the service that an error's own message repeats, in characters.
+const MAX_MESSAGE: usize = 1_000;
 
-/// How much of a body that is not in the language of the API an error shows, in characters.
-const LONGEST_EXCERPT: usize = 200;
+/// Maximum length of the excerpt of a body that is not one of the Gemini API, in characters.
+const MAX_EXCERPT: usize = 200;
 
-/// An attempt that failed: why, and whether another may help.
+/// An attempt that failed: why, and whether another may be made.
 #[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) error: Error,
-    pub(super) again: bool,
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    /// Narrower than [`Error::is_retryable`]: an automatic retry must not repeat work whose result has
+    /// been returned in part, nor double the time of a request that timed out.
+    pub(crate) is_retryable: bool,
 }
 
 impl From<Error> for Failure {
-    /// What another attempt cannot mend.
+    /// Creates a failure that is not retried.
     fn from(error: Error) -> Self {
         Self {
             error,
-            again: false,
+            is_retryable: false,
         }
     }
 }
 
 impl Failure {
-    /// A failure that another attempt may mend.
-    pub(super) fn passing(error: Error) -> Self {
-        Self { error, again: true }
+    /// Creates a failure that is retried.
+    pub(super) fn retryable(error: Error) -> Self {
+        Self {
+            error,
+            is_retryable: true,
+        }
     }
 
-    /// The answer to a request had a code that is none of success.
-    pub(super) fn refused(
+    /// Reads a response with an error code. `retry_after` is the header of that name.
+    pub(crate) fn refused(
         code: u16,
         body: &[u8],
-        asked: Option<Duration>,
+        retry_after: Option<Duration>,
         secrets: &[Secret],
     ) -> Self {
-        let body = clean(body, secrets);
-        let failure = match status_in(&body) {
-            Some(status) => Self::told(Some(code), status),
+        let body = redacted(body, secrets);
+        let error = match status_in(&body) {
+            Some(status) => from_status(code, status),
             None => {
                 let excerpt = match excerpt(&body).as_str() {
-                    "" => "an empty answer".to_owned(),
+                    "" => "empty response".to_owned(),
                     text => text.to_owned(),
                 };
                 let kind = ErrorKind::from_http_code(code);
-                Self {
-                    error: Error::new(kind, format!("{code}: {excerpt}")),
-                    again: error::is_transient(code),
-                }
+                Error::new(kind, format!("{code}: {excerpt}"))
             }
         };
-        let longest = asked.max(failure.error.retry_after());
-        let error = failure.error.with_http_code(code);
-        Self {
-            error: with_retry_after(error, longest),
-            ..failure
-        }
+        let retry_after = retry_after.max(error.retry_after());
+        Self::from_service(with_retry_after(error.with_http_code(code), retry_after))
     }
 
-    /// The answer told of success and held an error. `None` if this JSON is none.
-    pub(super) fn in_answer(json: &[u8], secrets: &[Secret]) -> Option<Self> {
-        let json = clean(json, secrets);
-        Some(Self::told(None, status_in(&json)?))
+    /// Looks for an error in a response with a success code; `None` if this JSON is not an error.
+    pub(crate) fn in_success(json: &[u8], secrets: &[Secret]) -> Option<Self> {
+        let json = redacted(json, secrets);
+        let status = status_in(&json)?;
+        let code = error::http_code_of(&status).unwrap_or(500);
+        Some(Self::from_service(from_status(code, status)))
     }
 
-    /// The service told what is wrong; `code` is that of the answer, if it was none of success.
-    fn told(code: Option<u16>, status: Status) -> Self {
-        let code = code.or_else(|| error::http_code_of(&status)).unwrap_or(500);
-        let mut message = code.to_string();
-        if let Some(name) = &status.status {
-            message.push(' ');
-            message.push_str(name);
-        }
-        if let Some(said) = status.message.as_deref().filter(|said| !said.is_empty()) {
-            message.push_str(": ");
-            message.push_str(&shortened(said, LONGEST_MESSAGE));
-        }
-        let mut kind = ErrorKind::from_http_code(code);
-        let mut again = error::is_transient(code);
-        if code == 429 && status.is_daily_quota() {
-            (kind, again) = (ErrorKind::Quota, false);
-        } else if is_about_the_key(&status) {
-            kind = ErrorKind::Authentication;
-        }
-        let asked = status.retry_delay();
-        let error = Error::new(kind, message).with_status(status);
+    /// The service reported an error: nothing of a reply has been returned.
+    fn from_service(error: Error) -> Self {
         Self {
-            error: with_retry_after(error, asked),
-            again,
+            is_retryable: error.is_retryable(),
+            error,
         }
     }
 }
 
-/// The beginning of a body as one line of text, without control characters.
-pub(super) fn excerpt(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&body[..body.len().min(4 * LONGEST_EXCERPT)]);
+/// Creates the error of a status that the service sent.
+fn from_status(code: u16, status: Status) -> Error {
+    let mut message = code.to_string();
+    if let Some(name) = &status.status {
+        message.push(' ');
+        message.push_str(name);
+    }
+    if let Some(text) = status.message.as_deref().filter(|text| !text.is_empty()) {
+        message.push_str(": ");
+        message.push_str(&truncated(text, MAX_MESSAGE));
+    }
+    let kind = match ErrorKind::from_http_code(code) {
+        ErrorKind::RateLimited if status.is_daily_quota() => ErrorKind::Quota,
+        // The service answers an invalid API key with 400.
+        _ if is_about_api_key(&status) => ErrorKind::Authentication,
+        kind => kind,
+    };
+    let retry_after = status.retry_delay();
+    with_retry_after(Error::new(kind, message).with_status(status), retry_after)
+}
+
+/// Creates the error of a body that is not a response of the Gemini API: a login page, for example.
+pub(super) fn foreign(body: &[u8], secrets: &[Secret]) -> Error {
+    let excerpt = excerpt(&redacted(body, secrets));
+    let message = format!("the response is not one of the Gemini API: {excerpt}");
+    Error::new(ErrorKind::Decode, message)
+}
+
+/// Returns the beginning of a body as one line of text, without control characters.
+pub(crate) fn excerpt(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(4 * MAX_EXCERPT)]);
     let words: Vec<&str> = text
         .split(|char: char| char.is_whitespace() || char.is_control())
-        .collect();
-    let line = words
-        .into_iter()
         .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ");
-    shortened(&line, LONGEST_EXCERPT).into_owned()
+        .collect();
+    truncated(&words.join(" "), MAX_EXCERPT).into_owned()
 }
 
-/// A body without the keys it repeats.
-pub(super) fn clean<'body>(body: &'body [u8], secrets: &[Secret]) -> Cow<'body, [u8]> {
+/// Replaces the keys that a body repeats.
+fn redacted<'body>(body: &'body [u8], secrets: &[Secret]) -> Cow<'body, [u8]> {
     secrets
         .iter()
-        .fold(Cow::Borrowed(body), |body, secret| secret.hidden_in(body))
+        .fold(Cow::Borrowed(body), |body, secret| secret.redact(body))
 }
 
 fn with_retry_after(error: Error, wait: Option<Duration>) -> Error {
@@ -130,7 +135,7 @@ fn with_retry_after(error: Error, wait: Option<Duration>) -> Error {
     }
 }
 
-/// The status in an error object, alone or in an array.
+/// Reads the status in an error object, which may be wrapped in an array.
 fn status_in(json: &[u8]) -> Option<Status> {
     let mut value: Value = serde_json::from_slice(json).ok()?;
     if let Value::Array(elements) = value {
@@ -138,31 +143,30 @@ fn status_in(json: &[u8]) -> Option<Status> {
             .into_iter()
             .find(|element| element.get("error").is_some())?;
     }
-    match value.get_mut("error")?.take() {
-        Value::String(message) => Some(Status {
-            message: Some(message),
-            ..Status::default()
-        }),
-        Value::Null => None,
-        // A status whose members have other types than the API's is shown as it came.
-        error => Some(
-            serde_json::from_value(error.clone()).unwrap_or_else(|_| Status {
-                message: Some(error.to_string()),
-                ..Status::default()
-            }),
-        ),
-    }
+    let message = match value.get_mut("error")?.take() {
+        Value::Null => return None,
+        Value::String(message) => message,
+        // A status whose members have other types than those of the API is shown as it is.
+        error => match serde_json::from_value(error.clone()) {
+            Ok(status) => return Some(status),
+            Err(_) => error.to_string(),
+        },
+    };
+    Some(Status {
+        message: Some(message),
+        ..Status::default()
+    })
 }
 
-fn is_about_the_key(status: &Status) -> bool {
+fn is_about_api_key(status: &Status) -> bool {
     status.details.iter().any(|detail| {
         let reason = detail.get("reason").and_then(Value::as_str);
         reason.is_some_and(|reason| reason.starts_with("API_KEY_"))
     })
 }
 
-fn shortened(text: &str, longest: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(longest) {
+fn truncated(text: &str, max_chars: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(max_chars) {
         None => Cow::Borrowed(text),
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
     }

@@ -1,9 +1,9 @@
-//! The JSON of an answer becomes a value, or the error it tells of.
+//! The JSON of a response becomes a value, or the error that it contains.
 
 use serde::de::{DeserializeOwned, Error as _};
 
-use super::call::Call;
-use super::failure::Failure;
+use super::failure::{self, Failure};
+use super::secret::Secret;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::Unknown;
 use crate::protocol::caches::CachedContent;
@@ -12,9 +12,9 @@ use crate::protocol::models::{ListModelsResponse, Model};
 use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::tokens::CountTokensResponse;
 
-/// What the service answers with.
+/// Response of a method of the API.
 pub(super) trait Reply: DeserializeOwned {
-    /// The members it has beyond its own; an error would be among them.
+    /// Returns the members that the type does not know. The service may put an error among them.
     fn unknown(&self) -> &Unknown;
 }
 
@@ -38,30 +38,25 @@ replies!(
     Model
 );
 
-/// Reads an answer, or an event of one.
-pub(super) fn read<R: Reply>(json: &[u8], call: &Call) -> Result<R, Failure> {
+/// Reads a response, or an event of a stream.
+pub(super) fn read<R: Reply>(json: &[u8], secrets: &[Secret]) -> Result<R, Failure> {
     match parse::<R>(json) {
         Ok(reply) if reply.unknown().get("error").is_none() => Ok(reply),
-        Ok(reply) => call.error_in(json).map_or(Ok(reply), Err),
-        Err(error) => Err(call
-            .error_in(json)
-            .unwrap_or_else(|| unreadable(json, error, call))),
+        Ok(reply) => Failure::in_success(json, secrets).map_or(Ok(reply), Err),
+        Err(error) => Err(Failure::in_success(json, secrets)
+            .unwrap_or_else(|| failure::foreign(json, secrets).with_source(error).into())),
     }
 }
 
-/// Reads an answer that came in one piece.
-pub(super) fn read_whole<R: Reply>(body: &[u8], call: &Call) -> Result<R, Failure> {
+/// Reads a response that arrived in one piece.
+pub(super) fn read_whole<R: Reply>(body: &[u8], secrets: &[Secret]) -> Result<R, Failure> {
     match body.trim_ascii() {
-        b"" | b"null" => Err(Error::new(ErrorKind::Empty, "the answer is empty").into()),
-        body => read(body, call),
+        b"" | b"null" => Err(Error::new(ErrorKind::Empty, "the response is empty").into()),
+        body => read(body, secrets),
     }
 }
 
-/// One look at all bytes whether they are text is cheaper than one at each string.
+/// Parses JSON. Checking all bytes for UTF-8 at once is cheaper than checking each string.
 fn parse<R: Reply>(json: &[u8]) -> serde_json::Result<R> {
     serde_json::from_str(std::str::from_utf8(json).map_err(serde_json::Error::custom)?)
-}
-
-fn unreadable(json: &[u8], error: serde_json::Error, call: &Call) -> Failure {
-    call.foreign(json).with_source(error).into()
 }

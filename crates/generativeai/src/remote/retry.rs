@@ -1,51 +1,55 @@
-//! Whether and when a request is tried again: a pure function of what happened.
+//! Whether and when a request is retried: pure functions of what happened.
 
 use std::time::{Duration, SystemTime};
 
 use crate::backend::Retry;
 
-/// What is known when an attempt has failed with something that another may mend.
+/// State of a request after an attempt failed with a retryable error.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Situation {
-    /// How many attempts were made.
+    /// Number of attempts made so far.
     pub(super) attempts: u32,
-    /// How long the service asks to wait.
-    pub(super) asked: Option<Duration>,
-    /// What is left until the deadline.
-    pub(super) left: Option<Duration>,
-    /// A number by chance, at least 0 and less than 1.
-    pub(super) chance: f64,
+    /// Wait that the service asks for.
+    pub(super) retry_after: Option<Duration>,
+    /// Time left until the deadline, if there is one.
+    pub(super) remaining: Option<Duration>,
+    /// Random number, at least 0 and less than 1.
+    pub(super) jitter: f64,
 }
 
-/// How long to wait before the next attempt, or `None` to give up.
+/// Returns the wait before the next attempt, or `None` to give up.
 ///
-/// Full jitter: any wait up to a bound that doubles. What the service asks for is the least.
+/// Exponential backoff with full jitter: the wait is a random part of a bound that doubles with each attempt.
+/// Full jitter spreads the clients of a service that has failed evenly over time. The wait that the service
+/// asks for is the minimum.
 pub(super) fn wait(retry: &Retry, now: Situation) -> Option<Duration> {
     if now.attempts >= retry.max_attempts {
         return None;
     }
-    let asked = now.asked.unwrap_or_default();
-    if asked > retry.longest_retry_after {
+    let minimum = now.retry_after.unwrap_or_default();
+    if minimum > retry.longest_retry_after {
         return None;
     }
-    let wait = bound(retry, now.attempts).mul_f64(now.chance).max(asked);
-    now.left.is_none_or(|left| wait < left).then_some(wait)
+    let wait = bound(retry, now.attempts).mul_f64(now.jitter).max(minimum);
+    now.remaining
+        .is_none_or(|remaining| wait < remaining)
+        .then_some(wait)
 }
 
-/// The longest wait after so many attempts.
+/// Returns the upper bound of the wait after a number of attempts.
 fn bound(retry: &Retry, attempts: u32) -> Duration {
     let doubled = 2_u32.saturating_pow(attempts.saturating_sub(1));
     retry.initial.saturating_mul(doubled).min(retry.maximum)
 }
 
-/// Reads a `Retry-After` header: seconds, or a date. `None` for what is neither.
-pub(super) fn retry_after(value: &str, date: SystemTime) -> Option<Duration> {
+/// Parses a `Retry-After` header (RFC 9110, section 10.2.3): seconds, or a date. `None` if it is neither.
+pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(value.parse().map_or(Duration::MAX, Duration::from_secs));
     }
-    let when = httpdate::parse_http_date(value).ok()?;
-    Some(when.duration_since(date).unwrap_or_default())
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -57,9 +61,9 @@ mod tests {
     fn after(attempts: u32) -> Situation {
         Situation {
             attempts,
-            asked: None,
-            left: None,
-            chance: 1.0,
+            retry_after: None,
+            remaining: None,
+            jitter: 1.0,
         }
     }
 
@@ -74,13 +78,13 @@ mod tests {
     }
 
     #[test]
-    fn chance_chooses_below_the_bound() {
+    fn jitter_chooses_a_part_of_the_bound() {
         let half = Situation {
-            chance: 0.5,
+            jitter: 0.5,
             ..after(2)
         };
         let none = Situation {
-            chance: 0.0,
+            jitter: 0.0,
             ..after(2)
         };
 
@@ -89,41 +93,41 @@ mod tests {
     }
 
     #[test]
-    fn the_last_attempt_is_the_last() {
+    fn no_attempt_follows_the_last_one() {
         assert!(wait(&Retry::default(), after(3)).is_some());
         assert_eq!(wait(&Retry::default(), after(4)), None);
         assert_eq!(wait(&Retry::default().max_attempts(0), after(1)), None);
     }
 
     #[test]
-    fn what_the_service_asks_for_is_the_least_up_to_a_minute() {
-        let asked = |seconds| Situation {
-            asked: Some(seconds * SECOND),
+    fn the_wait_that_the_service_asks_for_is_the_minimum_up_to_a_minute() {
+        let after_header = |seconds| Situation {
+            retry_after: Some(seconds * SECOND),
             ..after(1)
         };
 
-        assert_eq!(wait(&Retry::default(), asked(3)), Some(3 * SECOND));
-        assert_eq!(wait(&Retry::default(), asked(60)), Some(60 * SECOND));
-        assert_eq!(wait(&Retry::default(), asked(61)), None);
-        assert_eq!(wait(&Retry::default(), asked(0)), Some(SECOND / 2));
+        assert_eq!(wait(&Retry::default(), after_header(3)), Some(3 * SECOND));
+        assert_eq!(wait(&Retry::default(), after_header(60)), Some(60 * SECOND));
+        assert_eq!(wait(&Retry::default(), after_header(61)), None);
+        assert_eq!(wait(&Retry::default(), after_header(0)), Some(SECOND / 2));
     }
 
     #[test]
-    fn nobody_waits_for_a_deadline() {
-        let left = |left| Situation {
-            left: Some(left),
+    fn a_wait_up_to_the_deadline_gives_up() {
+        let remaining = |left| Situation {
+            remaining: Some(left),
             ..after(1)
         };
 
-        assert_eq!(wait(&Retry::default(), left(SECOND)), Some(SECOND / 2));
-        assert_eq!(wait(&Retry::default(), left(SECOND / 2)), None);
-        assert_eq!(wait(&Retry::default(), left(Duration::ZERO)), None);
+        assert_eq!(wait(&Retry::default(), remaining(SECOND)), Some(SECOND / 2));
+        assert_eq!(wait(&Retry::default(), remaining(SECOND / 2)), None);
+        assert_eq!(wait(&Retry::default(), remaining(Duration::ZERO)), None);
     }
 
     #[test]
     fn retry_after_is_seconds_or_a_date() {
-        let date = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").expect("a date");
-        let read = |value| retry_after(value, date);
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").expect("a date");
+        let read = |value| retry_after(value, now);
 
         assert_eq!(read("3"), Some(3 * SECOND));
         assert_eq!(read(" 0 "), Some(Duration::ZERO));

@@ -1,45 +1,45 @@
-//! Keys: sent, and never shown.
+//! API keys: sent to the service, never printed.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use memchr::memmem;
 
-/// The shortest key that is looked for in what the service says; a shorter one may be any word.
-const SHORTEST: usize = 6;
+/// Minimum length of a key that is redacted in responses: a shorter one could be any word.
+const MIN_REDACTED: usize = 6;
 
-/// What is put in the place of a key.
-const HIDDEN: &[u8] = b"[key]";
+/// Text that replaces a key.
+const REPLACEMENT: &[u8] = b"[key]";
 
-/// A key, which is not shown.
+/// An API key or token. `Debug` does not print it.
 #[derive(Clone)]
-pub(super) struct Secret(String);
+pub(crate) struct Secret(String);
 
 impl Secret {
-    pub(super) fn new(key: impl Into<String>) -> Self {
+    pub(crate) fn new(key: impl Into<String>) -> Self {
         Self(key.into())
     }
 
-    /// The key, to be sent.
+    /// Returns the key, in order to send it.
     pub(super) fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// The text without the key: the service repeats a wrong key in its answer.
-    pub(super) fn hidden_in<'text>(&self, text: Cow<'text, [u8]>) -> Cow<'text, [u8]> {
+    /// Replaces the key in a text. The service repeats an invalid key in its error message.
+    pub(super) fn redact<'text>(&self, text: Cow<'text, [u8]>) -> Cow<'text, [u8]> {
         let key = self.0.as_bytes();
-        if key.len() < SHORTEST || memmem::find(&text, key).is_none() {
+        if key.len() < MIN_REDACTED || memmem::find(&text, key).is_none() {
             return text;
         }
-        let mut clean = Vec::with_capacity(text.len());
+        let mut redacted = Vec::with_capacity(text.len());
         let mut rest = 0;
         for found in memmem::find_iter(&text, key) {
-            clean.extend_from_slice(&text[rest..found]);
-            clean.extend_from_slice(HIDDEN);
+            redacted.extend_from_slice(&text[rest..found]);
+            redacted.extend_from_slice(REPLACEMENT);
             rest = found + key.len();
         }
-        clean.extend_from_slice(&text[rest..]);
-        Cow::Owned(clean)
+        redacted.extend_from_slice(&text[rest..]);
+        Cow::Owned(redacted)
     }
 }
 
@@ -53,25 +53,28 @@ impl fmt::Debug for Secret {
 mod tests {
     use super::*;
 
-    fn hide(key: &str, text: &str) -> String {
-        let clean = Secret::new(key).hidden_in(Cow::Borrowed(text.as_bytes()));
-        String::from_utf8(clean.into_owned()).expect("text")
+    fn redact(key: &str, text: &str) -> String {
+        let redacted = Secret::new(key).redact(Cow::Borrowed(text.as_bytes()));
+        String::from_utf8(redacted.into_owned()).expect("text")
     }
 
     #[test]
-    fn a_key_in_a_text_is_hidden_wherever_it_stands() {
-        assert_eq!(hide("key1234", "no key1234, key1234."), "no [key], [key].");
-        assert_eq!(hide("key1234", "key123"), "key123");
+    fn a_key_is_redacted_wherever_it_occurs() {
+        assert_eq!(
+            redact("key1234", "no key1234, key1234."),
+            "no [key], [key]."
+        );
+        assert_eq!(redact("key1234", "key123"), "key123");
     }
 
     #[test]
-    fn a_key_that_may_be_any_word_is_not_looked_for() {
-        assert_eq!(hide("", "error"), "error");
-        assert_eq!(hide("error", "error"), "error");
+    fn a_key_that_could_be_any_word_is_not_redacted() {
+        assert_eq!(redact("", "error"), "error");
+        assert_eq!(redact("error", "error"), "error");
     }
 
     #[test]
-    fn a_key_is_not_shown() {
+    fn debug_does_not_print_the_key() {
         assert!(!format!("{:?}", Secret::new("key1234")).contains("key1234"));
     }
 }

@@ -1,4 +1,4 @@
-//! Encryption: rustls with ring, and the roots of the platform.
+//! TLS: rustls with ring, and the root certificates of the platform.
 
 use std::error::Error as StdError;
 use std::io;
@@ -13,13 +13,18 @@ use rustls_platform_verifier::Verifier;
 
 use crate::error::{Error, ErrorKind, Result, causes};
 
-/// Reads the certificates in a PEM text.
+/// Parses the certificates in a PEM text, and checks that they can be used as roots.
 pub(super) fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
-    let bad = || Error::new(ErrorKind::Configuration, "the root certificate is no PEM");
+    let bad = || {
+        Error::new(
+            ErrorKind::Configuration,
+            "the root certificate is not valid PEM",
+        )
+    };
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
     let read = read.map_err(|error| bad().with_source(error))?;
     if read.is_empty() {
-        return Err(bad().with_source("there is no `BEGIN CERTIFICATE` in it"));
+        return Err(bad().with_source("it contains no `BEGIN CERTIFICATE`"));
     }
     let mut store = RootCertStore::empty();
     for certificate in &read {
@@ -30,12 +35,12 @@ pub(super) fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
     Ok(read)
 }
 
-/// How connections are encrypted. Without `verify` no certificate is trusted, which is right where
-/// nothing is encrypted, and spares the reading of the roots.
+/// Creates the TLS configuration. Without `verify` it trusts no certificate at all, which suits addresses of
+/// plain HTTP and avoids loading the root certificates.
 pub(super) fn config(verify: bool, roots: Vec<CertificateDer<'static>>) -> Result<ClientConfig> {
     let unusable = |error| {
-        let message = "no certificates of this machine can be used: install them \
-                       (on Debian the package `ca-certificates`)";
+        let message = "the root certificates of this machine cannot be loaded: install them \
+                       (on Debian: package `ca-certificates`)";
         Error::new(ErrorKind::Configuration, message).with_source(error)
     };
     let provider = Arc::new(ring::default_provider());
@@ -44,7 +49,7 @@ pub(super) fn config(verify: bool, roots: Vec<CertificateDer<'static>>) -> Resul
         .map_err(unusable)?;
     let mut config = if verify {
         let verifier = verifier(roots, provider).map_err(unusable)?;
-        // The verifier is that of the platform: nothing is waved through.
+        // `dangerous` is the name of the API: the verifier is that of the platform, and checks everything.
         let builder = builder.dangerous();
         builder
             .with_custom_certificate_verifier(verifier)
@@ -58,31 +63,31 @@ pub(super) fn config(verify: bool, roots: Vec<CertificateDer<'static>>) -> Resul
     Ok(config)
 }
 
-type Verifies = Arc<dyn ServerCertVerifier>;
+type SharedVerifier = Arc<dyn ServerCertVerifier>;
 
-/// What the platform trusts, and these roots.
+/// Creates a verifier that trusts what the platform trusts, and these roots.
 #[cfg(not(target_os = "android"))]
 fn verifier(
     roots: Vec<CertificateDer<'static>>,
     provider: Arc<CryptoProvider>,
-) -> Result<Verifies, rustls::Error> {
+) -> Result<SharedVerifier, rustls::Error> {
     Ok(Arc::new(Verifier::new_with_extra_roots(roots, provider)?))
 }
 
-/// What the platform trusts; Android has a place of its own for further roots.
+/// Creates a verifier that trusts what the platform trusts. Android manages further roots itself.
 #[cfg(target_os = "android")]
 fn verifier(
     roots: Vec<CertificateDer<'static>>,
     provider: Arc<CryptoProvider>,
-) -> Result<Verifies, rustls::Error> {
+) -> Result<SharedVerifier, rustls::Error> {
     if !roots.is_empty() {
-        let message = "on Android further roots are set in the system";
+        let message = "on Android, root certificates are installed in the system settings";
         return Err(rustls::Error::General(message.into()));
     }
     Ok(Arc::new(Verifier::new(provider)?))
 }
 
-/// Whether an error arose because a certificate was not accepted.
+/// Returns whether an error was caused by a certificate that was rejected. No retry changes that.
 pub(super) fn is_about_certificate(error: &(dyn StdError + 'static)) -> bool {
     std::iter::once(error)
         .chain(causes(error))
@@ -90,14 +95,16 @@ pub(super) fn is_about_certificate(error: &(dyn StdError + 'static)) -> bool {
         .any(|error| matches!(error, rustls::Error::InvalidCertificate(_)))
 }
 
-/// The TLS error that this one is, or holds: the source of an I/O error passes over what it holds,
-/// which may be an I/O error again.
+/// Returns the TLS error that this one is or contains.
+///
+/// `io::Error::source` skips the error that an I/O error contains and returns the source of that, so the
+/// contained errors, which may be I/O errors again, are looked at with `get_ref`.
 fn tls_error<'e>(mut error: &'e (dyn StdError + 'static)) -> Option<&'e rustls::Error> {
-    while let Some(held) = error
+    while let Some(inner) = error
         .downcast_ref::<io::Error>()
         .and_then(io::Error::get_ref)
     {
-        error = held;
+        error = inner;
     }
     error.downcast_ref()
 }
@@ -107,10 +114,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_without_a_certificate_is_refused() {
+    fn a_text_without_certificates_is_refused() {
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         let unclosed = "-----BEGIN CERTIFICATE-----\nAAAA\n";
-        for text in ["", "no PEM", unclosed, broken] {
+        for text in ["", "not PEM", unclosed, broken] {
             let error = certificates(text).expect_err(text);
             assert_eq!(error.kind(), ErrorKind::Configuration, "{text}");
             assert!(error.source().is_some(), "{text}");
@@ -118,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_error_is_found_among_the_causes() {
+    fn a_certificate_error_is_found_among_causes_and_inside_io_errors() {
         let expired = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
         let held = io::Error::new(io::ErrorKind::InvalidData, expired);
         let wrapped =

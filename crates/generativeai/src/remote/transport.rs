@@ -1,267 +1,172 @@
-//! HTTP: requests go out over connections that are kept, answers come in piece by piece.
+//! HTTP: hyper-util's pooled client, one pool for each tokio runtime.
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
-use hyper::{Method, Request, Response, Uri};
+use hyper::Uri;
+use hyper::body::{Body, Incoming};
+use hyper::header::HeaderMap;
+use hyper_util::client::legacy::{self, Client};
 use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
+use tokio::runtime::{self, Handle};
 
 use super::address::Address;
-use super::body::{Pieces, Sending};
-use super::connect;
-use super::connections::{Connection, Connections};
+use super::body::RequestBody;
+use super::connect::{self, Connector};
 use super::failure::Failure;
-use super::resolve::Names;
+use super::request::Outgoing;
+use super::resolve::Resolver;
 use super::tls;
 use crate::error::{Error, ErrorKind, Result};
 
-/// What is sent: the same for every attempt.
-pub(super) struct Outgoing {
-    uri: Uri,
-    body: Option<Pieces>,
-}
+/// Time after which an idle connection is closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 
-impl Outgoing {
-    /// Asks for what is there.
-    pub(super) fn get(uri: Uri) -> Self {
-        Self { uri, body: None }
-    }
+/// Maximum number of runtimes whose connection pools are kept.
+const MAX_POOLS: usize = 16;
 
-    /// Sends a body.
-    pub(super) fn post(uri: Uri, body: Pieces) -> Self {
-        Self {
-            uri,
-            body: Some(body),
-        }
-    }
+type HttpClient = Client<Connector, RequestBody>;
 
-    fn request(&self, headers: &Headers, connection: &Connection) -> Request<Sending> {
-        let body = self.body.as_ref().map(Pieces::sending);
-        let mut request = Request::new(body.unwrap_or_default());
-        *request.headers_mut() = headers.of(self.body.as_ref(), connection);
-        if self.body.is_some() {
-            *request.method_mut() = Method::POST;
-        }
-        *request.uri_mut() = match (connection, self.uri.path_and_query()) {
-            (Connection::Line(_), Some(path)) => path.clone().into(),
-            _ => self.uri.clone(),
-        };
-        request
-    }
-}
-
-/// The headers of all requests.
-#[derive(Debug)]
-struct Headers {
-    /// Those of a body in HTTP/1, all in their place, so that a copy need not grow.
-    posting: HeaderMap,
-}
-
-impl Headers {
-    fn new(mut headers: HeaderMap, address: &Address) -> Result<Self> {
-        if !headers.contains_key(HOST) {
-            headers.insert(HOST, address.authority()?);
-        }
-        let json = HeaderValue::from_static("application/json");
-        headers.insert(CONTENT_TYPE, json);
-        headers.insert(CONTENT_LENGTH, 0.into());
-        // A full map grows when it is only asked for a header, as it is while it is sent.
-        headers.reserve(1);
-        Ok(Self { posting: headers })
-    }
-
-    /// Those of a request. In HTTP/2 the host stands in the address, and the length is sent of itself.
-    fn of(&self, body: Option<&Pieces>, connection: &Connection) -> HeaderMap {
-        let mut headers = self.posting.clone();
-        match (connection, body) {
-            (Connection::Line(_), Some(body)) => {
-                if let Some(length) = headers.get_mut(CONTENT_LENGTH) {
-                    *length = (body.len() as u64).into();
-                }
-            }
-            _ => {
-                headers.remove(CONTENT_LENGTH);
-            }
-        }
-        if matches!(connection, Connection::Shared(_)) {
-            headers.remove(HOST);
-        }
-        if body.is_none() {
-            headers.remove(CONTENT_TYPE);
-        }
-        headers
-    }
-}
-
-/// The connections to one service.
-#[derive(Debug)]
+/// Connections to one service.
 pub(super) struct Transport {
     host: String,
-    headers: Headers,
-    connections: Connections,
+    headers: HeaderMap,
+    connector: Connector,
+    /// A pool for each runtime, the most recently used last.
+    ///
+    /// The task that drives a connection belongs to the runtime that opened it, and stops when that runtime is
+    /// not running: a pool shared by runtimes would hand out connections that never respond. Pools of runtimes
+    /// that have ended are evicted by newer ones.
+    pools: Mutex<Vec<(runtime::Id, Arc<HttpClient>)>>,
 }
 
 impl Transport {
-    /// Prepares connections; `headers` go with every request. No redirection is followed, and no
-    /// connection to this machine goes through a proxy.
+    /// Prepares connections; `headers` are sent with every request. Connections to this machine bypass the
+    /// proxies that the environment names.
     pub(super) fn new(
         address: &Address,
         headers: HeaderMap,
         roots: Vec<CertificateDer<'static>>,
-        names: Names,
+        resolver: Resolver,
     ) -> Result<Self> {
         let tls = tls::config(address.is_encrypted(), roots)?;
         let proxies = (!address.is_loopback()).then(Matcher::from_env);
-        let connector = connect::connector(tls, proxies, names);
         Ok(Self {
             host: address.host().to_owned(),
-            headers: Headers::new(headers, address)?,
-            connections: Connections::new(connector),
+            headers,
+            connector: connect::connector(tls, proxies, resolver),
+            pools: Mutex::default(),
         })
     }
 
-    /// Sends a request and waits for the head of its answer.
+    /// Sends a request and waits for the head of the response. Redirects are not followed.
+    ///
+    /// A pooled connection that turns out to be closed before anything was sent on it is replaced without
+    /// an error.
     pub(super) async fn send(
         &self,
-        outgoing: &Outgoing,
+        request: &Outgoing,
         connect_timeout: Duration,
-    ) -> Result<Answer, Failure> {
-        loop {
-            let kept = self.connections.kept();
-            let is_new = kept.is_none();
-            let mut connection = match kept {
-                Some(connection) => connection,
-                // On the heap, since it is seldom needed and larger than all the rest of a request.
-                None => Box::pin(self.connect(outgoing, connect_timeout)).await?,
-            };
-            let request = |connection: &_| outgoing.request(&self.headers, connection);
-            match connection.send(request).await {
-                Ok(response) => {
-                    return Ok(Answer {
-                        response,
-                        connection: Some(connection),
-                    });
-                }
-                // Nothing of it was sent: the connection that was kept had been closed.
-                Err(error) if !is_new && error.message().is_some() => {
-                    self.connections.forget_shared();
-                }
-                Err(error) => return Err(self.unanswered(error.into_error())),
-            }
+    ) -> Result<Response, Failure> {
+        let sending = self.client().request(request.to_http(&self.headers));
+        match connect::with_timeout(connect_timeout, sending).await {
+            Ok(response) => Ok(Response(response)),
+            Err(error) => Err(self.failure(error)),
         }
     }
 
-    async fn connect(&self, outgoing: &Outgoing, longest: Duration) -> Result<Connection, Failure> {
-        let connecting = self.connections.connect(outgoing.uri.clone());
+    /// Returns the client of the current runtime.
+    fn client(&self) -> Arc<HttpClient> {
+        let runtime = Handle::current().id();
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        match pools.iter().position(|(id, _)| *id == runtime) {
+            Some(found) => pools[found..].rotate_left(1),
+            None => {
+                if pools.len() == MAX_POOLS {
+                    pools.remove(0);
+                }
+                let client = Client::builder(TokioExecutor::new())
+                    .pool_timer(TokioTimer::new())
+                    .pool_idle_timeout(IDLE_TIMEOUT)
+                    .build(self.connector.clone());
+                pools.push((runtime, Arc::new(client)));
+            }
+        }
+        pools[pools.len() - 1].1.clone()
+    }
+
+    fn failure(&self, error: legacy::Error) -> Failure {
         let host = &self.host;
-        match tokio::time::timeout(longest, connecting).await {
-            Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(cause)) if tls::is_about_certificate(cause.as_ref()) => {
-                let message = format!("the certificate of `{host}` is not trusted");
-                Err(Error::new(ErrorKind::Configuration, message)
-                    .with_source(cause)
-                    .into())
-            }
-            Ok(Err(cause)) => {
-                let message = format!("no connection to `{host}`");
-                let error = Error::new(ErrorKind::Unreachable, message).with_source(cause);
-                Err(Failure::passing(error))
-            }
-            Err(_) => {
-                let message = format!("no connection to `{host}` within {longest:?}");
-                let error = Error::new(ErrorKind::Unreachable, message);
-                Err(Failure::passing(error))
-            }
+        if tls::is_about_certificate(&error) {
+            let message = format!("the certificate of `{host}` is not trusted");
+            return Error::new(ErrorKind::Configuration, message)
+                .with_source(error)
+                .into();
         }
-    }
-
-    /// Keeps the connection of an answer that has come whole for the next request. The pieces of its body
-    /// are to be dropped before, as the next answer is read into the same buffer.
-    pub(super) fn keep(&self, answer: &mut Answer) {
-        if let Some(Connection::Line(line)) = answer.connection.take() {
-            self.connections.keep(line);
-        }
-    }
-
-    fn unanswered(&self, error: hyper::Error) -> Failure {
-        let message = format!("no answer from `{}`", self.host);
-        Failure::passing(Error::new(ErrorKind::Unreachable, message).with_source(error))
+        let message = match error.is_connect() {
+            true => format!("no connection to `{host}`"),
+            false => format!("no response from `{host}`"),
+        };
+        Failure::retryable(Error::new(ErrorKind::Unreachable, message).with_source(error))
     }
 }
 
-/// An answer whose head has come.
-pub(super) struct Answer {
-    response: Response<Incoming>,
-    /// What the body comes over, until it has come.
-    connection: Option<Connection>,
-}
+/// A response whose head has been received. Dropping it cancels the rest.
+pub(super) struct Response(hyper::Response<Incoming>);
 
-impl Answer {
-    /// The HTTP code.
+impl Response {
+    /// Returns the HTTP status code.
     pub(super) fn code(&self) -> u16 {
-        self.response.status().as_u16()
+        self.0.status().as_u16()
     }
 
-    /// A header, if it is text.
+    /// Returns a header, if it is text.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.response.headers().get(name)?.to_str().ok()
+        self.0.headers().get(name)?.to_str().ok()
     }
 
-    /// The length of the body, if the head tells it.
-    pub(super) fn length(&self) -> Option<u64> {
-        self.response.body().size_hint().exact()
+    /// Returns the length of the body, if the head contains it.
+    pub(super) fn content_length(&self) -> Option<u64> {
+        self.0.body().size_hint().exact()
     }
 
-    /// Whether the whole body has come.
-    pub(super) fn is_whole(&self) -> bool {
-        self.response.body().is_end_stream()
+    /// Returns whether the whole body has been received.
+    pub(super) fn is_complete(&self) -> bool {
+        self.0.body().is_end_stream()
     }
 
-    /// The next piece of the body, or `None` at its end.
-    pub(super) async fn piece(&mut self) -> Result<Option<Bytes>> {
+    /// Waits for the next chunk of the body; `None` at its end.
+    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        let body = self.0.body_mut();
         poll_fn(|cx| {
             loop {
-                match ready!(self.poll_frame(cx)).transpose().map_err(broken)? {
+                let frame = match ready!(Pin::new(&mut *body).poll_frame(cx)) {
                     None => return Poll::Ready(Ok(None)),
-                    // What is no data are headers behind the body, which nobody asked for.
-                    Some(frame) => {
-                        if let Ok(data) = frame.into_data() {
-                            return Poll::Ready(Ok(Some(data)));
-                        }
-                    }
+                    Some(Err(error)) => return Poll::Ready(Err(broken(error))),
+                    Some(Ok(frame)) => frame,
+                };
+                // Frames without data are trailers, which the API does not use.
+                if let Ok(data) = frame.into_data() {
+                    return Poll::Ready(Ok(Some(data)));
                 }
             }
         })
         .await
     }
-
-    fn poll_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let body = self.response.body_mut();
-        if let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(cx) {
-            return Poll::Ready(frame);
-        }
-        if let Some(connection) = &mut self.connection {
-            connection.drive(cx);
-        }
-        Pin::new(body).poll_frame(cx)
-    }
 }
 
 fn broken(error: hyper::Error) -> Error {
-    let message = "the connection broke in the middle of the answer";
+    let message = "the connection broke in the middle of the response";
     Error::new(ErrorKind::Unreachable, message).with_source(error)
 }
 
-/// The host of the address that a redirection names.
+/// Returns the host that a `location` header names, if it names one.
 pub(super) fn host_of(location: &str) -> Option<String> {
     let uri: Uri = location.parse().ok()?;
     uri.scheme()?;
@@ -273,13 +178,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_host_of_a_redirection_is_found_where_there_is_one() {
+    fn the_host_of_a_redirect_is_found_if_it_names_one() {
         assert_eq!(
             host_of("https://example.com/x").as_deref(),
             Some("example.com")
         );
-        for none in ["/x", "x", "", "https://", "?"] {
-            assert_eq!(host_of(none), None, "{none:?}");
+        for location in ["/x", "x", "", "https://", "?"] {
+            assert_eq!(host_of(location), None, "{location:?}");
         }
     }
 }

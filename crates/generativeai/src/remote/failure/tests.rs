@@ -1,4 +1,4 @@
-//! Codes and bodies, and what becomes of them.
+//! Error responses, and the errors that they become.
 
 use serde_json::json;
 
@@ -8,14 +8,14 @@ fn refused(code: u16, body: &str) -> Failure {
     Failure::refused(code, body.as_bytes(), None, &[])
 }
 
-fn told(code: u16, status: &str, details: Value) -> Failure {
+fn with_status(code: u16, status: &str, details: Value) -> Failure {
     let error = json!({"code": code, "status": status, "message": "why", "details": details});
     refused(code, &json!({ "error": error }).to_string())
 }
 
 #[test]
-fn a_code_tells_what_to_do_and_whether_to_try_again() {
-    for (code, kind, again) in [
+fn a_code_determines_the_kind_and_whether_it_is_retried() {
+    for (code, kind, is_retryable) in [
         (400, ErrorKind::Request, false),
         (401, ErrorKind::Authentication, false),
         (403, ErrorKind::Authentication, false),
@@ -33,10 +33,13 @@ fn a_code_tells_what_to_do_and_whether_to_try_again() {
         (599, ErrorKind::Unavailable, false),
         (101, ErrorKind::Decode, false),
     ] {
-        for failure in [told(code, "NAME", json!([])), refused(code, "<html>")] {
+        for failure in [
+            with_status(code, "NAME", json!([])),
+            refused(code, "<html>"),
+        ] {
             assert_eq!(
-                (failure.error.kind(), failure.again),
-                (kind, again),
+                (failure.error.kind(), failure.is_retryable),
+                (kind, is_retryable),
                 "{code}"
             );
             assert_eq!(failure.error.http_code(), Some(code));
@@ -45,8 +48,8 @@ fn a_code_tells_what_to_do_and_whether_to_try_again() {
 }
 
 #[test]
-fn the_message_has_code_and_name_and_what_the_service_says() {
-    let failure = told(404, "NOT_FOUND", json!([{"reason": "x"}]));
+fn the_message_contains_code_name_and_message_of_the_service() {
+    let failure = with_status(404, "NOT_FOUND", json!([{"reason": "x"}]));
 
     assert_eq!(failure.error.to_string(), "404 NOT_FOUND: why");
     let status = failure.error.status().expect("a status");
@@ -55,7 +58,7 @@ fn the_message_has_code_and_name_and_what_the_service_says() {
 }
 
 #[test]
-fn a_long_message_is_shortened_and_kept_whole_in_the_status() {
+fn a_long_message_is_truncated_and_stays_whole_in_the_status() {
     let long = "ü".repeat(5_000);
     let failure = refused(
         400,
@@ -63,30 +66,30 @@ fn a_long_message_is_shortened_and_kept_whole_in_the_status() {
     );
 
     let shown = failure.error.to_string();
-    assert_eq!(shown.chars().count(), "400: ".len() + LONGEST_MESSAGE + 1);
+    assert_eq!(shown.chars().count(), "400: ".len() + MAX_MESSAGE + 1);
     assert!(shown.ends_with('…'));
     let status = failure.error.status().expect("a status");
     assert_eq!(status.message.as_deref(), Some(long.as_str()));
 }
 
 #[test]
-fn a_wrong_key_is_about_authentication_though_the_code_is_400() {
+fn an_invalid_api_key_is_an_authentication_error_although_the_code_is_400() {
     let info = "type.googleapis.com/google.rpc.ErrorInfo";
-    let failure = told(
+    let failure = with_status(
         400,
         "INVALID_ARGUMENT",
         json!([{"@type": info, "reason": "API_KEY_INVALID"}]),
     );
 
     assert_eq!(failure.error.kind(), ErrorKind::Authentication);
-    assert!(!failure.again);
+    assert!(!failure.is_retryable);
 }
 
 #[test]
-fn a_quota_of_the_day_is_not_tried_again() {
+fn a_daily_quota_is_not_retried() {
     let quota = "type.googleapis.com/google.rpc.QuotaFailure";
     let of = |id: &str| {
-        told(
+        with_status(
             429,
             "RESOURCE_EXHAUSTED",
             json!([{"@type": quota, "violations": [{"quotaId": id}]}]),
@@ -94,16 +97,19 @@ fn a_quota_of_the_day_is_not_tried_again() {
     };
 
     let day = of("GenerateRequestsPerDayPerProjectPerModel");
-    assert_eq!((day.error.kind(), day.again), (ErrorKind::Quota, false));
+    assert_eq!(
+        (day.error.kind(), day.is_retryable),
+        (ErrorKind::Quota, false)
+    );
     let minute = of("GenerateRequestsPerMinutePerProjectPerModel");
     assert_eq!(
-        (minute.error.kind(), minute.again),
+        (minute.error.kind(), minute.is_retryable),
         (ErrorKind::RateLimited, true)
     );
 }
 
 #[test]
-fn the_longer_of_the_two_waits_that_are_asked_for_counts() {
+fn the_longer_of_header_and_retry_info_counts() {
     let retry = "type.googleapis.com/google.rpc.RetryInfo";
     let body = json!({"error": {"code": 429, "details": [{"@type": retry, "retryDelay": "3s"}]}});
     let after = |header: Option<u64>| {
@@ -119,7 +125,7 @@ fn the_longer_of_the_two_waits_that_are_asked_for_counts() {
 }
 
 #[test]
-fn an_error_is_found_in_every_form_it_comes_in() {
+fn an_error_is_found_in_every_form() {
     for (body, message) in [
         (
             r#"[{"error":{"code":403,"status":"PERMISSION_DENIED","message":"no"}}]"#,
@@ -143,15 +149,15 @@ fn an_error_is_found_in_every_form_it_comes_in() {
 }
 
 #[test]
-fn a_body_that_is_no_error_gives_an_excerpt() {
+fn a_body_that_is_not_an_error_becomes_an_excerpt() {
     let huge = "x ".repeat(1 << 20);
     for (body, message) in [
         (
             "<html>\r\n <body>Bad\u{1b}[31m Gateway</body>",
             "502: <html> <body>Bad [31m Gateway</body>",
         ),
-        ("", "502: an empty answer"),
-        (" \n", "502: an empty answer"),
+        ("", "502: empty response"),
+        (" \n", "502: empty response"),
         (r#"{"message":"no"}"#, r#"502: {"message":"no"}"#),
         (r#"{"error":null}"#, r#"502: {"error":null}"#),
         ("[]", "502: []"),
@@ -164,12 +170,12 @@ fn a_body_that_is_no_error_gives_an_excerpt() {
 }
 
 #[test]
-fn a_key_that_the_service_repeats_is_hidden() {
+fn a_key_that_the_service_repeats_is_redacted() {
     let secrets = [Secret::new("canary-3f9c1d")];
-    let told = r#"{"error":{"code":400,"message":"bad key canary-3f9c1d",
+    let status = r#"{"error":{"code":400,"message":"bad key canary-3f9c1d",
         "details":[{"detail":"Invalid API key: canary-3f9c1d"}]}}"#;
 
-    for body in [told, "<p>canary-3f9c1d</p>"] {
+    for body in [status, "<p>canary-3f9c1d</p>"] {
         let error = Failure::refused(400, body.as_bytes(), None, &secrets).error;
         assert!(
             !format!("{error} {error:?}").contains("canary"),
@@ -180,11 +186,11 @@ fn a_key_that_the_service_repeats_is_hidden() {
 }
 
 #[test]
-fn an_error_in_an_answer_of_success_has_the_code_of_its_status() {
+fn an_error_in_a_success_response_has_the_code_of_its_status() {
     let code = |json: Value| {
-        let failure = Failure::in_answer(json.to_string().as_bytes(), &[]).expect("an error");
+        let failure = Failure::in_success(json.to_string().as_bytes(), &[]).expect("an error");
         assert_eq!(failure.error.http_code(), None);
-        (failure.error.kind(), failure.again)
+        (failure.error.kind(), failure.is_retryable)
     };
 
     let unavailable = (ErrorKind::Unavailable, true);
@@ -201,6 +207,6 @@ fn an_error_in_an_answer_of_success_has_the_code_of_its_status() {
         (ErrorKind::Request, false)
     );
     assert_eq!(code(json!({"error": {"message": "?"}})), unavailable);
-    assert!(Failure::in_answer(br#"{"candidates":[]}"#, &[]).is_none());
-    assert!(Failure::in_answer(b"no JSON", &[]).is_none());
+    assert!(Failure::in_success(br#"{"candidates":[]}"#, &[]).is_none());
+    assert!(Failure::in_success(b"not JSON", &[]).is_none());
 }

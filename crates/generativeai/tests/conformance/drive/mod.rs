@@ -14,7 +14,6 @@ use crate::server::Server;
 
 mod answer;
 mod chat;
-mod clock;
 mod errors;
 mod input;
 mod setup;

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use generativeai::protocol::caches::CachedContent;
-use generativeai::{Backend, ChatSession, Error, GenerativeModel, Remote, RequestOptions};
+use generativeai::{Backend, ChatSession, Error, GenerativeModel, Remote, RequestOptions, Retry};
 use serde_json::Value;
 
-use super::clock::Hurried;
 use super::errors::neutral;
 use super::input::{self, Unwritable};
 use super::tools::{Calls, toolbox};
@@ -26,7 +25,7 @@ pub(super) async fn model(
     let remote = Remote::builder()
         .api_key("key-of-the-runner")
         .base_url(server.address())
-        .clock(Hurried)
+        .request_options(RequestOptions::default().retry(immediate()))
         .build()
         .map_err(refused)?;
     let mut model = match said("from_cached_content") {
@@ -65,6 +64,13 @@ pub(super) async fn model(
     }
     model.check().map_err(refused)?;
     Ok(model)
+}
+
+/// Retries without a wait, unless the service asks for one.
+fn immediate() -> Retry {
+    let mut retry = Retry::default();
+    retry.initial = Duration::ZERO;
+    retry
 }
 
 /// Starts the chat of a scenario.

@@ -1,4 +1,4 @@
-//! What comes in an answer of success, and what is made of it.
+//! Success responses, and the values or errors they become.
 
 use generativeai::protocol::embeddings::EmbedContentRequest;
 use generativeai::protocol::tokens::CountTokensRequest;
@@ -18,7 +18,7 @@ fn json_of(body: &str) -> Server {
 }
 
 #[tokio::test]
-async fn a_reply_in_one_piece_is_read_and_the_request_is_the_documented_one() {
+async fn a_unary_reply_is_read_and_the_request_is_the_documented_one() {
     let server = json_of(&reply("Hello!", Some("STOP")).to_string());
     let (remote, _) = client(&server);
 
@@ -48,7 +48,7 @@ async fn a_reply_in_one_piece_is_read_and_the_request_is_the_documented_one() {
 }
 
 #[tokio::test]
-async fn a_chat_over_remote_streams_and_sends_its_history_again() {
+async fn a_chat_streams_and_sends_its_history() {
     let first = format!(
         "{STREAM}{}{}",
         event("One, ", None),
@@ -89,7 +89,7 @@ async fn a_chat_over_remote_streams_and_sends_its_history_again() {
 }
 
 #[tokio::test]
-async fn every_other_method_goes_to_its_own_path() {
+async fn every_other_method_has_its_path() {
     let body = json!({
         "totalTokens": 7, "name": "models/m", "models": [{"name": "models/m"}],
         "embedding": {"values": [0.5]}, "embeddings": [{"values": [0.5]}],
@@ -164,7 +164,7 @@ async fn every_other_method_goes_to_its_own_path() {
 }
 
 #[tokio::test]
-async fn an_answer_may_be_an_array_or_one_object_instead_of_events() {
+async fn a_stream_may_be_an_array_or_bare_objects() {
     let (one, two) = (reply("one", None), reply("two", Some("STOP")));
     for body in [format!("[{one},\r\n{two}]"), format!("{one}\n{two}\n")] {
         let server = json_of(&body);
@@ -177,7 +177,7 @@ async fn an_answer_may_be_an_array_or_one_object_instead_of_events() {
 }
 
 #[tokio::test]
-async fn a_finish_reason_in_mid_stream_does_not_end_the_reading() {
+async fn a_finish_reason_in_mid_stream_does_not_end_the_stream() {
     let server = stream_of(&(event("a", Some("STOP")) + &event("b", Some("STOP"))));
 
     let (texts, error) = streamed(&client(&server).0).await;
@@ -189,15 +189,15 @@ async fn a_finish_reason_in_mid_stream_does_not_end_the_reading() {
 }
 
 #[tokio::test]
-async fn an_error_object_is_the_error_of_the_service_in_whatever_form_it_comes() {
+async fn an_error_object_in_any_form_is_the_error_of_the_service() {
     let text = event("so far", None);
-    let told = json!({"error": {"code": 403, "status": "PERMISSION_DENIED", "message": "why"}});
-    let pretty = serde_json::to_string_pretty(&told).expect("JSON");
+    let failed = json!({"error": {"code": 403, "status": "PERMISSION_DENIED", "message": "why"}});
+    let pretty = serde_json::to_string_pretty(&failed).expect("JSON");
     for body in [
-        format!("{STREAM}{text}data: {told}\r\n\r\n"),
-        format!("{STREAM}{text}{told}\n"),
+        format!("{STREAM}{text}data: {failed}\r\n\r\n"),
+        format!("{STREAM}{text}{failed}\n"),
         format!("{STREAM}{text}{pretty}"),
-        format!("{STREAM}[{},{told}]", reply("so far", None)),
+        format!("{STREAM}[{},{failed}]", reply("so far", None)),
     ] {
         let server = Server::always(1, &body);
 
@@ -209,16 +209,16 @@ async fn an_error_object_is_the_error_of_the_service_in_whatever_form_it_comes()
         assert_eq!(error.to_string(), "403 PERMISSION_DENIED: why");
         assert_eq!(error.status().and_then(|status| status.code), Some(403));
     }
-    for body in [told.to_string(), json!([told]).to_string(), pretty] {
+    for body in [failed.to_string(), json!([failed]).to_string(), pretty] {
         let error = whole(&client(&json_of(&body)).0).await.expect_err(&body);
         assert_eq!(error.to_string(), "403 PERMISSION_DENIED: why", "{body}");
     }
 }
 
 #[tokio::test]
-async fn the_chat_keeps_what_came_before_an_error_event() {
-    let told = error_event(503, "UNAVAILABLE");
-    let server = stream_of(&(event("so far", None) + &told));
+async fn the_chat_keeps_the_partial_reply_before_an_error_event() {
+    let failed = error_event(503, "UNAVAILABLE");
+    let server = stream_of(&(event("so far", None) + &failed));
     let mut chat = chat(&client(&server).0);
 
     let mut stream = chat.send_message("Hello").stream();
@@ -255,7 +255,7 @@ async fn a_stream_that_ends_without_finish_reason_is_truncated_in_a_chat() {
 }
 
 #[tokio::test]
-async fn an_answer_that_ends_within_an_event_is_truncated() {
+async fn a_stream_that_ends_within_an_event_is_truncated() {
     let whole_event = event("lost", Some("STOP"));
     let whole_event = whole_event.trim_end();
     for cut in 1..whole_event.len() {
@@ -280,7 +280,7 @@ async fn an_array_that_stays_open_is_truncated() {
 }
 
 #[tokio::test]
-async fn an_answer_without_a_reply_is_empty() {
+async fn a_response_without_a_reply_is_empty() {
     for body in ["", " \r\n", "null"] {
         let error = whole(&client(&json_of(body)).0).await.expect_err(body);
         assert_eq!(error.kind(), ErrorKind::Empty, "{body:?}");
@@ -289,7 +289,7 @@ async fn an_answer_without_a_reply_is_empty() {
 }
 
 #[tokio::test]
-async fn what_is_not_the_language_of_the_api_is_said_to_be_so() {
+async fn a_response_that_is_not_of_the_api_is_a_decode_error() {
     let page = "<!DOCTYPE html>\n<html>Log in to the hotel's network</html>";
     let deep = format!(
         "{{\"candidates\":{}{}}}",
@@ -333,7 +333,7 @@ async fn what_is_not_the_language_of_the_api_is_said_to_be_so() {
 }
 
 #[tokio::test]
-async fn an_event_or_an_answer_over_the_limit_is_refused_while_it_comes() {
+async fn an_event_or_response_over_the_limit_is_rejected_while_it_arrives() {
     const MIB: usize = 1 << 20;
     let endless = |head: &str| {
         vec![
@@ -372,15 +372,15 @@ async fn an_event_or_an_answer_over_the_limit_is_refused_while_it_comes() {
 #[tokio::test]
 async fn a_limit_can_be_set() {
     let server = json_of(&reply(&"x".repeat(100), Some("STOP")).to_string());
-    let remote = built(builder(&server.url()).answer_limit(100));
+    let remote = built(builder(&server.url()).response_limit(100));
 
     let error = whole(&remote).await.expect_err("over the limit");
 
-    assert_eq!(error.to_string(), "the answer is larger than 100 bytes");
+    assert_eq!(error.to_string(), "the response is larger than 100 bytes");
 }
 
 #[tokio::test]
-async fn a_hundred_thousand_tiny_events_are_as_good_as_one() {
+async fn a_hundred_thousand_tiny_events_are_read() {
     let events = "data: {}\n\n".repeat(1_000);
     let server = Server::play([vec![
         Act::Send(STREAM.into()),
@@ -396,10 +396,10 @@ async fn a_hundred_thousand_tiny_events_are_as_good_as_one() {
 }
 
 #[tokio::test]
-async fn an_encoding_that_was_not_asked_for_is_refused() {
+async fn an_encoding_that_was_not_requested_is_rejected() {
     for encoding in ["gzip", "br", "deflate"] {
         let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: {encoding}\r\n\r\n");
-        // The beginning of a gzip file; what would follow is never read.
+        // The beginning of a gzip file; the rest is never read.
         let server = Server::play([vec![
             Act::Send([head.as_bytes(), &[0x1F, 0x8B, 8, 0, 0]].concat()),
             Act::Silence,
@@ -411,7 +411,7 @@ async fn an_encoding_that_was_not_asked_for_is_refused() {
 }
 
 #[tokio::test]
-async fn remote_is_a_backend_like_the_others() {
+async fn remote_fulfils_the_contract_of_backends() {
     let whole = |text| {
         answer(
             "200 OK",

@@ -1,6 +1,6 @@
-//! What is tried again, when, how often, and what is not.
+//! Which requests are retried, when, and how often.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use generativeai::{Backend, ErrorKind, RequestOptions, Retry};
 use serde_json::{Value, json};
@@ -27,61 +27,123 @@ fn server(answers: impl IntoIterator<Item = String>) -> Server {
     )
 }
 
-/// Half of each bound: what the clock's chance makes of them.
-fn halves(times: usize) -> Vec<Duration> {
-    [250, 500, 1_000]
-        .into_iter()
-        .map(Duration::from_millis)
-        .take(times)
-        .collect()
+/// Upper bounds of the first waits.
+const BOUNDS: [Duration; 3] = [
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+];
+
+#[track_caller]
+fn assert_within_bounds(waits: &[Duration]) {
+    let is_within = waits.iter().zip(BOUNDS).all(|(wait, bound)| *wait < bound);
+    assert!(is_within && waits.len() <= BOUNDS.len(), "{waits:?}");
 }
 
-#[tokio::test]
-async fn a_refused_connection_is_tried_again_and_every_attempt_is_told() {
-    let clock = TestClock::new();
-    let remote = built(builder(&nobody()).clock(clock.clone()));
+#[tokio::test(start_paused = true)]
+async fn a_refused_connection_is_retried_and_every_attempt_is_reported() {
+    let remote = built(builder(&nobody()));
+    let start = tokio::time::Instant::now();
 
-    let error = whole(&remote).await.expect_err("nobody answers");
+    let error = whole(&remote).await.expect_err("nobody listens");
 
     assert_eq!(error.kind(), ErrorKind::Unreachable);
     assert_eq!(error.to_string(), "no connection to `127.0.0.1`");
-    assert_eq!(clock.slept(), halves(3));
     let attempts = error.attempts();
     assert_eq!(attempts.len(), 4);
-    assert!(
-        attempts
-            .iter()
-            .all(|attempt| attempt.outcome.contains("refused")),
-        "{attempts:?}"
-    );
-    assert_eq!(attempts[0].waited, Duration::from_millis(250));
-    assert_eq!(attempts[3].waited, Duration::ZERO);
+    for (attempt, number) in attempts.iter().zip(1..) {
+        assert_eq!(attempt.number, number);
+        assert!(attempt.outcome.contains("refused"), "{attempt:?}");
+    }
+    let waits: Vec<_> = attempts.iter().map(|attempt| attempt.waited).collect();
+    assert_within_bounds(&waits[..3]);
+    assert_eq!(waits[3], Duration::ZERO);
+    // Timers fire at whole milliseconds.
+    let total: Duration = waits.iter().sum();
+    assert!((total..total + Duration::from_millis(5)).contains(&start.elapsed()));
 }
 
-#[tokio::test]
-async fn what_may_pass_is_tried_again_until_it_has_passed() {
+#[tokio::test(start_paused = true)]
+async fn the_jitter_of_a_seed_is_reproducible() {
+    let waits = async |seed: Option<u64>| {
+        let mut builder = builder(&nobody());
+        if let Some(seed) = seed {
+            builder = builder.jitter_seed(seed);
+        }
+        let error = whole(&built(builder)).await.expect_err("nobody listens");
+        let attempts = error.attempts();
+        attempts.iter().map(|a| a.waited).collect::<Vec<_>>()
+    };
+
+    assert_eq!(waits(Some(7)).await, waits(Some(7)).await);
+    assert_ne!(waits(Some(7)).await, waits(Some(8)).await);
+    assert_ne!(waits(None).await, waits(None).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn transient_errors_are_retried_until_the_request_succeeds() {
     for code in [408, 429, 500, 502, 503, 504] {
         for failures in 1..=3 {
             let failing = error(code, "NAME", json!([]));
             let server = server(std::iter::repeat_n(failing, failures).chain([success()]));
-            let (remote, clock) = client(&server);
+            let (remote, retries, _time) = in_stopped_time(&server);
 
             assert_eq!(whole(&remote).await.expect("a reply"), "Hello!", "{code}");
 
-            assert_eq!(clock.slept(), halves(failures), "{code}");
+            assert_eq!(retries.count(), failures, "{code}");
+            assert_within_bounds(&retries.waits());
             let requests = server.received();
             assert_eq!(requests.len(), failures + 1);
-            assert!(
-                requests
-                    .iter()
-                    .all(|request| request.body == requests[0].body)
-            );
+            let first = &requests[0].body;
+            assert!(requests.iter().all(|request| request.body == *first));
         }
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn on_retry_is_called_before_each_wait_with_the_attempt_that_failed() {
+    let server = server([
+        error(503, "UNAVAILABLE", json!([])),
+        error(429, "RESOURCE_EXHAUSTED", retry_info(json!("7s"))),
+        error(404, "NOT_FOUND", json!([])),
+    ]);
+    let (remote, retries, _time) = in_stopped_time(&server);
+
+    let error = whole(&remote).await.expect_err("not found");
+
+    let reported = retries.attempts();
+    let outcomes: Vec<_> = reported
+        .iter()
+        .map(|a| (a.number, a.outcome.as_str()))
+        .collect();
+    assert_eq!(
+        outcomes,
+        [
+            (1, "503 UNAVAILABLE: why"),
+            (2, "429 RESOURCE_EXHAUSTED: why")
+        ]
+    );
+    assert_eq!(reported[1].waited, 7 * SECOND);
+    // The last attempt is not followed by another, and is in the error only.
+    assert_eq!(error.attempts()[..2], reported);
+    assert_eq!(error.attempts()[2].outcome, "404 NOT_FOUND: why");
+}
+
 #[tokio::test]
-async fn after_four_attempts_the_last_error_is_given() {
+async fn the_hook_of_a_request_replaces_that_of_the_client() {
+    let server = server([error(503, "UNAVAILABLE", json!([])), success()]);
+    let (remote, of_client) = client(&server);
+    let of_request = Retries::default();
+
+    let options = of_request.immediate();
+    let reply = remote.generate_content(hello(), options).await;
+
+    reply.expect("a reply");
+    assert_eq!((of_client.count(), of_request.count()), (0, 1));
+}
+
+#[tokio::test]
+async fn after_four_attempts_the_last_error_is_returned() {
     let server = Server::always(5, &error(503, "UNAVAILABLE", json!([])));
     let (remote, _) = client(&server);
 
@@ -89,18 +151,15 @@ async fn after_four_attempts_the_last_error_is_given() {
 
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert_eq!(error.http_code(), Some(503));
+    assert!(error.is_retryable());
     assert_eq!(error.attempts().len(), 4);
-    assert!(
-        error
-            .attempts()
-            .iter()
-            .all(|attempt| attempt.outcome == "503 UNAVAILABLE: why")
-    );
+    let outcomes = error.attempts().iter().map(|attempt| &attempt.outcome);
+    assert!(outcomes.into_iter().all(|o| o == "503 UNAVAILABLE: why"));
     assert_eq!(server.received().len(), 4);
 }
 
 #[tokio::test]
-async fn what_will_not_pass_is_asked_once_and_told_in_full() {
+async fn permanent_errors_are_not_retried_and_keep_their_details() {
     for (code, status, kind) in [
         (400, "INVALID_ARGUMENT", ErrorKind::Request),
         (401, "UNAUTHENTICATED", ErrorKind::Authentication),
@@ -110,21 +169,21 @@ async fn what_will_not_pass_is_asked_once_and_told_in_full() {
     ] {
         let details = json!([{"@type": "type.googleapis.com/google.rpc.DebugInfo", "detail": "d"}]);
         let server = Server::always(2, &error(code, status, details.clone()));
-        let (remote, clock) = client(&server);
+        let (remote, retries) = client(&server);
 
         let whole = whole(&remote).await.expect_err(status);
         let streamed = streamed(&remote).await.1.expect(status);
 
         for error in [whole, streamed] {
             assert_eq!(error.kind(), kind, "{code}");
+            assert!(!error.is_retryable(), "{code}");
             assert_eq!(error.to_string(), format!("{code} {status}: why"));
             assert_eq!(error.http_code(), Some(code));
             assert_eq!(error.attempts().len(), 1);
             let kept = error.status().expect("a status");
             assert_eq!(Value::from(kept.details.clone()), details);
         }
-        assert_eq!(server.received().len(), 2);
-        assert!(clock.slept().is_empty());
+        assert_eq!((server.received().len(), retries.count()), (2, 0));
     }
 }
 
@@ -132,79 +191,88 @@ fn retry_info(delay: Value) -> Value {
     json!([{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}])
 }
 
-#[tokio::test]
-async fn the_wait_that_the_service_asks_for_is_kept_up_to_a_minute() {
-    for (delay, slept) in [
-        (json!("3s"), 3 * SECOND),
-        (json!("60s"), 60 * SECOND),
-        (json!("0.1s"), SECOND / 4),
-        (json!("0s"), SECOND / 4),
-        (json!("-3s"), SECOND / 4),
-        (json!("soon"), SECOND / 4),
-        (json!(7), SECOND / 4),
+#[tokio::test(start_paused = true)]
+async fn the_wait_that_the_service_asks_for_is_the_minimum_up_to_a_minute() {
+    for (delay, minimum) in [
+        (json!("3s"), Some(3 * SECOND)),
+        (json!("60s"), Some(60 * SECOND)),
+        (json!("0.1s"), None),
+        (json!("0s"), None),
+        (json!("-3s"), None),
+        (json!("soon"), None),
+        (json!(7), None),
     ] {
         let server = server([
             error(429, "RESOURCE_EXHAUSTED", retry_info(delay.clone())),
             success(),
         ]);
-        let (remote, clock) = client(&server);
+        let (remote, retries, _time) = in_stopped_time(&server);
 
         assert_eq!(whole(&remote).await.expect("a reply"), "Hello!");
 
-        assert_eq!(clock.slept(), [slept], "{delay}");
+        match minimum {
+            Some(minimum) => assert_eq!(retries.waits(), [minimum], "{delay}"),
+            None => assert_within_bounds(&retries.waits()),
+        }
     }
 }
 
 #[tokio::test]
-async fn a_wait_of_an_hour_is_told_at_once() {
+async fn a_wait_of_an_hour_fails_at_once() {
     let server = Server::always(
         2,
         &error(429, "RESOURCE_EXHAUSTED", retry_info(json!("3600s"))),
     );
-    let (remote, clock) = client(&server);
+    let (remote, retries) = client(&server);
 
     let error = whole(&remote).await.expect_err("too long a wait");
 
     assert_eq!(error.kind(), ErrorKind::RateLimited);
     assert_eq!(error.retry_after(), Some(3_600 * SECOND));
-    assert_eq!(error.attempts().len(), 1);
-    assert!(clock.slept().is_empty());
+    assert_eq!((error.attempts().len(), retries.count()), (1, 0));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_retry_after_header_counts_as_well() {
-    // The clock shows 08:49:37.
-    for (header, slept) in [
-        ("3", 3 * SECOND),
-        ("Sun, 06 Nov 1994 08:49:57 GMT", 20 * SECOND),
-        ("Sun, 06 Nov 1994 08:00:00 GMT", SECOND / 4),
-        ("tomorrow", SECOND / 4),
-        ("-1", SECOND / 4),
+    let date = |seconds| httpdate::fmt_http_date(SystemTime::now() + seconds * SECOND);
+    for (header, expected) in [
+        ("3", Some(3 * SECOND..=3 * SECOND)),
+        // Dates are whole seconds.
+        (&date(20), Some(15 * SECOND..=20 * SECOND)),
+        ("Sun, 06 Nov 1994 08:00:00 GMT", None),
+        ("tomorrow", None),
+        ("-1", None),
     ] {
         let busy = with_headers("503 Busy", &[("retry-after", header)], "busy");
-        let (remote, clock) = client(&server([busy, success()]));
+        let (remote, retries, _time) = in_stopped_time(&server([busy, success()]));
 
         assert_eq!(whole(&remote).await.expect("a reply"), "Hello!");
 
-        assert_eq!(clock.slept(), [slept], "{header}");
+        let waits = retries.waits();
+        match expected {
+            Some(expected) => assert!(expected.contains(&waits[0]), "{header}: {waits:?}"),
+            None => assert_within_bounds(&waits),
+        }
     }
-    for (header, after) in [
-        ("999999999999", 999_999_999_999),
-        ("Sun, 06 Nov 1994 09:49:37 GMT", 3_600),
-    ] {
+}
+
+#[tokio::test]
+async fn a_retry_after_header_beyond_the_limit_fails_at_once() {
+    let in_an_hour = httpdate::fmt_http_date(SystemTime::now() + 3_600 * SECOND);
+    for (header, after) in [("999999999999", 999_999_999_999), (&in_an_hour, 3_600)] {
         let busy = with_headers("503 Busy", &[("retry-after", header)], "busy");
         let error = whole(&client(&server([busy])).0).await.expect_err(header);
-        assert_eq!(
-            error.retry_after(),
-            Some(Duration::from_secs(after)),
-            "{header}"
+        let retry_after = error.retry_after().expect("a wait").as_secs();
+        assert!(
+            (after - 5..=after).contains(&retry_after),
+            "{header}: {retry_after}"
         );
         assert_eq!(error.attempts().len(), 1);
     }
 }
 
 #[tokio::test]
-async fn a_quota_of_the_day_is_not_asked_for_again() {
+async fn a_daily_quota_is_not_retried() {
     let quota = json!([{
         "@type": "type.googleapis.com/google.rpc.QuotaFailure",
         "violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier"}],
@@ -218,17 +286,17 @@ async fn a_quota_of_the_day_is_not_asked_for_again() {
 }
 
 #[tokio::test]
-async fn an_error_event_that_comes_first_is_tried_again_and_a_later_one_is_not() {
-    let told = "data: {\"error\":{\"code\":503,\"status\":\"UNAVAILABLE\"}}\n\n";
+async fn an_error_event_is_retried_only_if_it_is_the_first_event() {
+    let failed = "data: {\"error\":{\"code\":503,\"status\":\"UNAVAILABLE\"}}\n\n";
     let good = format!("{STREAM}{}", event("Hello!", Some("STOP")));
-    let first = format!("{STREAM}{told}");
-    let later = format!("{STREAM}{}{told}", event("so far", None));
+    let first = format!("{STREAM}{failed}");
+    let later = format!("{STREAM}{}{failed}", event("so far", None));
     let server = server([first.clone(), first, good.clone(), later, good]);
-    let (remote, clock) = client(&server);
+    let (remote, retries) = client(&server);
 
     let (texts, error) = streamed(&remote).await;
     assert_eq!((texts, error.is_none()), (vec!["Hello!".to_owned()], true));
-    assert_eq!(clock.slept(), halves(2));
+    assert_eq!(retries.count(), 2);
 
     let (texts, error) = streamed(&remote).await;
     assert_eq!(texts, ["so far"]);
@@ -237,19 +305,20 @@ async fn an_error_event_that_comes_first_is_tried_again_and_a_later_one_is_not()
 }
 
 #[tokio::test]
-async fn an_error_in_an_answer_of_success_is_tried_again() {
-    let told = answer("200 OK", "application/json", r#"{"error":{"code":500}}"#);
-    let server = server([told, success()]);
+async fn an_error_in_a_success_response_is_retried() {
+    let failed = answer("200 OK", "application/json", r#"{"error":{"code":500}}"#);
+    let server = server([failed, success()]);
 
     assert_eq!(whole(&client(&server).0).await.expect("a reply"), "Hello!");
 }
 
 #[tokio::test]
-async fn options_of_a_request_come_before_those_of_the_client() {
+async fn options_of_a_request_take_precedence_over_those_of_the_client() {
     let server = Server::always(3, &error(503, "UNAVAILABLE", json!([])));
-    let twice = RequestOptions::default().retry(Retry::default().max_attempts(2));
-    let remote = builder(&server.url()).clock(TestClock::new());
-    let remote = built(remote.request_options(twice));
+    let mut twice = Retry::default().max_attempts(2);
+    twice.initial = Duration::ZERO;
+    let options = RequestOptions::default().retry(twice);
+    let remote = built(builder(&server.url()).request_options(options));
 
     let error = whole(&remote).await.expect_err("no success");
     assert_eq!(error.attempts().len(), 2);
@@ -263,18 +332,17 @@ async fn options_of_a_request_come_before_those_of_the_client() {
 
 #[tokio::test]
 async fn a_thousand_requests_to_a_dead_server_make_eleven_hundred_attempts() {
-    let clock = TestClock::new();
-    let remote = built(builder(&nobody()).clock(clock.clone()));
+    let (remote, _) = immediate(builder(&nobody()));
 
     let mut attempts = 0;
     let mut last = None;
     for _ in 0..1_000 {
-        let error = whole(&remote).await.expect_err("nobody answers");
+        let error = whole(&remote).await.expect_err("nobody listens");
         attempts += error.attempts().len();
         last = error.attempts().last().cloned();
     }
 
     assert_eq!(attempts, 1_100);
     let last = last.expect("an attempt").outcome;
-    assert!(last.contains("too many requests failed lately"), "{last}");
+    assert!(last.contains("too many requests failed recently"), "{last}");
 }

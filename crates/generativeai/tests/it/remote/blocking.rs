@@ -1,4 +1,4 @@
-//! The words without `async`, over a socket: what breaks there is told as elsewhere.
+//! The blocking API over a socket: failures are reported as in the async API.
 
 use generativeai::blocking::GenerativeModel;
 use generativeai::{ErrorKind, Reason};
@@ -24,7 +24,7 @@ fn success() -> String {
 }
 
 #[test]
-fn a_stream_that_is_left_after_any_chunk_leaves_a_chat_that_goes_on() {
+fn a_stream_that_is_dropped_after_any_chunk_leaves_a_usable_chat() {
     for read in 1..=4 {
         let server = Server::play([in_chunks(), vec![Act::Send(success().into())]]);
         let mut chat = model(&server).start_chat();
@@ -37,7 +37,7 @@ fn a_stream_that_is_left_after_any_chunk_leaves_a_chat_that_goes_on() {
         let said: String = texts.collect();
         drop(stream);
 
-        // The fourth look finds the end, and that completes the turn.
+        // The fourth call finds the end, which completes the turn.
         let complete = read == 4;
         assert_eq!(chat.history().len(), if complete { 2 } else { 0 }, "{read}");
         if let Some(unfinished) = chat.unfinished() {
@@ -52,7 +52,7 @@ fn a_stream_that_is_left_after_any_chunk_leaves_a_chat_that_goes_on() {
 }
 
 #[test]
-fn what_may_pass_is_tried_again_and_what_will_not_is_told() {
+fn transient_errors_are_retried_and_permanent_ones_returned() {
     let down = error(503, "UNAVAILABLE", json!([]));
     let refused = error(404, "NOT_FOUND", json!([]));
     let count = answer("200 OK", "application/json", "{\"totalTokens\":3}");
@@ -71,7 +71,7 @@ fn what_may_pass_is_tried_again_and_what_will_not_is_told() {
 }
 
 #[test]
-fn a_connection_that_breaks_in_mid_stream_leaves_the_part_that_came() {
+fn a_connection_that_breaks_in_mid_stream_leaves_the_partial_reply() {
     let cut = format!("{STREAM}{}", event("so far", None));
     let server = Server::play([vec![Act::Send(cut.into())]]);
     let mut chat = model(&server).start_chat();

@@ -1,4 +1,4 @@
-//! Connections that break, and answers that are not as long as they say.
+//! Connections that break, and responses that are shorter than they announce.
 
 use generativeai::ErrorKind;
 
@@ -6,13 +6,13 @@ use super::*;
 use crate::support::server::{STREAM, answer, event, reply};
 use crate::support::{Act, Server};
 
-/// Sends this, lets the client read it, and resets the connection.
+/// Sends this and resets the connection.
 fn reset_after(sent: &str) -> Vec<Act> {
     vec![Act::Send(sent.into()), Act::Reset]
 }
 
 #[tokio::test]
-async fn a_reset_before_the_first_byte_is_tried_again() {
+async fn a_reset_before_the_first_byte_is_retried() {
     let good = format!("{STREAM}{}", event("Hello!", Some("STOP")));
     let server = Server::play([
         vec![Act::Reset],
@@ -20,17 +20,17 @@ async fn a_reset_before_the_first_byte_is_tried_again() {
         reset_after(STREAM),
         vec![Act::Send(good.into())],
     ]);
-    let (remote, clock) = client(&server);
+    let (remote, retries) = client(&server);
 
     let (texts, error) = streamed(&remote).await;
 
     assert_eq!((texts, error.is_none()), (vec!["Hello!".to_owned()], true));
-    assert_eq!(clock.slept().len(), 3);
+    assert_eq!(retries.count(), 3);
     assert_eq!(server.received().len(), 4);
 }
 
 #[tokio::test]
-async fn a_connection_that_is_lost_after_the_head_is_tried_again() {
+async fn a_connection_that_is_lost_after_the_head_is_retried() {
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n";
     let good = answer(
         "200 OK",
@@ -43,7 +43,7 @@ async fn a_connection_that_is_lost_after_the_head_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_reset_after_the_first_event_ends_the_stream_and_keeps_what_came() {
+async fn a_reset_after_the_first_event_ends_the_stream_and_keeps_the_partial_reply() {
     for rest in ["", "data: {\"candid"] {
         let (sign, came) = std::sync::mpsc::channel();
         let server = Server::play([vec![
@@ -69,7 +69,7 @@ async fn a_reset_after_the_first_event_ends_the_stream_and_keeps_what_came() {
 }
 
 #[tokio::test]
-async fn a_reset_within_the_first_event_is_not_tried_again() {
+async fn a_reset_within_the_first_event_is_not_retried() {
     let (told, sent) = std::sync::mpsc::channel();
     let (sign, came) = std::sync::mpsc::channel();
     let server = Server::play([
@@ -81,15 +81,15 @@ async fn a_reset_within_the_first_event_is_not_tried_again() {
         ],
         reset_after(STREAM),
     ]);
-    let (remote, clock) = client(&server);
+    let (remote, retries) = client(&server);
 
     let break_off = async {
-        // The client asks, and reads the half of an event.
+        // The client sends its request and reads half an event.
         while server.received().is_empty() {
             tokio::task::yield_now().await;
         }
         sent.recv().expect("half an event is on its way");
-        look_around().await;
+        settle().await;
         drop(sign);
     };
     let ((texts, error), ()) = tokio::join!(streamed(&remote), break_off);
@@ -97,12 +97,12 @@ async fn a_reset_within_the_first_event_is_not_tried_again() {
     let error = error.expect("an error");
     assert!(texts.is_empty());
     assert_eq!(error.kind(), ErrorKind::Unreachable);
-    assert_eq!((error.attempts().len(), clock.slept().len()), (1, 0));
+    assert_eq!((error.attempts().len(), retries.count()), (1, 0));
     assert_eq!(server.received().len(), 1);
 }
 
 #[tokio::test]
-async fn an_answer_shorter_than_it_says_is_a_broken_connection() {
+async fn a_response_shorter_than_announced_is_a_broken_connection() {
     let body = reply("lost", Some("STOP")).to_string();
     let length = body.len() + 1;
     let long = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}");
@@ -138,7 +138,7 @@ async fn a_stream_whose_chunks_are_cut_keeps_its_events() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_no_answer() {
+async fn a_response_that_is_not_http_is_unreachable() {
     for sent in [
         "SSH-2.0-OpenSSH_9.6\r\n",
         "HTTP/1.1 xyz\r\n\r\n",

@@ -1,4 +1,4 @@
-//! Connections that do not come about: names nobody knows, certificates nobody trusts.
+//! Connections that cannot be established: unknown names, certificates that are not trusted.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use super::*;
 use crate::support::server::{answer, reply};
 use crate::support::tls::{Authority, TlsListener, listen};
 
-/// Answers every request on loopback over TLS.
+/// Serves every request on loopback over TLS.
 async fn secure(config: ServerConfig) -> String {
     let (listener, url) = TlsListener::bind(config, "http/1.1").await;
     tokio::spawn(async move {
         loop {
-            // A client that does not trust us breaks off the handshake.
+            // A client that does not trust the certificate aborts the handshake.
             let Ok(mut connection) = listener.accept().await else {
                 continue;
             };
@@ -34,33 +34,22 @@ async fn secure(config: ServerConfig) -> String {
     url
 }
 
-fn all_causes(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(found) = cause {
-        text.push_str(&format!(": {found}"));
-        cause = found.source();
-    }
-    text
-}
-
 #[tokio::test]
-async fn a_name_that_nobody_knows_is_looked_up_again_and_then_named() {
-    // A label of 64 letters fits no name, so that the lookup fails without asking the network.
+async fn a_name_that_does_not_resolve_is_retried_and_then_reported() {
+    // A label of 64 letters is too long for DNS, so the lookup fails without network access.
     let host = format!("{}.localhost", "x".repeat(64));
-    let clock = TestClock::new();
-    let remote = built(builder(&format!("http://{host}:1")).clock(clock.clone()));
+    let (remote, retries) = immediate(builder(&format!("http://{host}:1")));
 
     let error = whole(&remote).await.expect_err("no such host");
 
     assert_eq!(error.kind(), ErrorKind::Unreachable);
     assert_eq!(error.to_string(), format!("no connection to `{host}`"));
-    assert!(all_causes(&error).contains("dns"), "{}", all_causes(&error));
-    assert_eq!((error.attempts().len(), clock.slept().len()), (4, 3));
+    assert!(format!("{error:#}").contains("dns"), "{error:#}");
+    assert_eq!((error.attempts().len(), retries.count()), (4, 3));
 }
 
 #[tokio::test]
-async fn a_certificate_of_an_authority_that_was_given_is_trusted() {
+async fn a_certificate_of_a_further_root_is_trusted() {
     let authority = Authority::new("Ours");
     let url = secure(authority.good()).await;
     let unrelated = Authority::new("Unrelated");
@@ -68,12 +57,11 @@ async fn a_certificate_of_an_authority_that_was_given_is_trusted() {
     let both = unrelated.pem() + &authority.pem();
     let remote = built(builder(&url).root_certificate(both));
 
-    let said = whole(&remote).await;
-    assert_eq!(said.expect("a reply"), "Hello!");
+    assert_eq!(whole(&remote).await.expect("a reply"), "Hello!");
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_good_is_refused_at_once_with_the_reason() {
+async fn an_invalid_certificate_is_rejected_without_a_retry_and_with_the_reason() {
     let authority = Authority::new("Ours");
     let trusted = authority.pem();
     let unrelated = Authority::new("Unrelated").pem();
@@ -104,9 +92,7 @@ async fn a_certificate_that_is_not_good_is_refused_at_once_with_the_reason() {
         ),
     ] {
         let url = secure(config).await;
-        let clock = TestClock::new();
-        let remote = builder(&url).root_certificate(pem).clock(clock.clone());
-        let remote = built(remote);
+        let (remote, retries) = immediate(builder(&url).root_certificate(pem));
 
         let error = whole(&remote).await.expect_err(what);
 
@@ -115,48 +101,48 @@ async fn a_certificate_that_is_not_good_is_refused_at_once_with_the_reason() {
             error.to_string(),
             "the certificate of `127.0.0.1` is not trusted"
         );
-        assert!(all_causes(&error).contains(why), "{}", all_causes(&error));
-        assert_eq!((error.attempts().len(), clock.slept().len()), (1, 0));
+        assert!(format!("{error:#}").contains(why), "{error:#}");
+        assert_eq!((error.attempts().len(), retries.count()), (1, 0));
     }
 }
 
 #[tokio::test]
-async fn a_handshake_that_stalls_ends_with_the_time_to_connect() {
+async fn a_handshake_that_stalls_ends_with_the_connect_timeout() {
     let (listener, address) = listen().await;
     let accepting = tokio::spawn(async move {
         let mut held = Vec::new();
         for _ in 0..4 {
             held.push(listener.accept().await.expect("a connection"));
         }
-        held.len()
+        // Returned, not dropped: the connections stay open.
+        held
     });
-    let options = RequestOptions::default().connect_timeout(Duration::from_millis(20));
-    let clock = TestClock::new();
-    let remote = builder(&format!("https://{address}"))
-        .request_options(options)
-        .clock(clock.clone());
-    let remote = built(remote);
+    let retries = Retries::default();
+    let timeout = Duration::from_millis(20);
+    let options = retries.immediate().connect_timeout(timeout);
+    let remote = built(builder(&format!("https://{address}")).request_options(options));
 
-    let error = whole(&remote).await.expect_err("nobody shakes hands");
+    let error = whole(&remote).await.expect_err("no handshake");
 
     assert_eq!(error.kind(), ErrorKind::Unreachable, "{error:?}");
     assert_eq!(error.to_string(), "no connection to `127.0.0.1`");
-    assert_eq!((error.attempts().len(), clock.slept().len()), (4, 3));
-    assert_eq!(accepting.await.expect("no panic"), 4);
+    assert!(error.is_timeout(), "{error:?}");
+    assert_eq!((error.attempts().len(), retries.count()), (4, 3));
+    assert_eq!(accepting.await.expect("no panic").len(), 4);
 }
 
 #[tokio::test]
-async fn a_server_without_encryption_is_no_connection() {
+async fn a_server_without_tls_is_unreachable() {
     let (listener, address) = listen().await;
     tokio::spawn(async move {
         while let Ok((mut connection, _)) = listener.accept().await {
-            // The client may be gone already: what it read first was enough.
+            // The client may have closed the connection already.
             let _ = connection
                 .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
                 .await;
         }
     });
-    let remote = built(builder(&format!("https://{address}")).clock(TestClock::new()));
+    let (remote, _) = immediate(builder(&format!("https://{address}")));
 
     let error = whole(&remote).await.expect_err("no TLS");
 

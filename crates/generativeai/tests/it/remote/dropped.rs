@@ -1,4 +1,4 @@
-//! Requests that are dropped at each of their awaits, and readers that are slower than their server.
+//! Requests that are dropped at each await, and readers that are slower than their server.
 
 use std::future::poll_fn;
 use std::io::{ErrorKind::WouldBlock, Read, Write};
@@ -18,10 +18,10 @@ use crate::support::{Act, Server};
 /// More polls than any request of these tests takes.
 const ENOUGH: usize = 1_000;
 
-/// What is done with a chat and dropped.
+/// Work on a chat that is dropped.
 type Work<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-/// Polls a future whenever it is woken, at most so many times, then drops it.
+/// Polls a future at most `polls` times, whenever it is woken, then drops it.
 async fn at_most<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     let mut future = Box::pin(future);
     let mut left = polls;
@@ -35,7 +35,7 @@ async fn at_most<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     .await
 }
 
-/// Waits until every task that a client began has ended.
+/// Waits until all tasks that a client spawned have ended.
 async fn no_task_is_left() {
     let runtime = tokio::runtime::Handle::current();
     let ended = async {
@@ -47,7 +47,7 @@ async fn no_task_is_left() {
     ended.expect("the tasks of a client end with it");
 }
 
-/// What comes in two pieces, once for each of two requests.
+/// Responds to two requests, with a response in two pieces.
 fn in_pieces(first: &str, rest: &str) -> Server {
     Server::play((0..2).map(|_| {
         let pieces = [first, rest].map(|piece| Act::Send(piece.into()));
@@ -66,7 +66,7 @@ fn whole_server(body: &str) -> Server {
     in_pieces(first, rest)
 }
 
-/// Drops `work` after every number of polls it may take, until it comes to its end.
+/// Drops `work` after each number of polls, up to the number that it takes.
 async fn at_every_poll(
     server: impl Fn() -> Server,
     work: fn(&mut ChatSession) -> Work<'_>,
@@ -126,7 +126,7 @@ async fn an_awaited_turn_may_be_dropped_at_every_await() {
 }
 
 #[tokio::test]
-async fn a_question_without_a_chat_may_be_dropped_at_every_await() {
+async fn a_streamed_request_without_a_chat_may_be_dropped_at_every_await() {
     fn work(chat: &mut ChatSession) -> Work<'_> {
         Box::pin(async move {
             let asked = chat.model().generate_content("Hello").stream();
@@ -138,7 +138,7 @@ async fn a_question_without_a_chat_may_be_dropped_at_every_await() {
 }
 
 #[tokio::test]
-async fn an_awaited_question_without_a_chat_may_be_dropped_at_every_await() {
+async fn an_awaited_request_without_a_chat_may_be_dropped_at_every_await() {
     let body = reply("Hello!", Some("STOP")).to_string();
     fn work(chat: &mut ChatSession) -> Work<'_> {
         Box::pin(async move {
@@ -201,7 +201,7 @@ async fn every_other_request_may_be_dropped_at_every_await() {
     }
 }
 
-/// A server that sends events until nobody takes them, and says how many bytes it could send.
+/// Starts a server that sends events until the client accepts no more; returns how many bytes it sent.
 fn endless() -> (String, tokio::sync::oneshot::Receiver<usize>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -232,7 +232,7 @@ fn endless() -> (String, tokio::sync::oneshot::Receiver<usize>) {
     (url, told)
 }
 
-/// How much an endless server has to say, in bytes.
+/// Number of bytes that the server would send.
 const OFFERED: usize = 512 << 20;
 
 #[tokio::test]
@@ -248,6 +248,6 @@ async fn a_slow_reader_makes_the_server_wait() {
     let sent = told.await.expect("a server");
     drop(chunks);
 
-    // What the sockets of both sides and the HTTP library hold, and no more.
+    // The buffers of both sockets and of the HTTP library.
     assert!(sent < 32 << 20, "{sent} bytes for a reader of one event");
 }

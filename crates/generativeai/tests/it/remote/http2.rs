@@ -1,7 +1,8 @@
-//! HTTP/2 connections that end, stall or go stale.
+//! HTTP/2: shared connections, and connections that end, stall or go stale.
 
 use std::future::poll_fn;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use generativeai::ErrorKind;
@@ -10,7 +11,7 @@ use h2::{Reason, SendStream};
 use http::{Request, Response};
 use serde_json::Value;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_rustls::server::TlsStream;
 
 use super::*;
@@ -19,60 +20,73 @@ use crate::support::tls::{Authority, TlsListener};
 
 type Http2 = Connection<TlsStream<TcpStream>, Bytes>;
 
-/// What is done with the requests of one connection, in order; then the connection is closed.
+/// Responses to the requests of one connection, in order; then the connection is closed.
 type Script = Vec<Answer>;
 
-/// What is done with one request.
+/// Response to one request.
 #[derive(Clone, Debug)]
 enum Answer {
-    /// A whole stream of this text.
+    /// A complete stream with this text.
     Text(&'static str),
-    /// As `Text`; then the server takes no more requests on this connection.
+    /// As `Text`; then the server accepts no more requests on this connection (GOAWAY).
     LastText(&'static str),
     /// One event of a stream; the stream is reset once the test has read it.
     Part(&'static str),
-    /// As `Text`: all that the contents of the request say, if its body is as long as it says.
-    Said,
+    /// As `Text`, with the texts of the request.
+    Echo,
     /// The stream is reset.
     Reset(Reason),
     /// The connection ends with the stream open.
     GoAway(Reason),
 }
 
-/// Plays one script a connection, with windows of so many bytes for what clients send. Gives the
-/// client of the server, and how the test says that it has read a part.
-async fn server(scripts: Vec<Script>, window: u32) -> (Searched, TestClock, Sign) {
+/// A server that plays one script a connection, and its client.
+struct Fixture {
+    remote: Searched,
+    retries: Retries,
+    /// Receives a message for each request that the server has accepted.
+    accepted: UnboundedReceiver<()>,
+    /// Tells the server that the test has read a part.
+    part_read: UnboundedSender<()>,
+}
+
+/// Starts a server whose flow-control windows for requests have this size.
+async fn server(scripts: Vec<Script>, window: u32) -> Fixture {
     let authority = Authority::new("Ours");
     let (listener, url) = TlsListener::bind(authority.good(), "h2").await;
-    let (sign, mut read) = tokio::sync::mpsc::unbounded_channel();
+    let (part_read, mut is_part_read) = unbounded_channel();
+    let (accept, accepted) = unbounded_channel();
     tokio::spawn(async move {
         for script in scripts {
             let connection = listener.accept().await.expect("a client that trusts us");
             let mut builder = server::Builder::new();
             builder.initial_window_size(window);
             let connection = builder.handshake(connection).await.expect("HTTP/2");
-            play(connection, script, &mut read).await;
+            play(connection, script, &accept, &mut is_part_read).await;
         }
     });
-    let clock = TestClock::new();
-    let remote = builder(&url)
-        .root_certificate(authority.pem())
-        .clock(clock.clone());
-    (built(remote), clock, sign)
+    let (remote, retries) = immediate(builder(&url).root_certificate(authority.pem()));
+    Fixture {
+        remote,
+        retries,
+        accepted,
+        part_read,
+    }
 }
-
-type Sign = tokio::sync::mpsc::UnboundedSender<()>;
 
 async fn play(
     mut connection: Http2,
     script: Script,
-    read: &mut tokio::sync::mpsc::UnboundedReceiver<()>,
+    accepted: &UnboundedSender<()>,
+    part_read: &mut UnboundedReceiver<()>,
 ) {
     for answer in script {
         let Some(request) = connection.accept().await else {
             return;
         };
         let (request, mut respond) = request.expect("a request");
+        // Most tests do not listen.
+        let _ = accepted.send(());
         match answer {
             Answer::Text(text) => {
                 body_of(request, &mut connection).await;
@@ -89,27 +103,27 @@ async fn play(
                 stream
                     .send_data(event(text, None).into(), false)
                     .expect("an open stream");
-                // The connection is driven on until the test has read.
+                // The connection is driven until the test has read the part.
                 tokio::select! {
                     _ = connection.accept() => panic!("no request is expected now"),
-                    _ = read.recv() => stream.send_reset(Reason::INTERNAL_ERROR),
+                    _ = part_read.recv() => stream.send_reset(Reason::INTERNAL_ERROR),
                 }
             }
-            Answer::Said => {
+            Answer::Echo => {
                 let body = body_of(request, &mut connection).await;
-                whole_text(&mut respond, &said(&body));
+                whole_text(&mut respond, &texts_of(&body));
             }
             Answer::Reset(reason) => respond.send_reset(reason),
             Answer::GoAway(reason) => connection.abrupt_shutdown(reason),
         }
     }
-    // Sends what is left, until the client has gone or the connection is shut down.
+    // Flushes, until the client closes the connection.
     while let Some(Ok((_, mut respond))) = connection.accept().await {
         respond.send_reset(Reason::REFUSED_STREAM);
     }
 }
 
-/// Reads a request to its end while the connection is driven.
+/// Reads the body of a request while driving the connection, and checks its announced length.
 async fn body_of(request: Request<h2::RecvStream>, connection: &mut Http2) -> Vec<u8> {
     let length = request.headers().get("content-length").cloned();
     let mut body = request.into_body();
@@ -118,7 +132,7 @@ async fn body_of(request: Request<h2::RecvStream>, connection: &mut Http2) -> Ve
         while let Some(piece) = body.data().await {
             let piece = piece.expect("a whole request");
             let freed = body.flow_control().release_capacity(piece.len());
-            freed.expect("what came was taken from the window");
+            freed.expect("data within the window");
             all.extend_from_slice(&piece);
         }
         let length = length.expect("a length");
@@ -134,8 +148,8 @@ async fn body_of(request: Request<h2::RecvStream>, connection: &mut Http2) -> Ve
     }
 }
 
-/// What the contents of a request say, one after the other.
-fn said(body: &[u8]) -> String {
+/// Returns the concatenated texts of a request.
+fn texts_of(body: &[u8]) -> String {
     let request: Value = serde_json::from_slice(body).expect("JSON");
     let contents = request["contents"].as_array().expect("contents");
     let texts = contents
@@ -162,30 +176,37 @@ const WINDOW: u32 = 65_535;
 #[tokio::test]
 async fn one_connection_serves_many_requests() {
     let script = vec![Answer::Text("1"), Answer::Text("2"), Answer::Text("3")];
-    let (remote, clock, _sign) = server(vec![script], WINDOW).await;
+    let fixture = server(vec![script], WINDOW).await;
 
     for expected in ["1", "2", "3"] {
-        let (texts, error) = streamed(&remote).await;
+        let (texts, error) = streamed(&fixture.remote).await;
         assert_eq!((texts, error.is_none()), (vec![expected.to_owned()], true));
     }
-    assert_eq!(clock.slept().len(), 0);
+    assert_eq!(fixture.retries.count(), 0);
 }
 
 #[tokio::test]
-async fn of_connections_that_were_made_at_once_one_is_kept() {
+async fn of_connections_opened_at_the_same_time_one_is_kept() {
     let authority = Authority::new("Ours");
     let (listener, url) = TlsListener::bind(authority.good(), "h2").await;
-    let (end, mut ended) = tokio::sync::mpsc::unbounded_channel();
+    let (opened, open) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+    let (count_opened, count_open) = (opened.clone(), open.clone());
     tokio::spawn(async move {
-        for _ in 0..3 {
-            let connection = listener.accept().await.expect("a client that trusts us");
-            let end = end.clone();
+        loop {
+            let connection = listener.accept().await;
+            let (opened, open) = (count_opened.clone(), count_open.clone());
             tokio::spawn(async move {
-                let mut connection = server::handshake(connection).await.expect("HTTP/2");
+                // The client may drop connections that it does not need at any time.
+                let Ok(connection) = connection else { return };
+                let Ok(mut connection) = server::handshake(connection).await else {
+                    return;
+                };
+                opened.fetch_add(1, Ordering::Relaxed);
+                open.fetch_add(1, Ordering::Relaxed);
                 while let Some(Ok((_, mut respond))) = connection.accept().await {
                     whole_text(&mut respond, "Hello!");
                 }
-                end.send(()).expect("a test that waits");
+                open.fetch_sub(1, Ordering::Relaxed);
             });
         }
     });
@@ -195,20 +216,54 @@ async fn of_connections_that_were_made_at_once_one_is_kept() {
     for (texts, error) in [three.0, three.1, three.2] {
         assert_eq!((texts, error.is_none()), (vec!["Hello!".to_owned()], true));
     }
-    for _ in 0..2 {
-        let end = timeout(Duration::from_secs(10), ended.recv()).await;
-        assert_eq!(end, Ok(Some(())), "the end of a connection");
+    while open.load(Ordering::Relaxed) != 1 {
+        tokio::task::yield_now().await;
     }
+    let before = opened.load(Ordering::Relaxed);
 
     let (texts, error) = streamed(&remote).await;
     assert_eq!((texts, error.is_none()), (vec!["Hello!".to_owned()], true));
-    assert!(ended.try_recv().is_err());
+    assert_eq!(opened.load(Ordering::Relaxed), before);
 }
 
 #[tokio::test]
-async fn a_body_of_many_pieces_goes_through_a_small_window() {
-    let (remote, _, _sign) = server(vec![vec![Answer::Said; 20]], 500).await;
-    let mut chat = chat(&remote);
+async fn dropping_a_stream_resets_it_and_leaves_its_connection_to_others() {
+    let authority = Authority::new("Ours");
+    let (listener, url) = TlsListener::bind(authority.good(), "h2").await;
+    let (reset, mut is_reset) = unbounded_channel();
+    tokio::spawn(async move {
+        let connection = listener.accept().await.expect("a client that trusts us");
+        let mut connection = server::handshake(connection).await.expect("HTTP/2");
+        let first = connection.accept().await.expect("a request");
+        let (_, mut respond) = first.expect("a request");
+        let mut stream = begin(&mut respond);
+        let part = event("so far", None).into();
+        stream.send_data(part, false).expect("an open stream");
+        tokio::select! {
+            _ = connection.accept() => panic!("no request is expected now"),
+            reason = poll_fn(|cx| stream.poll_reset(cx)) => {
+                reset.send(reason.expect("a reset")).expect("a test that waits");
+            }
+        }
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            whole_text(&mut respond, "Hello!");
+        }
+    });
+    let remote = built(builder(&url).root_certificate(authority.pem()));
+
+    let mut chunks = remote.stream_generate_content(hello(), RequestOptions::default());
+    next(&mut chunks).await.expect("a chunk").expect("a chunk");
+    drop(chunks);
+
+    assert_eq!(is_reset.recv().await, Some(Reason::CANCEL));
+    let (texts, error) = streamed(&remote).await;
+    assert_eq!((texts, error.is_none()), (vec!["Hello!".to_owned()], true));
+}
+
+#[tokio::test]
+async fn a_body_of_many_pieces_passes_a_small_window() {
+    let fixture = server(vec![vec![Answer::Echo; 20]], 500).await;
+    let mut chat = chat(&fixture.remote);
 
     let mut all = String::new();
     for turn in 0..20 {
@@ -227,7 +282,7 @@ async fn a_body_of_many_pieces_goes_through_a_small_window() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_reset_before_its_first_event_is_tried_again() {
+async fn a_stream_that_is_reset_before_its_first_event_is_retried() {
     for reason in [
         Reason::REFUSED_STREAM,
         Reason::INTERNAL_ERROR,
@@ -235,75 +290,74 @@ async fn a_stream_that_is_reset_before_its_first_event_is_tried_again() {
         Reason::CANCEL,
     ] {
         let script = vec![Answer::Reset(reason), Answer::Text("Hello!")];
-        let (remote, clock, _sign) = server(vec![script], WINDOW).await;
+        let fixture = server(vec![script], WINDOW).await;
 
-        let (texts, error) = streamed(&remote).await;
+        let (texts, error) = streamed(&fixture.remote).await;
 
         assert!(error.is_none(), "{reason}: {error:?}");
         assert_eq!(texts, ["Hello!"], "{reason}");
-        assert_eq!(clock.slept().len(), 1, "{reason}");
+        assert_eq!(fixture.retries.count(), 1, "{reason}");
     }
 }
 
 #[tokio::test]
-async fn a_stream_that_is_reset_after_an_event_ends_there_and_is_kept() {
-    let (remote, clock, sign) = server(vec![vec![Answer::Part("so far")]], WINDOW).await;
-    let mut chat = chat(&remote);
+async fn a_stream_that_is_reset_after_an_event_ends_with_an_error_and_is_kept() {
+    let fixture = server(vec![vec![Answer::Part("so far")]], WINDOW).await;
+    let mut chat = chat(&fixture.remote);
 
     let mut stream = chat.send_message("Hello").stream();
     stream.next().await.expect("a chunk").expect("a chunk");
-    sign.send(()).expect("the server waits for it");
+    fixture.part_read.send(()).expect("the server waits");
     let error = stream.next().await.expect("an end").expect_err("a reset");
     drop(stream);
 
     assert_eq!(error.kind(), ErrorKind::Unreachable, "{error:?}");
     assert_eq!((kept(&chat).as_str(), chat.history().len()), ("so far", 0));
-    assert_eq!(clock.slept().len(), 0);
+    assert_eq!(fixture.retries.count(), 0);
 }
 
 #[tokio::test]
-async fn a_connection_that_goes_away_is_replaced_by_another() {
+async fn a_connection_that_ends_with_goaway_is_replaced() {
     for reason in [Reason::NO_ERROR, Reason::ENHANCE_YOUR_CALM] {
         let scripts = vec![vec![Answer::GoAway(reason)], vec![Answer::Text("Hello!")]];
-        let (remote, clock, _sign) = server(scripts, WINDOW).await;
+        let fixture = server(scripts, WINDOW).await;
 
-        let (texts, error) = streamed(&remote).await;
+        let (texts, error) = streamed(&fixture.remote).await;
 
         assert!(error.is_none(), "{reason}: {error:?}");
         assert_eq!(texts, ["Hello!"], "{reason}");
-        assert_eq!(clock.slept().len(), 1, "{reason}");
+        assert_eq!(fixture.retries.count(), 1, "{reason}");
     }
 }
 
 #[tokio::test]
-async fn a_server_that_takes_leave_is_asked_on_a_new_connection() {
+async fn a_connection_that_is_shut_down_gracefully_is_replaced_without_a_retry() {
     let scripts = vec![vec![Answer::LastText("1")], vec![Answer::Text("2")]];
-    let (remote, _, _sign) = server(scripts, WINDOW).await;
+    let fixture = server(scripts, WINDOW).await;
 
     for expected in ["1", "2"] {
-        let (texts, error) = streamed(&remote).await;
+        let (texts, error) = streamed(&fixture.remote).await;
         assert!(error.is_none(), "{error:?}");
         assert_eq!(texts, [expected]);
     }
+    assert_eq!(fixture.retries.count(), 0);
 }
 
-#[tokio::test]
-async fn a_server_that_takes_no_bytes_is_given_up() {
-    // The request is never read to its end, since the window for its body stays shut.
-    let (remote, clock, _sign) = server(vec![vec![Answer::Text("never")]], 0).await;
-    let mut chat = chat(&remote);
-    let options = RequestOptions::default().without_retry();
+#[tokio::test(start_paused = true)]
+async fn a_server_that_accepts_no_bytes_is_timed_out() {
+    let time = StoppedTime::start();
+    // The request is never read to its end, because the window for its body stays closed.
+    let mut fixture = server(vec![vec![Answer::Text("never")]], 0).await;
+    let mut chat = chat(&fixture.remote);
 
-    let sending = async {
-        chat.send_message("Hello")
-            .request_options(options)
-            .stream()
-            .finish()
-            .await
+    let sending = chat.send_message("Hello").stream().finish();
+    let pass = async {
+        fixture.accepted.recv().await.expect("a request");
+        time.release();
     };
-    let (outcome, ()) = tokio::join!(sending, clock.pass());
+    let (outcome, ()) = tokio::join!(sending, pass);
 
-    let error = outcome.expect_err("the window is shut");
+    let error = outcome.expect_err("the window is closed");
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
     assert_eq!(chat.history().len(), 0);
 }

@@ -1,4 +1,4 @@
-//! `Remote` against a server that does what a network does.
+//! `Remote` against a server that injects the faults of a network.
 
 mod answers;
 mod attempts;
@@ -8,7 +8,7 @@ mod broken;
 mod connect;
 mod dropped;
 mod http2;
-mod kept;
+mod pool;
 mod safety;
 mod time;
 
@@ -17,16 +17,28 @@ use generativeai::remote::RemoteBuilder;
 use generativeai::{Backend, ChatSession, Error, GenerativeModel, Remote, RequestOptions, Result};
 
 use crate::support::canary::{self, CANARY, Searched, SearchedChat};
-use crate::support::{Server, TestClock, log, trace};
+use crate::support::{Retries, Server, StoppedTime, log, trace};
 
-/// A client of the server, with a clock of its own.
-fn client(server: &Server) -> (Searched, TestClock) {
-    let clock = TestClock::new();
-    let remote = built(builder(&server.url()).clock(clock.clone()));
-    (remote, clock)
+/// Creates a client of the server that retries without a wait.
+fn client(server: &Server) -> (Searched, Retries) {
+    immediate(builder(&server.url()))
 }
 
-/// The client that is set up, whose errors are searched for the key.
+/// Builds a client that retries without a wait.
+fn immediate(builder: RemoteBuilder) -> (Searched, Retries) {
+    let retries = Retries::default();
+    (built(builder.request_options(retries.immediate())), retries)
+}
+
+/// Creates a client of the server for a test that starts with paused time: time stands still, except for the
+/// waits between attempts.
+fn in_stopped_time(server: &Server) -> (Searched, Retries, StoppedTime) {
+    let retries = Retries::default();
+    let builder = builder(&server.url()).request_options(retries.in_stopped_time());
+    (built(builder), retries, StoppedTime::start())
+}
+
+/// Builds a client whose errors are searched for the key.
 fn built(builder: RemoteBuilder) -> Searched {
     Searched(builder.build().expect("all settings are good"))
 }
@@ -42,7 +54,7 @@ fn chat(remote: &Searched) -> SearchedChat {
     SearchedChat(model.start_chat())
 }
 
-/// The text of the reply that did not come to its end.
+/// Returns the text of the incomplete reply.
 fn kept(chat: &ChatSession) -> String {
     let unfinished = chat.unfinished().expect("an unfinished turn");
     let received = unfinished.received.as_ref().expect("a part of a reply");
@@ -55,7 +67,7 @@ fn hello() -> GenerateContentRequest {
         .contents(["Hello"])
 }
 
-/// Asks, and reads an answer in one piece.
+/// Sends a request and returns the text of a reply in one piece.
 async fn whole(remote: &Searched) -> Result<String> {
     let reply = remote
         .generate_content(hello(), RequestOptions::default())
@@ -65,7 +77,7 @@ async fn whole(remote: &Searched) -> Result<String> {
         .map_err(canary::checked)
 }
 
-/// Asks, and reads the texts of a stream; and the error that ended it, if one did.
+/// Sends a request and returns the texts of a streamed reply, and the error that ended it.
 async fn streamed(remote: &Searched) -> (Vec<String>, Option<Error>) {
     let mut chunks = remote.stream_generate_content(hello(), RequestOptions::default());
     let mut texts = Vec::new();
@@ -75,7 +87,7 @@ async fn streamed(remote: &Searched) -> (Vec<String>, Option<Error>) {
             Err(error) => {
                 assert!(
                     next(&mut chunks).await.is_none(),
-                    "nothing comes after an error"
+                    "an error is the last item"
                 );
                 return (texts, Some(error));
             }
@@ -90,8 +102,8 @@ async fn next(
     std::future::poll_fn(|cx| chunks.as_mut().poll_next(cx)).await
 }
 
-/// Lets all that is ready happen.
-async fn look_around() {
+/// Lets every task that is ready run.
+async fn settle() {
     for _ in 0..8 {
         tokio::task::yield_now().await;
     }

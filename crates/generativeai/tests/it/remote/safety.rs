@@ -1,4 +1,4 @@
-//! The key goes to one address, and nowhere else.
+//! The API key is sent to one address and appears nowhere else.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use crate::support::server::{STREAM, answer, error, event, with_headers};
 use crate::support::{Act, Server};
 
 #[tokio::test]
-async fn a_redirection_is_an_error_that_names_the_other_host() {
+async fn a_redirect_is_an_error_that_names_the_other_host() {
     for code in [
         "301 Moved",
         "302 Found",
@@ -31,7 +31,7 @@ async fn a_redirection_is_an_error_that_names_the_other_host() {
 }
 
 #[tokio::test]
-async fn a_redirection_to_itself_is_followed_not_even_once() {
+async fn a_redirect_to_the_same_host_is_not_followed() {
     let server = Server::always(3, &with_headers("307 Loop", &[("location", "/again")], ""));
 
     let error = whole(&client(&server).0).await.expect_err("a loop");
@@ -41,32 +41,32 @@ async fn a_redirection_to_itself_is_followed_not_even_once() {
 }
 
 #[tokio::test]
-async fn a_key_that_the_service_repeats_is_in_no_error() {
-    let told = format!(
+async fn a_key_that_the_service_repeats_is_redacted_in_errors() {
+    let status = format!(
         r#"{{"error":{{"code":400,"message":"API key {CANARY} not valid","details":[
             {{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"API_KEY_INVALID"}},
             {{"detail":"Invalid API key: {CANARY}"}}]}}}}"#
     );
     let page = format!("<p>{CANARY}</p>");
-    for (status, body) in [
-        ("400 Bad Request", &told),
-        ("200 OK", &told),
+    for (head, body) in [
+        ("400 Bad Request", &status),
+        ("200 OK", &status),
         ("502 Bad Gateway", &page),
         ("200 OK", &page),
     ] {
-        let server = Server::always(4, &answer(status, "text/plain", body));
+        let server = Server::always(4, &answer(head, "text/plain", body));
         let (remote, _) = client(&server);
 
-        // The client of the tests fails if an error holds the key.
-        let error = whole(&remote).await.expect_err(status);
+        // The client of the tests fails if an error contains the key.
+        let error = whole(&remote).await.expect_err(head);
         assert!(format!("{error:?}").contains("[key]"), "{error:?}");
         assert!(streamed(&remote).await.1.is_some());
     }
 }
 
 #[tokio::test]
-async fn a_chat_whose_turn_failed_neither_shows_nor_saves_the_key() {
-    let told = error(
+async fn a_chat_with_a_failed_turn_neither_prints_nor_saves_the_key() {
+    let refused = error(
         400,
         "INVALID_ARGUMENT",
         serde_json::json!([{"key": CANARY}]),
@@ -74,7 +74,12 @@ async fn a_chat_whose_turn_failed_neither_shows_nor_saves_the_key() {
     let cut = format!("{STREAM}{}", event(&format!("your key is {CANARY}"), None));
     let page = answer("403 Forbidden", "text/html", CANARY);
     let garbled = answer("200 OK", "text/plain", &format!("{{{CANARY}"));
-    for (body, of_the_model) in [(told, false), (cut, true), (page, false), (garbled, false)] {
+    for (body, of_the_model) in [
+        (refused, false),
+        (cut, true),
+        (page, false),
+        (garbled, false),
+    ] {
         let server = Server::always(4, &body);
         let remote = client(&server).0;
         let model = GenerativeModel::new("m").backend(remote.clone());
@@ -85,21 +90,21 @@ async fn a_chat_whose_turn_failed_neither_shows_nor_saves_the_key() {
 
         let shown = format!("{remote:?} {chat:?} {chat:#?} {:?}", chat.unfinished());
         assert!(!shown.contains(CANARY), "{shown}");
-        // What the model itself says is kept as it came.
+        // The words of the model itself are kept unchanged.
         let saved = serde_json::to_string(&chat).expect("a chat can be saved");
         assert_eq!(saved.contains(CANARY), of_the_model, "{saved}");
     }
 }
 
 #[tokio::test]
-async fn an_error_that_is_no_json_is_shown_in_part() {
+async fn an_error_that_is_not_json_is_shown_as_an_excerpt() {
     let page = "<html>\r\n<body>Bad\u{1b}[2J Gateway".to_owned() + &" so bad".repeat(10_000);
     for (body, shown) in [
         (
             page.as_str(),
             "403: <html> <body>Bad [2J Gateway so bad so bad",
         ),
-        ("", "403: an empty answer"),
+        ("", "403: empty response"),
         (r#"{"reason":"none"}"#, r#"403: {"reason":"none"}"#),
         (
             r#"[{"error":{"code":403,"message":"in a list"}}]"#,
@@ -119,9 +124,9 @@ async fn an_error_that_is_no_json_is_shown_in_part() {
 }
 
 #[tokio::test]
-async fn no_more_of_a_huge_error_is_read_than_is_needed() {
+async fn only_the_beginning_of_a_huge_error_is_read() {
     let head = "HTTP/1.1 403 Forbidden\r\ncontent-length: 104857600\r\n\r\n";
-    // Far less than it says, and then silence: whoever reads to the end waits for ever.
+    // Less than announced, then silence: reading to the end would never finish.
     let server = Server::play([vec![
         Act::Send(head.into()),
         Act::Repeat(vec![b'x'; 1 << 16], 32),
@@ -135,20 +140,20 @@ async fn no_more_of_a_huge_error_is_read_than_is_needed() {
 }
 
 #[test]
-fn without_a_runtime_there_is_an_error_and_no_panic() {
+fn a_request_without_a_runtime_is_an_error_not_a_panic() {
     let remote = built(builder("http://127.0.0.1:1"));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
 
-    let mut asked = std::pin::pin!(whole(&remote));
+    let mut reply = std::pin::pin!(whole(&remote));
 
-    match asked.as_mut().poll(&mut context) {
+    match reply.as_mut().poll(&mut context) {
         std::task::Poll::Ready(Err(error)) => assert!(error.to_string().contains("tokio")),
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn a_key_that_is_traced_would_be_found() {
+fn the_search_for_keys_in_traces_finds_them() {
     let (key, leaks) = ("canary-of-this-test", Arc::<Mutex<Vec<_>>>::default());
     let guard = trace::Guard {
         key,

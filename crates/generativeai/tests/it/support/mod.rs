@@ -1,10 +1,7 @@
-//! What the tests stand on: a server that does what a network does, a clock of their own, and drops at
-//! every await.
+//! Support for tests: a server that injects network faults, stopped time, and drops at every await.
 
 #[cfg(feature = "remote")]
 pub(crate) mod canary;
-#[cfg(feature = "remote")]
-pub(crate) mod clock;
 #[cfg(any(feature = "remote", feature = "tracing"))]
 pub(crate) mod fields;
 #[cfg(feature = "remote")]
@@ -14,6 +11,8 @@ pub(crate) mod memory;
 pub(crate) mod notebook;
 pub(crate) mod poll;
 #[cfg(feature = "remote")]
+pub(crate) mod retries;
+#[cfg(feature = "remote")]
 pub(crate) mod server;
 #[cfg(feature = "remote")]
 pub(crate) mod tls;
@@ -21,6 +20,6 @@ pub(crate) mod tls;
 pub(crate) mod trace;
 
 #[cfg(feature = "remote")]
-pub(crate) use clock::TestClock;
+pub(crate) use retries::{Retries, StoppedTime};
 #[cfg(feature = "remote")]
 pub(crate) use server::{Act, Server};

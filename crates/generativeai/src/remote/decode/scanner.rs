@@ -1,30 +1,30 @@
-//! Finds where a JSON value ends, without reading what it says.
+//! Finds the end of a JSON value without parsing it.
 
 use memchr::memchr2;
 
-/// How far the reading of one JSON value has come.
+/// Progress of the scan of one JSON value, which may arrive in several chunks.
 ///
-/// Looks at each byte once. It does not judge the value: what is no JSON ends somewhere, too.
+/// It does not validate: invalid JSON has an end, too, and is rejected by the parser.
 #[derive(Debug, Default)]
-pub(super) struct Extent {
+pub(super) struct JsonScanner {
     depth: usize,
     in_string: bool,
-    escaped: bool,
+    is_escaped: bool,
 }
 
-impl Extent {
-    /// Reads on, and gives the number of bytes of `piece` that belong to the value if it ends there.
-    pub(super) fn end(&mut self, piece: &[u8]) -> Option<usize> {
+impl JsonScanner {
+    /// Scans the next chunk. If the value ends in it, returns how many of its bytes belong to the value.
+    pub(super) fn end(&mut self, chunk: &[u8]) -> Option<usize> {
         let mut at = 0;
-        while at < piece.len() {
+        while at < chunk.len() {
             if self.in_string {
-                at = self.end_of_string(piece, at)?;
+                at = self.end_of_string(chunk, at)?;
                 if !self.in_string && self.depth == 0 {
                     return Some(at);
                 }
                 continue;
             }
-            match piece[at] {
+            match chunk[at] {
                 b'"' => self.in_string = true,
                 b'{' | b'[' => self.depth += 1,
                 b'}' | b']' if self.depth > 1 => self.depth -= 1,
@@ -42,16 +42,16 @@ impl Extent {
         None
     }
 
-    /// Reads a string on from `at`; where to go on, or `None` if the piece ends within it.
-    fn end_of_string(&mut self, piece: &[u8], at: usize) -> Option<usize> {
-        if self.escaped {
-            self.escaped = false;
+    /// Scans a string from `at` on. Returns where to continue, or `None` if the chunk ends within the string.
+    fn end_of_string(&mut self, chunk: &[u8], at: usize) -> Option<usize> {
+        if self.is_escaped {
+            self.is_escaped = false;
             return Some(at + 1);
         }
-        let found = at + memchr2(b'"', b'\\', &piece[at..])?;
-        match piece[found] {
+        let found = at + memchr2(b'"', b'\\', &chunk[at..])?;
+        match chunk[found] {
             b'"' => self.in_string = false,
-            _ => self.escaped = true,
+            _ => self.is_escaped = true,
         }
         Some(found + 1)
     }
@@ -72,16 +72,16 @@ mod tests {
             ("[[]", None),
             (r#"{"a":"\"}"#, None),
         ] {
-            assert_eq!(Extent::default().end(text.as_bytes()), end, "{text}");
+            assert_eq!(JsonScanner::default().end(text.as_bytes()), end, "{text}");
         }
     }
 
     #[test]
-    fn a_value_may_come_byte_by_byte() {
+    fn a_value_may_arrive_byte_by_byte() {
         let text = br#"{"a\\\"":["]",{"b":1}],"c":"\u007d"}"#;
 
-        let mut extent = Extent::default();
-        let ends: Vec<_> = text.iter().map(|byte| extent.end(&[*byte])).collect();
+        let mut scanner = JsonScanner::default();
+        let ends: Vec<_> = text.iter().map(|byte| scanner.end(&[*byte])).collect();
 
         assert_eq!(ends.iter().position(Option::is_some), Some(text.len() - 1));
     }

@@ -1,36 +1,34 @@
-//! What must hold of any bytes: each function here takes some and panics if it does not.
+//! Fuzz targets: each function accepts arbitrary bytes and panics if a property does not hold.
 //!
-//! `cargo fuzz` calls them (see `fuzz/` beside the crates), and so do the tests, for a while. Being a
-//! check of the whole, it looks upward to the chat.
+//! `cargo fuzz` runs them (see the folder `fuzz`), and each test run does so for a second.
 
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::events::{End, Events};
-use super::failure::{self, Failure};
-use super::gather::Malformed;
-use super::retry;
-use super::secret::Secret;
 use crate::chat::{ChatSession, Entry, Event, Journal};
 use crate::model::GenerativeModel;
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::schema::Schema;
+use crate::remote::decode::{BodyEnd, Events, Malformed};
+use crate::remote::failure::{self, Failure};
+use crate::remote::retry;
+use crate::remote::secret::Secret;
 use crate::stream::BoxFuture;
 
-/// A key that must not show.
+/// API key that must not appear anywhere.
 const KEY: &str = "canary-7b1e40c2";
 
-type Read = Result<(Vec<Bytes>, End), Malformed>;
+type Decoded = Result<(Vec<Bytes>, BodyEnd), Malformed>;
 
-/// Reads a body that comes in these pieces.
-pub(super) fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Read {
+/// Decodes a body that arrives in these chunks.
+fn read<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
     let mut events = Events::new(1 << 20);
     let mut found = Vec::new();
-    for piece in pieces {
-        events.push(Bytes::copy_from_slice(piece));
+    for chunk in chunks {
+        events.push(Bytes::copy_from_slice(chunk));
         while let Some(event) = events.next()? {
             found.push(event);
         }
@@ -38,26 +36,26 @@ pub(super) fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Read {
     Ok((found, events.finish()?))
 }
 
-/// A body gives the same events however it is split; if it is one of server-sent events, those of
-/// the standard. The first bytes say how it is split.
+/// Any split of a body gives the same events, and an event stream gives those of the standard. The first bytes
+/// determine the split.
 pub fn events(data: &[u8]) {
     let (sizes, body) = data.split_at(data.len().min(4));
     let whole = read([body]);
     assert_eq!(read(body.chunks(1)), whole, "byte by byte");
     let mut rest = body;
-    let mut pieces = Vec::new();
+    let mut chunks = Vec::new();
     for size in sizes.iter().cycle().take(body.len()) {
-        let (piece, behind) = rest.split_at(rest.len().min(usize::from(*size)));
-        pieces.push(piece);
-        rest = behind;
+        let (chunk, after) = rest.split_at(rest.len().min(usize::from(*size)));
+        chunks.push(chunk);
+        rest = after;
     }
-    pieces.push(rest);
-    assert_eq!(read(pieces), whole, "in pieces of {sizes:?}");
+    chunks.push(rest);
+    assert_eq!(read(chunks), whole, "in chunks of {sizes:?}");
     as_the_standard(&[b"x\n:", body].concat());
 }
 
-/// Compares with the naive decoder where both speak of the same: where no line is JSON of its own,
-/// and the last is not cut within its name.
+/// Compares with the naive decoder. It does not know JSON on a line of its own, nor a last line that ends within
+/// its name.
 fn as_the_standard(body: &[u8]) {
     let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
     let last = body.rsplit(is_end).next().unwrap_or_default();
@@ -66,15 +64,15 @@ fn as_the_standard(body: &[u8]) {
         return;
     }
     let (mut found, end) = read([body]).expect("within the limit");
-    if let End::Open(event) = end {
+    if let BodyEnd::Open(event) = end {
         found.push(event);
     }
     assert_eq!(found, naive(body));
 }
 
-/// What the standard says, written without a thought for time or memory, for bodies whose lines do
-/// not begin with a brace or a blank.
-pub(super) fn naive(body: &[u8]) -> Vec<Vec<u8>> {
+/// Decodes an event stream as the standard describes it, without regard for time or memory. Lines must not start
+/// with a brace or a space.
+pub(crate) fn naive(body: &[u8]) -> Vec<Vec<u8>> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     let mut text = Vec::new();
     let mut bytes = body.iter().copied().peekable();
@@ -101,7 +99,7 @@ pub(super) fn naive(body: &[u8]) -> Vec<Vec<u8>> {
     events
 }
 
-/// An error of any body is short, has a kind that fits, and never holds the key.
+/// The error of any response body is short, has its HTTP code, and never contains the API key.
 pub fn error_body(data: &[u8]) {
     let secrets = [Secret::new(KEY)];
     let (code, body) = match data {
@@ -109,17 +107,17 @@ pub fn error_body(data: &[u8]) {
         [] => (500, data),
     };
     let failure = Failure::refused(code, body, None, &secrets);
-    let shown = format!("{} {:?}", failure.error, failure.error);
-    assert!(!shown.contains(KEY), "{shown}");
+    let printed = format!("{} {:?}", failure.error, failure.error);
+    assert!(!printed.contains(KEY), "{printed}");
     assert_eq!(failure.error.http_code(), Some(code));
     assert!(failure.error.to_string().chars().count() < 1_200);
     assert!(failure::excerpt(body).chars().count() <= 201);
-    if let Some(failure) = Failure::in_answer(body, &secrets) {
+    if let Some(failure) = Failure::in_success(body, &secrets) {
         assert!(!format!("{:?}", failure.error).contains(KEY));
     }
 }
 
-/// `Retry-After` of any text is a time or nothing, and digits alone are seconds.
+/// Any text is accepted as `Retry-After`, and digits alone are seconds.
 pub fn retry_after(data: &[u8]) {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
     let Ok(text) = std::str::from_utf8(data) else {
@@ -133,8 +131,7 @@ pub fn retry_after(data: &[u8]) {
     }
 }
 
-/// What is read as a response or a request is written again as it was read, joins with itself, and
-/// shows without a panic.
+/// A message that can be read can be written and read again without a change, merged with itself and printed.
 pub fn message(data: &[u8]) {
     if let Ok(response) = serde_json::from_slice::<GenerateContentResponse>(data) {
         let written = serde_json::to_vec(&response).expect("a response can be written");
@@ -153,14 +150,14 @@ pub fn message(data: &[u8]) {
     }
 }
 
-/// A chat that can be loaded is saved as it was loaded, and can be used.
+/// A chat that can be loaded is saved without a change, and can be used.
 pub fn chat_file(data: &[u8]) {
     if let Ok(chat) = serde_json::from_slice(data) {
         can_be_used(chat);
     }
 }
 
-/// Events that follow each other are written as they were read, and make a chat that can be used.
+/// Events that can be read are written without a change, and resume a chat that can be used.
 pub fn journal(data: &[u8]) {
     let events = serde_json::Deserializer::from_slice(data).into_iter();
     let Ok(events) = events.collect::<Result<Vec<Event>, _>>() else {
@@ -170,7 +167,7 @@ pub fn journal(data: &[u8]) {
     let again: Vec<Event> = serde_json::from_value(written.clone()).expect("and read");
     assert_eq!(serde_json::to_value(&again).expect("written"), written);
     let chat = GenerativeModel::new("m").start_chat();
-    if let Ok(chat) = chat.resume(Forgetful, events) {
+    if let Ok(chat) = chat.resume(Discard, events) {
         assert!(chat.unsaved().is_none());
         can_be_used(chat);
     }
@@ -186,17 +183,17 @@ fn can_be_used(mut chat: ChatSession) {
     while chat.redo() {}
 }
 
-/// A journal that keeps nothing.
+/// Journal that discards everything.
 #[derive(Debug)]
-struct Forgetful;
+struct Discard;
 
-impl Journal for Forgetful {
+impl Journal for Discard {
     fn append(&self, _: u64, _: Vec<Entry>) -> BoxFuture<crate::Result<()>> {
         Box::pin(async { Ok(()) })
     }
 }
 
-/// A schema of a tool is read, written and translated without a panic or an endless way.
+/// A schema of a tool is read, translated and written, or rejected.
 pub fn tool_schema(data: &[u8]) {
     let Ok(value) = serde_json::from_slice::<Value>(data) else {
         return;
@@ -214,8 +211,4 @@ pub fn tool_schema(data: &[u8]) {
 }
 
 #[cfg(test)]
-#[path = "fuzz/drive.rs"]
-mod drive;
-#[cfg(test)]
-#[path = "fuzz/tests.rs"]
 mod tests;

@@ -1,13 +1,13 @@
-//! The targets, each for a while.
+//! Runs each target for a while.
 
-use super::drive::fuzz;
+use super::super::driver;
 use super::*;
 
 const REPLY: &str = r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"Hi","thought":true,"thoughtSignature":"AA=="},{"functionCall":{"id":"1","name":"f","args":{"a":1.5e3}}},{"newKind":{"x":null}}]},"finishReason":"STOP","index":0,"safetyRatings":[{"category":"HARM_CATEGORY_NEW","probability":"LOW"}]}],"usageMetadata":{"promptTokenCount":3,"candidatesTokenCountX":1},"promptFeedback":{"blockReason":"SAFETY"},"modelVersion":"m","new":[1]}"#;
 
 #[test]
-fn bodies_are_read_the_same_however_they_are_split() {
-    fuzz(
+fn any_split_of_a_body_gives_the_same_events() {
+    driver::run(
         "events",
         events,
         &[
@@ -21,7 +21,7 @@ fn bodies_are_read_the_same_however_they_are_split() {
 
 #[test]
 fn errors_of_any_body_are_short_and_without_the_key() {
-    fuzz(
+    driver::run(
         "error_body",
         error_body,
         &[
@@ -34,8 +34,8 @@ fn errors_of_any_body_are_short_and_without_the_key() {
 }
 
 #[test]
-fn retry_after_of_any_text_is_a_time_or_nothing() {
-    fuzz(
+fn any_text_is_accepted_as_retry_after() {
+    driver::run(
         "retry_after",
         retry_after,
         &[
@@ -50,8 +50,8 @@ fn retry_after_of_any_text_is_a_time_or_nothing() {
 }
 
 #[test]
-fn messages_that_can_be_read_are_written_as_they_were() {
-    fuzz(
+fn messages_are_written_as_they_were_read() {
+    driver::run(
         "message",
         message,
         &[
@@ -62,8 +62,8 @@ fn messages_that_can_be_read_are_written_as_they_were() {
 }
 
 #[test]
-fn chats_that_can_be_loaded_are_saved_as_they_were() {
-    fuzz(
+fn chats_are_saved_as_they_were_loaded() {
+    driver::run(
         "chat_file",
         chat_file,
         &[
@@ -74,8 +74,8 @@ fn chats_that_can_be_loaded_are_saved_as_they_were() {
 }
 
 #[test]
-fn journals_that_can_be_read_are_gone_on_with() {
-    fuzz(
+fn journals_that_can_be_read_can_be_resumed() {
+    driver::run(
         "journal",
         journal,
         &[
@@ -86,8 +86,8 @@ fn journals_that_can_be_read_are_gone_on_with() {
 }
 
 #[test]
-fn schemas_of_tools_are_translated_or_refused() {
-    fuzz(
+fn schemas_of_tools_are_translated_or_rejected() {
+    driver::run(
         "tool_schema",
         tool_schema,
         &[

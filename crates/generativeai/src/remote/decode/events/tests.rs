@@ -1,4 +1,4 @@
-//! The forms of a body, against the standard's examples and a decoder written the naive way.
+//! The formats of a body, compared with the examples of the standard and with a naive decoder.
 
 use std::time::{Duration, Instant};
 
@@ -6,20 +6,21 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::events::*;
-use super::fuzz::naive;
-use super::gather::Malformed;
+use super::*;
+use crate::__internals::fuzz::naive;
 use crate::protocol::content::Data;
 use crate::protocol::response::GenerateContentResponse;
 
 const LIMIT: usize = 16 << 20;
 
-/// Everything that `pieces` hold, and how they end.
-fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<(Vec<Bytes>, End), Malformed> {
+/// Decodes a body that arrives in these chunks.
+fn read<'a>(
+    chunks: impl IntoIterator<Item = &'a [u8]>,
+) -> Result<(Vec<Bytes>, BodyEnd), Malformed> {
     let mut events = Events::new(LIMIT);
     let mut found = Vec::new();
-    for piece in pieces {
-        events.push(Bytes::copy_from_slice(piece));
+    for chunk in chunks {
+        events.push(Bytes::copy_from_slice(chunk));
         while let Some(event) = events.next()? {
             found.push(event);
         }
@@ -27,10 +28,10 @@ fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<(Vec<Bytes>, E
     Ok((found, events.finish()?))
 }
 
-/// The data of the events of one body, the one left open included.
+/// Returns the data of the events of a body, including the one left open.
 fn data(body: &[u8]) -> Vec<String> {
     let (mut found, end) = read([body]).expect("well formed");
-    if let End::Open(last) = end {
+    if let BodyEnd::Open(last) = end {
         found.push(last);
     }
     found
@@ -40,7 +41,7 @@ fn data(body: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn events_are_read_as_the_standard_says() {
+fn events_are_decoded_according_to_the_standard() {
     let table: &[(&[u8], &[&str])] = &[
         // line ends: LF, CR, CRLF, mixed
         (b"data: a\n\ndata: b\n\n", &["a", "b"]),
@@ -63,13 +64,13 @@ fn events_are_read_as_the_standard_says() {
             b"Data: x\ndatas: x\ndat: x\n data: x\ndata : x\ndata: a\n\n",
             &["a"],
         ),
-        // an event without data is none
+        // an event without data is ignored
         (b"event: x\n\n\n\ndata: a\n\n", &["a"]),
-        // a byte order mark at the beginning, and there alone
+        // a byte order mark counts at the beginning only
         (b"\xEF\xBB\xBFdata: a\n\ndata: b\n\n", &["a", "b"]),
         (b"\xEF\xBB\xBF\xEF\xBB\xBFdata: a\n\ndata: b\n\n", &["b"]),
         (b"data: a\n\n\xEF\xBB\xBFdata: b\n\n", &["a"]),
-        // NUL and bytes that are no UTF-8 are data like others here
+        // NUL and invalid UTF-8 are passed on as data
         (b"data: \0\n\n", &["\0"]),
         (b"data: \xFF\n\n", &["\u{FFFD}"]),
         // colons within
@@ -78,7 +79,7 @@ fn events_are_read_as_the_standard_says() {
         // the last event counts without its blank line, and without the end of its line
         (b"data: a\n\ndata: b\n", &["a", "b"]),
         (b"data: a\n\ndata: b", &["a", "b"]),
-        // nothing at all
+        // no events
         (b"", &[]),
         (b"\n\n\n", &[]),
         (b":\n\n", &[]),
@@ -119,36 +120,42 @@ fn a_body_that_begins_with_a_bracket_is_an_array() {
 }
 
 #[test]
-fn the_end_of_a_body_tells_whether_anything_was_cut() {
+fn the_end_of_a_body_says_whether_it_is_truncated() {
     let end = |body: &str| read([body.as_bytes()]).expect("well formed").1;
 
-    assert_eq!(end("data: {}\n\n"), End::Clean);
-    assert_eq!(end("data: {}\n\n: comment"), End::Clean);
+    assert_eq!(end("data: {}\n\n"), BodyEnd::Clean);
+    assert_eq!(end("data: {}\n\n: comment"), BodyEnd::Clean);
     assert_eq!(
         end("data: {}\n\ndata: {\"a"),
-        End::Open(Bytes::from("{\"a"))
+        BodyEnd::Open(Bytes::from("{\"a"))
     );
-    assert_eq!(end("data: {}\n\nda"), End::Open(Bytes::new()));
-    assert_eq!(end("data: {}\n\n{\"err"), End::Open(Bytes::from("{\"err")));
-    assert_eq!(end("[{}]"), End::Clean);
-    assert_eq!(end("[{}"), End::Unclosed);
-    assert_eq!(end("[{},{\"a"), End::Unclosed);
-    assert_eq!(end("<html>\n<body>"), End::Strange(b"<html>".to_vec()));
-    assert_eq!(end("\u{FEFF}"), End::Strange("\u{FEFF}".into()));
+    assert_eq!(end("data: {}\n\nda"), BodyEnd::Open(Bytes::new()));
+    assert_eq!(
+        end("data: {}\n\n{\"err"),
+        BodyEnd::Open(Bytes::from("{\"err"))
+    );
+    assert_eq!(end("[{}]"), BodyEnd::Clean);
+    assert_eq!(end("[{}"), BodyEnd::UnclosedArray);
+    assert_eq!(end("[{},{\"a"), BodyEnd::UnclosedArray);
+    assert_eq!(
+        end("<html>\n<body>"),
+        BodyEnd::NotAStream(b"<html>".to_vec())
+    );
+    assert_eq!(end("\u{FEFF}"), BodyEnd::NotAStream("\u{FEFF}".into()));
 }
 
 #[test]
-fn an_event_over_the_limit_is_refused_before_it_is_whole() {
+fn an_event_over_the_limit_is_rejected_before_it_is_complete() {
     let mut events = Events::new(64);
 
-    let refused = ["data: ", &"x".repeat(40), &"x".repeat(40)]
+    let rejected = ["data: ", &"x".repeat(40), &"x".repeat(40)]
         .into_iter()
-        .find_map(|piece| {
-            events.push(Bytes::copy_from_slice(piece.as_bytes()));
+        .find_map(|chunk| {
+            events.push(Bytes::copy_from_slice(chunk.as_bytes()));
             events.next().err()
         });
 
-    assert_eq!(refused, Some(Malformed::TooLarge(64)));
+    assert_eq!(rejected, Some(Malformed::TooLarge(64)));
 }
 
 #[test]
@@ -160,18 +167,18 @@ fn many_short_lines_of_one_event_count_towards_the_limit() {
 }
 
 #[test]
-fn data_that_came_in_one_piece_is_not_copied() {
-    let piece = Bytes::from_static(b"data: {\"a\":1}\n\n");
+fn data_that_arrived_in_one_chunk_is_not_copied() {
+    let chunk = Bytes::from_static(b"data: {\"a\":1}\n\n");
     let mut events = Events::new(LIMIT);
-    events.push(piece.clone());
+    events.push(chunk.clone());
 
     let event = events.next().expect("well formed").expect("an event");
 
-    assert_eq!(event.as_ptr(), piece[6..].as_ptr());
+    assert_eq!(event.as_ptr(), chunk[6..].as_ptr());
 }
 
 #[test]
-fn a_million_tiny_events_are_read_in_the_space_of_one() {
+fn a_million_tiny_events_stay_within_the_limit_of_one() {
     let mut events = Events::new(64);
     let mut count = 0;
     for _ in 0..1_000 {
@@ -183,39 +190,39 @@ fn a_million_tiny_events_are_read_in_the_space_of_one() {
     assert_eq!(count, 1_000_000);
 }
 
-/// How long it takes to read so many images of so many bytes each, which come in pieces of 1 KiB.
+/// Measures the decoding of images that arrive in chunks of 1 KiB.
 fn time_of_images(images: usize, bytes: usize) -> Duration {
     let image = "A".repeat(bytes);
     let part = json!({"inlineData": {"mimeType": "image/png", "data": image}});
     let reply = json!({"candidates": [{"content": {"parts": [part]}}]});
     let body = format!("data: {reply}\n\n").repeat(images);
-    let began = Instant::now();
+    let start = Instant::now();
 
     let (found, end) = read(body.as_bytes().chunks(1 << 10)).expect("well formed");
 
-    let took = began.elapsed();
-    assert_eq!((found.len(), end), (images, End::Clean));
+    let time = start.elapsed();
+    assert_eq!((found.len(), end), (images, BodyEnd::Clean));
     for reply in found {
         let reply: GenerateContentResponse = serde_json::from_slice(&reply).expect("a reply");
         let content = reply.candidates[0].content.as_ref().expect("a content");
         let Some(Data::InlineData(blob)) = &content.parts[0].data else {
-            panic!("no image");
+            panic!("not an image");
         };
         assert_eq!(blob.data.as_ref().map(String::len), Some(bytes));
     }
-    took
+    time
 }
 
 #[test]
-fn an_image_takes_about_as_long_as_many_small_ones_of_its_size() {
-    // Were each piece to look back at those before, it would be 64 times as long, always; what
-    // comes in between on a busy machine does not come every time.
+fn a_large_image_takes_about_as_long_as_small_ones_of_the_same_total_size() {
+    // If each chunk rescanned those before it, the large image would always take 64 times as long. Delays on a
+    // busy machine do not hit every repetition.
     let linear = (0..10).any(|_| time_of_images(1, 8 << 20) < 3 * time_of_images(64, 128 << 10));
 
     assert!(linear);
 }
 
-/// Bodies made of what matters to a decoder.
+/// Generates bodies from tokens that matter to the decoder.
 fn bodies() -> impl Strategy<Value = Vec<u8>> {
     let token = prop::sample::select(vec![
         &b"data"[..],
@@ -250,7 +257,7 @@ fn bodies() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Splits a body at the given places.
+/// Splits a body at these places.
 fn split(body: &[u8], places: &[prop::sample::Index]) -> Vec<Vec<u8>> {
     let mut cuts: Vec<usize> = places
         .iter()
@@ -269,17 +276,17 @@ proptest! {
         body in bodies(),
         places in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
     ) {
-        let pieces = split(&body, &places);
-        let (mut found, end) = read(pieces.iter().map(Vec::as_slice)).expect("within the limit");
-        let unfinished = !body.ends_with(b"\n") && !body.ends_with(b"\r");
-        let cut_in_name = unfinished
+        let chunks = split(&body, &places);
+        let (mut found, end) = read(chunks.iter().map(Vec::as_slice)).expect("within the limit");
+        let is_open = !body.ends_with(b"\n") && !body.ends_with(b"\r");
+        let is_cut_in_name = is_open
             && body.rsplit(|byte| matches!(byte, b'\n' | b'\r')).next()
                 .is_some_and(|line| !line.is_empty() && b"data".starts_with(line));
-        if let End::Open(last) = end {
+        if let BodyEnd::Open(last) = end {
             found.push(last);
         }
-        // A line cut within the word `data` is an open event here, and nothing in the standard.
-        if !cut_in_name {
+        // A line cut within the word `data` is an open event here, and ignored in the standard.
+        if !is_cut_in_name {
             prop_assert_eq!(found, naive(&body));
         }
     }
@@ -290,46 +297,30 @@ proptest! {
             prop::sample::select(b"data: {}[]\",\\\n\r \xEF\xBB\xBF".to_vec()), 0..60),
         places in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
     ) {
-        let pieces = split(&body, &places);
+        let chunks = split(&body, &places);
         prop_assert_eq!(
-            read(pieces.iter().map(Vec::as_slice)),
+            read(chunks.iter().map(Vec::as_slice)),
             read([body.as_slice()])
         );
     }
 }
 
-/// Recordings of the real service beside the project, up to a size that is quick to split everywhere.
-fn small_recordings() -> Vec<(String, Vec<u8>)> {
-    let beside = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../../shared/mock-responses"
-    );
-    let folder = std::env::var("MOCK_RESPONSES_DIR").unwrap_or_else(|_| beside.to_owned());
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let streams = entries.filter_map(|entry| {
-        let name = entry.file_name().to_str()?.to_owned();
-        let body = name
-            .starts_with("streaming-success")
-            .then(|| std::fs::read(entry.path()));
-        Some((name, body?.ok()?))
-    });
-    streams.filter(|(_, body)| body.len() < 4_000).collect()
-}
+/// Streams recorded from the service (`vertexai-sdk-test-data`, Apache-2.0).
+const RECORDINGS: [&[u8]; 2] = [
+    include_bytes!("../../../../tests/fixtures/streams/short-reply.txt"),
+    include_bytes!("../../../../tests/fixtures/streams/code-execution.txt"),
+];
 
 #[test]
 fn a_recorded_stream_gives_the_same_events_wherever_it_is_split() {
-    for (name, body) in small_recordings() {
-        let whole = read([&body[..]]).expect("well formed");
-        assert!(!whole.0.is_empty(), "{name}");
+    for body in RECORDINGS {
+        let whole = read([body]).expect("well formed");
+        assert!(!whole.0.is_empty());
         for at in 0..=body.len() {
             let (one, other) = body.split_at(at);
-            assert_eq!(
-                read([one, other]).expect("well formed"),
-                whole,
-                "{name} at {at}"
-            );
+            assert_eq!(read([one, other]).expect("well formed"), whole, "{at}");
         }
         let bytes = read(body.chunks(1)).expect("well formed");
-        assert_eq!(bytes, whole, "{name} byte by byte");
+        assert_eq!(bytes, whole, "byte by byte");
     }
 }

@@ -1,4 +1,4 @@
-//! Connections of HTTP/1 that are kept for the next request, and those that are not.
+//! The pool of HTTP/1.1 connections: which are reused, which are closed.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ use super::*;
 use crate::support::server::{event, reply};
 use crate::support::tls::listen;
 
-/// Reads one request and answers it; the connection stays open.
+/// Reads one request and responds; the connection stays open.
 async fn answer_one(connection: &mut TcpStream) {
     receive(connection).await;
     reply_to(connection).await;
@@ -33,7 +33,7 @@ async fn reply_to(connection: &mut TcpStream) {
         .expect("a client that reads");
 }
 
-/// Reads until the request is whole: its body is an object that ends with two braces.
+/// Reads one request. Its body ends with these brackets.
 async fn receive(connection: &mut TcpStream) {
     let mut request = Vec::new();
     while !request.ends_with(b"]}]}") && !request.ends_with(b"}]}") {
@@ -45,7 +45,7 @@ async fn receive(connection: &mut TcpStream) {
 }
 
 #[tokio::test]
-async fn requests_one_after_the_other_share_a_connection() {
+async fn consecutive_requests_share_a_connection() {
     let (listener, address) = listen().await;
     tokio::spawn(async move {
         let (mut connection, _) = listener.accept().await.expect("a connection");
@@ -61,13 +61,13 @@ async fn requests_one_after_the_other_share_a_connection() {
 }
 
 #[tokio::test]
-async fn requests_at_the_same_time_have_a_connection_each_and_leave_it_to_the_next() {
+async fn concurrent_requests_have_a_connection_each_and_return_it_to_the_pool() {
     let (listener, address) = listen().await;
     tokio::spawn(async move {
         let (mut one, _) = listener.accept().await.expect("a connection");
         let (mut other, _) = listener.accept().await.expect("a connection");
         for _ in 0..2 {
-            // Neither is answered before both were asked.
+            // Both requests are read before the first response is sent.
             receive(&mut one).await;
             receive(&mut other).await;
             reply_to(&mut one).await;
@@ -84,7 +84,7 @@ async fn requests_at_the_same_time_have_a_connection_each_and_leave_it_to_the_ne
 }
 
 #[tokio::test]
-async fn a_connection_whose_answer_was_not_read_to_its_end_is_closed_at_once() {
+async fn a_connection_whose_response_was_not_read_to_its_end_is_closed_at_once() {
     let (listener, address) = listen().await;
     let (closed, is_closed) = tokio::sync::oneshot::channel();
     tokio::spawn(async move {
@@ -92,9 +92,9 @@ async fn a_connection_whose_answer_was_not_read_to_its_end_is_closed_at_once() {
         receive(&mut connection).await;
         let event = event("so far", None);
         let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-        let begun = format!("{head}{:x}\r\n{event}\r\n", event.len());
+        let beginning = format!("{head}{:x}\r\n{event}\r\n", event.len());
         connection
-            .write_all(begun.as_bytes())
+            .write_all(beginning.as_bytes())
             .await
             .expect("a client that reads");
         let left = connection.read(&mut [0]).await;
@@ -114,7 +114,7 @@ async fn a_connection_whose_answer_was_not_read_to_its_end_is_closed_at_once() {
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_before_all_was_sent_is_read_and_its_connection_forgotten() {
+async fn a_response_to_a_partly_sent_request_is_read_and_its_connection_not_reused() {
     let (listener, address) = listen().await;
     tokio::spawn(async move {
         let (mut hasty, _) = listener.accept().await.expect("a connection");
@@ -126,7 +126,7 @@ async fn an_answer_that_comes_before_all_was_sent_is_read_and_its_connection_for
             .write_all(format!("{head}{}\r\n\r\n{body}", body.len()).as_bytes())
             .await
             .expect("a client that reads");
-        // The rest is never read; and the connection is not closed by the server.
+        // The server neither reads the rest nor closes the connection.
         let (mut other, _) = listener.accept().await.expect("another connection");
         answer_one(&mut other).await;
         drop(hasty);
@@ -151,7 +151,7 @@ async fn a_pooled_connection_that_the_server_has_closed_is_replaced() {
     let (listener, address) = listen().await;
     let (closed, mut is_closed) = tokio::sync::mpsc::channel(1);
     tokio::spawn(async move {
-        // Closed between two requests, within the second one, and answered at last.
+        // The first connection is closed between two requests, the second one within a request.
         let (mut connection, _) = listener.accept().await.expect("a connection");
         answer_one(&mut connection).await;
         drop(connection);
@@ -163,8 +163,7 @@ async fn a_pooled_connection_that_the_server_has_closed_is_replaced() {
         let (mut connection, _) = listener.accept().await.expect("a connection");
         answer_one(&mut connection).await;
     });
-    let clock = TestClock::new();
-    let remote = built(builder(&format!("http://{address}")).clock(clock.clone()));
+    let (remote, _) = immediate(builder(&format!("http://{address}")));
 
     assert_eq!(whole(&remote).await.expect("a reply"), "Hello!");
     is_closed.recv().await.expect("a server");
@@ -173,7 +172,7 @@ async fn a_pooled_connection_that_the_server_has_closed_is_replaced() {
 }
 
 #[tokio::test]
-async fn any_number_of_closed_connections_is_passed_over_without_an_attempt() {
+async fn any_number_of_closed_connections_is_skipped_within_one_attempt() {
     const MANY: usize = 20;
     let (listener, address) = listen().await;
     let (closed, is_closed) = tokio::sync::oneshot::channel();
@@ -192,8 +191,7 @@ async fn any_number_of_closed_connections_is_passed_over_without_an_attempt() {
         let (mut connection, _) = listener.accept().await.expect("a connection");
         answer_one(&mut connection).await;
     });
-    let clock = TestClock::new();
-    let remote = built(builder(&format!("http://{address}")).clock(clock.clone()));
+    let (remote, _) = immediate(builder(&format!("http://{address}")));
 
     let mut replies = JoinSet::new();
     for _ in 0..MANY {
@@ -221,7 +219,7 @@ fn runtime() -> Runtime {
         .expect("a runtime")
 }
 
-/// Answers whoever asks, on a thread of its own; gives the address, and counts the connections.
+/// Serves requests on a thread of its own; returns the address and the number of connections.
 fn serve() -> (SocketAddr, Arc<AtomicUsize>) {
     let (known, address) = mpsc::channel();
     let count = Arc::new(AtomicUsize::new(0));
@@ -244,7 +242,7 @@ fn serve() -> (SocketAddr, Arc<AtomicUsize>) {
 }
 
 #[test]
-fn a_client_is_shared_by_runtimes_of_which_one_works_at_a_time() {
+fn a_client_can_be_shared_by_runtimes_of_which_one_runs_at_a_time() {
     let (address, connections) = serve();
     let remote = built(builder(&format!("http://{address}")));
     let ask = || {
@@ -259,4 +257,42 @@ fn a_client_is_shared_by_runtimes_of_which_one_works_at_a_time() {
     }
 
     assert_eq!(connections.load(Ordering::Relaxed), runtimes.len());
+}
+
+#[test]
+fn a_client_can_be_shared_by_many_short_lived_runtimes() {
+    let (address, connections) = serve();
+    let remote = built(builder(&format!("http://{address}")));
+    let long_lived = runtime();
+
+    for _ in 0..40 {
+        for runtime in [&long_lived, &runtime()] {
+            let reply = runtime.block_on(whole(&remote));
+            assert_eq!(reply.expect("a reply"), "Hello!");
+        }
+    }
+
+    // One for each short-lived runtime, and one that the other runtime keeps using.
+    assert_eq!(connections.load(Ordering::Relaxed), 41);
+}
+
+#[test]
+fn a_client_can_be_shared_by_runtimes_that_run_at_the_same_time() {
+    let (address, connections) = serve();
+    let remote = built(builder(&format!("http://{address}")));
+
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                runtime().block_on(async {
+                    for _ in 0..20 {
+                        let reply = whole(&remote).await;
+                        assert_eq!(reply.expect("a reply"), "Hello!");
+                    }
+                });
+            });
+        }
+    });
+
+    assert_eq!(connections.load(Ordering::Relaxed), 2);
 }

@@ -1,4 +1,4 @@
-//! Connections to services of another kind, made with the same care.
+//! A reqwest client for MCP servers, with the same TLS and redirect rules as `Remote`.
 
 use std::time::Duration;
 
@@ -9,11 +9,10 @@ use super::address::Address;
 use super::tls;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The time to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A client for the service at `url` alone: it follows no redirection, and speaks plain HTTP with this
-/// machine only. `headers` go with every request.
+/// Creates a client for the service at `url`: it follows no redirects, and uses plain HTTP with this machine
+/// only. `headers` are sent with every request.
 pub(crate) fn client_for(url: &str, headers: HeaderMap) -> Result<Client> {
     let address = Address::new(url, "v1", false)?;
     let mut builder = Client::builder()
@@ -27,6 +26,7 @@ pub(crate) fn client_for(url: &str, headers: HeaderMap) -> Result<Client> {
         builder = builder.no_proxy();
     }
     builder.build().map_err(|error| {
-        Error::new(ErrorKind::Configuration, "no HTTP client could be made").with_source(error)
+        let message = "the HTTP client cannot be created";
+        Error::new(ErrorKind::Configuration, message).with_source(error)
     })
 }

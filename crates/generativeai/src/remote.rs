@@ -1,0 +1,41 @@
+//! The REST API as a backend: `Remote`, its settings, and the path of a request through the client.
+//!
+//! ```text
+//! GenerateContentRequest
+//!   │ api, body            serialized once, in pieces that all attempts share
+//!   ▼
+//! attempts                 one attempt after another, limited by retry and retry_budget
+//!   │ transport            hyper-util's pooled client over connect, resolve and tls
+//!   ▼
+//! chunks of the body       each wait is limited by deadline
+//!   │ decode               server-sent events or a JSON array: bytes in, the JSON of each event out
+//!   ▼
+//! reply, failure           a value, or the error that the service reports
+//! ```
+
+mod address;
+mod api;
+mod attempts;
+mod body;
+mod builder;
+mod connect;
+mod deadline;
+pub(crate) mod decode;
+pub(crate) mod failure;
+mod reply;
+mod reply_stream;
+mod request;
+#[cfg(feature = "mcp")]
+mod reqwest_client;
+mod resolve;
+pub(crate) mod retry;
+mod retry_budget;
+pub(crate) mod secret;
+mod service;
+mod tls;
+mod transport;
+
+pub use builder::RemoteBuilder;
+#[cfg(feature = "mcp")]
+pub(crate) use reqwest_client::client_for;
+pub use service::Remote;

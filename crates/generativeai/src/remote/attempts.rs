@@ -1,0 +1,229 @@
+//! Attempts at one request, until one succeeds or retrying is over.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::{Bytes, BytesMut};
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use super::deadline::Deadlines;
+use super::failure::{self, Failure};
+use super::request::Outgoing;
+use super::retry::{self, Situation};
+use super::service::Service;
+use super::transport::{self, Response};
+use crate::backend::RequestOptions;
+use crate::error::{Attempt, Error, ErrorKind, Result};
+use crate::trace;
+
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Maximum number of bytes read from the body of an error response.
+const ERROR_BODY_LIMIT: usize = 1 << 20;
+
+/// The attempts at one request.
+pub(super) struct Attempts {
+    pub(super) service: Arc<Service>,
+    request: Outgoing,
+    options: RequestOptions,
+    pub(super) deadlines: Deadlines,
+    failed: Vec<Attempt>,
+    /// When the current attempt began.
+    began: Instant,
+}
+
+impl Attempts {
+    /// Begins: the time of the request starts now. `options` are complete, those of the client included.
+    ///
+    /// # Errors
+    ///
+    /// [`Configuration`](ErrorKind::Configuration): there is no tokio runtime.
+    pub(super) fn begin(
+        service: Arc<Service>,
+        request: Outgoing,
+        options: RequestOptions,
+        deadlines: fn(&RequestOptions) -> Deadlines,
+    ) -> Result<Self> {
+        if Handle::try_current().is_err() {
+            let message = "`Remote` needs a tokio runtime with time and I/O: run it in one, \
+                           or use `generativeai::blocking`";
+            return Err(Error::new(ErrorKind::Configuration, message));
+        }
+        Ok(Self {
+            service,
+            request,
+            deadlines: deadlines(&options),
+            options,
+            failed: Vec::new(),
+            began: Instant::now(),
+        })
+    }
+
+    /// Makes one attempt, up to the head of a success response.
+    pub(super) async fn send(&mut self) -> Result<Response, Failure> {
+        self.began = Instant::now();
+        self.deadlines.event_received();
+        let connect_timeout = self
+            .options
+            .connect_timeout
+            .unwrap_or(DEFAULT_CONNECT_TIMEOUT);
+        let sending = self.service.transport.send(&self.request, connect_timeout);
+        let response = self.deadlines.run(sending).await??;
+        match response.code() {
+            200..=299 => accepted(response),
+            300..=399 => Err(redirected(&response).into()),
+            // Boxed: this branch is rare and would enlarge the future of every request.
+            _ => Err(Box::pin(self.refused(response)).await),
+        }
+    }
+
+    /// Waits for the next chunk of the body; `None` at its end.
+    ///
+    /// A connection that breaks before the `first` chunk is retryable: nothing has been returned yet.
+    pub(super) async fn chunk(
+        &mut self,
+        response: &mut Response,
+        first: bool,
+    ) -> Result<Option<Bytes>, Failure> {
+        let chunk = self.deadlines.run(response.chunk()).await?;
+        chunk.map_err(|error| Failure {
+            error,
+            is_retryable: first,
+        })
+    }
+
+    /// Reads the whole body, up to the limit of the client.
+    pub(super) async fn body(&mut self, response: &mut Response) -> Result<Bytes, Failure> {
+        let limit = self.service.response_limit;
+        let too_large = || {
+            let message = format!("the response is larger than {limit} bytes");
+            Failure::from(Error::new(ErrorKind::Limit, message))
+        };
+        if response
+            .content_length()
+            .is_some_and(|length| length > limit as u64)
+        {
+            return Err(too_large());
+        }
+        let Some(first) = self.chunk(response, true).await? else {
+            return Ok(Bytes::new());
+        };
+        // Most replies arrive in one chunk, which is returned without a copy.
+        let mut body = BytesMut::new();
+        while !response.is_complete()
+            && let Some(chunk) = self.chunk(response, false).await?
+        {
+            if body.is_empty() {
+                body.extend_from_slice(&first);
+            }
+            if body.len() + chunk.len() > limit {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(if body.is_empty() {
+            first
+        } else {
+            body.freeze()
+        })
+    }
+
+    /// Handles a failed attempt: waits until the next one may begin.
+    ///
+    /// # Errors
+    ///
+    /// The error of the failure, with all attempts, if there is no next one.
+    pub(super) async fn recover(&mut self, failure: Failure) -> Result<()> {
+        let number = u32::try_from(self.failed.len())
+            .unwrap_or(u32::MAX)
+            .saturating_add(1);
+        let mut attempt = Attempt::new(
+            number,
+            outcome(&failure.error),
+            self.began.elapsed(),
+            Duration::ZERO,
+        );
+        let retry = self.options.retry.get_or_insert_default();
+        let wait = retry::wait(
+            retry,
+            Situation {
+                attempts: number,
+                retry_after: failure.error.retry_after(),
+                remaining: self.deadlines.remaining(),
+                jitter: self.service.jitter(),
+            },
+        );
+        match wait.filter(|_| failure.is_retryable) {
+            Some(wait) if self.service.retry_budget.spend() => {
+                attempt.waited = wait;
+                trace::retried(&attempt, &failure.error);
+                if let Some(hook) = &self.options.on_retry {
+                    hook.0(&attempt);
+                }
+                self.failed.push(attempt);
+                tokio::time::sleep(wait).await;
+                return Ok(());
+            }
+            Some(_) => attempt.outcome += "; not retried: too many requests failed recently",
+            None => {}
+        }
+        let mut attempts = std::mem::take(&mut self.failed);
+        attempts.push(attempt);
+        Err(failure.error.with_attempts(attempts))
+    }
+
+    /// Records a success in the retry budget.
+    pub(super) fn succeeded(&self) {
+        self.service.retry_budget.refill(!self.failed.is_empty());
+    }
+
+    /// Reads a response with an error code.
+    async fn refused(&mut self, mut response: Response) -> Failure {
+        let retry_after = response
+            .header("retry-after")
+            .and_then(|value| retry::retry_after(value, SystemTime::now()));
+        let mut body = BytesMut::new();
+        // A body that breaks off does not matter: the code says enough.
+        while body.len() < ERROR_BODY_LIMIT
+            && let Ok(Some(chunk)) = self.chunk(&mut response, false).await
+        {
+            let room = ERROR_BODY_LIMIT - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        }
+        Failure::refused(response.code(), &body, retry_after, &self.service.secrets)
+    }
+}
+
+/// Checks the head of a success response.
+fn accepted(response: Response) -> Result<Response, Failure> {
+    match response.header("content-encoding").map(str::trim) {
+        None | Some("" | "identity") => Ok(response),
+        Some(encoding) => {
+            let message = format!(
+                "the response has the encoding `{}`, which was not requested",
+                failure::excerpt(encoding.as_bytes())
+            );
+            let error = Error::new(ErrorKind::Decode, message);
+            Err(error.with_http_code(response.code()).into())
+        }
+    }
+}
+
+fn redirected(response: &Response) -> Error {
+    let target = response.header("location").and_then(transport::host_of);
+    let message = format!(
+        "{}: the service redirects to `{}`, and redirects are not followed: set that address as base URL",
+        response.code(),
+        target.as_deref().unwrap_or("another path"),
+    );
+    Error::new(ErrorKind::Configuration, message).with_http_code(response.code())
+}
+
+/// Describes the error of an attempt in one line: its message and its root cause.
+fn outcome(error: &Error) -> String {
+    match error.causes().last() {
+        Some(root) => format!("{error}: {root}"),
+        None => error.to_string(),
+    }
+}

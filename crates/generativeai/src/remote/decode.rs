@@ -1,0 +1,13 @@
+//! Decoding of streamed bodies without I/O: chunks of bytes in, the JSON of each event out.
+//!
+//! However a network splits the bytes, the events are the same. Each byte is looked at once, and an event that
+//! arrived in one chunk is a slice of that chunk, not a copy.
+
+mod array;
+mod assembler;
+mod events;
+mod scanner;
+mod sse;
+
+pub(crate) use assembler::Malformed;
+pub(crate) use events::{BodyEnd, Events};

@@ -1,0 +1,83 @@
+//! Assembles what arrives in several chunks, without a copy if it arrived in one.
+
+use std::fmt;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+/// Why a body cannot be decoded any further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Malformed {
+    /// An event is larger than this limit, in bytes.
+    TooLarge(usize),
+    /// The body began as a JSON array and does not go on as one.
+    Array(&'static str),
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge(limit) => {
+                write!(f, "an event of the response is larger than {limit} bytes")
+            }
+            Self::Array(what) => write!(f, "the response is not a valid JSON array: {what}"),
+        }
+    }
+}
+
+/// Beginning of a line or value whose end has not arrived yet.
+#[derive(Debug)]
+pub(super) struct Assembler {
+    /// Its allocation is reused once the events that were split off it have been dropped.
+    buffer: BytesMut,
+    limit: usize,
+}
+
+impl Assembler {
+    /// Creates an assembler of values up to `limit` bytes.
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            buffer: BytesMut::new(),
+            limit,
+        }
+    }
+
+    /// Returns whether nothing is buffered.
+    pub(super) fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
+    /// Buffers the whole chunk: the end is not in it.
+    pub(super) fn buffer(&mut self, chunk: &mut Bytes) -> Result<(), Malformed> {
+        self.check(chunk.len())?;
+        self.buffer.extend_from_slice(chunk);
+        chunk.clear();
+        Ok(())
+    }
+
+    /// Returns what was buffered and the first `length` bytes of the chunk.
+    pub(super) fn complete(
+        &mut self,
+        chunk: &mut Bytes,
+        length: usize,
+    ) -> Result<Bytes, Malformed> {
+        self.check(length)?;
+        if self.buffer.is_empty() {
+            return Ok(chunk.split_to(length));
+        }
+        self.buffer.extend_from_slice(&chunk[..length]);
+        chunk.advance(length);
+        Ok(self.take())
+    }
+
+    /// Returns what was buffered, although no end arrived.
+    pub(super) fn take(&mut self) -> Bytes {
+        self.buffer.split().freeze()
+    }
+
+    fn check(&self, additional: usize) -> Result<(), Malformed> {
+        if self.buffer.len() + additional > self.limit {
+            return Err(Malformed::TooLarge(self.limit));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,183 @@
+//! Decoder of server-sent events: bytes in, the data of events out.
+
+use bytes::{Buf, Bytes};
+use memchr::memchr2;
+
+use super::assembler::{Assembler, Malformed};
+use super::scanner::JsonScanner;
+
+/// How much of a line that is not a field is kept for the error message, in bytes.
+const STRAY_LIMIT: usize = 200;
+
+/// Decodes an event stream according to the HTML standard (section "Server-sent events"), with one extension:
+/// a JSON object on a line of its own is an event, since the service reports an error in mid-stream that way.
+#[derive(Debug)]
+pub(super) struct SseDecoder {
+    chunk: Bytes,
+    line: Assembler,
+    /// Whether the last line ended with a carriage return. A line feed that follows belongs to it, and may be
+    /// in the next chunk.
+    after_return: bool,
+    data: Data,
+    /// Scan of a JSON object on a line of its own.
+    bare: Option<JsonScanner>,
+    /// Beginning of the first line that is neither a field nor a comment.
+    stray: Option<Bytes>,
+    limit: usize,
+}
+
+/// Data of the event that is being read.
+#[derive(Debug)]
+enum Data {
+    None,
+    Line(Bytes),
+    Lines(Vec<u8>),
+}
+
+impl SseDecoder {
+    /// Creates a decoder of events up to `limit` bytes.
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            chunk: Bytes::new(),
+            line: Assembler::new(limit),
+            after_return: false,
+            data: Data::None,
+            bare: None,
+            stray: None,
+            limit,
+        }
+    }
+
+    /// Adds the next chunk, once [`next`](Self::next) has returned `None` for the one before.
+    pub(super) fn push(&mut self, chunk: Bytes) {
+        debug_assert!(self.chunk.is_empty(), "the chunk before has been read");
+        self.chunk = chunk;
+    }
+
+    /// Returns the data of the next event, or `None` if it needs another chunk.
+    pub(super) fn next(&mut self) -> Result<Option<Bytes>, Malformed> {
+        loop {
+            if self.bare.is_some() {
+                return self.bare_value();
+            }
+            self.skip_line_feed();
+            if self.line.is_empty() && self.chunk.first() == Some(&b'{') {
+                if let Some(data) = self.data.take() {
+                    return Ok(Some(data));
+                }
+                self.bare = Some(JsonScanner::default());
+                continue;
+            }
+            let Some(line) = self.next_line()? else {
+                return Ok(None);
+            };
+            if !line.is_empty() {
+                self.field(line)?;
+            } else if let Some(data) = self.data.take() {
+                return Ok(Some(data));
+            }
+        }
+    }
+
+    /// Ends the body. Returns the data of the event that has not been ended by a blank line, if there is one:
+    /// it may be complete, or cut off anywhere.
+    pub(super) fn finish(&mut self) -> Result<Option<Bytes>, Malformed> {
+        let line = self.line.take();
+        if self.bare.take().is_some() {
+            return Ok(Some(line));
+        }
+        if !line.is_empty() && b"data".starts_with(&line) {
+            self.data.push(Bytes::new(), self.limit)?;
+        } else if !line.is_empty() {
+            self.field(line)?;
+        }
+        Ok(self.data.take())
+    }
+
+    /// Returns the beginning of the first line that was neither a field nor a comment.
+    pub(super) fn stray(&self) -> Option<&[u8]> {
+        self.stray.as_deref()
+    }
+
+    fn skip_line_feed(&mut self) {
+        if self.after_return && !self.chunk.is_empty() {
+            self.after_return = false;
+            if self.chunk[0] == b'\n' {
+                self.chunk.advance(1);
+            }
+        }
+    }
+
+    fn next_line(&mut self) -> Result<Option<Bytes>, Malformed> {
+        let Some(end) = memchr2(b'\n', b'\r', &self.chunk) else {
+            self.line.buffer(&mut self.chunk)?;
+            return Ok(None);
+        };
+        let line = self.line.complete(&mut self.chunk, end)?;
+        self.after_return = self.chunk[0] == b'\r';
+        self.chunk.advance(1);
+        Ok(Some(line))
+    }
+
+    fn bare_value(&mut self) -> Result<Option<Bytes>, Malformed> {
+        let end = self
+            .bare
+            .as_mut()
+            .and_then(|scanner| scanner.end(&self.chunk));
+        let Some(end) = end else {
+            self.line.buffer(&mut self.chunk)?;
+            return Ok(None);
+        };
+        self.bare = None;
+        self.line.complete(&mut self.chunk, end).map(Some)
+    }
+
+    fn field(&mut self, mut line: Bytes) -> Result<(), Malformed> {
+        // The longest name of a field is `event`.
+        let colon = line.iter().take(6).position(|byte| *byte == b':');
+        match &line[..colon.unwrap_or(line.len())] {
+            b"data" => {
+                line.advance(colon.map_or(line.len(), |colon| colon + 1));
+                if line.first() == Some(&b' ') {
+                    line.advance(1);
+                }
+                self.data.push(line, self.limit)?;
+            }
+            b"" | b"event" | b"id" | b"retry" => {}
+            _ => {
+                let beginning = &line[..line.len().min(STRAY_LIMIT)];
+                self.stray
+                    .get_or_insert_with(|| Bytes::copy_from_slice(beginning));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Data {
+    fn push(&mut self, line: Bytes, limit: usize) -> Result<(), Malformed> {
+        let mut lines = match self {
+            Self::None => {
+                *self = Self::Line(line);
+                return Ok(());
+            }
+            Self::Line(first) => first.to_vec(),
+            Self::Lines(lines) => std::mem::take(lines),
+        };
+        if lines.len() + 1 + line.len() > limit {
+            return Err(Malformed::TooLarge(limit));
+        }
+        lines.push(b'\n');
+        lines.extend_from_slice(&line);
+        *self = Self::Lines(lines);
+        Ok(())
+    }
+
+    fn take(&mut self) -> Option<Bytes> {
+        match std::mem::replace(self, Self::None) {
+            Self::None => None,
+            Self::Line(line) => Some(line),
+            Self::Lines(lines) => Some(lines.into()),
+        }
+    }
+}
