@@ -1,4 +1,4 @@
-//! JSON Schema of Rust types, in the form the API takes.
+//! JSON Schema of Rust types, in the dialect that the API accepts.
 
 mod enums;
 mod flat;
@@ -14,9 +14,10 @@ use crate::protocol::config::GenerationConfig;
 use crate::protocol::schema::Schema;
 use crate::protocol::tools::FunctionDeclaration;
 
-/// The JSON Schema of a type, as it is read.
+/// Returns the JSON Schema of a type, as serde deserializes it.
 ///
-/// Only recursive types are referred to; all others stand where they are used.
+/// Subschemas are inlined, since the API allows references in few places. Only recursive types use
+/// `$ref`.
 pub(crate) fn of<T: JsonSchema + ?Sized>() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.inline_subschemas = true;
@@ -24,33 +25,53 @@ pub(crate) fn of<T: JsonSchema + ?Sized>() -> Value {
     });
     let mut schema = settings.into_generator().into_root_schema_for::<T>();
     schema.remove("title");
-    RecursiveTransform(as_the_api_takes_it).transform(&mut schema);
+    RecursiveTransform(as_the_api_accepts_it).transform(&mut schema);
     schema.to_value()
 }
 
-/// The JSON Schema of the arguments of a function; `None` if there are none.
+/// Returns the JSON Schema of the arguments of a function; `None` if it has none.
 pub(crate) fn parameters_of<A: JsonSchema>() -> Option<Value> {
     parameters(of::<A>())
 }
 
-/// The JSON Schema of arguments in the form the API takes; `None` if there are none.
+/// Converts a JSON Schema of arguments to the dialect of the API; `None` if it allows no argument.
 pub(crate) fn parameters(schema: Value) -> Option<Value> {
-    let fixed = schema.get("type") == Some(&json!("object"));
-    let named = schema.get("properties").and_then(Value::as_object);
-    let free = schema
-        .get("additionalProperties")
-        .is_some_and(|free| *free != json!(false));
-    if fixed && !free && named.is_none_or(|named| named.is_empty()) {
+    if is_empty_object(&schema) {
         return None;
     }
     let mut schema = JsonSchemaValue::try_from(schema).ok()?;
     schema.remove("$schema");
-    RecursiveTransform(as_the_api_takes_it).transform(&mut schema);
+    RecursiveTransform(as_the_api_accepts_it).transform(&mut schema);
     Some(schema.to_value())
 }
 
-/// The API knows no `const`, lists only texts and numbers, and has nothing beside a `$ref`.
-fn as_the_api_takes_it(schema: &mut JsonSchemaValue) {
+/// Whether a schema describes objects without any member. The service refuses such parameters.
+///
+/// Every keyword that could add a member makes it false, also one that is not known here.
+fn is_empty_object(schema: &Value) -> bool {
+    let Some(keywords) = schema.as_object() else {
+        return false;
+    };
+    let is_empty = |value: &Value| match value {
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        _ => false,
+    };
+    keywords.get("type") == Some(&json!("object"))
+        && keywords
+            .iter()
+            .all(|(keyword, value)| match keyword.as_str() {
+                "type" | "title" | "description" | "$schema" | "$id" | "$comment" | "$defs"
+                | "definitions" => true,
+                "properties" | "required" => is_empty(value),
+                "additionalProperties" => *value == json!(false),
+                _ => false,
+            })
+}
+
+/// Converts the keywords that the API does not accept: `const`, `null` in an `enum`, and keywords next
+/// to a `$ref`.
+fn as_the_api_accepts_it(schema: &mut JsonSchemaValue) {
     if let Some(value) = schema.remove("const") {
         schema.insert("enum".to_owned(), json!([value]));
     }
@@ -64,11 +85,11 @@ fn as_the_api_takes_it(schema: &mut JsonSchemaValue) {
         schema.remove("type");
         schema.insert("anyOf".to_owned(), json!([one, {"type": "null"}]));
     }
-    let beside = |schema: &JsonSchemaValue| {
+    let has_siblings = |schema: &JsonSchemaValue| {
         let mut members = schema.as_object().into_iter().flatten();
         members.any(|(name, _)| !name.starts_with('$'))
     };
-    if beside(schema)
+    if has_siblings(schema)
         && let Some(reference) = schema.remove("$ref")
     {
         schema.insert("anyOf".to_owned(), json!([{"$ref": reference}]));
@@ -76,7 +97,9 @@ fn as_the_api_takes_it(schema: &mut JsonSchemaValue) {
 }
 
 impl Schema {
-    /// The shape of a Rust type, in the part of OpenAPI 3.0 that the service understands.
+    /// Creates the schema of a Rust type, in the OpenAPI form.
+    ///
+    /// Doc comments become descriptions.
     ///
     /// ```
     /// use generativeai::protocol::schema::Schema;
@@ -84,13 +107,13 @@ impl Schema {
     ///
     /// #[derive(JsonSchema)]
     /// struct Mountain {
-    ///     /// What people call it.
+    ///     /// Common name.
     ///     name: String,
     ///     metres: Option<f64>,
     /// }
     ///
     /// let expected = Schema::object([
-    ///     ("name", Schema::string().description("What people call it.")),
+    ///     ("name", Schema::string().description("Common name.")),
     ///     ("metres", Schema::number().format("double").nullable(true)),
     /// ]);
     /// assert_eq!(Schema::of::<Mountain>()?, expected.required(["name"]));
@@ -98,14 +121,14 @@ impl Schema {
     /// ```
     ///
     /// # Errors
-    /// As [`from_json_schema`](Self::from_json_schema).
+    /// The errors of [`from_json_schema`](Self::from_json_schema).
     pub fn of<T: JsonSchema + ?Sized>() -> Result<Self> {
         Self::from_json_schema(&of::<T>())
     }
 }
 
 impl FunctionDeclaration {
-    /// Sets the parameters to the members of a Rust type, as JSON Schema.
+    /// Sets the parameters to the fields of a Rust type, as JSON Schema.
     ///
     /// ```
     /// use generativeai::protocol::tools::FunctionDeclaration;
@@ -114,7 +137,7 @@ impl FunctionDeclaration {
     /// #[derive(JsonSchema)]
     /// struct Args { mountain: String }
     ///
-    /// let height = FunctionDeclaration::new("height", "Tells how tall a mountain is.")
+    /// let height = FunctionDeclaration::new("height", "Returns the height of a mountain.")
     ///     .parameters_of::<Args>();
     /// assert_eq!(height.parameters_json_schema.unwrap()["required"][0], "mountain");
     /// ```
@@ -125,10 +148,11 @@ impl FunctionDeclaration {
         self
     }
 
-    /// Says in the part of OpenAPI 3.0 that older models read what is said in JSON Schema.
+    /// Converts the schemas of parameters and result from JSON Schema to the OpenAPI form, for models and
+    /// servers that only support that form.
     ///
     /// # Errors
-    /// As [`Schema::from_json_schema`], with the name of the function.
+    /// The errors of [`Schema::from_json_schema`], with the name of the function.
     pub fn with_openapi_schema(mut self) -> Result<Self> {
         let named = |error: crate::error::Error| {
             let name = self.name.as_deref().unwrap_or_default();
@@ -149,9 +173,9 @@ impl FunctionDeclaration {
 }
 
 impl GenerationConfig {
-    /// Asks for a reply in JSON that reads as a `T`: sets its type, and its shape as JSON Schema.
+    /// Asks for a JSON reply that deserializes as a `T`: sets the media type, and the JSON Schema of `T`.
     ///
-    /// For models that only know the part of OpenAPI 3.0, set `response_schema` to
+    /// For models that only support the OpenAPI form, set `response_schema` to
     /// [`Schema::of::<T>()`](Schema::of) instead.
     #[must_use]
     pub fn response_schema_of<T: JsonSchema>(mut self) -> Self {

@@ -1,4 +1,4 @@
-//! Files and images as parts of a message.
+//! Media as parts of a message: files, images in memory, base64.
 
 use std::fs;
 use std::path::Path;
@@ -11,14 +11,14 @@ mod base64;
 mod image;
 
 impl Blob {
-    /// Reads a file: its bytes as they are, its type by the ending of its name.
+    /// Reads a file. Its media type follows from the extension of its name.
     ///
-    /// The endings are those of the formats that Gemini models read: images, audio, video, PDF and
-    /// text. A request may have 20 MB in all.
+    /// The known extensions are those of the formats that Gemini models read: images, audio, video, PDF
+    /// and text. The bytes are sent with each request; a whole request may be 100 MB, a PDF 50 MB.
     ///
     /// # Errors
-    /// [`ErrorKind::Request`] if the file cannot be read, or its ending is not known: then read it
-    /// yourself and name the type with [`Blob::new`].
+    /// [`ErrorKind::Request`] if the file cannot be read, or its extension is unknown: then read the
+    /// file yourself and give its type to [`Blob::new`].
     ///
     /// ```no_run
     /// use generativeai::{GenerativeModel, protocol::content::{Blob, Part}};
@@ -31,28 +31,28 @@ impl Blob {
     /// ```
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let ending = path
+        let extension = path
             .extension()
-            .and_then(|ending| ending.to_str())
+            .and_then(|extension| extension.to_str())
             .unwrap_or_default();
-        let Some(mime_type) = mime_type(&ending.to_ascii_lowercase()) else {
+        let Some(mime_type) = mime_type(&extension.to_ascii_lowercase()) else {
             let message = format!(
-                "the type of `{}` is not known from its ending: name it with `Blob::new`",
+                "the media type of `{}` is unknown: read the file and use `Blob::new`",
                 path.display()
             );
             return Err(Error::new(ErrorKind::Request, message));
         };
         let bytes = fs::read(path).map_err(|error| {
-            let message = format!("`{}` cannot be read", path.display());
+            let message = format!("cannot read `{}`", path.display());
             Error::new(ErrorKind::Request, message).with_source(error)
         })?;
         Ok(Self::new(mime_type, bytes))
     }
 }
 
-/// The media type of a file by its ending, for the formats that Gemini models read.
-fn mime_type(ending: &str) -> Option<&'static str> {
-    Some(match ending {
+/// Returns the media type for a file extension, for the formats that Gemini models read.
+fn mime_type(extension: &str) -> Option<&'static str> {
+    Some(match extension {
         "png" => "image/png",
         "jpg" | "jpeg" => "image/jpeg",
         "webp" => "image/webp",
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_keeps_its_bytes() {
+    fn a_file_is_read_unchanged() {
         let path = std::env::temp_dir().join(format!("generativeai-{}.PNG", std::process::id()));
         fs::write(&path, b"\x89PNG and more").unwrap();
 
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_there_or_not_known_is_named() {
+    fn an_error_names_a_file_that_is_missing_or_of_unknown_type() {
         for name in ["nowhere.png", "what.is-this"] {
             let error = Blob::from_file(name).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Request);

@@ -1,8 +1,8 @@
-//! Types, values to choose from, and alternatives, in the many ways JSON Schema has for them.
+//! Types, enumerated values and alternatives, in the different ways in which JSON Schema expresses them.
 
 use serde_json::{Map, Value, json};
 
-/// Takes out the shapes of which one must fit.
+/// Removes and returns the alternatives of `anyOf` or `oneOf`.
 pub(super) fn alternatives(from: &mut Map<String, Value>) -> Option<Vec<Value>> {
     match from.remove("anyOf").or_else(|| from.remove("oneOf"))? {
         Value::Array(alternatives) => Some(alternatives),
@@ -10,14 +10,14 @@ pub(super) fn alternatives(from: &mut Map<String, Value>) -> Option<Vec<Value>> 
     }
 }
 
-/// Whether nothing but null fits a shape.
+/// Whether a schema allows `null` only.
 pub(super) fn is_null(schema: &Value) -> bool {
     schema.get("type") == Some(&json!("null"))
         || schema.get("const") == Some(&Value::Null)
         || schema.get("enum") == Some(&json!([null]))
 }
 
-/// The values one can choose from; empty if that is not limited.
+/// Returns the values of `const` or `enum`; empty without these.
 pub(super) fn choice(from: &Map<String, Value>) -> Vec<&Value> {
     match (from.get("const"), from.get("enum")) {
         (Some(one), _) => vec![one],
@@ -26,11 +26,12 @@ pub(super) fn choice(from: &Map<String, Value>) -> Vec<&Value> {
     }
 }
 
+/// Whether `const` or `enum` allows `null`.
 pub(super) fn lists_null(from: &Map<String, Value>) -> bool {
     choice(from).contains(&&Value::Null)
 }
 
-/// The types that fit, as said, or as the rest shows.
+/// Returns the types of `type`, or the type that the other keywords imply.
 pub(super) fn types(from: &Map<String, Value>) -> Vec<&str> {
     match from.get("type") {
         Some(Value::String(one)) => vec![one],
@@ -51,11 +52,11 @@ pub(super) fn types(from: &Map<String, Value>) -> Vec<&str> {
     }
 }
 
-/// Makes one choice of alternatives that are single texts or choices of texts, and says whether
-/// they were; what is said of each goes into the description.
+/// Merges alternatives that are strings with fixed values into one `enum`, and returns whether they are.
+/// Descriptions of the alternatives are appended to that of the schema.
 pub(super) fn join_texts(from: &mut Map<String, Value>, alternatives: &[Value]) -> bool {
     let mut texts = Vec::new();
-    let mut said = Vec::new();
+    let mut descriptions = Vec::new();
     for one in alternatives {
         let Value::Object(one) = one else {
             return false;
@@ -73,19 +74,22 @@ pub(super) fn join_texts(from: &mut Map<String, Value>, alternatives: &[Value]) 
         if let (Some(Value::String(about)), [Value::String(text)]) =
             (one.get("description"), listed.as_slice())
         {
-            said.push(format!("- `{text}`: {about}"));
+            descriptions.push(format!("- `{text}`: {about}"));
         }
         texts.extend(listed.into_iter().cloned());
     }
     if texts.is_empty() {
         return false;
     }
-    if !said.is_empty() {
+    if !descriptions.is_empty() {
         let before = from.get("description").and_then(Value::as_str);
         let before = before
             .map(|before| format!("{before}\n\n"))
             .unwrap_or_default();
-        from.insert("description".to_owned(), (before + &said.join("\n")).into());
+        from.insert(
+            "description".to_owned(),
+            (before + &descriptions.join("\n")).into(),
+        );
     }
     from.insert("type".to_owned(), "string".into());
     from.insert("enum".to_owned(), Value::Array(texts));

@@ -1,4 +1,4 @@
-//! Putting in place what a schema refers to, and together what it is put together from.
+//! Inlining of `$ref` and merging of `allOf`.
 
 use serde_json::{Map, Value};
 
@@ -6,16 +6,15 @@ use super::openapi::Reader;
 use crate::error::Result;
 
 impl Reader<'_> {
-    /// The members of a shape with those of all it refers to (`$ref`) and consists of (`allOf`).
+    /// Returns the keywords of a schema, with those of its `$ref` and its `allOf` merged into them.
     ///
-    /// What stands beside a reference outweighs what is referred to.
+    /// Keywords next to a `$ref` take precedence over those of the referenced schema.
     pub(super) fn flat(&mut self, members: &Map<String, Value>) -> Result<Map<String, Value>> {
         let mut flat = members.clone();
         if let Some(reference) = flat.remove("$ref") {
-            let meant = self.follow(&reference)?;
-            let mut meant = self.flat(&meant)?;
-            std::mem::swap(&mut meant, &mut flat);
-            for (name, value) in meant {
+            let target = self.follow(&reference)?;
+            let siblings = std::mem::replace(&mut flat, self.flat(&target)?);
+            for (name, value) in siblings {
                 flat.insert(name, value);
             }
         }
@@ -27,10 +26,10 @@ impl Reader<'_> {
         Ok(flat)
     }
 
-    /// Adds the members of another shape that must fit as well.
+    /// Adds the keywords of a schema that must match as well.
     pub(super) fn add(&mut self, flat: &mut Map<String, Value>, piece: &Value) -> Result<()> {
         let Value::Object(piece) = piece else {
-            return Err(self.unsayable("may be anything, or nothing"));
+            return Err(self.unsupported("is `true` or `false` instead of a schema"));
         };
         for (name, value) in self.flat(piece)? {
             match (flat.get_mut(&name), value) {
@@ -46,10 +45,10 @@ impl Reader<'_> {
                     let new: Vec<Value> = new.collect();
                     known.extend(new);
                 }
-                (Some(_), _) if is_remark(&name) => {}
+                (Some(_), _) if is_annotation(&name) => {}
                 (Some(_), _) => {
-                    let problem = format!("must fit several shapes that differ in `{name}`");
-                    return Err(self.unsayable(&problem));
+                    let problem = format!("must match several schemas that differ in `{name}`");
+                    return Err(self.unsupported(&problem));
                 }
             }
         }
@@ -59,15 +58,15 @@ impl Reader<'_> {
     fn follow(&mut self, reference: &Value) -> Result<Map<String, Value>> {
         let reference = reference.as_str().unwrap_or_default();
         if self.following.iter().any(|known| known == reference) || self.is_root(reference) {
-            return Err(self.unsayable("is recursive"));
+            return Err(self.unsupported("is recursive"));
         }
         let pointer = reference.strip_prefix('#');
-        let meant = pointer.and_then(|pointer| self.root.pointer(pointer));
-        let Some(Value::Object(meant)) = meant else {
-            return Err(self.unsayable(&format!("refers to `{reference}`")));
+        let target = pointer.and_then(|pointer| self.root.pointer(pointer));
+        let Some(Value::Object(target)) = target else {
+            return Err(self.unsupported(&format!("refers to `{reference}`")));
         };
         self.following.push(reference.to_owned());
-        Ok(meant.clone())
+        Ok(target.clone())
     }
 
     fn is_root(&self, reference: &str) -> bool {
@@ -75,8 +74,8 @@ impl Reader<'_> {
     }
 }
 
-/// Whether a member says nothing of what fits.
-fn is_remark(name: &str) -> bool {
+/// Whether a keyword has no influence on which values match.
+fn is_annotation(name: &str) -> bool {
     matches!(
         name,
         "title" | "description" | "default" | "examples" | "example" | "$comment"

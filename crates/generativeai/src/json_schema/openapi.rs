@@ -1,4 +1,4 @@
-//! JSON Schema said in the part of OpenAPI 3.0 that the service understands.
+//! Conversion of JSON Schema to the subset of OpenAPI 3.0 that the API understands.
 
 use serde_json::{Map, Value};
 
@@ -6,17 +6,19 @@ use super::enums;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::schema::{Schema, Type};
 
-/// Schemas with more shapes than this are refused: references can make a small text very large.
-const MOST_SHAPES: usize = 10_000;
-/// How deep shapes may lie within each other.
-const MOST_LEVELS: usize = 64;
+/// Maximum number of subschemas: nested references can make a short schema expand exponentially.
+const MAX_SCHEMAS: usize = 10_000;
+/// Maximum depth of nested subschemas.
+const MAX_DEPTH: usize = 64;
 
 impl Schema {
-    /// Says a JSON Schema in the part of OpenAPI 3.0 that the service understands.
+    /// Converts a JSON Schema to the OpenAPI form.
     ///
-    /// What is referred to is put in its place; `null` beside a type becomes `nullable`; texts to choose
-    /// from become an `enum`; of formats those stay that the service knows. What only narrows
-    /// (`additionalProperties: false`, `multipleOf`, `uniqueItems` and the like) is left out.
+    /// References are inlined, `allOf` is merged, `null` as an alternative becomes `nullable`, and lists
+    /// of strings become an `enum`. Keywords that only narrow the values, such as
+    /// `additionalProperties: false`, `multipleOf` or an unknown `format`, are left out, and so are
+    /// values that the service refuses: an empty string in an `enum`, and a required member that is not
+    /// declared.
     ///
     /// ```
     /// use generativeai::protocol::schema::Schema;
@@ -32,50 +34,49 @@ impl Schema {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Request`] if the form cannot say what is meant: recursive types, maps with any
-    /// keys, tuples of several types, values of any kind, numbers to choose from.
+    /// [`ErrorKind::Request`] for what the form cannot express: recursive types, maps, tuples of several
+    /// types, values of any type, and enums of numbers. The message names the place in the schema.
     pub fn from_json_schema(schema: &Value) -> Result<Self> {
         let mut reader = Reader {
             root: schema,
             path: Vec::new(),
             following: Vec::new(),
-            shapes: 0,
+            schemas: 0,
         };
         reader.read(schema)
     }
 }
 
-/// Reads a schema, shape by shape.
+/// Reader of a JSON Schema.
 pub(super) struct Reader<'schema> {
     pub(super) root: &'schema Value,
-    /// The way from the root to the shape being read.
+    /// Path from the root to the subschema that is being read.
     path: Vec<String>,
-    /// The references that led to the shape being read.
+    /// References that are being followed, to detect recursion.
     pub(super) following: Vec<String>,
-    shapes: usize,
+    schemas: usize,
 }
 
 impl Reader<'_> {
-    /// The error of what cannot be said.
-    pub(super) fn unsayable(&self, problem: &str) -> Error {
+    /// Returns the error for a schema that the form cannot express.
+    pub(super) fn unsupported(&self, problem: &str) -> Error {
         let place = match self.path.as_slice() {
             [] => "the schema".to_owned(),
             path => format!("`{}`", path.join(".")),
         };
         let message = format!(
-            "{place} {problem}, which the OpenAPI form cannot say: say it in JSON Schema, or use \
-             another type"
+            "{place} {problem}, which the OpenAPI form cannot express: use JSON Schema or another type"
         );
         Error::new(ErrorKind::Request, message)
     }
 
     fn read(&mut self, schema: &Value) -> Result<Schema> {
-        self.shapes += 1;
-        if self.shapes > MOST_SHAPES || self.path.len() > MOST_LEVELS {
-            return Err(self.unsayable("is too large"));
+        self.schemas += 1;
+        if self.schemas > MAX_SCHEMAS || self.path.len() > MAX_DEPTH {
+            return Err(self.unsupported("is too large"));
         }
         let Value::Object(members) = schema else {
-            return Err(self.unsayable("may be anything, or nothing"));
+            return Err(self.unsupported("is `true` or `false` instead of a schema"));
         };
         let following = self.following.len();
         let flat = self.flat(members)?;
@@ -91,7 +92,7 @@ impl Reader<'_> {
         read
     }
 
-    /// Reads a shape that neither refers to others nor is put together from them.
+    /// Reads a subschema without `$ref` and `allOf`.
     fn read_flat(&mut self, mut from: Map<String, Value>) -> Result<Schema> {
         let mut nullable = from.get("nullable") == Some(&Value::Bool(true));
         let mut any_of = Vec::new();
@@ -122,7 +123,7 @@ impl Reader<'_> {
             .map(|&one| one.to_owned())
             .collect();
         let mut schema = match types.as_slice() {
-            [] if any_of.is_empty() => return Err(self.unsayable("may be anything")),
+            [] if any_of.is_empty() => return Err(self.unsupported("allows any value")),
             [] => Schema::default(),
             [one] => self.read_type(one, &from)?,
             several => {
@@ -147,7 +148,7 @@ impl Reader<'_> {
         Ok(schema)
     }
 
-    /// Reads what is said of a shape of one type.
+    /// Reads the keywords for one type.
     fn read_type(&mut self, name: &str, from: &Map<String, Value>) -> Result<Schema> {
         let kind = Type::from(name);
         let mut schema = Schema::new(kind.clone());
@@ -170,10 +171,10 @@ impl Reader<'_> {
                 schema.format = format.filter(|format| known.contains(&format.as_str()));
                 schema.minimum = from.get("minimum").and_then(Value::as_f64);
                 schema.maximum = from.get("maximum").and_then(Value::as_f64);
-                self.no_choice(from)?;
+                self.no_enum(from)?;
             }
-            Type::Boolean => self.no_choice(from)?,
-            _ => return Err(self.unsayable(&format!("is of the type `{name}`"))),
+            Type::Boolean => self.no_enum(from)?,
+            _ => return Err(self.unsupported(&format!("has the unknown type `{name}`"))),
         }
         Ok(schema)
     }
@@ -187,7 +188,7 @@ impl Reader<'_> {
             Some(_) => true,
         };
         if free || from.contains_key("patternProperties") {
-            return Err(self.unsayable("is a map with any keys"));
+            return Err(self.unsupported("is a map with arbitrary keys"));
         }
         if let Some(named) = named {
             let properties = schema.properties.get_or_insert_default();
@@ -196,6 +197,9 @@ impl Reader<'_> {
             }
         }
         schema.required = list(from, "required");
+        schema
+            .required
+            .retain(|name| named.is_some_and(|named| named.contains_key(name)));
         schema.property_ordering = list(from, "propertyOrdering");
         schema.min_properties = whole(from, "minProperties");
         schema.max_properties = whole(from, "maxProperties");
@@ -210,9 +214,9 @@ impl Reader<'_> {
             {
                 one
             }
-            (Some([_, ..]), _) => return Err(self.unsayable("is a tuple of several types")),
+            (Some([_, ..]), _) => return Err(self.unsupported("is a tuple of several types")),
             (_, Some(items)) => items,
-            (_, None) => return Err(self.unsayable("is a list of anything")),
+            (_, None) => return Err(self.unsupported("is an array of any values")),
         };
         schema.items = Some(Box::new(self.read_at("[]", items)?));
         schema.min_items = whole(from, "minItems");
@@ -223,14 +227,16 @@ impl Reader<'_> {
     fn texts(&self, from: &Map<String, Value>) -> Result<Vec<String>> {
         let choice = enums::choice(from);
         let texts = choice.iter().filter(|one| !one.is_null());
+        // The service refuses an empty string in an `enum`.
+        let texts = texts.filter(|one| one.as_str() != Some(""));
         let texts: Option<Vec<String>> = texts.map(|one| one.as_str().map(str::to_owned)).collect();
-        texts.ok_or_else(|| self.unsayable("lists values that are no texts"))
+        texts.ok_or_else(|| self.unsupported("has an `enum` of values that are not strings"))
     }
 
-    fn no_choice(&self, from: &Map<String, Value>) -> Result<()> {
+    fn no_enum(&self, from: &Map<String, Value>) -> Result<()> {
         let listed = enums::choice(from).into_iter().any(|one| !one.is_null());
         if listed {
-            return Err(self.unsayable("lists values that are no texts"));
+            return Err(self.unsupported("has an `enum` of values that are not strings"));
         }
         Ok(())
     }

@@ -56,7 +56,7 @@ enum Shape {
 }
 
 fn openapi(schema: Value) -> Value {
-    let schema = Schema::from_json_schema(&schema).expect("the form can say it");
+    let schema = Schema::from_json_schema(&schema).expect("a convertible schema");
     serde_json::to_value(schema).expect("JSON")
 }
 
@@ -67,7 +67,7 @@ fn refused(schema: Value) -> String {
 }
 
 #[test]
-fn a_struct_is_said_in_json_schema_without_references() {
+fn the_json_schema_of_a_struct_has_no_references() {
     let schema = of::<Ascent>();
 
     assert!(!schema.to_string().contains("$ref"), "{schema}");
@@ -81,7 +81,7 @@ fn a_struct_is_said_in_json_schema_without_references() {
 }
 
 #[test]
-fn a_struct_is_said_in_openapi() {
+fn a_struct_converts_to_the_openapi_form() {
     let peak = json!({
         "type": "OBJECT",
         "properties": {
@@ -127,7 +127,7 @@ fn a_struct_is_said_in_openapi() {
 }
 
 #[test]
-fn null_is_a_shape_of_its_own_and_not_listed() {
+fn null_is_an_alternative_and_not_an_enum_value() {
     let listed = json!({"type": "string", "enum": ["low", "high"]});
 
     #[derive(Deserialize, JsonSchema)]
@@ -145,7 +145,7 @@ fn null_is_a_shape_of_its_own_and_not_listed() {
 }
 
 #[test]
-fn an_enum_with_data_is_a_choice_of_shapes() {
+fn an_enum_with_data_becomes_alternatives() {
     let schema = openapi(of::<Shape>());
 
     let kinds: Vec<&Value> = schema["anyOf"]
@@ -159,7 +159,7 @@ fn an_enum_with_data_is_a_choice_of_shapes() {
 }
 
 #[test]
-fn a_recursive_type_is_said_in_json_schema_as_the_api_reads_it() {
+fn the_json_schema_of_a_recursive_type_has_no_keywords_next_to_a_reference() {
     let schema = of::<Tree>();
 
     let left = &schema["properties"]["left"];
@@ -172,7 +172,7 @@ fn a_recursive_type_is_said_in_json_schema_as_the_api_reads_it() {
 }
 
 #[test]
-fn a_recursive_type_cannot_be_said_in_openapi() {
+fn a_recursive_type_does_not_convert_to_the_openapi_form() {
     let message = refused(of::<Tree>());
 
     assert!(message.starts_with("`left` is recursive"), "{message}");
@@ -183,7 +183,7 @@ fn a_recursive_type_cannot_be_said_in_openapi() {
 }
 
 #[test]
-fn what_is_referred_to_is_put_in_its_place() {
+fn references_are_inlined() {
     let schema = json!({
         "type": "object",
         "properties": {
@@ -204,7 +204,7 @@ fn what_is_referred_to_is_put_in_its_place() {
 }
 
 #[test]
-fn shapes_that_must_all_fit_become_one() {
+fn all_of_is_merged() {
     let schema = json!({
         "allOf": [
             {"properties": {"a": {"type": "string"}}, "required": ["a"]},
@@ -223,7 +223,7 @@ fn shapes_that_must_all_fit_become_one() {
 }
 
 #[test]
-fn what_may_be_null_is_nullable_however_it_is_said() {
+fn each_way_to_allow_null_becomes_nullable() {
     for schema in [
         json!({"type": ["string", "null"]}),
         json!({"anyOf": [{"type": "string"}, {"type": "null"}]}),
@@ -239,7 +239,7 @@ fn what_may_be_null_is_nullable_however_it_is_said() {
 }
 
 #[test]
-fn several_types_are_a_choice() {
+fn several_types_become_alternatives() {
     assert_eq!(
         openapi(json!({"type": ["string", "integer"], "description": "x"})),
         json!({"description": "x", "anyOf": [{"type": "STRING"}, {"type": "INTEGER"}]})
@@ -247,7 +247,7 @@ fn several_types_are_a_choice() {
 }
 
 #[test]
-fn what_only_narrows_and_formats_the_service_does_not_know_are_left_out() {
+fn keywords_that_only_narrow_and_unknown_formats_are_left_out() {
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
@@ -272,30 +272,33 @@ fn what_only_narrows_and_formats_the_service_does_not_know_are_left_out() {
 }
 
 #[test]
-fn what_the_form_cannot_say_is_an_error_that_names_the_place() {
+fn an_error_names_the_place_that_the_form_cannot_express() {
     for (schema, place) in [
         (
             of::<HashMap<String, u8>>(),
-            "the schema is a map with any keys",
+            "the schema is a map with arbitrary keys",
         ),
-        (json!({}), "the schema may be anything"),
-        (json!(true), "the schema may be anything, or nothing"),
+        (json!({}), "the schema allows any value"),
+        (json!(true), "the schema is `true` or `false`"),
         (
             json!({"properties": {"a": {"type": "array", "items": {}}}}),
-            "`a.[]` may be anything",
+            "`a.[]` allows any value",
         ),
-        (json!({"type": "array"}), "the schema is a list of anything"),
+        (
+            json!({"type": "array"}),
+            "the schema is an array of any values",
+        ),
         (
             of::<(String, u8)>(),
             "the schema is a tuple of several types",
         ),
         (
             json!({"enum": [1, 2]}),
-            "the schema lists values that are no texts",
+            "the schema has an `enum` of values that are not strings",
         ),
         (
             json!({"const": true}),
-            "the schema lists values that are no texts",
+            "the schema has an `enum` of values that are not strings",
         ),
         (
             json!({"$ref": "https://a.example/b"}),
@@ -311,11 +314,11 @@ fn what_the_form_cannot_say_is_an_error_that_names_the_place() {
         ),
         (
             json!({"allOf": [{"type": "string"}, {"type": "integer"}]}),
-            "the schema must fit several shapes that differ in `type`",
+            "the schema must match several schemas that differ in `type`",
         ),
         (
             json!({"type": "hologram"}),
-            "the schema is of the type `hologram`",
+            "the schema has the unknown type `hologram`",
         ),
     ] {
         let message = refused(schema);
@@ -327,7 +330,7 @@ fn what_the_form_cannot_say_is_an_error_that_names_the_place() {
 }
 
 #[test]
-fn a_small_text_that_means_a_very_large_schema_is_refused() {
+fn a_schema_that_expands_exponentially_is_refused() {
     let mut defs = json!({"d0": {"type": "string"}});
     for level in 1..40 {
         let below = format!("#/$defs/d{}", level - 1);
@@ -340,7 +343,7 @@ fn a_small_text_that_means_a_very_large_schema_is_refused() {
 }
 
 #[test]
-fn arguments_without_members_are_no_parameters() {
+fn arguments_without_fields_have_no_parameters() {
     #[derive(Deserialize, JsonSchema)]
     struct Empty {}
 
@@ -349,12 +352,51 @@ fn arguments_without_members_are_no_parameters() {
     assert!(parameters_of::<HashMap<String, u8>>().is_some());
 }
 
+/// Field row 11.
 #[test]
-fn a_declaration_is_said_in_openapi_or_the_error_names_it() {
+fn arguments_that_any_keyword_may_add_have_parameters() {
+    for schema in [
+        json!({"type": "object", "anyOf": [{"properties": {"a": {"type": "string"}}}]}),
+        json!({"type": "object", "$ref": "#/$defs/Args", "$defs": {"Args": {"type": "object"}}}),
+        json!({"type": "object", "allOf": [{"properties": {"a": {"type": "string"}}}]}),
+        json!({"type": "object", "patternProperties": {"^a": {"type": "string"}}}),
+        json!({"type": "object", "additionalProperties": {"type": "string"}}),
+        json!({"type": "object", "required": ["a"]}),
+    ] {
+        assert!(parameters(schema.clone()).is_some(), "{schema}");
+    }
+    for schema in [
+        json!({"type": "object", "properties": {}, "required": []}),
+        json!({"type": "object", "title": "Empty", "additionalProperties": false}),
+    ] {
+        assert_eq!(parameters(schema.clone()), None, "{schema}");
+    }
+}
+
+/// Field row 12.
+#[test]
+fn values_that_the_service_refuses_are_left_out() {
+    let schema = json!({
+        "type": "object",
+        "properties": {"size": {"type": "string", "enum": ["", "small", "large"]}},
+        "required": ["size", "colour"],
+    });
+
+    let openapi = openapi(schema);
+
+    assert_eq!(
+        openapi["properties"]["size"]["enum"],
+        json!(["small", "large"])
+    );
+    assert_eq!(openapi["required"], json!(["size"]));
+}
+
+#[test]
+fn a_declaration_converts_to_the_openapi_form_or_the_error_names_it() {
     let peak = FunctionDeclaration::new("climb", "Climbs.").parameters_of::<Peak>();
     let tree = FunctionDeclaration::new("plant", "Plants.").parameters_of::<Tree>();
 
-    let climb = peak.with_openapi_schema().expect("the form can say it");
+    let climb = peak.with_openapi_schema().expect("a convertible schema");
     assert_eq!(
         climb.parameters,
         Some(Box::new(Schema::of::<Peak>().expect("a schema")))

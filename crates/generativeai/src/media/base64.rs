@@ -1,4 +1,4 @@
-//! Reading the base64 of inline data.
+//! Decoding of inline data in base64.
 
 use base64::Engine;
 use base64::alphabet;
@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::Blob;
 
 impl Blob {
-    /// The bytes: base64 of either alphabet, padded or not. No data is no bytes.
+    /// Decodes the bytes. Both alphabets of base64 are read, with or without padding. Absent data is empty.
     ///
     /// # Errors
     ///
@@ -25,13 +25,14 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
 const ANY_STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 const ANY_URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
-/// Reads base64 of either alphabet, padded or not.
+/// Decodes base64 in either alphabet, with or without padding.
 pub(crate) fn decode(text: &str) -> Result<Vec<u8>> {
     let url_safe = text.bytes().any(|byte| matches!(byte, b'-' | b'_'));
     let engine = if url_safe { ANY_URL_SAFE } else { ANY_STANDARD };
     let bytes = engine.decode(text);
-    bytes
-        .map_err(|error| Error::new(ErrorKind::Decode, "the data is not base64").with_source(error))
+    bytes.map_err(|error| {
+        Error::new(ErrorKind::Decode, "the data is not valid base64").with_source(error)
+    })
 }
 
 #[cfg(test)]
@@ -39,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_alphabets_are_read_padded_or_not() {
+    fn both_alphabets_are_read_with_and_without_padding() {
         for text in ["+/+/AA==", "+/+/AA", "-_-_AA==", "-_-_AA"] {
             let bytes = Blob::from_base64("x/y", text).bytes().expect(text);
             assert_eq!(bytes, [0xfb, 0xff, 0xbf, 0], "{text}");
@@ -47,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_base64_is_an_error_and_kept_as_it_came() {
+    fn invalid_base64_is_an_error_and_the_data_stays() {
         let blob = Blob::from_base64("x/y", "!");
 
         assert_eq!(blob.bytes().unwrap_err().kind(), ErrorKind::Decode);

@@ -1,4 +1,4 @@
-//! Images in memory as parts: lossless WebP, or PNG where WebP cannot.
+//! Images in memory as parts of a message, encoded as lossless WebP or PNG.
 
 use std::io::Cursor;
 
@@ -6,10 +6,10 @@ use image::{DynamicImage, ImageFormat};
 
 use crate::protocol::content::{Blob, Content, Part};
 
-/// An image in memory is sent as lossless WebP with 8 bits a channel; as PNG if it is wider or higher than the 16,383
-/// pixels of WebP. An image without pixels has no data.
+/// Encodes the image as lossless WebP with 8 bits a channel, or as PNG if it is wider or higher than
+/// 16,383 pixels, the limit of WebP. An image without pixels has no data.
 ///
-/// To send a file as it is, use [`Blob::from_file`].
+/// To send an image file unchanged, use [`Blob::from_file`].
 impl From<&DynamicImage> for Blob {
     fn from(image: &DynamicImage) -> Self {
         let pixels = if image.color().has_alpha() {
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_image_comes_back_pixel_by_pixel() {
+    fn an_encoded_image_has_the_same_pixels() {
         let image = DynamicImage::from(image::RgbaImage::from_fn(7, 5, |x, y| {
             image::Rgba([x as u8 * 30, y as u8 * 50, 7, 200])
         }));
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_too_wide_for_webp_is_a_png() {
+    fn an_image_too_wide_for_webp_is_encoded_as_png() {
         let wide = DynamicImage::from(image::RgbImage::new(16_400, 1));
 
         assert_eq!(Blob::from(wide).mime_type.as_deref(), Some("image/png"));

@@ -138,7 +138,7 @@ fn all_functions_of_a_toolbox_are_said_in_openapi_or_the_error_names_the_one_tha
     assert!(
         error
             .to_string()
-            .starts_with("the function `b`: the schema may be anything"),
+            .starts_with("the function `b`: the schema allows any value"),
         "{error}"
     );
 }
