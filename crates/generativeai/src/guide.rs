@@ -1,6 +1,16 @@
-//! Guides: how things are done, from the first line to the corner cases. The examples are tested.
+//! Guide to the crate, from the first message to production. The examples are tested, and run offline.
 //!
-//! Chats that last have a guide in their own crate: `generativeai_store::guide`.
+//! | Page | Contents |
+//! | --- | --- |
+//! | `chats` | conversations: streaming, errors, history, media, typed replies, saving, web services |
+//! | `settings` | generation config, safety, built-in tools, timeouts and retries, keys and proxies |
+//! | `tools` | functions that the model calls, and MCP servers |
+//! | [`testing`] | tests without a model |
+//! | `offline` | development without a key and a network |
+//! | `from_python` | the same code in Python and in Rust |
+//!
+//! Chats in a database have a guide in their own crate, `generativeai_store::guide`. Small programs that
+//! run offline are in the folder `examples` of this crate.
 
 #[cfg(feature = "blocking")]
 #[doc = include_str!("guide/chats.md")]

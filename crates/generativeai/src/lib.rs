@@ -1,66 +1,93 @@
 //! A chat SDK for Gemini models: streaming, tools, and a history that stays correct when a turn fails.
 //!
+//! A [`ChatSession`] holds a conversation. This example runs without a key and without a network, because
+//! prepared replies take the place of the model:
+//!
+//! ```
+//! use generativeai::{GenerativeModel, testing::Scripted};
+//!
+//! #[tokio::main]
+//! async fn main() -> generativeai::Result<()> {
+//!     let replies = Scripted::default().then_text("1,345 metres.").then_text("In 1771.");
+//!     let model = GenerativeModel::new("gemini-flash-latest").backend(replies);
+//!     let mut chat = model.start_chat();
+//!
+//!     let response = chat.send_message("How tall is Ben Nevis?").await?;
+//!     assert_eq!(response.text()?, "1,345 metres.");
+//!
+//!     // Each message is sent with the history.
+//!     chat.send_message("When was it first climbed?").await?;
+//!     assert_eq!(chat.history().len(), 4);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Without a backend, messages go to the Gemini API. The key comes from the environment variable
+//! `GEMINI_API_KEY` or `GOOGLE_API_KEY`:
+//!
 //! ```no_run
 //! use generativeai::GenerativeModel;
 //!
 //! #[tokio::main]
 //! async fn main() -> generativeai::Result<()> {
-//!     // The key comes from GEMINI_API_KEY or GOOGLE_API_KEY.
 //!     let model = GenerativeModel::new("gemini-flash-latest")
 //!         .system_instruction("You are a mountain guide. Answer in one sentence.");
 //!     let mut chat = model.start_chat();
 //!
-//!     let response = chat.send_message("How tall is Ben Nevis?").await?;
-//!     println!("{}", response.text()?);
+//!     let mut reply = chat.send_message("How tall is Ben Nevis?").stream();
+//!     while let Some(chunk) = reply.next().await {
+//!         print!("{}", chunk?.text().unwrap_or_default());
+//!     }
 //!     Ok(())
 //! }
 //! ```
 //!
-//! A turn is your message, all function calls, and the reply. It enters the history when the reply is
-//! complete, or not at all. The [guide] goes on from here, from [streaming](guide::chats#streaming) to
-//! [testing without a model](guide::testing).
+//! A *turn* is your message, all function calls, and the final reply. It enters the history when the
+//! reply is complete, or not at all: after an error, a lost connection or a dropped future, the history
+//! is as it was before the message. The [guide] continues from here, from
+//! [streaming](guide::chats#streaming) to [testing](guide::testing).
 //!
-//! | You want to | Look at |
+//! | To | See |
 //! | --- | --- |
 //! | have a conversation | [`GenerativeModel::start_chat`], [`ChatSession`] |
-//! | ask once, without a history | [`GenerativeModel::generate_content`] |
-//! | show a reply as it comes | [`SendMessage::stream`], [`GenerateContent::stream`] |
-//! | go on after a turn that failed | [`ChatSession::unfinished`], [`retry`](ChatSession::retry), [`keep_partial`](ChatSession::keep_partial), [`rewind`](ChatSession::rewind) |
+//! | send a single prompt without a history | [`GenerativeModel::generate_content`] |
+//! | show a reply while it is generated | [`SendMessage::stream`], [`GenerateContent::stream`] |
+//! | continue after a turn that failed | [`ChatSession::unfinished`], [`retry`](ChatSession::retry), [`keep_partial`](ChatSession::keep_partial), [`rewind`](ChatSession::rewind) |
 //! | set temperature, length or thinking | [`GenerationConfig`](protocol::config::GenerationConfig), [`ThinkingConfig`](protocol::config::ThinkingConfig) |
-//! | set what is blocked as harmful | [`SafetySetting`](protocol::safety::SafetySetting) |
-//! | set time limits and retries | [`RequestOptions`], [`Retry`] |
+//! | set safety thresholds | [`SafetySetting`](protocol::safety::SafetySetting) |
+//! | set timeouts and retries | [`RequestOptions`], [`Retry`] |
 //! | send images, audio, video or PDFs | [`Blob::from_file`](protocol::content::Blob::from_file), [`FileData`](protocol::content::FileData) |
-//! | let the model call your functions | [`#[function]`](macro@function), [`Function`], [`Toolbox`], [`AutomaticFunctionCalling`] |
+//! | let the model call functions | [`#[function]`](macro@function), [`Function`], [`Toolbox`], [`AutomaticFunctionCalling`] |
 //! | use the tools of an MCP server | `mcp::Connection`, with the feature `mcp` |
 //! | get a reply as a Rust type | [`json::<T>()`](SendMessage::json) |
 //! | save and load a conversation | [`ChatSession`] with `serde`, or the crate `generativeai-store` |
-//! | keep a long conversation short | [`ChatSession::context_budget`] |
+//! | limit the length of a conversation | [`ChatSession::context_budget`] |
 //! | count tokens | [`GenerativeModel::count_tokens`] |
-//! | list models, or embed texts | [`Backend::list_models`], [`Backend::embed_content`] of a [`Remote`] |
-//! | set the key, the address or certificates | [`Remote::builder`] |
-//! | know what to do about an error | [`Error`], [`ErrorKind`] |
-//! | do without `async` | [`blocking`] |
+//! | list models, or compute embeddings | [`Backend::list_models`], [`Backend::embed_content`] of a [`Remote`] |
+//! | set key, URL or certificates | [`Remote::builder`] |
+//! | handle errors | [`Error`], [`ErrorKind`] |
+//! | write code without `async` | [`blocking`] |
 //! | test without a model | [`testing`] |
-//! | answer requests yourself | [`Backend`] |
-//! | come from Python | [`guide::from_python`] |
+//! | implement another backend | [`Backend`] |
+//! | translate Python code | [`guide::from_python`] |
 //!
 //! # Features
 //!
-//! | Feature | Default | What it adds |
+//! | Feature | Default | Adds |
 //! | --- | --- | --- |
 //! | `remote` | yes | the Gemini API as a backend: [`Remote`] |
 //! | `macros` | yes | the attribute [`#[function]`](macro@function) |
 //! | `blocking` | yes | the same API without `async`: [`blocking`] |
-//! | `tracing` | yes | spans of requests for `tracing`, without what is said |
-//! | `mcp` | no | the tools of servers of the Model Context Protocol: `mcp` |
-//! | `image` | no | images of the crate `image` as parts of a message |
+//! | `tracing` | yes | spans of requests for the crate `tracing`, without prompts and replies |
+//! | `mcp` | no | tools of servers of the Model Context Protocol: `mcp` |
+//! | `image` | no | conversion of images of the crate `image` into parts of a message |
 //!
 //! # Requirements
 //!
-//! Rust 1.95 or newer. [`Remote`] needs a `tokio` runtime with time and I/O, as `#[tokio::main]` makes it;
-//! [`blocking`] brings its own. With `remote`, a C compiler is needed to build, since TLS uses `ring`. Your
-//! own types as arguments of functions and as replies derive `Deserialize` of `serde` and `JsonSchema` of
-//! `schemars` 1, so your `Cargo.toml` names both.
+//! Rust 1.95 or newer. [`Remote`] needs a `tokio` runtime with time and I/O, such as that of
+//! `#[tokio::main]`; [`blocking`] has its own runtime. The feature `remote` needs a C compiler, because TLS
+//! uses `ring`. Types for arguments of functions and for typed replies implement `Deserialize` of `serde`
+//! and `JsonSchema` of `schemars` 1, so your `Cargo.toml` has to list both crates.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

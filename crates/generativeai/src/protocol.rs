@@ -22,7 +22,7 @@
 //! Reading is lenient: members are read in `camelCase` and in `snake_case`, `null` is absent, numbers may
 //! be strings, and enum values may be numbers or names in any case. Writing has one form: `camelCase`,
 //! without absent members. Nothing is lost in between: members and enum values that this version does not
-//! know are kept and written again.
+//! know are kept and written again. [`read_json`] also reads numbers that serde_json refuses.
 //!
 //! ```
 //! use generativeai::protocol::config::{GenerationConfig, ThinkingLevel};
@@ -48,6 +48,7 @@ pub mod content;
 pub mod embeddings;
 pub mod files;
 pub mod grounding;
+mod json;
 pub mod models;
 pub mod request;
 pub mod response;
@@ -60,4 +61,5 @@ pub mod tools;
 mod unknown;
 mod wire;
 
+pub use json::read_json;
 pub use unknown::Unknown;

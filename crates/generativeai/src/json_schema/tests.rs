@@ -13,18 +13,18 @@ use crate::error::ErrorKind;
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Unit {
-    /// The one of the world.
+    /// SI unit.
     Metres,
-    /// The one of sailors.
+    /// Imperial unit.
     Feet,
 }
 
 #[derive(Deserialize, JsonSchema)]
-#[expect(dead_code, reason = "only its schema is looked at")]
+#[expect(dead_code, reason = "only its schema is used")]
 struct Ascent {
-    /// Where to.
+    /// Destination.
     peak: Peak,
-    /// Who comes along.
+    /// Members of the party.
     party: Vec<String>,
     unit: Option<Unit>,
     camps: Option<Vec<Peak>>,
@@ -40,16 +40,16 @@ struct Peak {
 }
 
 #[derive(Deserialize, JsonSchema)]
-#[expect(dead_code, reason = "only its schema is looked at")]
+#[expect(dead_code, reason = "only its schema is used")]
 struct Tree {
-    /// What hangs below.
+    /// Left subtree.
     left: Option<Box<Tree>>,
     name: String,
 }
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-#[expect(dead_code, reason = "only its schema is looked at")]
+#[expect(dead_code, reason = "only its schema is used")]
 enum Shape {
     Circle { radius: f64 },
     Square { side: f64 },
@@ -72,7 +72,7 @@ fn the_json_schema_of_a_struct_has_no_references() {
 
     assert!(!schema.to_string().contains("$ref"), "{schema}");
     assert_eq!(schema["required"], json!(["peak", "party", "days", "from"]));
-    assert_eq!(schema["properties"]["peak"]["description"], "Where to.");
+    assert_eq!(schema["properties"]["peak"]["description"], "Destination.");
     assert_eq!(
         schema["properties"]["peak"]["properties"]["name"],
         json!({"type": "string"})
@@ -91,7 +91,7 @@ fn a_struct_converts_to_the_openapi_form() {
         "required": ["name"],
     });
     let mut described = peak.clone();
-    described["description"] = "Where to.".into();
+    described["description"] = "Destination.".into();
 
     let schema = openapi(of::<Ascent>());
 
@@ -101,8 +101,8 @@ fn a_struct_converts_to_the_openapi_form() {
         json!({
             "type": "STRING",
             "format": "enum",
-            "description": "How high.\n\n- `metres`: The one of the world.\n\
-                - `feet`: The one of sailors.",
+            "description": "How high.\n\n- `metres`: SI unit.\n\
+                - `feet`: Imperial unit.",
             "nullable": true,
             "enum": ["metres", "feet"],
         })
@@ -163,10 +163,10 @@ fn the_json_schema_of_a_recursive_type_has_no_keywords_next_to_a_reference() {
     let schema = of::<Tree>();
 
     let left = &schema["properties"]["left"];
-    assert_eq!(left["description"], "What hangs below.");
+    assert_eq!(left["description"], "Left subtree.");
     assert!(
         left.get("$ref").is_none(),
-        "nothing may stand beside a reference: {left}"
+        "a reference has no siblings: {left}"
     );
     assert_eq!(left["anyOf"][0], json!({"$ref": "#"}));
 }

@@ -121,8 +121,8 @@ macro_rules! message {
 
 /// Defines setters, named after the fields, for messages that callers write.
 ///
-/// The kind says what a setter accepts: `plain` the value, `into` anything that converts into it,
-/// `boxed` the same for a boxed field, `list` an iterator of items, `map` an iterator of pairs of a
+/// The kind determines the argument of a setter: `plain` takes the value, `into` anything that converts
+/// into it, `boxed` likewise for a boxed field, `list` an iterator of items, `map` an iterator of pairs of a
 /// name and a value. Setters of lists and maps replace the whole field.
 macro_rules! setters {
     ($name:ident { $($kind:ident $field:ident: $type:ty,)* }) => {

@@ -53,7 +53,7 @@ message! {
         pub format: Option<String>,
         /// Title.
         pub title: Option<String>,
-        /// Description. The model reads it: it should say what the value is and how to choose it.
+        /// Description. The model reads it: it should define the value and how to choose it.
         pub description: Option<String>,
         /// Whether the value may be `null`. Default: `false`.
         pub nullable: Option<bool>,

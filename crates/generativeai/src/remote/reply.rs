@@ -1,16 +1,16 @@
 //! The JSON of a response becomes a value, or the error that it contains.
 
-use serde::de::{DeserializeOwned, Error as _};
+use serde::de::DeserializeOwned;
 
 use super::failure::{self, Failure};
 use super::secret::Secret;
 use crate::error::{Error, ErrorKind};
-use crate::protocol::Unknown;
 use crate::protocol::caches::CachedContent;
 use crate::protocol::embeddings::{BatchEmbedContentsResponse, EmbedContentResponse};
 use crate::protocol::models::{ListModelsResponse, Model};
 use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::tokens::CountTokensResponse;
+use crate::protocol::{Unknown, read_json};
 
 /// Response of a method of the API.
 pub(super) trait Reply: DeserializeOwned {
@@ -40,7 +40,7 @@ replies!(
 
 /// Reads a response, or an event of a stream.
 pub(super) fn read<R: Reply>(json: &[u8], secrets: &[Secret]) -> Result<R, Failure> {
-    match parse::<R>(json) {
+    match read_json::<R>(json) {
         Ok(reply) if reply.unknown().get("error").is_none() => Ok(reply),
         Ok(reply) => Failure::in_success(json, secrets).map_or(Ok(reply), Err),
         Err(error) => Err(Failure::in_success(json, secrets)
@@ -54,9 +54,4 @@ pub(super) fn read_whole<R: Reply>(body: &[u8], secrets: &[Secret]) -> Result<R,
         b"" | b"null" => Err(Error::new(ErrorKind::Empty, "the response is empty").into()),
         body => read(body, secrets),
     }
-}
-
-/// Parses JSON. Checking all bytes for UTF-8 at once is cheaper than checking each string.
-fn parse<R: Reply>(json: &[u8]) -> serde_json::Result<R> {
-    serde_json::from_str(std::str::from_utf8(json).map_err(serde_json::Error::custom)?)
 }

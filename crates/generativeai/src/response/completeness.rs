@@ -85,7 +85,7 @@ impl GenerateContentResponse {
         Error::new(ErrorKind::Stopped, message)
     }
 
-    /// Returns the error for a response without content, with what it contains instead.
+    /// Returns the error for a response without content. It names the contents that are present.
     pub(crate) fn empty(&self) -> Error {
         let message = match (self.candidates.first(), self.finish_reason()) {
             (None, _) if self.usage_metadata.is_some() => {

@@ -11,7 +11,7 @@ fn assert_same(one: Value, other: Value) {
 }
 
 #[test]
-fn what_says_nothing_is_dropped_but_for_parts_and_what_was_set() {
+fn default_values_are_dropped_except_in_parts_and_settings() {
     let said = json!({
         "candidates": [{"index": 0, "finishReason": "FINISH_REASON_UNSPECIFIED", "content": {}}],
         "usageMetadata": {"promptTokenCount": 0},
@@ -60,7 +60,7 @@ fn numbers_have_one_form() {
 }
 
 #[test]
-fn json_of_the_users_own_is_left_alone() {
+fn free_json_does_not_change() {
     let call =
         json!({"functionCall": {"name": "f", "args": {"a": null, "b": "", "mode": 1, "c": {}}}});
     assert_eq!(canonical(&call), call);
@@ -68,7 +68,7 @@ fn json_of_the_users_own_is_left_alone() {
     assert_eq!(canonical(&answer), answer);
     assert_same(json!({"args": {"a": 2.0}}), json!({"args": {"a": 2}}));
     assert!(canonical(&json!({"args": {}})) != canonical(&json!({})));
-    // Next to no name it is a schema.
+    // Without a name it is a schema.
     assert_same(
         json!({"response": {"type": 6, "enum": []}}),
         json!({"response": {"type": "OBJECT"}}),
@@ -76,7 +76,7 @@ fn json_of_the_users_own_is_left_alone() {
 }
 
 #[test]
-fn names_of_properties_are_no_fields() {
+fn names_of_properties_are_not_treated_as_members() {
     let schema = json!({"properties": {"index": {"type": 1}, "args": {"type": "STRING"}}});
     let named = json!({"properties": {"index": {"type": "STRING"}, "args": {"type": "STRING"}}});
     assert_eq!(canonical(&schema), named);

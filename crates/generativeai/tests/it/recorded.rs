@@ -1,7 +1,7 @@
-//! Replies that the real service sent: read, kept in a history, and sent again.
+//! Recorded replies of the service: read, stored in a history, and sent again.
 //!
-//! The recordings stand beside the project, in `../shared/mock-responses` or where
-//! `MOCK_RESPONSES_DIR` says; without them these tests say that they are skipped.
+//! The recordings are not part of the repository. They are read from `../shared/mock-responses`, or from
+//! the folder in `MOCK_RESPONSES_DIR`; without them the tests print that they are skipped.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,14 +20,14 @@ struct Recording {
     body: String,
 }
 
-/// The recordings whose names begin and end so.
+/// Reads the recordings whose names have this beginning and ending.
 fn recordings(beginning: &str, ending: &str) -> Vec<Recording> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/mock-responses");
     let folder = env::var_os("MOCK_RESPONSES_DIR").map_or(beside, PathBuf::from);
     let Ok(entries) = fs::read_dir(&folder) else {
-        // Past the capture of the test harness, so that it is seen.
-        let said = "skipped: the recordings of the real service are not here (MOCK_RESPONSES_DIR)";
-        writeln!(io::stderr(), "{said}").expect("stderr is open");
+        // Directly, since the test harness captures what `eprintln!` prints.
+        let note = "skipped: the recordings of the real service are not here (MOCK_RESPONSES_DIR)";
+        writeln!(io::stderr(), "{note}").expect("stderr is open");
         return Vec::new();
     };
     let mut found: Vec<_> = entries
@@ -57,14 +57,14 @@ fn chat(server: &Server) -> ChatSession {
         .start_chat()
 }
 
-/// The values of the events of a recorded stream, read the plain way.
+/// Parses the events of a recorded stream.
 fn events(body: &str) -> Vec<Value> {
     let data = body.lines().filter_map(|line| line.strip_prefix("data: "));
     data.map(|data| serde_json::from_str(data).expect("JSON"))
         .collect()
 }
 
-/// The parts that a recording has, one after the other.
+/// Returns all parts of a recording, in order.
 fn parts(values: &[Value]) -> Vec<Value> {
     let parts = |value: &Value| {
         value["candidates"][0]["content"]["parts"]
@@ -74,8 +74,8 @@ fn parts(values: &[Value]) -> Vec<Value> {
     values.iter().filter_map(parts).flatten().collect()
 }
 
-/// All that is said in parts, by what it is: joining may not lose or change any of it.
-fn said(parts: &[Value]) -> Value {
+/// Returns the data of parts by kind: merging must not lose or change any of it.
+fn data(parts: &[Value]) -> Value {
     let text = |thought: bool| -> String {
         let of = parts
             .iter()
@@ -105,7 +105,7 @@ fn said(parts: &[Value]) -> Value {
     })
 }
 
-/// The parts of the first reply, as the second request sends them again.
+/// Returns the parts of the first reply in the second request.
 fn sent_again(server: &Server) -> Vec<Value> {
     let request = server.received().last().expect("a second request").json();
     request["contents"][1]["parts"]
@@ -114,7 +114,7 @@ fn sent_again(server: &Server) -> Vec<Value> {
         .clone()
 }
 
-/// Asks a second time after saving and loading, and checks that all that was said is sent again.
+/// Saves and loads the chat, sends a second message, and checks that the request has the whole first reply.
 async fn check_second_turn(name: &str, server: &Server, chat: ChatSession, recorded: &[Value]) {
     let saved = serde_json::to_string(&chat).expect("a chat is JSON");
     let loaded: ChatSession = serde_json::from_str(&saved).expect("a chat");
@@ -126,10 +126,10 @@ async fn check_second_turn(name: &str, server: &Server, chat: ChatSession, recor
     chat.send_message("And then?")
         .await
         .expect("a second reply");
-    assert_eq!(said(&sent_again(server)), said(&parts(recorded)), "{name}");
+    assert_eq!(data(&sent_again(server)), data(&parts(recorded)), "{name}");
 }
 
-/// The last that a recording says of its one candidate.
+/// Returns the last value of a member of the candidate in a recording.
 fn last_of<'v>(recorded: &'v [Value], member: &str) -> Option<&'v Value> {
     recorded
         .iter()
@@ -187,7 +187,7 @@ fn second() -> Act {
 }
 
 #[tokio::test]
-async fn a_recorded_stream_is_all_there_after_a_round_trip_through_the_history() {
+async fn a_recorded_stream_is_complete_after_a_round_trip_through_the_history() {
     for Recording { name, body } in recordings("streaming-success", ".txt") {
         let recorded = events(&body);
         let first = Act::Send(format!("{STREAM}{body}").into());
@@ -203,7 +203,7 @@ async fn a_recorded_stream_is_all_there_after_a_round_trip_through_the_history()
 }
 
 #[tokio::test]
-async fn a_recorded_reply_is_all_there_after_a_round_trip_through_the_history() {
+async fn a_recorded_reply_is_complete_after_a_round_trip_through_the_history() {
     for Recording { name, body } in recordings("unary-success", ".json") {
         let recorded = [serde_json::from_str::<Value>(&body).expect("JSON")];
         let first = Act::Send(answer("200 OK", "application/json", &body).into());
@@ -222,7 +222,7 @@ async fn a_recorded_reply_is_all_there_after_a_round_trip_through_the_history() 
     }
 }
 
-/// What each recorded failure is, and the word of the service that the error must have.
+/// Kind of each recorded failure, and a word of the service that the error must contain.
 const FAILURES: [(&str, ErrorKind, &str); 12] = [
     (
         "streaming-failure-image-rejected.txt",
@@ -286,7 +286,7 @@ const FAILURES: [(&str, ErrorKind, &str); 12] = [
     ),
 ];
 
-/// The HTTP code an error came with: the one its body tells.
+/// Returns the HTTP status of a recorded body: that of its error.
 fn status(body: &str) -> String {
     let read: Option<Value> = serde_json::from_str(body).ok();
     let code = read.and_then(|body| body.pointer("/error/code")?.as_i64());
@@ -303,7 +303,7 @@ async fn ask(server: &Server, stream: bool) -> Result<GenerateContentResponse> {
     };
     assert!(
         chat.history().is_empty(),
-        "nothing of a failed turn is in the history"
+        "a failed turn does not change the history"
     );
     assert!(chat.unfinished().is_some());
     outcome
@@ -335,6 +335,9 @@ async fn a_recorded_failure_is_an_error_that_names_the_cause() {
         let told = format!("{error} {:?}", error.status());
         assert!(told.contains(word), "{name}: {told}");
         let answered = error.response().is_some() || error.status().is_some();
-        assert!(answered, "{name}: what the service said is kept");
+        assert!(
+            answered,
+            "{name}: the error contains the response of the service"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Checks what is sent against the schema of the API.
+//! Validation of requests against the schema of the API.
 
 use std::sync::OnceLock;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// Fails unless the body is a valid `GenerateContentRequest`.
 ///
-/// Fields that REST takes beyond the protobuf surface are allowed, and no others.
+/// Fields that the REST API has beyond Protocol Buffers are allowed, and no others.
 #[track_caller]
 pub(crate) fn assert_request_is_valid(body: &Value) {
     static VALIDATOR: OnceLock<Validator> = OnceLock::new();
@@ -17,7 +17,7 @@ pub(crate) fn assert_request_is_valid(body: &Value) {
     );
 }
 
-/// Fails unless the body is a valid `CountTokensRequest`, in the same sense.
+/// Fails unless the body is a valid `CountTokensRequest`, with the same exceptions.
 #[track_caller]
 pub(crate) fn assert_count_request_is_valid(body: &Value) {
     static VALIDATOR: OnceLock<Validator> = OnceLock::new();
@@ -46,7 +46,7 @@ fn validator(message: &str) -> Validator {
     jsonschema::validator_for(&schema).expect("the schema is one")
 }
 
-/// Fields beyond the protobuf surface, by message.
+/// Fields beyond Protocol Buffers, by message.
 const FIELDS: &[(&str, &[&str])] = &[
     ("Blob", &["displayName"]),
     ("CodeExecutionResult", &["id"]),
@@ -71,7 +71,7 @@ const FIELDS: &[(&str, &[&str])] = &[
         ],
     ),
     ("GoogleMaps", &["authConfig"]),
-    ("ImageConfig", &["imageSize"]),
+    ("ImageConfig", &["imageSize", "imageOutputOptions"]),
     (
         "Part",
         &[
@@ -99,7 +99,7 @@ const FIELDS: &[(&str, &[&str])] = &[
     ("VoiceConfig", &["replicatedVoiceConfig", "voice"]),
 ];
 
-/// Values beyond the protobuf surface, by enum.
+/// Values beyond Protocol Buffers, by enum.
 const VALUES: &[(&str, &[&str])] = &[
     ("GenerationConfig.Modality", &["VIDEO"]),
     (
@@ -139,7 +139,7 @@ fn allow_values(definitions: &mut Value) {
 }
 
 #[test]
-fn a_request_of_all_kinds_of_things_is_valid() {
+fn a_request_with_all_kinds_of_fields_is_valid() {
     assert_request_is_valid(&json!({
         "contents": [{"role": "user", "parts": [{"text": "Hi"}, {"toolCall": {"id": "1"}}]}],
         "tools": [{"functionDeclarations": [{"name": "f", "parameters": {"type": "OBJECT"}}]}],
@@ -150,19 +150,19 @@ fn a_request_of_all_kinds_of_things_is_valid() {
 
 #[test]
 #[should_panic(expected = "temprature")]
-fn a_request_with_a_slip_of_the_pen_is_not_valid() {
+fn a_request_with_a_misspelled_field_is_invalid() {
     assert_request_is_valid(&json!({"generationConfig": {"temprature": 0.5}}));
 }
 
 #[test]
 #[should_panic(expected = "object")]
-fn a_request_with_two_kinds_of_data_in_a_part_is_not_valid() {
+fn a_request_with_two_kinds_of_data_in_a_part_is_invalid() {
     let part = json!({"text": "a", "fileData": {"fileUri": "object"}});
     assert_request_is_valid(&json!({"contents": [{"parts": [part]}]}));
 }
 
 #[test]
-fn a_request_to_count_is_checked_down_to_the_request_in_it() {
+fn the_request_within_a_count_request_is_validated() {
     let contents = json!([{"parts": [{"text": "Hi"}]}]);
     let request = json!({"model": "models/m", "contents": contents});
 

@@ -88,7 +88,7 @@ message! {
         /// Kinds of data that the reply contains. Default: text. A model that generates images needs
         /// `Image`, one that generates speech needs `Audio`.
         pub response_modalities: Vec<ResponseModality>,
-        /// Voice and language of a spoken reply. Needs `Audio` in
+        /// Voice and language of generated speech. Needs `Audio` in
         /// [`response_modalities`](Self::response_modalities).
         pub speech_config: Option<Box<SpeechConfig>>,
         /// Amount of thinking before the reply. Models that do not think refuse it.

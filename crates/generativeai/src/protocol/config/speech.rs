@@ -1,9 +1,9 @@
-//! Voice and language of spoken replies.
+//! Voice and language of generated speech.
 
 use serde_json::Value;
 
 message! {
-    /// Voice and language of a spoken reply: one voice, or one for each of several speakers.
+    /// Voice and language of generated speech: one voice, or one for each of several speakers.
     ///
     /// ```
     /// use generativeai::protocol::config::{
@@ -84,7 +84,7 @@ setters!(MultiSpeakerVoiceConfig {
 message! {
     /// Voice of one speaker of a dialogue.
     pub struct SpeakerVoiceConfig {
-        /// Name of the speaker as it is in the text, such as `Ann` for `Ann: Hello!`.
+        /// Name of the speaker in the text, such as `Ann` for `Ann: Hello!`.
         pub speaker: Option<String>,
         /// Voice of the speaker.
         pub voice_config: Option<VoiceConfig>,

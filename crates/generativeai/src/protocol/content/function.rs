@@ -182,9 +182,9 @@ open_enum! {
         Unspecified = "SCHEDULING_UNSPECIFIED",
         /// The model takes the response into account and does not react to it.
         Silent = "SILENT",
-        /// The model reacts as soon as it has finished what it is generating.
+        /// The model reacts as soon as it has finished the current output.
         WhenIdle = "WHEN_IDLE",
-        /// The model stops what it is generating and reacts at once.
+        /// The model interrupts the current output and reacts at once.
         Interrupt = "INTERRUPT",
     }
 }

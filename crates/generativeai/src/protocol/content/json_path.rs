@@ -12,7 +12,7 @@ enum Step {
     Index(usize),
 }
 
-/// Returns the value at a path such as `$.route[0].name`, creating what is missing on the way.
+/// Returns the value at a path such as `$.route[0].name`, and creates missing objects and arrays on the way.
 ///
 /// `None` if the path is not a singular query of RFC 9535 below the root, contradicts values that are
 /// there, or skips items of an array.
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_creates_what_is_missing_on_its_way() {
+    fn a_path_creates_missing_objects_and_arrays() {
         let mut root = Map::new();
         for (path, value) in [
             ("$.name", json!("Ben Nevis")),

@@ -18,7 +18,7 @@ message! {
     /// assert_eq!(question.role, None);
     ///
     /// let image = Blob::new("image/png", [0x89, b'P', b'N', b'G']);
-    /// let content = Content::user([Part::text("What is this?"), image.into()]);
+    /// let content = Content::user([Part::text("Which mountain is it?"), image.into()]);
     /// assert_eq!(content.role, Some(Role::User));
     /// assert_eq!(content.parts.len(), 2);
     /// ```

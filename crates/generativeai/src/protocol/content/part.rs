@@ -54,7 +54,7 @@ pub struct Part {
     pub media_processing: Option<MediaProcessing>,
     /// Transcript of audio data. Sent by the service only.
     pub audio_transcription: Option<Box<AudioTranscription>>,
-    /// Speaker and style of a text that is to be spoken.
+    /// Speaker and style of a text, for speech generation.
     pub speech_metadata: Option<Box<SpeechMetadata>>,
     /// Pages of a document to read, for a part with a document.
     pub document_metadata: Option<Box<DocumentMetadata>>,

@@ -129,8 +129,8 @@ open_enum! {
 message! {
     /// Control of a browser, a phone or a desktop.
     ///
-    /// The service declares functions such as `click_at` by itself. The program runs their calls, and
-    /// answers with a screenshot.
+    /// The service declares functions such as `click_at`. The program runs their calls, and responds with
+    /// a screenshot.
     pub struct ComputerUse {
         /// Environment that is controlled. Required by the service.
         pub environment: Option<Environment>,

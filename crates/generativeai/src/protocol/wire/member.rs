@@ -34,7 +34,7 @@ pub(crate) trait Wire: fmt::Debug + Serialize + DeserializeOwned {
         self.serialize(serializer)
     }
 
-    /// Returns the meaning of `null`, for a type to which it is not the same as absent.
+    /// Returns the meaning of `null`, for a type that distinguishes it from absence.
     fn from_null() -> Option<Self> {
         None
     }

@@ -20,7 +20,7 @@ pub(crate) trait OpenEnum: Clone + 'static {
     fn unknown(text: String) -> Self;
     fn text(&self) -> &str;
 
-    /// Reads a name in any case. A name that is not known is kept as it is.
+    /// Reads a name in any case. An unknown name is kept unchanged.
     fn open<'a>(text: impl Into<Cow<'a, str>>) -> Self {
         let text = text.into();
         // The exact name first: it is the usual one, and `known` compiles to a comparison of lengths.

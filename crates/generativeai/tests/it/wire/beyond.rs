@@ -1,4 +1,4 @@
-//! Every field and value that REST knows beyond the inventory is typed.
+//! Every member and value that the REST API has beyond the inventory has a type.
 
 use std::fmt::Debug;
 
@@ -118,7 +118,7 @@ fn fields_of_tools() {
 
 /// Field row 31.
 #[test]
-fn fields_that_recorded_exchanges_have() {
+fn fields_of_recorded_exchanges() {
     assert_typed::<GenerateContentResponse>(&[
         json!({"usageMetadata": {"serviceTier": "standard", "trafficType": "ON_DEMAND_FLEX",
             "billablePromptUsage": {"textCount": 131, "imageCount": 1, "videoDurationSeconds": 2,

@@ -1,4 +1,4 @@
-//! The inventory of messages and enums that the API's own descriptors name.
+//! The inventory of messages and enums, from the descriptors of the API.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ pub(super) struct Inventory {
     pub(super) messages: BTreeMap<String, BTreeMap<String, Field>>,
 }
 
-/// What is known of a field.
+/// Type of a field.
 #[derive(Deserialize)]
 pub(super) struct Field {
     #[serde(rename = "type")]
@@ -23,7 +23,7 @@ pub(super) struct Field {
     pub(super) repeated: bool,
 }
 
-/// Messages that have a JSON form of their own.
+/// Messages with a special JSON form.
 pub(super) const FORMS: &[&str] = &[
     "Any",
     "Duration",
@@ -33,7 +33,7 @@ pub(super) const FORMS: &[&str] = &[
     "Value",
 ];
 
-/// The inventory, from the folder that `WIRE_DIR` names, else the copy in this crate.
+/// Reads the inventory from the folder in `WIRE_DIR`, or from the copy in this crate.
 pub(super) fn inventory() -> &'static Inventory {
     static INVENTORY: OnceLock<Inventory> = OnceLock::new();
     INVENTORY.get_or_init(|| {
@@ -47,12 +47,12 @@ pub(super) fn inventory() -> &'static Inventory {
 }
 
 impl Field {
-    /// Whether anything in JSON will do.
+    /// Whether the field accepts any JSON value.
     pub(super) fn is_free(&self) -> bool {
         matches!(self.kind.as_str(), "Any" | "Struct" | "Value")
     }
 
-    /// Values of the field, each with the form it is written in.
+    /// Returns values of the field, each with the form in which it is written.
     pub(super) fn samples(&self) -> Vec<(Value, Value)> {
         let same = |value: Value| (value.clone(), value);
         let samples = match self.kind.as_str() {
@@ -101,7 +101,7 @@ impl Field {
             .collect()
     }
 
-    /// A value that cannot be one of this field.
+    /// Returns a value of a wrong type.
     pub(super) fn misfit(&self) -> Value {
         match self.kind.as_str() {
             kind if inventory().messages.contains_key(kind) && !FORMS.contains(&kind) => json!("x"),
@@ -111,7 +111,7 @@ impl Field {
     }
 }
 
-/// Each value by its name and by its number.
+/// Returns each value by name and by number.
 fn enum_samples(kind: &str) -> Vec<(Value, Value)> {
     let names = inventory().enums[kind].iter().enumerate();
     let samples =

@@ -1,15 +1,15 @@
-//! Whatever is read is written again, whole: known and unknown, at every depth.
+//! Random messages are written as they were read, known and unknown members at every depth.
 
 use serde_json::{Map, Value, json};
 
 use super::inventory::{FORMS, Field, inventory};
 use super::message;
 
-/// How many messages of each kind are made up.
+/// Number of random messages of each type.
 const ROUNDS: u64 = 400;
 
 #[test]
-fn what_is_read_is_written_again() {
+fn a_message_is_written_as_it_was_read() {
     for name in [
         "GenerateContentRequest",
         "GenerateContentResponse",
@@ -26,11 +26,11 @@ fn what_is_read_is_written_again() {
     }
 }
 
-/// Makes up messages; the same seed makes up the same.
+/// Generator of random messages. A seed determines the message.
 pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    /// A number below `sides`.
+    /// Returns a number below `sides`, by SplitMix64.
     pub(super) fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -104,7 +104,7 @@ impl Dice {
         }
     }
 
-    /// A finite number of any size.
+    /// Returns a finite number of any magnitude.
     fn number(&mut self) -> f64 {
         let number = f64::from_bits(self.roll(u64::MAX));
         if number.is_finite() { number } else { 0.5 }

@@ -1,4 +1,4 @@
-//! The wire: everything the inventory of the API names is typed, and nothing is lost.
+//! The wire format: every member and value of the API has a type, and nothing is lost.
 
 mod beyond;
 mod inventory;
@@ -17,24 +17,24 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Reads a message and writes it again.
+/// Reads a message and writes it.
 type Roundtrip = fn(&Value) -> Result<Echo, String>;
 
-/// A message as it was read, and as it was written again.
+/// Message after reading and writing.
 struct Echo {
-    /// As it was read, for people.
+    /// `Debug` of the message that was read.
     read: String,
-    /// As it was written again.
+    /// JSON that was written.
     written: Value,
 }
 
 impl Echo {
-    /// Whether all members are known, at every depth.
+    /// Whether all members have fields, at every depth.
     fn knows_members(&self) -> bool {
         !self.read.contains("unknown: {\"")
     }
 
-    /// Whether all values of enums are known, at every depth.
+    /// Whether all enum values have variants, at every depth.
     fn knows_values(&self) -> bool {
         !self.read.contains("Unknown(\"")
     }
@@ -47,7 +47,7 @@ fn roundtrip<T: DeserializeOwned + Serialize + Debug>(value: &Value) -> Result<E
     assert_eq!(
         read,
         format!("{again:?}"),
-        "reading text and reading values agree"
+        "a text and a `Value` are read alike"
     );
     let written = serde_json::to_string(&message).map_err(|e| e.to_string())?;
     let written = serde_json::from_str(&written).map_err(|e| e.to_string())?;
@@ -56,7 +56,7 @@ fn roundtrip<T: DeserializeOwned + Serialize + Debug>(value: &Value) -> Result<E
 
 macro_rules! messages {
     ($($name:literal => $type:ty,)*) => {
-        /// Every message of the inventory, by its name there.
+        /// Every message of the inventory, by its name.
         const MESSAGES: &[(&str, Roundtrip)] = &[$(($name, roundtrip::<$type>),)*];
     };
 }

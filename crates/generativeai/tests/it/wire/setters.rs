@@ -1,4 +1,4 @@
-//! What setters write is what the API takes.
+//! Requests written with setters are valid for the API.
 
 use generativeai::protocol::{config::*, content::*, request::*, safety::*, schema::*, tools::*};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ fn assert_written(request: GenerateContentRequest, expected: Value) {
 }
 
 #[test]
-fn a_conversation_with_pictures_and_answers() {
+fn a_conversation_with_media_and_function_responses() {
     let call = FunctionCall::new(
         "height",
         json!({"of": "K2"}).as_object().cloned().expect("args"),
@@ -50,7 +50,7 @@ fn a_conversation_with_pictures_and_answers() {
 }
 
 #[test]
-fn how_a_reply_is_to_be_made() {
+fn a_generation_config() {
     let config = GenerationConfig::default()
         .candidate_count(1)
         .stop_sequences(["END", "STOP"])
@@ -58,7 +58,7 @@ fn how_a_reply_is_to_be_made() {
         .response_mime_type("application/json")
         .response_schema(
             Schema::object([
-                ("name", Schema::string().description("what people call it")),
+                ("name", Schema::string().description("common name")),
                 ("kind", Schema::one_of(["hill", "mountain"])),
                 (
                     "routes",
@@ -84,7 +84,7 @@ fn how_a_reply_is_to_be_made() {
             "responseSchema": {
                 "type": "OBJECT",
                 "properties": {
-                    "name": {"type": "STRING", "description": "what people call it"},
+                    "name": {"type": "STRING", "description": "common name"},
                     "kind": {"type": "STRING", "format": "enum", "enum": ["hill", "mountain"]},
                     "routes": {"type": "ARRAY", "items": {"type": "STRING"},
                         "minItems": 1, "maxItems": 3},
@@ -102,8 +102,8 @@ fn how_a_reply_is_to_be_made() {
 }
 
 #[test]
-fn what_the_model_may_use_and_what_is_blocked() {
-    let height = FunctionDeclaration::new("height", "Tells how tall a mountain is.")
+fn tools_and_safety_settings() {
+    let height = FunctionDeclaration::new("height", "Returns the height of a mountain.")
         .parameters(Schema::object([("of", Schema::string())]))
         .behavior(Behavior::Blocking);
     let request = GenerateContentRequest::default()
@@ -134,7 +134,7 @@ fn what_the_model_may_use_and_what_is_blocked() {
             "tools": [
                 {"functionDeclarations": [{
                     "name": "height",
-                    "description": "Tells how tall a mountain is.",
+                    "description": "Returns the height of a mountain.",
                     "behavior": "BLOCKING",
                     "parameters": {"type": "OBJECT", "properties": {"of": {"type": "STRING"}}},
                 }]},

@@ -1,4 +1,4 @@
-//! Every field and every enum value of the inventory is typed.
+//! Every member and every enum value of the inventory has a field and a variant.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ fn echo(name: &str, body: &Value) -> Echo {
 }
 
 #[test]
-fn every_field_and_every_enum_value_is_typed() {
+fn every_member_and_every_enum_value_has_a_type() {
     for_each_field(|name, member, field| {
         for (read, written) in field.samples() {
             let echo = echo(name, &json!({ member: read }));
@@ -37,7 +37,7 @@ fn every_field_and_every_enum_value_is_typed() {
 }
 
 #[test]
-fn every_message_and_enum_of_the_inventory_is_looked_at() {
+fn every_message_and_enum_of_the_inventory_is_tested() {
     let mut seen = BTreeSet::new();
     for_each_field(|name, _, field| {
         seen.insert(name.to_owned());
@@ -86,7 +86,7 @@ fn a_value_of_another_type_is_refused_by_every_field() {
 }
 
 #[test]
-fn an_enum_value_that_is_not_known_is_kept_by_every_field() {
+fn an_unknown_enum_value_is_kept_by_every_field() {
     for_each_field(|name, member, field| {
         if inventory().enums.contains_key(&field.kind) {
             for new in [json!("BRAND_NEW"), json!(99), json!(-1)] {
@@ -99,7 +99,7 @@ fn an_enum_value_that_is_not_known_is_kept_by_every_field() {
 }
 
 #[test]
-fn a_member_that_is_not_known_is_kept_by_every_message() {
+fn an_unknown_member_is_kept_by_every_message() {
     let body = json!({"brandNew": {"a": [1, null, "x"]}, "another": null});
     for (name, roundtrip) in MESSAGES {
         let echo = roundtrip(&body).unwrap_or_else(|error| panic!("{name}: {error}"));

@@ -106,7 +106,7 @@ message! {
 }
 
 message! {
-    /// Speaker and style of a text that is to be spoken.
+    /// Speaker and style of a text, for speech generation.
     pub struct SpeechMetadata {
         /// Name of the speaker, one of
         /// [`speaker_voice_configs`](crate::protocol::config::MultiSpeakerVoiceConfig::speaker_voice_configs).
