@@ -1,35 +1,36 @@
-//! From a function to the function and the type beside it.
+//! Expansion of `#[function]`: the function, and the type of the same name next to it.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Error, ItemFn, Result, ReturnType};
+use syn::{Error, ItemFn, Result, ReturnType, Type};
 
 use crate::declaration::{self, Declaration};
 use crate::options::Options;
-use crate::parameter::{self, Parameter};
+use crate::parameter::{self, Argument, Parameter, State};
 
 /// Expands `#[function(options)] item`.
 pub(crate) fn function(options: TokenStream, item: TokenStream) -> TokenStream {
     let mut item: ItemFn = match syn::parse2(item.clone()) {
         Ok(item) => item,
         Err(error) => {
-            let message = "`#[function]` stands before a `fn` with a body";
+            let message = "`#[function]` applies to a `fn` with a body";
             let error = Error::new(error.span(), message).to_compile_error();
             return quote! { #error #item };
         }
     };
-    let beside = beside(options, &mut item).unwrap_or_else(Error::into_compile_error);
+    let companion = companion(options, &mut item).unwrap_or_else(Error::into_compile_error);
     item.sig.inputs.iter_mut().for_each(parameter::strip);
-    quote! { #item #beside }
+    quote! { #item #companion }
 }
 
-/// The type that stands beside the function, and gives it to the model.
-fn beside(options: TokenStream, item: &mut ItemFn) -> Result<TokenStream> {
-    declaration::refuse(item)?;
-    let declaration = Declaration::of(item, &Options::read(options)?)?;
+/// Returns the type of the same name, whose `function(…)` returns the `Function`.
+fn companion(options: TokenStream, item: &mut ItemFn) -> Result<TokenStream> {
+    declaration::validate(item)?;
+    let declaration = Declaration::new(item, &Options::parse(options)?)?;
     let parameters = item.sig.inputs.iter_mut().map(Parameter::take);
     let parameters: Vec<Parameter> = parameters.collect::<Result<_>>()?;
+    let (arguments, state) = split(&parameters);
 
     let Declaration { name, description } = &declaration;
     let (visibility, identifier) = (&item.vis, &item.sig.ident);
@@ -38,8 +39,9 @@ fn beside(options: TokenStream, item: &mut ItemFn) -> Result<TokenStream> {
         .iter()
         .filter(|attribute| attribute.path().is_ident("cfg"))
         .collect();
-    let members = parameters.iter().map(Parameter::member);
-    let arguments = (!parameters.is_empty()).then(|| {
+    let fields = arguments.iter().map(|argument| argument.field());
+    let type_parameters = arguments.iter().filter_map(|one| one.type_parameter());
+    let arguments_type = (!arguments.is_empty()).then(|| {
         quote! {
             #[derive(
                 ::generativeai::__private::serde::Deserialize,
@@ -47,54 +49,98 @@ fn beside(options: TokenStream, item: &mut ItemFn) -> Result<TokenStream> {
             )]
             #[serde(crate = "::generativeai::__private::serde")]
             #[schemars(crate = "::generativeai::schemars")]
-            struct __Arguments { #(#members)* }
+            #[allow(non_camel_case_types)]
+            struct __Arguments<#(#type_parameters),*> { #(#fields)* }
         }
     });
+    let state_parameters = state.iter().map(|state| state.parameter());
+    let hold_state = state.iter().map(|state| state.hold());
     let handler = handler(item, &parameters);
-    let about =
-        format!("The function `{name}` as a tool of the model: [`function`](Self::function).");
-    let gives = format!("Gives the function `{name}` as a tool of the model.");
+    let type_doc =
+        format!("The function `{name}` as a tool of the model: see [`function`](Self::function).");
+    let method_doc = format!("Returns the function `{name}` as a tool of the model.");
     Ok(quote! {
         #(#conditions)*
-        #[doc = #about]
+        #[doc = #type_doc]
         #[allow(non_camel_case_types)]
         #visibility enum #identifier {}
 
         #(#conditions)*
         impl #identifier {
-            #[doc = #gives]
+            #[doc = #method_doc]
             #[must_use]
-            #visibility fn function() -> ::generativeai::Function {
-                #arguments
+            #visibility fn function(#(#state_parameters),*) -> ::generativeai::Function {
+                #arguments_type
+                #(#hold_state)*
                 ::generativeai::Function::new(#name, #description, #handler)
             }
         }
     })
 }
 
-/// The closure that reads the arguments, calls the function, and makes an answer of what it gives.
+fn split(parameters: &[Parameter]) -> (Vec<&Argument>, Vec<&State>) {
+    let (mut arguments, mut state) = (Vec::new(), Vec::new());
+    for parameter in parameters {
+        match parameter {
+            Parameter::Argument(argument) => arguments.push(argument),
+            Parameter::State(one) => state.push(one),
+        }
+    }
+    (arguments, state)
+}
+
+/// Returns the closure that takes the arguments, calls the function, and converts its return value.
 fn handler(item: &ItemFn, parameters: &[Parameter]) -> TokenStream {
     let identifier = &item.sig.ident;
-    let given = parameters.iter().map(Parameter::given);
-    let takes = (!parameters.is_empty()).then(|| quote!(__arguments: __Arguments));
+    let (arguments, state) = split(parameters);
+    let expressions = parameters.iter().map(Parameter::expression);
+    let inferred = arguments
+        .iter()
+        .filter_map(|one| one.type_parameter().map(|_| quote!(_)));
+    let takes = (!arguments.is_empty()).then(|| quote!(__arguments: __Arguments<#(#inferred),*>));
     let (is_async, waits) = match item.sig.asyncness {
         Some(_) => (Some(quote!(async move)), Some(quote!(.await))),
         None => (None, None),
     };
-    let span = match &item.sig.output {
-        ReturnType::Default => identifier.span(),
-        ReturnType::Type(_, ty) => ty.span(),
-    };
-    let span = Span::call_site().located_at(span);
-    let answered = quote_spanned! { span=> (&&&Probe::of(&__given)).form().answer(__given) };
+    let copies = state.iter().map(|state| state.copy());
+    let convert = conversion(&item.sig.output, identifier.span());
     quote! {
-        |#takes| #is_async {
-            #[allow(unused_imports)]
-            use ::generativeai::__private::{
-                FormOfAnswer as _, FormOfNothing as _, FormOfValue as _, Probe,
-            };
-            let __given = #identifier(#(#given),*) #waits;
-            #answered
+        move |#takes| {
+            #(#copies)*
+            #is_async { #convert(#identifier(#(#expressions),*) #waits) }
         }
+    }
+}
+
+/// Returns the function that converts the return value into a response.
+///
+/// A type whose name ends in `Result` is a `Result` (`io::Result`, an alias such as `DbResult`). Any other is
+/// serialized. The span lets errors point at the return type.
+fn conversion(output: &ReturnType, identifier: Span) -> TokenStream {
+    let located = |span: Span| Span::call_site().located_at(span);
+    match output {
+        ReturnType::Type(_, ty) if is_result(ty) => {
+            quote_spanned! { located(ty.span())=>
+                ::generativeai::IntoFunctionResponse::into_function_response
+            }
+        }
+        ReturnType::Type(_, ty) => {
+            quote_spanned! { located(ty.span())=> ::generativeai::__private::response }
+        }
+        ReturnType::Default => {
+            quote_spanned! { located(identifier)=> ::generativeai::__private::response }
+        }
+    }
+}
+
+fn is_result(ty: &Type) -> bool {
+    match ty {
+        Type::Path(path) => {
+            let last = path.path.segments.last();
+            last.is_some_and(|segment| segment.ident.to_string().ends_with("Result"))
+        }
+        Type::Group(group) => is_result(&group.elem),
+        Type::Paren(paren) => is_result(&paren.elem),
+        _ => false,
     }
 }

@@ -1,4 +1,4 @@
-//! The attribute `#[function]` of the crate `generativeai`, which exports it: use it from there.
+//! The attribute `#[function]` of the crate `generativeai`. Use it from there: `generativeai::function`.
 
 mod declaration;
 mod expand;
@@ -7,9 +7,9 @@ mod parameter;
 
 use proc_macro::TokenStream;
 
-/// Makes a function for the model of a Rust `fn`.
+/// Turns a Rust `fn` into a function that the model can call.
 ///
-/// The `fn` stays as it is. Beside it comes a type of the same name whose `function()` gives the
+/// The `fn` itself does not change. The macro adds a type of the same name, whose `function()` returns the
 /// `Function`:
 ///
 /// ```
@@ -26,12 +26,12 @@ use proc_macro::TokenStream;
 /// #[serde(rename_all = "lowercase")]
 /// enum Unit { Metres, Feet }
 ///
-/// /// Tells how tall a mountain is.
+/// /// Returns the height of a mountain.
 /// #[function]
 /// async fn height(
-///     /// What people call the mountain.
+///     /// Common name of the mountain.
 ///     mountain: &str,
-///     /// In what to tell it; metres if it is left out.
+///     /// Unit of the height. Default: metres.
 ///     unit: Option<Unit>,
 /// ) -> Result<f64, Unknown> {
 ///     match (mountain, unit) {
@@ -43,25 +43,53 @@ use proc_macro::TokenStream;
 ///
 /// let model = GenerativeModel::new("gemini-flash-latest").tools([height::function()]);
 /// # let declaration = height::function().declaration().clone();
-/// # assert_eq!(declaration.description.as_deref(), Some("Tells how tall a mountain is."));
+/// # assert_eq!(declaration.description.as_deref(), Some("Returns the height of a mountain."));
 /// # assert_eq!(declaration.parameters_json_schema.unwrap()["required"][0], "mountain");
 /// ```
 ///
-/// # The function
+/// # Function
 ///
-/// Its name is that of the `fn`, its description the doc comment; `#[function(name = "…")]` and
-/// `#[function(description = "…")]` say otherwise. The model reads the description, so there must be
-/// one. It may be `async` or not, and give back nothing, any type that serialises, or a `Result` of
-/// one, whose error is a text, an `Error`, or a box of one. It takes no `self` and no generics: for
-/// those there is `Function::new` with a closure.
+/// The name is that of the `fn`, the description its doc comment; `#[function(name = "…")]` and
+/// `#[function(description = "…")]` override them. A description is required, because the model reads it to
+/// decide when to call the function.
 ///
-/// # The parameters
+/// The `fn` may be `async`. It returns nothing, any type that implements `Serialize`, or a `Result` of one,
+/// whose error is a string, an `Error`, or a box of one. A return type whose name ends in `Result` is taken for
+/// a `Result`, so that aliases work. The `fn` has no `self` and no generics.
 ///
-/// A parameter is of any type that is `Deserialize` and `JsonSchema`, or a reference to one: `&str`,
-/// `&[String]`. An `Option` need not be given. Doc comments say what parameters mean, and so does
-/// `#[function(description = "…")]`; `#[function(name = "…")]` gives another name. Attributes
-/// `#[serde(…)]` and `#[schemars(…)]`, such as `#[serde(default)]` and
-/// `#[schemars(range(min = 1))]`, work as they do on a member of a struct.
+/// # Arguments
+///
+/// A parameter that the model provides has a type that is `Deserialize` and `JsonSchema`, or is a reference to
+/// one: `&str`, `&[String]`. An `Option` may be left out of a call. The model reads doc comments on parameters;
+/// `#[function(description = "…")]` overrides one, and `#[function(name = "…")]` sets another name. The
+/// attributes `#[serde(…)]` and `#[schemars(…)]`, such as `#[serde(default)]` and
+/// `#[schemars(range(min = 1))]`, work like those on a field of a struct.
+///
+/// # State
+///
+/// A parameter marked `#[state]` is provided by the program: a database, a client, a cache. The model does not
+/// know of it. It becomes a parameter of `function(…)`:
+///
+/// ```
+/// # use std::sync::Mutex;
+/// use generativeai::function;
+///
+/// #[derive(Default)]
+/// struct Notes(Mutex<Vec<String>>);
+///
+/// /// Adds a note.
+/// #[function]
+/// async fn add_note(#[state] notes: &Notes, text: String) {
+///     notes.0.lock().expect("no holder panics").push(text);
+/// }
+///
+/// let add_note = add_note::function(Notes::default());
+/// # assert_eq!(add_note.declaration().parameters_json_schema.as_ref().unwrap()["required"], serde_json::json!(["text"]));
+/// ```
+///
+/// State by reference, `&T`, is passed to `function(…)` as a `T` or an `Arc<T>`; all calls share it. State by
+/// value is cloned for each call, which suits handles such as connection pools. Calls run concurrently: state
+/// that changes belongs into a `Mutex` or an atomic.
 #[proc_macro_attribute]
 pub fn function(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::function(options.into(), item.into()).into()

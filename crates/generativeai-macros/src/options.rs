@@ -1,10 +1,10 @@
-//! What stands in `#[function(…)]`, of a function or of a parameter.
+//! Options in `#[function(…)]`, on a function or on a parameter.
 
 use proc_macro2::TokenStream;
 use syn::parse::Parser;
 use syn::{Attribute, Expr, ExprLit, Lit, LitStr, Meta, Result};
 
-/// What stands in `#[function(…)]`.
+/// Options in `#[function(…)]`.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) name: Option<LitStr>,
@@ -12,8 +12,11 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Reads what stands in the brackets.
-    pub(crate) fn read(tokens: TokenStream) -> Result<Self> {
+    /// Parses the tokens within the parentheses.
+    ///
+    /// # Errors
+    /// An option is unknown, has no string, or occurs twice.
+    pub(crate) fn parse(tokens: TokenStream) -> Result<Self> {
         let mut options = Self::default();
         options.add(tokens)?;
         Ok(options)
@@ -26,10 +29,10 @@ impl Options {
             } else if meta.path.is_ident("description") {
                 &mut self.description
             } else {
-                return Err(meta.error("unknown option: there are `name` and `description`"));
+                return Err(meta.error("unknown option: use `name` or `description`"));
             };
             if slot.is_some() {
-                return Err(meta.error("this option is given twice"));
+                return Err(meta.error("duplicate option"));
             }
             *slot = Some(meta.value()?.parse()?);
             Ok(())
@@ -37,7 +40,10 @@ impl Options {
         parser.parse2(tokens)
     }
 
-    /// Takes `#[function(…)]` out of the attributes of a parameter.
+    /// Removes each `#[function(…)]` from the attributes of a parameter and parses it.
+    ///
+    /// # Errors
+    /// See [`parse`](Self::parse).
     pub(crate) fn take(attributes: &mut Vec<Attribute>) -> Result<Self> {
         let mut options = Self::default();
         let mut others = Vec::with_capacity(attributes.len());
@@ -52,7 +58,7 @@ impl Options {
     }
 }
 
-/// The text of doc comments; `None` if there is none.
+/// Returns the text of doc comments, or `None` if there is none.
 pub(crate) fn documentation(attributes: &[Attribute]) -> Option<String> {
     let mut lines = Vec::new();
     for attribute in attributes {
@@ -64,12 +70,8 @@ pub(crate) fn documentation(attributes: &[Attribute]) -> Option<String> {
             }) = &meta.value
         {
             let line = line.value();
-            lines.push(
-                line.strip_prefix(' ')
-                    .unwrap_or(&line)
-                    .trim_end()
-                    .to_owned(),
-            );
+            let line = line.strip_prefix(' ').unwrap_or(&line);
+            lines.push(line.trim_end().to_owned());
         }
     }
     let text = lines.join("\n").trim().to_owned();

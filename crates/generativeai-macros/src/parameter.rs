@@ -1,39 +1,92 @@
-//! A parameter of a function: what it is called, and what is read for it.
+//! A parameter of a function: an argument that the model provides, or state that the program provides.
 
-use proc_macro2::{TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::{Attribute, Error, FnArg, Ident, Pat, PatType, Result, Type, TypeReference, parse_quote};
 
 use crate::options::Options;
 
+/// Attributes of parameters that the macro reads. The compiler does not allow them there.
+const OWN_ATTRIBUTES: [&str; 5] = ["doc", "function", "schemars", "serde", "state"];
+
 /// A parameter of a function.
-pub(crate) struct Parameter {
+pub(crate) enum Parameter {
+    Argument(Argument),
+    State(State),
+}
+
+/// A parameter that the model provides.
+pub(crate) struct Argument {
     name: Ident,
-    /// The type that is read; the function takes it, or a reference to it.
-    read: Type,
-    borrowed: bool,
-    /// The attributes of the member that is read.
+    /// Type that is deserialized. The function takes it, or a reference to it.
+    owned: Type,
+    /// Place of the type in the signature.
+    span: Span,
+    by_reference: bool,
+    /// Attributes of the field that is deserialized.
     attributes: Vec<Attribute>,
+    /// Whether the field names its type: attributes such as `#[serde(default = "…")]` depend on it. Otherwise
+    /// the type is a type parameter of the struct, so that a type that does not fit is one error, not several.
+    is_concrete: bool,
+}
+
+/// A parameter marked `#[state]`, which the program provides.
+pub(crate) struct State {
+    name: Ident,
+    ty: Type,
+    /// The function takes a reference to `ty`, which calls share. Otherwise each call gets a clone.
+    by_reference: bool,
 }
 
 impl Parameter {
-    /// Looks at a parameter, and takes the attributes that are no business of the compiler.
+    /// Parses a parameter. Attributes in [`OWN_ATTRIBUTES`] are removed from it.
+    ///
+    /// # Errors
+    /// The parameter is `self`, has no name or type, or borrows what nobody owns.
     pub(crate) fn take(argument: &mut FnArg) -> Result<Self> {
         let PatType { attrs, pat, ty, .. } = match argument {
             FnArg::Typed(argument) => argument,
             FnArg::Receiver(receiver) => {
-                let message = "a function for the model takes no `self`: use `Function::new` with a \
-                               closure that holds it";
+                let message = "a function that the model calls takes no `self`: mark a parameter `#[state]`, \
+                               or use `Function::new` with a closure";
                 return Err(Error::new_spanned(receiver, message));
             }
         };
-        let (kept, taken) = std::mem::take(attrs).into_iter().partition(stays);
-        *attrs = kept;
+        let (others, mut attributes) = std::mem::take(attrs).into_iter().partition(is_foreign);
+        *attrs = others;
         let name = name_of(pat)?;
-        let (read, borrowed) = owned(ty)?;
-        let mut attributes: Vec<Attribute> = taken;
-        let options = Options::take(&mut attributes)?;
+        match attributes.iter().find(|one| one.path().is_ident("state")) {
+            Some(state) => {
+                state.meta.require_path_only()?;
+                State::new(name, ty).map(Self::State)
+            }
+            None => Argument::new(name, ty, &mut attributes).map(Self::Argument),
+        }
+    }
+
+    /// Returns the expression that is passed to the function.
+    pub(crate) fn expression(&self) -> TokenStream {
+        match self {
+            Self::Argument(argument) => argument.expression(),
+            Self::State(State {
+                name, by_reference, ..
+            }) => {
+                let reference = by_reference.then(|| quote!(&*));
+                quote!(#reference #name)
+            }
+        }
+    }
+}
+
+impl Argument {
+    fn new(name: Ident, ty: &Type, attributes: &mut Vec<Attribute>) -> Result<Self> {
+        let (owned, by_reference) = owned(ty)?;
+        let options = Options::take(attributes)?;
+        let is_concrete = attributes.iter().any(|attribute| {
+            attribute.path().is_ident("serde") || attribute.path().is_ident("schemars")
+        });
         if let Some(description) = &options.description {
             attributes.retain(|attribute| !attribute.path().is_ident("doc"));
             attributes.push(parse_quote!(#[doc = #description]));
@@ -47,41 +100,117 @@ impl Parameter {
         }
         Ok(Self {
             name,
-            read,
-            borrowed,
-            attributes,
+            owned,
+            span: ty.span(),
+            by_reference,
+            attributes: std::mem::take(attributes),
+            is_concrete,
         })
     }
 
-    /// The member that is read from the arguments of a call.
-    pub(crate) fn member(&self) -> TokenStream {
+    /// Returns the type parameter of the struct of arguments that stands for the type of this field, if any.
+    pub(crate) fn type_parameter(&self) -> Option<Ident> {
+        let name = format!("__{}", self.name.unraw());
+        (!self.is_concrete).then(|| Ident::new(&name, Span::call_site()))
+    }
+
+    /// Returns the field that is deserialized from the arguments of a call.
+    pub(crate) fn field(&self) -> TokenStream {
         let Self {
             name,
-            read,
+            owned,
             attributes,
             ..
         } = self;
-        quote! { #(#attributes)* #name: #read, }
+        match self.type_parameter() {
+            Some(parameter) => quote! { #(#attributes)* #name: #parameter, },
+            None => quote! { #(#attributes)* #name: #owned, },
+        }
     }
 
-    /// What is given to the function.
-    pub(crate) fn given(&self) -> TokenStream {
-        let Self { name, borrowed, .. } = self;
-        let reference = borrowed.then(|| quote!(&));
-        quote! { #reference __arguments.#name }
+    /// Returns the expression that is passed to the function.
+    fn expression(&self) -> TokenStream {
+        let Self { name, owned, .. } = self;
+        let reference = self.by_reference.then(|| quote!(&));
+        match self.is_concrete {
+            true => quote!(#reference __arguments.#name),
+            false => {
+                // All tokens have one span: the compiler merges errors at the same place into one.
+                let owned = with_span(owned.to_token_stream(), self.span);
+                let argument = quote_spanned! { self.span=>
+                    ::generativeai::__private::argument::<#owned, _>(__arguments.#name)
+                };
+                quote!(#reference #argument)
+            }
+        }
     }
 }
 
-/// Whether an attribute of a parameter is for the compiler.
-fn stays(attribute: &Attribute) -> bool {
-    let ours = ["doc", "function", "serde", "schemars"];
-    !ours.iter().any(|name| attribute.path().is_ident(name))
+impl State {
+    fn new(name: Ident, ty: &Type) -> Result<Self> {
+        let (ty, by_reference) = match ty {
+            Type::Reference(TypeReference {
+                mutability: Some(_),
+                ..
+            }) => {
+                let message = "calls run concurrently and share the state: take `&Mutex<…>`";
+                return Err(Error::new_spanned(ty, message));
+            }
+            Type::Reference(TypeReference {
+                lifetime: None,
+                elem,
+                ..
+            }) => (&**elem, true),
+            Type::ImplTrait(_) => return Err(Error::new_spanned(ty, "name the type of the state")),
+            other => (other, false),
+        };
+        if borrows(ty) {
+            let message = "state owns its data: use `Arc` instead of references and lifetimes";
+            return Err(Error::new_spanned(ty, message));
+        }
+        Ok(Self {
+            name,
+            ty: ty.clone(),
+            by_reference,
+        })
+    }
+
+    /// Returns the parameter of `function(…)`.
+    pub(crate) fn parameter(&self) -> TokenStream {
+        let Self { name, ty, .. } = self;
+        match self.by_reference {
+            true => quote!(#name: impl ::core::convert::Into<::std::sync::Arc<#ty>>),
+            false => quote!(#name: #ty),
+        }
+    }
+
+    /// Returns the statement that converts the parameter into what the handler holds.
+    pub(crate) fn hold(&self) -> TokenStream {
+        let Self { name, ty, .. } = self;
+        match self.by_reference {
+            true => quote!(let #name: ::std::sync::Arc<#ty> = #name.into();),
+            false => TokenStream::new(),
+        }
+    }
+
+    /// Returns the statement that makes the copy of one call.
+    pub(crate) fn copy(&self) -> TokenStream {
+        let Self { name, .. } = self;
+        quote!(let #name = ::core::clone::Clone::clone(&#name);)
+    }
 }
 
-/// Takes out of a parameter what the compiler would not have there.
+/// Returns whether an attribute of a parameter is for the compiler or for another macro.
+fn is_foreign(attribute: &Attribute) -> bool {
+    !OWN_ATTRIBUTES
+        .iter()
+        .any(|name| attribute.path().is_ident(name))
+}
+
+/// Removes the attributes that the compiler does not allow on a parameter.
 pub(crate) fn strip(argument: &mut FnArg) {
     if let FnArg::Typed(argument) = argument {
-        argument.attrs.retain(stays);
+        argument.attrs.retain(is_foreign);
     }
 }
 
@@ -91,42 +220,54 @@ fn name_of(pattern: &Pat) -> Result<Ident> {
             Ok(pattern.ident.clone())
         }
         _ => {
-            let message = "a parameter needs a name, by which the model gives it";
+            let message = "a parameter needs a name, by which the model passes the argument";
             Err(Error::new_spanned(pattern, message))
         }
     }
 }
 
-/// The type that is read for a parameter, and whether the function takes a reference to it.
+/// Returns the type that is deserialized for a parameter, and whether the function takes a reference to it.
 fn owned(ty: &Type) -> Result<(Type, bool)> {
-    let (read, borrowed) = match ty {
+    let (owned, by_reference) = match ty {
         Type::Reference(TypeReference {
             mutability: None,
             elem,
             ..
-        }) => (own(elem), true),
+        }) => (owned_form(elem), true),
         Type::ImplTrait(_) => {
-            let message = "name the type: the model has to know what to give";
+            let message = "name the type: the parameters need a JSON Schema";
             return Err(Error::new_spanned(ty, message));
         }
         other => (other.clone(), false),
     };
-    let lives_elsewhere = match ty {
+    let has_other_owner = match ty {
         Type::Reference(reference) => {
-            reference.mutability.is_some() || reference.lifetime.is_some() || borrows(&read)
+            reference.mutability.is_some() || reference.lifetime.is_some() || borrows(&owned)
         }
-        _ => borrows(&read),
+        _ => borrows(&owned),
     };
-    if lives_elsewhere {
-        let message = "an argument owns what it holds: take `String` instead of `&str` inside another \
-                       type, and no lifetimes or `&mut`";
+    if has_other_owner {
+        let message = "an argument owns its data: take `String` instead of `&str` inside another type, and no \
+                       lifetimes or `&mut`; if the program provides it, mark it `#[state]`";
         return Err(Error::new_spanned(ty, message));
     }
-    Ok((read, borrowed))
+    Ok((owned, by_reference))
 }
 
-/// The type that holds what a slice shows.
-fn own(ty: &Type) -> Type {
+/// Sets the span of all tokens, those within groups too.
+fn with_span(tokens: TokenStream, span: Span) -> TokenStream {
+    let set_span = |mut token| {
+        if let TokenTree::Group(group) = &mut token {
+            *group = Group::new(group.delimiter(), with_span(group.stream(), span));
+        }
+        token.set_span(span);
+        token
+    };
+    tokens.into_iter().map(set_span).collect()
+}
+
+/// Returns the type that owns the data of a slice or `str`.
+fn owned_form(ty: &Type) -> Type {
     match ty {
         Type::Slice(slice) => {
             let item = &slice.elem;
@@ -137,7 +278,7 @@ fn own(ty: &Type) -> Type {
     }
 }
 
-/// Whether a type has a reference or a lifetime in it.
+/// Returns whether a type contains a reference or a lifetime.
 fn borrows(ty: &Type) -> bool {
     fn any(tokens: TokenStream) -> bool {
         tokens.into_iter().any(|token| match token {

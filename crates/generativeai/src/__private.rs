@@ -1,82 +1,72 @@
-//! What the code written by `#[function]` stands on. Not for use by hand.
+//! Support for code that `#[function]` generates. Not a public interface: it changes without notice.
 
-use std::marker::PhantomData;
-
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 pub use serde;
 
 use crate::protocol::content::FunctionResponse;
-use crate::tools::answer::{self, Answer, Failure};
+use crate::tools::response::{self, BoxError};
 
-/// Finds out how what a function gives becomes an answer.
+/// Type of an argument that the model provides.
 ///
-/// Of the three traits below `(&&&Probe::of(&given)).form()` finds the first that fits: the method of
-/// the receiver with the most references is looked at first.
+/// `Form` carries no information. A second implementation for every type makes the compiler report a type that
+/// fits neither with the message below; with a single one it would report the first bound that the type misses.
+#[diagnostic::on_unimplemented(
+    message = "the model cannot provide an argument of type `{Self}`",
+    label = "neither an argument nor marked `#[state]`",
+    note = "if the program provides it, mark the parameter: `#[state] name: &{Self}`",
+    note = "if the model provides it, derive `serde::Deserialize` and `schemars::JsonSchema` for `{Self}`"
+)]
+pub trait Argument<Form>: Sized {
+    /// The type itself.
+    type Value;
+
+    /// Returns the value itself.
+    fn from_value(value: Self::Value) -> Self;
+}
+
+/// Form of every type that the model can provide.
 #[derive(Debug)]
-pub struct Probe<T>(PhantomData<T>);
+pub struct Provided;
 
-impl<T> Probe<T> {
-    /// The probe of a value.
-    pub fn of(_: &T) -> Self {
-        Self(PhantomData)
+impl<T: DeserializeOwned + JsonSchema> Argument<Provided> for T {
+    type Value = T;
+
+    fn from_value(value: T) -> T {
+        value
     }
 }
 
-/// The form of an [`Answer`].
-pub trait FormOfAnswer {
-    /// It answers for itself.
-    fn form(&self) -> Given {
-        Given
-    }
-}
-
-impl<T: Answer> FormOfAnswer for &&Probe<T> {}
-
-/// The form of a value that serialises.
-pub trait FormOfValue {
-    /// It is written as JSON.
-    fn form(&self) -> Written {
-        Written
-    }
-}
-
-impl<T: Serialize + 'static> FormOfValue for &Probe<T> {}
-
-/// The form of all else: the compiler is to say that it is no [`Answer`].
-pub trait FormOfNothing {
-    /// It should answer for itself.
-    fn form(&self) -> Given {
-        Given
-    }
-}
-
-impl<T> FormOfNothing for Probe<T> {}
-
-/// The form of what answers for itself.
+/// Form of no type.
 #[derive(Debug)]
-pub struct Given;
+pub enum Impossible {}
 
-/// The form of what is written as JSON.
-#[derive(Debug)]
-pub struct Written;
+/// Bound that no type satisfies.
+pub trait Unsatisfiable {
+    /// Never runs.
+    fn unreachable() -> Self;
+}
 
-impl Given {
-    /// The answer.
-    ///
-    /// # Errors
-    /// What the function failed with.
-    pub fn answer<T: Answer>(self, given: T) -> Result<FunctionResponse, Failure> {
-        given.answer()
+impl<T: Unsatisfiable> Argument<Impossible> for T {
+    type Value = Impossible;
+
+    fn from_value(_: Impossible) -> T {
+        T::unreachable()
     }
 }
 
-impl Written {
-    /// The answer with the value in it.
-    ///
-    /// # Errors
-    /// Why the value does not serialise.
-    pub fn answer<T: Serialize + 'static>(self, given: T) -> Result<FunctionResponse, Failure> {
-        answer::of(given)
-    }
+/// Returns a deserialized argument. The type of `value` is inferred, so that a `T` that the model cannot provide
+/// is an error here and nowhere else in the generated code.
+pub fn argument<T: Argument<Form>, Form>(value: T::Value) -> T {
+    T::from_value(value)
+}
+
+/// Converts the return value of a function, if it is not a `Result`, into a response.
+///
+/// # Errors
+/// The value cannot be serialized.
+pub fn response<T: Serialize + 'static>(value: T) -> Result<FunctionResponse, BoxError> {
+    response::from_value(value)
 }

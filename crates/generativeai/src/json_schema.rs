@@ -78,12 +78,19 @@ fn as_the_api_accepts_it(schema: &mut JsonSchemaValue) {
     if let Some(Value::Array(listed)) = schema.get("enum")
         && listed.contains(&Value::Null)
         && listed.iter().all(|one| one.is_string() || one.is_null())
+        && !schema
+            .as_object()
+            .is_some_and(|members| members.contains_key("anyOf"))
     {
         let texts: Vec<&Value> = listed.iter().filter(|one| one.is_string()).collect();
-        let one = json!({"type": "string", "enum": texts});
+        let null_type = json!({"type": "null"});
+        let any_of = match texts.is_empty() {
+            true => json!([null_type]),
+            false => json!([{"type": "string", "enum": texts}, null_type]),
+        };
         schema.remove("enum");
         schema.remove("type");
-        schema.insert("anyOf".to_owned(), json!([one, {"type": "null"}]));
+        schema.insert("anyOf".to_owned(), any_of);
     }
     let has_siblings = |schema: &JsonSchemaValue| {
         let mut members = schema.as_object().into_iter().flatten();
@@ -92,7 +99,11 @@ fn as_the_api_accepts_it(schema: &mut JsonSchemaValue) {
     if has_siblings(schema)
         && let Some(reference) = schema.remove("$ref")
     {
-        schema.insert("anyOf".to_owned(), json!([{"$ref": reference}]));
+        let taken = schema
+            .as_object()
+            .is_some_and(|members| members.contains_key("anyOf"));
+        let keyword = if taken { "allOf" } else { "anyOf" };
+        schema.insert(keyword.to_owned(), json!([{"$ref": reference}]));
     }
 }
 

@@ -79,6 +79,7 @@
 //! | `macros` | yes | the attribute [`#[function]`](macro@function) |
 //! | `blocking` | yes | the same API without `async`: [`blocking`] |
 //! | `tracing` | yes | spans of requests for the crate `tracing`, without prompts and replies |
+//! | `testing` | no | backends for tests: [`testing`], [`check_backend`] |
 //! | `mcp` | no | tools of servers of the Model Context Protocol: `mcp` |
 //! | `image` | no | conversion of images of the crate `image` into parts of a message |
 //!
@@ -100,6 +101,8 @@ mod backend;
 #[cfg(feature = "blocking")]
 pub mod blocking;
 mod chat;
+#[cfg(feature = "testing")]
+mod check_backend;
 mod error;
 pub mod guide;
 mod json_schema;
@@ -112,6 +115,7 @@ pub mod protocol;
 pub mod remote;
 mod response;
 mod stream;
+#[cfg(feature = "testing")]
 pub mod testing;
 mod tools;
 mod trace;
@@ -121,6 +125,8 @@ pub use backend::{Backend, RequestOptions, Retry};
 pub use chat::{
     ChatSession, Compaction, Entry, Event, Journal, Reason, ReplyStream, SendMessage, Unfinished,
 };
+#[cfg(feature = "testing")]
+pub use check_backend::check_backend;
 pub use error::{Attempt, Error, ErrorKind, Result};
 #[cfg(feature = "macros")]
 pub use generativeai_macros::function;
@@ -130,6 +136,6 @@ pub use remote::Remote;
 pub use schemars;
 pub use stream::{BoxFuture, ChunkStream};
 pub use tools::{
-    Answer, AtLimit, AutomaticFunctionCalling, Function, FunctionEvent, Handler, Json, OnFailure,
-    Toolbox,
+    AutomaticFunctionCalling, Function, FunctionEvent, Handler, IntoFunctionResponse, Json,
+    OnFailure, OnRoundLimit, Toolbox,
 };

@@ -1,35 +1,51 @@
-//! Tools of Model Context Protocol servers, as functions of a chat.
+//! Tools of servers of the Model Context Protocol (MCP), as functions of a chat.
+//!
+//! An MCP server offers tools to any program that connects to it: files, databases, issue trackers, browsers. This
+//! module connects to servers that run as child processes ([`Connection::spawn`]) or are reached over HTTP
+//! ([`Connection::open`]), and makes a [`Function`] of each of their tools. Prompts, resources and sampling
+//! of the protocol are not supported.
+//!
+//! | MCP | here |
+//! | --- | --- |
+//! | name of a tool | name of the function, changed where the API does not allow it |
+//! | description, or title | description |
+//! | input schema | parameters as JSON Schema |
+//! | structured content and texts of a result | response |
+//! | images, audio and files of a result | media of the response |
+//! | a result with `isError` | error of the function, which the model reads |
+//! | dropped call | cancelled at the server |
 
 use std::fmt;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use rmcp::ServiceExt;
 use rmcp::model::{ClientCapabilities, ClientConfig, Implementation};
-use rmcp::service::{Peer, RoleClient, RunningService};
+use rmcp::service::RoleClient;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::transport::{IntoTransport, StreamableHttpClientTransport, TokioChildProcess};
-use rmcp::{ServiceError, ServiceExt};
 use tokio::process::ChildStderr;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::tools::Function;
 
-mod answer;
 mod function;
 mod log;
+mod names;
+mod response;
+mod server;
 
-/// The longest wait for a server to say hello, and to list its tools.
-const PATIENCE: Duration = Duration::from_secs(30);
+use server::{Server, TIMEOUT};
 
-/// A connection to a server of the Model Context Protocol.
+/// Connection to a server of the Model Context Protocol.
 ///
-/// Its tools become [functions](Self::functions) of a chat. A clone shares the connection; it ends
-/// when it is [closed](Self::close), or when it and all its functions are dropped. It needs a tokio
-/// runtime, on which a task of `rmcp` reads what the server sends.
+/// [`functions`](Self::functions) returns the tools of the server as functions of a chat. Clones share the
+/// connection. It closes when [`close`](Self::close) is called, or when the last clone and the last function
+/// are dropped. It needs a tokio runtime, on which a task of `rmcp` reads the messages of the server.
 ///
-/// The model reads what a server says of its tools and what they answer: connect to servers you trust.
+/// The model reads the descriptions and results that the server sends, and may follow instructions in them:
+/// connect only to servers that you trust.
 ///
 /// ```no_run
 /// use std::process::Command;
@@ -48,40 +64,43 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// ```
 #[derive(Clone)]
 pub struct Connection {
-    shared: Arc<Shared>,
+    server: Arc<Server>,
     prefix: String,
 }
 
-struct Shared {
-    /// Who is at the other end, for messages.
-    name: String,
-    peer: Peer<RoleClient>,
-    service: Mutex<Option<RunningService<RoleClient, ClientConfig>>>,
-}
-
 impl Connection {
-    /// Starts a server as a child process and speaks with it over stdin and stdout.
+    /// Starts a server as a child process and connects to it over stdin and stdout.
     ///
-    /// What it writes to stderr goes where stderr of this process goes; on a terminal take
-    /// [`spawn_with_log`](Self::spawn_with_log), since a server may log what a model said, control
-    /// characters and all. It ends with the connection.
+    /// The process ends with the connection. Its stderr goes to the stderr of this process. On a terminal use
+    /// [`spawn_with_log`](Self::spawn_with_log) instead: a server may log text of a model, which may contain
+    /// control characters.
     ///
     /// # Errors
-    /// [`Configuration`](ErrorKind::Configuration) if the command does not start,
-    /// [`Unreachable`](ErrorKind::Unreachable) if it does not speak the protocol, or says nothing
-    /// for 30 s.
+    /// [`Configuration`](ErrorKind::Configuration) if the process cannot be started or there is no tokio
+    /// runtime, [`Unreachable`](ErrorKind::Unreachable) if the handshake fails or takes more than 30 s.
     pub async fn spawn(command: Command) -> Result<Self> {
         let (name, process, _) = start(command, Stdio::inherit())?;
-        Self::greet(name, process).await
+        Self::handshake(name, process).await
     }
 
-    /// [Starts](Self::spawn) a server, and hands each line that it writes to stderr to `log`, from a
-    /// task on the runtime.
+    /// [Starts](Self::spawn) a server and passes each line of its stderr to `log`, which runs on a task of the
+    /// runtime.
     ///
-    /// Bytes that are no UTF-8 are replaced, and a line is cut at 8 KiB; nothing else is changed.
+    /// Invalid UTF-8 is replaced, and a line is cut at 8 KiB; nothing else is changed.
+    ///
+    /// ```no_run
+    /// use std::process::Command;
+    /// use generativeai::mcp::Connection;
+    ///
+    /// # async fn example() -> generativeai::Result<()> {
+    /// let mut command = Command::new("files-server");
+    /// command.arg("--read-only").env_remove("GEMINI_API_KEY");
+    /// let files = Connection::spawn_with_log(command, |line| eprintln!("files: {line:?}")).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
-    /// Those of [`spawn`](Self::spawn).
+    /// See [`spawn`](Self::spawn).
     pub async fn spawn_with_log(
         command: Command,
         log: impl FnMut(&str) + Send + 'static,
@@ -90,18 +109,17 @@ impl Connection {
         if let Some(stderr) = stderr {
             tokio::spawn(log::read(stderr, log));
         }
-        Self::greet(name, process).await
+        Self::handshake(name, process).await
     }
 
-    /// Opens a connection to a server at an address, over streamable HTTP; headers go with every
-    /// request.
+    /// Connects to a server at an address, over streamable HTTP. The headers are sent with every request.
     ///
-    /// Redirections are not followed, and plain HTTP is for this machine alone, so that keys in
-    /// headers go to that server only.
+    /// Redirects are not followed, and plain `http://` is allowed for this machine only, so that keys in the
+    /// headers reach no other server.
     ///
     /// # Errors
-    /// [`Configuration`](ErrorKind::Configuration) if the address or a header cannot be,
-    /// [`Unreachable`](ErrorKind::Unreachable) if no server of the protocol answers within 30 s.
+    /// [`Configuration`](ErrorKind::Configuration) if the address or a header is invalid or there is no tokio
+    /// runtime, [`Unreachable`](ErrorKind::Unreachable) if the handshake fails or takes more than 30 s.
     pub async fn open<N, V>(url: &str, headers: impl IntoIterator<Item = (N, V)>) -> Result<Self>
     where
         N: AsRef<str>,
@@ -116,10 +134,11 @@ impl Connection {
         let client = crate::remote::client_for(url, map)?;
         let config = StreamableHttpClientTransportConfig::with_uri(url);
         let transport = StreamableHttpClientTransport::with_client(client, config);
-        Self::greet(url.to_owned(), transport).await
+        Self::handshake(url.to_owned(), transport).await
     }
 
-    async fn greet<E, A>(
+    /// Performs the handshake of the protocol.
+    async fn handshake<E, A>(
         name: String,
         transport: impl IntoTransport<RoleClient, E, A>,
     ) -> Result<Self>
@@ -128,78 +147,67 @@ impl Connection {
     {
         let own = Implementation::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
         let config = ClientConfig::new(ClientCapabilities::default(), own);
-        let unreached = || {
+        let unreachable = || {
             let message = format!("the MCP server `{name}` does not answer");
             Error::new(ErrorKind::Unreachable, message)
         };
-        let greeting = tokio::time::timeout(PATIENCE, config.serve(transport)).await;
-        let service = greeting
-            .map_err(|_| unreached().with_source(format!("nothing came within {PATIENCE:?}")))?
-            .map_err(|error| unreached().with_source(error))?;
-        let shared = Shared {
-            peer: service.peer().clone(),
-            service: Mutex::new(Some(service)),
-            name,
-        };
+        let handshake = tokio::time::timeout(TIMEOUT, config.serve(transport)).await;
+        let service = handshake
+            .map_err(|_| unreachable().with_source(format!("no response within {TIMEOUT:?}")))?
+            .map_err(|error| unreachable().with_source(error))?;
         Ok(Self {
-            shared: Arc::new(shared),
+            server: Arc::new(Server::new(name, service)),
             prefix: String::new(),
         })
     }
 
-    /// Sets what the names of the functions begin with, to tell those of several servers apart.
+    /// Sets a prefix for the names of the functions, to distinguish the tools of several servers.
+    ///
+    /// Two servers may both have a tool `search`. A model with both fails its requests, because names are unique;
+    /// with the prefixes `files_` and `web_` it has `files_search` and `web_search`.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// The tools of the server, as functions that run there.
+    /// Returns the tools of the server as functions that run there.
     ///
-    /// What is no letter, digit, `_`, `.`, `:` or `-` in a name becomes `_`. A tool answers with its
-    /// structured content if it has some, else with its texts as `{"result": …}`; pictures, sound
-    /// and files go beside that as media. A call that is dropped is cancelled at the server.
+    /// Names get `_` for each character that the API does not allow (all but letters, digits, `_`, `.`, `:` and
+    /// `-`), and a number where two would be equal.
+    ///
+    /// The response of a function has the structured content of the tool's result. Texts are added as `text`
+    /// unless they repeat it; without structured content they are `{"result": …}`. Images, audio and files are
+    /// its media. A call that is dropped is cancelled at the server.
     ///
     /// # Errors
-    /// [`Unreachable`](ErrorKind::Unreachable) if the server does not list them within 30 s.
+    /// [`Unreachable`](ErrorKind::Unreachable) if the server does not list its tools within 30 s.
     pub async fn functions(&self) -> Result<Vec<Function>> {
-        let listing = tokio::time::timeout(PATIENCE, self.shared.peer.list_all_tools()).await;
-        let unlisted = |cause: Box<dyn std::error::Error + Send + Sync>| {
-            let name = &self.shared.name;
-            let message = format!("the MCP server `{name}` does not list its tools");
-            Error::new(ErrorKind::Unreachable, message).with_source(cause)
-        };
-        let tools = listing
-            .map_err(|_| unlisted(format!("nothing came within {PATIENCE:?}").into()))?
-            .map_err(|error: ServiceError| unlisted(error.into()))?;
-        Ok(tools.into_iter().map(|tool| self.function(tool)).collect())
+        let tools = self.server.tools().await?;
+        let names: Vec<&str> = tools.iter().map(|tool| &*tool.name).collect();
+        let names = names::unique_names(&self.prefix, &names);
+        let functions = names.into_iter().zip(tools);
+        Ok(functions
+            .map(|(name, tool)| function::function(name, tool, Arc::clone(&self.server)))
+            .collect())
     }
 
-    /// Ends the connection, for all clones and functions of it, and waits until the server has gone.
+    /// Closes the connection, also for its clones and functions, and waits until a child process has ended.
     pub async fn close(self) {
-        let service = self
-            .shared
-            .service
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(mut service) = service {
-            // The task of the connection ends by itself or by a panic; it is over in both cases.
-            let _ = service.close().await;
-        }
+        self.server.close().await;
     }
 }
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
-            .field("server", &self.shared.name)
+            .field("server", &self.server.name)
             .field("prefix", &self.prefix)
             .finish_non_exhaustive()
     }
 }
 
-/// Starts the process of a server, and gives its name and its stderr if that is piped.
+/// Starts the process of a server. Returns its name, and its stderr if that is piped.
 fn start(
     command: Command,
     stderr: Stdio,
@@ -207,11 +215,11 @@ fn start(
     needs_runtime()?;
     let name = command.get_program().to_string_lossy().into_owned();
     let mut command = tokio::process::Command::from(command);
-    // A runtime that is shut down has no time for the server to leave by itself.
+    // When the runtime shuts down, the connection task is dropped before the server has ended.
     command.kill_on_drop(true);
     let started = TokioChildProcess::builder(command).stderr(stderr).spawn();
     let (process, stderr) = started.map_err(|error| {
-        let message = format!("the MCP server `{name}` does not start");
+        let message = format!("cannot start the MCP server `{name}`");
         Error::new(ErrorKind::Configuration, message).with_source(error)
     })?;
     Ok((name, process, stderr))
@@ -228,13 +236,13 @@ fn needs_runtime() -> Result<()> {
 }
 
 fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue)> {
-    let bad = |message| Error::new(ErrorKind::Configuration, message);
+    let invalid = |message| Error::new(ErrorKind::Configuration, message);
     let Ok(parsed) = name.parse() else {
-        return Err(bad(format!("`{name}` is no name of a header")));
+        return Err(invalid(format!("invalid header name `{name}`")));
     };
     let Ok(mut value) = HeaderValue::from_str(value) else {
-        let message = format!("the header `{name}` has characters that cannot be sent");
-        return Err(bad(message));
+        let message = format!("the value of the header `{name}` contains invalid characters");
+        return Err(invalid(message));
     };
     value.set_sensitive(true);
     Ok((parsed, value))

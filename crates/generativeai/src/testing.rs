@@ -1,12 +1,18 @@
-//! Backends for tests: replies by script, exchanges recorded and played back, and the contract that
-//! every backend keeps.
+//! Backends for tests: scripted replies, and recorded exchanges that are played back.
+//!
+//! | Backend | Use it to |
+//! | --- | --- |
+//! | [`Scripted`] | reply with given texts, function calls and errors |
+//! | [`Recorder`] | record the exchanges with a real service in a file, a *cassette* |
+//! | [`Cassette`] | play such a file back, without a network and without a key |
+//!
+//! [`check_backend`](crate::check_backend) checks a backend of your own. All of these need the feature
+//! `testing`, which belongs into the dev-dependencies of a program that only its tests use it in.
 
 mod cassette;
-mod contract;
 mod recorder;
 mod scripted;
 
 pub use cassette::Cassette;
-pub use contract::contract;
 pub use recorder::Recorder;
 pub use scripted::Scripted;

@@ -1,15 +1,17 @@
 //! Conversations.
 
-use generativeai::testing::contract;
-use generativeai::{Backend, ChatSession, GenerativeModel, RequestOptions};
+use generativeai::{Backend, ChatSession, GenerativeModel, RequestOptions, check_backend};
 
 use crate::support::{ask, local, next, question, short};
 
-fn chat() -> ChatSession {
+fn model() -> GenerativeModel {
     GenerativeModel::new("local")
         .backend(local())
         .generation_config(short())
-        .start_chat()
+}
+
+fn chat() -> ChatSession {
+    model().start_chat()
 }
 
 #[tokio::test]
@@ -26,8 +28,8 @@ async fn the_model_answers_a_real_question() {
 }
 
 #[tokio::test]
-async fn the_model_passes_the_contract_of_backends() {
-    contract("local", local()).await.unwrap();
+async fn the_model_behaves_as_a_chat_relies_on() {
+    check_backend(&model()).await.unwrap();
 }
 
 #[tokio::test]

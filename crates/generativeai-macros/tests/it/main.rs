@@ -1,19 +1,20 @@
-//! What `#[function]` makes of functions, and what it refuses.
+//! Functions declared with `#[function]`: their declarations, calls and state, and the compile errors.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, Mutex};
 
-use generativeai::protocol::content::FunctionCall;
+use generativeai::protocol::content::{Blob, FunctionCall, FunctionResponse};
 use generativeai::{Function, Toolbox, function};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Where to climb.
+/// Mountain to climb.
 #[derive(Deserialize, JsonSchema)]
 struct Peak {
     name: String,
-    /// How high it is.
+    /// Height in metres.
     metres: Option<u32>,
 }
 
@@ -44,7 +45,7 @@ impl std::error::Error for TooHigh {}
 
 /// Plans a climb.
 ///
-/// It asks nobody.
+/// Works offline.
 #[function]
 async fn plan(
     /// The peak.
@@ -81,7 +82,7 @@ fn join(words: &[String], with: &str, mut r#loop: Option<bool>) -> String {
 #[function(description = "Does nothing.")]
 pub(crate) fn nothing() {}
 
-/// Gives a struct as it is.
+/// Returns a struct.
 #[function]
 fn bare(season: Season) -> Plan {
     Plan {
@@ -91,16 +92,49 @@ fn bare(season: Season) -> Plan {
     }
 }
 
-/// Gives a map, in time.
+/// Returns a map.
 #[function]
 async fn map() -> BTreeMap<&'static str, u8> {
     BTreeMap::from([("a", 1)])
 }
 
-/// Gives what serialises, whatever it is.
+/// Returns an opaque type that implements `Serialize`.
 #[function]
 fn opaque() -> impl Serialize {
     [1, 2]
+}
+
+type HeightResult = Result<u32, TooHigh>;
+
+/// Returns a `Result` through an alias.
+#[function]
+fn aliased(high: bool) -> HeightResult {
+    if high { Err(TooHigh) } else { Ok(1_345) }
+}
+
+/// Returns an image.
+#[function]
+fn draw() -> FunctionResponse {
+    FunctionResponse::default().parts([Blob::new("image/png", [1])])
+}
+
+/// Notes of a user.
+#[derive(Default)]
+struct Notes(Mutex<Vec<String>>);
+
+/// Adds a note and returns the number of notes.
+#[function]
+async fn add_note(#[state] notes: &Notes, text: &str, #[state] author: &str) -> usize {
+    tokio::task::yield_now().await;
+    let mut notes = notes.0.lock().expect("no holder panics");
+    notes.push(format!("{author}: {text}"));
+    notes.len()
+}
+
+/// Counts the notes.
+#[function]
+fn count_notes(#[state] notes: Arc<Notes>) -> usize {
+    notes.0.lock().expect("no holder panics").len()
 }
 
 mod elsewhere {
@@ -109,7 +143,7 @@ mod elsewhere {
     pub(crate) fn next(number: i64) -> Result<i64, String> {
         number
             .checked_add(1)
-            .ok_or_else(|| "that is the last".to_owned())
+            .ok_or_else(|| "the last number".to_owned())
     }
 }
 
@@ -120,8 +154,8 @@ fn declared(function: &Function) -> Value {
 async fn call(function: Function, args: Value) -> Value {
     let args = args.as_object().cloned().unwrap_or_default();
     let call = FunctionCall::new(function.name(), args);
-    let answer = Toolbox::from(function).answer(&call).await;
-    Value::Object(answer.response.expect("an answer"))
+    let response = Toolbox::from(function).answer(&call).await;
+    Value::Object(response.response.expect("a response"))
 }
 
 #[test]
@@ -130,7 +164,7 @@ fn a_function_is_declared_with_its_parameters() {
         declared(&plan::function()),
         json!({
             "name": "plan",
-            "description": "Plans a climb.\n\nIt asks nobody.",
+            "description": "Plans a climb.\n\nWorks offline.",
             "parametersJsonSchema": {
                 "type": "object",
                 "properties": {
@@ -140,7 +174,7 @@ fn a_function_is_declared_with_its_parameters() {
                         "properties": {
                             "name": {"type": "string"},
                             "metres": {
-                                "description": "How high it is.",
+                                "description": "Height in metres.",
                                 "type": ["integer", "null"],
                                 "format": "uint32",
                                 "minimum": 0,
@@ -174,7 +208,7 @@ fn a_function_is_declared_with_its_parameters() {
 }
 
 #[tokio::test]
-async fn a_function_runs_with_the_arguments_the_model_gives() {
+async fn a_function_runs_with_the_arguments_of_the_call() {
     let peak = json!({"name": "Ben Nevis"});
 
     let planned = call(
@@ -200,12 +234,12 @@ async fn a_function_runs_with_the_arguments_the_model_gives() {
     );
     assert_eq!(
         call(plan::function(), json!({"peak": peak, "days": -1})).await["error"],
-        "the argument `days` cannot be read: invalid value: integer `-1`, expected u8"
+        "invalid argument `days`: invalid value: integer `-1`, expected u8"
     );
 }
 
 #[tokio::test]
-async fn references_raw_names_and_all_kinds_of_results_work() {
+async fn references_raw_names_and_all_kinds_of_return_types_work() {
     let join = join::function();
     assert_eq!(join.name(), "join.words");
     let args = json!({"words": ["a", "b"], "with": "-", "loop": true});
@@ -230,8 +264,56 @@ async fn references_raw_names_and_all_kinds_of_results_work() {
     );
 }
 
+#[tokio::test]
+async fn an_alias_of_result_becomes_its_value_or_its_error() {
+    assert_eq!(
+        call(aliased::function(), json!({"high": false})).await,
+        json!({"result": 1345})
+    );
+    assert_eq!(
+        call(aliased::function(), json!({"high": true})).await,
+        json!({"error": "too high"})
+    );
+}
+
+#[tokio::test]
+async fn a_function_can_return_media() {
+    let call = FunctionCall::new("draw", serde_json::Map::new());
+
+    let response = Toolbox::from(draw::function()).answer(&call).await;
+
+    assert_eq!(response.parts, [Blob::new("image/png", [1]).into()]);
+}
+
+#[tokio::test]
+async fn state_is_shared_by_all_calls_and_hidden_from_the_model() {
+    let notes = Arc::new(Notes::default());
+    let add = add_note::function(Arc::clone(&notes), "Ada");
+    let count = count_notes::function(Arc::clone(&notes));
+
+    assert_eq!(
+        declared(&add)["parametersJsonSchema"],
+        json!({
+            "type": "object",
+            "properties": {"text": {"type": "string"}},
+            "required": ["text"],
+        })
+    );
+    assert_eq!(declared(&count)["parametersJsonSchema"], Value::Null);
+    for number in 1..=2 {
+        let added = call(add.clone(), json!({"text": "milk"})).await;
+        assert_eq!(added, json!({"result": number}));
+    }
+    assert_eq!(call(count, json!({})).await, json!({"result": 2}));
+    assert_eq!(
+        *notes.0.lock().expect("no holder panics"),
+        ["Ada: milk", "Ada: milk"]
+    );
+    assert_eq!(add_note(&Notes::default(), "bread", "Grace").await, 1);
+}
+
 #[test]
-fn a_function_can_be_made_within_a_function() {
+fn a_function_can_be_declared_within_a_function() {
     #[derive(Deserialize, JsonSchema)]
     struct Local(u8);
 
@@ -246,7 +328,7 @@ fn a_function_can_be_made_within_a_function() {
 }
 
 #[tokio::test]
-async fn the_function_itself_stays_as_it_is() {
+async fn the_function_itself_does_not_change() {
     nothing();
     assert_eq!(join(&["a".to_owned()], "-", None), "a");
     let peak = Peak {
@@ -257,6 +339,6 @@ async fn the_function_itself_stays_as_it_is() {
 }
 
 #[test]
-fn what_cannot_be_a_function_is_refused_with_a_word_on_what_to_do() {
+fn what_cannot_be_a_function_is_a_compile_error_that_names_the_fix() {
     trybuild::TestCases::new().compile_fail("tests/refused/*.rs");
 }

@@ -1,4 +1,4 @@
-//! Parameters that hold what they do not own.
+//! Arguments that borrow their data.
 
 use generativeai::function;
 

@@ -1,4 +1,4 @@
-//! Closures that are no handlers.
+//! Closures that are not handlers.
 
 use generativeai::Function;
 

@@ -1,4 +1,4 @@
-//! A parameter without a type.
+//! An argument without a named type.
 
 use generativeai::function;
 

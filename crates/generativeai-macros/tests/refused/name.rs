@@ -1,4 +1,4 @@
-//! A name that is none.
+//! A name that the service refuses.
 
 use generativeai::function;
 

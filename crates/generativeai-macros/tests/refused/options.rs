@@ -1,4 +1,4 @@
-//! Options that are not known, or given twice.
+//! Unknown and duplicate options.
 
 use generativeai::function;
 

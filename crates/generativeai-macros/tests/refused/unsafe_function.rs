@@ -1,4 +1,4 @@
-//! A function that is not safe.
+//! An unsafe function.
 
 use generativeai::function;
 

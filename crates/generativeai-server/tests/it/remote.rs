@@ -6,8 +6,10 @@ use std::time::Duration;
 use generativeai::protocol::content::Content;
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::tokens::CountTokensRequest;
-use generativeai::testing::{Scripted, contract};
-use generativeai::{Backend, Error, ErrorKind, GenerativeModel, Remote, RequestOptions, Retry};
+use generativeai::testing::Scripted;
+use generativeai::{
+    Backend, Error, ErrorKind, GenerativeModel, Remote, RequestOptions, Retry, check_backend,
+};
 use generativeai_server::Server;
 use serde_json::json;
 
@@ -37,7 +39,7 @@ fn remote(running: &Running, key: &str) -> Remote {
 }
 
 #[tokio::test]
-async fn the_contract_of_backends_holds_over_the_wire() {
+async fn a_served_backend_behaves_as_a_chat_relies_on() {
     let script = Scripted::default()
         .then_text("one")
         .then_chunks(["two ", "three"])
@@ -45,9 +47,9 @@ async fn the_contract_of_backends_holds_over_the_wire() {
         .then_text("four");
     let (running, remote) = start(Server::new(script));
 
-    contract("gemini-flash", remote)
+    check_backend(&GenerativeModel::new("gemini-flash").backend(remote))
         .await
-        .expect("the contract");
+        .expect("a backend that a chat can rely on");
 
     running.stop().await;
 }

@@ -6,7 +6,8 @@
 use std::mem;
 use std::sync::Arc;
 
-use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::check;
 use super::event::Event;
@@ -22,7 +23,7 @@ use crate::protocol::content::{Contents, FunctionCall};
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::GenerateContentResponse;
 use crate::stream::{BoxFuture, ChunkStream};
-use crate::tools::{AtLimit, AutomaticFunctionCalling, FunctionEvent, OnFailure, run};
+use crate::tools::{AutomaticFunctionCalling, FunctionEvent, OnFailure, OnRoundLimit, run};
 use crate::trace;
 
 /// Method of the backend that a turn uses.
@@ -200,7 +201,7 @@ impl<'chat> Turn<'chat> {
         let mut request = self.template.request.clone();
         let turn = self.turn();
         let is_exhausted = turn.transient.rounds_run >= automatic.max_rounds;
-        if is_exhausted && automatic.at_limit == AtLimit::ForceText {
+        if is_exhausted && automatic.on_round_limit == OnRoundLimit::ForceText {
             forbid_calls(&mut request);
         } else if !turn.rounds.is_empty() {
             allow_text(&mut request);
@@ -226,7 +227,7 @@ impl<'chat> Turn<'chat> {
                 if rounds_run < automatic.max_rounds {
                     self.chat.state.begin_round(round);
                     self.step = Step::Run;
-                } else if automatic.at_limit == AtLimit::ReturnCalls {
+                } else if automatic.on_round_limit == OnRoundLimit::ReturnCalls {
                     self.return_calls();
                 } else {
                     let message =
@@ -270,18 +271,18 @@ impl<'chat> Turn<'chat> {
         }
         let round = self.turn().transient.round.as_ref();
         let calls: Vec<FunctionCall> = round.into_iter().flat_map(Round::calls).cloned().collect();
-        let mut running = run::Together::default();
-        for call in &calls {
+        let tools = &self.template.tools;
+        let start = |(index, call)| {
             automatic.observe(FunctionEvent::Called(call));
-            let function = self.template.tools.function_named(call.name()).cloned();
-            let call_running = run::call(function, call.clone(), automatic.time_limit);
-            running.push(trace::function(call, call_running));
-        }
+            let response = trace::function(call, tools.run(call, automatic.time_limit));
+            response.map(move |outcome| (index, outcome))
+        };
+        let mut running: FuturesUnordered<_> = calls.iter().enumerate().map(start).collect();
         let mut failed = None;
         while let Some((index, outcome)) = running.next().await {
             let call = &calls[index];
             let response = outcome.unwrap_or_else(|error| {
-                let response = run::failure(call, &error);
+                let response = run::error_response(call, &error);
                 failed.get_or_insert(error);
                 response
             });

@@ -196,11 +196,10 @@ impl Reader<'_> {
                 properties.insert(name.as_str(), self.read_at(name, member)?);
             }
         }
-        schema.required = list(from, "required");
-        schema
-            .required
-            .retain(|name| named.is_some_and(|named| named.contains_key(name)));
-        schema.property_ordering = list(from, "propertyOrdering");
+        // The service refuses names that are not declared.
+        let declared = |name: &str| named.is_some_and(|named| named.contains_key(name));
+        schema.required = unique(list(from, "required"), declared);
+        schema.property_ordering = unique(list(from, "propertyOrdering"), declared);
         schema.min_properties = whole(from, "minProperties");
         schema.max_properties = whole(from, "maxProperties");
         Ok(())
@@ -230,7 +229,10 @@ impl Reader<'_> {
         // The service refuses an empty string in an `enum`.
         let texts = texts.filter(|one| one.as_str() != Some(""));
         let texts: Option<Vec<String>> = texts.map(|one| one.as_str().map(str::to_owned)).collect();
-        texts.ok_or_else(|| self.unsupported("has an `enum` of values that are not strings"))
+        let texts = texts
+            .ok_or_else(|| self.unsupported("has an `enum` of values that are not strings"))?;
+        // The service refuses an empty string in an `enum`, and duplicates.
+        Ok(unique(texts, |text| !text.is_empty()))
     }
 
     fn no_enum(&self, from: &Map<String, Value>) -> Result<()> {
@@ -240,6 +242,17 @@ impl Reader<'_> {
         }
         Ok(())
     }
+}
+
+/// Returns the values that may stay, each once.
+fn unique(values: Vec<String>, may_stay: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut unique: Vec<String> = Vec::with_capacity(values.len());
+    for value in values {
+        if may_stay(&value) && !unique.contains(&value) {
+            unique.push(value);
+        }
+    }
+    unique
 }
 
 fn text(from: &Map<String, Value>, name: &str) -> Option<String> {

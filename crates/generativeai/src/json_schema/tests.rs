@@ -271,6 +271,44 @@ fn keywords_that_only_narrow_and_unknown_formats_are_left_out() {
     );
 }
 
+/// Field row 12.
+#[test]
+fn openapi_leaves_out_what_the_service_refuses() {
+    let size = |values: Value| openapi(json!({"type": "string", "enum": values}));
+    let sizes = json!({"type": "STRING", "format": "enum", "enum": ["small", "large"]});
+
+    assert_eq!(size(json!(["", "small", "large"])), sizes);
+    assert_eq!(size(json!(["small", "large", "small"])), sizes);
+    assert_eq!(size(json!([""])), json!({"type": "STRING"}));
+    assert_eq!(
+        openapi(json!({"anyOf": [{"const": "small"}, {"enum": ["", "large"]}]})),
+        sizes
+    );
+    assert_eq!(
+        openapi(json!({
+            "type": "object",
+            "properties": {"a": {"type": "string"}, "b": {"type": "string"}},
+            "required": ["a", "missing", "a"],
+            "propertyOrdering": ["b", "gone", "a"],
+        })),
+        json!({
+            "type": "OBJECT",
+            "properties": {"a": {"type": "STRING"}, "b": {"type": "STRING"}},
+            "required": ["a"],
+            "propertyOrdering": ["b", "a"],
+        })
+    );
+    let nested = json!({
+        "type": "object",
+        "properties": {"inner": {"type": "object", "required": ["x"], "properties": {}}},
+        "required": ["inner"],
+    });
+    assert_eq!(
+        openapi(nested)["properties"]["inner"],
+        json!({"type": "OBJECT"})
+    );
+}
+
 #[test]
 fn an_error_names_the_place_that_the_form_cannot_express() {
     for (schema, place) in [
@@ -350,6 +388,62 @@ fn arguments_without_fields_have_no_parameters() {
     assert_eq!(parameters_of::<Empty>(), None);
     assert!(parameters_of::<Peak>().is_some());
     assert!(parameters_of::<HashMap<String, u8>>().is_some());
+
+    for empty in [
+        json!({"type": "object"}),
+        json!({"type": "object", "properties": {}, "required": []}),
+        json!({"type": "object", "title": "Args", "additionalProperties": false}),
+        json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object"}),
+    ] {
+        assert_eq!(parameters(empty.clone()), None, "{empty}");
+    }
+}
+
+/// Field row 11.
+#[test]
+fn arguments_that_are_not_in_properties_are_parameters() {
+    let named = json!({"type": "object", "properties": {"a": {"type": "string"}}});
+    for schema in [
+        json!({"type": "object", "anyOf": [named, {"required": ["b"]}]}),
+        json!({"type": "object", "oneOf": [named]}),
+        json!({"type": "object", "allOf": [named]}),
+        json!({"$ref": "#/$defs/Args", "$defs": {"Args": named}}),
+        json!({"type": "object", "patternProperties": {"^x-": {"type": "string"}}}),
+        json!({"type": "object", "propertyNames": {"pattern": "^x-"}}),
+        json!({"type": "object", "if": named, "then": {"required": ["a"]}}),
+        json!({"type": "object", "additionalProperties": {"type": "string"}}),
+        json!({"type": "object", "required": ["a"]}),
+    ] {
+        assert_eq!(parameters(schema.clone()), Some(schema));
+    }
+    let beside = json!({"type": "object", "$ref": "#/$defs/Args", "$defs": {"Args": named}});
+    let moved = json!({
+        "type": "object", "anyOf": [{"$ref": "#/$defs/Args"}], "$defs": {"Args": named},
+    });
+    assert_eq!(parameters(beside), Some(moved));
+}
+
+#[test]
+fn a_reference_beside_alternatives_leaves_them_in_place() {
+    let alternatives = json!([{"required": ["a"]}, {"required": ["b"]}]);
+    let schema = json!({"$ref": "#/$defs/Args", "anyOf": alternatives, "$defs": {"Args": {}}});
+
+    let parameters = parameters(schema).expect("parameters");
+
+    assert_eq!(parameters["anyOf"], alternatives);
+    assert_eq!(parameters["allOf"], json!([{"$ref": "#/$defs/Args"}]));
+}
+
+#[test]
+fn the_constant_null_is_the_type_null() {
+    let schema = json!({"type": "object", "properties": {"a": {"const": null}}});
+
+    let parameters = parameters(schema).expect("parameters");
+
+    assert_eq!(
+        parameters["properties"]["a"],
+        json!({"anyOf": [{"type": "null"}]})
+    );
 }
 
 /// Field row 11.

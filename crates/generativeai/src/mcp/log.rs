@@ -1,12 +1,12 @@
-//! What a server writes to stderr, line by line.
+//! Reads the stderr of a server, line by line.
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// How many bytes of a line are kept.
-const LONGEST: usize = 8 << 10;
+/// Maximum length of a line in bytes. The rest is dropped.
+const MAX_LINE: usize = 8 << 10;
 
-/// Reads to the end, and hands out each line as soon as it is there. An error is the end, too: the server
-/// has gone.
+/// Passes each line to `log` as soon as it is complete, until the end. A read error counts as the end: the
+/// server has exited.
 pub(super) async fn read(mut stderr: impl AsyncRead + Unpin, mut log: impl FnMut(&str)) {
     let mut line = Vec::new();
     let mut piece = [0; 1 << 10];
@@ -15,7 +15,7 @@ pub(super) async fn read(mut stderr: impl AsyncRead + Unpin, mut log: impl FnMut
             if byte == b'\n' {
                 log(&String::from_utf8_lossy(&line));
                 line.clear();
-            } else if line.len() < LONGEST {
+            } else if line.len() < MAX_LINE {
                 line.push(byte);
             }
         }
@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_line_is_handed_out_and_the_last_one_needs_no_end() {
+    async fn each_line_is_passed_on_and_the_last_one_needs_no_line_break() {
         assert_eq!(
             lines(b"one\n\ntwo\xff\nthree").await,
             ["one", "", "two\u{fffd}", "three"]
@@ -45,12 +45,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_line_without_an_end_is_cut() {
+    async fn a_long_line_is_truncated() {
         let written = [vec![b'x'; 100_000], b"\nnext".to_vec()].concat();
 
         let lines = lines(&written).await;
 
-        assert_eq!(lines[0].len(), LONGEST);
+        assert_eq!(lines[0].len(), MAX_LINE);
         assert_eq!(lines[1], "next");
     }
 }

@@ -40,7 +40,7 @@ impl GenerativeModel {
             cached_content: self.cached_content.clone(),
             generation_config: settings.generation_config,
             safety_settings: settings.safety_settings,
-            tools: settings.tools.map(|tools| tools.tools().to_vec()),
+            tools: settings.tools.map(|tools| tools.tools()),
             tool_config: settings.tool_config,
         }
     }

@@ -4,13 +4,12 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::backend::{Backend, RequestOptions};
-
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::caches::CachedContent;
 use crate::protocol::embeddings::{
@@ -25,22 +24,23 @@ use crate::stream::{BoxFuture, ChunkStream};
 
 mod difference;
 mod exchange;
-mod failure;
 mod file;
+mod recorded_error;
 mod secrets;
 
-pub(super) use exchange::{Exchange, Method, json};
-pub(super) use file::{head, unwritable};
+pub(super) use exchange::{Exchange, Method, to_json};
+pub(super) use file::{first_line, write_error};
 pub(super) use secrets::Secrets;
 
-/// A backend that plays back the exchanges of a file, without a network and without a key.
+/// Backend that plays back the exchanges of a file, without a network and without a key.
 ///
-/// A [`Recorder`](super::Recorder) makes the file. Each exchange is played once. By default a request
-/// gets the answer of an exchange with the same request, whichever order they come in; one that was
-/// not recorded is an error that says where it differs, in the words of the conversation.
-/// [`loose`](Self::loose) gives the answers in their order, whatever is asked. Streams come in the
-/// chunks they came in, without waiting; errors come again with their kind, codes and details. A
-/// clone shares what was played.
+/// A [`Recorder`](super::Recorder) makes the file. A request gets the response of the first unplayed exchange
+/// with an equal request, so that several chats may run concurrently; each exchange is played once. A request
+/// that was not recorded fails, and the error shows where it differs from the next recorded one.
+/// [`loose`](Self::loose) ignores the requests and plays the responses in order.
+///
+/// Streams have the recorded chunks, without their delays. Errors have the recorded kind, codes and details.
+/// Clones share which exchanges have been played.
 ///
 /// ```
 /// use generativeai::{GenerativeModel, testing::Cassette};
@@ -64,7 +64,8 @@ pub(super) use secrets::Secrets;
 /// ```
 #[derive(Clone)]
 pub struct Cassette {
-    name: String,
+    path: String,
+    /// Exchanges in order; `None` once played.
     exchanges: Arc<Mutex<Vec<Option<Exchange>>>>,
     is_loose: bool,
     secrets: Secrets,
@@ -74,36 +75,43 @@ impl Cassette {
     /// Reads a cassette.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] if the file cannot be read, is no cassette, is cut, or was made by
-    /// a later version; the message names the file and the line.
+    /// [`ErrorKind::Configuration`] if the file cannot be read, is not a cassette, is truncated, or has a newer
+    /// format. The message names the file and the line.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let exchanges = file::read(path)?.into_iter().map(Some).collect();
         Ok(Self {
-            name: path.display().to_string(),
+            path: path.display().to_string(),
             exchanges: Arc::new(Mutex::new(exchanges)),
             is_loose: false,
-            secrets: Secrets::of_environment(),
+            secrets: Secrets::from_env(),
         })
     }
 
-    /// Gives the answers in the order in which they were asked for, whatever is asked; a reply that
-    /// was awaited may be streamed, and one that was streamed may be awaited.
+    /// Plays the responses in order, whatever the requests contain. A recorded stream may be played as a whole
+    /// response, and the reverse.
+    ///
+    /// For tests in which the requests differ from run to run, by a date for example. The number and the kind of the
+    /// requests must still be the recorded ones.
     #[must_use]
     pub fn loose(mut self) -> Self {
         self.is_loose = true;
         self
     }
 
-    /// Names what stands for a secret of the recording: where a request has this, the recording may
-    /// have any [secret](super::Recorder::secret).
+    /// Sets a placeholder for a secret: a request that contains it equals one that was recorded with a
+    /// [secret](super::Recorder::secret) in its place.
+    ///
+    /// A cassette contains `[secret]` for each secret. So a test that plays it back can send any text, such as
+    /// `"name-of-a-customer"`, where the recorded program sent the real one.
     #[must_use]
-    pub fn secret(mut self, stand_in: impl Into<String>) -> Self {
-        self.secrets.add(stand_in.into());
+    pub fn secret(mut self, placeholder: impl Into<String>) -> Self {
+        self.secrets.add(placeholder.into());
         self
     }
 
-    /// How many exchanges were not played yet.
+    /// Returns the number of exchanges that have not been played. A test that asserts that it is 0 at its end finds
+    /// requests that are no longer sent.
     pub fn unplayed(&self) -> usize {
         self.exchanges().iter().flatten().count()
     }
@@ -114,39 +122,59 @@ impl Cassette {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The exchange that answers a request; it is played now.
+    /// Returns the exchange with the response to a request, and marks it as played.
     fn play(&self, method: Method, request: &impl Serialize) -> Result<Exchange> {
-        let mut request = json(request)?;
-        self.secrets.scrub(&mut request);
+        let mut request = to_json(request)?;
+        self.secrets.redact(&mut request);
         let mut exchanges = self.exchanges();
-        let answers = |exchange: &Exchange| match self.is_loose {
-            true => exchange.method.is_like(method),
+        let matches = |exchange: &Exchange| match self.is_loose {
+            true => exchange.method.is_interchangeable_with(method),
             false => exchange.method == method && exchange.request == request,
         };
         let found = exchanges
             .iter_mut()
-            .find(|exchange| exchange.as_ref().is_some_and(answers));
-        if let Some(exchange) = found.and_then(Option::take) {
-            return Ok(exchange);
-        }
-        let name = &self.name;
-        let same_method = |exchange: &&Exchange| exchange.method == method;
-        let message = match exchanges.iter().flatten().find(same_method) {
-            Some(next) => format!(
-                "the request is not among those of the cassette `{name}`; exchange {} comes next, and \
-                 differs: {}",
-                next.number,
-                difference::differences(&next.request, &request)
-            ),
-            None => format!(
-                "the cassette `{name}` has no exchange left for {}: record it again",
-                serde_json::to_string(&method).unwrap_or_default()
-            ),
-        };
-        Err(Error::new(ErrorKind::Request, message))
+            .find(|exchange| exchange.as_ref().is_some_and(matches));
+        found.and_then(Option::take).ok_or_else(|| {
+            let unplayed: Vec<&Exchange> = exchanges.iter().flatten().collect();
+            self.no_match(method, &request, &unplayed)
+        })
     }
 
-    fn whole<Q, A>(&self, method: Method, request: Q) -> BoxFuture<Result<A>>
+    /// Returns the error of a request that was not recorded.
+    fn no_match(&self, method: Method, request: &Value, unplayed: &[&Exchange]) -> Error {
+        let path = &self.path;
+        let next = |fits: &dyn Fn(Method) -> bool| {
+            let mut unplayed = unplayed.iter();
+            unplayed.find(|exchange| fits(exchange.method))
+        };
+        let message = if let Some(next) = next(&|recorded| recorded == method) {
+            format!(
+                "the request is not in the cassette `{path}`; exchange {}, the next {method}, differs: {}",
+                next.number,
+                difference::differences(&next.request, request)
+            )
+        } else if let Some(next) = next(&|recorded| recorded.is_interchangeable_with(method)) {
+            format!(
+                "the cassette `{path}` has no {method} exchange left, but exchange {} is {}: send the \
+                 request as it was recorded, or play the cassette with `loose()`",
+                next.number, next.method
+            )
+        } else if let Some(next) = unplayed.first() {
+            format!(
+                "the cassette `{path}` has no {method} exchange left; the next one, exchange {}, is {}: \
+                 record it again",
+                next.number, next.method
+            )
+        } else {
+            format!(
+                "all exchanges of the cassette `{path}` have been played, and a {method} request follows: \
+                 record it again"
+            )
+        };
+        Error::new(ErrorKind::Request, message)
+    }
+
+    fn respond<Q, A>(&self, method: Method, request: Q) -> BoxFuture<Result<A>>
     where
         Q: Serialize + Send + 'static,
         A: DeserializeOwned + Send + 'static,
@@ -155,23 +183,23 @@ impl Cassette {
         Box::pin(async move {
             match this.play(method, &request)?.replay()? {
                 (_, Some(error)) => Err(error),
-                (answers, None) => answers.into_iter().next().ok_or_else(nothing_recorded),
+                (responses, None) => responses.into_iter().next().ok_or_else(no_response),
             }
         })
     }
 }
 
-fn nothing_recorded() -> Error {
+fn no_response() -> Error {
     Error::new(
         ErrorKind::Configuration,
-        "the exchange of the cassette has no answer",
+        "the exchange of the cassette has no response",
     )
 }
 
 impl fmt::Debug for Cassette {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cassette")
-            .field("name", &self.name)
+            .field("path", &self.path)
             .field("unplayed", &self.unplayed())
             .field("loose", &self.is_loose)
             .finish_non_exhaustive()
@@ -191,11 +219,11 @@ impl Backend for Cassette {
             if let Some(error) = error {
                 return Err(error);
             }
-            let join = |mut whole: GenerateContentResponse, chunk: GenerateContentResponse| {
+            let merge = |mut whole: GenerateContentResponse, chunk: GenerateContentResponse| {
                 whole.merge_chunk(&chunk);
                 whole
             };
-            chunks.into_iter().reduce(join).ok_or_else(nothing_recorded)
+            chunks.into_iter().reduce(merge).ok_or_else(no_response)
         })
     }
 
@@ -205,22 +233,14 @@ impl Backend for Cassette {
         _: RequestOptions,
     ) -> ChunkStream {
         let this = self.clone();
-        let begin = move || {
-            let exchange = this.play(Method::StreamGenerateContent, &request)?;
-            let (chunks, error) = exchange.replay()?;
-            Ok(chunks.into_iter().map(Ok).chain(error.map(Err)))
+        let begin = async move {
+            let replayed = this
+                .play(Method::StreamGenerateContent, &request)
+                .and_then(Exchange::replay);
+            let (chunks, error) = replayed.unwrap_or_else(|error| (Vec::new(), Some(error)));
+            stream::iter(chunks.into_iter().map(Ok).chain(error.map(Err)))
         };
-        let chunks = stream::unfold((Some(begin), None), |(begin, mut coming)| async move {
-            if let Some(begin) = begin {
-                match begin() {
-                    Ok(chunks) => coming = Some(chunks),
-                    Err(error) => return Some((Err(error), (None, None))),
-                }
-            }
-            let chunk = coming.as_mut()?.next()?;
-            Some((chunk, (None, coming)))
-        });
-        Box::pin(chunks.fuse())
+        begin.flatten_stream().boxed()
     }
 
     fn count_tokens(
@@ -228,7 +248,7 @@ impl Backend for Cassette {
         request: CountTokensRequest,
         _: RequestOptions,
     ) -> BoxFuture<Result<CountTokensResponse>> {
-        self.whole(Method::CountTokens, request)
+        self.respond(Method::CountTokens, request)
     }
 
     fn list_models(
@@ -236,11 +256,11 @@ impl Backend for Cassette {
         page_token: Option<String>,
         _: RequestOptions,
     ) -> BoxFuture<Result<ListModelsResponse>> {
-        self.whole(Method::ListModels, json!({ "pageToken": page_token }))
+        self.respond(Method::ListModels, json!({ "pageToken": page_token }))
     }
 
     fn get_model(&self, name: String, _: RequestOptions) -> BoxFuture<Result<Model>> {
-        self.whole(Method::GetModel, json!({ "name": name }))
+        self.respond(Method::GetModel, json!({ "name": name }))
     }
 
     fn get_cached_content(
@@ -248,7 +268,7 @@ impl Backend for Cassette {
         name: String,
         _: RequestOptions,
     ) -> BoxFuture<Result<CachedContent>> {
-        self.whole(Method::GetCachedContent, json!({ "name": name }))
+        self.respond(Method::GetCachedContent, json!({ "name": name }))
     }
 
     fn embed_content(
@@ -256,7 +276,7 @@ impl Backend for Cassette {
         request: EmbedContentRequest,
         _: RequestOptions,
     ) -> BoxFuture<Result<EmbedContentResponse>> {
-        self.whole(Method::EmbedContent, request)
+        self.respond(Method::EmbedContent, request)
     }
 
     fn batch_embed_contents(
@@ -264,6 +284,6 @@ impl Backend for Cassette {
         request: BatchEmbedContentsRequest,
         _: RequestOptions,
     ) -> BoxFuture<Result<BatchEmbedContentsResponse>> {
-        self.whole(Method::BatchEmbedContents, request)
+        self.respond(Method::BatchEmbedContents, request)
     }
 }

@@ -1,4 +1,4 @@
-//! A backend that records what another answers, to be played back by a [`Cassette`](super::Cassette).
+//! A backend that records the exchanges of another, to be played back by a [`Cassette`](super::Cassette).
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -6,13 +6,12 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt, TryFutureExt, stream};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::cassette::{Exchange, Method, Secrets, head, json as json_of, unwritable};
+use super::cassette::{Exchange, Method, Secrets, first_line, to_json, write_error};
 use crate::backend::{Backend, RequestOptions};
-
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::caches::CachedContent;
 use crate::protocol::embeddings::{
@@ -25,16 +24,14 @@ use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 use crate::stream::{BoxFuture, ChunkStream};
 
-/// A backend that hands every request on, and records it with all that came of it.
+/// Backend that forwards requests to another and records each exchange in a file, a *cassette*.
 ///
-/// The file is JSON Lines: a line for each exchange, written when it is over. Only its owner can read
-/// it (0600, on Unix), since it has the whole conversation in it. Keys are not: those of
-/// `GEMINI_API_KEY` and `GOOGLE_API_KEY`, whatever looks like a key of Google's, and each
-/// [`secret`](Self::secret) that was named stand there as `[secret]`. A
-/// [`Cassette`](super::Cassette) plays it back.
+/// The file has the format JSON Lines: a version, and a line for each exchange, written when it ends. It
+/// contains the conversations, and so only its owner may read it (mode 0600 on Unix). It does not contain keys:
+/// `[secret]` replaces the values of `GEMINI_API_KEY` and `GOOGLE_API_KEY`, everything that looks like an API
+/// key of Google, and each [`secret`](Self::secret). A [`Cassette`](super::Cassette) plays the file back.
 ///
-/// Writing blocks for as long as the file system takes. What cannot be written is an error of the
-/// request, or of the next one if nobody waited for it.
+/// Writing blocks the calling thread. If it fails, the request fails, or the next one if this one was dropped.
 ///
 /// ```
 /// use generativeai::GenerativeModel;
@@ -44,9 +41,9 @@ use crate::stream::{BoxFuture, ChunkStream};
 /// # let folder = std::env::temp_dir().join(format!("recorder-{}", std::process::id()));
 /// # std::fs::create_dir_all(&folder)?;
 /// # let path = folder.join("hello.jsonl");
-/// // In a program of yours this is `Remote::from_env()?`.
+/// // In your program this is `Remote::from_env()?`.
 /// let service = Scripted::default().then_text("Hello!");
-/// let recorder = Recorder::create(&path, service)?.secret("what I may not tell");
+/// let recorder = Recorder::create(&path, service)?.secret("name of a customer");
 /// let model = GenerativeModel::new("gemini-2.5-flash").backend(recorder);
 /// model.start_chat().send_message("Hello").await?;
 ///
@@ -59,88 +56,95 @@ use crate::stream::{BoxFuture, ChunkStream};
 #[derive(Clone)]
 pub struct Recorder {
     backend: Arc<dyn Backend>,
-    tape: Arc<Tape>,
+    output: Arc<Output>,
     secrets: Secrets,
 }
 
-struct Tape {
-    name: String,
+struct Output {
+    path: String,
     state: Mutex<State>,
 }
 
 struct State {
     file: File,
-    begun: u64,
-    /// What could not be written when nobody could be told.
-    untold: Option<Error>,
+    /// Number of requests so far.
+    requests: u64,
+    /// Error of a write that happened in a `drop`. The next request returns it.
+    unreported: Option<Error>,
 }
 
 impl Recorder {
-    /// Makes a cassette of what a backend answers.
+    /// Creates a cassette that records the exchanges with a backend.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the file cannot be made, or is
-    /// there already: a recording is not overwritten.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the file cannot be created or exists
+    /// already: a recording is never overwritten.
     pub fn create(path: impl AsRef<Path>, backend: impl Backend + 'static) -> Result<Self> {
         let name = path.as_ref().display().to_string();
-        let file = private()
+        let file = private_file()
             .open(path)
-            .and_then(|mut file| write_line(&mut file, &head()).map(|()| file))
-            .map_err(|error| unwritable(&name, error))?;
+            .and_then(|mut file| write_line(&mut file, &first_line()).map(|()| file))
+            .map_err(|error| write_error(&name, error))?;
         let state = Mutex::new(State {
             file,
-            begun: 0,
-            untold: None,
+            requests: 0,
+            unreported: None,
         });
         Ok(Self {
             backend: Arc::new(backend),
-            tape: Arc::new(Tape { name, state }),
-            secrets: Secrets::of_environment(),
+            output: Arc::new(Output { path: name, state }),
+            secrets: Secrets::from_env(),
         })
     }
 
-    /// Names what may not stand in the cassette, beside the keys that are known.
+    /// Adds a text that the cassette must not contain, in addition to the known keys.
     ///
-    /// It is found in names and in values, also where it was said in several chunks: such a reply is
-    /// not recorded, and its end is an error.
+    /// It is replaced in names and values. A reply in which it is split over several chunks is not recorded,
+    /// and ends with an error.
+    ///
+    /// Call it before the first request: earlier lines are not changed. To play the cassette back without the secret,
+    /// see [`Cassette::secret`](super::Cassette::secret).
     #[must_use]
     pub fn secret(mut self, secret: impl Into<String>) -> Self {
         self.secrets.add(secret.into());
         self
     }
 
+    /// Starts an exchange. Reports an earlier line that could not be written.
     fn begin(&self, method: Method, request: &impl Serialize) -> Result<Recording> {
-        let request = json_of(request)?;
-        let mut state = self.tape.state();
-        if let Some(error) = state.untold.take() {
+        let request = to_json(request)?;
+        let mut state = self.output.state();
+        if let Some(error) = state.unreported.take() {
             return Err(error);
         }
-        let number = state.begun;
-        state.begun += 1;
+        let number = state.requests;
+        state.requests += 1;
         Ok(Recording {
             recorder: self.clone(),
             exchange: Some(Exchange::new(number, method, request)),
         })
     }
 
+    /// Writes the line of an exchange without secrets.
     fn write(&self, exchange: &Exchange) -> Result<()> {
-        let name = &self.tape.name;
-        let mut line = json_of(exchange)?;
-        self.secrets.scrub(&mut line);
-        if self.secrets.stand_in(&said(&line)) {
+        let path = &self.output.path;
+        let mut line = to_json(exchange)?;
+        self.secrets.redact(&mut line);
+        if self.secrets.occur_in(&reply_text(&line)) {
             let message = format!(
-                "a secret stands across the chunks of a reply: the cassette `{name}` does not have it"
+                "a secret is split over the chunks of a reply: it was not recorded in the cassette `{path}`"
             );
             return Err(Error::new(ErrorKind::Configuration, message));
         }
-        write_line(&mut self.tape.state().file, &line).map_err(|error| unwritable(name, error))
+        write_line(&mut self.output.state().file, &line).map_err(|error| write_error(path, error))
     }
 
-    fn whole<Q, A>(
+    /// Records an exchange with one response.
+    fn record<Q, A>(
         &self,
         method: Method,
         request: Q,
-        ask: impl FnOnce(&dyn Backend, Q) -> BoxFuture<Result<A>> + Send + 'static,
+        send: impl FnOnce(&dyn Backend, Q) -> BoxFuture<Result<A>> + Send + 'static,
     ) -> BoxFuture<Result<A>>
     where
         Q: Serialize + Send + 'static,
@@ -149,22 +153,22 @@ impl Recorder {
         let this = self.clone();
         Box::pin(async move {
             let mut recording = this.begin(method, &request)?;
-            let answer = ask(&*this.backend, request).await;
-            recording.came(&answer)?;
+            let response = send(&*this.backend, request).await;
+            recording.add(&response)?;
             recording.end()?;
-            answer
+            response
         })
     }
 }
 
-impl Tape {
+impl Output {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A file that is new, and its owner's alone.
-fn private() -> OpenOptions {
+/// Returns the options of a new file that only its owner may read.
+fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -172,16 +176,16 @@ fn private() -> OpenOptions {
     options
 }
 
-/// Writes a line at once, so that a cut file is cut in its last line.
+/// Writes a line with one call, so that only the last line of a file can be truncated.
 fn write_line(file: &mut File, line: &Value) -> std::io::Result<()> {
     file.write_all(format!("{line}\n").as_bytes())
 }
 
-/// The text of a reply, all chunks of an exchange together.
-fn said(exchange: &Value) -> String {
-    let answers = exchange["answers"].as_array().into_iter().flatten();
-    let parts = answers.filter_map(|answer| {
-        let parts = answer.pointer("/candidates/0/content/parts")?;
+/// Returns the text of a recorded reply: the texts of all its chunks.
+fn reply_text(exchange: &Value) -> String {
+    let chunks = exchange["answers"].as_array().into_iter().flatten();
+    let parts = chunks.filter_map(|chunk| {
+        let parts = chunk.pointer("/candidates/0/content/parts")?;
         parts.as_array()
     });
     parts
@@ -190,16 +194,17 @@ fn said(exchange: &Value) -> String {
         .collect()
 }
 
-/// An exchange under way. It is written when it is over, or as far as it came when it is dropped.
+/// An exchange in progress. It is written when it ends, or as far as it got when it is dropped.
 struct Recording {
     recorder: Recorder,
+    /// `None` once it is written.
     exchange: Option<Exchange>,
 }
 
 impl Recording {
-    fn came<A: Serialize>(&mut self, answer: &Result<A>) -> Result<()> {
+    fn add<A: Serialize>(&mut self, received: &Result<A>) -> Result<()> {
         match &mut self.exchange {
-            Some(exchange) => exchange.came(answer),
+            Some(exchange) => exchange.add(received),
             None => Ok(()),
         }
     }
@@ -208,8 +213,25 @@ impl Recording {
         let Some(mut exchange) = self.exchange.take() else {
             return Ok(());
         };
-        exchange.is_over();
+        exchange.complete();
         self.recorder.write(&exchange)
+    }
+
+    /// Returns the chunks of a stream, and records them.
+    fn stream(self, chunks: ChunkStream) -> ChunkStream {
+        let start = Some((self, chunks));
+        let next = |open: Option<(Self, ChunkStream)>| async move {
+            let (mut recording, mut chunks) = open?;
+            let Some(chunk) = chunks.next().await else {
+                let unwritten = recording.end().err()?;
+                return Some((Err(unwritten), None));
+            };
+            match recording.add(&chunk).and(chunk) {
+                Ok(chunk) => Some((Ok(chunk), Some((recording, chunks)))),
+                Err(error) => Some((recording.end().and(Err(error)), None)),
+            }
+        };
+        stream::unfold(start, next).boxed()
     }
 }
 
@@ -218,7 +240,7 @@ impl Drop for Recording {
         if let Some(exchange) = self.exchange.take()
             && let Err(error) = self.recorder.write(&exchange)
         {
-            self.recorder.tape.state().untold = Some(error);
+            self.recorder.output.state().unreported = Some(error);
         }
     }
 }
@@ -226,7 +248,7 @@ impl Drop for Recording {
 impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recorder")
-            .field("name", &self.tape.name)
+            .field("path", &self.output.path)
             .field("backend", &self.backend)
             .finish_non_exhaustive()
     }
@@ -239,7 +261,7 @@ impl Backend for Recorder {
         request: GenerateContentRequest,
         options: RequestOptions,
     ) -> BoxFuture<Result<GenerateContentResponse>> {
-        self.whole(Method::GenerateContent, request, |backend, request| {
+        self.record(Method::GenerateContent, request, |backend, request| {
             backend.generate_content(request, options)
         })
     }
@@ -250,28 +272,12 @@ impl Backend for Recorder {
         options: RequestOptions,
     ) -> ChunkStream {
         let this = self.clone();
-        let begin = move || {
+        let begin = async move {
             let recording = this.begin(Method::StreamGenerateContent, &request)?;
             let chunks = this.backend.stream_generate_content(request, options);
-            Ok((recording, chunks))
+            Ok(recording.stream(chunks))
         };
-        let start = (Some(begin), None);
-        let chunks = stream::unfold(start, |(begin, open)| async move {
-            let opened = begin.map_or_else(|| Ok(open), |begin| begin().map(Some));
-            let (mut recording, mut chunks) = match opened {
-                Ok(open) => open?,
-                Err(error) => return Some((Err(error), (None, None))),
-            };
-            let Some(chunk) = chunks.next().await else {
-                let unwritten = recording.end().err()?;
-                return Some((Err(unwritten), (None, None)));
-            };
-            match recording.came(&chunk).and(chunk) {
-                Ok(chunk) => Some((Ok(chunk), (None, Some((recording, chunks))))),
-                Err(error) => Some((recording.end().and(Err(error)), (None, None))),
-            }
-        });
-        Box::pin(chunks.fuse())
+        begin.try_flatten_stream().boxed()
     }
 
     fn count_tokens(
@@ -279,7 +285,7 @@ impl Backend for Recorder {
         request: CountTokensRequest,
         options: RequestOptions,
     ) -> BoxFuture<Result<CountTokensResponse>> {
-        self.whole(Method::CountTokens, request, |backend, request| {
+        self.record(Method::CountTokens, request, |backend, request| {
             backend.count_tokens(request, options)
         })
     }
@@ -290,14 +296,14 @@ impl Backend for Recorder {
         options: RequestOptions,
     ) -> BoxFuture<Result<ListModelsResponse>> {
         let request = json!({ "pageToken": page_token });
-        self.whole(Method::ListModels, request, |backend, _| {
+        self.record(Method::ListModels, request, |backend, _| {
             backend.list_models(page_token, options)
         })
     }
 
     fn get_model(&self, name: String, options: RequestOptions) -> BoxFuture<Result<Model>> {
         let request = json!({ "name": name });
-        self.whole(Method::GetModel, request, |backend, _| {
+        self.record(Method::GetModel, request, |backend, _| {
             backend.get_model(name, options)
         })
     }
@@ -308,7 +314,7 @@ impl Backend for Recorder {
         options: RequestOptions,
     ) -> BoxFuture<Result<CachedContent>> {
         let request = json!({ "name": name });
-        self.whole(Method::GetCachedContent, request, |backend, _| {
+        self.record(Method::GetCachedContent, request, |backend, _| {
             backend.get_cached_content(name, options)
         })
     }
@@ -318,7 +324,7 @@ impl Backend for Recorder {
         request: EmbedContentRequest,
         options: RequestOptions,
     ) -> BoxFuture<Result<EmbedContentResponse>> {
-        self.whole(Method::EmbedContent, request, |backend, request| {
+        self.record(Method::EmbedContent, request, |backend, request| {
             backend.embed_content(request, options)
         })
     }
@@ -328,7 +334,7 @@ impl Backend for Recorder {
         request: BatchEmbedContentsRequest,
         options: RequestOptions,
     ) -> BoxFuture<Result<BatchEmbedContentsResponse>> {
-        self.whole(Method::BatchEmbedContents, request, |backend, request| {
+        self.record(Method::BatchEmbedContents, request, |backend, request| {
             backend.batch_embed_contents(request, options)
         })
     }

@@ -1,14 +1,14 @@
-//! A backend that answers by script.
+//! A backend with scripted replies.
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::{pending, ready};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::{Map, Value};
 
 use crate::backend::{Backend, RequestOptions};
-
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{Content, FunctionCall, Part};
 use crate::protocol::request::GenerateContentRequest;
@@ -16,13 +16,15 @@ use crate::protocol::response::{FinishReason, GenerateContentResponse};
 use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 use crate::stream::{BoxFuture, ChunkStream};
 
-/// A backend that answers by script, for tests and examples.
+/// Backend with scripted replies, for tests and examples.
 ///
-/// Each request takes the next answer; one more request than there are answers is an error. The
-/// same answer serves a streamed and an awaited request. A clone shares the script, so that a test
-/// can look at the [requests](Self::requests) afterwards. Tokens are counted as words. Since the
-/// requests are kept, and the history with them, each turn copies the history: for chats of very many
-/// turns, write a backend of your own.
+/// Each request takes the next reply of the script; [`always`](Self::always) and
+/// [`answer_with`](Self::answer_with) reply to all further requests. Without them, a request after the last
+/// reply fails. A reply serves both kinds of requests: streamed in its chunks, or merged into one response.
+///
+/// Clones share the script and the [requests](Self::requests), so that a test can inspect what was sent.
+/// Keeping the requests copies the history in each turn, which is slow for chats of thousands of turns.
+/// [`count_tokens`](crate::GenerativeModel::count_tokens) counts words.
 ///
 /// ```
 /// use generativeai::{ErrorKind, GenerativeModel, testing::Scripted};
@@ -47,39 +49,119 @@ pub struct Scripted {
 
 #[derive(Default)]
 struct Script {
-    answers: VecDeque<Answer>,
+    replies: VecDeque<Reply>,
+    fallback: Option<Arc<Fallback>>,
     requests: Vec<GenerateContentRequest>,
 }
 
-struct Answer {
+/// Makes the replies to requests for which the script has none.
+type Fallback = dyn Fn(&GenerateContentRequest) -> Content + Send + Sync;
+
+struct Reply {
     chunks: Vec<GenerateContentResponse>,
     end: End,
 }
 
+/// What happens after the last chunk.
 enum End {
-    Whole,
-    Fails(Error),
-    Hangs,
+    Complete,
+    Error(Error),
+    Hang,
 }
 
 impl Scripted {
-    /// Answers with a text, in one chunk.
+    /// Makes a backend that replies to every request with a text.
+    ///
+    /// Replies that are added to the script come first.
+    ///
+    /// ```
+    /// use generativeai::{GenerativeModel, testing::Scripted};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// let model = GenerativeModel::new("m").backend(Scripted::always("Hello!"));
+    /// for _ in 0..3 {
+    ///     assert_eq!(model.generate_content("Hi").await?.text()?, "Hello!");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn always(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self::answer_with(move |_| text.clone())
+    }
+
+    /// Makes a backend that replies to every request with what a closure returns for it, in one chunk.
+    ///
+    /// Replies that are added to the script come first.
+    ///
+    /// ```
+    /// use generativeai::{GenerativeModel, testing::Scripted};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// let script = Scripted::answer_with(|request| format!("{} contents", request.contents.len()));
+    /// let mut chat = GenerativeModel::new("m").backend(script).start_chat();
+    ///
+    /// assert_eq!(chat.send_message("One").await?.text()?, "1 contents");
+    /// assert_eq!(chat.send_message("Two").await?.text()?, "3 contents");
+    /// # Ok(()) }
+    /// ```
+    pub fn answer_with<C: Into<Content>>(
+        reply: impl Fn(&GenerateContentRequest) -> C + Send + Sync + 'static,
+    ) -> Self {
+        let scripted = Self::default();
+        scripted.script().fallback = Some(Arc::new(move |request| reply(request).into()));
+        scripted
+    }
+
+    /// Adds a reply with a text, in one chunk.
     #[must_use]
     pub fn then_text(self, text: impl Into<String>) -> Self {
         self.then_chunks([text.into()])
     }
 
-    /// Answers with texts, a chunk each; the last says `STOP`.
+    /// Adds a reply with one chunk for each text. The last chunk has the finish reason `STOP`.
+    ///
+    /// ```
+    /// use generativeai::{GenerativeModel, testing::Scripted};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// let script = Scripted::default().then_chunks(["1,345 ", "metres"]);
+    /// let mut chat = GenerativeModel::new("m").backend(script).start_chat();
+    ///
+    /// let mut reply = chat.send_message("How tall is Ben Nevis?").stream();
+    /// let mut chunks = 0;
+    /// while let Some(chunk) = reply.next().await {
+    ///     print!("{}", chunk?.text()?);
+    ///     chunks += 1;
+    /// }
+    /// assert_eq!(chunks, 2);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn then_chunks(self, texts: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let mut chunks: Vec<_> = texts.into_iter().map(|text| chunk(text.into())).collect();
         if let Some(last) = chunks.last_mut() {
-            finish(last);
+            set_finish_reason(last, Some(FinishReason::Stop));
         }
         self.then_stream(chunks)
     }
 
-    /// Answers with the call of a function.
+    /// Adds a reply that calls a function. `arguments` is a JSON object; any other value means no arguments.
+    ///
+    /// ```
+    /// use generativeai::{Function, GenerativeModel, testing::Scripted};
+    /// use serde_json::json;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// let script = Scripted::default().then_call("now", json!({})).then_text("It is 12:30.");
+    /// let now = Function::new("now", "Returns the time.", || "12:30");
+    /// let model = GenerativeModel::new("m").backend(script.clone()).tools(now);
+    /// let mut chat = model.start_chat().automatic_function_calling(true);
+    ///
+    /// assert_eq!(chat.send_message("What time is it?").await?.text()?, "It is 12:30.");
+    /// // The second request contains the response of the function.
+    /// assert_eq!(script.requests()[1].contents.len(), 3);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn then_call(self, name: impl Into<String>, arguments: Value) -> Self {
         let arguments = match arguments {
@@ -89,49 +171,66 @@ impl Scripted {
         self.then_parts([Part::from(FunctionCall::new(name, arguments))])
     }
 
-    /// Answers with parts, in one chunk.
+    /// Adds a reply with parts, in one chunk: several calls, an image, text next to a call.
     #[must_use]
     pub fn then_parts(self, parts: impl IntoIterator<Item = impl Into<Part>>) -> Self {
         let parts: Vec<Part> = parts.into_iter().map(Into::into).collect();
-        let mut reply = GenerateContentResponse::from(Content::model(parts));
-        finish(&mut reply);
-        self.then_stream([reply])
+        self.then_stream([GenerateContentResponse::from(Content::model(parts))])
     }
 
-    /// Answers with exactly these chunks; a request in one piece gets them joined.
+    /// Adds a reply with exactly these chunks. A request that does not stream gets them merged.
+    ///
+    /// Nothing is added to them: for a complete reply, the last chunk needs a finish reason. Without one the turn fails
+    /// as [`Truncated`](ErrorKind::Truncated).
     #[must_use]
     pub fn then_stream(self, chunks: impl IntoIterator<Item = GenerateContentResponse>) -> Self {
-        self.then(chunks.into_iter().collect(), End::Whole)
+        self.then(chunks.into_iter().collect(), End::Complete)
     }
 
-    /// Sends the texts, a chunk each, and then loses the connection.
+    /// Adds a reply that loses the connection after one chunk for each text.
+    ///
+    /// The error has the kind [`Unreachable`](ErrorKind::Unreachable). A request that does not stream gets the error
+    /// without the chunks.
     #[must_use]
     pub fn then_fail(self, texts: &[&str]) -> Self {
         let error = Error::new(ErrorKind::Unreachable, "the connection was lost");
         self.then_error(texts, error)
     }
 
-    /// Sends the texts, a chunk each, and then fails with the error.
+    /// Adds a reply that fails with an error after one chunk for each text.
+    ///
+    /// ```
+    /// use generativeai::{Error, ErrorKind, GenerativeModel, testing::Scripted};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// let error = Error::new(ErrorKind::RateLimited, "slow down").with_http_code(429);
+    /// let script = Scripted::default().then_error(&[], error).then_text("Hello!");
+    /// let mut chat = GenerativeModel::new("m").backend(script).start_chat();
+    ///
+    /// let refused = chat.send_message("Hello").await.unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::RateLimited);
+    /// assert_eq!(chat.retry().await?.text()?, "Hello!");
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn then_error(self, texts: &[&str], error: Error) -> Self {
-        let chunks = texts.iter().map(|&text| chunk(text.to_owned())).collect();
-        self.then(chunks, End::Fails(error))
+        self.then(chunks_of(texts), End::Error(error))
     }
 
-    /// Sends the texts, a chunk each, and then nothing more, ever.
+    /// Adds a reply that never ends: one chunk for each text, and then nothing. For tests of time limits and of dropped
+    /// replies.
     #[must_use]
     pub fn then_hang(self, texts: &[&str]) -> Self {
-        let chunks = texts.iter().map(|&text| chunk(text.to_owned())).collect();
-        self.then(chunks, End::Hangs)
+        self.then(chunks_of(texts), End::Hang)
     }
 
-    /// The requests that came, first to last.
+    /// Returns the requests so far, in order. Only requests for a reply count, not those for a number of tokens.
     pub fn requests(&self) -> Vec<GenerateContentRequest> {
         self.script().requests.clone()
     }
 
     fn then(self, chunks: Vec<GenerateContentResponse>, end: End) -> Self {
-        self.script().answers.push_back(Answer { chunks, end });
+        self.script().replies.push_back(Reply { chunks, end });
         self
     }
 
@@ -139,17 +238,32 @@ impl Scripted {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answer(&self, request: GenerateContentRequest) -> Answer {
+    /// Records a request and returns its reply.
+    fn reply(&self, request: GenerateContentRequest) -> Reply {
         let mut script = self.script();
+        let scripted = script.replies.pop_front();
+        let fallback = match (&scripted, &script.fallback) {
+            (None, Some(fallback)) => Some((Arc::clone(fallback), request.clone())),
+            _ => None,
+        };
         script.requests.push(request);
         let count = script.requests.len();
-        script.answers.pop_front().unwrap_or_else(|| {
-            let message = format!("the script has no answer to request {count}");
-            Answer {
-                chunks: Vec::new(),
-                end: End::Fails(Error::new(ErrorKind::Request, message)),
+        // The closure may use this backend: it runs after the lock is released.
+        drop(script);
+        match (scripted, fallback) {
+            (Some(reply), _) => reply,
+            (None, Some((fallback, request))) => Reply {
+                chunks: vec![Content::model(fallback(&request)).into()],
+                end: End::Complete,
+            },
+            (None, None) => {
+                let message = format!("the script has no reply to request {count}");
+                Reply {
+                    chunks: Vec::new(),
+                    end: End::Error(Error::new(ErrorKind::Request, message)),
+                }
             }
-        })
+        }
     }
 }
 
@@ -158,8 +272,8 @@ impl fmt::Debug for Scripted {
         let script = self.script();
         f.debug_struct("Scripted")
             .field("requests", &script.requests.len())
-            .field("answers_left", &script.answers.len())
-            .finish()
+            .field("replies_left", &script.replies.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -171,16 +285,16 @@ impl Backend for Scripted {
     ) -> BoxFuture<Result<GenerateContentResponse>> {
         let this = self.clone();
         Box::pin(async move {
-            let Answer { mut chunks, end } = this.answer(request);
+            let Reply { mut chunks, end } = this.reply(request);
             match end {
-                End::Whole if chunks.len() == 1 => Ok(chunks.remove(0)),
-                End::Whole => {
+                End::Complete if chunks.len() == 1 => Ok(chunks.remove(0)),
+                End::Complete => {
                     let mut whole = GenerateContentResponse::default();
                     chunks.iter().for_each(|chunk| whole.merge_chunk(chunk));
                     Ok(whole)
                 }
-                End::Fails(error) => Err(error),
-                End::Hangs => std::future::pending().await,
+                End::Error(error) => Err(error),
+                End::Hang => pending().await,
             }
         })
     }
@@ -190,30 +304,17 @@ impl Backend for Scripted {
         request: GenerateContentRequest,
         _: RequestOptions,
     ) -> ChunkStream {
-        let start = (
-            self.clone(),
-            Some(request),
-            VecDeque::new(),
-            Some(End::Whole),
-        );
-        let chunks = stream::unfold(start, |(this, request, mut chunks, mut end)| async move {
-            if let Some(request) = request {
-                let answer = this.answer(request);
-                chunks = answer.chunks.into();
-                end = Some(answer.end);
-            }
-            let item = match (chunks.pop_front(), end.take()) {
-                (Some(chunk), kept) => {
-                    end = kept;
-                    Ok(chunk)
-                }
-                (None, Some(End::Fails(error))) => Err(error),
-                (None, Some(End::Hangs)) => std::future::pending().await,
-                (None, Some(End::Whole) | None) => return None,
+        let this = self.clone();
+        let begin = async move {
+            let Reply { chunks, end } = this.reply(request);
+            let end = match end {
+                End::Complete => stream::empty().boxed(),
+                End::Error(error) => stream::once(ready(Err(error))).boxed(),
+                End::Hang => stream::pending().boxed(),
             };
-            Some((item, (this, None, chunks, end)))
-        });
-        Box::pin(chunks.fuse())
+            stream::iter(chunks.into_iter().map(Ok)).chain(end)
+        };
+        begin.flatten_stream().boxed()
     }
 
     fn count_tokens(
@@ -231,20 +332,23 @@ impl Backend for Scripted {
             total_tokens: i32::try_from(words).ok(),
             ..CountTokensResponse::default()
         };
-        Box::pin(std::future::ready(Ok(response)))
+        Box::pin(ready(Ok(response)))
     }
 }
 
+fn chunks_of(texts: &[&str]) -> Vec<GenerateContentResponse> {
+    texts.iter().map(|&text| chunk(text.to_owned())).collect()
+}
+
+/// Returns a chunk with a text and without a finish reason.
 fn chunk(text: String) -> GenerateContentResponse {
     let mut chunk = GenerateContentResponse::from(Content::model(text));
-    for candidate in &mut chunk.candidates {
-        candidate.finish_reason = None;
-    }
+    set_finish_reason(&mut chunk, None);
     chunk
 }
 
-fn finish(chunk: &mut GenerateContentResponse) {
+fn set_finish_reason(chunk: &mut GenerateContentResponse, finish_reason: Option<FinishReason>) {
     for candidate in &mut chunk.candidates {
-        candidate.finish_reason = Some(FinishReason::Stop);
+        candidate.finish_reason.clone_from(&finish_reason);
     }
 }

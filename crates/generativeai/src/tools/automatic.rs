@@ -1,4 +1,4 @@
-//! How functions that the model calls are run within a turn.
+//! Settings for running functions automatically within a turn.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,30 +6,37 @@ use std::time::Duration;
 
 use crate::protocol::content::{FunctionCall, FunctionResponse};
 
-/// How functions that the model calls are run within a turn.
+/// Settings for running the functions that the model calls, within a turn.
 ///
-/// All calls of one reply run at once; their answers go back together, in the order of the calls.
-/// That is a round. A chat takes `true` for the defaults and `false` for none.
+/// A *round* is one reply that calls functions, together with the responses to all its calls. The calls of
+/// a round run concurrently; the responses are sent in the order of the calls. Rounds repeat until the model
+/// replies without a call. Setters of chats accept `true` for the defaults and `false` for none.
 ///
 /// ```
 /// use std::time::Duration;
-/// use generativeai::{AtLimit, AutomaticFunctionCalling};
+/// use generativeai::{AutomaticFunctionCalling, OnRoundLimit};
 ///
 /// let careful = AutomaticFunctionCalling::default()
 ///     .max_rounds(3)
-///     .at_limit(AtLimit::ForceText)
+///     .on_round_limit(OnRoundLimit::ForceText)
 ///     .time_limit(Duration::from_secs(10));
 /// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AutomaticFunctionCalling {
-    /// How many rounds a turn may have; by default 10.
+    /// Maximum number of rounds in a turn. Default: 10.
+    ///
+    /// A limit ends a loop in which the model calls the same function again and again. With 0 no function
+    /// runs, and the first call already reaches the limit.
     pub max_rounds: u32,
-    /// What happens if the model calls functions after the last round.
-    pub at_limit: AtLimit,
-    /// What happens if a function fails.
+    /// Action when the model still calls functions after the last round. Default:
+    /// [`OnRoundLimit::ReturnCalls`].
+    pub on_round_limit: OnRoundLimit,
+    /// Action when a function fails. Default: [`OnFailure::Answer`].
     pub on_failure: OnFailure,
-    /// The longest time one call may take; none by default. Needs a tokio runtime.
+    /// Maximum duration of one call. Default: none.
+    ///
+    /// A call that takes longer is dropped and counts as failed. Needs a tokio runtime with its timer.
     pub time_limit: Option<Duration>,
     enabled: bool,
     observer: Option<Arc<Observer>>,
@@ -37,87 +44,97 @@ pub struct AutomaticFunctionCalling {
 
 type Observer = dyn Fn(FunctionEvent<'_>) + Send + Sync;
 
-/// What happens if the model calls functions after the last round a turn may have.
+/// Action when the model still calls functions after the last round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum AtLimit {
-    /// The calls are handed to the caller. The turn stays unfinished; a message that answers all
-    /// [pending calls](crate::ChatSession::pending_calls) goes on with it.
+pub enum OnRoundLimit {
+    /// Returns the reply with its calls to the caller.
+    ///
+    /// The turn stays unfinished; a message that answers all
+    /// [pending calls](crate::ChatSession::pending_calls) continues it.
     #[default]
     ReturnCalls,
-    /// The request after the last round forbids calls, so that the model answers with what it has.
+    /// Forbids calls in the request after the last round, so that the model answers with what it has.
     ForceText,
-    /// The turn fails.
+    /// Fails the turn with an error of kind [`Function`](crate::ErrorKind::Function).
     Fail,
 }
 
-/// What happens if a function that the model calls fails.
+/// Action when a function that the model calls fails.
 ///
-/// A function fails when it gives an error, panics, takes too long, gets arguments it cannot read,
-/// or does not exist.
+/// A function fails when it returns an error, panics, exceeds the time limit, gets arguments that do not
+/// fit its parameters, or does not exist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnFailure {
-    /// The model is answered `{"error": "…"}`, and the turn goes on.
+    /// Answers the call with `{"error": "…"}` and continues the turn: models often correct
+    /// a call when they read what was wrong with it.
     #[default]
     Answer,
-    /// The turn fails with that error.
+    /// Fails the turn with the error of the function. Other calls of the round still complete.
     Fail,
 }
 
-/// What an observer sees of the calls within a turn, as it happens.
+/// Step of a function call, as passed to an [observer](AutomaticFunctionCalling::observer).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum FunctionEvent<'turn> {
-    /// The model called a function, which is about to run.
+    /// The model called a function, which runs next.
     Called(&'turn FunctionCall),
-    /// A call was answered.
+    /// A call has its response, which may be an error.
     Answered(&'turn FunctionCall, &'turn FunctionResponse),
 }
 
 impl AutomaticFunctionCalling {
-    /// Sets how many rounds a turn may have; 0 hands the first calls to the limit.
+    /// Sets the maximum number of rounds in a turn. With 0 no function runs.
     #[must_use]
-    pub fn max_rounds(mut self, rounds: u32) -> Self {
-        self.max_rounds = rounds;
+    pub fn max_rounds(mut self, max_rounds: u32) -> Self {
+        self.max_rounds = max_rounds;
         self
     }
 
-    /// Sets what happens if the model calls functions after the last round.
+    /// Sets the action when the model still calls functions after the last round.
     #[must_use]
-    pub fn at_limit(mut self, at_limit: AtLimit) -> Self {
-        self.at_limit = at_limit;
+    pub fn on_round_limit(mut self, on_round_limit: OnRoundLimit) -> Self {
+        self.on_round_limit = on_round_limit;
         self
     }
 
-    /// Sets what happens if a function fails.
+    /// Sets the action when a function fails.
     #[must_use]
     pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
         self.on_failure = on_failure;
         self
     }
 
-    /// Sets the longest time one call may take.
+    /// Sets the maximum duration of one call. Needs a tokio runtime with its timer.
     #[must_use]
-    pub fn time_limit(mut self, limit: Duration) -> Self {
-        self.time_limit = Some(limit);
+    pub fn time_limit(mut self, time_limit: Duration) -> Self {
+        self.time_limit = Some(time_limit);
         self
     }
 
-    /// Sets who sees each call and each answer as it happens.
+    /// Sets a callback for each call and each response as they happen, to show or log them.
+    ///
+    /// It runs on the task of the turn and delays it.
     #[must_use]
-    pub fn observer(mut self, see: impl Fn(FunctionEvent<'_>) + Send + Sync + 'static) -> Self {
-        self.observer = Some(Arc::new(see));
+    pub fn observer(
+        mut self,
+        observer: impl Fn(FunctionEvent<'_>) + Send + Sync + 'static,
+    ) -> Self {
+        self.observer = Some(Arc::new(observer));
         self
     }
 
+    /// Returns the settings, or `None` if they were made from `false`.
     pub(crate) fn enabled(self) -> Option<Self> {
         self.enabled.then_some(self)
     }
 
+    /// Passes an event to the observer, if there is one.
     pub(crate) fn observe(&self, event: FunctionEvent<'_>) {
-        if let Some(see) = &self.observer {
-            see(event);
+        if let Some(observer) = &self.observer {
+            observer(event);
         }
     }
 }
@@ -126,7 +143,7 @@ impl Default for AutomaticFunctionCalling {
     fn default() -> Self {
         Self {
             max_rounds: 10,
-            at_limit: AtLimit::default(),
+            on_round_limit: OnRoundLimit::default(),
             on_failure: OnFailure::default(),
             time_limit: None,
             enabled: true,
@@ -148,7 +165,7 @@ impl fmt::Debug for AutomaticFunctionCalling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AutomaticFunctionCalling")
             .field("max_rounds", &self.max_rounds)
-            .field("at_limit", &self.at_limit)
+            .field("on_round_limit", &self.on_round_limit)
             .field("on_failure", &self.on_failure)
             .field("time_limit", &self.time_limit)
             .finish_non_exhaustive()

@@ -6,26 +6,34 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::handler::{Answered, Handler, answered};
+use super::handler::{Handler, Responding, respond};
 use crate::error::Result;
 use crate::protocol::tools::FunctionDeclaration;
 
-/// A function that the model can call: its declaration, and what runs when it is called.
+/// Function that the model can call: a declaration, and a handler that runs in this process.
 ///
-/// A clone is cheap. The attribute `#[function]` makes one of a Rust `fn`.
+/// The model reads the declaration and decides whether to call the function. Its calls run automatically if
+/// the chat has [automatic function calling](crate::ChatSession::automatic_function_calling) switched on.
+///
+/// The attribute [`#[function]`](macro@crate::function) makes one from a Rust `fn`. Clones share the handler.
 #[derive(Clone)]
 pub struct Function {
     declaration: Arc<FunctionDeclaration>,
-    handler: Arc<dyn Fn(Map<String, Value>) -> Answered + Send + Sync>,
+    handler: Arc<dyn Fn(Map<String, Value>) -> Responding + Send + Sync>,
 }
 
 impl Function {
-    /// Makes a function of its name, what the model is told of it, and a closure or `fn`.
+    /// Makes a function from a name, a description that the model reads, and a closure or `fn`.
     ///
-    /// The [handler](Handler) takes one argument, whose type has a member for each argument the model
-    /// gives, or none; it is plain or async, and gives back what [`Answer`](super::Answer) says. The schema of the
-    /// arguments is made of the type, doc comments included. If the model gives arguments that
-    /// cannot be read, the handler does not run, and the model is told which one is wrong.
+    /// The [handler](Handler) takes no argument, or one struct with a field for each argument of the call.
+    /// Its JSON Schema, doc comments included, becomes the declared parameters. The handler may be `async`,
+    /// and its return type implements [`IntoFunctionResponse`](super::IntoFunctionResponse).
+    ///
+    /// If the arguments of a call do not fit the struct, the handler does not run, and the model reads which
+    /// argument is invalid and why.
+    ///
+    /// A name starts with a letter or `_`; letters, digits, `_`, `.`, `:` and `-` follow, at most 128
+    /// characters in all. The service refuses other names.
     ///
     /// ```
     /// use generativeai::Function;
@@ -34,19 +42,19 @@ impl Function {
     ///
     /// #[derive(Deserialize, JsonSchema)]
     /// struct Args {
-    ///     /// What people call the mountain.
+    ///     /// Common name of the mountain.
     ///     mountain: String,
     /// }
     ///
     /// let height = Function::new(
     ///     "height",
-    ///     "Tells how tall a mountain is, in metres.",
+    ///     "Returns the height of a mountain in metres.",
     ///     async |args: Args| match args.mountain.as_str() {
     ///         "Ben Nevis" => Ok(1345),
-    ///         other => Err(format!("I know no mountain called {other}")),
+    ///         other => Err(format!("unknown mountain {other}")),
     ///     },
     /// );
-    /// let now = Function::new("now", "Tells the time.", || "12:30");
+    /// let now = Function::new("now", "Returns the time.", || "12:30");
     /// # assert_eq!((height.name(), now.name()), ("height", "now"));
     /// ```
     pub fn new<Form>(
@@ -62,16 +70,17 @@ impl Function {
         }
     }
 
-    /// Makes a function of a declaration and a handler of the arguments as they come.
+    /// Makes a function from a declaration and a handler that gets the arguments as JSON.
     ///
-    /// A result that is no object reaches the model as `{"result": …}`; a
-    /// [`FunctionResponse`](crate::protocol::content::FunctionResponse) is taken as the answer it is.
+    /// For schemas that are known only at run time. The arguments are not validated. A result that is not an
+    /// object reaches the model as `{"result": …}`; a
+    /// [`FunctionResponse`](crate::protocol::content::FunctionResponse) is sent unchanged.
     ///
     /// ```
     /// use generativeai::{Function, protocol::tools::FunctionDeclaration};
     ///
     /// let now = Function::from_declaration(
-    ///     FunctionDeclaration::new("now", "Tells the time."),
+    ///     FunctionDeclaration::new("now", "Returns the time."),
     ///     |_arguments| async { Ok("12:30") },
     /// );
     /// assert_eq!(now.name(), "now");
@@ -84,36 +93,38 @@ impl Function {
     {
         Self {
             declaration: Arc::new(declaration),
-            handler: Arc::new(move |arguments| answered(handler(arguments))),
+            handler: Arc::new(move |arguments| respond(handler(arguments))),
         }
     }
 
-    /// Declares the arguments in the part of OpenAPI 3.0 that older models read, in place of JSON
-    /// Schema: see [`Schema::from_json_schema`](crate::protocol::schema::Schema::from_json_schema).
+    /// Replaces the JSON Schema of the declaration by the subset of OpenAPI 3.0 that older models read: see
+    /// [`Schema::from_json_schema`](crate::protocol::schema::Schema::from_json_schema).
     ///
     /// # Errors
-    /// If that form cannot say them: recursive types, maps, tuples, values of any kind.
+    /// The subset has no form for the schema: recursive types, maps, tuples, values of any type.
     pub fn with_openapi_schema(mut self) -> Result<Self> {
         let declaration = Arc::unwrap_or_clone(self.declaration);
         self.declaration = Arc::new(declaration.with_openapi_schema()?);
         Ok(self)
     }
 
-    /// The name the model calls it by.
+    /// Returns the name by which the model calls the function.
     pub fn name(&self) -> &str {
         self.declaration.name.as_deref().unwrap_or_default()
     }
 
-    /// What the model is told of it.
+    /// Returns the declaration that the model reads: name, description and parameters.
     pub fn declaration(&self) -> &FunctionDeclaration {
         &self.declaration
     }
 
-    pub(crate) fn call(&self, arguments: Map<String, Value>) -> Answered {
+    /// Starts the handler. A handler that is not `async` runs within this call.
+    pub(crate) fn call(&self, arguments: Map<String, Value>) -> Responding {
         (self.handler)(arguments)
     }
 }
 
+/// Returns the schema of the parameters, with `Form` inferred from the handler.
 fn parameters<Form, H: Handler<Form>>(_: &H) -> Option<Value> {
     H::parameters()
 }

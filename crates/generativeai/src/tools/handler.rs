@@ -1,4 +1,4 @@
-//! What may stand behind a function: a closure or `fn`, plain or async, with arguments or without.
+//! Handlers of functions: closures and `fn`s, `async` or not, with or without arguments.
 
 use std::future::ready;
 use std::marker::PhantomData;
@@ -7,46 +7,76 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::answer::{Answer, Failure};
 use super::arguments;
+use super::response::{BoxError, IntoFunctionResponse};
 use crate::json_schema;
 use crate::protocol::content::FunctionResponse;
 use crate::stream::BoxFuture;
 
-/// What a handler gives once it is done.
-pub(crate) type Answered = BoxFuture<Result<FunctionResponse, Failure>>;
+/// Response of a function that is running.
+pub(crate) type Responding = BoxFuture<Result<FunctionResponse, BoxError>>;
 
-/// What may stand behind a [`Function`](super::Function): a closure or `fn`, plain or async.
+/// Closure or `fn` that a [`Function`](super::Function) runs, `async` or not.
 ///
-/// It takes one argument, a type that is `Deserialize` and `JsonSchema` with a member for each
-/// argument the model gives, or none. It gives what [`Answer`] says. `Form` tells these apart; it is
-/// always inferred. A plain handler that takes long holds up the task it runs on.
+/// It takes no argument, or one whose type is `Deserialize` and `JsonSchema` and has a field for each
+/// argument of a call. Its return type implements [`IntoFunctionResponse`].
+///
+/// A handler that is not `async` blocks the task of the turn while it runs. It is called through `Fn`, since
+/// calls of one round run concurrently: state that changes belongs into a `Mutex` or an atomic.
+///
+/// `Form` distinguishes the four shapes of a handler; the compiler infers it.
+///
+/// ```
+/// use generativeai::{Function, Json};
+/// use schemars::JsonSchema;
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize, JsonSchema)]
+/// struct Args {
+///     /// Numbers to add.
+///     numbers: Vec<f64>,
+/// }
+///
+/// async fn download() -> Result<String, std::io::Error> {
+///     Ok("…".to_owned())
+/// }
+///
+/// Function::new("now", "Returns the time.", || "12:30");
+/// Function::new("sum", "Adds numbers.", |args: Args| args.numbers.iter().sum::<f64>());
+/// Function::new("download", "Downloads the list.", download);
+/// Function::new("sort", "Sorts numbers.", async |args: Args| {
+///     let mut numbers = args.numbers;
+///     numbers.sort_by(f64::total_cmp);
+///     Json(numbers)
+/// });
+/// ```
 #[diagnostic::on_unimplemented(
     message = "this cannot be called by a model",
     label = "not a handler of a function",
-    note = "a handler takes one argument whose type is named, `|args: Args|`, or none",
+    note = "a handler takes no argument, or one whose type is named: `|args: Args|`",
     note = "the type of the argument derives `serde::Deserialize` and `schemars::JsonSchema`",
-    note = "it gives, at once or in an async block, a simple value, `Json(value)` or a `Result`"
+    note = "it returns, at once or from an async block, a simple value, `Json(value)` or a `Result`",
+    note = "it is `Fn + Send + Sync + 'static`: keep state that changes in a `Mutex`"
 )]
 pub trait Handler<Form>: Send + Sync + 'static {
-    /// The JSON Schema of the arguments; `None` if there are none.
+    /// Returns the JSON Schema of the parameters, or `None` if there are none.
     #[doc(hidden)]
     fn parameters() -> Option<Value>;
 
     /// Runs with the arguments of a call.
     #[doc(hidden)]
-    fn run(&self, arguments: Map<String, Value>) -> Answered;
+    fn run(&self, arguments: Map<String, Value>) -> Responding;
 }
 
-/// The form of a handler that answers at once.
+/// Form of a handler that returns its value directly.
 #[derive(Debug)]
 pub struct Plain<Args>(PhantomData<Args>);
 
-/// The form of a handler that answers in time.
+/// Form of a handler that returns a future.
 #[derive(Debug)]
 pub struct Async<Args>(PhantomData<Args>);
 
-/// Stands for the arguments of a handler that takes none.
+/// `Args` of a handler without arguments.
 #[derive(Debug)]
 pub struct Nothing;
 
@@ -54,15 +84,16 @@ impl<H, A, R> Handler<Plain<A>> for H
 where
     H: Fn(A) -> R + Send + Sync + 'static,
     A: DeserializeOwned + JsonSchema,
-    R: Answer,
+    R: IntoFunctionResponse,
 {
     fn parameters() -> Option<Value> {
         json_schema::parameters_of::<A>()
     }
 
-    fn run(&self, arguments: Map<String, Value>) -> Answered {
-        let answer = arguments::read(arguments).and_then(|args| self(args).answer());
-        Box::pin(ready(answer))
+    fn run(&self, arguments: Map<String, Value>) -> Responding {
+        let response =
+            arguments::read(arguments).and_then(|args| self(args).into_function_response());
+        Box::pin(ready(response))
     }
 }
 
@@ -70,15 +101,15 @@ impl<H, A, F> Handler<Async<A>> for H
 where
     H: Fn(A) -> F + Send + Sync + 'static,
     A: DeserializeOwned + JsonSchema,
-    F: Future<Output: Answer> + Send + 'static,
+    F: Future<Output: IntoFunctionResponse> + Send + 'static,
 {
     fn parameters() -> Option<Value> {
         json_schema::parameters_of::<A>()
     }
 
-    fn run(&self, arguments: Map<String, Value>) -> Answered {
+    fn run(&self, arguments: Map<String, Value>) -> Responding {
         match arguments::read(arguments) {
-            Ok(args) => answered(self(args)),
+            Ok(args) => respond(self(args)),
             Err(error) => Box::pin(ready(Err(error))),
         }
     }
@@ -87,31 +118,34 @@ where
 impl<H, R> Handler<Plain<Nothing>> for H
 where
     H: Fn() -> R + Send + Sync + 'static,
-    R: Answer,
+    R: IntoFunctionResponse,
 {
     fn parameters() -> Option<Value> {
         None
     }
 
-    fn run(&self, _: Map<String, Value>) -> Answered {
-        Box::pin(ready(self().answer()))
+    fn run(&self, _: Map<String, Value>) -> Responding {
+        Box::pin(ready(self().into_function_response()))
     }
 }
 
 impl<H, F> Handler<Async<Nothing>> for H
 where
     H: Fn() -> F + Send + Sync + 'static,
-    F: Future<Output: Answer> + Send + 'static,
+    F: Future<Output: IntoFunctionResponse> + Send + 'static,
 {
     fn parameters() -> Option<Value> {
         None
     }
 
-    fn run(&self, _: Map<String, Value>) -> Answered {
-        answered(self())
+    fn run(&self, _: Map<String, Value>) -> Responding {
+        respond(self())
     }
 }
 
-pub(super) fn answered(running: impl Future<Output: Answer> + Send + 'static) -> Answered {
-    Box::pin(async move { running.await.answer() })
+/// Converts the output of a running handler into a response.
+pub(super) fn respond(
+    running: impl Future<Output: IntoFunctionResponse> + Send + 'static,
+) -> Responding {
+    Box::pin(async move { running.await.into_function_response() })
 }

@@ -1,4 +1,7 @@
-//! What turns into a toolbox: single tools, lists, tuples.
+//! Conversions into a toolbox: from single tools, lists and tuples.
+//!
+//! They let `tools(…)` of a model or a message accept a [`Function`], a declaration, a tool of the service, an `Option`,
+//! a list of one type, and tuples of up to eight different ones, nested as they come.
 
 use super::{Function, Toolbox};
 use crate::protocol::tools::{
@@ -71,7 +74,7 @@ macro_rules! from_tuple {
     ($($one:ident)+) => {
         impl<$($one: Into<Toolbox>),+> From<($($one,)+)> for Toolbox {
             fn from(tools: ($($one,)+)) -> Self {
-                #[expect(non_snake_case, reason = "the names of types name their values")]
+                #[expect(non_snake_case, reason = "each value is named like its type parameter")]
                 let ($($one,)+) = tools;
                 [$($one.into()),+].into_iter().collect::<Self>()
             }

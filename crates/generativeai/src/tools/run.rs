@@ -1,13 +1,10 @@
-//! Running functions for the model: all calls at once, none of them able to take the turn down.
+//! Runs functions for the model, so that none of them can end the turn.
 
 use std::any::Any;
-use std::error::Error as StdError;
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use serde_json::json;
 
 use super::Function;
@@ -15,124 +12,68 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{FunctionCall, FunctionResponse};
 use crate::stream::BoxFuture;
 
-/// Runs one call and gives the answer for the model, or why there is none.
+/// Runs a function on the caller's task and returns its response with the name and id of the call.
 ///
-/// The error of a function that failed has for its source what the function said.
+/// Nothing is spawned: dropping the future drops the handler at its next await. A handler that is not `async` cannot be
+/// interrupted, neither by that nor by the limit.
+///
+/// # Errors
+/// The function failed, panicked or exceeded the limit. An error that it returned is the `source`.
 pub(crate) fn call(
-    function: Option<Function>,
+    function: Function,
     call: FunctionCall,
     limit: Option<Duration>,
 ) -> BoxFuture<Result<FunctionResponse>> {
     Box::pin(async move {
-        let name = call.name.unwrap_or_default();
-        let failed = |message| Error::new(ErrorKind::Function, message);
-        let Some(function) = function else {
-            return Err(failed(format!("no function called `{name}`")));
-        };
+        let name = function.name().to_owned();
+        let failed = |message: String| Error::new(ErrorKind::Function, message);
         let arguments = call.args.unwrap_or_default();
-        let running = CatchPanic(Box::pin(async move {
-            let running = function.call(arguments);
+        // `Function::call` is inside: a handler that is not `async` runs, and panics, in it.
+        let running = AssertUnwindSafe(async move {
+            let responding = function.call(arguments);
             match limit {
-                None => Some(running.await),
-                Some(limit) => tokio::time::timeout(limit, running).await.ok(),
+                None => Ok(responding.await),
+                Some(limit) => tokio::time::timeout(limit, responding)
+                    .await
+                    .map_err(|_| limit),
             }
-        }));
-        match running.await {
-            Ok(Some(Ok(answer))) => Ok(FunctionResponse {
-                id: call.id,
-                name: Some(name),
-                ..answer
-            }),
-            Ok(Some(Err(error))) => {
-                Err(failed(format!("the function `{name}` failed")).with_source(error))
+        });
+        let response = match running.catch_unwind().await {
+            Ok(Ok(Ok(response))) => response,
+            Ok(Ok(Err(error))) => {
+                return Err(failed(format!("function `{name}` failed")).with_source(error));
             }
-            Ok(None) => {
-                let limit = limit.unwrap_or_default();
-                Err(failed(format!(
-                    "the function `{name}` gave no answer within {limit:?}"
-                )))
+            Ok(Err(limit)) => {
+                let message = format!("function `{name}` did not return within {limit:?}");
+                return Err(failed(message));
             }
             Err(panic) => {
-                let said = said(&*panic);
-                Err(failed(format!("the function `{name}` panicked: {said}")))
+                let message = panic_message(&*panic);
+                return Err(failed(format!("function `{name}` panicked: {message}")));
             }
-        }
+        };
+        Ok(FunctionResponse {
+            id: call.id,
+            name: Some(name),
+            ..response
+        })
     })
 }
 
-/// The answer to a call whose function failed, for the model to read: what the function said, with
-/// its causes, or what became of it.
-pub(crate) fn failure(call: &FunctionCall, error: &Error) -> FunctionResponse {
-    let mut cause = StdError::source(error);
-    let mut said = match cause {
-        None => error.to_string(),
-        Some(_) => String::new(),
+/// Returns the response to a call that failed, for the model: the error that the function returned with its
+/// causes, or the reason why it returned none.
+pub(crate) fn error_response(call: &FunctionCall, error: &Error) -> FunctionResponse {
+    let messages: Vec<String> = error.causes().map(ToString::to_string).collect();
+    let message = match messages.as_slice() {
+        [] => error.to_string(),
+        messages => messages.join(": "),
     };
-    while let Some(error) = cause {
-        if !said.is_empty() {
-            said.push_str(": ");
-        }
-        said.push_str(&error.to_string());
-        cause = error.source();
-    }
-    FunctionResponse::to(call, json!({ "error": said }))
+    FunctionResponse::to(call, json!({ "error": message }))
 }
 
-fn said(panic: &(dyn Any + Send)) -> &str {
+/// Returns the message of a panic.
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message")
-}
-
-struct CatchPanic<F>(Pin<Box<F>>);
-
-impl<F: Future> Future for CatchPanic<F> {
-    type Output = Result<F::Output, Box<dyn Any + Send>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx))) {
-            Ok(polled) => polled.map(Ok),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
-    }
-}
-
-/// Futures that run together, each giving its result with its place when it is done.
-pub(crate) struct Together<T> {
-    running: Vec<Option<BoxFuture<T>>>,
-}
-
-impl<T> Default for Together<T> {
-    fn default() -> Self {
-        Self {
-            running: Vec::new(),
-        }
-    }
-}
-
-impl<T> Together<T> {
-    pub(crate) fn push(&mut self, future: BoxFuture<T>) {
-        self.running.push(Some(future));
-    }
-
-    /// The next result, with the place of its future; `None` when all are done.
-    pub(crate) async fn next(&mut self) -> Option<(usize, T)> {
-        poll_fn(|cx| {
-            let mut waiting = false;
-            for (at, slot) in self.running.iter_mut().enumerate() {
-                let Some(future) = slot else { continue };
-                if let Poll::Ready(result) = future.as_mut().poll(cx) {
-                    *slot = None;
-                    return Poll::Ready(Some((at, result)));
-                }
-                waiting = true;
-            }
-            if waiting {
-                Poll::Pending
-            } else {
-                Poll::Ready(None)
-            }
-        })
-        .await
-    }
 }

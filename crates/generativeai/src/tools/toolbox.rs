@@ -1,103 +1,79 @@
-//! The tools of a model or a message: functions that are called here, and tools that are declared.
+//! The tools of a model or a message: functions that run here, and tools that are only declared.
 
 use std::collections::HashSet;
+use std::future::ready;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Function, run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{FunctionCall, FunctionResponse};
 use crate::protocol::tools::{FunctionDeclaration, Tool};
+use crate::stream::BoxFuture;
 
-/// The tools of a model or a message: functions that run here, declarations whose calls are handed
-/// to the caller, and the tools of the service, in order.
+/// Tools of a model or a message, in order.
 ///
-/// Functions, declarations, the service's tools, lists and tuples of them all turn into one. No two
-/// functions may have one name. A clone is cheap.
+/// Functions, declarations, tools of the service, and lists and tuples of them convert into a toolbox:
+///
+/// - a [`Function`] runs in this process when the model calls it;
+/// - a [`FunctionDeclaration`] has no function: its calls are returned to the caller, who answers them;
+/// - a tool of the service, such as [`GoogleSearch`](crate::protocol::tools::GoogleSearch), runs there.
+///
+/// The names of functions and declarations must be unique: a request with a duplicate fails. Clones share
+/// their contents.
 ///
 /// ```
 /// use generativeai::protocol::tools::{CodeExecution, FunctionDeclaration, UrlContext};
 /// use generativeai::{Function, GenerativeModel};
 ///
-/// let now = Function::new("now", "Tells the time.", || "12:30");
+/// let now = Function::new("now", "Returns the time.", || "12:30");
 /// let ask = FunctionDeclaration::new("ask", "Asks the user a question.");
 /// let model = GenerativeModel::new("gemini-flash-latest")
 ///     .tools((now, ask, CodeExecution::default(), UrlContext::default()));
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Toolbox {
-    /// `None` if it is empty.
-    contents: Option<Arc<Contents>>,
-}
+pub struct Toolbox(Arc<Contents>);
 
 #[derive(Clone, Debug, Default)]
 struct Contents {
+    /// Tools in the order in which they were added, before declarations are merged.
     tools: Vec<Tool>,
-    /// Which of the tools gather single declarations; the others stay as they were given.
-    gathering: Vec<bool>,
     functions: Vec<Function>,
 }
 
-impl Contents {
-    /// Adds a tool; single declarations next to each other become one.
-    fn add(&mut self, tool: Tool, gathers: bool) {
-        match (self.tools.last_mut(), self.gathering.last()) {
-            (Some(last), Some(true)) if gathers => {
-                last.function_declarations
-                    .extend(tool.function_declarations);
-            }
-            _ => {
-                self.tools.push(tool);
-                self.gathering.push(gathers);
-            }
-        }
-    }
-}
-
 impl Toolbox {
-    fn contents(&self) -> &Contents {
-        static NOTHING: Contents = Contents {
-            tools: Vec::new(),
-            gathering: Vec::new(),
-            functions: Vec::new(),
-        };
-        self.contents.as_deref().unwrap_or(&NOTHING)
-    }
-
     fn contents_mut(&mut self) -> &mut Contents {
-        Arc::make_mut(self.contents.get_or_insert_default())
+        Arc::make_mut(&mut self.0)
     }
 
-    /// Adds a function that runs here.
+    /// Adds a function that runs in this process.
     #[must_use]
     pub fn function(mut self, function: Function) -> Self {
-        let contents = self.contents_mut();
         let declaration = function.declaration().clone();
-        contents.functions.push(function);
-        self.tool(Tool::from(declaration))
+        self.contents_mut().functions.push(function);
+        self.tool(declaration)
     }
 
-    /// Adds a tool as it is declared; single declarations next to each other go as one tool.
+    /// Adds a declaration or a tool of the service.
     #[must_use]
     pub fn tool(mut self, tool: impl Into<Tool>) -> Self {
-        let tool = tool.into();
-        let single = only_declares_one(&tool);
-        self.contents_mut().add(tool, single);
+        self.contents_mut().tools.push(tool.into());
         self
     }
 
-    /// Declares all functions in the part of OpenAPI 3.0 that older models read, in place of JSON
-    /// Schema.
+    /// Replaces the JSON Schema of all declarations by the subset of OpenAPI 3.0 that older models read.
     ///
     /// ```
     /// # use generativeai::{Function, GenerativeModel, Toolbox, testing::Scripted};
-    /// # let now = Function::new("now", "Tells the time.", || "12:30");
+    /// # let now = Function::new("now", "Returns the time.", || "12:30");
     /// let tools = Toolbox::from([now]).with_openapi_schema()?;
     /// let model = GenerativeModel::new("gemini-flash-latest").tools(tools);
     /// # Ok::<(), generativeai::Error>(())
     /// ```
     ///
     /// # Errors
-    /// If that form cannot say the arguments of a function: see [`Function::with_openapi_schema`].
+    /// The subset has no form for a schema; the message names the function: see
+    /// [`Function::with_openapi_schema`].
     pub fn with_openapi_schema(mut self) -> Result<Self> {
         let contents = self.contents_mut();
         for tool in &mut contents.tools {
@@ -111,15 +87,16 @@ impl Toolbox {
         Ok(self)
     }
 
-    /// Runs the function that a call names, once, and gives the answer to send.
+    /// Runs the function that a call names, once, and returns the response to send.
     ///
-    /// For calls that were handed to the caller, after asking the user, say. If the function fails,
-    /// panics, cannot read the arguments, or is not here, the answer says so.
+    /// For calls that were returned to the caller, for example to ask the user for permission first. If the
+    /// function fails, panics, gets arguments that do not fit, or does not exist, the response is
+    /// `{"error": "…"}` with the reason, for the model to read.
     ///
     /// ```
     /// # use generativeai::{Function, GenerativeModel, Toolbox, testing::Scripted};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
-    /// # let now = Function::new("now", "Tells the time.", || "12:30");
+    /// # let now = Function::new("now", "Returns the time.", || "12:30");
     /// # let script = Scripted::default()
     /// #     .then_call("now", serde_json::json!({})).then_text("Half past twelve.");
     /// let tools = Toolbox::from([now]);
@@ -136,86 +113,119 @@ impl Toolbox {
     /// # Ok(()) }
     /// ```
     pub async fn answer(&self, call: &FunctionCall) -> FunctionResponse {
-        let function = self.function_named(call.name()).cloned();
-        let answer = run::call(function, call.clone(), None).await;
-        answer.unwrap_or_else(|error| run::failure(call, &error))
+        let response = self.run(call, None).await;
+        response.unwrap_or_else(|error| run::error_response(call, &error))
     }
 
-    /// Whether there is nothing in it.
+    /// Returns whether there are no tools.
     pub fn is_empty(&self) -> bool {
-        self.contents().tools.is_empty()
+        self.0.tools.is_empty()
     }
 
-    /// The tools as they are declared, in order.
-    pub fn tools(&self) -> &[Tool] {
-        &self.contents().tools
+    /// Returns the tools as a request contains them: neighbouring declarations that were added one at a time
+    /// are merged into one tool, as the service expects them.
+    pub fn tools(&self) -> Vec<Tool> {
+        let mut merged: Vec<Tool> = Vec::with_capacity(self.0.tools.len());
+        let mut extends_last = false;
+        for tool in &self.0.tools {
+            let mut tool = tool.clone();
+            let declarations = std::mem::take(&mut tool.function_declarations);
+            let is_one_declaration = declarations.len() == 1 && tool == Tool::default();
+            match merged.last_mut() {
+                Some(last) if is_one_declaration && extends_last => {
+                    last.function_declarations.extend(declarations);
+                }
+                _ => {
+                    tool.function_declarations = declarations;
+                    merged.push(tool);
+                }
+            }
+            extends_last = is_one_declaration;
+        }
+        merged
     }
 
-    /// What the request says of the tools.
+    /// Returns the tools of a request.
     ///
     /// # Errors
-    /// [`ErrorKind::Request`] if two functions have one name.
+    /// [`ErrorKind::Request`] if two functions have the same name.
     pub(crate) fn declarations(&self) -> Result<Vec<Tool>> {
         let mut names = HashSet::new();
-        for declaration in self.declared() {
-            let name = declaration.name.as_deref().unwrap_or_default();
-            if !names.insert(name) {
-                let message = format!("two functions are called `{name}`: rename one");
-                return Err(Error::new(ErrorKind::Request, message));
+        match self.names().find(|name| !names.insert(*name)) {
+            None => Ok(self.tools()),
+            Some(name) => {
+                let message = format!("duplicate function name `{name}`: rename one of the two");
+                Err(Error::new(ErrorKind::Request, message))
             }
         }
-        Ok(self.contents().tools.clone())
     }
 
+    /// Returns whether any function runs in this process.
     pub(crate) fn has_functions(&self) -> bool {
-        !self.contents().functions.is_empty()
+        !self.0.functions.is_empty()
     }
 
-    pub(crate) fn function_named(&self, name: &str) -> Option<&Function> {
-        self.contents()
+    /// Returns whether a name is declared without a function, so that the caller answers its calls.
+    pub(crate) fn is_only_declared(&self, name: &str) -> bool {
+        self.function_named(name).is_none() && self.names().any(|known| known == name)
+    }
+
+    /// Runs the function that a call names.
+    ///
+    /// # Errors
+    /// The function failed, panicked, exceeded the limit, or does not exist.
+    pub(crate) fn run(
+        &self,
+        call: &FunctionCall,
+        limit: Option<Duration>,
+    ) -> BoxFuture<Result<FunctionResponse>> {
+        match self.function_named(call.name()) {
+            Some(function) => run::call(function.clone(), call.clone(), limit),
+            None => Box::pin(ready(Err(self.unknown_function(call.name())))),
+        }
+    }
+
+    /// Returns the error of a call of a function that does not exist. It lists the existing ones, so that the
+    /// model can correct the call.
+    fn unknown_function(&self, name: &str) -> Error {
+        let known: Vec<String> = self.names().map(|name| format!("`{name}`")).collect();
+        let known = match known.as_slice() {
+            [] => "there are no functions".to_owned(),
+            known => format!("call one of {}", known.join(", ")),
+        };
+        let message = match name {
+            "" => format!("the call does not name a function: {known}"),
+            name => format!("unknown function `{name}`: {known}"),
+        };
+        Error::new(ErrorKind::Function, message)
+    }
+
+    fn function_named(&self, name: &str) -> Option<&Function> {
+        self.0
             .functions
             .iter()
             .find(|function| function.name() == name)
     }
 
-    /// Whether there is a declaration of that name, but no function.
-    pub(crate) fn is_only_declared(&self, name: &str) -> bool {
-        let declared = self
-            .declared()
-            .any(|known| known.name.as_deref() == Some(name));
-        declared && self.function_named(name).is_none()
-    }
-
-    fn declared(&self) -> impl Iterator<Item = &FunctionDeclaration> {
-        self.contents()
+    /// Returns the names of all declared functions.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let declarations = self
+            .0
             .tools
             .iter()
-            .flat_map(|tool| &tool.function_declarations)
+            .flat_map(|tool| &tool.function_declarations);
+        declarations.map(|declaration: &FunctionDeclaration| {
+            declaration.name.as_deref().unwrap_or_default()
+        })
     }
-}
-
-/// Whether a tool is nothing but the declaration of one function.
-fn only_declares_one(tool: &Tool) -> bool {
-    let mut rest = tool.clone();
-    rest.function_declarations.clear();
-    tool.function_declarations.len() == 1 && rest == Tool::default()
 }
 
 impl Extend<Toolbox> for Toolbox {
     fn extend<I: IntoIterator<Item = Toolbox>>(&mut self, others: I) {
         for other in others {
             let contents = self.contents_mut();
-            contents
-                .functions
-                .extend(other.contents().functions.iter().cloned());
-            let tools = other
-                .contents()
-                .tools
-                .iter()
-                .zip(&other.contents().gathering);
-            for (tool, gathers) in tools {
-                contents.add(tool.clone(), *gathers);
-            }
+            contents.functions.extend_from_slice(&other.0.functions);
+            contents.tools.extend_from_slice(&other.0.tools);
         }
     }
 }
@@ -234,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn single_declarations_next_to_each_other_go_as_one_tool() {
+    fn neighbouring_declarations_are_merged_into_one_tool() {
         let one = Toolbox::default()
             .tool(declared(&["a"]))
             .tool(declared(&["b"]));
@@ -244,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn tools_of_several_declarations_and_other_tools_stay_as_they_are() {
+    fn tools_of_several_declarations_and_other_tools_stay_separate() {
         let several = [
             declared(&["a", "b"]),
             declared(&["c"]),

@@ -1,4 +1,4 @@
-//! Comparing what came of a scenario: with the recording through the model, row by row.
+//! Compares the outcome of a scenario with the recording, as the rows change it.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,16 @@ use crate::outcome::{self, Outcome};
 use crate::rows::{Row, Rows};
 use crate::scenario::Scenario;
 
-/// How a scenario ended.
+/// Result of a comparison.
 pub(crate) enum Verdict {
-    /// As recorded.
+    /// The outcome is the recorded one.
     Identical,
-    /// Otherwise, as these rows say.
+    /// The outcome differs, and these rows explain all of it.
     Different(Vec<Row>),
-    /// Otherwise.
+    /// The outcome differs in a way that no row explains.
     Other(Vec<Difference>),
+    /// The scenario could not be played, for this reason.
+    Unreadable(String),
 }
 
 /// A difference that no row explains.
@@ -26,7 +28,7 @@ pub(crate) struct Difference {
     pub(crate) got: Value,
 }
 
-/// Compares what came of a scenario with what was recorded, as the rows rewrite it.
+/// Compares an outcome with the recorded one, as the rows change it.
 pub(crate) fn judge(scenario: &Scenario, got: &Outcome) -> Verdict {
     let recorded = outcome::recorded(scenario);
     let (none, all) = (Rows::none(), Rows::all());
@@ -44,7 +46,7 @@ pub(crate) fn judge(scenario: &Scenario, got: &Outcome) -> Verdict {
     if accident {
         needed.push(Row::D17);
     }
-    if says_why(got) {
+    if has_error_message(got) {
         needed.push(Row::D20);
     }
     needed.sort_by_key(|row| *row as u32);
@@ -56,8 +58,8 @@ pub(crate) fn judge(scenario: &Scenario, got: &Outcome) -> Verdict {
     }
 }
 
-/// What was recorded, with everything that the rows change: the change is that of the model, which
-/// plays the scenario without the rows and with them.
+/// Returns the recorded outcome with the changes between the two outcomes of the model: without the rows and
+/// with them.
 fn rewritten(recorded: &Outcome, before: &Outcome, after: &Outcome) -> Outcome {
     let list = |recorded: &[Value], before: &[Value], after: &[Value]| match rewrite(
         &json!(recorded),
@@ -79,7 +81,7 @@ fn rewritten(recorded: &Outcome, before: &Outcome, after: &Outcome) -> Outcome {
     }
 }
 
-/// The change from `before` to `after`, made to what was recorded, as deep as the three are alike.
+/// Applies the change from `before` to `after` to a recorded value, as deep as the three have the same shape.
 fn rewrite(recorded: &Value, before: &Value, after: &Value) -> Value {
     if before == after {
         return recorded.clone();
@@ -116,7 +118,7 @@ fn rewrite(recorded: &Value, before: &Value, after: &Value) -> Value {
     }
 }
 
-/// The rows without which the outcome would be another one.
+/// Returns the rows without which the outcome would be another one.
 fn needed(
     scenario: &Scenario,
     expected: &Outcome,
@@ -134,13 +136,13 @@ fn needed(
     if !needed.is_empty() {
         return needed;
     }
-    // Each of several rows is enough.
+    // Several rows have the same effect here, and each of them suffices.
     let is_enough = |row: &Row| model::play(scenario, &Rows::only(*row)) != *as_recorded;
     asked.into_iter().filter(is_enough).collect()
 }
 
-/// Whether an error came, whose sentence is ours.
-fn says_why(outcome: &Outcome) -> bool {
+/// Returns whether the outcome contains an error, whose wording differs (D20).
+fn has_error_message(outcome: &Outcome) -> bool {
     fn has_error(value: &Value) -> bool {
         match value {
             Value::Object(members) => members.iter().any(|(name, value)| {

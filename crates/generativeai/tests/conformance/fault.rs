@@ -1,29 +1,29 @@
-//! Errors as they are compared: the kind of ours that says the same, code, message of the server,
-//! payload; never a sentence (D20).
+//! Errors in the form in which they are compared: kind, code, message of the server, payload. The wording is
+//! never compared (D20).
 
 use serde_json::{Map, Value, json};
 
-/// An error with nothing but a kind.
+/// Returns an error that consists of a kind.
 pub(crate) fn kind(kind: &str) -> Value {
     json!({ "kind": kind })
 }
 
-/// An accident of the recorded program's language: that it fails is all it says.
+/// Returns the error of an accident of Python, such as an `IndexError`.
 pub(crate) fn accident() -> Value {
     kind("Accident")
 }
 
-/// What cannot be asked for.
+/// Returns the error of an invalid request.
 pub(crate) fn request() -> Value {
     kind("Request")
 }
 
-/// The reply is not whole yet.
+/// Returns the error of a response that is not complete yet.
 pub(crate) fn incomplete() -> Value {
     kind("Incomplete")
 }
 
-/// The error a stream of the recorded program begins with, whatever the service said.
+/// Returns the error with which a stream of the Python SDK starts, whatever the service sent.
 pub(crate) fn unknown_stream() -> Value {
     kind("Unknown")
 }
@@ -36,7 +36,7 @@ pub(crate) fn stopped(candidate: &Value) -> Value {
     json!({"kind": "Stopped", "payload": crate::normal::canonical(candidate)})
 }
 
-/// The kind of ours for an HTTP code.
+/// Returns the error kind for an HTTP code.
 pub(crate) fn kind_of(code: u16) -> &'static str {
     match code {
         300..=399 => "Configuration",
@@ -50,7 +50,7 @@ pub(crate) fn kind_of(code: u16) -> &'static str {
     }
 }
 
-/// A recorded error, as it is compared. An accessor's error is told apart from that of a send.
+/// Converts a recorded error. `accessor`: it is the error of an accessor such as `text`.
 pub(crate) fn recorded(error: &Value, accessor: bool) -> Value {
     let member = |name: &str| error.get(name);
     let class = member("kind").and_then(Value::as_str).unwrap_or_default();

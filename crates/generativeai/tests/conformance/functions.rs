@@ -1,8 +1,8 @@
-//! The functions of a scenario: what each gives when it is called.
+//! Functions of a scenario.
 
 use serde_json::Value;
 
-/// What a function gives when it was called so many times before: a result, or what it raises.
+/// Returns the result of a function, or the message that it raises, after a number of earlier calls.
 pub(crate) fn outcome(function: &Value, called: usize) -> Result<Value, String> {
     let outcome = match function["script"].as_array() {
         Some(script) => &script[called.min(script.len().saturating_sub(1))],

@@ -1,30 +1,39 @@
-//! The conformance runner: what the recorded SDK did, what is done here instead on purpose, and
-//! nothing else.
+//! Conformance runner: compares this library with recordings of Python's `google-generativeai` 0.8.6.
 //!
-//! Every recording is an input script, a scripted server, and what Python's `google-generativeai`
-//! 0.8.6 did with them. Each is played three times:
+//! A recording, or *scenario*, has an input script, a scripted server, and the outcome that the Python SDK had
+//! with them. [`drive`] plays the script with the public API of this library, against the [`server`] on
+//! loopback. Where the outcomes differ, one of the rows of [`rows::TABLE`] must explain it: these are the
+//! deliberate differences that the design lists.
 //!
-//! - [`drive`] plays it with the public API of the library against the [`server`] on loopback;
-//! - [`model`] plays it on plain JSON, first with no row of the [table](rows::TABLE) of differences
-//!   in force: that is what was recorded;
-//! - then with all of them: that is what the design says.
+//! # Why there is a model
 //!
-//! What is expected is the recording, with whatever the model changes when the rows come into force:
-//! see [`compare`]. A row is a switch inside the model, where the two go apart; none knows a scenario,
-//! and none leaves anything out of the comparison. A row counts for a scenario if the outcome would be
-//! another one without it.
+//! Scenarios do not contain the outcome that a row leads to, and `CONFORMANCE_DIR` may name recordings that
+//! this repository does not have. Golden files could not judge those. So [`model`] is a second implementation
+//! of a chat, on plain JSON and without I/O, in which each row is a switch:
+//!
+//! 1. With all switches off it must do what was recorded. That tests the model itself.
+//! 2. With all switches on it does what the design says.
+//! 3. The expected outcome is the recording, changed wherever 1 and 2 differ: see [`compare`].
+//!
+//! A row is reported for a scenario if the outcome would be another one without it. No row knows a scenario,
+//! and none excludes anything from the comparison. A scenario that the model cannot read is counted as
+//! unreadable and fails the run.
+//!
+//! # Running it
 //!
 //! ```text
-//! cargo test -p generativeai --test conformance            # the copy of the recordings beside this file
+//! cargo test -p generativeai --test conformance            # the recordings in this repository
 //! CONFORMANCE_DIR=… cargo test -p generativeai --test conformance
-//! cargo test -p generativeai --test conformance -- walk    # the scenarios with `walk` in their name
+//! cargo test -p generativeai --test conformance -- walk    # scenarios with `walk` in their name
 //! ```
 
+use std::cell::RefCell;
 use std::io::Write;
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
 use compare::{Difference, Verdict};
-use scenario::Scenario;
+use scenario::Recording;
 
 mod compare;
 mod drive;
@@ -39,20 +48,36 @@ mod scenario;
 mod script;
 mod server;
 
-/// How many scenarios are played at a time.
+/// Number of scenarios that are played concurrently.
 const WORKERS: usize = 4;
 
+thread_local! {
+    /// Message and place of the last panic on this thread.
+    static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
 fn main() -> ExitCode {
-    let wanted: Vec<String> = std::env::args()
+    let filters: Vec<String> = std::env::args()
         .skip(1)
         .filter(|arg| !arg.starts_with('-'))
         .collect();
-    let mut scenarios = scenario::load().expect("the recordings can be read");
-    scenarios.retain(|scenario| wanted.iter().all(|name| scenario.name.contains(name)));
-    let verdicts = play_all(&scenarios);
+    let mut scenarios = match scenario::load() {
+        Ok(scenarios) => scenarios,
+        Err(error) => {
+            let mut err = std::io::stderr();
+            writeln!(err, "the recordings cannot be read: {error}").expect("stderr is open");
+            return ExitCode::FAILURE;
+        }
+    };
+    scenarios.retain(|scenario| {
+        let name = scenario.name();
+        filters.iter().all(|filter| name.contains(filter))
+    });
+    std::panic::set_hook(Box::new(|panic| PANIC.set(panic.to_string())));
+    let verdicts = judge_all(&scenarios);
     let failed = verdicts
         .iter()
-        .any(|verdict| matches!(verdict, Verdict::Other(_)));
+        .any(|verdict| matches!(verdict, Verdict::Other(_) | Verdict::Unreadable(_)));
     let mut out = std::io::stdout().lock();
     report(&mut out, &scenarios, &verdicts).expect("the report can be written");
     if failed {
@@ -62,7 +87,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn play_all(scenarios: &[Scenario]) -> Vec<Verdict> {
+fn judge_all(scenarios: &[Recording]) -> Vec<Verdict> {
     let next = std::sync::atomic::AtomicUsize::new(0);
     let worker = || {
         let mut judged = Vec::new();
@@ -85,40 +110,51 @@ fn play_all(scenarios: &[Scenario]) -> Vec<Verdict> {
     judged.into_iter().map(|(_, verdict)| verdict).collect()
 }
 
-/// Plays a scenario; a panic is a difference like others.
-fn judge(scenario: &Scenario) -> Verdict {
-    let played = std::panic::catch_unwind(|| {
+/// Plays a scenario and compares its outcome.
+fn judge(recording: &Recording) -> Verdict {
+    let scenario = match recording {
+        Recording::Scenario(scenario) => scenario,
+        Recording::Unreadable { reason, .. } => return Verdict::Unreadable(reason.clone()),
+    };
+    let play = || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .expect("a runtime can be made");
-        let got = runtime.block_on(drive::play(scenario));
-        compare::judge(scenario, &got)
-    });
-    played.unwrap_or_else(|panic| {
-        let said = panic.downcast_ref::<String>().map(String::as_str);
-        let said = said
-            .or_else(|| panic.downcast_ref::<&str>().copied())
-            .unwrap_or("?");
-        let (expected, got) = ("no panic".into(), said.into());
-        Verdict::Other(vec![Difference {
+            .expect("a runtime can be built");
+        runtime.block_on(drive::play(scenario))
+    };
+    // A panic of the library is a difference like any other.
+    match catch(play) {
+        Err(panic) => Verdict::Other(vec![Difference {
             step: "play".into(),
-            expected,
-            got,
-        }])
-    })
+            expected: "no panic".into(),
+            got: panic.into(),
+        }]),
+        Ok(got) => catch(|| compare::judge(scenario, &got))
+            .unwrap_or_else(|panic| Verdict::Unreadable(format!("the model: {panic}"))),
+    }
+}
+
+/// Runs a closure and returns its panic as an error.
+fn catch<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    std::panic::catch_unwind(AssertUnwindSafe(run)).map_err(|_| PANIC.take())
 }
 
 fn report(
     out: &mut impl Write,
-    scenarios: &[Scenario],
+    recordings: &[Recording],
     verdicts: &[Verdict],
 ) -> std::io::Result<()> {
-    let (mut identical, mut different, mut other) = (0, 0, 0);
-    for (scenario, verdict) in scenarios.iter().zip(verdicts) {
+    let (mut identical, mut different, mut other, mut unreadable) = (0, 0, 0, 0);
+    for (recording, verdict) in recordings.iter().zip(verdicts) {
+        let name = recording.name();
         match verdict {
             Verdict::Identical => identical += 1,
             Verdict::Different(_) => different += 1,
+            Verdict::Unreadable(reason) => {
+                unreadable += 1;
+                writeln!(out, "unreadable: {name}: {reason}")?;
+            }
             Verdict::Other(differences) => {
                 other += 1;
                 for Difference {
@@ -127,7 +163,7 @@ fn report(
                     got,
                 } in differences
                 {
-                    writeln!(out, "other: {}, step {step}", scenario.name)?;
+                    writeln!(out, "other: {name}, step {step}")?;
                     writeln!(out, "  expected {expected}\n  got      {got}")?;
                 }
             }
@@ -142,12 +178,16 @@ fn report(
             "{row:?}: {count}\n  recorded: {recorded}\n  here:     {here}"
         )?;
     }
-    let passed = scenarios.len() - other;
-    writeln!(out, "{passed} passed, {other} failed")?;
+    let failed = other + unreadable;
+    let passed = recordings.len() - failed;
+    writeln!(
+        out,
+        "{passed} passed, {failed} failed, {unreadable} of them unreadable"
+    )?;
     writeln!(
         out,
         "conformance: {} scenarios, {identical} identical, {different} by a documented difference, \
          {other} other",
-        scenarios.len()
+        recordings.len()
     )
 }

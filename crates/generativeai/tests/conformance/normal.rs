@@ -1,4 +1,4 @@
-//! Canonical JSON: two ways of writing the same thing on the wire become one.
+//! Canonical JSON: equivalent forms on the wire become equal.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 
-/// The tables that come with the recordings.
+/// Tables that are part of the recordings.
 #[derive(Deserialize)]
 pub(crate) struct Tables {
     drop_zero: HashSet<String>,
@@ -18,10 +18,10 @@ pub(crate) struct Tables {
 }
 
 pub(crate) static TABLES: LazyLock<Tables> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("normalize.json")).expect("the tables are of this shape")
+    serde_json::from_str(include_str!("normalize.json")).expect("the tables have this structure")
 });
 
-/// The canonical form of a request, a response, a content, or a list of them.
+/// Returns the canonical form of a request, a response, a content, or a list of them.
 pub(crate) fn canonical(value: &Value) -> Value {
     under("", "", value)
 }
@@ -35,7 +35,7 @@ fn under(parent: &str, key: &str, value: &Value) -> Value {
                 .map(|element| under(parent, key, element))
                 .collect();
             if key == "safetySettings" {
-                elements.sort_by_cached_key(written);
+                elements.sort_by_cached_key(sorted_text);
             }
             Value::Array(elements)
         }
@@ -75,7 +75,7 @@ fn object(of: &str, members: &Map<String, Value>) -> Map<String, Value> {
     kept
 }
 
-/// Says nothing: empty, or the zero of a field that has no other way to be absent.
+/// Returns whether a member is left out: it is empty, or zero in a field without presence.
 fn is_dropped(key: &str, value: &Value) -> bool {
     if value.is_null() {
         return true;
@@ -101,7 +101,7 @@ fn name_of_enum(parent: &str, key: &str, number: &Number) -> Option<Value> {
         .map(|name| name.as_str().into())
 }
 
-/// A whole number as an integer, any other as the shortest that means the same in 32 bits.
+/// Converts a number: an integer if it has no fraction, else the shortest decimal of its 32-bit value.
 fn single_precision(number: &Number) -> Number {
     whole(number).unwrap_or_else(|| {
         let single = number.as_f64().unwrap_or_default() as f32;
@@ -118,7 +118,7 @@ fn whole(number: &Number) -> Option<Number> {
     (value.fract() == 0.0 && value.abs() < 9.0e18).then(|| Number::from(value as i64))
 }
 
-/// JSON of the user's own: only numbers have more than one way to be written.
+/// Returns the canonical form of free JSON, such as arguments: only numbers change.
 fn free(value: &Value) -> Value {
     match value {
         Value::Number(number) => Value::Number(whole(number).unwrap_or_else(|| number.clone())),
@@ -131,8 +131,8 @@ fn free(value: &Value) -> Value {
     }
 }
 
-/// The JSON text with the members of every object in the order of their names.
-fn written(value: &Value) -> String {
+/// Returns the JSON text with the members of all objects sorted by name.
+fn sorted_text(value: &Value) -> String {
     let mut value = value.clone();
     value.sort_all_objects();
     value.to_string()

@@ -1,4 +1,4 @@
-//! What came of playing a scenario, whoever played it: the recorded program, the model, we.
+//! Outcome of a scenario: recorded, of the library, or of the model.
 
 use serde_json::{Value, json};
 
@@ -6,18 +6,18 @@ use crate::fault;
 use crate::normal::canonical;
 use crate::scenario::Scenario;
 
-/// What came of it, in the form of the recordings, errors as they are compared.
+/// Outcome of a scenario, in the form of the recordings, with errors in the form of [`fault`].
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Outcome {
-    /// `{"ok": true}` or `{"error", "at"}`.
+    /// Result of making model and chat: `{"ok": true}` or `{"error", "at"}`.
     pub(crate) setup: Value,
-    /// `{"ok"}` or `{"error"}`, and `history_after`.
+    /// Result of each step: `{"ok"}` or `{"error"}`, and `history_after`.
     pub(crate) steps: Vec<Value>,
     pub(crate) requests: Vec<Value>,
     pub(crate) function_calls: Vec<Value>,
 }
 
-/// What was recorded.
+/// Returns the recorded outcome.
 pub(crate) fn recorded(scenario: &Scenario) -> Outcome {
     let expect = &scenario.expect;
     let steps = expect["steps"].as_array().into_iter().flatten();
@@ -90,7 +90,7 @@ fn answer_in_place(answer: &mut Value) {
     }
 }
 
-/// A request as it is compared.
+/// Converts a request to the form in which it is compared.
 pub(crate) fn request(request: &Value) -> Value {
     let mut request = request.clone();
     request["body"] = canonical(&request["body"]);
@@ -107,8 +107,7 @@ pub(crate) fn request(request: &Value) -> Value {
     request
 }
 
-/// The headers that say something of the service: that there is a key, and what the body is. Others
-/// name the program that asks.
+/// Adds a header that is compared: the key, whose value is not, and the media type. Others name the client.
 fn header(request: &mut Value, name: &str, value: &str) {
     let value = match name {
         "x-goog-api-key" if !value.is_empty() => "(a key)",

@@ -1,31 +1,31 @@
-//! A reader over the chunks of an answer, as the recordings have it: it looks one chunk ahead, and
-//! several can read one answer.
+//! An iterator over the chunks of a response, like those of the Python SDK: it reads one chunk ahead, and
+//! several can read the same response.
 
 use serde_json::{Value, json};
 
-/// How far a reader is.
+/// Position of an iterator.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader {
     at: usize,
-    /// It was begun when the answer was whole already: it goes through what is stored.
+    /// It was made when the response was complete: it returns the stored chunks.
     replays: bool,
 }
 
-/// What is known of an answer.
+/// State of a response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Known {
     pub(crate) chunks: usize,
-    /// Nothing more comes.
+    /// No more chunks follow.
     pub(crate) over: bool,
     pub(crate) failed: bool,
 }
 
-/// What a reader does next.
+/// Next action of an iterator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Move {
-    /// Gives the chunk of that number.
+    /// Returns the chunk with this index.
     Give(usize),
-    /// Asks for one more chunk, then [`Reader::looked`].
+    /// Reads one more chunk; then [`Reader::looked`] follows.
     Look,
     End,
     Raise,
@@ -52,7 +52,7 @@ impl Reader {
         if known.over { Move::End } else { Move::Look }
     }
 
-    /// What it does once it has looked ahead.
+    /// Returns the action after a chunk was read ahead.
     pub(crate) fn looked(&mut self, known: Known) -> Move {
         self.give(known)
     }
@@ -66,7 +66,7 @@ impl Reader {
     }
 }
 
-/// The value of a step that reads chunks.
+/// Returns the value of a step that reads chunks.
 pub(crate) fn read_value(chunks: Vec<Value>, error: Option<Value>, answer: Value) -> Value {
     let mut value = json!({ "chunks": chunks });
     if let Some(error) = error {

@@ -1,8 +1,8 @@
-//! The differences that are on purpose: the table of the design, and a switch for each row.
+//! The deliberate differences: the table of the design, with a switch for each row.
 
 use std::cell::Cell;
 
-/// A row of the table.
+/// Row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Row {
     D1 = 1,
@@ -29,17 +29,17 @@ pub(crate) enum Row {
     D22,
 }
 
-/// What was recorded, and what is done here instead.
+/// Recorded behaviour, and the behaviour of this library.
 pub(crate) const TABLE: [(Row, &str, &str); 22] = [
     (
         Row::D1,
         "reading the history resets `last`; a failing send loses it, and the next `rewind` takes the turn before",
-        "reading changes nothing; a failed turn is the one that is taken back",
+        "reading changes nothing; `rewind` undoes the failed turn",
     ),
     (
         Row::D2,
         "after an incomplete or broken stream `history`, sending, copying and `rewind` raise",
-        "the history is coherent, `unfinished` tells why; sending and copying work",
+        "the history is coherent, `unfinished` has the reason; sending and copying work",
     ),
     (
         Row::D3,
@@ -54,7 +54,7 @@ pub(crate) const TABLE: [(Row, &str, &str); 22] = [
     (
         Row::D5,
         "a function that raises, an unknown name, absent `args` fail the send",
-        "they are answered with an error, and the turn goes on",
+        "they are answered with an error, and the turn continues",
     ),
     (
         Row::D6,
@@ -69,12 +69,12 @@ pub(crate) const TABLE: [(Row, &str, &str); 22] = [
     (
         Row::D8,
         "no candidates, an empty stream, an empty body: IndexError, StopIteration",
-        "an error that says what came, the turn unfinished",
+        "an error that describes the response; the turn is unfinished",
     ),
     (
         Row::D9,
         "joins drop grounding and log-probabilities, lose usage, citations, model version when the last chunk lacks them; a single chunk is not joined",
-        "nothing is lost, and every reply is joined alike",
+        "nothing is lost, and every reply is merged in the same way",
     ),
     (
         Row::D10,
@@ -93,8 +93,8 @@ pub(crate) const TABLE: [(Row, &str, &str); 22] = [
     ),
     (
         Row::D13,
-        "only 503 is retried; 401 is sent three times; the class follows the HTTP code alone",
-        "what may pass is retried, 401 is not; code, status and details are kept",
+        "only 503 is retried; 401 is sent three times; the class depends on the HTTP code alone",
+        "transient errors are retried, 401 is not; code, status and details are kept",
     ),
     (
         Row::D14,
@@ -113,7 +113,7 @@ pub(crate) const TABLE: [(Row, &str, &str); 22] = [
     ),
     (
         Row::D17,
-        "accidents of the recorded program's language",
+        "accidents of Python",
         "a clear error, or success where the input makes sense",
     ),
     (
@@ -134,7 +134,7 @@ pub(crate) const TABLE: [(Row, &str, &str); 22] = [
     (
         Row::D21,
         "`text` joins parts with a newline, and includes thoughts",
-        "parts are put together as they are, without thoughts",
+        "parts are concatenated, without thoughts",
     ),
     (
         Row::D22,
@@ -143,7 +143,7 @@ pub(crate) const TABLE: [(Row, &str, &str); 22] = [
     ),
 ];
 
-/// Which rows are in force, and which were asked for.
+/// Set of rows whose switch is on, and the set of rows that were queried.
 #[derive(Debug)]
 pub(crate) struct Rows {
     on: u32,
@@ -151,7 +151,7 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// As recorded.
+    /// All off: the recorded behaviour.
     pub(crate) fn none() -> Self {
         Self {
             on: 0,
@@ -159,7 +159,7 @@ impl Rows {
         }
     }
 
-    /// As it is here.
+    /// All on: the behaviour of this library.
     pub(crate) fn all() -> Self {
         Self {
             on: u32::MAX,
@@ -181,13 +181,13 @@ impl Rows {
         }
     }
 
-    /// Whether it goes as it does here, and not as recorded.
+    /// Returns whether a row is on.
     pub(crate) fn here(&self, row: Row) -> bool {
         self.asked.set(self.asked.get() | bit(row));
         self.on & bit(row) != 0
     }
 
-    /// The rows that made a choice.
+    /// Returns the rows that were queried.
     pub(crate) fn asked(&self) -> impl Iterator<Item = Row> + use<> {
         let asked = self.asked.get();
         TABLE

@@ -1,10 +1,10 @@
-//! The scripted answers of the server: which one a request gets, and what it is on the wire.
+//! Scripted responses of the server, and their form on the wire.
 
 use serde_json::{Value, json};
 
 use crate::scenario::Scenario;
 
-/// The answers that are still to be given.
+/// Responses that have not been sent.
 #[derive(Clone)]
 pub(crate) struct Script {
     items: Vec<Value>,
@@ -12,7 +12,7 @@ pub(crate) struct Script {
     given: usize,
 }
 
-/// One answer on the wire.
+/// Response on the wire.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -23,21 +23,21 @@ pub(crate) struct Answer {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
-    /// The connection is closed without an answer.
+    /// The connection is closed without a response.
     Dropped,
-    /// A body in one piece.
+    /// A body with a content length.
     Whole(String),
-    /// A body in chunks.
+    /// A chunked body.
     Chunks { chunks: Vec<String>, end: End },
 }
 
-/// How a body of chunks ends.
+/// End of a chunked body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Proper,
-    /// The connection is cut.
+    /// The connection is closed before the end of the body.
     Cut,
-    /// The body ends, but what it holds does not.
+    /// The body ends within its JSON array.
     Open,
 }
 
@@ -51,7 +51,7 @@ impl Script {
         }
     }
 
-    /// The answer to the next request.
+    /// Returns the response to the next request.
     pub(crate) fn next(&mut self, streamed: bool) -> Answer {
         let last = self.items.len().saturating_sub(1);
         let at = if self.repeat_last {
@@ -67,7 +67,7 @@ impl Script {
     }
 }
 
-/// What is answered once the script is at its end: the recorded program made fewer requests.
+/// Returns the response after the end of the script: the Python SDK made fewer requests.
 fn unscripted() -> Value {
     let reply = json!({"candidates": [{
         "content": {"role": "model", "parts": [{"text": "(not in the script)"}]},
@@ -107,7 +107,7 @@ fn answer(item: &Value, streamed: bool) -> Answer {
 
 fn body(item: &Value, streamed: bool) -> Body {
     if matches!(item.get("status").and_then(Value::as_u64), Some(204 | 304)) {
-        // Such an answer has no body.
+        // These statuses have no body.
         return Body::Whole(String::new());
     }
     if item

@@ -1,4 +1,4 @@
-//! The scripted server: HTTP/1.1 on loopback, as much of it as the scenarios need.
+//! The scripted server: the subset of HTTP/1.1 that the scenarios need, on loopback.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::scenario::Scenario;
 use crate::script::{Answer, Body, End, Script};
 
-/// A server that answers as a scenario says, and keeps what it was asked.
+/// Server that sends the responses of a scenario, and records the requests.
 #[derive(Clone)]
 pub(crate) struct Server {
     address: String,
@@ -25,7 +25,7 @@ struct State {
 }
 
 impl Server {
-    /// Starts one; it ends with the runtime.
+    /// Starts a server, which ends with the runtime.
     pub(crate) async fn start(scenario: &Scenario) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = format!("http://{}", listener.local_addr()?);
@@ -46,7 +46,7 @@ impl Server {
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
                 let server = serving.clone();
-                // A client may leave in the middle of an answer.
+                // A client may disconnect within a response.
                 tokio::spawn(async move { server.serve(connection).await.unwrap_or_default() });
             }
         });
@@ -57,7 +57,7 @@ impl Server {
         &self.address
     }
 
-    /// What was asked so far.
+    /// Returns the requests so far.
     pub(crate) fn requests(&self) -> Vec<Value> {
         self.state
             .lock()
@@ -84,9 +84,9 @@ impl Server {
             if answer.delay_ms > 0 {
                 tokio::time::sleep(Duration::from_millis(answer.delay_ms)).await;
             }
-            let (bytes, goes_on) = written(&answer, query.contains("alt=sse"));
+            let (bytes, keep_alive) = written(&answer, query.contains("alt=sse"));
             connection.get_mut().write_all(&bytes).await?;
-            if !goes_on {
+            if !keep_alive {
                 return connection.get_mut().shutdown().await;
             }
         }
@@ -94,7 +94,7 @@ impl Server {
     }
 }
 
-/// A request as it came.
+/// Request on the wire.
 struct Request {
     method: String,
     target: String,
@@ -150,16 +150,16 @@ async fn read_request(connection: &mut BufReader<TcpStream>) -> io::Result<Optio
     }))
 }
 
-/// The bytes of an answer, and whether the connection goes on after it.
+/// Returns the bytes of a response, and whether the connection stays open.
 fn written(answer: &Answer, sse: bool) -> (Vec<u8>, bool) {
-    let (body, goes_on) = match &answer.body {
+    let (body, keep_alive) = match &answer.body {
         Body::Dropped => return (Vec::new(), false),
         Body::Whole(text) => (
             format!("Content-Length: {}\r\n\r\n{text}", text.len()),
             true,
         ),
         Body::Chunks { chunks, end } => {
-            // An array can end in the middle, events cannot.
+            // A stream of events cannot end within an event: only an array stays open.
             let pieces = if sse && *end != End::Open {
                 events(chunks)
             } else {
@@ -191,7 +191,7 @@ fn written(answer: &Answer, sse: bool) -> (Vec<u8>, bool) {
     for (name, value) in &answer.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    ((head + &body).into_bytes(), goes_on)
+    ((head + &body).into_bytes(), keep_alive)
 }
 
 fn events(chunks: &[String]) -> Vec<String> {

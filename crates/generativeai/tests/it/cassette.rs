@@ -1,4 +1,4 @@
-//! Exchanges recorded and played back.
+//! Recorder and cassette: exchanges are recorded and played back.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,14 @@ use std::time::Duration;
 use generativeai::protocol::content::{Content, Part};
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::status::Status;
-use generativeai::testing::{Cassette, Recorder, Scripted, contract};
+use generativeai::testing::{Cassette, Recorder, Scripted};
 use generativeai::{
     Attempt, Backend, ChatSession, Error, ErrorKind, Function, GenerativeModel, RequestOptions,
+    check_backend,
 };
 use serde_json::{Value, json};
 
-/// A folder that goes away with the test.
+/// A folder that is removed at the end of the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -57,7 +58,7 @@ fn lines(path: &Path) -> Vec<Value> {
         .collect()
 }
 
-/// The texts of the chunks of a reply, and the error that ended it.
+/// Returns the texts of the chunks of a streamed reply, and the error that ended it.
 async fn streamed(chat: &mut ChatSession, message: &str) -> (Vec<String>, Option<Error>) {
     let mut reply = chat.send_message(message).stream();
     let mut texts = Vec::new();
@@ -71,26 +72,28 @@ async fn streamed(chat: &mut ChatSession, message: &str) -> (Vec<String>, Option
 }
 
 #[tokio::test]
-async fn a_stream_is_played_in_the_chunks_it_came_in() {
+async fn a_stream_is_played_in_the_recorded_chunks() {
     let folder = Folder::new();
     let path = folder.cassette();
-    let said = (vec!["1,3".to_owned(), "45 metres".to_owned()], ());
+    let expected = ["1,3", "45 metres"];
     let recorder = record(&path, Scripted::default().then_chunks(["1,3", "45 metres"]));
-    let heard = streamed(&mut chat(recorder), "How tall is Ben Nevis?").await;
+    let (recorded, failed) = streamed(&mut chat(recorder), "How tall is Ben Nevis?").await;
+    assert!(failed.is_none(), "{failed:?}");
 
     let cassette = play(&path);
-    let played = streamed(&mut chat(cassette.clone()), "How tall is Ben Nevis?").await;
+    let (played, failed) = streamed(&mut chat(cassette.clone()), "How tall is Ben Nevis?").await;
 
-    assert_eq!((heard.0, played.0), (said.0.clone(), said.0));
-    assert!(heard.1.is_none() && played.1.is_none());
+    assert!(failed.is_none(), "{failed:?}");
+    assert_eq!(recorded, expected);
+    assert_eq!(played, expected);
     assert_eq!(cassette.unplayed(), 0);
 }
 
 #[tokio::test]
-async fn every_question_to_a_backend_is_recorded_and_played() {
+async fn every_method_of_a_backend_is_recorded_and_played() {
     let folder = Folder::new();
     let path = folder.cassette();
-    async fn ask(backend: &dyn Backend) -> Vec<String> {
+    async fn call_all(backend: &dyn Backend) -> Vec<String> {
         let options = RequestOptions::default;
         let request = || GenerateContentRequest::default().contents(["a b c"]);
         let count = Default::default();
@@ -117,17 +120,17 @@ async fn every_question_to_a_backend_is_recorded_and_played() {
         ]
     }
 
-    let heard = ask(&record(&path, Scripted::default().then_text("d"))).await;
-    let played = ask(&play(&path)).await;
+    let recorded = call_all(&record(&path, Scripted::default().then_text("d"))).await;
+    let played = call_all(&play(&path)).await;
 
-    assert!(heard[0].contains("\"d\""), "{heard:?}");
-    assert!(heard[1].starts_with("Ok"), "{heard:?}");
-    assert_eq!(heard, played);
-    assert_eq!(lines(&path).len(), 1 + heard.len());
+    assert!(recorded[0].contains("\"d\""), "{recorded:?}");
+    assert!(recorded[1].starts_with("Ok"), "{recorded:?}");
+    assert_eq!(recorded, played);
+    assert_eq!(lines(&path).len(), 1 + recorded.len());
 }
 
 #[tokio::test]
-async fn an_error_is_played_with_all_that_it_told() {
+async fn an_error_is_played_with_all_its_details() {
     let folder = Folder::new();
     let path = folder.cassette();
     let status: Status = serde_json::from_value(json!({
@@ -169,7 +172,7 @@ async fn an_error_is_played_with_all_that_it_told() {
 }
 
 #[tokio::test]
-async fn a_chat_with_tools_is_played_as_it_was() {
+async fn a_chat_with_tools_is_played_as_recorded() {
     let folder = Folder::new();
     let path = folder.cassette();
     let tool = || {
@@ -202,7 +205,7 @@ async fn a_chat_with_tools_is_played_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_request_that_was_not_recorded_is_an_error_that_says_where_it_differs() {
+async fn a_request_that_was_not_recorded_is_an_error_that_shows_the_difference() {
     let folder = Folder::new();
     let path = folder.cassette();
     chat(record(&path, Scripted::default().then_text("1,345 metres")))
@@ -218,24 +221,54 @@ async fn a_request_that_was_not_recorded_is_an_error_that_says_where_it_differs(
         .unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::Request);
-    let told = error.to_string();
+    let message = error.to_string();
     assert!(
-        told.contains("/contents/0/parts/0/text: recorded"),
-        "{told}"
+        message.contains("/contents/0/parts/0/text: recorded"),
+        "{message}"
     );
     assert!(
-        told.contains("Ben Nevis?\"") && told.contains("Ben Macdui?\""),
-        "{told}"
+        message.contains("Ben Nevis?\"") && message.contains("Ben Macdui?\""),
+        "{message}"
     );
     assert_eq!(cassette.unplayed(), 1);
 
     chat.send_message("How tall is Ben Nevis?").await.unwrap();
     let error = chat.send_message("And wide?").await.unwrap_err();
-    assert!(error.to_string().contains("no exchange left"), "{error}");
+    assert!(error.to_string().contains("have been played"), "{error}");
 }
 
 #[tokio::test]
-async fn the_same_request_is_played_as_often_as_it_was_made() {
+async fn a_request_that_was_recorded_with_another_method_is_an_error_that_names_it() {
+    let folder = Folder::new();
+    let path = folder.cassette();
+    let recorder = record(&path, Scripted::default().then_text("1,345 metres"));
+    streamed(&mut chat(recorder), "How tall is Ben Nevis?").await;
+    let cassette = play(&path);
+
+    let error = chat(cassette.clone())
+        .send_message("How tall is Ben Nevis?")
+        .await
+        .unwrap_err();
+    let message = error.to_string();
+    assert!(
+        message.contains("no `generateContent` exchange left")
+            && message.contains("exchange 0 is `streamGenerateContent`")
+            && message.contains("loose()"),
+        "{message}"
+    );
+
+    let counted = cassette.count_tokens(Default::default(), RequestOptions::default());
+    let message = counted.await.unwrap_err().to_string();
+    assert!(
+        message.contains("no `countTokens` exchange left")
+            && message.contains("exchange 0, is `streamGenerateContent`"),
+        "{message}"
+    );
+    assert_eq!(cassette.unplayed(), 1);
+}
+
+#[tokio::test]
+async fn the_same_request_is_played_as_often_as_it_was_recorded() {
     let folder = Folder::new();
     let path = folder.cassette();
     let script = Scripted::default().then_fail(&[]).then_text("Hello!");
@@ -251,7 +284,7 @@ async fn the_same_request_is_played_as_often_as_it_was_made() {
 }
 
 #[tokio::test]
-async fn a_loose_cassette_answers_in_order_whatever_is_asked_and_how() {
+async fn a_loose_cassette_plays_in_order_whatever_the_requests() {
     let folder = Folder::new();
     let path = folder.cassette();
     let script = Scripted::default()
@@ -270,7 +303,7 @@ async fn a_loose_cassette_answers_in_order_whatever_is_asked_and_how() {
 }
 
 #[tokio::test]
-async fn exchanges_that_overlap_keep_the_order_in_which_they_began() {
+async fn concurrent_exchanges_keep_the_order_of_their_requests() {
     let folder = Folder::new();
     let path = folder.cassette();
     let script = Scripted::default()
@@ -290,7 +323,7 @@ async fn exchanges_that_overlap_keep_the_order_in_which_they_began() {
 }
 
 #[tokio::test]
-async fn a_reply_that_was_dropped_is_played_as_far_as_it_was_read() {
+async fn a_dropped_reply_is_played_up_to_the_drop() {
     let folder = Folder::new();
     let path = folder.cassette();
     let script = Scripted::default()
@@ -313,7 +346,7 @@ async fn a_reply_that_was_dropped_is_played_as_far_as_it_was_read() {
 }
 
 #[tokio::test]
-async fn a_secret_is_on_no_line_and_may_have_a_stand_in() {
+async fn a_secret_is_on_no_line_and_may_have_a_placeholder() {
     let folder = Folder::new();
     let path = folder.cassette();
     let canary = "canary-7b1e40c2";
@@ -332,13 +365,13 @@ async fn a_secret_is_on_no_line_and_may_have_a_stand_in() {
 
     let text = fs::read_to_string(&path).unwrap();
     assert!(!text.contains(canary) && !text.contains(&key), "{text}");
-    let mut played = chat(play(&path).secret("stand-in"));
-    let reply = played.send_message("I am stand-in").await.unwrap();
+    let mut played = chat(play(&path).secret("placeholder"));
+    let reply = played.send_message("I am placeholder").await.unwrap();
     assert_eq!(reply.text().unwrap(), "Your keys are [secret] and [secret]");
 }
 
 #[tokio::test]
-async fn a_secret_across_two_chunks_is_not_recorded_and_told() {
+async fn a_secret_split_over_two_chunks_is_an_error_and_not_recorded() {
     let folder = Folder::new();
     let path = folder.cassette();
     let script = Scripted::default().then_chunks(["can", "ary"]);
@@ -361,9 +394,9 @@ async fn the_key_of_the_rest_api_is_not_recorded() {
     let path = folder.cassette();
     let canary = "canary-7b1e40c2";
     let body = reply("Hello!", Some("STOP")).to_string();
-    let told = format!(r#"{{"error":{{"code":400,"message":"bad key {canary}"}}}}"#);
+    let refused = format!(r#"{{"error":{{"code":400,"message":"bad key {canary}"}}}}"#);
     let server = Server::play(
-        [("200 OK", body), ("400 Bad Request", told)]
+        [("200 OK", body), ("400 Bad Request", refused)]
             .map(|(status, body)| answer(status, "application/json", &body))
             .map(|answer| vec![crate::support::Act::Send(answer.into())]),
     );
@@ -388,7 +421,7 @@ async fn the_key_of_the_rest_api_is_not_recorded() {
 }
 
 #[test]
-fn a_recording_is_its_owners_alone_and_not_overwritten() {
+fn a_recording_is_private_to_its_owner_and_never_overwritten() {
     let folder = Folder::new();
     let path = folder.cassette();
 
@@ -407,28 +440,28 @@ fn a_recording_is_its_owners_alone_and_not_overwritten() {
 }
 
 #[test]
-fn a_cassette_that_is_cut_corrupt_or_newer_is_refused_by_name_and_line() {
+fn a_truncated_corrupt_or_newer_cassette_is_rejected_with_file_and_line() {
     let folder = Folder::new();
     let path = folder.cassette();
     let head = r#"{"cassette":1}"#;
     let line = r#"{"number":0,"method":"countTokens","request":{},"answers":[{}],"end":"whole"}"#;
     let cut = &line[..line.len() / 2];
-    for (text, told) in [
-        (String::new(), "is no cassette"),
-        ("hello".into(), "is no cassette"),
-        ("{}".into(), "is no cassette"),
-        (r#"{"cassette":2}"#.into(), "is of version 2"),
+    for (text, expected) in [
+        (String::new(), "is not a cassette"),
+        ("hello".into(), "is not a cassette"),
+        ("{}".into(), "is not a cassette"),
+        (r#"{"cassette":2}"#.into(), "has version 2"),
         (format!("{head}\n{line}\n{cut}"), "line 3 of the cassette"),
-        (format!("{head}\n{cut}"), "is cut"),
+        (format!("{head}\n{cut}"), "is truncated"),
         (format!("{head}\n{cut}\n{line}"), "line 2 of the cassette"),
-        (format!("{head}\nxyz\n"), "is no exchange"),
+        (format!("{head}\nxyz\n"), "is not an exchange"),
         (
             format!("{head}\n{}\n", line.replace("whole", "hole")),
-            "is no exchange",
+            "is not an exchange",
         ),
         (
             format!("{head}\n{}\n", line.replace("countTokens", "sing")),
-            "is no exchange",
+            "is not an exchange",
         ),
     ] {
         fs::write(&path, &text).unwrap();
@@ -436,7 +469,7 @@ fn a_cassette_that_is_cut_corrupt_or_newer_is_refused_by_name_and_line() {
         let error = Cassette::open(&path).expect_err(&text);
 
         assert_eq!(error.kind(), ErrorKind::Configuration, "{text}");
-        assert!(error.to_string().contains(told), "{text}: {error}");
+        assert!(error.to_string().contains(expected), "{text}: {error}");
         assert!(error.to_string().contains("cassette.jsonl"), "{error}");
     }
     fs::write(&path, [b"{\"cassette\":1}\n".as_slice(), &[0xFF]].concat()).unwrap();
@@ -448,7 +481,7 @@ fn a_cassette_that_is_cut_corrupt_or_newer_is_refused_by_name_and_line() {
 }
 
 #[tokio::test]
-async fn an_answer_of_another_shape_is_an_error_and_no_panic() {
+async fn a_response_of_another_type_is_an_error() {
     let folder = Folder::new();
     let path = folder.cassette();
     for answers in [json!([]), json!([7]), json!([{"totalTokens": "x"}])] {
@@ -465,7 +498,7 @@ async fn an_answer_of_another_shape_is_an_error_and_no_panic() {
 }
 
 #[tokio::test]
-async fn a_cassette_and_a_recorder_keep_the_contract_of_backends() {
+async fn a_recorder_and_a_cassette_behave_as_a_chat_relies_on() {
     let folder = Folder::new();
     let path = folder.cassette();
     let script = Scripted::default()
@@ -474,12 +507,16 @@ async fn a_cassette_and_a_recorder_keep_the_contract_of_backends() {
         .then_chunks(["dropped", "unread"])
         .then_text("four");
 
-    contract("m", record(&path, script)).await.unwrap();
-    contract("m", play(&path)).await.unwrap();
+    let model = GenerativeModel::new("m");
+    let recorder = record(&path, script);
+    check_backend(&model.clone().backend(recorder))
+        .await
+        .unwrap();
+    check_backend(&model.backend(play(&path))).await.unwrap();
 }
 
 #[tokio::test]
-async fn what_is_unknown_is_played_as_it_came() {
+async fn unknown_members_are_played_unchanged() {
     let folder = Folder::new();
     let path = folder.cassette();
     let part = json!({"text": "x", "thoughtSignature": "c2ln", "new": {"b": 1.50, "a": [null]}});

@@ -1,4 +1,4 @@
-//! What is checked against the server.
+//! Checks against the server.
 
 use std::env::current_exe;
 use std::io::{BufRead, BufReader};
@@ -18,7 +18,7 @@ type Check = fn() -> Pin<Box<dyn Future<Output = ()>>>;
 
 macro_rules! all {
     ($($name:ident,)*) => {
-        /// The checks by name.
+        /// All checks, by name.
         pub(crate) const ALL: &[(&str, Check)] = &[$((stringify!($name), || Box::pin($name()))),*];
     };
 }
@@ -26,14 +26,15 @@ macro_rules! all {
 all! {
     tools_of_a_server_over_stdio_are_functions_of_a_chat,
     tools_of_a_server_over_http_are_functions_of_a_chat,
-    tools_are_declared_in_the_words_of_the_api,
-    texts_media_and_failures_become_answers,
-    a_call_that_takes_too_long_is_given_up_and_the_next_is_answered,
-    a_prefix_tells_the_tools_of_two_servers_apart,
-    after_the_end_of_the_connection_calls_fail_and_the_server_is_gone,
-    the_connection_lives_as_long_as_its_functions,
-    a_server_that_is_none_is_an_error_that_names_it,
-    an_address_or_header_that_cannot_be_is_refused,
+    tools_are_declared_as_the_api_expects,
+    tools_whose_names_collide_are_both_usable,
+    texts_media_and_failures_become_responses,
+    a_call_that_exceeds_the_time_limit_does_not_block_the_next,
+    a_prefix_distinguishes_the_tools_of_two_servers,
+    after_close_calls_fail_and_the_server_has_ended,
+    the_connection_stays_open_as_long_as_its_functions_exist,
+    a_command_that_is_not_a_server_is_an_error_that_names_it,
+    an_invalid_address_or_header_is_refused,
 }
 
 fn command(what: &str) -> Command {
@@ -48,7 +49,7 @@ async fn over_stdio() -> Connection {
         .expect("a connection")
 }
 
-/// A server over HTTP, which ends when it is dropped.
+/// Server over HTTP, which ends when this is dropped.
 struct HttpServer {
     process: Child,
     url: String,
@@ -75,12 +76,12 @@ impl Drop for HttpServer {
     }
 }
 
-async fn answer(tools: &Toolbox, name: &str) -> Value {
+async fn respond(tools: &Toolbox, name: &str) -> Value {
     let call = FunctionCall::new(name, Map::new());
     serde_json::to_value(tools.answer(&call).await).expect("JSON")
 }
 
-/// A turn in which the model adds two numbers.
+/// Runs a turn in which the model adds two numbers.
 async fn adds(connection: &Connection) {
     let script = Scripted::default()
         .then_call("add", json!({"a": 2, "b": 3.5}))
@@ -89,12 +90,12 @@ async fn adds(connection: &Connection) {
     let model = GenerativeModel::new("m").tools(functions).backend(script);
     let mut chat = model.start_chat().automatic_function_calling(true);
 
-    let said = chat
+    let reply = chat
         .send_message("What is 2 and 3.5?")
         .await
         .expect("a reply");
 
-    assert_eq!(said.text().expect("text"), "It is 5.5.");
+    assert_eq!(reply.text().expect("text"), "It is 5.5.");
     assert_eq!(
         serde_json::to_value(&chat.history()[2].parts).expect("JSON"),
         json!([{"functionResponse": {"name": "add", "response": {"sum": 5.5}}}])
@@ -124,7 +125,7 @@ async fn tools_of_a_server_over_http_are_functions_of_a_chat() {
     assert!(!format!("{refused:?}").contains("wrong-key"), "{refused:?}");
 }
 
-async fn tools_are_declared_in_the_words_of_the_api() {
+async fn tools_are_declared_as_the_api_expects() {
     let connection = over_stdio().await;
 
     let functions = connection.functions().await.expect("the tools");
@@ -152,31 +153,55 @@ async fn tools_are_declared_in_the_words_of_the_api() {
             {"name": "greet_everyone", "description": "Greets."},
         ])
     );
+    let found = functions
+        .iter()
+        .find(|function| function.name() == "find_note_2")
+        .expect("the tool `find/note`");
+    let schema = found.declaration().parameters_json_schema.as_ref();
+    assert!(schema.expect("a schema")["anyOf"].is_array());
     let openapi = Toolbox::from(functions)
         .with_openapi_schema()
         .expect("the form can say it");
-    assert_eq!(openapi.tools()[0].function_declarations.len(), 5);
+    assert_eq!(openapi.tools()[0].function_declarations.len(), 8);
 }
 
-async fn texts_media_and_failures_become_answers() {
+/// Field rows 14 and 15.
+async fn tools_whose_names_collide_are_both_usable() {
+    let connection = over_stdio().await;
+    let tools = Toolbox::from(connection.functions().await.expect("the tools"));
+    let image = json!([{"inlineData": {"mimeType": "image/png", "data": "AQ=="}}]);
+
+    for (name, tool) in [("find_note", "find_note"), ("find_note_2", "find/note")] {
+        let found = respond(&tools, name).await;
+        assert_eq!(found["response"], json!({ "result": tool }));
+        assert_eq!(found["parts"], image);
+    }
+}
+
+async fn texts_media_and_failures_become_responses() {
     let connection = over_stdio().await;
     let tools = Toolbox::from(connection.functions().await.expect("the tools"));
 
-    let greeted = answer(&tools, "greet_everyone").await;
+    let greeted = respond(&tools, "greet_everyone").await;
     assert_eq!(
         greeted,
         json!({"name": "greet_everyone", "response": {"result": "hello"}})
     );
     let picture = json!({"inlineData": {"mimeType": "image/png", "data": "AQ=="}});
     let drawn = json!({"name": "draw", "response": {}, "parts": [picture]});
-    assert_eq!(answer(&tools, "draw").await, drawn);
+    assert_eq!(respond(&tools, "draw").await, drawn);
     assert_eq!(
-        answer(&tools, "fail").await["response"],
+        respond(&tools, "fail").await["response"],
         json!({"error": "out of paint"})
+    );
+    // Field row 13.
+    assert_eq!(
+        respond(&tools, "limit").await["response"],
+        json!({"error": "{\"code\":\"RATE_LIMITED\"}"})
     );
 }
 
-async fn a_call_that_takes_too_long_is_given_up_and_the_next_is_answered() {
+async fn a_call_that_exceeds_the_time_limit_does_not_block_the_next() {
     let connection = over_stdio().await;
     let script = Scripted::default()
         .then_call("wait", json!({}))
@@ -195,12 +220,12 @@ async fn a_call_that_takes_too_long_is_given_up_and_the_next_is_answered() {
     let response = |at: usize| &history[at]["parts"][0]["functionResponse"]["response"];
     assert_eq!(
         response(2)["error"],
-        "the function `wait` gave no answer within 100ms"
+        "function `wait` did not return within 100ms"
     );
     assert_eq!(response(4)["result"], "hello");
 }
 
-async fn a_prefix_tells_the_tools_of_two_servers_apart() {
+async fn a_prefix_distinguishes_the_tools_of_two_servers() {
     let (one, other) = (over_stdio().await, over_stdio().await);
     let functions = one.functions().await.expect("the tools");
     let others = other.prefix("other_").functions().await.expect("the tools");
@@ -213,47 +238,47 @@ async fn a_prefix_tells_the_tools_of_two_servers_apart() {
             .check()
             .expect_err("an error")
             .to_string(),
-        "two functions are called `add`: rename one"
+        "duplicate function name `add`: rename one of the two"
     );
     apart
         .backend(Scripted::default())
         .check()
         .expect("no two are the same");
-    let greeted = answer(&Toolbox::from(others), "other_greet_everyone").await;
+    let greeted = respond(&Toolbox::from(others), "other_greet_everyone").await;
     assert_eq!(greeted["response"], json!({"result": "hello"}));
 }
 
-async fn after_the_end_of_the_connection_calls_fail_and_the_server_is_gone() {
+async fn after_close_calls_fail_and_the_server_has_ended() {
     let connection = over_stdio().await;
     let tools = Toolbox::from(connection.functions().await.expect("the tools"));
 
     connection.clone().close().await;
 
-    let response = answer(&tools, "add").await["response"].clone();
+    let response = respond(&tools, "add").await["response"].clone();
     let error = response["error"].as_str().expect("an error");
-    assert!(error.starts_with("the MCP server `"), "{error}");
+    assert!(error.starts_with("the call of the MCP server `"), "{error}");
     let listing = connection.functions().await.expect_err("an error");
     assert_eq!(listing.kind(), ErrorKind::Unreachable);
 }
 
-async fn the_connection_lives_as_long_as_its_functions() {
+async fn the_connection_stays_open_as_long_as_its_functions_exist() {
     let connection = over_stdio().await;
     let tools = Toolbox::from(connection.functions().await.expect("the tools"));
 
     drop(connection);
 
     assert_eq!(
-        answer(&tools, "greet_everyone").await["response"],
+        respond(&tools, "greet_everyone").await["response"],
         json!({"result": "hello"})
     );
 }
 
-async fn a_server_that_is_none_is_an_error_that_names_it() {
+async fn a_command_that_is_not_a_server_is_an_error_that_names_it() {
     let missing = Connection::spawn(Command::new("no-such-program-anywhere"))
         .await
         .expect_err("an error");
     assert_eq!(missing.kind(), ErrorKind::Configuration);
-    let message = "the MCP server `no-such-program-anywhere` does not start";
+    let message = "cannot start the MCP server `no-such-program-anywhere`";
     assert_eq!(missing.to_string(), message);
 
     let silent = Connection::spawn(Command::new("true"))
@@ -263,7 +288,7 @@ async fn a_server_that_is_none_is_an_error_that_names_it() {
     assert_eq!(silent.to_string(), "the MCP server `true` does not answer");
 }
 
-async fn an_address_or_header_that_cannot_be_is_refused() {
+async fn an_invalid_address_or_header_is_refused() {
     for (url, name, value) in [
         ("http://mcp.example.com", "x-key", "k"),
         ("mcp.example.com", "x-key", "k"),

@@ -1,4 +1,4 @@
-//! Tools of a real MCP server, a process of its own: this program, started again.
+//! Tools of a real MCP server: this program, started again as a separate process.
 
 mod checks;
 mod server;
@@ -9,8 +9,8 @@ use std::process::ExitCode;
 
 use tokio::runtime::Builder;
 
-/// Serves if it is told to; else runs all checks whose name has the first argument in it.
-#[expect(clippy::print_stdout, reason = "it is its own test harness")]
+/// Serves if the first argument is `serve-…`; else runs the checks whose name contains it.
+#[expect(clippy::print_stdout, reason = "a test harness")]
 fn main() -> ExitCode {
     let argument = args().nth(1).unwrap_or_default();
     let runtime = || {

@@ -18,7 +18,7 @@ use rmcp::{ServerHandler, ServiceExt};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// What a client over HTTP has to send in `x-key`.
+/// Value of `x-key` that the server requires over HTTP.
 pub(crate) const KEY: &str = "open-sesame";
 
 #[derive(Clone)]
@@ -42,12 +42,22 @@ impl ServerHandler for Server {
             "required": ["a", "b"],
         });
         let nothing = json!({"type": "object"});
+        let one_of_two = json!({
+            "type": "object",
+            "anyOf": [
+                {"properties": {"name": {"type": "string"}}, "required": ["name"]},
+                {"properties": {"id": {"type": "integer"}}, "required": ["id"]},
+            ],
+        });
         Ok(ListToolsResult::with_all_items(vec![
             tool("add", "Adds two numbers.", &sum),
             tool("greet/everyone", "Greets.", &nothing),
             tool("draw", "Draws.", &nothing),
             tool("fail", "Fails.", &nothing),
-            tool("wait", "Waits for ever.", &nothing),
+            tool("wait", "Waits forever.", &nothing),
+            tool("find/note", "Finds a note.", &one_of_two),
+            tool("find_note", "Finds a note by date.", &nothing),
+            tool("limit", "Is rate limited.", &nothing),
         ]))
     }
 
@@ -68,6 +78,15 @@ impl ServerHandler for Server {
             "greet/everyone" => CallToolResult::success(vec![ContentBlock::text("hello")]),
             "draw" => CallToolResult::success(vec![ContentBlock::image("AQ==", "image/png")]),
             "fail" => CallToolResult::error(vec![ContentBlock::text("out of paint")]),
+            "find/note" | "find_note" => {
+                let image = ContentBlock::image("data:image/png;base64,AQ", "image/png");
+                CallToolResult::success(vec![ContentBlock::text(call.name.clone()), image])
+            }
+            "limit" => {
+                let mut result = CallToolResult::error(Vec::new());
+                result.structured_content = Some(json!({"code": "RATE_LIMITED"}));
+                result
+            }
             _ => std::future::pending().await,
         };
         Ok(result.into())

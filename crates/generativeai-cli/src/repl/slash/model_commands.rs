@@ -1,6 +1,6 @@
 //! Commands about the model: its name, system instruction, tools and token counts.
 
-use generativeai::GenerativeModel;
+use generativeai::{GenerativeModel, Toolbox};
 
 use crate::backend::ModelChoice;
 use crate::repl::state::Repl;
@@ -55,7 +55,7 @@ impl Repl<'_> {
     pub(super) fn list_tools(&mut self) {
         let model = self.conversation().chat.model().clone();
         let mut any = false;
-        for tool in model.toolbox().map_or(&[][..], |toolbox| toolbox.tools()) {
+        for tool in model.toolbox().map(Toolbox::tools).unwrap_or_default() {
             for function in &tool.function_declarations {
                 any = true;
                 let description = function.description.as_deref().unwrap_or_default();

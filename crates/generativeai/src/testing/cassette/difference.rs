@@ -1,56 +1,61 @@
-//! Where two JSON values differ, in words.
+//! Differences between two JSON values, as text.
 
 use std::fmt::Write;
 
 use serde_json::Value;
 
-/// How many places are named.
-const MOST_PLACES: usize = 4;
+/// Maximum number of differences in a message.
+const MAX_DIFFERENCES: usize = 4;
 
-/// How many characters of a value are shown, and how many of them before the first that differs.
-const SHOWN: (usize, usize) = (60, 20);
+/// Number of characters of a value in a message.
+const EXCERPT: usize = 60;
 
-/// The places where what is asked differs from what was recorded.
-pub(super) fn differences(recorded: &Value, asked: &Value) -> String {
-    let mut places = Vec::new();
-    walk("", Some(recorded), Some(asked), &mut places);
-    let more = places.len().saturating_sub(MOST_PLACES);
-    places.truncate(MOST_PLACES);
-    let mut text = places.join("; ");
+/// Number of those characters that precede the first different one.
+const CONTEXT: usize = 20;
+
+/// Describes where a request differs from a recorded one: JSON pointers and both values.
+///
+/// Both are shown from shortly before the first different character, since a long prompt often differs in its end.
+pub(super) fn differences(recorded: &Value, sent: &Value) -> String {
+    let mut found = Vec::new();
+    compare("", Some(recorded), Some(sent), &mut found);
+    let more = found.len().saturating_sub(MAX_DIFFERENCES);
+    found.truncate(MAX_DIFFERENCES);
+    let mut text = found.join("; ");
     if more > 0 {
-        write!(text, "; and {more} more").expect("a string takes everything");
+        write!(text, "; and {more} more").expect("writing to a string succeeds");
     }
     text
 }
 
-fn walk(path: &str, recorded: Option<&Value>, asked: Option<&Value>, places: &mut Vec<String>) {
-    match (recorded, asked) {
-        (recorded, asked) if recorded == asked => {}
-        (Some(Value::Object(before)), Some(Value::Object(now))) => {
-            let new = now.keys().filter(|name| !before.contains_key(*name));
-            for name in before.keys().chain(new) {
+fn compare(path: &str, recorded: Option<&Value>, sent: Option<&Value>, found: &mut Vec<String>) {
+    match (recorded, sent) {
+        (recorded, sent) if recorded == sent => {}
+        (Some(Value::Object(recorded)), Some(Value::Object(sent))) => {
+            let new = sent.keys().filter(|name| !recorded.contains_key(*name));
+            for name in recorded.keys().chain(new) {
                 let path = format!("{path}/{name}");
-                walk(&path, before.get(name), now.get(name), places);
+                compare(&path, recorded.get(name), sent.get(name), found);
             }
         }
-        (Some(Value::Array(before)), Some(Value::Array(now))) => {
-            for at in 0..before.len().max(now.len()) {
+        (Some(Value::Array(recorded)), Some(Value::Array(sent))) => {
+            for at in 0..recorded.len().max(sent.len()) {
                 let path = format!("{path}/{at}");
-                walk(&path, before.get(at), now.get(at), places);
+                compare(&path, recorded.get(at), sent.get(at), found);
             }
         }
         _ => {
-            let [before, now] = [recorded, asked]
+            let [recorded, sent] = [recorded, sent]
                 .map(|value| value.map_or_else(|| "nothing".to_owned(), Value::to_string));
-            let from = same_beginning(&before, &now).saturating_sub(SHOWN.1);
-            let [before, now] = [before, now].map(|text| excerpt(&text, from));
-            places.push(format!("{path}: recorded {before}, asked {now}"));
+            let from = common_prefix(&recorded, &sent).saturating_sub(CONTEXT);
+            let [recorded, sent] = [recorded, sent].map(|text| excerpt(&text, from));
+            found.push(format!("{path}: recorded {recorded}, sent {sent}"));
         }
     }
 }
 
-/// How many characters two texts begin with alike.
-fn same_beginning(one: &str, other: &str) -> usize {
+/// Returns the number of characters that two texts have in common at the start.
+fn common_prefix(one: &str, other: &str) -> usize {
     one.chars()
         .zip(other.chars())
         .take_while(|(one, other)| one == other)
@@ -59,7 +64,7 @@ fn same_beginning(one: &str, other: &str) -> usize {
 
 fn excerpt(text: &str, from: usize) -> String {
     let mut left = text.chars().skip(from);
-    let mut shown: String = left.by_ref().take(SHOWN.0).collect();
+    let mut shown: String = left.by_ref().take(EXCERPT).collect();
     if from > 0 {
         shown.insert(0, '…');
     }
@@ -76,20 +81,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_difference_is_named_by_its_place_and_both_values() {
+    fn a_difference_has_its_json_pointer_and_both_values() {
         let recorded = json!({"contents": [{"parts": [{"text": "Hello"}]}], "old": 1});
-        let asked = json!({"contents": [{"parts": [{"text": "Hullo"}, {}]}], "new": {"a": 2}});
+        let sent = json!({"contents": [{"parts": [{"text": "Hullo"}, {}]}], "new": {"a": 2}});
 
         assert_eq!(
-            differences(&recorded, &asked),
-            "/contents/0/parts/0/text: recorded \"Hello\", asked \"Hullo\"; \
-             /contents/0/parts/1: recorded nothing, asked {}; \
-             /old: recorded 1, asked nothing; /new: recorded nothing, asked {\"a\":2}"
+            differences(&recorded, &sent),
+            "/contents/0/parts/0/text: recorded \"Hello\", sent \"Hullo\"; \
+             /contents/0/parts/1: recorded nothing, sent {}; \
+             /old: recorded 1, sent nothing; /new: recorded nothing, sent {\"a\":2}"
         );
     }
 
     #[test]
-    fn of_long_texts_the_place_is_shown_where_they_part() {
+    fn long_texts_are_cut_around_the_first_different_character() {
         let text = |middle: &str| json!("é".repeat(500) + middle + &"z".repeat(500));
 
         let shown = differences(&text("one"), &text("two"));

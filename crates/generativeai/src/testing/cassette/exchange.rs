@@ -1,13 +1,29 @@
-//! A line of a cassette: what was asked, what came, and how it ended.
+//! An exchange of a cassette: a request, its response, and how it ended.
+//!
+//! An exchange is a line of JSON:
+//!
+//! ```json
+//! {"number":0,"method":"countTokens","request":{…},"answers":[{"totalTokens":7}],"end":"whole"}
+//! ```
+//!
+//! | member | value |
+//! | --- | --- |
+//! | `number` | position in the order of the requests, from 0 |
+//! | `method` | the method, by its name in the REST API |
+//! | `request` | the JSON of the request, or its parameters if it has none |
+//! | `answers` | the chunks of a stream, or the one response; absent if nothing was received |
+//! | `end` | `"whole"`, `"dropped"`, or `{"failed": error}` |
+
+use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::failure::Failure;
+use super::recorded_error::RecordedError;
 use crate::error::{Error, ErrorKind, Result};
 
-/// What a backend can be asked for.
+/// Method of a [`Backend`](crate::Backend), by its name in the REST API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::testing) enum Method {
@@ -22,91 +38,108 @@ pub(in crate::testing) enum Method {
 }
 
 impl Method {
-    /// Whether what answers `other` could answer this: a reply may be awaited or streamed.
-    pub(super) fn is_like(self, other: Self) -> bool {
+    /// Returns whether the response of one method can be converted into that of the other: a reply can be
+    /// merged or sent as a stream.
+    pub(super) fn is_interchangeable_with(self, other: Self) -> bool {
         let is_reply =
             |method| matches!(method, Self::GenerateContent | Self::StreamGenerateContent);
         self == other || is_reply(self) && is_reply(other)
     }
 }
 
-/// One request, and all that came of it.
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("`")?;
+        self.serialize(&mut *f)?;
+        f.write_str("`")
+    }
+}
+
+/// One request, and all that was received for it.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::testing) struct Exchange {
-    /// Its place in the order in which the exchanges began; they are written as they end.
+    /// Position in the order of the requests. The file has the order in which exchanges ended.
     pub(super) number: u64,
     pub(super) method: Method,
     pub(super) request: Value,
-    /// The chunks of a stream, else the one answer.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) answers: Vec<Value>,
-    pub(super) end: End,
+    /// Chunks of a stream, or the one response.
+    #[serde(rename = "answers", default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) responses: Vec<Value>,
+    end: End,
 }
 
 /// How an exchange ended.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) enum End {
-    /// All came.
-    Whole,
-    /// An error came, or came next.
-    Failed(Box<Failure>),
-    /// Nobody waited for the rest.
+enum End {
+    /// The response is complete.
+    #[serde(rename = "whole")]
+    Complete,
+    /// An error was received instead of, or after, a part of the response.
+    Failed(Box<RecordedError>),
+    /// The caller dropped the request before its end.
     Dropped,
 }
 
 impl Exchange {
-    /// An exchange of which nothing has come; dropped unless it is said otherwise.
+    /// Makes an exchange without a response. It counts as dropped until [`complete`](Self::complete).
     pub(in crate::testing) fn new(number: u64, method: Method, request: Value) -> Self {
         Self {
             number,
             method,
             request,
-            answers: Vec::new(),
+            responses: Vec::new(),
             end: End::Dropped,
         }
     }
 
-    /// Adds what came.
-    pub(in crate::testing) fn came<A: Serialize>(&mut self, answer: &Result<A>) -> Result<()> {
-        match answer {
-            Ok(answer) => self.answers.push(json(answer)?),
-            Err(error) => self.end = End::Failed(Box::new(Failure::from(error))),
+    /// Adds a chunk, the response, or the error that was received.
+    pub(in crate::testing) fn add<A: Serialize>(&mut self, received: &Result<A>) -> Result<()> {
+        match received {
+            Ok(response) => self.responses.push(to_json(response)?),
+            Err(error) => self.end = End::Failed(Box::new(RecordedError::from(error))),
         }
         Ok(())
     }
 
-    /// Nothing more comes.
-    pub(in crate::testing) fn is_over(&mut self) {
+    /// Marks the response as complete, unless an error ended it.
+    pub(in crate::testing) fn complete(&mut self) {
         if matches!(self.end, End::Dropped) {
-            self.end = End::Whole;
+            self.end = End::Complete;
         }
     }
 
-    /// What came, and the error that came after it, if one did.
+    /// Returns the chunks or the response, and the error that followed, if any.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] if the recorded JSON is not a response of this method.
     pub(super) fn replay<A: DeserializeOwned>(self) -> Result<(Vec<A>, Option<Error>)> {
-        let answers = self.answers.into_iter().map(serde_json::from_value);
-        let answers = answers.collect::<Result<_, _>>().map_err(|error| {
-            let message = format!("exchange {} of the cassette is no answer", self.number);
+        let responses = self.responses.into_iter().map(serde_json::from_value);
+        let responses = responses.collect::<Result<_, _>>().map_err(|error| {
+            let message = format!(
+                "exchange {} of the cassette is not a response to {}",
+                self.number, self.method
+            );
             Error::new(ErrorKind::Configuration, message).with_source(error)
         })?;
         let error = match self.end {
-            End::Whole => None,
-            End::Failed(failure) => Some((*failure).into()),
+            End::Complete => None,
+            End::Failed(error) => Some((*error).into()),
             End::Dropped => {
-                let message = "the recording ends here: nobody waited for the rest of the answer";
+                let message =
+                    "the recording ends here: the response was dropped when it was recorded";
                 Some(Error::new(ErrorKind::Truncated, message))
             }
         };
-        Ok((answers, error))
+        Ok((responses, error))
     }
 }
 
-/// A value as it stands in a cassette.
-pub(in crate::testing) fn json(value: &impl Serialize) -> Result<Value> {
+/// Converts a request or a response into the JSON of a cassette.
+pub(in crate::testing) fn to_json(value: &impl Serialize) -> Result<Value> {
     serde_json::to_value(value).map_err(|error| {
-        let message = "what was said cannot be written as JSON";
+        let message = "the exchange cannot be serialized as JSON";
         Error::new(ErrorKind::Request, message).with_source(error)
     })
 }

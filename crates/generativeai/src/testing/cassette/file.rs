@@ -1,4 +1,4 @@
-//! The file of a cassette: a head, and a line of JSON for each exchange.
+//! The file of a cassette: JSON Lines, a version line and one line for each exchange.
 
 use std::path::Path;
 
@@ -8,46 +8,50 @@ use serde_json::{Value, json};
 use super::exchange::Exchange;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The version of what is written here; a cassette of a later one is refused.
+/// Version of the format. Files of a later version are rejected; a change that old programs would misread needs a new
+/// version.
 const VERSION: u64 = 1;
 
-/// The first line of a cassette.
+/// First line of a cassette.
 #[derive(Deserialize)]
-struct Head {
-    /// The version.
+struct FirstLine {
+    /// The version of the format.
     cassette: u64,
 }
 
-/// The line that a cassette begins with.
-pub(in crate::testing) fn head() -> Value {
+/// Returns the first line of a cassette.
+pub(in crate::testing) fn first_line() -> Value {
     json!({ "cassette": VERSION })
 }
 
-/// Reads the exchanges of a cassette, in the order in which they began.
+/// Reads the exchanges of a cassette, in the order of their requests.
+///
+/// # Errors
+/// [`ErrorKind::Configuration`] with the file and the line.
 pub(super) fn read(path: &Path) -> Result<Vec<Exchange>> {
     let name = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| {
-        wrong(format!("the cassette `{name}` cannot be read")).with_source(error)
+        invalid(format!("cannot read the cassette `{name}`")).with_source(error)
     })?;
     let mut lines = text.lines();
-    let head = lines.next().unwrap_or_default();
-    let Head { cassette: version } = serde_json::from_str(head)
-        .map_err(|error| wrong(format!("`{name}` is no cassette")).with_source(error))?;
+    let first = lines.next().unwrap_or_default();
+    let FirstLine { cassette: version } = serde_json::from_str(first)
+        .map_err(|error| invalid(format!("`{name}` is not a cassette")).with_source(error))?;
     if version > VERSION {
-        return Err(wrong(format!(
-            "the cassette `{name}` is of version {version}, and this program reads up to {VERSION}: \
-             update it, or record again"
+        return Err(invalid(format!(
+            "the cassette `{name}` has version {version}, and this program reads versions up to \
+             {VERSION}: update the program, or record again"
         )));
     }
     let read_line = |(at, line): (usize, &str)| {
         serde_json::from_str(line).map_err(|error| {
-            let what = match error.is_eof() {
-                true => "is cut",
-                false => "is no exchange",
+            let problem = match error.is_eof() {
+                true => "is truncated",
+                false => "is not an exchange",
             };
             let line = at + 2;
-            wrong(format!(
-                "line {line} of the cassette `{name}` {what}: record it again"
+            invalid(format!(
+                "line {line} of the cassette `{name}` {problem}: record it again"
             ))
             .with_source(error)
         })
@@ -58,11 +62,11 @@ pub(super) fn read(path: &Path) -> Result<Vec<Exchange>> {
     Ok(exchanges)
 }
 
-/// The error of a cassette that cannot be written.
-pub(in crate::testing) fn unwritable(name: &str, error: std::io::Error) -> Error {
-    wrong(format!("the cassette `{name}` cannot be written")).with_source(error)
+/// Returns the error of a cassette that cannot be written.
+pub(in crate::testing) fn write_error(name: &str, error: std::io::Error) -> Error {
+    invalid(format!("cannot write the cassette `{name}`")).with_source(error)
 }
 
-fn wrong(message: String) -> Error {
+fn invalid(message: String) -> Error {
     Error::new(ErrorKind::Configuration, message)
 }

@@ -1,54 +1,61 @@
-//! What must not stand in a cassette: keys, and whatever else is named.
+//! Secrets that a cassette must not contain: API keys, and texts that the caller names.
+//!
+//! The recorder replaces them in each line before it is written. The cassette replaces them in each request before it
+//! is compared, so that both have the placeholder at the same place.
 
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-/// What stands in a cassette where a secret was.
-const STAND_IN: &str = "[secret]";
+/// Replacement of a secret.
+const PLACEHOLDER: &str = "[secret]";
 
-/// How the keys of Google's services begin, and how many letters follow.
-const KEY: (&str, usize) = ("AIza", 35);
+/// Prefix of Google's API keys.
+const KEY_PREFIX: &str = "AIza";
 
-/// What is shorter is no key of the environment, but a word like `test`.
-const SHORTEST_KEY: usize = 16;
+/// Number of letters, digits, `-` and `_` after the prefix.
+const KEY_LENGTH: usize = 35;
 
-/// What must not stand in a cassette.
+/// Minimum length of a key from the environment: shorter values are words such as `test`, whose replacement
+/// would change texts that have nothing to do with the key.
+const MIN_ENV_KEY_LENGTH: usize = 16;
+
+/// Texts that a cassette must not contain, the longest first.
 #[derive(Clone)]
 pub(in crate::testing) struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// The keys that the environment has.
-    pub(in crate::testing) fn of_environment() -> Self {
+    /// Collects the API keys of the environment.
+    pub(in crate::testing) fn from_env() -> Self {
         let keys = ["GEMINI_API_KEY", "GOOGLE_API_KEY"]
             .iter()
             .filter_map(|name| std::env::var(name).ok())
             .map(|key| key.trim().to_owned());
-        Self(keys.filter(|key| key.len() >= SHORTEST_KEY).collect())
+        Self(keys.filter(|key| key.len() >= MIN_ENV_KEY_LENGTH).collect())
     }
 
-    /// Adds one; an empty one is none.
+    /// Adds a secret. An empty one is ignored.
     pub(in crate::testing) fn add(&mut self, secret: String) {
         if !secret.is_empty() {
             self.0.push(secret);
-            // A secret that has another in it goes first, and goes whole.
+            // The longest first: one that contains another is replaced as a whole.
             self.0.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         }
     }
 
-    /// Puts the stand-in wherever a secret is, in names as well as in values.
-    pub(in crate::testing) fn scrub(&self, value: &mut Value) {
+    /// Replaces all secrets in a JSON value, in the names of members too.
+    pub(in crate::testing) fn redact(&self, value: &mut Value) {
         match value {
             Value::String(text) => {
-                if let Cow::Owned(clean) = self.clean(text) {
+                if let Cow::Owned(clean) = self.redacted(text) {
                     *text = clean;
                 }
             }
-            Value::Array(values) => values.iter_mut().for_each(|value| self.scrub(value)),
+            Value::Array(values) => values.iter_mut().for_each(|value| self.redact(value)),
             Value::Object(members) => {
-                members.values_mut().for_each(|value| self.scrub(value));
-                if members.keys().any(|name| self.stand_in(name)) {
-                    let clean = |(name, value): (String, _)| (self.clean(&name).into(), value);
+                members.values_mut().for_each(|value| self.redact(value));
+                if members.keys().any(|name| self.occur_in(name)) {
+                    let clean = |(name, value): (String, _)| (self.redacted(&name).into(), value);
                     *members = std::mem::take(members)
                         .into_iter()
                         .map(clean)
@@ -59,35 +66,38 @@ impl Secrets {
         }
     }
 
-    /// Whether a secret stands in a text.
-    pub(in crate::testing) fn stand_in(&self, text: &str) -> bool {
-        matches!(self.clean(text), Cow::Owned(_))
+    /// Returns whether a text contains a secret.
+    pub(in crate::testing) fn occur_in(&self, text: &str) -> bool {
+        matches!(self.redacted(text), Cow::Owned(_))
     }
 
-    fn clean<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    /// Returns a text with all secrets replaced.
+    fn redacted<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut clean = Cow::Borrowed(text);
         for secret in &self.0 {
             if clean.contains(secret.as_str()) {
-                clean = clean.replace(secret.as_str(), STAND_IN).into();
+                clean = clean.replace(secret.as_str(), PLACEHOLDER).into();
             }
         }
-        while let Some(at) = key_in(&clean) {
+        while let Some(at) = find_key(&clean) {
             let mut without = clean.into_owned();
-            without.replace_range(at..at + KEY.0.len() + KEY.1, STAND_IN);
+            without.replace_range(at..at + KEY_PREFIX.len() + KEY_LENGTH, PLACEHOLDER);
             clean = without.into();
         }
         clean
     }
 }
 
-/// Where a text has a key of Google's.
-fn key_in(text: &str) -> Option<usize> {
-    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
-    let is_key = |(at, begin): &(usize, &str)| {
-        let rest = &text.as_bytes()[at + begin.len()..];
-        rest.len() >= KEY.1 && rest[..KEY.1].iter().all(is_letter)
+/// Returns the offset of the first API key of Google in a text.
+fn find_key(text: &str) -> Option<usize> {
+    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+    let is_key = |(at, prefix): &(usize, &str)| {
+        let rest = &text.as_bytes()[at + prefix.len()..];
+        rest.len() >= KEY_LENGTH && rest[..KEY_LENGTH].iter().all(is_allowed)
     };
-    text.match_indices(KEY.0).find(is_key).map(|(at, _)| at)
+    text.match_indices(KEY_PREFIX)
+        .find(is_key)
+        .map(|(at, _)| at)
 }
 
 #[cfg(test)]
@@ -103,27 +113,30 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_scrubbed_from_names_and_values_at_any_depth() {
+    fn a_secret_is_replaced_in_names_and_values_at_any_depth() {
         let mut value = json!({"a": ["canary!", {"my canary": "x"}], "b": 1});
 
-        secrets(&["canary"]).scrub(&mut value);
+        secrets(&["canary"]).redact(&mut value);
 
         let clean = json!({"a": ["[secret]!", {"my [secret]": "x"}], "b": 1});
         assert_eq!(value, clean);
     }
 
     #[test]
-    fn of_two_secrets_the_one_that_holds_the_other_goes_whole() {
-        assert_eq!(secrets(&["ab", "abc"]).clean("abcab"), "[secret][secret]");
+    fn a_secret_that_contains_another_is_replaced_as_a_whole() {
+        assert_eq!(
+            secrets(&["ab", "abc"]).redacted("abcab"),
+            "[secret][secret]"
+        );
     }
 
     #[test]
-    fn a_key_of_google_need_not_be_named() {
+    fn an_api_key_of_google_is_found_without_being_named() {
         let key = format!("AIza{}", "x-Y_9".repeat(7));
         let short = &key[..key.len() - 1];
 
-        assert_eq!(secrets(&[]).clean(&format!("{key}!")), "[secret]!");
-        assert_eq!(secrets(&[]).clean(short), short);
-        assert_eq!(secrets(&[]).clean("AIzaé"), "AIzaé");
+        assert_eq!(secrets(&[]).redacted(&format!("{key}!")), "[secret]!");
+        assert_eq!(secrets(&[]).redacted(short), short);
+        assert_eq!(secrets(&[]).redacted("AIzaé"), "AIzaé");
     }
 }

@@ -1,4 +1,4 @@
-//! An answer of the library: the chunks that came, and where more come from.
+//! A response of the library: the chunks so far, and the source of further ones.
 
 use std::collections::HashMap;
 
@@ -12,17 +12,17 @@ use crate::fault;
 use crate::normal::canonical;
 use crate::reader::{Known, Move, Reader, read_value};
 
-/// Where more of an answer comes from.
+/// Source of further chunks.
 pub(super) enum Source {
     Chat(Chat),
     Model(GenerateStream),
-    /// Nothing more comes: it is whole, or its stream was dropped.
+    /// None: the response is complete, or its stream was dropped.
     Nowhere,
 }
 
 pub(super) struct Answer {
     pub(super) source: Source,
-    /// The chat whose stream it is.
+    /// Name of the chat whose stream it is.
     pub(super) on: Option<String>,
     pub(super) response: Option<GenerateContentResponse>,
     chunks: Vec<GenerateContentResponse>,
@@ -33,7 +33,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// An answer that came in one piece.
+    /// Makes a response that was not streamed.
     pub(super) fn whole(response: GenerateContentResponse) -> Self {
         Self {
             source: Source::Nowhere,
@@ -47,7 +47,7 @@ impl Answer {
         }
     }
 
-    /// An answer that comes in chunks: the first of them, or why there is none.
+    /// Makes a streamed response and reads its first chunk.
     pub(super) async fn begin(source: Source, on: Option<&str>) -> Result<Self, Error> {
         let mut this = Self {
             source,
@@ -61,13 +61,13 @@ impl Answer {
         };
         this.pull().await;
         match &this.failed {
-            // What a model says of a blocked prompt is an answer; a message to a chat fails.
+            // A blocked prompt is a response of the model, but an error of a chat.
             Some(error) if on.is_some() || error.kind() != ErrorKind::Blocked => Err(error.clone()),
             _ => Ok(this),
         }
     }
 
-    /// Whether its stream is being read.
+    /// Returns whether its stream is open.
     pub(super) fn is_open(&self) -> bool {
         !self.over && !matches!(self.source, Source::Nowhere)
     }
@@ -92,7 +92,7 @@ impl Answer {
         }
     }
 
-    /// Whether it can be looked at: it is whole or broke off, and its prompt was not blocked.
+    /// Returns whether it can be inspected: it has ended, and its prompt was not blocked.
     fn done(&self) -> bool {
         if !self.streamed {
             return true;
@@ -112,7 +112,7 @@ impl Answer {
         }
     }
 
-    /// Begins a reader, in place of one of the same name.
+    /// Adds a reader, which replaces one of the same name.
     pub(super) fn new_reader(&mut self, name: &str) {
         self.readers
             .insert(name.to_owned(), Reader::new(self.done()));
@@ -122,7 +122,7 @@ impl Answer {
         self.readers.contains_key(name)
     }
 
-    /// Reads up to `most` chunks.
+    /// Reads up to `most` chunks with a reader.
     pub(super) async fn read(&mut self, name: &str, most: Option<usize>) -> Value {
         let Some(mut reader) = self.readers.remove(name) else {
             return Value::Null;
@@ -157,7 +157,7 @@ impl Answer {
         read_value(chunks, error, self.value())
     }
 
-    /// Reads to the end.
+    /// Reads the stream to the end.
     pub(super) async fn resolve(&mut self) -> Result<Value, Value> {
         let was_over = self.over;
         while self.is_open() {
@@ -170,7 +170,7 @@ impl Answer {
         }
     }
 
-    /// `done`, the response once it is, its text.
+    /// Returns `done`, the response once it is done, and its text.
     pub(super) fn value(&self) -> Value {
         match &self.response {
             Some(response) if self.done() => value_of(response),
@@ -179,7 +179,7 @@ impl Answer {
         }
     }
 
-    /// What an accessor gives.
+    /// Returns the value of an accessor.
     pub(super) fn look(&self, at: &str) -> Result<Value, Value> {
         let nothing = GenerateContentResponse::default();
         let response = self.response.as_ref().unwrap_or(&nothing);
@@ -211,7 +211,7 @@ impl Answer {
     }
 }
 
-/// The value of a response that is whole.
+/// Returns the value of a complete response.
 pub(super) fn value_of(response: &GenerateContentResponse) -> Value {
     json!({"done": true, "response": canonical(&json!(response)), "text": text(response)})
 }

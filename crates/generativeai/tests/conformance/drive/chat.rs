@@ -1,4 +1,4 @@
-//! A chat and its open stream, which borrows it, in a task of their own.
+//! A chat in a task, together with the open stream that borrows it.
 
 use generativeai::protocol::config::GenerationConfig;
 use generativeai::protocol::content::Content;
@@ -8,14 +8,14 @@ use generativeai::protocol::tools::ToolConfig;
 use generativeai::{ChatSession, ReplyStream, RequestOptions, Result, SendMessage, Toolbox};
 use tokio::sync::{mpsc, oneshot};
 
-/// A message with what it says about how it is sent.
+/// A message and its options.
 #[derive(Debug)]
 pub(super) struct Message {
     pub(super) content: Content,
     pub(super) options: Options,
 }
 
-/// What a message says about how it is sent.
+/// Options of a message or a request.
 #[derive(Debug, Default)]
 pub(super) struct Options {
     pub(super) generation_config: Option<GenerationConfig>,
@@ -25,7 +25,7 @@ pub(super) struct Options {
     pub(super) request_options: Option<RequestOptions>,
 }
 
-/// Sets what is said, and nothing else.
+/// Applies the options that are set.
 macro_rules! with_options {
     ($request:expr, $options:expr; $($setter:ident),*) => {{
         let mut request = $request;
@@ -47,7 +47,7 @@ impl Message {
     }
 }
 
-/// A chunk, an error or the end, and the reply so far.
+/// Next item of a stream, and the merged response so far.
 pub(super) type Pulled = (
     Option<Result<GenerateContentResponse>>,
     Option<GenerateContentResponse>,
@@ -60,28 +60,28 @@ enum Order {
     Pull(oneshot::Sender<Pulled>),
 }
 
-/// A chat. Using it ends the stream that is open on it, as dropping the stream does.
+/// Handle of a chat. Using the chat drops its open stream.
 #[derive(Clone)]
 pub(super) struct Chat(mpsc::UnboundedSender<Order>);
 
 impl Chat {
     pub(super) fn new(chat: ChatSession) -> Self {
         let (sender, orders) = mpsc::unbounded_channel();
-        tokio::spawn(tend(chat, orders));
+        tokio::spawn(run(chat, orders));
         Self(sender)
     }
 
-    /// Uses the chat.
+    /// Runs a closure on the chat.
     pub(super) async fn with<T: Send + 'static>(
         &self,
         act: impl FnOnce(&mut ChatSession) -> T + Send + 'static,
     ) -> T {
         let (done, result) = oneshot::channel();
-        let act = move |chat: &mut ChatSession| done.send(act(chat)).unwrap_or_default_on_gone();
+        let act = move |chat: &mut ChatSession| done.send(act(chat)).ignore_gone();
         self.order(Order::Use(Box::new(act)));
         result
             .await
-            .expect("the chat is tended until the play is over")
+            .expect("the task of the chat runs until the scenario ends")
     }
 
     pub(super) async fn send(&self, message: Message) -> Result<GenerateContentResponse> {
@@ -89,14 +89,14 @@ impl Chat {
         self.order(Order::Send(message, done));
         result
             .await
-            .expect("the chat is tended until the play is over")
+            .expect("the task of the chat runs until the scenario ends")
     }
 
     pub(super) fn stream(&self, message: Message) {
         self.order(Order::Stream(message));
     }
 
-    /// Reads on in the stream that is open.
+    /// Reads the next item of the open stream.
     pub(super) async fn pull(&self) -> Pulled {
         let (done, result) = oneshot::channel();
         self.order(Order::Pull(done));
@@ -108,28 +108,27 @@ impl Chat {
     fn order(&self, order: Order) {
         assert!(
             self.0.send(order).is_ok(),
-            "the chat is tended until the play is over"
+            "the task of the chat runs until the scenario ends"
         );
     }
 }
 
-/// Nobody waits any longer: then it does not matter.
+/// Ignores that the receiver of a result is gone.
 trait Gone {
-    fn unwrap_or_default_on_gone(self);
+    fn ignore_gone(self);
 }
 
 impl<T> Gone for std::result::Result<(), T> {
-    fn unwrap_or_default_on_gone(self) {}
+    fn ignore_gone(self) {}
 }
 
-async fn tend(mut chat: ChatSession, mut orders: mpsc::UnboundedReceiver<Order>) {
+async fn run(mut chat: ChatSession, mut orders: mpsc::UnboundedReceiver<Order>) {
     let mut next = orders.recv().await;
     while let Some(order) = next.take() {
         next = match order {
             Order::Stream(message) => read(message.to(&mut chat).stream(), &mut orders).await,
             Order::Send(message, done) => {
-                done.send(message.to(&mut chat).await)
-                    .unwrap_or_default_on_gone();
+                done.send(message.to(&mut chat).await).ignore_gone();
                 orders.recv().await
             }
             Order::Use(act) => {
@@ -141,7 +140,7 @@ async fn tend(mut chat: ChatSession, mut orders: mpsc::UnboundedReceiver<Order>)
     }
 }
 
-/// Reads a stream until the chat is wanted for something else.
+/// Reads a stream until the chat is used for something else.
 async fn read(
     mut stream: ReplyStream<'_>,
     orders: &mut mpsc::UnboundedReceiver<Order>,
@@ -150,8 +149,7 @@ async fn read(
         match orders.recv().await {
             Some(Order::Pull(done)) => {
                 let next = stream.next().await;
-                done.send((next, stream.response().cloned()))
-                    .unwrap_or_default_on_gone();
+                done.send((next, stream.response().cloned())).ignore_gone();
             }
             other => return other,
         }

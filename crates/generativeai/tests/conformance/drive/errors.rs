@@ -1,4 +1,4 @@
-//! Errors of the library, as they are compared.
+//! Errors of the library in the form in which they are compared.
 
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::{Error, ErrorKind};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::fault;
 
-/// An error as it is compared: kind, code, message of the server, payload.
+/// Converts an error: kind, code, message of the server, payload.
 pub(super) fn neutral(error: &Error) -> Value {
     let response = || json!(error.response());
     match error.kind() {
@@ -31,7 +31,7 @@ pub(super) fn neutral(error: &Error) -> Value {
             }
         }
         (None, Some(code)) if code >= 400 => {
-            // What a body says that is no status stands behind the code.
+            // The text of a body that is not a status follows the code.
             let said = error.to_string();
             let said = said.strip_prefix(&format!("{code}: ")).unwrap_or(&said);
             if said != "an empty answer" {
@@ -43,7 +43,7 @@ pub(super) fn neutral(error: &Error) -> Value {
     neutral
 }
 
-/// The text of a reply, or that it has none: then the error names the reason.
+/// Returns the text of a response, or the error that it has none.
 pub(super) fn text(response: &GenerateContentResponse) -> Value {
     match response.text() {
         Ok(text) => json!({ "ok": text }),
@@ -51,8 +51,8 @@ pub(super) fn text(response: &GenerateContentResponse) -> Value {
     }
 }
 
-/// An accessor's error; it has to name the finish reason of a reply without parts, or why the
-/// prompt was blocked.
+/// Converts the error of an accessor. It must contain the finish reason of a response without parts, or the
+/// reason why the prompt was blocked.
 pub(super) fn no_text(response: &GenerateContentResponse, error: &Error) -> Value {
     let candidate = response.candidates.first();
     let without_parts = candidate.filter(|one| {

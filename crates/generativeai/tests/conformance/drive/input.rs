@@ -1,4 +1,4 @@
-//! The loose forms of the recordings, written with the types of the library.
+//! Inputs of the recordings, converted to the types of the library.
 
 use generativeai::protocol::config::GenerationConfig;
 use generativeai::protocol::content::{
@@ -11,17 +11,17 @@ use generativeai::protocol::tools::{FunctionCallingConfig, FunctionCallingMode, 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-/// The types leave no way to write this.
+/// The types of the library cannot express the input.
 pub(super) struct Unwritable;
 
 pub(super) type Written<T> = Result<T, Unwritable>;
 
-/// A value from the JSON of the service.
+/// Deserializes a value.
 fn typed<T: DeserializeOwned>(value: &Value) -> Written<T> {
     serde_json::from_value(value.clone()).map_err(|_| Unwritable)
 }
 
-/// One content.
+/// Converts one content.
 pub(super) fn content(value: &Value) -> Written<Content> {
     if value["$proto"] == "Content" {
         return typed(&json!({"parts": []})).and_then(|empty: Content| {
@@ -46,7 +46,7 @@ pub(super) fn content(value: &Value) -> Written<Content> {
         Value::Array(parts) => Ok(Content::from(
             parts.iter().map(part).collect::<Written<Vec<_>>>()?,
         )),
-        // Nothing at all, in whatever form.
+        // An empty input.
         Value::Object(members) if members.is_empty() => Ok(Content::default()),
         Value::Null => Ok(Content::default()),
         one => part(one).map(Content::from),
@@ -60,7 +60,7 @@ fn with_role(content: Content, role: Option<&str>) -> Content {
     }
 }
 
-/// Several contents, or one.
+/// Converts several contents, or one.
 pub(super) fn contents(value: &Value) -> Written<Vec<Content>> {
     let is_content = |value: &Value| value.get("parts").is_some() || value["$proto"] == "Content";
     match value {
@@ -72,7 +72,7 @@ pub(super) fn contents(value: &Value) -> Written<Vec<Content>> {
     }
 }
 
-/// One content of a history, which has to say something.
+/// Converts one content of a history, which must not be empty.
 pub(super) fn entry(value: &Value) -> Written<Content> {
     let said = if value.get("$proto").is_some() {
         &value["value"]
@@ -138,7 +138,7 @@ fn part(value: &Value) -> Written<Part> {
     }
 }
 
-/// A generation config: what is null is not set.
+/// Converts a generation config. `null` leaves a field unset.
 pub(super) fn generation_config(value: &Value) -> Written<GenerationConfig> {
     let given = if value.get("$proto").or(value.get("$dataclass")).is_some() {
         &value["value"]
@@ -156,7 +156,7 @@ pub(super) fn generation_config(value: &Value) -> Written<GenerationConfig> {
     typed(&Value::Object(set))
 }
 
-/// Safety settings, in the short forms of the recorded SDK.
+/// Converts safety settings, also short forms such as `"harassment"`.
 pub(super) fn safety_settings(value: &Value) -> Written<Vec<SafetySetting>> {
     match value {
         Value::Null => Ok(Vec::new()),
@@ -229,7 +229,7 @@ fn threshold(value: &Value) -> Written<HarmBlockThreshold> {
     }
 }
 
-/// An enum value by its number, if it has a name.
+/// Converts the number of an enum value that has a name.
 fn named<T: DeserializeOwned + serde::Serialize>(number: &Value) -> Written<T> {
     let value: T = typed(number)?;
     let has_name = serde_json::to_value(&value).is_ok_and(|written| {
@@ -240,7 +240,7 @@ fn named<T: DeserializeOwned + serde::Serialize>(number: &Value) -> Written<T> {
     if has_name { Ok(value) } else { Err(Unwritable) }
 }
 
-/// A tool config.
+/// Converts a tool config.
 pub(super) fn tool_config(value: &Value) -> Written<ToolConfig> {
     if value.get("$proto").is_some() {
         return typed(&value["value"]);

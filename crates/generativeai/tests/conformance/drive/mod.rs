@@ -1,4 +1,4 @@
-//! Playing a scenario with the library: its public API against the scripted server.
+//! Plays a scenario with the public API of the library, against the scripted server.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ use errors::neutral;
 use input::{Unwritable, Written};
 use tools::Calls;
 
-/// What a step says that finds no answer, and one that finds no chat: walks hold such steps.
+/// Values of steps without a response or without a chat. Random walks contain such steps.
 const NO_ANSWER: &str = "no response yet";
 const NO_CHAT: &str = "no such chat";
 
@@ -35,7 +35,7 @@ impl From<Unwritable> for Value {
     }
 }
 
-/// What comes of a scenario.
+/// Returns the outcome of a scenario.
 pub(crate) async fn play(scenario: &Scenario) -> Outcome {
     let mut play = match Play::begin(scenario).await {
         Ok(play) => play,
@@ -58,7 +58,7 @@ pub(crate) async fn play(scenario: &Scenario) -> Outcome {
         } else {
             step.on()
         };
-        // Reading the history ends an open stream: then another play reads it, and this goes on.
+        // Reading the history drops an open stream, so a second run reads it.
         result["history_after"] = if play.is_streaming(on) {
             history_at(scenario, number, on).await
         } else {
@@ -83,8 +83,7 @@ pub(crate) async fn play(scenario: &Scenario) -> Outcome {
     }
 }
 
-/// The answer to a call of a function that is not there has to name it; how it says so is not
-/// compared.
+/// Replaces the answer to a call of an unknown function, if it contains the name. Its wording is not compared.
 fn names_of_unknown_functions(value: &mut Value, scenario: &Scenario) {
     match value {
         Value::Array(elements) => {
@@ -115,7 +114,7 @@ fn names_of_unknown_functions(value: &mut Value, scenario: &Scenario) {
     }
 }
 
-/// The history right after a step.
+/// Returns the history after a step, from a run that ends there.
 async fn history_at(scenario: &Scenario, number: usize, on: &str) -> Value {
     let Ok(mut play) = Play::begin(scenario).await else {
         return Value::Null;
@@ -133,14 +132,17 @@ struct Play<'s> {
     calls: Calls,
     chats: HashMap<String, Chat>,
     answers: Vec<Answer>,
-    /// The answer that was returned last, and on which chat.
+    /// Index of the last response, of all chats and of each.
     latest: Option<usize>,
     returned: HashMap<String, usize>,
     named: HashMap<String, usize>,
 }
 
 impl<'s> Play<'s> {
-    /// Makes the model and the chat, or tells why not and what was asked.
+    /// Makes the model and the chat.
+    ///
+    /// # Errors
+    /// The error of the setup, and the requests until then.
     async fn begin(scenario: &'s Scenario) -> Result<Self, (Value, Vec<Value>)> {
         let server = Server::start(scenario)
             .await
@@ -250,7 +252,7 @@ impl<'s> Play<'s> {
         }
     }
 
-    /// A chat to be used: the stream that is open on it ends.
+    /// Returns a chat, and forgets its open stream, which using the chat drops.
     fn use_chat(&mut self, on: &str) -> Option<Chat> {
         let streams = self
             .answers
@@ -388,13 +390,13 @@ impl<'s> Play<'s> {
     }
 }
 
-/// Why the unfinished turn of a chat ended, if there is one.
+/// Returns why the unfinished turn of a chat ended, if there is one.
 fn reason(chat: &ChatSession) -> Option<Reason> {
     chat.unfinished()
         .map(|unfinished| unfinished.reason.clone())
 }
 
-/// Puts a content into the history, in place of the one that is there.
+/// Replaces a content of the history. Returns whether it exists.
 fn edit(chat: &mut ChatSession, index: i64, content: Content) -> bool {
     let mut history = chat.history().to_vec();
     let length = history.len() as i64;

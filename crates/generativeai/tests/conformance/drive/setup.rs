@@ -1,4 +1,4 @@
-//! The model and the chat of a scenario, and how its requests are made.
+//! The model, the chat and the request options of a scenario.
 
 use std::time::Duration;
 

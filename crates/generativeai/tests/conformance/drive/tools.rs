@@ -1,4 +1,4 @@
-//! Tools and functions of a scenario, written with the types of the library.
+//! Tools and functions of a scenario, converted to the types of the library.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,7 +13,7 @@ use crate::functions;
 use crate::normal::canonical;
 use crate::scenario::Scenario;
 
-/// The calls of functions, in the order they ran.
+/// Calls of functions, in the order in which they ran.
 #[derive(Clone, Default)]
 pub(super) struct Calls(Arc<Mutex<Vec<Value>>>);
 
@@ -25,8 +25,8 @@ impl Calls {
             .clone()
     }
 
-    /// Keeps a call, and says how often the function was called before.
-    fn keep(&self, name: &str, args: Value) -> usize {
+    /// Adds a call. Returns the number of earlier calls of the function.
+    fn add(&self, name: &str, args: Value) -> usize {
         let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = calls.iter().filter(|call| call["name"] == name).count();
         calls.push(canonical(&json!({"name": name, "args": args})));
@@ -34,7 +34,7 @@ impl Calls {
     }
 }
 
-/// The tools that a model or a message brings.
+/// Converts the tools of a model or a message.
 pub(super) fn toolbox(value: &Value, scenario: &Scenario, calls: &Calls) -> Written<Toolbox> {
     let given: Vec<&Value> = match value {
         Value::Array(tools) => tools.iter().collect(),
@@ -74,7 +74,7 @@ fn add(toolbox: Toolbox, tool: &Value, scenario: &Scenario, calls: &Calls) -> Wr
         .as_array()
         .into_iter()
         .flatten()
-        .map(|one| described(one, scenario))
+        .map(|one| plain(one, scenario))
         .collect();
     let is_called = |one: &Value| {
         let name = one["name"].as_str().unwrap_or_default();
@@ -117,8 +117,8 @@ fn add(toolbox: Toolbox, tool: &Value, scenario: &Scenario, calls: &Calls) -> Wr
     Ok(toolbox.tool(rest.function_declarations(declarations)))
 }
 
-/// A declaration in the form of the service, also that of a function of the recorded language.
-fn described(value: &Value, scenario: &Scenario) -> Value {
+/// Returns a declaration as the service expects it, also for a function of Python.
+fn plain(value: &Value, scenario: &Scenario) -> Value {
     match value["$callable"].as_str() {
         Some(name) => crate::model::python_function(name, &scenario.functions[name]),
         None if value.get("$proto").is_some() => value["value"].clone(),
@@ -135,7 +135,7 @@ fn function(declaration: FunctionDeclaration, scenario: &Scenario, calls: &Calls
     let script = scenario.functions.get(&name).cloned().unwrap_or_default();
     let calls = calls.clone();
     Function::from_declaration(declaration, move |args| {
-        let before = calls.keep(&name, Value::Object(args));
+        let before = calls.add(&name, Value::Object(args));
         let outcome = functions::outcome(&script, before)
             .map_err(|message| Error::new(ErrorKind::Function, message));
         async move { outcome }

@@ -1,4 +1,4 @@
-//! An answer: what came of it so far, and who reads it.
+//! A response: its chunks so far, and its iterators.
 
 use std::collections::HashMap;
 
@@ -12,15 +12,15 @@ use crate::normal::canonical;
 use crate::reader::{Known, Reader};
 use crate::rows::Rows;
 
-/// An answer.
+/// A response.
 #[derive(Clone)]
 pub(super) struct Answer {
-    /// What brings more of it.
+    /// Source of further chunks.
     pub(super) turn: Option<Turn>,
     pub(super) chunks: Vec<Value>,
     pub(super) joined: Value,
-    /// Whether anything of the reply to the last request came.
-    pub(super) heard: bool,
+    /// Whether any part of the reply to the last request was received.
+    pub(super) has_received: bool,
     streamed: bool,
     pub(super) over: bool,
     pub(super) failed: Option<Value>,
@@ -34,19 +34,19 @@ impl Answer {
             turn: Some(turn),
             chunks: Vec::new(),
             joined: json!({}),
-            heard: false,
+            has_received: false,
             over: false,
             failed: None,
             readers: HashMap::new(),
         }
     }
 
-    /// Whether it can be looked at: the stream of a blocked prompt never can.
+    /// Returns whether it can be inspected: it has ended, and is not the stream of a blocked prompt.
     pub(super) fn done(&self) -> bool {
         self.over && !(self.streamed && self.is_blocked())
     }
 
-    /// Whether the prompt was blocked.
+    /// Returns whether the prompt was blocked.
     pub(super) fn is_blocked(&self) -> bool {
         judge::is_block(&self.joined["promptFeedback"])
     }
@@ -59,7 +59,7 @@ impl Answer {
         }
     }
 
-    /// The content of the reply.
+    /// Returns the content of the first candidate.
     pub(super) fn reply(&self) -> Option<Value> {
         let content = self.joined["candidates"].get(0)?["content"].clone();
         Some(if content.is_null() {
@@ -69,18 +69,18 @@ impl Answer {
         })
     }
 
-    /// As recorded, reading the history writes the role into the answer.
+    /// Adds the role: in the recordings, reading the history writes it into the response.
     pub(super) fn fill_role(&mut self) {
         let same = self.chunks.len() == 1;
         let chunk = self.chunks.first_mut().filter(|_| same);
         for response in [Some(&mut self.joined), chunk].into_iter().flatten() {
             if response["candidates"].get(0).is_some() {
-                super::chat::fill_role(&mut response["candidates"][0]["content"]);
+                super::chat::fill_role(&mut response["candidates"][0]["content"], "model");
             }
         }
     }
 
-    /// `done`, the response once it is, its text.
+    /// Returns `done`, the response once it is done, and its text.
     pub(super) fn value(&self, rows: &Rows) -> Value {
         if !self.done() {
             return json!({"done": false, "text": {"error": fault::incomplete()}});
@@ -89,7 +89,7 @@ impl Answer {
         json!({"done": true, "response": canonical(&self.joined), "text": text})
     }
 
-    /// What an accessor gives.
+    /// Returns the value of an accessor.
     pub(super) fn look(&self, at: &str, rows: &Rows) -> Result<Value, Value> {
         let member = |name: &str| match &self.joined[name] {
             Value::Null => json!({}),

@@ -1,4 +1,4 @@
-//! A chat: its history, its last answer, and the turn that is not in the history.
+//! A chat: its history, its last response, and the turn that is not in the history.
 
 use serde_json::{Value, json};
 
@@ -7,14 +7,14 @@ use super::judge;
 use crate::fault;
 use crate::rows::{Row, Rows};
 
-/// A chat. As recorded, a complete turn stays open until the history is read (D1).
+/// A chat. In the recordings a complete turn stays open until the history is read (D1).
 #[derive(Clone, Default)]
 pub(super) struct Chat {
     pub(super) history: Vec<Value>,
     pub(super) automatic: bool,
     pub(super) last: Option<usize>,
     pub(super) open: Option<Open>,
-    /// The answer that was returned last.
+    /// Index of the response that was returned last.
     pub(super) returned: Option<usize>,
 }
 
@@ -27,14 +27,17 @@ pub(super) struct Open {
 }
 
 impl Chat {
-    /// Goes on from another history.
+    /// Replaces the history.
     pub(super) fn restart(&mut self, history: Vec<Value>) {
         self.history = history;
         self.last = None;
         self.open = None;
     }
 
-    /// The history, or why it cannot be read (D2).
+    /// Returns the history.
+    ///
+    /// # Errors
+    /// It cannot be read (D2).
     pub(super) fn read_history(
         &mut self,
         answers: &mut [Answer],
@@ -49,13 +52,13 @@ impl Chat {
             return Err(trouble);
         }
         if !rows.here(Row::D1) {
-            self.fold(answers);
+            self.close(answers);
         }
         Ok(self.history.clone())
     }
 
-    /// Puts the open turn into the history, and forgets the last answer.
-    fn fold(&mut self, answers: &mut [Answer]) {
+    /// Adds the open turn to the history, and forgets the last response.
+    fn close(&mut self, answers: &mut [Answer]) {
         self.last = None;
         let Some(open) = self.open.take() else { return };
         let Some(answer) = open.answer.map(|at| &mut answers[at]) else {
@@ -71,19 +74,19 @@ impl Chat {
         self.history.extend(reply);
     }
 
-    /// Puts a turn that is complete into the history at once.
+    /// Adds a complete turn to the history at once.
     pub(super) fn commit(&mut self, answers: &[Answer]) {
         let Some(open) = self.open.take() else { return };
         let mut reply = open.answer.and_then(|at| answers[at].reply());
         if let Some(reply) = &mut reply {
-            fill_role(reply);
+            fill_role(reply, "model");
         }
         self.history.push(open.sent);
         self.history.extend(open.exchanged);
         self.history.extend(reply);
     }
 
-    /// Takes back a turn: what was sent and what was received, `None` if there is none (D4).
+    /// Undoes a turn. Returns the sent and the received content, or `None` without a turn (D4).
     pub(super) fn rewind(
         &mut self,
         answers: &[Answer],
@@ -115,10 +118,10 @@ impl Chat {
         self.last = None;
         let mut received = answer.and_then(Answer::reply).unwrap_or_else(|| json!({}));
         if rows.here(Row::D15) {
-            if received["parts"].as_array().is_none_or(Vec::is_empty) {
+            if !has_parts(&received) {
                 received = json!({});
             }
-            fill_role(&mut received);
+            fill_role(&mut received, "model");
         }
         let mut said = vec![open.sent];
         said.extend(open.exchanged);
@@ -141,7 +144,7 @@ impl Chat {
         };
         let mut start = pair;
         if here {
-            // A turn that was kept before its reply came ends with the answers of a round.
+            // A turn that was kept without its reply ends with the answers of a round.
             if answers_functions(&self.history[pair + 1]) {
                 start += 1;
             }
@@ -157,7 +160,7 @@ impl Chat {
     }
 }
 
-/// Why an open turn keeps the history from being read, as recorded.
+/// Returns why an open turn makes the history unreadable in the recordings.
 fn trouble(open: &Open, answers: &mut [Answer]) -> Option<Value> {
     let answer = &mut answers[open.answer?];
     if !answer.over {
@@ -174,17 +177,28 @@ fn trouble(open: &Open, answers: &mut [Answer]) -> Option<Value> {
     Some(json!({"kind": "Broken", "cause": cause["kind"]}))
 }
 
-/// A reply without a role is the model's.
-pub(super) fn fill_role(content: &mut Value) {
-    if content["role"].as_str().is_none_or(str::is_empty) {
-        content["role"] = "model".into();
+/// Returns the role of a content, if it has one.
+pub(super) fn role_of(content: &Value) -> Option<&str> {
+    content["role"].as_str().filter(|role| !role.is_empty())
+}
+
+/// Returns whether a content has parts.
+pub(super) fn has_parts(content: &Value) -> bool {
+    let parts = content["parts"].as_array();
+    parts.is_some_and(|parts| !parts.is_empty())
+}
+
+/// Sets the role of a content that has none.
+pub(super) fn fill_role(content: &mut Value, role: &str) {
+    if role_of(content).is_none() {
+        content["role"] = role.into();
     }
 }
 
-/// Fills the missing roles of a given history: user and model in turn from the first that is known,
-/// an answer of a function is the user's (D15).
+/// Sets the missing roles of a given history: user and model alternate from the first known role, and the
+/// response of a function is the user's (D15).
 pub(super) fn fill_roles(history: &mut [Value]) {
-    let known = |content: &Value| match content["role"].as_str().filter(|role| !role.is_empty()) {
+    let known = |content: &Value| match role_of(content) {
         Some(role) => Some(role.to_owned()),
         None => answers_functions(content).then(|| "user".to_owned()),
     };

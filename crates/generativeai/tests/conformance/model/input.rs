@@ -1,14 +1,14 @@
-//! What was said, from its loose forms to contents.
+//! Inputs of the recordings, converted to contents.
 
 use serde_json::{Value, json};
 
 use crate::fault;
 use crate::rows::{Row, Rows};
 
-/// Members that a part may have, beside the five that the recorded program takes one at a time.
+/// Members that a part may have in any combination; the Python SDK takes others one at a time.
 const TYPED_PART: [&str; 4] = ["text", "thought", "executableCode", "codeExecutionResult"];
 
-/// What the recorded program's language calls false: nothing, zero, empty.
+/// Returns whether a value is false in Python: null, zero, empty.
 pub(super) fn is_empty(value: &Value) -> bool {
     match value.get("$proto") {
         Some(_) => value["value"]
@@ -25,7 +25,7 @@ pub(super) fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// An input the recorded program trips over: what it makes of it here, if it makes sense.
+/// Converts an input on which the Python SDK fails by accident: `here` if the row is on and it makes sense.
 pub(super) fn odd<T>(rows: &Rows, row: Row, here: Option<T>) -> Result<T, Value> {
     if rows.here(row) {
         here.ok_or_else(fault::request)
@@ -34,7 +34,7 @@ pub(super) fn odd<T>(rows: &Rows, row: Row, here: Option<T>) -> Result<T, Value>
     }
 }
 
-/// One content.
+/// Converts one content.
 pub(super) fn content(value: &Value, rows: &Rows) -> Result<Value, Value> {
     if is_empty(value) {
         return Err(fault::request());
@@ -67,7 +67,7 @@ pub(super) fn content(value: &Value, rows: &Rows) -> Result<Value, Value> {
     Ok(json!({ "parts": parts }))
 }
 
-/// Several contents, or one.
+/// Converts several contents, or one.
 pub(super) fn contents(value: &Value, rows: &Rows) -> Result<Vec<Value>, Value> {
     match value {
         Value::Null => Ok(Vec::new()),
@@ -125,7 +125,7 @@ fn is_blob(value: &Value) -> bool {
     value["mimeType"].is_string() && value["data"].is_string()
 }
 
-/// A file, described as it was uploaded or as it is referred to.
+/// Converts an uploaded file, or a reference to one.
 fn file(data: &Value) -> Value {
     let uri = if data["uri"].is_null() {
         &data["fileUri"]

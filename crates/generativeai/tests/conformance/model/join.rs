@@ -1,16 +1,18 @@
-//! Joining the chunks of a reply.
+//! Merges the chunks of a reply.
 
 use serde_json::{Map, Value, json};
 
+use super::chat::role_of;
+use super::judge::{is_block, is_unspecified, stops};
 use crate::rows::{Row, Rows};
 
-/// The recorded program cannot join replies that have no part.
+/// The Python SDK cannot merge replies without parts.
 pub(super) struct NoPart;
 
-/// What is known of a reply after one more chunk.
+/// Merges one more chunk into a reply.
 pub(super) fn join(so_far: Option<&Value>, chunk: &Value, rows: &Rows) -> Result<Value, NoPart> {
     match so_far {
-        // A single chunk is joined with itself alone (D9).
+        // The Python SDK leaves a single chunk unmerged (D9).
         None if !rows.here(Row::D9) => Ok(chunk.clone()),
         None => join_two(&json!({}), chunk, rows),
         Some(so_far) => join_two(so_far, chunk, rows),
@@ -31,7 +33,7 @@ fn join_two(first: &Value, second: &Value, rows: &Rows) -> Result<Value, NoPart>
     Ok(Value::Object(joined))
 }
 
-/// Members that are not joined: the last seen (D9), or that of the last chunk.
+/// Adds the members that are not merged: the last one seen (D9), or that of the last chunk.
 fn carry(joined: &mut Map<String, Value>, first: &Value, second: &Value, rows: &Rows) {
     let names = names_of(first)
         .chain(names_of(second))
@@ -54,7 +56,7 @@ fn names_of(value: &Value) -> impl Iterator<Item = &String> {
     value.as_object().into_iter().flat_map(Map::keys)
 }
 
-/// The first feedback, or (D10) a block wherever it comes.
+/// Returns the first feedback, with a block from any chunk (D10).
 fn feedback(first: Option<&Value>, second: Option<&Value>, rows: &Rows) -> Value {
     let (first, second) = match (first, second) {
         (Some(first), Some(second)) => (first, second),
@@ -66,7 +68,7 @@ fn feedback(first: Option<&Value>, second: Option<&Value>, rows: &Rows) -> Value
         return first.clone();
     }
     let mut both = first.clone();
-    if !super::judge::is_block(first) && !second["blockReason"].is_null() {
+    if !is_block(first) && !second["blockReason"].is_null() {
         both["blockReason"] = second["blockReason"].clone();
     }
     both["safetyRatings"] = ratings(first, second);
@@ -137,14 +139,13 @@ fn candidate(before: &Value, after: Option<&Value>, rows: &Rows) -> Result<Value
     Ok(Value::Object(joined))
 }
 
-/// The last chunk's; but (D10) one that stops is not overwritten, and an absent one overwrites nothing.
+/// Returns the last finish reason. One that stops is not overwritten, and an absent one overwrites none (D10).
 fn finish_reason(before: &Value, last: &Value, rows: &Rows) -> Value {
     let (early, late) = (&before["finishReason"], &last["finishReason"]);
     if !rows.here(Row::D10) {
         return late.clone();
     }
-    let keeps_early = super::judge::says_nothing(late)
-        || (super::judge::stops(early) && !super::judge::stops(late));
+    let keeps_early = is_unspecified(late) || (stops(early) && !stops(late));
     if keeps_early {
         early.clone()
     } else {
@@ -160,7 +161,7 @@ fn citations(first: &Value, second: &Value) -> Value {
     };
     match (sources(first), sources(second)) {
         (Some(mut all), Some(more)) => {
-            // Chunks repeat what they said before.
+            // Chunks repeat the sources of earlier ones.
             let new: Vec<Value> = more.into_iter().filter(|one| !all.contains(one)).collect();
             all.extend(new);
             json!({ "citationSources": all })
@@ -170,7 +171,7 @@ fn citations(first: &Value, second: &Value) -> Value {
     }
 }
 
-/// A category stands where it was first seen, with its last probability; once blocked, it stays so.
+/// Returns each category once, where it was first seen, with its last probability. Blocked stays blocked.
 fn ratings(first: &Value, second: &Value) -> Value {
     let mut joined: Vec<Value> = Vec::new();
     let all = [first, second]
@@ -203,11 +204,7 @@ fn content(first: &Value, second: &Value, rows: &Rows) -> Result<Value, NoPart> 
             parts.push(part.clone());
         }
     }
-    let has_role = |one: &&Value| one["role"].as_str().is_some_and(|role| !role.is_empty());
-    let role = [first, second]
-        .into_iter()
-        .find(has_role)
-        .map(|one| one["role"].clone());
+    let role = role_of(first).or_else(|| role_of(second));
     if parts.is_empty() {
         if !rows.here(Row::D15) {
             return Err(NoPart);
@@ -218,12 +215,12 @@ fn content(first: &Value, second: &Value, rows: &Rows) -> Result<Value, NoPart> 
     }
     let mut content = json!({ "parts": parts });
     if let Some(role) = role {
-        content["role"] = role;
+        content["role"] = role.into();
     }
     Ok(content)
 }
 
-/// Puts a part to the end of the one before, if they say the same kind of thing.
+/// Merges a part into the previous one if both are of the same kind. Returns whether it did.
 fn merge(last: &mut Value, part: &Value, rows: &Rows) -> bool {
     let plain = |part: &Value| {
         part.as_object().is_some_and(|members| {
@@ -236,14 +233,14 @@ fn merge(last: &mut Value, part: &Value, rows: &Rows) -> bool {
             })
         })
     };
-    // What the recorded program does not know of does not keep parts apart (D11 drops it).
+    // The Python SDK drops unknown members (D11), so they do not prevent a merge.
     let thought = |part: &Value| part["thought"] == true;
     if rows.here(Row::D11) && !(plain(last) && plain(part) && thought(last) == thought(part)) {
         return false;
     }
     if last["executableCode"].is_object() && part["executableCode"].is_object() {
         append(last, part, "executableCode", "code");
-        if says_nothing(&last["executableCode"]["language"]) && rows.here(Row::D9) {
+        if is_unspecified(&last["executableCode"]["language"]) && rows.here(Row::D9) {
             last["executableCode"]["language"] = part["executableCode"]["language"].clone();
         }
         return true;
@@ -251,7 +248,7 @@ fn merge(last: &mut Value, part: &Value, rows: &Rows) -> bool {
     if last["codeExecutionResult"].is_object() && part["codeExecutionResult"].is_object() {
         append(last, part, "codeExecutionResult", "output");
         let outcome = &part["codeExecutionResult"]["outcome"];
-        if !(says_nothing(outcome) && rows.here(Row::D9)) {
+        if !(is_unspecified(outcome) && rows.here(Row::D9)) {
             last["codeExecutionResult"]["outcome"] = outcome.clone();
         }
         return true;
@@ -267,14 +264,6 @@ fn merge(last: &mut Value, part: &Value, rows: &Rows) -> bool {
 fn append(last: &mut Value, part: &Value, kind: &str, text: &str) {
     let whole = format!("{}{}", words(&last[kind][text]), words(&part[kind][text]));
     last[kind][text] = whole.into();
-}
-
-/// Whether an enum value is absent, or as good as absent.
-fn says_nothing(value: &Value) -> bool {
-    match value {
-        Value::String(name) => name.ends_with("_UNSPECIFIED"),
-        number => number.as_i64().is_none_or(|number| number == 0),
-    }
 }
 
 fn words(value: &Value) -> &str {

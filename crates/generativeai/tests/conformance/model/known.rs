@@ -1,4 +1,4 @@
-//! Reading an answer: which members the recorded program knew, and which types they have.
+//! Parses a response: the members that the Python SDK knew, and their types.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::normal::TABLES;
 use crate::rows::{Row, Rows};
 
-/// The messages of an answer: `*` is a list, small letters are string, number, boolean, enum, free JSON.
+/// Messages of a response. `*` is a list; `s`, `n`, `b`, `e`, `x` are string, number, boolean, enum, any JSON.
 const MESSAGES: &str = "
 GenerateContentResponse candidates:Candidate* promptFeedback:PromptFeedback usageMetadata:UsageMetadata modelVersion:s
 PromptFeedback blockReason:e safetyRatings:SafetyRating*
@@ -55,10 +55,10 @@ static KNOWN: LazyLock<HashMap<&'static str, Fields>> = LazyLock::new(|| {
     MESSAGES.trim().lines().map(line).collect()
 });
 
-/// The value was not of the type it has to be.
+/// A value has the wrong type.
 pub(super) struct WrongType;
 
-/// Reads a message; what is not known is dropped, or kept (D11).
+/// Parses a message. Unknown members are dropped, or kept (D11).
 pub(super) fn read(message: &str, value: &Value, rows: &Rows) -> Result<Value, WrongType> {
     let members = value.as_object().ok_or(WrongType)?;
     let known = &KNOWN[message];

@@ -1,5 +1,5 @@
-//! A small model of a chat, on plain JSON: with no row of the table in force it does what was
-//! recorded, with all of them what the design says.
+//! A model of a chat on plain JSON: with all rows off it behaves like the Python SDK, with all rows on like the
+//! design. The front page of the runner explains why it exists.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,6 +12,7 @@ use crate::rows::{Row, Rows};
 use crate::scenario::{Scenario, Step};
 
 mod answer;
+mod attempts;
 mod chat;
 mod input;
 mod join;
@@ -21,6 +22,7 @@ mod read;
 mod send;
 mod settings;
 mod setup;
+mod status;
 mod text;
 mod tools;
 mod turn;
@@ -33,11 +35,11 @@ use chat::Chat;
 use setup::Settings;
 use wire::World;
 
-/// What a step says that finds no answer, and one that finds no chat: walks hold such steps.
+/// Values of steps without a response or without a chat. Random walks contain such steps.
 const NO_ANSWER: &str = "no response yet";
 const NO_CHAT: &str = "no such chat";
 
-/// What comes of a scenario with these rows in force.
+/// Returns the outcome of a scenario with these rows on.
 pub(crate) fn play(scenario: &Scenario, rows: &Rows) -> Outcome {
     let mut world = World::new(scenario, rows);
     let begun = Settings::of_model(&mut world)
@@ -86,7 +88,7 @@ struct Model<'s> {
     settings: Settings,
     chats: BTreeMap<String, Chat>,
     answers: Vec<Answer>,
-    /// The answer that was returned last.
+    /// Index of the response that was returned last.
     latest: Option<usize>,
     named: HashMap<String, usize>,
 }
@@ -141,7 +143,7 @@ impl Model<'_> {
         self.chats.get_mut(on).ok_or_else(|| NO_CHAT.into())
     }
 
-    /// The answer that a step is about.
+    /// Returns the index of the response that a step uses.
     fn answer_of(&self, step: &Step) -> Result<usize, Value> {
         let answer = match step.text("response") {
             Some(name) => self.named.get(name).copied(),
@@ -150,7 +152,7 @@ impl Model<'_> {
         answer.ok_or_else(|| NO_ANSWER.into())
     }
 
-    /// Using a chat ends the stream that is open on it, since the stream borrows the chat (D2).
+    /// Drops the open stream of a chat: it borrows the chat, which is used now (D2).
     fn interrupt(&mut self, on: &str) {
         if !self.world.rows.here(Row::D2) {
             return;
@@ -184,7 +186,7 @@ impl Model<'_> {
         let returned = chat.returned;
         let Some(at) = at else { return Ok(Value::Null) };
         let answer = &self.answers[at];
-        if !answer.heard {
+        if !answer.has_received {
             return Ok(Value::Null);
         }
         let mut value = if answer.is_blocked() {
@@ -261,7 +263,7 @@ impl Model<'_> {
     }
 }
 
-/// The members of an object, none for null.
+/// Returns the members of an object, or none for null.
 fn members(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Reading an answer: chunk by chunk, to its end, and what its end means for the chat.
+//! Reads a response chunk by chunk, and completes the turn at its end.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ impl Model<'_> {
         Ok(self.read(at, name, step.how_many("n")))
     }
 
-    /// Reads up to `most` chunks.
+    /// Reads up to `most` chunks with an iterator.
     pub(super) fn read(&mut self, at: usize, name: &str, most: Option<usize>) -> Value {
         let Some(mut reader) = self.answers[at].readers.remove(name) else {
             return Value::Null;
@@ -76,12 +76,12 @@ impl Model<'_> {
         }
     }
 
-    /// Brings one more chunk, or the end; gives the error of a chunk that cannot be joined.
+    /// Receives one more chunk, or the end. Returns the error of a chunk that cannot be merged.
     pub(super) fn pull(&mut self, at: usize) -> Option<Value> {
         let mut turn = self.answers[at].turn.take()?;
         let next = turn.next(&mut self.world);
         let answer = &mut self.answers[at];
-        answer.heard = turn.received.is_some();
+        answer.has_received = turn.received.is_some();
         if let Some(received) = &turn.received {
             answer.joined = received.clone();
         }

@@ -1,9 +1,9 @@
-//! Sending: messages of a chat, questions to the model, counting.
+//! Sends messages and requests, and counts tokens.
 
 use serde_json::{Value, json};
 
 use super::answer::Answer;
-use super::chat::Open;
+use super::chat::{Open, fill_role, has_parts};
 use super::turn::Turn;
 use super::wire::Question;
 use super::{Model, input, judge, settings};
@@ -24,13 +24,10 @@ impl Model<'_> {
         }
         let tools = self.settings.tools_of(step, &self.world)?;
         let mut message = input::content(step.get("content").unwrap_or(&Value::Null), rows)?;
-        let no_parts = message["parts"].as_array().is_none_or(Vec::is_empty);
-        if no_parts && rows.here(Row::D17) {
+        if !has_parts(&message) && rows.here(Row::D17) {
             return Err(fault::request());
         }
-        if message["role"].as_str().is_none_or(str::is_empty) {
-            message["role"] = "user".into();
-        }
+        fill_role(&mut message, "user");
         let mut contents = self.history(on)?;
         contents.push(message.clone());
         let config = self.settings.config_of(step, rows)?;
@@ -52,11 +49,11 @@ impl Model<'_> {
         self.value_of_send(at, step)
     }
 
-    /// Brings a whole answer, or the first chunk of a stream.
+    /// Receives a complete response, or the first chunk of a stream.
     fn begin(&mut self, at: usize, on: Option<&str>) -> Result<(), Value> {
         self.pull(at);
         let answer = &self.answers[at];
-        // What a model says of a blocked prompt is an answer; a message to a chat fails.
+        // A blocked prompt is a response of the model, but an error of a chat.
         let blocked = on.is_none() && judge::block(&answer.joined).is_some();
         match &answer.failed {
             Some(fault) if answer.chunks.is_empty() && !blocked => {
@@ -68,7 +65,7 @@ impl Model<'_> {
         }
     }
 
-    /// A send that failed leaves nothing behind, as recorded; here its turn is unfinished (D1).
+    /// Handles a failed send: the Python SDK forgets it, here its turn is unfinished (D1).
     fn failed_send(&mut self, on: &str) {
         let here = self.world.rows.here(Row::D1);
         if let Some(chat) = self.chats.get_mut(on)
@@ -86,18 +83,11 @@ impl Model<'_> {
             return Err(fault::request());
         }
         let mut contents = input::contents(given, rows)?;
-        let has_parts = |content: &Value| {
-            content["parts"]
-                .as_array()
-                .is_some_and(|parts| !parts.is_empty())
-        };
         if !contents.iter().any(has_parts) && rows.here(Row::D17) {
             return Err(fault::request());
         }
-        if let Some(last) = contents.last_mut()
-            && last["role"].as_str().is_none_or(str::is_empty)
-        {
-            last["role"] = "user".into();
+        if let Some(last) = contents.last_mut() {
+            fill_role(last, "user");
         }
         let tools = self.settings.tools_of(step, &self.world)?;
         let config = self.settings.config_of(step, rows)?;

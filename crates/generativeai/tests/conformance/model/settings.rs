@@ -1,4 +1,4 @@
-//! Generation settings, safety settings and tool settings, from their loose forms.
+//! Generation config, safety settings and tool config, converted from the inputs of the recordings.
 
 use serde_json::{Map, Value, json};
 
@@ -19,7 +19,7 @@ const NUMBERS: [&str; 9] = [
     "logprobs",
 ];
 
-/// A generation config; a null stays one if it unsets what the model says (D19).
+/// Converts a generation config. A null unsets the setting of the model, or is ignored (D19).
 pub(super) fn generation(value: &Value, rows: &Rows) -> Result<Map<String, Value>, Value> {
     let typed = value.get("$proto").is_some();
     let given = match value.get("$proto").or(value.get("$dataclass")) {
@@ -45,7 +45,7 @@ pub(super) fn generation(value: &Value, rows: &Rows) -> Result<Map<String, Value
         config.retain(|_, value| !value.is_null());
     }
     if typed && !rows.here(Row::D17) {
-        // Fields without presence wipe what the model says.
+        // Fields without presence override the settings of the model.
         for name in ["stopSequences", "responseMimeType", "responseModalities"] {
             config.entry(name).or_insert(Value::Null);
         }
@@ -56,7 +56,7 @@ pub(super) fn generation(value: &Value, rows: &Rows) -> Result<Map<String, Value
     Ok(config)
 }
 
-/// What a message says over what the model says, key by key.
+/// Merges the settings of a message over those of the model, key by key.
 pub(super) fn merged(
     model: &Map<String, Value>,
     message: Map<String, Value>,
@@ -66,7 +66,7 @@ pub(super) fn merged(
     merged
 }
 
-/// Safety settings, a category and its threshold each.
+/// Converts safety settings to pairs of category and threshold.
 pub(super) fn safety(value: &Value, rows: &Rows) -> Result<Vec<(Value, Value)>, Value> {
     let pairs: Vec<(Value, Value)> = match value {
         Value::Null => Vec::new(),
@@ -116,7 +116,7 @@ fn number_or_word(text: &str) -> Value {
         .map_or_else(|_| text.into(), Value::from)
 }
 
-/// Message settings over those of the model, by category.
+/// Merges the safety settings of a message over those of the model, by category.
 pub(super) fn safety_merged(model: &[(Value, Value)], message: Vec<(Value, Value)>) -> Value {
     let mut merged = model.to_vec();
     for (category, threshold) in message {
@@ -181,7 +181,7 @@ fn threshold(word: &Value, rows: &Rows) -> Result<Value, Value> {
     .into())
 }
 
-/// An enum value by its number; the recorded program takes some of them only.
+/// Converts the number of an enum value. The Python SDK accepts the numbers in `taken`.
 fn number(number: &Value, table: &str, taken: &[i64], rows: &Rows) -> Result<Value, Value> {
     let name = TABLES.enums[table]
         .get(&number.to_string())
@@ -192,7 +192,7 @@ fn number(number: &Value, table: &str, taken: &[i64], rows: &Rows) -> Result<Val
     }
 }
 
-/// A tool config, if there is one.
+/// Converts a tool config, if there is one.
 pub(super) fn tool_config(value: &Value, rows: &Rows) -> Result<Option<Value>, Value> {
     if value.is_null() {
         return Ok(None);
@@ -240,7 +240,7 @@ fn mode(word: &Value, rows: &Rows) -> Result<Value, Value> {
     .into())
 }
 
-/// More than one candidate cannot be asked for in a chat.
+/// Checks that a chat requests one candidate.
 pub(super) fn one_candidate(config: &Map<String, Value>) -> Result<(), Value> {
     match config.get("candidateCount") {
         Some(Value::Null) => Err(fault::accident()),

@@ -1,11 +1,11 @@
-//! The settings of a model, and what a message says over them.
+//! Settings of a model, and of messages that override them.
 
 use serde_json::{Map, Value, json};
 
-use super::chat::{Chat, fill_roles};
+use super::chat::{Chat, fill_roles, has_parts};
 use super::settings;
 use super::tools::Tools;
-use super::turn::Prepared;
+use super::turn::RequestTemplate;
 use super::wire::{Question, World};
 use super::{input, members};
 use crate::fault;
@@ -14,7 +14,7 @@ use crate::scenario::Step;
 
 const DEFAULT_MODEL: &str = "gemini-1.5-flash-002";
 
-/// What a model says.
+/// Settings of a model.
 #[derive(Clone)]
 pub(super) struct Settings {
     name: String,
@@ -50,8 +50,7 @@ impl Settings {
         let instruction = said("system_instruction");
         if !instruction.is_null() {
             let instruction = input::content(&instruction, rows)?;
-            let no_parts = instruction["parts"].as_array().is_none_or(Vec::is_empty);
-            if no_parts && rows.here(Row::D17) {
+            if !has_parts(&instruction) && rows.here(Row::D17) {
                 return Err(fault::request());
             }
             this.system_instruction = Some(instruction);
@@ -89,28 +88,28 @@ impl Settings {
         })
     }
 
-    /// The tools that a message brings, else the model's.
+    /// Returns the tools of a message, or else of the model.
     pub(super) fn tools_of(&self, step: &Step, world: &World<'_>) -> Result<Option<Tools>, Value> {
         let given = step.get("tools").unwrap_or(&Value::Null);
         let tools = Tools::read(given, world.scenario, world.rows)?;
         Ok(tools.or_else(|| self.tools.clone()))
     }
 
-    /// The generation config of a message over the model's.
+    /// Returns the generation config of a message, merged over that of the model.
     pub(super) fn config_of(&self, step: &Step, rows: &Rows) -> Result<Map<String, Value>, Value> {
         let given = step.get("generation_config").unwrap_or(&Value::Null);
         let given = settings::generation(given, rows)?;
         Ok(settings::merged(&self.generation_config, given))
     }
 
-    /// Everything of a request but its contents.
+    /// Returns a request without contents.
     pub(super) fn prepare(
         &self,
         step: &Step,
         config: Map<String, Value>,
         tools: Option<Tools>,
         world: &World<'_>,
-    ) -> Result<Prepared, Value> {
+    ) -> Result<RequestTemplate, Value> {
         let rows = world.rows;
         let given = |name: &str| step.get(name).filter(|value| !value.is_null());
         if self.cached_content.is_some()
@@ -132,7 +131,7 @@ impl Settings {
             "generationConfig": config,
             "cachedContent": self.cached_content,
         }));
-        Ok(Prepared {
+        Ok(RequestTemplate {
             model: self.name.clone(),
             body,
             tools,
@@ -142,7 +141,7 @@ impl Settings {
     }
 }
 
-/// The names that the recorded program has a route for.
+/// Returns whether the Python SDK has a route for a model name.
 fn is_routable(name: &str) -> bool {
     let route = name
         .strip_prefix("models/")

@@ -1,11 +1,11 @@
-//! The text of a reply.
+//! Text of a reply.
 
 use serde_json::{Value, json};
 
 use crate::fault;
 use crate::rows::{Row, Rows};
 
-/// The text, or that there is none: `{"ok"}` or `{"error"}`.
+/// Returns the text, or an error if there is none: `{"ok"}` or `{"error"}`.
 pub(super) fn text(response: &Value, rows: &Rows) -> Value {
     match read(response, rows) {
         Some(text) => json!({ "ok": text }),
@@ -28,7 +28,7 @@ fn read(response: &Value, rows: &Rows) -> Option<String> {
         .map(piece);
     let pieces = pieces.collect::<Option<Vec<_>>>()?;
     if here {
-        return Some(put_together(&pieces));
+        return Some(concatenated(&pieces));
     }
     Some(
         pieces
@@ -39,7 +39,7 @@ fn read(response: &Value, rows: &Rows) -> Option<String> {
     )
 }
 
-/// What a part says, and whether it is a block of code or of its result.
+/// Returns the text of a part, and whether it is a block of code or of its output.
 fn piece(part: &Value) -> Option<(bool, String)> {
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     if let Some(text) = part["text"].as_str() {
@@ -79,8 +79,8 @@ fn block(label: &str, unspecified: &str, lines: &str) -> String {
     format!("```{space}{label}\n{lines}\n```")
 }
 
-/// Texts as they are, blocks on lines of their own.
-fn put_together(pieces: &[(bool, String)]) -> String {
+/// Concatenates texts, with blocks on separate lines.
+fn concatenated(pieces: &[(bool, String)]) -> String {
     let mut whole = String::new();
     let mut after_block = false;
     for (is_block, piece) in pieces.iter().filter(|(_, piece)| !piece.is_empty()) {

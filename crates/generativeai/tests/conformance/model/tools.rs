@@ -1,4 +1,4 @@
-//! Tools, from their loose forms.
+//! Tools, converted from the inputs of the recordings.
 
 use std::collections::HashSet;
 
@@ -9,17 +9,17 @@ use crate::fault;
 use crate::rows::{Row, Rows};
 use crate::scenario::Scenario;
 
-/// The tools of a model or a message.
+/// Tools of a model or a message.
 #[derive(Clone, Default)]
 pub(super) struct Tools {
-    /// As they are sent.
+    /// Tools in a request.
     pub(super) sent: Vec<Value>,
     declared: HashSet<String>,
     callable: HashSet<String>,
 }
 
 impl Tools {
-    /// Whether a call of that name goes to the caller.
+    /// Returns whether calls of a name are returned to the caller.
     pub(super) fn only_declares(&self, name: &str) -> bool {
         self.declared.contains(name) && !self.callable.contains(name)
     }
@@ -32,7 +32,7 @@ impl Tools {
         !self.callable.is_empty()
     }
 
-    /// Reads tools; `None` for none at all.
+    /// Converts tools, or returns `None` if there are none.
     pub(super) fn read(
         value: &Value,
         scenario: &Scenario,
@@ -132,7 +132,7 @@ impl Tools {
         Ok(value)
     }
 
-    /// Tools of one declaration become one tool.
+    /// Merges tools of one declaration into one tool.
     fn merge(&mut self, is_list: bool, rows: &Rows) {
         if !rows.here(Row::D16) {
             let all_single = self.sent.iter().all(|tool| declarations(tool).count() == 1);
@@ -172,7 +172,7 @@ fn declarations(tool: &Value) -> impl Iterator<Item = &Value> {
         .flatten()
 }
 
-/// A schema with the names of its types as the service spells them.
+/// Returns a schema with the type names of the service.
 pub(super) fn schema(value: &Value) -> Value {
     let mut schema = value.clone();
     let Some(members) = schema.as_object_mut() else {
@@ -201,7 +201,7 @@ pub(super) fn schema(value: &Value) -> Value {
     schema
 }
 
-/// The declaration of a function of the recorded program's language, from its signature.
+/// Returns the declaration of a Python function, from its signature.
 pub(crate) fn python_function(name: &str, function: &Value) -> Value {
     let mut declaration = json!({"name": name, "description": function["doc"]});
     let parameters = function["signature"].as_array().into_iter().flatten();

@@ -1,4 +1,4 @@
-//! A request or a turn as it goes on: chunk by chunk, round of calls by round of calls.
+//! A request or a turn in progress: chunk by chunk, round by round.
 
 use serde_json::{Map, Value, json};
 
@@ -9,16 +9,16 @@ use super::wire::{Chunks, Question, World};
 use crate::fault;
 use crate::rows::Row;
 
-/// How many rounds of calls a turn has at most (D7).
-const MOST_ROUNDS: u32 = 10;
+/// Maximum number of rounds in a turn (D7).
+const MAX_ROUNDS: u32 = 10;
 
-/// Everything of a request but its contents.
+/// A request without contents.
 #[derive(Clone)]
-pub(super) struct Prepared {
+pub(super) struct RequestTemplate {
     pub(super) model: String,
     pub(super) body: Map<String, Value>,
     pub(super) tools: Option<Tools>,
-    /// What the model says on tools, whatever the message says.
+    /// Tool config of the model, whatever the message sets.
     pub(super) model_tool_config: Option<Value>,
     pub(super) options: Value,
 }
@@ -29,7 +29,7 @@ pub(super) struct Turn {
     pub(super) chat: Option<String>,
     pub(super) exchanged: Vec<Value>,
     pub(super) received: Option<Value>,
-    prepared: Prepared,
+    prepared: RequestTemplate,
     contents: Vec<Value>,
     pub(super) streamed: bool,
     automatic: bool,
@@ -41,22 +41,22 @@ pub(super) struct Turn {
 #[derive(Clone)]
 enum State {
     Ask,
-    Hear(Chunks),
+    Receive(Chunks),
 }
 
-/// What a turn does next.
+/// Next event of a turn.
 pub(super) enum Next {
     Chunk(Value),
-    /// A chunk that cannot be joined; reading can go on.
+    /// A chunk that cannot be merged. Reading can continue.
     Stumbled(Value),
     Failed(Value),
     Complete,
-    /// The limit of rounds is reached: the calls go to the caller, the turn is not complete.
+    /// The limit of rounds is reached: the calls are returned to the caller, and the turn is incomplete.
     CallsReturned,
 }
 
 impl Turn {
-    pub(super) fn new(prepared: Prepared, contents: Vec<Value>, streamed: bool) -> Self {
+    pub(super) fn new(prepared: RequestTemplate, contents: Vec<Value>, streamed: bool) -> Self {
         Self {
             chat: None,
             exchanged: Vec::new(),
@@ -77,14 +77,14 @@ impl Turn {
         self
     }
 
-    /// Goes on to the next chunk, or to the end.
+    /// Returns the next chunk, or the end.
     pub(super) fn next(&mut self, world: &mut World<'_>) -> Next {
         loop {
             let chunks = match &mut self.state {
-                State::Hear(chunks) => chunks,
+                State::Receive(chunks) => chunks,
                 State::Ask => match self.ask(world) {
                     Ok(chunks) => {
-                        self.state = State::Hear(chunks);
+                        self.state = State::Receive(chunks);
                         continue;
                     }
                     Err(fault) => return Next::Failed(fault),
@@ -92,7 +92,7 @@ impl Turn {
             };
             match chunks.pop_front() {
                 Some(Ok(chunk)) => {
-                    if let Some(next) = self.hear(chunk, world) {
+                    if let Some(next) = self.on_chunk(chunk, world) {
                         return next;
                     }
                 }
@@ -126,7 +126,7 @@ impl Turn {
         })
     }
 
-    /// Calls are forced in the first round alone; as recorded, the message's config is forgotten.
+    /// Allows text after the first round. The Python SDK drops the tool config of the message instead.
     fn set_mode(&self, body: &mut Map<String, Value>, world: &World<'_>) {
         if !world.rows.here(Row::D7) {
             body.insert("toolConfig".into(), json!(self.prepared.model_tool_config));
@@ -143,7 +143,7 @@ impl Turn {
         }
     }
 
-    fn hear(&mut self, chunk: Value, world: &World<'_>) -> Option<Next> {
+    fn on_chunk(&mut self, chunk: Value, world: &World<'_>) -> Option<Next> {
         if !self.streamed {
             self.received = Some(chunk.clone());
             return None;
@@ -156,12 +156,12 @@ impl Turn {
         match (blocked, &self.chat) {
             (None, _) => Some(Next::Chunk(chunk)),
             (Some(blocked), None) => Some(Next::Failed(blocked)),
-            // A chat reads on to the end.
+            // A chat reads the stream to its end.
             (Some(_), Some(_)) => None,
         }
     }
 
-    /// What comes after a reply; `None` for another request.
+    /// Returns the event after a reply, or `None` for another request.
     fn end_of_reply(&mut self, world: &mut World<'_>) -> Option<Next> {
         let nothing = json!({});
         let response = self.received.as_ref().unwrap_or(&nothing);
@@ -173,11 +173,11 @@ impl Turn {
         if let Some(fault) = fault {
             return Some(Next::Failed(fault));
         }
-        let goes_on = match self.prepared.tools.clone() {
+        let continues = match self.prepared.tools.clone() {
             Some(tools) if self.automatic => self.answer_calls(&tools, world),
             _ => Ok(false),
         };
-        match goes_on {
+        match continues {
             Ok(true) => None,
             Ok(false) => {
                 self.sum_usage(world);
@@ -187,7 +187,7 @@ impl Turn {
         }
     }
 
-    /// Runs the functions that the reply calls, if they are answered here.
+    /// Runs the functions that the reply calls, unless the caller answers them.
     fn answer_calls(&mut self, tools: &Tools, world: &mut World<'_>) -> Result<bool, Next> {
         let rows = world.rows;
         let response = self.received.clone().unwrap_or_default();
@@ -206,7 +206,7 @@ impl Turn {
         if calls.is_empty() || !answered_here(&calls, tools, world).map_err(Next::Failed)? {
             return Ok(false);
         }
-        if rows.here(Row::D7) && self.rounds >= MOST_ROUNDS {
+        if rows.here(Row::D7) && self.rounds >= MAX_ROUNDS {
             self.sum_usage(world);
             return Err(Next::CallsReturned);
         }
@@ -220,7 +220,7 @@ impl Turn {
         self.received = None;
         let mut content = content;
         if rows.here(Row::D15) {
-            super::chat::fill_role(&mut content);
+            super::chat::fill_role(&mut content, "model");
         }
         self.exchanged.push(content);
         self.exchanged
@@ -251,7 +251,7 @@ impl Turn {
     }
 }
 
-/// Whether the calls of a reply are answered here, and not by the caller (D5).
+/// Returns whether the calls of a reply run here and are not returned to the caller (D5).
 fn answered_here(calls: &[Value], tools: &Tools, world: &World<'_>) -> Result<bool, Value> {
     let names = calls
         .iter()
@@ -273,7 +273,7 @@ fn answered_here(calls: &[Value], tools: &Tools, world: &World<'_>) -> Result<bo
 }
 
 impl World<'_> {
-    /// Runs a function and gives its answer (D5: whatever comes of it).
+    /// Runs a function and returns its answer, or its error as one (D5).
     fn answer(&mut self, call: &Value, tools: &Tools) -> Result<Value, Value> {
         let name = call["name"].as_str().unwrap_or_default();
         let here = self.rows.here(Row::D5);

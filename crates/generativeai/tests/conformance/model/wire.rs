@@ -1,16 +1,18 @@
-//! A request and its answer: attempts, statuses, bodies.
+//! A request and its response: attempts and bodies.
 
 use std::collections::{HashMap, VecDeque};
 
 use serde_json::{Value, json};
 
+use super::attempts::Attempts;
 use super::known;
+use super::status::{Failure, from_status, is_transient, status_in};
 use crate::fault;
 use crate::rows::{Row, Rows};
 use crate::scenario::Scenario;
 use crate::script::{Answer, Body, End, Script};
 
-/// What is outside of the chat: the server, and the functions that can be called.
+/// Everything outside of the chat: the server, and the functions.
 #[derive(Clone)]
 pub(super) struct World<'s> {
     pub(super) scenario: &'s Scenario,
@@ -21,33 +23,18 @@ pub(super) struct World<'s> {
     script: Script,
 }
 
-/// A request that is made, once or more often.
+/// Request, which may be sent several times.
 pub(super) struct Question<'a> {
     pub(super) method: &'a str,
     pub(super) path: &'a str,
-    /// The message of the answer.
+    /// Name of the message of the response.
     pub(super) reply: &'a str,
     pub(super) body: Value,
     pub(super) options: &'a Value,
 }
 
-/// The chunks of an answer; after an error nothing more comes. A whole answer is one chunk.
+/// Chunks of a response. An error is the last item. A response that is not streamed is one chunk.
 pub(super) type Chunks = VecDeque<Result<Value, Value>>;
-
-/// Why an attempt did not help, and whether another may.
-struct Failure {
-    fault: Value,
-    again: bool,
-}
-
-impl Failure {
-    fn last(fault: Value) -> Self {
-        Self {
-            fault,
-            again: false,
-        }
-    }
-}
 
 impl<'s> World<'s> {
     pub(super) fn new(scenario: &'s Scenario, rows: &'s Rows) -> Self {
@@ -61,7 +48,7 @@ impl<'s> World<'s> {
         }
     }
 
-    /// Makes a request until it has an answer or is given up.
+    /// Sends a request until it succeeds or is given up.
     pub(super) fn ask(&mut self, question: &Question<'_>) -> Result<Chunks, Value> {
         if !is_well_formed(question.path) {
             return Err(fault::request());
@@ -80,21 +67,21 @@ impl<'s> World<'s> {
             if answer.delay_ms as f64 / 1000.0 > timeout {
                 return Err(self.or_accident(Row::D13, "Timeout"));
             }
-            let heard = if streamed {
+            let received = if streamed {
                 self.read_stream(&answer)
             } else {
                 self.read_whole(&answer, question.reply)
             };
-            match heard {
+            match received {
                 Ok(chunks) => return Ok(chunks),
-                Err(failure) if attempts.goes_on(&failure, &answer, self.rows) => {}
+                Err(failure) if attempts.should_retry(&failure, &answer, self.rows) => {}
                 Err(_) if attempts.out_of_time => return Err(fault::accident()),
                 Err(failure) => return Err(failure.fault),
             }
         }
     }
 
-    /// The headers that are recorded, as they have to be.
+    /// Adds the expected headers, if they are recorded.
     fn with_headers(&self, mut request: Value) -> Value {
         let has_body = request["method"] == "POST";
         for name in &self.scenario.record_headers {
@@ -163,7 +150,7 @@ impl<'s> World<'s> {
             }
             End::Proper => return Ok(chunks),
             End::Cut => Failure {
-                again: true,
+                retryable: true,
                 ..Failure::last(self.or_accident(Row::D2, "Unreachable"))
             },
             End::Open => Failure::last(self.or_accident(Row::D2, "Truncated")),
@@ -175,13 +162,13 @@ impl<'s> World<'s> {
         Ok(chunks)
     }
 
-    /// The elements of a body that came in one piece, and how it ends.
+    /// Returns the elements of a body with a content length, and its end.
     fn elements(&self, text: &str) -> (Vec<String>, End) {
         match serde_json::from_str(text) {
             Ok(Value::Array(elements)) => {
                 (elements.iter().map(Value::to_string).collect(), End::Proper)
             }
-            // The recorded program reads arrays alone.
+            // The Python SDK reads arrays only.
             Ok(value) if self.rows.here(Row::D17) => (vec![value.to_string()], End::Proper),
             Ok(_) => (Vec::new(), End::Open),
             Err(_) if text.trim().is_empty() => (Vec::new(), End::Proper),
@@ -196,13 +183,13 @@ impl<'s> World<'s> {
         if let Some(status) = status_in(value)
             && self.rows.here(Row::D12)
         {
-            return Err(told(None, &status, self.rows));
+            return Err(from_status(None, &status, self.rows));
         }
         known::read(message, value, self.rows)
             .map_err(|_| Failure::last(self.or_accident(wrong, "Decode")))
     }
 
-    /// The failure that a status says.
+    /// Returns the failure of a status that is not a success.
     fn refusal(&self, answer: &Answer, text: &str, streamed: bool) -> Option<Failure> {
         let code = answer.status;
         match code {
@@ -232,7 +219,7 @@ impl<'s> World<'s> {
         }
         let status = body.as_ref().and_then(status_in);
         Some(match status {
-            Some(status) => told(Some(code), &status, self.rows),
+            Some(status) => from_status(Some(code), &status, self.rows),
             None => {
                 let mut fault = json!({"kind": fault::kind_of(code), "http_code": code});
                 let says_nothing = body.is_some() && !self.rows.here(Row::D13);
@@ -241,7 +228,7 @@ impl<'s> World<'s> {
                 }
                 Failure {
                     fault,
-                    again: is_passing(code),
+                    retryable: is_transient(code),
                 }
             }
         })
@@ -250,7 +237,7 @@ impl<'s> World<'s> {
     fn no_answer(&self) -> Failure {
         Failure {
             fault: self.or_accident(Row::D13, "Unreachable"),
-            again: true,
+            retryable: true,
         }
     }
 
@@ -263,7 +250,7 @@ impl<'s> World<'s> {
     }
 }
 
-/// The elements of an array that breaks off, as far as they are whole.
+/// Returns the complete elements of a truncated array.
 fn whole_elements(text: &str) -> Vec<String> {
     let mut elements = Vec::new();
     let mut rest = text.trim_start().trim_start_matches('[');
@@ -281,175 +268,7 @@ fn whole_elements(text: &str) -> Vec<String> {
     }
 }
 
-/// The status in an answer, or in the first element of an answer that has one.
-fn status_in(value: &Value) -> Option<Value> {
-    let holder = match value {
-        Value::Array(elements) => elements
-            .iter()
-            .find(|element| element.get("error").is_some())?,
-        value => value,
-    };
-    holder
-        .get("error")
-        .filter(|status| !status.is_null())
-        .cloned()
-}
-
-/// The failure that a status object tells of.
-fn told(code: Option<u16>, status: &Value, rows: &Rows) -> Failure {
-    let said = match status {
-        Value::String(message) => json!({ "message": message }),
-        other => other.clone(),
-    };
-    let effective = code.unwrap_or_else(|| code_of(&said));
-    let mut fault = json!({"kind": fault::kind_of(effective)});
-    let mut again = is_passing(effective);
-    if rows.here(Row::D13) {
-        if effective == 429 && is_daily_quota(&said) {
-            fault = fault::kind("Quota");
-            again = false;
-        } else if is_about_the_key(&said) {
-            fault = fault::kind("Authentication");
-        }
-    }
-    if let Some(code) = code {
-        fault["http_code"] = code.into();
-    }
-    if let Some(message) = said["message"].as_str() {
-        fault["server_message"] = message.into();
-    }
-    if said["details"]
-        .as_array()
-        .is_some_and(|details| !details.is_empty())
-    {
-        fault["details"] = said["details"].clone();
-    }
-    if rows.here(Row::D13)
-        && let Some(name) = said["status"].as_str()
-    {
-        fault["status"] = name.into();
-    }
-    Failure { fault, again }
-}
-
-/// Whether a quota of the day is used up.
-fn is_daily_quota(status: &Value) -> bool {
-    let details = status["details"].as_array().into_iter().flatten();
-    let violations = details
-        .filter_map(|detail| detail["violations"].as_array())
-        .flatten();
-    violations
-        .filter_map(|violation| violation["quotaId"].as_str())
-        .any(|id| {
-            let id = id.to_lowercase();
-            id.contains("perday") || id.contains("per_day") || id.contains("daily")
-        })
-}
-
-fn is_about_the_key(status: &Value) -> bool {
-    let mut details = status["details"].as_array().into_iter().flatten();
-    details.any(|detail| {
-        detail["reason"]
-            .as_str()
-            .is_some_and(|reason| reason.starts_with("API_KEY_"))
-    })
-}
-
-/// The HTTP code that a status stands for.
-fn code_of(status: &Value) -> u16 {
-    match (status["code"].as_u64(), status["status"].as_str()) {
-        (Some(code @ 300..600), _) => code as u16,
-        (_, Some("INVALID_ARGUMENT" | "FAILED_PRECONDITION" | "OUT_OF_RANGE")) => 400,
-        (_, Some("UNAUTHENTICATED")) => 401,
-        (_, Some("PERMISSION_DENIED")) => 403,
-        (_, Some("NOT_FOUND")) => 404,
-        (_, Some("ABORTED" | "ALREADY_EXISTS")) => 409,
-        (_, Some("RESOURCE_EXHAUSTED")) => 429,
-        (_, Some("CANCELLED")) => 499,
-        (_, Some("UNIMPLEMENTED")) => 501,
-        (_, Some("UNAVAILABLE")) => 503,
-        (_, Some("DEADLINE_EXCEEDED")) => 504,
-        _ => 500,
-    }
-}
-
-fn is_passing(code: u16) -> bool {
-    matches!(code, 408 | 429 | 500 | 502 | 503 | 504)
-}
-
-/// What was tried so far.
-struct Attempts {
-    made: u32,
-    retried: bool,
-    unauthorized: u32,
-    waited: f64,
-    next_wait: f64,
-    deadline: f64,
-    out_of_time: bool,
-}
-
-impl Attempts {
-    fn new(options: &Value) -> Self {
-        Self {
-            made: 0,
-            retried: options.get("retry").is_none_or(|retry| !retry.is_null()),
-            unauthorized: 0,
-            waited: 0.0,
-            next_wait: 1.0,
-            deadline: options["retry_deadline"].as_f64().unwrap_or(600.0),
-            out_of_time: false,
-        }
-    }
-
-    /// Whether another attempt is made (D13).
-    fn goes_on(&mut self, failure: &Failure, answer: &Answer, rows: &Rows) -> bool {
-        self.made += 1;
-        if rows.here(Row::D13) {
-            return self.retried
-                && failure.again
-                && self.made < 4
-                && !asks_for_long(failure, answer);
-        }
-        if answer.status == 401 && self.unauthorized < 2 {
-            self.unauthorized += 1;
-            return true;
-        }
-        if failure.fault["http_code"] != 503 || !self.retried {
-            return false;
-        }
-        if self.waited + self.next_wait > self.deadline {
-            self.out_of_time = true;
-            return false;
-        }
-        self.waited += self.next_wait;
-        self.next_wait = (self.next_wait * 1.3).min(10.0);
-        true
-    }
-}
-
-/// Whether the service asks to wait for more than a minute.
-fn asks_for_long(failure: &Failure, answer: &Answer) -> bool {
-    let header = answer
-        .headers
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
-    let header = header.filter(|_| answer.status >= 400);
-    let header = header.and_then(|(_, value)| value.parse::<f64>().ok());
-    let details = failure.fault["details"].as_array().into_iter().flatten();
-    let delays = details.filter_map(|detail| {
-        detail["retryDelay"]
-            .as_str()?
-            .strip_suffix('s')?
-            .parse::<f64>()
-            .ok()
-    });
-    header
-        .into_iter()
-        .chain(delays)
-        .any(|seconds| seconds > 60.0)
-}
-
-/// Whether a path is one of words.
+/// Returns whether a path consists of valid segments.
 fn is_well_formed(path: &str) -> bool {
     let name = path.rsplit_once(':').map_or(path, |(name, _)| name);
     let is_word = |word: &str| !matches!(word, "" | "." | "..");

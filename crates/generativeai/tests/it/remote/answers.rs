@@ -430,7 +430,8 @@ async fn remote_fulfils_the_contract_of_backends() {
     );
     let (remote, _) = client(&server);
 
-    generativeai::testing::contract("m", remote)
+    let model = generativeai::GenerativeModel::new("m").backend(remote);
+    generativeai::check_backend(&model)
         .await
-        .expect("a good backend");
+        .expect("a backend that a chat can rely on");
 }

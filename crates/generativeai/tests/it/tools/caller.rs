@@ -133,7 +133,7 @@ async fn a_refusal_for_another_reason_is_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_toolbox_answers_for_functions_that_fail_or_are_not_there() {
+async fn a_toolbox_answers_a_call_of_an_unknown_function_with_an_error() {
     let script = two_calls();
     let mut chat = chat(&script, ask());
     chat.send_message("Go!").await.unwrap();
@@ -145,6 +145,6 @@ async fn a_toolbox_answers_for_functions_that_fail_or_are_not_there() {
 
     assert_eq!(
         json_of(answer),
-        json!({"id": "1", "name": "ask", "response": {"error": "no function called `ask`"}})
+        json!({"id": "1", "name": "ask", "response": {"error": "unknown function `ask`: there are no functions"}})
     );
 }

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// What the model reads if it calls a function, and what the caller is told if the turn is to fail.
-async fn told(road: Road, tools: impl Into<Toolbox>, call: Value) -> (Value, String) {
+/// Returns the answer that the model reads for a call, and the error of the turn with `OnFailure::Fail`.
+async fn outcome(road: Road, tools: impl Into<Toolbox>, call: Value) -> (Value, String) {
     let tools = tools.into();
     let limited = AutomaticFunctionCalling::default().time_limit(Duration::from_secs(5));
     let script = Scripted::default()
@@ -40,60 +40,77 @@ async fn a_handler_that_fails_is_answered_with_its_error_and_the_causes() {
         Err(Error::new(ErrorKind::Request, "too steep").with_source("no rope"))
     });
     for road in ROADS {
-        let (answer, error) = told(road, climb.clone(), json!({"name": "climb"})).await;
+        let (answer, error) = outcome(road, climb.clone(), json!({"name": "climb"})).await;
 
         assert_eq!(answer, json!({"error": "too steep: no rope"}));
-        assert_eq!(error, "the function `climb` failed");
+        assert_eq!(error, "function `climb` failed");
     }
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_is_answered_for() {
+async fn a_handler_that_panics_is_answered_with_the_message() {
     let plain = Function::new("fall", "Falls.", || -> u8 { panic!("slipped") });
     let late = Function::new("fall", "Falls.", async || -> u8 {
         tokio::task::yield_now().await;
         panic!("slipped at {}", 3)
     });
     for road in ROADS {
-        let (answer, error) = told(road, plain.clone(), json!({"name": "fall"})).await;
+        let (answer, error) = outcome(road, plain.clone(), json!({"name": "fall"})).await;
         assert_eq!(
             answer,
-            json!({"error": "the function `fall` panicked: slipped"})
+            json!({"error": "function `fall` panicked: slipped"})
         );
-        assert_eq!(error, "the function `fall` panicked: slipped");
+        assert_eq!(error, "function `fall` panicked: slipped");
 
-        let (answer, _) = told(road, late.clone(), json!({"name": "fall"})).await;
+        let (answer, _) = outcome(road, late.clone(), json!({"name": "fall"})).await;
         assert_eq!(
             answer,
-            json!({"error": "the function `fall` panicked: slipped at 3"})
+            json!({"error": "function `fall` panicked: slipped at 3"})
         );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_hangs_is_answered_for_after_the_time_limit() {
+async fn a_handler_that_hangs_is_answered_after_the_time_limit() {
     let wait = Function::new("wait", "Waits.", std::future::pending::<()>);
     for road in ROADS {
-        let (answer, error) = told(road, wait.clone(), json!({"name": "wait"})).await;
+        let (answer, error) = outcome(road, wait.clone(), json!({"name": "wait"})).await;
 
-        let message = "the function `wait` gave no answer within 5s";
+        let message = "function `wait` did not return within 5s";
         assert_eq!(answer, json!({ "error": message }));
         assert_eq!(error, message);
     }
 }
 
+/// Field row 16.
 #[tokio::test]
-async fn an_unknown_name_is_answered_for() {
+async fn a_call_of_an_unknown_function_is_answered_with_the_existing_ones() {
+    let tools = (
+        counting("count").0,
+        Function::new("add_note", "Adds a note.", || ()),
+        FunctionDeclaration::new("ask", "Asks the user."),
+    );
+    let existing = "call one of `count`, `add_note`, `ask`";
     for road in ROADS {
-        let (answer, error) = told(road, counting("count").0, json!({"name": "dance"})).await;
+        for (call, problem) in [
+            (json!({"name": "dance"}), "unknown function `dance`"),
+            (json!({"name": "Count"}), "unknown function `Count`"),
+            (
+                json!({"name": "default_api.count"}),
+                "unknown function `default_api.count`",
+            ),
+        ] {
+            let (answer, error) = outcome(road, tools.clone(), call).await;
 
-        assert_eq!(answer, json!({"error": "no function called `dance`"}));
-        assert_eq!(error, "no function called `dance`");
+            let message = format!("{problem}: {existing}");
+            assert_eq!(answer, json!({ "error": message }));
+            assert_eq!(error, message);
+        }
     }
 }
 
 #[tokio::test]
-async fn arguments_that_cannot_be_read_are_named() {
+async fn invalid_arguments_are_named() {
     #[derive(serde::Deserialize, generativeai::schemars::JsonSchema)]
     struct Args {
         metres: u32,
@@ -101,22 +118,19 @@ async fn arguments_that_cannot_be_read_are_named() {
     let climb = Function::new("climb", "Climbs.", |args: Args| args.metres);
     for road in ROADS {
         let call = json!({"name": "climb", "args": {"metres": "many"}});
-        let (answer, _) = told(road, climb.clone(), call).await;
+        let (answer, _) = outcome(road, climb.clone(), call).await;
         assert_eq!(
             answer["error"],
-            "the argument `metres` cannot be read: invalid type: string \"many\", expected u32"
+            "invalid argument `metres`: invalid type: string \"many\", expected u32"
         );
 
-        let (answer, _) = told(road, climb.clone(), json!({"name": "climb"})).await;
-        assert_eq!(
-            answer["error"],
-            "the arguments cannot be read: missing field `metres`"
-        );
+        let (answer, _) = outcome(road, climb.clone(), json!({"name": "climb"})).await;
+        assert_eq!(answer["error"], "invalid arguments: missing field `metres`");
     }
 }
 
 #[tokio::test]
-async fn absent_arguments_are_none() {
+async fn absent_arguments_are_an_empty_object() {
     for road in ROADS {
         let script = Scripted::default()
             .then_stream([reply(json!([{"functionCall": {"name": "count"}}]))])
@@ -162,7 +176,7 @@ async fn other_calls_of_the_round_keep_their_answers_when_one_fails_the_turn() {
             answers(&chat.history()[2]),
             [
                 json!({"result": 1}),
-                json!({"error": "no function called `dance`"})
+                json!({"error": "unknown function `dance`: call one of `count`"})
             ]
         );
         assert_sendable(chat.history());

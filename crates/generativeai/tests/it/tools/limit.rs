@@ -3,15 +3,15 @@
 use generativeai::protocol::content::FunctionResponse;
 use generativeai::protocol::tools::FunctionCallingConfig;
 use generativeai::testing::Scripted;
-use generativeai::{AtLimit, AutomaticFunctionCalling, ErrorKind, Reason};
+use generativeai::{AutomaticFunctionCalling, ErrorKind, OnRoundLimit, Reason};
 use serde_json::{Value, json};
 
 use super::*;
 
-fn after(rounds: u32, at_limit: AtLimit) -> AutomaticFunctionCalling {
+fn after(rounds: u32, at_limit: OnRoundLimit) -> AutomaticFunctionCalling {
     AutomaticFunctionCalling::default()
         .max_rounds(rounds)
-        .at_limit(at_limit)
+        .on_round_limit(at_limit)
 }
 
 fn calling(times: usize) -> Scripted {
@@ -37,7 +37,7 @@ async fn calls_past_the_limit_are_returned_and_their_answers_go_on_with_the_turn
     for road in ROADS {
         let script = calling(2).then_text("Enough.");
         let (count, calls) = counting("count");
-        let mut chat = automatic(&script, count, after(1, AtLimit::ReturnCalls));
+        let mut chat = automatic(&script, count, after(1, OnRoundLimit::ReturnCalls));
 
         let returned = road.send(&mut chat, "Count!").await.unwrap();
 
@@ -71,7 +71,11 @@ async fn calls_past_the_limit_are_returned_and_their_answers_go_on_with_the_turn
 async fn another_message_leaves_returned_calls_behind() {
     for road in ROADS {
         let script = calling(1).then_text("Hello.");
-        let mut chat = automatic(&script, counting("count").0, after(0, AtLimit::ReturnCalls));
+        let mut chat = automatic(
+            &script,
+            counting("count").0,
+            after(0, OnRoundLimit::ReturnCalls),
+        );
         road.send(&mut chat, "Count!").await.unwrap();
 
         road.send(&mut chat, "Never mind, hello!").await.unwrap();
@@ -89,7 +93,11 @@ async fn a_message_that_answers_some_of_the_returned_calls_is_refused() {
             {"functionCall": {"name": "count"}},
             {"functionCall": {"name": "weigh"}},
         ]))]);
-        let mut chat = automatic(&script, counting("count").0, after(0, AtLimit::ReturnCalls));
+        let mut chat = automatic(
+            &script,
+            counting("count").0,
+            after(0, OnRoundLimit::ReturnCalls),
+        );
         road.send(&mut chat, "Go!").await.unwrap();
 
         let some = FunctionResponse::new("count", json!(1));
@@ -114,7 +122,11 @@ async fn a_message_that_answers_some_of_the_returned_calls_is_refused() {
 async fn text_is_forced_with_a_last_request_that_forbids_calls() {
     for road in ROADS {
         let script = calling(1).then_text("Enough.");
-        let mut chat = automatic(&script, counting("count").0, after(1, AtLimit::ForceText));
+        let mut chat = automatic(
+            &script,
+            counting("count").0,
+            after(1, OnRoundLimit::ForceText),
+        );
 
         let said = road.send(&mut chat, "Count!").await.unwrap();
 
@@ -133,8 +145,8 @@ async fn text_is_forced_with_a_last_request_that_forbids_calls() {
 async fn a_model_that_still_calls_when_it_may_not_fails_the_turn() {
     for road in ROADS {
         for (script, at_limit) in [
-            (calling(2), AtLimit::ForceText),
-            (calling(2), AtLimit::Fail),
+            (calling(2), OnRoundLimit::ForceText),
+            (calling(2), OnRoundLimit::Fail),
         ] {
             let (count, calls) = counting("count");
             let mut chat = automatic(&script, count, after(1, at_limit));
@@ -158,7 +170,7 @@ async fn a_model_that_still_calls_when_it_may_not_fails_the_turn() {
 #[tokio::test]
 async fn no_rounds_at_all_hand_the_first_calls_to_the_limit() {
     let script = calling(1);
-    let mut chat = automatic(&script, counting("count").0, after(0, AtLimit::Fail));
+    let mut chat = automatic(&script, counting("count").0, after(0, OnRoundLimit::Fail));
 
     let error = chat.send_message("Count!").await.unwrap_err();
 

@@ -1,5 +1,6 @@
 //! What a request says of tools.
 
+use generativeai::protocol::content::FunctionCall;
 use generativeai::protocol::tools::{
     CodeExecution, FunctionCallingConfig, FunctionCallingMode, FunctionDeclaration, GoogleMaps,
     GoogleSearch, Tool, ToolConfig, UrlContext,
@@ -91,7 +92,7 @@ async fn two_functions_of_one_name_are_refused_before_anything_is_sent() {
     assert_eq!(error.kind(), ErrorKind::Request);
     assert_eq!(
         error.to_string(),
-        "two functions are called `a`: rename one"
+        "duplicate function name `a`: rename one of the two"
     );
     assert_eq!(model.check().unwrap_err().to_string(), error.to_string());
     assert!(script.requests().is_empty());
@@ -140,5 +141,18 @@ fn all_functions_of_a_toolbox_are_said_in_openapi_or_the_error_names_the_one_tha
             .to_string()
             .starts_with("the function `b`: the schema allows any value"),
         "{error}"
+    );
+}
+
+/// Field row 16.
+#[tokio::test]
+async fn a_call_without_a_name_is_answered_with_the_existing_functions() {
+    let tools = Toolbox::from([runs("a"), runs("b")]);
+
+    let answer = tools.answer(&FunctionCall::default()).await;
+
+    assert_eq!(
+        json_of(answer)["response"],
+        json!({"error": "the call does not name a function: call one of `a`, `b`"})
     );
 }

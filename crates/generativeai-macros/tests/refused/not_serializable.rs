@@ -1,4 +1,4 @@
-//! A result that cannot be written as JSON.
+//! A return type that cannot be serialized.
 
 use generativeai::function;
 

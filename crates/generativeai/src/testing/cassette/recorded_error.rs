@@ -1,4 +1,4 @@
-//! An error as it stands in a cassette, and as it is given again.
+//! An error in a cassette.
 
 use std::time::Duration;
 
@@ -8,10 +8,13 @@ use crate::error::{Attempt, Error, ErrorKind};
 use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::status::Status;
 
-/// All that an [`Error`] tells. Of its causes the words are kept.
+/// Serialized form of an [`Error`].
+///
+/// Everything that the error reports is kept, so that a test can handle it as it handles the original. The types of
+/// its causes cannot be kept: they become one cause with their messages.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Failure {
+pub(super) struct RecordedError {
     kind: ErrorKind,
     message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -25,21 +28,21 @@ pub(super) struct Failure {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    attempts: Vec<Try>,
+    attempts: Vec<RecordedAttempt>,
 }
 
-/// An [`Attempt`].
+/// Serialized form of an [`Attempt`].
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Try {
+struct RecordedAttempt {
     outcome: String,
     took_ms: u64,
     waited_ms: u64,
 }
 
-impl From<&Error> for Failure {
+impl From<&Error> for RecordedError {
     fn from(error: &Error) -> Self {
-        let attempts = error.attempts().iter().map(|attempt| Try {
+        let attempts = error.attempts().iter().map(|attempt| RecordedAttempt {
             outcome: attempt.outcome.clone(),
             took_ms: milliseconds(attempt.took),
             waited_ms: milliseconds(attempt.waited),
@@ -57,38 +60,39 @@ impl From<&Error> for Failure {
     }
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        let attempts = (1..).zip(failure.attempts).map(|(number, tried)| {
-            let [took, waited] = [tried.took_ms, tried.waited_ms].map(Duration::from_millis);
-            Attempt::new(number, tried.outcome, took, waited)
+impl From<RecordedError> for Error {
+    fn from(recorded: RecordedError) -> Self {
+        let attempts = (1..).zip(recorded.attempts).map(|(number, attempt)| {
+            let [took, waited] = [attempt.took_ms, attempt.waited_ms].map(Duration::from_millis);
+            Attempt::new(number, attempt.outcome, took, waited)
         });
-        let mut error = Self::new(failure.kind, failure.message).with_attempts(attempts.collect());
-        if let Some(cause) = failure.cause {
+        let mut error =
+            Self::new(recorded.kind, recorded.message).with_attempts(attempts.collect());
+        if let Some(cause) = recorded.cause {
             error = error.with_source(cause);
         }
-        if let Some(code) = failure.http_code {
+        if let Some(code) = recorded.http_code {
             error = error.with_http_code(code);
         }
-        if let Some(status) = failure.status {
+        if let Some(status) = recorded.status {
             error = error.with_status(status);
         }
-        if let Some(response) = failure.response {
+        if let Some(response) = recorded.response {
             error = error.with_response(response);
         }
-        if let Some(wait) = failure.retry_after_ms {
+        if let Some(wait) = recorded.retry_after_ms {
             error = error.with_retry_after(Duration::from_millis(wait));
         }
         error
     }
 }
 
-/// The causes of an error, from the nearest to the root.
+/// Returns the messages of the causes of an error, the nearest first.
 fn causes(error: &Error) -> Option<String> {
-    let words: Vec<String> = error.causes().map(ToString::to_string).collect();
-    (!words.is_empty()).then(|| words.join(": "))
+    let messages: Vec<String> = error.causes().map(ToString::to_string).collect();
+    (!messages.is_empty()).then(|| messages.join(": "))
 }
 
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

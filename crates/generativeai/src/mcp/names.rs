@@ -1,0 +1,84 @@
+//! Function names for the tools of a server.
+
+use std::collections::HashSet;
+
+/// Maximum length of a function name, as the service allows.
+const MAX_LENGTH: usize = 128;
+
+/// Returns a valid and unique function name for each tool, in order.
+///
+/// The API allows fewer characters than the Model Context Protocol. A name that is valid stays unchanged;
+/// others get `_` for each character that is not allowed, and a number where that makes two names equal.
+pub(super) fn unique_names(prefix: &str, tools: &[&str]) -> Vec<String> {
+    let wanted: Vec<String> = tools.iter().map(|tool| format!("{prefix}{tool}")).collect();
+    let mut taken = HashSet::new();
+    // Valid names first: a tool keeps its name, whatever the order in which the server lists them.
+    let valid: Vec<bool> = wanted
+        .iter()
+        .map(|name| fit(name) == *name && taken.insert(name.clone()))
+        .collect();
+    let name_of = |(name, is_valid): (String, bool)| match is_valid {
+        true => name,
+        false => number(&fit(&name), &mut taken),
+    };
+    wanted.into_iter().zip(valid).map(name_of).collect()
+}
+
+/// Adds the first number to a name that makes it unique, if it is not unique without.
+fn number(name: &str, taken: &mut HashSet<String>) -> String {
+    let mut unique = name.to_owned();
+    let mut next = 2;
+    while !taken.insert(unique.clone()) {
+        let suffix = format!("_{next}");
+        let end = name.len().min(MAX_LENGTH - suffix.len());
+        unique = format!("{}{suffix}", &name[..end]);
+        next += 1;
+    }
+    unique
+}
+
+/// Replaces the characters that the API does not allow. The result is ASCII.
+fn fit(name: &str) -> String {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '-');
+    let name: String = name
+        .chars()
+        .map(|c| if allowed(c) { c } else { '_' })
+        .take(MAX_LENGTH)
+        .collect();
+    match name.chars().next() {
+        Some(first) if first.is_ascii_alphabetic() || first == '_' => name,
+        _ => format!("_{name}").chars().take(MAX_LENGTH).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_gets_the_characters_that_the_api_allows() {
+        let long = "a".repeat(200);
+        let names = unique_names("", &["read.file-1", "3d", "", &long]);
+        assert_eq!(names, ["read.file-1", "_3d", "_", &long[..128]]);
+
+        let names = unique_names("web_", &["files/read me"]);
+        assert_eq!(names, ["web_files_read_me"]);
+    }
+
+    /// Field row 15.
+    #[test]
+    fn names_that_would_become_equal_get_different_numbers() {
+        assert_eq!(unique_names("", &["a/b", "a_b"]), ["a_b_2", "a_b"]);
+        assert_eq!(
+            unique_names("", &["a/b", "a b", "a_b_2", "a?b"]),
+            ["a_b", "a_b_3", "a_b_2", "a_b_4"]
+        );
+        assert_eq!(unique_names("", &["größe", "grüße"]), ["gr__e", "gr__e_2"]);
+        assert_eq!(unique_names("", &["same", "same"]), ["same", "same_2"]);
+        assert_eq!(unique_names("", &["1", "_1"]), ["_1_2", "_1"]);
+
+        let [one, other] = ["x", "y"].map(|end| "a".repeat(128) + end);
+        let names = unique_names("", &[&one, &other]);
+        assert_eq!(names, ["a".repeat(128), "a".repeat(126) + "_2"]);
+    }
+}

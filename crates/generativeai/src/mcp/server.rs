@@ -1,0 +1,80 @@
+//! The server at the other end of a connection. The connection and its functions share it.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rmcp::ServiceError;
+use rmcp::model::{CallToolRequestParams, CallToolResult, ClientConfig, Tool};
+use rmcp::service::{Peer, RoleClient, RunningService};
+use serde_json::{Map, Value};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Time limit for the handshake with a server, and for listing its tools.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Task of `rmcp` that reads the messages of the server. The connection closes when it is dropped.
+pub(super) type Service = RunningService<RoleClient, ClientConfig>;
+
+/// Server at the other end of a connection.
+pub(super) struct Server {
+    /// Program or address, for error messages.
+    pub(super) name: String,
+    peer: Peer<RoleClient>,
+    /// `None` after [`close`](Self::close).
+    service: Mutex<Option<Service>>,
+}
+
+impl Server {
+    pub(super) fn new(name: String, service: Service) -> Self {
+        Self {
+            name,
+            peer: service.peer().clone(),
+            service: Mutex::new(Some(service)),
+        }
+    }
+
+    /// Lists the tools of the server, all pages.
+    ///
+    /// # Errors
+    /// [`Unreachable`](ErrorKind::Unreachable) if the server does not respond in time.
+    pub(super) async fn tools(&self) -> Result<Vec<Tool>> {
+        let listing = tokio::time::timeout(TIMEOUT, self.peer.list_all_tools()).await;
+        let failed = |cause: Box<dyn std::error::Error + Send + Sync>| {
+            let message = format!("the MCP server `{}` does not list its tools", self.name);
+            Error::new(ErrorKind::Unreachable, message).with_source(cause)
+        };
+        listing
+            .map_err(|_| failed(format!("no response within {TIMEOUT:?}").into()))?
+            .map_err(|error: ServiceError| failed(error.into()))
+    }
+
+    /// Calls a tool. Dropping the future cancels the call at the server.
+    ///
+    /// # Errors
+    /// [`Function`](ErrorKind::Function) if the server rejects the call or does not respond.
+    pub(super) async fn call(
+        &self,
+        tool: String,
+        arguments: Map<String, Value>,
+    ) -> Result<CallToolResult> {
+        let call = CallToolRequestParams::new(tool).with_arguments(arguments);
+        self.peer.call_tool(call).await.map_err(|error| {
+            let message = format!("the call of the MCP server `{}` failed", self.name);
+            Error::new(ErrorKind::Function, message).with_source(error)
+        })
+    }
+
+    /// Closes the connection and waits until a child process has ended.
+    pub(super) async fn close(&self) {
+        let service = self
+            .service
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(mut service) = service {
+            // The error is a panic of the task, which has ended all the same.
+            let _ = service.close().await;
+        }
+    }
+}
