@@ -11,8 +11,9 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::options::{Options, Scenario};
+use crate::outcome::{Outcome, print};
 use crate::usage::{Meter, peak_kib};
-use crate::{Outcome, print, wire};
+use crate::wire;
 
 /// Runs the chats that the options ask for, and prints the measurement.
 pub(crate) async fn run(options: Options) -> Outcome {

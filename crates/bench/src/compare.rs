@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 
 use crate::options::Options;
+use crate::outcome::{Outcome, print};
 use crate::statistics::Values;
-use crate::{Outcome, print};
 
 /// Runs of each round: a name, then scenario, model, history, turns and sessions.
 const RUNS: [(&str, [&str; 5]); 10] = [

@@ -9,9 +9,9 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::options::{Options, Scenario};
+use crate::outcome::{Outcome, print};
 use crate::usage::{Meter, peak_kib};
 use crate::wire::{self, LAST_CHUNK, Requests};
-use crate::{Outcome, print};
 
 /// A chat: one connection, and requests that were serialized in advance.
 struct Chat {

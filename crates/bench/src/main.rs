@@ -11,6 +11,7 @@ mod client;
 mod compare;
 mod floor;
 mod options;
+mod outcome;
 mod server;
 mod statistics;
 mod usage;
@@ -20,9 +21,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use options::Options;
-
-/// Result of a command.
-type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+use outcome::Outcome;
 
 fn main() -> ExitCode {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
@@ -66,10 +65,4 @@ fn print_error(error: &dyn Error) {
     for cause in std::iter::successors(error.source(), |cause| (*cause).source()) {
         eprintln!("  caused by: {cause}");
     }
-}
-
-/// Prints a line of the result.
-#[expect(clippy::print_stdout, reason = "the output of a program")]
-fn print(line: impl std::fmt::Display) {
-    println!("{line}");
 }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 
 /// What a client does during the measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
+use crate::outcome::{Outcome, print};
 use crate::wire::{self, Answer};
-use crate::{Outcome, print};
 
 /// Wait before each chunk of a paced response.
 const PACE: Duration = Duration::from_millis(5);

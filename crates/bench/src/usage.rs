@@ -6,8 +6,8 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 use serde_json::{Value, json};
 
-use crate::Outcome;
 use crate::options::Options;
+use crate::outcome::Outcome;
 
 /// A measurement in progress.
 pub(crate) struct Meter {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 
 /// Length of the text of a message, in bytes.
 const MESSAGE: usize = 1_000;
