@@ -28,13 +28,21 @@ use crate::stream::{Chunks, StreamBody};
 use crate::{lenient, response};
 
 /// The API over a backend.
+///
+/// One value serves all requests. It has no state of its own: the queue, the memory of the body reader,
+/// the cached model names and the sequence of faults are shared through their own types.
 #[derive(Debug)]
 pub(crate) struct Api {
     pub(crate) backend: Arc<dyn Backend>,
+    /// Key that every request must have, if any.
     pub(crate) key: Option<ApiKey>,
+    /// Names of the backend's models.
     pub(crate) models: ModelNames,
+    /// Limit of concurrent calls.
     pub(crate) queue: RequestQueue,
+    /// Limits of request bodies.
     pub(crate) bodies: BodyReader,
+    /// Faults to inject into calls.
     pub(crate) faults: Faults,
     /// `maxOutputTokens` of requests that do not set it.
     pub(crate) max_output_tokens: Option<i32>,
@@ -42,15 +50,23 @@ pub(crate) struct Api {
 
 /// A call of a model method that was admitted: its body is read, and it may run.
 struct Call {
+    /// Model to call, in place of the one that the client named.
     model: ResolvedModel,
+    /// Text of the request.
     body: Vec<u8>,
+    /// Time by which the response must be complete.
     deadline: Deadline,
+    /// Faults of this request. Its delay and rejection are over; those of streams are to come.
     faults: InjectedFaults,
+    /// Held until the response is complete.
     permits: Permits,
 }
 
 impl Api {
-    /// Handles a request.
+    /// Handles a request. Dropping the future stops the backend.
+    ///
+    /// The order of the checks is what clients see: a wrong key hides whether a path exists, and a
+    /// request that cannot be routed is rejected before its body is read.
     pub(crate) async fn handle(&self, parts: &Parts, body: Body) -> Result<Response, ApiError> {
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
         if let Some(key) = &self.key {
@@ -88,6 +104,9 @@ impl Api {
 
     /// Reads the body of a call, injects the faults that come before its response, and waits in the
     /// queue.
+    ///
+    /// The body comes first: a client that sends slowly must not occupy a place among the running
+    /// requests. The deadline covers everything after it.
     async fn admit(
         &self,
         headers: &HeaderMap,
@@ -115,6 +134,10 @@ impl Api {
         })
     }
 
+    /// Runs a call, and returns its response.
+    ///
+    /// The name of the model is written into the request and into those nested in it: the client's name
+    /// may be one that only the server understands.
     async fn run(&self, method: ModelMethod, call: Call, sse: bool) -> Result<Response, ApiError> {
         let backend = &self.backend;
         let deadline = call.deadline;
@@ -147,6 +170,7 @@ impl Api {
         }
     }
 
+    /// Runs `generateContent`.
     async fn generate(&self, mut call: Call) -> Result<Response, ApiError> {
         let (request, mut defaults) = self.prepare(&mut call)?;
         let options = call.deadline.options();
@@ -156,6 +180,8 @@ impl Api {
         Ok(response::json(&reply))
     }
 
+    /// Runs `streamGenerateContent`. Returns once the first chunk has arrived, so that an error before it
+    /// is an error response and not an event in a successful one.
     async fn stream(&self, mut call: Call, sse: bool) -> Result<Response, ApiError> {
         let (request, defaults) = self.prepare(&mut call)?;
         let options = call.deadline.options();

@@ -1,4 +1,8 @@
 //! Reading request bodies within limits of size, time, and memory shared by all requests.
+//!
+//! The memory limit keeps many large requests from exhausting the machine, although each is below the
+//! size limit. A request reserves memory while its body arrives, and once more for the parsed JSON when
+//! it is complete. The reservation is returned with the response.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,16 +32,20 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Reads request bodies within limits.
 #[derive(Clone, Debug)]
 pub(crate) struct BodyReader {
+    /// Maximum size of one body.
     max_bytes: usize,
+    /// Time for one body to arrive.
     timeout: Duration,
     /// One permit per byte.
     memory: Arc<Semaphore>,
+    /// Number of permits, free or not.
     total_memory: usize,
 }
 
 /// A complete request body.
 #[derive(Debug)]
 pub(crate) struct RequestBody {
+    /// Text of the request.
     pub(crate) bytes: Vec<u8>,
     /// Memory reserved for the parsed request. Dropping it returns the memory.
     pub(crate) memory: OwnedSemaphorePermit,
@@ -95,6 +103,10 @@ impl BodyReader {
         }
     }
 
+    /// Reads a body whose `Content-Length`, if any, is within the limit.
+    ///
+    /// The memory of each frame is reserved before the frame is kept, so that the limit holds while
+    /// bodies of unknown length arrive.
     async fn collect(&self, body: &mut Body) -> Result<RequestBody, ApiError> {
         let mut bytes = Vec::new();
         let mut memory = self.reserve(0)?;
@@ -142,6 +154,7 @@ impl BodyReader {
         }
     }
 
+    /// 413 for a body that fits, but whose parsed form would exceed the memory limit alone.
     fn too_complex(&self) -> ApiError {
         let message = format!(
             "the parsed request body would take more than {} bytes of memory",
@@ -150,6 +163,7 @@ impl BodyReader {
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message).closing_connection()
     }
 
+    /// 413 for a body over the size limit.
     fn too_large(&self) -> ApiError {
         let message = format!("the request body is larger than {} bytes", self.max_bytes);
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message).closing_connection()
@@ -158,6 +172,8 @@ impl BodyReader {
 
 /// Returns an upper bound of the number of values in JSON: each value but the first follows a comma
 /// or an opening bracket. The bytes need not be valid JSON.
+///
+/// One pass over the bytes, without a parser: it runs before the request is known to be harmless.
 fn count_values(json: &[u8]) -> usize {
     let mut values = 1;
     let mut bytes = json.iter();
@@ -171,6 +187,7 @@ fn count_values(json: &[u8]) -> usize {
     values
 }
 
+/// Advances behind the closing quote of a string.
 fn skip_string<'a>(bytes: &mut impl Iterator<Item = &'a u8>) {
     while let Some(byte) = bytes.next() {
         match byte {

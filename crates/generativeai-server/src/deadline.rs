@@ -1,4 +1,8 @@
 //! The deadline that a client sets with `X-Server-Timeout`.
+//!
+//! The official clients send the timeout that their user set, in seconds. Work that goes on after it
+//! would have no reader. The deadline starts with the arrival of the headers and covers the queue, the
+//! backend and the whole stream.
 
 use std::time::Duration;
 
@@ -41,6 +45,9 @@ impl Deadline {
     }
 
     /// Returns options that give the backend the remaining time.
+    ///
+    /// The server enforces the deadline itself. The options let a backend that asks another service pass
+    /// it on, and give up in time to say why.
     pub(crate) fn options(self) -> RequestOptions {
         match self.0 {
             Some(end) => RequestOptions::default().timeout(end - Instant::now()),

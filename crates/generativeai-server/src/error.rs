@@ -1,4 +1,8 @@
 //! Errors as the service reports them: an HTTP code, a status name, a message and details, in JSON.
+//!
+//! The format is `google.rpc.Status` over HTTP, see <https://google.aip.dev/193>. Clients read the code
+//! to decide whether to retry, `RetryInfo` among the details to decide when, and the reason of an
+//! `ErrorInfo` to recognise a wrong API key.
 
 use std::time::Duration;
 
@@ -15,6 +19,7 @@ use crate::response::{JSON, with_body};
 /// An error response of the API.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiError {
+    /// Code of the response; also in its body.
     code: StatusCode,
     /// Body of the response. Boxed: it would enlarge every `Result` of the crate.
     status: Box<Status>,
@@ -26,10 +31,13 @@ pub(crate) struct ApiError {
 
 impl ApiError {
     /// Creates an error with the status name that the service uses for this code.
+    ///
+    /// The message is for people: what is wrong, then what to do.
     pub(crate) fn new(code: StatusCode, message: impl Into<String>) -> Self {
         Self::named(code, status_name(code), message)
     }
 
+    /// Creates an error with a status name that is not the usual one for its code.
     fn named(code: StatusCode, name: &str, message: impl Into<String>) -> Self {
         let mut status = Status::default();
         status.code = Some(i32::from(code.as_u16()));
@@ -74,13 +82,14 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
     }
 
-    /// Adds an entry to `error.details`.
+    /// Adds an entry to `error.details`: an object whose `@type` names its kind.
     pub(crate) fn with_detail(mut self, detail: Value) -> Self {
         self.status.details.push(detail);
         self
     }
 
-    /// Closes the connection after the response.
+    /// Closes the connection after the response: the rest of the request body would be taken for the
+    /// next request.
     pub(crate) fn closing_connection(mut self) -> Self {
         self.close = true;
         self
@@ -149,6 +158,9 @@ impl ApiError {
     }
 
     /// Takes over the status that another service reported, filling in its absent members.
+    ///
+    /// The code of the response comes first, since the code in the body may be a `google.rpc.Code`
+    /// (8 for `RESOURCE_EXHAUSTED`), which is not an HTTP code.
     fn pass_on(&mut self, mut status: Status, http_code: Option<u16>) {
         let reported = status.code.and_then(|code| u16::try_from(code).ok());
         let code = http_code
@@ -166,6 +178,8 @@ impl ApiError {
 }
 
 /// Returns the name of the `google.rpc.Code` that goes with an HTTP code.
+///
+/// Codes that the service does not send (408, 413, 415, 431) have the name of the nearest one it does.
 fn status_name(code: StatusCode) -> &'static str {
     match code.as_u16() {
         401 => "UNAUTHENTICATED",

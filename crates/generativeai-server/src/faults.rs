@@ -1,4 +1,8 @@
 //! Deliberate faults, with which users test how their programs handle errors.
+//!
+//! Which faults a request gets is decided when it arrives, from the number of requests before it and a
+//! seeded random generator. So a failing test can be repeated exactly, as long as it sends its requests
+//! in the same order.
 
 mod parse;
 

@@ -1,4 +1,10 @@
 //! Encoding of the chunks of a stream, exact to the byte: some clients parse nothing else.
+//!
+//! With `alt=sse` the service sends server-sent events, of whose syntax
+//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>) clients implement a part: some split
+//! at `\r\n\r\n`, some require `data: ` with its space, some fail on comments and other fields. There is
+//! no end marker such as OpenAI's `[DONE]`. Without `alt=sse` the service sends the chunks as the
+//! elements of one JSON array, which clients parse as it arrives.
 
 use generativeai::protocol::response::GenerateContentResponse;
 
@@ -18,7 +24,7 @@ pub(crate) enum Framing {
 }
 
 impl Framing {
-    /// Returns the encoding for `alt=sse`, or else the array.
+    /// Creates the encoding of a new stream: events if the client asked for `alt=sse`, else an array.
     pub(crate) fn new(sse: bool) -> Self {
         if sse {
             Self::Sse
@@ -35,7 +41,7 @@ impl Framing {
         }
     }
 
-    /// Encodes the next chunk.
+    /// Encodes the next chunk, with what separates it from the one before.
     pub(crate) fn chunk(&mut self, chunk: &GenerateContentResponse) -> Vec<u8> {
         let mut bytes = match self {
             Self::Sse => b"data: ".to_vec(),
@@ -51,7 +57,7 @@ impl Framing {
         bytes
     }
 
-    /// Returns the bytes after the last chunk.
+    /// Returns the bytes after the last chunk. An array without chunks is `[]`.
     pub(crate) fn end(&self) -> &'static [u8] {
         match self {
             Self::Sse => b"",

@@ -94,7 +94,7 @@ impl<'de> IntoDeserializer<'de, Error> for Lenient {
     }
 }
 
-/// Name of a member.
+/// Name of a member, renamed if it is read as an identifier.
 struct Name(String);
 
 impl<'de> Deserializer<'de> for Name {

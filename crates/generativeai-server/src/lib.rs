@@ -1,5 +1,9 @@
 //! The Gemini REST API over any backend: develop against it offline, with any official client.
 //!
+//! A [`Backend`](generativeai::Backend) answers requests: the embedded model of `generativeai-local`, a
+//! script of a test, or a client of another service. [`Server`] puts the HTTP API in front of it, so
+//! that programs in any language can use it.
+//!
 //! ```no_run
 //! use std::net::TcpListener;
 //!
@@ -12,6 +16,41 @@
 //! Server::new(Scripted::default().then_text("Hello!")).serve(listener, stop).await
 //! # }
 //! ```
+//!
+//! [`router`] returns the same API as an [`axum::Router`], to be nested in another application or called
+//! in tests without a network:
+//!
+//! ```
+//! use axum::body::{Body, to_bytes};
+//! use axum::http::Request;
+//! use generativeai::testing::Scripted;
+//! use tower::ServiceExt;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let router = generativeai_server::router(Scripted::default().then_text("Hello!"));
+//! let request = Request::post("/v1beta/models/gemini-flash-latest:generateContent")
+//!     .header("host", "localhost")
+//!     .body(Body::from(r#"{"contents": [{"parts": [{"text": "Hi"}]}]}"#))
+//!     .unwrap();
+//!
+//! let response = router.oneshot(request).await.unwrap();
+//!
+//! let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+//! assert!(String::from_utf8_lossy(&body).contains("Hello!"));
+//! # }
+//! ```
+//!
+//! # Pointing clients to the server
+//!
+//! | client | setting |
+//! | --- | --- |
+//! | Rust, `generativeai` | `Remote::builder().base_url("http://127.0.0.1:8080")`, or `GOOGLE_GEMINI_BASE_URL` |
+//! | Python, `google-genai` | `genai.Client(http_options={"base_url": "http://127.0.0.1:8080"})` |
+//! | JavaScript, `@google/genai` | `new GoogleGenAI({httpOptions: {baseUrl: "http://127.0.0.1:8080"}})` |
+//! | curl | `http://127.0.0.1:8080/v1beta/models/gemini-flash-latest:generateContent` |
+//!
+//! Most clients insist on some API key. Any will do, unless the server has one
+//! ([`Server::api_key`]). Model names need no change: see [`Server::strict_model_names`].
 //!
 //! # Endpoints
 //!
@@ -27,8 +66,33 @@
 //! | `/healthz` | `ok` |
 //!
 //! The API paths are served under `/v1`, `/v1beta`, `/v1alpha`, `/v1beta1` and without a version, with
-//! or without `publishers/google` in front. What the backend does not support, and everything else,
-//! gets an error in the JSON of the service, with a code that clients do not retry.
+//! or without `publishers/google` in front. Requests are accepted in camelCase and in snake_case, enums
+//! by name and by number; replies are in camelCase. Unknown members are ignored. Members that the
+//! backend cannot honour are the backend's to refuse.
+//!
+//! # Errors
+//!
+//! Every error is the JSON of the service, `{"error": {"code", "message", "status", "details"}}`, also
+//! for unknown paths and for panics of the backend. The code is the one that the service would send,
+//! so that clients handle it in the same way:
+//!
+//! | code | status | cause |
+//! | --- | --- | --- |
+//! | 400 | `INVALID_ARGUMENT` | a malformed request (the message has the path of the member), a wrong API key |
+//! | 403 | `PERMISSION_DENIED` | no API key; a host or an origin that is not allowed |
+//! | 404 | `NOT_FOUND` | an unknown model |
+//! | 404 | `UNIMPLEMENTED` | a part of the API that the server or the backend does not support. Not 501, which clients retry |
+//! | 408, 413, 431 | | a body or headers over their limits |
+//! | 429 | `RESOURCE_EXHAUSTED` | a full queue, or no memory for the request; `RetryInfo` says when to retry |
+//! | 503, 504 | `UNAVAILABLE`, `DEADLINE_EXCEEDED` | an unreachable backend; the client's deadline (`X-Server-Timeout`) |
+//!
+//! An error in the middle of a stream is a line of JSON after the last event. A JSON array has no place
+//! for one: there the connection is dropped, so that the client sees an incomplete response.
+//!
+//! # Cancellation
+//!
+//! When a client disconnects, its reply is dropped, which stops the backend. Nothing runs for a client
+//! that no longer listens.
 //!
 //! # Path of a request
 //!

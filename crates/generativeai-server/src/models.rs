@@ -1,4 +1,8 @@
 //! Mapping from the model names that clients send to the models of the backend.
+//!
+//! Programs name the model of the service that they were written for. A local backend has one model with
+//! another name. Refusing all other names would mean changing every program, and accepting every name
+//! would hide misspelt ones. So names of Google's model families are mapped, and others are refused.
 
 use axum::http::StatusCode;
 use generativeai::protocol::models::Model;
@@ -11,6 +15,9 @@ use crate::error::ApiError;
 const MAX_PAGES: usize = 16;
 
 /// Beginnings of the names that Google publishes for models of text and embeddings.
+///
+/// Models that make pictures, video and music are left out: a text model in their place would only
+/// confuse the program.
 const PUBLISHED: [&str; 11] = [
     "gemini",
     "gemma",
@@ -28,7 +35,9 @@ const PUBLISHED: [&str; 11] = [
 /// Names of the backend's models, listed once.
 #[derive(Debug)]
 pub(crate) struct ModelNames {
+    /// Whether only the backend's own names are accepted.
     strict: bool,
+    /// The listed names, without `models/`. Not set while the backend fails to list them.
     listed: OnceCell<Vec<String>>,
 }
 
@@ -108,6 +117,7 @@ async fn has_unlisted(backend: &dyn Backend, name: &str) -> bool {
     model.is_some_and(|model| name_of(&model).as_deref() == Some(name))
 }
 
+/// Reads the backend's list of models.
 async fn list(backend: &dyn Backend) -> Result<Vec<String>, Error> {
     let mut names = Vec::new();
     let mut token = None;

@@ -1,4 +1,7 @@
 //! Query string of a request.
+//!
+//! Parsed by hand: axum's extractor reports invalid queries in plain text, and the
+//! names have two spellings (`alt` and `$alt`, `pageToken` and `page_token`).
 
 use percent_encoding::percent_decode_str;
 
@@ -48,6 +51,7 @@ fn is_sse(alt: &str) -> Result<bool, ApiError> {
     }
 }
 
+/// Decodes a name or a value: `+` is a space, `%26` an ampersand.
 fn decode(text: &str) -> String {
     percent_decode_str(&text.replace('+', " "))
         .decode_utf8_lossy()

@@ -1,4 +1,7 @@
 //! Limit of concurrent requests, and the bounded queue of those that wait for it.
+//!
+//! Two semaphores: a request that finds no permit to run takes a permit to wait, and returns it when it
+//! runs or is cancelled. Tokio's semaphores are fair, so requests run in the order in which they came.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +20,9 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Limits how many requests the backend handles at once and how many may wait for it.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestQueue {
+    /// Permits to run.
     running: Arc<Semaphore>,
+    /// Permits to wait for a permit to run.
     waiting: Arc<Semaphore>,
 }
 

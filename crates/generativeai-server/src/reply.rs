@@ -1,4 +1,8 @@
-//! What the server adds to replies that the backend left out: model version, ids of function calls.
+//! Members that the server adds to replies if the backend left them out.
+//!
+//! `modelVersion` names the model that really replied, since the client may have asked for another
+//! name. Function calls get an `id`, which newer clients use to match a response to its call; without
+//! one they invent their own.
 
 use std::hash::{DefaultHasher, Hasher};
 
@@ -8,7 +12,9 @@ use generativeai::protocol::response::GenerateContentResponse;
 /// Values for members of a reply that the backend did not set.
 #[derive(Clone, Debug)]
 pub(crate) struct ReplyDefaults {
+    /// Name of the model, unless the backend may know better.
     model_version: Option<String>,
+    /// Number in the id of the next call.
     next_call_id: u64,
 }
 

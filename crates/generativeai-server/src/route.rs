@@ -1,4 +1,8 @@
 //! Mapping from HTTP method and path to the endpoints of the API.
+//!
+//! A pure function over the path, not axum's routes. The method of a call is in the segment of its model
+//! (`models/{model}:{method}`), which axum's patterns cannot split; base URLs that repeat a part of the
+//! path must work; and errors suggest an alternative.
 
 use axum::http::Method;
 use percent_encoding::percent_decode_str;
@@ -21,10 +25,15 @@ pub(crate) enum Endpoint {
 /// The method after the colon: `models/{model}:{method}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ModelMethod {
+    /// One reply.
     GenerateContent,
+    /// A reply in chunks.
     StreamGenerateContent,
+    /// The number of tokens of a request.
     CountTokens,
+    /// The embedding of one content.
     EmbedContent,
+    /// The embeddings of several contents.
     BatchEmbedContents,
 }
 
@@ -119,6 +128,7 @@ fn model_method(call: &str) -> Result<ModelMethod, ApiError> {
     })
 }
 
+/// Rejects an HTTP method that the endpoint does not have.
 fn check_method(method: &Method, endpoint: &Endpoint) -> Result<(), ApiError> {
     let (allowed, allow) = match endpoint {
         Endpoint::Call(..) => (method == Method::POST, "POST"),

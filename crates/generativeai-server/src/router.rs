@@ -1,4 +1,4 @@
-//! The axum router: one handler that checks, dispatches and answers every request, in JSON.
+//! The axum router: one handler that checks and dispatches every request, and reports errors in JSON.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -19,8 +19,11 @@ use crate::{playground, response};
 /// State shared by all requests.
 #[derive(Debug)]
 pub(crate) struct App {
+    /// Hosts under which the server may be addressed.
     pub(crate) hosts: AllowedHosts,
+    /// Origins of the pages that may use it.
     pub(crate) origins: AllowedOrigins,
+    /// The API itself.
     pub(crate) api: Api,
 }
 
@@ -34,6 +37,8 @@ impl App {
         Router::new().fallback(handle).with_state(Arc::new(self))
     }
 
+    /// Returns the response to a request. Preflight requests come before the check of the origin, which
+    /// they ask about; the page comes before the API, whose key it does not need.
     async fn respond(&self, parts: &Parts, body: Body) -> Result<Response, ApiError> {
         check_header_count(&parts.headers)?;
         self.hosts.check(parts)?;
@@ -58,6 +63,8 @@ impl App {
     }
 }
 
+/// Handles every request: adds the CORS headers to whatever the response is, and turns an error or a
+/// panic into JSON.
 async fn handle(State(app): State<Arc<App>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let cors = app.origins.cors_headers(&parts.headers);

@@ -1,4 +1,8 @@
 //! Serving: the accept loop, HTTP/1 connections, and graceful shutdown.
+//!
+//! `axum::serve` would do, but for three things: it has no timeout for the headers of a request and none
+//! for a client that stops reading, so that such clients could occupy the server indefinitely; it answers
+//! oversized heads with an empty body; and its graceful shutdown waits without limit.
 
 mod write_timeout;
 
@@ -32,13 +36,18 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Timeouts of a connection.
 #[derive(Clone, Copy, Debug)]
 struct Timeouts {
+    /// For the headers of the next request.
     header: Duration,
+    /// For a write to make progress.
     write: Duration,
 }
 
 impl Server {
     /// Serves until `stop` completes. Then accepts no more connections, lets responses in progress
     /// complete within the [drain timeout](Self::drain_timeout), and returns.
+    ///
+    /// Connections are HTTP/1.1, each served by a task. Errors of single connections are ignored: they
+    /// concern one client, which sees them itself. Dropping the future aborts all connections at once.
     ///
     /// Needs a tokio runtime with time and I/O.
     ///

@@ -19,16 +19,30 @@ use crate::router::App;
 /// Setters configure it. [`serve`](Self::serve) then runs it on a listener, or
 /// [`into_router`](Self::into_router) makes it part of another axum application.
 ///
-/// ```
+/// ```no_run
+/// use std::net::TcpListener;
+/// use std::time::Duration;
+///
 /// use generativeai::testing::Scripted;
 /// use generativeai_server::Server;
 ///
-/// let router: axum::Router = Server::new(Scripted::default()).api_key("secret").into_router();
+/// # async fn example(ctrl_c: impl Future<Output = ()>) -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Server::new(Scripted::default())
+///     .api_key("secret")
+///     .max_concurrent(4)
+///     .faults("503x2".parse()?)
+///     .drain_timeout(Duration::from_secs(30));
+/// // The port is open from here on, so a client that connects now is served.
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// println!("listening on http://{}", listener.local_addr()?);
+/// server.serve(listener, ctrl_c).await?;
+/// # Ok(()) }
 /// ```
 #[derive(Debug)]
 #[must_use = "a server does nothing until it is served or turned into a router"]
 pub struct Server {
     backend: Arc<dyn Backend>,
+    /// Set by `allow_host`. Otherwise the listener's address decides.
     pub(crate) hosts: Option<AllowedHosts>,
     origins: AllowedOrigins,
     key: Option<ApiKey>,
@@ -47,6 +61,9 @@ pub struct Server {
 
 /// Returns the Gemini REST API over a backend as a router, with default settings.
 ///
+/// The router accepts requests to loopback names only; [`Server::allow_host`] adds others. It uses
+/// absolute paths: under a prefix (`Router::nest("/gemini", …)`) the base URL of clients is that prefix.
+///
 /// ```
 /// use generativeai::testing::Scripted;
 ///
@@ -57,7 +74,7 @@ pub fn router(backend: impl Backend + 'static) -> Router {
 }
 
 impl Server {
-    /// Creates a server with default settings.
+    /// Creates a server with default settings: no API key, loopback hosts only, 16 requests at once.
     pub fn new(backend: impl Backend + 'static) -> Self {
         Self {
             backend: Arc::new(backend),
@@ -81,7 +98,11 @@ impl Server {
     /// Requires an API key. Default: none.
     ///
     /// Clients send it as the header `x-goog-api-key`, as the query parameter `key`, or as a bearer
-    /// token. The playground page and `/healthz` do not need it.
+    /// token. A wrong key gets the error of the service, 400 with the reason `API_KEY_INVALID`; a
+    /// request without a key gets 403. The playground page and `/healthz` do not need it.
+    ///
+    /// Set one when the server listens on an address that others can reach. The connection is not
+    /// encrypted: put a proxy with TLS in front where the network is not trusted.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(ApiKey(key.into()));
         self
@@ -91,7 +112,9 @@ impl Server {
     ///
     /// Otherwise any name that Google publishes (`gemini-…`, `gemma-…`, `learnlm-…` and so on) is
     /// served by the backend's first model, so that programs run unchanged. The reply's `modelVersion`
-    /// is the real name.
+    /// is the real name. With `true` such names get 404, which shows where a program names a model.
+    ///
+    /// A backend that does not list its models gets every name unchanged in both cases.
     pub fn strict_model_names(mut self, strict: bool) -> Self {
         self.strict_model_names = strict;
         self
@@ -99,8 +122,9 @@ impl Server {
 
     /// Sets `maxOutputTokens` for requests that do not set it. Default: none.
     ///
-    /// Gemini models end their replies early, but a small model may ramble until its context is full.
-    /// A reply that reaches the limit ends with the finish reason `MAX_TOKENS`.
+    /// Gemini models end their replies early, but a small model may ramble until its context is full,
+    /// which takes minutes. A reply that reaches the limit ends with the finish reason `MAX_TOKENS`.
+    /// Requests that set `maxOutputTokens` keep their own limit, even a higher one.
     pub fn max_output_tokens(mut self, tokens: i32) -> Self {
         self.max_output_tokens = Some(tokens);
         self
@@ -113,6 +137,12 @@ impl Server {
     /// point its own host name to this machine and use the API. By default a router and a
     /// [server](Self::serve) on a loopback address allow the loopback names only, and a server on
     /// another address allows every name.
+    ///
+    /// ```
+    /// # use generativeai::testing::Scripted;
+    /// # use generativeai_server::Server;
+    /// let server = Server::new(Scripted::default()).allow_host("model.lan");
+    /// ```
     pub fn allow_host(mut self, host: impl Into<String>) -> Self {
         let host = host.into();
         self.hosts = Some(match self.hosts {
@@ -129,25 +159,33 @@ impl Server {
 
     /// Allows web pages of this origin, such as `http://localhost:5173`, to use the API; `*` allows
     /// all. By default only the server's own page may, and requests of other pages get 403.
+    ///
+    /// Browsers send a page's origin in `Origin`. Allowed origins also get CORS headers, with which the
+    /// browser lets the page read the response. Programs other than browsers send no origin and are not
+    /// concerned.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         self.origins.add(origin.into());
         self
     }
 
     /// Sets how many requests the backend handles at once. Default: 16; at least 1.
+    ///
+    /// Only calls of a model count, until their response is complete. Lists of models do not.
     pub fn max_concurrent(mut self, requests: usize) -> Self {
         self.max_concurrent = requests;
         self
     }
 
     /// Sets how many requests may wait while [`max_concurrent`](Self::max_concurrent) others run.
-    /// Default: 64. Further requests get 429.
+    /// Default: 64. Further requests get 429 with a `RetryInfo` of one second.
     pub fn max_queued(mut self, requests: usize) -> Self {
         self.max_queued = requests;
         self
     }
 
     /// Sets the maximum size of a request body in bytes. Default: 20 MiB. Larger ones get 413.
+    ///
+    /// Inline data (pictures, audio) is base64 in the body, and takes a third more than its bytes.
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
         self
@@ -170,13 +208,22 @@ impl Server {
     }
 
     /// Sets the faults to inject into requests to a model. Default: none.
+    ///
+    /// ```
+    /// # use generativeai::testing::Scripted;
+    /// # use generativeai_server::Server;
+    /// // The first two requests fail with 503, and half of all streams are cut after one chunk.
+    /// let server = Server::new(Scripted::default()).faults("503x2,cut@0.5".parse()?);
+    /// # Ok::<(), generativeai::Error>(())
+    /// ```
     pub fn faults(mut self, faults: Faults) -> Self {
         self.faults = faults;
         self
     }
 
     /// Sets how long a connection may take to send the headers of its next request. Default: 30 s;
-    /// then it is closed. Applies to [`serve`](Self::serve) only.
+    /// then it is closed. Also limits how long an idle connection is kept for another request. Applies
+    /// to [`serve`](Self::serve) only.
     pub fn header_timeout(mut self, time: Duration) -> Self {
         self.header_timeout = time;
         self

@@ -1,4 +1,8 @@
 //! Body of a streamed response.
+//!
+//! The body pulls: hyper polls it when the connection has room, it polls the backend's stream. So a
+//! client that reads slowly slows the backend down, and when the connection ends hyper drops the body,
+//! which drops the backend's stream. No task or channel is in between.
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -30,6 +34,7 @@ pub(crate) struct Chunks {
 }
 
 impl Chunks {
+    /// Creates the chunks of a backend's stream, which does nothing until it is polled.
     pub(crate) fn new(stream: ChunkStream, deadline: Deadline, defaults: ReplyDefaults) -> Self {
         Self {
             first: None,
@@ -48,6 +53,7 @@ impl Chunks {
         Ok(())
     }
 
+    /// Returns the next chunk, or `None` at the end of the reply. After an error there is no more.
     async fn next(&mut self) -> Option<Result<GenerateContentResponse, ApiError>> {
         if let Some(first) = self.first.take() {
             return Some(Ok(first));
@@ -68,8 +74,11 @@ impl Chunks {
 
 /// A streamed response in progress. Dropping it drops the backend's stream, which stops the work.
 pub(crate) struct StreamBody {
+    /// The rest of the reply.
     pub(crate) chunks: Chunks,
+    /// Encoding of the chunks.
     pub(crate) framing: Framing,
+    /// Faults of this stream: a lost connection, or an error event.
     pub(crate) faults: InjectedFaults,
     /// Number of chunks written.
     pub(crate) written: usize,
@@ -90,6 +99,7 @@ impl fmt::Display for Incomplete {
 impl std::error::Error for Incomplete {}
 
 impl StreamBody {
+    /// Converts the reply into a body for hyper.
     pub(crate) fn into_body(self) -> Body {
         let frames =
             futures_util::stream::unfold(Some(self), |body| async { body?.next_frame().await });
@@ -131,6 +141,8 @@ impl StreamBody {
         }
     }
 
+    /// Ends the body in a way that is not the end of the response: hyper closes the connection without
+    /// the last, empty chunk of the transfer encoding.
     async fn drop_connection(self) -> Result<Bytes, Incomplete> {
         self.stop_and_pause().await;
         Err(Incomplete)

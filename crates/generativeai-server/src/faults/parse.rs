@@ -33,6 +33,7 @@ impl FromStr for Faults {
     }
 }
 
+/// Error that names the item and lists what is possible.
 fn invalid(item: &str) -> Error {
     let message = format!(
         "invalid fault `{item}`: use 429, 500, 503, delay=250ms, cut=3, error=500 or seed=7; \
@@ -41,6 +42,7 @@ fn invalid(item: &str) -> Error {
     Error::new(ErrorKind::Configuration, message)
 }
 
+/// Parses `fault`, `faultxN`, `fault@P` or `faultxN@P`.
 fn rule(item: &str) -> Option<Rule> {
     let (item, probability) = match item.split_once('@') {
         Some((item, probability)) => (item, probability.parse().ok()?),
@@ -73,6 +75,7 @@ fn rule(item: &str) -> Option<Rule> {
     })
 }
 
+/// Parses one of the codes that the service sends when it is in trouble.
 fn code(text: &str) -> Option<StatusCode> {
     [
         StatusCode::TOO_MANY_REQUESTS,
@@ -83,6 +86,7 @@ fn code(text: &str) -> Option<StatusCode> {
     .find(|code| code.as_str() == text)
 }
 
+/// Parses `250ms` or `2s`.
 fn duration(text: &str) -> Option<Duration> {
     match text.strip_suffix("ms") {
         Some(millis) => millis.parse().ok().map(Duration::from_millis),

@@ -22,6 +22,9 @@ impl fmt::Debug for ApiKey {
 impl ApiKey {
     /// Checks the key of a request, which clients send as the header `x-goog-api-key`, as the query
     /// parameter `key`, or as a bearer token.
+    ///
+    /// # Errors
+    /// 400, 401 or 403, as the service responds to a wrong key, a wrong token, and to none.
     pub(crate) fn check(&self, headers: &HeaderMap, query: Option<&str>) -> Result<(), ApiError> {
         let header = headers.get("x-goog-api-key").map(|key| key.as_bytes());
         if let Some(key) = header.or(query.map(str::as_bytes)) {
@@ -58,6 +61,7 @@ impl ApiKey {
     }
 }
 
+/// Returns the token of an `Authorization: Bearer …` header.
 fn bearer_token(value: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = value.split_at_checked(7)?;
     scheme

@@ -11,7 +11,9 @@ use crate::error::ApiError;
 /// Origins of the web pages that may use the API, besides the server's own.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AllowedOrigins {
+    /// Whether every origin is allowed.
     any: bool,
+    /// The allowed origins, as browsers write them: scheme, host and port.
     origins: Vec<String>,
 }
 
@@ -73,7 +75,8 @@ impl AllowedOrigins {
     }
 }
 
-/// Returns whether a page was served by this server.
+/// Returns whether a page was served by this server: its origin is the host of the request. The scheme
+/// may differ, since a proxy may add TLS.
 fn is_same_origin(origin: &HeaderValue, headers: &HeaderMap) -> bool {
     let host = headers.get(HOST).map(HeaderValue::as_bytes);
     let origin = origin.as_bytes();

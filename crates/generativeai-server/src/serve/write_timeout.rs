@@ -15,12 +15,14 @@ use tokio::time::{Sleep, sleep};
 #[derive(Debug)]
 pub(super) struct WriteTimeout<S> {
     stream: S,
+    /// Time after which a pending write fails.
     timeout: Duration,
     /// Runs while a write is pending. Boxed and created on demand: most writes complete at once.
     pending: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> WriteTimeout<S> {
+    /// Wraps a stream. Reads are not limited.
     pub(super) fn new(stream: S, timeout: Duration) -> Self {
         Self {
             stream,
