@@ -1,5 +1,6 @@
 //! The endpoints: requests are parsed, passed to the backend, and its replies returned.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -23,9 +24,9 @@ use crate::models::{ModelNames, ResolvedModel};
 use crate::query::Query;
 use crate::queue::{Permits, RequestQueue};
 use crate::reply::ReplyDefaults;
+use crate::response;
 use crate::route::{Endpoint, ModelMethod, route};
 use crate::stream::{Chunks, StreamBody};
-use crate::{lenient, response};
 
 /// The API over a backend.
 ///
@@ -218,13 +219,24 @@ impl Api {
 }
 
 /// Parses a request body, and frees it. An empty one is a request without members.
+///
+/// The types of the protocol accept what the service accepts, such as members in `snake_case`.
+///
+/// # Errors
+/// 400 with the path of the member that is invalid.
 fn parse<T: DeserializeOwned>(body: Vec<u8>) -> Result<T, ApiError> {
     let json = match body.trim_ascii() {
         b"" => b"{}",
         json => json,
     };
-    lenient::parse(json)
-        .map_err(|error| ApiError::invalid(format!("the request body is invalid: {error}")))
+    let mut parser = serde_json::Deserializer::from_slice(json);
+    let request = serde_path_to_error::deserialize(&mut parser).map_err(invalid_body)?;
+    parser.end().map_err(invalid_body)?;
+    Ok(request)
+}
+
+fn invalid_body(error: impl Display) -> ApiError {
+    ApiError::invalid(format!("the request body is invalid: {error}"))
 }
 
 /// Awaits a reply of the backend until the deadline, and returns it as JSON.

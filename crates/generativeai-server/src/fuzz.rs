@@ -17,8 +17,6 @@ use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::lenient;
-
 type Server = TowerToHyperService<Router>;
 
 /// API key that no response may contain.
@@ -66,7 +64,6 @@ pub fn request(data: &[u8]) {
             "{response:?}"
         );
     }
-    check_leniency(data);
 }
 
 /// Sends a request to a server. Returns `None` if the bytes are not a request.
@@ -129,22 +126,6 @@ fn check(response: &Response<Bytes>) {
             let data = event.strip_prefix("data: ").expect("an event");
             serde_json::from_str::<Value>(data).expect("an event in JSON");
         }
-    }
-}
-
-/// Checks that the lenient parser agrees with the strict one where no member has two spellings.
-fn check_leniency(data: &[u8]) {
-    let Some(request) = parse(data) else { return };
-    let body = request.body();
-    if body.contains(&b'_') || body.contains(&b'\\') {
-        return;
-    }
-    if let Ok(strict) = serde_json::from_slice::<GenerateContentRequest>(body) {
-        let lenient = lenient::parse::<GenerateContentRequest>(body);
-        assert_eq!(
-            lenient.expect("a request that the strict parser accepts"),
-            strict
-        );
     }
 }
 

@@ -125,7 +125,6 @@ mod framing;
 #[doc(hidden)]
 pub mod fuzz;
 mod guard;
-mod lenient;
 mod models;
 mod playground;
 mod query;

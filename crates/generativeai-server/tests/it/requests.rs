@@ -2,40 +2,147 @@
 
 use generativeai::testing::Scripted;
 use generativeai_server::{Server, router};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{hello, post, send};
 
 const PATH: &str = "/v1beta/models/m:generateContent";
 
+/// An object whose names are data.
+fn free() -> Value {
+    json!({"first_name": {"last_name": 1}, "lastName": [{"in_list": true}]})
+}
+
+/// One request in both spellings.
+fn both() -> [Value; 2] {
+    let free = free();
+    [
+        json!({
+            "systemInstruction": {"parts": [{"text": "be brief"}]},
+            "contents": [
+                {"role": "user", "parts": [{"inlineData": {"mimeType": "image/png", "data": "AA=="}}]},
+                {"role": "model", "parts": [
+                    {"functionCall": {"name": "look_up", "args": free}, "thoughtSignature": "c2ln"},
+                ]},
+                {"role": "user", "parts": [{"functionResponse": {"name": "look_up", "response": free}}]},
+            ],
+            "tools": [{"functionDeclarations": [{
+                "name": "look_up",
+                "parameters": {
+                    "type": "OBJECT",
+                    "properties": {"first_name": {"type": "STRING", "minLength": "2"}},
+                    "propertyOrdering": ["first_name"],
+                },
+                "responseJsonSchema": {"any_of": [{"min_length": 1}]},
+            }]}],
+            "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["look_up"]}},
+            "safetySettings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}],
+            "generationConfig": {
+                "maxOutputTokens": 5,
+                "responseJsonSchema": {"properties": {"max_items": {"max_items": 3}}},
+            },
+            "labels": {"cost_center": "a_b"},
+        }),
+        json!({
+            "system_instruction": {"parts": [{"text": "be brief"}]},
+            "contents": [
+                {"role": "user", "parts": [{"inline_data": {"mime_type": "image/png", "data": "AA=="}}]},
+                {"role": "model", "parts": [
+                    {"function_call": {"name": "look_up", "args": free}, "thought_signature": "c2ln"},
+                ]},
+                {"role": "user", "parts": [{"function_response": {"name": "look_up", "response": free}}]},
+            ],
+            "tools": [{"function_declarations": [{
+                "name": "look_up",
+                "parameters": {
+                    "type": 6,
+                    "properties": {"first_name": {"type": 1, "min_length": 2}},
+                    "property_ordering": ["first_name"],
+                },
+                "response_json_schema": {"any_of": [{"min_length": 1}]},
+            }]}],
+            "tool_config": {"function_calling_config": {"mode": 2, "allowed_function_names": ["look_up"]}},
+            "safety_settings": [{"category": 7, "threshold": 4}],
+            "generation_config": {
+                "max_output_tokens": "5",
+                "response_json_schema": {"properties": {"max_items": {"max_items": 3}}},
+            },
+            "labels": {"cost_center": "a_b"},
+        }),
+    ]
+}
+
+/// Field row 4.
 #[tokio::test]
-async fn both_spellings_and_numbers_for_enums_reach_the_backend() {
+async fn both_spellings_and_numbers_for_enums_are_the_same_request() {
     let script = Scripted::default().then_text("one").then_text("two");
     let router = router(script.clone());
-    let args = json!({"snake_case": {"camelCase": 1}});
-    let camel = json!({
-        "contents": [{"role": "model", "parts": [{"functionCall": {"name": "f", "args": args}}]}],
-        "toolConfig": {"functionCallingConfig": {"mode": "ANY"}},
-    });
-    let snake = json!({
-        "contents": [{"role": "model", "parts": [{"function_call": {"name": "f", "args": args}}]}],
-        "tool_config": {"function_calling_config": {"mode": 2}},
-    });
+    let [camel, snake] = both();
 
     for body in [&camel, &snake] {
-        assert_eq!(
-            send(&router, post(PATH, body.to_string())).await.code(),
-            200
-        );
+        let response = send(&router, post(PATH, body.to_string())).await;
+        assert_eq!(response.code(), 200, "{}", response.text());
     }
 
-    let requests = script.requests();
-    assert_eq!(requests[0], requests[1]);
-    let written = serde_json::to_value(&requests[1]).expect("JSON");
+    let [first, second] = &script.requests()[..] else {
+        panic!("two requests");
+    };
+    assert_eq!(first, second);
+    assert!(first.unknown.is_empty());
+    let mut written = serde_json::to_value(second).expect("JSON");
+    assert_eq!(written["labels"]["cost_center"], "a_b");
+    let call = &written["contents"][1]["parts"][0]["functionCall"];
+    assert_eq!(call["args"], free(), "names that are data are unchanged");
+    let declaration = written["tools"][0]["functionDeclarations"][0].take();
     assert_eq!(
-        written["contents"][0]["parts"][0]["functionCall"]["args"],
-        args
+        declaration["responseJsonSchema"]["any_of"][0]["min_length"],
+        1
     );
+    assert_eq!(
+        declaration["parameters"]["properties"]["first_name"]["minLength"],
+        2
+    );
+    let schema = &written["generationConfig"]["responseJsonSchema"];
+    assert_eq!(schema["properties"]["max_items"]["max_items"], 3);
+}
+
+/// Field row 19: forms of the service's documented curl requests, and others of their kind.
+#[tokio::test]
+async fn one_value_for_a_list_and_enums_in_any_case_are_accepted() {
+    let expected = json!({
+        "model": "models/m",
+        "contents": [{"parts": [{"text": "Hello"}]}],
+        "tools": [{"functionDeclarations": [{"name": "f"}]}],
+        "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["f"]}},
+        "safetySettings": [
+            {"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"},
+        ],
+        "generationConfig": {"stopSequences": ["END"]},
+    });
+    let given = json!({
+        "contents": {"parts": {"text": "Hello"}},
+        "tools": {"functionDeclarations": {"name": "f"}},
+        "toolConfig": {"functionCallingConfig": {"mode": "any", "allowedFunctionNames": "f"}},
+        "safetySettings": {"category": "harm_category_harassment", "threshold": "Block_None"},
+        "generationConfig": {"stopSequences": "END"},
+    });
+    let script = Scripted::default().then_text("Hi!");
+
+    let response = send(&router(script.clone()), post(PATH, given.to_string())).await;
+
+    assert_eq!(response.code(), 200, "{}", response.text());
+    let received = serde_json::to_value(&script.requests()[0]).expect("JSON");
+    assert_eq!(received, expected);
+}
+
+#[tokio::test]
+async fn a_member_under_both_names_is_rejected() {
+    let body = r#"{"system_instruction":null,"systemInstruction":null}"#;
+
+    let response = send(&router(Scripted::default()), post(PATH, body)).await;
+
+    let message = response.error()["message"].to_string();
+    assert!(message.contains("systemInstruction"), "{message}");
 }
 
 #[tokio::test]
@@ -67,6 +174,7 @@ async fn an_invalid_request_is_rejected() {
         "7",
         r#"{"contents":"Hello"}"#,
         r#"{"generationConfig":{"topK":"x"}}"#,
+        r#"{"contents":[]} {"contents":[]}"#,
         &deep,
     ] {
         let response = send(&router, post(PATH, body.to_owned())).await;
