@@ -1,10 +1,7 @@
-//! The contents of an event: its messages and replies, their media, and their searchable text.
-
-use std::sync::Arc;
+//! The contents of an event: their media and their searchable text.
 
 use generativeai::Event;
-use generativeai::protocol::content::{Blob, Content, Data};
-use generativeai::protocol::response::GenerateContentResponse;
+use generativeai::protocol::content::{Blob, Data};
 
 /// The maximum length of the searchable text of an event, in bytes. PostgreSQL limits the word list of
 /// a text to 1 MiB, and the list may be longer than the text.
@@ -12,7 +9,8 @@ const MAX_SEARCHABLE: usize = 256 * 1024;
 
 /// Returns the text of an event that can be searched, without thoughts, up to 256 KiB.
 pub(crate) fn searchable_text(event: &Event) -> String {
-    let texts: Vec<&str> = contents(event)
+    let texts: Vec<&str> = event
+        .contents()
         .into_iter()
         .flat_map(|content| &content.parts)
         .filter(|part| part.thought != Some(true))
@@ -27,7 +25,8 @@ pub(crate) fn searchable_text(event: &Event) -> String {
 
 /// Whether an event contains media.
 pub(crate) fn has_media(event: &Event) -> bool {
-    contents(event)
+    event
+        .contents()
         .into_iter()
         .flat_map(|content| &content.parts)
         .any(|part| match &part.data {
@@ -45,7 +44,8 @@ pub(crate) fn media_mut(event: &mut Event) -> Vec<&mut Blob> {
     if matches!(event, Event::Compacted { .. }) {
         return media;
     }
-    for part in contents_mut(event)
+    for part in event
+        .contents_mut()
         .into_iter()
         .flat_map(|content| &mut content.parts)
     {
@@ -59,47 +59,4 @@ pub(crate) fn media_mut(event: &mut Event) -> Vec<&mut Blob> {
         }
     }
     media
-}
-
-/// Returns the contents of an event, in order.
-fn contents(event: &Event) -> Vec<&Content> {
-    match event {
-        Event::Opened { sent, rounds } => std::iter::once(sent).chain(rounds).collect(),
-        Event::Exchanged { contents }
-        | Event::Added { contents, .. }
-        | Event::Replaced { contents } => contents.iter().collect(),
-        Event::Completed { response } => replies(Some(response)),
-        Event::Unfinished { received, .. } => replies(received.as_deref()),
-        Event::Compacted { summary, .. } => summary.iter().collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn contents_mut(event: &mut Event) -> Vec<&mut Content> {
-    match event {
-        Event::Opened { sent, rounds } => std::iter::once(sent).chain(rounds).collect(),
-        Event::Exchanged { contents }
-        | Event::Added { contents, .. }
-        | Event::Replaced { contents } => contents.iter_mut().collect(),
-        Event::Completed { response } => replies_mut(Some(Arc::make_mut(response))),
-        Event::Unfinished { received, .. } => replies_mut(received.as_mut().map(Arc::make_mut)),
-        Event::Compacted { summary, .. } => summary.iter_mut().collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn replies(response: Option<&GenerateContentResponse>) -> Vec<&Content> {
-    response
-        .into_iter()
-        .flat_map(|response| &response.candidates)
-        .filter_map(|candidate| candidate.content.as_ref())
-        .collect()
-}
-
-fn replies_mut(response: Option<&mut GenerateContentResponse>) -> Vec<&mut Content> {
-    response
-        .into_iter()
-        .flat_map(|response| &mut response.candidates)
-        .filter_map(|candidate| candidate.content.as_mut())
-        .collect()
 }

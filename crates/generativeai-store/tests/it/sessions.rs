@@ -48,6 +48,10 @@ async fn an_interrupted_turn_is_unfinished_when_the_session_is_opened_again() {
         let mut again = session.chat(&counting_model(1)).await.unwrap();
         assert!(again.keep_partial());
         again.send_message("And then?").await.unwrap();
+        // A kept reply stays marked as interrupted.
+        let later = session.chat(&counting_model(0)).await.unwrap();
+        let marks = [0, 1, 2, 3].map(|index| later.is_interrupted(index));
+        assert_eq!(marks, [false, true, false, false]);
         let all = ["A story?", "Once upon ", "And then?", "0"];
         assert_eq!(stored_texts(&session).await, all);
     }

@@ -1,7 +1,7 @@
 //! Events: what happens to a conversation, as a journal stores it.
 
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, iter};
 
 use serde::{Deserialize, Serialize};
 
@@ -98,6 +98,41 @@ pub enum Event {
 }
 
 impl Event {
+    /// Returns the contents of the event, in order: messages, function calls and responses, the replies of all
+    /// candidates, and summaries.
+    ///
+    /// A journal uses it to index the text of a conversation, or to store its media apart.
+    pub fn contents(&self) -> Vec<&Content> {
+        match self {
+            Self::Opened { sent, rounds } => iter::once(sent).chain(rounds).collect(),
+            Self::Exchanged { contents }
+            | Self::Added { contents, .. }
+            | Self::Replaced { contents } => contents.iter().collect(),
+            Self::Completed { response } => replies(response),
+            Self::Unfinished { received, .. } => received.as_deref().map_or_else(Vec::new, replies),
+            Self::Compacted { summary, .. } => summary.iter().collect(),
+            Self::Rewound { .. } | Self::Redone => Vec::new(),
+        }
+    }
+
+    /// Returns the [`contents`](Self::contents) of the event as mutable references.
+    ///
+    /// A response that other clones of the event share is copied first.
+    pub fn contents_mut(&mut self) -> Vec<&mut Content> {
+        match self {
+            Self::Opened { sent, rounds } => iter::once(sent).chain(rounds).collect(),
+            Self::Exchanged { contents }
+            | Self::Added { contents, .. }
+            | Self::Replaced { contents } => contents.iter_mut().collect(),
+            Self::Completed { response } => replies_mut(response),
+            Self::Unfinished { received, .. } => {
+                received.as_mut().map_or_else(Vec::new, replies_mut)
+            }
+            Self::Compacted { summary, .. } => summary.iter_mut().collect(),
+            Self::Rewound { .. } | Self::Redone => Vec::new(),
+        }
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Self::Opened { .. } => "Opened",
@@ -111,6 +146,20 @@ impl Event {
             Self::Compacted { .. } => "Compacted",
         }
     }
+}
+
+fn replies(response: &GenerateContentResponse) -> Vec<&Content> {
+    let candidates = response.candidates.iter();
+    candidates
+        .filter_map(|candidate| candidate.content.as_ref())
+        .collect()
+}
+
+fn replies_mut(response: &mut Arc<GenerateContentResponse>) -> Vec<&mut Content> {
+    let candidates = Arc::make_mut(response).candidates.iter_mut();
+    candidates
+        .filter_map(|candidate| candidate.content.as_mut())
+        .collect()
 }
 
 /// Prints the name of the event alone: prompts and replies do not belong in logs.
@@ -146,5 +195,81 @@ impl Entry {
     /// Returns the event.
     pub fn event(&self) -> &Event {
         &self.0.1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contents_are_those_of_every_kind_of_event_in_order() {
+        let content = |text: &str| Content::user(text);
+        let response = Arc::new(GenerateContentResponse::from(Content::model("reply")));
+        let contents = vec![content("a"), content("b")];
+        for (mut event, expected) in [
+            (
+                Event::Opened {
+                    sent: content("sent"),
+                    rounds: contents.clone(),
+                },
+                &["sent", "a", "b"][..],
+            ),
+            (
+                Event::Exchanged {
+                    contents: contents.clone(),
+                },
+                &["a", "b"],
+            ),
+            (
+                Event::Completed {
+                    response: Arc::clone(&response),
+                },
+                &["reply"],
+            ),
+            (
+                Event::Unfinished {
+                    reason: Reason::Interrupted,
+                    received: Some(Arc::clone(&response)),
+                },
+                &["reply"],
+            ),
+            (
+                Event::Added {
+                    contents: contents.clone(),
+                    interrupted: Vec::new(),
+                },
+                &["a", "b"],
+            ),
+            (
+                Event::Replaced {
+                    contents: contents.clone(),
+                },
+                &["a", "b"],
+            ),
+            (Event::Rewound { length: 1 }, &[]),
+            (Event::Redone, &[]),
+            (
+                Event::Compacted {
+                    length: 1,
+                    summary: contents.clone(),
+                },
+                &["a", "b"],
+            ),
+        ] {
+            let texts: Vec<_> = event
+                .contents()
+                .iter()
+                .map(|content| content.parts[0].as_text())
+                .collect();
+            let expected: Vec<_> = expected.iter().copied().map(Some).collect();
+            assert_eq!(texts, expected, "{event:?}");
+            let texts: Vec<_> = event
+                .contents_mut()
+                .iter()
+                .map(|content| content.parts[0].as_text())
+                .collect();
+            assert_eq!(texts, expected, "{event:?}");
+        }
     }
 }
