@@ -3,6 +3,7 @@
 mod budget;
 mod check;
 mod event;
+mod functions;
 mod history;
 mod journal;
 mod opening;
@@ -12,6 +13,7 @@ mod saved;
 mod send;
 mod session;
 mod shared;
+mod snapshot;
 mod state;
 mod structured;
 mod tokens;

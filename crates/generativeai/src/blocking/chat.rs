@@ -88,10 +88,10 @@ impl ChatSession {
         self.0.resume(journal, events).map(Self)
     }
 
-    /// Stores in the journal what is not stored yet, like [`ChatSession::save`](crate::ChatSession::save).
+    /// Writes all pending events to the journal, like [`ChatSession::save`](crate::ChatSession::save).
     ///
     /// # Errors
-    /// The error of the journal. Nothing is lost: the next write includes what is missing.
+    /// The error of the journal. Nothing is lost: the events stay pending.
     pub fn save(&mut self) -> Result<()> {
         wait(self.0.save())
     }

@@ -6,7 +6,7 @@
 macro_rules! delegate {
     ($target:ident: self { $($name:ident($($arg:ident: $type:ty),*);)* } $($rest:tt)*) => {
         $(
-            #[doc = concat!("Does the same as [`", stringify!($target), "::", stringify!($name), "`](crate::",
+            #[doc = concat!("Calls [`", stringify!($target), "::", stringify!($name), "`](crate::",
                 stringify!($target), "::", stringify!($name), ").")]
             #[must_use]
             pub fn $name(self, $($arg: $type),*) -> Self {
@@ -17,7 +17,7 @@ macro_rules! delegate {
     };
     ($target:ident: &self { $($name:ident($($arg:ident: $type:ty),*) -> $output:ty;)* } $($rest:tt)*) => {
         $(
-            #[doc = concat!("Does the same as [`", stringify!($target), "::", stringify!($name), "`](crate::",
+            #[doc = concat!("Calls [`", stringify!($target), "::", stringify!($name), "`](crate::",
                 stringify!($target), "::", stringify!($name), ").")]
             pub fn $name(&self, $($arg: $type),*) -> $output {
                 self.0.$name($($arg),*)
@@ -27,7 +27,7 @@ macro_rules! delegate {
     };
     ($target:ident: &mut self { $($name:ident($($arg:ident: $type:ty),*) -> $output:ty;)* } $($rest:tt)*) => {
         $(
-            #[doc = concat!("Does the same as [`", stringify!($target), "::", stringify!($name), "`](crate::",
+            #[doc = concat!("Calls [`", stringify!($target), "::", stringify!($name), "`](crate::",
                 stringify!($target), "::", stringify!($name), ").")]
             pub fn $name(&mut self, $($arg: $type),*) -> $output {
                 self.0.$name($($arg),*)

@@ -1,6 +1,7 @@
 //! Context budget: which contents leave a history that became too long.
 
 use std::borrow::Cow;
+use std::future::ready;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -12,8 +13,9 @@ use super::state::State;
 use super::tokens::TokenCounter;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::RequestTemplate;
-use crate::protocol::content::Content;
+use crate::protocol::content::{Content, Transcript};
 use crate::protocol::response::FinishReason;
+use crate::stream::BoxFuture;
 use crate::trace;
 
 /// Prompt that asks the model for a summary.
@@ -30,7 +32,7 @@ pub enum Compaction {
     /// They are dropped. The model does not know of them any more.
     #[serde(rename = "leaveOut")]
     Drop,
-    /// They are replaced by a summary, for which the model is asked in a request of its own. The prompt for the
+    /// They are replaced by a summary, for which the model is asked in a separate request. The prompt for the
     /// summary and the summary become the first turn of the history.
     Summarize,
 }
@@ -38,7 +40,9 @@ pub enum Compaction {
 /// Limit for the requests of a conversation.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Budget {
+    /// Maximum number of tokens of a message's request.
     pub(super) tokens: u32,
+    /// What happens to the oldest turns if the request would have more.
     pub(super) compaction: Compaction,
 }
 
@@ -56,18 +60,31 @@ impl Budget {
     ///
     /// Nothing changes until the caller applies the event. So an error, or a drop of the future at any await, leaves
     /// the conversation unchanged.
-    pub(super) async fn fit(self, state: &State, template: &RequestTemplate) -> Result<Fit> {
+    pub(super) fn fit(self, state: &State, template: &RequestTemplate) -> BoxFuture<Result<Fit>> {
         let Some(turn) = state.unfinished() else {
-            return Ok(Fit::default());
+            return Box::pin(ready(Ok(Fit::default())));
         };
-        let history = state.transcript();
-        let contents = turn.contents();
-        let counter = TokenCounter { template, contents };
+        // Rounds of function calls of an earlier attempt make the request longer than it was.
+        let known = turn.transient.tokens.filter(|_| turn.rounds.is_empty());
+        let counter = TokenCounter {
+            template: template.clone(),
+            contents: turn.contents(),
+        };
+        let history = Arc::clone(state.transcript());
+        Box::pin(async move { self.shorten(&history, &counter, known).await })
+    }
+
+    /// Compares the request with the budget, and decides what leaves the history if it exceeds it. `known` is the
+    /// number of tokens of the request, if an earlier attempt has counted them.
+    async fn shorten(
+        self,
+        history: &Arc<Transcript>,
+        counter: &TokenCounter,
+        known: Option<u32>,
+    ) -> Result<Fit> {
         if counter.is_below(history, self.tokens) {
             return Ok(Fit::default());
         }
-        // Rounds of function calls of an earlier attempt make the request longer than it was.
-        let known = turn.transient.tokens.filter(|_| turn.rounds.is_empty());
         let mut tokens = match known {
             Some(tokens) => tokens,
             None => counter.count(history).await?,
@@ -75,11 +92,11 @@ impl Budget {
         let mut compaction = None;
         if tokens > self.tokens {
             let length;
-            (length, tokens) = self.cut(history.contents(), &counter, tokens).await?;
+            (length, tokens) = self.cut(history.contents(), counter, tokens).await?;
             let mut summary = Vec::new();
             if self.compaction == Compaction::Summarize {
                 let (old, rest) = history.contents().split_at(length);
-                summary = summarize(old, template).await?.into();
+                summary = summarize(old, &counter.template).await?.into();
                 let shorter: Vec<Content> = summary.iter().chain(rest).cloned().collect();
                 tokens = counter.count(&Arc::new(shorter.into())).await?;
                 self.check("the message with the summary", tokens)?;
@@ -97,7 +114,7 @@ impl Budget {
     async fn cut(
         self,
         history: &[Content],
-        counter: &TokenCounter<'_>,
+        counter: &TokenCounter,
         current: u32,
     ) -> Result<(usize, u32)> {
         let goal = match self.compaction {

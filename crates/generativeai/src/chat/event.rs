@@ -169,6 +169,17 @@ impl fmt::Debug for Event {
     }
 }
 
+/// Error of an event that does not fit the state of its conversation. The message continues a sentence that begins with
+/// the event.
+#[derive(Debug, PartialEq)]
+pub(super) struct InvalidEvent(pub(super) &'static str);
+
+impl fmt::Display for InvalidEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
 /// Entry of a [journal](crate::Journal): an event and its unique id.
 ///
 /// The id identifies the entry when a write is repeated because its result was lost. Cloning is cheap: clones

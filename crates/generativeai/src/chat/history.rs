@@ -39,6 +39,7 @@ pub(super) fn turn_ends(history: &[Content], message: &Content) -> Vec<usize> {
         .collect()
 }
 
+/// Returns whether a content of the user has function responses.
 fn answers_functions(content: &Content) -> bool {
     content.role != Some(Role::Model) && responses_of(content).next().is_some()
 }

@@ -1,4 +1,4 @@
-//! Journals: storage that a conversation writes its events to while it goes on.
+//! Journals: storage that a conversation writes its events to.
 
 use std::fmt;
 use std::mem;
@@ -60,7 +60,7 @@ pub trait Journal: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) if entries of another writer follow the first `after` ones: the
-    /// message is then not sent. After any other error the conversation goes on in memory, and the entries that
+    /// message is then not sent. After any other error the conversation continues in memory, and the entries that
     /// are [not stored yet](crate::ChatSession::unsaved) are part of the next call.
     fn append(&self, after: u64, entries: Vec<Entry>) -> BoxFuture<Result<()>>;
 }
@@ -115,16 +115,28 @@ impl Writer {
         self.failed.as_ref()
     }
 
-    /// Writes the pending entries.
-    pub(super) async fn write(&mut self) -> Result<()> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
-        let entries = self.pending.clone();
-        let written = self.journal.append(self.written, entries).await;
+    /// Begins to write the pending entries.
+    pub(super) fn begin(&self) -> Write {
+        let has_pending = !self.pending.is_empty();
+        Write(has_pending.then(|| self.journal.append(self.written, self.pending.clone())))
+    }
+
+    /// Records the result of a write. No events may be noted while it is in progress.
+    pub(super) fn end(&mut self, written: Result<()>) -> Result<()> {
         self.failed = written.clone().err();
         written?;
         self.written += mem::take(&mut self.pending).len() as u64;
         Ok(())
+    }
+}
+
+/// Write to a journal that is in progress. Without a journal, or without pending entries, there is nothing to wait for.
+#[derive(Default)]
+pub(super) struct Write(Option<BoxFuture<Result<()>>>);
+
+impl Write {
+    /// Waits for the result. Can be cancelled and called again.
+    pub(super) async fn result(&mut self) -> Option<Result<()>> {
+        Some(self.0.as_mut()?.await)
     }
 }

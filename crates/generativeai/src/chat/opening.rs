@@ -11,8 +11,9 @@ use crate::protocol::content::Content;
 pub(super) struct Opening {
     /// Message of the user.
     pub(super) sent: Content,
-    /// Rounds of function calls that an earlier attempt completed.
+    /// Rounds of function calls that an earlier attempt completed: calls and responses in turn.
     pub(super) rounds: Vec<Content>,
+    /// Settings of the message, and what an earlier attempt counted.
     pub(super) transient: Transient,
 }
 
@@ -51,7 +52,10 @@ impl Opening {
         Ok(this)
     }
 
-    /// Returns a retry of an unfinished turn. A call that was interrupted is not run again.
+    /// Returns a retry of an unfinished turn: its message, its completed rounds and its settings.
+    ///
+    /// A call that was interrupted is not run again, since it may have taken effect: its response reports the
+    /// interruption to the model.
     pub(super) fn again(turn: &Unfinished) -> Self {
         let mut transient = turn.transient.clone();
         transient.round = None;

@@ -34,11 +34,11 @@ impl ChatSession {
     /// The retry continues after the completed rounds of function calls, so no function is run twice for the same
     /// call. A call that was running when the turn was interrupted gets a response that says so.
     ///
-    /// Sending fails with [`Request`](ErrorKind::Request) if there is no unfinished turn.
+    /// Sending fails with [`Request`](ErrorKind::Request) without an unfinished turn.
     pub fn retry(&mut self) -> SendMessage<'_> {
         let opening = self.unfinished().map(Opening::again).map(Box::new);
         let opening = opening.ok_or_else(|| {
-            let message = "there is no unfinished turn to retry";
+            let message = "nothing to retry: the last turn completed";
             Error::new(ErrorKind::Request, message)
         });
         SendMessage {

@@ -6,7 +6,7 @@ use super::budget::{Budget, Compaction};
 use super::check;
 use super::event::Event;
 use super::history::{fill_roles, last_turn};
-use super::journal::{Journal, Writer};
+use super::journal::{Journal, Write, Writer};
 use super::reason::Reason;
 use super::round::{calls_of, unanswered};
 use super::state::State;
@@ -207,7 +207,7 @@ impl ChatSession {
         self.state.history()
     }
 
-    /// Replaces the history. Everything else that was said is forgotten: the [last response](Self::last), the
+    /// Replaces the history. The rest of the conversation is forgotten: the [last response](Self::last), the
     /// [unfinished turn](Self::unfinished), and the turns that were undone or [dropped](Self::dropped).
     ///
     /// Contents are stored as given, apart from missing roles: function responses get the role of the user, and
@@ -287,7 +287,7 @@ impl ChatSession {
     }
 
     /// Undoes the unfinished turn if there is one, otherwise the last turn, and returns its message and its reply.
-    /// Returns `None` if there is no turn.
+    /// Returns `None` for an empty conversation.
     ///
     /// A turn is undone as a whole, including its rounds of function calls. If no reply was received, the returned
     /// reply has no parts. [`redo`](Self::redo) reverses this.
@@ -397,15 +397,15 @@ impl ChatSession {
 
 /// Journal.
 impl ChatSession {
-    /// Stores the conversation in a journal from now on, starting with what was said so far. Turns that were undone
+    /// Stores the conversation in a journal from now on, starting with its contents so far. Turns that were undone
     /// before are not stored.
     ///
     /// Each message is stored before it is sent, and the result of the turn when it is over. Changes that do not wait,
     /// such as [`rewind`](Self::rewind), are stored before the next message, or by [`save`](Self::save).
     ///
     /// If another writer modified the journal, for example a clone of this conversation, the next message fails with
-    /// [`Conflict`](ErrorKind::Conflict) and is not sent. If the journal fails in another way, the conversation goes
-    /// on in memory: [`unsaved`](Self::unsaved) returns the error, and the next write stores what is missing.
+    /// [`Conflict`](ErrorKind::Conflict) and is not sent. If the journal fails in another way, the conversation
+    /// continues in memory: [`unsaved`](Self::unsaved) returns the error, and the next write stores the missing events.
     #[must_use]
     pub fn journal(mut self, journal: impl Journal + 'static) -> Self {
         self.set_journal(journal);
@@ -450,14 +450,16 @@ impl ChatSession {
         Ok(self)
     }
 
-    /// Stores in the [journal](Self::journal) what is not stored yet, including the part of the reply that an
-    /// interrupted turn received. Does nothing without a journal.
+    /// Writes all pending events to the [journal](Self::journal), including the part of the reply that an interrupted turn
+    /// received. Does nothing without a journal.
     ///
     /// # Errors
-    /// The error of the journal. Nothing is lost: the next write includes what is missing.
+    /// The error of the journal. Nothing is lost: the events stay pending.
     pub async fn save(&mut self) -> Result<()> {
         self.close_turn();
-        self.write().await
+        let mut write = self.begin_write();
+        let written = write.result().await;
+        self.end_write(written)
     }
 
     /// Returns the error of the last write to the [journal](Self::journal), if it failed.
@@ -495,11 +497,16 @@ impl ChatSession {
         }
     }
 
-    /// Writes pending events to the journal.
-    pub(super) async fn write(&mut self) -> Result<()> {
-        match &mut self.writer {
-            Some(writer) => writer.write().await,
-            None => Ok(()),
+    /// Begins to write pending events to the journal.
+    pub(super) fn begin_write(&self) -> Write {
+        self.writer.as_ref().map(Writer::begin).unwrap_or_default()
+    }
+
+    /// Records the result of a write, for [`unsaved`](Self::unsaved).
+    pub(super) fn end_write(&mut self, written: Option<Result<()>>) -> Result<()> {
+        match (&mut self.writer, written) {
+            (Some(writer), Some(written)) => writer.end(written),
+            _ => Ok(()),
         }
     }
 }

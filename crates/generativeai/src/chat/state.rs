@@ -1,14 +1,13 @@
 //! State of a conversation, and the only code that changes it.
 
-use std::fmt;
 use std::iter::once;
 use std::mem;
-use std::ops::Range;
 use std::sync::Arc;
 
-use super::event::Event;
+use super::event::{Event, InvalidEvent};
 use super::history::model_content;
 use super::round::Round;
+use super::snapshot::{Snapshot, check_indices};
 use super::unfinished::{Transient, Unfinished};
 use crate::protocol::content::{Content, FunctionResponse, Transcript};
 use crate::protocol::response::GenerateContentResponse;
@@ -27,6 +26,7 @@ pub(super) struct State {
     interrupted: Vec<usize>,
     /// Response of the last turn that entered the history, until the next turn is opened.
     last: Option<Arc<GenerateContentResponse>>,
+    /// Turn that was opened and did not complete. Boxed: it is large, and an idle conversation has none.
     unfinished: Option<Box<Unfinished>>,
     /// Turns that were undone and can be redone, the last one last.
     undone: Vec<Undone>,
@@ -39,29 +39,18 @@ pub(super) struct State {
 /// Turn that was undone.
 #[derive(Clone)]
 enum Undone {
+    /// Turn of the history.
     Turn {
+        /// Contents of the turn, which are appended to the history when it is redone.
         contents: Vec<Content>,
         /// Indices into `contents` at which interrupted turns end.
         interrupted: Vec<usize>,
         /// Number of contents at the start that are a summary.
         summary: usize,
     },
+    /// Turn that did not complete.
     Unfinished(Box<Unfinished>),
 }
-
-/// Contents of a saved conversation.
-pub(super) struct Snapshot {
-    pub(super) history: Vec<Content>,
-    pub(super) interrupted: Vec<usize>,
-    pub(super) last: Option<Arc<GenerateContentResponse>>,
-    pub(super) unfinished: Option<Unfinished>,
-    pub(super) dropped: Vec<Content>,
-    pub(super) summary: usize,
-}
-
-/// Error of an event that does not fit the state, with the part of a sentence that follows "the event".
-#[derive(Debug, PartialEq)]
-pub(super) struct InvalidEvent(&'static str);
 
 impl State {
     /// Applies an event. This is the only function that changes a conversation.
@@ -103,15 +92,17 @@ impl State {
         }
     }
 
+    /// Opens a turn. It replaces any other unfinished turn.
     fn open(&mut self, turn: Unfinished) {
         self.last = None;
         self.unfinished = Some(Box::new(turn));
-        // There is one unfinished turn. Undone turns of the history stay until something enters it, so that they
-        // can be redone if this turn fails.
+        // There can be only one unfinished turn, so an undone one cannot come back. Undone turns of the history can,
+        // until something enters it: this turn may fail.
         self.undone
             .retain(|undone| matches!(undone, Undone::Turn { .. }));
     }
 
+    /// Adds the open turn to the history, with the content of its final response as the reply.
     fn complete(&mut self, response: Arc<GenerateContentResponse>) -> Result<(), InvalidEvent> {
         let reply =
             model_content(&response).ok_or(InvalidEvent("completes a turn without a reply"))?;
@@ -122,6 +113,7 @@ impl State {
         Ok(())
     }
 
+    /// Adds contents to the history: the unfinished turn if there is one, otherwise an older conversation.
     fn add(
         &mut self,
         contents: Vec<Content>,
@@ -140,6 +132,7 @@ impl State {
         Ok(())
     }
 
+    /// Undoes the unfinished turn, or removes everything from the history but the first `length` contents.
     fn rewind(&mut self, length: usize) -> Result<(), InvalidEvent> {
         let current = self.history().len();
         let fits = match self.unfinished {
@@ -169,6 +162,7 @@ impl State {
         Ok(())
     }
 
+    /// Reverses the last [`rewind`](Self::rewind) that was not reversed yet.
     fn redo(&mut self) -> Result<(), InvalidEvent> {
         let undone = self.undone.pop();
         match undone.ok_or(InvalidEvent("redoes a turn that was not undone"))? {
@@ -187,6 +181,7 @@ impl State {
         Ok(())
     }
 
+    /// Moves the first `length` contents of the history to the dropped ones, and puts a summary in their place.
     fn compact(&mut self, length: usize, summary: Vec<Content>) -> Result<(), InvalidEvent> {
         if length > self.history().len() || length < self.summary {
             return Err(InvalidEvent(
@@ -196,7 +191,7 @@ impl State {
         let history = mem::take(&mut self.history);
         let mut old = Arc::unwrap_or_clone(history).into_contents();
         let rest = old.split_off(length);
-        // A summary replaces what it summarizes. It was not said itself.
+        // An older summary is replaced: its contents were dropped when it was made.
         Arc::make_mut(&mut self.dropped).extend(old.into_iter().skip(self.summary));
         self.interrupted.retain(|&index| index >= length);
         for index in &mut self.interrupted {
@@ -220,6 +215,7 @@ impl State {
         self.interrupted.extend(indices);
     }
 
+    /// Returns the open turn, for the events of a turn.
     fn open_turn(&mut self) -> Result<&mut Unfinished, InvalidEvent> {
         self.unfinished.as_deref_mut().ok_or(NOT_OPEN)
     }
@@ -271,11 +267,13 @@ impl State {
         Some(Event::Exchanged { contents })
     }
 
+    /// Returns the turn that is running.
     fn running(&mut self) -> &mut Unfinished {
         self.open_turn().expect("a turn that runs is open")
     }
 }
 
+/// Reading.
 impl State {
     /// Returns the history.
     pub(super) fn history(&self) -> &[Content] {
@@ -337,7 +335,7 @@ impl State {
         }
     }
 
-    /// Creates the state of a saved conversation.
+    /// Creates the state of a saved conversation, by applying the events that lead to it.
     ///
     /// # Errors
     /// The parts of the snapshot do not fit each other.
@@ -352,70 +350,7 @@ impl State {
     }
 }
 
-impl Snapshot {
-    /// Returns the events that lead to this state. They do not cover the last response.
-    pub(super) fn into_events(self) -> Result<Vec<Event>, InvalidEvent> {
-        let Self {
-            mut history,
-            interrupted,
-            mut dropped,
-            ..
-        } = self;
-        if self.summary > history.len() {
-            return Err(InvalidEvent(
-                "has a summary that is longer than the history",
-            ));
-        }
-        check_indices(&interrupted, self.summary..history.len())?;
-        let length = dropped.len();
-        let interrupted = interrupted
-            .iter()
-            .map(|index| length + index - self.summary);
-        let interrupted = interrupted.collect();
-        dropped.extend(history.split_off(self.summary));
-        let summary = history;
-        let mut events = Vec::new();
-        if !dropped.is_empty() {
-            events.push(Event::Added {
-                contents: dropped,
-                interrupted,
-            });
-        }
-        if length > 0 || !summary.is_empty() {
-            events.push(Event::Compacted { length, summary });
-        }
-        if let Some(turn) = self.unfinished {
-            let received = turn.open_reply().cloned();
-            events.push(Event::Opened {
-                rounds: turn.closed_rounds(),
-                sent: turn.sent,
-            });
-            events.push(Event::Unfinished {
-                reason: turn.reason,
-                received,
-            });
-        }
-        Ok(events)
-    }
-}
-
 const NOT_OPEN: InvalidEvent = InvalidEvent("belongs to a turn that was not opened");
-
-/// Checks that indices are ascending and within a range.
-fn check_indices(indices: &[usize], range: Range<usize>) -> Result<(), InvalidEvent> {
-    let is_ascending = indices.is_sorted_by(|one, next| one < next);
-    if is_ascending && indices.iter().all(|index| range.contains(index)) {
-        Ok(())
-    } else {
-        Err(InvalidEvent("marks contents that do not exist"))
-    }
-}
-
-impl fmt::Display for InvalidEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
 
 #[cfg(test)]
 mod tests;

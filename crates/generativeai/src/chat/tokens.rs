@@ -20,13 +20,14 @@ const TOKENS_PER_FILE: u64 = 258;
 const TOKENS_PER_CONTENT: u64 = 16;
 
 /// Counts the tokens of a message's request, for different histories in front of it.
-pub(super) struct TokenCounter<'turn> {
-    pub(super) template: &'turn RequestTemplate,
+pub(super) struct TokenCounter {
+    /// The request without its contents: the system instruction and the tools count as well.
+    pub(super) template: RequestTemplate,
     /// Contents after the history.
     pub(super) contents: Vec<Content>,
 }
 
-impl TokenCounter<'_> {
+impl TokenCounter {
     /// Returns whether the request has at most that many tokens however its backend counts: no token is shorter than
     /// a byte.
     pub(super) fn is_below(&self, history: &Transcript, tokens: u32) -> bool {
@@ -50,12 +51,14 @@ impl TokenCounter<'_> {
         }
     }
 
+    /// Estimates the tokens of the request from its size.
     fn estimate(&self, history: &Transcript) -> u32 {
         let size = self.size(history);
         let tokens = size.bytes.div_ceil(BYTES_PER_TOKEN) + TOKENS_PER_FILE * size.files;
         u32::try_from(tokens).unwrap_or(u32::MAX)
     }
 
+    /// Returns the size of the whole request.
     fn size(&self, history: &Transcript) -> Size {
         let request = &self.template.request;
         let mut size = Size::default();
@@ -74,7 +77,9 @@ impl TokenCounter<'_> {
 #[derive(Default)]
 struct Size {
     contents: u64,
+    /// Bytes of the texts, and of the JSON of function calls, function responses and tools.
     bytes: u64,
+    /// Images and other files, inline or referenced.
     files: u64,
 }
 
@@ -91,6 +96,7 @@ impl Size {
     }
 }
 
+/// Returns the length of the JSON of a value.
 fn json_length(value: &impl Serialize) -> u64 {
     let json = serde_json::to_string(value);
     json.map_or(0, |json| json.len() as u64)

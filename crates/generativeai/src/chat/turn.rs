@@ -1,17 +1,22 @@
 //! The loop of a running turn: request, reply, function calls, and again, until the turn enters the history.
 //!
 //! Everything that a turn has received is in the state of the conversation from the moment it was received. So a turn
-//! can be dropped at any await: what is left is a conversation with an unfinished turn, and no code has to run.
+//! can be dropped at any await: it leaves a conversation with an unfinished turn behind, and no code has to run.
+//!
+//! Everything that a turn waits for is in its step. So the future of [`Turn::next`] can be dropped as well, as a
+//! `select!` does: the next call waits for the same request, the same functions and the same write.
 
 use std::mem;
 use std::sync::Arc;
 
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::StreamExt as _;
 
+use super::budget::Fit;
 use super::check;
 use super::event::Event;
+use super::functions::Running;
 use super::history::first_content;
+use super::journal::Write;
 use super::opening::Opening;
 use super::reason::Reason;
 use super::round::{Round, allow_text, forbid_calls, unanswered_in};
@@ -19,11 +24,11 @@ use super::session::ChatSession;
 use super::unfinished::Unfinished;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::RequestTemplate;
-use crate::protocol::content::{Contents, FunctionCall};
+use crate::protocol::content::Contents;
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::GenerateContentResponse;
 use crate::stream::{BoxFuture, ChunkStream};
-use crate::tools::{AutomaticFunctionCalling, FunctionEvent, OnFailure, OnRoundLimit, run};
+use crate::tools::{AutomaticFunctionCalling, OnRoundLimit};
 use crate::trace;
 
 /// Method of the backend that a turn uses.
@@ -43,28 +48,33 @@ pub(super) struct Turn<'chat> {
     step: Step,
 }
 
-/// What a turn does next.
+/// What a turn does next, with everything that it waits for.
 enum Step {
     /// Write the message to the journal.
-    Store,
+    Store(Write),
     /// Compare the request with the context budget.
-    Fit,
+    Fit(BoxFuture<Result<Fit>>),
     /// Make the next request.
     Request,
     /// Wait for a complete reply.
     Await(BoxFuture<Result<GenerateContentResponse>>),
-    /// Wait for the next chunk.
+    /// Wait for the next chunk of a reply.
     Stream(ChunkStream),
-    /// Run the functions that the reply calls.
-    Run,
-    /// Write the result to the journal.
-    Close(Option<Error>),
+    /// Wait for the functions that the reply calls. Boxed: most turns call none.
+    Run(Box<Running>),
+    /// Write the round to the journal.
+    StoreRound(Write),
+    /// Write the result to the journal, and return the error of the turn if it failed.
+    Close(Write, Option<Error>),
     /// Nothing: the turn is over.
     Over,
 }
 
 impl<'chat> Turn<'chat> {
     /// Checks the message and opens its turn.
+    ///
+    /// # Errors
+    /// The message cannot be sent. The conversation is unchanged.
     pub(super) fn begin(
         chat: &'chat mut ChatSession,
         opening: Opening,
@@ -81,13 +91,12 @@ impl<'chat> Turn<'chat> {
         chat.close_turn();
         chat.commit(Event::Opened { sent, rounds });
         chat.state.carry(transient);
-        let automatic = chat.automatic.clone();
         Ok(Self {
+            automatic: chat.automatic.clone(),
+            step: Step::Store(chat.begin_write()),
             chat,
             template,
-            automatic,
             mode,
-            step: Step::Store,
         })
     }
 
@@ -96,19 +105,20 @@ impl<'chat> Turn<'chat> {
     pub(super) async fn next(&mut self) -> Option<Result<GenerateContentResponse>> {
         loop {
             match &mut self.step {
-                Step::Store => match self.chat.write().await {
-                    Err(error) if error.kind() == ErrorKind::Conflict => {
-                        let error = self.fail(error);
-                        self.step = Step::Over;
-                        return Some(Err(error));
+                Step::Store(write) => {
+                    let written = write.result().await;
+                    match self.chat.end_write(written) {
+                        Err(error) if error.kind() == ErrorKind::Conflict => {
+                            let error = self.fail(error);
+                            self.step = Step::Over;
+                            return Some(Err(error));
+                        }
+                        // Without its journal the conversation continues in memory: see `unsaved`.
+                        _ => self.fit(),
                     }
-                    // Without its journal the conversation goes on in memory: see `unsaved`.
-                    _ if self.chat.budget.is_some() => self.step = Step::Fit,
-                    _ => self.step = Step::Request,
-                },
-                // Boxed: this is rare and large, and would enlarge the future of every turn.
-                Step::Fit => match Box::pin(self.fit()).await {
-                    Ok(()) => self.step = Step::Request,
+                }
+                Step::Fit(fit) => match fit.await {
+                    Ok(fit) => self.fitted(fit),
                     Err(error) => self.close(error),
                 },
                 Step::Request => self.request(),
@@ -122,27 +132,34 @@ impl<'chat> Turn<'chat> {
                 Step::Stream(chunks) => match chunks.next().await {
                     Some(Ok(chunk)) => {
                         self.chat.state.receive_chunk(&chunk);
-                        // A block is reported by the error at the end of the stream.
-                        if !self
-                            .response()
-                            .is_some_and(GenerateContentResponse::is_blocked)
-                        {
+                        let response = self.response();
+                        // After a block nothing is returned but the error at the end of the stream.
+                        if !response.is_some_and(GenerateContentResponse::is_blocked) {
                             return Some(Ok(chunk));
                         }
                     }
                     Some(Err(error)) => self.close(error),
                     None => self.finish_reply(),
                 },
-                Step::Run => match self.run().await {
-                    Ok(()) => self.step = Step::Request,
-                    Err(error) => self.close(error),
+                Step::Run(running) => match running.next().await {
+                    // In the state at once, so that it is not lost if the turn is dropped.
+                    Some((index, response)) => self.chat.state.respond(index, response),
+                    None => match running.failure() {
+                        Some(error) => self.close(error),
+                        None => self.finish_round(),
+                    },
                 },
-                Step::Close(_) => {
-                    self.chat.write().await.ok();
-                    return match mem::replace(&mut self.step, Step::Over) {
-                        Step::Close(Some(error)) => Some(Err(error)),
-                        _ => None,
-                    };
+                Step::StoreRound(write) => {
+                    let written = write.result().await;
+                    self.chat.end_write(written).ok();
+                    self.step = Step::Request;
+                }
+                Step::Close(write, error) => {
+                    let written = write.result().await;
+                    self.chat.end_write(written).ok();
+                    let error = error.take();
+                    self.step = Step::Over;
+                    return error.map(Err);
                 }
                 Step::Over => return None,
             }
@@ -164,25 +181,29 @@ impl<'chat> Turn<'chat> {
         turn.expect("a turn that is not over is unfinished")
     }
 
-    /// Shortens the history if the request exceeds the context budget.
-    async fn fit(&mut self) -> Result<()> {
-        let Some(budget) = self.chat.budget else {
-            return Ok(());
+    /// Compares the request with the context budget, if there is one.
+    fn fit(&mut self) {
+        self.step = match self.chat.budget {
+            Some(budget) => Step::Fit(budget.fit(&self.chat.state, &self.template)),
+            None => Step::Request,
         };
-        let fit = budget.fit(&self.chat.state, &self.template).await?;
+    }
+
+    /// Shortens the history if the request exceeds the context budget.
+    fn fitted(&mut self, fit: Fit) {
         if let Some(event) = fit.compaction {
             self.chat.commit(event);
         }
         if let Some(tokens) = fit.tokens {
             self.chat.state.set_tokens(tokens);
         }
-        Ok(())
+        self.step = Step::Request;
     }
 
-    /// Makes the next request. Nothing is sent until the returned future or stream is polled.
+    /// Makes the next request. Nothing is sent until the future or the stream is polled.
     fn request(&mut self) {
         let mut request = match &self.automatic {
-            Some(automatic) => self.template_for_round(automatic),
+            Some(automatic) => self.request_of_round(automatic),
             // It is the only request of the turn.
             None => mem::take(&mut self.template.request),
         };
@@ -196,8 +217,8 @@ impl<'chat> Turn<'chat> {
     }
 
     /// Returns the request of a round without its contents. Settings that force function calls apply to the first
-    /// request: otherwise the model could never answer.
-    fn template_for_round(&self, automatic: &AutomaticFunctionCalling) -> GenerateContentRequest {
+    /// request alone: otherwise the model could never reply with a text.
+    fn request_of_round(&self, automatic: &AutomaticFunctionCalling) -> GenerateContentRequest {
         let mut request = self.template.request.clone();
         let turn = self.turn();
         let is_exhausted = turn.transient.rounds_run >= automatic.max_rounds;
@@ -209,7 +230,7 @@ impl<'chat> Turn<'chat> {
         request
     }
 
-    /// Continues after the end of a reply.
+    /// Continues after the end of a reply, or ends the turn if the reply does not complete it.
     fn finish_reply(&mut self) {
         if let Err(error) = self.evaluate_reply() {
             self.close(error);
@@ -217,6 +238,9 @@ impl<'chat> Turn<'chat> {
     }
 
     /// Decides what follows a reply: its function calls, or the end of the turn.
+    ///
+    /// # Errors
+    /// The reply is blocked, stopped, cut off or empty, or it calls functions after the last round.
     fn evaluate_reply(&mut self) -> Result<()> {
         let turn = self.turn();
         let rounds_run = turn.transient.rounds_run;
@@ -225,8 +249,9 @@ impl<'chat> Turn<'chat> {
         match (&self.automatic, first_content(&reply).and_then(Round::of)) {
             (Some(automatic), Some(round)) if self.runs_here(&round) => {
                 if rounds_run < automatic.max_rounds {
+                    let running = Running::start(&round, &self.template.tools, automatic)?;
+                    self.step = Step::Run(Box::new(running));
                     self.chat.state.begin_round(round);
-                    self.step = Step::Run;
                 } else if automatic.on_round_limit == OnRoundLimit::ReturnCalls {
                     self.return_calls();
                 } else {
@@ -238,7 +263,7 @@ impl<'chat> Turn<'chat> {
             _ => {
                 let response = self.turn().final_response();
                 self.chat.commit(Event::Completed { response });
-                self.step = Step::Close(None);
+                self.step = Step::Close(self.chat.begin_write(), None);
             }
         }
         Ok(())
@@ -257,53 +282,21 @@ impl<'chat> Turn<'chat> {
         let reason = Reason::CallsReturned;
         let received = Some(self.turn().final_response());
         self.chat.commit(Event::Unfinished { reason, received });
-        self.step = Step::Close(None);
+        self.step = Step::Close(self.chat.begin_write(), None);
     }
 
-    /// Runs the functions of a round, all at once, and stores the round in the journal.
-    ///
-    /// Each response is in the state as soon as it is there, so that none is lost if this is dropped.
-    async fn run(&mut self) -> Result<()> {
-        let automatic = self.automatic.clone().unwrap_or_default();
-        if automatic.time_limit.is_some() && tokio::runtime::Handle::try_current().is_err() {
-            let message = "a time limit for functions needs a tokio runtime";
-            return Err(Error::new(ErrorKind::Configuration, message));
-        }
-        let round = self.turn().transient.round.as_ref();
-        let calls: Vec<FunctionCall> = round.into_iter().flat_map(Round::calls).cloned().collect();
-        let tools = &self.template.tools;
-        let start = |(index, call)| {
-            automatic.observe(FunctionEvent::Called(call));
-            let response = trace::function(call, tools.run(call, automatic.time_limit));
-            response.map(move |outcome| (index, outcome))
-        };
-        let mut running: FuturesUnordered<_> = calls.iter().enumerate().map(start).collect();
-        let mut failed = None;
-        while let Some((index, outcome)) = running.next().await {
-            let call = &calls[index];
-            let response = outcome.unwrap_or_else(|error| {
-                let response = run::error_response(call, &error);
-                failed.get_or_insert(error);
-                response
-            });
-            automatic.observe(FunctionEvent::Answered(call, &response));
-            self.chat.state.respond(index, response);
-        }
-        match failed {
-            Some(error) if automatic.on_failure == OnFailure::Fail => return Err(error),
-            _ => {}
-        }
+    /// Adds the round to the turn, once all of its calls have a response.
+    fn finish_round(&mut self) {
         if let Some(round) = self.chat.state.end_round() {
             self.chat.commit(round);
         }
-        self.chat.write().await.ok();
-        Ok(())
+        self.step = Step::StoreRound(self.chat.begin_write());
     }
 
     /// Ends the turn with an error, which is returned once the result is in the journal.
     fn close(&mut self, error: Error) {
         let error = self.fail(error);
-        self.step = Step::Close(Some(error));
+        self.step = Step::Close(self.chat.begin_write(), Some(error));
     }
 
     /// Ends the turn with an error, and returns the error with the reply as far as it was received.
@@ -324,7 +317,8 @@ impl<'chat> Turn<'chat> {
         }
     }
 
-    /// Adds which calls are unanswered to the error of a request that the API rejected: the API does not say it.
+    /// Adds the names of unanswered calls to the error of a request that the API rejected. The API does not report
+    /// them.
     fn explain(&self, error: Error) -> Error {
         if error.http_code() != Some(400) {
             return error;

@@ -27,10 +27,12 @@ pub struct Unfinished {
     pub received: Option<Arc<GenerateContentResponse>>,
     /// Reason why the turn ended.
     pub reason: Reason,
+    /// Data that only the running program knows.
     pub(super) transient: Transient,
 }
 
-/// Data of a turn that is neither saved nor part of its events.
+/// Data of a turn that is neither saved nor part of its events. After loading or resuming it has its defaults: the
+/// message is sent with the settings of the model, and rounds and tokens are counted from zero.
 #[derive(Clone, Default)]
 pub(super) struct Transient {
     /// Settings that were made for the message. Boxed: most messages have none.

@@ -16,7 +16,7 @@ use crate::stream::{BoxFuture, ChunkStream};
 use crate::trace;
 
 impl GenerativeModel {
-    /// Asks the model once. Functions are declared to the model but not run, and there is no history.
+    /// Asks the model once. Functions are declared to the model but not run, and nothing is remembered.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -111,7 +111,7 @@ impl IntoFuture for GenerateContent<'_> {
 
 /// Response in chunks.
 ///
-/// An error is the last item; [`response`](Self::response) then returns what was received before it. Dropping the
+/// An error is the last item; [`response`](Self::response) then returns the part before it. Dropping the
 /// stream cancels the request.
 #[must_use = "a stream does nothing until it is read"]
 pub struct GenerateStream {

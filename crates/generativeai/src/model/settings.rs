@@ -24,7 +24,8 @@ pub(crate) struct Settings {
     pub(crate) accepted: Option<Vec<FinishReason>>,
 }
 
-/// Request without its contents, and what is needed to send it and to evaluate the reply.
+/// Request without its contents, with everything that sending it and evaluating the reply needs.
+#[derive(Clone)]
 pub(crate) struct RequestTemplate {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) request: GenerateContentRequest,

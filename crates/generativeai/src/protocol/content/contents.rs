@@ -57,7 +57,7 @@ impl Contents {
         self.history().len() + self.new.len()
     }
 
-    /// Returns whether there are no contents.
+    /// Returns whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -88,7 +88,7 @@ impl Contents {
         history.map(Transcript::contents).unwrap_or_default()
     }
 
-    /// Returns the JSON of the contents: that of the history as it is cached, and that of the new contents.
+    /// Returns the JSON of the contents: cached for the history, written for the new contents.
     #[cfg_attr(
         not(feature = "remote"),
         allow(dead_code, reason = "used by the backend that sends JSON")

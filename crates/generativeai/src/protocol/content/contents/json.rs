@@ -30,7 +30,7 @@ pub(super) struct JsonPrefix {
 }
 
 impl JsonPrefix {
-    /// Returns the JSON of the contents, which start with those written before, and writes what is new.
+    /// Returns the JSON of the contents, which start with those written before, and writes the new ones.
     pub(super) fn extend_to(&mut self, contents: &[Content]) -> Arc<Vec<Bytes>> {
         let new = contents.get(self.ends.len()..).unwrap_or_default();
         if !new.is_empty() {
@@ -106,7 +106,7 @@ fn is_plain_text(content: &Content) -> bool {
 
 /// Writes a content of texts as serde would.
 ///
-/// Most contents are texts, and serde_json inspects each byte of a text by itself: that took a third of all
+/// Most contents are texts, and serde_json inspects the bytes of a text one at a time: that took a third of all
 /// instructions of a turn.
 fn write_text(json: &mut Vec<u8>, role: &Role, parts: &[Part]) {
     json.extend_from_slice(b"{\"role\":");

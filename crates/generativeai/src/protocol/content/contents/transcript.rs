@@ -11,7 +11,7 @@ use crate::protocol::content::Content;
 #[derive(Default)]
 pub(crate) struct Transcript {
     contents: Vec<Content>,
-    /// Behind a lock, since a request shares the transcript with its chat and writes what is missing.
+    /// Behind a lock, since a request shares the transcript with its chat and writes the missing part.
     json: Mutex<JsonPrefix>,
 }
 

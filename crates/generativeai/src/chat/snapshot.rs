@@ -1,0 +1,81 @@
+//! Snapshots: the contents of a conversation at one moment, and the events that lead to them.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::event::{Event, InvalidEvent};
+use super::unfinished::Unfinished;
+use crate::protocol::content::Content;
+use crate::protocol::response::GenerateContentResponse;
+
+/// Contents of a conversation: what a saved file has, and what a journal starts with.
+pub(super) struct Snapshot {
+    pub(super) history: Vec<Content>,
+    /// Indices into the history at which interrupted turns end.
+    pub(super) interrupted: Vec<usize>,
+    /// Response of the last turn in the history.
+    pub(super) last: Option<Arc<GenerateContentResponse>>,
+    pub(super) unfinished: Option<Unfinished>,
+    /// Contents that left the history to keep within the context budget.
+    pub(super) dropped: Vec<Content>,
+    /// Number of contents at the start of the history that are a summary.
+    pub(super) summary: usize,
+}
+
+impl Snapshot {
+    /// Returns the events that lead to these contents. They do not cover the last response.
+    ///
+    /// All contents are added as one history, from which the dropped ones then leave.
+    ///
+    /// # Errors
+    /// The parts do not fit each other, as in a damaged file.
+    pub(super) fn into_events(self) -> Result<Vec<Event>, InvalidEvent> {
+        let Self {
+            history,
+            interrupted,
+            dropped,
+            ..
+        } = self;
+        if self.summary > history.len() {
+            let message = "has a summary that is longer than the history";
+            return Err(InvalidEvent(message));
+        }
+        check_indices(&interrupted, self.summary..history.len())?;
+        let length = dropped.len();
+        let (mut summary, mut contents) = (history, dropped);
+        contents.extend(summary.split_off(self.summary));
+        let moved = |index| length + index - self.summary;
+        let mut events = Vec::new();
+        if !contents.is_empty() {
+            events.push(Event::Added {
+                contents,
+                interrupted: interrupted.into_iter().map(moved).collect(),
+            });
+        }
+        if length > 0 || !summary.is_empty() {
+            events.push(Event::Compacted { length, summary });
+        }
+        if let Some(turn) = self.unfinished {
+            let received = turn.open_reply().cloned();
+            events.push(Event::Opened {
+                rounds: turn.closed_rounds(),
+                sent: turn.sent,
+            });
+            events.push(Event::Unfinished {
+                reason: turn.reason,
+                received,
+            });
+        }
+        Ok(events)
+    }
+}
+
+/// Checks that the indices of interrupted turns are ascending and within a range.
+pub(super) fn check_indices(indices: &[usize], range: Range<usize>) -> Result<(), InvalidEvent> {
+    let is_ascending = indices.is_sorted_by(|one, next| one < next);
+    if is_ascending && indices.iter().all(|index| range.contains(index)) {
+        Ok(())
+    } else {
+        Err(InvalidEvent("marks contents that do not exist"))
+    }
+}
