@@ -8,6 +8,7 @@ mod signals;
 mod slash;
 mod state;
 mod terminal;
+mod type_ahead;
 
 use tokio::runtime::Runtime;
 
@@ -40,7 +41,7 @@ pub(crate) fn run(
 fn read_lines(repl: &mut Repl<'_>) -> anyhow::Result<Exit> {
     let mut warned = false;
     loop {
-        match repl.prompt.next(&repl.signals, repl.printer)? {
+        match next_input(repl)? {
             Input::Line(line) => {
                 if !execute(repl, &line)? {
                     return Ok(Exit::Success);
@@ -58,6 +59,28 @@ fn read_lines(repl: &mut Repl<'_>) -> anyhow::Result<Exit> {
         }
         warned = false;
     }
+}
+
+/// Returns the next line that was typed during a reply, or else asks for one at the prompt.
+fn next_input(repl: &mut Repl<'_>) -> anyhow::Result<Input> {
+    for line in repl.type_ahead.take_cleared() {
+        repl.printer.note(format_args!("(not sent: {line})"));
+    }
+    if repl.signals.exit().is_none()
+        && let Some(line) = repl.type_ahead.next_line()
+    {
+        repl.printer.note(format_args!("> {line}"));
+        let more = repl.type_ahead.len();
+        if more > 0 {
+            repl.printer
+                .note(format_args!("({more} more queued; Esc clears)"));
+        }
+        repl.prompt.remember(&line);
+        return Ok(Input::Line(line));
+    }
+    let draft = repl.type_ahead.take_draft();
+    repl.prompt.insert(&draft);
+    repl.prompt.next(&repl.signals, repl.printer)
 }
 
 /// Executes a line. An error is reported and does not end the session. Returns `false` to quit.

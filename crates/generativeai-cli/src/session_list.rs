@@ -2,40 +2,69 @@
 
 use std::time::{Duration, SystemTime};
 
-use generativeai_store::{Hit, SessionInfo};
+use generativeai::Result;
+use generativeai_store::{Hit, SessionDetails, SessionInfo, Store};
 use serde_json::{Value, json};
 
 /// Number of characters shown around the first match of a search.
 const CONTEXT: usize = 60;
 
-/// A line for each session: number, last use, number of events, name.
-pub(crate) fn lines(sessions: &[SessionInfo]) -> String {
+/// Maximum number of sessions whose messages are counted, which reads their logs.
+const MAX_DETAILS: usize = 100;
+
+/// A session in a list. It has no details if its log was not read or is damaged.
+pub(crate) type Listed = (SessionInfo, Option<SessionDetails>);
+
+/// Lists the sessions of a store, the last used first.
+pub(crate) async fn read(store: &Store) -> Result<Vec<Listed>> {
+    let mut listed = Vec::new();
+    for info in store.list().await? {
+        let details = if listed.len() < MAX_DETAILS {
+            match store.session(&info.id.to_string()).await {
+                Ok(session) => session.details().await.ok(),
+                Err(_) => None,
+            }
+        } else {
+            None
+        };
+        listed.push((info, details));
+    }
+    Ok(listed)
+}
+
+/// A line for each session: number, last use, number of messages, name, model.
+pub(crate) fn lines(sessions: &[Listed]) -> String {
     sessions.iter().map(line).collect()
 }
 
-fn line(session: &SessionInfo) -> String {
-    let SessionInfo {
-        id,
-        name,
-        events,
-        changed,
-        ..
-    } = session;
-    let used = age(*changed, SystemTime::now());
-    let plural = if *events == 1 { " " } else { "s" };
-    format!("{id:>4}  {used:>10}  {events:>4} event{plural}  {name}\n")
+fn line((info, details): &Listed) -> String {
+    let (id, name) = (info.id, &info.name);
+    let used = age(info.changed, SystemTime::now());
+    let size = match details.as_ref().map(|details| details.messages) {
+        Some(1) => "1 message".to_owned(),
+        Some(count) => format!("{count} messages"),
+        None => format!("{} events", info.events),
+    };
+    let model = details.as_ref().and_then(|details| details.model.as_ref());
+    let model = model.map(|model| format!("  ({model})"));
+    format!(
+        "{id:>4}  {used:>10}  {size:>12}  {name}{}\n",
+        model.unwrap_or_default()
+    )
 }
 
 /// The sessions as JSON, with times in RFC 3339.
-pub(crate) fn json(sessions: &[SessionInfo]) -> Value {
-    let session = |session: &SessionInfo| {
+pub(crate) fn json(sessions: &[Listed]) -> Value {
+    let session = |(info, details): &Listed| {
         json!({
-            "id": session.id,
-            "name": session.name,
-            "events": session.events,
-            "parent": session.parent,
-            "created": rfc3339(session.created),
-            "changed": rfc3339(session.changed),
+            "id": info.id,
+            "name": info.name,
+            "events": info.events,
+            "messages": details.as_ref().map(|details| details.messages),
+            "model": details.as_ref().map(|details| &details.model),
+            "parent": info.parent,
+            "created": rfc3339(info.created),
+            "changed": rfc3339(info.changed),
         })
     };
     sessions.iter().map(session).collect()

@@ -1,5 +1,7 @@
 //! Stored sessions: opening, naming and saving them.
 
+mod lock;
+
 use std::pin::pin;
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use crate::conversation::Conversation;
 use crate::exit::UsageError;
 use crate::render::Printer;
 use crate::transcript::excerpt;
+pub(crate) use lock::SessionLock;
 
 /// Maximum length of a name that is derived from the first message, in characters.
 const MAX_NAME: usize = 40;
@@ -30,7 +33,8 @@ pub(crate) enum SessionChoice {
     Named(String),
 }
 
-/// Opens a session. A new one without a name is not saved if the store cannot be used.
+/// Opens a session, and locks it if it is saved. A new one without a name is not saved if the store
+/// cannot be used.
 ///
 /// With `save` unset nothing is written: the conversation is a copy of the stored session.
 pub(crate) async fn open(
@@ -38,33 +42,46 @@ pub(crate) async fn open(
     model: &GenerativeModel,
     save: bool,
     printer: &mut Printer,
-) -> anyhow::Result<Conversation> {
+) -> anyhow::Result<(Conversation, Option<SessionLock>)> {
     let found = match &choice {
         SessionChoice::New => None,
         SessionChoice::Last => Some(last().await?),
         SessionChoice::Named(name) => find(name).await?,
     };
-    let mut conversation = match (found, choice) {
-        (Some(session), _) if save => read(session, model).await?,
-        (Some(session), _) => {
-            printer.note("(with --no-save this is a copy: new messages are not saved)");
-            copy(session, model).await?
-        }
-        (None, SessionChoice::Named(name)) if save => {
+    if !save {
+        let Some(session) = found else {
+            return Ok((unsaved(model), None));
+        };
+        printer.note("(with --no-save this is a copy: new messages are not saved)");
+        let mut conversation = copy(session, model).await?;
+        recover(&mut conversation, printer);
+        return Ok((conversation, None));
+    }
+    let (session, unnamed) = match (found, choice) {
+        (Some(session), _) => (session, false),
+        (None, SessionChoice::Named(name)) => {
             printer.note(format_args!("(new session `{name}`)"));
-            create(&name, model).await?
+            let store = Store::open_default().await?;
+            (store.find_or_create(&name).await?, false)
         }
-        (None, SessionChoice::New) if save => match create("", model).await {
-            Ok(conversation) => conversation,
+        (None, _) => match new_session("").await {
+            Ok(session) => (session, true),
             Err(error) => {
                 printer.note(format_args!("(this session is not saved: {error})"));
-                unsaved(model)
+                return Ok((unsaved(model), None));
             }
         },
-        (None, _) => unsaved(model),
     };
+    // Another process may be sending a message in this session.
+    let lock = SessionLock::acquire(&session, printer).await;
+    let mut conversation = read(session, model).await?;
+    conversation.unnamed = unnamed;
     recover(&mut conversation, printer);
-    Ok(conversation)
+    Ok((conversation, lock))
+}
+
+async fn new_session(name: &str) -> Result<Session> {
+    Store::open_default().await?.new_session(name).await
 }
 
 /// Starts a conversation that is not saved.
@@ -115,17 +132,8 @@ pub(crate) async fn copy(session: Session, model: &GenerativeModel) -> Result<Co
 }
 
 /// Creates a session; without a name, it is named after its first message.
-///
-/// If another process creates a session of this name at the same time, that one is opened.
 pub(crate) async fn create(name: &str, model: &GenerativeModel) -> Result<Conversation> {
-    let store = Store::open_default().await?;
-    let session = match store.new_session(name).await {
-        Err(error) if error.kind() == ErrorKind::Request => {
-            store.session(name).await.map_err(|_| error)?
-        }
-        created => created?,
-    };
-    let mut conversation = read(session, model).await?;
+    let mut conversation = read(new_session(name).await?, model).await?;
     conversation.unnamed = name.is_empty();
     Ok(conversation)
 }

@@ -1,6 +1,7 @@
 //! `Store`: a database of sessions.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use generativeai::protocol::content::Content;
@@ -90,6 +91,18 @@ impl Store {
     pub async fn open_encrypted(address: &str, key: &Key) -> Result<Self> {
         let database = Database::open(address, Some(key)).await?;
         Ok(Self { database })
+    }
+
+    /// Returns the path of the user's own store, whether or not it exists.
+    ///
+    /// It is `generativeai/chats.sqlite` in `$XDG_DATA_HOME` if that is set. Otherwise it is in `%LOCALAPPDATA%`
+    /// on Windows, `~/Library/Application Support` on macOS, and `~/.local/share` elsewhere. A program can keep
+    /// files about the store next to it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`]: the environment names no data folder and no home folder.
+    pub fn default_path() -> Result<PathBuf> {
+        location::default_file()
     }
 
     /// Opens the user's own store, and creates it if it is missing.

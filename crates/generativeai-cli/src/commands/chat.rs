@@ -136,7 +136,7 @@ impl Chat {
         model.check()?;
         let save = !self.no_save;
         let opened = storage::open(session, &model, save, printer);
-        let mut conversation = runtime.block_on(opened)?;
+        let (mut conversation, lock) = runtime.block_on(opened)?;
         conversation.set_automatic_function_calling(!self.tool.is_empty());
         if self.schema.is_some() {
             printer.disable_markdown();
@@ -150,9 +150,15 @@ impl Chat {
                     structured: self.schema.is_some(),
                     stats,
                 };
-                one_shot.run(&runtime, conversation, message, printer)
+                let exit = one_shot.run(&runtime, conversation, message, printer);
+                drop(lock);
+                exit
             }
-            None => repl::run(&runtime, conversation, Settings { stats, save }, printer),
+            None => {
+                // Locked again for each message, so that others can use the session meanwhile.
+                drop(lock);
+                repl::run(&runtime, conversation, Settings { stats, save }, printer)
+            }
         };
         runtime.block_on(tools.close());
         exit

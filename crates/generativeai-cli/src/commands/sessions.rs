@@ -109,7 +109,7 @@ impl Action {
     async fn run(self, store: &Store, printer: &mut Printer) -> anyhow::Result<()> {
         match self {
             Self::List { output } => {
-                let sessions = store.list().await?;
+                let sessions = session_list::read(store).await?;
                 if output == Format::Json {
                     let json = session_list::json(&sessions);
                     return printer.answer(&format!("{json}\n"));

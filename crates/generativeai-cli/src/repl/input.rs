@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use anyhow::Context;
 use reedline::{
-    ColumnarMenu, EditCommand, FileBackedHistory, MenuBuilder, Reedline, ReedlineMenu, Signal,
+    ColumnarMenu, EditCommand, FileBackedHistory, HistoryItem, MenuBuilder, Reedline, ReedlineMenu,
+    Signal,
 };
 
 use super::signals::Signals;
@@ -94,6 +95,16 @@ impl Prompt {
     pub(super) fn insert(&mut self, text: &str) {
         if let Self::Editor { editor, .. } = self {
             editor.run_edit_commands(&[EditCommand::InsertString(keys::drawable(text))]);
+        }
+    }
+
+    /// Adds a line to the history that was not entered at the prompt.
+    pub(super) fn remember(&mut self, line: &str) {
+        if let Self::Editor { editor, .. } = self {
+            // Without its history the prompt works as well.
+            let _ = editor
+                .history_mut()
+                .save(HistoryItem::from_command_line(line));
         }
     }
 

@@ -8,6 +8,7 @@ impl Repl<'_> {
     /// Saves pending events. Reports when messages stop being saved, and when they are saved again.
     pub(super) fn persist(&mut self) {
         if self.signals.exit().is_some() {
+            // Saved by `close`.
             return;
         }
         self.signals.clear();
@@ -28,6 +29,7 @@ impl Repl<'_> {
             _ => {}
         }
         self.reported_unsaved = unsaved.is_some();
+        self.lock = None;
     }
 
     /// Closes all conversations. Pending events are saved unless Ctrl-C is pressed.

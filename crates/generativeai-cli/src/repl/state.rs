@@ -3,19 +3,20 @@
 use std::path::Path;
 use std::time::Instant;
 
-use generativeai::Toolbox;
 use generativeai::protocol::content::{Content, Part};
+use generativeai::{Error, ErrorKind, Toolbox};
 use tokio::runtime::Runtime;
 
 use super::input::Prompt;
 use super::signals::Signals;
-use super::terminal::EchoOff;
+use super::type_ahead::TypeAhead;
 use crate::attachment::mention::{self, Mention};
 use crate::attachment::{self, Attachment};
 use crate::conversation::Conversation;
 use crate::exit::ReaderGone;
 use crate::render::Printer;
 use crate::reply::{self, Outcome, TextSink};
+use crate::storage::{self, SessionLock};
 use crate::transcript;
 use crate::usage::{ReplyUsage, SessionUsage};
 
@@ -44,6 +45,10 @@ pub(super) struct Repl<'a> {
     pub(super) current: usize,
     /// Files for the next message.
     pub(super) attachments: Vec<Attachment>,
+    /// Lock of the session, from sending a message until it is saved.
+    pub(super) lock: Option<SessionLock>,
+    /// Lines typed during the last reply.
+    pub(super) type_ahead: TypeAhead,
     pub(super) usage: SessionUsage,
     /// Whether it was reported that messages are not saved.
     pub(super) reported_unsaved: bool,
@@ -67,6 +72,8 @@ impl<'a> Repl<'a> {
             conversations: vec![conversation],
             current: 0,
             attachments: Vec::new(),
+            lock: None,
+            type_ahead: TypeAhead::default(),
             usage: SessionUsage::default(),
             reported_unsaved: false,
         }
@@ -137,14 +144,21 @@ impl<'a> Repl<'a> {
 
     /// Sends a message and shows the reply. Returns whether the turn was kept.
     pub(super) fn send(&mut self, message: Content) -> anyhow::Result<bool> {
+        if !self.lock_session() {
+            return Ok(false);
+        }
         let started = Instant::now();
+        let text = message.parts.iter().rev().find_map(Part::as_text);
+        let text = text.unwrap_or_default().to_owned();
         let chat = &mut self.conversations[self.current].chat;
         let message = chat.send_message(message);
         let mut sink = TextSink::default();
         let reply = reply::receive(message, &mut sink, self.signals.stop(), self.printer);
-        let echo_off = EchoOff::new();
-        let outcome = self.runtime.block_on(reply);
-        drop(echo_off);
+        let outcome = if self.prompt.can_edit() {
+            self.runtime.block_on(self.type_ahead.during(reply))
+        } else {
+            self.runtime.block_on(reply)
+        };
         let is_complete = match &outcome {
             Ok(Outcome::Complete) => true,
             // Only saving was stopped: the reply is complete.
@@ -157,11 +171,19 @@ impl<'a> Repl<'a> {
             return Ok(true);
         }
         match outcome {
-            Ok(_) => Ok(self.keep_partial()),
+            Ok(_) => {
+                self.type_ahead.clear();
+                Ok(self.keep_partial())
+            }
             Err(error) => {
                 self.conversation().chat.rewind();
                 if error.is::<ReaderGone>() {
                     return Err(error);
+                }
+                if is_conflict(&error) {
+                    self.reload()?;
+                    self.prompt.insert(&text);
+                    return Ok(false);
                 }
                 self.printer.error(&error);
                 self.printer
@@ -169,6 +191,44 @@ impl<'a> Repl<'a> {
                 Ok(false)
             }
         }
+    }
+
+    /// Locks the session. Returns `false` if the user stopped waiting for another process.
+    fn lock_session(&mut self) -> bool {
+        let Some(session) = self.conversation().session.clone() else {
+            return true;
+        };
+        let acquire = SessionLock::acquire(&session, self.printer);
+        let acquired = self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = self.signals.stop() => None,
+                lock = acquire => Some(lock),
+            }
+        });
+        let Some(lock) = acquired else {
+            self.printer.note("(stopped; your message was not sent)");
+            return false;
+        };
+        self.lock = lock;
+        true
+    }
+
+    /// Reads the session again, since another process changed it.
+    fn reload(&mut self) -> anyhow::Result<()> {
+        let conversation = &self.conversations[self.current];
+        let Some(session) = conversation.session.clone() else {
+            return Ok(());
+        };
+        let model = conversation.chat.model().clone();
+        let automatic = conversation.chat.automatic_calls_enabled();
+        let mut read = self.runtime.block_on(storage::read(session, &model))?;
+        read.set_automatic_function_calling(automatic);
+        *self.conversation() = read;
+        self.printer
+            .note("(another process added messages, which are now part of this session: send yours again)");
+        self.show_resumed();
+        Ok(())
     }
 
     /// Keeps what arrived of a stopped reply; if nothing did, discards the message.
@@ -195,4 +255,10 @@ impl<'a> Repl<'a> {
         }
         self.usage.add(usage);
     }
+}
+
+/// Whether another process changed the session.
+fn is_conflict(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<Error>();
+    error.is_some_and(|error| error.kind() == ErrorKind::Conflict)
 }

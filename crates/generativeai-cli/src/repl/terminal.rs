@@ -5,13 +5,15 @@ use std::panic;
 use std::sync::Once;
 
 use crossterm::event::DisableBracketedPaste;
+#[cfg(unix)]
+use crossterm::event::EnableBracketedPaste;
 use crossterm::terminal::disable_raw_mode;
 
 /// Restores the terminal, if it was changed.
 pub(super) fn restore() {
     // If this fails, the terminal is gone.
     let _ = disable_raw_mode();
-    restore_echo();
+    restore_modes();
     let mut out = io::stdout();
     if out.is_terminal() {
         let _ = crossterm::queue!(out, DisableBracketedPaste, crossterm::cursor::Show);
@@ -19,60 +21,77 @@ pub(super) fn restore() {
     }
 }
 
-/// Turns echo off while it lives: keys typed during a reply would appear in the middle of it. They stay
-/// in the input queue of the terminal, for the next prompt.
+/// Delivers single keys without echo while it lives, so that keys typed during a reply do not appear in
+/// the middle of it. Pasted text is marked. Ctrl-C still sends SIGINT.
+#[cfg(unix)]
 #[derive(Debug)]
-pub(super) struct EchoOff;
+pub(super) struct KeyMode;
 
-impl EchoOff {
-    pub(super) fn new() -> Self {
-        #[cfg(unix)]
-        echo::off();
-        Self
+#[cfg(unix)]
+impl KeyMode {
+    /// Returns `None` if stdin is not a terminal.
+    pub(super) fn new() -> Option<Self> {
+        modes::set_key_mode().then(|| {
+            let mut out = io::stdout();
+            let _ = crossterm::queue!(out, EnableBracketedPaste);
+            let _ = out.flush();
+            Self
+        })
     }
-}
-
-impl Drop for EchoOff {
-    fn drop(&mut self) {
-        restore_echo();
-    }
-}
-
-fn restore_echo() {
-    #[cfg(unix)]
-    echo::restore();
 }
 
 #[cfg(unix)]
-mod echo {
+impl Drop for KeyMode {
+    fn drop(&mut self) {
+        restore_modes();
+    }
+}
+
+fn restore_modes() {
+    #[cfg(unix)]
+    if modes::restore() {
+        let mut out = io::stdout();
+        let _ = crossterm::queue!(out, DisableBracketedPaste);
+        let _ = out.flush();
+    }
+}
+
+#[cfg(unix)]
+mod modes {
     use std::io;
     use std::sync::Mutex;
 
-    use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+    use rustix::termios::{
+        LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+    };
 
-    /// Settings of the terminal before echo was turned off.
+    /// Settings of the terminal before key mode.
     static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
-    pub(super) fn off() {
-        // Fails if stdin is not a terminal, which has no echo to turn off.
-        if let Ok(found) = tcgetattr(io::stdin()) {
-            let mut without = found.clone();
-            without.local_modes.remove(LocalModes::ECHO);
-            if tcsetattr(io::stdin(), OptionalActions::Now, &without).is_ok()
-                && let Ok(mut before) = BEFORE.lock()
-            {
-                *before = Some(found);
-            }
-        }
+    /// Returns `false` if stdin is not a terminal.
+    pub(super) fn set_key_mode() -> bool {
+        let Ok(found) = tcgetattr(io::stdin()) else {
+            return false;
+        };
+        let mut keys = found.clone();
+        keys.local_modes
+            .remove(LocalModes::ECHO | LocalModes::ICANON);
+        // A read returns at once, also without a key.
+        keys.special_codes[SpecialCodeIndex::VMIN] = 0;
+        keys.special_codes[SpecialCodeIndex::VTIME] = 0;
+        let Ok(mut before) = BEFORE.lock() else {
+            return false;
+        };
+        let is_set = tcsetattr(io::stdin(), OptionalActions::Now, &keys).is_ok();
+        *before = is_set.then_some(found);
+        is_set
     }
 
-    pub(super) fn restore() {
-        if let Ok(mut before) = BEFORE.lock()
-            && let Some(found) = before.take()
-        {
-            // If this fails, the terminal is gone.
-            let _ = tcsetattr(io::stdin(), OptionalActions::Now, &found);
-        }
+    /// Returns `false` if the terminal was not in key mode.
+    pub(super) fn restore() -> bool {
+        let found = BEFORE.lock().ok().and_then(|mut before| before.take());
+        // If this fails, the terminal is gone.
+        found.is_some_and(|found| tcsetattr(io::stdin(), OptionalActions::Now, &found).is_ok())
     }
 }
 

@@ -111,6 +111,37 @@ fn files_mentioned_in_the_message_are_attached_but_not_those_in_piped_input() {
     );
 }
 
+/// Newcomer 2.
+#[test]
+fn a_mention_without_a_file_is_reported() {
+    let service = Service::start(Answer::Texts(vec!["Which picture?"]));
+
+    let output = ran(service
+        .genai(&["chat", "What is in @holiday.png?"])
+        .output());
+
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(
+        output
+            .stderr
+            .contains("(no file `holiday.png`: sent as text)"),
+        "{output:?}"
+    );
+}
+
+/// Newcomer 24.
+#[test]
+fn quiet_omits_the_notice_about_the_model() {
+    let service = Service::start(Answer::Texts(vec!["yes"]));
+
+    let output = ran(service.genai(&["--quiet", "Hello"]).output());
+
+    assert_eq!(
+        (output.stdout.as_str(), output.stderr.as_str()),
+        ("yes\n", "")
+    );
+}
+
 #[test]
 fn a_named_model_is_used_without_a_notice() {
     let service = Service::start(Answer::Texts(vec!["yes"]));

@@ -93,6 +93,50 @@ fn ctrl_c_in_a_single_reply_ends_with_130() {
     assert_eq!(terminal.end().code, 130);
 }
 
+/// Newcomer 20.
+#[test]
+fn lines_typed_during_a_reply_are_sent_one_by_one_and_commands_stay_commands() {
+    let answers = vec![Answer::Gated("One."), Answer::Texts(vec!["Two."])];
+    let service = Service::start(Answer::Each(answers));
+    let mut terminal = Terminal::start(&service.genai(&["chat", "-m", "gemini-x"]));
+
+    terminal.enter("First?");
+    service.request();
+    terminal.type_keys("Second?\r/history\rand a dra");
+    terminal.wait_for("…");
+    service.open_gate();
+    terminal.wait_until("the draft at the prompt", |screen| {
+        screen.contents().trim_end().ends_with("> and a dra")
+    });
+
+    assert_eq!(
+        terminal.after("First?").trim_end(),
+        "One.\n> Second?\n(1 more queued; Esc clears)\nTwo.\n> /history\n\
+         you: First?\nmodel: One.\nyou: Second?\nmodel: Two.\n> and a dra"
+    );
+    assert!(!service.request().contains("/history"));
+    terminal.type_keys(CTRL_C);
+    terminal.enter("/quit");
+    assert_eq!(terminal.end().code, 0);
+}
+
+/// Newcomer 20.
+#[test]
+fn esc_clears_the_lines_typed_during_a_reply() {
+    let service = Service::start(Answer::Gated("One."));
+    let mut terminal = Terminal::start(&service.genai(&["chat", "-m", "gemini-x"]));
+
+    terminal.enter("First?");
+    service.request();
+    terminal.type_keys("Second?\r\x1b");
+    terminal.wait_for("…");
+    service.open_gate();
+
+    terminal.wait_for("(not sent: Second?)");
+    terminal.enter("/quit");
+    assert_eq!(terminal.end().code, 0);
+}
+
 #[test]
 fn a_failure_ends_the_turn_and_not_the_session() {
     let body = r#"{"error":{"code":404,"message":"no such model","status":"NOT_FOUND"}}"#;

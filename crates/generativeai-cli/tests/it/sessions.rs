@@ -184,6 +184,127 @@ fn no_save_leaves_a_continued_session_unchanged() {
     assert_eq!(user.output(&["list"]).lines().count(), 1);
 }
 
+/// Field row 22.
+#[test]
+fn concurrent_runs_share_a_new_session() {
+    let user = User::new();
+    let numbers: Vec<_> = (0..8).map(|number| format!("Number {number}?")).collect();
+
+    let commands = numbers.iter().map(|number| {
+        let mut command = user.service.genai(&["chat", "--session", "one", number]);
+        command
+            .env("XDG_DATA_HOME", user.data.path())
+            .env_remove("GENAI_CHAT_NO_SAVE")
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped());
+        command.spawn().expect("the program starts")
+    });
+    for child in commands.collect::<Vec<_>>() {
+        let output = ran(child.wait_with_output());
+        assert_eq!(output.code, Some(0), "{output:?}");
+    }
+
+    let shown = user.output(&["show", "one"]);
+    for number in &numbers {
+        assert!(shown.contains(number), "no {number} in {shown}");
+    }
+    assert_eq!(shown.matches("model: It is 1,345 m tall.").count(), 8);
+    assert_eq!(user.output(&["list"]).lines().count(), 1);
+}
+
+/// Newcomer 18.
+#[test]
+fn resuming_an_unknown_session_is_refused_and_creates_none() {
+    let user = User::new();
+    user.chat(&["--session", "hills", "Hello"]);
+
+    user.sessions(&["resume", "hils"])
+        .refused(2, &["unknown session `hils`", "genai sessions list"]);
+
+    assert_eq!(user.output(&["list"]).lines().count(), 1);
+}
+
+/// Newcomer 10.
+#[test]
+fn without_a_home_folder_a_message_is_answered_and_not_saved() {
+    let user = User::new();
+    let mut command = user.service.genai(&["chat", "Hello"]);
+    for name in ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
+        command.env_remove(name);
+    }
+    let output = ran(command.env_remove("GENAI_CHAT_NO_SAVE").output());
+
+    assert_eq!(
+        (output.code, output.stdout.as_str()),
+        (Some(0), "It is 1,345 m tall.\n"),
+        "{output:?}"
+    );
+    assert!(
+        output.stderr.contains("this session is not saved"),
+        "{output:?}"
+    );
+}
+
+/// Newcomer 33.
+#[test]
+fn lists_are_available_as_json() {
+    let user = User::new();
+    user.chat(&["--session", "hills", "How tall is Ben Nevis?"]);
+
+    let list: Value = serde_json::from_str(&user.output(&["list", "-o", "json"])).expect("JSON");
+    let hits: Value =
+        serde_json::from_str(&user.output(&["search", "-o", "json", "nevis"])).expect("JSON");
+
+    assert_eq!(list[0]["name"], "hills");
+    assert_eq!(list[0]["messages"], 2);
+    assert!(
+        list[0]["changed"]
+            .as_str()
+            .is_some_and(|time| time.ends_with('Z'))
+    );
+    assert_eq!(
+        (&hits[0]["id"], &hits[0]["name"]),
+        (&list[0]["id"], &list[0]["name"])
+    );
+}
+
+/// Issue 18: `rm --older`, `rm --all`.
+#[test]
+fn many_sessions_are_deleted_after_confirmation() {
+    let user = User::new();
+    user.chat(&["--session", "hills", "Hello"]);
+
+    assert_eq!(
+        user.sessions(&["rm", "--older", "1d"]).stderr,
+        "no such sessions\n"
+    );
+    user.sessions(&["rm", "--all"]).refused(2, &["--yes"]);
+    user.sessions(&["rm", "--older", "soon"])
+        .refused(2, &["30d"]);
+    assert_eq!(user.output(&["ls"]).lines().count(), 1);
+
+    let deleted = user.sessions(&["rm", "--all", "--yes"]);
+    assert_eq!(deleted.stderr, "1 deleted: hills\n");
+    assert_eq!(user.sessions(&["list"]).stdout, "");
+}
+
+/// Newcomer 9, newcomer 33.
+#[test]
+fn a_file_of_another_program_is_imported_and_named_after_its_first_message() {
+    let user = User::new();
+    let path = user.data.path().join("chat.json");
+    let json = r#"{"contents":[{"role":"user","parts":[{"text":"How tall is Ben Nevis?"}]},{"role":"model","parts":[{"text":"1,345 m."}]}]}"#;
+    fs::write(&path, json).expect("it can be written");
+
+    let name = user.output(&["import", path.to_str().expect("text")]);
+
+    assert_eq!(name, "How tall is Ben Nevis?\n");
+    assert_eq!(
+        user.output(&["show", name.trim_end()]),
+        "you: How tall is Ben Nevis?\n\nmodel: 1,345 m.\n"
+    );
+}
+
 #[cfg(unix)]
 #[test]
 fn saved_sessions_are_readable_only_by_the_user() {

@@ -157,6 +157,64 @@ fn another_session_is_opened_by_its_name_which_is_completed() {
     again.quit();
 }
 
+/// Newcomer 18.
+#[test]
+fn a_misspelled_session_or_command_creates_nothing_and_gets_a_suggestion() {
+    let data = tempfile::tempdir().expect("a folder");
+    let folder = data.path().to_str().expect("text");
+    let saved = [("XDG_DATA_HOME", folder), ("GENAI_CHAT_NO_SAVE", "false")];
+    let mut session = Session::start(&["1,345 m."], &saved);
+
+    session.ask("/new hills");
+    session.ask("How tall is Ben Nevis?");
+    assert_eq!(
+        session.ask("/session hils"),
+        "unknown session `hils`: did you mean `hills`? /sessions lists all, /new hils starts it"
+            .replace("/new hils", "/new\nhils")
+    );
+    assert_eq!(
+        session.ask("/unod"),
+        "unknown command /unod: did you mean /undo?"
+    );
+    let list = session.ask("/sessions");
+    assert!(list.contains("hills") && !list.contains("hils"), "{list}");
+    session.quit();
+}
+
+/// Newcomer 9.
+#[test]
+fn a_saved_file_can_be_loaded() {
+    let mut session = Session::start(&["1,345 m."], &[]);
+
+    session.ask("How tall is Ben Nevis?");
+    session.ask("/save nevis.json");
+    session.ask("/new");
+    assert_eq!(session.ask("/history"), "no messages yet");
+    assert_eq!(
+        session.ask("/load nevis.json"),
+        "now in unsaved-3; /session unsaved-2 returns to unsaved-2\n\
+         you: How tall is Ben Nevis?\nmodel: 1,345 m."
+    );
+    session.quit();
+}
+
+/// Newcomer 30, newcomer 31.
+#[test]
+fn several_turns_are_undone_and_quit_needs_no_slash() {
+    let mut session = Session::start(&["One.", "Two."], &[]);
+
+    session.ask("First?");
+    session.ask("Second?");
+    assert_eq!(session.ask("/history 1"), "model: Two.");
+    assert_eq!(
+        session.ask("/undo 2"),
+        "undone: Second?\nundone: First?\n(/redo restores it)"
+    );
+    assert!(session.ask("help").contains("/undo"));
+    session.terminal.enter("quit");
+    assert_eq!(session.terminal.end().code, 0);
+}
+
 #[test]
 fn the_last_message_is_edited_in_the_editor() {
     let mut session = Session::start(

@@ -45,7 +45,7 @@ impl Delete {
         let sessions = store.list().await?;
         let old: Vec<_> = sessions
             .iter()
-            .filter(|session| self.all || unused_since.is_some_and(|time| session.changed <= time))
+            .filter(|session| self.all || unused_since.is_some_and(|time| session.changed < time))
             .collect();
         if old.is_empty() {
             printer.note("no such sessions");
@@ -65,6 +65,12 @@ impl Delete {
                 printer.note("nothing deleted");
                 return Ok(());
             }
+        }
+        if let (Some(_), Some(time)) = (self.older, unused_since) {
+            // Compares again, so that a session that is used meanwhile is kept.
+            let count = store.delete_older_than(time).await?;
+            printer.note(format_args!("{count} sessions deleted"));
+            return Ok(());
         }
         for session in old {
             let id = session.id.to_string();

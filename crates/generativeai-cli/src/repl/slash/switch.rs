@@ -130,7 +130,7 @@ impl Repl<'_> {
     pub(super) fn list_sessions(&mut self) -> anyhow::Result<()> {
         let work = async {
             match Store::find_default().await? {
-                Some(store) => store.list().await,
+                Some(store) => session_list::read(&store).await,
                 None => Ok(Vec::new()),
             }
         };
@@ -141,7 +141,7 @@ impl Repl<'_> {
         let sessions = sessions?;
         let used: Vec<_> = sessions
             .into_iter()
-            .filter(|session| session.events > 0)
+            .filter(|(info, _)| info.events > 0)
             .collect();
         if used.is_empty() {
             self.printer.note("no saved sessions");

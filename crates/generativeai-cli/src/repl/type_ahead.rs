@@ -1,0 +1,229 @@
+//! Lines typed while a reply arrives. They are queued, and sent one by one after it.
+
+use std::collections::VecDeque;
+#[cfg(unix)]
+use std::{io, pin::pin, time::Duration};
+
+#[cfg(unix)]
+use tokio::time::sleep;
+
+#[cfg(unix)]
+use super::terminal::KeyMode;
+
+/// How often keys are read. They are needed only after the reply.
+#[cfg(unix)]
+const READ_EVERY: Duration = Duration::from_millis(30);
+
+/// Start and end of pasted text, in bracketed paste mode.
+const PASTE_START: &[u8] = b"\x1b[200~";
+const PASTE_END: &[u8] = b"\x1b[201~";
+
+/// Queued lines, and the text typed after them.
+#[derive(Debug, Default)]
+pub(super) struct TypeAhead {
+    lines: VecDeque<String>,
+    /// The last line, which was not entered yet.
+    draft: String,
+    /// Bytes of an incomplete character or escape sequence.
+    pending: Vec<u8>,
+    /// Whether the following bytes are pasted.
+    is_pasting: bool,
+    /// Lines that Esc or Ctrl-C removed from the queue, to be reported.
+    cleared: Vec<String>,
+}
+
+impl TypeAhead {
+    /// Waits for a reply, and queues the lines typed meanwhile.
+    #[cfg(unix)]
+    pub(super) async fn during<T>(&mut self, reply: impl Future<Output = T>) -> T {
+        let Some(_mode) = KeyMode::new() else {
+            return reply.await;
+        };
+        let mut reply = pin!(reply);
+        let mut keys = [0; 1_024];
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut reply => return outcome,
+                () = sleep(READ_EVERY) => {}
+            }
+            // Does not block in key mode. An error means that the terminal is gone, of which a signal informs.
+            while let Ok(length @ 1..) = rustix::io::read(io::stdin(), &mut keys) {
+                self.push(&keys[..length]);
+            }
+        }
+    }
+
+    /// Waits for a reply. Lines typed meanwhile stay in the input queue of the terminal.
+    #[cfg(not(unix))]
+    pub(super) async fn during<T>(&mut self, reply: impl Future<Output = T>) -> T {
+        reply.await
+    }
+
+    /// Removes and returns the first queued line.
+    pub(super) fn next_line(&mut self) -> Option<String> {
+        self.lines.pop_front()
+    }
+
+    /// Removes and returns the text that was typed but not entered.
+    pub(super) fn take_draft(&mut self) -> String {
+        std::mem::take(&mut self.draft)
+    }
+
+    /// Number of queued lines.
+    pub(super) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Clears the queue. The cleared lines are reported by [`take_cleared`](Self::take_cleared).
+    pub(super) fn clear(&mut self) {
+        self.cleared.extend(self.lines.drain(..));
+    }
+
+    /// Removes and returns the lines that were cleared.
+    pub(super) fn take_cleared(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.cleared)
+    }
+
+    /// Processes keys, as a terminal in raw mode sends them.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.pending.extend(bytes);
+        let pending = std::mem::take(&mut self.pending);
+        let mut rest = &pending[..];
+        while let Some(length) = self.key(rest) {
+            rest = &rest[length..];
+        }
+        self.pending = rest.to_vec();
+    }
+
+    /// Processes the first key, and returns its length; `None` if it is incomplete.
+    fn key(&mut self, bytes: &[u8]) -> Option<usize> {
+        let &first = bytes.first()?;
+        match first {
+            0x1b => return self.escape(bytes),
+            b'\r' | b'\n' if self.is_pasting => self.draft.push('\n'),
+            b'\r' | b'\n' => self.enter(),
+            b'\t' if self.is_pasting => self.draft.push('\t'),
+            0x08 | 0x7f => drop(self.draft.pop()),
+            // Ctrl-U
+            0x15 => self.draft.clear(),
+            0x20..=0x7e => self.draft.push(first.into()),
+            0x80.. => {
+                let length = match first {
+                    0xc0..=0xdf => 2,
+                    0xe0..=0xef => 3,
+                    0xf0..=0xf7 => 4,
+                    _ => 1,
+                };
+                let char = bytes.get(..length)?;
+                // Invalid UTF-8 is ignored.
+                self.draft
+                    .push_str(str::from_utf8(char).unwrap_or_default());
+                return Some(length);
+            }
+            // Other control characters have no meaning here.
+            _ => {}
+        }
+        Some(1)
+    }
+
+    fn enter(&mut self) {
+        let line = std::mem::take(&mut self.draft);
+        if !line.trim().is_empty() {
+            self.lines.push_back(line);
+        }
+    }
+
+    /// Processes an escape sequence. Esc alone clears the queue.
+    fn escape(&mut self, bytes: &[u8]) -> Option<usize> {
+        if bytes.starts_with(PASTE_START) {
+            self.is_pasting = true;
+            return Some(PASTE_START.len());
+        }
+        if bytes.starts_with(PASTE_END) {
+            self.is_pasting = false;
+            return Some(PASTE_END.len());
+        }
+        match bytes.get(1) {
+            // A terminal sends a sequence in one piece, so a single byte is the key itself.
+            None => {
+                self.clear();
+                self.draft.clear();
+                Some(1)
+            }
+            Some(b'[') => {
+                let end = bytes[2..]
+                    .iter()
+                    .position(|byte| (0x40..=0x7e).contains(byte))?;
+                Some(end + 3)
+            }
+            Some(b'O') => (bytes.len() >= 3).then_some(3),
+            // Alt-Enter starts a new line of the same message.
+            Some(b'\r' | b'\n') => {
+                self.draft.push('\n');
+                Some(2)
+            }
+            Some(_) => Some(2),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(keys: &str) -> (Vec<String>, String) {
+        let mut type_ahead = TypeAhead::default();
+        type_ahead.push(keys.as_bytes());
+        let mut lines = Vec::new();
+        while let Some(line) = type_ahead.next_line() {
+            lines.push(line);
+        }
+        (lines, type_ahead.take_draft())
+    }
+
+    fn result(lines: &[&str], draft: &str) -> (Vec<String>, String) {
+        (
+            lines.iter().map(ToString::to_string).collect(),
+            draft.to_owned(),
+        )
+    }
+
+    #[test]
+    fn entered_lines_are_queued_and_the_last_one_is_a_draft() {
+        assert_eq!(typed("one\rtwo\r\rthr"), result(&["one", "two"], "thr"));
+        assert_eq!(typed("ab\x7fc\x15héé\x7f 你"), result(&[], "hé 你"));
+    }
+
+    #[test]
+    fn esc_clears_the_queue_and_reports_it() {
+        let mut type_ahead = TypeAhead::default();
+        type_ahead.push(b"one\rtw");
+        type_ahead.push(b"\x1b");
+
+        assert_eq!(
+            (type_ahead.len(), type_ahead.take_draft().as_str()),
+            (0, "")
+        );
+        assert_eq!(type_ahead.take_cleared(), ["one"]);
+    }
+
+    #[test]
+    fn pasted_lines_are_one_message() {
+        assert_eq!(
+            typed("a \x1b[200~b\rc\x1b[201~ d\r"),
+            result(&["a b\nc d"], "")
+        );
+        assert_eq!(typed("a\x1b\rb\r"), result(&["a\nb"], ""));
+    }
+
+    #[test]
+    fn other_keys_are_ignored_and_keys_may_be_split() {
+        assert_eq!(typed("a\x1b[A\x1bOPb\x1b[1;5Cc\x01"), result(&[], "abc"));
+        let mut type_ahead = TypeAhead::default();
+        for byte in "é 你\r".as_bytes() {
+            type_ahead.push(&[*byte]);
+        }
+        assert_eq!(type_ahead.next_line().as_deref(), Some("é 你"));
+    }
+}
