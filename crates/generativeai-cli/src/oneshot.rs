@@ -49,7 +49,7 @@ impl OneShot {
     ) -> anyhow::Result<Exit> {
         let mut exit = self.answer(runtime, &mut conversation.chat, message, printer);
         if matches!(exit, Ok(Exit::Interrupted)) {
-            conversation.keep_partial();
+            conversation.chat.keep_partial();
         }
         let closed = runtime.block_on(async {
             let closing = storage::close(conversation);

@@ -118,16 +118,13 @@ async fn last() -> anyhow::Result<Session> {
 
 /// Opens a stored session, to continue it.
 pub(crate) async fn read(session: Session, model: &GenerativeModel) -> Result<Conversation> {
-    let (chat, log) = tokio::try_join!(session.chat(model), session.log())?;
-    let mut conversation = Conversation::new(chat, Some(session));
-    conversation.mark_interrupted(&log);
-    Ok(conversation)
+    let chat = session.chat(model).await?;
+    Ok(Conversation::new(chat, Some(session)))
 }
 
 /// Opens a copy of a stored session that is not saved.
 pub(crate) async fn copy(session: Session, model: &GenerativeModel) -> Result<Conversation> {
-    let history = session.contents().await?;
-    let chat = model.start_chat().with_history(history);
+    let chat = session.chat(model).await?.fork();
     Ok(Conversation::new(chat, None))
 }
 
@@ -158,7 +155,7 @@ pub(crate) fn recover(conversation: &mut Conversation, printer: &mut Printer) {
     let Some(message) = conversation.unanswered().map(excerpt) else {
         return;
     };
-    if conversation.keep_partial() {
+    if conversation.chat.keep_partial() {
         printer.note("(the last reply was interrupted; the part that arrived was kept)");
     } else {
         conversation.chat.rewind();
@@ -216,28 +213,24 @@ fn first_message(chat: &ChatSession) -> Option<&Content> {
     chat.history().first().or(sent)
 }
 
-/// Gives a clone of a conversation its own session. If that fails the clone is not saved. Without a name
-/// the session is named after its first message.
-pub(crate) async fn fork(clone: &mut Conversation, name: &str) -> Result<()> {
-    let (model, automatic) = (
-        clone.chat.model().clone(),
-        clone.chat.automatic_calls_enabled(),
-    );
-    let session = clone.session.take();
-    let own = model
-        .start_chat()
-        .with_history(clone.chat.history().to_vec());
-    let mut shared = std::mem::replace(&mut clone.chat, own);
-    clone.set_automatic_function_calling(automatic);
-    if let Some(session) = session {
-        shared.save().await?;
-        let session = session.fork(name, None).await?;
-        clone.chat = session.chat(&model).await?;
-        clone.set_automatic_function_calling(automatic);
-        clone.session = Some(session);
-        clone.unnamed = name.is_empty();
-    }
-    Ok(())
+/// Creates a session that continues a conversation independently. Without a name it is named after its
+/// first message.
+pub(crate) async fn fork(conversation: &mut Conversation, name: &str) -> Result<Conversation> {
+    let model = conversation.chat.model().clone();
+    let forked = match &conversation.session {
+        Some(session) => {
+            conversation.chat.save().await?;
+            session.fork(name, None).await?
+        }
+        None => {
+            let history = conversation.chat.history().to_vec();
+            let store = Store::open_default().await?;
+            store.import_contents(name, history).await?
+        }
+    };
+    let mut fork = read(forked, &model).await?;
+    fork.unnamed = name.is_empty();
+    Ok(fork)
 }
 
 /// Runs work on the store until it is done or stopped, and reports if it takes long. Returns `None` if it

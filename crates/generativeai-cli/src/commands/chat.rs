@@ -137,7 +137,9 @@ impl Chat {
         let save = !self.no_save;
         let opened = storage::open(session, &model, save, printer);
         let (mut conversation, lock) = runtime.block_on(opened)?;
-        conversation.set_automatic_function_calling(!self.tool.is_empty());
+        conversation
+            .chat
+            .set_automatic_function_calling(!self.tool.is_empty());
         if self.schema.is_some() {
             printer.disable_markdown();
         }

@@ -147,7 +147,7 @@ async fn show(store: &Store, name: &str, printer: &mut Printer) -> anyhow::Resul
     let session = store.session(name).await?;
     let no_model = GenerativeModel::new("none");
     let mut conversation = storage::read(session, &no_model).await?;
-    conversation.keep_partial();
+    conversation.chat.keep_partial();
     let mut paragraphs = transcript::paragraphs(&conversation);
     if let Some(message) = conversation.unanswered() {
         let text = transcript::text_of(message);

@@ -166,7 +166,6 @@ impl<'a> Repl<'a> {
             Err(_) => false,
         };
         if is_complete {
-            self.conversation().turn_completed();
             self.count(started);
             return Ok(true);
         }
@@ -176,7 +175,6 @@ impl<'a> Repl<'a> {
                 Ok(self.keep_partial())
             }
             Err(error) => {
-                self.conversation().chat.rewind();
                 if error.is::<ReaderGone>() {
                     return Err(error);
                 }
@@ -223,7 +221,7 @@ impl<'a> Repl<'a> {
         let model = conversation.chat.model().clone();
         let automatic = conversation.chat.automatic_calls_enabled();
         let mut read = self.runtime.block_on(storage::read(session, &model))?;
-        read.set_automatic_function_calling(automatic);
+        read.chat.set_automatic_function_calling(automatic);
         *self.conversation() = read;
         self.printer
             .note("(another process added messages, which are now part of this session: send yours again)");
@@ -233,12 +231,11 @@ impl<'a> Repl<'a> {
 
     /// Keeps what arrived of a stopped reply; if nothing did, discards the message.
     fn keep_partial(&mut self) -> bool {
-        let kept = self.conversation().keep_partial();
+        let kept = self.conversation().chat.keep_partial();
         if kept {
             self.printer
                 .note("(stopped; the part that arrived is kept: /continue continues it)");
         } else {
-            self.conversation().chat.rewind();
             self.printer
                 .note("(stopped before the reply began; your message was discarded)");
         }

@@ -12,19 +12,27 @@ impl Repl<'_> {
     /// Continues in a copy of the session.
     pub(super) fn fork(&mut self, name: &str) {
         let from = self.label(self.current);
-        let mut copy = self.conversation().clone();
-        copy.file = None;
-        if self.settings.save {
-            let work = storage::fork(&mut copy, name);
+        let automatic = self.conversation().chat.automatic_calls_enabled();
+        let unsaved = Conversation::new(self.conversation().chat.fork(), None);
+        let mut copy = if self.settings.save {
+            let work = storage::fork(&mut self.conversations[self.current], name);
             let work = storage::unless_stopped(self.signals.stop(), work, self.printer);
             match self.runtime.block_on(work) {
-                Some(Ok(())) => {}
-                Some(Err(error)) => self
-                    .printer
-                    .note(format_args!("(the copy is not saved: {error})")),
-                None => self.printer.note("(the copy is not saved)"),
+                Some(Ok(copy)) => copy,
+                Some(Err(error)) => {
+                    self.printer
+                        .note(format_args!("(the copy is not saved: {error})"));
+                    unsaved
+                }
+                None => {
+                    self.printer.note("(the copy is not saved)");
+                    unsaved
+                }
             }
-        }
+        } else {
+            unsaved
+        };
+        copy.chat.set_automatic_function_calling(automatic);
         let label = self.add(copy);
         self.printer.note(format_args!(
             "now in {label}, a copy of {from}; /session {} returns to it",
@@ -156,7 +164,7 @@ impl Repl<'_> {
     /// Switches to a conversation that is not open yet.
     pub(super) fn switch_to(&mut self, mut conversation: Conversation) {
         let automatic = self.conversation().chat.automatic_calls_enabled();
-        conversation.set_automatic_function_calling(automatic);
+        conversation.chat.set_automatic_function_calling(automatic);
         let from = self.label(self.current);
         let label = self.add(conversation);
         self.announce(&label, &from);
