@@ -196,6 +196,8 @@ impl<'a> Repl<'a> {
         let Some(session) = self.conversation().session.clone() else {
             return true;
         };
+        // A lock that this process holds would block it as well.
+        self.lock = None;
         let acquire = SessionLock::acquire(&session, self.printer);
         let acquired = self.runtime.block_on(async {
             tokio::select! {
