@@ -275,12 +275,13 @@ mod tests {
                 .collect();
             let expected: Vec<_> = expected.iter().copied().map(Some).collect();
             assert_eq!(texts, expected, "{event:?}");
+            let kind = format!("{event:?}");
             let texts: Vec<_> = event
                 .contents_mut()
-                .iter()
+                .into_iter()
                 .map(|content| content.parts[0].as_text())
                 .collect();
-            assert_eq!(texts, expected, "{event:?}");
+            assert_eq!(texts, expected, "{kind}");
         }
     }
 }
