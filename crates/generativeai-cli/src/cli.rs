@@ -127,12 +127,22 @@ fn program() -> Command {
 /// Inserts the command `chat` if the words begin with a message or an option of `chat`, or if there are none
 /// and a message is piped in.
 fn with_command(mut words: Vec<OsString>) -> Vec<OsString> {
-    let is_message = match words.get(1) {
+    let mut at = 1;
+    // Options of the program itself may come first.
+    while let Some(option) = words.get(at).and_then(|word| word.to_str()) {
+        at += match option {
+            "--color" => 2,
+            "--quiet" | "-q" => 1,
+            _ if option.starts_with("--color=") => 1,
+            _ => break,
+        };
+    }
+    let is_message = match words.get(at) {
         None => message::is_piped(),
         Some(first) => is_message(first),
     };
     if is_message {
-        words.insert(1, "chat".into());
+        words.insert(at.min(words.len()), "chat".into());
     }
     words
 }

@@ -115,6 +115,8 @@ pub(crate) struct Chat {
 impl Chat {
     /// Runs the command.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
+        let runtime = runtime()?;
+        self.require_session(&runtime)?;
         let message = message::message(&self.words, printer)?;
         if message.is_none() && self.output != Output::Text {
             let message = "--output needs a message: add one, as in genai chat \"Hello\"";
@@ -122,7 +124,6 @@ impl Chat {
         }
         let attachments = attachments(&self.words, printer)?;
         let config = self.generation_config()?;
-        let runtime = runtime()?;
         let session = self.session_choice(&runtime, message.is_none(), printer)?;
         let choice = ModelChoice::new(self.model.as_deref(), printer)?;
         let tools = ToolServers::connect(&runtime, &self.tool)?;
@@ -184,18 +185,29 @@ impl Chat {
             return Err(UsageError(message.to_owned()).into());
         }
         let may_ask = is_interactive && io::stderr().is_terminal();
-        if self.session_must_exist || may_ask {
+        if may_ask {
             let exists = runtime.block_on(storage::find(name))?.is_some();
             let mut create = || {
                 printer.confirm(format_args!(
                     "There is no session `{name}`. Start it? [y/N] "
                 ))
             };
-            if !exists && (self.session_must_exist || !create()) {
+            if !exists && !create() {
                 return Err(storage::unknown(name).into());
             }
         }
         Ok(SessionChoice::Named(name.clone()))
+    }
+
+    /// Refuses a session that has to exist and does not.
+    fn require_session(&self, runtime: &Runtime) -> anyhow::Result<()> {
+        match &self.session {
+            Some(name) if self.session_must_exist => match runtime.block_on(storage::find(name))? {
+                Some(_) => Ok(()),
+                None => Err(storage::unknown(name).into()),
+            },
+            _ => Ok(()),
+        }
     }
 
     fn generation_config(&self) -> anyhow::Result<GenerationConfig> {

@@ -170,7 +170,7 @@ fn a_misspelled_session_or_command_creates_nothing_and_gets_a_suggestion() {
     assert_eq!(
         session.ask("/session hils"),
         "unknown session `hils`: did you mean `hills`? /sessions lists all, /new hils starts it"
-            .replace("/new hils", "/new\nhils")
+            .replace(" starts it", "\nstarts it")
     );
     assert_eq!(
         session.ask("/unod"),
