@@ -174,6 +174,16 @@ macro_rules! setters {
             self
         }
     };
+    // rustdoc resolves no link to a raw identifier.
+    (@doc r#type) => {
+        "Sets `type`."
+    };
+    (@doc r#ref) => {
+        "Sets `$ref`."
+    };
+    (@doc r#enum) => {
+        "Sets `enum`."
+    };
     (@doc $field:ident) => {
         concat!("Sets [`", stringify!($field), "`](field@Self::", stringify!($field), ").")
     };
