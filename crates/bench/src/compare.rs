@@ -232,7 +232,7 @@ fn measure(command: &str, base: &str, args: &[&str; 5]) -> Outcome<Run> {
     Run::parse(&serde_json::from_slice(&output.stdout)?)
 }
 
-/// The server in a process of its own. It is killed on drop.
+/// The server in a separate process. It is killed on drop.
 struct Server {
     process: Child,
     base: String,

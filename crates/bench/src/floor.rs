@@ -106,7 +106,7 @@ impl Chat {
         self.read().await
     }
 
-    /// Reads a response to its end: its content length or its last chunk.
+    /// Reads a complete response: its content length or its last chunk.
     async fn read(&mut self) -> Outcome {
         let mut filled = 0;
         let mut left = None;

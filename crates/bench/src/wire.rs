@@ -107,7 +107,7 @@ impl Answer {
 const STREAM_HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
                            transfer-encoding: chunked\r\n\r\n";
 
-/// Builds an event stream with each event in an HTTP chunk of its own, as the service sends them.
+/// Builds an event stream with each event in a separate HTTP chunk, as the service sends them.
 fn stream(count: usize, event: impl Fn(bool) -> String) -> Vec<u8> {
     let mut all = STREAM_HEAD.as_bytes().to_vec();
     for at in 1..=count {

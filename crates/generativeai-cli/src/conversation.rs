@@ -40,7 +40,7 @@ impl Conversation {
     pub(crate) fn redo(&mut self) -> Option<Content> {
         let length = self.chat.history().len();
         while self.chat.redo() {
-            // What was undone may also be a failed message, which is passed over.
+            // A failed message may have been undone too; it is skipped.
             if let Some(message) = self.chat.history().get(length) {
                 return Some(message.clone());
             }

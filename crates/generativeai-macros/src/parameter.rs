@@ -108,7 +108,7 @@ impl Argument {
         })
     }
 
-    /// Returns the type parameter of the struct of arguments that stands for the type of this field, if any.
+    /// Returns the type parameter of the struct of arguments that represents the type of this field, if any.
     pub(crate) fn type_parameter(&self) -> Option<Ident> {
         let name = format!("__{}", self.name.unraw());
         (!self.is_concrete).then(|| Ident::new(&name, Span::call_site()))

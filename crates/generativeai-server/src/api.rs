@@ -30,7 +30,7 @@ use crate::stream::{Chunks, StreamBody};
 
 /// The API over a backend.
 ///
-/// One value serves all requests. It has no state of its own: the queue, the memory of the body reader,
+/// One value serves all requests. It has no state: the queue, the memory of the body reader,
 /// the cached model names and the sequence of faults are shared through their own types.
 #[derive(Debug)]
 pub(crate) struct Api {
@@ -51,7 +51,7 @@ pub(crate) struct Api {
 
 /// A call of a model method that was admitted: its body is read, and it may run.
 struct Call {
-    /// Model to call, in place of the one that the client named.
+    /// Model to call, instead of the one that the client named.
     model: ResolvedModel,
     /// Text of the request.
     body: Vec<u8>,

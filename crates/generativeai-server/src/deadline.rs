@@ -1,6 +1,6 @@
 //! The deadline that a client sets with `X-Server-Timeout`.
 //!
-//! The official clients send the timeout that their user set, in seconds. Work that goes on after it
+//! The official clients send the timeout that their user set, in seconds. Work that continues after it
 //! would have no reader. The deadline starts with the arrival of the headers and covers the queue, the
 //! backend and the whole stream.
 

@@ -32,7 +32,7 @@ pub(crate) struct ApiError {
 impl ApiError {
     /// Creates an error with the status name that the service uses for this code.
     ///
-    /// The message is for people: what is wrong, then what to do.
+    /// The message is for people: the problem, then what to do.
     pub(crate) fn new(code: StatusCode, message: impl Into<String>) -> Self {
         Self::named(code, status_name(code), message)
     }

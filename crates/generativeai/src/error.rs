@@ -1,4 +1,4 @@
-//! The error type of the crate: one opaque `Error` whose kind says what the caller can do.
+//! The error type of the crate: one opaque `Error` whose kind answers the question: what can the caller do?.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -156,7 +156,7 @@ impl Error {
         self.with(|inner| inner.message = format!("{context}: {}", inner.message).into())
     }
 
-    /// Returns the kind, which says what the caller can do.
+    /// Returns the kind. It determines how the caller can react.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
@@ -168,7 +168,7 @@ impl Error {
     /// first, and where the model did respond, though not as wanted.
     ///
     /// [`Remote`](crate::Remote) has already retried where that was safe; [`attempts`](Self::attempts) lists
-    /// what it did. Wait for [`retry_after`](Self::retry_after) before another attempt.
+    /// those attempts. Wait for [`retry_after`](Self::retry_after) before another attempt.
     pub fn is_retryable(&self) -> bool {
         let code = self.http_code().or_else(|| http_code_of(self.status()?));
         self.kind().is_transient() && code.is_none_or(is_transient)

@@ -1,4 +1,4 @@
-//! Tracing of requests: each passes through here on its way to the backend.
+//! Tracing of requests. The model and the chat call their backend through this module.
 //!
 //! Without the feature `tracing`, or without a subscriber, requests pass unchanged.
 

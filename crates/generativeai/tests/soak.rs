@@ -1,4 +1,4 @@
-//! Many chats at once against a server that fails in every way; a program of its own, since it
+//! Many chats at once against a server that fails in every way; a separate program, since it
 //! measures the memory and the tasks of all of it.
 //!
 //! `SOAK_SECONDS` says for how long (15 by default), `SOAK_CHATS` how many chats there are at once
@@ -139,7 +139,7 @@ fn good(road: &str) -> (String, End) {
 }
 
 fn one_in_ten_fails(request: usize, road: &str) -> (String, End) {
-    // The faults take turns, whoever asks.
+    // The faults take turns, over all clients.
     if request % 10 == 9 {
         FAULTS[request / 10 % FAULTS.len()](road, &good("whole").0)
     } else {
@@ -252,7 +252,7 @@ async fn soak(remote: Remote, turns: usize, end: Instant) -> (usize, usize) {
     (complete, unfinished)
 }
 
-/// The memory of this process in bytes, where that can be told.
+/// Memory of this process in bytes, where it is known.
 fn memory() -> Option<usize> {
     let told = std::fs::read_to_string("/proc/self/statm").ok()?;
     Some(told.split(' ').nth(1)?.parse::<usize>().ok()? * 4096)
@@ -274,7 +274,7 @@ fn no_task_is_left(runtime: &Runtime) {
 #[test]
 #[expect(
     clippy::print_stdout,
-    reason = "the figures are told to who asks for them"
+    reason = "the figures are printed for the reader"
 )]
 fn chats_survive_a_server_that_fails_one_request_in_ten_in_every_way() {
     let (servers, clients) = (runtime(), runtime());
@@ -308,7 +308,7 @@ fn chats_survive_a_server_that_fails_one_request_in_ten_in_every_way() {
             .join(", ")
     );
     assert!(complete > 10 * unfinished.min(100), "most turns go well");
-    assert!(unfinished > 0, "some faults cannot be mended");
+    assert!(unfinished > 0, "some faults are permanent");
     if let [first, .., last] = held[..] {
         assert!(last < first + GROWTH, "memory grows: {held:?}");
     }
@@ -317,7 +317,7 @@ fn chats_survive_a_server_that_fails_one_request_in_ten_in_every_way() {
 #[test]
 #[expect(
     clippy::print_stdout,
-    reason = "the figures are told to who asks for them"
+    reason = "the figures are printed for the reader"
 )]
 fn a_dead_server_is_not_stormed_by_a_thousand_chats() {
     let (servers, clients) = (runtime(), runtime());

@@ -54,7 +54,7 @@ pub fn events(data: &[u8]) {
     as_the_standard(&[b"x\n:", body].concat());
 }
 
-/// Compares with the naive decoder. It does not know JSON on a line of its own, nor a last line that ends within
+/// Compares with the naive decoder. It does not know JSON on a separate line, nor a last line that ends within
 /// its name.
 fn as_the_standard(body: &[u8]) {
     let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
@@ -136,7 +136,7 @@ pub fn message(data: &[u8]) {
     if let Ok(response) = serde_json::from_slice::<GenerateContentResponse>(data) {
         let written = serde_json::to_vec(&response).expect("a response can be written");
         let again: GenerateContentResponse =
-            serde_json::from_slice(&written).expect("what was written can be read");
+            serde_json::from_slice(&written).expect("written JSON can be read");
         assert_eq!(again, response);
         let mut joined = response.clone();
         joined.merge_chunk(&response);
@@ -145,7 +145,7 @@ pub fn message(data: &[u8]) {
     if let Ok(request) = serde_json::from_slice::<GenerateContentRequest>(data) {
         let written = serde_json::to_vec(&request).expect("a request can be written");
         let again: GenerateContentRequest =
-            serde_json::from_slice(&written).expect("what was written can be read");
+            serde_json::from_slice(&written).expect("written JSON can be read");
         assert_eq!(again, request);
     }
 }
@@ -175,7 +175,7 @@ pub fn journal(data: &[u8]) {
 
 fn can_be_used(mut chat: ChatSession) {
     let saved = serde_json::to_value(&chat).expect("a chat can be saved");
-    let again: ChatSession = serde_json::from_value(saved.clone()).expect("what was saved loads");
+    let again: ChatSession = serde_json::from_value(saved.clone()).expect("a saved chat loads");
     assert_eq!(serde_json::to_value(&again).expect("saved"), saved);
     let _ = (chat.pending_calls().len(), format!("{chat:?}"));
     while let Some(_pair) = chat.rewind() {}
@@ -200,12 +200,12 @@ pub fn tool_schema(data: &[u8]) {
     };
     if let Ok(schema) = Schema::from_json_schema(&value) {
         let written = serde_json::to_value(&schema).expect("a schema can be written");
-        let again: Schema = serde_json::from_value(written).expect("what was written can be read");
+        let again: Schema = serde_json::from_value(written).expect("written JSON can be read");
         assert_eq!(again, schema);
     }
     if let Ok(schema) = serde_json::from_value::<Schema>(value) {
         let written = serde_json::to_value(&schema).expect("a schema can be written");
-        let again: Schema = serde_json::from_value(written).expect("what was written can be read");
+        let again: Schema = serde_json::from_value(written).expect("written JSON can be read");
         assert_eq!(again, schema);
     }
 }

@@ -79,7 +79,7 @@ pub struct Retry {
     /// Upper bound of every wait. Default: 32 s.
     pub maximum: Duration,
     /// Longest wait accepted from the service. If it asks for more, the request fails at once, and
-    /// [`Error::retry_after`](crate::Error::retry_after) returns what it asked for. Default: 60 s.
+    /// [`Error::retry_after`](crate::Error::retry_after) returns the requested wait. Default: 60 s.
     pub longest_retry_after: Duration,
 }
 

@@ -86,7 +86,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// Returns the kind that an HTTP error code of the Gemini API stands for.
+    /// Returns the kind of an HTTP error code of the Gemini API.
     ///
     /// The inverse of [`http_code`](Self::http_code) as far as possible: several codes share a kind.
     ///

@@ -40,7 +40,7 @@ impl SharedBody {
 
     /// Serializes a request, without its model, which is part of the address.
     ///
-    /// The JSON of the history exists already and is not copied: a turn costs what is new in it.
+    /// The JSON of the history exists already and is not copied: a turn costs only its new contents.
     pub(super) fn of_request(mut request: GenerateContentRequest) -> Result<Self> {
         request.model = None;
         let contents = mem::take(&mut request.contents);
@@ -231,7 +231,7 @@ mod tests {
         let mut history = Arc::new(Transcript::default());
         for text in &texts {
             Arc::make_mut(&mut history).extend([Content::user(text.as_str())]);
-            // Each content becomes a piece of its own.
+            // Each content becomes a separate piece.
             Contents::new(Arc::clone(&history), Vec::new()).json();
         }
         let contents = Contents::new(history, vec![Content::user("now")]);

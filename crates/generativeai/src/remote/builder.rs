@@ -1,4 +1,4 @@
-//! Settings of a `Remote`; what is not set comes from the environment.
+//! Settings of a `Remote`; the environment provides defaults.
 
 use std::sync::{Arc, Mutex};
 
@@ -26,7 +26,7 @@ const BASE_VARIABLE: &str = "GOOGLE_GEMINI_BASE_URL";
 
 /// Builder of a [`Remote`].
 ///
-/// What is not set comes from the environment: the API key from `GEMINI_API_KEY`, then `GOOGLE_API_KEY`; the
+/// Settings that are absent come from the environment: the API key from `GEMINI_API_KEY`, then `GOOGLE_API_KEY`; the
 /// base URL from `GOOGLE_GEMINI_BASE_URL`.
 ///
 /// Connections go through the proxy that `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY` names, except to the hosts

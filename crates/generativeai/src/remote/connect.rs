@@ -72,7 +72,7 @@ impl Service<Uri> for Connector {
     fn call(&mut self, address: Uri) -> Self::Future {
         let limit = TIMEOUT.try_with(|limit| *limit).unwrap_or(Duration::MAX);
         // The limit is enforced here, not around the request: a connecting future that loses the race
-        // against a pooled connection goes on in a task of its own, and would never end.
+        // against a pooled connection continues in a separate task, and would never end.
         let connecting = tokio::time::timeout(limit, self.0.call(address));
         Box::pin(async move {
             let late = |_| {

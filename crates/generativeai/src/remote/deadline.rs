@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Time limits of one request. `Duration::MAX` stands for no limit.
+/// Time limits of one request. `Duration::MAX` means no limit.
 pub(super) struct Deadlines {
     timeout: Duration,
     idle_timeout: Duration,

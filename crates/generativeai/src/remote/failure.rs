@@ -146,7 +146,7 @@ fn status_in(json: &[u8]) -> Option<Status> {
     let message = match value.get_mut("error")?.take() {
         Value::Null => return None,
         Value::String(message) => message,
-        // A status whose members have other types than those of the API is shown as it is.
+        // A status whose members have other types than those of the API is shown unchanged.
         error => match serde_json::from_value(error.clone()) {
             Ok(status) => return Some(status),
             Err(_) => error.to_string(),

@@ -1,4 +1,4 @@
-//! A request before it is sent: the same for every attempt.
+//! A request before it is sent. All attempts share it.
 
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Uri};

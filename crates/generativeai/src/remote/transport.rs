@@ -41,7 +41,7 @@ pub(super) struct Transport {
     /// A pool for each runtime, the most recently used last.
     ///
     /// The task that drives a connection belongs to the runtime that opened it, and stops when that runtime is
-    /// not running: a pool shared by runtimes would hand out connections that never respond. Pools of runtimes
+    /// not running: a pool shared by runtimes would return connections that never respond. Pools of runtimes
     /// that have ended are evicted by newer ones.
     pools: Mutex<Vec<(runtime::Id, Arc<HttpClient>)>>,
 }

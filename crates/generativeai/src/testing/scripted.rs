@@ -22,7 +22,7 @@ use crate::stream::{BoxFuture, ChunkStream};
 /// [`answer_with`](Self::answer_with) reply to all further requests. Without them, a request after the last
 /// reply fails. A reply serves both kinds of requests: streamed in its chunks, or merged into one response.
 ///
-/// Clones share the script and the [requests](Self::requests), so that a test can inspect what was sent.
+/// Clones share the script and the [requests](Self::requests), so that a test can inspect the requests.
 /// Keeping the requests copies the history in each turn, which is slow for chats of thousands of turns.
 /// [`count_tokens`](crate::GenerativeModel::count_tokens) counts words.
 ///

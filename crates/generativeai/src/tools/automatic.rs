@@ -54,7 +54,7 @@ pub enum OnRoundLimit {
     /// [pending calls](crate::ChatSession::pending_calls) continues it.
     #[default]
     ReturnCalls,
-    /// Forbids calls in the request after the last round, so that the model answers with what it has.
+    /// Forbids calls in the request after the last round, so that the model answers from the results so far.
     ForceText,
     /// Fails the turn with an error of kind [`Function`](crate::ErrorKind::Function).
     Fail,
@@ -68,7 +68,7 @@ pub enum OnRoundLimit {
 #[non_exhaustive]
 pub enum OnFailure {
     /// Answers the call with `{"error": "…"}` and continues the turn: models often correct
-    /// a call when they read what was wrong with it.
+    /// a call when they read the error.
     #[default]
     Answer,
     /// Fails the turn with the error of the function. Other calls of the round still complete.

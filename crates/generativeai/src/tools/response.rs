@@ -80,12 +80,12 @@ pub struct Json<T>(
     pub T,
 );
 
-/// Converts a value into a response: a [`FunctionResponse`] stays what it is, all else becomes JSON.
+/// Converts a value into a response: a [`FunctionResponse`] is returned unchanged, any other value becomes JSON.
 ///
 /// # Errors
 /// The value cannot be serialized.
 pub(crate) fn from_value<T: Serialize + 'static>(value: T) -> Result<FunctionResponse, BoxError> {
-    // `FunctionResponse` implements `Serialize` like any other `T`, and only its type tells them apart.
+    // `FunctionResponse` implements `Serialize` like any other `T`, and only its type distinguishes them.
     let mut value = Some(value);
     if let Some(response) = (&mut value as &mut dyn Any).downcast_mut::<Option<FunctionResponse>>()
     {

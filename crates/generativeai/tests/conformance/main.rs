@@ -11,7 +11,7 @@
 //! this repository does not have. Golden files could not judge those. So [`model`] is a second implementation
 //! of a chat, on plain JSON and without I/O, in which each row is a switch:
 //!
-//! 1. With all switches off it must do what was recorded. That tests the model itself.
+//! 1. With all switches off it must reproduce the recordings. That tests the model itself.
 //! 2. With all switches on it does what the design says.
 //! 3. The expected outcome is the recording, changed wherever 1 and 2 differ: see [`compare`].
 //!

@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 use crate::support::poll::{Waiting, drop_at_every_poll};
 
-/// A script that says how often its tokens were counted. A token is a word.
+/// A script that counts how often its tokens were counted. A token is a word.
 #[derive(Clone, Debug)]
 struct Counting {
     script: Scripted,

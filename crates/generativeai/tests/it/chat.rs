@@ -31,7 +31,7 @@ fn texts(chat: &ChatSession) -> Vec<&str> {
     parts.filter_map(Part::as_text).collect()
 }
 
-/// Reads a reply to its end: the texts of its chunks, and the error if one came.
+/// Reads a whole reply: the texts of its chunks, and the error if there was one.
 async fn read(chat: &mut ChatSession, message: &str) -> (Vec<String>, Option<ErrorKind>) {
     let mut reply = chat.send_message(message).stream();
     let mut heard = Vec::new();
@@ -102,7 +102,7 @@ async fn a_reply_that_breaks_off_leaves_no_trace_in_the_history() {
         (vec!["13".to_owned()], Some(ErrorKind::Unreachable))
     );
     assert_eq!(texts(&chat), ["a", "A"]);
-    let unfinished = chat.unfinished().expect("the turn is at hand");
+    let unfinished = chat.unfinished().expect("the turn is unfinished");
     assert_eq!(
         unfinished.sent.parts[0].as_text(),
         Some("How tall is Ben Nevis?")
@@ -144,7 +144,7 @@ async fn a_dropped_stream_leaves_an_interrupted_turn_wherever_it_is_dropped() {
         drop(reply);
 
         assert!(chat.history().is_empty(), "after {read} chunks");
-        let unfinished = chat.unfinished().expect("the turn is at hand");
+        let unfinished = chat.unfinished().expect("the turn is unfinished");
         assert!(matches!(unfinished.reason, Reason::Interrupted));
         let heard = unfinished
             .received
@@ -246,7 +246,7 @@ async fn a_later_stop_reason_does_not_take_back_an_earlier_one() {
 
     let (heard, failed) = read(&mut chat, "go").await;
 
-    assert_eq!(heard, ["1", "2"], "the stream is read to its end");
+    assert_eq!(heard, ["1", "2"], "the whole stream is read");
     assert_eq!(failed, Some(ErrorKind::Stopped));
 }
 

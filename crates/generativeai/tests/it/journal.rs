@@ -1,4 +1,4 @@
-//! Conversations that are written down while they go on.
+//! Conversations that are recorded in a journal.
 
 use generativeai::protocol::content::Content;
 use generativeai::testing::Scripted;

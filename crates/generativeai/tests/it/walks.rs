@@ -12,7 +12,7 @@ use crate::support::memory::{Memory, assert_same};
 const WALKS: u64 = 10_000;
 const STEPS: usize = 12;
 
-/// Random number generator that is the same in every run and on every machine (SplitMix64).
+/// Random number generator with equal sequences in every run and on every machine (SplitMix64).
 struct Dice(u64);
 
 impl Dice {
@@ -188,7 +188,7 @@ fn plan(mut script: Scripted, rounds: usize, chunks: usize, fate: Fate) -> Scrip
     }
 }
 
-/// Runs a turn of the chat, and changes what is expected. Without a message it is a retry.
+/// Runs a turn of the chat, and updates the expected state. Without a message it is a retry.
 async fn turn(chat: &mut ChatSession, expected: &mut Expected, dice: &mut Dice, new: Option<&str>) {
     let old = expected.unfinished.take().filter(|_| new.is_none());
     let (sent, done) = old.map_or((new.unwrap_or_default().to_owned(), 0), |turn| {

@@ -67,7 +67,7 @@ def chat(c):
         else:
             text = talk.send_message(f"Turn {turn}").text
         check(text, turn)
-        # This client keeps every chunk of a stream as a content of its own.
+        # This client keeps every chunk of a stream as a separate content.
         before = len(talk.get_history()) - 2 if turn != 1 else 2
         expected = f"Be brief. You said: Turn {turn} ({before} before)"
         check(not STAND_IN or text == expected, text, expected)

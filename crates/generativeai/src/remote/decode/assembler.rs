@@ -54,7 +54,7 @@ impl Assembler {
         Ok(())
     }
 
-    /// Returns what was buffered and the first `length` bytes of the chunk.
+    /// Returns the buffered bytes and the first `length` bytes of the chunk.
     pub(super) fn complete(
         &mut self,
         chunk: &mut Bytes,
@@ -69,7 +69,7 @@ impl Assembler {
         Ok(self.take())
     }
 
-    /// Returns what was buffered, although no end arrived.
+    /// Returns the buffered bytes, although no end arrived.
     pub(super) fn take(&mut self) -> Bytes {
         self.buffer.split().freeze()
     }

@@ -10,7 +10,7 @@ use super::scanner::JsonScanner;
 const STRAY_LIMIT: usize = 200;
 
 /// Decodes an event stream according to the HTML standard (section "Server-sent events"), with one extension:
-/// a JSON object on a line of its own is an event, since the service reports an error in mid-stream that way.
+/// a JSON object on a separate line is an event, since the service reports an error in mid-stream that way.
 #[derive(Debug)]
 pub(super) struct SseDecoder {
     chunk: Bytes,
@@ -19,7 +19,7 @@ pub(super) struct SseDecoder {
     /// in the next chunk.
     after_return: bool,
     data: Data,
-    /// Scan of a JSON object on a line of its own.
+    /// Scan of a JSON object on a separate line.
     bare: Option<JsonScanner>,
     /// Beginning of the first line that is neither a field nor a comment.
     stray: Option<Bytes>,

@@ -156,7 +156,7 @@ impl Turn {
         match (blocked, &self.chat) {
             (None, _) => Some(Next::Chunk(chunk)),
             (Some(blocked), None) => Some(Next::Failed(blocked)),
-            // A chat reads the stream to its end.
+            // A chat reads the whole stream.
             (Some(_), Some(_)) => None,
         }
     }

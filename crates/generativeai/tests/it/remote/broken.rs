@@ -88,7 +88,7 @@ async fn a_reset_within_the_first_event_is_not_retried() {
         while server.received().is_empty() {
             tokio::task::yield_now().await;
         }
-        sent.recv().expect("half an event is on its way");
+        sent.recv().expect("half an event was sent");
         settle().await;
         drop(sign);
     };

@@ -346,7 +346,7 @@ async fn a_connection_that_is_shut_down_gracefully_is_replaced_without_a_retry()
 #[tokio::test(start_paused = true)]
 async fn a_server_that_accepts_no_bytes_is_timed_out() {
     let time = StoppedTime::start();
-    // The request is never read to its end, because the window for its body stays closed.
+    // The request is never read completely, because the window for its body stays closed.
     let mut fixture = server(vec![vec![Answer::Text("never")]], 0).await;
     let mut chat = chat(&fixture.remote);
 

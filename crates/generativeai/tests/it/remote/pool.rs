@@ -219,7 +219,7 @@ fn runtime() -> Runtime {
         .expect("a runtime")
 }
 
-/// Serves requests on a thread of its own; returns the address and the number of connections.
+/// Serves requests on a separate thread; returns the address and the number of connections.
 fn serve() -> (SocketAddr, Arc<AtomicUsize>) {
     let (known, address) = mpsc::channel();
     let count = Arc::new(AtomicUsize::new(0));

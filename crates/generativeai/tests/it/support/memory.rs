@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::poll::once_more;
 
-/// Journal in memory that a test can break. A write goes on if its future is dropped.
+/// Journal in memory that a test can break. A write continues if its future is dropped.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory(Arc<Mutex<Contents>>);
 

@@ -12,7 +12,7 @@ use generativeai::{Backend, BoxFuture, ChunkStream, RequestOptions, Result};
 /// More polls than any future of a test takes.
 const ENOUGH: usize = 1_000;
 
-/// Polls a future at most so many times, then drops it; its output if it was ready.
+/// Polls a future at most `n` times, then drops it; returns its output if it was ready.
 pub(crate) fn poll_times<F: Future>(future: F, polls: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
@@ -24,13 +24,13 @@ pub(crate) fn poll_times<F: Future>(future: F, polls: usize) -> Option<F::Output
     None
 }
 
-/// Runs a future to its end, polling it over and over.
+/// Polls a future until it is ready.
 pub(crate) fn run<F: Future>(future: F) -> F::Output {
     poll_times(future, ENOUGH).expect("a future that waits for nothing but polls")
 }
 
-/// Runs `work` on what `start` makes, and drops it after `n` polls, for every `n` up to its end; after
-/// each drop `check` looks at what is left. Gives the number of polls that `work` takes.
+/// Runs `work` on the value of `start` and drops it after `n` polls, for every `n` until it completes. After
+/// each drop `check` inspects the value. Returns the number of polls that `work` takes.
 pub(crate) fn drop_at_every_poll<S>(
     start: impl Fn() -> S,
     work: impl for<'a> Fn(&'a mut S) -> Pin<Box<dyn Future<Output = ()> + 'a>>,

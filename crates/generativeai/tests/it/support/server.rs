@@ -17,7 +17,7 @@ use crate::schema::{assert_count_request_is_valid, assert_request_is_valid};
 pub(crate) enum Act {
     /// Sends bytes.
     Send(Vec<u8>),
-    /// Sends bytes again and again, so many times.
+    /// Sends bytes repeatedly, the given number of times.
     Repeat(Vec<u8>, usize),
     /// Sends bytes whenever the test gives a sign, until it drops its end.
     OnCue(Vec<u8>, Receiver<()>),
@@ -69,14 +69,14 @@ impl Server {
                 let Ok((connection, _)) = listener.accept() else {
                     return;
                 };
-                // The client may be gone before its script has come to its end.
+                // The client may disconnect before the script ends.
                 let _ = serve(connection, script, &log);
             }
         });
         Self { address, received }
     }
 
-    /// The same answer on each of so many connections.
+    /// The same response on each of the given number of connections.
     pub(crate) fn always(times: usize, answer: &str) -> Self {
         Self::play((0..times).map(|_| vec![Act::Send(answer.into())]))
     }
@@ -180,7 +180,7 @@ fn serve(
             Act::Repeat(bytes, times) => (0..times).try_for_each(|_| writer.write_all(&bytes))?,
             Act::OnCue(bytes, cue) => cue.iter().try_for_each(|()| writer.write_all(&bytes))?,
             Act::Tell(test) => {
-                // A test that does not listen any more need not be told.
+                // The test may have dropped its receiver.
                 let _ = test.send(());
             }
             Act::Silence => {

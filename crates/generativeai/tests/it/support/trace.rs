@@ -7,7 +7,7 @@ use tracing::{Event, Metadata, Subscriber};
 
 use super::fields::{Fields, Show};
 
-/// Whether a text holds a key: as it is, as a list of bytes, or in hexadecimal digits.
+/// Whether a text contains a key: verbatim, as a list of bytes, or in hexadecimal digits.
 pub(crate) fn holds(text: &str, key: &str) -> bool {
     let bytes = format!("{:?}", key.as_bytes());
     let digits: String = key.bytes().map(|byte| format!("{byte:02x}")).collect();
@@ -24,7 +24,7 @@ pub(crate) struct Guard {
 /// What held the key of all tests.
 static LEAKS: LazyLock<Arc<Mutex<Vec<String>>>> = LazyLock::new(Arc::default);
 
-/// From now on everything that is said anywhere in the process is searched for the key.
+/// From now on all log and trace output of the process is searched for the key.
 pub(crate) fn guard(key: &'static str) {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     let leaks = LEAKS.clone();

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{Road, assert_sendable, chunk, contents_of, json_of};
 use crate::support::poll::{Waiting, drop_at_every_poll, once_more, run};
 
-/// A model that calls two functions at once, then one, then speaks. No two calls are the same.
+/// A model that calls two functions at once, then one, then replies with text. No two calls are the same.
 #[derive(Clone, Debug, Default)]
 struct Caller {
     requests: Arc<Mutex<Vec<GenerateContentRequest>>>,

@@ -145,7 +145,7 @@ async fn absent_arguments_are_an_empty_object() {
         assert_eq!(
             *call,
             json!({"name": "count"}),
-            "what came goes back as it came"
+            "the id is returned unchanged"
         );
     }
 }

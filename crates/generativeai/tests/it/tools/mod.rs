@@ -1,4 +1,4 @@
-//! What is promised of tools: how functions are made, declared and called.
+//! Tools: how functions are created, declared and called.
 
 use std::sync::{Arc, Mutex};
 
