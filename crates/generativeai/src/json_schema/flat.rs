@@ -57,7 +57,7 @@ impl Reader<'_> {
 
     fn follow(&mut self, reference: &Value) -> Result<Map<String, Value>> {
         let reference = reference.as_str().unwrap_or_default();
-        if self.following.iter().any(|known| known == reference) || self.is_root(reference) {
+        if reference == "#" || self.following.iter().any(|known| known == reference) {
             return Err(self.unsupported("is recursive"));
         }
         let pointer = reference.strip_prefix('#');
@@ -67,10 +67,6 @@ impl Reader<'_> {
         };
         self.following.push(reference.to_owned());
         Ok(target.clone())
-    }
-
-    fn is_root(&self, reference: &str) -> bool {
-        reference == "#"
     }
 }
 

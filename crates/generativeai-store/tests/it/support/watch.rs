@@ -112,8 +112,8 @@ unsafe fn watched(name: *const c_char) -> Option<PathBuf> {
     path.starts_with(&notes.as_ref()?.folder).then_some(path)
 }
 
-// SAFETY of the functions below: SQLite calls them instead of the original ones, with valid arguments, which they
-// pass on unchanged. They read only what SQLite passes to be read.
+// SQLite calls the functions below instead of the original ones. They pass the arguments on unchanged, and read only
+// memory that SQLite passes for reading.
 
 unsafe extern "C" fn open(
     files: *mut sqlite3_vfs,
@@ -122,6 +122,7 @@ unsafe extern "C" fn open(
     flags: c_int,
     out: *mut c_int,
 ) -> c_int {
+    // SAFETY: SQLite calls this function with valid arguments, which are passed on unchanged.
     unsafe {
         let path = watched(name);
         let before = path.as_ref().and_then(|path| fs::read(path).ok());
@@ -145,6 +146,7 @@ unsafe extern "C" fn open(
 }
 
 unsafe extern "C" fn delete(files: *mut sqlite3_vfs, name: *const c_char, folder: c_int) -> c_int {
+    // SAFETY: SQLite calls this function with valid arguments, which are passed on unchanged.
     unsafe {
         let done = real().xDelete.unwrap()(files, name, folder);
         if let (SQLITE_OK, Some(path)) = (done, watched(name)) {
@@ -156,6 +158,7 @@ unsafe extern "C" fn delete(files: *mut sqlite3_vfs, name: *const c_char, folder
 
 unsafe extern "C" fn close(file: *mut sqlite3_file) -> c_int {
     let open = OPEN.lock().unwrap().remove(&(file as usize)).unwrap();
+    // SAFETY: SQLite calls this function with valid arguments, which are passed on unchanged.
     unsafe { open.real.xClose.unwrap()(file) }
 }
 
@@ -166,6 +169,7 @@ unsafe extern "C" fn write(
     at: i64,
 ) -> c_int {
     let Open { path, real } = opened(file);
+    // SAFETY: SQLite calls this function with valid arguments, which are passed on unchanged.
     unsafe {
         let bytes = slice::from_raw_parts(data.cast::<u8>(), length as usize);
         note(Note::Written(path, at as usize, bytes.to_vec()));
@@ -176,11 +180,13 @@ unsafe extern "C" fn write(
 unsafe extern "C" fn truncate(file: *mut sqlite3_file, length: i64) -> c_int {
     let Open { path, real } = opened(file);
     note(Note::Truncated(path, length as usize));
+    // SAFETY: SQLite calls this function with valid arguments, which are passed on unchanged.
     unsafe { real.xTruncate.unwrap()(file, length) }
 }
 
 unsafe extern "C" fn sync(file: *mut sqlite3_file, flags: c_int) -> c_int {
     let Open { path, real } = opened(file);
+    // SAFETY: SQLite calls this function with valid arguments, which are passed on unchanged.
     let done = unsafe { real.xSync.unwrap()(file, flags) };
     note(Note::Synced(path));
     done

@@ -69,5 +69,7 @@ impl StoppedTime {
     }
 
     /// From now on time jumps to the next timer again.
-    pub(crate) fn release(self) {}
+    pub(crate) fn release(self) {
+        drop(self);
+    }
 }
