@@ -1,3 +1,5 @@
+//! Tests of the error type.
+
 use serde_json::json;
 
 use super::*;
