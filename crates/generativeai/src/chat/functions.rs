@@ -1,11 +1,14 @@
 //! Running the functions of a round.
 
+use std::future::ready;
+
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::round::Round;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{FunctionCall, FunctionResponse};
+use crate::protocol::response::FinishReason;
 use crate::stream::BoxFuture;
 use crate::tools::{AutomaticFunctionCalling, FunctionEvent, OnFailure, Toolbox, run};
 use crate::trace;
@@ -33,19 +36,40 @@ impl Running {
             let message = "a time limit for functions needs a tokio runtime";
             return Err(Error::new(ErrorKind::Configuration, message));
         }
+        let run = |call: &FunctionCall| tools.run(call, automatic.time_limit);
+        Ok(Self::new(round, automatic, run))
+    }
+
+    /// Answers the calls of a round that the service rejected with a finish reason. No function runs, since the calls
+    /// may not be what the model meant.
+    pub(super) fn reject(
+        round: &Round,
+        tools: &Toolbox,
+        automatic: &AutomaticFunctionCalling,
+        reason: &FinishReason,
+    ) -> Self {
+        let reject = |call: &FunctionCall| ready(Err(tools.rejected(call.name(), reason))).boxed();
+        Self::new(round, automatic, reject)
+    }
+
+    fn new(
+        round: &Round,
+        automatic: &AutomaticFunctionCalling,
+        respond: impl Fn(&FunctionCall) -> BoxFuture<Result<FunctionResponse>>,
+    ) -> Self {
         let calls: Vec<FunctionCall> = round.calls().cloned().collect();
         let start = |(index, call)| {
             automatic.observe(FunctionEvent::Called(call));
-            let response = trace::function(call, tools.run(call, automatic.time_limit));
+            let response = trace::function(call, respond(call));
             response.map(move |outcome| (index, outcome)).boxed()
         };
         let futures = calls.iter().enumerate().map(start).collect();
-        Ok(Self {
+        Self {
             automatic: automatic.clone(),
             calls,
             futures,
             failed: None,
-        })
+        }
     }
 
     /// Waits for the next response, and returns it with the index of its call. Returns `None` once all functions have

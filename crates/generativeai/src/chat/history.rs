@@ -1,7 +1,5 @@
 //! Structure of a history: where turns begin and end, and whose content each one is.
 
-use std::borrow::Cow;
-
 use super::round::responses_of;
 use crate::protocol::content::{Content, Role};
 use crate::protocol::response::GenerateContentResponse;
@@ -69,20 +67,19 @@ pub(super) fn fill_roles(contents: &mut [Content]) {
     }
 }
 
-/// Returns the content of the first candidate, if it has parts.
-pub(super) fn first_content(response: &GenerateContentResponse) -> Option<&Content> {
-    let content = response.candidates.first()?.content.as_ref()?;
+/// Returns the content of the first candidate as a history contains it: with its role, and without empty parts.
+/// `None` if nothing is left of it.
+pub(super) fn model_content(response: &GenerateContentResponse) -> Option<Content> {
+    let mut content = response.candidates.first()?.content.clone()?;
+    content.fill_role(Role::Model);
+    content.remove_empty_parts();
     (!content.parts.is_empty()).then_some(content)
 }
 
-/// Returns the content of the first candidate with its role, if it has parts.
-pub(super) fn model_content(response: &GenerateContentResponse) -> Option<Cow<'_, Content>> {
-    let content = first_content(response)?;
-    Some(if content.has_role() {
-        Cow::Borrowed(content)
-    } else {
-        Cow::Owned(content.clone().role(Role::Model))
-    })
+/// Removes empty parts, and contents of which nothing is left: the API rejects a request that has any.
+pub(super) fn remove_empty_parts(contents: &mut Vec<Content>) {
+    contents.iter_mut().for_each(Content::remove_empty_parts);
+    contents.retain(|content| !content.parts.is_empty());
 }
 
 #[cfg(test)]

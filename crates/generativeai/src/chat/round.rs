@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::protocol::content::{Content, FunctionCall, FunctionResponse, Part, Role};
 use crate::protocol::request::GenerateContentRequest;
+use crate::protocol::response::FinishReason;
 use crate::protocol::tools::FunctionCallingMode;
 
 /// Reply that calls functions, and the responses so far.
@@ -93,6 +94,12 @@ pub(super) fn unanswered_in(history: &[Content], message: &Content) -> Option<St
 pub(super) fn names(calls: &[&FunctionCall]) -> String {
     let names = calls.iter().map(|call| format!("`{}`", call.name()));
     names.collect::<Vec<_>>().join(", ")
+}
+
+/// Returns whether a finish reason reports a call that the model can correct once it reads what is wrong.
+pub(super) fn is_mistaken_call(reason: &FinishReason) -> bool {
+    use FinishReason::{MalformedFunctionCall, UnexpectedToolCall};
+    matches!(reason, UnexpectedToolCall | MalformedFunctionCall)
 }
 
 /// Makes the model answer a request without function calls.

@@ -5,7 +5,7 @@ use std::fmt;
 use super::budget::{Budget, Compaction};
 use super::check;
 use super::event::Event;
-use super::history::{fill_roles, last_turn};
+use super::history::{fill_roles, last_turn, remove_empty_parts};
 use super::journal::{Journal, Write, Writer};
 use super::reason::Reason;
 use super::round::{calls_of, unanswered};
@@ -210,8 +210,9 @@ impl ChatSession {
     /// Replaces the history. The rest of the conversation is forgotten: the [last response](Self::last), the
     /// [unfinished turn](Self::unfinished), and the turns that were undone or [dropped](Self::dropped).
     ///
-    /// Contents are stored as given, apart from missing roles: function responses get the role of the user, and
-    /// otherwise user and model alternate from the first role that is known.
+    /// Contents are stored as given, with two exceptions. Missing roles are set: function responses get the role of the
+    /// user, and otherwise user and model alternate from the first role that is known. Parts without data, empty texts
+    /// of the model and contents without parts are left out, since the API rejects them.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, protocol::content::Content, testing::Scripted};
@@ -222,6 +223,7 @@ impl ChatSession {
     pub fn set_history(&mut self, history: impl IntoIterator<Item = impl Into<Content>>) {
         let mut contents: Vec<Content> = history.into_iter().map(Into::into).collect();
         fill_roles(&mut contents);
+        remove_empty_parts(&mut contents);
         self.commit(Event::Replaced { contents });
     }
 
@@ -447,7 +449,22 @@ impl ChatSession {
             })?;
         }
         self.writer = Some(Writer::new(journal, written));
+        if self.state.has_empty_contents() {
+            self.remove_empty_contents();
+        }
         Ok(self)
+    }
+
+    /// Removes contents without parts, which older versions stored and the API rejects. The turns that were undone are
+    /// forgotten.
+    fn remove_empty_contents(&mut self) {
+        let snapshot = self.state.snapshot().without_empty_contents();
+        let events = snapshot.into_events();
+        let contents = Vec::new();
+        self.commit(Event::Replaced { contents });
+        for event in events.expect("a state is consistent") {
+            self.commit(event);
+        }
     }
 
     /// Writes all pending events to the [journal](Self::journal), including the part of the reply that an interrupted turn

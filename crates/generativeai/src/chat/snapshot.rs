@@ -23,6 +23,32 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
+    /// Removes the contents that have no parts once their empty ones are removed.
+    pub(super) fn without_empty_contents(mut self) -> Self {
+        let contents = self.history.iter_mut().chain(&mut self.dropped);
+        contents.for_each(Content::remove_empty_parts);
+        let is_kept = |content: &Content| !content.parts.is_empty();
+        self.dropped.retain(is_kept);
+        if self.history.iter().all(is_kept) {
+            return self;
+        }
+        let kept_before = |index: usize| {
+            let before = self.history.iter().take(index);
+            before.filter(|content| is_kept(content)).count()
+                + index.saturating_sub(self.history.len())
+        };
+        self.summary = kept_before(self.summary);
+        self.interrupted
+            .retain(|&index| self.history.get(index).is_none_or(is_kept));
+        self.interrupted = self
+            .interrupted
+            .iter()
+            .map(|&index| kept_before(index))
+            .collect();
+        self.history.retain(is_kept);
+        self
+    }
+
     /// Returns the events that lead to these contents. They do not cover the last response.
     ///
     /// All contents are added as one history, from which the dropped ones then leave.

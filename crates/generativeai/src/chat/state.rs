@@ -9,7 +9,7 @@ use super::history::model_content;
 use super::round::Round;
 use super::snapshot::{Snapshot, check_indices};
 use super::unfinished::{Transient, Unfinished};
-use crate::protocol::content::{Content, FunctionResponse, Transcript};
+use crate::protocol::content::{Content, FunctionResponse, Role, Transcript};
 use crate::protocol::response::GenerateContentResponse;
 
 /// State of a conversation.
@@ -63,7 +63,8 @@ impl State {
                 self.open(Unfinished::new(sent, rounds));
                 Ok(())
             }
-            Event::Exchanged { contents } => {
+            Event::Exchanged { mut contents } => {
+                contents.iter_mut().for_each(Content::remove_empty_parts);
                 let turn = self.open_turn()?;
                 turn.rounds.extend(contents);
                 turn.received = None;
@@ -104,11 +105,19 @@ impl State {
 
     /// Adds the open turn to the history, with the content of its final response as the reply.
     fn complete(&mut self, response: Arc<GenerateContentResponse>) -> Result<(), InvalidEvent> {
-        let reply =
-            model_content(&response).ok_or(InvalidEvent("completes a turn without a reply"))?;
+        if response
+            .candidates
+            .first()
+            .is_none_or(|candidate| candidate.parts().is_empty())
+        {
+            return Err(InvalidEvent("completes a turn without a reply"));
+        }
         let turn = self.unfinished.take().ok_or(NOT_OPEN)?;
         let contents = once(turn.sent).chain(turn.rounds);
-        self.enter(contents.chain([reply.into_owned()]));
+        // Older journals have replies of empty parts: see `has_empty_contents`.
+        let reply = model_content(&response);
+        let reply = reply.unwrap_or_else(|| Content::default().role(Role::Model));
+        self.enter(contents.chain([reply]));
         self.last = Some(response);
         Ok(())
     }
@@ -205,6 +214,10 @@ impl State {
 
     /// Appends contents that are new to the history. From here on the turns that were undone cannot be redone.
     fn enter(&mut self, contents: impl IntoIterator<Item = Content>) {
+        let contents = contents.into_iter().map(|mut content| {
+            content.remove_empty_parts();
+            content
+        });
         Arc::make_mut(&mut self.history).extend(contents);
         self.undone.clear();
     }
@@ -234,7 +247,8 @@ impl State {
     }
 
     /// Sets the reply to the last request.
-    pub(super) fn receive(&mut self, reply: GenerateContentResponse) {
+    pub(super) fn receive(&mut self, mut reply: GenerateContentResponse) {
+        reply.order_candidates();
         self.running().received = Some(Arc::new(reply));
     }
 
@@ -323,6 +337,17 @@ impl State {
         }
     }
 
+    /// Returns whether a content of the history, or of a turn that could be redone, has no parts. A running
+    /// conversation has none. The lengths in the events of an older journal count them.
+    pub(super) fn has_empty_contents(&self) -> bool {
+        let undone = self.undone.iter().flat_map(|undone| match undone {
+            Undone::Turn { contents, .. } => contents.as_slice(),
+            Undone::Unfinished(_) => &[],
+        });
+        let mut contents = self.history().iter().chain(undone);
+        contents.any(|content| content.parts.is_empty())
+    }
+
     /// Returns a copy without the turns that were undone.
     pub(super) fn snapshot(&self) -> Snapshot {
         Snapshot {
@@ -342,7 +367,7 @@ impl State {
     pub(super) fn load(mut snapshot: Snapshot) -> Result<Self, InvalidEvent> {
         let last = snapshot.last.take();
         let mut this = Self::default();
-        for event in snapshot.into_events()? {
+        for event in snapshot.without_empty_contents().into_events()? {
             this.apply(event)?;
         }
         this.last = last;

@@ -15,11 +15,11 @@ use super::budget::Fit;
 use super::check;
 use super::event::Event;
 use super::functions::Running;
-use super::history::first_content;
+use super::history::model_content;
 use super::journal::Write;
 use super::opening::Opening;
 use super::reason::Reason;
-use super::round::{Round, allow_text, forbid_calls, unanswered_in};
+use super::round::{Round, allow_text, forbid_calls, is_mistaken_call, unanswered_in};
 use super::session::ChatSession;
 use super::unfinished::Unfinished;
 use crate::error::{Error, ErrorKind, Result};
@@ -81,10 +81,11 @@ impl<'chat> Turn<'chat> {
         mode: Mode,
     ) -> Result<Self> {
         let Opening {
-            sent,
+            mut sent,
             rounds,
             transient,
         } = opening;
+        sent.remove_empty_parts();
         check::not_empty(&sent)?;
         let template = chat.model.prepare(transient.settings.as_deref())?;
         check::one_candidate(&template)?;
@@ -245,11 +246,21 @@ impl<'chat> Turn<'chat> {
         let turn = self.turn();
         let rounds_run = turn.transient.rounds_run;
         let reply = turn.received.clone().unwrap_or_default();
-        reply.complete(self.mode == Mode::Stream, &self.template.accepted)?;
-        match (&self.automatic, first_content(&reply).and_then(Round::of)) {
-            (Some(automatic), Some(round)) if self.runs_here(&round) => {
+        let round = self.round_of(&reply);
+        let mistake = reply.finish_reason().filter(|_| round.is_some());
+        let mistake = mistake.filter(|reason| is_mistaken_call(reason));
+        reply.complete(self.mode == Mode::Stream, |reason| {
+            self.template.accepted.contains(reason) || mistake.is_some()
+        })?;
+        match (&self.automatic, round) {
+            (Some(automatic), Some(round)) => {
                 if rounds_run < automatic.max_rounds {
-                    let running = Running::start(&round, &self.template.tools, automatic)?;
+                    let running = match mistake {
+                        None => Running::start(&round, &self.template.tools, automatic)?,
+                        Some(reason) => {
+                            Running::reject(&round, &self.template.tools, automatic, reason)
+                        }
+                    };
                     self.step = Step::Run(Box::new(running));
                     self.chat.state.begin_round(round);
                 } else if automatic.on_round_limit == OnRoundLimit::ReturnCalls {
@@ -269,12 +280,21 @@ impl<'chat> Turn<'chat> {
         Ok(())
     }
 
-    /// Returns whether the calls of a round are run here: there are functions, and none of the calls is for a
-    /// declaration without a function. The caller answers those.
-    fn runs_here(&self, round: &Round) -> bool {
+    /// Returns the round that a reply opens, if its calls are answered here: there are functions, or the calls are
+    /// mistakes, and none of them is for a declaration without a function. The caller answers those.
+    fn round_of(&self, reply: &GenerateContentResponse) -> Option<Round> {
         let tools = &self.template.tools;
-        let mut calls = round.calls();
-        tools.has_functions() && calls.all(|call| !tools.is_only_declared(call.name()))
+        let is_mistake = reply.finish_reason().is_some_and(is_mistaken_call);
+        self.automatic
+            .as_ref()
+            .filter(|_| tools.has_functions() || is_mistake)?;
+        // Most replies call nothing, and are not copied.
+        reply.function_calls().next()?;
+        let round = Round::of(&model_content(reply)?)?;
+        let is_ours = round
+            .calls()
+            .all(|call| !tools.is_only_declared(call.name()));
+        is_ours.then_some(round)
     }
 
     /// Returns the calls to the caller. They enter the history together with their responses, if those come.

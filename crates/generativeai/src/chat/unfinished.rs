@@ -1,6 +1,5 @@
 //! The turn that did not complete.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::iter::once;
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use super::history::model_content;
 use super::reason::Reason;
 use super::round::Round;
 use crate::model::Settings;
-use crate::protocol::content::{Content, Role};
+use crate::protocol::content::{Content, FunctionCall, Part, Role};
 use crate::protocol::response::{GenerateContentResponse, UsageMetadata};
 
 /// Turn that was begun and did not complete.
@@ -49,7 +48,9 @@ pub(super) struct Transient {
 
 impl Unfinished {
     /// Creates a turn that is about to be sent.
-    pub(super) fn new(sent: Content, rounds: Vec<Content>) -> Self {
+    pub(super) fn new(mut sent: Content, mut rounds: Vec<Content>) -> Self {
+        sent.remove_empty_parts();
+        rounds.iter_mut().for_each(Content::remove_empty_parts);
         Self {
             sent,
             rounds,
@@ -66,8 +67,7 @@ impl Unfinished {
 
     /// Returns the reply as far as it was received, as a content of the model.
     pub(super) fn reply(&self) -> Option<Content> {
-        let reply = self.received.as_deref().and_then(model_content);
-        reply.map(Cow::into_owned)
+        self.received.as_deref().and_then(model_content)
     }
 
     /// Returns the message, and the reply as far as it was received.
@@ -91,17 +91,23 @@ impl Unfinished {
     }
 
     /// Returns what of the turn can enter a history: the message, the rounds, and the reply as far as it was
-    /// received. Each call has a response.
+    /// received. Each call has a response. A call whose arguments are incomplete is left out.
     pub(super) fn partial_contents(&self) -> Vec<Content> {
         let mut contents = vec![self.sent.clone()];
         contents.extend(self.closed_rounds());
         if self.open_reply().is_some()
-            && let Some(reply) = self.reply()
+            && let Some(mut reply) = self.reply()
         {
+            let is_complete = |part: &Part| {
+                let call = part.as_function_call();
+                call.is_none_or(FunctionCall::is_complete)
+            };
+            reply.parts.retain(is_complete);
             match Round::of(&reply) {
                 Some(round) => contents.extend(round.close()),
                 None => contents.push(reply),
             }
+            contents.retain(|content| !content.parts.is_empty());
         }
         contents
     }

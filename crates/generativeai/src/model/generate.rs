@@ -5,12 +5,12 @@ use std::future::{IntoFuture, ready};
 use std::pin::Pin;
 
 use futures_core::Stream;
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, TryFutureExt as _, stream};
 
 use super::generative_model::GenerativeModel;
 use super::settings::{RequestTemplate, Settings, message_setters};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::content::{Contents, Role};
+use crate::protocol::content::{Content, Contents, Role};
 use crate::protocol::response::GenerateContentResponse;
 use crate::stream::{BoxFuture, ChunkStream};
 use crate::trace;
@@ -79,16 +79,17 @@ impl GenerateContent<'_> {
         }
     }
 
-    fn prepare(mut self) -> Result<RequestTemplate> {
-        if self.contents.iter().all(|content| content.parts.is_empty()) {
+    fn prepare(self) -> Result<RequestTemplate> {
+        let mut contents = Vec::from(self.contents);
+        contents.iter_mut().for_each(Content::remove_empty_parts);
+        contents.retain(|content| !content.parts.is_empty());
+        let Some(last) = contents.last_mut() else {
             let message = "the contents are empty: they need at least one part";
             return Err(Error::new(ErrorKind::Request, message));
-        }
-        if let Some(last) = self.contents.last_mut() {
-            last.fill_role(Role::User);
-        }
+        };
+        last.fill_role(Role::User);
         let mut template = self.model.prepare(Some(&self.settings))?;
-        template.request.contents = self.contents;
+        template.request.contents = contents.into();
         Ok(template)
     }
 }
@@ -102,7 +103,11 @@ impl IntoFuture for GenerateContent<'_> {
         match self.prepare() {
             Ok(template) => {
                 let (backend, options) = (template.backend, template.options);
-                trace::generate(&*backend, template.request, options)
+                let reply = trace::generate(&*backend, template.request, options);
+                Box::pin(reply.map_ok(|mut reply| {
+                    reply.order_candidates();
+                    reply
+                }))
             }
             Err(error) => Box::pin(ready(Err(error))),
         }

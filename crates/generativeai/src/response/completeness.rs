@@ -7,8 +7,12 @@ use crate::protocol::response::{BlockReason, FinishReason, GenerateContentRespon
 impl GenerateContentResponse {
     /// Checks that the reply, as far as it was received, is complete and may enter a history: the prompt
     /// was not blocked, there is content with whole function calls, and the finish reason is an end or
-    /// one of the `accepted`. A unary reply may lack a finish reason.
-    pub(crate) fn complete(&self, streamed: bool, accepted: &[FinishReason]) -> Result<()> {
+    /// accepted. A unary reply may lack a finish reason.
+    pub(crate) fn complete(
+        &self,
+        streamed: bool,
+        is_accepted: impl Fn(&FinishReason) -> bool,
+    ) -> Result<()> {
         if self.is_blocked() {
             return Err(self.blocked());
         }
@@ -19,7 +23,7 @@ impl GenerateContentResponse {
             .finish_reason()
             .filter(|reason| !reason.is_unspecified());
         match reason {
-            Some(reason) if reason.is_stop() && !accepted.contains(reason) => {
+            Some(reason) if reason.is_stop() && !is_accepted(reason) => {
                 return Err(self.stopped(reason));
             }
             None if streamed => return self.whole_stream(),
@@ -29,7 +33,8 @@ impl GenerateContentResponse {
             .candidates
             .first()
             .and_then(|candidate| candidate.content.as_ref());
-        let Some(content) = content.filter(|content| !content.parts.is_empty()) else {
+        let Some(content) = content.filter(|content| content.parts.iter().any(Part::has_content))
+        else {
             return Err(self.empty());
         };
         let mut calls = content.parts.iter().filter_map(Part::as_function_call);
@@ -94,11 +99,11 @@ impl GenerateContentResponse {
             (None, _) => "the response has no candidate".into(),
             (Some(_), Some(reason)) => match reason.meaning() {
                 Some(meaning) => {
-                    format!("the reply has no parts; it ended with {reason}: {meaning}")
+                    format!("the reply has no content; it ended with {reason}: {meaning}")
                 }
-                None => format!("the reply has no parts; it ended with {reason}"),
+                None => format!("the reply has no content; it ended with {reason}"),
             },
-            (Some(_), None) => "the reply has no parts and no finish reason".to_owned(),
+            (Some(_), None) => "the reply has no content and no finish reason".to_owned(),
         };
         Error::new(ErrorKind::Empty, message)
     }

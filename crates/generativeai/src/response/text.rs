@@ -26,12 +26,17 @@ impl GenerateContentResponse {
     ///
     /// # Errors
     ///
-    /// The errors of [`parts`](Self::parts). For a reply without parts, [`Stopped`](ErrorKind::Stopped)
+    /// The errors of [`parts`](Self::parts). For a reply without parts that have data, [`Stopped`](ErrorKind::Stopped)
     /// with the finish reason, or [`Empty`](ErrorKind::Empty). For a part that is not text, such as a
     /// function call or an image, [`Request`](ErrorKind::Request).
     pub fn text(&self) -> Result<String> {
         let candidate = self.only_candidate()?;
-        if candidate.parts().is_empty() {
+        let mut parts = candidate
+            .parts()
+            .iter()
+            .filter(|part| part.has_data())
+            .peekable();
+        if parts.peek().is_none() {
             let error = match &candidate.finish_reason {
                 Some(reason) if reason.is_stop() => self.stopped(reason),
                 _ => self.empty(),
@@ -39,7 +44,7 @@ impl GenerateContentResponse {
             return Err(error.with_response(self.clone()));
         }
         let mut text = Text::default();
-        for part in candidate.parts().iter().filter(|part| !part.is_thought()) {
+        for part in parts.filter(|part| !part.is_thought()) {
             text.add(part)?;
         }
         Ok(text.written)
@@ -123,14 +128,16 @@ impl Text {
 }
 
 fn not_text(part: &Part) -> Error {
-    let message = match (part.as_function_call(), part.kind()) {
-        (Some(call), _) => format!(
+    let message = match part.as_function_call() {
+        Some(call) => format!(
             "the reply contains a `functionCall` of `{}`, not text: answer it, or call functions \
              automatically with `automatic_function_calling(true)`",
             call.name()
         ),
-        (None, Some(kind)) => format!("the reply contains `{kind}`, not text: see `parts`"),
-        (None, None) => "the reply contains an empty part: see `parts`".to_owned(),
+        None => {
+            let kind = part.kind().unwrap_or("data");
+            format!("the reply contains `{kind}`, not text: see `parts`")
+        }
     };
     Error::new(ErrorKind::Request, message)
 }
@@ -167,6 +174,25 @@ mod tests {
         assert_eq!(response.thoughts(), "Hm");
     }
 
+    /// Field row 1.
+    #[test]
+    fn parts_without_data_are_skipped() {
+        let empty = [
+            json!({}),
+            json!({"text": null}),
+            json!({"thoughtSignature": "c2ln"}),
+            json!({"functionCall": {}}),
+        ];
+        for empty in empty {
+            let beside = reply(json!([{"text": "a"}, empty, {"text": "b"}]));
+            assert_eq!(beside.text().expect("text"), "ab");
+            let (kind, message) = kind_and_message(&reply(json!([empty])));
+            assert_eq!(kind, ErrorKind::Empty);
+            assert!(message.contains("no content"), "{message}");
+        }
+        assert_eq!(reply(json!([{"text": ""}])).text().expect("text"), "");
+    }
+
     #[test]
     fn code_and_its_output_are_fenced_blocks() {
         let response = reply(json!([
@@ -200,7 +226,6 @@ mod tests {
                 "`inlineData`",
             ),
             (json!({"hologram": {}}), "`hologram`"),
-            (json!({}), "empty"),
         ] {
             let (kind, message) = kind_and_message(&reply(json!([{"text": "a"}, part])));
             assert_eq!(kind, ErrorKind::Request);

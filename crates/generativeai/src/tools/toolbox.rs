@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{Function, run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{FunctionCall, FunctionResponse};
+use crate::protocol::response::FinishReason;
 use crate::protocol::tools::{FunctionDeclaration, Tool};
 use crate::stream::BoxFuture;
 
@@ -185,19 +186,37 @@ impl Toolbox {
         }
     }
 
+    /// Returns the error of a call that the service rejected with a finish reason.
+    pub(crate) fn rejected(&self, name: &str, reason: &FinishReason) -> Error {
+        if !self.names().any(|known| known == name) {
+            return self.unknown_function(name);
+        }
+        let known = self.known_functions();
+        let message = format!(
+            "function `{name}` was not run, since the call was rejected as {reason}: {known} with the arguments that \
+             it declares"
+        );
+        Error::new(ErrorKind::Function, message)
+    }
+
     /// Returns the error of a call of a function that does not exist. It lists the existing ones, so that the
     /// model can correct the call.
     fn unknown_function(&self, name: &str) -> Error {
-        let known: Vec<String> = self.names().map(|name| format!("`{name}`")).collect();
-        let known = match known.as_slice() {
-            [] => "there are no functions".to_owned(),
-            known => format!("call one of {}", known.join(", ")),
-        };
+        let known = self.known_functions();
         let message = match name {
             "" => format!("the call does not name a function: {known}"),
             name => format!("unknown function `{name}`: {known}"),
         };
         Error::new(ErrorKind::Function, message)
+    }
+
+    /// Returns advice for the model that lists all declared functions.
+    fn known_functions(&self) -> String {
+        let known: Vec<String> = self.names().map(|name| format!("`{name}`")).collect();
+        match known.as_slice() {
+            [] => "there are no functions".to_owned(),
+            known => format!("call one of {}", known.join(", ")),
+        }
     }
 
     fn function_named(&self, name: &str) -> Option<&Function> {

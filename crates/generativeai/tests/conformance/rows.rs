@@ -103,8 +103,8 @@ pub(crate) const TABLE: [(Row, &str, &str); 22] = [
     ),
     (
         Row::D15,
-        "missing roles go out missing; a reply of STOP without parts is stored",
-        "roles are filled; an empty reply does not complete a turn",
+        "missing roles go out missing; a reply of STOP without parts, and empty parts, are stored and sent",
+        "roles are filled; an empty reply does not complete a turn; empty parts and contents are left out",
     ),
     (
         Row::D16,
@@ -138,8 +138,8 @@ pub(crate) const TABLE: [(Row, &str, &str); 22] = [
     ),
     (
         Row::D22,
-        "several candidates fail an automatic turn; a 3xx is read as success",
-        "the first candidate counts; a 3xx is an error",
+        "several candidates fail an automatic turn, and the first in the list counts; a 3xx is read as success",
+        "the candidate with the first index counts; a 3xx is an error",
     ),
 ];
 

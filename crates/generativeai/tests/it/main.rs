@@ -7,6 +7,7 @@ mod cancel;
 mod canonical;
 mod cassette;
 mod chat;
+mod empty;
 mod journal;
 #[cfg(feature = "remote")]
 mod recorded;

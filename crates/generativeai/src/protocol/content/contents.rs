@@ -72,17 +72,6 @@ impl Contents {
         self.new.push(content.into());
     }
 
-    /// Returns the last content for changes. One of a shared history is copied first.
-    pub(crate) fn last_mut(&mut self) -> Option<&mut Content> {
-        if self.new.is_empty()
-            && let Some(history) = &mut self.history
-        {
-            let last = history.contents().len().checked_sub(1)?;
-            self.new = Arc::make_mut(history).split_off(last);
-        }
-        self.new.last_mut()
-    }
-
     fn history(&self) -> &[Content] {
         let history = self.history.as_deref();
         history.map(Transcript::contents).unwrap_or_default()
@@ -244,17 +233,5 @@ mod tests {
         assert_eq!(contents, Contents::from(users(&["a", "b", "c"])));
         assert_eq!(read_json(&contents.json()), users(&["a", "b", "c"]));
         assert_eq!(contents.json().pieces().count(), 2);
-    }
-
-    #[test]
-    fn a_change_of_the_last_content_leaves_a_shared_history_alone() {
-        let history = Arc::new(Transcript::from(users(&["a", "b"])));
-        let mut contents = Contents::new(Arc::clone(&history), Vec::new());
-
-        *contents.last_mut().expect("a content") = Content::user("c");
-
-        assert_eq!(contents, Contents::from(users(&["a", "c"])));
-        assert_eq!(history.contents(), users(&["a", "b"]));
-        assert!(Contents::default().last_mut().is_none());
     }
 }

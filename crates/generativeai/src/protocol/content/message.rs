@@ -70,6 +70,16 @@ impl Content {
         parts.filter_map(Part::as_text).collect()
     }
 
+    /// Removes the parts that a history must not contain: those without data, and empty texts of the model. A part
+    /// with a thought signature is always kept.
+    pub(crate) fn remove_empty_parts(&mut self) {
+        let is_reply = self.role == Some(Role::Model);
+        self.parts.retain(|part| match is_reply {
+            true => part.has_content(),
+            false => part.has_data() || part.thought_signature.is_some(),
+        });
+    }
+
     /// Sets the role if there is none.
     pub(crate) fn fill_role(&mut self, role: Role) {
         if !self.has_role() {

@@ -109,6 +109,24 @@ impl Part {
         self.thought == Some(true)
     }
 
+    /// Whether the part has data, or members that may be data of a kind that this version does not know. The
+    /// service refuses a request with a part that has none.
+    pub(crate) fn has_data(&self) -> bool {
+        match &self.data {
+            None => !self.unknown.is_empty(),
+            Some(Data::FunctionCall(call)) => *call != FunctionCall::default(),
+            Some(Data::InlineData(blob)) => *blob != Blob::default(),
+            Some(_) => true,
+        }
+    }
+
+    /// Whether the part, if it is one of a reply, says anything: an empty text alone does not. A thought signature
+    /// counts, since it has to be sent back.
+    pub(crate) fn has_content(&self) -> bool {
+        let is_empty_text = self.as_text() == Some("") && self.is_plain();
+        self.thought_signature.is_some() || self.has_data() && !is_empty_text
+    }
+
     /// Returns the kind of data by its name in the API: `text`, `functionCall` and so on.
     ///
     /// For a kind without a variant in this version, that is the name of the first unknown member; for

@@ -50,9 +50,13 @@ impl GenerateContentResponse {
         merge_unknown(&mut self.unknown, &chunk.unknown);
     }
 
+    /// Orders the candidates of a reply in one piece by their index, of which an absent one is 0.
+    pub(crate) fn order_candidates(&mut self) {
+        self.candidates.sort_by_key(index_of);
+    }
+
     /// Returns the candidate with this index, which is inserted in order if there is none.
     fn candidate_mut(&mut self, index: i32) -> &mut Candidate {
-        let index_of = |candidate: &Candidate| candidate.index.unwrap_or(0);
         let at = self
             .candidates
             .partition_point(|known| index_of(known) < index);
@@ -65,6 +69,10 @@ impl GenerateContentResponse {
         }
         candidate
     }
+}
+
+fn index_of(candidate: &Candidate) -> i32 {
+    candidate.index.unwrap_or(0)
 }
 
 /// Returns the index of a candidate that follows `before` in its chunk.

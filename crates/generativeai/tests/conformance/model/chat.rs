@@ -75,11 +75,14 @@ impl Chat {
     }
 
     /// Adds a complete turn to the history at once.
-    pub(super) fn commit(&mut self, answers: &[Answer]) {
+    pub(super) fn commit(&mut self, answers: &[Answer], rows: &Rows) {
         let Some(open) = self.open.take() else { return };
         let mut reply = open.answer.and_then(|at| answers[at].reply());
         if let Some(reply) = &mut reply {
             fill_role(reply, "model");
+            if rows.here(Row::D15) {
+                remove_empty_parts(reply);
+            }
         }
         self.history.push(open.sent);
         self.history.extend(open.exchanged);
@@ -182,6 +185,21 @@ pub(super) fn role_of(content: &Value) -> Option<&str> {
     content["role"].as_str().filter(|role| !role.is_empty())
 }
 
+/// Removes the parts of a content that have no data, and empty texts of the model (D15).
+pub(super) fn remove_empty_parts(content: &mut Value) {
+    let is_reply = role_of(content) == Some("model");
+    let is_empty = |part: &Value| match part.as_object() {
+        Some(members) if members.contains_key("thoughtSignature") => false,
+        Some(members) => members
+            .iter()
+            .all(|(name, value)| name == "thought" || is_reply && name == "text" && value == ""),
+        None => false,
+    };
+    if let Some(parts) = content["parts"].as_array_mut() {
+        parts.retain(|part| !is_empty(part));
+    }
+}
+
 /// Returns whether a content has parts.
 pub(super) fn has_parts(content: &Value) -> bool {
     let parts = content["parts"].as_array();
@@ -196,8 +214,8 @@ pub(super) fn fill_role(content: &mut Value, role: &str) {
 }
 
 /// Sets the missing roles of a given history: user and model alternate from the first known role, and the
-/// response of a function is the user's (D15).
-pub(super) fn fill_roles(history: &mut [Value]) {
+/// response of a function is the user's. Removes empty parts and contents (D15).
+pub(super) fn repair(history: &mut Vec<Value>) {
     let known = |content: &Value| match role_of(content) {
         Some(role) => Some(role.to_owned()),
         None => answers_functions(content).then(|| "user".to_owned()),
@@ -207,12 +225,14 @@ pub(super) fn fill_roles(history: &mut [Value]) {
         .enumerate()
         .find_map(|(at, one)| Some((at, known(one)?)));
     let mut model_next = first.is_some_and(|(at, role)| (role == "model") == (at % 2 == 0));
-    for content in history {
+    for content in &mut *history {
         let role =
             known(content).unwrap_or_else(|| if model_next { "model" } else { "user" }.into());
         model_next = role != "model";
         content["role"] = role.into();
     }
+    history.iter_mut().for_each(remove_empty_parts);
+    history.retain(has_parts);
 }
 
 fn answers_functions(content: &Value) -> bool {

@@ -236,7 +236,7 @@ impl Model<'_> {
         let rows = self.world.rows;
         let mut history = input::contents(history, rows)?;
         if rows.here(Row::D15) {
-            chat::fill_roles(&mut history);
+            chat::repair(&mut history);
         }
         let chat = self.chat(on)?;
         chat.restart(history);
@@ -255,7 +255,7 @@ impl Model<'_> {
             .ok_or_else(fault::accident)?;
         *place = content;
         if rows.here(Row::D15) {
-            chat::fill_roles(&mut history);
+            chat::repair(&mut history);
         }
         let chat = self.chat(step.on())?;
         chat.restart(history);

@@ -119,7 +119,7 @@ impl Model<'_> {
             open.exchanged = turn.exchanged;
         }
         if complete && here {
-            chat.commit(&self.answers);
+            chat.commit(&self.answers, self.world.rows);
         }
     }
 }

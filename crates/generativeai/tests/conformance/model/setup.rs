@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::chat::{Chat, fill_roles, has_parts};
+use super::chat::{Chat, has_parts, repair};
 use super::settings;
 use super::tools::Tools;
 use super::turn::RequestTemplate;
@@ -78,7 +78,7 @@ impl Settings {
         }
         let mut history = input::contents(said.get("history").unwrap_or(&Value::Null), rows)?;
         if rows.here(Row::D15) {
-            fill_roles(&mut history);
+            repair(&mut history);
         }
         let automatic = flag("enable_automatic_function_calling");
         Ok(Chat {

@@ -22,8 +22,23 @@ fn read(response: &Value, rows: &Rows) -> Option<String> {
         .as_array()
         .filter(|parts| !parts.is_empty())?;
     let here = rows.here(Row::D21);
+    let has_data = |part: &&Value| {
+        let members = part.as_object().into_iter().flatten();
+        members
+            .into_iter()
+            .any(|(name, _)| name != "thought" && name != "thoughtSignature")
+    };
+    let (filled, all): (Vec<_>, Vec<_>) = (
+        parts.iter().filter(has_data).collect(),
+        parts.iter().collect(),
+    );
+    let parts = if here && !filled.is_empty() {
+        filled
+    } else {
+        all
+    };
     let pieces = parts
-        .iter()
+        .into_iter()
         .filter(|part| !(here && part["thought"] == true))
         .map(piece);
     let pieces = pieces.collect::<Option<Vec<_>>>()?;

@@ -145,7 +145,13 @@ impl Turn {
 
     fn on_chunk(&mut self, chunk: Value, world: &World<'_>) -> Option<Next> {
         if !self.streamed {
-            self.received = Some(chunk.clone());
+            let mut reply = chunk;
+            if let Some(candidates) = reply["candidates"].as_array_mut()
+                && world.rows.here(Row::D22)
+            {
+                candidates.sort_by_key(|one| one["index"].as_i64().unwrap_or(0));
+            }
+            self.received = Some(reply);
             return None;
         }
         match join(self.received.as_ref(), &chunk, world.rows) {
@@ -221,6 +227,7 @@ impl Turn {
         let mut content = content;
         if rows.here(Row::D15) {
             super::chat::fill_role(&mut content, "model");
+            super::chat::remove_empty_parts(&mut content);
         }
         self.exchanged.push(content);
         self.exchanged

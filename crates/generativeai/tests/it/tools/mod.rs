@@ -16,6 +16,8 @@ mod dropping;
 mod failing;
 mod functions;
 mod limit;
+mod mistakes;
+mod partial;
 mod rounds;
 mod toolbox;
 

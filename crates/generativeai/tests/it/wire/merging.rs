@@ -1,6 +1,8 @@
 //! Merging of chunks: indices, citations and streamed calls, and any grouping of random chunks.
 
+use generativeai::GenerativeModel;
 use generativeai::protocol::response::{Candidate, GenerateContentResponse};
+use generativeai::testing::Scripted;
 use serde_json::{Value, json};
 
 use super::lossless::Dice;
@@ -148,6 +150,30 @@ fn candidates_are_matched_and_ordered_by_index() {
     assert!(texts.eq([Some("aA1"), Some("bB2")]));
     let indices = whole.candidates.iter().map(|one| one.index);
     assert!(indices.eq([None, Some(1)]));
+}
+
+/// Field row 3.
+#[tokio::test]
+async fn the_candidates_of_a_reply_in_one_piece_are_ordered_by_index() {
+    let reply = chunk_of(json!({"candidates": [
+        {"index": 2, "content": {"parts": [{"text": "c"}]}, "finishReason": "STOP"},
+        {"content": {"parts": [{"text": "a"}]}, "finishReason": "STOP"},
+        {"index": 1, "content": {"parts": [{"text": "b"}]}, "finishReason": "SAFETY"},
+    ]}));
+    let script = Scripted::default()
+        .then_stream([reply.clone()])
+        .then_stream([reply]);
+    let model = GenerativeModel::new("m").backend(script);
+    let mut chat = model.start_chat();
+
+    chat.send_message("Go").await.expect("a reply");
+    let whole = model.generate_content("Go").await.expect("a reply");
+
+    assert_eq!(chat.history()[1].text(), "a");
+    for reply in [chat.last().expect("a reply"), &whole] {
+        let texts = reply.candidates.iter().map(|one| one.parts()[0].as_text());
+        assert!(texts.eq([Some("a"), Some("b"), Some("c")]));
+    }
 }
 
 /// Field row 30.

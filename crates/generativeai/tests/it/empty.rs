@@ -1,0 +1,249 @@
+//! Replies and histories with parts that have no content. Field row 1.
+
+use generativeai::protocol::content::{Content, Part, Role};
+use generativeai::protocol::response::GenerateContentResponse;
+use generativeai::testing::Scripted;
+use generativeai::{
+    ChatSession, Entry, ErrorKind, Event, GenerativeModel, Journal, Reason, Result,
+};
+use serde_json::{Value, json};
+
+use crate::support::memory::Memory;
+
+/// Parts without content, as replies have them.
+fn empty_parts() -> [Value; 7] {
+    [
+        json!({}),
+        json!({"text": null, "functionCall": null}),
+        json!({"thought": true}),
+        json!({"text": ""}),
+        json!({"text": "", "thought": true}),
+        json!({"functionCall": {}}),
+        json!({"inlineData": {}}),
+    ]
+}
+
+fn chunk(parts: Value, reason: Option<&str>) -> GenerateContentResponse {
+    let mut candidate = json!({"content": {"role": "model", "parts": parts}});
+    if let Some(reason) = reason {
+        candidate["finishReason"] = reason.into();
+    }
+    serde_json::from_value(json!({"candidates": [candidate]})).expect("a chunk")
+}
+
+fn contents(value: Value) -> Vec<Content> {
+    serde_json::from_value(value).expect("contents")
+}
+
+fn json_of(value: impl serde::Serialize) -> Value {
+    serde_json::to_value(value).expect("JSON")
+}
+
+fn chat(script: &Scripted) -> ChatSession {
+    GenerativeModel::new("m")
+        .backend(script.clone())
+        .start_chat()
+}
+
+async fn send(chat: &mut ChatSession, streamed: bool) -> Result<GenerateContentResponse> {
+    let message = chat.send_message("Hi");
+    match streamed {
+        true => message.stream().finish().await,
+        false => message.await,
+    }
+}
+
+/// Returns the contents of the last request.
+fn sent(script: &Scripted) -> Value {
+    json_of(&script.requests().last().expect("a request").contents)
+}
+
+#[tokio::test]
+async fn a_reply_without_content_stays_unfinished() {
+    for empty in empty_parts() {
+        for streamed in [false, true] {
+            let script = Scripted::default()
+                .then_stream([chunk(json!([empty, empty]), Some("STOP"))])
+                .then_text("Hello!");
+            let mut chat = chat(&script);
+
+            let error = send(&mut chat, streamed).await.expect_err("an empty reply");
+
+            assert_eq!(error.kind(), ErrorKind::Empty, "{empty}");
+            assert!(error.response().is_some());
+            assert!(chat.history().is_empty());
+            let turn = chat.unfinished().expect("a turn");
+            assert!(
+                matches!(&turn.reason, Reason::Failed(error) if error.kind() == ErrorKind::Empty)
+            );
+            assert!(!chat.keep_partial());
+
+            send(&mut chat, streamed).await.expect("a reply");
+            assert_eq!(
+                sent(&script),
+                json!([{"role": "user", "parts": [{"text": "Hi"}]}])
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_empty_part_beside_content_does_not_enter_the_history() {
+    for empty in empty_parts() {
+        let script = Scripted::default()
+            .then_stream([
+                chunk(json!([empty, {"text": "Hel"}]), None),
+                chunk(
+                    json!([{"text": "lo!", "thoughtSignature": "c2ln"}, empty]),
+                    None,
+                ),
+                chunk(json!([empty]), Some("STOP")),
+            ])
+            .then_text("Bye.");
+        let mut chat = chat(&script);
+
+        let reply = send(&mut chat, true).await.expect("a reply");
+        send(&mut chat, false).await.expect("a reply");
+
+        assert_eq!(reply.text().expect("a text"), "Hello!", "{empty}");
+        let reply = json!([{"text": "Hel"}, {"text": "lo!", "thoughtSignature": "c2ln"}]);
+        assert_eq!(sent(&script)[1]["parts"], reply, "{empty}");
+    }
+}
+
+#[tokio::test]
+async fn a_signature_without_data_is_sent_back() {
+    let parts = json!([{"text": "Hello!"}, {"thoughtSignature": "c2ln"}]);
+    let script = Scripted::default()
+        .then_stream([chunk(parts.clone(), Some("STOP"))])
+        .then_text("Bye.");
+    let mut chat = chat(&script);
+
+    let reply = send(&mut chat, true).await.expect("a reply");
+    send(&mut chat, true).await.expect("a reply");
+
+    assert_eq!(reply.text().expect("a text"), "Hello!");
+    assert_eq!(sent(&script)[1]["parts"], parts);
+}
+
+/// A history of which the second turn has no reply, and the third an empty part.
+fn damaged(empty: &Value) -> Value {
+    json!([
+        {"role": "user", "parts": [{"text": "a"}]},
+        {"role": "model", "parts": [{"text": "A"}]},
+        {"role": "user", "parts": [empty, {"text": "b"}]},
+        {"role": "model", "parts": [empty]},
+        {"role": "user", "parts": [{"text": "c"}]},
+        {"role": "model", "parts": [{"text": "C"}, empty]},
+    ])
+}
+
+/// Checks that the history of [`damaged`] is sent without its empty parts.
+async fn check_repaired(chat: &mut ChatSession, script: &Scripted, user_part: &Value) {
+    send(chat, true).await.expect("a reply");
+    let part = |text: &str| json!({ "text": text });
+    let kept = match user_part.get("text") {
+        // An empty text of the user is a part with data.
+        Some(Value::String(_)) => json!([user_part, part("b")]),
+        _ => json!([part("b")]),
+    };
+    assert_eq!(
+        sent(script),
+        json!([
+            {"role": "user", "parts": [part("a")]},
+            {"role": "model", "parts": [part("A")]},
+            {"role": "user", "parts": kept},
+            {"role": "user", "parts": [part("c")]},
+            {"role": "model", "parts": [part("C")]},
+            {"role": "user", "parts": [part("Hi")]},
+        ])
+    );
+}
+
+#[tokio::test]
+async fn empty_parts_of_a_given_history_are_not_sent() {
+    for empty in empty_parts() {
+        let script = Scripted::default().then_text("Hello!");
+        let mut chat = chat(&script).with_history(contents(damaged(&empty)));
+
+        check_repaired(&mut chat, &script, &empty).await;
+    }
+}
+
+#[tokio::test]
+async fn empty_parts_of_a_saved_conversation_are_not_sent() {
+    for empty in empty_parts() {
+        let saved = json!({
+            "model": {"name": "models/m"}, "history": damaged(&empty), "interrupted": [1, 5],
+        });
+        let script = Scripted::default().then_text("Hello!");
+        let loaded: ChatSession = serde_json::from_value(saved).expect("a conversation");
+        let mut chat = loaded.backend(script.clone());
+
+        let interrupted: Vec<usize> = (0..6).filter(|&at| chat.is_interrupted(at)).collect();
+        assert_eq!(interrupted, [1, 4]);
+        check_repaired(&mut chat, &script, &empty).await;
+    }
+}
+
+#[tokio::test]
+async fn empty_parts_in_an_older_journal_are_not_sent() {
+    for empty in empty_parts() {
+        let opened =
+            |text: &str| json!({"opened": {"sent": {"role": "user", "parts": [{"text": text}]}}});
+        let completed = |parts: Value| {
+            let content = json!({"role": "model", "parts": parts});
+            json!({"completed": {"response": {"candidates": [{"content": content, "finishReason": "STOP"}]}}})
+        };
+        let events = json!([
+            {"added": {"contents": damaged(&empty)}},
+            opened("d"),
+            completed(json!([empty])),
+            // Lengths in events count the empty contents.
+            {"rewound": {"length": 6}},
+            opened("e"),
+            completed(json!([{"text": "E"}])),
+            {"rewound": {"length": 6}},
+        ]);
+        let events: Vec<Event> = serde_json::from_value(events).expect("events");
+        let journal = Memory::default();
+        let entries = events.into_iter().map(Entry::new).collect();
+        journal.append(0, entries).await.expect("written");
+        let script = Scripted::default().then_text("Hello!");
+        let model = GenerativeModel::new("m").backend(script.clone());
+
+        let mut resumed = journal.resume(&model);
+
+        check_repaired(&mut resumed, &script, &empty).await;
+        assert_eq!(journal.resume(&model).history(), resumed.history());
+    }
+}
+
+#[tokio::test]
+async fn empty_parts_of_a_message_are_not_sent() {
+    let script = Scripted::default().then_text("Hello!").then_text("Bye.");
+    let model = GenerativeModel::new("m").backend(script.clone());
+    let message = || Content::from(vec![Part::default(), Part::text("Hi"), Part::default()]);
+    let expected = json!([{"role": "user", "parts": [{"text": "Hi"}]}]);
+
+    model
+        .start_chat()
+        .send_message(message())
+        .await
+        .expect("a reply");
+    assert_eq!(sent(&script), expected);
+    model.generate_content(message()).await.expect("a reply");
+    assert_eq!(sent(&script), expected);
+
+    let empty = || Content::from(vec![Part::default()]).role(Role::User);
+    let error = model.start_chat().send_message(empty()).await;
+    assert_eq!(
+        error.expect_err("nothing to send").kind(),
+        ErrorKind::Request
+    );
+    let error = model.generate_content(empty()).await;
+    assert_eq!(
+        error.expect_err("nothing to send").kind(),
+        ErrorKind::Request
+    );
+}

@@ -1,0 +1,149 @@
+//! Calls that the service rejects with a finish reason. Field row 27.
+
+use generativeai::protocol::response::FinishReason;
+use generativeai::protocol::tools::FunctionDeclaration;
+use generativeai::{ErrorKind, OnFailure, Reason};
+
+use super::*;
+
+#[tokio::test]
+async fn the_model_is_told_which_functions_exist_and_the_turn_continues() {
+    for road in ROADS {
+        for reason in ["UNEXPECTED_TOOL_CALL", "MALFORMED_FUNCTION_CALL"] {
+            let call = json!({"functionCall": {"name": "list_files", "args": {}}, "thoughtSignature": "c2ln"});
+            let script = Scripted::default()
+                .then_stream([chunk(json!([call]), reason)])
+                .then_text("No files.");
+            let (count, calls) = counting("count");
+            let mut chat = chat(&script, count);
+
+            let said = road
+                .send(&mut chat, "Which files are there?")
+                .await
+                .unwrap();
+
+            assert_eq!(said.text().unwrap(), "No files.");
+            assert!(calls.lock().unwrap().is_empty());
+            assert_sendable(chat.history());
+            assert_eq!(json_of(&chat.history()[1].parts), json!([call]));
+            let error = "unknown function `list_files`: call one of `count`";
+            assert_eq!(answers(&chat.history()[2]), [json!({ "error": error })]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_model_is_told_if_there_are_no_functions() {
+    for road in ROADS {
+        let call = json!({"functionCall": {"name": "run", "args": {}}});
+        let script = Scripted::default()
+            .then_stream([chunk(json!([call]), "UNEXPECTED_TOOL_CALL")])
+            .then_text("I cannot.");
+        let mut chat = chat(&script, Toolbox::default());
+
+        road.send(&mut chat, "Run it!").await.unwrap();
+
+        let error = "unknown function `run`: there are no functions";
+        assert_eq!(answers(&chat.history()[2]), [json!({ "error": error })]);
+    }
+}
+
+#[tokio::test]
+async fn no_function_runs_for_a_rejected_call() {
+    for road in ROADS {
+        let parts = json!([
+            {"text": "Let me count."},
+            {"functionCall": {"name": "count", "args": {"of": 1}}},
+            {"functionCall": {"name": "dance"}},
+        ]);
+        let script = Scripted::default()
+            .then_stream([chunk(parts, "MALFORMED_FUNCTION_CALL")])
+            .then_call("count", json!({"of": "sheep"}))
+            .then_text("One.");
+        let (count, calls) = counting("count");
+        let mut chat = chat(&script, count);
+
+        road.send(&mut chat, "Count!").await.unwrap();
+
+        assert_eq!(*calls.lock().unwrap(), [json!({"of": "sheep"})]);
+        assert_sendable(chat.history());
+        let answers = answers(&chat.history()[2]);
+        let told = answers[0]["error"].as_str().unwrap();
+        assert!(
+            told.contains("MALFORMED_FUNCTION_CALL: call one of `count`"),
+            "{told}"
+        );
+        assert!(
+            answers[1]["error"]
+                .as_str()
+                .unwrap()
+                .starts_with("unknown function `dance`")
+        );
+    }
+}
+
+#[tokio::test]
+async fn mistakes_count_as_rounds() {
+    for road in ROADS {
+        let mistake = || {
+            chunk(
+                json!([{"functionCall": {"name": "dance"}}]),
+                "UNEXPECTED_TOOL_CALL",
+            )
+        };
+        let script = (0..4).fold(Scripted::default(), |script, _| {
+            script.then_stream([mistake()])
+        });
+        let limited = AutomaticFunctionCalling::default().max_rounds(2);
+        let mut chat = automatic(&script, counting("count").0, limited);
+
+        road.send(&mut chat, "Dance!").await.ok();
+
+        assert_eq!(script.requests().len(), 3);
+        assert!(chat.history().is_empty() && chat.unfinished().is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_rejected_reply_ends_the_turn_if_nothing_can_be_answered_here() {
+    let call = json!([{"functionCall": {"name": "dance"}}]);
+    let declared = json!([{"functionCall": {"name": "ask"}}]);
+    for road in ROADS {
+        for (parts, automatic) in [
+            (json!([{"text": "call:dance{}"}]), true.into()),
+            (json!([]), true.into()),
+            (declared.clone(), true.into()),
+            (call.clone(), AutomaticFunctionCalling::from(false)),
+        ] {
+            let script = Scripted::default().then_stream([chunk(parts, "MALFORMED_FUNCTION_CALL")]);
+            let tools = (
+                counting("count").0,
+                FunctionDeclaration::new("ask", "Asks the user."),
+            );
+            let mut chat = super::automatic(&script, tools, automatic);
+
+            let error = road.send(&mut chat, "Dance!").await.unwrap_err();
+
+            assert_eq!(error.kind(), ErrorKind::Stopped);
+            let reason = &chat.unfinished().unwrap().reason;
+            assert!(matches!(
+                reason,
+                Reason::Stopped(FinishReason::MalformedFunctionCall)
+            ));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_mistake_fails_the_turn_if_failures_do() {
+    for road in ROADS {
+        let call = json!([{"functionCall": {"name": "dance"}}]);
+        let script = Scripted::default().then_stream([chunk(call, "UNEXPECTED_TOOL_CALL")]);
+        let strict = AutomaticFunctionCalling::default().on_failure(OnFailure::Fail);
+        let mut chat = automatic(&script, counting("count").0, strict);
+
+        let error = road.send(&mut chat, "Dance!").await.unwrap_err();
+
+        assert_eq!(error.kind(), ErrorKind::Function);
+    }
+}
