@@ -14,6 +14,9 @@
 //! | [`status`] | errors of the API |
 //! | [`time`] | timestamps and durations |
 //!
+//! The types that most programs name are also reachable without their module: `protocol::Content` is
+//! [`content::Content`].
+//!
 //! # Reading and writing
 //!
 //! The types are plain data with public fields, and implement serde's traits for the JSON of the API.
@@ -61,5 +64,15 @@ pub mod tools;
 mod unknown;
 mod wire;
 
+#[doc(no_inline)]
+pub use self::{
+    config::GenerationConfig,
+    content::{Blob, Content, FileData, FunctionCall, FunctionResponse, Part, Role},
+    request::GenerateContentRequest,
+    response::{Candidate, FinishReason, GenerateContentResponse, UsageMetadata},
+    safety::{HarmBlockThreshold, HarmCategory, SafetySetting},
+    schema::Schema,
+    tools::{FunctionDeclaration, Tool, ToolConfig},
+};
 pub use json::read_json;
 pub use unknown::Unknown;

@@ -1,7 +1,7 @@
 //! A fake Gemini API.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -13,6 +13,8 @@ pub(crate) struct Service {
     pub(crate) address: String,
     requests: Receiver<String>,
     gate: Sender<()>,
+    /// Gated replies whose end was read.
+    ends: Receiver<()>,
 }
 
 /// The answer to a request.
@@ -45,6 +47,7 @@ impl Service {
         let (sender, requests) = channel();
         let (gate, opened) = channel();
         let opened = Arc::new(Mutex::new(opened));
+        let (ended, ends) = channel();
         thread::spawn(move || {
             let mut number = 0;
             for stream in listener.incoming().flatten() {
@@ -62,6 +65,7 @@ impl Service {
                 // Fails if the test is over.
                 let _ = sender.send(request);
                 let opened = Arc::clone(&opened);
+                let ended = ended.clone();
                 thread::spawn(move || {
                     let _ = match answer {
                         Answer::Calls(_, text) if answered => {
@@ -70,7 +74,11 @@ impl Service {
                         Answer::Gated(text) => {
                             // Fails if the test is over.
                             let _ = opened.lock().expect("no panic").recv();
-                            reply(stream, &Answer::Texts(vec![text]))
+                            let client = stream.try_clone();
+                            let replied = reply(stream, &Answer::Texts(vec![text]));
+                            // Fails if the test is over.
+                            let _ = client.and_then(wait_until_read).map(|()| ended.send(()));
+                            replied
                         }
                         answer => reply(stream, &answer),
                     };
@@ -81,12 +89,18 @@ impl Service {
             address,
             requests,
             gate,
+            ends,
         }
     }
 
     /// Answers one request that waits at the gate.
     pub(crate) fn open_gate(&self) {
         self.gate.send(()).expect("it serves");
+    }
+
+    /// Waits until the program has read the end of a gated reply.
+    pub(crate) fn wait_until_read(&self) {
+        self.ends.recv().expect("a reply was sent");
     }
 
     /// The next received request: head and body.
@@ -102,6 +116,12 @@ impl Service {
             .env("GOOGLE_GEMINI_BASE_URL", &self.address);
         command
     }
+}
+
+/// Ends the body of a reply. Returns when the client has closed the connection, which it does after reading the end.
+fn wait_until_read(mut stream: TcpStream) -> std::io::Result<()> {
+    stream.shutdown(Shutdown::Write)?;
+    stream.read(&mut [0]).map(drop)
 }
 
 fn read(stream: &TcpStream) -> String {

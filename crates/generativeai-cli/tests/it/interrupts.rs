@@ -260,6 +260,7 @@ fn ctrl_c_while_a_reply_is_saved_keeps_the_reply() {
     let lock = user.lock();
     user.service.open_gate();
     terminal.wait_for("It is");
+    user.service.wait_until_read();
     terminal.type_keys(CTRL_C);
     terminal.wait_for("(saving the session; Ctrl-C skips it)");
     terminal.type_keys(CTRL_C);
@@ -284,6 +285,7 @@ fn ctrl_c_while_a_single_message_is_saved_ends_with_130() {
     let lock = user.lock();
     user.service.open_gate();
     terminal.wait_for("It is");
+    user.service.wait_until_read();
     terminal.type_keys(CTRL_C);
     terminal.wait_for("(saving the session; Ctrl-C skips it)");
     terminal.type_keys(CTRL_C);
