@@ -1,14 +1,12 @@
 //! The methods of the API: each with its address, its body and the kind of its response.
 
-use futures_util::{StreamExt as _, TryFutureExt as _};
-
 use super::address::Address;
 use super::attempts::Attempts;
 use super::body::SharedBody;
 use super::deadline::Deadlines;
 use super::failure::Failure;
 use super::reply::{self, Reply};
-use super::reply_stream::ReplyStream;
+use super::reply_stream::Chunks;
 use super::request::Outgoing;
 use super::service::Remote;
 use crate::backend::{Backend, RequestOptions};
@@ -40,13 +38,8 @@ impl Backend for Remote {
         options: RequestOptions,
     ) -> ChunkStream {
         let request = self.generation(request, "streamGenerateContent?alt=sse");
-        let service = self.0.clone();
-        let begin = async move {
-            let options = options.or(&service.options);
-            let reply = ReplyStream::begin(service, request?, options)?;
-            Ok(reply.into_stream())
-        };
-        Box::pin(begin.try_flatten_stream().fuse())
+        let options = options.or(&self.0.options);
+        Box::pin(Chunks::new(self.0.clone(), request, options))
     }
 
     fn count_tokens(

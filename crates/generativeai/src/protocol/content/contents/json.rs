@@ -12,9 +12,6 @@ const LARGE: usize = 16 << 10;
 /// Number of pieces below [`LARGE`] that are kept before the last ones are merged.
 const MAX_SMALL: usize = 16;
 
-/// Number of bytes that are checked together for characters to escape.
-const BLOCK: usize = 64;
-
 /// JSON of the first contents of a transcript.
 ///
 /// Contents that are added later become a new piece, so that nothing is copied and no buffer keeps room to
@@ -35,7 +32,7 @@ impl JsonPrefix {
         let new = contents.get(self.ends.len()..).unwrap_or_default();
         if !new.is_empty() {
             let written = self.len();
-            let mut json = Vec::new();
+            let mut json = Vec::with_capacity(new.iter().map(expected_length).sum());
             for content in new {
                 write_element(&mut json, content);
                 self.ends.push(written + json.len());
@@ -86,6 +83,12 @@ impl JsonPrefix {
     }
 }
 
+/// Returns about the length of the JSON of a content, so that a long history is written without reallocations.
+fn expected_length(content: &Content) -> usize {
+    let texts = content.parts.iter().filter_map(Part::as_text);
+    texts.map(|text| 64 + text.len() + text.len() / 16).sum()
+}
+
 /// Writes a content with a comma in front of it.
 pub(super) fn write_element(json: &mut Vec<u8>, content: &Content) {
     json.push(b',');
@@ -126,22 +129,42 @@ fn write_text(json: &mut Vec<u8>, role: &Role, parts: &[Part]) {
 fn write_string(json: &mut Vec<u8>, text: &str) {
     json.push(b'"');
     let mut rest = text.as_bytes();
-    while !rest.is_empty() {
-        let plain = rest.chunks(BLOCK).take_while(|block| !needs_escape(block));
-        let (plain, more) = rest.split_at(plain.map(<[u8]>::len).sum());
+    loop {
+        let (plain, more) = rest.split_at(plain_length(rest));
         json.extend_from_slice(plain);
-        let (block, more) = more.split_at(BLOCK.min(more.len()));
-        block.iter().for_each(|byte| write_escaped(json, *byte));
+        let Some((byte, more)) = more.split_first() else {
+            break;
+        };
+        write_escaped(json, *byte);
         rest = more;
     }
     json.push(b'"');
 }
 
-/// Returns whether a block contains a byte that JSON escapes. Without a branch per byte, so that the compiler
-/// vectorizes it.
-fn needs_escape(block: &[u8]) -> bool {
-    let escaped = |byte: u8| (byte < b' ') | (byte == b'"') | (byte == b'\\');
-    block.iter().fold(false, |any, byte| any | escaped(*byte))
+/// Returns the number of bytes in front of the first one that JSON escapes.
+///
+/// Eight bytes are compared at once, as in `memchr`, which does not find ranges.
+fn plain_length(text: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(word) = text[at..].first_chunk() {
+        let escaped = escaped_bytes(u64::from_le_bytes(*word));
+        if escaped != 0 {
+            return at + escaped.trailing_zeros() as usize / 8;
+        }
+        at += size_of::<u64>();
+    }
+    let is_escaped = |byte: &u8| matches!(byte, 0..b' ' | b'"' | b'\\');
+    let rest = &text[at..];
+    at + rest.iter().position(is_escaped).unwrap_or(rest.len())
+}
+
+/// Sets the highest bit of each byte that JSON escapes. Bits above the lowest set one may be wrong.
+fn escaped_bytes(word: u64) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let less_than = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word & HIGH;
+    let equal = |byte: u8| less_than(word ^ (ONES * u64::from(byte)), 1);
+    less_than(word, b' ') | equal(b'"') | equal(b'\\')
 }
 
 fn write_escaped(json: &mut Vec<u8>, byte: u8) {
