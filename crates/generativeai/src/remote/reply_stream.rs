@@ -102,11 +102,7 @@ struct Reader {
 
 impl Reader {
     /// Begins: the time of the request starts now.
-    fn begin(
-        service: Arc<Service>,
-        request: Outgoing,
-        options: RequestOptions,
-    ) -> Result<Self> {
+    fn begin(service: Arc<Service>, request: Outgoing, options: RequestOptions) -> Result<Self> {
         Ok(Self {
             attempts: Attempts::begin(service, request, options, Deadlines::streaming)?,
             response: None,

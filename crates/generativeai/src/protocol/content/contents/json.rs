@@ -162,7 +162,8 @@ fn plain_length(text: &[u8]) -> usize {
 fn escaped_bytes(word: u64) -> u64 {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = ONES << 7;
-    let less_than = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word & HIGH;
+    let less_than =
+        |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word & HIGH;
     let equal = |byte: u8| less_than(word ^ (ONES * u64::from(byte)), 1);
     less_than(word, b' ') | equal(b'"') | equal(b'\\')
 }
