@@ -7,6 +7,7 @@
 //! | `tools` | functions that the model calls, and MCP servers |
 //! | [`testing`] | tests without a model |
 //! | `offline` | development without a key and a network |
+//! | [`other_clients`] | official SDKs, LangChain, the AI SDK and others, without a key |
 //! | `from_python` | the same code in Python and in Rust |
 //!
 //! Chats in a database have a guide in their own crate, `generativeai_store::guide`. Small programs that
@@ -31,6 +32,9 @@ pub mod testing {}
 #[cfg(feature = "remote")]
 #[doc = include_str!("guide/offline.md")]
 pub mod offline {}
+
+#[doc = include_str!("guide/other_clients.md")]
+pub mod other_clients {}
 
 #[cfg(feature = "remote")]
 #[doc = include_str!("guide/from_python.md")]

@@ -46,6 +46,16 @@ def expect_error(call, code):
     sys.exit(f"expected error {code}, nothing failed")
 
 
+def expect_failure(call, text):
+    """Checks that a call fails with an error that contains a text."""
+    try:
+        call()
+    except Exception as error:  # the class differs from client to client
+        check(text in repr(error) + str(error), text, repr(error))
+        return
+    sys.exit(f"expected an error with {text}, nothing failed")
+
+
 def replies_in_progress():
     request = urllib.request.Request(
         f"{BASE}/v1beta/models/{MODEL}", headers={"x-goog-api-key": KEY}
