@@ -2,6 +2,7 @@
 
 mod chat;
 mod concurrency;
+mod fidelity;
 mod files;
 mod formats;
 mod prefix_cache;
