@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use generativeai::protocol::config::GenerationConfig;
 use generativeai::{GenerativeModel, Remote};
 use generativeai_local::Local;
 
-use crate::catalog::{Cache, Entry, LOCAL, entry, fetch_embedded};
+use crate::catalog::{
+    Cache, CacheState, Entry, LOCAL, entry, fetch, fetch_default, is_offline, sampling,
+};
 use crate::exit::UsageError;
 use crate::render::Printer;
 
@@ -16,13 +19,13 @@ const GEMINI: &str = "gemini-flash-latest";
 const VARIABLES: [&str; 3] = ["GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL"];
 
 /// The model to use.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum ModelChoice {
     /// A model of the Gemini API, by name.
     Gemini(String),
-    /// The embedded model.
+    /// The default model, or a smaller one if it cannot be downloaded.
     Embedded,
-    /// A model of the catalog, downloaded by `genai models pull`.
+    /// A model of the catalog.
     Catalog(&'static Entry),
     /// A model file.
     File(PathBuf),
@@ -34,7 +37,8 @@ impl ModelChoice {
         if let Some(name) = name {
             return Ok(Self::named(name)?);
         }
-        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let set =
+            |name| !is_offline() && std::env::var_os(name).is_some_and(|value| !value.is_empty());
         Ok(match VARIABLES.into_iter().find(|&name| set(name)) {
             Some(variable) => {
                 printer.hint(format_args!(
@@ -44,8 +48,8 @@ impl ModelChoice {
             }
             None => {
                 printer.hint(
-                    "Using the small embedded model, offline. \
-                     For the Gemini API set GEMINI_API_KEY; for a model file: --model FILE.gguf",
+                    "Using an embedded model, offline. \
+                     For the Gemini API set GEMINI_API_KEY; for other models: genai models list",
                 );
                 Self::Embedded
             }
@@ -73,7 +77,7 @@ impl ModelChoice {
         }
     }
 
-    /// Opens the model. The embedded model is downloaded first if it is not cached.
+    /// Opens the model. A small one is downloaded first if it is not cached.
     pub(crate) fn open(self, printer: &mut Printer) -> anyhow::Result<GenerativeModel> {
         if let Self::Gemini(name) = self {
             let remote = remote(&name)?;
@@ -83,7 +87,7 @@ impl ModelChoice {
         Ok(GenerativeModel::new(local.name()).backend(local))
     }
 
-    /// Returns the path of the model file. The embedded model is downloaded first if it is not cached.
+    /// Returns the path of the model file. A small model is downloaded first if it is not cached.
     ///
     /// # Errors
     /// The download fails, or the model is one of the Gemini API, which has no file.
@@ -91,8 +95,9 @@ impl ModelChoice {
         match self {
             Self::File(path) => Ok(path),
             Self::Gemini(name) => bail!("{name} is not a model file"),
+            Self::Catalog(entry) if entry.content.is_some() => fetch(entry, printer),
             Self::Catalog(entry) => cached(entry),
-            Self::Embedded => fetch_embedded(printer),
+            Self::Embedded => fetch_default(printer),
         }
     }
 }
@@ -109,20 +114,27 @@ pub(crate) fn remote(name: &str) -> anyhow::Result<Remote> {
 
 /// Loads a model file.
 pub(crate) fn local(path: &Path) -> anyhow::Result<Local> {
+    let mut defaults = GenerationConfig::default();
+    if let Some(sampling) = sampling(path) {
+        defaults.temperature = Some(sampling.temperature);
+        defaults.top_p = Some(sampling.top_p);
+        defaults.top_k = Some(sampling.top_k);
+    }
     Local::builder()
         .model(path)
+        .sampling(&defaults)
         .build()
         .context("cannot load the model")
 }
 
 /// Returns the path of a model of the catalog, if it was downloaded.
 fn cached(entry: &Entry) -> anyhow::Result<PathBuf> {
-    let path = Cache::open()?.path(entry);
-    if !path.exists() {
+    let cache = Cache::open()?;
+    if !matches!(cache.state(entry), CacheState::Complete(_)) {
         let (name, megabytes) = (entry.name, entry.megabytes);
         bail!("{name} is not downloaded: run `genai models pull {name}` ({megabytes} MB)");
     }
-    Ok(path)
+    Ok(cache.path(entry))
 }
 
 #[cfg(test)]

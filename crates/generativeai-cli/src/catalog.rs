@@ -1,10 +1,11 @@
-//! Models on this machine: the known ones, the cache, and downloads from the Hugging Face hub.
+//! Models on this machine: the known ones, the cache, and downloads.
 
 mod cache;
 mod entries;
 mod hub;
+mod part;
 mod pull;
 
 pub(crate) use cache::{Cache, CacheState};
-pub(crate) use entries::{CATALOG, Entry, LOCAL, LOCAL_MEGABYTES, entry};
-pub(crate) use pull::{fetch_embedded, pull};
+pub(crate) use entries::{CATALOG, Entry, LOCAL, entry, sampling};
+pub(crate) use pull::{fetch, fetch_default, is_offline};

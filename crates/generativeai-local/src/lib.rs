@@ -66,6 +66,7 @@ mod gguf;
 mod grammar;
 mod local;
 mod model;
+pub mod package;
 mod prompt;
 mod reply;
 mod request;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use generativeai::protocol::config::GenerationConfig;
 use generativeai::protocol::models::{ListModelsResponse, Model as ModelDescription};
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::GenerateContentResponse;
@@ -45,14 +46,17 @@ struct Inner {
     model: Arc<Model>,
     engine: Arc<Engine>,
     grammars: Grammars,
+    /// Sampling where a request sets none.
+    sampling: GenerationConfig,
 }
 
 impl Local {
-    pub(crate) fn new(model: Arc<Model>, engine: Engine) -> Self {
+    pub(crate) fn new(model: Arc<Model>, engine: Engine, sampling: GenerationConfig) -> Self {
         Self(Arc::new(Inner {
             model,
             engine: Arc::new(engine),
             grammars: Grammars::default(),
+            sampling,
         }))
     }
 
@@ -76,8 +80,9 @@ impl Local {
             model,
             engine,
             grammars,
+            sampling,
         } = &*self.0;
-        let request = Request::parse(request)?;
+        let request = Request::parse(&with_sampling(request, sampling))?;
         let prompt = prompt::tokens(model, &request, engine.context())?;
         let grammar = grammars.compile(model, &request.settings.format, &request.tools)?;
         let may_call = request.tools.mode != CallingMode::None;
@@ -123,6 +128,19 @@ impl Local {
             ["generateContent", "countTokens"].map(str::to_owned).into();
         model
     }
+}
+
+/// Returns the request with this sampling where it sets none.
+fn with_sampling(
+    request: &GenerateContentRequest,
+    sampling: &GenerationConfig,
+) -> GenerateContentRequest {
+    let mut request = request.clone();
+    let config = request.generation_config.get_or_insert_default();
+    config.temperature = config.temperature.or(sampling.temperature);
+    config.top_p = config.top_p.or(sampling.top_p);
+    config.top_k = config.top_k.or(sampling.top_k);
+    request
 }
 
 impl Backend for Local {

@@ -15,6 +15,20 @@ const PART: &str = ".part";
 #[derive(Debug)]
 pub(crate) struct Cache(PathBuf);
 
+/// The cache cannot be written. Another source of the model would not help.
+#[derive(Debug)]
+pub(super) struct Unwritable(pub(super) PathBuf);
+
+impl std::fmt::Display for Unwritable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "cannot write to {}: free some disk space and run the command again to resume, or set XDG_CACHE_HOME",
+            self.0.display()
+        )
+    }
+}
+
 /// How much of a model is cached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CacheState {
@@ -31,12 +45,22 @@ impl Cache {
     pub(crate) fn open() -> anyhow::Result<Self> {
         let default = default_model::path()?;
         let folder = default.parent().context("the models have no folder")?;
-        Ok(Self(folder.to_owned()))
+        Ok(Self::at(folder))
+    }
+
+    /// Uses a folder as the cache.
+    pub(super) fn at(folder: &Path) -> Self {
+        Self(folder.to_owned())
     }
 
     /// Returns the path of a model, cached or not.
     pub(crate) fn path(&self, entry: &Entry) -> PathBuf {
         self.0.join(entry.file)
+    }
+
+    /// Returns the path of a folder for packages while they are read.
+    pub(super) fn scratch(&self, entry: &Entry) -> PathBuf {
+        self.0.join(format!(".{}.wheel", entry.file))
     }
 
     /// Returns the path of a partial download. It contains the SHA-256 of the complete file, so that
@@ -45,16 +69,25 @@ impl Cache {
         self.0.join(format!("{}.{sha256}{PART}", entry.file))
     }
 
-    /// Returns how much of a file is cached.
-    pub(crate) fn state(&self, file: &str) -> CacheState {
-        if let Ok(data) = fs::metadata(self.0.join(file)) {
+    /// Returns how much of a model is cached.
+    pub(crate) fn state(&self, entry: &Entry) -> CacheState {
+        let expected = entry.content.as_ref().map(|content| content.bytes);
+        if let Ok(data) = fs::metadata(self.path(entry))
+            && expected.is_none_or(|bytes| bytes == data.len())
+        {
             return CacheState::Complete(data.len());
         }
-        let parts = self.parts(file);
-        let sizes = parts
-            .iter()
-            .filter_map(|path| Some(fs::metadata(path).ok()?.len()));
-        sizes.max().map_or(CacheState::Absent, CacheState::Partial)
+        match self.partial(entry) {
+            0 => CacheState::Absent,
+            bytes => CacheState::Partial(bytes),
+        }
+    }
+
+    /// Returns the size of the largest partial download of a model, in bytes.
+    pub(super) fn partial(&self, entry: &Entry) -> u64 {
+        let parts = self.parts(entry.file).into_iter();
+        let sizes = parts.filter_map(|path| Some(fs::metadata(path).ok()?.len()));
+        sizes.max().unwrap_or_default()
     }
 
     /// Removes a model and its partial downloads. Returns `false` if there was nothing to remove.
@@ -80,7 +113,7 @@ impl Cache {
         file: &str,
         busy: impl FnOnce() -> anyhow::Result<()>,
     ) -> anyhow::Result<File> {
-        let unwritable = || format!("cannot write to {}", self.0.display());
+        let unwritable = || Unwritable(self.0.clone());
         fs::create_dir_all(&self.0).with_context(unwritable)?;
         let mut options = File::options();
         options.create(true).truncate(false).write(true);

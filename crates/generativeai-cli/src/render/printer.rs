@@ -201,7 +201,8 @@ impl Printer {
 
     /// Starts showing the progress of a long operation.
     pub(crate) fn progress(&mut self, label: &'static str) -> Progress {
-        Progress::new(label, io::stderr().is_terminal())
+        let width: fn() -> usize = width;
+        Progress::new(label, io::stderr().is_terminal().then_some(width))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-/// Width of the bar, in characters.
-const WIDTH: u64 = 30;
+/// Width of the bar, in characters, where the terminal is wide enough.
+const WIDTH: usize = 30;
 /// Without a terminal a line is written after each step of this many percent.
 const STEP: u64 = 10;
 
@@ -11,17 +11,17 @@ const STEP: u64 = 10;
 #[derive(Debug)]
 pub(crate) struct Progress {
     label: &'static str,
-    /// Whether stderr is a terminal.
-    terminal: bool,
+    /// Returns the width of the terminal; `None` if stderr is not one.
+    width: Option<fn() -> usize>,
     /// The percentage or step that was shown last.
     shown: Option<u64>,
 }
 
 impl Progress {
-    pub(super) fn new(label: &'static str, terminal: bool) -> Self {
+    pub(super) fn new(label: &'static str, width: Option<fn() -> usize>) -> Self {
         Self {
             label,
-            terminal,
+            width,
             shown: None,
         }
     }
@@ -37,7 +37,7 @@ impl Progress {
 
     /// Ends the line of the bar.
     pub(crate) fn end(self) {
-        if self.terminal && self.shown.is_some() {
+        if self.width.is_some() && self.shown.is_some() {
             let _ = io::stderr().lock().write_all(b"\n");
         }
     }
@@ -45,24 +45,28 @@ impl Progress {
     /// Returns the text to write, if the display changes.
     fn line(&mut self, done: u64, total: u64) -> Option<String> {
         let percent = (done.min(total) * 100).checked_div(total)?;
-        let shown = if self.terminal {
-            percent
-        } else {
-            percent / STEP
+        let shown = match self.width {
+            Some(_) => percent,
+            None => percent / STEP,
         };
         if self.shown.replace(shown) == Some(shown) {
             return None;
         }
         let label = self.label;
         let of = format!("{} of {} MB", megabytes(done), megabytes(total));
-        if !self.terminal {
+        let Some(width) = self.width else {
             return Some(format!("{label}: {of}\n"));
-        }
-        let full = percent * WIDTH / 100;
-        let bar: String = (0..WIDTH)
-            .map(|cell| if cell < full { '#' } else { '.' })
-            .collect();
-        Some(format!("\r{label} [{bar}] {percent:>3} % {of}\x1b[K"))
+        };
+        let numbers = format!("{percent:>3} % {of}");
+        // The last column stays empty: some terminals wrap after it.
+        let room = width().saturating_sub(numbers.len() + "[] ".len() + 1);
+        let (label, room) = match room.checked_sub(label.len() + 1) {
+            Some(room) if room >= WIDTH => (format!("{label} "), WIDTH),
+            _ => (String::new(), room.min(WIDTH)),
+        };
+        let full = usize::try_from(percent).unwrap_or_default() * room / 100;
+        let bar = format!("{}{}", "#".repeat(full), ".".repeat(room - full));
+        Some(format!("\r{label}[{bar}] {numbers}\x1b[K"))
     }
 }
 
@@ -78,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_terminal_shows_one_line_that_is_updated() {
-        let mut progress = Progress::new("fetching", true);
+        let mut progress = Progress::new("fetching", Some(|| 80));
 
         let half = progress.line(45 * MB, 90 * MB).expect("a line");
         assert_eq!(
@@ -89,8 +93,16 @@ mod tests {
     }
 
     #[test]
+    fn a_narrow_terminal_shows_a_shorter_bar_without_a_label() {
+        let mut progress = Progress::new("fetching", Some(|| 40));
+
+        let half = progress.line(245 * MB, 491 * MB).expect("a line");
+        assert_eq!(half, "\r[########.........]  49 % 245 of 491 MB\x1b[K");
+    }
+
+    #[test]
     fn without_a_terminal_a_line_is_written_every_ten_percent() {
-        let mut progress = Progress::new("fetching", false);
+        let mut progress = Progress::new("fetching", None);
 
         let lines: Vec<_> = (0..=90)
             .filter_map(|done| progress.line(done * MB, 90 * MB))
@@ -102,6 +114,6 @@ mod tests {
 
     #[test]
     fn without_a_total_nothing_is_shown() {
-        assert_eq!(Progress::new("fetching", true).line(5, 0), None);
+        assert_eq!(Progress::new("fetching", Some(|| 80)).line(5, 0), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -44,6 +45,7 @@ struct State {
     manner: Mutex<Manner>,
     file: Vec<u8>,
     requests: Mutex<Vec<String>>,
+    count: AtomicUsize,
 }
 
 impl Hub {
@@ -55,6 +57,7 @@ impl Hub {
             manner: Mutex::new(manner),
             file: file.to_owned(),
             requests: Mutex::default(),
+            count: AtomicUsize::new(0),
         });
         let served = state.clone();
         thread::spawn(move || {
@@ -72,6 +75,11 @@ impl Hub {
         *self.state.manner.lock().expect("no panic") = manner;
     }
 
+    /// The number of requests of any kind.
+    pub(crate) fn requests(&self) -> usize {
+        self.state.count.load(Ordering::Relaxed)
+    }
+
     /// The `Range` headers of the requests for the file; empty without one.
     pub(crate) fn ranges(&self) -> Vec<String> {
         self.state.requests.lock().expect("no panic").clone()
@@ -80,6 +88,7 @@ impl Hub {
 
 impl State {
     fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
+        self.count.fetch_add(1, Ordering::Relaxed);
         let mut lines = BufReader::new(stream.try_clone()?).lines();
         let request = lines.next().unwrap_or_else(|| Ok(String::new()))?;
         let mut range = String::new();

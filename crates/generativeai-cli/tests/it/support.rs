@@ -1,7 +1,12 @@
 //! Running the program, isolated from the keys and settings of the user.
 
+use std::fs;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
+
+use generativeai_local::default_model;
 
 /// Variables that select the Gemini API.
 pub(crate) const VARIABLES: [&str; 3] =
@@ -25,7 +30,26 @@ pub(crate) struct Ran {
     pub(crate) stderr: String,
 }
 
-/// The program, without keys and settings, and with an empty stdin.
+/// A cache that contains the small model alone, whatever the user has downloaded.
+fn cache() -> &'static Path {
+    static CACHE: LazyLock<PathBuf> = LazyLock::new(|| {
+        let model = default_model::fetch(|_| {}).expect("the small model");
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+        let folder = cache.join("generativeai/models");
+        fs::create_dir_all(&folder).expect("a folder");
+        let copy = folder.join(default_model::SOURCE.name);
+        // Other tests may create it at the same time.
+        if !copy.exists() && fs::hard_link(&model, &copy).is_err() && !copy.exists() {
+            let new = folder.join(format!("new-{}", std::process::id()));
+            fs::copy(&model, &new).expect("a copy");
+            fs::rename(&new, &copy).expect("a copy");
+        }
+        cache
+    });
+    &CACHE
+}
+
+/// The program, without keys, settings and downloads, and with an empty stdin.
 pub(crate) fn genai(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_genai"));
     // Backtraces are not shown to users, even if they are enabled.
@@ -40,6 +64,9 @@ pub(crate) fn genai(words: &[&str]) -> Command {
     for variable in VARIABLES {
         command.env_remove(variable);
     }
+    // The default model cannot be downloaded, so that the small one answers.
+    command.env("GENAI_OFFLINE", "1");
+    command.env("XDG_CACHE_HOME", cache());
     // Keeps the user's prompt history unchanged.
     command.env(
         "XDG_STATE_HOME",

