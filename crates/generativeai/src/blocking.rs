@@ -18,13 +18,14 @@
 //!
 //! All calls share one runtime with one thread, which also keeps connections alive between calls.
 //!
-//! Inside an async runtime every call that waits fails with
-//! [`Configuration`](crate::ErrorKind::Configuration), since blocking would stall the runtime.
+//! Calls work on every thread that does not run a task of tokio, `tokio::task::spawn_blocking` included. In a task
+//! every call that waits fails with [`Configuration`](crate::ErrorKind::Configuration), since blocking would stall the
+//! runtime.
 
 mod chat;
 mod delegate;
 mod model;
 mod runtime;
 
-pub use chat::{ChatSession, ReplyStream, SendMessage};
-pub use model::{CountTokens, GenerateContent, GenerateStream, GenerativeModel};
+pub use chat::{ChatSession, ReplyStream, SendJson, SendMessage};
+pub use model::{CountTokens, GenerateContent, GenerateJson, GenerateStream, GenerativeModel};

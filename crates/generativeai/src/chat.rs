@@ -26,4 +26,5 @@ pub use journal::Journal;
 pub use reason::Reason;
 pub use send::{ReplyStream, SendMessage};
 pub use session::ChatSession;
+pub use structured::SendJson;
 pub use unfinished::Unfinished;

@@ -52,6 +52,7 @@
 //! | have a conversation | [`GenerativeModel::start_chat`], [`ChatSession`] |
 //! | send a single prompt without a history | [`GenerativeModel::generate_content`] |
 //! | show a reply while it is generated | [`SendMessage::stream`], [`GenerateContent::stream`] |
+//! | return a stream that owns its chat, from a web handler | [`SendMessage::new`] |
 //! | continue after a turn that failed | [`ChatSession::unfinished`], [`retry`](ChatSession::retry), [`keep_partial`](ChatSession::keep_partial), [`rewind`](ChatSession::rewind) |
 //! | set temperature, length or thinking | [`GenerationConfig`](protocol::config::GenerationConfig), [`ThinkingConfig`](protocol::config::ThinkingConfig) |
 //! | set safety thresholds | [`SafetySetting`](protocol::safety::SafetySetting) |
@@ -87,7 +88,7 @@
 //!
 //! Rust 1.95 or newer. [`Remote`] needs a `tokio` runtime with time and I/O, such as that of
 //! `#[tokio::main]`; [`blocking`] has its own runtime. The feature `remote` needs a C compiler, because TLS
-//! uses `ring`. Types for arguments of functions and for typed replies implement `Deserialize` of `serde`
+//! uses `ring`. Without default features the crate compiles for `wasm32-unknown-unknown`, with a backend of your own. Types for arguments of functions and for typed replies implement `Deserialize` of `serde`
 //! and `JsonSchema` of `schemars` 1, so your `Cargo.toml` has to list both crates.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -123,14 +124,15 @@ mod trace;
 pub use backend::{Backend, RequestOptions, Retry};
 
 pub use chat::{
-    ChatSession, Compaction, Entry, Event, Journal, Reason, ReplyStream, SendMessage, Unfinished,
+    ChatSession, Compaction, Entry, Event, Journal, Reason, ReplyStream, SendJson, SendMessage,
+    Unfinished,
 };
 #[cfg(feature = "testing")]
 pub use check_backend::check_backend;
 pub use error::{Attempt, Error, ErrorKind, Result};
 #[cfg(feature = "macros")]
 pub use generativeai_macros::function;
-pub use model::{CountTokens, GenerateContent, GenerateStream, GenerativeModel};
+pub use model::{CountTokens, GenerateContent, GenerateJson, GenerateStream, GenerativeModel};
 #[cfg(feature = "remote")]
 pub use remote::Remote;
 pub use schemars;

@@ -12,3 +12,5 @@ pub use generate::{GenerateContent, GenerateStream};
 pub use generative_model::GenerativeModel;
 pub(crate) use saved::SavedModel;
 pub(crate) use settings::{RequestTemplate, Settings, message_setters};
+pub use structured::GenerateJson;
+pub(crate) use structured::correction;

@@ -3,5 +3,6 @@
 //! They are here and not in `protocol`, since `error` uses `protocol` and they use `error`.
 
 mod completeness;
+mod display;
 mod json;
 mod text;

@@ -58,8 +58,9 @@ pub struct RequestOptions {
 ///
 /// The wait before attempt *n* + 1 is a random time up to `initial` × 2ⁿ⁻¹, at most `maximum`, but no less
 /// than the service asks for in `Retry-After` or `RetryInfo`. All clones of a [`Remote`](crate::Remote)
-/// share a retry budget: while nothing succeeds, it pays for about 100 retries, so that a service that is
-/// down does not receive four times its load.
+/// share a [retry budget](crate::remote::RemoteBuilder::retry_budget): while nothing succeeds, it pays for 100
+/// retries, so that a service that is down does not receive four times its load. A retry after status 429 with a wait
+/// that the service named costs nothing.
 ///
 /// ```
 /// use std::time::Duration;

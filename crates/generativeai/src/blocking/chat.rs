@@ -36,7 +36,7 @@ impl ChatSession {
     delegate! {
         ChatSession:
         self {
-            with_history(history: impl IntoIterator<Item = impl Into<Content>>);
+            with_history(history: impl Into<Vec<Content>>);
             automatic_function_calling(automatic: impl Into<AutomaticFunctionCalling>);
             backend(backend: impl Backend + 'static);
             tools(tools: impl Into<Toolbox>);
@@ -61,7 +61,8 @@ impl ChatSession {
             set_tools(tools: impl Into<Toolbox>) -> ();
             set_model(model: crate::GenerativeModel) -> ();
             set_context_budget(tokens: u32, compaction: Compaction) -> ();
-            set_history(history: impl IntoIterator<Item = impl Into<Content>>) -> ();
+            set_history(history: impl Into<Vec<Content>>) -> ();
+            clear() -> ();
             set_journal(journal: impl Journal + 'static) -> ();
             rewind() -> Option<(Content, Content)>;
             redo() -> bool;
@@ -141,13 +142,9 @@ impl<'chat> SendMessage<'chat> {
         wait(self.0)
     }
 
-    /// Sends the message, waits for a reply in JSON and deserializes it, like
-    /// [`SendMessage::json`](crate::SendMessage::json).
-    ///
-    /// # Errors
-    /// The errors of sending, and of a reply that does not deserialize.
-    pub fn json<T: DeserializeOwned + JsonSchema>(self) -> Result<T> {
-        wait(self.0.json())
+    /// Requests a reply in JSON, which is deserialized, like [`SendMessage::json`](crate::SendMessage::json).
+    pub fn json<T: DeserializeOwned + JsonSchema>(self) -> SendJson<'chat, T> {
+        SendJson(self.0.json())
     }
 
     /// Sends the message and returns the reply as an iterator of chunks. Nothing is sent until the first chunk is
@@ -157,6 +154,27 @@ impl<'chat> SendMessage<'chat> {
             stream: self.0.stream(),
             has_ended: false,
         }
+    }
+}
+
+/// Message whose reply is deserialized as a `T`, without `async`.
+#[derive(Debug)]
+#[must_use = "a message is not sent until `send` is called"]
+pub struct SendJson<'chat, T>(crate::SendJson<'chat, T>);
+
+impl<T: DeserializeOwned> SendJson<'_, T> {
+    /// Sets how often the model is asked again for a reply that does not deserialize, like
+    /// [`SendJson::retries`](crate::SendJson::retries).
+    pub fn retries(self, retries: u32) -> Self {
+        Self(self.0.retries(retries))
+    }
+
+    /// Sends the message, waits for the reply and deserializes it.
+    ///
+    /// # Errors
+    /// The errors of sending, and of a reply that does not deserialize.
+    pub fn send(self) -> Result<T> {
+        wait(self.0)
     }
 }
 

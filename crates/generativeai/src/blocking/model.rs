@@ -86,7 +86,7 @@ impl From<GenerativeModel> for crate::GenerativeModel {
 #[must_use = "nothing is requested until `send` or `stream` is called"]
 pub struct GenerateContent<'model>(crate::GenerateContent<'model>);
 
-impl GenerateContent<'_> {
+impl<'model> GenerateContent<'model> {
     message_setters! {
         generation_config safety_settings tools tool_config request_options
     }
@@ -103,13 +103,9 @@ impl GenerateContent<'_> {
         wait(self.0)
     }
 
-    /// Sends the request for a reply in JSON, waits for it and deserializes it, like
-    /// [`GenerateContent::json`](crate::GenerateContent::json).
-    ///
-    /// # Errors
-    /// The errors of the request, and of a reply that does not deserialize.
-    pub fn json<T: DeserializeOwned + JsonSchema>(self) -> Result<T> {
-        wait(self.0.json())
+    /// Requests a reply in JSON, which is deserialized, like [`GenerateContent::json`](crate::GenerateContent::json).
+    pub fn json<T: DeserializeOwned + JsonSchema>(self) -> GenerateJson<'model, T> {
+        GenerateJson(self.0.json())
     }
 
     /// Sends the request and returns the response as an iterator of chunks. Nothing is sent until the first chunk is
@@ -119,6 +115,27 @@ impl GenerateContent<'_> {
             stream: self.0.stream(),
             has_ended: false,
         }
+    }
+}
+
+/// Request whose reply is deserialized as a `T`, without `async`.
+#[derive(Debug)]
+#[must_use = "nothing is requested until `send` is called"]
+pub struct GenerateJson<'model, T>(crate::GenerateJson<'model, T>);
+
+impl<T: DeserializeOwned> GenerateJson<'_, T> {
+    /// Sets how often the model is asked again for a reply that does not deserialize, like
+    /// [`GenerateJson::retries`](crate::GenerateJson::retries).
+    pub fn retries(self, retries: u32) -> Self {
+        Self(self.0.retries(retries))
+    }
+
+    /// Sends the request, waits for the reply and deserializes it.
+    ///
+    /// # Errors
+    /// The errors of the request, and of a reply that does not deserialize.
+    pub fn send(self) -> Result<T> {
+        wait(self.0)
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::future::IntoFuture;
 use std::io;
+use std::pin::pin;
 use std::sync::OnceLock;
+use std::task::{Context, Waker};
 
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::consume_budget;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -31,8 +34,9 @@ pub(super) fn next<T>(
 /// the runtime has a thread that keeps idle connections alive between calls.
 fn block_on<F: Future>(future: F) -> Result<F::Output> {
     static RUNTIME: OnceLock<io::Result<Runtime>> = OnceLock::new();
-    if Handle::try_current().is_ok() {
-        let message = "`blocking` cannot be used inside an async runtime: use the async API there";
+    if drives_a_task() {
+        let message = "`blocking` would stall the async runtime, whose task calls it: use the async API here, or \
+                       call it within `tokio::task::spawn_blocking`";
         return Err(Error::new(ErrorKind::Configuration, message));
     }
     let start = || {
@@ -51,18 +55,51 @@ fn block_on<F: Future>(future: F) -> Result<F::Output> {
     }
 }
 
+/// Returns whether this thread runs a task of a tokio runtime, or the future of `block_on`.
+///
+/// Both have a cooperative budget of 128 operations, and blocking threads have none: there `consume_budget` never
+/// waits. A task whose budget this consumes yields at its next await.
+fn drives_a_task() -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    Handle::try_current().is_ok()
+        && (0..=u8::MAX).any(|_| pin!(consume_budget()).poll(&mut context).is_pending())
+}
+
 #[cfg(test)]
 mod tests {
+    use tokio::task::{block_in_place, spawn_blocking};
+
     use super::*;
     use crate::blocking::GenerativeModel;
+    use crate::protocol::response::GenerateContentResponse;
     use crate::testing::Scripted;
+
+    fn hello() -> Result<GenerateContentResponse> {
+        let model = GenerativeModel::new("m").backend(Scripted::always("Hello!"));
+        model.start_chat().send_message("Hello").send()
+    }
+
+    /// Finding 7.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn blocking_works_on_threads_of_a_runtime_that_drive_no_task() {
+        let reply = spawn_blocking(hello).await.expect("no panic");
+        assert_eq!(reply.expect("a reply").text().expect("text"), "Hello!");
+
+        let reply = tokio::spawn(async { block_in_place(hello) }).await;
+        assert!(reply.expect("no panic").is_ok());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn blocking_in_a_task_is_an_error() {
+        let within_task = tokio::spawn(async { hello() }).await.expect("no panic");
+
+        assert_eq!(within_task.unwrap_err().kind(), ErrorKind::Configuration);
+        assert!(hello().is_err(), "within the future of `block_on`");
+        assert!(spawn_blocking(hello).await.expect("no panic").is_ok());
+    }
 
     #[tokio::test]
     async fn blocking_inside_a_runtime_is_an_error_and_not_a_panic() {
-        let model = GenerativeModel::new("m").backend(Scripted::default().then_text("Hello!"));
-
-        let error = model.start_chat().send_message("Hello").send().unwrap_err();
-
-        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert_eq!(hello().unwrap_err().kind(), ErrorKind::Configuration);
     }
 }

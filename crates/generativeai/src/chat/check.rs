@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::RequestTemplate;
-use crate::protocol::content::Content;
+use crate::protocol::content::{Content, Role};
 
 /// Checks that a message has parts: the API rejects an empty one.
 pub(super) fn not_empty(message: &Content) -> Result<()> {
@@ -25,5 +25,37 @@ pub(super) fn one_candidate(template: &RequestTemplate) -> Result<()> {
             Err(Error::new(ErrorKind::Request, message))
         }
         _ => Ok(()),
+    }
+}
+
+/// Checks that the contents of a history have roles and parts that the API knows.
+pub(super) fn known_contents(history: &[Content]) -> Result<()> {
+    let problems = history.iter().zip(1..).filter_map(|(content, number)| {
+        let problem = problem(content)?;
+        Some(format!("content {number} of the history {problem}"))
+    });
+    match problems.into_iter().next() {
+        Some(message) => Err(Error::new(ErrorKind::Request, message)),
+        None => Ok(()),
+    }
+}
+
+/// Describes why the API would reject a content.
+fn problem(content: &Content) -> Option<String> {
+    if content.parts.is_empty()
+        && let Some((name, _)) = content.unknown.iter().next()
+    {
+        return Some(format!(
+            "has no `parts`, but the unknown member `{name}`: write `{{\"role\": \"user\", \"parts\": [{{\"text\": \"…\"}}]}}`"
+        ));
+    }
+    match content.role.as_ref()? {
+        Role::System => Some(
+            "has the role `system`: set it as `system_instruction` of the model instead".to_owned(),
+        ),
+        Role::Unknown(role) => Some(format!(
+            "has the unknown role `{role}`: the roles are `user` and `model`"
+        )),
+        _ => None,
     }
 }

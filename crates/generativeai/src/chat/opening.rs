@@ -5,6 +5,7 @@ use super::round::{calls_of, names, responses_of, unanswered};
 use super::state::State;
 use super::unfinished::{Transient, Unfinished};
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::correction;
 use crate::protocol::content::Content;
 
 /// Turn that is about to be opened.
@@ -59,10 +60,22 @@ impl Opening {
     pub(super) fn again(turn: &Unfinished) -> Self {
         let mut transient = turn.transient.clone();
         transient.round = None;
+        transient.corrections.clear();
         Self {
             sent: turn.sent.clone(),
             rounds: turn.closed_rounds(),
             transient,
         }
+    }
+
+    /// Returns another attempt at a turn whose reply did not pass the check of its message: the reply and the cause are
+    /// sent to the model.
+    pub(super) fn corrected(turn: &Unfinished, error: &Error) -> Self {
+        let mut this = Self::again(turn);
+        this.transient.usage = turn.total_usage();
+        let corrections = turn.transient.corrections.iter().cloned();
+        this.transient.corrections = corrections.chain(turn.reply()).collect();
+        this.transient.corrections.push(correction(error));
+        this
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::future::IntoFuture;
+use std::marker::PhantomData;
+use std::ops::DerefMut;
 use std::pin::Pin;
 
 use futures_core::Stream;
@@ -20,13 +22,7 @@ impl ChatSession {
     ///
     /// If the message answers all calls that the limit of function rounds returned, it continues their turn.
     pub fn send_message(&mut self, message: impl Into<Content>) -> SendMessage<'_> {
-        let mut message = message.into();
-        message.fill_role(Role::User);
-        let opening = Opening::new(&self.state, message).map(Box::new);
-        SendMessage {
-            chat: self,
-            opening,
-        }
+        SendMessage::new(self, message)
     }
 
     /// Prepares the [unfinished turn](Self::unfinished) for being sent again, with the settings of its message.
@@ -36,31 +32,72 @@ impl ChatSession {
     ///
     /// Sending fails with [`Request`](ErrorKind::Request) without an unfinished turn.
     pub fn retry(&mut self) -> SendMessage<'_> {
-        let opening = self.unfinished().map(Opening::again).map(Box::new);
-        let opening = opening.ok_or_else(|| {
-            let message = "nothing to retry: the last turn completed";
-            Error::new(ErrorKind::Request, message)
-        });
-        SendMessage {
-            chat: self,
-            opening,
-        }
+        SendMessage::retry(self)
     }
 }
 
 /// Message that is ready to be sent: await it for the complete reply, or [stream](Self::stream) it.
 ///
 /// Its settings apply to this message alone, and take precedence over those of the model.
+///
+/// `C` gives access to the conversation: [`ChatSession::send_message`] borrows it. [`new`](Self::new) takes any other
+/// access as well, so that a stream can own its conversation.
 #[must_use = "a message is not sent until it is awaited or streamed"]
-pub struct SendMessage<'chat> {
-    pub(super) chat: &'chat mut ChatSession,
+pub struct SendMessage<'chat, C = &'chat mut ChatSession> {
+    pub(super) chat: C,
     /// Boxed, as it moves into the future of the reply.
     pub(super) opening: Result<Box<Opening>>,
+    /// `C` lives as long.
+    lifetime: PhantomData<&'chat ()>,
 }
 
-impl<'chat> SendMessage<'chat> {
-    message_setters! {
-        generation_config safety_settings tools tool_config request_options accept_finish_reasons
+impl<'chat, C: DerefMut<Target = ChatSession>> SendMessage<'chat, C> {
+    /// Prepares a message of a conversation that the message, and then its reply, own.
+    ///
+    /// A reply usually borrows its conversation. A web handler returns a stream that outlives it, so the stream has to
+    /// own the conversation: as a lock guard, such as tokio's `OwnedMutexGuard`, or as a `Box`. Dropping the stream
+    /// stops the request, as it does for a borrowed conversation, and releases the lock.
+    /// [`ReplyStream::into_chat`] returns the conversation.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use generativeai::{ChatSession, GenerativeModel, ReplyStream, SendMessage, testing::Scripted};
+    /// use tokio::sync::{Mutex, OwnedMutexGuard};
+    ///
+    /// async fn reply(chat: Arc<Mutex<ChatSession>>) -> ReplyStream<'static, OwnedMutexGuard<ChatSession>> {
+    ///     SendMessage::new(chat.lock_owned().await, "Hello").stream()
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// let model = GenerativeModel::new("m").backend(Scripted::always("Hi!"));
+    /// let chat = Arc::new(Mutex::new(model.start_chat()));
+    /// assert_eq!(reply(chat.clone()).await.finish().await?.text()?, "Hi!");
+    /// assert_eq!(chat.lock().await.history().len(), 2);
+    /// # Ok(()) }
+    /// ```
+    pub fn new(chat: C, message: impl Into<Content>) -> Self {
+        let mut message = message.into();
+        message.fill_role(Role::User);
+        let opening = Opening::new(&chat.state, message);
+        Self::opening(chat, opening)
+    }
+
+    /// Prepares the unfinished turn for being sent again, like [`ChatSession::retry`], as a message that owns the
+    /// conversation.
+    pub fn retry(chat: C) -> Self {
+        let opening = chat.unfinished().map(Opening::again).ok_or_else(|| {
+            let message = "nothing to retry: the last turn completed";
+            Error::new(ErrorKind::Request, message)
+        });
+        Self::opening(chat, opening)
+    }
+
+    pub(super) fn opening(chat: C, opening: Result<Opening>) -> Self {
+        Self {
+            chat,
+            opening: opening.map(Box::new),
+            lifetime: PhantomData,
+        }
     }
 
     /// Sends the message and returns the reply as a stream of chunks. Nothing is sent until the first chunk is
@@ -81,14 +118,25 @@ impl<'chat> SendMessage<'chat> {
     /// assert_eq!(chat.last().unwrap().text()?, "12");
     /// # Ok(()) }
     /// ```
-    pub fn stream(self) -> ReplyStream<'chat> {
-        ReplyStream {
-            turn: self.begin(Mode::Stream).map_err(Some),
-        }
+    pub fn stream(self) -> ReplyStream<'chat, C> {
+        self.reply(Mode::Stream)
     }
 
-    fn begin(self, mode: Mode) -> Result<Turn<'chat>> {
-        Turn::begin(self.chat, *self.opening?, mode)
+    pub(super) fn reply(self, mode: Mode) -> ReplyStream<'chat, C> {
+        let turn = match self.opening {
+            Ok(opening) => Turn::begin(self.chat, *opening, mode),
+            Err(error) => Err((self.chat, error)),
+        };
+        ReplyStream {
+            turn: turn.map_err(|(chat, error)| (chat, Some(error))),
+            lifetime: PhantomData,
+        }
+    }
+}
+
+impl<C> SendMessage<'_, C> {
+    message_setters! {
+        generation_config safety_settings tools tool_config request_options accept_finish_reasons
     }
 
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
@@ -102,25 +150,22 @@ impl<'chat> SendMessage<'chat> {
 }
 
 /// Sends the message and waits for the complete reply.
-impl<'chat> IntoFuture for SendMessage<'chat> {
+impl<'chat, C> IntoFuture for SendMessage<'chat, C>
+where
+    C: DerefMut<Target = ChatSession> + Send + 'chat,
+{
     type Output = Result<GenerateContentResponse>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'chat>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let mut turn = self.begin(Mode::Unary)?;
-            while let Some(chunk) = turn.next().await {
-                chunk?;
-            }
-            turn.into_response().ok_or_else(no_response)
-        })
+        Box::pin(async move { self.reply(Mode::Unary).finish().await })
     }
 }
 
-impl fmt::Debug for SendMessage<'_> {
+impl<C: DerefMut<Target = ChatSession>> fmt::Debug for SendMessage<'_, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendMessage")
-            .field("chat", &self.chat)
+            .field("chat", &*self.chat)
             .finish_non_exhaustive()
     }
 }
@@ -129,20 +174,24 @@ impl fmt::Debug for SendMessage<'_> {
 ///
 /// The turn enters the history together with the end of the stream. Until then, and if the stream fails or is
 /// dropped, it is [unfinished](ChatSession::unfinished). An error is the last item.
+///
+/// `C` gives access to the conversation, see [`SendMessage`].
 #[must_use = "a stream does nothing until it is read"]
-pub struct ReplyStream<'chat> {
-    /// The running turn, or the error of a message that cannot be sent, until it has been returned.
-    turn: Result<Turn<'chat>, Option<Error>>,
+pub struct ReplyStream<'chat, C = &'chat mut ChatSession> {
+    /// The running turn, or the conversation of a message that cannot be sent, and its error until it was returned.
+    turn: Result<Turn<C>, (C, Option<Error>)>,
+    /// `C` lives as long.
+    lifetime: PhantomData<&'chat ()>,
 }
 
-impl<'chat> ReplyStream<'chat> {
+impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
     /// Waits for the next chunk. Returns `None` once the reply is complete.
     ///
     /// Can be cancelled: no chunk is lost if the future is dropped.
     pub async fn next(&mut self) -> Option<Result<GenerateContentResponse>> {
         match &mut self.turn {
             Ok(turn) => turn.next().await,
-            Err(error) => error.take().map(Err),
+            Err((_, error)) => error.take().map(Err),
         }
     }
 
@@ -151,11 +200,15 @@ impl<'chat> ReplyStream<'chat> {
     /// # Errors
     /// The error of the stream.
     pub async fn finish(mut self) -> Result<GenerateContentResponse> {
+        self.complete().await
+    }
+
+    /// Reads the rest of the stream.
+    pub(super) async fn complete(&mut self) -> Result<GenerateContentResponse> {
         while let Some(chunk) = self.next().await {
             chunk?;
         }
-        let response = self.turn.ok().and_then(Turn::into_response);
-        response.ok_or_else(no_response)
+        self.response().cloned().ok_or_else(no_response)
     }
 
     /// Returns the reply so far, with the received chunks merged.
@@ -163,10 +216,38 @@ impl<'chat> ReplyStream<'chat> {
         self.turn.as_ref().ok()?.response()
     }
 
+    /// Ends the stream and returns the conversation. If the reply is not complete, its turn is
+    /// [unfinished](ChatSession::unfinished).
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, SendMessage, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let model = GenerativeModel::new("m").backend(Scripted::always("Hi!"));
+    /// let chat = Box::new(model.start_chat());
+    ///
+    /// let mut reply = SendMessage::new(chat, "Hello").stream();
+    /// while let Some(chunk) = reply.next().await {
+    ///     print!("{}", chunk?.text().unwrap_or_default());
+    /// }
+    /// let chat = reply.into_chat();
+    ///
+    /// assert_eq!(chat.history().len(), 2);
+    /// # Ok(()) }
+    /// ```
+    pub fn into_chat(self) -> C {
+        match self.turn {
+            Ok(turn) => turn.into_chat(),
+            Err((chat, _)) => chat,
+        }
+    }
+
     /// Returns the chunks as a [`Stream`], for combinators.
     pub fn into_stream(
         self,
-    ) -> Pin<Box<dyn Stream<Item = Result<GenerateContentResponse>> + Send + 'chat>> {
+    ) -> Pin<Box<dyn Stream<Item = Result<GenerateContentResponse>> + Send + 'chat>>
+    where
+        C: Send + 'chat,
+    {
         let chunks = stream::unfold(self, |mut this| async move {
             let item = this.next().await?;
             Some((item, this))
@@ -175,7 +256,7 @@ impl<'chat> ReplyStream<'chat> {
     }
 }
 
-impl fmt::Debug for ReplyStream<'_> {
+impl<C> fmt::Debug for ReplyStream<'_, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReplyStream").finish_non_exhaustive()
     }

@@ -78,7 +78,7 @@ impl ChatSession {
 
     /// Sets the history, like [`set_history`](Self::set_history).
     #[must_use]
-    pub fn with_history(mut self, history: impl IntoIterator<Item = impl Into<Content>>) -> Self {
+    pub fn with_history(mut self, history: impl Into<Vec<Content>>) -> Self {
         self.set_history(history);
         self
     }
@@ -190,10 +190,13 @@ impl ChatSession {
     ///
     /// # Errors
     /// The error that the first message would fail with before it is sent: more than one candidate is requested, two
-    /// functions have the same name, or the REST API has no key.
+    /// functions have the same name, or the REST API has no key. [`Request`](ErrorKind::Request) if the API would reject
+    /// the history, because a content has an unknown role, or no parts but members with other names, as in the format of
+    /// another API.
     pub fn check(&self) -> Result<()> {
         self.model.check()?;
-        check::one_candidate(&self.model.prepare(None)?)
+        check::one_candidate(&self.model.prepare(None)?)?;
+        check::known_contents(self.history())
     }
 }
 
@@ -214,17 +217,35 @@ impl ChatSession {
     /// user, and otherwise user and model alternate from the first role that is known. Parts without data, empty texts
     /// of the model and contents without parts are left out, since the API rejects them.
     ///
+    /// Lists, slices and arrays of contents are accepted, such as the [`history`](Self::history) of another chat.
+    ///
     /// ```
     /// # use generativeai::{GenerativeModel, protocol::content::Content, testing::Scripted};
     /// # let mut chat = GenerativeModel::new("m").backend(Scripted::default()).start_chat();
     /// chat.set_history([Content::user("Hello"), Content::model("Hello!")]);
     /// assert_eq!(chat.history().len(), 2);
     /// ```
-    pub fn set_history(&mut self, history: impl IntoIterator<Item = impl Into<Content>>) {
-        let mut contents: Vec<Content> = history.into_iter().map(Into::into).collect();
+    pub fn set_history(&mut self, history: impl Into<Vec<Content>>) {
+        let mut contents = history.into();
         fill_roles(&mut contents);
         remove_empty_parts(&mut contents);
         self.commit(Event::Replaced { contents });
+    }
+
+    /// Removes the history, and forgets the rest of the conversation, like [`set_history`](Self::set_history) with an
+    /// empty list. The settings stay.
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let mut chat = GenerativeModel::new("m").backend(Scripted::always("Hi!")).start_chat();
+    /// chat.send_message("Hello").await?;
+    /// chat.clear();
+    /// assert!(chat.history().is_empty() && chat.last().is_none());
+    /// # Ok(()) }
+    /// ```
+    pub fn clear(&mut self) {
+        self.set_history([]);
     }
 
     /// Returns the contents that left the history to keep within the [budget](Self::context_budget), oldest first. The

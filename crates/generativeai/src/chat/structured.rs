@@ -1,17 +1,30 @@
 //! Replies in a chat as values of a Rust type.
 
+use std::fmt;
+use std::future::IntoFuture;
+use std::marker::PhantomData;
+use std::ops::DerefMut;
+use std::pin::Pin;
+
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+use super::opening::Opening;
 use super::send::SendMessage;
-use crate::error::Result;
+use super::session::ChatSession;
+use super::turn::Mode;
+use crate::error::{Error, ErrorKind, Result};
 
-impl SendMessage<'_> {
-    /// Sends the message, requests a reply in JSON, and deserializes it.
+impl<'chat, C: DerefMut<Target = ChatSession>> SendMessage<'chat, C> {
+    /// Requests a reply in JSON, which is deserialized. The message is sent once it is awaited.
     ///
-    /// The request contains the JSON schema of `T`, unless the message or the model sets another schema. The turn
-    /// enters the history even if the reply does not deserialize. Not every model supports a schema and tools in the
-    /// same request.
+    /// The request contains the JSON schema of `T`, unless the message or the model sets another schema. A Markdown
+    /// fence around the whole reply is removed, and whole numbers such as `1345.0` are accepted for integers. Not every
+    /// model supports a schema and tools in the same request.
+    ///
+    /// A reply that does not deserialize does not complete the turn: the history does not change, and the turn is
+    /// [unfinished](ChatSession::unfinished). [`retries`](SendJson::retries) sends the error to the model, for a better
+    /// reply.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -33,11 +46,91 @@ impl SendMessage<'_> {
     /// # Errors
     /// The errors of sending, and those of [`json`](crate::protocol::response::GenerateContentResponse::json) for the
     /// response. The latter contain the response with the text.
-    pub async fn json<T: DeserializeOwned + JsonSchema>(mut self) -> Result<T> {
+    pub fn json<T: DeserializeOwned + JsonSchema>(mut self) -> SendJson<'chat, T, C> {
         if let Ok(opening) = &mut self.opening {
             let settings = opening.transient.settings.get_or_insert_default();
             self.chat.model.request_shape::<T>(settings);
+            settings.check = Some(|response| response.json::<T>().map(drop));
         }
-        self.await?.json()
+        SendJson {
+            message: self,
+            retries: 0,
+            reply: PhantomData,
+        }
+    }
+}
+
+/// Message whose reply is deserialized as a `T`. It is sent once it is awaited.
+#[must_use = "a message is not sent until it is awaited"]
+pub struct SendJson<'chat, T, C = &'chat mut ChatSession> {
+    message: SendMessage<'chat, C>,
+    retries: u32,
+    reply: PhantomData<fn() -> T>,
+}
+
+impl<T, C> SendJson<'_, T, C> {
+    /// Sets how often the model is asked again for a reply that does not deserialize. Default: 0.
+    ///
+    /// Each further request contains the replies so far and their errors. These do not enter the history: it gets the
+    /// message and the reply that deserializes.
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let script = Scripted::default().then_text("About 1,345 metres.").then_text("1345");
+    /// # let mut chat = GenerativeModel::new("gemini-flash-latest").backend(script).start_chat();
+    /// let metres: u32 = chat.send_message("How tall is Ben Nevis?").json().retries(2).await?;
+    /// assert_eq!((metres, chat.history().len()), (1_345, 2));
+    /// # Ok(()) }
+    /// ```
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+}
+
+/// Sends the message, waits for the reply and deserializes it.
+impl<'chat, T, C> IntoFuture for SendJson<'chat, T, C>
+where
+    T: DeserializeOwned + 'chat,
+    C: DerefMut<Target = ChatSession> + Send + 'chat,
+{
+    type Output = Result<T>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'chat>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let (mut message, mut retries) = (self.message, self.retries);
+            loop {
+                let mut reply = message.reply(Mode::Unary);
+                match reply.complete().await {
+                    Err(error) if error.kind() == ErrorKind::Shape && retries > 0 => {
+                        retries -= 1;
+                        message = corrected(reply.into_chat(), &error);
+                    }
+                    response => return response?.json(),
+                }
+            }
+        })
+    }
+}
+
+/// Returns another attempt at a message whose reply did not deserialize.
+fn corrected<'chat, C: DerefMut<Target = ChatSession>>(
+    chat: C,
+    error: &Error,
+) -> SendMessage<'chat, C> {
+    let turn = chat.unfinished();
+    let turn = turn.expect("a turn that fails is unfinished");
+    let opening = Opening::corrected(turn, error);
+    SendMessage::opening(chat, Ok(opening))
+}
+
+impl<T, C: DerefMut<Target = ChatSession>> fmt::Debug for SendJson<'_, T, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendJson")
+            .field("message", &self.message)
+            .field("retries", &self.retries)
+            .finish_non_exhaustive()
     }
 }

@@ -7,6 +7,7 @@
 //! `select!` does: the next call waits for the same request, the same functions and the same write.
 
 use std::mem;
+use std::ops::DerefMut;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
@@ -38,9 +39,9 @@ pub(super) enum Mode {
     Stream,
 }
 
-/// Turn that is running.
-pub(super) struct Turn<'chat> {
-    chat: &'chat mut ChatSession,
+/// Turn that is running. `C` is a reference to the conversation, or something that owns it.
+pub(super) struct Turn<C> {
+    chat: C,
     template: RequestTemplate,
     /// Settings for function calls. They are fixed for the turn.
     automatic: Option<AutomaticFunctionCalling>,
@@ -70,16 +71,12 @@ enum Step {
     Over,
 }
 
-impl<'chat> Turn<'chat> {
-    /// Checks the message and opens its turn.
+impl ChatSession {
+    /// Checks a message and opens its turn. Returns the template of its requests.
     ///
     /// # Errors
     /// The message cannot be sent. The conversation is unchanged.
-    pub(super) fn begin(
-        chat: &'chat mut ChatSession,
-        opening: Opening,
-        mode: Mode,
-    ) -> Result<Self> {
+    fn begin_turn(&mut self, opening: Opening) -> Result<RequestTemplate> {
         let Opening {
             mut sent,
             rounds,
@@ -87,18 +84,29 @@ impl<'chat> Turn<'chat> {
         } = opening;
         sent.remove_empty_parts();
         check::not_empty(&sent)?;
-        let template = chat.model.prepare(transient.settings.as_deref())?;
+        let template = self.model.prepare(transient.settings.as_deref())?;
         check::one_candidate(&template)?;
-        chat.close_turn();
-        chat.commit(Event::Opened { sent, rounds });
-        chat.state.carry(transient);
-        Ok(Self {
-            automatic: chat.automatic.clone(),
-            step: Step::Store(chat.begin_write()),
-            chat,
-            template,
-            mode,
-        })
+        self.close_turn();
+        self.commit(Event::Opened { sent, rounds });
+        self.state.carry(transient);
+        Ok(template)
+    }
+}
+
+impl<C: DerefMut<Target = ChatSession>> Turn<C> {
+    /// Opens the turn of a message. If the message cannot be sent, the conversation is unchanged, and is returned with
+    /// the error.
+    pub(super) fn begin(mut chat: C, opening: Opening, mode: Mode) -> Result<Self, (C, Error)> {
+        match chat.begin_turn(opening) {
+            Ok(template) => Ok(Self {
+                automatic: chat.automatic.clone(),
+                step: Step::Store(chat.begin_write()),
+                chat,
+                template,
+                mode,
+            }),
+            Err(error) => Err((chat, error)),
+        }
     }
 
     /// Returns the next chunk of the turn, whichever of its requests it answers, and `None` once the turn is complete.
@@ -172,9 +180,9 @@ impl<'chat> Turn<'chat> {
         self.chat.last()
     }
 
-    /// Consumes the turn and returns its response.
-    pub(super) fn into_response(self) -> Option<GenerateContentResponse> {
-        self.chat.last().cloned()
+    /// Consumes the turn and returns the conversation.
+    pub(super) fn into_chat(self) -> C {
+        self.chat
     }
 
     fn turn(&self) -> &Unfinished {
@@ -273,6 +281,9 @@ impl<'chat> Turn<'chat> {
             }
             _ => {
                 let response = self.turn().final_response();
+                if let Some(check) = self.template.check {
+                    check(&response)?;
+                }
                 self.chat.commit(Event::Completed { response });
                 self.step = Step::Close(self.chat.begin_write(), None);
             }

@@ -44,6 +44,9 @@ pub(super) struct Transient {
     pub(super) usage: Option<Box<UsageMetadata>>,
     /// Number of tokens of the first request, if they were counted.
     pub(super) tokens: Option<u32>,
+    /// Replies that did not pass the check of the message, each with the request for a correction. They are sent, and do
+    /// not enter the history.
+    pub(super) corrections: Vec<Content>,
 }
 
 impl Unfinished {
@@ -62,7 +65,8 @@ impl Unfinished {
 
     /// Returns the contents that a request sends after the history.
     pub(super) fn contents(&self) -> Vec<Content> {
-        once(&self.sent).chain(&self.rounds).cloned().collect()
+        let turn = once(&self.sent).chain(&self.rounds);
+        turn.chain(&self.transient.corrections).cloned().collect()
     }
 
     /// Returns the reply as far as it was received, as a content of the model.

@@ -45,11 +45,11 @@ impl GenerativeModel {
 ///
 /// Awaiting returns every response of the service, also one that was stopped or blocked: then
 /// [`text`](GenerateContentResponse::text) returns an error with the reason.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "nothing is requested until it is awaited or streamed"]
 pub struct GenerateContent<'model> {
     pub(super) model: &'model GenerativeModel,
-    contents: Contents,
+    pub(super) contents: Contents,
     pub(super) settings: Settings,
 }
 

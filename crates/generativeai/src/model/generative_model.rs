@@ -248,6 +248,7 @@ impl GenerativeModel {
             tools,
             options: settings.request_options,
             accepted: settings.accepted.unwrap_or_default(),
+            check: settings.check,
         })
     }
 

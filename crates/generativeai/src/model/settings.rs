@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::backend::{Backend, RequestOptions};
+use crate::error::Result;
 use crate::protocol::config::GenerationConfig;
 use crate::protocol::request::GenerateContentRequest;
-use crate::protocol::response::FinishReason;
+use crate::protocol::response::{FinishReason, GenerateContentResponse};
 use crate::protocol::safety::SafetySetting;
 use crate::protocol::tools::ToolConfig;
 use crate::tools::Toolbox;
@@ -22,7 +23,12 @@ pub(crate) struct Settings {
     pub(crate) request_options: RequestOptions,
     /// Finish reasons that end a reply regularly, in addition to `STOP` and `MAX_TOKENS`.
     pub(crate) accepted: Option<Vec<FinishReason>>,
+    /// Check of the reply. If it fails, the turn fails with its error.
+    pub(crate) check: Option<Check>,
 }
+
+/// Check of a reply.
+pub(crate) type Check = fn(&GenerateContentResponse) -> Result<()>;
 
 /// Request without its contents, with everything that sending it and evaluating the reply needs.
 #[derive(Clone)]
@@ -32,6 +38,7 @@ pub(crate) struct RequestTemplate {
     pub(crate) tools: Toolbox,
     pub(crate) options: RequestOptions,
     pub(crate) accepted: Vec<FinishReason>,
+    pub(crate) check: Option<Check>,
 }
 
 impl Settings {
@@ -56,6 +63,7 @@ impl Settings {
                 .or_else(|| below.tool_config.clone()),
             request_options: self.request_options.clone().or(&below.request_options),
             accepted: self.accepted.clone().or_else(|| below.accepted.clone()),
+            check: self.check.or(below.check),
         }
     }
 }

@@ -1,13 +1,20 @@
 //! Replies as values of a Rust type.
 
+use std::fmt;
+use std::future::IntoFuture;
+use std::marker::PhantomData;
+use std::mem;
+use std::pin::Pin;
+
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::generate::GenerateContent;
 use super::generative_model::GenerativeModel;
 use super::settings::Settings;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::config::GenerationConfig;
+use crate::protocol::content::{Content, Role};
 
 /// MIME type of JSON.
 const JSON: &str = "application/json";
@@ -36,10 +43,11 @@ fn has_schema(config: &GenerationConfig) -> bool {
         || !config.response_format.is_empty()
 }
 
-impl GenerateContent<'_> {
-    /// Requests a reply in JSON and deserializes it.
+impl<'model> GenerateContent<'model> {
+    /// Requests a reply in JSON, which is deserialized. The request is sent once it is awaited.
     ///
-    /// The request contains the JSON schema of `T`, unless the request or the model sets another schema.
+    /// The request contains the JSON schema of `T`, unless the request or the model sets another schema. A Markdown
+    /// fence around the whole reply is removed, and whole numbers such as `1345.0` are accepted for integers.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -61,8 +69,78 @@ impl GenerateContent<'_> {
     /// # Errors
     /// The errors of the request, and those of [`json`](crate::protocol::response::GenerateContentResponse::json) for
     /// the response. The latter contain the response with the text.
-    pub async fn json<T: DeserializeOwned + JsonSchema>(mut self) -> Result<T> {
+    pub fn json<T: DeserializeOwned + JsonSchema>(mut self) -> GenerateJson<'model, T> {
         self.model.request_shape::<T>(&mut self.settings);
-        self.await?.json()
+        GenerateJson {
+            request: self,
+            retries: 0,
+            reply: PhantomData,
+        }
+    }
+}
+
+/// Request whose reply is deserialized as a `T`. It is sent once it is awaited.
+#[must_use = "nothing is requested until it is awaited"]
+pub struct GenerateJson<'model, T> {
+    request: GenerateContent<'model>,
+    retries: u32,
+    reply: PhantomData<fn() -> T>,
+}
+
+impl<T> GenerateJson<'_, T> {
+    /// Sets how often the model is asked again for a reply that does not deserialize. Default: 0.
+    ///
+    /// Each further request contains the replies so far and their errors.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+}
+
+/// Sends the request, waits for the reply and deserializes it.
+impl<'model, T: DeserializeOwned + 'model> IntoFuture for GenerateJson<'model, T> {
+    type Output = Result<T>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'model>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let (mut request, mut retries) = (self.request, self.retries);
+            loop {
+                let response = request.clone().await?;
+                match response.json::<T>() {
+                    Err(error) if error.kind() == ErrorKind::Shape && retries > 0 => {
+                        retries -= 1;
+                        let mut contents = Vec::from(mem::take(&mut request.contents));
+                        if let Some(last) = contents.last_mut() {
+                            last.fill_role(Role::User);
+                        }
+                        let reply = response.candidates.into_iter().next();
+                        let reply = reply.and_then(|reply| reply.content);
+                        contents.extend(reply.map(Content::model));
+                        contents.push(correction(&error));
+                        request.contents = contents.into();
+                    }
+                    read => return read,
+                }
+            }
+        })
+    }
+}
+
+/// Returns a message that asks for another reply instead of one that did not deserialize.
+pub(crate) fn correction(error: &Error) -> Content {
+    let cause = error.causes().last().map(ToString::to_string);
+    Content::user(format!(
+        "This reply is not JSON of the requested schema: {}. Reply with the corrected JSON alone.",
+        cause.unwrap_or_else(|| error.to_string())
+    ))
+}
+
+impl<T> fmt::Debug for GenerateJson<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GenerateJson")
+            .field("request", &self.request)
+            .field("retries", &self.retries)
+            .finish_non_exhaustive()
     }
 }

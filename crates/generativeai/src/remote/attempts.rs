@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::deadline::Deadlines;
@@ -29,6 +30,8 @@ pub(super) struct Attempts {
     options: RequestOptions,
     pub(super) deadlines: Deadlines,
     failed: Vec<Attempt>,
+    /// Permit of the current attempt, if the number of requests in flight is limited.
+    permit: Option<OwnedSemaphorePermit>,
     /// When the current attempt began.
     began: Instant,
 }
@@ -56,12 +59,16 @@ impl Attempts {
             deadlines: deadlines(&options),
             options,
             failed: Vec::new(),
+            permit: None,
             began: Instant::now(),
         })
     }
 
     /// Makes one attempt, up to the head of a success response.
     pub(super) async fn send(&mut self) -> Result<Response, Failure> {
+        if self.service.in_flight.is_some() {
+            self.permit = self.deadlines.run_total(self.service.admit()).await?;
+        }
         self.began = Instant::now();
         self.deadlines.event_received();
         let connect_timeout = self
@@ -135,6 +142,7 @@ impl Attempts {
     ///
     /// The error of the failure, with all attempts, if there is no next one.
     pub(super) async fn recover(&mut self, failure: Failure) -> Result<()> {
+        self.end_attempt();
         let number = u32::try_from(self.failed.len())
             .unwrap_or(u32::MAX)
             .saturating_add(1);
@@ -155,7 +163,7 @@ impl Attempts {
             },
         );
         match wait.filter(|_| failure.is_retryable) {
-            Some(wait) if self.service.retry_budget.spend() => {
+            Some(wait) if names_wait(&failure.error) || self.service.retry_budget.spend() => {
                 attempt.waited = wait;
                 trace::retried(&attempt, &failure.error);
                 if let Some(hook) = &self.options.on_retry {
@@ -171,6 +179,11 @@ impl Attempts {
         let mut attempts = std::mem::take(&mut self.failed);
         attempts.push(attempt);
         Err(failure.error.with_attempts(attempts))
+    }
+
+    /// Ends the current attempt: another request may be in flight.
+    pub(super) fn end_attempt(&mut self) {
+        self.permit = None;
     }
 
     /// Records a success in the retry budget.
@@ -193,6 +206,12 @@ impl Attempts {
         }
         Failure::refused(response.code(), &body, retry_after, &self.service.secrets)
     }
+}
+
+/// Returns whether the service admits too many requests at present and named the wait. It is up, so the retry does not
+/// need the budget.
+fn names_wait(error: &Error) -> bool {
+    error.http_code() == Some(429) && error.retry_after().is_some()
 }
 
 /// Checks the head of a success response.

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 use hyper::header::{
     ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
+use tokio::sync::Semaphore;
 
 use super::address::Address;
 use super::resolve::Resolver;
-use super::retry_budget::RetryBudget;
+use super::retry_budget::{self, RetryBudget};
 use super::secret::Secret;
 use super::service::{Remote, Service};
 use super::tls;
@@ -55,6 +56,8 @@ pub struct RemoteBuilder {
     options: RequestOptions,
     allow_plain_http: bool,
     response_limit: usize,
+    retry_budget: u32,
+    max_in_flight: Option<usize>,
     jitter_seed: Option<u64>,
     pub(super) resolver: Resolver,
 }
@@ -70,6 +73,8 @@ impl Default for RemoteBuilder {
             options: RequestOptions::default(),
             allow_plain_http: false,
             response_limit: 64 << 20,
+            retry_budget: retry_budget::DEFAULT_RETRIES,
+            max_in_flight: None,
             jitter_seed: None,
             resolver: Resolver::default(),
         }
@@ -151,6 +156,35 @@ impl RemoteBuilder {
         self
     }
 
+    /// Sets the retry budget: the number of retries that all clones of the client may make while nothing succeeds.
+    /// Default: 100.
+    ///
+    /// The budget keeps a service that is down from receiving several times its load. A retry that succeeds returns
+    /// what it cost, and five requests that succeed at once pay for one more retry. Once the budget is spent, each
+    /// request makes one attempt. A retry after a wait that the service named together with status 429 costs nothing.
+    pub fn retry_budget(mut self, retries: u32) -> Self {
+        self.retry_budget = retries;
+        self
+    }
+
+    /// Sets how many requests all clones of the client have in flight at most; 0 counts as 1. Default: no limit.
+    ///
+    /// Further requests wait for their turn, in order. The wait counts for
+    /// [`timeout`](RequestOptions::timeout), and not for `idle_timeout`. A request is in flight until its response is
+    /// complete or dropped, so a stream that is not read holds its place; between two attempts it does not.
+    ///
+    /// ```
+    /// use generativeai::Remote;
+    ///
+    /// // A free tier, or a small server: hundreds of chats, eight requests at a time.
+    /// let remote = Remote::builder().api_key("not-a-real-key").max_in_flight(8).build()?;
+    /// # Ok::<(), generativeai::Error>(())
+    /// ```
+    pub fn max_in_flight(mut self, requests: usize) -> Self {
+        self.max_in_flight = Some(requests);
+        self
+    }
+
     /// Makes the random waits between attempts reproducible, for tests. Default: a random seed.
     ///
     /// Which wait a seed produces may change between versions.
@@ -219,7 +253,8 @@ impl RemoteBuilder {
             secrets,
             options: self.options,
             response_limit: self.response_limit,
-            retry_budget: RetryBudget::new(),
+            retry_budget: RetryBudget::new(self.retry_budget),
+            in_flight: self.max_in_flight.map(in_flight),
             jitter: Mutex::new(rng),
         })))
     }
@@ -254,6 +289,11 @@ impl RemoteBuilder {
         }
         Ok(headers)
     }
+}
+
+/// Returns permits for a number of requests.
+fn in_flight(requests: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(requests.clamp(1, Semaphore::MAX_PERMITS)))
 }
 
 /// Trims a key and checks it.

@@ -1,6 +1,7 @@
 //! Time limits of a request: a deadline over all attempts, and the longest wait between two events.
 
 use std::future::poll_fn;
+use std::mem;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
@@ -87,6 +88,19 @@ impl Deadlines {
             Poll::Pending
         })
         .await
+    }
+
+    /// Runs a future before an attempt, for which the deadline counts and the idle limit does not.
+    ///
+    /// # Errors
+    ///
+    /// [`Timeout`](ErrorKind::Timeout): the deadline was reached first.
+    pub(super) async fn run_total<T>(&mut self, future: impl Future<Output = T>) -> Result<T> {
+        let idle_timeout = mem::replace(&mut self.idle_timeout, Duration::MAX);
+        self.idle_deadline = None;
+        let outcome = self.run(future).await;
+        self.idle_timeout = idle_timeout;
+        outcome
     }
 
     /// Returns the limit that is reached first, and creates its error.

@@ -172,6 +172,7 @@ impl Reader {
                     let end = events.finish().map_err(malformed)?;
                     let chunk = last_chunk(end, &self.attempts.service.secrets)?;
                     self.has_ended = true;
+                    self.attempts.end_attempt();
                     return Ok(chunk);
                 }
             }

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Tokens in a full bucket: enough for 100 retries.
-const CAPACITY: u32 = 500;
+/// Default number of retries that a full bucket pays for.
+pub(super) const DEFAULT_RETRIES: u32 = 100;
 /// Tokens that a retry costs, and that return if it succeeds.
 const RETRY: u32 = 5;
 /// Tokens that a request adds which succeeds at its first attempt.
@@ -11,20 +11,27 @@ const SUCCESS: u32 = 1;
 
 /// Token bucket that all requests of a client share.
 ///
-/// While nothing succeeds, a full bucket pays for 100 retries; after that each request makes one attempt
+/// While nothing succeeds, a full bucket pays for a number of retries; after that each request makes one attempt
 /// only. Five requests that succeed at once pay for one more retry.
 #[derive(Debug)]
-pub(super) struct RetryBudget(AtomicU32);
+pub(super) struct RetryBudget {
+    tokens: AtomicU32,
+    capacity: u32,
+}
 
 impl RetryBudget {
-    /// Creates a full bucket.
-    pub(super) fn new() -> Self {
-        Self(AtomicU32::new(CAPACITY))
+    /// Creates a full bucket, which pays for a number of retries.
+    pub(super) fn new(retries: u32) -> Self {
+        let capacity = retries.saturating_mul(RETRY);
+        Self {
+            tokens: AtomicU32::new(capacity),
+            capacity,
+        }
     }
 
     /// Takes the price of a retry; returns whether there was enough.
     pub(super) fn spend(&self) -> bool {
-        self.0
+        self.tokens
             .try_update(Ordering::Relaxed, Ordering::Relaxed, |tokens| {
                 tokens.checked_sub(RETRY)
             })
@@ -34,9 +41,12 @@ impl RetryBudget {
     /// Adds the tokens of a request that succeeded, after a retry or at its first attempt.
     pub(super) fn refill(&self, was_retried: bool) {
         let tokens = if was_retried { RETRY } else { SUCCESS };
-        let add = |held: u32| (held < CAPACITY).then(|| held.saturating_add(tokens).min(CAPACITY));
+        let capacity = self.capacity;
+        let add = |held: u32| (held < capacity).then(|| held.saturating_add(tokens).min(capacity));
         // An error means that the bucket is full.
-        let _ = self.0.try_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        let _ = self
+            .tokens
+            .try_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
 }
 
@@ -46,7 +56,7 @@ mod tests {
 
     #[test]
     fn a_full_bucket_pays_for_a_hundred_retries() {
-        let budget = RetryBudget::new();
+        let budget = RetryBudget::new(DEFAULT_RETRIES);
 
         let retries = (0..1_000).filter(|_| budget.spend()).count();
 
@@ -55,7 +65,7 @@ mod tests {
 
     #[test]
     fn five_successes_pay_for_one_retry() {
-        let budget = RetryBudget::new();
+        let budget = RetryBudget::new(DEFAULT_RETRIES);
         while budget.spend() {}
 
         (0..4).for_each(|_| budget.refill(false));
@@ -68,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_retry_that_succeeds_costs_nothing_and_the_bucket_never_overflows() {
-        let budget = RetryBudget::new();
+        let budget = RetryBudget::new(DEFAULT_RETRIES);
         for _ in 0..1_000 {
             assert!(budget.spend());
             budget.refill(true);

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use super::address::Address;
 use super::retry_budget::RetryBudget;
 use super::secret::Secret;
@@ -22,6 +24,8 @@ use crate::backend::RequestOptions;
 /// - **Retries.** Transient failures are retried with growing waits until the first event of the response has
 ///   been returned. [`Retry`](crate::Retry) has the details, and
 ///   [`RequestOptions::on_retry`] reports each retry.
+/// - **Many chats.** [`RemoteBuilder::max_in_flight`](super::RemoteBuilder::max_in_flight) limits how many requests
+///   the service gets at a time.
 /// - **Time limits.** See [`RequestOptions`].
 /// - **Cancellation.** Dropping a future or a stream cancels the request: the HTTP/1.1 connection is closed,
 ///   the HTTP/2 stream is reset.
@@ -67,10 +71,18 @@ pub(super) struct Service {
     /// Maximum size in bytes of a unary response, and of each event of a stream.
     pub(super) response_limit: usize,
     pub(super) retry_budget: RetryBudget,
+    /// Permits for requests in flight, if their number is limited.
+    pub(super) in_flight: Option<Arc<Semaphore>>,
     pub(super) jitter: Mutex<fastrand::Rng>,
 }
 
 impl Service {
+    /// Waits until a further request may be in flight.
+    pub(super) async fn admit(&self) -> Option<OwnedSemaphorePermit> {
+        let permits = Arc::clone(self.in_flight.as_ref()?);
+        Some(permits.acquire_owned().await.expect("it is never closed"))
+    }
+
     /// Returns a random number, at least 0 and less than 1, for the next wait.
     pub(super) fn jitter(&self) -> f64 {
         let mut rng = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,14 +1,22 @@
 //! Deserialization of a JSON reply.
 
 use serde::de::DeserializeOwned;
-use serde_json::Deserializer;
+use serde_json::{Deserializer, Value};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::response::FinishReason;
 use crate::protocol::response::GenerateContentResponse;
 
+/// Number of characters of a reply in an error.
+const EXCERPT: usize = 80;
+
+/// Largest number up to which every integer is an `f64`.
+const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+
 impl GenerateContentResponse {
     /// Deserializes the [text](Self::text) of the reply as JSON.
+    ///
+    /// A Markdown fence around the whole text is removed. A whole number such as `1345.0` is accepted for an integer.
     ///
     /// ```
     /// use generativeai::protocol::content::Content;
@@ -23,26 +31,177 @@ impl GenerateContentResponse {
     /// # Errors
     ///
     /// The errors of [`text`](Self::text). If the text does not deserialize as a `T`,
-    /// [`Shape`](ErrorKind::Shape), which contains this response.
+    /// [`Shape`](ErrorKind::Shape), which contains this response. Its message contains the part of the text that does
+    /// not match.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         let text = self.text()?;
-        let mut deserializer = Deserializer::from_str(&text);
-        let read = serde_path_to_error::deserialize(&mut deserializer);
-        let misread = match read {
-            Ok(value) => match deserializer.end() {
-                Ok(()) => return Ok(value),
-                Err(error) => error.to_string(),
-            },
-            Err(error) if error.path().iter().next().is_none() => error.inner().to_string(),
-            Err(error) => format!("`{}`: {}", error.path(), error.inner()),
+        let json = without_fence(&text);
+        let misread = match read(json).or_else(|misread| read_whole_numbers(json, misread)) {
+            Ok(value) => return Ok(value),
+            Err(misread) => misread,
         };
         let message = match self.finish_reason() {
             Some(FinishReason::MaxTokens) => {
-                "the reply reached `max_output_tokens` before its JSON was complete"
+                "the reply reached `max_output_tokens` before its JSON was complete".to_owned()
             }
-            _ => "the reply does not match the requested type",
+            _ => format!(
+                "the reply does not match the requested type: `{}`",
+                excerpt(&text, misread.line, misread.column)
+            ),
         };
-        let error = Error::new(ErrorKind::Shape, message).with_source(misread);
+        let error = Error::new(ErrorKind::Shape, message).with_source(misread.cause);
         Err(error.with_response(self.clone()))
+    }
+}
+
+/// Why a text does not deserialize, and where: lines and columns count from 1, and are 0 if they are not known.
+struct Misread {
+    cause: String,
+    line: usize,
+    column: usize,
+}
+
+impl From<serde_json::Error> for Misread {
+    fn from(error: serde_json::Error) -> Self {
+        Self {
+            line: error.line(),
+            column: error.column(),
+            cause: error.to_string(),
+        }
+    }
+}
+
+impl From<serde_path_to_error::Error<serde_json::Error>> for Misread {
+    fn from(error: serde_path_to_error::Error<serde_json::Error>) -> Self {
+        let path = error.path().to_string();
+        let has_path = error.path().iter().next().is_some();
+        let mut this = Self::from(error.into_inner());
+        if has_path {
+            this.cause = format!("`{path}`: {}", this.cause);
+        }
+        this
+    }
+}
+
+fn read<T: DeserializeOwned>(json: &str) -> Result<T, Misread> {
+    let mut deserializer = Deserializer::from_str(json);
+    let value = serde_path_to_error::deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
+}
+
+/// Deserializes a text whose numbers such as `1345.0` are integers. Without such a number it returns `misread`.
+fn read_whole_numbers<T: DeserializeOwned>(json: &str, misread: Misread) -> Result<T, Misread> {
+    let mut value = serde_json::from_str::<Value>(json).unwrap_or_default();
+    if make_whole(&mut value) {
+        Ok(serde_path_to_error::deserialize(value)?)
+    } else {
+        Err(misread)
+    }
+}
+
+/// Replaces whole numbers that are written as fractions by integers, and returns whether there were any.
+fn make_whole(value: &mut Value) -> bool {
+    match value {
+        Value::Array(list) => list
+            .iter_mut()
+            .fold(false, |any, one| make_whole(one) | any),
+        Value::Object(map) => {
+            let values = map.values_mut();
+            values.fold(false, |any, one| make_whole(one) | any)
+        }
+        Value::Number(number) if number.is_f64() => {
+            let whole = number
+                .as_f64()
+                .filter(|float| float.fract() == 0.0 && float.abs() < MAX_EXACT);
+            if let Some(whole) = whole {
+                *value = Value::from(whole as i64);
+            }
+            whole.is_some()
+        }
+        _ => false,
+    }
+}
+
+/// Returns the text without the Markdown fence around it, if there is one around the whole text.
+fn without_fence(text: &str) -> &str {
+    let fenced = text.trim().strip_prefix("```");
+    let fenced = fenced.and_then(|rest| rest.strip_suffix("```")?.split_once('\n'));
+    match fenced {
+        Some((language, body)) if !language.contains('`') => body,
+        _ => text,
+    }
+}
+
+/// Returns the text around a position, on one line.
+fn excerpt(text: &str, line: usize, column: usize) -> String {
+    let lines = text.split_inclusive('\n').take(line.saturating_sub(1));
+    let at = lines.map(|line| line.chars().count()).sum::<usize>() + column;
+    let from = match text.chars().count() {
+        short if short <= EXCERPT => 0,
+        length => at.saturating_sub(EXCERPT / 2).min(length - EXCERPT),
+    };
+    let mut rest = text.chars().skip(from);
+    let shown: String = rest.by_ref().take(EXCERPT).collect();
+    let [before, after] = [from > 0, rest.next().is_some()].map(|cut| if cut { "…" } else { "" });
+    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    format!("{before}{shown}{after}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::content::Content;
+
+    fn read_reply<T: DeserializeOwned>(text: &str) -> Result<T> {
+        GenerateContentResponse::from(Content::model(text)).json()
+    }
+
+    /// Finding 21.
+    #[test]
+    fn one_fence_around_the_whole_reply_is_removed() {
+        for text in ["```json\n[1, 2]\n```", " \n```\n[1, 2]```\n", "[1, 2]"] {
+            assert_eq!(read_reply::<Vec<u8>>(text).expect(text), [1, 2]);
+        }
+        for text in [
+            "Here:\n```json\n[1, 2]\n```",
+            "```json\n[1]\n```\n```json\n[2]\n```",
+            "```[1, 2]```",
+        ] {
+            assert!(read_reply::<Vec<u8>>(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers_with_a_fraction_are_integers_where_the_type_needs_them() {
+        let read: (u32, f64, Vec<i8>) = read_reply("[1345.0, 2.0, [-1e1]]").expect("numbers");
+        assert_eq!(read, (1_345, 2.0, vec![-10]));
+        let kept: Value = read_reply("[1.0]").expect("a value");
+        assert_eq!(kept.to_string(), "[1.0]");
+
+        for text in ["1345.5", "1e300", "-1.0"] {
+            assert!(read_reply::<u32>(text).is_err(), "{text}");
+        }
+        let error = read_reply::<(u32, u32)>("[1.0, \"many\"]").unwrap_err();
+        let cause = error.causes().next().expect("a cause").to_string();
+        assert_eq!(cause, "`[1]`: invalid type: string \"many\", expected u32");
+    }
+
+    /// Finding 21.
+    #[test]
+    fn the_error_shows_the_text_around_the_place_that_does_not_match() {
+        let error = read_reply::<u32>("It is\n1,345 metres.").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the reply does not match the requested type: `It is 1,345 metres.`"
+        );
+
+        let long = format!("[{}\n\"é\", 2]", "1,\n".repeat(200));
+        let message = read_reply::<Vec<u8>>(&long).unwrap_err().to_string();
+        assert!(
+            message.contains("1, \"é\", 2]`") && message.contains("`…"),
+            "{message}"
+        );
+        assert!(message.chars().count() < 140, "{message}");
     }
 }

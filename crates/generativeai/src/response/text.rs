@@ -68,13 +68,13 @@ impl GenerateContentResponse {
 
 /// Text that is assembled from parts. Fenced code blocks have lines of their own.
 #[derive(Default)]
-struct Text {
-    written: String,
+pub(super) struct Text {
+    pub(super) written: String,
     ends_in_block: bool,
 }
 
 impl Text {
-    fn add(&mut self, part: &Part) -> Result<()> {
+    pub(super) fn add(&mut self, part: &Part) -> Result<()> {
         match &part.data {
             Some(Data::Text(text)) => self.add_text(text),
             Some(Data::ExecutableCode(code)) => self.add_code(code),
@@ -94,6 +94,13 @@ impl Text {
         }
         self.written.push_str(text);
         self.ends_in_block = false;
+    }
+
+    /// Adds the name of a part that is not text.
+    pub(super) fn add_name(&mut self, name: &str) {
+        let is_apart = self.written.is_empty() || self.written.ends_with(char::is_whitespace);
+        self.add_text(if is_apart { "" } else { " " });
+        self.add_text(name);
     }
 
     fn add_code(&mut self, code: &ExecutableCode) {
@@ -131,7 +138,7 @@ fn not_text(part: &Part) -> Error {
     let message = match part.as_function_call() {
         Some(call) => format!(
             "the reply contains a `functionCall` of `{}`, not text: answer it, or call functions \
-             automatically with `automatic_function_calling(true)`",
+             automatically with `automatic_function_calling(true)` of a chat (see `guide::tools`)",
             call.name()
         ),
         None => {

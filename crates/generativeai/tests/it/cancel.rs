@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use generativeai::protocol::content::Content;
 use generativeai::testing::Scripted;
 use generativeai::{Compaction, Function, GenerativeModel};
 use serde_json::json;
@@ -27,7 +28,7 @@ fn cancelling_next_at_every_poll_repeats_no_call_no_request_and_no_write() {
     });
     let journal = Memory::default();
     let words = "word ".repeat(100);
-    let history = [words.as_str(), "ok", words.as_str(), "ok"];
+    let history = [words.as_str(), "ok", words.as_str(), "ok"].map(Content::from);
     let model = GenerativeModel::new("m")
         .tools(work)
         .backend(Waiting(script.clone()));

@@ -624,3 +624,71 @@ async fn nothing_said_or_heard_shows_in_debug() {
         assert!(!shown.contains(word), "{shown}");
     }
 }
+
+/// Finding 15.
+#[tokio::test]
+async fn a_history_is_accepted_wherever_contents_are() {
+    let mut chat = chat(Scripted::always("A"));
+    chat.send_message("a").await.unwrap();
+
+    let mut other = chat.model().start_chat().with_history(chat.history());
+    other.set_history(chat.history());
+    let counted = chat.model().count_tokens(chat.history()).await.unwrap();
+    chat.model().generate_content(chat.history()).await.unwrap();
+
+    assert_eq!(other.history(), chat.history());
+    assert_eq!(counted.total_tokens, Some(2));
+    other.set_history([]);
+    chat.clear();
+    assert!(other.history().is_empty() && chat.history().is_empty());
+    assert!(chat.last().is_none());
+}
+
+/// Finding 4.
+#[test]
+fn a_check_reports_contents_in_the_format_of_another_api() {
+    for (content, problem) in [
+        (
+            json!({"role": "assistant", "content": "Hello"}),
+            "content 2 of the history has no `parts`, but the unknown member `content`: write \
+             `{\"role\": \"user\", \"parts\": [{\"text\": \"…\"}]}`",
+        ),
+        (
+            json!({"role": "assistant", "parts": [{"text": "Hello"}]}),
+            "content 2 of the history has the unknown role `assistant`: the roles are `user` and `model`",
+        ),
+        (
+            json!({"role": "system", "parts": [{"text": "Hello"}]}),
+            "content 2 of the history has the role `system`: set it as `system_instruction` of the model instead",
+        ),
+    ] {
+        let content: Content = serde_json::from_value(content).unwrap();
+        let history = [Content::user("Hi"), content];
+        let error = chat(Scripted::default()).with_history(history).check();
+        assert_eq!(error.unwrap_err().to_string(), problem);
+    }
+    let known = [Content::user("Hi"), Content::model("Hello")];
+    assert!(
+        chat(Scripted::default())
+            .with_history(known)
+            .check()
+            .is_ok()
+    );
+}
+
+/// Finding 11.
+#[tokio::test]
+async fn the_error_for_a_call_instead_of_text_names_the_function_and_what_to_do() {
+    let mut chat = chat(Scripted::default().then_call("height", json!({})));
+
+    let error = chat.send_message("a").await.unwrap().text().unwrap_err();
+
+    let message = error.to_string();
+    for named in [
+        "`height`",
+        "`automatic_function_calling(true)`",
+        "`guide::tools`",
+    ] {
+        assert!(message.contains(named), "{message}");
+    }
+}

@@ -131,7 +131,7 @@ async fn changes_that_wait_for_nothing_are_written_when_saved() {
     chat.save().await.unwrap();
     assert_eq!(texts(&resumed()), ["0", "zero", "1", "one"]);
 
-    chat.set_history(["new"]);
+    chat.set_history([Content::from("new")]);
     chat.save().await.unwrap();
     assert_eq!(texts(&resumed()), ["new"]);
 }

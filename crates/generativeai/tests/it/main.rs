@@ -9,6 +9,7 @@ mod cassette;
 mod chat;
 mod empty;
 mod journal;
+mod owned;
 #[cfg(feature = "remote")]
 mod recorded;
 #[cfg(feature = "remote")]

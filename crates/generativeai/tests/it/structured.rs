@@ -6,7 +6,7 @@ use generativeai::protocol::config::GenerationConfig;
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::protocol::schema::Schema;
 use generativeai::testing::Scripted;
-use generativeai::{ErrorKind, GenerativeModel};
+use generativeai::{ErrorKind, GenerativeModel, Reason};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -86,11 +86,18 @@ fn the_blocking_words_read_json_too() {
     let mut chat = model.start_chat();
 
     assert_eq!(
-        chat.send_message("Which?").json::<Mountain>().unwrap(),
+        chat.send_message("Which?")
+            .json::<Mountain>()
+            .send()
+            .unwrap(),
         ben_nevis()
     );
     assert_eq!(
-        model.generate_content("Which?").json::<Mountain>().unwrap(),
+        model
+            .generate_content("Which?")
+            .json::<Mountain>()
+            .send()
+            .unwrap(),
         ben_nevis()
     );
 }
@@ -182,15 +189,13 @@ async fn a_reply_of_another_shape_is_an_error_that_has_its_text() {
         assert_eq!(error.kind(), ErrorKind::Shape);
         assert_eq!(
             error.to_string(),
-            "the reply does not match the requested type"
+            format!("the reply does not match the requested type: `{text}`")
         );
         assert_eq!(error.source().unwrap().to_string(), misread);
         assert_eq!(error.response().unwrap().text().unwrap(), text);
-        assert_eq!(
-            chat.history().len(),
-            2,
-            "the turn was complete all the same"
-        );
+        assert_eq!(chat.history().len(), 0);
+        let unfinished = chat.unfinished().expect("a turn without a readable reply");
+        assert!(matches!(unfinished.reason, Reason::Failed(_)));
     }
 }
 
@@ -211,4 +216,72 @@ async fn json_that_was_cut_says_so() {
         read.unwrap_err().to_string(),
         "the reply reached `max_output_tokens` before its JSON was complete"
     );
+}
+
+/// Findings 6 and 21.
+#[tokio::test]
+async fn a_retry_sends_the_error_and_leaves_no_failed_attempt_in_the_history() {
+    let script = Scripted::default()
+        .then_text("It is Ben Nevis.")
+        .then_text(r#"{"name": "Ben Nevis"}"#)
+        .then_text(BEN_NEVIS)
+        .then_text("It is Ben Nevis.")
+        .then_text(BEN_NEVIS);
+    let mut chat = model(&script).start_chat();
+
+    let in_chat = chat.send_message("Which?").json::<Mountain>().retries(2);
+    assert_eq!(in_chat.await.unwrap(), ben_nevis());
+    let model = model(&script);
+    let alone = model.generate_content("Which?").json().retries(1);
+    assert_eq!(alone.await.map(|read: Mountain| read).unwrap(), ben_nevis());
+
+    let history: Vec<_> = chat.history().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        history,
+        ["user: Which?".to_owned(), format!("model: {BEN_NEVIS}")]
+    );
+    let requests = script.requests();
+    let sent = |at: usize| {
+        requests[at]
+            .contents
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    let asks_again = |cause: &str| {
+        format!(
+            "user: This reply is not JSON of the requested schema: {cause}. Reply with the corrected JSON alone."
+        )
+    };
+    let first = asks_again("expected value at line 1 column 1");
+    let second = asks_again("missing field `metres` at line 1 column 21");
+    assert_eq!(
+        sent(2),
+        [
+            "user: Which?",
+            "model: It is Ben Nevis.",
+            &first,
+            r#"model: {"name": "Ben Nevis"}"#,
+            &second
+        ]
+    );
+    assert_eq!(sent(4), ["user: Which?", "model: It is Ben Nevis.", &first]);
+}
+
+#[tokio::test]
+async fn retries_that_fail_leave_the_history_as_it_was() {
+    let script = Scripted::always("It is Ben Nevis.");
+    let mut chat = model(&script).start_chat();
+    chat.send_message("Hello").await.unwrap();
+
+    let read = chat.send_message("Which?").json::<Mountain>().retries(2);
+    assert_eq!(read.await.unwrap_err().kind(), ErrorKind::Shape);
+
+    assert_eq!(chat.history().len(), 2);
+    assert_eq!(script.requests().len(), 4);
+    // Sent again, it is the message alone.
+    assert!(chat.retry().await.is_err());
+    assert_eq!(script.requests()[4].contents.len(), 3);
+    let other = chat.send_message("Which?").await.unwrap();
+    assert_eq!(other.to_string(), "It is Ben Nevis.");
 }

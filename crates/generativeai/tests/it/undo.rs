@@ -82,7 +82,7 @@ async fn what_enters_the_history_ends_redo() {
                 interrupt(&mut chat, "b").await;
                 assert!(chat.keep_partial());
             }
-            _ => chat.set_history(["b", "B"]),
+            _ => chat.set_history([Content::from("b"), Content::from("B")]),
         }
 
         assert!(!chat.redo(), "{ending}");
@@ -151,7 +151,7 @@ async fn an_interrupted_turn_is_marked_through_every_operation() {
     fork.save().await.unwrap();
     assert_eq!(marks(&copy.resume(chat.model())), expected);
 
-    fork.set_history(["x", "y"]);
+    fork.set_history([Content::from("x"), Content::from("y")]);
     assert_eq!(marks(&fork), [false, false]);
 }
 

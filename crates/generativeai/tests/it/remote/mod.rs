@@ -8,6 +8,7 @@ mod broken;
 mod connect;
 mod dropped;
 mod http2;
+mod many;
 mod pool;
 mod safety;
 mod time;
