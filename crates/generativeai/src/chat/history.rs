@@ -79,8 +79,7 @@ pub(super) fn model_content(response: &GenerateContentResponse) -> Option<Conten
 /// Removes empty parts, and contents of which nothing is left: the API rejects a request that has any.
 pub(super) fn remove_empty_parts(contents: &mut Vec<Content>) {
     contents.iter_mut().for_each(Content::remove_empty_parts);
-    // Members of another format are kept, so that `check` reports them.
-    contents.retain(|content| !content.parts.is_empty() || !content.unknown.is_empty());
+    contents.retain(|content| !content.is_empty());
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ impl Snapshot {
     pub(super) fn without_empty_contents(mut self) -> Self {
         let contents = self.history.iter_mut().chain(&mut self.dropped);
         contents.for_each(Content::remove_empty_parts);
-        let is_kept = |content: &Content| !content.parts.is_empty();
+        let is_kept = |content: &Content| !content.is_empty();
         self.dropped.retain(is_kept);
         if self.history.iter().all(is_kept) {
             return self;

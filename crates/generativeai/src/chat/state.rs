@@ -345,7 +345,7 @@ impl State {
             Undone::Unfinished(_) => &[],
         });
         let mut contents = self.history().iter().chain(undone);
-        contents.any(|content| content.parts.is_empty())
+        contents.any(Content::is_empty)
     }
 
     /// Returns a copy without the turns that were undone.

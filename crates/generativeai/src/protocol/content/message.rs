@@ -80,6 +80,12 @@ impl Content {
         });
     }
 
+    /// Whether nothing is left of the content: neither parts nor unknown members. The latter may be the format of
+    /// another API, and are kept, so that they are reported instead of lost.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.parts.is_empty() && self.unknown.is_empty()
+    }
+
     /// Sets the role if there is none.
     pub(crate) fn fill_role(&mut self, role: Role) {
         if !self.has_role() {
