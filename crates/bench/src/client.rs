@@ -36,9 +36,10 @@ pub(crate) async fn run(options: Options) -> Outcome {
     Ok(())
 }
 
-fn history(messages: usize) -> impl Iterator<Item = Content> {
+fn history(messages: usize) -> Vec<Content> {
     let roles = [Content::user, Content::model];
-    (0..messages).map(move |at| roles[at % 2](wire::message()))
+    let contents = (0..messages).map(|at| roles[at % 2](wire::message()));
+    contents.collect()
 }
 
 /// Runs turn after turn, chat by chat. The first turn of each chat is not measured: it opens the connection and
