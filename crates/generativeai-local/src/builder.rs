@@ -9,11 +9,14 @@ use generativeai::{Error, ErrorKind, Result};
 
 use crate::default_model;
 use crate::engine::{Engine, EngineOptions};
+use crate::ignored::IgnoredSettings;
 use crate::local::Local;
 use crate::model::Model;
 
 /// Maximum size of the context if none is set.
 const DEFAULT_CONTEXT: u32 = 8_192;
+/// Maximum number of tokens of a reply if neither the request nor the builder sets one.
+const DEFAULT_MAX_OUTPUT_TOKENS: i32 = 2_048;
 /// Smallest context that can hold a prompt and a reply.
 const MIN_CONTEXT: u32 = 256;
 /// Maximum number of concurrent chats. llama.cpp limits the number of sequences, and cached chats need
@@ -31,7 +34,9 @@ pub struct Builder {
     queue: usize,
     threads: Option<usize>,
     deterministic: bool,
-    sampling: GenerationConfig,
+    /// Settings of requests that set none.
+    defaults: GenerationConfig,
+    strict: bool,
 }
 
 impl Default for Builder {
@@ -44,7 +49,8 @@ impl Default for Builder {
             queue: 64,
             threads: None,
             deterministic: false,
-            sampling: GenerationConfig::default(),
+            defaults: GenerationConfig::default().max_output_tokens(DEFAULT_MAX_OUTPUT_TOKENS),
+            strict: false,
         }
     }
 }
@@ -112,9 +118,28 @@ impl Builder {
     /// Sets the `temperature`, `topP` and `topK` that apply where a request does not set them, such as those that the
     /// makers of a model recommend. Default: 0.3, 0.9 and 40.
     pub fn sampling(mut self, sampling: &GenerationConfig) -> Self {
-        self.sampling.temperature = sampling.temperature;
-        self.sampling.top_p = sampling.top_p;
-        self.sampling.top_k = sampling.top_k;
+        self.defaults.temperature = sampling.temperature;
+        self.defaults.top_p = sampling.top_p;
+        self.defaults.top_k = sampling.top_k;
+        self
+    }
+
+    /// Sets the maximum number of tokens of a reply whose request does not set `maxOutputTokens`; at least
+    /// 1. Such a reply ends with the finish reason `MAX_TOKENS`. Default: 2,048.
+    ///
+    /// A small model may repeat itself until the context is full, which takes minutes.
+    pub fn max_output_tokens(mut self, tokens: i32) -> Self {
+        self.defaults.max_output_tokens = Some(tokens);
+        self
+    }
+
+    /// Rejects settings that the model cannot follow, with a 400 that names them. Default: off.
+    ///
+    /// Without it, a setting that asks for more than the model has is ignored and logged once with
+    /// `tracing`, if the reply is allowed without it: safety settings, a thinking budget for a model that
+    /// does not think, keywords of a schema that cannot be enforced token by token.
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
         self
     }
 
@@ -143,7 +168,8 @@ impl Builder {
             deterministic: self.deterministic,
         };
         let engine = Engine::start(Arc::clone(&model), options)?;
-        Ok(Local::new(model, engine, self.sampling))
+        let ignored = IgnoredSettings::new(self.strict);
+        Ok(Local::new(model, engine, ignored, self.defaults))
     }
 
     fn context_for(&self, model: &Model) -> Result<u32> {
@@ -167,6 +193,11 @@ impl Builder {
             return invalid(format!(
                 "chats is {}, but must be from 1 to {MAX_CHATS}",
                 self.chats
+            ));
+        }
+        if let Some(tokens @ ..=0) = self.defaults.max_output_tokens {
+            return invalid(format!(
+                "max_output_tokens is {tokens}, but must be at least 1"
             ));
         }
         if self.threads == Some(0) {

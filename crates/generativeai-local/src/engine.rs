@@ -7,6 +7,7 @@ mod prefix_cache;
 mod queue;
 mod scheduler;
 mod text;
+mod thinking;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -20,6 +21,7 @@ use crate::model::Model;
 use job::QueuedJob;
 pub(crate) use job::{End, EngineOptions, Event, Job, Piece, TokenLogprobs};
 use queue::{PushError, Queue};
+pub(crate) use thinking::ThinkingLimit;
 
 /// Handle on the engine thread. Dropping the last handle stops the thread.
 pub(crate) struct Engine {

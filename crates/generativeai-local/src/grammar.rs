@@ -1,18 +1,21 @@
-//! Constrained decoding: compiles response formats and function declarations to grammars.
+//! Constrained decoding: compiles what a reply must look like to a grammar.
+
+mod lark;
 
 use std::sync::{Arc, OnceLock};
 
-use generativeai::Result;
+use generativeai::{Error, Result};
 use llama_cpp_2::token::LlamaToken;
 use llguidance::api::TopLevelGrammar;
 use llguidance::{Matcher, ParserFactory};
-use serde_json::{Value, json};
 use toktrie::{ApproximateTokEnv, TokEnv, TokRxInfo, TokTrie};
 
 use crate::error::{internal, invalid_argument};
+use crate::ignored::IgnoredSettings;
 use crate::model::Model;
-use crate::request::{CALL_BEGIN, CALL_END, CallingMode, Function, ResponseFormat, Tools};
-use crate::schema;
+use crate::schema::Schema;
+
+pub(crate) use lark::{Answer, Function, Shape, Thoughts};
 
 /// Compiler of grammars for the vocabulary of one model. The first grammar takes longer, since it
 /// indexes the vocabulary.
@@ -22,53 +25,23 @@ pub(crate) struct Grammars(OnceLock<Result<ParserFactory>>);
 impl Grammars {
     /// Compiles the grammar of a reply; `None` if the reply may be any text.
     ///
+    /// A schema that the grammar engine cannot enforce as a whole is left out; the reply is still
+    /// checked against it.
+    ///
     /// # Errors
     ///
-    /// 400 if the format cannot be enforced.
+    /// 400 if no value can match a schema.
     pub(crate) fn compile(
         &self,
         model: &Model,
-        format: &ResponseFormat,
-        tools: &Tools,
+        shape: Shape,
+        ignored: &IgnoredSettings,
     ) -> Result<Option<Matcher>> {
-        let Some(grammar) = grammar(format, tools)? else {
+        if shape.is_free() {
             return Ok(None);
-        };
-        let factory = self.0.get_or_init(|| factory(&environment(model)));
-        matcher(factory.as_ref().map_err(Clone::clone)?, grammar).map(Some)
-    }
-}
-
-/// Writes the grammar of a reply in llguidance's Lark syntax; `None` if the reply may be any text.
-fn grammar(format: &ResponseFormat, tools: &Tools) -> Result<Option<TopLevelGrammar>> {
-    let rules = match (tools.mode, format) {
-        (CallingMode::Any, _) => format!("start: {}", call(&tools.functions)?),
-        (CallingMode::Auto, _) => calls_in_text(&tools.functions)?,
-        (CallingMode::None, ResponseFormat::Text) => return Ok(None),
-        (CallingMode::None, ResponseFormat::Json(schema)) => {
-            format!("start: %json {}", schema::prepare(schema)?)
         }
-        (CallingMode::None, ResponseFormat::Choice(choices)) => one_of(choices),
-    };
-    // `no_forcing`: computing the forced bytes ahead has no use here, and may not terminate.
-    Ok(Some(TopLevelGrammar::from_lark(format!(
-        "%llguidance {{\"no_forcing\": true}}\n{rules}"
-    ))))
-}
-
-/// Compiles a grammar. A warning of the compiler is an error, since it means that a constraint would be
-/// dropped silently.
-fn matcher(factory: &ParserFactory, grammar: TopLevelGrammar) -> Result<Matcher> {
-    let mut matcher = Matcher::new(factory.create_parser(grammar));
-    let problem = matcher
-        .get_error()
-        .or_else(|| matcher.grammar_warnings().into_iter().next());
-    match problem {
-        Some(reason) => Err(invalid_argument(format!(
-            "the schema cannot be enforced: {}",
-            first_line(&reason)
-        ))),
-        None => Ok(matcher),
+        let factory = self.0.get_or_init(|| factory(&environment(model)));
+        compile(factory.as_ref().map_err(Clone::clone)?, shape, ignored).map(Some)
     }
 }
 
@@ -76,6 +49,52 @@ impl std::fmt::Debug for Grammars {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Grammars").finish_non_exhaustive()
     }
+}
+
+fn compile(
+    factory: &ParserFactory,
+    mut shape: Shape,
+    ignored: &IgnoredSettings,
+) -> Result<Matcher> {
+    let mut matcher = matcher(factory, &shape.to_lark());
+    if matcher.get_error().is_none() && matcher.grammar_warnings().is_empty() {
+        return Ok(matcher);
+    }
+    // Find the schemas that are to blame, since errors and warnings do not name them.
+    for (name, schema) in shape.schemas_mut() {
+        let mut alone = self::matcher(factory, &lark::of_schema(schema));
+        for warning in alone.grammar_warnings() {
+            let warning = first_line(&warning).to_owned();
+            ignored.ignore(format!("{name} is not enforced as a whole: {warning}"))?;
+        }
+        let Some(error) = alone.get_error() else {
+            continue;
+        };
+        let reason = first_line(&error).to_owned();
+        if reason.contains("nsatisfiable") {
+            return Err(invalid_argument(format!(
+                "{name}: no value can match the schema: {reason}"
+            )));
+        }
+        ignored.ignore(format!("{name} is not enforced: {reason}"))?;
+        *schema = Schema::anything().enforced;
+    }
+    let matcher = self::matcher(factory, &shape.to_lark());
+    match matcher.get_error() {
+        None => Ok(matcher),
+        Some(reason) => Err(too_complex(&reason)),
+    }
+}
+
+fn matcher(factory: &ParserFactory, grammar: &str) -> Matcher {
+    Matcher::new(factory.create_parser(TopLevelGrammar::from_lark(grammar.to_owned())))
+}
+
+fn too_complex(reason: &str) -> Error {
+    let reason = first_line(reason);
+    invalid_argument(format!(
+        "the schemas of the request cannot be enforced: {reason}"
+    ))
 }
 
 fn factory(tokens: &TokEnv) -> Result<ParserFactory> {
@@ -103,56 +122,6 @@ fn environment(model: &Model) -> TokEnv {
 
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
-}
-
-/// Writes the grammar of fixed texts.
-fn one_of(choices: &[String]) -> String {
-    let choices: Vec<_> = choices.iter().map(|choice| literal(choice)).collect();
-    format!("start: {}", choices.join(" | "))
-}
-
-/// Quotes a text for a grammar.
-fn literal(text: &str) -> String {
-    Value::from(text).to_string()
-}
-
-/// Writes the rule of one call of any function.
-fn call(functions: &[Function]) -> Result<String> {
-    let calls: Vec<Value> = functions
-        .iter()
-        .map(
-            |Function {
-                 name, arguments, ..
-             }| {
-                json!({
-                    "type": "object",
-                    "properties": { "name": { "const": name }, "arguments": arguments },
-                    "required": ["name", "arguments"],
-                    "additionalProperties": false,
-                })
-            },
-        )
-        .collect();
-    let schema = schema::prepare(&json!({ "anyOf": calls }))?;
-    Ok(format!(
-        "{} %json {schema} {}",
-        literal(CALL_BEGIN),
-        literal(CALL_END)
-    ))
-}
-
-/// Writes the grammar of free text that may be followed by calls.
-fn calls_in_text(functions: &[Function]) -> Result<String> {
-    let call = call(functions)?;
-    let call = call.strip_prefix(&literal(CALL_BEGIN)).unwrap_or(&call);
-    let begin = literal(CALL_BEGIN);
-    Ok(format!(
-        "start: TEXT | calls\n\
-         calls: to_call call (/\\n?/ {begin} call)*\n\
-         call: {call}\n\
-         to_call[suffix={begin}]: /(?s:.*)/\n\
-         TEXT: /(?s:.*)/ & ~/(?s:.*){CALL_BEGIN}(?s:.*)/\n"
-    ))
 }
 
 #[cfg(test)]

@@ -59,11 +59,14 @@
 //!   the model in a child process that it can restart, at a cost of two milliseconds a request.
 
 mod builder;
+mod call_syntax;
+mod conversation;
 pub mod default_model;
 mod engine;
 mod error;
 mod gguf;
 mod grammar;
+mod ignored;
 mod local;
 mod model;
 pub mod package;

@@ -10,12 +10,15 @@ use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 use generativeai::{Backend, BoxFuture, ChunkStream, RequestOptions, Result};
 
-use crate::engine::{Engine, Events, Job};
-use crate::grammar::Grammars;
+use crate::engine::{Engine, Events, Job, ThinkingLimit};
+use crate::grammar::{Answer, Function, Grammars, Shape, Thoughts};
+use crate::ignored::IgnoredSettings;
 use crate::model::Model;
-use crate::prompt;
-use crate::reply::{self, ReplyBuilder, text_tokens};
-use crate::request::{CallingMode, Request};
+use crate::prompt::Prompt;
+use crate::reply::{self, Checks, ReplyBuilder, ReplyOptions, text_tokens};
+use crate::request::{CallingMode, Effort, Request, ResponseFormat};
+use crate::schema::Schema;
+use crate::template::Rendered;
 
 /// A model that runs in this process. It needs no key and no network.
 ///
@@ -46,17 +49,24 @@ struct Inner {
     model: Arc<Model>,
     engine: Arc<Engine>,
     grammars: Grammars,
-    /// Sampling where a request sets none.
-    sampling: GenerationConfig,
+    ignored: IgnoredSettings,
+    /// Settings of requests that set none.
+    defaults: GenerationConfig,
 }
 
 impl Local {
-    pub(crate) fn new(model: Arc<Model>, engine: Engine, sampling: GenerationConfig) -> Self {
+    pub(crate) fn new(
+        model: Arc<Model>,
+        engine: Engine,
+        ignored: IgnoredSettings,
+        defaults: GenerationConfig,
+    ) -> Self {
         Self(Arc::new(Inner {
             model,
             engine: Arc::new(engine),
             grammars: Grammars::default(),
-            sampling,
+            ignored,
+            defaults,
         }))
     }
 
@@ -70,6 +80,11 @@ impl Local {
         self.0.engine.context()
     }
 
+    /// Returns the maximum number of tokens of a reply whose request does not set `maxOutputTokens`.
+    pub fn max_output_tokens(&self) -> i32 {
+        self.0.defaults.max_output_tokens.unwrap_or(i32::MAX)
+    }
+
     /// Submits a request to the engine.
     fn submit(
         &self,
@@ -80,20 +95,35 @@ impl Local {
             model,
             engine,
             grammars,
-            sampling,
+            ignored,
+            defaults,
         } = &*self.0;
-        let request = Request::parse(&with_sampling(request, sampling))?;
-        let prompt = prompt::tokens(model, &request, engine.context())?;
-        let grammar = grammars.compile(model, &request.settings.format, &request.tools)?;
+        let request = Request::parse(&with_defaults(request, defaults), ignored)?;
+        let prompt = Prompt::new(model, &request, engine.context(), ignored)?;
+        let shape = shape(model, &request, &prompt.rendered);
+        let grammar = grammars.compile(model, shape, ignored)?;
         let may_call = request.tools.mode != CallingMode::None;
-        let logprobs = request.settings.sampling.logprobs.is_some();
-        let builder = ReplyBuilder::new(Arc::clone(model), prompt.len(), may_call, logprobs);
+        let builder = ReplyBuilder::new(
+            Arc::clone(model),
+            ReplyOptions {
+                prompt_tokens: prompt.tokens.len(),
+                calls: may_call.then(|| prompt.rendered.calls.clone()),
+                thinking: model.template().thinking(),
+                thinking_is_open: prompt.rendered.thinking_is_open,
+                include_thoughts: request.settings.thinking.include,
+                logprobs: request.settings.sampling.logprobs.is_some(),
+                seed: request.settings.sampling.seed,
+                checks: checks(&request),
+            },
+        );
+        let thinking = thinking_limit(model, &request, &prompt.rendered);
         let settings = request.settings;
         let events = engine.submit(Job {
-            prompt,
+            prompt: prompt.tokens,
             sampling: settings.sampling,
             stops: settings.stops,
-            max_tokens: settings.max_tokens,
+            max_tokens: settings.max_tokens.unwrap_or(usize::MAX),
+            thinking,
             grammar,
             deadline: options
                 .timeout
@@ -107,8 +137,10 @@ impl Local {
             Some(request) => *request,
             None => GenerateContentRequest::default().contents(request.contents),
         };
-        let request = Request::parse(&request)?;
-        let tokens = prompt::tokens(&self.0.model, &request, usize::MAX)?.len();
+        let Inner { model, ignored, .. } = &*self.0;
+        let request = Request::parse(&request, ignored)?;
+        let prompt = Prompt::new(model, &request, usize::MAX, ignored)?;
+        let tokens = prompt.tokens.len();
         let mut response = CountTokensResponse::default();
         response.total_tokens = i32::try_from(tokens).ok();
         response.prompt_tokens_details = vec![text_tokens(tokens)];
@@ -130,17 +162,88 @@ impl Local {
     }
 }
 
-/// Returns the request with this sampling where it sets none.
-fn with_sampling(
+/// Returns the request with these settings where it sets none.
+fn with_defaults(
     request: &GenerateContentRequest,
-    sampling: &GenerationConfig,
+    defaults: &GenerationConfig,
 ) -> GenerateContentRequest {
     let mut request = request.clone();
     let config = request.generation_config.get_or_insert_default();
-    config.temperature = config.temperature.or(sampling.temperature);
-    config.top_p = config.top_p.or(sampling.top_p);
-    config.top_k = config.top_k.or(sampling.top_k);
+    config.temperature = config.temperature.or(defaults.temperature);
+    config.top_p = config.top_p.or(defaults.top_p);
+    config.top_k = config.top_k.or(defaults.top_k);
+    config.max_output_tokens = config.max_output_tokens.or(defaults.max_output_tokens);
     request
+}
+
+/// Returns what the reply to a request must look like.
+fn shape(model: &Model, request: &Request, rendered: &Rendered) -> Shape {
+    let functions = || {
+        let declared = request.tools.functions.iter();
+        let functions = declared.map(|it| Function {
+            name: it.function.name.clone(),
+            schema: it.arguments.enforced.clone(),
+        });
+        functions.collect()
+    };
+    let calls = rendered.calls.clone();
+    let answer = match (request.tools.mode, &request.settings.format) {
+        (CallingMode::Any, _) => Answer::Call(calls, functions()),
+        (CallingMode::Auto, _) => Answer::TextOrCalls(calls, functions()),
+        (CallingMode::None, ResponseFormat::Text) => Answer::Text,
+        (CallingMode::None, ResponseFormat::Json) => Answer::Json {
+            name: "the response".to_owned(),
+            schema: Schema::anything().enforced,
+        },
+        (CallingMode::None, ResponseFormat::Schema(schema)) => Answer::Json {
+            name: "the response schema".to_owned(),
+            schema: schema.enforced.clone(),
+        },
+        (CallingMode::None, ResponseFormat::Choice(choices)) => Answer::Choice(choices.clone()),
+    };
+    let start = rendered.calls.start();
+    let may_call = request.tools.mode != CallingMode::None;
+    let forbidden = rendered
+        .tags
+        .iter()
+        .filter(|tag| !may_call || *tag != start);
+    Shape {
+        thoughts: Thoughts {
+            tags: model.template().thinking(),
+            is_open: rendered.thinking_is_open,
+        },
+        answer,
+        forbidden: forbidden.cloned().collect(),
+    }
+}
+
+/// Returns the limit of the thoughts before a reply.
+fn thinking_limit(model: &Model, request: &Request, rendered: &Rendered) -> Option<ThinkingLimit> {
+    let Effort::Tokens(max_tokens) = request.settings.thinking.effort else {
+        return None;
+    };
+    let tags = model.template().thinking()?;
+    Some(ThinkingLimit {
+        max_tokens,
+        open: tags.open,
+        close: tags.close,
+        is_open: rendered.thinking_is_open,
+        closing: model.tokenize_reply(&format!("\n{}\n\n", tags.close)),
+    })
+}
+
+/// Returns the schemas that the reply to a request must match.
+fn checks(request: &Request) -> Checks {
+    let declared = request.tools.functions.iter();
+    Checks {
+        response: match &request.settings.format {
+            ResponseFormat::Schema(schema) => Some(Schema::clone(schema)),
+            _ => None,
+        },
+        functions: declared
+            .map(|it| (it.function.name.clone(), it.arguments.clone()))
+            .collect(),
+    }
 }
 
 impl Backend for Local {

@@ -11,6 +11,7 @@ use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::token::LlamaToken;
+use toktrie::SimpleVob;
 
 use crate::gguf;
 use crate::template::Template;
@@ -22,8 +23,10 @@ pub(crate) struct Model {
     template: Template,
     /// Texts of all control tokens. A message that contains one is tokenized as plain letters.
     control_tokens: Vec<String>,
-    /// Bytes of every token by its id; empty for control tokens.
+    /// Bytes of every token by its id; empty for control tokens, except those that structure a reply.
     pieces: Vec<Box<[u8]>>,
+    /// Tokens that have bytes or end a reply.
+    printable: SimpleVob,
 }
 
 /// Initializes llama.cpp, once for the process.
@@ -70,7 +73,7 @@ impl Model {
         };
         let text_of = |token: LlamaToken| text_of(&raw, token);
         let template = Template::new(
-            template,
+            &template,
             &text_of(raw.vocab().bos()),
             &text_of(raw.vocab().eos()),
         )?;
@@ -80,14 +83,29 @@ impl Model {
             .map(text_of)
             .filter(|text| !text.is_empty())
             .collect();
-        let pieces = tokens()
-            .map(|token| raw.vocab().token_to_piece(token, false, None).into())
+        let marks = template.reply_marks();
+        let is_mark = |token: LlamaToken| {
+            let text = text_of(token);
+            !text.is_empty() && marks.iter().any(|mark| mark.contains(&text))
+        };
+        let pieces: Vec<Box<[u8]>> = tokens()
+            .map(|token| {
+                let is_visible = raw.vocab().is_control(token) && is_mark(token);
+                raw.vocab().token_to_piece(token, is_visible, None).into()
+            })
             .collect();
+        let mut printable = SimpleVob::alloc(pieces.len());
+        for (token, piece) in tokens().zip(&pieces) {
+            if !piece.is_empty() || raw.vocab().is_eog(token) {
+                printable.allow_token(token.0.cast_unsigned());
+            }
+        }
         Ok(Self {
             name: name_of(path),
             template,
             control_tokens,
             pieces,
+            printable,
             raw,
         })
     }
@@ -123,6 +141,12 @@ impl Model {
     /// Whether a token ends a reply.
     pub(crate) fn is_end_of_generation(&self, token: LlamaToken) -> bool {
         self.raw.vocab().is_eog(token)
+    }
+
+    /// Returns the tokens that a reply may consist of. The others begin a turn of another speaker, say,
+    /// and have no text.
+    pub(crate) fn printable(&self) -> &SimpleVob {
+        &self.printable
     }
 
     /// Returns the bytes of a token; none for a control token.
@@ -163,6 +187,11 @@ impl Model {
             add_special = false;
         }
         tokens
+    }
+
+    /// Tokenizes text that becomes part of a reply. Control tokens are recognised.
+    pub(crate) fn tokenize_reply(&self, text: &str) -> Vec<LlamaToken> {
+        self.raw.vocab().tokenize(text.as_bytes(), false, true)
     }
 }
 

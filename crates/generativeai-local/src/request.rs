@@ -1,24 +1,28 @@
 //! A parsed request: every member is honoured, or the request is rejected.
 
 mod config;
+mod format;
+mod media;
 mod messages;
+mod thinking;
 mod tools;
 mod unsupported;
 
 use generativeai::Result;
 use generativeai::protocol::request::GenerateContentRequest;
 
-use crate::template::Message;
+use crate::conversation::Conversation;
+use crate::ignored::IgnoredSettings;
 
-pub(crate) use config::{ResponseFormat, Settings};
-pub(crate) use tools::{CALL_BEGIN, CALL_END, CallingMode, Function, Tools};
+pub(crate) use config::Settings;
+pub(crate) use format::ResponseFormat;
+pub(crate) use thinking::{Effort, ThinkingSettings};
+pub(crate) use tools::{CallingMode, Tools};
 
 /// A request in the terms of the embedded model.
 #[derive(Debug)]
 pub(crate) struct Request {
-    /// System instruction, followed by instructions for tools and the response format.
-    pub(crate) system: Option<String>,
-    pub(crate) messages: Vec<Message>,
+    pub(crate) conversation: Conversation,
     pub(crate) settings: Settings,
     pub(crate) tools: Tools,
 }
@@ -29,27 +33,42 @@ impl Request {
     /// # Errors
     ///
     /// 400 for a member that is invalid, or that the embedded model does not support.
-    pub(crate) fn parse(request: &GenerateContentRequest) -> Result<Self> {
-        unsupported::check(request)?;
-        let tools = Tools::parse(&request.tools, request.tool_config.as_ref())?;
-        let settings = Settings::parse(request.generation_config.as_deref(), &tools)?;
-        let mut system = match &request.system_instruction {
+    pub(crate) fn parse(
+        request: &GenerateContentRequest,
+        ignored: &IgnoredSettings,
+    ) -> Result<Self> {
+        unsupported::check(request, ignored)?;
+        let tools = Tools::parse(&request.tools, request.tool_config.as_ref(), ignored)?;
+        let settings = Settings::parse(request.generation_config.as_deref(), &tools, ignored)?;
+        let system = match &request.system_instruction {
             Some(content) => messages::text_of("systemInstruction", content)?,
             None => String::new(),
         };
-        let instructions = [tools.instructions(), settings.format.instructions()];
-        for text in instructions.into_iter().flatten() {
-            if !system.is_empty() {
-                system.push_str("\n\n");
+        let functions = tools.functions.iter().map(|it| it.function.clone());
+        let mut conversation = Conversation {
+            system,
+            messages: messages::parse(request.contents.iter())?,
+            functions: functions.collect(),
+        };
+        if let Some(text) = settings.format.instructions(mentions_json(&conversation)) {
+            if !conversation.system.is_empty() {
+                conversation.system.push_str("\n\n");
             }
-            system.push_str(&text);
+            conversation.system.push_str(&text);
         }
-        let messages = messages::parse(request.contents.iter())?;
         Ok(Self {
-            system: (!system.is_empty()).then_some(system),
-            messages,
+            conversation,
             settings,
             tools,
         })
     }
+}
+
+/// Whether the program asks for JSON in its own words.
+fn mentions_json(conversation: &Conversation) -> bool {
+    let mut found = false;
+    conversation.visit_texts(&mut |text| {
+        found = found || text.to_ascii_lowercase().contains("json");
+    });
+    found
 }

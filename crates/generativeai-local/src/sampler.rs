@@ -63,7 +63,7 @@ impl Sampler {
     }
 
     /// Samples one of the allowed tokens; `None` if no allowed token has a finite logit.
-    pub(crate) fn sample(&mut self, logits: &[f32], allowed: Option<&SimpleVob>) -> Option<Choice> {
+    pub(crate) fn sample(&mut self, logits: &[f32], allowed: &SimpleVob) -> Option<Choice> {
         self.collect_candidates(logits, allowed);
         let token = self.pick()?;
         *self.counts.entry(token).or_default() += 1;
@@ -79,14 +79,13 @@ impl Sampler {
 
     /// Fills `candidates` with the allowed tokens, penalties applied, most probable first, at most
     /// `top_k`.
-    fn collect_candidates(&mut self, logits: &[f32], allowed: Option<&SimpleVob>) {
+    fn collect_candidates(&mut self, logits: &[f32], allowed: &SimpleVob) {
         let all = (0i32..)
             .zip(logits)
             .map(|(token, &logit)| Candidate { token, logit });
         let possible = all.filter(|candidate| candidate.logit > f32::NEG_INFINITY);
-        let allowed = possible.filter(|candidate| {
-            allowed.is_none_or(|allowed| allowed.is_allowed(candidate.token.cast_unsigned()))
-        });
+        let allowed =
+            possible.filter(|candidate| allowed.is_allowed(candidate.token.cast_unsigned()));
         let (presence, frequency) = (
             self.sampling.presence_penalty,
             self.sampling.frequency_penalty,
@@ -220,9 +219,15 @@ mod tests {
         }
     }
 
+    fn all() -> SimpleVob {
+        let mut all = SimpleVob::alloc(LOGITS.len());
+        all.set_all(true);
+        all
+    }
+
     fn choices(sampling: Sampling, count: usize) -> Vec<i32> {
         let mut sampler = Sampler::new(sampling);
-        let sample = |_| sampler.sample(&LOGITS, None).unwrap().token.0;
+        let sample = |_| sampler.sample(&LOGITS, &all()).unwrap().token.0;
         (0..count).map(sample).collect()
     }
 
@@ -329,9 +334,9 @@ mod tests {
         let mut allowed = SimpleVob::alloc(LOGITS.len());
         allowed.allow_token(3);
 
-        assert_eq!(sampler.sample(&LOGITS, Some(&allowed)), None);
+        assert_eq!(sampler.sample(&LOGITS, &allowed), None);
         allowed.allow_token(4);
-        assert_eq!(sampler.sample(&LOGITS, Some(&allowed)).unwrap().token.0, 4);
+        assert_eq!(sampler.sample(&LOGITS, &allowed).unwrap().token.0, 4);
     }
 
     #[test]
@@ -342,7 +347,7 @@ mod tests {
             ..sampling()
         });
 
-        let (own, top) = sampler.sample(&LOGITS, None).unwrap().logprobs.unwrap();
+        let (own, top) = sampler.sample(&LOGITS, &all()).unwrap().logprobs.unwrap();
 
         let sum: f32 = LOGITS.iter().map(|logit| logit.exp()).sum();
         assert!((own - (3.0 - sum.ln())).abs() < 1e-5);

@@ -13,6 +13,7 @@ use crate::sampler::{Choice, Sampler};
 
 use super::job::{End, Event, Piece, QueuedJob, TokenLogprobs};
 use super::text::TextDecoder;
+use super::thinking::ThinkingBudget;
 
 /// A reply that is being generated.
 ///
@@ -30,6 +31,7 @@ pub(super) struct Generation {
     sampler: Sampler,
     text: TextDecoder,
     grammar: Option<Matcher>,
+    thinking: Option<ThinkingBudget>,
     /// Log-probabilities of tokens whose text was not sent yet.
     pending_logprobs: Vec<TokenLogprobs>,
     deadline: Option<Instant>,
@@ -54,10 +56,11 @@ impl Generation {
             tokens: job.prompt,
             sequence: 0,
             cached: None,
-            max_tokens: job.max_tokens.map_or(available, |max| max.min(available)),
+            max_tokens: job.max_tokens.min(available),
             sampler: Sampler::new(job.sampling),
             text: TextDecoder::new(job.stops),
             grammar: job.grammar,
+            thinking: job.thinking.map(ThinkingBudget::new),
             pending_logprobs: Vec::new(),
             deadline: job.deadline,
             last_event: events.clone().try_reserve_owned().ok(),
@@ -105,29 +108,44 @@ impl Generation {
 
     /// Samples a token; `None` at the end of the reply.
     fn sample(&mut self, model: &Model, logits: &[f32]) -> Result<Option<LlamaToken>> {
-        let allowed = match &mut self.grammar {
+        let generated = self.generated();
+        if let Some(thinking) = &mut self.thinking
+            && let Some(token) = thinking.next_forced(generated)
+        {
+            return self.accept(token).map(Some);
+        }
+        let mask = match &mut self.grammar {
             Some(grammar) => Some(grammar.compute_mask_or_eos().map_err(grammar_failed)?),
             None => None,
         };
+        let allowed = mask.as_ref().unwrap_or(model.printable());
         let Choice { token, logprobs } = self
             .sampler
-            .sample(logits, allowed.as_ref())
+            .sample(logits, allowed)
             .ok_or_else(|| error::internal("the model returned no usable logits"))?;
         if model.is_end_of_generation(token) {
             return Ok(None);
         }
+        self.pending_logprobs
+            .extend(logprobs.map(|(own, top)| (token, own, top)));
+        self.accept(token).map(Some)
+    }
+
+    /// Appends a token to the reply.
+    fn accept(&mut self, token: LlamaToken) -> Result<LlamaToken> {
         if let Some(grammar) = &mut self.grammar {
             grammar
                 .consume_token(token.0.cast_unsigned())
                 .map_err(grammar_failed)?;
         }
-        self.pending_logprobs
-            .extend(logprobs.map(|(own, top)| (token, own, top)));
         self.tokens.push(token);
-        Ok(Some(token))
+        Ok(token)
     }
 
     fn emit(&mut self, model: &Model, token: LlamaToken) -> Status {
+        if let Some(thinking) = &mut self.thinking {
+            thinking.push(model.bytes_of(token));
+        }
         let decoded = self.text.push(model.bytes_of(token));
         let complete = self.grammar.as_ref().is_some_and(Matcher::is_stopped);
         if decoded.stopped || complete {

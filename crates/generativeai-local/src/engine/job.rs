@@ -9,6 +9,8 @@ use tokio::sync::mpsc;
 
 use crate::sampler::Sampling;
 
+use super::thinking::ThinkingLimit;
+
 /// Settings of the engine, fixed when it starts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EngineOptions {
@@ -32,8 +34,10 @@ pub(crate) struct Job {
     pub(crate) sampling: Sampling,
     /// Stop sequences: texts that end the reply and are not part of it.
     pub(crate) stops: Vec<String>,
-    /// Maximum number of generated tokens; `None` for as many as the context holds.
-    pub(crate) max_tokens: Option<usize>,
+    /// Maximum number of generated tokens. The context may hold fewer.
+    pub(crate) max_tokens: usize,
+    /// Limit of the thoughts.
+    pub(crate) thinking: Option<ThinkingLimit>,
     /// Grammar that the reply must match.
     pub(crate) grammar: Option<Matcher>,
     /// Time at which the reply fails if it is not complete.

@@ -2,11 +2,14 @@
 
 use std::cell::Cell;
 
-use generativeai::protocol::tools::{FunctionDeclaration, Tool, ToolConfig};
 use proptest::prelude::*;
 use proptest::test_runner::TestRng;
 use proptest::test_runner::{Config, RngAlgorithm, TestRunner};
+use serde_json::{Map, Value, json};
 use toktrie::SimpleVob;
+
+use crate::call_syntax::CallSyntax;
+use crate::template::ThinkingTags;
 
 use super::*;
 
@@ -61,99 +64,308 @@ fn pick(allowed: &SimpleVob, length: usize, rng: &mut TestRng) -> Option<u8> {
     }
 }
 
-/// Whether a whole text matches a grammar.
-fn matches(grammar: TopLevelGrammar, text: &str) -> bool {
-    let mut matcher = matcher(&bytes(), grammar).unwrap();
+/// Whether a whole text matches the grammar of a reply.
+fn matches(shape: Shape, text: &str) -> bool {
+    let mut matcher = compiled(shape);
     let tokens: Vec<u32> = text.bytes().map(u32::from).collect();
     let taken = matcher.try_consume_tokens(&tokens).unwrap();
     taken == tokens.len() && (matcher.is_stopped() || matcher.is_accepting().unwrap())
 }
 
-fn tools(mode: &str) -> Tools {
+fn compiled(shape: Shape) -> Matcher {
+    compile(&bytes(), shape, &IgnoredSettings::new(true)).unwrap()
+}
+
+/// A reply without thoughts.
+fn shape(answer: Answer) -> Shape {
+    Shape {
+        thoughts: Thoughts {
+            tags: None,
+            is_open: false,
+        },
+        answer,
+        forbidden: Vec::new(),
+    }
+}
+
+/// A reply of a thinking model.
+fn thinking(answer: Answer, is_open: bool) -> Shape {
+    Shape {
+        thoughts: Thoughts {
+            tags: Some(ThinkingTags {
+                open: "<think>",
+                close: "</think>",
+            }),
+            is_open,
+        },
+        ..shape(answer)
+    }
+}
+
+fn json_of(schema: &Value) -> Answer {
+    Answer::Json {
+        name: "the schema".to_owned(),
+        schema: Schema::compile(schema, "").unwrap().enforced,
+    }
+}
+
+fn functions() -> Vec<Function> {
     let schema = json!({
         "type": "object",
         "properties": { "of": { "type": "string" } },
         "required": ["of"],
     });
-    let height = FunctionDeclaration::new("height", "How tall").parameters_json_schema(schema);
-    let now = FunctionDeclaration::new("now", "The time");
-    let config: ToolConfig =
-        serde_json::from_value(json!({ "functionCallingConfig": { "mode": mode } })).unwrap();
-    Tools::parse(&[Tool::functions([height, now])], Some(&config)).unwrap()
+    let function = |name: &str, schema| Function {
+        name: name.to_owned(),
+        schema: Schema::compile(&schema, "").unwrap().enforced,
+    };
+    vec![
+        function("height", schema),
+        function("now", json!({ "type": "object", "properties": {} })),
+    ]
 }
 
-const CALL: &str = r#"<tool_call>{"name":"height","arguments":{"of":"Ben Nevis"}}</tool_call>"#;
-const SECOND: &str = r#"<tool_call>{"name":"now","arguments":{}}</tool_call>"#;
+fn call(name: &str, arguments: &str) -> String {
+    CallSyntax::default().write(name, arguments)
+}
 
 #[test]
 fn in_mode_any_the_reply_is_a_call() {
-    let grammar = || {
-        grammar(&ResponseFormat::Text, &tools("ANY"))
-            .unwrap()
-            .unwrap()
+    let matches = |text: &str| {
+        matches(
+            shape(Answer::Call(CallSyntax::default(), functions())),
+            text,
+        )
     };
 
-    assert!(matches(grammar(), CALL));
-    assert!(matches(grammar(), SECOND));
-    assert!(!matches(grammar(), "It is tall."));
-    assert!(!matches(
-        grammar(),
-        r#"<tool_call>{"name":"depth","arguments":{}}</tool_call>"#
-    ));
-    assert!(!matches(
-        grammar(),
-        r#"<tool_call>{"name":"height","arguments":{}}</tool_call>"#
-    ));
+    assert!(matches(&call("height", r#"{"of": "Ben Nevis"}"#)));
+    assert!(matches(&call("height", r#"{"of":"Ben Nevis"}"#)));
+    assert!(matches(&call("now", "{}")));
+    assert!(!matches("It is tall."));
+    assert!(!matches(&call("depth", "{}")));
+    assert!(!matches(&call("height", "{}")));
 }
 
 #[test]
 fn in_mode_auto_text_is_free_and_calls_are_constrained() {
-    let grammar = || {
-        grammar(&ResponseFormat::Text, &tools("AUTO"))
-            .unwrap()
-            .unwrap()
-    };
+    let answer = || Answer::TextOrCalls(CallSyntax::default(), functions());
+    let matches = |text: &str| matches(shape(answer()), text);
+    let height = call("height", r#"{"of": "Ben Nevis"}"#);
 
     assert!(matches(
-        grammar(),
         "It is <b>tall</b>, I think: 🏔\n\n<tool> is a word."
     ));
-    assert!(matches(grammar(), &format!("Let me see. {CALL}")));
-    assert!(matches(grammar(), &format!("{CALL}\n{SECOND}")));
-    assert!(!matches(grammar(), "Let me <tool_call>see"));
-    assert!(!matches(grammar(), &CALL.replace("height", "depth")));
+    assert!(matches(&format!("Let me see. {height}")));
+    assert!(matches(&format!("{height}\n{}", call("now", "{}"))));
+    assert!(!matches("Let me <tool_call>see"));
+    assert!(!matches(&height.replace("height", "depth")));
+}
+
+#[test]
+fn other_forms_of_calls_are_constrained_as_well() {
+    let syntax = CallSyntax {
+        before_name: "{\"name\": \"".to_owned(),
+        before_arguments: "\", \"parameters\": ".to_owned(),
+        after_arguments: "}".to_owned(),
+    };
+    let answer = || Answer::TextOrCalls(syntax.clone(), functions());
+    let matches = |text: &str| matches(shape(answer()), text);
+
+    assert!(matches(
+        r#"{"name": "height", "parameters": {"of": "Ben"}}"#
+    ));
+    assert!(matches(r#"JSON looks like {"a": 1}."#));
+    assert!(!matches(r#"{"name": "depth", "parameters": {}}"#));
+}
+
+/// Field row 42: tags of the prompt never occur in the text of a reply.
+#[test]
+fn tags_of_the_prompt_are_forbidden_in_text() {
+    let forbidden = ["<tool_response>", "</tool_response>", "[/INST]"].map(str::to_owned);
+    for answer in [
+        || Answer::Text,
+        || Answer::TextOrCalls(CallSyntax::default(), functions()),
+    ] {
+        let matches = |text: &str| {
+            let shape = Shape {
+                forbidden: forbidden.to_vec(),
+                ..shape(answer())
+            };
+            matches(shape, text)
+        };
+
+        assert!(matches("It is 12 o'clock <now> [1]."));
+        assert!(!matches("<tool_response>\n{}"));
+        assert!(!matches("It is </tool_response>"));
+        assert!(!matches("Yes [/INST] No"));
+    }
 }
 
 #[test]
 fn an_enum_is_one_of_its_texts() {
-    let format = ResponseFormat::Choice(vec!["yes".to_owned(), "it \"may\"\nbe".to_owned()]);
-    let grammar = || grammar(&format, &Tools::default()).unwrap().unwrap();
+    let choices = || Answer::Choice(vec!["yes".to_owned(), "it \"may\"\nbe".to_owned()]);
 
-    assert!(matches(grammar(), "yes"));
-    assert!(matches(grammar(), "it \"may\"\nbe"));
-    assert!(!matches(grammar(), "no"));
+    assert!(matches(shape(choices()), "yes"));
+    assert!(matches(shape(choices()), "it \"may\"\nbe"));
+    assert!(!matches(shape(choices()), "no"));
+}
+
+/// Field row 33: JSON without a schema is any JSON value.
+#[test]
+fn json_without_a_schema_is_any_value() {
+    let any = || json_of(&json!({}));
+    for text in [
+        "{\"a\": [1, 2.5, null, {\"b\": true}]}",
+        "[]",
+        "\"text\"",
+        "7",
+        "null",
+    ] {
+        assert!(matches(shape(any()), text), "{text}");
+    }
+    assert!(!matches(shape(any()), "Sure: {}"));
+}
+
+/// Field row 18: thoughts in front of a constrained answer.
+#[test]
+fn thoughts_may_precede_a_constrained_answer() {
+    let number = || json_of(&json!({ "type": "integer" }));
+
+    assert!(matches(
+        thinking(number(), false),
+        "<think>\nHm {}.\n</think>\n\n7"
+    ));
+    assert!(matches(thinking(number(), false), "7"));
+    assert!(matches(thinking(number(), true), "\nHm.\n</think>\n\n7"));
+    assert!(!matches(thinking(number(), true), "7"));
+    assert!(!matches(
+        thinking(number(), false),
+        "<think>Hm</think>seven"
+    ));
+}
+
+/// Field row 9: references of a schema keep their meaning, and schemas may be recursive.
+#[test]
+fn references_in_parameters_are_followed() {
+    let point = json!({
+        "$defs": { "Point": {
+            "type": "object",
+            "properties": { "x": { "type": "integer" } },
+            "required": ["x"],
+        } },
+        "type": "object",
+        "properties": { "from": { "$ref": "#/$defs/Point" } },
+        "required": ["from"],
+    });
+    let node = json!({
+        "type": "object",
+        "properties": {
+            "name": { "type": "string" },
+            "kids": { "type": "array", "items": { "$ref": "#" } },
+        },
+        "required": ["name", "kids"],
+    });
+    let list = json!({
+        "$ref": "#/definitions/List",
+        "definitions": { "List": {
+            "type": "object",
+            "properties": { "next": { "anyOf": [{ "$ref": "#/definitions/List" }, { "type": "null" }] } },
+            "required": ["next"],
+        } },
+    });
+    let anchored = json!({
+        "type": "object",
+        "properties": { "a": { "$ref": "#text" } },
+        "required": ["a"],
+        "$defs": { "t": { "$anchor": "text", "type": "string" } },
+    });
+    for (schema, valid, invalid) in [
+        (point, r#"{"from": {"x": 1}}"#, r#"{"from": {"x": "1"}}"#),
+        (
+            node,
+            r#"{"name": "a", "kids": [{"name": "b", "kids": []}]}"#,
+            r#"{"name": "a", "kids": [{"name": "b"}]}"#,
+        ),
+        (
+            list,
+            r#"{"next": {"next": null}}"#,
+            r#"{"next": {"next": 1}}"#,
+        ),
+        (anchored, r#"{"a": "b"}"#, r#"{"a": 1}"#),
+    ] {
+        let functions = || {
+            vec![Function {
+                name: "f".to_owned(),
+                schema: Schema::compile(&schema, "").unwrap().enforced,
+            }]
+        };
+        let shape = || shape(Answer::Call(CallSyntax::default(), functions()));
+
+        assert!(matches(shape(), &call("f", valid)), "{valid}");
+        assert!(!matches(shape(), &call("f", invalid)), "{invalid}");
+    }
 }
 
 #[test]
-fn a_schema_that_cannot_be_enforced_is_rejected() {
+fn a_schema_that_no_value_matches_is_rejected() {
     for schema in [
-        json!({ "not": { "type": "string" } }),
-        json!({ "type": "array", "uniqueItems": true }),
-        json!({ "$ref": "https://example.com/schema" }),
-        json!({ "type": "string", "pattern": "(?=a)b" }),
         json!({ "type": "integer", "minimum": 2, "maximum": 1 }),
         json!({ "type": "integer", "minimum": i64::MIN, "maximum": i64::MIN }),
         json!({ "type": "integer", "minimum": i64::MAX, "maximum": i64::MAX }),
         json!({ "type": "number", "minimum": -1e300, "maximum": -1e299 }),
-        json!({ "type": "object", "properties": { "a": { "format": "sonnet", "type": "string" } } }),
     ] {
-        let rejected = grammar(&ResponseFormat::Json(schema.clone()), &Tools::default())
-            .and_then(|grammar| matcher(&bytes(), grammar.unwrap()));
+        let shape = shape(json_of(&schema));
 
-        let error = rejected
-            .err()
-            .unwrap_or_else(|| panic!("{schema} was accepted"));
+        let error = compile(&bytes(), shape, &IgnoredSettings::new(false)).err();
+
+        let error = error.unwrap_or_else(|| panic!("{schema} was accepted"));
         assert_eq!(error.status().and_then(|status| status.code), Some(400));
+        assert!(error.to_string().starts_with("the schema"), "{error}");
+    }
+}
+
+/// Field row 10: what only narrows and cannot be enforced does not take the request down.
+#[test]
+fn a_constraint_that_cannot_be_enforced_is_ignored_unless_strict() {
+    for schema in [
+        json!({ "oneOf": [{ "type": "integer" }, { "type": "number", "minimum": 3 }] }),
+        json!({ "type": "object", "patternProperties": { "^a": true, "^ab": { "type": "null" } } }),
+    ] {
+        let compile = |strict| {
+            compile(
+                &bytes(),
+                shape(json_of(&schema)),
+                &IgnoredSettings::new(strict),
+            )
+        };
+
+        assert!(compile(false).is_ok(), "{schema}");
+        assert!(compile(true).is_err(), "{schema}");
+    }
+}
+
+/// Field rows 10 and 39: schemas that Pydantic and Zod generate, each with three random values.
+#[test]
+fn generated_schemas_are_accepted_and_values_match_what_is_enforced() {
+    let schemas: Map<String, Value> =
+        serde_json::from_str(include_str!("../../tests/fixtures/schemas.json")).unwrap();
+    let factory = bytes();
+    let ignored = IgnoredSettings::new(false);
+    let mut rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    for (name, declared) in &schemas {
+        let schema = Schema::compile(declared, name).unwrap();
+        for _ in 0..3 {
+            let matcher = compile(&factory, shape(json_of(declared)), &ignored)
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            let (text, complete) = generate(matcher, &mut rng);
+            if complete && schema.left_out.is_empty() {
+                let value: Value = serde_json::from_str(&text).unwrap();
+                assert!(
+                    schema.validator().unwrap().is_valid(&value),
+                    "{name}: {text}"
+                );
+            }
+        }
     }
 }
 
@@ -225,12 +437,12 @@ fn schemas() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A thousand schemas from a fixed seed: a complete text is valid according to an independent
+/// Schemas from a fixed seed: a complete text is valid according to an independent
 /// validator, or the schema is rejected.
 #[test]
 fn every_complete_text_matches_its_schema() {
     let config = Config {
-        cases: 1_000,
+        cases: 1_300,
         failure_persistence: None,
         ..Config::default()
     };
@@ -240,11 +452,19 @@ fn every_complete_text_matches_its_schema() {
     let validated = Cell::new(0);
     let cases = (schemas(), any::<u64>());
 
-    let result = runner.run(&cases, |(schema, seed)| {
-        let compiled = grammar(&ResponseFormat::Json(schema.clone()), &Tools::default())
-            .and_then(|grammar| matcher(&factory, grammar.expect("a schema has a grammar")));
-        let matcher = match compiled {
-            Ok(matcher) => matcher,
+    let result = runner.run(&cases, |(declared, seed)| {
+        let compiled = Schema::compile(&declared, "").and_then(|schema| {
+            let answer = Answer::Json {
+                name: "the schema".to_owned(),
+                schema: schema.enforced.clone(),
+            };
+            Ok((
+                compile(&factory, shape(answer), &IgnoredSettings::new(true))?,
+                schema,
+            ))
+        });
+        let (matcher, schema) = match compiled {
+            Ok(compiled) => compiled,
             Err(error) => {
                 prop_assert_eq!(error.status().and_then(|status| status.code), Some(400));
                 return Ok(());
@@ -258,13 +478,14 @@ fn every_complete_text_matches_its_schema() {
             validated.set(validated.get() + 1);
             let value: Value = serde_json::from_str(&text)
                 .map_err(|error| TestCaseError::fail(format!("{text:?} is not JSON: {error}")))?;
-            // The validator rejects invalid schemas.
-            if let Ok(validator) = jsonschema::validator_for(&schema) {
+            if let Some(validator) = schema.validator()
+                && schema.left_out.is_empty()
+            {
                 prop_assert!(
                     validator.is_valid(&value),
                     "{} does not match {}",
                     text,
-                    schema
+                    declared
                 );
             }
         }

@@ -2,178 +2,191 @@
 
 use std::sync::Arc;
 
-use generativeai::protocol::content::{Content, Part, Role};
+use fastrand::Rng;
+use generativeai::protocol::content::{Content, FunctionCall, Part, Role};
 use generativeai::protocol::response::{
-    Candidate, FinishReason, GenerateContentResponse, LogprobsCandidate, LogprobsResult,
-    TopCandidates, UsageMetadata,
+    Candidate, FinishReason, GenerateContentResponse, UsageMetadata,
 };
 use generativeai::protocol::tokens::{Modality, ModalityTokenCount};
-use llama_cpp_2::token::LlamaToken;
 
-use crate::engine::{End, Event, Piece, TokenLogprobs};
+use crate::call_syntax::CallSyntax;
+use crate::engine::{End, Event, Piece};
 use crate::model::Model;
+use crate::template::ThinkingTags;
 
-use super::calls::CallParser;
+use super::check::{Checks, Mismatch};
+use super::holdback::Holdback;
+use super::logprobs::Logprobs;
+use super::segments::{Segment, SegmentParser};
+
+/// Properties of a reply that are known before it begins.
+#[derive(Debug)]
+pub(crate) struct ReplyOptions {
+    /// Number of tokens in the prompt.
+    pub(crate) prompt_tokens: usize,
+    /// Text form of calls; `None` if the reply cannot contain calls.
+    pub(crate) calls: Option<CallSyntax>,
+    /// Tags around thoughts; `None` if the model does not think.
+    pub(crate) thinking: Option<ThinkingTags>,
+    /// Whether the prompt opened the thoughts.
+    pub(crate) thinking_is_open: bool,
+    /// Whether thoughts are part of the response.
+    pub(crate) include_thoughts: bool,
+    /// Whether log-probabilities are reported.
+    pub(crate) logprobs: bool,
+    /// Seed for the ids of calls, so that replies with equal seeds are equal.
+    pub(crate) seed: u64,
+    pub(crate) checks: Checks,
+}
 
 /// Builder of the chunks of one reply.
 pub(crate) struct ReplyBuilder {
     model: Arc<Model>,
     id: String,
-    prompt: usize,
-    /// `None` if the reply cannot contain calls.
-    calls: Option<CallParser>,
-    /// Last character of the text, which is sent with the next chunk.
-    held: String,
-    logprobs: Option<LogprobSum>,
-}
-
-/// Sum of the log-probabilities so far.
-#[derive(Default)]
-struct LogprobSum {
-    sum: f64,
-    tokens: usize,
+    prompt_tokens: usize,
+    include_thoughts: bool,
+    checks: Checks,
+    parser: SegmentParser,
+    holdback: Holdback,
+    logprobs: Option<Logprobs>,
+    call_ids: Rng,
+    /// Tokens of thoughts so far.
+    thought_tokens: usize,
+    /// Text so far, if it is checked at the end.
+    text: String,
+    mismatch: Option<Mismatch>,
 }
 
 impl ReplyBuilder {
-    pub(crate) fn new(model: Arc<Model>, prompt: usize, calls: bool, logprobs: bool) -> Self {
+    pub(crate) fn new(model: Arc<Model>, options: ReplyOptions) -> Self {
+        // The prompt is part of the seed: with one seed for all turns, their calls have different ids.
+        let seed = options.seed ^ (options.prompt_tokens as u64).rotate_left(32);
         Self {
             model,
             id: format!("{:016x}", fastrand::u64(..)),
-            prompt,
-            calls: calls.then(CallParser::default),
-            held: String::new(),
-            logprobs: logprobs.then(LogprobSum::default),
+            prompt_tokens: options.prompt_tokens,
+            include_thoughts: options.include_thoughts,
+            checks: options.checks,
+            parser: SegmentParser::new(options.thinking, options.thinking_is_open, options.calls),
+            holdback: Holdback::default(),
+            logprobs: options.logprobs.then(Logprobs::default),
+            call_ids: Rng::with_seed(seed),
+            thought_tokens: 0,
+            text: String::new(),
+            mismatch: None,
         }
     }
 
     /// Converts an event. Returns the chunk, if the event completes one, and whether it is the last.
     pub(crate) fn chunk(&mut self, event: Event) -> (Option<GenerateContentResponse>, bool) {
-        let (piece, end) = match event {
+        let (mut piece, end) = match event {
             Event::Piece(piece) => (piece, None),
             Event::End(piece, end) => (piece, Some(end)),
         };
-        let parts = self.parts(&piece.text, end.is_some());
-        if parts.is_empty() && piece.logprobs.is_empty() && end.is_none() {
+        if let Some(logprobs) = &mut self.logprobs {
+            logprobs.push(std::mem::take(&mut piece.logprobs));
+        }
+        let parts = self.parts(&piece, end);
+        if parts.is_empty() && end.is_none() {
             return (None, false);
         }
-        let chunk = self.response(parts, piece, end);
+        let chunk = self.response(parts, &piece, end);
         (Some(chunk), end.is_some())
     }
 
-    fn parts(&mut self, text: &str, last: bool) -> Vec<Part> {
-        let parts = match &mut self.calls {
-            Some(calls) => {
-                let mut parts = calls.push(text);
-                if last {
-                    parts.extend(calls.finish());
-                }
-                parts
-            }
-            None if text.is_empty() => Vec::new(),
-            None => vec![Part::text(text)],
-        };
-        let parts = self.hold_back(parts, last);
-        match &self.calls {
+    fn parts(&mut self, piece: &Piece, end: Option<End>) -> Vec<Part> {
+        let was_thinking = self.parser.is_thinking();
+        let mut segments = self.parser.push(&piece.text);
+        if end.is_some() {
+            segments.extend(self.parser.finish());
+        }
+        let has_thoughts = segments.iter().any(|it| matches!(it, Segment::Thought(_)));
+        if was_thinking || has_thoughts || self.parser.is_thinking() {
+            self.thought_tokens = piece.generated;
+        }
+        let parts = segments
+            .into_iter()
+            .filter_map(|segment| self.part(segment))
+            .collect();
+        let parts = self.holdback.push(parts, end.is_some());
+        match end {
             // An empty reply has an empty text part, since clients expect a part in each chunk.
-            None if last && parts.is_empty() => vec![Part::text("")],
+            Some(_) if parts.is_empty() => vec![Part::text("")],
             _ => parts,
         }
     }
 
-    /// Holds the last character of a text back until the next event, so that the last chunk is never
-    /// empty: one official client fails on a chunk without parts, another drops a turn whose last chunk
-    /// has an empty part.
-    fn hold_back(&mut self, mut parts: Vec<Part>, last: bool) -> Vec<Part> {
-        let mut held = std::mem::take(&mut self.held);
-        if parts.is_empty() && !last {
-            self.held = held;
-            return parts;
+    /// Converts a segment; `None` for thoughts that were not requested.
+    fn part(&mut self, segment: Segment) -> Option<Part> {
+        if let Some(mismatch) = self.checks.check_call(&segment) {
+            self.mismatch.get_or_insert(mismatch);
         }
-        match parts.first().and_then(Part::as_text) {
-            Some(first) => {
-                held.push_str(first);
-                parts[0] = Part::text(held);
+        match segment {
+            Segment::Thought(text) => self
+                .include_thoughts
+                .then(|| Part::text(text).thought(true)),
+            Segment::Text(text) => {
+                if self.checks.needs_text() {
+                    self.text.push_str(&text);
+                }
+                Some(Part::text(text))
             }
-            None if held.is_empty() => {}
-            None => parts.insert(0, Part::text(held)),
+            Segment::Call { name, arguments } => {
+                // Nine letters and digits: the form that chat templates of Mistral models require.
+                let id: String = (0..9).map(|_| self.call_ids.alphanumeric()).collect();
+                Some(FunctionCall::new(name, arguments).id(id).into())
+            }
         }
-        if !last
-            && let Some(end) = parts.last().and_then(Part::as_text)
-            && let Some((at, _)) = end.char_indices().next_back()
-        {
-            let (now, later) = end.split_at(at);
-            self.held = later.to_owned();
-            let now = Part::text(now);
-            parts.pop();
-            parts.extend((at > 0).then_some(now));
-        }
-        parts
     }
 
     fn response(
         &mut self,
         parts: Vec<Part>,
-        piece: Piece,
+        piece: &Piece,
         end: Option<End>,
     ) -> GenerateContentResponse {
         let mut candidate = Candidate::default();
         candidate.index = Some(0);
         candidate.content = Some(Content::default().role(Role::Model).parts(parts));
-        candidate.finish_reason = end.map(|end| match end {
-            End::Stop => FinishReason::Stop,
-            End::MaxTokens => FinishReason::MaxTokens,
-        });
-        if let Some(sum) = &mut self.logprobs {
-            let model = &self.model;
-            candidate.logprobs_result = Some(Box::new(sum.add(model, &piece.logprobs)));
-            candidate.avg_logprobs = end.and_then(|_| sum.average());
+        if let Some(end) = end {
+            let (reason, message) = self.finish_reason(end);
+            candidate.finish_reason = Some(reason);
+            candidate.finish_message = message;
+        }
+        if let Some(logprobs) = &mut self.logprobs {
+            candidate.logprobs_result = Some(Box::new(logprobs.take(&self.model)));
+            candidate.avg_logprobs = end.and_then(|_| logprobs.average());
         }
         let mut response = GenerateContentResponse::default();
         response.candidates = vec![candidate];
-        response.usage_metadata = Some(Box::new(usage(self.prompt, &piece)));
+        response.usage_metadata = Some(Box::new(self.usage(piece)));
         response.model_version = Some(self.model.name().to_owned());
         response.response_id = Some(self.id.clone());
         response
     }
-}
 
-impl LogprobSum {
-    fn add(&mut self, model: &Model, tokens: &[TokenLogprobs]) -> LogprobsResult {
-        let one = |&(token, logprob): &(LlamaToken, f32)| {
-            let mut candidate = LogprobsCandidate::default();
-            candidate.token = Some(String::from_utf8_lossy(model.bytes_of(token)).into_owned());
-            candidate.token_id = Some(token.0);
-            candidate.log_probability = Some(logprob.into());
-            candidate
-        };
-        let mut result = LogprobsResult::default();
-        for (token, logprob, top) in tokens {
-            self.sum += f64::from(*logprob);
-            self.tokens += 1;
-            result.chosen_candidates.push(one(&(*token, *logprob)));
-            if !top.is_empty() {
-                let mut candidates = TopCandidates::default();
-                candidates.candidates = top.iter().map(one).collect();
-                result.top_candidates.push(candidates);
-            }
+    fn finish_reason(&mut self, end: End) -> (FinishReason, Option<String>) {
+        let mismatch = self.mismatch.take();
+        match end {
+            End::MaxTokens => (FinishReason::MaxTokens, None),
+            End::Stop => match mismatch.or_else(|| self.checks.check_text(&self.text)) {
+                Some((reason, message)) => (reason, Some(message)),
+                None => (FinishReason::Stop, None),
+            },
         }
-        result
     }
 
-    fn average(&self) -> Option<f64> {
-        (self.tokens > 0).then(|| self.sum / self.tokens as f64)
+    fn usage(&self, piece: &Piece) -> UsageMetadata {
+        let count = |tokens: usize| i32::try_from(tokens).ok();
+        let mut usage = UsageMetadata::default();
+        usage.prompt_token_count = count(self.prompt_tokens);
+        usage.cached_content_token_count = count(piece.cached).filter(|&cached| cached > 0);
+        usage.thoughts_token_count = count(self.thought_tokens).filter(|&thoughts| thoughts > 0);
+        usage.candidates_token_count = count(piece.generated - self.thought_tokens);
+        usage.total_token_count = count(self.prompt_tokens + piece.generated);
+        usage.prompt_tokens_details = vec![text_tokens(self.prompt_tokens)];
+        usage
     }
-}
-
-fn usage(prompt: usize, piece: &Piece) -> UsageMetadata {
-    let count = |tokens: usize| i32::try_from(tokens).ok();
-    let mut usage = UsageMetadata::default();
-    usage.prompt_token_count = count(prompt);
-    usage.cached_content_token_count = count(piece.cached).filter(|&cached| cached > 0);
-    usage.candidates_token_count = count(piece.generated);
-    usage.total_token_count = count(prompt + piece.generated);
-    usage.prompt_tokens_details = vec![text_tokens(prompt)];
-    usage
 }
 
 /// Counts tokens as text.

@@ -32,15 +32,14 @@ pub(super) fn merge(chunks: Vec<GenerateContentResponse>) -> GenerateContentResp
     whole
 }
 
-/// Appends a part. Text is merged with preceding text.
+/// Appends a part. Text is merged with preceding text, and a thought with a preceding thought.
 fn append(parts: &mut Vec<Part>, part: Part) {
-    match (
-        parts.last_mut().and_then(|last| last.data.as_mut()),
-        part.data,
-    ) {
-        (_, Some(Data::Text(text))) if text.is_empty() => {}
-        (Some(Data::Text(text)), Some(Data::Text(more))) => text.push_str(&more),
-        (_, Some(data)) => parts.push(data.into()),
-        (_, None) => {}
+    let is_thought = part.is_thought();
+    let last = parts
+        .last_mut()
+        .filter(|last| last.is_thought() == is_thought);
+    match (last.and_then(|last| last.data.as_mut()), &part.data) {
+        (Some(Data::Text(text)), Some(Data::Text(more))) => text.push_str(more),
+        _ => parts.push(part),
     }
 }

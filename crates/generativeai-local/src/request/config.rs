@@ -3,14 +3,14 @@
 use std::ops::RangeInclusive;
 
 use generativeai::Result;
-use generativeai::protocol::config::{GenerationConfig, ResponseModality, ThinkingConfig};
-use generativeai::protocol::schema::Type;
-use serde_json::{Value, json};
+use generativeai::protocol::config::{GenerationConfig, ResponseModality};
 
 use crate::error::invalid_argument;
+use crate::ignored::IgnoredSettings;
 use crate::sampler::Sampling;
-use crate::schema;
 
+use super::format::ResponseFormat;
+use super::thinking::ThinkingSettings;
 use super::tools::{CallingMode, Tools};
 
 /// Defaults with which small models write coherent text.
@@ -30,25 +30,24 @@ pub(crate) struct Settings {
     pub(crate) stops: Vec<String>,
     pub(crate) max_tokens: Option<usize>,
     pub(crate) format: ResponseFormat,
-}
-
-/// Format that a reply must have.
-#[derive(Debug, PartialEq)]
-pub(crate) enum ResponseFormat {
-    /// Any text.
-    Text,
-    /// JSON that matches a schema.
-    Json(Value),
-    /// One of these texts.
-    Choice(Vec<String>),
+    pub(crate) thinking: ThinkingSettings,
 }
 
 impl Settings {
-    pub(super) fn parse(config: Option<&GenerationConfig>, tools: &Tools) -> Result<Self> {
+    /// Parses a generation config.
+    ///
+    /// # Errors
+    ///
+    /// 400 for a value out of range, and for a setting that the embedded model does not support.
+    pub(super) fn parse(
+        config: Option<&GenerationConfig>,
+        tools: &Tools,
+        ignored: &IgnoredSettings,
+    ) -> Result<Self> {
         let nothing = GenerationConfig::default();
         let config = config.unwrap_or(&nothing);
         reject_unsupported(config)?;
-        let format = ResponseFormat::parse(config)?;
+        let format = ResponseFormat::parse(config, ignored)?;
         if format != ResponseFormat::Text && tools.mode != CallingMode::None {
             return Err(invalid_argument(
                 "tools and a responseMimeType other than text/plain exclude each other: \
@@ -69,15 +68,16 @@ impl Settings {
             stops: stops(config)?,
             max_tokens,
             format,
+            thinking: ThinkingSettings::parse(config.thinking_config.as_deref())?,
         })
     }
 }
 
 fn sampling(config: &GenerationConfig) -> Result<Sampling> {
     let top_k = config.top_k.unwrap_or(TOP_K);
-    if top_k < 1 {
+    if top_k < 0 {
         return Err(invalid_argument(format!(
-            "topK is {top_k}, but must be at least 1"
+            "topK is {top_k}, but must be at least 0; 0 is no limit"
         )));
     }
     Ok(Sampling {
@@ -150,72 +150,6 @@ fn within(name: &str, value: f64, range: RangeInclusive<f64>) -> Result<f32> {
     )))
 }
 
-impl ResponseFormat {
-    fn parse(config: &GenerationConfig) -> Result<Self> {
-        let openapi = config.response_schema.as_deref();
-        let json = config.response_json_schema.as_ref();
-        let json = json.or(config.response_json_schema_ordered.as_ref());
-        let mime_type = config.response_mime_type.as_deref().unwrap_or("text/plain");
-        match (mime_type, openapi, json) {
-            (_, Some(_), Some(_)) => Err(invalid_argument(
-                "responseSchema and responseJsonSchema exclude each other: remove one of them",
-            )),
-            ("text/plain", None, None) => Ok(Self::Text),
-            ("application/json", None, None) => {
-                Ok(Self::Json(json!({ "type": ["object", "array"] })))
-            }
-            ("application/json", Some(openapi), None) => {
-                Ok(Self::Json(schema::from_openapi(openapi)?))
-            }
-            ("application/json", None, Some(json)) => Ok(Self::Json(json.clone())),
-            ("text/x.enum" | "text/x-enum", Some(openapi), None)
-                if matches!(openapi.r#type, None | Some(Type::String))
-                    && !openapi.r#enum.is_empty() =>
-            {
-                Ok(Self::Choice(openapi.r#enum.clone()))
-            }
-            ("text/x.enum" | "text/x-enum", None, Some(json)) => choices(json).map(Self::Choice),
-            ("text/x.enum" | "text/x-enum", ..) => Err(invalid_argument(
-                "responseMimeType is text/x.enum: set a responseSchema of type STRING with an enum",
-            )),
-            ("text/plain", ..) => Err(invalid_argument(
-                "a response schema is set: set responseMimeType to application/json or text/x.enum",
-            )),
-            (other, ..) => Err(invalid_argument(format!(
-                "responseMimeType is {other:?}: use text/plain, application/json or text/x.enum"
-            ))),
-        }
-    }
-
-    /// Returns the instructions for the model; `None` if it may answer freely.
-    pub(super) fn instructions(&self) -> Option<String> {
-        match self {
-            Self::Text => None,
-            Self::Json(schema) => Some(format!(
-                "Answer with JSON only. It must match this JSON schema:\n{schema}"
-            )),
-            Self::Choice(choices) => Some(format!(
-                "Answer with exactly one of these:\n{}",
-                choices.join("\n")
-            )),
-        }
-    }
-}
-
-fn choices(schema: &Value) -> Result<Vec<String>> {
-    let texts = schema
-        .get("enum")
-        .and_then(Value::as_array)
-        .map_or(&[][..], Vec::as_slice);
-    let texts: Option<Vec<_>> = texts
-        .iter()
-        .map(|text| text.as_str().map(str::to_owned))
-        .collect();
-    texts.filter(|texts| !texts.is_empty()).ok_or_else(|| {
-        invalid_argument("responseMimeType is text/x.enum: set a schema with an enum of strings")
-    })
-}
-
 /// Rejects settings that the embedded model does not support.
 fn reject_unsupported(config: &GenerationConfig) -> Result<()> {
     if let Some(count) = config.candidate_count
@@ -255,17 +189,5 @@ fn reject_unsupported(config: &GenerationConfig) -> Result<()> {
             "{name} is not supported by the embedded model: remove it"
         )));
     }
-    config
-        .thinking_config
-        .as_deref()
-        .map_or(Ok(()), check_thinking)
-}
-
-fn check_thinking(thinking: &ThinkingConfig) -> Result<()> {
-    match (thinking.thinking_budget, &thinking.thinking_level) {
-        (None | Some(-1 | 0), None) => Ok(()),
-        _ => Err(invalid_argument(
-            "thinkingConfig is not supported by the embedded model: remove it",
-        )),
-    }
+    Ok(())
 }

@@ -1,28 +1,36 @@
-//! Converts contents to the messages that chat templates take.
+//! Converts contents to the messages of a conversation.
 
 use generativeai::Result;
 use generativeai::protocol::content::{Content, Data, Part, Role};
-use serde_json::json;
 
+use crate::conversation::{Body, Call, Message};
 use crate::error::invalid_argument;
-use crate::template::Message;
 
-use super::tools::{CALL_BEGIN, CALL_END};
+use super::media;
 
-/// Converts contents. Neighbouring contents of one role become one message.
+/// Converts contents.
+///
+/// # Errors
+///
+/// 400 for an empty conversation or content, an unknown role, and a part that is not text.
 pub(super) fn parse<'a>(contents: impl Iterator<Item = &'a Content>) -> Result<Vec<Message>> {
-    let mut messages: Vec<Message> = Vec::new();
-    for (at, content) in contents.enumerate() {
-        let path = format!("contents[{at}]");
-        let role = role(&path, content)?;
-        let content = text_of(&path, content)?;
-        match messages.last_mut() {
-            Some(last) if last.role == role => {
-                last.content.push_str("\n\n");
-                last.content.push_str(&content);
+    let mut messages = Vec::new();
+    for (index, content) in contents.enumerate() {
+        let path = format!("contents[{index}]");
+        let bodies = match &content.role {
+            None | Some(Role::User | Role::Function) => user(&path, content)?,
+            Some(Role::Model) => vec![assistant(&path, content)?],
+            Some(Role::System) => vec![Body::System(text_of(&path, content)?)],
+            Some(other) => {
+                return Err(invalid_argument(format!(
+                    "{path}.role is \"{other}\": use \"user\" or \"model\""
+                )));
             }
-            _ => messages.push(Message { role, content }),
-        }
+        };
+        messages.extend(bodies.into_iter().map(|body| Message {
+            path: path.clone(),
+            body,
+        }));
     }
     if messages.is_empty() {
         return Err(invalid_argument("contents is empty: add a message"));
@@ -30,80 +38,103 @@ pub(super) fn parse<'a>(contents: impl Iterator<Item = &'a Content>) -> Result<V
     Ok(messages)
 }
 
-fn role(path: &str, content: &Content) -> Result<&'static str> {
-    match &content.role {
-        None | Some(Role::User | Role::Function) => Ok("user"),
-        Some(Role::Model) => Ok("assistant"),
-        Some(Role::System) => Ok("system"),
-        Some(other) => Err(invalid_argument(format!(
-            "{path}.role is \"{other}\": use \"user\" or \"model\""
-        ))),
-    }
-}
-
 /// Returns the text of a content, thoughts excluded.
 pub(super) fn text_of(path: &str, content: &Content) -> Result<String> {
-    if content.parts.is_empty() {
-        return Err(invalid_argument(format!(
-            "{path}.parts is empty: add a part with text"
-        )));
-    }
     let mut text = String::new();
-    for (at, part) in content.parts.iter().enumerate() {
+    for (part, path) in parts(path, content)? {
         if !part.is_thought() {
-            append(&mut text, part, &format!("{path}.parts[{at}]"))?;
+            text.push_str(&text_of_part(part, &path)?);
         }
     }
     Ok(text)
 }
 
-fn append(text: &mut String, part: &Part, path: &str) -> Result<()> {
+/// Converts a content of the user: results of functions become messages of their own.
+fn user(path: &str, content: &Content) -> Result<Vec<Body>> {
+    let mut bodies = Vec::new();
+    let mut text = String::new();
+    for (part, path) in parts(path, content)? {
+        if part.is_thought() {
+            continue;
+        }
+        let Some(Data::FunctionResponse(response)) = &part.data else {
+            text.push_str(&text_of_part(part, &path)?);
+            continue;
+        };
+        if !text.is_empty() {
+            bodies.push(Body::User(std::mem::take(&mut text)));
+        }
+        if !response.parts.is_empty() {
+            return Err(unsupported(&path, "media in a function response"));
+        }
+        bodies.push(Body::Tool {
+            id: response.id.clone(),
+            name: response.name.clone().unwrap_or_default(),
+            content: response.response.clone().unwrap_or_default(),
+        });
+    }
+    if !text.is_empty() || bodies.is_empty() {
+        bodies.push(Body::User(text));
+    }
+    Ok(bodies)
+}
+
+/// Converts a content of the model.
+fn assistant(path: &str, content: &Content) -> Result<Body> {
+    let (mut text, mut thoughts, mut calls) = (String::new(), String::new(), Vec::new());
+    for (part, path) in parts(path, content)? {
+        match &part.data {
+            Some(Data::Text(thought)) if part.is_thought() => thoughts.push_str(thought),
+            Some(Data::FunctionCall(call)) => calls.push(Call {
+                id: call.id.clone(),
+                name: call.name().to_owned(),
+                arguments: call.args.clone().unwrap_or_default(),
+            }),
+            _ if part.is_thought() => {}
+            _ => text.push_str(&text_of_part(part, &path)?),
+        }
+    }
+    Ok(Body::Assistant {
+        text,
+        thoughts,
+        calls,
+    })
+}
+
+/// Returns the parts of a content with their paths.
+fn parts<'a>(
+    path: &'a str,
+    content: &'a Content,
+) -> Result<impl Iterator<Item = (&'a Part, String)>> {
+    if content.parts.is_empty() {
+        return Err(invalid_argument(format!(
+            "{path}.parts is empty: add a part with text"
+        )));
+    }
+    let indexed = content.parts.iter().enumerate();
+    Ok(indexed.map(move |(index, part)| (part, format!("{path}.parts[{index}]"))))
+}
+
+fn text_of_part(part: &Part, path: &str) -> Result<String> {
     match &part.data {
-        Some(Data::Text(more)) => text.push_str(more),
-        Some(Data::InlineData(blob)) => {
-            let mime_type = blob.mime_type.as_deref().unwrap_or("data without a type");
-            let bytes = mime_type
-                .starts_with("text/")
-                .then(|| blob.bytes())
-                .and_then(Result::ok);
-            let decoded = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-            text.push_str(&decoded.ok_or_else(|| unsupported(path, mime_type))?);
-        }
-        Some(Data::FunctionCall(call)) => {
-            let call = json!({ "name": call.name(), "arguments": call.args });
-            paragraph(text, &format!("{CALL_BEGIN}\n{call}\n{CALL_END}"));
-        }
-        Some(Data::FunctionResponse(answer)) => {
-            if !answer.parts.is_empty() {
-                return Err(unsupported(path, "media in a function response"));
-            }
-            let answer = json!({ "name": answer.name, "content": answer.response });
-            paragraph(
-                text,
-                &format!("<tool_response>\n{answer}\n</tool_response>"),
-            );
-        }
+        Some(Data::Text(text)) => Ok(text.clone()),
+        Some(Data::InlineData(blob)) => media::text_of(blob).ok_or_else(|| {
+            let mime_type = blob.mime_type.as_deref();
+            unsupported(path, mime_type.unwrap_or("data that is not text"))
+        }),
         Some(Data::ExecutableCode(code)) => {
             let code = code.code.as_deref().unwrap_or_default();
-            paragraph(text, &format!("```python\n{code}\n```"));
+            Ok(format!("\n```python\n{code}\n```\n"))
         }
         Some(Data::CodeExecutionResult(result)) => {
             let output = result.output.as_deref().unwrap_or_default();
-            paragraph(text, &format!("```\n{output}\n```"));
+            Ok(format!("\n```\n{output}\n```\n"))
         }
         None if part.unknown.is_empty() => {
-            return Err(invalid_argument(format!("{path} is empty: add text")));
+            Err(invalid_argument(format!("{path} is empty: add text")))
         }
-        _ => return Err(unsupported(path, part.kind().unwrap_or("this part"))),
+        _ => Err(unsupported(path, part.kind().unwrap_or("this part"))),
     }
-    Ok(())
-}
-
-fn paragraph(text: &mut String, paragraph: &str) {
-    if !text.is_empty() {
-        text.push('\n');
-    }
-    text.push_str(paragraph);
 }
 
 fn unsupported(path: &str, what: &str) -> generativeai::Error {

@@ -1,33 +1,26 @@
-//! Parses function declarations, and writes the instructions that explain them to the model.
-
-use std::fmt::Write as _;
+//! Parses function declarations, and whether functions may or must be called.
 
 use generativeai::Result;
 use generativeai::protocol::tools::{FunctionCallingMode, FunctionDeclaration, Tool, ToolConfig};
 use serde_json::{Value, json};
 
+use crate::conversation::Function;
 use crate::error::invalid_argument;
-use crate::schema;
-
-/// Text before a function call in a reply.
-pub(crate) const CALL_BEGIN: &str = "<tool_call>";
-/// Text after a function call in a reply.
-pub(crate) const CALL_END: &str = "</tool_call>";
+use crate::ignored::IgnoredSettings;
+use crate::schema::{self, Schema};
 
 /// Functions that may be called, and whether they must be.
 #[derive(Debug, Default)]
 pub(crate) struct Tools {
-    pub(crate) functions: Vec<Function>,
+    pub(crate) functions: Vec<DeclaredFunction>,
     pub(crate) mode: CallingMode,
 }
 
-/// A declared function.
+/// A declared function with the compiled schema of its arguments.
 #[derive(Debug)]
-pub(crate) struct Function {
-    pub(crate) name: String,
-    description: String,
-    /// JSON Schema of its arguments.
-    pub(crate) arguments: Value,
+pub(crate) struct DeclaredFunction {
+    pub(crate) function: Function,
+    pub(crate) arguments: Schema,
 }
 
 /// Whether a reply may or must call functions.
@@ -43,123 +36,127 @@ pub(crate) enum CallingMode {
 }
 
 impl Tools {
-    pub(crate) fn parse(tools: &[Tool], config: Option<&ToolConfig>) -> Result<Self> {
-        let mut functions = Vec::new();
-        for (index, tool) in tools.iter().enumerate() {
-            reject_builtin(index, tool)?;
-            for declaration in &tool.function_declarations {
-                let function = Function::parse(declaration)?;
-                if functions
-                    .iter()
-                    .any(|other: &Function| other.name == function.name)
-                {
-                    return Err(invalid_argument(format!(
-                        "function `{}` is declared twice: rename one of them",
-                        function.name
-                    )));
-                }
-                functions.push(function);
-            }
-        }
+    /// Parses the tools of a request.
+    ///
+    /// # Errors
+    ///
+    /// 400 for a tool that the embedded model does not have, an invalid declaration, and a configuration
+    /// that names an unknown function or mode.
+    pub(crate) fn parse(
+        tools: &[Tool],
+        config: Option<&ToolConfig>,
+        ignored: &IgnoredSettings,
+    ) -> Result<Self> {
         let config = config.and_then(|config| config.function_calling_config.as_ref());
-        let allowed = config.map_or(&[][..], |config| &config.allowed_function_names);
         let mode = match config.and_then(|config| config.mode.as_ref()) {
-            None | Some(FunctionCallingMode::Unspecified | FunctionCallingMode::Auto) => {
-                CallingMode::Auto
-            }
-            Some(FunctionCallingMode::Validated) => CallingMode::Auto,
+            None
+            | Some(
+                FunctionCallingMode::Unspecified
+                | FunctionCallingMode::Auto
+                | FunctionCallingMode::Validated,
+            ) => CallingMode::Auto,
             Some(FunctionCallingMode::Any) => CallingMode::Any,
             Some(FunctionCallingMode::None) => CallingMode::None,
             Some(other) => {
                 return Err(invalid_argument(format!(
-                    "functionCallingConfig.mode is {other}: use AUTO, ANY, VALIDATED or NONE"
+                    "toolConfig.functionCallingConfig.mode is {other}: use AUTO, ANY, VALIDATED or NONE"
                 )));
             }
         };
-        if let Some(unknown) = allowed
-            .iter()
-            .find(|&name| !functions.iter().any(|function| function.name == *name))
-        {
+        let allowed = config.map_or(&[][..], |config| &config.allowed_function_names);
+        let mut functions = functions(tools, ignored)?;
+        let is_declared = |name: &String| functions.iter().any(|it| it.function.name == *name);
+        if let Some(unknown) = allowed.iter().find(|name| !is_declared(name)) {
             return Err(invalid_argument(format!(
-                "allowedFunctionNames contains `{unknown}`, which is not declared"
+                "toolConfig.functionCallingConfig.allowedFunctionNames contains `{unknown}`, which is \
+                 not declared"
             )));
         }
         if !allowed.is_empty() {
-            functions.retain(|function| allowed.contains(&function.name));
+            functions.retain(|it| allowed.contains(&it.function.name));
         }
-        if mode == CallingMode::Any && functions.is_empty() {
-            return Err(invalid_argument(
-                "functionCallingConfig.mode is ANY, but no function is declared",
-            ));
+        match mode {
+            CallingMode::Any if functions.is_empty() => Err(invalid_argument(
+                "toolConfig.functionCallingConfig.mode is ANY, but no function is declared",
+            )),
+            CallingMode::None => Ok(Self::default()),
+            _ if functions.is_empty() => Ok(Self::default()),
+            mode => Ok(Self { functions, mode }),
         }
-        let mode = if functions.is_empty() {
-            CallingMode::None
-        } else {
-            mode
-        };
-        if mode == CallingMode::None {
-            functions.clear();
-        }
-        Ok(Self { functions, mode })
-    }
-
-    /// Returns the instructions for the model; `None` if it may not call functions.
-    pub(super) fn instructions(&self) -> Option<String> {
-        if self.mode == CallingMode::None {
-            return None;
-        }
-        let mut text = "You can call these functions:\n<tools>\n".to_owned();
-        for Function {
-            name,
-            description,
-            arguments,
-        } in &self.functions
-        {
-            let function =
-                json!({ "name": name, "description": description, "parameters": arguments });
-            let tool = json!({ "type": "function", "function": function });
-            writeln!(text, "{tool}").expect("writing to a string cannot fail");
-        }
-        let how = match self.mode {
-            CallingMode::Any => "Answer with one call",
-            _ => "When a function helps to answer, call it",
-        };
-        write!(
-            text,
-            "</tools>\n{how}, with its name and arguments as JSON, in this form:\n\
-             {CALL_BEGIN}\n{{\"name\": <name>, \"arguments\": <arguments>}}\n{CALL_END}"
-        )
-        .expect("writing to a string cannot fail");
-        Some(text)
     }
 }
 
-impl Function {
-    fn parse(declaration: &FunctionDeclaration) -> Result<Self> {
-        let name = declaration.name.clone().unwrap_or_default();
-        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_-.:".contains(c);
-        if name.is_empty() || name.len() > 128 || !name.chars().all(is_allowed) {
-            return Err(invalid_argument(format!(
-                "function name {name:?} is invalid: use 1 to 128 letters, digits, or any of _ - . :"
-            )));
-        }
-        let arguments = match (&declaration.parameters, &declaration.parameters_json_schema) {
-            (Some(_), Some(_)) => {
+fn functions(tools: &[Tool], ignored: &IgnoredSettings) -> Result<Vec<DeclaredFunction>> {
+    let mut functions: Vec<DeclaredFunction> = Vec::new();
+    for (index, tool) in tools.iter().enumerate() {
+        reject_builtin(index, tool)?;
+        for (at, declaration) in tool.function_declarations.iter().enumerate() {
+            let path = format!("tools[{index}].functionDeclarations[{at}]");
+            let function = parse_function(declaration, path)?;
+            let name = &function.function.name;
+            if functions.iter().any(|other| other.function.name == *name) {
                 return Err(invalid_argument(format!(
-                    "function `{name}` has both parameters and parametersJsonSchema: remove one of them"
+                    "function `{name}` is declared twice: rename one of them"
                 )));
             }
-            (Some(parameters), None) => schema::from_openapi(parameters)?,
-            (None, Some(parameters)) => parameters.clone(),
-            (None, None) => json!({ "type": "object", "properties": {} }),
-        };
-        let description = declaration.description.clone().unwrap_or_default();
-        Ok(Self {
-            name,
-            description,
-            arguments,
-        })
+            for pointer in &function.arguments.left_out {
+                ignored.ignore(format!(
+                    "function `{name}`: {pointer} of its parameters cannot be enforced; calls are checked \
+                     against it"
+                ))?;
+            }
+            functions.push(function);
+        }
     }
+    Ok(functions)
+}
+
+fn parse_function(declaration: &FunctionDeclaration, path: String) -> Result<DeclaredFunction> {
+    let name = declaration.name.clone().unwrap_or_default();
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_-.:".contains(c);
+    if name.is_empty() || name.len() > 128 || !name.chars().all(is_allowed) {
+        return Err(invalid_argument(format!(
+            "{path}.name is {name:?}: use 1 to 128 letters, digits, or any of _ - . :"
+        )));
+    }
+    let openapi = declaration.parameters.as_ref();
+    let json = declaration.parameters_json_schema.as_ref();
+    let (member, parameters) = match (openapi, json) {
+        (Some(_), Some(_)) => {
+            return Err(invalid_argument(format!(
+                "function `{name}` has both parameters and parametersJsonSchema: remove one of them"
+            )));
+        }
+        (Some(parameters), None) => {
+            let path = format!("function `{name}`: parameters");
+            ("parameters", schema::from_openapi(parameters, &path)?)
+        }
+        (None, Some(parameters)) => ("parametersJsonSchema", parameters.clone()),
+        (None, None) => ("parameters", json!({ "type": "object", "properties": {} })),
+    };
+    let path_of_schema = format!("function `{name}`: {member}");
+    let arguments = Schema::compile(&object_schema(parameters), &path_of_schema)?;
+    let function = Function {
+        path,
+        name,
+        description: declaration.description.clone().unwrap_or_default(),
+        parameters: arguments.declared.clone(),
+    };
+    Ok(DeclaredFunction {
+        function,
+        arguments,
+    })
+}
+
+/// Makes a schema without a type that of an object, as arguments are.
+fn object_schema(mut schema: Value) -> Value {
+    const CONSTRAINTS: [&str; 7] = ["type", "$ref", "anyOf", "oneOf", "allOf", "enum", "const"];
+    if let Value::Object(members) = &mut schema
+        && !CONSTRAINTS.iter().any(|name| members.contains_key(*name))
+    {
+        members.insert("type".to_owned(), "object".into());
+    }
+    schema
 }
 
 /// Rejects tools that only the service has.

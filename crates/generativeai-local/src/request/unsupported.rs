@@ -5,9 +5,10 @@ use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::safety::HarmBlockThreshold;
 
 use crate::error::{invalid_argument, not_found};
+use crate::ignored::IgnoredSettings;
 
-/// Rejects caches, continuation tokens and safety filters.
-pub(super) fn check(request: &GenerateContentRequest) -> Result<()> {
+/// Rejects caches and continuation tokens, and ignores safety filters.
+pub(super) fn check(request: &GenerateContentRequest, ignored: &IgnoredSettings) -> Result<()> {
     if let Some(name) = &request.cached_content {
         return Err(not_found(format!(
             "cachedContent {name} does not exist: the embedded model caches prompts automatically"
@@ -26,12 +27,8 @@ pub(super) fn check(request: &GenerateContentRequest) -> Result<()> {
                 | HarmBlockThreshold::BlockNone
                 | HarmBlockThreshold::Off,
             ) => {}
-            Some(other) => {
-                return Err(invalid_argument(format!(
-                    "safetySettings has threshold {other}, but the embedded model has no safety \
-                     filter: use BLOCK_NONE or OFF"
-                )));
-            }
+            Some(_) => ignored
+                .ignore("safetySettings: the embedded model has no safety filter".to_owned())?,
         }
     }
     Ok(())

@@ -2,14 +2,13 @@
 
 use std::collections::HashSet;
 
-use generativeai::Result;
 use serde_json::Value;
 
-use crate::error::invalid_argument;
+use super::problem::Problem;
 
 /// Rejects a schema that leads back to itself through references and alternatives only, not through
 /// a property or an element. A compiler of grammars would not terminate on it.
-pub(super) fn check(schema: &Value) -> Result<()> {
+pub(super) fn check(schema: &Value) -> Result<(), Problem> {
     let mut walk = Walk {
         root: schema,
         open: HashSet::new(),
@@ -27,7 +26,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn check_all(&mut self, value: &'a Value) -> Result<()> {
+    fn check_all(&mut self, value: &'a Value) -> Result<(), Problem> {
         self.follow(value)?;
         match value {
             Value::Object(members) => members.values().try_for_each(|value| self.check_all(value)),
@@ -36,7 +35,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn follow(&mut self, schema: &'a Value) -> Result<()> {
+    fn follow(&mut self, schema: &'a Value) -> Result<(), Problem> {
         let Value::Object(members) = schema else {
             return Ok(());
         };
@@ -45,7 +44,8 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         if !self.open.insert(this) {
-            return Err(invalid_argument(
+            return Err(Problem::new(
+                "",
                 "the schema contains a $ref that leads only to itself: remove it",
             ));
         }

@@ -1,27 +1,26 @@
 //! Translates schemas of the Gemini API, which follow OpenAPI, to JSON Schema.
 
-use generativeai::Result;
 use generativeai::protocol::schema::{Properties, Schema, Type};
 use serde_json::{Map, Value, json};
 
-use crate::error::invalid_argument;
-
+use super::problem::Problem;
 use super::size::{MAX_DEPTH, too_deep};
 
-/// Translates a schema of the Gemini API to JSON Schema.
+/// Translates a schema of the Gemini API to JSON Schema, `nullable` excepted. `path` names it in the
+/// request.
 ///
 /// # Errors
 ///
-/// 400 for an unknown type or format, or a schema that is nested too deep.
-pub(crate) fn from_openapi(schema: &Schema) -> Result<Value> {
-    translate(schema, MAX_DEPTH)
+/// 400 if the schema is nested too deep.
+pub(crate) fn from_openapi(schema: &Schema, path: &str) -> generativeai::Result<Value> {
+    translate(schema, MAX_DEPTH).map_err(|problem| problem.into_error(path))
 }
 
-fn translate(schema: &Schema, depth: usize) -> Result<Value> {
+fn translate(schema: &Schema, depth: usize) -> Result<Value, Problem> {
     let depth = depth.checked_sub(1).ok_or_else(too_deep)?;
     let mut out = Map::new();
     if let Some(kind) = &schema.r#type {
-        out.insert("type".to_owned(), kind_of(kind)?.into());
+        out.insert("type".to_owned(), name_of(kind).into());
     }
     let texts = [
         ("title", &schema.title),
@@ -54,7 +53,7 @@ fn translate(schema: &Schema, depth: usize) -> Result<Value> {
             .into_iter()
             .filter_map(|(name, bound)| Some((name.to_owned(), number(bound?)))),
     );
-    format(schema, &mut out)?;
+    format(schema, &mut out);
     if !schema.r#enum.is_empty() {
         out.insert("enum".to_owned(), json!(schema.r#enum));
     }
@@ -77,59 +76,36 @@ fn translate(schema: &Schema, depth: usize) -> Result<Value> {
         out.insert("required".to_owned(), json!(schema.required));
     }
     if !schema.any_of.is_empty() {
-        let options: Result<Vec<_>> = schema
+        let options: Result<Vec<_>, _> = schema
             .any_of
             .iter()
             .map(|one| translate(one, depth))
             .collect();
         out.insert("anyOf".to_owned(), options?.into());
     }
-    let translated = Value::Object(out);
-    Ok(match schema.nullable {
-        Some(true) => json!({ "anyOf": [translated, { "type": "null" }] }),
-        _ => translated,
-    })
+    if schema.nullable == Some(true) {
+        out.insert("nullable".to_owned(), true.into());
+    }
+    Ok(out.into())
 }
 
-fn kind_of(kind: &Type) -> Result<&'static str> {
-    Ok(match kind {
-        Type::String => "string",
-        Type::Number => "number",
-        Type::Integer => "integer",
-        Type::Boolean => "boolean",
-        Type::Array => "array",
-        Type::Object => "object",
-        Type::Null => "null",
-        other => {
-            return Err(invalid_argument(format!(
-                "the schema has the unknown type {other}"
-            )));
-        }
-    })
+/// Writes the name of a type as JSON Schema does.
+fn name_of(kind: &Type) -> String {
+    kind.to_string().to_ascii_lowercase()
 }
 
-/// Translates the format: that of a string is kept, that of a number becomes bounds.
-fn format(schema: &Schema, out: &mut Map<String, Value>) -> Result<()> {
-    let Some(format) = schema.format.as_deref() else {
-        return Ok(());
-    };
-    match format {
-        "enum" | "float" | "double" | "int64" => {}
-        "int32" => {
+/// Translates the format: that of an integer becomes bounds, any other one is kept.
+fn format(schema: &Schema, out: &mut Map<String, Value>) {
+    match schema.format.as_deref() {
+        None | Some("enum") => {}
+        Some("int32") => {
             out.entry("minimum").or_insert_with(|| i32::MIN.into());
             out.entry("maximum").or_insert_with(|| i32::MAX.into());
         }
-        "date-time" | "date" | "time" | "duration" | "email" | "uuid" | "uri" | "ipv4" | "ipv6"
-        | "hostname" => {
+        Some(format) => {
             out.insert("format".to_owned(), format.into());
         }
-        other => {
-            return Err(invalid_argument(format!(
-                "the schema has the unknown format {other:?}"
-            )));
-        }
     }
-    Ok(())
 }
 
 /// Up to this, `f64` represents every whole number.
@@ -145,7 +121,7 @@ fn number(value: f64) -> Value {
 }
 
 /// Translates properties: those in `order` first, then the others.
-fn ordered(properties: &Properties, order: &[String], depth: usize) -> Result<Value> {
+fn ordered(properties: &Properties, order: &[String], depth: usize) -> Result<Value, Problem> {
     let mut out = Map::new();
     let named = order
         .iter()
@@ -163,7 +139,7 @@ mod tests {
     use super::*;
 
     fn translated(schema: Value) -> Value {
-        from_openapi(&serde_json::from_value(schema).unwrap()).unwrap()
+        from_openapi(&serde_json::from_value(schema).unwrap(), "").unwrap()
     }
 
     #[test]
@@ -190,10 +166,7 @@ mod tests {
                 "type": "object",
                 "properties": {
                     "a": { "type": "array", "minItems": 2, "items": { "type": "string", "enum": ["x"] } },
-                    "b": { "anyOf": [
-                        { "type": "integer", "minimum": 0, "maximum": i32::MAX },
-                        { "type": "null" },
-                    ] },
+                    "b": { "type": "integer", "minimum": 0, "maximum": i32::MAX, "nullable": true },
                 },
                 "required": ["a"],
             })

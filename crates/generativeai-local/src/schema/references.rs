@@ -1,41 +1,75 @@
-//! Rejects references to anything but a subschema of the same document.
+//! Resolves the references of a schema.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
-use generativeai::Result;
 use serde_json::Value;
-
-use crate::error::invalid_argument;
 
 use super::subschemas;
 
-/// Rejects references to another document, to a place that is not a schema, and to a subschema with
-/// its own `$id`.
-pub(super) fn check(schema: &Value) -> Result<()> {
-    let mut all = Vec::new();
-    subschemas::collect(schema, &mut all);
-    let known: HashSet<*const Value> = all.iter().map(|&part| std::ptr::from_ref(part)).collect();
-    for part in all {
-        let names = ["$id", "id"].iter().filter_map(|name| part.get(name));
-        if !std::ptr::eq(part, schema) && names.clone().any(Value::is_string) {
-            return Err(invalid_argument(
-                "a subschema has its own $id: refer to it by its name in $defs instead",
-            ));
+/// A schema and the names under which its subschemas can be referred to.
+pub(super) struct References<'a> {
+    root: &'a Value,
+    /// Subschemas by `#anchor` and by `$id`.
+    named: HashMap<String, &'a Value>,
+}
+
+/// Target of a reference.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Target<'a> {
+    /// A subschema of the same document.
+    Local(&'a Value),
+    /// Another document, which is not fetched.
+    External,
+    /// The document has no such subschema.
+    Missing,
+}
+
+impl<'a> References<'a> {
+    pub(super) fn new(root: &'a Value) -> Self {
+        let mut all = Vec::new();
+        subschemas::collect(root, &mut all);
+        let mut named = HashMap::new();
+        for schema in all {
+            for keyword in ["$anchor", "$dynamicAnchor"] {
+                if let Some(name) = schema.get(keyword).and_then(Value::as_str) {
+                    named.insert(format!("#{name}"), schema);
+                }
+            }
+            if let Some(id) = schema.get("$id").and_then(Value::as_str) {
+                named.insert(id.trim_end_matches('#').to_owned(), schema);
+            }
         }
-        let Some(reference) = part.get("$ref") else {
-            continue;
+        Self { root, named }
+    }
+
+    /// Returns the target of a reference: a JSON pointer, an anchor, or the `$id` of a subschema with or
+    /// without one of these.
+    pub(super) fn resolve(&self, reference: &str) -> Target<'a> {
+        let (base, fragment) = reference.split_once('#').unwrap_or((reference, ""));
+        let document = match base {
+            "" => self.root,
+            base => match self.named.get(base) {
+                Some(document) => document,
+                None => return Target::External,
+            },
         };
-        let at = reference.as_str().and_then(|name| name.strip_prefix('#'));
-        let target = at.and_then(|at| schema.pointer(at));
-        let is_known =
-            |target: &Value| target.is_boolean() || known.contains(&std::ptr::from_ref(target));
-        if !target.is_some_and(is_known) {
-            return Err(invalid_argument(format!(
-                "the schema contains $ref {reference}, which does not lead to a subschema of it"
-            )));
+        let target = match fragment {
+            "" => Some(document),
+            pointer if pointer.starts_with('/') => document.pointer(&percent_decoded(pointer)),
+            anchor => self.named.get(&format!("#{anchor}")).copied(),
+        };
+        match target {
+            Some(schema) if schema.is_object() || schema.is_boolean() => Target::Local(schema),
+            _ => Target::Missing,
         }
     }
-    Ok(())
+}
+
+/// Decodes `%24` and the like, as in the fragment of a URI.
+fn percent_decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(text)
+        .decode_utf8_lossy()
+        .into_owned()
 }
 
 #[cfg(test)]
@@ -45,32 +79,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_to_other_places_are_rejected() {
+    fn references_lead_to_subschemas_of_the_document() {
         let text = json!({ "type": "string" });
-        for schema in [
-            json!({ "$ref": "https://example.com/schema" }),
-            json!({ "$ref": "#/$defs/missing" }),
-            json!({ "$ref": "#/%24defs/a", "$defs": { "a": text } }),
-            json!({ "$ref": "#/x-parts/a", "x-parts": { "a": text } }),
-            json!({ "$ref": "#a", "$defs": { "a": { "$anchor": "a", "type": "string" } } }),
-            json!({ "$defs": { "a": { "$id": "https://example.com/a", "type": "string" } } }),
-        ] {
-            assert!(check(&schema).is_err(), "{schema}");
-        }
-    }
-
-    #[test]
-    fn references_to_subschemas_are_valid() {
         let schema = json!({
-            "$id": "https://example.com/list",
-            "type": "object",
-            "properties": {
-                "id": { "$ref": "#/$defs/a~1b" },
-                "next": { "anyOf": [{ "$ref": "#" }, { "$ref": "#/properties/id" }] },
+            "$id": "https://example.com/root",
+            "$defs": {
+                "a/b": text,
+                "c": { "$anchor": "c", "type": "string" },
+                "d": { "$id": "https://example.com/d", "$defs": { "e": text } },
             },
-            "$defs": { "a/b": { "type": "string" } },
+            "components": { "schemas": { "f": text } },
         });
+        let references = References::new(&schema);
 
-        check(&schema).unwrap();
+        for reference in [
+            "#",
+            "#/$defs/a~1b",
+            "#/%24defs/c",
+            "#c",
+            "#/components/schemas/f",
+            "https://example.com/root#/$defs/c",
+            "https://example.com/d#/$defs/e",
+        ] {
+            assert!(
+                matches!(references.resolve(reference), Target::Local(_)),
+                "{reference}"
+            );
+        }
+        assert_eq!(references.resolve("#/$defs/x"), Target::Missing);
+        assert_eq!(references.resolve("#x"), Target::Missing);
+        assert_eq!(
+            references.resolve("https://example.com/other"),
+            Target::External
+        );
     }
 }

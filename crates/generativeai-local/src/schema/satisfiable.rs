@@ -2,16 +2,14 @@
 
 use std::collections::HashSet;
 
-use generativeai::Result;
 use serde_json::Value;
 
-use crate::error::invalid_argument;
-
+use super::problem::Problem;
 use super::subschemas;
 
 /// Rejects a schema that requires infinite nesting: an object with a required property of its own
 /// type. A model could never finish such a value.
-pub(super) fn check(schema: &Value) -> Result<()> {
+pub(super) fn check(schema: &Value) -> Result<(), Problem> {
     let mut parts = Vec::new();
     subschemas::collect(schema, &mut parts);
     let mut finite = HashSet::new();
@@ -28,7 +26,8 @@ pub(super) fn check(schema: &Value) -> Result<()> {
             return Ok(());
         }
         if finite.len() == before {
-            return Err(invalid_argument(
+            return Err(Problem::new(
+                "",
                 "the schema requires infinite nesting: make the property that refers back optional",
             ));
         }

@@ -1,9 +1,8 @@
 //! Limits of the depth and size of a schema.
 
-use generativeai::{Error, Result};
 use serde_json::Value;
 
-use crate::error::invalid_argument;
+use super::problem::Problem;
 
 /// Maximum nesting of a schema.
 pub(super) const MAX_DEPTH: usize = 64;
@@ -11,17 +10,18 @@ pub(super) const MAX_DEPTH: usize = 64;
 pub(super) const MAX_SIZE: usize = 20_000;
 
 /// Rejects a schema that is nested too deep or has too many members.
-pub(super) fn check(schema: &Value) -> Result<()> {
+pub(super) fn check(schema: &Value) -> Result<(), Problem> {
     let mut remaining = MAX_SIZE;
     measure(schema, MAX_DEPTH, &mut remaining)
 }
 
-fn measure(value: &Value, depth: usize, remaining: &mut usize) -> Result<()> {
+fn measure(value: &Value, depth: usize, remaining: &mut usize) -> Result<(), Problem> {
     let depth = depth.checked_sub(1).ok_or_else(too_deep)?;
     *remaining = remaining.checked_sub(1).ok_or_else(|| {
-        invalid_argument(format!(
-            "the schema has more than {MAX_SIZE} members: simplify it"
-        ))
+        Problem::new(
+            "",
+            format!("the schema has more than {MAX_SIZE} members: simplify it"),
+        )
     })?;
     match value {
         Value::Array(elements) => elements
@@ -34,9 +34,29 @@ fn measure(value: &Value, depth: usize, remaining: &mut usize) -> Result<()> {
     }
 }
 
-/// Creates the error for a schema that is nested too deep.
-pub(super) fn too_deep() -> Error {
-    invalid_argument(format!(
-        "the schema is nested deeper than {MAX_DEPTH} levels: simplify it"
-    ))
+/// Creates the problem of a schema that is nested too deep.
+pub(super) fn too_deep() -> Problem {
+    Problem::new(
+        "",
+        format!("the schema is nested deeper than {MAX_DEPTH} levels: simplify it"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn schemas_that_are_too_deep_or_too_large_are_rejected() {
+        let mut deep = json!({ "type": "string" });
+        for _ in 0..MAX_DEPTH {
+            deep = json!({ "items": deep });
+        }
+        let large = json!({ "enum": vec![0; MAX_SIZE] });
+
+        assert!(check(&deep).unwrap_err().reason.contains("deeper"));
+        assert!(check(&large).unwrap_err().reason.contains("members"));
+    }
 }

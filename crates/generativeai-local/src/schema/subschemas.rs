@@ -1,6 +1,32 @@
-//! Lists all subschemas of a schema.
+//! Where a schema contains other schemas.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+/// Keywords whose value is a schema.
+const ONE: [&str; 12] = [
+    "items",
+    "additionalItems",
+    "additionalProperties",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+    "contains",
+    "propertyNames",
+    "not",
+    "if",
+    "then",
+    "else",
+    "contentSchema",
+];
+/// Keywords whose value is a list of schemas.
+const LIST: [&str; 5] = ["prefixItems", "items", "allOf", "anyOf", "oneOf"];
+/// Keywords whose value is an object with a schema in each member.
+const NAMED: [&str; 5] = [
+    "properties",
+    "patternProperties",
+    "$defs",
+    "definitions",
+    "dependentSchemas",
+];
 
 /// Appends a schema and all schemas in it to `all`.
 pub(super) fn collect<'a>(schema: &'a Value, all: &mut Vec<&'a Value>) {
@@ -9,17 +35,30 @@ pub(super) fn collect<'a>(schema: &'a Value, all: &mut Vec<&'a Value>) {
     };
     all.push(schema);
     for (name, value) in members {
-        match (name.as_str(), value) {
-            (
-                "properties" | "$defs" | "definitions" | "patternProperties",
-                Value::Object(named),
-            ) => {
+        match value {
+            Value::Object(named) if NAMED.contains(&name.as_str()) => {
                 named.values().for_each(|schema| collect(schema, all));
             }
-            ("prefixItems" | "items" | "allOf" | "anyOf" | "oneOf", Value::Array(schemas)) => {
-                schemas.iter().for_each(|schema| collect(schema, all));
+            Value::Array(list) if LIST.contains(&name.as_str()) => {
+                list.iter().for_each(|schema| collect(schema, all));
             }
-            ("items" | "additionalProperties" | "additionalItems", schema) => collect(schema, all),
+            schema if ONE.contains(&name.as_str()) => collect(schema, all),
+            _ => {}
+        }
+    }
+}
+
+/// Calls a function with every schema that is directly in the members of a schema.
+pub(super) fn for_each_mut(members: &mut Map<String, Value>, visit: &mut dyn FnMut(&mut Value)) {
+    for (name, value) in members.iter_mut() {
+        match value {
+            Value::Object(named) if NAMED.contains(&name.as_str()) => {
+                named.values_mut().for_each(&mut *visit);
+            }
+            Value::Array(list) if LIST.contains(&name.as_str()) => {
+                list.iter_mut().for_each(&mut *visit);
+            }
+            schema if ONE.contains(&name.as_str()) => visit(schema),
             _ => {}
         }
     }

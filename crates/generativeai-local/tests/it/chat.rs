@@ -1,8 +1,9 @@
 //! Conversations.
 
+use generativeai::protocol::content::Content;
 use generativeai::{Backend, ChatSession, GenerativeModel, RequestOptions, check_backend};
 
-use crate::support::{ask, local, next, question, short};
+use crate::support::{ask, local, next, question, short, usage};
 
 fn model() -> GenerativeModel {
     GenerativeModel::new("local")
@@ -48,6 +49,37 @@ async fn every_chunk_contains_text_including_the_last_one() {
 
         assert!(end.is_some());
     }
+}
+
+/// Field row 32: the official SDKs store each chunk of a streamed reply as a content of its own.
+#[tokio::test]
+async fn a_reply_that_is_stored_in_chunks_gives_the_prompt_of_a_whole_one() {
+    let request = question(
+        "What is the capital of France?",
+        short().max_output_tokens(30),
+    );
+    let mut chunks = local().stream_generate_content(request.clone(), RequestOptions::default());
+    let (mut texts, mut streamed) = (Vec::new(), request.clone());
+    while let Some(chunk) = next(&mut chunks).await {
+        let mut chunk = chunk.unwrap();
+        texts.push(chunk.text().unwrap());
+        streamed
+            .contents
+            .push(chunk.candidates.remove(0).content.unwrap());
+    }
+    let mut whole = request;
+    whole.contents.push(Content::model(texts.concat()));
+    for request in [&mut streamed, &mut whole] {
+        request.contents.push(Content::user("And of Italy?"));
+    }
+
+    let after_chunks = ask(&local(), streamed).await.unwrap();
+    let after_whole = ask(&local(), whole).await.unwrap();
+
+    assert!(texts.len() > 2, "{texts:?}");
+    let tokens = |reply| usage(reply).prompt_token_count;
+    assert_eq!(tokens(&after_chunks), tokens(&after_whole));
+    assert_eq!(after_chunks.text().unwrap(), after_whole.text().unwrap());
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use generativeai::protocol::tools::{FunctionCallingMode, FunctionDeclaration, To
 use generativeai_local::Local;
 use serde_json::{Value, json};
 
-use crate::support::{ask, local, question};
+use crate::support::{ask, local, question, usage};
 
 fn config() -> GenerationConfig {
     GenerationConfig::default()
@@ -78,16 +78,58 @@ async fn a_reply_matches_its_response_json_schema() {
     );
 }
 
+/// Field row 33: nothing but "Answer with JSON" is added to the prompt, and no schema to return.
 #[tokio::test]
-async fn json_without_a_schema_is_an_object_or_an_array() {
-    let reply = ask(&local(), in_json(config())).await.unwrap();
+async fn json_without_a_schema_is_any_json() {
+    let request = in_json(config());
+    let plain = question(
+        "Name a city, its country, and how many people live there.",
+        config(),
+    );
 
+    let reply = ask(&local(), request).await.unwrap();
+
+    let plain = ask(&local(), plain).await.unwrap();
+    let tokens = |reply| usage(reply).prompt_token_count.unwrap();
+    assert!(tokens(&reply) < tokens(&plain) + 40, "{reply:?}");
     match reply.finish_reason() {
         Some(FinishReason::Stop) => {
-            let value: Value = serde_json::from_str(&reply.text().unwrap()).unwrap();
-            assert!(value.is_object() || value.is_array());
+            serde_json::from_str::<Value>(&reply.text().unwrap()).unwrap();
         }
         other => assert_eq!(other, Some(&FinishReason::MaxTokens)),
+    }
+}
+
+/// Field row 9: references in the schema of a function keep their meaning.
+#[tokio::test]
+async fn a_function_may_have_references_and_recursive_arguments() {
+    let node = json!({
+        "$defs": { "Node": {
+            "type": "object",
+            "properties": {
+                "name": { "type": "string", "maxLength": 8 },
+                "kids": { "type": "array", "items": { "$ref": "#/$defs/Node" }, "maxItems": 1 },
+            },
+            "required": ["name", "kids"],
+        } },
+        "type": "object",
+        "properties": { "root": { "$ref": "#/$defs/Node" } },
+        "required": ["root"],
+    });
+    let plant =
+        FunctionDeclaration::new("plant", "Plants a tree").parameters_json_schema(node.clone());
+    let request = question("Plant an oak.", config())
+        .tools(vec![Tool::from(plant)])
+        .tool_config(FunctionCallingMode::Any);
+
+    let reply = ask(&local(), request).await.unwrap();
+
+    if let Some(call) = reply.function_calls().next() {
+        let arguments = Value::Object(call.args.clone().unwrap_or_default());
+        let validator = jsonschema::validator_for(&node).unwrap();
+        assert!(validator.is_valid(&arguments), "{arguments}");
+    } else {
+        assert_eq!(reply.finish_reason(), Some(&FinishReason::MaxTokens));
     }
 }
 

@@ -166,6 +166,18 @@ async fn penalties_make_a_reply_less_repetitive() {
     );
 }
 
+/// Field row 40.
+#[tokio::test]
+async fn a_reply_without_max_output_tokens_ends_at_the_limit_of_the_builder() {
+    let local = tiny("limit", |builder| builder.max_output_tokens(7));
+    let config = GenerationConfig::default().temperature(0.0);
+
+    let reply = ask(&local, question(QUESTION, config)).await.unwrap();
+
+    assert_eq!(local.max_output_tokens(), 7);
+    assert!(usage(&reply).candidates_token_count <= Some(7), "{reply:?}");
+}
+
 #[tokio::test]
 async fn a_text_file_is_read_as_text() {
     use generativeai::protocol::content::Blob;

@@ -1,0 +1,211 @@
+//! The text form of a function call in a reply.
+
+use serde_json::{Deserializer, Map, Value};
+
+/// Text form of a function call: a name and JSON arguments between fixed texts.
+///
+/// Chat templates differ in these texts. The default is that of Hermes and Qwen models:
+///
+/// ```text
+/// <tool_call>
+/// {"name": "height", "arguments": {"mountain": "Ben Nevis"}}
+/// </tool_call>
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CallSyntax {
+    /// Text before the name.
+    pub(crate) before_name: String,
+    /// Text between the name and the arguments.
+    pub(crate) before_arguments: String,
+    /// Text after the arguments.
+    pub(crate) after_arguments: String,
+}
+
+impl Default for CallSyntax {
+    fn default() -> Self {
+        Self {
+            before_name: "<tool_call>\n{\"name\": \"".to_owned(),
+            before_arguments: "\", \"arguments\": ".to_owned(),
+            after_arguments: "}\n</tool_call>".to_owned(),
+        }
+    }
+}
+
+/// Outcome of [`CallSyntax::parse`].
+#[derive(Debug, PartialEq)]
+pub(crate) enum Parsed {
+    /// A call, and the number of bytes that it takes up.
+    Call {
+        name: String,
+        arguments: Map<String, Value>,
+        length: usize,
+    },
+    /// The text may become a call when more of it arrives.
+    Incomplete,
+    /// The text is not a call.
+    Invalid,
+}
+
+impl CallSyntax {
+    /// Derives the syntax from an example: the text of a call with this name and these arguments.
+    /// `None` if the arguments are not written as JSON, or nothing marks the start of the call.
+    pub(crate) fn from_example(
+        example: &str,
+        name: &str,
+        arguments: &Map<String, Value>,
+    ) -> Option<Self> {
+        let name_at = example.find(name)?;
+        let after_name = name_at + name.len();
+        let (start, length) = example[after_name..]
+            .match_indices('{')
+            .find_map(|(at, _)| {
+                let start = after_name + at;
+                let (value, length) = first_json(&example[start..])?;
+                (value == Value::Object(arguments.clone())).then_some((start, length))
+            })?;
+        let syntax = Self {
+            before_name: example[..name_at].trim_start().to_owned(),
+            before_arguments: example[after_name..start].to_owned(),
+            after_arguments: example[start + length..].trim_end().to_owned(),
+        };
+        (syntax.start().len() > 1).then_some(syntax)
+    }
+
+    /// Returns the text that marks the start of a call: a tag such as `<tool_call>`, or else all of the
+    /// text before the name.
+    pub(crate) fn start(&self) -> &str {
+        let text = &self.before_name;
+        let close = match text.chars().next() {
+            Some('<') => '>',
+            Some('[') => ']',
+            _ => return text,
+        };
+        match text.find(close) {
+            Some(at) => &text[..=at],
+            None => text,
+        }
+    }
+
+    /// Returns the text of a call. `arguments` must be JSON.
+    pub(crate) fn write(&self, name: &str, arguments: &str) -> String {
+        format!(
+            "{}{name}{}{arguments}{}",
+            self.before_name, self.before_arguments, self.after_arguments
+        )
+    }
+
+    /// Parses a text that begins with [`start`](Self::start).
+    pub(crate) fn parse(&self, text: &str) -> Parsed {
+        match self.try_parse(text) {
+            Ok((name, arguments, length)) => Parsed::Call {
+                name,
+                arguments,
+                length,
+            },
+            Err(failure) => failure,
+        }
+    }
+
+    fn try_parse(&self, text: &str) -> Result<(String, Map<String, Value>, usize), Parsed> {
+        let rest = expect(text, &self.before_name)?;
+        let name_length = rest
+            .find(self.before_arguments.as_str())
+            .ok_or(Parsed::Incomplete)?;
+        let (name, rest) = rest.split_at(name_length);
+        let rest = &rest[self.before_arguments.len()..];
+        let mut values = Deserializer::from_str(rest).into_iter::<Value>();
+        let arguments = match values.next() {
+            Some(Ok(arguments)) => arguments,
+            Some(Err(error)) if !error.is_eof() => return Err(Parsed::Invalid),
+            _ => return Err(Parsed::Incomplete),
+        };
+        let length = values.byte_offset();
+        let Value::Object(arguments) = arguments else {
+            return Err(Parsed::Invalid);
+        };
+        let rest = expect(&rest[length..], &self.after_arguments)?;
+        Ok((name.to_owned(), arguments, text.len() - rest.len()))
+    }
+}
+
+/// Removes a prefix from a text.
+fn expect<'a>(text: &'a str, prefix: &str) -> Result<&'a str, Parsed> {
+    match text.strip_prefix(prefix) {
+        Some(rest) => Ok(rest),
+        None if prefix.starts_with(text) => Err(Parsed::Incomplete),
+        None => Err(Parsed::Invalid),
+    }
+}
+
+/// Reads the JSON value at the start of a text; returns it with its length.
+fn first_json(text: &str) -> Option<(Value, usize)> {
+    let mut values = Deserializer::from_str(text).into_iter::<Value>();
+    let value = values.next()?.ok()?;
+    Some((value, values.byte_offset()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn members(value: Value) -> Map<String, Value> {
+        value.as_object().cloned().unwrap()
+    }
+
+    #[test]
+    fn a_syntax_is_derived_from_an_example() {
+        let arguments = members(json!({ "of": "Ben" }));
+        for (example, start) in [
+            (
+                "<tool_call>\n{\"name\": \"probe\", \"arguments\": {\"of\": \"Ben\"}}\n</tool_call>",
+                "<tool_call>",
+            ),
+            (
+                "{\"name\": \"probe\", \"parameters\": {\"of\": \"Ben\"}}",
+                "{\"name\": \"",
+            ),
+            ("[TOOL_CALLS]probe[ARGS]{\"of\":\"Ben\"}", "[TOOL_CALLS]"),
+            (
+                "<｜calls｜>probe<｜sep｜>\n```json\n{\n  \"of\": \"Ben\"\n}\n```<｜end｜>",
+                "<｜calls｜>",
+            ),
+            ("<function=probe>{\"of\": \"Ben\"}</function>", "<function="),
+        ] {
+            let syntax = CallSyntax::from_example(example, "probe", &arguments);
+
+            let syntax = syntax.unwrap_or_else(|| panic!("{example}"));
+            assert_eq!(syntax.start(), start);
+            let text = syntax.write("g", "{\"of\": \"Ben\"}");
+            let Parsed::Call { name, length, .. } = syntax.parse(&text) else {
+                panic!("{text}");
+            };
+            assert_eq!((name.as_str(), length), ("g", text.len()));
+        }
+    }
+
+    #[test]
+    fn an_example_without_json_or_a_start_gives_no_syntax() {
+        let arguments = members(json!({ "of": "Ben" }));
+        for example in [
+            "<function=f><parameter=of>Ben</parameter></function>",
+            "f{\"of\": \"Ben\"}",
+            "<call>f</call>",
+            "",
+        ] {
+            assert_eq!(CallSyntax::from_example(example, "f", &arguments), None);
+        }
+    }
+
+    #[test]
+    fn every_prefix_of_a_call_is_incomplete() {
+        let syntax = CallSyntax::default();
+        let text = syntax.write("f", "{\"a\": {\"b\": \"}}\"}}");
+
+        for (end, _) in text.char_indices() {
+            assert_eq!(syntax.parse(&text[..end]), Parsed::Incomplete, "{end}");
+        }
+        assert_eq!(syntax.parse("<tool_call>{}"), Parsed::Invalid);
+    }
+}

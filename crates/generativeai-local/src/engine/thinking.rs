@@ -1,0 +1,120 @@
+//! Ends the thoughts of a reply at their budget.
+
+use llama_cpp_2::token::LlamaToken;
+
+/// Limit of the thoughts of a reply.
+#[derive(Clone, Debug)]
+pub(crate) struct ThinkingLimit {
+    /// Maximum number of tokens.
+    pub(crate) max_tokens: usize,
+    /// Tag before the thoughts.
+    pub(crate) open: &'static str,
+    /// Tag after the thoughts.
+    pub(crate) close: &'static str,
+    /// Whether the reply begins inside the thoughts.
+    pub(crate) is_open: bool,
+    /// Tokens that end the thoughts.
+    pub(crate) closing: Vec<LlamaToken>,
+}
+
+/// Watches the text of a reply, and forces the end of its thoughts.
+#[derive(Debug)]
+pub(super) struct ThinkingBudget {
+    limit: ThinkingLimit,
+    /// Bytes of the reply so far. Dropped once the thoughts have ended.
+    text: Vec<u8>,
+    ended: bool,
+    /// Forced tokens that were not returned yet, last one first.
+    forced: Vec<LlamaToken>,
+}
+
+impl ThinkingBudget {
+    pub(super) fn new(limit: ThinkingLimit) -> Self {
+        Self {
+            limit,
+            text: Vec::new(),
+            ended: false,
+            forced: Vec::new(),
+        }
+    }
+
+    /// Returns the next token if it is forced: the thoughts have reached their limit.
+    pub(super) fn next_forced(&mut self, generated: usize) -> Option<LlamaToken> {
+        if !self.ended && generated >= self.limit.max_tokens && self.is_thinking() {
+            self.ended = true;
+            self.forced = self.limit.closing.iter().rev().copied().collect();
+        }
+        self.forced.pop()
+    }
+
+    /// Adds the bytes of a token.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        if self.ended {
+            return;
+        }
+        self.text.extend_from_slice(bytes);
+        let close = self.limit.close.as_bytes();
+        // A token may complete the tag anywhere in its bytes, so search the end of the text only.
+        let start = self.text.len().saturating_sub(bytes.len() + close.len());
+        let tail = &self.text[start..];
+        if !self.is_thinking() || tail.windows(close.len()).any(|window| window == close) {
+            self.ended = self.text.len() >= self.limit.open.len();
+        }
+    }
+
+    fn is_thinking(&self) -> bool {
+        let text = self.text.trim_ascii_start();
+        self.limit.is_open || text.starts_with(self.limit.open.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: [i32; 0] = [];
+
+    fn budget(is_open: bool) -> ThinkingBudget {
+        ThinkingBudget::new(ThinkingLimit {
+            max_tokens: 3,
+            open: "<think>",
+            close: "</think>",
+            is_open,
+            closing: vec![LlamaToken::new(7), LlamaToken::new(8)],
+        })
+    }
+
+    /// Adds pieces; returns the tokens that are forced after them.
+    fn forced_after(mut budget: ThinkingBudget, pieces: &[&str]) -> Vec<i32> {
+        let mut forced = Vec::new();
+        for (generated, piece) in pieces.iter().enumerate() {
+            assert_eq!(budget.next_forced(generated), None);
+            budget.push(piece.as_bytes());
+        }
+        while let Some(token) = budget.next_forced(pieces.len() + forced.len()) {
+            forced.push(token.0);
+        }
+        forced
+    }
+
+    /// Field row 18: a thinking budget is an upper limit.
+    #[test]
+    fn thoughts_are_ended_at_the_limit() {
+        assert_eq!(forced_after(budget(true), &["a", "b", "c"]), [7, 8]);
+        assert_eq!(forced_after(budget(false), &["<think>", "b", "c"]), [7, 8]);
+        assert_eq!(forced_after(budget(true), &["a", "b"]), NONE);
+    }
+
+    #[test]
+    fn nothing_is_forced_outside_of_thoughts() {
+        assert_eq!(forced_after(budget(true), &["a", "</thi", "nk>"]), NONE);
+        assert_eq!(
+            forced_after(budget(false), &["The answer", " is", " 7"]),
+            NONE
+        );
+        assert_eq!(
+            forced_after(budget(false), &["<think>", "</think>", "7"]),
+            NONE
+        );
+    }
+}

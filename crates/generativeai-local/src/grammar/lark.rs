@@ -1,0 +1,204 @@
+//! Writes the shape of a reply in llguidance's Lark syntax.
+
+use serde_json::{Value, json};
+
+use crate::call_syntax::CallSyntax;
+use crate::template::ThinkingTags;
+
+/// What a reply must look like.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    pub(crate) thoughts: Thoughts,
+    pub(crate) answer: Answer,
+    /// Tags that must not occur in the text of the reply.
+    pub(crate) forbidden: Vec<String>,
+}
+
+/// Thoughts in front of an answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Thoughts {
+    /// `None` if the model does not think.
+    pub(crate) tags: Option<ThinkingTags>,
+    /// Whether the prompt opened the thoughts, so that the reply begins inside them.
+    pub(crate) is_open: bool,
+}
+
+/// The answer of a reply.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Any text.
+    Text,
+    /// JSON that matches a schema. The name describes the schema in messages.
+    Json { name: String, schema: Value },
+    /// One of these texts.
+    Choice(Vec<String>),
+    /// Text, which may be followed by calls.
+    TextOrCalls(CallSyntax, Vec<Function>),
+    /// One call.
+    Call(CallSyntax, Vec<Function>),
+}
+
+/// A function that may be called.
+#[derive(Debug)]
+pub(crate) struct Function {
+    pub(crate) name: String,
+    /// Schema of the arguments.
+    pub(crate) schema: Value,
+}
+
+impl Shape {
+    /// Whether the reply may be any text.
+    pub(super) fn is_free(&self) -> bool {
+        matches!(self.answer, Answer::Text) && self.forbidden.is_empty()
+    }
+
+    /// Returns the schemas of the reply with their names.
+    pub(super) fn schemas_mut(&mut self) -> Vec<(String, &mut Value)> {
+        match &mut self.answer {
+            Answer::Text | Answer::Choice(_) => Vec::new(),
+            Answer::Json { name, schema } => vec![(name.clone(), schema)],
+            Answer::TextOrCalls(_, functions) | Answer::Call(_, functions) => functions
+                .iter_mut()
+                .map(|it| (format!("function `{}`", it.name), &mut it.schema))
+                .collect(),
+        }
+    }
+
+    /// Writes the grammar.
+    pub(super) fn to_lark(&self) -> String {
+        let mut rules = HEADER.to_owned();
+        let thoughts = self.thoughts(&mut rules);
+        push_line(&mut rules, &format!("start: {thoughts}answer"));
+        let text = self.text_regex();
+        match &self.answer {
+            Answer::Text => push_line(&mut rules, &format!("answer: TEXT\nTEXT: {text}")),
+            Answer::Json { schema, .. } => {
+                push_line(
+                    &mut rules,
+                    &format!("answer: %json {}", with_options(schema)),
+                );
+            }
+            Answer::Choice(choices) => {
+                let choices: Vec<_> = choices.iter().map(|choice| literal(choice)).collect();
+                push_line(&mut rules, &format!("answer: {}", choices.join(" | ")));
+            }
+            Answer::Call(syntax, functions) => {
+                let start = literal(syntax.start());
+                push_line(&mut rules, &format!("answer: {start} call"));
+                calls(&mut rules, syntax, functions);
+            }
+            Answer::TextOrCalls(syntax, functions) => {
+                let start = literal(syntax.start());
+                let no_call = format!("{text} & ~/(?s:.*){}(?s:.*)/", escape(syntax.start()));
+                let rule = format!(
+                    "answer: TEXT | calls\n\
+                     calls: to_call call (/\\s{{0,2}}/ {start} call)*\n\
+                     to_call[suffix={start}]: {text}\n\
+                     TEXT: {no_call}"
+                );
+                push_line(&mut rules, &rule);
+                calls(&mut rules, syntax, functions);
+            }
+        }
+        rules
+    }
+
+    /// Writes the rules of the thoughts; returns their use in the start rule.
+    fn thoughts(&self, rules: &mut String) -> &'static str {
+        let Some(tags) = self.thoughts.tags else {
+            return "";
+        };
+        let (open, close) = (literal(tags.open), literal(tags.close));
+        let rule = format!("thoughts: closed /\\s{{0,4}}/\nclosed[suffix={close}]: /(?s:.*)/");
+        push_line(rules, &rule);
+        if self.thoughts.is_open {
+            return "thoughts ";
+        }
+        push_line(rules, &format!("opened: /\\s{{0,2}}/ {open} thoughts"));
+        "opened? "
+    }
+
+    /// Writes the regular expression of text: without forbidden tags, and not beginning with thoughts.
+    fn text_regex(&self) -> String {
+        let mut regex = "/(?s:.*)/".to_owned();
+        if !self.forbidden.is_empty() {
+            let tags: Vec<_> = self.forbidden.iter().map(|tag| escape(tag)).collect();
+            regex.push_str(&format!(" & ~/(?s:.*)({})(?s:.*)/", tags.join("|")));
+        }
+        if let Some(tags) = self.thoughts.tags {
+            regex.push_str(&format!(" & ~/\\s*{}(?s:.*)/", escape(tags.open)));
+        }
+        regex
+    }
+}
+
+/// Options of every grammar. `no_forcing`: computing the forced bytes ahead has no use here, and may not
+/// terminate.
+const HEADER: &str = "%llguidance {\"no_forcing\": true}\n";
+
+/// Writes the grammar of JSON that matches a schema.
+pub(super) fn of_schema(schema: &Value) -> String {
+    format!("{HEADER}start: %json {}\n", with_options(schema))
+}
+
+/// Adds options of the grammar engine to a schema.
+///
+/// Between members there is one space or none: a small model may repeat whitespace until the reply is cut
+/// off. `lenient` turns constraints that the engine only approximates into warnings.
+fn with_options(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    schema["x-guidance"] = json!({
+        "whitespace_flexible": false,
+        "item_separator": ", ?",
+        "key_separator": ": ?",
+        "lenient": true,
+    });
+    schema
+}
+
+/// Writes the rules of calls, each without the text that marks its start.
+fn calls(rules: &mut String, syntax: &CallSyntax, functions: &[Function]) {
+    let names: Vec<_> = (0..functions.len())
+        .map(|at| format!("call_{at}"))
+        .collect();
+    push_line(rules, &format!("call: {}", names.join(" | ")));
+    for (name, function) in names.iter().zip(functions) {
+        let before = format!(
+            "{}{}{}",
+            &syntax.before_name[syntax.start().len()..],
+            function.name,
+            syntax.before_arguments
+        );
+        let mut rule = format!(
+            "{name}: {} %json {}",
+            literal(&before),
+            with_options(&function.schema)
+        );
+        if !syntax.after_arguments.is_empty() {
+            rule.push_str(&format!(" {}", literal(&syntax.after_arguments)));
+        }
+        push_line(rules, &rule);
+    }
+}
+
+/// Quotes a text for a grammar.
+fn literal(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+/// Escapes a text for a regular expression of a grammar.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if "\\.+*?()|[]{}^$#&-~/".contains(c) {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped.replace('\n', "\\n")
+}
+
+fn push_line(out: &mut String, line: &str) {
+    out.push_str(line);
+    out.push('\n');
+}

@@ -1,0 +1,93 @@
+//! Checks a complete reply against the schemas of its request.
+
+use generativeai::protocol::response::FinishReason;
+use serde_json::{Map, Value};
+
+use crate::schema::Schema;
+
+use super::segments::Segment;
+
+/// Schemas that a reply must match, also where the grammar cannot enforce them.
+#[derive(Debug, Default)]
+pub(crate) struct Checks {
+    /// Schema of the text.
+    pub(crate) response: Option<Schema>,
+    /// Schemas of the arguments by the name of the function.
+    pub(crate) functions: Vec<(String, Schema)>,
+}
+
+/// Finish reason and message of a reply that does not match.
+pub(super) type Mismatch = (FinishReason, String);
+
+impl Checks {
+    /// Checks a call.
+    pub(super) fn check_call(&self, segment: &Segment) -> Option<Mismatch> {
+        let Segment::Call { name, arguments } = segment else {
+            return None;
+        };
+        let (_, schema) = self.functions.iter().find(|(known, _)| known == name)?;
+        let reason = mismatch(schema, &object(arguments))?;
+        let message = format!("the arguments of `{name}` do not match its parameters: {reason}");
+        Some((FinishReason::MalformedFunctionCall, message))
+    }
+
+    /// Whether the text of the reply is checked.
+    pub(super) fn needs_text(&self) -> bool {
+        self.response.is_some()
+    }
+
+    /// Checks the text of a complete reply.
+    pub(super) fn check_text(&self, text: &str) -> Option<Mismatch> {
+        let schema = self.response.as_ref()?;
+        let reason = match serde_json::from_str(text) {
+            Ok(value) => mismatch(schema, &value)?,
+            Err(error) => error.to_string(),
+        };
+        let message = format!("the reply does not match the response schema: {reason}");
+        Some((FinishReason::MalformedResponse, message))
+    }
+}
+
+fn object(members: &Map<String, Value>) -> Value {
+    Value::Object(members.clone())
+}
+
+/// Returns why a value does not match a schema. Schemas that the grammar enforces are checked as well:
+/// the validator is an independent implementation.
+fn mismatch(schema: &Schema, value: &Value) -> Option<String> {
+    let validator = schema.validator()?;
+    let error = validator.validate(value).err()?;
+    Some(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Field row 10: a reply is validated against the whole schema.
+    #[test]
+    fn a_reply_that_breaks_a_keyword_that_was_left_out_is_malformed() {
+        let schema = json!({ "type": "object", "properties": {
+            "tags": { "type": "array", "uniqueItems": true },
+        } });
+        let schema = || Schema::compile(&schema, "").unwrap();
+        let checks = Checks {
+            response: Some(schema()),
+            functions: vec![("f".to_owned(), schema())],
+        };
+        let call = |tags: Value| Segment::Call {
+            name: "f".to_owned(),
+            arguments: json!({ "tags": tags }).as_object().cloned().unwrap(),
+        };
+
+        assert_eq!(checks.check_text(r#"{"tags": [1, 2]}"#), None);
+        assert_eq!(checks.check_call(&call(json!([1, 2]))), None);
+        let (reason, _) = checks.check_text(r#"{"tags": [1, 1]}"#).unwrap();
+        assert_eq!(reason, FinishReason::MalformedResponse);
+        let (reason, message) = checks.check_call(&call(json!([1, 1]))).unwrap();
+        assert_eq!(reason, FinishReason::MalformedFunctionCall);
+        assert!(message.contains("`f`"), "{message}");
+    }
+}

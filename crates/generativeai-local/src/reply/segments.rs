@@ -1,0 +1,274 @@
+//! Separates thoughts and function calls from the text of a reply.
+
+use serde_json::{Map, Value};
+
+use crate::call_syntax::{CallSyntax, Parsed};
+use crate::template::ThinkingTags;
+
+/// A part of a reply.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Segment {
+    Text(String),
+    Thought(String),
+    Call {
+        name: String,
+        arguments: Map<String, Value>,
+    },
+}
+
+/// Incremental parser of a reply.
+///
+/// Tags may be split over any number of pieces, so text that may be the start of one is held back.
+#[derive(Debug)]
+pub(super) struct SegmentParser {
+    thinking: Option<ThinkingTags>,
+    /// `None` if the reply cannot contain calls.
+    calls: Option<CallSyntax>,
+    state: State,
+    /// Text that is not classified yet.
+    held: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// At the beginning, where thoughts may be opened.
+    Start,
+    /// After the open tag of thoughts, where whitespace is not part of them.
+    ThoughtStart,
+    /// Between the tags of thoughts.
+    Thought,
+    /// After the tags of thoughts, where whitespace is not part of the text.
+    AfterThought,
+    Text,
+    /// At the start of a call.
+    Call,
+    /// After a call, where whitespace is not part of the text.
+    AfterCall,
+}
+
+impl SegmentParser {
+    /// Creates a parser. `is_open` is whether the reply begins inside thoughts.
+    pub(super) fn new(
+        thinking: Option<ThinkingTags>,
+        is_open: bool,
+        calls: Option<CallSyntax>,
+    ) -> Self {
+        let state = match thinking {
+            Some(_) if is_open => State::ThoughtStart,
+            Some(_) => State::Start,
+            None => State::Text,
+        };
+        Self {
+            thinking,
+            calls,
+            state,
+            held: String::new(),
+        }
+    }
+
+    /// Whether the end of the text so far is inside thoughts.
+    pub(super) fn is_thinking(&self) -> bool {
+        matches!(self.state, State::ThoughtStart | State::Thought)
+    }
+
+    /// Adds text of the reply; returns the segments that are complete.
+    pub(super) fn push(&mut self, text: &str) -> Vec<Segment> {
+        self.held.push_str(text);
+        let mut segments = Vec::new();
+        while self.step(&mut segments) {}
+        segments
+    }
+
+    /// Returns the text that was held back, at the end of the reply. An incomplete call is dropped; the
+    /// finish reason shows that the reply was cut off.
+    pub(super) fn finish(&mut self) -> Option<Segment> {
+        let rest = std::mem::take(&mut self.held);
+        match self.state {
+            State::Call => None,
+            State::ThoughtStart | State::Thought => segment(Segment::Thought, rest.trim()),
+            State::AfterThought | State::AfterCall => segment(Segment::Text, rest.trim_start()),
+            State::Start | State::Text => segment(Segment::Text, &rest),
+        }
+    }
+
+    /// Advances by one state. Returns `false` if more text is needed.
+    fn step(&mut self, segments: &mut Vec<Segment>) -> bool {
+        match self.state {
+            State::Start => self.start(),
+            State::Thought => self.thought(segments),
+            State::ThoughtStart => self.skip_whitespace(State::Thought),
+            State::AfterThought | State::AfterCall => self.skip_whitespace(State::Text),
+            State::Text => self.text(segments),
+            State::Call => self.call(segments),
+        }
+    }
+
+    fn start(&mut self) -> bool {
+        let open = self.thinking.map_or("", |tags| tags.open);
+        let text = self.held.trim_start();
+        if let Some(rest) = text.strip_prefix(open) {
+            self.held = rest.to_owned();
+            self.state = State::ThoughtStart;
+        } else if open.starts_with(text) {
+            return false;
+        } else {
+            self.state = State::Text;
+        }
+        true
+    }
+
+    fn thought(&mut self, segments: &mut Vec<Segment>) -> bool {
+        let close = self.thinking.map_or("", |tags| tags.close);
+        if let Some(at) = self.held.find(close) {
+            segments.extend(segment(Segment::Thought, self.held[..at].trim_end()));
+            self.held.drain(..at + close.len());
+            self.state = State::AfterThought;
+            return true;
+        }
+        let certain = self.held.len() - partial_suffix(&self.held, close);
+        let certain = self.held[..certain].trim_end().len();
+        segments.extend(segment(Segment::Thought, &self.held[..certain]));
+        self.held.drain(..certain);
+        false
+    }
+
+    fn skip_whitespace(&mut self, next: State) -> bool {
+        let skipped = self.held.len() - self.held.trim_start().len();
+        self.held.drain(..skipped);
+        if self.held.is_empty() {
+            return false;
+        }
+        self.state = next;
+        true
+    }
+
+    fn text(&mut self, segments: &mut Vec<Segment>) -> bool {
+        let Some(calls) = &self.calls else {
+            segments.extend(segment(Segment::Text, &self.held));
+            self.held.clear();
+            return false;
+        };
+        let start = calls.start();
+        let (end, found) = match self.held.find(start) {
+            Some(at) => (at, true),
+            None => (self.held.len() - partial_suffix(&self.held, start), false),
+        };
+        segments.extend(segment(Segment::Text, &self.held[..end]));
+        self.held.drain(..end);
+        if found {
+            self.state = State::Call;
+        }
+        found
+    }
+
+    fn call(&mut self, segments: &mut Vec<Segment>) -> bool {
+        let Some(calls) = &self.calls else {
+            self.state = State::Text;
+            return true;
+        };
+        match calls.parse(&self.held) {
+            Parsed::Call {
+                name,
+                arguments,
+                length,
+            } => {
+                segments.push(Segment::Call { name, arguments });
+                self.held.drain(..length);
+                self.state = State::AfterCall;
+                true
+            }
+            // The grammar allows nothing but calls here, so an invalid one cannot be continued.
+            Parsed::Incomplete | Parsed::Invalid => false,
+        }
+    }
+}
+
+fn segment(kind: fn(String) -> Segment, text: &str) -> Option<Segment> {
+    (!text.is_empty()).then(|| kind(text.to_owned()))
+}
+
+/// Returns the length of the longest suffix of a text that is the beginning of a tag.
+fn partial_suffix(text: &str, tag: &str) -> usize {
+    tag.char_indices()
+        .map(|(at, _)| at)
+        .rev()
+        .find(|&length| text.ends_with(&tag[..length]))
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAGS: ThinkingTags = ThinkingTags {
+        open: "<think>",
+        close: "</think>",
+    };
+
+    /// Parses a reply in pieces of `size` bytes; returns its thoughts, its text, and the names of the
+    /// called functions.
+    fn parse(mut parser: SegmentParser, reply: &str, size: usize) -> (String, String, Vec<String>) {
+        let mut segments = Vec::new();
+        for piece in reply.as_bytes().chunks(size) {
+            segments.extend(parser.push(std::str::from_utf8(piece).unwrap()));
+        }
+        segments.extend(parser.finish());
+        let (mut thoughts, mut text, mut names) = (String::new(), String::new(), Vec::new());
+        for segment in segments {
+            match segment {
+                Segment::Thought(more) => thoughts.push_str(&more),
+                Segment::Text(more) => text.push_str(&more),
+                Segment::Call { name, .. } => names.push(name),
+            }
+        }
+        (thoughts, text, names)
+    }
+
+    fn parser(is_open: bool) -> SegmentParser {
+        SegmentParser::new(Some(TAGS), is_open, Some(CallSyntax::default()))
+    }
+
+    #[test]
+    fn any_split_gives_the_same_segments() {
+        let call = CallSyntax::default().write("a", "{\"x\": \"</tool_call>\"}");
+        let reply = format!("<think>\nHm,  <b>\n</think>\n\nLet me <b>see.{call}\n{call}");
+        for size in 1..=reply.len() {
+            let (thoughts, text, names) = parse(parser(false), &reply, size);
+
+            assert_eq!(thoughts, "Hm,  <b>", "{size}");
+            assert_eq!(text, "Let me <b>see.", "{size}");
+            assert_eq!(names, ["a", "a"], "{size}");
+        }
+    }
+
+    /// Field row 18: templates that open the thinking tag themselves.
+    #[test]
+    fn a_reply_may_begin_inside_thoughts() {
+        for size in 1..20 {
+            let (thoughts, text, _) = parse(parser(true), "\nHm.\n</think>\n\nYes.", size);
+
+            assert_eq!((thoughts.as_str(), text.as_str()), ("Hm.", "Yes."));
+        }
+    }
+
+    #[test]
+    fn tags_inside_of_a_text_are_text() {
+        let (thoughts, text, _) = parse(parser(false), "Use <think> and </think>.", 3);
+
+        assert_eq!(
+            (thoughts.as_str(), text.as_str()),
+            ("", "Use <think> and </think>.")
+        );
+    }
+
+    #[test]
+    fn an_incomplete_call_is_dropped_and_an_incomplete_tag_is_text() {
+        assert_eq!(
+            parse(parser(false), "a<tool_call>\n{\"name\": \"", 50).1,
+            "a"
+        );
+        assert_eq!(parse(parser(false), "a<tool", 50).1, "a<tool");
+        assert_eq!(parse(parser(false), "<think", 50).1, "<think");
+        assert_eq!(parse(parser(true), "Hm.</th", 50).0, "Hm.</th");
+    }
+}

@@ -1,0 +1,127 @@
+//! A schema that is ready for constrained decoding.
+
+use generativeai::Result;
+use jsonschema::{ValidationError, Validator};
+use serde_json::{Value, json};
+
+use super::lower::{Lowered, lower};
+use super::problem::Problem;
+use super::{cycles, normalize, satisfiable, size};
+
+/// A schema of a reply or of function arguments.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Schema {
+    /// The schema in draft 2020-12, for the prompt and for the validator.
+    pub(crate) declared: Value,
+    /// The schema for the grammar engine.
+    pub(crate) enforced: Value,
+    /// JSON pointers of keywords that the grammar does not enforce.
+    pub(crate) left_out: Vec<String>,
+}
+
+impl Schema {
+    /// Compiles a JSON Schema. `path` names it in the request.
+    ///
+    /// # Errors
+    ///
+    /// 400 if the schema is not valid, or no value can match it.
+    pub(crate) fn compile(schema: &Value, path: &str) -> Result<Self> {
+        Self::try_compile(schema).map_err(|problem| problem.into_error(path))
+    }
+
+    /// Returns the schema that every JSON value matches.
+    pub(crate) fn anything() -> Self {
+        Self::try_compile(&json!({}))
+            .unwrap_or_else(|problem| unreachable!("the empty schema is valid: {}", problem.reason))
+    }
+
+    fn try_compile(schema: &Value) -> Result<Self, Problem> {
+        size::check(schema)?;
+        if !schema.is_object() && *schema != Value::Bool(true) {
+            return Err(Problem::new("", "the schema is not an object"));
+        }
+        let declared = normalize::normalize(schema);
+        if let Err(error) = jsonschema::draft202012::meta::validate(&declared) {
+            return Err(invalid(&error));
+        }
+        let Lowered {
+            schema: enforced,
+            left_out,
+        } = lower(&declared)?;
+        cycles::check(&enforced)?;
+        satisfiable::check(&enforced)?;
+        Ok(Self {
+            declared,
+            enforced,
+            left_out,
+        })
+    }
+
+    /// Returns an independent validator of values. `None` if the schema refers to other documents.
+    pub(crate) fn validator(&self) -> Option<Validator> {
+        jsonschema::draft202012::new(&self.declared).ok()
+    }
+}
+
+/// Describes a member that is not valid JSON Schema.
+fn invalid(error: &ValidationError<'_>) -> Problem {
+    let pointer = error.instance_path().to_string();
+    let reason = if pointer.ends_with("/type") {
+        format!(
+            "the type {} is unknown: use object, array, string, number, integer, boolean or null",
+            error.instance()
+        )
+    } else {
+        format!("not valid JSON Schema: {error}")
+    };
+    Problem::new(pointer, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem_of(schema: Value) -> String {
+        let error = Schema::compile(&schema, "tools[0]").err();
+        error.unwrap_or_else(|| panic!("{schema}")).to_string()
+    }
+
+    #[test]
+    fn a_problem_names_the_schema_and_the_member() {
+        for (schema, message) in [
+            (
+                json!({ "properties": { "a": { "type": "gremlin" } } }),
+                "tools[0]/properties/a/type: ",
+            ),
+            (
+                json!({ "items": { "$ref": "#/$defs/a" } }),
+                "tools[0]/items/$ref: ",
+            ),
+            (
+                json!({ "properties": { "a": { "minLength": -1 } } }),
+                "tools[0]/properties/a/minLength: ",
+            ),
+            (json!({ "not": {} }), "tools[0]/not: "),
+            (json!({ "$ref": "#" }), "tools[0]: "),
+            (json!(false), "tools[0]: "),
+            (json!([]), "tools[0]: "),
+        ] {
+            let found = problem_of(schema);
+            assert!(found.starts_with(message), "{found}");
+        }
+    }
+
+    /// Field row 10: what only narrows and cannot be enforced is left out, and the reply is validated.
+    #[test]
+    fn keywords_that_are_left_out_are_still_validated() {
+        let schema =
+            json!({ "type": "array", "items": { "type": "integer" }, "uniqueItems": true });
+
+        let schema = Schema::compile(&schema, "").unwrap();
+
+        assert_eq!(schema.left_out, ["/uniqueItems"]);
+        let validator = schema.validator().unwrap();
+        assert!(validator.is_valid(&json!([1, 2])));
+        assert!(!validator.is_valid(&json!([1, 1])));
+    }
+}

@@ -1,0 +1,225 @@
+//! Narrows a schema so that a small model can finish a value: bounded numbers, closed objects.
+
+use serde_json::{Map, Value, json};
+
+/// Absolute value up to which numbers may go, so that a model cannot write digits forever.
+const BOUND: i64 = 1_000_000_000_000_000;
+/// Name of a definition that matches any value with bounded numbers. It replaces `true` and `{}`.
+pub(super) const ANYTHING: &str = "anything";
+const TYPES: [&str; 6] = ["object", "array", "string", "number", "boolean", "null"];
+
+/// Whether objects that list their properties may have others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Objects {
+    /// Only if the schema says so: small models invent properties without end.
+    Closed,
+    /// Unless the schema forbids it. Objects that are composed of several schemas must stay open, or one
+    /// schema would forbid the properties of the others.
+    Open,
+}
+
+impl Objects {
+    /// Returns whether the objects of a schema can be closed.
+    pub(super) fn of(schema: &Value) -> Self {
+        if is_composed(schema) {
+            Self::Open
+        } else {
+            Self::Closed
+        }
+    }
+}
+
+fn is_composed(schema: &Value) -> bool {
+    match schema {
+        Value::Object(members) => {
+            let has = |name: &&str| members.contains_key(*name);
+            let has_alternatives = ["anyOf", "oneOf", "$ref"].iter().any(has);
+            has(&"allOf")
+                || (has_alternatives && has(&"properties"))
+                || members.values().any(is_composed)
+        }
+        Value::Array(elements) => elements.iter().any(is_composed),
+        _ => false,
+    }
+}
+
+/// Returns a reference to the definition that matches any value.
+pub(super) fn anything() -> Value {
+    json!({ "$ref": format!("#/$defs/{ANYTHING}") })
+}
+
+/// Returns the definition that matches any value.
+pub(super) fn anything_definition() -> Value {
+    json!({
+        "type": TYPES,
+        "minimum": -BOUND,
+        "maximum": BOUND,
+        "items": anything(),
+        "additionalProperties": anything(),
+    })
+}
+
+/// Narrows one schema. The schemas in it are not changed. `inherited` is the type of the schema that
+/// combines it with others.
+pub(super) fn narrow(
+    members: &mut Map<String, Value>,
+    objects: Objects,
+    inherited: Option<&Value>,
+) {
+    add_types(members, inherited);
+    bound_numbers(members);
+    let lists_properties = members.contains_key("properties");
+    if has_type(members, "object") || lists_properties {
+        declare_required(members);
+        let is_closed = objects == Objects::Closed && lists_properties;
+        // With patterns, a closed object would forbid what the patterns allow.
+        let has_patterns = objects == Objects::Closed && members.contains_key("patternProperties");
+        if !has_patterns {
+            let rest = if is_closed { false.into() } else { anything() };
+            members.entry("additionalProperties").or_insert(rest);
+        }
+    }
+    if has_type(members, "array") {
+        members.entry("items").or_insert_with(anything);
+    }
+}
+
+/// Adds a property for every required name that is not declared. A closed object could not have it.
+fn declare_required(members: &mut Map<String, Value>) {
+    let Some(Value::Array(required)) = members.get("required").cloned() else {
+        return;
+    };
+    let Some(Value::Object(properties)) = members.get_mut("properties") else {
+        return;
+    };
+    for name in required.iter().filter_map(Value::as_str) {
+        properties.entry(name).or_insert_with(anything);
+    }
+}
+
+/// Lists the possible types in a schema that does not restrict them, so that its numbers can be bounded.
+fn add_types(members: &mut Map<String, Value>, inherited: Option<&Value>) {
+    let restricts = |name: &&str| match members.get(*name) {
+        Some(Value::Array(schemas)) => !schemas.is_empty() || *name == "enum",
+        other => other.is_some(),
+    };
+    let restricted = ["type", "enum", "const", "$ref", "allOf", "anyOf", "oneOf"]
+        .iter()
+        .any(restricts);
+    if !restricted {
+        let types = inherited.cloned().unwrap_or(json!(TYPES));
+        members.insert("type".to_owned(), types);
+    }
+}
+
+fn has_type(members: &Map<String, Value>, name: &str) -> bool {
+    match members.get("type") {
+        Some(Value::Array(types)) => types.iter().any(|one| one == name),
+        Some(one) => one == name,
+        None => false,
+    }
+}
+
+/// Keeps numbers within [`BOUND`]. Bounds beyond it are clamped; a range that lies beyond it as a whole
+/// becomes empty, which the compiler of grammars reports.
+fn bound_numbers(members: &mut Map<String, Value>) {
+    let far = BOUND as f64;
+    for (name, nearest) in [
+        ("minimum", -BOUND),
+        ("exclusiveMinimum", -BOUND),
+        ("maximum", BOUND),
+        ("exclusiveMaximum", BOUND),
+    ] {
+        if let Some(bound) = members.get_mut(name)
+            && let Some(value) = bound.as_f64()
+            && value.abs() > far
+        {
+            // A lower bound above `BOUND` must stay above it, or the range would not be empty.
+            let is_beyond = (value > 0.0) != (nearest > 0);
+            *bound = (if is_beyond { -2 * nearest } else { nearest }).into();
+        }
+    }
+    let is_numeric = has_type(members, "integer") || has_type(members, "number");
+    if !is_numeric || members.contains_key("enum") || members.contains_key("const") {
+        return;
+    }
+    let value = |members: &Map<String, Value>, name| members.get(name).and_then(Value::as_f64);
+    let lower = value(members, "minimum").or_else(|| value(members, "exclusiveMinimum"));
+    let upper = value(members, "maximum").or_else(|| value(members, "exclusiveMaximum"));
+    if lower.is_none() && upper.is_none_or(|upper| upper > -far) {
+        members.insert("minimum".to_owned(), (-BOUND).into());
+    }
+    if upper.is_none() && lower.is_none_or(|lower| lower < far) {
+        members.insert("maximum".to_owned(), BOUND.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn narrowed(schema: Value, objects: Objects) -> Value {
+        let mut members = schema.as_object().cloned().unwrap();
+        narrow(&mut members, objects, None);
+        members.into()
+    }
+
+    #[test]
+    fn objects_are_closed_and_numbers_bounded() {
+        let object =
+            json!({ "type": "object", "properties": { "a": true }, "required": ["a", "b"] });
+
+        assert_eq!(
+            narrowed(object, Objects::Closed),
+            json!({
+                "type": "object",
+                "properties": { "a": true, "b": anything() },
+                "required": ["a", "b"],
+                "additionalProperties": false,
+            })
+        );
+        assert_eq!(
+            narrowed(json!({ "type": "integer", "minimum": 3 }), Objects::Closed),
+            json!({ "type": "integer", "minimum": 3, "maximum": BOUND })
+        );
+        assert_eq!(
+            narrowed(json!({ "enum": [1] }), Objects::Closed),
+            json!({ "enum": [1] })
+        );
+        assert_eq!(
+            narrowed(json!({}), Objects::Closed)["maximum"],
+            json!(BOUND)
+        );
+    }
+
+    #[test]
+    fn composed_objects_stay_open() {
+        let part = |name: &str| json!({ "type": "object", "properties": { name: { "const": 1 } } });
+
+        assert_eq!(
+            Objects::of(&json!({ "allOf": [part("a"), part("b")] })),
+            Objects::Open
+        );
+        assert_eq!(
+            Objects::of(&json!({ "anyOf": [part("a"), part("b")] })),
+            Objects::Closed
+        );
+        assert_eq!(
+            narrowed(part("a"), Objects::Open)["additionalProperties"],
+            anything()
+        );
+    }
+
+    #[test]
+    fn bounds_beyond_the_limit_are_clamped() {
+        let minimum = |least: i64, most: i64| {
+            let schema = json!({ "type": "integer", "minimum": least, "maximum": most });
+            narrowed(schema, Objects::Closed)["minimum"].clone()
+        };
+
+        assert_eq!(minimum(i64::MIN, i64::MAX), json!(-BOUND));
+        assert_eq!(minimum(i64::MAX, i64::MAX), json!(2 * BOUND));
+        assert_eq!(minimum(i64::MIN, i64::MIN), json!(-BOUND));
+        assert_eq!(minimum(-3, 5), json!(-3));
+    }
+}

@@ -1,0 +1,250 @@
+//! Rewrites the dialects of JSON Schema that programs generate to draft 2020-12.
+
+use serde_json::{Map, Value, json};
+
+use super::subschemas;
+
+const TYPES: [&str; 7] = [
+    "object", "array", "string", "number", "integer", "boolean", "null",
+];
+/// Keywords whose value is a number. Protobuf's JSON form writes 64-bit integers as strings.
+const NUMBERS: [&str; 11] = [
+    "minItems",
+    "maxItems",
+    "minLength",
+    "maxLength",
+    "minProperties",
+    "maxProperties",
+    "minContains",
+    "maxContains",
+    "minimum",
+    "maximum",
+    "multipleOf",
+];
+
+/// Returns a schema in the form of draft 2020-12.
+///
+/// Types may be in capitals, as in the Gemini API. `nullable` (OpenAPI), boolean `exclusiveMinimum` and
+/// `required` (drafts 3 and 4), and tuples in `items` (before draft 2020-12) are translated. Nothing else
+/// changes.
+pub(super) fn normalize(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    normalize_in_place(&mut schema);
+    schema
+}
+
+fn normalize_in_place(schema: &mut Value) {
+    let Value::Object(members) = schema else {
+        return;
+    };
+    subschemas::for_each_mut(members, &mut normalize_in_place);
+    // The dialect is 2020-12 from here on, and no other one is looked up.
+    members.remove("$schema");
+    normalize_types(members);
+    for name in NUMBERS {
+        if let Some(number) = members.get_mut(name)
+            && let Some(parsed) = number.as_str().and_then(|text| text.parse::<i64>().ok())
+        {
+            *number = parsed.into();
+        }
+    }
+    for (exclusive, inclusive) in [
+        ("exclusiveMinimum", "minimum"),
+        ("exclusiveMaximum", "maximum"),
+    ] {
+        if let Some(Value::Bool(is_exclusive)) = members.get(exclusive).cloned() {
+            members.remove(exclusive);
+            if is_exclusive && let Some(bound) = members.remove(inclusive) {
+                members.insert(exclusive.to_owned(), bound);
+            }
+        }
+    }
+    if members.get("required").is_some_and(Value::is_boolean) {
+        members.remove("required");
+    }
+    if let Some(Value::Array(_)) = members.get("items")
+        && let Some(items) = members.remove("items")
+    {
+        members.insert("prefixItems".to_owned(), items);
+        if let Some(rest) = members.remove("additionalItems") {
+            members.insert("items".to_owned(), rest);
+        }
+    }
+    merge_single_all_of(members);
+    expand_property_names(members);
+    if members.remove("nullable") == Some(Value::Bool(true)) {
+        make_nullable(schema);
+    }
+}
+
+/// Writes types in lower case, and removes unspecified ones.
+fn normalize_types(members: &mut Map<String, Value>) {
+    let Some(value) = members.get_mut("type") else {
+        return;
+    };
+    let normalize = |name: &mut Value| {
+        if let Some(lower) = name.as_str().map(str::to_ascii_lowercase)
+            && TYPES.contains(&lower.as_str())
+        {
+            *name = lower.into();
+        }
+    };
+    match value {
+        Value::Array(names) => names.iter_mut().for_each(normalize),
+        name if name == "TYPE_UNSPECIFIED" => {
+            members.remove("type");
+        }
+        name => normalize(name),
+    }
+}
+
+/// Replaces `allOf` with one element by that element, if no other keyword constrains the value. Pydantic
+/// writes this around a reference, to add a description.
+fn merge_single_all_of(members: &mut Map<String, Value>) {
+    const ANNOTATIONS: [&str; 4] = ["title", "description", "default", "examples"];
+    let is_single = members
+        .get("allOf")
+        .and_then(Value::as_array)
+        .is_some_and(|list| list.len() == 1 && list[0].is_object());
+    let is_alone = members
+        .keys()
+        .all(|name| name == "allOf" || ANNOTATIONS.contains(&name.as_str()));
+    if !is_single || !is_alone {
+        return;
+    }
+    if let Some(Value::Array(mut list)) = members.remove("allOf")
+        && let Some(Value::Object(inner)) = list.pop()
+    {
+        for (name, value) in inner {
+            members.entry(name).or_insert(value);
+        }
+    }
+}
+
+/// Expresses `propertyNames` with a list or a pattern by keywords that can be enforced. Maps with such keys
+/// are written this way.
+fn expand_property_names(members: &mut Map<String, Value>) {
+    if members.contains_key("properties") || members.contains_key("patternProperties") {
+        return;
+    }
+    let Some(names) = members.get("propertyNames").and_then(Value::as_object) else {
+        return;
+    };
+    let is_only = |keyword: &str| {
+        let others = names
+            .keys()
+            .filter(|name| *name != "type" && *name != keyword);
+        names.contains_key(keyword) && others.count() == 0
+    };
+    let values = members
+        .get("additionalProperties")
+        .cloned()
+        .unwrap_or(true.into());
+    let (keyword, expanded) = match (names.get("enum"), names.get("pattern")) {
+        (Some(Value::Array(list)), _) if is_only("enum") => {
+            let names = list.iter().filter_map(Value::as_str);
+            let named = names.map(|name| (name.to_owned(), values.clone()));
+            ("properties", Value::Object(named.collect()))
+        }
+        (_, Some(Value::String(pattern))) if is_only("pattern") => {
+            ("patternProperties", json!({ pattern: values }))
+        }
+        // Every name is a string.
+        (None, None) if names.len() == 1 && names.get("type") == Some(&"string".into()) => {
+            members.remove("propertyNames");
+            return;
+        }
+        _ => return,
+    };
+    members.remove("propertyNames");
+    members.insert(keyword.to_owned(), expanded);
+    members.insert("additionalProperties".to_owned(), false.into());
+}
+
+/// Lets a schema match `null` as well. Definitions stay where references expect them.
+fn make_nullable(schema: &mut Value) {
+    let Value::Object(members) = schema else {
+        return;
+    };
+    let mut outer = Map::new();
+    for name in ["$defs", "definitions", "$id"] {
+        outer.extend(members.remove(name).map(|value| (name.to_owned(), value)));
+    }
+    let inner = std::mem::take(members);
+    outer.insert("anyOf".to_owned(), json!([inner, { "type": "null" }]));
+    *members = outer;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Field row 37: types in capitals in JSON schemas.
+    #[test]
+    fn types_may_be_in_capitals() {
+        let schema = json!({
+            "type": "OBJECT",
+            "properties": {
+                "type": { "type": ["STRING", "Null"] },
+                "list": { "type": "ARRAY", "items": { "anyOf": [{ "type": "INTEGER" }] }, "minItems": "2" },
+            },
+            "$defs": { "a": { "type": "Boolean", "enum": ["STRING"] } },
+        });
+
+        assert_eq!(
+            normalize(&schema),
+            json!({
+                "type": "object",
+                "properties": {
+                    "type": { "type": ["string", "null"] },
+                    "list": { "type": "array", "items": { "anyOf": [{ "type": "integer" }] }, "minItems": 2 },
+                },
+                "$defs": { "a": { "type": "boolean", "enum": ["STRING"] } },
+            })
+        );
+    }
+
+    #[test]
+    fn older_drafts_and_openapi_are_translated() {
+        for (schema, normalized) in [
+            (
+                json!({ "type": "number", "minimum": 0, "exclusiveMinimum": true }),
+                json!({ "type": "number", "exclusiveMinimum": 0 }),
+            ),
+            (
+                json!({ "items": [{ "type": "string" }], "additionalItems": false }),
+                json!({ "prefixItems": [{ "type": "string" }], "items": false }),
+            ),
+            (
+                json!({ "type": "string", "enum": ["a"], "nullable": true }),
+                json!({ "anyOf": [{ "type": "string", "enum": ["a"] }, { "type": "null" }] }),
+            ),
+            (
+                json!({ "allOf": [{ "$ref": "#/$defs/a" }], "description": "It" }),
+                json!({ "$ref": "#/$defs/a", "description": "It" }),
+            ),
+            (
+                json!({ "additionalProperties": { "type": "integer" }, "propertyNames": { "enum": ["a"] } }),
+                json!({ "additionalProperties": false, "properties": { "a": { "type": "integer" } } }),
+            ),
+            (
+                json!({ "type": "object", "propertyNames": { "pattern": "^a" } }),
+                json!({
+                    "type": "object",
+                    "patternProperties": { "^a": true },
+                    "additionalProperties": false,
+                }),
+            ),
+            (
+                json!({ "type": "object", "propertyNames": { "type": "string" } }),
+                json!({ "type": "object" }),
+            ),
+            (
+                json!({ "$schema": "http://json-schema.org/draft-04/schema#", "required": true }),
+                json!({}),
+            ),
+        ] {
+            assert_eq!(normalize(&schema), normalized);
+        }
+    }
+}

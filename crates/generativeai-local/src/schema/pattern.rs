@@ -1,0 +1,26 @@
+//! Checks whether a regular expression can be enforced.
+
+use llguidance::derivre::{RegexAst, RegexBuilder};
+use llguidance::regex_to_lark;
+
+/// Whether the grammar engine supports a pattern. It has no lookaround, backreferences or word
+/// boundaries.
+pub(super) fn is_enforceable(pattern: &str) -> bool {
+    let ast = RegexAst::SearchRegex(regex_to_lark(pattern, "dw"));
+    RegexBuilder::new().mk(&ast).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lookaround_and_backreferences_cannot_be_enforced() {
+        for pattern in ["^[a-z]+$", "\\d{3}", "(a|b)*c", "^\\p{L}+$"] {
+            assert!(is_enforceable(pattern), "{pattern}");
+        }
+        for pattern in ["^(?!\\.)a", "(?=a)b", "(?<=a)b", "(a)\\1", "["] {
+            assert!(!is_enforceable(pattern), "{pattern}");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The chat template of a model.
+
+use generativeai::{Error, ErrorKind, Result};
+use minijinja::Value as TemplateValue;
+use minijinja::value::Serde;
+use serde_json::{Map, Value};
+
+use crate::call_syntax::CallSyntax;
+use crate::conversation::Conversation;
+use crate::error;
+
+use super::environment::Compiled;
+use super::lower::{self, Form, Lowered, TEXT_TAGS};
+use super::probe::{self, NativeTools};
+use super::thinking::{SWITCHES, ThinkingTags};
+use super::verify;
+
+/// A compiled chat template, and what it supports.
+#[derive(Debug)]
+pub(crate) struct Template {
+    compiled: Compiled,
+    bos: String,
+    /// Variables of every rendering.
+    variables: Map<String, Value>,
+    /// `None` if functions are passed as text.
+    native_tools: Option<NativeTools>,
+    /// `None` if the model does not think.
+    thinking: Option<ThinkingTags>,
+    can_stop_thinking: bool,
+}
+
+/// Text of a typed piece in a prompt, which shows that the template expected a string.
+const TYPED_REPRS: [&str; 2] = ["'type': 'text'", "\"type\": \"text\""];
+
+/// Whether a model is asked to think before it replies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Thinking {
+    /// Left to the template.
+    #[default]
+    Default,
+    /// Turned on, if the template has a switch.
+    On,
+    /// Turned off.
+    Off,
+}
+
+/// A rendered conversation.
+#[derive(Debug)]
+pub(crate) struct Rendered {
+    /// Text of the prompt.
+    pub(crate) prompt: String,
+    /// Text form of the calls in the prompt and the reply.
+    pub(crate) calls: CallSyntax,
+    /// Tags that the prompt contains because of functions. They must not occur in the text of a reply.
+    pub(crate) tags: Vec<String>,
+    /// Whether the prompt ends with an open thinking tag.
+    pub(crate) thinking_is_open: bool,
+}
+
+impl Template {
+    /// Compiles a template. `bos` and `eos` are the texts of the tokens that begin and end a text; they
+    /// are empty if the model has none.
+    ///
+    /// # Errors
+    ///
+    /// The template is not valid Jinja.
+    pub(crate) fn new(source: &str, bos: &str, eos: &str) -> Result<Self> {
+        let compiled = Compiled::new(source).map_err(|error| {
+            let message =
+                "the chat template of the model is invalid: set another one with `chat_template`";
+            Error::new(ErrorKind::Configuration, message).with_source(error)
+        })?;
+        let mut variables = Map::new();
+        variables.insert("documents".to_owned(), Value::Null);
+        for (name, token) in [("bos_token", bos), ("eos_token", eos)] {
+            if !token.is_empty() {
+                variables.insert(name.to_owned(), token.into());
+            }
+        }
+        let reads = compiled.variables();
+        Ok(Self {
+            native_tools: probe::native_tools(&compiled, &variables),
+            thinking: ThinkingTags::of_template(source),
+            can_stop_thinking: SWITCHES.iter().any(|switch| reads.contains(*switch)),
+            bos: bos.to_owned(),
+            compiled,
+            variables,
+        })
+    }
+
+    /// Returns the text of the token that begins a text; empty if the model has none.
+    pub(crate) fn bos(&self) -> &str {
+        &self.bos
+    }
+
+    /// Returns the tags around thoughts; `None` if the model does not think.
+    pub(crate) fn thinking(&self) -> Option<ThinkingTags> {
+        self.thinking
+    }
+
+    /// Whether thinking can be turned off.
+    pub(crate) fn can_stop_thinking(&self) -> bool {
+        self.can_stop_thinking
+    }
+
+    /// Returns all texts that structure a reply: parts of calls, and thinking tags.
+    pub(crate) fn reply_marks(&self) -> Vec<&str> {
+        let mut marks = Vec::new();
+        if let Some(native) = &self.native_tools {
+            let calls = &native.calls;
+            marks.extend([
+                calls.before_name.as_str(),
+                &calls.before_arguments,
+                &calls.after_arguments,
+            ]);
+        }
+        if let Some(tags) = self.thinking {
+            marks.extend([tags.open, tags.close]);
+        }
+        marks
+    }
+
+    /// Renders a conversation, up to where the model's reply begins.
+    ///
+    /// Templates differ in what they accept, so several forms of the conversation are tried, the most
+    /// natural one first. The prompt contains every message.
+    ///
+    /// # Errors
+    ///
+    /// 400 if the template rejects the conversation, or leaves out a message, in every form.
+    pub(crate) fn render(
+        &self,
+        conversation: &Conversation,
+        thinking: Thinking,
+    ) -> Result<Rendered> {
+        let mut first_failure = None;
+        for form in self.forms(conversation) {
+            match self.render_form(conversation, thinking, form) {
+                Ok(rendered) => return Ok(rendered),
+                Err(failure) => {
+                    first_failure.get_or_insert(failure);
+                }
+            }
+        }
+        Err(first_failure.unwrap_or_else(|| error::internal("the chat template was not rendered")))
+    }
+
+    fn forms(&self, conversation: &Conversation) -> Vec<Form> {
+        let mut forms = Vec::new();
+        for native_tools in [true, false] {
+            for system_role in [true, false] {
+                for typed_content in [false, true] {
+                    forms.push(Form {
+                        native_tools,
+                        typed_content,
+                        system_role,
+                    });
+                }
+            }
+        }
+        let native = self.native_tools.is_some() && conversation.uses_functions();
+        forms.retain(|form| native || !form.native_tools);
+        forms
+    }
+
+    fn render_form(
+        &self,
+        conversation: &Conversation,
+        thinking: Thinking,
+        form: Form,
+    ) -> Result<Rendered> {
+        let Lowered { messages, paths } = lower::messages(conversation, form);
+        let context = self.context(&messages, conversation, thinking, form);
+        let prompt = self.compiled.render(context).map_err(rejected)?;
+        if let Some(missing) = verify::first_missing(&prompt, &messages) {
+            return Err(left_out(&paths[missing]));
+        }
+        if form.typed_content && TYPED_REPRS.iter().any(|repr| prompt.contains(repr)) {
+            return Err(left_out(&paths[0]));
+        }
+        let (calls, tags) = match &self.native_tools {
+            Some(native) if form.native_tools => (native.calls.clone(), native.tags.clone()),
+            _ if conversation.uses_functions() => {
+                (CallSyntax::default(), TEXT_TAGS.map(str::to_owned).to_vec())
+            }
+            _ => (CallSyntax::default(), Vec::new()),
+        };
+        Ok(Rendered {
+            calls,
+            tags,
+            thinking_is_open: self
+                .thinking
+                .is_some_and(|tags| tags.are_open_at_end(&prompt)),
+            prompt,
+        })
+    }
+
+    fn context(
+        &self,
+        messages: &[Value],
+        conversation: &Conversation,
+        thinking: Thinking,
+        form: Form,
+    ) -> TemplateValue {
+        let mut context = self.variables.clone();
+        context.insert("messages".to_owned(), messages.into());
+        let tools = match form.native_tools && !conversation.functions.is_empty() {
+            true => lower::tools(&conversation.functions),
+            false => Value::Null,
+        };
+        context.insert("tools".to_owned(), tools);
+        context.insert("add_generation_prompt".to_owned(), true.into());
+        if thinking != Thinking::Default {
+            for switch in SWITCHES {
+                context.insert(switch.to_owned(), (thinking == Thinking::On).into());
+            }
+        }
+        TemplateValue::from(Serde(context))
+    }
+}
+
+fn rejected(error: minijinja::Error) -> Error {
+    let reason = error.detail().unwrap_or("it failed").to_owned();
+    error::invalid_argument(format!(
+        "the chat template of the model rejects this conversation: {reason}"
+    ))
+    .with_source(error)
+}
+
+fn left_out(path: &str) -> Error {
+    error::invalid_argument(format!(
+        "the chat template of the model leaves out {path}: set another template with `chat_template`"
+    ))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,274 @@
+//! Conversations rendered with small templates of several kinds.
+
+use serde_json::json;
+
+use crate::conversation::{Body, Call, Function, Message};
+
+use super::*;
+
+/// A template with a system role, and with functions as Qwen2.5 has them.
+const CHAT_ML: &str = "\
+    {%- if tools %}<|im_start|>system{{ '\\n' }}\
+    {%- if messages[0].role == 'system' %}{{ messages[0].content }}{% endif %}\
+    <tools>{% for tool in tools %}{{ tool | tojson }}{% endfor %}</tools><|im_end|>{{ '\\n' }}\
+    {%- elif messages[0].role == 'system' %}<|im_start|>system\n{{ messages[0].content }}<|im_end|>{{ '\\n' }}\
+    {%- endif %}\
+    {%- for m in messages %}\
+    {%- if m.role == 'tool' %}<|im_start|>user\n<tool_response>\n{{ m.content }}\n</tool_response><|im_end|>{{ '\\n' }}\
+    {%- elif m.role == 'assistant' %}<|im_start|>assistant{{ '\\n' }}\
+    {%- if m.content %}{{ m.content }}{% endif %}\
+    {%- for call in m.tool_calls %}{{ '\\n' }}<tool_call>\n{\"name\": \"{{ call.function.name }}\", \"arguments\": \
+    {{- ' ' + (call.function.arguments | tojson) }}}\n</tool_call>{% endfor %}<|im_end|>{{ '\\n' }}\
+    {%- elif not loop.first or m.role != 'system' %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>{{ '\\n' }}\
+    {%- endif %}{% endfor %}\
+    {%- if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+/// A template without functions that rejects a system role, and requires the roles to alternate.
+const NO_SYSTEM: &str = "{{ bos_token }}{% if messages[0]['role'] == 'system' %}\
+    {{ raise_exception('System role not supported') }}{% endif %}\
+    {% for m in messages %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}\
+    {{ raise_exception('roles must alternate') }}{% endif %}\
+    [{{ m.role }}]{{ m.content | trim }}\n{% endfor %}[model]";
+/// A template that ignores a system role.
+const IGNORES_SYSTEM: &str =
+    "{% for m in messages if m.role != 'system' %}{{ m.content.strip() }};{% endfor %}";
+/// A template that takes content as typed pieces only.
+const TYPED: &str = "{% for m in messages %}[{{ m.role }}]{% for piece in m.content %}\
+    {% if piece.type == 'text' %}{{ piece.text }}{% endif %}{% endfor %}{{ '\\n' }}{% endfor %}";
+/// A template that drops all but the last message.
+const FORGETFUL: &str = "{{ messages[-1].content }}";
+/// A template of a thinking model, as Qwen3 has it.
+const THINKING: &str = "{% for m in messages %}<|im_start|>{{ m.role }}{{ '\\n' }}\
+    {%- if m.reasoning_content %}<think>\n{{ m.reasoning_content }}\n</think>\n\n{% endif %}\
+    {{- m.content.split('</think>')[-1] }}<|im_end|>{{ '\\n' }}{% endfor %}<|im_start|>assistant{{ '\\n' }}\
+    {%- if enable_thinking is defined and enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}";
+
+fn template(source: &str) -> Template {
+    Template::new(source, "<s>", "</s>").unwrap()
+}
+
+fn message(body: Body) -> Message {
+    Message {
+        path: "contents[0]".to_owned(),
+        body,
+    }
+}
+
+fn user(text: &str) -> Message {
+    message(Body::User(text.to_owned()))
+}
+
+fn assistant(text: &str) -> Message {
+    message(Body::Assistant {
+        text: text.to_owned(),
+        thoughts: String::new(),
+        calls: Vec::new(),
+    })
+}
+
+fn conversation(system: &str, messages: Vec<Message>) -> Conversation {
+    Conversation {
+        system: system.to_owned(),
+        messages,
+        functions: Vec::new(),
+    }
+}
+
+fn with_functions() -> Conversation {
+    let members = |value: Value| value.as_object().cloned().unwrap();
+    Conversation {
+        system: "Be brief.".to_owned(),
+        messages: vec![
+            user("How tall?"),
+            message(Body::Assistant {
+                text: String::new(),
+                thoughts: String::new(),
+                calls: vec![Call {
+                    id: None,
+                    name: "height".to_owned(),
+                    arguments: members(json!({ "of": "Ben Nevis" })),
+                }],
+            }),
+            message(Body::Tool {
+                id: None,
+                name: "height".to_owned(),
+                content: members(json!({ "metres": 1345 })),
+            }),
+        ],
+        functions: vec![Function {
+            path: String::new(),
+            name: "height".to_owned(),
+            description: "Returns the height".to_owned(),
+            parameters: json!({ "type": "object" }),
+        }],
+    }
+}
+
+fn render(source: &str, conversation: &Conversation) -> Result<String> {
+    let rendered = template(source).render(conversation, Thinking::Default)?;
+    Ok(rendered.prompt)
+}
+
+#[test]
+fn a_system_instruction_is_rendered_with_the_system_role() {
+    let text = render(CHAT_ML, &conversation("Be brief.", vec![user("Hi")])).unwrap();
+
+    assert_eq!(
+        text,
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+    );
+}
+
+#[test]
+fn without_a_system_role_the_instruction_begins_the_first_message() {
+    let conversation = conversation("Be brief.", vec![user("Hi")]);
+
+    assert_eq!(
+        render(NO_SYSTEM, &conversation).unwrap(),
+        "<s>[user]Be brief.\n\nHi\n[model]"
+    );
+    assert_eq!(
+        render(IGNORES_SYSTEM, &conversation).unwrap(),
+        "Be brief.\n\nHi;"
+    );
+}
+
+#[test]
+fn text_is_passed_as_typed_pieces_if_the_template_expects_them() {
+    let conversation = conversation("Be brief.", vec![user("Hi")]);
+
+    assert_eq!(
+        render(TYPED, &conversation).unwrap(),
+        "[system]Be brief.\n[user]Hi\n"
+    );
+}
+
+/// Field row 17: a prompt that lacks a message is never answered.
+#[test]
+fn a_template_that_leaves_out_a_message_is_an_error_that_names_it() {
+    let mut messages = vec![user("Hi"), assistant("Hello"), user("Bye")];
+    messages[0].path = "contents[7]".to_owned();
+
+    let error = render(FORGETFUL, &conversation("", messages)).unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Request);
+    assert!(error.to_string().contains("contents[7]"), "{error}");
+}
+
+#[test]
+fn the_error_of_a_template_is_reported() {
+    let error = render(NO_SYSTEM, &conversation("", vec![assistant("Hi")])).unwrap_err();
+
+    assert!(
+        error.to_string().ends_with("roles must alternate"),
+        "{error}"
+    );
+    assert_eq!(error.kind(), ErrorKind::Request);
+}
+
+#[test]
+fn an_invalid_template_is_an_error() {
+    assert!(Template::new("{% for %}", "", "").is_err());
+}
+
+/// Field row 32: the chunks of a streamed reply are contents of their own in the history of some clients.
+#[test]
+fn neighbouring_contents_of_the_model_are_one_message() {
+    let chunks = vec![
+        user("Hi"),
+        assistant("Hel"),
+        assistant("lo, "),
+        assistant("you"),
+        user("A"),
+        user("B"),
+    ];
+    let whole = vec![user("Hi"), assistant("Hello, you"), user("A\n\nB")];
+
+    for source in [CHAT_ML, NO_SYSTEM, TYPED] {
+        assert_eq!(
+            render(source, &conversation("", chunks.clone())).unwrap(),
+            render(source, &conversation("", whole.clone())).unwrap()
+        );
+    }
+}
+
+/// Field row 17: `tools` are passed to templates that support them.
+#[test]
+fn functions_are_passed_to_a_template_that_supports_them() {
+    let rendered = template(CHAT_ML)
+        .render(&with_functions(), Thinking::Default)
+        .unwrap();
+
+    assert_eq!(rendered.calls, CallSyntax::default());
+    assert!(rendered.prompt.contains(
+        "<tools>{\"type\": \"function\", \"function\": {\"name\": \"height\", \"description\": \
+         \"Returns the height\", \"parameters\": {\"type\": \"object\"}}}</tools>"
+    ));
+    assert!(rendered.prompt.contains(
+        "<tool_call>\n{\"name\": \"height\", \"arguments\": {\"of\": \"Ben Nevis\"}}\n</tool_call>"
+    ));
+    assert!(
+        rendered
+            .prompt
+            .contains("<tool_response>\n{\"metres\": 1345}\n</tool_response>")
+    );
+    assert!(rendered.tags.iter().any(|tag| tag == "<tool_response>"));
+}
+
+#[test]
+fn functions_become_text_for_a_template_that_does_not_support_them() {
+    let rendered = template(NO_SYSTEM)
+        .render(&with_functions(), Thinking::Default)
+        .unwrap();
+
+    let prompt = rendered.prompt;
+    assert!(prompt.starts_with("<s>[user]Be brief.\n\nYou can call these functions:\n<tools>\n"));
+    assert!(
+        prompt.contains("[assistant]<tool_call>\n{\"name\": \"height\", \"arguments\": {\"of\"")
+    );
+    assert!(prompt.ends_with(
+        "[user]<tool_response>\n{\"name\": \"height\", \"content\": {\"metres\": 1345}}\n\
+         </tool_response>\n[model]"
+    ));
+}
+
+/// Field row 18: thinking is turned off by the variable of the template.
+#[test]
+fn thinking_is_turned_off_if_the_template_has_a_switch() {
+    let template = template(THINKING);
+    let conversation = conversation("", vec![user("Hi")]);
+    let prompt = |thinking| template.render(&conversation, thinking).unwrap().prompt;
+
+    assert!(template.can_stop_thinking());
+    assert!(prompt(Thinking::Default).ends_with("<|im_start|>assistant\n"));
+    assert!(prompt(Thinking::Off).ends_with("<think>\n\n</think>\n\n"));
+    assert!(!self::template(CHAT_ML).can_stop_thinking());
+    assert_eq!(self::template(CHAT_ML).thinking(), None);
+}
+
+/// Field row 18: templates that open the tag themselves.
+#[test]
+fn a_prompt_that_opens_the_thoughts_is_recognised() {
+    let source = "{% for m in messages %}{{ m.content }}{% endfor %}<|assistant|><think>\n";
+
+    let rendered = template(source)
+        .render(&conversation("", vec![user("Hi")]), Thinking::Default)
+        .unwrap();
+
+    assert!(rendered.thinking_is_open);
+}
+
+#[test]
+fn thoughts_are_passed_to_the_template() {
+    let messages = vec![
+        user("Hi"),
+        message(Body::Assistant {
+            text: "Hello".to_owned(),
+            thoughts: "Hm.".to_owned(),
+            calls: Vec::new(),
+        }),
+    ];
+
+    let text = render(THINKING, &conversation("", messages)).unwrap();
+
+    assert!(text.contains("<think>\nHm.\n</think>\n\nHello"), "{text}");
+}

@@ -1,0 +1,187 @@
+//! Jinja environment of chat templates: what Hugging Face's `apply_chat_template` offers to a template.
+//!
+//! The reference is `_compile_jinja_template` in `transformers/utils/chat_template_utils.py`: Jinja2 with
+//! `trim_blocks`, `lstrip_blocks`, loop controls, the `generation` tag, the filter `tojson` and the
+//! functions `raise_exception` and `strftime_now`.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Kwargs, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, Value};
+
+use super::json::{self, JsonStyle};
+use super::python;
+use super::source;
+
+/// Maximum number of steps for one conversation. A template is a program from an untrusted file.
+const MAX_STEPS: u64 = 20_000_000;
+const NAME: &str = "chat";
+
+/// A compiled template.
+#[derive(Debug)]
+pub(super) struct Compiled(Environment<'static>);
+
+impl Compiled {
+    /// Compiles a template.
+    ///
+    /// # Errors
+    ///
+    /// The template is not valid Jinja.
+    pub(super) fn new(source: &str) -> Result<Self, Error> {
+        let mut environment = Environment::new();
+        let syntax = SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build()?;
+        environment.set_syntax(syntax);
+        environment.set_fuel(Some(MAX_STEPS));
+        environment
+            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_formatter(|out, _, value| {
+            if value.is_undefined() {
+                return Ok(());
+            }
+            out.write_str(&python::to_str(value)).map_err(Error::from)
+        });
+        environment.add_function("raise_exception", raise_exception);
+        environment.add_function("strftime_now", strftime_now);
+        environment.add_filter("tojson", to_json);
+        environment.add_filter("string", |value: &Value| python::to_str(value));
+        // Jinja2 asks Python for these; minijinja's own answers differ for strings and `none`.
+        environment.add_test("iterable", |value: &Value| !is_scalar(value));
+        environment.add_test("sequence", |value: &Value| !is_scalar(value));
+        environment.add_template_owned(NAME, source::normalize(source))?;
+        Ok(Self(environment))
+    }
+
+    /// Returns the names of all variables that the template reads and does not set.
+    pub(super) fn variables(&self) -> HashSet<String> {
+        match self.0.get_template(NAME) {
+            Ok(template) => template.undeclared_variables(false),
+            Err(_) => HashSet::new(),
+        }
+    }
+
+    /// Renders the template.
+    ///
+    /// # Errors
+    ///
+    /// The template raised an exception, or an operation failed.
+    pub(super) fn render(&self, context: Value) -> Result<String, Error> {
+        self.0.get_template(NAME)?.render(context)
+    }
+}
+
+/// Whether a value is a number, a boolean or `none`. All others can be iterated in Jinja2, undefined
+/// values included.
+fn is_scalar(value: &Value) -> bool {
+    matches!(
+        value.kind(),
+        ValueKind::Number | ValueKind::Bool | ValueKind::None
+    )
+}
+
+fn raise_exception(message: String) -> Result<Value, Error> {
+    Err(Error::new(ErrorKind::InvalidOperation, message))
+}
+
+/// Formats the local time with the directives of C's `strftime`.
+fn strftime_now(format: &str) -> Result<String, Error> {
+    let mut text = String::new();
+    write!(text, "{}", chrono::Local::now().format(format)).map_err(|_| {
+        let message = format!("strftime_now: invalid format {format:?}");
+        Error::new(ErrorKind::InvalidOperation, message)
+    })?;
+    Ok(text)
+}
+
+/// Serializes a value as Python's `json.dumps` does, with its arguments `ensure_ascii`, `indent`,
+/// `separators` and `sort_keys`. Unlike Jinja's own filter it does not escape HTML.
+fn to_json(value: &Value, ascii: Option<bool>, arguments: Kwargs) -> Result<Value, Error> {
+    let ascii: Option<bool> = ascii.or(arguments.get("ensure_ascii")?);
+    let indent: Option<Value> = arguments.get("indent")?;
+    let separators: Option<Vec<String>> = arguments.get("separators")?;
+    let sort_keys: Option<bool> = arguments.get("sort_keys")?;
+    arguments.assert_all_used()?;
+    let mut style = JsonStyle {
+        ensure_ascii: ascii.unwrap_or(false),
+        sort_keys: sort_keys.unwrap_or(false),
+        ..JsonStyle::default()
+    };
+    if let Some(indent) = indent.filter(|indent| !indent.is_none()) {
+        style = style.with_indent(match indent.as_str() {
+            Some(text) => text.to_owned(),
+            None => " ".repeat(usize::try_from(indent)?.min(json::MAX_INDENT)),
+        });
+    }
+    if let Some(separators) = separators {
+        let [item, key] = <[String; 2]>::try_from(separators).map_err(|_| {
+            let message = "tojson: separators must be a pair of strings";
+            Error::new(ErrorKind::InvalidOperation, message)
+        })?;
+        (style.item_separator, style.key_separator) = (item, key);
+    }
+    json::to_string(value, &style).map(Value::from_safe_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use minijinja::value::Serde;
+
+    use super::*;
+
+    /// Field row 17: each case was rendered by Jinja2 3.1 with the environment of transformers.
+    #[test]
+    fn templates_render_as_the_reference_renders_them() {
+        let fixture: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/fixtures/templates.json")).unwrap();
+        for case in fixture["cases"].as_array().unwrap() {
+            let template = Compiled::new(case["template"].as_str().unwrap()).unwrap();
+
+            let text = template.render(Serde(&fixture["context"]).into());
+
+            let text = text.unwrap_or_else(|error| panic!("{}: {error}", case["name"]));
+            assert_eq!(text, case["expected"], "{}", case["name"]);
+        }
+    }
+
+    #[test]
+    fn an_exception_of_a_template_is_an_error() {
+        let template = Compiled::new("{{ raise_exception('roles must alternate') }}").unwrap();
+
+        let error = template.render(Value::from(())).unwrap_err();
+
+        assert_eq!(error.detail(), Some("roles must alternate"));
+    }
+
+    #[test]
+    fn the_local_time_is_formatted() {
+        let render = |format: &str| {
+            let source = format!("{{{{ strftime_now('{format}') }}}}");
+            Compiled::new(&source).unwrap().render(Value::from(()))
+        };
+
+        let date = render("%d %b %Y").unwrap();
+        assert!(
+            date.ends_with(&chrono::Local::now().format("%Y").to_string()),
+            "{date}"
+        );
+        assert!(render("%-d. %B, %H:%M %p %j %%").is_ok());
+        assert!(render("%Q").is_err());
+    }
+
+    #[test]
+    fn the_steps_of_a_template_are_limited() {
+        let endless =
+            "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
+
+        assert!(
+            Compiled::new(endless)
+                .unwrap()
+                .render(Value::from(()))
+                .is_err()
+        );
+    }
+}

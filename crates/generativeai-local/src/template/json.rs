@@ -1,0 +1,171 @@
+//! Serializes template values as Python's `json.dumps` does.
+
+use std::fmt::Write as _;
+
+use minijinja::value::ValueKind;
+use minijinja::{Error, ErrorKind, Value};
+
+use super::python;
+
+/// Maximum number of spaces of an indentation. The steps of a template do not limit its output here.
+pub(super) const MAX_INDENT: usize = 32;
+/// Maximum nesting of a value.
+const MAX_DEPTH: usize = 128;
+
+/// Arguments of `json.dumps`. The default writes `{"a": 1, "b": [2, 3]}`.
+#[derive(Clone, Debug)]
+pub(super) struct JsonStyle {
+    /// Escapes all characters outside of ASCII.
+    pub(super) ensure_ascii: bool,
+    /// Sorts the members of objects by their keys.
+    pub(super) sort_keys: bool,
+    /// Text of one level of indentation; `None` writes everything on one line.
+    pub(super) indent: Option<String>,
+    pub(super) item_separator: String,
+    pub(super) key_separator: String,
+}
+
+impl Default for JsonStyle {
+    fn default() -> Self {
+        Self {
+            ensure_ascii: false,
+            sort_keys: false,
+            indent: None,
+            item_separator: ", ".to_owned(),
+            key_separator: ": ".to_owned(),
+        }
+    }
+}
+
+impl JsonStyle {
+    /// Sets the indentation. As in Python, items are then separated by `,` without a space.
+    pub(super) fn with_indent(mut self, indent: String) -> Self {
+        self.indent = Some(indent);
+        self.item_separator = ",".to_owned();
+        self
+    }
+}
+
+/// Serializes a value.
+///
+/// # Errors
+///
+/// The value contains something that JSON cannot represent, such as an undefined value.
+pub(super) fn to_string(value: &Value, style: &JsonStyle) -> Result<String, Error> {
+    let mut out = String::new();
+    write_value(value, style, 0, &mut out)?;
+    Ok(out)
+}
+
+fn write_value(
+    value: &Value,
+    style: &JsonStyle,
+    depth: usize,
+    out: &mut String,
+) -> Result<(), Error> {
+    if depth > MAX_DEPTH {
+        return Err(invalid("the value is nested too deep for JSON"));
+    }
+    match value.kind() {
+        ValueKind::None => out.push_str("null"),
+        ValueKind::Bool => out.push_str(if value.is_true() { "true" } else { "false" }),
+        ValueKind::Number => out.push_str(&python::json_number(value)),
+        ValueKind::String => write_string(value.as_str().unwrap_or_default(), style, out),
+        ValueKind::Map => write_map(value, style, depth, out)?,
+        ValueKind::Seq | ValueKind::Iterable => {
+            let items: Vec<Value> = value.try_iter()?.collect();
+            write_items(style, depth, ['[', ']'], items.iter(), out, |item, out| {
+                write_value(item, style, depth + 1, out)
+            })?;
+        }
+        kind => return Err(invalid(format!("a value of type {kind} is not JSON"))),
+    }
+    Ok(())
+}
+
+fn write_map(
+    value: &Value,
+    style: &JsonStyle,
+    depth: usize,
+    out: &mut String,
+) -> Result<(), Error> {
+    let mut members = Vec::new();
+    for key in value.try_iter()? {
+        let member = value.get_item(&key)?;
+        let key = match key.as_str() {
+            Some(key) => key.to_owned(),
+            None => to_string(&key, style)?,
+        };
+        members.push((key, member));
+    }
+    if style.sort_keys {
+        members.sort_by(|a, b| a.0.cmp(&b.0));
+    }
+    write_items(
+        style,
+        depth,
+        ['{', '}'],
+        members.iter(),
+        out,
+        |member, out| {
+            write_string(&member.0, style, out);
+            out.push_str(&style.key_separator);
+            write_value(&member.1, style, depth + 1, out)
+        },
+    )
+}
+
+/// Writes the items of an array or object between brackets.
+fn write_items<T>(
+    style: &JsonStyle,
+    depth: usize,
+    [open, close]: [char; 2],
+    items: impl ExactSizeIterator<Item = T>,
+    out: &mut String,
+    mut write: impl FnMut(T, &mut String) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let is_empty = items.len() == 0;
+    let line_break = |depth: usize, out: &mut String| {
+        if let Some(indent) = style.indent.as_ref().filter(|_| !is_empty) {
+            out.push('\n');
+            out.extend(std::iter::repeat_n(indent.as_str(), depth));
+        }
+    };
+    out.push(open);
+    for (index, item) in items.enumerate() {
+        if index > 0 {
+            out.push_str(&style.item_separator);
+        }
+        line_break(depth + 1, out);
+        write(item, out)?;
+    }
+    line_break(depth, out);
+    out.push(close);
+    Ok(())
+}
+
+fn write_string(text: &str, style: &JsonStyle, out: &mut String) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            c if c < ' ' || (style.ensure_ascii && !c.is_ascii()) => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    write!(out, "\\u{unit:04x}").expect("writing to a string cannot fail");
+                }
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidOperation, message.into())
+}

@@ -1,0 +1,253 @@
+//! Converts a conversation to the `messages` and `tools` of a chat template.
+
+use std::fmt::Write as _;
+
+use minijinja::Value as TemplateValue;
+use minijinja::value::Serde;
+use serde_json::{Map, Value, json};
+
+use crate::call_syntax::CallSyntax;
+use crate::conversation::{Body, Call, Conversation, Function};
+
+use super::json::{self, JsonStyle};
+
+/// Form in which a conversation is passed to a template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Form {
+    /// Functions, calls and responses are passed as such; otherwise as text.
+    pub(super) native_tools: bool,
+    /// Text is passed as a list of typed pieces; otherwise as a string.
+    pub(super) typed_content: bool,
+    /// The system instruction has its own message; otherwise it begins the first message of the user.
+    pub(super) system_role: bool,
+}
+
+/// Tag before the result of a function, where results are passed as text.
+const RESPONSE_OPEN: &str = "<tool_response>";
+/// Tag after the result of a function, where results are passed as text.
+const RESPONSE_CLOSE: &str = "</tool_response>";
+
+/// Tags that occur in the prompt if functions, calls and responses are passed as text.
+pub(super) const TEXT_TAGS: [&str; 6] = [
+    "<tools>",
+    "</tools>",
+    "<tool_call>",
+    "</tool_call>",
+    RESPONSE_OPEN,
+    RESPONSE_CLOSE,
+];
+
+/// Messages in the form that templates take.
+#[derive(Debug)]
+pub(super) struct Lowered {
+    pub(super) messages: Vec<Value>,
+    /// Where each message begins in the request.
+    pub(super) paths: Vec<String>,
+}
+
+/// Converts the messages of a conversation.
+pub(super) fn messages(conversation: &Conversation, form: Form) -> Lowered {
+    let mut messages = Messages::default();
+    let mut system = conversation.system.clone();
+    if !form.native_tools && !conversation.functions.is_empty() {
+        if !system.is_empty() {
+            system.push_str("\n\n");
+        }
+        system.push_str(&instructions(&conversation.functions));
+    }
+    if !system.is_empty() {
+        let role = if form.system_role { "system" } else { "user" };
+        messages.path = "systemInstruction".to_owned();
+        messages.push_text(role, &system);
+    }
+    let mut ids = Ids::default();
+    for message in &conversation.messages {
+        messages.path.clone_from(&message.path);
+        match &message.body {
+            Body::System(text) => messages.push_text("system", text),
+            Body::User(text) => messages.push_text("user", text),
+            Body::Assistant {
+                text,
+                thoughts,
+                calls,
+            } if form.native_tools || calls.is_empty() => {
+                messages.push_assistant(text, thoughts, calls, &mut ids);
+            }
+            Body::Assistant { text, calls, .. } => {
+                messages.push_text("assistant", &with_calls(text, calls));
+            }
+            Body::Tool { id, name, content } if form.native_tools => {
+                messages.push(json!({
+                    "role": "tool",
+                    "name": name,
+                    "tool_call_id": ids.of_response(id.as_deref(), name),
+                    "content": to_json(content),
+                }));
+            }
+            Body::Tool { name, content, .. } => {
+                let response = to_json(&json!({ "name": name, "content": content }));
+                let text = format!("{RESPONSE_OPEN}\n{response}\n{RESPONSE_CLOSE}");
+                messages.push_line("user", &text);
+            }
+        }
+    }
+    messages.finish(form.typed_content)
+}
+
+/// Returns the functions in the form that templates take.
+pub(super) fn tools(functions: &[Function]) -> Value {
+    functions.iter().map(tool).collect()
+}
+
+fn tool(function: &Function) -> Value {
+    json!({ "type": "function", "function": {
+        "name": function.name,
+        "description": function.description,
+        "parameters": function.parameters,
+    } })
+}
+
+/// Returns the instructions for templates that do not support functions. They are those with which many
+/// small models were trained.
+fn instructions(functions: &[Function]) -> String {
+    let mut text = "You can call these functions:\n<tools>\n".to_owned();
+    for function in functions {
+        writeln!(text, "{}", to_json(&tool(function))).expect("writing to a string cannot fail");
+    }
+    let example = CallSyntax::default().write("<name>", "<arguments>");
+    text.push_str(
+        "</tools>\nTo call a function, write its name and arguments as JSON in this form:\n",
+    );
+    text.push_str(&example);
+    text
+}
+
+fn with_calls(text: &str, calls: &[Call]) -> String {
+    let mut text = text.to_owned();
+    for call in calls {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&CallSyntax::default().write(&call.name, &to_json(&call.arguments)));
+    }
+    text
+}
+
+/// Serializes JSON with the spaces that Python writes, since models were trained on that.
+pub(super) fn to_json(value: &impl serde::Serialize) -> String {
+    let value = TemplateValue::from(Serde(value));
+    json::to_string(&value, &JsonStyle::default()).unwrap_or_default()
+}
+
+/// Messages under construction. Neighbouring texts of one role become one message, since many templates
+/// require the roles to alternate.
+#[derive(Default)]
+struct Messages {
+    list: Vec<Map<String, Value>>,
+    paths: Vec<String>,
+    /// Path of the message that is added next.
+    path: String,
+}
+
+impl Messages {
+    fn push(&mut self, message: Value) {
+        if let Value::Object(message) = message {
+            self.list.push(message);
+            self.paths.push(self.path.clone());
+        }
+    }
+
+    /// Adds a text. A neighbouring text of the user becomes a new paragraph; a neighbouring text of the
+    /// model continues the reply, since clients store each chunk of a streamed reply as a content.
+    fn push_text(&mut self, role: &str, text: &str) {
+        let separator = if role == "assistant" { "" } else { "\n\n" };
+        self.push_separated(role, text, separator);
+    }
+
+    /// Adds a text on a line of its own.
+    fn push_line(&mut self, role: &str, text: &str) {
+        self.push_separated(role, text, "\n");
+    }
+
+    fn push_separated(&mut self, role: &str, text: &str, separator: &str) {
+        let last = self.list.last_mut().filter(|last| last["role"] == role);
+        match last.and_then(|last| last.get_mut("content")) {
+            Some(Value::String(content)) => {
+                content.push_str(separator);
+                content.push_str(text);
+            }
+            _ => self.push(json!({ "role": role, "content": text })),
+        }
+    }
+
+    fn push_assistant(&mut self, text: &str, thoughts: &str, calls: &[Call], ids: &mut Ids) {
+        self.push_text("assistant", text);
+        let Some(message) = self.list.last_mut() else {
+            return;
+        };
+        if !thoughts.is_empty() {
+            message.insert("reasoning_content".to_owned(), thoughts.into());
+        }
+        if calls.is_empty() {
+            return;
+        }
+        let calls = calls.iter().map(|call| {
+            json!({ "id": ids.of_call(call), "type": "function", "function": {
+                "name": call.name,
+                "arguments": call.arguments,
+            } })
+        });
+        let list = message.entry("tool_calls").or_insert_with(|| json!([]));
+        if let Value::Array(list) = list {
+            list.extend(calls);
+        }
+    }
+
+    fn finish(self, typed_content: bool) -> Lowered {
+        let typed = |mut message: Map<String, Value>| {
+            if let Some(content) = message.get_mut("content")
+                && typed_content
+            {
+                *content = json!([{ "type": "text", "text": content.take() }]);
+            }
+            Value::Object(message)
+        };
+        Lowered {
+            messages: self.list.into_iter().map(typed).collect(),
+            paths: self.paths,
+        }
+    }
+}
+
+/// Ids of calls. A call without an id gets one, since some templates require it.
+#[derive(Default)]
+struct Ids {
+    count: usize,
+    /// Names and ids of calls that have no response yet, oldest first.
+    pending: Vec<(String, String)>,
+}
+
+impl Ids {
+    fn of_call(&mut self, call: &Call) -> String {
+        self.count += 1;
+        // Nine letters and digits: the templates of Mistral models accept nothing else.
+        let id = call
+            .id
+            .clone()
+            .unwrap_or_else(|| format!("call{:05}", self.count));
+        self.pending.push((call.name.clone(), id.clone()));
+        id
+    }
+
+    /// Returns the id of a response: its own, or else that of the oldest pending call of the function.
+    fn of_response(&mut self, id: Option<&str>, name: &str) -> String {
+        let at = self.pending.iter().position(|(called, pending)| match id {
+            Some(id) => pending == id,
+            None => called == name,
+        });
+        let pending = at.map(|at| self.pending.remove(at).1);
+        id.map(str::to_owned)
+            .or(pending)
+            .unwrap_or_else(|| "call00000".to_owned())
+    }
+}

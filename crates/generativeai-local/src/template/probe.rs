@@ -1,0 +1,130 @@
+//! Finds out what a template supports, by rendering small conversations with it.
+
+use minijinja::Value as TemplateValue;
+use minijinja::value::Serde;
+use serde_json::{Map, Value, json};
+
+use crate::call_syntax::CallSyntax;
+
+use super::environment::Compiled;
+
+/// Support of a template for functions.
+#[derive(Clone, Debug)]
+pub(super) struct NativeTools {
+    /// Text form of a call.
+    pub(super) calls: CallSyntax,
+    /// Tags that the template puts around functions, calls and responses.
+    pub(super) tags: Vec<String>,
+}
+
+const NAME: &str = "probe_function";
+const ID: &str = "probeid00";
+const TEXT: &str = "Probe text.";
+const RESPONSE: &str = "Probe response.";
+
+/// Returns the support for functions. `None` if the template ignores functions, calls or responses, or
+/// writes the arguments of a call in another form than JSON.
+pub(super) fn native_tools(
+    template: &Compiled,
+    variables: &Map<String, Value>,
+) -> Option<NativeTools> {
+    let render = |messages: Value| {
+        let mut context = variables.clone();
+        context.insert("messages".to_owned(), messages);
+        context.insert("tools".to_owned(), json!([declaration()]));
+        context.insert("add_generation_prompt".to_owned(), false.into());
+        template.render(TemplateValue::from(Serde(context))).ok()
+    };
+    let user = json!({ "role": "user", "content": "Probe question." });
+    let arguments = json!({ "probe_argument": "probe value" });
+    let call = json!({ "role": "assistant", "content": "", "tool_calls": [
+        { "id": ID, "type": "function", "function": { "name": NAME, "arguments": arguments } },
+    ] });
+    let response = json!({ "role": "tool", "name": NAME, "tool_call_id": ID, "content": RESPONSE });
+    let declared = render(json!([user]))?;
+    let plain = render(json!([user, { "role": "assistant", "content": TEXT }]))?;
+    let called = render(json!([user, call]))?;
+    let answered = render(json!([user, call, response]))?;
+    if !declared.contains(NAME) || !answered.contains(RESPONSE) {
+        return None;
+    }
+    let example = difference(&called, &plain);
+    let mut calls = CallSyntax::from_example(example, NAME, arguments.as_object()?)?;
+    if let Some(eos) = variables.get("eos_token").and_then(Value::as_str)
+        && let Some(at) = calls.after_arguments.find(eos)
+    {
+        calls.after_arguments.truncate(at);
+    }
+    Some(NativeTools {
+        calls,
+        tags: tags(&answered),
+    })
+}
+
+fn declaration() -> Value {
+    json!({ "type": "function", "function": {
+        "name": NAME,
+        "description": "A probe.",
+        "parameters": {
+            "type": "object",
+            "properties": { "probe_argument": { "type": "string", "description": "A probe." } },
+            "required": ["probe_argument"],
+        },
+    } })
+}
+
+/// Returns the part of `text` that is not shared with `other` at the beginning or the end.
+fn difference<'a>(text: &'a str, other: &str) -> &'a str {
+    let start = text
+        .char_indices()
+        .zip(other.chars())
+        .find(|((_, a), b)| a != b)
+        .map_or(text.len().min(other.len()), |((at, _), _)| at);
+    let end: usize = text[start..]
+        .chars()
+        .rev()
+        .zip(other[start..].chars().rev())
+        .take_while(|(a, b)| a == b)
+        .map(|(a, _)| a.len_utf8())
+        .sum();
+    &text[start..text.len() - end]
+}
+
+/// Returns all tags in a text, such as `<tool_response>` and `[/INST]`, without repetitions.
+fn tags(text: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for (at, open) in text.match_indices(['<', '[']) {
+        let close = if open == "<" { '>' } else { ']' };
+        let Some(length) = text[at..].find(close) else {
+            continue;
+        };
+        let tag = &text[at..=at + length];
+        let inner = &tag[1..tag.len() - 1];
+        let is_tag = (2..=40).contains(&inner.len())
+            && !inner.contains(|c: char| c.is_whitespace() || "<[{\"',".contains(c));
+        if is_tag && !found.iter().any(|other| other == tag) {
+            found.push(tag.to_owned());
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_difference_of_two_texts_is_between_their_common_ends() {
+        assert_eq!(difference("abXcd", "abYYcd"), "X");
+        assert_eq!(difference("abab", "ab"), "ab");
+        assert_eq!(difference("same", "same"), "");
+    }
+
+    #[test]
+    fn tags_are_found_once_each() {
+        let text =
+            "<|im_start|>user\n<tool_response>\n[/INST]{\"a\": [1, 2]} < b > <tool_response>";
+
+        assert_eq!(tags(text), ["<|im_start|>", "<tool_response>", "[/INST]"]);
+    }
+}

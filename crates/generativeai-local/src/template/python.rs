@@ -1,0 +1,174 @@
+//! Text forms of values as Python writes them: `str()` and `repr()`.
+
+use std::fmt::Write as _;
+
+use minijinja::Value;
+use minijinja::value::{Tuple, ValueKind};
+
+/// Maximum nesting of a value that is written.
+const MAX_DEPTH: usize = 128;
+
+/// Returns `str(value)`: a string unchanged, everything else as `repr` writes it.
+pub(super) fn to_str(value: &Value) -> String {
+    match value.as_str() {
+        Some(text) => text.to_owned(),
+        None => {
+            let mut out = String::new();
+            write_repr(value, 0, &mut out);
+            out
+        }
+    }
+}
+
+/// Returns a number as `json.dumps` writes it.
+pub(super) fn json_number(value: &Value) -> String {
+    match float(value) {
+        Some(number) if number.is_nan() => "NaN".to_owned(),
+        Some(number) if number.is_infinite() && number > 0.0 => "Infinity".to_owned(),
+        Some(number) if number.is_infinite() => "-Infinity".to_owned(),
+        _ => number(value),
+    }
+}
+
+fn write_repr(value: &Value, depth: usize, out: &mut String) {
+    if depth > MAX_DEPTH {
+        out.push_str("...");
+        return;
+    }
+    match value.kind() {
+        ValueKind::Undefined => {}
+        ValueKind::None => out.push_str("None"),
+        ValueKind::Bool => out.push_str(if value.is_true() { "True" } else { "False" }),
+        ValueKind::Number => out.push_str(&number(value)),
+        ValueKind::String => write_quoted(value.as_str().unwrap_or_default(), out),
+        ValueKind::Map => {
+            out.push('{');
+            for (index, key) in value.try_iter().into_iter().flatten().enumerate() {
+                separate(index, out);
+                write_repr(&key, depth + 1, out);
+                out.push_str(": ");
+                let member = value.get_item(&key).unwrap_or_default();
+                write_repr(&member, depth + 1, out);
+            }
+            out.push('}');
+        }
+        ValueKind::Seq | ValueKind::Iterable => {
+            let is_tuple = value.downcast_object_ref::<Tuple>().is_some();
+            out.push(if is_tuple { '(' } else { '[' });
+            let mut length = 0;
+            for (index, item) in value.try_iter().into_iter().flatten().enumerate() {
+                separate(index, out);
+                write_repr(&item, depth + 1, out);
+                length += 1;
+            }
+            if is_tuple && length == 1 {
+                out.push(',');
+            }
+            out.push(if is_tuple { ')' } else { ']' });
+        }
+        _ => write!(out, "{value}").expect("writing to a string cannot fail"),
+    }
+}
+
+fn separate(index: usize, out: &mut String) {
+    if index > 0 {
+        out.push_str(", ");
+    }
+}
+
+/// Quotes a string: with `'`, unless it contains that and no `"`.
+fn write_quoted(text: &str, out: &mut String) {
+    let quote = if text.contains('\'') && !text.contains('"') {
+        '"'
+    } else {
+        '\''
+    };
+    out.push(quote);
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c == quote => out.extend(['\\', c]),
+            c if c.is_control() => {
+                write!(out, "\\x{:02x}", u32::from(c)).expect("writing to a string cannot fail");
+            }
+            c => out.push(c),
+        }
+    }
+    out.push(quote);
+}
+
+fn number(value: &Value) -> String {
+    match float(value) {
+        Some(number) if number.is_nan() => "nan".to_owned(),
+        Some(number) if number.is_infinite() => {
+            if number > 0.0 { "inf" } else { "-inf" }.to_owned()
+        }
+        Some(number) => finite_float(number),
+        None => value.to_string(),
+    }
+}
+
+/// Returns the number if it is not an integer.
+fn float(value: &Value) -> Option<f64> {
+    (!value.is_integer())
+        .then(|| f64::try_from(value.clone()).ok())
+        .flatten()
+}
+
+/// Writes the shortest digits that read back as the same number; with an exponent below 1e-4 and from
+/// 1e16 on.
+fn finite_float(number: f64) -> String {
+    let scientific = format!("{number:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    if number == 0.0 || (-4..16).contains(&exponent) {
+        let plain = number.to_string();
+        return if plain.contains('.') {
+            plain
+        } else {
+            format!("{plain}.0")
+        };
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floats_are_written_as_python_writes_them() {
+        for (number, text) in [
+            (1.0, "1.0"),
+            (-0.0, "-0.0"),
+            (0.1, "0.1"),
+            (1e-4, "0.0001"),
+            (1e-5, "1e-05"),
+            (1.5e-7, "1.5e-07"),
+            (1e15, "1000000000000000.0"),
+            (1e16, "1e+16"),
+            (1.25e100, "1.25e+100"),
+            (f64::INFINITY, "inf"),
+        ] {
+            assert_eq!(to_str(&Value::from(number)), text);
+        }
+    }
+
+    #[test]
+    fn nested_values_are_written_as_python_writes_them() {
+        let value = Value::from(vec![
+            Value::from("it's"),
+            Value::from("a \"b\"\n"),
+            Value::from(true),
+            Value::from(()),
+            Value::from(7),
+        ]);
+
+        assert_eq!(to_str(&value), r#"["it's", 'a "b"\n', True, None, 7]"#);
+        assert_eq!(to_str(&Value::from("plain")), "plain");
+    }
+}

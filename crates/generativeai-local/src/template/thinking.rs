@@ -1,0 +1,61 @@
+//! Tags between which a model writes its thoughts.
+
+/// Tags around thoughts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ThinkingTags {
+    pub(crate) open: &'static str,
+    pub(crate) close: &'static str,
+}
+
+/// Known tags. A model thinks if its chat template mentions one of them.
+const KNOWN: [ThinkingTags; 6] = [
+    tags("<think>", "</think>"),
+    tags("<thinking>", "</thinking>"),
+    tags("[THINK]", "[/THINK]"),
+    tags("<|START_THINKING|>", "<|END_THINKING|>"),
+    tags("<seed:think>", "</seed:think>"),
+    tags("<|begin_of_thought|>", "<|end_of_thought|>"),
+];
+
+/// Template variables that turn thinking on or off.
+pub(super) const SWITCHES: [&str; 3] = ["enable_thinking", "thinking", "reasoning"];
+
+const fn tags(open: &'static str, close: &'static str) -> ThinkingTags {
+    ThinkingTags { open, close }
+}
+
+impl ThinkingTags {
+    /// Returns the tags that a template mentions; `None` if the model does not think.
+    pub(super) fn of_template(source: &str) -> Option<Self> {
+        KNOWN
+            .into_iter()
+            .find(|tags| source.contains(tags.open) || source.contains(tags.close))
+    }
+
+    /// Whether a prompt ends with an open tag, so that the reply begins with thoughts.
+    pub(super) fn are_open_at_end(self, prompt: &str) -> bool {
+        prompt.trim_end().ends_with(self.open)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tags_are_those_that_the_template_mentions() {
+        let splits = "{{ message.content.split('</think>')[-1] }}";
+
+        assert_eq!(ThinkingTags::of_template(splits), Some(KNOWN[0]));
+        assert_eq!(ThinkingTags::of_template("[THINK]"), Some(KNOWN[2]));
+        assert_eq!(ThinkingTags::of_template("{{ message.content }}"), None);
+    }
+
+    #[test]
+    fn a_prompt_may_open_the_thoughts() {
+        let tags = KNOWN[0];
+
+        assert!(tags.are_open_at_end("<|assistant|><think>\n"));
+        assert!(!tags.are_open_at_end("<|assistant|><think>\n\n</think>\n\n"));
+    }
+}
