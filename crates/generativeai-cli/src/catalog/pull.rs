@@ -85,7 +85,7 @@ impl Download<'_> {
                 (Ok(()), _) => return Ok(path),
                 (Err(error), Some(next)) if !is_disk_failure(&error) => {
                     self.printer
-                        .note(format_args!("({error:#}; trying {next})"));
+                        .note(format_args!("({error}; trying {next})"));
                 }
                 (Err(error), _) => return Err(error),
             }
@@ -202,12 +202,12 @@ impl Download<'_> {
             licence,
             ..
         } = self.entry;
-        let verb = match part.size {
-            0 => "Downloading",
-            _ => "Resuming the download of",
+        let what = match part.size {
+            0 => format!("Downloading {name}, once"),
+            _ => format!("Resuming the download of {name}"),
         };
         self.printer.note(format_args!(
-            "{verb} {name}, once: {megabytes} MB, licence {licence}, from {from}"
+            "{what}: {megabytes} MB, licence {licence}, from {from}"
         ));
         self.printer.progress("downloading the model")
     }

@@ -71,7 +71,7 @@ impl Progress {
 }
 
 fn megabytes(bytes: u64) -> u64 {
-    bytes.div_ceil(1_000_000)
+    (bytes + 500_000) / 1_000_000
 }
 
 #[cfg(test)]
