@@ -84,8 +84,7 @@ impl Download<'_> {
             match (self.download_from(source), sources.peek()) {
                 (Ok(()), _) => return Ok(path),
                 (Err(error), Some(next)) if !is_disk_failure(&error) => {
-                    self.printer
-                        .note(format_args!("({error}; trying {next})"));
+                    self.printer.note(format_args!("({error}; trying {next})"));
                 }
                 (Err(error), _) => return Err(error),
             }
