@@ -10,6 +10,7 @@ use generativeai_local::Local;
 use crate::catalog::{
     Cache, CacheState, Entry, LOCAL, entry, fetch, fetch_default, is_offline, sampling,
 };
+use crate::engine_options::EngineOptions;
 use crate::exit::UsageError;
 use crate::render::Printer;
 
@@ -78,12 +79,16 @@ impl ModelChoice {
     }
 
     /// Opens the model. A small one is downloaded first if it is not cached.
-    pub(crate) fn open(self, printer: &mut Printer) -> anyhow::Result<GenerativeModel> {
+    pub(crate) fn open(
+        self,
+        options: &EngineOptions,
+        printer: &mut Printer,
+    ) -> anyhow::Result<GenerativeModel> {
         if let Self::Gemini(name) = self {
             let remote = remote(&name)?;
             return Ok(GenerativeModel::new(name).backend(remote));
         }
-        let local = local(&self.file(printer)?)?;
+        let local = local(&self.file(printer)?, options)?;
         Ok(GenerativeModel::new(local.name()).backend(local))
     }
 
@@ -113,14 +118,15 @@ pub(crate) fn remote(name: &str) -> anyhow::Result<Remote> {
 }
 
 /// Loads a model file.
-pub(crate) fn local(path: &Path) -> anyhow::Result<Local> {
+pub(crate) fn local(path: &Path, options: &EngineOptions) -> anyhow::Result<Local> {
     let mut defaults = GenerationConfig::default();
     if let Some(sampling) = sampling(path) {
         defaults.temperature = Some(sampling.temperature);
         defaults.top_p = Some(sampling.top_p);
         defaults.top_k = Some(sampling.top_k);
     }
-    Local::builder()
+    options
+        .builder()
         .model(path)
         .sampling(&defaults)
         .build()

@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod completions;
 mod conversation;
+mod engine_options;
 mod exit;
 mod export;
 mod hint;

@@ -23,6 +23,7 @@ use generativeai::{
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::engine_options::EngineOptions;
 use crate::render::Printer;
 use backoff::Backoff;
 pub(crate) use process::StartFailed;
@@ -62,8 +63,11 @@ pub(crate) struct Supervisor {
 ///
 /// # Errors
 /// The process does not start, or does not report its model.
-pub(crate) async fn start(model: PathBuf) -> anyhow::Result<(SupervisedEngine, Supervisor)> {
-    let launch = Launch::new(model)?;
+pub(crate) async fn start(
+    model: PathBuf,
+    options: &EngineOptions,
+) -> anyhow::Result<(SupervisedEngine, Supervisor)> {
+    let launch = Launch::new(model, options)?;
     let started = Instant::now();
     let engine = launch.start().await?;
     let start_time = started.elapsed();
@@ -115,6 +119,11 @@ impl Supervisor {
 }
 
 impl SupervisedEngine {
+    /// Returns the size of the context in tokens, if the engine reports it.
+    pub(crate) fn context(&self) -> Option<i32> {
+        self.models.models.first()?.input_token_limit
+    }
+
     /// The client of the running process.
     fn engine(&self) -> Result<Remote> {
         match &*self.state.borrow() {

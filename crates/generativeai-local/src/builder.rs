@@ -14,7 +14,9 @@ use crate::local::Local;
 use crate::model::Model;
 
 /// Maximum size of the context if none is set.
-const DEFAULT_CONTEXT: u32 = 8_192;
+const DEFAULT_CONTEXT: u32 = 32_768;
+/// Size of the context if the free memory is unknown.
+const SMALL_CONTEXT: u32 = 8_192;
 /// Maximum number of tokens of a reply if neither the request nor the builder sets one.
 const DEFAULT_MAX_OUTPUT_TOKENS: i32 = 2_048;
 /// Smallest context that can hold a prompt and a reply.
@@ -81,7 +83,7 @@ impl Builder {
 
     /// Sets the size of the context in tokens, from 256 to the size that the model was trained with.
     /// All chats share the context, and one chat may fill it. Default: the trained size, at most
-    /// 8,192.
+    /// 32,768 and what a quarter of the free memory holds.
     pub fn context(mut self, tokens: u32) -> Self {
         self.context = Some(tokens);
         self
@@ -99,14 +101,17 @@ impl Builder {
         self
     }
 
-    /// Sets the number of compute threads; at least 1. Default: the number of physical cores.
+    /// Sets the maximum number of compute threads; at least 1. Default: the number of physical cores.
+    ///
+    /// Fewer are used while other programs keep cores busy: threads that share a core with another program
+    /// slow each other down.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
         self
     }
 
-    /// Makes replies reproducible: equal requests with equal seeds get equal replies, byte for byte.
-    /// Default: off.
+    /// Makes replies reproducible: equal requests get equal replies, byte for byte. A request without a seed has the
+    /// seed 0. Default: off.
     ///
     /// This is slower. Replies are generated one after another, and each prompt is evaluated from its
     /// beginning, because the last bits of floating-point sums depend on how they are batched.
@@ -169,13 +174,17 @@ impl Builder {
         };
         let engine = Engine::start(Arc::clone(&model), options)?;
         let ignored = IgnoredSettings::new(self.strict);
-        Ok(Local::new(model, engine, ignored, self.defaults))
+        let mut defaults = self.defaults;
+        if self.deterministic {
+            defaults.seed = Some(0);
+        }
+        Ok(Local::new(model, engine, ignored, defaults))
     }
 
     fn context_for(&self, model: &Model) -> Result<u32> {
         let trained = model.trained_context().max(MIN_CONTEXT);
         match self.context {
-            None => Ok(trained.min(DEFAULT_CONTEXT)),
+            None => Ok(trained.min(DEFAULT_CONTEXT).min(affordable_context(model))),
             Some(context) if context <= trained => Ok(context),
             Some(context) => Err(Error::new(
                 ErrorKind::Configuration,
@@ -210,6 +219,23 @@ impl Builder {
             _ => Ok(()),
         }
     }
+}
+
+/// Returns the size of the context that a quarter of the free memory holds.
+fn affordable_context(model: &Model) -> u32 {
+    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let available = meminfo.lines().find_map(|line| {
+        let kibibytes = line
+            .strip_prefix("MemAvailable:")?
+            .trim()
+            .strip_suffix(" kB")?;
+        kibibytes.parse::<u64>().ok()
+    });
+    let Some(available) = available else {
+        return SMALL_CONTEXT;
+    };
+    let tokens = available * 1_024 / 4 / model.bytes_per_token().max(1);
+    u32::try_from(tokens).unwrap_or(u32::MAX).max(MIN_CONTEXT)
 }
 
 /// Returns the number of physical cores. Two threads on one core slow each other down, since they share

@@ -1,5 +1,6 @@
 //! Handle on the engine: one thread owns llama.cpp's context and generates all replies.
 
+mod cores;
 mod generation;
 mod job;
 mod kv_cache;

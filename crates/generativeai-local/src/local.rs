@@ -172,6 +172,7 @@ fn with_defaults(
     config.temperature = config.temperature.or(defaults.temperature);
     config.top_p = config.top_p.or(defaults.top_p);
     config.top_k = config.top_k.or(defaults.top_k);
+    config.seed = config.seed.or(defaults.seed);
     config.max_output_tokens = config.max_output_tokens.or(defaults.max_output_tokens);
     request
 }

@@ -157,6 +157,16 @@ impl Model {
             .map_or(&[], |piece| piece)
     }
 
+    /// Estimates the memory that a token of the context takes up: its keys and values in 16 bits, and its attention
+    /// scores for a batch.
+    pub(crate) fn bytes_per_token(&self) -> u64 {
+        const BATCH: u64 = 192;
+        let width = u64::try_from(self.raw.n_embd()).unwrap_or_default();
+        let heads = u64::from(self.raw.n_head()).max(1);
+        let key_width = width / heads * u64::from(self.raw.n_head_kv());
+        u64::from(self.raw.n_layer()) * key_width * 2 * 2 + BATCH * heads * 4
+    }
+
     /// Returns the bytes of all tokens by their ids.
     pub(crate) fn pieces(&self) -> &[Box<[u8]>] {
         &self.pieces

@@ -14,6 +14,7 @@ use crate::attachment::mention::{self, Mention};
 use crate::attachment::{self, Attachment};
 use crate::backend::ModelChoice;
 use crate::completions;
+use crate::engine_options::EngineOptions;
 use crate::exit::{Exit, UsageError};
 use crate::message;
 use crate::oneshot::{OneShot, Output};
@@ -107,6 +108,9 @@ pub(crate) struct Chat {
     )]
     stats: bool,
 
+    #[command(flatten)]
+    engine: EngineOptions,
+
     /// Whether it is an error if the session does not exist, as for `genai sessions resume`.
     #[arg(skip)]
     pub(crate) session_must_exist: bool,
@@ -127,7 +131,9 @@ impl Chat {
         let session = self.session_choice(&runtime, message.is_none(), printer)?;
         let choice = ModelChoice::new(self.model.as_deref(), printer)?;
         let tools = ToolServers::connect(&runtime, &self.tool)?;
-        let mut model = choice.open(printer)?.generation_config(config);
+        let mut model = choice
+            .open(&self.engine, printer)?
+            .generation_config(config);
         if let Some(system) = &self.system {
             model = model.system_instruction(system.as_str());
         }
@@ -160,7 +166,12 @@ impl Chat {
             None => {
                 // Locked again for each message, so that others can use the session meanwhile.
                 drop(lock);
-                repl::run(&runtime, conversation, Settings { stats, save }, printer)
+                let settings = Settings {
+                    stats,
+                    save,
+                    engine: self.engine,
+                };
+                repl::run(&runtime, conversation, settings, printer)
             }
         };
         runtime.block_on(tools.close());

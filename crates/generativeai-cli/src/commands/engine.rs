@@ -10,6 +10,7 @@ use clap::Args;
 use generativeai_server::Server;
 
 use crate::backend;
+use crate::engine_options::EngineOptions;
 use crate::exit::Exit;
 use crate::render::Printer;
 
@@ -29,6 +30,9 @@ pub(crate) struct Engine {
     /// The model file
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
+
+    #[command(flatten)]
+    options: EngineOptions,
 }
 
 impl Engine {
@@ -44,7 +48,7 @@ impl Engine {
         );
         exit_with_the_parent()?;
         exit_on_panic();
-        let server = Server::new(backend::local(&self.model)?)
+        let server = Server::new(backend::local(&self.model, &self.options)?)
             .api_key(key)
             .max_concurrent(REQUESTS)
             .body_limit(BODY)

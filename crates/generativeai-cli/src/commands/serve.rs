@@ -11,9 +11,13 @@ use tokio::runtime::Builder;
 
 use crate::backend::{self, ModelChoice};
 use crate::completions;
+use crate::engine_options::EngineOptions;
 use crate::exit::{Exit, UsageError};
 use crate::render::Printer;
 use crate::supervisor::{self, StartFailed, Supervisor};
+
+/// Maximum number of tokens of a reply if neither the request nor an option sets one.
+const MAX_OUTPUT_TOKENS: i32 = 2_048;
 
 /// Serve the Gemini REST API, so that any Gemini client works offline.
 ///
@@ -46,6 +50,13 @@ pub(crate) struct Serve {
         hide_env_values = true
     )]
     api_key: Option<String>,
+
+    /// Maximum number of tokens of a reply whose request sets none; by default 2,048 for a model that runs on this computer
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(i32).range(1..))]
+    max_output_tokens: Option<i32>,
+
+    #[command(flatten)]
+    engine: EngineOptions,
 
     /// Inject faults: 429, 500, 503, delay=250ms, cut=3, error=500, seed=7; `503x2` for the first two requests,
     /// `503@0.5` for half of them
@@ -121,20 +132,34 @@ impl Serve {
         printer: &mut Printer,
     ) -> anyhow::Result<(Server, Option<Supervisor>)> {
         let mut supervisor = None;
+        let mut context = None;
         let mut server = match model {
             ModelChoice::Gemini(name) => Server::new(backend::remote(&name)?),
             local => {
                 let path = local.file(printer)?;
                 if self.in_process {
-                    Server::new(backend::local(&path)?)
+                    let local = backend::local(&path, &self.engine)?;
+                    context = i32::try_from(local.context()).ok();
+                    Server::new(local)
                 } else {
-                    let (engine, restarts) = supervisor::start(path).await?;
+                    let (engine, restarts) = supervisor::start(path, &self.engine).await?;
+                    context = engine.context();
                     supervisor = Some(restarts);
                     Server::new(engine)
                 }
             }
         };
         server = server.strict_model_names(self.strict_names);
+        if let Some(context) = context {
+            let limit = self.max_output_tokens.unwrap_or(MAX_OUTPUT_TOKENS);
+            server = server.max_output_tokens(limit);
+            printer.hint(format_args!(
+                "The context holds {context} tokens (--context). Replies end after {limit} tokens, unless a request sets \
+                 maxOutputTokens (--max-output-tokens)"
+            ));
+        } else if let Some(limit) = self.max_output_tokens {
+            server = server.max_output_tokens(limit);
+        }
         if let Some(key) = self.api_key {
             server = server.api_key(key);
         }

@@ -13,6 +13,7 @@ use super::type_ahead::TypeAhead;
 use crate::attachment::mention::{self, Mention};
 use crate::attachment::{self, Attachment};
 use crate::conversation::Conversation;
+use crate::engine_options::EngineOptions;
 use crate::exit::ReaderGone;
 use crate::render::Printer;
 use crate::reply::{self, Outcome, TextSink};
@@ -30,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) stats: bool,
     /// Whether sessions are saved.
     pub(crate) save: bool,
+    /// Options of a model that runs on this computer.
+    pub(crate) engine: EngineOptions,
 }
 
 /// A session at the terminal.

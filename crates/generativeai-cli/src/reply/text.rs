@@ -43,7 +43,10 @@ impl Sink for TextSink {
                 printer.note(format_args!("(no text in the reply: {})", kinds(response)));
             }
             if response.finish_reason() == Some(&FinishReason::MaxTokens) {
-                printer.note("(reply cut off: token limit reached)");
+                printer.note(
+                    "(reply cut off: token limit reached; /continue in a session goes on, --max-output-tokens sets the \
+                     limit)",
+                );
             }
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! The engine process: `genai engine`, started and stopped by its parent.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -9,11 +10,14 @@ use generativeai::{Remote, RequestOptions};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
+use crate::engine_options::EngineOptions;
+
 /// How to start the engine.
 #[derive(Debug)]
 pub(super) struct Launch {
     program: PathBuf,
     model: PathBuf,
+    options: Vec<OsString>,
 }
 
 /// A running engine process that is ready for requests. Dropping it kills the process.
@@ -40,10 +44,14 @@ impl std::error::Error for StartFailed {}
 
 impl Launch {
     /// Prepares to start this program as the engine for a model.
-    pub(super) fn new(model: PathBuf) -> anyhow::Result<Self> {
+    pub(super) fn new(model: PathBuf, options: &EngineOptions) -> anyhow::Result<Self> {
         let program =
             std::env::current_exe().context("cannot find the executable of this program")?;
-        Ok(Self { program, model })
+        Ok(Self {
+            program,
+            model,
+            options: options.arguments(),
+        })
     }
 
     /// Starts the engine and waits until it is ready.
@@ -52,6 +60,7 @@ impl Launch {
         let mut child = Command::new(&self.program)
             .args(["engine", "--model"])
             .arg(&self.model)
+            .args(&self.options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

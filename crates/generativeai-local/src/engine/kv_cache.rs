@@ -15,6 +15,8 @@ pub(super) struct KvCache<'model> {
     context: LlamaContext<'model>,
     prefixes: PrefixCache,
     reuse: bool,
+    /// Number of threads that was set last; 0 if none was.
+    threads: i32,
 }
 
 /// Reason why a batch was not decoded.
@@ -32,6 +34,7 @@ impl<'model> KvCache<'model> {
             context,
             prefixes: PrefixCache::new(sequences, reuse),
             reuse,
+            threads: 0,
         }
     }
 
@@ -59,6 +62,24 @@ impl<'model> KvCache<'model> {
     /// Returns the number of tokens that a sequence holds.
     pub(super) fn len(&self, sequence: usize) -> usize {
         self.prefixes.len(sequence)
+    }
+
+    /// Sets the number of threads for the next batches.
+    pub(super) fn set_threads(&mut self, threads: usize) {
+        let Ok(threads) = i32::try_from(threads) else {
+            return;
+        };
+        if threads == self.threads {
+            return;
+        }
+        if let Some(context) = raw(&self.context) {
+            #[expect(unsafe_code, reason = "llama-cpp-2 has no function for it")]
+            // SAFETY: the pointer is that of a context which this struct owns, and no batch is being decoded.
+            unsafe {
+                llama_cpp_sys_2::llama_set_n_threads(context, threads, threads);
+            }
+        }
+        self.threads = threads;
     }
 
     /// Decodes a batch. The caller reports its tokens with [`extend`](Self::extend) afterwards.
@@ -127,4 +148,16 @@ impl<'model> KvCache<'model> {
 /// Converts the index of a sequence to llama.cpp's type.
 pub(super) fn sequence_id(sequence: usize) -> i32 {
     i32::try_from(sequence).expect("the builder allows at most 64 chats")
+}
+
+/// Returns the pointer of a context, which llama-cpp-2 shows only in `Debug`: `LlamaContext { context: 0x7f… }`.
+/// `None` if that changes.
+fn raw(context: &LlamaContext<'_>) -> Option<*mut llama_cpp_sys_2::llama_context> {
+    let shown = format!("{context:?}");
+    let (_, address) = shown.split_once("context: 0x")?;
+    let end = address
+        .find(|c: char| !c.is_ascii_hexdigit())
+        .unwrap_or(address.len());
+    let address = usize::from_str_radix(&address[..end], 16).ok()?;
+    (address != 0).then(|| std::ptr::with_exposed_provenance_mut(address))
 }

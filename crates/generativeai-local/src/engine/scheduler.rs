@@ -14,6 +14,7 @@ use llama_cpp_sys_2::LLAMA_FLASH_ATTN_TYPE_DISABLED;
 use crate::error;
 use crate::model::{self, Model};
 
+use super::cores::ThreadCount;
 use super::generation::{Generation, Status};
 use super::job::{EngineOptions, QueuedJob};
 use super::kv_cache::{DecodeFailure, KvCache, sequence_id};
@@ -66,6 +67,7 @@ pub(super) fn run(
         preempted: VecDeque::new(),
         admission_paused: false,
         batches: 0,
+        threads: ThreadCount::new(options.threads),
     };
     scheduler.run();
 }
@@ -119,6 +121,7 @@ struct Scheduler<'run> {
     admission_paused: bool,
     /// Number of batches composed; rotates which prompt comes first.
     batches: usize,
+    threads: ThreadCount,
 }
 
 /// Tokens of one reply in a batch.
@@ -147,7 +150,11 @@ impl Scheduler<'_> {
                 }
                 continue;
             }
-            match self.cache.decode(&mut self.batch) {
+            self.cache.set_threads(self.threads.next());
+            let running = ThreadCount::start();
+            let decoded = self.cache.decode(&mut self.batch);
+            self.threads.end(&running);
+            match decoded {
                 Ok(()) => self.process(&entries),
                 Err(DecodeFailure::CacheFull) => self.make_room(),
                 Err(DecodeFailure::Failed(error)) => self.fail_batch(&entries, &error),

@@ -6,7 +6,7 @@ use generativeai::protocol::response::FinishReason;
 use generativeai::protocol::tokens::CountTokensRequest;
 use generativeai::{Backend, RequestOptions};
 
-use crate::support::{ask, local, next, question, short, tiny, usage};
+use crate::support::{self, ask, local, next, question, short, tiny, usage};
 
 const QUESTION: &str = "Tell me about the sea.";
 
@@ -134,6 +134,40 @@ async fn equal_seeds_give_equal_replies() {
         ask(&local, with_seed(8)).await.unwrap().text().unwrap(),
         first
     );
+}
+
+/// Field row 36: the number of threads may change during a reply, so it must not affect it.
+#[tokio::test]
+async fn the_number_of_threads_does_not_change_a_reply() {
+    let with_threads = |threads: usize| {
+        let model = support::builder().threads(threads).deterministic(true);
+        model.build().expect("the default model")
+    };
+    let config = short().response_logprobs(true).max_output_tokens(24);
+    let request = question(&QUESTION.repeat(12), config);
+
+    let one = ask(&with_threads(1), request.clone()).await.unwrap();
+    let two = ask(&with_threads(2), request).await.unwrap();
+
+    assert_eq!(
+        one.candidates[0].logprobs_result,
+        two.candidates[0].logprobs_result
+    );
+}
+
+#[tokio::test]
+async fn a_deterministic_model_seeds_requests_without_a_seed() {
+    let local = tiny("unseeded", |builder| builder.deterministic(true));
+    let config = GenerationConfig::default()
+        .temperature(2.0)
+        .top_k(1_000)
+        .top_p(1.0);
+    let request = question(QUESTION, config.max_output_tokens(40));
+
+    let first = ask(&local, request.clone()).await.unwrap();
+
+    let again = ask(&local, request).await.unwrap();
+    assert_eq!(first.text().unwrap(), again.text().unwrap());
 }
 
 #[tokio::test]

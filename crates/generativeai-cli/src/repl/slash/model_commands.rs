@@ -17,7 +17,7 @@ impl Repl<'_> {
         let choice = ModelChoice::named(name)?;
         let model = self
             .signals
-            .exit_at_once_during(|| choice.open(self.printer))?;
+            .exit_at_once_during(|| choice.open(&self.settings.engine, self.printer))?;
         let model = model.with_settings_from(self.conversation().chat.model());
         self.set_model(model)?;
         let name = self.conversation().chat.model().name().to_owned();
