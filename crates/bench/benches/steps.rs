@@ -78,7 +78,6 @@ fn requests(bench: &mut Criterion) {
     for messages in [0, 200, 2_000] {
         let roles = [Content::user, Content::model];
         let history = (0..messages).map(|at| roles[at % 2](text.as_str()));
-        let history: Vec<_> = history.collect();
         let model = GenerativeModel::new("m").backend(Immediate);
         let mut chat = model.start_chat().with_history(history);
         group.bench_function(BenchmarkId::from_parameter(messages), |b| {

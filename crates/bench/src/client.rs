@@ -36,10 +36,9 @@ pub(crate) async fn run(options: Options) -> Outcome {
     Ok(())
 }
 
-fn history(messages: usize) -> Vec<Content> {
+fn history(messages: usize) -> impl Iterator<Item = Content> {
     let roles = [Content::user, Content::model];
-    let contents = (0..messages).map(|at| roles[at % 2](wire::message()));
-    contents.collect()
+    (0..messages).map(move |at| roles[at % 2](wire::message()))
 }
 
 /// Runs turn after turn, chat by chat. The first turn of each chat is not measured: it opens the connection and

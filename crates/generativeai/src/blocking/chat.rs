@@ -36,7 +36,7 @@ impl ChatSession {
     delegate! {
         ChatSession:
         self {
-            with_history(history: impl Into<Vec<Content>>);
+            with_history(history: impl IntoIterator<Item = impl Into<Content>>);
             automatic_function_calling(automatic: impl Into<AutomaticFunctionCalling>);
             backend(backend: impl Backend + 'static);
             tools(tools: impl Into<Toolbox>);

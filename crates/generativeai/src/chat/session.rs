@@ -76,9 +76,22 @@ impl ChatSession {
         }
     }
 
-    /// Sets the history, like [`set_history`](Self::set_history).
+    /// Sets the history, like [`set_history`](Self::set_history), from anything that yields messages: contents,
+    /// references to them, or texts.
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, protocol::content::Content, testing::Scripted};
+    /// # let model = GenerativeModel::new("m").backend(Scripted::default());
+    /// let texts = ["Hello", "Hello! How can I help?"];
+    /// let chat = model.start_chat().with_history(texts);
+    /// assert_eq!(chat.history()[1].role, Some("model".into()));
+    ///
+    /// let users = texts.iter().map(|&text| Content::user(text));
+    /// assert_eq!(model.start_chat().with_history(users).history().len(), 2);
+    /// ```
     #[must_use]
-    pub fn with_history(mut self, history: impl Into<Vec<Content>>) -> Self {
+    pub fn with_history(mut self, history: impl IntoIterator<Item = impl Into<Content>>) -> Self {
+        let history: Vec<Content> = history.into_iter().map(Into::into).collect();
         self.set_history(history);
         self
     }
