@@ -1,5 +1,6 @@
 //! Models: what to ask, with which settings, and through which backend.
 
+mod continuation;
 mod count;
 mod generate;
 mod generative_model;
@@ -7,6 +8,7 @@ mod saved;
 mod settings;
 mod structured;
 
+pub(crate) use continuation::{Hops, Mode, Piece};
 pub use count::CountTokens;
 pub use generate::{GenerateContent, GenerateStream};
 pub use generative_model::GenerativeModel;

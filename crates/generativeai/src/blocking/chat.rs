@@ -128,6 +128,7 @@ pub struct SendMessage<'chat>(crate::SendMessage<'chat>);
 impl<'chat> SendMessage<'chat> {
     message_setters! {
         generation_config safety_settings tools tool_config request_options accept_finish_reasons
+        automatic_continuation
     }
 
     fn with(self, change: impl FnOnce(&mut Settings)) -> Self {

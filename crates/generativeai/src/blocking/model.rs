@@ -48,6 +48,7 @@ impl GenerativeModel {
             tool_config(config: impl Into<ToolConfig>);
             request_options(options: RequestOptions);
             accept_finish_reasons(reasons: impl IntoIterator<Item = FinishReason>);
+            automatic_continuation(enabled: bool);
         }
         &self {
             name() -> &str;
@@ -88,7 +89,7 @@ pub struct GenerateContent<'model>(crate::GenerateContent<'model>);
 
 impl<'model> GenerateContent<'model> {
     message_setters! {
-        generation_config safety_settings tools tool_config request_options
+        generation_config safety_settings tools tool_config request_options automatic_continuation
     }
 
     fn with(self, change: impl FnOnce(&mut Settings)) -> Self {

@@ -105,6 +105,11 @@ impl Writer {
         self.pending.push(Entry::new(event));
     }
 
+    /// Notes that the turn of the last event goes on.
+    pub(super) fn reopen(&mut self) {
+        self.is_open = true;
+    }
+
     /// Returns whether a turn was opened whose final event was not noted yet.
     pub(super) fn is_open(&self) -> bool {
         self.is_open

@@ -1,5 +1,7 @@
 //! What a message opens: a new turn, the continuation of one whose calls were returned, or a retry.
 
+use std::sync::Arc;
+
 use super::reason::Reason;
 use super::round::{calls_of, names, responses_of, unanswered};
 use super::state::State;
@@ -7,6 +9,7 @@ use super::unfinished::{Transient, Unfinished};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::correction;
 use crate::protocol::content::Content;
+use crate::protocol::response::GenerateContentResponse;
 
 /// Turn that is about to be opened.
 pub(super) struct Opening {
@@ -16,6 +19,8 @@ pub(super) struct Opening {
     pub(super) rounds: Vec<Content>,
     /// Settings of the message, and what an earlier attempt counted.
     pub(super) transient: Transient,
+    /// Beginning of the reply that an earlier attempt received, with the token from which it continues.
+    pub(super) received: Option<Arc<GenerateContentResponse>>,
 }
 
 impl Opening {
@@ -33,6 +38,7 @@ impl Opening {
                 sent: message,
                 rounds: Vec::new(),
                 transient: Transient::default(),
+                received: None,
             });
         };
         let missing = unanswered(calls_of(&reply), std::slice::from_ref(&message));
@@ -44,6 +50,7 @@ impl Opening {
             return Err(Error::new(ErrorKind::Request, message));
         }
         let mut this = Self::again(turn);
+        this.received = None;
         this.rounds.extend([reply, message]);
         // The caller decided to go on: the rounds are counted from here.
         this.transient.rounds_run = 0;
@@ -65,6 +72,7 @@ impl Opening {
             sent: turn.sent.clone(),
             rounds: turn.closed_rounds(),
             transient,
+            received: turn.checkpoint(),
         }
     }
 

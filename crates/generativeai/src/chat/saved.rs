@@ -65,6 +65,14 @@ struct SavedTurn {
         deserialize_with = "shared::deserialize_option"
     )]
     received: Option<Arc<GenerateContentResponse>>,
+    /// The received reply up to its last continuation token, if more was received after it.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "shared::serialize_option",
+        deserialize_with = "shared::deserialize_option"
+    )]
+    checkpoint: Option<Arc<GenerateContentResponse>>,
     reason: Reason,
 }
 
@@ -140,6 +148,7 @@ impl From<&Unfinished> for SavedTurn {
             sent: turn.sent.clone(),
             rounds: turn.closed_rounds(),
             received: turn.open_reply().cloned(),
+            checkpoint: turn.earlier_checkpoint(),
             reason: turn.reason.clone(),
         }
     }
@@ -148,7 +157,9 @@ impl From<&Unfinished> for SavedTurn {
 impl From<SavedTurn> for Unfinished {
     fn from(saved: SavedTurn) -> Self {
         let mut turn = Self::new(saved.sent, saved.rounds);
+        turn.checkpoint = saved.checkpoint;
         turn.received = saved.received;
+        turn.mark_checkpoint();
         turn.reason = saved.reason;
         turn
     }

@@ -11,9 +11,9 @@ use futures_util::{StreamExt as _, stream};
 
 use super::opening::Opening;
 use super::session::ChatSession;
-use super::turn::{Mode, Turn};
+use super::turn::Turn;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Settings, message_setters};
+use crate::model::{Mode, Settings, message_setters};
 use crate::protocol::content::{Content, Role};
 use crate::protocol::response::GenerateContentResponse;
 
@@ -29,6 +29,9 @@ impl ChatSession {
     ///
     /// The retry continues after the completed rounds of function calls, so no function is run twice for the same
     /// call. A call that was running when the turn was interrupted gets a response that says so.
+    ///
+    /// If the received part of the reply contains a continuation token, the retry continues the reply from there, and its
+    /// stream has the chunks that are new. The whole reply is in the response and in the history.
     ///
     /// Sending fails with [`Request`](ErrorKind::Request) without an unfinished turn.
     pub fn retry(&mut self) -> SendMessage<'_> {
@@ -137,6 +140,7 @@ impl<'chat, C: DerefMut<Target = ChatSession>> SendMessage<'chat, C> {
 impl<C> SendMessage<'_, C> {
     message_setters! {
         generation_config safety_settings tools tool_config request_options accept_finish_reasons
+        automatic_continuation
     }
 
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {

@@ -1,6 +1,7 @@
 //! The conversation: its settings, its history, and what can be done with it apart from sending.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::budget::{Budget, Compaction};
 use super::check;
@@ -530,6 +531,16 @@ impl ChatSession {
         applied.expect("an event of a live conversation fits its state");
     }
 
+    /// Stores what the open turn received up to a token: from there it continues, also after the program ended.
+    pub(super) fn commit_hop(&mut self, received: Arc<GenerateContentResponse>) {
+        let reason = Reason::Interrupted;
+        let received = Some(received);
+        self.commit(Event::Unfinished { reason, received });
+        if let Some(writer) = &mut self.writer {
+            writer.reopen();
+        }
+    }
+
     /// Ends the open turn for a reason: it stays unfinished. Calls that have no response get one that reports the
     /// interruption.
     pub(super) fn end_turn(&mut self, reason: Reason) {
@@ -538,6 +549,9 @@ impl ChatSession {
         }
         let turn = self.state.unfinished();
         let received = turn.and_then(|turn| turn.received.clone());
+        if let Some(checkpoint) = turn.and_then(Unfinished::earlier_checkpoint) {
+            self.commit_hop(checkpoint);
+        }
         self.commit(Event::Unfinished { reason, received });
     }
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::event::{Event, InvalidEvent};
+use super::reason::Reason;
 use super::unfinished::Unfinished;
 use crate::protocol::content::Content;
 use crate::protocol::response::GenerateContentResponse;
@@ -83,10 +84,17 @@ impl Snapshot {
         }
         if let Some(turn) = self.unfinished {
             let received = turn.open_reply().cloned();
+            let checkpoint = turn.earlier_checkpoint();
             events.push(Event::Opened {
                 rounds: turn.closed_rounds(),
                 sent: turn.sent,
             });
+            if checkpoint.is_some() {
+                events.push(Event::Unfinished {
+                    reason: Reason::Interrupted,
+                    received: checkpoint,
+                });
+            }
             events.push(Event::Unfinished {
                 reason: turn.reason,
                 received,

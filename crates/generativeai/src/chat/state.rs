@@ -68,6 +68,7 @@ impl State {
                 let turn = self.open_turn()?;
                 turn.rounds.extend(contents);
                 turn.received = None;
+                turn.checkpoint = None;
                 turn.transient.round = None;
                 Ok(())
             }
@@ -76,6 +77,7 @@ impl State {
                 let turn = self.open_turn()?;
                 turn.reason = reason;
                 turn.received = received;
+                turn.mark_checkpoint();
                 Ok(())
             }
             Event::Added {
@@ -246,23 +248,36 @@ impl State {
         self.running().transient.tokens = Some(tokens);
     }
 
-    /// Sets the reply to the last request.
+    /// Sets the reply to the last request. A further hop is merged into it.
     pub(super) fn receive(&mut self, mut reply: GenerateContentResponse) {
+        if self.running().received.is_some() {
+            return self.receive_chunk(&reply);
+        }
         reply.order_candidates();
-        self.running().received = Some(Arc::new(reply));
+        let turn = self.running();
+        turn.received = Some(Arc::new(reply));
+        turn.mark_checkpoint();
     }
 
     /// Merges a chunk into the reply to the last request.
     pub(super) fn receive_chunk(&mut self, chunk: &GenerateContentResponse) {
-        let received = self.running().received.get_or_insert_default();
-        // Not shared while the turn runs, so nothing is copied.
+        let turn = self.running();
+        let received = turn.received.get_or_insert_default();
+        // Shared only after a token while the turn runs, so little is copied.
         Arc::make_mut(received).merge_chunk(chunk);
+        turn.mark_checkpoint();
+    }
+
+    /// Makes a retry begin the reply again: the service rejected its token.
+    pub(super) fn forget_checkpoint(&mut self) {
+        self.running().checkpoint = None;
     }
 
     /// Begins a round of function calls: that of the reply to the last request.
     pub(super) fn begin_round(&mut self, round: Round) {
         let turn = self.running();
         turn.transient.usage = turn.total_usage();
+        turn.checkpoint = None;
         turn.transient.rounds_run += 1;
         turn.transient.round = Some(round);
     }

@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use super::opening::Opening;
 use super::send::SendMessage;
 use super::session::ChatSession;
-use super::turn::Mode;
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::Mode;
 
 impl<'chat, C: DerefMut<Target = ChatSession>> SendMessage<'chat, C> {
     /// Requests a reply in JSON, which is deserialized. The message is sent once it is awaited.

@@ -10,8 +10,6 @@ use std::mem;
 use std::ops::DerefMut;
 use std::sync::Arc;
 
-use futures_util::StreamExt as _;
-
 use super::budget::Fit;
 use super::check;
 use super::event::Event;
@@ -24,20 +22,12 @@ use super::round::{Round, allow_text, forbid_calls, is_mistaken_call, unanswered
 use super::session::ChatSession;
 use super::unfinished::Unfinished;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::RequestTemplate;
+use crate::model::{Hops, Mode, Piece, RequestTemplate};
 use crate::protocol::content::Contents;
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::GenerateContentResponse;
-use crate::stream::{BoxFuture, ChunkStream};
+use crate::stream::BoxFuture;
 use crate::tools::{AutomaticFunctionCalling, OnRoundLimit};
-use crate::trace;
-
-/// Method of the backend that a turn uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
-    Unary,
-    Stream,
-}
 
 /// Turn that is running. `C` is a reference to the conversation, or something that owns it.
 pub(super) struct Turn<C> {
@@ -57,10 +47,10 @@ enum Step {
     Fit(BoxFuture<Result<Fit>>),
     /// Make the next request.
     Request,
-    /// Wait for a complete reply.
-    Await(BoxFuture<Result<GenerateContentResponse>>),
-    /// Wait for the next chunk of a reply.
-    Stream(ChunkStream),
+    /// Wait for the next piece of the reply.
+    Receive(Box<Hops>),
+    /// Write a hop of the reply to the journal, and continue the reply.
+    StoreHop(Write, Box<Hops>),
     /// Wait for the functions that the reply calls. Boxed: most turns call none.
     Run(Box<Running>),
     /// Write the round to the journal.
@@ -81,6 +71,7 @@ impl ChatSession {
             mut sent,
             rounds,
             transient,
+            received,
         } = opening;
         sent.remove_empty_parts();
         check::not_empty(&sent)?;
@@ -89,6 +80,9 @@ impl ChatSession {
         self.close_turn();
         self.commit(Event::Opened { sent, rounds });
         self.state.carry(transient);
+        if let Some(received) = received {
+            self.commit_hop(received);
+        }
         Ok(template)
     }
 }
@@ -131,25 +125,23 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
                     Err(error) => self.close(error),
                 },
                 Step::Request => self.request(),
-                Step::Await(reply) => match reply.await {
-                    Ok(reply) => {
-                        self.chat.state.receive(reply);
-                        self.finish_reply();
-                    }
-                    Err(error) => self.close(error),
-                },
-                Step::Stream(chunks) => match chunks.next().await {
-                    Some(Ok(chunk)) => {
-                        self.chat.state.receive_chunk(&chunk);
-                        let response = self.response();
-                        // After a block nothing is returned but the error at the end of the stream.
-                        if !response.is_some_and(GenerateContentResponse::is_blocked) {
+                Step::Receive(reply) => match reply.next().await {
+                    Some(Ok(Piece::Chunk(chunk))) => {
+                        if let Some(chunk) = self.receive(*chunk) {
                             return Some(Ok(chunk));
                         }
                     }
+                    Some(Ok(Piece::Hop)) => self.store_hop(),
                     Some(Err(error)) => self.close(error),
                     None => self.finish_reply(),
                 },
+                Step::StoreHop(write, _) => {
+                    let written = write.result().await;
+                    self.chat.end_write(written).ok();
+                    if let Step::StoreHop(_, reply) = mem::replace(&mut self.step, Step::Over) {
+                        self.step = Step::Receive(reply);
+                    }
+                }
                 Step::Run(running) => match running.next().await {
                     // In the state at once, so that it is not lost if the turn is dropped.
                     Some((index, response)) => self.chat.state.respond(index, response),
@@ -218,11 +210,36 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         };
         let history = Arc::clone(self.chat.state.transcript());
         request.contents = Contents::new(history, self.turn().contents());
-        let (backend, options) = (&*self.template.backend, self.template.options.clone());
-        self.step = match self.mode {
-            Mode::Unary => Step::Await(trace::generate(backend, request, options)),
-            Mode::Stream => Step::Stream(trace::stream(backend, request, options)),
+        let reply = Hops::new(&self.template, request, self.mode);
+        self.step = Step::Receive(Box::new(match &self.turn().received {
+            Some(beginning) => reply.after(beginning),
+            None => reply,
+        }));
+    }
+
+    /// Records a chunk. Returns it if the caller gets it.
+    fn receive(&mut self, chunk: GenerateContentResponse) -> Option<GenerateContentResponse> {
+        if self.mode == Mode::Unary {
+            self.chat.state.receive(chunk);
+            return None;
+        }
+        self.chat.state.receive_chunk(&chunk);
+        // After a block nothing is returned but the error at the end of the stream.
+        let is_blocked = self
+            .response()
+            .is_some_and(GenerateContentResponse::is_blocked);
+        (!is_blocked).then_some(chunk)
+    }
+
+    /// Writes what was received to the journal, before the next hop of the reply.
+    fn store_hop(&mut self) {
+        let Step::Receive(reply) = mem::replace(&mut self.step, Step::Over) else {
+            return;
         };
+        if let Some(received) = self.turn().received.clone() {
+            self.chat.commit_hop(received);
+        }
+        self.step = Step::StoreHop(self.chat.begin_write(), reply);
     }
 
     /// Returns the request of a round without its contents. Settings that force function calls apply to the first
@@ -333,6 +350,9 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
     /// Ends the turn with an error, and returns the error with the reply as far as it was received.
     fn fail(&mut self, error: Error) -> Error {
         let error = self.explain(error);
+        if error.http_code() == Some(400) {
+            self.chat.state.forget_checkpoint();
+        }
         let received = self.turn().received.clone();
         let finish_reason = received.as_ref().and_then(|reply| reply.finish_reason());
         let reason = match (error.kind(), finish_reason) {

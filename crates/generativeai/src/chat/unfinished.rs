@@ -9,7 +9,7 @@ use super::reason::Reason;
 use super::round::Round;
 use crate::model::Settings;
 use crate::protocol::content::{Content, FunctionCall, Part, Role};
-use crate::protocol::response::{GenerateContentResponse, UsageMetadata};
+use crate::protocol::response::{FinishReason, GenerateContentResponse, UsageMetadata};
 
 /// Turn that was begun and did not complete.
 ///
@@ -26,6 +26,8 @@ pub struct Unfinished {
     pub received: Option<Arc<GenerateContentResponse>>,
     /// Reason why the turn ended.
     pub reason: Reason,
+    /// The received reply up to its last continuation token.
+    pub(super) checkpoint: Option<Arc<GenerateContentResponse>>,
     /// Data that only the running program knows.
     pub(super) transient: Transient,
 }
@@ -59,6 +61,7 @@ impl Unfinished {
             rounds,
             received: None,
             reason: Reason::Interrupted,
+            checkpoint: None,
             transient: Transient::default(),
         }
     }
@@ -86,6 +89,40 @@ impl Unfinished {
         let round = self.transient.round.clone();
         let round = round.into_iter().flat_map(Round::close);
         self.rounds.iter().cloned().chain(round).collect()
+    }
+
+    /// Records that the reply continues from here if it has a token at its end.
+    pub(super) fn mark_checkpoint(&mut self) {
+        let received = self.received.as_ref();
+        if let Some(received) = received.filter(|received| received.resume_token().is_some()) {
+            self.checkpoint = Some(Arc::clone(received));
+        }
+    }
+
+    /// Returns the reply up to the token from which a retry continues it. `None` if there is no token, or if the reply
+    /// ended: the next one is another.
+    pub(super) fn checkpoint(&self) -> Option<Arc<GenerateContentResponse>> {
+        let received = self.open_reply()?;
+        let reason = received.finish_reason();
+        let is_over = reason.is_some_and(|reason| {
+            !reason.is_unspecified() && *reason != FinishReason::Continuation
+        });
+        let mut checkpoint = self.checkpoint.clone()?;
+        if is_over || received.is_blocked() {
+            return None;
+        }
+        let reason = checkpoint.candidates.first()?.finish_reason.as_ref();
+        if reason.is_some() {
+            let candidate = Arc::make_mut(&mut checkpoint).candidates.first_mut()?;
+            candidate.finish_reason = None;
+        }
+        Some(checkpoint)
+    }
+
+    /// Returns the [checkpoint](Self::checkpoint) if more was received after it.
+    pub(super) fn earlier_checkpoint(&self) -> Option<Arc<GenerateContentResponse>> {
+        let is_at_end = self.received.as_ref()?.resume_token().is_some();
+        self.checkpoint().filter(|_| !is_at_end)
     }
 
     /// Returns the reply that is not part of a round.

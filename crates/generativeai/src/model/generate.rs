@@ -2,18 +2,19 @@
 
 use std::fmt;
 use std::future::{IntoFuture, ready};
+use std::mem;
 use std::pin::Pin;
 
 use futures_core::Stream;
-use futures_util::{StreamExt as _, TryFutureExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 
+use super::continuation::{Hops, Mode, Piece};
 use super::generative_model::GenerativeModel;
 use super::settings::{RequestTemplate, Settings, message_setters};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{Content, Contents, Role};
 use crate::protocol::response::GenerateContentResponse;
-use crate::stream::{BoxFuture, ChunkStream};
-use crate::trace;
+use crate::stream::BoxFuture;
 
 impl GenerativeModel {
     /// Asks the model once. Functions are declared to the model but not run, and nothing is remembered.
@@ -55,7 +56,7 @@ pub struct GenerateContent<'model> {
 
 impl GenerateContent<'_> {
     message_setters! {
-        generation_config safety_settings tools tool_config request_options
+        generation_config safety_settings tools tool_config request_options automatic_continuation
     }
 
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
@@ -66,17 +67,16 @@ impl GenerateContent<'_> {
     /// Sends the request and returns the response as a stream of chunks. Nothing is sent until the first chunk is
     /// awaited.
     pub fn stream(self) -> GenerateStream {
-        let chunks = match self.prepare() {
-            Ok(template) => {
-                let (backend, options) = (template.backend, template.options);
-                trace::stream(&*backend, template.request, options)
-            }
-            Err(error) => Box::pin(stream::iter([Err(error)])),
-        };
         GenerateStream {
-            chunks: Some(chunks),
+            reply: self.begin(Mode::Stream).map(Box::new).map_err(Some),
             response: GenerateContentResponse::default(),
         }
+    }
+
+    fn begin(self, mode: Mode) -> Result<Hops> {
+        let mut template = self.prepare()?;
+        let request = mem::take(&mut template.request);
+        Ok(Hops::new(&template, request, mode))
     }
 
     fn prepare(self) -> Result<RequestTemplate> {
@@ -100,18 +100,32 @@ impl IntoFuture for GenerateContent<'_> {
     type IntoFuture = BoxFuture<Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        match self.prepare() {
-            Ok(template) => {
-                let (backend, options) = (template.backend, template.options);
-                let reply = trace::generate(&*backend, template.request, options);
-                Box::pin(reply.map_ok(|mut reply| {
-                    reply.order_candidates();
-                    reply
-                }))
-            }
+        match self.begin(Mode::Unary) {
+            Ok(reply) => Box::pin(whole(reply)),
             Err(error) => Box::pin(ready(Err(error))),
         }
     }
+}
+
+/// Waits for a reply whose hops come in one piece each.
+async fn whole(mut reply: Hops) -> Result<GenerateContentResponse> {
+    let mut response: Option<GenerateContentResponse> = None;
+    while let Some(piece) = reply.next().await {
+        match piece {
+            Ok(Piece::Chunk(hop)) => match &mut response {
+                Some(response) => response.merge_chunk(&hop),
+                None => response.insert(*hop).order_candidates(),
+            },
+            Ok(Piece::Hop) => {}
+            Err(error) => {
+                return Err(match response {
+                    Some(response) if error.response().is_none() => error.with_response(response),
+                    _ => error,
+                });
+            }
+        }
+    }
+    Ok(response.unwrap_or_default())
 }
 
 /// Response in chunks.
@@ -120,8 +134,8 @@ impl IntoFuture for GenerateContent<'_> {
 /// stream cancels the request.
 #[must_use = "a stream does nothing until it is read"]
 pub struct GenerateStream {
-    /// `None` once the stream has ended.
-    chunks: Option<ChunkStream>,
+    /// The reply, or the error that ended it, until it has been returned.
+    reply: Result<Box<Hops>, Option<Error>>,
     response: GenerateContentResponse,
 }
 
@@ -130,18 +144,25 @@ impl GenerateStream {
     ///
     /// Can be cancelled: no chunk is lost if the future is dropped.
     pub async fn next(&mut self) -> Option<Result<GenerateContentResponse>> {
-        let outcome = match self.chunks.as_mut()?.next().await {
-            Some(Ok(chunk)) => {
-                self.response.merge_chunk(&chunk);
-                if !self.response.is_blocked() {
-                    return Some(Ok(chunk));
+        let outcome = loop {
+            let reply = match &mut self.reply {
+                Ok(reply) => reply,
+                Err(error) => break error.take().map_or(Ok(()), Err),
+            };
+            break match reply.next().await {
+                Some(Ok(Piece::Chunk(chunk))) => {
+                    self.response.merge_chunk(&chunk);
+                    if !self.response.is_blocked() {
+                        return Some(Ok(*chunk));
+                    }
+                    Err(self.response.blocked())
                 }
-                Err(self.response.blocked())
-            }
-            Some(Err(error)) => Err(error),
-            None => self.response.whole_stream(),
+                Some(Ok(Piece::Hop)) => continue,
+                Some(Err(error)) => Err(error),
+                None => self.response.whole_stream(),
+            };
         };
-        self.chunks = None;
+        self.reply = Err(None);
         let error = outcome.err()?;
         Some(Err(error.with_response(self.response.clone())))
     }
@@ -177,7 +198,7 @@ impl GenerateStream {
 impl fmt::Debug for GenerateStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GenerateStream")
-            .field("is_over", &self.chunks.is_none())
+            .field("is_over", &self.reply.is_err())
             .finish_non_exhaustive()
     }
 }

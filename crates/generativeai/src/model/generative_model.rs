@@ -170,6 +170,35 @@ impl GenerativeModel {
         self
     }
 
+    /// Sets whether a reply that ends at the token limit of a request is continued by further requests, so that it
+    /// arrives whole. Enabled by default.
+    ///
+    /// Gemini 4 and newer models end a reply to a request at such a limit with the finish reason `CONTINUATION` and a
+    /// token. The requests that continue it count as requests of their own: their token counts are added up. A stream
+    /// that breaks after a token is resumed from it. If this is disabled, a turn of a chat fails with
+    /// [`Stopped`](ErrorKind::Stopped), and [`retry`](crate::ChatSession::retry) continues the reply.
+    ///
+    /// ```
+    /// # use generativeai::protocol::content::Content;
+    /// # use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// let mut half = GenerateContentResponse::from(Content::model("Once upon "));
+    /// half.candidates[0].finish_reason = Some(FinishReason::Continuation);
+    /// half.candidates[0].continuation_token = Some("token".into());
+    /// let script = Scripted::default().then_stream([half]).then_text("a time");
+    /// let model = GenerativeModel::new("m").backend(script.clone());
+    ///
+    /// assert_eq!(model.generate_content("Tell a story").await?.text()?, "Once upon a time");
+    /// assert_eq!(script.requests()[1].continuation_token.as_deref(), Some("token"));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn automatic_continuation(mut self, enabled: bool) -> Self {
+        self.settings.continues = Some(enabled);
+        self
+    }
+
     /// Copies the system instruction and the settings of another model. Name, backend and cached content stay.
     ///
     /// Together with [`set_model`](crate::ChatSession::set_model) this continues a conversation with another model:
@@ -249,6 +278,7 @@ impl GenerativeModel {
             options: settings.request_options,
             accepted: settings.accepted.unwrap_or_default(),
             check: settings.check,
+            continues: settings.continues.unwrap_or(true),
         })
     }
 

@@ -29,6 +29,8 @@ pub(crate) struct SavedModel {
     tools: Option<Vec<Tool>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tool_config: Option<ToolConfig>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    automatic_continuation: Option<bool>,
 }
 
 impl GenerativeModel {
@@ -42,6 +44,7 @@ impl GenerativeModel {
             safety_settings: settings.safety_settings,
             tools: settings.tools.map(|tools| tools.tools()),
             tool_config: settings.tool_config,
+            automatic_continuation: settings.continues,
         }
     }
 
@@ -51,6 +54,7 @@ impl GenerativeModel {
             safety_settings: saved.safety_settings,
             tools: saved.tools.map(Toolbox::from),
             tool_config: saved.tool_config,
+            continues: saved.automatic_continuation,
             ..Settings::default()
         };
         Self {

@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) accepted: Option<Vec<FinishReason>>,
     /// Check of the reply. If it fails, the turn fails with its error.
     pub(crate) check: Option<Check>,
+    /// Whether replies that end at a token limit are continued. Default: yes.
+    pub(crate) continues: Option<bool>,
 }
 
 /// Check of a reply.
@@ -39,6 +41,7 @@ pub(crate) struct RequestTemplate {
     pub(crate) options: RequestOptions,
     pub(crate) accepted: Vec<FinishReason>,
     pub(crate) check: Option<Check>,
+    pub(crate) continues: bool,
 }
 
 impl Settings {
@@ -64,6 +67,7 @@ impl Settings {
             request_options: self.request_options.clone().or(&below.request_options),
             accepted: self.accepted.clone().or_else(|| below.accepted.clone()),
             check: self.check.or(below.check),
+            continues: self.continues.or(below.continues),
         }
     }
 }
@@ -149,6 +153,13 @@ macro_rules! message_setters {
         /// Sets time limits, retries and tracing. Options that are not set here keep the value of the model.
         pub fn request_options(self, options: $crate::backend::RequestOptions) -> Self {
             self.with(|settings| settings.request_options = options)
+        }
+    };
+    (@automatic_continuation) => {
+        /// Sets whether a reply that ends at the token limit of a request is continued. Replaces the setting of the
+        /// model.
+        pub fn automatic_continuation(self, enabled: bool) -> Self {
+            self.with(|settings| settings.continues = Some(enabled))
         }
     };
     (@accept_finish_reasons) => {

@@ -18,6 +18,7 @@ impl GenerateContentResponse {
     ///   put together. All other parts stay separate.
     /// - Log probabilities, citations and read web pages are collected. Of other values, such as usage,
     ///   model version and grounding, the last one counts.
+    /// - A continuation token counts until the next content.
     /// - A block, and a finish reason other than `STOP` and `MAX_TOKENS`, stay whatever follows.
     ///
     /// ```
@@ -121,7 +122,16 @@ impl Candidate {
         set(&mut self.avg_logprobs, &chunk.avg_logprobs);
         set(&mut self.score, &chunk.score);
         set(&mut self.grounding_metadata, &chunk.grounding_metadata);
-        set(&mut self.continuation_token, &chunk.continuation_token);
+        // A token continues the reply after the content so far.
+        let is_over = |reason: &FinishReason| {
+            !reason.is_unspecified() && *reason != FinishReason::Continuation
+        };
+        let is_stale =
+            !chunk.parts().is_empty() || chunk.finish_reason.as_ref().is_some_and(is_over);
+        if is_stale || chunk.continuation_token.is_some() {
+            self.continuation_token
+                .clone_from(&chunk.continuation_token);
+        }
         merge_unknown(&mut self.unknown, &chunk.unknown);
     }
 

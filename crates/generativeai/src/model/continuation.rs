@@ -1,0 +1,290 @@
+//! Automatic continuation: a reply that arrives in several requests.
+//!
+//! The service ends the reply to a request at a token limit, with a token from which the same request continues. The
+//! requests of one reply are its hops. [`Hops`] makes them and hides where one ends and the next begins.
+
+use std::mem;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::{StreamExt as _, stream};
+
+use self::grounding::Grounding;
+use self::replay::Replay;
+use super::settings::RequestTemplate;
+use crate::backend::{Backend, RequestOptions};
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::request::GenerateContentRequest;
+use crate::protocol::response::{FinishReason, GenerateContentResponse, UsageMetadata};
+use crate::stream::ChunkStream;
+use crate::trace;
+
+mod grounding;
+mod replay;
+
+/// Number of times that a hop is resumed without a new token before its error is returned.
+const MAX_RESUMPTIONS: u32 = 3;
+
+/// Method of the backend that a reply uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Unary,
+    Stream,
+}
+
+/// Reply in one or more hops.
+///
+/// Everything that it waits for is in it, so the future of [`next`](Self::next) can be dropped and called again.
+pub(crate) struct Hops {
+    backend: Arc<dyn Backend>,
+    request: GenerateContentRequest,
+    options: RequestOptions,
+    mode: Mode,
+    continues: bool,
+    /// End of the total time limit, from the first poll.
+    deadline: Option<Instant>,
+    /// Reply to the current request, until it ends.
+    chunks: Option<ChunkStream>,
+    hop: Hop,
+    /// Token from which the reply continues.
+    token: Option<String>,
+    /// What was returned after that token.
+    replay: Replay,
+    /// Token counts of the hops before this one.
+    usage: Option<Box<UsageMetadata>>,
+    grounding: Grounding,
+    /// Number of hops since the last new token.
+    resumptions: u32,
+    /// Last error of a hop since the last new token.
+    error: Option<Error>,
+    is_over: bool,
+}
+
+/// What was received in the current hop.
+#[derive(Default)]
+struct Hop {
+    /// Token with which the hop was requested.
+    start: Option<String>,
+    has_chunks: bool,
+    is_blocked: bool,
+    finish_reason: Option<FinishReason>,
+    usage: Option<Box<UsageMetadata>>,
+}
+
+/// Piece of a reply in hops.
+pub(crate) enum Piece {
+    /// A chunk. Its token counts and its grounding cover all hops so far.
+    Chunk(Box<GenerateContentResponse>),
+    /// The end of a hop that another one follows.
+    Hop,
+}
+
+impl Hops {
+    /// Creates a reply. Nothing is requested until it is polled.
+    pub(crate) fn new(
+        template: &RequestTemplate,
+        request: GenerateContentRequest,
+        mode: Mode,
+    ) -> Self {
+        let token = request.continuation_token.clone();
+        Self {
+            backend: Arc::clone(&template.backend),
+            request,
+            options: template.options.clone(),
+            mode,
+            continues: template.continues,
+            deadline: None,
+            chunks: None,
+            hop: Hop::default(),
+            token,
+            replay: Replay::default(),
+            usage: None,
+            grounding: Grounding::default(),
+            resumptions: 0,
+            error: None,
+            is_over: false,
+        }
+    }
+
+    /// Continues a reply whose beginning was received before, up to the token that it contains.
+    pub(crate) fn after(mut self, beginning: &GenerateContentResponse) -> Self {
+        self.token = beginning.resume_token().map(str::to_owned);
+        self.usage.clone_from(&beginning.usage_metadata);
+        self.grounding = Grounding::of(beginning);
+        self
+    }
+
+    /// Waits for the next piece. Returns `None` once the reply is over. An error is the last item.
+    pub(crate) async fn next(&mut self) -> Option<Result<Piece>> {
+        while !self.is_over {
+            let chunks = match &mut self.chunks {
+                Some(chunks) => chunks,
+                None => match self.request() {
+                    Ok(chunks) => self.chunks.insert(chunks),
+                    Err(error) => return self.end(Some(error)),
+                },
+            };
+            match chunks.next().await {
+                Some(Ok(chunk)) => match self.receive(chunk) {
+                    Ok(chunk) => return Some(Ok(Piece::Chunk(Box::new(chunk)))),
+                    Err(error) => return self.end(Some(error)),
+                },
+                Some(Err(error)) => {
+                    if let Some(end) = self.end_hop(Some(error)) {
+                        return end;
+                    }
+                }
+                None => {
+                    if let Some(end) = self.end_hop(None) {
+                        return end;
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Makes the request of the next hop: that of the reply, with the token.
+    fn request(&mut self) -> Result<ChunkStream> {
+        let mut options = self.options.clone();
+        if let Some(timeout) = options.timeout {
+            let now = Instant::now();
+            if let Some(deadline) = self.deadline {
+                let left = deadline.saturating_duration_since(now);
+                if left.is_zero() {
+                    let message = "the time limit was reached between two requests of the reply";
+                    return Err(Error::new(ErrorKind::Timeout, message));
+                }
+                options.timeout = Some(left);
+            } else {
+                // A limit that overflows is none.
+                self.deadline = now.checked_add(timeout);
+            }
+        }
+        let mut request = if self.continues {
+            self.request.clone()
+        } else {
+            mem::take(&mut self.request)
+        };
+        request.continuation_token.clone_from(&self.token);
+        self.hop = Hop {
+            start: self.token.clone(),
+            ..Hop::default()
+        };
+        Ok(match self.mode {
+            Mode::Unary => Box::pin(stream::once(trace::generate(
+                &*self.backend,
+                request,
+                options,
+            ))),
+            Mode::Stream => trace::stream(&*self.backend, request, options),
+        })
+    }
+
+    /// Records a chunk and returns it as the caller gets it: without what was returned before and without the end of
+    /// a hop.
+    ///
+    /// # Errors
+    /// The reply was resumed, and differs from what was returned.
+    fn receive(&mut self, mut chunk: GenerateContentResponse) -> Result<GenerateContentResponse> {
+        let hop = &mut self.hop;
+        hop.has_chunks = true;
+        hop.is_blocked |= chunk.is_blocked();
+        if chunk.usage_metadata.is_some() {
+            hop.usage.clone_from(&chunk.usage_metadata);
+        }
+        if let (Some(usage), Some(before)) = (&mut chunk.usage_metadata, &self.usage) {
+            let hop = mem::replace(usage, before.clone());
+            usage.add(&hop);
+        }
+        if !self.continues {
+            return Ok(chunk);
+        }
+        self.grounding.receive(&mut chunk);
+        self.replay.remove_known(&mut chunk)?;
+        if let Some(candidate) = chunk.candidates.first_mut() {
+            let reason = candidate.finish_reason.as_ref();
+            if let Some(reason) = reason.filter(|reason| !reason.is_unspecified()) {
+                hop.finish_reason = Some(reason.clone());
+            }
+            let token = candidate.continuation_token.as_ref();
+            match token.filter(|token| !token.is_empty()) {
+                Some(token) => {
+                    self.token = Some(token.clone());
+                    self.replay.clear();
+                    self.grounding.mark();
+                }
+                None if self.token.is_some() => self.replay.push(candidate),
+                None => {}
+            }
+            if hop.finish_reason == Some(FinishReason::Continuation) && self.token != hop.start {
+                candidate.finish_reason = None;
+            }
+        }
+        Ok(chunk)
+    }
+
+    /// Ends a hop. Returns `None` if the reply was cut off and is resumed.
+    fn end_hop(&mut self, error: Option<Error>) -> Option<Option<Result<Piece>>> {
+        self.chunks = None;
+        let hop = &mut self.hop;
+        match (&mut self.usage, hop.usage.take()) {
+            (Some(usage), Some(more)) => usage.add(&more),
+            (usage, more) => *usage = more.or(usage.take()),
+        }
+        let has_new_token = self.token.is_some() && self.token != hop.start;
+        let is_whole = match &hop.finish_reason {
+            None => self.mode == Mode::Unary && hop.has_chunks && !has_new_token,
+            Some(reason) => *reason != FinishReason::Continuation || !has_new_token,
+        };
+        if !self.continues || is_whole || hop.is_blocked {
+            return Some(self.end(error));
+        }
+        if has_new_token {
+            self.resumptions = 0;
+            self.error = None;
+        } else {
+            self.resumptions += 1;
+        }
+        if hop.finish_reason.is_some() {
+            self.grounding.end_hop();
+            return Some(Some(Ok(Piece::Hop)));
+        }
+        // Retries of rejected requests are up to the backend.
+        let is_rejected = error
+            .as_ref()
+            .is_some_and(|error| !hop.has_chunks && error.http_code().is_some());
+        let can_resume = error.as_ref().is_none_or(Error::is_retryable) && !is_rejected;
+        if error.is_some() {
+            self.error.clone_from(&error);
+        }
+        if self.token.is_none() || !can_resume || self.resumptions > MAX_RESUMPTIONS {
+            let error = error.or(self.error.take());
+            return Some(self.end(error));
+        }
+        self.replay.restart();
+        self.grounding.restart();
+        None
+    }
+
+    /// Ends the reply. The request is dropped at once: its history belongs to a chat that is about to change it.
+    fn end(&mut self, error: Option<Error>) -> Option<Result<Piece>> {
+        self.is_over = true;
+        self.chunks = None;
+        self.request = GenerateContentRequest::default();
+        error.map(Err)
+    }
+}
+
+impl GenerateContentResponse {
+    /// Returns the token from which the reply continues after its content so far, if it is not over.
+    pub(crate) fn resume_token(&self) -> Option<&str> {
+        let candidate = self.candidates.first()?;
+        let is_open = candidate
+            .finish_reason
+            .as_ref()
+            .is_none_or(|reason| reason.is_unspecified() || *reason == FinishReason::Continuation);
+        let token = candidate.continuation_token.as_deref();
+        token.filter(|token| is_open && !token.is_empty() && !self.is_blocked())
+    }
+}

@@ -1,0 +1,149 @@
+//! Grounding of a reply in hops: the indices of each hop are shifted by what precedes it.
+
+use crate::protocol::content::{Data, Part};
+use crate::protocol::grounding::{GroundingMetadata, GroundingSupport};
+use crate::protocol::response::GenerateContentResponse;
+
+/// Grounding of the hops so far, and the place in the reply where the current hop begins.
+#[derive(Default)]
+pub(super) struct Grounding {
+    /// Grounding of the hops before this one.
+    before: Option<Box<GroundingMetadata>>,
+    /// Grounding of the hops up to this one, as far as it was received.
+    latest: Option<Box<GroundingMetadata>>,
+    /// Place where the hop begins.
+    start: Place,
+    /// Place of the last token.
+    token: Place,
+    /// End of what was received.
+    end: Place,
+}
+
+/// Place in the parts of a reply.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    parts: usize,
+    /// Length of the last part in bytes, if it is a text that the next one is appended to, and whether it is a thought.
+    open_text: Option<(usize, bool)>,
+}
+
+impl Grounding {
+    /// Returns the grounding of the beginning of a reply.
+    pub(super) fn of(beginning: &GenerateContentResponse) -> Self {
+        let mut this = Self::default();
+        if let Some(candidate) = beginning.candidates.first() {
+            this.before.clone_from(&candidate.grounding_metadata);
+            this.latest.clone_from(&candidate.grounding_metadata);
+            candidate.parts().iter().for_each(|part| this.end.add(part));
+        }
+        this.mark();
+        this.restart();
+        this
+    }
+
+    /// Records a token: the next hop begins here.
+    pub(super) fn mark(&mut self) {
+        self.token = self.end;
+    }
+
+    /// Ends a hop that was received whole.
+    pub(super) fn end_hop(&mut self) {
+        self.before.clone_from(&self.latest);
+        self.restart();
+    }
+
+    /// Begins again at the last token.
+    pub(super) fn restart(&mut self) {
+        self.latest.clone_from(&self.before);
+        self.start = self.token;
+        self.end = self.token;
+    }
+
+    /// Records the parts of a chunk, and makes its grounding cover all hops so far.
+    pub(super) fn receive(&mut self, chunk: &mut GenerateContentResponse) {
+        let Some(candidate) = chunk.candidates.first_mut() else {
+            return;
+        };
+        candidate.parts().iter().for_each(|part| self.end.add(part));
+        let Some(grounding) = &mut candidate.grounding_metadata else {
+            return;
+        };
+        if let Some(before) = &self.before {
+            let chunks = before.grounding_chunks.len();
+            for support in &mut grounding.grounding_supports {
+                shift_chunks(support, chunks);
+            }
+            prepend(&before.grounding_chunks, &mut grounding.grounding_chunks);
+            prepend(
+                &before.grounding_supports,
+                &mut grounding.grounding_supports,
+            );
+            prepend(
+                &before.web_search_queries,
+                &mut grounding.web_search_queries,
+            );
+            prepend(
+                &before.image_search_queries,
+                &mut grounding.image_search_queries,
+            );
+            prepend(&before.retrieval_queries, &mut grounding.retrieval_queries);
+        }
+        let before = self.before.as_ref();
+        let known = before.map_or(0, |before| before.grounding_supports.len());
+        for support in grounding.grounding_supports.iter_mut().skip(known) {
+            self.start.shift(support);
+        }
+        self.latest = candidate.grounding_metadata.clone();
+    }
+}
+
+impl Place {
+    /// Moves behind a part, as merging does.
+    fn add(&mut self, part: &Part) {
+        let is_thought = part.is_thought();
+        let text = match &part.data {
+            Some(Data::Text(text)) if part.thought_signature.is_none() => Some(text.len()),
+            _ => None,
+        };
+        match (&mut self.open_text, text) {
+            (Some((length, thought)), Some(more)) if *thought == is_thought => *length += more,
+            _ => {
+                self.parts += 1;
+                self.open_text = text.map(|length| (length, is_thought));
+            }
+        }
+    }
+
+    /// Shifts the passage of a support in a hop that begins at this place. Its first part continues an open text.
+    fn shift(self, support: &mut GroundingSupport) {
+        let Some(segment) = &mut support.segment else {
+            return;
+        };
+        let part = segment.part_index.unwrap_or(0);
+        let parts = match self.open_text {
+            Some((length, _)) => {
+                if part == 0 {
+                    let length = i32::try_from(length).unwrap_or(i32::MAX);
+                    let start = segment.start_index.unwrap_or(0).saturating_add(length);
+                    segment.start_index = Some(start).filter(|&start| start != 0);
+                    segment.end_index = segment.end_index.map(|end| end.saturating_add(length));
+                }
+                self.parts - 1
+            }
+            None => self.parts,
+        };
+        let parts = i32::try_from(parts).unwrap_or(i32::MAX);
+        segment.part_index = Some(part.saturating_add(parts)).filter(|&part| part != 0);
+    }
+}
+
+fn shift_chunks(support: &mut GroundingSupport, chunks: usize) {
+    let chunks = i32::try_from(chunks).unwrap_or(i32::MAX);
+    for index in &mut support.grounding_chunk_indices {
+        *index = index.saturating_add(chunks);
+    }
+}
+
+fn prepend<T: Clone>(before: &[T], list: &mut Vec<T>) {
+    list.splice(0..0, before.iter().cloned());
+}

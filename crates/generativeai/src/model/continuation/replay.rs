@@ -1,0 +1,103 @@
+//! What a reply returned after its last token. A resumed hop repeats it.
+
+use std::collections::VecDeque;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::content::{Content, Data, Part};
+use crate::protocol::response::{Candidate, GenerateContentResponse};
+
+/// Parts that were returned after the last token, and those of them that the resumed hop has yet to repeat.
+#[derive(Default)]
+pub(super) struct Replay {
+    returned: GenerateContentResponse,
+    expected: VecDeque<Part>,
+}
+
+impl Replay {
+    /// Forgets what was returned: a new token follows it.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Adds what is returned of a candidate.
+    pub(super) fn push(&mut self, candidate: &Candidate) {
+        if let Some(content) = &candidate.content {
+            self.returned
+                .merge_chunk(&GenerateContentResponse::from(content.clone()));
+        }
+    }
+
+    /// Begins to expect everything that was returned.
+    pub(super) fn restart(&mut self) {
+        let content = self.returned.candidates.first();
+        let content = content.and_then(|candidate| candidate.content.clone());
+        self.expected = content.unwrap_or_default().parts.into();
+    }
+
+    /// Removes what was returned before from a chunk.
+    ///
+    /// # Errors
+    /// The chunk has something else, or the reply ends before it.
+    pub(super) fn remove_known(&mut self, chunk: &mut GenerateContentResponse) -> Result<()> {
+        if self.expected.is_empty() {
+            return Ok(());
+        }
+        let Some(candidate) = chunk.candidates.first_mut() else {
+            return Ok(());
+        };
+        let is_last = candidate.finish_reason.is_some() || candidate.continuation_token.is_some();
+        if let Some(Content { parts, .. }) = &mut candidate.content {
+            let mut rest = Vec::new();
+            for mut part in parts.drain(..) {
+                if !self.repeats(&mut part)? {
+                    rest.push(part);
+                }
+            }
+            *parts = rest;
+        }
+        if is_last && !self.expected.is_empty() {
+            return Err(differs());
+        }
+        Ok(())
+    }
+
+    /// Returns whether all of a part was returned before. Otherwise, leaves the rest of its text in it.
+    fn repeats(&mut self, part: &mut Part) -> Result<bool> {
+        while let Some(known) = self.expected.front_mut() {
+            let is_thought = known.is_thought();
+            let is_same = is_thought == part.is_thought();
+            match (&mut known.data, &mut part.data) {
+                (Some(Data::Text(known)), Some(Data::Text(text))) if is_same => {
+                    if let Some(rest) = known
+                        .strip_prefix(text.as_str())
+                        .filter(|rest| !rest.is_empty())
+                        && part.thought_signature.is_none()
+                    {
+                        *known = rest.to_owned();
+                        return Ok(true);
+                    }
+                    let Some(rest) = text.strip_prefix(known.as_str()) else {
+                        return Err(differs());
+                    };
+                    *text = rest.to_owned();
+                    let is_all = text.is_empty();
+                    self.expected.pop_front();
+                    if is_all {
+                        return Ok(true);
+                    }
+                }
+                (known, data) if known == data => {
+                    self.expected.pop_front();
+                    return Ok(true);
+                }
+                _ => return Err(differs()),
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn differs() -> Error {
+    let message = "the stream broke, and the service continued the reply with other text";
+    Error::new(ErrorKind::Truncated, message)
+}
