@@ -80,6 +80,7 @@ impl Opening {
     /// sent to the model.
     pub(super) fn corrected(turn: &Unfinished, error: &Error) -> Self {
         let mut this = Self::again(turn);
+        this.received = None;
         this.transient.usage = turn.total_usage();
         let corrections = turn.transient.corrections.iter().cloned();
         this.transient.corrections = corrections.chain(turn.reply()).collect();

@@ -8,6 +8,7 @@ mod canonical;
 mod cassette;
 mod chat;
 mod empty;
+mod hops;
 mod journal;
 mod owned;
 #[cfg(feature = "remote")]

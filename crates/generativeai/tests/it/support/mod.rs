@@ -14,6 +14,7 @@ pub(crate) mod poll;
 pub(crate) mod retries;
 #[cfg(feature = "remote")]
 pub(crate) mod server;
+pub(crate) mod service;
 #[cfg(feature = "remote")]
 pub(crate) mod tls;
 #[cfg(feature = "remote")]
