@@ -270,7 +270,14 @@ impl State {
 
     /// Makes a retry begin the reply again: the service rejected its token.
     pub(super) fn forget_checkpoint(&mut self) {
-        self.running().checkpoint = None;
+        let turn = self.running();
+        turn.checkpoint = None;
+        if let Some(received) = &mut turn.received {
+            let candidates = &mut Arc::make_mut(received).candidates;
+            candidates
+                .iter_mut()
+                .for_each(|candidate| candidate.continuation_token = None);
+        }
     }
 
     /// Begins a round of function calls: that of the reply to the last request.

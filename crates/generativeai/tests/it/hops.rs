@@ -277,7 +277,9 @@ fn a_turn_that_is_dropped_at_any_poll_continues_in_memory_and_from_its_journal()
                 })
             },
             |polls, (chat, journal)| {
-                for (name, mut chat) in [("resumed", journal.resume(&model())), ("live", chat)] {
+                for (name, mut chat) in
+                    [("resumed", journal.resume(&model()).fork()), ("live", chat)]
+                {
                     if polls == 0 {
                         continue;
                     }

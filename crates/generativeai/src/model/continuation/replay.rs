@@ -66,6 +66,7 @@ impl Replay {
         while let Some(known) = self.expected.front_mut() {
             let is_thought = known.is_thought();
             let is_same = is_thought == part.is_thought();
+            let has_same_signature = known.thought_signature == part.thought_signature;
             match (&mut known.data, &mut part.data) {
                 (Some(Data::Text(known)), Some(Data::Text(text))) if is_same => {
                     if let Some(rest) = known
@@ -80,7 +81,7 @@ impl Replay {
                         return Err(differs());
                     };
                     *text = rest.to_owned();
-                    let is_all = text.is_empty();
+                    let is_all = text.is_empty() && has_same_signature;
                     self.expected.pop_front();
                     if is_all {
                         return Ok(true);
