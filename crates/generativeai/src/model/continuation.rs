@@ -211,8 +211,11 @@ impl Hops {
             match token.filter(|token| !token.is_empty()) {
                 Some(token) => {
                     self.token = Some(token.clone());
-                    self.replay.clear();
                     self.grounding.mark();
+                    if !self.replay.mark() {
+                        // The caller has more of the reply than this token covers.
+                        candidate.continuation_token = None;
+                    }
                 }
                 None if self.token.is_some() => self.replay.push(candidate),
                 None => {}

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{Content, Data, Part};
-use crate::protocol::response::{Candidate, GenerateContentResponse};
+use crate::protocol::response::{Candidate, FinishReason, GenerateContentResponse};
 
 /// Parts that were returned after the last token, and those of them that the resumed hop has yet to repeat.
 #[derive(Default)]
@@ -14,9 +14,17 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    /// Forgets what was returned: a new token follows it.
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
+    /// Records a new token. Returns whether everything that was returned is before it: a resumed hop may have its
+    /// tokens at other places.
+    pub(super) fn mark(&mut self) -> bool {
+        let rest: Vec<Part> = self.expected.iter().cloned().collect();
+        let is_at_end = rest.is_empty();
+        self.returned = if is_at_end {
+            GenerateContentResponse::default()
+        } else {
+            Content::model(rest).into()
+        };
+        is_at_end
     }
 
     /// Adds what is returned of a candidate.
@@ -45,7 +53,10 @@ impl Replay {
         let Some(candidate) = chunk.candidates.first_mut() else {
             return Ok(());
         };
-        let is_last = candidate.finish_reason.is_some() || candidate.continuation_token.is_some();
+        let reason = candidate.finish_reason.as_ref();
+        let is_last = reason.is_some_and(|reason| {
+            !reason.is_unspecified() && *reason != FinishReason::Continuation
+        });
         if let Some(Content { parts, .. }) = &mut candidate.content {
             let mut rest = Vec::new();
             for mut part in parts.drain(..) {
