@@ -4,6 +4,7 @@
 //! requests of one reply are its hops. [`Hops`] makes them and hides where one ends and the next begins.
 
 use std::mem;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -124,21 +125,16 @@ impl Hops {
                     Err(error) => return self.end(Some(error)),
                 },
             };
-            match chunks.next().await {
+            let ended = match chunks.next().await {
                 Some(Ok(chunk)) => match self.receive(chunk) {
                     Ok(chunk) => return Some(Ok(Piece::Chunk(Box::new(chunk)))),
                     Err(error) => return self.end(Some(error)),
                 },
-                Some(Err(error)) => {
-                    if let Some(end) = self.end_hop(Some(error)) {
-                        return end;
-                    }
-                }
-                None => {
-                    if let Some(end) = self.end_hop(None) {
-                        return end;
-                    }
-                }
+                Some(Err(error)) => self.end_hop(Some(error)),
+                None => self.end_hop(None),
+            };
+            if let ControlFlow::Break(piece) = ended {
+                return piece;
             }
         }
         None
@@ -227,8 +223,8 @@ impl Hops {
         Ok(chunk)
     }
 
-    /// Ends a hop. Returns `None` if the reply was cut off and is resumed.
-    fn end_hop(&mut self, error: Option<Error>) -> Option<Option<Result<Piece>>> {
+    /// Ends a hop, and returns the next piece unless the reply was cut off and is resumed.
+    fn end_hop(&mut self, error: Option<Error>) -> ControlFlow<Option<Result<Piece>>> {
         self.chunks = None;
         let hop = &mut self.hop;
         match (&mut self.usage, hop.usage.take()) {
@@ -241,7 +237,7 @@ impl Hops {
             Some(reason) => *reason != FinishReason::Continuation || !has_new_token,
         };
         if !self.continues || is_whole || hop.is_blocked {
-            return Some(self.end(error));
+            return ControlFlow::Break(self.end(error));
         }
         if has_new_token {
             self.resumptions = 0;
@@ -251,7 +247,7 @@ impl Hops {
         }
         if hop.finish_reason.is_some() {
             self.grounding.end_hop();
-            return Some(Some(Ok(Piece::Hop)));
+            return ControlFlow::Break(Some(Ok(Piece::Hop)));
         }
         // Retries of rejected requests are up to the backend.
         let is_rejected = error
@@ -263,11 +259,11 @@ impl Hops {
         }
         if self.token.is_none() || !can_resume || self.resumptions > MAX_RESUMPTIONS {
             let error = error.or(self.error.take());
-            return Some(self.end(error));
+            return ControlFlow::Break(self.end(error));
         }
         self.replay.restart();
         self.grounding.restart();
-        None
+        ControlFlow::Continue(())
     }
 
     /// Ends the reply. The request is dropped at once: its history belongs to a chat that is about to change it.
