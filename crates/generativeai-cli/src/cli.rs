@@ -9,6 +9,8 @@ use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::commands::chat::Chat;
 use crate::commands::completions::{self, Completions};
 use crate::commands::config::Config;
+use crate::commands::count::Count;
+use crate::commands::embed::Embed;
 use crate::commands::engine::Engine;
 use crate::commands::man::Manual;
 use crate::commands::models::Models;
@@ -48,6 +50,8 @@ enum Commands {
     Engine(Engine),
     Models(Models),
     Config(Config),
+    Count(Count),
+    Embed(Embed),
     Completions(Completions),
     Man(Manual),
 }
@@ -93,6 +97,8 @@ impl Cli {
             Commands::Engine(engine) => engine.run(printer),
             Commands::Models(models) => models.run(printer),
             Commands::Config(config) => config.run(program(), printer),
+            Commands::Count(count) => count.run(printer),
+            Commands::Embed(embed) => embed.run(printer),
             Commands::Completions(completions) => completions.run(printer),
             Commands::Man(manual) => manual.run(program(), printer),
         }

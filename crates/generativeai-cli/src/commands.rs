@@ -4,8 +4,22 @@
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod count;
+pub(crate) mod embed;
 pub(crate) mod engine;
 pub(crate) mod man;
 pub(crate) mod models;
 pub(crate) mod serve;
 pub(crate) mod sessions;
+
+use anyhow::Context;
+use tokio::runtime::{Builder, Runtime};
+
+/// Creates the runtime. It has a thread, so that connections stay alive while the user types.
+fn runtime() -> anyhow::Result<Runtime> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
+    runtime.context("cannot start the async runtime")
+}

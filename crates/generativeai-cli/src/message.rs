@@ -47,6 +47,18 @@ pub(crate) fn message(words: &[String], printer: &mut Printer) -> anyhow::Result
     Ok(Some(message))
 }
 
+/// Returns the text on stdin.
+///
+/// # Errors
+/// Stdin is a terminal, or what it contains is not text.
+pub(crate) fn piped() -> anyhow::Result<String> {
+    if io::stdin().is_terminal() {
+        let message = "no input: name a file, or pipe a text in";
+        return Err(UsageError(message.to_owned()).into());
+    }
+    Ok(text(read_all()?)?)
+}
+
 /// Whether stdin is a pipe or a file, and not a terminal or `/dev/null`.
 pub(crate) fn is_piped() -> bool {
     #[cfg(unix)]

@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use crate::conversation::Conversation;
 use crate::exit::Exit;
 use crate::render::Printer;
-use crate::reply::{self, JsonLinesSink, JsonSink, Outcome, TextSink, ctrl_c};
+use crate::reply::{self, CodeSink, JsonLinesSink, JsonSink, Outcome, TextSink, ctrl_c};
 use crate::storage;
 use crate::usage::ReplyUsage;
 
@@ -25,6 +25,9 @@ pub(crate) enum Output {
     Json,
     /// A JSON object a line: pieces as they arrive, and the complete answer or the error as the last
     Jsonl,
+    /// The first code block of the answer, when it is complete
+    #[value(skip)]
+    Code,
 }
 
 /// Settings of a single message.
@@ -80,6 +83,9 @@ impl OneShot {
             match self.output {
                 Output::Text => {
                     reply::receive(message, &mut TextSink::default(), stop, printer).await
+                }
+                Output::Code => {
+                    reply::receive(message, &mut CodeSink::default(), stop, printer).await
                 }
                 Output::Json => {
                     let mut sink = JsonSink::new(self.structured);

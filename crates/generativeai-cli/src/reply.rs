@@ -1,9 +1,11 @@
 //! Receiving a reply, and showing it as text or JSON.
 
+mod code;
 mod json;
 mod receive;
 mod text;
 
+pub(crate) use code::CodeSink;
 pub(crate) use json::{JsonLinesSink, JsonSink};
 pub(crate) use receive::{Outcome, ctrl_c, receive};
 pub(crate) use text::TextSink;

@@ -3,6 +3,7 @@
 mod file;
 mod options;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -17,11 +18,14 @@ const VARIABLE: &str = "GENAI_CONFIG";
 
 /// Help about settings.
 pub(crate) const SETTINGS: &str = "\
-Settings: each option of `chat` and `serve`, except --continue and --session, can be set in the
+Settings: each option of `chat` and `serve`, except those for a single run, can be set in the
 environment, as in GENAI_CHAT_TEMPERATURE=0.2, or in the configuration file:
 
     [chat]
     temperature = 0.2
+
+The file may also have tables [servers], of MCP servers for --tool NAME, and [prompts], of texts for
+--template NAME.
 
 Options on the command line take precedence over the environment, and that over the file.
 `genai config show --origin` shows all settings and where they are set.";
@@ -59,6 +63,15 @@ pub(crate) fn settings(program: &Command) -> anyhow::Result<Vec<Setting>> {
             let message = format!("cannot read the configuration file {}", path.display());
             Err(error).context(UsageError(message))
         }
+    }
+}
+
+/// Reads a table of the configuration file with texts by name: `servers` or `prompts`.
+pub(crate) fn named(table: &'static str) -> anyhow::Result<BTreeMap<String, String>> {
+    match path().map(std::fs::read_to_string) {
+        // An unreadable file was reported when the options were parsed.
+        Err(_) | Ok(Err(_)) => Ok(BTreeMap::new()),
+        Ok(Ok(text)) => Ok(file::named(&path()?, &text, table)?),
     }
 }
 

@@ -1,5 +1,8 @@
 //! Tools of MCP servers, which the model may call.
 
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -11,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::exit::{ToolServerError, UsageError};
 use crate::render::print_server_log;
+use crate::{settings, state_file};
 
 /// How long the program waits for servers to exit. It is shorter than the time after which SIGTERM ends
 /// the program.
@@ -24,15 +28,25 @@ pub(crate) struct ToolServers {
 }
 
 impl ToolServers {
-    /// Starts or connects to the servers, and lists their tools.
-    pub(crate) fn connect(runtime: &Runtime, servers: &[String]) -> anyhow::Result<Self> {
+    /// Starts or connects to the servers, and lists their tools. A server is a command, a URL, or a name of the
+    /// settings.
+    pub(crate) fn connect(
+        runtime: &Runtime,
+        servers: &[String],
+        log: ServerLog,
+    ) -> anyhow::Result<Self> {
+        let names = match servers.is_empty() {
+            true => BTreeMap::new(),
+            false => settings::named("servers")?,
+        };
         runtime.block_on(async {
             let mut tools = Self {
                 toolbox: Toolbox::default(),
                 connections: Vec::new(),
             };
             for server in servers {
-                let connection = open(server).await?;
+                let server = names.get(server).unwrap_or(server);
+                let connection = open(server, log).await?;
                 for function in connection.functions().await? {
                     tools.toolbox = tools.toolbox.function(function);
                 }
@@ -55,13 +69,46 @@ impl ToolServers {
     }
 }
 
-async fn open(server: &str) -> anyhow::Result<Connection> {
+/// Where the lines go that servers write to their stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ServerLog {
+    /// To a file in the state folder of the user. If it cannot be written, to stderr.
+    File,
+    /// To the stderr of this program.
+    Stderr,
+}
+
+impl ServerLog {
+    /// Returns a function that writes a line, and the path of the file.
+    fn writer(self) -> (Box<dyn FnMut(&str) + Send>, Option<PathBuf>) {
+        let opened = match self {
+            Self::File => state_file::open("servers.log").ok(),
+            Self::Stderr => None,
+        };
+        match opened {
+            Some((path, mut file)) => {
+                // A full disk does not stop the chat.
+                let write = move |line: &str| drop(writeln!(file, "{line}"));
+                (Box::new(write), Some(path))
+            }
+            None => (Box::new(print_server_log), None),
+        }
+    }
+}
+
+async fn open(server: &str, log: ServerLog) -> anyhow::Result<Connection> {
     if server.starts_with("http://") || server.starts_with("https://") {
         let connection = Connection::open(server, std::iter::empty::<(&str, &str)>()).await;
         return connection.with_context(|| ToolServerError(server.to_owned()));
     }
-    let connection = Connection::spawn_with_log(command(server)?, print_server_log).await;
-    connection.with_context(|| ToolServerError(format!("`{server}`")))
+    let (write, path) = log.writer();
+    let connection = Connection::spawn_with_log(command(server)?, write).await;
+    connection.with_context(|| {
+        ToolServerError(match path {
+            Some(path) => format!("`{server}` (its log: {})", path.display()),
+            None => format!("`{server}`"),
+        })
+    })
 }
 
 /// Splits a command line as a shell would, without running a shell.

@@ -61,6 +61,11 @@ impl ReplyUsage {
         ]
     }
 
+    /// Number of tokens that were sent, those of the history included.
+    pub(crate) fn input_tokens(&self) -> usize {
+        usize::try_from(self.counts()[0]).unwrap_or_default()
+    }
+
     /// Generated tokens per second, thoughts included.
     fn speed(&self) -> f64 {
         let [_, _, generated, thoughts] = self.counts();

@@ -2,13 +2,12 @@
 
 use std::io::{self, IsTerminal};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::Args;
 use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 use generativeai::protocol::config::GenerationConfig;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
 use crate::attachment::mention::{self, Mention};
 use crate::attachment::{self, Attachment};
@@ -18,11 +17,13 @@ use crate::engine_options::EngineOptions;
 use crate::exit::{Exit, UsageError};
 use crate::message;
 use crate::oneshot::{OneShot, Output};
+use crate::project;
+use crate::prompts::Prompt;
 use crate::render::Printer;
 use crate::repl::{self, Settings};
 use crate::schema;
 use crate::storage::{self, SessionChoice};
-use crate::tools::ToolServers;
+use crate::tools::{ServerLog, ToolServers};
 
 /// Chat with a model, or send it a single message.
 ///
@@ -46,8 +47,26 @@ pub(crate) struct Chat {
     #[arg(short, long, value_name = "TEXT")]
     system: Option<String>,
 
+    /// Leave out the project's instructions: GENAI.md or AGENTS.md in this folder
+    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "true|false")]
+    #[arg(
+        default_value_t = false,
+        default_missing_value = "true",
+        hide_possible_values = true
+    )]
+    no_project: bool,
+
+    /// Send a named prompt, in which {{input}} stands for the message: of the table [prompts] of the settings, or of
+    /// the file prompts/NAME.md next to them
+    #[arg(short = 't', long, value_name = "NAME")]
+    template: Option<String>,
+
+    /// A value for {{NAME}} in the named prompt. The option can be repeated.
+    #[arg(short, long, value_name = "NAME=VALUE", requires = "template", value_parser = parameter)]
+    param: Vec<(String, String)>,
+
     /// Randomness, from 0 (most likely words) to 2
-    #[arg(short, long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = temperature)]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = temperature)]
     temperature: Option<f64>,
 
     /// Choose among the most likely tokens with this total probability, from 0 to 1
@@ -72,9 +91,13 @@ pub(crate) struct Chat {
     #[arg(short = 'c', long = "continue", conflicts_with = "session")]
     continue_last: bool,
 
-    /// Continue the session with this name or number, or start it
+    /// Continue the session with this name or number
     #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(completions::sessions))]
     session: Option<String>,
+
+    /// Start the session of --session if it does not exist
+    #[arg(long, requires = "session")]
+    new: bool,
 
     /// Do not save anything; a session that is continued stays as it was
     #[arg(long, num_args = 0..=1, require_equals = true, value_name = "true|false")]
@@ -89,7 +112,8 @@ pub(crate) struct Chat {
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
 
-    /// Let the model call the tools of an MCP server: a command that starts it, or its http(s) URL
+    /// Let the model call the tools of an MCP server: a command that starts it, its http(s) URL, or its name in the
+    /// table [servers] of the settings
     ///
     /// Calls run without confirmation: use servers you trust. The option can be repeated.
     #[arg(long, value_name = "COMMAND")]
@@ -98,6 +122,19 @@ pub(crate) struct Chat {
     /// Output format for a single answer
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     output: Output,
+
+    /// Print only the first code block of the answer
+    #[arg(short = 'x', long, conflicts_with = "output")]
+    code: bool,
+
+    /// Show the log of MCP servers, instead of writing it to generativeai/servers.log in the state folder
+    #[arg(short, long, num_args = 0..=1, require_equals = true, value_name = "true|false")]
+    #[arg(
+        default_value_t = false,
+        default_missing_value = "true",
+        hide_possible_values = true
+    )]
+    verbose: bool,
 
     /// Print token and timing statistics to stderr
     #[arg(long, num_args = 0..=1, require_equals = true, value_name = "true|false")]
@@ -119,23 +156,29 @@ pub(crate) struct Chat {
 impl Chat {
     /// Runs the command.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
-        let runtime = runtime()?;
+        let runtime = super::runtime()?;
         self.require_session(&runtime)?;
-        let message = message::message(&self.words, printer)?;
-        if message.is_none() && self.output != Output::Text {
-            let message = "--output needs a message: add one, as in genai chat \"Hello\"";
-            return Err(UsageError(message.to_owned()).into());
+        let message = self.message(printer)?;
+        if message.is_none() && (self.output != Output::Text || self.code) {
+            let option = if self.code { "--code" } else { "--output" };
+            let message = format!("{option} needs a message: add one, as in genai chat \"Hello\"");
+            return Err(UsageError(message).into());
         }
         let attachments = attachments(&self.words, printer)?;
         let config = self.generation_config()?;
         let session = self.session_choice(&runtime, message.is_none(), printer)?;
         let choice = ModelChoice::new(self.model.as_deref(), printer)?;
-        let tools = ToolServers::connect(&runtime, &self.tool)?;
+        let system = self.system_instruction(printer)?;
+        let log = match self.verbose {
+            true => ServerLog::Stderr,
+            false => ServerLog::File,
+        };
+        let tools = ToolServers::connect(&runtime, &self.tool, log)?;
         let mut model = choice
             .open(&self.engine, printer)?
             .generation_config(config);
-        if let Some(system) = &self.system {
-            model = model.system_instruction(system.as_str());
+        if let Some(system) = system {
+            model = model.system_instruction(system);
         }
         if !self.tool.is_empty() {
             model = model.tools(tools.toolbox());
@@ -155,7 +198,10 @@ impl Chat {
             Some(message) => {
                 let message = attachment::message(&attachments, &message);
                 let one_shot = OneShot {
-                    output: self.output,
+                    output: match self.code {
+                        true => Output::Code,
+                        false => self.output,
+                    },
                     structured: self.schema.is_some(),
                     stats,
                 };
@@ -195,19 +241,48 @@ impl Chat {
             let message = "the session name is empty: use --session NAME";
             return Err(UsageError(message.to_owned()).into());
         }
-        let may_ask = is_interactive && io::stderr().is_terminal();
-        if may_ask {
-            let exists = runtime.block_on(storage::find(name))?.is_some();
-            let mut create = || {
-                printer.confirm(format_args!(
-                    "There is no session `{name}`. Start it? [y/N] "
-                ))
-            };
-            if !exists && !create() {
-                return Err(storage::unknown(name).into());
+        if !self.new && runtime.block_on(storage::find(name))?.is_none() {
+            let may_ask = is_interactive && io::stderr().is_terminal();
+            let question = format_args!("There is no session `{name}`. Start it? [y/N] ");
+            if !may_ask || !printer.confirm(question) {
+                let message = format!(
+                    "unknown session `{name}`: add --new to start it, or run `genai sessions list`"
+                );
+                return Err(UsageError(message).into());
             }
         }
         Ok(SessionChoice::Named(name.clone()))
+    }
+
+    /// Returns the message: that of the command line and of stdin, within the named prompt if there is one.
+    fn message(&self, printer: &mut Printer) -> anyhow::Result<Option<String>> {
+        let Some(name) = &self.template else {
+            return message::message(&self.words, printer);
+        };
+        let prompt = Prompt::find(name)?;
+        // A prompt may need no message, so `/dev/null` is none.
+        let message = match self.words.is_empty() && !message::is_piped() {
+            true => None,
+            false => message::message(&self.words, printer)?,
+        };
+        Ok(Some(prompt.fill(message.as_deref(), &self.param)?))
+    }
+
+    /// Returns the instructions of the project and of the user. The former are reported.
+    fn system_instruction(&self, printer: &mut Printer) -> anyhow::Result<Option<String>> {
+        let project = match self.no_project {
+            true => None,
+            false => project::read(Path::new("."))?,
+        };
+        if let Some(project) = &project {
+            printer.hint(format_args!(
+                "Using the instructions of {}. To leave them out: --no-project",
+                project.file
+            ));
+        }
+        let texts = project.map(|project| project.text).into_iter();
+        let texts: Vec<_> = texts.chain(self.system.clone()).collect();
+        Ok((!texts.is_empty()).then(|| texts.join("\n\n")))
     }
 
     /// Refuses a session that has to exist and does not.
@@ -255,13 +330,9 @@ fn attachments(words: &[String], printer: &mut Printer) -> anyhow::Result<Vec<At
     Ok(attachments)
 }
 
-/// Creates the runtime. It has a thread, so that connections stay alive while the user types.
-fn runtime() -> anyhow::Result<Runtime> {
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build();
-    runtime.context("cannot start the async runtime")
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("it must be NAME=VALUE")?;
+    Ok((name.trim().to_owned(), value.to_owned()))
 }
 
 fn temperature(text: &str) -> Result<f64, String> {

@@ -29,6 +29,10 @@ pub(super) struct Markdown {
     source: String,
     /// Output of the last block so far.
     shown: String,
+    /// Length of the source of that output.
+    rendered: usize,
+    /// Whether the last block continues one that was split, on a line of its own.
+    is_split: bool,
     /// Whether anything was rendered.
     begun: bool,
     /// Highlighted code of the last block.
@@ -50,6 +54,8 @@ impl Markdown {
             layout,
             source: String::new(),
             shown: String::new(),
+            rendered: 0,
+            is_split: false,
             begun: false,
             codes: Vec::new(),
         }
@@ -66,6 +72,7 @@ impl Markdown {
             let rendered = self.render(self.source.len());
             self.source.clear();
             self.shown.clear();
+            self.rendered = 0;
             return rendered;
         }
         loop {
@@ -83,8 +90,17 @@ impl Markdown {
         rendered
     }
 
-    /// Sets the width of the following blocks.
+    /// Sets the width of the output that follows. If the last block is text that has begun, its rest starts on a new
+    /// line: where the terminal now breaks the lines before is not known.
     pub(super) fn set_width(&mut self, width: usize) {
+        if width == self.layout.width {
+            return;
+        }
+        if !self.shown.is_empty() && is_text(&self.source) {
+            self.source.drain(..self.rendered);
+            self.shown.clear();
+            self.is_split = true;
+        }
         if self.shown.is_empty() {
             self.layout.width = width;
         }
@@ -110,7 +126,8 @@ impl Markdown {
         let complete = blocks.len().saturating_sub(1);
         for (at, block) in blocks.iter().enumerate() {
             if self.shown.is_empty() && !block.output.is_empty() && self.begun {
-                new.push_str("\n\n");
+                new.push_str(if self.is_split { "\n" } else { "\n\n" });
+                self.is_split = false;
             }
             self.begun |= !block.output.is_empty();
             new.push_str(rest(&block.output, &self.shown));
@@ -120,12 +137,20 @@ impl Markdown {
                 self.shown.clone_from(&block.output);
             }
         }
+        self.rendered = end;
         if complete > 0 {
             self.source.drain(..blocks[complete].start);
+            self.rendered -= blocks[complete].start;
             self.codes.clear();
         }
         new
     }
+}
+
+/// Whether a block is text, and neither code nor a table, whose lines depend on their beginning.
+fn is_text(block: &str) -> bool {
+    let begins_with = |marker: &str| block.trim_start().starts_with(marker);
+    !["```", "~~~", "|"].into_iter().any(begins_with) && !block.starts_with("    ")
 }
 
 /// Wraps a line of plain text.

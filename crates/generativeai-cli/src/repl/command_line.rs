@@ -38,6 +38,8 @@ pub(super) enum Command {
     Save,
     Export,
     Load,
+    Copy,
+    Compact,
     Help,
     Quit,
 }
@@ -56,7 +58,7 @@ pub(super) struct Entry {
 
 /// All commands, in the order of the help.
 #[rustfmt::skip]
-pub(super) const COMMANDS: [Entry; 20] = [
+pub(super) const COMMANDS: [Entry; 22] = [
     entry(Command::Undo, &["undo", "rewind"], "[COUNT]", "undo the last message and its reply"),
     entry(Command::Redo, &["redo"], "", "restore the last undone turn"),
     entry(Command::Regenerate, &["regenerate", "retry"], "", "replace the last reply by a new one"),
@@ -75,6 +77,8 @@ pub(super) const COMMANDS: [Entry; 20] = [
     entry(Command::Save, &["save"], "[FILE]", "write the session as JSON"),
     entry(Command::Export, &["export"], "[FILE]", "write the session as Markdown"),
     entry(Command::Load, &["load"], "FILE", "start a session from a file of /save or another program"),
+    entry(Command::Copy, &["copy"], "[code] [osc52]", "copy the last reply, or its last code block"),
+    entry(Command::Compact, &["compact"], "[TOKENS]", "summarize older turns from now on"),
     entry(Command::Help, &["help", "?"], "", "show this help"),
     entry(Command::Quit, &["quit", "exit"], "", "quit (or Ctrl-D)"),
 ];
@@ -97,7 +101,8 @@ const fn entry(
 const NOTES: &str = "\
 @FILE in a message attaches the file. Start a message with // to send a /.
 Alt-Enter or Ctrl-J starts a new line; \"\"\" surrounds a multi-line message.
-Tab completes, Up recalls messages. Ctrl-C stops a reply; its text is kept.";
+Tab completes, Up recalls messages. Ctrl-C stops a reply; its text is kept.
+Ctrl-X Ctrl-E edits the message in $EDITOR; Ctrl-Z suspends the program.";
 
 impl Entry {
     /// The name that the help shows.

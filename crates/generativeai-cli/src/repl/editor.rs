@@ -2,9 +2,11 @@
 
 use std::env;
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, bail};
+use tempfile::TempDir;
 
 /// The editor command in `VISUAL` or `EDITOR`.
 pub(super) fn command() -> Option<String> {
@@ -22,11 +24,7 @@ pub(super) fn edit(editor: &str, text: &str) -> anyhow::Result<String> {
         .tempfile()
         .context("cannot create a temporary file")?;
     fs::write(file.path(), text).context("cannot write the temporary file")?;
-    // The variable may contain arguments, so a shell runs it.
-    let status = Command::new("sh")
-        .arg("-c")
-        .arg(format!("{editor} \"$1\""))
-        .arg(editor)
+    let status = shell(editor)
         .arg(file.path())
         .status()
         .with_context(|| format!("cannot start the editor {editor}"))?;
@@ -35,6 +33,38 @@ pub(super) fn edit(editor: &str, text: &str) -> anyhow::Result<String> {
     }
     let edited = fs::read(file.path()).context("cannot read the edited file")?;
     String::from_utf8(edited).context("the edited file is not UTF-8 text")
+}
+
+/// Returns a command that opens the file of its next argument in an editor. The variable may contain arguments, so a
+/// shell runs it.
+fn shell(editor: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("{editor} \"$1\""), editor]);
+    command
+}
+
+/// A file in which the user edits the text of the prompt. Its folder is readable only by the user.
+#[derive(Debug)]
+pub(super) struct Editing {
+    editor: String,
+    folder: TempDir,
+}
+
+impl Editing {
+    pub(super) fn new(editor: &str) -> std::io::Result<Self> {
+        Ok(Self {
+            editor: editor.to_owned(),
+            folder: tempfile::Builder::new().prefix("message-").tempdir()?,
+        })
+    }
+
+    pub(super) fn command(&self) -> Command {
+        shell(&self.editor)
+    }
+
+    pub(super) fn file(&self) -> PathBuf {
+        self.folder.path().join("message.md")
+    }
 }
 
 #[cfg(all(test, unix))]

@@ -1,7 +1,6 @@
 //! The prompt: reads lines from the terminal, with editing, history and completion.
 
 mod completion;
-mod history_file;
 mod keys;
 mod marker;
 
@@ -15,12 +14,18 @@ use reedline::{
     Signal,
 };
 
+use super::editor::{self, Editing};
 use super::signals::Signals;
+use super::terminal;
 use crate::exit::Exit;
 use crate::render::Printer;
+use crate::state_file;
 use completion::{CommandHighlighter, PromptCompleter};
 use keys::{Keys, QuoteValidator};
 use marker::Marker;
+
+/// Maximum number of entries of the history.
+const MAX_HISTORY: usize = 1_000;
 
 /// What the user entered at the prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +49,8 @@ pub(super) enum Prompt {
         editor: Box<Reedline>,
         /// Whether any text is typed.
         has_text: Arc<AtomicBool>,
+        /// The file for the user's text editor, which is deleted with it.
+        _editing: Option<Editing>,
     },
     /// Lines as the terminal delivers them, if stdout or stderr is not a terminal to draw on.
     Plain,
@@ -73,12 +80,8 @@ impl Prompt {
             .with_validator(Box::new(QuoteValidator))
             .with_break_signal(signals.wake_flag())
             .use_bracketed_paste(true);
-        let history = history_file::path().and_then(|path| {
-            Ok(FileBackedHistory::with_file(
-                history_file::MAX_ENTRIES,
-                path,
-            )?)
-        });
+        let history = state_file::open("history")
+            .and_then(|(path, _)| Ok(FileBackedHistory::with_file(MAX_HISTORY, path)?));
         match history {
             Ok(history) => {
                 editor = editor
@@ -87,8 +90,16 @@ impl Prompt {
             }
             Err(error) => printer.note(format_args!("(no prompt history: {error:#})")),
         }
+        let editing = editor::command().and_then(|command| Editing::new(&command).ok());
+        if let Some(editing) = &editing {
+            editor = editor.with_buffer_editor(editing.command(), editing.file());
+        }
         let editor = Box::new(editor);
-        Ok(Self::Editor { editor, has_text })
+        Ok(Self::Editor {
+            editor,
+            has_text,
+            _editing: editing,
+        })
     }
 
     /// Inserts a text at the next prompt, to be edited.
@@ -124,14 +135,19 @@ impl Prompt {
         }
         signals.clear();
         let (editor, has_text) = match self {
-            Self::Editor { editor, has_text } => (editor, has_text),
+            Self::Editor {
+                editor, has_text, ..
+            } => (editor, has_text),
             Self::Plain => return plain(signals, printer),
         };
-        let signal = match editor.read_line(&Marker) {
-            Ok(signal) => signal,
-            Err(error) => {
-                let exit = signals.exit_soon().map(Input::Exit);
-                return exit.ok_or(error).context("cannot read from the terminal");
+        let signal = loop {
+            match editor.read_line(&Marker) {
+                Ok(Signal::HostCommand(command)) if command == keys::SUSPEND => terminal::suspend(),
+                Ok(signal) => break signal,
+                Err(error) => {
+                    let exit = signals.exit_soon().map(Input::Exit);
+                    return exit.ok_or(error).context("cannot read from the terminal");
+                }
             }
         };
         let input = match signal {

@@ -1,5 +1,6 @@
 //! Slash commands.
 
+mod copy;
 mod files;
 mod model_commands;
 mod switch;
@@ -29,6 +30,8 @@ pub(super) fn run(repl: &mut Repl<'_>, command: Command, argument: &str) -> anyh
         Command::Save => return repl.save_file(argument),
         Command::Export => return repl.export_file(argument),
         Command::Load => return repl.load_file(argument),
+        Command::Copy => return repl.copy_reply(argument),
+        Command::Compact => repl.compact(argument),
         Command::Help => repl.printer.note(command_line::help()),
         // Handled by the caller.
         Command::Quit => {}

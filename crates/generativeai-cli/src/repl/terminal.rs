@@ -21,6 +21,15 @@ pub(super) fn restore() {
     }
 }
 
+/// Stops the program until the shell continues it (`fg`).
+pub(super) fn suspend() {
+    let id = std::process::id().to_string();
+    // If there is no `kill`, the key does nothing.
+    let _ = std::process::Command::new("kill")
+        .args(["-s", "TSTP", &id])
+        .status();
+}
+
 /// Delivers single keys without echo while it lives, so that keys typed during a reply do not appear in
 /// the middle of it. Pasted text is marked. Ctrl-C still sends SIGINT.
 #[cfg(unix)]

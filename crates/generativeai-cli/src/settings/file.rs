@@ -1,5 +1,6 @@
 //! The configuration file: a table for each command, with a key for each option.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
 
@@ -31,10 +32,43 @@ pub(super) fn read(path: &Path, text: &str, program: &Command) -> Result<Vec<Set
         file.wrong(at, error.message())
     })?;
     let mut settings = Vec::new();
-    for (name, value) in in_order(tables.get_ref()) {
+    let tables = in_order(tables.get_ref()).into_iter();
+    for (name, value) in tables.filter(|(name, _)| !NAMED.contains(&&**name.get_ref())) {
         settings.extend(file.table(name, value, program)?);
     }
     Ok(settings)
+}
+
+/// Tables with a text for each name, which are not options.
+const NAMED: [&str; 2] = ["prompts", "servers"];
+
+/// Returns the texts of a table by name. A missing table is empty.
+pub(super) fn named(
+    path: &Path,
+    text: &str,
+    table: &str,
+) -> Result<BTreeMap<String, String>, UsageError> {
+    let file = File { path, text };
+    // A file that is not TOML was reported when the options were parsed.
+    let Ok(tables) = DeTable::parse(text) else {
+        return Ok(BTreeMap::new());
+    };
+    let tables = in_order(tables.get_ref());
+    let Some((name, value)) = tables.into_iter().find(|(name, _)| name.get_ref() == table) else {
+        return Ok(BTreeMap::new());
+    };
+    let Some(entries) = value.get_ref().as_table() else {
+        let message = format_args!("`{table}` must be a table: write [{table}]");
+        return Err(file.wrong(name.span().start, message));
+    };
+    let text_of = |(name, value): Entry<'_>| match value.get_ref().as_str() {
+        Some(text) => Ok((name.get_ref().clone().into_owned(), text.to_owned())),
+        None => {
+            let message = format_args!("`{}` must be a string", name.get_ref());
+            Err(file.wrong(name.span().start, message))
+        }
+    };
+    in_order(entries).into_iter().map(text_of).collect()
 }
 
 type Entry<'t> = (
@@ -65,7 +99,8 @@ impl File<'_> {
         let at = name.span().start;
         let word: &str = name.get_ref();
         let Some(command) = COMMANDS.into_iter().find(|&command| command == word) else {
-            let suggestion = suggest(word, &COMMANDS.map(ToOwned::to_owned));
+            let names = COMMANDS.into_iter().chain(NAMED).map(ToOwned::to_owned);
+            let suggestion = suggest(word, &names.collect::<Vec<_>>());
             return Err(self.wrong(at, format_args!("unknown table `{word}`: {suggestion}")));
         };
         let Some(table) = value.get_ref().as_table() else {

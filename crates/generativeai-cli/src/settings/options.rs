@@ -6,7 +6,7 @@ use clap::{Arg, ArgAction};
 pub(crate) const COMMANDS: [&str; 2] = ["chat", "serve"];
 
 /// Options that concern a single run, so they are not settings.
-const NOT_SETTINGS: [&str; 2] = ["continue", "session"];
+const NOT_SETTINGS: [&str; 6] = ["code", "continue", "new", "param", "session", "template"];
 
 /// Whether an argument is a setting: an option, except those for a single run, such as `--help`.
 pub(crate) fn is_setting(arg: &Arg) -> bool {

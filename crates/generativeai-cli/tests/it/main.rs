@@ -8,9 +8,12 @@ mod hostile;
 #[cfg(unix)]
 mod interrupts;
 mod models;
+mod one_shot_options;
 mod oneshot;
 mod output;
 mod piped;
+#[cfg(unix)]
+mod prompt_keys;
 mod refusals;
 mod repl;
 mod screens;

@@ -77,7 +77,7 @@ fn the_last_session_is_continued() {
 #[test]
 fn a_named_session_is_created_and_continued() {
     let user = User::new();
-    user.chat(&["--session", "mountains", "How tall is Ben Nevis?"]);
+    user.chat(&["--new", "--session", "mountains", "How tall is Ben Nevis?"]);
     user.chat(&["Something else"]);
     user.chat(&["--session", "mountains", "And Snowdon?"]);
 
@@ -99,8 +99,8 @@ fn a_named_session_is_created_and_continued() {
 #[test]
 fn sessions_are_searched_renamed_and_deleted() {
     let user = User::new();
-    user.chat(&["--session", "one", "How tall is Ben Nevis?"]);
-    user.chat(&["--session", "two", "Where is Snowdon?"]);
+    user.chat(&["--new", "--session", "one", "How tall is Ben Nevis?"]);
+    user.chat(&["--new", "--session", "two", "Where is Snowdon?"]);
 
     assert!(
         user.output(&["search", "nevis"])
@@ -128,7 +128,7 @@ fn sessions_are_searched_renamed_and_deleted() {
 #[test]
 fn an_exported_session_can_be_imported() {
     let user = User::new();
-    user.chat(&["--session", "mountains", "How tall is Ben Nevis?"]);
+    user.chat(&["--new", "--session", "mountains", "How tall is Ben Nevis?"]);
     let lines = user.output(&["export", "mountains"]);
     let contents = user.output(&["export", "--contents", "mountains"]);
     let read: Value = serde_json::from_str(&contents).expect("JSON");
@@ -166,13 +166,13 @@ fn no_save_writes_nothing() {
 #[test]
 fn no_save_leaves_a_continued_session_unchanged() {
     let user = User::new();
-    user.chat(&["--session", "hills", "How tall is Ben Nevis?"]);
+    user.chat(&["--new", "--session", "hills", "How tall is Ben Nevis?"]);
     let before = user.output(&["show", "hills"]);
 
     for words in [
         &["--no-save", "--session", "hills", "And Snowdon?"][..],
         &["--no-save", "--continue", "And Snowdon?"],
-        &["--no-save", "--session", "new", "Hello"],
+        &["--no-save", "--new", "--session", "new", "Hello"],
     ] {
         user.chat(words);
     }
@@ -191,7 +191,9 @@ fn concurrent_runs_share_a_new_session() {
     let numbers: Vec<_> = (0..8).map(|number| format!("Number {number}?")).collect();
 
     let commands = numbers.iter().map(|number| {
-        let mut command = user.service.genai(&["chat", "--session", "one", number]);
+        let mut command = user
+            .service
+            .genai(&["chat", "--new", "--session", "one", number]);
         command
             .env("XDG_DATA_HOME", user.data.path())
             .env_remove("GENAI_CHAT_NO_SAVE")
@@ -216,7 +218,7 @@ fn concurrent_runs_share_a_new_session() {
 #[test]
 fn resuming_an_unknown_session_is_refused_and_creates_none() {
     let user = User::new();
-    user.chat(&["--session", "hills", "Hello"]);
+    user.chat(&["--new", "--session", "hills", "Hello"]);
 
     user.sessions(&["resume", "hils"])
         .refused(2, &["unknown session `hils`", "genai sessions list"]);
@@ -249,7 +251,7 @@ fn without_a_home_folder_a_message_is_answered_and_not_saved() {
 #[test]
 fn lists_are_available_as_json() {
     let user = User::new();
-    user.chat(&["--session", "hills", "How tall is Ben Nevis?"]);
+    user.chat(&["--new", "--session", "hills", "How tall is Ben Nevis?"]);
 
     let list: Value = serde_json::from_str(&user.output(&["list", "-o", "json"])).expect("JSON");
     let hits: Value =
@@ -272,7 +274,7 @@ fn lists_are_available_as_json() {
 #[test]
 fn many_sessions_are_deleted_after_confirmation() {
     let user = User::new();
-    user.chat(&["--session", "hills", "Hello"]);
+    user.chat(&["--new", "--session", "hills", "Hello"]);
 
     assert_eq!(
         user.sessions(&["rm", "--older", "1d"]).stderr,
@@ -371,4 +373,17 @@ fn a_file_that_is_not_a_session_is_refused() {
         assert!(refused.stderr.contains("genai: "), "{refused:?}");
     }
     assert_eq!(user.sessions(&["list"]).stdout, "");
+}
+
+/// Newcomer 18.
+#[test]
+fn a_misspelled_session_is_refused_unless_new_is_given() {
+    let user = User::new();
+    user.chat(&["--new", "--session", "hills", "Hello"]);
+
+    let misspelled = user.service.genai(&["chat", "--session", "hils", "Hello"]);
+    user.run(misspelled)
+        .refused(2, &["unknown session `hils`", "--new"]);
+
+    assert_eq!(user.output(&["list"]).lines().count(), 1);
 }

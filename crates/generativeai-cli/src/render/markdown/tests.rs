@@ -243,3 +243,18 @@ fn a_text_of_any_size_and_depth_is_rendered() {
         assert!(in_pieces([text.as_str()], PLAIN).len() <= text.len() * 50 + 1_000);
     }
 }
+
+/// Newcomer 31.
+#[test]
+fn a_resize_within_a_paragraph_keeps_words_whole() {
+    let mut markdown = Markdown::new(Layout { width: 40, ..PLAIN });
+    let mut shown = markdown.push("alpha beta gamma delta ");
+    markdown.set_width(10);
+    shown += &markdown.push("epsilon zeta eta theta iota\n\nNext paragraph.\n");
+    shown += &markdown.end();
+
+    assert_eq!(
+        shown,
+        "alpha beta gamma delta\nepsilon\nzeta eta\ntheta iota\n\nNext\nparagraph."
+    );
+}

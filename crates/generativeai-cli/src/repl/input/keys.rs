@@ -13,9 +13,17 @@ pub(super) const MENU: &str = "completions";
 /// Starts and ends a multi-line message.
 const QUOTES: &str = "\"\"\"";
 
-/// Emacs key bindings; Alt-Enter, Shift-Enter and Ctrl-J start a new line, Tab completes. Pasted text is
-/// sanitized, since the prompt draws it on the terminal.
-pub(super) struct Keys(Emacs);
+/// Command that the prompt returns for Ctrl-Z.
+pub(super) const SUSPEND: &str = "suspend";
+
+/// Emacs key bindings; Alt-Enter, Shift-Enter and Ctrl-J start a new line, Tab completes, Ctrl-X Ctrl-E opens the
+/// user's text editor, Ctrl-Z suspends the program. Pasted text is sanitized, since the prompt draws it on the
+/// terminal.
+pub(super) struct Keys {
+    emacs: Emacs,
+    /// Whether the last key was Ctrl-X.
+    after_ctrl_x: bool,
+}
 
 impl Default for Keys {
     fn default() -> Self {
@@ -37,24 +45,46 @@ impl Default for Keys {
             KeyCode::BackTab,
             ReedlineEvent::MenuPrevious,
         );
-        Self(Emacs::new(keys))
+        #[cfg(unix)]
+        keys.add_binding(
+            KeyModifiers::CONTROL,
+            KeyCode::Char('z'),
+            ReedlineEvent::ExecuteHostCommand(SUSPEND.to_owned()),
+        );
+        Self {
+            emacs: Emacs::new(keys),
+            after_ctrl_x: false,
+        }
     }
 }
 
 impl EditMode for Keys {
     fn parse_event(&mut self, event: ReedlineRawEvent) -> ReedlineEvent {
-        match Event::from(event) {
+        let event = Event::from(event);
+        let after_ctrl_x = std::mem::take(&mut self.after_ctrl_x);
+        match event {
+            event if is_ctrl(&event, 'x') => {
+                self.after_ctrl_x = true;
+                ReedlineEvent::None
+            }
+            event if after_ctrl_x && is_ctrl(&event, 'e') => ReedlineEvent::OpenEditor,
             Event::Paste(text) => {
                 ReedlineEvent::Edit(vec![EditCommand::InsertString(drawable(&text))])
             }
             event => ReedlineRawEvent::try_from(event)
-                .map_or(ReedlineEvent::None, |event| self.0.parse_event(event)),
+                .map_or(ReedlineEvent::None, |event| self.emacs.parse_event(event)),
         }
     }
 
     fn edit_mode(&self) -> PromptEditMode {
-        self.0.edit_mode()
+        self.emacs.edit_mode()
     }
+}
+
+/// Whether an event is a key pressed together with Ctrl.
+fn is_ctrl(event: &Event, key: char) -> bool {
+    matches!(event, Event::Key(pressed)
+        if pressed.code == KeyCode::Char(key) && pressed.modifiers == KeyModifiers::CONTROL)
 }
 
 /// Sanitizes a text for the prompt. Its lines end in line feeds.

@@ -1,11 +1,13 @@
 //! Commands that change or show the turns of the conversation.
 
+use generativeai::Compaction;
 use generativeai::protocol::content::{Content, Part};
 
 use crate::attachment::Attachment;
 use crate::repl::editor;
 use crate::repl::state::Repl;
 use crate::transcript::{self, excerpt};
+use crate::usage::ReplyUsage;
 
 /// The message that asks a model to continue a reply that was cut off.
 const CONTINUE: &str = "Continue exactly where you stopped, without repeating anything.";
@@ -110,6 +112,22 @@ impl Repl<'_> {
         for paragraph in &paragraphs[paragraphs.len().saturating_sub(count)..] {
             self.printer.note(paragraph);
         }
+    }
+
+    /// Limits the tokens of a request from now on: older turns are summarized.
+    pub(super) fn compact(&mut self, tokens: &str) {
+        let half = self.usage.last().map_or(0, ReplyUsage::input_tokens) / 2;
+        let Some(tokens) = self.count_of(tokens, half) else {
+            return;
+        };
+        let Some(tokens) = u32::try_from(tokens).ok().filter(|&tokens| tokens > 0) else {
+            return self.no_messages();
+        };
+        let chat = &mut self.conversation().chat;
+        chat.set_context_budget(tokens, Compaction::Summarize);
+        self.printer.note(format_args!(
+            "from the next message on, older turns are summarized when a request exceeds {tokens} tokens"
+        ));
     }
 
     fn no_messages(&mut self) {

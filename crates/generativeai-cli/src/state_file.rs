@@ -1,16 +1,13 @@
-//! The prompt's history file, readable only by the user (mode 0600).
+//! Files in the user's state folder, readable only by the user (mode 0600).
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::path::PathBuf;
 
 use anyhow::Context;
 
-/// Maximum number of entries.
-pub(super) const MAX_ENTRIES: usize = 1_000;
-
-/// Returns the path of `generativeai/history` in the user's state folder. The file is created if it does
-/// not exist.
-pub(super) fn path() -> anyhow::Result<PathBuf> {
+/// Opens a file of `generativeai/` in the user's state folder for appending, and returns its path. The file is
+/// created if it does not exist.
+pub(crate) fn open(name: &str) -> anyhow::Result<(PathBuf, File)> {
     let folder = state_folder().context("there is no folder for it: set HOME or XDG_STATE_HOME")?;
     let folder = folder.join("generativeai");
     let mut builder = DirBuilder::new();
@@ -24,10 +21,10 @@ pub(super) fn path() -> anyhow::Result<PathBuf> {
     }
     let created = builder.recursive(true).create(&folder);
     created.with_context(|| format!("cannot create the folder {}", folder.display()))?;
-    let path = folder.join("history");
+    let path = folder.join(name);
     let opened = options.open(&path);
-    opened.with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(path)
+    let file = opened.with_context(|| format!("cannot write {}", path.display()))?;
+    Ok((path, file))
 }
 
 /// `$XDG_STATE_HOME`, or `~/.local/state`. Relative paths are ignored, as the XDG specification requires.

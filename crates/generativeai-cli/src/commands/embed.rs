@@ -1,0 +1,51 @@
+//! `genai embed`: computes the embedding of a text.
+
+use anyhow::Context;
+use clap::Args;
+use generativeai::protocol::embeddings::EmbedContentRequest;
+use generativeai::{Backend, RequestOptions};
+use serde_json::json;
+
+use crate::backend;
+use crate::exit::Exit;
+use crate::message;
+use crate::render::Printer;
+
+/// Print the embedding of a text, a JSON array of numbers that represents its meaning.
+///
+/// Needs the Gemini API, or a server that imitates it.
+#[derive(Debug, Args)]
+pub(crate) struct Embed {
+    /// The text. Piped input is added to it
+    #[arg(value_name = "TEXT")]
+    words: Vec<String>,
+
+    /// The embedding model
+    #[arg(short, long, default_value = "gemini-embedding-001")]
+    model: String,
+}
+
+impl Embed {
+    /// Runs the command.
+    pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
+        let text = match message::message(&self.words, printer)? {
+            Some(text) => text,
+            None => message::piped()?,
+        };
+        let name = match self.model.contains('/') {
+            true => self.model,
+            false => format!("models/{}", self.model),
+        };
+        let remote = backend::remote(&name)?;
+        let request = EmbedContentRequest::new(text).model(name);
+        let runtime = super::runtime()?;
+        let embedded =
+            runtime.block_on(remote.embed_content(request, RequestOptions::default()))?;
+        let embedding = embedded
+            .embedding
+            .context("the model returned no embedding")?;
+        printer.answer(&json!(embedding.values).to_string())?;
+        printer.end_answer()?;
+        Ok(Exit::Success)
+    }
+}

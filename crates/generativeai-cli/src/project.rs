@@ -1,0 +1,61 @@
+//! Instructions of the project in whose folder the program runs.
+
+use std::fs;
+use std::path::Path;
+
+use crate::exit::UsageError;
+
+/// Files with instructions; the first one that exists is used. Other tools read the second.
+const NAMES: [&str; 2] = ["GENAI.md", "AGENTS.md"];
+
+/// Maximum size of a file, in bytes.
+const MAX_SIZE: usize = 64 << 10;
+
+/// Instructions of a project, and the file they are from.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Instructions {
+    pub(crate) file: &'static str,
+    pub(crate) text: String,
+}
+
+/// Reads the instructions of a folder. An empty file counts as none.
+///
+/// # Errors
+/// The file cannot be read, is too large, or is not text.
+pub(crate) fn read(folder: &Path) -> Result<Option<Instructions>, UsageError> {
+    let is_there = |name: &&str| folder.join(name).is_file();
+    let Some(file) = NAMES.into_iter().find(is_there) else {
+        return Ok(None);
+    };
+    let refused =
+        |why: String| UsageError(format!("cannot use {file}: {why}; or add --no-project"));
+    let bytes = fs::read(folder.join(file)).map_err(|error| refused(error.to_string()))?;
+    if bytes.len() > MAX_SIZE {
+        return Err(refused(format!("it has more than {MAX_SIZE} bytes")));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| refused("it is not UTF-8 text".to_owned()))?;
+    let text = text.trim().to_owned();
+    Ok((!text.is_empty()).then_some(Instructions { file, text }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn genai_md_comes_before_agents_md() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| {
+            fs::write(folder.path().join(name), text).expect("it is written");
+        };
+        let read = || read(folder.path()).expect("instructions");
+
+        assert_eq!(read(), None);
+        write("AGENTS.md", "Use tabs.\n");
+        assert_eq!(read().expect("instructions").text, "Use tabs.");
+        write("GENAI.md", "Be brief.");
+        assert_eq!(read().expect("instructions").file, "GENAI.md");
+        write("GENAI.md", &"a".repeat(MAX_SIZE + 1));
+        assert!(super::read(folder.path()).is_err());
+    }
+}

@@ -1,0 +1,156 @@
+//! Named prompts: texts with places for the message and for parameters.
+
+use std::fs;
+
+use anyhow::Context;
+
+use crate::exit::UsageError;
+use crate::settings;
+
+/// Parameter for the message.
+const INPUT: &str = "input";
+
+/// A named prompt. `{{input}}` in it stands for the message, `{{NAME}}` for a parameter.
+#[derive(Debug)]
+pub(crate) struct Prompt {
+    name: String,
+    text: String,
+}
+
+impl Prompt {
+    /// Finds a prompt: in the table `[prompts]` of the settings, or as the file `prompts/NAME.md` next to them.
+    pub(crate) fn find(name: &str) -> anyhow::Result<Self> {
+        let mut prompts = settings::named("prompts")?;
+        let text = match prompts.remove(name) {
+            Some(text) => text,
+            None => read(name)?.ok_or_else(|| unknown(name, prompts.into_keys().collect()))?,
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            text,
+        })
+    }
+
+    /// Returns the message to send. A prompt without `{{input}}` is followed by the message, if there is one.
+    ///
+    /// # Errors
+    /// The message or a parameter is missing, or the prompt does not have a parameter.
+    pub(crate) fn fill(
+        &self,
+        message: Option<&str>,
+        parameters: &[(String, String)],
+    ) -> Result<String, UsageError> {
+        let name = &self.name;
+        let mut filled = String::new();
+        let mut rest = self.text.as_str();
+        let mut used = Vec::new();
+        while let Some((before, (parameter, after))) = next_place(rest) {
+            let value = if parameter == INPUT {
+                message.ok_or_else(|| UsageError(format!("the prompt `{name}` needs a message")))?
+            } else {
+                let mut given = parameters.iter();
+                let given = given.find(|(given, _)| given == parameter);
+                &given.ok_or_else(|| missing(name, parameter))?.1
+            };
+            used.push(parameter);
+            filled.push_str(before);
+            filled.push_str(value);
+            rest = after;
+        }
+        filled.push_str(rest);
+        if let Some((extra, _)) = parameters
+            .iter()
+            .find(|(given, _)| !used.contains(&&**given))
+        {
+            let message = format!("the prompt `{name}` has no parameter `{extra}`");
+            return Err(UsageError(message));
+        }
+        match message {
+            Some(message) if !used.contains(&INPUT) => {
+                Ok(format!("{}\n\n{message}", filled.trim_end()))
+            }
+            _ => Ok(filled),
+        }
+    }
+}
+
+/// Splits a text at the first `{{NAME}}`: the text before it, the name, and the text after it.
+fn next_place(text: &str) -> Option<(&str, (&str, &str))> {
+    let (before, rest) = text.split_once("{{")?;
+    let (name, after) = rest.split_once("}}")?;
+    Some((before, (name.trim(), after)))
+}
+
+fn read(name: &str) -> anyhow::Result<Option<String>> {
+    let is_name = !name.is_empty() && !name.contains(['/', '\\']) && !name.starts_with('.');
+    let Some(folder) = settings::path().ok().filter(|_| is_name) else {
+        return Ok(None);
+    };
+    let path = folder.with_file_name("prompts").join(format!("{name}.md"));
+    match fs::read_to_string(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        read => read
+            .map(Some)
+            .with_context(|| UsageError(format!("cannot read {}", path.display()))),
+    }
+}
+
+fn unknown(name: &str, known: Vec<String>) -> UsageError {
+    let known = match known.is_empty() {
+        true => "write one into the table [prompts] of the settings".to_owned(),
+        false => format!("the settings have {}", known.join(", ")),
+    };
+    UsageError(format!("unknown prompt `{name}`: {known}"))
+}
+
+fn missing(name: &str, parameter: &str) -> UsageError {
+    UsageError(format!(
+        "the prompt `{name}` needs a value: add --param {parameter}=VALUE"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(
+        text: &str,
+        message: Option<&str>,
+        parameters: &[(&str, &str)],
+    ) -> Result<String, String> {
+        let parameters = parameters
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()));
+        let prompt = Prompt {
+            name: "x".to_owned(),
+            text: text.to_owned(),
+        };
+        let filled = prompt.fill(message, &parameters.collect::<Vec<_>>());
+        filled.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_message_and_parameters_take_their_places() {
+        let text = "Translate to {{ lang }}: {{input}}!";
+        assert_eq!(
+            fill(text, Some("{{lang}}"), &[("lang", "French")]).as_deref(),
+            Ok("Translate to French: {{lang}}!")
+        );
+        assert_eq!(
+            fill("Explain:\n", Some("this"), &[]).as_deref(),
+            Ok("Explain:\n\nthis")
+        );
+        assert_eq!(
+            fill("A joke, {please", None, &[]).as_deref(),
+            Ok("A joke, {please")
+        );
+    }
+
+    #[test]
+    fn missing_and_superfluous_values_are_errors() {
+        let error = |text, parameters: &[_]| fill(text, None, parameters).unwrap_err();
+        assert_eq!(error("{{input}}", &[]), "the prompt `x` needs a message");
+        assert!(error("{{lang}}", &[]).contains("--param lang=VALUE"));
+        assert!(error("Hi", &[("lang", "French")]).contains("no parameter `lang`"));
+    }
+}

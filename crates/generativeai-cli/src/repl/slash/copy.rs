@@ -1,0 +1,83 @@
+//! `/copy`: the last reply, or its last code block, to the clipboard.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+use generativeai::protocol::content::{Blob, Role};
+
+use crate::code_block;
+use crate::repl::state::Repl;
+
+/// Programs that copy their input to the clipboard, with their arguments.
+const PROGRAMS: [&[&str]; 4] = [
+    &["wl-copy"],
+    &["xclip", "-selection", "clipboard"],
+    &["xsel", "--clipboard", "--input"],
+    &["pbcopy"],
+];
+
+impl Repl<'_> {
+    /// Copies the last reply. OSC 52, which asks the terminal to copy, is used only if the user asks for it: terminals
+    /// may ignore it, and do not say whether they did.
+    pub(super) fn copy_reply(&mut self, argument: &str) -> anyhow::Result<()> {
+        let words: Vec<_> = argument.split_whitespace().collect();
+        if let Some(word) = words.iter().find(|word| !["code", "osc52"].contains(word)) {
+            let note = format_args!("unknown argument `{word}`: use /copy [code] [osc52]");
+            self.printer.note(note);
+            return Ok(());
+        }
+        let history = self.conversation().chat.history();
+        let mut replies = history.iter().rev();
+        let reply = replies.find(|content| content.role == Some(Role::Model));
+        let Some(reply) = reply.map(|content| content.text()) else {
+            self.printer.note("no replies yet");
+            return Ok(());
+        };
+        let text = match words.contains(&"code") {
+            true => match code_block::all(&reply).pop() {
+                Some(code) => code.to_owned(),
+                None => {
+                    self.printer.note("the last reply has no code block");
+                    return Ok(());
+                }
+            },
+            false => reply,
+        };
+        let by = if words.contains(&"osc52") {
+            let base64 = Blob::new("text/plain", &text).data.unwrap_or_default();
+            self.printer.ask(&format!("\x1b]52;c;{base64}\x07"));
+            "the terminal"
+        } else {
+            copy(&text)?
+        };
+        let characters = text.chars().count();
+        self.printer
+            .note(format_args!("copied {characters} characters with {by}"));
+        Ok(())
+    }
+}
+
+/// Copies a text with the first program that is installed, and returns its name.
+fn copy(text: &str) -> anyhow::Result<&'static str> {
+    for words in PROGRAMS {
+        let name = words[0];
+        let started = Command::new(name)
+            .args(&words[1..])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let Ok(mut program) = started else {
+            continue;
+        };
+        let stdin = program.stdin.take();
+        let mut stdin = stdin.context("the program has no stdin")?;
+        let written = stdin.write_all(text.as_bytes());
+        drop(stdin);
+        if written.is_ok() && program.wait().is_ok_and(|status| status.success()) {
+            return Ok(name);
+        }
+    }
+    bail!("nothing can copy here: install wl-clipboard, xclip or xsel, or try /copy osc52")
+}

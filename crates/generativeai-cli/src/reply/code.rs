@@ -1,0 +1,35 @@
+//! The code block of a reply, for scripts.
+
+use generativeai::protocol::response::GenerateContentResponse;
+
+use super::receive::{End, Sink, text_of};
+use crate::code_block;
+use crate::render::Printer;
+
+/// Prints the first code block of a complete reply. A reply without one is printed as a whole, with a note.
+#[derive(Debug, Default)]
+pub(crate) struct CodeSink {
+    text: String,
+}
+
+impl Sink for CodeSink {
+    fn waiting(&mut self, printer: &mut Printer) {
+        printer.show_waiting();
+    }
+
+    fn chunk(&mut self, chunk: &GenerateContentResponse, _: &mut Printer) -> anyhow::Result<()> {
+        self.text.push_str(&text_of(chunk));
+        Ok(())
+    }
+
+    fn end(&mut self, _: End<'_>, printer: &mut Printer) -> anyhow::Result<()> {
+        match code_block::all(&self.text).into_iter().next() {
+            Some(code) => printer.answer(&code)?,
+            None => {
+                printer.answer(&self.text)?;
+                printer.note("(no code block in the answer)");
+            }
+        }
+        printer.end_answer()
+    }
+}

@@ -1,0 +1,145 @@
+//! Options of a single message: named prompts, project instructions, code blocks; token counts and embeddings.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::fake_service::{Answer, Service};
+use super::support::{Ran, ran};
+use super::tools::server;
+
+/// A folder with a file, which the program uses as its working folder and as that of its settings.
+fn in_folder(mut command: Command, folder: &Path) -> Ran {
+    command
+        .current_dir(folder)
+        .env("XDG_CONFIG_HOME", folder)
+        .env("XDG_STATE_HOME", folder);
+    ran(command.output())
+}
+
+fn write(folder: &Path, name: &str, text: &str) {
+    let path = folder.join(name);
+    let parent = path.parent().expect("a folder");
+    fs::create_dir_all(parent).expect("a folder");
+    fs::write(path, text).expect("it is written");
+}
+
+/// Issue 18: named prompts.
+#[test]
+fn a_named_prompt_is_sent_with_its_message_and_parameters() {
+    let service = Service::start(Answer::Texts(vec!["Bonjour"]));
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = "[prompts]\ntranslate = \"To {{lang}}: {{input}}\"\n";
+    write(folder.path(), "generativeai/config.toml", settings);
+    write(
+        folder.path(),
+        "generativeai/prompts/explain.md",
+        "Explain briefly.\n",
+    );
+    let chat = |words: &[&str]| {
+        let command = service.genai(&[&["chat"], words].concat());
+        in_folder(command, folder.path())
+    };
+
+    let translated = chat(&["-t", "translate", "-p", "lang=French", "Hello"]);
+    let explained = chat(&["--template", "explain", "rust"]);
+
+    assert_eq!(
+        (translated.code, explained.code),
+        (Some(0), Some(0)),
+        "{translated:?}"
+    );
+    assert!(service.request().contains(r#""To French: Hello""#));
+    assert!(service.request().contains(r#""Explain briefly.\n\nrust""#));
+    chat(&["-t", "translate", "Hello"]).refused(2, &["--param lang=VALUE"]);
+    chat(&["-t", "translate", "-p", "lang=French"]).refused(2, &["needs a message"]);
+    chat(&["-t", "nosuch", "Hello"]).refused(2, &["unknown prompt `nosuch`", "translate"]);
+}
+
+/// Issue 18: project instructions.
+#[test]
+fn the_instructions_of_a_project_are_used_and_shown() {
+    let service = Service::start(Answer::Texts(vec!["Yes."]));
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "AGENTS.md", "Use tabs.\n");
+    let chat = |words: &[&str]| {
+        let command = service.genai(&[&["chat"], words].concat());
+        in_folder(command, folder.path())
+    };
+
+    let with = chat(&["--system", "Be brief.", "Hello"]);
+    let without = chat(&["--no-project", "Hello"]);
+
+    assert!(
+        with.stderr.contains("Using the instructions of AGENTS.md"),
+        "{with:?}"
+    );
+    assert!(!without.stderr.contains("AGENTS.md"), "{without:?}");
+    assert!(service.request().contains(r#""Use tabs.\n\nBe brief.""#));
+    assert!(!service.request().contains("Use tabs."));
+}
+
+/// Issue 18: `-x`.
+#[test]
+fn only_the_code_block_of_an_answer_is_printed() {
+    let answer = vec!["Run this:\n```sh\nls", " -l\n```\nIt lists files."];
+    let service = Service::start(Answer::Texts(answer));
+    let code = ran(service.genai(&["chat", "-x", "How?"]).output());
+    assert_eq!(
+        (code.code, code.stdout.as_str()),
+        (Some(0), "ls -l\n"),
+        "{code:?}"
+    );
+
+    let service = Service::start(Answer::Texts(vec!["With ls."]));
+    let none = ran(service.genai(&["chat", "--code", "How?"]).output());
+    assert_eq!(none.stdout, "With ls.\n");
+    assert!(
+        none.stderr.contains("(no code block in the answer)"),
+        "{none:?}"
+    );
+    ran(service
+        .genai(&["chat", "-x", "-o", "json", "How?"])
+        .output())
+    .refused(2, &["--output"]);
+}
+
+/// Issue 18: `genai count`, `genai embed`.
+#[test]
+fn tokens_are_counted_and_texts_are_embedded() {
+    let service = Service::start(Answer::Fails(200, r#"{"embedding":{"values":[0.5,-1]}}"#));
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "a.txt", "one");
+    write(folder.path(), "b.txt", "two");
+    let run = |words: &[&str]| in_folder(service.genai(words), folder.path()).stdout;
+
+    assert_eq!(run(&["count", "a.txt"]), "258\n");
+    assert_eq!(
+        run(&["count", "a.txt", "b.txt"]),
+        "      258  a.txt\n      258  b.txt\n      516  total\n"
+    );
+    assert_eq!(run(&["embed", "one", "two"]), "[0.5,-1.0]\n");
+    assert!(service.request().contains(r#"{"text":"one two"}"#));
+}
+
+/// Newcomer 24, and issue 18: servers by name.
+#[test]
+fn a_server_of_the_settings_logs_to_a_file_unless_verbose() {
+    let service = Service::start(Answer::Calls("greet", "Done."));
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = format!("[servers]\ngreeter = {:?}\n", server("greet", "\u{1b}Hi"));
+    write(folder.path(), "generativeai/config.toml", &settings);
+    let chat = |words: &[&str]| {
+        let command = service.genai(&[&["chat", "--tool", "greeter"], words].concat());
+        in_folder(command, folder.path())
+    };
+
+    let quiet = chat(&["Greet Ada."]);
+    let verbose = chat(&["--verbose", "Greet Ada."]);
+
+    assert_eq!(quiet.stdout, "Done.\n", "{quiet:?}");
+    assert!(!quiet.stderr.contains("log: "), "{quiet:?}");
+    assert!(verbose.stderr.contains("log: "), "{verbose:?}");
+    let log = folder.path().join("generativeai/servers.log");
+    assert!(fs::read_to_string(log).expect("a log").contains("log: "));
+}

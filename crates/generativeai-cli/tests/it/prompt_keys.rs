@@ -1,0 +1,125 @@
+//! Keys of the prompt, and the commands that copy and compact.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use super::fake_service::{Answer, Service};
+use super::terminal::Terminal;
+
+const CTRL_X: &str = "\x18";
+const CTRL_E: &str = "\x05";
+const CTRL_Z: &str = "\x1a";
+
+/// Newcomer 31.
+#[test]
+fn ctrl_x_ctrl_e_edits_the_message_in_the_editor() {
+    let service = Service::start(Answer::Texts(vec!["Yes."]));
+    let mut command = service.genai(&["chat"]);
+    command.env("EDITOR", "sed -i s/draft/message/");
+    let mut terminal = Terminal::start(&command);
+
+    terminal.type_at_prompt("My draft");
+    terminal.type_keys(CTRL_X);
+    terminal.type_keys(CTRL_E);
+    terminal.wait_for("> My message");
+    terminal.type_keys("\r");
+    terminal.wait_for("Yes.");
+    terminal.enter("/quit");
+
+    assert_eq!(terminal.end().code, 0);
+    assert!(service.request().contains("My message"));
+}
+
+/// Newcomer 31.
+#[test]
+fn ctrl_z_suspends_the_program_and_fg_continues_it_with_the_typed_text() {
+    let service = Service::start(Answer::Texts(vec!["Still here."]));
+    let genai = service.genai(&["chat"]);
+    let mut bash = Command::new("bash");
+    bash.args(["--norc", "--noprofile", "-i"])
+        .env("PS1", "shell: ");
+    for (name, value) in genai.get_envs() {
+        match value {
+            Some(value) => bash.env(name, value),
+            None => bash.env_remove(name),
+        };
+    }
+    let mut terminal = Terminal::start(&bash);
+
+    terminal.wait_for("shell:");
+    terminal.type_keys(&format!("{} chat\r", genai.get_program().display()));
+    terminal.type_at_prompt("Are you there?");
+    terminal.type_keys(CTRL_Z);
+    terminal.wait_for("Stopped");
+    terminal.type_keys("fg\r");
+    terminal.wait_until("the typed text after `fg`", |screen| {
+        let screen = screen.contents();
+        let (_, after) = screen.rsplit_once("fg").unwrap_or_default();
+        after.contains("> Are you there?")
+    });
+    terminal.type_keys("\r");
+    terminal.wait_for("Still here.");
+    terminal.enter("/quit");
+    terminal.wait_until("the shell", |screen| {
+        screen.contents().trim_end().ends_with("shell:")
+    });
+    terminal.type_keys("exit\r");
+
+    assert_eq!(terminal.end().code, 0);
+}
+
+/// Newcomer 30.
+#[test]
+fn the_last_reply_or_its_code_is_copied() {
+    let service = Service::start(Answer::Texts(vec!["Run\n```sh\nls -l\n```\n"]));
+    let folder = tempfile::tempdir().expect("a folder");
+    let copied = folder.path().join("copied");
+    let program = folder.path().join("wl-copy");
+    let script = format!("#!/bin/sh\nexec /bin/cat > '{}'\n", copied.display());
+    fs::write(&program, script).expect("a program");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a program");
+    let mut command = service.genai(&["chat"]);
+    command.env("PATH", folder.path());
+    let mut terminal = Terminal::start(&command);
+    let read = || fs::read_to_string(&copied).expect("it is copied");
+
+    assert_eq!(terminal.ask("/copy"), "no replies yet");
+    terminal.ask("How?");
+    assert_eq!(terminal.ask("/copy"), "copied 19 characters with wl-copy");
+    assert_eq!(read(), "Run\n```sh\nls -l\n```\n");
+    assert_eq!(
+        terminal.ask("/copy code"),
+        "copied 6 characters with wl-copy"
+    );
+    assert_eq!(read(), "ls -l\n");
+    fs::remove_file(&program).expect("it is removed");
+    let nothing = terminal.ask("/copy");
+    assert!(nothing.contains("/copy osc52"), "{nothing}");
+    terminal.enter("/copy nosuch");
+    terminal.wait_for("unknown argument `nosuch`");
+    terminal.enter("/quit");
+
+    assert_eq!(terminal.end().code, 0);
+}
+
+/// Issue 18: `/compact`.
+#[test]
+fn compact_limits_the_requests_of_the_session() {
+    // The service counts 258 tokens in every request.
+    let service = Service::start(Answer::Texts(vec!["A reply."]));
+    let mut terminal = Terminal::start(&service.genai(&["chat"]));
+
+    assert_eq!(terminal.ask("/compact"), "no messages yet");
+    terminal.ask("One");
+    let set = terminal.ask("/compact 20");
+    assert!(set.contains("exceeds 20 tokens"), "{set}");
+    let refused = terminal.ask("Two, which is longer than twenty bytes");
+    assert!(refused.contains("the budget is 20"), "{refused}");
+    terminal.ask("/compact 300");
+    let reply = terminal.ask("Two, which is longer than twenty bytes");
+    assert!(reply.contains("A reply."), "{reply}");
+    terminal.enter("/quit");
+
+    assert_eq!(terminal.end().code, 0);
+}
