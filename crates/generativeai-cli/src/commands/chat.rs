@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 use generativeai::protocol::config::GenerationConfig;
+use generativeai::{Error, ErrorKind};
 use tokio::runtime::Runtime;
 
 use crate::attachment::mention::{self, Mention};
@@ -183,7 +184,7 @@ impl Chat {
         if !self.tool.is_empty() {
             model = model.tools(tools.toolbox());
         }
-        model.check()?;
+        model.check().map_err(refused)?;
         let save = !self.no_save;
         let opened = storage::open(session, &model, save, printer);
         let (mut conversation, lock) = runtime.block_on(opened)?;
@@ -328,6 +329,14 @@ fn attachments(words: &[String], printer: &mut Printer) -> anyhow::Result<Vec<At
         }
     }
     Ok(attachments)
+}
+
+/// Converts the error of settings that the API would reject: the arguments are wrong.
+fn refused(error: Error) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::Request => UsageError(error.to_string()).into(),
+        _ => error.into(),
+    }
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {

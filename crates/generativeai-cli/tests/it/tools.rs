@@ -58,7 +58,7 @@ fn two_tools_with_one_name_are_refused_before_a_request() {
     run(&[
         "chat", "--model", "local", "--tool", &one, "--tool", &two, "Hello",
     ])
-    .refused(1, &["greet"]);
+    .refused(2, &["greet"]);
 }
 
 #[test]
