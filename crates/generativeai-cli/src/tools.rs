@@ -78,9 +78,12 @@ pub(crate) enum ServerLog {
     Stderr,
 }
 
+/// Writes a line.
+type WriteLine = Box<dyn FnMut(&str) + Send>;
+
 impl ServerLog {
     /// Returns a function that writes a line, and the path of the file.
-    fn writer(self) -> (Box<dyn FnMut(&str) + Send>, Option<PathBuf>) {
+    fn writer(self) -> (WriteLine, Option<PathBuf>) {
         let opened = match self {
             Self::File => state_file::open("servers.log").ok(),
             Self::Stderr => None,
