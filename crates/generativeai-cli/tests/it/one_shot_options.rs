@@ -127,7 +127,9 @@ fn tokens_are_counted_and_texts_are_embedded() {
 fn a_server_of_the_settings_logs_to_a_file_unless_verbose() {
     let service = Service::start(Answer::Calls("greet", "Done."));
     let folder = tempfile::tempdir().expect("a folder");
-    let settings = format!("[servers]\ngreeter = {:?}\n", server("greet", "\u{1b}Hi"));
+    // In TOML, control characters are written as `\u001b`.
+    let command = server("greet", "\\u001bHi");
+    let settings = format!("[servers]\ngreeter = \"{command}\"\n");
     write(folder.path(), "generativeai/config.toml", &settings);
     let chat = |words: &[&str]| {
         let command = service.genai(&[&["chat", "--tool", "greeter"], words].concat());

@@ -126,7 +126,7 @@ impl Repl<'_> {
         let chat = &mut self.conversation().chat;
         chat.set_context_budget(tokens, Compaction::Summarize);
         self.printer.note(format_args!(
-            "from the next message on, older turns are summarized when a request exceeds {tokens} tokens"
+            "older turns will be summarized when a request exceeds {tokens} tokens"
         ));
     }
 
