@@ -112,6 +112,7 @@ impl Service {
     pub(crate) fn genai(&self, words: &[&str]) -> std::process::Command {
         let mut command = genai(words);
         command
+            .env("GENAI_OFFLINE", "0")
             .env("GEMINI_API_KEY", "canary-key")
             .env("GOOGLE_GEMINI_BASE_URL", &self.address);
         command

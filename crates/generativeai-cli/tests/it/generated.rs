@@ -64,7 +64,7 @@ fn bash_completes_options_and_names_of_sessions_and_models() {
     }
     let completed = |words: &[&str]| completed_by_bash(words, data.path());
 
-    assert_eq!(completed(&["genai", "chat", "--temp"]), ["--temperature"]);
+    assert_eq!(completed(&["genai", "chat", "--tempe"]), ["--temperature"]);
     assert_eq!(completed(&["genai", "sessions", "show", "h"]), ["hills"]);
     assert_eq!(completed(&["genai", "chat", "--session", "hi"]), ["hills"]);
     assert_eq!(
