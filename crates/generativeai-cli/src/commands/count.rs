@@ -11,6 +11,7 @@ use generativeai::protocol::content::Content;
 use crate::attachment::Attachment;
 use crate::backend::ModelChoice;
 use crate::completions;
+use crate::engine_options::EngineOptions;
 use crate::exit::Exit;
 use crate::message;
 use crate::render::Printer;
@@ -39,7 +40,8 @@ impl Count {
         if self.files.is_empty() {
             contents.push(Content::user(message::piped()?));
         }
-        let model = ModelChoice::new(self.model.as_deref(), printer)?.open(printer)?;
+        let choice = ModelChoice::new(self.model.as_deref(), printer)?;
+        let model = choice.open(&EngineOptions::default(), printer)?;
         let model = blocking::GenerativeModel::from(model);
         let mut counts = Vec::new();
         for content in contents {
