@@ -238,7 +238,11 @@ fn the_hub_is_preferred_and_a_cached_model_is_not_requested_again() {
     machine.fetched();
 
     assert_eq!(machine.hub.requests(), requests);
-    assert_eq!(machine.hub.ranges(), [""], "one download from the beginning");
+    assert_eq!(
+        machine.hub.ranges(),
+        [""],
+        "one download from the beginning"
+    );
     assert!(machine.index.downloads().is_empty());
 }
 
