@@ -55,6 +55,8 @@ impl<T> Queue<T> {
             return Err(PushError::Full);
         }
         state.items.push_back(item);
+        // The consumer may be about to wait for a notification, and could admit this item at once.
+        state.notified = true;
         self.changed.notify_one();
         Ok(())
     }
