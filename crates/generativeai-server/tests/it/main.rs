@@ -6,6 +6,7 @@ mod guard;
 mod limits;
 mod model_names;
 mod playground;
+mod recorded;
 mod remote;
 mod requests;
 mod responses;

@@ -3,9 +3,12 @@
 //! `FUZZ_SECONDS` sets for how long (default: 1), `FUZZ_SEED` the seed of the random numbers (default: 0).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use std::{env, fs};
 
 use fastrand::Rng;
+use serde_json::Value;
 
 /// Maximum length of an input, in bytes.
 const MAX_LENGTH: usize = 4_096;
@@ -81,17 +84,31 @@ fn mutate(data: &mut Vec<u8>, other: &[u8], rng: &mut Rng) {
 ///
 /// # Panics
 /// If the target panics; the message contains the input.
+pub fn run(name: &str, target: fn(&[u8]), seeds: &[&str]) {
+    run_with(name, target, seeds, |_| Vec::new());
+}
+
+/// Runs a target like [`run`], with further seeds: what `select` makes of each recorded exchange. The exchanges are
+/// read from `../shared/recorded`, or from the folder in `RECORDED_DIR`; without them there are no further seeds.
+///
+/// # Panics
+/// If the target panics; the message contains the input.
 #[expect(
     clippy::print_stdout,
     reason = "the number of executions is shown with `--nocapture`"
 )]
-pub fn run(name: &str, target: fn(&[u8]), seeds: &[&str]) {
+pub fn run_with(name: &str, target: fn(&[u8]), seeds: &[&str], select: fn(&Value) -> Vec<String>) {
+    let mut seeds: Vec<String> = seeds.iter().map(|seed| (*seed).to_owned()).collect();
+    let recorded = recorded()
+        .into_iter()
+        .flat_map(|exchange| select(&exchange));
+    seeds.extend(recorded.filter(|seed| seed.len() <= MAX_LENGTH));
     let time = Duration::from_secs(variable("FUZZ_SECONDS").unwrap_or(1));
     let mut rng = Rng::with_seed(variable("FUZZ_SEED").unwrap_or(0));
     let start = Instant::now();
     let mut executions = 0_u64;
     while executions < 1_000 || start.elapsed() < time {
-        let mut data = seeds[rng.usize(..seeds.len())].as_bytes().to_vec();
+        let mut data = seeds[rng.usize(..seeds.len())].clone().into_bytes();
         let other = seeds[rng.usize(..seeds.len())].as_bytes();
         for _ in 0..rng.usize(..9) {
             mutate(&mut data, other, &mut rng);
@@ -104,7 +121,31 @@ pub fn run(name: &str, target: fn(&[u8]), seeds: &[&str]) {
     println!("{name}: {executions} executions from {} seeds", seeds.len());
 }
 
+/// Reads the recorded exchanges with the Gemini API and Vertex AI.
+fn recorded() -> Vec<Value> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/recorded");
+    let folder = env::var_os("RECORDED_DIR").map_or(beside, PathBuf::from);
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let is_gemini = |path: &PathBuf| {
+        let name = path.to_string_lossy();
+        name.ends_with("-gemini.jsonl") || name.ends_with("-vertex.jsonl")
+    };
+    let mut files: Vec<PathBuf> = paths.filter(is_gemini).collect();
+    files.sort();
+    let texts = files
+        .iter()
+        .filter_map(|file| fs::read_to_string(file).ok());
+    let texts: Vec<String> = texts.collect();
+    let lines = texts.iter().flat_map(|text| text.lines());
+    lines
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
+}
+
 fn variable(name: &str) -> Option<u64> {
-    let value = std::env::var(name).ok()?;
+    let value = env::var(name).ok()?;
     Some(value.parse().expect("a number"))
 }

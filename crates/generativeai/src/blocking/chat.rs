@@ -127,8 +127,7 @@ pub struct SendMessage<'chat>(crate::SendMessage<'chat>);
 
 impl<'chat> SendMessage<'chat> {
     message_setters! {
-        generation_config safety_settings tools tool_config request_options accept_finish_reasons
-        automatic_continuation
+        generation_config safety_settings tools tool_config request_options accept_finish_reasons automatic_continuation members
     }
 
     fn with(self, change: impl FnOnce(&mut Settings)) -> Self {

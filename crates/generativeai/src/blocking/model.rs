@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::delegate::delegate;
 use super::runtime::{next, wait};
@@ -11,6 +12,7 @@ use crate::model::{Settings, message_setters};
 use crate::protocol::caches::CachedContent;
 use crate::protocol::config::GenerationConfig;
 use crate::protocol::content::{Content, Contents};
+use crate::protocol::request::{ModelArmorConfig, ServiceTier};
 use crate::protocol::response::{FinishReason, GenerateContentResponse};
 use crate::protocol::safety::SafetySetting;
 use crate::protocol::tokens::CountTokensResponse;
@@ -47,6 +49,11 @@ impl GenerativeModel {
             tools(tools: impl Into<Toolbox>);
             tool_config(config: impl Into<ToolConfig>);
             request_options(options: RequestOptions);
+            labels(labels: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>);
+            service_tier(tier: impl Into<ServiceTier>);
+            store(store: bool);
+            model_armor_config(config: ModelArmorConfig);
+            request_member(name: impl Into<String>, value: impl Into<Value>);
             accept_finish_reasons(reasons: impl IntoIterator<Item = FinishReason>);
             automatic_continuation(enabled: bool);
         }
@@ -89,7 +96,7 @@ pub struct GenerateContent<'model>(crate::GenerateContent<'model>);
 
 impl<'model> GenerateContent<'model> {
     message_setters! {
-        generation_config safety_settings tools tool_config request_options automatic_continuation
+        generation_config safety_settings tools tool_config request_options automatic_continuation members
     }
 
     fn with(self, change: impl FnOnce(&mut Settings)) -> Self {
@@ -179,7 +186,7 @@ pub struct CountTokens<'model>(crate::CountTokens<'model>);
 
 impl CountTokens<'_> {
     message_setters! {
-        generation_config safety_settings tools tool_config request_options
+        generation_config safety_settings tools tool_config request_options members
     }
 
     fn with(self, change: impl FnOnce(&mut Settings)) -> Self {

@@ -1,7 +1,7 @@
 //! Structure of a history: where turns begin and end, and whose content each one is.
 
 use super::round::responses_of;
-use crate::protocol::content::{Content, Role};
+use crate::protocol::content::{Content, Part, Role};
 use crate::protocol::response::GenerateContentResponse;
 
 /// Returns the index at which the last turn begins: at the message before the last reply and its rounds of function
@@ -68,12 +68,26 @@ pub(super) fn fill_roles(contents: &mut [Content]) {
 }
 
 /// Returns the content of the first candidate as a history contains it: with its role, and without empty parts.
-/// `None` if nothing is left of it.
+/// `None` if it has no content.
 pub(super) fn model_content(response: &GenerateContentResponse) -> Option<Content> {
-    let mut content = response.candidates.first()?.content.clone()?;
+    let content = recorded_content(response)?;
+    content
+        .parts
+        .iter()
+        .any(Part::has_content)
+        .then_some(content)
+}
+
+/// Returns the content of the first candidate like [`model_content`], but also one that has no content, as older
+/// versions stored it. `None` if it never had parts.
+pub(super) fn recorded_content(response: &GenerateContentResponse) -> Option<Content> {
+    let content = response.candidates.first()?.content.as_ref()?;
+    let mut content = content.clone();
     content.fill_role(Role::Model);
-    content.remove_empty_parts();
-    (!content.parts.is_empty()).then_some(content)
+    (!content.parts.is_empty()).then(|| {
+        content.remove_empty_parts();
+        content
+    })
 }
 
 /// Removes empty parts, and contents of which nothing is left: the API rejects a request that has any.

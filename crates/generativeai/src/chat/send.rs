@@ -139,7 +139,7 @@ impl<'chat, C: DerefMut<Target = ChatSession>> SendMessage<'chat, C> {
 
 impl<C> SendMessage<'_, C> {
     message_setters! {
-        generation_config safety_settings tools tool_config request_options accept_finish_reasons
+        generation_config safety_settings tools tool_config request_options members accept_finish_reasons
         automatic_continuation
     }
 

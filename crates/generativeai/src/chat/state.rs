@@ -5,11 +5,11 @@ use std::mem;
 use std::sync::Arc;
 
 use super::event::{Event, InvalidEvent};
-use super::history::model_content;
+use super::history::recorded_content;
 use super::round::Round;
 use super::snapshot::{Snapshot, check_indices};
 use super::unfinished::{Transient, Unfinished};
-use crate::protocol::content::{Content, FunctionResponse, Role, Transcript};
+use crate::protocol::content::{Content, FunctionResponse, Transcript};
 use crate::protocol::response::GenerateContentResponse;
 
 /// State of a conversation.
@@ -107,18 +107,10 @@ impl State {
 
     /// Adds the open turn to the history, with the content of its final response as the reply.
     fn complete(&mut self, response: Arc<GenerateContentResponse>) -> Result<(), InvalidEvent> {
-        if response
-            .candidates
-            .first()
-            .is_none_or(|candidate| candidate.parts().is_empty())
-        {
-            return Err(InvalidEvent("completes a turn without a reply"));
-        }
+        let reply = recorded_content(&response);
+        let reply = reply.ok_or(InvalidEvent("completes a turn without a reply"))?;
         let turn = self.unfinished.take().ok_or(NOT_OPEN)?;
         let contents = once(turn.sent).chain(turn.rounds);
-        // Older journals have replies of empty parts: see `has_empty_contents`.
-        let reply = model_content(&response);
-        let reply = reply.unwrap_or_else(|| Content::default().role(Role::Model));
         self.enter(contents.chain([reply]));
         self.last = Some(response);
         Ok(())

@@ -42,7 +42,8 @@ pub enum ErrorKind {
     Request,
     /// The API key is missing, invalid or not permitted to do this: use another. HTTP 401 and 403.
     Authentication,
-    /// The model, cached content, file or session does not exist: check the name. HTTP 404.
+    /// The model, cached content, file or session does not exist: check the name, or create it again. HTTP 404, and 403
+    /// if the service does not distinguish an expired cache or file from a missing permission.
     NotFound,
     /// Too many requests: wait for [`retry_after`](crate::Error::retry_after), then retry. HTTP 429.
     RateLimited,
@@ -73,7 +74,7 @@ pub enum ErrorKind {
     Limit,
     /// A function that the model called failed, and the chat was set to fail with it.
     Function,
-    /// This backend does not support the operation: use another. HTTP 501.
+    /// This backend does not support the operation: use another. HTTP 501, and 404 with the status `UNIMPLEMENTED`.
     Unsupported,
     /// Another writer modified the conversation: reload it or fork it.
     Conflict,

@@ -41,7 +41,7 @@ pub struct CountTokens<'model> {
 
 impl CountTokens<'_> {
     message_setters! {
-        generation_config safety_settings tools tool_config request_options
+        generation_config safety_settings tools tool_config request_options members
     }
 
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {

@@ -56,7 +56,7 @@ pub struct GenerateContent<'model> {
 
 impl GenerateContent<'_> {
     message_setters! {
-        generation_config safety_settings tools tool_config request_options automatic_continuation
+        generation_config safety_settings tools tool_config request_options automatic_continuation members
     }
 
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use serde_json::Value;
+
 use super::settings::{RequestTemplate, Settings, merge_categories};
 use crate::backend::{Backend, RequestOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::caches::CachedContent;
 use crate::protocol::config::GenerationConfig;
 use crate::protocol::content::Content;
-use crate::protocol::request::GenerateContentRequest;
+use crate::protocol::request::{GenerateContentRequest, ModelArmorConfig, ServiceTier};
 use crate::protocol::response::FinishReason;
 use crate::protocol::safety::SafetySetting;
 use crate::protocol::tools::ToolConfig;
@@ -159,6 +161,59 @@ impl GenerativeModel {
         self
     }
 
+    /// Sets labels by which the bill is broken down. Names and values have at most 63 lower-case letters, digits, `_` and
+    /// `-`.
+    #[must_use]
+    pub fn labels(
+        mut self,
+        labels: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
+    ) -> Self {
+        self.settings.set_labels(labels);
+        self
+    }
+
+    /// Sets the service tier, which determines price and priority. Gemini API only.
+    #[must_use]
+    pub fn service_tier(mut self, tier: impl Into<ServiceTier>) -> Self {
+        self.settings.members().service_tier = Some(tier.into());
+        self
+    }
+
+    /// Sets whether the service may store requests and replies. Gemini API only.
+    #[must_use]
+    pub fn store(mut self, store: bool) -> Self {
+        self.settings.members().store = Some(store);
+        self
+    }
+
+    /// Sets the templates of Model Armor, which screens prompts and replies. Vertex AI only.
+    #[must_use]
+    pub fn model_armor_config(mut self, config: ModelArmorConfig) -> Self {
+        self.settings.members().model_armor_config = Some(config);
+        self
+    }
+
+    /// Sets a member of each request that is newer than this version, by its name in the API.
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let script = Scripted::always("Hello!");
+    /// let model = GenerativeModel::new("m").request_member("brandNew", 1);
+    /// # let model = model.backend(script.clone());
+    /// model.generate_content("Hi").await?;
+    /// # assert_eq!(script.requests()[0].unknown.get("brandNew").unwrap(), 1);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Requests fail with [`Request`](ErrorKind::Request) if the member has a setter.
+    #[must_use]
+    pub fn request_member(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.settings.members().unknown.insert(name, value);
+        self
+    }
+
     /// Sets the finish reasons that complete a turn in addition to `STOP` and `MAX_TOKENS`. By default there are none:
     /// a reply that stops for another reason leaves the turn unfinished.
     #[must_use]
@@ -261,7 +316,10 @@ impl GenerativeModel {
         };
         self.validate(&settings)?;
         let tools = settings.tools.unwrap_or_default();
-        let mut request = GenerateContentRequest::default().model(self.name.clone());
+        let mut request = settings
+            .members
+            .map_or_else(GenerateContentRequest::default, |members| *members);
+        request.model = Some(self.name.clone());
         request
             .system_instruction
             .clone_from(&self.system_instruction);
@@ -284,6 +342,14 @@ impl GenerativeModel {
 
     /// Checks for combinations that the API rejects without a useful message.
     fn validate(&self, settings: &Settings) -> Result<()> {
+        let mut members = settings
+            .members
+            .iter()
+            .flat_map(|members| members.unknown.iter());
+        if let Some((name, _)) = members.find(|(name, _)| GenerateContentRequest::has_field(name)) {
+            let message = format!("the request member `{name}` is not new: use its setter");
+            return Err(Error::new(ErrorKind::Request, message));
+        }
         let instruction = self.system_instruction.as_ref();
         let message = if instruction.is_some_and(|instruction| instruction.parts.is_empty()) {
             "the system instruction is empty: add a text, or remove the instruction"

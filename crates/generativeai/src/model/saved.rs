@@ -8,6 +8,7 @@ use super::generative_model::GenerativeModel;
 use super::settings::Settings;
 use crate::protocol::config::GenerationConfig;
 use crate::protocol::content::Content;
+use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::safety::SafetySetting;
 use crate::protocol::tools::{Tool, ToolConfig};
 use crate::tools::Toolbox;
@@ -31,6 +32,9 @@ pub(crate) struct SavedModel {
     tool_config: Option<ToolConfig>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     automatic_continuation: Option<bool>,
+    /// Labels, service tier and other members of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    request: Option<Box<GenerateContentRequest>>,
 }
 
 impl GenerativeModel {
@@ -45,6 +49,7 @@ impl GenerativeModel {
             tools: settings.tools.map(|tools| tools.tools()),
             tool_config: settings.tool_config,
             automatic_continuation: settings.continues,
+            request: settings.members,
         }
     }
 
@@ -55,6 +60,7 @@ impl GenerativeModel {
             tools: saved.tools.map(Toolbox::from),
             tool_config: saved.tool_config,
             continues: saved.automatic_continuation,
+            members: saved.request,
             ..Settings::default()
         };
         Self {

@@ -21,6 +21,9 @@ pub(crate) struct Settings {
     pub(crate) tools: Option<Toolbox>,
     pub(crate) tool_config: Option<ToolConfig>,
     pub(crate) request_options: RequestOptions,
+    /// Other members of the request, which few programs set: labels, service tier, storage, Model Armor, and members
+    /// that are newer than this version.
+    pub(crate) members: Option<Box<GenerateContentRequest>>,
     /// Finish reasons that end a reply regularly, in addition to `STOP` and `MAX_TOKENS`.
     pub(crate) accepted: Option<Vec<FinishReason>>,
     /// Check of the reply. If it fails, the turn fails with its error.
@@ -45,6 +48,22 @@ pub(crate) struct RequestTemplate {
 }
 
 impl Settings {
+    /// Returns the other members of the request, to set one.
+    pub(crate) fn members(&mut self) -> &mut GenerateContentRequest {
+        self.members.get_or_insert_default()
+    }
+
+    /// Adds labels.
+    pub(crate) fn set_labels(
+        &mut self,
+        labels: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
+    ) {
+        let labels = labels
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        self.members().labels = Some(labels.collect());
+    }
+
     /// Merges these settings over others. Generation configurations merge by field and safety settings by category;
     /// tools and their configuration are replaced.
     pub(crate) fn over(&self, below: &Self) -> Self {
@@ -65,6 +84,9 @@ impl Settings {
                 .clone()
                 .or_else(|| below.tool_config.clone()),
             request_options: self.request_options.clone().or(&below.request_options),
+            members: merge(&self.members, &below.members, |above, below| {
+                Box::new(merge_members(above, below))
+            }),
             accepted: self.accepted.clone().or_else(|| below.accepted.clone()),
             check: self.check.or(below.check),
             continues: self.continues.or(below.continues),
@@ -78,6 +100,30 @@ fn merge<T: Clone>(above: &Option<T>, below: &Option<T>, both: fn(&T, &T) -> T) 
         (Some(above), Some(below)) => Some(both(above, below)),
         (one, other) => one.clone().or_else(|| other.clone()),
     }
+}
+
+/// Merges the other members of two requests. Labels and members without a field are merged by name.
+fn merge_members(
+    above: &GenerateContentRequest,
+    below: &GenerateContentRequest,
+) -> GenerateContentRequest {
+    let mut merged = below.clone();
+    if let Some(labels) = &above.labels {
+        merged.labels.get_or_insert_default().extend(labels.clone());
+    }
+    if above.service_tier.is_some() {
+        merged.service_tier.clone_from(&above.service_tier);
+    }
+    if above.model_armor_config.is_some() {
+        merged
+            .model_armor_config
+            .clone_from(&above.model_armor_config);
+    }
+    merged.store = above.store.or(merged.store);
+    for (name, value) in above.unknown.iter() {
+        merged.unknown.insert(name, value.clone());
+    }
+    merged
 }
 
 /// Merges safety settings by category. Of several settings of one category the last one counts, and those of `above`
@@ -108,6 +154,7 @@ impl fmt::Debug for Settings {
             .field("tools", &self.tools)
             .field("tool_config", &self.tool_config)
             .field("request_options", &self.request_options)
+            .field("members", &self.members)
             .finish_non_exhaustive()
     }
 }
@@ -160,6 +207,46 @@ macro_rules! message_setters {
         /// model.
         pub fn automatic_continuation(self, enabled: bool) -> Self {
             self.with(|settings| settings.continues = Some(enabled))
+        }
+    };
+    (@members) => {
+        /// Sets labels by which the bill is broken down. They are added to those of the model.
+        pub fn labels(
+            self,
+            labels: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
+        ) -> Self {
+            self.with(|settings| settings.set_labels(labels))
+        }
+
+        /// Sets the service tier, which determines price and priority.
+        pub fn service_tier(self, tier: impl Into<$crate::protocol::request::ServiceTier>) -> Self {
+            self.with(|settings| settings.members().service_tier = Some(tier.into()))
+        }
+
+        /// Sets whether the service may store request and reply.
+        pub fn store(self, store: bool) -> Self {
+            self.with(|settings| settings.members().store = Some(store))
+        }
+
+        /// Sets the templates of Model Armor, which screens prompts and replies. Vertex AI only.
+        pub fn model_armor_config(
+            self,
+            config: $crate::protocol::request::ModelArmorConfig,
+        ) -> Self {
+            self.with(|settings| settings.members().model_armor_config = Some(config))
+        }
+
+        /// Sets a member of the request that is newer than this version, by its name in the API.
+        ///
+        /// The request fails with [`Request`]($crate::ErrorKind::Request) if the member has a setter.
+        pub fn request_member(
+            self,
+            name: impl Into<String>,
+            value: impl Into<::serde_json::Value>,
+        ) -> Self {
+            self.with(|settings| {
+                settings.members().unknown.insert(name, value);
+            })
         }
     };
     (@accept_finish_reasons) => {

@@ -21,6 +21,7 @@ use crate::protocol::config::GenerationConfig;
 use crate::protocol::content::{Content, Contents};
 use crate::protocol::safety::SafetySetting;
 use crate::protocol::tools::{Tool, ToolConfig};
+use crate::protocol::wire;
 
 message! {
     /// Request to generate a reply: the conversation so far, tools and settings.
@@ -54,10 +55,46 @@ message! {
         pub service_tier: Option<ServiceTier>,
         /// Whether the service may store request and reply. Gemini API only.
         pub store: Option<bool>,
+        /// Templates of Model Armor, which screens prompts and replies. Vertex AI only. Excludes
+        /// [`safety_settings`](Self::safety_settings).
+        pub model_armor_config: Option<ModelArmorConfig>,
     }
 }
 
+message! {
+    /// Templates of Model Armor, a service of Google Cloud that screens prompts and replies.
+    ///
+    /// ```
+    /// use generativeai::protocol::request::ModelArmorConfig;
+    ///
+    /// let templates = "projects/my-project/locations/us-central1/templates";
+    /// let config = ModelArmorConfig::default()
+    ///     .prompt_template_name(format!("{templates}/prompts"))
+    ///     .response_template_name(format!("{templates}/replies"));
+    /// assert!(config.prompt_template_name.is_some());
+    /// ```
+    pub struct ModelArmorConfig {
+        /// Resource name of the template for prompts.
+        pub prompt_template_name: Option<String>,
+        /// Resource name of the template for replies.
+        pub response_template_name: Option<String>,
+    }
+}
+
+setters!(ModelArmorConfig {
+    into prompt_template_name: String,
+    into response_template_name: String,
+});
+
 impl GenerateContentRequest {
+    /// Returns whether a member has a field in this version, by its name in either spelling.
+    pub(crate) fn has_field(name: &str) -> bool {
+        let is_written = |known: &&str| *known == name || wire::is_snake_case(name, known);
+        <Self as wire::Message>::NAMES
+            .iter()
+            .any(|known| is_written(&known))
+    }
+
     /// Sets the conversation. A single message, such as a text, is accepted as well as a list of
     /// [`Content`]s.
     #[must_use]
@@ -79,6 +116,7 @@ setters!(GenerateContentRequest {
     into continuation_token: String,
     into service_tier: ServiceTier,
     plain store: bool,
+    into model_armor_config: ModelArmorConfig,
 });
 
 open_enum! {

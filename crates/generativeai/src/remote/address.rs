@@ -11,6 +11,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// Maximum length of the name of a resource, in bytes.
 const MAX_NAME: usize = 512;
 
+/// API version of requests if none is set.
+const DEFAULT_VERSION: &str = "v1beta";
+
 /// Characters that are escaped in a query: all but the unreserved ones of RFC 3986, and `@`.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -32,10 +35,11 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// Checks a base URL. `allow_plain` permits `http://` to other machines.
-    pub(super) fn new(base: &str, version: &str, allow_plain: bool) -> Result<Self> {
+    /// Checks a base URL. What was copied with it is removed: a model, a method and the API version, which is used
+    /// unless another one is set. `allow_plain` permits `http://` to other machines.
+    pub(super) fn new(base: &str, version: Option<&str>, allow_plain: bool) -> Result<Self> {
         let bad = |what: &str| configuration(format!("the base URL {what}"));
-        let base = base.trim().trim_end_matches('/');
+        let (base, copied) = without_resource(base.trim());
         let uri: Uri = base
             .parse()
             .map_err(|error: InvalidUri| bad("is invalid").with_source(error))?;
@@ -70,7 +74,15 @@ impl Address {
                 "has an invalid path: use ASCII letters, digits, `-._~@` and slashes",
             ));
         }
-        let version = version.trim_matches('/');
+        let version = version.map(|version| version.trim_matches('/'));
+        if let (Some(version), Some(copied)) = (version, copied)
+            && version != copied
+        {
+            return Err(bad(&format!(
+                "ends with the API version `{copied}`, but the version `{version}` is set: remove one of the two"
+            )));
+        }
+        let version = version.or(copied).unwrap_or(DEFAULT_VERSION);
         if version.is_empty() || !is_plain_path(version) {
             return Err(configuration(
                 "the API version is invalid: use a word such as `v1beta`",
@@ -136,6 +148,46 @@ impl Address {
     }
 }
 
+/// Splits a base URL that was copied from a whole address: returns it without the model, the method and the API
+/// version at its end, and the version.
+fn without_resource(url: &str) -> (&str, Option<&str>) {
+    let mut base = url.trim_end_matches('/');
+    // `models/gemini-flash-latest:generateContent`
+    if let Some((before, _)) = split_last(base)
+        && let Some((before, "models" | "tunedModels")) = split_last(before)
+    {
+        base = before;
+    }
+    // `v1beta/models`, and `v1beta/openai` of clients of another API
+    if let Some((before, "models" | "openai")) = split_last(base)
+        && split_last(before).is_some_and(|(_, last)| is_version(last))
+    {
+        base = before;
+    }
+    let mut version = None;
+    while let Some((before, last)) = split_last(base)
+        && is_version(last)
+        && version.is_none_or(|version| version == last)
+    {
+        (base, version) = (before, Some(last));
+    }
+    (base, version)
+}
+
+/// Splits a URL before the last segment of its path.
+fn split_last(url: &str) -> Option<(&str, &str)> {
+    let (before, last) = url.rsplit_once('/')?;
+    let before = before.trim_end_matches('/');
+    before.contains("://").then_some((before, last))
+}
+
+/// Returns whether a segment of a path is an API version, such as `v1beta`.
+fn is_version(segment: &str) -> bool {
+    let number = segment.strip_prefix('v').unwrap_or_default();
+    number.starts_with(|char: char| char.is_ascii_digit())
+        && number.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 /// Checks a resource name and converts it to a path. A name without a slash belongs to `collection`.
 ///
 /// Names often come from users, so a name must not be able to address anything else: no `..`, no query.
@@ -155,7 +207,11 @@ fn path_of(collection: &str, name: &str) -> Result<String> {
         return Err(bad(&format!("is longer than {MAX_NAME} bytes")));
     }
     if let Some(char) = name.chars().find(|char| is_forbidden(*char)) {
-        return Err(bad(&format!("contains {char:?}")));
+        let code = u32::from(char);
+        return Err(bad(&match char.is_control() || char.is_whitespace() {
+            true => format!("contains the character U+{code:04X}"),
+            false => format!("contains `{char}`"),
+        }));
     }
     if name
         .split('/')
@@ -232,7 +288,7 @@ mod tests {
     use super::*;
 
     fn google() -> Address {
-        Address::new("https://generativelanguage.googleapis.com", "v1beta", false).expect("good")
+        Address::new("https://generativelanguage.googleapis.com", None, false).expect("good")
     }
 
     #[test]
@@ -282,6 +338,8 @@ mod tests {
             let error = google().model(name).expect_err(name);
             assert_eq!(error.kind(), ErrorKind::Request, "{name}");
             assert!(error.to_string().contains(" name "), "{error}");
+            // Field row 24: characters are not shown in the notation of Rust.
+            assert!(!error.to_string().contains(['\'', '{']), "{error}");
         }
         assert!(google().method(None, "countTokens").is_err());
         assert!(google().cached_content("../x").is_err());
@@ -289,7 +347,7 @@ mod tests {
 
     #[test]
     fn plain_http_is_accepted_for_this_machine_only() {
-        let is_good = |base: &str, plain| Address::new(base, "v1beta", plain).is_ok();
+        let is_good = |base: &str, plain| Address::new(base, None, plain).is_ok();
 
         for base in [
             "http://localhost:8080",
@@ -335,17 +393,18 @@ mod tests {
             "https://example.com/../x",
             "https://example.com/%2e%2e/x",
         ] {
-            let error = Address::new(base, "v1beta", true).expect_err(base);
+            let error = Address::new(base, None, true).expect_err(base);
             assert_eq!(error.kind(), ErrorKind::Configuration, "{base}");
         }
-        assert!(Address::new("https://example.com", "", false).is_err());
-        assert!(Address::new("https://example.com", "v1?x", false).is_err());
-        assert!(Address::new("https://example.com", "..", false).is_err());
+        assert!(Address::new("https://example.com", Some(""), false).is_err());
+        assert!(Address::new("https://example.com", Some("v1?x"), false).is_err());
+        assert!(Address::new("https://example.com", Some(".."), false).is_err());
     }
 
     #[test]
     fn a_base_address_may_have_a_path() {
-        let address = Address::new("https://example.com/gemini/", "/v1/", false).expect("good");
+        let address =
+            Address::new("https://example.com/gemini/", Some("/v1/"), false).expect("good");
 
         let url = address.models(Some("a&b")).expect("good");
 
@@ -354,5 +413,66 @@ mod tests {
             "https://example.com/gemini/v1/models?pageSize=1000&pageToken=a%26b"
         );
         assert_eq!(address.as_str(), "https://example.com/gemini/v1");
+    }
+
+    /// Field row 8.
+    #[test]
+    fn what_was_copied_with_a_base_address_is_removed() {
+        for (base, root) in [
+            ("http://localhost:1/v1beta", "http://localhost:1/v1beta"),
+            ("http://localhost:1/v1beta/", "http://localhost:1/v1beta"),
+            ("http://localhost:1//v1beta//", "http://localhost:1/v1beta"),
+            (
+                "http://localhost:1/v1beta/v1beta",
+                "http://localhost:1/v1beta",
+            ),
+            ("http://localhost:1/v1", "http://localhost:1/v1"),
+            (
+                "http://localhost:1/v1alpha/models",
+                "http://localhost:1/v1alpha",
+            ),
+            ("http://localhost:1/models/x", "http://localhost:1/v1beta"),
+            (
+                "https://a.example/v1beta/models/x",
+                "https://a.example/v1beta",
+            ),
+            (
+                "https://a.example/v1beta/models/x:generateContent",
+                "https://a.example/v1beta",
+            ),
+            (
+                "https://a.example/p/v1/tunedModels/x:streamGenerateContent?alt=sse",
+                "https://a.example/p/v1",
+            ),
+            (
+                "https://a.example/v1beta/openai/",
+                "https://a.example/v1beta",
+            ),
+            (
+                "https://a.example/openai",
+                "https://a.example/openai/v1beta",
+            ),
+            (
+                "https://a.example/v1/account/google",
+                "https://a.example/v1/account/google/v1beta",
+            ),
+            ("https://a.example/v2ray", "https://a.example/v2ray"),
+            (
+                "https://a.example/vision",
+                "https://a.example/vision/v1beta",
+            ),
+            ("https://v1beta", "https://v1beta/v1beta"),
+        ] {
+            let address = Address::new(base, None, false).expect(base);
+            assert_eq!(address.as_str(), root, "{base}");
+        }
+        let same = Address::new("https://a.example/v1", Some("v1"), false).expect("good");
+        assert_eq!(same.as_str(), "https://a.example/v1");
+        let error = Address::new("https://a.example/v1", Some("v1beta"), false).expect_err("two");
+        let message = error.to_string();
+        assert!(
+            message.contains("`v1`") && message.contains("`v1beta`"),
+            "{message}"
+        );
     }
 }

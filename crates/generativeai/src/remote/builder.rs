@@ -50,7 +50,7 @@ const BASE_VARIABLE: &str = "GOOGLE_GEMINI_BASE_URL";
 pub struct RemoteBuilder {
     api_key: Option<Secret>,
     base_url: Option<String>,
-    api_version: String,
+    api_version: Option<String>,
     headers: Vec<(String, Secret)>,
     roots: Vec<String>,
     options: RequestOptions,
@@ -67,7 +67,7 @@ impl Default for RemoteBuilder {
         Self {
             api_key: None,
             base_url: None,
-            api_version: "v1beta".into(),
+            api_version: None,
             headers: Vec::new(),
             roots: Vec::new(),
             options: RequestOptions::default(),
@@ -108,16 +108,17 @@ impl RemoteBuilder {
         self
     }
 
-    /// Sets the base URL, without the API version. Without it, the URL comes from `GOOGLE_GEMINI_BASE_URL`,
-    /// else it is Google's.
+    /// Sets the base URL. Without it, the URL comes from `GOOGLE_GEMINI_BASE_URL`, else it is Google's.
+    ///
+    /// An API version at its end is used for all requests; a model and a method after it are ignored.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = Some(url.into());
         self
     }
 
-    /// Sets the API version. Default: `v1beta`.
+    /// Sets the API version. Default: that of the base URL, else `v1beta`.
     pub fn api_version(mut self, version: impl Into<String>) -> Self {
-        self.api_version = version.into();
+        self.api_version = Some(version.into());
         self
     }
 
@@ -216,7 +217,7 @@ impl RemoteBuilder {
             None => text(BASE_VARIABLE)?,
         };
         let base = base.as_deref().unwrap_or(GOOGLE);
-        let address = Address::new(base, &self.api_version, self.allow_plain_http)?;
+        let address = Address::new(base, self.api_version.as_deref(), self.allow_plain_http)?;
 
         let mut headers = self.headers()?;
         let mut secrets: Vec<_> = [AUTHORIZATION, API_KEY]
@@ -280,7 +281,12 @@ impl RemoteBuilder {
         // The size of a compressed response would have to be limited before and after decompression.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         for (name, value) in &self.headers {
-            let bad = || configuration(format!("the header {name:?} cannot be sent"));
+            let bad = || {
+                configuration(format!(
+                    "the header `{}` cannot be sent",
+                    name.escape_debug()
+                ))
+            };
             let name: HeaderName = name.parse().map_err(|error| bad().with_source(error))?;
             let mut value =
                 HeaderValue::from_str(value.reveal()).map_err(|error| bad().with_source(error))?;

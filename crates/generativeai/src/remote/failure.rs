@@ -96,12 +96,42 @@ fn from_status(code: u16, status: Status) -> Error {
     }
     let kind = match ErrorKind::from_http_code(code) {
         ErrorKind::RateLimited if status.is_daily_quota() => ErrorKind::Quota,
+        // Servers answer 404 instead of 501 so that clients do not retry.
+        ErrorKind::NotFound if status.status.as_deref() == Some("UNIMPLEMENTED") => {
+            ErrorKind::Unsupported
+        }
         // The service answers an invalid API key with 400.
         _ if is_about_api_key(&status) => ErrorKind::Authentication,
+        ErrorKind::Authentication | ErrorKind::Request => match missing_resource(&status) {
+            Some(hint) => {
+                message.push_str("; ");
+                message.push_str(hint);
+                ErrorKind::NotFound
+            }
+            None => ErrorKind::from_http_code(code),
+        },
         kind => kind,
     };
     let retry_after = status.retry_delay();
     with_retry_after(Error::new(kind, message).with_status(status), retry_after)
+}
+
+/// Returns what to do if a status reports that a cache or a file does not exist any more. The service answers 403,
+/// since it does not distinguish that from a missing permission, or 400.
+fn missing_resource(status: &Status) -> Option<&'static str> {
+    let message = status.message.as_deref()?.to_lowercase();
+    let is_missing = ["not found", "not exist", "expired"];
+    if !is_missing.iter().any(|word| message.contains(word)) {
+        return None;
+    }
+    let names = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if names(&["cachedcontent", "cached content", "cache content"]) {
+        Some("create the cache again: caches expire, and belong to the project of the key")
+    } else if names(&["access the file", "file with"]) || message.starts_with("file ") {
+        Some("upload the file again: files expire, and belong to the project of the key")
+    } else {
+        None
+    }
 }
 
 /// Creates the error of a body that is not a response of the Gemini API: a login page, for example.

@@ -38,11 +38,21 @@ replies!(
     Model
 );
 
-/// Reads a response, or an event of a stream.
-pub(super) fn read<R: Reply>(json: &[u8], secrets: &[Secret]) -> Result<R, Failure> {
-    match read_json::<R>(json) {
-        Ok(reply) if reply.unknown().get("error").is_none() => Ok(reply),
-        Ok(reply) => Failure::in_success(json, secrets).map_or(Ok(reply), Err),
+/// Reads a response, or an event of a stream: one value, or an array of them.
+pub(super) fn read<R: Reply>(json: &[u8], secrets: &[Secret]) -> Result<Vec<R>, Failure> {
+    let read = match json.trim_ascii_start() {
+        [b'[', ..] => read_json::<Vec<Option<R>>>(json),
+        _ => read_json::<R>(json).map(|reply| vec![Some(reply)]),
+    };
+    let is_error = |reply: &R| reply.unknown().get("error").is_some();
+    match read {
+        Ok(replies) if !replies.iter().flatten().any(is_error) => {
+            Ok(replies.into_iter().flatten().collect())
+        }
+        Ok(replies) => match Failure::in_success(json, secrets) {
+            Some(failure) => Err(failure),
+            None => Ok(replies.into_iter().flatten().collect()),
+        },
         Err(error) => Err(Failure::in_success(json, secrets)
             .unwrap_or_else(|| failure::foreign(json, secrets).with_source(error).into())),
     }
@@ -50,8 +60,13 @@ pub(super) fn read<R: Reply>(json: &[u8], secrets: &[Secret]) -> Result<R, Failu
 
 /// Reads a response that arrived in one piece.
 pub(super) fn read_whole<R: Reply>(body: &[u8], secrets: &[Secret]) -> Result<R, Failure> {
-    match body.trim_ascii() {
-        b"" | b"null" => Err(Error::new(ErrorKind::Empty, "the response is empty").into()),
-        body => read(body, secrets),
+    let body = body.trim_ascii();
+    if matches!(body, b"" | b"null") {
+        return Err(Error::new(ErrorKind::Empty, "the response is empty").into());
+    }
+    let mut replies = read(body, secrets)?;
+    match (replies.pop(), replies.is_empty()) {
+        (Some(reply), true) => Ok(reply),
+        _ => Err(failure::foreign(body, secrets).into()),
     }
 }

@@ -5,7 +5,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use futures_core::Stream;
+use memchr::memmem;
 use serde::de::IgnoredAny;
 
 use super::attempts::Attempts;
@@ -19,6 +21,7 @@ use super::service::Service;
 use super::transport::Response;
 use crate::backend::RequestOptions;
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::content::Part;
 use crate::protocol::response::GenerateContentResponse;
 use crate::stream::BoxFuture;
 
@@ -29,14 +32,17 @@ use crate::stream::BoxFuture;
 pub(super) struct Chunks(State);
 
 enum State {
-    New {
-        service: Arc<Service>,
-        request: Result<Outgoing>,
-        options: RequestOptions,
-    },
+    New(Box<New>),
     Reading(Box<Reader>),
     Waiting(BoxFuture<(Box<Reader>, Option<Result<GenerateContentResponse>>)>),
     Ended,
+}
+
+/// Request that was not sent yet.
+struct New {
+    service: Arc<Service>,
+    request: Result<Outgoing>,
+    options: RequestOptions,
 }
 
 impl Chunks {
@@ -45,11 +51,11 @@ impl Chunks {
         request: Result<Outgoing>,
         options: RequestOptions,
     ) -> Self {
-        Self(State::New {
+        Self(State::New(Box::new(New {
             service,
             request,
             options,
-        })
+        })))
     }
 }
 
@@ -59,14 +65,19 @@ impl Stream for Chunks {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
             match mem::replace(&mut self.0, State::Ended) {
-                State::New {
-                    service,
-                    request,
-                    options,
-                } => match request.and_then(|request| Reader::begin(service, request, options)) {
-                    Ok(reader) => self.0 = State::Reading(Box::new(reader)),
-                    Err(error) => return Poll::Ready(Some(Err(error))),
-                },
+                State::New(new) => {
+                    let New {
+                        service,
+                        request,
+                        options,
+                    } = *new;
+                    let reader =
+                        request.and_then(|request| Reader::begin(service, request, options));
+                    match reader {
+                        Ok(reader) => self.0 = State::Reading(Box::new(reader)),
+                        Err(error) => return Poll::Ready(Some(Err(error))),
+                    }
+                }
                 State::Reading(mut reader) => match reader.received() {
                     Ok(Some(chunk)) => {
                         self.0 = State::Reading(reader);
@@ -97,6 +108,7 @@ struct Reader {
     response: Option<(Response, Events)>,
     /// Whether a chunk has been returned. From then on nothing is retried.
     has_returned: bool,
+    progress: Progress,
     has_ended: bool,
 }
 
@@ -107,6 +119,7 @@ impl Reader {
             attempts: Attempts::begin(service, request, options, Deadlines::streaming)?,
             response: None,
             has_returned: false,
+            progress: Progress::default(),
             has_ended: false,
         })
     }
@@ -148,13 +161,33 @@ impl Reader {
         let Some((_, events)) = self.response.as_mut().filter(|_| !self.has_ended) else {
             return Ok(None);
         };
-        while let Some(event) = events.next().map_err(malformed)? {
-            if !event.trim_ascii().is_empty() {
-                self.attempts.deadlines.event_received();
-                return reply::read(&event, &self.attempts.service.secrets).map(Some);
+        loop {
+            let event = match events.next() {
+                Ok(Some(event)) => event,
+                Ok(None) => return Ok(None),
+                Err(error) if !self.progress.is_whole() => return Err(malformed(error)),
+                Err(_) => {
+                    self.end();
+                    return Ok(None);
+                }
+            };
+            match read_event(&event, &self.attempts.service.secrets) {
+                Ok(Some(chunk)) => {
+                    self.attempts.deadlines.event_received();
+                    self.progress.note(&chunk);
+                    return Ok(Some(chunk));
+                }
+                Ok(None) => {}
+                Err(failure) if self.progress.excuses(&failure, &event) => {}
+                Err(failure) => return Err(failure),
             }
         }
-        Ok(None)
+    }
+
+    /// Ends the reply, and lets another request be in flight.
+    fn end(&mut self) {
+        self.has_ended = true;
+        self.attempts.end_attempt();
     }
 
     /// Reads up to the next event; `None` at the end of the body.
@@ -166,23 +199,82 @@ impl Reader {
             self.response = Some((response, events));
         }
         while let Some((response, events)) = &mut self.response {
-            match self.attempts.chunk(response, is_first).await? {
-                Some(bytes) => events.push(bytes),
-                None => {
-                    let end = events.finish().map_err(malformed)?;
-                    let chunk = last_chunk(end, &self.attempts.service.secrets)?;
-                    self.has_ended = true;
-                    self.attempts.end_attempt();
-                    return Ok(chunk);
+            match self.attempts.chunk(response, is_first).await {
+                Ok(Some(bytes)) => events.push(bytes),
+                end => {
+                    let rest = events.finish().map_err(malformed)?;
+                    let event = match &rest {
+                        BodyEnd::Open(event) => event.clone(),
+                        _ => Bytes::new(),
+                    };
+                    let last = end.and_then(|_| last_chunk(rest, &self.attempts.service.secrets));
+                    let last = match last {
+                        Err(failure) if self.progress.excuses(&failure, &event) => Ok(None),
+                        last => last,
+                    };
+                    if last.is_ok() {
+                        self.end();
+                    }
+                    return last;
                 }
             }
-            if let Some(chunk) = self.received()? {
-                return Ok(Some(chunk));
+            let received = self.received()?;
+            if received.is_some() || self.has_ended {
+                return Ok(received);
             }
             is_first = false;
         }
         Ok(None)
     }
+}
+
+/// Candidates of a reply by their index, and whether each is complete: its last content came with or before its finish
+/// reason.
+#[derive(Default)]
+struct Progress(Vec<(i32, bool)>);
+
+impl Progress {
+    fn note(&mut self, chunk: &GenerateContentResponse) {
+        for candidate in &chunk.candidates {
+            let index = candidate.index.unwrap_or(0);
+            let reason = candidate.finish_reason.as_ref();
+            let is_finished = reason.is_some_and(|reason| !reason.is_unspecified());
+            let has_content = candidate.parts().iter().any(Part::has_content);
+            match self.0.iter_mut().find(|(known, _)| *known == index) {
+                // A tool that the service runs continues a reply after a finish reason.
+                Some((_, finished)) => *finished = is_finished || *finished && !has_content,
+                None => self.0.push((index, is_finished)),
+            }
+        }
+    }
+
+    /// Returns whether each candidate is complete.
+    fn is_whole(&self) -> bool {
+        !self.0.is_empty() && self.0.iter().all(|(_, finished)| *finished)
+    }
+
+    /// Returns whether a failure that an event caused does not matter: the reply is whole, the failure is not an error
+    /// that the service reports, and the event has no candidates, so it is no further content.
+    fn excuses(&self, failure: &Failure, event: &[u8]) -> bool {
+        let has_candidates = memmem::find(event, b"\"candidates\"").is_some();
+        self.is_whole() && failure.error.status().is_none() && !has_candidates
+    }
+}
+
+/// Reads an event. `None` for one that keeps the connection alive and contains nothing.
+fn read_event(
+    event: &[u8],
+    secrets: &[Secret],
+) -> Result<Option<GenerateContentResponse>, Failure> {
+    if matches!(event.trim_ascii(), b"" | b"null" | b"\"\"") {
+        return Ok(None);
+    }
+    let chunks = reply::read::<GenerateContentResponse>(event, secrets)?;
+    let merged = chunks.into_iter().reduce(|mut merged, chunk| {
+        merged.merge_chunk(&chunk);
+        merged
+    });
+    Ok(merged)
 }
 
 /// Reads what the end of the body completes: at most one event, whose blank line is missing.
@@ -196,7 +288,7 @@ fn last_chunk(
             if serde_json::from_slice::<IgnoredAny>(&event).is_err() {
                 return Err(truncated().into());
             }
-            reply::read(&event, secrets).map(Some)
+            read_event(&event, secrets)
         }
         BodyEnd::UnclosedArray => Err(truncated().into()),
         BodyEnd::NotAStream(beginning) => Err(failure::foreign(&beginning, secrets).into()),

@@ -14,7 +14,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Creates a client for the service at `url`: it follows no redirects, and uses plain HTTP with this machine
 /// only. `headers` are sent with every request.
 pub(crate) fn client_for(url: &str, headers: HeaderMap) -> Result<Client> {
-    let address = Address::new(url, "v1", false)?;
+    let address = Address::new(url, None, false)?;
     let mut builder = Client::builder()
         .default_headers(headers)
         .tls_backend_preconfigured(tls::config(address.is_encrypted(), Vec::new())?)

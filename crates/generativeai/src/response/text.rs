@@ -34,7 +34,7 @@ impl GenerateContentResponse {
         let mut parts = candidate
             .parts()
             .iter()
-            .filter(|part| part.has_data())
+            .filter(|part| part.has_data() && part.kind().is_some())
             .peekable();
         if parts.peek().is_none() {
             let error = match &candidate.finish_reason {

@@ -2,6 +2,7 @@
 
 use generativeai::protocol::config::GenerationConfig;
 use generativeai::protocol::content::{Content, FunctionResponse, Part, Role};
+use generativeai::protocol::request::ModelArmorConfig;
 use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
 use generativeai::testing::Scripted;
 use generativeai::{ChatSession, ErrorKind, GenerativeModel, Reason};
@@ -690,5 +691,68 @@ async fn the_error_for_a_call_instead_of_text_names_the_function_and_what_to_do(
         "`guide::tools`",
     ] {
         assert!(message.contains(named), "{message}");
+    }
+}
+
+/// Field row 29.
+#[tokio::test]
+async fn members_of_a_request_can_be_set_for_the_model_and_for_a_message() {
+    let script = Scripted::always("Hello!");
+    let model = GenerativeModel::new("m")
+        .backend(script.clone())
+        .labels([("team", "a"), ("env", "test")])
+        .service_tier("FLEX")
+        .store(false)
+        .model_armor_config(ModelArmorConfig::default().prompt_template_name("p"))
+        .request_member("outputConfig", json!({"x": 1}))
+        .request_member("brandNew", 1);
+    let saved = serde_json::to_string(&model.start_chat()).unwrap();
+    let loaded: ChatSession = serde_json::from_str(&saved).unwrap();
+    for mut chat in [model.start_chat(), loaded.backend(script.clone())] {
+        chat.send_message("Hi").await.unwrap();
+        let message = chat
+            .send_message("Hi")
+            .labels([("env", "prod")])
+            .service_tier("priority");
+        let message = message
+            .store(true)
+            .request_member("brandNew", 2)
+            .request_member("other", true);
+        message.stream().finish().await.unwrap();
+
+        let requests = script.requests();
+        let [sent, overridden] = &requests[requests.len() - 2..] else {
+            unreachable!("two requests")
+        };
+        let mut sent = serde_json::to_value(sent).unwrap();
+        sent.as_object_mut().unwrap().remove("contents");
+        assert_eq!(
+            sent,
+            json!({
+                "model": "models/m", "labels": {"team": "a", "env": "test"}, "serviceTier": "flex", "store": false,
+                "modelArmorConfig": {"promptTemplateName": "p"}, "outputConfig": {"x": 1}, "brandNew": 1,
+            })
+        );
+        let overridden = serde_json::to_value(overridden).unwrap();
+        assert_eq!(overridden["labels"], json!({"team": "a", "env": "prod"}));
+        assert_eq!(overridden["serviceTier"], "priority");
+        assert_eq!(overridden["store"], true);
+        assert_eq!(
+            overridden["modelArmorConfig"],
+            json!({"promptTemplateName": "p"})
+        );
+        assert_eq!(
+            [&overridden["brandNew"], &overridden["other"]],
+            [&json!(2), &json!(true)]
+        );
+    }
+    for name in ["generationConfig", "safety_settings", "labels"] {
+        let error = model
+            .generate_content("Hi")
+            .request_member(name, json!({}))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Request, "{name}");
+        assert!(error.to_string().contains(name), "{error}");
     }
 }

@@ -8,6 +8,8 @@ mod canonical;
 mod cassette;
 mod chat;
 mod empty;
+#[cfg(feature = "remote")]
+mod exchanges;
 mod hops;
 mod journal;
 mod owned;

@@ -60,7 +60,13 @@ const FIELDS: &[(&str, &[&str])] = &[
     ("FunctionResponsePart", &["fileData"]),
     (
         "GenerateContentRequest",
-        &["labels", "continuationToken", "serviceTier", "store"],
+        &[
+            "labels",
+            "continuationToken",
+            "serviceTier",
+            "store",
+            "modelArmorConfig",
+        ],
     ),
     (
         "GenerationConfig",

@@ -1,5 +1,7 @@
 //! Runs each target for a while.
 
+use serde_json::json;
+
 use super::super::driver;
 use super::*;
 
@@ -7,7 +9,7 @@ const REPLY: &str = r#"{"candidates":[{"content":{"role":"model","parts":[{"text
 
 #[test]
 fn any_split_of_a_body_gives_the_same_events() {
-    driver::run(
+    driver::run_with(
         "events",
         events,
         &[
@@ -16,12 +18,13 @@ fn any_split_of_a_body_gives_the_same_events() {
             "aaaa[{\"a\":[1,\"]\"]},\n {\"b\":2}]\n",
             "aaaa  {\"error\":{\"code\":400,\"message\":\"\\\"}\"}}",
         ],
+        |exchange| vec![format!("aaaa{}", text(&exchange["body"]))],
     );
 }
 
 #[test]
 fn errors_of_any_body_are_short_and_without_the_key() {
-    driver::run(
+    driver::run_with(
         "error_body",
         error_body,
         &[
@@ -30,6 +33,10 @@ fn errors_of_any_body_are_short_and_without_the_key() {
             r#"d{"error":"canary-7b1e40c2"}"#,
             "x<html>\u{1b}[2J canary-7b1e40c2</html>",
         ],
+        |exchange| match exchange["status"].as_u64() {
+            Some(400..) => vec![format!("d{}", text(&exchange["body"]))],
+            _ => Vec::new(),
+        },
     );
 }
 
@@ -51,25 +58,35 @@ fn any_text_is_accepted_as_retry_after() {
 
 #[test]
 fn messages_are_written_as_they_were_read() {
-    driver::run(
+    driver::run_with(
         "message",
         message,
         &[
             REPLY,
             r#"{"contents":[{"role":"user","parts":[{"text":"Hi"},{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}],"tools":[{"functionDeclarations":[{"name":"f","parameters":{"type":"OBJECT"}}]},{"googleSearch":{}}],"generationConfig":{"temperature":0.5,"stopSequences":["x"],"new":1},"systemInstruction":{"parts":[{"text":"Be kind"}]}}"#,
         ],
+        |exchange| {
+            vec![
+                exchange["request"].to_string(),
+                text(&exchange["body"]).to_owned(),
+            ]
+        },
     );
 }
 
 #[test]
 fn chats_are_saved_as_they_were_loaded() {
-    driver::run(
+    driver::run_with(
         "chat_file",
         chat_file,
         &[
             r#"{"model":{"name":"models/m"},"history":[{"role":"user","parts":[{"text":"Hi"}]},{"role":"model","parts":[{"functionCall":{"name":"f"}}]},{"role":"user","parts":[{"functionResponse":{"name":"f","response":{}}}]},{"role":"model","parts":[{"text":"Yo"}]}]}"#,
             r#"{"model":{"name":"models/m","generationConfig":{"topK":4}},"automaticFunctionCalling":true,"history":[],"unfinished":{"sent":{"role":"user","parts":[{"text":"a"}]},"exchanged":[],"reason":{"stopped":"SAFETY"}}}"#,
         ],
+        |exchange| {
+            let history = &exchange["request"]["contents"];
+            vec![json!({"model": {"name": "models/m"}, "history": history}).to_string()]
+        },
     );
 }
 
@@ -87,7 +104,7 @@ fn journals_that_can_be_read_can_be_resumed() {
 
 #[test]
 fn schemas_of_tools_are_translated_or_rejected() {
-    driver::run(
+    driver::run_with(
         "tool_schema",
         tool_schema,
         &[
@@ -95,5 +112,29 @@ fn schemas_of_tools_are_translated_or_rejected() {
             r#"{"type":"OBJECT","properties":{"a":{"type":"ARRAY","items":{"type":"STRING"},"maxItems":"3"}},"required":["a"]}"#,
             r##"{"$defs":{"t":{"type":"object","properties":{"t":{"$ref":"#/$defs/t"}}}},"$ref":"#/$defs/t"}"##,
         ],
+        schemas,
     );
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// Returns the schemas of the functions that a recorded request declares.
+fn schemas(exchange: &Value) -> Vec<String> {
+    let tools = exchange["request"]["tools"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    let declarations = tools.filter_map(|tool| tool["functionDeclarations"].as_array());
+    let schemas = declarations.flatten().flat_map(|declaration| {
+        [
+            &declaration["parameters"],
+            &declaration["parametersJsonSchema"],
+        ]
+    });
+    schemas
+        .filter(|schema| schema.is_object())
+        .map(Value::to_string)
+        .collect()
 }

@@ -70,14 +70,13 @@ impl Content {
         parts.filter_map(Part::as_text).collect()
     }
 
-    /// Removes the parts that a history must not contain: those without data, and empty texts of the model. A part
-    /// with a thought signature is always kept.
+    /// Removes the parts that a history must not contain: those without data, and empty texts of the model beside
+    /// other parts. A part with a thought signature is always kept.
     pub(crate) fn remove_empty_parts(&mut self) {
-        let is_reply = self.role == Some(Role::Model);
-        self.parts.retain(|part| match is_reply {
-            true => part.has_content(),
-            false => part.has_data() || part.thought_signature.is_some(),
-        });
+        self.parts.retain(Part::has_data);
+        if self.role == Some(Role::Model) && self.parts.iter().any(Part::has_content) {
+            self.parts.retain(Part::has_content);
+        }
     }
 
     /// Whether nothing is left of the content: neither parts nor unknown members. The latter may be the format of

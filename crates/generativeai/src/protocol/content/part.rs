@@ -109,14 +109,13 @@ impl Part {
         self.thought == Some(true)
     }
 
-    /// Whether the part has data, or members that may be data of a kind that this version does not know. The
-    /// service refuses a request with a part that has none.
+    /// Whether the part has data, or metadata, or members that this version does not know. The service refuses a
+    /// request with a part that has nothing.
     pub(crate) fn has_data(&self) -> bool {
         match &self.data {
-            None => !self.unknown.is_empty(),
-            Some(Data::FunctionCall(call)) => *call != FunctionCall::default(),
-            Some(Data::InlineData(blob)) => *blob != Blob::default(),
-            Some(_) => true,
+            Some(Data::FunctionCall(call)) if *call == FunctionCall::default() => !self.is_plain(),
+            Some(Data::InlineData(blob)) if *blob == Blob::default() => !self.is_plain(),
+            data => data.is_some() || !self.is_plain(),
         }
     }
 
@@ -124,7 +123,7 @@ impl Part {
     /// counts, since it has to be sent back.
     pub(crate) fn has_content(&self) -> bool {
         let is_empty_text = self.as_text() == Some("") && self.is_plain();
-        self.thought_signature.is_some() || self.has_data() && !is_empty_text
+        self.has_data() && !is_empty_text
     }
 
     /// Returns the kind of data by its name in the API: `text`, `functionCall` and so on.

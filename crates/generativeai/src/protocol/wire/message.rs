@@ -54,7 +54,7 @@ impl<'de, T: Message> Visitor<'de> for MessageVisitor<'_, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "struct {}", T::TYPE)
+        write!(f, "an object of type `{}`", T::TYPE)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
@@ -118,7 +118,7 @@ impl Visitor<'_> for NameVisitor {
 /// Whether `name` is a name in `camelCase`, written in `snake_case`.
 ///
 /// Parsers of proto JSON accept both forms, see <https://protobuf.dev/programming-guides/json/>.
-fn is_snake_case(name: &str, camel_case: &str) -> bool {
+pub(crate) fn is_snake_case(name: &str, camel_case: &str) -> bool {
     let mut camel_case = camel_case.bytes();
     let mut name = name.bytes();
     while let Some(mut byte) = name.next() {
@@ -303,7 +303,10 @@ mod tests {
     #[test]
     fn an_error_names_the_type_and_the_position() {
         for (json, message) in [
-            ("[]", "invalid type: sequence, expected struct Content"),
+            (
+                "[]",
+                "invalid type: sequence, expected an object of type `Content`",
+            ),
             (
                 r#"{"role":1}"#,
                 "invalid type: integer `1`, expected a string",

@@ -85,6 +85,70 @@ fn an_invalid_api_key_is_an_authentication_error_although_the_code_is_400() {
     assert!(!failure.is_retryable);
 }
 
+/// Field row 26.
+#[test]
+fn a_missing_cache_or_file_is_not_found_although_the_code_is_another() {
+    let kind = |code: u16, status: &str, message: &str| {
+        let error = json!({"code": code, "status": status, "message": message});
+        let failure = refused(code, &json!({ "error": error }).to_string());
+        assert!(failure.error.to_string().contains(message));
+        assert!(!failure.is_retryable);
+        failure.error.kind()
+    };
+    for (code, message) in [
+        (403, "CachedContent not found (or permission denied)"),
+        (404, "Not found: cached content metadata for 123."),
+        (400, "Cache content 123 is expired."),
+        (
+            403,
+            "You do not have permission to access the File abc or it may not exist.",
+        ),
+        (400, "File abc has expired."),
+    ] {
+        assert_eq!(kind(code, "X", message), ErrorKind::NotFound, "{message}");
+    }
+    for (code, message, expected) in [
+        (
+            403,
+            "The caller does not have permission",
+            ErrorKind::Authentication,
+        ),
+        (
+            403,
+            "Permission denied on resource '//x' (or it may not exist).",
+            ErrorKind::Authentication,
+        ),
+        (
+            403,
+            "You do not have permission to create a CachedContent",
+            ErrorKind::Authentication,
+        ),
+        (
+            400,
+            "API key expired. Please renew the API key.",
+            ErrorKind::Request,
+        ),
+        (
+            400,
+            "CachedContent can not be used with system_instruction",
+            ErrorKind::Request,
+        ),
+    ] {
+        assert_eq!(kind(code, "X", message), expected, "{message}");
+    }
+}
+
+#[test]
+fn a_method_that_is_not_implemented_is_unsupported_although_the_code_is_404() {
+    let failure = with_status(404, "UNIMPLEMENTED", json!([]));
+    assert_eq!(failure.error.kind(), ErrorKind::Unsupported);
+    assert!(!failure.is_retryable);
+    assert_eq!(
+        with_status(404, "NOT_FOUND", json!([])).error.kind(),
+        ErrorKind::NotFound
+    );
+}
+
 #[test]
 fn a_daily_quota_is_not_retried() {
     let quota = "type.googleapis.com/google.rpc.QuotaFailure";

@@ -185,19 +185,25 @@ pub(super) fn role_of(content: &Value) -> Option<&str> {
     content["role"].as_str().filter(|role| !role.is_empty())
 }
 
-/// Removes the parts of a content that have no data, and empty texts of the model (D15).
+/// Removes the parts of a content that have no data, and empty texts of the model beside other parts (D15).
 pub(super) fn remove_empty_parts(content: &mut Value) {
-    let is_reply = role_of(content) == Some("model");
-    let is_empty = |part: &Value| match part.as_object() {
-        Some(members) if members.contains_key("thoughtSignature") => false,
-        Some(members) => members
-            .iter()
-            .all(|(name, value)| name == "thought" || is_reply && name == "text" && value == ""),
-        None => false,
-    };
+    let only_content = role_of(content) == Some("model") && has_content(content);
     if let Some(parts) = content["parts"].as_array_mut() {
-        parts.retain(|part| !is_empty(part));
+        parts.retain(|part| !is_empty(part, only_content));
     }
+}
+
+/// Returns whether any part of a content says something (D15).
+pub(super) fn has_content(content: &Value) -> bool {
+    let mut parts = content["parts"].as_array().into_iter().flatten();
+    parts.any(|part| !is_empty(part, true))
+}
+
+fn is_empty(part: &Value, or_empty_text: bool) -> bool {
+    let members = part.as_object().into_iter().flatten();
+    members
+        .into_iter()
+        .all(|(name, value)| name == "thought" || or_empty_text && name == "text" && value == "")
 }
 
 /// Returns whether a content has parts.

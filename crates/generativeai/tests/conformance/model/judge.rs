@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::chat::{has_parts, remove_empty_parts};
+use super::chat::has_content;
 use crate::fault;
 use crate::normal::TABLES;
 use crate::rows::{Row, Rows};
@@ -57,12 +57,7 @@ pub(super) fn verdict(response: &Value, streamed: bool, rows: &Rows) -> Option<V
     if streamed && is_unspecified(reason) && rows.here(Row::D18) {
         return Some(fault::kind("Truncated"));
     }
-    let mut content = candidate["content"].clone();
-    if rows.here(Row::D15) && content.is_object() {
-        content["role"] = "model".into();
-        remove_empty_parts(&mut content);
-    }
-    (!has_parts(&content) && rows.here(Row::D15)).then(|| fault::kind("Empty"))
+    (rows.here(Row::D15) && !has_content(&candidate["content"])).then(|| fault::kind("Empty"))
 }
 
 /// Returns why a stream without a chat is incomplete, if so.

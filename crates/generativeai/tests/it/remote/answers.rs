@@ -307,13 +307,7 @@ async fn a_response_that_is_not_of_the_api_is_a_decode_error() {
         b"}]}\n\n",
     ]
     .concat();
-    let streams: [&[u8]; 5] = [
-        page.as_bytes(),
-        b"data: {]\n\n",
-        b"data: null\n\n",
-        b"[{} {}]",
-        &bad_utf8,
-    ];
+    let streams: [&[u8]; 4] = [page.as_bytes(), b"data: {]\n\n", b"[{} {}]", &bad_utf8];
     for body in streams {
         let server = Server::play([vec![Act::Send([STREAM.as_bytes(), body].concat())]]);
         let (_, error) = streamed(&client(&server).0).await;
@@ -434,4 +428,196 @@ async fn remote_fulfils_the_contract_of_backends() {
     generativeai::check_backend(&model)
         .await
         .expect("a backend that a chat can rely on");
+}
+
+/// A stream of one complete reply, without the events after it.
+fn complete() -> String {
+    let usage = json!({"usageMetadata": {"totalTokenCount": 7}});
+    let last = event("lo!", Some("STOP"));
+    format!("{}{last}data: {usage}\r\n\r\n", event("Hel", None))
+}
+
+/// Field row 2.
+#[tokio::test]
+async fn what_follows_the_finish_reason_changes_nothing() {
+    for rest in [
+        "data: [DONE]\n\n",
+        "data: [DONE]",
+        "[DONE]\n",
+        "data: null\n\n",
+        "data: \"\"\n\n",
+        "data: {}\n\n",
+        "data: []\n\n",
+        ": done\n\n",
+        "event: done\ndata: bye\n\n",
+        "data: {\"usageMetadata\":{\"totalTok\n\n",
+        "data: {\"usageMetadata\":{\"totalTok",
+        "{\"usageMetadata\":",
+        "data: {\"usageMetadata\":7}\n\n",
+        "<html>",
+    ] {
+        let server = stream_of(&format!("{}{rest}", complete()));
+        let mut chat = chat(&client(&server).0);
+
+        let reply = chat.send_message("Hello").stream().finish().await;
+
+        let reply = reply.unwrap_or_else(|error| panic!("{rest}: {error}"));
+        assert_eq!(reply.text().expect("a text"), "Hello!");
+        let usage = reply.usage_metadata.expect("usage");
+        assert_eq!(usage.total_token_count, Some(7), "{rest}");
+        assert_eq!(chat.history().len(), 2);
+    }
+}
+
+/// Field row 2.
+#[tokio::test]
+async fn usage_after_the_finish_reason_is_read_and_an_error_is_one() {
+    let usage = json!({"usageMetadata": {"totalTokenCount": 9}});
+    let body = format!("{}data: [DONE]\n\ndata: {usage}\n\n", complete());
+    let mut chat = chat(&client(&stream_of(&body)).0);
+    let reply = chat
+        .send_message("Hello")
+        .stream()
+        .finish()
+        .await
+        .expect("a reply");
+    assert_eq!(
+        reply.usage_metadata.expect("usage").total_token_count,
+        Some(9)
+    );
+
+    let failed = json!({"error": {"code": 500, "status": "INTERNAL", "message": "broken"}});
+    let body = format!("{}data: {failed}\n\n", complete());
+    let error = streamed(&client(&stream_of(&body)).0)
+        .await
+        .1
+        .expect("an error");
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+}
+
+/// Field row 2.
+#[tokio::test]
+async fn a_body_that_breaks_after_the_finish_reason_is_complete() {
+    let event = complete();
+    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let cut = format!("{head}{:x}\r\n{event}\r\n", event.len());
+    let array = format!("{STREAM}[{},", reply("Hello!", Some("STOP")));
+    let after = format!("{STREAM}[{}] ok", reply("Hello!", Some("STOP")));
+    for sent in [cut, array, after] {
+        let (texts, error) = streamed(&client(&Server::always(1, &sent)).0).await;
+        assert_eq!(texts.concat(), "Hello!");
+        assert!(error.is_none(), "{error:?}");
+    }
+}
+
+/// Field row 2: tools that the service runs itself continue a reply after a finish reason.
+#[tokio::test]
+async fn content_after_a_finish_reason_is_part_of_the_reply() {
+    let begun = event("Hel", Some("STOP"));
+    let body = format!("{begun}{}{}", event("lo", None), event("!", Some("STOP")));
+    let (texts, error) = streamed(&client(&stream_of(&body)).0).await;
+    assert_eq!((texts.concat().as_str(), error.is_none()), ("Hello!", true));
+
+    let next = event("lo", None);
+    for cut in [
+        format!("{begun}{next}data: oops\n\n"),
+        format!("{begun}{next}data: {{\"cand"),
+        format!("{begun}{}", &next[..next.len() - 9]),
+    ] {
+        assert!(
+            streamed(&client(&stream_of(&cut)).0).await.1.is_some(),
+            "{cut}"
+        );
+    }
+}
+
+/// Field row 2: every candidate of a reply has a finish reason.
+#[tokio::test]
+async fn a_reply_is_complete_once_each_candidate_is() {
+    let chunk = |index: u32, finish: Option<&str>| {
+        let mut chunk = reply("a", finish);
+        chunk["candidates"][0]["index"] = index.into();
+        format!("data: {chunk}\n\n")
+    };
+    let first = format!("{}{}", chunk(1, None), chunk(0, Some("STOP")));
+    let open = format!("{first}data: oops\n\n{}", chunk(1, Some("STOP")));
+    let (_, error) = streamed(&client(&stream_of(&open)).0).await;
+    assert!(error.expect("an error").to_string().contains("oops"));
+    let closed = format!("{first}{}data: oops\n\n", chunk(1, Some("STOP")));
+    assert!(streamed(&client(&stream_of(&closed)).0).await.1.is_none());
+}
+
+/// Field row 2.
+#[tokio::test]
+async fn keep_alives_before_the_finish_reason_are_skipped() {
+    for between in [
+        "data: null\n\n",
+        "data: \"\"\n\n",
+        "data:\n\n",
+        "data: []\n\n",
+        "data: [null]\n\n",
+        ": keep-alive\n\n",
+        "event: ping\ndata: {}\n\n",
+    ] {
+        let body = format!(
+            "{between}{}{between}{}",
+            event("Hel", None),
+            event("lo!", Some("STOP"))
+        );
+        let (texts, error) = streamed(&client(&stream_of(&body)).0).await;
+        assert_eq!(texts.concat(), "Hello!", "{between}");
+        assert!(error.is_none(), "{between}: {error:?}");
+    }
+}
+
+/// Field row 2.
+#[tokio::test]
+async fn a_chunk_or_an_error_inside_an_array_is_read() {
+    let [first, last] = [reply("Hel", None), reply("lo!", Some("STOP"))];
+    for body in [
+        format!("data: [{first}]\n\ndata: [{last}]\n\n"),
+        format!("data: [{first},null,{last}]\n\n"),
+        format!("[[{first}],{last}]"),
+    ] {
+        let (texts, error) = streamed(&client(&stream_of(&body)).0).await;
+        assert_eq!(texts.concat(), "Hello!", "{body}");
+        assert!(error.is_none(), "{body}: {error:?}");
+    }
+    let failed = json!([{"error": {"code": 403, "status": "PERMISSION_DENIED", "message": "no"}}]);
+    let body = format!("{}data: {failed}\n\n", event("Hel", None));
+    let error = streamed(&client(&stream_of(&body)).0)
+        .await
+        .1
+        .expect("an error");
+    assert_eq!(error.kind(), ErrorKind::Authentication);
+
+    let server = json_of(&format!("[{}]", reply("Hello!", Some("STOP"))));
+    assert_eq!(whole(&client(&server).0).await.expect("a reply"), "Hello!");
+}
+
+/// Field row 2.
+#[tokio::test]
+async fn anything_else_before_the_finish_reason_is_an_error_that_quotes_it() {
+    for other in [
+        "[DONE]",
+        "ping",
+        "42",
+        "{\"candidates\":7}",
+        "\"text\"",
+        "<html>",
+    ] {
+        let body = format!("{}data: {other}\n\n", event("so far", None));
+        let mut chat = chat(&client(&stream_of(&body)).0);
+
+        let error = chat
+            .send_message("Hello")
+            .stream()
+            .finish()
+            .await
+            .expect_err(other);
+
+        assert_eq!(error.kind(), ErrorKind::Decode);
+        assert!(error.to_string().contains(other), "{error}");
+        assert_eq!(kept(&chat), "so far");
+    }
 }

@@ -1,0 +1,82 @@
+//! Requests that other projects sent to the Gemini API and Vertex AI: the server reads each of them.
+//!
+//! They are read from `../shared/recorded`, or from the folder in `RECORDED_DIR`; without them the test prints that it
+//! is skipped.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use generativeai::testing::Scripted;
+use generativeai_server::router;
+use serde_json::Value;
+
+use crate::support::{post, send};
+
+/// Reads the recorded exchanges.
+fn exchanges() -> Vec<Value> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/recorded");
+    let folder = env::var_os("RECORDED_DIR").map_or(beside, PathBuf::from);
+    let Ok(entries) = fs::read_dir(folder) else {
+        print("skipped: the recorded exchanges are not here (RECORDED_DIR)");
+        return Vec::new();
+    };
+    let paths = entries.map(|entry| entry.expect("a readable folder").path());
+    let files = paths.filter(|path| {
+        let name = path.to_string_lossy();
+        name.ends_with("-gemini.jsonl") || name.ends_with("-vertex.jsonl")
+    });
+    let texts: Vec<String> = files
+        .map(|file| fs::read_to_string(file).expect("a text"))
+        .collect();
+    let lines = texts.iter().flat_map(|text| text.lines());
+    lines
+        .map(|line| serde_json::from_str(line).expect("an exchange"))
+        .collect()
+}
+
+/// Prints directly, since the test harness captures what `eprintln!` prints.
+fn print(line: &str) {
+    writeln!(io::stderr(), "{line}").expect("stderr is open");
+}
+
+#[tokio::test]
+async fn every_recorded_request_is_read() {
+    let (mut count, mut refused) = (0, Vec::new());
+    for exchange in exchanges() {
+        let path = exchange["path"].as_str().expect("a path");
+        let method = path.rsplit_once(':').map_or("", |(_, method)| method);
+        if !matches!(
+            method,
+            "generateContent" | "streamGenerateContent" | "countTokens"
+        ) {
+            continue;
+        }
+        count += 1;
+        let script = Scripted::always("ok");
+        let path = format!("/v1beta/models/m:{method}");
+        let response = send(
+            &router(script.clone()),
+            post(&path, exchange["request"].to_string()),
+        )
+        .await;
+        if response.code() != 200 {
+            refused.push(format!("{}: {}", exchange["id"], response.text()));
+        } else if method != "countTokens" {
+            let sent = exchange["request"]["contents"]
+                .as_array()
+                .map_or(1, Vec::len);
+            assert_eq!(
+                script.requests()[0].contents.len(),
+                sent,
+                "{}",
+                exchange["id"]
+            );
+        }
+    }
+    print(&format!(
+        "recorded requests: {count} requests, {} refused",
+        refused.len()
+    ));
+    assert!(refused.is_empty(), "{}", refused.join("\n"));
+}
