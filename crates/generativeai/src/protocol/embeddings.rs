@@ -86,14 +86,35 @@ message! {
 
 message! {
     /// Vector that represents the meaning of a text.
+    /// ```
+    /// use generativeai::protocol::embeddings::EmbedContentResponse;
+    ///
+    /// let response: EmbedContentResponse =
+    ///     serde_json::from_str(r#"{"embedding":{"values":[0.6,-0.8]}}"#)?;
+    /// let embedding = response.embedding.expect("the response contains an embedding");
+    /// assert_eq!(embedding.values, [0.6, -0.8]);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub struct ContentEmbedding {
         /// Components of the vector.
+        /// Their number is [`output_dimensionality`](EmbedContentRequest::output_dimensionality), or else
+        /// the maximum of the model. Compare only vectors of the same model and the same length.
         pub values: Vec<f64>,
     }
 }
 
 message! {
     /// Request for the embeddings of several texts.
+    /// ```
+    /// use generativeai::protocol::embeddings::{BatchEmbedContentsRequest, EmbedContentRequest};
+    ///
+    /// let model = "models/gemini-embedding-001";
+    /// let texts = ["Ben Nevis is in Scotland.", "Snowdon is in Wales."];
+    /// let request = BatchEmbedContentsRequest::default()
+    ///     .model(model)
+    ///     .requests(texts.map(|text| EmbedContentRequest::new(text).model(model)));
+    /// assert_eq!(request.requests.len(), 2);
+    /// ```
     pub struct BatchEmbedContentsRequest {
         /// Resource name of the model. Over REST it is part of the URL.
         pub model: Option<String>,

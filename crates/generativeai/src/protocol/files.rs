@@ -50,6 +50,7 @@ message! {
         /// Origin of the file.
         pub source: Option<FileSource>,
         /// Reason why processing failed, with [`FileState::Failed`].
+        /// Absent in every other state.
         pub error: Option<Status>,
         /// Properties of a video.
         pub video_metadata: Option<VideoFileMetadata>,
@@ -76,6 +77,13 @@ impl From<File> for Part {
 
 open_enum! {
     /// Whether a file is ready for use.
+    /// ```
+    /// use generativeai::protocol::files::{File, FileState};
+    ///
+    /// let file: File = serde_json::from_str(r#"{"name":"files/abc","state":"PROCESSING"}"#)?;
+    /// assert_eq!(file.state, Some(FileState::Processing)); // not usable in a message yet
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub enum FileState {
         /// Zero value of the enum. The service does not send it.
         Unspecified = "STATE_UNSPECIFIED",

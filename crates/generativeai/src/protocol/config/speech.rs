@@ -71,6 +71,20 @@ setters!(PrebuiltVoiceConfig {
 
 message! {
     /// Voices of a dialogue.
+    /// ```
+    /// use generativeai::protocol::config::{
+    ///     MultiSpeakerVoiceConfig, SpeakerVoiceConfig, SpeechConfig, VoiceConfig,
+    /// };
+    ///
+    /// let voices = [("Ann", "Kore"), ("Ben", "Puck")].map(|(speaker, voice)| {
+    ///     SpeakerVoiceConfig::default()
+    ///         .speaker(speaker)
+    ///         .voice_config(VoiceConfig::prebuilt(voice))
+    /// });
+    /// let config = SpeechConfig::default().multi_speaker_voice_config(
+    ///     MultiSpeakerVoiceConfig::default().speaker_voice_configs(voices),
+    /// );
+    /// ```
     pub struct MultiSpeakerVoiceConfig {
         /// Voice of each speaker. The service requires exactly 2.
         pub speaker_voice_configs: Vec<SpeakerVoiceConfig>,

@@ -8,16 +8,30 @@ message! {
     ///
     /// In a stream each chunk has the counts so far, and the last one is final. A count that is absent
     /// from a final chunk is 0.
+    /// The counts explain a bill: prompt tokens are billed as input, replies and thoughts as output.
+    ///
+    /// ```
+    /// use generativeai::protocol::response::UsageMetadata;
+    ///
+    /// let usage: UsageMetadata = serde_json::from_str(
+    ///     r#"{"promptTokenCount":10,"candidatesTokenCount":20,"thoughtsTokenCount":5}"#,
+    /// )?;
+    /// assert_eq!(usage.thoughts_token_count, Some(5));
+    /// assert_eq!(usage.cached_content_token_count, None); // nothing came from a cache
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub struct UsageMetadata {
         /// Tokens in the prompt, including cached tokens and media.
         pub prompt_token_count: Option<i32>,
         /// Prompt tokens that were served from a cache. They are cheaper.
+        /// They are already part of [`prompt_token_count`](Self::prompt_token_count): do not add the two.
         pub cached_content_token_count: Option<i32>,
         /// Tokens in the replies, all candidates together, without thoughts.
         pub candidates_token_count: Option<i32>,
         /// Tokens in the results of built-in tools, which were added to the prompt.
         pub tool_use_prompt_token_count: Option<i32>,
         /// Tokens of thinking. They are billed as output.
+        /// They are not part of [`candidates_token_count`](Self::candidates_token_count).
         pub thoughts_token_count: Option<i32>,
         /// Sum of the tokens in prompt, replies, tool results and thoughts.
         pub total_token_count: Option<i32>,

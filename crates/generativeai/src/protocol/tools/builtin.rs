@@ -75,6 +75,15 @@ message! {
 
 message! {
     /// Period of time. An absent end is open.
+    /// ```
+    /// use generativeai::protocol::tools::{GoogleSearch, Interval};
+    ///
+    /// let year: Interval = serde_json::from_str(
+    ///     r#"{"startTime":"2025-01-01T00:00:00Z","endTime":"2026-01-01T00:00:00Z"}"#,
+    /// )?;
+    /// let search = GoogleSearch::default().time_range_filter(year);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub struct Interval {
         /// Start of the period, included.
         pub start_time: Option<Timestamp>,
@@ -256,6 +265,12 @@ setters!(McpServer {
 
 message! {
     /// Address of an MCP server, with headers and time limits.
+    /// ```
+    /// use generativeai::protocol::tools::{McpServer, StreamableHttpTransport};
+    ///
+    /// let transport = StreamableHttpTransport::default().url("https://api.example.com/mcp");
+    /// let server = McpServer::default().name("weather").streamable_http_transport(transport);
+    /// ```
     pub struct StreamableHttpTransport {
         /// URL of the server, such as `https://api.example.com/mcp`.
         pub url: Option<String>,

@@ -104,6 +104,7 @@ open_enum! {
         /// The model decides between function calls and text.
         Auto = "AUTO",
         /// The model always calls a function.
+        /// A program that always sends this mode never receives a final text.
         Any = "ANY",
         /// The model never calls a function, as if none were declared.
         None = "NONE",
@@ -130,6 +131,13 @@ setters!(RetrievalConfig {
 
 message! {
     /// Geographic coordinates in degrees (WGS 84).
+    /// ```
+    /// use generativeai::protocol::tools::{LatLng, RetrievalConfig, ToolConfig};
+    ///
+    /// let edinburgh = LatLng::new(55.95, -3.19);
+    /// let config = ToolConfig::default()
+    ///     .retrieval_config(RetrievalConfig::default().lat_lng(edinburgh).language_code("en-GB"));
+    /// ```
     pub struct LatLng {
         /// Latitude, from -90 to 90. Positive values are north of the equator.
         pub latitude: Option<f64>,
