@@ -34,8 +34,8 @@ mod transcript;
 pub struct Contents {
     /// History of the chat that makes the request.
     history: Option<Arc<Transcript>>,
-    /// Contents after the history.
-    new: Vec<Content>,
+    /// Contents after the history. The requests of a reply share them, since they may contain large media.
+    new: Arc<Vec<Content>>,
 }
 
 impl Contents {
@@ -43,13 +43,13 @@ impl Contents {
     pub(crate) fn new(history: Arc<Transcript>, new: Vec<Content>) -> Self {
         Self {
             history: Some(history),
-            new,
+            new: Arc::new(new),
         }
     }
 
     /// Returns an iterator over the contents, in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Content> + Clone {
-        self.history().iter().chain(&self.new)
+        self.history().iter().chain(&*self.new)
     }
 
     /// Returns the number of contents.
@@ -69,7 +69,7 @@ impl Contents {
 
     /// Appends a content.
     pub fn push(&mut self, content: impl Into<Content>) {
-        self.new.push(content.into());
+        Arc::make_mut(&mut self.new).push(content.into());
     }
 
     fn history(&self) -> &[Content] {
@@ -84,7 +84,7 @@ impl Contents {
     )]
     pub(crate) fn json(&self) -> Json {
         let mut new = Vec::new();
-        for content in &self.new {
+        for content in &*self.new {
             json::write_element(&mut new, content);
         }
         let history = self.history.as_deref();
@@ -138,7 +138,10 @@ impl<C: Into<Content>> From<C> for Contents {
 
 impl From<Vec<Content>> for Contents {
     fn from(new: Vec<Content>) -> Self {
-        Self { history: None, new }
+        Self {
+            history: None,
+            new: Arc::new(new),
+        }
     }
 }
 
@@ -146,7 +149,7 @@ impl From<Vec<Content>> for Contents {
 impl From<Contents> for Vec<Content> {
     fn from(contents: Contents) -> Self {
         match contents.history {
-            None => contents.new,
+            None => Arc::unwrap_or_clone(contents.new),
             Some(_) => contents.iter().cloned().collect(),
         }
     }
