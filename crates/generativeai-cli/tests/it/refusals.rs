@@ -80,6 +80,7 @@ fn an_unreachable_address_is_reported_with_a_remedy() {
     drop(listener);
     let mut command = genai(&["chat", "Hello"]);
     command
+        .env("GENAI_OFFLINE", "0")
         .env("GEMINI_API_KEY", "canary-key")
         .env("GOOGLE_GEMINI_BASE_URL", address);
 

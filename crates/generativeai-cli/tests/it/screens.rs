@@ -214,29 +214,32 @@ fn the_help_lists_all_commands() {
 
     assert_eq!(
         help,
-        "/undo [COUNT]      undo the last message and its reply
-/redo              restore the last undone turn
-/regenerate        replace the last reply by a new one
-/continue          continue a reply that was stopped or cut off
-/edit              edit the last message and send it again
-/fork [NAME]       continue in a copy of this session
-/new [NAME]        start a new session
-/session [NAME]    show this session, or switch to another
-/sessions          list the saved sessions
-/history [COUNT]   show the messages, or only the last ones
-/system [TEXT|-]   show, set or remove (-) the system instruction
-/model [NAME]      show or change the model
-/tools             list the tools the model may call
-/attach [FILE|-]   attach a file to the next message; - removes all
-/tokens [on|off]   show token counts, now or after each reply
-/save [FILE]       write the session as JSON
-/export [FILE]     write the session as Markdown
-/load FILE         start a session from a file of /save or another program
-/help              show this help
-/quit              quit (or Ctrl-D)
+        "/undo [COUNT]          undo the last message and its reply
+/redo                  restore the last undone turn
+/regenerate            replace the last reply by a new one
+/continue              continue a reply that was stopped or cut off
+/edit                  edit the last message and send it again
+/fork [NAME]           continue in a copy of this session
+/new [NAME]            start a new session
+/session [NAME]        show this session, or switch to another
+/sessions              list the saved sessions
+/history [COUNT]       show the messages, or only the last ones
+/system [TEXT|-]       show, set or remove (-) the system instruction
+/model [NAME]          show or change the model
+/tools                 list the tools the model may call
+/attach [FILE|-]       attach a file to the next message; - removes all
+/tokens [on|off]       show token counts, now or after each reply
+/save [FILE]           write the session as JSON
+/export [FILE]         write the session as Markdown
+/load FILE             start a session from a file of /save or another program
+/copy [code] [osc52]   copy the last reply, or its last code block
+/compact [TOKENS]      summarize older turns from now on
+/help                  show this help
+/quit                  quit (or Ctrl-D)
 @FILE in a message attaches the file. Start a message with // to send a /.
 Alt-Enter or Ctrl-J starts a new line; \"\"\" surrounds a multi-line message.
-Tab completes, Up recalls messages. Ctrl-C stops a reply; its text is kept."
+Tab completes, Up recalls messages. Ctrl-C stops a reply; its text is kept.
+Ctrl-X Ctrl-E edits the message in $EDITOR; Ctrl-Z suspends the program."
     );
     terminal.enter("/quit");
     assert_eq!(terminal.end().code, 0);

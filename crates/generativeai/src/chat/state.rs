@@ -351,15 +351,15 @@ impl State {
         }
     }
 
-    /// Returns whether a content of the history, or of a turn that could be redone, has no parts. A running
-    /// conversation has none. The lengths in the events of an older journal count them.
+    /// Returns whether a content of the history, a dropped one, or one of a turn that could be redone has no parts. A
+    /// running conversation has none. The lengths in the events of an older journal count them.
     pub(super) fn has_empty_contents(&self) -> bool {
         let undone = self.undone.iter().flat_map(|undone| match undone {
             Undone::Turn { contents, .. } => contents.as_slice(),
             Undone::Unfinished(_) => &[],
         });
-        let mut contents = self.history().iter().chain(undone);
-        contents.any(Content::is_empty)
+        let kept = self.history().iter().chain(self.dropped.contents());
+        kept.chain(undone).any(Content::is_empty)
     }
 
     /// Returns a copy without the turns that were undone.
