@@ -92,7 +92,7 @@ impl GenerateContentRequest {
         let is_written = |known: &&str| *known == name || wire::is_snake_case(name, known);
         <Self as wire::Message>::NAMES
             .iter()
-            .any(|known| is_written(&known))
+            .any(is_written)
     }
 
     /// Sets the conversation. A single message, such as a text, is accepted as well as a list of
