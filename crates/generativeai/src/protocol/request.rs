@@ -90,9 +90,7 @@ impl GenerateContentRequest {
     /// Returns whether a member has a field in this version, by its name in either spelling.
     pub(crate) fn has_field(name: &str) -> bool {
         let is_written = |known: &&str| *known == name || wire::is_snake_case(name, known);
-        <Self as wire::Message>::NAMES
-            .iter()
-            .any(is_written)
+        <Self as wire::Message>::NAMES.iter().any(is_written)
     }
 
     /// Sets the conversation. A single message, such as a text, is accepted as well as a list of
