@@ -57,7 +57,7 @@ pub(crate) struct Chat {
     )]
     no_project: bool,
 
-    /// Send a named prompt, in which {{input}} stands for the message: of the table [prompts] of the settings, or of
+    /// Send a named prompt, in which {{input}} stands for the message: of the table "prompts" of the settings, or of
     /// the file prompts/NAME.md next to them
     #[arg(short = 't', long, value_name = "NAME")]
     template: Option<String>,
@@ -114,7 +114,7 @@ pub(crate) struct Chat {
     schema: Option<PathBuf>,
 
     /// Let the model call the tools of an MCP server: a command that starts it, its http(s) URL, or its name in the
-    /// table [servers] of the settings
+    /// table "servers" of the settings
     ///
     /// Calls run without confirmation: use servers you trust. The option can be repeated.
     #[arg(long, value_name = "COMMAND")]
