@@ -185,12 +185,13 @@ impl State {
     }
 
     /// Moves the first `length` contents of the history to the dropped ones, and puts a summary in their place.
-    fn compact(&mut self, length: usize, summary: Vec<Content>) -> Result<(), InvalidEvent> {
+    fn compact(&mut self, length: usize, mut summary: Vec<Content>) -> Result<(), InvalidEvent> {
         if length > self.history().len() || length < self.summary {
             return Err(InvalidEvent(
                 "drops contents that the history does not start with",
             ));
         }
+        summary.iter_mut().for_each(Content::remove_empty_parts);
         let history = mem::take(&mut self.history);
         let mut old = Arc::unwrap_or_clone(history).into_contents();
         let rest = old.split_off(length);
