@@ -139,8 +139,9 @@ const defaultModel = () => models[0]?.name.replace(/^models\//, "") ?? "";
 
 async function remove(id) {
   running.get(id)?.abort();
-  conversations.delete(id);
+  // It disappears from the list once it is gone for good.
   await storage.remove(id).catch(() => {});
+  conversations.delete(id);
   if (current.id !== id) return draw();
   const [next] = [...conversations.values()].sort((a, b) => b.updated - a.updated);
   if (next) select(next);
