@@ -199,16 +199,15 @@ impl Reader {
             self.response = Some((response, events));
         }
         while let Some((response, events)) = &mut self.response {
-            match self.attempts.chunk(response, is_first).await {
-                Ok(Some(bytes)) => events.push(bytes),
-                end => {
+            match self.attempts.chunk(response, is_first).await? {
+                Some(bytes) => events.push(bytes),
+                None => {
                     let rest = events.finish().map_err(malformed)?;
                     let event = match &rest {
                         BodyEnd::Open(event) => event.clone(),
                         _ => Bytes::new(),
                     };
-                    let last = end.and_then(|_| last_chunk(rest, &self.attempts.service.secrets));
-                    let last = match last {
+                    let last = match last_chunk(rest, &self.attempts.service.secrets) {
                         Err(failure) if self.progress.excuses(&failure, &event) => Ok(None),
                         last => last,
                     };

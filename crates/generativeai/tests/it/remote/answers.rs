@@ -497,17 +497,26 @@ async fn usage_after_the_finish_reason_is_read_and_an_error_is_one() {
 
 /// Field row 2.
 #[tokio::test]
-async fn a_body_that_breaks_after_the_finish_reason_is_complete() {
-    let event = complete();
-    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-    let cut = format!("{head}{:x}\r\n{event}\r\n", event.len());
+async fn a_body_that_ends_badly_after_the_finish_reason_is_complete() {
     let array = format!("{STREAM}[{},", reply("Hello!", Some("STOP")));
     let after = format!("{STREAM}[{}] ok", reply("Hello!", Some("STOP")));
-    for sent in [cut, array, after] {
+    for sent in [array, after] {
         let (texts, error) = streamed(&client(&Server::always(1, &sent)).0).await;
         assert_eq!(texts.concat(), "Hello!");
         assert!(error.is_none(), "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_lost_after_the_finish_reason_is_an_error() {
+    let event = complete();
+    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let cut = format!("{head}{:x}\r\n{event}\r\n", event.len());
+
+    let (texts, error) = streamed(&client(&Server::always(1, &cut)).0).await;
+
+    assert_eq!(texts.concat(), "Hello!");
+    assert_eq!(error.expect("an error").kind(), ErrorKind::Unreachable);
 }
 
 /// Field row 2: tools that the service runs itself continue a reply after a finish reason.
