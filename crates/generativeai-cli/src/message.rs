@@ -50,7 +50,7 @@ pub(crate) fn message(words: &[String], printer: &mut Printer) -> anyhow::Result
 /// Returns the text on stdin.
 ///
 /// # Errors
-/// Stdin is a terminal, or what it contains is not text.
+/// Stdin is a terminal, or contains no text.
 pub(crate) fn piped() -> anyhow::Result<String> {
     if io::stdin().is_terminal() {
         let message = "no input: name a file, or pipe a text in";

@@ -8,7 +8,7 @@ const MEASUREMENT: Duration = Duration::from_millis(15);
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Share of a core that a thread gets if the core is free.
 const FREE: f64 = 0.85;
-/// Duration of a batch that is long enough to tell whether its thread was interrupted.
+/// Duration of a batch that is long enough to show whether its thread was interrupted.
 const LONG_BATCH: Duration = Duration::from_millis(30);
 
 /// Number of threads for the next batch.

@@ -15,7 +15,7 @@ use super::probe::{self, NativeTools};
 use super::thinking::{SWITCHES, ThinkingTags};
 use super::verify;
 
-/// A compiled chat template, and what it supports.
+/// A compiled chat template, and the features that it supports.
 #[derive(Debug)]
 pub(crate) struct Template {
     compiled: Compiled,

@@ -164,7 +164,7 @@ impl Messages {
         self.push_separated(role, text, separator);
     }
 
-    /// Adds a text on a line of its own.
+    /// Adds a text on a separate line.
     fn push_line(&mut self, role: &str, text: &str) {
         self.push_separated(role, text, "\n");
     }

@@ -3,7 +3,7 @@
 /// Returns a template with `\n` line ends, as Jinja2's lexer does, and without `generation` tags.
 ///
 /// `{% generation %}…{% endgeneration %}` marks the tokens of the assistant for training and renders its
-/// body. It becomes a `with` block, which has a scope of its own as well.
+/// body. It becomes a `with` block, which has its own scope as well.
 pub(super) fn normalize(source: &str) -> String {
     let source = source.replace("\r\n", "\n").replace('\r', "\n");
     let mut normalized = String::with_capacity(source.len());

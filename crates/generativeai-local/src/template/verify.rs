@@ -1,4 +1,4 @@
-//! Checks that a prompt contains everything that was said.
+//! Checks that a prompt contains the text of every message.
 
 use serde_json::Value;
 

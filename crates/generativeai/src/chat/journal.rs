@@ -105,7 +105,7 @@ impl Writer {
         self.pending.push(Entry::new(event));
     }
 
-    /// Notes that the turn of the last event goes on.
+    /// Notes that the turn of the last event continues.
     pub(super) fn reopen(&mut self) {
         self.is_open = true;
     }

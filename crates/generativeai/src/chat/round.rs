@@ -96,7 +96,7 @@ pub(super) fn names(calls: &[&FunctionCall]) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// Returns whether a finish reason reports a call that the model can correct once it reads what is wrong.
+/// Returns whether a finish reason reports a call that the model can correct once it reads the error.
 pub(super) fn is_mistaken_call(reason: &FinishReason) -> bool {
     use FinishReason::{MalformedFunctionCall, UnexpectedToolCall};
     matches!(reason, UnexpectedToolCall | MalformedFunctionCall)

@@ -231,7 +231,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         (!is_blocked).then_some(chunk)
     }
 
-    /// Writes what was received to the journal, before the next hop of the reply.
+    /// Writes the received reply to the journal, before the next hop of the reply.
     fn store_hop(&mut self) {
         let Step::Receive(reply) = mem::replace(&mut self.step, Step::Over) else {
             return;

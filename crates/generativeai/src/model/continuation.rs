@@ -49,7 +49,7 @@ pub(crate) struct Hops {
     hop: Hop,
     /// Token from which the reply continues.
     token: Option<String>,
-    /// What was returned after that token.
+    /// Text returned after that token.
     replay: Replay,
     /// Token counts of the hops before this one.
     usage: Option<Box<UsageMetadata>>,
@@ -61,7 +61,7 @@ pub(crate) struct Hops {
     is_over: bool,
 }
 
-/// What was received in the current hop.
+/// Chunks received in the current hop.
 #[derive(Default)]
 struct Hop {
     /// Token with which the hop was requested.
@@ -181,7 +181,7 @@ impl Hops {
     /// a hop.
     ///
     /// # Errors
-    /// The reply was resumed, and differs from what was returned.
+    /// The reply was resumed, and differs from the text already returned.
     fn receive(&mut self, mut chunk: GenerateContentResponse) -> Result<GenerateContentResponse> {
         let hop = &mut self.hop;
         hop.has_chunks = true;

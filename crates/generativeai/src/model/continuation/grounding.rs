@@ -15,7 +15,7 @@ pub(super) struct Grounding {
     start: Place,
     /// Place of the last token.
     token: Place,
-    /// End of what was received.
+    /// End of the received content.
     end: Place,
 }
 

@@ -27,7 +27,7 @@ impl Replay {
         is_at_end
     }
 
-    /// Adds what is returned of a candidate.
+    /// Adds the returned content of a candidate.
     pub(super) fn push(&mut self, candidate: &Candidate) {
         if let Some(content) = &candidate.content {
             self.returned
@@ -42,7 +42,7 @@ impl Replay {
         self.expected = content.unwrap_or_default().parts.into();
     }
 
-    /// Removes what was returned before from a chunk.
+    /// Removes text from a chunk that was returned before.
     ///
     /// # Errors
     /// The chunk has something else, or the reply ends before it.
