@@ -2,6 +2,7 @@
 
 mod enums;
 mod flat;
+mod from_openapi;
 mod openapi;
 
 use schemars::generate::SchemaSettings;

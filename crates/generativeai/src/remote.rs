@@ -13,15 +13,20 @@
 //! reply, failure           a value, or the error that the service reports
 //! ```
 
+#[doc(hidden)]
+pub mod __http;
 mod address;
 mod api;
 mod attempts;
 mod body;
 mod builder;
+mod client;
 mod connect;
 mod deadline;
 pub(crate) mod decode;
 pub(crate) mod failure;
+pub(crate) mod gemini;
+mod profile;
 mod reply;
 mod reply_stream;
 mod request;
@@ -35,7 +40,7 @@ mod service;
 mod tls;
 mod transport;
 
+pub use api::Remote;
 pub use builder::RemoteBuilder;
 #[cfg(feature = "mcp")]
 pub(crate) use reqwest_client::client_for;
-pub use service::Remote;

@@ -13,7 +13,8 @@ use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::schema::Schema;
 use crate::remote::decode::{BodyEnd, Events, Malformed};
-use crate::remote::failure::{self, Failure};
+use crate::remote::failure::{self, ErrorReader, Failure};
+use crate::remote::gemini::GEMINI;
 use crate::remote::retry;
 use crate::remote::secret::Secret;
 use crate::stream::BoxFuture;
@@ -101,18 +102,21 @@ pub(crate) fn naive(body: &[u8]) -> Vec<Vec<u8>> {
 
 /// The error of any response body is short, has its HTTP code, and never contains the API key.
 pub fn error_body(data: &[u8]) {
-    let secrets = [Secret::new(KEY)];
+    let errors = ErrorReader {
+        profile: &GEMINI,
+        secrets: vec![Secret::new(KEY)],
+    };
     let (code, body) = match data {
         [first, rest @ ..] => (300 + u16::from(*first) % 300, rest),
         [] => (500, data),
     };
-    let failure = Failure::refused(code, body, None, &secrets);
+    let failure = Failure::refused(code, body, None, &errors);
     let printed = format!("{} {:?}", failure.error, failure.error);
     assert!(!printed.contains(KEY), "{printed}");
     assert_eq!(failure.error.http_code(), Some(code));
     assert!(failure.error.to_string().chars().count() < 1_200);
     assert!(failure::excerpt(body).chars().count() <= 201);
-    if let Some(failure) = Failure::in_success(body, &secrets) {
+    if let Some(failure) = Failure::in_success(body, &errors) {
         assert!(!format!("{:?}", failure.error).contains(KEY));
     }
 }

@@ -35,50 +35,16 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// Checks a base URL. What was copied with it is removed: a model, a method and the API version, which is used
-    /// unless another one is set. `allow_plain` permits `http://` to other machines.
+    /// Checks a base URL of the Gemini API. What was copied with it is removed: a model, a method and the API version,
+    /// which is used unless another one is set. `allow_plain` permits `http://` to other machines.
     pub(super) fn new(base: &str, version: Option<&str>, allow_plain: bool) -> Result<Self> {
-        let bad = |what: &str| configuration(format!("the base URL {what}"));
         let (base, copied) = without_resource(base.trim());
-        let uri: Uri = base
-            .parse()
-            .map_err(|error: InvalidUri| bad("is invalid").with_source(error))?;
-        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(bad("is invalid: it has to start with https://"));
-        };
-        match scheme {
-            "https" => {}
-            "http" if allow_plain || is_loopback(authority.host()) => {}
-            "http" => {
-                return Err(bad(
-                    "starts with http://, which would send the key unencrypted: \
-                     use https://, or allow plain HTTP",
-                ));
-            }
-            _ => return Err(bad("starts with neither https:// nor http://")),
-        }
-        if authority.as_str().contains('@') {
-            return Err(bad("contains a user name or password: send it in a header"));
-        }
-        if base.contains(['?', '#']) {
-            return Err(bad("contains a query or a fragment: remove it"));
-        }
-        if !is_host(authority) {
-            return Err(bad(
-                "has an invalid host: use a name of ASCII letters, digits, dots and dashes, \
-                 or an IP address, optionally with a port",
-            ));
-        }
-        if !is_plain_path(uri.path()) {
-            return Err(bad(
-                "has an invalid path: use ASCII letters, digits, `-._~@` and slashes",
-            ));
-        }
+        let mut address = Self::unversioned(base, allow_plain)?;
         let version = version.map(|version| version.trim_matches('/'));
         if let (Some(version), Some(copied)) = (version, copied)
             && version != copied
         {
-            return Err(bad(&format!(
+            return Err(bad_base(&format!(
                 "ends with the API version `{copied}`, but the version `{version}` is set: remove one of the two"
             )));
         }
@@ -88,8 +54,52 @@ impl Address {
                 "the API version is invalid: use a word such as `v1beta`",
             ));
         }
+        address.root = format!("{}{version}/", address.root);
+        Ok(address)
+    }
+
+    /// Checks a base URL that contains the API version, if the service has one. `allow_plain` permits `http://` to
+    /// other machines.
+    pub(super) fn unversioned(base: &str, allow_plain: bool) -> Result<Self> {
+        let base = base.trim().trim_end_matches('/');
+        let uri: Uri = base
+            .parse()
+            .map_err(|error: InvalidUri| bad_base("is invalid").with_source(error))?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(bad_base("is invalid: it has to start with https://"));
+        };
+        match scheme {
+            "https" => {}
+            "http" if allow_plain || is_loopback(authority.host()) => {}
+            "http" => {
+                return Err(bad_base(
+                    "starts with http://, which would send the key unencrypted: \
+                     use https://, or allow plain HTTP",
+                ));
+            }
+            _ => return Err(bad_base("starts with neither https:// nor http://")),
+        }
+        if authority.as_str().contains('@') {
+            return Err(bad_base(
+                "contains a user name or password: send it in a header",
+            ));
+        }
+        if base.contains(['?', '#']) {
+            return Err(bad_base("contains a query or a fragment: remove it"));
+        }
+        if !is_host(authority) {
+            return Err(bad_base(
+                "has an invalid host: use a name of ASCII letters, digits, dots and dashes, \
+                 or an IP address, optionally with a port",
+            ));
+        }
+        if !is_plain_path(uri.path()) {
+            return Err(bad_base(
+                "has an invalid path: use ASCII letters, digits, `-._~@` and slashes",
+            ));
+        }
         Ok(Self {
-            root: format!("{base}/{version}/"),
+            root: format!("{base}/"),
             host: authority.host().to_owned(),
             is_encrypted: scheme == "https",
         })
@@ -141,7 +151,8 @@ impl Address {
         self.at(&format!("{}:{method}", path_of("models", model)?))
     }
 
-    fn at(&self, path: &str) -> Result<Uri> {
+    /// Returns the address of a path below the base URL.
+    pub(super) fn at(&self, path: &str) -> Result<Uri> {
         let address = [self.root.as_str(), path].concat();
         Uri::try_from(address)
             .map_err(|error| request("the request has an invalid address").with_source(error))
@@ -273,6 +284,10 @@ fn ip(host: &str) -> Option<IpAddr> {
         Some(bare) => bare.parse().map(IpAddr::V6).ok(),
         None => host.parse().map(IpAddr::V4).ok(),
     }
+}
+
+fn bad_base(what: &str) -> Error {
+    configuration(format!("the base URL {what}"))
 }
 
 fn configuration(message: impl Into<String>) -> Error {
@@ -474,5 +489,14 @@ mod tests {
             message.contains("`v1`") && message.contains("`v1beta`"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn a_base_url_may_contain_the_version() {
+        let address = Address::unversioned("http://localhost:1/v1/", false).expect("good");
+
+        assert_eq!(address.as_str(), "http://localhost:1/v1");
+        let url = address.at("chat/completions").expect("good");
+        assert_eq!(url.to_string(), "http://localhost:1/v1/chat/completions");
     }
 }

@@ -1,14 +1,12 @@
-//! The methods of the API: each with its address, its body and the kind of its response.
+//! `Remote`, and the methods of the API: each with its address, its body and the kind of its response.
+
+use std::fmt;
 
 use super::address::Address;
-use super::attempts::Attempts;
 use super::body::SharedBody;
-use super::deadline::Deadlines;
-use super::failure::Failure;
-use super::reply::{self, Reply};
-use super::reply_stream::Chunks;
+use super::client::Client;
+use super::reply_stream::OneChunkEach;
 use super::request::Outgoing;
-use super::service::Remote;
 use crate::backend::{Backend, RequestOptions};
 use crate::error::Result;
 use crate::protocol::caches::CachedContent;
@@ -22,6 +20,65 @@ use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 use crate::stream::{BoxFuture, ChunkStream};
 
+/// Client of a service that speaks the Gemini REST API: Google's, or any other.
+///
+/// Clones are cheap and share everything: the connection pool, the API key, the retry budget. Create one
+/// `Remote` per service and program and clone it.
+///
+/// - **Runtime.** It needs a tokio runtime with time and I/O enabled, as `#[tokio::main]` makes it. It may be
+///   shared by several runtimes; each has its own connections, because a connection makes progress only
+///   while the runtime in which it was opened runs.
+/// - **Connections.** HTTP/1.1 and HTTP/2 over TLS, pooled; idle ones are closed after 90 s. The proxy
+///   variables of the environment are observed, see [`RemoteBuilder`](super::RemoteBuilder).
+/// - **Retries.** Transient failures are retried with growing waits until the first event of the response has
+///   been returned. [`Retry`](crate::Retry) has the details, and
+///   [`RequestOptions::on_retry`] reports each retry.
+/// - **Many chats.** [`RemoteBuilder::max_in_flight`](super::RemoteBuilder::max_in_flight) limits how many requests
+///   the service gets at a time.
+/// - **Time limits.** See [`RequestOptions`].
+/// - **Cancellation.** Dropping a future or a stream cancels the request: the HTTP/1.1 connection is closed,
+///   the HTTP/2 stream is reset.
+/// - **Secrets.** The API key is sent in a header, to the configured host alone: redirects are not followed,
+///   and plain `http://` is refused except to this machine. No error, `Debug` output or trace contains it.
+///
+/// ```no_run
+/// use generativeai::{Backend, GenerativeModel, Remote, RequestOptions};
+///
+/// # async fn example() -> generativeai::Result<()> {
+/// // With GEMINI_API_KEY set. A model without a backend creates such a client itself.
+/// let remote = Remote::from_env()?;
+/// let models = remote.list_models(None, RequestOptions::default()).await?;
+/// for model in &models.models {
+///     println!("{}", model.name.as_deref().unwrap_or_default());
+/// }
+///
+/// let mut chat = GenerativeModel::new("gemini-flash-latest").backend(remote).start_chat();
+/// println!("{}", chat.send_message("Hello").await?.text()?);
+/// # Ok(()) }
+/// ```
+///
+/// Offline, point it at `genai serve` of this project, which serves the same API on this machine:
+///
+/// ```
+/// use generativeai::Remote;
+///
+/// // No key is needed for a service on this machine.
+/// let remote = Remote::builder().base_url("http://127.0.0.1:8080").build()?;
+/// assert!(format!("{remote:?}").contains("127.0.0.1:8080"));
+/// # Ok::<(), generativeai::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Remote(pub(super) Client);
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remote")
+            .field("address", &self.0.address())
+            .field("options", &self.0.0.options)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Backend for Remote {
     fn generate_content(
         &self,
@@ -29,7 +86,7 @@ impl Backend for Remote {
         options: RequestOptions,
     ) -> BoxFuture<Result<GenerateContentResponse>> {
         let request = self.generation(request, "generateContent");
-        self.unary(request, options)
+        self.0.unary(request, options)
     }
 
     fn stream_generate_content(
@@ -38,8 +95,7 @@ impl Backend for Remote {
         options: RequestOptions,
     ) -> ChunkStream {
         let request = self.generation(request, "streamGenerateContent?alt=sse");
-        let options = options.or(&self.0.options);
-        Box::pin(Chunks::new(self.0.clone(), request, options))
+        self.0.streamed(request, OneChunkEach, options)
     }
 
     fn count_tokens(
@@ -54,7 +110,7 @@ impl Backend for Remote {
             inner.model = inner.model.take().or_else(|| model.clone());
         }
         let request = self.post(model.as_deref(), "countTokens", &request);
-        self.unary(request, options)
+        self.0.unary(request, options)
     }
 
     fn list_models(
@@ -63,12 +119,12 @@ impl Backend for Remote {
         options: RequestOptions,
     ) -> BoxFuture<Result<ListModelsResponse>> {
         let address = self.address().models(page_token.as_deref());
-        self.unary(address.map(Outgoing::get), options)
+        self.0.unary(address.map(Outgoing::get), options)
     }
 
     fn get_model(&self, name: String, options: RequestOptions) -> BoxFuture<Result<Model>> {
         let address = self.address().model(&name);
-        self.unary(address.map(Outgoing::get), options)
+        self.0.unary(address.map(Outgoing::get), options)
     }
 
     fn get_cached_content(
@@ -77,7 +133,7 @@ impl Backend for Remote {
         options: RequestOptions,
     ) -> BoxFuture<Result<CachedContent>> {
         let address = self.address().cached_content(&name);
-        self.unary(address.map(Outgoing::get), options)
+        self.0.unary(address.map(Outgoing::get), options)
     }
 
     fn embed_content(
@@ -87,7 +143,7 @@ impl Backend for Remote {
     ) -> BoxFuture<Result<EmbedContentResponse>> {
         let model = request.model.take();
         let request = self.post(model.as_deref(), "embedContent", &request);
-        self.unary(request, options)
+        self.0.unary(request, options)
     }
 
     fn batch_embed_contents(
@@ -101,13 +157,13 @@ impl Backend for Remote {
             one.model = one.model.take().or_else(|| model.clone());
         }
         let request = self.post(model.as_deref(), "batchEmbedContents", &request);
-        self.unary(request, options)
+        self.0.unary(request, options)
     }
 }
 
 impl Remote {
     fn address(&self) -> &Address {
-        &self.0.address
+        &self.0.0.address
     }
 
     /// Serializes a request for a reply. Its contents are not copied.
@@ -126,32 +182,4 @@ impl Remote {
         let address = self.address().method(model, method)?;
         Ok(Outgoing::post(address, SharedBody::of(request)?))
     }
-
-    /// Sends a request, and reads a response in one piece.
-    fn unary<R: Reply + Send + 'static>(
-        &self,
-        request: Result<Outgoing>,
-        options: RequestOptions,
-    ) -> BoxFuture<Result<R>> {
-        let service = self.0.clone();
-        Box::pin(async move {
-            let options = options.or(&service.options);
-            let mut attempts = Attempts::begin(service, request?, options, Deadlines::unary)?;
-            loop {
-                match attempt(&mut attempts).await {
-                    Ok(reply) => {
-                        attempts.succeeded();
-                        return Ok(reply);
-                    }
-                    Err(failure) => attempts.recover(failure).await?,
-                }
-            }
-        })
-    }
-}
-
-async fn attempt<R: Reply>(attempts: &mut Attempts) -> Result<R, Failure> {
-    let mut response = attempts.send().await?;
-    let body = attempts.body(&mut response).await?;
-    reply::read_whole(&body, &attempts.service.secrets)
 }

@@ -49,7 +49,7 @@ impl Attempts {
         deadlines: fn(&RequestOptions) -> Deadlines,
     ) -> Result<Self> {
         if Handle::try_current().is_err() {
-            let message = "`Remote` needs a tokio runtime with time and I/O: run it in one, \
+            let message = "the client needs a tokio runtime with time and I/O: run it in one, \
                            or use `generativeai::blocking`";
             return Err(Error::new(ErrorKind::Configuration, message));
         }
@@ -204,7 +204,7 @@ impl Attempts {
             let room = ERROR_BODY_LIMIT - body.len();
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         }
-        Failure::refused(response.code(), &body, retry_after, &self.service.secrets)
+        Failure::refused(response.code(), &body, retry_after, &self.service.errors)
     }
 }
 

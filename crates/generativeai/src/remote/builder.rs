@@ -8,22 +8,21 @@ use hyper::header::{
 use tokio::sync::Semaphore;
 
 use super::address::Address;
+use super::api::Remote;
+use super::client::Client;
+use super::failure::ErrorReader;
+use super::gemini::GEMINI;
+use super::profile::{ApiVersion, KeyRequired, Profile};
 use super::resolve::Resolver;
 use super::retry_budget::{self, RetryBudget};
 use super::secret::Secret;
-use super::service::{Remote, Service};
+use super::service::Service;
 use super::tls;
 use super::transport::Transport;
 use crate::backend::RequestOptions;
 use crate::error::{Error, ErrorKind, Result};
 
-const GOOGLE: &str = "https://generativelanguage.googleapis.com";
-const API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
-const API_CLIENT: HeaderName = HeaderName::from_static("x-goog-api-client");
 const NAME: &str = concat!("generativeai/", env!("CARGO_PKG_VERSION"));
-const CLIENT: &str = concat!("gl-rust generativeai/", env!("CARGO_PKG_VERSION"));
-const KEY_VARIABLES: [&str; 2] = ["GEMINI_API_KEY", "GOOGLE_API_KEY"];
-const BASE_VARIABLE: &str = "GOOGLE_GEMINI_BASE_URL";
 
 /// Builder of a [`Remote`].
 ///
@@ -48,6 +47,7 @@ const BASE_VARIABLE: &str = "GOOGLE_GEMINI_BASE_URL";
 #[derive(Debug)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct RemoteBuilder {
+    profile: &'static Profile,
     api_key: Option<Secret>,
     base_url: Option<String>,
     api_version: Option<String>,
@@ -64,7 +64,15 @@ pub struct RemoteBuilder {
 
 impl Default for RemoteBuilder {
     fn default() -> Self {
+        Self::of(&GEMINI)
+    }
+}
+
+impl RemoteBuilder {
+    /// Creates a builder of clients of a service.
+    pub(crate) fn of(profile: &'static Profile) -> Self {
         Self {
+            profile,
             api_key: None,
             base_url: None,
             api_version: None,
@@ -200,11 +208,17 @@ impl RemoteBuilder {
     ///
     /// [`Configuration`](ErrorKind::Configuration): there is no API key, or a setting is invalid.
     pub fn build(self) -> Result<Remote> {
-        self.build_with(|name| std::env::var_os(name).map(|value| value.into_string().ok()))
+        self.client().map(Remote)
+    }
+
+    /// Creates the client of the service.
+    pub(crate) fn client(self) -> Result<Client> {
+        self.client_with(|name| std::env::var_os(name).map(|value| value.into_string().ok()))
     }
 
     /// Builds with other environment variables. `Some(None)` is a variable that is not Unicode.
-    fn build_with(self, variable: impl Fn(&str) -> Option<Option<String>>) -> Result<Remote> {
+    fn client_with(self, variable: impl Fn(&str) -> Option<Option<String>>) -> Result<Client> {
+        let profile = self.profile;
         let text = |name: &str| match variable(name) {
             None => Ok(None),
             Some(Some(text)) => Ok(Some(text).filter(|text| !text.trim().is_empty())),
@@ -214,29 +228,39 @@ impl RemoteBuilder {
         };
         let base = match &self.base_url {
             Some(base) => Some(base.clone()),
-            None => text(BASE_VARIABLE)?,
+            None => text(profile.base_variable)?,
         };
-        let base = base.as_deref().unwrap_or(GOOGLE);
-        let address = Address::new(base, self.api_version.as_deref(), self.allow_plain_http)?;
+        let is_default = base.is_none();
+        let base = base.as_deref().unwrap_or(profile.base_url);
+        let address = match profile.api_version {
+            ApiVersion::AfterBaseUrl => {
+                Address::new(base, self.api_version.as_deref(), self.allow_plain_http)?
+            }
+            ApiVersion::InBaseUrl => Address::unversioned(base, self.allow_plain_http)?,
+        };
 
         let mut headers = self.headers()?;
-        let mut secrets: Vec<_> = [AUTHORIZATION, API_KEY]
+        let mut secrets: Vec<_> = [AUTHORIZATION.as_str(), profile.key_header]
             .iter()
-            .filter_map(|name| headers.get(name)?.to_str().ok())
+            .filter_map(|name| headers.get(*name)?.to_str().ok())
             .map(|value| Secret::new(value.rsplit(' ').next().unwrap_or(value)))
             .collect();
         if secrets.is_empty() {
             if let Some(key) = self.key(&text)? {
-                let mut value = HeaderValue::from_str(key.reveal()).map_err(|error| {
+                let value = [profile.key_prefix, key.reveal()].concat();
+                let mut value = HeaderValue::try_from(value).map_err(|error| {
                     configuration("the API key cannot be sent in a header").with_source(error)
                 })?;
                 value.set_sensitive(true);
-                headers.insert(API_KEY, value);
+                headers.insert(profile.key_header, value);
                 secrets.push(key);
-            } else if !address.is_loopback() {
-                return Err(configuration(
-                    "no API key: set GEMINI_API_KEY, or call `api_key` on the builder",
-                ));
+            } else if is_default
+                || profile.key_required == KeyRequired::Remotely && !address.is_loopback()
+            {
+                let variable = profile.key_variables[0];
+                return Err(configuration(format!(
+                    "no API key: set {variable}, or call `api_key` on the builder"
+                )));
             }
         }
         let mut roots = Vec::new();
@@ -248,10 +272,11 @@ impl RemoteBuilder {
             None => fastrand::Rng::new(),
         };
         let transport = Transport::new(&address, headers, roots, self.resolver)?;
-        Ok(Remote(Arc::new(Service {
+        let errors = ErrorReader { profile, secrets };
+        Ok(Client(Arc::new(Service {
             address,
             transport,
-            secrets,
+            errors,
             options: self.options,
             response_limit: self.response_limit,
             retry_budget: RetryBudget::new(self.retry_budget),
@@ -265,7 +290,7 @@ impl RemoteBuilder {
         if let Some(key) = &self.api_key {
             return checked(key.reveal(), "the API key").map(Some);
         }
-        for name in KEY_VARIABLES {
+        for name in self.profile.key_variables {
             if let Some(key) = text(name)? {
                 return checked(&key, &format!("the API key in {name}")).map(Some);
             }
@@ -277,7 +302,9 @@ impl RemoteBuilder {
     fn headers(&self) -> Result<HeaderMap> {
         let mut headers = HeaderMap::new();
         headers.insert(USER_AGENT, HeaderValue::from_static(NAME));
-        headers.insert(API_CLIENT, HeaderValue::from_static(CLIENT));
+        for (name, value) in self.profile.headers {
+            headers.insert(*name, HeaderValue::from_static(value));
+        }
         // The size of a compressed response would have to be limited before and after decompression.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         for (name, value) in &self.headers {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::profile::Profile;
 use super::secret::Secret;
 use crate::error::{self, Error, ErrorKind};
 use crate::protocol::status::Status;
@@ -12,8 +13,16 @@ use crate::protocol::status::Status;
 /// Maximum length of a message of the service that an error's own message repeats, in characters.
 const MAX_MESSAGE: usize = 1_000;
 
-/// Maximum length of the excerpt of a body that is not one of the Gemini API, in characters.
+/// Maximum length of the excerpt of a body that is not one of the API, in characters.
 const MAX_EXCERPT: usize = 200;
+
+/// How the errors of a service are read, and what they must not contain.
+#[derive(Debug)]
+pub(crate) struct ErrorReader {
+    pub(crate) profile: &'static Profile,
+    /// API keys and tokens.
+    pub(crate) secrets: Vec<Secret>,
+}
 
 /// An attempt that failed: why, and whether another may be made.
 #[derive(Debug)]
@@ -48,11 +57,11 @@ impl Failure {
         code: u16,
         body: &[u8],
         retry_after: Option<Duration>,
-        secrets: &[Secret],
+        errors: &ErrorReader,
     ) -> Self {
-        let body = redacted(body, secrets);
-        let error = match status_in(&body) {
-            Some(status) => from_status(code, status),
+        let body = redacted(body, &errors.secrets);
+        let error = match (errors.profile.read_error)(Some(code), &body) {
+            Some(error) => error,
             None => {
                 let excerpt = match excerpt(&body).as_str() {
                     "" => "empty response".to_owned(),
@@ -67,11 +76,9 @@ impl Failure {
     }
 
     /// Looks for an error in a response with a success code; `None` if this JSON is not an error.
-    pub(crate) fn in_success(json: &[u8], secrets: &[Secret]) -> Option<Self> {
-        let json = redacted(json, secrets);
-        let status = status_in(&json)?;
-        let code = error::http_code_of(&status).unwrap_or(500);
-        Some(Self::from_service(from_status(code, status)))
+    pub(crate) fn in_success(json: &[u8], errors: &ErrorReader) -> Option<Self> {
+        let json = redacted(json, &errors.secrets);
+        (errors.profile.read_error)(None, &json).map(Self::from_service)
     }
 
     /// The service reported an error: nothing of a reply has been returned.
@@ -83,8 +90,30 @@ impl Failure {
     }
 }
 
-/// Creates the error of a status that the service sent.
-fn from_status(code: u16, status: Status) -> Error {
+/// Reads the error in a body of the Gemini API.
+pub(super) fn read_error(code: Option<u16>, json: &[u8]) -> Option<Error> {
+    let status = status_in(json)?;
+    let code = code.or_else(|| error::http_code_of(&status)).unwrap_or(500);
+    let mut hint = None;
+    let kind = match ErrorKind::from_http_code(code) {
+        ErrorKind::RateLimited if status.is_daily_quota() => ErrorKind::Quota,
+        // Servers answer 404 instead of 501 so that clients do not retry.
+        ErrorKind::NotFound if status.status.as_deref() == Some("UNIMPLEMENTED") => {
+            ErrorKind::Unsupported
+        }
+        // The service answers an invalid API key with 400.
+        _ if is_about_api_key(&status) => ErrorKind::Authentication,
+        kind @ (ErrorKind::Authentication | ErrorKind::Request) => {
+            hint = missing_resource(&status);
+            hint.map_or(kind, |_| ErrorKind::NotFound)
+        }
+        kind => kind,
+    };
+    Some(from_status(kind, hint, code, status))
+}
+
+/// Creates the error of a status that the service sent. `hint` says what to do.
+pub fn from_status(kind: ErrorKind, hint: Option<&str>, code: u16, status: Status) -> Error {
     let mut message = code.to_string();
     if let Some(name) = &status.status {
         message.push(' ');
@@ -94,24 +123,10 @@ fn from_status(code: u16, status: Status) -> Error {
         message.push_str(": ");
         message.push_str(&truncated(text, MAX_MESSAGE));
     }
-    let kind = match ErrorKind::from_http_code(code) {
-        ErrorKind::RateLimited if status.is_daily_quota() => ErrorKind::Quota,
-        // Servers answer 404 instead of 501 so that clients do not retry.
-        ErrorKind::NotFound if status.status.as_deref() == Some("UNIMPLEMENTED") => {
-            ErrorKind::Unsupported
-        }
-        // The service answers an invalid API key with 400.
-        _ if is_about_api_key(&status) => ErrorKind::Authentication,
-        ErrorKind::Authentication | ErrorKind::Request => match missing_resource(&status) {
-            Some(hint) => {
-                message.push_str("; ");
-                message.push_str(hint);
-                ErrorKind::NotFound
-            }
-            None => ErrorKind::from_http_code(code),
-        },
-        kind => kind,
-    };
+    if let Some(hint) = hint {
+        message.push_str("; ");
+        message.push_str(hint);
+    }
     let retry_after = status.retry_delay();
     with_retry_after(Error::new(kind, message).with_status(status), retry_after)
 }
@@ -134,10 +149,11 @@ fn missing_resource(status: &Status) -> Option<&'static str> {
     }
 }
 
-/// Creates the error of a body that is not a response of the Gemini API: a login page, for example.
-pub(super) fn foreign(body: &[u8], secrets: &[Secret]) -> Error {
-    let excerpt = excerpt(&redacted(body, secrets));
-    let message = format!("the response is not one of the Gemini API: {excerpt}");
+/// Creates the error of a body that is not a response of the API: a login page, for example.
+pub(super) fn foreign(body: &[u8], errors: &ErrorReader) -> Error {
+    let excerpt = excerpt(&redacted(body, &errors.secrets));
+    let name = errors.profile.name;
+    let message = format!("the response is not one of {name}: {excerpt}");
     Error::new(ErrorKind::Decode, message)
 }
 

@@ -4,6 +4,7 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -13,10 +14,9 @@ use serde::de::IgnoredAny;
 use super::attempts::Attempts;
 use super::deadline::Deadlines;
 use super::decode::{BodyEnd, Events, Malformed};
-use super::failure::{self, Failure};
-use super::reply;
+use super::failure::{self, ErrorReader, Failure};
+use super::reply::{self, Reply};
 use super::request::Outgoing;
-use super::secret::Secret;
 use super::service::Service;
 use super::transport::Response;
 use crate::backend::RequestOptions;
@@ -25,33 +25,75 @@ use crate::protocol::content::Part;
 use crate::protocol::response::GenerateContentResponse;
 use crate::stream::BoxFuture;
 
+/// Longest wait for the end of a body whose last event has arrived. A body that has been read to its end leaves
+/// a connection that can be used again.
+const END_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// Converts the events of a stream into chunks. Each attempt uses a clone.
+pub trait Decoder: Clone + Send + Unpin + 'static {
+    /// An event, read from its JSON.
+    type Event: Reply;
+
+    /// Member of an event that contains candidates: its name as JSON.
+    const CANDIDATES: &'static str;
+
+    /// Returns whether this event, which need not be JSON, is the last one.
+    fn is_end(event: &[u8]) -> bool {
+        let _ = event;
+        false
+    }
+
+    /// Converts an event. `None` if it contains nothing for the caller.
+    fn chunk(&mut self, event: Self::Event) -> Option<GenerateContentResponse>;
+}
+
+/// Decoder of a stream whose events are the chunks.
+#[derive(Clone)]
+pub(super) struct OneChunkEach;
+
+impl Decoder for OneChunkEach {
+    type Event = GenerateContentResponse;
+
+    const CANDIDATES: &'static str = "\"candidates\"";
+
+    fn chunk(&mut self, event: GenerateContentResponse) -> Option<GenerateContentResponse> {
+        Some(event)
+    }
+}
+
 /// Chunks of a streamed reply. Nothing is sent until the first one is awaited.
 ///
 /// A chunk that has arrived is returned without a future: most arrive together with others, and moving each through
 /// the futures of its reader took an eighth of its CPU time.
-pub(super) struct Chunks(State);
+pub(super) struct Chunks<D>(State<D>);
 
-enum State {
-    New(Box<New>),
-    Reading(Box<Reader>),
-    Waiting(BoxFuture<(Box<Reader>, Option<Result<GenerateContentResponse>>)>),
+enum State<D> {
+    New(Box<New<D>>),
+    Reading(Box<Reader<D>>),
+    Waiting(BoxFuture<Waited<D>>),
     Ended,
 }
 
+/// A reader, and what it waited for.
+type Waited<D> = (Box<Reader<D>>, Option<Result<GenerateContentResponse>>);
+
 /// Request that was not sent yet.
-struct New {
+struct New<D> {
+    decoder: D,
     service: Arc<Service>,
     request: Result<Outgoing>,
     options: RequestOptions,
 }
 
-impl Chunks {
+impl<D: Decoder> Chunks<D> {
     pub(super) fn new(
         service: Arc<Service>,
         request: Result<Outgoing>,
+        decoder: D,
         options: RequestOptions,
     ) -> Self {
         Self(State::New(Box::new(New {
+            decoder,
             service,
             request,
             options,
@@ -59,7 +101,7 @@ impl Chunks {
     }
 }
 
-impl Stream for Chunks {
+impl<D: Decoder> Stream for Chunks<D> {
     type Item = Result<GenerateContentResponse>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -67,14 +109,18 @@ impl Stream for Chunks {
             match mem::replace(&mut self.0, State::Ended) {
                 State::New(new) => {
                     let New {
+                        decoder,
                         service,
                         request,
                         options,
                     } = *new;
-                    let reader =
-                        request.and_then(|request| Reader::begin(service, request, options));
-                    match reader {
-                        Ok(reader) => self.0 = State::Reading(Box::new(reader)),
+                    let attempts = request.and_then(|request| {
+                        Attempts::begin(service, request, options, Deadlines::streaming)
+                    });
+                    match attempts {
+                        Ok(attempts) => {
+                            self.0 = State::Reading(Box::new(Reader::new(attempts, decoder)));
+                        }
                         Err(error) => return Poll::Ready(Some(Err(error))),
                     }
                 }
@@ -102,33 +148,31 @@ impl Stream for Chunks {
 }
 
 /// Reader of the chunks of one streamed reply.
-struct Reader {
+struct Reader<D> {
     attempts: Attempts,
-    /// Response of the current attempt.
-    response: Option<(Response, Events)>,
+    decoder: D,
+    /// Response of the current attempt, with its decoders.
+    response: Option<(Response, Events, D)>,
     /// Whether a chunk has been returned. From then on nothing is retried.
     has_returned: bool,
     progress: Progress,
     has_ended: bool,
 }
 
-impl Reader {
-    /// Begins: the time of the request starts now.
-    fn begin(service: Arc<Service>, request: Outgoing, options: RequestOptions) -> Result<Self> {
-        Ok(Self {
-            attempts: Attempts::begin(service, request, options, Deadlines::streaming)?,
+impl<D: Decoder> Reader<D> {
+    fn new(attempts: Attempts, decoder: D) -> Self {
+        Self {
+            attempts,
+            decoder,
             response: None,
             has_returned: false,
             progress: Progress::default(),
             has_ended: false,
-        })
+        }
     }
 
     /// Waits for the next chunk; `None` at the end. An error is the last item.
-    async fn wait(
-        mut self: Box<Self>,
-        mut failure: Option<Failure>,
-    ) -> (Box<Self>, Option<Result<GenerateContentResponse>>) {
+    async fn wait(mut self: Box<Self>, mut failure: Option<Failure>) -> Waited<D> {
         while !self.has_ended {
             let read = match failure.take() {
                 None => self.read().await,
@@ -153,14 +197,19 @@ impl Reader {
                 }
             }
         }
+        if let Some((response, ..)) = &mut self.response {
+            let _ = tokio::time::timeout(END_TIMEOUT, drain(response)).await;
+        }
+        self.end();
         (self, None)
     }
 
     /// Returns the next chunk, if its event has arrived.
     fn received(&mut self) -> Result<Option<GenerateContentResponse>, Failure> {
-        let Some((_, events)) = self.response.as_mut().filter(|_| !self.has_ended) else {
+        let Some((_, events, decoder)) = self.response.as_mut().filter(|_| !self.has_ended) else {
             return Ok(None);
         };
+        let errors = &self.attempts.service.errors;
         loop {
             let event = match events.next() {
                 Ok(Some(event)) => event,
@@ -171,14 +220,23 @@ impl Reader {
                     return Ok(None);
                 }
             };
-            match read_event(&event, &self.attempts.service.secrets) {
-                Ok(Some(chunk)) => {
+            if is_keep_alive(&event) {
+                continue;
+            }
+            if D::is_end(&event) {
+                // The body, whose end follows, is read by `wait`.
+                self.has_ended = true;
+                return Ok(None);
+            }
+            match read_event(&event, decoder, errors) {
+                Ok(chunk) => {
                     self.attempts.deadlines.event_received();
-                    self.progress.note(&chunk);
-                    return Ok(Some(chunk));
+                    if let Some(chunk) = chunk {
+                        self.progress.note(&chunk);
+                        return Ok(Some(chunk));
+                    }
                 }
-                Ok(None) => {}
-                Err(failure) if self.progress.excuses(&failure, &event) => {}
+                Err(failure) if self.progress.excuses::<D>(&failure, &event) => {}
                 Err(failure) => return Err(failure),
             }
         }
@@ -187,6 +245,7 @@ impl Reader {
     /// Ends the reply, and lets another request be in flight.
     fn end(&mut self) {
         self.has_ended = true;
+        self.response = None;
         self.attempts.end_attempt();
     }
 
@@ -196,9 +255,9 @@ impl Reader {
         if is_first {
             let response = self.attempts.send().await?;
             let events = Events::new(self.attempts.service.response_limit);
-            self.response = Some((response, events));
+            self.response = Some((response, events, self.decoder.clone()));
         }
-        while let Some((response, events)) = &mut self.response {
+        while let Some((response, events, decoder)) = &mut self.response {
             match self.attempts.chunk(response, is_first).await? {
                 Some(bytes) => events.push(bytes),
                 None => {
@@ -207,8 +266,9 @@ impl Reader {
                         BodyEnd::Open(event) => event.clone(),
                         _ => Bytes::new(),
                     };
-                    let last = match last_chunk(rest, &self.attempts.service.secrets) {
-                        Err(failure) if self.progress.excuses(&failure, &event) => Ok(None),
+                    let errors = &self.attempts.service.errors;
+                    let last = match last_chunk(rest, decoder, errors) {
+                        Err(failure) if self.progress.excuses::<D>(&failure, &event) => Ok(None),
                         last => last,
                     };
                     if last.is_ok() {
@@ -254,22 +314,31 @@ impl Progress {
 
     /// Returns whether a failure that an event caused does not matter: the reply is whole, the failure is not an error
     /// that the service reports, and the event has no candidates, so it is no further content.
-    fn excuses(&self, failure: &Failure, event: &[u8]) -> bool {
-        let has_candidates = memmem::find(event, b"\"candidates\"").is_some();
+    fn excuses<D: Decoder>(&self, failure: &Failure, event: &[u8]) -> bool {
+        let has_candidates = memmem::find(event, D::CANDIDATES.as_bytes()).is_some();
         self.is_whole() && failure.error.status().is_none() && !has_candidates
     }
 }
 
-/// Reads an event. `None` for one that keeps the connection alive and contains nothing.
-fn read_event(
+/// Reads the rest of a body, and ignores it.
+async fn drain(response: &mut Response) {
+    while let Ok(Some(_)) = response.chunk().await {}
+}
+
+/// Returns whether an event keeps the connection alive and contains nothing.
+fn is_keep_alive(event: &[u8]) -> bool {
+    matches!(event.trim_ascii(), b"" | b"null" | b"\"\"")
+}
+
+/// Reads an event. `None` for one that contains nothing for the caller.
+fn read_event<D: Decoder>(
     event: &[u8],
-    secrets: &[Secret],
+    decoder: &mut D,
+    errors: &ErrorReader,
 ) -> Result<Option<GenerateContentResponse>, Failure> {
-    if matches!(event.trim_ascii(), b"" | b"null" | b"\"\"") {
-        return Ok(None);
-    }
-    let chunks = reply::read::<GenerateContentResponse>(event, secrets)?;
-    let merged = chunks.into_iter().reduce(|mut merged, chunk| {
+    let events = reply::read::<D::Event>(event, errors)?;
+    let chunks = events.into_iter().filter_map(|event| decoder.chunk(event));
+    let merged = chunks.reduce(|mut merged, chunk| {
         merged.merge_chunk(&chunk);
         merged
     });
@@ -277,20 +346,25 @@ fn read_event(
 }
 
 /// Reads what the end of the body completes: at most one event, whose blank line is missing.
-fn last_chunk(
+fn last_chunk<D: Decoder>(
     end: BodyEnd,
-    secrets: &[Secret],
+    decoder: &mut D,
+    errors: &ErrorReader,
 ) -> Result<Option<GenerateContentResponse>, Failure> {
     match end {
         BodyEnd::Clean => Ok(None),
+        BodyEnd::Open(event) if D::is_end(&event) => Ok(None),
         BodyEnd::Open(event) => {
             if serde_json::from_slice::<IgnoredAny>(&event).is_err() {
                 return Err(truncated().into());
             }
-            read_event(&event, secrets)
+            if is_keep_alive(&event) {
+                return Ok(None);
+            }
+            read_event(&event, decoder, errors)
         }
         BodyEnd::UnclosedArray => Err(truncated().into()),
-        BodyEnd::NotAStream(beginning) => Err(failure::foreign(&beginning, secrets).into()),
+        BodyEnd::NotAStream(beginning) => Err(failure::foreign(&beginning, errors).into()),
     }
 }
 

@@ -5,8 +5,8 @@ use super::*;
 const KEY: &str = "canary-3f9c1d";
 
 /// Builds with these environment variables only.
-fn build(builder: RemoteBuilder, variables: &[(&str, &str)]) -> Result<Remote> {
-    builder.base_url("http://localhost:1").build_with(|name| {
+fn build(builder: RemoteBuilder, variables: &[(&str, &str)]) -> Result<Client> {
+    builder.base_url("http://localhost:1").client_with(|name| {
         let (_, value) = variables.iter().find(|(variable, _)| *variable == name)?;
         Some(Some((*value).to_owned()))
     })
@@ -14,7 +14,7 @@ fn build(builder: RemoteBuilder, variables: &[(&str, &str)]) -> Result<Remote> {
 
 fn key_of(builder: RemoteBuilder, variables: &[(&str, &str)]) -> String {
     let remote = build(builder, variables).expect("a valid key");
-    remote.0.secrets[0].reveal().to_owned()
+    remote.0.errors.secrets[0].reveal().to_owned()
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn a_missing_key_is_accepted_for_this_machine_only() {
     let error = Remote::builder()
         .base_url("http://192.0.2.1")
         .allow_plain_http(true)
-        .build_with(|_| None)
+        .client_with(|_| None)
         .expect_err("no key");
 
     assert_eq!(error.kind(), ErrorKind::Configuration);
@@ -82,7 +82,7 @@ fn an_invalid_key_is_rejected_and_not_printed() {
 #[test]
 fn a_variable_that_is_not_unicode_is_named() {
     let error = Remote::builder()
-        .build_with(|name| (name == "GEMINI_API_KEY").then_some(None))
+        .client_with(|name| (name == "GEMINI_API_KEY").then_some(None))
         .expect_err("not Unicode");
 
     assert!(error.to_string().contains("GEMINI_API_KEY"), "{error}");
@@ -91,7 +91,7 @@ fn a_variable_that_is_not_unicode_is_named() {
 #[test]
 fn the_address_may_come_from_the_environment() {
     let remote = Remote::builder()
-        .build_with(|name| {
+        .client_with(|name| {
             (name == "GOOGLE_GEMINI_BASE_URL").then(|| Some("http://[::1]:7/x/".to_owned()))
         })
         .expect("an address");
@@ -109,8 +109,8 @@ fn a_header_with_a_key_replaces_the_key_and_is_as_secret() {
 
         let remote = build(builder, &[("GEMINI_API_KEY", "gemini-key")]).expect("a valid key");
 
-        assert_eq!(remote.0.secrets.len(), 1, "{name}");
-        assert_eq!(remote.0.secrets[0].reveal(), KEY, "{name}");
+        assert_eq!(remote.0.errors.secrets.len(), 1, "{name}");
+        assert_eq!(remote.0.errors.secrets[0].reveal(), KEY, "{name}");
     }
 }
 

@@ -9,8 +9,9 @@ use super::scanner::JsonScanner;
 /// How much of a line that is not a field is kept for the error message, in bytes.
 const STRAY_LIMIT: usize = 200;
 
-/// Decodes an event stream according to the HTML standard (section "Server-sent events"), with one extension:
-/// a JSON object on a separate line is an event, since the service reports an error in mid-stream that way.
+/// Decodes an event stream according to the HTML standard (section "Server-sent events"), with two extensions,
+/// since services report errors in mid-stream that way: a JSON object on a separate line is an event, and so is the
+/// JSON object in a field `error`, as the member `error` of an object.
 #[derive(Debug)]
 pub(super) struct SseDecoder {
     chunk: Bytes,
@@ -133,7 +134,7 @@ impl SseDecoder {
     }
 
     fn field(&mut self, mut line: Bytes) -> Result<(), Malformed> {
-        // The longest name of a field is `event`.
+        // The longest names of fields have five letters.
         let colon = line.iter().take(6).position(|byte| *byte == b':');
         match &line[..colon.unwrap_or(line.len())] {
             b"data" => {
@@ -142,6 +143,10 @@ impl SseDecoder {
                     line.advance(1);
                 }
                 self.data.push(line, self.limit)?;
+            }
+            b"error" if line[5..].strip_prefix(b":").is_some_and(is_object) => {
+                let object = [b"{\"error\":", &line[6..], b"}"].concat();
+                self.data.push(object.into(), self.limit)?;
             }
             b"" | b"event" | b"id" | b"retry" => {}
             _ => {
@@ -152,6 +157,10 @@ impl SseDecoder {
         }
         Ok(())
     }
+}
+
+fn is_object(value: &[u8]) -> bool {
+    value.trim_ascii_start().first() == Some(&b'{')
 }
 
 impl Data {

@@ -4,8 +4,13 @@ use serde_json::json;
 
 use super::*;
 
+fn errors(secrets: Vec<Secret>) -> ErrorReader {
+    let profile = &crate::remote::gemini::GEMINI;
+    ErrorReader { profile, secrets }
+}
+
 fn refused(code: u16, body: &str) -> Failure {
-    Failure::refused(code, body.as_bytes(), None, &[])
+    Failure::refused(code, body.as_bytes(), None, &errors(Vec::new()))
 }
 
 fn with_status(code: u16, status: &str, details: Value) -> Failure {
@@ -178,7 +183,12 @@ fn the_longer_of_header_and_retry_info_counts() {
     let body = json!({"error": {"code": 429, "details": [{"@type": retry, "retryDelay": "3s"}]}});
     let after = |header: Option<u64>| {
         let header = header.map(Duration::from_secs);
-        let failure = Failure::refused(429, body.to_string().as_bytes(), header, &[]);
+        let failure = Failure::refused(
+            429,
+            body.to_string().as_bytes(),
+            header,
+            &errors(Vec::new()),
+        );
         failure.error.retry_after().map(|wait| wait.as_secs())
     };
 
@@ -235,12 +245,12 @@ fn a_body_that_is_not_an_error_becomes_an_excerpt() {
 
 #[test]
 fn a_key_that_the_service_repeats_is_redacted() {
-    let secrets = [Secret::new("canary-3f9c1d")];
+    let errors = errors(vec![Secret::new("canary-3f9c1d")]);
     let status = r#"{"error":{"code":400,"message":"bad key canary-3f9c1d",
         "details":[{"detail":"Invalid API key: canary-3f9c1d"}]}}"#;
 
     for body in [status, "<p>canary-3f9c1d</p>"] {
-        let error = Failure::refused(400, body.as_bytes(), None, &secrets).error;
+        let error = Failure::refused(400, body.as_bytes(), None, &errors).error;
         assert!(
             !format!("{error} {error:?}").contains("canary"),
             "{error:?}"
@@ -252,7 +262,8 @@ fn a_key_that_the_service_repeats_is_redacted() {
 #[test]
 fn an_error_in_a_success_response_has_the_code_of_its_status() {
     let code = |json: Value| {
-        let failure = Failure::in_success(json.to_string().as_bytes(), &[]).expect("an error");
+        let failure = Failure::in_success(json.to_string().as_bytes(), &errors(Vec::new()))
+            .expect("an error");
         assert_eq!(failure.error.http_code(), None);
         (failure.error.kind(), failure.is_retryable)
     };
@@ -271,6 +282,6 @@ fn an_error_in_a_success_response_has_the_code_of_its_status() {
         (ErrorKind::Request, false)
     );
     assert_eq!(code(json!({"error": {"message": "?"}})), unavailable);
-    assert!(Failure::in_success(br#"{"candidates":[]}"#, &[]).is_none());
-    assert!(Failure::in_success(b"not JSON", &[]).is_none());
+    assert!(Failure::in_success(br#"{"candidates":[]}"#, &errors(Vec::new())).is_none());
+    assert!(Failure::in_success(b"not JSON", &errors(Vec::new())).is_none());
 }

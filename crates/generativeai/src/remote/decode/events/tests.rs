@@ -90,6 +90,20 @@ fn events_are_decoded_according_to_the_standard() {
 }
 
 #[test]
+fn a_json_object_in_a_field_called_error_is_an_event() {
+    for (body, expected) in [
+        (
+            "data: {}\n\nerror: {\"code\":1}\n\n",
+            vec!["{}", "{\"error\": {\"code\":1}}"],
+        ),
+        ("error:{\"code\":1}\n\n", vec!["{\"error\":{\"code\":1}}"]),
+        ("error\nerror:\nerror: words\ndata: {}\n\n", vec!["{}"]),
+    ] {
+        assert_eq!(data(body.as_bytes()), expected, "{body:?}");
+    }
+}
+
+#[test]
 fn a_json_object_on_a_line_of_its_own_is_an_event() {
     for (body, expected) in [
         (

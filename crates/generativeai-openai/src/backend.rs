@@ -1,0 +1,117 @@
+//! The backend: each method of the API with its path and its translation.
+
+use std::sync::Arc;
+
+use futures_util::TryFutureExt as _;
+use generativeai::protocol::embeddings::{
+    BatchEmbedContentsRequest, BatchEmbedContentsResponse, EmbedContentRequest,
+    EmbedContentResponse,
+};
+use generativeai::protocol::models::{ListModelsResponse, Model};
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::GenerateContentResponse;
+use generativeai::remote::__http::Client;
+use generativeai::{Backend, BoxFuture, ChunkStream, RequestOptions, Result};
+
+use crate::capabilities::Capabilities;
+use crate::embeddings::{self, Embeddings};
+use crate::models::{self, Models};
+use crate::reply::{Chunks, Completion};
+use crate::request::{self, Mode};
+
+/// Client of an OpenAI-compatible server.
+///
+/// Clones are cheap and share everything: the connection pool, the API key, the retry budget. Runtime, connections,
+/// retries, time limits, cancellation and secrecy are those of a [`Remote`](generativeai::Remote); `timeout`,
+/// `idle_timeout` and the other [`RequestOptions`] apply in the same way.
+///
+/// ```no_run
+/// use generativeai::{Backend, GenerativeModel, RequestOptions};
+/// use generativeai_openai::OpenAi;
+///
+/// # async fn example() -> generativeai::Result<()> {
+/// let ollama = OpenAi::ollama()?;
+/// let models = ollama.list_models(None, RequestOptions::default()).await?;
+/// for model in &models.models {
+///     println!("{}", model.name.as_deref().unwrap_or_default());
+/// }
+///
+/// let mut chat = GenerativeModel::new("qwen3:4b").backend(ollama).start_chat();
+/// println!("{}", chat.send_message("Hello").await?.text()?);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct OpenAi(pub(crate) Arc<Server>);
+
+/// What all clones of an [`OpenAi`] share.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) client: Client,
+    pub(crate) capabilities: Capabilities,
+}
+
+impl OpenAi {
+    fn client(&self) -> &Client {
+        &self.0.client
+    }
+}
+
+impl Backend for OpenAi {
+    fn generate_content(
+        &self,
+        request: GenerateContentRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<GenerateContentResponse>> {
+        let body = request::body(&request, &self.0.capabilities, Mode::Unary);
+        let chunks = Chunks::new(&request);
+        let reply = self.client().post("chat/completions", body, options);
+        Box::pin(reply.map_ok(move |reply: Completion| chunks.whole(reply)))
+    }
+
+    fn stream_generate_content(
+        &self,
+        request: GenerateContentRequest,
+        options: RequestOptions,
+    ) -> ChunkStream {
+        let body = request::body(&request, &self.0.capabilities, Mode::Stream);
+        let chunks = Chunks::new(&request);
+        self.client()
+            .stream("chat/completions", body, (chunks, options))
+    }
+
+    fn list_models(
+        &self,
+        _: Option<String>,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<ListModelsResponse>> {
+        let models = self.client().get("models", options);
+        Box::pin(models.map_ok(Models::convert))
+    }
+
+    fn get_model(&self, name: String, options: RequestOptions) -> BoxFuture<Result<Model>> {
+        let list = self.list_models(None, options);
+        Box::pin(async move { models::find(list.await?, &name) })
+    }
+
+    fn embed_content(
+        &self,
+        request: EmbedContentRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<EmbedContentResponse>> {
+        let batch = BatchEmbedContentsRequest::default().requests([request]);
+        Box::pin(
+            self.batch_embed_contents(batch, options)
+                .map_ok(embeddings::single),
+        )
+    }
+
+    fn batch_embed_contents(
+        &self,
+        request: BatchEmbedContentsRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<BatchEmbedContentsResponse>> {
+        let body = embeddings::body(request.model.as_deref(), &request.requests);
+        let reply = self.client().post("embeddings", body, options);
+        Box::pin(reply.map_ok(Embeddings::convert))
+    }
+}

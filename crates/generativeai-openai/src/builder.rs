@@ -1,0 +1,150 @@
+//! Settings of an `OpenAi`; the environment provides defaults.
+
+use std::sync::Arc;
+
+use generativeai::remote::__http::{self as http, ApiVersion, KeyRequired, Profile};
+use generativeai::remote::RemoteBuilder;
+use generativeai::{RequestOptions, Result};
+
+use crate::backend::{OpenAi, Server};
+use crate::capabilities::Capabilities;
+use crate::error;
+
+/// Facts about OpenAI-compatible servers.
+static PROFILE: Profile = Profile {
+    name: "an OpenAI-compatible server",
+    base_url: "https://api.openai.com/v1",
+    base_variable: "OPENAI_BASE_URL",
+    api_version: ApiVersion::InBaseUrl,
+    key_variables: &["OPENAI_API_KEY"],
+    key_header: "authorization",
+    key_prefix: "Bearer ",
+    key_required: KeyRequired::ByDefault,
+    headers: &[],
+    read_error: error::read,
+};
+
+/// Base URL of an Ollama on this machine.
+const OLLAMA: &str = "http://127.0.0.1:11434/v1";
+
+/// Builder of an [`OpenAi`].
+///
+/// Settings that are absent come from the environment: the API key from `OPENAI_API_KEY`, the base URL from
+/// `OPENAI_BASE_URL`. Proxies are those of [`RemoteBuilder`].
+#[derive(Debug)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct OpenAiBuilder {
+    client: RemoteBuilder,
+    capabilities: Option<Capabilities>,
+}
+
+impl Default for OpenAiBuilder {
+    fn default() -> Self {
+        Self {
+            client: http::builder(&PROFILE),
+            capabilities: None,
+        }
+    }
+}
+
+impl OpenAi {
+    /// Returns a builder.
+    pub fn builder() -> OpenAiBuilder {
+        OpenAiBuilder::default()
+    }
+
+    /// Creates a client from the environment: the API key from `OPENAI_API_KEY`, the base URL from
+    /// `OPENAI_BASE_URL`, else that of OpenAI.
+    ///
+    /// # Errors
+    ///
+    /// [`Configuration`](generativeai::ErrorKind::Configuration): OpenAI itself needs a key, and there is none; or a
+    /// variable is invalid.
+    pub fn from_env() -> Result<Self> {
+        Self::builder().build()
+    }
+
+    /// Creates a client of the Ollama that runs on this machine, at its default port.
+    ///
+    /// # Errors
+    ///
+    /// [`Configuration`](generativeai::ErrorKind::Configuration): the variable `OPENAI_API_KEY` is invalid.
+    pub fn ollama() -> Result<Self> {
+        Self::builder().base_url(OLLAMA).build()
+    }
+}
+
+impl OpenAiBuilder {
+    /// Sets the API key, which is sent as a bearer token and never printed. Without it, the key comes from
+    /// `OPENAI_API_KEY`. Servers other than OpenAI's may need none.
+    pub fn api_key(mut self, key: impl Into<String>) -> Self {
+        self.client = self.client.api_key(key);
+        self
+    }
+
+    /// Sets the base URL, with the version in its path: `http://localhost:8000/v1`. Without it, the URL comes from
+    /// `OPENAI_BASE_URL`, else it is OpenAI's.
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.client = self.client.base_url(url);
+        self
+    }
+
+    /// Sets what the server can do. Default: [`Capabilities::of`] the base URL.
+    pub fn capabilities(mut self, capabilities: Capabilities) -> Self {
+        self.capabilities = Some(capabilities);
+        self
+    }
+
+    /// Adds a header to every request. Its value is never printed. A header `authorization` replaces the API key.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.client = self.client.header(name, value);
+        self
+    }
+
+    /// Trusts further certificate authorities (PEM), see [`RemoteBuilder::root_certificate`].
+    pub fn root_certificate(mut self, pem: impl Into<String>) -> Self {
+        self.client = self.client.root_certificate(pem);
+        self
+    }
+
+    /// Sets the options of requests that set none themselves.
+    pub fn request_options(mut self, options: RequestOptions) -> Self {
+        self.client = self.client.request_options(options);
+        self
+    }
+
+    /// Sets whether `http://` is allowed to other machines. It sends the API key and the conversation
+    /// unencrypted. Default: only to this machine.
+    pub fn allow_plain_http(mut self, allow: bool) -> Self {
+        self.client = self.client.allow_plain_http(allow);
+        self
+    }
+
+    /// Sets the maximum size of a response in one piece, and of each event of a stream, in bytes. Default: 64 MiB.
+    pub fn response_limit(mut self, bytes: usize) -> Self {
+        self.client = self.client.response_limit(bytes);
+        self
+    }
+
+    /// Makes the random waits between attempts reproducible, for tests. Default: a random seed.
+    pub fn jitter_seed(mut self, seed: u64) -> Self {
+        self.client = self.client.jitter_seed(seed);
+        self
+    }
+
+    /// Creates the client. Nothing is sent yet, and no connection is opened.
+    ///
+    /// # Errors
+    ///
+    /// [`Configuration`](generativeai::ErrorKind::Configuration): OpenAI itself needs a key, and there is none; or a
+    /// setting is invalid.
+    pub fn build(self) -> Result<OpenAi> {
+        let client = http::client(self.client)?;
+        let capabilities = self.capabilities;
+        let capabilities = capabilities.unwrap_or_else(|| Capabilities::of(client.address()));
+        Ok(OpenAi(Arc::new(Server {
+            client,
+            capabilities,
+        })))
+    }
+}

@@ -1,0 +1,155 @@
+//! In which ways servers differ: a table.
+
+/// Ways in which OpenAI-compatible servers differ.
+///
+/// [`of`](Self::of) chooses them by the base URL. A server behind another address, or one with more or fewer
+/// abilities than its kind, is described by changing fields:
+///
+/// ```
+/// use generativeai_openai::{Capabilities, OpenAi};
+///
+/// let url = "http://localhost:8000/v1";
+/// let mut capabilities = Capabilities::of(url);
+/// capabilities.audio = false;
+/// let server = OpenAi::builder().base_url(url).capabilities(capabilities).build()?;
+/// # Ok::<(), generativeai::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Member for the maximum length of a reply: `max_tokens`, or `max_completion_tokens`.
+    pub max_tokens: &'static str,
+    /// Whether the server has `top_k`.
+    pub top_k: bool,
+    /// Whether the server generates several replies (`n`).
+    pub several_candidates: bool,
+    /// Whether the server returns log probabilities.
+    pub logprobs: bool,
+    /// How the amount of thinking is set.
+    pub thinking: Thinking,
+    /// Member of a message of the assistant that contains its earlier thoughts. `None` if the server refuses
+    /// them; then they are left out.
+    pub thoughts: Option<&'static str>,
+    /// Whether messages of tools may contain images. Otherwise they are sent in a message of the user that
+    /// follows.
+    pub images_in_tool_messages: bool,
+    /// Whether messages may contain audio (`input_audio`).
+    pub audio: bool,
+    /// Whether messages may contain PDF files (`file`).
+    pub files: bool,
+    /// Whether the server has `store` and `service_tier`.
+    pub storage_and_tiers: bool,
+}
+
+/// How the amount of thinking is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Thinking {
+    /// `reasoning_effort`, with `none` for a budget of 0.
+    Effort,
+    /// `reasoning_effort`, and `chat_template_kwargs` for a budget of 0.
+    Template,
+    /// `thinking`, which can be turned off with a budget of 0; there are no levels.
+    Switch,
+    /// An object `reasoning` with a level or a budget.
+    Object,
+}
+
+/// vLLM, llama.cpp, SGLang, LM Studio, and every other server.
+const GENERIC: Capabilities = Capabilities {
+    max_tokens: "max_tokens",
+    top_k: true,
+    several_candidates: true,
+    logprobs: true,
+    thinking: Thinking::Template,
+    thoughts: Some("reasoning_content"),
+    images_in_tool_messages: true,
+    audio: true,
+    files: false,
+    storage_and_tiers: false,
+};
+
+const OPENAI: Capabilities = Capabilities {
+    max_tokens: "max_completion_tokens",
+    top_k: false,
+    thinking: Thinking::Effort,
+    thoughts: None,
+    images_in_tool_messages: false,
+    files: true,
+    storage_and_tiers: true,
+    ..GENERIC
+};
+
+const OLLAMA: Capabilities = Capabilities {
+    top_k: false,
+    several_candidates: false,
+    thinking: Thinking::Effort,
+    thoughts: Some("reasoning"),
+    audio: false,
+    ..GENERIC
+};
+
+const OPENROUTER: Capabilities = Capabilities {
+    several_candidates: false,
+    thinking: Thinking::Object,
+    thoughts: Some("reasoning"),
+    files: true,
+    ..GENERIC
+};
+
+const DEEPSEEK: Capabilities = Capabilities {
+    top_k: false,
+    several_candidates: false,
+    thinking: Thinking::Switch,
+    images_in_tool_messages: false,
+    audio: false,
+    ..GENERIC
+};
+
+const GROQ: Capabilities = Capabilities {
+    top_k: false,
+    several_candidates: false,
+    logprobs: false,
+    thinking: Thinking::Effort,
+    thoughts: Some("reasoning"),
+    images_in_tool_messages: false,
+    audio: false,
+    ..GENERIC
+};
+
+/// Capabilities by a part of the base URL.
+const SERVERS: [(&str, &Capabilities); 5] = [
+    ("//api.openai.com", &OPENAI),
+    (":11434", &OLLAMA),
+    ("//openrouter.ai", &OPENROUTER),
+    ("//api.deepseek.com", &DEEPSEEK),
+    ("//api.groq.com", &GROQ),
+];
+
+impl Capabilities {
+    /// Returns the capabilities of the server at a base URL: OpenAI, Ollama (by its port), OpenRouter, DeepSeek
+    /// and Groq are known. Any other server is taken for one like vLLM and llama.cpp.
+    pub fn of(base_url: &str) -> Self {
+        let mut known = SERVERS.iter();
+        let known = known.find(|(part, _)| base_url.contains(part));
+        known.map_or(GENERIC, |(_, capabilities)| (*capabilities).clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_url_selects_the_capabilities() {
+        for (url, capabilities) in [
+            ("https://api.openai.com/v1", OPENAI),
+            ("http://localhost:11434/v1", OLLAMA),
+            ("https://openrouter.ai/api/v1", OPENROUTER),
+            ("http://vllm:8000/v1", GENERIC),
+            ("http://127.0.0.1:8080/v1", GENERIC),
+        ] {
+            assert_eq!(Capabilities::of(url), capabilities, "{url}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Errors: those that servers report, in every form in use, and requests that are refused before sending.
+
+use generativeai::protocol::status::Status;
+use generativeai::remote::__http::from_status;
+use generativeai::{Error, ErrorKind};
+use serde_json::{Map, Value, json};
+
+/// HTTP codes by a part of the type or code of an error, for errors that have no HTTP code: those in a stream.
+const CODES: [(&str, u16); 19] = [
+    ("rate_limit", 429),
+    ("quota", 429),
+    ("too_many", 429),
+    ("invalid_api_key", 401),
+    ("authentication", 401),
+    ("permission", 403),
+    ("not_found", 404),
+    ("notfound", 404),
+    ("not_supported", 501),
+    ("invalid", 400),
+    ("badrequest", 400),
+    ("context", 400),
+    ("tool_use_failed", 400),
+    ("content_filter", 400),
+    ("timeout", 504),
+    ("overloaded", 503),
+    ("unavailable", 503),
+    ("server_error", 500),
+    ("internal", 500),
+];
+
+/// Names that Google's APIs give to HTTP codes.
+const NAMES: [(u16, &str); 9] = [
+    (400, "INVALID_ARGUMENT"),
+    (401, "UNAUTHENTICATED"),
+    (403, "PERMISSION_DENIED"),
+    (404, "NOT_FOUND"),
+    (429, "RESOURCE_EXHAUSTED"),
+    (500, "INTERNAL"),
+    (501, "UNIMPLEMENTED"),
+    (503, "UNAVAILABLE"),
+    (504, "DEADLINE_EXCEEDED"),
+];
+
+/// Creates the error of a request that the server cannot express.
+pub(crate) fn refused(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Request, message.into())
+}
+
+/// Reads the error in a body: `None` if it contains none. `code` is that of the response, `None` for a success.
+pub(crate) fn read(code: Option<u16>, json: &[u8]) -> Option<Error> {
+    let reported = find(serde_json::from_slice(json).ok()?, code.is_some())?;
+    let label = label_of(&reported);
+    let code = code.or_else(|| code_of(&reported)).unwrap_or_else(|| {
+        let label = label.to_ascii_lowercase();
+        let known = CODES.iter().find(|(part, _)| label.contains(part));
+        known.map_or(500, |(_, code)| *code)
+    });
+    let kind = match ErrorKind::from_http_code(code) {
+        ErrorKind::RateLimited if label.contains("quota") => ErrorKind::Quota,
+        ErrorKind::Request if label.contains("invalid_api_key") => ErrorKind::Authentication,
+        kind => kind,
+    };
+    Some(from_status(kind, None, code, status(code, &reported)))
+}
+
+/// Finds what a body reports: an object with a message, or a text.
+fn find(body: Value, is_refusal: bool) -> Option<Map<String, Value>> {
+    let mut body = match body {
+        Value::Array(elements) => {
+            let mut found = elements.into_iter();
+            return found.find_map(|element| find(element, is_refusal));
+        }
+        Value::Object(body) => body,
+        _ => return None,
+    };
+    for name in ["error", "errors"] {
+        match body.get_mut(name).map(Value::take) {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(error)) => return Some(inner(error)),
+            Some(Value::Array(errors)) => {
+                let first = errors.into_iter().find_map(|error| find(error, true));
+                return Some(first.unwrap_or_default());
+            }
+            Some(Value::String(message)) => return Some(with_message(message)),
+            Some(other) => return Some(with_message(other.to_string())),
+        }
+    }
+    if is_refusal || body.get("object").is_some_and(|kind| kind == "error") {
+        return has_message(&body).then_some(body);
+    }
+    None
+}
+
+/// Returns the innermost error: some servers wrap the error of another.
+fn inner(mut error: Map<String, Value>) -> Map<String, Value> {
+    match error.get_mut("error").map(Value::take) {
+        Some(Value::Object(inside)) if !has_message(&error) || has_message(&inside) => {
+            inner(inside)
+        }
+        _ => error,
+    }
+}
+
+fn with_message(message: String) -> Map<String, Value> {
+    Map::from_iter([("message".to_owned(), message.into())])
+}
+
+fn has_message(error: &Map<String, Value>) -> bool {
+    ["message", "detail"]
+        .iter()
+        .any(|name| error.get(*name).is_some_and(|value| !value.is_null()))
+}
+
+/// Returns the code and the type of an error, which are words.
+fn label_of(error: &Map<String, Value>) -> String {
+    let words = ["code", "type"].map(|name| error.get(name).and_then(Value::as_str));
+    words.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// Returns the HTTP code that an error contains.
+fn code_of(error: &Map<String, Value>) -> Option<u16> {
+    let mut codes = ["code", "status_code", "status"].into_iter();
+    codes.find_map(|name| {
+        let code = match error.get(name)? {
+            Value::String(digits) => digits.parse().ok()?,
+            number => u16::try_from(number.as_u64()?).ok()?,
+        };
+        (300..600).contains(&code).then_some(code)
+    })
+}
+
+/// Returns the message for people, with that of the provider behind the server.
+fn message_of(error: &Map<String, Value>) -> String {
+    let text = |value: &Value| match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let message = error.get("message").or_else(|| error.get("detail"));
+    let message = message.map(text).unwrap_or_default();
+    let raw = error
+        .get("metadata")
+        .and_then(|metadata| metadata.get("raw"));
+    match raw.map(text) {
+        Some(raw) if !raw.is_empty() => format!("{message}: {raw}"),
+        _ => message,
+    }
+}
+
+/// Creates the status of an error. Its type, code and parameter are in an `ErrorInfo`.
+fn status(code: u16, error: &Map<String, Value>) -> Status {
+    let mut status = Status::default();
+    status.code = Some(code.into());
+    let name = NAMES.iter().find(|(known, _)| *known == code);
+    status.status = name.map(|(_, name)| (*name).to_owned());
+    status.message = Some(message_of(error)).filter(|message| !message.is_empty());
+    let word = |name: &str| error.get(name).and_then(Value::as_str);
+    if let Some(reason) = word("code").or(word("type")) {
+        let metadata = ["type", "param"].map(|name| Some((name, word(name)?)));
+        let metadata: Map<_, _> = metadata
+            .into_iter()
+            .flatten()
+            .map(|(name, word)| (name.to_owned(), word.into()))
+            .collect();
+        status.details.push(json!({
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": reason,
+            "domain": "openai",
+            "metadata": metadata,
+        }));
+    }
+    status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_read_in_each_form_that_servers_use() {
+        let table = include_str!("../tests/fixtures/errors.json");
+        let table: Vec<Value> = serde_json::from_str(table).expect("a table");
+        for row in table {
+            let code = row["http"].as_u64().map(|code| code as u16);
+            let error = read(code, row["body"].to_string().as_bytes());
+            let Some(kind) = row["kind"].as_str() else {
+                assert!(error.is_none(), "{row}");
+                continue;
+            };
+            let error = error.unwrap_or_else(|| panic!("no error: {row}"));
+            assert_eq!(error.kind().to_string(), kind, "{row}");
+            assert_eq!(error.to_string(), row["message"], "{row}");
+        }
+    }
+
+    #[test]
+    fn type_code_and_parameter_are_kept() {
+        let body = json!({"error": {
+            "message": "no", "type": "invalid_request_error", "param": "stop", "code": "unsupported_parameter",
+        }});
+        let error = read(Some(400), body.to_string().as_bytes()).expect("an error");
+
+        let info = error.status().and_then(|status| status.error_info());
+        let info = info.expect("info");
+        assert_eq!(info.reason, Some("unsupported_parameter"));
+        assert_eq!(info.metadata("type"), Some("invalid_request_error"));
+        assert_eq!(info.metadata("param"), Some("stop"));
+    }
+}

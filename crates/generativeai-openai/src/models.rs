@@ -1,0 +1,82 @@
+//! The list of models.
+
+use generativeai::protocol::models::{ListModelsResponse, Model};
+use generativeai::remote::__http::Reply;
+use generativeai::{Error, ErrorKind, Result};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Response of `/models`. Ollama and others send `null` for an empty list.
+#[derive(Deserialize)]
+pub(crate) struct Models {
+    #[serde(default)]
+    data: Option<Vec<Entry>>,
+    #[serde(default)]
+    error: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    id: String,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+    /// Size of the context, by the names that OpenRouter, vLLM and Groq use.
+    #[serde(default, alias = "max_model_len", alias = "context_window")]
+    context_length: Option<i32>,
+    /// Facts about the file, in llama.cpp.
+    #[serde(default)]
+    meta: Option<Value>,
+}
+
+impl Reply for Models {
+    fn has_error(&self) -> bool {
+        self.error.is_some()
+    }
+}
+
+impl Models {
+    /// Converts the list.
+    pub(crate) fn convert(self) -> ListModelsResponse {
+        let mut list = ListModelsResponse::default();
+        list.models = self
+            .data
+            .into_iter()
+            .flatten()
+            .map(Entry::convert)
+            .collect();
+        list
+    }
+}
+
+impl Entry {
+    fn convert(self) -> Model {
+        let trained = self.meta.as_ref().and_then(|meta| meta.get("n_ctx_train"));
+        let trained = trained.and_then(Value::as_i64);
+        let mut model = Model::default();
+        model.name = Some(format!("models/{}", self.id));
+        model.display_name = self.name;
+        model.description = self.description.filter(|text| !text.is_empty());
+        model.input_token_limit = self.context_length.or_else(|| i32::try_from(trained?).ok());
+        model.supported_generation_methods = vec!["generateContent".to_owned()];
+        model
+    }
+}
+
+/// Finds a model by its resource name.
+pub(crate) fn find(list: ListModelsResponse, name: &str) -> Result<Model> {
+    let wanted = id_of(name);
+    let mut models = list.models.into_iter();
+    models
+        .find(|model| model.name.as_deref().map(id_of) == Some(wanted))
+        .ok_or_else(|| {
+            let message = format!("the server has no model `{wanted}`");
+            Error::new(ErrorKind::NotFound, message)
+        })
+}
+
+/// Returns the name by which the server knows a model.
+pub(crate) fn id_of(name: &str) -> &str {
+    name.strip_prefix("models/").unwrap_or(name)
+}

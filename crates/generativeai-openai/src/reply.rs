@@ -1,0 +1,12 @@
+//! Replies: from chat completions to responses of the Gemini API.
+
+mod calls;
+mod chunks;
+mod parts;
+mod wire;
+
+pub(crate) use chunks::Chunks;
+pub(crate) use wire::Completion;
+
+#[cfg(test)]
+mod tests;

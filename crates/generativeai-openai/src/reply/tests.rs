@@ -1,0 +1,73 @@
+//! Replies in one piece and in chunks, and the responses that they become, as data.
+
+use generativeai::protocol::read_json;
+use generativeai::protocol::response::GenerateContentResponse;
+use generativeai::remote::__http::Decoder as _;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn rows(table: &str) -> Vec<Value> {
+    serde_json::from_str(table).expect("a table")
+}
+
+fn completion(json: &Value) -> Completion {
+    read_json(json.to_string().as_bytes()).expect("a completion")
+}
+
+fn chunks(row: &Value) -> Chunks {
+    let request = row.get("request").cloned().unwrap_or(json!({}));
+    Chunks::new(&serde_json::from_value(request).expect("a request"))
+}
+
+#[test]
+fn a_completion_becomes_a_response() {
+    for row in rows(include_str!("../../tests/fixtures/completions.json")) {
+        let response = chunks(&row).whole(completion(&row["completion"]));
+        assert_eq!(json!(response), row["response"], "{}", row["name"]);
+    }
+}
+
+#[test]
+fn the_chunks_of_a_stream_add_up_to_a_response() {
+    for row in rows(include_str!("../../tests/fixtures/streams.json")) {
+        let mut chunks = chunks(&row);
+        let mut whole = GenerateContentResponse::default();
+        for event in row["events"].as_array().expect("events") {
+            if let Some(chunk) = chunks.chunk(completion(event)) {
+                whole.merge_chunk(&chunk);
+            }
+        }
+        assert_eq!(json!(whole), row["response"], "{}", row["name"]);
+    }
+}
+
+#[test]
+fn a_call_with_cut_arguments_is_never_complete() {
+    let piece = |arguments: &str| {
+        json!({"choices": [{"index": 0, "delta": {"tool_calls": [
+            {"index": 0, "id": "c", "function": {"name": "f", "arguments": arguments}},
+        ]}}]})
+    };
+    let arguments = r#"{"a":"}","b":[1,{"c":null}]}"#;
+    for cut in 0..arguments.len() {
+        for reason in ["length", "tool_calls", "stop", "new"] {
+            let mut chunks = chunks(&json!({}));
+            assert!(
+                chunks
+                    .chunk(completion(&piece(&arguments[..cut])))
+                    .is_none()
+            );
+            let end = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]});
+            let reply = chunks.chunk(completion(&end)).expect("the end");
+
+            // Without any argument, a model that finished calls a function without parameters.
+            let is_complete = cut == 0 && reason != "length";
+            assert_eq!(
+                reply.function_calls().count(),
+                usize::from(is_complete),
+                "{cut} {reason}"
+            );
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Requests: from the Gemini API to the body of `/chat/completions`.
+
+mod config;
+mod media;
+mod member;
+mod messages;
+mod tools;
+mod unsupported;
+
+use generativeai::Result;
+use generativeai::protocol::request::GenerateContentRequest;
+use serde_json::{Map, Value, json};
+
+use crate::capabilities::Capabilities;
+use crate::error::refused;
+use crate::models::id_of;
+use member::set;
+
+/// How the reply is received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// In one piece.
+    Unary,
+    /// In chunks.
+    Stream,
+}
+
+/// Creates the body of a request.
+///
+/// # Errors
+///
+/// [`Request`](generativeai::ErrorKind::Request): the server cannot express a member, which the message names.
+pub(crate) fn body(
+    request: &GenerateContentRequest,
+    capabilities: &Capabilities,
+    mode: Mode,
+) -> Result<Value> {
+    unsupported::check(request, capabilities)?;
+    let model = request.model.as_deref().map(id_of).unwrap_or_default();
+    if model.is_empty() {
+        return Err(refused("the request has no model"));
+    }
+    let mut body = Map::new();
+    set(&mut body, "model", model);
+    set(
+        &mut body,
+        "messages",
+        messages::messages(request, capabilities)?,
+    );
+    if mode == Mode::Stream {
+        set(&mut body, "stream", true);
+        set(&mut body, "stream_options", json!({"include_usage": true}));
+    }
+    tools::write(request, &mut body)?;
+    if let Some(config) = request.generation_config.as_deref() {
+        config::write(config, capabilities, &mut body)?;
+    }
+    if let Some(store) = request.store.filter(|_| capabilities.storage_and_tiers) {
+        set(&mut body, "store", store);
+    }
+    if let Some(tier) = unsupported::tier(request)? {
+        set(&mut body, "service_tier", tier);
+    }
+    Ok(body.into())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! The generation config: sampling, length, response format, thinking.
+
+use generativeai::Result;
+use generativeai::protocol::config::{GenerationConfig, ThinkingConfig, ThinkingLevel};
+use serde_json::{Map, Value, json};
+
+use super::member::set;
+use super::unsupported::absent;
+use crate::capabilities::{Capabilities, Thinking};
+use crate::error::refused;
+
+/// Path of the config, for messages.
+const PATH: &str = "generationConfig";
+
+/// Writes the config into a body.
+pub(super) fn write(
+    config: &GenerationConfig,
+    capabilities: &Capabilities,
+    body: &mut Map<String, Value>,
+) -> Result<()> {
+    let numbers = [
+        (capabilities.max_tokens, config.max_output_tokens),
+        ("top_k", config.top_k),
+        ("seed", config.seed),
+        ("n", config.candidate_count.filter(|count| *count != 1)),
+    ];
+    for (name, number) in numbers {
+        if let Some(number) = number {
+            set(body, name, number);
+        }
+    }
+    let fractions = [
+        ("temperature", config.temperature),
+        ("top_p", config.top_p),
+        ("presence_penalty", config.presence_penalty),
+        ("frequency_penalty", config.frequency_penalty),
+    ];
+    for (name, fraction) in fractions {
+        if let Some(fraction) = fraction {
+            set(body, name, fraction);
+        }
+    }
+    if !config.stop_sequences.is_empty() {
+        set(body, "stop", config.stop_sequences.clone());
+    }
+    write_logprobs(config, body)?;
+    if let Some(format) = response_format(config)? {
+        set(body, "response_format", format);
+    }
+    if let Some(thinking) = &config.thinking_config {
+        write_thinking(thinking, capabilities.thinking, body)?;
+    }
+    for (name, value) in config.unknown.iter() {
+        if body.contains_key(name) || name == "tools" {
+            return Err(refused(format!(
+                "{PATH}.{name} would replace a member of the request: remove it"
+            )));
+        }
+        set(body, name, value.clone());
+    }
+    Ok(())
+}
+
+fn write_logprobs(config: &GenerationConfig, body: &mut Map<String, Value>) -> Result<()> {
+    if config.response_logprobs != Some(true) {
+        return match config.logprobs {
+            Some(_) => Err(refused(format!(
+                "{PATH}.logprobs is set: set responseLogprobs to true as well"
+            ))),
+            None => Ok(()),
+        };
+    }
+    set(body, "logprobs", true);
+    if let Some(count) = config.logprobs {
+        set(body, "top_logprobs", count);
+    }
+    Ok(())
+}
+
+fn response_format(config: &GenerationConfig) -> Result<Option<Value>> {
+    let json = config.response_json_schema.as_ref();
+    let json = json.or(config.response_json_schema_ordered.as_ref());
+    let openapi = config.response_schema.as_deref();
+    let schema = match (json, openapi) {
+        (Some(_), Some(_)) => {
+            return Err(refused(format!(
+                "{PATH} has both responseSchema and responseJsonSchema: remove one of them"
+            )));
+        }
+        (Some(json), None) => Some(json.clone()),
+        (None, Some(openapi)) => Some(
+            openapi
+                .to_json_schema()
+                .map_err(|error| error.with_context(&format!("{PATH}.responseSchema")))?,
+        ),
+        (None, None) => None,
+    };
+    match (config.response_mime_type.as_deref(), schema) {
+        (None | Some("text/plain"), None) => Ok(None),
+        (Some("application/json"), None) => Ok(Some(json!({"type": "json_object"}))),
+        (Some("application/json"), Some(schema)) => {
+            let mut named = json!({"name": name_of(&schema), "schema": schema});
+            if is_strict(&schema) {
+                named["strict"] = true.into();
+            }
+            Ok(Some(json!({"type": "json_schema", "json_schema": named})))
+        }
+        (None | Some("text/plain"), Some(_)) => Err(refused(format!(
+            "{PATH} has a response schema: set responseMimeType to application/json"
+        ))),
+        (Some(other), _) => Err(refused(format!(
+            "{PATH}.responseMimeType is {other:?}, which the server does not have: \
+             use text/plain or application/json"
+        ))),
+    }
+}
+
+/// Returns the name of a schema, which OpenAI requires: its title as far as it is allowed, or `reply`.
+fn name_of(schema: &Value) -> String {
+    let title = schema.get("title").and_then(Value::as_str);
+    let is_allowed = |char: &char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-');
+    let name: String = title
+        .unwrap_or_default()
+        .chars()
+        .filter(is_allowed)
+        .take(64)
+        .collect();
+    if name.is_empty() {
+        "reply".to_owned()
+    } else {
+        name
+    }
+}
+
+/// Returns whether OpenAI guarantees replies of this schema: each object lists all its members as required, and
+/// allows no others. With other schemas, strict mode is an error there.
+pub(super) fn is_strict(schema: &Value) -> bool {
+    let is_strict_object = |object: &Map<String, Value>| match object.get("properties") {
+        Some(Value::Object(properties)) => {
+            let required = object.get("required").and_then(Value::as_array);
+            let required = required.map(Vec::as_slice).unwrap_or_default();
+            object.get("additionalProperties") == Some(&Value::Bool(false))
+                && properties
+                    .keys()
+                    .all(|name| required.iter().any(|one| one == name))
+        }
+        _ => object.get("type").is_none_or(|kind| kind != "object"),
+    };
+    match schema {
+        Value::Object(object) => is_strict_object(object) && object.values().all(is_strict),
+        Value::Array(elements) => elements.iter().all(is_strict),
+        _ => true,
+    }
+}
+
+/// Writes the amount of thinking, in the way of the server.
+fn write_thinking(
+    config: &ThinkingConfig,
+    way: Thinking,
+    body: &mut Map<String, Value>,
+) -> Result<()> {
+    let path = |name: &str| absent(&format!("{PATH}.thinkingConfig.{name}"));
+    if let Some((name, _)) = config.unknown.iter().next() {
+        return Err(path(name));
+    }
+    if let Some(effort) = config.thinking_level.as_ref().and_then(effort) {
+        match way {
+            Thinking::Effort | Thinking::Template => set(body, "reasoning_effort", effort),
+            Thinking::Object => set(body, "reasoning", json!({"effort": effort})),
+            Thinking::Switch => return Err(path("thinkingLevel")),
+        }
+    }
+    match (config.thinking_budget, way) {
+        (None | Some(-1), _) => {}
+        (Some(0), Thinking::Effort) => set(body, "reasoning_effort", "none"),
+        (Some(0), Thinking::Template) => {
+            set(
+                body,
+                "chat_template_kwargs",
+                json!({"enable_thinking": false}),
+            );
+        }
+        (Some(0), Thinking::Switch) => set(body, "thinking", json!({"type": "disabled"})),
+        (Some(0), Thinking::Object) => set(body, "reasoning", json!({"enabled": false})),
+        (Some(budget), Thinking::Object) => set(body, "reasoning", json!({"max_tokens": budget})),
+        (Some(_), _) => return Err(path("thinkingBudget")),
+    }
+    Ok(())
+}
+
+/// Returns the level by its name in the API of OpenAI.
+fn effort(level: &ThinkingLevel) -> Option<String> {
+    match level {
+        ThinkingLevel::Unspecified => None,
+        level => Some(level.as_str().to_ascii_lowercase()),
+    }
+}

@@ -1,0 +1,85 @@
+//! Media in messages: images, audio, files and texts.
+
+use generativeai::Result;
+use generativeai::protocol::content::{Blob, FileData, PartMediaResolutionLevel};
+use serde_json::{Value, json};
+
+use crate::capabilities::Capabilities;
+use crate::error::refused;
+
+/// Converts inline media into a part of a message.
+pub(super) fn inline(path: &str, blob: &Blob, capabilities: &Capabilities) -> Result<Value> {
+    let mime_type = blob.mime_type.as_deref().unwrap_or_default();
+    let refuse = |what: &str| refused(format!("{path}.inlineData is {what}"));
+    let data = || {
+        let data = blob.data.as_deref().unwrap_or_default();
+        data.replace('-', "+").replace('_', "/")
+    };
+    let url = || format!("data:{mime_type};base64,{}", data());
+    match mime_type.split_once('/') {
+        Some(("image", _)) => Ok(json!({"type": "image_url", "image_url": {"url": url()}})),
+        Some(("text", _)) => {
+            let text = blob
+                .bytes()
+                .ok()
+                .and_then(|bytes| String::from_utf8(bytes).ok());
+            let text = text.ok_or_else(|| refuse("not a text in UTF-8"))?;
+            Ok(json!({"type": "text", "text": text}))
+        }
+        Some(("audio", format)) if capabilities.audio => {
+            let format = match format {
+                "wav" | "x-wav" | "wave" => "wav",
+                "mpeg" | "mp3" => "mp3",
+                _ => return Err(refuse(&format!("{mime_type}: use audio/wav or audio/mpeg"))),
+            };
+            let audio = json!({"data": data(), "format": format});
+            Ok(json!({"type": "input_audio", "input_audio": audio}))
+        }
+        Some(("application", "pdf")) if capabilities.files => {
+            let name = blob.display_name.as_deref().unwrap_or("file.pdf");
+            let file = json!({"filename": name, "file_data": url()});
+            Ok(json!({"type": "file", "file": file}))
+        }
+        _ => Err(refuse(&format!(
+            "{mime_type:?}, which the server does not read"
+        ))),
+    }
+}
+
+/// Converts a reference to media into a part of a message: an image that the server loads from a URL.
+pub(super) fn file(path: &str, file: &FileData) -> Result<Value> {
+    let uri = file.file_uri.as_deref().unwrap_or_default();
+    let mime_type = file.mime_type.as_deref().unwrap_or_default();
+    let is_url = ["https://", "http://", "data:"]
+        .iter()
+        .any(|scheme| uri.starts_with(scheme));
+    if is_url && mime_type.starts_with("image/") {
+        return Ok(json!({"type": "image_url", "image_url": {"url": uri}}));
+    }
+    Err(refused(format!(
+        "{path}.fileData is {mime_type:?} at {uri:?}: the server loads only images, by an HTTP URL"
+    )))
+}
+
+/// Sets the resolution of an image.
+pub(super) fn set_detail(
+    path: &str,
+    part: &mut Value,
+    level: &PartMediaResolutionLevel,
+) -> Result<()> {
+    let detail = match level {
+        PartMediaResolutionLevel::Unspecified => return Ok(()),
+        PartMediaResolutionLevel::Low => "low",
+        PartMediaResolutionLevel::Medium => "auto",
+        PartMediaResolutionLevel::High => "high",
+        other => {
+            return Err(refused(format!(
+                "{path} is {other}, which the server does not have: use a lower one"
+            )));
+        }
+    };
+    if let Some(image) = part.get_mut("image_url") {
+        image["detail"] = detail.into();
+    }
+    Ok(())
+}

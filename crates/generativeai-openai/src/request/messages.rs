@@ -1,0 +1,284 @@
+//! Messages: the system instruction and the contents.
+
+use generativeai::Result;
+use generativeai::protocol::config::MediaResolution;
+use generativeai::protocol::content::{
+    Content, Data, FunctionCall, FunctionResponse, Part, PartMediaResolutionLevel, Role,
+};
+use generativeai::protocol::request::GenerateContentRequest;
+use serde_json::{Map, Value, json};
+
+use super::media;
+use super::unsupported::absent;
+use crate::capabilities::Capabilities;
+use crate::error::refused;
+
+/// Converts the system instruction and the contents.
+pub(super) fn messages(
+    request: &GenerateContentRequest,
+    capabilities: &Capabilities,
+) -> Result<Vec<Value>> {
+    let config = request.generation_config.as_deref();
+    let resolution = config.and_then(|config| config.media_resolution.as_ref());
+    let resolution = resolution.map(MediaResolution::as_str);
+    let mut writer = Writer {
+        capabilities,
+        resolution: resolution.map(PartMediaResolutionLevel::from),
+        messages: Vec::new(),
+        open_calls: Vec::new(),
+        calls: 0,
+    };
+    if let Some(instruction) = &request.system_instruction {
+        writer.system("systemInstruction", instruction)?;
+    }
+    for (at, content) in request.contents.iter().enumerate() {
+        let path = format!("contents[{at}]");
+        match &content.role {
+            None | Some(Role::User | Role::Function) => writer.user(&path, content)?,
+            Some(Role::Model) => writer.model(&path, content)?,
+            Some(Role::System) => writer.system(&path, content)?,
+            Some(other) => {
+                return Err(refused(format!(
+                    "{path}.role is {:?}: use \"user\" or \"model\"",
+                    other.as_str()
+                )));
+            }
+        }
+    }
+    if request.contents.is_empty() {
+        return Err(refused("contents is empty: add a message"));
+    }
+    Ok(writer.messages)
+}
+
+/// Writer of messages, in order.
+struct Writer<'request> {
+    capabilities: &'request Capabilities,
+    /// Resolution of media that have none themselves.
+    resolution: Option<PartMediaResolutionLevel>,
+    messages: Vec<Value>,
+    /// Identifiers and names of calls without a response so far.
+    open_calls: Vec<(String, String)>,
+    /// Number of calls so far, from which identifiers are made for calls without one.
+    calls: usize,
+}
+
+impl Writer<'_> {
+    fn system(&mut self, path: &str, content: &Content) -> Result<()> {
+        let mut text = String::new();
+        for (path, part) in parts(path, content) {
+            match part.as_text() {
+                Some(more) => text.push_str(more),
+                None => return Err(refused(format!("{path} is not text"))),
+            }
+        }
+        self.messages
+            .push(json!({"role": "system", "content": text}));
+        Ok(())
+    }
+
+    /// Writes a message of the user. The responses of functions in it come first, as messages of their own.
+    fn user(&mut self, path: &str, content: &Content) -> Result<()> {
+        let mut pieces = Vec::new();
+        for (path, part) in parts(path, content) {
+            match &part.data {
+                Some(Data::FunctionResponse(response)) => {
+                    check_members(&path, part)?;
+                    pieces.extend(self.response(&path, response)?);
+                }
+                _ => pieces.push(self.piece(&path, part)?),
+            }
+        }
+        if !pieces.is_empty() {
+            self.messages
+                .push(json!({"role": "user", "content": joined(pieces)}));
+        }
+        Ok(())
+    }
+
+    fn model(&mut self, path: &str, content: &Content) -> Result<()> {
+        let mut message = Map::from_iter([("role".to_owned(), "assistant".into())]);
+        let (mut pieces, mut thoughts, mut details) = (Vec::new(), String::new(), Vec::new());
+        let mut calls = Vec::new();
+        self.open_calls.clear();
+        for (path, part) in parts(path, content) {
+            match &part.data {
+                Some(Data::Text(text)) if part.is_thought() => {
+                    thoughts.push_str(text);
+                    details.extend(part.thought_signature.as_deref().and_then(detail));
+                }
+                Some(Data::FunctionCall(call)) => {
+                    check_members(&path, part)?;
+                    calls.push(self.call(&path, call)?);
+                }
+                _ => pieces.push(self.piece(&path, part)?),
+            }
+        }
+        let text = if pieces.is_empty() {
+            Value::Null
+        } else {
+            joined(pieces)
+        };
+        message.insert("content".to_owned(), text);
+        if let Some(name) = self.capabilities.thoughts {
+            if !thoughts.is_empty() {
+                message.insert(name.to_owned(), thoughts.into());
+            }
+            if !details.is_empty() {
+                message.insert("reasoning_details".to_owned(), details.into());
+            }
+        }
+        if !calls.is_empty() {
+            message.insert("tool_calls".to_owned(), calls.into());
+        }
+        self.messages.push(message.into());
+        Ok(())
+    }
+
+    /// Converts a function call, and remembers it until its response.
+    fn call(&mut self, path: &str, call: &FunctionCall) -> Result<Value> {
+        if !call.is_complete() {
+            return Err(refused(format!(
+                "{path}.functionCall is not complete: remove the message, or undo its turn"
+            )));
+        }
+        self.calls += 1;
+        let id = call.id.clone().filter(|id| !id.is_empty());
+        let id = id.unwrap_or_else(|| format!("call_{}", self.calls));
+        self.open_calls.push((id.clone(), call.name().to_owned()));
+        let arguments = call.args.clone().unwrap_or_default();
+        let arguments = Value::Object(arguments).to_string();
+        let function = json!({"name": call.name(), "arguments": arguments});
+        Ok(json!({"id": id, "type": "function", "function": function}))
+    }
+
+    /// Writes the response of a function. Returns what the message of the tool cannot contain.
+    fn response(&mut self, path: &str, response: &FunctionResponse) -> Result<Vec<Value>> {
+        let path = format!("{path}.functionResponse");
+        for (name, is_set) in [
+            ("willContinue", response.will_continue == Some(true)),
+            ("scheduling", response.scheduling.is_some()),
+        ] {
+            if is_set {
+                return Err(absent(&format!("{path}.{name}")));
+            }
+        }
+        let name = response.name.as_deref().unwrap_or_default();
+        let mut open = self.open_calls.iter();
+        let found = match response.id.as_deref().filter(|id| !id.is_empty()) {
+            Some(wanted) => open.position(|(id, _)| id == wanted),
+            None => open.position(|(_, called)| called == name),
+        };
+        let found = found.ok_or_else(|| {
+            refused(format!(
+                "{path} of `{name}` answers no call of the message before it"
+            ))
+        })?;
+        let (id, _) = self.open_calls.remove(found);
+        let result = response.response.clone().unwrap_or_default();
+        let result = json!({"type": "text", "text": Value::Object(result).to_string()});
+        let mut media = Vec::new();
+        for (at, part) in response.parts.iter().enumerate() {
+            let path = format!("{path}.parts[{at}]");
+            media.push(match (&part.inline_data, &part.file_data) {
+                (Some(blob), _) => media::inline(&path, blob, self.capabilities)?,
+                (None, Some(file)) => media::file(&path, file)?,
+                (None, None) => return Err(refused(format!("{path} is empty"))),
+            });
+        }
+        let is_image = |part: &Value| part["type"] == "image_url";
+        let stays = self.capabilities.images_in_tool_messages && media.iter().all(is_image);
+        let mut content = vec![result];
+        if stays {
+            content.append(&mut media);
+        } else if !media.is_empty() {
+            let about = format!("Media of the response of `{name}`:");
+            media.insert(0, json!({"type": "text", "text": about}));
+        }
+        let content = joined(content);
+        self.messages
+            .push(json!({"role": "tool", "tool_call_id": id, "content": content}));
+        Ok(media)
+    }
+
+    /// Converts any other part.
+    fn piece(&self, path: &str, part: &Part) -> Result<Value> {
+        check_members(path, part)?;
+        let text = |text: &str| json!({"type": "text", "text": text});
+        let mut piece = match &part.data {
+            Some(Data::Text(words)) => text(words),
+            Some(Data::InlineData(blob)) => media::inline(path, blob, self.capabilities)?,
+            Some(Data::FileData(file)) => media::file(path, file)?,
+            Some(Data::ExecutableCode(code)) => {
+                let code = code.code.as_deref().unwrap_or_default();
+                text(&format!("\n```python\n{code}\n```\n"))
+            }
+            Some(Data::CodeExecutionResult(result)) => {
+                let output = result.output.as_deref().unwrap_or_default();
+                text(&format!("\n```\n{output}\n```\n"))
+            }
+            Some(_) => {
+                return Err(refused(format!(
+                    "{path} is a {}, which the server does not read in this message",
+                    part.kind().unwrap_or("part")
+                )));
+            }
+            None => return Err(refused(format!("{path} is empty or unknown"))),
+        };
+        let own = part.media_resolution.as_deref();
+        let own = own.and_then(|resolution| resolution.level.as_ref());
+        if let Some(level) = own.or(self.resolution.as_ref()) {
+            media::set_detail(&format!("{path}.mediaResolution"), &mut piece, level)?;
+        }
+        Ok(piece)
+    }
+}
+
+/// Returns the parts of a content with their paths.
+fn parts<'content>(
+    path: &str,
+    content: &'content Content,
+) -> impl Iterator<Item = (String, &'content Part)> {
+    let parts = content.parts.iter().enumerate();
+    parts.map(move |(at, part)| (format!("{path}.parts[{at}]"), part))
+}
+
+/// Refuses members of a part that the server cannot express.
+fn check_members(path: &str, part: &Part) -> Result<()> {
+    let tokens = part.media_resolution.as_ref();
+    let set = [
+        ("videoMetadata", part.video_metadata.is_some()),
+        ("mediaProcessing", part.media_processing.is_some()),
+        (
+            "mediaResolution.numTokens",
+            tokens.is_some_and(|resolution| resolution.num_tokens.is_some()),
+        ),
+        ("speechMetadata", part.speech_metadata.is_some()),
+        ("documentMetadata", part.document_metadata.is_some()),
+        ("spreadsheetMetadata", part.spreadsheet_metadata.is_some()),
+        ("audioMetadata", part.audio_metadata.is_some()),
+    ];
+    if let Some((name, _)) = set.iter().find(|(_, is_set)| *is_set) {
+        return Err(absent(&format!("{path}.{name}")));
+    }
+    match part.unknown.iter().next() {
+        Some((name, _)) => Err(absent(&format!("{path}.{name}"))),
+        None => Ok(()),
+    }
+}
+
+/// Returns the content of a message: a text, which every server reads, or a list if there is something else.
+fn joined(pieces: Vec<Value>) -> Value {
+    let texts: Option<Vec<&str>> = pieces.iter().map(|piece| piece["text"].as_str()).collect();
+    match texts {
+        Some(texts) => texts.concat().into(),
+        None => pieces.into(),
+    }
+}
+
+/// Reads a detail of thinking that OpenRouter sent as a signature.
+fn detail(signature: &str) -> Option<Value> {
+    let detail: Value = serde_json::from_str(signature).ok()?;
+    let kind = detail.get("type")?.as_str()?;
+    kind.starts_with("reasoning.").then_some(detail)
+}

@@ -1,0 +1,39 @@
+//! Requests and the bodies that they become, as data.
+
+use generativeai::ErrorKind;
+use serde_json::Value;
+
+use super::*;
+
+fn rows(table: &str) -> Vec<Value> {
+    serde_json::from_str(table).expect("a table")
+}
+
+fn translated(row: &Value) -> Result<Value> {
+    let request = serde_json::from_value(row["request"].clone()).expect("a request");
+    let url = row["url"].as_str().unwrap_or("http://localhost:8000/v1");
+    let mode = if row["stream"] == true {
+        Mode::Stream
+    } else {
+        Mode::Unary
+    };
+    body(&request, &Capabilities::of(url), mode)
+}
+
+#[test]
+fn a_request_becomes_the_body_of_a_chat_completion() {
+    for row in rows(include_str!("../../tests/fixtures/requests.json")) {
+        let body = translated(&row).unwrap_or_else(|error| panic!("{}: {error}", row["name"]));
+        assert_eq!(body, row["body"], "{}\n{body}", row["name"]);
+    }
+}
+
+#[test]
+fn what_cannot_be_expressed_is_refused_with_the_name_of_the_member() {
+    for row in rows(include_str!("../../tests/fixtures/refused.json")) {
+        let error = translated(&row).expect_err("a refusal");
+        assert_eq!(error.kind(), ErrorKind::Request, "{row}");
+        let named = row["named"].as_str().expect("a name");
+        assert!(error.to_string().contains(named), "{error}\n{row}");
+    }
+}

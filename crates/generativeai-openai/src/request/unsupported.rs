@@ -1,0 +1,159 @@
+//! Members of a request that the server does not have.
+
+use generativeai::Result;
+use generativeai::protocol::config::{GenerationConfig, ResponseModality};
+use generativeai::protocol::request::{GenerateContentRequest, ServiceTier};
+use generativeai::protocol::safety::HarmBlockThreshold;
+use generativeai::protocol::tools::Tool;
+
+use crate::capabilities::Capabilities;
+use crate::error::refused;
+
+/// Refuses what the server cannot express.
+pub(super) fn check(request: &GenerateContentRequest, capabilities: &Capabilities) -> Result<()> {
+    let set = [
+        ("cachedContent", request.cached_content.is_some()),
+        ("labels", request.labels.is_some()),
+        ("continuationToken", request.continuation_token.is_some()),
+        (
+            "store",
+            request.store == Some(true) && !capabilities.storage_and_tiers,
+        ),
+        (
+            "serviceTier",
+            tier(request)?.is_some() && !capabilities.storage_and_tiers,
+        ),
+    ];
+    refuse_first("", &set)?;
+    if let Some((name, _)) = request.unknown.iter().next() {
+        return Err(absent(name));
+    }
+    for setting in &request.safety_settings {
+        match &setting.threshold {
+            None
+            | Some(
+                HarmBlockThreshold::Unspecified
+                | HarmBlockThreshold::BlockNone
+                | HarmBlockThreshold::Off,
+            ) => {}
+            Some(other) => {
+                return Err(refused(format!(
+                    "safetySettings has the threshold {other}, but the server has no safety filter: \
+                     use BLOCK_NONE or OFF"
+                )));
+            }
+        }
+    }
+    for (at, tool) in request.tools.iter().enumerate() {
+        check_tool(at, tool)?;
+    }
+    if let Some(config) = &request.tool_config {
+        let calling = config.function_calling_config.as_ref();
+        let streamed = calling.and_then(|calling| calling.stream_function_call_arguments);
+        refuse_first(
+            "toolConfig.",
+            &[
+                ("retrievalConfig", config.retrieval_config.is_some()),
+                (
+                    "includeServerSideToolInvocations",
+                    config.include_server_side_tool_invocations == Some(true),
+                ),
+                (
+                    "functionCallingConfig.streamFunctionCallArguments",
+                    streamed == Some(true),
+                ),
+            ],
+        )?;
+    }
+    let config = request.generation_config.as_deref();
+    config.map_or(Ok(()), |config| check_config(config, capabilities))
+}
+
+/// Returns the service tier by its name in the API of OpenAI.
+pub(super) fn tier(request: &GenerateContentRequest) -> Result<Option<&'static str>> {
+    Ok(match &request.service_tier {
+        None | Some(ServiceTier::Unspecified) => None,
+        Some(ServiceTier::Flex) => Some("flex"),
+        Some(ServiceTier::Standard) => Some("default"),
+        Some(ServiceTier::Priority) => Some("priority"),
+        Some(other) => return Err(refused(format!("serviceTier is {other}, which is unknown"))),
+    })
+}
+
+fn check_tool(at: usize, tool: &Tool) -> Result<()> {
+    refuse_first(
+        &format!("tools[{at}]."),
+        &[
+            (
+                "googleSearchRetrieval",
+                tool.google_search_retrieval.is_some(),
+            ),
+            ("googleSearch", tool.google_search.is_some()),
+            ("codeExecution", tool.code_execution.is_some()),
+            ("computerUse", tool.computer_use.is_some()),
+            ("urlContext", tool.url_context.is_some()),
+            ("fileSearch", tool.file_search.is_some()),
+            ("googleMaps", tool.google_maps.is_some()),
+            ("mcpServers", !tool.mcp_servers.is_empty()),
+        ],
+    )?;
+    match tool.unknown.iter().next() {
+        Some((name, _)) => Err(absent(&format!("tools[{at}].{name}"))),
+        None => Ok(()),
+    }
+}
+
+fn check_config(config: &GenerationConfig, capabilities: &Capabilities) -> Result<()> {
+    let is_text = |modality: &ResponseModality| {
+        matches!(
+            modality,
+            ResponseModality::Text | ResponseModality::Unspecified
+        )
+    };
+    refuse_first(
+        "generationConfig.",
+        &[
+            (
+                "candidateCount",
+                config.candidate_count.is_some_and(|count| count > 1)
+                    && !capabilities.several_candidates,
+            ),
+            ("topK", config.top_k.is_some() && !capabilities.top_k),
+            (
+                "responseLogprobs",
+                config.response_logprobs == Some(true) && !capabilities.logprobs,
+            ),
+            (
+                "enableEnhancedCivicAnswers",
+                config.enable_enhanced_civic_answers == Some(true),
+            ),
+            (
+                "responseModalities",
+                !config.response_modalities.iter().all(is_text),
+            ),
+            ("speechConfig", config.speech_config.is_some()),
+            ("imageConfig", config.image_config.is_some()),
+            (
+                "audioTranscriptionConfig",
+                config.audio_transcription_config.is_some(),
+            ),
+            ("responseFormat", !config.response_format.is_empty()),
+            ("translationConfig", config.translation_config.is_some()),
+        ],
+    )
+}
+
+/// Refuses the first member that is set.
+fn refuse_first(path: &str, members: &[(&str, bool)]) -> Result<()> {
+    match members.iter().find(|(_, is_set)| *is_set) {
+        Some((name, _)) => Err(absent(&format!("{path}{name}"))),
+        None => Ok(()),
+    }
+}
+
+/// Creates the error for a member that the server does not have.
+pub(super) fn absent(path: &str) -> generativeai::Error {
+    refused(format!(
+        "{path} is set, which the server does not have: remove it"
+    ))
+}

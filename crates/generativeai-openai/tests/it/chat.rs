@@ -1,0 +1,188 @@
+//! Chats over a server: the contract of a backend, tools, JSON, embeddings and models.
+
+use generativeai::protocol::embeddings::{
+    BatchEmbedContentsRequest, EmbedContentRequest, TaskType,
+};
+use generativeai::protocol::tools::FunctionDeclaration;
+use generativeai::{Backend, ErrorKind, Function, RequestOptions, check_backend};
+use serde_json::json;
+
+use crate::support::{Answer, Server, completion, event, stream};
+
+/// Answers in the way that the request asks for.
+async fn echo() -> Server {
+    Server::start(|at, request| {
+        let text = format!("reply number {at}");
+        match request["stream"] == true {
+            true => Answer::stream(stream(&text)),
+            false => Answer::json(completion(&text)),
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_server_passes_the_check_of_backends() {
+    let server = echo().await;
+
+    check_backend(&server.model()).await.unwrap();
+
+    let requests = server.requests();
+    assert_eq!(requests.len(), 4);
+    assert!(
+        requests
+            .iter()
+            .all(|(line, _)| line == "POST /v1/chat/completions HTTP/1.1")
+    );
+    assert_eq!(requests[3].1["messages"].as_array().unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn a_function_is_called_and_its_response_is_sent_with_the_identifier() {
+    let call = |id: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": "double", "arguments": arguments}});
+    let calls = json!({"choices": [{"index": 0, "finish_reason": "tool_calls", "message": {
+        "role": "assistant", "content": null, "tool_calls": [call("a", "{\"x\":2}"), call("b", "{\"x\":3}")],
+    }}]});
+    let server = Server::play(vec![
+        Answer::json(calls),
+        Answer::json(completion("4 and 6")),
+    ])
+    .await;
+    let double = Function::from_declaration(
+        FunctionDeclaration::new("double", "Doubles a number.").parameters_json_schema(
+            json!({"type": "object", "properties": {"x": {"type": "integer"}}}),
+        ),
+        async |args: serde_json::Map<String, serde_json::Value>| {
+            Ok(json!(args["x"].as_i64().unwrap() * 2))
+        },
+    );
+    let mut chat = server
+        .model()
+        .tools(double)
+        .start_chat()
+        .automatic_function_calling(true);
+
+    let reply = chat.send_message("Double 2 and 3").await.unwrap();
+
+    assert_eq!(reply.text().unwrap(), "4 and 6");
+    let messages = server.requests()[1].1["messages"].clone();
+    assert_eq!(
+        messages[2],
+        json!({"role": "tool", "tool_call_id": "a", "content": "{\"result\":4}"})
+    );
+    assert_eq!(
+        messages[3],
+        json!({"role": "tool", "tool_call_id": "b", "content": "{\"result\":6}"})
+    );
+}
+
+#[tokio::test]
+async fn a_call_with_cut_arguments_fails_the_turn_and_never_runs() {
+    let piece = json!({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": "{\"x\":"}}]});
+    for (reason, kind) in [
+        ("length", ErrorKind::Truncated),
+        ("tool_calls", ErrorKind::Stopped),
+    ] {
+        let body =
+            event(piece.clone(), None) + &event(json!({}), Some(reason)) + "data: [DONE]\n\n";
+        let server = Server::play(vec![Answer::stream(body)]).await;
+        let f = Function::from_declaration(
+            FunctionDeclaration::new("f", ""),
+            async |_: serde_json::Map<String, serde_json::Value>| {
+                panic!("the function runs") as generativeai::Result<serde_json::Value>
+            },
+        );
+        let mut chat = server
+            .model()
+            .tools(f)
+            .start_chat()
+            .automatic_function_calling(true);
+
+        let error = chat.send_message("Go").stream().finish().await.unwrap_err();
+
+        assert_eq!(error.kind(), kind, "{error:?}");
+        assert!(chat.history().is_empty());
+        assert_eq!(server.requests().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_expressed_is_not_sent() {
+    let server = echo().await;
+    let model = server.model().cached_content("cachedContents/1");
+
+    let error = model.generate_content("Hi").await.unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Request);
+    assert!(error.to_string().contains("cachedContent"), "{error}");
+    assert_eq!(server.requests(), []);
+}
+
+#[tokio::test]
+async fn embeddings_are_in_the_order_of_their_texts() {
+    let body = json!({"data": [{"index": 1, "embedding": [2.5]}, {"index": 0, "embedding": [1]}],
+        "usage": {"prompt_tokens": 4, "total_tokens": 4}});
+    let server = Server::play(vec![Answer::json(body)]).await;
+    let request = BatchEmbedContentsRequest::default()
+        .model("models/e")
+        .requests([
+            EmbedContentRequest::new("a").output_dimensionality(1),
+            EmbedContentRequest::new("b").output_dimensionality(1),
+        ]);
+
+    let batch = server
+        .client()
+        .batch_embed_contents(request, RequestOptions::default());
+    let batch = batch.await.unwrap();
+
+    assert_eq!(
+        json!(batch),
+        json!({
+            "embeddings": [{"values": [1.0]}, {"values": [2.5]}], "usageMetadata": {"promptTokenCount": 4},
+        })
+    );
+    let (line, body) = server.requests().remove(0);
+    assert_eq!(line, "POST /v1/embeddings HTTP/1.1");
+    assert_eq!(
+        body,
+        json!({"model": "e", "input": ["a", "b"], "dimensions": 1})
+    );
+    let task = EmbedContentRequest::new("a")
+        .model("e")
+        .task_type(TaskType::Clustering);
+    let error = server
+        .client()
+        .embed_content(task, RequestOptions::default())
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("taskType"), "{error}");
+}
+
+#[tokio::test]
+async fn models_are_listed_and_found_by_name() {
+    let body = json!({"object": "list", "data": [
+        {"id": "org/one:8b", "object": "model", "max_model_len": 4096},
+        {"id": "two", "meta": {"n_ctx_train": 2048}},
+    ]});
+    let server = Server::play(vec![Answer::json(body)]).await;
+    let client = server.client();
+
+    let list = client
+        .list_models(None, RequestOptions::default())
+        .await
+        .unwrap();
+    assert_eq!(
+        json!(list),
+        json!({"models": [
+            {"name": "models/org/one:8b", "inputTokenLimit": 4096, "supportedGenerationMethods": ["generateContent"]},
+            {"name": "models/two", "inputTokenLimit": 2048, "supportedGenerationMethods": ["generateContent"]},
+        ]})
+    );
+    let found = client
+        .get_model("models/two".to_owned(), RequestOptions::default())
+        .await
+        .unwrap();
+    assert_eq!(found.name.as_deref(), Some("models/two"));
+    let missing = client.get_model("models/three".to_owned(), RequestOptions::default());
+    assert_eq!(missing.await.unwrap_err().kind(), ErrorKind::NotFound);
+}

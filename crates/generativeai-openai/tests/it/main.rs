@@ -1,0 +1,8 @@
+//! The promises of the crate, through its public API, against servers on loopback.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod chat;
+mod faults;
+mod recorded;
+mod support;

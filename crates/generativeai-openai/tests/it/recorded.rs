@@ -1,0 +1,323 @@
+//! Recorded exchanges with real servers: each response is read whole, at several splits.
+//!
+//! The recordings are not part of the repository. They are read from `../shared/recorded`, or from the folder in
+//! `RECORDED_DIR`; without them the test prints that it is skipped.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::{env, fs, io};
+
+use generativeai::protocol::embeddings::EmbedContentRequest;
+use generativeai::protocol::response::GenerateContentResponse;
+use generativeai::{Backend, ErrorKind, RequestOptions, Result};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Server};
+
+/// Exchanges that end otherwise than recorded: a member of the request with its value, and the reason.
+const DEVIATIONS: [(&str, &str, &str); 1] = [(
+    "/encoding_format",
+    "base64",
+    "the recorded client asked for packed numbers, which this one never does",
+)];
+
+/// Sizes of the pieces in which a body arrives.
+const PIECES: [usize; 3] = [usize::MAX, 1_000, 17];
+
+fn recordings() -> Vec<Value> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/recorded");
+    let folder = env::var_os("RECORDED_DIR").map_or(beside, PathBuf::from);
+    let Ok(entries) = fs::read_dir(&folder) else {
+        print("skipped: the recordings of real servers are not here (RECORDED_DIR)");
+        return Vec::new();
+    };
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.retain(|file| {
+        file.extension()
+            .is_some_and(|extension| extension == "jsonl")
+    });
+    let texts = files
+        .into_iter()
+        .map(|file| fs::read_to_string(file).unwrap());
+    let lines: Vec<Value> = texts
+        .flat_map(|text| {
+            text.lines()
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect::<Vec<Value>>()
+        })
+        .collect();
+    lines
+        .into_iter()
+        .filter(|line| {
+            matches!(
+                line["service"].as_str(),
+                Some("openai" | "llamacpp" | "ollama")
+            )
+        })
+        .collect()
+}
+
+/// Prints directly, since the test harness captures what `println!` prints.
+fn print(line: &str) {
+    let mut stderr = io::stderr();
+    writeln!(stderr, "{line}").unwrap();
+}
+
+/// The messages of a recorded body: each choice with its text, thoughts, calls and finish reason. Written without
+/// the code under test, straight from the recorded JSON.
+fn expected(body: &str, is_stream: bool) -> BTreeMap<u64, Expected> {
+    let values: Vec<Value> = match is_stream {
+        false => vec![serde_json::from_str(body).unwrap()],
+        true => body
+            .lines()
+            .filter_map(|line| serde_json::from_str(line.strip_prefix("data:")?.trim()).ok())
+            .collect(),
+    };
+    let mut choices: BTreeMap<u64, Expected> = BTreeMap::new();
+    for choice in values
+        .iter()
+        .flat_map(|value| value["choices"].as_array().into_iter().flatten())
+    {
+        let index = choice["index"].as_u64().unwrap_or_default();
+        let message = if is_stream {
+            &choice["delta"]
+        } else {
+            &choice["message"]
+        };
+        let found = choices.entry(index).or_default();
+        for (target, names) in [
+            (&mut found.text, &["content", "refusal"][..]),
+            (&mut found.thoughts, &["reasoning_content", "reasoning"][..]),
+        ] {
+            let mut texts = names.iter().filter_map(|name| message[name].as_str());
+            target.push_str(texts.find(|text| !text.is_empty()).unwrap_or_default());
+        }
+        for call in message["tool_calls"].as_array().into_iter().flatten() {
+            let arguments = call["function"]["arguments"].as_str().unwrap_or_default();
+            match call["function"]["name"]
+                .as_str()
+                .filter(|name| !name.is_empty())
+            {
+                Some(name) => found.calls.push((name.to_owned(), arguments.to_owned())),
+                None => {
+                    let at = call["index"].as_u64().unwrap_or_default() as usize;
+                    found.calls[at].1.push_str(arguments);
+                }
+            }
+        }
+        if let Some(call) = message["function_call"].as_object() {
+            let text = |name: &str| call[name].as_str().unwrap_or_default().to_owned();
+            found.calls.push((text("name"), text("arguments")));
+        }
+        if let Some(reason) = choice["finish_reason"].as_str() {
+            found.reason = Some(reason.to_owned());
+        }
+    }
+    choices
+}
+
+#[derive(Debug, Default, PartialEq)]
+struct Expected {
+    text: String,
+    thoughts: String,
+    calls: Vec<(String, String)>,
+    reason: Option<String>,
+}
+
+/// Compares a response with what was recorded; returns the first difference.
+fn difference(
+    response: &GenerateContentResponse,
+    choices: &BTreeMap<u64, Expected>,
+) -> Option<String> {
+    if response.candidates.len() != choices.len() {
+        return Some(format!(
+            "{} candidates, {} choices",
+            response.candidates.len(),
+            choices.len()
+        ));
+    }
+    for (candidate, (index, expected)) in response.candidates.iter().zip(choices) {
+        let parts = candidate.parts();
+        let join = |thought: bool| -> String {
+            parts
+                .iter()
+                .filter(|part| part.is_thought() == thought)
+                .filter_map(|part| part.as_text())
+                .collect()
+        };
+        if join(false) != expected.text {
+            return Some(format!(
+                "text of {index}: {:?}, {:?}",
+                join(false),
+                expected.text
+            ));
+        }
+        if join(true) != expected.thoughts {
+            return Some(format!(
+                "thoughts of {index}: {:?}, {:?}",
+                join(true),
+                expected.thoughts
+            ));
+        }
+        let calls: Vec<_> = parts
+            .iter()
+            .filter_map(|part| part.as_function_call())
+            .collect();
+        if calls.len() != expected.calls.len() {
+            return Some(format!("{} calls, {:?}", calls.len(), expected.calls));
+        }
+        for (call, (name, arguments)) in calls.into_iter().zip(&expected.calls) {
+            let whole: Option<Value> = match arguments.as_str() {
+                "" | "null" if expected.reason.as_deref() != Some("length") => Some(json!({})),
+                text => serde_json::from_str(text).ok().filter(Value::is_object),
+            };
+            if call.name() != name || call.is_complete() != whole.is_some() {
+                return Some(format!("call {call:?}, {name} {arguments}"));
+            }
+            if call.is_complete() && Some(json!(call.args)) != whole {
+                return Some(format!("arguments {:?}, {arguments}", call.args));
+            }
+        }
+        if candidate.finish_reason.is_some() != expected.reason.is_some() {
+            return Some(format!(
+                "finish reason {:?}, {:?}",
+                candidate.finish_reason, expected.reason
+            ));
+        }
+    }
+    None
+}
+
+/// Reads an exchange with the client. An embedding and a list become an empty response.
+async fn read(server: &Server, path: &str, is_stream: bool) -> Result<GenerateContentResponse> {
+    let (client, options) = (server.client(), RequestOptions::default().without_retry());
+    if path.ends_with("/models") {
+        let models = client.list_models(None, options).await?;
+        assert!(!models.models.is_empty());
+        return Ok(GenerateContentResponse::default());
+    }
+    if path.ends_with("/embeddings") {
+        let request = EmbedContentRequest::new("x").model("m");
+        let embedding = client
+            .embed_content(request, options)
+            .await?
+            .embedding
+            .unwrap();
+        assert!(!embedding.values.is_empty());
+        return Ok(GenerateContentResponse::default());
+    }
+    let request = generativeai::protocol::request::GenerateContentRequest::default()
+        .model("models/m")
+        .contents("x");
+    if !is_stream {
+        return client.generate_content(request, options).await;
+    }
+    let mut stream = client.stream_generate_content(request, options);
+    let mut whole = GenerateContentResponse::default();
+    while let Some(chunk) = futures_util::StreamExt::next(&mut stream).await {
+        match chunk {
+            Ok(chunk) => whole.merge_chunk(&chunk),
+            Err(error) => return Err(error.with_response(whole)),
+        }
+    }
+    Ok(whole)
+}
+
+/// Reads a recorded exchange at one split; returns a difference.
+async fn check(
+    recording: &Value,
+    server: &Server,
+    prepared: &Mutex<Answer>,
+    piece: usize,
+) -> Option<String> {
+    let body = recording["body"].as_str().unwrap();
+    let path = recording["path"].as_str().unwrap();
+    let status = recording["status"].as_u64().unwrap() as u16;
+    let is_stream = recording["content_type"]
+        .as_str()
+        .unwrap()
+        .contains("event-stream");
+    let mut answer = if is_stream {
+        Answer::stream(body)
+    } else {
+        Answer::error(status, body)
+    };
+    answer.status = status;
+    answer.piece = piece;
+    *prepared.lock().unwrap() = answer;
+    let has_error = status >= 400
+        || body.lines().any(|line| {
+            let json = line
+                .strip_prefix("data:")
+                .or(line.strip_prefix("error:"))
+                .unwrap_or(line);
+            let json: Value = serde_json::from_str(json.trim()).unwrap_or_default();
+            json.get("error").is_some_and(|error| !error.is_null())
+        });
+    match read(server, path, is_stream).await {
+        Ok(_) if has_error => Some("an error was read as a reply".to_owned()),
+        Err(error) if has_error => {
+            let is_refusal = status >= 400 && error.http_code() == Some(status);
+            let has_message = error
+                .status()
+                .is_some_and(|status| status.message.is_some());
+            let is_error =
+                (is_refusal || status < 400) && has_message && error.kind() != ErrorKind::Decode;
+            (!is_error).then(|| format!("{error:?}"))
+        }
+        Ok(response) if path.ends_with("chat/completions") => {
+            difference(&response, &expected(body, is_stream))
+        }
+        Ok(_) => None,
+        Err(error) => Some(format!("{error:?}")),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_recorded_exchange_is_read_whole_at_every_split() {
+    let prepared = Arc::new(Mutex::new(Answer::json("")));
+    let answers = prepared.clone();
+    let server = Server::start(move |_, _| answers.lock().unwrap().clone()).await;
+    let (mut read, mut other) = (BTreeMap::new(), BTreeMap::new());
+    let (mut known, mut deviations) = (BTreeMap::new(), Vec::new());
+    for recording in recordings() {
+        let path = recording["path"].as_str().unwrap();
+        let kind = ["chat/completions", "/embeddings", "/models"];
+        let Some(kind) = kind
+            .into_iter()
+            .find(|kind| path.ends_with(kind))
+            .filter(|_| !path.starts_with("/api/embed"))
+        else {
+            *other.entry(path.to_owned()).or_insert(0) += 1;
+            continue;
+        };
+        *read
+            .entry((recording["server"].as_str().unwrap().to_owned(), kind))
+            .or_insert(0) += 1;
+        for piece in PIECES {
+            if let Some(found) = check(&recording, &server, &prepared, piece).await {
+                let is_known = |(path, value, _): &&(&str, &str, &str)| {
+                    recording["request"]
+                        .pointer(path)
+                        .is_some_and(|found| found == value)
+                };
+                match DEVIATIONS.iter().find(is_known) {
+                    Some((.., reason)) => *known.entry(*reason).or_insert(0) += 1,
+                    None => deviations
+                        .push(format!("{} in pieces of {piece}: {found}", recording["id"])),
+                }
+                break;
+            }
+        }
+    }
+    let exchanges: usize = read.values().sum();
+    print(&format!(
+        "{exchanges} exchanges read at {} splits: {read:?}; of other interfaces, not read: {other:?}; \
+         known deviations: {known:?}",
+        PIECES.len(),
+    ));
+    assert_eq!(deviations, [""; 0], "{} deviations", deviations.len());
+}

@@ -1,0 +1,197 @@
+//! A server that answers each request with what the test prepared, in pieces of any size.
+
+use std::sync::{Arc, Mutex};
+
+use generativeai::{GenerativeModel, RequestOptions, Retry};
+use generativeai_openai::OpenAi;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Key that must appear nowhere.
+pub(crate) const CANARY: &str = "canary-51b0c9";
+
+/// One response, and how it is sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: String,
+    pub(crate) body: String,
+    /// Size of the pieces in which the body is sent.
+    pub(crate) piece: usize,
+    pub(crate) end: End,
+}
+
+/// What follows the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The end of the body.
+    Clean,
+    /// A closed connection before the announced end.
+    Cut,
+    /// Nothing: the connection stays open.
+    Silence,
+}
+
+impl Answer {
+    pub(crate) fn json(body: impl ToString) -> Self {
+        Self::new(200, "content-type: application/json\r\n", body.to_string())
+    }
+
+    pub(crate) fn error(status: u16, body: impl ToString) -> Self {
+        Self::new(
+            status,
+            "content-type: application/json\r\n",
+            body.to_string(),
+        )
+    }
+
+    pub(crate) fn stream(body: impl ToString) -> Self {
+        Self::new(200, "content-type: text/event-stream\r\n", body.to_string())
+    }
+
+    fn new(status: u16, headers: &str, body: String) -> Self {
+        let headers = headers.to_owned();
+        Self {
+            status,
+            headers,
+            body,
+            piece: usize::MAX,
+            end: End::Clean,
+        }
+    }
+}
+
+/// The server, and the requests that it received.
+pub(crate) struct Server {
+    pub(crate) url: String,
+    pub(crate) received: Arc<Mutex<Vec<(String, Value)>>>,
+}
+
+impl Server {
+    /// Answers the n-th request with what `answer` returns for it.
+    pub(crate) async fn start(
+        answer: impl Fn(usize, &Value) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/v1", listener.local_addr().unwrap());
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let (log, answer) = (received.clone(), Arc::new(answer));
+        tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                let (log, answer) = (log.clone(), answer.clone());
+                tokio::spawn(async move { serve(connection, &log, &*answer).await });
+            }
+        });
+        Self { url, received }
+    }
+
+    /// Plays the answers in order; the last one is repeated.
+    pub(crate) async fn play(answers: Vec<Answer>) -> Self {
+        Self::start(move |at, _| answers[at.min(answers.len() - 1)].clone()).await
+    }
+
+    /// A client without waits between its attempts.
+    pub(crate) fn client(&self) -> OpenAi {
+        let mut retry = Retry::default();
+        retry.initial = std::time::Duration::ZERO;
+        OpenAi::builder()
+            .base_url(&self.url)
+            .api_key(CANARY)
+            .request_options(RequestOptions::default().retry(retry))
+            .build()
+            .unwrap()
+    }
+
+    pub(crate) fn model(&self) -> GenerativeModel {
+        GenerativeModel::new("m").backend(self.client())
+    }
+
+    pub(crate) fn requests(&self) -> Vec<(String, Value)> {
+        self.received.lock().unwrap().clone()
+    }
+}
+
+async fn serve(
+    connection: TcpStream,
+    log: &Mutex<Vec<(String, Value)>>,
+    answer: &(dyn Fn(usize, &Value) -> Answer + Send + Sync),
+) -> Option<()> {
+    let mut connection = BufReader::new(connection);
+    loop {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if connection.read_line(&mut head).await.ok()? == 0 {
+                return None;
+            }
+        }
+        assert!(
+            head.contains(&format!("authorization: Bearer {CANARY}\r\n")),
+            "{head}"
+        );
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "))
+            .map_or(0, |length| length.parse().unwrap());
+        let mut body = vec![0; length];
+        connection.read_exact(&mut body).await.ok()?;
+        let body = serde_json::from_slice(&body).unwrap_or(json!(null));
+        let line = head.lines().next().unwrap().to_owned();
+        let at = {
+            let mut log = log.lock().unwrap();
+            log.push((line, body.clone()));
+            log.len() - 1
+        };
+        send(&mut connection, &answer(at, &body)).await?;
+    }
+}
+
+async fn send(connection: &mut BufReader<TcpStream>, answer: &Answer) -> Option<()> {
+    let Answer {
+        status,
+        headers,
+        body,
+        piece,
+        end,
+    } = answer;
+    connection.get_ref().set_nodelay(true).ok()?;
+    let length = body.len() + usize::from(*end != End::Clean);
+    let head = format!("HTTP/1.1 {status} Status\r\n{headers}content-length: {length}\r\n\r\n");
+    connection.write_all(head.as_bytes()).await.ok()?;
+    for piece in body.as_bytes().chunks(*piece) {
+        connection.write_all(piece).await.ok()?;
+        connection.flush().await.ok()?;
+        tokio::task::yield_now().await;
+    }
+    match end {
+        End::Clean => Some(()),
+        End::Cut => None,
+        End::Silence => std::future::pending().await,
+    }
+}
+
+/// A completion with a text.
+pub(crate) fn completion(text: &str) -> Value {
+    json!({"id": "c", "model": "m-1", "choices": [
+        {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"},
+    ], "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}})
+}
+
+/// An event with a delta and a finish reason.
+pub(crate) fn event(delta: Value, finish: Option<&str>) -> String {
+    let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
+    format!(
+        "data: {}\n\n",
+        json!({"id": "c", "model": "m-1", "choices": [choice]})
+    )
+}
+
+/// A stream with a text in two chunks.
+pub(crate) fn stream(text: &str) -> String {
+    let (one, two) = text.split_at(text.len() / 2);
+    let end = event(json!({}), Some("stop"));
+    let usage = json!({"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}});
+    let one = event(json!({"role": "assistant", "content": one}), None);
+    let two = event(json!({"content": two}), None);
+    format!("{one}{two}{end}data: {usage}\n\ndata: [DONE]\n\n")
+}

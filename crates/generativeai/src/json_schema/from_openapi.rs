@@ -1,0 +1,225 @@
+//! Conversion of schemas in the OpenAPI form to JSON Schema.
+
+use serde_json::{Map, Value, json};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::schema::{Properties, Schema, Type};
+
+/// Maximum depth of nested subschemas.
+const MAX_DEPTH: usize = 64;
+
+impl Schema {
+    /// Converts a schema in the OpenAPI form to JSON Schema, for models and servers other than Gemini.
+    ///
+    /// ```
+    /// use generativeai::protocol::schema::Schema;
+    /// use serde_json::json;
+    ///
+    /// let schema = Schema::object([("name", Schema::string().nullable(true))]);
+    /// assert_eq!(
+    ///     schema.to_json_schema()?,
+    ///     json!({"type": "object", "properties": {
+    ///         "name": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+    ///     }}),
+    /// );
+    /// # Ok::<(), generativeai::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Request`] for an unknown type or format, and for a schema that is nested deeper than 64
+    /// levels.
+    pub fn to_json_schema(&self) -> Result<Value> {
+        translate(self, MAX_DEPTH)
+    }
+}
+
+fn translate(schema: &Schema, depth: usize) -> Result<Value> {
+    let depth = depth.checked_sub(1).ok_or_else(|| {
+        refused(format!(
+            "the schema is nested deeper than {MAX_DEPTH} levels: simplify it"
+        ))
+    })?;
+    let mut out = Map::new();
+    if let Some(kind) = &schema.r#type {
+        out.insert("type".to_owned(), kind_of(kind)?.into());
+    }
+    let texts = [
+        ("title", &schema.title),
+        ("description", &schema.description),
+        ("pattern", &schema.pattern),
+        ("$ref", &schema.r#ref),
+    ];
+    for (name, text) in texts {
+        out.extend(
+            text.as_ref()
+                .map(|text| (name.to_owned(), text.as_str().into())),
+        );
+    }
+    let counts = [
+        ("minItems", schema.min_items),
+        ("maxItems", schema.max_items),
+        ("minProperties", schema.min_properties),
+        ("maxProperties", schema.max_properties),
+        ("minLength", schema.min_length),
+        ("maxLength", schema.max_length),
+    ];
+    out.extend(
+        counts
+            .into_iter()
+            .filter_map(|(name, count)| Some((name.to_owned(), count?.into()))),
+    );
+    let bounds = [("minimum", schema.minimum), ("maximum", schema.maximum)];
+    out.extend(
+        bounds
+            .into_iter()
+            .filter_map(|(name, bound)| Some((name.to_owned(), number(bound?)))),
+    );
+    format(schema, &mut out)?;
+    if !schema.r#enum.is_empty() {
+        out.insert("enum".to_owned(), json!(schema.r#enum));
+    }
+    if let Some(items) = &schema.items {
+        out.insert("items".to_owned(), translate(items, depth)?);
+    }
+    if let Some(properties) = &schema.properties {
+        out.insert(
+            "properties".to_owned(),
+            ordered(properties, &schema.property_ordering, depth)?,
+        );
+    }
+    if let Some(more) = &schema.additional_properties {
+        out.insert("additionalProperties".to_owned(), more.clone());
+    }
+    if let Some(defs) = &schema.defs {
+        out.insert("$defs".to_owned(), ordered(defs, &[], depth)?);
+    }
+    if !schema.required.is_empty() {
+        out.insert("required".to_owned(), json!(schema.required));
+    }
+    if !schema.any_of.is_empty() {
+        let options: Result<Vec<_>> = schema
+            .any_of
+            .iter()
+            .map(|one| translate(one, depth))
+            .collect();
+        out.insert("anyOf".to_owned(), options?.into());
+    }
+    let translated = Value::Object(out);
+    Ok(match schema.nullable {
+        Some(true) => json!({ "anyOf": [translated, { "type": "null" }] }),
+        _ => translated,
+    })
+}
+
+fn kind_of(kind: &Type) -> Result<&'static str> {
+    Ok(match kind {
+        Type::String => "string",
+        Type::Number => "number",
+        Type::Integer => "integer",
+        Type::Boolean => "boolean",
+        Type::Array => "array",
+        Type::Object => "object",
+        Type::Null => "null",
+        other => {
+            return Err(refused(format!("the schema has the unknown type {other}")));
+        }
+    })
+}
+
+/// Translates the format: that of a string is kept, that of a number becomes bounds.
+fn format(schema: &Schema, out: &mut Map<String, Value>) -> Result<()> {
+    let Some(format) = schema.format.as_deref() else {
+        return Ok(());
+    };
+    match format {
+        "enum" | "float" | "double" | "int64" => {}
+        "int32" => {
+            out.entry("minimum").or_insert_with(|| i32::MIN.into());
+            out.entry("maximum").or_insert_with(|| i32::MAX.into());
+        }
+        "date-time" | "date" | "time" | "duration" | "email" | "uuid" | "uri" | "ipv4" | "ipv6"
+        | "hostname" => {
+            out.insert("format".to_owned(), format.into());
+        }
+        other => {
+            return Err(refused(format!(
+                "the schema has the unknown format {other:?}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn refused(message: String) -> Error {
+    Error::new(ErrorKind::Request, message)
+}
+
+/// Up to this, `f64` represents every whole number.
+const MAX_WHOLE: f64 = 9_007_199_254_740_992.0;
+
+/// Writes whole numbers without a fraction, as bounds of integers must be.
+fn number(value: f64) -> Value {
+    if value.fract() == 0.0 && value.abs() < MAX_WHOLE {
+        json!(value as i64)
+    } else {
+        json!(value)
+    }
+}
+
+/// Translates properties: those in `order` first, then the others.
+fn ordered(properties: &Properties, order: &[String], depth: usize) -> Result<Value> {
+    let mut out = Map::new();
+    let named = order
+        .iter()
+        .filter_map(|name| Some((name, properties.get(name)?)));
+    for (name, schema) in named.chain(properties.iter()) {
+        if !out.contains_key(name) {
+            out.insert(name.clone(), translate(schema, depth)?);
+        }
+    }
+    Ok(out.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn translated(schema: Value) -> Value {
+        let schema: Schema = serde_json::from_value(schema).expect("a schema");
+        schema.to_json_schema().expect("JSON Schema")
+    }
+
+    #[test]
+    fn a_gemini_schema_is_translated_to_json_schema() {
+        let translated = translated(json!({
+            "type": "OBJECT",
+            "properties": {
+                "b": { "type": "INTEGER", "format": "int32", "minimum": 0, "nullable": true },
+                "a": { "type": "ARRAY", "items": { "type": "STRING", "enum": ["x"] }, "minItems": "2" },
+            },
+            "propertyOrdering": ["a", "b"],
+            "required": ["a"],
+        }));
+
+        let names: Vec<_> = translated["properties"]
+            .as_object()
+            .expect("an object")
+            .keys()
+            .collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(
+            translated,
+            json!({
+                "type": "object",
+                "properties": {
+                    "a": { "type": "array", "minItems": 2, "items": { "type": "string", "enum": ["x"] } },
+                    "b": { "anyOf": [
+                        { "type": "integer", "minimum": 0, "maximum": i32::MAX },
+                        { "type": "null" },
+                    ] },
+                },
+                "required": ["a"],
+            })
+        );
+    }
+}

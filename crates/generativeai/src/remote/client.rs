@@ -1,0 +1,109 @@
+//! Client of a service: sends requests, and reads responses in one piece or in events.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::attempts::Attempts;
+use super::body::SharedBody;
+use super::deadline::Deadlines;
+use super::failure::Failure;
+use super::reply::{self, Reply};
+use super::reply_stream::{Chunks, Decoder};
+use super::request::Outgoing;
+use super::service::Service;
+use crate::backend::RequestOptions;
+use crate::error::Result;
+use crate::stream::{BoxFuture, ChunkStream};
+
+/// Client of a service: retries, deadlines, limits and redaction are the same for each service.
+///
+/// Clones share everything.
+#[derive(Clone)]
+pub struct Client(pub(super) Arc<Service>);
+
+impl Client {
+    /// Requests a resource, at a path below the base URL.
+    pub fn get<R: Reply>(&self, path: &str, options: RequestOptions) -> BoxFuture<Result<R>> {
+        self.unary(self.0.address.at(path).map(Outgoing::get), options)
+    }
+
+    /// Posts JSON, and reads a response in one piece.
+    pub fn post<R: Reply>(
+        &self,
+        path: &str,
+        body: Result<impl Serialize>,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<R>> {
+        self.unary(self.outgoing(path, body), options)
+    }
+
+    /// Posts JSON, and reads a response in events.
+    pub fn stream(
+        &self,
+        path: &str,
+        body: Result<impl Serialize>,
+        (decoder, options): (impl Decoder, RequestOptions),
+    ) -> ChunkStream {
+        self.streamed(self.outgoing(path, body), decoder, options)
+    }
+
+    /// Returns the base URL, with the API version if there is one.
+    pub fn address(&self) -> &str {
+        self.0.address.as_str()
+    }
+
+    fn outgoing(&self, path: &str, body: Result<impl Serialize>) -> Result<Outgoing> {
+        let body = SharedBody::of(&body?)?;
+        Ok(Outgoing::post(self.0.address.at(path)?, body))
+    }
+
+    /// Sends a request, and reads a response in one piece.
+    pub(super) fn unary<R: Reply>(
+        &self,
+        request: Result<Outgoing>,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<R>> {
+        let service = self.0.clone();
+        Box::pin(async move {
+            let options = options.or(&service.options);
+            let mut attempts = Attempts::begin(service, request?, options, Deadlines::unary)?;
+            loop {
+                match attempt(&mut attempts).await {
+                    Ok(reply) => {
+                        attempts.succeeded();
+                        return Ok(reply);
+                    }
+                    Err(failure) => attempts.recover(failure).await?,
+                }
+            }
+        })
+    }
+
+    /// Sends a request, and reads a response in events.
+    pub(super) fn streamed(
+        &self,
+        request: Result<Outgoing>,
+        decoder: impl Decoder,
+        options: RequestOptions,
+    ) -> ChunkStream {
+        let options = options.or(&self.0.options);
+        Box::pin(Chunks::new(self.0.clone(), request, decoder, options))
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("address", &self.address())
+            .field("options", &self.0.options)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn attempt<R: Reply>(attempts: &mut Attempts) -> Result<R, Failure> {
+    let mut response = attempts.send().await?;
+    let body = attempts.body(&mut response).await?;
+    reply::read_whole(&body, &attempts.service.errors)
+}
