@@ -11,6 +11,9 @@ const QUOTES: [(char, char); 4] = [('"', '"'), ('\'', '\''), ('“', '”'), ('�
 /// Maximum length of a path in a message, in bytes; a longer word is not a path.
 const MAX_PATH: usize = 4_096;
 
+/// Number of ends that are tried for a path with blanks that is neither quoted nor escaped. Each costs a system call.
+const MAX_BLANK_ENDS: usize = 24;
+
 /// A mention of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Mention {
@@ -90,13 +93,27 @@ fn mention_in(text: &str) -> Option<Mention> {
         .chain(ends)
         .filter(|&end| end > 0 && may_end(&word[end..]))
         .find_map(|end| existing(&word[..end]));
-    if let Some(file) = file {
+    if let Some(file) = file.or_else(|| with_blanks(text)) {
         return Some(Mention::File(file));
     }
     let path = trimmed(&word);
     let missing = missing(path);
     let is_meant = looks_like_path(path) || missing.suggestion.is_some() || missing.is_folder;
     (!path.is_empty() && is_meant).then_some(Mention::Missing(missing))
+}
+
+/// The longest existing path with blanks at the beginning of a text, as in `@my file.txt, please`.
+fn with_blanks(text: &str) -> Option<PathBuf> {
+    let line = &text[..text.find(['\n', '@']).unwrap_or(text.len())];
+    let blank = line.find(char::is_whitespace)?;
+    let ends = line[blank..].char_indices().map(|(at, _)| blank + at);
+    let ends = ends.chain([line.len()]).skip(2);
+    let ends =
+        ends.filter(|&end| !line[..end].ends_with(char::is_whitespace) && may_end(&line[end..]));
+    let files = ends
+        .take(MAX_BLANK_ENDS)
+        .filter_map(|end| existing(&line[..end]));
+    files.last()
 }
 
 /// The path in quotes at the beginning of a text.
@@ -282,6 +299,9 @@ mod tests {
             "@'{}/my file.txt'",
             "@“{}/my file.txt”",
             "@\"{}/my file.txt\"'s",
+            "@{}/my file.txt",
+            "Read @{}/my file.txt, please.",
+            "**@{}/my file.txt**",
         ] {
             assert_eq!(files(message, &folder), ["my file.txt"], "{message}");
         }

@@ -1,13 +1,19 @@
-//! Reading JSON that contains numbers of any size.
+//! Reading JSON with values that a strict parser refuses: large numbers, `NaN`, half surrogate pairs.
 
 use serde::de::{DeserializeOwned, Error};
 
-/// Reads a message from JSON, also if it contains numbers that neither an `f64` nor a 64-bit integer can hold.
+/// Reads a message from JSON that [`serde_json::from_slice`] would refuse or change for the sake of one value.
 ///
-/// [`serde_json::from_slice`] refuses a whole document for one number such as `1e400`, which is valid JSON
-/// and may be an argument of a function call, and rounds integers of more than 64 bits. This function reads
-/// such a number as a string: the message is read, no digit is lost, and only code that expects a number in
-/// that place gets an error.
+/// The rest of the message does not depend on such a value, which is read as follows:
+///
+/// | in the JSON | read as |
+/// | --- | --- |
+/// | a number beyond the range of an `f64`, such as `1e400` | a string |
+/// | an integer of more than 64 bits that an `f64` does not hold exactly | a string |
+/// | `NaN`, `Infinity` and `-Infinity`, as Python and JavaScript libraries write them | a string, which is how proto JSON writes them |
+/// | half of a surrogate pair in a string, such as `\ud83d` | U+FFFD, the replacement character |
+///
+/// So no digit is lost, and only code that expects a number in that place gets an error.
 ///
 /// ```
 /// use generativeai::protocol::{self, content::FunctionCall};
@@ -24,12 +30,12 @@ pub fn read_json<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
     // To validate UTF-8 once is faster than for each string.
     let text = std::str::from_utf8(json).map_err(serde_json::Error::custom)?;
     if may_have_long_integer(json)
-        && let Some(quoted) = quote_large_numbers(text)
+        && let Some(repaired) = repair(text)
     {
-        return serde_json::from_str(&quoted);
+        return serde_json::from_str(&repaired);
     }
-    serde_json::from_str(text).or_else(|error| match quote_large_numbers(text) {
-        Some(quoted) => serde_json::from_str(&quoted),
+    serde_json::from_str(text).or_else(|error| match repair(text) {
+        Some(repaired) => serde_json::from_str(&repaired),
         None => Err(error),
     })
 }
@@ -46,9 +52,15 @@ fn may_have_long_integer(json: &[u8]) -> bool {
     })
 }
 
-/// Returns whether a number would lose digits: it is beyond the range of an `f64`, or an integer that neither 64 bits
+/// Numbers that JSON does not have, as Python's `json` and others write them.
+const NOT_FINITE: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
+
+/// Returns whether a number would lose digits or is not one of JSON: it is not finite, beyond the range of an `f64`, or an integer that neither 64 bits
 /// nor an `f64` hold exactly.
 fn is_too_large(number: &str) -> bool {
+    if NOT_FINITE.contains(&number) {
+        return true;
+    }
     let Ok(float) = number.parse::<f64>() else {
         return false;
     };
@@ -58,24 +70,28 @@ fn is_too_large(number: &str) -> bool {
     float.is_infinite() || is_integer && !fits() && format!("{float:.0}") != number
 }
 
-/// Puts numbers that would lose digits into quotes; `None` if there are none.
-fn quote_large_numbers(json: &str) -> Option<String> {
-    let mut quoted = String::new();
+/// Quotes numbers that would lose digits or that JSON does not have, and replaces half surrogate pairs; `None` if
+/// there is nothing to change.
+fn repair(json: &str) -> Option<String> {
+    let mut repaired = String::new();
     let mut copied = 0;
     let mut at = 0;
     while let Some(&byte) = json.as_bytes().get(at) {
         let token = &json[at..];
         let length = match byte {
             b'"' => string_length(token),
-            b'-' | b'0'..=b'9' => number_length(token),
+            b'-' | b'0'..=b'9' | b'N' | b'I' => number_length(token),
             // A character of several bytes is invalid here; its bytes are skipped one by one below.
             _ => 1,
         };
-        let number = token.get(..length).filter(|_| byte != b'"');
-        let number = number.filter(|number| is_too_large(number));
-        if let Some(number) = number {
-            quoted.push_str(&json[copied..at]);
-            quoted.extend(["\"", number, "\""]);
+        let replacement = match token.get(..length) {
+            Some(string) if byte == b'"' => replace_half_surrogates(string),
+            Some(number) if is_too_large(number) => Some(format!("\"{number}\"")),
+            _ => None,
+        };
+        if let Some(replacement) = replacement {
+            repaired.push_str(&json[copied..at]);
+            repaired.push_str(&replacement);
             copied = at + length;
         }
         at += length;
@@ -83,8 +99,46 @@ fn quote_large_numbers(json: &str) -> Option<String> {
             at += 1;
         }
     }
-    quoted.push_str(&json[copied..]);
-    (copied > 0).then_some(quoted)
+    repaired.push_str(&json[copied..]);
+    (copied > 0).then_some(repaired)
+}
+
+/// Replaces each escape of half a surrogate pair by that of U+FFFD; `None` if there is none.
+fn replace_half_surrogates(string: &str) -> Option<String> {
+    const LENGTH: usize = "\\ud83d".len();
+    let escaped = |at: usize| {
+        let digits = string.get(at..at + LENGTH)?.strip_prefix("\\u")?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let mut repaired = String::new();
+    let mut copied = 0;
+    let mut at = 0;
+    while let Some(found) = string[at..].find('\\') {
+        at += found;
+        let is_half = match escaped(at) {
+            Some(0xD800..0xDC00) => match escaped(at + LENGTH) {
+                Some(0xDC00..0xE000) => {
+                    at += LENGTH;
+                    false
+                }
+                _ => true,
+            },
+            Some(0xDC00..0xE000) => true,
+            _ => false,
+        };
+        if is_half {
+            repaired.push_str(&string[copied..at]);
+            repaired.push_str("\\ufffd");
+            copied = at + LENGTH;
+        }
+        at += match escaped(at) {
+            Some(_) => LENGTH,
+            // The backslash and the character that it escapes, of which some are longer than a byte in invalid JSON.
+            None => 1 + string[at + 1..].chars().next().map_or(0, char::len_utf8),
+        };
+    }
+    repaired.push_str(&string[copied..]);
+    (copied > 0).then_some(repaired)
 }
 
 /// Returns the length of the string at the start, with its quotes.
@@ -104,12 +158,15 @@ fn string_length(json: &str) -> usize {
     end.map_or(json.len(), |end| end + 1)
 }
 
-/// Returns the length of the number at the start.
+/// Returns the length of the number at the start, which may be one that JSON does not have; at least 1.
 fn number_length(json: &str) -> usize {
+    if let Some(word) = NOT_FINITE.iter().find(|word| json.starts_with(*word)) {
+        return word.len();
+    }
     let is_part = |byte: u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
     json.bytes()
         .position(|byte| !is_part(byte))
-        .unwrap_or(json.len())
+        .map_or(json.len(), |length| length.max(1))
 }
 
 #[cfg(test)]
@@ -174,6 +231,41 @@ mod tests {
         }
     }
 
+    /// Field row 6.
+    #[test]
+    fn numbers_that_json_does_not_have_are_read_as_proto_json_writes_them() {
+        let reply = r#"{"candidates":[{"avgLogprobs":NaN,"finishReason":"STOP","content":{"parts":[
+            {"functionCall":{"name":"f","args":{"a":[-Infinity,NaN,1],"NaN":Infinity}}}]}}]}"#;
+
+        let reply: GenerateContentResponse = read_json(reply.as_bytes()).expect("a reply");
+
+        let candidate = &reply.candidates[0];
+        assert!(candidate.avg_logprobs.expect("a number").is_nan());
+        let call = candidate.parts()[0].as_function_call().expect("a call");
+        assert_eq!(
+            json!(call.args),
+            json!({"a": ["-Infinity", "NaN", 1], "NaN": "Infinity"})
+        );
+    }
+
+    /// Field row 6.
+    #[test]
+    fn half_a_surrogate_pair_is_replaced() {
+        for (json, text) in [
+            (r#""\ud83d""#, "\u{FFFD}"),
+            (r#""a\ude00b""#, "a\u{FFFD}b"),
+            (r#""\ud83d\ude00\ud83dé""#, "😀\u{FFFD}é"),
+            (r#""\ud83d\ud83d\ude00""#, "\u{FFFD}😀"),
+            (r#""\\ud83d \ud83d\n""#, "\\ud83d \u{FFFD}\n"),
+            (r#""\uD83D\u0041""#, "\u{FFFD}A"),
+        ] {
+            assert_eq!(read_json::<String>(json.as_bytes()).expect(json), text);
+        }
+        let args = br#"{"name":"f","args":{"\ud800":["\udfff"]}}"#;
+        let call: crate::protocol::content::FunctionCall = read_json(args).expect("a call");
+        assert_eq!(json!(call.args), json!({"\u{FFFD}": ["\u{FFFD}"]}));
+    }
+
     #[test]
     fn invalid_json_stays_an_error() {
         for json in [
@@ -185,6 +277,15 @@ mod tests {
             "\"1e400",
             "1e400e",
             "1e400 1",
+            "nan",
+            "Nan",
+            "-NaN",
+            "Infinity1",
+            r#""\ud83"#,
+            r#""\ud83d"#,
+            r#""\ud8é0""#,
+            r#""\ud83d\é""#,
+            r#""\"#,
         ] {
             assert!(read_json::<Value>(json.as_bytes()).is_err(), "{json}");
         }

@@ -1,0 +1,138 @@
+//! Finding the list of messages in a file.
+
+use serde_json::{Map, Value};
+
+use super::EXPECTED;
+use crate::exit::UsageError;
+
+/// Members that hold the list of messages, in files of the Gemini API and of other programs.
+const LISTS: [&str; 8] = [
+    "contents",
+    "history",
+    "messages",
+    "chat_messages",
+    "conversations",
+    "chunks",
+    "input",
+    "items",
+];
+/// Members that hold the object with that list.
+const WRAPPERS: [&str; 5] = [
+    "chunkedPrompt",
+    "conversation",
+    "request",
+    "generateContentRequest",
+    "chat",
+];
+
+/// The objects of a file with one on each line.
+pub(super) fn json_lines(bytes: &[u8]) -> Option<Vec<Value>> {
+    let lines = bytes.split(|&byte| byte == b'\n');
+    let lines = lines.filter(|line| !line.trim_ascii().is_empty());
+    let values: Result<Vec<Value>, _> = lines.map(serde_json::from_slice).collect();
+    values.ok().filter(|values| !values.is_empty())
+}
+
+/// Finds the list of messages in a file.
+pub(super) fn messages(value: Value) -> Result<Vec<Value>, UsageError> {
+    match value {
+        Value::Array(mut list) => {
+            // An export may contain several conversations.
+            let is_conversation = |item: &Value| {
+                let mut lists = LISTS.iter().filter_map(|name| item.get(name));
+                lists.any(Value::is_array) || item.get("mapping").is_some_and(Value::is_object)
+            };
+            match list.iter().filter(|item| is_conversation(item)).count() {
+                0 => Ok(list),
+                1 if list.len() == 1 => messages(list.remove(0)),
+                count => Err(UsageError(format!(
+                    "the file contains {count} conversations: import a file for each"
+                ))),
+            }
+        }
+        Value::Object(mut object) => {
+            if let Some(inner) = WRAPPERS.iter().find_map(|name| object.remove(*name)) {
+                return messages(inner);
+            }
+            let instruction = ["systemInstruction", "system_instruction", "system"]
+                .iter()
+                .find_map(|name| object.remove(*name));
+            if let Some(Value::Object(tree)) = object.get("mapping") {
+                return path_through(tree, object.get("current_node"));
+            }
+            match LISTS.iter().find_map(|name| list(&mut object, name)) {
+                Some(list) => {
+                    let instruction = instruction.map(system_message);
+                    Ok(instruction.into_iter().chain(list).collect())
+                }
+                None => {
+                    let members: Vec<_> = object.keys().take(5).map(String::as_str).collect();
+                    let members = members.join("`, `");
+                    Err(UsageError(format!(
+                        "the file has no list of messages, only `{members}`: {EXPECTED}"
+                    )))
+                }
+            }
+        }
+        _ => Err(UsageError(format!("the file has no messages: {EXPECTED}"))),
+    }
+}
+
+/// Takes the list with this name. The API accepts a single object where it expects a list of contents.
+fn list(object: &mut Map<String, Value>, name: &str) -> Option<Vec<Value>> {
+    match object.get(name)? {
+        Value::Array(_) => object.remove(name)?.as_array_mut().map(std::mem::take),
+        Value::Object(_) if name == "contents" => Some(vec![object.remove(name)?]),
+        _ => None,
+    }
+}
+
+/// The messages of an export of ChatGPT, which holds all versions of a conversation as a tree: those from the root to
+/// the current node. Hidden messages and those of tools are left out.
+fn path_through(
+    tree: &Map<String, Value>,
+    current: Option<&Value>,
+) -> Result<Vec<Value>, UsageError> {
+    // Without a current node, the last one of the file that nothing follows.
+    let is_leaf = |node: &Value| node["children"].as_array().is_none_or(Vec::is_empty);
+    let leaf = || tree.iter().rev().find(|(_, node)| is_leaf(node));
+    let current = current.and_then(Value::as_str);
+    let mut at = current.or_else(|| leaf().map(|(id, _)| id.as_str()));
+    let mut path = Vec::new();
+    while let Some(node) = at.and_then(|id| tree.get(id)) {
+        if path.len() > tree.len() {
+            return Err(UsageError(
+                "the nodes of `mapping` form a circle: export the conversation again".to_owned(),
+            ));
+        }
+        path.push(node);
+        at = node["parent"].as_str();
+    }
+    let messages = path.into_iter().rev().map(|node| &node["message"]);
+    Ok(messages
+        .filter(|message| is_visible(message))
+        .cloned()
+        .collect())
+}
+
+/// Whether a message of an export of ChatGPT is one that its page shows.
+fn is_visible(message: &Value) -> bool {
+    let is_said = matches!(
+        message["author"]["role"].as_str(),
+        Some("user" | "assistant")
+    );
+    let is_to_all = message["recipient"].as_str().is_none_or(|to| to == "all");
+    let kind = message["content"]["content_type"].as_str();
+    let is_text = matches!(kind, None | Some("text" | "multimodal_text" | "code"));
+    let parts = message["content"]["parts"].as_array();
+    let is_empty = parts.is_some_and(|parts| parts.iter().all(|part| part == ""));
+    is_said && is_to_all && is_text && !is_empty
+}
+
+fn system_message(instruction: Value) -> Value {
+    let mut message = Map::new();
+    message.insert("role".to_owned(), "system".into());
+    let parts = instruction.get("parts").cloned().unwrap_or(instruction);
+    message.insert("parts".to_owned(), parts);
+    Value::Object(message)
+}

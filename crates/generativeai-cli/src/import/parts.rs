@@ -1,0 +1,147 @@
+//! Parts of a message: those of the Gemini API, and what other programs write instead of them.
+
+use generativeai::protocol::content::{Blob, FunctionCall, FunctionResponse, Part};
+use serde_json::{Map, Value};
+
+/// Types of parts that a conversation does not need: thoughts, which another model cannot use, and marks of a step.
+const SKIPPED: [&str; 6] = [
+    "thinking",
+    "redacted_thinking",
+    "reasoning",
+    "thoughts",
+    "step-start",
+    "step-finish",
+];
+
+/// Reads the parts of a message: a text, a part, or a list of them.
+pub(super) fn read(body: Value) -> Result<Vec<Part>, String> {
+    let list = match body {
+        Value::Null => Vec::new(),
+        Value::Array(list) => list,
+        // ChatGPT writes an object that has the parts.
+        Value::Object(mut object) if object.get("parts").is_some_and(Value::is_array) => {
+            return read(object.remove("parts").unwrap_or_default());
+        }
+        single => vec![single],
+    };
+    let is_skipped = |item: &Value| {
+        let kind = item.get("type").and_then(Value::as_str);
+        item.is_null() || kind.is_some_and(|kind| SKIPPED.contains(&kind))
+    };
+    list.into_iter()
+        .filter(|item| !is_skipped(item))
+        .map(part)
+        .filter(|part| !matches!(part, Ok(part) if part.as_text() == Some("")))
+        .collect()
+}
+
+fn part(item: Value) -> Result<Part, String> {
+    let object = match item {
+        Value::String(text) => return Ok(Part::text(text)),
+        Value::Object(object) => object,
+        other => return Err(format!("`{other}` is not a part of a message")),
+    };
+    let kind = object.get("type").and_then(Value::as_str);
+    match kind {
+        Some("text" | "input_text" | "output_text") => {
+            let text = text(&object, "text").ok_or("a text part has no text")?;
+            Ok(Part::text(text))
+        }
+        Some("image_url" | "input_image") => {
+            let url = match &object["image_url"] {
+                Value::Object(inner) => text(inner, "url"),
+                url => url.as_str().map(str::to_owned),
+            };
+            data_url(&url.unwrap_or_default())
+        }
+        // The forms of Anthropic's API.
+        Some("image" | "document") if object.contains_key("source") => source(&object["source"]),
+        Some("tool_use") => call(&Value::Object(object)),
+        Some("tool_result") => Ok(result(&object).into()),
+        Some(kind) => Err(format!("a part of the type `{kind}` cannot be read")),
+        None => {
+            let part: Part = serde_json::from_value(Value::Object(object))
+                .map_err(|error| format!("a part cannot be read: {error}"))?;
+            match part.kind() {
+                Some(_) => Ok(part),
+                None => Err("a part has no text and no data".to_owned()),
+            }
+        }
+    }
+}
+
+/// Reads an image that is embedded in a `data:` URL.
+fn data_url(url: &str) -> Result<Part, String> {
+    let data = url
+        .strip_prefix("data:")
+        .and_then(|url| url.split_once(";base64,"));
+    let (kind, data) = data.ok_or("an image is given by its address only, not as data")?;
+    Ok(blob(kind, data))
+}
+
+/// Reads the data of an image or a document: `{"type": "base64", "media_type": …, "data": …}`.
+fn source(source: &Value) -> Result<Part, String> {
+    match (source["media_type"].as_str(), source["data"].as_str()) {
+        (Some(kind), Some(data)) if source["type"] == "base64" => Ok(blob(kind, data)),
+        (_, Some(text)) if source["type"] == "text" => Ok(Part::text(text)),
+        _ => Err("an image or a document is given by its address only, not as data".to_owned()),
+    }
+}
+
+fn blob(kind: &str, data: &str) -> Part {
+    let mut blob = Blob::default();
+    blob.mime_type = Some(kind.to_owned());
+    blob.data = Some(data.to_owned());
+    Part::from(blob)
+}
+
+/// Reads a function call of another API: its name and arguments are members of the call, or of its `function`.
+pub(super) fn call(call: &Value) -> Result<Part, String> {
+    let function = call.get("function").unwrap_or(call);
+    let name = function["name"]
+        .as_str()
+        .ok_or("a function call has no name")?;
+    let arguments = ["arguments", "args", "input"]
+        .iter()
+        .find_map(|member| function.get(*member));
+    let arguments = match arguments {
+        None | Some(Value::Null) => Value::Object(Map::new()),
+        Some(Value::String(text)) if text.is_empty() => Value::Object(Map::new()),
+        Some(Value::String(text)) => serde_json::from_str(text)
+            .map_err(|error| format!("the arguments of {name} are not JSON: {error}"))?,
+        Some(arguments) => arguments.clone(),
+    };
+    let Value::Object(arguments) = arguments else {
+        return Err(format!("the arguments of {name} are not an object"));
+    };
+    let mut part = FunctionCall::new(name, arguments);
+    part.id = ["call_id", "id"]
+        .iter()
+        .find_map(|member| call[*member].as_str().map(str::to_owned));
+    Ok(part.into())
+}
+
+/// Reads a `tool_result` of Anthropic's API. The name of its function is that of the call with the same id.
+fn result(object: &Map<String, Value>) -> FunctionResponse {
+    let value = match object.get("content") {
+        Some(Value::Array(list)) => {
+            let texts: Vec<_> = list
+                .iter()
+                .filter_map(|item| item["text"].as_str())
+                .collect();
+            texts.join("\n").into()
+        }
+        content => content.cloned().unwrap_or_default(),
+    };
+    let is_error = object.get("is_error") == Some(&Value::Bool(true));
+    let member = if is_error { "error" } else { "result" };
+    let mut response = FunctionResponse::default();
+    response.id = text(object, "tool_use_id");
+    response.response = Some(Map::from_iter([(member.to_owned(), value)]));
+    response
+}
+
+/// The member with this name, if it is a string.
+pub(super) fn text(object: &Map<String, Value>, name: &str) -> Option<String> {
+    object.get(name)?.as_str().map(str::to_owned)
+}

@@ -1,0 +1,155 @@
+//! Files of the Gemini API and of other programs.
+
+use super::*;
+
+fn texts(json: &str) -> Vec<(String, String)> {
+    let imported = parse(json.as_bytes()).unwrap_or_else(|error| panic!("{json}: {error}"));
+    let contents = imported.contents.iter().map(|content| {
+        let role = content.role.as_ref().expect("a role");
+        let texts: Vec<_> = content.parts.iter().filter_map(Part::as_text).collect();
+        (role.as_str().to_owned(), texts.concat())
+    });
+    contents.collect()
+}
+
+/// Field row 23, newcomer 9.
+#[test]
+fn files_of_the_api_and_of_other_programs_are_read() {
+    let pair = [("user", "Hi"), ("model", "Hello!")];
+    let pair = pair.map(|(role, text)| (role.to_owned(), text.to_owned()));
+    for json in [
+        r#"[{"role":"user","parts":[{"text":"Hi"}]},{"role":"model","parts":[{"text":"Hello!"}]}]"#,
+        r#"{"contents":[{"parts":{"text":"Hi"}},{"role":"model","parts":["Hello!"]}],"systemInstruction":{"parts":[{"text":"Be kind."}]}}"#,
+        r#"{"model":{},"history":[{"role":"user","parts":[{"text":"Hi"}]},{"role":"model","parts":[{"text":"Hello!"}]}]}"#,
+        r#"{"runSettings":{},"chunkedPrompt":{"chunks":[{"text":"Hi","role":"user"},{"text":"Hm","role":"model","isThought":true},{"text":"Hello!","role":"model"}],"pendingInputs":[]}}"#,
+        r#"{"model":"x","messages":[{"role":"system","content":"Be kind."},{"role":"user","content":[{"type":"text","text":"Hi"}]},{"role":"assistant","content":"Hello!"}]}"#,
+        r#"[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello!"}]"#,
+        r#"{"conversations":[{"from":"human","value":"Hi"},{"from":"gpt","value":"Hello!"}]}"#,
+        r#"[{"name":"x","chat_messages":[{"sender":"human","text":"Hi"},{"sender":"assistant","text":"Hello!"}]}]"#,
+        r#"{"sessionId":"1","messages":[{"type":"user","content":"Hi"},{"type":"gemini","content":"Hello!"}]}"#,
+        "{\"type\":\"user\",\"message\":{\"role\":\"user\",\"content\":\"Hi\"}}\n{\"type\":\"assistant\",\"message\":{\"role\":\"assistant\",\"content\":\"Hello!\"}}\n",
+        r#"[{"prompt":"Hi","response":"Hello!"}]"#,
+        // LangChain: `messages_to_dict`, and `dumpd`.
+        r#"[{"type":"human","data":{"content":"Hi","type":"human"}},{"type":"ai","data":{"content":"Hello!"}}]"#,
+        r#"[{"lc":1,"type":"constructor","id":["langchain","HumanMessage"],"kwargs":{"content":"Hi","type":"human"}},{"lc":1,"type":"constructor","kwargs":{"type":"ai","content":[{"type":"text","text":"Hello!"}],"tool_calls":[]}}]"#,
+        // An export of ChatGPT: a tree, of which the current path counts.
+        r#"[{"title":"t","current_node":"c","mapping":{
+            "r":{"id":"r","message":null,"parent":null,"children":["s"]},
+            "s":{"message":{"author":{"role":"system"},"content":{"content_type":"text","parts":[""]}},"parent":"r","children":["a"]},
+            "a":{"message":{"author":{"role":"user"},"content":{"content_type":"text","parts":["Hi"]}},"parent":"s","children":["b","c"]},
+            "b":{"message":{"author":{"role":"assistant"},"content":{"content_type":"text","parts":["Bye"]}},"parent":"a","children":[]},
+            "c":{"message":{"author":{"role":"assistant"},"recipient":"all","content":{"content_type":"text","parts":["Hello!"]}},"parent":"a","children":[]}}}]"#,
+        r#"{"chat":{"history":{"currentId":"2"},"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello!"}]}}"#,
+        // The Responses API, Anthropic's API, Vercel's AI SDK.
+        r#"{"model":"x","input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"Hi"}]},{"type":"reasoning","summary":[]},{"role":"assistant","content":[{"type":"output_text","text":"Hello!"}]}]}"#,
+        r#"{"system":"Be kind.","messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":[{"type":"thinking","thinking":"Hm"},{"type":"text","text":"Hello!"}]}]}"#,
+        r#"[{"id":"1","role":"user","parts":[{"type":"text","text":"Hi"}]},{"id":"2","role":"assistant","parts":[{"type":"step-start"},{"type":"text","text":"Hello!"}]}]"#,
+    ] {
+        assert_eq!(texts(json), pair, "{json}");
+    }
+}
+
+#[test]
+fn system_messages_become_the_instruction() {
+    let json =
+        r#"{"messages":[{"role":"system","content":"Be kind."},{"role":"user","content":"Hi"}]}"#;
+
+    let imported = parse(json.as_bytes()).expect("a conversation");
+
+    assert_eq!(imported.instruction.as_deref(), Some("Be kind."));
+}
+
+#[test]
+fn function_calls_are_answered_by_their_results() {
+    let json = r#"[{"role":"user","content":"Time?"},
+        {"role":"assistant","content":null,"tool_calls":[{"id":"1","function":{"name":"clock","arguments":"{\"zone\":\"UTC\"}"}}]},
+        {"role":"tool","tool_call_id":"1","content":"12:00"}]"#;
+
+    let imported = parse(json.as_bytes()).expect("a conversation");
+
+    let call = imported.contents[1].parts[0]
+        .as_function_call()
+        .expect("a call");
+    assert_eq!(call.arg("zone"), Some(&"UTC".into()));
+    let response = imported.contents[2].parts[0].as_function_response();
+    let response = response.expect("a response");
+    assert_eq!(response.name.as_deref(), Some("clock"));
+}
+
+/// Field row 23.
+#[test]
+fn the_calls_of_other_apis_are_read_with_their_results() {
+    for json in [
+        r#"{"input":[{"role":"user","content":"Time?"},
+            {"type":"function_call","call_id":"1","id":"fc_1","name":"clock","arguments":"{\"zone\":\"UTC\"}"},
+            {"type":"function_call_output","call_id":"1","output":"12:00"}]}"#,
+        r#"[{"role":"user","content":"Time?"},
+            {"role":"assistant","content":[{"type":"tool_use","id":"1","name":"clock","input":{"zone":"UTC"}}]},
+            {"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":[{"type":"text","text":"12:00"}]}]}]"#,
+        r#"[{"type":"human","data":{"content":"Time?"}},
+            {"type":"ai","data":{"content":"","tool_calls":[{"name":"clock","args":{"zone":"UTC"},"id":"1"}]}},
+            {"type":"tool","data":{"content":"12:00","tool_call_id":"1"}}]"#,
+    ] {
+        let imported = parse(json.as_bytes()).unwrap_or_else(|error| panic!("{json}: {error}"));
+
+        let call = imported.contents[1].parts[0].as_function_call();
+        let call = call.expect("a call");
+        assert_eq!(call.arg("zone"), Some(&"UTC".into()));
+        let response = imported.contents[2].parts[0].as_function_response();
+        let response = response.expect("a response");
+        assert_eq!(response.name.as_deref(), Some("clock"));
+        assert_eq!(response.id.as_deref(), Some("1"));
+        assert_eq!(response.response.as_ref().unwrap()["result"], "12:00");
+    }
+}
+
+/// Field row 23: Windows programs write a byte order mark, or UTF-16.
+#[test]
+fn files_in_other_encodings_of_unicode_are_read() {
+    let json = r#"[{"role":"user","content":"Grüß 😀"}]"#;
+    let units = || std::iter::once(0xFEFF).chain(json.encode_utf16());
+    for bytes in [
+        [b"\xEF\xBB\xBF", json.as_bytes()].concat(),
+        units().flat_map(u16::to_le_bytes).collect(),
+        units().flat_map(u16::to_be_bytes).collect(),
+    ] {
+        let imported = parse(&bytes).expect("a conversation");
+
+        assert_eq!(imported.contents, [Content::user("Grüß 😀")]);
+    }
+}
+
+#[test]
+fn a_file_that_is_not_a_conversation_is_refused_with_the_reason() {
+    for (json, reason) in [
+        ("", "not JSON"),
+        ("Hello", "not JSON"),
+        ("7", "no messages"),
+        (r#"{"name":"x","age":3}"#, "only `name`, `age`"),
+        (
+            r#"[{"role":"narrator","content":"Hi"}]"#,
+            "message 1: unknown role `narrator`",
+        ),
+        (
+            r#"[{"role":"user","content":"Hi"},{"role":"model"}]"#,
+            "message 2: it has no text",
+        ),
+        (r#"[{"messages":[]},{"messages":[]}]"#, "2 conversations"),
+        (r#"[{"mapping":{}},{"mapping":{}}]"#, "2 conversations"),
+        (
+            r#"{"current_node":"a","mapping":{"a":{"parent":"b"},"b":{"parent":"a"}}}"#,
+            "form a circle",
+        ),
+        (
+            r#"[{"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":"x"}]}]"#,
+            "message 1: it answers a function call that is not in the file",
+        ),
+        (
+            r#"[{"role":"user","content":[{"type":"image_url","image_url":{"url":"http://x"}}]}]"#,
+            "address only",
+        ),
+    ] {
+        let error = parse(json.as_bytes()).expect_err(json).to_string();
+        assert!(error.contains(reason), "{json}: {error}");
+    }
+}
