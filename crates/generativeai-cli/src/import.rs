@@ -11,6 +11,7 @@ use generativeai::protocol::content::{Content, FunctionCall, FunctionResponse, P
 use serde_json::{Map, Value};
 
 use crate::exit::UsageError;
+use list::EXPECTED;
 use parts::text;
 
 /// Members that hold the author of a message.
@@ -19,9 +20,6 @@ const AUTHORS: [&str; 5] = ["role", "author", "sender", "from", "type"];
 const TEXTS: [&str; 5] = ["parts", "content", "text", "value", "message"];
 /// Members that hold the message itself, beside what a program notes about it.
 const ENVELOPES: [&str; 3] = ["message", "data", "kwargs"];
-
-const EXPECTED: &str = "expected JSON Lines of `genai sessions export`, a file of /save, a list of \
-    contents, or an object with `contents` or `messages`";
 
 /// A conversation that was read from a file.
 #[derive(Clone, Debug, Default, PartialEq)]

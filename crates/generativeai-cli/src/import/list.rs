@@ -2,8 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::EXPECTED;
 use crate::exit::UsageError;
+
+/// Forms of files, for errors.
+pub(super) const EXPECTED: &str = "expected JSON Lines of `genai sessions export`, a file of /save, a list of \
+    contents, or an object with `contents` or `messages`";
 
 /// Members that hold the list of messages, in files of the Gemini API and of other programs.
 const LISTS: [&str; 8] = [
