@@ -1,4 +1,4 @@
-//! Which model to use: one of the Gemini API, the embedded model, a downloaded one, or a model file.
+//! Which model to use: one of the Gemini API or of another server, the embedded model, a downloaded one, or a model file.
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use crate::catalog::{
 };
 use crate::engine_options::EngineOptions;
 use crate::exit::UsageError;
+use crate::openai::ServedModel;
 use crate::render::Printer;
 
 /// The model of the Gemini API that is used unless another is named.
@@ -24,6 +25,8 @@ const VARIABLES: [&str; 3] = ["GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI
 pub(crate) enum ModelChoice {
     /// A model of the Gemini API, by name.
     Gemini(String),
+    /// A model of an OpenAI-compatible server.
+    OpenAi(ServedModel),
     /// The default model, or a smaller one if it cannot be downloaded.
     Embedded,
     /// A model of the catalog.
@@ -65,6 +68,8 @@ impl ModelChoice {
             .is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"));
         if name == LOCAL {
             Ok(Self::Embedded)
+        } else if let Some(served) = ServedModel::named(name) {
+            served.map(Self::OpenAi)
         } else if let Some(entry) = entry(name) {
             Ok(Self::Catalog(entry))
         } else if is_gguf || path.is_absolute() || name.starts_with('.') {
@@ -84,22 +89,32 @@ impl ModelChoice {
         options: &EngineOptions,
         printer: &mut Printer,
     ) -> anyhow::Result<GenerativeModel> {
-        if let Self::Gemini(name) = self {
-            let remote = remote(&name)?;
-            return Ok(GenerativeModel::new(name).backend(remote));
-        }
-        let local = local(&self.file(printer)?, options)?;
-        Ok(GenerativeModel::new(local.name()).backend(local))
+        Ok(match self {
+            Self::Gemini(name) => {
+                let remote = remote(&name)?;
+                GenerativeModel::new(name).backend(remote)
+            }
+            Self::OpenAi(model) => {
+                let client = model.client(printer)?;
+                GenerativeModel::new(model.name).backend(client)
+            }
+            local_model => {
+                let local = local(&local_model.file(printer)?, options)?;
+                GenerativeModel::new(local.name()).backend(local)
+            }
+        })
     }
 
     /// Returns the path of the model file. A small model is downloaded first if it is not cached.
     ///
     /// # Errors
-    /// The download fails, or the model is one of the Gemini API, which has no file.
+    /// The download fails, or the model is one of a service, which has no file.
     pub(crate) fn file(self, printer: &mut Printer) -> anyhow::Result<PathBuf> {
         match self {
             Self::File(path) => Ok(path),
-            Self::Gemini(name) => bail!("{name} is not a model file"),
+            Self::Gemini(name) | Self::OpenAi(ServedModel { name, .. }) => {
+                bail!("{name} is not a model file")
+            }
             Self::Catalog(entry) if entry.content.is_some() => fetch(entry, printer),
             Self::Catalog(entry) => cached(entry),
             Self::Embedded => fetch_default(printer),

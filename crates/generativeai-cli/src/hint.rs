@@ -16,7 +16,7 @@ pub(crate) fn for_error(error: &anyhow::Error) -> Option<String> {
         .find_map(|cause| cause.downcast_ref::<Error>())?;
     let hint = match error.kind() {
         ErrorKind::Authentication => {
-            "check the key in GEMINI_API_KEY, or use the embedded model: --model local"
+            "check the key in GEMINI_API_KEY (for openai:NAME, OPENAI_API_KEY), or use the embedded model: --model local"
         }
         ErrorKind::Unreachable => {
             "check the network and the address, or use the embedded model: --model local"

@@ -15,6 +15,7 @@ mod hint;
 mod import;
 mod message;
 mod oneshot;
+mod openai;
 mod project;
 mod prompts;
 mod render;

@@ -51,6 +51,11 @@ pub(crate) struct Server {
 }
 
 impl OpenAi {
+    /// Returns the base URL.
+    pub fn base_url(&self) -> &str {
+        self.client().address()
+    }
+
     fn client(&self) -> &Client {
         &self.0.client
     }

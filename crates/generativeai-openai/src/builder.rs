@@ -15,7 +15,7 @@ static PROFILE: Profile = Profile {
     name: "an OpenAI-compatible server",
     base_url: "https://api.openai.com/v1",
     base_variable: "OPENAI_BASE_URL",
-    api_version: ApiVersion::InBaseUrl,
+    api_version: ApiVersion::InBaseUrl("/v1"),
     key_variables: &["OPENAI_API_KEY"],
     key_header: "authorization",
     key_prefix: "Bearer ",
@@ -82,8 +82,8 @@ impl OpenAiBuilder {
         self
     }
 
-    /// Sets the base URL, with the version in its path: `http://localhost:8000/v1`. Without it, the URL comes from
-    /// `OPENAI_BASE_URL`, else it is OpenAI's.
+    /// Sets the base URL, with the version in its path: `http://localhost:8000/v1`. A URL without a path gets `/v1`.
+    /// Without a base URL it comes from `OPENAI_BASE_URL`, else it is OpenAI's.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.client = self.client.base_url(url);
         self
@@ -117,6 +117,18 @@ impl OpenAiBuilder {
     /// unencrypted. Default: only to this machine.
     pub fn allow_plain_http(mut self, allow: bool) -> Self {
         self.client = self.client.allow_plain_http(allow);
+        self
+    }
+
+    /// Sets the retry budget, see [`RemoteBuilder::retry_budget`].
+    pub fn retry_budget(mut self, retries: u32) -> Self {
+        self.client = self.client.retry_budget(retries);
+        self
+    }
+
+    /// Sets how many requests all clones have in flight at most, see [`RemoteBuilder::max_in_flight`].
+    pub fn max_in_flight(mut self, requests: usize) -> Self {
+        self.client = self.client.max_in_flight(requests);
         self
     }
 

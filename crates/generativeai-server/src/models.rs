@@ -37,6 +37,8 @@ const PUBLISHED: [&str; 11] = [
 pub(crate) struct ModelNames {
     /// Whether only the backend's own names are accepted.
     strict: bool,
+    /// The model for names that Google publishes, if it is not the first one of the list.
+    default: Option<String>,
     /// The listed names, without `models/`. Not set while the backend fails to list them.
     listed: OnceCell<Vec<String>>,
 }
@@ -66,17 +68,18 @@ impl ResolvedModel {
 }
 
 impl ModelNames {
-    /// With `strict`, published names are not mapped to the backend's first model.
-    pub(crate) fn new(strict: bool) -> Self {
+    /// With `strict`, published names are not mapped to the default model.
+    pub(crate) fn new(strict: bool, default: Option<String>) -> Self {
         Self {
             strict,
+            default,
             listed: OnceCell::new(),
         }
     }
 
     /// Finds the model for a name: the backend's model of this name, or else, for a name that Google
-    /// publishes, the backend's first model. If the backend does not list its models, the name is
-    /// passed on unchanged.
+    /// publishes, the default model, or the backend's first one. If the backend does not list its models, other
+    /// names are passed on unchanged.
     ///
     /// # Errors
     /// 404: the backend has no such model.
@@ -85,15 +88,24 @@ impl ModelNames {
         backend: &dyn Backend,
         name: &str,
     ) -> Result<ResolvedModel, ApiError> {
-        let listed = match self.listed.get_or_try_init(|| list(backend)).await {
-            Ok(listed) if !listed.is_empty() => listed,
-            _ => return Ok(ResolvedModel::new(name, false)),
-        };
-        if listed.iter().any(|model| model == name) || has_unlisted(backend, name).await {
+        let listed = self.listed.get_or_try_init(|| list(backend)).await;
+        let listed = listed.map(Vec::as_slice).unwrap_or_default();
+        let is_listed = |name: &str| listed.iter().any(|model| model == name);
+        if is_listed(name) {
             return Ok(ResolvedModel::new(name, true));
         }
-        if !self.strict && is_published(name) {
-            return Ok(ResolvedModel::new(&listed[0], true));
+        let may_replace = !self.strict && is_published(name);
+        if let Some(default) = self.default.as_deref().filter(|_| may_replace) {
+            return Ok(ResolvedModel::new(default, is_listed(default)));
+        }
+        let Some(first) = listed.first() else {
+            return Ok(ResolvedModel::new(name, false));
+        };
+        if has_unlisted(backend, name).await {
+            return Ok(ResolvedModel::new(name, true));
+        }
+        if may_replace {
+            return Ok(ResolvedModel::new(first, true));
         }
         let message =
             format!("unknown model `models/{name}`: `GET models` lists the available models");

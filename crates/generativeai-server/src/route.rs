@@ -71,10 +71,7 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Endpoint, ApiError> {
     let endpoint = match without_base(&segments) {
         ["models"] => Endpoint::ListModels,
         // A client that puts `models/` in front of a full resource name sends it twice.
-        ["models", last] | ["models", "models", last] => match last.split_once(':') {
-            None => Endpoint::GetModel(resource_id(last)?),
-            Some((model, call)) => Endpoint::Call(model_method(call)?, resource_id(model)?),
-        },
+        ["models", "models", name @ ..] | ["models", name @ ..] => model(method, &name.join("/"))?,
         ["cachedContents", id] if method == Method::GET => {
             Endpoint::GetCachedContent(resource_id(id)?)
         }
@@ -115,16 +112,34 @@ fn without_base<'a, 's>(segments: &'a [&'s str]) -> &'a [&'s str] {
     rest
 }
 
-/// Reads the method after the colon. Like the version, it may be doubled by a base URL.
-fn model_method(call: &str) -> Result<ModelMethod, ApiError> {
-    let name = call.rsplit(':').next().unwrap_or(call);
-    Ok(match name {
+/// Reads `{model}:{method}` or `{model}`. Names of other servers contain slashes and colons: `qwen3:4b`.
+fn model(http: &Method, path: &str) -> Result<Endpoint, ApiError> {
+    let (mut name, mut called) = (path, None);
+    // Like the version, the method may be doubled by a base URL.
+    while let Some((before, word)) = name.rsplit_once(':')
+        && let Some(method) = model_method(word)
+    {
+        called = called.or(Some(method));
+        name = before;
+    }
+    match called {
+        Some(method) => Ok(Endpoint::Call(method, model_name(name)?)),
+        None if http == Method::POST && path.contains([':', '/']) => {
+            Err(not_served(path.rsplit(':').next().unwrap_or(path)))
+        }
+        None => Ok(Endpoint::GetModel(model_name(name)?)),
+    }
+}
+
+/// Reads the method after the colon.
+fn model_method(name: &str) -> Option<ModelMethod> {
+    Some(match name {
         "generateContent" => ModelMethod::GenerateContent,
         "streamGenerateContent" => ModelMethod::StreamGenerateContent,
         "countTokens" => ModelMethod::CountTokens,
         "embedContent" => ModelMethod::EmbedContent,
         "batchEmbedContents" => ModelMethod::BatchEmbedContents,
-        _ => return Err(not_served(name)),
+        _ => return None,
     })
 }
 
@@ -153,6 +168,23 @@ fn not_served(what: &str) -> ApiError {
         |(_, alternative)| alternative,
     );
     ApiError::unsupported(format!("`{what}` is not served here: {alternative}"))
+}
+
+/// Checks the name of a model: segments of letters, digits and `.`, `_`, `-`, `:`, `@` and `+`, none of which is dots
+/// alone.
+fn model_name(name: &str) -> Result<String, ApiError> {
+    let is_allowed = |byte: u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b':' | b'@' | b'+')
+    };
+    let is_segment =
+        |segment: &str| segment.bytes().all(is_allowed) && segment.bytes().any(|byte| byte != b'.');
+    if name.split('/').all(is_segment) {
+        Ok(name.to_owned())
+    } else {
+        Err(ApiError::invalid(format!(
+            "invalid model name `{name}`: use letters, digits, `.`, `_`, `-`, `:`, `@`, `+` and `/`"
+        )))
+    }
 }
 
 /// Checks the id of a resource: letters, digits, `.`, `_` and `-`, but not dots alone. So an id is
@@ -227,7 +259,28 @@ mod tests {
     }
 
     #[test]
+    fn names_of_other_servers_contain_slashes_and_colons() {
+        for name in [
+            "qwen3:4b",
+            "Qwen/Qwen3-4B",
+            "meta-llama/llama-3.1-8b-instruct:free",
+            "ggml-org/gemma-3-4b-it-GGUF:Q4_K_M",
+            "qwen2.5-7b@q4_k_m",
+        ] {
+            let path = format!("/v1beta/models/{name}");
+            assert_eq!(get(&path), Ok(Endpoint::GetModel(name.into())));
+            assert_eq!(post(&format!("{path}:generateContent")), generate(name));
+            let encoded = path.replace(':', "%3A");
+            assert_eq!(post(&format!("{encoded}:generateContent")), generate(name));
+        }
+    }
+
+    #[test]
     fn a_model_name_is_never_a_path() {
+        for name in ["a/../b", "a/%2e%2e"] {
+            let path = format!("/v1/models/{name}:generateContent");
+            assert_eq!(post(&path), Err(400), "{name}");
+        }
         for name in ["..", "%2e%2e", "a%5cb", "a%00b", "%20", "a b", "é"] {
             assert_eq!(get(&format!("/v1/models/{name}")), Err(400), "{name}");
         }

@@ -47,6 +47,7 @@ pub struct Server {
     origins: AllowedOrigins,
     key: Option<ApiKey>,
     strict_model_names: bool,
+    default_model: Option<String>,
     max_output_tokens: Option<i32>,
     max_concurrent: usize,
     max_queued: usize,
@@ -82,6 +83,7 @@ impl Server {
             origins: AllowedOrigins::default(),
             key: None,
             strict_model_names: false,
+            default_model: None,
             max_output_tokens: None,
             max_concurrent: 16,
             max_queued: 64,
@@ -117,6 +119,22 @@ impl Server {
     /// A backend that does not list its models gets every name unchanged in both cases.
     pub fn strict_model_names(mut self, strict: bool) -> Self {
         self.strict_model_names = strict;
+        self
+    }
+
+    /// Sets the model that serves the names that Google publishes. Default: the backend's first model.
+    ///
+    /// For backends with several models. The backend need not list it; a published name that the backend lists
+    /// is that model.
+    ///
+    /// ```
+    /// # use generativeai::testing::Scripted;
+    /// # use generativeai_server::Server;
+    /// let server = Server::new(Scripted::default()).default_model("Qwen/Qwen3-4B");
+    /// ```
+    pub fn default_model(mut self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.default_model = Some(name.strip_prefix("models/").unwrap_or(&name).to_owned());
         self
     }
 
@@ -248,7 +266,7 @@ impl Server {
         let api = Api {
             backend: self.backend,
             key: self.key,
-            models: ModelNames::new(self.strict_model_names),
+            models: ModelNames::new(self.strict_model_names, self.default_model),
             queue: RequestQueue::new(self.max_concurrent, self.max_queued),
             bodies: BodyReader::new(self.body_limit, self.body_timeout, self.memory_limit),
             faults: self.faults,

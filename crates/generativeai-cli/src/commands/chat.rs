@@ -37,10 +37,12 @@ pub(crate) struct Chat {
     #[arg(value_name = "MESSAGE")]
     words: Vec<String>,
 
-    /// The model to use: a Gemini model, `local` for the default embedded model, one of `genai models list`, or
-    /// a .gguf file
+    /// The model to use: a Gemini model, `local` for the default embedded model, one of `genai models list`,
+    /// a .gguf file, or openai:NAME or ollama:NAME
     ///
     /// By default gemini-flash-latest if GEMINI_API_KEY or GOOGLE_API_KEY is set, else the embedded model.
+    /// openai:NAME is a model of the OpenAI-compatible server in OPENAI_BASE_URL, with the key in OPENAI_API_KEY;
+    /// ollama:NAME is one of the Ollama on this machine.
     #[arg(short, long, add = ArgValueCompleter::new(completions::models_and_files))]
     model: Option<String>,
 

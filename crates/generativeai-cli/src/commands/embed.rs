@@ -1,5 +1,7 @@
 //! `genai embed`: computes the embedding of a text.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use clap::Args;
 use generativeai::protocol::embeddings::EmbedContentRequest;
@@ -9,18 +11,19 @@ use serde_json::json;
 use crate::backend;
 use crate::exit::Exit;
 use crate::message;
+use crate::openai::ServedModel;
 use crate::render::Printer;
 
 /// Print the embedding of a text, a JSON array of numbers that represents its meaning.
 ///
-/// Needs the Gemini API, or a server that imitates it.
+/// Needs the Gemini API, or a server that imitates it or OpenAI's.
 #[derive(Debug, Args)]
 pub(crate) struct Embed {
     /// The text. Piped input is added to it
     #[arg(value_name = "TEXT")]
     words: Vec<String>,
 
-    /// The embedding model
+    /// The embedding model: of the Gemini API, or openai:NAME or ollama:NAME
     #[arg(short, long, default_value = "gemini-embedding-001")]
     model: String,
 }
@@ -32,15 +35,25 @@ impl Embed {
             Some(text) => text,
             None => message::piped()?,
         };
-        let name = match self.model.contains('/') {
-            true => self.model,
-            false => format!("models/{}", self.model),
+        let (name, backend): (_, Arc<dyn Backend>) = match ServedModel::named(&self.model) {
+            Some(model) => {
+                let model = model?;
+                let client = model.client(printer)?;
+                (model.name, Arc::new(client))
+            }
+            None => {
+                let name = match self.model.contains('/') {
+                    true => self.model,
+                    false => format!("models/{}", self.model),
+                };
+                let remote = backend::remote(&name)?;
+                (name, Arc::new(remote))
+            }
         };
-        let remote = backend::remote(&name)?;
         let request = EmbedContentRequest::new(text).model(name);
         let runtime = super::runtime()?;
         let embedded =
-            runtime.block_on(remote.embed_content(request, RequestOptions::default()))?;
+            runtime.block_on(backend.embed_content(request, RequestOptions::default()))?;
         let embedding = embedded
             .embedding
             .context("the model returned no embedding")?;

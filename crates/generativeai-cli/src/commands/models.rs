@@ -2,10 +2,13 @@
 
 use clap::{Args, Subcommand};
 use clap_complete::ArgValueCandidates;
+use generativeai::protocol::models::Model;
+use generativeai_openai::OpenAi;
 
-use crate::catalog::{CATALOG, Cache, CacheState, Entry, LOCAL, entry, fetch};
+use crate::catalog::{CATALOG, Cache, CacheState, Entry, LOCAL, entry, fetch, is_offline};
 use crate::completions;
 use crate::exit::{Exit, UsageError};
+use crate::openai::{self, Provider};
 use crate::render::Printer;
 
 /// List, download and remove models.
@@ -20,6 +23,9 @@ pub(crate) struct Models {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// List the known models, and which are downloaded
+    ///
+    /// If OPENAI_BASE_URL or OPENAI_API_KEY is set, the models of that server follow, and those of the Ollama on this
+    /// machine if it runs. With GENAI_OFFLINE=1 no server is asked.
     #[command(alias = "ls")]
     List,
     /// Download a model and print the path of its file
@@ -46,7 +52,10 @@ impl Models {
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let cache = Cache::open()?;
         match self.action {
-            Action::List => printer.answer(&list(&cache))?,
+            Action::List => {
+                printer.answer(&list(&cache))?;
+                list_servers(printer)?;
+            }
             Action::Pull { name } => {
                 let path = fetch(named(&name)?, printer)?;
                 printer.answer(&format!("{}\n", path.display()))?;
@@ -85,6 +94,40 @@ fn list(cache: &Cache) -> String {
         .iter()
         .map(|entry| line(entry.name, entry, source(entry)));
     default.into_iter().chain(known).collect()
+}
+
+/// Lists the models of the servers that are set up. A server that does not answer is reported.
+fn list_servers(printer: &mut Printer) -> anyhow::Result<()> {
+    if is_offline() {
+        return Ok(());
+    }
+    let runtime = super::runtime()?;
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if ["OPENAI_BASE_URL", "OPENAI_API_KEY"]
+        .into_iter()
+        .any(is_set)
+    {
+        let client = Provider::OpenAi.client(printer)?;
+        let listed = runtime.block_on(openai::models(&client));
+        match listed {
+            Ok(models) => printer.answer(&lines(Provider::OpenAi, &client, &models))?,
+            Err(error) => printer.error(&error),
+        }
+    }
+    let ollama = Provider::Ollama.client(printer)?;
+    // Most machines have none.
+    if let Ok(models) = runtime.block_on(openai::models(&ollama)) {
+        printer.answer(&lines(Provider::Ollama, &ollama, &models))?;
+    }
+    Ok(())
+}
+
+fn lines(provider: Provider, client: &OpenAi, models: &[Model]) -> String {
+    let (prefix, url) = (provider.prefix(), client.base_url());
+    let names = models.iter().map(openai::name_of);
+    names
+        .map(|name| format!("{:<40} {url}\n", format!("{prefix}{name}")))
+        .collect()
 }
 
 /// Returns which part of a download is complete, below 100 %.

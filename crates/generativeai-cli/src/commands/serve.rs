@@ -2,24 +2,34 @@
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
 use clap_complete::ArgValueCompleter;
+use generativeai::Remote;
+use generativeai_openai::OpenAi;
 use generativeai_server::{Faults, Server};
 use tokio::runtime::Builder;
 
 use crate::backend::{self, ModelChoice};
+use crate::catalog::LOCAL;
 use crate::completions;
 use crate::engine_options::EngineOptions;
 use crate::exit::{Exit, UsageError};
+use crate::openai;
 use crate::render::Printer;
 use crate::supervisor::{self, StartFailed, Supervisor};
 
 /// Maximum number of tokens of a reply if neither the request nor an option sets one.
 const MAX_OUTPUT_TOKENS: i32 = 2_048;
 
+/// Maximum number of requests at a time if a service runs the model: it has its own queue.
+const SERVICE_REQUESTS: usize = 1_024;
+
 /// Serve the Gemini REST API, so that any Gemini client works offline.
+///
+/// With --upstream the model runs in a cluster of vLLM, in llama-server, Ollama, or any other OpenAI-compatible server.
 ///
 /// Prints `listening on http://ADDRESS` when it is ready; a browser shows a chat page there. Ctrl-C stops the
 /// server after the running replies.
@@ -33,14 +43,29 @@ pub(crate) struct Serve {
     #[arg(short, long, default_value_t = 8080)]
     port: u16,
 
-    /// The model to use: `local` for the default embedded model, a .gguf file, one of `genai models list`, or a
-    /// Gemini model
-    #[arg(short, long, default_value = "local", add = ArgValueCompleter::new(completions::models_and_files))]
-    model: String,
+    /// The model to use: `local` for the default embedded model, a .gguf file, one of `genai models list`, a
+    /// Gemini model, or openai:NAME or ollama:NAME
+    ///
+    /// By default `local`. With --upstream it is the name of the model that serves the names of Gemini models, by
+    /// default the first one of that server.
+    #[arg(short, long, add = ArgValueCompleter::new(completions::models_and_files))]
+    model: Option<String>,
+
+    /// Pass requests on to the OpenAI-compatible server at this base URL, as in http://vllm:8000/v1, which runs the models
+    #[arg(long, value_name = "URL", conflicts_with = "in_process")]
+    upstream: Option<String>,
+
+    /// API key for the upstream server; by default that in OPENAI_API_KEY, if there is one
+    #[arg(long, value_name = "KEY", hide_env_values = true)]
+    upstream_key: Option<String>,
 
     /// Run the model in this process. By default it runs in a child process, which is restarted if it crashes
     #[arg(long)]
     in_process: bool,
+
+    /// Maximum number of requests at a time; further ones wait. By default 16, or 1,024 if a service runs the model
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
+    max_concurrent: Option<u16>,
 
     /// API key that clients must send; by default none
     #[arg(
@@ -92,12 +117,12 @@ impl Serve {
             );
         }
         // Before the runtime starts: a download blocks.
-        let model = self.model(printer)?;
+        let source = self.source(printer)?;
         let runtime = Builder::new_multi_thread().enable_all().build();
         let served = runtime
             .context("cannot start the async runtime")?
             .block_on(async {
-                let (server, supervisor) = self.server(model, printer).await?;
+                let (server, supervisor) = self.server(source, printer).await?;
                 let stop = stop()?;
                 printer.answer(&format!("listening on http://{address}\n"))?;
                 let served = server.faults(faults).serve(listener, stop);
@@ -117,26 +142,43 @@ impl Serve {
         }
     }
 
-    /// Returns the model, downloaded if necessary.
-    fn model(&self, printer: &mut Printer) -> anyhow::Result<ModelChoice> {
-        Ok(match ModelChoice::named(&self.model)? {
-            ModelChoice::Gemini(name) => ModelChoice::Gemini(name),
-            local => ModelChoice::File(local.file(printer)?),
+    /// Returns what answers requests. A model is downloaded if necessary.
+    fn source(&self, printer: &mut Printer) -> anyhow::Result<Source> {
+        if let Some(url) = &self.upstream {
+            let client = openai::upstream(url, self.upstream_key.clone(), printer)?;
+            return Ok(Source::OpenAi(client, self.model.clone()));
+        }
+        if self.upstream_key.is_some() {
+            let message = "--upstream-key needs --upstream with the URL of the server";
+            return Err(UsageError(message.to_owned()).into());
+        }
+        let name = self.model.as_deref().unwrap_or(LOCAL);
+        Ok(match ModelChoice::named(name)? {
+            ModelChoice::Gemini(name) => Source::Gemini(backend::remote(&name)?),
+            ModelChoice::OpenAi(model) => Source::OpenAi(model.client(printer)?, Some(model.name)),
+            local => Source::File(local.file(printer)?),
         })
     }
 
     /// Creates the server, and the supervisor if the model runs in a child process.
     async fn server(
         self,
-        model: ModelChoice,
+        source: Source,
         printer: &mut Printer,
     ) -> anyhow::Result<(Server, Option<Supervisor>)> {
         let mut supervisor = None;
         let mut context = None;
-        let mut server = match model {
-            ModelChoice::Gemini(name) => Server::new(backend::remote(&name)?),
-            local => {
-                let path = local.file(printer)?;
+        let mut server = match source {
+            Source::Gemini(remote) => Server::new(remote).max_concurrent(SERVICE_REQUESTS),
+            Source::OpenAi(client, model) => {
+                let model = match model {
+                    Some(name) => name,
+                    None => first_model(&client, printer).await?,
+                };
+                let server = Server::new(client).default_model(model);
+                server.max_concurrent(SERVICE_REQUESTS)
+            }
+            Source::File(path) => {
                 if self.in_process {
                     let local = backend::local(&path, &self.engine)?;
                     context = i32::try_from(local.context()).ok();
@@ -150,6 +192,9 @@ impl Serve {
             }
         };
         server = server.strict_model_names(self.strict_names);
+        if let Some(requests) = self.max_concurrent {
+            server = server.max_concurrent(requests.into());
+        }
         if let Some(context) = context {
             let limit = self.max_output_tokens.unwrap_or(MAX_OUTPUT_TOKENS);
             server = server.max_output_tokens(limit);
@@ -167,6 +212,29 @@ impl Serve {
         let origins = self.allow_origin.into_iter();
         Ok((origins.fold(server, Server::allow_origin), supervisor))
     }
+}
+
+/// What answers the requests.
+enum Source {
+    Gemini(Remote),
+    /// A server, and the model for the names of Gemini models.
+    OpenAi(OpenAi, Option<String>),
+    /// A model file.
+    File(PathBuf),
+}
+
+/// Returns the first model of a server, and reports it.
+async fn first_model(client: &OpenAi, printer: &mut Printer) -> anyhow::Result<String> {
+    let models = openai::models(client).await;
+    let models =
+        models.context("cannot choose a model of the upstream server: name one with --model")?;
+    let url = client.base_url();
+    let first = models.first().map(openai::name_of);
+    let first = first.with_context(|| format!("the server {url} has no model"))?;
+    printer.hint(format_args!(
+        "Names of Gemini models are served by {first} of {url}. To use another one: --model"
+    ));
+    Ok(first.to_owned())
 }
 
 /// Whether the engine did not start and could report why: it was not killed by a signal.

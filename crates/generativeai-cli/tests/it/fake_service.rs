@@ -125,7 +125,7 @@ fn wait_until_read(mut stream: TcpStream) -> std::io::Result<()> {
     stream.read(&mut [0]).map(drop)
 }
 
-fn read(stream: &TcpStream) -> String {
+pub(crate) fn read(stream: &TcpStream) -> String {
     let mut stream = BufReader::new(stream);
     let (mut request, mut length) = (String::new(), 0);
     loop {
@@ -174,7 +174,7 @@ fn reply(mut stream: TcpStream, answer: &Answer) -> std::io::Result<()> {
     }
 }
 
-fn whole(mut stream: TcpStream, code: u16, body: &str) -> std::io::Result<()> {
+pub(crate) fn whole(mut stream: TcpStream, code: u16, body: &str) -> std::io::Result<()> {
     let answer = format!(
         "HTTP/1.1 {code} So\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
          connection: close\r\n\r\n{body}",

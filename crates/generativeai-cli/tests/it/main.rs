@@ -2,6 +2,7 @@
 
 mod config;
 mod fake_hub;
+mod fake_openai;
 mod fake_service;
 mod generated;
 mod hostile;
@@ -28,3 +29,4 @@ mod supervisor;
 mod support;
 mod terminal;
 mod tools;
+mod upstream;

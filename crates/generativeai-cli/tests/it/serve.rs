@@ -16,7 +16,13 @@ pub(crate) struct Serving {
 impl Serving {
     pub(crate) fn start(words: &[&str]) -> Self {
         let mut command = genai(&["serve", "--port", "0"]);
-        let command = command.args(words).stdout(Stdio::piped());
+        command.args(words);
+        Self::start_with(command)
+    }
+
+    /// Starts a server with a command line that picks a free port.
+    pub(crate) fn start_with(mut command: Command) -> Self {
+        let command = command.stdout(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("it prints"));
         let mut line = String::new();

@@ -64,6 +64,9 @@ pub(crate) fn genai(words: &[&str]) -> Command {
     for variable in VARIABLES {
         command.env_remove(variable);
     }
+    for variable in ["OPENAI_API_KEY", "OPENAI_BASE_URL"] {
+        command.env_remove(variable);
+    }
     // The default model cannot be downloaded, so that the small one answers.
     command.env("GENAI_OFFLINE", "1");
     command.env("XDG_CACHE_HOME", cache());

@@ -110,6 +110,39 @@ async fn models_are_listed_and_described() {
     assert_eq!(unknown.error()["status"], "NOT_FOUND");
 }
 
+#[tokio::test]
+async fn a_default_model_serves_the_names_that_google_publishes() {
+    for (default, version) in [("other", "other"), ("models/hidden/x:1", "")] {
+        let script = script();
+        let server = Server::new(script.clone()).default_model(default);
+        let request = post("/v1beta/models/gemini-2.5-flash:generateContent", "{}");
+
+        let response = send(&server.into_router(), request).await;
+
+        assert_eq!(response.code(), 200);
+        let sent = script.0.requests()[0].model.clone().expect("a model");
+        assert!(sent.ends_with(default), "{sent}");
+        assert_eq!(
+            response.json()["modelVersion"].as_str().unwrap_or(""),
+            version
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_default_model_does_not_replace_the_models_of_the_backend_or_names_of_others() {
+    let script = script();
+    let router = Server::new(script.clone())
+        .default_model("other")
+        .into_router();
+
+    let own = send(&router, post("/v1/models/tiny:generateContent", "{}")).await;
+    let unknown = send(&router, post("/v1/models/llama:generateContent", "{}")).await;
+
+    assert_eq!(own.json()["modelVersion"], "tiny");
+    assert_eq!(unknown.error()["status"], "NOT_FOUND");
+}
+
 /// Field row 35.
 #[tokio::test]
 async fn any_name_that_google_publishes_is_served_by_the_first_model() {

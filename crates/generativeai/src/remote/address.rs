@@ -14,6 +14,9 @@ const MAX_NAME: usize = 512;
 /// API version of requests if none is set.
 const DEFAULT_VERSION: &str = "v1beta";
 
+/// Methods of the API of OpenAI that are copied together with a base URL.
+const COPIED: [&str; 2] = ["/chat/completions", "/embeddings"];
+
 /// Characters that are escaped in a query: all but the unreserved ones of RFC 3986, and `@`.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -39,7 +42,7 @@ impl Address {
     /// which is used unless another one is set. `allow_plain` permits `http://` to other machines.
     pub(super) fn new(base: &str, version: Option<&str>, allow_plain: bool) -> Result<Self> {
         let (base, copied) = without_resource(base.trim());
-        let mut address = Self::unversioned(base, allow_plain)?;
+        let mut address = Self::checked(base, allow_plain)?;
         let version = version.map(|version| version.trim_matches('/'));
         if let (Some(version), Some(copied)) = (version, copied)
             && version != copied
@@ -58,10 +61,20 @@ impl Address {
         Ok(address)
     }
 
-    /// Checks a base URL that contains the API version, if the service has one. `allow_plain` permits `http://` to
-    /// other machines.
-    pub(super) fn unversioned(base: &str, allow_plain: bool) -> Result<Self> {
+    /// Checks a base URL that contains the API version in its path. Without a path it gets `path`. What was copied
+    /// with it, the path of a method, is removed. `allow_plain` permits `http://` to other machines.
+    pub(super) fn with_version(base: &str, path: &str, allow_plain: bool) -> Result<Self> {
         let base = base.trim().trim_end_matches('/');
+        let copied = COPIED.iter().find_map(|method| base.strip_suffix(method));
+        let base = copied.unwrap_or(base);
+        let mut address = Self::checked(base, allow_plain)?;
+        if split_last(base).is_none() {
+            address.root = format!("{base}{path}/");
+        }
+        Ok(address)
+    }
+
+    fn checked(base: &str, allow_plain: bool) -> Result<Self> {
         let uri: Uri = base
             .parse()
             .map_err(|error: InvalidUri| bad_base("is invalid").with_source(error))?;
@@ -493,10 +506,21 @@ mod tests {
 
     #[test]
     fn a_base_url_may_contain_the_version() {
-        let address = Address::unversioned("http://localhost:1/v1/", false).expect("good");
+        for (base, root) in [
+            ("http://localhost:1/v1/", "http://localhost:1/v1"),
+            ("http://localhost:1", "http://localhost:1/v1"),
+            ("http://localhost:1/", "http://localhost:1/v1"),
+            (
+                "http://localhost:1/v1/chat/completions",
+                "http://localhost:1/v1",
+            ),
+            ("https://a.example/api", "https://a.example/api"),
+        ] {
+            let address = Address::with_version(base, "/v1", false).expect(base);
 
-        assert_eq!(address.as_str(), "http://localhost:1/v1");
-        let url = address.at("chat/completions").expect("good");
-        assert_eq!(url.to_string(), "http://localhost:1/v1/chat/completions");
+            assert_eq!(address.as_str(), root);
+            let url = address.at("chat/completions").expect("good");
+            assert_eq!(url.to_string(), format!("{root}/chat/completions"));
+        }
     }
 }

@@ -236,7 +236,9 @@ impl RemoteBuilder {
             ApiVersion::AfterBaseUrl => {
                 Address::new(base, self.api_version.as_deref(), self.allow_plain_http)?
             }
-            ApiVersion::InBaseUrl => Address::unversioned(base, self.allow_plain_http)?,
+            ApiVersion::InBaseUrl(path) => {
+                Address::with_version(base, path, self.allow_plain_http)?
+            }
         };
 
         let mut headers = self.headers()?;

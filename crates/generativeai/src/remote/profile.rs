@@ -45,6 +45,6 @@ pub enum KeyRequired {
 pub enum ApiVersion {
     /// After the base URL, as in the Gemini API.
     AfterBaseUrl,
-    /// In the base URL: all paths are below it.
-    InBaseUrl,
+    /// In the base URL: all paths are below it. A base URL without a path gets this one, as `/v1`.
+    InBaseUrl(&'static str),
 }

@@ -1,0 +1,171 @@
+//! OpenAI-compatible servers: `openai:NAME`, `ollama:NAME`, and the upstream server of `genai serve`.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use generativeai::protocol::models::Model;
+use generativeai::{Backend, RequestOptions};
+use generativeai_openai::OpenAi;
+use reqwest::Url;
+
+use crate::exit::UsageError;
+use crate::render::Printer;
+
+/// Time limit for the list of models.
+const LIST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A server that speaks the API of OpenAI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Provider {
+    /// The server in `OPENAI_BASE_URL`, else OpenAI.
+    OpenAi,
+    /// The Ollama on this machine.
+    Ollama,
+}
+
+/// A model of an OpenAI-compatible server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ServedModel {
+    provider: Provider,
+    /// The name by which the server knows it.
+    pub(crate) name: String,
+}
+
+impl Provider {
+    /// The beginning of the names of its models.
+    pub(crate) fn prefix(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai:",
+            Self::Ollama => "ollama:",
+        }
+    }
+
+    /// Creates a client, with the key and the address in the environment.
+    pub(crate) fn client(self, printer: &mut Printer) -> anyhow::Result<OpenAi> {
+        let client = match self {
+            Self::Ollama => OpenAi::ollama(),
+            // Servers in the same network rarely have TLS. Who sets the variable has chosen the server.
+            Self::OpenAi => OpenAi::builder().allow_plain_http(true).build(),
+        };
+        let client = client.context(
+            "cannot use an OpenAI-compatible server: set OPENAI_BASE_URL to its address, such as \
+             http://localhost:8000/v1, or OPENAI_API_KEY",
+        )?;
+        report_plain_http(&client, printer);
+        Ok(client)
+    }
+}
+
+impl ServedModel {
+    /// Returns the model of a name such as `openai:gpt-5-mini`; `None` for other names.
+    pub(crate) fn named(name: &str) -> Option<Result<Self, UsageError>> {
+        let providers = [Provider::OpenAi, Provider::Ollama];
+        let of = |provider: Provider| Some((provider, name.strip_prefix(provider.prefix())?));
+        let (provider, name) = providers.into_iter().find_map(of)?;
+        let prefix = provider.prefix();
+        Some(match name.trim() {
+            "" => Err(UsageError(format!(
+                "the model name is empty: try --model {prefix}NAME; `genai models list` has the names"
+            ))),
+            name => Ok(Self {
+                provider,
+                name: name.to_owned(),
+            }),
+        })
+    }
+
+    /// Creates a client of the server.
+    pub(crate) fn client(&self, printer: &mut Printer) -> anyhow::Result<OpenAi> {
+        self.provider.client(printer)
+    }
+}
+
+/// Creates a client of the server at a URL. Without a key, that in `OPENAI_API_KEY` is used.
+pub(crate) fn upstream(
+    url: &str,
+    key: Option<String>,
+    printer: &mut Printer,
+) -> anyhow::Result<OpenAi> {
+    let mut builder = OpenAi::builder().base_url(url).allow_plain_http(true);
+    if let Some(key) = key {
+        builder = builder.api_key(key);
+    }
+    let client = builder
+        .build()
+        .with_context(|| format!("cannot use the upstream server {url}"))?;
+    report_plain_http(&client, printer);
+    Ok(client)
+}
+
+/// Asks a server for its models.
+pub(crate) async fn models(client: &OpenAi) -> anyhow::Result<Vec<Model>> {
+    let options = RequestOptions::default().timeout(LIST_TIMEOUT);
+    let list = client.list_models(None, options.without_retry()).await;
+    let list = list.with_context(|| format!("{} does not list its models", client.base_url()))?;
+    Ok(list.models)
+}
+
+/// Returns the name by which the server knows a model.
+pub(crate) fn name_of(model: &Model) -> &str {
+    let name = model.name.as_deref().unwrap_or_default();
+    name.strip_prefix("models/").unwrap_or(name)
+}
+
+fn report_plain_http(client: &OpenAi, printer: &mut Printer) {
+    let url = client.base_url();
+    if url.starts_with("http://") && !is_loopback(url) {
+        printer.hint(format_args!(
+            "The connection to {url} is not encrypted: use https:// if others can read the network"
+        ));
+    }
+}
+
+fn is_loopback(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else {
+        return false;
+    };
+    let host = url.host_str().unwrap_or_default();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let ip: Option<std::net::IpAddr> = host.parse().ok();
+    ip.map_or(host == "localhost", |ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_selects_the_server() {
+        let named = |name| ServedModel::named(name).map(|model| model.ok());
+        let served = |provider, name: &str| {
+            Some(Some(ServedModel {
+                provider,
+                name: name.to_owned(),
+            }))
+        };
+
+        assert_eq!(
+            named("openai:Qwen/Qwen3-4B"),
+            served(Provider::OpenAi, "Qwen/Qwen3-4B")
+        );
+        assert_eq!(
+            named("ollama:qwen3:4b"),
+            served(Provider::Ollama, "qwen3:4b")
+        );
+        assert_eq!(named("gemini-flash-latest"), None);
+        assert_eq!(named("ollama: "), Some(None));
+    }
+
+    #[test]
+    fn this_machine_needs_no_encryption() {
+        for (url, is_local) in [
+            ("http://127.0.0.1:8000/v1", true),
+            ("http://[::1]:8000/v1", true),
+            ("http://localhost/v1", true),
+            ("http://vllm:8000/v1", false),
+            ("http://10.0.0.1/v1", false),
+        ] {
+            assert_eq!(is_loopback(url), is_local, "{url}");
+        }
+    }
+}
