@@ -27,11 +27,13 @@ pub(crate) fn function(options: TokenStream, item: TokenStream) -> TokenStream {
 /// Returns the type of the same name, whose `function(…)` returns the `Function`.
 fn companion(options: TokenStream, item: &mut ItemFn) -> Result<TokenStream> {
     declaration::validate(item)?;
-    let declaration = Declaration::new(item, &Options::parse(options)?)?;
+    let options = Options::parse(options)?;
+    let declaration = Declaration::new(item, &options)?;
     let parameters = item.sig.inputs.iter_mut().map(Parameter::take);
     let parameters: Vec<Parameter> = parameters.collect::<Result<_>>()?;
     let (arguments, state) = split(&parameters);
 
+    let read_only = options.read_only.then(|| quote!(.read_only()));
     let Declaration { name, description } = &declaration;
     let (visibility, identifier) = (&item.vis, &item.sig.ident);
     let conditions: Vec<_> = item
@@ -72,7 +74,7 @@ fn companion(options: TokenStream, item: &mut ItemFn) -> Result<TokenStream> {
             #visibility fn function(#(#state_parameters),*) -> ::generativeai::Function {
                 #arguments_type
                 #(#hold_state)*
-                ::generativeai::Function::new(#name, #description, #handler)
+                ::generativeai::Function::new(#name, #description, #handler) #read_only
             }
         }
     })

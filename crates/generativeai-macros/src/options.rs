@@ -2,20 +2,22 @@
 
 use proc_macro2::TokenStream;
 use syn::parse::Parser;
-use syn::{Attribute, Expr, ExprLit, Lit, LitStr, Meta, Result};
+use syn::{Attribute, Error, Expr, ExprLit, Lit, LitStr, Meta, Result};
 
 /// Options in `#[function(…)]`.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) name: Option<LitStr>,
     pub(crate) description: Option<LitStr>,
+    /// Whether the function is declared to change nothing.
+    pub(crate) read_only: bool,
 }
 
 impl Options {
     /// Parses the tokens within the parentheses.
     ///
     /// # Errors
-    /// An option is unknown, has no string, or occurs twice.
+    /// An option is unknown, has no string although it needs one, or occurs twice.
     pub(crate) fn parse(tokens: TokenStream) -> Result<Self> {
         let mut options = Self::default();
         options.add(tokens)?;
@@ -24,12 +26,19 @@ impl Options {
 
     fn add(&mut self, tokens: TokenStream) -> Result<()> {
         let parser = syn::meta::parser(|meta| {
+            if meta.path.is_ident("read_only") {
+                if self.read_only {
+                    return Err(meta.error("duplicate option"));
+                }
+                self.read_only = true;
+                return Ok(());
+            }
             let slot = if meta.path.is_ident("name") {
                 &mut self.name
             } else if meta.path.is_ident("description") {
                 &mut self.description
             } else {
-                return Err(meta.error("unknown option: use `name` or `description`"));
+                return Err(meta.error("unknown option: use `name`, `description` or `read_only`"));
             };
             if slot.is_some() {
                 return Err(meta.error("duplicate option"));
@@ -43,13 +52,20 @@ impl Options {
     /// Removes each `#[function(…)]` from the attributes of a parameter and parses it.
     ///
     /// # Errors
-    /// See [`parse`](Self::parse).
+    /// Those of [`parse`](Self::parse), and an option that applies to functions alone.
     pub(crate) fn take(attributes: &mut Vec<Attribute>) -> Result<Self> {
         let mut options = Self::default();
         let mut others = Vec::with_capacity(attributes.len());
         for attribute in attributes.drain(..) {
             match attribute.meta {
-                Meta::List(list) if list.path.is_ident("function") => options.add(list.tokens)?,
+                Meta::List(list) if list.path.is_ident("function") => {
+                    let tokens = list.tokens.clone();
+                    options.add(list.tokens)?;
+                    if options.read_only {
+                        let message = "`read_only` applies to a function, not to a parameter";
+                        return Err(Error::new_spanned(tokens, message));
+                    }
+                }
                 _ => others.push(attribute),
             }
         }

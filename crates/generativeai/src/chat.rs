@@ -1,7 +1,9 @@
 //! Conversations with a model: turns that are transactions, undo, context budgets and journals.
 
+mod approval;
 mod budget;
 mod check;
+mod deciding;
 mod event;
 mod functions;
 mod history;
@@ -23,7 +25,7 @@ mod unfinished;
 pub use budget::Compaction;
 pub use event::{Entry, Event};
 pub use journal::Journal;
-pub use reason::Reason;
+pub use reason::{Reason, WaitingCall};
 pub use send::{ReplyStream, SendMessage};
 pub use session::ChatSession;
 pub use structured::SendJson;

@@ -59,6 +59,7 @@
 //! | set timeouts and retries | [`RequestOptions`], [`Retry`] |
 //! | send images, audio, video or PDFs | [`Blob::from_file`](protocol::content::Blob::from_file), [`FileData`](protocol::content::FileData) |
 //! | let the model call functions | [`#[function]`](macro@function), [`Function`], [`Toolbox`], [`AutomaticFunctionCalling`] |
+//! | approve function calls before they run | [`AutomaticFunctionCalling::approve`], [`ChatSession::decide`] |
 //! | use the tools of an MCP server | `mcp::Connection`, with the feature `mcp` |
 //! | get a reply as a Rust type | [`json::<T>()`](SendMessage::json) |
 //! | save and load a conversation | [`ChatSession`] with `serde`, or the crate `generativeai-store` |
@@ -125,7 +126,7 @@ pub use backend::{Backend, RequestOptions, Retry};
 
 pub use chat::{
     ChatSession, Compaction, Entry, Event, Journal, Reason, ReplyStream, SendJson, SendMessage,
-    Unfinished,
+    Unfinished, WaitingCall,
 };
 #[cfg(feature = "testing")]
 pub use check_backend::check_backend;
@@ -138,6 +139,6 @@ pub use remote::Remote;
 pub use schemars;
 pub use stream::{BoxFuture, ChunkStream};
 pub use tools::{
-    AutomaticFunctionCalling, Function, FunctionEvent, Handler, IntoFunctionResponse, Json,
-    OnFailure, OnRoundLimit, Toolbox,
+    Approval, ApprovalPolicy, AutomaticFunctionCalling, CallRequest, Decision, Function,
+    FunctionEvent, Handler, IntoFunctionResponse, Json, OnFailure, OnRoundLimit, Toolbox,
 };

@@ -14,6 +14,7 @@
 //! | images, audio and files of a result | media of the response |
 //! | a result with `isError` | error of the function, which the model reads |
 //! | dropped call | cancelled at the server |
+//! | annotation `readOnlyHint` | ignored, unless the server is [trusted](Connection::trust_read_only_hints) with it |
 
 use std::fmt;
 use std::process::{Command, Stdio};
@@ -66,6 +67,7 @@ use server::{Server, TIMEOUT};
 pub struct Connection {
     server: Arc<Server>,
     prefix: String,
+    trusts_read_only: bool,
 }
 
 impl Connection {
@@ -158,6 +160,7 @@ impl Connection {
         Ok(Self {
             server: Arc::new(Server::new(name, service)),
             prefix: String::new(),
+            trusts_read_only: false,
         })
     }
 
@@ -168,6 +171,17 @@ impl Connection {
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
+        self
+    }
+
+    /// Trusts the server with the annotation `readOnlyHint`: the functions of tools that have it are
+    /// [read-only](Function::is_read_only), so that a policy may run them without asking. By default none is.
+    ///
+    /// A server can lie: call this only for servers that you would let run any of their tools. Nothing else of the
+    /// annotations is trusted, and a tool with `destructiveHint` as well is not read-only.
+    #[must_use]
+    pub fn trust_read_only_hints(mut self) -> Self {
+        self.trusts_read_only = true;
         self
     }
 
@@ -188,7 +202,14 @@ impl Connection {
         let names = names::unique_names(&self.prefix, &names);
         let functions = names.into_iter().zip(tools);
         Ok(functions
-            .map(|(name, tool)| function::function(name, tool, Arc::clone(&self.server)))
+            .map(|(name, tool)| {
+                let is_read_only = self.trusts_read_only && function::claims_to_read_only(&tool);
+                let function = function::function(name, tool, Arc::clone(&self.server));
+                match is_read_only {
+                    true => function.read_only(),
+                    false => function,
+                }
+            })
             .collect())
     }
 

@@ -158,6 +158,18 @@ async fn call(function: Function, args: Value) -> Value {
     Value::Object(response.response.expect("a response"))
 }
 
+/// Looks.
+#[function(read_only, name = "look_around")]
+fn look() {}
+
+#[test]
+fn a_function_can_be_declared_to_change_nothing() {
+    let look = look::function();
+
+    assert!(look.is_read_only() && look.name() == "look_around");
+    assert!(!nothing::function().is_read_only());
+}
+
 #[test]
 fn a_function_is_declared_with_its_parameters() {
     assert_eq!(

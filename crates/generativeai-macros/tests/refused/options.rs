@@ -16,4 +16,10 @@ fn on(#[function(rename = "x")] y: u8) -> u8 {
     y
 }
 
+/// Waits for good.
+#[function(read_only)]
+fn for_good(#[function(read_only)] y: u8) -> u8 {
+    y
+}
+
 fn main() {}

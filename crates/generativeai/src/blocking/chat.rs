@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::model::{Settings, message_setters};
 use crate::protocol::content::{Content, FunctionCall};
 use crate::protocol::response::GenerateContentResponse;
-use crate::tools::{AutomaticFunctionCalling, Toolbox};
+use crate::tools::{AutomaticFunctionCalling, Decision, Toolbox};
 
 /// [Conversation](crate::ChatSession) without `async`.
 ///
@@ -105,6 +105,15 @@ impl ChatSession {
     /// Prepares the unfinished turn for being sent again, like [`ChatSession::retry`](crate::ChatSession::retry).
     pub fn retry(&mut self) -> SendMessage<'_> {
         SendMessage(self.0.retry())
+    }
+
+    /// Prepares the continuation of a turn whose calls wait for approval, like
+    /// [`ChatSession::decide`](crate::ChatSession::decide).
+    pub fn decide(
+        &mut self,
+        decisions: impl IntoIterator<Item = (impl Into<String>, Decision)>,
+    ) -> SendMessage<'_> {
+        SendMessage(self.0.decide(decisions))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Events: what happens to a conversation, as a journal stores it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::{fmt, iter};
 
@@ -9,6 +10,7 @@ use super::reason::Reason;
 use super::shared;
 use crate::protocol::content::Content;
 use crate::protocol::response::GenerateContentResponse;
+use crate::tools::Decision;
 
 /// Change of a conversation.
 ///
@@ -21,6 +23,10 @@ use crate::protocol::response::GenerateContentResponse;
 /// 2. [`Exchanged`](Self::Exchanged), once for each round of function calls;
 /// 3. [`Completed`](Self::Completed) or [`Unfinished`](Self::Unfinished). If neither follows, the turn was
 ///    interrupted.
+///
+/// If the calls need [approval](crate::AutomaticFunctionCalling::approve), a round is recorded step by step instead:
+/// [`Called`](Self::Called), [`Decided`](Self::Decided), [`Started`](Self::Started), and [`Answered`](Self::Answered) for
+/// each call that runs. The last of them ends the round.
 ///
 /// In JSON an event is an object with one member that is named after the event, for example
 /// `{"rewound": {"length": 2}}`. Members with default values are left out.
@@ -40,6 +46,28 @@ pub enum Event {
     Exchanged {
         /// The content with the calls, and the content with a response to each of them.
         contents: Vec<Content>,
+    },
+    /// The reply calls functions, and each call waits for a decision.
+    Called {
+        /// Random text that tells rounds apart.
+        id: String,
+        /// Response with the calls. Its token counts cover all requests of the turn so far.
+        #[serde(with = "shared")]
+        received: Arc<GenerateContentResponse>,
+    },
+    /// Calls of the open round were decided on. Those without a decision wait.
+    Decided {
+        /// Decisions by the index of the call in its reply.
+        decisions: BTreeMap<usize, Decision>,
+    },
+    /// The approved functions of the open round are about to start. The denied calls are answered.
+    Started,
+    /// A function of the open round responded, or was interrupted.
+    Answered {
+        /// Index of the call in its reply.
+        call: usize,
+        /// Content with the response.
+        answer: Content,
     },
     /// The open turn completed, and its message, rounds and reply entered the history.
     Completed {
@@ -108,10 +136,16 @@ impl Event {
             Self::Exchanged { contents }
             | Self::Added { contents, .. }
             | Self::Replaced { contents } => contents.iter().collect(),
-            Self::Completed { response } => replies(response),
+            Self::Completed { response }
+            | Self::Called {
+                received: response, ..
+            } => replies(response),
+            Self::Answered { answer, .. } => vec![answer],
             Self::Unfinished { received, .. } => received.as_deref().map_or_else(Vec::new, replies),
             Self::Compacted { summary, .. } => summary.iter().collect(),
-            Self::Rewound { .. } | Self::Redone => Vec::new(),
+            Self::Rewound { .. } | Self::Redone | Self::Decided { .. } | Self::Started => {
+                Vec::new()
+            }
         }
     }
 
@@ -124,12 +158,18 @@ impl Event {
             Self::Exchanged { contents }
             | Self::Added { contents, .. }
             | Self::Replaced { contents } => contents.iter_mut().collect(),
-            Self::Completed { response } => replies_mut(response),
+            Self::Completed { response }
+            | Self::Called {
+                received: response, ..
+            } => replies_mut(response),
+            Self::Answered { answer, .. } => vec![answer],
             Self::Unfinished { received, .. } => {
                 received.as_mut().map_or_else(Vec::new, replies_mut)
             }
             Self::Compacted { summary, .. } => summary.iter_mut().collect(),
-            Self::Rewound { .. } | Self::Redone => Vec::new(),
+            Self::Rewound { .. } | Self::Redone | Self::Decided { .. } | Self::Started => {
+                Vec::new()
+            }
         }
     }
 
@@ -137,6 +177,10 @@ impl Event {
         match self {
             Self::Opened { .. } => "Opened",
             Self::Exchanged { .. } => "Exchanged",
+            Self::Called { .. } => "Called",
+            Self::Decided { .. } => "Decided",
+            Self::Started => "Started",
+            Self::Answered { .. } => "Answered",
             Self::Completed { .. } => "Completed",
             Self::Unfinished { .. } => "Unfinished",
             Self::Added { .. } => "Added",
@@ -258,6 +302,27 @@ mod tests {
                 },
                 &["a", "b"],
             ),
+            (
+                Event::Called {
+                    id: "1".to_owned(),
+                    received: Arc::clone(&response),
+                },
+                &["reply"],
+            ),
+            (
+                Event::Answered {
+                    call: 0,
+                    answer: content("a"),
+                },
+                &["a"],
+            ),
+            (
+                Event::Decided {
+                    decisions: BTreeMap::new(),
+                },
+                &[],
+            ),
+            (Event::Started, &[]),
             (Event::Rewound { length: 1 }, &[]),
             (Event::Redone, &[]),
             (

@@ -1,22 +1,40 @@
 //! Running the functions of a round.
 
+use std::collections::BTreeMap;
 use std::future::ready;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
+use serde_json::{Map, Value};
 
 use super::round::Round;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{FunctionCall, FunctionResponse};
 use crate::protocol::response::FinishReason;
 use crate::stream::BoxFuture;
-use crate::tools::{AutomaticFunctionCalling, FunctionEvent, OnFailure, Toolbox, run};
+use crate::tools::{AutomaticFunctionCalling, Decision, FunctionEvent, OnFailure, Toolbox, run};
 use crate::trace;
+
+/// Checks that there is a tokio runtime if a time limit needs one.
+///
+/// # Errors
+/// [`Configuration`](ErrorKind::Configuration) if there is none.
+pub(super) fn check_runtime(automatic: &AutomaticFunctionCalling) -> Result<()> {
+    let limits = [automatic.time_limit, automatic.approval_time_limit];
+    if limits.iter().any(Option::is_some) && tokio::runtime::Handle::try_current().is_err() {
+        let message = "a time limit for functions needs a tokio runtime";
+        return Err(Error::new(ErrorKind::Configuration, message));
+    }
+    Ok(())
+}
 
 /// Functions of a round that are running, all at once. Dropping them cancels those that have not ended.
 pub(super) struct Running {
     automatic: AutomaticFunctionCalling,
-    calls: Vec<FunctionCall>,
+    /// Calls by their index in the round.
+    calls: BTreeMap<usize, FunctionCall>,
+    /// Arguments that replaced those of the model, by the index of the call.
+    changed: BTreeMap<usize, Map<String, Value>>,
     futures: FuturesUnordered<BoxFuture<(usize, Result<FunctionResponse>)>>,
     /// Error of the function that failed first.
     failed: Option<Error>,
@@ -32,12 +50,13 @@ impl Running {
         tools: &Toolbox,
         automatic: &AutomaticFunctionCalling,
     ) -> Result<Self> {
-        if automatic.time_limit.is_some() && tokio::runtime::Handle::try_current().is_err() {
-            let message = "a time limit for functions needs a tokio runtime";
-            return Err(Error::new(ErrorKind::Configuration, message));
-        }
+        check_runtime(automatic)?;
         let run = |call: &FunctionCall| tools.run(call, automatic.time_limit);
-        Ok(Self::new(round, automatic, run))
+        Ok(Self::new(
+            round.calls().cloned().enumerate(),
+            automatic,
+            run,
+        ))
     }
 
     /// Answers the calls of a round that the service rejected with a finish reason. No function runs, since the calls
@@ -49,39 +68,93 @@ impl Running {
         reason: &FinishReason,
     ) -> Self {
         let reject = |call: &FunctionCall| ready(Err(tools.rejected(call.name(), reason))).boxed();
-        Self::new(round, automatic, reject)
+        Self::new(round.calls().cloned().enumerate(), automatic, reject)
+    }
+
+    /// Starts the functions of a round that were approved, with the approved arguments.
+    pub(super) fn approved(
+        round: &Round,
+        tools: &Toolbox,
+        automatic: &AutomaticFunctionCalling,
+    ) -> Self {
+        let limit = automatic.time_limit;
+        let changed = |index| match round.decision(index) {
+            Some(Decision::RunWith(arguments)) => Some(arguments.clone()),
+            _ => None,
+        };
+        let calls = round.to_run().map(|(index, call)| {
+            let mut call = call.clone();
+            if let Some(arguments) = changed(index) {
+                call.args = Some(arguments);
+            }
+            (index, call)
+        });
+        let mut this = Self::new(calls, automatic, |call| tools.run(call, limit));
+        this.changed = round
+            .to_run()
+            .filter_map(|(index, _)| Some((index, changed(index)?)))
+            .collect();
+        this
+    }
+
+    /// Answers the approved calls of a round whose start could not be stored. No function runs: after a crash it would
+    /// run a second time.
+    pub(super) fn refused(
+        round: &Round,
+        automatic: &AutomaticFunctionCalling,
+        error: &Error,
+    ) -> Self {
+        let calls = round.to_run().map(|(index, call)| (index, call.clone()));
+        let refuse = |call: &FunctionCall| {
+            let message = format!(
+                "function `{}` was not run: its start cannot be stored",
+                call.name()
+            );
+            let error = Error::new(ErrorKind::Function, message).with_source(error.clone());
+            ready(Err(error)).boxed()
+        };
+        Self::new(calls, automatic, refuse)
     }
 
     fn new(
-        round: &Round,
+        calls: impl Iterator<Item = (usize, FunctionCall)>,
         automatic: &AutomaticFunctionCalling,
         respond: impl Fn(&FunctionCall) -> BoxFuture<Result<FunctionResponse>>,
     ) -> Self {
-        let calls: Vec<FunctionCall> = round.calls().cloned().collect();
-        let start = |(index, call)| {
+        let calls: BTreeMap<usize, FunctionCall> = calls.collect();
+        let start = |(&index, call): (&usize, &FunctionCall)| {
             automatic.observe(FunctionEvent::Called(call));
             let response = trace::function(call, respond(call));
             response.map(move |outcome| (index, outcome)).boxed()
         };
-        let futures = calls.iter().enumerate().map(start).collect();
+        let futures = calls.iter().map(start).collect();
         Self {
             automatic: automatic.clone(),
             calls,
+            changed: BTreeMap::new(),
             futures,
             failed: None,
         }
+    }
+
+    /// Returns whether all functions have ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.futures.is_empty()
     }
 
     /// Waits for the next response, and returns it with the index of its call. Returns `None` once all functions have
     /// ended. A function that fails has a response with its error.
     pub(super) async fn next(&mut self) -> Option<(usize, FunctionResponse)> {
         let (index, outcome) = self.futures.next().await?;
-        let call = &self.calls[index];
-        let response = outcome.unwrap_or_else(|error| {
+        let call = &self.calls[&index];
+        let mut response = outcome.unwrap_or_else(|error| {
             let response = run::error_response(call, &error);
             self.failed.get_or_insert(error);
             response
         });
+        if let Some(arguments) = self.changed.remove(&index) {
+            run::note_changed_arguments(&mut response, arguments);
+        }
         self.automatic
             .observe(FunctionEvent::Answered(call, &response));
         Some((index, response))

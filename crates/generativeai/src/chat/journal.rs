@@ -11,7 +11,8 @@ use crate::stream::BoxFuture;
 /// Storage for the events of a conversation, so that the conversation outlives the program.
 ///
 /// A conversation [with a journal](crate::ChatSession::journal) appends an event before each message is sent,
-/// after each round of function calls, and when the turn ends. A turn without a final event was interrupted: a
+/// after each round of function calls, and when the turn ends. If calls need
+/// [approval](crate::AutomaticFunctionCalling::approve), it also appends an event for each step of a round. A turn without a final event was interrupted: a
 /// dropped future writes nothing more, and neither does a process that died.
 ///
 /// `generativeai-store` implements journals in SQLite and PostgreSQL. A journal in memory:
@@ -77,6 +78,8 @@ pub(super) struct Writer {
     /// Entries to store next. They are removed only after a write succeeded, so that a write whose result was lost
     /// is repeated with the same ids.
     pending: Vec<Entry>,
+    /// Number of pending entries that the write in progress stores.
+    in_progress: usize,
     /// Whether the last turn has no final event yet.
     is_open: bool,
     /// Error of the last write, if it failed.
@@ -90,6 +93,7 @@ impl Writer {
             journal: Arc::new(journal),
             written,
             pending: Vec::new(),
+            in_progress: 0,
             is_open: false,
             failed: None,
         }
@@ -99,7 +103,12 @@ impl Writer {
     pub(super) fn note(&mut self, event: Event) {
         self.is_open = match event {
             Event::Opened { .. } => true,
-            Event::Exchanged { .. } | Event::Compacted { .. } => self.is_open,
+            Event::Exchanged { .. }
+            | Event::Called { .. }
+            | Event::Decided { .. }
+            | Event::Started
+            | Event::Answered { .. }
+            | Event::Compacted { .. } => self.is_open,
             _ => false,
         };
         self.pending.push(Entry::new(event));
@@ -115,22 +124,30 @@ impl Writer {
         self.is_open
     }
 
+    /// Returns whether there are entries to store.
+    pub(super) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     /// Returns the error of the last write, if it failed.
     pub(super) fn failed(&self) -> Option<&Error> {
         self.failed.as_ref()
     }
 
     /// Begins to write the pending entries.
-    pub(super) fn begin(&self) -> Write {
+    pub(super) fn begin(&mut self) -> Write {
+        self.in_progress = self.pending.len();
         let has_pending = !self.pending.is_empty();
         Write(has_pending.then(|| self.journal.append(self.written, self.pending.clone())))
     }
 
-    /// Records the result of a write. No events may be noted while it is in progress.
+    /// Records the result of the last write that began. Events that were noted while it was in progress stay pending.
     pub(super) fn end(&mut self, written: Result<()>) -> Result<()> {
         self.failed = written.clone().err();
         written?;
-        self.written += mem::take(&mut self.pending).len() as u64;
+        let stored = mem::take(&mut self.in_progress);
+        self.pending.drain(..stored);
+        self.written += stored as u64;
         Ok(())
     }
 }

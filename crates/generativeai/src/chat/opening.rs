@@ -1,5 +1,7 @@
-//! What a message opens: a new turn, the continuation of one whose calls were returned, or a retry.
+//! What a message opens: a new turn, the continuation of one whose calls were returned, a retry, or the continuation of
+//! a round whose calls wait for approval.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::reason::Reason;
@@ -10,15 +12,32 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::correction;
 use crate::protocol::content::Content;
 use crate::protocol::response::GenerateContentResponse;
+use crate::tools::Decision;
 
-/// Turn that is about to be opened.
+/// Turn that is about to be opened or continued.
 pub(super) struct Opening {
+    /// How the turn begins.
+    pub(super) start: Start,
+    /// Settings of the message, and what an earlier attempt counted.
+    pub(super) transient: Transient,
+}
+
+/// Beginning of a turn.
+pub(super) enum Start {
+    /// The turn is opened.
+    Turn(Beginning),
+    /// The round that is held continues with decisions, by the index of their call. Other calls go on waiting.
+    Decide(BTreeMap<usize, Decision>),
+    /// The round that is held continues: the policy decides on the calls that wait.
+    Ask,
+}
+
+/// Contents of a turn that is about to be opened.
+pub(super) struct Beginning {
     /// Message of the user.
     pub(super) sent: Content,
     /// Rounds of function calls that an earlier attempt completed: calls and responses in turn.
     pub(super) rounds: Vec<Content>,
-    /// Settings of the message, and what an earlier attempt counted.
-    pub(super) transient: Transient,
     /// Beginning of the reply that an earlier attempt received, with the token from which it continues.
     pub(super) received: Option<Arc<GenerateContentResponse>>,
 }
@@ -34,12 +53,12 @@ impl Opening {
             matches!(turn.reason, Reason::CallsReturned) && responses_of(&message).next().is_some()
         });
         let Some((turn, reply)) = returned.and_then(|turn| Some((turn, turn.reply()?))) else {
-            return Ok(Self {
+            let beginning = Beginning {
                 sent: message,
                 rounds: Vec::new(),
-                transient: Transient::default(),
                 received: None,
-            });
+            };
+            return Ok(Self::of(beginning, Transient::default()));
         };
         let missing = unanswered(calls_of(&reply), std::slice::from_ref(&message));
         if !missing.is_empty() {
@@ -49,42 +68,104 @@ impl Opening {
             );
             return Err(Error::new(ErrorKind::Request, message));
         }
-        let mut this = Self::again(turn);
-        this.received = None;
-        this.rounds.extend([reply, message]);
+        let mut beginning = Beginning::of(turn);
+        beginning.received = None;
+        beginning.rounds.extend([reply, message]);
+        let mut transient = carried(turn);
         // The caller decided to go on: the rounds are counted from here.
-        this.transient.rounds_run = 0;
+        transient.rounds_run = 0;
         // The token counts of the returned reply cover the requests before it.
         let received = turn.received.as_ref();
-        this.transient.usage = received.and_then(|received| received.usage_metadata.clone());
-        Ok(this)
+        transient.usage = received.and_then(|received| received.usage_metadata.clone());
+        Ok(Self::of(beginning, transient))
     }
 
-    /// Returns a retry of an unfinished turn: its message, its completed rounds and its settings.
+    /// Returns a retry of an unfinished turn: its message, its completed rounds and its settings. A round whose calls
+    /// wait for approval continues.
     ///
     /// A call that was interrupted is not run again, since it may have taken effect: its response reports the
     /// interruption to the model.
     pub(super) fn again(turn: &Unfinished) -> Self {
-        let mut transient = turn.transient.clone();
-        transient.round = None;
-        transient.corrections.clear();
-        Self {
-            sent: turn.sent.clone(),
-            rounds: turn.closed_rounds(),
-            transient,
-            received: turn.checkpoint(),
+        let transient = carried(turn);
+        match turn.held_round() {
+            Some(_) => Self {
+                start: Start::Ask,
+                transient,
+            },
+            None => Self::of(Beginning::of(turn), transient),
         }
     }
 
     /// Returns another attempt at a turn whose reply did not pass the check of its message: the reply and the cause are
     /// sent to the model.
     pub(super) fn corrected(turn: &Unfinished, error: &Error) -> Self {
-        let mut this = Self::again(turn);
-        this.received = None;
-        this.transient.usage = turn.total_usage();
+        let mut beginning = Beginning::of(turn);
+        beginning.received = None;
+        let mut transient = carried(turn);
+        transient.usage = turn.total_usage();
         let corrections = turn.transient.corrections.iter().cloned();
-        this.transient.corrections = corrections.chain(turn.reply()).collect();
-        this.transient.corrections.push(correction(error));
-        this
+        transient.corrections = corrections.chain(turn.reply()).collect();
+        transient.corrections.push(correction(error));
+        Self::of(beginning, transient)
     }
+
+    /// Returns the continuation of a turn whose calls wait for approval, with decisions by the id of the call.
+    ///
+    /// # Errors
+    /// A call does not wait, or is decided twice.
+    pub(super) fn decided(
+        turn: Option<&Unfinished>,
+        decisions: impl IntoIterator<Item = (String, Decision)>,
+    ) -> Result<Self> {
+        let invalid = |message: String| Error::new(ErrorKind::Request, message);
+        let held = turn.and_then(|turn| Some((turn, turn.held_round()?)));
+        let Some((turn, round)) = held else {
+            let message = "no call waits for approval: it was decided, or its turn was left";
+            return Err(invalid(message.to_owned()));
+        };
+        let mut decided = BTreeMap::new();
+        for (id, decision) in decisions {
+            let mut waiting = round.undecided();
+            let Some((index, _)) = waiting.find(|(_, waiting)| waiting.id == id) else {
+                return Err(invalid(format!(
+                    "no call with the id {id:?} waits for approval: it was decided, or its turn was left"
+                )));
+            };
+            if decided.insert(index, decision).is_some() {
+                return Err(invalid(format!(
+                    "two decisions on the call {id:?}: make one"
+                )));
+            }
+        }
+        decided.retain(|_, decision| *decision != Decision::Wait);
+        Ok(Self {
+            start: Start::Decide(decided),
+            transient: carried(turn),
+        })
+    }
+
+    fn of(beginning: Beginning, transient: Transient) -> Self {
+        Self {
+            start: Start::Turn(beginning),
+            transient,
+        }
+    }
+}
+
+impl Beginning {
+    /// Returns the contents of an unfinished turn.
+    fn of(turn: &Unfinished) -> Self {
+        Self {
+            sent: turn.sent.clone(),
+            rounds: turn.closed_rounds(),
+            received: turn.checkpoint(),
+        }
+    }
+}
+
+/// Returns what a new attempt at a turn takes over from the earlier one.
+fn carried(turn: &Unfinished) -> Transient {
+    let mut transient = turn.transient.clone();
+    transient.corrections.clear();
+    transient
 }

@@ -1,8 +1,11 @@
 //! Reasons why a turn did not complete.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::protocol::content::FunctionCall;
 use crate::protocol::response::FinishReason;
 
 /// Reason why a turn did not complete.
@@ -27,6 +30,31 @@ pub enum Reason {
     /// The limit of function rounds was reached, and the calls were returned to the caller. A message with a
     /// response to each of the [pending calls](crate::ChatSession::pending_calls) continues the turn.
     CallsReturned,
+    /// Function calls wait for a decision: [`ChatSession::decide`](crate::ChatSession::decide) makes it and continues the
+    /// turn, in this process or in another one. A policy that was
+    /// [set for the chat](crate::AutomaticFunctionCalling::approve) asked for this, or the turn was dropped while the
+    /// policy decided.
+    AwaitingApproval(Vec<WaitingCall>),
+}
+
+/// Function call that waits for a decision.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct WaitingCall {
+    /// Identifier for [`ChatSession::decide`](crate::ChatSession::decide). It names this call alone, also in another
+    /// process.
+    pub id: String,
+    /// The call, as the model wrote it.
+    pub call: FunctionCall,
+}
+
+/// Prints no arguments: they do not belong in logs.
+impl fmt::Debug for WaitingCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitingCall")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Serde of an error as its message.

@@ -1,11 +1,17 @@
 //! Rounds of function calls: which calls a reply contains, and which of them have a response.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::event::InvalidEvent;
+use super::reason::WaitingCall;
 use crate::protocol::content::{Content, FunctionCall, FunctionResponse, Part, Role};
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::FinishReason;
 use crate::protocol::tools::FunctionCallingMode;
+use crate::tools::Decision;
 
 /// Reply that calls functions, and the responses so far.
 #[derive(Clone)]
@@ -13,6 +19,21 @@ pub(super) struct Round {
     content: Content,
     /// A slot for each call, in the order of the calls.
     responses: Vec<Option<FunctionResponse>>,
+    /// Boxed: without a policy there is none.
+    approval: Option<Box<Approval>>,
+}
+
+/// Approval of the calls of a round. The events of the turn record such a round step by step.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Approval {
+    /// Random text that tells rounds apart.
+    pub(super) id: String,
+    /// Decisions so far, by the index of the call. None of them is to wait.
+    pub(super) decisions: BTreeMap<usize, Decision>,
+    /// Whether the functions have started. A saved round has not.
+    #[serde(skip)]
+    has_started: bool,
 }
 
 impl Round {
@@ -23,7 +44,11 @@ impl Round {
             let mut content = content.clone();
             content.fill_role(Role::Model);
             let responses = vec![None; count];
-            Self { content, responses }
+            Self {
+                content,
+                responses,
+                approval: None,
+            }
         })
     }
 
@@ -37,16 +62,156 @@ impl Round {
         self.responses[index] = Some(response);
     }
 
-    /// Returns the contents of the calls and of the responses. Calls without a response get one that reports the
-    /// interruption, since the API rejects a history with unanswered calls.
+    /// Returns the contents of the calls and of the responses. Calls without a response get one that says why, since
+    /// the API rejects a history with unanswered calls.
     pub(super) fn close(self) -> [Content; 2] {
-        let interrupted = "interrupted before it answered: it may or may not have taken effect";
-        let missing = |call| FunctionResponse::to(call, json!({ "error": interrupted }));
         let responses: Vec<Part> = calls_of(&self.content)
-            .zip(self.responses)
-            .map(|(call, response)| Part::from(response.unwrap_or_else(|| missing(call))))
+            .enumerate()
+            .map(|(index, call)| match &self.responses[index] {
+                Some(response) => Part::from(response.clone()),
+                None => Part::from(self.missing_response(index, call)),
+            })
             .collect();
         [self.content, Content::user(responses)]
+    }
+
+    /// Returns the response to a call that has none.
+    fn missing_response(&self, index: usize, call: &FunctionCall) -> FunctionResponse {
+        let decision = self
+            .approval
+            .as_ref()
+            .map(|approval| (approval.decisions.get(&index), approval.has_started));
+        let problem = match decision {
+            Some((Some(Decision::Deny(reason)), _)) => format!("denied: {reason}"),
+            Some((_, false)) => "not run: nobody approved the call".to_owned(),
+            _ => "interrupted before it answered: it may or may not have taken effect".to_owned(),
+        };
+        FunctionResponse::to(call, json!({ "error": problem }))
+    }
+}
+
+/// Rounds whose calls need approval.
+impl Round {
+    /// Makes the calls wait for approval. The id tells the round apart from others.
+    pub(super) fn awaiting_approval(mut self, id: String) -> Self {
+        self.approval = Some(Box::new(Approval {
+            id,
+            decisions: BTreeMap::new(),
+            has_started: false,
+        }));
+        self
+    }
+
+    /// Sets the approval of a saved round.
+    pub(super) fn with_approval(mut self, approval: Approval) -> Self {
+        self.approval = Some(Box::new(approval));
+        self
+    }
+
+    /// Returns the approval and the decisions so far, if the calls need approval.
+    pub(super) fn approval(&self) -> Option<&Approval> {
+        self.approval.as_deref()
+    }
+
+    /// Returns whether the calls need approval and have not started.
+    pub(super) fn is_held(&self) -> bool {
+        self.approval()
+            .is_some_and(|approval| !approval.has_started)
+    }
+
+    /// Returns the calls that are not decided, each with its index.
+    pub(super) fn undecided(&self) -> impl Iterator<Item = (usize, WaitingCall)> {
+        let held = self.approval().filter(|approval| !approval.has_started);
+        let waiting = move |(index, call): (usize, &FunctionCall)| {
+            let approval = held.filter(|held| !held.decisions.contains_key(&index))?;
+            let id = format!("{}-{index}", approval.id);
+            let call = call.clone();
+            Some((index, WaitingCall { id, call }))
+        };
+        self.calls().enumerate().filter_map(waiting)
+    }
+
+    /// Records decisions by the index of their call.
+    ///
+    /// # Errors
+    /// A call does not wait for a decision, or a decision is to wait. Nothing is recorded.
+    pub(super) fn decide(
+        &mut self,
+        decisions: BTreeMap<usize, Decision>,
+    ) -> Result<(), InvalidEvent> {
+        let waiting: Vec<usize> = self.undecided().map(|(index, _)| index).collect();
+        let fits = |(index, decision): (&usize, &Decision)| {
+            waiting.contains(index) && *decision != Decision::Wait
+        };
+        if !decisions.iter().all(fits) {
+            return Err(InvalidEvent("decides on calls that do not wait"));
+        }
+        if let Some(approval) = &mut self.approval {
+            approval.decisions.extend(decisions);
+        }
+        Ok(())
+    }
+
+    /// Records that the approved functions start. Denied calls get their responses.
+    ///
+    /// # Errors
+    /// The calls do not need approval, have started, or are not all decided.
+    pub(super) fn start(&mut self) -> Result<(), InvalidEvent> {
+        if !self.is_held() || self.undecided().next().is_some() {
+            return Err(InvalidEvent("starts calls that are not approved"));
+        }
+        let denied: Vec<Option<FunctionResponse>> = self
+            .calls()
+            .enumerate()
+            .map(|(index, call)| {
+                let is_denied = matches!(self.decision(index), Some(Decision::Deny(_)));
+                is_denied.then(|| self.missing_response(index, call))
+            })
+            .collect();
+        self.responses = denied;
+        if let Some(approval) = &mut self.approval {
+            approval.has_started = true;
+        }
+        Ok(())
+    }
+
+    /// Records the response to a call that has started.
+    ///
+    /// # Errors
+    /// The call has not started, or has a response.
+    pub(super) fn answer(
+        &mut self,
+        index: usize,
+        response: FunctionResponse,
+    ) -> Result<(), InvalidEvent> {
+        let has_started = self.approval().is_some_and(|approval| approval.has_started);
+        match self.responses.get_mut(index) {
+            Some(slot @ None) if has_started => *slot = Some(response),
+            _ => return Err(InvalidEvent("answers a call that does not run")),
+        }
+        Ok(())
+    }
+
+    /// Returns the decision on the call at an index.
+    pub(super) fn decision(&self, index: usize) -> Option<&Decision> {
+        self.approval()?.decisions.get(&index)
+    }
+
+    /// Returns the calls that have no response, with their indices.
+    pub(super) fn to_run(&self) -> impl Iterator<Item = (usize, &FunctionCall)> {
+        let calls = self.calls().enumerate();
+        calls.filter(|(index, _)| self.responses[*index].is_none())
+    }
+
+    /// Returns the responses to the calls that have none, by their index: they report the interruption.
+    pub(super) fn interrupted(&self) -> Vec<(usize, FunctionResponse)> {
+        let missing = |(index, call)| (index, self.missing_response(index, call));
+        self.to_run().map(missing).collect()
+    }
+
+    /// Returns whether every call has a response.
+    pub(super) fn is_answered(&self) -> bool {
+        self.responses.iter().all(Option::is_some)
     }
 }
 

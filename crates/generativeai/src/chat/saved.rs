@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::budget::Budget;
 use super::reason::Reason;
+use super::round::{Approval, Round};
 use super::session::ChatSession;
 use super::shared;
 use super::snapshot::Snapshot;
@@ -73,6 +74,9 @@ struct SavedTurn {
         deserialize_with = "shared::deserialize_option"
     )]
     checkpoint: Option<Arc<GenerateContentResponse>>,
+    /// Approval of the calls of the received reply, if they need one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    approval: Option<Approval>,
     reason: Reason,
 }
 
@@ -144,11 +148,17 @@ fn is_zero(number: &usize) -> bool {
 
 impl From<&Unfinished> for SavedTurn {
     fn from(turn: &Unfinished) -> Self {
+        let approval = turn.held_round().and_then(Round::approval).cloned();
+        let (rounds, received) = match approval {
+            Some(_) => (turn.rounds.clone(), turn.received.clone()),
+            None => (turn.closed_rounds(), turn.open_reply().cloned()),
+        };
         Self {
             sent: turn.sent.clone(),
-            rounds: turn.closed_rounds(),
-            received: turn.open_reply().cloned(),
+            rounds,
+            received,
             checkpoint: turn.earlier_checkpoint(),
+            approval,
             reason: turn.reason.clone(),
         }
     }
@@ -160,6 +170,9 @@ impl From<SavedTurn> for Unfinished {
         turn.checkpoint = saved.checkpoint;
         turn.received = saved.received;
         turn.mark_checkpoint();
+        let round = saved.approval.zip(turn.reply());
+        turn.round =
+            round.and_then(|(approval, reply)| Some(Round::of(&reply)?.with_approval(approval)));
         turn.reason = saved.reason;
         turn
     }

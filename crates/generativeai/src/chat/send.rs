@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Mode, Settings, message_setters};
 use crate::protocol::content::{Content, Role};
 use crate::protocol::response::GenerateContentResponse;
+use crate::tools::Decision;
 
 impl ChatSession {
     /// Prepares a message, which is sent once it is awaited or [streamed](SendMessage::stream).
@@ -33,9 +34,51 @@ impl ChatSession {
     /// If the received part of the reply contains a continuation token, the retry continues the reply from there, and its
     /// stream has the chunks that are new. The whole reply is in the response and in the history.
     ///
+    /// If calls of the turn [wait for approval](crate::Reason::AwaitingApproval), the retry asks the policy again, and
+    /// continues the round.
+    ///
     /// Sending fails with [`Request`](ErrorKind::Request) without an unfinished turn.
     pub fn retry(&mut self) -> SendMessage<'_> {
         SendMessage::retry(self)
+    }
+
+    /// Prepares the continuation of a turn whose calls [wait for approval](crate::Reason::AwaitingApproval), with a decision
+    /// for the id of each call. It is the same turn: once every call is decided, the approved ones run, and the model
+    /// replies.
+    ///
+    /// Calls without a decision go on waiting, and nothing runs before all are decided. The waiting turn may come from
+    /// another process: after loading it, set tools and a policy again. The policy decides on the calls that follow.
+    ///
+    /// ```
+    /// use generativeai::{AutomaticFunctionCalling, CallRequest, Decision, Function, GenerativeModel, Reason};
+    /// # use generativeai::testing::Scripted;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let script = Scripted::default().then_call("send", serde_json::json!({})).then_text("It is sent.");
+    /// let send = Function::new("send", "Sends the letter.", || "sent");
+    /// let model = GenerativeModel::new("gemini-flash-latest").tools(send);
+    /// # let model = model.backend(script);
+    /// let wait = AutomaticFunctionCalling::default().approve(async |_: CallRequest| Decision::Wait);
+    /// let mut chat = model.start_chat().automatic_function_calling(wait);
+    /// chat.send_message("Send the letter!").await?;
+    ///
+    /// let Some(Reason::AwaitingApproval(calls)) = chat.unfinished().map(|turn| turn.reason.clone()) else {
+    ///     panic!("nothing waits");
+    /// };
+    /// let reply = chat.decide([(calls[0].id.as_str(), Decision::Run)]).await?;
+    /// assert_eq!(reply.text()?, "It is sent.");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Sending fails with [`Request`](ErrorKind::Request) if a call does not wait, or if changed arguments do not fit the
+    /// function, and with [`Configuration`](ErrorKind::Configuration) if the chat has no policy: the turn then waits as
+    /// before. If another writer of the [journal](Self::journal) decided first, it fails with
+    /// [`Conflict`](ErrorKind::Conflict), and nothing runs.
+    pub fn decide(
+        &mut self,
+        decisions: impl IntoIterator<Item = (impl Into<String>, Decision)>,
+    ) -> SendMessage<'_> {
+        SendMessage::decide(self, decisions)
     }
 }
 
@@ -92,6 +135,19 @@ impl<'chat, C: DerefMut<Target = ChatSession>> SendMessage<'chat, C> {
             let message = "nothing to retry: the last turn completed";
             Error::new(ErrorKind::Request, message)
         });
+        Self::opening(chat, opening)
+    }
+
+    /// Prepares the continuation of a turn whose calls wait for approval, like [`ChatSession::decide`], as a message that
+    /// owns the conversation.
+    pub fn decide(
+        chat: C,
+        decisions: impl IntoIterator<Item = (impl Into<String>, Decision)>,
+    ) -> Self {
+        let decisions = decisions
+            .into_iter()
+            .map(|(id, decision)| (id.into(), decision));
+        let opening = Opening::decided(chat.unfinished(), decisions);
         Self::opening(chat, opening)
     }
 

@@ -9,7 +9,7 @@ use super::event::Event;
 use super::history::{fill_roles, last_turn, remove_empty_parts};
 use super::journal::{Journal, Write, Writer};
 use super::reason::Reason;
-use super::round::{calls_of, unanswered};
+use super::round::{Round, calls_of, unanswered};
 use super::state::State;
 use super::unfinished::Unfinished;
 use crate::backend::Backend;
@@ -411,7 +411,7 @@ impl ChatSession {
             return false;
         }
         let (reason, received) = (turn.reason.clone(), turn.received.clone());
-        if self.writer.as_ref().is_some_and(Writer::is_open) {
+        if self.has_unrecorded_end() {
             self.commit(Event::Unfinished { reason, received });
         }
         let interrupted = vec![contents.len() - 1];
@@ -544,8 +544,8 @@ impl ChatSession {
     /// Ends the open turn for a reason: it stays unfinished. Calls that have no response get one that reports the
     /// interruption.
     pub(super) fn end_turn(&mut self, reason: Reason) {
-        if let Some(round) = self.state.end_round() {
-            self.commit(round);
+        for event in self.state.end_round() {
+            self.commit(event);
         }
         let turn = self.state.unfinished();
         let received = turn.and_then(|turn| turn.received.clone());
@@ -557,14 +557,26 @@ impl ChatSession {
 
     /// Notes for the journal that the turn it knows as open was interrupted.
     pub(super) fn close_turn(&mut self) {
-        if self.writer.as_ref().is_some_and(Writer::is_open) {
+        if self.has_unrecorded_end() {
             self.end_turn(Reason::Interrupted);
         }
     }
 
+    /// Returns whether the journal knows the turn as open and not how far it came. The events of a round that waits for
+    /// approval contain everything.
+    fn has_unrecorded_end(&self) -> bool {
+        let is_open = self.writer.as_ref().is_some_and(Writer::is_open);
+        is_open && self.held_round().is_none()
+    }
+
+    /// Returns the round whose calls wait for approval, or are approved and have not started.
+    pub(super) fn held_round(&self) -> Option<&Round> {
+        self.unfinished()?.held_round()
+    }
+
     /// Begins to write pending events to the journal.
-    pub(super) fn begin_write(&self) -> Write {
-        self.writer.as_ref().map(Writer::begin).unwrap_or_default()
+    pub(super) fn begin_write(&mut self) -> Write {
+        self.writer.as_mut().map(Writer::begin).unwrap_or_default()
     }
 
     /// Records the result of a write, for [`unsaved`](Self::unsaved).

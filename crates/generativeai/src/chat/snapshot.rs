@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::event::{Event, InvalidEvent};
 use super::reason::Reason;
+use super::round::{Approval, Round};
 use super::unfinished::Unfinished;
 use crate::protocol::content::Content;
 use crate::protocol::response::GenerateContentResponse;
@@ -83,25 +84,68 @@ impl Snapshot {
             events.push(Event::Compacted { length, summary });
         }
         if let Some(turn) = self.unfinished {
-            let received = turn.open_reply().cloned();
-            let checkpoint = turn.earlier_checkpoint();
-            events.push(Event::Opened {
-                rounds: turn.closed_rounds(),
-                sent: turn.sent,
-            });
-            if checkpoint.is_some() {
-                events.push(Event::Unfinished {
-                    reason: Reason::Interrupted,
-                    received: checkpoint,
-                });
-            }
-            events.push(Event::Unfinished {
-                reason: turn.reason,
-                received,
-            });
+            events.extend(events_of(turn));
         }
         Ok(events)
     }
+}
+
+/// Returns the events that lead to an unfinished turn.
+fn events_of(turn: Unfinished) -> Vec<Event> {
+    let approval = turn.held_round().and_then(Round::approval).cloned();
+    if let (Some(approval), Some(received)) = (approval, turn.received.clone()) {
+        return held_events(turn, received, approval);
+    }
+    let received = turn.open_reply().cloned();
+    let checkpoint = turn.earlier_checkpoint();
+    let mut events = vec![Event::Opened {
+        rounds: turn.closed_rounds(),
+        sent: turn.sent,
+    }];
+    if checkpoint.is_some() {
+        events.push(Event::Unfinished {
+            reason: Reason::Interrupted,
+            received: checkpoint,
+        });
+    }
+    events.push(Event::Unfinished {
+        reason: turn.reason,
+        received,
+    });
+    events
+}
+
+/// Returns the events that lead to a turn whose calls need approval and have not started.
+fn held_events(
+    turn: Unfinished,
+    received: Arc<GenerateContentResponse>,
+    approval: Approval,
+) -> Vec<Event> {
+    let Approval { id, decisions, .. } = approval;
+    let mut events = vec![
+        Event::Opened {
+            sent: turn.sent,
+            rounds: turn.rounds,
+        },
+        Event::Called {
+            id,
+            received: Arc::clone(&received),
+        },
+    ];
+    if !decisions.is_empty() {
+        events.push(Event::Decided { decisions });
+    }
+    if !matches!(
+        turn.reason,
+        Reason::AwaitingApproval(_) | Reason::Interrupted
+    ) {
+        let received = Some(received);
+        events.push(Event::Unfinished {
+            reason: turn.reason,
+            received,
+        });
+    }
+    events
 }
 
 /// Checks that the indices of interrupted turns are ascending and within a range.

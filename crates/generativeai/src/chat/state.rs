@@ -69,9 +69,13 @@ impl State {
                 turn.rounds.extend(contents);
                 turn.received = None;
                 turn.checkpoint = None;
-                turn.transient.round = None;
+                turn.round = None;
                 Ok(())
             }
+            Event::Called { id, received } => self.open_turn()?.call(id, received),
+            Event::Decided { decisions } => self.open_turn()?.decide(decisions),
+            Event::Started => self.open_turn()?.start(),
+            Event::Answered { call, answer } => self.open_turn()?.answer(call, &answer),
             Event::Completed { response } => self.complete(response),
             Event::Unfinished { reason, received } => {
                 let turn = self.open_turn()?;
@@ -279,21 +283,32 @@ impl State {
         turn.transient.usage = turn.total_usage();
         turn.checkpoint = None;
         turn.transient.rounds_run += 1;
-        turn.transient.round = Some(round);
+        turn.round = Some(round);
     }
 
     /// Adds the response to the call at an index of the round.
     pub(super) fn respond(&mut self, index: usize, response: FunctionResponse) {
-        if let Some(round) = &mut self.running().transient.round {
+        if let Some(round) = &mut self.running().round {
             round.respond(index, response);
         }
     }
 
-    /// Ends the round that is being answered, and returns the event that adds it to the turn.
-    pub(super) fn end_round(&mut self) -> Option<Event> {
-        let round = self.unfinished.as_mut()?.transient.round.take()?;
-        let contents = round.close().into();
-        Some(Event::Exchanged { contents })
+    /// Ends the round that is being answered, and returns the events that add it to the turn. A round that is held does
+    /// not end.
+    pub(super) fn end_round(&mut self) -> Vec<Event> {
+        let Some(turn) = &mut self.unfinished else {
+            return Vec::new();
+        };
+        let is_recorded = |round: &Round| round.approval().is_some();
+        if let Some(round) = turn.round.take_if(|round| !is_recorded(round)) {
+            let contents = round.close().into();
+            return vec![Event::Exchanged { contents }];
+        }
+        let round = turn.round.iter().filter(|round| !round.is_held());
+        round
+            .flat_map(Round::interrupted)
+            .map(|(call, response)| Event::answered(call, response))
+            .collect()
     }
 
     /// Returns the turn that is running.

@@ -8,26 +8,32 @@
 
 use std::mem;
 use std::ops::DerefMut;
+use std::pin::pin;
 use std::sync::Arc;
+
+use futures_util::future::{Either, select};
 
 use super::budget::Fit;
 use super::check;
+use super::deciding::Deciding;
 use super::event::Event;
-use super::functions::Running;
+use super::functions::{Running, check_runtime};
 use super::history::model_content;
-use super::journal::Write;
-use super::opening::Opening;
+use super::journal::{Write, Writer};
+use super::opening::{Beginning, Opening, Start};
 use super::reason::Reason;
 use super::round::{Round, allow_text, forbid_calls, is_mistaken_call, unanswered_in};
 use super::session::ChatSession;
-use super::unfinished::Unfinished;
+use super::unfinished::{Transient, Unfinished};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Hops, Mode, Piece, RequestTemplate};
-use crate::protocol::content::Contents;
+use crate::protocol::content::{Contents, FunctionResponse};
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::GenerateContentResponse;
 use crate::stream::BoxFuture;
 use crate::tools::{AutomaticFunctionCalling, OnRoundLimit};
+
+mod approval;
 
 /// Turn that is running. `C` is a reference to the conversation, or something that owns it.
 pub(super) struct Turn<C> {
@@ -51,8 +57,15 @@ enum Step {
     Receive(Box<Hops>),
     /// Write a hop of the reply to the journal, and continue the reply.
     StoreHop(Write, Box<Hops>),
-    /// Wait for the functions that the reply calls. Boxed: most turns call none.
-    Run(Box<Running>),
+    /// Write the calls that need approval, or decisions on them, to the journal, and ask for the next decision.
+    StoreDecisions(Write, Box<Deciding>),
+    /// Wait for a decision on a call.
+    Decide(Box<Deciding>),
+    /// Write to the journal that the approved functions start.
+    StoreStart(Write),
+    /// Wait for the functions that the reply calls, and write the responses of approved ones to the journal. Boxed: most
+    /// turns call none.
+    Run(Box<Running>, Option<Write>),
     /// Write the round to the journal.
     StoreRound(Write),
     /// Write the result to the journal, and return the error of the turn if it failed.
@@ -61,18 +74,47 @@ enum Step {
     Over,
 }
 
+/// What happened while functions run.
+enum Progress {
+    /// The call at an index has its response.
+    Responded(usize, FunctionResponse),
+    /// Responses were written to the journal.
+    Written(Option<Result<()>>),
+    /// All functions have ended, and no write is in progress.
+    Ended,
+}
+
+/// Waits until a function ends or the write in progress does.
+async fn progress_of(running: &mut Running, write: &mut Option<Write>) -> Progress {
+    let responded = |response| match response {
+        Some((index, response)) => Progress::Responded(index, response),
+        None => Progress::Ended,
+    };
+    match write {
+        None => responded(running.next().await),
+        Some(write) if running.is_over() => Progress::Written(write.result().await),
+        Some(write) => match select(pin!(write.result()), pin!(running.next())).await {
+            Either::Left((written, _)) => Progress::Written(written),
+            Either::Right((response, _)) => responded(response),
+        },
+    }
+}
+
 impl ChatSession {
-    /// Checks a message and opens its turn. Returns the template of its requests.
+    /// Checks a message and opens its turn. Returns the template of its requests and its first step.
     ///
     /// # Errors
     /// The message cannot be sent. The conversation is unchanged.
-    fn begin_turn(&mut self, opening: Opening) -> Result<RequestTemplate> {
-        let Opening {
+    fn begin_turn(
+        &mut self,
+        beginning: Beginning,
+        transient: Transient,
+    ) -> Result<(RequestTemplate, Step)> {
+        let Beginning {
             mut sent,
             rounds,
-            transient,
             received,
-        } = opening;
+        } = beginning;
         sent.remove_empty_parts();
         check::not_empty(&sent)?;
         let template = self.model.prepare(transient.settings.as_deref())?;
@@ -83,18 +125,23 @@ impl ChatSession {
         if let Some(received) = received {
             self.commit_hop(received);
         }
-        Ok(template)
+        Ok((template, Step::Store(self.begin_write())))
     }
 }
 
 impl<C: DerefMut<Target = ChatSession>> Turn<C> {
-    /// Opens the turn of a message. If the message cannot be sent, the conversation is unchanged, and is returned with
-    /// the error.
+    /// Opens or continues the turn of a message. If the message cannot be sent, the conversation is unchanged, and is
+    /// returned with the error.
     pub(super) fn begin(mut chat: C, opening: Opening, mode: Mode) -> Result<Self, (C, Error)> {
-        match chat.begin_turn(opening) {
-            Ok(template) => Ok(Self {
+        let Opening { start, transient } = opening;
+        let begun = match start {
+            Start::Turn(beginning) => chat.begin_turn(beginning, transient),
+            start => chat.continue_round(start, transient),
+        };
+        match begun {
+            Ok((template, step)) => Ok(Self {
                 automatic: chat.automatic.clone(),
-                step: Step::Store(chat.begin_write()),
+                step,
                 chat,
                 template,
                 mode,
@@ -142,14 +189,15 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
                         self.step = Step::Receive(reply);
                     }
                 }
-                Step::Run(running) => match running.next().await {
-                    // In the state at once, so that it is not lost if the turn is dropped.
-                    Some((index, response)) => self.chat.state.respond(index, response),
-                    None => match running.failure() {
-                        Some(error) => self.close(error),
-                        None => self.finish_round(),
-                    },
-                },
+                Step::StoreDecisions(..) | Step::Decide(_) | Step::StoreStart(_) => {
+                    if let Some(error) = self.approve().await {
+                        return Some(Err(error));
+                    }
+                }
+                Step::Run(running, write) => {
+                    let progress = progress_of(running, write).await;
+                    self.run(progress);
+                }
                 Step::StoreRound(write) => {
                     let written = write.result().await;
                     self.chat.end_write(written).ok();
@@ -280,13 +328,19 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         match (&self.automatic, round) {
             (Some(automatic), Some(round)) => {
                 if rounds_run < automatic.max_rounds {
+                    if mistake.is_none() && automatic.policy.is_some() {
+                        let automatic = automatic.clone();
+                        check_runtime(&automatic)?;
+                        self.request_approval(&automatic);
+                        return Ok(());
+                    }
                     let running = match mistake {
                         None => Running::start(&round, &self.template.tools, automatic)?,
                         Some(reason) => {
                             Running::reject(&round, &self.template.tools, automatic, reason)
                         }
                     };
-                    self.step = Step::Run(Box::new(running));
+                    self.step = Step::Run(Box::new(running), None);
                     self.chat.state.begin_round(round);
                 } else if automatic.on_round_limit == OnRoundLimit::ReturnCalls {
                     self.return_calls();
@@ -333,10 +387,56 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         self.step = Step::Close(self.chat.begin_write(), None);
     }
 
+    /// Records what the functions of the round have done.
+    fn run(&mut self, progress: Progress) {
+        match progress {
+            Progress::Responded(index, response) => self.respond(index, response),
+            Progress::Ended => self.end_functions(),
+            Progress::Written(written) => {
+                self.chat.end_write(written).ok();
+                self.write_responses();
+            }
+        }
+    }
+
+    /// Records the response to a call, at once, so that it is not lost if the turn is dropped.
+    fn respond(&mut self, index: usize, response: FunctionResponse) {
+        let round = self.turn().round.as_ref();
+        if round.is_none_or(|round| round.approval().is_none()) {
+            return self.chat.state.respond(index, response);
+        }
+        self.chat.commit(Event::answered(index, response));
+        if let Step::Run(_, None) = self.step {
+            self.write_responses();
+        }
+    }
+
+    /// Writes the responses that were recorded to the journal, while other functions run.
+    fn write_responses(&mut self) {
+        let writer = self.chat.writer.as_ref();
+        let has_pending = writer.is_some_and(Writer::has_pending) && self.chat.unsaved().is_none();
+        let next = has_pending.then(|| self.chat.begin_write());
+        if let Step::Run(_, write) = &mut self.step {
+            *write = next;
+        }
+    }
+
+    /// Continues after the last function of a round has ended.
+    fn end_functions(&mut self) {
+        let failure = match &mut self.step {
+            Step::Run(running, _) => running.failure(),
+            _ => None,
+        };
+        match failure {
+            Some(error) => self.close(error),
+            None => self.finish_round(),
+        }
+    }
+
     /// Adds the round to the turn, once all of its calls have a response.
     fn finish_round(&mut self) {
-        if let Some(round) = self.chat.state.end_round() {
-            self.chat.commit(round);
+        for event in self.chat.state.end_round() {
+            self.chat.commit(event);
         }
         self.step = Step::StoreRound(self.chat.begin_write());
     }

@@ -28,6 +28,8 @@ pub struct Unfinished {
     pub reason: Reason,
     /// The received reply up to its last continuation token.
     pub(super) checkpoint: Option<Arc<GenerateContentResponse>>,
+    /// Round of function calls that is being answered. It is part of the events if its calls need approval.
+    pub(super) round: Option<Round>,
     /// Data that only the running program knows.
     pub(super) transient: Transient,
 }
@@ -38,8 +40,6 @@ pub struct Unfinished {
 pub(super) struct Transient {
     /// Settings that were made for the message. Boxed: most messages have none.
     pub(super) settings: Option<Box<Settings>>,
-    /// Round of function calls that is being answered.
-    pub(super) round: Option<Round>,
     /// Number of rounds that were run since the caller last answered calls.
     pub(super) rounds_run: u32,
     /// Token counts of the requests before the last one.
@@ -62,6 +62,7 @@ impl Unfinished {
             received: None,
             reason: Reason::Interrupted,
             checkpoint: None,
+            round: None,
             transient: Transient::default(),
         }
     }
@@ -84,9 +85,9 @@ impl Unfinished {
         (self.sent.clone(), reply)
     }
 
-    /// Returns the rounds with the one that is being answered: its missing responses report the interruption.
+    /// Returns the rounds with the one that is being answered: its missing responses say why they are missing.
     pub(super) fn closed_rounds(&self) -> Vec<Content> {
-        let round = self.transient.round.clone();
+        let round = self.round.clone();
         let round = round.into_iter().flat_map(Round::close);
         self.rounds.iter().cloned().chain(round).collect()
     }
@@ -127,7 +128,7 @@ impl Unfinished {
 
     /// Returns the reply that is not part of a round.
     pub(super) fn open_reply(&self) -> Option<&Arc<GenerateContentResponse>> {
-        let is_in_round = self.transient.round.is_some();
+        let is_in_round = self.round.is_some();
         self.received.as_ref().filter(|_| !is_in_round)
     }
 

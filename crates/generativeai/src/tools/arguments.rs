@@ -32,6 +32,79 @@ pub(crate) fn read<A: DeserializeOwned>(arguments: Map<String, Value>) -> Result
     })
 }
 
+/// Checks arguments against a JSON Schema: types, required and allowed members, and enums.
+///
+/// Other keywords are not checked, and neither are schemas that refer to others or choose between several: the
+/// function itself refuses what does not fit.
+///
+/// # Errors
+/// The message names the argument that does not fit and why.
+pub(crate) fn check(arguments: &Map<String, Value>, schema: &Value) -> Result<(), String> {
+    check_members(arguments, schema, "")
+}
+
+fn check_members(members: &Map<String, Value>, schema: &Value, path: &str) -> Result<(), String> {
+    let path_of = |name: &str| match path {
+        "" => name.to_owned(),
+        path => format!("{path}.{name}"),
+    };
+    let required = schema["required"].as_array().into_iter().flatten();
+    let mut required = required.filter_map(Value::as_str);
+    if let Some(missing) = required.find(|name| !members.contains_key(*name)) {
+        return Err(format!("missing argument `{}`", path_of(missing)));
+    }
+    for (name, value) in members {
+        match &schema["properties"][name] {
+            Value::Null if schema["additionalProperties"] == false => {
+                return Err(format!("unknown argument `{}`", path_of(name)));
+            }
+            property => check_value(value, property, &path_of(name))?,
+        }
+    }
+    Ok(())
+}
+
+fn check_value(value: &Value, schema: &Value, path: &str) -> Result<(), String> {
+    let is_one_of = |allowed: &Value, fits: &dyn Fn(&Value) -> bool| match allowed {
+        Value::Null => true,
+        Value::Array(allowed) => allowed.iter().any(fits),
+        one => fits(one),
+    };
+    if !is_one_of(&schema["type"], &|name| has_type(value, name)) {
+        let expected = &schema["type"];
+        return Err(format!(
+            "invalid argument `{path}`: expected the type {expected}"
+        ));
+    }
+    if !is_one_of(&schema["enum"], &|allowed| value == allowed) {
+        let expected = &schema["enum"];
+        return Err(format!(
+            "invalid argument `{path}`: expected one of {expected}"
+        ));
+    }
+    match value {
+        Value::Object(members) => check_members(members, schema, path),
+        Value::Array(items) => items.iter().enumerate().try_for_each(|(at, item)| {
+            check_value(item, &schema["items"], &format!("{path}[{at}]"))
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Returns whether a value has the type of a JSON Schema.
+fn has_type(value: &Value, name: &Value) -> bool {
+    match name.as_str().unwrap_or_default() {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "null" => value.is_null(),
+        "number" => value.is_number(),
+        "integer" => value.as_f64().is_some_and(|number| number.fract() == 0.0),
+        _ => true,
+    }
+}
+
 /// Replaces each float without a fractional part by the integer of the same value.
 fn drop_zero_fractions(value: &mut Value) {
     match value {
@@ -85,6 +158,54 @@ mod tests {
                 days: Some(2)
             })
         );
+    }
+
+    #[test]
+    fn arguments_are_compared_with_a_schema() {
+        let schema = json!({
+            "type": "object",
+            "properties": {
+                "path": {"type": "string"},
+                "lines": {"type": "array", "items": {"type": ["integer", "null"]}},
+                "mode": {"enum": ["read", "write"]},
+                "owner": {"type": "object", "properties": {"id": {"type": "integer"}}, "required": ["id"]},
+                "any": {"anyOf": [{"type": "string"}]},
+            },
+            "required": ["path"],
+            "additionalProperties": false,
+        });
+        for (arguments, message) in [
+            (
+                json!({"path": "a", "lines": [1, 2.0, null], "mode": "read", "owner": {"id": 1}}),
+                None,
+            ),
+            (json!({"path": "a", "any": 5}), None),
+            (json!({}), Some("missing argument `path`")),
+            (
+                json!({"path": 1}),
+                Some("invalid argument `path`: expected the type \"string\""),
+            ),
+            (
+                json!({"path": "a", "lines": [1, "2"]}),
+                Some("invalid argument `lines[1]`: expected the type [\"integer\",\"null\"]"),
+            ),
+            (
+                json!({"path": "a", "mode": "erase"}),
+                Some("invalid argument `mode`: expected one of [\"read\",\"write\"]"),
+            ),
+            (
+                json!({"path": "a", "owner": {}}),
+                Some("missing argument `owner.id`"),
+            ),
+            (
+                json!({"path": "a", "other": 1}),
+                Some("unknown argument `other`"),
+            ),
+        ] {
+            let arguments = arguments.as_object().cloned().unwrap_or_default();
+            let checked = check(&arguments, &schema);
+            assert_eq!(checked.err().as_deref(), message);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::approval::{ApprovalPolicy, Decision, Policy};
 use crate::protocol::content::{FunctionCall, FunctionResponse};
 
 /// Settings for running the functions that the model calls, within a turn.
@@ -38,6 +39,11 @@ pub struct AutomaticFunctionCalling {
     ///
     /// A call that takes longer is dropped and counts as failed. Needs a tokio runtime with its timer.
     pub time_limit: Option<Duration>,
+    /// Maximum duration of one decision of the [policy](Self::approve). Default: none, since a person may take hours.
+    ///
+    /// After it the call is denied. Needs a tokio runtime with its timer.
+    pub approval_time_limit: Option<Duration>,
+    pub(crate) policy: Option<Policy>,
     enabled: bool,
     observer: Option<Arc<Observer>>,
 }
@@ -79,7 +85,9 @@ pub enum OnFailure {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum FunctionEvent<'turn> {
-    /// The model called a function, which runs next.
+    /// A call was decided on. Without a [policy](AutomaticFunctionCalling::approve) there are no decisions.
+    Decided(&'turn FunctionCall, &'turn Decision),
+    /// The model called a function, which runs next, with the arguments that were approved.
     Called(&'turn FunctionCall),
     /// A call has its response, which may be an error.
     Answered(&'turn FunctionCall, &'turn FunctionResponse),
@@ -114,7 +122,49 @@ impl AutomaticFunctionCalling {
         self
     }
 
-    /// Sets a callback for each call and each response as they happen, to show or log them.
+    /// Sets a policy that decides on each call before it runs: an [`Approval`](crate::Approval), or an async closure that
+    /// returns a [`Decision`]. Default: none, and every call runs.
+    ///
+    /// The calls of a round are decided one after the other, in their order, and none of them runs before all are
+    /// decided. A policy that panics denies the call, as does one that exceeds
+    /// [`approval_time_limit`](Self::approval_time_limit). Calls of functions that do not exist are denied without
+    /// asking.
+    ///
+    /// With [`Decision::Wait`] the turn ends, and stays [unfinished](crate::ChatSession::unfinished) with the reason
+    /// [`AwaitingApproval`](crate::Reason::AwaitingApproval): [`decide`](crate::ChatSession::decide) continues it, also
+    /// in another process. A turn that is dropped while the policy decides waits as well.
+    ///
+    /// With a journal, each call, each decision, the start and each response are stored when they happen, so that no
+    /// call runs twice. If the start cannot be stored, the calls do not run.
+    ///
+    /// ```
+    /// use generativeai::{Approval, AutomaticFunctionCalling, Function, GenerativeModel};
+    /// # use generativeai::testing::Scripted;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let script = Scripted::default().then_call("erase", serde_json::json!({})).then_text("I may not.");
+    /// let erase = Function::new("erase", "Erases the disk.", || "erased");
+    /// let model = GenerativeModel::new("gemini-flash-latest").tools(erase);
+    /// # let model = model.backend(script);
+    /// let careful = AutomaticFunctionCalling::default().approve(Approval::ReadOnly);
+    /// let mut chat = model.start_chat().automatic_function_calling(careful);
+    /// assert_eq!(chat.send_message("Erase the disk!").await?.text()?, "I may not.");
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn approve(mut self, policy: impl ApprovalPolicy) -> Self {
+        self.policy = Some(Policy::new(policy));
+        self
+    }
+
+    /// Sets the maximum duration of one decision of the [policy](Self::approve), after which the call is denied. Needs a
+    /// tokio runtime with its timer.
+    #[must_use]
+    pub fn approval_time_limit(mut self, limit: Duration) -> Self {
+        self.approval_time_limit = Some(limit);
+        self
+    }
+
+    /// Sets a callback for each decision, call and response as they happen, to show or log them.
     ///
     /// It runs on the task of the turn and delays it.
     #[must_use]
@@ -146,6 +196,8 @@ impl Default for AutomaticFunctionCalling {
             on_round_limit: OnRoundLimit::default(),
             on_failure: OnFailure::default(),
             time_limit: None,
+            approval_time_limit: None,
+            policy: None,
             enabled: true,
             observer: None,
         }
@@ -168,6 +220,8 @@ impl fmt::Debug for AutomaticFunctionCalling {
             .field("on_round_limit", &self.on_round_limit)
             .field("on_failure", &self.on_failure)
             .field("time_limit", &self.time_limit)
+            .field("approval_time_limit", &self.approval_time_limit)
+            .field("policy", &self.policy)
             .finish_non_exhaustive()
     }
 }

@@ -6,9 +6,14 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::arguments;
 use super::handler::{Handler, Responding, respond};
-use crate::error::Result;
+use super::response::BoxError;
+use crate::error;
 use crate::protocol::tools::FunctionDeclaration;
+
+/// Check of arguments that does not run the function.
+type Check = fn(Map<String, Value>) -> Result<(), BoxError>;
 
 /// Function that the model can call: a declaration, and a handler that runs in this process.
 ///
@@ -20,6 +25,10 @@ use crate::protocol::tools::FunctionDeclaration;
 pub struct Function {
     declaration: Arc<FunctionDeclaration>,
     handler: Arc<dyn Fn(Map<String, Value>) -> Responding + Send + Sync>,
+    /// Deserializes arguments without running the handler. `None` if the schema is all that is known of them.
+    check: Option<Check>,
+    read_only: bool,
+    server: Option<Arc<str>>,
 }
 
 impl Function {
@@ -64,9 +73,13 @@ impl Function {
     ) -> Self {
         let mut declaration = FunctionDeclaration::new(name, description);
         declaration.parameters_json_schema = parameters(&handler);
+        let check = Some(check_of(&handler));
         Self {
             declaration: Arc::new(declaration),
             handler: Arc::new(move |arguments| handler.run(arguments)),
+            check,
+            read_only: false,
+            server: None,
         }
     }
 
@@ -88,12 +101,15 @@ impl Function {
     pub fn from_declaration<H, F, T>(declaration: FunctionDeclaration, handler: H) -> Self
     where
         H: Fn(Map<String, Value>) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<T>> + Send + 'static,
+        F: Future<Output = error::Result<T>> + Send + 'static,
         T: Serialize + 'static,
     {
         Self {
             declaration: Arc::new(declaration),
             handler: Arc::new(move |arguments| respond(handler(arguments))),
+            check: None,
+            read_only: false,
+            server: None,
         }
     }
 
@@ -102,10 +118,40 @@ impl Function {
     ///
     /// # Errors
     /// The subset has no form for the schema: recursive types, maps, tuples, values of any type.
-    pub fn with_openapi_schema(mut self) -> Result<Self> {
+    pub fn with_openapi_schema(mut self) -> error::Result<Self> {
         let declaration = Arc::unwrap_or_clone(self.declaration);
         self.declaration = Arc::new(declaration.with_openapi_schema()?);
         Ok(self)
+    }
+
+    /// Declares that the function changes nothing, so that [`Approval::ReadOnly`](crate::Approval::ReadOnly) and other
+    /// policies may let it run without asking.
+    ///
+    /// ```
+    /// let now = generativeai::Function::new("now", "Returns the time.", || "12:30").read_only();
+    /// assert!(now.is_read_only());
+    /// ```
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self
+    }
+
+    /// Returns whether the function is [declared](Self::read_only) to change nothing.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// Sets the server that runs the function.
+    #[cfg(feature = "mcp")]
+    pub(crate) fn with_server(mut self, server: &str) -> Self {
+        self.server = Some(server.into());
+        self
+    }
+
+    /// Returns the program or the address of the MCP server that runs the function; `None` if it runs in this process.
+    pub fn server(&self) -> Option<&str> {
+        self.server.as_deref()
     }
 
     /// Returns the name by which the model calls the function.
@@ -118,10 +164,29 @@ impl Function {
         &self.declaration
     }
 
+    /// Checks whether arguments fit the parameters, without running the function.
+    ///
+    /// # Errors
+    /// The message names the argument that does not fit and why.
+    pub(crate) fn check(&self, arguments: &Map<String, Value>) -> Result<(), BoxError> {
+        match self.check {
+            Some(check) => check(arguments.clone()),
+            None => match &self.declaration.parameters_json_schema {
+                Some(schema) => arguments::check(arguments, schema).map_err(Into::into),
+                None => Ok(()),
+            },
+        }
+    }
+
     /// Starts the handler. A handler that is not `async` runs within this call.
     pub(crate) fn call(&self, arguments: Map<String, Value>) -> Responding {
         (self.handler)(arguments)
     }
+}
+
+/// Returns the check of the arguments, with `Form` inferred from the handler.
+fn check_of<Form, H: Handler<Form>>(_: &H) -> Check {
+    H::check
 }
 
 /// Returns the schema of the parameters, with `Form` inferred from the handler.

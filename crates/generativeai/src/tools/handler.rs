@@ -63,6 +63,10 @@ pub trait Handler<Form>: Send + Sync + 'static {
     #[doc(hidden)]
     fn parameters() -> Option<Value>;
 
+    /// Checks whether arguments fit the parameters.
+    #[doc(hidden)]
+    fn check(arguments: Map<String, Value>) -> Result<(), BoxError>;
+
     /// Runs with the arguments of a call.
     #[doc(hidden)]
     fn run(&self, arguments: Map<String, Value>) -> Responding;
@@ -90,6 +94,10 @@ where
         json_schema::parameters_of::<A>()
     }
 
+    fn check(arguments: Map<String, Value>) -> Result<(), BoxError> {
+        arguments::read::<A>(arguments).map(drop)
+    }
+
     fn run(&self, arguments: Map<String, Value>) -> Responding {
         let response =
             arguments::read(arguments).and_then(|args| self(args).into_function_response());
@@ -105,6 +113,10 @@ where
 {
     fn parameters() -> Option<Value> {
         json_schema::parameters_of::<A>()
+    }
+
+    fn check(arguments: Map<String, Value>) -> Result<(), BoxError> {
+        arguments::read::<A>(arguments).map(drop)
     }
 
     fn run(&self, arguments: Map<String, Value>) -> Responding {
@@ -124,6 +136,10 @@ where
         None
     }
 
+    fn check(_: Map<String, Value>) -> Result<(), BoxError> {
+        Ok(())
+    }
+
     fn run(&self, _: Map<String, Value>) -> Responding {
         Box::pin(ready(self().into_function_response()))
     }
@@ -136,6 +152,10 @@ where
 {
     fn parameters() -> Option<Value> {
         None
+    }
+
+    fn check(_: Map<String, Value>) -> Result<(), BoxError> {
+        Ok(())
     }
 
     fn run(&self, _: Map<String, Value>) -> Responding {

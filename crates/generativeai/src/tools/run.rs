@@ -5,12 +5,15 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::Function;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{FunctionCall, FunctionResponse};
 use crate::stream::BoxFuture;
+
+/// Member of a response with the arguments that ran instead of those of the model.
+const CHANGED_ARGUMENTS: &str = "changedArguments";
 
 /// Runs a function on the caller's task and returns its response with the name and id of the call.
 ///
@@ -69,6 +72,20 @@ pub(crate) fn error_response(call: &FunctionCall, error: &Error) -> FunctionResp
         messages => messages.join(": "),
     };
     FunctionResponse::to(call, json!({ "error": message }))
+}
+
+/// Adds to a response that the function ran with other arguments than those of the model.
+pub(crate) fn note_changed_arguments(
+    response: &mut FunctionResponse,
+    arguments: Map<String, Value>,
+) {
+    let members = response.response.get_or_insert_default();
+    if members.contains_key(CHANGED_ARGUMENTS) {
+        // The member is the function's own.
+        let result = Value::Object(std::mem::take(members));
+        members.insert("result".to_owned(), result);
+    }
+    members.insert(CHANGED_ARGUMENTS.to_owned(), arguments.into());
 }
 
 /// Returns the message of a panic.

@@ -186,6 +186,15 @@ impl Toolbox {
         }
     }
 
+    /// Returns the function that a call names.
+    ///
+    /// # Errors
+    /// It does not exist.
+    pub(crate) fn function_of(&self, call: &FunctionCall) -> Result<&Function> {
+        self.function_named(call.name())
+            .ok_or_else(|| self.unknown_function(call.name()))
+    }
+
     /// Returns the error of a call that the service rejected with a finish reason.
     pub(crate) fn rejected(&self, name: &str, reason: &FinishReason) -> Error {
         if !self.names().any(|known| known == name) {

@@ -4,26 +4,17 @@ use generativeai::protocol::content::{Content, Data, Part};
 use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
 use generativeai::protocol::tools::FunctionDeclaration;
 use generativeai::testing::Scripted;
-use generativeai::{ChatSession, Function, GenerativeModel, Reason};
+use generativeai::{
+    AutomaticFunctionCalling, CallRequest, ChatSession, Decision, Function, GenerativeModel,
+    Reason, SendMessage,
+};
 use serde_json::json;
 
+use crate::support::dice::Dice;
 use crate::support::memory::{Memory, assert_same};
 
 const WALKS: u64 = 10_000;
 const STEPS: usize = 12;
-
-/// Random number generator with equal sequences in every run and on every machine (SplitMix64).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % sides
-    }
-}
 
 /// Expected state of the chat.
 #[derive(Clone, Default)]
@@ -32,6 +23,8 @@ struct Expected {
     unfinished: Option<Open>,
     last: Option<String>,
     undone: Vec<Undone>,
+    /// Whether calls need approval.
+    has_policy: bool,
 }
 
 /// Turn in the history: a line for each content.
@@ -48,6 +41,23 @@ struct Open {
     rounds: usize,
     received: Option<String>,
     why: &'static str,
+    held: Held,
+}
+
+/// Whether the calls of the last reply need approval and have not started.
+#[derive(Clone, Copy, PartialEq)]
+enum Held {
+    No,
+    Waits,
+    Decided,
+}
+
+/// What begins or continues a turn.
+#[derive(Clone, Copy, PartialEq)]
+enum Begin<'a> {
+    Message(&'a str),
+    Retry,
+    Decide,
 }
 
 #[derive(Clone)]
@@ -95,6 +105,7 @@ fn why(reason: &Reason) -> &'static str {
         Reason::Failed(_) => "failed",
         Reason::Stopped(FinishReason::Safety) => "stopped",
         Reason::Blocked => "blocked",
+        Reason::AwaitingApproval(_) => "waits",
         other => panic!("unexpected reason: {other:?}"),
     }
 }
@@ -146,15 +157,18 @@ enum Fate {
     Truncated,
     Stopped,
     Blocked,
+    /// The model calls a function that needs approval, and the turn waits.
+    Waits,
 }
 
-const FATES: [Fate; 6] = [
+const FATES: [Fate; 7] = [
     Fate::Completes,
     Fate::Dropped,
     Fate::Fails,
     Fate::Truncated,
     Fate::Stopped,
     Fate::Blocked,
+    Fate::Waits,
 ];
 
 fn chunk(text: &str, reason: Option<&str>) -> GenerateContentResponse {
@@ -180,6 +194,7 @@ fn plan(mut script: Scripted, rounds: usize, chunks: usize, fate: Fate) -> Scrip
             *reply.last_mut().unwrap() = chunk(&texts[chunks - 1], Some("SAFETY"));
             script.then_stream(reply)
         }
+        Fate::Waits => script.then_call("ask", json!({})),
         Fate::Blocked => {
             let block = json!({"promptFeedback": {"blockReason": "SAFETY"}});
             reply.push(serde_json::from_value(block).unwrap());
@@ -188,29 +203,68 @@ fn plan(mut script: Scripted, rounds: usize, chunks: usize, fate: Fate) -> Scrip
     }
 }
 
-/// Runs a turn of the chat, and updates the expected state. Without a message it is a retry.
-async fn turn(chat: &mut ChatSession, expected: &mut Expected, dice: &mut Dice, new: Option<&str>) {
-    let old = expected.unfinished.take().filter(|_| new.is_none());
-    let (sent, done) = old.map_or((new.unwrap_or_default().to_owned(), 0), |turn| {
-        (turn.sent, turn.rounds)
-    });
-    let fate = FATES[dice.roll(6) as usize];
+/// Settings with a policy that makes the function `ask` wait.
+fn careful() -> AutomaticFunctionCalling {
+    let policy = async |request: CallRequest| match request.call.name() {
+        "ask" => Decision::Wait,
+        _ => Decision::Run,
+    };
+    AutomaticFunctionCalling::default()
+        .max_rounds(100)
+        .approve(policy)
+}
+
+/// Returns the message that begins or continues a turn. Decisions approve every call that waits.
+fn message<'a>(chat: &'a mut ChatSession, begin: Begin<'_>) -> SendMessage<'a> {
+    match begin {
+        Begin::Message(text) => chat.send_message(text),
+        Begin::Retry => chat.retry(),
+        Begin::Decide => {
+            let reason = chat.unfinished().map(|turn| turn.reason.clone());
+            let Some(Reason::AwaitingApproval(calls)) = reason else {
+                panic!("nothing waits");
+            };
+            chat.decide(calls.into_iter().map(|call| (call.id, Decision::Run)))
+        }
+    }
+}
+
+/// Runs a turn of the chat, and updates the expected state.
+async fn turn(chat: &mut ChatSession, expected: &mut Expected, dice: &mut Dice, begin: Begin<'_>) {
+    let old = expected.unfinished.take();
+    let held = old.as_ref().map_or(Held::No, |turn| turn.held);
+    if (begin, held) == (Begin::Retry, Held::Waits) {
+        // The policy lets the call wait again.
+        expected.unfinished = old;
+        chat.set_backend(Scripted::default());
+        message(chat, begin).await.unwrap();
+        return;
+    }
+    let is_continued = held != Held::No && !matches!(begin, Begin::Message(_));
+    let (sent, done) = match (begin, old) {
+        (Begin::Message(text), _) => (text.to_owned(), 0),
+        (_, turn) => turn.map_or((String::new(), 0), |turn| {
+            (turn.sent, turn.rounds + usize::from(is_continued))
+        }),
+    };
+    let fates = FATES.len() - usize::from(!expected.has_policy);
+    let fate = FATES[dice.roll(fates as u64) as usize];
     let (rounds, chunks) = (dice.roll(3) as usize, 1 + dice.roll(3) as usize);
     let awaited = fate != Fate::Dropped && dice.roll(2) == 0;
     chat.set_backend(plan(Scripted::default(), rounds, chunks, fate));
-    let message = match new {
-        Some(text) => chat.send_message(text),
-        None => chat.retry(),
-    };
-    expected
-        .undone
-        .retain(|undone| matches!(undone, Undone::Turn(_)));
+    let message = message(chat, begin);
+    if !is_continued {
+        expected
+            .undone
+            .retain(|undone| matches!(undone, Undone::Turn(_)));
+    }
     let all: String = (0..chunks).map(|at| format!("r{at}")).collect();
     let mut turn = Open {
         sent,
         rounds: done + rounds,
         received: Some(all),
         why: "",
+        held: Held::No,
     };
     turn.why = match fate {
         Fate::Completes => "",
@@ -220,9 +274,11 @@ async fn turn(chat: &mut ChatSession, expected: &mut Expected, dice: &mut Dice, 
         Fate::Truncated => "truncated",
         Fate::Stopped => "stopped",
         Fate::Blocked => "blocked",
+        Fate::Waits => "waits",
     };
+    let is_ok = turn.why.is_empty() || fate == Fate::Waits;
     if awaited {
-        assert_eq!(message.await.is_ok(), turn.why.is_empty(), "{fate:?}");
+        assert_eq!(message.await.is_ok(), is_ok, "{fate:?}");
         if fate == Fate::Fails {
             turn.received = None;
         }
@@ -234,17 +290,23 @@ async fn turn(chat: &mut ChatSession, expected: &mut Expected, dice: &mut Dice, 
             reply.next().await.unwrap().unwrap();
         }
         turn.rounds = done + read.saturating_sub(1).min(rounds);
+        if read == 0 && is_continued {
+            // Nothing ran: the calls are decided.
+            turn.rounds = done - 1;
+            turn.held = Held::Decided;
+        }
         turn.received = match read {
+            0 if is_continued => Some("call".to_owned()),
             0 => None,
             _ if read <= rounds => Some("call".to_owned()),
             _ => Some((0..read - rounds).map(|at| format!("r{at}")).collect()),
         };
     } else {
-        assert_eq!(
-            message.stream().finish().await.is_ok(),
-            turn.why.is_empty(),
-            "{fate:?}"
-        );
+        assert_eq!(message.stream().finish().await.is_ok(), is_ok, "{fate:?}");
+    }
+    if fate == Fate::Waits {
+        turn.received = Some("call".to_owned());
+        turn.held = Held::Waits;
     }
     expected.last = turn.received.clone();
     if turn.why.is_empty() {
@@ -303,17 +365,30 @@ fn redo(chat: &mut ChatSession, expected: &mut Expected) {
 }
 
 async fn walk(seed: u64) {
-    let function = FunctionDeclaration::new("f", "Does nothing.");
-    let function = Function::from_declaration(function, |_| async { Ok(json!(1)) });
+    let function = |name: &str| {
+        let declaration = FunctionDeclaration::new(name, "Does nothing.");
+        Function::from_declaration(declaration, |_| async { Ok(json!(1)) })
+    };
+    let functions = [function("f"), function("ask")];
     let model = GenerativeModel::new("m")
-        .tools(function.clone())
+        .tools(functions.clone())
         .backend(Scripted::default());
     let mut journal = Some(Memory::default());
-    let chat = model.start_chat().automatic_function_calling(true);
+    // Every other chat has a policy.
+    let automatic = || match seed % 2 {
+        0 => AutomaticFunctionCalling::default(),
+        _ => careful(),
+    };
+    let chat = model.start_chat().automatic_function_calling(automatic());
     let mut chat = chat.journal(journal.clone().unwrap());
-    let (mut expected, mut dice) = (Expected::default(), Dice(seed));
+    let has_policy = seed % 2 == 1;
+    let empty = || Expected {
+        has_policy,
+        ..Expected::default()
+    };
+    let (mut expected, mut dice) = (empty(), Dice(seed));
     for step in 0..STEPS {
-        let done = match dice.roll(11) {
+        let done = match dice.roll(12) {
             0 | 1 => {
                 rewind(&mut chat, &mut expected);
                 "rewind"
@@ -327,13 +402,22 @@ async fn walk(seed: u64) {
                 "keep_partial"
             }
             5 if expected.unfinished.is_some() => {
-                turn(&mut chat, &mut expected, &mut dice, None).await;
+                turn(&mut chat, &mut expected, &mut dice, Begin::Retry).await;
                 "retry"
+            }
+            10 if expected
+                .unfinished
+                .as_ref()
+                .is_some_and(|turn| turn.held == Held::Waits) =>
+            {
+                turn(&mut chat, &mut expected, &mut dice, Begin::Decide).await;
+                "decide"
             }
             6 => {
                 let saved = serde_json::to_string(&chat).unwrap();
                 let loaded: ChatSession = serde_json::from_str(&saved).unwrap();
-                chat = loaded.tools(function.clone());
+                chat = loaded.tools(functions.clone());
+                chat.set_automatic_function_calling(automatic());
                 journal = None;
                 expected.undone.clear();
                 "save and load"
@@ -341,12 +425,12 @@ async fn walk(seed: u64) {
             7 if let Some(journal) = &journal => {
                 chat.save().await.unwrap();
                 let resumed = journal.resume(chat.model());
-                chat = resumed.automatic_function_calling(true);
+                chat = resumed.automatic_function_calling(automatic());
                 "resume"
             }
             8 if dice.roll(3) == 0 => {
                 chat.set_history([Content::user("x"), Content::model("y")]);
-                expected = Expected::default();
+                expected = empty();
                 expected.enter(vec!["x".to_owned(), "y".to_owned()], false);
                 "set_history"
             }
@@ -356,7 +440,8 @@ async fn walk(seed: u64) {
             }
             _ => {
                 let message = format!("m{step}");
-                turn(&mut chat, &mut expected, &mut dice, Some(&message)).await;
+                let begin = Begin::Message(&message);
+                turn(&mut chat, &mut expected, &mut dice, begin).await;
                 "a message"
             }
         };

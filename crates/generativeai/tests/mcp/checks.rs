@@ -9,7 +9,7 @@ use std::time::Duration;
 use generativeai::mcp::Connection;
 use generativeai::protocol::content::FunctionCall;
 use generativeai::testing::Scripted;
-use generativeai::{AutomaticFunctionCalling, ErrorKind, GenerativeModel, Toolbox};
+use generativeai::{Approval, AutomaticFunctionCalling, ErrorKind, GenerativeModel, Toolbox};
 use serde_json::{Map, Value, json};
 
 use crate::server::KEY;
@@ -35,6 +35,7 @@ all! {
     the_connection_stays_open_as_long_as_its_functions_exist,
     a_command_that_is_not_a_server_is_an_error_that_names_it,
     an_invalid_address_or_header_is_refused,
+    annotations_are_trusted_for_read_only_alone_and_only_if_the_server_is_trusted,
 }
 
 fn command(what: &str) -> Command {
@@ -246,6 +247,40 @@ async fn a_prefix_distinguishes_the_tools_of_two_servers() {
         .expect("no two are the same");
     let greeted = respond(&Toolbox::from(others), "other_greet_everyone").await;
     assert_eq!(greeted["response"], json!({"result": "hello"}));
+}
+
+async fn annotations_are_trusted_for_read_only_alone_and_only_if_the_server_is_trusted() {
+    for (connection, expected) in [
+        (over_stdio().await, [].as_slice()),
+        (over_stdio().await.trust_read_only_hints(), &["fail"]),
+    ] {
+        let functions = connection.functions().await.expect("the tools");
+        let read_only = functions.iter().filter(|function| function.is_read_only());
+        let names: Vec<&str> = read_only.map(|function| function.name()).collect();
+        assert_eq!(names, expected);
+        assert!(functions.iter().all(|function| function.server().is_some()));
+
+        let script = Scripted::default()
+            .then_call("fail", json!({}))
+            .then_call("draw", json!({}))
+            .then_call("limit", json!({}))
+            .then_text("Done.");
+        let model = GenerativeModel::new("m").tools(functions).backend(script);
+        let careful = AutomaticFunctionCalling::default().approve(Approval::ReadOnly);
+        let mut chat = model.start_chat().automatic_function_calling(careful);
+        chat.send_message("Go!").await.expect("a reply");
+
+        let history = serde_json::to_value(chat.history()).expect("JSON");
+        let error =
+            |at: usize| history[at]["parts"][0]["functionResponse"]["response"]["error"].clone();
+        let denied = "denied: only functions that change nothing are allowed";
+        let ran = if expected.is_empty() {
+            denied
+        } else {
+            "out of paint"
+        };
+        assert_eq!([error(2), error(4), error(6)], [ran, denied, denied]);
+    }
 }
 
 async fn after_close_calls_fail_and_the_server_has_ended() {

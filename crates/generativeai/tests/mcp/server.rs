@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData,
     ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+    ToolAnnotations,
 };
 use rmcp::service::{RequestContext, RoleServer};
 use rmcp::transport::stdio as standard_streams;
@@ -52,12 +53,16 @@ impl ServerHandler for Server {
         Ok(ListToolsResult::with_all_items(vec![
             tool("add", "Adds two numbers.", &sum),
             tool("greet/everyone", "Greets.", &nothing),
-            tool("draw", "Draws.", &nothing),
-            tool("fail", "Fails.", &nothing),
+            // Harmless, by its own account: that is not a promise to change nothing.
+            tool("draw", "Draws.", &nothing)
+                .annotate(ToolAnnotations::new().destructive(false).idempotent(true)),
+            tool("fail", "Fails.", &nothing).annotate(ToolAnnotations::new().read_only(true)),
             tool("wait", "Waits forever.", &nothing),
             tool("find/note", "Finds a note.", &one_of_two),
             tool("find_note", "Finds a note by date.", &nothing),
-            tool("limit", "Is rate limited.", &nothing),
+            // Contradicts itself.
+            tool("limit", "Is rate limited.", &nothing)
+                .annotate(ToolAnnotations::new().read_only(true).destructive(true)),
         ]))
     }
 

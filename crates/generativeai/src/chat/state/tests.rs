@@ -32,6 +32,22 @@ fn completed() -> Event {
     }}}))
 }
 
+/// A reply with two calls that need approval.
+fn called() -> Event {
+    let call = |name: &str| json!({"functionCall": {"name": name, "args": {}}});
+    let content = json!({"role": "model", "parts": [call("f"), call("g")]});
+    event(json!({"called": {"id": "1", "received": {"candidates": [{"content": content}]}}}))
+}
+
+fn decided(decisions: Value) -> Event {
+    event(json!({"decided": {"decisions": decisions}}))
+}
+
+fn answered(call: usize) -> Event {
+    let response = json!({"functionResponse": {"name": "f", "response": {}}});
+    event(json!({"answered": {"call": call, "answer": {"role": "user", "parts": [response]}}}))
+}
+
 fn rewound(length: usize) -> Event {
     Event::Rewound { length }
 }
@@ -60,6 +76,10 @@ fn an_event_that_does_not_fit_is_refused_and_changes_nothing() {
         let compacted = event(json!({"compacted": {"length": 2, "summary": summary}}));
         vec![added(&["a", "b", "c", "d"]), compacted]
     };
+    let held = || vec![opened(), called()];
+    let approved = || vec![opened(), called(), decided(json!({"0": "run", "1": "run"}))];
+    let started = || [approved(), vec![Event::Started]].concat();
+    let text = event(json!({"answered": {"call": 0, "answer": content("user", "c")}}));
     let empty = json!({"candidates": [{"content": {"role": "model"}}]});
     for (before, invalid) in [
         (no_turn(), event(json!({"exchanged": {"contents": []}}))),
@@ -81,6 +101,30 @@ fn an_event_that_does_not_fit_is_refused_and_changes_nothing() {
         ),
         (vec![opened(), rewound(0), opened()], Event::Redone),
         (summarized(), event(json!({"compacted": {"length": 1}}))),
+        (no_turn(), called()),
+        (held(), called()),
+        (
+            open(),
+            event(json!({"called": {"id": "1", "received": empty}})),
+        ),
+        (no_turn(), decided(json!({"0": "run"}))),
+        (open(), decided(json!({"0": "run"}))),
+        (held(), decided(json!({"2": "run"}))),
+        (held(), decided(json!({"0": "wait"}))),
+        (approved(), decided(json!({"0": {"deny": "no"}}))),
+        (held(), Event::Started),
+        (open(), Event::Started),
+        (started(), Event::Started),
+        (started(), decided(json!({"0": "run"}))),
+        (open(), answered(0)),
+        (approved(), answered(0)),
+        (started(), answered(2)),
+        (started(), text),
+        ([started(), vec![answered(0)]].concat(), answered(0)),
+        (
+            [started(), vec![answered(0), answered(1)]].concat(),
+            answered(0),
+        ),
     ] {
         let mut state = state(before);
         let unchanged = all(&state);

@@ -11,15 +11,18 @@ use generativeai::{
 };
 use serde_json::{Value, json};
 
+mod approval;
 mod caller;
 mod dropping;
 mod failing;
 mod functions;
+mod kills;
 mod limit;
 mod mistakes;
 mod partial;
 mod rounds;
 mod toolbox;
+mod waiting;
 
 /// The two ways a reply takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,109 @@
+//! Events of rounds whose calls need approval, and what they change in their turn.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::event::{Event, InvalidEvent};
+use super::history::model_content;
+use super::reason::Reason;
+use super::round::{Round, responses_of};
+use super::unfinished::Unfinished;
+use crate::protocol::content::{Content, FunctionResponse};
+use crate::protocol::response::GenerateContentResponse;
+use crate::tools::Decision;
+
+impl Event {
+    /// Creates the event of a reply whose calls need approval.
+    pub(super) fn called(received: Arc<GenerateContentResponse>) -> Self {
+        let mut id = [0; 8];
+        getrandom::fill(&mut id).expect("the operating system provides random numbers");
+        let id = format!("{:016x}", u64::from_ne_bytes(id));
+        Self::Called { id, received }
+    }
+
+    /// Creates the event of a response.
+    pub(super) fn answered(call: usize, response: FunctionResponse) -> Self {
+        let answer = Content::user(response);
+        Self::Answered { call, answer }
+    }
+}
+
+impl Unfinished {
+    /// Opens the round of a reply whose calls need approval.
+    pub(super) fn call(
+        &mut self,
+        id: String,
+        received: Arc<GenerateContentResponse>,
+    ) -> Result<(), InvalidEvent> {
+        if self.round.is_some() {
+            return Err(InvalidEvent(
+                "calls functions before those of the last reply have responded",
+            ));
+        }
+        let content = model_content(&received);
+        let round = content.as_ref().and_then(Round::of);
+        let round = round.ok_or(InvalidEvent("has no function calls"))?;
+        self.transient.usage = received.usage_metadata.clone();
+        self.transient.rounds_run += 1;
+        self.received = Some(received);
+        self.checkpoint = None;
+        self.round = Some(round.awaiting_approval(id));
+        self.reason = self.reason_to_wait();
+        Ok(())
+    }
+
+    /// Records decisions on calls of the open round.
+    pub(super) fn decide(
+        &mut self,
+        decisions: BTreeMap<usize, Decision>,
+    ) -> Result<(), InvalidEvent> {
+        self.open_round()?.decide(decisions)?;
+        self.reason = self.reason_to_wait();
+        Ok(())
+    }
+
+    /// Records that the approved functions of the open round start.
+    pub(super) fn start(&mut self) -> Result<(), InvalidEvent> {
+        self.open_round()?.start()?;
+        self.reason = Reason::Interrupted;
+        self.close_answered_round();
+        Ok(())
+    }
+
+    /// Records the response to a call of the open round.
+    pub(super) fn answer(&mut self, call: usize, answer: &Content) -> Result<(), InvalidEvent> {
+        let response = responses_of(answer).next();
+        let response = response.ok_or(InvalidEvent("has no function response"))?;
+        self.open_round()?.answer(call, response.clone())?;
+        self.close_answered_round();
+        Ok(())
+    }
+
+    /// Returns the round whose calls need approval and have not started.
+    pub(super) fn held_round(&self) -> Option<&Round> {
+        self.round.as_ref().filter(|round| round.is_held())
+    }
+
+    fn open_round(&mut self) -> Result<&mut Round, InvalidEvent> {
+        let none = InvalidEvent("belongs to a round of function calls that was not opened");
+        self.round.as_mut().ok_or(none)
+    }
+
+    /// Returns why a turn that is held has not completed.
+    fn reason_to_wait(&self) -> Reason {
+        let undecided = self.round.iter().flat_map(Round::undecided);
+        let waiting: Vec<_> = undecided.map(|(_, call)| call).collect();
+        match waiting.is_empty() {
+            true => Reason::Interrupted,
+            false => Reason::AwaitingApproval(waiting),
+        }
+    }
+
+    /// Moves the round to the completed ones if every call has a response.
+    fn close_answered_round(&mut self) {
+        if let Some(round) = self.round.take_if(|round| round.is_answered()) {
+            self.rounds.extend(round.close());
+            self.received = None;
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Steps of a turn whose calls need approval: storing the calls, deciding, storing the start.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::ops::DerefMut;
+
+use super::super::deciding::Deciding;
+use super::super::event::Event;
+use super::super::functions::{Running, check_runtime};
+use super::super::journal::Write;
+use super::super::opening::Start;
+use super::super::session::ChatSession;
+use super::super::unfinished::Transient;
+use super::{Step, Turn};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::RequestTemplate;
+use crate::tools::{AutomaticFunctionCalling, Decision, FunctionEvent};
+
+impl ChatSession {
+    /// Continues the round that is held. Returns the template of its requests and its first step.
+    ///
+    /// # Errors
+    /// The chat has no policy, or changed arguments do not fit. The conversation is unchanged.
+    pub(super) fn continue_round(
+        &mut self,
+        start: Start,
+        transient: Transient,
+    ) -> Result<(RequestTemplate, Step)> {
+        let template = self.model.prepare(transient.settings.as_deref())?;
+        let automatic = self.automatic.clone();
+        let policy = automatic.filter(|automatic| automatic.policy.is_some());
+        let Some(automatic) = policy else {
+            let message = "the calls of the turn need approval: set automatic function calling with a policy \
+                           (`AutomaticFunctionCalling::approve`), which decides on the calls that follow";
+            return Err(Error::new(ErrorKind::Configuration, message));
+        };
+        check_runtime(&automatic)?;
+        let decisions = match start {
+            Start::Decide(decisions) => Some(decisions),
+            Start::Ask | Start::Turn(_) => None,
+        };
+        if let Some(decisions) = &decisions {
+            self.check_decisions(decisions, &template, &automatic)?;
+        }
+        let round = self.held_round().filter(|_| decisions.is_none());
+        let deciding = Deciding::new(round, &template.tools, &automatic);
+        if let Some(writer) = &mut self.writer {
+            writer.reopen();
+        }
+        self.state.carry(transient);
+        if let Some(decisions) = decisions.filter(|decisions| !decisions.is_empty()) {
+            self.commit(Event::Decided { decisions });
+        }
+        let step = Step::StoreDecisions(self.begin_write(), Box::new(deciding));
+        Ok((template, step))
+    }
+
+    /// Checks the arguments of decisions, and passes the decisions to the observer.
+    fn check_decisions(
+        &self,
+        decisions: &BTreeMap<usize, Decision>,
+        template: &RequestTemplate,
+        automatic: &AutomaticFunctionCalling,
+    ) -> Result<()> {
+        let undecided = self
+            .held_round()
+            .into_iter()
+            .flat_map(|round| round.undecided());
+        let decided: Vec<_> = undecided
+            .filter_map(|(index, waiting)| Some((waiting.call, decisions.get(&index)?)))
+            .collect();
+        for (call, decision) in &decided {
+            if let Decision::RunWith(arguments) = decision {
+                let function = template.tools.function_of(call)?;
+                function.check(arguments).map_err(|error| {
+                    let message = format!("the changed arguments of `{}` do not fit", call.name());
+                    Error::new(ErrorKind::Request, message).with_source(error)
+                })?;
+            }
+        }
+        for (call, decision) in decided {
+            automatic.observe(FunctionEvent::Decided(&call, decision));
+        }
+        Ok(())
+    }
+}
+
+impl<C: DerefMut<Target = ChatSession>> Turn<C> {
+    /// Records the calls of the last reply, which need approval, and asks for it.
+    pub(super) fn request_approval(&mut self, automatic: &AutomaticFunctionCalling) {
+        let received = self.turn().final_response();
+        self.chat.commit(Event::called(received));
+        let deciding = Deciding::new(self.chat.held_round(), &self.template.tools, automatic);
+        self.step = Step::StoreDecisions(self.chat.begin_write(), Box::new(deciding));
+    }
+
+    /// Waits for a step of the approval. Returns the error that ends the turn.
+    pub(super) async fn approve(&mut self) -> Option<Error> {
+        match &mut self.step {
+            Step::StoreDecisions(write, _) => {
+                let written = write.result().await;
+                if let Some(conflict) = self.end_write(written) {
+                    return Some(conflict);
+                }
+                if let Step::StoreDecisions(_, deciding) = mem::replace(&mut self.step, Step::Over)
+                {
+                    self.step = Step::Decide(deciding);
+                }
+            }
+            Step::Decide(deciding) => match deciding.next().await {
+                Some((_, Decision::Wait)) => {}
+                Some((index, decision)) => self.store_decision(index, decision),
+                None => self.decided(),
+            },
+            Step::StoreStart(write) => {
+                let written = write.result().await;
+                if let Some(conflict) = self.end_write(written) {
+                    return Some(conflict);
+                }
+                self.run_approved();
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// Records the result of a write. A conflict ends the turn: another writer decided.
+    fn end_write(&mut self, written: Option<Result<()>>) -> Option<Error> {
+        let error = self.chat.end_write(written).err()?;
+        if error.kind() != ErrorKind::Conflict {
+            return None;
+        }
+        let error = self.fail(error);
+        self.step = Step::Over;
+        Some(error)
+    }
+
+    /// Records a decision and writes it to the journal.
+    fn store_decision(&mut self, index: usize, decision: Decision) {
+        let decisions = BTreeMap::from([(index, decision)]);
+        self.chat.commit(Event::Decided { decisions });
+        let write = self.chat.begin_write();
+        if let Step::Decide(deciding) = mem::replace(&mut self.step, Step::Over) {
+            self.step = Step::StoreDecisions(write, deciding);
+        }
+    }
+
+    /// Starts the round if all of its calls are decided. Otherwise the turn ends and waits.
+    fn decided(&mut self) {
+        let round = self.chat.held_round();
+        let is_waiting = round.is_some_and(|round| round.undecided().next().is_some());
+        if !is_waiting {
+            self.chat.commit(Event::Started);
+        }
+        let write = self.chat.begin_write();
+        self.step = match is_waiting {
+            true => Step::Close(write, None),
+            false => Step::StoreStart(write),
+        };
+    }
+
+    /// Runs the functions that were approved. None runs if the start could not be stored.
+    fn run_approved(&mut self) {
+        let unsaved = self.chat.unsaved().cloned();
+        let round = self.turn().round.as_ref();
+        let (Some(round), Some(automatic)) = (round, &self.automatic) else {
+            // All calls were denied.
+            self.step = Step::StoreRound(Write::default());
+            return;
+        };
+        let running = match unsaved {
+            None => Running::approved(round, &self.template.tools, automatic),
+            Some(error) => Running::refused(round, automatic, &error),
+        };
+        self.step = Step::Run(Box::new(running), None);
+    }
+}

@@ -1,0 +1,165 @@
+//! Approval of function calls: policies, and the decisions that they make.
+
+use std::fmt;
+use std::future::ready;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Function;
+use crate::protocol::content::FunctionCall;
+use crate::stream::BoxFuture;
+
+/// Decision on a function call.
+///
+/// In JSON it is `"run"`, `{"runWith": {…}}`, `{"deny": "reason"}` or `"wait"`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Decision {
+    /// The function runs with the arguments of the call.
+    Run,
+    /// The function runs with these arguments instead. The call stays as the model wrote it; its response gets the
+    /// member `changedArguments`, from which the model learns what ran.
+    RunWith(Map<String, Value>),
+    /// The function does not run. The model reads the reason.
+    Deny(String),
+    /// Nothing is decided yet: the turn waits for [`ChatSession::decide`](crate::ChatSession::decide).
+    Wait,
+}
+
+impl Decision {
+    /// Creates a decision that a function does not run, with the reason that the model reads.
+    pub fn deny(reason: impl Into<String>) -> Self {
+        Self::Deny(reason.into())
+    }
+}
+
+/// Function call that needs a decision, as an [`ApprovalPolicy`] gets it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CallRequest {
+    /// Identifier for [`ChatSession::decide`](crate::ChatSession::decide), if the call has to wait.
+    pub id: String,
+    /// The call. Its name and its arguments were written by the model: print them with care.
+    pub call: FunctionCall,
+    /// The function that would run.
+    pub function: Function,
+}
+
+impl CallRequest {
+    pub(crate) fn new(id: String, call: FunctionCall, function: Function) -> Self {
+        Self { id, call, function }
+    }
+}
+
+/// Policy that decides on each function call before it runs:
+/// [`AutomaticFunctionCalling::approve`](crate::AutomaticFunctionCalling::approve) sets it.
+///
+/// An [`Approval`] is a policy, and so is a closure or a `fn` that takes a [`CallRequest`] and returns a future of a
+/// [`Decision`].
+///
+/// ```
+/// use generativeai::{AutomaticFunctionCalling, CallRequest, Decision};
+///
+/// let careful = AutomaticFunctionCalling::default().approve(async |request: CallRequest| {
+///     match request.call.name() {
+///         "delete" => Decision::deny("nothing may be deleted"),
+///         _ if request.function.is_read_only() => Decision::Run,
+///         _ => Decision::Wait,
+///     }
+/// });
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "this is not a policy for function calls",
+    note = "a policy is an `Approval`, or a closure with a named type: `async |request: CallRequest| Decision::Run`",
+    note = "it is `Fn + Send + Sync + 'static`: keep state that changes in a `Mutex`"
+)]
+pub trait ApprovalPolicy: Send + Sync + 'static {
+    /// Decides on a call. If this panics or exceeds the time limit, the call is denied.
+    fn decide(&self, request: CallRequest) -> BoxFuture<Decision>;
+}
+
+impl<P, F> ApprovalPolicy for P
+where
+    P: Fn(CallRequest) -> F + Send + Sync + 'static,
+    F: Future<Output = Decision> + Send + 'static,
+{
+    fn decide(&self, request: CallRequest) -> BoxFuture<Decision> {
+        Box::pin(self(request))
+    }
+}
+
+/// Policy that decides without asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Approval {
+    /// Runs every call.
+    Always,
+    /// Denies every call.
+    Never,
+    /// Runs the calls of functions that are [read-only](Function::is_read_only), and denies the others.
+    ReadOnly,
+}
+
+impl ApprovalPolicy for Approval {
+    fn decide(&self, request: CallRequest) -> BoxFuture<Decision> {
+        let decision = match self {
+            Self::Always => Decision::Run,
+            Self::Never => Decision::deny("functions are not allowed to run"),
+            Self::ReadOnly if request.function.is_read_only() => Decision::Run,
+            Self::ReadOnly => Decision::deny("only functions that change nothing are allowed"),
+        };
+        Box::pin(ready(decision))
+    }
+}
+
+/// Policy of a chat. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Policy(Arc<dyn ApprovalPolicy>);
+
+impl Policy {
+    pub(crate) fn new(policy: impl ApprovalPolicy) -> Self {
+        Self(Arc::new(policy))
+    }
+
+    /// Asks for a decision. A policy that panics, exceeds the limit, or changes arguments to ones that do not fit
+    /// denies the call.
+    pub(crate) fn ask(&self, request: CallRequest, limit: Option<Duration>) -> BoxFuture<Decision> {
+        let policy = Arc::clone(&self.0);
+        let function = request.function.clone();
+        Box::pin(async move {
+            // `decide` is inside: a policy may panic before it returns its future.
+            let asking = AssertUnwindSafe(async move {
+                let deciding = policy.decide(request);
+                match limit {
+                    None => Ok(deciding.await),
+                    Some(limit) => tokio::time::timeout(limit, deciding)
+                        .await
+                        .map_err(|_| limit),
+                }
+            });
+            match asking.catch_unwind().await {
+                Ok(Ok(Decision::RunWith(arguments))) => match function.check(&arguments) {
+                    Ok(()) => Decision::RunWith(arguments),
+                    Err(error) => {
+                        Decision::Deny(format!("the changed arguments do not fit: {error}"))
+                    }
+                },
+                Ok(Ok(decision)) => decision,
+                Ok(Err(limit)) => Decision::Deny(format!("nobody decided within {limit:?}")),
+                Err(_) => Decision::deny("the decision failed"),
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy").finish_non_exhaustive()
+    }
+}
