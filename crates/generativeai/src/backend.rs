@@ -64,6 +64,48 @@ pub use options::{RequestOptions, Retry};
 ///
 /// A backend that wraps another must forward every method, or the wrapped one loses its abilities.
 /// `#[deny(clippy::missing_trait_methods)]` on the `impl` makes clippy report a method that is missing.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU32, Ordering};
+/// use generativeai::protocol::request::GenerateContentRequest;
+/// use generativeai::protocol::response::GenerateContentResponse;
+/// use generativeai::{Backend, BoxFuture, ChunkStream, GenerativeModel, RequestOptions, Result};
+/// # use generativeai::testing::Scripted;
+///
+/// /// Counts requests. (The other methods are forwarded in the same way.)
+/// #[derive(Clone, Debug)]
+/// struct Counted<B>(B, Arc<AtomicU32>);
+///
+/// impl<B: Backend> Backend for Counted<B> {
+///     fn generate_content(
+///         &self,
+///         request: GenerateContentRequest,
+///         options: RequestOptions,
+///     ) -> BoxFuture<Result<GenerateContentResponse>> {
+///         self.1.fetch_add(1, Ordering::Relaxed);
+///         self.0.generate_content(request, options)
+///     }
+///
+///     fn stream_generate_content(
+///         &self,
+///         request: GenerateContentRequest,
+///         options: RequestOptions,
+///     ) -> ChunkStream {
+///         self.1.fetch_add(1, Ordering::Relaxed);
+///         self.0.stream_generate_content(request, options)
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+/// let counted = Counted(Scripted::always("Hello!"), Arc::default());
+/// let model = GenerativeModel::new("m").backend(counted.clone());
+/// model.generate_content("Hi").await?;
+/// assert_eq!(counted.1.load(Ordering::Relaxed), 1);
+/// # Ok(()) }
+/// ```
+///
+/// [`check_backend`](crate::check_backend) tests an implementation.
 pub trait Backend: Send + Sync + fmt::Debug {
     /// Generates a reply and returns it in one piece.
     fn generate_content(
@@ -77,6 +119,45 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// The last chunk contains the finish reason: a stream that ends without one counts as truncated. The
     /// default implementation returns the reply of [`generate_content`](Self::generate_content) as the only
     /// chunk.
+    ///
+    /// ```
+    /// use futures_util::{StreamExt, stream};
+    /// use generativeai::protocol::content::Content;
+    /// use generativeai::protocol::request::GenerateContentRequest;
+    /// use generativeai::protocol::response::GenerateContentResponse;
+    /// use generativeai::{Backend, BoxFuture, ChunkStream, GenerativeModel, RequestOptions, Result};
+    ///
+    /// /// Counts to three, one number in each chunk.
+    /// #[derive(Debug)]
+    /// struct Counter;
+    ///
+    /// impl Backend for Counter {
+    ///     fn generate_content(
+    ///         &self,
+    ///         _: GenerateContentRequest,
+    ///         _: RequestOptions,
+    ///     ) -> BoxFuture<Result<GenerateContentResponse>> {
+    ///         Box::pin(async { Ok(Content::model("1 2 3 ").into()) })
+    ///     }
+    ///
+    ///     fn stream_generate_content(&self, _: GenerateContentRequest, _: RequestOptions) -> ChunkStream {
+    ///         let chunks = (1..=3).map(|number| {
+    ///             let mut chunk = GenerateContentResponse::from(Content::model(format!("{number} ")));
+    ///             if number < 3 {
+    ///                 chunk.candidates[0].finish_reason = None;
+    ///             }
+    ///             Ok(chunk)
+    ///         });
+    ///         stream::iter(chunks).boxed()
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// let model = GenerativeModel::new("counter").backend(Counter);
+    /// let reply = model.start_chat().send_message("Count").stream().finish().await?;
+    /// assert_eq!(reply.text()?, "1 2 3 ");
+    /// # Ok(()) }
+    /// ```
     fn stream_generate_content(
         &self,
         request: GenerateContentRequest,
@@ -101,6 +182,23 @@ pub trait Backend: Send + Sync + fmt::Debug {
     ///
     /// `page_token` is the [`next_page_token`](ListModelsResponse::next_page_token) of the page before, or
     /// `None` for the first page.
+    ///
+    /// ```no_run
+    /// use generativeai::{Backend, Remote, RequestOptions};
+    ///
+    /// # async fn example() -> generativeai::Result<()> {
+    /// let remote = Remote::from_env()?;
+    /// let (mut names, mut page) = (Vec::new(), None);
+    /// loop {
+    ///     let listed = remote.list_models(page, RequestOptions::default()).await?;
+    ///     names.extend(listed.models.into_iter().filter_map(|model| model.name));
+    ///     page = listed.next_page_token.filter(|token| !token.is_empty());
+    ///     if page.is_none() {
+    ///         break;
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
     fn list_models(
         &self,
         page_token: Option<String>,
@@ -111,6 +209,9 @@ pub trait Backend: Send + Sync + fmt::Debug {
     }
 
     /// Returns the description of a model, such as its token limits.
+    ///
+    /// `name` may lack the prefix `models/`. Not every service describes every model: limits that are absent are not
+    /// known.
     fn get_model(&self, name: String, options: RequestOptions) -> BoxFuture<Result<Model>> {
         let _ = (name, options);
         unsupported("describe a model")
@@ -127,6 +228,19 @@ pub trait Backend: Send + Sync + fmt::Debug {
     }
 
     /// Computes the embedding of one content: a vector of numbers that represents its meaning.
+    ///
+    /// ```no_run
+    /// use generativeai::protocol::embeddings::{EmbedContentRequest, TaskType};
+    /// use generativeai::{Backend, Remote, RequestOptions};
+    ///
+    /// # async fn example() -> generativeai::Result<()> {
+    /// let request = EmbedContentRequest::new("How tall is Ben Nevis?")
+    ///     .model("models/gemini-embedding-001")
+    ///     .task_type(TaskType::RetrievalQuery);
+    /// let response = Remote::from_env()?.embed_content(request, RequestOptions::default()).await?;
+    /// let vector = response.embedding.unwrap_or_default().values;
+    /// # Ok(()) }
+    /// ```
     fn embed_content(
         &self,
         request: EmbedContentRequest,

@@ -1,4 +1,20 @@
 //! Conversations with a model: turns that are transactions, undo, context budgets and journals.
+//!
+//! To read this module, begin with [`session`], which has the public methods, and follow a message:
+//!
+//! | File | Contents |
+//! | --- | --- |
+//! | `session` | the conversation: settings, history, undo, journal |
+//! | `send`, `structured` | a message and its reply, as text or as a Rust type |
+//! | `opening` | the turn that a message opens |
+//! | `turn` | the loop: request, reply, functions, and again |
+//! | `functions`, `round` | the functions of a reply, and the pair of contents that they become |
+//! | `budget`, `tokens` | the contents that leave a history that is too long |
+//! | `event`, `state` | the changes of a conversation, and the only code that makes them |
+//! | `unfinished`, `reason` | the turn that did not complete |
+//! | `history`, `check` | rules about contents: roles, ends of turns, empty parts |
+//! | `journal` | the interface to storage |
+//! | `saved`, `snapshot`, `shared` | the conversation as one JSON document |
 
 mod approval;
 mod budget;

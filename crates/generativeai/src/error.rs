@@ -1,4 +1,4 @@
-//! The error type of the crate: one opaque `Error` whose kind answers the question: what can the caller do?.
+//! The error type of the crate: one opaque `Error` whose kind answers the question: what can the caller do?
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -29,6 +29,16 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// [causes](Self::causes). It never contains an API key.
 ///
 /// `{}` prints the message alone, `{:#}` appends the causes. Cloning is cheap: clones share all data.
+///
+/// | Question | Answer |
+/// | --- | --- |
+/// | What can I do? | [`kind`](Self::kind) |
+/// | Is another attempt worth it? | [`is_retryable`](Self::is_retryable), [`retry_after`](Self::retry_after) |
+/// | Was it too slow? | [`is_timeout`](Self::is_timeout) |
+/// | What did the service say? | [`status`](Self::status), [`http_code`](Self::http_code) |
+/// | Was a part of the reply received? | [`response`](Self::response) |
+/// | How often was it tried? | [`attempts`](Self::attempts) |
+/// | Why did it happen? | [`causes`](Self::causes) |
 ///
 /// ```
 /// use generativeai::testing::Scripted;
@@ -66,6 +76,20 @@ struct Inner {
 ///
 /// [`Error::attempts`] lists them once the request has failed for good, and
 /// [`RequestOptions::on_retry`](crate::RequestOptions::on_retry) reports each one while retries go on.
+///
+/// ```
+/// use generativeai::{Error, ErrorKind};
+///
+/// /// Lines for a log, one for each attempt.
+/// fn report(error: &Error) -> Vec<String> {
+///     let line = |attempt: &generativeai::Attempt| {
+///         format!("attempt {} took {:.1?}: {}", attempt.number, attempt.took, attempt.outcome)
+///     };
+///     error.attempts().iter().map(line).collect()
+/// }
+///
+/// assert!(report(&Error::new(ErrorKind::Configuration, "no API key")).is_empty());
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Attempt {
@@ -95,6 +119,23 @@ impl Error {
     /// Creates an error from a kind and a message.
     ///
     /// By convention a message is lower case without a full stop, and names the thing that failed first.
+    ///
+    /// Backends and journals create errors. The kind decides what a conversation and its user do with it, so choose the
+    /// kind by what helps, and add all details:
+    ///
+    /// ```
+    /// use std::io;
+    /// use generativeai::{Error, ErrorKind};
+    ///
+    /// fn unreachable(host: &str, cause: io::Error) -> Error {
+    ///     Error::new(ErrorKind::Unreachable, format!("no connection to `{host}`"))
+    ///         .with_source(cause)
+    ///         .with_hint("check the proxy")
+    /// }
+    ///
+    /// let error = unreachable("example.com", io::Error::from(io::ErrorKind::ConnectionRefused));
+    /// assert_eq!(format!("{error:#}"), "no connection to `example.com`; check the proxy: connection refused");
+    /// ```
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Arc::new(Inner {
             kind,
@@ -127,6 +168,8 @@ impl Error {
     }
 
     /// Sets the reply received so far.
+    ///
+    /// Backends rarely need it: a conversation and a stream add the part that they have received.
     #[must_use]
     pub fn with_response(self, response: impl Into<Arc<GenerateContentResponse>>) -> Self {
         self.with(|inner| inner.response = Some(response.into()))
@@ -169,12 +212,37 @@ impl Error {
     ///
     /// [`Remote`](crate::Remote) has already retried where that was safe; [`attempts`](Self::attempts) lists
     /// those attempts. Wait for [`retry_after`](Self::retry_after) before another attempt.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use generativeai::{Error, ErrorKind};
+    ///
+    /// /// Returns how long to wait before the whole message is sent again.
+    /// fn wait(error: &Error) -> Option<Duration> {
+    ///     let wait = error.retry_after().unwrap_or(Duration::from_secs(30));
+    ///     error.is_retryable().then_some(wait)
+    /// }
+    ///
+    /// assert!(wait(&Error::new(ErrorKind::Unavailable, "overloaded")).is_some());
+    /// assert!(wait(&Error::new(ErrorKind::Quota, "no requests left today")).is_none());
+    /// ```
     pub fn is_retryable(&self) -> bool {
         let code = self.http_code().or_else(|| http_code_of(self.status()?));
         self.kind().is_transient() && code.is_none_or(is_transient)
     }
 
     /// Returns whether a time limit was reached: of the request, of the service, or of a connection attempt.
+    ///
+    /// ```
+    /// use std::io;
+    /// use generativeai::{Error, ErrorKind};
+    ///
+    /// // A connection attempt that took too long: the kind is that of any missing connection.
+    /// let slow = Error::new(ErrorKind::Unreachable, "no connection to `example.com`")
+    ///     .with_source(io::Error::from(io::ErrorKind::TimedOut));
+    /// assert!(slow.is_timeout());
+    /// assert!(!Error::new(ErrorKind::Unreachable, "no connection").is_timeout());
+    /// ```
     pub fn is_timeout(&self) -> bool {
         let is_timed_out = |cause: &(dyn StdError + 'static)| {
             let io = cause.downcast_ref::<io::Error>();
@@ -186,6 +254,18 @@ impl Error {
     }
 
     /// Returns the status that the service sent: code, name, message and details.
+    ///
+    /// ```
+    /// use generativeai::{Error, ErrorKind, protocol::status::Status};
+    ///
+    /// let mut status = Status::default();
+    /// status.status = Some("RESOURCE_EXHAUSTED".into());
+    /// let error = Error::new(ErrorKind::Quota, "the daily quota is used up").with_status(status);
+    ///
+    /// let name = error.status().and_then(|status| status.status.as_deref());
+    /// assert_eq!(name, Some("RESOURCE_EXHAUSTED"));
+    /// assert_eq!(error.status().unwrap().quota_violations().count(), 0);
+    /// ```
     pub fn status(&self) -> Option<&Status> {
         self.0.status.as_ref()
     }
@@ -198,6 +278,18 @@ impl Error {
 
     /// Returns the reply received before the error: complete if the model stopped or the prompt was blocked,
     /// partial if the connection broke.
+    ///
+    /// ```
+    /// use generativeai::{GenerativeModel, testing::Scripted};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let model = GenerativeModel::new("m").backend(Scripted::default().then_fail(&["1,345 "]));
+    /// let mut chat = model.start_chat();
+    ///
+    /// let error = chat.send_message("How tall is Ben Nevis?").stream().finish().await.unwrap_err();
+    /// assert_eq!(error.response().unwrap().to_string(), "1,345 ");
+    /// # }
+    /// ```
     pub fn response(&self) -> Option<&GenerateContentResponse> {
         self.0.response.as_deref()
     }
@@ -208,6 +300,9 @@ impl Error {
     }
 
     /// Returns the wait that the service asks for before the next attempt.
+    ///
+    /// It comes from the header `Retry-After` or from `RetryInfo` in the details, whichever is longer. `None` if the
+    /// service named none.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }

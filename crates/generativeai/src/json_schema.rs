@@ -19,6 +19,13 @@ use crate::protocol::tools::FunctionDeclaration;
 ///
 /// Subschemas are inlined, since the API allows references in few places. Only recursive types use
 /// `$ref`.
+///
+/// | Keyword of schemars | Becomes | Because |
+/// | --- | --- | --- |
+/// | `const` | an `enum` of one value | the API has no `const` |
+/// | `null` in an `enum` of strings | `anyOf` of the strings and `null` | an `enum` has one type |
+/// | `$ref` with neighbours | `anyOf` or `allOf` of the reference | a reference stands alone |
+/// | `title` of the whole schema | nothing | it is the name of the Rust type |
 pub(crate) fn of<T: JsonSchema + ?Sized>() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.inline_subschemas = true;
@@ -113,6 +120,18 @@ impl Schema {
     ///
     /// Doc comments become descriptions.
     ///
+    /// | Rust | Schema |
+    /// | --- | --- |
+    /// | `String`, `char` | `STRING` |
+    /// | `f32`, `f64` | `NUMBER` with a format |
+    /// | integers | `INTEGER`, with a format if the API knows it |
+    /// | `bool` | `BOOLEAN` |
+    /// | `Option<T>` | the schema of `T`, nullable and not required |
+    /// | `Vec<T>`, `[T; N]` | `ARRAY` |
+    /// | a struct | `OBJECT`; members without a default are required |
+    /// | an enum without data | `STRING` with the names of its variants |
+    /// | maps, `Value`, recursive types | an error: the form cannot express them |
+    ///
     /// ```
     /// use generativeai::protocol::schema::Schema;
     /// use schemars::JsonSchema;
@@ -163,6 +182,21 @@ impl FunctionDeclaration {
     /// Converts the schemas of parameters and result from JSON Schema to the OpenAPI form, for models and
     /// servers that only support that form.
     ///
+    /// ```
+    /// use generativeai::protocol::schema::{Schema, Type};
+    /// use generativeai::protocol::tools::FunctionDeclaration;
+    /// use schemars::JsonSchema;
+    ///
+    /// #[derive(JsonSchema)]
+    /// struct Args { mountain: String }
+    ///
+    /// let height = FunctionDeclaration::new("height", "Returns the height of a mountain.")
+    ///     .parameters_of::<Args>()
+    ///     .with_openapi_schema()?;
+    /// assert_eq!(height.parameters.unwrap().r#type, Some(Type::Object));
+    /// # Ok::<(), generativeai::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// The errors of [`Schema::from_json_schema`], with the name of the function.
     pub fn with_openapi_schema(mut self) -> Result<Self> {
@@ -189,6 +223,25 @@ impl GenerationConfig {
     ///
     /// For models that only support the OpenAPI form, set `response_schema` to
     /// [`Schema::of::<T>()`](Schema::of) instead.
+    ///
+    /// [`json::<T>()`](crate::SendMessage::json) of a message does this, and deserializes the reply. Use the setter
+    /// where the reply is needed as text.
+    ///
+    /// ```
+    /// use generativeai::protocol::config::GenerationConfig;
+    /// use schemars::JsonSchema;
+    ///
+    /// #[derive(JsonSchema)]
+    /// struct Mountain {
+    ///     /// Height above sea level.
+    ///     metres: u32,
+    /// }
+    ///
+    /// let config = GenerationConfig::default().response_schema_of::<Mountain>();
+    /// let schema = config.response_json_schema.unwrap();
+    /// assert_eq!(schema["properties"]["metres"]["description"], "Height above sea level.");
+    /// assert_eq!(config.response_mime_type.as_deref(), Some("application/json"));
+    /// ```
     #[must_use]
     pub fn response_schema_of<T: JsonSchema>(mut self) -> Self {
         self.response_schema = None;

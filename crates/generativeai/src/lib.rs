@@ -42,10 +42,94 @@
 //! }
 //! ```
 //!
+//! # When a turn fails
+//!
 //! A *turn* is your message, all function calls, and the final reply. It enters the history when the
 //! reply is complete, or not at all: after an error, a lost connection or a dropped future, the history
 //! is as it was before the message. The [guide] continues from here, from
 //! [streaming](guide::chats#streaming) to [testing](guide::testing).
+//!
+//! ```
+//! use generativeai::{GenerativeModel, testing::Scripted};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> generativeai::Result<()> {
+//! // The first connection breaks.
+//! let script = Scripted::default().then_fail(&[]).then_text("1,345 metres.");
+//! let mut chat = GenerativeModel::new("gemini-flash-latest").backend(script).start_chat();
+//!
+//! let error = chat.send_message("How tall is Ben Nevis?").await.unwrap_err();
+//! assert!(error.is_retryable());
+//! assert!(chat.history().is_empty() && chat.unfinished().is_some());
+//!
+//! let response = chat.retry().await?;
+//! assert_eq!(response.text()?, "1,345 metres.");
+//! assert_eq!(chat.history().len(), 2);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Functions and typed replies
+//!
+//! A function that the model may call is an ordinary Rust function. Its doc comment is the description that the model
+//! reads; its parameters and their types are what the model has to send:
+//!
+//! ```
+//! # #[cfg(feature = "macros")] {
+//! use generativeai::{GenerativeModel, function, testing::Scripted};
+//!
+//! /// Returns the height of a mountain in metres.
+//! #[function]
+//! fn height(
+//!     /// Common name of the mountain.
+//!     mountain: String,
+//! ) -> Result<u32, String> {
+//!     match mountain.as_str() {
+//!         "Ben Nevis" => Ok(1_345),
+//!         // The model reads the error, and can correct its call.
+//!         other => Err(format!("unknown mountain {other}")),
+//!     }
+//! }
+//!
+//! # #[tokio::main] async fn run() -> generativeai::Result<()> {
+//! # let script = Scripted::default()
+//! #     .then_call("height", serde_json::json!({"mountain": "Ben Nevis"})).then_text("1,345 metres.");
+//! let model = GenerativeModel::new("gemini-flash-latest").tools(height::function());
+//! # let model = model.backend(script);
+//! let mut chat = model.start_chat().automatic_function_calling(true);
+//!
+//! let response = chat.send_message("How tall is Ben Nevis?").await?;
+//! assert_eq!(response.text()?, "1,345 metres.");
+//! # Ok(()) } run().unwrap(); }
+//! ```
+//!
+//! With [`json::<T>()`](SendMessage::json) the reply itself is a Rust value. The request contains the JSON Schema of
+//! the type, and a reply that does not match it is an error, or with `retries` a reason to ask again:
+//!
+//! ```
+//! use generativeai::{GenerativeModel, testing::Scripted};
+//! use schemars::JsonSchema;
+//! use serde::Deserialize;
+//!
+//! #[derive(Deserialize, JsonSchema)]
+//! struct Mountain {
+//!     name: String,
+//!     /// Height above sea level.
+//!     metres: u32,
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> generativeai::Result<()> {
+//! # let script = Scripted::default().then_text(r#"{"name": "Ben Nevis", "metres": 1345}"#);
+//! # let model = GenerativeModel::new("gemini-flash-latest").backend(script);
+//! let question = "Which mountain is the highest in Scotland?";
+//! let mountain: Mountain = model.generate_content(question).json().retries(2).await?;
+//! assert_eq!((mountain.name.as_str(), mountain.metres), ("Ben Nevis", 1_345));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to find it
 //!
 //! | To | See |
 //! | --- | --- |

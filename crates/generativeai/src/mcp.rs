@@ -15,6 +15,29 @@
 //! | a result with `isError` | error of the function, which the model reads |
 //! | dropped call | cancelled at the server |
 //! | annotation `readOnlyHint` | ignored, unless the server is [trusted](Connection::trust_read_only_hints) with it |
+//!
+//! # Servers as processes
+//!
+//! Most servers are programs that read requests from stdin and write responses to stdout. They inherit the environment
+//! of this process, with the API key in it: remove what they do not need, as the example at
+//! [`Connection::spawn_with_log`] does. A server that fails at its start ends the handshake with an error, and its
+//! reason is on its stderr.
+//!
+//! # Many tools
+//!
+//! Each declaration is part of each request, so a server with a hundred tools costs tokens, and models choose worse
+//! among many. [`Connection::functions`] returns a list, from which a program takes the ones that it needs:
+//!
+//! ```no_run
+//! use generativeai::{Function, GenerativeModel, mcp::Connection};
+//!
+//! # async fn example(files: Connection) -> generativeai::Result<()> {
+//! let wanted = ["read_file", "search"];
+//! let mut functions = files.functions().await?;
+//! functions.retain(|function: &Function| wanted.contains(&function.name()));
+//! let model = GenerativeModel::new("gemini-flash-latest").tools(functions);
+//! # Ok(()) }
+//! ```
 
 use std::fmt;
 use std::process::{Command, Stdio};

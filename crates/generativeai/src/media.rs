@@ -16,6 +16,15 @@ impl Blob {
     /// The known extensions are those of the formats that Gemini models read: images, audio, video, PDF
     /// and text. The bytes are sent with each request; a whole request may be 100 MB, a PDF 50 MB.
     ///
+    /// | Kind | Extensions |
+    /// | --- | --- |
+    /// | images | `png`, `jpg`, `jpeg`, `webp`, `gif`, `heic`, `heif` |
+    /// | audio | `wav`, `mp3`, `aiff`, `aif`, `aac`, `ogg`, `oga`, `flac` |
+    /// | video | `mp4`, `mpeg`, `mpg`, `mov`, `avi`, `flv`, `webm`, `wmv`, `3gp`, `3gpp` |
+    /// | documents and text | `pdf`, `txt`, `md`, `html`, `htm`, `css`, `csv`, `xml`, `rtf`, `json`, `js`, `py` |
+    ///
+    /// The file is read at once, on the calling thread. Its content is not inspected.
+    ///
     /// # Errors
     /// [`ErrorKind::Request`] if the file cannot be read, or its extension is unknown: then read the
     /// file yourself and give its type to [`Blob::new`].

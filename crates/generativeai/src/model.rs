@@ -1,4 +1,9 @@
 //! Models: what to ask, with which settings, and through which backend.
+//!
+//! A [`GenerativeModel`] and a message each have settings. [`Settings::over`] merges the two, and
+//! `GenerativeModel::prepare` makes a [`RequestTemplate`] of them: a request that lacks only its contents. Single
+//! requests and conversations differ in the contents that they add. Both read their reply through [`Hops`], which may
+//! take several requests.
 
 mod continuation;
 mod count;

@@ -10,11 +10,43 @@ use crate::protocol::response::GenerateContentResponse;
 /// Boxed future that owns everything it needs.
 ///
 /// It does nothing until it is polled, and stops its work when it is dropped.
+///
+/// Implementations of [`Backend`](crate::Backend) and [`Journal`](crate::Journal) return it; `Box::pin` makes one of an
+/// `async` block that owns its captures:
+///
+/// ```
+/// use generativeai::{BoxFuture, Result};
+///
+/// fn answer(name: String) -> BoxFuture<Result<String>> {
+///     Box::pin(async move { Ok(format!("Hello {name}!")) })
+/// }
+/// ```
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
 /// Chunks of a streamed reply, in the order in which they arrive.
 ///
 /// Each chunk is a [`GenerateContentResponse`] with the part of the reply that is new; merging all of them
 /// gives the whole reply. An error is the last item.
+///
+/// ```
+/// use futures_util::stream;
+/// use generativeai::ChunkStream;
+/// use generativeai::protocol::content::Content;
+/// use generativeai::protocol::response::GenerateContentResponse;
+///
+/// /// Streams a text word by word. The last chunk has the finish reason `STOP`.
+/// fn words(text: &'static str) -> ChunkStream {
+///     let count = text.split_whitespace().count();
+///     let chunks = text.split_inclusive(' ').enumerate().map(move |(at, word)| {
+///         let mut chunk = GenerateContentResponse::from(Content::model(word));
+///         if at + 1 < count {
+///             chunk.candidates[0].finish_reason = None;
+///         }
+///         Ok(chunk)
+///     });
+///     Box::pin(stream::iter(chunks))
+/// }
+/// # let _ = words("1,345 metres");
+/// ```
 pub type ChunkStream =
     Pin<Box<dyn Stream<Item = Result<GenerateContentResponse>> + Send + 'static>>;

@@ -13,6 +13,13 @@ use crate::error::Attempt;
 /// ([`RemoteBuilder::request_options`](crate::remote::RemoteBuilder::request_options)), the defaults below.
 /// The embedded model observes `timeout` only.
 ///
+/// | Option | Default | Limits |
+/// | --- | --- | --- |
+/// | [`timeout`](Self::timeout) | 600 s; none for streams | the whole request, with its retries |
+/// | [`connect_timeout`](Self::connect_timeout) | 10 s | one connection attempt |
+/// | [`idle_timeout`](Self::idle_timeout) | 120 s | the wait for the next event of a stream |
+/// | [`retry`](Self::retry) | 4 attempts | see [`Retry`] |
+///
 /// ```
 /// use std::time::Duration;
 /// use generativeai::{GenerativeModel, RequestOptions, testing::Scripted};
@@ -61,6 +68,9 @@ pub struct RequestOptions {
 /// share a [retry budget](crate::remote::RemoteBuilder::retry_budget): while nothing succeeds, it pays for 100
 /// retries, so that a service that is down does not receive four times its load. A retry after status 429 with a wait
 /// that the service named costs nothing.
+///
+/// With the defaults the random waits are at most 0.5, 1 and 2 s, so a request that never succeeds waits 1.75 seconds
+/// on average, and fails after its fourth attempt. No wait begins that would end after the deadline of the request.
 ///
 /// ```
 /// use std::time::Duration;
@@ -113,12 +123,17 @@ impl RequestOptions {
     }
 
     /// Disables retries: one attempt only.
+    ///
+    /// For requests that a user repeats by hand, and for tests that count requests.
     #[must_use]
     pub fn without_retry(self) -> Self {
         self.retry(Retry::default().max_attempts(1))
     }
 
     /// Sets the deadline over all attempts.
+    ///
+    /// A deadline is the right limit for a reply in one piece. For a stream, which is useful while it grows, prefer
+    /// [`idle_timeout`](Self::idle_timeout): it does not end a long reply that keeps arriving.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
@@ -126,6 +141,8 @@ impl RequestOptions {
     }
 
     /// Sets the time limit for establishing a connection.
+    ///
+    /// Pooled connections are not affected. A service behind a slow proxy may need more than the default.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = Some(timeout);
@@ -141,6 +158,18 @@ impl RequestOptions {
 
     /// Sets whether spans of `tracing` may contain the system instruction, the contents and the reply. They
     /// are recorded as messages of OpenTelemetry's conventions for generative AI, without media bytes.
+    ///
+    /// With the feature `tracing`, each request, token count and function call is a span of level `DEBUG` with the
+    /// target `generativeai`. Its fields have the names of the conventions, so a subscriber that exports to
+    /// OpenTelemetry needs no mapping:
+    ///
+    /// | Span | Fields, if known |
+    /// | --- | --- |
+    /// | `generate_content` | `gen_ai.request.*`, `gen_ai.response.*`, `gen_ai.usage.*`, `error.type` |
+    /// | `count_tokens` | `gen_ai.request.model`, `gen_ai.usage.input_tokens`, `error.type` |
+    /// | `execute_tool` | `gen_ai.tool.name`, `gen_ai.tool.call.id`, `error.type` |
+    ///
+    /// A failed attempt that is retried is an event within the span. Without a subscriber a request costs one check.
     #[must_use]
     pub fn trace_content(mut self, trace: bool) -> Self {
         self.trace_content = Some(trace);
@@ -172,6 +201,17 @@ impl RequestOptions {
     }
 
     /// Returns these options, with those of `below` where these set nothing.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use generativeai::RequestOptions;
+    ///
+    /// let message = RequestOptions::default().timeout(Duration::from_secs(5));
+    /// let model = RequestOptions::default().timeout(Duration::from_secs(60)).without_retry();
+    /// let options = message.or(&model);
+    /// assert_eq!(options.timeout, Some(Duration::from_secs(5)));
+    /// assert_eq!(options.retry.map(|retry| retry.max_attempts), Some(1));
+    /// ```
     #[must_use]
     pub fn or(self, below: &Self) -> Self {
         Self {

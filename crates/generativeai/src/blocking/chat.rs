@@ -17,6 +17,23 @@ use crate::tools::{AutomaticFunctionCalling, Decision, Toolbox};
 /// [Conversation](crate::ChatSession) without `async`.
 ///
 /// It converts to and from the asynchronous one with `into`.
+///
+/// ```
+/// use generativeai::blocking::GenerativeModel;
+/// use generativeai::testing::Scripted;
+///
+/// let script = Scripted::default().then_fail(&[]).then_text("1,345 metres.");
+/// let model = GenerativeModel::new("gemini-flash-latest").backend(script);
+/// let mut chat = model.start_chat();
+///
+/// assert!(chat.send_message("How tall is Ben Nevis?").send().is_err());
+/// assert_eq!(chat.retry().send()?.text()?, "1,345 metres.");
+/// assert!(chat.rewind().is_some() && chat.history().is_empty());
+///
+/// let chat: generativeai::ChatSession = chat.into();
+/// assert!(chat.history().is_empty());
+/// # Ok::<(), generativeai::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ChatSession(crate::ChatSession);
 
@@ -152,6 +169,16 @@ impl<'chat> SendMessage<'chat> {
     }
 
     /// Requests a reply in JSON, which is deserialized, like [`SendMessage::json`](crate::SendMessage::json).
+    ///
+    /// ```
+    /// use generativeai::{blocking::GenerativeModel, testing::Scripted};
+    ///
+    /// let model = GenerativeModel::new("m").backend(Scripted::always("1345"));
+    /// let mut chat = model.start_chat();
+    /// let metres: u32 = chat.send_message("How tall is Ben Nevis, in metres?").json().send()?;
+    /// assert_eq!(metres, 1_345);
+    /// # Ok::<(), generativeai::Error>(())
+    /// ```
     pub fn json<T: DeserializeOwned + JsonSchema>(self) -> SendJson<'chat, T> {
         SendJson(self.0.json())
     }
@@ -187,7 +214,23 @@ impl<T: DeserializeOwned> SendJson<'_, T> {
     }
 }
 
-/// Reply in chunks, through all rounds of function calls. An error is the last item.
+/// Reply in chunks, through all rounds of function calls, as an iterator. An error is the last item.
+///
+/// Each step waits for the next chunk. Dropping the iterator before its end cancels the request and leaves the turn
+/// unfinished:
+///
+/// ```
+/// use generativeai::{blocking::GenerativeModel, testing::Scripted};
+///
+/// let model = GenerativeModel::new("m").backend(Scripted::default().then_chunks(["Once ", "upon ", "a time"]));
+/// let mut chat = model.start_chat();
+/// for chunk in chat.send_message("Tell me a story").stream().take(2) {
+///     print!("{}", chunk?.text()?);
+/// }
+/// assert!(chat.keep_partial());
+/// assert_eq!(chat.history()[1].text(), "Once upon ");
+/// # Ok::<(), generativeai::Error>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a stream does nothing until it is read"]
 pub struct ReplyStream<'chat> {

@@ -20,6 +20,19 @@ use crate::protocol::tools::ToolConfig;
 use crate::tools::Toolbox;
 
 /// [Model](crate::GenerativeModel) without `async`.
+///
+/// ```
+/// use generativeai::{blocking::GenerativeModel, testing::Scripted};
+///
+/// let model = GenerativeModel::new("gemini-flash-latest").backend(Scripted::always("Scotland"));
+/// assert_eq!(model.generate_content("Where is Ben Nevis?").send()?.text()?, "Scotland");
+/// assert_eq!(model.count_tokens("Where is Ben Nevis?").send()?.total_tokens, Some(4));
+///
+/// // A program that becomes asynchronous keeps its settings.
+/// let model: generativeai::GenerativeModel = model.into();
+/// assert_eq!(model.name(), "models/gemini-flash-latest");
+/// # Ok::<(), generativeai::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct GenerativeModel(pub(super) crate::GenerativeModel);
 
@@ -147,7 +160,19 @@ impl<T: DeserializeOwned> GenerateJson<'_, T> {
     }
 }
 
-/// Response in chunks. An error is the last item.
+/// Response in chunks, as an iterator. An error is the last item. Dropping it cancels the request.
+///
+/// ```
+/// use generativeai::{blocking::GenerativeModel, testing::Scripted};
+///
+/// let model = GenerativeModel::new("m").backend(Scripted::default().then_chunks(["1,345 ", "metres"]));
+/// let mut stream = model.generate_content("How tall is Ben Nevis?").stream();
+/// for chunk in stream.by_ref() {
+///     print!("{}", chunk?.text().unwrap_or_default());
+/// }
+/// assert_eq!(stream.response().text()?, "1,345 metres");
+/// # Ok::<(), generativeai::Error>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a stream does nothing until it is read"]
 pub struct GenerateStream {

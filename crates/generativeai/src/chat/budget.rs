@@ -24,15 +24,41 @@ const SUMMARY_PROMPT: &str = "Summarise our conversation so far, so that we can 
 
 /// What happens to the oldest turns of a conversation that exceeds its
 /// [budget](crate::ChatSession::context_budget).
+///
+/// Only whole turns leave, so function calls and their responses stay together. The system instruction is not part of
+/// the history and always stays.
+///
+/// ```
+/// use generativeai::{Compaction, GenerativeModel, testing::Scripted};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+/// # let script = Scripted::default().then_text("Hello Ann!").then_text("The user is Ann.").then_text("Ann.");
+/// # let model = GenerativeModel::new("m").backend(script);
+/// let mut chat = model.start_chat().context_budget(64, Compaction::Summarize);
+/// let long = "My name is Ann. ".repeat(15);
+/// chat.send_message(long).await?;
+///
+/// let reply = chat.send_message("Do you remember my name, and where I live?").await?;
+/// assert_eq!(reply.text()?, "Ann.");
+/// // The prompt for the summary and the summary, then the new turn.
+/// assert_eq!(chat.history().len(), 4);
+/// assert_eq!(chat.history()[1].text(), "The user is Ann.");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Compaction {
     /// They are dropped. The model does not know of them any more.
+    /// Costs requests for token counts alone.
     #[serde(rename = "leaveOut")]
     Drop,
     /// They are replaced by a summary, for which the model is asked in a separate request. The prompt for the
     /// summary and the summary become the first turn of the history.
+    ///
+    /// The request goes to the model of the conversation, with its system instruction and without its generation
+    /// settings. It costs input tokens for everything that it summarizes. A summary that is empty, stopped or cut off
+    /// fails the message, and the history is unchanged.
     Summarize,
 }
 

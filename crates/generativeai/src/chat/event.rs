@@ -30,6 +30,34 @@ use crate::tools::Decision;
 ///
 /// In JSON an event is an object with one member that is named after the event, for example
 /// `{"rewound": {"length": 2}}`. Members with default values are left out.
+///
+/// ```
+/// use generativeai::protocol::content::Content;
+/// use generativeai::{Event, GenerativeModel};
+/// # use generativeai::{BoxFuture, Entry, Journal, Result, testing::Scripted};
+/// # #[derive(Debug)]
+/// # struct Nowhere;
+/// # impl Journal for Nowhere {
+/// #     fn append(&self, _: u64, _: Vec<Entry>) -> BoxFuture<Result<()>> { Box::pin(async { Ok(()) }) }
+/// # }
+///
+/// # let model = GenerativeModel::new("m").backend(Scripted::default());
+/// let json = r#"[
+///     {"added": {"contents": [
+///         {"role": "user", "parts": [{"text": "Hi"}]},
+///         {"role": "model", "parts": [{"text": "Hello!"}]}
+///     ]}},
+///     {"opened": {"sent": {"role": "user", "parts": [{"text": "How are you?"}]}}}
+/// ]"#;
+/// let events: Vec<Event> = serde_json::from_str(json)?;
+///
+/// // The second turn has no end: it was interrupted.
+/// # let journal = Nowhere;
+/// let chat = model.start_chat().resume(journal, events)?;
+/// assert_eq!(chat.history().len(), 2);
+/// assert_eq!(chat.unfinished().map(|turn| turn.sent.text()).as_deref(), Some("How are you?"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -101,7 +129,8 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         interrupted: Vec<usize>,
     },
-    /// The history was replaced, and everything else that the conversation knew was forgotten.
+    /// The history was replaced, and everything else that the conversation knew was forgotten: the unfinished turn, the
+    /// turns that were undone, the dropped contents and the summary.
     Replaced {
         /// The new history.
         contents: Vec<Content>,
@@ -130,6 +159,16 @@ impl Event {
     /// candidates, and summaries.
     ///
     /// A journal uses it to index the text of a conversation, or to store its media apart.
+    ///
+    /// ```
+    /// use generativeai::Event;
+    /// use generativeai::protocol::content::Content;
+    ///
+    /// let contents = vec![Content::user("Hi"), Content::model("Hello!")];
+    /// let event = Event::Added { contents, interrupted: Vec::new() };
+    /// let texts: Vec<String> = event.contents().into_iter().map(Content::text).collect();
+    /// assert_eq!(texts, ["Hi", "Hello!"]);
+    /// ```
     pub fn contents(&self) -> Vec<&Content> {
         match self {
             Self::Opened { sent, rounds } => iter::once(sent).chain(rounds).collect(),
@@ -152,6 +191,8 @@ impl Event {
     /// Returns the [`contents`](Self::contents) of the event as mutable references.
     ///
     /// A response that other clones of the event share is copied first.
+    ///
+    /// A journal that stores media apart uses it to remove and to restore them.
     pub fn contents_mut(&mut self) -> Vec<&mut Content> {
         match self {
             Self::Opened { sent, rounds } => iter::once(sent).chain(rounds).collect(),

@@ -1,4 +1,16 @@
 //! Structure of a history: where turns begin and end, and whose content each one is.
+//!
+//! | Content | Role | Belongs to |
+//! | --- | --- | --- |
+//! | *How tall is Ben Nevis?* | `user` | the first turn: its message |
+//! | call of `height` | `model` | the first turn: a round |
+//! | response of `height` | `user` | the first turn: the same round |
+//! | *1,345 metres.* | `model` | the first turn: its reply |
+//! | *And in feet?* | `user` | the second turn: its message |
+//! | *4,413 feet.* | `model` | the second turn: its reply |
+//!
+//! Nothing marks the turns in a history, which may come from a file or another program. They are found from the roles
+//! and the function responses alone.
 
 use super::round::responses_of;
 use crate::protocol::content::{Content, Part, Role};

@@ -15,6 +15,14 @@ use crate::stream::BoxFuture;
 /// [approval](crate::AutomaticFunctionCalling::approve), it also appends an event for each step of a round. A turn without a final event was interrupted: a
 /// dropped future writes nothing more, and neither does a process that died.
 ///
+/// What a journal has to guarantee:
+///
+/// - **Order.** Entries are read back in the order in which they were appended.
+/// - **All or nothing.** A call stores all of its entries or none of them, also when the process dies.
+/// - **Compare and set.** `after` is the number of entries that the conversation knows. If there are more, and they are
+///   not repeated by this call, another writer was faster: the answer is a conflict, and nothing is stored.
+/// - **Repetition.** The same call may come twice, because its result was lost. The ids of the entries identify it.
+///
 /// `generativeai-store` implements journals in SQLite and PostgreSQL. A journal in memory:
 ///
 /// ```

@@ -1,5 +1,13 @@
 //! What a message opens: a new turn, the continuation of one whose calls were returned, a retry, or the continuation of
 //! a round whose calls wait for approval.
+//!
+//! | Opened by | Message | Rounds | Beginning of the reply |
+//! | --- | --- | --- | --- |
+//! | a message | the message | none | none |
+//! | a message that answers returned calls | that of the turn | those of the turn, the calls and the answers | none |
+//! | a retry | that of the turn | those of the turn; a running call is answered with the interruption | up to a token |
+//! | decisions about held calls | that of the turn | those of the turn; the held round continues | none |
+//! | a reply of the wrong shape | that of the turn | those of the turn | none; the reply and its error are sent |
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -9,6 +9,19 @@ use crate::protocol::content::FunctionCall;
 use crate::protocol::response::FinishReason;
 
 /// Reason why a turn did not complete.
+///
+/// | Reason | What helps |
+/// | --- | --- |
+/// | [`Interrupted`](Self::Interrupted), [`Truncated`](Self::Truncated) | [`retry`], or [`keep_partial`] |
+/// | [`Failed`](Self::Failed) | [`retry`], if the error [is retryable](Error::is_retryable) |
+/// | [`Stopped`](Self::Stopped) | [`keep_partial`], another message, or [`accept_finish_reasons`] |
+/// | [`Blocked`](Self::Blocked) | [`rewind`], and another message |
+/// | [`CallsReturned`](Self::CallsReturned) | a message that answers the [calls](crate::ChatSession::pending_calls) |
+///
+/// [`retry`]: crate::ChatSession::retry
+/// [`keep_partial`]: crate::ChatSession::keep_partial
+/// [`rewind`]: crate::ChatSession::rewind
+/// [`accept_finish_reasons`]: crate::SendMessage::accept_finish_reasons
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]

@@ -86,6 +86,23 @@ struct SavedTurn {
 /// Not saved are the backend, keys, the code of functions, the journal, and the turns that were undone. After loading,
 /// set [`backend`](ChatSession::backend) and [`tools`](ChatSession::tools) again. An error is saved as its message.
 ///
+/// The format is JSON of the API within an object. Files of older versions are read; members may be added in newer
+/// ones.
+///
+/// ```json
+/// {
+///   "model": {"name": "models/gemini-flash-latest"},
+///   "automaticFunctionCalling": false,
+///   "history": [
+///     {"role": "user", "parts": [{"text": "Hi"}]},
+///     {"role": "model", "parts": [{"text": "Hello!"}]}
+///   ],
+///   "unfinished": {"sent": {"role": "user", "parts": [{"text": "Bye"}]}, "reason": "interrupted"}
+/// }
+/// ```
+///
+/// The file contains the whole conversation: protect it accordingly.
+///
 /// ```
 /// use generativeai::{ChatSession, GenerativeModel, testing::Scripted};
 ///

@@ -22,6 +22,34 @@ impl ChatSession {
     /// Prepares a message, which is sent once it is awaited or [streamed](SendMessage::stream).
     ///
     /// If the message answers all calls that the limit of function rounds returned, it continues their turn.
+    ///
+    /// The message is anything that converts into a [`Content`]: a text, a part, a list of parts, a file. Setters apply
+    /// to this message alone.
+    ///
+    /// ```
+    /// use generativeai::GenerativeModel;
+    /// use generativeai::protocol::config::GenerationConfig;
+    /// use generativeai::protocol::content::{Blob, Part};
+    /// # use generativeai::testing::Scripted;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let model = GenerativeModel::new("m").backend(Scripted::always("Ben Nevis."));
+    /// let mut chat = model.start_chat();
+    /// let photo = Blob::new("image/png", [0x89, b'P', b'N', b'G']);
+    ///
+    /// let reply = chat
+    ///     .send_message([Part::text("Which mountain is this?"), Part::from(photo)])
+    ///     .generation_config(GenerationConfig::default().temperature(0.0).max_output_tokens(16))
+    ///     .await?;
+    /// assert_eq!(reply.text()?, "Ben Nevis.");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Preparing does not fail; awaiting or streaming does. An empty message, or a history that the API rejects, fails
+    /// with [`Request`](ErrorKind::Request); the kinds of other errors are those of the [backend](crate::Backend). If
+    /// the error arose before the turn was opened, the conversation is unchanged; otherwise the turn is
+    /// [unfinished](Self::unfinished).
     pub fn send_message(&mut self, message: impl Into<Content>) -> SendMessage<'_> {
         SendMessage::new(self, message)
     }
@@ -38,6 +66,22 @@ impl ChatSession {
     /// continues the round.
     ///
     /// Sending fails with [`Request`](ErrorKind::Request) without an unfinished turn.
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let script = Scripted::default().then_fail(&["1,3"]).then_text("1,345 metres.");
+    /// # let mut chat = GenerativeModel::new("m").backend(script).start_chat();
+    /// let mut reply = chat.send_message("How tall is Ben Nevis?").await;
+    /// for _ in 0..2 {
+    ///     match &reply {
+    ///         Err(error) if error.is_retryable() => reply = chat.retry().await,
+    ///         _ => break,
+    ///     }
+    /// }
+    /// assert_eq!(reply?.text()?, "1,345 metres.");
+    /// # Ok(()) }
+    /// ```
     pub fn retry(&mut self) -> SendMessage<'_> {
         SendMessage::retry(self)
     }
@@ -84,7 +128,13 @@ impl ChatSession {
 
 /// Message that is ready to be sent: await it for the complete reply, or [stream](Self::stream) it.
 ///
-/// Its settings apply to this message alone, and take precedence over those of the model.
+/// Its settings apply to this message alone, and take precedence over those of the model. Generation settings are
+/// merged field by field and safety settings category by category; tools and their configuration are replaced as a
+/// whole.
+///
+/// A reply that ended with a reason other than `STOP` or `MAX_TOKENS` is an error, unless the reason is
+/// [accepted](Self::accept_finish_reasons): the turn is then [unfinished](ChatSession::unfinished), and the error has
+/// the reply. Dropping the future or the stream cancels the request.
 ///
 /// `C` gives access to the conversation: [`ChatSession::send_message`] borrows it. [`new`](Self::new) takes any other
 /// access as well, so that a stream can own its conversation.
@@ -236,6 +286,32 @@ impl<C: DerefMut<Target = ChatSession>> fmt::Debug for SendMessage<'_, C> {
 /// dropped, it is [unfinished](ChatSession::unfinished). An error is the last item.
 ///
 /// `C` gives access to the conversation, see [`SendMessage`].
+///
+/// | The stream ends | The turn |
+/// | --- | --- |
+/// | with `None` | is in the history; [`response`](Self::response) has the whole reply |
+/// | with an error | is unfinished; see its [reason](crate::Unfinished::reason) |
+/// | because it is dropped | is unfinished, since it was [`Interrupted`](crate::Reason::Interrupted) |
+///
+/// The user presses a key, and the reply stops:
+///
+/// ```
+/// # use generativeai::{GenerativeModel, testing::Scripted};
+/// # use std::future::ready;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+/// # let model = GenerativeModel::new("m").backend(Scripted::default().then_chunks(["Once ", "upon ", "a time"]));
+/// # let mut chat = model.start_chat();
+/// # let key_pressed = || ready(());
+/// let mut reply = chat.send_message("Tell me a story").stream();
+/// reply.next().await.transpose()?;
+/// key_pressed().await;
+/// drop(reply);
+///
+/// assert!(chat.history().is_empty());
+/// assert!(chat.keep_partial());
+/// assert_eq!(chat.history()[1].text(), "Once ");
+/// # Ok(()) }
+/// ```
 #[must_use = "a stream does nothing until it is read"]
 pub struct ReplyStream<'chat, C = &'chat mut ChatSession> {
     /// The running turn, or the conversation of a message that cannot be sent, and its error until it was returned.
@@ -248,6 +324,28 @@ impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
     /// Waits for the next chunk. Returns `None` once the reply is complete.
     ///
     /// Can be cancelled: no chunk is lost if the future is dropped.
+    ///
+    /// So it may be a branch of `tokio::select!`, or be given a time limit:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tokio::time::timeout;
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let model = GenerativeModel::new("m").backend(Scripted::always("Hello!"));
+    /// # let mut chat = model.start_chat();
+    /// let mut reply = chat.send_message("Hi").stream();
+    /// loop {
+    ///     match timeout(Duration::from_secs(1), reply.next()).await {
+    ///         Ok(Some(chunk)) => print!("{}", chunk?.text().unwrap_or_default()),
+    ///         Ok(None) => break,
+    ///         // Nothing was received for a second. The next call waits for the same chunk.
+    ///         Err(_) => print!("…"),
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn next(&mut self) -> Option<Result<GenerateContentResponse>> {
         match &mut self.turn {
             Ok(turn) => turn.next().await,
@@ -259,6 +357,19 @@ impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
     ///
     /// # Errors
     /// The error of the stream.
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let model = GenerativeModel::new("m").backend(Scripted::default().then_chunks(["1,345 ", "metres"]));
+    /// # let mut chat = model.start_chat();
+    /// let mut reply = chat.send_message("How tall is Ben Nevis?").stream();
+    /// reply.next().await.transpose()?;
+    ///
+    /// // The first chunk is part of the complete reply.
+    /// assert_eq!(reply.finish().await?.text()?, "1,345 metres");
+    /// # Ok(()) }
+    /// ```
     pub async fn finish(mut self) -> Result<GenerateContentResponse> {
         self.complete().await
     }
@@ -272,6 +383,10 @@ impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
     }
 
     /// Returns the reply so far, with the received chunks merged.
+    ///
+    /// `None` before the first chunk, and for a message that could not be sent. In a turn with function calls it is the
+    /// reply to the last request; earlier ones are in the rounds of the [unfinished turn](ChatSession::unfinished), and
+    /// then in the history.
     pub fn response(&self) -> Option<&GenerateContentResponse> {
         self.turn.as_ref().ok()?.response()
     }
@@ -302,6 +417,19 @@ impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
     }
 
     /// Returns the chunks as a [`Stream`], for combinators.
+    ///
+    /// ```
+    /// use futures_util::{StreamExt, TryStreamExt};
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let model = GenerativeModel::new("m").backend(Scripted::default().then_chunks(["one ", "two"]));
+    /// # let mut chat = model.start_chat();
+    /// let chunks = chat.send_message("Count to two").stream().into_stream();
+    /// let texts: Vec<String> = chunks.map_ok(|chunk| chunk.text().unwrap_or_default()).try_collect().await?;
+    /// assert_eq!(texts, ["one ", "two"]);
+    /// # Ok(()) }
+    /// ```
     pub fn into_stream(
         self,
     ) -> Pin<Box<dyn Stream<Item = Result<GenerateContentResponse>> + Send + 'chat>>

@@ -59,6 +59,20 @@ pub struct ChatSession {
 
 impl GenerativeModel {
     /// Starts a conversation with this model.
+    ///
+    /// The conversation gets a copy of the model. One model can start any number of conversations; they share its
+    /// backend, and with it the connections, and nothing else.
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let model = GenerativeModel::new("m").backend(Scripted::always("Hello!"));
+    /// let (mut ann, ben) = (model.start_chat(), model.start_chat());
+    /// ann.send_message("Hi, I am Ann.").await?;
+    ///
+    /// assert_eq!((ann.history().len(), ben.history().len()), (2, 0));
+    /// # Ok(()) }
+    /// ```
     pub fn start_chat(&self) -> ChatSession {
         ChatSession::new(self.clone())
     }
@@ -100,6 +114,23 @@ impl ChatSession {
     /// Sets whether functions that the model calls are run within the turn: `true` with the
     /// [defaults](AutomaticFunctionCalling), `false` not at all, or with the given settings. The default is `false`:
     /// calls are returned to the caller as [`pending_calls`](Self::pending_calls).
+    ///
+    /// ```
+    /// use generativeai::{AutomaticFunctionCalling, Function, GenerativeModel, testing::Scripted};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let script = Scripted::default().then_call("now", serde_json::json!({})).then_text("Half past twelve.");
+    /// let now = Function::new("now", "Returns the time.", || "12:30");
+    /// let model = GenerativeModel::new("m").tools(now);
+    /// # let model = model.backend(script);
+    /// let limited = AutomaticFunctionCalling::default().max_rounds(3);
+    /// let mut chat = model.start_chat().automatic_function_calling(limited);
+    ///
+    /// assert_eq!(chat.send_message("What time is it?").await?.text()?, "Half past twelve.");
+    /// // The message, the call, the response of the function, and the reply.
+    /// assert_eq!(chat.history().len(), 4);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn automatic_function_calling(
         mut self,
@@ -143,6 +174,9 @@ impl ChatSession {
     }
 
     /// Sets the tools, like [`tools`](Self::tools).
+    ///
+    /// They apply from the next message on. Tools for a single message are set with
+    /// [`SendMessage::tools`](crate::SendMessage::tools).
     pub fn set_tools(&mut self, tools: impl Into<Toolbox>) {
         self.model.set_tools(tools);
     }
@@ -207,6 +241,15 @@ impl ChatSession {
     /// functions have the same name, or the REST API has no key. [`Request`](ErrorKind::Request) if the API would reject
     /// the history, because a content has an unknown role, or no parts but members with other names, as in the format of
     /// another API.
+    ///
+    /// ```
+    /// # use generativeai::{Function, GenerativeModel, testing::Scripted};
+    /// let now = Function::new("now", "Returns the time.", || "12:30");
+    /// let model = GenerativeModel::new("m").tools((now.clone(), now));
+    /// # let model = model.backend(Scripted::default());
+    /// let error = model.start_chat().check().unwrap_err();
+    /// assert_eq!(error.to_string(), "duplicate function name `now`: rename one of the two");
+    /// ```
     pub fn check(&self) -> Result<()> {
         self.model.check()?;
         check::one_candidate(&self.model.prepare(None)?)?;
@@ -220,6 +263,23 @@ impl ChatSession {
     ///
     /// With a [budget](Self::context_budget) the next message may drop the oldest turns. They are then in
     /// [`dropped`](Self::dropped).
+    ///
+    /// A turn has a message with the role `user` and a reply with the role `model`. Between them are the rounds of
+    /// function calls, each a content of the model with the calls and a content of the user with the responses.
+    ///
+    /// ```
+    /// use generativeai::protocol::content::Role;
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let mut chat = GenerativeModel::new("m").backend(Scripted::always("1,345 metres.")).start_chat();
+    /// chat.send_message("How tall is Ben Nevis?").await?;
+    ///
+    /// let [message, reply] = chat.history() else { panic!("a turn without calls has two contents") };
+    /// assert_eq!((message.role.as_ref(), reply.role.as_ref()), (Some(&Role::User), Some(&Role::Model)));
+    /// assert_eq!(reply.text(), "1,345 metres.");
+    /// # Ok(()) }
+    /// ```
     pub fn history(&self) -> &[Content] {
         self.state.history()
     }
@@ -270,6 +330,24 @@ impl ChatSession {
 
     /// Returns the last response, complete or not. There is none before the first response to a message, after an
     /// [undo](Self::rewind), and after [`set_history`](Self::set_history).
+    ///
+    /// It has what the history does not contain: the finish reason, the safety ratings, the sources, and the token
+    /// counts, which cover all requests of the turn.
+    ///
+    /// ```
+    /// use generativeai::protocol::response::FinishReason;
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let mut chat = GenerativeModel::new("m").backend(Scripted::always("1,345 metres.")).start_chat();
+    /// chat.send_message("How tall is Ben Nevis?").await?;
+    ///
+    /// let last = chat.last().expect("a turn completed");
+    /// assert_eq!(last.finish_reason(), Some(&FinishReason::Stop));
+    /// let tokens = last.usage_metadata.as_ref().and_then(|usage| usage.total_token_count);
+    /// println!("{} tokens", tokens.unwrap_or_default());
+    /// # Ok(()) }
+    /// ```
     pub fn last(&self) -> Option<&GenerateContentResponse> {
         self.state.last().map(AsRef::as_ref)
     }
@@ -278,6 +356,24 @@ impl ChatSession {
     ///
     /// The next message is sent without it. [`keep_partial`](Self::keep_partial) adds it to the history,
     /// [`retry`](Self::retry) sends it again, and [`rewind`](Self::rewind) undoes it.
+    ///
+    /// ```
+    /// use generativeai::{GenerativeModel, Reason, testing::Scripted};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let script = Scripted::default().then_fail(&["Ben Nevis is "]).then_text("1,345 metres.");
+    /// # let mut chat = GenerativeModel::new("m").backend(script).start_chat();
+    /// chat.send_message("How tall is Ben Nevis?").await.unwrap_err();
+    ///
+    /// let turn = chat.unfinished().expect("the turn failed");
+    /// match &turn.reason {
+    ///     Reason::Failed(error) if error.is_retryable() => drop(chat.retry().await?),
+    ///     // Nothing else to wait for: keep the partial reply, or forget the turn.
+    ///     _ => if !chat.keep_partial() { chat.rewind(); },
+    /// }
+    /// assert!(chat.unfinished().is_none());
+    /// # Ok(()) }
+    /// ```
     pub fn unfinished(&self) -> Option<&Unfinished> {
         self.state.unfinished()
     }
@@ -289,6 +385,29 @@ impl ChatSession {
     /// These are the calls of the last reply that were not run within the turn, because
     /// [automatic calls](Self::automatic_function_calling) are off or reached their limit, or because a function is
     /// declared without code.
+    ///
+    /// ```
+    /// use generativeai::protocol::content::{FunctionResponse, Part};
+    /// use generativeai::protocol::tools::FunctionDeclaration;
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # use serde_json::json;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let script = Scripted::default().then_call("ask", json!({"text": "Which unit?"})).then_text("1,345 metres.");
+    /// let ask = FunctionDeclaration::new("ask", "Asks the user a question.");
+    /// let mut chat = GenerativeModel::new("m").tools(ask).start_chat();
+    /// # let mut chat = chat.backend(script);
+    /// chat.send_message("How tall is Ben Nevis?").await?;
+    ///
+    /// // One message answers all calls.
+    /// let answer = |call| Part::from(FunctionResponse::to(call, json!("metres")));
+    /// let answers: Vec<Part> = chat.pending_calls().into_iter().map(answer).collect();
+    /// let reply = chat.send_message(answers).await?;
+    ///
+    /// assert_eq!(reply.text()?, "1,345 metres.");
+    /// assert!(chat.pending_calls().is_empty());
+    /// # Ok(()) }
+    /// ```
     pub fn pending_calls(&self) -> Vec<&FunctionCall> {
         let history = self.history();
         let unfinished = self.unfinished();
@@ -328,6 +447,8 @@ impl ChatSession {
     ///
     /// A turn is undone as a whole, including its rounds of function calls. If no reply was received, the returned
     /// reply has no parts. [`redo`](Self::redo) reverses this.
+    ///
+    /// This is how a chat window edits a message: undo the turn, change the returned message, and send it again.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -423,6 +544,18 @@ impl ChatSession {
     }
 
     /// Returns an independent copy without a journal. [`set_journal`](Self::set_journal) can give it its own.
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let mut chat = GenerativeModel::new("m").backend(Scripted::always("Hello!")).start_chat();
+    /// chat.send_message("Hi").await?;
+    /// let mut other = chat.fork();
+    /// other.send_message("Tell me a joke.").await?;
+    ///
+    /// assert_eq!((chat.history().len(), other.history().len()), (2, 4));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn fork(&self) -> Self {
         Self {
@@ -507,6 +640,25 @@ impl ChatSession {
     ///
     /// # Errors
     /// The error of the journal. Nothing is lost: the events stay pending.
+    ///
+    /// A program calls it before it ends, and after changes that no message follows, such as [`rewind`](Self::rewind):
+    ///
+    /// ```
+    /// # use generativeai::{BoxFuture, Entry, GenerativeModel, Journal, Result, testing::Scripted};
+    /// # #[derive(Debug)]
+    /// # struct Nowhere;
+    /// # impl Journal for Nowhere {
+    /// #     fn append(&self, _: u64, _: Vec<Entry>) -> BoxFuture<Result<()>> { Box::pin(async { Ok(()) }) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let model = GenerativeModel::new("m").backend(Scripted::always("Hello!"));
+    /// # let mut chat = model.start_chat().journal(Nowhere);
+    /// chat.send_message("Hi").await?;
+    /// chat.rewind();
+    /// chat.save().await?;
+    /// assert!(chat.unsaved().is_none());
+    /// # Ok(()) }
+    /// ```
     pub async fn save(&mut self) -> Result<()> {
         self.close_turn();
         let mut write = self.begin_write();
@@ -515,6 +667,9 @@ impl ChatSession {
     }
 
     /// Returns the error of the last write to the [journal](Self::journal), if it failed.
+    ///
+    /// `None` does not mean that everything is stored: changes that do not wait are stored with the next message. A
+    /// program that must not lose a turn checks this after each message, and reports the error to its user.
     pub fn unsaved(&self) -> Option<&Error> {
         self.writer.as_ref()?.failed()
     }

@@ -18,6 +18,18 @@ use crate::protocol::response::GenerateContentResponse;
 /// conversation. What happens inside the open turn between two events is recorded by the methods from
 /// [`carry`](Self::carry) to [`end_round`](Self::end_round); these change the unfinished turn alone. All fields are
 /// private, so nothing else can change anything.
+///
+/// | Event | History | Open turn | Turns that can be redone |
+/// | --- | --- | --- | --- |
+/// | `Opened` | | replaced by a new one | unfinished ones are discarded |
+/// | `Exchanged` | | gets a round | |
+/// | `Completed` | gets the turn | removed | discarded |
+/// | `Unfinished` | | gets its reason and the received reply | |
+/// | `Added` | gets the contents | removed | discarded |
+/// | `Replaced` | becomes the contents | removed | discarded |
+/// | `Rewound` | loses its last turn, unless a turn is open | removed | one more |
+/// | `Redone` | gets the turn, if it was in it | restored, if it was unfinished | one less |
+/// | `Compacted` | loses its beginning, gets a summary | | |
 #[derive(Clone, Default)]
 pub(super) struct State {
     /// Contents that the next request sends before its message.

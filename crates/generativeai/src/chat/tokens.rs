@@ -1,4 +1,8 @@
 //! Token counts of requests: counted by the backend, or estimated.
+//!
+//! Counting is a separate request, so it is avoided where the answer is clear. No token is shorter than a byte, so a
+//! request with fewer bytes than the budget has tokens fits, whatever its tokenizer. The estimate for backends that
+//! cannot count is Google's rule of thumb.
 
 use std::sync::Arc;
 

@@ -5,6 +5,17 @@
 //!
 //! Everything that a turn waits for is in its step. So the future of [`Turn::next`] can be dropped as well, as a
 //! `select!` does: the next call waits for the same request, the same functions and the same write.
+//!
+//! ```text
+//! Store ─► Fit ─► Request ─► Receive ─┬─► Close ─► Over
+//!                    ▲        ▲   │   │     ▲
+//!                    │        │   ▼   │     └── an error, from any step
+//!                    │     StoreHop   ▼
+//!                    └─ StoreRound ◄─ Run
+//! ```
+//!
+//! `Store`, `StoreHop`, `StoreRound` and `Close` write to the journal; without one they take no time. `Fit` compares
+//! the request with the context budget, if there is one. A reply without function calls goes from `Receive` to `Close`.
 
 use std::mem;
 use std::ops::DerefMut;

@@ -15,14 +15,34 @@ use crate::protocol::response::{FinishReason, GenerateContentResponse, UsageMeta
 ///
 /// [`ChatSession::unfinished`](crate::ChatSession::unfinished) returns it. A turn that is running is unfinished as
 /// well, so that a future or a stream that is dropped leaves it behind without running any code.
+///
+/// ```
+/// use generativeai::{GenerativeModel, Reason, testing::Scripted};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+/// # let model = GenerativeModel::new("m").backend(Scripted::default().then_chunks(["Once upon ", "a time"]));
+/// let mut chat = model.start_chat();
+/// let mut reply = chat.send_message("Tell me a story").stream();
+/// reply.next().await.transpose()?;
+/// drop(reply);
+///
+/// let turn = chat.unfinished().expect("the stream was dropped");
+/// assert!(matches!(turn.reason, Reason::Interrupted));
+/// assert_eq!(turn.sent.text(), "Tell me a story");
+/// assert_eq!(turn.received.as_ref().map(|reply| reply.to_string()).as_deref(), Some("Once upon "));
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Unfinished {
-    /// Message of the user.
+    /// Message of the user, as [`ChatSession::retry`](crate::ChatSession::retry) sends it again.
     pub sent: Content,
     /// Completed rounds of function calls: a content with calls and a content with their responses, in turn.
+    /// Empty if the model called no functions, or if the turn ended within its first round.
     pub rounds: Vec<Content>,
     /// Reply to the last request, as far as it was received. The chunks of a stream are merged.
+    /// `None` if no chunk of it arrived. A reply that was received completely is here as well, if the turn failed for
+    /// its finish reason or its shape.
     pub received: Option<Arc<GenerateContentResponse>>,
     /// Reason why the turn ended.
     pub reason: Reason,

@@ -39,6 +39,7 @@ pub enum ErrorKind {
     /// The client is set up incorrectly (no API key, an invalid address): correct the setting.
     Configuration,
     /// The request is invalid: change it. HTTP 400 and most other 4xx codes.
+    /// Also for requests that are refused before they are sent, such as an empty message.
     Request,
     /// The API key is missing, invalid or not permitted to do this: use another. HTTP 401 and 403.
     Authentication,
@@ -48,15 +49,19 @@ pub enum ErrorKind {
     /// Too many requests: wait for [`retry_after`](crate::Error::retry_after), then retry. HTTP 429.
     RateLimited,
     /// A quota is used up (a daily one, say): raise it or wait for its renewal. Retrying soon is useless.
+    /// HTTP 429, if the details name a quota by the day.
     Quota,
     /// The service failed or is overloaded: retry later. HTTP 5xx.
     Unavailable,
     /// No response was received (no connection, DNS failure, connection reset): retry.
+    /// If the connection broke, it is not known whether the service has processed the request.
     Unreachable,
     /// A time limit was reached before the response was complete: retry, or allow more time. HTTP 408 and
     /// 504, and the limits in [`RequestOptions`](crate::RequestOptions).
     Timeout,
     /// The reply ended early: its [beginning](crate::Error::response) is available.
+    /// In a conversation, [`retry`](crate::ChatSession::retry) asks again and
+    /// [`keep_partial`](crate::ChatSession::keep_partial) keeps the beginning.
     Truncated,
     /// The prompt was blocked: the [response](crate::Error::response) contains the reason. Change the prompt.
     Blocked,
@@ -71,8 +76,11 @@ pub enum ErrorKind {
     /// The response is not one of the Gemini API: check the address. If it is right, report a bug.
     Decode,
     /// The response exceeded a size limit of this client: raise the limit.
+    /// See [`RemoteBuilder::response_limit`](crate::remote::RemoteBuilder::response_limit).
     Limit,
     /// A function that the model called failed, and the chat was set to fail with it.
+    /// Or the limit of rounds was reached, and the chat was set to fail then:
+    /// see [`OnFailure`](crate::OnFailure) and [`OnRoundLimit`](crate::OnRoundLimit).
     Function,
     /// This backend does not support the operation: use another. HTTP 501, and 404 with the status `UNIMPLEMENTED`.
     Unsupported,

@@ -1,4 +1,18 @@
 //! Types, enumerated values and alternatives, in the different ways in which JSON Schema expresses them.
+//!
+//! An enum of Rust without data is one list of strings, as long as no variant has a doc comment. With doc comments
+//! schemars writes one alternative for each variant, with its description:
+//!
+//! ```json
+//! {"oneOf": [{"const": "low", "description": "Little."}, {"const": "high", "description": "Much."}]}
+//! ```
+//!
+//! The OpenAPI form has no constants, so [`join_texts`] makes one `enum` of them, and the descriptions become lines of
+//! the description of the whole:
+//!
+//! ```json
+//! {"type": "string", "enum": ["low", "high"], "description": "- `low`: Little.\n- `high`: Much."}
+//! ```
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,13 @@
 //! Inlining of `$ref` and merging of `allOf`.
+//!
+//! A field of a flattened or documented type leads to schemas such as
+//!
+//! ```json
+//! {"allOf": [{"$ref": "#/$defs/Place"}, {"properties": {"metres": {"type": "integer"}}}]}
+//! ```
+//!
+//! which the OpenAPI form cannot express. All of them must match, so their keywords can be merged, unless two of them
+//! set the same keyword to different values. Annotations may differ: the first one counts.
 
 use serde_json::{Map, Value};
 

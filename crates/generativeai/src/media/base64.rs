@@ -11,6 +11,20 @@ use crate::protocol::content::Blob;
 impl Blob {
     /// Decodes the bytes. Both alphabets of base64 are read, with or without padding. Absent data is empty.
     ///
+    /// ```
+    /// use generativeai::protocol::content::{Blob, Content, Part};
+    /// use generativeai::protocol::response::GenerateContentResponse;
+    ///
+    /// // A reply of a model that generates images. A program writes the bytes to a file.
+    /// let reply = Content::model(Part::from(Blob::new("image/png", [0x89, b'P', b'N', b'G'])));
+    /// let response = GenerateContentResponse::from(reply);
+    /// for image in response.parts()?.iter().filter_map(Part::as_inline_data) {
+    ///     assert_eq!(image.mime_type.as_deref(), Some("image/png"));
+    ///     assert_eq!(image.bytes()?, [0x89, b'P', b'N', b'G']);
+    /// }
+    /// # Ok::<(), generativeai::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Decode`](ErrorKind::Decode) if the data is not base64.

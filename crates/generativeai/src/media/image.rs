@@ -10,6 +10,17 @@ use crate::protocol::content::{Blob, Content, Part};
 /// 16,383 pixels, the limit of WebP. An image without pixels has no data.
 ///
 /// To send an image file unchanged, use [`Blob::from_file`].
+///
+/// Colours with more than 8 bits a channel are rounded.
+///
+/// ```
+/// use generativeai::protocol::content::{Blob, Content, Part};
+/// use image::{DynamicImage, ImageFormat};
+///
+/// let thumbnail = DynamicImage::new_rgb8(8, 8);
+/// let message = Content::user([Part::text("Which colour is this?"), Part::from(&thumbnail)]);
+/// assert_eq!(message.parts[1].as_inline_data().unwrap().mime_type.as_deref(), Some("image/webp"));
+/// ```
 impl From<&DynamicImage> for Blob {
     fn from(image: &DynamicImage) -> Self {
         let pixels = if image.color().has_alpha() {

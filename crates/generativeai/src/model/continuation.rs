@@ -2,6 +2,17 @@
 //!
 //! The service ends the reply to a request at a token limit, with a token from which the same request continues. The
 //! requests of one reply are its hops. [`Hops`] makes them and hides where one ends and the next begins.
+//!
+//! | A hop ends | Then |
+//! | --- | --- |
+//! | with `CONTINUATION` and a new token | the next hop continues from the token |
+//! | with any other finish reason, or without a new token | the reply is over |
+//! | without a finish reason, after a token | it is resumed from the token, at most three times without progress |
+//! | without a finish reason or a token | the reply fails, as without continuation |
+//!
+//! A resumed hop repeats what followed the token. [`Replay`] compares it with the text already returned and removes it;
+//! a reply that differs cannot be joined, and fails. [`Grounding`] moves the offsets and indices of sources by the
+//! lengths of the hops before.
 
 use std::mem;
 use std::ops::ControlFlow;

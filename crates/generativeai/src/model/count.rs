@@ -13,6 +13,10 @@ use crate::trace;
 impl GenerativeModel {
     /// Counts the tokens of contents, together with the system instruction, the tools and the settings of the model.
     ///
+    /// The count is that of the service, which knows the tokenizer of the model; it is free of charge. A backend that
+    /// cannot count fails with [`Unsupported`](crate::ErrorKind::Unsupported). As a rule of thumb, a token is four
+    /// characters of English, and an image of up to 384 pixels is 258 tokens.
+    ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
@@ -31,6 +35,20 @@ impl GenerativeModel {
 }
 
 /// Request for a token count. It is sent when it is awaited.
+///
+/// The request contains everything that [`generate_content`](GenerativeModel::generate_content) with the same setters
+/// would send, so tools and schemas count as well. To count a conversation, pass its history:
+///
+/// ```
+/// # use generativeai::{GenerativeModel, testing::Scripted};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+/// # let mut chat = GenerativeModel::new("m").backend(Scripted::always("1,345 metres.")).start_chat();
+/// chat.send_message("How tall is Ben Nevis?").await?;
+///
+/// let counted = chat.model().count_tokens(chat.history()).await?;
+/// assert_eq!(counted.total_tokens, Some(7));
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[must_use = "nothing is counted until it is awaited"]
 pub struct CountTokens<'model> {

@@ -19,6 +19,9 @@ use crate::stream::BoxFuture;
 impl GenerativeModel {
     /// Asks the model once. Functions are declared to the model but not run, and nothing is remembered.
     ///
+    /// The contents are a text, a part, a single content, or a list of contents with their roles. Empty parts and
+    /// contents are left out. A last content without a role is the user's.
+    ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
@@ -46,6 +49,29 @@ impl GenerativeModel {
 ///
 /// Awaiting returns every response of the service, also one that was stopped or blocked: then
 /// [`text`](GenerateContentResponse::text) returns an error with the reason.
+///
+/// ```
+/// use generativeai::protocol::content::Content;
+/// use generativeai::{ErrorKind, GenerativeModel, testing::Scripted};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+/// # let script = Scripted::always("4,413 feet");
+/// let model = GenerativeModel::new("gemini-flash-latest").backend(script);
+/// // The program keeps the conversation itself.
+/// let contents = [
+///     Content::user("How tall is Ben Nevis?"),
+///     Content::model("1,345 metres"),
+///     Content::user("And in feet?"),
+/// ];
+/// assert_eq!(model.generate_content(contents).await?.text()?, "4,413 feet");
+///
+/// let error = model.generate_content("").await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Request);
+/// # Ok(()) }
+/// ```
+///
+/// Unlike a [message](crate::SendMessage) of a conversation, it changes nothing: a request that failed is simply made
+/// again. It can be cloned for that.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is requested until it is awaited or streamed"]
 pub struct GenerateContent<'model> {
@@ -66,6 +92,9 @@ impl GenerateContent<'_> {
 
     /// Sends the request and returns the response as a stream of chunks. Nothing is sent until the first chunk is
     /// awaited.
+    ///
+    /// The end of the stream is checked: a stream that ends without a finish reason fails with
+    /// [`Truncated`](ErrorKind::Truncated), and a blocked prompt with [`Blocked`](ErrorKind::Blocked).
     pub fn stream(self) -> GenerateStream {
         GenerateStream {
             reply: self.begin(Mode::Stream).map(Box::new).map_err(Some),
@@ -132,6 +161,24 @@ async fn whole(mut reply: Hops) -> Result<GenerateContentResponse> {
 ///
 /// An error is the last item; [`response`](Self::response) then returns the part before it. Dropping the
 /// stream cancels the request.
+///
+/// ```
+/// # use generativeai::{GenerativeModel, testing::Scripted};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+/// let model = GenerativeModel::new("m").backend(Scripted::default().then_fail(&["Ben ", "Nevis"]));
+/// let mut stream = model.generate_content("Name a mountain.").stream();
+/// let mut failed = None;
+/// while let Some(chunk) = stream.next().await {
+///     match chunk {
+///         Ok(chunk) => print!("{}", chunk.text().unwrap_or_default()),
+///         Err(error) => failed = Some(error),
+///     }
+/// }
+///
+/// assert!(failed.is_some_and(|error| error.is_retryable()));
+/// assert_eq!(stream.response().to_string(), "Ben Nevis");
+/// # Ok(()) }
+/// ```
 #[must_use = "a stream does nothing until it is read"]
 pub struct GenerateStream {
     /// The reply, or the error that ended it, until it has been returned.
@@ -179,6 +226,8 @@ impl GenerateStream {
     }
 
     /// Returns the response so far, with the received chunks merged.
+    ///
+    /// Empty before the first chunk. After the end of the stream it is the complete response.
     pub fn response(&self) -> &GenerateContentResponse {
         &self.response
     }

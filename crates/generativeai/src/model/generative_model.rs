@@ -24,6 +24,14 @@ use crate::tools::Toolbox;
 ///
 /// The settings are defaults for every request. A message or another request can override each of them.
 ///
+/// A model is cheap to clone. Requests start with one of three methods:
+///
+/// | Method | Use it for |
+/// | --- | --- |
+/// | [`start_chat`](Self::start_chat) | a conversation: history, functions that run, undo |
+/// | [`generate_content`](Self::generate_content) | a single prompt, or contents that the program manages itself |
+/// | [`count_tokens`](Self::count_tokens) | the size of a prompt, before it is sent |
+///
 /// ```
 /// use generativeai::{GenerativeModel, protocol::config::GenerationConfig, testing::Scripted};
 ///
@@ -50,7 +58,16 @@ pub struct GenerativeModel {
 impl GenerativeModel {
     /// Creates a model from its name. A name without `/` gets the prefix `models/`.
     ///
-    /// The name is not checked here: requests with an invalid name fail.
+    /// [`Backend::list_models`] returns the names that a service knows; `gemini-flash-latest` is an alias for the
+    /// newest model of a family. The name is not checked here: a request with an unknown name fails with
+    /// [`NotFound`](ErrorKind::NotFound).
+    ///
+    /// ```
+    /// use generativeai::GenerativeModel;
+    ///
+    /// assert_eq!(GenerativeModel::new("gemini-flash-latest").name(), "models/gemini-flash-latest");
+    /// assert_eq!(GenerativeModel::new("tunedModels/my-model").name(), "tunedModels/my-model");
+    /// ```
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: full_name(name.into()),
@@ -78,7 +95,8 @@ impl GenerativeModel {
         Ok(this)
     }
 
-    /// Sets the backend.
+    /// Sets the backend, instead of the REST API with the settings of the environment: a [`Remote`](crate::Remote) with
+    /// another key, an embedded model, or a [script](crate::testing::Scripted) in tests.
     #[must_use]
     pub fn backend(mut self, backend: impl Backend + 'static) -> Self {
         self.set_backend(backend);
@@ -92,6 +110,11 @@ impl GenerativeModel {
 
     /// Sets the system instruction: how the model is to behave in the whole conversation. A text or a part becomes
     /// a content without a role.
+    ///
+    /// An instruction is sent with each request and is not part of the history, so it survives
+    /// [`rewind`](crate::ChatSession::rewind), [`clear`](crate::ChatSession::clear) and a context budget. An
+    /// instruction without parts fails each request; [`without_system_instruction`](Self::without_system_instruction)
+    /// removes it.
     #[must_use]
     pub fn system_instruction(mut self, instruction: impl Into<Content>) -> Self {
         self.system_instruction = Some(instruction.into());
@@ -119,6 +142,25 @@ impl GenerativeModel {
     }
 
     /// Sets how replies are generated: temperature, output limit, thinking, format and so on.
+    ///
+    /// The configuration replaces an earlier one of the model. That of a message is merged over it, field by field:
+    ///
+    /// ```
+    /// use generativeai::protocol::config::GenerationConfig;
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let script = Scripted::always("Hello!");
+    /// let model = GenerativeModel::new("m")
+    ///     .generation_config(GenerationConfig::default().temperature(0.2).max_output_tokens(64));
+    /// # let model = model.backend(script.clone());
+    /// let longer = GenerationConfig::default().max_output_tokens(1_024);
+    /// model.generate_content("Hi").generation_config(longer).await?;
+    ///
+    /// let sent = script.requests()[0].generation_config.clone().unwrap();
+    /// assert_eq!((sent.temperature, sent.max_output_tokens), (Some(0.2), Some(1_024)));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn generation_config(mut self, config: GenerationConfig) -> Self {
         self.settings.generation_config = Some(Box::new(config));
@@ -127,6 +169,16 @@ impl GenerativeModel {
 
     /// Sets from which probability on harmful content is blocked, by category. Other categories have the default of
     /// the service.
+    ///
+    /// ```
+    /// use generativeai::GenerativeModel;
+    /// use generativeai::protocol::safety::{HarmBlockThreshold, HarmCategory, SafetySetting};
+    ///
+    /// // The same threshold for all categories, and another one for harassment: the last setting of a category counts.
+    /// let mut settings = SafetySetting::for_all(HarmBlockThreshold::BlockOnlyHigh);
+    /// settings.push(SafetySetting::new(HarmCategory::Harassment, HarmBlockThreshold::BlockNone));
+    /// let model = GenerativeModel::new("gemini-flash-latest").safety_settings(settings);
+    /// ```
     #[must_use]
     pub fn safety_settings(
         mut self,
@@ -137,6 +189,18 @@ impl GenerativeModel {
     }
 
     /// Sets the tools that the model may use: functions of this program, and tools of the service.
+    ///
+    /// [`generate_content`](Self::generate_content) declares functions without running them. Conversations run them
+    /// with [`automatic_function_calling`](crate::ChatSession::automatic_function_calling).
+    ///
+    /// ```
+    /// use generativeai::protocol::tools::GoogleSearch;
+    /// use generativeai::{Function, GenerativeModel};
+    ///
+    /// let now = Function::new("now", "Returns the time.", || "12:30");
+    /// let model = GenerativeModel::new("gemini-flash-latest").tools((now, GoogleSearch::default()));
+    /// assert_eq!(model.toolbox().unwrap().tools().len(), 2);
+    /// ```
     #[must_use]
     pub fn tools(mut self, tools: impl Into<Toolbox>) -> Self {
         self.set_tools(tools);
@@ -148,6 +212,15 @@ impl GenerativeModel {
     }
 
     /// Sets whether the model may, must or must not use tools.
+    ///
+    /// ```
+    /// use generativeai::GenerativeModel;
+    /// use generativeai::protocol::tools::{FunctionCallingConfig, FunctionCallingMode};
+    ///
+    /// // Two spellings of one setting: no calls, although functions are declared.
+    /// let model = GenerativeModel::new("gemini-flash-latest").tool_config(FunctionCallingConfig::none());
+    /// let model = GenerativeModel::new("gemini-flash-latest").tool_config(FunctionCallingMode::None);
+    /// ```
     #[must_use]
     pub fn tool_config(mut self, config: impl Into<ToolConfig>) -> Self {
         self.settings.tool_config = Some(config.into());
@@ -161,8 +234,20 @@ impl GenerativeModel {
         self
     }
 
-    /// Sets labels by which the bill is broken down. Names and values have at most 63 lower-case letters, digits, `_` and
-    /// `-`.
+    /// Sets labels by which the bill is broken down. Names and values have at most 63 lower-case letters, digits, `_`
+    /// and `-`. Labels of a message are added to them; one with the same name replaces the label of the model.
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let script = Scripted::always("Hello!");
+    /// let model = GenerativeModel::new("m").labels([("team", "guides"), ("stage", "test")]);
+    /// # let model = model.backend(script.clone());
+    /// model.generate_content("Hi").labels([("stage", "production")]).await?;
+    /// # let sent = script.requests()[0].labels.clone().unwrap();
+    /// # assert_eq!((sent["team"].as_str(), sent["stage"].as_str()), ("guides", "production"));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn labels(
         mut self,
@@ -216,6 +301,25 @@ impl GenerativeModel {
 
     /// Sets the finish reasons that complete a turn in addition to `STOP` and `MAX_TOKENS`. By default there are none:
     /// a reply that stops for another reason leaves the turn unfinished.
+    ///
+    /// ```
+    /// use generativeai::protocol::content::Content;
+    /// use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let mut cut = GenerateContentResponse::from(Content::model("To be, or not to be"));
+    /// # cut.candidates[0].finish_reason = Some(FinishReason::Recitation);
+    /// # let model = GenerativeModel::new("m").backend(Scripted::default().then_stream([cut]));
+    /// // A beginning is better than nothing.
+    /// let model = model.accept_finish_reasons([FinishReason::Recitation]);
+    /// let mut chat = model.start_chat();
+    /// let reply = chat.send_message("Recite Hamlet").await?;
+    ///
+    /// assert_eq!(reply.finish_reason(), Some(&FinishReason::Recitation));
+    /// assert_eq!(chat.history().len(), 2);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn accept_finish_reasons(
         mut self,
@@ -304,6 +408,16 @@ impl GenerativeModel {
     /// # Errors
     /// The error that the first request would fail with before it is sent: the system instruction is empty, two
     /// functions have the same name, tools are set although there is cached content, or the REST API has no key.
+    ///
+    /// A program that has just started checks its settings this way, before its user has written a message:
+    ///
+    /// ```
+    /// use generativeai::{ErrorKind, GenerativeModel, testing::Scripted};
+    ///
+    /// let model = GenerativeModel::new("m").system_instruction("").backend(Scripted::default());
+    /// assert_eq!(model.check().unwrap_err().kind(), ErrorKind::Request);
+    /// assert!(model.without_system_instruction().check().is_ok());
+    /// ```
     pub fn check(&self) -> Result<()> {
         self.prepare(None).map(drop)
     }

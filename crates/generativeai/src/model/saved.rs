@@ -1,4 +1,7 @@
 //! Saved form of a model: its name and settings, without the backend.
+//!
+//! Options of requests, accepted finish reasons and checks are not saved: they are code or belong to the program that
+//! runs, as do the functions of tools.
 
 use std::sync::Arc;
 

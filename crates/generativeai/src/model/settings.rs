@@ -167,7 +167,7 @@ macro_rules! message_setters {
     (@generation_config) => {
         /// Sets how the reply is generated: temperature, output limit, thinking, format and so on.
         ///
-        /// Fields that are not set here keep the value of the model.
+        /// Fields that are not set here keep the value of the model. A second call replaces the first one.
         pub fn generation_config(self, config: $crate::protocol::config::GenerationConfig) -> Self {
             self.with(|settings| settings.generation_config = Some(Box::new(config)))
         }
@@ -186,18 +186,26 @@ macro_rules! message_setters {
     };
     (@tools) => {
         /// Sets the tools that the model may use. They replace those of the model.
+        ///
+        /// An empty list takes the tools away for this request. Functions are run in conversations with
+        /// [automatic function calling]($crate::ChatSession::automatic_function_calling) alone.
         pub fn tools(self, tools: impl Into<$crate::tools::Toolbox>) -> Self {
             self.with(|settings| settings.tools = Some(tools.into()))
         }
     };
     (@tool_config) => {
         /// Sets whether the model may, must or must not use tools. Replaces the setting of the model.
+        ///
+        /// A [`FunctionCallingMode`]($crate::protocol::tools::FunctionCallingMode) converts into it, if the mode is all
+        /// there is to set.
         pub fn tool_config(self, config: impl Into<$crate::protocol::tools::ToolConfig>) -> Self {
             self.with(|settings| settings.tool_config = Some(config.into()))
         }
     };
     (@request_options) => {
         /// Sets time limits, retries and tracing. Options that are not set here keep the value of the model.
+        ///
+        /// The time limit covers one request. A turn with function calls makes several, each with its own limit.
         pub fn request_options(self, options: $crate::backend::RequestOptions) -> Self {
             self.with(|settings| settings.request_options = options)
         }

@@ -80,6 +80,24 @@ impl<'model> GenerateContent<'model> {
 }
 
 /// Request whose reply is deserialized as a `T`. It is sent once it is awaited.
+///
+/// Simple types need no `struct`: a number, a list of strings, or an enum without data as a choice.
+///
+/// ```
+/// use schemars::JsonSchema;
+/// use serde::Deserialize;
+/// # use generativeai::{GenerativeModel, testing::Scripted};
+///
+/// #[derive(Debug, PartialEq, Deserialize, JsonSchema)]
+/// #[serde(rename_all = "lowercase")]
+/// enum Mood { Friendly, Angry }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+/// # let model = GenerativeModel::new("m").backend(Scripted::always(r#""angry""#));
+/// let mood: Mood = model.generate_content("Mood of `Where is my parcel?!`").json().await?;
+/// assert_eq!(mood, Mood::Angry);
+/// # Ok(()) }
+/// ```
 #[must_use = "nothing is requested until it is awaited"]
 pub struct GenerateJson<'model, T> {
     request: GenerateContent<'model>,
@@ -90,7 +108,21 @@ pub struct GenerateJson<'model, T> {
 impl<T> GenerateJson<'_, T> {
     /// Sets how often the model is asked again for a reply that does not deserialize. Default: 0.
     ///
-    /// Each further request contains the replies so far and their errors.
+    /// Each further request contains the replies so far and their errors. Only replies of a wrong shape count; network
+    /// errors are retried by the [backend](crate::Retry).
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// let script = Scripted::default().then_text("About 1,345 metres.").then_text("1345");
+    /// let model = GenerativeModel::new("m").backend(script.clone());
+    /// let metres: u32 = model.generate_content("How tall is Ben Nevis?").json().retries(1).await?;
+    ///
+    /// assert_eq!(metres, 1_345);
+    /// // The prompt, the reply of the wrong shape, and the request for a correction.
+    /// assert_eq!(script.requests()[1].contents.len(), 3);
+    /// # Ok(()) }
+    /// ```
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self

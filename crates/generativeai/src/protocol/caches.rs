@@ -12,6 +12,8 @@
 //! let model = GenerativeModel::from_cached_content(&cache)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! API page: [Context caching](https://ai.google.dev/gemini-api/docs/caching).
 
 use crate::protocol::content::Content;
 use crate::protocol::time::{Duration, Timestamp};
@@ -22,6 +24,10 @@ message! {
     ///
     /// Stored tokens are billed by the hour. The smallest cache that a model accepts has 1,024 to 4,096
     /// tokens.
+    ///
+    /// The prefix `cachedContents/` belongs to the name. A cache that expired is an error of the kind
+    /// [`NotFound`](crate::ErrorKind::NotFound): create it again, with another program, since this crate only reads
+    /// caches.
     pub struct CachedContent {
         /// Resource name, such as `cachedContents/123`.
         pub name: Option<String>,

@@ -19,6 +19,46 @@
 //! assert_eq!(image.parts.len(), 2);
 //! assert!(result.parts[0].as_function_response().is_some());
 //! ```
+//!
+//! # What a part is
+//!
+//! | Data | Sent by | Contents |
+//! | --- | --- | --- |
+//! | [`Text`](Data::Text) | both | text; with [`thought`](Part::thought), a summary of the model's thinking |
+//! | [`InlineData`](Data::InlineData) | both | bytes of an image, audio, video or a document |
+//! | [`FileData`](Data::FileData) | the program | reference to an uploaded file or a video |
+//! | [`FunctionCall`](Data::FunctionCall) | the model | function to run, with arguments |
+//! | [`FunctionResponse`](Data::FunctionResponse) | the program | result of that function |
+//! | [`ExecutableCode`](Data::ExecutableCode) | the model | code that the service runs |
+//! | [`CodeExecutionResult`](Data::CodeExecutionResult) | the service | output of that code |
+//! | [`ToolCall`](Data::ToolCall), [`ToolResponse`](Data::ToolResponse) | the service | a built-in tool |
+//!
+//! # A round of function calls
+//!
+//! A conversation keeps the order that the API requires: each call is answered in the next content, by a response
+//! with the same name, and with the same identifier if the call has one.
+//!
+//! ```
+//! use generativeai::protocol::content::{Content, FunctionCall, FunctionResponse};
+//! use serde_json::json;
+//!
+//! let args = json!({"mountain": "Ben Nevis"}).as_object().cloned().unwrap_or_default();
+//! let call = FunctionCall::new("height", args).id("call-1");
+//! let response = FunctionResponse::to(&call, json!({"metres": 1345}));
+//! let history = [
+//!     Content::user("How tall is Ben Nevis?"),
+//!     Content::model(call),
+//!     Content::user(response),
+//!     Content::model("Ben Nevis is 1,345 metres tall."),
+//! ];
+//! assert_eq!(
+//!     serde_json::to_value(&history[2])?,
+//!     json!({"role": "user", "parts": [{
+//!         "functionResponse": {"id": "call-1", "name": "height", "response": {"metres": 1345}},
+//!     }]}),
+//! );
+//! # Ok::<(), serde_json::Error>(())
+//! ```
 
 mod code;
 mod contents;

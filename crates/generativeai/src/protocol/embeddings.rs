@@ -11,6 +11,8 @@
 //!     .task_type(TaskType::RetrievalDocument)
 //!     .output_dimensionality(768);
 //! ```
+//!
+//! API page: [Embeddings](https://ai.google.dev/gemini-api/docs/embeddings).
 
 use crate::protocol::content::Content;
 use crate::protocol::tokens::ModalityTokenCount;
@@ -86,6 +88,26 @@ message! {
 
 message! {
     /// Vector that represents the meaning of a text.
+    ///
+    /// Two vectors are compared by the cosine of their angle: 1 for the same meaning, about 0 for none in common.
+    ///
+    /// ```
+    /// use generativeai::protocol::embeddings::ContentEmbedding;
+    ///
+    /// fn similarity(one: &ContentEmbedding, other: &ContentEmbedding) -> f64 {
+    ///     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    ///     let lengths = dot(&one.values, &one.values).sqrt() * dot(&other.values, &other.values).sqrt();
+    ///     dot(&one.values, &other.values) / lengths
+    /// }
+    ///
+    /// let one: ContentEmbedding = serde_json::from_str(r#"{"values":[0.6,0.8]}"#)?;
+    /// let other: ContentEmbedding = serde_json::from_str(r#"{"values":[0.8,0.6]}"#)?;
+    /// assert!((similarity(&one, &other) - 0.96).abs() < 1e-9);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    ///
+    /// Reading a response:
+    ///
     /// ```
     /// use generativeai::protocol::embeddings::EmbedContentResponse;
     ///
@@ -105,6 +127,7 @@ message! {
 
 message! {
     /// Request for the embeddings of several texts.
+    ///
     /// ```
     /// use generativeai::protocol::embeddings::{BatchEmbedContentsRequest, EmbedContentRequest};
     ///

@@ -14,6 +14,8 @@
 //! assert_eq!(message.parts[1].kind(), Some("fileData"));
 //! # Ok::<(), serde_json::Error>(())
 //! ```
+//!
+//! API page: [Files](https://ai.google.dev/gemini-api/docs/files).
 
 use crate::protocol::content::{FileData, Part};
 use crate::protocol::status::Status;
@@ -77,6 +79,7 @@ impl From<File> for Part {
 
 open_enum! {
     /// Whether a file is ready for use.
+    ///
     /// ```
     /// use generativeai::protocol::files::{File, FileState};
     ///

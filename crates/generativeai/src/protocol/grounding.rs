@@ -15,6 +15,33 @@
 //! assert_eq!(source.web.as_ref().unwrap().title.as_deref(), Some("Ben Nevis"));
 //! # Ok::<(), serde_json::Error>(())
 //! ```
+//!
+//! Offsets count bytes of UTF-8, as Rust does, so they are indices into the text of the part. A program that marks
+//! passages inserts its marks from the end, since each one moves what follows:
+//!
+//! ```
+//! use generativeai::protocol::grounding::GroundingMetadata;
+//!
+//! fn with_marks(mut text: String, grounding: &GroundingMetadata) -> String {
+//!     let mut ends: Vec<(usize, String)> = Vec::new();
+//!     for support in &grounding.grounding_supports {
+//!         let end = support.segment.as_ref().and_then(|segment| segment.end_index).unwrap_or(0);
+//!         let marks = support.grounding_chunk_indices.iter().map(|index| format!("[{}]", index + 1));
+//!         ends.push((usize::try_from(end).unwrap_or(0), marks.collect()));
+//!     }
+//!     ends.sort();
+//!     for (end, marks) in ends.iter().rev().filter(|(end, _)| text.is_char_boundary(*end)).collect::<Vec<_>>() {
+//!         text.insert_str(*end, marks);
+//!     }
+//!     text
+//! }
+//!
+//! let grounding: GroundingMetadata = serde_json::from_str(
+//!     r#"{"groundingSupports":[{"segment":{"endIndex":7},"groundingChunkIndices":[0,2]}]}"#,
+//! )?;
+//! assert_eq!(with_marks("1,345 m is its height.".into(), &grounding), "1,345 m[1][3] is its height.");
+//! # Ok::<(), serde_json::Error>(())
+//! ```
 
 mod url_context;
 
@@ -51,6 +78,8 @@ message! {
 
 message! {
     /// Search suggestions to show with a grounded reply.
+    ///
+    /// The HTML is complete and has its own style, for a light and a dark theme. Show it in a frame without scripts.
     pub struct SearchEntryPoint {
         /// HTML and CSS to embed in a page.
         pub rendered_content: Option<String>,
@@ -61,6 +90,26 @@ message! {
 
 message! {
     /// Source that a tool found. One of the fields is set.
+    ///
+    /// ```
+    /// use generativeai::protocol::grounding::GroundingChunk;
+    ///
+    /// fn link(source: &GroundingChunk) -> Option<(&str, &str)> {
+    ///     if let Some(web) = &source.web {
+    ///         Some((web.title.as_deref()?, web.uri.as_deref()?))
+    ///     } else if let Some(place) = &source.maps {
+    ///         Some((place.title.as_deref()?, place.uri.as_deref()?))
+    ///     } else {
+    ///         let passage = source.retrieved_context.as_ref()?;
+    ///         Some((passage.title.as_deref()?, passage.uri.as_deref().unwrap_or_default()))
+    ///     }
+    /// }
+    ///
+    /// let source: GroundingChunk =
+    ///     serde_json::from_str(r#"{"maps":{"uri":"https://maps.google.com/?cid=1","title":"Ben Nevis Inn"}}"#)?;
+    /// assert_eq!(link(&source), Some(("Ben Nevis Inn", "https://maps.google.com/?cid=1")));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub struct GroundingChunk {
         /// Web page.
         pub web: Option<WebChunk>,
@@ -178,6 +227,18 @@ message! {
 
 message! {
     /// Passage of a reply: a part of the reply, and byte offsets in its text.
+    ///
+    /// ```
+    /// use generativeai::protocol::grounding::Segment;
+    ///
+    /// let reply = "Ben Nevis is 1,345 m tall. It is in Scotland.";
+    /// let segment: Segment = serde_json::from_str(r#"{"endIndex":26}"#)?;
+    /// let start = segment.start_index.unwrap_or(0) as usize;
+    /// let end = segment.end_index.unwrap_or(0) as usize;
+    /// // `get` instead of an index: a service may err, and a range within a character would panic.
+    /// assert_eq!(reply.get(start..end), Some("Ben Nevis is 1,345 m tall."));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub struct Segment {
         /// Index of the part in the content. Absent means 0.
         pub part_index: Option<i32>,

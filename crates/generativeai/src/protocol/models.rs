@@ -12,9 +12,33 @@
 //! assert!(model.supported_generation_methods.iter().any(|method| method == "generateContent"));
 //! # Ok::<(), serde_json::Error>(())
 //! ```
+//!
+//! API page: [Models](https://ai.google.dev/gemini-api/docs/models).
 
 message! {
     /// Description of a model.
+    ///
+    /// Which fields are present depends on the service: an imitation of the API may send a name alone.
+    ///
+    /// ```
+    /// use generativeai::protocol::models::Model;
+    ///
+    /// /// Returns the name of the model with the largest context window.
+    /// fn largest(models: &[Model]) -> Option<&str> {
+    ///     let chat = models.iter().filter(|model| {
+    ///         model.supported_generation_methods.iter().any(|method| method == "generateContent")
+    ///     });
+    ///     chat.max_by_key(|model| model.input_token_limit)?.name.as_deref()
+    /// }
+    ///
+    /// let models: Vec<Model> = serde_json::from_str(
+    ///     r#"[{"name":"models/small","inputTokenLimit":32768,"supportedGenerationMethods":["generateContent"]},
+    ///         {"name":"models/large","inputTokenLimit":1048576,"supportedGenerationMethods":["generateContent"]},
+    ///         {"name":"models/gemini-embedding-001","supportedGenerationMethods":["embedContent"]}]"#,
+    /// )?;
+    /// assert_eq!(largest(&models), Some("models/large"));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub struct Model {
         /// Resource name, such as `models/gemini-flash-latest`.
         pub name: Option<String>,

@@ -25,6 +25,25 @@ use crate::protocol::wire;
 
 message! {
     /// Request to generate a reply: the conversation so far, tools and settings.
+    ///
+    /// A request is complete in itself: the service remembers nothing between two requests, so each one contains the
+    /// whole conversation.
+    ///
+    /// ```
+    /// use generativeai::protocol::content::Content;
+    /// use generativeai::protocol::request::GenerateContentRequest;
+    ///
+    /// let request = GenerateContentRequest::default().contents([
+    ///     Content::user("How tall is Ben Nevis?"),
+    ///     Content::model("1,345 metres."),
+    ///     Content::user("And in feet?"),
+    /// ]);
+    /// let json = serde_json::to_value(&request)?;
+    /// assert_eq!(json["contents"][1]["role"], "model");
+    /// // Members that are not set are not sent.
+    /// assert_eq!(json.as_object().unwrap().len(), 1);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub struct GenerateContentRequest {
         /// Resource name of the model, such as `models/gemini-flash-latest`. Over REST it is part of the
         /// URL.
@@ -119,6 +138,9 @@ setters!(GenerateContentRequest {
 
 open_enum! {
     /// Service tier of a request.
+    ///
+    /// [`UsageMetadata::service_tier`](crate::protocol::response::UsageMetadata::service_tier) reports the tier in
+    /// which the request was processed.
     pub enum ServiceTier {
         /// The default of the service, which is [`Standard`](Self::Standard).
         Unspecified = "unspecified",

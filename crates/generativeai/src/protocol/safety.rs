@@ -14,6 +14,8 @@
 //! )]);
 //! ```
 //!
+//! API page: [Safety settings](https://ai.google.dev/gemini-api/docs/safety-settings).
+//!
 //! [`PromptFeedback`]: crate::protocol::response::PromptFeedback
 //! [`FinishReason::Safety`]: crate::protocol::response::FinishReason::Safety
 
@@ -75,6 +77,23 @@ impl SafetySetting {
 
 message! {
     /// Rating of a prompt or a candidate in one harm category.
+    ///
+    /// Ratings show why something was blocked, and how close a reply was to it:
+    ///
+    /// ```
+    /// use generativeai::protocol::response::GenerateContentResponse;
+    ///
+    /// let response: GenerateContentResponse = serde_json::from_str(
+    ///     r#"{"candidates":[{"finishReason":"SAFETY","safetyRatings":[
+    ///         {"category":"HARM_CATEGORY_HARASSMENT","probability":"MEDIUM","blocked":true},
+    ///         {"category":"HARM_CATEGORY_HATE_SPEECH","probability":"NEGLIGIBLE"}]}]}"#,
+    /// )?;
+    /// let ratings = &response.candidates[0].safety_ratings;
+    /// let blocked = ratings.iter().filter(|rating| rating.blocked == Some(true));
+    /// let categories: Vec<&str> = blocked.filter_map(|rating| Some(rating.category.as_ref()?.as_str())).collect();
+    /// assert_eq!(categories, ["HARM_CATEGORY_HARASSMENT"]);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub struct SafetyRating {
         /// Category that was rated. A list of ratings has at most one for each category.
         pub category: Option<HarmCategory>,

@@ -18,6 +18,8 @@
 //!     .response_schema(Schema::array(mountain));
 //! ```
 //!
+//! API page: [Structured output](https://ai.google.dev/gemini-api/docs/structured-output).
+//!
 //! [`Schema::of`] derives the schema of a Rust type.
 
 use std::fmt;
@@ -168,6 +170,17 @@ impl Schema {
     }
 
     /// Creates a schema for strings that are one of these values.
+    ///
+    /// ```
+    /// use generativeai::protocol::config::GenerationConfig;
+    /// use generativeai::protocol::schema::Schema;
+    ///
+    /// // The reply is one of the words, without quotes.
+    /// let config = GenerationConfig::default()
+    ///     .response_mime_type("text/x.enum")
+    ///     .response_schema(Schema::one_of(["friendly", "neutral", "angry"]));
+    /// assert_eq!(config.response_schema.unwrap().r#enum.len(), 3);
+    /// ```
     pub fn one_of(texts: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self::string().format("enum").r#enum(texts)
     }
@@ -203,6 +216,17 @@ open_enum! {
 }
 
 /// Schemas by name, in insertion order.
+///
+/// The order is kept, since a model generates members in it unless
+/// [`property_ordering`](Schema::property_ordering) says otherwise.
+///
+/// ```
+/// use generativeai::protocol::schema::{Properties, Schema};
+///
+/// let members: Properties = [("reason", Schema::string()), ("answer", Schema::boolean())].into_iter().collect();
+/// let names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
+/// assert_eq!(names, ["reason", "answer"]);
+/// ```
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Properties(IndexMap<String, Schema>);

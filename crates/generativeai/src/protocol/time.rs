@@ -19,6 +19,15 @@ use serde::{Deserialize, Serialize};
 use crate::protocol::wire::Wire;
 
 /// Point in time in the format of RFC 3339, such as `2026-11-23T12:00:00.5Z`. The format is not checked.
+///
+/// ```
+/// use generativeai::protocol::files::File;
+///
+/// let file: File = serde_json::from_str(r#"{"name":"files/abc","expirationTime":"2026-11-25T12:00:00Z"}"#)?;
+/// // Timestamps in UTC sort like texts, and any crate for time parses them.
+/// assert!(file.expiration_time.unwrap().as_str() > "2026-11-24");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(String);

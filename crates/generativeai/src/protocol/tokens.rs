@@ -13,6 +13,8 @@
 //! assert_eq!(count.total_tokens, Some(4));
 //! # Ok(()) }
 //! ```
+//!
+//! API page: [Tokens](https://ai.google.dev/gemini-api/docs/tokens).
 
 mod count;
 mod modality;

@@ -15,6 +15,8 @@
 //!     .parameters(Schema::object([("mountain", Schema::string())]).required(["mountain"]));
 //! let model = GenerativeModel::new("gemini-flash-latest").tools((height, CodeExecution::default()));
 //! ```
+//!
+//! API page: [Function calling](https://ai.google.dev/gemini-api/docs/function-calling).
 
 mod builtin;
 mod config;

@@ -47,6 +47,15 @@ impl Unknown {
     ///
     /// Use this to send a member that is newer than this version. The name of a field of the message
     /// would be written twice.
+    ///
+    /// ```
+    /// use generativeai::protocol::config::GenerationConfig;
+    ///
+    /// let mut config = GenerationConfig::default().temperature(0.2);
+    /// config.unknown.insert("brandNew", true);
+    /// assert_eq!(serde_json::to_string(&config)?, r#"{"temperature":0.2,"brandNew":true}"#);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub fn insert(&mut self, name: impl Into<String>, value: impl Into<Value>) -> Option<Value> {
         self.0
             .get_or_insert_default()

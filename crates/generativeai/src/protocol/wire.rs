@@ -4,6 +4,18 @@
 //! its `snake_case` name, `null` is absent, numbers may be strings, enum values may be numbers. Beyond
 //! these rules, enum values are read in any case, and one value is accepted where a list is expected, as
 //! the Gemini API does. Writing has one form: `camelCase`, absent members left out.
+//!
+//! | Type of a field | Read from | Written as |
+//! | --- | --- | --- |
+//! | `Option<bool>`, `Option<String>` | the value, or `null` | the value |
+//! | `Option<i32>`, `Option<i64>` | `7`, `7.0`, `"7"` | `7` |
+//! | `Option<f64>` | `1.5`, `1`, `"1.5"`, `"NaN"` | `1.5`, `"NaN"` |
+//! | an enum | `"STOP"`, `"stop"`, `1`, `"BRAND_NEW"` | `"STOP"`, `"BRAND_NEW"` |
+//! | a message | an object | an object |
+//! | `Vec` of any of them | a list, or one item | a list |
+//! | `Option<Value>` | any JSON; `null` is a value | the same JSON |
+//!
+//! A number out of range, a duplicate member and a value of another type are errors: they would lose data.
 
 mod debug;
 mod member;

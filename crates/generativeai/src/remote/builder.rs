@@ -32,6 +32,18 @@ const NAME: &str = concat!("generativeai/", env!("CARGO_PKG_VERSION"));
 /// Connections go through the proxy that `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY` names, except to the hosts
 /// in `NO_PROXY` and to this machine. SOCKS proxies are not supported.
 ///
+/// | Setting | Environment | Default |
+/// | --- | --- | --- |
+/// | [`api_key`](Self::api_key) | `GEMINI_API_KEY`, `GOOGLE_API_KEY` | none; an error, except on this machine |
+/// | [`base_url`](Self::base_url) | `GOOGLE_GEMINI_BASE_URL` | Google's Gemini API |
+/// | [`api_version`](Self::api_version) | | that of the base URL, else `v1beta` |
+/// | [`request_options`](Self::request_options) | | see [`RequestOptions`] |
+/// | [`response_limit`](Self::response_limit) | | 64 MiB |
+/// | [`retry_budget`](Self::retry_budget) | | 100 retries |
+/// | [`max_in_flight`](Self::max_in_flight) | | no limit |
+///
+/// A variable that is empty counts as absent.
+///
 /// ```
 /// use std::time::Duration;
 /// use generativeai::{Remote, RequestOptions};
@@ -98,6 +110,9 @@ impl Remote {
     /// Creates a client from the environment: the API key from `GEMINI_API_KEY`, then `GOOGLE_API_KEY`; the
     /// base URL from `GOOGLE_GEMINI_BASE_URL`, else Google's.
     ///
+    /// A [model](crate::GenerativeModel) without a backend calls this for its first request. A program that calls it at
+    /// its start reports a missing key early, and can share the client among its models.
+    ///
     /// # Errors
     ///
     /// [`Configuration`](crate::ErrorKind::Configuration): there is no API key, or a variable is invalid.
@@ -111,6 +126,17 @@ impl RemoteBuilder {
     ///
     /// The key is sent in the header `x-goog-api-key` and never printed. It may be missing only for a service
     /// on this machine.
+    ///
+    /// White space around the key is removed. A key with spaces, line breaks or characters that are not ASCII is
+    /// refused by [`build`](Self::build), since such a key was copied incompletely:
+    ///
+    /// ```
+    /// use generativeai::Remote;
+    ///
+    /// let error = Remote::builder().api_key("AIza with a space").build().unwrap_err();
+    /// assert!(error.to_string().contains("spaces"));
+    /// assert!(!error.to_string().contains("AIza"));
+    /// ```
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.api_key = Some(Secret::new(key));
         self
@@ -119,6 +145,18 @@ impl RemoteBuilder {
     /// Sets the base URL. Without it, the URL comes from `GOOGLE_GEMINI_BASE_URL`, else it is Google's.
     ///
     /// An API version at its end is used for all requests; a model and a method after it are ignored.
+    ///
+    /// ```
+    /// use generativeai::Remote;
+    ///
+    /// // The server of this project, a proxy of a company, or a gateway with its own path.
+    /// for url in ["http://127.0.0.1:8080", "https://llm.example.com/gemini", "https://llm.example.com/v1"] {
+    ///     Remote::builder().base_url(url).api_key("not-a-real-key").build()?;
+    /// }
+    /// // The key would be readable on the way: `http://` needs `allow_plain_http`.
+    /// assert!(Remote::builder().base_url("http://llm.example.com").api_key("not-a-real-key").build().is_err());
+    /// # Ok::<(), generativeai::Error>(())
+    /// ```
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = Some(url.into());
         self
@@ -132,6 +170,16 @@ impl RemoteBuilder {
 
     /// Adds a header to every request. Its value is never printed. A header `authorization` or
     /// `x-goog-api-key` replaces the API key.
+    ///
+    /// ```
+    /// use generativeai::Remote;
+    ///
+    /// // An OAuth token instead of an API key. It expires: make a new client then.
+    /// let token = "not-a-real-token";
+    /// let remote = Remote::builder().header("authorization", format!("Bearer {token}")).build()?;
+    /// assert!(!format!("{remote:?}").contains(token));
+    /// # Ok::<(), generativeai::Error>(())
+    /// ```
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), Secret::new(value)));
         self
@@ -140,12 +188,22 @@ impl RemoteBuilder {
     /// Trusts further certificate authorities (PEM) besides those of the platform: that of a company proxy,
     /// for example. The text may contain several certificates, and the method may be called repeatedly. Not
     /// available on Android, where root certificates are installed in the system.
+    ///
+    /// ```no_run
+    /// use generativeai::Remote;
+    ///
+    /// let pem = std::fs::read_to_string("company-root.pem")?;
+    /// let remote = Remote::builder().root_certificate(pem).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn root_certificate(mut self, pem: impl Into<String>) -> Self {
         self.roots.push(pem.into());
         self
     }
 
     /// Sets the options of requests that set none themselves.
+    ///
+    /// The options of a model and of a message take precedence, value by value.
     pub fn request_options(mut self, options: RequestOptions) -> Self {
         self.options = options;
         self
@@ -160,6 +218,9 @@ impl RemoteBuilder {
 
     /// Sets the maximum size of a response in one piece, and of each event of a stream, in bytes. A larger one
     /// is an error of kind [`Limit`](ErrorKind::Limit), and is not read into memory. Default: 64 MiB.
+    ///
+    /// The limit protects a program from a server that never stops sending. Images are the largest regular responses: a
+    /// few MiB each.
     pub fn response_limit(mut self, bytes: usize) -> Self {
         self.response_limit = bytes;
         self
@@ -171,6 +232,9 @@ impl RemoteBuilder {
     /// The budget keeps a service that is down from receiving several times its load. A retry that succeeds returns
     /// what it cost, and five requests that succeed at once pay for one more retry. Once the budget is spent, each
     /// request makes one attempt. A retry after a wait that the service named together with status 429 costs nothing.
+    ///
+    /// The budget counts for the client, [`Retry::max_attempts`](crate::Retry::max_attempts) for one request. With 0
+    /// nothing is retried, except after such a wait.
     pub fn retry_budget(mut self, retries: u32) -> Self {
         self.retry_budget = retries;
         self
@@ -207,6 +271,15 @@ impl RemoteBuilder {
     /// # Errors
     ///
     /// [`Configuration`](ErrorKind::Configuration): there is no API key, or a setting is invalid.
+    ///
+    /// No key is a mistake that a program should report at its start:
+    ///
+    /// ```
+    /// use generativeai::{ErrorKind, Remote};
+    ///
+    /// let error = Remote::builder().base_url("no URL").build().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Configuration);
+    /// ```
     pub fn build(self) -> Result<Remote> {
         self.client().map(Remote)
     }

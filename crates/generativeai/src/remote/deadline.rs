@@ -68,6 +68,10 @@ impl Deadlines {
     pub(super) async fn run<T>(&mut self, future: impl Future<Output = T>) -> Result<T> {
         let mut future = pin!(future);
         // Polled by hand: combinators such as `timeout` own a timer for each wait.
+        //
+        // The timer may be set to a moment before `end`, from an earlier wait: events have moved the end since then.
+        // When it fires too early, it is moved to `end` and polled again, so that it wakes this task. A stream of a
+        // thousand chunks within the limit moves it not once. The timer is never set later than `end`.
         poll_fn(|cx| {
             if let Poll::Ready(output) = future.as_mut().poll(cx) {
                 return Poll::Ready(Ok(output));

@@ -204,6 +204,7 @@ fn status_in(json: &[u8]) -> Option<Status> {
     })
 }
 
+/// Returns whether the service rejected the key: the reason is `API_KEY_INVALID`, `API_KEY_EXPIRED` and so on.
 fn is_about_api_key(status: &Status) -> bool {
     status.details.iter().any(|detail| {
         let reason = detail.get("reason").and_then(Value::as_str);
@@ -211,6 +212,7 @@ fn is_about_api_key(status: &Status) -> bool {
     })
 }
 
+/// Returns at most that many characters of a text, with `…` at the end if some are missing.
 fn truncated(text: &str, max_chars: usize) -> Cow<'_, str> {
     match text.char_indices().nth(max_chars) {
         None => Cow::Borrowed(text),

@@ -1,4 +1,15 @@
 //! Whether a reply is complete, and the error for a reply that is not.
+//!
+//! Checked in this order, the first that applies:
+//!
+//! | The reply | Error |
+//! | --- | --- |
+//! | has feedback that the prompt was blocked | `Blocked` |
+//! | has no candidate | `Empty` |
+//! | ended with a reason other than `STOP` and `MAX_TOKENS` that is not accepted | `Stopped` |
+//! | is a stream without a finish reason | `Truncated` |
+//! | has no parts with content | `Empty` |
+//! | ends within the arguments of a call | `Truncated` |
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::Part;

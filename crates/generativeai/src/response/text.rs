@@ -9,6 +9,17 @@ use crate::protocol::response::{Candidate, GenerateContentResponse};
 impl GenerateContentResponse {
     /// Returns the parts of the only candidate; empty if it has no content.
     ///
+    /// ```
+    /// use generativeai::protocol::content::{Blob, Content, Part};
+    /// use generativeai::protocol::response::GenerateContentResponse;
+    ///
+    /// let image = Part::from(Blob::new("image/png", [0x89, b'P', b'N', b'G']));
+    /// let response = GenerateContentResponse::from(Content::model([Part::text("Here it is:"), image]));
+    /// let images = response.parts()?.iter().filter_map(Part::as_inline_data);
+    /// assert_eq!(images.count(), 1);
+    /// # Ok::<(), generativeai::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Blocked`](ErrorKind::Blocked) if the prompt was blocked, [`Empty`](ErrorKind::Empty) if there is
@@ -23,6 +34,28 @@ impl GenerateContentResponse {
     /// calls of built-in tools are left out.
     ///
     /// A chunk of a stream may have no text, which is an error here: use `text().unwrap_or_default()`.
+    ///
+    /// To show any reply, print it: [`Display`](std::fmt::Display) writes the text, and names parts that are not text.
+    ///
+    /// ```
+    /// use generativeai::ErrorKind;
+    /// use generativeai::protocol::content::{CodeExecutionResult, Content, ExecutableCode, FunctionCall, Part};
+    /// use generativeai::protocol::response::GenerateContentResponse;
+    ///
+    /// let parts: [Part; 4] = [
+    ///     Part::text("I add the numbers.").thought(true),
+    ///     ExecutableCode::default().language("PYTHON").code("print(1 + 2)").into(),
+    ///     CodeExecutionResult::default().outcome("OUTCOME_OK").output("3").into(),
+    ///     Part::text("The sum is 3."),
+    /// ];
+    /// let response = GenerateContentResponse::from(Content::model(parts));
+    /// assert_eq!(response.text()?, "``` python\nprint(1 + 2)\n```\n```\n3\n```\nThe sum is 3.");
+    ///
+    /// let call = FunctionCall::new("height", Default::default());
+    /// let response = GenerateContentResponse::from(Content::model(call));
+    /// assert_eq!(response.text().unwrap_err().kind(), ErrorKind::Request);
+    /// # Ok::<(), generativeai::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

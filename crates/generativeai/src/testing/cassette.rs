@@ -42,6 +42,24 @@ pub(super) use secrets::Secrets;
 /// Streams have the recorded chunks, without their delays. Errors have the recorded kind, codes and details.
 /// Clones share which exchanges have been played.
 ///
+/// A test usually has both ways in it: it records if a key is there and the file is not, and plays the file otherwise.
+///
+/// ```
+/// use std::path::Path;
+/// use generativeai::testing::{Cassette, Recorder};
+/// use generativeai::{GenerativeModel, Remote, Result};
+///
+/// fn model(cassette: &Path) -> Result<GenerativeModel> {
+///     let model = GenerativeModel::new("gemini-flash-latest");
+///     Ok(match cassette.exists() {
+///         true => model.backend(Cassette::open(cassette)?),
+///         false => model.backend(Recorder::create(cassette, Remote::from_env()?)?),
+///     })
+/// }
+/// ```
+///
+/// Playing a cassette:
+///
 /// ```
 /// use generativeai::{GenerativeModel, testing::Cassette};
 ///
@@ -93,6 +111,17 @@ impl Cassette {
     ///
     /// For tests in which the requests differ from run to run, by a date for example. The number and the kind of the
     /// requests must still be the recorded ones.
+    ///
+    /// ```no_run
+    /// use generativeai::{GenerativeModel, testing::Cassette};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// // The prompt contains the date of today, the recording that of the day on which it was made.
+    /// let cassette = Cassette::open("tests/weather.jsonl")?.loose();
+    /// let mut chat = GenerativeModel::new("gemini-flash-latest").backend(cassette).start_chat();
+    /// chat.send_message(format!("Today is {}. How is the weather?", "2026-11-29")).await?;
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn loose(mut self) -> Self {
         self.is_loose = true;

@@ -33,6 +33,9 @@ use crate::stream::{BoxFuture, ChunkStream};
 ///
 /// Writing blocks the calling thread. If it fails, the request fails, or the next one if this one was dropped.
 ///
+/// A reply that was dropped is recorded as far as it was received. Errors are recorded like responses, so a cassette
+/// can hold a refusal of the service, too. Recordings are plain text: read them before you commit them.
+///
 /// ```
 /// use generativeai::GenerativeModel;
 /// use generativeai::testing::{Cassette, Recorder, Scripted};
@@ -78,7 +81,7 @@ impl Recorder {
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the file cannot be created or exists
-    /// already: a recording is never overwritten.
+    /// already: a recording is never overwritten. To record again, delete the file.
     pub fn create(path: impl AsRef<Path>, backend: impl Backend + 'static) -> Result<Self> {
         let name = path.as_ref().display().to_string();
         let file = private_file()

@@ -26,6 +26,16 @@ use crate::stream::{BoxFuture, ChunkStream};
 /// Keeping the requests copies the history in each turn, which is slow for chats of thousands of turns.
 /// [`count_tokens`](crate::GenerativeModel::count_tokens) counts words.
 ///
+/// | The reply | Method |
+/// | --- | --- |
+/// | is a text, in one chunk or several | [`then_text`](Self::then_text), [`then_chunks`](Self::then_chunks) |
+/// | calls a function | [`then_call`](Self::then_call) |
+/// | has several parts | [`then_parts`](Self::then_parts) |
+/// | is stopped, blocked, or has token counts | [`then_stream`](Self::then_stream) |
+/// | fails | [`then_fail`](Self::then_fail), [`then_error`](Self::then_error) |
+/// | never ends | [`then_hang`](Self::then_hang) |
+/// | depends on the request | [`answer_with`](Self::answer_with) |
+///
 /// ```
 /// use generativeai::{ErrorKind, GenerativeModel, testing::Scripted};
 ///
@@ -172,6 +182,24 @@ impl Scripted {
     }
 
     /// Adds a reply with parts, in one chunk: several calls, an image, text next to a call.
+    ///
+    /// ```
+    /// use generativeai::protocol::content::FunctionCall;
+    /// use generativeai::{Function, GenerativeModel, testing::Scripted};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// let calls = ["now", "today"].map(|name| FunctionCall::new(name, Default::default()));
+    /// let script = Scripted::default().then_parts(calls).then_text("Sunday, 12:30.");
+    /// let now = Function::new("now", "Returns the time.", || "12:30");
+    /// let today = Function::new("today", "Returns the day.", || "Sunday");
+    /// let model = GenerativeModel::new("m").backend(script.clone()).tools([now, today]);
+    /// let mut chat = model.start_chat().automatic_function_calling(true);
+    /// chat.send_message("What time is it?").await?;
+    ///
+    /// // Both calls are one round: one content has both responses.
+    /// assert_eq!(script.requests()[1].contents.last().unwrap().parts.len(), 2);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn then_parts(self, parts: impl IntoIterator<Item = impl Into<Part>>) -> Self {
         let parts: Vec<Part> = parts.into_iter().map(Into::into).collect();
@@ -182,6 +210,22 @@ impl Scripted {
     ///
     /// Nothing is added to them: for a complete reply, the last chunk needs a finish reason. Without one the turn fails
     /// as [`Truncated`](ErrorKind::Truncated).
+    ///
+    /// ```
+    /// use generativeai::protocol::content::Content;
+    /// use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
+    /// use generativeai::{ErrorKind, GenerativeModel, testing::Scripted};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// let mut unsafe_reply = GenerateContentResponse::from(Content::model("First, you"));
+    /// unsafe_reply.candidates[0].finish_reason = Some(FinishReason::Safety);
+    /// let model = GenerativeModel::new("m").backend(Scripted::default().then_stream([unsafe_reply]));
+    ///
+    /// let error = model.start_chat().send_message("How do I pick a lock?").await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Stopped);
+    /// assert_eq!(error.response().unwrap().to_string(), "First, you");
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn then_stream(self, chunks: impl IntoIterator<Item = GenerateContentResponse>) -> Self {
         self.then(chunks.into_iter().collect(), End::Complete)
@@ -191,6 +235,19 @@ impl Scripted {
     ///
     /// The error has the kind [`Unreachable`](ErrorKind::Unreachable). A request that does not stream gets the error
     /// without the chunks.
+    ///
+    /// ```
+    /// use generativeai::{GenerativeModel, testing::Scripted};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let model = GenerativeModel::new("m").backend(Scripted::default().then_fail(&["1,3"]));
+    /// let mut chat = model.start_chat();
+    /// let mut reply = chat.send_message("How tall is Ben Nevis?").stream();
+    ///
+    /// assert_eq!(reply.next().await.unwrap().unwrap().to_string(), "1,3");
+    /// assert!(reply.next().await.unwrap().unwrap_err().is_retryable());
+    /// # }
+    /// ```
     #[must_use]
     pub fn then_fail(self, texts: &[&str]) -> Self {
         let error = Error::new(ErrorKind::Unreachable, "the connection was lost");
@@ -219,12 +276,46 @@ impl Scripted {
 
     /// Adds a reply that never ends: one chunk for each text, and then nothing. For tests of time limits and of dropped
     /// replies.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use generativeai::{GenerativeModel, testing::Scripted};
+    /// use tokio::time::timeout;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let model = GenerativeModel::new("m").backend(Scripted::default().then_hang(&["Once upon "]));
+    /// let mut chat = model.start_chat();
+    /// let mut reply = chat.send_message("Tell me a story").stream();
+    /// reply.next().await;
+    ///
+    /// assert!(timeout(Duration::from_millis(1), reply.next()).await.is_err());
+    /// drop(reply);
+    /// assert!(chat.keep_partial());
+    /// # }
+    /// ```
     #[must_use]
     pub fn then_hang(self, texts: &[&str]) -> Self {
         self.then(chunks_of(texts), End::Hang)
     }
 
     /// Returns the requests so far, in order. Only requests for a reply count, not those for a number of tokens.
+    ///
+    /// ```
+    /// use generativeai::protocol::config::GenerationConfig;
+    /// use generativeai::{GenerativeModel, testing::Scripted};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// let script = Scripted::always("Hello!");
+    /// let model = GenerativeModel::new("m")
+    ///     .generation_config(GenerationConfig::default().temperature(0.5))
+    ///     .backend(script.clone());
+    /// model.generate_content("Hi").await?;
+    ///
+    /// let [request] = &script.requests()[..] else { panic!("one request") };
+    /// assert_eq!(request.model.as_deref(), Some("models/m"));
+    /// assert_eq!(request.generation_config.as_ref().unwrap().temperature, Some(0.5));
+    /// # Ok(()) }
+    /// ```
     pub fn requests(&self) -> Vec<GenerateContentRequest> {
         self.script().requests.clone()
     }

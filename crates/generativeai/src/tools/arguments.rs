@@ -1,4 +1,8 @@
 //! Deserializes the arguments of a call into the parameter type of a function.
+//!
+//! Models err in small ways: they write `5.0` for an integer, and forget or misspell a parameter. The first is
+//! accepted. For the others the model gets an error that names the parameter and lists the expected ones, and usually
+//! corrects its call.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value};

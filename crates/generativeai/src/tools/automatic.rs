@@ -13,6 +13,9 @@ use crate::protocol::content::{FunctionCall, FunctionResponse};
 /// a round run concurrently; the responses are sent in the order of the calls. Rounds repeat until the model
 /// replies without a call. Setters of chats accept `true` for the defaults and `false` for none.
 ///
+/// Each round is a further request, with its own cost: the token counts of the reply are those of all rounds.
+/// Functions run on the task that awaits the message; dropping it drops them.
+///
 /// ```
 /// use std::time::Duration;
 /// use generativeai::{AutomaticFunctionCalling, OnRoundLimit};
@@ -56,13 +59,39 @@ type Observer = dyn Fn(FunctionEvent<'_>) + Send + Sync;
 pub enum OnRoundLimit {
     /// Returns the reply with its calls to the caller.
     ///
+    /// The user decides whether the model may go on:
+    ///
+    /// ```
+    /// use generativeai::{AutomaticFunctionCalling, Function, GenerativeModel, Toolbox, testing::Scripted};
+    /// use serde_json::json;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let script = Scripted::default().then_call("delete", json!({})).then_text("Deleted.");
+    /// let delete = Function::new("delete", "Deletes the file.", || "done");
+    /// let tools = Toolbox::from([delete]);
+    /// let model = GenerativeModel::new("m").tools(&tools);
+    /// # let model = model.backend(script);
+    /// // With 0 rounds every call is returned.
+    /// let ask_first = AutomaticFunctionCalling::default().max_rounds(0);
+    /// let mut chat = model.start_chat().automatic_function_calling(ask_first);
+    /// chat.send_message("Delete the file.").await?;
+    ///
+    /// let call = chat.pending_calls()[0].clone();
+    /// assert_eq!(call.name(), "delete");
+    /// let answer = tools.answer(&call).await; // after the user agreed
+    /// assert_eq!(chat.send_message(answer).await?.text()?, "Deleted.");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// The turn stays unfinished; a message that answers all
     /// [pending calls](crate::ChatSession::pending_calls) continues it.
     #[default]
     ReturnCalls,
     /// Forbids calls in the request after the last round, so that the model answers from the results so far.
+    /// The turn completes unless the model calls a function all the same.
     ForceText,
     /// Fails the turn with an error of kind [`Function`](crate::ErrorKind::Function).
+    /// The turn is unfinished, with the rounds so far.
     Fail,
 }
 
@@ -70,6 +99,24 @@ pub enum OnRoundLimit {
 ///
 /// A function fails when it returns an error, panics, exceeds the time limit, gets arguments that do not
 /// fit its parameters, or does not exist.
+///
+/// ```
+/// use generativeai::{AutomaticFunctionCalling, ErrorKind, Function, GenerativeModel, OnFailure};
+/// # use generativeai::testing::Scripted;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+/// # let script = Scripted::default().then_call("now", serde_json::json!({}));
+/// let now = Function::new("now", "Returns the time.", || Err::<String, _>("the clock is broken"));
+/// let strict = AutomaticFunctionCalling::default().on_failure(OnFailure::Fail);
+/// let model = GenerativeModel::new("m").tools(now);
+/// # let model = model.backend(script);
+/// let mut chat = model.start_chat().automatic_function_calling(strict);
+///
+/// let error = chat.send_message("What time is it?").await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Function);
+/// assert_eq!(format!("{error:#}"), "function `now` failed: the clock is broken");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnFailure {
@@ -167,6 +214,32 @@ impl AutomaticFunctionCalling {
     /// Sets a callback for each decision, call and response as they happen, to show or log them.
     ///
     /// It runs on the task of the turn and delays it.
+    ///
+    /// ```
+    /// use std::sync::{Arc, Mutex};
+    /// use generativeai::{AutomaticFunctionCalling, Function, FunctionEvent, GenerativeModel};
+    /// # use generativeai::testing::Scripted;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let script = Scripted::default().then_call("now", serde_json::json!({})).then_text("Half past twelve.");
+    /// let log = Arc::new(Mutex::new(Vec::new()));
+    /// let lines = log.clone();
+    /// let observed = AutomaticFunctionCalling::default().observer(move |event| {
+    ///     lines.lock().unwrap().push(match event {
+    ///         FunctionEvent::Called(call) => format!("{} …", call.name()),
+    ///         FunctionEvent::Answered(call, _) => format!("{} done", call.name()),
+    ///         _ => return,
+    ///     });
+    /// });
+    /// let now = Function::new("now", "Returns the time.", || "12:30");
+    /// let model = GenerativeModel::new("m").tools(now);
+    /// # let model = model.backend(script);
+    /// let mut chat = model.start_chat().automatic_function_calling(observed);
+    /// chat.send_message("What time is it?").await?;
+    ///
+    /// assert_eq!(*log.lock().unwrap(), ["now …", "now done"]);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn observer(
         mut self,

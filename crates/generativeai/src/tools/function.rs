@@ -118,6 +118,21 @@ impl Function {
     ///
     /// # Errors
     /// The subset has no form for the schema: recursive types, maps, tuples, values of any type.
+    ///
+    /// ```
+    /// use generativeai::Function;
+    /// use schemars::JsonSchema;
+    /// use serde::Deserialize;
+    ///
+    /// #[derive(Deserialize, JsonSchema)]
+    /// struct Args { mountain: String }
+    ///
+    /// let height = Function::new("height", "Returns the height of a mountain.", |_: Args| 1_345);
+    /// assert!(height.declaration().parameters_json_schema.is_some());
+    /// let height = height.with_openapi_schema()?;
+    /// assert!(height.declaration().parameters.is_some());
+    /// # Ok::<(), generativeai::Error>(())
+    /// ```
     pub fn with_openapi_schema(mut self) -> error::Result<Self> {
         let declaration = Arc::unwrap_or_clone(self.declaration);
         self.declaration = Arc::new(declaration.with_openapi_schema()?);
@@ -160,6 +175,16 @@ impl Function {
     }
 
     /// Returns the declaration that the model reads: name, description and parameters.
+    ///
+    /// A model chooses functions by their descriptions alone, so a test may well check them:
+    ///
+    /// ```
+    /// use generativeai::Function;
+    ///
+    /// let now = Function::new("now", "Returns the time.", || "12:30");
+    /// assert_eq!(now.declaration().description.as_deref(), Some("Returns the time."));
+    /// assert_eq!(now.declaration().parameters_json_schema, None);
+    /// ```
     pub fn declaration(&self) -> &FunctionDeclaration {
         &self.declaration
     }

@@ -2,6 +2,18 @@
 //!
 //! They let `tools(…)` of a model or a message accept a [`Function`], a declaration, a tool of the service, an `Option`,
 //! a list of one type, and tuples of up to eight different ones, nested as they come.
+//!
+//! ```
+//! use generativeai::protocol::tools::GoogleSearch;
+//! use generativeai::{Function, Toolbox};
+//!
+//! let clock = || Function::new("now", "Returns the time.", || "12:30");
+//! let dice = || Function::new("roll", "Rolls a die.", || 4);
+//! let with_search = true;
+//!
+//! let tools = Toolbox::from((vec![clock(), dice()], with_search.then(GoogleSearch::default)));
+//! assert_eq!(tools.tools().len(), 2); // the declarations of both functions, and the search
+//! ```
 
 use super::{Function, Toolbox};
 use crate::protocol::tools::{

@@ -25,6 +25,22 @@ pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 ///
 /// The error of a `Result` is a string, an [`Error`](StdError) that is `Send` and `Sync`, or a box of one.
 ///
+/// A function that returns an image, such as a plot or a screenshot, returns a [`FunctionResponse`] with media:
+///
+/// ```
+/// use generativeai::Function;
+/// use generativeai::protocol::content::{Blob, FunctionResponse};
+/// use serde_json::json;
+///
+/// let plot = Function::new("plot", "Plots the heights of mountains.", || {
+///     let image = Blob::new("image/png", [0x89, b'P', b'N', b'G']);
+///     FunctionResponse::new("", json!({"mountains": 3})).parts([image])
+/// });
+/// # assert_eq!(plot.name(), "plot");
+/// ```
+///
+/// A type of the program converts itself:
+///
 /// ```
 /// use generativeai::{Function, IntoFunctionResponse, protocol::content::FunctionResponse};
 ///

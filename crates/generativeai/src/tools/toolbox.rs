@@ -48,6 +48,16 @@ impl Toolbox {
     }
 
     /// Adds a function that runs in this process.
+    ///
+    /// ```
+    /// use generativeai::protocol::tools::CodeExecution;
+    /// use generativeai::{Function, Toolbox};
+    ///
+    /// // `Toolbox::from((now, CodeExecution::default()))` is shorter.
+    /// let now = Function::new("now", "Returns the time.", || "12:30");
+    /// let tools = Toolbox::default().function(now).tool(CodeExecution::default());
+    /// assert!(!tools.is_empty());
+    /// ```
     #[must_use]
     pub fn function(mut self, function: Function) -> Self {
         let declaration = function.declaration().clone();

@@ -1,4 +1,7 @@
 //! Futures and streams that run within a span and record their outcome in it.
+//!
+//! The fields of a span are recorded once, at its end. A stream would otherwise record its token counts with each
+//! chunk, and subscribers would keep all of them.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

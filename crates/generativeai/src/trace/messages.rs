@@ -1,4 +1,8 @@
 //! Prompts and replies as JSON messages, as OpenTelemetry's conventions define them.
+//!
+//! ```json
+//! [{"role": "user", "parts": [{"type": "text", "content": "How tall is Ben Nevis?"}]}]
+//! ```
 
 use serde_json::{Value, json};
 

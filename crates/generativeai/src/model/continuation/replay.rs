@@ -1,4 +1,16 @@
 //! What a reply returned after its last token. A resumed hop repeats it.
+//!
+//! An example: a token follows `Ben Nevis`, then come ` is` and ` 1,3`, and the connection breaks. The caller has
+//! already received `Ben Nevis is 1,3`. The next hop starts at the token and generates its text again, in chunks of
+//! other sizes:
+//!
+//! | Chunk of the resumed hop | Expected before | Returned to the caller |
+//! | --- | --- | --- |
+//! | ` is 1` | ` is 1,3` | nothing |
+//! | `,345 m` | `,3` | `45 m` |
+//! | ` tall.` | nothing | ` tall.` |
+//!
+//! Had the second chunk been `,4`, the reply could not be joined to what the caller has: the turn fails as truncated.
 
 use std::collections::VecDeque;
 

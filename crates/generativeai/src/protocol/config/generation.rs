@@ -11,6 +11,17 @@ message! {
     /// Fields that are not set are not sent: the service uses the default of the model. An explicit 0 is
     /// sent. Not every model supports every field; one that does not ignores it or refuses the request.
     ///
+    /// | To | Set |
+    /// | --- | --- |
+    /// | get the same reply again | [`temperature`](Self::temperature) 0, and a [`seed`](Self::seed) |
+    /// | limit the length | [`max_output_tokens`](Self::max_output_tokens) |
+    /// | limit the thinking | [`thinking_config`](Self::thinking_config) |
+    /// | get JSON | a schema, with [`response_schema_of`](Self::response_schema_of) |
+    /// | choose among given texts | [`response_mime_type`](Self::response_mime_type) `text/x.enum` with an `enum` |
+    /// | get images or speech | [`response_modalities`](Self::response_modalities) |
+    /// | see how sure the model was | [`response_logprobs`](Self::response_logprobs) |
+    /// | save tokens of images and videos | [`media_resolution`](Self::media_resolution) |
+    ///
     /// ```
     /// use generativeai::protocol::config::GenerationConfig;
     ///
@@ -156,6 +167,8 @@ open_enum! {
     /// takes a resolution for each part.
     ///
     /// [`PartMediaResolutionLevel`]: crate::protocol::content::PartMediaResolutionLevel
+    ///
+    /// API page: [Media resolution](https://ai.google.dev/gemini-api/docs/media-resolution).
     pub enum MediaResolution {
         /// The default of the model.
         Unspecified = "MEDIA_RESOLUTION_UNSPECIFIED",
@@ -174,12 +187,19 @@ message! {
     /// Gemini 2.5 takes a [`thinking_budget`](Self::thinking_budget) in tokens, Gemini 3 and newer a
     /// [`thinking_level`](Self::thinking_level). A request with both is refused.
     ///
+    /// Thinking costs output tokens, which
+    /// [`thoughts_token_count`](crate::protocol::response::UsageMetadata::thoughts_token_count) counts, and they count
+    /// for [`max_output_tokens`](GenerationConfig::max_output_tokens): with a small limit a reply may end before its
+    /// text begins.
+    ///
     /// ```
     /// use generativeai::protocol::config::{ThinkingConfig, ThinkingLevel};
     ///
     /// let gemini_3 = ThinkingConfig::default().thinking_level(ThinkingLevel::Low).include_thoughts(true);
     /// let gemini_2 = ThinkingConfig::default().thinking_budget(1_024);
     /// ```
+    ///
+    /// API page: [Thinking](https://ai.google.dev/gemini-api/docs/thinking).
     pub struct ThinkingConfig {
         /// Whether the reply contains summaries of the thoughts, as parts with
         /// [`thought`](crate::protocol::content::Part::thought). Default: `false`.
@@ -220,6 +240,17 @@ open_enum! {
 
 message! {
     /// Shape and size of generated images.
+    ///
+    /// ```
+    /// use generativeai::protocol::config::{GenerationConfig, ImageConfig, ResponseModality};
+    ///
+    /// let config = GenerationConfig::default()
+    ///     .response_modalities([ResponseModality::Text, ResponseModality::Image])
+    ///     .image_config(ImageConfig::default().aspect_ratio("16:9"));
+    /// assert_eq!(config.image_config.unwrap().image_size, None); // the service chooses
+    /// ```
+    ///
+    /// API page: [Image generation](https://ai.google.dev/gemini-api/docs/image-generation).
     pub struct ImageConfig {
         /// Ratio of width to height: `1:1`, `2:3`, `3:2`, `3:4`, `4:3`, `4:5`, `5:4`, `9:16`, `16:9` or
         /// `21:9`. Default: that of an input image, else `1:1`.
@@ -254,6 +285,17 @@ setters!(ImageOutputOptions {
 
 message! {
     /// Settings for the transcription of audio.
+    ///
+    /// ```
+    /// use generativeai::protocol::config::{AudioTranscriptionConfig, GenerationConfig};
+    ///
+    /// let interview = AudioTranscriptionConfig::default()
+    ///     .language_codes(["en-GB"])
+    ///     .custom_vocabulary(["Ben Nevis", "Càrn Mòr Dearg"])
+    ///     .diarization(true);
+    /// let config = GenerationConfig::default().audio_transcription_config(interview);
+    /// assert_eq!(config.audio_transcription_config.unwrap().diarization, Some(true));
+    /// ```
     pub struct AudioTranscriptionConfig {
         /// Languages of the audio as BCP 47 codes, such as `en-GB`. Default: detected automatically.
         pub language_codes: Vec<String>,

@@ -14,6 +14,8 @@ message! {
     ///     .response_modalities([ResponseModality::Audio])
     ///     .speech_config(SpeechConfig::default().voice_config(VoiceConfig::prebuilt("Kore")));
     /// ```
+    ///
+    /// API page: [Speech generation](https://ai.google.dev/gemini-api/docs/speech-generation).
     pub struct SpeechConfig {
         /// Voice of a single speaker. Excludes
         /// [`multi_speaker_voice_config`](Self::multi_speaker_voice_config).
@@ -52,6 +54,8 @@ setters!(VoiceConfig {
 
 impl VoiceConfig {
     /// Selects a voice of the service by name, such as `Kore`, `Puck` or `Zephyr`.
+    ///
+    /// The name is not checked: the service refuses one that it does not know.
     pub fn prebuilt(voice_name: impl Into<String>) -> Self {
         Self::default().prebuilt_voice_config(PrebuiltVoiceConfig::default().voice_name(voice_name))
     }
@@ -59,6 +63,9 @@ impl VoiceConfig {
 
 message! {
     /// Voice that the service offers.
+    ///
+    /// A voice has no language: it uses that of the text. Among them are Kore, Puck, Zephyr, Charon,
+    /// Fenrir, Leda, Orus, Aoede, Callirrhoe, Enceladus, Algieba, Despina, Erinome, Gacrux and Sulafat.
     pub struct PrebuiltVoiceConfig {
         /// Name of the voice, such as `Kore`. The documentation of the service lists about 30.
         pub voice_name: Option<String>,
@@ -71,6 +78,9 @@ setters!(PrebuiltVoiceConfig {
 
 message! {
     /// Voices of a dialogue.
+    ///
+    /// The text is written like a play, with the name of the speaker before each line: `Ann: Hello!`.
+    ///
     /// ```
     /// use generativeai::protocol::config::{
     ///     MultiSpeakerVoiceConfig, SpeakerVoiceConfig, SpeechConfig, VoiceConfig,

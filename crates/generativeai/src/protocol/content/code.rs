@@ -6,6 +6,26 @@ message! {
     /// The model writes code only if the request has the tool
     /// [`CodeExecution`](crate::protocol::tools::CodeExecution). The part after it is a
     /// [`CodeExecutionResult`].
+    ///
+    /// ```
+    /// use generativeai::protocol::content::{Content, Data};
+    ///
+    /// let reply: Content = serde_json::from_str(
+    ///     r#"{"role":"model","parts":[
+    ///         {"executableCode":{"language":"PYTHON","code":"print(6 * 7)"}},
+    ///         {"codeExecutionResult":{"outcome":"OUTCOME_OK","output":"42\n"}},
+    ///         {"text":"The product is 42."}]}"#,
+    /// )?;
+    /// let outputs = reply.parts.iter().filter_map(|part| match &part.data {
+    ///     Some(Data::CodeExecutionResult(result)) => result.output.as_deref(),
+    ///     _ => None,
+    /// });
+    /// assert!(outputs.eq(["42\n"]));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    ///
+    /// [`GenerateContentResponse::text`](crate::protocol::response::GenerateContentResponse::text) contains both as
+    /// fenced blocks. Keep the parts in the history: the model refers to them later.
     pub struct ExecutableCode {
         /// Identifier of this code; its result has the same. Absent from older models.
         pub id: Option<String>,
@@ -34,6 +54,9 @@ open_enum! {
 
 message! {
     /// Output of code that the service ran.
+    ///
+    /// The code runs in a sandbox without a network. It cannot read files of the program, but the service passes it the
+    /// media of the conversation.
     pub struct CodeExecutionResult {
         /// Identifier of the [code](ExecutableCode::id) that ran, if the code has one.
         pub id: Option<String>,

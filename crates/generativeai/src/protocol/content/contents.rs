@@ -68,6 +68,18 @@ impl Contents {
     }
 
     /// Appends a content.
+    ///
+    /// Contents that share a history with a chat, or with a clone, do not change it: the new content belongs to this
+    /// value alone.
+    ///
+    /// ```
+    /// use generativeai::protocol::content::{Content, Contents};
+    ///
+    /// let mut contents = Contents::from("How tall is Ben Nevis?");
+    /// let shorter = contents.clone();
+    /// contents.push(Content::model("1,345 metres."));
+    /// assert_eq!((contents.len(), shorter.len()), (2, 1));
+    /// ```
     pub fn push(&mut self, content: impl Into<Content>) {
         Arc::make_mut(&mut self.new).push(content.into());
     }

@@ -21,10 +21,14 @@ message! {
     /// ```
     pub struct FunctionCall {
         /// Identifier of the call; the response repeats it. Absent from older models.
+        /// It distinguishes two calls of the same function in one reply.
         pub id: Option<String>,
         /// Name of the function, as declared.
+        /// A model may invent a name: a program has to expect one that it did not declare.
         pub name: Option<String>,
         /// Arguments by parameter name. Absent if the function is called without arguments.
+        /// The service does not validate them, except with
+        /// [`FunctionCallingMode::Validated`](crate::protocol::tools::FunctionCallingMode::Validated).
         pub args: Option<Map<String, Value>>,
         /// Pieces of the arguments, in a chunk of a streamed call. Vertex AI only, if
         /// [asked for](crate::protocol::tools::FunctionCallingConfig::stream_function_call_arguments).
@@ -69,6 +73,23 @@ setters!(FunctionCall {
 
 message! {
     /// Piece of an argument of a streamed function call. One of the values is set.
+    ///
+    /// ```
+    /// use generativeai::protocol::response::GenerateContentResponse;
+    ///
+    /// let mut reply = GenerateContentResponse::default();
+    /// for call in [
+    ///     r#"{"name":"note","willContinue":true}"#,
+    ///     r#"{"partialArgs":[{"jsonPath":"$.text","stringValue":"Ben "}],"willContinue":true}"#,
+    ///     r#"{"partialArgs":[{"jsonPath":"$.text","stringValue":"Nevis"}]}"#,
+    /// ] {
+    ///     let json = format!(r#"{{"candidates":[{{"content":{{"parts":[{{"functionCall":{call}}}]}}}}]}}"#);
+    ///     reply.merge_chunk(&serde_json::from_str(&json)?);
+    /// }
+    /// let call = reply.function_calls().next().expect("the call is complete");
+    /// assert_eq!((call.name(), call.arg("text").unwrap().as_str()), ("note", Some("Ben Nevis")));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub struct PartialArg {
         /// JSON path (RFC 9535) of the value in the arguments, such as `$.route[0].name`.
         pub json_path: Option<String>,
@@ -107,6 +128,7 @@ message! {
         /// a failure; without either, the whole object is the result.
         pub response: Option<Map<String, Value>>,
         /// Media that belong to the result, such as a screenshot. Gemini 3 and newer.
+        /// Older models reject a response with media.
         pub parts: Vec<FunctionResponsePart>,
         /// Whether further responses to the same call follow. For functions with
         /// [`Behavior::NonBlocking`](crate::protocol::tools::Behavior::NonBlocking) only.
@@ -120,6 +142,17 @@ message! {
 impl FunctionResponse {
     /// Creates the response of a function. A result that is not an object becomes the member `result`
     /// of one.
+    ///
+    /// The model reads the object as JSON, so names of members that explain themselves help it: `{"metres": 1345}`
+    /// rather than `1345`. A failure is a result, too: the model reads it, and often corrects its call.
+    ///
+    /// ```
+    /// use generativeai::protocol::content::FunctionResponse;
+    /// use serde_json::json;
+    ///
+    /// let failed = FunctionResponse::new("height", json!({"error": "unknown mountain `Ben Nebis`"}));
+    /// assert!(failed.response.unwrap().contains_key("error"));
+    /// ```
     pub fn new(name: impl Into<String>, response: impl Into<Value>) -> Self {
         let response = match response.into() {
             Value::Object(response) => response,
@@ -133,6 +166,8 @@ impl FunctionResponse {
     }
 
     /// Creates the response to a call, with its name and its identifier.
+    ///
+    /// [`ChatSession::pending_calls`](crate::ChatSession::pending_calls) returns the calls that need one.
     pub fn to(call: &FunctionCall, response: impl Into<Value>) -> Self {
         Self {
             id: call.id.clone(),
@@ -197,6 +232,21 @@ message! {
     /// history, as a chat does.
     ///
     /// [`include_server_side_tool_invocations`]: crate::protocol::tools::ToolConfig::include_server_side_tool_invocations
+    ///
+    /// ```
+    /// use generativeai::protocol::content::{Content, Data, ToolType};
+    ///
+    /// let reply: Content = serde_json::from_str(
+    ///     r#"{"role":"model","parts":[
+    ///         {"toolCall":{"id":"1","toolType":"GOOGLE_SEARCH_WEB","args":{"queries":["Ben Nevis height"]}}},
+    ///         {"toolResponse":{"id":"1","toolType":"GOOGLE_SEARCH_WEB","response":{}}},
+    ///         {"text":"Ben Nevis is 1,345 metres tall."}]}"#,
+    /// )?;
+    /// let Some(Data::ToolCall(call)) = &reply.parts[0].data else { panic!("a call") };
+    /// assert_eq!(call.tool_type, Some(ToolType::GoogleSearchWeb));
+    /// assert_eq!(reply.text(), "Ben Nevis is 1,345 metres tall.");
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub struct ToolCall {
         /// Identifier of the call; its response has the same.
         pub id: Option<String>,

@@ -36,6 +36,9 @@ setters!(Blob {
 message! {
     /// Media that the service reads from a URI.
     ///
+    /// Use it for media that are too large for a request, or that many requests share. The media type has to be that of
+    /// the media: the service does not look for another.
+    ///
     /// ```
     /// use generativeai::protocol::content::{FileData, Part};
     ///

@@ -19,6 +19,20 @@ use crate::protocol::content::{Blob, FunctionCall, FunctionResponse};
 
 /// Part of a message: its [data](Data), and metadata about it.
 ///
+/// A part has one kind of data. The metadata describe how media are read, and whether a text is a thought.
+///
+/// ```
+/// use generativeai::protocol::content::{Blob, Content, Part, PartMediaResolutionLevel};
+///
+/// // A photo whose small print matters.
+/// let photo = Part::from(Blob::new("image/png", [0x89, b'P', b'N', b'G']))
+///     .media_resolution(PartMediaResolutionLevel::High);
+/// let message = Content::user([photo, Part::text("What does the sign say?")]);
+/// assert_eq!(message.parts[0].kind(), Some("inlineData"));
+/// ```
+///
+/// Parts are also read from the JSON of the API:
+///
 /// ```
 /// use generativeai::protocol::content::{Data, Part};
 ///
@@ -40,8 +54,12 @@ pub struct Part {
     pub thought: Option<bool>,
     /// Encrypted state of the model's thinking, in base64. Send it back unchanged, in the part that it
     /// came with: newer models refuse a function call whose signature is missing. A chat does so.
+    /// A program that keeps its own history has to keep whole parts, not their texts.
+    ///
+    /// API page: [Thought signatures](https://ai.google.dev/gemini-api/docs/thought-signatures).
     pub thought_signature: Option<String>,
     /// Free data of the caller, an object. The service returns it and the model does not see it.
+    /// For example an identifier that relates the part to a record of the program.
     /// Gemini API only.
     pub part_metadata: Option<Value>,
     /// Section and frame rate of a video, for a part with video data.

@@ -10,6 +10,20 @@ message! {
     ///
     /// A request has one candidate unless
     /// [`candidate_count`](crate::protocol::config::GenerationConfig::candidate_count) asks for more.
+    ///
+    /// ```
+    /// use generativeai::protocol::response::GenerateContentResponse;
+    ///
+    /// let response: GenerateContentResponse = serde_json::from_str(
+    ///     r#"{"candidates":[
+    ///         {"content":{"role":"model","parts":[{"text":"Ben Wobble"}]},"finishReason":"STOP"},
+    ///         {"content":{"role":"model","parts":[{"text":"Mount Sock"}]},"finishReason":"STOP","index":1}]}"#,
+    /// )?;
+    /// // `response.text()` refuses to choose.
+    /// let names = response.candidates.iter().filter_map(|candidate| candidate.parts().first()?.as_text());
+    /// assert!(names.eq(["Ben Wobble", "Mount Sock"]));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub struct Candidate {
         /// Message of the model. Absent from chunks without text, and from replies that were blocked.
         pub content: Option<Content>,
@@ -61,6 +75,19 @@ open_enum! {
     ///
     /// With [`Stop`](Self::Stop) and [`MaxTokens`](Self::MaxTokens) a turn of a chat is complete; with
     /// any other reason it ends in an error, unless the reason is accepted with `accept_finish_reasons`.
+    ///
+    /// | Reasons | What helps |
+    /// | --- | --- |
+    /// | [`MaxTokens`](Self::MaxTokens) | a higher limit, or a message that asks to go on |
+    /// | [`Safety`](Self::Safety), [`ImageSafety`](Self::ImageSafety) | another prompt, or other thresholds |
+    /// | [`ProhibitedContent`](Self::ProhibitedContent), [`Blocklist`](Self::Blocklist) | another prompt |
+    /// | [`Recitation`](Self::Recitation) | a prompt that asks for own words |
+    /// | [`MalformedFunctionCall`](Self::MalformedFunctionCall) | another attempt, or the mode `VALIDATED` |
+    /// | [`UnexpectedToolCall`](Self::UnexpectedToolCall) | declaring the tool, or an instruction that forbids it |
+    /// | [`Other`](Self::Other), [`MalformedResponse`](Self::MalformedResponse) | another attempt |
+    ///
+    /// A chat answers calls that end with `MALFORMED_FUNCTION_CALL` or `UNEXPECTED_TOOL_CALL` with the error, if it
+    /// calls functions automatically, so that the model can correct itself.
     pub enum FinishReason {
         /// Zero value of the enum. It is treated as absent.
         Unspecified = "FINISH_REASON_UNSPECIFIED",

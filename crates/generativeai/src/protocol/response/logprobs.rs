@@ -6,6 +6,18 @@ message! {
     ///
     /// Present if [`response_logprobs`](crate::protocol::config::GenerationConfig::response_logprobs) is
     /// set.
+    ///
+    /// ```
+    /// use generativeai::protocol::response::LogprobsResult;
+    ///
+    /// let logprobs: LogprobsResult = serde_json::from_str(
+    ///     r#"{"chosenCandidates":[{"token":"Yes","logProbability":-0.105},{"token":"."}]}"#,
+    /// )?;
+    /// let chosen = &logprobs.chosen_candidates[0];
+    /// let probability = chosen.log_probability.unwrap_or(0.0).exp();
+    /// assert!((probability - 0.9).abs() < 0.001); // the model was 90 % sure of `Yes`
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub struct LogprobsResult {
         /// Most likely tokens at each step, if
         /// [`logprobs`](crate::protocol::config::GenerationConfig::logprobs) is set.

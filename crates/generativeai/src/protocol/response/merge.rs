@@ -21,6 +21,9 @@ impl GenerateContentResponse {
     /// - A continuation token counts until the next content.
     /// - A block, and a finish reason other than `STOP` and `MAX_TOKENS`, stay whatever follows.
     ///
+    /// [`ReplyStream`](crate::ReplyStream) and [`GenerateStream`](crate::GenerateStream) merge their chunks themselves.
+    /// Merge by hand the chunks of a [`Backend`](crate::Backend), or those that a program has stored.
+    ///
     /// ```
     /// use generativeai::protocol::content::Content;
     /// use generativeai::protocol::response::GenerateContentResponse;

@@ -8,6 +8,18 @@ use crate::protocol::time::Timestamp;
 message! {
     /// Response to a request: a whole reply, or one chunk of a streamed reply.
     ///
+    /// What a program usually reads:
+    ///
+    /// | Question | Answer |
+    /// | --- | --- |
+    /// | What did the model write? | [`text`](Self::text), [`json`](Self::json), [`parts`](Self::parts) |
+    /// | Which functions does it call? | [`function_calls`](Self::function_calls) |
+    /// | What did it think? | [`thoughts`](Self::thoughts) |
+    /// | Why did it end? | [`finish_reason`](Self::finish_reason) |
+    /// | Was the prompt blocked? | [`is_blocked`](Self::is_blocked), [`block_reason`](Self::block_reason) |
+    /// | What does it cost? | [`usage_metadata`](Self::usage_metadata) |
+    /// | Where does it come from? | [`grounding_metadata`](Candidate::grounding_metadata) of a candidate |
+    ///
     /// ```
     /// use generativeai::protocol::content::Content;
     /// use generativeai::protocol::response::GenerateContentResponse;
@@ -62,6 +74,17 @@ impl GenerateContentResponse {
 
     /// Returns the thought summaries of the first candidate, concatenated. Empty unless
     /// [`include_thoughts`](crate::protocol::config::ThinkingConfig::include_thoughts) is set.
+    ///
+    /// ```
+    /// use generativeai::protocol::content::{Content, Part};
+    /// use generativeai::protocol::response::GenerateContentResponse;
+    ///
+    /// let reply = Content::model([Part::text("The user asks for a height.").thought(true), Part::text("1,345 m")]);
+    /// let response = GenerateContentResponse::from(reply);
+    /// assert_eq!(response.thoughts(), "The user asks for a height.");
+    /// assert_eq!(response.text()?, "1,345 m");
+    /// # Ok::<(), generativeai::Error>(())
+    /// ```
     pub fn thoughts(&self) -> String {
         let thoughts = self.first_parts().iter().filter(|part| part.is_thought());
         thoughts.filter_map(Part::as_text).collect()
@@ -106,6 +129,18 @@ impl From<Content> for GenerateContentResponse {
 
 message! {
     /// Feedback about a prompt: whether it was blocked, and its safety ratings.
+    ///
+    /// ```
+    /// use generativeai::protocol::response::{BlockReason, GenerateContentResponse};
+    ///
+    /// let response: GenerateContentResponse =
+    ///     serde_json::from_str(r#"{"promptFeedback":{"blockReason":"PROHIBITED_CONTENT"}}"#)?;
+    /// assert!(response.is_blocked() && response.candidates.is_empty());
+    /// assert_eq!(response.block_reason(), Some(&BlockReason::ProhibitedContent));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    ///
+    /// A conversation turns it into an error of the kind [`Blocked`](crate::ErrorKind::Blocked).
     pub struct PromptFeedback {
         /// Reason why the prompt was blocked. Absent if it was not.
         pub block_reason: Option<BlockReason>,

@@ -10,6 +10,9 @@ message! {
     /// from a final chunk is 0.
     /// The counts explain a bill: prompt tokens are billed as input, replies and thoughts as output.
     ///
+    /// In a conversation the counts of a turn are the sum over all its requests. They grow with the history, which each
+    /// request repeats.
+    ///
     /// ```
     /// use generativeai::protocol::response::UsageMetadata;
     ///
@@ -20,6 +23,26 @@ message! {
     /// assert_eq!(usage.cached_content_token_count, None); // nothing came from a cache
     /// # Ok::<(), serde_json::Error>(())
     /// ```
+    ///
+    /// Prices differ by model. With those of input, cached input and output per million tokens:
+    ///
+    /// ```
+    /// use generativeai::protocol::response::UsageMetadata;
+    ///
+    /// fn price(usage: &UsageMetadata, [input, cached, output]: [f64; 3]) -> f64 {
+    ///     let count = |tokens: Option<i32>| f64::from(tokens.unwrap_or(0)) / 1e6;
+    ///     let from_cache = count(usage.cached_content_token_count);
+    ///     let prompt = count(usage.prompt_token_count) + count(usage.tool_use_prompt_token_count) - from_cache;
+    ///     let reply = count(usage.candidates_token_count) + count(usage.thoughts_token_count);
+    ///     prompt * input + from_cache * cached + reply * output
+    /// }
+    ///
+    /// let usage: UsageMetadata = serde_json::from_str(
+    ///     r#"{"promptTokenCount":1000000,"cachedContentTokenCount":400000,"candidatesTokenCount":100000}"#,
+    /// )?;
+    /// assert_eq!(price(&usage, [0.30, 0.03, 2.50]), 0.60 * 0.30 + 0.40 * 0.03 + 0.10 * 2.50);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub struct UsageMetadata {
         /// Tokens in the prompt, including cached tokens and media.
         pub prompt_token_count: Option<i32>,
@@ -27,6 +50,7 @@ message! {
         /// They are already part of [`prompt_token_count`](Self::prompt_token_count): do not add the two.
         pub cached_content_token_count: Option<i32>,
         /// Tokens in the replies, all candidates together, without thoughts.
+        /// Absent or 0 if the prompt was blocked.
         pub candidates_token_count: Option<i32>,
         /// Tokens in the results of built-in tools, which were added to the prompt.
         pub tool_use_prompt_token_count: Option<i32>,
@@ -34,6 +58,7 @@ message! {
         /// They are not part of [`candidates_token_count`](Self::candidates_token_count).
         pub thoughts_token_count: Option<i32>,
         /// Sum of the tokens in prompt, replies, tool results and thoughts.
+        /// Cached tokens are part of the prompt.
         pub total_token_count: Option<i32>,
         /// Prompt tokens by modality.
         pub prompt_tokens_details: Vec<ModalityTokenCount>,

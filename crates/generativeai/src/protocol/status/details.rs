@@ -8,6 +8,20 @@ use super::Status;
 use crate::protocol::time::Duration as WireDuration;
 
 /// Quota that a request exceeded.
+///
+/// ```
+/// use generativeai::protocol::status::Status;
+///
+/// let status: Status = serde_json::from_str(
+///     r#"{"code":429,"status":"RESOURCE_EXHAUSTED","details":[
+///         {"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[
+///             {"quotaId":"GenerateRequestsPerDayPerProjectPerModel","quotaValue":"50"}]}]}"#,
+/// )?;
+/// let violation = status.quota_violations().next().unwrap();
+/// assert_eq!(violation.value, Some("50"));
+/// assert!(status.is_daily_quota());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QuotaViolation<'a> {

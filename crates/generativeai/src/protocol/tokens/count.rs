@@ -37,6 +37,10 @@ setters!(CountTokensRequest {
 
 message! {
     /// Token count of a prompt.
+    ///
+    /// Compare it with the [`input_token_limit`](crate::protocol::models::Model::input_token_limit) of the model. The
+    /// count of a sent request is in [`UsageMetadata`](crate::protocol::response::UsageMetadata), so only requests that
+    /// may be too long need counting.
     pub struct CountTokensResponse {
         /// Tokens of the whole prompt, including those in the cache.
         pub total_tokens: Option<i32>,

@@ -12,6 +12,25 @@ message! {
     /// The code and its output are parts of the reply:
     /// [`ExecutableCode`](crate::protocol::content::ExecutableCode) and
     /// [`CodeExecutionResult`](crate::protocol::content::CodeExecutionResult).
+    ///
+    /// Useful for arithmetic, tables and plots, at which models err. The model decides whether to write code. Its
+    /// output counts as tokens of the prompt.
+    ///
+    /// ```
+    /// use generativeai::protocol::tools::CodeExecution;
+    /// use generativeai::{GenerativeModel, testing::Scripted};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let script = Scripted::always("The sum is 5117.");
+    /// let model = GenerativeModel::new("gemini-flash-latest").tools(CodeExecution::default());
+    /// # let model = model.backend(script.clone());
+    /// let reply = model.generate_content("Add up the first 50 primes.").await?;
+    /// println!("{}", reply.text()?);
+    /// # assert!(script.requests()[0].tools[0].code_execution.is_some());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// API page: [Code execution](https://ai.google.dev/gemini-api/docs/code-execution).
     pub struct CodeExecution {
     }
 }
@@ -21,6 +40,22 @@ message! {
     ///
     /// The pages that were read are in
     /// [`url_context_metadata`](crate::protocol::response::Candidate::url_context_metadata).
+    ///
+    /// ```
+    /// use generativeai::protocol::response::GenerateContentResponse;
+    /// use generativeai::protocol::grounding::UrlRetrievalStatus;
+    ///
+    /// let response: GenerateContentResponse = serde_json::from_str(
+    ///     r#"{"candidates":[{"urlContextMetadata":{"urlMetadata":[
+    ///         {"retrievedUrl":"https://example.com","urlRetrievalStatus":"URL_RETRIEVAL_STATUS_PAYWALL"}]}}]}"#,
+    /// )?;
+    /// let read = response.candidates[0].url_context_metadata.as_ref().unwrap();
+    /// // The reply was written without this page.
+    /// assert_eq!(read.url_metadata[0].url_retrieval_status, Some(UrlRetrievalStatus::Paywall));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    ///
+    /// API page: [URL context](https://ai.google.dev/gemini-api/docs/url-context).
     pub struct UrlContext {
     }
 }
@@ -30,6 +65,19 @@ message! {
     ///
     /// Queries and sources are in
     /// [`grounding_metadata`](crate::protocol::response::Candidate::grounding_metadata).
+    ///
+    /// Searches are billed apart from tokens. Programs that show a grounded reply have to show the search suggestions
+    /// with it, see [`GroundingMetadata`](crate::protocol::grounding::GroundingMetadata).
+    ///
+    /// ```
+    /// use generativeai::GenerativeModel;
+    /// use generativeai::protocol::tools::GoogleSearch;
+    ///
+    /// let search = GoogleSearch::default();
+    /// let model = GenerativeModel::new("gemini-flash-latest").tools(search);
+    /// ```
+    ///
+    /// API page: [Grounding with Google Search](https://ai.google.dev/gemini-api/docs/google-search).
     pub struct GoogleSearch {
         /// Kinds of search. Default: web pages.
         pub search_types: Option<SearchTypes>,
@@ -75,6 +123,7 @@ message! {
 
 message! {
     /// Period of time. An absent end is open.
+    ///
     /// ```
     /// use generativeai::protocol::tools::{GoogleSearch, Interval};
     ///
@@ -140,6 +189,10 @@ message! {
     ///
     /// The service declares functions such as `click_at`. The program runs their calls, and responds with
     /// a screenshot.
+    ///
+    /// Such a program is a loop: the model calls a function, the program performs it, and its response contains a new
+    /// screenshot as [`FunctionResponsePart`](crate::protocol::content::FunctionResponsePart). Ask the user before each
+    /// step that cannot be undone.
     pub struct ComputerUse {
         /// Environment that is controlled. Required by the service.
         pub environment: Option<Environment>,
@@ -179,6 +232,19 @@ message! {
     ///
     /// The passages that were found are in
     /// [`grounding_metadata`](crate::protocol::response::Candidate::grounding_metadata).
+    ///
+    /// ```
+    /// use generativeai::GenerativeModel;
+    /// use generativeai::protocol::tools::FileSearch;
+    ///
+    /// let manuals = FileSearch::default()
+    ///     .file_search_store_names(["fileSearchStores/manuals-123"])
+    ///     .metadata_filter(r#"language = "en""#)
+    ///     .top_k(5);
+    /// let model = GenerativeModel::new("gemini-flash-latest").tools(manuals);
+    /// ```
+    ///
+    /// API page: [File search](https://ai.google.dev/gemini-api/docs/file-search).
     pub struct FileSearch {
         /// Names of the stores to search, such as `fileSearchStores/my-store-123`.
         pub file_search_store_names: Vec<String>,
@@ -233,6 +299,9 @@ message! {
     ///
     /// The places that were found are in
     /// [`grounding_metadata`](crate::protocol::response::Candidate::grounding_metadata).
+    ///
+    /// The location of the user, for places nearby, is in
+    /// [`RetrievalConfig`](crate::protocol::tools::RetrievalConfig).
     pub struct GoogleMaps {
         /// Credentials for Google Maps. Vertex AI only.
         pub auth_config: Option<Value>,
@@ -265,6 +334,7 @@ setters!(McpServer {
 
 message! {
     /// Address of an MCP server, with headers and time limits.
+    ///
     /// ```
     /// use generativeai::protocol::tools::{McpServer, StreamableHttpTransport};
     ///

@@ -2,6 +2,17 @@
 
 message! {
     /// Settings that apply to all tools of a request.
+    ///
+    /// ```
+    /// use generativeai::GenerativeModel;
+    /// use generativeai::protocol::tools::{FunctionCallingConfig, LatLng, RetrievalConfig, ToolConfig};
+    ///
+    /// let config = ToolConfig::default()
+    ///     .function_calling_config(FunctionCallingConfig::validated())
+    ///     .retrieval_config(RetrievalConfig::default().lat_lng(LatLng::new(55.95, -3.19)))
+    ///     .include_server_side_tool_invocations(true);
+    /// let model = GenerativeModel::new("gemini-flash-latest").tool_config(config);
+    /// ```
     pub struct ToolConfig {
         /// Whether the model may or must call functions.
         pub function_calling_config: Option<FunctionCallingConfig>,
@@ -98,6 +109,13 @@ impl From<FunctionCallingMode> for FunctionCallingConfig {
 
 open_enum! {
     /// Mode of function calling.
+    ///
+    /// | Mode | Calls | Text | Arguments match the declaration |
+    /// | --- | --- | --- | --- |
+    /// | [`Auto`](Self::Auto) | yes | yes | usually |
+    /// | [`Any`](Self::Any) | always | no | yes |
+    /// | [`None`](Self::None) | no | yes | |
+    /// | [`Validated`](Self::Validated) | yes | yes | yes |
     pub enum FunctionCallingMode {
         /// The default of the service, which is [`Auto`](Self::Auto).
         Unspecified = "MODE_UNSPECIFIED",
@@ -131,6 +149,7 @@ setters!(RetrievalConfig {
 
 message! {
     /// Geographic coordinates in degrees (WGS 84).
+    ///
     /// ```
     /// use generativeai::protocol::tools::{LatLng, RetrievalConfig, ToolConfig};
     ///

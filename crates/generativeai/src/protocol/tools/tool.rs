@@ -102,6 +102,23 @@ impl From<McpServer> for Tool {
 
 message! {
     /// Description of a function of the program, from which the model decides whether and how to call it.
+    ///
+    /// The description is a prompt: the result of the function, its unit, and when to call it. The same holds
+    /// for the description of each parameter.
+    ///
+    /// ```
+    /// use generativeai::protocol::schema::Schema;
+    /// use generativeai::protocol::tools::FunctionDeclaration;
+    ///
+    /// let height = FunctionDeclaration::new("height", "Returns the height of a mountain in metres.").parameters(
+    ///     Schema::object([
+    ///         ("mountain", Schema::string().description("Common name, such as `Ben Nevis`.")),
+    ///         ("above", Schema::one_of(["sea", "base"]).description("Where the height is measured from.")),
+    ///     ])
+    ///     .required(["mountain"]),
+    /// );
+    /// assert_eq!(height.parameters.unwrap().required, ["mountain"]);
+    /// ```
     pub struct FunctionDeclaration {
         /// Name of the function: at most 128 letters, digits, `_`, `.`, `:` and `-`, the first a letter
         /// or `_`. Required by the service.

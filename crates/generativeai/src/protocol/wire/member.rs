@@ -79,7 +79,9 @@ impl<T: Wire> Wire for Box<T> {
 pub(crate) trait Member: Sized {
     /// Reads the field. The value that it had is replaced.
     fn read<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error>;
+    /// Writes the field. Called only if it is present.
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
+    /// Returns whether the field is left out: `None`, or an empty list.
     fn is_absent(&self) -> bool;
 
     /// Returns the value for `Debug`, unless it is absent.

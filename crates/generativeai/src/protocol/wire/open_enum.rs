@@ -17,7 +17,9 @@ pub(crate) trait OpenEnum: Clone + 'static {
 
     /// Returns the variant with exactly this name.
     fn known(text: &str) -> Option<Self>;
+    /// Returns the variant for a value that has none.
     fn unknown(text: String) -> Self;
+    /// Returns the name of the value, or the text that was received.
     fn text(&self) -> &str;
 
     /// Reads a name in any case. An unknown name is kept unchanged.

@@ -6,16 +6,37 @@ use crate::protocol::content::{
 };
 
 /// Data of a [`Part`](super::Part): one of the kinds that the API knows.
+///
+/// ```
+/// use generativeai::protocol::content::{Blob, Data, Part};
+///
+/// fn describe(part: &Part) -> String {
+///     match &part.data {
+///         Some(Data::Text(text)) => format!("{} characters", text.chars().count()),
+///         Some(Data::InlineData(blob)) => blob.mime_type.clone().unwrap_or_default(),
+///         Some(Data::FunctionCall(call)) => format!("call of {}", call.name()),
+///         // Kinds that are newer than this version are in `part.unknown`.
+///         _ => part.kind().unwrap_or("empty").to_owned(),
+///     }
+/// }
+///
+/// assert_eq!(describe(&Part::text("Hello")), "5 characters");
+/// assert_eq!(describe(&Blob::new("image/png", b"PNG").into()), "image/png");
+/// assert_eq!(describe(&Part::default()), "empty");
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Data {
     /// Text.
+    /// May be empty, in a part that only carries a thought signature.
     Text(String),
     /// Media whose bytes are part of the message.
     InlineData(Blob),
     /// Media that the service reads from a URI.
+    /// Only the URI is sent, so a history with large media stays small.
     FileData(FileData),
     /// Function call: the model asks the program to run a function.
+    /// A reply may contain several. All of them are answered in one message.
     FunctionCall(FunctionCall),
     /// Result of a function that the program ran.
     FunctionResponse(FunctionResponse),

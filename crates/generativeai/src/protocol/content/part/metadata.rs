@@ -35,6 +35,16 @@ setters!(VideoMetadata {
 
 message! {
     /// Resolution at which the model sees the media of one part. Set one of the two fields.
+    ///
+    /// ```
+    /// use generativeai::protocol::content::{Blob, Part, PartMediaResolution, PartMediaResolutionLevel};
+    ///
+    /// let scan = Part::from(Blob::new("image/png", [0x89, b'P', b'N', b'G']));
+    /// // The same, for a level or for an exact price.
+    /// let detailed = scan.clone().media_resolution(PartMediaResolutionLevel::UltraHigh);
+    /// let limited = scan.media_resolution(PartMediaResolution::default().num_tokens(500));
+    /// assert!(detailed != limited);
+    /// ```
     pub struct PartMediaResolution {
         /// Resolution as a level, which each model translates into tokens.
         pub level: Option<PartMediaResolutionLevel>,
@@ -123,6 +133,15 @@ setters!(SpeechMetadata {
 
 message! {
     /// Pages of a document to read.
+    ///
+    /// ```
+    /// use generativeai::protocol::content::{DocumentMetadata, FileData, Part};
+    ///
+    /// let chapter = DocumentMetadata::default().start_page(12).end_page(30);
+    /// let manual = FileData::new("https://example.com/manual.pdf", "application/pdf");
+    /// let part = Part::from(manual).document_metadata(chapter);
+    /// assert_eq!(part.document_metadata.unwrap().start_page, Some(12));
+    /// ```
     pub struct DocumentMetadata {
         /// First page, from 1. Default: the first page of the document.
         pub start_page: Option<i32>,
@@ -141,6 +160,19 @@ setters!(DocumentMetadata {
 
 message! {
     /// Sheet and cells of a spreadsheet to read.
+    ///
+    /// ```
+    /// use generativeai::protocol::content::{ContentLayer, FileData, Part, SpreadsheetMetadata};
+    ///
+    /// // The formulas of the first table of the second sheet.
+    /// let table = SpreadsheetMetadata::default()
+    ///     .sheet_index(2)
+    ///     .visible_cells("A1:D10")
+    ///     .content_layers([ContentLayer::Formulas]);
+    /// let book = FileData::new("https://example.com/files/abc", "text/csv");
+    /// let part = Part::from(book).spreadsheet_metadata(table);
+    /// assert_eq!(part.kind(), Some("fileData"));
+    /// ```
     pub struct SpreadsheetMetadata {
         /// Range of cells, such as `A1:D10`. Default: all cells.
         pub visible_cells: Option<String>,
