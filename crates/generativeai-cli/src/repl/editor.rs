@@ -51,6 +51,7 @@ pub(super) struct Editing {
 }
 
 impl Editing {
+    /// Creates the folder for the file.
     pub(super) fn new(editor: &str) -> std::io::Result<Self> {
         Ok(Self {
             editor: editor.to_owned(),
@@ -58,10 +59,12 @@ impl Editing {
         })
     }
 
+    /// Returns the command that opens the editor. The line editor appends the path of [`file`](Self::file).
     pub(super) fn command(&self) -> Command {
         shell(&self.editor)
     }
 
+    /// Returns the path of the file that is edited.
     pub(super) fn file(&self) -> PathBuf {
         self.folder.path().join("message.md")
     }

@@ -14,6 +14,7 @@ use super::prefix_cache::{Lease, PrefixCache};
 pub(super) struct KvCache<'model> {
     context: LlamaContext<'model>,
     prefixes: PrefixCache,
+    /// Whether the tokens of a finished reply stay for the next prompt.
     reuse: bool,
     /// Number of threads that was set last; 0 if none was.
     threads: i32,
@@ -29,6 +30,7 @@ pub(super) enum DecodeFailure {
 }
 
 impl<'model> KvCache<'model> {
+    /// Wraps a context whose sequences are all empty.
     pub(super) fn new(context: LlamaContext<'model>, sequences: usize, reuse: bool) -> Self {
         Self {
             context,
@@ -129,6 +131,8 @@ impl<'model> KvCache<'model> {
         evicted.is_some()
     }
 
+    /// Replaces a sequence by the first `length` tokens of another. They share their cells, so nothing is computed
+    /// again. Returns `false` if the architecture cannot do it.
     fn copy(&mut self, source: usize, sequence: usize, length: usize) -> bool {
         self.trim(sequence, 0);
         let end = u32::try_from(length).ok();
@@ -137,6 +141,8 @@ impl<'model> KvCache<'model> {
             .is_ok()
     }
 
+    /// Removes all tokens of a sequence after the first `length`. Returns `false` if the architecture cannot do it:
+    /// a recurrent state contains all earlier tokens at once.
     fn trim(&mut self, sequence: usize, length: usize) -> bool {
         let from = u32::try_from(length).ok();
         self.context

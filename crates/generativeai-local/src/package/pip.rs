@@ -104,6 +104,10 @@ impl Pip {
     }
 }
 
+/// Runs one of the programs, and waits until it ends.
+///
+/// # Errors
+/// The program exists and cannot be started, or its log cannot be written.
 fn run_program(
     program: &[OsString],
     request: &Request<'_>,
@@ -187,6 +191,7 @@ fn last_error(log: &str, status: ExitStatus) -> String {
     }
 }
 
+/// Returns the path of the wheel that pip downloaded. Its name has the version and the platform, so it is searched.
 fn find_wheel(directory: &Path) -> Result<PathBuf> {
     let entries = std::fs::read_dir(directory).map_err(|error| unwritable(directory, error))?;
     let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
