@@ -79,8 +79,3 @@ mod template;
 
 pub use builder::Builder;
 pub use local::Local;
-
-/// Compiles and runs the examples of the README here, because some of them use the embedded model.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

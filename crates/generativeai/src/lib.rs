@@ -226,3 +226,8 @@ pub use tools::{
     Approval, ApprovalPolicy, AutomaticFunctionCalling, CallRequest, Decision, Function,
     FunctionEvent, Handler, IntoFunctionResponse, Json, OnFailure, OnRoundLimit, Toolbox,
 };
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
