@@ -6,7 +6,9 @@
 //! use generativeai_local::{Local, default_model};
 //!
 //! # async fn example() -> generativeai::Result<()> {
-//! let path = default_model::fetch(|progress| eprintln!("{} of {}", progress.done, progress.total))?;
+//! let path = default_model::fetch(|progress| {
+//!     eprintln!("{} of {} bytes", progress.done, progress.total);
+//! })?;
 //! let local = Local::builder().model(path).chats(8).build()?;
 //! let mut chat = GenerativeModel::new("local").backend(local).start_chat();
 //! println!("{}", chat.send_message("Hello").await?.text()?);

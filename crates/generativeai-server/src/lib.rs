@@ -17,8 +17,8 @@
 //! # }
 //! ```
 //!
-//! [`router`] returns the same API as an [`axum::Router`], to be nested in another application or called
-//! in tests without a network:
+//! [`router`] returns the same API as an [`axum::Router`](https://docs.rs/axum/0.8/axum/struct.Router.html), to be
+//! nested in another application or called in tests without a network:
 //!
 //! ```
 //! use axum::body::{Body, to_bytes};

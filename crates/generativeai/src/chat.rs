@@ -9,6 +9,7 @@
 //! | `opening` | the turn that a message opens |
 //! | `turn` | the loop: request, reply, functions, and again |
 //! | `functions`, `round` | the functions of a reply, and the pair of contents that they become |
+//! | `approval`, `deciding` | calls that wait for a decision |
 //! | `budget`, `tokens` | the contents that leave a history that is too long |
 //! | `event`, `state` | the changes of a conversation, and the only code that makes them |
 //! | `unfinished`, `reason` | the turn that did not complete |

@@ -46,8 +46,7 @@
 //!
 //! A *turn* is your message, all function calls, and the final reply. It enters the history when the
 //! reply is complete, or not at all: after an error, a lost connection or a dropped future, the history
-//! is as it was before the message. The [guide] continues from here, from
-//! [streaming](guide::chats#streaming) to [testing](guide::testing).
+//! is as it was before the message.
 //!
 //! ```
 //! use generativeai::{GenerativeModel, testing::Scripted};
@@ -129,6 +128,8 @@
 //! # }
 //! ```
 //!
+//! The [guide] continues from here, from [streaming](guide::chats#streaming) to [testing](guide::testing).
+//!
 //! # Where to find it
 //!
 //! | To | See |
@@ -173,8 +174,9 @@
 //!
 //! Rust 1.95 or newer. [`Remote`] needs a `tokio` runtime with time and I/O, such as that of
 //! `#[tokio::main]`; [`blocking`] has its own runtime. The feature `remote` needs a C compiler, because TLS
-//! uses `ring`. Without default features the crate compiles for `wasm32-unknown-unknown`, with a backend of your own. Types for arguments of functions and for typed replies implement `Deserialize` of `serde`
-//! and `JsonSchema` of `schemars` 1, so your `Cargo.toml` has to list both crates.
+//! uses `ring`. Without default features the crate compiles for `wasm32-unknown-unknown`, with a backend of your own.
+//! Types for arguments of functions and for typed replies implement `Deserialize` of `serde` and `JsonSchema` of
+//! `schemars` 1, so your `Cargo.toml` has to list both crates.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -219,6 +221,7 @@ pub use error::{Attempt, Error, ErrorKind, Result};
 pub use generativeai_macros::function;
 pub use model::{CountTokens, GenerateContent, GenerateJson, GenerateStream, GenerativeModel};
 #[cfg(feature = "remote")]
+#[doc(inline)]
 pub use remote::Remote;
 pub use schemars;
 pub use stream::{BoxFuture, ChunkStream};

@@ -17,6 +17,7 @@ use crate::protocol::response::FinishReason;
 /// | [`Stopped`](Self::Stopped) | [`keep_partial`], another message, or [`accept_finish_reasons`] |
 /// | [`Blocked`](Self::Blocked) | [`rewind`], and another message |
 /// | [`CallsReturned`](Self::CallsReturned) | a message that answers the [calls](crate::ChatSession::pending_calls) |
+/// | [`AwaitingApproval`](Self::AwaitingApproval) | [`decide`](crate::ChatSession::decide) |
 ///
 /// [`retry`]: crate::ChatSession::retry
 /// [`keep_partial`]: crate::ChatSession::keep_partial

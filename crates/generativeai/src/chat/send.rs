@@ -416,7 +416,9 @@ impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
         }
     }
 
-    /// Returns the chunks as a [`Stream`], for combinators.
+    /// Returns the chunks as a [`Stream`][stream], for combinators.
+    ///
+    /// [stream]: https://docs.rs/futures-core/0.3/futures_core/stream/trait.Stream.html
     ///
     /// ```
     /// use futures_util::{StreamExt, TryStreamExt};

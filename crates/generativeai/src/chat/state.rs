@@ -23,6 +23,7 @@ use crate::protocol::response::GenerateContentResponse;
 /// | --- | --- | --- | --- |
 /// | `Opened` | | replaced by a new one | unfinished ones are discarded |
 /// | `Exchanged` | | gets a round | |
+/// | `Called`, `Decided`, `Started`, `Answered` | | its open round advances; the last answer ends it | |
 /// | `Completed` | gets the turn | removed | discarded |
 /// | `Unfinished` | | gets its reason and the received reply | |
 /// | `Added` | gets the contents | removed | discarded |

@@ -10,12 +10,14 @@
 //! Store ─► Fit ─► Request ─► Receive ─┬─► Close ─► Over
 //!                    ▲        ▲   │   │     ▲
 //!                    │        │   ▼   │     └── an error, from any step
-//!                    │     StoreHop   ▼
-//!                    └─ StoreRound ◄─ Run
+//!                    │     StoreHop   ├─► StoreDecisions ◄─► Decide
+//!                    │                ▼                        │
+//!                    └─ StoreRound ◄─ Run ◄── StoreStart ◄─────┘
 //! ```
 //!
-//! `Store`, `StoreHop`, `StoreRound` and `Close` write to the journal; without one they take no time. `Fit` compares
-//! the request with the context budget, if there is one. A reply without function calls goes from `Receive` to `Close`.
+//! The steps whose names begin with `Store`, and `Close`, write to the journal; without one they take no time. `Fit`
+//! compares the request with the context budget, if there is one. A reply without function calls goes from `Receive` to
+//! `Close`, and calls that need no approval from `Receive` to `Run`.
 
 use std::mem;
 use std::ops::DerefMut;

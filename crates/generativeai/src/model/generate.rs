@@ -232,7 +232,9 @@ impl GenerateStream {
         &self.response
     }
 
-    /// Returns the chunks as a [`Stream`], for combinators.
+    /// Returns the chunks as a [`Stream`][stream], for combinators.
+    ///
+    /// [stream]: https://docs.rs/futures-core/0.3/futures_core/stream/trait.Stream.html
     pub fn into_stream(
         self,
     ) -> Pin<Box<dyn Stream<Item = Result<GenerateContentResponse>> + Send>> {
