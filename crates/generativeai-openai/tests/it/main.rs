@@ -4,5 +4,6 @@
 
 mod chat;
 mod faults;
+mod llama_server;
 mod recorded;
 mod support;
