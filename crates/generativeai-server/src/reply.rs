@@ -2,12 +2,13 @@
 //!
 //! `modelVersion` names the model that really replied, since the client may have asked for another
 //! name. Function calls get an `id`, which newer clients use to match a response to its call; without
-//! one they invent their own.
+//! one they invent their own. A reply or chunk that has no content gets an empty text, as the service sends it:
+//! the chats of the official clients leave a turn out of their history if one of its chunks has no part.
 
 use std::hash::{DefaultHasher, Hasher};
 
-use generativeai::protocol::content::Data;
-use generativeai::protocol::response::GenerateContentResponse;
+use generativeai::protocol::content::{Content, Data, Part, Role};
+use generativeai::protocol::response::{Candidate, FinishReason, GenerateContentResponse};
 
 /// Values for members of a reply that the backend did not set.
 #[derive(Clone, Debug)]
@@ -37,6 +38,10 @@ impl ReplyDefaults {
         if reply.model_version.is_none() {
             reply.model_version.clone_from(&self.model_version);
         }
+        if reply.candidates.is_empty() && reply.prompt_feedback.is_none() {
+            reply.candidates.push(Candidate::default());
+        }
+        reply.candidates.iter_mut().for_each(add_part);
         let contents = reply
             .candidates
             .iter_mut()
@@ -50,6 +55,60 @@ impl ReplyDefaults {
                 call.id = Some(format!("call-{:016x}", self.next_call_id));
                 self.next_call_id = self.next_call_id.wrapping_add(1);
             }
+        }
+    }
+}
+
+/// Adds an empty text to a candidate without parts, unless it was blocked.
+fn add_part(candidate: &mut Candidate) {
+    let is_regular = matches!(
+        candidate.finish_reason,
+        None | Some(FinishReason::Stop | FinishReason::MaxTokens | FinishReason::Continuation)
+    );
+    let has_parts = |content: &Content| !content.parts.is_empty();
+    if is_regular && !candidate.content.as_ref().is_some_and(has_parts) {
+        let content = candidate.content.get_or_insert_default();
+        content.role.get_or_insert(Role::Model);
+        content.parts.push(Part::text(""));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_chunk_without_content_gets_an_empty_text_unless_it_was_blocked() {
+        let empty = json!({"role": "model", "parts": [{"text": ""}]});
+        for (chunk, filled) in [
+            (
+                json!({"usageMetadata": {"promptTokenCount": 1}}),
+                json!({"candidates": [{"content": empty}], "usageMetadata": {"promptTokenCount": 1}}),
+            ),
+            (
+                json!({"candidates": [{"finishReason": "STOP", "index": 1}]}),
+                json!({"candidates": [{"content": empty, "finishReason": "STOP", "index": 1}]}),
+            ),
+            (
+                json!({"candidates": [{"content": {"role": "model"}, "finishReason": "MAX_TOKENS"}]}),
+                json!({"candidates": [{"content": empty, "finishReason": "MAX_TOKENS"}]}),
+            ),
+            (
+                json!({"candidates": [{"finishReason": "SAFETY"}]}),
+                json!({"candidates": [{"finishReason": "SAFETY"}]}),
+            ),
+            (
+                json!({"promptFeedback": {"blockReason": "SAFETY"}}),
+                json!({"promptFeedback": {"blockReason": "SAFETY"}}),
+            ),
+        ] {
+            let mut reply = serde_json::from_value(chunk).expect("a chunk");
+
+            ReplyDefaults::new(None, b"").fill(&mut reply);
+
+            assert_eq!(json!(reply), filled);
         }
     }
 }

@@ -31,12 +31,18 @@ pub(super) fn messages(
     if let Some(instruction) = &request.system_instruction {
         writer.system("systemInstruction", instruction)?;
     }
-    for (at, content) in request.contents.iter().enumerate() {
-        let path = format!("contents[{at}]");
+    let contents = request.contents.iter().enumerate();
+    let contents: Vec<_> = contents
+        .map(|(at, content)| (format!("contents[{at}]"), content))
+        .collect();
+    let is_model = |content: &Content| content.role == Some(Role::Model);
+    // The official clients keep each chunk of a streamed reply as a content of its own: together they are one message.
+    for group in contents.chunk_by(|(_, one), (_, next)| is_model(one) && is_model(next)) {
+        let (path, content) = &group[0];
         match &content.role {
-            None | Some(Role::User | Role::Function) => writer.user(&path, content)?,
-            Some(Role::Model) => writer.model(&path, content)?,
-            Some(Role::System) => writer.system(&path, content)?,
+            None | Some(Role::User | Role::Function) => writer.user(path, content)?,
+            Some(Role::Model) => writer.model(group)?,
+            Some(Role::System) => writer.system(path, content)?,
             Some(other) => {
                 return Err(refused(format!(
                     "{path}.role is {:?}: use \"user\" or \"model\"",
@@ -96,12 +102,16 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn model(&mut self, path: &str, content: &Content) -> Result<()> {
+    /// Writes one message of the model: that of neighbouring contents.
+    fn model(&mut self, contents: &[(String, &Content)]) -> Result<()> {
         let mut message = Map::from_iter([("role".to_owned(), "assistant".into())]);
         let (mut pieces, mut thoughts, mut details) = (Vec::new(), String::new(), Vec::new());
         let mut calls = Vec::new();
         self.open_calls.clear();
-        for (path, part) in parts(path, content) {
+        let parts = contents
+            .iter()
+            .flat_map(|(path, content)| parts(path, content));
+        for (path, part) in parts {
             match &part.data {
                 Some(Data::Text(text)) if part.is_thought() => {
                     thoughts.push_str(text);

@@ -89,12 +89,13 @@ async fn a_stream_without_chunks_is_empty() {
 }
 
 #[tokio::test]
-async fn an_empty_chunk_is_a_chunk() {
+async fn an_empty_chunk_is_a_chunk_with_an_empty_text() {
     let script = Scripted::default().then_stream([GenerateContentResponse::default()]);
 
     let response = send(&router(script), hello("streamGenerateContent?alt=sse")).await;
 
-    assert_eq!(response.text(), "data: {}\r\n\r\n");
+    let chunk = r#"{"candidates":[{"content":{"role":"model","parts":[{"text":""}]}}]}"#;
+    assert_eq!(response.text(), format!("data: {chunk}\r\n\r\n"));
 }
 
 #[tokio::test(start_paused = true)]
