@@ -30,7 +30,7 @@ pub struct SessionInfo {
     pub changed: SystemTime,
 }
 
-/// Size and model of a conversation, from [`Session::details`](crate::Session::details).
+/// Size and model of a conversation, and what it waits for, from [`Session::details`](crate::Session::details).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionDetails {
@@ -39,6 +39,9 @@ pub struct SessionDetails {
     pub messages: usize,
     /// The model version of the latest reply that names one, such as `gemini-2.5-flash`.
     pub model: Option<String>,
+    /// The names of the functions whose calls wait for [approval](generativeai::Reason::AwaitingApproval), in the
+    /// order of the calls. Empty if the conversation does not wait.
+    pub waiting: Vec<String>,
 }
 
 /// Lists all sessions, the last written first.

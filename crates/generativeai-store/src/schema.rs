@@ -9,7 +9,7 @@ use crate::transaction::{Access, DatabaseKind};
 /// The migrations. The first creates version 1, each later one brings a version to the next.
 ///
 /// The statements of a released script never change: stores in use were created by them.
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         sqlite: include_str!("schema/1.sqlite.sql"),
         postgres: include_str!("schema/1.postgres.sql"),
@@ -17,6 +17,10 @@ const MIGRATIONS: [Migration; 2] = [
     Migration {
         sqlite: include_str!("schema/2.sqlite.sql"),
         postgres: include_str!("schema/2.postgres.sql"),
+    },
+    Migration {
+        sqlite: include_str!("schema/3.sqlite.sql"),
+        postgres: include_str!("schema/3.postgres.sql"),
     },
 ];
 

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use generativeai::protocol::content::Content;
-use generativeai::{ChatSession, Error, ErrorKind, Event, GenerativeModel, Result};
+use generativeai::{
+    ChatSession, Error, ErrorKind, Event, GenerativeModel, Reason, Result, WaitingCall,
+};
 
 use crate::create::{Origin, create};
 use crate::database::{Database, Work};
@@ -49,7 +51,8 @@ impl Session {
         self.read(|tx, id| Box::pin(info::find(tx, *id))).await
     }
 
-    /// Counts the messages of the conversation, and finds the model of its latest reply.
+    /// Counts the messages of the conversation, and finds the model of its latest reply and the calls that wait for
+    /// approval.
     ///
     /// This reads the events of the session, but not its media: about 5 µs for each event.
     ///
@@ -77,9 +80,16 @@ impl Session {
             _ => None,
         });
         let chat = replay(events.into_iter().map(|stored| stored.event))?;
+        let reason = chat.unfinished().map(|turn| &turn.reason);
+        let waiting = match reason {
+            Some(Reason::AwaitingApproval(calls)) => calls.as_slice(),
+            _ => &[],
+        };
+        let name = |waiting: &WaitingCall| waiting.call.name().to_owned();
         Ok(SessionDetails {
             messages: chat.history().len(),
             model,
+            waiting: waiting.iter().map(name).collect(),
         })
     }
 

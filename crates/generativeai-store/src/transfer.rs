@@ -5,6 +5,7 @@ use std::io::{self, BufRead, Write};
 use generativeai::{Error, ErrorKind, Event, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::events::StoredEvent;
 use crate::journal::replay;
 use crate::record::{EventId, describe_json_error};
 use crate::session::Session;
@@ -12,6 +13,9 @@ use crate::store::Store;
 
 /// The version of the format.
 const VERSION: u32 = 1;
+
+/// The version of an export with events of calls that need approval, which readers of version 1 do not know.
+const VERSION_WITH_APPROVAL: u32 = 2;
 
 /// The first line.
 #[derive(Serialize, Deserialize)]
@@ -29,7 +33,7 @@ struct Line {
 }
 
 impl Session {
-    /// Writes the session as JSON Lines: the header `{"generativeaiSession": 1, "name": …}`, then a line
+    /// Writes the session as JSON Lines: the header `{"generativeaiSession": 1, "name": …}` (2 if calls needed approval), then a line
     /// for each event. It contains everything, media and undone turns included, and is not encrypted.
     ///
     /// [`Store::import_jsonl`] reads it.
@@ -50,11 +54,11 @@ impl Session {
     /// # Ok(()) }
     /// ```
     pub async fn export_jsonl(&self, mut to: impl Write) -> Result<()> {
+        let events = self.events().await?;
         let header = Header {
-            generativeai_session: VERSION,
+            generativeai_session: version(&events),
             name: self.info().await?.name,
         };
-        let events = self.events().await?;
         write_line(&mut to, &header)?;
         for stored in events {
             let line = Line {
@@ -80,7 +84,7 @@ impl Store {
         let mut lines = from.lines();
         let header = lines.next().transpose().map_err(read_error)?;
         let header: Header = parse_line(1, &header.unwrap_or_default())?;
-        if header.generativeai_session > VERSION {
+        if header.generativeai_session > VERSION_WITH_APPROVAL {
             let message = "the session was exported by a newer version: update this program";
             return Err(Error::new(ErrorKind::TooNew, message));
         }
@@ -95,6 +99,20 @@ impl Store {
         // Finds events that are impossible after the earlier ones.
         replay(events.iter().map(|(_, event)| event.clone()))?;
         self.create(name, events).await
+    }
+}
+
+/// Returns the version that a reader of these events has to support.
+fn version(events: &[StoredEvent]) -> u32 {
+    let has_approval = events.iter().any(|stored| {
+        matches!(
+            stored.event,
+            Event::Called { .. } | Event::Decided { .. } | Event::Started | Event::Answered { .. }
+        )
+    });
+    match has_approval {
+        true => VERSION_WITH_APPROVAL,
+        false => VERSION,
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `chats` | conversations: streaming, errors, history, media, typed replies, saving, web services |
 //! | `settings` | generation config, safety, built-in tools, timeouts and retries, keys and proxies |
 //! | `tools` | functions that the model calls, and MCP servers |
+//! | `approval` | functions that are safe to hand to a model: calls that ask first |
 //! | [`testing`] | tests without a model |
 //! | `offline` | development without a key and a network |
 //! | [`other_clients`] | official SDKs, LangChain, the AI SDK and others, without a key |
@@ -25,6 +26,10 @@ pub mod settings {}
 #[doc = include_str!("guide/tools.md")]
 #[cfg_attr(feature = "mcp", doc = include_str!("guide/mcp.md"))]
 pub mod tools {}
+
+#[cfg(feature = "macros")]
+#[doc = include_str!("guide/approval.md")]
+pub mod approval {}
 
 #[doc = include_str!("guide/testing.md")]
 pub mod testing {}

@@ -57,7 +57,7 @@ async fn a_store_of_each_version_can_be_read_and_continued() {
             assert!(chat.unsaved().is_none(), "{:?}", chat.unsaved());
             assert_eq!(
                 database.count("SELECT version FROM schema_version").await,
-                2
+                3
             );
         }
     }

@@ -238,7 +238,8 @@ impl Toolbox {
         }
     }
 
-    fn function_named(&self, name: &str) -> Option<&Function> {
+    /// Returns the function with a name that runs in this process.
+    pub fn function_named(&self, name: &str) -> Option<&Function> {
         self.0
             .functions
             .iter()

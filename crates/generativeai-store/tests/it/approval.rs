@@ -1,0 +1,249 @@
+//! Conversations that wait for approval: found in a list, decided by any process, and killed at any moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
+use std::time::Duration;
+
+use generativeai::protocol::content::{Content, Part};
+use generativeai::testing::Scripted;
+use generativeai::{
+    AutomaticFunctionCalling, CallRequest, ChatSession, Decision, ErrorKind, Function,
+    GenerativeModel, Reason, WaitingCall,
+};
+use generativeai_store::{Session, Store};
+use serde_json::{Value, json};
+
+use crate::support::child::{Reports, address, command, report};
+use crate::support::{TestDatabase, assert_kind, model};
+
+/// The number of kills.
+const KILLS: usize = 300;
+
+fn waits() -> AutomaticFunctionCalling {
+    AutomaticFunctionCalling::default().approve(async |_: CallRequest| Decision::Wait)
+}
+
+fn waiting(chat: &ChatSession) -> Vec<WaitingCall> {
+    match chat.unfinished().map(|turn| turn.reason.clone()) {
+        Some(Reason::AwaitingApproval(calls)) => calls,
+        _ => Vec::new(),
+    }
+}
+
+fn sending_model(replies: &[&str]) -> GenerativeModel {
+    let script = Scripted::default().then_call("send", json!({"to": "Ada"}));
+    let script = replies
+        .iter()
+        .fold(script, |script, reply| script.then_text(*reply));
+    model(script).tools(Function::new("send", "Sends a letter.", |_: Value| "sent"))
+}
+
+async fn open(session: &Session, model: &GenerativeModel) -> ChatSession {
+    let chat = session.chat(model).await.unwrap();
+    chat.automatic_function_calling(waits())
+}
+
+#[tokio::test]
+async fn a_waiting_conversation_is_found_and_decided_by_another_process() {
+    for database in TestDatabase::all().await {
+        let store = database.open().await;
+        let session = store.new_session("letters").await.unwrap();
+        let model = sending_model(&["It is sent."]);
+        let mut chat = open(&session, &model).await;
+        chat.send_message("Send it!").await.unwrap();
+        drop((chat, store));
+
+        let store = database.open().await;
+        let session = store.session("letters").await.unwrap();
+        assert_eq!(session.details().await.unwrap().waiting, ["send"]);
+        let mut chat = open(&session, &model).await;
+        let id = waiting(&chat).remove(0).id;
+        let reply = chat.decide([(id, Decision::Run)]).await.unwrap();
+
+        assert_eq!(reply.text().unwrap(), "It is sent.");
+        assert!(session.details().await.unwrap().waiting.is_empty());
+        assert_eq!(session.contents().await.unwrap().len(), 4);
+    }
+}
+
+#[tokio::test]
+async fn of_two_that_decide_at_once_one_wins_and_the_other_gets_a_conflict() {
+    for database in TestDatabase::all().await {
+        let store = database.open().await;
+        let session = store.new_session("letters").await.unwrap();
+        let model = sending_model(&["It is sent.", "It is sent."]);
+        open(&session, &model)
+            .await
+            .send_message("Send it!")
+            .await
+            .unwrap();
+        let (mut one, mut other) = (open(&session, &model).await, open(&session, &model).await);
+        let id = waiting(&one).remove(0).id;
+
+        let (left, right) = tokio::join!(
+            one.decide([(&id, Decision::Run)]).into_future(),
+            other.decide([(&id, Decision::deny("no"))]).into_future(),
+        );
+
+        let won = left.is_ok();
+        let lost = if won { right } else { left };
+        assert_kind(lost, ErrorKind::Conflict);
+        let contents = session.contents().await.unwrap();
+        let answer = if won { "sent" } else { "denied: no" };
+        assert!(
+            json!(contents[2]).to_string().contains(answer),
+            "{contents:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_waiting_conversation_is_exported_imported_and_forked() {
+    let database = TestDatabase::sqlite();
+    let store = database.open().await;
+    let session = store.new_session("letters").await.unwrap();
+    let model = sending_model(&["It is sent."; 3]);
+    open(&session, &model)
+        .await
+        .send_message("Send it!")
+        .await
+        .unwrap();
+    let mut lines = Vec::new();
+    session.export_jsonl(&mut lines).await.unwrap();
+    assert!(lines.starts_with(br#"{"generativeaiSession":2,"#));
+
+    let imported = store.import_jsonl("copy", &lines[..]).await.unwrap();
+    let forked = session.fork("fork", None).await.unwrap();
+
+    for session in [imported, forked] {
+        assert_eq!(session.details().await.unwrap().waiting, ["send"]);
+        let mut chat = open(&session, &model).await;
+        let id = waiting(&chat).remove(0).id;
+        chat.decide([(id, Decision::Run)]).await.unwrap();
+        assert_eq!(session.contents().await.unwrap().len(), 4);
+    }
+    assert_eq!(session.details().await.unwrap().waiting, ["send"]);
+}
+
+/// Number of a call, which is its id in all replies of the model.
+fn number(args: &Value) -> u64 {
+    args["n"].as_u64().unwrap()
+}
+
+/// Replies with two calls, then with one, then with a text. No two calls have the same number.
+fn calling(contents: &[Content]) -> Content {
+    let answered = contents.iter().rev().take_while(|content| {
+        let is_answer = |part: &Part| part.as_function_response().is_some();
+        content.parts.iter().any(is_answer) || content.role == Some("model".into())
+    });
+    let call = || {
+        let n = fastrand::u64(1..1 << 50);
+        json!({"functionCall": {"name": "work", "args": {"n": n}}})
+    };
+    let parts = match answered.count() {
+        0 => json!([call(), call()]),
+        2 => json!([call()]),
+        _ => json!([{"text": "Done."}]),
+    };
+    serde_json::from_value(json!({"role": "model", "parts": parts})).unwrap()
+}
+
+/// Works on, where the last process stopped, and reports each decision, run and turn.
+async fn work(address: &str) -> ! {
+    let store = Store::open(address).await.unwrap();
+    let session = store.find_or_create("work").await.unwrap();
+    let script = Scripted::answer_with(|request| {
+        calling(&request.contents.iter().cloned().collect::<Vec<_>>())
+    });
+    let work = Function::new("work", "Works.", async |args: Value| {
+        report(&format!("ran {}", number(&args)));
+        tokio::task::yield_now().await;
+        report(&format!("ended {}", number(&args)));
+        number(&args)
+    });
+    let policy = async |request: CallRequest| {
+        let number = number(&json!(request.call.args));
+        if number % 3 == 0 {
+            return Decision::Wait;
+        }
+        report(&format!("approved {number}"));
+        Decision::Run
+    };
+    let chat = session.chat(&model(script).tools(work)).await.unwrap();
+    let careful = AutomaticFunctionCalling::default().approve(policy);
+    let mut chat = chat.automatic_function_calling(careful);
+    report("began 0");
+    loop {
+        let calls = waiting(&chat);
+        let sent = if !calls.is_empty() {
+            let decisions = calls.into_iter().map(|waiting| {
+                report(&format!("approved {}", number(&json!(waiting.call.args))));
+                (waiting.id, Decision::Run)
+            });
+            chat.decide(decisions).await
+        } else if chat.unfinished().is_some() {
+            chat.retry().await
+        } else {
+            chat.send_message("Work!").await
+        };
+        sent.unwrap();
+        assert!(chat.unsaved().is_none(), "{:?}", chat.unsaved());
+    }
+}
+
+/// Returns the results in the history by the number of their call.
+fn results(contents: &[Content]) -> BTreeMap<u64, Value> {
+    let mut results = BTreeMap::new();
+    for pair in contents.windows(2) {
+        let calls = pair[0].parts.iter().filter_map(Part::as_function_call);
+        let answers = pair[1].parts.iter().filter_map(Part::as_function_response);
+        for (call, answer) in calls.zip(answers) {
+            results.insert(number(&json!(call.args)), json!(answer.response));
+        }
+    }
+    results
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_processes_run_no_call_without_approval_and_none_twice() {
+    if let Some(address) = address() {
+        work(&address).await;
+    }
+    let database = TestDatabase::in_ram();
+    let (mut approved, mut ran) = (BTreeSet::new(), BTreeSet::new());
+    for _ in 0..KILLS {
+        let test = "approval::killed_processes_run_no_call_without_approval_and_none_twice";
+        let mut process = command(test, &database.address).spawn().unwrap();
+        let mut reports = Reports::by(&mut process);
+        let mut lines: Vec<String> = reports.next().into_iter().collect();
+        // The random moment of the kill. The test waits for nothing here.
+        thread::sleep(Duration::from_micros(fastrand::u64(..12_000)));
+        process.kill().unwrap();
+        process.wait().unwrap();
+        lines.extend(reports);
+        for line in lines {
+            let (word, number) = line.split_once(' ').unwrap();
+            match word {
+                "approved" => drop(approved.insert(number.to_owned())),
+                "ran" => {
+                    assert!(approved.contains(number), "{number} ran without approval");
+                    assert!(ran.insert(number.to_owned()), "{number} ran twice");
+                }
+                "began" | "ended" => {}
+                _ => panic!("{line}"),
+            }
+        }
+    }
+    let session = database.open().await.session("work").await.unwrap();
+    let results = results(&session.contents().await.unwrap());
+    assert!(results.len() > KILLS / 10, "{}", results.len());
+    for (number, result) in &results {
+        let has_run = ran.contains(&number.to_string());
+        let is_result = *result == json!({ "result": number });
+        // A call that started and was killed is answered as interrupted.
+        assert!(has_run || !is_result, "{number} has a result and never ran");
+        let error = result["error"].as_str().unwrap_or_default();
+        assert!(is_result || error.starts_with("interrupted"), "{result}");
+    }
+    assert_eq!(database.text("PRAGMA quick_check").await, "ok");
+}
