@@ -24,8 +24,12 @@
 
 mod chat;
 mod delegate;
+#[cfg(feature = "remote")]
+mod files;
 mod model;
 mod runtime;
 
 pub use chat::{ChatSession, ReplyStream, SendJson, SendMessage};
+#[cfg(feature = "remote")]
+pub use files::{FileList, Remote, UploadFile};
 pub use model::{CountTokens, GenerateContent, GenerateJson, GenerateStream, GenerativeModel};

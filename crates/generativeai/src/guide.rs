@@ -3,6 +3,7 @@
 //! | Page | Contents |
 //! | --- | --- |
 //! | `chats` | conversations: streaming, errors, history, media, typed replies, saving, web services |
+//! | `files` | uploads of large media, limits |
 //! | `settings` | generation config, safety, built-in tools, timeouts and retries, keys and proxies |
 //! | `tools` | functions that the model calls, and MCP servers |
 //! | `approval` | functions that are safe to hand to a model: calls that ask first |
@@ -17,6 +18,10 @@
 #[cfg(feature = "blocking")]
 #[doc = include_str!("guide/chats.md")]
 pub mod chats {}
+
+#[cfg(all(feature = "remote", feature = "blocking"))]
+#[doc = include_str!("guide/files.md")]
+pub mod files {}
 
 #[cfg(feature = "remote")]
 #[doc = include_str!("guide/settings.md")]

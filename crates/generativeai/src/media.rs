@@ -40,11 +40,7 @@ impl Blob {
     /// ```
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let extension = path
-            .extension()
-            .and_then(|extension| extension.to_str())
-            .unwrap_or_default();
-        let Some(mime_type) = mime_type(&extension.to_ascii_lowercase()) else {
+        let Some(mime_type) = mime_type_of(path) else {
             let message = format!(
                 "the media type of `{}` is unknown: read the file and use `Blob::new`",
                 path.display()
@@ -57,6 +53,12 @@ impl Blob {
         })?;
         Ok(Self::new(mime_type, bytes))
     }
+}
+
+/// Returns the media type of a file, which follows from the extension of its name.
+pub(crate) fn mime_type_of(path: &Path) -> Option<&'static str> {
+    let extension = path.extension()?.to_str()?;
+    mime_type(&extension.to_ascii_lowercase())
 }
 
 /// Returns the media type for a file extension, for the formats that Gemini models read.

@@ -25,6 +25,7 @@ mod connect;
 mod deadline;
 pub(crate) mod decode;
 pub(crate) mod failure;
+mod files;
 pub(crate) mod gemini;
 mod profile;
 mod reply;
@@ -42,5 +43,6 @@ mod transport;
 
 pub use api::Remote;
 pub use builder::RemoteBuilder;
+pub use files::{FileList, UploadFile, UploadProgress};
 #[cfg(feature = "mcp")]
 pub(crate) use reqwest_client::client_for;

@@ -41,7 +41,7 @@ message! {
         pub update_time: Option<Timestamp>,
         /// Time at which the file is deleted.
         pub expiration_time: Option<Timestamp>,
-        /// SHA-256 of the bytes, in base64.
+        /// SHA-256 of the bytes: its 64 hexadecimal digits, encoded in base64.
         pub sha256_hash: Option<String>,
         /// URI by which messages refer to the file, see [`FileData::file_uri`].
         pub uri: Option<String>,
@@ -58,6 +58,35 @@ message! {
         pub video_metadata: Option<VideoFileMetadata>,
     }
 }
+
+message! {
+    /// Page of a list of files.
+    pub struct ListFilesResponse {
+        /// Files of the page.
+        pub files: Vec<File>,
+        /// Token to request the next page with. Absent or empty on the last page.
+        pub next_page_token: Option<String>,
+    }
+}
+
+message! {
+    /// Request for an upload, and its response: the file that was created.
+    pub struct UploadedFile {
+        /// In a request, the properties of the file to create; in a response, the created file.
+        pub file: Option<File>,
+    }
+}
+
+message! {
+    /// Response to the deletion of a file. It is empty.
+    pub struct DeleteFileResponse {}
+}
+
+setters!(File {
+    into name: String,
+    into display_name: String,
+    into mime_type: String,
+});
 
 /// Refers to the file by its URI.
 impl From<File> for FileData {

@@ -33,6 +33,8 @@ const PATH: &AsciiSet = &QUERY.remove(b'/');
 pub(super) struct Address {
     /// Base URL with the API version and a slash at its end.
     root: String,
+    /// The same for uploads: `upload/` stands before the API version.
+    upload_root: String,
     host: String,
     is_encrypted: bool,
 }
@@ -58,6 +60,7 @@ impl Address {
             ));
         }
         address.root = format!("{}{version}/", address.root);
+        address.upload_root = format!("{}{version}/", address.upload_root);
         Ok(address)
     }
 
@@ -113,6 +116,7 @@ impl Address {
         }
         Ok(Self {
             root: format!("{base}/"),
+            upload_root: format!("{base}/upload/"),
             host: authority.host().to_owned(),
             is_encrypted: scheme == "https",
         })
@@ -140,7 +144,55 @@ impl Address {
 
     /// Returns the address of a page of the list of models.
     pub(super) fn models(&self, page_token: Option<&str>) -> Result<Uri> {
-        let mut path = "models?pageSize=1000".to_owned();
+        self.page("models?pageSize=1000", page_token)
+    }
+
+    /// Returns the address of a page of the list of files.
+    pub(super) fn files(&self, page_token: Option<&str>) -> Result<Uri> {
+        self.page("files?pageSize=100", page_token)
+    }
+
+    /// Returns the address of a file.
+    pub(super) fn file(&self, name: &str) -> Result<Uri> {
+        match path_of("files", name)? {
+            path if path.starts_with("files/") => self.at(&path),
+            path => Err(request(format!(
+                "the name `{path}` is not that of a file: it has to start with `files/`"
+            ))),
+        }
+    }
+
+    /// Returns the address at which uploads of files start.
+    pub(super) fn uploads(&self) -> Result<Uri> {
+        uri(format!("{}files", self.upload_root))
+    }
+
+    /// Parses the address of an upload, which the service chose.
+    ///
+    /// # Errors
+    /// It leads to another service: requests contain the API key.
+    pub(super) fn upload(&self, address: &str) -> Result<Uri> {
+        let target: Uri = address.parse().map_err(|error: InvalidUri| {
+            Error::new(ErrorKind::Decode, "the address of the upload is invalid").with_source(error)
+        })?;
+        let own = self.at("")?;
+        let is_same = target.scheme() == own.scheme()
+            && target
+                .host()
+                .is_some_and(|host| host.eq_ignore_ascii_case(&self.host))
+            && port(&target) == port(&own);
+        if is_same {
+            return Ok(target);
+        }
+        let host = target.authority().map_or("", Authority::as_str);
+        Err(configuration(format!(
+            "the service directs the upload to `{host}`, and redirects are not followed: \
+             set that address as base URL"
+        )))
+    }
+
+    fn page(&self, list: &str, page_token: Option<&str>) -> Result<Uri> {
+        let mut path = list.to_owned();
         if let Some(token) = page_token {
             path.push_str("&pageToken=");
             path.extend(utf8_percent_encode(token, QUERY));
@@ -166,9 +218,7 @@ impl Address {
 
     /// Returns the address of a path below the base URL.
     pub(super) fn at(&self, path: &str) -> Result<Uri> {
-        let address = [self.root.as_str(), path].concat();
-        Uri::try_from(address)
-            .map_err(|error| request("the request has an invalid address").with_source(error))
+        uri([self.root.as_str(), path].concat())
     }
 }
 
@@ -210,6 +260,21 @@ fn is_version(segment: &str) -> bool {
     let number = segment.strip_prefix('v').unwrap_or_default();
     number.starts_with(|char: char| char.is_ascii_digit())
         && number.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+fn uri(address: String) -> Result<Uri> {
+    Uri::try_from(address)
+        .map_err(|error| request("the request has an invalid address").with_source(error))
+}
+
+/// Returns the port of an address, or that of its scheme.
+fn port(uri: &Uri) -> u16 {
+    let default = if uri.scheme_str() == Some("https") {
+        443
+    } else {
+        80
+    };
+    uri.port_u16().unwrap_or(default)
 }
 
 /// Checks a resource name and converts it to a path. A name without a slash belongs to `collection`.

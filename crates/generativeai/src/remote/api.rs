@@ -162,7 +162,7 @@ impl Backend for Remote {
 }
 
 impl Remote {
-    fn address(&self) -> &Address {
+    pub(super) fn address(&self) -> &Address {
         &self.0.0.address
     }
 

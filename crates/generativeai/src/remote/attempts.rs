@@ -64,6 +64,11 @@ impl Attempts {
         })
     }
 
+    /// Replaces the request that the next attempt sends. The attempts so far still count.
+    pub(super) fn set_request(&mut self, request: Outgoing) {
+        self.request = request;
+    }
+
     /// Makes one attempt, up to the head of a success response.
     pub(super) async fn send(&mut self) -> Result<Response, Failure> {
         if self.service.in_flight.is_some() {

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use hyper::body::{Body, Frame, SizeHint};
 use serde::Serialize;
 
@@ -19,23 +19,27 @@ use crate::protocol::request::GenerateContentRequest;
 #[derive(Clone)]
 pub(super) struct SharedBody(Arc<Parts>);
 
-/// JSON of a request: the contents, whose pieces the history shares, and everything else.
+/// JSON of a request: the contents, whose pieces the history shares, and everything else. Or any bytes, as the rest.
 #[derive(Default)]
 struct Parts {
     before: &'static str,
     contents: Option<Json>,
     after: &'static str,
-    rest: Vec<u8>,
+    rest: Bytes,
 }
 
 impl SharedBody {
     /// Serializes a value.
     pub(super) fn of(value: &impl Serialize) -> Result<Self> {
-        let rest = to_json(value)?;
-        Ok(Self(Arc::new(Parts {
+        Ok(Self::of_bytes(to_json(value)?.into()))
+    }
+
+    /// Takes bytes as they are, such as a piece of a file.
+    pub(super) fn of_bytes(rest: Bytes) -> Self {
+        Self(Arc::new(Parts {
             rest,
             ..Parts::default()
-        })))
+        }))
     }
 
     /// Serializes a request, without its model, which is part of the address.
@@ -60,7 +64,7 @@ impl SharedBody {
             before: "{\"contents\":[",
             contents: Some(contents.json()),
             after,
-            rest,
+            rest: rest.into(),
         })))
     }
 

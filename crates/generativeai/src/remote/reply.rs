@@ -6,6 +6,7 @@ use super::failure::{self, ErrorReader, Failure};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::caches::CachedContent;
 use crate::protocol::embeddings::{BatchEmbedContentsResponse, EmbedContentResponse};
+use crate::protocol::files::{DeleteFileResponse, File, ListFilesResponse, UploadedFile};
 use crate::protocol::models::{ListModelsResponse, Model};
 use crate::protocol::read_json;
 use crate::protocol::response::GenerateContentResponse;
@@ -31,10 +32,14 @@ replies!(
     BatchEmbedContentsResponse,
     CachedContent,
     CountTokensResponse,
+    DeleteFileResponse,
     EmbedContentResponse,
+    File,
     GenerateContentResponse,
+    ListFilesResponse,
     ListModelsResponse,
-    Model
+    Model,
+    UploadedFile
 );
 
 /// Reads a response, or an event of a stream: one value, or an array of them.

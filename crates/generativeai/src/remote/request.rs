@@ -1,42 +1,64 @@
 //! A request before it is sent. All attempts share it.
 
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Uri};
 
 use super::body::{RequestBody, SharedBody};
 
 /// A request that can be sent any number of times.
 pub(super) struct Outgoing {
+    method: Method,
     uri: Uri,
-    /// JSON to be posted; a request without a body is a GET.
+    /// Headers besides those of every request.
+    headers: HeaderMap,
     body: Option<SharedBody>,
 }
 
 impl Outgoing {
+    fn new(method: Method, uri: Uri, body: Option<SharedBody>) -> Self {
+        Self {
+            method,
+            uri,
+            headers: HeaderMap::new(),
+            body,
+        }
+    }
+
     /// Creates a GET request.
     pub(super) fn get(uri: Uri) -> Self {
-        Self { uri, body: None }
+        Self::new(Method::GET, uri, None)
+    }
+
+    /// Creates a DELETE request.
+    pub(super) fn delete(uri: Uri) -> Self {
+        Self::new(Method::DELETE, uri, None)
     }
 
     /// Creates a POST request with a body of JSON.
     pub(super) fn post(uri: Uri, body: SharedBody) -> Self {
-        Self {
-            uri,
-            body: Some(body),
-        }
+        let json = HeaderValue::from_static("application/json");
+        Self::new(Method::POST, uri, Some(body)).header(CONTENT_TYPE, json)
+    }
+
+    /// Creates a POST request with a body of bytes, or without one.
+    pub(super) fn post_bytes(uri: Uri, body: Option<SharedBody>) -> Self {
+        Self::new(Method::POST, uri, body)
+    }
+
+    /// Adds a header.
+    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
     }
 
     /// Builds the HTTP request of one attempt. The client adds `host` and `content-length`.
     pub(super) fn to_http(&self, headers: &HeaderMap) -> Request<RequestBody> {
         let body = self.body.as_ref().map(SharedBody::to_request_body);
         let mut request = Request::new(body.unwrap_or_default());
+        *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = headers.clone();
-        if self.body.is_some() {
-            *request.method_mut() = Method::POST;
-            let json = HeaderValue::from_static("application/json");
-            request.headers_mut().insert(CONTENT_TYPE, json);
-        }
+        request.headers_mut().extend(self.headers.clone());
         request
     }
 }

@@ -7,6 +7,7 @@ mod blocking;
 mod broken;
 mod connect;
 mod dropped;
+mod files;
 mod http2;
 mod many;
 mod pool;

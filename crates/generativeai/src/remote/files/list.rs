@@ -1,0 +1,108 @@
+//! The list of files, page by page.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use futures_core::Stream;
+use futures_util::stream;
+
+use crate::backend::RequestOptions;
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::files::File;
+use crate::remote::Remote;
+
+/// List of the files of a project. Pages are requested as they are needed.
+///
+/// ```no_run
+/// # async fn example() -> generativeai::Result<()> {
+/// let mut files = generativeai::Remote::from_env()?.list_files();
+/// while let Some(file) = files.next().await {
+///     println!("{}", file?.name.unwrap_or_default());
+/// }
+/// # Ok(()) }
+/// ```
+#[must_use = "nothing is requested until `next` is called"]
+pub struct FileList {
+    remote: Remote,
+    options: RequestOptions,
+    /// Files of the current page that have not been returned.
+    files: VecDeque<File>,
+    page: Page,
+}
+
+/// The next page to request.
+#[derive(Debug)]
+enum Page {
+    First,
+    After(String),
+    /// The last page was received, or an error was returned.
+    None,
+}
+
+impl FileList {
+    pub(super) fn new(remote: Remote) -> Self {
+        Self {
+            remote,
+            options: RequestOptions::default(),
+            files: VecDeque::new(),
+            page: Page::First,
+        }
+    }
+
+    /// Sets the options of the requests. Each page is a request.
+    pub fn request_options(mut self, options: RequestOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Returns the next file; `None` at the end. An error is the last item.
+    pub async fn next(&mut self) -> Option<Result<File>> {
+        loop {
+            if let Some(file) = self.files.pop_front() {
+                return Some(Ok(file));
+            }
+            if matches!(self.page, Page::None) {
+                return None;
+            }
+            if let Err(error) = self.load().await {
+                self.page = Page::None;
+                return Some(Err(error));
+            }
+        }
+    }
+
+    /// Turns the list into a [`Stream`].
+    pub fn into_stream(self) -> impl Stream<Item = Result<File>> + Send {
+        stream::unfold(self, |mut this| async move {
+            let file = this.next().await?;
+            Some((file, this))
+        })
+    }
+
+    /// Requests the next page.
+    async fn load(&mut self) -> Result<()> {
+        let token = match &self.page {
+            Page::After(token) => Some(token.as_str()),
+            Page::First | Page::None => None,
+        };
+        let page = self.remote.files_page(token, self.options.clone()).await?;
+        self.page = match page.next_page_token {
+            Some(next) if Some(next.as_str()) == token => {
+                let message = "the list of files repeats a page";
+                return Err(Error::new(ErrorKind::Decode, message));
+            }
+            Some(next) if !next.is_empty() => Page::After(next),
+            _ => Page::None,
+        };
+        self.files = page.files.into();
+        Ok(())
+    }
+}
+
+impl fmt::Debug for FileList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileList")
+            .field("page", &self.page)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,14 @@
+//! Progress of an upload.
+
+/// Function of the user, called when a piece has been received.
+pub(super) type OnProgress = Box<dyn Fn(UploadProgress) + Send + Sync>;
+
+/// How much of a file the service has received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UploadProgress {
+    /// Bytes that the service has received.
+    pub sent: u64,
+    /// Size of the file in bytes.
+    pub total: u64,
+}

@@ -1,0 +1,47 @@
+//! The single requests about files: each with its address and what its errors name.
+
+use crate::backend::RequestOptions;
+use crate::error::{Error, Result};
+use crate::protocol::files::{DeleteFileResponse, File, ListFilesResponse};
+use crate::remote::Remote;
+use crate::remote::request::Outgoing;
+use crate::stream::BoxFuture;
+
+impl Remote {
+    /// Requests a page of the list of files.
+    pub(super) fn files_page(
+        &self,
+        page_token: Option<&str>,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<ListFilesResponse>> {
+        let address = self.address().files(page_token);
+        self.0.unary(address.map(Outgoing::get), options)
+    }
+
+    /// Requests the description of a file.
+    pub(super) async fn file(&self, name: &str, options: RequestOptions) -> Result<File> {
+        let address = self.address().file(name);
+        let file = self.0.unary(address.map(Outgoing::get), options).await;
+        file.map_err(|error| about(name, error))
+    }
+
+    /// Requests the deletion of a file.
+    pub(super) async fn file_deletion(&self, name: &str, options: RequestOptions) -> Result<()> {
+        let address = self.address().file(name);
+        let deleted = self.0.unary(address.map(Outgoing::delete), options).await;
+        deleted
+            .map(|DeleteFileResponse { .. }| ())
+            .map_err(|error| about(name, error))
+    }
+}
+
+/// Names the file in an error. The service answers 403 for a file that does not exist, or no longer.
+fn about(name: &str, error: Error) -> Error {
+    let error = match error.http_code() {
+        Some(403 | 404) => {
+            error.with_hint("a file is deleted 48 hours after its upload: upload it again")
+        }
+        _ => error,
+    };
+    error.with_context(&format!("file `{name}`"))
+}

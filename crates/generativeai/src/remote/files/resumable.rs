@@ -1,0 +1,295 @@
+//! The upload protocol (`X-Goog-Upload-Protocol: resumable`): a start, pieces, and a query after a failure.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::Uri;
+use hyper::header::{HeaderName, HeaderValue};
+use tokio::time::Instant;
+
+use super::digest;
+use super::pieces::{Piece, Pieces};
+use super::progress::{OnProgress, UploadProgress};
+use crate::backend::RequestOptions;
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::files::{File, UploadedFile};
+use crate::remote::attempts::Attempts;
+use crate::remote::body::SharedBody;
+use crate::remote::deadline::Deadlines;
+use crate::remote::failure::Failure;
+use crate::remote::reply;
+use crate::remote::request::Outgoing;
+use crate::remote::service::Service;
+
+const PROTOCOL: HeaderName = HeaderName::from_static("x-goog-upload-protocol");
+const COMMAND: HeaderName = HeaderName::from_static("x-goog-upload-command");
+const OFFSET: HeaderName = HeaderName::from_static("x-goog-upload-offset");
+const CONTENT_LENGTH: HeaderName = HeaderName::from_static("x-goog-upload-header-content-length");
+const CONTENT_TYPE: HeaderName = HeaderName::from_static("x-goog-upload-header-content-type");
+
+/// An upload that is ready to start.
+pub(super) struct Upload {
+    pub(super) service: Arc<Service>,
+    pub(super) options: RequestOptions,
+    /// Properties of the file to create.
+    pub(super) file: File,
+    pub(super) pieces: Pieces,
+    pub(super) on_progress: Option<OnProgress>,
+}
+
+impl Upload {
+    /// Uploads all pieces, and compares what the service has stored.
+    pub(super) async fn run(mut self) -> Result<File> {
+        let mut session = self.start().await?;
+        let file = loop {
+            self.report(session.received);
+            let piece = self.pieces.next().await?;
+            if let Some(file) = session.send(&piece).await? {
+                break file;
+            }
+        };
+        let length = self.pieces.length;
+        self.report(length);
+        let sha256 = self.pieces.sha256();
+        let is_other = |hash: &String| digest::differs(hash, &sha256);
+        if file.sha256_hash.as_ref().is_some_and(is_other)
+            || file
+                .size_bytes
+                .is_some_and(|size| u64::try_from(size) != Ok(length))
+        {
+            let name = file.name.as_deref().unwrap_or_default();
+            let message = format!(
+                "the service has stored other bytes as `{name}`: delete it and upload again"
+            );
+            return Err(Error::new(ErrorKind::Corrupt, message));
+        }
+        Ok(file)
+    }
+
+    /// Asks for an address to which the pieces are sent.
+    async fn start(&mut self) -> Result<Session> {
+        let timeout = self.options.timeout;
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mime_type = self.file.mime_type.as_deref().unwrap_or_default();
+        let mime_type = HeaderValue::from_str(mime_type).map_err(|error| {
+            let message = "its media type cannot be sent in a header";
+            Error::new(ErrorKind::Request, message).with_source(error)
+        })?;
+        let request = UploadedFile {
+            file: Some(self.file.clone()),
+            ..UploadedFile::default()
+        };
+        let request = Outgoing::post(self.service.address.uploads()?, SharedBody::of(&request)?)
+            .header(PROTOCOL, HeaderValue::from_static("resumable"))
+            .header(COMMAND, HeaderValue::from_static("start"))
+            .header(CONTENT_LENGTH, self.pieces.length.into())
+            .header(CONTENT_TYPE, mime_type);
+        let (service, options) = (self.service.clone(), self.options.clone());
+        let mut attempts = Attempts::begin(service, request, options, Deadlines::unary)?;
+        let url = loop {
+            match started(&mut attempts).await {
+                Ok(url) => break url,
+                Err(failure) => attempts.recover(failure).await?,
+            }
+        };
+        attempts.succeeded();
+        Ok(Session {
+            service: self.service.clone(),
+            options: self.options.clone(),
+            deadline,
+            url,
+            length: self.pieces.length,
+            received: 0,
+        })
+    }
+
+    fn report(&self, sent: u64) {
+        if let Some(on_progress) = &self.on_progress {
+            let total = self.pieces.length;
+            on_progress(UploadProgress { sent, total });
+        }
+    }
+}
+
+/// Makes one attempt to start an upload; returns its address.
+async fn started(attempts: &mut Attempts) -> Result<Uri, Failure> {
+    let mut response = attempts.send().await?;
+    let Some(url) = response.header("x-goog-upload-url").map(str::to_owned) else {
+        let message = "the service does not support resumable uploads: it sent no address";
+        return Err(Error::new(ErrorKind::Decode, message).into());
+    };
+    attempts.body(&mut response).await?;
+    Ok(attempts.service.address.upload(&url)?)
+}
+
+/// An upload that the service has accepted.
+struct Session {
+    service: Arc<Service>,
+    options: RequestOptions,
+    /// Deadline of the whole upload, if there is one.
+    deadline: Option<Instant>,
+    url: Uri,
+    length: u64,
+    /// Number of bytes that the service has received.
+    received: u64,
+}
+
+/// What the service says about an upload.
+enum Answer {
+    /// It waits for more. `None`: the request was received, and nothing else is known.
+    Active(Option<u64>),
+    /// The upload has ended.
+    Final(Bytes),
+}
+
+/// What the next request is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Send the bytes that the service has not received.
+    Send,
+    /// A request failed: ask how many bytes have been received.
+    Query,
+}
+
+impl Session {
+    /// Sends a piece until the service has received it. Returns the file if the piece was the last one.
+    ///
+    /// Each failure without progress since the one before counts as an attempt.
+    async fn send(&mut self, piece: &Piece) -> Result<Option<File>> {
+        let mut next = Next::Send;
+        let mut attempts = self.attempts(self.request(piece, next))?;
+        loop {
+            attempts.set_request(self.request(piece, next));
+            let outcome = match ask(&mut attempts).await {
+                Ok(Answer::Final(body)) => return self.file(&attempts, piece, &body).map(Some),
+                Ok(Answer::Active(received)) => self.advance(piece, next, received),
+                Err(failure) => Err(failure),
+            };
+            match outcome {
+                Ok(has_advanced) => {
+                    attempts.succeeded();
+                    if self.received == piece.end() && !piece.is_last {
+                        return Ok(None);
+                    }
+                    next = Next::Send;
+                    if has_advanced {
+                        attempts = self.attempts(self.request(piece, next))?;
+                    }
+                }
+                Err(failure) => {
+                    attempts.recover(failure).await?;
+                    next = Next::Query;
+                }
+            }
+        }
+    }
+
+    /// Records how far the service has got; returns whether that is farther than before.
+    fn advance(
+        &mut self,
+        piece: &Piece,
+        asked: Next,
+        received: Option<u64>,
+    ) -> Result<bool, Failure> {
+        let received = match (received, asked) {
+            (Some(received), _) => received,
+            (None, Next::Send) => piece.end(),
+            (None, Next::Query) => {
+                let message = "the service does not report how many bytes it has received";
+                return Err(Error::new(ErrorKind::Decode, message).into());
+            }
+        };
+        if !(piece.offset..=piece.end()).contains(&received) {
+            let message = format!(
+                "the service reports {received} received bytes, which is not between {} and {}",
+                piece.offset,
+                piece.end()
+            );
+            return Err(Error::new(ErrorKind::Decode, message).into());
+        }
+        let has_advanced = received > self.received;
+        self.received = received;
+        if !has_advanced && asked == Next::Send {
+            let message = format!("the service stopped at {received} of {} bytes", self.length);
+            return Err(Failure::retryable(Error::new(
+                ErrorKind::Unavailable,
+                message,
+            )));
+        }
+        Ok(has_advanced)
+    }
+
+    /// Reads the file in the final answer.
+    fn file(&self, attempts: &Attempts, piece: &Piece, body: &[u8]) -> Result<File> {
+        if !piece.is_last {
+            let message = format!(
+                "the service ended the upload after at most {} of {} bytes",
+                piece.end(),
+                self.length
+            );
+            return Err(Error::new(ErrorKind::Decode, message));
+        }
+        attempts.succeeded();
+        let answer: UploadedFile = match body.trim_ascii() {
+            // A query after the final answer was lost.
+            b"" => UploadedFile::default(),
+            body => {
+                reply::read_whole(body, &self.service.errors).map_err(|failure| failure.error)?
+            }
+        };
+        answer.file.ok_or_else(|| {
+            let message = "the upload is complete, but the response does not contain the file: \
+                           look for it with `list_files`";
+            Error::new(ErrorKind::Decode, message)
+        })
+    }
+
+    fn request(&self, piece: &Piece, next: Next) -> Outgoing {
+        if next == Next::Query {
+            return Outgoing::post_bytes(self.url.clone(), None)
+                .header(COMMAND, HeaderValue::from_static("query"));
+        }
+        let sent = usize::try_from(self.received - piece.offset).expect("a part of a piece");
+        let bytes = piece.bytes.slice(sent..);
+        let command = if piece.is_last {
+            "upload, finalize"
+        } else {
+            "upload"
+        };
+        let body = (!bytes.is_empty()).then(|| SharedBody::of_bytes(bytes));
+        Outgoing::post_bytes(self.url.clone(), body)
+            .header(COMMAND, HeaderValue::from_static(command))
+            .header(OFFSET, self.received.into())
+    }
+
+    /// Begins to count attempts. What is left until the deadline limits all of them.
+    fn attempts(&self, request: Outgoing) -> Result<Attempts> {
+        let mut options = self.options.clone();
+        if let Some(deadline) = self.deadline {
+            options.timeout = Some(deadline.saturating_duration_since(Instant::now()));
+        }
+        Attempts::begin(self.service.clone(), request, options, Deadlines::unary)
+    }
+}
+
+/// Makes one attempt to send a piece or a query.
+async fn ask(attempts: &mut Attempts) -> Result<Answer, Failure> {
+    let mut response = attempts.send().await?;
+    let status = response.header("x-goog-upload-status").map(str::to_owned);
+    let received = response
+        .header("x-goog-upload-size-received")
+        .and_then(|received| received.trim().parse().ok());
+    let body = attempts.body(&mut response).await?;
+    match status.as_deref().map(str::trim) {
+        Some("active") => Ok(Answer::Active(received)),
+        Some("final") => Ok(Answer::Final(body)),
+        Some("cancelled") => {
+            let message = "the service cancelled the upload: start it again";
+            Err(Error::new(ErrorKind::Unavailable, message).into())
+        }
+        _ => {
+            let message = "the service does not report the status of the upload";
+            Err(Error::new(ErrorKind::Decode, message).into())
+        }
+    }
+}
