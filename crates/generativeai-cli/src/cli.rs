@@ -12,6 +12,7 @@ use crate::commands::config::Config;
 use crate::commands::count::Count;
 use crate::commands::embed::Embed;
 use crate::commands::engine::Engine;
+use crate::commands::files::Files;
 use crate::commands::man::Manual;
 use crate::commands::models::Models;
 use crate::commands::serve::Serve;
@@ -49,6 +50,7 @@ enum Commands {
     #[command(hide = true)]
     Engine(Engine),
     Models(Models),
+    Files(Files),
     Config(Config),
     Count(Count),
     Embed(Embed),
@@ -96,6 +98,7 @@ impl Cli {
             Commands::Serve(serve) => serve.run(printer),
             Commands::Engine(engine) => engine.run(printer),
             Commands::Models(models) => models.run(printer),
+            Commands::Files(files) => files.run(printer),
             Commands::Config(config) => config.run(program(), printer),
             Commands::Count(count) => count.run(printer),
             Commands::Embed(embed) => embed.run(printer),

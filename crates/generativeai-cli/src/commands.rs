@@ -7,6 +7,7 @@ pub(crate) mod config;
 pub(crate) mod count;
 pub(crate) mod embed;
 pub(crate) mod engine;
+pub(crate) mod files;
 pub(crate) mod man;
 pub(crate) mod models;
 pub(crate) mod serve;

@@ -4,9 +4,9 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::Response;
+use generativeai::protocol::content::{Content, Contents};
 use generativeai::protocol::embeddings::{BatchEmbedContentsRequest, EmbedContentRequest};
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::tokens::CountTokensRequest;
@@ -18,6 +18,7 @@ use crate::body::BodyReader;
 use crate::deadline::Deadline;
 use crate::error::ApiError;
 use crate::faults::{Faults, InjectedFaults};
+use crate::files::{Attachments, FileStorage, FilesApi, Site, UsedFiles};
 use crate::framing::Framing;
 use crate::guard::ApiKey;
 use crate::models::{ModelNames, ResolvedModel};
@@ -25,7 +26,7 @@ use crate::query::Query;
 use crate::queue::{Permits, RequestQueue};
 use crate::reply::ReplyDefaults;
 use crate::response;
-use crate::route::{Endpoint, ModelMethod, route};
+use crate::route::{Endpoint, ModelMethod, check_method, not_served, route};
 use crate::stream::{Chunks, StreamBody};
 
 /// The API over a backend.
@@ -45,6 +46,8 @@ pub(crate) struct Api {
     pub(crate) bodies: BodyReader,
     /// Faults to inject into calls.
     pub(crate) faults: Faults,
+    /// Uploaded files, if the server stores any.
+    pub(crate) files: Option<Arc<FileStorage>>,
     /// `maxOutputTokens` of requests that do not set it.
     pub(crate) max_output_tokens: Option<i32>,
 }
@@ -59,6 +62,8 @@ struct Call {
     deadline: Deadline,
     /// Faults of this request. Its delay and rejection are over; those of streams are to come.
     faults: InjectedFaults,
+    /// Address under which the client has reached the server.
+    site: Site,
     /// Held until the response is complete.
     permits: Permits,
 }
@@ -70,12 +75,21 @@ impl Api {
     /// request that cannot be routed is rejected before its body is read.
     pub(crate) async fn handle(&self, parts: &Parts, body: Body) -> Result<Response, ApiError> {
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
-        if let Some(key) = &self.key {
+        let endpoint = route(&parts.method, parts.uri.path());
+        // The random id of an upload is its key: some clients send no other.
+        let has_upload_id = matches!(endpoint, Ok(Endpoint::Upload)) && query.upload_id.is_some();
+        if let Some(key) = &self.key
+            && !has_upload_id
+        {
             key.check(&parts.headers, query.key.as_deref())?;
         }
-        let endpoint = route(&parts.method, parts.uri.path())?;
+        let endpoint = endpoint?;
         let deadline = Deadline::from_headers(&parts.headers)?;
         let options = deadline.options();
+        if endpoint.is_of_files() {
+            let handled = self.handle_files(endpoint, parts, (query, body));
+            return deadline.run(handled).await?;
+        }
         match endpoint {
             Endpoint::ListModels => {
                 json(
@@ -97,9 +111,34 @@ impl Api {
                 json(deadline, self.backend.get_cached_content(name, options)).await
             }
             Endpoint::Call(method, model) => {
-                let call = self.admit(&parts.headers, body, &model, deadline).await?;
+                let call = self.admit(parts, body, &model, deadline).await?;
                 self.run(method, call, query.sse).await
             }
+            _ => Err(not_served(parts.uri.path())),
+        }
+    }
+
+    /// Handles a request of the Files API.
+    async fn handle_files(
+        &self,
+        endpoint: Endpoint,
+        parts: &Parts,
+        (query, body): (Query, Body),
+    ) -> Result<Response, ApiError> {
+        let path = parts.uri.path();
+        let api = FilesApi {
+            storage: self.files.as_ref().ok_or_else(|| not_served(path))?,
+            bodies: &self.bodies,
+            site: Site::of(parts),
+        };
+        check_method(&parts.method, &endpoint)?;
+        match endpoint {
+            Endpoint::ListFiles => api.list(query).await,
+            Endpoint::GetFile(id) => api.get(&id),
+            Endpoint::DeleteFile(id) => api.delete(id).await,
+            Endpoint::Upload => api.upload(parts, &query, body).await,
+            Endpoint::Discovery => Ok(api.discovery()),
+            _ => Err(not_served(path)),
         }
     }
 
@@ -110,12 +149,12 @@ impl Api {
     /// requests. The deadline covers everything after it.
     async fn admit(
         &self,
-        headers: &HeaderMap,
+        parts: &Parts,
         body: Body,
         model: &str,
         deadline: Deadline,
     ) -> Result<Call, ApiError> {
-        let body = self.bodies.read(headers, body).await?;
+        let body = self.bodies.read(&parts.headers, body).await?;
         let faults = self.faults.draw();
         let wait = async {
             tokio::time::sleep(faults.delay).await;
@@ -131,49 +170,27 @@ impl Api {
             body: body.bytes,
             deadline,
             faults,
+            site: Site::of(parts),
             permits: [running, body.memory],
         })
     }
 
-    /// Runs a call, and returns its response.
-    ///
-    /// The name of the model is written into the request and into those nested in it: the client's name
-    /// may be one that only the server understands.
+    /// Runs a call, and returns its response. An error names the files that the request uses.
     async fn run(&self, method: ModelMethod, call: Call, sse: bool) -> Result<Response, ApiError> {
-        let backend = &self.backend;
-        let deadline = call.deadline;
-        let model = Some(call.model.name.clone());
-        match method {
-            ModelMethod::GenerateContent => self.generate(call).await,
-            ModelMethod::StreamGenerateContent => self.stream(call, sse).await,
-            ModelMethod::CountTokens => {
-                let mut request: CountTokensRequest = parse(call.body)?;
-                if let Some(inner) = &mut request.generate_content_request {
-                    inner.model.clone_from(&model);
-                }
-                request.model = model;
-                json(deadline, backend.count_tokens(request, deadline.options())).await
-            }
-            ModelMethod::EmbedContent => {
-                let mut request: EmbedContentRequest = parse(call.body)?;
-                request.model = model;
-                json(deadline, backend.embed_content(request, deadline.options())).await
-            }
-            ModelMethod::BatchEmbedContents => {
-                let mut request: BatchEmbedContentsRequest = parse(call.body)?;
-                for inner in &mut request.requests {
-                    inner.model.clone_from(&model);
-                }
-                request.model = model;
-                let embeddings = backend.batch_embed_contents(request, deadline.options());
-                json(deadline, embeddings).await
-            }
-        }
+        let mut used = UsedFiles::default();
+        let response = match method {
+            ModelMethod::GenerateContent => self.generate(call, &mut used).await,
+            ModelMethod::StreamGenerateContent => self.stream(call, sse, &mut used).await,
+            ModelMethod::CountTokens => self.count_tokens(call, &mut used).await,
+            ModelMethod::EmbedContent => self.embed(call, &mut used).await,
+            ModelMethod::BatchEmbedContents => self.embed_all(call, &mut used).await,
+        };
+        response.map_err(|error| error.naming_files(&used.names))
     }
 
     /// Runs `generateContent`.
-    async fn generate(&self, mut call: Call) -> Result<Response, ApiError> {
-        let (request, mut defaults) = self.prepare(&mut call)?;
+    async fn generate(&self, mut call: Call, used: &mut UsedFiles) -> Result<Response, ApiError> {
+        let (request, mut defaults) = self.prepare(&mut call, used).await?;
         let options = call.deadline.options();
         let reply = self.backend.generate_content(request, options);
         let mut reply = call.deadline.run(reply).await??;
@@ -183,8 +200,13 @@ impl Api {
 
     /// Runs `streamGenerateContent`. Returns once the first chunk has arrived, so that an error before it
     /// is an error response and not an event in a successful one.
-    async fn stream(&self, mut call: Call, sse: bool) -> Result<Response, ApiError> {
-        let (request, defaults) = self.prepare(&mut call)?;
+    async fn stream(
+        &self,
+        mut call: Call,
+        sse: bool,
+        used: &mut UsedFiles,
+    ) -> Result<Response, ApiError> {
+        let (request, defaults) = self.prepare(&mut call, used).await?;
         let options = call.deadline.options();
         let stream = self.backend.stream_generate_content(request, options);
         let mut chunks = Chunks::new(stream, call.deadline, defaults);
@@ -202,19 +224,108 @@ impl Api {
     }
 
     /// Parses the request of a call, freeing its text, and returns what its reply may lack.
-    fn prepare(
+    async fn prepare(
         &self,
         call: &mut Call,
+        used: &mut UsedFiles,
     ) -> Result<(GenerateContentRequest, ReplyDefaults), ApiError> {
         let body = std::mem::take(&mut call.body);
         let defaults = ReplyDefaults::new(call.model.version(), &body);
         let mut request: GenerateContentRequest = parse(body)?;
-        request.model = Some(call.model.name.clone());
+        self.name_and_resolve(&mut request, call, used).await?;
+        used.charge(&mut call.permits[1]);
         if let Some(limit) = self.max_output_tokens {
             let config = request.generation_config.get_or_insert_default();
             config.max_output_tokens.get_or_insert(limit);
         }
         Ok((request, defaults))
+    }
+
+    /// Runs `countTokens`.
+    async fn count_tokens(
+        &self,
+        mut call: Call,
+        used: &mut UsedFiles,
+    ) -> Result<Response, ApiError> {
+        let mut request: CountTokensRequest = parse(std::mem::take(&mut call.body))?;
+        if let Some(inner) = &mut request.generate_content_request {
+            self.name_and_resolve(inner, &call, used).await?;
+        }
+        self.resolve(&mut request.contents, &call, used).await?;
+        request.model = Some(call.model.name.clone());
+        let options = call.deadline.options();
+        json(call.deadline, self.backend.count_tokens(request, options)).await
+    }
+
+    /// Runs `embedContent`.
+    async fn embed(&self, mut call: Call, used: &mut UsedFiles) -> Result<Response, ApiError> {
+        let mut request: EmbedContentRequest = parse(std::mem::take(&mut call.body))?;
+        self.resolve_one(&mut request.content, &call, used).await?;
+        request.model = Some(call.model.name.clone());
+        let options = call.deadline.options();
+        json(call.deadline, self.backend.embed_content(request, options)).await
+    }
+
+    /// Runs `batchEmbedContents`.
+    async fn embed_all(&self, mut call: Call, used: &mut UsedFiles) -> Result<Response, ApiError> {
+        let mut request: BatchEmbedContentsRequest = parse(std::mem::take(&mut call.body))?;
+        let model = Some(call.model.name.clone());
+        for inner in &mut request.requests {
+            self.resolve_one(&mut inner.content, &call, used).await?;
+            inner.model.clone_from(&model);
+        }
+        request.model = model;
+        let options = call.deadline.options();
+        let embeddings = self.backend.batch_embed_contents(request, options);
+        json(call.deadline, embeddings).await
+    }
+
+    /// Writes the name of the model into a request, since the client's name may be one that only the server
+    /// understands, and replaces its references to files.
+    async fn name_and_resolve(
+        &self,
+        request: &mut GenerateContentRequest,
+        call: &Call,
+        used: &mut UsedFiles,
+    ) -> Result<(), ApiError> {
+        request.model = Some(call.model.name.clone());
+        self.resolve_one(&mut request.system_instruction, call, used)
+            .await?;
+        self.resolve(&mut request.contents, call, used).await
+    }
+
+    /// Replaces references to files in contents.
+    async fn resolve(
+        &self,
+        contents: &mut Contents,
+        call: &Call,
+        used: &mut UsedFiles,
+    ) -> Result<(), ApiError> {
+        match self.attachments(call) {
+            Some(attachments) => attachments.resolve_all(contents, used).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Replaces references to files in a content.
+    async fn resolve_one(
+        &self,
+        content: &mut Option<Content>,
+        call: &Call,
+        used: &mut UsedFiles,
+    ) -> Result<(), ApiError> {
+        match (content, self.attachments(call)) {
+            (Some(content), Some(attachments)) => attachments.resolve(content, used).await,
+            _ => Ok(()),
+        }
+    }
+
+    fn attachments(&self, call: &Call) -> Option<Attachments<'_>> {
+        Some(Attachments {
+            storage: self.files.as_ref()?,
+            bodies: &self.bodies,
+            site: call.site.clone(),
+        })
     }
 }
 

@@ -64,6 +64,16 @@ impl BodyReader {
         }
     }
 
+    /// Returns the maximum size of one body.
+    pub(crate) fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
+    /// Returns the time for one body, or for the next bytes of an upload, to arrive.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Reads a complete body.
     ///
     /// # Errors
@@ -133,7 +143,7 @@ impl BodyReader {
     }
 
     /// Reserves memory without waiting: a request that waited for memory would keep what it has reserved.
-    fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ApiError> {
+    pub(crate) fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ApiError> {
         let permits = u32::try_from(bytes).map_err(|_| self.too_complex())?;
         let permit = self.memory.clone().try_acquire_many_owned(permits);
         permit.map_err(|_| {
@@ -143,7 +153,7 @@ impl BodyReader {
     }
 
     /// Reads and drops the rest of a rejected body, up to a limit of time and size.
-    async fn discard(&self, body: &mut Body) {
+    pub(crate) async fn discard(&self, body: &mut Body) {
         let mut rest = self.max_bytes;
         let end = Instant::now() + DISCARD_TIME.min(self.timeout);
         while let Ok(Some(Ok(frame))) = timeout_at(end, body.frame()).await {

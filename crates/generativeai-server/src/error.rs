@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{ALLOW, CONNECTION};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use generativeai::protocol::status::{ErrorBody, Status};
 use generativeai::{Error, ErrorKind};
@@ -27,6 +27,8 @@ pub(crate) struct ApiError {
     allow: Option<&'static str>,
     /// Whether the connection must be closed because part of the request body was left unread.
     close: bool,
+    /// Further headers of the response. Boxed for the same reason as the status.
+    headers: Option<Box<HeaderMap>>,
 }
 
 impl ApiError {
@@ -48,6 +50,7 @@ impl ApiError {
             status: Box::new(status),
             allow: None,
             close: false,
+            headers: None,
         }
     }
 
@@ -76,6 +79,61 @@ impl ApiError {
         Self::new(StatusCode::TOO_MANY_REQUESTS, message).with_detail(retry_info(retry_after))
     }
 
+    /// 403: the client may not do this, or may not know whether something exists.
+    pub(crate) fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, message)
+    }
+
+    /// 404: the name is unknown.
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, message)
+    }
+
+    /// 408: the rest of the request did not arrive in time.
+    pub(crate) fn timed_out(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, message)
+    }
+
+    /// 409: the name is taken.
+    pub(crate) fn already_exists(message: impl Into<String>) -> Self {
+        Self::named(StatusCode::CONFLICT, "ALREADY_EXISTS", message)
+    }
+
+    /// 409: a newer request does the same.
+    pub(crate) fn aborted(message: impl Into<String>) -> Self {
+        Self::named(StatusCode::CONFLICT, "ABORTED", message)
+    }
+
+    /// 429: there is no room for another file. Waiting does not help.
+    pub(crate) fn no_room(message: impl Into<String>) -> Self {
+        let message = message.into();
+        let violation = json!({"subject": "files", "description": message});
+        Self::new(StatusCode::TOO_MANY_REQUESTS, message).with_detail(json!({
+            "@type": "type.googleapis.com/google.rpc.QuotaFailure",
+            "violations": [violation],
+        }))
+    }
+
+    /// 500: the server has a problem that the client cannot solve.
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
+    }
+
+    /// Adds the files that the request uses to the error of a backend that refuses the request, which then has code
+    /// 400: the backend may not support their types.
+    pub(crate) fn naming_files(mut self, files: &str) -> Self {
+        let is_unsupported = self.status.status.as_deref() == Some("UNIMPLEMENTED");
+        if files.is_empty() || (self.code != StatusCode::BAD_REQUEST && !is_unsupported) {
+            return self;
+        }
+        self.code = StatusCode::BAD_REQUEST;
+        self.status.code = Some(400);
+        self.status.status = Some(status_name(self.code).to_owned());
+        let message = self.status.message.take().unwrap_or_default();
+        self.status.message = Some(format!("{message} (the request uses {files})"));
+        self
+    }
+
     /// 500: the server panicked.
     pub(crate) fn panicked() -> Self {
         let message = "the server panicked while handling the request: see its log";
@@ -92,6 +150,14 @@ impl ApiError {
     /// next request.
     pub(crate) fn closing_connection(mut self) -> Self {
         self.close = true;
+        self
+    }
+
+    /// Adds a header to the response. A value that is not valid in a header is left out.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: String) -> Self {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            self.headers.get_or_insert_default().insert(name, value);
+        }
         self
     }
 
@@ -120,6 +186,9 @@ impl ApiError {
         let headers = response.headers_mut();
         if let Some(methods) = self.allow {
             headers.insert(ALLOW, HeaderValue::from_static(methods));
+        }
+        if let Some(further) = &self.headers {
+            headers.extend(HeaderMap::clone(further));
         }
         if self.close {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));

@@ -62,6 +62,8 @@
 //! | `POST models/{model}:embedContent`, `:batchEmbedContents` | embeddings |
 //! | `GET models`, `GET models/{model}` | the backend's models |
 //! | `GET cachedContents/{cache}` | a cache of the backend |
+//! | `POST upload/files` | uploads: resumable, multipart and raw, if the server [stores files](Server::files) |
+//! | `GET files`, `GET files/{file}`, `DELETE files/{file}` | the uploaded files |
 //! | `/` | the playground, a page to try the model |
 //! | `/healthz` | `ok` |
 //!
@@ -69,6 +71,12 @@
 //! or without `publishers/google` in front. Requests are accepted in camelCase and in snake_case, enums
 //! by name and by number; replies are in camelCase. Unknown members are ignored. Members that the
 //! backend cannot honour are the backend's to refuse.
+//!
+//! # Files
+//!
+//! With [`Server::files`] clients upload files and refer to them in messages. The server stores them for 48 hours. For
+//! the backend it replaces a reference by the text of the file, if its type is `text/*` or JSON, or else by inline data. A
+//! backend that cannot read the type refuses the request with a 400 that names the file.
 //!
 //! # Errors
 //!
@@ -80,10 +88,12 @@
 //! | --- | --- | --- |
 //! | 400 | `INVALID_ARGUMENT` | a malformed request (the message has the path of the member), a wrong API key |
 //! | 403 | `PERMISSION_DENIED` | no API key; a host or an origin that is not allowed |
+//! | 403 | `PERMISSION_DENIED` | a file that does not exist, or has expired |
 //! | 404 | `NOT_FOUND` | an unknown model |
 //! | 404 | `UNIMPLEMENTED` | a part of the API that the server or the backend does not support. Not 501, which clients retry |
+//! | 409 | `ALREADY_EXISTS` | a file of the same name |
 //! | 408, 413, 431 | | a body or headers over their limits |
-//! | 429 | `RESOURCE_EXHAUSTED` | a full queue, or no memory for the request; `RetryInfo` says when to retry |
+//! | 429 | `RESOURCE_EXHAUSTED` | a full queue, or no memory for the request; `RetryInfo` says when to retry. No room for files |
 //! | 503, 504 | `UNAVAILABLE`, `DEADLINE_EXCEEDED` | an unreachable backend; the client's deadline (`X-Server-Timeout`) |
 //!
 //! An error in the middle of a stream is a line of JSON after the last event. A JSON array has no place
@@ -109,6 +119,8 @@
 //!   ▼
 //! models          the model for the requested name
 //!   ▼
+//! files           references to files are replaced by their bytes
+//!   ▼
 //! dyn Backend
 //!   ▼
 //! response        one reply, or
@@ -120,6 +132,7 @@ mod body;
 mod deadline;
 mod error;
 mod faults;
+mod files;
 mod framing;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
@@ -138,4 +151,5 @@ mod server;
 mod stream;
 
 pub use faults::Faults;
+pub use files::FileStorage;
 pub use server::{Server, router};

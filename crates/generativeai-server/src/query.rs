@@ -16,6 +16,12 @@ pub(crate) struct Query {
     pub(crate) key: Option<String>,
     /// Page of a list (`pageToken`).
     pub(crate) page_token: Option<String>,
+    /// Number of items on a page (`pageSize`).
+    pub(crate) page_size: Option<String>,
+    /// Resumable upload that the request continues (`upload_id`).
+    pub(crate) upload_id: Option<String>,
+    /// How a file is uploaded (`uploadType`, `upload_protocol`).
+    pub(crate) upload_protocol: Option<String>,
 }
 
 impl Query {
@@ -32,6 +38,9 @@ impl Query {
                 "alt" | "$alt" => parsed.sse = is_sse(&value)?,
                 "key" | "$key" => parsed.key = Some(value),
                 "pageToken" | "page_token" if !value.is_empty() => parsed.page_token = Some(value),
+                "pageSize" | "page_size" => parsed.page_size = Some(value),
+                "upload_id" => parsed.upload_id = Some(value),
+                "uploadType" | "upload_protocol" => parsed.upload_protocol = Some(value),
                 _ => {}
             }
         }
@@ -84,6 +93,7 @@ mod tests {
             sse: false,
             key: Some("a&b".into()),
             page_token: Some("x y".into()),
+            ..Query::default()
         };
         assert_eq!(query, Some(expected));
     }

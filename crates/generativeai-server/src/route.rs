@@ -20,6 +20,30 @@ pub(crate) enum Endpoint {
     GetCachedContent(String),
     /// `POST models/{model}:{method}`
     Call(ModelMethod, String),
+    /// `GET files`
+    ListFiles,
+    /// `GET files/{file}`
+    GetFile(String),
+    /// `DELETE files/{file}`
+    DeleteFile(String),
+    /// `POST upload/files`, and `PUT` for older clients
+    Upload,
+    /// `GET $discovery/rest`
+    Discovery,
+}
+
+impl Endpoint {
+    /// Whether the endpoint belongs to the Files API.
+    pub(crate) fn is_of_files(&self) -> bool {
+        matches!(
+            self,
+            Self::ListFiles
+                | Self::GetFile(_)
+                | Self::DeleteFile(_)
+                | Self::Upload
+                | Self::Discovery
+        )
+    }
 }
 
 /// The method after the colon: `models/{model}:{method}`.
@@ -64,10 +88,14 @@ const ALTERNATIVES: [(&str, &str); 10] = [
 /// Finds the endpoint of a request.
 ///
 /// # Errors
-/// 400 for a malformed model name, 404 for a path that is not served, 405 for a wrong method.
+/// 400 for a malformed model name, 404 for a path that is not served, 405 for a wrong method. The methods of
+/// [files](Endpoint::is_of_files) are not checked.
 pub(crate) fn route(method: &Method, path: &str) -> Result<Endpoint, ApiError> {
     let segments = segments(path).ok_or_else(|| not_served(path))?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    if is_upload(&segments) {
+        return Ok(Endpoint::Upload);
+    }
     let endpoint = match without_base(&segments) {
         ["models"] => Endpoint::ListModels,
         // A client that puts `models/` in front of a full resource name sends it twice.
@@ -75,10 +103,26 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Endpoint, ApiError> {
         ["cachedContents", id] if method == Method::GET => {
             Endpoint::GetCachedContent(resource_id(id)?)
         }
+        ["$discovery", "rest"] => Endpoint::Discovery,
+        ["files"] => Endpoint::ListFiles,
+        // `files:register` and `files/{file}:download` are not served.
+        ["files", id] if !id.contains(':') => match *method {
+            Method::DELETE => Endpoint::DeleteFile(resource_id(id)?),
+            _ => Endpoint::GetFile(resource_id(id)?),
+        },
         _ => return Err(not_served(path)),
     };
-    check_method(method, &endpoint)?;
+    // A server without files refuses their paths, whatever the method.
+    if !endpoint.is_of_files() {
+        check_method(method, &endpoint)?;
+    }
     Ok(endpoint)
+}
+
+/// Whether a path is that of uploads: `upload` stands in front of the version, or in front of `files`.
+fn is_upload(segments: &[&str]) -> bool {
+    matches!(without_base(segments), ["files"] | ["upload", "files"])
+        && segments.contains(&"upload")
 }
 
 /// Splits a path into decoded segments, leaving out empty ones. Returns `None` if a segment is not
@@ -144,9 +188,15 @@ fn model_method(name: &str) -> Option<ModelMethod> {
 }
 
 /// Rejects an HTTP method that the endpoint does not have.
-fn check_method(method: &Method, endpoint: &Endpoint) -> Result<(), ApiError> {
+pub(crate) fn check_method(method: &Method, endpoint: &Endpoint) -> Result<(), ApiError> {
     let (allowed, allow) = match endpoint {
         Endpoint::Call(..) => (method == Method::POST, "POST"),
+        Endpoint::Upload => (matches!(*method, Method::POST | Method::PUT), "POST, PUT"),
+        Endpoint::GetFile(_) => (
+            matches!(*method, Method::GET | Method::HEAD),
+            "GET, HEAD, DELETE",
+        ),
+        Endpoint::DeleteFile(_) => (true, "DELETE"),
         _ => (matches!(*method, Method::GET | Method::HEAD), "GET, HEAD"),
     };
     if allowed {
@@ -157,7 +207,7 @@ fn check_method(method: &Method, endpoint: &Endpoint) -> Result<(), ApiError> {
 }
 
 /// Error for a path or a method that is not served, with what to use instead.
-fn not_served(what: &str) -> ApiError {
+pub(crate) fn not_served(what: &str) -> ApiError {
     let alternative = ALTERNATIVES.iter().find(|(name, _)| {
         let mut words = what.split(['/', ':']);
         words.any(|word| word == *name)
@@ -300,8 +350,9 @@ mod tests {
     #[test]
     fn what_is_not_served_is_named_with_an_alternative_and_a_code_that_is_not_retried() {
         for (path, alternative) in [
-            ("/v1beta/files", "inlineData"),
-            ("/upload/v1beta/files", "inlineData"),
+            ("/v1beta/files:register", "inlineData"),
+            ("/v1beta/files/a:download", "inlineData"),
+            ("/upload/v1beta/fileSearchStores", "inlineData"),
             ("/v1beta/interactions", "generateContent"),
             ("/v1beta/tunedModels/t:generateContent", "GET models"),
             ("/v1beta/cachedContents", "repeat the contents"),
@@ -317,6 +368,29 @@ mod tests {
             assert!(body.contains(alternative), "{body}");
             assert!(body.contains("UNIMPLEMENTED"), "{body}");
         }
+    }
+
+    #[test]
+    fn files_are_uploaded_to_a_path_of_their_own() {
+        for path in [
+            "/upload/v1beta/files",
+            "/resumable/upload/v1beta/files",
+            "/v1beta/upload/v1beta/files",
+            "/v1beta/upload/files",
+            "/upload/files",
+        ] {
+            assert_eq!(post(path), Ok(Endpoint::Upload), "{path}");
+        }
+        assert_eq!(get("/v1beta/files"), Ok(Endpoint::ListFiles));
+        assert_eq!(
+            get("/v1beta/files/a-1"),
+            Ok(Endpoint::GetFile("a-1".into()))
+        );
+        assert_eq!(
+            route(&Method::DELETE, "/v1/files/a").map_err(|error| error.code()),
+            Ok(Endpoint::DeleteFile("a".into()))
+        );
+        assert_eq!(get("/v1beta/files/.."), Err(400));
     }
 
     #[test]

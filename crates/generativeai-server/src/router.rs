@@ -55,8 +55,9 @@ impl App {
     /// Answers a browser that asks whether a page may send a request.
     fn preflight(&self, parts: &Parts) -> Result<Response, ApiError> {
         let headers = self.origins.preflight_headers(&parts.headers);
-        let headers = headers
-            .ok_or_else(|| ApiError::method_not_allowed(&parts.method, "GET, HEAD, POST"))?;
+        let headers = headers.ok_or_else(|| {
+            ApiError::method_not_allowed(&parts.method, "GET, HEAD, POST, PUT, DELETE")
+        })?;
         let mut response = response::no_content();
         response.headers_mut().extend(headers);
         Ok(response)

@@ -9,6 +9,7 @@ use generativeai::Backend;
 use crate::api::Api;
 use crate::body::BodyReader;
 use crate::faults::Faults;
+use crate::files::FileStorage;
 use crate::guard::{AllowedHosts, AllowedOrigins, ApiKey};
 use crate::models::ModelNames;
 use crate::queue::RequestQueue;
@@ -55,6 +56,7 @@ pub struct Server {
     body_timeout: Duration,
     memory_limit: usize,
     faults: Faults,
+    files: Option<Arc<FileStorage>>,
     pub(crate) header_timeout: Duration,
     pub(crate) write_timeout: Duration,
     pub(crate) drain_timeout: Duration,
@@ -91,6 +93,7 @@ impl Server {
             body_timeout: Duration::from_secs(60),
             memory_limit: 256 * 1024 * 1024,
             faults: Faults::default(),
+            files: None,
             header_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(10),
@@ -239,6 +242,24 @@ impl Server {
         self
     }
 
+    /// Serves the Files API, with this folder. Default: uploads are refused with 404.
+    ///
+    /// ```
+    /// use generativeai::testing::Scripted;
+    /// use generativeai_server::{FileStorage, Server};
+    ///
+    /// # let folder = std::env::temp_dir().join(format!("doc-{}", std::process::id()));
+    /// let files = FileStorage::open(&folder)?.max_file_size(100_000_000);
+    /// let server = Server::new(Scripted::default()).files(files);
+    /// # drop(server);
+    /// # std::fs::remove_dir_all(folder)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn files(mut self, files: FileStorage) -> Self {
+        self.files = Some(Arc::new(files));
+        self
+    }
+
     /// Sets how long a connection may take to send the headers of its next request. Default: 30 s;
     /// then it is closed. Also limits how long an idle connection is kept for another request. Applies
     /// to [`serve`](Self::serve) only.
@@ -270,6 +291,7 @@ impl Server {
             queue: RequestQueue::new(self.max_concurrent, self.max_queued),
             bodies: BodyReader::new(self.body_limit, self.body_timeout, self.memory_limit),
             faults: self.faults,
+            files: self.files,
             max_output_tokens: self.max_output_tokens,
         };
         let loopback = AllowedHosts::LoopbackAnd(Vec::new());

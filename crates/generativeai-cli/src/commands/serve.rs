@@ -1,11 +1,13 @@
 //! `genai serve`: serves the Gemini REST API with any model.
 
+mod files;
+
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueHint};
 use clap_complete::ArgValueCompleter;
 use generativeai::Remote;
 use generativeai_openai::OpenAi;
@@ -80,6 +82,11 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(i32).range(1..))]
     max_output_tokens: Option<i32>,
 
+    /// Folder for the files that clients upload, which are deleted after 48 hours; by default
+    /// `generativeai/served-files` in the data folder of the user
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    files: Option<PathBuf>,
+
     #[command(flatten)]
     engine: EngineOptions,
 
@@ -116,13 +123,17 @@ impl Serve {
                 "Anyone who can reach this address can use the server: set --api-key to prevent it",
             );
         }
+        let files = files::open(self.files.clone(), printer)?;
         // Before the runtime starts: a download blocks.
         let source = self.source(printer)?;
         let runtime = Builder::new_multi_thread().enable_all().build();
         let served = runtime
             .context("cannot start the async runtime")?
             .block_on(async {
-                let (server, supervisor) = self.server(source, printer).await?;
+                let (mut server, supervisor) = self.server(source, printer).await?;
+                if let Some(files) = files {
+                    server = server.files(files);
+                }
                 let stop = stop()?;
                 printer.answer(&format!("listening on http://{address}\n"))?;
                 let served = server.faults(faults).serve(listener, stop);

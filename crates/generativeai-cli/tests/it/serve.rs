@@ -80,6 +80,49 @@ fn the_program_can_use_its_own_server() {
     assert!(serving.get("/").contains("<!doctype html>"));
 }
 
+#[test]
+fn uploaded_files_are_stored_in_a_folder_that_one_server_uses() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_str().expect("text");
+    let serving = Serving::start(&["--files", path]);
+    let mut stream = TcpStream::connect(&serving.address).expect("a connection");
+    let head = "POST /upload/v1beta/files?uploadType=media HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+                content-type: text/plain\r\ncontent-length: 5\r\n\r\nhello";
+    stream.write_all(head.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("text");
+
+    assert!(answer.contains(r#""state":"ACTIVE""#), "{answer}");
+    assert!(serving.get("/v1beta/files").contains(r#""sizeBytes":"5""#));
+    let files = std::fs::read_dir(folder.path().join("files")).expect("a folder");
+    assert_eq!(files.count(), 1);
+    let files = |words: &[&str]| {
+        let mut command = genai(&[&["files"], words].concat());
+        let url = format!("http://{}", serving.address);
+        ran(command.env("GOOGLE_GEMINI_BASE_URL", url).output())
+    };
+    let source = folder.path().join("a film.txt");
+    std::fs::write(&source, "hello").expect("written");
+    let uploaded = files(&["upload", source.to_str().expect("text")]);
+    assert_eq!(uploaded.code, Some(0), "{uploaded:?}");
+    let shown = "uploading: 0 of 0 MB";
+    assert!(uploaded.stderr.contains(shown), "{uploaded:?}");
+    let uri = uploaded.stdout.trim_end();
+    let name = uri.split_once("/v1beta/").expect("a path").1.to_owned();
+    let listed = files(&["list"]).stdout;
+    let line = listed.lines().next().expect("a line");
+    assert!(
+        line.starts_with(&format!("{name}\t5\ttext/plain\t")),
+        "{listed}"
+    );
+    assert!(line.ends_with("\ta film.txt"), "{listed}");
+    assert_eq!(files(&["rm", &name]).code, Some(0));
+    files(&["rm", &name]).refused(1, &[&name, "48 hours"]);
+    files(&["upload", path]).refused(1, &[path, "is a folder"]);
+    run(&["serve", "--port", "0", "--files", path])
+        .refused(1, &["another server uses the folder", path]);
+}
+
 #[cfg(unix)]
 #[test]
 fn sigterm_stops_the_server_with_success() {

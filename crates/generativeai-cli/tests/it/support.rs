@@ -75,7 +75,11 @@ pub(crate) fn genai(words: &[&str]) -> Command {
         "XDG_STATE_HOME",
         concat!(env!("CARGO_TARGET_TMPDIR"), "/state"),
     );
-    // Keeps the user's sessions unchanged.
+    // Keeps the user's sessions, and the files of the user's server, unchanged.
+    command.env(
+        "XDG_DATA_HOME",
+        concat!(env!("CARGO_TARGET_TMPDIR"), "/data"),
+    );
     command.env("GENAI_CHAT_NO_SAVE", "true");
     // A folder without a configuration file.
     command.env("XDG_CONFIG_HOME", env!("CARGO_TARGET_TMPDIR"));

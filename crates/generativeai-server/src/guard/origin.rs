@@ -2,11 +2,16 @@
 
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, HOST, ORIGIN, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, HOST,
+    ORIGIN, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::error::ApiError;
+
+/// Headers of responses that pages need for uploads.
+const EXPOSED_HEADERS: &str =
+    "x-goog-upload-url, x-goog-upload-status, x-goog-upload-size-received, location, range";
 
 /// Origins of the web pages that may use the API, besides the server's own.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +52,10 @@ impl AllowedOrigins {
         if let Some(origin) = request.get(ORIGIN).filter(|origin| self.allows(origin)) {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             headers.insert(VARY, HeaderValue::from_static("origin"));
+            headers.insert(
+                ACCESS_CONTROL_EXPOSE_HEADERS,
+                HeaderValue::from_static(EXPOSED_HEADERS),
+            );
         }
         headers
     }
@@ -60,7 +69,7 @@ impl AllowedOrigins {
         }
         headers.insert(
             ACCESS_CONTROL_ALLOW_METHODS,
-            HeaderValue::from_static("GET, POST"),
+            HeaderValue::from_static("GET, POST, PUT, DELETE"),
         );
         headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         if let Some(names) = request.get(ACCESS_CONTROL_REQUEST_HEADERS) {

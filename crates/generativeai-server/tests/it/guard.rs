@@ -124,7 +124,10 @@ async fn a_preflight_request_of_an_allowed_origin_succeeds() {
     let refused = send(&router(script()), preflight()).await;
 
     assert_eq!(allowed.code(), 204);
-    assert_eq!(allowed.header("access-control-allow-methods"), "GET, POST");
+    assert_eq!(
+        allowed.header("access-control-allow-methods"),
+        "GET, POST, PUT, DELETE"
+    );
     assert_eq!(
         allowed.header("access-control-allow-headers"),
         "content-type,x-goog-api-key"

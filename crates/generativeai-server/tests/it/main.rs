@@ -2,6 +2,7 @@
 
 mod cancellation;
 mod faults;
+mod files;
 mod guard;
 mod limits;
 mod model_names;

@@ -31,6 +31,13 @@ impl Running {
         }
     }
 
+    /// Drops the server in mid-work.
+    pub(crate) async fn kill(self) {
+        self.ended.abort();
+        let ended = self.ended.await;
+        assert!(ended.is_err_and(|error| error.is_cancelled()));
+    }
+
     pub(crate) async fn stop(self) {
         let _ = self.stop.send(());
         self.ended.await.expect("no panic").expect("a good end");

@@ -1,0 +1,140 @@
+//! `genai files`: lists, uploads and deletes the files of the service.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Args, Subcommand, ValueHint};
+use generativeai::Remote;
+use generativeai::protocol::files::File;
+
+use crate::exit::Exit;
+use crate::render::{Printer, sanitize};
+
+/// Time for the service to process a file after its upload.
+const PROCESSING: Duration = Duration::from_secs(600);
+
+/// List, upload and delete files of the Gemini API.
+///
+/// The service keeps a file for 48 hours: up to 2 GB each, and 20 GB a project. `genai serve` has files, too.
+#[derive(Debug, Args)]
+pub(crate) struct Files {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List the files: name, size, media type, time of deletion, and the name for people
+    #[command(alias = "ls")]
+    List,
+    /// Upload files, and print the URI of each
+    ///
+    /// A broken connection is resumed. Ctrl-C stops the upload.
+    Upload {
+        /// Files to upload
+        #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        paths: Vec<PathBuf>,
+
+        /// Media type of the files; by default it follows from their extensions
+        #[arg(long, value_name = "TYPE")]
+        mime_type: Option<String>,
+    },
+    /// Delete files
+    #[command(alias = "delete")]
+    Rm {
+        /// Names from `genai files list`, such as files/abc-123
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<String>,
+    },
+}
+
+impl Files {
+    /// Runs the command.
+    pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
+        let remote = Remote::from_env()
+            .context("cannot use the files of the Gemini API: set GEMINI_API_KEY")?;
+        super::runtime()?.block_on(async {
+            let interrupted = tokio::signal::ctrl_c();
+            tokio::select! {
+                done = self.action.run(&remote, printer) => done.map(|()| Exit::Success),
+                _ = interrupted => Ok(Exit::Interrupted),
+            }
+        })
+    }
+}
+
+impl Action {
+    async fn run(self, remote: &Remote, printer: &mut Printer) -> anyhow::Result<()> {
+        match self {
+            Self::List => {
+                let mut files = remote.list_files();
+                while let Some(file) = files.next().await {
+                    printer.answer(&line(&file?))?;
+                }
+            }
+            Self::Upload { paths, mime_type } => {
+                for path in paths {
+                    let file = upload(remote, (&path, mime_type.as_deref()), printer).await?;
+                    let uri = file
+                        .uri
+                        .context("the service returned no URI of the file")?;
+                    printer.answer(&format!("{}\n", printable(&uri)))?;
+                }
+            }
+            Self::Rm { names } => {
+                for name in names {
+                    remote.delete_file(&name).await?;
+                    printer.note(format_args!("(deleted {name})"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Uploads a file with a progress bar, and waits until it can be used.
+async fn upload(
+    remote: &Remote,
+    (path, mime_type): (&Path, Option<&str>),
+    printer: &mut Printer,
+) -> anyhow::Result<File> {
+    let progress = Mutex::new(Some(printer.progress("uploading")));
+    let mut upload = remote.upload_file(path);
+    if let Some(mime_type) = mime_type {
+        upload = upload.mime_type(mime_type);
+    }
+    let upload = upload.on_progress(move |state| {
+        let mut progress = progress.lock().expect("nothing panics while it is locked");
+        if let Some(bar) = &mut *progress {
+            bar.show(state.sent, state.total);
+        }
+        if state.sent == state.total
+            && let Some(bar) = progress.take()
+        {
+            bar.end();
+        }
+    });
+    let file = upload.await?;
+    Ok(remote.wait_until_active(file, PROCESSING).await?)
+}
+
+/// Returns a text of the service for one line of the terminal.
+fn printable(text: &str) -> String {
+    sanitize(text).replace(['\n', '\r', '\t'], " ")
+}
+
+/// Describes a file in a line of columns that are separated by tabs.
+fn line(file: &File) -> String {
+    let text = |text: Option<&str>| printable(text.unwrap_or("-"));
+    let size = file.size_bytes.unwrap_or_default();
+    let expires = file.expiration_time.as_ref().map(|time| time.as_str());
+    format!(
+        "{}\t{size}\t{}\t{}\t{}\n",
+        text(file.name.as_deref()),
+        text(file.mime_type.as_deref()),
+        text(expires),
+        text(file.display_name.as_deref()),
+    )
+}

@@ -1,0 +1,35 @@
+//! The folder of uploaded files of `genai serve`.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use generativeai_server::FileStorage;
+use generativeai_store::Store;
+
+use crate::render::Printer;
+
+/// Opens the folder that the user names, or the default one.
+///
+/// Only one server at a time uses a folder. A server that finds the default one in use runs without files.
+pub(super) fn open(
+    named: Option<PathBuf>,
+    printer: &mut Printer,
+) -> anyhow::Result<Option<FileStorage>> {
+    if let Some(folder) = named {
+        let opened = FileStorage::open(&folder);
+        let context = || format!("cannot store uploaded files in {}", folder.display());
+        return opened.with_context(context).map(Some);
+    }
+    let opened = Store::default_path()
+        .map_err(anyhow::Error::from)
+        .and_then(|store| Ok(FileStorage::open(store.with_file_name("served-files"))?));
+    match opened {
+        Ok(files) => Ok(Some(files)),
+        Err(error) => {
+            printer.note(format_args!(
+                "(clients cannot upload files: {error:#}; --files DIR uses another folder)"
+            ));
+            Ok(None)
+        }
+    }
+}

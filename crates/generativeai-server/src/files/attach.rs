@@ -1,0 +1,235 @@
+//! Replaces references to uploaded files in a request by the bytes of the files.
+//!
+//! The backend cannot read the files of this server. Text becomes a text part, which every model reads; other files become
+//! inline data, which the backend may refuse.
+
+use std::sync::Arc;
+
+use generativeai::protocol::content::{Blob, Content, Contents, Data, FileData};
+use generativeai::protocol::files::File;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::disk::{blocking, disk_error};
+use super::properties::is_id;
+use super::site::Site;
+use super::storage::{FileStorage, missing};
+use crate::body::BodyReader;
+use crate::error::ApiError;
+
+/// Memory of a file in a request, as a multiple of its size: its bytes, and their encoding in base64 twice.
+const MEMORY_FACTOR: u64 = 4;
+
+/// Replaces the references in a request.
+pub(crate) struct Attachments<'a> {
+    pub(crate) storage: &'a Arc<FileStorage>,
+    pub(crate) bodies: &'a BodyReader,
+    pub(crate) site: Site,
+}
+
+/// Files that a request uses.
+#[derive(Debug, Default)]
+pub(crate) struct UsedFiles {
+    /// Names and types of those that are not text, for error messages.
+    pub(crate) names: String,
+    /// Memory of the files.
+    memory: Option<OwnedSemaphorePermit>,
+}
+
+impl UsedFiles {
+    /// Moves the memory of the files to the permit of the request.
+    pub(crate) fn charge(&mut self, request: &mut OwnedSemaphorePermit) {
+        if let Some(memory) = self.memory.take() {
+            request.merge(memory);
+        }
+    }
+
+    fn add(&mut self, id: &str, mime_type: &str) {
+        if !self.names.is_empty() {
+            self.names.push_str(", ");
+        }
+        self.names
+            .push_str(&format!("`files/{id}` of type {mime_type}"));
+    }
+}
+
+impl Attachments<'_> {
+    /// Replaces the references in contents.
+    ///
+    /// # Errors
+    /// A file does not exist, or is too large for a request.
+    pub(crate) async fn resolve_all(
+        &self,
+        contents: &mut Contents,
+        used: &mut UsedFiles,
+    ) -> Result<(), ApiError> {
+        let has_reference = |content: &Content| {
+            content
+                .parts
+                .iter()
+                .any(|part| matches!(part.data, Some(Data::FileData(_))))
+        };
+        if !contents.iter().any(has_reference) {
+            return Ok(());
+        }
+        let mut resolved: Vec<Content> = contents.iter().cloned().collect();
+        for content in &mut resolved {
+            self.resolve(content, used).await?;
+        }
+        *contents = resolved.into();
+        Ok(())
+    }
+
+    /// Replaces the references in a content.
+    pub(crate) async fn resolve(
+        &self,
+        content: &mut Content,
+        used: &mut UsedFiles,
+    ) -> Result<(), ApiError> {
+        for part in &mut content.parts {
+            if let Some(Data::FileData(reference)) = &part.data
+                && let Some((id, file)) = self.find(reference)?
+            {
+                let data = self.read(&id, file, reference, used).await?;
+                part.data = Some(data);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the file of a reference. `None` if the reference leads elsewhere: the backend may know the place.
+    fn find(&self, reference: &FileData) -> Result<Option<(String, File)>, ApiError> {
+        let uri = reference.file_uri.as_deref().unwrap_or_default();
+        let Some((host, id)) = id_of(uri) else {
+            return Ok(None);
+        };
+        match self.storage.file(id) {
+            Ok(file) => Ok(Some((id.to_owned(), file))),
+            Err(_) if host.is_some_and(|host| host != self.site.host()) => Ok(None),
+            Err(_) => Err(missing(id)),
+        }
+    }
+
+    async fn read(
+        &self,
+        id: &str,
+        file: File,
+        reference: &FileData,
+        used: &mut UsedFiles,
+    ) -> Result<Data, ApiError> {
+        let mime_type = reference
+            .mime_type
+            .clone()
+            .filter(|mime_type| !mime_type.is_empty());
+        let mime_type = mime_type.or(file.mime_type).unwrap_or_default();
+        let size = file
+            .size_bytes
+            .and_then(|size| u64::try_from(size).ok())
+            .unwrap_or_default();
+        let limit = self.bodies.max_bytes() as u64;
+        if size > limit {
+            return Err(ApiError::invalid(format!(
+                "the file `files/{id}` ({mime_type}) has {size} bytes, and a request may have {limit}"
+            )));
+        }
+        let memory = usize::try_from(size * MEMORY_FACTOR).unwrap_or(usize::MAX);
+        let memory = self.bodies.reserve(memory)?;
+        match &mut used.memory {
+            Some(held) => held.merge(memory),
+            none => *none = Some(memory),
+        }
+        let path = self.storage.data(id);
+        let bytes =
+            blocking(move || std::fs::read(path).map_err(disk_error("read the file"))).await?;
+        if is_text(&mime_type) {
+            let text = String::from_utf8(bytes);
+            return match text {
+                Ok(text) => Ok(Data::Text(without_mark(text))),
+                // Another encoding, which the backend may know.
+                Err(error) => Ok(self.inline(id, mime_type, error.as_bytes(), used)),
+            };
+        }
+        Ok(self.inline(id, mime_type, &bytes, used))
+    }
+
+    fn inline(&self, id: &str, mime_type: String, bytes: &[u8], used: &mut UsedFiles) -> Data {
+        used.add(id, &mime_type);
+        Data::InlineData(Blob::new(mime_type, bytes))
+    }
+}
+
+/// Returns the host and the id in the URI of a file: `http://localhost:8080/v1beta/files/abc`, or `files/abc`.
+fn id_of(uri: &str) -> Option<(Option<&str>, &str)> {
+    let (host, path) = match uri.split_once("://") {
+        Some(("http" | "https", rest)) => {
+            let (host, path) = rest.split_once('/')?;
+            (Some(host), path)
+        }
+        Some(_) => return None,
+        None => (None, uri),
+    };
+    let id = match path.rsplit_once("files/")? {
+        ("", id) => id,
+        (before, id) if host.is_some() && before.ends_with('/') => id,
+        _ => return None,
+    };
+    is_id(id).then_some((host, id))
+}
+
+/// Whether files of this type are text.
+fn is_text(mime_type: &str) -> bool {
+    let essence = mime_type.split(';').next().unwrap_or_default().trim();
+    let essence = essence.to_ascii_lowercase();
+    essence.starts_with("text/") || essence == "application/json" || essence.ends_with("+json")
+}
+
+/// Removes the byte order mark.
+fn without_mark(text: String) -> String {
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uris_of_files_are_recognised_by_their_end() {
+        for (uri, expected) in [
+            (
+                "http://localhost:8080/v1beta/files/abc",
+                Some((Some("localhost:8080"), "abc")),
+            ),
+            (
+                "https://h/gemini/v1beta/files/a-1",
+                Some((Some("h"), "a-1")),
+            ),
+            ("files/abc", Some((None, "abc"))),
+            ("v1beta/files/abc", None),
+            ("https://www.youtube.com/watch?v=files", None),
+            ("gs://bucket/files/abc", None),
+            ("http://h/v1beta/files/", None),
+            ("http://h/v1beta/files/..", None),
+            ("http://h/myfiles/abc", None),
+            ("", None),
+        ] {
+            assert_eq!(id_of(uri), expected, "{uri}");
+        }
+    }
+
+    #[test]
+    fn text_and_json_are_text() {
+        for mime_type in [
+            "text/plain; charset=utf-8",
+            "Text/CSV",
+            "application/json",
+            "application/ld+json",
+        ] {
+            assert!(is_text(mime_type), "{mime_type}");
+        }
+        for mime_type in ["image/png", "application/pdf", "video/mp4", ""] {
+            assert!(!is_text(mime_type), "{mime_type}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The description of the API by which older Google clients find the upload path.
+
+use serde_json::{Value, json};
+
+use super::site::Site;
+
+/// Returns the description of uploads in the format of Google's discovery service, version 1. The clients that read it
+/// use it for nothing else.
+pub(super) fn document(site: &Site) -> Value {
+    json!({
+        "kind": "discovery#restDescription",
+        "discoveryVersion": "v1",
+        "id": "generativelanguage:v1beta",
+        "name": "generativelanguage",
+        "version": "v1beta",
+        "title": "Files of the Gemini API",
+        "protocol": "rest",
+        "rootUrl": site.url("/"),
+        "baseUrl": site.url("/"),
+        "servicePath": "",
+        "batchPath": "batch",
+        "parameters": {
+            "key": {"type": "string", "location": "query"},
+            "alt": {"type": "string", "location": "query", "default": "json"},
+        },
+        "schemas": {
+            "CreateFileRequest": {
+                "id": "CreateFileRequest",
+                "type": "object",
+                "properties": {"file": {"$ref": "File"}},
+            },
+            "CreateFileResponse": {
+                "id": "CreateFileResponse",
+                "type": "object",
+                "properties": {"file": {"$ref": "File"}},
+            },
+            "File": {
+                "id": "File",
+                "type": "object",
+                "properties": {
+                    "name": {"type": "string"},
+                    "displayName": {"type": "string"},
+                    "mimeType": {"type": "string"},
+                },
+            },
+        },
+        "resources": {"media": {"methods": {"upload": {
+            "id": "generativelanguage.media.upload",
+            "path": "v1beta/files",
+            "flatPath": "v1beta/files",
+            "httpMethod": "POST",
+            "parameters": {},
+            "parameterOrder": [],
+            "request": {"$ref": "CreateFileRequest"},
+            "response": {"$ref": "CreateFileResponse"},
+            "supportsMediaUpload": true,
+            "mediaUpload": {
+                "accept": ["*/*"],
+                "maxSize": "2147483648",
+                "protocols": {
+                    "simple": {"multipart": true, "path": "/upload/v1beta/files"},
+                    "resumable": {"multipart": true, "path": "/resumable/upload/v1beta/files"},
+                },
+            },
+        }}}},
+    })
+}

@@ -1,0 +1,333 @@
+//! The endpoints of the Files API.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::http::header::{HeaderName, LOCATION, RANGE};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use futures_util::{Stream, StreamExt};
+use generativeai::protocol::files::File;
+use http_body_util::BodyDataStream;
+use serde_json::{Map, Value, json};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::disk::blocking;
+use super::page::{self, Place};
+use super::protocol::{self, Dialect, Step, UploadCall};
+use super::receive::{BLOCK, Receiver};
+use super::site::Site;
+use super::storage::{FileStorage, unknown_upload};
+use super::upload::Upload;
+use super::{discovery, multipart, properties};
+use crate::body::BodyReader;
+use crate::error::ApiError;
+use crate::query::Query;
+use crate::response;
+
+const STATUS: HeaderName = HeaderName::from_static("x-goog-upload-status");
+const RECEIVED: HeaderName = HeaderName::from_static("x-goog-upload-size-received");
+const URL: HeaderName = HeaderName::from_static("x-goog-upload-url");
+const GRANULARITY: HeaderName = HeaderName::from_static("x-goog-upload-chunk-granularity");
+
+/// The endpoints, for one request.
+pub(crate) struct FilesApi<'a> {
+    pub(crate) storage: &'a Arc<FileStorage>,
+    pub(crate) bodies: &'a BodyReader,
+    pub(crate) site: Site,
+}
+
+impl FilesApi<'_> {
+    /// Returns a file.
+    pub(crate) fn get(&self, id: &str) -> Result<Response, ApiError> {
+        Ok(response::json(&self.describe(self.storage.file(id)?)))
+    }
+
+    /// Returns a page of the list of files.
+    pub(crate) async fn list(&self, query: Query) -> Result<Response, ApiError> {
+        let size = page::size(query.page_size.as_deref())?;
+        let after = query.page_token.as_deref().map(Place::parse).transpose()?;
+        let storage = self.storage.clone();
+        let (files, next) = blocking(move || storage.list(after.as_ref(), size)).await?;
+        let files: Vec<Value> = files.into_iter().map(|file| self.describe(file)).collect();
+        let mut list = Map::new();
+        if !files.is_empty() {
+            list.insert("files".to_owned(), files.into());
+        }
+        if let Some(next) = next {
+            list.insert("nextPageToken".to_owned(), next.into());
+        }
+        Ok(response::json(&list))
+    }
+
+    /// Deletes a file.
+    pub(crate) async fn delete(&self, id: String) -> Result<Response, ApiError> {
+        let storage = self.storage.clone();
+        blocking(move || storage.delete(&id)).await?;
+        Ok(response::json(&json!({})))
+    }
+
+    /// Returns the description of the upload path for older clients.
+    pub(crate) fn discovery(&self) -> Response {
+        response::json(&discovery::document(&self.site))
+    }
+
+    /// Handles a request to the upload path.
+    pub(crate) async fn upload(
+        &self,
+        parts: &Parts,
+        query: &Query,
+        mut body: Body,
+    ) -> Result<Response, ApiError> {
+        let handled = match protocol::parse(&parts.headers, query)? {
+            UploadCall::Start(dialect) => return self.start(parts, dialect, body).await,
+            UploadCall::Continue(dialect, step) => {
+                let id = query.upload_id.as_deref().unwrap_or_default();
+                self.proceed(id, (dialect, step), &mut body).await
+            }
+            UploadCall::Raw => {
+                let (mime_type, length) = protocol::body(&parts.headers)?;
+                let frames = frames(&mut body);
+                match properties::parse(b"", mime_type) {
+                    Ok(file) => self.store(file, length, frames).await,
+                    Err(error) => Err(error),
+                }
+            }
+            UploadCall::Multipart => self.multipart(parts, &mut body).await,
+        };
+        if handled.is_err() {
+            // The client reads the error only after it has sent what it is sending.
+            self.bodies.discard(&mut body).await;
+        }
+        handled
+    }
+
+    /// Starts a resumable upload.
+    async fn start(
+        &self,
+        parts: &Parts,
+        dialect: Dialect,
+        body: Body,
+    ) -> Result<Response, ApiError> {
+        let body = self.bodies.read(&parts.headers, body).await?;
+        let (mime_type, length) = protocol::announced(dialect, &parts.headers)?;
+        let file = properties::parse(&body.bytes, mime_type)?;
+        let storage = self.storage.clone();
+        let upload = blocking(move || storage.start(file, length)).await?;
+        let url = format!(
+            "{}?upload_id={}&upload_protocol=resumable",
+            self.site.url(parts.uri.path()),
+            upload.record.id
+        );
+        let url = HeaderValue::try_from(url).map_err(|_| {
+            ApiError::invalid("the `Host` header is not valid in the URL of an upload")
+        })?;
+        let mut response = response::json(&json!({}));
+        let headers = response.headers_mut();
+        match dialect {
+            Dialect::Headers => {
+                headers.insert(URL, url);
+                headers.insert(STATUS, HeaderValue::from_static("active"));
+                // Pieces of any size are accepted; clients expect that of the service.
+                headers.insert(GRANULARITY, HeaderValue::from_static("8388608"));
+            }
+            Dialect::Ranges => drop(headers.insert(LOCATION, url)),
+        }
+        Ok(response)
+    }
+
+    /// Handles a request within a resumable upload. An error says whether the upload can be continued.
+    async fn proceed(
+        &self,
+        id: &str,
+        (dialect, step): (Dialect, Step),
+        body: &mut Body,
+    ) -> Result<Response, ApiError> {
+        let Some(upload) = self.storage.upload(id) else {
+            return match self.storage.uploaded(id) {
+                Some(file) => Ok(self.complete(file)),
+                None => Err(unknown_upload().with_header(STATUS, "final".to_owned())),
+            };
+        };
+        let ended = self.step(upload.clone(), (dialect, step), body).await;
+        ended.map_err(|error| match self.storage.upload(id) {
+            Some(_) => error
+                .with_header(STATUS, "active".to_owned())
+                .with_header(RECEIVED, upload.received().to_string()),
+            None => error.with_header(STATUS, "final".to_owned()),
+        })
+    }
+
+    async fn step(
+        &self,
+        upload: Arc<Upload>,
+        (dialect, step): (Dialect, Step),
+        body: &mut Body,
+    ) -> Result<Response, ApiError> {
+        let turn = upload.turn().await;
+        let id = upload.record.id.clone();
+        let storage = self.storage.clone();
+        // The request before may have completed or cancelled the upload.
+        if let Some(file) = storage.uploaded(&id) {
+            return Ok(self.complete(file));
+        }
+        let received = received(&upload).await?;
+        match step {
+            Step::Query if dialect == Dialect::Ranges && upload.record.length == Some(received) => {
+                self.finish(upload).await
+            }
+            Step::Query => Ok(active(dialect, received)),
+            Step::Cancel => {
+                blocking(move || storage.cancel(&id)).await?;
+                let mut response = response::json(&json!({}));
+                let cancelled = HeaderValue::from_static("cancelled");
+                response.headers_mut().insert(STATUS, cancelled);
+                Ok(response)
+            }
+            Step::Send { offset, .. } if offset.is_some_and(|offset| offset != received) => {
+                Err(ApiError::invalid(format!(
+                    "the offset of the bytes is wrong: {received} bytes were received"
+                )))
+            }
+            Step::Send { finalize, .. } => {
+                let _memory = self.memory()?;
+                let mut receiver = self.receiver(upload.clone(), turn);
+                receiver.receive(pin!(frames(body))).await?;
+                match finalize {
+                    true => self.finish(upload).await,
+                    false => Ok(active(dialect, self::received(&upload).await?)),
+                }
+            }
+        }
+    }
+
+    /// Stores an upload whose properties come in front of its bytes.
+    async fn multipart(&self, parts: &Parts, body: &mut Body) -> Result<Response, ApiError> {
+        let mut body = multipart::Parts::new(&parts.headers, frames(body))?;
+        let properties = body.properties().await?;
+        let (mime_type, bytes) = body.media().await?;
+        let file = properties::parse(&properties, mime_type.as_deref())?;
+        self.store(file, None, bytes).await
+    }
+
+    /// Stores an upload in one request. Nothing is left of it if it fails.
+    async fn store(
+        &self,
+        file: File,
+        length: Option<u64>,
+        frames: impl Stream<Item = Result<Bytes, ApiError>> + Send,
+    ) -> Result<Response, ApiError> {
+        let _memory = self.memory()?;
+        let storage = self.storage.clone();
+        let upload = blocking(move || storage.start(file, length)).await?;
+        let storage = self.storage.clone();
+        let id = upload.record.id.clone();
+        let discard = Discard(Some((storage, id)));
+        let turn = upload.turn().await;
+        let mut receiver = self.receiver(upload.clone(), turn);
+        receiver.receive(pin!(frames)).await?;
+        let response = self.finish(upload).await?;
+        discard.keep();
+        Ok(response)
+    }
+
+    fn receiver(&self, upload: Arc<Upload>, turn: super::upload::Turn) -> Receiver {
+        Receiver {
+            storage: self.storage.clone(),
+            upload,
+            turn,
+            patience: self.bodies.timeout(),
+        }
+    }
+
+    /// Reserves the memory of the blocks in which an upload is written.
+    fn memory(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        self.bodies.reserve(2 * BLOCK)
+    }
+
+    /// Makes a file of an upload.
+    async fn finish(&self, upload: Arc<Upload>) -> Result<Response, ApiError> {
+        let storage = self.storage.clone();
+        let file = blocking(move || storage.complete(&upload)).await?;
+        Ok(self.complete(file))
+    }
+
+    /// Response to the end of an upload.
+    fn complete(&self, file: File) -> Response {
+        let received = file.size_bytes.unwrap_or_default();
+        let mut response = response::json(&json!({"file": self.describe(file)}));
+        let headers = response.headers_mut();
+        headers.insert(STATUS, HeaderValue::from_static("final"));
+        headers.insert(RECEIVED, received.into());
+        response
+    }
+
+    /// Returns a file as the service writes it, with the address under which the client reaches it.
+    fn describe(&self, mut file: File) -> Value {
+        let name = file.name.as_deref().unwrap_or_default();
+        file.uri = Some(self.site.url(&format!("/v1beta/{name}")));
+        let size = file.size_bytes.unwrap_or_default();
+        let mut json = json!(file);
+        // 64-bit numbers are strings in the JSON of the service, and some clients rely on it.
+        json["sizeBytes"] = size.to_string().into();
+        json
+    }
+}
+
+/// Discards an upload that no client can continue, if its request fails or is dropped.
+struct Discard(Option<(Arc<FileStorage>, String)>);
+
+impl Discard {
+    /// Keeps the upload, which has become a file.
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Discard {
+    fn drop(&mut self) {
+        if let Some((storage, id)) = self.0.take() {
+            // If it fails, the upload expires like one that was left.
+            tokio::task::spawn_blocking(move || storage.cancel(&id).is_ok());
+        }
+    }
+}
+
+/// Returns how many bytes of an upload were received.
+async fn received(upload: &Arc<Upload>) -> Result<u64, ApiError> {
+    let upload = upload.clone();
+    blocking(move || Ok(upload.received())).await
+}
+
+/// Response to a part of an upload.
+fn active(dialect: Dialect, received: u64) -> Response {
+    let mut response = response::json(&json!({}));
+    let headers = response.headers_mut();
+    match dialect {
+        Dialect::Headers => {
+            headers.insert(STATUS, HeaderValue::from_static("active"));
+            headers.insert(RECEIVED, received.into());
+        }
+        Dialect::Ranges => {
+            if let Some(last) = received.checked_sub(1)
+                && let Ok(range) = HeaderValue::try_from(format!("bytes=0-{last}"))
+            {
+                headers.insert(RANGE, range);
+            }
+            *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+        }
+    }
+    response
+}
+
+/// Returns the bytes of a body as they arrive.
+fn frames(body: &mut Body) -> impl Stream<Item = Result<Bytes, ApiError>> + Send + '_ {
+    BodyDataStream::new(body).map(|frame| {
+        frame.map_err(|_| {
+            let message = "the connection broke before the request body was complete";
+            ApiError::invalid(message).closing_connection()
+        })
+    })
+}

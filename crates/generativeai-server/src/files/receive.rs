@@ -1,0 +1,94 @@
+//! Receives the bytes of one request into an upload.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use futures_util::{Stream, StreamExt};
+use tokio::time::timeout;
+
+use super::disk::blocking;
+use super::storage::FileStorage;
+use super::upload::{Turn, Upload};
+use crate::error::ApiError;
+
+/// Size of the blocks that are written, which is the memory of an upload.
+pub(super) const BLOCK: usize = 1024 * 1024;
+
+/// Bytes of a request as they arrive.
+pub(super) type Frames<'a> = Pin<&'a mut (dyn Stream<Item = Result<Bytes, ApiError>> + Send)>;
+
+/// Writes what arrives into an upload.
+pub(super) struct Receiver {
+    pub(super) storage: Arc<FileStorage>,
+    pub(super) upload: Arc<Upload>,
+    /// Right to write the upload.
+    pub(super) turn: Turn,
+    /// Time within which the next bytes must arrive.
+    pub(super) patience: Duration,
+}
+
+impl Receiver {
+    /// Writes all bytes. What arrives before an error stays, so that the client can resume.
+    ///
+    /// # Errors
+    /// The connection broke or is silent, a newer request continues the upload, or a limit is exceeded.
+    pub(super) async fn receive(&mut self, mut frames: Frames<'_>) -> Result<(), ApiError> {
+        let mut block = Vec::new();
+        let result = loop {
+            match self.next(&mut frames).await {
+                Ok(Some(bytes)) => block.extend_from_slice(&bytes),
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+            if block.len() >= BLOCK {
+                block = self.write(block).await?;
+            }
+        };
+        self.write(block).await?;
+        let upload = self.upload.clone();
+        blocking(move || upload.sync()).await?;
+        result
+    }
+
+    async fn next(&mut self, frames: &mut Frames<'_>) -> Result<Option<Bytes>, ApiError> {
+        tokio::select! {
+            biased;
+            () = self.turn.ended() => {
+                let message = "a newer request continues the upload";
+                Err(ApiError::aborted(message).closing_connection())
+            }
+            next = timeout(self.patience, frames.next()) => match next {
+                Ok(next) => next.transpose(),
+                Err(_) => {
+                    let message = format!("no bytes of the upload arrived within {:?}", self.patience);
+                    Err(ApiError::timed_out(message).closing_connection())
+                }
+            }
+        }
+    }
+
+    /// Writes a block, and returns its memory.
+    async fn write(&self, mut block: Vec<u8>) -> Result<Vec<u8>, ApiError> {
+        let (storage, upload) = (self.storage.clone(), self.upload.clone());
+        blocking(move || {
+            let size = upload.received() + block.len() as u64;
+            if let Some(length) = upload.record.length
+                && size > length
+            {
+                return Err(ApiError::invalid(format!(
+                    "the upload is larger than the {length} bytes that were announced"
+                ))
+                .closing_connection());
+            }
+            storage
+                .reserve(&upload.record.id, size)
+                .map_err(ApiError::closing_connection)?;
+            upload.append(&block)?;
+            block.clear();
+            Ok(block)
+        })
+        .await
+    }
+}

@@ -1,0 +1,194 @@
+//! One upload: its bytes, their hash, and the request that writes them.
+
+use std::fmt;
+use std::fs::File as DiskFile;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ring::digest::{Context, SHA256};
+use tokio::sync::{OwnedMutexGuard, watch};
+
+use super::disk::disk_error;
+use super::folder::UploadRecord;
+use crate::error::ApiError;
+
+/// Size of the blocks in which a file is read.
+const BLOCK: usize = 1024 * 1024;
+
+/// Upload in progress.
+#[derive(Debug)]
+pub(super) struct Upload {
+    pub(super) record: UploadRecord,
+    progress: Mutex<Progress>,
+    /// Number of the newest request that writes this upload.
+    newest: watch::Sender<u64>,
+    /// Held by the request that writes.
+    writer: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What was received.
+struct Progress {
+    data: DiskFile,
+    received: u64,
+    /// Hash of the received bytes. `None` after a restart, until it is computed from the file.
+    digest: Option<Context>,
+}
+
+/// Right to write an upload. A newer request takes it away: the client of the older one has given up.
+#[derive(Debug)]
+pub(super) struct Turn {
+    number: u64,
+    newest: watch::Receiver<u64>,
+    _writer: OwnedMutexGuard<()>,
+}
+
+impl Turn {
+    /// Completes when a newer request wants to write.
+    pub(super) async fn ended(&mut self) {
+        let number = self.number;
+        if self
+            .newest
+            .wait_for(|newest| *newest != number)
+            .await
+            .is_ok()
+        {
+            return;
+        }
+        // The upload has ended, so that nothing can replace this request.
+        std::future::pending().await
+    }
+}
+
+impl Upload {
+    /// Creates an upload of which nothing was received.
+    pub(super) fn new(record: UploadRecord, data: DiskFile) -> Self {
+        Self::with(record, data, (0, Some(Context::new(&SHA256))))
+    }
+
+    /// Continues an upload of an earlier run of the server.
+    pub(super) fn resume(record: UploadRecord, data: DiskFile) -> std::io::Result<Self> {
+        let received = data.metadata()?.len();
+        Ok(Self::with(record, data, (received, None)))
+    }
+
+    fn with(
+        record: UploadRecord,
+        data: DiskFile,
+        (received, digest): (u64, Option<Context>),
+    ) -> Self {
+        let progress = Progress {
+            data,
+            received,
+            digest,
+        };
+        Self {
+            record,
+            progress: Mutex::new(progress),
+            newest: watch::Sender::new(0),
+            writer: Arc::default(),
+        }
+    }
+
+    /// Waits until no other request writes. Those that do are stopped.
+    pub(super) async fn turn(&self) -> Turn {
+        let mut number = 0;
+        self.newest.send_modify(|newest| {
+            *newest += 1;
+            number = *newest;
+        });
+        Turn {
+            number,
+            newest: self.newest.subscribe(),
+            _writer: self.writer.clone().lock_owned().await,
+        }
+    }
+
+    /// Returns how many bytes were received. Waits for a write in progress.
+    pub(super) fn received(&self) -> u64 {
+        self.progress().received
+    }
+
+    /// Writes bytes behind those that were received.
+    pub(super) fn append(&self, bytes: &[u8]) -> Result<(), ApiError> {
+        let mut progress = self.progress();
+        progress.digest()?;
+        let at = progress.received;
+        // A failed write may have moved the position.
+        let written = progress
+            .data
+            .seek(SeekFrom::Start(at))
+            .and_then(|_| progress.data.write_all(bytes));
+        written.map_err(disk_error("write the upload"))?;
+        progress.digest()?.update(bytes);
+        progress.received += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Waits until the received bytes are on disk.
+    pub(super) fn sync(&self) -> Result<(), ApiError> {
+        let progress = self.progress();
+        let synced = progress.data.sync_data();
+        synced.map_err(disk_error("write the upload"))
+    }
+
+    /// Returns the size and the SHA-256 of the upload, whose bytes are on disk then.
+    ///
+    /// # Errors
+    /// The upload is shorter than announced.
+    pub(super) fn seal(&self) -> Result<(u64, [u8; 32]), ApiError> {
+        let mut progress = self.progress();
+        let received = progress.received;
+        if let Some(length) = self.record.length
+            && length != received
+        {
+            return Err(ApiError::invalid(format!(
+                "the upload ends after {received} of {length} bytes: send the rest before `finalize`"
+            )));
+        }
+        let digest = progress.digest()?.clone().finish();
+        // A failed write may have left bytes behind those that count.
+        let synced = progress.data.set_len(received);
+        let synced = synced.and_then(|()| progress.data.sync_all());
+        synced.map_err(disk_error("write the upload"))?;
+        let digest = digest.as_ref().try_into();
+        Ok((received, digest.expect("SHA-256 has 32 bytes")))
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        // Nothing is changed between two steps that could panic.
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Progress")
+            .field("received", &self.received)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Progress {
+    /// Returns the hash of the received bytes, which are read again after a restart.
+    fn digest(&mut self) -> Result<&mut Context, ApiError> {
+        if self.digest.is_none() {
+            let digest = hash(&mut self.data, self.received);
+            self.digest = Some(digest.map_err(disk_error("read the upload"))?);
+        }
+        Ok(self.digest.get_or_insert_with(|| Context::new(&SHA256)))
+    }
+}
+
+/// Returns the hash of the first bytes of a file.
+fn hash(data: &mut DiskFile, length: u64) -> std::io::Result<Context> {
+    let mut digest = Context::new(&SHA256);
+    data.rewind()?;
+    let mut data = data.take(length);
+    let mut block = vec![0; BLOCK];
+    loop {
+        match data.read(&mut block)? {
+            0 => return Ok(digest),
+            count => digest.update(&block[..count]),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Files in requests to the model.
+
+use generativeai::protocol::content::Data;
+use generativeai::testing::Scripted;
+use generativeai::{Error, ErrorKind};
+use serde_json::{Value, json};
+
+use super::Site;
+
+#[tokio::test]
+async fn text_and_json_reach_the_model_as_text() {
+    let script = Scripted::default()
+        .then_text("A")
+        .then_text("B")
+        .then_text("C");
+    let site = Site::with(|files| files, script.clone());
+    for (mime_type, bytes) in [
+        ("text/markdown; charset=utf-8", "\u{feff}# größe"),
+        ("application/json", "{\"a\": 1}"),
+        ("text/csv", ""),
+    ] {
+        let file = site
+            .upload(bytes.as_bytes(), json!({"mimeType": mime_type}))
+            .await;
+
+        assert_eq!(site.ask(&file).await.code, 200);
+        let request = script.requests().pop().expect("a request");
+        let parts = &request.contents.last().expect("a content").parts;
+        let text = parts[1].as_text();
+        assert_eq!(
+            text,
+            Some(bytes.trim_start_matches('\u{feff}')),
+            "{mime_type}"
+        );
+    }
+    site.running.stop().await;
+}
+
+#[tokio::test]
+async fn other_files_reach_the_model_as_inline_data() {
+    let script = Scripted::default().then_text("A picture.");
+    let site = Site::with(|files| files, script.clone());
+    let file = site.upload(b"PNG", json!({"mimeType": "image/png"})).await;
+
+    assert_eq!(site.ask(&file).await.code, 200);
+
+    let request = script.requests().pop().expect("a request");
+    let part = &request.contents.last().expect("a content").parts[1];
+    let blob = part.as_inline_data().expect("inline data");
+    assert_eq!(
+        (blob.mime_type.as_deref(), blob.data.as_deref()),
+        (Some("image/png"), Some("UE5H"))
+    );
+    site.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_that_the_model_cannot_read_is_a_400_that_names_file_and_type() {
+    for kind in [ErrorKind::Request, ErrorKind::Unsupported] {
+        let error = || Error::new(kind, "the model reads text only");
+        let script = Scripted::default()
+            .then_error(&[], error())
+            .then_error(&[], error());
+        let site = Site::with(|files| files, script);
+        let properties = json!({"name": "files/film", "mimeType": "video/mp4"});
+        let file = site.upload(b"film", properties).await;
+
+        let body = json!({"contents": [{"parts": [{"fileData": {"fileUri": file["uri"]}}]}]});
+        let streamed = "POST /v1beta/models/m:streamGenerateContent?alt=sse";
+        for refused in [
+            site.ask(&file).await,
+            site.send(streamed, &[], body.to_string()).await,
+        ] {
+            let message = refused.error(400);
+            assert_eq!(
+                message,
+                "the model reads text only (the request uses `files/film` of type video/mp4)"
+            );
+            assert_eq!(refused.json()["error"]["status"], "INVALID_ARGUMENT");
+        }
+        site.running.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn unknown_and_large_files_are_refused_and_foreign_uris_are_left() {
+    let script = Scripted::default().then_text("A film.");
+    let site = Site::with(|files| files, script.clone());
+    let reference = |uri: &str| -> Value { json!({"uri": uri, "mimeType": "text/plain"}) };
+
+    let unknown = format!("http://{}/v1beta/files/unknown", site.address());
+    for uri in [unknown.as_str(), "files/unknown"] {
+        assert!(
+            site.ask(&reference(uri))
+                .await
+                .error(403)
+                .contains("`files/unknown`"),
+            "{uri}"
+        );
+    }
+    let large = site
+        .upload(&[b'a'; 100_001], json!({"name": "files/large"}))
+        .await;
+    let message = site.ask(&large).await.error(400);
+    assert!(
+        message.contains("`files/large` (text/plain) has 100001 bytes"),
+        "{message}"
+    );
+    assert!(script.requests().is_empty());
+
+    let foreign = "https://generativelanguage.googleapis.com/v1beta/files/abc";
+    assert_eq!(site.ask(&reference(foreign)).await.code, 200);
+    let request = script.requests().pop().expect("a request");
+    let part = &request.contents.last().expect("a content").parts[1];
+    let Some(Data::FileData(data)) = &part.data else {
+        panic!("{part:?}");
+    };
+    assert_eq!(data.file_uri.as_deref(), Some(foreign));
+    site.running.stop().await;
+}
