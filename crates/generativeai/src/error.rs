@@ -188,6 +188,15 @@ impl Error {
     }
 
     /// Appends advice to the message: `message; hint`.
+    ///
+    /// ```
+    /// use generativeai::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Request, "the file has 80 MB").with_hint("upload it first");
+    /// assert_eq!(error.to_string(), "the file has 80 MB; upload it first");
+    /// let error = error.with_context("message 3");
+    /// assert_eq!(error.to_string(), "message 3: the file has 80 MB; upload it first");
+    /// ```
     #[must_use]
     pub fn with_hint(self, hint: &str) -> Self {
         self.with(|inner| inner.message = format!("{}; {hint}", inner.message).into())
@@ -295,6 +304,9 @@ impl Error {
     }
 
     /// Returns the attempts that were made, in order; empty if nothing was sent.
+    ///
+    /// Attempts are those of one request: a turn with function calls makes
+    /// several requests, and the error has the attempts of the one that failed.
     pub fn attempts(&self) -> &[Attempt] {
         &self.0.attempts
     }

@@ -191,6 +191,17 @@ impl Connection {
     ///
     /// Two servers may both have a tool `search`. A model with both fails its requests, because names are unique;
     /// with the prefixes `files_` and `web_` it has `files_search` and `web_search`.
+    ///
+    /// ```no_run
+    /// use generativeai::mcp::Connection;
+    /// use generativeai::{GenerativeModel, Result};
+    ///
+    /// async fn model(files: Connection, web: Connection) -> Result<GenerativeModel> {
+    ///     let files = files.prefix("files_").functions().await?;
+    ///     let web = web.prefix("web_").functions().await?;
+    ///     Ok(GenerativeModel::new("gemini-flash-latest").tools((files, web)))
+    /// }
+    /// ```
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();

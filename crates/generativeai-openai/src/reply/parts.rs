@@ -56,7 +56,7 @@ pub(super) fn take(message: &mut Message) -> Vec<Part> {
     parts
 }
 
-/// Returns whether a detail of thinking has to be sent back as it is: it is encrypted or signed.
+/// Returns whether a detail of thinking has to be sent back unchanged: it is encrypted or signed.
 fn is_opaque(detail: &Value) -> bool {
     ["data", "signature"]
         .iter()

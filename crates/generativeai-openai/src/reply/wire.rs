@@ -84,7 +84,7 @@ pub(super) struct Function {
     pub(super) arguments: Option<Arguments>,
 }
 
-/// Arguments of a call: JSON in a text, or an object in place of it.
+/// Arguments of a call: JSON in a text, or an object.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Arguments {

@@ -269,6 +269,16 @@ impl fmt::Display for InvalidEvent {
 ///
 /// The id identifies the entry when a write is repeated because its result was lost. Cloning is cheap: clones
 /// share the event.
+///
+/// ```
+/// use generativeai::protocol::content::Content;
+/// use generativeai::{Entry, Event};
+///
+/// let entry = Entry::new(Event::Replaced { contents: vec![Content::user("Hi")] });
+/// let copy = entry.clone();
+/// assert_eq!(entry.id(), copy.id());
+/// assert_eq!(entry.event().contents()[0].text(), "Hi");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Entry(Arc<(u128, Event)>);
 

@@ -136,6 +136,26 @@ impl ChatSession {
 /// [accepted](Self::accept_finish_reasons): the turn is then [unfinished](ChatSession::unfinished), and the error has
 /// the reply. Dropping the future or the stream cancels the request.
 ///
+/// ```
+/// use std::time::Duration;
+/// use generativeai::RequestOptions;
+/// use generativeai::protocol::config::GenerationConfig;
+/// use generativeai::protocol::safety::{HarmBlockThreshold, SafetySetting};
+/// # use generativeai::{GenerativeModel, testing::Scripted};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+/// # let mut chat = GenerativeModel::new("m").backend(Scripted::always("Once upon a time.")).start_chat();
+/// let reply = chat
+///     .send_message("Tell me a story")
+///     .generation_config(GenerationConfig::default().temperature(1.2))
+///     .safety_settings(SafetySetting::for_all(HarmBlockThreshold::BlockLowAndAbove))
+///     .request_options(RequestOptions::default().timeout(Duration::from_secs(120)))
+///     .labels([("feature", "stories")])
+///     .await?;
+/// assert_eq!(reply.text()?, "Once upon a time.");
+/// # Ok(()) }
+/// ```
+///
 /// `C` gives access to the conversation: [`ChatSession::send_message`] borrows it. [`new`](Self::new) takes any other
 /// access as well, so that a stream can own its conversation.
 #[must_use = "a message is not sent until it is awaited or streamed"]

@@ -187,6 +187,10 @@ impl ChatSession {
     }
 
     /// Replaces the model. The history and the unfinished turn stay.
+    ///
+    /// The next message goes to the new model, with the whole history. Thought signatures of the earlier model are
+    /// part of it. [`with_settings_from`](GenerativeModel::with_settings_from) has
+    /// an example.
     pub fn set_model(&mut self, model: GenerativeModel) {
         self.model = model;
     }
@@ -324,6 +328,9 @@ impl ChatSession {
 
     /// Returns the contents that left the history to keep within the [budget](Self::context_budget), oldest first. The
     /// next request does not send them.
+    ///
+    /// A program that shows the whole conversation shows them before the history. A summary in the history replaces
+    /// them; the user wrote neither its prompt nor its text.
     pub fn dropped(&self) -> &[Content] {
         self.state.dropped().contents()
     }
@@ -602,6 +609,8 @@ impl ChatSession {
     /// # Errors
     /// [`Corrupt`](ErrorKind::Corrupt) if an event does not fit those before it. The message contains its number,
     /// counted from 1.
+    ///
+    /// `generativeai-store` does this for its sessions. [`Journal`] has an example with a journal in memory.
     pub fn resume(
         mut self,
         journal: impl Journal + 'static,

@@ -115,6 +115,15 @@ impl GenerativeModel {
     /// [`rewind`](crate::ChatSession::rewind), [`clear`](crate::ChatSession::clear) and a context budget. An
     /// instruction without parts fails each request; [`without_system_instruction`](Self::without_system_instruction)
     /// removes it.
+    ///
+    /// ```
+    /// use generativeai::GenerativeModel;
+    ///
+    /// let model = GenerativeModel::new("gemini-flash-latest")
+    ///     .system_instruction("You are a mountain guide. Answer in one sentence, in metres.");
+    /// assert_eq!(model.instruction().unwrap().text().lines().count(), 1);
+    /// assert!(model.without_system_instruction().instruction().is_none());
+    /// ```
     #[must_use]
     pub fn system_instruction(mut self, instruction: impl Into<Content>) -> Self {
         self.system_instruction = Some(instruction.into());
@@ -228,6 +237,17 @@ impl GenerativeModel {
     }
 
     /// Sets time limits, retries and tracing. Options that are not set have the value of the backend.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use generativeai::{GenerativeModel, RequestOptions, Retry};
+    ///
+    /// // A service that is often busy: more attempts, and at most a minute in all.
+    /// let options = RequestOptions::default()
+    ///     .retry(Retry::default().max_attempts(8))
+    ///     .timeout(Duration::from_secs(60));
+    /// let model = GenerativeModel::new("gemini-flash-latest").request_options(options);
+    /// ```
     #[must_use]
     pub fn request_options(mut self, options: RequestOptions) -> Self {
         self.settings.request_options = options;
@@ -258,6 +278,14 @@ impl GenerativeModel {
     }
 
     /// Sets the service tier, which determines price and priority. Gemini API only.
+    ///
+    /// ```
+    /// use generativeai::GenerativeModel;
+    /// use generativeai::protocol::request::ServiceTier;
+    ///
+    /// // Nobody waits for these replies.
+    /// let batch = GenerativeModel::new("gemini-flash-latest").service_tier(ServiceTier::Flex);
+    /// ```
     #[must_use]
     pub fn service_tier(mut self, tier: impl Into<ServiceTier>) -> Self {
         self.settings.members().service_tier = Some(tier.into());

@@ -25,6 +25,20 @@ message! {
     /// Stored tokens are billed by the hour. The smallest cache that a model accepts has 1,024 to 4,096
     /// tokens.
     ///
+    /// ```
+    /// use std::time::Duration;
+    /// use generativeai::protocol::caches::CachedContent;
+    /// use generativeai::protocol::content::Content;
+    ///
+    /// // What a program posts to create one.
+    /// let cache = CachedContent::default()
+    ///     .model("models/gemini-flash-latest")
+    ///     .contents([Content::user("The manual: …")])
+    ///     .ttl(Duration::from_secs(600));
+    /// assert_eq!(serde_json::to_value(&cache)?["ttl"], "600s");
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    ///
     /// The prefix `cachedContents/` belongs to the name. A cache that expired is an error of the kind
     /// [`NotFound`](crate::ErrorKind::NotFound): create it again, with another program, since this crate only reads
     /// caches.

@@ -52,6 +52,18 @@ setters!(EmbedContentRequest {
 
 open_enum! {
     /// Task that an embedding is used for.
+    ///
+    /// Queries and documents get different vectors, so that a question is near its answer and not near other questions:
+    ///
+    /// ```
+    /// use generativeai::protocol::embeddings::{EmbedContentRequest, TaskType};
+    ///
+    /// let document = EmbedContentRequest::new("Ben Nevis is 1,345 metres tall.")
+    ///     .task_type(TaskType::RetrievalDocument)
+    ///     .title("Ben Nevis");
+    /// let query = EmbedContentRequest::new("highest mountain of Scotland").task_type(TaskType::RetrievalQuery);
+    /// assert_ne!(document.task_type, query.task_type);
+    /// ```
     pub enum TaskType {
         /// No particular task.
         Unspecified = "TASK_TYPE_UNSPECIFIED",

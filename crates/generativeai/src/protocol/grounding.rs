@@ -124,6 +124,19 @@ message! {
 
 message! {
     /// Web page as a source.
+    ///
+    /// ```
+    /// use generativeai::protocol::response::GenerateContentResponse;
+    ///
+    /// let response: GenerateContentResponse = serde_json::from_str(
+    ///     r#"{"candidates":[{"groundingMetadata":{"groundingChunks":[
+    ///         {"web":{"uri":"https://example.com/redirect/1","title":"example.com"}}]}}]}"#,
+    /// )?;
+    /// let grounding = response.candidates[0].grounding_metadata.as_ref().unwrap();
+    /// let titles = grounding.grounding_chunks.iter().filter_map(|chunk| chunk.web.as_ref()?.title.as_deref());
+    /// assert!(titles.eq(["example.com"]));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub struct WebChunk {
         /// URL of the page. That of a web search redirects to the page and is valid for some days.
         pub uri: Option<String>,
@@ -213,6 +226,9 @@ message! {
 
 message! {
     /// Passage of a reply, and the sources that support it.
+    ///
+    /// A passage may have several sources, and a source may support several passages. Passages without a support are
+    /// the model's own.
     pub struct GroundingSupport {
         /// Passage of the reply.
         pub segment: Option<Segment>,

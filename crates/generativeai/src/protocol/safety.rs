@@ -155,6 +155,13 @@ open_enum! {
     ///
     /// The default depends on the model: `Off` for Gemini 2.5 and newer. The short names `LOW`,
     /// `MEDIUM`, `HIGH` and `NONE` are also read.
+    ///
+    /// | Threshold | Negligible | Low | Medium | High |
+    /// | --- | --- | --- | --- | --- |
+    /// | [`BlockLowAndAbove`](Self::BlockLowAndAbove) | | blocked | blocked | blocked |
+    /// | [`BlockMediumAndAbove`](Self::BlockMediumAndAbove) | | | blocked | blocked |
+    /// | [`BlockOnlyHigh`](Self::BlockOnlyHigh) | | | | blocked |
+    /// | [`BlockNone`](Self::BlockNone), [`Off`](Self::Off) | | | | |
     pub enum HarmBlockThreshold {
         /// The default of the model.
         Unspecified = "HARM_BLOCK_THRESHOLD_UNSPECIFIED",

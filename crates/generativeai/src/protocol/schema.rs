@@ -186,6 +186,13 @@ impl Schema {
     }
 
     /// Sets [`default`](field@Self::default). The name `default` belongs to the trait [`Default`].
+    ///
+    /// ```
+    /// use generativeai::protocol::schema::Schema;
+    ///
+    /// let unit = Schema::one_of(["metres", "feet"]).default_value("metres");
+    /// assert_eq!(unit.default.unwrap(), "metres");
+    /// ```
     #[must_use]
     pub fn default_value(mut self, value: impl Into<Value>) -> Self {
         self.default = Some(value.into());

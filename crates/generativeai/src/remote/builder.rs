@@ -102,7 +102,7 @@ impl RemoteBuilder {
 }
 
 impl Remote {
-    /// Returns a builder.
+    /// Returns a builder, on which settings are made. [`build`](RemoteBuilder::build) creates the client.
     pub fn builder() -> RemoteBuilder {
         RemoteBuilder::default()
     }
@@ -163,6 +163,8 @@ impl RemoteBuilder {
     }
 
     /// Sets the API version. Default: that of the base URL, else `v1beta`.
+    ///
+    /// `v1beta` has all features of the Gemini API. `v1` changes less, and lacks most of those in preview.
     pub fn api_version(mut self, version: impl Into<String>) -> Self {
         self.api_version = Some(version.into());
         self
@@ -211,6 +213,19 @@ impl RemoteBuilder {
 
     /// Sets whether `http://` is allowed to other machines. It sends the API key and the conversation
     /// unencrypted. Default: only to this machine.
+    ///
+    /// For a server in a trusted network, such as one of this project on another machine:
+    ///
+    /// ```
+    /// use generativeai::Remote;
+    ///
+    /// let remote = Remote::builder()
+    ///     .base_url("http://gpu-server:8080")
+    ///     .allow_plain_http(true)
+    ///     .api_key("not-a-real-key")
+    ///     .build()?;
+    /// # Ok::<(), generativeai::Error>(())
+    /// ```
     pub fn allow_plain_http(mut self, allow: bool) -> Self {
         self.allow_plain_http = allow;
         self

@@ -1,4 +1,4 @@
-//! What distinguishes the services that a client can speak to: where they are, how the key is sent, how errors look.
+//! Differences between the services that a client can use: where they are, how the key is sent, how errors look.
 
 use crate::error::Error;
 

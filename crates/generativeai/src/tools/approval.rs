@@ -17,6 +17,15 @@ use crate::stream::BoxFuture;
 /// Decision on a function call.
 ///
 /// In JSON it is `"run"`, `{"runWith": {…}}`, `{"deny": "reason"}` or `"wait"`.
+///
+/// ```
+/// use generativeai::Decision;
+///
+/// // A page that asks its user sends the decision as JSON.
+/// let decision: Decision = serde_json::from_str(r#"{"deny": "not on a Sunday"}"#)?;
+/// assert_eq!(decision, Decision::deny("not on a Sunday"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -95,6 +104,12 @@ where
 }
 
 /// Policy that decides without asking.
+///
+/// | Policy | Function that changes something | [Read-only](Function::is_read_only) function |
+/// | --- | --- | --- |
+/// | [`Always`](Self::Always) | runs | runs |
+/// | [`ReadOnly`](Self::ReadOnly) | is denied | runs |
+/// | [`Never`](Self::Never) | is denied | is denied |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Approval {

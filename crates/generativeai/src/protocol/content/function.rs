@@ -185,6 +185,15 @@ setters!(FunctionResponse {
 
 message! {
     /// Media in the result of a function. Set one of the two fields.
+    ///
+    /// ```
+    /// use generativeai::protocol::content::{Blob, FunctionResponse};
+    /// use serde_json::json;
+    ///
+    /// let screenshot = Blob::new("image/png", [0x89, b'P', b'N', b'G']);
+    /// let response = FunctionResponse::new("click_at", json!({"url": "https://example.com"})).parts([screenshot]);
+    /// assert_eq!(response.parts[0].inline_data.as_ref().unwrap().mime_type.as_deref(), Some("image/png"));
+    /// ```
     pub struct FunctionResponsePart {
         /// Media whose bytes are part of the message.
         pub inline_data: Option<Blob>,
@@ -212,6 +221,8 @@ impl From<FileData> for FunctionResponsePart {
 
 open_enum! {
     /// Time at which the model reacts to the response of a non-blocking function.
+    ///
+    /// Ordinary requests wait for all responses, so only the Live API uses it.
     pub enum Scheduling {
         /// The default of the service, which is [`WhenIdle`](Self::WhenIdle).
         Unspecified = "SCHEDULING_UNSPECIFIED",

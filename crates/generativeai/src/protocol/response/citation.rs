@@ -5,6 +5,21 @@ message! {
     ///
     /// Sources that a tool found are in
     /// [`GroundingMetadata`](crate::protocol::grounding::GroundingMetadata).
+    ///
+    /// A program that publishes replies, code above all, checks them for sources and their licences:
+    ///
+    /// ```
+    /// use generativeai::protocol::response::CitationMetadata;
+    ///
+    /// let citations: CitationMetadata = serde_json::from_str(
+    ///     r#"{"citationSources":[{"startIndex":10,"endIndex":160,
+    ///         "uri":"https://example.com/sort.c","license":"gpl-3.0"}]}"#,
+    /// )?;
+    /// let sources = citations.citation_sources.iter().chain(&citations.citations);
+    /// let licences: Vec<&str> = sources.filter_map(|source| source.license.as_deref()).collect();
+    /// assert_eq!(licences, ["gpl-3.0"]);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub struct CitationMetadata {
         /// Sources in a reply of the Gemini API.
         pub citation_sources: Vec<CitationSource>,

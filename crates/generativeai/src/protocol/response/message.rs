@@ -186,6 +186,22 @@ open_enum! {
 
 message! {
     /// Stage of a model in its life cycle.
+    ///
+    /// A program logs it, to learn in time that its model will be retired:
+    ///
+    /// ```
+    /// use generativeai::protocol::response::{GenerateContentResponse, ModelStage};
+    ///
+    /// let response: GenerateContentResponse = serde_json::from_str(
+    ///     r#"{"modelStatus":{"modelStage":"LEGACY","retirementTime":"2027-06-01T00:00:00Z"}}"#,
+    /// )?;
+    /// let status = response.model_status.unwrap();
+    /// if status.model_stage != Some(ModelStage::Stable) {
+    ///     let end = status.retirement_time.as_ref().map_or("", |time| time.as_str());
+    ///     assert_eq!(end, "2027-06-01T00:00:00Z");
+    /// }
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub struct ModelStatus {
         /// Stage of the model.
         pub model_stage: Option<ModelStage>,

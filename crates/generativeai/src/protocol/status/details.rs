@@ -39,6 +39,22 @@ pub struct QuotaViolation<'a> {
 }
 
 /// Reason for an error, for programs.
+///
+/// Messages change; reasons do not. A program that reacts to an error compares the reason:
+///
+/// ```
+/// use generativeai::protocol::status::Status;
+///
+/// let status: Status = serde_json::from_str(
+///     r#"{"code":403,"details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo",
+///         "reason":"SERVICE_DISABLED","domain":"googleapis.com",
+///         "metadata":{"service":"generativelanguage.googleapis.com"}}]}"#,
+/// )?;
+/// let info = status.error_info().unwrap();
+/// assert_eq!(info.reason, Some("SERVICE_DISABLED"));
+/// assert_eq!(info.metadata("service"), Some("generativelanguage.googleapis.com"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ErrorInfo<'a> {

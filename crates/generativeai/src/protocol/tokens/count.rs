@@ -9,6 +9,20 @@ message! {
     ///
     /// The prompt is either [`contents`](Self::contents) or
     /// [`generate_content_request`](Self::generate_content_request), not both.
+    ///
+    /// ```
+    /// use generativeai::protocol::request::GenerateContentRequest;
+    /// use generativeai::protocol::tokens::CountTokensRequest;
+    ///
+    /// let text = CountTokensRequest::default().contents("How tall is Ben Nevis?");
+    /// // With everything else that counts.
+    /// let request = GenerateContentRequest::default()
+    ///     .model("models/gemini-flash-latest")
+    ///     .system_instruction("Answer in one word.")
+    ///     .contents("How tall is Ben Nevis?");
+    /// let whole = CountTokensRequest::default().generate_content_request(request);
+    /// assert!(text.generate_content_request.is_none() && whole.contents.is_empty());
+    /// ```
     pub struct CountTokensRequest {
         /// Resource name of the model, such as `models/gemini-flash-latest`: each model has its own
         /// tokenizer. Over REST it is part of the URL.

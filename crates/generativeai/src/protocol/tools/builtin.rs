@@ -193,6 +193,19 @@ message! {
     /// Such a program is a loop: the model calls a function, the program performs it, and its response contains a new
     /// screenshot as [`FunctionResponsePart`](crate::protocol::content::FunctionResponsePart). Ask the user before each
     /// step that cannot be undone.
+    ///
+    /// ```
+    /// use generativeai::protocol::content::FunctionCall;
+    /// use generativeai::protocol::tools::{ComputerUse, Environment};
+    ///
+    /// let browser = ComputerUse::default()
+    ///     .environment(Environment::Browser)
+    ///     .excluded_predefined_functions(["drag_and_drop"]);
+    /// // A click, at coordinates of a grid of 1,000 by 1,000.
+    /// let click: FunctionCall = serde_json::from_str(r#"{"name":"click_at","args":{"x":500,"y":120}}"#)?;
+    /// assert_eq!(click.arg("x").unwrap(), 500);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub struct ComputerUse {
         /// Environment that is controlled. Required by the service.
         pub environment: Option<Environment>,
@@ -302,6 +315,16 @@ message! {
     ///
     /// The location of the user, for places nearby, is in
     /// [`RetrievalConfig`](crate::protocol::tools::RetrievalConfig).
+    ///
+    /// ```
+    /// use generativeai::GenerativeModel;
+    /// use generativeai::protocol::tools::{GoogleMaps, LatLng, RetrievalConfig, ToolConfig};
+    ///
+    /// let here = RetrievalConfig::default().lat_lng(LatLng::new(56.82, -5.11));
+    /// let model = GenerativeModel::new("gemini-flash-latest")
+    ///     .tools(GoogleMaps::default())
+    ///     .tool_config(ToolConfig::default().retrieval_config(here));
+    /// ```
     pub struct GoogleMaps {
         /// Credentials for Google Maps. Vertex AI only.
         pub auth_config: Option<Value>,

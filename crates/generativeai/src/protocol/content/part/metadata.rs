@@ -99,6 +99,16 @@ open_enum! {
 
 message! {
     /// Transcript of audio.
+    ///
+    /// ```
+    /// use generativeai::protocol::content::AudioTranscription;
+    ///
+    /// let transcript: AudioTranscription =
+    ///     serde_json::from_str(r#"{"text":"How tall is it?","speakerLabel":"spk_1","finished":true}"#)?;
+    /// assert_eq!(transcript.finished, Some(true)); // nothing follows
+    /// assert_eq!(transcript.language_code, None); // the language was not detected
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub struct AudioTranscription {
         /// Transcribed text.
         pub text: Option<String>,
@@ -117,6 +127,16 @@ message! {
 
 message! {
     /// Speaker and style of a text, for speech generation.
+    ///
+    /// ```
+    /// use generativeai::protocol::content::{Content, Part, SpeechMetadata};
+    ///
+    /// let line = |speaker: &str, text: &str| {
+    ///     Part::text(text).speech_metadata(SpeechMetadata::default().speaker(speaker))
+    /// };
+    /// let scene = Content::user([line("Ann", "How tall is it?"), line("Ben", "Quite tall.")]);
+    /// assert_eq!(scene.text(), "How tall is it?Quite tall.");
+    /// ```
     pub struct SpeechMetadata {
         /// Name of the speaker, one of
         /// [`speaker_voice_configs`](crate::protocol::config::MultiSpeakerVoiceConfig::speaker_voice_configs).
