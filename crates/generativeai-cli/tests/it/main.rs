@@ -1,5 +1,6 @@
 //! The program as a process: its output and exit codes.
 
+mod cluster;
 mod config;
 mod fake_hub;
 mod fake_openai;
