@@ -1,10 +1,11 @@
 //! Which model to use: one of the Gemini API or of another server, the embedded model, a downloaded one, or a model file.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use generativeai::protocol::config::GenerationConfig;
-use generativeai::{GenerativeModel, Remote};
+use generativeai::{Backend, Fallback, GenerativeModel, Remote};
 use generativeai_local::Local;
 
 use crate::catalog::{
@@ -33,6 +34,8 @@ pub(crate) enum ModelChoice {
     Catalog(&'static Entry),
     /// A model file.
     File(PathBuf),
+    /// Models in the order in which they are asked.
+    Several(Vec<Self>),
 }
 
 impl ModelChoice {
@@ -72,6 +75,10 @@ impl ModelChoice {
             served.map(Self::OpenAi)
         } else if let Some(entry) = entry(name) {
             Ok(Self::Catalog(entry))
+        } else if name.contains(',') && !path.exists() {
+            let names = name.split(',');
+            let choices: Result<_, _> = names.map(|name| Self::named(name.trim())).collect();
+            choices.map(Self::Several)
         } else if is_gguf || path.is_absolute() || name.starts_with('.') {
             Ok(Self::File(path.to_owned()))
         } else if name.trim().is_empty() {
@@ -89,18 +96,37 @@ impl ModelChoice {
         options: &EngineOptions,
         printer: &mut Printer,
     ) -> anyhow::Result<GenerativeModel> {
+        let Self::Several(choices) = self else {
+            let (name, backend) = self.backend(options, printer)?;
+            return Ok(GenerativeModel::new(name).backend(backend));
+        };
+        let (mut first, mut fallback) = (None, Fallback::default());
+        for choice in choices {
+            let (name, backend) = choice.backend(options, printer)?;
+            first.get_or_insert_with(|| name.clone());
+            fallback = fallback.then_model(name, backend);
+        }
+        Ok(GenerativeModel::new(first.unwrap_or_default()).backend(fallback))
+    }
+
+    /// Opens a single model: its name and its backend.
+    fn backend(
+        self,
+        options: &EngineOptions,
+        printer: &mut Printer,
+    ) -> anyhow::Result<(String, Arc<dyn Backend>)> {
         Ok(match self {
             Self::Gemini(name) => {
                 let remote = remote(&name)?;
-                GenerativeModel::new(name).backend(remote)
+                (name, Arc::new(remote))
             }
             Self::OpenAi(model) => {
                 let client = model.client(printer)?;
-                GenerativeModel::new(model.name).backend(client)
+                (model.name, Arc::new(client))
             }
             local_model => {
                 let local = local(&local_model.file(printer)?, options)?;
-                GenerativeModel::new(local.name()).backend(local)
+                (local.name().to_owned(), Arc::new(local))
             }
         })
     }
@@ -114,6 +140,10 @@ impl ModelChoice {
             Self::File(path) => Ok(path),
             Self::Gemini(name) | Self::OpenAi(ServedModel { name, .. }) => {
                 bail!("{name} is not a model file")
+            }
+            Self::Several(_) => {
+                let message = "several models are for `genai chat` only: name one";
+                bail!(UsageError(message.to_owned()))
             }
             Self::Catalog(entry) if entry.content.is_some() => fetch(entry, printer),
             Self::Catalog(entry) => cached(entry),
@@ -187,7 +217,21 @@ mod tests {
     }
 
     #[test]
+    fn commas_separate_the_models_that_are_asked_in_order() {
+        let gemini = ModelChoice::Gemini("gemini-flash-latest".to_owned());
+
+        let several = ModelChoice::named("gemini-flash-latest, local").expect("a choice");
+
+        assert_eq!(
+            several,
+            ModelChoice::Several(vec![gemini, ModelChoice::Embedded])
+        );
+    }
+
+    #[test]
     fn an_empty_model_name_is_refused() {
-        assert!(ModelChoice::named(" ").is_err());
+        for name in [" ", "local,", ",", "local,ollama:"] {
+            assert!(ModelChoice::named(name).is_err(), "{name}");
+        }
     }
 }

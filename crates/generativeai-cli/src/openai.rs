@@ -14,7 +14,7 @@ use crate::render::Printer;
 /// Time limit for the list of models.
 const LIST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A server that speaks the API of OpenAI.
+/// Where an OpenAI-compatible server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Provider {
     /// The server in `OPENAI_BASE_URL`, else OpenAI.

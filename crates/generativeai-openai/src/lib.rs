@@ -12,7 +12,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # What is translated
+//! # Translation
 //!
 //! | Gemini API | OpenAI API |
 //! | --- | --- |

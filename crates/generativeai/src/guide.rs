@@ -10,6 +10,7 @@
 //! | [`testing`] | tests without a model |
 //! | `offline` | development without a key and a network |
 //! | [`other_clients`] | official SDKs, LangChain, the AI SDK and others, without a key |
+//! | `scaling` | from one machine to many: embedded model, OpenAI-compatible servers, a cluster |
 //! | `from_python` | the same code in Python and in Rust |
 //!
 //! Chats in a database have a guide in their own crate, `generativeai_store::guide`. Small programs that
@@ -42,6 +43,10 @@ pub mod testing {}
 #[cfg(feature = "remote")]
 #[doc = include_str!("guide/offline.md")]
 pub mod offline {}
+
+#[cfg(feature = "remote")]
+#[doc = include_str!("guide/scaling.md")]
+pub mod scaling {}
 
 #[doc = include_str!("guide/other_clients.md")]
 pub mod other_clients {}

@@ -155,6 +155,7 @@
 //! | handle errors | [`Error`], [`ErrorKind`] |
 //! | write code without `async` | [`blocking`] |
 //! | test without a model | [`testing`] |
+//! | ask another model if one is overloaded | [`Fallback`] |
 //! | implement another backend | [`Backend`] |
 //! | translate Python code | [`guide::from_python`] |
 //!
@@ -192,6 +193,7 @@ mod chat;
 #[cfg(feature = "testing")]
 mod check_backend;
 mod error;
+mod fallback;
 pub mod guide;
 mod json_schema;
 #[cfg(feature = "mcp")]
@@ -217,6 +219,7 @@ pub use chat::{
 #[cfg(feature = "testing")]
 pub use check_backend::check_backend;
 pub use error::{Attempt, Error, ErrorKind, Result};
+pub use fallback::Fallback;
 #[cfg(feature = "macros")]
 pub use generativeai_macros::function;
 pub use model::{CountTokens, GenerateContent, GenerateJson, GenerateStream, GenerativeModel};

@@ -75,7 +75,6 @@ pub(crate) fn function<T: Send + 'static>(
 }
 
 /// Records that an attempt failed with an error and is retried.
-#[cfg(feature = "remote")]
 pub(crate) fn retried(attempt: &crate::error::Attempt, error: &crate::error::Error) {
     #[cfg(feature = "tracing")]
     spans::retried(attempt, error);

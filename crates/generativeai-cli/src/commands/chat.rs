@@ -42,7 +42,8 @@ pub(crate) struct Chat {
     ///
     /// By default gemini-flash-latest if GEMINI_API_KEY or GOOGLE_API_KEY is set, else the embedded model.
     /// openai:NAME is a model of the OpenAI-compatible server in OPENAI_BASE_URL, with the key in OPENAI_API_KEY;
-    /// ollama:NAME is one of the Ollama on this machine.
+    /// ollama:NAME is one of the Ollama on this machine. Of several names, separated by commas, the next one answers if
+    /// a model is overloaded or unreachable.
     #[arg(short, long, add = ArgValueCompleter::new(completions::models_and_files))]
     model: Option<String>,
 

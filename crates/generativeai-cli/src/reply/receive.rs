@@ -103,6 +103,10 @@ pub(crate) async fn receive(
 /// Describes a failed attempt and the wait before the next.
 fn retry_note(attempt: &Attempt) -> String {
     let (outcome, next) = (&attempt.outcome, attempt.number + 1);
+    if attempt.waited.is_zero() {
+        // Another model is asked.
+        return format!("({outcome}; Ctrl-C stops)");
+    }
     let wait = attempt.waited.as_secs_f64();
     format!("({outcome}: attempt {next} in {wait:.1} s; Ctrl-C stops)")
 }

@@ -5,8 +5,9 @@ use std::process::Command;
 use generativeai::{GenerativeModel, Remote, check_backend};
 
 use super::fake_openai::FakeOpenAi;
+use super::fake_service::{Answer, Service};
 use super::serve::Serving;
-use super::support::{genai, ran, run};
+use super::support::{Ran, genai, ran, run};
 
 /// Runs a future of the SDK.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -41,7 +42,7 @@ fn a_model_of_an_openai_compatible_server_answers() {
         (Some(0), "reply 1\n"),
         "{answered:?}"
     );
-    assert!(answered.stderr.contains('5'), "{answered:?}");
+    assert!(answered.stderr.contains("3 tokens in"), "{answered:?}");
     let request = server.request();
     for part in [
         "authorization: Bearer canary-key\r\n",
@@ -113,6 +114,43 @@ fn an_openai_compatible_server_computes_embeddings() {
 #[test]
 fn an_empty_name_of_a_served_model_is_refused() {
     run(&["chat", "--model", "ollama:", "Hello"]).refused(2, &["ollama:NAME"]);
+}
+
+/// The program with a Gemini API that is overloaded, and an OpenAI-compatible server.
+fn with_overloaded_service(server: &FakeOpenAi, words: &[&str]) -> Ran {
+    let overloaded = r#"{"error":{"code":503,"status":"UNAVAILABLE","message":"too busy"}}"#;
+    let service = Service::start(Answer::Fails(503, overloaded));
+    let mut command = service.genai(words);
+    command.env("OPENAI_BASE_URL", &server.url);
+    ran(command.output())
+}
+
+#[test]
+fn the_next_model_answers_if_the_first_is_overloaded() {
+    let models = "gemini-flash-latest,openai:Qwen/Qwen3-4B";
+    let words = ["chat", "--model", models, "--output", "json", "Hello"];
+
+    let answered = with_overloaded_service(&FakeOpenAi::start(), &words);
+
+    assert_eq!(answered.code, Some(0), "{answered:?}");
+    assert!(answered.stdout.contains("reply 1"), "{answered:?}");
+    assert!(answered.stdout.contains("Qwen/Qwen3-4B"), "{answered:?}");
+    for part in ["gemini-flash-latest: ", "too busy", "asking Qwen/Qwen3-4B"] {
+        assert!(answered.stderr.contains(part), "{answered:?}");
+    }
+}
+
+#[test]
+fn if_all_models_fail_the_last_error_is_shown() {
+    let server = FakeOpenAi::refusing(401, r#"{"error":{"message":"no such key"}}"#);
+    let words = ["chat", "--model", "gemini-flash-latest,openai:m", "Hello"];
+
+    with_overloaded_service(&server, &words).refused(1, &["too busy", "asking m", "no such key"]);
+}
+
+#[test]
+fn a_server_serves_one_model() {
+    run(&["serve", "--port", "0", "--model", "local,smollm2"]).refused(2, &["name one"]);
 }
 
 #[test]

@@ -7,7 +7,6 @@ use tracing::{Level, Span};
 
 use super::messages;
 use crate::backend::RequestOptions;
-#[cfg(feature = "remote")]
 use crate::error::Attempt;
 use crate::error::Error;
 use crate::protocol::config::GenerationConfig;
@@ -148,7 +147,6 @@ pub(super) fn function(call: &FunctionCall) -> Option<Span> {
 }
 
 /// Records that an attempt failed with an error and is retried.
-#[cfg(feature = "remote")]
 pub(super) fn retried(attempt: &Attempt, error: &Error) {
     tracing::event!(
         target: TARGET,

@@ -10,6 +10,7 @@ mod chat;
 mod empty;
 #[cfg(feature = "remote")]
 mod exchanges;
+mod fallback;
 mod hops;
 mod journal;
 mod owned;

@@ -1,0 +1,337 @@
+//! A backend that asks the next one if the first is overloaded or unreachable.
+
+use std::fmt;
+use std::future::ready;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::Either;
+use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _, stream};
+
+use crate::backend::{Backend, RequestOptions};
+use crate::error::{Attempt, Error, ErrorKind, Result};
+use crate::protocol::caches::CachedContent;
+use crate::protocol::embeddings::{
+    BatchEmbedContentsRequest, BatchEmbedContentsResponse, EmbedContentRequest,
+    EmbedContentResponse,
+};
+use crate::protocol::models::{ListModelsResponse, Model};
+use crate::protocol::request::GenerateContentRequest;
+use crate::protocol::response::GenerateContentResponse;
+use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
+use crate::stream::{BoxFuture, ChunkStream};
+use crate::trace;
+
+/// Backend that asks the next one if a backend is overloaded or unreachable.
+///
+/// - **When.** Before the first chunk of a reply, after errors of the kinds
+///   [`RateLimited`](ErrorKind::RateLimited), [`Quota`](ErrorKind::Quota), [`Unavailable`](ErrorKind::Unavailable),
+///   [`Unreachable`](ErrorKind::Unreachable) and [`Timeout`](ErrorKind::Timeout). Any other error, such as that of an
+///   invalid request, would be the same elsewhere and is returned. Once a chunk was returned, nothing is repeated.
+/// - **Retries.** Only the last backend retries, unless the options of the request set [`RequestOptions::retry`]: the
+///   next backend is the retry. [`RequestOptions::timeout`] covers all backends.
+/// - **Report.** [`RequestOptions::on_retry`] is called with each failure that the next backend makes up for.
+///   [`model_version`](GenerateContentResponse::model_version) of a reply names the model that answered. If all fail,
+///   the error is the last one, and [`Error::attempts`] has the attempts of all.
+/// - **Other methods.** Tokens, embeddings and cached contents belong to a model. They are requested from the first
+///   backend, and from others only if these were added by [`new`](Self::new), which is for the same model.
+///
+/// Clones are cheap and share the backends.
+///
+/// ```
+/// use generativeai::{Error, ErrorKind, Fallback, GenerativeModel, testing::Scripted};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+/// let overloaded = Error::new(ErrorKind::Unavailable, "the model is overloaded");
+/// let service = Scripted::default().then_error(&[], overloaded);
+/// let own_server = Scripted::always("Hello!");
+///
+/// let backend = Fallback::new([service]).then_model("Qwen/Qwen3-4B", own_server);
+/// let model = GenerativeModel::new("gemini-flash-latest").backend(backend);
+///
+/// let reply = model.generate_content("Hi").await?;
+/// assert_eq!(reply.text()?, "Hello!");
+/// assert_eq!(reply.model_version.as_deref(), Some("Qwen/Qwen3-4B"));
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Default)]
+pub struct Fallback(Arc<Vec<Alternative>>);
+
+/// A backend, and the model to request from it.
+#[derive(Clone)]
+struct Alternative {
+    backend: Arc<dyn Backend>,
+    /// Full name of its model; `None` for that of the request.
+    model: Option<String>,
+    /// Name in reports.
+    label: String,
+}
+
+/// Which backends may answer a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    AnyModel,
+    SameModel,
+}
+
+impl Fallback {
+    /// Creates a backend that asks these in order, each for the model of the request: replicas of one service.
+    ///
+    /// Without a backend, each request fails with [`Configuration`](ErrorKind::Configuration).
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use generativeai::{Backend, Fallback, testing::Scripted};
+    ///
+    /// let same = Fallback::new([Scripted::always("1"), Scripted::always("2")]);
+    /// // Backends of several types.
+    /// let boxed: [Arc<dyn Backend>; 2] = [Arc::new(same), Arc::new(Scripted::always("3"))];
+    /// let mixed = Fallback::new(boxed);
+    /// ```
+    pub fn new<B: Backend + 'static>(backends: impl IntoIterator<Item = B>) -> Self {
+        let alternatives = backends.into_iter().enumerate();
+        let alternatives = alternatives.map(|(at, backend)| Alternative {
+            backend: Arc::new(backend),
+            model: None,
+            label: format!("backend {}", at + 1),
+        });
+        Self(Arc::new(alternatives.collect()))
+    }
+
+    /// Adds a backend that is asked for another model. A name without `/` gets the prefix `models/`.
+    #[must_use]
+    pub fn then_model(mut self, name: impl Into<String>, backend: impl Backend + 'static) -> Self {
+        let label = name.into();
+        Arc::make_mut(&mut self.0).push(Alternative {
+            backend: Arc::new(backend),
+            model: Some(match label.contains('/') {
+                true => label.clone(),
+                false => format!("models/{label}"),
+            }),
+            label,
+        });
+        self
+    }
+
+    /// Asks the backends in order, until one answers or fails with an error that is the same elsewhere.
+    fn ask<T: 'static>(
+        &self,
+        scope: Scope,
+        options: RequestOptions,
+        request: impl Fn(&Alternative, RequestOptions) -> BoxFuture<Result<T>> + Send + 'static,
+    ) -> BoxFuture<Result<T>> {
+        let this = self.clone();
+        Box::pin(async move {
+            let began = Instant::now();
+            let is_in_scope = |at: usize| {
+                at == 0 || scope == Scope::AnyModel || this.0[at].model == this.0[0].model
+            };
+            let mut order = (0..this.0.len()).filter(|at| is_in_scope(*at)).peekable();
+            let mut failed = Failed::default();
+            while let Some(at) = order.next() {
+                let next = order.peek().map(|at| &this.0[*at]);
+                let mut own = options.clone();
+                own.timeout = options
+                    .timeout
+                    .map(|timeout| timeout.saturating_sub(began.elapsed()));
+                if next.is_some() && own.retry.is_none() {
+                    own = own.without_retry();
+                }
+                let started = Instant::now();
+                let error = match request(&this.0[at], own).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(error) => error,
+                };
+                failed.add(&this.0[at].label, &error, started.elapsed());
+                let is_late = options
+                    .timeout
+                    .is_some_and(|timeout| timeout <= began.elapsed());
+                match next.filter(|_| is_temporary(error.kind()) && !is_late) {
+                    Some(next) => failed.report(&error, &next.label, &options),
+                    None => return Err(failed.into_error(error)),
+                }
+            }
+            let message = "the fallback has no backend: add one";
+            Err(Error::new(ErrorKind::Configuration, message))
+        })
+    }
+}
+
+impl Alternative {
+    /// Returns the name of the model to request.
+    fn model(&self, requested: Option<String>) -> Option<String> {
+        self.model.clone().or(requested)
+    }
+
+    fn named(&self, mut request: GenerateContentRequest) -> GenerateContentRequest {
+        request.model = self.model(request.model);
+        request
+    }
+
+    /// Notes the model that answered, unless the backend did.
+    fn sign(&self) -> impl FnOnce(GenerateContentResponse) -> GenerateContentResponse + use<> {
+        let model = self.model.as_ref().map(|_| self.label.clone());
+        |mut reply| {
+            reply.model_version = reply.model_version.or(model);
+            reply
+        }
+    }
+}
+
+/// Returns whether another backend may succeed at once.
+fn is_temporary(kind: ErrorKind) -> bool {
+    use ErrorKind::{Quota, RateLimited, Timeout, Unavailable, Unreachable};
+    matches!(
+        kind,
+        RateLimited | Quota | Unavailable | Unreachable | Timeout
+    )
+}
+
+/// Attempts that failed, of all backends asked so far.
+#[derive(Default)]
+struct Failed {
+    attempts: Vec<Attempt>,
+    /// Number of backends.
+    backends: usize,
+}
+
+impl Failed {
+    /// Adds the attempts of a backend.
+    fn add(&mut self, label: &str, error: &Error, took: Duration) {
+        self.backends += 1;
+        let own = match error.attempts() {
+            [] => vec![Attempt::new(1, format!("{error:#}"), took, Duration::ZERO)],
+            attempts => attempts.to_vec(),
+        };
+        for mut attempt in own {
+            attempt.number = u32::try_from(self.attempts.len() + 1).unwrap_or(u32::MAX);
+            attempt.outcome = format!("{label}: {}", attempt.outcome);
+            self.attempts.push(attempt);
+        }
+    }
+
+    /// Reports that the next backend is asked.
+    fn report(&self, error: &Error, next: &str, options: &RequestOptions) {
+        let Some(mut attempt) = self.attempts.last().cloned() else {
+            return;
+        };
+        attempt.outcome = format!("{}; asking {next}", attempt.outcome);
+        trace::retried(&attempt, error);
+        if let Some(hook) = &options.on_retry {
+            (hook.0)(&attempt);
+        }
+    }
+
+    fn into_error(self, error: Error) -> Error {
+        match self.backends {
+            1 => error,
+            _ => error.with_attempts(self.attempts),
+        }
+    }
+}
+
+impl fmt::Debug for Fallback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let backends = self.0.iter().map(|one| (&one.label, &one.backend));
+        f.write_str("Fallback ")?;
+        f.debug_map().entries(backends).finish()
+    }
+}
+
+// A method that is missing would hide an ability of the backends.
+#[deny(clippy::missing_trait_methods)]
+impl Backend for Fallback {
+    fn generate_content(
+        &self,
+        request: GenerateContentRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<GenerateContentResponse>> {
+        self.ask(Scope::AnyModel, options, move |one, options| {
+            let request = one.named(request.clone());
+            let reply = one.backend.generate_content(request, options);
+            Box::pin(reply.map_ok(one.sign()))
+        })
+    }
+
+    fn stream_generate_content(
+        &self,
+        request: GenerateContentRequest,
+        options: RequestOptions,
+    ) -> ChunkStream {
+        let opened = self.ask(Scope::AnyModel, options, move |one, options| {
+            let request = one.named(request.clone());
+            let mut chunks = one.backend.stream_generate_content(request, options);
+            let sign = one.sign();
+            Box::pin(async move {
+                let first = chunks.next().await.transpose()?;
+                Ok((first.map(sign), chunks))
+            })
+        });
+        let chunks = opened.map(|opened| match opened {
+            Ok((first, rest)) => Either::Left(stream::iter(first.map(Ok)).chain(rest)),
+            Err(error) => Either::Right(stream::once(ready(Err(error)))),
+        });
+        Box::pin(chunks.flatten_stream())
+    }
+
+    fn count_tokens(
+        &self,
+        request: CountTokensRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<CountTokensResponse>> {
+        self.ask(Scope::SameModel, options, move |one, options| {
+            let mut request = request.clone();
+            request.model = one.model(request.model);
+            if let Some(inner) = &mut request.generate_content_request {
+                inner.model = one.model(inner.model.take());
+            }
+            one.backend.count_tokens(request, options)
+        })
+    }
+
+    fn list_models(
+        &self,
+        page_token: Option<String>,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<ListModelsResponse>> {
+        self.ask(Scope::SameModel, options, move |one, options| {
+            one.backend.list_models(page_token.clone(), options)
+        })
+    }
+
+    fn get_model(&self, name: String, options: RequestOptions) -> BoxFuture<Result<Model>> {
+        self.ask(Scope::SameModel, options, move |one, options| {
+            one.backend.get_model(name.clone(), options)
+        })
+    }
+
+    fn get_cached_content(
+        &self,
+        name: String,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<CachedContent>> {
+        self.ask(Scope::SameModel, options, move |one, options| {
+            one.backend.get_cached_content(name.clone(), options)
+        })
+    }
+
+    fn embed_content(
+        &self,
+        request: EmbedContentRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<EmbedContentResponse>> {
+        self.ask(Scope::SameModel, options, move |one, options| {
+            one.backend.embed_content(request.clone(), options)
+        })
+    }
+
+    fn batch_embed_contents(
+        &self,
+        request: BatchEmbedContentsRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<BatchEmbedContentsResponse>> {
+        self.ask(Scope::SameModel, options, move |one, options| {
+            one.backend.batch_embed_contents(request.clone(), options)
+        })
+    }
+}
