@@ -49,7 +49,7 @@ pub enum Thinking {
     Effort,
     /// `reasoning_effort`, and `chat_template_kwargs` for a budget of 0.
     Template,
-    /// `thinking`, which can be turned off with a budget of 0; there are no levels.
+    /// `thinking`, which can be turned off with a budget of 0. It has no levels.
     Switch,
     /// An object `reasoning` with a level or a budget.
     Object,

@@ -104,7 +104,7 @@ impl ApiError {
         Self::named(StatusCode::CONFLICT, "ABORTED", message)
     }
 
-    /// 429: there is no room for another file. Waiting does not help.
+    /// 429: the storage is full. Waiting does not help.
     pub(crate) fn no_room(message: impl Into<String>) -> Self {
         let message = message.into();
         let violation = json!({"subject": "files", "description": message});

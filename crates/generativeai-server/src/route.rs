@@ -119,7 +119,7 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Endpoint, ApiError> {
     Ok(endpoint)
 }
 
-/// Whether a path is that of uploads: `upload` stands in front of the version, or in front of `files`.
+/// Whether a path is that of uploads: `upload` precedes the version, or `files`.
 fn is_upload(segments: &[&str]) -> bool {
     matches!(without_base(segments), ["files"] | ["upload", "files"])
         && segments.contains(&"upload")

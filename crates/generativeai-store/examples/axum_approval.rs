@@ -44,7 +44,7 @@ impl Service {
     }
 }
 
-/// Sends a message. A turn that waits for approval stays as it is: it has to be decided first.
+/// Sends a message. A turn that waits for approval is not changed: it has to be decided first.
 async fn send(State(service): State<Service>, Path(user): Path<String>, message: String) -> Reply {
     let mut chat = service.chat(&user).await.map_err(failed)?;
     if is_waiting(&chat) {

@@ -197,7 +197,7 @@ impl Download<'_> {
         Part::open(self.cache.part(self.entry, sha256))
     }
 
-    /// Prints what is downloaded, and returns the progress.
+    /// Prints name, size and source of the download, and returns the progress.
     fn start(&mut self, part: &Part, from: &str) -> Progress {
         let Entry {
             name,

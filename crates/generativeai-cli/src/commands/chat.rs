@@ -60,7 +60,7 @@ pub(crate) struct Chat {
     )]
     no_project: bool,
 
-    /// Send a named prompt, in which {{input}} stands for the message: of the table "prompts" of the settings, or of
+    /// Send a named prompt, in which {{input}} is replaced by the message: of the table "prompts" of the settings, or of
     /// the file prompts/NAME.md next to them
     #[arg(short = 't', long, value_name = "NAME")]
     template: Option<String>,

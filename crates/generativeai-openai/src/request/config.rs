@@ -115,7 +115,7 @@ fn response_format(config: &GenerationConfig) -> Result<Option<Value>> {
     }
 }
 
-/// Returns the name of a schema, which OpenAI requires: its title as far as it is allowed, or `reply`.
+/// Returns the name of a schema, which OpenAI requires: the allowed characters of its title, or `reply`.
 fn name_of(schema: &Value) -> String {
     let title = schema.get("title").and_then(Value::as_str);
     let is_allowed = |char: &char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-');

@@ -36,7 +36,7 @@ pub(super) fn messages(
         .map(|(at, content)| (format!("contents[{at}]"), content))
         .collect();
     let is_model = |content: &Content| content.role == Some(Role::Model);
-    // The official clients keep each chunk of a streamed reply as a content of its own: together they are one message.
+    // The official clients keep each chunk of a streamed reply as a separate content: together they are one message.
     for group in contents.chunk_by(|(_, one), (_, next)| is_model(one) && is_model(next)) {
         let (path, content) = &group[0];
         match &content.role {

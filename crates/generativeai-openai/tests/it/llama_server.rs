@@ -1,7 +1,7 @@
 //! Chats with llama.cpp's own server and a real model. `tests/llama_server/run` starts the server and sets
 //! `LLAMA_SERVER` to its address; without it the tests print that they are skipped.
 //!
-//! The model has 135M parameters, so no test depends on what it says: replies are bounded, seeded, or forced by a schema.
+//! The model has 135M parameters, so no test depends on its words: replies are bounded, seeded, or forced by a schema.
 
 use std::env;
 use std::io::{self, Write as _};
@@ -30,7 +30,7 @@ fn client() -> Option<OpenAi> {
     Some(OpenAi::builder().base_url(url).build().expect("a client"))
 }
 
-/// The model with short replies that are the same in each run.
+/// The model, with short and deterministic replies.
 fn model() -> Option<GenerativeModel> {
     let config = GenerationConfig::default()
         .max_output_tokens(24)

@@ -127,7 +127,7 @@ struct Expected {
     reason: Option<String>,
 }
 
-/// Compares a response with what was recorded; returns the first difference.
+/// Compares a response with the recorded one; returns the first difference.
 fn difference(
     response: &GenerateContentResponse,
     choices: &BTreeMap<u64, Expected>,

@@ -98,7 +98,7 @@ impl FilesApi<'_> {
             UploadCall::Multipart => self.multipart(parts, &mut body).await,
         };
         if handled.is_err() {
-            // The client reads the error only after it has sent what it is sending.
+            // The client reads the error only after it has sent its request.
             self.bodies.discard(&mut body).await;
         }
         handled
@@ -138,7 +138,7 @@ impl FilesApi<'_> {
         Ok(response)
     }
 
-    /// Handles a request within a resumable upload. An error says whether the upload can be continued.
+    /// Handles a request within a resumable upload. The error states whether the upload can be continued.
     async fn proceed(
         &self,
         id: &str,

@@ -18,7 +18,7 @@ const MAX_TEXT: usize = 64 * 1024;
 /// The parts of a body.
 pub(super) struct Parts<'a> {
     body: Pin<Box<dyn Stream<Item = Result<Bytes, ApiError>> + Send + 'a>>,
-    /// What stands between two parts: a line break, and the boundary after two dashes.
+    /// Delimiter between two parts: a line break, and the boundary after two dashes.
     delimiter: Finder<'static>,
     /// Bytes that have arrived and were not returned.
     buffer: Vec<u8>,

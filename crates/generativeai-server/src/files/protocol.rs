@@ -1,6 +1,6 @@
 //! What a request to the upload path asks for. Pure functions over method, headers and query.
 //!
-//! Clients speak two dialects of resumable uploads: that of the headers `X-Goog-Upload-…`, and the older one of
+//! Clients use two forms of resumable uploads: that of the headers `X-Goog-Upload-…`, and the older one of
 //! `uploadType=resumable`, with `Content-Range` and the code 308. Both have uploads in one request, too: the bytes
 //! alone, or `multipart/related` with the properties in front.
 

@@ -209,7 +209,7 @@ impl FileStorage {
     /// Starts an upload, and reserves room for it.
     ///
     /// # Errors
-    /// The file is too large, a file of this name exists, or there is no room.
+    /// The file is too large, a file of this name exists, or the storage is full.
     pub(super) fn start(&self, file: File, length: Option<u64>) -> Result<Arc<Upload>, ApiError> {
         self.remove_expired()?;
         self.check_size(length.unwrap_or_default())?;
@@ -275,7 +275,7 @@ impl FileStorage {
     /// Reserves room for an upload of this size.
     ///
     /// # Errors
-    /// The file becomes too large, there is no room, or the upload was discarded.
+    /// The file becomes too large, the storage is full, or the upload was discarded.
     pub(super) fn reserve(&self, id: &str, size: u64) -> Result<(), ApiError> {
         self.check_size(size)?;
         let now = (self.clock)();
@@ -352,7 +352,7 @@ impl FileStorage {
         Ok(file)
     }
 
-    /// Removes what has expired.
+    /// Removes expired files and uploads.
     fn remove_expired(&self) -> Result<(), ApiError> {
         let now = (self.clock)();
         let (files, uploads) = self.state().take_expired(now);
@@ -384,7 +384,7 @@ impl FileStorage {
 }
 
 impl State {
-    /// Forgets what has expired, and returns the ids of the files and of the uploads.
+    /// Removes expired entries from memory, and returns the ids of the files and of the uploads.
     fn take_expired(&mut self, now: SystemTime) -> (Vec<String>, Vec<String>) {
         let files = self.files.extract_if(.., |_, stored| stored.expires <= now);
         let files = files.map(|(id, _)| id).collect();
@@ -400,7 +400,7 @@ pub(super) fn unknown_upload() -> ApiError {
     ApiError::not_found("unknown upload: it was cancelled, or has expired. Start it again")
 }
 
-/// Error for a file that does not exist. The code is that of the service, which does not tell whether files of others
+/// Error for a file that does not exist. The code is that of the service, which does not reveal whether files of others
 /// exist.
 pub(super) fn missing(id: &str) -> ApiError {
     ApiError::forbidden(format!(

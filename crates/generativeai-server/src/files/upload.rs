@@ -26,7 +26,7 @@ pub(super) struct Upload {
     writer: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// What was received.
+/// Received bytes.
 struct Progress {
     data: DiskFile,
     received: u64,

@@ -105,7 +105,7 @@ impl Unfinished {
         (self.sent.clone(), reply)
     }
 
-    /// Returns the rounds with the one that is being answered: its missing responses say why they are missing.
+    /// Returns the rounds with the one that is being answered: its missing responses contain the reason.
     pub(super) fn closed_rounds(&self) -> Vec<Content> {
         let round = self.round.clone();
         let round = round.into_iter().flat_map(Round::close);

@@ -33,7 +33,7 @@ const PATH: &AsciiSet = &QUERY.remove(b'/');
 pub(super) struct Address {
     /// Base URL with the API version and a slash at its end.
     root: String,
-    /// The same for uploads: `upload/` stands before the API version.
+    /// Base URL of uploads: `upload/` precedes the API version.
     upload_root: String,
     host: String,
     is_encrypted: bool,

@@ -115,7 +115,7 @@ impl Remote {
     ///
     /// # Errors
     ///
-    /// [`Configuration`](crate::ErrorKind::Configuration): there is no API key, or a variable is invalid.
+    /// [`Configuration`](crate::ErrorKind::Configuration): the API key is missing, or a variable is invalid.
     pub fn from_env() -> Result<Self> {
         Self::builder().build()
     }
@@ -285,7 +285,7 @@ impl RemoteBuilder {
     ///
     /// # Errors
     ///
-    /// [`Configuration`](ErrorKind::Configuration): there is no API key, or a setting is invalid.
+    /// [`Configuration`](ErrorKind::Configuration): the API key is missing, or a setting is invalid.
     ///
     /// No key is a mistake that a program should report at its start:
     ///

@@ -17,7 +17,7 @@ use crate::backend::RequestOptions;
 use crate::error::Result;
 use crate::stream::{BoxFuture, ChunkStream};
 
-/// Client of a service: retries, deadlines, limits and redaction are the same for each service.
+/// Client of a service: every service has the same retries, deadlines, limits and redaction.
 ///
 /// Clones share everything.
 #[derive(Clone)]

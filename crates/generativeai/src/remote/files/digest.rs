@@ -25,7 +25,7 @@ impl Sha256 {
 /// Returns whether a reported hash is another one than `expected`, in hexadecimal digits.
 ///
 /// The Gemini API encodes the hexadecimal digits in base64. The hash itself in base64 and plain digits are read, too.
-/// Text in none of these forms is no evidence of anything.
+/// Text in none of these forms proves nothing.
 pub(super) fn differs(reported: &str, expected: &str) -> bool {
     let digits = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let found = match STANDARD.decode(reported) {

@@ -1,4 +1,4 @@
-//! What is uploaded: a file, bytes or a reader, read in pieces.
+//! Source of an upload: a file, bytes or a reader, read in pieces.
 
 use std::fs::Metadata;
 use std::io::{self, Cursor};

@@ -21,7 +21,7 @@ const MAX_DISPLAY_NAME: usize = 512;
 /// the byte up to which the service has received it; [`Retry`](crate::Retry) limits the failures without progress
 /// between them. At the end the SHA-256 of the sent bytes is compared with that of the service.
 ///
-/// Dropping the future cancels the upload. The service then discards what it has received.
+/// Dropping the future cancels the upload. The service then discards the received bytes.
 ///
 /// [`RequestOptions::timeout`] is a deadline for the whole upload; without one, each piece may take 600 s.
 ///

@@ -1,4 +1,4 @@
-//! What is uploaded: files that change or cannot be read, and readers.
+//! Sources of uploads: files that change or cannot be read, and readers.
 
 use std::fs;
 use std::path::{Path, PathBuf};
