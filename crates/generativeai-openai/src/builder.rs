@@ -64,13 +64,14 @@ impl OpenAi {
         Self::builder().build()
     }
 
-    /// Creates a client of the Ollama that runs on this machine, at its default port.
+    /// Creates a client of the Ollama that runs on this machine, at its default port. Ollama needs no key, and the key in
+    /// `OPENAI_API_KEY` is not sent to it.
     ///
     /// # Errors
     ///
-    /// [`Configuration`](generativeai::ErrorKind::Configuration): the variable `OPENAI_API_KEY` is invalid.
+    /// [`Configuration`](generativeai::ErrorKind::Configuration): a variable of the environment is invalid.
     pub fn ollama() -> Result<Self> {
-        Self::builder().base_url(OLLAMA).build()
+        Self::builder().base_url(OLLAMA).api_key("ollama").build()
     }
 }
 
