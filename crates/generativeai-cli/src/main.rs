@@ -1,5 +1,6 @@
 //! The program `genai`: sessions with a model, in the terminal.
 
+mod approval;
 mod attachment;
 mod backend;
 mod catalog;

@@ -8,10 +8,11 @@ use generativeai::protocol::content::Content;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
+use crate::approval::{self, Approvals};
 use crate::conversation::Conversation;
 use crate::exit::Exit;
 use crate::render::Printer;
-use crate::reply::{self, CodeSink, JsonLinesSink, JsonSink, Outcome, TextSink, ctrl_c};
+use crate::reply::{self, CodeSink, End, JsonLinesSink, JsonSink, Outcome, Sink, TextSink, ctrl_c};
 use crate::storage;
 use crate::usage::ReplyUsage;
 
@@ -31,7 +32,7 @@ pub(crate) enum Output {
 }
 
 /// Settings of a single message.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct OneShot {
     /// Format of the answer on stdout.
     pub(crate) output: Output,
@@ -39,6 +40,8 @@ pub(crate) struct OneShot {
     pub(crate) structured: bool,
     /// Whether to print token counts and time.
     pub(crate) stats: bool,
+    /// Which calls of tools need approval, if there are tools.
+    pub(crate) approvals: Option<Approvals>,
 }
 
 impl OneShot {
@@ -69,34 +72,68 @@ impl OneShot {
         exit
     }
 
+    /// Reports the tools that did not run because nobody could be asked. In JSON the decisions are part of the answer.
+    fn report_denied(&self, printer: &mut Printer) {
+        for name in self.approvals.iter().flat_map(Approvals::not_allowed) {
+            printer.note(format_args!(
+                "(the tool {name} was not run: allow it with --allow {name}, or all with --yes)"
+            ));
+        }
+    }
+
+    /// Sends a message and receives the reply. Before tools run that need approval, the user is asked.
+    fn receive(
+        &self,
+        runtime: &Runtime,
+        chat: &mut ChatSession,
+        message: Content,
+        sink: &mut impl Sink,
+        printer: &mut Printer,
+    ) -> anyhow::Result<Outcome> {
+        let mut next = chat.send_message(message);
+        loop {
+            let received = reply::receive(next, sink, ctrl_c(), printer);
+            let outcome = runtime.block_on(received)?;
+            let calls = approval::waiting(chat);
+            let Some(approvals) = self.approvals.as_ref().filter(|_| !calls.is_empty()) else {
+                return Ok(outcome);
+            };
+            let tools = chat.model().toolbox().cloned().unwrap_or_default();
+            let read = &mut approval::read_line;
+            match approvals.ask(&calls, &tools, printer, read) {
+                Some(decisions) => next = chat.decide(decisions),
+                None => {
+                    sink.end(End::Stopped, printer)?;
+                    return Ok(Outcome::Stopped);
+                }
+            }
+        }
+    }
+
     fn answer(
-        self,
+        &self,
         runtime: &Runtime,
         chat: &mut ChatSession,
         message: Content,
         printer: &mut Printer,
     ) -> anyhow::Result<Exit> {
         let started = Instant::now();
-        let message = chat.send_message(message);
-        let outcome = runtime.block_on(async {
-            let stop = ctrl_c();
-            match self.output {
-                Output::Text => {
-                    reply::receive(message, &mut TextSink::default(), stop, printer).await
-                }
-                Output::Code => {
-                    reply::receive(message, &mut CodeSink::default(), stop, printer).await
-                }
-                Output::Json => {
-                    let mut sink = JsonSink::new(self.structured);
-                    reply::receive(message, &mut sink, stop, printer).await
-                }
-                Output::Jsonl => {
-                    let mut sink = JsonLinesSink::new(self.structured);
-                    reply::receive(message, &mut sink, stop, printer).await
-                }
+        if !approval::waiting(chat).is_empty() && chat.keep_partial() {
+            printer.note("(calls that waited for approval were not run)");
+        }
+        let outcome = match self.output {
+            Output::Text => self.receive(runtime, chat, message, &mut TextSink::default(), printer),
+            Output::Code => self.receive(runtime, chat, message, &mut CodeSink::default(), printer),
+            Output::Json => {
+                let mut sink = JsonSink::new(self.structured, self.approvals.clone());
+                self.receive(runtime, chat, message, &mut sink, printer)
             }
-        })?;
+            Output::Jsonl => {
+                let mut sink = JsonLinesSink::new(self.structured, self.approvals.clone());
+                self.receive(runtime, chat, message, &mut sink, printer)
+            }
+        }?;
+        self.report_denied(printer);
         let took = started.elapsed();
         if outcome == Outcome::Stopped {
             return Ok(Exit::Interrupted);

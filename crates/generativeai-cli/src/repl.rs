@@ -1,5 +1,6 @@
 //! The prompt: a session at the terminal.
 
+mod approve;
 mod command_line;
 mod editor;
 mod input;
@@ -34,6 +35,9 @@ pub(crate) fn run(
     printer.note("/help lists the commands; Ctrl-D quits.");
     let mut repl = Repl::new(runtime, signals, prompt, printer, conversation, settings);
     repl.show_resumed();
+    if let Err(error) = repl.decide_waiting() {
+        repl.printer.error(&error);
+    }
     let exit = read_lines(&mut repl);
     repl.close(exit)
 }

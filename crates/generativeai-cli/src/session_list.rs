@@ -32,7 +32,7 @@ pub(crate) async fn read(store: &Store) -> Result<Vec<Listed>> {
     Ok(listed)
 }
 
-/// A line for each session: number, last use, number of messages, name, model.
+/// A line for each session: number, last use, number of messages, name, model, and the calls that wait for approval.
 pub(crate) fn lines(sessions: &[Listed]) -> String {
     sessions.iter().map(line).collect()
 }
@@ -47,9 +47,13 @@ fn line((info, details): &Listed) -> String {
     };
     let model = details.as_ref().and_then(|details| details.model.as_ref());
     let model = model.map(|model| format!("  ({model})"));
+    let waiting = details.as_ref().map(|details| details.waiting.join(", "));
+    let waiting = waiting.filter(|waiting| !waiting.is_empty());
+    let waiting = waiting.map(|waiting| format!("  [waits for approval: {waiting}]"));
     format!(
-        "{id:>4}  {used:>10}  {size:>12}  {name}{}\n",
-        model.unwrap_or_default()
+        "{id:>4}  {used:>10}  {size:>12}  {name}{}{}\n",
+        model.unwrap_or_default(),
+        waiting.unwrap_or_default()
     )
 }
 
@@ -62,6 +66,7 @@ pub(crate) fn json(sessions: &[Listed]) -> Value {
             "events": info.events,
             "messages": details.as_ref().map(|details| details.messages),
             "model": details.as_ref().map(|details| &details.model),
+            "waiting": details.as_ref().map(|details| &details.waiting),
             "parent": info.parent,
             "created": rfc3339(info.created),
             "changed": rfc3339(info.changed),

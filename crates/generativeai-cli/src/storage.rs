@@ -10,6 +10,7 @@ use generativeai::{ChatSession, Error, ErrorKind, GenerativeModel, Result};
 use generativeai_store::{Session, Store};
 use tokio::time::sleep;
 
+use crate::approval;
 use crate::conversation::Conversation;
 use crate::exit::UsageError;
 use crate::render::Printer;
@@ -150,8 +151,11 @@ pub(crate) async fn create_with(
 }
 
 /// Resolves a turn that a former process left unfinished: keeps what arrived of the reply, or discards
-/// the message.
+/// the message. Calls that wait for approval go on waiting.
 pub(crate) fn recover(conversation: &mut Conversation, printer: &mut Printer) {
+    if !approval::waiting(&conversation.chat).is_empty() {
+        return;
+    }
     let Some(message) = conversation.unanswered().map(excerpt) else {
         return;
     };

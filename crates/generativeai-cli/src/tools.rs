@@ -46,7 +46,8 @@ impl ToolServers {
             };
             for server in servers {
                 let server = names.get(server).unwrap_or(server);
-                let connection = open(server, log).await?;
+                // Whoever names a server trusts it with what its tools only read.
+                let connection = open(server, log).await?.trust_read_only_hints();
                 for function in connection.functions().await? {
                     tools.toolbox = tools.toolbox.function(function);
                 }

@@ -10,6 +10,7 @@ use generativeai::protocol::config::GenerationConfig;
 use generativeai::{Error, ErrorKind};
 use tokio::runtime::Runtime;
 
+use crate::approval::{Approvals, Others};
 use crate::attachment::mention::{self, Mention};
 use crate::attachment::{self, Attachment};
 use crate::backend::ModelChoice;
@@ -119,9 +120,18 @@ pub(crate) struct Chat {
     /// Let the model call the tools of an MCP server: a command that starts it, its http(s) URL, or its name in the
     /// table "servers" of the settings
     ///
-    /// Calls run without confirmation: use servers you trust. The option can be repeated.
+    /// At the terminal you are asked before each call, unless the server declares its tool read-only. Otherwise calls
+    /// need --allow or --yes. The option can be repeated.
     #[arg(long, value_name = "COMMAND")]
     tool: Vec<String>,
+
+    /// Let this tool run without asking. The option can be repeated.
+    #[arg(long, value_name = "TOOL")]
+    allow: Vec<String>,
+
+    /// Let all tools run without asking: use servers you trust
+    #[arg(long)]
+    yes: bool,
 
     /// Output format for a single answer
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
@@ -191,9 +201,11 @@ impl Chat {
         let save = !self.no_save;
         let opened = storage::open(session, &model, save, printer);
         let (mut conversation, lock) = runtime.block_on(opened)?;
-        conversation
-            .chat
-            .set_automatic_function_calling(!self.tool.is_empty());
+        let approvals = self.approvals(message.is_none());
+        if let Some(approvals) = &approvals {
+            let chat = &mut conversation.chat;
+            chat.set_automatic_function_calling(approvals.function_calling());
+        }
         if self.schema.is_some() {
             printer.disable_markdown();
         }
@@ -208,6 +220,7 @@ impl Chat {
                     },
                     structured: self.schema.is_some(),
                     stats,
+                    approvals,
                 };
                 let exit = one_shot.run(&runtime, conversation, message, printer);
                 drop(lock);
@@ -220,12 +233,23 @@ impl Chat {
                     stats,
                     save,
                     engine: self.engine,
+                    approvals,
                 };
                 repl::run(&runtime, conversation, settings, printer)
             }
         };
         runtime.block_on(tools.close());
         exit
+    }
+
+    /// Returns which calls need approval, if there are tools.
+    fn approvals(&self, is_interactive: bool) -> Option<Approvals> {
+        let others = match is_interactive {
+            _ if self.yes => Others::Run,
+            true => Others::Ask,
+            false => Others::of_single_run(),
+        };
+        (!self.tool.is_empty()).then(|| Approvals::new(&self.allow, others))
     }
 
     /// Chooses the session. At the terminal the user is asked before a named one is created.

@@ -7,16 +7,18 @@ use generativeai::protocol::content::{Content, Part};
 use generativeai::{Error, ErrorKind, Toolbox};
 use tokio::runtime::Runtime;
 
+use super::approve::{Decisions, Next};
 use super::input::Prompt;
 use super::signals::Signals;
 use super::type_ahead::TypeAhead;
+use crate::approval::Approvals;
 use crate::attachment::mention::{self, Mention};
 use crate::attachment::{self, Attachment};
 use crate::conversation::Conversation;
 use crate::engine_options::EngineOptions;
 use crate::exit::ReaderGone;
 use crate::render::Printer;
-use crate::reply::{self, Outcome, TextSink};
+use crate::reply::Outcome;
 use crate::storage::{self, SessionLock};
 use crate::transcript;
 use crate::usage::{ReplyUsage, SessionUsage};
@@ -25,7 +27,7 @@ use crate::usage::{ReplyUsage, SessionUsage};
 const MAX_RESUMED_LINES: usize = 24;
 
 /// Settings of a run of the prompt.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// Whether to print token counts after each reply.
     pub(crate) stats: bool,
@@ -33,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) save: bool,
     /// Options of a model that runs on this computer.
     pub(crate) engine: EngineOptions,
+    /// Which calls of tools need approval, if there are tools.
+    pub(crate) approvals: Option<Approvals>,
 }
 
 /// A session at the terminal.
@@ -150,18 +154,23 @@ impl<'a> Repl<'a> {
         if !self.lock_session() {
             return Ok(false);
         }
-        let started = Instant::now();
         let text = message.parts.iter().rev().find_map(Part::as_text);
         let text = text.unwrap_or_default().to_owned();
-        let chat = &mut self.conversations[self.current].chat;
-        let message = chat.send_message(message);
-        let mut sink = TextSink::default();
-        let reply = reply::receive(message, &mut sink, self.signals.stop(), self.printer);
-        let outcome = if self.prompt.can_edit() {
-            self.runtime.block_on(self.type_ahead.during(reply))
-        } else {
-            self.runtime.block_on(reply)
-        };
+        self.leave_waiting();
+        self.converse(Next::Message(message), &text)
+    }
+
+    /// Receives a reply, asks about calls of tools, and goes on. Returns whether the turn was kept.
+    pub(super) fn converse(&mut self, next: Next, text: &str) -> anyhow::Result<bool> {
+        let started = Instant::now();
+        let mut outcome = self.receive(next);
+        while let Some(decisions) = self.decisions(&outcome) {
+            outcome = match decisions {
+                Decisions::Made(decisions) => self.receive(Next::Decide(decisions)),
+                Decisions::Stop => Ok(Outcome::Stopped),
+                Decisions::Later => return Ok(true),
+            };
+        }
         let is_complete = match &outcome {
             Ok(Outcome::Complete) => true,
             // Only saving was stopped: the reply is complete.
@@ -183,7 +192,7 @@ impl<'a> Repl<'a> {
                 }
                 if is_conflict(&error) {
                     self.reload()?;
-                    self.prompt.insert(&text);
+                    self.prompt.insert(text);
                     return Ok(false);
                 }
                 self.printer.error(&error);
@@ -224,7 +233,7 @@ impl<'a> Repl<'a> {
             return Ok(());
         };
         let model = conversation.chat.model().clone();
-        let automatic = conversation.chat.automatic_calls_enabled();
+        let automatic = self.function_calling();
         let mut read = self.runtime.block_on(storage::read(session, &model))?;
         read.chat.set_automatic_function_calling(automatic);
         *self.conversation() = read;

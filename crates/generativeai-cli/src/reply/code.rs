@@ -22,7 +22,10 @@ impl Sink for CodeSink {
         Ok(())
     }
 
-    fn end(&mut self, _: End<'_>, printer: &mut Printer) -> anyhow::Result<()> {
+    fn end(&mut self, end: End<'_>, printer: &mut Printer) -> anyhow::Result<()> {
+        if matches!(end, End::Waits) {
+            return Ok(());
+        }
         match code_block::all(&self.text).into_iter().next() {
             Some(code) => printer.answer(&code)?,
             None => {

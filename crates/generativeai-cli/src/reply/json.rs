@@ -8,6 +8,7 @@ use generativeai::protocol::response::GenerateContentResponse;
 use serde_json::{Map, Value, json};
 
 use super::receive::{End, Sink, text_of};
+use crate::approval::Approvals;
 use crate::render::Printer;
 use crate::usage::ReplyUsage;
 
@@ -30,20 +31,24 @@ struct Answer {
     /// Whether the reply must be JSON, which is added as `data`.
     structured: bool,
     calls: Vec<Value>,
+    /// Approvals of tools, if there are any.
+    approvals: Option<Approvals>,
+    /// Decisions on the calls.
+    decisions: Vec<Value>,
 }
 
 impl JsonSink {
     /// Creates the sink of one reply; `structured` adds its JSON value as `data`.
-    pub(crate) fn new(structured: bool) -> Self {
-        let answer = Answer::new(structured);
+    pub(crate) fn new(structured: bool, approvals: Option<Approvals>) -> Self {
+        let answer = Answer::new(structured, approvals);
         Self { answer }
     }
 }
 
 impl JsonLinesSink {
     /// Creates the sink of one reply; `structured` adds its JSON value as `data`.
-    pub(crate) fn new(structured: bool) -> Self {
-        let answer = Answer::new(structured);
+    pub(crate) fn new(structured: bool, approvals: Option<Approvals>) -> Self {
+        let answer = Answer::new(structured, approvals);
         Self { answer }
     }
 }
@@ -63,12 +68,23 @@ impl Sink for JsonSink {
     }
 }
 
+impl JsonLinesSink {
+    /// Prints a line for each decision since the last one.
+    fn print_decisions(&mut self, printer: &mut Printer) -> anyhow::Result<()> {
+        for decision in self.answer.take_decisions() {
+            print_line("decision", members(decision), printer)?;
+        }
+        Ok(())
+    }
+}
+
 impl Sink for JsonLinesSink {
     fn chunk(
         &mut self,
         chunk: &GenerateContentResponse,
         printer: &mut Printer,
     ) -> anyhow::Result<()> {
+        self.print_decisions(printer)?;
         let texts = [("thought", chunk.thoughts()), ("text", text_of(chunk))];
         for (kind, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
             print_line(kind, members(json!({ "text": text })), printer)?;
@@ -82,7 +98,9 @@ impl Sink for JsonLinesSink {
     }
 
     fn end(&mut self, end: End<'_>, printer: &mut Printer) -> anyhow::Result<()> {
+        self.print_decisions(printer)?;
         match end {
+            End::Waits => Ok(()),
             End::Complete(response) => match self.answer.complete(response) {
                 Ok(answer) => print_line("answer", answer, printer),
                 Err(error) => {
@@ -100,12 +118,22 @@ impl Sink for JsonLinesSink {
 }
 
 impl Answer {
-    fn new(structured: bool) -> Self {
+    fn new(structured: bool, approvals: Option<Approvals>) -> Self {
         Self {
             started: Instant::now(),
             structured,
             calls: Vec::new(),
+            approvals,
+            decisions: Vec::new(),
         }
+    }
+
+    /// Takes over the decisions that were made since the last call, and returns them.
+    fn take_decisions(&mut self) -> Vec<Value> {
+        let approvals = self.approvals.as_ref();
+        let decisions = approvals.map_or_else(Vec::new, Approvals::take_decisions);
+        self.decisions.extend(decisions.iter().cloned());
+        decisions
     }
 
     /// Returns the members of the whole answer.
@@ -130,6 +158,11 @@ impl Answer {
         let calls = std::mem::take(&mut self.calls);
         if !calls.is_empty() {
             answer.insert("calls".to_owned(), calls.into());
+        }
+        self.take_decisions();
+        let decisions = std::mem::take(&mut self.decisions);
+        if !decisions.is_empty() {
+            answer.insert("decisions".to_owned(), decisions.into());
         }
         Ok(answer)
     }

@@ -10,6 +10,7 @@ use tokio::signal;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
+use crate::approval;
 use crate::render::Printer;
 
 /// If nothing arrives within this time, the sink shows that the reply is awaited.
@@ -27,7 +28,7 @@ pub(crate) trait Sink {
         printer: &mut Printer,
     ) -> anyhow::Result<()>;
 
-    /// Shows the end of the reply. Called once, after the last chunk.
+    /// Shows the end of the reply, after the last chunk, or that it waits.
     fn end(&mut self, end: End<'_>, printer: &mut Printer) -> anyhow::Result<()>;
 }
 
@@ -35,6 +36,8 @@ pub(crate) trait Sink {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum End<'a> {
     Complete(&'a GenerateContentResponse),
+    /// Calls of tools wait for approval. The reply goes on after it.
+    Waits,
     /// The user stopped it.
     Stopped,
     Failed(&'a Error),
@@ -88,7 +91,13 @@ pub(crate) async fn receive(
                 return Err(error.into());
             }
             Some(None) => {
-                let end = reply.response().map_or(End::Stopped, End::Complete);
+                let response = reply.response().cloned();
+                let waits = !approval::waiting(reply.into_chat()).is_empty();
+                let end = match &response {
+                    _ if waits => End::Waits,
+                    Some(response) => End::Complete(response),
+                    None => End::Stopped,
+                };
                 sink.end(end, printer)?;
                 return Ok(Outcome::Complete);
             }

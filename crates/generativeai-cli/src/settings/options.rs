@@ -6,7 +6,9 @@ use clap::{Arg, ArgAction};
 pub(crate) const COMMANDS: [&str; 2] = ["chat", "serve"];
 
 /// Options that concern a single run, so they are not settings.
-const NOT_SETTINGS: [&str; 6] = ["code", "continue", "new", "param", "session", "template"];
+const NOT_SETTINGS: [&str; 7] = [
+    "code", "continue", "new", "param", "session", "template", "yes",
+];
 
 /// Whether an argument is a setting: an option, except those for a single run, such as `--help`.
 pub(crate) fn is_setting(arg: &Arg) -> bool {

@@ -60,7 +60,8 @@ fn the_log_of_a_tool_server_cannot_control_the_terminal() {
     let service = Service::start(Answer::Calls("greet", "done"));
     let tool = server("greet", "so \u{1b}[2J\u{1b}]0;evil\u{7}it \u{9b}2Jis");
     let left =
-        Terminal::start(&service.genai(&["chat", "--verbose", "--tool", &tool, "Hello"])).end();
+        Terminal::start(&service.genai(&["chat", "--verbose", "--yes", "--tool", &tool, "Hello"]))
+            .end();
 
     assert_eq!(left.code, 0, "{}", left.screen);
     assert!(left.screen.contains("log: so"), "{}", left.screen);

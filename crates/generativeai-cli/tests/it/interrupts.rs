@@ -49,7 +49,7 @@ impl User {
     fn chat_with_function(&self, words: &[&str]) -> Command {
         let port = self.calls.local_addr().expect("an address").port();
         let tool = format!("{} {port}", server("greet", "Good day"));
-        self.chat(&[&["--tool", &tool], words].concat())
+        self.chat(&[&["--yes", "--tool", &tool], words].concat())
     }
 
     /// Waits until the function runs.

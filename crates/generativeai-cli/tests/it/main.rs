@@ -1,5 +1,7 @@
 //! The program as a process: its output and exit codes.
 
+#[cfg(unix)]
+mod approval;
 mod cluster;
 mod config;
 mod fake_hub;

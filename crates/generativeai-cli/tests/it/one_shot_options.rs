@@ -132,7 +132,7 @@ fn a_server_of_the_settings_logs_to_a_file_unless_verbose() {
     let settings = format!("[servers]\ngreeter = \"{command}\"\n");
     write(folder.path(), "generativeai/config.toml", &settings);
     let chat = |words: &[&str]| {
-        let command = service.genai(&[&["chat", "--tool", "greeter"], words].concat());
+        let command = service.genai(&[&["chat", "--yes", "--tool", "greeter"], words].concat());
         in_folder(command, folder.path())
     };
 

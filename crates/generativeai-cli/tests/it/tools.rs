@@ -14,7 +14,15 @@ fn a_called_tool_runs_and_its_result_is_sent_back() {
     let service = Service::start(Answer::Calls("greet", "Ada was greeted."));
     let tool = server("greet", "Good day");
 
-    let words = ["chat", "--tool", &tool, "--output", "jsonl", "Greet Ada."];
+    let words = [
+        "chat",
+        "--tool",
+        &tool,
+        "--yes",
+        "--output",
+        "jsonl",
+        "Greet Ada.",
+    ];
     let output = ran(service.genai(&words).output());
 
     assert_eq!(output.code, Some(0), "{output:?}");
@@ -23,7 +31,11 @@ fn a_called_tool_runs_and_its_result_is_sent_back() {
         lines[0],
         r#"{"type":"call","name":"greet","args":{"name":"Ada"}}"#
     );
-    assert!(lines[1].contains("Ada was greeted."), "{output:?}");
+    assert_eq!(
+        lines[1],
+        r#"{"type":"decision","name":"greet","args":{"name":"Ada"},"decision":"run"}"#
+    );
+    assert!(lines[2].contains("Ada was greeted."), "{output:?}");
     let answer = lines.last().expect("a line");
     assert!(answer.contains(r#""calls":[{"name":"greet""#), "{answer}");
     assert!(service.request().contains("functionDeclarations"));

@@ -12,7 +12,7 @@ impl Repl<'_> {
     /// Continues in a copy of the session.
     pub(super) fn fork(&mut self, name: &str) {
         let from = self.label(self.current);
-        let automatic = self.conversation().chat.automatic_calls_enabled();
+        let automatic = self.function_calling();
         let unsaved = Conversation::new(self.conversation().chat.fork(), None);
         let mut copy = if self.settings.save {
             let work = storage::fork(&mut self.conversations[self.current], name);
@@ -163,7 +163,7 @@ impl Repl<'_> {
 
     /// Switches to a conversation that is not open yet.
     pub(super) fn switch_to(&mut self, mut conversation: Conversation) {
-        let automatic = self.conversation().chat.automatic_calls_enabled();
+        let automatic = self.function_calling();
         conversation.chat.set_automatic_function_calling(automatic);
         let from = self.label(self.current);
         let label = self.add(conversation);

@@ -1,0 +1,284 @@
+//! Approval of tool calls: which run without asking, and the dialog about the others.
+
+use std::collections::BTreeSet;
+use std::io::{self, BufRead, IsTerminal};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use generativeai::{
+    AutomaticFunctionCalling, CallRequest, ChatSession, Decision, Function, FunctionEvent, Reason,
+    Toolbox, WaitingCall,
+};
+use serde_json::{Map, Value, json};
+
+use crate::render::Printer;
+
+/// Maximum length of the arguments in a question, in characters.
+const MAX_ARGUMENTS: usize = 600;
+
+/// Maximum length of the names of a tool and its server in a question, in characters.
+const MAX_NAME: usize = 80;
+
+/// Answers to a question about a call.
+const ANSWERS: &str = "yes, no [REASON], edit [JSON], always (in this run), stop?";
+
+/// What happens to a call that neither is read-only nor was allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Others {
+    /// It runs (`--yes`).
+    Run,
+    /// The user is asked.
+    Ask,
+    /// It is denied: nobody can be asked.
+    Deny,
+}
+
+impl Others {
+    /// Returns what happens in a single run: whoever can answer is asked.
+    pub(crate) fn of_single_run() -> Self {
+        match io::stdin().is_terminal() && io::stderr().is_terminal() {
+            true => Self::Ask,
+            false => Self::Deny,
+        }
+    }
+}
+
+/// Tools that may run, and the decisions so far. Clones share both.
+#[derive(Clone, Debug)]
+pub(crate) struct Approvals {
+    others: Others,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Names of the tools that run without asking.
+    allowed: Mutex<BTreeSet<String>>,
+    /// Names of the tools that were denied without asking.
+    not_allowed: Mutex<BTreeSet<String>>,
+    /// Decisions that were not taken yet, as JSON.
+    decisions: Mutex<Vec<Value>>,
+}
+
+impl Approvals {
+    pub(crate) fn new(allowed: &[String], others: Others) -> Self {
+        let shared = Shared::default();
+        locked(&shared.allowed).extend(allowed.iter().cloned());
+        Self {
+            others,
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Returns the settings of a chat whose tools need these approvals.
+    pub(crate) fn function_calling(&self) -> AutomaticFunctionCalling {
+        let (policy, observer) = (self.clone(), self.clone());
+        AutomaticFunctionCalling::default()
+            .approve(move |request: CallRequest| {
+                std::future::ready(policy.decide(request.call.name(), &request.function))
+            })
+            .observer(move |event| {
+                if let FunctionEvent::Decided(call, decision) = event
+                    && let Some(decision) = described(decision)
+                {
+                    let mut line = Map::new();
+                    line.insert("name".to_owned(), json!(call.name));
+                    line.insert("args".to_owned(), json!(call.args));
+                    line.extend(decision);
+                    locked(&observer.shared.decisions).push(line.into());
+                }
+            })
+    }
+
+    /// Returns the names of the tools that were not run because nobody could be asked.
+    pub(crate) fn not_allowed(&self) -> BTreeSet<String> {
+        locked(&self.shared.not_allowed).clone()
+    }
+
+    /// Removes and returns the decisions so far, as JSON.
+    pub(crate) fn take_decisions(&self) -> Vec<Value> {
+        std::mem::take(&mut *locked(&self.shared.decisions))
+    }
+
+    fn decide(&self, name: &str, function: &Function) -> Decision {
+        if function.is_read_only() || locked(&self.shared.allowed).contains(name) {
+            return Decision::Run;
+        }
+        match self.others {
+            Others::Run => Decision::Run,
+            Others::Ask => Decision::Wait,
+            Others::Deny => {
+                locked(&self.shared.not_allowed).insert(cut(name, MAX_NAME));
+                Decision::deny("the user has not allowed this tool")
+            }
+        }
+    }
+
+    /// Asks about each call, and returns the decisions. Returns `None` if the user wants to stop the reply.
+    ///
+    /// `read` returns the next line that the user enters, and `None` at the end of the input.
+    pub(crate) fn ask(
+        &self,
+        calls: &[WaitingCall],
+        tools: &Toolbox,
+        printer: &mut Printer,
+        read: &mut dyn FnMut(&mut Printer) -> Option<String>,
+    ) -> Option<Vec<(String, Decision)>> {
+        let mut decisions = Vec::new();
+        for waiting in calls {
+            let name = waiting.call.name();
+            let is_allowed = locked(&self.shared.allowed).contains(name);
+            let decision = match is_allowed {
+                true => Decision::Run,
+                false => {
+                    printer.note(question(waiting, tools.function_named(name)));
+                    self.answer(name, printer, read)?
+                }
+            };
+            decisions.push((waiting.id.clone(), decision));
+        }
+        Some(decisions)
+    }
+
+    /// Reads the answer to a question, until it is one.
+    fn answer(
+        &self,
+        name: &str,
+        printer: &mut Printer,
+        read: &mut dyn FnMut(&mut Printer) -> Option<String>,
+    ) -> Option<Decision> {
+        loop {
+            printer.note(ANSWERS);
+            let line = read(printer)?;
+            let (word, rest) = match line.trim().split_once(char::is_whitespace) {
+                Some((word, rest)) => (word, rest.trim()),
+                None => (line.trim(), ""),
+            };
+            match word.to_lowercase().as_str() {
+                "y" | "yes" if rest.is_empty() => return Some(Decision::Run),
+                "n" | "no" if rest.is_empty() => {
+                    return Some(Decision::deny("the user said no"));
+                }
+                "n" | "no" => return Some(Decision::deny(rest)),
+                "a" | "always" if rest.is_empty() => {
+                    locked(&self.shared.allowed).insert(name.to_owned());
+                    printer.note(format_args!(
+                        "({} runs without asking; --allow or `allow` in the settings does this for every run)",
+                        cut(name, MAX_NAME)
+                    ));
+                    return Some(Decision::Run);
+                }
+                "e" | "edit" => {
+                    let arguments = match rest {
+                        "" => {
+                            printer.note("the arguments, as JSON on one line:");
+                            read(printer)?
+                        }
+                        rest => rest.to_owned(),
+                    };
+                    match serde_json::from_str(&arguments) {
+                        Ok(arguments) => return Some(Decision::RunWith(arguments)),
+                        Err(error) => {
+                            printer.note(format_args!("this is not a JSON object: {error}"));
+                        }
+                    }
+                }
+                "s" | "stop" => return None,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Returns the calls of a chat that wait for approval.
+pub(crate) fn waiting(chat: &ChatSession) -> Vec<WaitingCall> {
+    match chat.unfinished().map(|turn| &turn.reason) {
+        Some(Reason::AwaitingApproval(calls)) => calls.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// Returns the names of calls, for a note.
+pub(crate) fn names(calls: &[WaitingCall]) -> String {
+    let names: Vec<_> = calls
+        .iter()
+        .map(|waiting| cut(waiting.call.name(), MAX_NAME))
+        .collect();
+    names.join(", ")
+}
+
+/// Reads a line from the terminal; `None` at its end and after Ctrl-C.
+pub(crate) fn read_line(printer: &mut Printer) -> Option<String> {
+    printer.ask("> ");
+    let mut line = String::new();
+    let length = io::stdin().lock().read_line(&mut line);
+    matches!(length, Ok(1..)).then_some(line)
+}
+
+/// Returns the question about a call: the tool, its server and the arguments.
+fn question(waiting: &WaitingCall, function: Option<&Function>) -> String {
+    let name = cut(waiting.call.name(), MAX_NAME);
+    let server = match function.and_then(Function::server) {
+        Some(server) => format!(" of {}", cut(server, MAX_NAME)),
+        None => String::new(),
+    };
+    let arguments = Value::Object(waiting.call.args.clone().unwrap_or_default());
+    let arguments = format!("{arguments:#}");
+    format!("Run {name}{server}?\n{}", cut(&arguments, MAX_ARGUMENTS))
+}
+
+/// Returns the beginning of a text. What is left out is reported.
+fn cut(text: &str, length: usize) -> String {
+    match text.char_indices().nth(length) {
+        Some((end, _)) => {
+            let rest = text[end..].chars().count();
+            format!("{}… ({rest} more characters)", &text[..end])
+        }
+        None => text.to_owned(),
+    }
+}
+
+/// Returns a decision as members of an object; `None` if nothing is decided yet.
+fn described(decision: &Decision) -> Option<Map<String, Value>> {
+    let members = match decision {
+        Decision::Run => json!({ "decision": "run" }),
+        Decision::RunWith(arguments) => json!({ "decision": "run", "changed_args": arguments }),
+        Decision::Deny(reason) => json!({ "decision": "deny", "reason": reason }),
+        _ => return None,
+    };
+    members.as_object().cloned()
+}
+
+/// Locks a value. Nothing panics while holding such a lock.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_and_say_so() {
+        assert_eq!(cut("äbc", 3), "äbc");
+        assert_eq!(cut("äbcd", 2), "äb… (2 more characters)");
+    }
+
+    #[test]
+    fn a_call_runs_if_it_is_read_only_or_allowed_and_otherwise_as_the_run_says() {
+        let function = Function::new("f", "Does it.", || "done");
+        for (others, expected) in [
+            (Others::Run, Decision::Run),
+            (Others::Ask, Decision::Wait),
+            (
+                Others::Deny,
+                Decision::deny("the user has not allowed this tool"),
+            ),
+        ] {
+            let approvals = Approvals::new(&["g".to_owned()], others);
+            assert_eq!(approvals.decide("f", &function), expected);
+            assert_eq!(approvals.decide("g", &function), Decision::Run);
+            let read_only = function.clone().read_only();
+            assert_eq!(approvals.decide("f", &read_only), Decision::Run);
+        }
+    }
+}

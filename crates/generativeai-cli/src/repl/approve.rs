@@ -1,0 +1,131 @@
+//! Replies that call tools: asking about the calls, and going on.
+
+use generativeai::protocol::content::Content;
+use generativeai::{AutomaticFunctionCalling, Decision, Error, ErrorKind, WaitingCall};
+
+use super::input::Input;
+use super::state::Repl;
+use crate::approval;
+use crate::render::Printer;
+use crate::reply::{self, Outcome, TextSink};
+
+/// What is sent next.
+pub(super) enum Next {
+    Message(Content),
+    /// Decisions on calls that wait, by their id.
+    Decide(Vec<(String, Decision)>),
+}
+
+/// What the user decided about calls that wait.
+pub(super) enum Decisions {
+    Made(Vec<(String, Decision)>),
+    /// The reply is to be stopped.
+    Stop,
+    /// Nothing: the program ends, and the calls go on waiting.
+    Later,
+}
+
+impl Repl<'_> {
+    /// Returns the settings for function calls of a conversation of this run.
+    pub(super) fn function_calling(&self) -> AutomaticFunctionCalling {
+        match &self.settings.approvals {
+            Some(approvals) => approvals.function_calling(),
+            None => false.into(),
+        }
+    }
+
+    /// Sends a message or decisions, and shows the reply.
+    pub(super) fn receive(&mut self, next: Next) -> anyhow::Result<Outcome> {
+        let chat = &mut self.conversations[self.current].chat;
+        let message = match next {
+            Next::Message(message) => chat.send_message(message),
+            Next::Decide(decisions) => chat.decide(decisions),
+        };
+        let mut sink = TextSink::default();
+        let reply = reply::receive(message, &mut sink, self.signals.stop(), self.printer);
+        if self.prompt.can_edit() {
+            self.runtime.block_on(self.type_ahead.during(reply))
+        } else {
+            self.runtime.block_on(reply)
+        }
+    }
+
+    /// Asks about the calls that wait, if a reply ended with any. Changed arguments that do not fit are asked for again.
+    pub(super) fn decisions(&mut self, outcome: &anyhow::Result<Outcome>) -> Option<Decisions> {
+        let calls = self.waiting();
+        if calls.is_empty() {
+            return None;
+        }
+        match outcome {
+            Ok(Outcome::Complete) => {}
+            Err(error) if is_refused(error) => self.printer.error(error),
+            _ => return None,
+        }
+        Some(self.ask(&calls))
+    }
+
+    /// Asks about the calls that a former process left waiting, if their tools are here.
+    pub(super) fn decide_waiting(&mut self) -> anyhow::Result<()> {
+        let calls = self.waiting();
+        if calls.is_empty() {
+            return Ok(());
+        }
+        let names = approval::names(&calls);
+        self.printer
+            .note(format_args!("(calls of tools wait for approval: {names})"));
+        if self.settings.approvals.is_none() {
+            self.printer
+                .note("(to decide, start the session with --tool; the next message leaves them)");
+            return Ok(());
+        }
+        if !self.lock_session() {
+            return Ok(());
+        }
+        match self.ask(&calls) {
+            Decisions::Made(decisions) => {
+                self.converse(Next::Decide(decisions), "")?;
+            }
+            Decisions::Stop => self.leave_waiting(),
+            Decisions::Later => {}
+        }
+        self.persist();
+        Ok(())
+    }
+
+    /// Keeps a turn whose calls wait, without running them, before another message is sent.
+    pub(super) fn leave_waiting(&mut self) {
+        if !self.waiting().is_empty() && self.conversation().chat.keep_partial() {
+            self.printer
+                .note("(calls that waited for approval were not run)");
+        }
+    }
+
+    fn waiting(&self) -> Vec<WaitingCall> {
+        approval::waiting(&self.conversations[self.current].chat)
+    }
+
+    fn ask(&mut self, calls: &[WaitingCall]) -> Decisions {
+        let Some(approvals) = self.settings.approvals.clone() else {
+            return Decisions::Stop;
+        };
+        let tools = self.conversation().chat.model().toolbox().cloned();
+        let (prompt, signals) = (&mut self.prompt, &self.signals);
+        let mut read = |printer: &mut Printer| match prompt.next(signals, printer) {
+            Ok(Input::Line(line)) => Some(line),
+            Ok(Input::Discarded) => Some(String::new()),
+            _ => None,
+        };
+        let decided = approvals.ask(calls, &tools.unwrap_or_default(), self.printer, &mut read);
+        match decided {
+            Some(decisions) => Decisions::Made(decisions),
+            None if self.signals.exit().is_some() => Decisions::Later,
+            None => Decisions::Stop,
+        }
+    }
+}
+
+/// Returns whether decisions were refused, such as arguments that do not fit. The turn waits as before.
+fn is_refused(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<Error>();
+    error.is_some_and(|error| error.kind() == ErrorKind::Request)
+}

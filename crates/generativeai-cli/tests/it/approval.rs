@@ -1,0 +1,217 @@
+//! Approval of tool calls: the dialog at the terminal, and what runs without one.
+
+use std::process::Command;
+
+use super::fake_service::{Answer, Service};
+use super::support::{genai, ran};
+use super::terminal::Terminal;
+use super::tools::server;
+
+/// A model that calls the tool `greet` for Ada, and then replies.
+fn calling() -> Service {
+    Service::start(Answer::Calls("greet", "That is all."))
+}
+
+/// The screen as one line, however it is wrapped.
+fn unwrapped(terminal: &Terminal) -> String {
+    let screen = terminal.screen();
+    screen.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Starts a session with the tool, sends a message, and waits for the question.
+fn asked(service: &Service, size: (u16, u16)) -> Terminal {
+    let tool = server("greet", "Good day");
+    let command = service.genai(&["chat", "-m", "gemini-x", "--tool", &tool]);
+    let mut terminal = Terminal::sized(&command, size);
+    terminal.enter("Greet Ada.");
+    terminal.wait_for("stop?");
+    terminal
+}
+
+/// The request that follows the question.
+fn second_request(service: &Service) -> String {
+    service.request();
+    service.request()
+}
+
+#[test]
+fn without_a_terminal_a_tool_runs_only_if_it_is_allowed() {
+    let tool = server("greet", "Good day");
+    for (options, is_allowed) in [
+        (&[][..], false),
+        (&["--allow", "other"], false),
+        (&["--allow", "greet"], true),
+        (&["--yes"], true),
+    ] {
+        let service = calling();
+        let words = [&["chat", "--tool", &tool, "Greet Ada."], options].concat();
+        let output = ran(service.genai(&words).output());
+
+        assert_eq!(output.code, Some(0), "{output:?}");
+        assert_eq!(output.stdout, "That is all.\n", "{output:?}");
+        let request = second_request(&service);
+        assert_eq!(request.contains("Good day, Ada!"), is_allowed, "{request}");
+        let denied = "denied: the user has not allowed this tool";
+        assert_eq!(request.contains(denied), !is_allowed, "{request}");
+        let note = "(the tool greet was not run: allow it with --allow greet, or all with --yes)";
+        assert_eq!(output.stderr.contains(note), !is_allowed, "{output:?}");
+    }
+}
+
+#[test]
+fn json_reports_the_decisions() {
+    let tool = server("greet", "Good day");
+    for (options, decision) in [
+        (&["--yes"][..], r#""decision":"run"}]"#),
+        (
+            &[],
+            r#""decision":"deny","reason":"the user has not allowed this tool"}]"#,
+        ),
+    ] {
+        let service = calling();
+        let words = [
+            &["chat", "--tool", &tool, "-o", "json", "Greet Ada."],
+            options,
+        ]
+        .concat();
+        let output = ran(service.genai(&words).output());
+
+        let decisions = r#""decisions":[{"name":"greet","args":{"name":"Ada"},"#;
+        let expected = format!("{decisions}{decision}");
+        assert!(output.stdout.contains(&expected), "{output:?}");
+    }
+}
+
+#[test]
+fn the_dialog_shows_the_call_and_its_server_at_every_width() {
+    for columns in [30, 60, 110] {
+        let service = calling();
+        let mut terminal = asked(&service, (40, columns));
+
+        let question = "Run greet of python3? { \"name\": \"Ada\" } \
+                        yes, no [REASON], edit [JSON], always (in this run), stop? >";
+        terminal.wait_for_prompt();
+        let screen = unwrapped(&terminal);
+        assert!(
+            screen.contains(question),
+            "{columns}: {}",
+            terminal.screen()
+        );
+        terminal.enter("what?");
+        terminal.enter("yes");
+        terminal.wait_for("That is all.");
+        terminal.enter("/quit");
+
+        assert_eq!(terminal.end().code, 0);
+        assert!(second_request(&service).contains("Good day, Ada!"));
+    }
+}
+
+#[test]
+fn a_call_is_denied_with_a_reason() {
+    let service = calling();
+    let mut terminal = asked(&service, (40, 80));
+
+    terminal.enter("no too early in the morning");
+    terminal.wait_for("That is all.");
+    terminal.enter("/quit");
+
+    assert_eq!(terminal.end().code, 0);
+    let request = second_request(&service);
+    assert!(
+        request.contains("denied: too early in the morning"),
+        "{request}"
+    );
+    assert!(!request.contains("Good day"), "{request}");
+}
+
+#[test]
+fn the_arguments_are_edited_until_they_fit() {
+    let service = calling();
+    let mut terminal = asked(&service, (50, 80));
+
+    terminal.enter("edit Eve");
+    terminal.wait_for("this is not a JSON object");
+    terminal.enter(r#"edit {"name": 5}"#);
+    terminal.wait_for("the changed arguments of `greet` do not fit");
+    terminal.enter("edit");
+    terminal.wait_for("as JSON on one line");
+    terminal.enter(r#"{"name": "Eve"}"#);
+    terminal.wait_for("That is all.");
+    terminal.enter("/quit");
+
+    assert_eq!(terminal.end().code, 0);
+    let request = second_request(&service);
+    assert!(request.contains("Good day, Eve!"), "{request}");
+    assert!(
+        request.contains(r#""changedArguments":{"name":"Eve"}"#),
+        "{request}"
+    );
+}
+
+#[test]
+fn stopping_keeps_the_turn_and_runs_nothing() {
+    let service = calling();
+    let mut terminal = asked(&service, (40, 80));
+
+    terminal.enter("stop");
+    terminal.wait_for("(stopped");
+    terminal.enter("/quit");
+
+    assert_eq!(terminal.end().code, 0);
+    service.request();
+}
+
+#[test]
+fn a_single_message_at_the_terminal_asks_as_well() {
+    let service = calling();
+    let tool = server("greet", "Good day");
+    let mut terminal = Terminal::start(&service.genai(&["chat", "--tool", &tool, "Greet Ada."]));
+
+    terminal.wait_for("stop?");
+    terminal.wait_for_prompt();
+    terminal.type_keys("yes\r");
+
+    let left = terminal.end();
+    assert_eq!(left.code, 0, "{}", left.screen);
+    assert!(left.screen.contains("That is all."), "{}", left.screen);
+    assert!(second_request(&service).contains("Good day, Ada!"));
+}
+
+#[test]
+fn a_session_whose_program_was_killed_waits_and_asks_again() {
+    let (service, data) = (calling(), tempfile::tempdir().expect("a folder"));
+    let saved = |mut command: Command| {
+        command
+            .env("XDG_DATA_HOME", data.path())
+            .env_remove("GENAI_CHAT_NO_SAVE");
+        command
+    };
+    let tool = server("greet", "Good day");
+    let chat = |words: &[&str]| {
+        let all = [&["chat", "-m", "gemini-x", "--session", "letters"], words].concat();
+        saved(service.genai(&all))
+    };
+    let mut terminal = Terminal::start(&chat(&["--new", "--tool", &tool]));
+    terminal.enter("Greet Ada.");
+    terminal.wait_for("stop?");
+    terminal.signal("KILL");
+    terminal.wait_until_killed();
+
+    let list = ran(saved(genai(&["sessions", "list"])).output());
+    assert!(
+        list.stdout.contains("[waits for approval: greet]"),
+        "{list:?}"
+    );
+    let mut terminal = Terminal::start(&chat(&["--tool", &tool]));
+    terminal.wait_for("(calls of tools wait for approval: greet)");
+    terminal.wait_for("stop?");
+    terminal.enter("yes");
+    terminal.wait_for("That is all.");
+    terminal.enter("/quit");
+
+    assert_eq!(terminal.end().code, 0);
+    assert!(second_request(&service).contains("Good day, Ada!"));
+    let list = ran(saved(genai(&["sessions", "list"])).output());
+    assert!(!list.stdout.contains("waits"), "{list:?}");
+}
