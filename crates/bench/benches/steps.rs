@@ -5,7 +5,7 @@ use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use generativeai::protocol::content::Content;
 use generativeai::protocol::request::GenerateContentRequest;
-use generativeai::protocol::response::GenerateContentResponse;
+use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
 use generativeai::{Backend, BoxFuture, GenerativeModel, RequestOptions, Result};
 
 const CHUNK: &str = r#"{"candidates":[{"content":{"parts":[{"text":"twenty bytes of text"}],"role":"model"},"index":0}],"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":20,"totalTokenCount":30,"promptTokensDetails":[{"modality":"TEXT","tokenCount":10}]},"modelVersion":"gemini-3-flash","responseId":"Rm91bmRlcnMgYXQgd29yaw"}"#;
@@ -54,17 +54,25 @@ fn merging(bench: &mut Criterion) {
     });
 }
 
-/// Replies at once, which leaves the work of the chat itself.
+/// Replies at once, which leaves the work of the chat itself. Has this number of hops before the last one.
 #[derive(Debug)]
-struct Immediate;
+struct Immediate {
+    hops: usize,
+}
 
 impl Backend for Immediate {
     fn generate_content(
         &self,
-        _: GenerateContentRequest,
+        request: GenerateContentRequest,
         _: RequestOptions,
     ) -> BoxFuture<Result<GenerateContentResponse>> {
-        let reply = Content::model("Hello!").into();
+        let token = request.continuation_token.as_deref();
+        let hop: usize = token.map_or(0, |token| token.parse().expect("a token of this backend"));
+        let mut reply = GenerateContentResponse::from(Content::model("Hello!"));
+        if hop < self.hops {
+            reply.candidates[0].finish_reason = Some(FinishReason::Continuation);
+            reply.candidates[0].continuation_token = Some((hop + 1).to_string());
+        }
         Box::pin(std::future::ready(Ok(reply)))
     }
 }
@@ -74,21 +82,27 @@ fn requests(bench: &mut Criterion) {
         .build()
         .expect("a runtime");
     let text = "x".repeat(1_000);
-    let mut group = bench.benchmark_group("a turn without a network");
-    for messages in [0, 200, 2_000] {
-        let roles = [Content::user, Content::model];
-        let history = (0..messages).map(|at| roles[at % 2](text.as_str()));
-        let model = GenerativeModel::new("m").backend(Immediate);
-        let mut chat = model.start_chat().with_history(history);
-        group.bench_function(BenchmarkId::from_parameter(messages), |b| {
-            b.iter(|| {
-                let reply = runtime.block_on(chat.send_message(text.as_str()).into_future());
-                chat.rewind();
-                reply.expect("a reply")
+    // The cost of a hop is a tenth of the difference.
+    for (name, hops) in [
+        ("a turn without a network", 0),
+        ("a turn with ten more hops, without a network", 10),
+    ] {
+        let mut group = bench.benchmark_group(name);
+        for messages in [0, 200, 2_000] {
+            let roles = [Content::user, Content::model];
+            let history = (0..messages).map(|at| roles[at % 2](text.as_str()));
+            let model = GenerativeModel::new("m").backend(Immediate { hops });
+            let mut chat = model.start_chat().with_history(history);
+            group.bench_function(BenchmarkId::from_parameter(messages), |b| {
+                b.iter(|| {
+                    let reply = runtime.block_on(chat.send_message(text.as_str()).into_future());
+                    chat.rewind();
+                    reply.expect("a reply")
+                });
             });
-        });
+        }
+        group.finish();
     }
-    group.finish();
     let request = GenerateContentRequest::default().contents(text.as_str());
     bench.bench_function("serializing a request of 1 KB", |b| {
         b.iter(|| serde_json::to_vec(black_box(&request)));

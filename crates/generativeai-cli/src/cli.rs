@@ -46,7 +46,7 @@ pub(crate) struct Cli {
 enum Commands {
     Chat(Box<Chat>),
     Sessions(Sessions),
-    Serve(Serve),
+    Serve(Box<Serve>),
     #[command(hide = true)]
     Engine(Engine),
     Models(Models),

@@ -53,6 +53,12 @@ impl Conversation {
         self.chat.unfinished().map(|turn| &turn.sent)
     }
 
+    /// Whether the last reply stopped at a place from which the model can continue it.
+    pub(crate) fn can_continue(&self) -> bool {
+        let unfinished = self.chat.unfinished();
+        unfinished.is_some_and(|turn| turn.continuation_token().is_some())
+    }
+
     /// Contents of the history, each with whether it is an interrupted reply.
     pub(crate) fn contents(&self) -> impl Iterator<Item = (&Content, bool)> {
         let history = self.chat.history().iter().enumerate();

@@ -29,6 +29,11 @@ pub(crate) struct EngineOptions {
 }
 
 impl EngineOptions {
+    /// Makes replies to equal requests equal.
+    pub(crate) fn make_deterministic(&mut self) {
+        self.deterministic = true;
+    }
+
     /// Returns a builder with these options.
     pub(crate) fn builder(&self) -> Builder {
         let mut builder = Local::builder()

@@ -8,6 +8,7 @@ mod cli;
 mod code_block;
 mod commands;
 mod completions;
+mod continuation_key;
 mod conversation;
 mod engine_options;
 mod exit;

@@ -12,7 +12,9 @@ use crate::approval::{self, Approvals};
 use crate::conversation::Conversation;
 use crate::exit::Exit;
 use crate::render::Printer;
-use crate::reply::{self, CodeSink, End, JsonLinesSink, JsonSink, Outcome, Sink, TextSink, ctrl_c};
+use crate::reply::{
+    self, CodeSink, End, JsonLinesSink, JsonSink, Outcome, Received, Sink, TextSink, ctrl_c,
+};
 use crate::storage;
 use crate::usage::ReplyUsage;
 
@@ -89,14 +91,14 @@ impl OneShot {
         message: Content,
         sink: &mut impl Sink,
         printer: &mut Printer,
-    ) -> anyhow::Result<Outcome> {
+    ) -> anyhow::Result<Received> {
         let mut next = chat.send_message(message);
         loop {
             let received = reply::receive(next, sink, ctrl_c(), printer);
-            let outcome = runtime.block_on(received)?;
+            let received = runtime.block_on(received)?;
             let calls = approval::waiting(chat);
             let Some(approvals) = self.approvals.as_ref().filter(|_| !calls.is_empty()) else {
-                return Ok(outcome);
+                return Ok(received);
             };
             let tools = chat.model().toolbox().cloned().unwrap_or_default();
             let read = &mut approval::read_line;
@@ -104,7 +106,10 @@ impl OneShot {
                 Some(decisions) => next = chat.decide(decisions),
                 None => {
                     sink.end(End::Stopped, printer)?;
-                    return Ok(Outcome::Stopped);
+                    return Ok(Received {
+                        outcome: Outcome::Stopped,
+                        ..received
+                    });
                 }
             }
         }
@@ -121,7 +126,7 @@ impl OneShot {
         if !approval::waiting(chat).is_empty() && chat.keep_partial() {
             printer.note("(calls that waited for approval were not run)");
         }
-        let outcome = match self.output {
+        let received = match self.output {
             Output::Text => self.receive(runtime, chat, message, &mut TextSink::default(), printer),
             Output::Code => self.receive(runtime, chat, message, &mut CodeSink::default(), printer),
             Output::Json => {
@@ -135,12 +140,13 @@ impl OneShot {
         }?;
         self.report_denied(printer);
         let took = started.elapsed();
-        if outcome == Outcome::Stopped {
+        if received.outcome == Outcome::Stopped {
             return Ok(Exit::Interrupted);
         }
         if let Some(response) = chat.last() {
             if self.stats {
-                printer.note(ReplyUsage::new(response.usage_metadata.as_deref(), took));
+                let usage = ReplyUsage::new(response.usage_metadata.as_deref(), took);
+                printer.note(usage.hops(received.hops));
             }
             if self.structured {
                 // With `Output::Text` the JSON was printed as it arrived, and is checked only here.

@@ -89,7 +89,14 @@ fn next_input(repl: &mut Repl<'_>) -> anyhow::Result<Input> {
 
 /// Executes a line. An error is reported and does not end the session. Returns `false` to quit.
 fn execute(repl: &mut Repl<'_>, line: &str) -> anyhow::Result<bool> {
-    let result = match Line::parse(line) {
+    let line = Line::parse(line);
+    if !matches!(
+        line,
+        Line::Empty | Line::Command(Command::Continue | Command::Help, _) | Line::Unknown(..)
+    ) {
+        repl.settle();
+    }
+    let result = match line {
         Line::Empty => Ok(()),
         Line::Message(message) => repl.send_text(message),
         Line::Command(Command::Quit, _) => return Ok(false),

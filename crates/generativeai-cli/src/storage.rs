@@ -54,9 +54,7 @@ pub(crate) async fn open(
             return Ok((unsaved(model), None));
         };
         printer.note("(with --no-save this is a copy: new messages are not saved)");
-        let mut conversation = copy(session, model).await?;
-        recover(&mut conversation, printer);
-        return Ok((conversation, None));
+        return Ok((copy(session, model).await?, None));
     }
     let (session, unnamed) = match (found, choice) {
         (Some(session), _) => (session, false),
@@ -77,7 +75,6 @@ pub(crate) async fn open(
     let lock = SessionLock::acquire(&session, printer).await;
     let mut conversation = read(session, model).await?;
     conversation.unnamed = unnamed;
-    recover(&mut conversation, printer);
     Ok((conversation, lock))
 }
 
@@ -148,6 +145,14 @@ pub(crate) async fn create_with(
         set_name(&session, &first).await;
     }
     read(session, model).await
+}
+
+/// Reports a turn that a former process left unfinished if the model can continue it; otherwise resolves it.
+pub(crate) fn recover_or_continue(conversation: &mut Conversation, printer: &mut Printer) {
+    match conversation.can_continue() {
+        true => printer.note("(the last reply was interrupted: /continue continues it)"),
+        false => recover(conversation, printer),
+    }
 }
 
 /// Resolves a turn that a former process left unfinished: keeps what arrived of the reply, or discards

@@ -19,6 +19,8 @@ pub(crate) struct ReplyUsage {
     tokens: UsageMetadata,
     /// Time from sending the message to the end of the reply.
     took: Duration,
+    /// Number of requests that the reply took; not added up.
+    hops: usize,
 }
 
 impl SessionUsage {
@@ -44,7 +46,17 @@ impl ReplyUsage {
     /// Creates the usage of one reply. A response without token counts counts as zero tokens.
     pub(crate) fn new(tokens: Option<&UsageMetadata>, took: Duration) -> Self {
         let tokens = tokens.cloned().unwrap_or_default();
-        Self { tokens, took }
+        Self {
+            tokens,
+            took,
+            hops: 1,
+        }
+    }
+
+    /// Sets the number of requests that the reply took.
+    pub(crate) fn hops(mut self, hops: usize) -> Self {
+        self.hops = hops;
+        self
     }
 
     /// Token counts: sent, of these cached, generated, and spent on thoughts.
@@ -95,7 +107,11 @@ impl fmt::Display for ReplyUsage {
             f,
             "{sent} tokens in ({cached} cached), {generated} out, {thoughts} thought; \
              {seconds:.1} s, {speed:.0} tokens/s"
-        )
+        )?;
+        match self.hops {
+            0 | 1 => Ok(()),
+            hops => write!(f, "; {hops} hops"),
+        }
     }
 }
 
@@ -124,6 +140,8 @@ mod tests {
             usage.total().to_string(),
             "40 tokens in (32 cached), 60 out, 20 thought; 4.0 s, 20 tokens/s"
         );
+        let hops = ReplyUsage::new(Some(&tokens), Duration::from_secs(2)).hops(3);
+        assert!(hops.to_string().ends_with("20 tokens/s; 3 hops"), "{hops}");
         usage.add(ReplyUsage::new(None, Duration::ZERO));
         let last = usage.last().expect("a reply").to_string();
         assert!(last.starts_with("0 tokens in"), "{last}");

@@ -9,6 +9,7 @@ use axum::response::Response;
 use generativeai::protocol::content::{Content, Contents};
 use generativeai::protocol::embeddings::{BatchEmbedContentsRequest, EmbedContentRequest};
 use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::protocol::tokens::CountTokensRequest;
 use generativeai::{Backend, Result as BackendResult};
 use serde::Serialize;
@@ -21,6 +22,7 @@ use crate::faults::{Faults, InjectedFaults};
 use crate::files::{Attachments, FileStorage, FilesApi, Site, UsedFiles};
 use crate::framing::Framing;
 use crate::guard::ApiKey;
+use crate::hops::{Hop, Hops};
 use crate::models::{ModelNames, ResolvedModel};
 use crate::query::Query;
 use crate::queue::{Permits, RequestQueue};
@@ -48,6 +50,8 @@ pub(crate) struct Api {
     pub(crate) faults: Faults,
     /// Uploaded files, if the server stores any.
     pub(crate) files: Option<Arc<FileStorage>>,
+    /// Hops that replies are divided into, if any.
+    pub(crate) hops: Option<Arc<Hops>>,
     /// `maxOutputTokens` of requests that do not set it.
     pub(crate) max_output_tokens: Option<i32>,
 }
@@ -66,6 +70,15 @@ struct Call {
     site: Site,
     /// Held until the response is complete.
     permits: Permits,
+}
+
+/// A request for a reply, as the backend gets it.
+struct Prepared {
+    request: GenerateContentRequest,
+    /// What the reply may lack.
+    defaults: ReplyDefaults,
+    /// Hop of the reply, if it is divided into hops.
+    hop: Option<Hop>,
 }
 
 impl Api {
@@ -190,11 +203,20 @@ impl Api {
 
     /// Runs `generateContent`.
     async fn generate(&self, mut call: Call, used: &mut UsedFiles) -> Result<Response, ApiError> {
-        let (request, mut defaults) = self.prepare(&mut call, used).await?;
+        let mut prepared = self.prepare(&mut call, used).await?;
         let options = call.deadline.options();
-        let reply = self.backend.generate_content(request, options);
-        let mut reply = call.deadline.run(reply).await??;
-        defaults.fill(&mut reply);
+        let Some(hop) = prepared.hop.take() else {
+            let reply = self.backend.generate_content(prepared.request, options);
+            let mut reply = call.deadline.run(reply).await??;
+            prepared.defaults.fill(&mut reply);
+            return Ok(response::json(&reply));
+        };
+        prepared.hop = Some(hop.without_checkpoints());
+        let mut chunks = self.chunks(prepared, call.deadline);
+        let mut reply = GenerateContentResponse::default();
+        while let Some(chunk) = chunks.next().await {
+            reply.merge_chunk(&chunk?);
+        }
         Ok(response::json(&reply))
     }
 
@@ -206,10 +228,8 @@ impl Api {
         sse: bool,
         used: &mut UsedFiles,
     ) -> Result<Response, ApiError> {
-        let (request, defaults) = self.prepare(&mut call, used).await?;
-        let options = call.deadline.options();
-        let stream = self.backend.stream_generate_content(request, options);
-        let mut chunks = Chunks::new(stream, call.deadline, defaults);
+        let prepared = self.prepare(&mut call, used).await?;
+        let mut chunks = self.chunks(prepared, call.deadline);
         chunks.start().await?;
         let framing = Framing::new(sse);
         let content_type = framing.content_type();
@@ -223,22 +243,43 @@ impl Api {
         Ok(response::with_body(content_type, body.into_body()))
     }
 
-    /// Parses the request of a call, freeing its text, and returns what its reply may lack.
-    async fn prepare(
-        &self,
-        call: &mut Call,
-        used: &mut UsedFiles,
-    ) -> Result<(GenerateContentRequest, ReplyDefaults), ApiError> {
+    /// Asks the backend for a reply in chunks.
+    fn chunks(&self, prepared: Prepared, deadline: Deadline) -> Chunks {
+        let Prepared {
+            request,
+            defaults,
+            hop,
+        } = prepared;
+        let options = deadline.options();
+        let stream = self.backend.stream_generate_content(request, options);
+        Chunks::new(stream, deadline, defaults).hop(hop)
+    }
+
+    /// Parses the request of a call, freeing its text.
+    async fn prepare(&self, call: &mut Call, used: &mut UsedFiles) -> Result<Prepared, ApiError> {
         let body = std::mem::take(&mut call.body);
-        let defaults = ReplyDefaults::new(call.model.version(), &body);
+        let version = call.model.version();
+        let defaults = ReplyDefaults::new(version.clone(), &body);
         let mut request: GenerateContentRequest = parse(body)?;
+        // Bound to the request as the client sent it: references to files are still references.
+        request.model = Some(call.model.name.clone());
+        let hop = self.hops.as_ref().map(|hops| hops.begin(&mut request));
+        let hop = hop.transpose()?;
         self.name_and_resolve(&mut request, call, used).await?;
         used.charge(&mut call.permits[1]);
         if let Some(limit) = self.max_output_tokens {
             let config = request.generation_config.get_or_insert_default();
             config.max_output_tokens.get_or_insert(limit);
         }
-        Ok((request, defaults))
+        Ok(Prepared {
+            request,
+            defaults: match &hop {
+                // The text of the request differs between the hops of a reply.
+                Some(hop) => ReplyDefaults::new(version, hop.request()),
+                None => defaults,
+            },
+            hop,
+        })
     }
 
     /// Runs `countTokens`.

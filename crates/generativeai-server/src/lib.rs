@@ -125,6 +125,7 @@
 //!   ▼
 //! response        one reply, or
 //! stream, framing chunks, encoded exactly as the clients expect
+//! hops            in both, for long replies: earlier hops are skipped, and the reply ends after some tokens
 //! ```
 
 mod api;
@@ -138,6 +139,7 @@ mod framing;
 #[doc(hidden)]
 pub mod fuzz;
 mod guard;
+mod hops;
 mod models;
 mod playground;
 mod query;

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use axum::Router;
 use generativeai::Backend;
+use ring::hmac;
 
 use crate::api::Api;
 use crate::body::BodyReader;
 use crate::faults::Faults;
 use crate::files::FileStorage;
 use crate::guard::{AllowedHosts, AllowedOrigins, ApiKey};
+use crate::hops::{HopSettings, Hops};
 use crate::models::ModelNames;
 use crate::queue::RequestQueue;
 use crate::router::App;
@@ -57,6 +59,7 @@ pub struct Server {
     memory_limit: usize,
     faults: Faults,
     files: Option<Arc<FileStorage>>,
+    hops: HopSettings,
     pub(crate) header_timeout: Duration,
     pub(crate) write_timeout: Duration,
     pub(crate) drain_timeout: Duration,
@@ -94,6 +97,7 @@ impl Server {
             memory_limit: 256 * 1024 * 1024,
             faults: Faults::default(),
             files: None,
+            hops: HopSettings::default(),
             header_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(10),
@@ -260,6 +264,48 @@ impl Server {
         self
     }
 
+    /// Ends each request for a reply after this number of tokens, with the finish reason `CONTINUATION` and a
+    /// `continuationToken`. Default: no limit; at least 1.
+    ///
+    /// A client continues the reply with the same request and that token, as with Gemini 4 models. The tokens of a
+    /// reply are those that the backend counts in its chunks, or else its chunks. A hop ends with a whole chunk.
+    ///
+    /// To continue a reply, the backend generates it again from its beginning. So its replies to equal requests must be
+    /// equal: requests without a seed get the seed 0, and an embedded model must be deterministic. A reply that begins
+    /// otherwise than before is 400. A token is authenticated and belongs to its request: one of another request, and one
+    /// that was altered, are 400, too. The token counts of a hop cover its part of the reply, and the whole prompt. A reply
+    /// with several candidates has one hop.
+    ///
+    /// ```
+    /// # use generativeai::testing::Scripted;
+    /// # use generativeai_server::Server;
+    /// // The client gets `Once upon ` and a token, and asks for the rest with it.
+    /// let script = Scripted::default().then_chunks(["Once ", "upon ", "a ", "time"]);
+    /// let server = Server::new(script).hop_tokens(2);
+    /// ```
+    pub fn hop_tokens(mut self, tokens: u32) -> Self {
+        self.hops.tokens = Some(tokens);
+        self
+    }
+
+    /// Adds a `continuationToken` to a chunk of a stream after each such number of tokens. Default: none; at least 1.
+    ///
+    /// From such a checkpoint a client continues a stream that broke. With 1, each chunk is one. The official clients
+    /// repeat the text between the last checkpoint and the end of a broken stream; `generativeai` does not.
+    pub fn checkpoint_tokens(mut self, tokens: u32) -> Self {
+        self.hops.checkpoint = Some(tokens);
+        self
+    }
+
+    /// Sets the secret key of continuation tokens. Default: a random one, so that tokens are valid for this server only.
+    ///
+    /// Servers with the same key accept each other's tokens, if they serve the same model: after a restart, or behind a
+    /// load balancer. The key should be 32 random bytes.
+    pub fn continuation_key(mut self, key: impl AsRef<[u8]>) -> Self {
+        self.hops.key = Some(hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()));
+        self
+    }
+
     /// Sets how long a connection may take to send the headers of its next request. Default: 30 s;
     /// then it is closed. Also limits how long an idle connection is kept for another request. Applies
     /// to [`serve`](Self::serve) only.
@@ -292,6 +338,7 @@ impl Server {
             bodies: BodyReader::new(self.body_limit, self.body_timeout, self.memory_limit),
             faults: self.faults,
             files: self.files,
+            hops: Hops::new(self.hops),
             max_output_tokens: self.max_output_tokens,
         };
         let loopback = AllowedHosts::LoopbackAnd(Vec::new());

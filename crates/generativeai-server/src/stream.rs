@@ -9,7 +9,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, StreamExt, stream};
 use generativeai::ChunkStream;
 use generativeai::protocol::response::GenerateContentResponse;
 
@@ -17,6 +17,7 @@ use crate::deadline::Deadline;
 use crate::error::ApiError;
 use crate::faults::InjectedFaults;
 use crate::framing::Framing;
+use crate::hops::Hop;
 use crate::queue::Permits;
 use crate::reply::ReplyDefaults;
 
@@ -31,6 +32,8 @@ pub(crate) struct Chunks {
     stream: ChunkStream,
     deadline: Deadline,
     defaults: ReplyDefaults,
+    /// Hop of the reply, if it is divided into hops.
+    hop: Option<Hop>,
 }
 
 impl Chunks {
@@ -41,7 +44,14 @@ impl Chunks {
             stream,
             deadline,
             defaults,
+            hop: None,
         }
+    }
+
+    /// Sets the hop of the reply that the chunks are.
+    pub(crate) fn hop(mut self, hop: Option<Hop>) -> Self {
+        self.hop = hop;
+        self
     }
 
     /// Waits for the first chunk.
@@ -54,10 +64,32 @@ impl Chunks {
     }
 
     /// Returns the next chunk, or `None` at the end of the reply. After an error there is no more.
-    async fn next(&mut self) -> Option<Result<GenerateContentResponse, ApiError>> {
+    pub(crate) async fn next(&mut self) -> Option<Result<GenerateContentResponse, ApiError>> {
         if let Some(first) = self.first.take() {
             return Some(Ok(first));
         }
+        while let Some(chunk) = self.receive().await {
+            let Some(hop) = &mut self.hop else {
+                return Some(chunk);
+            };
+            let chunk = match chunk {
+                Ok(chunk) => hop.receive(chunk),
+                Err(error) => return Some(Err(error)),
+            };
+            if hop.is_over() {
+                // Stops the backend: nobody reads the rest.
+                self.stream = Box::pin(stream::empty());
+            }
+            if let Some(chunk) = chunk.transpose() {
+                return Some(chunk);
+            }
+        }
+        let ended = self.hop.as_ref().map_or(Ok(()), Hop::end);
+        ended.err().map(Err)
+    }
+
+    /// Waits for the next chunk of the backend.
+    async fn receive(&mut self) -> Option<Result<GenerateContentResponse, ApiError>> {
         // hyper would drop the connection on a panic, and the client would not learn why.
         let next = AssertUnwindSafe(self.stream.next()).catch_unwind();
         let mut chunk = match self.deadline.run(next).await {
@@ -101,8 +133,7 @@ impl std::error::Error for Incomplete {}
 impl StreamBody {
     /// Converts the reply into a body for hyper.
     pub(crate) fn into_body(self) -> Body {
-        let frames =
-            futures_util::stream::unfold(Some(self), |body| async { body?.next_frame().await });
+        let frames = stream::unfold(Some(self), |body| async { body?.next_frame().await });
         Body::from_stream(frames)
     }
 

@@ -201,6 +201,10 @@ impl Chat {
         let save = !self.no_save;
         let opened = storage::open(session, &model, save, printer);
         let (mut conversation, lock) = runtime.block_on(opened)?;
+        match message {
+            Some(_) => storage::recover(&mut conversation, printer),
+            None => storage::recover_or_continue(&mut conversation, printer),
+        }
         let approvals = self.approvals(message.is_none());
         if let Some(approvals) = &approvals {
             let chat = &mut conversation.chat;

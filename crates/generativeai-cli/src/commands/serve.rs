@@ -17,6 +17,7 @@ use tokio::runtime::Builder;
 use crate::backend::{self, ModelChoice};
 use crate::catalog::LOCAL;
 use crate::completions;
+use crate::continuation_key;
 use crate::engine_options::EngineOptions;
 use crate::exit::{Exit, UsageError};
 use crate::openai;
@@ -95,6 +96,9 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FAULTS", value_delimiter = ',')]
     fault: Vec<String>,
 
+    #[command(flatten)]
+    hops: HopOptions,
+
     /// Reject unknown model names instead of answering with the default model
     #[arg(long)]
     strict_names: bool,
@@ -108,11 +112,65 @@ pub(crate) struct Serve {
     allow_origin: Vec<String>,
 }
 
+/// Options of replies in hops.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Long replies")]
+struct HopOptions {
+    /// End each request for a reply after this number of tokens, with CONTINUATION and a continuationToken, as Gemini 4
+    /// models do
+    ///
+    /// To continue a reply the model generates it again from its beginning. The model is --deterministic, so that hops
+    /// equal one reply.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    hop_tokens: Option<u32>,
+
+    /// Add a continuationToken to a chunk of a stream after each such number of tokens, from which a client continues a
+    /// stream that broke; 1 for every chunk
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    checkpoint_tokens: Option<u32>,
+
+    /// Key of continuation tokens; by default a random one that is kept in the state folder
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "GENAI_SERVE_CONTINUATION_KEY",
+        hide_env_values = true
+    )]
+    continuation_key: Option<String>,
+}
+
+impl HopOptions {
+    /// Whether replies are divided into hops.
+    fn are_set(&self) -> bool {
+        self.hop_tokens.is_some() || self.checkpoint_tokens.is_some()
+    }
+
+    /// Sets the hops of a server.
+    fn apply(self, mut server: Server) -> anyhow::Result<Server> {
+        if !self.are_set() {
+            return Ok(server);
+        }
+        if let Some(tokens) = self.hop_tokens {
+            server = server.hop_tokens(tokens);
+        }
+        if let Some(tokens) = self.checkpoint_tokens {
+            server = server.checkpoint_tokens(tokens);
+        }
+        Ok(match self.continuation_key {
+            Some(key) => server.continuation_key(key),
+            None => server.continuation_key(continuation_key::read()?),
+        })
+    }
+}
+
 impl Serve {
     /// Runs the command.
-    pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
+    pub(crate) fn run(mut self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let faults: Result<Faults, _> = self.fault.join(",").parse();
         let faults = faults.map_err(|error| UsageError(error.to_string()))?;
+        if self.hops.are_set() {
+            self.engine.make_deterministic();
+        }
         let address = SocketAddr::new(self.host, self.port);
         let listener = TcpListener::bind(address).with_context(|| {
             format!("cannot listen on {address}: try another port, or --port 0 for a free one")
@@ -165,6 +223,11 @@ impl Serve {
         }
         let name = self.model.as_deref().unwrap_or(LOCAL);
         Ok(match ModelChoice::named(name)? {
+            ModelChoice::Gemini(_) if self.hops.are_set() => {
+                let message = "--hop-tokens and --checkpoint-tokens are for other models than those of the Gemini API: name one \
+                               with --model, or `local` for the default embedded model";
+                return Err(UsageError(message.to_owned()).into());
+            }
             ModelChoice::Gemini(name) => Source::Gemini(backend::remote(&name)?),
             ModelChoice::OpenAi(model) => Source::OpenAi(model.client(printer)?, Some(model.name)),
             local => Source::File(local.file(printer)?),
@@ -216,6 +279,7 @@ impl Serve {
         } else if let Some(limit) = self.max_output_tokens {
             server = server.max_output_tokens(limit);
         }
+        server = self.hops.apply(server)?;
         if let Some(key) = self.api_key {
             server = server.api_key(key);
         }

@@ -7,11 +7,13 @@ use super::input::Input;
 use super::state::Repl;
 use crate::approval;
 use crate::render::Printer;
-use crate::reply::{self, Outcome, TextSink};
+use crate::reply::{self, Outcome, Received, TextSink};
 
 /// What is sent next.
 pub(super) enum Next {
     Message(Content),
+    /// The rest of an unfinished reply.
+    Retry,
     /// Decisions on calls that wait, by their id.
     Decide(Vec<(String, Decision)>),
 }
@@ -34,11 +36,12 @@ impl Repl<'_> {
         }
     }
 
-    /// Sends a message or decisions, and shows the reply.
-    pub(super) fn receive(&mut self, next: Next) -> anyhow::Result<Outcome> {
+    /// Sends a message, a retry or decisions, and shows the reply.
+    pub(super) fn receive(&mut self, next: Next) -> anyhow::Result<Received> {
         let chat = &mut self.conversations[self.current].chat;
         let message = match next {
             Next::Message(message) => chat.send_message(message),
+            Next::Retry => chat.retry(),
             Next::Decide(decisions) => chat.decide(decisions),
         };
         let mut sink = TextSink::default();
@@ -51,13 +54,13 @@ impl Repl<'_> {
     }
 
     /// Asks about the calls that wait, if a reply ended with any. Changed arguments that do not fit are asked for again.
-    pub(super) fn decisions(&mut self, outcome: &anyhow::Result<Outcome>) -> Option<Decisions> {
+    pub(super) fn decisions(&mut self, received: &anyhow::Result<Received>) -> Option<Decisions> {
         let calls = self.waiting();
         if calls.is_empty() {
             return None;
         }
-        match outcome {
-            Ok(Outcome::Complete) => {}
+        match received {
+            Ok(received) if received.outcome == Outcome::Complete => {}
             Err(error) if is_refused(error) => self.printer.error(error),
             _ => return None,
         }

@@ -35,6 +35,7 @@ impl Repl<'_> {
     /// Closes all conversations. Pending events are saved unless Ctrl-C is pressed.
     pub(super) fn close(mut self, mut exit: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
         self.signals.clear();
+        self.settle();
         for conversation in std::mem::take(&mut self.conversations) {
             let work = storage::close(conversation);
             let work = storage::unless_stopped(self.signals.interrupt(), work, self.printer);

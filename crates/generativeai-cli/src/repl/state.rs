@@ -18,7 +18,7 @@ use crate::conversation::Conversation;
 use crate::engine_options::EngineOptions;
 use crate::exit::ReaderGone;
 use crate::render::Printer;
-use crate::reply::Outcome;
+use crate::reply::{Outcome, Received};
 use crate::storage::{self, SessionLock};
 use crate::transcript;
 use crate::usage::{ReplyUsage, SessionUsage};
@@ -37,6 +37,21 @@ pub(crate) struct Settings {
     pub(crate) engine: EngineOptions,
     /// Which calls of tools need approval, if there are tools.
     pub(crate) approvals: Option<Approvals>,
+}
+
+/// What became of a message or a retry.
+enum Sent {
+    Complete,
+    /// The user stopped the reply.
+    Stopped,
+    /// The reply failed, and the error was reported.
+    Failed,
+    /// Another process changed the session, which was read again.
+    Conflict,
+    /// Nothing was sent: the user did not wait for another process.
+    Nothing,
+    /// Calls of tools go on waiting for approval: the program ends.
+    Waiting,
 }
 
 /// A session at the terminal.
@@ -151,60 +166,107 @@ impl<'a> Repl<'a> {
 
     /// Sends a message and shows the reply. Returns whether the turn was kept.
     pub(super) fn send(&mut self, message: Content) -> anyhow::Result<bool> {
-        if !self.lock_session() {
-            return Ok(false);
-        }
         let text = message.parts.iter().rev().find_map(Part::as_text);
         let text = text.unwrap_or_default().to_owned();
-        self.leave_waiting();
         self.converse(Next::Message(message), &text)
     }
 
-    /// Receives a reply, asks about calls of tools, and goes on. Returns whether the turn was kept.
+    /// Receives a reply, asks about calls of tools, and goes on. Returns whether the turn was kept. `text` is what the
+    /// user typed.
     pub(super) fn converse(&mut self, next: Next, text: &str) -> anyhow::Result<bool> {
-        let started = Instant::now();
-        let mut outcome = self.receive(next);
-        while let Some(decisions) = self.decisions(&outcome) {
-            outcome = match decisions {
-                Decisions::Made(decisions) => self.receive(Next::Decide(decisions)),
-                Decisions::Stop => Ok(Outcome::Stopped),
-                Decisions::Later => return Ok(true),
-            };
-        }
-        let is_complete = match &outcome {
-            Ok(Outcome::Complete) => true,
-            // Only saving was stopped: the reply is complete.
-            Ok(Outcome::Stopped) => self.conversation().chat.unfinished().is_none(),
-            Err(_) => false,
-        };
-        if is_complete {
-            self.count(started);
-            return Ok(true);
-        }
-        match outcome {
-            Ok(_) => {
-                self.type_ahead.clear();
-                Ok(self.keep_partial())
+        Ok(match self.exchange(next)? {
+            Sent::Complete | Sent::Waiting => true,
+            Sent::Stopped => self.keep_partial(),
+            Sent::Failed if self.conversation().can_continue() => {
+                self.printer
+                    .note("(the part that arrived is kept: /continue continues it)");
+                true
             }
-            Err(error) => {
-                if error.is::<ReaderGone>() {
-                    return Err(error);
-                }
-                if is_conflict(&error) {
-                    self.reload()?;
-                    self.prompt.insert(text);
-                    return Ok(false);
-                }
-                self.printer.error(&error);
+            Sent::Failed => {
                 self.printer
                     .note("(your message was discarded: the session is unchanged)");
-                Ok(false)
+                false
+            }
+            Sent::Conflict => {
+                self.prompt.insert(text);
+                false
+            }
+            Sent::Nothing => false,
+        })
+    }
+
+    /// Continues the unfinished reply from its token, and shows the rest. What arrived of it is kept in any case.
+    pub(super) fn retry(&mut self) -> anyhow::Result<()> {
+        match self.exchange(Next::Retry)? {
+            Sent::Complete | Sent::Waiting | Sent::Conflict | Sent::Nothing => {}
+            Sent::Stopped => _ = self.keep_partial(),
+            Sent::Failed => {
+                if !self.conversation().can_continue() {
+                    self.conversation().chat.keep_partial();
+                }
+                self.printer.note("(the part that arrived is kept)");
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps what arrived of a reply that could be continued: something else comes after it.
+    pub(super) fn settle(&mut self) {
+        if self.conversation().can_continue() {
+            self.conversation().chat.keep_partial();
+        }
+    }
+
+    /// Sends a message, a retry or decisions, shows the reply, and asks about calls of tools until none waits.
+    fn exchange(&mut self, next: Next) -> anyhow::Result<Sent> {
+        if !self.lock_session() {
+            return Ok(Sent::Nothing);
+        }
+        if matches!(next, Next::Message(_)) {
+            self.leave_waiting();
+        }
+        let started = Instant::now();
+        let mut received = self.receive(next);
+        while let Some(decisions) = self.decisions(&received) {
+            received = match decisions {
+                Decisions::Made(decisions) => self.receive(Next::Decide(decisions)),
+                Decisions::Stop => received.map(|received| Received {
+                    outcome: Outcome::Stopped,
+                    ..received
+                }),
+                Decisions::Later => return Ok(Sent::Waiting),
+            };
+            if matches!(&received, Ok(received) if received.outcome == Outcome::Stopped) {
+                break;
+            }
+        }
+        match received {
+            // If only saving was stopped, the reply is complete.
+            Ok(received)
+                if received.outcome == Outcome::Complete
+                    || self.conversation().chat.unfinished().is_none() =>
+            {
+                self.count(started, received.hops);
+                Ok(Sent::Complete)
+            }
+            Ok(_) => {
+                self.type_ahead.clear();
+                Ok(Sent::Stopped)
+            }
+            Err(error) if error.is::<ReaderGone>() => Err(error),
+            Err(error) if is_conflict(&error) => {
+                self.reload()?;
+                Ok(Sent::Conflict)
+            }
+            Err(error) => {
+                self.printer.error(&error);
+                Ok(Sent::Failed)
             }
         }
     }
 
     /// Locks the session. Returns `false` if the user stopped waiting for another process.
-    fn lock_session(&mut self) -> bool {
+    pub(super) fn lock_session(&mut self) -> bool {
         let Some(session) = self.conversation().session.clone() else {
             return true;
         };
@@ -245,7 +307,8 @@ impl<'a> Repl<'a> {
 
     /// Keeps what arrived of a stopped reply; if nothing did, discards the message.
     fn keep_partial(&mut self) -> bool {
-        let kept = self.conversation().chat.keep_partial();
+        // A reply with a token stays unfinished: a retry continues it.
+        let kept = self.conversation().can_continue() || self.conversation().chat.keep_partial();
         if kept {
             self.printer
                 .note("(stopped; the part that arrived is kept: /continue continues it)");
@@ -257,10 +320,10 @@ impl<'a> Repl<'a> {
     }
 
     /// Adds the usage of the last reply.
-    fn count(&mut self, started: Instant) {
+    fn count(&mut self, started: Instant, hops: usize) {
         let last = self.conversations[self.current].chat.last();
         let tokens = last.and_then(|last| last.usage_metadata.as_deref());
-        let usage = ReplyUsage::new(tokens, started.elapsed());
+        let usage = ReplyUsage::new(tokens, started.elapsed()).hops(hops);
         if self.settings.stats {
             self.printer.note(&usage);
         }

@@ -43,6 +43,14 @@ pub(crate) enum End<'a> {
     Failed(&'a Error),
 }
 
+/// A reply that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Received {
+    pub(crate) outcome: Outcome,
+    /// Number of requests that the reply took.
+    pub(crate) hops: usize,
+}
+
 /// Outcome of a reply that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -60,7 +68,7 @@ pub(crate) async fn receive(
     sink: &mut impl Sink,
     stop: impl Future<Output = ()>,
     printer: &mut Printer,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<Received> {
     // Retries happen inside `next` below, so they are reported through a channel.
     let (sender, mut retries) = mpsc::unbounded_channel();
     let options = RequestOptions::default().on_retry(move |attempt| {
@@ -84,6 +92,7 @@ pub(crate) async fn receive(
                 }
             }
         };
+        let hops = reply.hops();
         match chunk {
             Some(Some(Ok(chunk))) => sink.chunk(&chunk, printer)?,
             Some(Some(Err(error))) => {
@@ -99,11 +108,17 @@ pub(crate) async fn receive(
                     None => End::Stopped,
                 };
                 sink.end(end, printer)?;
-                return Ok(Outcome::Complete);
+                return Ok(Received {
+                    outcome: Outcome::Complete,
+                    hops,
+                });
             }
             None => {
                 sink.end(End::Stopped, printer)?;
-                return Ok(Outcome::Stopped);
+                return Ok(Received {
+                    outcome: Outcome::Stopped,
+                    hops,
+                });
             }
         }
     }

@@ -22,6 +22,8 @@ pub(crate) struct Service {
 pub(crate) enum Answer {
     /// Chunks of text, the last of which ends the reply.
     Texts(Vec<&'static str>),
+    /// A text that ends at the token limit of the request, and the token from which it continues.
+    Hop(&'static str, &'static str),
     /// A call of this function with the name Ada, and this text after its result.
     Calls(&'static str, &'static str),
     /// One chunk of text; then the stream stays open.
@@ -155,6 +157,10 @@ fn reply(mut stream: TcpStream, answer: &Answer) -> std::io::Result<()> {
             }
             Ok(())
         }
+        Answer::Hop(text, token) => {
+            let end = format!(r#","finishReason":"CONTINUATION","continuationToken":"{token}""#);
+            stream.write_all((EVENTS.to_owned() + &event_with(text, &end)).as_bytes())
+        }
         Answer::Calls(name, _) => {
             let call = format!(
                 "data: {{\"candidates\":[{{\"content\":{{\"role\":\"model\",\"parts\":[{{\"functionCall\":\
@@ -183,8 +189,20 @@ pub(crate) fn whole(mut stream: TcpStream, code: u16, body: &str) -> std::io::Re
     stream.write_all(answer.as_bytes())
 }
 
-/// A chunk of a reply. Control characters are escaped as JSON requires.
+/// A chunk of a reply.
 fn event(text: &str, last: bool) -> String {
+    event_with(
+        text,
+        if last {
+            r#","finishReason":"STOP""#
+        } else {
+            ""
+        },
+    )
+}
+
+/// A chunk of a reply with these members of its candidate. Control characters are escaped as JSON requires.
+fn event_with(text: &str, members: &str) -> String {
     let escaped: String = text
         .chars()
         .map(|char| match char {
@@ -193,13 +211,8 @@ fn event(text: &str, last: bool) -> String {
             char => char.to_string(),
         })
         .collect();
-    let finish = if last {
-        r#","finishReason":"STOP""#
-    } else {
-        ""
-    };
     format!(
         "data: {{\"candidates\":[{{\"content\":{{\"role\":\"model\",\"parts\":[{{\"text\":\"{escaped}\"}}]}}\
-         {finish}}}]}}\r\n\r\n"
+         {members}}}]}}\r\n\r\n"
     )
 }

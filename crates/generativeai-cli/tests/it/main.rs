@@ -8,6 +8,8 @@ mod fake_hub;
 mod fake_openai;
 mod fake_service;
 mod generated;
+#[cfg(unix)]
+mod hops;
 mod hostile;
 #[cfg(unix)]
 mod interrupts;

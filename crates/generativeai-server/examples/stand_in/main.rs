@@ -1,7 +1,7 @@
 //! A server whose model is deterministic and needs no model file, for tests of clients and of the
 //! playground.
 //!
-//! Options: `--port`, `--api-key`, `--fault`. Prints `listening on http://ADDRESS` when it is ready.
+//! Options: `--port`, `--api-key`, `--fault`, `--hop-tokens`, `--checkpoint-tokens`. Prints `listening on http://ADDRESS` when it is ready.
 //! The model `models/stand-in` repeats its input, fills in schemas and calls functions; see
 //! `reply.rs`. The description of the model contains the number of replies in progress.
 
@@ -26,6 +26,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         match name.as_str() {
             "--port" => port = value.parse()?,
             "--api-key" => server = server.api_key(value),
+            "--hop-tokens" => server = server.hop_tokens(value.parse()?),
+            "--checkpoint-tokens" => server = server.checkpoint_tokens(value.parse()?),
             "--fault" => server = server.faults(value.parse::<Faults>()?),
             _ => return Err(format!("unknown option `{name}`").into()),
         }

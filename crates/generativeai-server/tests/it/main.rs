@@ -4,6 +4,7 @@ mod cancellation;
 mod faults;
 mod files;
 mod guard;
+mod hops;
 mod limits;
 mod model_names;
 mod playground;

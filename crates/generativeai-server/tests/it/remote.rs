@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::serve::Running;
 use crate::support::{Endless, Event, Tiny};
 
-fn start(server: Server) -> (Running, Remote) {
+pub(crate) fn start(server: Server) -> (Running, Remote) {
     let running = Running::start(
         server,
         TcpListener::bind(("127.0.0.1", 0)).expect("a free port"),

@@ -234,10 +234,9 @@ impl Backend for Endless {
             async move {
                 let running = running.unwrap_or_else(|| this.start());
                 this.tokens.acquire().await.expect("never closed").forget();
-                Some((
-                    Ok(GenerateContentResponse::from(Content::model("ha "))),
-                    Some(running),
-                ))
+                let mut chunk = GenerateContentResponse::from(Content::model("ha "));
+                chunk.candidates[0].finish_reason = None;
+                Some((Ok(chunk), Some(running)))
             }
         }))
     }

@@ -117,7 +117,7 @@ impl Repl<'_> {
                     self.printer
                         .note("(with --no-save this is a copy: new messages are not saved)");
                 }
-                storage::recover(&mut conversation, self.printer);
+                storage::recover_or_continue(&mut conversation, self.printer);
                 self.switch_to(conversation);
                 Ok(())
             }

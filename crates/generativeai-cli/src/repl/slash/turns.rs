@@ -59,7 +59,11 @@ impl Repl<'_> {
         Ok(())
     }
 
+    /// Continues the last reply: from its token if it has one, otherwise by asking the model to.
     pub(super) fn continue_reply(&mut self) -> anyhow::Result<()> {
+        if self.conversation().can_continue() {
+            return self.retry();
+        }
         if self.conversation().chat.history().is_empty() {
             self.no_messages();
             return Ok(());

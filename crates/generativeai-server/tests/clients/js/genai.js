@@ -84,6 +84,41 @@ await stream.next();
 leaving.abort();
 await expectIdle();
 
+// Replies in hops, and streams that are cut after checkpoints, equal replies in one piece.
+const long = { maxOutputTokens: 24, temperature: 0 };
+const words =
+  "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen " +
+  "eighteen nineteen twenty twenty-one twenty-two twenty-three twenty-four";
+const ask = { model, contents: `Count in words: ${words}.`, config: long };
+const { SERVER_WHOLE, SERVER_HOPS, SERVER_CUT } = process.env;
+const reasonOf = ({ candidates }) => candidates[0].finishReason;
+const whole = await client(SERVER_WHOLE).models.generateContent(ask);
+for (const server of [SERVER_HOPS, SERVER_CUT]) {
+  const hopping = client(server);
+  const reply = await hopping.models.generateContent(ask);
+  check(reply.text === whole.text && reasonOf(reply) === reasonOf(whole), server, reply.text, whole.text);
+  for (const stream of [
+    await hopping.models.generateContentStream(ask),
+    await hopping.chats.create({ model, config: long }).sendMessageStream({ message: ask.contents }),
+  ]) {
+    const chunks = await all(stream);
+    check(textOf(chunks) === whole.text, server, textOf(chunks), whole.text);
+    check(!chunks.some((chunk) => reasonOf(chunk) === "CONTINUATION"), chunks);
+    check(reasonOf(chunks.at(-1)) === reasonOf(whole), chunks.at(-1));
+  }
+}
+const manual = { ...long, automaticContinuation: false };
+let [counted, text] = [0, ""];
+do {
+  const hop = await client(SERVER_HOPS).models.generateContent({ ...ask, config: manual });
+  manual.continuationToken = hop.candidates[0].continuationToken;
+  text += hop.text;
+  counted += 1;
+} while (manual.continuationToken);
+check(counted === 4 && text === whole.text, counted, text, whole.text);
+const other = { ...long, continuationToken: "b3RoZXI=" };
+await expectError(client(SERVER_HOPS).models.generateContent({ ...ask, config: other }), 400);
+
 const eight = Array.from({ length: 8 }, (_, number) =>
   models.generateContent({ model, contents: `Client ${number}`, config: short }),
 );

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 from checks import BASE, FAULTY, KEY, MODEL, SCHEMA, STAND_IN, check, done, expect_error, expect_idle, valid
@@ -144,6 +145,57 @@ def leave():
     expect_idle()
 
 
+# In one request 24 tokens, with hops of 6 tokens in four.
+LONG = types.GenerateContentConfig(max_output_tokens=24, temperature=0)
+COUNT = "Count in words: one two three four five six seven eight nine ten eleven twelve thirteen fourteen " \
+    "fifteen sixteen seventeen eighteen nineteen twenty twenty-one twenty-two twenty-three twenty-four."
+
+
+def joined(chunks):
+    """Returns the text of a stream and its finish reason. No chunk shows where a hop ended."""
+    reasons = [chunk.candidates[0].finish_reason for chunk in chunks]
+    check("CONTINUATION" not in reasons, reasons)
+    return "".join(chunk.text or "" for chunk in chunks), reasons[-1]
+
+
+def hops():
+    """Replies in hops, and streams that are cut after checkpoints, equal replies in one piece."""
+    one, many, cut = (client(os.environ[name]) for name in ("SERVER_WHOLE", "SERVER_HOPS", "SERVER_CUT"))
+    ask = {"model": GEMINI, "contents": COUNT, "config": LONG}
+    whole = one.models.generate_content(**ask)
+    expected = whole.text, whole.candidates[0].finish_reason
+    for c in (many, cut):
+        reply = c.models.generate_content(**ask)
+        check((reply.text, reply.candidates[0].finish_reason) == expected, reply, expected)
+        found = joined(list(c.models.generate_content_stream(**ask)))
+        check(found == expected, found, expected)
+        talk = c.chats.create(model=GEMINI, config=LONG)
+        found = joined(list(talk.send_message_stream(COUNT)))
+        check(found == expected, found, expected)
+
+    token, text, count = None, "", 0
+    while token or not count:
+        config = LONG.model_copy(update={"automatic_continuation": False, "continuation_token": token})
+        reply = many.models.generate_content(model=GEMINI, contents=COUNT, config=config)
+        token, text, count = reply.candidates[0].continuation_token, text + reply.text, count + 1
+    check((text, count) == (whole.text, 4), text, count)
+    other = LONG.model_copy(update={"continuation_token": b"other"})
+    expect_error(lambda: many.models.generate_content(model=GEMINI, contents="Hi", config=other), 400)
+
+
+async def hops_asynchronous():
+    held = [client(os.environ[name]) for name in ("SERVER_WHOLE", "SERVER_HOPS", "SERVER_CUT")]
+    one, many, cut = (each.aio for each in held)
+    ask = {"model": GEMINI, "contents": COUNT, "config": LONG}
+    whole = await one.models.generate_content(**ask)
+    expected = whole.text, whole.candidates[0].finish_reason
+    for c in (many, cut):
+        reply = await c.models.generate_content(**ask)
+        check((reply.text, reply.candidates[0].finish_reason) == expected, reply, expected)
+        found = joined([chunk async for chunk in await c.models.generate_content_stream(**ask)])
+        check(found == expected, found, expected)
+
+
 def many(c):
     def one(number):
         return c.models.generate_content(model=GEMINI, contents=f"Client {number}", config=SHORT).text
@@ -222,6 +274,8 @@ for part in (models, unary, stream, chat, schema, function, failures, many):
 elsewhere()
 mid_stream()
 leave()
+hops()
 done("google-genai, blocking")
 asyncio.run(asynchronous())
+asyncio.run(hops_asynchronous())
 done("google-genai, async")

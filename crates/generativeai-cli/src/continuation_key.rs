@@ -1,0 +1,38 @@
+//! The key of continuation tokens, kept in the user's state folder so that tokens are valid after a restart.
+
+use std::fs;
+use std::io::Write;
+
+use anyhow::{Context, ensure};
+
+use crate::state_file;
+
+/// Name of the file.
+const NAME: &str = "continuation.key";
+
+/// Length of the key in bytes.
+const LENGTH: usize = 32;
+
+/// Reads the key, and creates it first if there is none.
+///
+/// Two processes that create it at the same time agree: both append to the file, and its beginning is the key.
+pub(crate) fn read() -> anyhow::Result<Vec<u8>> {
+    let (path, mut file) = state_file::open(NAME)
+        .context("cannot keep a key for continuation tokens: set one with --continuation-key")?;
+    let display = path.display();
+    let metadata = file.metadata();
+    let length = metadata.with_context(|| format!("cannot read {display}"))?;
+    if length.len() == 0 {
+        let mut key = [0; LENGTH];
+        getrandom::fill(&mut key).context("the operating system returned no random numbers")?;
+        let written = file.write_all(&key).and_then(|()| file.sync_all());
+        written.with_context(|| format!("cannot write {display}"))?;
+    }
+    let mut key = fs::read(&path).with_context(|| format!("cannot read {display}"))?;
+    ensure!(
+        key.len() >= LENGTH,
+        "{display} is too short for a key: remove it, and a new one is created"
+    );
+    key.truncate(LENGTH);
+    Ok(key)
+}

@@ -1,0 +1,293 @@
+//! Replies in hops: a reply ends after a number of tokens, with a token from which the same request continues.
+//!
+//! A token contains no content. The backend generates the reply again, and the server skips the content of earlier hops.
+//! So the hops of a reply equal one hop, with functions, schemas and thoughts too, and any backend will do whose replies
+//! to equal requests are equal. The price is time: the last hop takes as long as the whole reply.
+
+mod position;
+mod token;
+
+use std::sync::Arc;
+
+use generativeai::protocol::content::Part;
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::{FinishReason, GenerateContentResponse, UsageMetadata};
+use ring::hmac;
+use ring::rand::SystemRandom;
+
+use self::position::{DIGEST, Position};
+use self::token::Start;
+use crate::error::ApiError;
+
+/// Seed of requests that have none, so that a reply can be generated again.
+const SEED: i32 = 0;
+
+/// Settings of the server.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HopSettings {
+    /// Number of tokens after which a hop ends.
+    pub(crate) tokens: Option<u32>,
+    /// Number of tokens after which a chunk of a stream has a token.
+    pub(crate) checkpoint: Option<u32>,
+    /// Key of the tokens; a random one if there is none.
+    pub(crate) key: Option<hmac::Key>,
+}
+
+/// The hops of all replies.
+#[derive(Debug)]
+pub(crate) struct Hops {
+    tokens: u64,
+    checkpoint: u64,
+    key: hmac::Key,
+}
+
+/// One hop of a reply: skips the content of earlier hops, and ends after a number of tokens.
+#[derive(Debug)]
+pub(crate) struct Hop {
+    hops: Arc<Hops>,
+    /// Digest of the request.
+    request: [u8; DIGEST],
+    /// Place where the hop begins, until it is reached.
+    start: Option<Start>,
+    /// End of the content so far, of all hops.
+    place: Position,
+    /// Number of reply tokens so far, of all hops.
+    tokens: u64,
+    /// Number of tokens where the hop began.
+    first: u64,
+    /// Number of tokens where the last token was issued.
+    checkpoint: u64,
+    /// Whether chunks without a finish reason may have a token.
+    has_checkpoints: bool,
+    /// Whether the hop has content.
+    has_content: bool,
+    /// Whether the reply has several candidates. It is not divided: a token belongs to one.
+    is_whole: bool,
+    /// Token counts where the hop began.
+    usage: Option<Box<UsageMetadata>>,
+    is_over: bool,
+}
+
+impl Hops {
+    /// Creates the hops of a server, if it has any.
+    pub(crate) fn new(settings: HopSettings) -> Option<Arc<Self>> {
+        if settings.tokens.is_none() && settings.checkpoint.is_none() {
+            return None;
+        }
+        let limit = |tokens: Option<u32>| tokens.map_or(u64::MAX, |tokens| tokens.max(1).into());
+        let random = || hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new());
+        let key = settings.key.map_or_else(random, Ok);
+        Some(Arc::new(Self {
+            tokens: limit(settings.tokens),
+            checkpoint: limit(settings.checkpoint),
+            key: key.expect("the operating system has a source of random numbers"),
+        }))
+    }
+
+    /// Begins the hop that a request asks for. Removes the token from the request, and sets its seed.
+    ///
+    /// # Errors
+    /// 400: the token is not one of this request.
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        request: &mut GenerateContentRequest,
+    ) -> Result<Hop, ApiError> {
+        let token = request.continuation_token.take();
+        let json = serde_json::to_vec(request)
+            .expect("API messages have string keys, and writing to memory cannot fail");
+        let digest = position::digest(&json);
+        let start = match token.filter(|token| !token.is_empty()) {
+            Some(token) => Some(token::read(&self.key, &digest, &token)?),
+            None => None,
+        };
+        let config = request.generation_config.get_or_insert_default();
+        config.seed.get_or_insert(SEED);
+        let is_whole = config.candidate_count.is_some_and(|count| count > 1);
+        Ok(Hop {
+            hops: Arc::clone(self),
+            request: digest,
+            start,
+            place: Position::start(),
+            tokens: 0,
+            first: 0,
+            checkpoint: 0,
+            has_checkpoints: true,
+            has_content: false,
+            is_whole,
+            usage: None,
+            is_over: false,
+        })
+    }
+}
+
+impl Hop {
+    /// Makes the hop issue a token at its end only.
+    pub(crate) fn without_checkpoints(mut self) -> Self {
+        self.has_checkpoints = false;
+        self
+    }
+
+    /// Digest of the request, equal for all hops of a reply.
+    pub(crate) fn request(&self) -> &[u8] {
+        &self.request
+    }
+
+    /// Whether the hop has ended.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// Receives the next chunk of the reply. Returns what of it belongs to this hop.
+    ///
+    /// # Errors
+    /// 400: the reply begins otherwise than the one that is to be continued.
+    pub(crate) fn receive(
+        &mut self,
+        mut chunk: GenerateContentResponse,
+    ) -> Result<Option<GenerateContentResponse>, ApiError> {
+        if let Some(start) = self.start
+            && !self.skip(start, &mut chunk)?
+        {
+            return Ok(None);
+        }
+        self.count(&chunk);
+        if let (Some(usage), Some(before)) = (&mut chunk.usage_metadata, &self.usage) {
+            subtract(usage, before);
+        }
+        self.issue_token(&mut chunk);
+        Ok(Some(chunk))
+    }
+
+    /// Checks the end of the backend's reply.
+    ///
+    /// # Errors
+    /// 400: it ended before the place where the hop begins.
+    pub(crate) fn end(&self) -> Result<(), ApiError> {
+        match self.start {
+            Some(_) => Err(differs()),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes the content of earlier hops from a chunk. Returns whether the hop begins in the chunk.
+    fn skip(
+        &mut self,
+        start: Start,
+        chunk: &mut GenerateContentResponse,
+    ) -> Result<bool, ApiError> {
+        let mut rest = Vec::new();
+        for part in parts(chunk) {
+            let left = self.place.add_up_to(start.length, part);
+            rest.extend(left.map_err(|_| differs())?);
+        }
+        let has_ended = chunk.finish_reason().is_some() || chunk.is_blocked();
+        if self.place.length() == start.length {
+            if self.place.digest() != start.digest {
+                return Err(differs());
+            }
+            self.start = None;
+        } else if has_ended {
+            return Err(differs());
+        }
+        let begins = !rest.is_empty() || has_ended;
+        if !begins {
+            self.count(chunk);
+            self.first = self.tokens;
+            self.checkpoint = self.tokens;
+            if chunk.usage_metadata.is_some() {
+                self.usage = chunk.usage_metadata.take();
+            }
+        } else if let Some(content) = first_content(chunk) {
+            content.parts = rest;
+        }
+        Ok(begins)
+    }
+
+    /// Counts the tokens of a chunk. A chunk without token counts is one token.
+    fn count(&mut self, chunk: &GenerateContentResponse) {
+        let reported = chunk
+            .usage_metadata
+            .as_ref()
+            .map(|usage| reply_tokens(usage))
+            .filter(|&tokens| tokens > 0);
+        self.tokens = match reported {
+            Some(tokens) => tokens.max(self.tokens),
+            None => self.tokens + 1,
+        };
+    }
+
+    /// Ends the hop with this chunk, or makes the chunk a checkpoint, if it is time.
+    fn issue_token(&mut self, chunk: &mut GenerateContentResponse) {
+        let length = self.place.length();
+        let parts = chunk.candidates.first().map_or(&[][..], |it| it.parts());
+        parts.iter().for_each(|part| self.place.add(part));
+        // Without content the next hop would begin at the same place, and again.
+        self.has_content |= self.place.length() > length;
+        let has_ended = chunk.finish_reason().is_some() || chunk.is_blocked();
+        if has_ended || self.is_whole || !self.has_content {
+            return;
+        }
+        let ends = self.tokens - self.first >= self.hops.tokens;
+        let is_checkpoint =
+            self.has_checkpoints && self.tokens - self.checkpoint >= self.hops.checkpoint;
+        let Some(candidate) = chunk.candidates.first_mut() else {
+            return;
+        };
+        if ends {
+            candidate.finish_reason = Some(FinishReason::Continuation);
+            self.is_over = true;
+        }
+        if ends || is_checkpoint {
+            let token = token::token(&self.hops.key, &self.request, &self.place);
+            candidate.continuation_token = Some(token);
+            self.checkpoint = self.tokens;
+        }
+    }
+}
+
+fn first_content(
+    chunk: &mut GenerateContentResponse,
+) -> Option<&mut generativeai::protocol::content::Content> {
+    chunk.candidates.first_mut()?.content.as_mut()
+}
+
+/// Removes the parts from a chunk.
+fn parts(chunk: &mut GenerateContentResponse) -> Vec<Part> {
+    let content = first_content(chunk);
+    content.map_or_else(Vec::new, |content| std::mem::take(&mut content.parts))
+}
+
+/// Number of tokens of a reply, thoughts included.
+fn reply_tokens(usage: &UsageMetadata) -> u64 {
+    let counts = [usage.candidates_token_count, usage.thoughts_token_count];
+    let counts = counts.into_iter().flatten();
+    counts.map(|count| u64::try_from(count).unwrap_or(0)).sum()
+}
+
+/// Subtracts the reply tokens of the hops before. The tokens of the prompt are those of each request.
+fn subtract(usage: &mut UsageMetadata, before: &UsageMetadata) {
+    let less = |count: &mut Option<i32>, before: Option<i32>| {
+        *count = count.map(|count| count.saturating_sub(before.unwrap_or(0)).max(0));
+    };
+    less(
+        &mut usage.candidates_token_count,
+        before.candidates_token_count,
+    );
+    less(&mut usage.thoughts_token_count, before.thoughts_token_count);
+    usage.thoughts_token_count = usage.thoughts_token_count.filter(|&count| count > 0);
+    let replied = i32::try_from(reply_tokens(before)).unwrap_or(i32::MAX);
+    less(&mut usage.total_token_count, Some(replied));
+    for details in &mut usage.candidates_tokens_details {
+        let before = before.candidates_tokens_details.iter();
+        let before = before.filter(|before| before.modality == details.modality);
+        let count = before.filter_map(|before| before.token_count).sum();
+        less(&mut details.token_count, Some(count));
+    }
+}
+
+fn differs() -> ApiError {
+    ApiError::invalid(
+        "the reply cannot be continued, because the model now replies with something else: send the request without \
+         `continuationToken`, and serve a model that is deterministic",
+    )
+}

@@ -1,0 +1,170 @@
+//! Place in the content of a reply, however its chunks divide it.
+
+use std::fmt;
+
+use generativeai::protocol::content::{Data, Part};
+use ring::digest::{Context, SHA256};
+
+/// Length of a digest in bytes.
+pub(super) const DIGEST: usize = 32;
+
+// Bytes that no UTF-8 text contains. They separate texts and other parts.
+const TEXT: u8 = 0xf8;
+const THOUGHT: u8 = 0xf9;
+const SIGNATURE: u8 = 0xfa;
+const OTHER: u8 = 0xfb;
+
+/// Place in the content of a reply: how much precedes it, and a digest of that.
+///
+/// Equal contents have equal positions, whether a text is one part or many.
+#[derive(Clone)]
+pub(super) struct Position {
+    length: u64,
+    digest: Context,
+    /// Kind of the text that the next one is a continuation of.
+    open: Option<u8>,
+}
+
+impl Position {
+    /// Returns the beginning of a reply.
+    pub(super) fn start() -> Self {
+        Self {
+            length: 0,
+            digest: Context::new(&SHA256),
+            open: None,
+        }
+    }
+
+    /// Length of the content before this place: bytes of its texts, and one for each signature and each other part.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Returns the digest of the content before this place.
+    pub(super) fn digest(&self) -> [u8; DIGEST] {
+        digest_of(self.digest.clone())
+    }
+
+    /// Moves behind a part.
+    pub(super) fn add(&mut self, part: &Part) {
+        let Some(Data::Text(text)) = &part.data else {
+            let json = serde_json::to_vec(part)
+                .expect("API messages have string keys, and writing to memory cannot fail");
+            self.digest.update(&[OTHER]);
+            self.digest.update(&json);
+            self.length += 1;
+            self.open = None;
+            return;
+        };
+        let kind = if part.is_thought() { THOUGHT } else { TEXT };
+        if self.open != Some(kind) && !text.is_empty() {
+            self.digest.update(&[kind]);
+            self.open = Some(kind);
+        }
+        self.digest.update(text.as_bytes());
+        self.length += text.len() as u64;
+        if let Some(signature) = &part.thought_signature {
+            self.digest.update(&[SIGNATURE]);
+            self.digest.update(signature.as_bytes());
+            self.length += 1;
+            self.open = None;
+        }
+    }
+
+    /// Moves behind a part, but no further than a length. Returns what of the part is left.
+    ///
+    /// # Errors
+    /// The length is inside of a character.
+    pub(super) fn add_up_to(&mut self, length: u64, part: Part) -> Result<Option<Part>, Inside> {
+        let left = length - self.length;
+        if left == 0 {
+            return Ok(Some(part));
+        }
+        let Some(Data::Text(text)) = &part.data else {
+            self.add(&part);
+            return Ok(None);
+        };
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
+        let is_all = left >= text.len() + usize::from(part.thought_signature.is_some());
+        if is_all {
+            self.add(&part);
+            return Ok(None);
+        }
+        let (head, tail) = text.split_at_checked(left).ok_or(Inside)?;
+        self.add(&Part::text(head).thought(part.is_thought()));
+        let tail = Data::Text(tail.to_owned());
+        let mut rest = part;
+        rest.data = Some(tail);
+        Ok(Some(rest))
+    }
+}
+
+impl fmt::Debug for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Position")
+            .field("length", &self.length)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A length that is inside of a character.
+#[derive(Debug)]
+pub(super) struct Inside;
+
+/// Returns the digest of bytes.
+pub(super) fn digest(bytes: &[u8]) -> [u8; DIGEST] {
+    let mut context = Context::new(&SHA256);
+    context.update(bytes);
+    digest_of(context)
+}
+
+fn digest_of(context: Context) -> [u8; DIGEST] {
+    let mut bytes = [0; DIGEST];
+    bytes.copy_from_slice(context.finish().as_ref());
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn position(parts: &[Part]) -> (u64, [u8; DIGEST]) {
+        let mut position = Position::start();
+        parts.iter().for_each(|part| position.add(part));
+        (position.length(), position.digest())
+    }
+
+    #[test]
+    fn a_position_depends_on_the_content_and_not_on_its_division() {
+        let whole = [Part::text("hm").thought(true), Part::text("one two")];
+        let divided = [
+            Part::text("h").thought(true),
+            Part::text("m").thought(true),
+            Part::text(""),
+            Part::text("one "),
+            Part::text("two"),
+        ];
+        assert_eq!(position(&whole), position(&divided));
+        for other in [
+            [Part::text("h").thought(true), Part::text("mone two")],
+            [Part::text("hm"), Part::text("one two")],
+            [Part::text("hm").thought(true), Part::text("one twö")],
+        ] {
+            assert_ne!(position(&whole), position(&other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn the_rest_of_a_text_begins_at_the_length() {
+        let mut position = Position::start();
+        let part = Part::text("aö").thought_signature("c2ln");
+
+        let rest = position.add_up_to(1, part.clone()).unwrap().unwrap();
+        assert_eq!(rest, Part::text("ö").thought_signature("c2ln"));
+        assert!(position.add_up_to(2, rest.clone()).is_err());
+        let rest = position.add_up_to(3, rest).unwrap().unwrap();
+        assert_eq!(rest, Part::text("").thought_signature("c2ln"));
+        assert!(position.add_up_to(4, rest).unwrap().is_none());
+        assert_eq!(position.digest(), self::position(&[part]).1);
+    }
+}
