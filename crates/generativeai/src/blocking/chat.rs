@@ -252,6 +252,11 @@ impl ReplyStream<'_> {
     pub fn response(&self) -> Option<&GenerateContentResponse> {
         self.stream.response()
     }
+
+    /// Returns the number of requests that the reply took so far, after the last round of function calls.
+    pub fn hops(&self) -> usize {
+        self.stream.hops()
+    }
 }
 
 impl Iterator for ReplyStream<'_> {

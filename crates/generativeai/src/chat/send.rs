@@ -411,6 +411,14 @@ impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
         self.turn.as_ref().ok()?.response()
     }
 
+    /// Returns the number of requests that the reply took so far, after the last round of function calls. More than one:
+    /// the service ended the reply at its token limit, or a stream broke, and the reply was continued.
+    ///
+    /// A request that is retried counts once. A [retry](ChatSession::retry) of a turn counts its own requests.
+    pub fn hops(&self) -> usize {
+        self.turn.as_ref().map_or(0, Turn::hops)
+    }
+
     /// Ends the stream and returns the conversation. If the reply is not complete, its turn is
     /// [unfinished](ChatSession::unfinished).
     ///

@@ -55,6 +55,8 @@ pub(super) struct Turn<C> {
     /// Settings for function calls. They are fixed for the turn.
     automatic: Option<AutomaticFunctionCalling>,
     mode: Mode,
+    /// Number of requests that the last reply took.
+    hops: usize,
     step: Step,
 }
 
@@ -158,6 +160,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
                 chat,
                 template,
                 mode,
+                hops: 0,
             }),
             Err(error) => Err((chat, error)),
         }
@@ -185,16 +188,20 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
                     Err(error) => self.close(error),
                 },
                 Step::Request => self.request(),
-                Step::Receive(reply) => match reply.next().await {
-                    Some(Ok(Piece::Chunk(chunk))) => {
-                        if let Some(chunk) = self.receive(*chunk) {
-                            return Some(Ok(chunk));
+                Step::Receive(reply) => {
+                    let piece = reply.next().await;
+                    self.hops = reply.requests();
+                    match piece {
+                        Some(Ok(Piece::Chunk(chunk))) => {
+                            if let Some(chunk) = self.receive(*chunk) {
+                                return Some(Ok(chunk));
+                            }
                         }
+                        Some(Ok(Piece::Hop)) => self.store_hop(),
+                        Some(Err(error)) => self.close(error),
+                        None => self.finish_reply(),
                     }
-                    Some(Ok(Piece::Hop)) => self.store_hop(),
-                    Some(Err(error)) => self.close(error),
-                    None => self.finish_reply(),
-                },
+                }
                 Step::StoreHop(write, _) => {
                     let written = write.result().await;
                     self.chat.end_write(written).ok();
@@ -231,6 +238,11 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
     /// Returns the response so far.
     pub(super) fn response(&self) -> Option<&GenerateContentResponse> {
         self.chat.last()
+    }
+
+    /// Returns the number of requests that the last reply took so far.
+    pub(super) fn hops(&self) -> usize {
+        self.hops
     }
 
     /// Consumes the turn and returns the conversation.

@@ -87,6 +87,31 @@ impl Unfinished {
         }
     }
 
+    /// Returns the token from which [`retry`](crate::ChatSession::retry) continues the reply. `None` if the reply has no
+    /// token, or ended: then a retry begins it again.
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # use generativeai::protocol::{content::Content, response::{FinishReason, GenerateContentResponse}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let mut half = GenerateContentResponse::from(Content::model("Once "));
+    /// # half.candidates[0].finish_reason = Some(FinishReason::Continuation);
+    /// # half.candidates[0].continuation_token = Some("token".into());
+    /// # let script = Scripted::default().then_stream([half]).then_hang(&[]);
+    /// # let mut chat = GenerativeModel::new("m").backend(script).start_chat();
+    /// let mut reply = chat.send_message("Tell me a long story").stream();
+    /// reply.next().await;
+    /// drop(reply);
+    ///
+    /// let unfinished = chat.unfinished().expect("a turn that was dropped");
+    /// assert_eq!(unfinished.continuation_token(), Some("token"));
+    /// # Ok(()) }
+    /// ```
+    pub fn continuation_token(&self) -> Option<&str> {
+        self.checkpoint()?;
+        self.checkpoint.as_ref()?.resume_token()
+    }
+
     /// Returns the contents that a request sends after the history.
     pub(super) fn contents(&self) -> Vec<Content> {
         let turn = once(&self.sent).chain(&self.rounds);

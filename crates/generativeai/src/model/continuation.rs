@@ -65,6 +65,8 @@ pub(crate) struct Hops {
     /// Token counts of the hops before this one.
     usage: Option<Box<UsageMetadata>>,
     grounding: Grounding,
+    /// Number of requests so far.
+    requests: usize,
     /// Number of hops since the last new token.
     resumptions: u32,
     /// Last error of a hop since the last new token.
@@ -112,6 +114,7 @@ impl Hops {
             replay: Replay::default(),
             usage: None,
             grounding: Grounding::default(),
+            requests: 0,
             resumptions: 0,
             error: None,
             is_over: false,
@@ -124,6 +127,11 @@ impl Hops {
         self.usage.clone_from(&beginning.usage_metadata);
         self.grounding = Grounding::of(beginning);
         self
+    }
+
+    /// Returns the number of requests so far.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests
     }
 
     /// Waits for the next piece. Returns `None` once the reply is over. An error is the last item.
@@ -174,6 +182,7 @@ impl Hops {
             mem::take(&mut self.request)
         };
         request.continuation_token.clone_from(&self.token);
+        self.requests += 1;
         self.hop = Hop {
             start: self.token.clone(),
             ..Hop::default()

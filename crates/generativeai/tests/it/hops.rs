@@ -1,11 +1,17 @@
 //! Replies that arrive in several requests.
 
 use std::future::IntoFuture;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use generativeai::protocol::content::{Content, FunctionCall, Part};
+use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
 use generativeai::testing::Scripted;
-use generativeai::{ChatSession, ErrorKind, Event, Function, GenerativeModel, Reason};
+use generativeai::{
+    Backend, BoxFuture, ChatSession, ChunkStream, ErrorKind, Event, Function, GenerativeModel,
+    Reason, RequestOptions, Result,
+};
 use serde_json::{Map, json};
 
 use crate::support::memory::Memory;
@@ -81,6 +87,24 @@ fn hops_of_random_lengths_equal_one_hop() {
             "unary, seed {seed}"
         );
     }
+}
+
+#[test]
+fn a_stream_counts_its_hops() {
+    let script = Scripted::default()
+        .then_stream([hop("Once ", "a")])
+        .then_fail(&["upon "])
+        .then_text("upon a time");
+    let mut chat = GenerativeModel::new("m").backend(script).start_chat();
+    let mut stream = chat.send_message("Hi").stream();
+    let mut hops = vec![stream.hops()];
+    while let Some(chunk) = run(stream.next()) {
+        chunk.unwrap();
+        hops.push(stream.hops());
+    }
+
+    assert_eq!(hops, [0, 1, 2, 3]);
+    assert_eq!(stream.hops(), 3);
 }
 
 #[test]
@@ -178,6 +202,7 @@ fn the_token_of_a_reply_that_ended_is_not_sent() {
 
     run(chat.send_message("Hi").into_future()).unwrap();
     run(chat.send_message("Hi").into_future()).unwrap_err();
+    assert_eq!(chat.unfinished().unwrap().continuation_token(), None);
     run(chat.retry().into_future()).unwrap();
 
     assert_eq!(tokens(&script), [None, None, None]);
@@ -317,6 +342,7 @@ fn a_chat_whose_process_died_after_a_hop_continues_with_the_next() {
     let mut again = journal.resume(&GenerativeModel::new("m").backend(script.clone()));
     let unfinished = again.unfinished().unwrap();
     assert!(matches!(unfinished.reason, Reason::Interrupted));
+    assert_eq!(unfinished.continuation_token(), Some("b"));
     let reply = run(again.retry().into_future()).unwrap();
 
     assert_eq!(reply.text().unwrap(), "Once upon a time");
@@ -344,11 +370,7 @@ fn without_automatic_continuation_a_turn_stops_and_a_retry_continues_it() {
         unfinished.reason,
         Reason::Stopped(FinishReason::Continuation)
     ));
-    let received = unfinished.received.as_ref().unwrap();
-    assert_eq!(
-        received.candidates[0].continuation_token.as_deref(),
-        Some("a")
-    );
+    assert_eq!(unfinished.continuation_token(), Some("a"));
 
     let reply = run(chat.retry().into_future()).unwrap();
     assert_eq!(reply.text().unwrap(), "Once upon a time");
@@ -431,4 +453,74 @@ fn a_typed_reply_is_parsed_over_all_hops() {
     let numbers: Vec<u32> = run(model.generate_content("Count").json().into_future()).unwrap();
 
     assert_eq!(numbers, [1, 23, 4]);
+}
+
+/// Service that records the time limits of its requests.
+#[derive(Clone, Debug)]
+struct Limited(Service, Arc<Mutex<Vec<Duration>>>);
+
+impl Backend for Limited {
+    fn generate_content(
+        &self,
+        request: GenerateContentRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<GenerateContentResponse>> {
+        let reply = self.0.generate_content(request, RequestOptions::default());
+        self.1.lock().unwrap().extend(options.timeout);
+        reply
+    }
+
+    fn stream_generate_content(&self, _: GenerateContentRequest, _: RequestOptions) -> ChunkStream {
+        unimplemented!("the reply is awaited")
+    }
+}
+
+#[test]
+fn the_time_limit_of_a_request_covers_all_hops() {
+    let limits = Arc::default();
+    let backend = Limited(Service::new(reply(), 9, 5), Arc::clone(&limits));
+    let model = GenerativeModel::new("m").backend(backend);
+    let limit = Duration::from_secs(3600);
+    let options = RequestOptions::default().timeout(limit);
+
+    let reply = model.generate_content("Hi").request_options(options);
+    run(reply.into_future()).unwrap();
+
+    let limits = limits.lock().unwrap().clone();
+    assert!(limits.len() > 3);
+    assert_eq!(limits[0], limit);
+    for pair in limits.windows(2) {
+        assert!(pair[1] < pair[0], "{limits:?}");
+    }
+    let options = RequestOptions::default().timeout(Duration::from_nanos(1));
+    let reply = model.generate_content("Hi").request_options(options);
+    let error = run(reply.into_future()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+}
+
+#[cfg(feature = "blocking")]
+#[test]
+fn the_blocking_api_continues_replies_as_the_async_one_does() {
+    use generativeai::blocking::GenerativeModel;
+
+    let expected = expected();
+    for seed in 0..20 {
+        let service = Service::new(reply(), 9, seed).cutting();
+        let model = GenerativeModel::new("m").backend(service.clone());
+        let mut chat = model.start_chat();
+        let mut stream = chat.send_message("Hi").stream();
+        for chunk in &mut stream {
+            chunk.unwrap();
+        }
+        assert!(stream.hops() > 1);
+        drop(stream);
+        assert_eq!(json!(chat.history()).to_string(), expected, "{seed}");
+
+        let model = model.backend(Service::new(reply(), 9, seed));
+        let mut chat = model.start_chat();
+        chat.send_message("Hi").send().unwrap();
+        assert_eq!(json!(chat.history()).to_string(), expected, "{seed}");
+        let once = model.generate_content("Hi").send().unwrap();
+        assert_eq!(json!(once.candidates[0].content), json!(chat.history()[1]));
+    }
 }

@@ -99,6 +99,28 @@ async fn a_request_is_a_span_according_to_the_conventions_awaited_or_streamed() 
 }
 
 #[tokio::test]
+async fn each_hop_of_a_reply_is_a_span() {
+    let (notebook, _guard) = subscribe();
+    let mut first = reply();
+    first.candidates[0].finish_reason =
+        Some(generativeai::protocol::response::FinishReason::Continuation);
+    first.candidates[0].continuation_token = Some("t".into());
+    let script = Scripted::default()
+        .then_stream([first])
+        .then_stream([reply()]);
+
+    let whole = chat(script).send_message(PROMPT).stream().finish().await;
+    whole.expect("a reply");
+
+    let spans = notebook.spans("generate_content");
+    let reasons: Vec<_> = spans
+        .iter()
+        .map(|span| span.fields["gen_ai.response.finish_reasons"].as_str())
+        .collect();
+    assert_eq!(reasons, ["[\"CONTINUATION\"]", "[\"STOP\"]"]);
+}
+
+#[tokio::test]
 async fn a_failure_is_recorded_with_its_kind() {
     let (notebook, _guard) = subscribe();
     let failure = || Error::new(ErrorKind::RateLimited, "too many");

@@ -149,3 +149,35 @@ async fn a_response_that_is_not_http_is_unreachable() {
         assert_eq!(error.kind(), ErrorKind::Unreachable, "{sent:?}");
     }
 }
+
+/// Returns an event with a token from which the reply continues.
+fn checkpoint(text: &str, token: &str) -> String {
+    let mut reply = reply(text, None);
+    reply["candidates"][0]["continuationToken"] = token.into();
+    format!("data: {reply}\r\n\r\n")
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_at_any_byte_after_a_checkpoint_is_resumed_from_it() {
+    let events = format!("{}{}", event("upon ", None), checkpoint("a tïme", "second"));
+    for cut in 0..=events.len() {
+        let mut first = format!("{STREAM}{}", checkpoint("Once ", "first")).into_bytes();
+        first.extend_from_slice(&events.as_bytes()[..cut]);
+        // An event without its blank line counts if it is complete.
+        let is_second = cut + 4 >= events.len();
+        let rest = match is_second {
+            true => event(".", Some("STOP")),
+            false => format!("{}{}", event("upon a ", None), event("tïme.", Some("STOP"))),
+        };
+        let rest = format!("{STREAM}{rest}");
+        let server = Server::play([vec![Act::Send(first)], vec![Act::Send(rest.into())]]);
+        let mut chat = chat(&client(&server).0);
+
+        let reply = chat.send_message("Hello").stream().finish().await;
+
+        let reply = reply.unwrap_or_else(|error| panic!("{cut}: {error:#}"));
+        assert_eq!(reply.text().expect("a text"), "Once upon a tïme.", "{cut}");
+        let token = &server.received()[1].json()["continuationToken"];
+        assert_eq!(token == "second", is_second, "{cut}: {token}");
+    }
+}
