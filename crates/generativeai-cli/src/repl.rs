@@ -4,6 +4,7 @@ mod approve;
 mod command_line;
 mod editor;
 mod input;
+mod next;
 mod persist;
 mod signals;
 mod slash;

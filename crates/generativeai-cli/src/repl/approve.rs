@@ -1,31 +1,13 @@
 //! Replies that call tools: asking about the calls, and going on.
 
-use generativeai::protocol::content::Content;
-use generativeai::{AutomaticFunctionCalling, Decision, Error, ErrorKind, WaitingCall};
+use generativeai::{AutomaticFunctionCalling, Error, ErrorKind, WaitingCall};
 
 use super::input::Input;
+use super::next::{Decisions, Next};
 use super::state::Repl;
 use crate::approval;
 use crate::render::Printer;
 use crate::reply::{self, Outcome, Received, TextSink};
-
-/// What is sent next.
-pub(super) enum Next {
-    Message(Content),
-    /// The rest of an unfinished reply.
-    Retry,
-    /// Decisions on calls that wait, by their id.
-    Decide(Vec<(String, Decision)>),
-}
-
-/// What the user decided about calls that wait.
-pub(super) enum Decisions {
-    Made(Vec<(String, Decision)>),
-    /// The reply is to be stopped.
-    Stop,
-    /// Nothing: the program ends, and the calls go on waiting.
-    Later,
-}
 
 impl Repl<'_> {
     /// Returns the settings for function calls of a conversation of this run.

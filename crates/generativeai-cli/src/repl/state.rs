@@ -7,8 +7,8 @@ use generativeai::protocol::content::{Content, Part};
 use generativeai::{Error, ErrorKind, Toolbox};
 use tokio::runtime::Runtime;
 
-use super::approve::{Decisions, Next};
 use super::input::Prompt;
+use super::next::{Decisions, Next};
 use super::signals::Signals;
 use super::type_ahead::TypeAhead;
 use crate::approval::Approvals;

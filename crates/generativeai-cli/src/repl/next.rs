@@ -1,0 +1,22 @@
+//! What a session at the terminal sends next.
+
+use generativeai::Decision;
+use generativeai::protocol::content::Content;
+
+/// What is sent next.
+pub(super) enum Next {
+    Message(Content),
+    /// The rest of an unfinished reply.
+    Retry,
+    /// Decisions on calls that wait, by their id.
+    Decide(Vec<(String, Decision)>),
+}
+
+/// What the user decided about calls that wait.
+pub(super) enum Decisions {
+    Made(Vec<(String, Decision)>),
+    /// The reply is to be stopped.
+    Stop,
+    /// Nothing: the program ends, and the calls go on waiting.
+    Later,
+}
