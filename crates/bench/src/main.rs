@@ -3,6 +3,7 @@
 //! ```text
 //! generativeai-bench --base URL --scenario turns|stream|concurrent|paced|big …   measures the SDK
 //! generativeai-bench floor --base URL --scenario …                               measures the floor
+//! generativeai-bench upload --base URL                                           uploads a file of 2 GB
 //! generativeai-bench serve                                                       runs the server for both
 //! generativeai-bench compare                                                     runs rounds of all, prints ratios
 //! ```
@@ -14,6 +15,7 @@ mod options;
 mod outcome;
 mod server;
 mod statistics;
+mod upload;
 mod usage;
 mod wire;
 
@@ -42,12 +44,14 @@ fn run(command: &str, args: &[String]) -> Outcome {
     let options = Options::parse(args)?;
     match command {
         "client" => in_runtime(client::run(options)),
+        "upload" => in_runtime(upload::run(options)),
         "floor" => in_runtime(floor::run(options)),
         "serve" => in_runtime(server::run()),
         "compare" => compare::run(&options),
-        other => {
-            Err(format!("unknown command `{other}`: use client, floor, serve or compare").into())
-        }
+        other => Err(format!(
+            "unknown command `{other}`: use client, upload, floor, serve or compare"
+        )
+        .into()),
     }
 }
 

@@ -1,7 +1,8 @@
 //! A server whose model is deterministic and needs no model file, for tests of clients and of the
 //! playground.
 //!
-//! Options: `--port`, `--api-key`, `--fault`, `--hop-tokens`, `--checkpoint-tokens`. Prints `listening on http://ADDRESS` when it is ready.
+//! Options: `--port`, `--api-key`, `--fault`, `--files`, `--hop-tokens`, `--checkpoint-tokens`. Prints `listening on http://ADDRESS`
+//! when it is ready.
 //! The model `models/stand-in` repeats its input, fills in schemas and calls functions; see
 //! `reply.rs`. The description of the model contains the number of replies in progress.
 
@@ -13,7 +14,7 @@ use std::error::Error;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 
-use generativeai_server::{Faults, Server};
+use generativeai_server::{Faults, FileStorage, Server};
 
 use model::StandIn;
 
@@ -28,6 +29,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             "--api-key" => server = server.api_key(value),
             "--hop-tokens" => server = server.hop_tokens(value.parse()?),
             "--checkpoint-tokens" => server = server.checkpoint_tokens(value.parse()?),
+            "--files" => server = server.files(FileStorage::open(value)?),
             "--fault" => server = server.faults(value.parse::<Faults>()?),
             _ => return Err(format!("unknown option `{name}`").into()),
         }

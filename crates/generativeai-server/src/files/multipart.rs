@@ -1,6 +1,7 @@
 //! `multipart/related`: the properties of a file, then its bytes.
 //!
-//! The parts are read while they arrive (RFC 2046, section 5.1): the second one may be larger than the memory.
+//! The parts are read while they arrive (RFC 2046, section 5.1): the second one may be larger than the memory. Lines end
+//! with CRLF, or with LF alone, as Google's older Python client sends them.
 
 use std::pin::Pin;
 
@@ -20,6 +21,8 @@ pub(super) struct Parts<'a> {
     body: Pin<Box<dyn Stream<Item = Result<Bytes, ApiError>> + Send + 'a>>,
     /// Delimiter between two parts: a line break, and the boundary after two dashes.
     delimiter: Finder<'static>,
+    /// End of a line.
+    line_end: &'static str,
     /// Bytes that have arrived and were not returned.
     buffer: Vec<u8>,
 }
@@ -44,6 +47,7 @@ impl<'a> Parts<'a> {
         Ok(Self {
             body: Box::pin(body),
             delimiter: Finder::new(&format!("\r\n--{boundary}")).into_owned(),
+            line_end: "\r\n",
             // The first delimiter may be at the beginning of the body.
             buffer: b"\r\n".to_vec(),
         })
@@ -92,15 +96,30 @@ impl<'a> Parts<'a> {
                     "it must have two parts: the properties of the file, and its bytes",
                 ));
             }
+            self.find_line_end();
             // A part without headers has an empty line only.
-            if let Some(end) = memchr::memmem::find(&self.buffer, b"\r\n\r\n") {
-                let headers = self.buffer.drain(..end + 4).collect();
+            let empty_line = self.line_end.repeat(2);
+            if let Some(end) = memchr::memmem::find(&self.buffer, empty_line.as_bytes()) {
+                let headers = self.buffer.drain(..end + empty_line.len()).collect();
                 return String::from_utf8(headers)
                     .map_err(|_| invalid("its headers are not UTF-8"));
             }
             if self.buffer.len() > MAX_TEXT || !self.fill().await? {
                 return Err(invalid("the headers of a part have no end"));
             }
+        }
+    }
+
+    /// Finds out how lines end, from the first line: the rest of a delimiter.
+    fn find_line_end(&mut self) {
+        let Some(at) = memchr::memchr(b'\n', &self.buffer) else {
+            return;
+        };
+        let has_return = self.buffer[..at].ends_with(b"\r");
+        if !has_return && self.line_end != "\n" {
+            self.line_end = "\n";
+            let shorter = self.delimiter.needle()[1..].to_vec();
+            self.delimiter = Finder::new(&shorter).into_owned();
         }
     }
 
@@ -190,6 +209,20 @@ mod tests {
             for size in 1..=body.len() {
                 assert_eq!(read(body, size).await.as_ref(), Ok(&expected), "{size}");
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn lines_may_end_with_a_line_feed_alone() {
+        let body = "--=1=\nContent-Type: application/json\n\n{}\n--=1=\nContent-Type: text/plain\n\n\
+                    line\r\n--=1=--";
+        let expected = (
+            "{}".to_owned(),
+            Some("text/plain".to_owned()),
+            "line\r".to_owned(),
+        );
+        for size in 1..=body.len() {
+            assert_eq!(read(body, size).await.as_ref(), Ok(&expected), "{size}");
         }
     }
 

@@ -7,7 +7,7 @@ import { check, done, expectError, expectIdle, valid } from "./checks.js";
 const client = (baseUrl = BASE, apiKey = KEY) => new GoogleGenAI({ apiKey, httpOptions: { baseUrl } });
 const model = "gemini-2.5-flash";
 const short = { maxOutputTokens: 12, temperature: 0 };
-const { models, chats } = client();
+const { models, chats, files } = client();
 
 async function all(stream) {
   const chunks = [];
@@ -63,6 +63,26 @@ const contents = [question, called.candidates[0].content, { role: "user", parts:
 const final = await models.generateContent({ model, contents, config: short });
 check(final.text, final);
 check(!STAND_IN || final.text === 'The function says {"metres_above_sea":1345}', final.text);
+
+const fact = "Snowdon is 1085 m high.";
+const text = "Ben Nevis is 1345 m high.\n".repeat(400_000); // more than one piece of an upload
+const upload = (content, config) =>
+  files.upload({ file: new Blob([content], { type: "text/plain" }), config: { mimeType: "text/plain", ...config } });
+const large = await upload(text, { displayName: 'a "größe"\n.txt' });
+check(large.displayName === 'a "größe"\n.txt' && large.sizeBytes === String(text.length), large);
+const small = await upload(fact, { name: "snowdon-js" });
+check(small.state === "ACTIVE" && small.uri.startsWith(BASE), small);
+check((await files.get({ name: small.name })).sha256Hash === small.sha256Hash, small);
+const listed = [];
+for await (const one of await files.list({ config: { pageSize: 1 } })) listed.push(one.name);
+check(listed[0] === small.name && listed[1] === large.name, listed);
+const part = { fileData: { fileUri: small.uri, mimeType: small.mimeType } };
+const talk = chats.create({ model, config: short });
+const about = await talk.sendMessage({ message: ["What is this?", part] });
+check(about.text && (!STAND_IN || about.text.includes(fact)), about.text);
+check((await talk.sendMessage({ message: "Really?" })).text);
+for (const { name } of [large, small]) await files.delete({ name });
+await expectError(files.get({ name: small.name }), 403);
 
 await expectError(models.generateContent({ model: "no-such-model", contents: "Hello" }), 404);
 await expectError(models.generateContent({ model, contents: "Hello", config: { temperature: 7 } }), 400);

@@ -1,6 +1,7 @@
 // The older official JavaScript client `@google/generative-ai`, which cannot list models.
 
 import { GoogleGenerativeAI } from "@google/generative-ai";
+import { GoogleAIFileManager } from "@google/generative-ai/server";
 import { BASE, FAULTY, KEY, SCHEMA, STAND_IN } from "./checks.js";
 import { check, done, expectError, expectIdle, valid } from "./checks.js";
 
@@ -61,6 +62,18 @@ const contents = [
 ];
 const final = (await model.generateContent({ contents })).response.text();
 check(final && (!STAND_IN || final === 'The function says {"metres_above_sea":1345}'), final);
+
+const files = new GoogleAIFileManager(KEY, { baseUrl: BASE });
+const fact = "Snowdon is 1085 m high.";
+const { file } = await files.uploadFile(Buffer.from(fact), { mimeType: "text/plain", displayName: "a \u00fc" });
+check(file.displayName === "a \u00fc" && file.state === "ACTIVE", file);
+check((await files.getFile(file.name)).sizeBytes === String(fact.length));
+check((await files.listFiles()).files.some(({ name }) => name === file.name));
+const part = { fileData: { fileUri: file.uri, mimeType: file.mimeType } };
+const about = (await model.generateContent(["What is this?", part])).response.text();
+check(about && (!STAND_IN || about.includes(fact)), about);
+await files.deleteFile(file.name);
+await expectError(files.getFile(file.name), 403);
 
 await expectError(get({ model: "no-such-model" }).generateContent("Hello"), 404);
 await expectError(get({ generationConfig: { temperature: 7 } }).generateContent("Hello"), 400);

@@ -56,6 +56,16 @@ def expect_failure(call, text):
     sys.exit(f"expected an error with {text}, nothing failed")
 
 
+TEXT = "Ben Nevis is 1345 m high.\n" * 400_000  # more than one piece of an upload
+
+
+def check_file(file, size, name="a \"größe\"\n.txt"):
+    """Checks the description of an uploaded file."""
+    check(file.name.startswith("files/") and file.display_name == name, file)
+    check(file.mime_type == "text/plain" and int(file.size_bytes) == size, file)
+    check(file.uri.startswith(BASE) and file.uri.endswith(file.name), file)
+
+
 def replies_in_progress():
     request = urllib.request.Request(
         f"{BASE}/v1beta/models/{MODEL}", headers={"x-goog-api-key": KEY}

@@ -1,11 +1,14 @@
 """The official Python client `google-genai`, blocking and async."""
 
 import asyncio
+import io
 import json
 import os
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-from checks import BASE, FAULTY, KEY, MODEL, SCHEMA, STAND_IN, check, done, expect_error, expect_idle, valid
+from checks import BASE, FAULTY, KEY, MODEL, SCHEMA, STAND_IN, TEXT
+from checks import check, check_file, done, expect_error, expect_idle, valid
 from google import genai
 from google.genai import errors, types
 
@@ -120,7 +123,35 @@ def failures(c):
     wrong = client(key="wrong")
     error = expect_error(lambda: wrong.models.generate_content(model=GEMINI, contents="Hello"), 400)
     check("API_KEY_INVALID" in str(error), error)
-    expect_error(lambda: c.files.list()[0], 404)
+
+
+UPLOAD = {"mime_type": "text/plain", "display_name": "a \"größe\"\n.txt"}
+
+
+def files(c):
+    large = c.files.upload(file=io.BytesIO(TEXT.encode()), config=UPLOAD)
+    check_file(large, len(TEXT.encode()))
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "fact.txt")
+        with open(path, "w") as fact:
+            fact.write("Snowdon is 1085 m high.")
+        small = c.files.upload(file=path)
+    check(small.state.name == "ACTIVE" and small.sha256_hash, small)
+    check(c.files.get(name=small.name) == small, small)
+    names = [file.name for file in c.files.list(config={"page_size": 1})]
+    check(names[:2] == [small.name, large.name], names)
+    talk = c.chats.create(model=GEMINI, config=SHORT)
+    reply = talk.send_message(["What is this?", small])
+    check(reply.text and (not STAND_IN or "Snowdon is 1085 m high." in reply.text), reply)
+    check(talk.send_message("Really?").text)
+    picture = c.files.upload(file=io.BytesIO(b"PNG"), config={"mime_type": "image/png"})
+    if not STAND_IN:
+        error = expect_error(lambda: c.models.generate_content(model=GEMINI, contents=[picture]), 400)
+        check(picture.name in str(error) and "image/png" in str(error), error)
+    for file in (large, small, picture):
+        c.files.delete(name=file.name)
+    expect_error(lambda: c.files.get(name=small.name), 403)
+    expect_error(lambda: talk.send_message("Again?"), 403)
 
 
 def mid_stream():
@@ -226,6 +257,10 @@ async def asynchronous():
         expected = f"Be brief. You said: Turn {turn} ({2 * turn} before)"
         check(text and (not STAND_IN or text == expected), text, expected)
     check(len(talk.get_history()) == 6, talk.get_history())
+    file = await c.files.upload(file=io.BytesIO(TEXT.encode()), config=UPLOAD)
+    check_file(file, len(TEXT.encode()))
+    check(file.name in [each.name async for each in await c.files.list()])
+    await c.files.delete(name=file.name)
     reply = await c.models.generate_content(model=GEMINI, contents="A mountain", config=JSON)
     valid(json.loads(reply.text))
     reply = await c.models.generate_content(model=GEMINI, contents=[QUESTION], config=FORCED)
@@ -269,7 +304,7 @@ async def asynchronous():
 
 
 ours = client()
-for part in (models, unary, stream, chat, schema, function, failures, many):
+for part in (models, unary, stream, chat, schema, function, files, failures, many):
     part(ours)
 elsewhere()
 mid_stream()

@@ -1,5 +1,7 @@
 """The official Python client `google-generativeai` 0.8.6, over REST."""
 
+import importlib
+import io
 import json
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -7,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 warnings.filterwarnings("ignore")
 
 import google.generativeai as genai  # noqa: E402  (importing it warns)
-from checks import BASE, FAULTY, KEY, MODEL, SCHEMA, STAND_IN  # noqa: E402
-from checks import check, done, expect_error, expect_idle  # noqa: E402
+from checks import BASE, FAULTY, KEY, MODEL, SCHEMA, STAND_IN, TEXT  # noqa: E402
+from checks import check, check_file, done, expect_error, expect_idle  # noqa: E402
 
 GEMINI = "models/gemini-1.5-flash"
 SHORT = {"max_output_tokens": 12, "temperature": 0}
@@ -78,6 +80,27 @@ def function():
     check(not STAND_IN or "metres_above_sea" in final.text, final.text)
 
 
+def files():
+    # The address of the upload is not a setting of this client.
+    client = importlib.import_module("google.generativeai.client")
+    client.GENAI_API_DISCOVERY_URL = f"{BASE}/$discovery/rest"
+    name = "a \"größe\"\n.txt"
+    for resumable in (True, False):
+        file = genai.upload_file(
+            io.BytesIO(TEXT.encode()), mime_type="text/plain", display_name=name, resumable=resumable
+        )
+        check_file(file, len(TEXT.encode()))
+        check(file.name in [each.name for each in genai.list_files()])
+        genai.delete_file(file.name)
+    file = genai.upload_file(io.BytesIO(b"Snowdon is 1085 m high."), mime_type="text/plain", name="snowdon")
+    check(genai.get_file("files/snowdon").uri == file.uri, file)
+    model = genai.GenerativeModel(GEMINI, generation_config=SHORT)
+    reply = model.generate_content(["What is this?", file])
+    check(reply.text and (not STAND_IN or "Snowdon is 1085 m high." in reply.text), reply)
+    file.delete()
+    expect_error(lambda: genai.get_file("files/snowdon"), 403)
+
+
 def failures():
     expect_error(lambda: genai.GenerativeModel("models/no-such-model").generate_content("Hello"), 404)
     bad = genai.GenerativeModel(GEMINI, generation_config={"temperature": 7})
@@ -127,6 +150,6 @@ def many():
 
 
 configure()
-for part in (models, replies, chat, schema, function, failures, mid_stream, leave, many):
+for part in (models, replies, chat, schema, function, files, failures, mid_stream, leave, many):
     part()
 done("google-generativeai")

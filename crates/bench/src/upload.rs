@@ -1,0 +1,51 @@
+//! Upload of a large file to a server: time and memory.
+
+use std::fs::File;
+use std::time::Instant;
+
+use generativeai::Remote;
+use serde_json::json;
+
+use crate::options::Options;
+use crate::outcome::{Outcome, print};
+use crate::usage::peak_kib;
+
+/// Size of the file in bytes.
+const SIZE: u64 = 2_000_000_000;
+
+/// Uploads a file of 2 GB twice, and prints the time of each upload and the peak of memory before and after.
+pub(crate) async fn run(options: Options) -> Outcome {
+    let path = std::env::temp_dir().join(format!("generativeai-bench-{}.bin", std::process::id()));
+    // Without blocks on disk, so that the disk is not a part of the measurement of the client.
+    File::create(&path)?.set_len(SIZE)?;
+    let uploaded = upload(&options, &path).await;
+    std::fs::remove_file(&path)?;
+    uploaded
+}
+
+async fn upload(options: &Options, path: &std::path::Path) -> Outcome {
+    let remote = Remote::builder().base_url(&options.base).build()?;
+    let warm_up = remote.upload_bytes("hello", "text/plain").await?;
+    remote
+        .delete_file(warm_up.name.as_deref().unwrap_or_default())
+        .await?;
+    for _ in 0..2 {
+        let base_kib = peak_kib()?;
+        let start = Instant::now();
+        let file = remote
+            .upload_file(path)
+            .mime_type("application/octet-stream")
+            .await?;
+        let wall = start.elapsed();
+        remote
+            .delete_file(file.name.as_deref().unwrap_or_default())
+            .await?;
+        print(json!({
+            "bytes": SIZE,
+            "wall_us": wall.as_secs_f64() * 1e6,
+            "base_kib": base_kib,
+            "peak_kib": peak_kib()?,
+        }));
+    }
+    Ok(())
+}
