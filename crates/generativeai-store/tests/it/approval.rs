@@ -163,7 +163,7 @@ async fn work(address: &str) -> ! {
     });
     let policy = async |request: CallRequest| {
         let number = number(&json!(request.call.args));
-        if number % 3 == 0 {
+        if number.is_multiple_of(3) {
             return Decision::Wait;
         }
         report(&format!("approved {number}"));

@@ -471,7 +471,7 @@ impl Backend for Limited {
     }
 
     fn stream_generate_content(&self, _: GenerateContentRequest, _: RequestOptions) -> ChunkStream {
-        unimplemented!("the reply is awaited")
+        unreachable!("the reply is awaited")
     }
 }
 
