@@ -128,14 +128,14 @@ for (const server of [SERVER_HOPS, SERVER_CUT]) {
   }
 }
 const manual = { ...long, automaticContinuation: false };
-let [counted, text] = [0, ""];
+let [counted, joined] = [0, ""];
 do {
   const hop = await client(SERVER_HOPS).models.generateContent({ ...ask, config: manual });
   manual.continuationToken = hop.candidates[0].continuationToken;
-  text += hop.text;
+  joined += hop.text;
   counted += 1;
 } while (manual.continuationToken);
-check(counted === 4 && text === whole.text, counted, text, whole.text);
+check(counted === 4 && joined === whole.text, counted, joined, whole.text);
 const other = { ...long, continuationToken: "b3RoZXI=" };
 await expectError(client(SERVER_HOPS).models.generateContent({ ...ask, config: other }), 400);
 
