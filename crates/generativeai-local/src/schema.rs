@@ -7,7 +7,6 @@ mod exclusive;
 mod lower;
 mod narrow;
 mod normalize;
-mod openapi;
 mod pattern;
 mod problem;
 mod references;
@@ -15,5 +14,21 @@ mod satisfiable;
 mod size;
 mod subschemas;
 
+use serde_json::Value;
+
+use crate::error::invalid_argument;
+
 pub(crate) use compile::Schema;
-pub(crate) use openapi::from_openapi;
+
+/// Translates a schema of the Gemini API to JSON Schema. `path` names it in the request.
+///
+/// # Errors
+///
+/// 400 for an unknown type, and for a schema that is nested too deep.
+pub(crate) fn from_openapi(
+    schema: &generativeai::protocol::schema::Schema,
+    path: &str,
+) -> generativeai::Result<Value> {
+    let translated = schema.to_json_schema();
+    translated.map_err(|error| invalid_argument(format!("{path}: {error}")))
+}

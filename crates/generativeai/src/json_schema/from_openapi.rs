@@ -25,9 +25,10 @@ impl Schema {
     /// # Ok::<(), generativeai::Error>(())
     /// ```
     ///
+    /// An unspecified type is left out. A format that JSON Schema does not know stays: there it is an annotation.
+    ///
     /// # Errors
-    /// [`ErrorKind::Request`] for an unknown type or format, and for a schema that is nested deeper than 64
-    /// levels.
+    /// [`ErrorKind::Request`] for an unknown type, and for a schema that is nested deeper than 64 levels.
     pub fn to_json_schema(&self) -> Result<Value> {
         translate(self, MAX_DEPTH)
     }
@@ -40,20 +41,27 @@ fn translate(schema: &Schema, depth: usize) -> Result<Value> {
         ))
     })?;
     let mut out = Map::new();
-    if let Some(kind) = &schema.r#type {
+    if let Some(kind) = &schema.r#type
+        && *kind != Type::Unspecified
+    {
         out.insert("type".to_owned(), kind_of(kind)?.into());
     }
     let texts = [
         ("title", &schema.title),
         ("description", &schema.description),
         ("pattern", &schema.pattern),
-        ("$ref", &schema.r#ref),
     ];
     for (name, text) in texts {
         out.extend(
             text.as_ref()
                 .map(|text| (name.to_owned(), text.as_str().into())),
         );
+    }
+    if let Some(reference) = &schema.r#ref {
+        // Vertex AI writes `#/defs/name`, where JSON Schema has `$defs`.
+        let name = reference.strip_prefix("#/defs/");
+        let reference = name.map_or_else(|| reference.clone(), |name| format!("#/$defs/{name}"));
+        out.insert("$ref".to_owned(), reference.into());
     }
     let counts = [
         ("minItems", schema.min_items),
@@ -74,7 +82,7 @@ fn translate(schema: &Schema, depth: usize) -> Result<Value> {
             .into_iter()
             .filter_map(|(name, bound)| Some((name.to_owned(), number(bound?)))),
     );
-    format(schema, &mut out)?;
+    format(schema, &mut out);
     if !schema.r#enum.is_empty() {
         out.insert("enum".to_owned(), json!(schema.r#enum));
     }
@@ -90,9 +98,6 @@ fn translate(schema: &Schema, depth: usize) -> Result<Value> {
     if let Some(more) = &schema.additional_properties {
         out.insert("additionalProperties".to_owned(), more.clone());
     }
-    if let Some(defs) = &schema.defs {
-        out.insert("$defs".to_owned(), ordered(defs, &[], depth)?);
-    }
     if !schema.required.is_empty() {
         out.insert("required".to_owned(), json!(schema.required));
     }
@@ -104,11 +109,15 @@ fn translate(schema: &Schema, depth: usize) -> Result<Value> {
             .collect();
         out.insert("anyOf".to_owned(), options?.into());
     }
-    let translated = Value::Object(out);
-    Ok(match schema.nullable {
-        Some(true) => json!({ "anyOf": [translated, { "type": "null" }] }),
-        _ => translated,
-    })
+    if schema.nullable == Some(true) {
+        let options = json!([out, { "type": "null" }]);
+        out = Map::from_iter([("anyOf".to_owned(), options)]);
+    }
+    // References lead to the definitions of the root, so these stay outside of the options.
+    if let Some(defs) = &schema.defs {
+        out.insert("$defs".to_owned(), ordered(defs, &[], depth)?);
+    }
+    Ok(Value::Object(out))
 }
 
 fn kind_of(kind: &Type) -> Result<&'static str> {
@@ -126,28 +135,18 @@ fn kind_of(kind: &Type) -> Result<&'static str> {
     })
 }
 
-/// Translates the format: that of a string is kept, that of a number becomes bounds.
-fn format(schema: &Schema, out: &mut Map<String, Value>) -> Result<()> {
-    let Some(format) = schema.format.as_deref() else {
-        return Ok(());
-    };
-    match format {
-        "enum" | "float" | "double" | "int64" => {}
-        "int32" => {
+/// Translates the format: `int32` becomes bounds, any other one is kept.
+fn format(schema: &Schema, out: &mut Map<String, Value>) {
+    match schema.format.as_deref() {
+        None | Some("enum") => {}
+        Some("int32") => {
             out.entry("minimum").or_insert_with(|| i32::MIN.into());
             out.entry("maximum").or_insert_with(|| i32::MAX.into());
         }
-        "date-time" | "date" | "time" | "duration" | "email" | "uuid" | "uri" | "ipv4" | "ipv6"
-        | "hostname" => {
+        Some(format) => {
             out.insert("format".to_owned(), format.into());
         }
-        other => {
-            return Err(refused(format!(
-                "the schema has the unknown format {other:?}"
-            )));
-        }
     }
-    Ok(())
 }
 
 fn refused(message: String) -> Error {
@@ -221,5 +220,29 @@ mod tests {
                 "required": ["a"],
             })
         );
+    }
+
+    #[test]
+    fn definitions_stay_at_the_root_of_a_nullable_schema() {
+        let translated = translated(json!({
+            "nullable": true, "ref": "#/defs/A", "defs": {"A": {"type": "STRING", "format": "made-up"}},
+        }));
+
+        assert_eq!(
+            translated,
+            json!({
+                "anyOf": [{ "$ref": "#/$defs/A" }, { "type": "null" }],
+                "$defs": { "A": { "type": "string", "format": "made-up" } },
+            })
+        );
+    }
+
+    #[test]
+    fn an_unspecified_type_is_left_out_and_an_unknown_one_is_refused() {
+        assert_eq!(translated(json!({"type": "TYPE_UNSPECIFIED"})), json!({}));
+
+        let unknown: Schema = serde_json::from_value(json!({"type": "MATRIX"})).expect("a schema");
+        let error = unknown.to_json_schema().expect_err("an unknown type");
+        assert!(error.to_string().contains("MATRIX"), "{error}");
     }
 }
