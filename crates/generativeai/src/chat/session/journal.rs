@@ -1,0 +1,192 @@
+//! The journal of a conversation, and the events that enter it.
+
+use std::sync::Arc;
+
+use super::ChatSession;
+use crate::chat::event::Event;
+use crate::chat::journal::{Journal, Write, Writer};
+use crate::chat::reason::Reason;
+use crate::chat::round::Round;
+use crate::chat::state::State;
+use crate::chat::unfinished::Unfinished;
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::response::GenerateContentResponse;
+
+impl ChatSession {
+    /// Stores the conversation in a journal from now on, starting with its contents so far. Turns that were undone
+    /// before are not stored.
+    ///
+    /// Each message is stored before it is sent, and the result of the turn when it is over. Changes that do not wait,
+    /// such as [`rewind`](Self::rewind), are stored before the next message, or by [`save`](Self::save).
+    ///
+    /// If another writer modified the journal, for example a clone of this conversation, the next message fails with
+    /// [`Conflict`](ErrorKind::Conflict) and is not sent. If the journal fails in another way, the conversation
+    /// continues in memory: [`unsaved`](Self::unsaved) returns the error, and the next write stores the missing events.
+    #[must_use]
+    pub fn journal(mut self, journal: impl Journal + 'static) -> Self {
+        self.set_journal(journal);
+        self
+    }
+
+    /// Stores the conversation in a journal from now on, like [`journal`](Self::journal). An earlier journal of the
+    /// conversation is not used any more.
+    pub fn set_journal(&mut self, journal: impl Journal + 'static) {
+        let mut writer = Writer::new(journal, 0);
+        let events = self.state.snapshot().into_events();
+        for event in events.expect("a state is consistent") {
+            writer.note(event);
+        }
+        self.writer = Some(writer);
+    }
+
+    /// Continues the conversation that a journal contains, and appends to the journal from now on.
+    ///
+    /// History, unfinished turn and undone turns are as they were. A turn without a final event was
+    /// [`Interrupted`](Reason::Interrupted). Settings that were made for its message are lost. The model, its tools
+    /// and the other settings are those of this value.
+    ///
+    /// # Errors
+    /// [`Corrupt`](ErrorKind::Corrupt) if an event does not fit those before it. The message contains its number,
+    /// counted from 1.
+    ///
+    /// `generativeai-store` does this for its sessions. [`Journal`] has an example with a journal in memory.
+    pub fn resume(
+        mut self,
+        journal: impl Journal + 'static,
+        events: impl IntoIterator<Item = Event>,
+    ) -> Result<Self> {
+        self.state = State::default();
+        let mut written = 0;
+        for event in events {
+            written += 1;
+            self.state.apply(event).map_err(|invalid| {
+                let message = format!("event {written} of the journal {invalid}");
+                Error::new(ErrorKind::Corrupt, message)
+            })?;
+        }
+        self.writer = Some(Writer::new(journal, written));
+        if self.state.has_empty_contents() {
+            self.remove_empty_contents();
+        }
+        Ok(self)
+    }
+
+    /// Removes contents without parts, which older versions stored and the API rejects. The turns that were undone are
+    /// forgotten.
+    fn remove_empty_contents(&mut self) {
+        let snapshot = self.state.snapshot().without_empty_contents();
+        let events = snapshot.into_events();
+        let contents = Vec::new();
+        self.commit(Event::Replaced { contents });
+        for event in events.expect("a state is consistent") {
+            self.commit(event);
+        }
+    }
+
+    /// Writes all pending events to the [journal](Self::journal), including the part of the reply that an interrupted turn
+    /// received. Does nothing without a journal.
+    ///
+    /// # Errors
+    /// The error of the journal. Nothing is lost: the events stay pending.
+    ///
+    /// A program calls it before it ends, and after changes that no message follows, such as [`rewind`](Self::rewind):
+    ///
+    /// ```
+    /// # use generativeai::{BoxFuture, Entry, GenerativeModel, Journal, Result, testing::Scripted};
+    /// # #[derive(Debug)]
+    /// # struct Nowhere;
+    /// # impl Journal for Nowhere {
+    /// #     fn append(&self, _: u64, _: Vec<Entry>) -> BoxFuture<Result<()>> { Box::pin(async { Ok(()) }) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let model = GenerativeModel::new("m").backend(Scripted::always("Hello!"));
+    /// # let mut chat = model.start_chat().journal(Nowhere);
+    /// chat.send_message("Hi").await?;
+    /// chat.rewind();
+    /// chat.save().await?;
+    /// assert!(chat.unsaved().is_none());
+    /// # Ok(()) }
+    /// ```
+    pub async fn save(&mut self) -> Result<()> {
+        self.close_turn();
+        let mut write = self.begin_write();
+        let written = write.result().await;
+        self.end_write(written)
+    }
+
+    /// Returns the error of the last write to the [journal](Self::journal), if it failed.
+    ///
+    /// `None` does not mean that everything is stored: changes that do not wait are stored with the next message. A
+    /// program that must not lose a turn checks this after each message, and reports the error to its user.
+    pub fn unsaved(&self) -> Option<&Error> {
+        self.writer.as_ref()?.failed()
+    }
+}
+
+impl ChatSession {
+    /// Applies an event, and notes it for the journal.
+    pub(in crate::chat) fn commit(&mut self, event: Event) {
+        // Without a journal the event moves into the state, and nothing is copied.
+        if let Some(writer) = &mut self.writer {
+            writer.note(event.clone());
+        }
+        let applied = self.state.apply(event);
+        applied.expect("an event of a live conversation fits its state");
+    }
+
+    /// Stores what the open turn received up to a token: from there it continues, also after the program ended.
+    pub(in crate::chat) fn commit_hop(&mut self, received: Arc<GenerateContentResponse>) {
+        let reason = Reason::Interrupted;
+        let received = Some(received);
+        self.commit(Event::Unfinished { reason, received });
+        if let Some(writer) = &mut self.writer {
+            writer.reopen();
+        }
+    }
+
+    /// Ends the open turn for a reason: it stays unfinished. Calls that have no response get one that reports the
+    /// interruption.
+    pub(in crate::chat) fn end_turn(&mut self, reason: Reason) {
+        for event in self.state.end_round() {
+            self.commit(event);
+        }
+        let turn = self.state.unfinished();
+        let received = turn.and_then(|turn| turn.received.clone());
+        if let Some(checkpoint) = turn.and_then(Unfinished::earlier_checkpoint) {
+            self.commit_hop(checkpoint);
+        }
+        self.commit(Event::Unfinished { reason, received });
+    }
+
+    /// Notes for the journal that the turn it knows as open was interrupted.
+    pub(in crate::chat) fn close_turn(&mut self) {
+        if self.has_unrecorded_end() {
+            self.end_turn(Reason::Interrupted);
+        }
+    }
+
+    /// Returns whether the journal knows the turn as open and not how far it came. The events of a round that waits for
+    /// approval contain everything.
+    pub(in crate::chat) fn has_unrecorded_end(&self) -> bool {
+        let is_open = self.writer.as_ref().is_some_and(Writer::is_open);
+        is_open && self.held_round().is_none()
+    }
+
+    /// Returns the round whose calls wait for approval, or are approved and have not started.
+    pub(in crate::chat) fn held_round(&self) -> Option<&Round> {
+        self.unfinished()?.held_round()
+    }
+
+    /// Begins to write pending events to the journal.
+    pub(in crate::chat) fn begin_write(&mut self) -> Write {
+        self.writer.as_mut().map(Writer::begin).unwrap_or_default()
+    }
+
+    /// Records the result of a write, for [`unsaved`](Self::unsaved).
+    pub(in crate::chat) fn end_write(&mut self, written: Option<Result<()>>) -> Result<()> {
+        match (&mut self.writer, written) {
+            (Some(writer), Some(written)) => writer.end(written),
+            _ => Ok(()),
+        }
+    }
+}
