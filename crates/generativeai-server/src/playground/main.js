@@ -237,9 +237,17 @@ async function generate(conversation) {
     });
   };
   try {
-    for await (const chunk of streamReply(model, body, controller.signal)) {
-      receive(reply, chunk, performance.now() - start);
-      update();
+    let request = body;
+    while (request) {
+      const earlier = reply.usage;
+      let token;
+      for await (const chunk of streamReply(model, request, controller.signal)) {
+        receive(reply, chunk, performance.now() - start);
+        reply.usage = withEarlier(reply.usage, chunk.usageMetadata && earlier);
+        token = tokenToContinue(chunk);
+        update();
+      }
+      request = token && { ...body, continuationToken: token };
     }
     reply.end = "complete";
     reply.error = problemOf(reply);
@@ -272,6 +280,21 @@ function receive(reply, chunk, elapsed) {
   reply.usage = chunk.usageMetadata ?? reply.usage;
   reply.modelVersion = chunk.modelVersion ?? reply.modelVersion;
   reply.blockReason = chunk.promptFeedback?.blockReason ?? reply.blockReason;
+}
+
+/** Returns the token with which a reply continues that ended at the token limit of a request. */
+function tokenToContinue({ candidates = [] }) {
+  const [{ finishReason, continuationToken } = {}] = candidates;
+  return finishReason === "CONTINUATION" ? continuationToken : undefined;
+}
+
+/** Adds the reply tokens of earlier requests for the same reply. Each request counts the whole prompt. */
+function withEarlier(usage, earlier) {
+  if (!earlier) return usage;
+  const sums = ["candidatesTokenCount", "thoughtsTokenCount"]
+    .filter((name) => name in earlier || name in usage)
+    .map((name) => [name, (earlier[name] ?? 0) + (usage[name] ?? 0)]);
+  return { ...usage, ...Object.fromEntries(sums) };
 }
 
 /** Returns why a reply that came to its end is not complete, or an empty text. */

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { BASE, KEY, check, done, expectIdle } from "./checks.js";
 
-const { CHROMIUM: executablePath, SCREENSHOTS, SAMPLES, SERVER_OPEN } = process.env;
+const { CHROMIUM: executablePath, SCREENSHOTS, SAMPLES, SERVER_HOPS, SERVER_OPEN } = process.env;
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
 const problems = [];
 
@@ -476,6 +476,19 @@ async function writeSamples(view, name) {
   await screenshot(view, `code-${name}`);
   await view.keyboard.press("Escape");
 }
+
+// --- Replies in several requests
+
+const hopping = await open(SERVER_HOPS);
+await hopping.locator("#key-dialog[open]").waitFor();
+await hopping.fill("#key", KEY);
+await hopping.press("#key", "Enter");
+await hopping.waitForFunction(() => document.querySelector("#model").options.length > 0);
+await say(hopping, "one two three four five six seven eight nine ten");
+check((await replyText(hopping)).includes("nine ten (0 before)"), await replyText(hopping));
+const facts = await lastReply(hopping).innerText();
+check(facts.includes("14 out"), "the tokens of all requests", facts);
+problems.length = 0; // the page asked without a key first
 
 const desktop = await open(SERVER_OPEN);
 await desktop.waitForFunction(() => document.querySelector("#model").options.length > 0);
