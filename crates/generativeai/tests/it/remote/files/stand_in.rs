@@ -6,6 +6,9 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::digest::{SHA256, digest};
 use serde_json::json;
 
 /// What goes wrong with a request, in the order of the requests.
@@ -23,7 +26,7 @@ pub(super) enum Fault {
     Status(&'static str),
     /// The response reports that this many bytes were received.
     Received(usize),
-    /// The body is stored with another byte in front.
+    /// The first byte of the body is stored as another one.
     Corrupt,
 }
 
@@ -152,7 +155,7 @@ fn serve(connection: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         return respond(connection, "200 OK", &url, "{}");
     }
     if matches!(fault, Fault::Corrupt) {
-        state.stored.push(b'!');
+        body[0] ^= 1;
     }
     state.stored.extend_from_slice(&body);
     if matches!(fault, Fault::LoseResponse) {
@@ -168,7 +171,8 @@ fn serve(connection: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     let headers =
         format!("x-goog-upload-status: {status}\r\nx-goog-upload-size-received: {received}\r\n");
     let file = json!({"file": {"name": "files/abc", "uri": "https://h/files/abc", "mimeType": "text/plain",
-                               "sizeBytes": state.stored.len().to_string()}});
+                               "sizeBytes": state.stored.len().to_string(),
+                               "sha256Hash": STANDARD.encode(digest(&SHA256, &state.stored))}});
     respond(connection, "200 OK", &headers, &file.to_string())
 }
 
