@@ -33,7 +33,7 @@ pub(crate) enum Others {
 }
 
 impl Others {
-    /// Returns what happens in a single run: whoever can answer is asked.
+    /// Returns the approvals of a single run. The user is asked if there is a terminal.
     pub(crate) fn of_single_run() -> Self {
         match io::stdin().is_terminal() && io::stderr().is_terminal() {
             true => Self::Ask,
@@ -226,7 +226,7 @@ fn question(waiting: &WaitingCall, function: Option<&Function>) -> String {
     format!("Run {name}{server}?\n{}", cut(&arguments, MAX_ARGUMENTS))
 }
 
-/// Returns the beginning of a text. What is left out is reported.
+/// Returns the beginning of a text, and the number of characters that are left out.
 fn cut(text: &str, length: usize) -> String {
     match text.char_indices().nth(length) {
         Some((end, _)) => {

@@ -1,9 +1,9 @@
-//! What a session at the terminal sends next.
+//! Next request of a session at the terminal.
 
 use generativeai::Decision;
 use generativeai::protocol::content::Content;
 
-/// What is sent next.
+/// Next request of a session.
 pub(super) enum Next {
     Message(Content),
     /// The rest of an unfinished reply.
@@ -12,7 +12,7 @@ pub(super) enum Next {
     Decide(Vec<(String, Decision)>),
 }
 
-/// What the user decided about calls that wait.
+/// Decisions of the user about calls that wait.
 pub(super) enum Decisions {
     Made(Vec<(String, Decision)>),
     /// The reply is to be stopped.
