@@ -118,9 +118,13 @@ impl TestDatabase {
                 include_str!("../fixtures/v1.sqlite.sql"),
                 include_str!("../fixtures/v1.postgres.sql"),
             ],
-            _ => [
+            2 => [
                 include_str!("../fixtures/v2.sqlite.sql"),
                 include_str!("../fixtures/v2.postgres.sql"),
+            ],
+            _ => [
+                include_str!("../fixtures/v3.sqlite.sql"),
+                include_str!("../fixtures/v3.postgres.sql"),
             ],
         };
         match self.address.strip_prefix("sqlite:") {

@@ -1,8 +1,9 @@
 //! Schema versions: older tables are migrated, newer ones refused.
 
-use generativeai::ErrorKind;
 use generativeai::protocol::content::Data;
+use generativeai::{AutomaticFunctionCalling, CallRequest, Decision, ErrorKind, Function, Reason};
 use generativeai_store::Store;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::support::child::{Reports, address, command, report};
@@ -28,7 +29,7 @@ async fn tables_of_a_newer_version_are_refused_and_not_changed() {
 
 #[tokio::test]
 async fn a_store_of_each_version_can_be_read_and_continued() {
-    for version in [1, 2] {
+    for version in [1, 2, 3] {
         for mut database in TestDatabase::plain().await {
             database.fixture(version).await;
             // The fixture of version 2 is encrypted.
@@ -60,6 +61,46 @@ async fn a_store_of_each_version_can_be_read_and_continued() {
                 3
             );
         }
+    }
+}
+
+#[tokio::test]
+async fn a_turn_that_waits_in_a_store_of_version_3_is_decided() {
+    for database in TestDatabase::plain().await {
+        database.fixture(3).await;
+        let store = database.open().await;
+        let session = store.session("letters").await.unwrap();
+        assert_eq!(session.details().await.unwrap().waiting, ["send"]);
+        let send = |arguments: Value| format!("sent to {}", arguments["to"].as_str().unwrap());
+        let model = counting_model(1).tools(Function::new("send", "Sends a letter.", send));
+
+        let chat = session.chat(&model).await.unwrap();
+        let asks =
+            AutomaticFunctionCalling::default().approve(async |_: CallRequest| Decision::Wait);
+        let mut chat = chat.automatic_function_calling(asks);
+        let history = json!(chat.history());
+        let waiting = chat.unfinished().map(|turn| turn.reason.clone());
+        let Some(Reason::AwaitingApproval(calls)) = waiting else {
+            panic!("{waiting:?}");
+        };
+        let recipients: Vec<_> = calls.iter().map(|call| json!(call.call.args)).collect();
+        let decisions = calls.into_iter().map(|call| (call.id, Decision::Run));
+        chat.decide(decisions).await.unwrap();
+
+        let answers = |at: usize| json!(chat.history()[at].parts);
+        let changed = json!({"result": "sent", "changedArguments": {"to": "Ada L."}});
+        assert_eq!(answers(2)[0]["functionResponse"]["response"], changed);
+        let denied = json!({"error": "denied: not to Eve"});
+        assert_eq!(answers(2)[1]["functionResponse"]["response"], denied);
+        assert_eq!(history.as_array().map(Vec::len), Some(4));
+        // The call for Bob was decided by the former program, and runs now.
+        assert_eq!(recipients, [json!({"to": "Mia"})]);
+        let results = ["sent to Bob", "sent to Mia"].map(|text| json!({"result": text}));
+        for (at, result) in results.iter().enumerate() {
+            assert_eq!(answers(6)[at]["functionResponse"]["response"], *result);
+        }
+        assert!(chat.unsaved().is_none(), "{:?}", chat.unsaved());
+        assert!(session.details().await.unwrap().waiting.is_empty());
     }
 }
 
