@@ -1,6 +1,6 @@
 //! Approval of tool calls: which run without asking, and the dialog about the others.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, IsTerminal};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,7 +10,8 @@ use generativeai::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::render::Printer;
+use crate::render::{Printer, visible};
+use crate::settings;
 
 /// Maximum length of the arguments in a question, in characters.
 const MAX_ARGUMENTS: usize = 600;
@@ -19,7 +20,8 @@ const MAX_ARGUMENTS: usize = 600;
 const MAX_NAME: usize = 80;
 
 /// Answers to a question about a call.
-const ANSWERS: &str = "yes, no [REASON], edit [JSON], always (in this run), stop?";
+const ANSWERS: &str = "yes, no [REASON], edit [JSON], always or never (in this run), \
+     always save (in the settings), stop?";
 
 /// What happens to a call that neither is read-only nor was allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +53,8 @@ pub(crate) struct Approvals {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// Names of the tools that run without asking.
-    allowed: Mutex<BTreeSet<String>>,
+    /// Decisions that hold for all calls of a tool, by its name.
+    always: Mutex<BTreeMap<String, Decision>>,
     /// Names of the tools that were denied without asking.
     not_allowed: Mutex<BTreeSet<String>>,
     /// Decisions that were not taken yet, as JSON.
@@ -62,7 +64,8 @@ struct Shared {
 impl Approvals {
     pub(crate) fn new(allowed: &[String], others: Others) -> Self {
         let shared = Shared::default();
-        locked(&shared.allowed).extend(allowed.iter().cloned());
+        let runs = allowed.iter().map(|name| (name.clone(), Decision::Run));
+        locked(&shared.always).extend(runs);
         Self {
             others,
             shared: Arc::new(shared),
@@ -100,10 +103,11 @@ impl Approvals {
     }
 
     fn decide(&self, name: &str, function: &Function) -> Decision {
-        if function.is_read_only() || locked(&self.shared.allowed).contains(name) {
-            return Decision::Run;
+        if let Some(decision) = self.always(name) {
+            return decision;
         }
         match self.others {
+            _ if function.is_read_only() => Decision::Run,
             Others::Run => Decision::Run,
             Others::Ask => Decision::Wait,
             Others::Deny => {
@@ -126,10 +130,9 @@ impl Approvals {
         let mut decisions = Vec::new();
         for waiting in calls {
             let name = waiting.call.name();
-            let is_allowed = locked(&self.shared.allowed).contains(name);
-            let decision = match is_allowed {
-                true => Decision::Run,
-                false => {
+            let decision = match self.always(name) {
+                Some(decision) => decision,
+                None => {
                     printer.note(question(waiting, tools.function_named(name)));
                     self.answer(name, printer, read)?
                 }
@@ -137,6 +140,17 @@ impl Approvals {
             decisions.push((waiting.id.clone(), decision));
         }
         Some(decisions)
+    }
+
+    /// Returns the decision that holds for all calls of a tool, if there is one.
+    fn always(&self, name: &str) -> Option<Decision> {
+        locked(&self.shared.always).get(name).cloned()
+    }
+
+    /// Makes a decision hold for all further calls of a tool, and returns it.
+    fn remember(&self, name: &str, decision: Decision) -> Decision {
+        locked(&self.shared.always).insert(name.to_owned(), decision.clone());
+        decision
     }
 
     /// Reads the answer to a question, until it is one.
@@ -159,13 +173,14 @@ impl Approvals {
                     return Some(Decision::deny("the user said no"));
                 }
                 "n" | "no" => return Some(Decision::deny(rest)),
-                "a" | "always" if rest.is_empty() => {
-                    locked(&self.shared.allowed).insert(name.to_owned());
-                    printer.note(format_args!(
-                        "({} runs without asking; --allow or `allow` in the settings does this for every run)",
-                        cut(name, MAX_NAME)
-                    ));
-                    return Some(Decision::Run);
+                "a" | "always" if matches!(rest, "" | "save") => {
+                    if rest == "save" {
+                        save(name, printer);
+                    }
+                    return Some(self.remember(name, Decision::Run));
+                }
+                "never" if rest.is_empty() => {
+                    return Some(self.remember(name, Decision::deny("the user said no")));
                 }
                 "e" | "edit" => {
                     let arguments = match rest {
@@ -186,6 +201,18 @@ impl Approvals {
                 _ => {}
             }
         }
+    }
+}
+
+/// Adds a tool to those that the settings allow. If they cannot be written, it is allowed in this run alone.
+fn save(name: &str, printer: &mut Printer) {
+    match settings::allow(name) {
+        Ok(path) => printer.note(format_args!(
+            "({} is in the list `allow` of {})",
+            cut(name, MAX_NAME),
+            path.display()
+        )),
+        Err(error) => printer.error(&error),
     }
 }
 
@@ -222,7 +249,7 @@ fn question(waiting: &WaitingCall, function: Option<&Function>) -> String {
         None => String::new(),
     };
     let arguments = Value::Object(waiting.call.args.clone().unwrap_or_default());
-    let arguments = format!("{arguments:#}");
+    let arguments = visible(&format!("{arguments:#}"));
     format!("Run {name}{server}?\n{}", cut(&arguments, MAX_ARGUMENTS))
 }
 
@@ -279,6 +306,8 @@ mod tests {
             assert_eq!(approvals.decide("g", &function), Decision::Run);
             let read_only = function.clone().read_only();
             assert_eq!(approvals.decide("f", &read_only), Decision::Run);
+            let never = approvals.remember("f", Decision::deny("no"));
+            assert_eq!(approvals.decide("f", &read_only), never);
         }
     }
 }

@@ -7,4 +7,4 @@ mod sanitizer;
 
 pub(crate) use printer::{Colour, Printer, print_server_log};
 pub(crate) use progress::Progress;
-pub(crate) use sanitizer::sanitize;
+pub(crate) use sanitizer::{sanitize, visible};

@@ -1,5 +1,6 @@
 //! Settings: defaults of options, from the environment and the configuration file.
 
+mod allow;
 mod file;
 mod options;
 
@@ -101,6 +102,17 @@ pub(crate) fn path() -> Result<PathBuf, UsageError> {
         UsageError(message.to_owned())
     })?;
     Ok(folder.join("generativeai").join("config.toml"))
+}
+
+/// Adds a tool to the list `allow` of the configuration file, and returns the path of the file. The file is created
+/// if it does not exist; its comments and other settings stay as they are.
+pub(crate) fn allow(tool: &str) -> anyhow::Result<PathBuf> {
+    let path = path()?;
+    // The file may be a link into a folder of dotfiles, and stays one.
+    let file = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+    let written = allow::add(&file, tool);
+    written.with_context(|| format!("cannot change the settings {}", path.display()))?;
+    Ok(path)
 }
 
 /// Whether `GENAI_CONFIG` names the file, which must exist then.

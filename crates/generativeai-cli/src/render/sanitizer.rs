@@ -5,6 +5,20 @@ pub(crate) fn sanitize(text: &str) -> String {
     Sanitizer::default().push(text)
 }
 
+/// Escapes the characters of JSON that [`sanitize`] would remove, so that no part of the arguments of a call is hidden.
+pub(crate) fn visible(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            // Tag characters, which have no width.
+            '\u{e0000}'..='\u{e007f}' => visible.extend(char.escape_unicode()),
+            char if is_text(char) => visible.push(char),
+            char => visible += &format!("\\u{:04x}", u32::from(char)),
+        }
+    }
+    visible
+}
+
 /// Removes control characters and escape sequences from a text that arrives in pieces.
 ///
 /// Printable text, tabs and line feeds remain. Removed are all other C0 and C1 control characters; escape
@@ -92,6 +106,17 @@ mod tests {
             .collect();
         assert_eq!(single, whole, "split everywhere");
         whole
+    }
+
+    #[test]
+    fn hidden_characters_of_json_are_made_visible() {
+        let json = serde_json::json!("a\u{1b}[2Jb\u{9d}c\u{9c}d\u{202e}e\u{e0041}f żółć");
+        let shown = visible(&json.to_string());
+        assert_eq!(
+            shown,
+            r#""a\u001b[2Jb\u009dc\u009cd\u202ee\u{e0041}f żółć""#
+        );
+        assert_eq!(sanitize(&shown), shown);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
 use serde_json::Value;
 
 use super::receive::{End, Sink, text_of};
-use crate::render::Printer;
+use crate::render::{Printer, visible};
 
 /// Maximum length of displayed function arguments, in characters.
 const MAX_ARGUMENTS: usize = 200;
@@ -58,7 +58,7 @@ fn describe(call: &FunctionCall) -> String {
     let name = call.name();
     match &call.args {
         Some(args) if !args.is_empty() => {
-            let args = Value::Object(args.clone()).to_string();
+            let args = visible(&Value::Object(args.clone()).to_string());
             match args.char_indices().nth(MAX_ARGUMENTS) {
                 Some((end, _)) => format!("calls {name} with {}…", &args[..end]),
                 None => format!("calls {name} with {args}"),

@@ -84,12 +84,13 @@ fn json_reports_the_decisions() {
 
 #[test]
 fn the_dialog_shows_the_call_and_its_server_at_every_width() {
-    for columns in [30, 60, 110] {
+    for columns in [40, 80, 120] {
         let service = calling();
         let mut terminal = asked(&service, (40, columns));
 
         let question = "Run greet of python3? { \"name\": \"Ada\" } \
-                        yes, no [REASON], edit [JSON], always (in this run), stop? >";
+                        yes, no [REASON], edit [JSON], always or never (in this run), \
+                        always save (in the settings), stop? >";
         terminal.wait_for_prompt();
         let screen = unwrapped(&terminal);
         assert!(
@@ -105,6 +106,91 @@ fn the_dialog_shows_the_call_and_its_server_at_every_width() {
         assert_eq!(terminal.end().code, 0);
         assert!(second_request(&service).contains("Good day, Ada!"));
     }
+}
+
+#[test]
+fn a_tool_that_runs_always_or_never_is_asked_about_once() {
+    for (answer, is_run) in [("always", true), ("never", false)] {
+        let calls = Answer::Calls("greet", "");
+        let service = Service::start(Answer::Each(vec![
+            calls.clone(),
+            Answer::Texts(vec!["First."]),
+            calls,
+            Answer::Texts(vec!["Second."]),
+        ]));
+        let mut terminal = asked(&service, (40, 80));
+        terminal.enter(answer);
+        terminal.wait_for("First.");
+
+        terminal.enter("Again.");
+        terminal.wait_for("Second.");
+        terminal.enter("/quit");
+
+        assert_eq!(terminal.end().code, 0);
+        for _ in 0..2 {
+            let request = second_request(&service);
+            assert_eq!(request.contains("Good day, Ada!"), is_run, "{request}");
+            assert_eq!(request.contains("denied"), !is_run, "{request}");
+        }
+    }
+}
+
+#[test]
+fn a_tool_allowed_in_the_settings_is_not_asked_about_in_the_next_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config.toml");
+    std::fs::write(&file, "# mine\n[chat]\nstats = true\n").expect("a file");
+    let tool = server("greet", "Good day");
+    let command = |service: &Service| {
+        let mut command = service.genai(&["chat", "-m", "gemini-x", "--tool", &tool]);
+        command.env("GENAI_CONFIG", &file);
+        command
+    };
+    let service = calling();
+    let mut terminal = Terminal::start(&command(&service));
+    terminal.enter("Greet Ada.");
+    terminal.wait_for("stop?");
+    terminal.enter("always save");
+    terminal.wait_for("That is all.");
+    terminal.enter("/quit");
+    assert_eq!(terminal.end().code, 0);
+    let settings = std::fs::read_to_string(&file).expect("a file");
+    assert_eq!(
+        settings,
+        "# mine\n[chat]\nstats = true\nallow = [\"greet\"]\n"
+    );
+
+    let service = calling();
+    let mut terminal = Terminal::start(&command(&service));
+    terminal.enter("Greet Ada.");
+    terminal.wait_for("That is all.");
+    terminal.enter("/quit");
+
+    let left = terminal.end();
+    assert!(!left.bytes.contains("stop?"), "{}", left.screen);
+    assert!(second_request(&service).contains("Good day, Ada!"));
+}
+
+#[test]
+fn settings_that_cannot_be_written_allow_the_tool_in_this_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config.toml");
+    std::fs::write(&file, "").expect("a file");
+    let service = calling();
+    let tool = server("greet", "Good day");
+    let mut command = service.genai(&["chat", "-m", "gemini-x", "--tool", &tool]);
+    let mut terminal = Terminal::start(command.env("GENAI_CONFIG", &file));
+    terminal.enter("Greet Ada.");
+    terminal.wait_for("stop?");
+    std::fs::write(&file, "[chat").expect("a file");
+
+    terminal.enter("always save");
+    terminal.wait_for("cannot change the settings");
+    terminal.wait_for("That is all.");
+    terminal.enter("/quit");
+
+    assert_eq!(terminal.end().code, 0);
+    assert_eq!(std::fs::read_to_string(&file).expect("a file"), "[chat");
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub(crate) enum Answer {
     Hop(&'static str, &'static str),
     /// A call of this function with the name Ada, and this text after its result.
     Calls(&'static str, &'static str),
+    /// A call of this function with these arguments, as JSON, and this text after its result.
+    CallsWith(&'static str, &'static str, &'static str),
     /// One chunk of text; then the stream stays open.
     Hangs(&'static str),
     /// A text, once the test opens the gate.
@@ -50,6 +52,7 @@ impl Service {
         let (gate, opened) = channel();
         let opened = Arc::new(Mutex::new(opened));
         let (ended, ends) = channel();
+        let is_single = !matches!(answer, Answer::Each(_));
         thread::spawn(move || {
             let mut number = 0;
             for stream in listener.incoming().flatten() {
@@ -63,14 +66,14 @@ impl Service {
                     answer => answer.clone(),
                 };
                 number += 1;
-                let answered = request.contains("functionResponse");
+                let answered = is_single && request.contains("functionResponse");
                 // Fails if the test is over.
                 let _ = sender.send(request);
                 let opened = Arc::clone(&opened);
                 let ended = ended.clone();
                 thread::spawn(move || {
                     let _ = match answer {
-                        Answer::Calls(_, text) if answered => {
+                        Answer::Calls(_, text) | Answer::CallsWith(_, _, text) if answered => {
                             reply(stream, &Answer::Texts(vec![text]))
                         }
                         Answer::Gated(text) => {
@@ -161,10 +164,13 @@ fn reply(mut stream: TcpStream, answer: &Answer) -> std::io::Result<()> {
             let end = format!(r#","finishReason":"CONTINUATION","continuationToken":"{token}""#);
             stream.write_all((EVENTS.to_owned() + &event_with(text, &end)).as_bytes())
         }
-        Answer::Calls(name, _) => {
+        Answer::Calls(name, text) => {
+            reply(stream, &Answer::CallsWith(name, r#"{"name":"Ada"}"#, text))
+        }
+        Answer::CallsWith(name, arguments, _) => {
             let call = format!(
                 "data: {{\"candidates\":[{{\"content\":{{\"role\":\"model\",\"parts\":[{{\"functionCall\":\
-                 {{\"name\":\"{name}\",\"args\":{{\"name\":\"Ada\"}}}}}}]}},\"finishReason\":\"STOP\"}}]}}\r\n\r\n"
+                 {{\"name\":\"{name}\",\"args\":{arguments}}}}}]}},\"finishReason\":\"STOP\"}}]}}\r\n\r\n"
             );
             stream.write_all((EVENTS.to_owned() + &call).as_bytes())
         }

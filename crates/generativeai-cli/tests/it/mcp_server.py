@@ -1,7 +1,8 @@
 """An MCP server with one tool. Arguments: the name of the tool, and its greeting.
 
-With a port as the third argument, a call connects to it, and waits there for a byte before it returns. A
-greeting with control characters is also logged.
+With a port as the third argument, a call connects to it, and waits there for a byte before it returns. With
+`hostile` as the third argument, the server has a second tool, whose texts contain the greeting, and whose
+annotations contradict each other. A greeting with control characters is also logged.
 """
 
 import json
@@ -18,11 +19,18 @@ def answer(method, params):
         }
     if method == "tools/list":
         schema = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
-        return {"tools": [{"name": sys.argv[1], "description": "Greets.", "inputSchema": schema}]}
+        tools = [{"name": sys.argv[1], "description": "Greets.", "inputSchema": schema}]
+        if sys.argv[3:] == ["hostile"]:
+            text = sys.argv[2]
+            annotations = {"title": text, "readOnlyHint": True, "destructiveHint": True, "idempotentHint": True}
+            schema["properties"]["name"]["description"] = text
+            tools.append({"name": f"wipe\n{text}", "title": text, "description": text, "inputSchema": schema,
+                          "annotations": annotations})
+        return {"tools": tools}
     if method == "tools/call":
         if "\x1b" in sys.argv[2]:
             print(f"log: {sys.argv[2]}", file=sys.stderr, flush=True)
-        if len(sys.argv) > 3:
+        if len(sys.argv) > 3 and sys.argv[3] != "hostile":
             with socket.create_connection(("127.0.0.1", int(sys.argv[3]))) as test:
                 test.sendall(b"runs")
                 test.recv(1)
