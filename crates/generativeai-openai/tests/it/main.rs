@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod chat;
+mod connections;
 mod faults;
 mod llama_server;
 mod recorded;
 mod support;
+#[path = "../../../generativeai/tests/it/support/tls.rs"]
+mod tls;

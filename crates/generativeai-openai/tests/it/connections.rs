@@ -1,0 +1,409 @@
+//! Connections that cannot be established, break, or never answer. The HTTP client is that of `Remote`; these tests hold
+//! that this backend uses it, with its own addresses and its own stream.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use generativeai::{Error, ErrorKind, GenerativeModel, RequestOptions, Retry};
+use generativeai_openai::{OpenAi, OpenAiBuilder};
+use h2::Reason;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+use crate::support::{CANARY, completion, event, stream};
+use crate::tls::{Authority, TlsListener, listen};
+
+/// How a connection ends.
+#[derive(Clone, Debug)]
+enum Ending {
+    Closed,
+    Reset,
+    /// A reset once the test has read the bytes before it.
+    ResetOnce(Arc<Notify>),
+    Silent,
+    /// A byte of a comment every ten seconds.
+    Trickling,
+}
+
+/// Sends the n-th response on the n-th connection, after its request; the last response is repeated.
+async fn raw(responses: Vec<(String, Ending)>) -> (String, Arc<AtomicUsize>) {
+    let (listener, address) = listen().await;
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            let at = count.fetch_add(1, Ordering::Relaxed);
+            let (bytes, ending) = responses[at.min(responses.len() - 1)].clone();
+            tokio::spawn(respond(connection, bytes, ending));
+        }
+    });
+    (format!("http://{address}/v1"), connections)
+}
+
+async fn respond(mut connection: TcpStream, bytes: String, ending: Ending) {
+    let mut request = Vec::new();
+    // The end of the body: the request is small, and its last byte closes the JSON.
+    while !request.ends_with(b"}") {
+        let mut piece = [0; 4096];
+        let Ok(1..) = connection
+            .read(&mut piece)
+            .await
+            .inspect(|read| request.extend(&piece[..*read]))
+        else {
+            return;
+        };
+    }
+    // The client may be gone already.
+    let _ = connection.write_all(bytes.as_bytes()).await;
+    match ending {
+        Ending::Closed => {}
+        Ending::Reset => reset(&connection),
+        Ending::ResetOnce(is_read) => {
+            is_read.notified().await;
+            reset(&connection);
+        }
+        Ending::Silent => std::future::pending().await,
+        Ending::Trickling => loop {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            if connection.write_all(b":").await.is_err() {
+                return;
+            }
+        },
+    }
+}
+
+/// Lets a connection end with a reset when it is dropped.
+fn reset(connection: &TcpStream) {
+    let socket = socket2::SockRef::from(connection);
+    socket.set_linger(Some(Duration::ZERO)).expect("a socket");
+}
+
+/// A model whose client retries without waiting.
+fn model(url: &str, set: impl FnOnce(OpenAiBuilder) -> OpenAiBuilder) -> GenerativeModel {
+    let mut retry = Retry::default();
+    retry.initial = Duration::ZERO;
+    let options = RequestOptions::default().retry(retry);
+    let builder = OpenAi::builder().base_url(url).api_key(CANARY);
+    let client = set(builder.request_options(options))
+        .build()
+        .expect("good settings");
+    GenerativeModel::new("m").backend(client)
+}
+
+/// Streams a reply. Returns its text, or the error and the text before it.
+async fn streamed(model: &GenerativeModel) -> Result<String, (Error, String)> {
+    let mut chat = model.start_chat();
+    let reply = chat.send_message("Hi").stream().finish().await;
+    match reply {
+        Ok(reply) => Ok(reply.text().expect("a text")),
+        Err(error) => {
+            assert!(chat.history().is_empty() && chat.unfinished().is_some());
+            let shown = format!("{error} {error:?} {chat:?}");
+            assert!(!shown.contains(CANARY), "{shown}");
+            let before = error.response().and_then(|reply| reply.text().ok());
+            Err((error, before.unwrap_or_default()))
+        }
+    }
+}
+
+const HEAD: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/event-stream\r\n";
+
+fn begun(text: &str) -> String {
+    format!("{HEAD}\r\n{}", event(json!({ "content": text }), None))
+}
+
+fn whole() -> String {
+    format!("{HEAD}\r\n{}", stream("Hello"))
+}
+
+/// Fault 2.
+#[tokio::test]
+async fn an_unknown_host_is_retried_and_then_named() {
+    // A label of 64 letters is too long for DNS, so the lookup fails without network access.
+    let host = format!("{}.localhost", "x".repeat(64));
+
+    let (error, _) = streamed(&model(&format!("http://{host}:1/v1"), |it| it))
+        .await
+        .unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert_eq!(error.to_string(), format!("no connection to `{host}`"));
+    assert_eq!(error.attempts().len(), 4);
+}
+
+/// Fault 3.
+#[tokio::test]
+async fn an_invalid_certificate_fails_at_once_with_the_reason() {
+    let authority = Authority::new("Ours");
+    let unrelated = Authority::new("Unrelated").pem();
+    for (config, pem, why) in [
+        (
+            authority.server("elsewhere.example", [2000, 2200]),
+            authority.pem(),
+            "not valid for name",
+        ),
+        (
+            authority.server("127.0.0.1", [2000, 2001]),
+            authority.pem(),
+            "expired",
+        ),
+        (authority.good(), unrelated, "UnknownIssuer"),
+    ] {
+        let (listener, url) = TlsListener::bind(config, "http/1.1").await;
+        tokio::spawn(async move { while listener.accept().await.is_err() {} });
+
+        let model = model(&format!("{url}/v1"), |it| it.root_certificate(pem));
+        let (error, _) = streamed(&model).await.unwrap_err();
+
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{error:?}");
+        assert!(format!("{error:#}").contains(why), "{error:#}");
+        assert_eq!(error.attempts().len(), 1);
+    }
+}
+
+/// Fault 3.
+#[tokio::test]
+async fn a_handshake_that_stalls_ends_with_the_connect_timeout() {
+    let (listener, address) = listen().await;
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok(connection) = listener.accept().await {
+            held.push(connection);
+        }
+    });
+    let mut retry = Retry::default();
+    retry.initial = Duration::ZERO;
+    let options = RequestOptions::default()
+        .retry(retry)
+        .connect_timeout(Duration::from_millis(20));
+    let model = model(&format!("https://{address}/v1"), |it| {
+        it.request_options(options)
+    });
+
+    let (error, _) = streamed(&model).await.unwrap_err();
+
+    assert!(
+        error.kind() == ErrorKind::Unreachable && error.is_timeout(),
+        "{error:?}"
+    );
+    assert_eq!(error.attempts().len(), 4);
+}
+
+/// Faults 4, 5 and 6.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_never_completes_an_event_is_timed_out() {
+    for (bytes, ending, before) in [
+        (String::new(), Ending::Silent, ""),
+        (format!("{HEAD}\r\n"), Ending::Silent, ""),
+        (begun("Hel"), Ending::Silent, "Hel"),
+        (begun("Hel"), Ending::Trickling, "Hel"),
+    ] {
+        let (url, connections) = raw(vec![(bytes, ending.clone())]).await;
+
+        let (error, text) = streamed(&model(&url, |it| it)).await.unwrap_err();
+
+        assert!(error.is_timeout(), "{ending:?}: {error:?}");
+        // With stopped time the limit may pass before the first event was read.
+        assert!(before.starts_with(&text), "{text}");
+        assert_eq!(
+            connections.load(Ordering::Relaxed),
+            1,
+            "no second attempt doubles the load"
+        );
+    }
+}
+
+/// Fault 7.
+#[tokio::test]
+async fn a_reset_is_retried_before_the_first_event_only() {
+    for head in [String::new(), format!("{HEAD}\r\n")] {
+        let (url, connections) = raw(vec![(head, Ending::Reset), (whole(), Ending::Closed)]).await;
+
+        assert_eq!(streamed(&model(&url, |it| it)).await.unwrap(), "Hello");
+        assert_eq!(connections.load(Ordering::Relaxed), 2);
+    }
+    for rest in ["", "data: {\"choi"] {
+        let is_read = Arc::new(Notify::new());
+        let ending = Ending::ResetOnce(Arc::clone(&is_read));
+        let (url, connections) = raw(vec![(begun("Hel") + rest, ending)]).await;
+        let mut chat = model(&url, |it| it).start_chat();
+
+        let mut reply = chat.send_message("Hi").stream();
+        let first = reply.next().await.expect("a chunk").unwrap();
+        is_read.notify_one();
+        let error = reply.next().await.expect("an end").unwrap_err();
+        drop(reply);
+
+        assert_eq!(first.text().unwrap(), "Hel");
+        assert_eq!(error.kind(), ErrorKind::Unreachable, "{error:?}");
+        let unfinished = chat.unfinished().expect("an unfinished turn");
+        assert_eq!(unfinished.received.as_ref().unwrap().text().unwrap(), "Hel");
+        assert_eq!(connections.load(Ordering::Relaxed), 1);
+    }
+}
+
+/// Faults 8, 9 and 10.
+#[tokio::test]
+async fn a_body_that_is_cut_is_an_error_with_the_beginning() {
+    let chunk = |text: &str| format!("{:x}\r\n{text}\r\n", text.len());
+    let begun_event = event(json!({"content": "Hel"}), None);
+    for bytes in [
+        begun("Hel"),
+        begun("Hel") + "data: {\"choi",
+        format!(
+            "{HEAD}transfer-encoding: chunked\r\n\r\n{}",
+            chunk(&begun_event)
+        ),
+        format!(
+            "{HEAD}transfer-encoding: chunked\r\n\r\n{}zz\r\n",
+            chunk(&begun_event)
+        ),
+        format!("{HEAD}content-length: 9999\r\n\r\n{begun_event}"),
+    ] {
+        let (url, connections) = raw(vec![(bytes.clone(), Ending::Closed)]).await;
+
+        let (error, text) = streamed(&model(&url, |it| it)).await.unwrap_err();
+
+        let kinds = [
+            ErrorKind::Truncated,
+            ErrorKind::Unreachable,
+            ErrorKind::Decode,
+        ];
+        assert!(kinds.contains(&error.kind()), "{bytes}: {error:?}");
+        assert_eq!(text, "Hel", "{bytes}");
+        assert_eq!(connections.load(Ordering::Relaxed), 1);
+    }
+}
+
+/// Faults 13, 14 and 25.
+#[tokio::test]
+async fn what_is_not_a_stream_of_events_is_an_error_that_says_so() {
+    let deep = format!("{HEAD}\r\ndata: {}\n\n", "[".repeat(1_000));
+    let large = format!("{HEAD}\r\ndata: {}\n\n", "x".repeat(5_000));
+    let packed = format!("{HEAD}content-encoding: gzip\r\n\r\nxxxx");
+    let garbage = format!("{HEAD}\r\ndata: {{\"choices\": \u{fffd}}}\n\n");
+    for (bytes, kind) in [
+        (deep, ErrorKind::Decode),
+        (large, ErrorKind::Limit),
+        (packed, ErrorKind::Decode),
+        (garbage, ErrorKind::Decode),
+    ] {
+        let (url, _) = raw(vec![(bytes, Ending::Closed)]).await;
+
+        let model = model(&url, |it| it.response_limit(2_000));
+        let (error, _) = streamed(&model).await.unwrap_err();
+
+        assert_eq!(error.kind(), kind, "{error:?}");
+    }
+}
+
+/// Fault 22.
+#[tokio::test]
+async fn a_dead_server_is_not_stormed() {
+    let error = "HTTP/1.1 503 Busy\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    let (url, connections) = raw(vec![(error.to_owned(), Ending::Closed)]).await;
+    let model = model(&url, |it| it.retry_budget(10));
+
+    for _ in 0..50 {
+        streamed(&model).await.unwrap_err();
+    }
+
+    assert_eq!(
+        connections.load(Ordering::Relaxed),
+        60,
+        "50 first attempts and 10 retries"
+    );
+}
+
+/// What a server over HTTP/2 does with a request.
+#[derive(Clone, Copy, Debug)]
+enum Stream {
+    Reply,
+    Reset(Reason),
+    GoAway,
+}
+
+/// Starts a server over HTTP/2 that plays one script a connection.
+async fn http2(scripts: Vec<Vec<Stream>>) -> GenerativeModel {
+    let authority = Authority::new("Ours");
+    let (listener, url) = TlsListener::bind(authority.good(), "h2").await;
+    tokio::spawn(async move {
+        for script in scripts {
+            let connection = listener.accept().await.expect("a client that trusts us");
+            let mut connection = h2::server::handshake(connection).await.expect("HTTP/2");
+            for act in script {
+                let Some(Ok((_, mut respond))) = connection.accept().await else {
+                    break;
+                };
+                match act {
+                    Stream::Reply => {
+                        let head =
+                            http::Response::builder().header("content-type", "text/event-stream");
+                        let head = head.body(()).expect("a head");
+                        let mut body = respond.send_response(head, false).expect("an open stream");
+                        body.send_data(Bytes::from(stream("Hello")), true)
+                            .expect("an open stream");
+                    }
+                    Stream::Reset(reason) => respond.send_reset(reason),
+                    Stream::GoAway => connection.abrupt_shutdown(Reason::NO_ERROR),
+                }
+            }
+            // Flushes, until the client closes the connection.
+            while let Some(Ok(_)) = connection.accept().await {}
+        }
+    });
+    model(&format!("{url}/v1"), |it| {
+        it.root_certificate(authority.pem())
+    })
+}
+
+/// Fault 24.
+#[tokio::test]
+async fn a_stream_of_http2_that_is_reset_or_a_connection_that_ends_is_replaced() {
+    for scripts in [
+        vec![vec![Stream::Reset(Reason::REFUSED_STREAM), Stream::Reply]],
+        vec![vec![Stream::Reset(Reason::INTERNAL_ERROR), Stream::Reply]],
+        vec![vec![Stream::GoAway], vec![Stream::Reply]],
+        vec![vec![
+            Stream::Reply,
+            Stream::Reset(Reason::CANCEL),
+            Stream::Reply,
+        ]],
+    ] {
+        let replies = scripts
+            .iter()
+            .flatten()
+            .filter(|act| matches!(act, Stream::Reply))
+            .count();
+        let model = http2(scripts.clone()).await;
+
+        for _ in 0..replies {
+            let reply = streamed(&model).await;
+            assert_eq!(reply.unwrap(), "Hello", "{scripts:?}");
+        }
+    }
+}
+
+/// Fault 24.
+#[tokio::test]
+async fn a_pooled_connection_that_the_server_closed_is_replaced() {
+    let body = completion("Hi").to_string();
+    // Without `connection: close` the client keeps the connection, which the server then closes.
+    let kept = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let (url, connections) = raw(vec![(kept, Ending::Closed)]).await;
+    let model = model(&url, |it| it);
+
+    for _ in 0..3 {
+        let reply = model.generate_content("Hi").await.unwrap();
+        assert_eq!(reply.text().unwrap(), "Hi");
+    }
+
+    assert!(connections.load(Ordering::Relaxed) >= 3);
+}
