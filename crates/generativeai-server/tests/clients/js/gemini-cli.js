@@ -19,6 +19,8 @@ const settings = {
   privacy: { usageStatisticsEnabled: false },
   telemetry: { enabled: false },
   general: { disableAutoUpdate: true },
+  // All declarations together are longer than the context of the embedded model.
+  tools: STAND_IN ? {} : { core: ["list_directory"] },
 };
 writeFileSync(join(home, ".gemini", "settings.json"), JSON.stringify(settings));
 
@@ -46,6 +48,10 @@ try {
   const second = gemini({}, "--resume", "latest", "-p", "And you?");
   check(second.code === 0 && second.reply.response, second.report);
   check(second.reply.session_id === first.reply.session_id, second.report);
+  const [before, after] = [first, second].map(({ reply }) => Object.values(reply.stats.models)[0].tokens);
+  // The reply is in the second prompt once, however many chunks it had: its tokens and those of the new message.
+  const added = after.prompt - before.prompt;
+  check(STAND_IN || (added > 0 && added < before.candidates + 40), before, after);
   // The streamed reply of the first turn is one content.
   const expected = "Be brief. You said: And you? (2 before)";
   check(!STAND_IN || second.reply.response === expected, second.reply.response);
