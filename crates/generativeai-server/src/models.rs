@@ -18,7 +18,7 @@ const MAX_PAGES: usize = 16;
 ///
 /// Models that make pictures, video and music are left out: a text model in their place would only
 /// confuse the program.
-const PUBLISHED: [&str; 11] = [
+const PUBLISHED: [&str; 20] = [
     "gemini",
     "gemma",
     "learnlm",
@@ -30,6 +30,15 @@ const PUBLISHED: [&str; 11] = [
     "embedding",
     "text-embedding",
     "text-multilingual-embedding",
+    "textembedding-gecko",
+    "medlm",
+    "deep-research",
+    "codegemma",
+    "medgemma",
+    "shieldgemma",
+    "functiongemma",
+    "translategemma",
+    "embeddinggemma",
 ];
 
 /// Names of the backend's models, listed once.
@@ -113,9 +122,11 @@ impl ModelNames {
     }
 }
 
-/// Returns whether a name belongs to one of Google's model families: `gemma-3n-e4b-it`, `gemini`.
+/// Returns whether a name belongs to one of Google's model families: `gemma-3n-e4b-it`, `gemini`. Gateways and hubs put
+/// the publisher in front: `google/gemma-3-4b-it`.
 fn is_published(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
+    let name = name.strip_prefix("google/").unwrap_or(&name);
     let rest = PUBLISHED
         .iter()
         .find_map(|family| name.strip_prefix(family));
@@ -174,6 +185,11 @@ mod tests {
             "text-embedding-004",
             "chat-bison-001",
             "aqa",
+            "google/gemini-2.5-flash",
+            "textembedding-gecko@003",
+            "medgemma-27b-text-it",
+            "gemini-2.5-computer-use-preview-10-2025",
+            "deep-research-pro-preview-12-2025",
         ] {
             assert!(is_published(name), "{name}");
         }

@@ -51,7 +51,7 @@ impl ReplyDefaults {
                 continue;
             };
             // A call whose arguments are streamed has a name in its first piece only.
-            if call.id.is_none() && call.name.is_some() {
+            if call.id.as_deref().is_none_or(str::is_empty) && call.name.is_some() {
                 call.id = Some(format!("call-{:016x}", self.next_call_id));
                 self.next_call_id = self.next_call_id.wrapping_add(1);
             }

@@ -301,6 +301,11 @@ mod tests {
             "/v1beta/models/models/m:generateContent",
             "/v1beta/models/m:generateContent:generateContent",
             "/v1beta1/projects/p/locations/us-central1/publishers/google/models/m:generateContent",
+            "/v1/projects/p/locations/global/publishers/google/models/m:generateContent/",
+            "/v1beta/openai/v1beta/models/m:generateContent",
+            "/proxy/gemini/v1beta/models/m:generateContent",
+            "/v1beta/publishers/google/models/m:generateContent",
+            "/v1beta1/publishers/google/v1beta1/publishers/google/models/m:generateContent",
         ] {
             assert_eq!(post(path), generate("m"), "{path}");
         }
@@ -359,6 +364,16 @@ mod tests {
             ("/v1beta/openai/chat/completions", "generateContent"),
             ("/v1beta/models/m:batchGenerateContent", "one by one"),
             ("/v1beta/models/m:predict", ":generateContent"),
+            ("/v1beta/models/m:asyncBatchEmbedContent", ":embedContent"),
+            ("/v1alpha/auth_tokens", ":generateContent"),
+            ("/v1beta/fileSearchStores", ":generateContent"),
+            ("/v1beta/operations/1", ":generateContent"),
+            ("/v1beta/batches/1:cancel", "one by one"),
+            ("/v1beta/openai/embeddings", ":generateContent"),
+            (
+                "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent",
+                ":streamGenerateContent",
+            ),
             ("/v1/models/m/x", ":generateContent"),
         ] {
             let error = route(&Method::POST, path).expect_err(path);

@@ -114,10 +114,10 @@ fn logprobs(config: &GenerationConfig) -> Result<Option<usize>> {
     }
     if config.response_logprobs != Some(true) {
         return match config.logprobs {
-            Some(_) => Err(invalid_argument(
+            Some(1..) => Err(invalid_argument(
                 "logprobs is set: set responseLogprobs to true as well",
             )),
-            None => Ok(None),
+            _ => Ok(None),
         };
     }
     Ok(usize::try_from(count).ok())
@@ -153,7 +153,7 @@ fn within(name: &str, value: f64, range: RangeInclusive<f64>) -> Result<f32> {
 /// Rejects settings that the embedded model does not support.
 fn reject_unsupported(config: &GenerationConfig) -> Result<()> {
     if let Some(count) = config.candidate_count
-        && count != 1
+        && !matches!(count, 0 | 1)
     {
         return Err(invalid_argument(format!(
             "candidateCount is {count}, but the embedded model generates one candidate: set it to 1"

@@ -30,15 +30,16 @@ impl ResponseFormat {
     /// 400 for an unknown MIME type, a schema that does not go with it, and an invalid schema.
     pub(super) fn parse(config: &GenerationConfig, ignored: &IgnoredSettings) -> Result<Self> {
         let openapi = config.response_schema.as_deref();
-        let (member, json) = match &config.response_json_schema {
+        let present = |schema: &&Value| !schema.is_null();
+        let (member, json) = match config.response_json_schema.as_ref().filter(present) {
             Some(schema) => ("responseJsonSchema", Some(schema)),
             None => (
                 "_responseJsonSchema",
-                config.response_json_schema_ordered.as_ref(),
+                config.response_json_schema_ordered.as_ref().filter(present),
             ),
         };
-        let mime_type = config.response_mime_type.as_deref().unwrap_or("text/plain");
-        match (mime_type, openapi, json) {
+        let mime_type = essence_of(config.response_mime_type.as_deref().unwrap_or_default());
+        match (mime_type.as_str(), openapi, json) {
             (_, Some(_), Some(_)) => Err(invalid_argument(
                 "responseSchema and responseJsonSchema exclude each other: remove one of them",
             )),
@@ -98,6 +99,15 @@ impl ResponseFormat {
                 choices.join("\n")
             )),
         }
+    }
+}
+
+/// Returns a media type in lower case and without its parameters. Text is the default.
+fn essence_of(mime_type: &str) -> String {
+    let essence = mime_type.split(';').next().unwrap_or_default();
+    match essence.trim() {
+        "" => "text/plain".to_owned(),
+        essence => essence.to_ascii_lowercase(),
     }
 }
 

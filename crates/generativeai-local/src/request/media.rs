@@ -33,11 +33,26 @@ fn decode(bytes: &[u8], charset: Option<&str>) -> Option<String> {
         _ => {}
     }
     match charset {
-        Some("iso-8859-1" | "latin1") => Some(bytes.iter().copied().map(char::from).collect()),
+        // Text that says to be Latin-1 is read as Windows-1252, as browsers do.
+        Some("iso-8859-1" | "latin1" | "us-ascii" | "windows-1252" | "cp1252") => {
+            Some(bytes.iter().copied().map(windows_1252).collect())
+        }
         Some("utf-16le" | "utf-16") => utf16(bytes, u16::from_le_bytes),
         Some("utf-16be") => utf16(bytes, u16::from_be_bytes),
         _ => String::from_utf8(bytes.to_vec()).ok(),
     }
+}
+
+/// Returns the character of a byte in Windows-1252: Latin-1 but for 32 bytes.
+fn windows_1252(byte: u8) -> char {
+    const FROM_0X80: [char; 32] = [
+        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',
+        '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}',
+        'ž', 'Ÿ',
+    ];
+    let at = usize::from(byte).checked_sub(0x80);
+    let special = at.and_then(|at| FROM_0X80.get(at));
+    special.copied().unwrap_or(char::from(byte))
 }
 
 fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
@@ -87,6 +102,26 @@ mod tests {
             decoded("text/plain; charset=\"ISO-8859-1\"", b"gr\xFCn").as_deref(),
             Some("grün")
         );
+        for (mime_type, bytes, text) in [
+            (
+                "text/csv; header=present; charset=windows-1252",
+                &b"5\x80"[..],
+                "5€",
+            ),
+            ("application/x-ndjson", b"{}\n{}\n", "{}\n{}\n"),
+            (
+                "application/vnd.api+json; charset=utf-16be",
+                b"\0{\0}",
+                "{}",
+            ),
+            ("IMAGE/SVG+XML", b"<svg/>", "<svg/>"),
+        ] {
+            assert_eq!(
+                decoded(mime_type, bytes).as_deref(),
+                Some(text),
+                "{mime_type}"
+            );
+        }
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(super) fn parse<'a>(contents: impl Iterator<Item = &'a Content>) -> Result<V
         let bodies = match &content.role {
             None | Some(Role::User | Role::Function) => user(&path, content)?,
             Some(Role::Model) => vec![assistant(&path, content)?],
+            // The default of the field.
+            Some(Role::Unknown(role)) if role.is_empty() => user(&path, content)?,
             Some(Role::System) => vec![Body::System(text_of(&path, content)?)],
             Some(other) => {
                 return Err(invalid_argument(format!(

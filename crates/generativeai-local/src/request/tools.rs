@@ -121,6 +121,7 @@ fn parse_function(declaration: &FunctionDeclaration, path: String) -> Result<Dec
     }
     let openapi = declaration.parameters.as_ref();
     let json = declaration.parameters_json_schema.as_ref();
+    let json = json.filter(|schema| !schema.is_null());
     let (member, parameters) = match (openapi, json) {
         (Some(_), Some(_)) => {
             return Err(invalid_argument(format!(

@@ -8,7 +8,7 @@ const TYPES: [&str; 7] = [
     "object", "array", "string", "number", "integer", "boolean", "null",
 ];
 /// Keywords whose value is a number. Protobuf's JSON form writes 64-bit integers as strings.
-const NUMBERS: [&str; 11] = [
+const NUMBERS: [&str; 13] = [
     "minItems",
     "maxItems",
     "minLength",
@@ -19,14 +19,22 @@ const NUMBERS: [&str; 11] = [
     "maxContains",
     "minimum",
     "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
     "multipleOf",
 ];
+/// Keywords whose value is a list of alternatives.
+const COMBINED: [&str; 3] = ["allOf", "anyOf", "oneOf"];
+/// Keywords whose value may be `null`. Serializers write absent members as `null`.
+const NULLABLE: [&str; 4] = ["default", "const", "example", "not"];
+/// Keywords whose value is an object. PHP writes an empty one as `[]`.
+const OBJECTS: [&str; 4] = ["properties", "patternProperties", "$defs", "definitions"];
 
 /// Returns a schema in the form of draft 2020-12.
 ///
 /// Types may be in capitals, as in the Gemini API. `nullable` (OpenAPI), boolean `exclusiveMinimum` and
-/// `required` (drafts 3 and 4), and tuples in `items` (before draft 2020-12) are translated. Nothing else
-/// changes.
+/// `required` (drafts 3 and 4), and tuples in `items` (before draft 2020-12) are translated. Keywords that say nothing,
+/// such as `"enum": null` and `"anyOf": []`, are removed. Nothing else changes.
 pub(super) fn normalize(schema: &Value) -> Value {
     let mut schema = schema.clone();
     normalize_in_place(&mut schema);
@@ -40,12 +48,13 @@ fn normalize_in_place(schema: &mut Value) {
     subschemas::for_each_mut(members, &mut normalize_in_place);
     // The dialect is 2020-12 from here on, and no other one is looked up.
     members.remove("$schema");
+    remove_empty(members);
     normalize_types(members);
     for name in NUMBERS {
         if let Some(number) = members.get_mut(name)
-            && let Some(parsed) = number.as_str().and_then(|text| text.parse::<i64>().ok())
+            && let Some(parsed) = number.as_str().and_then(parse_number)
         {
-            *number = parsed.into();
+            *number = parsed;
         }
     }
     for (exclusive, inclusive) in [
@@ -59,9 +68,7 @@ fn normalize_in_place(schema: &mut Value) {
             }
         }
     }
-    if members.get("required").is_some_and(Value::is_boolean) {
-        members.remove("required");
-    }
+    normalize_required(members);
     if let Some(Value::Array(_)) = members.get("items")
         && let Some(items) = members.remove("items")
     {
@@ -75,6 +82,42 @@ fn normalize_in_place(schema: &mut Value) {
     if members.remove("nullable") == Some(Value::Bool(true)) {
         make_nullable(schema);
     }
+}
+
+/// Removes keywords that say nothing.
+fn remove_empty(members: &mut Map<String, Value>) {
+    members.retain(|name, value| {
+        let name = name.as_str();
+        let is_null = value.is_null() && !NULLABLE.contains(&name);
+        let is_empty = *value == json!([]) && (OBJECTS.contains(&name) || COMBINED.contains(&name));
+        let is_example = name == "examples" && !value.is_array();
+        !(is_null || is_empty || is_example)
+    });
+}
+
+fn parse_number(text: &str) -> Option<Value> {
+    let whole = text.parse::<i64>().ok().map(Value::from);
+    whole.or_else(|| text.parse::<f64>().ok().map(Value::from))
+}
+
+/// Writes the required names as a list without duplicates. A boolean (draft 3) says it of the schema itself.
+fn normalize_required(members: &mut Map<String, Value>) {
+    let Some(required) = members.remove("required") else {
+        return;
+    };
+    let names = match required {
+        Value::Array(names) => names,
+        Value::String(flag) if flag == "true" || flag == "false" => return,
+        Value::String(name) => vec![name.into()],
+        _ => return,
+    };
+    let mut unique: Vec<Value> = Vec::with_capacity(names.len());
+    for name in names {
+        if !unique.contains(&name) {
+            unique.push(name);
+        }
+    }
+    members.insert("required".to_owned(), unique.into());
 }
 
 /// Writes types in lower case, and removes unspecified ones.
@@ -91,7 +134,7 @@ fn normalize_types(members: &mut Map<String, Value>) {
     };
     match value {
         Value::Array(names) => names.iter_mut().for_each(normalize),
-        name if name == "TYPE_UNSPECIFIED" => {
+        name if name == "TYPE_UNSPECIFIED" || name == "any" => {
             members.remove("type");
         }
         name => normalize(name),

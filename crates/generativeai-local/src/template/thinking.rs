@@ -8,13 +8,16 @@ pub(crate) struct ThinkingTags {
 }
 
 /// Known tags. A model thinks if its chat template mentions one of them.
-const KNOWN: [ThinkingTags; 6] = [
+const KNOWN: [ThinkingTags; 9] = [
     tags("<think>", "</think>"),
     tags("<thinking>", "</thinking>"),
     tags("[THINK]", "[/THINK]"),
     tags("<|START_THINKING|>", "<|END_THINKING|>"),
     tags("<seed:think>", "</seed:think>"),
     tags("<|begin_of_thought|>", "<|end_of_thought|>"),
+    tags("<thought>", "</thought>"),
+    tags("<reasoning>", "</reasoning>"),
+    tags("<|inner_prefix|>", "<|inner_suffix|>"),
 ];
 
 /// Template variables that turn thinking on or off.
@@ -41,6 +44,21 @@ impl ThinkingTags {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Field row 18: other models than Qwen3.
+    #[test]
+    fn each_model_has_its_own_tags() {
+        for (template, open) in [
+            ("{{ '[THINK]' + message.thinking + '[/THINK]' }}", "[THINK]"),
+            ("<|START_THINKING|><|END_THINKING|>", "<|START_THINKING|>"),
+            ("{{ content.split('</thought>')[-1] }}", "<thought>"),
+            ("<|inner_prefix|>", "<|inner_prefix|>"),
+        ] {
+            let tags = ThinkingTags::of_template(template).expect(template);
+            assert_eq!(tags.open, open);
+            assert!(tags.are_open_at_end(&format!("<|assistant|>{open}\n")));
+        }
+    }
 
     #[test]
     fn the_tags_are_those_that_the_template_mentions() {

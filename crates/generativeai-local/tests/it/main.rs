@@ -3,6 +3,7 @@
 mod chat;
 mod concurrency;
 mod fidelity;
+mod field;
 mod files;
 mod formats;
 mod prefix_cache;

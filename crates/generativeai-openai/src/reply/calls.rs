@@ -67,9 +67,10 @@ impl Calls {
         self.0.push(whole);
     }
 
-    /// Takes all calls. Also returns the name of the first one whose arguments are not complete.
+    /// Takes all calls, ordered by their index. Also returns the name of the first one whose arguments are not complete.
     pub(super) fn take(&mut self, end: End) -> (Vec<Part>, Option<String>) {
         let mut incomplete = None;
+        self.0.sort_by_key(|call| call.index);
         let calls = std::mem::take(&mut self.0).into_iter().map(|call| {
             let name = call.name.clone();
             let (call, is_complete) = call.finish(end);

@@ -71,3 +71,46 @@ fn a_call_with_cut_arguments_is_never_complete() {
         }
     }
 }
+
+/// Field row 3: candidates and calls are identified by their index, in any order.
+#[test]
+fn candidates_and_calls_are_ordered_by_index() {
+    let call = |index: usize, id: &str, arguments: &str| json!({"index": index, "id": id, "function": {"name": format!("f{index}"), "arguments": arguments}});
+    let piece = |index: usize, arguments: &str| json!({"index": index, "function": {"arguments": arguments}});
+    let delta = |index: usize, delta: Value, end: Value| json!({"choices": [{"index": index, "delta": delta, "finish_reason": end}]});
+    let events = [
+        delta(1, json!({"content": "b"}), json!("stop")),
+        delta(
+            0,
+            json!({"tool_calls": [call(1, "y", "{\"n\":")]}),
+            json!(null),
+        ),
+        delta(
+            0,
+            json!({"tool_calls": [call(0, "x", "{"), piece(1, "1")]}),
+            json!(null),
+        ),
+        delta(
+            0,
+            json!({"tool_calls": [piece(1, "}"), piece(0, "}")]}),
+            json!("tool_calls"),
+        ),
+    ];
+    let mut chunks = chunks(&json!({}));
+    let mut whole = GenerateContentResponse::default();
+
+    for event in &events {
+        if let Some(chunk) = chunks.chunk(completion(event)) {
+            whole.merge_chunk(&chunk);
+        }
+    }
+
+    assert_eq!(
+        json!(whole.candidates[0].parts()),
+        json!([
+            {"functionCall": {"id": "x", "name": "f0", "args": {}}},
+            {"functionCall": {"id": "y", "name": "f1", "args": {"n": 1}}},
+        ])
+    );
+    assert_eq!(whole.candidates[1].parts()[0].as_text(), Some("b"));
+}

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use axum::body::Body;
 use axum::http::Request;
-use generativeai::protocol::content::FunctionCall;
+use generativeai::protocol::content::{Content, FunctionCall, Part};
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::testing::Scripted;
@@ -201,6 +201,52 @@ async fn function_calls_have_ids() {
     let unique: HashSet<_> = first.iter().chain(&ids).collect();
     assert_eq!(unique.len(), 4);
     assert_eq!(again.json(), reply, "equal requests get equal replies");
+}
+
+/// Field row 44: the id that was added is repeated by the answer, which names nothing else.
+#[tokio::test]
+async fn the_answer_to_a_call_may_repeat_the_added_id() {
+    for method in ["generateContent", "streamGenerateContent"] {
+        let script = Scripted::default()
+            .then_stream(
+                [
+                    FunctionCall::new("height", Map::new()).into(),
+                    FunctionCall::new("height", Map::new()).id("").into(),
+                ]
+                .map(|part: Part| GenerateContentResponse::from(Content::model(vec![part]))),
+            )
+            .then_text("It is tall.");
+        let router = router(script.clone());
+        let path = format!("/v1beta/models/m:{method}");
+        let question = json!({"role": "user", "parts": [{"text": "How tall?"}]});
+
+        let reply = send(&router, hello(method)).await.json();
+        let chunks = reply.as_array().cloned().unwrap_or(vec![reply]);
+        let ids: Vec<String> = chunks.iter().flat_map(call_ids).collect();
+        let calls: Vec<Value> = ids
+            .iter()
+            .map(|id| json!({"functionCall": {"id": id, "name": "height"}}))
+            .collect();
+        let answers: Vec<Value> = ids
+            .iter()
+            .map(|id| json!({"functionResponse": {"id": id, "name": "height", "response": {}}}))
+            .collect();
+        let contents = json!([question, {"role": "model", "parts": calls}, {"role": "user", "parts": answers}]);
+        let second = send(
+            &router,
+            post(&path, json!({"contents": contents}).to_string()),
+        )
+        .await;
+
+        assert_eq!(second.code(), 200);
+        assert_eq!(
+            (ids.len(), ids.iter().collect::<HashSet<_>>().len()),
+            (2, 2)
+        );
+        assert!(ids.iter().all(|id| !id.is_empty()));
+        let sent = serde_json::to_value(&script.requests()[1].contents).expect("JSON");
+        assert_eq!(sent, contents, "the backend gets the ids");
+    }
 }
 
 fn call_ids(reply: &Value) -> Vec<String> {

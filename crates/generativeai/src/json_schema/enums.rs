@@ -31,6 +31,12 @@ pub(super) fn is_null(schema: &Value) -> bool {
         || schema.get("enum") == Some(&json!([null]))
 }
 
+/// Whether a schema has no keyword but `required`.
+pub(super) fn only_requires(schema: &Value) -> bool {
+    let keywords = schema.as_object();
+    keywords.is_some_and(|keywords| keywords.keys().all(|keyword| keyword == "required"))
+}
+
 /// Returns the values of `const` or `enum`; empty without these.
 pub(super) fn choice(from: &Map<String, Value>) -> Vec<&Value> {
     match (from.get("const"), from.get("enum")) {

@@ -103,6 +103,12 @@ impl Reader<'_> {
                 .filter(|one| !enums::is_null(one))
                 .collect();
             nullable |= others.len() < all;
+            // `anyOf: [{"required": ["a"]}, {"required": ["b"]}]` only narrows.
+            let others = if others.iter().all(enums::only_requires) {
+                Vec::new()
+            } else {
+                others
+            };
             if let [only] = others.as_slice() {
                 self.add(&mut from, only)?;
                 let mut schema = self.read_flat(from)?;

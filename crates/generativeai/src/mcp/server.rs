@@ -4,10 +4,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rmcp::ServiceError;
-use rmcp::model::{CallToolRequestParams, CallToolResult, ClientConfig, Tool};
-use rmcp::service::{Peer, RoleClient, RunningService};
+use rmcp::model::{
+    CallToolRequest, CallToolRequestParams, CallToolResult, CancelledNotificationParam,
+    ClientConfig, ClientRequest, RequestId, ServerResult, Tool,
+};
+use rmcp::service::{Peer, PeerRequestOptions, RoleClient, RunningService};
 use serde_json::{Map, Value};
+use tokio::runtime::Handle;
 
+use super::response;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Time limit for the handshake with a server, and for listing its tools.
@@ -59,10 +64,36 @@ impl Server {
         arguments: Map<String, Value>,
     ) -> Result<CallToolResult> {
         let call = CallToolRequestParams::new(tool).with_arguments(arguments);
-        self.peer.call_tool(call).await.map_err(|error| {
+        let called = match self.send(CallToolRequest::new(call).into()).await {
+            Ok(ServerResult::CallToolResult(result)) => Ok(result),
+            Ok(ServerResult::EmptyResult(_)) => Ok(CallToolResult::success(Vec::new())),
+            Ok(ServerResult::CustomResult(result)) => {
+                response::read_leniently(&result.0).ok_or(ServiceError::UnexpectedResponse)
+            }
+            Ok(_) => Err(ServiceError::UnexpectedResponse),
+            Err(error) => Err(error),
+        };
+        called.map_err(|error| {
             let message = format!("the call of the MCP server `{}` failed", self.name);
             Error::new(ErrorKind::Function, message).with_source(error)
         })
+    }
+
+    /// Sends a request. `Peer::call_tool` refuses a result in which one block has an unknown form, so the result is read
+    /// here.
+    async fn send(
+        &self,
+        request: ClientRequest,
+    ) -> std::result::Result<ServerResult, ServiceError> {
+        let options = PeerRequestOptions::no_options();
+        let handle = self.peer.send_cancellable_request(request, options).await?;
+        let mut guard = CancelOnDrop {
+            peer: &self.peer,
+            id: Some(handle.id.clone()),
+        };
+        let result = handle.await_response().await;
+        guard.id = None;
+        result
     }
 
     /// Closes the connection and waits until a child process has ended.
@@ -76,5 +107,24 @@ impl Server {
             // The error is a panic of the task, which has ended all the same.
             let _ = service.close().await;
         }
+    }
+}
+
+/// Cancels a request at the server when it is dropped, unless the result has arrived.
+struct CancelOnDrop<'a> {
+    peer: &'a Peer<RoleClient>,
+    id: Option<RequestId>,
+}
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        // Without a runtime the connection has ended.
+        let (Some(id), Ok(runtime)) = (self.id.take(), Handle::try_current()) else {
+            return;
+        };
+        let reason = Some("the call was dropped".to_owned());
+        let cancelled = CancelledNotificationParam::new(Some(id), reason);
+        let peer = self.peer.clone();
+        runtime.spawn(async move { peer.notify_cancelled(cancelled).await.ok() });
     }
 }

@@ -1,5 +1,7 @@
 //! Decoding of inline data in base64.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
@@ -39,11 +41,16 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
 const ANY_STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 const ANY_URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
-/// Decodes base64 in either alphabet, with or without padding.
+/// Decodes base64 in either alphabet, with or without padding and line breaks.
 pub(crate) fn decode(text: &str) -> Result<Vec<u8>> {
+    let is_space = |char: char| char.is_ascii_whitespace();
+    let text: Cow<'_, str> = match text.contains(is_space) {
+        true => text.replace(is_space, "").into(),
+        false => text.into(),
+    };
     let url_safe = text.bytes().any(|byte| matches!(byte, b'-' | b'_'));
     let engine = if url_safe { ANY_URL_SAFE } else { ANY_STANDARD };
-    let bytes = engine.decode(text);
+    let bytes = engine.decode(text.as_bytes());
     bytes.map_err(|error| {
         Error::new(ErrorKind::Decode, "the data is not valid base64").with_source(error)
     })
@@ -55,7 +62,7 @@ mod tests {
 
     #[test]
     fn both_alphabets_are_read_with_and_without_padding() {
-        for text in ["+/+/AA==", "+/+/AA", "-_-_AA==", "-_-_AA"] {
+        for text in ["+/+/AA==", "+/+/AA", "-_-_AA==", "-_-_AA", "+/+/\r\nAA==\n"] {
             let bytes = Blob::from_base64("x/y", text).bytes().expect(text);
             assert_eq!(bytes, [0xfb, 0xff, 0xbf, 0], "{text}");
         }

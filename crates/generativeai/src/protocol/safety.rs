@@ -101,6 +101,14 @@ message! {
         pub probability: Option<HarmProbability>,
         /// Whether the content was blocked because of this rating. Absent means `false`.
         pub blocked: Option<bool>,
+        /// Probability as a number from 0 to 1. Vertex AI only.
+        pub probability_score: Option<f64>,
+        /// How severe the harm is. Vertex AI only.
+        pub severity: Option<HarmSeverity>,
+        /// Severity as a number from 0 to 1. Vertex AI only.
+        pub severity_score: Option<f64>,
+        /// Threshold that replaced that of the setting. Vertex AI only.
+        pub overwritten_threshold: Option<HarmBlockThreshold>,
     }
 }
 
@@ -175,6 +183,22 @@ open_enum! {
         BlockNone = "BLOCK_NONE" | "NONE",
         /// Turns the filter off: blocks nothing and reports no ratings.
         Off = "OFF",
+    }
+}
+
+open_enum! {
+    /// How severe a harm is.
+    pub enum HarmSeverity {
+        /// Zero value of the enum. The service does not send it.
+        Unspecified = "HARM_SEVERITY_UNSPECIFIED",
+        /// Negligible.
+        Negligible = "HARM_SEVERITY_NEGLIGIBLE",
+        /// Low.
+        Low = "HARM_SEVERITY_LOW",
+        /// Medium.
+        Medium = "HARM_SEVERITY_MEDIUM",
+        /// High.
+        High = "HARM_SEVERITY_HIGH",
     }
 }
 

@@ -11,6 +11,7 @@ mod empty;
 #[cfg(feature = "remote")]
 mod exchanges;
 mod fallback;
+mod field;
 mod hops;
 mod journal;
 mod owned;

@@ -29,6 +29,7 @@ all! {
     tools_are_declared_as_the_api_expects,
     tools_whose_names_collide_are_both_usable,
     texts_media_and_failures_become_responses,
+    a_block_of_an_unknown_kind_drives_out_no_other,
     a_call_that_exceeds_the_time_limit_does_not_block_the_next,
     a_prefix_distinguishes_the_tools_of_two_servers,
     after_close_calls_fail_and_the_server_has_ended,
@@ -199,6 +200,22 @@ async fn texts_media_and_failures_become_responses() {
     assert_eq!(
         respond(&tools, "limit").await["response"],
         json!({"error": "{\"code\":\"RATE_LIMITED\"}"})
+    );
+}
+
+/// Field rows 13 and 14.
+async fn a_block_of_an_unknown_kind_drives_out_no_other() {
+    let connection = Connection::spawn(command("serve-lines")).await;
+    let connection = connection.expect("a connection");
+    let tools = Toolbox::from(connection.functions().await.expect("the tools"));
+
+    let film = respond(&tools, "film").await;
+
+    let text = "a caption\n{\"type\":\"chart\",\"points\":[1]}";
+    assert_eq!(film["response"], json!({ "result": text }));
+    assert_eq!(
+        film["parts"],
+        json!([{"inlineData": {"mimeType": "video/mp4", "data": "AQ=="}}])
     );
 }
 

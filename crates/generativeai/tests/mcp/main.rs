@@ -22,6 +22,7 @@ fn main() -> ExitCode {
     let runtime = || runtime().expect("a runtime");
     match argument.as_str() {
         "serve-stdio" => runtime().block_on(server::stdio()),
+        "serve-lines" => server::lines(),
         "serve-http" => runtime().block_on(server::http()),
         filter => {
             let filter = if filter.starts_with("--") { "" } else { filter };

@@ -109,6 +109,37 @@ pub(crate) async fn stdio() {
     service.waiting().await.expect("an orderly end");
 }
 
+/// Serves over stdin and stdout without `rmcp`, which sends no results in another form than that of the protocol.
+#[expect(clippy::print_stdout, reason = "the protocol")]
+pub(crate) fn lines() {
+    for line in std::io::stdin().lines() {
+        let message: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
+        let Some(id) = message.get("id") else {
+            continue;
+        };
+        let result = match message["method"].as_str() {
+            Some("initialize") => json!({
+                "protocolVersion": message["params"]["protocolVersion"], "capabilities": {"tools": {}},
+                "serverInfo": {"name": "lines", "version": "1"},
+            }),
+            Some("tools/list") => {
+                json!({"tools": [{"name": "film", "inputSchema": {"type": "object"}}]})
+            }
+            Some("tools/call") => json!({"content": [
+                {"type": "text", "text": "a caption"},
+                {"type": "video", "data": "AQ==", "mimeType": "video/mp4"},
+                {"type": "chart", "points": [1]},
+            ]}),
+            _ => {
+                let error = json!({"code": -32601, "message": "unknown method"});
+                println!("{}", json!({"jsonrpc": "2.0", "id": id, "error": error}));
+                continue;
+            }
+        };
+        println!("{}", json!({"jsonrpc": "2.0", "id": id, "result": result}));
+    }
+}
+
 /// Serves over HTTP on a port of the system's choice, which it tells in a line.
 #[expect(
     clippy::print_stdout,

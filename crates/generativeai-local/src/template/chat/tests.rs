@@ -1,6 +1,6 @@
 //! Conversations rendered with small templates of several kinds.
 
-use serde_json::json;
+use serde_json::{Map, json};
 
 use crate::conversation::{Body, Call, Function, Message};
 
@@ -188,6 +188,55 @@ fn neighbouring_contents_of_the_model_are_one_message() {
             render(source, &conversation("", chunks.clone())).unwrap(),
             render(source, &conversation("", whole.clone())).unwrap()
         );
+    }
+}
+
+/// Field row 32: thoughts, white space and calls in contents of their own.
+#[test]
+fn the_pieces_of_one_reply_are_one_message() {
+    let piece = |text: &str, thoughts: &str, calls: &[&str]| {
+        let call = |name: &&str| Call {
+            id: None,
+            name: (*name).to_owned(),
+            arguments: Map::new(),
+        };
+        message(Body::Assistant {
+            text: text.to_owned(),
+            thoughts: thoughts.to_owned(),
+            calls: calls.iter().map(call).collect(),
+        })
+    };
+    for (pieces, whole) in [
+        (
+            vec![
+                piece("", "H", &[]),
+                piece("", "m.", &[]),
+                piece("Yes", "", &[]),
+            ],
+            piece("Yes", "Hm.", &[]),
+        ),
+        (
+            vec![
+                piece("One", "", &[]),
+                piece("\n\n", "", &[]),
+                piece(" two", "", &[]),
+            ],
+            piece("One\n\n two", "", &[]),
+        ),
+        (
+            vec![
+                piece("Let me", "", &[]),
+                piece(" see.", "", &["a"]),
+                piece("", "", &["b"]),
+            ],
+            piece("Let me see.", "", &["a", "b"]),
+        ),
+    ] {
+        let prompt = |replies: Vec<Message>| {
+            let messages = [vec![user("Hi")], replies, vec![user("Bye")]].concat();
+            render(CHAT_ML, &conversation("", messages)).unwrap()
+        };
+        assert_eq!(prompt(pieces), prompt(vec![whole]));
     }
 }
 

@@ -1,8 +1,10 @@
 //! Merging of the chunks of a streamed reply.
 
+use serde_json::Value;
+
 use crate::protocol::Unknown;
 use crate::protocol::content::{Content, Data, Language, Outcome, Part};
-use crate::protocol::grounding::UrlContextMetadata;
+use crate::protocol::grounding::{GroundingMetadata, UrlContextMetadata};
 use crate::protocol::response::{
     Candidate, CitationMetadata, FinishReason, GenerateContentResponse, LogprobsResult,
     PromptFeedback,
@@ -124,7 +126,13 @@ impl Candidate {
         set(&mut self.token_count, &chunk.token_count);
         set(&mut self.avg_logprobs, &chunk.avg_logprobs);
         set(&mut self.score, &chunk.score);
-        set(&mut self.grounding_metadata, &chunk.grounding_metadata);
+        // The service sends empty metadata in chunks that have none.
+        let is_empty = |metadata: &GroundingMetadata| *metadata == GroundingMetadata::default();
+        if self.grounding_metadata.is_none()
+            || !chunk.grounding_metadata.as_deref().is_none_or(is_empty)
+        {
+            set(&mut self.grounding_metadata, &chunk.grounding_metadata);
+        }
         // A token continues the reply after the content so far.
         let is_over = |reason: &FinishReason| {
             !reason.is_unspecified() && *reason != FinishReason::Continuation
@@ -154,8 +162,11 @@ impl Content {
             self.role.clone_from(&chunk.role);
         }
         for part in &chunk.parts {
-            let last = self.parts.last_mut();
-            if !last.is_some_and(|last| last.merge_next(part)) {
+            let is_merged = match self.parts.last_mut() {
+                Some(last) => last.merge_next(part) || self.merge_piece(part),
+                None => false,
+            };
+            if !is_merged {
                 let mut part = part.clone();
                 if let Some(Data::FunctionCall(call)) = &mut part.data {
                     call.merge_partial_args();
@@ -164,6 +175,29 @@ impl Content {
             }
         }
         merge_unknown(&mut self.unknown, &chunk.unknown);
+    }
+}
+
+impl Content {
+    /// Merges a piece of a streamed call that is not the last part, and returns whether it is one: a piece with the id
+    /// of that call. An empty text between the pieces of a call is left out.
+    fn merge_piece(&mut self, part: &Part) -> bool {
+        if let Some(Data::Text(text)) = &part.data {
+            let last = self.parts.last().and_then(Part::as_function_call);
+            return text.is_empty()
+                && part.is_plain()
+                && last.is_some_and(|call| call.will_continue == Some(true));
+        }
+        let Some(Data::FunctionCall(piece)) = &part.data else {
+            return false;
+        };
+        let is_continued = |known: &Part| {
+            let call = known.as_function_call();
+            piece.id.is_some() && call.is_some_and(|call| call.is_continued_by(piece))
+        };
+        let mut open = self.parts.iter_mut().rev();
+        open.find(|known| is_continued(known))
+            .is_some_and(|known| known.merge_next(part))
     }
 }
 
@@ -256,7 +290,7 @@ impl CitationMetadata {
     fn merge_chunk(&mut self, chunk: &CitationMetadata) {
         add_new(&mut self.citation_sources, &chunk.citation_sources);
         add_new(&mut self.citations, &chunk.citations);
-        merge_unknown(&mut self.unknown, &chunk.unknown);
+        merge_unknown_lists(&mut self.unknown, &chunk.unknown);
     }
 }
 
@@ -275,7 +309,7 @@ impl LogprobsResult {
 impl UrlContextMetadata {
     fn merge_chunk(&mut self, chunk: &UrlContextMetadata) {
         add_new(&mut self.url_metadata, &chunk.url_metadata);
-        merge_unknown(&mut self.unknown, &chunk.unknown);
+        merge_unknown_lists(&mut self.unknown, &chunk.unknown);
     }
 }
 
@@ -327,5 +361,20 @@ fn merge_or_set<T: Clone>(known: &mut Option<T>, new: &Option<T>, merge: fn(&mut
 fn merge_unknown(known: &mut Unknown, chunk: &Unknown) {
     for (name, value) in chunk.iter() {
         known.insert(name.clone(), value.clone());
+    }
+}
+
+/// Merges unknown members of a message whose lists accumulate: lists are concatenated without duplicates.
+fn merge_unknown_lists(known: &mut Unknown, chunk: &Unknown) {
+    for (name, value) in chunk.iter() {
+        let value = match (known.get(name), value) {
+            (Some(Value::Array(list)), Value::Array(more)) => {
+                let mut list = list.clone();
+                add_new(&mut list, more);
+                Value::Array(list)
+            }
+            _ => value.clone(),
+        };
+        known.insert(name.clone(), value);
     }
 }

@@ -45,7 +45,13 @@ macro_rules! integer {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<$type, E> {
-                text.parse().map_err(|_| out_of_range(text, $expecting))
+                if let Ok(number) = text.parse() {
+                    return Ok(number);
+                }
+                // `1e2` and `100.0`
+                let number = text.parse().unwrap_or(f64::NAN);
+                self.visit_f64(number)
+                    .map_err(|_: E| out_of_range(text, $expecting))
             }
         }
     };
@@ -117,7 +123,7 @@ mod tests {
 
     #[test]
     fn an_integer_is_read_in_every_form() {
-        for form in [json!(40), json!(40.0), json!("40")] {
+        for form in [json!(40), json!(40.0), json!("40"), json!("4e1")] {
             assert_eq!(top_k(form), Ok(Some(40)));
         }
         let file: File = serde_json::from_str(r#"{"sizeBytes":"9007199254740993"}"#).expect("read");

@@ -1,0 +1,385 @@
+//! More inputs of the kinds that real programs, gateways and models produce. `tests/field.md` lists the rows.
+
+use std::sync::{Arc, Mutex};
+
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::{GenerateContentResponse, UsageMetadata};
+use generativeai::protocol::safety::{HarmSeverity, SafetyRating, SafetySetting};
+use generativeai::protocol::schema::Schema;
+use generativeai::testing::Scripted;
+use generativeai::{Function, GenerativeModel};
+use serde_json::{Value, json};
+
+fn chunk(json: Value) -> GenerateContentResponse {
+    serde_json::from_value(json).expect("a response")
+}
+
+fn merged(chunks: impl IntoIterator<Item = Value>) -> Value {
+    let mut reply = GenerateContentResponse::default();
+    for json in chunks {
+        reply.merge_chunk(&chunk(json));
+    }
+    json!(reply)
+}
+
+/// Field row 3: only the first candidate counts, wherever it comes.
+#[tokio::test]
+async fn the_other_candidate_neither_calls_functions_nor_ends_the_reply() {
+    let call = json!({"functionCall": {"name": "ring", "args": {}}});
+    let text = |text: &str| json!([{ "text": text }]);
+    for chunks in [
+        vec![
+            json!({"candidates": [{"index": 1, "content": {"parts": [call]}, "finishReason": "STOP"}]}),
+            json!({"candidates": [{"content": {"parts": text("first")}, "finishReason": "STOP"}]}),
+        ],
+        vec![
+            json!({"candidates": [{"index": 1, "content": {"parts": text("b")}, "finishReason": "SAFETY"}]}),
+            json!({"candidates": [{"index": 0, "content": {"parts": text("fi")}}]}),
+            json!({"candidates": [{"index": null, "content": {"parts": text("rst")}, "finishReason": "STOP"}]}),
+        ],
+        vec![json!({"candidates": [
+            {"index": "1", "content": {"parts": text("b")}, "finishReason": "STOP"},
+            {"index": "0", "content": {"parts": text("first")}, "finishReason": "STOP"},
+        ]})],
+    ] {
+        let script = Scripted::default().then_stream(chunks.into_iter().map(chunk));
+        let rung = Arc::new(Mutex::new(0));
+        let count = Arc::clone(&rung);
+        let ring = Function::new("ring", "Rings.", move || *count.lock().unwrap() += 1);
+        let model = GenerativeModel::new("m").tools(ring).backend(script);
+        let mut chat = model.start_chat().automatic_function_calling(true);
+
+        let reply = chat.send_message("Go").stream().finish().await.unwrap();
+
+        assert_eq!(chat.history()[1].text(), "first");
+        assert_eq!(json!(reply.candidates[1])["index"], 1);
+        assert_eq!(*rung.lock().unwrap(), 0);
+    }
+}
+
+/// Field row 4.
+#[test]
+fn snake_case_is_read_at_every_depth() {
+    for (snake, camel) in [
+        (
+            json!({"prompt_feedback": {"block_reason": "SAFETY", "safety_ratings": [
+                {"category": "HARM_CATEGORY_HARASSMENT", "probability_score": 0.5}]}}),
+            json!({"promptFeedback": {"blockReason": "SAFETY", "safetyRatings": [
+                {"category": "HARM_CATEGORY_HARASSMENT", "probabilityScore": 0.5}]}}),
+        ),
+        (
+            json!({"usage_metadata": {"prompt_tokens_details": [{"modality": "TEXT", "token_count": 3}],
+                "thoughts_token_count": 2}, "model_version": "m", "response_id": "r"}),
+            json!({"usageMetadata": {"promptTokensDetails": [{"modality": "TEXT", "tokenCount": 3}],
+                "thoughtsTokenCount": 2}, "modelVersion": "m", "responseId": "r"}),
+        ),
+        (
+            json!({"candidates": [{"grounding_metadata": {"web_search_queries": ["q"], "grounding_supports": [
+                {"grounding_chunk_indices": [0], "segment": {"end_index": 4}}]}}]}),
+            json!({"candidates": [{"groundingMetadata": {"webSearchQueries": ["q"], "groundingSupports": [
+                {"groundingChunkIndices": [0], "segment": {"endIndex": 4}}]}}]}),
+        ),
+        (
+            json!({"candidates": [{"content": {"parts": [{"function_call": {"name": "f", "will_continue": true,
+                "partial_args": [{"json_path": "$.a_b", "string_value": "x", "will_continue": true}]}}]}}]}),
+            json!({"candidates": [{"content": {"parts": [{"functionCall": {"name": "f", "willContinue": true,
+                "partialArgs": [{"jsonPath": "$.a_b", "stringValue": "x", "willContinue": true}]}}]}}]}),
+        ),
+        (
+            json!({"candidates": [{"logprobs_result": {"chosen_candidates": [{"token_id": 1, "log_probability": -1.0}]},
+                "url_context_metadata": {"url_metadata": [{"retrieved_url": "u"}]}}]}),
+            json!({"candidates": [{"logprobsResult": {"chosenCandidates": [{"tokenId": 1, "logProbability": -1.0}]},
+                "urlContextMetadata": {"urlMetadata": [{"retrievedUrl": "u"}]}}]}),
+        ),
+    ] {
+        assert_eq!(json!(chunk(snake)), camel);
+    }
+}
+
+/// Field row 5.
+#[tokio::test]
+async fn one_safety_setting_of_a_category_is_sent_however_it_is_written() {
+    let setting = |category: &str, threshold: &str| -> SafetySetting {
+        serde_json::from_value(json!({"category": category, "threshold": threshold})).unwrap()
+    };
+    let script = Scripted::always("Hi");
+    let model = GenerativeModel::new("m")
+        .backend(script.clone())
+        .safety_settings([
+            setting("HARM_CATEGORY_HARASSMENT", "BLOCK_NONE"),
+            setting("harm_category_harassment", "OFF"),
+            setting("HARM_CATEGORY_CIVIC_INTEGRITY", "OFF"),
+        ]);
+    let mut chat = model.start_chat();
+
+    chat.send_message("Hi")
+        .safety_settings([
+            setting("harassment", "BLOCK_ONLY_HIGH"),
+            setting("HARM_CATEGORY_BRAND_NEW", "OFF"),
+            setting("HARM_CATEGORY_BRAND_NEW", "BLOCK_NONE"),
+            setting("civic_integrity", "BLOCK_NONE"),
+        ])
+        .await
+        .unwrap();
+
+    assert_eq!(
+        json!(script.requests()[0].safety_settings),
+        json!([
+            {"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_ONLY_HIGH"},
+            {"category": "HARM_CATEGORY_CIVIC_INTEGRITY", "threshold": "BLOCK_NONE"},
+            {"category": "HARM_CATEGORY_BRAND_NEW", "threshold": "BLOCK_NONE"},
+        ])
+    );
+}
+
+/// Field row 7.
+#[test]
+fn sums_of_counts_are_right_or_absent() {
+    let sum = |usages: &[Value]| {
+        let mut sum = UsageMetadata::default();
+        for usage in usages {
+            sum.add(&serde_json::from_value(usage.clone()).unwrap());
+        }
+        json!(sum)
+    };
+    for (usages, name, total) in [
+        // A total alone, and one that a gateway left out.
+        (
+            json!([{"totalTokenCount": 50}, {"promptTokenCount": 40, "candidatesTokenCount": 7}]),
+            "totalTokenCount",
+            json!(97),
+        ),
+        // Thoughts and tool results are part of the total.
+        (
+            json!([{"promptTokenCount": 1, "thoughtsTokenCount": 5, "toolUsePromptTokenCount": 3}, {"totalTokenCount": 2}]),
+            "totalTokenCount",
+            json!(11),
+        ),
+        // Cached tokens are not.
+        (
+            json!([{"promptTokenCount": 9, "cachedContentTokenCount": 8}, {"promptTokenCount": 1}]),
+            "totalTokenCount",
+            json!(10),
+        ),
+        (
+            json!([{"promptTokenCount": 9}, {"promptTokenCount": 1, "cachedContentTokenCount": 1}]),
+            "cachedContentTokenCount",
+            json!(1),
+        ),
+        (
+            json!([{"totalTokenCount": i32::MAX}, {"totalTokenCount": 1}]),
+            "totalTokenCount",
+            json!(i32::MAX),
+        ),
+        (
+            json!([{}, {"trafficType": "ON_DEMAND"}]),
+            "totalTokenCount",
+            json!(null),
+        ),
+    ] {
+        assert_eq!(sum(usages.as_array().unwrap())[name], total, "{usages}");
+    }
+}
+
+/// Field row 12.
+#[test]
+fn the_openapi_form_has_only_what_the_service_takes() {
+    for (schema, expected) in [
+        (
+            json!({"type": "array", "items": {"type": "object", "properties": {"a": {"type": "string"}},
+                "required": ["a", "b"]}}),
+            json!({"type": "ARRAY", "items": {"type": "OBJECT", "properties": {"a": {"type": "STRING"}},
+                "required": ["a"]}}),
+        ),
+        (
+            json!({"type": ["string", "null"], "enum": ["", "x", null]}),
+            json!({"type": "STRING", "format": "enum", "nullable": true, "enum": ["x"]}),
+        ),
+        (
+            json!({"type": "object", "properties": {"a": {"type": "string"}}, "required": "a"}),
+            json!({"type": "OBJECT", "properties": {"a": {"type": "STRING"}}}),
+        ),
+        (
+            json!({"type": "object", "required": ["c"], "allOf": [
+                {"properties": {"a": {"const": ""}}, "required": ["a", "b"]}], "properties": {"c": {"type": "string", "format": "email", "examples": []}}}),
+            json!({"type": "OBJECT", "properties": {"c": {"type": "STRING"}, "a": {"type": "STRING"}},
+                "required": ["c", "a"]}),
+        ),
+        (
+            json!({"type": "object", "properties": {"a": {"type": "string", "enum": ["", "x"]}},
+                "anyOf": [{"required": ["a"]}, {"required": ["z"]}]}),
+            json!({"type": "OBJECT", "properties": {"a": {"type": "STRING", "format": "enum", "enum": ["x"]}}}),
+        ),
+    ] {
+        let read = Schema::from_json_schema(&schema).expect("a convertible schema");
+        assert_eq!(json!(read), expected);
+    }
+}
+
+/// Field rows 19 and 28.
+#[test]
+fn requests_are_read_as_proto_json_reads_them() {
+    for (given, expected) in [
+        (
+            json!({"generationConfig": {"maxOutputTokens": "100", "temperature": "0.5", "topK": 40.0, "seed": "1e2",
+                "responseLogprobs": "true", "responseModalities": "text", "mediaResolution": "media_resolution_low"}}),
+            json!({"generationConfig": {"maxOutputTokens": 100, "temperature": 0.5, "topK": 40, "seed": 100,
+                "responseLogprobs": true, "responseModalities": ["TEXT"], "mediaResolution": "MEDIA_RESOLUTION_LOW"}}),
+        ),
+        (
+            json!({"generation_config": {"thinking_config": {"thinking_level": "High", "include_thoughts": true}},
+                "service_tier": "Flex"}),
+            json!({"generationConfig": {"thinkingConfig": {"thinkingLevel": "HIGH", "includeThoughts": true}},
+                "serviceTier": "flex"}),
+        ),
+        (
+            json!({"tools": {"google_search": {}, "functionDeclarations": {"name": "f", "behavior": "non_blocking",
+                "parameters": {"type": "Object", "required": "a", "properties": {"a": {"type": "string", "enum": "x"}}}}},
+                "contents": {"role": "USER", "parts": null}}),
+            json!({"tools": [{"googleSearch": {}, "functionDeclarations": [{"name": "f", "behavior": "NON_BLOCKING",
+                "parameters": {"type": "OBJECT", "required": ["a"], "properties": {"a": {"type": "STRING", "enum": ["x"]}}}}]}],
+                "contents": [{"role": "user"}]}),
+        ),
+    ] {
+        let request: GenerateContentRequest = serde_json::from_value(given).expect("a request");
+        assert_eq!(json!(request), expected);
+    }
+}
+
+/// Field row 25.
+#[test]
+fn pieces_of_calls_are_joined_in_every_form() {
+    let piece =
+        |call: Value| json!({"candidates": [{"content": {"parts": [{"functionCall": call}]}}]});
+    let args = |args: Value, more: bool| piece(json!({"partialArgs": args, "willContinue": more}));
+    for (pieces, expected) in [
+        (
+            vec![
+                piece(json!({"id": "1", "name": "f", "willContinue": true})),
+                args(
+                    json!([{"jsonPath": "$['a b'][0]", "stringValue": "x"}, {"jsonPath": "$.n", "nullValue": null}]),
+                    true,
+                ),
+                args(
+                    json!([{"jsonPath": "$['a b'][1]", "stringValue": ""}, {"jsonPath": "$.t", "boolValue": false}]),
+                    false,
+                ),
+            ],
+            json!([{"functionCall": {"id": "1", "name": "f", "args": {"a b": ["x", ""], "n": null, "t": false}}}]),
+        ),
+        (
+            vec![
+                piece(json!({"id": "1", "name": "f", "willContinue": true})),
+                args(json!([{"jsonPath": "$.n", "numberValue": 0}]), false),
+                piece(json!({"id": "2", "name": "f", "willContinue": true})),
+                args(json!([{"jsonPath": "$.n", "numberValue": -0.5}]), false),
+            ],
+            json!([{"functionCall": {"id": "1", "name": "f", "args": {"n": 0}}},
+                   {"functionCall": {"id": "2", "name": "f", "args": {"n": -0.5}}}]),
+        ),
+        (
+            vec![
+                piece(json!({"name": "f", "willContinue": true, "partialArgs": []})),
+                json!({"usageMetadata": {"promptTokenCount": 1}}),
+                json!({"candidates": [{"content": {"parts": [{"text": ""}]}}]}),
+                args(
+                    json!([{"jsonPath": "$.größe", "stringValue": "ü\"", "willContinue": true}]),
+                    true,
+                ),
+                args(json!([{"jsonPath": "$.größe", "stringValue": "b"}]), true),
+                piece(json!({})),
+            ],
+            json!([{"functionCall": {"name": "f", "args": {"größe": "ü\"b"}}}]),
+        ),
+        // Two calls at once.
+        (
+            vec![
+                piece(json!({"id": "1", "name": "f", "willContinue": true})),
+                piece(json!({"id": "2", "name": "g", "willContinue": true})),
+                piece(json!({"id": "1", "partialArgs": [{"jsonPath": "$.a", "numberValue": 1}]})),
+                piece(json!({"id": "2", "partialArgs": [{"jsonPath": "$.b", "numberValue": 2}]})),
+            ],
+            json!([{"functionCall": {"id": "1", "name": "f", "args": {"a": 1}}},
+                   {"functionCall": {"id": "2", "name": "g", "args": {"b": 2}}}]),
+        ),
+    ] {
+        let reply = merged(pieces);
+        assert_eq!(reply["candidates"][0]["content"]["parts"], expected);
+    }
+}
+
+/// Field row 30.
+#[test]
+fn lists_of_all_chunks_are_kept() {
+    for (name, chunks, expected) in [
+        (
+            "citationMetadata",
+            json!([{"newSources": [1]}, {"newSources": [2, 1]}]),
+            json!({"newSources": [1, 2]}),
+        ),
+        (
+            "urlContextMetadata",
+            json!([{"urlMetadata": [{"retrievedUrl": "a"}]}, {"urlMetadata": {"retrievedUrl": "b"}}]),
+            json!({"urlMetadata": [{"retrievedUrl": "a"}, {"retrievedUrl": "b"}]}),
+        ),
+        (
+            "logprobsResult",
+            json!([{"topCandidates": [{}]}, {"topCandidates": [{}]}]),
+            json!({"topCandidates": [{}, {}]}),
+        ),
+        (
+            "groundingMetadata",
+            json!([{"webSearchQueries": ["a"], "groundingChunks": [{"web": {"uri": "a"}}]}, {}]),
+            json!({"webSearchQueries": ["a"], "groundingChunks": [{"web": {"uri": "a"}}]}),
+        ),
+    ] {
+        let chunks = chunks.as_array().cloned().expect("chunks");
+        let whole = merged(
+            chunks
+                .into_iter()
+                .map(|chunk| json!({"candidates": [{ name: chunk }]})),
+        );
+        assert_eq!(whole["candidates"][0][name], expected);
+    }
+}
+
+/// Field row 16.
+#[tokio::test]
+async fn the_functions_are_listed_whatever_the_model_called() {
+    for name in [
+        "functions.ring",
+        "ring ",
+        "ring()",
+        "ring_bell",
+        "print",
+        "ring\n",
+    ] {
+        let script = Scripted::default()
+            .then_call(name, json!({}))
+            .then_text("ok");
+        let ring = Function::new("ring", "Rings.", || ());
+        let model = GenerativeModel::new("m").tools(ring).backend(script);
+        let mut chat = model.start_chat().automatic_function_calling(true);
+
+        chat.send_message("Go").await.unwrap();
+
+        let error = format!("unknown function `{name}`: call one of `ring`");
+        let answer = json!(chat.history()[2].parts)[0]["functionResponse"]["response"].clone();
+        assert_eq!(answer, json!({ "error": error }));
+    }
+}
+
+/// Field row 31: members of Vertex AI.
+#[test]
+fn ratings_of_vertex_ai_are_typed() {
+    let rating = json!({
+        "category": "HARM_CATEGORY_HARASSMENT", "probability": "LOW", "probabilityScore": 0.25,
+        "severity": "HARM_SEVERITY_LOW", "severityScore": 0.5, "overwrittenThreshold": "BLOCK_NONE",
+    });
+
+    let read: SafetyRating = serde_json::from_value(rating.clone()).unwrap();
+
+    assert_eq!(read.severity, Some(HarmSeverity::Low));
+    assert!(read.unknown.is_empty());
+    assert_eq!(json!(read), rating);
+}
