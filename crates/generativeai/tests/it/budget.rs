@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use generativeai::protocol::config::GenerationConfig;
 use generativeai::protocol::content::{Blob, Content, FunctionResponse, Part};
 use generativeai::protocol::request::GenerateContentRequest;
-use generativeai::protocol::response::GenerateContentResponse;
+use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
 use generativeai::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 use generativeai::protocol::tools::{FunctionCallingMode, FunctionDeclaration};
 use generativeai::testing::Scripted;
@@ -484,4 +484,28 @@ async fn a_call_without_an_answer_in_a_given_history_does_not_stop_the_next_mess
     chat.send_message(MESSAGE).await.unwrap();
 
     assert!(!chat.dropped().is_empty());
+}
+
+#[tokio::test]
+async fn a_reply_in_several_requests_counts_as_one_in_a_single_request() {
+    let mut first = GenerateContentResponse::from(Content::model("it is called "));
+    first.candidates[0].finish_reason = Some(FinishReason::Continuation);
+    first.candidates[0].continuation_token = Some("token".into());
+    let in_hops = Scripted::default()
+        .then_stream([first])
+        .then_text("number nine and no other");
+    let whole = Scripted::default().then_text("it is called number nine and no other");
+    let mut requests = Vec::new();
+    for script in [in_hops, whole] {
+        let script = script.then_text("one");
+        let mut chat = chat(script.clone(), 4).context_budget(59, Compaction::Drop);
+        chat.send_message(MESSAGE).await.unwrap();
+
+        chat.send_message(MESSAGE).await.unwrap();
+
+        assert!(!chat.dropped().is_empty());
+        let request = script.requests().pop().expect("a request");
+        requests.push(json!([request, chat.history(), chat.dropped()]));
+    }
+    assert_eq!(requests[0], requests[1]);
 }
