@@ -9,12 +9,13 @@ use generativeai::{Backend, Fallback, GenerativeModel, Remote};
 use generativeai_local::Local;
 
 use crate::catalog::{
-    Cache, CacheState, Entry, LOCAL, entry, fetch, fetch_default, is_offline, sampling,
+    CATALOG, Cache, CacheState, Entry, LOCAL, entry, fetch, fetch_default, is_offline, sampling,
 };
 use crate::engine_options::EngineOptions;
 use crate::exit::UsageError;
 use crate::openai::ServedModel;
 use crate::render::Printer;
+use crate::suggest::is_misspelling;
 
 /// The model of the Gemini API that is used unless another is named.
 const GEMINI: &str = "gemini-flash-latest";
@@ -157,9 +158,16 @@ pub(crate) fn remote(name: &str) -> anyhow::Result<Remote> {
     Remote::from_env().with_context(|| {
         format!(
             "cannot use {name} of the Gemini API: set GEMINI_API_KEY, \
-             or use the embedded model: --model {LOCAL}"
+             or use the embedded model: --model {LOCAL}{}",
+            misspelled(name).map_or(String::new(), |name| format!("; did you mean `{name}`?"))
         )
     })
+}
+
+/// Returns the model of the catalog whose name differs from a name by a typing error or two.
+fn misspelled(name: &str) -> Option<&'static str> {
+    let mut names = CATALOG.iter().map(|entry| entry.name);
+    names.find(|known| is_misspelling(name, known))
 }
 
 /// Loads a model file.

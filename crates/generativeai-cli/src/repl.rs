@@ -2,6 +2,7 @@
 
 mod approve;
 mod command_line;
+mod context;
 mod editor;
 mod input;
 mod next;
@@ -10,6 +11,7 @@ mod signals;
 mod slash;
 mod state;
 mod terminal;
+mod token_limits;
 mod type_ahead;
 
 use tokio::runtime::Runtime;

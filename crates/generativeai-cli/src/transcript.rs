@@ -41,9 +41,58 @@ impl fmt::Display for Author {
     }
 }
 
-/// The history in paragraphs, one for each content: `you: …`, `model: …`, `tools: …`.
-pub(crate) fn paragraphs(conversation: &Conversation) -> Vec<String> {
-    conversation.contents().map(paragraph).collect()
+/// A content of the history: `you: …`, `model: …`, `tools: …`.
+#[derive(Clone, Debug)]
+pub(crate) struct Paragraph {
+    author: Author,
+    text: String,
+    interrupted: bool,
+}
+
+impl Paragraph {
+    fn new((content, interrupted): (&Content, bool)) -> Self {
+        Self {
+            author: Author::of(content),
+            text: text_of(content).trim_end().to_owned(),
+            interrupted,
+        }
+    }
+
+    /// Returns a complete or partial reply as Markdown; `None` if the model has not written it. The author has its
+    /// own line if the reply begins with a block that cannot follow a word: a list, code, a table.
+    pub(crate) fn reply(&self) -> Option<String> {
+        if self.author != Author::Model {
+            return None;
+        }
+        let first = self.text.lines().next().unwrap_or_default();
+        let number = first.trim_start_matches(|char: char| char.is_ascii_digit());
+        let is_text = first.starts_with(char::is_alphanumeric)
+            && (number == first || !number.starts_with(['.', ')']))
+            && !first.contains('|');
+        let between = if is_text { " " } else { "\n\n" };
+        let mark = if self.interrupted {
+            " (interrupted)"
+        } else {
+            ""
+        };
+        Some(format!("{}:{between}{}{mark}", self.author, self.text))
+    }
+}
+
+impl fmt::Display for Paragraph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = if self.interrupted {
+            " (interrupted)"
+        } else {
+            ""
+        };
+        write!(f, "{}: {}{mark}", self.author, self.text)
+    }
+}
+
+/// The history in paragraphs, one for each content.
+pub(crate) fn paragraphs(conversation: &Conversation) -> Vec<Paragraph> {
+    conversation.contents().map(Paragraph::new).collect()
 }
 
 /// The last message and what followed it, in paragraphs.
@@ -51,13 +100,8 @@ pub(crate) fn last_exchange(conversation: &Conversation) -> Vec<String> {
     let is_message = |(content, _): &(&Content, bool)| Author::of(content) == Author::You;
     let contents: Vec<_> = conversation.contents().collect();
     let start = contents.iter().rposition(is_message).unwrap_or(0);
-    contents[start..].iter().copied().map(paragraph).collect()
-}
-
-fn paragraph((content, interrupted): (&Content, bool)) -> String {
-    let mark = if interrupted { " (interrupted)" } else { "" };
-    let (author, text) = (Author::of(content), text_of(content));
-    format!("{author}: {}{mark}", text.trim_end())
+    let paragraphs = contents[start..].iter().copied().map(Paragraph::new);
+    paragraphs.map(|paragraph| paragraph.to_string()).collect()
 }
 
 /// The conversation as Markdown.
@@ -154,11 +198,33 @@ mod tests {
     fn each_paragraph_begins_with_its_author() {
         let history = [Content::user("How tall?"), Content::model("1,345 m.\n")];
 
+        let paragraphs_of = |history| {
+            let paragraphs = paragraphs(&conversation(history));
+            paragraphs
+                .iter()
+                .map(Paragraph::to_string)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(
-            paragraphs(&conversation(&history)),
+            paragraphs_of(&history),
             ["you: How tall?", "model: 1,345 m."]
         );
         assert!(paragraphs(&conversation(&[])).is_empty());
+    }
+
+    #[test]
+    fn the_author_of_a_reply_has_its_own_line_above_a_list_code_or_a_table() {
+        for (text, expected) in [
+            ("1,345 m, **high**", "model: 1,345 m, **high**"),
+            ("1. One", "model:\n\n1. One"),
+            ("```\ncode\n```", "model:\n\n```\ncode\n```"),
+            ("a | b\n--|--", "model:\n\na | b\n--|--"),
+        ] {
+            let paragraphs = paragraphs(&conversation(&[Content::model(text)]));
+            assert_eq!(paragraphs[0].reply().as_deref(), Some(expected));
+        }
+        let message = paragraphs(&conversation(&[Content::user("*")]));
+        assert_eq!(message[0].reply(), None);
     }
 
     #[test]

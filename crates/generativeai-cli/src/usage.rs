@@ -78,6 +78,12 @@ impl ReplyUsage {
         usize::try_from(self.counts()[0]).unwrap_or_default()
     }
 
+    /// Number of tokens that were sent or generated, in all requests of the turn.
+    pub(crate) fn all_tokens(&self) -> i32 {
+        let [sent, _, generated, _] = self.counts();
+        sent.saturating_add(generated)
+    }
+
     /// Generated tokens per second, thoughts included.
     fn speed(&self) -> f64 {
         let [_, _, generated, thoughts] = self.counts();

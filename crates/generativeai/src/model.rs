@@ -7,6 +7,7 @@
 
 mod continuation;
 mod count;
+mod describe;
 mod generate;
 mod generative_model;
 mod saved;

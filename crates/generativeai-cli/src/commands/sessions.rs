@@ -148,11 +148,11 @@ async fn show(store: &Store, name: &str, printer: &mut Printer) -> anyhow::Resul
     let no_model = GenerativeModel::new("none");
     let mut conversation = storage::read(session, &no_model).await?;
     conversation.chat.keep_partial();
-    let mut paragraphs = transcript::paragraphs(&conversation);
+    let paragraphs = transcript::paragraphs(&conversation);
+    let mut paragraphs: Vec<_> = paragraphs.iter().map(|text| format!("{text}\n")).collect();
     if let Some(message) = conversation.unanswered() {
         let text = transcript::text_of(message);
-        paragraphs.push(format!("you: {} (not answered)", text.trim_end()));
+        paragraphs.push(format!("you: {} (not answered)\n", text.trim_end()));
     }
-    let paragraphs: Vec<_> = paragraphs.iter().map(|text| format!("{text}\n")).collect();
     printer.answer(&paragraphs.join("\n"))
 }

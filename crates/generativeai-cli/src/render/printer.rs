@@ -98,6 +98,12 @@ impl Printer {
         self.answers.markdown = None;
     }
 
+    /// Whether replies are rendered at a terminal that also shows messages for the user.
+    pub(crate) fn renders(&self) -> bool {
+        let both = io::stdout().is_terminal() && io::stderr().is_terminal();
+        both && self.answers.markdown.is_some()
+    }
+
     /// Writes the next piece of an answer.
     pub(crate) fn answer(&mut self, piece: &str) -> anyhow::Result<()> {
         self.clear_waiting();

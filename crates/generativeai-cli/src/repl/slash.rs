@@ -21,7 +21,7 @@ pub(super) fn run(repl: &mut Repl<'_>, command: Command, argument: &str) -> anyh
         Command::New => return repl.new_session(argument),
         Command::Session => return repl.switch_session(argument),
         Command::Sessions => return repl.list_sessions(),
-        Command::History => repl.show_history(argument),
+        Command::History => return repl.show_history(argument),
         Command::System => return repl.system_instruction(argument),
         Command::Model => return repl.change_model(argument),
         Command::Tools => repl.list_tools(),

@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 use super::input::Prompt;
 use super::next::{Decisions, Next};
 use super::signals::Signals;
+use super::token_limits::TokenLimits;
 use super::type_ahead::TypeAhead;
 use crate::approval::Approvals;
 use crate::attachment::mention::{self, Mention};
@@ -72,6 +73,7 @@ pub(super) struct Repl<'a> {
     /// Lines typed during the last reply.
     pub(super) type_ahead: TypeAhead,
     pub(super) usage: SessionUsage,
+    pub(super) token_limits: TokenLimits,
     /// Whether it was reported that messages are not saved.
     pub(super) reported_unsaved: bool,
 }
@@ -97,6 +99,7 @@ impl<'a> Repl<'a> {
             lock: None,
             type_ahead: TypeAhead::default(),
             usage: SessionUsage::default(),
+            token_limits: TokenLimits::default(),
             reported_unsaved: false,
         }
     }
@@ -327,6 +330,7 @@ impl<'a> Repl<'a> {
         if self.settings.stats {
             self.printer.note(&usage);
         }
+        self.show_full_context(&usage);
         self.usage.add(usage);
     }
 }

@@ -28,6 +28,8 @@ pub(crate) enum Answer {
     Calls(&'static str, &'static str),
     /// A call of this function with these arguments, as JSON, and this text after its result.
     CallsWith(&'static str, &'static str, &'static str),
+    /// A text, and the number of tokens of its request.
+    Counted(&'static str, i32),
     /// One chunk of text; then the stream stays open.
     Hangs(&'static str),
     /// A text, once the test opens the gate.
@@ -42,6 +44,11 @@ pub(crate) enum Answer {
 
 /// The answer to every request for a token count.
 const COUNT: &str = r#"{"totalTokens":258}"#;
+
+/// The description of each model whose name begins with `gemini-`, and the list of models.
+const MODEL: &str = r#"{"name":"models/gemini-y","inputTokenLimit":300}"#;
+const MODELS: &str = r#"{"models":[{"name":"models/gemini-y","inputTokenLimit":300}]}"#;
+const NO_MODEL: &str = r#"{"error":{"code":404,"message":"no such model","status":"NOT_FOUND"}}"#;
 
 impl Service {
     /// Starts a service.
@@ -59,6 +66,15 @@ impl Service {
                 let request = read(&stream);
                 if request.contains(":countTokens") {
                     let _ = whole(stream, 200, COUNT);
+                    continue;
+                }
+                if request.starts_with("GET ") {
+                    let path = request.split(' ').nth(1).unwrap_or_default();
+                    let _ = match path.split_once("/models/") {
+                        Some((_, name)) if name.starts_with("gemini-") => whole(stream, 200, MODEL),
+                        Some(_) => whole(stream, 404, NO_MODEL),
+                        None => whole(stream, 200, MODELS),
+                    };
                     continue;
                 }
                 let answer = match &answer {
@@ -159,6 +175,11 @@ fn reply(mut stream: TcpStream, answer: &Answer) -> std::io::Result<()> {
                 stream.write_all(event(text, at + 1 == texts.len()).as_bytes())?;
             }
             Ok(())
+        }
+        Answer::Counted(text, tokens) => {
+            let usage = format!(r#""usageMetadata":{{"promptTokenCount":{tokens}}},"candidates""#);
+            let event = event(text, true).replacen(r#""candidates""#, &usage, 1);
+            stream.write_all((EVENTS.to_owned() + &event).as_bytes())
         }
         Answer::Hop(text, token) => {
             let end = format!(r#","finishReason":"CONTINUATION","continuationToken":"{token}""#);

@@ -4,6 +4,7 @@
 mod approval;
 mod cluster;
 mod config;
+mod context;
 mod fake_hub;
 mod fake_openai;
 mod fake_service;

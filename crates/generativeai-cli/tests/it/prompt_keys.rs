@@ -96,6 +96,12 @@ fn the_last_reply_or_its_code_is_copied() {
     fs::remove_file(&program).expect("it is removed");
     let nothing = terminal.ask("/copy");
     assert!(nothing.contains("nothing can copy here"), "{nothing}");
+    assert!(terminal.take_clipboard().is_empty());
+    assert_eq!(
+        terminal.ask("/copy code osc52"),
+        "copied 6 characters with the terminal"
+    );
+    assert_eq!(terminal.take_clipboard(), ["bHMgLWwK"]);
     terminal.enter("/copy nosuch");
     terminal.wait_for("unknown argument `nosuch`");
     terminal.enter("/quit");

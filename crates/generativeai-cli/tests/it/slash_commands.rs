@@ -382,3 +382,39 @@ fn token_counts_are_shown_on_request() {
     assert_eq!(session.ask("/tools"), "the model has no tools");
     session.quit();
 }
+
+#[test]
+fn an_unknown_model_is_refused_with_a_suggestion() {
+    let mut session = Session::start(&["Yes."], &[]);
+
+    let refused = session.ask("/model nosuch");
+    let misspelled = session.ask("/model gmini-y");
+
+    assert!(
+        refused.contains("unknown model `nosuch`: known are: gemini-y"),
+        "{refused}"
+    );
+    assert!(
+        misspelled.contains("did you mean `gemini-y`?"),
+        "{misspelled}"
+    );
+    assert_eq!(session.ask("/model"), "models/gemini-x");
+    session.quit();
+}
+
+#[test]
+fn the_history_shows_replies_as_rendered_markdown() {
+    let mut session = Session::start(&["1,345 m is **high**.", "- One\n- Two"], &[]);
+
+    session.ask("How **tall**?");
+    session.ask("List!");
+    let history = session.ask("/history");
+
+    assert!(history.contains("you: How **tall**?"), "{history}");
+    assert!(history.contains("model: 1,345 m is high."), "{history}");
+    assert!(history.contains("model:\n"), "{history}");
+    assert!(!history.contains("- One"), "{history}");
+    let row = history.lines().find(|row| row.contains("One"));
+    assert!(row.is_some_and(|row| row.ends_with("One")), "{history}");
+    session.quit();
+}

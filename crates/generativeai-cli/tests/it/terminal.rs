@@ -190,6 +190,17 @@ impl Terminal {
         assert!(sent.expect("kill is there").success());
     }
 
+    /// Returns what the program asked the terminal to copy since the last call, in base64. It is then no violation.
+    pub(crate) fn take_clipboard(&mut self) -> Vec<String> {
+        let violations = &mut self.parser.callbacks_mut().violations;
+        let (copied, others): (Vec<_>, _) = std::mem::take(violations)
+            .into_iter()
+            .partition(|violation| violation.starts_with("clipboard "));
+        *violations = others;
+        let base64 = |line: String| line.trim_start_matches("clipboard ").to_owned();
+        copied.into_iter().map(base64).collect()
+    }
+
     /// Whether the terminal has its initial settings.
     pub(crate) fn is_restored(&self) -> bool {
         settings(&*self.master) == self.initial
@@ -291,7 +302,8 @@ impl Callbacks for Monitor {
     }
 
     fn copy_to_clipboard(&mut self, _: &mut Screen, _: &[u8], data: &[u8]) {
-        self.violations.push(format!("clipboard {data:?}"));
+        let base64 = String::from_utf8_lossy(data);
+        self.violations.push(format!("clipboard {base64}"));
     }
 
     fn paste_from_clipboard(&mut self, _: &mut Screen, _: &[u8]) {

@@ -12,6 +12,7 @@ use crate::model::{Settings, message_setters};
 use crate::protocol::caches::CachedContent;
 use crate::protocol::config::GenerationConfig;
 use crate::protocol::content::{Content, Contents};
+use crate::protocol::models::Model;
 use crate::protocol::request::{ModelArmorConfig, ServiceTier};
 use crate::protocol::response::{FinishReason, GenerateContentResponse};
 use crate::protocol::safety::SafetySetting;
@@ -87,6 +88,14 @@ impl GenerativeModel {
     /// Prepares a request for the number of tokens, which is sent with [`send`](CountTokens::send).
     pub fn count_tokens(&self, contents: impl Into<Contents>) -> CountTokens<'_> {
         CountTokens(self.0.count_tokens(contents))
+    }
+
+    /// Requests the description of the model from its backend, such as its token limits.
+    ///
+    /// # Errors
+    /// The error of the backend.
+    pub fn describe(&self) -> Result<Model> {
+        wait(self.0.describe())
     }
 }
 

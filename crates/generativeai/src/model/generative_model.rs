@@ -31,6 +31,7 @@ use crate::tools::Toolbox;
 /// | [`start_chat`](Self::start_chat) | a conversation: history, functions that run, undo |
 /// | [`generate_content`](Self::generate_content) | a single prompt, or contents that the program manages itself |
 /// | [`count_tokens`](Self::count_tokens) | the size of a prompt, before it is sent |
+/// | [`describe`](Self::describe) | the token limits of the model |
 ///
 /// ```
 /// use generativeai::{GenerativeModel, protocol::config::GenerationConfig, testing::Scripted};
@@ -507,7 +508,7 @@ impl GenerativeModel {
     }
 
     /// Returns the backend: the one that was set, otherwise the REST API with the settings of the environment.
-    fn resolve_backend(&self) -> Result<Arc<dyn Backend>> {
+    pub(super) fn resolve_backend(&self) -> Result<Arc<dyn Backend>> {
         if let Some(backend) = self.backend.get() {
             return Ok(Arc::clone(backend));
         }

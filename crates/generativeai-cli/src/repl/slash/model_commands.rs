@@ -1,9 +1,11 @@
 //! Commands about the model: its name, system instruction, tools and token counts.
 
-use generativeai::{GenerativeModel, Toolbox};
+use generativeai::{Backend, GenerativeModel, RequestOptions, Toolbox};
 
-use crate::backend::ModelChoice;
+use crate::backend::{ModelChoice, remote};
+use crate::exit::UsageError;
 use crate::repl::state::Repl;
+use crate::suggest::suggest;
 use crate::transcript::text_of;
 
 impl Repl<'_> {
@@ -15,14 +17,41 @@ impl Repl<'_> {
             return Ok(());
         }
         let choice = ModelChoice::named(name)?;
+        let is_of_service = matches!(choice, ModelChoice::Gemini(_));
         let model = self
             .signals
             .exit_at_once_during(|| choice.open(&self.settings.engine, self.printer))?;
+        if is_of_service {
+            self.refuse_unknown(name, &model)?;
+        }
         let model = model.with_settings_from(self.conversation().chat.model());
         self.set_model(model)?;
         let name = self.conversation().chat.model().name().to_owned();
         self.printer.note(format_args!("now using {name}"));
         Ok(())
+    }
+
+    /// Refuses a name that the Gemini API does not know, and suggests another. If it cannot be asked, the next message
+    /// reports why.
+    fn refuse_unknown(&mut self, name: &str, model: &GenerativeModel) -> anyhow::Result<()> {
+        let described = model.describe();
+        match self.within_timeout(async { Some(described.await) }) {
+            Some(Ok(described)) => {
+                self.token_limits.add(model.name(), &described);
+                return Ok(());
+            }
+            Some(Err(error)) if error.http_code() == Some(404) => {}
+            _ => return Ok(()),
+        }
+        let listed = remote(name)?.list_models(None, RequestOptions::default());
+        let listed = self.within_timeout(async { listed.await.ok() });
+        let names = listed.unwrap_or_default().models.into_iter();
+        let names = names.filter_map(|model| model.name);
+        let names: Vec<_> = names
+            .map(|name| name.trim_start_matches("models/").to_owned())
+            .collect();
+        let message = format!("unknown model `{name}`: {}", suggest(name, &names));
+        Err(UsageError(message).into())
     }
 
     /// Shows, sets or removes the system instruction.

@@ -105,17 +105,25 @@ impl Repl<'_> {
         self.send_instead(with_text(message, edited))
     }
 
-    pub(super) fn show_history(&mut self, count: &str) {
+    pub(super) fn show_history(&mut self, count: &str) -> anyhow::Result<()> {
         let paragraphs = transcript::paragraphs(self.conversation());
         if paragraphs.is_empty() {
-            return self.no_messages();
+            self.no_messages();
+            return Ok(());
         }
         let Some(count) = self.count_of(count, paragraphs.len()) else {
-            return;
+            return Ok(());
         };
         for paragraph in &paragraphs[paragraphs.len().saturating_sub(count)..] {
-            self.printer.note(paragraph);
+            match paragraph.reply().filter(|_| self.printer.renders()) {
+                Some(reply) => {
+                    self.printer.reply(&reply)?;
+                    self.printer.end_answer()?;
+                }
+                None => self.printer.note(paragraph),
+            }
         }
+        Ok(())
     }
 
     /// Limits the tokens of a request from now on: older turns are summarized.

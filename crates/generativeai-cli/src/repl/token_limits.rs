@@ -1,0 +1,27 @@
+//! Token limits of models.
+
+use std::collections::BTreeMap;
+
+use generativeai::protocol::models::Model;
+
+/// Token limits of the models of a run by name; `None` if the limit is not known.
+#[derive(Debug, Default)]
+pub(super) struct TokenLimits(BTreeMap<String, Option<i32>>);
+
+impl TokenLimits {
+    /// Adds the limit of a model that was described.
+    pub(super) fn add(&mut self, name: &str, described: &Model) {
+        let limit = described.input_token_limit.filter(|&limit| limit > 0);
+        self.0.insert(name.to_owned(), limit);
+    }
+
+    /// Returns whether a model was described, with or without a limit.
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// Returns the limit of a model, if it is known.
+    pub(super) fn get(&self, name: &str) -> Option<i32> {
+        self.0.get(name).copied().flatten()
+    }
+}

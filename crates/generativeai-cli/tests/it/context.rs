@@ -1,0 +1,41 @@
+//! How full the context of the model is.
+
+use super::fake_service::{Answer, Service};
+use super::support::ran;
+use super::terminal::Terminal;
+
+// The service says that the model has 300 tokens, and counts 258 for every history.
+
+#[test]
+fn a_context_that_is_more_than_three_quarters_full_is_shown() {
+    let service = Service::start(Answer::Each(vec![
+        Answer::Counted("Small.", 30),
+        Answer::Counted("Large.", 2_000),
+    ]));
+    let mut terminal = Terminal::start(&service.genai(&["chat", "-m", "gemini-x"]));
+
+    let first = terminal.ask("Hello");
+    let second = terminal.ask("And now?");
+    terminal.enter("/quit");
+
+    assert!(!first.contains("context"), "{first}");
+    assert!(
+        second.contains("(the context is 86 % full, 258 of 300 tokens"),
+        "{second}"
+    );
+    assert_eq!(terminal.end().code, 0);
+}
+
+#[test]
+fn a_single_answer_requests_no_description_of_the_model() {
+    let service = Service::start(Answer::Counted("Large.", 2_000));
+
+    let output = ran(service.genai(&["chat", "-m", "gemini-x", "Hello"]).output());
+
+    assert_eq!(
+        (output.code, output.stdout.as_str()),
+        (Some(0), "Large.\n"),
+        "{output:?}"
+    );
+    assert!(!output.stderr.contains("context"), "{output:?}");
+}
