@@ -2,7 +2,7 @@
 //! that this backend uses it, with its own addresses and its own stream.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,77 +10,10 @@ use generativeai::{Error, ErrorKind, GenerativeModel, RequestOptions, Retry};
 use generativeai_openai::{OpenAi, OpenAiBuilder};
 use h2::Reason;
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use crate::support::{CANARY, completion, event, stream};
+use crate::support::{CANARY, Ending, completion, event, raw, stream};
 use crate::tls::{Authority, TlsListener, listen};
-
-/// How a connection ends.
-#[derive(Clone, Debug)]
-enum Ending {
-    Closed,
-    Reset,
-    /// A reset once the test has read the bytes before it.
-    ResetOnce(Arc<Notify>),
-    Silent,
-    /// A byte of a comment every ten seconds.
-    Trickling,
-}
-
-/// Sends the n-th response on the n-th connection, after its request; the last response is repeated.
-async fn raw(responses: Vec<(String, Ending)>) -> (String, Arc<AtomicUsize>) {
-    let (listener, address) = listen().await;
-    let connections = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&connections);
-    tokio::spawn(async move {
-        while let Ok((connection, _)) = listener.accept().await {
-            let at = count.fetch_add(1, Ordering::Relaxed);
-            let (bytes, ending) = responses[at.min(responses.len() - 1)].clone();
-            tokio::spawn(respond(connection, bytes, ending));
-        }
-    });
-    (format!("http://{address}/v1"), connections)
-}
-
-async fn respond(mut connection: TcpStream, bytes: String, ending: Ending) {
-    let mut request = Vec::new();
-    // The end of the body: the request is small, and its last byte closes the JSON.
-    while !request.ends_with(b"}") {
-        let mut piece = [0; 4096];
-        let Ok(1..) = connection
-            .read(&mut piece)
-            .await
-            .inspect(|read| request.extend(&piece[..*read]))
-        else {
-            return;
-        };
-    }
-    // The client may be gone already.
-    let _ = connection.write_all(bytes.as_bytes()).await;
-    match ending {
-        Ending::Closed => {}
-        Ending::Reset => reset(&connection),
-        Ending::ResetOnce(is_read) => {
-            is_read.notified().await;
-            reset(&connection);
-        }
-        Ending::Silent => std::future::pending().await,
-        Ending::Trickling => loop {
-            tokio::time::sleep(Duration::from_secs(10)).await;
-            if connection.write_all(b":").await.is_err() {
-                return;
-            }
-        },
-    }
-}
-
-/// Lets a connection end with a reset when it is dropped.
-fn reset(connection: &TcpStream) {
-    let socket = socket2::SockRef::from(connection);
-    socket.set_linger(Some(Duration::ZERO)).expect("a socket");
-}
 
 /// A model whose client retries without waiting.
 fn model(url: &str, set: impl FnOnce(OpenAiBuilder) -> OpenAiBuilder) -> GenerativeModel {

@@ -1,12 +1,17 @@
 //! A server that answers each request with what the test prepared, in pieces of any size.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use generativeai::{GenerativeModel, RequestOptions, Retry};
 use generativeai_openai::OpenAi;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+
+use crate::tls::listen;
 
 /// Key that must appear nowhere.
 pub(crate) const CANARY: &str = "canary-51b0c9";
@@ -94,7 +99,7 @@ impl Server {
     /// A client without waits between its attempts.
     pub(crate) fn client(&self) -> OpenAi {
         let mut retry = Retry::default();
-        retry.initial = std::time::Duration::ZERO;
+        retry.initial = Duration::ZERO;
         OpenAi::builder()
             .base_url(&self.url)
             .api_key(CANARY)
@@ -194,4 +199,69 @@ pub(crate) fn stream(text: &str) -> String {
     let one = event(json!({"role": "assistant", "content": one}), None);
     let two = event(json!({"content": two}), None);
     format!("{one}{two}{end}data: {usage}\n\ndata: [DONE]\n\n")
+}
+
+/// How a connection ends.
+#[derive(Clone, Debug)]
+pub(crate) enum Ending {
+    Closed,
+    Reset,
+    /// A reset once the test has read the bytes before it.
+    ResetOnce(Arc<Notify>),
+    Silent,
+    /// A byte of a comment every ten seconds.
+    Trickling,
+}
+
+/// Sends the n-th response on the n-th connection, after its request; the last response is repeated.
+pub(crate) async fn raw(responses: Vec<(String, Ending)>) -> (String, Arc<AtomicUsize>) {
+    let (listener, address) = listen().await;
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            let at = count.fetch_add(1, Ordering::Relaxed);
+            let (bytes, ending) = responses[at.min(responses.len() - 1)].clone();
+            tokio::spawn(respond(connection, bytes, ending));
+        }
+    });
+    (format!("http://{address}/v1"), connections)
+}
+
+async fn respond(mut connection: TcpStream, bytes: String, ending: Ending) {
+    let mut request = Vec::new();
+    // The end of the body: the request is small, and its last byte closes the JSON.
+    while !request.ends_with(b"}") {
+        let mut piece = [0; 4096];
+        let Ok(1..) = connection
+            .read(&mut piece)
+            .await
+            .inspect(|read| request.extend(&piece[..*read]))
+        else {
+            return;
+        };
+    }
+    // The client may be gone already.
+    let _ = connection.write_all(bytes.as_bytes()).await;
+    match ending {
+        Ending::Closed => {}
+        Ending::Reset => reset(&connection),
+        Ending::ResetOnce(is_read) => {
+            is_read.notified().await;
+            reset(&connection);
+        }
+        Ending::Silent => std::future::pending().await,
+        Ending::Trickling => loop {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            if connection.write_all(b":").await.is_err() {
+                return;
+            }
+        },
+    }
+}
+
+/// Lets a connection end with a reset when it is dropped.
+fn reset(connection: &TcpStream) {
+    let socket = socket2::SockRef::from(connection);
+    socket.set_linger(Some(Duration::ZERO)).expect("a socket");
 }
