@@ -212,18 +212,18 @@ async fn a_body_that_is_cut_is_an_error_with_the_beginning() {
     }
 }
 
-/// Faults 13, 14 and 25.
+/// Faults 14 and 25, and data that is not JSON.
 #[tokio::test]
 async fn what_is_not_a_stream_of_events_is_an_error_that_says_so() {
     let deep = format!("{HEAD}\r\ndata: {}\n\n", "[".repeat(1_000));
     let large = format!("{HEAD}\r\ndata: {}\n\n", "x".repeat(5_000));
     let packed = format!("{HEAD}content-encoding: gzip\r\n\r\nxxxx");
-    let garbage = format!("{HEAD}\r\ndata: {{\"choices\": \u{fffd}}}\n\n");
+    let no_json = format!("{HEAD}\r\ndata: {{\"choices\": \u{fffd}}}\n\n");
     for (bytes, kind) in [
         (deep, ErrorKind::Decode),
         (large, ErrorKind::Limit),
         (packed, ErrorKind::Decode),
-        (garbage, ErrorKind::Decode),
+        (no_json, ErrorKind::Decode),
     ] {
         let (url, _) = raw(vec![(bytes, Ending::Closed)]).await;
 

@@ -9,12 +9,12 @@ const MAX_LENGTH: usize = 128;
 ///
 /// The API allows fewer characters than the Model Context Protocol. A name that is valid stays unchanged;
 /// others get `_` for each character that is not allowed, and a number where that makes two names equal.
-/// ///
-/// /// | Tool | Function |
-/// /// | --- | --- |
-/// /// | `read_file` | `read_file` |
-/// /// | `read file` | `read_file_2` |
-/// /// | `1st/entry` | `_1st_entry` |
+///
+/// | Tool | Function |
+/// | --- | --- |
+/// | `read_file` | `read_file` |
+/// | `read file` | `read_file_2` |
+/// | `1st/entry` | `_1st_entry` |
 pub(super) fn unique_names(prefix: &str, tools: &[&str]) -> Vec<String> {
     let wanted: Vec<String> = tools.iter().map(|tool| format!("{prefix}{tool}")).collect();
     let mut taken = HashSet::new();

@@ -26,24 +26,24 @@
 ///
 /// For an `Option<T>` the closure is `|value| field.insert(value)`, for a `Box<T>` it is
 /// `|value| &mut **put(Box::new(value))`, which allocates the box before its content is read.
-/// ///
-/// /// # Example
-/// ///
-/// /// A new member of the API is one line. Its name in JSON follows from its name here:
-/// ///
-/// /// ```ignore
-/// /// message! {
-/// ///     /// Period of time. An absent end is open.
-/// ///     pub struct Interval {
-/// ///         /// Start of the period, included.
-/// ///         pub start_time: Option<Timestamp>,
-/// ///     }
-/// /// }
-/// ///
-/// /// setters!(Interval {
-/// ///     into start_time: Timestamp,
-/// /// });
-/// /// ```
+///
+/// # Example
+///
+/// A new member of the API is one line. Its name in JSON follows from its name here:
+///
+/// ```ignore
+/// message! {
+///     /// Period of time. An absent end is open.
+///     pub struct Interval {
+///         /// Start of the period, included.
+///         pub start_time: Option<Timestamp>,
+///     }
+/// }
+///
+/// setters!(Interval {
+///     into start_time: Timestamp,
+/// });
+/// ```
 macro_rules! message {
     (
         $(#[$meta:meta])*
@@ -212,21 +212,21 @@ macro_rules! setters {
 /// The variants before `;` are in the order of their numbers on the wire, starting at 0. Variants after
 /// `;` have a name only. An enum that has only such variants is a string on the wire, never a number.
 /// `|` adds a spelling that is read but never written. Names are read in any case.
-/// ///
-/// /// ```ignore
-/// /// open_enum! {
-/// ///     /// Kind of data in a reply.
-/// ///     pub enum ResponseModality {
-/// ///         /// The default of the model.          (0 on the wire of Protocol Buffers)
-/// ///         Unspecified = "MODALITY_UNSPECIFIED",
-/// ///         /// Text.                              (1)
-/// ///         Text = "TEXT",
-/// ///         ;
-/// ///         /// Video.                             (a name only)
-/// ///         Video = "VIDEO",
-/// ///     }
-/// /// }
-/// /// ```
+///
+/// ```ignore
+/// open_enum! {
+///     /// Kind of data in a reply.
+///     pub enum ResponseModality {
+///         /// The default of the model.          (0 on the wire of Protocol Buffers)
+///         Unspecified = "MODALITY_UNSPECIFIED",
+///         /// Text.                              (1)
+///         Text = "TEXT",
+///         ;
+///         /// Video.                             (a name only)
+///         Video = "VIDEO",
+///     }
+/// }
+/// ```
 macro_rules! open_enum {
     (
         $(#[$meta:meta])*

@@ -16,13 +16,13 @@ enum Step {
 ///
 /// `None` if the path is not a singular query of RFC 9535 below the root, contradicts values that are
 /// there, or skips items of an array.
-/// ///
-/// /// | Arguments before | Path | Arguments after |
-/// /// | --- | --- | --- |
-/// /// | `{}` | `$.name` | `{"name": null}` |
-/// /// | `{}` | `$.route[0].name` | `{"route": [{"name": null}]}` |
-/// /// | `{"route": []}` | `$.route[2]` | unchanged: `None` |
-/// /// | `{"name": "Ben"}` | `$.name.first` | unchanged: `None` |
+///
+/// | Arguments before | Path | Arguments after |
+/// | --- | --- | --- |
+/// | `{}` | `$.name` | `{"name": null}` |
+/// | `{}` | `$.route[0].name` | `{"route": [{"name": null}]}` |
+/// | `{"route": []}` | `$.route[2]` | unchanged: `None` |
+/// | `{"name": "Ben"}` | `$.name.first` | unchanged: `None` |
 pub(super) fn at<'a>(root: &'a mut Map<String, Value>, path: &str) -> Option<&'a mut Value> {
     let steps = parse(path)?;
     let (Step::Name(first), rest) = steps.split_first()? else {
