@@ -31,5 +31,5 @@ mod runtime;
 
 pub use chat::{ChatSession, ReplyStream, SendJson, SendMessage};
 #[cfg(feature = "remote")]
-pub use files::{FileList, Remote, UploadFile};
+pub use files::{AttachFile, FileList, Remote, UploadFile};
 pub use model::{CountTokens, GenerateContent, GenerateJson, GenerateStream, GenerativeModel};

@@ -43,6 +43,6 @@ mod transport;
 
 pub use api::Remote;
 pub use builder::RemoteBuilder;
-pub use files::{FileList, UploadFile, UploadProgress};
+pub use files::{AttachFile, FileList, UploadFile, UploadProgress};
 #[cfg(feature = "mcp")]
 pub(crate) use reqwest_client::client_for;

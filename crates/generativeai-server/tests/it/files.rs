@@ -1,5 +1,6 @@
 //! The Files API over real connections: uploads in all protocols, limits, expiry, restarts.
 
+mod attachments;
 mod resumable;
 mod sdk;
 mod stored;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::runtime::{next, wait};
 use crate::backend::RequestOptions;
 use crate::error::Result;
+use crate::protocol::content::Part;
 use crate::protocol::files::File;
 use crate::remote::UploadProgress;
 
@@ -46,6 +47,21 @@ impl Remote {
         mime_type: impl Into<String>,
     ) -> UploadFile {
         UploadFile(self.0.upload_bytes(bytes, mime_type))
+    }
+
+    /// Prepares the attachment of a file on disk to a message, like
+    /// [`Remote::attach_file`](crate::Remote::attach_file).
+    pub fn attach_file(&self, path: impl Into<PathBuf>) -> AttachFile {
+        AttachFile(self.0.attach_file(path))
+    }
+
+    /// Prepares the attachment of bytes to a message, like [`Remote::attach_bytes`](crate::Remote::attach_bytes).
+    pub fn attach_bytes(
+        &self,
+        bytes: impl Into<Bytes>,
+        mime_type: impl Into<String>,
+    ) -> AttachFile {
+        AttachFile(self.0.attach_bytes(bytes, mime_type))
     }
 
     /// Returns the description of a file, like [`Remote::get_file`](crate::Remote::get_file).
@@ -117,6 +133,41 @@ impl UploadFile {
     /// # Errors
     /// Those of [`UploadFile`](crate::remote::UploadFile).
     pub fn send(self) -> Result<File> {
+        wait(self.0)
+    }
+}
+
+/// Attachment of a message, without `async`.
+#[derive(Debug)]
+#[must_use = "nothing is read until `send` is called"]
+pub struct AttachFile(crate::remote::AttachFile);
+
+impl AttachFile {
+    /// Sets the media type. Default: it follows from the extension of the file.
+    pub fn mime_type(self, mime_type: impl Into<String>) -> Self {
+        Self(self.0.mime_type(mime_type))
+    }
+
+    /// Sets the maximum size in bytes of inline data. What is larger is uploaded. Default: 14 MiB.
+    pub fn inline_limit(self, bytes: u64) -> Self {
+        Self(self.0.inline_limit(bytes))
+    }
+
+    /// Sets a function that is called at the start of an upload and whenever the service has received a piece.
+    pub fn on_progress(self, on_progress: impl Fn(UploadProgress) + Send + Sync + 'static) -> Self {
+        Self(self.0.on_progress(on_progress))
+    }
+
+    /// Sets the options of the requests of an upload.
+    pub fn request_options(self, options: RequestOptions) -> Self {
+        Self(self.0.request_options(options))
+    }
+
+    /// Reads the file, uploads it if it is large, and returns the part of a message.
+    ///
+    /// # Errors
+    /// Those of [`AttachFile`](crate::remote::AttachFile).
+    pub fn send(self) -> Result<Part> {
         wait(self.0)
     }
 }

@@ -2,13 +2,16 @@
 
 use std::fmt;
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
 use super::address::Address;
 use super::body::SharedBody;
 use super::client::Client;
+use super::files::has_references;
 use super::reply_stream::OneChunkEach;
 use super::request::Outgoing;
 use crate::backend::{Backend, RequestOptions};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::protocol::caches::CachedContent;
 use crate::protocol::embeddings::{
     BatchEmbedContentsRequest, BatchEmbedContentsResponse, EmbedContentRequest,
@@ -85,8 +88,23 @@ impl Backend for Remote {
         request: GenerateContentRequest,
         options: RequestOptions,
     ) -> BoxFuture<Result<GenerateContentResponse>> {
-        let request = self.generation(request, "generateContent");
-        self.0.unary(request, options)
+        if !has_references(request.contents.iter()) {
+            let request = self.generation(request, "generateContent");
+            return self.0.unary(request, options);
+        }
+        let this = self.clone();
+        let mut files = self.files_of(request.contents.clone(), options);
+        Box::pin(async move {
+            loop {
+                let (contents, options) = files.current().await?;
+                let request = request.clone().contents(contents);
+                let request = this.generation(request, "generateContent");
+                match this.0.unary(request, options).await {
+                    Err(error) => files.recover(error)?,
+                    reply => return reply,
+                }
+            }
+        })
     }
 
     fn stream_generate_content(
@@ -94,8 +112,28 @@ impl Backend for Remote {
         request: GenerateContentRequest,
         options: RequestOptions,
     ) -> ChunkStream {
-        let request = self.generation(request, "streamGenerateContent?alt=sse");
-        self.0.streamed(request, OneChunkEach, options)
+        if !has_references(request.contents.iter()) {
+            let request = self.generation(request, "streamGenerateContent?alt=sse");
+            return self.0.streamed(request, OneChunkEach, options);
+        }
+        let this = self.clone();
+        let mut files = self.files_of(request.contents.clone(), options);
+        let begun = async move {
+            loop {
+                let (contents, options) = files.current().await?;
+                let request = request.clone().contents(contents);
+                let request = this.generation(request, "streamGenerateContent?alt=sse");
+                let mut rest = this.0.streamed(request, OneChunkEach, options);
+                match rest.next().await {
+                    Some(Err(error)) => files.recover(error)?,
+                    first => {
+                        let reply: ChunkStream = stream::iter(first).chain(rest).boxed();
+                        return Ok::<_, Error>(reply);
+                    }
+                }
+            }
+        };
+        stream::once(begun).try_flatten().boxed()
     }
 
     fn count_tokens(
@@ -109,8 +147,28 @@ impl Backend for Remote {
             model = model.or_else(|| inner.model.clone());
             inner.model = inner.model.take().or_else(|| model.clone());
         }
-        let request = self.post(model.as_deref(), "countTokens", &request);
-        self.0.unary(request, options)
+        let inner = request.generate_content_request.as_ref();
+        let contents = inner.map_or(&request.contents, |inner| &inner.contents);
+        if !has_references(contents.iter()) {
+            let request = self.post(model.as_deref(), "countTokens", &request);
+            return self.0.unary(request, options);
+        }
+        let this = self.clone();
+        let mut files = self.files_of(contents.clone(), options);
+        Box::pin(async move {
+            loop {
+                let (contents, options) = files.current().await?;
+                match &mut request.generate_content_request {
+                    Some(inner) => inner.contents = contents,
+                    None => request.contents = contents,
+                }
+                let request = this.post(model.as_deref(), "countTokens", &request);
+                match this.0.unary(request, options).await {
+                    Err(error) => files.recover(error)?,
+                    count => return count,
+                }
+            }
+        })
     }
 
     fn list_models(

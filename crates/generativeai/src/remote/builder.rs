@@ -11,6 +11,7 @@ use super::address::Address;
 use super::api::Remote;
 use super::client::Client;
 use super::failure::ErrorReader;
+use super::files::Stored;
 use super::gemini::GEMINI;
 use super::profile::{ApiVersion, KeyRequired, Profile};
 use super::resolve::Resolver;
@@ -372,6 +373,7 @@ impl RemoteBuilder {
             retry_budget: RetryBudget::new(self.retry_budget),
             in_flight: self.max_in_flight.map(in_flight),
             jitter: Mutex::new(rng),
+            stored: Stored::default(),
         })))
     }
 

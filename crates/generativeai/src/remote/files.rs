@@ -9,16 +9,32 @@
 //!   ▼
 //! File                     a part of a message
 //! ```
+//!
+//! An attachment is the choice between that and inline data:
+//!
+//! ```text
+//! AttachFile               a path or bytes: inline data if small, else a reference to a file, with its place on disk
+//!   │ stored               the files that were uploaded as attachments, by their content
+//!   ▼
+//! current                  when a request is sent: expired references are replaced by new uploads
+//! ```
 
 mod api;
+mod attach;
+mod current;
 mod digest;
 mod list;
 mod pieces;
 mod progress;
+mod reference;
 mod requests;
 mod resumable;
+mod stored;
 mod upload;
 
+pub use attach::AttachFile;
 pub use list::FileList;
 pub use progress::UploadProgress;
+pub(super) use reference::has_references;
+pub(super) use stored::Stored;
 pub use upload::UploadFile;

@@ -6,6 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::address::Address;
 use super::failure::ErrorReader;
+use super::files::Stored;
 use super::retry_budget::RetryBudget;
 use super::transport::Transport;
 use crate::backend::RequestOptions;
@@ -22,6 +23,8 @@ pub(super) struct Service {
     /// Permits for requests in flight, if their number is limited.
     pub(super) in_flight: Option<Arc<Semaphore>>,
     pub(super) jitter: Mutex<fastrand::Rng>,
+    /// Files that were uploaded as attachments.
+    pub(super) stored: Stored,
 }
 
 impl Service {

@@ -7,7 +7,7 @@ use generativeai::{ErrorKind, GenerativeModel, Remote, RequestOptions, Retry};
 
 use super::{Site, text};
 
-fn client(site: &Site) -> Remote {
+pub(super) fn client(site: &Site) -> Remote {
     let base = format!("http://{}", site.address());
     let mut retry = Retry::default();
     retry.initial = std::time::Duration::ZERO;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::io::AsyncRead;
 use tokio::time::{Instant, sleep};
 
+use super::attach::{AttachFile, Origin};
 use super::list::FileList;
 use super::pieces::Source;
 use super::upload::UploadFile;
@@ -44,6 +45,21 @@ impl Remote {
     ) -> UploadFile {
         let source = Source::Reader(Box::pin(reader), length);
         UploadFile::new(self.clone(), source).mime_type(mime_type)
+    }
+
+    /// Prepares the attachment of a file on disk to a message: inline data if it is small, else a reference to an uploaded
+    /// file. Its media type follows from its extension.
+    pub fn attach_file(&self, path: impl Into<PathBuf>) -> AttachFile {
+        AttachFile::new(self.clone(), Origin::Path(path.into()))
+    }
+
+    /// Prepares the attachment of bytes in memory to a message, like [`attach_file`](Self::attach_file).
+    pub fn attach_bytes(
+        &self,
+        bytes: impl Into<Bytes>,
+        mime_type: impl Into<String>,
+    ) -> AttachFile {
+        AttachFile::new(self.clone(), Origin::Bytes(bytes.into())).mime_type(mime_type)
     }
 
     /// Returns the description of a file by its name: `files/abc-123`, or what follows `files/`.

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use ring::digest::{Context, SHA256};
 
 /// SHA-256 of bytes that arrive one after the other.
+#[derive(Clone)]
 pub(super) struct Sha256(Context);
 
 impl Sha256 {

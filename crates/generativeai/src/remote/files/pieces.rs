@@ -54,6 +54,7 @@ impl Source {
             offset: 0,
             must_end,
             sha256: Sha256::new(),
+            expected: None,
         })
     }
 }
@@ -102,13 +103,16 @@ pub(super) struct Pieces {
     /// Whether bytes after the length are an error. A reader may have some, and could wait for them forever.
     must_end: bool,
     sha256: Sha256,
+    /// SHA-256 that the bytes have to have.
+    pub(super) expected: Option<String>,
 }
 
 impl Pieces {
     /// Reads the next piece. The last one may be empty.
     ///
     /// # Errors
-    /// [`Request`](ErrorKind::Request): reading fails, or the source is shorter or longer than it was.
+    /// [`Request`](ErrorKind::Request): reading fails, the source is shorter or longer than it was, or its bytes are not
+    /// the expected ones.
     pub(super) async fn next(&mut self) -> Result<Piece> {
         let offset = self.offset;
         let size = PIECE.min(self.length - offset);
@@ -133,6 +137,15 @@ impl Pieces {
             );
             return Err(Error::new(ErrorKind::Request, message));
         }
+        if is_last
+            && self
+                .expected
+                .as_ref()
+                .is_some_and(|it| *it != self.sha256())
+        {
+            let message = "it has changed since it was attached: attach it again";
+            return Err(Error::new(ErrorKind::Request, message));
+        }
         Ok(Piece {
             offset,
             bytes: bytes.freeze(),
@@ -140,9 +153,9 @@ impl Pieces {
         })
     }
 
-    /// Returns the SHA-256 of all bytes, in hexadecimal digits.
-    pub(super) fn sha256(self) -> String {
-        self.sha256.finish()
+    /// Returns the SHA-256 of the bytes so far, in hexadecimal digits.
+    pub(super) fn sha256(&self) -> String {
+        self.sha256.clone().finish()
     }
 }
 

@@ -52,6 +52,8 @@ pub struct UploadFile {
     remote: Remote,
     source: Source,
     file: File,
+    /// SHA-256 that the bytes have to have.
+    sha256: Option<String>,
     on_progress: Option<OnProgress>,
     options: RequestOptions,
 }
@@ -69,6 +71,7 @@ impl UploadFile {
             remote,
             source,
             file,
+            sha256: None,
             on_progress: None,
             options: RequestOptions::default(),
         }
@@ -114,6 +117,12 @@ impl UploadFile {
         self
     }
 
+    /// Sets the SHA-256 that the bytes have to have. Other bytes are not stored.
+    pub(super) fn sha256(mut self, sha256: impl Into<String>) -> Self {
+        self.sha256 = Some(sha256.into());
+        self
+    }
+
     async fn run(self) -> Result<File> {
         let label = self.source.label();
         self.upload()
@@ -121,9 +130,11 @@ impl UploadFile {
             .map_err(|error| error.with_context(&format!("upload of {label}")))
     }
 
-    async fn upload(self) -> Result<File> {
+    /// Runs the upload. The errors do not name the file.
+    pub(super) async fn upload(self) -> Result<File> {
         // What is not a file has no media type either.
-        let pieces = self.source.open().await?;
+        let mut pieces = self.source.open().await?;
+        pieces.expected = self.sha256;
         if self.file.mime_type.is_none() {
             let message = "its media type is unknown: set it with `mime_type`";
             return Err(Error::new(ErrorKind::Request, message));

@@ -1,0 +1,148 @@
+//! Replaces references to attachments in a request by URIs that are valid when it is sent.
+
+use std::collections::HashSet;
+
+use tokio::time::Instant;
+
+use super::pieces::Source;
+use super::reference::{Reference, take_reference};
+use super::stored::{Key, is_over};
+use super::upload::UploadFile;
+use crate::backend::RequestOptions;
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::content::{Content, Contents, Data, FileData, Part};
+use crate::protocol::files::File;
+use crate::remote::Remote;
+
+/// Contents that refer to attachments, and what is known about their files. A request is made with the current contents,
+/// and made again if the service does not have a file: once for each file.
+pub(in crate::remote) struct FileReferences {
+    remote: Remote,
+    contents: Contents,
+    options: RequestOptions,
+    /// Deadline of all requests, if there is one.
+    deadline: Option<Instant>,
+    /// URIs of the last request.
+    sent: Vec<String>,
+    /// URIs of files that the service does not have.
+    gone: HashSet<String>,
+}
+
+impl Remote {
+    /// Prepares a request whose contents refer to attachments.
+    pub(in crate::remote) fn files_of(
+        &self,
+        contents: Contents,
+        options: RequestOptions,
+    ) -> FileReferences {
+        let options = options.or(&self.0.0.options);
+        let deadline = options
+            .timeout
+            .and_then(|timeout| Instant::now().checked_add(timeout));
+        FileReferences {
+            remote: self.clone(),
+            contents,
+            options,
+            deadline,
+            sent: Vec::new(),
+            gone: HashSet::new(),
+        }
+    }
+}
+
+impl FileReferences {
+    /// Returns the contents and the options of the next request: all references are valid, and what is not sent is removed.
+    /// A file that has expired is uploaded first.
+    pub(in crate::remote) async fn current(&mut self) -> Result<(Contents, RequestOptions)> {
+        let mut contents: Vec<Content> = self.contents.iter().cloned().collect();
+        for part in contents.iter_mut().flat_map(|content| &mut content.parts) {
+            if let Some((file, reference)) = take_reference(part) {
+                let file = self.current_file(file, reference).await?;
+                part.data = Some(Data::FileData(file));
+            }
+        }
+        self.sent = uris(&contents);
+        Ok((contents.into(), self.options()))
+    }
+
+    /// Prepares another request after an error that reports a missing file.
+    ///
+    /// # Errors
+    /// Another request would fail, too: the error is returned.
+    pub(in crate::remote) fn recover(&mut self, error: Error) -> Result<()> {
+        let missing = self.sent.iter().find(|uri| is_missing(&error, uri));
+        match missing {
+            Some(uri) if self.gone.len() < self.sent.len() => {
+                self.gone.insert(uri.clone());
+                Ok(())
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// Returns the reference to a file that exists. If the given one does not, it is the file with the same content that
+    /// was uploaded later, or is uploaded now.
+    async fn current_file(&self, file: FileData, reference: Reference) -> Result<FileData> {
+        let Reference {
+            sha256,
+            path,
+            expiration_time,
+        } = reference;
+        let is_gone = |uri: &Option<String>| uri.as_ref().is_none_or(|uri| self.gone.contains(uri));
+        let is_valid = !is_gone(&file.file_uri) && !expiration_time.as_ref().is_some_and(is_over);
+        let key = Key {
+            sha256,
+            mime_type: file.mime_type.clone().unwrap_or_default(),
+        };
+        let again = async |old: Option<File>| {
+            if old.is_none() && is_valid {
+                let mut known = File::default();
+                known.uri.clone_from(&file.file_uri);
+                known.expiration_time = expiration_time;
+                return Ok(known);
+            }
+            let Some(path) = path else {
+                let uri = file.file_uri.as_deref().unwrap_or_default();
+                let message = format!("the attachment `{uri}` has expired: attach its bytes again");
+                return Err(Error::new(ErrorKind::Request, message));
+            };
+            let context = format!("attachment of `{}`, whose file has expired", path.display());
+            let upload = UploadFile::new(self.remote.clone(), Source::Path(path));
+            let uploaded = self.remote.store(upload, &key, self.options()).await;
+            uploaded.map_err(|error| error.with_context(&context))
+        };
+        let stored = &self.remote.0.0.stored;
+        let current = stored
+            .get(&key, |known| !is_gone(&known.uri), again)
+            .await?;
+        Ok(FileData {
+            file_uri: current.uri,
+            ..file
+        })
+    }
+
+    /// Returns the options with the time that is left.
+    fn options(&self) -> RequestOptions {
+        let mut options = self.options.clone();
+        if let Some(deadline) = self.deadline {
+            options.timeout = Some(deadline.saturating_duration_since(Instant::now()));
+        }
+        options
+    }
+}
+
+/// Returns the URIs of all files in contents.
+fn uris(contents: &[Content]) -> Vec<String> {
+    let parts = contents.iter().flat_map(|content| &content.parts);
+    let files = parts.filter_map(|part: &Part| match &part.data {
+        Some(Data::FileData(file)) => file.file_uri.clone(),
+        _ => None,
+    });
+    files.collect::<HashSet<_>>().into_iter().collect()
+}
+
+/// Whether an error says that the service does not have a file. The Gemini API answers 403 and names its id.
+fn is_missing(error: &Error, uri: &str) -> bool {
+    let id = uri.rsplit('/').next().unwrap_or_default();
+    matches!(error.http_code(), Some(403 | 404)) && !id.is_empty() && error.to_string().contains(id)
+}

@@ -1,0 +1,77 @@
+//! The files that were uploaded as attachments, by their content. All clones of a client share them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::Mutex as AsyncMutex;
+
+use crate::error::Result;
+use crate::protocol::files::File;
+use crate::protocol::time::Timestamp;
+
+/// A file counts as expired this long before the service deletes it: a request with it takes time.
+const MARGIN: Duration = Duration::from_secs(60);
+
+/// SHA-256 and media type of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) sha256: String,
+    pub(super) mime_type: String,
+}
+
+/// File with a certain content. It is locked while it is uploaded.
+type Slot = Arc<AsyncMutex<Option<File>>>;
+
+/// Files that were uploaded as attachments.
+#[derive(Debug, Default)]
+pub(in crate::remote) struct Stored(Mutex<HashMap<Key, Slot>>);
+
+impl Stored {
+    /// Returns the file with a content: one that is usable, or the result of the upload. The upload gets the file that is
+    /// not usable any more.
+    ///
+    /// Of several calls for one content at a time, one uploads and the others wait for it. If it fails or is dropped, the
+    /// next one uploads.
+    pub(super) async fn get<F: Future<Output = Result<File>>>(
+        &self,
+        key: &Key,
+        is_usable: impl Fn(&File) -> bool,
+        upload: impl FnOnce(Option<File>) -> F,
+    ) -> Result<File> {
+        let slot = self.slot(key);
+        let mut stored = slot.lock().await;
+        let old = stored.take();
+        let is_known = old
+            .as_ref()
+            .is_some_and(|file| !has_expired(file) && is_usable(file));
+        let file = match old {
+            Some(file) if is_known => file,
+            old => upload(old).await?,
+        };
+        Ok(stored.insert(file).clone())
+    }
+
+    /// Returns the slot of a content. Slots that are neither in use nor of use are removed.
+    fn slot(&self, key: &Key) -> Slot {
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !slots.contains_key(key) {
+            slots.retain(|_, slot| {
+                slot.try_lock().map_or(true, |file| {
+                    Arc::strong_count(slot) > 1 || file.as_ref().is_some_and(|it| !has_expired(it))
+                })
+            });
+        }
+        Arc::clone(slots.entry(key.clone()).or_default())
+    }
+}
+
+fn has_expired(file: &File) -> bool {
+    file.expiration_time.as_ref().is_some_and(is_over)
+}
+
+/// Whether a file with this expiration time must not be used any more.
+pub(super) fn is_over(expiration: &Timestamp) -> bool {
+    let end = expiration.to_system_time();
+    end.is_some_and(|end| end <= SystemTime::now() + MARGIN)
+}
