@@ -1,5 +1,6 @@
 //! Files: uploads through a network that fails, and the other requests about files.
 
+mod attachments;
 mod requests;
 mod sources;
 mod stand_in;

@@ -12,7 +12,7 @@ use super::super::builder;
 use crate::support::server::{answer, error};
 use crate::support::{Act, Server};
 
-fn playing(answers: impl IntoIterator<Item = Value>) -> Server {
+pub(super) fn playing(answers: impl IntoIterator<Item = Value>) -> Server {
     let answers = answers.into_iter();
     Server::play(answers.map(|json| {
         let answer = answer("200 OK", "application/json", &json.to_string());
@@ -20,7 +20,7 @@ fn playing(answers: impl IntoIterator<Item = Value>) -> Server {
     }))
 }
 
-fn client(server: &Server) -> Remote {
+pub(super) fn client_of(server: &Server) -> Remote {
     builder(&server.url())
         .build()
         .expect("all settings are good")
@@ -48,7 +48,7 @@ async fn files_are_listed_page_by_page() {
         json!({"files": [file("files/c", "ACTIVE")]}),
     ]);
 
-    let files = client(&server).list_files().into_stream();
+    let files = client_of(&server).list_files().into_stream();
     let names: Vec<_> = files
         .map(|file| file.expect("a file").name.unwrap_or_default())
         .collect()
@@ -71,7 +71,7 @@ async fn files_are_listed_page_by_page() {
 async fn a_list_that_repeats_a_page_ends_with_an_error() {
     let page = json!({"files": [file("files/a", "ACTIVE")], "nextPageToken": "2"});
     let server = playing([page.clone(), page]);
-    let mut files = client(&server).list_files();
+    let mut files = client_of(&server).list_files();
 
     assert!(files.next().await.expect("a file").is_ok());
     let error = files
@@ -87,7 +87,7 @@ async fn a_list_that_repeats_a_page_ends_with_an_error() {
 #[tokio::test]
 async fn a_file_is_described_deleted_and_a_part_of_a_message() {
     let server = playing([file("files/a", "ACTIVE"), json!({})]);
-    let remote = client(&server);
+    let remote = client_of(&server);
 
     let found = remote.get_file("a").await.expect("a file");
     remote.delete_file("files/a").await.expect("deleted");
@@ -115,13 +115,16 @@ async fn a_file_is_described_deleted_and_a_part_of_a_message() {
 async fn errors_name_the_file_and_what_to_do() {
     let server = Server::always(1, &error(403, "PERMISSION_DENIED", json!([])));
 
-    let error = client(&server).get_file("files/a").await.expect_err("gone");
+    let error = client_of(&server)
+        .get_file("files/a")
+        .await
+        .expect_err("gone");
 
     let message = format!("{error}");
     assert!(message.contains("`files/a`"), "{message}");
     assert!(message.contains("48 hours"), "{message}");
     for name in ["models/m", "files/../models/m", "", "a?b"] {
-        let error = client(&server).delete_file(name).await.expect_err(name);
+        let error = client_of(&server).delete_file(name).await.expect_err(name);
         assert_eq!(error.kind(), ErrorKind::Request, "{name}");
     }
     assert_eq!(server.received().len(), 1);
@@ -134,7 +137,7 @@ async fn a_file_in_processing_is_waited_for() {
         file("files/a", "PROCESSING"),
         file("files/a", "ACTIVE"),
     ]);
-    let remote = client(&server);
+    let remote = client_of(&server);
     let time = passing_time();
     let start = tokio::time::Instant::now();
     let mut uploaded = File::default().name("files/a");
@@ -155,7 +158,7 @@ async fn a_file_that_fails_or_takes_too_long_is_an_error() {
     let mut failed = file("files/a", "FAILED");
     failed["error"] = json!({"code": 3, "message": "no video"});
     let server = playing([failed, file("files/a", "PROCESSING")]);
-    let remote = client(&server);
+    let remote = client_of(&server);
     let time = passing_time();
     let mut uploaded = File::default().name("files/a");
     uploaded.state = Some(FileState::Processing);
@@ -196,7 +199,7 @@ fn files_are_uploaded_listed_and_deleted_without_async() {
         file("files/a", "ACTIVE"),
         json!({}),
     ]);
-    let remote = generativeai::blocking::Remote::from(client(&server));
+    let remote = generativeai::blocking::Remote::from(client_of(&server));
     let listed: Vec<_> = remote
         .list_files()
         .map(|file| file.expect("a file").name)

@@ -9,16 +9,16 @@ use super::stand_in::{Fault, StandIn};
 use super::{PIECE, bytes, client};
 
 /// A folder that is removed with the test.
-struct Folder(PathBuf);
+pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("generativeai-{name}-{}", std::process::id()));
         fs::create_dir(&path).expect("a folder");
         Self(path)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 }

@@ -1,0 +1,88 @@
+//! Attachments: how they are stored, and which files cannot be attached.
+
+use std::fs;
+
+use generativeai::{ChatSession, ErrorKind};
+use serde_json::{Value, json};
+
+use super::client;
+use super::requests::{client_of, playing};
+use super::sources::Folder;
+use super::stand_in::StandIn;
+
+const SAVED: &str = include_str!("../../../fixtures/chats/attachment.json");
+
+#[tokio::test]
+async fn a_saved_attachment_is_read_sent_without_its_place_on_disk_and_written_again() {
+    let server = playing([json!({
+        "candidates": [{"content": {"role": "model", "parts": [{"text": "No."}]}, "finishReason": "STOP"}]
+    })]);
+    let chat: ChatSession = serde_json::from_str(SAVED).expect("a chat");
+    let mut chat = chat.backend(client_of(&server));
+    let saved = serde_json::to_value(&chat).expect("JSON");
+    assert_eq!(saved, serde_json::from_str::<Value>(SAVED).expect("JSON"));
+
+    chat.send_message("And at the end?").await.expect("a reply");
+
+    let sent: Value = serde_json::from_slice(&server.received()[0].body).expect("JSON");
+    assert_eq!(
+        sent["contents"][0]["parts"][1],
+        json!({"fileData": {"mimeType": "video/mp4", "fileUri": "https://h/v1beta/files/abc"}})
+    );
+    let after = serde_json::to_value(&chat).expect("JSON");
+    assert_eq!(after["history"][0], saved["history"][0]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_attached_is_an_error_that_names_it() {
+    let folder = Folder::new("attached");
+    fs::write(folder.path("unknown.xyz"), "?").expect("written");
+    fs::create_dir(folder.path("folder.txt")).expect("a folder");
+    let remote = client(&StandIn::new([]));
+    for (name, cause) in [
+        ("unknown.xyz", "media type is unknown"),
+        ("folder.txt", "is a folder"),
+        ("missing.txt", "cannot be read"),
+    ] {
+        let error = remote.attach_file(folder.path(name)).await.expect_err(name);
+
+        assert_eq!(error.kind(), ErrorKind::Request, "{name}");
+        let message = error.to_string();
+        assert!(
+            message.contains(name) && message.contains(cause),
+            "{message}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_changes_between_its_hash_and_its_upload_is_not_stored() {
+    let folder = Folder::new("changing");
+    let path = folder.path("a.txt");
+    fs::write(&path, "hello").expect("written");
+    let changed = path.clone();
+    let stand_in = StandIn::new([]);
+    let attachment = client(&stand_in).attach_file(&path).inline_limit(0);
+
+    // The first report is at the start of the upload, before its bytes are read.
+    let attachment =
+        attachment.on_progress(move |_| fs::write(&changed, "HELLO").expect("written"));
+    let error = attachment.await.expect_err("changed");
+
+    assert!(error.to_string().contains("has changed"), "{error}");
+    assert!(stand_in.stored().is_empty());
+}
+
+#[cfg(feature = "blocking")]
+#[test]
+fn files_are_attached_without_async() {
+    let stand_in = StandIn::new([]);
+    let remote = generativeai::blocking::Remote::from(client(&stand_in));
+
+    let inline = remote.attach_bytes("hello", "text/plain").send();
+    let uploaded = remote.attach_bytes("hello", "text/plain").inline_limit(4);
+
+    assert_eq!(inline.expect("a part").kind(), Some("inlineData"));
+    assert_eq!(uploaded.send().expect("a part").kind(), Some("fileData"));
+    assert_eq!(stand_in.stored(), b"hello");
+}
