@@ -3,7 +3,7 @@
 //! ```text
 //! generativeai-bench --base URL --scenario turns|stream|concurrent|paced|big …   measures the SDK
 //! generativeai-bench floor --base URL --scenario …                               measures the floor
-//! generativeai-bench upload --base URL                                           uploads a file of 2 GB
+//! generativeai-bench upload --base URL [--bytes N]                               uploads a file, of 2 GB by default
 //! generativeai-bench serve                                                       runs the server for both
 //! generativeai-bench compare                                                     runs rounds of all, prints ratios
 //! ```

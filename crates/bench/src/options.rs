@@ -56,6 +56,8 @@ pub(crate) struct Options {
     pub(crate) turns: usize,
     /// Number of chats.
     pub(crate) sessions: usize,
+    /// Size in bytes of the uploaded file.
+    pub(crate) bytes: u64,
     /// Number of rounds to compare.
     pub(crate) rounds: usize,
     /// Restricts the comparison to runs whose name contains this.
@@ -72,6 +74,7 @@ impl Options {
             history: 0,
             turns: 1,
             sessions: 1,
+            bytes: 2_000_000_000,
             rounds: 9,
             only: String::new(),
         };
@@ -87,6 +90,7 @@ impl Options {
                 "--history" => options.history = value.parse()?,
                 "--turns" => options.turns = value.parse()?,
                 "--sessions" => options.sessions = value.parse()?,
+                "--bytes" => options.bytes = value.parse()?,
                 "--rounds" => options.rounds = value.parse()?,
                 "--only" => options.only.clone_from(value),
                 _ => return Err(format!("unknown option `{name}`").into()),

@@ -10,14 +10,11 @@ use crate::options::Options;
 use crate::outcome::{Outcome, print};
 use crate::usage::peak_kib;
 
-/// Size of the file in bytes.
-const SIZE: u64 = 2_000_000_000;
-
-/// Uploads a file of 2 GB twice, and prints the time of each upload and the peak of memory before and after.
+/// Uploads a file twice, and prints the time of each upload and the peak of memory before and after.
 pub(crate) async fn run(options: Options) -> Outcome {
     let path = std::env::temp_dir().join(format!("generativeai-bench-{}.bin", std::process::id()));
     // Without blocks on disk, so that the disk is not a part of the measurement of the client.
-    File::create(&path)?.set_len(SIZE)?;
+    File::create(&path)?.set_len(options.bytes)?;
     let uploaded = upload(&options, &path).await;
     std::fs::remove_file(&path)?;
     uploaded
@@ -41,7 +38,7 @@ async fn upload(options: &Options, path: &std::path::Path) -> Outcome {
             .delete_file(file.name.as_deref().unwrap_or_default())
             .await?;
         print(json!({
-            "bytes": SIZE,
+            "bytes": options.bytes,
             "wall_us": wall.as_secs_f64() * 1e6,
             "base_kib": base_kib,
             "peak_kib": peak_kib()?,

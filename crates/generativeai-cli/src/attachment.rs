@@ -1,6 +1,7 @@
-//! Files sent with a message: images, audio and PDFs as data, text files as text.
+//! Files sent with a message: images, audio and PDFs as data, text files as text. Larger ones are uploaded.
 
 pub(crate) mod mention;
+pub(crate) mod upload;
 
 use std::fmt;
 use std::fs::{self, File};
@@ -8,9 +9,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use generativeai::protocol::content::{Blob, Content, Part};
+use generativeai::protocol::content::{Blob, Content, Data, FileData, Part};
 
-/// Maximum size of a file, in bytes. Base64 adds a third, and a request is limited to 20 MB.
+/// Maximum size of a file that is sent with each request, in bytes. Base64 adds a third.
 const MAX_SIZE: u64 = 14 << 20;
 
 /// A file sent with a message.
@@ -27,6 +28,11 @@ pub(crate) struct Attachment {
 }
 
 impl Attachment {
+    /// Returns whether a file is too large to be sent with each request.
+    pub(crate) fn is_large(path: &Path) -> bool {
+        fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() > MAX_SIZE)
+    }
+
     /// Reads a file.
     ///
     /// # Errors
@@ -74,6 +80,9 @@ impl Attachment {
     }
 
     fn of_part(part: &Part) -> Self {
+        if let Some(Data::FileData(file)) = &part.data {
+            return Self::of_uploaded(part, file);
+        }
         let blob = part.as_inline_data();
         let kind = blob.and_then(|blob| blob.mime_type.clone());
         let size = match blob {
@@ -87,6 +96,23 @@ impl Attachment {
             part: part.clone(),
             kind: kind.unwrap_or_else(|| "text".to_owned()),
             size,
+            tokens: None,
+        }
+    }
+}
+
+impl Attachment {
+    /// Returns the attachment of an uploaded file.
+    fn of_uploaded(part: &Part, file: &FileData) -> Self {
+        let metadata = part.part_metadata.as_ref();
+        let path = metadata.and_then(|metadata| metadata.pointer("/attachment/path")?.as_str());
+        let path = PathBuf::from(path.or(file.file_uri.as_deref()).unwrap_or_default());
+        let size = fs::metadata(&path).map_or(0, |file| file.len());
+        Self {
+            path,
+            part: part.clone(),
+            kind: file.mime_type.clone().unwrap_or_default(),
+            size: usize::try_from(size).unwrap_or(usize::MAX),
             tokens: None,
         }
     }

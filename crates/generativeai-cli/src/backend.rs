@@ -8,6 +8,7 @@ use generativeai::protocol::config::GenerationConfig;
 use generativeai::{Backend, Fallback, GenerativeModel, Remote};
 use generativeai_local::Local;
 
+use crate::attachment::upload::Uploaders;
 use crate::catalog::{
     CATALOG, Cache, CacheState, Entry, LOCAL, entry, fetch, fetch_default, is_offline, sampling,
 };
@@ -91,15 +92,23 @@ impl ModelChoice {
         }
     }
 
-    /// Opens the model. A small one is downloaded first if it is not cached.
+    /// Opens the model, and returns it with the client that uploads files for it. A small model is downloaded first if it
+    /// is not cached.
     pub(crate) fn open(
         self,
         options: &EngineOptions,
         printer: &mut Printer,
-    ) -> anyhow::Result<GenerativeModel> {
+    ) -> anyhow::Result<(GenerativeModel, Uploaders)> {
+        let mut uploaders = Uploaders::default();
+        if let Self::Gemini(name) = &self {
+            let remote = remote(name)?;
+            let model = GenerativeModel::new(name.clone()).backend(remote.clone());
+            uploaders.add(&model, remote);
+            return Ok((model, uploaders));
+        }
         let Self::Several(choices) = self else {
             let (name, backend) = self.backend(options, printer)?;
-            return Ok(GenerativeModel::new(name).backend(backend));
+            return Ok((GenerativeModel::new(name).backend(backend), uploaders));
         };
         let (mut first, mut fallback) = (None, Fallback::default());
         for choice in choices {
@@ -107,7 +116,9 @@ impl ModelChoice {
             first.get_or_insert_with(|| name.clone());
             fallback = fallback.then_model(name, backend);
         }
-        Ok(GenerativeModel::new(first.unwrap_or_default()).backend(fallback))
+        // The models of other services cannot read the files of one, so nothing is uploaded.
+        let model = GenerativeModel::new(first.unwrap_or_default()).backend(fallback);
+        Ok((model, uploaders))
     }
 
     /// Opens a single model: its name and its backend.

@@ -23,6 +23,7 @@ use crate::project;
 use crate::prompts::Prompt;
 use crate::render::Printer;
 use crate::repl::{self, Settings};
+use crate::reply::ctrl_c;
 use crate::schema;
 use crate::storage::{self, SessionChoice};
 use crate::tools::{ServerLog, ToolServers};
@@ -33,7 +34,7 @@ use crate::tools::{ServerLog, ToolServers};
 /// in which /help lists the commands.
 #[derive(Debug, Args)]
 pub(crate) struct Chat {
-    /// The message. Piped input is added to it, or replaces the word `-`; `@FILE` attaches an image, a PDF
+    /// The message. Piped input is added to it, or replaces the word `-`; `@FILE` attaches an image, a film, a PDF
     /// or a text file
     #[arg(value_name = "MESSAGE")]
     words: Vec<String>,
@@ -178,7 +179,7 @@ impl Chat {
             let message = format!("{option} needs a message: add one, as in genai chat \"Hello\"");
             return Err(UsageError(message).into());
         }
-        let attachments = attachments(&self.words, printer)?;
+        let (mut attachments, large) = attachments(&self.words, printer)?;
         let config = self.generation_config()?;
         let session = self.session_choice(&runtime, message.is_none(), printer)?;
         let choice = ModelChoice::new(self.model.as_deref(), printer)?;
@@ -188,9 +189,8 @@ impl Chat {
             false => ServerLog::File,
         };
         let tools = ToolServers::connect(&runtime, &self.tool, log)?;
-        let mut model = choice
-            .open(&self.engine, printer)?
-            .generation_config(config);
+        let (model, uploaders) = choice.open(&self.engine, printer)?;
+        let mut model = model.generation_config(config);
         if let Some(system) = system {
             model = model.system_instruction(system);
         }
@@ -199,8 +199,21 @@ impl Chat {
         }
         model.check().map_err(refused)?;
         let save = !self.no_save;
+        for path in large {
+            let upload = uploaders.upload(&path, &model, printer);
+            let Some(file) = runtime.block_on(unless_interrupted(upload)) else {
+                return Ok(Exit::Interrupted);
+            };
+            let file = file?;
+            printer.note(format_args!("attached {file}"));
+            attachments.push(file);
+        }
         let opened = storage::open(session, &model, save, printer);
-        let (mut conversation, lock) = runtime.block_on(opened)?;
+        // After an upload Ctrl-C does not end the program by itself.
+        let Some(opened) = runtime.block_on(unless_interrupted(opened)) else {
+            return Ok(Exit::Interrupted);
+        };
+        let (mut conversation, lock) = opened?;
         match message {
             Some(_) => storage::recover(&mut conversation, printer),
             None => storage::recover_or_continue(&mut conversation, printer),
@@ -238,6 +251,7 @@ impl Chat {
                     save,
                     engine: self.engine,
                     approvals,
+                    uploaders,
                 };
                 repl::run(&runtime, conversation, settings, printer)
             }
@@ -345,12 +359,16 @@ impl Chat {
     }
 }
 
-/// Reads the files that the message mentions. Mentions in piped input are ignored: somebody else may have
-/// written it.
-fn attachments(words: &[String], printer: &mut Printer) -> anyhow::Result<Vec<Attachment>> {
-    let mut attachments = Vec::new();
+/// Reads the files that the message mentions; those that have to be uploaded are returned as paths. Mentions in piped
+/// input are ignored: somebody else may have written it.
+fn attachments(
+    words: &[String],
+    printer: &mut Printer,
+) -> anyhow::Result<(Vec<Attachment>, Vec<PathBuf>)> {
+    let (mut attachments, mut large) = (Vec::new(), Vec::new());
     for mention in mention::find(&words.join(" ")) {
         match mention {
+            Mention::File(path) if Attachment::is_large(&path) => large.push(path),
             Mention::File(path) => {
                 let file = Attachment::read(&path)?;
                 printer.note(format_args!("attached {file}"));
@@ -359,7 +377,15 @@ fn attachments(words: &[String], printer: &mut Printer) -> anyhow::Result<Vec<At
             Mention::Missing(missing) => printer.note(missing),
         }
     }
-    Ok(attachments)
+    Ok((attachments, large))
+}
+
+/// Waits for a result; `None` if Ctrl-C is pressed first.
+async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        done = work => Some(done),
+        () = ctrl_c() => None,
+    }
 }
 
 /// Converts the error of settings that the API would reject: the arguments are wrong.

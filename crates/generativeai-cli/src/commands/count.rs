@@ -41,7 +41,7 @@ impl Count {
             contents.push(Content::user(message::piped()?));
         }
         let choice = ModelChoice::new(self.model.as_deref(), printer)?;
-        let model = choice.open(&EngineOptions::default(), printer)?;
+        let (model, _) = choice.open(&EngineOptions::default(), printer)?;
         let model = blocking::GenerativeModel::from(model);
         let mut counts = Vec::new();
         for content in contents {

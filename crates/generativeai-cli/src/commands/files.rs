@@ -1,7 +1,6 @@
 //! `genai files`: lists, uploads and deletes the files of the service.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -100,23 +99,12 @@ async fn upload(
     (path, mime_type): (&Path, Option<&str>),
     printer: &mut Printer,
 ) -> anyhow::Result<File> {
-    let progress = Mutex::new(Some(printer.progress("uploading")));
     let mut upload = remote.upload_file(path);
     if let Some(mime_type) = mime_type {
         upload = upload.mime_type(mime_type);
     }
-    let upload = upload.on_progress(move |state| {
-        let mut progress = progress.lock().expect("nothing panics while it is locked");
-        if let Some(bar) = &mut *progress {
-            bar.show(state.sent, state.total);
-        }
-        if state.sent == state.total
-            && let Some(bar) = progress.take()
-        {
-            bar.end();
-        }
-    });
-    let file = upload.await?;
+    let progress = printer.progress("uploading").of_upload();
+    let file = upload.on_progress(progress).await?;
     Ok(remote.wait_until_active(file, PROCESSING).await?)
 }
 

@@ -1,6 +1,9 @@
 //! Progress of a download: a bar on a terminal, else a line now and then.
 
 use std::io::{self, Write};
+use std::sync::Mutex;
+
+use generativeai::remote::UploadProgress;
 
 /// Width of the bar, in characters, where the terminal is wide enough.
 const WIDTH: usize = 30;
@@ -36,9 +39,20 @@ impl Progress {
     }
 
     /// Ends the line of the bar.
-    pub(crate) fn end(self) {
-        if self.width.is_some() && self.shown.is_some() {
-            let _ = io::stderr().lock().write_all(b"\n");
+    pub(crate) fn end(self) {}
+
+    /// Returns a function that shows the progress of an upload. The line of the bar ends with the upload, or when the
+    /// function is dropped.
+    pub(crate) fn of_upload(self) -> impl Fn(UploadProgress) + Send + Sync {
+        let progress = Mutex::new(Some(self));
+        move |state| {
+            let mut progress = progress.lock().expect("nothing panics while it is locked");
+            if let Some(bar) = &mut *progress {
+                bar.show(state.sent, state.total);
+            }
+            if state.sent == state.total {
+                *progress = None;
+            }
         }
     }
 
@@ -67,6 +81,16 @@ impl Progress {
         let full = usize::try_from(percent).unwrap_or_default() * room / 100;
         let bar = format!("{}{}", "#".repeat(full), ".".repeat(room - full));
         Some(format!("\r{label}[{bar}] {numbers}\x1b[K"))
+    }
+}
+
+/// Ends the line of the bar, also if the operation was stopped.
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.width.is_some() && self.shown.is_some() {
+            // A closed stderr is ignored: there is nowhere left to report it.
+            let _ = io::stderr().lock().write_all(b"\n");
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use anyhow::bail;
 use generativeai::protocol::content::{Content, Part};
 use generativeai::{Error, ErrorKind, Toolbox};
 use tokio::runtime::Runtime;
@@ -14,6 +15,7 @@ use super::token_limits::TokenLimits;
 use super::type_ahead::TypeAhead;
 use crate::approval::Approvals;
 use crate::attachment::mention::{self, Mention};
+use crate::attachment::upload::Uploaders;
 use crate::attachment::{self, Attachment};
 use crate::conversation::Conversation;
 use crate::engine_options::EngineOptions;
@@ -38,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) engine: EngineOptions,
     /// Which calls of tools need approval, if there are tools.
     pub(crate) approvals: Option<Approvals>,
+    /// Client that uploads files for the first model.
+    pub(crate) uploaders: Uploaders,
 }
 
 /// What became of a message or a retry.
@@ -68,6 +72,8 @@ pub(super) struct Repl<'a> {
     pub(super) current: usize,
     /// Files for the next message.
     pub(super) attachments: Vec<Attachment>,
+    /// Clients that upload files, of all models of this run.
+    pub(super) uploaders: Uploaders,
     /// Lock of the session, from sending a message until it is saved.
     pub(super) lock: Option<SessionLock>,
     /// Lines typed during the last reply.
@@ -92,6 +98,7 @@ impl<'a> Repl<'a> {
             signals,
             prompt,
             printer,
+            uploaders: settings.uploaders.clone(),
             settings,
             conversations: vec![conversation],
             current: 0,
@@ -143,12 +150,30 @@ impl<'a> Repl<'a> {
 
     /// Attaches a file to the next message. A file that is attached already is read again.
     pub(super) fn attach(&mut self, path: &Path) -> anyhow::Result<()> {
-        let mut file = Attachment::read(path)?;
+        let mut file = match Attachment::is_large(path) {
+            true => self.upload(path)?,
+            false => Attachment::read(path)?,
+        };
         file.tokens = self.tokens_of(file.part.clone());
         self.printer.note(format_args!("attached {file}"));
         self.attachments.retain(|attached| attached.path != path);
         self.attachments.push(file);
         Ok(())
+    }
+
+    /// Uploads a file that is too large for a message. Ctrl-C stops the upload.
+    fn upload(&mut self, path: &Path) -> anyhow::Result<Attachment> {
+        let model = self.conversation().chat.model().clone();
+        let upload = self.uploaders.upload(path, &model, self.printer);
+        let uploaded = self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = self.signals.stop() => None,
+                uploaded = upload => Some(uploaded),
+            }
+        });
+        self.signals.clear();
+        uploaded.unwrap_or_else(|| bail!("the upload of {} was stopped", path.display()))
     }
 
     /// Counts the tokens of a part; `None` if the model cannot count them.

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -15,6 +16,8 @@ pub(crate) struct Service {
     gate: Sender<()>,
     /// Gated replies whose end was read.
     ends: Receiver<()>,
+    /// Number of uploads that were started.
+    uploads: Arc<AtomicUsize>,
 }
 
 /// The answer to a request.
@@ -34,7 +37,7 @@ pub(crate) enum Answer {
     Hangs(&'static str),
     /// A text, once the test opens the gate.
     Gated(&'static str),
-    /// Nothing; the connection stays open.
+    /// Nothing; the connection stays open. Uploads stop after the first piece.
     Silent,
     /// A status code and a body.
     Fails(u16, &'static str),
@@ -60,8 +63,10 @@ impl Service {
         let opened = Arc::new(Mutex::new(opened));
         let (ended, ends) = channel();
         let is_single = !matches!(answer, Answer::Each(_));
+        let uploads = Arc::new(AtomicUsize::new(0));
+        let (own, started) = (address.clone(), Arc::clone(&uploads));
         thread::spawn(move || {
-            let mut number = 0;
+            let (mut number, mut stalled) = (0, Vec::new());
             for stream in listener.incoming().flatten() {
                 let request = read(&stream);
                 if request.contains(":countTokens") {
@@ -75,6 +80,17 @@ impl Service {
                         Some(_) => whole(stream, 404, NO_MODEL),
                         None => whole(stream, 200, MODELS),
                     };
+                    continue;
+                }
+                if request.starts_with("POST /upload/") {
+                    let is_start = request.contains("x-goog-upload-command: start");
+                    started.fetch_add(usize::from(is_start), SeqCst);
+                    let is_first = is_start || request.contains("x-goog-upload-offset: 0\r\n");
+                    if is_first || !matches!(answer, Answer::Silent) {
+                        let _ = receive(stream, &own, &request);
+                    } else {
+                        stalled.push(stream);
+                    }
                     continue;
                 }
                 let answer = match &answer {
@@ -111,7 +127,13 @@ impl Service {
             requests,
             gate,
             ends,
+            uploads,
         }
+    }
+
+    /// Number of uploads that were started.
+    pub(crate) fn uploads(&self) -> usize {
+        self.uploads.load(SeqCst)
     }
 
     /// Answers one request that waits at the gate.
@@ -138,6 +160,23 @@ impl Service {
             .env("GOOGLE_GEMINI_BASE_URL", &self.address);
         command
     }
+}
+
+/// Answers the start or a piece of an upload.
+fn receive(mut stream: TcpStream, address: &str, request: &str) -> std::io::Result<()> {
+    let status = match request.contains("finalize") {
+        true => "final",
+        false => "active",
+    };
+    let file = format!(
+        r#"{{"file":{{"name":"files/film","uri":"{address}/v1beta/files/film","mimeType":"video/mp4"}}}}"#
+    );
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nx-goog-upload-url: {address}/upload/v1beta/files?upload_id=1\r\n\
+         x-goog-upload-status: {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{file}",
+        file.len()
+    );
+    stream.write_all(answer.as_bytes())
 }
 
 /// Ends the body of a reply. Returns when the client has closed the connection, which it does after reading the end.

@@ -35,4 +35,5 @@ mod supervisor;
 mod support;
 mod terminal;
 mod tools;
+mod uploads;
 mod upstream;

@@ -18,12 +18,13 @@ impl Repl<'_> {
         }
         let choice = ModelChoice::named(name)?;
         let is_of_service = matches!(choice, ModelChoice::Gemini(_));
-        let model = self
+        let (model, uploaders) = self
             .signals
             .exit_at_once_during(|| choice.open(&self.settings.engine, self.printer))?;
         if is_of_service {
             self.refuse_unknown(name, &model)?;
         }
+        self.uploaders.extend(uploaders);
         let model = model.with_settings_from(self.conversation().chat.model());
         self.set_model(model)?;
         let name = self.conversation().chat.model().name().to_owned();

@@ -1,0 +1,149 @@
+//! Files that are too large for a message: uploaded with a bar, once, until Ctrl-C stops it.
+
+use std::fs::File;
+use std::process::Command;
+
+use super::fake_openai::FakeOpenAi;
+use super::fake_service::{Answer, Service};
+use super::support::{Ran, ran};
+use super::terminal::Terminal;
+
+const CTRL_C: &str = "\x03";
+
+/// A folder with a film of 15.7 MB, and a service.
+struct User {
+    folder: tempfile::TempDir,
+    service: Service,
+}
+
+impl User {
+    fn new(answer: Answer) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let film = File::create(folder.path().join("film.mp4")).expect("a file");
+        film.set_len(15 << 20).expect("a size");
+        Self {
+            folder,
+            service: Service::start(answer),
+        }
+    }
+
+    fn genai(&self, words: &[&str]) -> Command {
+        self.in_folder(self.service.genai(words))
+    }
+
+    /// The program, with sessions that are saved in the folder.
+    fn saving(&self, words: &[&str]) -> Ran {
+        let mut command = self.genai(words);
+        command
+            .env("XDG_DATA_HOME", self.folder.path())
+            .env_remove("GENAI_CHAT_NO_SAVE");
+        ran(command.output())
+    }
+
+    fn in_folder(&self, mut command: Command) -> Command {
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    /// Asserts that the next request refers to the film, and does not contain its place on disk.
+    fn assert_referred(&self) {
+        let request = self.service.request();
+        let uri = format!("{}/v1beta/files/film", self.service.address);
+        assert!(request.contains(&uri), "no {uri} in {request}");
+        assert!(!request.contains("partMetadata"), "{request}");
+    }
+}
+
+#[test]
+fn a_large_file_is_uploaded_once_with_a_bar_at_the_prompt() {
+    let user = User::new(Answer::Texts(vec!["A climb."]));
+    let mut terminal = Terminal::start(&user.genai(&["chat", "-m", "gemini-x"]));
+
+    let attached = terminal.ask("/attach film.mp4");
+    let answered = terminal.ask("What happens?");
+    let again = terminal.ask("And at the end of @film.mp4?");
+
+    let file = "attached film.mp4 (video/mp4, 15.7 MB, 258 tokens)";
+    assert!(attached.contains("100 % 16 of 16 MB"), "{attached}");
+    assert!(attached.ends_with(file), "{attached}");
+    assert_eq!(answered, "A climb.");
+    assert_eq!(again, format!("{file}\nA climb."));
+    terminal.enter("/quit");
+    assert_eq!(terminal.end().code, 0);
+    user.assert_referred();
+    user.assert_referred();
+    assert_eq!(user.service.uploads(), 1);
+}
+
+#[test]
+fn ctrl_c_stops_the_upload_of_an_attachment_and_the_session_goes_on() {
+    let user = User::new(Answer::Silent);
+    let mut terminal = Terminal::start(&user.genai(&["chat", "-m", "gemini-x"]));
+
+    terminal.enter("What is in @film.mp4?");
+    terminal.wait_for("53 %");
+    terminal.type_keys(CTRL_C);
+    terminal.wait_for("genai: the upload of film.mp4 was stopped");
+
+    assert_eq!(terminal.ask("/attach"), "no files attached");
+    terminal.enter("/quit");
+    assert_eq!(terminal.end().code, 0);
+}
+
+#[test]
+fn ctrl_c_during_an_upload_ends_a_single_command_with_130() {
+    for words in [
+        &["chat", "-m", "gemini-x", "What is in @film.mp4?"][..],
+        &["files", "upload", "film.mp4"],
+    ] {
+        let user = User::new(Answer::Silent);
+        let mut terminal = Terminal::start(&user.genai(words));
+
+        terminal.wait_for("53 %");
+        terminal.type_keys(CTRL_C);
+
+        let left = terminal.end();
+        assert_eq!(left.code, 130, "{words:?}: {}", left.screen);
+        assert!(left.bytes.ends_with("\r\n"), "the bar ends its line");
+    }
+}
+
+#[test]
+fn a_session_refers_to_its_film_in_another_process_without_another_upload() {
+    let user = User::new(Answer::Texts(vec!["A climb."]));
+
+    let first = user.saving(&["chat", "-m", "gemini-x", "What is in @film.mp4?"]);
+    let second = user.saving(&["chat", "-m", "gemini-x", "--continue", "And at the end?"]);
+    let saved = user.saving(&["sessions", "export", "1"]);
+
+    for ran in [&first, &second] {
+        assert_eq!(
+            (ran.code, ran.stdout.as_str()),
+            (Some(0), "A climb.\n"),
+            "{ran:?}"
+        );
+        user.assert_referred();
+    }
+    assert!(first.stderr.contains("uploading: 16 of 16 MB"), "{first:?}");
+    assert_eq!(user.service.uploads(), 1);
+    let path = user.folder.path().join("film.mp4");
+    let path = path.to_str().expect("text");
+    assert!(saved.stdout.contains(path), "{saved:?}");
+}
+
+#[test]
+fn a_model_without_files_refuses_a_large_one_before_anything_is_sent() {
+    let user = User::new(Answer::Silent);
+    let server = FakeOpenAi::start();
+
+    let words = ["chat", "-m", "openai:x", "What is in @film.mp4?"];
+    let refused = ran(user.in_folder(server.genai(&words)).output());
+
+    refused.refused(
+        1,
+        &[
+            "film.mp4 is too large",
+            "2 GB for a model of the Gemini API",
+        ],
+    );
+}
