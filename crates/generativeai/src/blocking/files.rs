@@ -148,7 +148,7 @@ impl AttachFile {
         Self(self.0.mime_type(mime_type))
     }
 
-    /// Sets the maximum size in bytes of inline data. What is larger is uploaded. Default: 14 MiB.
+    /// Sets the maximum size in bytes of inline data. Larger files are uploaded. Default: 14 MiB.
     pub fn inline_limit(self, bytes: u64) -> Self {
         Self(self.0.inline_limit(bytes))
     }

@@ -7,7 +7,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use super::address::Address;
 use super::body::SharedBody;
 use super::client::Client;
-use super::files::has_references;
+use super::files::{has_references, remove_references};
 use super::reply_stream::OneChunkEach;
 use super::request::Outgoing;
 use crate::backend::{Backend, RequestOptions};
@@ -200,6 +200,7 @@ impl Backend for Remote {
         options: RequestOptions,
     ) -> BoxFuture<Result<EmbedContentResponse>> {
         let model = request.model.take();
+        request.content.iter_mut().for_each(remove_references);
         let request = self.post(model.as_deref(), "embedContent", &request);
         self.0.unary(request, options)
     }
@@ -213,6 +214,7 @@ impl Backend for Remote {
         for one in &mut request.requests {
             // Unlike elsewhere, the service requires the model in the body, too.
             one.model = one.model.take().or_else(|| model.clone());
+            one.content.iter_mut().for_each(remove_references);
         }
         let request = self.post(model.as_deref(), "batchEmbedContents", &request);
         self.0.unary(request, options)
@@ -225,7 +227,11 @@ impl Remote {
     }
 
     /// Serializes a request for a reply. Its contents are not copied.
-    fn generation(&self, request: GenerateContentRequest, method: &str) -> Result<Outgoing> {
+    fn generation(&self, mut request: GenerateContentRequest, method: &str) -> Result<Outgoing> {
+        request
+            .system_instruction
+            .iter_mut()
+            .for_each(remove_references);
         let address = self.address().method(request.model.as_deref(), method)?;
         Ok(Outgoing::post(address, SharedBody::of_request(request)?))
     }

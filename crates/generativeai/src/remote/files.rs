@@ -35,6 +35,6 @@ mod upload;
 pub use attach::AttachFile;
 pub use list::FileList;
 pub use progress::UploadProgress;
-pub(super) use reference::has_references;
+pub(super) use reference::{has_references, remove_references};
 pub(super) use stored::Stored;
 pub use upload::UploadFile;

@@ -133,7 +133,7 @@ impl AttachFile {
         self
     }
 
-    /// Sets the maximum size in bytes of inline data. What is larger is uploaded. Default: 14 MiB.
+    /// Sets the maximum size in bytes of inline data. Larger files are uploaded. Default: 14 MiB.
     pub fn inline_limit(mut self, bytes: u64) -> Self {
         self.inline_limit = bytes;
         self
@@ -222,7 +222,10 @@ async fn read(mut pieces: Pieces) -> Result<Vec<u8>> {
 
 /// Reads all bytes for their hash.
 async fn hash(mut pieces: Pieces) -> Result<String> {
-    while !pieces.next().await?.is_last {}
+    while !pieces.next().await?.is_last {
+        // Bytes in memory are always ready: other tasks would wait for the hash of all of them.
+        tokio::task::yield_now().await;
+    }
     Ok(pieces.sha256())
 }
 

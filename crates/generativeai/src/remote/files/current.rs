@@ -10,7 +10,7 @@ use super::stored::{Key, is_over};
 use super::upload::UploadFile;
 use crate::backend::RequestOptions;
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::content::{Content, Contents, Data, FileData, Part};
+use crate::protocol::content::{Content, Contents, Data, FileData};
 use crate::protocol::files::File;
 use crate::remote::Remote;
 
@@ -22,7 +22,7 @@ pub(in crate::remote) struct FileReferences {
     options: RequestOptions,
     /// Deadline of all requests, if there is one.
     deadline: Option<Instant>,
-    /// URIs of the last request.
+    /// URIs of the attachments in the last request.
     sent: Vec<String>,
     /// URIs of files that the service does not have.
     gone: HashSet<String>,
@@ -51,17 +51,18 @@ impl Remote {
 }
 
 impl FileReferences {
-    /// Returns the contents and the options of the next request: all references are valid, and what is not sent is removed.
+    /// Returns the contents and the options of the next request: all URIs are valid, and the references are removed.
     /// A file that has expired is uploaded first.
     pub(in crate::remote) async fn current(&mut self) -> Result<(Contents, RequestOptions)> {
         let mut contents: Vec<Content> = self.contents.iter().cloned().collect();
+        self.sent.clear();
         for part in contents.iter_mut().flat_map(|content| &mut content.parts) {
             if let Some((file, reference)) = take_reference(part) {
                 let file = self.current_file(file, reference).await?;
+                self.sent.extend(file.file_uri.clone());
                 part.data = Some(Data::FileData(file));
             }
         }
-        self.sent = uris(&contents);
         Ok((contents.into(), self.options()))
     }
 
@@ -131,17 +132,7 @@ impl FileReferences {
     }
 }
 
-/// Returns the URIs of all files in contents.
-fn uris(contents: &[Content]) -> Vec<String> {
-    let parts = contents.iter().flat_map(|content| &content.parts);
-    let files = parts.filter_map(|part: &Part| match &part.data {
-        Some(Data::FileData(file)) => file.file_uri.clone(),
-        _ => None,
-    });
-    files.collect::<HashSet<_>>().into_iter().collect()
-}
-
-/// Whether an error says that the service does not have a file. The Gemini API answers 403 and names its id.
+/// Whether an error reports that the service does not have a file. The Gemini API answers 403 and names its id.
 fn is_missing(error: &Error, uri: &str) -> bool {
     let id = uri.rsplit('/').next().unwrap_or_default();
     matches!(error.http_code(), Some(403 | 404)) && !id.is_empty() && error.to_string().contains(id)

@@ -63,6 +63,13 @@ pub(in crate::remote) fn has_references<'a>(
     parts.any(|part| Reference::of(part).is_some())
 }
 
+/// Removes the references from a content whose files are not uploaded again.
+pub(in crate::remote) fn remove_references(content: &mut Content) {
+    for part in &mut content.parts {
+        take_reference(part);
+    }
+}
+
 /// Takes the reference out of a part. Other metadata stay.
 pub(super) fn take_reference(part: &mut Part) -> Option<(FileData, Reference)> {
     let (file, reference) = Reference::of(part)?;

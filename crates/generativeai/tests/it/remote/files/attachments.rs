@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use generativeai::{ChatSession, ErrorKind};
+use generativeai::protocol::embeddings::{BatchEmbedContentsRequest, EmbedContentRequest};
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::{Backend, ChatSession, ErrorKind, RequestOptions};
 use serde_json::{Value, json};
 
 use super::client;
@@ -31,6 +33,45 @@ async fn a_saved_attachment_is_read_sent_without_its_place_on_disk_and_written_a
     );
     let after = serde_json::to_value(&chat).expect("JSON");
     assert_eq!(after["history"][0], saved["history"][0]);
+}
+
+#[tokio::test]
+async fn the_place_on_disk_is_in_no_request() {
+    let server = playing([json!({}), json!({}), json!({"candidates": []})]);
+    let chat: ChatSession = serde_json::from_str(SAVED).expect("a chat");
+    let content = chat.history()[0].clone();
+    let (remote, options) = (client_of(&server), RequestOptions::default);
+    let embed = EmbedContentRequest::new(content.clone()).model("models/m");
+    let instructed = GenerateContentRequest::default()
+        .model("models/m")
+        .system_instruction(content)
+        .contents("Hi");
+
+    remote
+        .embed_content(embed.clone(), options())
+        .await
+        .expect("a response");
+    let batch = BatchEmbedContentsRequest::default()
+        .model("models/m")
+        .requests([embed]);
+    remote
+        .batch_embed_contents(batch, options())
+        .await
+        .expect("a response");
+    remote
+        .generate_content(instructed, options())
+        .await
+        .expect("a response");
+
+    let sent = server.received();
+    assert_eq!(sent.len(), 3);
+    for request in sent {
+        let body = String::from_utf8(request.body).expect("text");
+        assert!(
+            body.contains("files/abc") && !body.contains("größe"),
+            "{body}"
+        );
+    }
 }
 
 #[tokio::test]
