@@ -14,7 +14,7 @@ use crate::protocol::content::{Content, Contents, Data, FileData};
 use crate::protocol::files::File;
 use crate::remote::Remote;
 
-/// Contents that refer to attachments, and what is known about their files. A request is made with the current contents,
+/// Contents that refer to attachments, and the state of their files. A request is made with the current contents,
 /// and made again if the service does not have a file: once for each file.
 pub(in crate::remote) struct FileReferences {
     remote: Remote,
