@@ -3,13 +3,14 @@
 use std::future::ready;
 
 use super::generative_model::GenerativeModel;
-use crate::backend::RequestOptions;
 use crate::error::Result;
 use crate::protocol::models::Model;
 use crate::stream::BoxFuture;
 
 impl GenerativeModel {
     /// Requests the description of the model from its backend, such as its token limits.
+    ///
+    /// The [request options](Self::request_options) of the model apply.
     ///
     /// Not every service describes every model: limits that are absent are not known. A backend that cannot describe
     /// models fails with [`Unsupported`](crate::ErrorKind::Unsupported).
@@ -23,7 +24,10 @@ impl GenerativeModel {
     /// ```
     pub fn describe(&self) -> BoxFuture<Result<Model>> {
         match self.resolve_backend() {
-            Ok(backend) => backend.get_model(self.name().to_owned(), RequestOptions::default()),
+            Ok(backend) => {
+                let options = self.settings.request_options.clone();
+                backend.get_model(self.name().to_owned(), options)
+            }
             Err(error) => Box::pin(ready(Err(error))),
         }
     }

@@ -1,7 +1,7 @@
 //! The blocking API over a socket: failures are reported as in the async API.
 
 use generativeai::blocking::GenerativeModel;
-use generativeai::{ErrorKind, Reason};
+use generativeai::{ErrorKind, Reason, RequestOptions};
 use serde_json::json;
 
 use super::*;
@@ -68,6 +68,28 @@ fn transient_errors_are_retried_and_permanent_ones_returned() {
     let error = canary::checked(error.expect_err("no such model"));
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert_eq!(server.received().len(), 5);
+}
+
+#[test]
+fn a_model_is_described_with_its_own_request_options() {
+    let down = error(503, "UNAVAILABLE", json!([]));
+    let described = json!({"name": "models/m", "inputTokenLimit": 8192, "new": 1}).to_string();
+    let described = answer("200 OK", "application/json", &described);
+    let answers = [down.clone(), described, down];
+    let server = Server::play(answers.map(|answer| vec![Act::Send(answer.into())]));
+    let model = model(&server);
+
+    let info = model.describe().expect("a description");
+    assert_eq!(info.input_token_limit, Some(8192));
+    assert_eq!(server.received()[1].line, "GET /v1beta/models/m HTTP/1.1");
+
+    let without_retry = RequestOptions::default().without_retry();
+    let error = model.request_options(without_retry).describe();
+    assert_eq!(
+        error.expect_err("it is down").kind(),
+        ErrorKind::Unavailable
+    );
+    assert_eq!(server.received().len(), 3);
 }
 
 #[test]
