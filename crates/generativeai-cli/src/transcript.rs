@@ -46,6 +46,8 @@ impl fmt::Display for Author {
 pub(crate) struct Paragraph {
     author: Author,
     text: String,
+    /// Whether the model has written a text, not only called functions.
+    has_text: bool,
     interrupted: bool,
 }
 
@@ -54,14 +56,15 @@ impl Paragraph {
         Self {
             author: Author::of(content),
             text: text_of(content).trim_end().to_owned(),
+            has_text: !content.text().is_empty(),
             interrupted,
         }
     }
 
-    /// Returns a complete or partial reply as Markdown; `None` if the model has not written it. The author has its
-    /// own line if the reply begins with a block that cannot follow a word: a list, code, a table.
+    /// Returns the text of a complete or partial reply as Markdown; `None` if this is not one. The author has its own
+    /// line if the reply begins with a block that cannot follow a word: a list, code, a table.
     pub(crate) fn reply(&self) -> Option<String> {
-        if self.author != Author::Model {
+        if self.author != Author::Model || !self.has_text {
             return None;
         }
         let first = self.text.lines().next().unwrap_or_default();

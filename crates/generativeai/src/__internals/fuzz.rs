@@ -55,13 +55,14 @@ pub fn events(data: &[u8]) {
     as_the_standard(&[b"x\n:", body].concat());
 }
 
-/// Compares with the naive decoder. It does not know JSON on a separate line, nor a last line that ends within
-/// its name.
+/// Compares with the naive decoder. It does not know JSON on a separate line or in a field `error`, nor a last line that
+/// ends within its name.
 fn as_the_standard(body: &[u8]) {
     let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
     let last = body.rsplit(is_end).next().unwrap_or_default();
     let is_cut = !last.is_empty() && b"data".starts_with(last);
-    if is_cut || body.split(is_end).any(|line| line.first() == Some(&b'{')) {
+    let is_error = |line: &[u8]| line.starts_with(b"{") || line.starts_with(b"error:");
+    if is_cut || body.split(is_end).any(is_error) {
         return;
     }
     let (mut found, end) = read([body]).expect("within the limit");

@@ -16,6 +16,7 @@ fn any_split_of_a_body_gives_the_same_events() {
             "aaaadata: {\"a\":1}\r\n\r\ndata: {\"b\":\"}\"}\n\n",
             "\x01\x02\x03\x04\u{feff}data: x\rdata:y\r\r: note\nid: 1\n\n{\"error\":{\"code\":503}}\n",
             "aaaa[{\"a\":[1,\"]\"]},\n {\"b\":2}]\n",
+            "aaaaerror: {\"code\":503}\n\n",
             "aaaa  {\"error\":{\"code\":400,\"message\":\"\\\"}\"}}",
         ],
         |exchange| vec![format!("aaaa{}", text(&exchange["body"]))],
