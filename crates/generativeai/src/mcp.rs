@@ -55,6 +55,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::tools::Function;
 
 mod function;
+mod lenient;
 mod log;
 mod names;
 mod response;

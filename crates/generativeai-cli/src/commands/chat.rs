@@ -199,17 +199,17 @@ impl Chat {
         }
         model.check().map_err(refused)?;
         let save = !self.no_save;
-        for path in large {
+        for (place, path) in large {
             let upload = uploaders.upload(&path, &model, printer);
             let Some(file) = runtime.block_on(unless_interrupted(upload)) else {
                 return Ok(Exit::Interrupted);
             };
             let file = file?;
             printer.note(format_args!("attached {file}"));
-            attachments.push(file);
+            attachments.insert(place, file);
         }
         let opened = storage::open(session, &model, save, printer);
-        // After an upload Ctrl-C does not end the program by itself.
+        // After an upload the program handles Ctrl-C: tokio keeps its signal handler.
         let Some(opened) = runtime.block_on(unless_interrupted(opened)) else {
             return Ok(Exit::Interrupted);
         };
@@ -359,16 +359,18 @@ impl Chat {
     }
 }
 
-/// Reads the files that the message mentions; those that have to be uploaded are returned as paths. Mentions in piped
-/// input are ignored: somebody else may have written it.
+/// Reads the files that the message mentions. Those that have to be uploaded are returned as paths, each with its place
+/// among all. Mentions in piped input are ignored: somebody else may have written it.
 fn attachments(
     words: &[String],
     printer: &mut Printer,
-) -> anyhow::Result<(Vec<Attachment>, Vec<PathBuf>)> {
+) -> anyhow::Result<(Vec<Attachment>, Vec<(usize, PathBuf)>)> {
     let (mut attachments, mut large) = (Vec::new(), Vec::new());
     for mention in mention::find(&words.join(" ")) {
         match mention {
-            Mention::File(path) if Attachment::is_large(&path) => large.push(path),
+            Mention::File(path) if Attachment::is_large(&path) => {
+                large.push((attachments.len() + large.len(), path));
+            }
             Mention::File(path) => {
                 let file = Attachment::read(&path)?;
                 printer.note(format_args!("attached {file}"));

@@ -132,6 +132,26 @@ fn a_session_refers_to_its_film_in_another_process_without_another_upload() {
 }
 
 #[test]
+fn files_are_sent_in_the_order_in_which_the_message_mentions_them() {
+    let user = User::new(Answer::Texts(vec!["The second."]));
+    std::fs::write(user.folder.path().join("a.txt"), "first").expect("written");
+    std::fs::write(user.folder.path().join("c.txt"), "last").expect("written");
+
+    let asked = "Which is a film: @a.txt, @film.mp4 or @c.txt?";
+    let answered = user.saving(&["chat", "-m", "gemini-x", asked]);
+
+    assert_eq!(answered.stdout, "The second.\n", "{answered:?}");
+    let request = user.service.request();
+    let place = |part: &str| {
+        request
+            .find(part)
+            .unwrap_or_else(|| panic!("no {part}: {request}"))
+    };
+    let places = ["a.txt:", "files/film", "c.txt:"].map(place);
+    assert!(places.is_sorted(), "{request}");
+}
+
+#[test]
 fn a_model_without_files_refuses_a_large_one_before_anything_is_sent() {
     let user = User::new(Answer::Silent);
     let server = FakeOpenAi::start();

@@ -6,7 +6,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use percent_encoding::percent_decode_str;
 use rmcp::model::{CallToolResult, ContentBlock, ResourceContents};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -22,46 +21,6 @@ struct Blocks {
     media: Vec<FunctionResponsePart>,
     /// Reasons why media cannot be passed on, and their addresses if they have one.
     notes: Vec<String>,
-}
-
-/// Reads a result that does not have the form of the protocol, such as one with a block of an unknown kind or an image
-/// without a media type. Each block that has an unknown form becomes media or a text.
-///
-/// `None` if it has no content at all.
-pub(super) fn read_leniently(result: &Value) -> Option<CallToolResult> {
-    let blocks = match result.get("content") {
-        Some(Value::Array(blocks)) => blocks.as_slice(),
-        Some(Value::Null) | None => &[],
-        Some(block) => std::slice::from_ref(block),
-    };
-    let structured = result
-        .get("structuredContent")
-        .filter(|value| !value.is_null());
-    if blocks.is_empty() && structured.is_none() {
-        return None;
-    }
-    let content = blocks.iter().map(read_block).collect();
-    let mut read = match result.get("isError") {
-        Some(Value::Bool(true)) => CallToolResult::error(content),
-        _ => CallToolResult::success(content),
-    };
-    read.structured_content = structured.cloned();
-    Some(read)
-}
-
-fn read_block(block: &Value) -> ContentBlock {
-    if let Ok(block) = ContentBlock::deserialize(block) {
-        return block;
-    }
-    let text = |name: &str| block.get(name).and_then(Value::as_str);
-    match (block.as_str(), text("data"), text("text")) {
-        (Some(text), ..) | (_, _, Some(text)) => ContentBlock::text(text),
-        (_, Some(data), _) => {
-            let mime_type = text("mimeType").or(text("mime_type"));
-            ContentBlock::image(data, mime_type.unwrap_or_default())
-        }
-        _ => ContentBlock::text(block.to_string()),
-    }
 }
 
 /// Converts a result into a response. Structured content, texts and media are all kept.
@@ -414,70 +373,6 @@ mod tests {
             assert_eq!(response["response"], json!({"result": text}), "{data}");
             assert_eq!(error_of(CallToolResult::success(vec![image])), note);
         }
-    }
-
-    /// Field rows 13 and 14.
-    #[test]
-    fn a_block_that_is_not_readable_drives_out_no_other() {
-        let caption = json!({"type": "text", "text": "a caption"});
-        for (block, text, media) in [
-            (
-                json!({"type": "image", "data": "AQ=="}),
-                "a caption",
-                json!("application/octet-stream"),
-            ),
-            (
-                json!({"type": "image", "data": "AQ==", "mime_type": "image/png"}),
-                "a caption",
-                json!("image/png"),
-            ),
-            (
-                json!({"type": "video", "data": "AQ==", "mimeType": "video/mp4"}),
-                "a caption",
-                json!("video/mp4"),
-            ),
-            (
-                json!({"type": "json", "json": {"a": 1}}),
-                "a caption\n{\"type\":\"json\",\"json\":{\"a\":1}}",
-                json!(null),
-            ),
-            (
-                json!({"type": "output_text", "text": "more"}),
-                "a caption\nmore",
-                json!(null),
-            ),
-            (json!("more"), "a caption\nmore", json!(null)),
-            (
-                json!({"type": "text", "text": " "}),
-                "a caption",
-                json!(null),
-            ),
-        ] {
-            let result = read_leniently(&json!({"content": [caption, block]})).expect("a result");
-
-            let response = response_of(result);
-
-            assert_eq!(response["response"], json!({ "result": text }), "{block}");
-            let mime_type = response.pointer("/parts/0/inlineData/mimeType");
-            assert_eq!(mime_type.cloned().unwrap_or_default(), media, "{block}");
-        }
-        for (result, error) in [
-            (
-                json!({"isError": true, "content": [{"type": "text", "text": ""}], "structuredContent": {"code": 7}}),
-                "{\"code\":7}",
-            ),
-            (
-                json!({"isError": true, "content": "no such note"}),
-                "no such note",
-            ),
-            (
-                json!({"isError": true, "content": {"type": "error", "message": "x"}}),
-                "{\"type\":\"error\",\"message\":\"x\"}",
-            ),
-        ] {
-            assert_eq!(error_of(read_leniently(&result).expect("a result")), error);
-        }
-        assert!(read_leniently(&json!({"toolResult": 1})).is_none());
     }
 
     /// Field row 13.

@@ -12,7 +12,7 @@ use rmcp::service::{Peer, PeerRequestOptions, RoleClient, RunningService};
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 
-use super::response;
+use super::lenient;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Time limit for the handshake with a server, and for listing its tools.
@@ -68,7 +68,7 @@ impl Server {
             Ok(ServerResult::CallToolResult(result)) => Ok(result),
             Ok(ServerResult::EmptyResult(_)) => Ok(CallToolResult::success(Vec::new())),
             Ok(ServerResult::CustomResult(result)) => {
-                response::read_leniently(&result.0).ok_or(ServiceError::UnexpectedResponse)
+                lenient::read(&result.0).ok_or(ServiceError::UnexpectedResponse)
             }
             Ok(_) => Err(ServiceError::UnexpectedResponse),
             Err(error) => Err(error),

@@ -1,7 +1,7 @@
 //! Timestamps and durations, as the API writes them.
 //!
 //! Both are strings, kept unchanged so that nothing is lost. A [`Duration`] converts from and to that of
-//! the standard library; a [`Timestamp`] in UTC converts to a `SystemTime`:
+//! the standard library; a [`Timestamp`] is parsed with a crate of your choice:
 //!
 //! ```
 //! use generativeai::protocol::time::{Duration, Timestamp};
@@ -13,7 +13,6 @@
 //! ```
 
 use std::fmt;
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,46 +45,6 @@ pub struct Timestamp(String);
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Duration(String);
-
-impl Timestamp {
-    /// Converts to the type of the standard library, without fractions of a second. `None` if the value is malformed, not
-    /// in UTC, or before 1970.
-    pub fn to_system_time(&self) -> Option<SystemTime> {
-        let (date, time) = self.0.strip_suffix(['Z', 'z'])?.split_once(['T', 't'])?;
-        let [year, month, day] = numbers(date, '-')?;
-        let whole = time.split_once('.').map_or(time, |(whole, _)| whole);
-        let [hour, minute, second] = numbers(whole, ':')?;
-        let is_valid = (1970..=9999).contains(&year)
-            && (1..=12).contains(&month)
-            && (1..=31).contains(&day)
-            && hour < 24
-            && minute < 60
-            && second <= 60;
-        if !is_valid {
-            return None;
-        }
-        // A year that begins in March ends with the leap day.
-        let (year, month) = match month {
-            1 | 2 => (year - 1, month + 9),
-            _ => (year, month - 3),
-        };
-        let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day;
-        let days = days.checked_sub(719_469)?;
-        let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
-        SystemTime::UNIX_EPOCH.checked_add(std::time::Duration::from_secs(seconds))
-    }
-}
-
-/// Splits a text into three numbers.
-fn numbers(text: &str, separator: char) -> Option<[u64; 3]> {
-    let mut numbers = text.split(separator).map(|number| {
-        let is_number =
-            (1..=4).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
-        number.parse().ok().filter(|_| is_number)
-    });
-    let all = [numbers.next()??, numbers.next()??, numbers.next()??];
-    numbers.next().is_none().then_some(all)
-}
 
 impl Duration {
     /// Converts to the type of the standard library. `None` if the value is malformed, negative or too long.
@@ -163,40 +122,6 @@ mod tests {
             let span = time::Duration::from_nanos(nanos);
             assert_eq!(Duration::from(span).as_str(), text);
             assert_eq!(Duration::from(text).to_std(), Some(span));
-        }
-    }
-
-    #[test]
-    fn a_timestamp_in_utc_is_a_number_of_seconds() {
-        let seconds = |text: &str| {
-            let time = Timestamp::from(text).to_system_time()?;
-            time.duration_since(SystemTime::UNIX_EPOCH).ok()
-        };
-        for (text, expected) in [
-            ("1970-01-01T00:00:00Z", 0),
-            ("2000-02-29T12:00:00.5Z", 951_825_600),
-            ("2024-03-01T00:00:00z", 1_709_251_200),
-            ("2026-11-23T12:00:00.123456789Z", 1_795_435_200),
-        ] {
-            assert_eq!(
-                seconds(text).map(|time| time.as_secs()),
-                Some(expected),
-                "{text}"
-            );
-        }
-        for text in [
-            "",
-            "Z",
-            "2026-11-23",
-            "2026-11-23T12:00:00+01:00",
-            "2026-13-23T12:00:00Z",
-            "2026-11-23T24:00:00Z",
-            "1969-12-31T23:59:59Z",
-            "99999-01-01T00:00:00Z",
-            "+026-11-23T12:00:00Z",
-            "2026-11-23-1T12:00:00Z",
-        ] {
-            assert_eq!(seconds(text), None, "{text}");
         }
     }
 

@@ -279,3 +279,18 @@ async fn a_saved_chat_is_continued_by_another_process_with_the_file_or_a_new_upl
     assert_eq!(this.stored().await.len(), 2);
     this.site.running.stop().await;
 }
+
+#[tokio::test]
+async fn a_file_that_was_deleted_is_uploaded_when_its_content_is_attached_again() {
+    let this = Attaching::start();
+    this.attach().await;
+    let before = this.stored().await;
+    this.remote.delete_file(&before[0]).await.expect("deleted");
+
+    let again = this.attach().await;
+
+    let after = this.stored().await;
+    assert_eq!(after.len(), 1);
+    assert!(uri(&again).ends_with(&after[0]), "{again:?}");
+    this.site.running.stop().await;
+}

@@ -83,7 +83,9 @@ impl Remote {
     ///
     /// Those of [`get_file`](Self::get_file).
     pub async fn delete_file(&self, name: &str) -> Result<()> {
-        self.file_deletion(name, RequestOptions::default()).await
+        self.file_deletion(name, RequestOptions::default()).await?;
+        self.0.0.stored.forget(name);
+        Ok(())
     }
 
     /// Waits until a file is ready for use. Video is processed for some seconds after its upload.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use chrono::DateTime;
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::error::Result;
@@ -52,6 +53,18 @@ impl Stored {
         Ok(stored.insert(file).clone())
     }
 
+    /// Forgets a file that was deleted, so that its content is uploaded when it is attached again.
+    pub(super) fn forget(&self, name: &str) {
+        let id = |name: &str| name.rsplit('/').next().map(str::to_owned);
+        let is_it = |file: &File| file.uri.as_deref().and_then(id) == id(name);
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.retain(|_, slot| {
+            // A content that is uploaded at the moment gets a new file.
+            let file = slot.try_lock();
+            file.map_or(true, |file| !file.as_ref().is_some_and(is_it))
+        });
+    }
+
     /// Returns the slot of a content. Slots that are neither in use nor of use are removed.
     fn slot(&self, key: &Key) -> Slot {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -72,6 +85,6 @@ fn has_expired(file: &File) -> bool {
 
 /// Whether a file with this expiration time must not be used any more.
 pub(super) fn is_over(expiration: &Timestamp) -> bool {
-    let end = expiration.to_system_time();
-    end.is_some_and(|end| end <= SystemTime::now() + MARGIN)
+    let end = DateTime::parse_from_rfc3339(expiration.as_str());
+    end.is_ok_and(|end| SystemTime::from(end) <= SystemTime::now() + MARGIN)
 }

@@ -1,0 +1,119 @@
+//! Results of tools that do not have the form of the protocol, such as one with a block of an unknown kind or an image
+//! without a media type. `rmcp` refuses the whole result.
+
+use rmcp::model::{CallToolResult, ContentBlock};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Reads a result. Each block that has an unknown form becomes media or a text.
+///
+/// `None` if it has no content at all.
+pub(super) fn read(result: &Value) -> Option<CallToolResult> {
+    let blocks = match result.get("content") {
+        Some(Value::Array(blocks)) => blocks.as_slice(),
+        Some(Value::Null) | None => &[],
+        Some(block) => std::slice::from_ref(block),
+    };
+    let structured = result
+        .get("structuredContent")
+        .filter(|value| !value.is_null());
+    if blocks.is_empty() && structured.is_none() {
+        return None;
+    }
+    let content = blocks.iter().map(read_block).collect();
+    let mut read = match result.get("isError") {
+        Some(Value::Bool(true)) => CallToolResult::error(content),
+        _ => CallToolResult::success(content),
+    };
+    read.structured_content = structured.cloned();
+    Some(read)
+}
+
+fn read_block(block: &Value) -> ContentBlock {
+    if let Ok(block) = ContentBlock::deserialize(block) {
+        return block;
+    }
+    let text = |name: &str| block.get(name).and_then(Value::as_str);
+    match (block.as_str(), text("data"), text("text")) {
+        (Some(text), ..) | (_, _, Some(text)) => ContentBlock::text(text),
+        (_, Some(data), _) => {
+            let mime_type = text("mimeType").or(text("mime_type"));
+            ContentBlock::image(data, mime_type.unwrap_or_default())
+        }
+        _ => ContentBlock::text(block.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::response::from_result;
+    use super::*;
+
+    /// Field rows 13 and 14.
+    #[test]
+    fn an_unreadable_block_does_not_hide_the_others() {
+        let caption = json!({"type": "text", "text": "a caption"});
+        for (block, text, media) in [
+            (
+                json!({"type": "image", "data": "AQ=="}),
+                "a caption",
+                json!("application/octet-stream"),
+            ),
+            (
+                json!({"type": "image", "data": "AQ==", "mime_type": "image/png"}),
+                "a caption",
+                json!("image/png"),
+            ),
+            (
+                json!({"type": "video", "data": "AQ==", "mimeType": "video/mp4"}),
+                "a caption",
+                json!("video/mp4"),
+            ),
+            (
+                json!({"type": "json", "json": {"a": 1}}),
+                "a caption\n{\"type\":\"json\",\"json\":{\"a\":1}}",
+                json!(null),
+            ),
+            (
+                json!({"type": "output_text", "text": "more"}),
+                "a caption\nmore",
+                json!(null),
+            ),
+            (json!("more"), "a caption\nmore", json!(null)),
+            (
+                json!({"type": "text", "text": " "}),
+                "a caption",
+                json!(null),
+            ),
+        ] {
+            let result = read(&json!({"content": [caption, block]})).expect("a result");
+
+            let response =
+                serde_json::to_value(from_result(result).expect("a response")).expect("JSON");
+
+            assert_eq!(response["response"], json!({ "result": text }), "{block}");
+            let mime_type = response.pointer("/parts/0/inlineData/mimeType");
+            assert_eq!(mime_type.cloned().unwrap_or_default(), media, "{block}");
+        }
+        for (result, error) in [
+            (
+                json!({"isError": true, "content": [{"type": "text", "text": ""}], "structuredContent": {"code": 7}}),
+                "{\"code\":7}",
+            ),
+            (
+                json!({"isError": true, "content": "no such note"}),
+                "no such note",
+            ),
+            (
+                json!({"isError": true, "content": {"type": "error", "message": "x"}}),
+                "{\"type\":\"error\",\"message\":\"x\"}",
+            ),
+        ] {
+            let failed = from_result(read(&result).expect("a result"));
+            assert_eq!(failed.expect_err("an error").to_string(), error);
+        }
+        assert!(read(&json!({"toolResult": 1})).is_none());
+    }
+}
