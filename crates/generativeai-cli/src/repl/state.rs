@@ -199,7 +199,7 @@ impl<'a> Repl<'a> {
         self.converse(Next::Message(message), &text)
     }
 
-    /// Receives a reply, asks about calls of tools, and goes on. Returns whether the turn was kept. `text` is what the
+    /// Receives a reply, asks about calls of tools, and continues. Returns whether the turn was kept. `text` is what the
     /// user typed.
     pub(super) fn converse(&mut self, next: Next, text: &str) -> anyhow::Result<bool> {
         Ok(match self.exchange(next)? {

@@ -1,11 +1,12 @@
 //! Decodes inline data that is text, whatever its media type.
 
+use encoding_rs::{Encoding, UTF_8};
 use generativeai::protocol::content::Blob;
 
 /// Returns the text of a blob; `None` if it is not text.
 ///
 /// Text is what decodes as UTF-8, as UTF-16 with a byte order mark, or in the charset that the media type
-/// names. Pictures, audio, video, fonts and PDFs are never text, except for formats in XML such as SVG.
+/// names (labels of the WHATWG Encoding Standard). Pictures, audio, video, fonts and PDFs are never text, except for formats in XML such as SVG.
 pub(super) fn text_of(blob: &Blob) -> Option<String> {
     let mime_type = blob.mime_type.as_deref().unwrap_or_default();
     let mime_type = mime_type.to_ascii_lowercase();
@@ -25,42 +26,17 @@ pub(super) fn text_of(blob: &Blob) -> Option<String> {
     (!text.contains(is_control)).then_some(text)
 }
 
+/// Decodes bytes whose byte order mark or charset tells the encoding. The default is UTF-8.
 fn decode(bytes: &[u8], charset: Option<&str>) -> Option<String> {
-    match bytes {
-        [0xEF, 0xBB, 0xBF, rest @ ..] => return String::from_utf8(rest.to_vec()).ok(),
-        [0xFF, 0xFE, rest @ ..] => return utf16(rest, u16::from_le_bytes),
-        [0xFE, 0xFF, rest @ ..] => return utf16(rest, u16::from_be_bytes),
-        _ => {}
-    }
-    match charset {
-        // Text that says to be Latin-1 is read as Windows-1252, as browsers do.
-        Some("iso-8859-1" | "latin1" | "us-ascii" | "windows-1252" | "cp1252") => {
-            Some(bytes.iter().copied().map(windows_1252).collect())
+    let (encoding, bytes) = match Encoding::for_bom(bytes) {
+        Some((encoding, length)) => (encoding, &bytes[length..]),
+        None => {
+            let named = charset.and_then(|charset| Encoding::for_label(charset.as_bytes()));
+            (named.unwrap_or(UTF_8), bytes)
         }
-        Some("utf-16le" | "utf-16") => utf16(bytes, u16::from_le_bytes),
-        Some("utf-16be") => utf16(bytes, u16::from_be_bytes),
-        _ => String::from_utf8(bytes.to_vec()).ok(),
-    }
-}
-
-/// Returns the character of a byte in Windows-1252: Latin-1 but for 32 bytes.
-fn windows_1252(byte: u8) -> char {
-    const FROM_0X80: [char; 32] = [
-        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',
-        '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}',
-        'ž', 'Ÿ',
-    ];
-    let at = usize::from(byte).checked_sub(0x80);
-    let special = at.and_then(|at| FROM_0X80.get(at));
-    special.copied().unwrap_or(char::from(byte))
-}
-
-fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
-    let (pairs, []) = bytes.as_chunks::<2>() else {
-        return None;
     };
-    let units: Vec<u16> = pairs.iter().copied().map(unit).collect();
-    String::from_utf16(&units).ok()
+    let text = encoding.decode_without_bom_handling_and_without_replacement(bytes)?;
+    Some(text.into_owned())
 }
 
 #[cfg(test)]
@@ -108,6 +84,9 @@ mod tests {
                 &b"5\x80"[..],
                 "5€",
             ),
+            ("text/plain; charset=Shift_JIS", b"\x8e\x52", "山"),
+            ("text/plain; charset=KOI8-R", b"\xc7\xcf\xd2\xc1", "гора"),
+            ("text/plain; charset=gb18030", b"\xc9\xbd", "山"),
             ("application/x-ndjson", b"{}\n{}\n", "{}\n{}\n"),
             (
                 "application/vnd.api+json; charset=utf-16be",

@@ -1,5 +1,7 @@
 //! Rewrites the dialects of JSON Schema that programs generate to draft 2020-12.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use super::subschemas;
@@ -111,12 +113,11 @@ fn normalize_required(members: &mut Map<String, Value>) {
         Value::String(name) => vec![name.into()],
         _ => return,
     };
-    let mut unique: Vec<Value> = Vec::with_capacity(names.len());
-    for name in names {
-        if !unique.contains(&name) {
-            unique.push(name);
-        }
-    }
+    let mut seen = HashSet::new();
+    let unique: Vec<_> = names
+        .into_iter()
+        .filter(|name| seen.insert(name.clone()))
+        .collect();
     members.insert("required".to_owned(), unique.into());
 }
 
