@@ -179,7 +179,7 @@ impl Chat {
             let message = format!("{option} needs a message: add one, as in genai chat \"Hello\"");
             return Err(UsageError(message).into());
         }
-        let (mut attachments, large) = attachments(&self.words, printer)?;
+        let files = mentioned(&self.words, printer)?;
         let config = self.generation_config()?;
         let session = self.session_choice(&runtime, message.is_none(), printer)?;
         let choice = ModelChoice::new(self.model.as_deref(), printer)?;
@@ -199,14 +199,21 @@ impl Chat {
         }
         model.check().map_err(refused)?;
         let save = !self.no_save;
-        for (place, path) in large {
-            let upload = uploaders.upload(&path, &model, printer);
-            let Some(file) = runtime.block_on(unless_interrupted(upload)) else {
-                return Ok(Exit::Interrupted);
+        let mut attachments = Vec::new();
+        for file in files {
+            let file = match file {
+                Mentioned::Small(file) => *file,
+                Mentioned::Large(path) => {
+                    let upload = uploaders.upload(&path, &model, printer);
+                    let Some(file) = runtime.block_on(unless_interrupted(upload)) else {
+                        return Ok(Exit::Interrupted);
+                    };
+                    let file = file?;
+                    printer.note(format_args!("attached {file}"));
+                    file
+                }
             };
-            let file = file?;
-            printer.note(format_args!("attached {file}"));
-            attachments.insert(place, file);
+            attachments.push(file);
         }
         let opened = storage::open(session, &model, save, printer);
         // After an upload the program handles Ctrl-C: tokio keeps its signal handler.
@@ -359,27 +366,32 @@ impl Chat {
     }
 }
 
-/// Reads the files that the message mentions. Those that have to be uploaded are returned as paths, each with its place
-/// among all. Mentions in piped input are ignored: somebody else may have written it.
-fn attachments(
-    words: &[String],
-    printer: &mut Printer,
-) -> anyhow::Result<(Vec<Attachment>, Vec<(usize, PathBuf)>)> {
-    let (mut attachments, mut large) = (Vec::new(), Vec::new());
+/// File that a message mentions.
+enum Mentioned {
+    /// A file that was read.
+    Small(Box<Attachment>),
+    /// A file that has to be uploaded.
+    Large(PathBuf),
+}
+
+/// Reads the files that the message mentions, in order. Mentions in piped input are ignored: somebody else may have
+/// written it.
+fn mentioned(words: &[String], printer: &mut Printer) -> anyhow::Result<Vec<Mentioned>> {
+    let mut files = Vec::new();
     for mention in mention::find(&words.join(" ")) {
         match mention {
             Mention::File(path) if Attachment::is_large(&path) => {
-                large.push((attachments.len() + large.len(), path));
+                files.push(Mentioned::Large(path))
             }
             Mention::File(path) => {
                 let file = Attachment::read(&path)?;
                 printer.note(format_args!("attached {file}"));
-                attachments.push(file);
+                files.push(Mentioned::Small(Box::new(file)));
             }
             Mention::Missing(missing) => printer.note(missing),
         }
     }
-    Ok((attachments, large))
+    Ok(files)
 }
 
 /// Waits for a result; `None` if Ctrl-C is pressed first.
