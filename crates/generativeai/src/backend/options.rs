@@ -134,6 +134,10 @@ impl RequestOptions {
     ///
     /// A deadline is the right limit for a reply in one piece. For a stream, which is useful while it grows, prefer
     /// [`idle_timeout`](Self::idle_timeout): it does not end a long reply that keeps arriving.
+    ///
+    /// If a message needs an attachment whose file has expired, its upload is a part of the request, and has to end before
+    /// the deadline. To upload the file without this deadline, await
+    /// [`Remote::attach_file`](crate::Remote::attach_file) for it before the message is sent.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);

@@ -19,6 +19,9 @@ use crate::remote::Remote;
 /// The first wait between two looks at a file that is processed, and the longest one.
 const WAITS: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10)];
 
+/// Time for the last look, which is at the end of the limit.
+const LAST_LOOK: Duration = Duration::from_secs(1);
+
 impl Remote {
     /// Prepares the upload of a file on disk. Its media type follows from its extension.
     ///
@@ -116,7 +119,12 @@ impl Remote {
             }
             sleep(wait.min(remaining.unwrap_or(wait))).await;
             wait = longest.min(wait * 2);
-            file = self.get_file(&name).await?;
+            let remaining = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            let options = RequestOptions {
+                timeout: remaining.map(|remaining| remaining.max(LAST_LOOK)),
+                ..RequestOptions::default()
+            };
+            file = self.file(&name, options).await?;
         }
     }
 }

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::pieces::{Pieces, Source};
-use super::progress::{OnProgress, UploadProgress};
+use super::progress::UploadProgress;
 use super::reference::Reference;
 use super::stored::Key;
 use super::upload::UploadFile;
 use crate::backend::RequestOptions;
-use crate::error::{Error, ErrorKind, Result};
-use crate::media::mime_type_of;
+use crate::error::Result;
 use crate::protocol::content::{Blob, Part};
 use crate::protocol::files::File;
 use crate::remote::Remote;
@@ -67,7 +67,7 @@ impl Origin {
 /// # Errors
 ///
 /// Those of [`UploadFile`], with the name of the file. A file that has changed since it was attached is not uploaded
-/// again, and the message that needs it fails with [`ErrorKind::Request`].
+/// again, and the message that needs it fails with [`ErrorKind::Request`](crate::ErrorKind::Request).
 ///
 /// ```
 /// use generativeai::protocol::content::Part;
@@ -106,31 +106,24 @@ impl Origin {
 /// ```
 #[must_use = "nothing is read until the future is awaited"]
 pub struct AttachFile {
-    remote: Remote,
     origin: Origin,
-    mime_type: Option<String>,
+    /// The upload, should one be needed.
+    upload: UploadFile,
     inline_limit: u64,
-    on_progress: Option<OnProgress>,
-    options: RequestOptions,
 }
 
 impl AttachFile {
     pub(super) fn new(remote: Remote, origin: Origin) -> Self {
-        let mime_type = origin.path().and_then(mime_type_of);
         Self {
-            remote,
-            mime_type: mime_type.map(str::to_owned),
+            upload: UploadFile::new(remote, origin.source()),
             origin,
             inline_limit: INLINE_LIMIT,
-            on_progress: None,
-            options: RequestOptions::default(),
         }
     }
 
     /// Sets the media type, such as `video/mp4`. Default: it follows from the extension of the file.
-    pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
-        self.mime_type = Some(mime_type.into());
-        self
+    pub fn mime_type(self, mime_type: impl Into<String>) -> Self {
+        self.with(|upload| upload.mime_type(mime_type))
     }
 
     /// Sets the maximum size in bytes of inline data. Larger files are uploaded. Default: 14 MiB.
@@ -142,17 +135,17 @@ impl AttachFile {
     /// Sets a function that is called at the start of an upload and whenever the service has received a piece.
     ///
     /// It is not called if the file is inline, known, or uploaded by another task.
-    pub fn on_progress(
-        mut self,
-        on_progress: impl Fn(UploadProgress) + Send + Sync + 'static,
-    ) -> Self {
-        self.on_progress = Some(Box::new(on_progress));
-        self
+    pub fn on_progress(self, on_progress: impl Fn(UploadProgress) + Send + Sync + 'static) -> Self {
+        self.with(|upload| upload.on_progress(on_progress))
     }
 
     /// Sets the options of the requests of an upload.
-    pub fn request_options(mut self, options: RequestOptions) -> Self {
-        self.options = options;
+    pub fn request_options(self, options: RequestOptions) -> Self {
+        self.with(|upload| upload.request_options(options))
+    }
+
+    fn with(mut self, set: impl FnOnce(UploadFile) -> UploadFile) -> Self {
+        self.upload = set(self.upload);
         self
     }
 
@@ -165,10 +158,7 @@ impl AttachFile {
 
     async fn attach(self) -> Result<Part> {
         let pieces = self.origin.source().open().await?;
-        let Some(mime_type) = self.mime_type else {
-            let message = "its media type is unknown: set it with `mime_type`";
-            return Err(Error::new(ErrorKind::Request, message));
-        };
+        let mime_type = self.upload.media_type()?.to_owned();
         if pieces.length <= self.inline_limit {
             return Ok(Blob::new(mime_type, read(pieces).await?).into());
         }
@@ -178,13 +168,9 @@ impl AttachFile {
             mime_type,
         };
         let reference = Reference::new(sha256, self.origin.path());
-        let options = self.options.or(&self.remote.0.0.options);
-        let mut upload = UploadFile::new(self.remote.clone(), self.origin.source());
-        if let Some(on_progress) = self.on_progress {
-            upload = upload.on_progress(on_progress);
-        }
-        let upload = self.remote.store(upload, &key, options);
-        let stored = &self.remote.0.0.stored;
+        let remote = self.upload.remote.clone();
+        let upload = remote.store(self.upload, &key);
+        let stored = &remote.0.0.stored;
         let file = stored.get(&key, |_| true, |_| upload).await?;
         Ok(reference.into_part(file))
     }
@@ -192,18 +178,13 @@ impl AttachFile {
 
 impl Remote {
     /// Uploads an attachment, and waits until it is ready for use.
-    pub(super) async fn store(
-        &self,
-        upload: UploadFile,
-        key: &Key,
-        options: RequestOptions,
-    ) -> Result<File> {
-        let limit = options.timeout.unwrap_or(PROCESSING);
-        let upload = upload
-            .mime_type(&key.mime_type)
-            .sha256(&key.sha256)
-            .request_options(options);
+    pub(super) async fn store(&self, upload: UploadFile, key: &Key) -> Result<File> {
+        let begun = Instant::now();
+        let timeout = upload.options().timeout;
+        let upload = upload.mime_type(&key.mime_type).sha256(&key.sha256);
         let file = upload.upload().await?;
+        let remaining = |timeout: Duration| timeout.saturating_sub(begun.elapsed());
+        let limit = timeout.map_or(PROCESSING, remaining);
         self.wait_until_active(file, limit).await
     }
 }
@@ -241,8 +222,7 @@ impl IntoFuture for AttachFile {
 impl fmt::Debug for AttachFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AttachFile")
-            .field("source", &self.origin.source().label())
-            .field("mime_type", &self.mime_type)
+            .field("upload", &self.upload)
             .field("inline_limit", &self.inline_limit)
             .finish_non_exhaustive()
     }

@@ -109,7 +109,8 @@ impl FileReferences {
             };
             let context = format!("attachment of `{}`, whose file has expired", path.display());
             let upload = UploadFile::new(self.remote.clone(), Source::Path(path));
-            let uploaded = self.remote.store(upload, &key, self.options()).await;
+            let upload = upload.request_options(self.options());
+            let uploaded = self.remote.store(upload, &key).await;
             uploaded.map_err(|error| error.with_context(&context))
         };
         let stored = &self.remote.0.0.stored;

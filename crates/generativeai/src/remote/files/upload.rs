@@ -49,7 +49,7 @@ const MAX_DISPLAY_NAME: usize = 512;
 /// ```
 #[must_use = "nothing is uploaded until the future is awaited"]
 pub struct UploadFile {
-    remote: Remote,
+    pub(super) remote: Remote,
     source: Source,
     file: File,
     /// SHA-256 that the bytes have to have.
@@ -123,6 +123,19 @@ impl UploadFile {
         self
     }
 
+    /// Returns the media type, which is set or follows from the extension of the file.
+    pub(super) fn media_type(&self) -> Result<&str> {
+        self.file.mime_type.as_deref().ok_or_else(|| {
+            let message = "its media type is unknown: set it with `mime_type`";
+            Error::new(ErrorKind::Request, message)
+        })
+    }
+
+    /// Returns the options of the requests, with those of the client where none is set.
+    pub(super) fn options(&self) -> RequestOptions {
+        self.options.clone().or(&self.remote.0.0.options)
+    }
+
     async fn run(self) -> Result<File> {
         let label = self.source.label();
         self.upload()
@@ -132,13 +145,10 @@ impl UploadFile {
 
     /// Runs the upload. The errors do not name the file.
     pub(super) async fn upload(self) -> Result<File> {
-        // What is not a file has no media type either.
+        let (media_type, options) = (self.media_type().map(drop), self.options());
         let mut pieces = self.source.open().await?;
-        pieces.expected = self.sha256;
-        if self.file.mime_type.is_none() {
-            let message = "its media type is unknown: set it with `mime_type`";
-            return Err(Error::new(ErrorKind::Request, message));
-        }
+        // What is not a file has no media type either, so this error comes second.
+        media_type?;
         let display_name = self.file.display_name.as_deref().unwrap_or_default();
         let length = display_name.chars().count();
         if length > MAX_DISPLAY_NAME {
@@ -147,8 +157,9 @@ impl UploadFile {
             );
             return Err(Error::new(ErrorKind::Request, message));
         }
+        pieces.expected = self.sha256;
         let upload = Upload {
-            options: self.options.or(&self.remote.0.0.options),
+            options,
             service: self.remote.0.0.clone(),
             file: self.file,
             pieces,

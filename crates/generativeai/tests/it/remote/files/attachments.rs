@@ -1,16 +1,18 @@
 //! Attachments: how they are stored, and which files cannot be attached.
 
 use std::fs;
+use std::time::Duration;
 
 use generativeai::protocol::embeddings::{BatchEmbedContentsRequest, EmbedContentRequest};
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::{Backend, ChatSession, ErrorKind, RequestOptions};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::client;
-use super::requests::{client_of, playing};
+use super::requests::{client_of, passing_time, playing};
 use super::sources::Folder;
-use super::stand_in::StandIn;
+use super::stand_in::{Fault, StandIn};
 
 const SAVED: &str = include_str!("../../../fixtures/chats/attachment.json");
 
@@ -112,6 +114,82 @@ async fn a_file_that_changes_between_its_hash_and_its_upload_is_not_stored() {
 
     assert!(error.to_string().contains("has changed"), "{error}");
     assert!(stand_in.stored().is_empty());
+}
+
+/// Returns the saved chat, whose attachment has expired and is at this path.
+fn expired(path: &std::path::Path) -> ChatSession {
+    let mut saved: Value = serde_json::from_str(SAVED).expect("JSON");
+    let reference = &mut saved["history"][0]["parts"][1]["partMetadata"]["attachment"];
+    reference["expirationTime"] = "2020-01-01T00:00:00Z".into();
+    reference["path"] = path.to_str().expect("UTF-8").into();
+    serde_json::from_value(saved).expect("a chat")
+}
+
+/// Sends a message that needs an expired attachment, and returns how long it takes until its deadline has passed.
+async fn timed_out(faults: &[Fault], timeout: Duration) -> Duration {
+    let folder = Folder::new(&format!("slow-{}", faults.len()));
+    let path = folder.path("film.mp4");
+    fs::write(&path, "abc").expect("written");
+    let stand_in = StandIn::new(faults.iter().copied());
+    let mut chat = expired(&path).backend(client(&stand_in));
+    let begun = Instant::now();
+
+    let options = RequestOptions::default().timeout(timeout);
+    let request = chat
+        .send_message("And at the end?")
+        .request_options(options);
+    let error = request.await.expect_err("a deadline");
+
+    assert!(error.is_timeout(), "{error}");
+    let message = error.to_string();
+    assert!(message.contains("film.mp4"), "{message}");
+    assert_eq!(chat.history().len(), 2);
+    begun.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_upload_of_an_expired_attachment_ends_at_the_timeout_of_the_request() {
+    let took = timed_out(&[Fault::Silence], Duration::from_secs(30)).await;
+
+    assert_eq!(took.as_secs(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_processing_of_an_expired_attachment_ends_at_the_timeout_of_the_request() {
+    let time = passing_time();
+    let faults = [Fault::None, Fault::Processing, Fault::Silence];
+
+    // Time passes faster than the server responds, so the measurement is coarse.
+    let took = timed_out(&faults, Duration::from_secs(300)).await;
+
+    assert!((300..450).contains(&took.as_secs()), "{took:?}");
+    time.abort();
+}
+
+#[tokio::test]
+async fn an_attachment_that_was_attached_again_is_not_uploaded_in_the_request() {
+    let folder = Folder::new("again");
+    let path = folder.path("film.mp4");
+    fs::write(&path, "abc").expect("written");
+    let stand_in = StandIn::new([]);
+    let remote = client(&stand_in);
+    let mut chat = expired(&path).backend(remote.clone());
+
+    let again = remote.attach_file(&path).inline_limit(0).await;
+    let uploads = stand_in.asked();
+    // The stand-in answers with a file, which is no reply.
+    chat.send_message("And at the end?")
+        .await
+        .expect_err("no reply");
+
+    assert_eq!(again.expect("an attachment").kind(), Some("fileData"));
+    let requests = stand_in.asked();
+    assert!(requests.len() > uploads.len());
+    let later = &requests[uploads.len()..];
+    assert!(
+        later.iter().all(|asked| asked.command.is_empty()),
+        "{later:?}"
+    );
 }
 
 #[cfg(feature = "blocking")]

@@ -97,6 +97,67 @@ async fn what_is_not_a_readable_file_is_an_error_that_names_it() {
     }
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_without_read_permission_is_an_error_that_names_it() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = Folder::new("locked");
+    let path = folder.path("locked.txt");
+    fs::write(&path, "secret").expect("written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).expect("locked");
+    if fs::File::open(&path).is_ok() {
+        return as_ordinary_user(
+            "remote::files::sources::a_file_without_read_permission_is_an_error_that_names_it",
+        );
+    }
+    let remote = client(&StandIn::new([]));
+
+    let uploaded = remote.upload_file(&path).await.map(drop);
+    let attached = remote.attach_file(&path).await.map(drop);
+
+    for refused in [uploaded, attached] {
+        let error = refused.expect_err("no permission");
+        assert_eq!(error.kind(), ErrorKind::Request);
+        let message = format!("{error:#}");
+        for part in ["locked.txt", "cannot be read", "Permission denied"] {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+}
+
+/// Runs a test again, in a child process of root that may not read every file.
+#[cfg(unix)]
+fn as_ordinary_user(test: &str) {
+    use std::process::Command;
+
+    const VARIABLE: &str = "GENERATIVEAI_TEST_ORDINARY_USER";
+    assert!(
+        std::env::var_os(VARIABLE).is_none(),
+        "the child may read every file"
+    );
+    let mut command = Command::new("setpriv");
+    command
+        .arg("--bounding-set=-dac_override,-dac_read_search")
+        .arg(std::env::current_exe().expect("this program"))
+        .args(["--exact", test])
+        .env(VARIABLE, "1");
+    let output = match command.output() {
+        Ok(output) if !output.stderr.starts_with(b"setpriv: ") => output,
+        refused => {
+            // The test harness captures `eprintln!`, but not this.
+            let message = format!("\nNOT TESTED as root: {test}. setpriv is needed: {refused:?}\n");
+            let mut stderr = std::io::stderr();
+            return std::io::Write::write_all(&mut stderr, message.as_bytes()).expect("stderr");
+        }
+    };
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
+}
+
 #[tokio::test]
 async fn a_file_that_grows_or_shrinks_during_the_upload_is_an_error() {
     let folder = Folder::new("changes");

@@ -28,6 +28,10 @@ pub(super) enum Fault {
     Received(usize),
     /// The first byte of the body is stored as another one.
     Corrupt,
+    /// The file has to be processed after its upload.
+    Processing,
+    /// There is no response. No later request is read.
+    Silence,
 }
 
 /// A request to the stand-in: its command, its offset, and the length of its body.
@@ -141,6 +145,12 @@ fn serve(connection: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         return Ok(());
     }
     reader.read_exact(&mut body)?;
+    if matches!(fault, Fault::Silence) {
+        drop(state);
+        loop {
+            thread::park();
+        }
+    }
     if let Fault::Code(code) = fault {
         return respond(connection, &format!("{code} Error"), "", "{}");
     }
@@ -170,7 +180,11 @@ fn serve(connection: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     };
     let headers =
         format!("x-goog-upload-status: {status}\r\nx-goog-upload-size-received: {received}\r\n");
-    let file = json!({"file": {"name": "files/abc", "uri": "https://h/files/abc", "mimeType": "text/plain",
+    let processing = match fault {
+        Fault::Processing => "PROCESSING",
+        _ => "ACTIVE",
+    };
+    let file = json!({"file": {"name": "files/abc", "state": processing, "uri": "https://h/files/abc", "mimeType": "text/plain",
                                "sizeBytes": state.stored.len().to_string(),
                                "sha256Hash": STANDARD.encode(digest(&SHA256, &state.stored))}});
     respond(connection, "200 OK", &headers, &file.to_string())
