@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod approval;
+mod attachments;
 mod encryption;
 mod files;
 mod forks;
