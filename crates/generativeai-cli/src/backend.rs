@@ -10,13 +10,13 @@ use generativeai_local::Local;
 
 use crate::attachment::upload::Uploaders;
 use crate::catalog::{
-    CATALOG, Cache, CacheState, Entry, LOCAL, entry, fetch, fetch_default, is_offline, sampling,
+    Cache, CacheState, Entry, LOCAL, entry, fetch, fetch_default, is_offline, sampling, similar,
 };
 use crate::engine_options::EngineOptions;
 use crate::exit::UsageError;
 use crate::openai::ServedModel;
 use crate::render::Printer;
-use crate::suggest::is_misspelling;
+use crate::suggest::did_you_mean;
 
 /// The model of the Gemini API that is used unless another is named.
 const GEMINI: &str = "gemini-flash-latest";
@@ -101,7 +101,7 @@ impl ModelChoice {
     ) -> anyhow::Result<(GenerativeModel, Uploaders)> {
         let mut uploaders = Uploaders::default();
         if let Self::Gemini(name) = &self {
-            let remote = remote(name)?;
+            let remote = gemini(name)?;
             let model = GenerativeModel::new(name.clone()).backend(remote.clone());
             uploaders.add(&model, remote);
             return Ok((model, uploaders));
@@ -129,7 +129,7 @@ impl ModelChoice {
     ) -> anyhow::Result<(String, Arc<dyn Backend>)> {
         Ok(match self {
             Self::Gemini(name) => {
-                let remote = remote(&name)?;
+                let remote = gemini(&name)?;
                 (name, Arc::new(remote))
             }
             Self::OpenAi(model) => {
@@ -164,21 +164,24 @@ impl ModelChoice {
     }
 }
 
-/// Creates a client of the Gemini API from the environment; the model is named in its errors.
-pub(crate) fn remote(name: &str) -> anyhow::Result<Remote> {
-    Remote::from_env().with_context(|| {
-        format!(
-            "cannot use {name} of the Gemini API: set GEMINI_API_KEY, \
-             or use the embedded model: --model {LOCAL}{}",
-            misspelled(name).map_or(String::new(), |name| format!("; did you mean `{name}`?"))
-        )
-    })
+/// Creates a client of the Gemini API for a model.
+pub(crate) fn gemini(name: &str) -> anyhow::Result<Remote> {
+    let question = did_you_mean(&similar(name)).map(|question| format!("; {question}"));
+    let question = question.unwrap_or_default();
+    let others = format!(", or use the embedded model: --model {LOCAL}{question}");
+    remote(name, &others)
 }
 
-/// Returns the model of the catalog whose name differs from a name by a typing error or two.
-fn misspelled(name: &str) -> Option<&'static str> {
-    let mut names = CATALOG.iter().map(|entry| entry.name);
-    names.find(|known| is_misspelling(name, known))
+/// Creates a client of the Gemini API from the environment, for a model or something else that its errors name.
+/// `others` is what to do without a key.
+pub(crate) fn remote(what: &str, others: &str) -> anyhow::Result<Remote> {
+    let context = || format!("cannot use {what} of the Gemini API: set GEMINI_API_KEY{others}");
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    // The error of the client also names what a program can do.
+    match Remote::from_env() {
+        Err(_) if !VARIABLES.into_iter().any(is_set) => bail!(context()),
+        created => created.with_context(context),
+    }
 }
 
 /// Loads a model file.

@@ -7,5 +7,5 @@ mod part;
 mod pull;
 
 pub(crate) use cache::{Cache, CacheState};
-pub(crate) use entries::{CATALOG, Entry, LOCAL, entry, sampling};
+pub(crate) use entries::{CATALOG, Entry, LOCAL, entry, sampling, similar};
 pub(crate) use pull::{fetch, fetch_default, is_offline};

@@ -79,11 +79,15 @@ impl Cli {
             },
             _ => return Ok(Some(cli)),
         };
-        let mut with_settings = Self::matched(settings::apply(program())?, &words)?;
+        let settings = settings::settings(&program())?;
+        let allowed = settings::allowed(&settings);
+        let program = settings::with_defaults(program(), settings);
+        let mut with_settings = Self::matched(program, &words)?;
         with_settings.color = cli.color;
         with_settings.quiet = cli.quiet;
         if let Commands::Chat(chat) = &mut with_settings.command {
             chat.session_must_exist = is_resume;
+            chat.allow.extend(allowed);
         }
         Ok(Some(with_settings))
     }

@@ -17,19 +17,22 @@ const TIME_LIMIT: Duration = Duration::from_millis(500);
 
 /// Names of all sessions, the last used first; none if the store cannot be read in time.
 pub(crate) fn session_names() -> Vec<String> {
-    let Ok(runtime) = Builder::new_current_thread().enable_all().build() else {
-        return Vec::new();
+    match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(read_session_names()),
+        Err(_) => Vec::new(),
+    }
+}
+
+/// Names of all sessions, like [`session_names`], within an async runtime.
+pub(crate) async fn read_session_names() -> Vec<String> {
+    // A completion must not create a store.
+    let list = async {
+        match Store::find_default().await? {
+            Some(store) => store.list().await,
+            None => Ok(Vec::new()),
+        }
     };
-    let listed = runtime.block_on(async {
-        // A completion must not create a store.
-        let list = async {
-            match Store::find_default().await? {
-                Some(store) => store.list().await,
-                None => Ok(Vec::new()),
-            }
-        };
-        timeout(TIME_LIMIT, list).await
-    });
+    let listed = timeout(TIME_LIMIT, list).await;
     let sessions = listed.ok().and_then(Result::ok).unwrap_or_default();
     let names = sessions.into_iter().map(|session| session.name);
     // A name with control characters must not reach the terminal.

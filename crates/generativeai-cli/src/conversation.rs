@@ -6,6 +6,8 @@ use generativeai::ChatSession;
 use generativeai::protocol::content::Content;
 use generativeai_store::Session;
 
+use crate::usage::SessionUsage;
+
 /// A conversation of the program.
 #[derive(Debug)]
 pub(crate) struct Conversation {
@@ -16,6 +18,8 @@ pub(crate) struct Conversation {
     pub(crate) unnamed: bool,
     /// The file it was saved to, which may be overwritten.
     pub(crate) file: Option<PathBuf>,
+    /// Usage of the replies of this run.
+    pub(crate) usage: SessionUsage,
 }
 
 impl Conversation {
@@ -25,6 +29,7 @@ impl Conversation {
             session,
             unnamed: false,
             file: None,
+            usage: SessionUsage::default(),
         }
     }
 

@@ -22,8 +22,8 @@ pub(crate) enum Exit {
 
 /// Exit codes, as shown by `--help`.
 pub(crate) const EXIT_CODES: &str = "\
-Exit codes: 0 success, also if the reader closes the pipe early; 1 failure of the model, the
-service, the network or a file; 2 invalid arguments, input or settings; 129 terminal closed;
+Exit codes: 0 success, also if the reader closes the pipe early; 1 failure of the model, the \
+service, the network or a file; 2 invalid arguments, input or settings; 129 terminal closed; \
 130 interrupted by Ctrl-C; 143 terminated.";
 
 impl Exit {

@@ -19,23 +19,17 @@ const VARIABLE: &str = "GENAI_CONFIG";
 
 /// Help about settings.
 pub(crate) const SETTINGS: &str = "\
-Settings: each option of `chat` and `serve`, except those for a single run, can be set in the
+Settings: each option of `chat` and `serve`, except those for a single run, can be set in the \
 environment, as in GENAI_CHAT_TEMPERATURE=0.2, or in the configuration file:
 
     [chat]
     temperature = 0.2
 
-The file may also have tables [servers], of MCP servers for --tool NAME, and [prompts], of texts for
+The file may also have tables [servers], of MCP servers for --tool NAME, and [prompts], of texts for \
 --template NAME.
 
-Options on the command line take precedence over the environment, and that over the file.
+Options on the command line take precedence over the environment, and that over the file. \
 `genai config show --origin` shows all settings and where they are set.";
-
-/// Uses the configuration file for the defaults of the program's options.
-pub(crate) fn apply(program: Command) -> anyhow::Result<Command> {
-    let settings = settings(&program)?;
-    Ok(with_defaults(program, settings))
-}
 
 /// Lets each setting be read from its environment variable.
 pub(crate) fn with_environment(program: Command) -> Command {
@@ -86,6 +80,12 @@ pub(crate) fn with_defaults(program: Command, settings: Vec<Setting>) -> Command
             })
         })
     })
+}
+
+/// Returns the tools that the configuration file allows. They are allowed whatever the command line adds.
+pub(crate) fn allowed(settings: &[Setting]) -> Vec<String> {
+    let lists = settings.iter().filter(|setting| setting.option == "allow");
+    lists.flat_map(|list| list.values.clone()).collect()
 }
 
 /// Path of the configuration file: `$GENAI_CONFIG`, or `generativeai/config.toml` in `$XDG_CONFIG_HOME` or

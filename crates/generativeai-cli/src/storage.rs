@@ -11,9 +11,11 @@ use generativeai_store::{Session, Store};
 use tokio::time::sleep;
 
 use crate::approval;
+use crate::completions::read_session_names;
 use crate::conversation::Conversation;
 use crate::exit::UsageError;
 use crate::render::Printer;
+use crate::suggest::nearest;
 use crate::transcript::excerpt;
 pub(crate) use lock::SessionLock;
 
@@ -98,14 +100,27 @@ pub(crate) async fn find(name: &str) -> Result<Option<Session>> {
     }
 }
 
-/// The error for a name that no session has.
-pub(crate) fn unknown(name: &str) -> UsageError {
+/// Finds a session that must exist, by its name or number.
+pub(crate) async fn existing(store: &Store, name: &str) -> anyhow::Result<Session> {
+    match store.session(name).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(unknown(name, "").await.into()),
+        found => Ok(found?),
+    }
+}
+
+/// Describes a name that no session has: with the most similar one, and with what else can be done.
+pub(crate) async fn unknown(name: &str, remedy: &str) -> UsageError {
+    let names = read_session_names().await;
+    let similar = nearest(name, names.iter().map(String::as_str));
+    let question = similar.map(|similar| format!("did you mean `{similar}`? "));
+    let question = question.unwrap_or_default();
     UsageError(format!(
-        "unknown session `{name}`: run `genai sessions list`"
+        "unknown session `{name}`: {question}`genai sessions list` lists all{remedy}"
     ))
 }
 
-async fn last() -> anyhow::Result<Session> {
+/// Returns the session that was used last.
+pub(crate) async fn last() -> anyhow::Result<Session> {
     let none = || UsageError("there is no session to continue: start one first".to_owned());
     let store = Store::find_default().await?.ok_or_else(none)?;
     let sessions = store.list().await?;

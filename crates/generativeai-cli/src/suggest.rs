@@ -19,6 +19,16 @@ pub(crate) fn is_misspelling(word: &str, known: &str) -> bool {
     strsim::osa_distance(word, known) <= tolerance
 }
 
+/// Formats a question for the words that may have been meant; `None` if there are none.
+pub(crate) fn did_you_mean(words: &[&str]) -> Option<String> {
+    let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+    let (last, others) = quoted.split_last()?;
+    Some(match others {
+        [] => format!("did you mean {last}?"),
+        _ => format!("did you mean {} or {last}?", others.join(", ")),
+    })
+}
+
 /// Suggests a word of a list for a misspelled one; lists all of them if none is similar.
 pub(crate) fn suggest(word: &str, known: &[String]) -> String {
     match nearest(word, known.iter().map(String::as_str)) {
@@ -38,5 +48,7 @@ mod tests {
         assert_eq!(suggest("temprature", &known), "did you mean `temperature`?");
         assert_eq!(suggest("zzz", &known), "known are: model, temperature");
         assert_eq!(suggest("zzz", &[]), "known are: ");
+        let several = did_you_mean(&["a", "b", "c"]).expect("a question");
+        assert_eq!(several, "did you mean `a`, `b` or `c`?");
     }
 }

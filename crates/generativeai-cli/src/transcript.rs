@@ -61,6 +61,22 @@ impl Paragraph {
         }
     }
 
+    /// Keeps the last lines of the text, and returns how many others it had. A code block that is cut gets its first
+    /// line again.
+    fn cut(&mut self, lines: usize) -> usize {
+        let all: Vec<_> = self.text.lines().collect();
+        let hidden = all.len().saturating_sub(lines);
+        if hidden > 0 {
+            let is_fence = |line: &&&str| line.trim_start().starts_with("```");
+            let fences: Vec<_> = all[..hidden].iter().filter(is_fence).collect();
+            let open = fences.last().filter(|_| fences.len() % 2 == 1);
+            let kept = ["…"].iter().chain(open.copied()).chain(&all[hidden..]);
+            let kept: Vec<_> = kept.copied().collect();
+            self.text = kept.join("\n");
+        }
+        hidden
+    }
+
     /// Returns the text of a complete or partial reply as Markdown; `None` if this is not one. The author has its own
     /// line if the reply begins with a block that cannot follow a word: a list, code, a table.
     pub(crate) fn reply(&self) -> Option<String> {
@@ -98,13 +114,23 @@ pub(crate) fn paragraphs(conversation: &Conversation) -> Vec<Paragraph> {
     conversation.contents().map(Paragraph::new).collect()
 }
 
-/// The last message and what followed it, in paragraphs.
-pub(crate) fn last_exchange(conversation: &Conversation) -> Vec<String> {
+/// The last message and what followed it, in paragraphs: the last lines, up to a number. Also returns how many lines
+/// come before them.
+pub(crate) fn last_exchange(conversation: &Conversation, lines: usize) -> (Vec<Paragraph>, usize) {
     let is_message = |(content, _): &(&Content, bool)| Author::of(content) == Author::You;
     let contents: Vec<_> = conversation.contents().collect();
     let start = contents.iter().rposition(is_message).unwrap_or(0);
-    let paragraphs = contents[start..].iter().copied().map(Paragraph::new);
-    paragraphs.map(|paragraph| paragraph.to_string()).collect()
+    let (mut shown, mut left, mut hidden) = (Vec::new(), lines, 0);
+    for &content in contents[start..].iter().rev() {
+        let mut paragraph = Paragraph::new(content);
+        hidden += paragraph.cut(left);
+        if left > 0 {
+            left = left.saturating_sub(paragraph.text.lines().count());
+            shown.push(paragraph);
+        }
+    }
+    shown.reverse();
+    (shown, hidden)
 }
 
 /// The conversation as Markdown.
@@ -213,6 +239,24 @@ mod tests {
             ["you: How tall?", "model: 1,345 m."]
         );
         assert!(paragraphs(&conversation(&[])).is_empty());
+    }
+
+    #[test]
+    fn a_long_exchange_is_cut_to_its_last_lines() {
+        let history = ["old", "old", "1\n2\n3", "4\n```sh\nls\nls -l\n```"].map(Content::from);
+        let shown = |lines| {
+            let (paragraphs, hidden) = last_exchange(&conversation(&history), lines);
+            let texts = paragraphs.iter().map(Paragraph::to_string);
+            (texts.collect::<Vec<_>>().join("|"), hidden)
+        };
+
+        let whole = "you: 1\n2\n3|model: 4\n```sh\nls\nls -l\n```";
+        assert_eq!(shown(8), (whole.to_owned(), 0));
+        let cut = whole.replace("1\n2", "…");
+        assert_eq!(shown(6), (cut, 2));
+        assert_eq!(shown(5).1, 3);
+        let code = "model: …\n```sh\nls -l\n```";
+        assert_eq!(shown(2), (code.to_owned(), 6));
     }
 
     #[test]

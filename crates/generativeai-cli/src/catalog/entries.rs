@@ -6,6 +6,8 @@ use std::path::Path;
 use generativeai_local::default_model;
 use generativeai_local::package::PackagedFile;
 
+use crate::suggest::is_misspelling;
+
 /// The name of the model that is used unless another is named.
 pub(crate) const LOCAL: &str = "local";
 
@@ -222,6 +224,21 @@ pub(crate) fn entry(name: &str) -> Option<&'static Entry> {
     CATALOG.iter().find(|entry| entry.name == name)
 }
 
+/// Returns the names of known models that a wrong name may stand for: those that begin with it or with which it begins,
+/// else those that differ from it by a typing error or two.
+pub(crate) fn similar(name: &str) -> Vec<&'static str> {
+    let name = name.to_lowercase();
+    let names = || CATALOG.iter().map(|entry| entry.name);
+    let is_longer = |known: &&str| known.starts_with(&name) || name.starts_with(known);
+    let longer: Vec<_> = names().filter(is_longer).collect();
+    match longer.is_empty() || name.is_empty() {
+        true => names()
+            .filter(|known| is_misspelling(&name, known))
+            .collect(),
+        false => longer,
+    }
+}
+
 /// Returns the sampling that is recommended for a model file, by its name.
 pub(crate) fn sampling(path: &Path) -> Option<Sampling> {
     let is_file = |entry: &&Entry| path.file_name().is_some_and(|name| name == entry.file);
@@ -263,6 +280,24 @@ mod tests {
         assert_eq!(DEFAULT.name, "qwen2.5-coder-0.5b");
         assert_eq!(DEFAULT.sources.len(), 2);
         assert_eq!(entry("smollm2"), Some(FALLBACK));
+    }
+
+    #[test]
+    fn a_wrong_name_is_compared_with_the_known_ones() {
+        for (name, known) in [
+            ("qwen2.5-coder", &["qwen2.5-coder-0.5b"][..]),
+            ("Qwen2.5-Coder-0.5B-Instruct", &["qwen2.5-coder-0.5b"]),
+            (
+                "qwen2.5",
+                &["qwen2.5-coder-0.5b", "qwen2.5-0.5b", "qwen2.5-1.5b"],
+            ),
+            ("qwen3:4b", &["qwen3-4b", "qwen3-8b"]),
+            ("smolm2", &["smollm2"]),
+            ("gemini-2.5-pro", &[]),
+            ("", &[]),
+        ] {
+            assert_eq!(similar(name), known, "{name}");
+        }
     }
 
     #[test]

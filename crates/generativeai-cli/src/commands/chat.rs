@@ -126,9 +126,9 @@ pub(crate) struct Chat {
     #[arg(long, value_name = "COMMAND")]
     tool: Vec<String>,
 
-    /// Let this tool run without asking. The option can be repeated.
+    /// Let this tool run without asking, besides those of the list "allow" in the settings. The option can be repeated.
     #[arg(long, value_name = "TOOL")]
-    allow: Vec<String>,
+    pub(crate) allow: Vec<String>,
 
     /// Let all tools run without asking: use servers you trust
     #[arg(long)]
@@ -285,10 +285,12 @@ impl Chat {
         printer: &mut Printer,
     ) -> anyhow::Result<SessionChoice> {
         let Some(name) = &self.session else {
-            return Ok(match self.continue_last {
-                true => SessionChoice::Last,
-                false => SessionChoice::New,
-            });
+            if !self.continue_last {
+                return Ok(SessionChoice::New);
+            }
+            // Without a session to continue, no model has to be loaded.
+            runtime.block_on(storage::last())?;
+            return Ok(SessionChoice::Last);
         };
         if name.trim().is_empty() {
             let message = "the session name is empty: use --session NAME";
@@ -298,10 +300,8 @@ impl Chat {
             let may_ask = is_interactive && io::stderr().is_terminal();
             let question = format_args!("There is no session `{name}`. Start it? [y/N] ");
             if !may_ask || !printer.confirm(question) {
-                let message = format!(
-                    "unknown session `{name}`: add --new to start it, or run `genai sessions list`"
-                );
-                return Err(UsageError(message).into());
+                let unknown = storage::unknown(name, ", --new starts it");
+                return Err(runtime.block_on(unknown).into());
             }
         }
         Ok(SessionChoice::Named(name.clone()))
@@ -343,7 +343,7 @@ impl Chat {
         match &self.session {
             Some(name) if self.session_must_exist => match runtime.block_on(storage::find(name))? {
                 Some(_) => Ok(()),
-                None => Err(storage::unknown(name).into()),
+                None => Err(runtime.block_on(storage::unknown(name, "")).into()),
             },
             _ => Ok(()),
         }

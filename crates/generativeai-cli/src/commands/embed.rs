@@ -46,7 +46,8 @@ impl Embed {
                     true => self.model,
                     false => format!("models/{}", self.model),
                 };
-                let remote = backend::remote(&name)?;
+                let others = ", or use --model ollama:NAME or openai:NAME";
+                let remote = backend::remote(&name, others)?;
                 (name, Arc::new(remote))
             }
         };

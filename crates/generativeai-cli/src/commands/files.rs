@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueHint};
 use generativeai::Remote;
 use generativeai::protocol::files::File;
 
+use crate::backend;
 use crate::exit::Exit;
 use crate::render::{Printer, sanitize};
 
@@ -25,7 +26,7 @@ pub(crate) struct Files {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List the files: name, size, media type, time of deletion, and the name for people
+    /// List the files: name, size, media type, time of deletion, and display name
     #[command(alias = "ls")]
     List,
     /// Upload files, and print the URI of each
@@ -52,8 +53,7 @@ enum Action {
 impl Files {
     /// Runs the command.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
-        let remote = Remote::from_env()
-            .context("cannot use the files of the Gemini API: set GEMINI_API_KEY")?;
+        let remote = backend::remote("the files", "")?;
         super::runtime()?.block_on(async {
             let interrupted = tokio::signal::ctrl_c();
             tokio::select! {

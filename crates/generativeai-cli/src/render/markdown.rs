@@ -155,11 +155,30 @@ fn is_text(block: &str) -> bool {
 
 /// Wraps a line of plain text.
 pub(super) fn wrapped(line: &str, width: usize) -> String {
+    wrapped_after(0, line, width)
+}
+
+/// Wraps a line of columns that are separated by two or more blanks. The text continues below the beginning of the last
+/// column in the first half of the width.
+pub(super) fn wrapped_row(line: &str, width: usize) -> String {
+    let starts = line.match_indices("  ").map(|(at, _)| {
+        let rest = line[at..].trim_start_matches(' ');
+        line.len() - rest.len()
+    });
+    let starts = starts.filter(|&at| page::visible_width(&line[..at]) * 2 <= width);
+    wrapped_after(starts.last().unwrap_or_default(), line, width)
+}
+
+/// Wraps a line, and indents its continuation to the column of a position.
+fn wrapped_after(at: usize, line: &str, width: usize) -> String {
     if page::visible_width(line) <= width {
         return line.to_owned();
     }
+    let (before, text) = line.split_at(at);
     let mut page = Page::new(width);
-    page.words(line, Style::plain());
+    let indentation = " ".repeat(page::visible_width(before));
+    page.begin_margin(Some(before.to_owned()), indentation);
+    page.words(text, Style::plain());
     page.finish()
 }
 

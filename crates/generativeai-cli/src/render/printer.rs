@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use anyhow::anyhow;
 use clap::ValueEnum;
 
-use super::markdown::{Layout, Markdown, wrapped};
+use super::markdown::{Layout, Markdown, wrapped, wrapped_row};
 use super::progress::Progress;
 use super::sanitizer::{Sanitizer, sanitize};
 use crate::exit::ReaderGone;
@@ -166,11 +166,20 @@ impl Printer {
 
     /// Writes a message for the user to stderr, on separate lines.
     pub(crate) fn note(&mut self, text: impl Display) {
+        self.write_note(text, wrapped);
+    }
+
+    /// Writes rows of columns for the user to stderr, like [`note`](Self::note).
+    pub(crate) fn rows(&mut self, text: impl Display) {
+        self.write_note(text, wrapped_row);
+    }
+
+    fn write_note(&mut self, text: impl Display, wrap: fn(&str, usize) -> String) {
         self.clear_waiting();
         let mut text = sanitize(&text.to_string());
         if io::stderr().is_terminal() {
             let width = width();
-            let lines: Vec<_> = text.lines().map(|line| wrapped(line, width)).collect();
+            let lines: Vec<_> = text.lines().map(|line| wrap(line, width)).collect();
             text = lines.join("\n");
         }
         // A closed stderr is ignored: there is nowhere left to report it.

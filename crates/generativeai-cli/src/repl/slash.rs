@@ -32,7 +32,7 @@ pub(super) fn run(repl: &mut Repl<'_>, command: Command, argument: &str) -> anyh
         Command::Load => return repl.load_file(argument),
         Command::Copy => return repl.copy_reply(argument),
         Command::Compact => repl.compact(argument),
-        Command::Help => repl.printer.note(command_line::help()),
+        Command::Help => repl.printer.rows(command_line::help()),
         // Handled by the caller.
         Command::Quit => {}
     }

@@ -1,7 +1,7 @@
 //! State of a session at the terminal, and sending messages.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use generativeai::protocol::content::{Content, Part};
@@ -23,8 +23,8 @@ use crate::exit::ReaderGone;
 use crate::render::Printer;
 use crate::reply::{Outcome, Received};
 use crate::storage::{self, SessionLock};
-use crate::transcript;
-use crate::usage::{ReplyUsage, SessionUsage};
+use crate::transcript::{self, Paragraph};
+use crate::usage::ReplyUsage;
 
 /// Maximum number of lines of the last exchange that are shown when a session is resumed.
 const MAX_RESUMED_LINES: usize = 24;
@@ -78,7 +78,6 @@ pub(super) struct Repl<'a> {
     pub(super) lock: Option<SessionLock>,
     /// Lines typed during the last reply.
     pub(super) type_ahead: TypeAhead,
-    pub(super) usage: SessionUsage,
     pub(super) token_limits: TokenLimits,
     /// Whether it was reported that messages are not saved.
     pub(super) reported_unsaved: bool,
@@ -105,7 +104,6 @@ impl<'a> Repl<'a> {
             attachments: Vec::new(),
             lock: None,
             type_ahead: TypeAhead::default(),
-            usage: SessionUsage::default(),
             token_limits: TokenLimits::default(),
             reported_unsaved: false,
         }
@@ -119,18 +117,28 @@ impl<'a> Repl<'a> {
     /// Shows the last exchange, if the session has one.
     pub(super) fn show_resumed(&mut self) {
         let conversation = &self.conversations[self.current];
-        let paragraphs = transcript::last_exchange(conversation);
-        if paragraphs.is_empty() {
-            return;
-        }
-        let text = paragraphs.join("\n");
-        let lines: Vec<_> = text.lines().collect();
-        let hidden = lines.len().saturating_sub(MAX_RESUMED_LINES);
+        let (paragraphs, hidden) = transcript::last_exchange(conversation, MAX_RESUMED_LINES);
         if hidden > 0 {
             self.printer
                 .note(format_args!("(… {hidden} more lines: /history shows all)"));
         }
-        self.printer.note(lines[hidden..].join("\n"));
+        if let Err(error) = self.show_paragraphs(&paragraphs) {
+            self.printer.error(&error);
+        }
+    }
+
+    /// Shows contents of the history. Replies are rendered as when they arrived.
+    pub(super) fn show_paragraphs(&mut self, paragraphs: &[Paragraph]) -> anyhow::Result<()> {
+        for paragraph in paragraphs {
+            match paragraph.reply().filter(|_| self.printer.renders()) {
+                Some(reply) => {
+                    self.printer.reply(&reply)?;
+                    self.printer.end_answer()?;
+                }
+                None => self.printer.note(paragraph),
+            }
+        }
+        Ok(())
     }
 
     /// Sends a text, with the files it mentions and the attached ones.
@@ -253,11 +261,18 @@ impl<'a> Repl<'a> {
         if matches!(next, Next::Message(_)) {
             self.leave_waiting();
         }
-        let started = Instant::now();
-        let mut received = self.receive(next);
+        // The time in which the user decides about calls does not count.
+        let mut took = Duration::ZERO;
+        let mut receive = |repl: &mut Self, next| {
+            let started = Instant::now();
+            let received = repl.receive(next);
+            took += started.elapsed();
+            received
+        };
+        let mut received = receive(self, next);
         while let Some(decisions) = self.decisions(&received) {
             received = match decisions {
-                Decisions::Made(decisions) => self.receive(Next::Decide(decisions)),
+                Decisions::Made(decisions) => receive(self, Next::Decide(decisions)),
                 Decisions::Stop => received.map(|received| Received {
                     outcome: Outcome::Stopped,
                     ..received
@@ -274,7 +289,7 @@ impl<'a> Repl<'a> {
                 if received.outcome == Outcome::Complete
                     || self.conversation().chat.unfinished().is_none() =>
             {
-                self.count(started, received.hops);
+                self.count(took, received.hops);
                 Ok(Sent::Complete)
             }
             Ok(_) => {
@@ -326,6 +341,7 @@ impl<'a> Repl<'a> {
         let automatic = self.function_calling();
         let mut read = self.runtime.block_on(storage::read(session, &model))?;
         read.chat.set_automatic_function_calling(automatic);
+        read.usage = std::mem::take(&mut self.conversation().usage);
         *self.conversation() = read;
         self.printer
             .note("(another process added messages, which are now part of this session: send yours again)");
@@ -348,15 +364,15 @@ impl<'a> Repl<'a> {
     }
 
     /// Adds the usage of the last reply.
-    fn count(&mut self, started: Instant, hops: usize) {
+    fn count(&mut self, took: Duration, hops: usize) {
         let last = self.conversations[self.current].chat.last();
         let tokens = last.and_then(|last| last.usage_metadata.as_deref());
-        let usage = ReplyUsage::new(tokens, started.elapsed()).hops(hops);
+        let usage = ReplyUsage::new(tokens, took).hops(hops);
         if self.settings.stats {
             self.printer.note(&usage);
         }
         self.show_full_context(&usage);
-        self.usage.add(usage);
+        self.conversation().usage.add(usage);
     }
 }
 

@@ -172,6 +172,22 @@ fn a_tool_allowed_in_the_settings_is_not_asked_about_in_the_next_run() {
 }
 
 #[test]
+fn allow_adds_to_the_tools_that_the_settings_allow() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config.toml");
+    std::fs::write(&file, "[chat]\nallow = [\"greet\"]\n").expect("a file");
+    let tool = server("greet", "Good day");
+    let service = calling();
+    let mut command = service.genai(&["chat", "--tool", &tool, "--allow", "other", "Greet Ada."]);
+
+    let output = ran(command.env("GENAI_CONFIG", &file).output());
+
+    assert_eq!(output.stdout, "That is all.\n", "{output:?}");
+    assert!(!output.stderr.contains("was not run"), "{output:?}");
+    assert!(second_request(&service).contains("Good day, Ada!"));
+}
+
+#[test]
 fn settings_that_cannot_be_written_allow_the_tool_in_this_run() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("config.toml");

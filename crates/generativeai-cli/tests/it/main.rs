@@ -23,6 +23,7 @@ mod piped;
 mod prompt_keys;
 mod refusals;
 mod repl;
+mod resumed;
 mod screens;
 mod serve;
 mod sessions;

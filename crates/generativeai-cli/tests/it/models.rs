@@ -101,6 +101,16 @@ fn a_model_is_downloaded_once_listed_and_removed() {
 }
 
 #[test]
+fn an_unknown_model_gets_the_known_names_that_begin_with_it() {
+    run(&["models", "pull", "qwen2.5-coder"]).refused(
+        2,
+        &["unknown model `qwen2.5-coder`: did you mean `qwen2.5-coder-0.5b`?"],
+    );
+    run(&["models", "rm", "qwen3-1"]).refused(2, &["did you mean `qwen3-1.7b`?"]);
+    run(&["models", "pull", "llama"]).refused(2, &["`llama`: run `genai models list`"]);
+}
+
+#[test]
 fn an_interrupted_download_is_resumed() {
     let machine = Machine::new(Manner::BreaksOnce(500_000));
 

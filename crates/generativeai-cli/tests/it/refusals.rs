@@ -43,6 +43,55 @@ fn the_help_names_the_exit_codes() {
 }
 
 #[test]
+fn the_paragraphs_of_the_help_fill_the_width_of_the_terminal() {
+    for columns in [60, 80, 100] {
+        let mut command = genai(&["--help"]);
+        let help = ran(command.env("COLUMNS", columns.to_string()).output()).stdout;
+
+        let (_, settings) = help.split_once("Settings:").expect("a paragraph");
+        let lines: Vec<_> = settings.lines().collect();
+        for pair in lines[1..].windows(2) {
+            let [line, next] = pair else { continue };
+            let word = next.split_whitespace().next().unwrap_or_default();
+            let is_paragraph = |line: &str| !line.is_empty() && !line.starts_with(' ');
+            let would_fit = line.chars().count() + 1 + word.chars().count() <= columns;
+            let is_ragged = is_paragraph(line) && is_paragraph(next) && would_fit;
+            assert!(!is_ragged, "{columns}: {line:?} before {next:?}");
+        }
+    }
+}
+
+#[test]
+fn each_heading_of_the_help_is_followed_by_its_options_alone() {
+    let help = run(&["serve", "--help"]).stdout;
+
+    let (options, rest) = help.split_once("Embedded models:").expect("a heading");
+    let (embedded, long_replies) = rest.split_once("Long replies:").expect("a heading");
+    for (part, names) in [
+        (
+            options,
+            &["--fault", "--strict-names", "--allow-origin"][..],
+        ),
+        (
+            embedded,
+            &["--threads", "--context", "--deterministic", "--strict"],
+        ),
+        (
+            long_replies,
+            &["--hop-tokens", "--checkpoint-tokens", "--continuation-key"],
+        ),
+    ] {
+        let of_line = |line: &str| line.split_whitespace().next().map(str::to_owned);
+        let lines = part.lines().filter(|line| line.starts_with("      --"));
+        let found: Vec<_> = lines.filter_map(of_line).collect();
+        for name in names {
+            assert!(found.iter().any(|it| it == name), "no {name} in {found:?}");
+        }
+        assert!(part == options || found.len() == names.len(), "{found:?}");
+    }
+}
+
+#[test]
 fn a_missing_model_file_is_named() {
     run(&["chat", "--model", "nowhere.gguf", "Hello"]).refused(1, &["nowhere.gguf"]);
 }
@@ -58,6 +107,28 @@ fn a_file_that_is_not_a_model_is_named() {
 fn a_model_of_the_service_needs_a_key() {
     run(&["chat", "--model", "gemini-2.5-pro", "Hello"])
         .refused(1, &["gemini-2.5-pro", "GEMINI_API_KEY", "--model local"]);
+    run(&["chat", "--model", "qwen2.5-coder", "Hello"])
+        .refused(1, &["GEMINI_API_KEY", "did you mean `qwen2.5-coder-0.5b`?"]);
+}
+
+#[test]
+fn without_a_key_the_error_names_what_a_user_can_do() {
+    for (words, remedies) in [
+        (
+            &["chat", "-m", "gemini-2.5-pro", "Hello"][..],
+            &["--model local"][..],
+        ),
+        (&["embed", "Hello"], &["--model ollama:NAME or openai:NAME"]),
+        (
+            &["files", "list"],
+            &["cannot use the files of the Gemini API"],
+        ),
+    ] {
+        let refused = run(words);
+
+        refused.refused(1, &[&["set GEMINI_API_KEY"], remedies].concat());
+        assert!(!refused.stderr.contains("builder"), "{refused:?}");
+    }
 }
 
 #[test]

@@ -133,6 +133,7 @@ fn esc_clears_the_lines_typed_during_a_reply() {
     service.open_gate();
 
     terminal.wait_for("(not sent: Second?)");
+    assert_eq!(terminal.ask("/history"), "you: First?\nmodel: One.");
     terminal.enter("/quit");
     assert_eq!(terminal.end().code, 0);
 }

@@ -220,8 +220,10 @@ fn resuming_an_unknown_session_is_refused_and_creates_none() {
     let user = User::new();
     user.chat(&["--new", "--session", "hills", "Hello"]);
 
-    user.sessions(&["resume", "hils"])
-        .refused(2, &["unknown session `hils`", "genai sessions list"]);
+    for words in [&["resume", "hils"][..], &["show", "hils"]] {
+        let named = "unknown session `hils`: did you mean `hills`? `genai sessions list` lists all";
+        user.sessions(words).refused(2, &[named]);
+    }
 
     assert_eq!(user.output(&["list"]).lines().count(), 1);
 }
@@ -347,13 +349,29 @@ fn a_new_session_works_without_a_usable_store() {
 fn a_missing_session_or_file_is_reported() {
     let user = User::new();
 
-    user.sessions(&["show", "nowhere"])
-        .refused(1, &["no session `nowhere`"]);
+    for words in [
+        &["show", "nowhere"][..],
+        &["export", "nowhere"],
+        &["rm", "nowhere"],
+        &["rename", "nowhere", "somewhere"],
+    ] {
+        user.sessions(words).refused(
+            2,
+            &["unknown session `nowhere`: `genai sessions list` lists all"],
+        );
+    }
     user.sessions(&["resume"]).refused(2, &["<NAME>"]);
     user.run(genai(&["chat", "--session", " ", "Hello"]))
         .refused(2, &["the session name is empty"]);
-    user.run(user.service.genai(&["chat", "--continue", "Hello"]))
-        .refused(2, &["there is no session to continue"]);
+    // Before a model is loaded.
+    user.run(genai(&[
+        "chat",
+        "-m",
+        "nowhere.gguf",
+        "--continue",
+        "Hello",
+    ]))
+    .refused(2, &["there is no session to continue"]);
     user.sessions(&["import", "nowhere.jsonl"])
         .refused(1, &["nowhere.jsonl"]);
     user.run(genai(&["chat", "--continue", "--session", "x", "Hello"]))
@@ -382,8 +400,13 @@ fn a_misspelled_session_is_refused_unless_new_is_given() {
     user.chat(&["--new", "--session", "hills", "Hello"]);
 
     let misspelled = user.service.genai(&["chat", "--session", "hils", "Hello"]);
-    user.run(misspelled)
-        .refused(2, &["unknown session `hils`", "--new"]);
+    user.run(misspelled).refused(
+        2,
+        &[
+            "unknown session `hils`: did you mean `hills`?",
+            "--new starts it",
+        ],
+    );
 
     assert_eq!(user.output(&["list"]).lines().count(), 1);
 }

@@ -7,9 +7,9 @@ use clap::Args;
 use clap_complete::ArgValueCandidates;
 use generativeai_store::Store;
 
-use crate::completions;
 use crate::exit::UsageError;
 use crate::render::Printer;
+use crate::{completions, storage};
 
 /// Delete sessions permanently.
 #[derive(Debug, Args)]
@@ -35,7 +35,7 @@ pub(super) struct Delete {
 impl Delete {
     pub(super) async fn run(self, store: &Store, printer: &mut Printer) -> anyhow::Result<()> {
         for name in &self.names {
-            store.session(name).await?.delete().await?;
+            storage::existing(store, name).await?.delete().await?;
             printer.note(format_args!("{name} deleted"));
         }
         if !self.names.is_empty() {

@@ -30,7 +30,7 @@ pub(super) struct Export {
 
 impl Export {
     pub(super) async fn run(self, store: &Store, printer: &mut Printer) -> anyhow::Result<()> {
-        let session = store.session(&self.name).await?;
+        let session = storage::existing(store, &self.name).await?;
         let text = if self.contents {
             serde_json::to_string_pretty(&session.contents().await?)? + "\n"
         } else {

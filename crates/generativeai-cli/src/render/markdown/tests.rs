@@ -258,3 +258,19 @@ fn a_resize_within_a_paragraph_keeps_words_whole() {
         "alpha beta gamma delta\nepsilon\nzeta eta\ntheta iota\n\nNext\nparagraph."
     );
 }
+
+#[test]
+fn a_row_continues_below_its_last_column() {
+    let row = "/save [FILE]   write the session as JSON  (now)";
+
+    assert_eq!(
+        wrapped_row(row, 30),
+        "/save [FILE]   write the\n               session as JSON\n               (now)"
+    );
+    assert_eq!(wrapped_row(row, 80), row);
+    assert_eq!(
+        wrapped_row("no columns, but  words", 12),
+        "no columns,\nbut words"
+    );
+    assert_eq!(wrapped_row("    a b", 4), "a b");
+}

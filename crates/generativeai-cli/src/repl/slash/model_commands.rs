@@ -2,7 +2,7 @@
 
 use generativeai::{Backend, GenerativeModel, RequestOptions, Toolbox};
 
-use crate::backend::{ModelChoice, remote};
+use crate::backend::{ModelChoice, gemini};
 use crate::exit::UsageError;
 use crate::repl::state::Repl;
 use crate::suggest::suggest;
@@ -44,7 +44,7 @@ impl Repl<'_> {
             Some(Err(error)) if error.http_code() == Some(404) => {}
             _ => return Ok(()),
         }
-        let listed = remote(name)?.list_models(None, RequestOptions::default());
+        let listed = gemini(name)?.list_models(None, RequestOptions::default());
         let listed = self.within_timeout(async { listed.await.ok() });
         let names = listed.unwrap_or_default().models.into_iter();
         let names = names.filter_map(|model| model.name);
@@ -112,14 +112,17 @@ impl Repl<'_> {
                 self.printer
                     .note("token counts will be shown only by /tokens");
             }
-            "" => match self.usage.last() {
-                Some(last) => {
-                    self.printer.note(format_args!("last reply: {last}"));
-                    let total = self.usage.total();
-                    self.printer.note(format_args!("total:      {total}"));
+            "" => {
+                let usage = self.conversation().usage.clone();
+                match usage.last() {
+                    Some(last) => {
+                        self.printer.note(format_args!("last reply: {last}"));
+                        let total = usage.total();
+                        self.printer.note(format_args!("total:      {total}"));
+                    }
+                    None => self.printer.note("no replies in this run yet"),
                 }
-                None => self.printer.note("no replies yet"),
-            },
+            }
             other => self.printer.note(format_args!(
                 "unknown argument `{other}`: use /tokens, /tokens on or /tokens off"
             )),

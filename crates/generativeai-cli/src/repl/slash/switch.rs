@@ -155,7 +155,7 @@ impl Repl<'_> {
             self.printer.note("no saved sessions");
         } else {
             self.printer
-                .note(session_list::lines(&used).trim_end_matches('\n'));
+                .rows(session_list::lines(&used).trim_end_matches('\n'));
             self.printer.note("/session NUMBER switches to one");
         }
         Ok(())

@@ -114,21 +114,17 @@ impl Repl<'_> {
         let Some(count) = self.count_of(count, paragraphs.len()) else {
             return Ok(());
         };
-        for paragraph in &paragraphs[paragraphs.len().saturating_sub(count)..] {
-            match paragraph.reply().filter(|_| self.printer.renders()) {
-                Some(reply) => {
-                    self.printer.reply(&reply)?;
-                    self.printer.end_answer()?;
-                }
-                None => self.printer.note(paragraph),
-            }
-        }
-        Ok(())
+        self.show_paragraphs(&paragraphs[paragraphs.len().saturating_sub(count)..])
     }
 
     /// Limits the tokens of a request from now on: older turns are summarized.
     pub(super) fn compact(&mut self, tokens: &str) {
-        let half = self.usage.last().map_or(0, ReplyUsage::input_tokens) / 2;
+        let half = self
+            .conversation()
+            .usage
+            .last()
+            .map_or(0, ReplyUsage::input_tokens)
+            / 2;
         let Some(tokens) = self.count_of(tokens, half) else {
             return;
         };

@@ -1,0 +1,139 @@
+//! Sessions that are continued at the terminal: what is shown, what is asked, and what is saved.
+
+use std::process::Command;
+
+use super::fake_service::{Answer, Service};
+use super::support::{genai, ran};
+use super::terminal::Terminal;
+
+/// A user with a saved session `hills`.
+struct User {
+    data: tempfile::TempDir,
+    service: Service,
+}
+
+impl User {
+    fn new() -> Self {
+        let user = Self {
+            data: tempfile::tempdir().expect("a folder"),
+            service: Service::start(Answer::Texts(vec!["It is **1,345 m** tall."])),
+        };
+        let mut first = user.chat(&["--new", "--session", "hills", "How tall is Ben Nevis?"]);
+        assert_eq!(ran(first.output()).code, Some(0));
+        user
+    }
+
+    fn saving(&self, mut command: Command) -> Command {
+        command
+            .env("XDG_DATA_HOME", self.data.path())
+            .env_remove("GENAI_CHAT_NO_SAVE");
+        command
+    }
+
+    fn chat(&self, words: &[&str]) -> Command {
+        self.saving(self.service.genai(&[&["chat"], words].concat()))
+    }
+
+    fn sessions(&self, words: &[&str]) -> String {
+        let command = self.saving(genai(&[&["sessions"], words].concat()));
+        let output = { command }.output();
+        ran(output).stdout
+    }
+}
+
+fn quit(mut terminal: Terminal) {
+    terminal.enter("/quit");
+    assert_eq!(terminal.end().code, 0);
+}
+
+/// Newcomer 19.
+#[test]
+fn a_continued_session_begins_with_its_last_exchange() {
+    let user = User::new();
+    let resume = user.service.genai(&["sessions", "resume", "hills"]);
+    for command in [
+        user.chat(&["--continue"]),
+        user.chat(&["--session", "hills"]),
+        user.chat(&["--session", "1"]),
+        user.saving(resume),
+    ] {
+        let mut terminal = Terminal::start(&command);
+
+        terminal.wait_for("you: How tall is Ben Nevis?\nmodel: It is 1,345 m tall.");
+        quit(terminal);
+    }
+}
+
+/// Newcomer 18.
+#[test]
+fn an_unknown_session_is_started_only_if_the_user_agrees() {
+    let user = User::new();
+    let start = || {
+        let mut terminal = Terminal::start(&user.chat(&["--session", "hils"]));
+        terminal.wait_for("There is no session `hils`");
+        terminal
+    };
+
+    let mut declined = start();
+    declined.wait_for("Start it? [y/N]");
+    declined.type_keys("\r");
+    let left = declined.end();
+    assert_eq!(left.code, 2, "{}", left.screen);
+    assert!(
+        left.screen.contains("did you mean `hills`?"),
+        "{}",
+        left.screen
+    );
+    assert!(!user.sessions(&["list"]).contains("hils"));
+
+    let mut agreed = start();
+    agreed.type_keys("y\r");
+    agreed.ask("And Snowdon?");
+    quit(agreed);
+    assert!(user.sessions(&["show", "hils"]).contains("And Snowdon?"));
+}
+
+/// Newcomer 5.
+#[test]
+fn no_save_holds_for_every_session_of_the_run() {
+    let user = User::new();
+    let before = user.sessions(&["show", "hills"]);
+    let mut terminal = Terminal::start(&user.chat(&["--no-save"]));
+
+    terminal.ask("Hello");
+    let switched = terminal.ask("/session hills");
+    terminal.ask("And Snowdon?");
+    terminal.ask("/new lakes");
+    terminal.ask("How deep is Loch Ness?");
+    terminal.ask("/fork rivers");
+    terminal.ask("And the Tay?");
+    quit(terminal);
+
+    assert!(switched.contains("not saved"), "{switched}");
+    assert_eq!(user.sessions(&["show", "hills"]), before);
+    assert_eq!(user.sessions(&["list"]).lines().count(), 1);
+}
+
+/// Newcomer 26, newcomer 27.
+#[test]
+fn a_new_session_has_no_token_counts_and_numbers_are_those_of_the_store() {
+    let user = User::new();
+    let mut terminal = Terminal::start(&user.chat(&["--continue"]));
+
+    terminal.ask("And in feet?");
+    assert!(terminal.ask("/tokens").contains("last reply: "));
+    assert_eq!(terminal.ask("/session"), "session 1: hills");
+    assert_eq!(
+        terminal.ask("/fork"),
+        "now in session 2, a copy of session 1; /session 1 returns to it"
+    );
+    terminal.ask("/new");
+    assert_eq!(terminal.ask("/tokens"), "no replies in this run yet");
+    terminal.ask("Hello");
+    quit(terminal);
+
+    let list = user.sessions(&["list"]);
+    for number in ["   1  ", "   2  ", "   3  "] {
+        assert!(list.contains(number), "no {number:?} in {list}");
+    }
+}
