@@ -46,8 +46,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn print_history(chat: &ChatSession) {
     for content in chat.history() {
-        let role = content.role.as_ref().map_or("", |role| role.as_str());
-        println!("{role}: {}", content.text());
+        // The role and the text. `content.text()` returns the text alone.
+        println!("{content}");
     }
 }
 

@@ -636,6 +636,8 @@ async fn a_history_is_accepted_wherever_contents_are() {
     other.set_history(chat.history());
     let counted = chat.model().count_tokens(chat.history()).await.unwrap();
     chat.model().generate_content(chat.history()).await.unwrap();
+    let first = &chat.history()[0];
+    chat.model().count_tokens(first).await.unwrap();
 
     assert_eq!(other.history(), chat.history());
     assert_eq!(counted.total_tokens, Some(2));
@@ -680,17 +682,21 @@ fn a_check_reports_contents_in_the_format_of_another_api() {
 /// Finding 11.
 #[tokio::test]
 async fn the_error_for_a_call_instead_of_text_names_the_function_and_what_to_do() {
-    let mut chat = chat(Scripted::default().then_call("height", json!({})));
+    let call = || Scripted::default().then_call("height", json!({}));
+    let model = GenerativeModel::new("m").backend(call());
 
-    let error = chat.send_message("a").await.unwrap().text().unwrap_err();
+    let in_chat = chat(call()).send_message("a").await.unwrap();
+    let alone = model.generate_content("a").await.unwrap();
 
-    let message = error.to_string();
-    for named in [
-        "`height`",
-        "`automatic_function_calling(true)`",
-        "`guide::tools`",
-    ] {
-        assert!(message.contains(named), "{message}");
+    for reply in [in_chat, alone] {
+        let message = reply.text().unwrap_err().to_string();
+        for named in [
+            "`height`",
+            "`automatic_function_calling(true)`",
+            "`guide::tools`",
+        ] {
+            assert!(message.contains(named), "{message}");
+        }
     }
 }
 

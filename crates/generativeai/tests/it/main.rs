@@ -12,6 +12,7 @@ mod empty;
 mod exchanges;
 mod fallback;
 mod field;
+mod history;
 mod hops;
 mod journal;
 mod owned;

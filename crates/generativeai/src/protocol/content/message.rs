@@ -1,5 +1,7 @@
 //! A message of a conversation: a role and its parts.
 
+use std::borrow::Cow;
+
 use crate::protocol::content::{
     Blob, CodeExecutionResult, ExecutableCode, FileData, FunctionCall, FunctionResponse, Part,
 };
@@ -176,6 +178,13 @@ impl From<&String> for Content {
     }
 }
 
+/// Converts an empty text into a content without parts.
+impl From<Cow<'_, str>> for Content {
+    fn from(text: Cow<'_, str>) -> Self {
+        text.into_owned().into()
+    }
+}
+
 macro_rules! one_part {
     ($($type:ty),*) => {
         $(impl From<$type> for Content {
@@ -209,6 +218,7 @@ mod tests {
         assert_eq!(json!(Content::from("a")), text);
         assert_eq!(json!(Content::from(String::from("a"))), text);
         assert_eq!(json!(Content::from(&String::from("a"))), text);
+        assert_eq!(json!(Content::from(Cow::Borrowed("a"))), text);
         assert_eq!(json!(Content::from(["a"])), text);
         assert_eq!(json!(Content::from(vec!["a"])), text);
         assert_eq!(json!(Content::from(&[Part::text("a")][..])), text);
