@@ -193,7 +193,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
                     self.hops = reply.requests();
                     match piece {
                         Some(Ok(Piece::Chunk(chunk))) => {
-                            if let Some(chunk) = self.receive(*chunk) {
+                            if let Some(chunk) = self.receive(chunk) {
                                 return Some(Ok(chunk));
                             }
                         }

@@ -88,7 +88,7 @@ struct Hop {
 /// Piece of a reply in hops.
 pub(crate) enum Piece {
     /// A chunk. Its token counts and its grounding cover all hops so far.
-    Chunk(Box<GenerateContentResponse>),
+    Chunk(GenerateContentResponse),
     /// The end of a hop that another one follows.
     Hop,
 }
@@ -145,8 +145,8 @@ impl Hops {
                 },
             };
             let ended = match chunks.next().await {
-                Some(Ok(chunk)) => match self.receive(chunk) {
-                    Ok(chunk) => return Some(Ok(Piece::Chunk(Box::new(chunk)))),
+                Some(Ok(mut chunk)) => match self.receive(&mut chunk) {
+                    Ok(()) => return Some(Ok(Piece::Chunk(chunk))),
                     Err(error) => return self.end(Some(error)),
                 },
                 Some(Err(error)) => self.end_hop(Some(error)),
@@ -197,12 +197,12 @@ impl Hops {
         })
     }
 
-    /// Records a chunk and returns it as the caller gets it: without what was returned before and without the end of
+    /// Records a chunk and changes it to what the caller gets: without what was returned before and without the end of
     /// a hop.
     ///
     /// # Errors
     /// The reply was resumed, and differs from the text already returned.
-    fn receive(&mut self, mut chunk: GenerateContentResponse) -> Result<GenerateContentResponse> {
+    fn receive(&mut self, chunk: &mut GenerateContentResponse) -> Result<()> {
         let hop = &mut self.hop;
         hop.has_chunks = true;
         hop.is_blocked |= chunk.is_blocked();
@@ -214,10 +214,10 @@ impl Hops {
             usage.add(&hop);
         }
         if !self.continues {
-            return Ok(chunk);
+            return Ok(());
         }
-        self.grounding.receive(&mut chunk);
-        self.replay.remove_known(&mut chunk)?;
+        self.grounding.receive(chunk);
+        self.replay.remove_known(chunk)?;
         if let Some(candidate) = chunk.candidates.first_mut() {
             let reason = candidate.finish_reason.as_ref();
             if let Some(reason) = reason.filter(|reason| !reason.is_unspecified()) {
@@ -240,7 +240,7 @@ impl Hops {
                 candidate.finish_reason = None;
             }
         }
-        Ok(chunk)
+        Ok(())
     }
 
     /// Ends a hop, and returns the next piece unless the reply was cut off and is resumed.

@@ -143,7 +143,7 @@ async fn whole(mut reply: Hops) -> Result<GenerateContentResponse> {
         match piece {
             Ok(Piece::Chunk(hop)) => match &mut response {
                 Some(response) => response.merge_chunk(&hop),
-                None => response.insert(*hop).order_candidates(),
+                None => response.insert(hop).order_candidates(),
             },
             Ok(Piece::Hop) => {}
             Err(error) => {
@@ -200,7 +200,7 @@ impl GenerateStream {
                 Some(Ok(Piece::Chunk(chunk))) => {
                     self.response.merge_chunk(&chunk);
                     if !self.response.is_blocked() {
-                        return Some(Ok(*chunk));
+                        return Some(Ok(chunk));
                     }
                     Err(self.response.blocked())
                 }

@@ -3,8 +3,8 @@
 /// Defines a message of the API: plain data with public fields, each of which may be absent.
 ///
 /// A field is an `Option`, a `Vec` or [`Contents`](crate::protocol::content::Contents); anything that
-/// implements [`Member`](crate::protocol::wire::Member) works. The macro derives `Clone`, `Default` and
-/// `PartialEq`, adds the field `unknown`, and implements reading, writing and `Debug`:
+/// implements [`Member`](crate::protocol::wire::Member) works. The macro derives `Default` and `PartialEq`,
+/// adds the field `unknown`, and implements `Clone`, reading, writing and `Debug`:
 ///
 /// - A field `finish_reason` is written as `finishReason`, and read under both names.
 /// - Absent fields are not written, and not shown by `Debug`. `null` is read as absent.
@@ -52,7 +52,7 @@ macro_rules! message {
         }
     ) => {
         $(#[$meta])*
-        #[derive(Clone, Default, PartialEq)]
+        #[derive(Default, PartialEq)]
         #[non_exhaustive]
         pub struct $name {
             $(
@@ -101,6 +101,22 @@ macro_rules! message {
 
                 fn unknown(&mut self) -> &mut $crate::protocol::Unknown {
                     &mut self.unknown
+                }
+            }
+
+            impl Clone for $name {
+                fn clone(&self) -> Self {
+                    Self {
+                        $($field: self.$field.clone(),)*
+                        unknown: self.unknown.clone(),
+                    }
+                }
+
+                // Field by field, unlike the derived one, so that allocations are reused: the token counts of a chunk
+                // replace those of the chunk before.
+                fn clone_from(&mut self, source: &Self) {
+                    $(self.$field.clone_from(&source.$field);)*
+                    self.unknown.clone_from(&source.unknown);
                 }
             }
 

@@ -204,7 +204,7 @@ impl Address {
     /// Returns the address of a method of a model, such as `generateContent`. It may contain a query.
     pub(super) fn method(&self, model: Option<&str>, method: &str) -> Result<Uri> {
         let model = model.ok_or_else(|| request("the request has no model"))?;
-        self.at(&format!("{}:{method}", path_of("models", model)?))
+        self.at(&[&path_of("models", model)?, ":", method].concat())
     }
 
     /// Returns the address of a path below the base URL.

@@ -88,7 +88,7 @@ impl Backend for Remote {
         request: GenerateContentRequest,
         options: RequestOptions,
     ) -> BoxFuture<Result<GenerateContentResponse>> {
-        if !has_references(request.contents.iter()) {
+        if !has_references(request.contents.with_part_metadata()) {
             let request = self.generation(request, "generateContent");
             return self.0.unary(request, options);
         }
@@ -112,7 +112,7 @@ impl Backend for Remote {
         request: GenerateContentRequest,
         options: RequestOptions,
     ) -> ChunkStream {
-        if !has_references(request.contents.iter()) {
+        if !has_references(request.contents.with_part_metadata()) {
             let request = self.generation(request, "streamGenerateContent?alt=sse");
             return self.0.streamed(request, OneChunkEach, options);
         }
@@ -149,7 +149,7 @@ impl Backend for Remote {
         }
         let inner = request.generate_content_request.as_ref();
         let contents = inner.map_or(&request.contents, |inner| &inner.contents);
-        if !has_references(contents.iter()) {
+        if !has_references(contents.with_part_metadata()) {
             let request = self.post(model.as_deref(), "countTokens", &request);
             return self.0.unary(request, options);
         }

@@ -42,20 +42,30 @@ replies!(
     UploadedFile
 );
 
-/// Reads a response, or an event of a stream: one value, or an array of them.
-pub(super) fn read<R: Reply>(json: &[u8], errors: &ErrorReader) -> Result<Vec<R>, Failure> {
+/// Reads a response, or an event of a stream: one value, or an array of them. `each` receives the values.
+pub(super) fn read<R: Reply>(
+    json: &[u8],
+    errors: &ErrorReader,
+    mut each: impl FnMut(R),
+) -> Result<(), Failure> {
     let read = match json.trim_ascii_start() {
-        [b'[', ..] => read_json::<Vec<Option<R>>>(json),
-        _ => read_json::<R>(json).map(|reply| vec![Some(reply)]),
+        [b'[', ..] => read_json::<Vec<Option<R>>>(json).map(|replies| {
+            let mut has_error = false;
+            for reply in replies.into_iter().flatten() {
+                has_error |= reply.has_error();
+                each(reply);
+            }
+            has_error
+        }),
+        _ => read_json::<R>(json).map(|reply| {
+            let has_error = reply.has_error();
+            each(reply);
+            has_error
+        }),
     };
     match read {
-        Ok(replies) if !replies.iter().flatten().any(R::has_error) => {
-            Ok(replies.into_iter().flatten().collect())
-        }
-        Ok(replies) => match Failure::in_success(json, errors) {
-            Some(failure) => Err(failure),
-            None => Ok(replies.into_iter().flatten().collect()),
-        },
+        Ok(false) => Ok(()),
+        Ok(true) => Failure::in_success(json, errors).map_or(Ok(()), Err),
         Err(error) => Err(Failure::in_success(json, errors)
             .unwrap_or_else(|| failure::foreign(json, errors).with_source(error).into())),
     }
@@ -67,7 +77,8 @@ pub(super) fn read_whole<R: Reply>(body: &[u8], errors: &ErrorReader) -> Result<
     if matches!(body, b"" | b"null") {
         return Err(Error::new(ErrorKind::Empty, "the response is empty").into());
     }
-    let mut replies = read(body, errors)?;
+    let mut replies = Vec::new();
+    read(body, errors, |reply| replies.push(reply))?;
     match (replies.pop(), replies.is_empty()) {
         (Some(reply), true) => Ok(reply),
         _ => Err(failure::foreign(body, errors).into()),

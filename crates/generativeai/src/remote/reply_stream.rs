@@ -336,12 +336,15 @@ fn read_event<D: Decoder>(
     decoder: &mut D,
     errors: &ErrorReader,
 ) -> Result<Option<GenerateContentResponse>, Failure> {
-    let events = reply::read::<D::Event>(event, errors)?;
-    let chunks = events.into_iter().filter_map(|event| decoder.chunk(event));
-    let merged = chunks.reduce(|mut merged, chunk| {
-        merged.merge_chunk(&chunk);
-        merged
-    });
+    let mut merged: Option<GenerateContentResponse> = None;
+    reply::read::<D::Event>(event, errors, |event| {
+        let chunk = decoder.chunk(event);
+        match (&mut merged, &chunk) {
+            (Some(merged), Some(chunk)) => merged.merge_chunk(chunk),
+            (Some(_), None) => {}
+            (None, _) => merged = chunk,
+        }
+    })?;
     Ok(merged)
 }
 

@@ -52,6 +52,19 @@ impl Contents {
         self.history().iter().chain(&*self.new)
     }
 
+    /// Returns an iterator over the contents among which parts may have metadata. A part in one before them has none.
+    ///
+    /// A history without such parts is not inspected again for each request.
+    #[cfg_attr(
+        not(feature = "remote"),
+        allow(dead_code, reason = "used by the backend that sends JSON")
+    )]
+    pub(crate) fn with_part_metadata(&self) -> impl Iterator<Item = &Content> {
+        let history = self.history.as_deref();
+        let history = history.map(Transcript::with_part_metadata);
+        history.unwrap_or_default().iter().chain(&*self.new)
+    }
+
     /// Returns the number of contents.
     pub fn len(&self) -> usize {
         self.history().len() + self.new.len()
@@ -95,10 +108,7 @@ impl Contents {
         allow(dead_code, reason = "used by the backend that sends JSON")
     )]
     pub(crate) fn json(&self) -> Json {
-        let mut new = Vec::new();
-        for content in &*self.new {
-            json::write_element(&mut new, content);
-        }
+        let new = json::write_elements(&self.new, |_| {});
         let history = self.history.as_deref();
         Json {
             history: history.map(Transcript::json).unwrap_or_default(),
@@ -220,7 +230,10 @@ impl Member for Contents {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
+    use crate::protocol::content::Part;
 
     pub(super) fn users(texts: &[&str]) -> Vec<Content> {
         texts.iter().map(|&text| Content::user(text)).collect()
@@ -248,5 +261,22 @@ mod tests {
         assert_eq!(contents, Contents::from(users(&["a", "b", "c"])));
         assert_eq!(read_json(&contents.json()), users(&["a", "b", "c"]));
         assert_eq!(contents.json().pieces().count(), 2);
+    }
+
+    #[test]
+    fn parts_with_metadata_are_found_before_and_after_the_json_is_written() {
+        let part = |metadata: Option<i32>| {
+            let mut part = Part::text("a");
+            part.part_metadata = metadata.map(Value::from);
+            Content::user(part)
+        };
+        for (history, inspected) in [(vec![None, None], 0), (vec![Some(1), None], 2)] {
+            let history: Vec<_> = history.into_iter().map(part).collect();
+            let contents = Contents::new(Arc::new(history.into()), vec![part(Some(2))]);
+
+            assert_eq!(contents.with_part_metadata().count(), 3);
+            contents.json();
+            assert_eq!(contents.with_part_metadata().count(), inspected + 1);
+        }
     }
 }

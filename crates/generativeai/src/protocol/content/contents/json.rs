@@ -24,6 +24,8 @@ pub(super) struct JsonPrefix {
     pieces: Arc<Vec<Bytes>>,
     /// Offset at which each content ends.
     ends: Vec<usize>,
+    /// Whether a part had metadata when its JSON was written.
+    has_part_metadata: bool,
 }
 
 impl JsonPrefix {
@@ -32,11 +34,9 @@ impl JsonPrefix {
         let new = contents.get(self.ends.len()..).unwrap_or_default();
         if !new.is_empty() {
             let written = self.len();
-            let mut json = Vec::with_capacity(new.iter().map(expected_length).sum());
-            for content in new {
-                write_element(&mut json, content);
-                self.ends.push(written + json.len());
-            }
+            let mut json = write_elements(new, |length| self.ends.push(written + length));
+            let mut parts = new.iter().flat_map(|content| &content.parts);
+            self.has_part_metadata |= parts.any(|part| part.part_metadata.is_some());
             json.shrink_to_fit();
             self.push(json.into());
         }
@@ -56,6 +56,14 @@ impl JsonPrefix {
             left -= piece.len();
         }
         pieces.retain(|piece| !piece.is_empty());
+    }
+
+    /// Returns the number of contents at the start of which no part has metadata.
+    pub(super) fn without_part_metadata(&self) -> usize {
+        match self.has_part_metadata {
+            true => 0,
+            false => self.ends.len(),
+        }
     }
 
     fn len(&self) -> usize {
@@ -83,14 +91,24 @@ impl JsonPrefix {
     }
 }
 
-/// Returns about the length of the JSON of a content, so that a long history is written without reallocations.
+/// Returns about the length of the JSON of a content, so that contents are written without reallocations.
 fn expected_length(content: &Content) -> usize {
     let texts = content.parts.iter().filter_map(Part::as_text);
     texts.map(|text| 64 + text.len() + text.len() / 16).sum()
 }
 
+/// Writes contents with a comma in front of each. `each` receives the length so far after each content.
+pub(super) fn write_elements(contents: &[Content], mut each: impl FnMut(usize)) -> Vec<u8> {
+    let mut json = Vec::with_capacity(contents.iter().map(expected_length).sum());
+    for content in contents {
+        write_element(&mut json, content);
+        each(json.len());
+    }
+    json
+}
+
 /// Writes a content with a comma in front of it.
-pub(super) fn write_element(json: &mut Vec<u8>, content: &Content) {
+fn write_element(json: &mut Vec<u8>, content: &Content) {
     json.push(b',');
     match &content.role {
         Some(role) if is_plain_text(content) => write_text(json, role, &content.parts),
@@ -143,29 +161,21 @@ fn write_string(json: &mut Vec<u8>, text: &str) {
 
 /// Returns the number of bytes in front of the first one that JSON escapes.
 ///
-/// Eight bytes are compared at once, as in `memchr`, which does not find ranges.
+/// Blocks are inspected without a branch for each byte, so that the compiler uses vector instructions.
 fn plain_length(text: &[u8]) -> usize {
-    let mut at = 0;
-    while let Some(word) = text[at..].first_chunk() {
-        let escaped = escaped_bytes(u64::from_le_bytes(*word));
-        if escaped != 0 {
-            return at + escaped.trailing_zeros() as usize / 8;
-        }
-        at += size_of::<u64>();
-    }
-    let is_escaped = |byte: &u8| matches!(byte, 0..b' ' | b'"' | b'\\');
-    let rest = &text[at..];
-    at + rest.iter().position(is_escaped).unwrap_or(rest.len())
-}
-
-/// Sets the highest bit of each byte that JSON escapes. Bits above the lowest set one may be wrong.
-fn escaped_bytes(word: u64) -> u64 {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGH: u64 = ONES << 7;
-    let less_than =
-        |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word & HIGH;
-    let equal = |byte: u8| less_than(word ^ (ONES * u64::from(byte)), 1);
-    less_than(word, b' ') | equal(b'"') | equal(b'\\')
+    let is_escaped = |byte: &u8| (*byte < b' ') | (*byte == b'"') | (*byte == b'\\');
+    let (blocks, _) = text.as_chunks::<16>();
+    let has_escaped = |block: &[u8; 16]| {
+        let escaped = block.iter().map(|byte| u8::from(is_escaped(byte)));
+        escaped.fold(0, |any, escaped| any | escaped) > 0
+    };
+    let plain = 16
+        * blocks
+            .iter()
+            .take_while(|block| !has_escaped(block))
+            .count();
+    let rest = &text[plain..];
+    plain + rest.iter().position(is_escaped).unwrap_or(rest.len())
 }
 
 fn write_escaped(json: &mut Vec<u8>, byte: u8) {

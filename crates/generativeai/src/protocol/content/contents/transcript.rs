@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use super::json::JsonPrefix;
-use crate::protocol::content::Content;
+use crate::protocol::content::{Content, Data};
 
 /// Contents of a conversation and their JSON, which is written once: when a request first needs it.
 #[derive(Default)]
@@ -28,7 +28,7 @@ impl Transcript {
 
     /// Appends contents.
     pub(crate) fn extend(&mut self, contents: impl IntoIterator<Item = Content>) {
-        self.contents.extend(contents);
+        self.contents.extend(contents.into_iter().map(shrunk));
     }
 
     /// Removes all contents but the first `count`, and returns them.
@@ -36,6 +36,12 @@ impl Transcript {
         let json = self.json.get_mut();
         json.unwrap_or_else(PoisonError::into_inner).truncate(count);
         self.contents.split_off(count)
+    }
+
+    /// Returns the contents among which parts may have metadata. A part in one before them has none.
+    pub(super) fn with_part_metadata(&self) -> &[Content] {
+        let json = self.json.lock().unwrap_or_else(PoisonError::into_inner);
+        &self.contents[json.without_part_metadata()..]
     }
 
     /// Returns the JSON of all contents in pieces, with a comma in front of each content.
@@ -57,11 +63,21 @@ impl Clone for Transcript {
 
 impl From<Vec<Content>> for Transcript {
     fn from(contents: Vec<Content>) -> Self {
-        Self {
-            contents,
-            ..Self::default()
+        let mut transcript = Self::default();
+        transcript.extend(contents);
+        transcript
+    }
+}
+
+/// Releases unused memory of texts: a text that grew, as that of a streamed reply, has up to twice the capacity that it
+/// needs, and stays as long as the conversation.
+fn shrunk(mut content: Content) -> Content {
+    for part in &mut content.parts {
+        if let Some(Data::Text(text)) = &mut part.data {
+            text.shrink_to_fit();
         }
     }
+    content
 }
 
 #[cfg(test)]
