@@ -6,7 +6,7 @@
 //! | A hop ends | Then |
 //! | --- | --- |
 //! | with `CONTINUATION` and a new token | the next hop continues from the token |
-//! | with any other finish reason, or without a new token | the reply is over |
+//! | with any other finish reason, or without a new token | the reply is over, even if the connection breaks then |
 //! | without a finish reason, after a token | it is resumed from the token, at most three times without progress |
 //! | without a finish reason or a token | the reply fails, as without continuation |
 //!
@@ -257,6 +257,10 @@ impl Hops {
             Some(reason) => *reason != FinishReason::Continuation || !has_new_token,
         };
         if !self.continues || is_whole || hop.is_blocked {
+            // A reply that can be resumed survives a lost connection, so one that is whole does as well.
+            let is_over = self.token.is_some() && hop.finish_reason.is_some();
+            let is_lost = |error: &Error| error.is_retryable() && error.status().is_none();
+            let error = error.filter(|error| !(self.continues && is_over && is_lost(error)));
             return ControlFlow::Break(self.end(error));
         }
         if has_new_token {

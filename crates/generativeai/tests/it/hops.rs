@@ -19,7 +19,7 @@ use crate::support::poll::{Waiting, drop_at_every_poll, run};
 use crate::support::service::Service;
 
 /// Returns the pieces of a reply: thoughts, a text, and a signature at its end.
-fn reply() -> Vec<Part> {
+pub(crate) fn reply() -> Vec<Part> {
     let thoughts = (0..8).map(|number| Part::text(format!("thought {number} ")).thought(true));
     let texts = (0..40).map(|number| Part::text(format!("word {number}ü ")));
     let signed = Part::text("").thought_signature("c2lnbmVk");
@@ -27,7 +27,7 @@ fn reply() -> Vec<Part> {
 }
 
 /// Returns the history that a reply in one piece leads to.
-fn expected() -> String {
+pub(crate) fn expected() -> String {
     let script = Scripted::default().then_stream([last(Content::model(reply()))]);
     let mut chat = GenerativeModel::new("m").backend(script).start_chat();
     run(chat.send_message("Hi").stream().finish()).unwrap();

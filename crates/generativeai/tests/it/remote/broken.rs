@@ -151,7 +151,7 @@ async fn a_response_that_is_not_http_is_unreachable() {
 }
 
 /// Returns an event with a token from which the reply continues.
-fn checkpoint(text: &str, token: &str) -> String {
+pub(super) fn checkpoint(text: &str, token: &str) -> String {
     let mut reply = reply(text, None);
     reply["candidates"][0]["continuationToken"] = token.into();
     format!("data: {reply}\r\n\r\n")

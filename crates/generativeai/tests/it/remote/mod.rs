@@ -6,6 +6,7 @@ mod attempts;
 mod blocking;
 mod broken;
 mod connect;
+mod cuts;
 mod dropped;
 mod files;
 mod http2;

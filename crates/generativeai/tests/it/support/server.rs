@@ -59,18 +59,28 @@ pub(crate) struct Server {
 impl Server {
     /// Plays one script a connection, in order; then it refuses connections.
     pub(crate) fn play(scripts: impl IntoIterator<Item = Vec<Act>>) -> Self {
-        let scripts: Vec<_> = scripts.into_iter().collect();
+        let mut scripts: Vec<_> = scripts.into_iter().collect();
+        scripts.reverse();
+        let count = scripts.len();
+        Self::answer_with(count, move |_| scripts.pop().unwrap_or_default())
+    }
+
+    /// Plays the script that a function makes for each request, on this many connections.
+    pub(crate) fn answer_with(
+        connections: usize,
+        mut script: impl FnMut(&Received) -> Vec<Act> + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port of loopback");
         let address = listener.local_addr().expect("an address");
         let received = Arc::new(Mutex::new(Vec::new()));
         let log = received.clone();
         thread::spawn(move || {
-            for script in scripts {
+            for _ in 0..connections {
                 let Ok((connection, _)) = listener.accept() else {
                     return;
                 };
                 // The client may disconnect before the script ends.
-                let _ = serve(connection, script, &log);
+                let _ = serve(connection, &mut script, &log);
             }
         });
         Self { address, received }
@@ -167,11 +177,12 @@ pub(crate) fn error(code: u16, status: &str, details: Value) -> String {
 
 fn serve(
     connection: TcpStream,
-    script: Vec<Act>,
+    script: &mut impl FnMut(&Received) -> Vec<Act>,
     log: &Mutex<Vec<Received>>,
 ) -> std::io::Result<()> {
     let mut reader = BufReader::new(connection.try_clone()?);
     let request = receive(&mut reader)?;
+    let script = script(&request);
     log.lock().expect("no panic in the server").push(request);
     let mut writer = &connection;
     for act in script {

@@ -107,12 +107,6 @@ impl State {
             return chunks;
         }
         let length = self.below(chunks.len() + 1);
-        let end = chunks
-            .last()
-            .and_then(|chunk| chunk.as_ref().ok()?.finish_reason());
-        if length == chunks.len() && end == Some(&FinishReason::Stop) {
-            return chunks;
-        }
         let has_token = |chunk: &Result<GenerateContentResponse>| {
             let candidate = &chunk.as_ref().unwrap().candidates[0];
             candidate.continuation_token.is_some()
