@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::Bytes;
 use generativeai::{Error, ErrorKind, GenerativeModel, RequestOptions, Retry};
 use generativeai_openai::{OpenAi, OpenAiBuilder};
 use h2::Reason;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+use crate::http2::{Answer, Http2Server, Script, WINDOW};
+use crate::stopped_time::StoppedTime;
 use crate::support::{CANARY, Ending, completion, event, raw, stream};
 use crate::tls::{Authority, TlsListener, listen};
 
@@ -83,6 +84,11 @@ async fn an_invalid_certificate_fails_at_once_with_the_reason() {
             authority.server("127.0.0.1", [2000, 2001]),
             authority.pem(),
             "expired",
+        ),
+        (
+            authority.server("127.0.0.1", [2199, 2200]),
+            authority.pem(),
+            "not valid yet",
         ),
         (authority.good(), unrelated, "UnknownIssuer"),
     ] {
@@ -252,73 +258,104 @@ async fn a_dead_server_is_not_stormed() {
     );
 }
 
-/// What a server over HTTP/2 does with a request.
-#[derive(Clone, Copy, Debug)]
-enum Stream {
-    Reply,
-    Reset(Reason),
-    GoAway,
+/// A server over HTTP/2, and a model that uses it.
+async fn http2(scripts: Vec<Script>, window: u32) -> (Http2Server, GenerativeModel) {
+    let server = Http2Server::play(scripts, window).await;
+    let model = model(&format!("{}/v1", server.url), |it| {
+        it.root_certificate(&server.pem)
+    });
+    (server, model)
 }
 
-/// Starts a server over HTTP/2 that plays one script a connection.
-async fn http2(scripts: Vec<Vec<Stream>>) -> GenerativeModel {
-    let authority = Authority::new("Ours");
-    let (listener, url) = TlsListener::bind(authority.good(), "h2").await;
-    tokio::spawn(async move {
-        for script in scripts {
-            let connection = listener.accept().await.expect("a client that trusts us");
-            let mut connection = h2::server::handshake(connection).await.expect("HTTP/2");
-            for act in script {
-                let Some(Ok((_, mut respond))) = connection.accept().await else {
-                    break;
-                };
-                match act {
-                    Stream::Reply => {
-                        let head =
-                            http::Response::builder().header("content-type", "text/event-stream");
-                        let head = head.body(()).expect("a head");
-                        let mut body = respond.send_response(head, false).expect("an open stream");
-                        body.send_data(Bytes::from(stream("Hello")), true)
-                            .expect("an open stream");
-                    }
-                    Stream::Reset(reason) => respond.send_reset(reason),
-                    Stream::GoAway => connection.abrupt_shutdown(Reason::NO_ERROR),
-                }
-            }
-            // Flushes, until the client closes the connection.
-            while let Some(Ok(_)) = connection.accept().await {}
-        }
-    });
-    model(&format!("{url}/v1"), |it| {
-        it.root_certificate(authority.pem())
-    })
+/// Returns a stream with the texts of a request, one after the other.
+fn echo(body: &[u8]) -> String {
+    let request: Value = serde_json::from_slice(body).expect("JSON");
+    let messages = request["messages"].as_array().expect("messages");
+    let texts = messages
+        .iter()
+        .map(|message| message["content"].as_str().expect("a text"));
+    stream(&texts.collect::<String>())
 }
 
 /// Fault 24.
 #[tokio::test]
 async fn a_stream_of_http2_that_is_reset_or_a_connection_that_ends_is_replaced() {
-    for scripts in [
-        vec![vec![Stream::Reset(Reason::REFUSED_STREAM), Stream::Reply]],
-        vec![vec![Stream::Reset(Reason::INTERNAL_ERROR), Stream::Reply]],
-        vec![vec![Stream::GoAway], vec![Stream::Reply]],
-        vec![vec![
-            Stream::Reply,
-            Stream::Reset(Reason::CANCEL),
-            Stream::Reply,
-        ]],
+    let hello = || Answer::Whole(stream("Hello"));
+    let last = || Answer::Last(stream("Hello"));
+    for (scripts, replies) in [
+        (
+            vec![vec![Answer::Reset(Reason::REFUSED_STREAM), hello()]],
+            1,
+        ),
+        (
+            vec![vec![Answer::Reset(Reason::INTERNAL_ERROR), hello()]],
+            1,
+        ),
+        (
+            vec![vec![Answer::GoAway(Reason::NO_ERROR)], vec![hello()]],
+            1,
+        ),
+        (
+            vec![vec![hello(), Answer::Reset(Reason::CANCEL), hello()]],
+            2,
+        ),
+        (vec![vec![last()], vec![hello()]], 2),
     ] {
-        let replies = scripts
-            .iter()
-            .flatten()
-            .filter(|act| matches!(act, Stream::Reply))
-            .count();
-        let model = http2(scripts.clone()).await;
+        let (_server, model) = http2(scripts.clone(), WINDOW).await;
 
         for _ in 0..replies {
             let reply = streamed(&model).await;
             assert_eq!(reply.unwrap(), "Hello", "{scripts:?}");
         }
     }
+}
+
+/// Fault 24.
+#[tokio::test]
+async fn a_stream_of_http2_that_is_reset_after_a_chunk_is_an_error_with_the_beginning() {
+    let part = Answer::Part(event(json!({"content": "Hel"}), None));
+    let (server, model) = http2(vec![vec![part]], WINDOW).await;
+    let mut chat = model.start_chat();
+
+    let mut reply = chat.send_message("Hi").stream();
+    reply.next().await.expect("a chunk").unwrap();
+    server.part_read.send(()).expect("the server waits");
+    let error = reply.next().await.expect("an end").unwrap_err();
+    drop(reply);
+
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error:?}");
+    let unfinished = chat.unfinished().expect("an unfinished turn");
+    assert_eq!(unfinished.received.as_ref().unwrap().text().unwrap(), "Hel");
+}
+
+/// Fault 24.
+#[tokio::test]
+async fn a_small_window_delays_a_request_and_loses_nothing() {
+    let (_server, model) = http2(vec![vec![Answer::Echo(echo)]], 500).await;
+    let message = "a long message ".repeat(1_000);
+
+    let reply = model.generate_content(message.as_str()).stream().finish();
+
+    assert_eq!(reply.await.unwrap().text().unwrap(), message);
+}
+
+/// Fault 24.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_accepts_no_bytes_is_timed_out() {
+    let time = StoppedTime::start();
+    // The request is never read completely, because the window for its body stays closed.
+    let never = Answer::Whole(stream("never"));
+    let (mut server, model) = http2(vec![vec![never]], 0).await;
+
+    let pass = async {
+        server.accepted.recv().await.expect("a request");
+        time.release();
+    };
+    let (reply, ()) = tokio::join!(streamed(&model), pass);
+
+    let (error, text) = reply.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
+    assert_eq!(text, "");
 }
 
 /// Fault 24.

@@ -1,6 +1,5 @@
-//! Retries as a test sees them, and time that stands still.
+//! Retries as a test sees them.
 
-use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ impl Retries {
             .on_retry(move |attempt| retries.record(attempt))
     }
 
-    /// Returns options that record retries and let the waits before them pass in [stopped time](StoppedTime).
+    /// Returns options that record retries and let the waits before them pass in [stopped time](super::StoppedTime).
     pub(crate) fn in_stopped_time(&self) -> RequestOptions {
         let retries = self.clone();
         RequestOptions::default().on_retry(move |attempt| {
@@ -48,28 +47,5 @@ impl Retries {
     fn record(&self, attempt: &Attempt) {
         let mut attempts = self.0.lock().expect("no panic under the lock");
         attempts.push(attempt.clone());
-    }
-}
-
-/// Stops the time of a runtime that was started with paused time; `tokio::time::advance` moves it.
-///
-/// Paused time alone jumps to the next timer whenever no task is ready, and a response on its way through a
-/// socket does not count as ready. It does not jump while a blocking task runs.
-#[derive(Debug)]
-pub(crate) struct StoppedTime {
-    _blocking: Sender<()>,
-}
-
-impl StoppedTime {
-    pub(crate) fn start() -> Self {
-        let (sender, receiver) = channel::<()>();
-        // Ends when the sender is dropped.
-        tokio::task::spawn_blocking(move || receiver.recv());
-        Self { _blocking: sender }
-    }
-
-    /// From now on time jumps to the next timer again.
-    pub(crate) fn release(self) {
-        drop(self);
     }
 }

@@ -1,0 +1,162 @@
+//! A server over HTTP/2 that plays a script on each connection.
+
+use std::future::poll_fn;
+
+use bytes::Bytes;
+use h2::server::{self, Connection, SendResponse};
+use h2::{Reason, SendStream};
+use http::{Request, Response};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_rustls::server::TlsStream;
+
+use super::tls::{Authority, TlsListener};
+
+type Http2 = Connection<TlsStream<TcpStream>, Bytes>;
+
+/// Responses to the requests of one connection, in order; then the connection is closed.
+pub(crate) type Script = Vec<Answer>;
+
+/// Response to one request.
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    /// A complete stream of these events.
+    Whole(String),
+    /// As `Whole`; then the server accepts no more requests on this connection (GOAWAY).
+    Last(String),
+    /// A stream that is reset once the test has read these events.
+    Part(String),
+    /// As `Whole`, with what the function makes of the body of the request.
+    Echo(fn(&[u8]) -> String),
+    /// The stream is reset.
+    Reset(Reason),
+    /// The connection ends with the stream open.
+    GoAway(Reason),
+}
+
+/// A server that plays one script a connection.
+pub(crate) struct Http2Server {
+    pub(crate) url: String,
+    /// What a client must trust.
+    pub(crate) pem: String,
+    /// Receives a message for each request that the server has accepted.
+    pub(crate) accepted: UnboundedReceiver<()>,
+    /// Tells the server that the test has read a part.
+    pub(crate) part_read: UnboundedSender<()>,
+}
+
+impl Http2Server {
+    /// Starts a server whose flow-control windows for requests have this size.
+    pub(crate) async fn play(scripts: Vec<Script>, window: u32) -> Self {
+        let authority = Authority::new("Ours");
+        let (listener, url) = TlsListener::bind(authority.good(), "h2").await;
+        let (part_read, mut is_part_read) = unbounded_channel();
+        let (accept, accepted) = unbounded_channel();
+        tokio::spawn(async move {
+            for script in scripts {
+                let connection = listener.accept().await.expect("a client that trusts us");
+                let mut builder = server::Builder::new();
+                builder.initial_window_size(window);
+                let connection = builder.handshake(connection).await.expect("HTTP/2");
+                play(connection, script, &accept, &mut is_part_read).await;
+            }
+        });
+        Self {
+            url,
+            pem: authority.pem(),
+            accepted,
+            part_read,
+        }
+    }
+}
+
+async fn play(
+    mut connection: Http2,
+    script: Script,
+    accepted: &UnboundedSender<()>,
+    part_read: &mut UnboundedReceiver<()>,
+) {
+    for answer in script {
+        let Some(request) = connection.accept().await else {
+            return;
+        };
+        let (request, mut respond) = request.expect("a request");
+        // Most tests do not listen.
+        let _ = accepted.send(());
+        match answer {
+            Answer::Whole(events) => {
+                body_of(request, &mut connection).await;
+                whole(&mut respond, events);
+            }
+            Answer::Last(events) => {
+                body_of(request, &mut connection).await;
+                whole(&mut respond, events);
+                connection.graceful_shutdown();
+            }
+            Answer::Part(events) => {
+                body_of(request, &mut connection).await;
+                let mut stream = begin(&mut respond);
+                stream
+                    .send_data(events.into(), false)
+                    .expect("an open stream");
+                // The connection is driven until the test has read the part.
+                tokio::select! {
+                    _ = connection.accept() => panic!("no request is expected now"),
+                    _ = part_read.recv() => stream.send_reset(Reason::INTERNAL_ERROR),
+                }
+            }
+            Answer::Echo(events_for) => {
+                let body = body_of(request, &mut connection).await;
+                whole(&mut respond, events_for(&body));
+            }
+            Answer::Reset(reason) => respond.send_reset(reason),
+            Answer::GoAway(reason) => connection.abrupt_shutdown(reason),
+        }
+    }
+    // Flushes, until the client closes the connection.
+    while let Some(Ok((_, mut respond))) = connection.accept().await {
+        respond.send_reset(Reason::REFUSED_STREAM);
+    }
+}
+
+/// Reads the body of a request while driving the connection, and checks its announced length.
+async fn body_of(request: Request<h2::RecvStream>, connection: &mut Http2) -> Vec<u8> {
+    let length = request.headers().get("content-length").cloned();
+    let mut body = request.into_body();
+    let reading = async move {
+        let mut all = Vec::new();
+        while let Some(piece) = body.data().await {
+            let piece = piece.expect("a whole request");
+            let freed = body.flow_control().release_capacity(piece.len());
+            freed.expect("data within the window");
+            all.extend_from_slice(&piece);
+        }
+        let length = length.expect("a length");
+        assert_eq!(length.to_str().expect("digits"), all.len().to_string());
+        all
+    };
+    tokio::pin!(reading);
+    tokio::select! {
+        all = &mut reading => all,
+        closed = poll_fn(|cx| connection.poll_closed(cx)) => {
+            panic!("the client left within its request: {closed:?}")
+        }
+    }
+}
+
+/// Sends the head of a stream.
+pub(crate) fn begin(respond: &mut SendResponse<Bytes>) -> SendStream<Bytes> {
+    let head = Response::builder().header("content-type", "text/event-stream");
+    let head = head.body(()).expect("a head");
+    respond.send_response(head, false).expect("an open stream")
+}
+
+/// Sends a complete stream.
+pub(crate) fn whole(respond: &mut SendResponse<Bytes>, events: String) {
+    begin(respond)
+        .send_data(events.into(), true)
+        .expect("an open stream");
+}
+
+/// Size of a window that does not matter.
+pub(crate) const WINDOW: u32 = 65_535;
