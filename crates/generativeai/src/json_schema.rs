@@ -49,6 +49,10 @@ pub(crate) fn parameters(schema: Value) -> Option<Value> {
     }
     let mut schema = JsonSchemaValue::try_from(schema).ok()?;
     schema.remove("$schema");
+    // Arguments are an object, whether the schema says so or not. The service demands that it does.
+    if schema.get("type").is_none() && schema.get("properties").is_some() {
+        schema.insert("type".to_owned(), "object".into());
+    }
     RecursiveTransform(as_the_api_accepts_it).transform(&mut schema);
     Some(schema.to_value())
 }
@@ -61,20 +65,23 @@ fn is_empty_object(schema: &Value) -> bool {
         return false;
     };
     let is_empty = |value: &Value| match value {
+        Value::Null => true,
         Value::Array(items) => items.is_empty(),
         Value::Object(members) => members.is_empty(),
         _ => false,
     };
-    keywords.get("type") == Some(&json!("object"))
-        && keywords
-            .iter()
-            .all(|(keyword, value)| match keyword.as_str() {
-                "type" | "title" | "description" | "$schema" | "$id" | "$comment" | "$defs"
-                | "definitions" => true,
-                "properties" | "required" => is_empty(value),
-                "additionalProperties" => *value == json!(false),
-                _ => false,
-            })
+    let is_object = |value: &Value| *value == json!("object") || *value == json!(["object"]);
+    keywords
+        .iter()
+        .all(|(keyword, value)| match keyword.as_str() {
+            "title" | "description" | "$schema" | "$id" | "$comment" | "$defs" | "definitions" => {
+                true
+            }
+            "type" => is_object(value),
+            "properties" | "required" => is_empty(value),
+            "additionalProperties" => *value == json!(false),
+            _ => false,
+        })
 }
 
 /// Converts the keywords that the API does not accept: `const`, `null` in an `enum`, and keywords next
@@ -107,11 +114,15 @@ fn as_the_api_accepts_it(schema: &mut JsonSchemaValue) {
     if has_siblings(schema)
         && let Some(reference) = schema.remove("$ref")
     {
-        let taken = schema
-            .as_object()
-            .is_some_and(|members| members.contains_key("anyOf"));
-        let keyword = if taken { "allOf" } else { "anyOf" };
-        schema.insert(keyword.to_owned(), json!([{"$ref": reference}]));
+        let has = |keyword: &str| schema.get(keyword).is_some();
+        let keyword = if has("anyOf") { "allOf" } else { "anyOf" };
+        let reference = json!({"$ref": reference});
+        match schema.get_mut(keyword).and_then(Value::as_array_mut) {
+            Some(all) => all.push(reference),
+            None => {
+                schema.insert(keyword.to_owned(), json!([reference]));
+            }
+        }
     }
 }
 

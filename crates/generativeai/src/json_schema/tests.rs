@@ -434,6 +434,47 @@ fn a_reference_beside_alternatives_leaves_them_in_place() {
     assert_eq!(parameters["allOf"], json!([{"$ref": "#/$defs/Args"}]));
 }
 
+/// Field row 11: what servers write by hand, or generate.
+#[test]
+fn arguments_are_declared_whatever_their_schema_leaves_out() {
+    let reference = json!({"$ref": "#/$defs/Args"});
+    for (schema, expected) in [
+        (json!({}), None),
+        (
+            json!({"type": ["object"], "properties": null, "required": null}),
+            None,
+        ),
+        (
+            json!({"additionalProperties": false, "title": "NoArgs"}),
+            None,
+        ),
+        (
+            json!({"properties": {"a": {"type": "string"}}}),
+            Some(json!({"properties": {"a": {"type": "string"}}, "type": "object"})),
+        ),
+        (
+            json!({"type": "object", "minProperties": 1}),
+            Some(json!({"type": "object", "minProperties": 1})),
+        ),
+        (
+            json!({"type": "object", "additionalProperties": true}),
+            Some(json!({"type": "object", "additionalProperties": true})),
+        ),
+        (
+            json!({"type": "object", "unevaluatedProperties": {"type": "string"}}),
+            Some(json!({"type": "object", "unevaluatedProperties": {"type": "string"}})),
+        ),
+        (
+            json!({"$ref": "#/$defs/Args", "anyOf": [{"required": ["a"]}], "allOf": [{"required": ["b"]}]}),
+            Some(
+                json!({"anyOf": [{"required": ["a"]}], "allOf": [{"required": ["b"]}, reference]}),
+            ),
+        ),
+    ] {
+        assert_eq!(parameters(schema.clone()), expected, "{schema}");
+    }
+}
+
 #[test]
 fn the_constant_null_is_the_type_null() {
     let schema = json!({"type": "object", "properties": {"a": {"const": null}}});
