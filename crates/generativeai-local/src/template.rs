@@ -2,8 +2,10 @@
 
 mod chat;
 mod environment;
+mod filters;
 mod json;
 mod lower;
+mod methods;
 mod probe;
 mod python;
 mod source;

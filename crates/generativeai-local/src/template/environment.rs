@@ -11,7 +11,9 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Value};
 
+use super::filters;
 use super::json::{self, JsonStyle};
+use super::methods;
 use super::python;
 use super::source;
 
@@ -37,8 +39,7 @@ impl Compiled {
             .build()?;
         environment.set_syntax(syntax);
         environment.set_fuel(Some(MAX_STEPS));
-        environment
-            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_unknown_method_callback(methods::call);
         environment.set_formatter(|out, _, value| {
             if value.is_undefined() {
                 return Ok(());
@@ -48,7 +49,7 @@ impl Compiled {
         environment.add_function("raise_exception", raise_exception);
         environment.add_function("strftime_now", strftime_now);
         environment.add_filter("tojson", to_json);
-        environment.add_filter("string", |value: &Value| python::to_str(value));
+        filters::add_to(&mut environment);
         // Jinja2 asks Python for these; minijinja's own answers differ for strings and `none`.
         environment.add_test("iterable", |value: &Value| !is_scalar(value));
         environment.add_test("sequence", |value: &Value| !is_scalar(value));

@@ -70,11 +70,12 @@ pub(super) fn messages(conversation: &Conversation, form: Form) -> Lowered {
                 text,
                 thoughts,
                 calls,
-            } if form.native_tools || calls.is_empty() => {
-                messages.push_assistant(text, thoughts, calls, &mut ids);
-            }
-            Body::Assistant { text, calls, .. } => {
-                messages.push_text("assistant", &with_calls(text, calls));
+            } => {
+                messages.push_reply(text, thoughts);
+                match form.native_tools {
+                    true => messages.push_calls(calls, &mut ids),
+                    false => messages.push_calls_as_text(calls),
+                }
             }
             Body::Tool { id, name, content } if form.native_tools => {
                 messages.push(json!({
@@ -122,17 +123,6 @@ fn instructions(functions: &[Function]) -> String {
     text
 }
 
-fn with_calls(text: &str, calls: &[Call]) -> String {
-    let mut text = text.to_owned();
-    for call in calls {
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        text.push_str(&CallSyntax::default().write(&call.name, &to_json(&call.arguments)));
-    }
-    text
-}
-
 /// Serializes JSON with the spaces that Python writes, since models were trained on that.
 pub(super) fn to_json(value: &impl serde::Serialize) -> String {
     let value = TemplateValue::from(Serde(value));
@@ -173,24 +163,34 @@ impl Messages {
         let last = self.list.last_mut().filter(|last| last["role"] == role);
         match last.and_then(|last| last.get_mut("content")) {
             Some(Value::String(content)) => {
-                content.push_str(separator);
+                if !content.is_empty() {
+                    content.push_str(separator);
+                }
                 content.push_str(text);
             }
             _ => self.push(json!({ "role": role, "content": text })),
         }
     }
 
-    fn push_assistant(&mut self, text: &str, thoughts: &str, calls: &[Call], ids: &mut Ids) {
+    /// Adds a text of the model, and the thoughts that led to it.
+    fn push_reply(&mut self, text: &str, thoughts: &str) {
         self.push_text("assistant", text);
-        let Some(message) = self.list.last_mut() else {
+        let Some(message) = self.list.last_mut().filter(|_| !thoughts.is_empty()) else {
             return;
         };
-        if !thoughts.is_empty() {
-            message.insert("reasoning_content".to_owned(), thoughts.into());
+        match message.get_mut("reasoning_content") {
+            Some(Value::String(before)) => before.push_str(thoughts),
+            _ => {
+                message.insert("reasoning_content".to_owned(), thoughts.into());
+            }
         }
-        if calls.is_empty() {
+    }
+
+    /// Adds calls to the last message, which is one of the model.
+    fn push_calls(&mut self, calls: &[Call], ids: &mut Ids) {
+        let Some(message) = self.list.last_mut().filter(|_| !calls.is_empty()) else {
             return;
-        }
+        };
         let calls = calls.iter().map(|call| {
             json!({ "id": ids.of_call(call), "type": "function", "function": {
                 "name": call.name,
@@ -200,6 +200,14 @@ impl Messages {
         let list = message.entry("tool_calls").or_insert_with(|| json!([]));
         if let Value::Array(list) = list {
             list.extend(calls);
+        }
+    }
+
+    /// Adds calls as text, each on a separate line.
+    fn push_calls_as_text(&mut self, calls: &[Call]) {
+        for call in calls {
+            let text = CallSyntax::default().write(&call.name, &to_json(&call.arguments));
+            self.push_line("assistant", &text);
         }
     }
 

@@ -91,13 +91,28 @@ fn write_quoted(text: &str, out: &mut String) {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             c if c == quote => out.extend(['\\', c]),
-            c if c.is_control() => {
-                write!(out, "\\x{:02x}", u32::from(c)).expect("writing to a string cannot fail");
+            c if !is_printable(c) => {
+                let code = u32::from(c);
+                match code {
+                    0..=0xFF => write!(out, "\\x{code:02x}"),
+                    0x100..=0xFFFF => write!(out, "\\u{code:04x}"),
+                    _ => write!(out, "\\U{code:08x}"),
+                }
+                .expect("writing to a string cannot fail");
             }
             c => out.push(c),
         }
     }
     out.push(quote);
+}
+
+/// Whether Python writes a character as it is: not control and format characters, and of white space the blank alone.
+fn is_printable(c: char) -> bool {
+    let is_format = matches!(
+        c,
+        '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
+    );
+    !c.is_control() && !is_format && (c == ' ' || !c.is_whitespace())
 }
 
 fn number(value: &Value) -> String {

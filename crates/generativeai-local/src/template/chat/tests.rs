@@ -232,11 +232,13 @@ fn the_pieces_of_one_reply_are_one_message() {
             piece("Let me see.", "", &["a", "b"]),
         ),
     ] {
-        let prompt = |replies: Vec<Message>| {
-            let messages = [vec![user("Hi")], replies, vec![user("Bye")]].concat();
-            render(CHAT_ML, &conversation("", messages)).unwrap()
-        };
-        assert_eq!(prompt(pieces), prompt(vec![whole]));
+        for source in [CHAT_ML, THINKING] {
+            let prompt = |replies: &[Message]| {
+                let messages = [&[user("Hi")], replies, &[user("Bye")]].concat();
+                render(source, &conversation("", messages)).unwrap()
+            };
+            assert_eq!(prompt(&pieces), prompt(std::slice::from_ref(&whole)));
+        }
     }
 }
 

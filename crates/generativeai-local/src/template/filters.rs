@@ -1,0 +1,98 @@
+//! Filters and functions of Jinja2 whose arguments or results differ in minijinja.
+
+use minijinja::value::{Kwargs, Rest, ValueOrKwargs};
+use minijinja::{Environment, Error, Value};
+use minijinja_contrib::globals;
+
+use super::python;
+
+/// Adds them to an environment.
+pub(super) fn add_to(environment: &mut Environment<'static>) {
+    environment.add_filter("string", |value: &Value| python::to_str(value));
+    environment.add_filter("int", int);
+    environment.add_filter("float", float);
+    environment.add_filter("default", default);
+    environment.add_filter("d", default);
+    environment.add_function("joiner", globals::joiner);
+    environment.add_function("cycler", |items: Rest<Value>| globals::cycler(items.0));
+}
+
+/// Converts a value to a whole number: the default, else 0, if it is none.
+fn int(
+    value: &Value,
+    default: Option<i64>,
+    base: Option<u32>,
+    named: Kwargs,
+) -> Result<i64, Error> {
+    let default: Option<i64> = default.or(named.get("default")?);
+    let base: u32 = base.or(named.get("base")?).unwrap_or(10);
+    named.assert_all_used()?;
+    let read = match value.as_str() {
+        Some(text) => of_digits(text, base).or_else(|| of_float(text.trim().parse().ok()?)),
+        None => value.as_i64().or_else(|| of_float(number(value)?)),
+    };
+    Ok(read.or(default).unwrap_or_default())
+}
+
+/// Reads digits as Python's `int` does, with the prefix of their base and `_` between them.
+fn of_digits(text: &str, base: u32) -> Option<i64> {
+    let text = text.trim().to_lowercase().replace('_', "");
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text.as_str()),
+    };
+    let prefix = match base {
+        2 => "0b",
+        8 => "0o",
+        16 => "0x",
+        _ => "",
+    };
+    let digits = digits.strip_prefix(prefix).unwrap_or(digits);
+    let valid = (2..=36).contains(&base);
+    valid.then(|| i64::from_str_radix(&format!("{sign}{digits}"), base).ok())?
+}
+
+/// Truncates a number. Infinity and what is not a number have no whole part.
+fn of_float(number: f64) -> Option<i64> {
+    number.is_finite().then_some(number as i64)
+}
+
+/// Converts a value to a number: the default, else 0, if it is none.
+fn float(value: &Value, default: Option<f64>, named: Kwargs) -> Result<f64, Error> {
+    let default: Option<f64> = default.or(named.get("default")?);
+    named.assert_all_used()?;
+    let read = match value.as_str() {
+        Some(text) => text.trim().parse().ok(),
+        None => number(value),
+    };
+    Ok(read.or(default).unwrap_or_default())
+}
+
+fn number(value: &Value) -> Option<f64> {
+    f64::try_from(value.clone()).ok()
+}
+
+/// Returns another value for one that is undefined, or with `boolean` for one that is false.
+fn default(value: &Value, arguments: Rest<ValueOrKwargs>) -> Result<Value, Error> {
+    let arguments = arguments.into_values();
+    // Read by hand: an argument of the type `Option` does not tell `none` from no argument.
+    let positional = arguments.iter().take_while(|one| !one.is_kwargs());
+    let positional: Vec<&Value> = positional.collect();
+    let named = match arguments.last().filter(|last| last.is_kwargs()) {
+        Some(last) => Kwargs::try_from(last.clone())?,
+        None => Kwargs::from_iter([] as [(&str, Value); 0]),
+    };
+    let argument = |at: usize, name: &str| match positional.get(at) {
+        Some(found) => Ok(Some((*found).clone())),
+        None if named.has(name) => named.get(name).map(Some),
+        None => Ok(None),
+    };
+    let other: Option<Value> = argument(0, "default_value")?;
+    let boolean: Option<Value> = argument(1, "boolean")?;
+    named.assert_all_used()?;
+    let is_false = boolean.is_some_and(|boolean| boolean.is_true()) && !value.is_true();
+    Ok(match value.is_undefined() || is_false {
+        true => other.unwrap_or_else(|| "".into()),
+        false => value.clone(),
+    })
+}
