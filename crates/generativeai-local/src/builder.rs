@@ -1,6 +1,5 @@
 //! Options for loading a model.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use crate::default_model;
 use crate::engine::{Engine, EngineOptions};
 use crate::ignored::IgnoredSettings;
 use crate::local::Local;
+use crate::machine;
 use crate::model::Model;
 
 /// Maximum size of the context if none is set.
@@ -83,7 +83,7 @@ impl Builder {
 
     /// Sets the size of the context in tokens, from 256 to the size that the model was trained with.
     /// All chats share the context, and one chat may fill it. Default: the trained size, at most
-    /// 32,768 and what a quarter of the free memory holds.
+    /// 32,768 and what a quarter of the free memory holds; in a container, of the memory that its limit leaves free.
     pub fn context(mut self, tokens: u32) -> Self {
         self.context = Some(tokens);
         self
@@ -104,7 +104,7 @@ impl Builder {
     /// Sets the maximum number of compute threads; at least 1. Default: the number of physical cores.
     ///
     /// Fewer are used while other programs keep cores busy: threads that share a core with another program
-    /// slow each other down.
+    /// slow each other down. For the same reason there are never more than the processor runs at once.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
         self
@@ -169,7 +169,7 @@ impl Builder {
             context: self.context_for(&model)?,
             chats: self.chats,
             queue: self.queue,
-            threads: self.threads.unwrap_or_else(physical_cores),
+            threads: machine::threads(self.threads),
             deterministic: self.deterministic,
         };
         let engine = Engine::start(Arc::clone(&model), options)?;
@@ -223,38 +223,9 @@ impl Builder {
 
 /// Returns the size of the context that a quarter of the free memory holds.
 fn affordable_context(model: &Model) -> u32 {
-    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let available = meminfo.lines().find_map(|line| {
-        let kibibytes = line
-            .strip_prefix("MemAvailable:")?
-            .trim()
-            .strip_suffix(" kB")?;
-        kibibytes.parse::<u64>().ok()
-    });
-    let Some(available) = available else {
+    let Some(available) = machine::free_memory() else {
         return SMALL_CONTEXT;
     };
-    let tokens = available * 1_024 / 4 / model.bytes_per_token().max(1);
+    let tokens = available / 4 / model.bytes_per_token().max(1);
     u32::try_from(tokens).unwrap_or(u32::MAX).max(MIN_CONTEXT)
-}
-
-/// Returns the number of physical cores. Two threads on one core slow each other down, since they share
-/// its vector units.
-fn physical_cores() -> usize {
-    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
-    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let value = |block: &str, name: &str| {
-        let line = block.lines().find(|line| line.starts_with(name))?;
-        line.split_once(':')
-            .map(|(_, value)| value.trim().to_owned())
-    };
-    let cores: HashSet<_> = cpuinfo
-        .split("\n\n")
-        .filter_map(|block| Some((value(block, "physical id")?, value(block, "core id")?)))
-        .collect();
-    if cores.is_empty() {
-        threads
-    } else {
-        cores.len().min(threads)
-    }
 }

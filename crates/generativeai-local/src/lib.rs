@@ -70,6 +70,7 @@ mod gguf;
 mod grammar;
 mod ignored;
 mod local;
+mod machine;
 mod model;
 pub mod package;
 mod prompt;
