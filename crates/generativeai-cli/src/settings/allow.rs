@@ -1,5 +1,6 @@
 //! Allowing a tool in the configuration file.
 
+use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
@@ -7,15 +8,19 @@ use anyhow::Context;
 use tempfile::NamedTempFile;
 use toml_edit::{Array, DocumentMut, Item, Value};
 
+/// Name of the file that is locked while a configuration file changes. It stays, empty.
+const LOCK: &str = ".lock";
+
 /// Adds a tool to the list `allow` of a configuration file, which is created if it does not exist.
 pub(super) fn add(file: &Path, tool: &str) -> anyhow::Result<()> {
     let folder = file.parent().context("it is not in a folder")?;
+    std::fs::create_dir_all(folder)?;
+    // Another process that allows a tool at the same time would overwrite this one's.
+    let lock = File::create(folder.join(LOCK))?;
+    lock.lock()?;
     let (text, permissions) = match std::fs::read_to_string(file) {
         Ok(text) => (text, Some(std::fs::metadata(file)?.permissions())),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            std::fs::create_dir_all(folder)?;
-            (String::new(), None)
-        }
+        Err(error) if error.kind() == ErrorKind::NotFound => (String::new(), None),
         Err(error) => return Err(error.into()),
     };
     let text = with_allowed(&text, tool)?;
@@ -78,6 +83,27 @@ mod tests {
         ] {
             assert_eq!(with_allowed(before, "send").expect(before), after);
         }
+    }
+
+    /// Field row 22: each process reads the file, and replaces it.
+    #[test]
+    fn tools_that_are_allowed_at_the_same_time_are_all_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("new/config.toml");
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let file = &file;
+                scope.spawn(move || {
+                    for tool in 0..4 {
+                        add(file, &format!("tool_{thread}_{tool}")).expect("a writable folder");
+                    }
+                });
+            }
+        });
+
+        let text = std::fs::read_to_string(file).expect("a file");
+        let file: DocumentMut = text.parse().expect("TOML");
+        assert_eq!(file["chat"]["allow"].as_array().map(Array::len), Some(32));
     }
 
     #[test]
