@@ -66,7 +66,7 @@ const VERSIONS: [&str; 4] = ["v1", "v1beta", "v1alpha", "v1beta1"];
 
 /// What to use instead of parts of the API that are not served, by the beginning of their path or the
 /// name of their method.
-const ALTERNATIVES: [(&str, &str); 10] = [
+const ALTERNATIVES: [(&str, &str); 12] = [
     ("files", "send the data in the request as `inlineData`"),
     ("upload", "send the data in the request as `inlineData`"),
     ("cachedContents", "repeat the contents in each request"),
@@ -81,6 +81,11 @@ const ALTERNATIVES: [(&str, &str); 10] = [
         "batches",
         "send the requests one by one to `:generateContent`",
     ),
+    (
+        "predict",
+        "use `models/{model}:embedContent` or `:batchEmbedContents`",
+    ),
+    ("computeTokens", "use `models/{model}:countTokens`"),
     ("bidiGenerateContent", "use `:streamGenerateContent`"),
     ("tunedModels", "use a model that `GET models` lists"),
 ];
@@ -363,7 +368,14 @@ mod tests {
             ("/v1beta/cachedContents", "repeat the contents"),
             ("/v1beta/openai/chat/completions", "generateContent"),
             ("/v1beta/models/m:batchGenerateContent", "one by one"),
-            ("/v1beta/models/m:predict", ":generateContent"),
+            (
+                "/v1beta/models/m:predict",
+                "use `models/{model}:embedContent`",
+            ),
+            (
+                "/v1beta1/publishers/google/models/m:computeTokens",
+                "use `models/{model}:countTokens`",
+            ),
             ("/v1beta/models/m:asyncBatchEmbedContent", ":embedContent"),
             ("/v1alpha/auth_tokens", ":generateContent"),
             ("/v1beta/fileSearchStores", ":generateContent"),

@@ -7,6 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+use axum::http::Request;
 use generativeai::testing::Scripted;
 use generativeai_server::router;
 use serde_json::Value;
@@ -79,4 +80,30 @@ async fn every_recorded_request_is_read() {
         refused.len()
     ));
     assert!(refused.is_empty(), "{}", refused.join("\n"));
+}
+
+/// Field row 41: methods of Vertex AI, caches, uploads without a folder for files, and what the backend does not have.
+#[tokio::test]
+async fn every_recorded_request_that_is_not_served_gets_an_answer_in_words_that_is_not_retried() {
+    let mut count = 0;
+    for exchange in exchanges() {
+        let text = |name: &str| exchange[name].as_str().expect("a text");
+        let path = text("path");
+        if path.ends_with("enerateContent") || path.ends_with("countTokens") {
+            continue;
+        }
+        count += 1;
+        let request = Request::builder()
+            .method(text("method"))
+            .uri(path)
+            .header("host", "localhost")
+            .header("content-type", "application/json")
+            .body(exchange["request"].to_string().into())
+            .expect("a request");
+
+        let response = send(&router(Scripted::always("ok")), request).await;
+
+        assert_eq!(response.error()["code"], 404, "{path}");
+    }
+    print(&format!("recorded requests that are not served: {count}"));
 }

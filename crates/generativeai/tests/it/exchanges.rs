@@ -32,7 +32,8 @@ struct Exchange {
 impl Exchange {
     /// Returns the method of a model, such as `generateContent`, or the HTTP method and the collection.
     fn kind(&self) -> String {
-        let mut segments = self.path.trim_start_matches('/').split('/').skip(1);
+        let path = self.path.trim_start_matches("/upload");
+        let mut segments = path.trim_start_matches('/').split('/').skip(1);
         match self.path.rsplit_once(':') {
             Some((_, method)) => method.to_owned(),
             None => format!("{} {}", self.method, segments.next().unwrap_or_default()),

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 
 use generativeai::protocol::caches::CachedContent;
 use generativeai::protocol::embeddings::{BatchEmbedContentsRequest, BatchEmbedContentsResponse};
+use generativeai::protocol::files::UploadedFile;
 use generativeai::protocol::models::ListModelsResponse;
 use generativeai::protocol::read_json;
 use generativeai::protocol::request::GenerateContentRequest;
@@ -39,6 +40,7 @@ fn echo_request(exchange: &Exchange) -> Option<Echo> {
         "countTokens" => echo::<CountTokensRequest>(json),
         "batchEmbedContents" => echo::<BatchEmbedContentsRequest>(json),
         "POST cachedContents" | "PATCH cachedContents" => echo::<CachedContent>(json),
+        "POST files" => echo::<UploadedFile>(json),
         _ => return None,
     })
 }
