@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use generativeai::Result;
-use generativeai::protocol::config::{GenerationConfig, ResponseModality};
+use generativeai::protocol::config::GenerationConfig;
 
 use crate::error::invalid_argument;
 use crate::ignored::IgnoredSettings;
@@ -159,32 +159,7 @@ fn reject_unsupported(config: &GenerationConfig) -> Result<()> {
             "candidateCount is {count}, but the embedded model generates one candidate: set it to 1"
         )));
     }
-    let other = |modality: &&ResponseModality| {
-        !matches!(
-            modality,
-            ResponseModality::Text | ResponseModality::Unspecified
-        )
-    };
-    if let Some(modality) = config.response_modalities.iter().find(other) {
-        return Err(invalid_argument(format!(
-            "responseModalities contains {modality}, but the embedded model only generates TEXT"
-        )));
-    }
-    let unsupported = [
-        ("speechConfig", config.speech_config.is_some()),
-        ("imageConfig", config.image_config.is_some()),
-        (
-            "audioTranscriptionConfig",
-            config.audio_transcription_config.is_some(),
-        ),
-        ("translationConfig", config.translation_config.is_some()),
-        ("responseFormat", !config.response_format.is_empty()),
-        (
-            "enableEnhancedCivicAnswers",
-            config.enable_enhanced_civic_answers == Some(true),
-        ),
-    ];
-    if let Some((name, _)) = unsupported.iter().find(|(_, is_set)| *is_set) {
+    if let Some(name) = config.beyond_text() {
         return Err(invalid_argument(format!(
             "{name} is not supported by the embedded model: remove it"
         )));

@@ -2,7 +2,7 @@
 
 use generativeai::Result;
 use generativeai::protocol::request::GenerateContentRequest;
-use generativeai::protocol::safety::HarmBlockThreshold;
+use generativeai::protocol::safety::SafetySetting;
 
 use crate::error::{invalid_argument, not_found};
 use crate::ignored::IgnoredSettings;
@@ -19,17 +19,8 @@ pub(super) fn check(request: &GenerateContentRequest, ignored: &IgnoredSettings)
             "continuationToken is not supported by the embedded model: remove it",
         ));
     }
-    for setting in &request.safety_settings {
-        match &setting.threshold {
-            None
-            | Some(
-                HarmBlockThreshold::Unspecified
-                | HarmBlockThreshold::BlockNone
-                | HarmBlockThreshold::Off,
-            ) => {}
-            Some(_) => ignored
-                .ignore("safetySettings: the embedded model has no safety filter".to_owned())?,
-        }
+    if !request.safety_settings.iter().all(SafetySetting::is_off) {
+        ignored.ignore("safetySettings: the embedded model has no safety filter".to_owned())?;
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! Members of a request that the server does not have.
 
 use generativeai::Result;
-use generativeai::protocol::config::{GenerationConfig, ResponseModality};
+use generativeai::protocol::config::GenerationConfig;
 use generativeai::protocol::request::{GenerateContentRequest, ServiceTier};
-use generativeai::protocol::safety::HarmBlockThreshold;
+use generativeai::protocol::safety::SafetySetting;
 use generativeai::protocol::tools::Tool;
 
 use crate::capabilities::Capabilities;
@@ -28,21 +28,17 @@ pub(super) fn check(request: &GenerateContentRequest, capabilities: &Capabilitie
     if let Some((name, _)) = request.unknown.iter().next() {
         return Err(absent(name));
     }
-    for setting in &request.safety_settings {
-        match &setting.threshold {
-            None
-            | Some(
-                HarmBlockThreshold::Unspecified
-                | HarmBlockThreshold::BlockNone
-                | HarmBlockThreshold::Off,
-            ) => {}
-            Some(other) => {
-                return Err(refused(format!(
-                    "safetySettings has the threshold {other}, but the server has no safety filter: \
-                     use BLOCK_NONE or OFF"
-                )));
-            }
-        }
+    let filters = |setting: &&SafetySetting| !setting.is_off();
+    if let Some(threshold) = request
+        .safety_settings
+        .iter()
+        .find(filters)
+        .and_then(|setting| setting.threshold.as_ref())
+    {
+        return Err(refused(format!(
+            "safetySettings has the threshold {threshold}, but the server has no safety filter: \
+             use BLOCK_NONE or OFF"
+        )));
     }
     for (at, tool) in request.tools.iter().enumerate() {
         check_tool(at, tool)?;
@@ -104,12 +100,6 @@ fn check_tool(at: usize, tool: &Tool) -> Result<()> {
 }
 
 fn check_config(config: &GenerationConfig, capabilities: &Capabilities) -> Result<()> {
-    let is_text = |modality: &ResponseModality| {
-        matches!(
-            modality,
-            ResponseModality::Text | ResponseModality::Unspecified
-        )
-    };
     refuse_first(
         "generationConfig.",
         &[
@@ -123,24 +113,12 @@ fn check_config(config: &GenerationConfig, capabilities: &Capabilities) -> Resul
                 "responseLogprobs",
                 config.response_logprobs == Some(true) && !capabilities.logprobs,
             ),
-            (
-                "enableEnhancedCivicAnswers",
-                config.enable_enhanced_civic_answers == Some(true),
-            ),
-            (
-                "responseModalities",
-                !config.response_modalities.iter().all(is_text),
-            ),
-            ("speechConfig", config.speech_config.is_some()),
-            ("imageConfig", config.image_config.is_some()),
-            (
-                "audioTranscriptionConfig",
-                config.audio_transcription_config.is_some(),
-            ),
-            ("responseFormat", !config.response_format.is_empty()),
-            ("translationConfig", config.translation_config.is_some()),
         ],
-    )
+    )?;
+    match config.beyond_text() {
+        Some(name) => Err(absent(&format!("generationConfig.{name}"))),
+        None => Ok(()),
+    }
 }
 
 /// Refuses the first member that is set.

@@ -73,6 +73,19 @@ impl SafetySetting {
             .map(|category| Self::new(category, threshold.clone()))
             .into()
     }
+
+    /// Returns whether the setting asks for no block, so that a backend without a filter can follow it.
+    ///
+    /// ```
+    /// use generativeai::protocol::safety::{HarmBlockThreshold, HarmCategory, SafetySetting};
+    ///
+    /// assert!(SafetySetting::new(HarmCategory::Harassment, HarmBlockThreshold::Off).is_off());
+    /// assert!(!SafetySetting::new(HarmCategory::Harassment, "BLOCK_SOME").is_off());
+    /// ```
+    pub fn is_off(&self) -> bool {
+        use HarmBlockThreshold::{BlockNone, Off, Unspecified};
+        matches!(&self.threshold, None | Some(Unspecified | BlockNone | Off))
+    }
 }
 
 message! {

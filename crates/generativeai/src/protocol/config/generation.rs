@@ -316,6 +316,41 @@ setters!(AudioTranscriptionConfig {
 });
 
 impl GenerationConfig {
+    /// Returns the name of a member that asks for more than a model of text has, such as speech; `None` if there is none.
+    /// Backends of such models refuse it.
+    ///
+    /// ```
+    /// use generativeai::protocol::config::{GenerationConfig, ResponseModality};
+    ///
+    /// let config = GenerationConfig::default().response_modalities([ResponseModality::Audio]);
+    /// assert_eq!(config.beyond_text(), Some("responseModalities"));
+    /// assert_eq!(GenerationConfig::default().temperature(0.5).beyond_text(), None);
+    /// ```
+    pub fn beyond_text(&self) -> Option<&'static str> {
+        use ResponseModality::{Text, Unspecified};
+        let is_text = |modality: &ResponseModality| matches!(modality, Text | Unspecified);
+        let members = [
+            (
+                "responseModalities",
+                !self.response_modalities.iter().all(is_text),
+            ),
+            ("speechConfig", self.speech_config.is_some()),
+            ("imageConfig", self.image_config.is_some()),
+            (
+                "audioTranscriptionConfig",
+                self.audio_transcription_config.is_some(),
+            ),
+            ("translationConfig", self.translation_config.is_some()),
+            ("responseFormat", !self.response_format.is_empty()),
+            (
+                "enableEnhancedCivicAnswers",
+                self.enable_enhanced_civic_answers == Some(true),
+            ),
+        ];
+        let (name, _) = members.into_iter().find(|(_, is_set)| *is_set)?;
+        Some(name)
+    }
+
     /// Returns these settings with those of `over` on top: each field that `over` sets is replaced.
     ///
     /// ```
