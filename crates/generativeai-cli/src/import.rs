@@ -53,6 +53,9 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Imported, UsageError> {
             .add(message)
             .map_err(|problem| UsageError(format!("message {}: {problem}", at + 1)))?;
     }
+    if imported.contents.is_empty() {
+        return Err(list::no_messages());
+    }
     Ok(imported)
 }
 

@@ -68,6 +68,7 @@ pub(super) fn messages(value: Value) -> Result<Vec<Value>, UsageError> {
                     let instruction = instruction.map(system_message);
                     Ok(instruction.into_iter().chain(list).collect())
                 }
+                None if object.is_empty() => Err(no_messages()),
                 None => {
                     let members: Vec<_> = object.keys().take(5).map(String::as_str).collect();
                     let members = members.join("`, `");
@@ -77,8 +78,13 @@ pub(super) fn messages(value: Value) -> Result<Vec<Value>, UsageError> {
                 }
             }
         }
-        _ => Err(UsageError(format!("the file has no messages: {EXPECTED}"))),
+        _ => Err(no_messages()),
     }
+}
+
+/// The error for a file without any message.
+pub(super) fn no_messages() -> UsageError {
+    UsageError(format!("the file has no messages: {EXPECTED}"))
 }
 
 /// Takes the list with this name. The API accepts a single object where it expects a list of contents.

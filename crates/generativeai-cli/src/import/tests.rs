@@ -119,12 +119,20 @@ fn files_in_other_encodings_of_unicode_are_read() {
     }
 }
 
+/// Field row 23.
 #[test]
 fn a_file_that_is_not_a_conversation_is_refused_with_the_reason() {
     for (json, reason) in [
         ("", "not JSON"),
         ("Hello", "not JSON"),
         ("7", "no messages"),
+        ("{}", "no messages"),
+        ("[]", "no messages"),
+        (r#"{"contents":[]}"#, "no messages"),
+        (
+            r#"[{"role":"system","content":"Be brief."}]"#,
+            "no messages",
+        ),
         (r#"{"name":"x","age":3}"#, "only `name`, `age`"),
         (
             r#"[{"role":"narrator","content":"Hi"}]"#,
