@@ -377,7 +377,9 @@ impl Api {
 /// # Errors
 /// 400 with the path of the member that is invalid.
 fn parse<T: DeserializeOwned>(body: Vec<u8>) -> Result<T, ApiError> {
-    let json = match body.trim_ascii() {
+    // Programs on Windows write a byte order mark. RFC 8259 lets readers ignore it.
+    let text = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&body);
+    let json = match text.trim_ascii() {
         b"" => b"{}",
         json => json,
     };

@@ -126,13 +126,15 @@ async fn one_value_for_a_list_and_enums_in_any_case_are_accepted() {
         "safetySettings": {"category": "harm_category_harassment", "threshold": "Block_None"},
         "generationConfig": {"stopSequences": "END"},
     });
-    let script = Scripted::default().then_text("Hi!");
+    for body in [given.to_string(), format!("\u{FEFF}{given}\r\n")] {
+        let script = Scripted::default().then_text("Hi!");
 
-    let response = send(&router(script.clone()), post(PATH, given.to_string())).await;
+        let response = send(&router(script.clone()), post(PATH, body)).await;
 
-    assert_eq!(response.code(), 200, "{}", response.text());
-    let received = serde_json::to_value(&script.requests()[0]).expect("JSON");
-    assert_eq!(received, expected);
+        assert_eq!(response.code(), 200, "{}", response.text());
+        let received = serde_json::to_value(&script.requests()[0]).expect("JSON");
+        assert_eq!(received, expected);
+    }
 }
 
 #[tokio::test]

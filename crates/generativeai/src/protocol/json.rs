@@ -29,6 +29,8 @@ use serde::de::{DeserializeOwned, Error};
 pub fn read_json<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
     // To validate UTF-8 once is faster than for each string.
     let text = std::str::from_utf8(json).map_err(serde_json::Error::custom)?;
+    // Programs on Windows write a byte order mark. RFC 8259 lets readers ignore it.
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     if may_have_long_integer(json)
         && let Some(repaired) = repair(text)
     {
@@ -290,6 +292,10 @@ mod tests {
             assert!(read_json::<Value>(json.as_bytes()).is_err(), "{json}");
         }
         assert!(read_json::<Value>(b"\"\xff\"").is_err());
+        assert_eq!(
+            read_json::<Value>("\u{FEFF}[1]".as_bytes()).unwrap(),
+            json!([1])
+        );
         let error = read_json::<GenerationConfig>(br#"{"topK":1e400}"#).unwrap_err();
         assert!(
             error

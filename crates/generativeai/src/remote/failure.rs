@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::profile::Profile;
 use super::secret::Secret;
 use crate::error::{self, Error, ErrorKind};
+use crate::protocol::read_json;
 use crate::protocol::status::Status;
 
 /// Maximum length of a message of the service that an error's own message repeats, in characters.
@@ -183,25 +184,27 @@ fn with_retry_after(error: Error, wait: Option<Duration>) -> Error {
 
 /// Reads the status in an error object, which may be wrapped in an array.
 fn status_in(json: &[u8]) -> Option<Status> {
-    let mut value: Value = serde_json::from_slice(json).ok()?;
+    let mut value: Value = read_json(json).ok()?;
     if let Value::Array(elements) = value {
         value = elements
             .into_iter()
             .find(|element| element.get("error").is_some())?;
     }
-    let message = match value.get_mut("error")?.take() {
-        Value::Null => return None,
-        Value::String(message) => message,
-        // A status whose members have other types than those of the API is shown unchanged.
-        error => match serde_json::from_value(error.clone()) {
-            Ok(status) => return Some(status),
-            Err(_) => error.to_string(),
-        },
-    };
-    Some(Status {
+    let with_message = |message: String| Status {
         message: Some(message),
         ..Status::default()
-    })
+    };
+    let status: Status = match value.get_mut("error")?.take() {
+        Value::Null => return None,
+        Value::String(message) => with_message(message),
+        // A status whose members have other types than those of the API is shown unchanged.
+        error => serde_json::from_value(error.clone())
+            .unwrap_or_else(|_| with_message(error.to_string())),
+    };
+    // Proxies quote the whole error of the service in the message of theirs.
+    let quoted = status.message.as_deref();
+    let quoted = quoted.and_then(|message| status_in(message.as_bytes()));
+    Some(quoted.unwrap_or(status))
 }
 
 /// Returns whether the service rejected the key: the reason is `API_KEY_INVALID`, `API_KEY_EXPIRED` and so on.

@@ -90,6 +90,37 @@ fn an_invalid_api_key_is_an_authentication_error_although_the_code_is_400() {
     assert!(!failure.is_retryable);
 }
 
+/// Field row 26: the message of a proxy is the error of the service, as JSON.
+#[test]
+fn an_error_that_a_proxy_quotes_is_that_error() {
+    let delay = json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7s"});
+    let error = json!({"error": {
+        "code": 429, "message": "slow down", "status": "RESOURCE_EXHAUSTED", "details": [delay],
+    }});
+    let pretty = serde_json::to_string_pretty(&error).expect("JSON");
+    for body in [
+        json!({"error": {"code": 429, "message": pretty, "status": "Too Many Requests"}})
+            .to_string(),
+        json!({"error": pretty}).to_string(),
+        format!("\u{FEFF}{error}"),
+        json!({"error": {"message": json!({"error": {"message": pretty}}).to_string()}})
+            .to_string(),
+    ] {
+        let failure = refused(429, &body);
+
+        assert_eq!(
+            failure.error.to_string(),
+            "429 RESOURCE_EXHAUSTED: slow down"
+        );
+        assert_eq!(failure.error.retry_after(), Some(Duration::from_secs(7)));
+    }
+    let failure = refused(
+        400,
+        &json!({"error": {"message": "{\"error\": null}"}}).to_string(),
+    );
+    assert_eq!(failure.error.to_string(), "400: {\"error\": null}");
+}
+
 /// Field row 26.
 #[test]
 fn a_missing_cache_or_file_is_not_found_although_the_code_is_another() {
