@@ -49,9 +49,7 @@ fn of_string(text: &str, method: &str, args: &[Value]) -> Option<Result<Value, E
         "rindex" => one().and_then(|part| position(text, text.rfind(part))),
         "swapcase" => Ok(text.chars().map(swapped).collect::<String>().into()),
         "casefold" => Ok(text.to_lowercase().replace('ß', "ss").into()),
-        "isdecimal" => {
-            Ok((!text.is_empty() && text.chars().all(|c| c.to_digit(10).is_some())).into())
-        }
+        "isdecimal" => Ok((!text.is_empty() && text.chars().all(|c| c.is_ascii_digit())).into()),
         "zfill" => zero_filled(text, args),
         "ljust" => padded(|_| 0),
         "rjust" => padded(|room| room),
