@@ -57,6 +57,7 @@ thread_local! {
 }
 
 fn main() -> ExitCode {
+    normal::checks::run();
     let filters: Vec<String> = std::env::args()
         .skip(1)
         .filter(|arg| !arg.starts_with('-'))

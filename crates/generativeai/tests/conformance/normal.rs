@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 
+pub(crate) mod checks;
+
 /// Tables that are part of the recordings.
 #[derive(Deserialize)]
 pub(crate) struct Tables {

@@ -4,7 +4,6 @@
 
 mod budget;
 mod cancel;
-mod canonical;
 mod cassette;
 mod chat;
 mod empty;
