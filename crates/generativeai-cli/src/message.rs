@@ -52,11 +52,15 @@ pub(crate) fn message(words: &[String], printer: &mut Printer) -> anyhow::Result
 /// # Errors
 /// Stdin is a terminal, or contains no text.
 pub(crate) fn piped() -> anyhow::Result<String> {
-    if io::stdin().is_terminal() {
+    let input = match io::stdin().is_terminal() {
+        true => String::new(),
+        false => text(read_all()?)?,
+    };
+    if input.trim().is_empty() {
         let message = "no input: name a file, or pipe a text in";
         return Err(UsageError(message.to_owned()).into());
     }
-    Ok(text(read_all()?)?)
+    Ok(input)
 }
 
 /// Whether stdin is a pipe or a file, and not a terminal or `/dev/null`.

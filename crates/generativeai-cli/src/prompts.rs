@@ -1,11 +1,13 @@
 //! Named prompts: texts with places for the message and for parameters.
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::Context;
 
 use crate::exit::UsageError;
 use crate::settings;
+use crate::suggest::suggest;
 
 /// Parameter for the message.
 const INPUT: &str = "input";
@@ -23,7 +25,7 @@ impl Prompt {
         let mut prompts = settings::named("prompts")?;
         let text = match prompts.remove(name) {
             Some(text) => text,
-            None => read(name)?.ok_or_else(|| unknown(name, prompts.into_keys().collect()))?,
+            None => read(name)?.ok_or_else(|| unknown(name, prompts.into_keys()))?,
         };
         Ok(Self {
             name: name.to_owned(),
@@ -81,12 +83,17 @@ fn next_place(text: &str) -> Option<(&str, (&str, &str))> {
     Some((before, (name.trim(), after)))
 }
 
+/// Folder of the prompts that are files, next to the settings.
+fn folder() -> Option<PathBuf> {
+    Some(settings::path().ok()?.with_file_name("prompts"))
+}
+
 fn read(name: &str) -> anyhow::Result<Option<String>> {
     let is_name = !name.is_empty() && !name.contains(['/', '\\']) && !name.starts_with('.');
-    let Some(folder) = settings::path().ok().filter(|_| is_name) else {
+    let Some(folder) = folder().filter(|_| is_name) else {
         return Ok(None);
     };
-    let path = folder.with_file_name("prompts").join(format!("{name}.md"));
+    let path = folder.join(format!("{name}.md"));
     match fs::read_to_string(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         read => read
@@ -95,12 +102,19 @@ fn read(name: &str) -> anyhow::Result<Option<String>> {
     }
 }
 
-fn unknown(name: &str, known: Vec<String>) -> UsageError {
-    let known = match known.is_empty() {
+fn unknown(name: &str, of_settings: impl Iterator<Item = String>) -> UsageError {
+    let files = folder().and_then(|folder| folder.read_dir().ok());
+    let names = files.into_iter().flatten().flatten().filter_map(|file| {
+        let name = file.file_name().into_string().ok()?;
+        Some(name.strip_suffix(".md")?.to_owned())
+    });
+    let mut known: Vec<_> = of_settings.chain(names).collect();
+    known.sort_unstable();
+    let remedy = match known.is_empty() {
         true => "write one into the table [prompts] of the settings".to_owned(),
-        false => format!("the settings have {}", known.join(", ")),
+        false => suggest(name, &known),
     };
-    UsageError(format!("unknown prompt `{name}`: {known}"))
+    UsageError(format!("unknown prompt `{name}`: {remedy}"))
 }
 
 fn missing(name: &str, parameter: &str) -> UsageError {

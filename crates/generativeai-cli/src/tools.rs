@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Context;
 use futures_util::future::join_all;
 use generativeai::{Toolbox, mcp::Connection};
 use tokio::runtime::Runtime;
@@ -14,6 +13,7 @@ use tokio::time::timeout;
 
 use crate::exit::{ToolServerError, UsageError};
 use crate::render::print_server_log;
+use crate::suggest::nearest;
 use crate::{settings, state_file};
 
 /// How long the program waits for servers to exit. It is shorter than the time after which SIGTERM ends
@@ -44,13 +44,26 @@ impl ToolServers {
                 toolbox: Toolbox::default(),
                 connections: Vec::new(),
             };
-            for server in servers {
-                let server = names.get(server).unwrap_or(server);
-                // Whoever names a server trusts it with what its tools only read.
-                let connection = open(server, log).await?.trust_read_only_hints();
-                for function in connection.functions().await? {
-                    tools.toolbox = tools.toolbox.function(function);
-                }
+            for name in servers {
+                let command = names.get(name);
+                let (write, path) = log.writer();
+                let opened = async {
+                    let connection = open(command.unwrap_or(name), write).await?;
+                    // Whoever names a server trusts it with what its tools only read.
+                    let connection = connection.trust_read_only_hints();
+                    let functions = connection.functions().await?;
+                    anyhow::Ok((connection, functions))
+                };
+                let (connection, functions) = opened.await.map_err(|error| {
+                    let known = names.keys().map(String::as_str);
+                    let similar = nearest(name, known.filter(|_| command.is_none()));
+                    let error_of = ToolServerError(described(name, path, similar));
+                    match error.is::<UsageError>() {
+                        true => error,
+                        false => error.context(error_of),
+                    }
+                })?;
+                tools.toolbox = functions.into_iter().fold(tools.toolbox, Toolbox::function);
                 tools.connections.push(connection);
             }
             Ok(tools)
@@ -100,19 +113,28 @@ impl ServerLog {
     }
 }
 
-async fn open(server: &str, log: ServerLog) -> anyhow::Result<Connection> {
-    if server.starts_with("http://") || server.starts_with("https://") {
-        let connection = Connection::open(server, std::iter::empty::<(&str, &str)>()).await;
-        return connection.with_context(|| ToolServerError(server.to_owned()));
-    }
-    let (write, path) = log.writer();
-    let connection = Connection::spawn_with_log(command(server)?, write).await;
-    connection.with_context(|| {
-        ToolServerError(match path {
-            Some(path) => format!("`{server}` (its log: {})", path.display()),
-            None => format!("`{server}`"),
-        })
-    })
+async fn open(server: &str, write: WriteLine) -> anyhow::Result<Connection> {
+    let opened = match is_url(server) {
+        true => Connection::open(server, std::iter::empty::<(&str, &str)>()).await,
+        false => Connection::spawn_with_log(command(server)?, write).await,
+    };
+    Ok(opened?)
+}
+
+fn is_url(server: &str) -> bool {
+    server.starts_with("http://") || server.starts_with("https://")
+}
+
+/// Names a server in an error: with the file of its log, and a name of the settings that may be meant.
+fn described(name: &str, log: Option<PathBuf>, similar: Option<&str>) -> String {
+    let log = log.filter(|_| !is_url(name));
+    let log = log.map(|path| format!(" (its log: {})", path.display()));
+    let question = similar.map(|similar| format!("; did you mean `{similar}`?"));
+    format!(
+        "`{name}`{}{}",
+        log.unwrap_or_default(),
+        question.unwrap_or_default()
+    )
 }
 
 /// Splits a command line as a shell would, without running a shell.

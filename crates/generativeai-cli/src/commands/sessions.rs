@@ -12,7 +12,7 @@ use generativeai::GenerativeModel;
 use generativeai_store::Store;
 use tokio::runtime::Builder;
 
-use crate::exit::Exit;
+use crate::exit::{Exit, UsageError};
 use crate::render::Printer;
 use crate::{completions, session_list, storage, transcript};
 
@@ -134,6 +134,9 @@ impl Action {
             }
             // Run as `genai chat`.
             Self::Resume { .. } => Ok(()),
+            Self::Rename { new, .. } if new.trim().is_empty() => {
+                Err(UsageError("the new name is empty".to_owned()).into())
+            }
             Self::Rename { name, new } => {
                 Ok(storage::existing(store, &name).await?.rename(&new).await?)
             }

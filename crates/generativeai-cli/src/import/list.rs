@@ -54,29 +54,12 @@ pub(super) fn messages(value: Value) -> Result<Vec<Value>, UsageError> {
             }
         }
         Value::Object(mut object) => {
-            if let Some(inner) = WRAPPERS.iter().find_map(|name| object.remove(*name)) {
-                return messages(inner);
-            }
-            let instruction = ["systemInstruction", "system_instruction", "system"]
-                .iter()
-                .find_map(|name| object.remove(*name));
-            if let Some(Value::Object(tree)) = object.get("mapping") {
-                return path_through(tree, object.get("current_node"));
-            }
-            match LISTS.iter().find_map(|name| list(&mut object, name)) {
-                Some(list) => {
-                    let instruction = instruction.map(system_message);
-                    Ok(instruction.into_iter().chain(list).collect())
-                }
-                None if object.is_empty() => Err(no_messages()),
-                None => {
-                    let members: Vec<_> = object.keys().take(5).map(String::as_str).collect();
-                    let members = members.join("`, `");
-                    Err(UsageError(format!(
-                        "the file has no list of messages, only `{members}`: {EXPECTED}"
-                    )))
-                }
-            }
+            let instruction = instruction(&mut object).map(system_message);
+            let list = match WRAPPERS.iter().find_map(|name| object.remove(*name)) {
+                Some(inner) => messages(inner),
+                None => own_messages(object),
+            };
+            Ok(instruction.into_iter().chain(list?).collect())
         }
         _ => Err(no_messages()),
     }
@@ -85,6 +68,41 @@ pub(super) fn messages(value: Value) -> Result<Vec<Value>, UsageError> {
 /// The error for a file without any message.
 pub(super) fn no_messages() -> UsageError {
     UsageError(format!("the file has no messages: {EXPECTED}"))
+}
+
+/// Finds the list of messages in an object that wraps no other.
+fn own_messages(mut object: Map<String, Value>) -> Result<Vec<Value>, UsageError> {
+    if let Some(Value::Object(tree)) = object.get("mapping") {
+        return path_through(tree, object.get("current_node"));
+    }
+    if object.is_empty() {
+        return Err(no_messages());
+    }
+    LISTS
+        .iter()
+        .find_map(|name| list(&mut object, name))
+        .ok_or_else(|| {
+            let members: Vec<_> = object.keys().take(5).map(String::as_str).collect();
+            let members = members.join("`, `");
+            UsageError(format!(
+                "the file has no list of messages, only `{members}`: {EXPECTED}"
+            ))
+        })
+}
+
+/// Takes the system instruction of a request, a prompt, or the model of a chat.
+fn instruction(object: &mut Map<String, Value>) -> Option<Value> {
+    let own = ["systemInstruction", "system_instruction", "system"]
+        .iter()
+        .find_map(|name| object.remove(*name));
+    let of_model = || object.get("model")?.get("systemInstruction").cloned();
+    let parts = |value: &Value| value.get("parts").unwrap_or(value).clone();
+    let is_empty = |value: &Value| match parts(value) {
+        Value::Object(object) => object.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        text => text.as_str().is_none_or(str::is_empty),
+    };
+    own.or_else(of_model).filter(|value| !is_empty(value))
 }
 
 /// Takes the list with this name. The API accepts a single object where it expects a list of contents.

@@ -50,13 +50,30 @@ fn files_of_the_api_and_of_other_programs_are_read() {
 }
 
 #[test]
-fn system_messages_become_the_instruction() {
-    let json =
-        r#"{"messages":[{"role":"system","content":"Be kind."},{"role":"user","content":"Hi"}]}"#;
+fn the_system_instruction_is_read_wherever_it_is() {
+    let chunks = r#""chunkedPrompt":{"chunks":[{"text":"Hi","role":"user"}]}"#;
+    let history = r#""history":[{"role":"user","parts":[{"text":"Hi"}]}]"#;
+    let kind = r#""systemInstruction":{"parts":[{"text":"Be kind."}]}"#;
+    for json in [
+        r#"{"messages":[{"role":"system","content":"Be kind."},{"role":"user","content":"Hi"}]}"#
+            .to_owned(),
+        format!(r#"{{"systemInstruction":{{"text":"Be kind."}},{chunks}}}"#),
+        format!(r#"{{"system":"Be kind.",{history}}}"#),
+        // A file of /save.
+        format!(r#"{{"model":{{"name":"models/m",{kind}}},{history}}}"#),
+        format!(r#"{{"request":{{{kind},{history}}}}}"#),
+    ] {
+        let imported = parse(json.as_bytes()).unwrap_or_else(|error| panic!("{json}: {error}"));
 
-    let imported = parse(json.as_bytes()).expect("a conversation");
+        assert_eq!(imported.instruction.as_deref(), Some("Be kind."), "{json}");
+        assert_eq!(imported.contents.len(), 1, "{json}");
+    }
+    for empty in ["{}", "\"\"", "null", r#"{"parts":[]}"#] {
+        let json = format!(r#"{{"systemInstruction":{empty},{chunks}}}"#);
+        let imported = parse(json.as_bytes()).unwrap_or_else(|error| panic!("{json}: {error}"));
 
-    assert_eq!(imported.instruction.as_deref(), Some("Be kind."));
+        assert_eq!(imported.instruction, None, "{json}");
+    }
 }
 
 #[test]

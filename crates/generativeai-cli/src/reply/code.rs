@@ -3,6 +3,7 @@
 use generativeai::protocol::response::GenerateContentResponse;
 
 use super::receive::{End, Sink, text_of};
+use super::text::report_cut;
 use crate::code_block;
 use crate::render::Printer;
 
@@ -33,6 +34,10 @@ impl Sink for CodeSink {
                 printer.note("(no code block in the answer)");
             }
         }
-        printer.end_answer()
+        printer.end_answer()?;
+        if let End::Complete(response) = end {
+            report_cut(response, printer);
+        }
+        Ok(())
     }
 }

@@ -42,14 +42,18 @@ impl Sink for TextSink {
             if !self.has_text {
                 printer.note(format_args!("(no text in the reply: {})", kinds(response)));
             }
-            if response.finish_reason() == Some(&FinishReason::MaxTokens) {
-                printer.note(
-                    "(reply cut off: token limit reached; /continue in a session goes on, --max-output-tokens sets the \
-                     limit)",
-                );
-            }
+            report_cut(response, printer);
         }
         Ok(())
+    }
+}
+
+/// Reports that a reply ended at the token limit.
+pub(super) fn report_cut(response: &GenerateContentResponse, printer: &mut Printer) {
+    if response.finish_reason() == Some(&FinishReason::MaxTokens) {
+        printer.note(
+            "(reply cut off: token limit reached; /continue in a session goes on, --max-output-tokens sets the limit)",
+        );
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::fake_service::{Answer, Service};
-use super::support::{Ran, ran};
+use super::support::{Ran, ran, run};
 use super::tools::server;
 
 /// A folder with a file, which the program uses as its working folder and as that of its settings.
@@ -53,7 +53,9 @@ fn a_named_prompt_is_sent_with_its_message_and_parameters() {
     assert!(service.request().contains(r#""Explain briefly.\n\nrust""#));
     chat(&["-t", "translate", "Hello"]).refused(2, &["--param lang=VALUE"]);
     chat(&["-t", "translate", "-p", "lang=French"]).refused(2, &["needs a message"]);
-    chat(&["-t", "nosuch", "Hello"]).refused(2, &["unknown prompt `nosuch`", "translate"]);
+    let known = "unknown prompt `nosuch`: known are: explain, translate";
+    chat(&["-t", "nosuch", "Hello"]).refused(2, &[known]);
+    chat(&["-t", "explian", "Hello"]).refused(2, &["did you mean `explain`?"]);
 }
 
 /// Issue 18: project instructions.
@@ -102,6 +104,19 @@ fn only_the_code_block_of_an_answer_is_printed() {
         .genai(&["chat", "-x", "-o", "json", "How?"])
         .output())
     .refused(2, &["--output"]);
+
+    let words = [
+        "chat",
+        "-x",
+        "--max-output-tokens",
+        "3",
+        "Tell me a long story.",
+    ];
+    let cut = run(&words);
+    assert!(
+        cut.stderr.contains("reply cut off: token limit reached"),
+        "{cut:?}"
+    );
 }
 
 /// Issue 18: `genai count`, `genai embed`.
@@ -119,6 +134,7 @@ fn tokens_are_counted_and_texts_are_embedded() {
         "      258  a.txt\n      258  b.txt\n      516  total\n"
     );
     assert_eq!(run(&["embed", "one", "two"]), "[0.5,-1.0]\n");
+    ran(service.genai(&["count"]).output()).refused(2, &["no input: name a file"]);
     assert!(service.request().contains(r#"{"text":"one two"}"#));
 }
 

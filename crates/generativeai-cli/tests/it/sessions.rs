@@ -360,6 +360,8 @@ fn a_missing_session_or_file_is_reported() {
             &["unknown session `nowhere`: `genai sessions list` lists all"],
         );
     }
+    user.sessions(&["rename", "nowhere", " "])
+        .refused(2, &["the new name is empty"]);
     user.sessions(&["resume"]).refused(2, &["<NAME>"]);
     user.run(genai(&["chat", "--session", " ", "Hello"]))
         .refused(2, &["the session name is empty"]);
@@ -382,7 +384,7 @@ fn a_missing_session_or_file_is_reported() {
 fn a_file_that_is_not_a_session_is_refused() {
     let user = User::new();
     let path = user.data.path().join("broken");
-    for text in ["[{", "{\"generativeai\"", ""] {
+    for text in ["[{", "{\"generativeai\"", "", "[]"] {
         fs::write(&path, text).expect("it can be written");
 
         let refused = user.sessions(&["import", path.to_str().expect("text")]);

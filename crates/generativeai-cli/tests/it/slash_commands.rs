@@ -186,8 +186,10 @@ fn a_misspelled_session_or_command_creates_nothing_and_gets_a_suggestion() {
 fn a_saved_file_can_be_loaded() {
     let mut session = Session::start(&["1,345 m."], &[]);
 
+    session.ask("/system Be brief.");
     session.ask("How tall is Ben Nevis?");
     session.ask("/save nevis.json");
+    session.ask("/system -");
     session.ask("/new");
     assert_eq!(session.ask("/history"), "no messages yet");
     assert_eq!(
@@ -195,6 +197,7 @@ fn a_saved_file_can_be_loaded() {
         "now in unsaved-3; /session unsaved-2 returns to unsaved-2\n\
          you: How tall is Ben Nevis?\nmodel: 1,345 m."
     );
+    assert_eq!(session.ask("/system"), "Be brief.");
     session.quit();
 }
 

@@ -1,7 +1,7 @@
 //! `--tool`: tools of MCP servers.
 
 use super::fake_service::{Answer, Service};
-use super::support::{ran, run};
+use super::support::{genai, ran, run};
 
 /// A command that starts a server with one tool.
 pub(crate) fn server(name: &str, greeting: &str) -> String {
@@ -96,6 +96,32 @@ fn an_unusable_server_is_named() {
     refused(
         "http://example.com/",
         1,
-        &["cannot use the tools of http://example.com/"],
+        &["cannot use the tools of `http://example.com/`"],
     );
+    // Without arguments the server ends when it is asked for its tools.
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/mcp_server.py");
+    let ended = format!("python3 '{script}'");
+    let named = format!("cannot use the tools of `{ended}` (its log: ");
+    let hint = "check that this is an MCP server";
+    refused(&ended, 1, &[&named, "does not list its tools", hint]);
+}
+
+#[test]
+fn a_misspelled_server_of_the_settings_gets_a_suggestion() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = folder.path().join("config.toml");
+    std::fs::write(&settings, "[servers]\ngreeter = \"true\"\n").expect("written");
+    for (name, question) in [
+        ("greter", true),
+        ("greeter", false),
+        ("no-such-program", false),
+    ] {
+        let mut command = genai(&["chat", "-m", "local", "--tool", name, "Hello"]);
+        let refused = ran(command.env("GENAI_CONFIG", &settings).output());
+
+        let named = format!("cannot use the tools of `{name}`");
+        refused.refused(1, &[&named]);
+        let asked = refused.stderr.contains("; did you mean `greeter`?");
+        assert_eq!(asked, question, "{refused:?}");
+    }
 }
