@@ -142,8 +142,10 @@ fn quote(path: &Path, text: &str) -> String {
 /// Returns a file that is not text as a part, with the MIME type of its extension.
 fn media(path: &Path, bytes: &[u8]) -> anyhow::Result<(Part, String)> {
     let name = path.display();
-    let blob = Blob::from_file(path)
-        .with_context(|| format!("{name} is neither text nor of a known type"))?;
+    // The file was read, so its type is what is wrong.
+    let Ok(blob) = Blob::from_file(path) else {
+        bail!("{name} is neither text nor of a known type");
+    };
     let kind = blob.mime_type.unwrap_or_default();
     if kind.starts_with("text/") {
         bail!("{name} is not a text file: it contains bytes that are not UTF-8");
@@ -224,7 +226,7 @@ mod tests {
         let refused = |name, bytes| format!("{:#}", read(name, bytes).expect_err("refused"));
 
         assert!(refused("a.txt", b"caf\xe9").contains("not UTF-8"));
-        assert!(refused("a.xyz", b"\0\0").contains("neither text nor of a known type"));
+        assert!(refused("a.xyz", b"\0\0").ends_with("a.xyz is neither text nor of a known type"));
         assert!(refused("a.txt", b"").contains("is empty"));
         let large = vec![0; 14_700_000];
         assert!(refused("a.png", &large).contains("14 MiB"));

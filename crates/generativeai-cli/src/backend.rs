@@ -175,12 +175,13 @@ pub(crate) fn gemini(name: &str) -> anyhow::Result<Remote> {
 /// Creates a client of the Gemini API from the environment, for a model or something else that its errors name.
 /// `others` is what to do without a key.
 pub(crate) fn remote(what: &str, others: &str) -> anyhow::Result<Remote> {
-    let context = || format!("cannot use {what} of the Gemini API: set GEMINI_API_KEY{others}");
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    // The error of the client also names what a program can do.
     match Remote::from_env() {
-        Err(_) if !VARIABLES.into_iter().any(is_set) => bail!(context()),
-        created => created.with_context(context),
+        // The error of the client would name what a program can do.
+        Err(_) if !VARIABLES.into_iter().any(is_set) => {
+            bail!("cannot use {what} of the Gemini API: set GEMINI_API_KEY{others}")
+        }
+        created => created.with_context(|| format!("cannot use {what} of the Gemini API")),
     }
 }
 

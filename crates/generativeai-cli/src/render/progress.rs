@@ -64,7 +64,13 @@ impl Progress {
             return None;
         }
         let label = self.label;
-        let of = format!("{} of {} MB", megabytes(done), megabytes(total));
+        let (unit, bytes) = match total {
+            ..1_000 => ("B", 1),
+            ..1_000_000 => ("kB", 1_000),
+            _ => ("MB", 1_000_000),
+        };
+        let rounded = |count: u64| (count + bytes / 2) / bytes;
+        let of = format!("{} of {} {unit}", rounded(done), rounded(total));
         let Some(width) = self.width else {
             return Some(format!("{label}: {of}\n"));
         };
@@ -89,10 +95,6 @@ impl Drop for Progress {
             let _ = io::stderr().lock().write_all(b"\n");
         }
     }
-}
-
-fn megabytes(bytes: u64) -> u64 {
-    (bytes + 500_000) / 1_000_000
 }
 
 #[cfg(test)]
@@ -131,6 +133,18 @@ mod tests {
 
         assert_eq!(lines.len(), 11);
         assert_eq!(lines[10], "fetching: 90 of 90 MB\n");
+    }
+
+    #[test]
+    fn the_unit_fits_the_size() {
+        for (total, shown) in [
+            (27, "sending: 27 of 27 B\n"),
+            (3_400, "sending: 3 of 3 kB\n"),
+            (1_600_000, "sending: 2 of 2 MB\n"),
+        ] {
+            let line = Progress::new("sending", None).line(total, total);
+            assert_eq!(line.as_deref(), Some(shown));
+        }
     }
 
     #[test]

@@ -105,7 +105,7 @@ fn uploaded_files_are_stored_in_a_folder_that_one_server_uses() {
     std::fs::write(&source, "hello").expect("written");
     let uploaded = files(&["upload", source.to_str().expect("text")]);
     assert_eq!(uploaded.code, Some(0), "{uploaded:?}");
-    let shown = "uploading: 0 of 0 MB";
+    let shown = "uploading: 5 of 5 B";
     assert!(uploaded.stderr.contains(shown), "{uploaded:?}");
     let uri = uploaded.stdout.trim_end();
     let name = uri.split_once("/v1beta/").expect("a path").1.to_owned();
