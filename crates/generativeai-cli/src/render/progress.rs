@@ -66,7 +66,7 @@ impl Progress {
         let label = self.label;
         let (unit, bytes) = match total {
             ..1_000 => ("B", 1),
-            ..1_000_000 => ("kB", 1_000),
+            1_000..1_000_000 => ("kB", 1_000),
             _ => ("MB", 1_000_000),
         };
         let rounded = |count: u64| (count + bytes / 2) / bytes;
