@@ -138,17 +138,17 @@ impl Run {
         })
     }
 
-    /// CPU time of a turn, in microseconds.
+    /// Returns the CPU time of a turn, in microseconds.
     fn cpu(&self) -> f64 {
         self.cpu / self.turns
     }
 
-    /// Wall time of a turn, in microseconds.
+    /// Returns the wall time of a turn, in microseconds.
     fn wall(&self) -> f64 {
         self.wall / self.turns
     }
 
-    /// Memory of a chat, in KiB.
+    /// Returns the memory of a chat, in KiB.
     fn memory(&self) -> f64 {
         self.grown_kib / self.sessions
     }

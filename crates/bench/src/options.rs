@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use crate::outcome::Outcome;
 
-/// What a client does during the measurement.
+/// Scenario that a client runs during the measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scenario {
     /// Messages one after another, chat by chat, with unary replies.
