@@ -23,14 +23,14 @@ const MAX_NAME: usize = 80;
 const ANSWERS: &str = "yes, no [REASON], edit [JSON], always or never (in this run), \
      always save (in the settings), stop?";
 
-/// What happens to a call that neither is read-only nor was allowed.
+/// Treatment of a call that is not read-only and was not allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Others {
-    /// It runs (`--yes`).
+    /// Run the call (`--yes`).
     Run,
     /// The user is asked.
     Ask,
-    /// It is denied: nobody can be asked.
+    /// Deny the call: nobody can be asked.
     Deny,
 }
 

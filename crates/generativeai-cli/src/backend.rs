@@ -1,4 +1,5 @@
-//! Which model to use: one of the Gemini API or of another server, the embedded model, a downloaded one, or a model file.
+//! Which model to use: one of the Gemini API or of another server, the embedded model, a downloaded one, or a model
+//! file.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -92,8 +93,8 @@ impl ModelChoice {
         }
     }
 
-    /// Opens the model, and returns it with the client that uploads files for it. A small model is downloaded first if it
-    /// is not cached.
+    /// Opens the model, and returns it with the client that uploads files for it. A small model is downloaded first if
+    /// it is not cached.
     pub(crate) fn open(
         self,
         options: &EngineOptions,

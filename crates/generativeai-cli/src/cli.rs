@@ -132,7 +132,7 @@ pub(crate) fn print(message: &clap::Error) -> anyhow::Result<Exit> {
     }
 }
 
-/// The program, as clap parses it.
+/// Returns the program, as clap parses it.
 fn program() -> Command {
     settings::with_environment(Cli::command())
 }
@@ -160,7 +160,7 @@ fn with_command(mut words: Vec<OsString>) -> Vec<OsString> {
     words
 }
 
-/// Whether the first word of a command line belongs to `chat`.
+/// Returns whether the first word of a command line belongs to `chat`.
 fn is_message(word: &OsStr) -> bool {
     let Some(word) = word.to_str() else {
         return false;

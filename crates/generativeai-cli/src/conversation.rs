@@ -53,12 +53,12 @@ impl Conversation {
         None
     }
 
-    /// The last message, if it has no reply and was not undone.
+    /// Returns the last message, if it has no reply and was not undone.
     pub(crate) fn unanswered(&self) -> Option<&Content> {
         self.chat.unfinished().map(|turn| &turn.sent)
     }
 
-    /// Whether the last reply stopped at a place from which the model can continue it.
+    /// Returns whether the last reply stopped at a place from which the model can continue it.
     pub(crate) fn can_continue(&self) -> bool {
         let unfinished = self.chat.unfinished();
         unfinished.is_some_and(|turn| turn.continuation_token().is_some())

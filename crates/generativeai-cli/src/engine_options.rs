@@ -9,7 +9,8 @@ use generativeai_local::{Builder, Local};
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[command(next_help_heading = "Embedded models")]
 pub(crate) struct EngineOptions {
-    /// Maximum number of compute threads; by default the number of physical cores. Busy cores are left to other programs
+    /// Maximum number of compute threads; by default the number of physical cores. Busy cores are left to other
+    /// programs
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
 

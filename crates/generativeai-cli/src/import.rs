@@ -29,7 +29,7 @@ pub(crate) struct Imported {
     pub(crate) instruction: Option<String>,
 }
 
-/// Whether a file is an event log of `genai sessions export`.
+/// Returns whether a file is an event log of `genai sessions export`.
 pub(crate) fn is_event_log(bytes: &[u8]) -> bool {
     let line = bytes.split(|&byte| byte == b'\n').next();
     let first: Option<Value> = line.and_then(|line| serde_json::from_slice(line).ok());
@@ -59,7 +59,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Imported, UsageError> {
     Ok(imported)
 }
 
-/// The bytes of a file in UTF-8, without its byte order mark. Windows programs write UTF-16.
+/// Returns the bytes of a file in UTF-8, without its byte order mark. Windows programs write UTF-16.
 fn in_utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
     let units: fn([u8; 2]) -> u16 = match bytes {
         [0xFF, 0xFE, ..] => u16::from_le_bytes,
@@ -184,7 +184,7 @@ impl Imported {
         }
     }
 
-    /// The result of a function call, which is found by its id or name.
+    /// Returns the result of a function call, which is found by its id or name.
     fn response(&self, to: Option<String>, parts: &[Part]) -> Result<Part, String> {
         let call = self.call_of(to.as_deref())?;
         let texts: Vec<_> = parts.iter().filter_map(Part::as_text).collect();
@@ -193,7 +193,7 @@ impl Imported {
         Ok(FunctionResponse::to(call, Value::Object(result)).into())
     }
 
-    /// The call with this id or name; the last one without either.
+    /// Returns the call with this id or name; the last one without either.
     fn call_of(&self, to: Option<&str>) -> Result<&FunctionCall, String> {
         let contents = self.contents.iter().rev();
         let parts = contents.flat_map(|content| &content.parts);
@@ -218,7 +218,7 @@ impl Imported {
     }
 }
 
-/// The message in its envelope, with the author that only the envelope names.
+/// Returns the message in its envelope, with the author that only the envelope names.
 fn opened(message: &Map<String, Value>) -> Option<Value> {
     let inner = ENVELOPES
         .iter()

@@ -1,4 +1,4 @@
-//! The program `genai`: sessions with a model, in the terminal.
+//! The program `genai`: chat with a model in the terminal, and serve the Gemini API.
 
 mod approval;
 mod attachment;

@@ -63,7 +63,7 @@ pub(crate) fn piped() -> anyhow::Result<String> {
     Ok(input)
 }
 
-/// Whether stdin is a pipe or a file, and not a terminal or `/dev/null`.
+/// Returns whether stdin is a pipe or a file, and not a terminal or `/dev/null`.
 pub(crate) fn is_piped() -> bool {
     #[cfg(unix)]
     {

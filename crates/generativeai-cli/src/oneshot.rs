@@ -42,7 +42,7 @@ pub(crate) struct OneShot {
     pub(crate) structured: bool,
     /// Whether to print token counts and time.
     pub(crate) stats: bool,
-    /// Which calls of tools need approval, if there are tools.
+    /// Policy of approval for calls of tools. `None` if there are no tools.
     pub(crate) approvals: Option<Approvals>,
 }
 

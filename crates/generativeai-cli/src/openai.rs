@@ -14,7 +14,7 @@ use crate::render::Printer;
 /// Time limit for the list of models.
 const LIST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where an OpenAI-compatible server is.
+/// Place of an OpenAI-compatible server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Provider {
     /// The server in `OPENAI_BASE_URL`, else OpenAI.
@@ -32,7 +32,7 @@ pub(crate) struct ServedModel {
 }
 
 impl Provider {
-    /// The beginning of the names of its models.
+    /// Returns the beginning of the names of its models.
     pub(crate) fn prefix(self) -> &'static str {
         match self {
             Self::OpenAi => "openai:",

@@ -12,7 +12,7 @@ use crate::suggest::suggest;
 /// Parameter for the message.
 const INPUT: &str = "input";
 
-/// A named prompt. `{{input}}` in it stands for the message, `{{NAME}}` for a parameter.
+/// Named prompt. `{{input}}` in it is replaced by the message, `{{NAME}}` by a parameter.
 #[derive(Debug)]
 pub(crate) struct Prompt {
     name: String,

@@ -33,7 +33,8 @@ pub(crate) async fn read(store: &Store) -> Result<Vec<Listed>> {
     Ok(listed)
 }
 
-/// A line for each session: number, last use, number of messages, name, model, and the calls that wait for approval.
+/// Returns a line for each session: number, last use, number of messages, name, model, and the calls that wait for
+/// approval.
 pub(crate) fn lines(sessions: &[Listed]) -> String {
     sessions.iter().map(line).collect()
 }
@@ -58,7 +59,7 @@ fn line((info, details): &Listed) -> String {
     )
 }
 
-/// The sessions as JSON, with times in RFC 3339.
+/// Returns the sessions as JSON, with times in RFC 3339.
 pub(crate) fn json(sessions: &[Listed]) -> Value {
     let session = |(info, details): &Listed| {
         json!({
@@ -76,18 +77,18 @@ pub(crate) fn json(sessions: &[Listed]) -> Value {
     sessions.iter().map(session).collect()
 }
 
-/// A line for a search result: the session's number and name, and the text around the first match.
+/// Returns a line for a search result: the session's number and name, and the text around the first match.
 pub(crate) fn hit_line(hit: &Hit, words: &[String]) -> String {
     format!("{:>4}  {}: {}\n", hit.id, hit.session, excerpt(hit, words))
 }
 
-/// The search results as JSON.
+/// Returns the search results as JSON.
 pub(crate) fn hits_json(hits: &[Hit]) -> Value {
     let hit = |hit: &Hit| json!({ "id": hit.id, "name": hit.session, "event": hit.event, "text": hit.text });
     hits.iter().map(hit).collect()
 }
 
-/// The text around the first match of the first word.
+/// Returns the text around the first match of the first word.
 fn excerpt(hit: &Hit, words: &[String]) -> String {
     let text = hit.text.to_lowercase();
     let word = words
@@ -111,7 +112,7 @@ fn excerpt(hit: &Hit, words: &[String]) -> String {
     format!("{before}{}{after}", shown.trim())
 }
 
-/// How long ago a time was; a date if it was more than a week ago.
+/// Describes how long ago a time was. More than a week ago, returns the date.
 fn age(time: SystemTime, now: SystemTime) -> String {
     let seconds = now.duration_since(time).unwrap_or_default().as_secs();
     match seconds {

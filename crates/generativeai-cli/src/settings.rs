@@ -88,7 +88,7 @@ pub(crate) fn allowed(settings: &[Setting]) -> Vec<String> {
     lists.flat_map(|list| list.values.clone()).collect()
 }
 
-/// Path of the configuration file: `$GENAI_CONFIG`, or `generativeai/config.toml` in `$XDG_CONFIG_HOME` or
+/// Returns the path of the configuration file: `$GENAI_CONFIG`, or `generativeai/config.toml` in `$XDG_CONFIG_HOME` or
 /// `~/.config`.
 pub(crate) fn path() -> Result<PathBuf, UsageError> {
     let variable = |name| std::env::var_os(name).map(PathBuf::from);
@@ -115,12 +115,12 @@ pub(crate) fn allow(tool: &str) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-/// Whether `GENAI_CONFIG` names the file, which must exist then.
+/// Returns whether `GENAI_CONFIG` names the file, which must exist then.
 fn is_explicit() -> bool {
     std::env::var_os(VARIABLE).is_some_and(|path| !path.is_empty())
 }
 
-/// The environment variable of a setting, unless clap knows another.
+/// Returns the environment variable of a setting, unless clap knows another.
 fn variable(command: &str, arg: &Arg) -> Option<String> {
     if !is_setting(arg) || arg.get_env().is_some() {
         return None;

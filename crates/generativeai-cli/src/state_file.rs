@@ -27,7 +27,7 @@ pub(crate) fn open(name: &str) -> anyhow::Result<(PathBuf, File)> {
     Ok((path, file))
 }
 
-/// `$XDG_STATE_HOME`, or `~/.local/state`. Relative paths are ignored, as the XDG specification requires.
+/// Returns `$XDG_STATE_HOME`, or `~/.local/state`. Ignores relative paths, as the XDG specification requires.
 fn state_folder() -> Option<PathBuf> {
     let absolute = |path: &PathBuf| path.is_absolute();
     let named = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);

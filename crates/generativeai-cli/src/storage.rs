@@ -25,7 +25,7 @@ const MAX_NAME: usize = 40;
 /// Work on the store that takes longer than this is reported to the user.
 const REPORT_AFTER: Duration = Duration::from_millis(800);
 
-/// Which session to open.
+/// Session to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SessionChoice {
     /// A new one, named after its first message.
@@ -231,7 +231,7 @@ pub(crate) fn report_unsaved(error: &Error, printer: &mut Printer) {
     printer.note(format_args!("(the last messages are not saved: {error})"));
 }
 
-/// The first message of a chat, answered or not.
+/// Returns the first message of a chat, answered or not.
 fn first_message(chat: &ChatSession) -> Option<&Content> {
     let sent = chat.unfinished().map(|turn| &turn.sent);
     chat.history().first().or(sent)

@@ -13,7 +13,7 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, known)| known)
 }
 
-/// Whether a word equals a known one, or differs from it by a typing error or two.
+/// Returns whether a word equals a known one, or differs from it by a typing error or two.
 pub(crate) fn is_misspelling(word: &str, known: &str) -> bool {
     let tolerance = if known.len() < 6 { 1 } else { 2 };
     strsim::osa_distance(word, known) <= tolerance

@@ -43,9 +43,9 @@ pub(crate) struct SupervisedEngine {
 /// State of the engine process.
 #[derive(Clone, Debug)]
 enum State {
-    /// It is ready. The duration is how long its start took.
+    /// The process is ready. The duration is the time that its start took.
     Up(Remote, Duration),
-    /// It crashed. The new process is expected to be ready at this time.
+    /// The process crashed. The new one is expected to be ready at this time.
     Down(Instant),
 }
 
@@ -124,7 +124,7 @@ impl SupervisedEngine {
         self.models.models.first()?.input_token_limit
     }
 
-    /// The client of the running process.
+    /// Returns the client of the running process.
     fn engine(&self) -> Result<Remote> {
         match &*self.state.borrow() {
             State::Up(remote, _) => Ok(remote.clone()),

@@ -49,7 +49,7 @@ impl ToolServers {
                 let (write, path) = log.writer();
                 let opened = async {
                     let connection = open(command.unwrap_or(name), write).await?;
-                    // Whoever names a server trusts it with what its tools only read.
+                    // A user who names a server trusts its declarations of read-only tools.
                     let connection = connection.trust_read_only_hints();
                     let functions = connection.functions().await?;
                     anyhow::Ok((connection, functions))
@@ -70,7 +70,7 @@ impl ToolServers {
         })
     }
 
-    /// The tools of all servers.
+    /// Returns the tools of all servers.
     pub(crate) fn toolbox(&self) -> Toolbox {
         self.toolbox.clone()
     }
@@ -83,7 +83,7 @@ impl ToolServers {
     }
 }
 
-/// Where the lines go that servers write to their stderr.
+/// Destination of the lines that servers write to their stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ServerLog {
     /// To a file in the state folder of the user. If it cannot be written, to stderr.

@@ -109,13 +109,13 @@ impl fmt::Display for Paragraph {
     }
 }
 
-/// The history in paragraphs, one for each content.
+/// Returns the history in paragraphs, one for each content.
 pub(crate) fn paragraphs(conversation: &Conversation) -> Vec<Paragraph> {
     conversation.contents().map(Paragraph::new).collect()
 }
 
-/// The last message and what followed it, in paragraphs: the last lines, up to a number. Also returns how many lines
-/// come before them.
+/// Returns the last message and what followed it, in paragraphs: the last lines, up to a number. Also returns how many
+/// lines come before them.
 pub(crate) fn last_exchange(conversation: &Conversation, lines: usize) -> (Vec<Paragraph>, usize) {
     let is_message = |(content, _): &(&Content, bool)| Author::of(content) == Author::You;
     let contents: Vec<_> = conversation.contents().collect();
@@ -133,7 +133,7 @@ pub(crate) fn last_exchange(conversation: &Conversation, lines: usize) -> (Vec<P
     (shown, hidden)
 }
 
-/// The conversation as Markdown.
+/// Returns the conversation as Markdown.
 pub(crate) fn markdown(conversation: &Conversation) -> String {
     let model = conversation.chat.model();
     let mut text = format!("# Conversation with {}\n", model.name());
@@ -157,7 +157,7 @@ pub(crate) fn markdown(conversation: &Conversation) -> String {
     text
 }
 
-/// The beginning of a message, without its files.
+/// Returns the beginning of a message, without its files.
 pub(crate) fn excerpt(content: &Content) -> String {
     let text = content.parts.iter().rev().find_map(Part::as_text);
     let text = text.unwrap_or_default().trim();
@@ -167,7 +167,7 @@ pub(crate) fn excerpt(content: &Content) -> String {
     }
 }
 
-/// The text of a content; parts of other kinds are named in brackets.
+/// Returns the text of a content; parts of other kinds are named in brackets.
 pub(crate) fn text_of(content: &Content) -> String {
     let parts = content.parts.iter().filter(|part| !part.is_thought());
     let texts: Vec<_> = parts.map(text_of_part).collect();
@@ -180,7 +180,7 @@ pub(crate) fn text_of(content: &Content) -> String {
     texts.join(between)
 }
 
-/// The text of a part; a part of another kind is named in brackets.
+/// Returns the text of a part; a part of another kind is named in brackets.
 fn text_of_part(part: &Part) -> String {
     if let Some(text) = part.as_text() {
         return text.to_owned();

@@ -31,12 +31,12 @@ impl SessionUsage {
         self.last = Some(reply);
     }
 
-    /// Usage of the last reply; `None` before the first.
+    /// Returns the usage of the last reply; `None` before the first.
     pub(crate) fn last(&self) -> Option<&ReplyUsage> {
         self.last.as_ref()
     }
 
-    /// Usage of all replies.
+    /// Returns the usage of all replies.
     pub(crate) fn total(&self) -> &ReplyUsage {
         &self.total
     }
@@ -59,7 +59,7 @@ impl ReplyUsage {
         self
     }
 
-    /// Token counts: sent, of these cached, generated, and spent on thoughts.
+    /// Returns token counts: sent, of these cached, generated, and spent on thoughts.
     fn counts(&self) -> [i32; 4] {
         let count = |count: Option<i32>| count.unwrap_or_default().max(0);
         let tokens = &self.tokens;
@@ -73,18 +73,18 @@ impl ReplyUsage {
         ]
     }
 
-    /// Number of tokens that were sent, those of the history included.
+    /// Returns the number of tokens that were sent, those of the history included.
     pub(crate) fn input_tokens(&self) -> usize {
         usize::try_from(self.counts()[0]).unwrap_or_default()
     }
 
-    /// Number of tokens that were sent or generated, in all requests of the turn.
+    /// Returns the number of tokens that were sent or generated, in all requests of the turn.
     pub(crate) fn all_tokens(&self) -> i32 {
         let [sent, _, generated, _] = self.counts();
         sent.saturating_add(generated)
     }
 
-    /// Generated tokens per second, thoughts included.
+    /// Returns the generated tokens per second, thoughts included.
     fn speed(&self) -> f64 {
         let [_, _, generated, thoughts] = self.counts();
         f64::from(generated.saturating_add(thoughts)) / self.took.as_secs_f64().max(0.001)

@@ -59,7 +59,7 @@ pub(crate) fn find(message: &str) -> Vec<Mention> {
     mentions
 }
 
-/// Whether an `@` starts a mention. That of an e-mail address does not: a letter precedes it.
+/// Returns whether an `@` starts a mention. That of an e-mail address does not: a letter precedes it.
 fn starts_mention(message: &str, at: usize) -> bool {
     let before = message[..at].chars().next_back();
     before.is_none_or(|char| {
@@ -67,7 +67,7 @@ fn starts_mention(message: &str, at: usize) -> bool {
     })
 }
 
-/// Whether a character belongs to a script that is written without spaces between words, so that text
+/// Returns whether a character belongs to a script that is written without spaces between words, so that text
 /// may directly precede or follow a path.
 fn is_unspaced(char: char) -> bool {
     matches!(char,
@@ -75,7 +75,7 @@ fn is_unspaced(char: char) -> bool {
         | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ffef}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// The mention at the beginning of a text, behind its `@`.
+/// Returns the mention at the beginning of a text, behind its `@`.
 fn mention_in(text: &str) -> Option<Mention> {
     if let Some(path) = quoted(text) {
         return Some(match existing(path) {
@@ -102,7 +102,7 @@ fn mention_in(text: &str) -> Option<Mention> {
     (!path.is_empty() && is_meant).then_some(Mention::Missing(missing))
 }
 
-/// The longest existing path with blanks at the beginning of a text, as in `@my file.txt, please`.
+/// Returns the longest existing path with blanks at the beginning of a text, as in `@my file.txt, please`.
 fn with_blanks(text: &str) -> Option<PathBuf> {
     let line = &text[..text.find(['\n', '@']).unwrap_or(text.len())];
     let blank = line.find(char::is_whitespace)?;
@@ -116,7 +116,7 @@ fn with_blanks(text: &str) -> Option<PathBuf> {
     files.last()
 }
 
-/// The path in quotes at the beginning of a text.
+/// Returns the path in quotes at the beginning of a text.
 fn quoted(text: &str) -> Option<&str> {
     let quote = text.chars().next()?;
     let (_, close) = QUOTES.into_iter().find(|(open, _)| *open == quote)?;
@@ -125,7 +125,7 @@ fn quoted(text: &str) -> Option<&str> {
     (end > 0 && !inner[..end].contains('\n')).then(|| &inner[..end])
 }
 
-/// The first word of a text, in which a backslash takes a blank or a sign into the word.
+/// Returns the first word of a text, in which a backslash takes a blank or a sign into the word.
 fn unescaped(text: &str) -> String {
     let mut word = String::new();
     let mut chars = text.chars().peekable();
@@ -141,7 +141,7 @@ fn unescaped(text: &str) -> String {
     word
 }
 
-/// Whether a path may end before this rest of its word: `'s` and `.` are not part of the path, `.bak` is.
+/// Returns whether a path may end before this rest of its word: `'s` and `.` are not part of the path, `.bak` is.
 fn may_end(rest: &str) -> bool {
     let mut chars = rest.chars();
     match chars.next() {
@@ -154,13 +154,13 @@ fn may_end(rest: &str) -> bool {
     }
 }
 
-/// A word without the punctuation and markup around it.
+/// Returns a word without the punctuation and markup around it.
 fn trimmed(word: &str) -> &str {
     let end = word.find(|char| is_unspaced(char) || "(),;:!?\"'*`<>[]{}|”’".contains(char));
     word[..end.unwrap_or(word.len())].trim_end_matches('.')
 }
 
-/// Whether a word is probably meant as a path: it has a folder or a file extension.
+/// Returns whether a word is probably meant as a path: it has a folder or a file extension.
 fn looks_like_path(word: &str) -> bool {
     let extension = word.rsplit_once('.').map(|(_, extension)| extension);
     let has_extension = extension.is_some_and(|extension| {
@@ -195,7 +195,7 @@ fn missing(path: &str) -> Missing {
     }
 }
 
-/// The mention being typed at the end of a text: the position of its `@`, and its path so far.
+/// Returns the mention being typed at the end of a text: the position of its `@`, and its path so far.
 pub(crate) fn incomplete(typed: &str) -> Option<(usize, String)> {
     let at = typed.rfind('@').filter(|&at| starts_mention(typed, at))?;
     let path = &typed[at + 1..];
@@ -219,7 +219,7 @@ pub(crate) fn mention(path: &str) -> String {
     }
 }
 
-/// The path in an argument, which may be quoted, escaped, or begin with `@` like a mention.
+/// Returns the path in an argument, which may be quoted, escaped, or begin with `@` like a mention.
 pub(crate) fn path_of_argument(argument: &str) -> PathBuf {
     let path = argument.strip_prefix('@').unwrap_or(argument);
     if let Some(file) = existing(path) {
@@ -252,7 +252,7 @@ mod tests {
         folder
     }
 
-    /// The names of the files that a message mentions; `{}` in it is the folder.
+    /// Returns the names of the files that a message mentions; `{}` in it is the folder.
     fn files(message: &str, folder: &tempfile::TempDir) -> Vec<String> {
         let message = message.replace("{}", folder.path().to_str().expect("text"));
         let name = |path: PathBuf| path.file_name()?.to_str().map(str::to_owned);

@@ -29,7 +29,7 @@ impl std::fmt::Display for Unwritable {
     }
 }
 
-/// How much of a model is cached.
+/// State of a model in the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CacheState {
     /// All of it. Its size in bytes; the hash was verified after the download.

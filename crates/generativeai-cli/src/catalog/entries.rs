@@ -1,4 +1,4 @@
-//! The known models.
+//! Known models, with their files, sources and hashes.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -27,7 +27,7 @@ pub(crate) struct Entry {
     pub(crate) megabytes: u64,
     /// SPDX identifier of its licence.
     pub(crate) licence: &'static str,
-    /// Where to download it from, in this order.
+    /// Sources of the download, in the order in which they are tried.
     pub(crate) sources: &'static [Source],
     /// The content of its file. `None` accepts the file that the hub has, with the hash that the hub reports.
     pub(crate) content: Option<FileContent>,

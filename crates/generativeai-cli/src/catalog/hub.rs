@@ -138,7 +138,7 @@ fn secure(url: Url) -> anyhow::Result<Url> {
     }
 }
 
-/// Whether an address is a loopback address.
+/// Returns whether an address is a loopback address.
 fn is_loopback(url: &Url) -> bool {
     matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
 }
@@ -161,7 +161,7 @@ fn file_info(headers: &HeaderMap, url: Url) -> anyhow::Result<FileInfo> {
     Ok(FileInfo { content, url })
 }
 
-/// Whether a range begins at the requested position.
+/// Returns whether a range begins at the requested position.
 fn begins_at(headers: &HeaderMap, from: u64) -> bool {
     let range = headers
         .get(CONTENT_RANGE)

@@ -16,7 +16,7 @@ use crate::render::{Printer, Progress};
 /// Environment variable that forbids downloads of models.
 const OFFLINE: &str = "GENAI_OFFLINE";
 
-/// Whether the user forbids downloads.
+/// Returns whether the user forbids downloads.
 pub(crate) fn is_offline() -> bool {
     std::env::var_os(OFFLINE).is_some_and(|value| !value.is_empty() && value != "0")
 }
@@ -253,13 +253,13 @@ impl std::fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// Whether the connection broke.
+/// Returns whether the connection broke.
 fn is_interrupted(error: &anyhow::Error) -> bool {
     let unreachable = |error: &Error| error.kind() == ErrorKind::Unreachable;
     error.is::<Interrupted>() || error.downcast_ref().is_some_and(unreachable)
 }
 
-/// Whether the model cannot be stored. Another source would not help.
+/// Returns whether the model cannot be stored. Another source would not help.
 fn is_disk_failure(error: &anyhow::Error) -> bool {
     let is_full = |cause: &std::io::Error| {
         matches!(

@@ -62,8 +62,8 @@ pub(crate) struct Chat {
     )]
     no_project: bool,
 
-    /// Send a named prompt, in which {{input}} is replaced by the message: of the table "prompts" of the settings, or of
-    /// the file prompts/NAME.md next to them
+    /// Send a named prompt, in which {{input}} is replaced by the message: of the table "prompts" of the settings, or
+    /// of the file prompts/NAME.md next to them
     #[arg(short = 't', long, value_name = "NAME")]
     template: Option<String>,
 

@@ -86,7 +86,7 @@ struct Listing {
 }
 
 impl Listing {
-    /// The table of the command of a command line.
+    /// Returns the table of the command of a command line.
     fn table(&self, program: &Command, words: Vec<OsString>) -> Result<String, UsageError> {
         let words = std::iter::once("genai".into()).chain(words);
         let matches = program.clone().try_get_matches_from(words);
@@ -114,7 +114,7 @@ impl Listing {
         Ok(text + "\n")
     }
 
-    /// The line of a setting, if it has a value.
+    /// Returns the line of a setting, if it has a value.
     fn line(&self, command: &str, option: &Arg, matches: &ArgMatches) -> Option<String> {
         let raw = matches.get_raw(option.get_id().as_str())?;
         let values: Vec<_> = raw
@@ -132,7 +132,7 @@ impl Listing {
         Some(line + "\n")
     }
 
-    /// Where the value of a setting comes from.
+    /// Returns the origin of the value of a setting.
     fn origin(&self, command: &str, option: &Arg, matches: &ArgMatches) -> String {
         let id = option.get_id().as_str();
         let set = |setting: &&Setting| setting.command == command && setting.option == id;
@@ -148,7 +148,7 @@ impl Listing {
     }
 }
 
-/// A value in the format of the configuration file.
+/// Returns a value in the format of the configuration file.
 fn format_value(option: &Arg, value: &str) -> String {
     if option.is_hide_env_values_set() {
         return format!("{HIDDEN:?}");

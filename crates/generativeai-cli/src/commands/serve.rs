@@ -54,7 +54,8 @@ pub(crate) struct Serve {
     #[arg(short, long, add = ArgValueCompleter::new(completions::models_and_files))]
     model: Option<String>,
 
-    /// Pass requests on to the OpenAI-compatible server at this base URL, as in http://vllm:8000/v1, which runs the models
+    /// Pass requests on to the OpenAI-compatible server at this base URL, as in http://vllm:8000/v1, which runs the
+    /// models
     #[arg(long, value_name = "URL", conflicts_with = "in_process")]
     upstream: Option<String>,
 
@@ -79,7 +80,8 @@ pub(crate) struct Serve {
     )]
     api_key: Option<String>,
 
-    /// Maximum number of tokens of a reply whose request sets none; by default 2,048 for a model that runs on this computer
+    /// Maximum number of tokens of a reply whose request sets none; by default 2,048 for a model that runs on this
+    /// computer
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(i32).range(1..))]
     max_output_tokens: Option<i32>,
 
@@ -140,7 +142,7 @@ struct HopOptions {
 }
 
 impl HopOptions {
-    /// Whether replies are divided into hops.
+    /// Returns whether replies are divided into hops.
     fn are_set(&self) -> bool {
         self.hop_tokens.is_some() || self.checkpoint_tokens.is_some()
     }
@@ -289,7 +291,7 @@ impl Serve {
     }
 }
 
-/// What answers the requests.
+/// Source of the replies.
 enum Source {
     Gemini(Remote),
     /// A server, and the model for the names of Gemini models.
@@ -312,7 +314,7 @@ async fn first_model(client: &OpenAi, printer: &mut Printer) -> anyhow::Result<S
     Ok(first.to_owned())
 }
 
-/// Whether the engine did not start and could report why: it was not killed by a signal.
+/// Returns whether the engine did not start and could report why: it was not killed by a signal.
 fn has_reported(error: &anyhow::Error) -> bool {
     error
         .downcast_ref()

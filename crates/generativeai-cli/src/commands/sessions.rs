@@ -84,7 +84,7 @@ enum Action {
 }
 
 impl Sessions {
-    /// The `genai chat` command line that this command is short for, if it is.
+    /// Returns the `genai chat` command line that this command is short for, if it is.
     pub(crate) fn as_chat(&self) -> Option<Vec<OsString>> {
         let Action::Resume { name } = &self.action else {
             return None;

@@ -28,7 +28,7 @@ const WRAPPERS: [&str; 5] = [
     "chat",
 ];
 
-/// The objects of a file with one on each line.
+/// Returns the objects of a file with one on each line.
 pub(super) fn json_lines(bytes: &[u8]) -> Option<Vec<Value>> {
     let lines = bytes.split(|&byte| byte == b'\n');
     let lines = lines.filter(|line| !line.trim_ascii().is_empty());
@@ -65,7 +65,7 @@ pub(super) fn messages(value: Value) -> Result<Vec<Value>, UsageError> {
     }
 }
 
-/// The error for a file without any message.
+/// Creates the error for a file without any message.
 pub(super) fn no_messages() -> UsageError {
     UsageError(format!("the file has no messages: {EXPECTED}"))
 }
@@ -114,8 +114,8 @@ fn list(object: &mut Map<String, Value>, name: &str) -> Option<Vec<Value>> {
     }
 }
 
-/// The messages of an export of ChatGPT, which holds all versions of a conversation as a tree: those from the root to
-/// the current node. Hidden messages and those of tools are left out.
+/// Returns the messages of an export of ChatGPT, which holds all versions of a conversation as a tree: those from the
+/// root to the current node. Hidden messages and those of tools are left out.
 fn path_through(
     tree: &Map<String, Value>,
     current: Option<&Value>,
@@ -142,7 +142,7 @@ fn path_through(
         .collect())
 }
 
-/// Whether a message of an export of ChatGPT is one that its page shows.
+/// Returns whether a message of an export of ChatGPT is one that its page shows.
 fn is_visible(message: &Value) -> bool {
     let is_said = matches!(
         message["author"]["role"].as_str(),

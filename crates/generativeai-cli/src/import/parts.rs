@@ -141,7 +141,7 @@ fn result(object: &Map<String, Value>) -> FunctionResponse {
     response
 }
 
-/// The member with this name, if it is a string.
+/// Returns the member with this name, if it is a string.
 pub(super) fn text(object: &Map<String, Value>, name: &str) -> Option<String> {
     object.get(name)?.as_str().map(str::to_owned)
 }

@@ -147,7 +147,7 @@ impl Markdown {
     }
 }
 
-/// Whether a block is text, and neither code nor a table, whose lines depend on their beginning.
+/// Returns whether a block is text, and neither code nor a table, whose lines depend on their beginning.
 fn is_text(block: &str) -> bool {
     let begins_with = |marker: &str| block.trim_start().starts_with(marker);
     !["```", "~~~", "|"].into_iter().any(begins_with) && !block.starts_with("    ")

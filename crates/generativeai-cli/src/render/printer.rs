@@ -98,7 +98,7 @@ impl Printer {
         self.answers.markdown = None;
     }
 
-    /// Whether replies are rendered at a terminal that also shows messages for the user.
+    /// Returns whether replies are rendered at a terminal that also shows messages for the user.
     pub(crate) fn renders(&self) -> bool {
         let both = io::stdout().is_terminal() && io::stderr().is_terminal();
         both && self.answers.markdown.is_some()
@@ -125,7 +125,7 @@ impl Printer {
         checked(self.answers.end(&mut io::stdout().lock()))
     }
 
-    /// Whether output to stderr may be coloured.
+    /// Returns whether output to stderr may be coloured.
     pub(crate) fn coloured(&self) -> bool {
         self.coloured
     }
@@ -227,7 +227,7 @@ pub(crate) fn print_server_log(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", sanitize(line));
 }
 
-/// Width of the terminal, in columns.
+/// Returns the width of the terminal, in columns.
 fn width() -> usize {
     const DEFAULT: usize = 80;
     if !io::stdout().is_terminal() {

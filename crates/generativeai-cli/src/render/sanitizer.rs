@@ -72,7 +72,7 @@ impl Sanitizer {
     }
 }
 
-/// Whether a character is text, which cannot control the terminal.
+/// Returns whether a character is text, which cannot control the terminal.
 pub(super) fn is_text(char: char) -> bool {
     match char {
         '\n' | '\t' => true,

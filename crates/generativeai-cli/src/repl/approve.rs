@@ -35,7 +35,8 @@ impl Repl<'_> {
         }
     }
 
-    /// Asks about the calls that wait, if a reply ended with any. Changed arguments that do not fit are asked for again.
+    /// Asks about the calls that wait, if a reply ended with any. Changed arguments that do not fit are asked for
+    /// again.
     pub(super) fn decisions(&mut self, received: &anyhow::Result<Received>) -> Option<Decisions> {
         let calls = self.waiting();
         if calls.is_empty() {

@@ -105,13 +105,13 @@ Tab completes, Up recalls messages. Ctrl-C stops a reply; its text is kept.
 Ctrl-X Ctrl-E edits the message in $EDITOR; Ctrl-Z suspends the program.";
 
 impl Entry {
-    /// The name that the help shows.
+    /// Returns the name that the help shows.
     pub(super) fn name(&self) -> &'static str {
         self.names[0]
     }
 }
 
-/// The help about the commands.
+/// Returns the help about the commands.
 pub(super) fn help() -> String {
     let usage = |entry: &Entry| format!("/{} {}", entry.name(), entry.argument);
     let width = COMMANDS.iter().map(|entry| usage(entry).len()).max();

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, bail};
 use tempfile::TempDir;
 
-/// The editor command in `VISUAL` or `EDITOR`.
+/// Returns the editor command in `VISUAL` or `EDITOR`.
 pub(super) fn command() -> Option<String> {
     ["VISUAL", "EDITOR"]
         .into_iter()

@@ -27,7 +27,7 @@ use marker::Marker;
 /// Maximum number of entries of the history.
 const MAX_HISTORY: usize = 1_000;
 
-/// What the user entered at the prompt.
+/// Input of the user at the prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Input {
     /// One line or several.
@@ -119,7 +119,7 @@ impl Prompt {
         }
     }
 
-    /// Whether a text can be edited at the prompt.
+    /// Returns whether a text can be edited at the prompt.
     pub(super) fn can_edit(&self) -> bool {
         matches!(self, Self::Editor { .. })
     }

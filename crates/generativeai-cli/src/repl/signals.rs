@@ -52,12 +52,12 @@ impl Signals {
         Ok(signals)
     }
 
-    /// The flag that a signal sets to interrupt the prompt.
+    /// Returns the flag that a signal sets to interrupt the prompt.
     pub(super) fn wake_flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.0.wake)
     }
 
-    /// Exit code, if the program must exit.
+    /// Returns the exit code, if the program must exit.
     pub(super) fn exit(&self) -> Option<Exit> {
         *self
             .0

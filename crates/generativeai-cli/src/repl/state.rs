@@ -38,13 +38,13 @@ pub(crate) struct Settings {
     pub(crate) save: bool,
     /// Options of a model that runs on this computer.
     pub(crate) engine: EngineOptions,
-    /// Which calls of tools need approval, if there are tools.
+    /// Policy of approval for calls of tools. `None` if there are no tools.
     pub(crate) approvals: Option<Approvals>,
     /// Client that uploads files for the first model.
     pub(crate) uploaders: Uploaders,
 }
 
-/// What became of a message or a retry.
+/// Outcome of a message or a retry.
 enum Sent {
     Complete,
     /// The user stopped the reply.
@@ -109,7 +109,7 @@ impl<'a> Repl<'a> {
         }
     }
 
-    /// The conversation in use.
+    /// Returns the conversation in use.
     pub(super) fn conversation(&mut self) -> &mut Conversation {
         &mut self.conversations[self.current]
     }
@@ -207,8 +207,8 @@ impl<'a> Repl<'a> {
         self.converse(Next::Message(message), &text)
     }
 
-    /// Receives a reply, asks about calls of tools, and continues. Returns whether the turn was kept. `text` is what the
-    /// user typed.
+    /// Receives a reply, asks about calls of tools, and continues. Returns whether the turn was kept. `text` is what
+    /// the user typed.
     pub(super) fn converse(&mut self, next: Next, text: &str) -> anyhow::Result<bool> {
         Ok(match self.exchange(next)? {
             Sent::Complete | Sent::Waiting => true,
@@ -376,7 +376,7 @@ impl<'a> Repl<'a> {
     }
 }
 
-/// Whether another process changed the session.
+/// Returns whether another process changed the session.
 fn is_conflict(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<Error>();
     error.is_some_and(|error| error.kind() == ErrorKind::Conflict)

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 #[cfg(unix)]
 use super::terminal::KeyMode;
 
-/// How often keys are read. They are needed only after the reply.
+/// Interval between reads of the keyboard. Keys are needed only after the reply.
 #[cfg(unix)]
 const READ_EVERY: Duration = Duration::from_millis(30);
 
@@ -70,7 +70,7 @@ impl TypeAhead {
         std::mem::take(&mut self.draft)
     }
 
-    /// Number of queued lines.
+    /// Returns the number of queued lines.
     pub(super) fn len(&self) -> usize {
         self.lines.len()
     }

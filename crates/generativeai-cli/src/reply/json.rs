@@ -193,7 +193,7 @@ fn print_line(
     printer.answer(&format!("{}\n", Value::Object(line)))
 }
 
-/// The members of an object.
+/// Returns the members of an object.
 fn members(object: Value) -> Map<String, Value> {
     match object {
         Value::Object(members) => members,

@@ -32,11 +32,11 @@ pub(crate) trait Sink {
     fn end(&mut self, end: End<'_>, printer: &mut Printer) -> anyhow::Result<()>;
 }
 
-/// How a reply ended.
+/// Outcome of a reply.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum End<'a> {
     Complete(&'a GenerateContentResponse),
-    /// Calls of tools wait for approval. The reply goes on after it.
+    /// Calls of tools wait for approval. The reply continues after it.
     Waits,
     /// The user stopped it.
     Stopped,
@@ -143,7 +143,7 @@ pub(crate) async fn ctrl_c() {
     }
 }
 
-/// The text of a chunk, thoughts excluded. A chunk without text has an empty one.
+/// Returns the text of a chunk, thoughts excluded. A chunk without text has an empty one.
 pub(super) fn text_of(chunk: &GenerateContentResponse) -> String {
     chunk.text().unwrap_or_else(|_| {
         // A chunk with a function call may contain text as well.

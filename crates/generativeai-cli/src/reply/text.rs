@@ -72,7 +72,7 @@ fn describe(call: &FunctionCall) -> String {
     }
 }
 
-/// The kinds of the parts of a response.
+/// Returns the kinds of the parts of a response.
 fn kinds(response: &GenerateContentResponse) -> String {
     let parts = response.parts().unwrap_or_default().iter();
     let kinds: Vec<_> = parts.filter_map(|part| part.kind()).collect();

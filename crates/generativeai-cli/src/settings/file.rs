@@ -39,7 +39,7 @@ pub(super) fn read(path: &Path, text: &str, program: &Command) -> Result<Vec<Set
     Ok(settings)
 }
 
-/// Tables with a text for each name, which are not options.
+/// Tables of the file that contain named texts instead of options.
 const NAMED: [&str; 2] = ["prompts", "servers"];
 
 /// Returns the texts of a table by name. A missing table is empty.
@@ -76,7 +76,7 @@ type Entry<'t> = (
     &'t Spanned<DeValue<'t>>,
 );
 
-/// The entries of a table in the order of the file.
+/// Returns the entries of a table in the order of the file.
 fn in_order<'t>(table: &'t DeTable<'t>) -> Vec<Entry<'t>> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
@@ -164,7 +164,7 @@ impl File<'_> {
     }
 }
 
-/// A value as it would be typed on the command line; `None` for other kinds of values.
+/// Returns a value as it would be typed on the command line; `None` for other kinds of values.
 fn values(value: &DeValue<'_>) -> Option<Vec<String>> {
     if let Some(list) = value.as_array() {
         return list.iter().map(|item| scalar(item.get_ref())).collect();

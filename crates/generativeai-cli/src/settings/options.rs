@@ -10,7 +10,7 @@ const NOT_SETTINGS: [&str; 7] = [
     "code", "continue", "new", "param", "session", "template", "yes",
 ];
 
-/// Whether an argument is a setting: an option, except those for a single run, such as `--help`.
+/// Returns whether an argument is a setting: an option, except those for a single run, such as `--help`.
 pub(crate) fn is_setting(arg: &Arg) -> bool {
     let is_info = matches!(
         arg.get_action(),
@@ -20,7 +20,7 @@ pub(crate) fn is_setting(arg: &Arg) -> bool {
     arg.get_long().is_some_and(is_option) && !is_info
 }
 
-/// The key of an option in the configuration file.
+/// Returns the key of an option in the configuration file.
 pub(crate) fn key(arg: &Arg) -> String {
     arg.get_long().unwrap_or_default().replace('-', "_")
 }

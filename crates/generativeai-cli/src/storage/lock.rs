@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::render::Printer;
 
-/// How often a waiting process tries to lock the session.
+/// Interval between attempts of a waiting process to lock the session.
 const RETRY_EVERY: Duration = Duration::from_millis(50);
 /// A wait that takes longer than this is reported.
 const REPORT_AFTER: Duration = Duration::from_millis(800);
@@ -67,7 +67,7 @@ impl SessionLock {
 
 impl Drop for SessionLock {
     fn drop(&mut self) {
-        // Removed while it is locked, so that no other process can own it. If that fails, the file stays.
+        // Removed while it is locked, so that no second process can own it. If that fails, the file stays.
         if cfg!(unix) {
             let _ = fs::remove_file(&self.path);
         }
@@ -75,7 +75,7 @@ impl Drop for SessionLock {
     }
 }
 
-/// Path of the lock file of a session, in a folder next to the store.
+/// Returns the path of the lock file of a session, in a folder next to the store.
 fn path(session: i64) -> io::Result<PathBuf> {
     let store = Store::default_path().map_err(io::Error::other)?;
     let folder = store.with_file_name("locks");
@@ -86,7 +86,7 @@ fn path(session: i64) -> io::Result<PathBuf> {
     Ok(folder.join(session.to_string()))
 }
 
-/// Whether an open file is still the one at a path.
+/// Returns whether an open file is still the one at a path.
 #[cfg(unix)]
 fn is_same(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;

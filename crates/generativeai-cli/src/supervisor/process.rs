@@ -12,7 +12,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::engine_options::EngineOptions;
 
-/// How to start the engine.
+/// Command line and options of the engine process.
 #[derive(Debug)]
 pub(super) struct Launch {
     program: PathBuf,
@@ -103,7 +103,7 @@ impl Process {
     }
 }
 
-/// No time limits and no retries: the clients of the server set their own.
+/// Returns options without time limits and retries: the clients of the server set their own.
 fn without_limits() -> RequestOptions {
     RequestOptions::default()
         .timeout(Duration::MAX)
@@ -111,7 +111,7 @@ fn without_limits() -> RequestOptions {
         .without_retry()
 }
 
-/// A random API key for one process.
+/// Returns a random API key for one process.
 fn key() -> anyhow::Result<String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).context("the system cannot generate random numbers")?;

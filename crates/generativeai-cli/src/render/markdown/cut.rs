@@ -26,12 +26,12 @@ enum Leaf {
     Table(usize),
 }
 
-/// Whether a word may end with this character.
+/// Returns whether a word may end with this character.
 pub(super) fn may_end_a_word(char: char) -> bool {
     char.is_whitespace() || is_ideograph(char)
 }
 
-/// Whether a character is an ideograph, which is a word.
+/// Returns whether a character is an ideograph, which is a word.
 fn is_ideograph(char: char) -> bool {
     ('\u{2e80}'..'\u{1f000}').contains(&char)
 }
@@ -65,7 +65,7 @@ fn trimmed(text: &str, end: usize) -> usize {
     text[..end].trim_end().len()
 }
 
-/// End of the last complete word. A line of punctuation is not complete: it may become a list, a rule, …
+/// Returns the end of the last complete word. A line of punctuation is not complete: it may become a list, a rule, …
 fn last_word(text: &str, line: usize) -> usize {
     let last = &text[line..];
     let mut ends = last
@@ -101,7 +101,7 @@ fn leaf(text: &str) -> Leaf {
     leaf
 }
 
-/// Position before the last lines that may become rows of a table.
+/// Returns the position before the last lines that may become rows of a table.
 fn before_rows(text: &str, line: usize) -> usize {
     let last = &text[line..];
     let may_be_rule = last.chars().all(|char| "|-: \t".contains(char));
@@ -116,7 +116,7 @@ fn before_rows(text: &str, line: usize) -> usize {
     }
 }
 
-/// Position of the first delimiter in a plain text that may open a style, code or a link.
+/// Returns the position of the first delimiter in a plain text that may open a style, code or a link.
 fn open_delimiter(text: &str, range: Range<usize>, end: usize) -> Option<usize> {
     let range = range.start..range.end.min(end);
     let bare = text.get(range.clone())?;
@@ -160,7 +160,7 @@ fn opens(text: &str, at: usize, delimiter: char, end: usize) -> bool {
 mod tests {
     use super::*;
 
-    /// The part of the source that can be rendered.
+    /// Returns the part of the source that can be rendered.
     fn rendered(text: &str) -> &str {
         match cut(text) {
             Cut::At(end) => &text[..end],

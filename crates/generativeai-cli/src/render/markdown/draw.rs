@@ -21,7 +21,7 @@ pub(super) struct Block {
     pub(super) output: String,
 }
 
-/// Offset of the first link reference definition.
+/// Returns the offset of the first link reference definition.
 pub(super) fn definition(text: &str) -> Option<usize> {
     let parser = Parser::new_ext(text, OPTIONS);
     let definitions = parser.reference_definitions().iter();
@@ -402,7 +402,7 @@ impl<'a> Renderer<'a, '_> {
     }
 }
 
-/// Index of the event that ends a tag.
+/// Returns the index of the event that ends a tag.
 fn until(events: &[(Event<'_>, Range<usize>)], end: &TagEnd) -> usize {
     let at = events
         .iter()
@@ -410,7 +410,7 @@ fn until(events: &[(Event<'_>, Range<usize>)], end: &TagEnd) -> usize {
     at.unwrap_or(events.len())
 }
 
-/// Text of an event in a code block.
+/// Returns the text of an event in a code block.
 fn text_of<'e>(event: &'e Event<'_>) -> &'e str {
     match event {
         Event::Text(text) => text,
@@ -418,7 +418,7 @@ fn text_of<'e>(event: &'e Event<'_>) -> &'e str {
     }
 }
 
-/// Whether a code block has its closing fence.
+/// Returns whether a code block has its closing fence.
 fn is_closed(block: &str) -> bool {
     let mut lines = block.lines();
     let open = lines.next().unwrap_or_default().trim_start();

@@ -193,13 +193,13 @@ impl Page {
     }
 }
 
-/// Whether a grapheme is an ideograph. Ideographs are written without blanks between words.
+/// Returns whether a grapheme is an ideograph. Ideographs are written without blanks between words.
 fn is_ideograph(piece: &str) -> bool {
     let first = piece.chars().next();
     first.is_some_and(|char| ('\u{2e80}'..'\u{1f000}').contains(&char)) && piece.width() == 2
 }
 
-/// Width of a text in columns, without its styles.
+/// Returns the width of a text in columns, without its styles.
 pub(super) fn visible_width(text: &str) -> usize {
     visible(text).width()
 }

@@ -81,7 +81,7 @@ fn suggestions(line: &str, pos: usize, sessions: &[String]) -> Vec<Suggestion> {
     }
 }
 
-/// The words that start with the typed text.
+/// Returns the words that start with the typed text.
 fn words<'w>(words: impl Iterator<Item = &'w str>, typed: &str, at: usize) -> Vec<Suggestion> {
     let suggestion = |word: &str| Suggestion {
         value: word.to_owned(),
@@ -92,7 +92,7 @@ fn words<'w>(words: impl Iterator<Item = &'w str>, typed: &str, at: usize) -> Ve
     matching.take(MAX_SUGGESTIONS).map(suggestion).collect()
 }
 
-/// The files whose paths start with the typed text; folders end with a slash.
+/// Returns the files whose paths start with the typed text; folders end with a slash.
 fn files(typed: &str, at: usize, pos: usize, write: fn(&str) -> String) -> Vec<Suggestion> {
     let (folder, start) = match typed.rfind('/') {
         Some(slash) => typed.split_at(slash + 1),

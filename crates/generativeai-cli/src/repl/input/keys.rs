@@ -81,7 +81,7 @@ impl EditMode for Keys {
     }
 }
 
-/// Whether an event is a key pressed together with Ctrl.
+/// Returns whether an event is a key pressed together with Ctrl.
 fn is_ctrl(event: &Event, key: char) -> bool {
     matches!(event, Event::Key(pressed)
         if pressed.code == KeyCode::Char(key) && pressed.modifiers == KeyModifiers::CONTROL)

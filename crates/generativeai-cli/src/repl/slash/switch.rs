@@ -214,7 +214,7 @@ impl Repl<'_> {
         Ok(())
     }
 
-    /// The label of a conversation: its number in the store, else its position in this run.
+    /// Returns the label of a conversation: its number in the store, else its position in this run.
     fn label(&self, at: usize) -> String {
         match &self.conversations[at].session {
             Some(session) => format!("session {}", session.id()),
@@ -223,7 +223,7 @@ impl Repl<'_> {
     }
 }
 
-/// The part of a label that `/session` takes as its argument.
+/// Returns the part of a label that `/session` takes as its argument.
 fn key(label: &str) -> &str {
     label.strip_prefix("session ").unwrap_or(label)
 }
