@@ -62,7 +62,7 @@ pub(crate) struct Function {
 }
 
 impl Conversation {
-    /// Whether functions are declared, called or answered.
+    /// Returns whether functions are declared, called or answered.
     pub(crate) fn uses_functions(&self) -> bool {
         let in_message = |message: &Message| match &message.body {
             Body::Assistant { calls, .. } => !calls.is_empty(),

@@ -1,4 +1,4 @@
-//! Constrained decoding: compiles what a reply must look like to a grammar.
+//! Constrained decoding: compiles the form that a reply must have to a grammar.
 
 mod lark;
 

@@ -26,8 +26,8 @@ pub(crate) fn free_memory() -> Option<u64> {
 
 /// Returns the memory that the limits of the control groups of this process leave free; `None` without a limit.
 ///
-/// `groups` has the form of `/proc/self/cgroup`: `hierarchy:controllers:path`, without controllers in version 2. A group
-/// of a container is often mounted as the root, so that its path is not found; then the root counts.
+/// `groups` has the form of `/proc/self/cgroup`: `hierarchy:controllers:path`, without controllers in version 2. A
+/// group of a container is often mounted as the root, so that its path is not found; then the root counts.
 fn left_by_groups(root: &Path, groups: &str) -> Option<u64> {
     let left = groups.lines().filter_map(|line| {
         let mut columns = line.splitn(3, ':').skip(1);
@@ -67,8 +67,8 @@ fn member(text: &str, name: &str) -> Option<u64> {
 
 /// Returns how many compute threads run, if this many are wanted; without a number, one on each physical core.
 ///
-/// Two threads on one core slow each other down, since they share its vector units. More threads than the processor runs
-/// at once wait for each other in busy loops.
+/// Two threads on one core slow each other down, since they share its vector units. More threads than the processor
+/// runs at once wait for each other in busy loops.
 pub(crate) fn threads(wanted: Option<usize>) -> usize {
     let at_once = std::thread::available_parallelism().map_or(1, |threads| threads.get());
     let wanted = wanted.unwrap_or_else(|| match physical_cores() {

@@ -132,13 +132,13 @@ impl Model {
         self.raw.n_ctx_train()
     }
 
-    /// Whether the context can drop the end of a sequence and copy its beginning. Recurrent
+    /// Returns whether the context can drop the end of a sequence and copy its beginning. Recurrent
     /// architectures keep one state for the whole sequence and cannot.
     pub(crate) fn can_trim_sequences(&self) -> bool {
         !self.raw.is_recurrent() && !self.raw.is_hybrid()
     }
 
-    /// Whether a token ends a reply.
+    /// Returns whether a token ends a reply.
     pub(crate) fn is_end_of_generation(&self, token: LlamaToken) -> bool {
         self.raw.vocab().is_eog(token)
     }

@@ -101,7 +101,7 @@ impl Wheel {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(corrupt(error).into()),
             };
-            // A position within the file: what was read fits the memory.
+            // The position is within the file, whose bytes were read into memory.
             let skipped = from.min(count as u64);
             from -= skipped;
             push(&buffer[skipped as usize..count])?;
@@ -109,7 +109,7 @@ impl Wheel {
     }
 }
 
-/// Creates the error for a download that is not what it should be.
+/// Creates the error for a download that is not the expected file.
 pub(crate) fn mismatch(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Decode, message.into())
 }

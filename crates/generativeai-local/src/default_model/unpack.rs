@@ -18,7 +18,7 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    /// Whether a file exists and has this size and hash.
+    /// Returns whether a file exists and has this size and hash.
     pub(super) fn matches(&self, path: &Path) -> bool {
         let Ok(mut file) = File::open(path) else {
             return false;

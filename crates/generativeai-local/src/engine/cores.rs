@@ -119,7 +119,7 @@ fn thread_time() -> Option<Duration> {
 mod tests {
     use super::*;
 
-    /// A batch that started long ago and has used no CPU time since.
+    /// Returns a batch that started long ago and has used no CPU time since.
     fn starved() -> RunningBatch {
         let start = Instant::now();
         RunningBatch {

@@ -74,17 +74,17 @@ impl Generation {
         self.cached.get_or_insert(cached);
     }
 
-    /// Whether the receiver of the reply was dropped.
+    /// Returns whether the receiver of the reply was dropped.
     pub(super) fn is_cancelled(&self) -> bool {
         self.events.is_closed()
     }
 
-    /// Whether the reply channel has capacity for another piece.
+    /// Returns whether the reply channel has capacity for another piece.
     pub(super) fn has_capacity(&self) -> bool {
         self.events.capacity() > 0
     }
 
-    /// Whether the deadline has passed.
+    /// Returns whether the deadline has passed.
     pub(super) fn is_expired(&self, now: Instant) -> bool {
         self.deadline.is_some_and(|deadline| deadline <= now)
     }

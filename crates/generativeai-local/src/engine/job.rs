@@ -30,7 +30,7 @@ pub(crate) struct EngineOptions {
 pub(crate) struct Job {
     /// Tokens of the whole prompt.
     pub(crate) prompt: Vec<LlamaToken>,
-    /// How tokens are chosen.
+    /// Settings by which tokens are sampled.
     pub(crate) sampling: Sampling,
     /// Stop sequences: texts that end the reply and are not part of it.
     pub(crate) stops: Vec<String>,
@@ -80,6 +80,6 @@ pub(crate) type TokenLogprobs = (LlamaToken, f32, Vec<(LlamaToken, f32)>);
 pub(crate) enum End {
     /// The model ended it, or a stop sequence was reached.
     Stop,
-    /// It reached its maximum number of tokens or the end of the context.
+    /// The reply reached its maximum number of tokens, or the end of the context.
     MaxTokens,
 }

@@ -95,7 +95,7 @@ impl PrefixCache {
         self.slots[sequence] = Slot::default();
     }
 
-    /// Whether idle sequences hold more than `limit` tokens. The sequence used last is
+    /// Returns whether idle sequences hold more than `limit` tokens. The sequence used last is
     /// always kept, whatever its length: the next turn of its chat needs it.
     pub(super) fn exceeds(&self, limit: usize) -> bool {
         let lengths = self

@@ -94,7 +94,7 @@ impl<T> Queue<T> {
         !state.closed
     }
 
-    /// Whether the queue is closed.
+    /// Returns whether the queue is closed.
     pub(super) fn is_closed(&self) -> bool {
         self.lock().closed
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::call_syntax::CallSyntax;
 use crate::template::ThinkingTags;
 
-/// What a reply must look like.
+/// Form that a reply must have.
 #[derive(Debug)]
 pub(crate) struct Shape {
     pub(crate) thoughts: Thoughts,
@@ -47,7 +47,7 @@ pub(crate) struct Function {
 }
 
 impl Shape {
-    /// Whether the reply may be any text.
+    /// Returns whether the reply may be any text.
     pub(super) fn is_free(&self) -> bool {
         matches!(self.answer, Answer::Text) && self.forbidden.is_empty()
     }

@@ -64,7 +64,7 @@ fn pick(allowed: &SimpleVob, length: usize, rng: &mut TestRng) -> Option<u8> {
     }
 }
 
-/// Whether a whole text matches the grammar of a reply.
+/// Returns whether a whole text matches the grammar of a reply.
 fn matches(shape: Shape, text: &str) -> bool {
     let mut matcher = compiled(shape);
     let tokens: Vec<u32> = text.bytes().map(u32::from).collect();
@@ -76,7 +76,7 @@ fn compiled(shape: Shape) -> Matcher {
     compile(&bytes(), shape, &IgnoredSettings::new(true)).unwrap()
 }
 
-/// A reply without thoughts.
+/// Returns a reply without thoughts.
 fn shape(answer: Answer) -> Shape {
     Shape {
         thoughts: Thoughts {
@@ -88,7 +88,7 @@ fn shape(answer: Answer) -> Shape {
     }
 }
 
-/// A reply of a thinking model.
+/// Returns a reply of a thinking model.
 fn thinking(answer: Answer, is_open: bool) -> Shape {
     Shape {
         thoughts: Thoughts {

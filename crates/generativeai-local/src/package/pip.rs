@@ -26,13 +26,13 @@ pub struct Progress {
     pub total: u64,
 }
 
-/// What to download.
+/// File of a Python package to download.
 pub(super) struct Request<'r> {
     /// Name and version of the package.
     pub(super) package: &'r str,
     /// Size of the package in bytes.
     pub(super) bytes: u64,
-    /// Where to download it to. Nothing else is in it.
+    /// Directory for the download. It contains nothing else.
     pub(super) directory: &'r Path,
 }
 
@@ -44,7 +44,7 @@ pub struct Pip {
 }
 
 impl Default for Pip {
-    /// `python3 -m pip`, or else `pip3`, or else `pip`.
+    /// Finds `python3 -m pip`, or else `pip3`, or else `pip`.
     fn default() -> Self {
         let programs: [&[&str]; 3] = [&["python3", "-m", "pip"], &["pip3"], &["pip"]];
         let words = |program: &[&str]| program.iter().map(Into::into).collect();

@@ -31,7 +31,7 @@ impl Checks {
         Some((FinishReason::MalformedFunctionCall, message))
     }
 
-    /// Whether the text of the reply is checked.
+    /// Returns whether the text of the reply is checked.
     pub(super) fn needs_text(&self) -> bool {
         self.response.is_some()
     }

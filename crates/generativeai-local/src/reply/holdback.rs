@@ -73,7 +73,7 @@ fn last_boundary(text: &str) -> usize {
     0
 }
 
-/// Whether a character is part of a word that spaces separate from others. Chinese, Japanese, Thai and
+/// Returns whether a character is part of a word that spaces separate from others. Chinese, Japanese, Thai and
 /// related scripts do not use spaces.
 fn joins(c: char) -> bool {
     let has_no_spaces = matches!(c, '\u{0E00}'..='\u{0EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}' | '\u{2E80}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}');

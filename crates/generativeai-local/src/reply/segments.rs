@@ -66,7 +66,7 @@ impl SegmentParser {
         }
     }
 
-    /// Whether the end of the text so far is inside thoughts.
+    /// Returns whether the end of the text so far is inside thoughts.
     pub(super) fn is_thinking(&self) -> bool {
         matches!(self.state, State::ThoughtStart | State::Thought)
     }

@@ -5,8 +5,9 @@ use generativeai::protocol::content::Blob;
 
 /// Returns the text of a blob; `None` if it is not text.
 ///
-/// Text is what decodes as UTF-8, as UTF-16 with a byte order mark, or in the charset that the media type
-/// names (labels of the WHATWG Encoding Standard). Pictures, audio, video, fonts and PDFs are never text, except for formats in XML such as SVG.
+/// Text is what decodes as UTF-8, as UTF-16 with a byte order mark, or in the charset that the media type names (labels
+/// of the WHATWG Encoding Standard). Pictures, audio, video, fonts and PDFs are never text, except for formats in XML
+/// such as SVG.
 pub(super) fn text_of(blob: &Blob) -> Option<String> {
     let mime_type = blob.mime_type.as_deref().unwrap_or_default();
     let mime_type = mime_type.to_ascii_lowercase();

@@ -8,13 +8,13 @@ use crate::error::invalid_argument;
 /// Settings of the thoughts before a reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ThinkingSettings {
-    /// How much the model may think.
+    /// Amount that the model may think.
     pub(crate) effort: Effort,
     /// Whether the thoughts are part of the response.
     pub(crate) include: bool,
 }
 
-/// How much a model may think.
+/// Amount that a model may think.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Effort {
     /// Left to the model.

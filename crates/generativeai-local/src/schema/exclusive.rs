@@ -7,7 +7,7 @@ use super::references::{References, Target};
 /// Maximum number of references that are followed from one schema.
 const MAX_STEPS: usize = 8;
 
-/// Whether no value matches two of these schemas, so that `oneOf` means the same as `anyOf`.
+/// Returns whether no value matches two of these schemas, so that `oneOf` means the same as `anyOf`.
 ///
 /// This is so if the schemas have different types, or if each of them requires a property that has other
 /// values in the others: the discriminator of a union.

@@ -199,7 +199,7 @@ impl<'a> Lowering<'a> {
         }))
     }
 
-    /// Whether the grammar engine can limit the number of properties: if none is optional, or if there must
+    /// Returns whether the grammar engine can limit the number of properties: if none is optional, or if there must
     /// be at least one of those that are listed.
     fn can_count_properties(&self, members: &Map<String, Value>) -> bool {
         let is_required = |name: &String| {
@@ -274,7 +274,7 @@ impl<'a> Lowering<'a> {
     }
 }
 
-/// Whether a schema matches every value.
+/// Returns whether a schema matches every value.
 fn is_true(schema: &Value) -> bool {
     match schema {
         Value::Object(members) => members.is_empty(),
@@ -282,7 +282,7 @@ fn is_true(schema: &Value) -> bool {
     }
 }
 
-/// Whether a keyword can reject a value.
+/// Returns whether a keyword can reject a value.
 fn has_effect(name: &str, value: &Value) -> bool {
     match name {
         "uniqueItems" => *value == Value::Bool(true),

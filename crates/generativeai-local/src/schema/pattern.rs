@@ -3,7 +3,7 @@
 use llguidance::derivre::{RegexAst, RegexBuilder};
 use llguidance::regex_to_lark;
 
-/// Whether the grammar engine supports a pattern. It has no lookaround, backreferences or word
+/// Returns whether the grammar engine supports a pattern. It has no lookaround, backreferences or word
 /// boundaries.
 pub(super) fn is_enforceable(pattern: &str) -> bool {
     let ast = RegexAst::SearchRegex(regex_to_lark(pattern, "dw"));

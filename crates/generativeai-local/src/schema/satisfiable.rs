@@ -52,7 +52,7 @@ fn is_finite(schema: &Value, root: &Value, finite: &HashSet<*const Value>) -> bo
             || (required_are_finite(schema, &is_known) && elements_are_finite(schema, &is_known)))
 }
 
-/// Whether the schema allows a value that is neither an object nor an array.
+/// Returns whether the schema allows a value that is neither an object nor an array.
 fn allows_scalar(schema: &Value) -> bool {
     let is_scalar = |kind: &Value| kind != "object" && kind != "array";
     match schema.get("type") {

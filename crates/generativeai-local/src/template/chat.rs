@@ -98,7 +98,7 @@ impl Template {
         self.thinking
     }
 
-    /// Whether thinking can be turned off.
+    /// Returns whether thinking can be turned off.
     pub(crate) fn can_stop_thinking(&self) -> bool {
         self.can_stop_thinking
     }

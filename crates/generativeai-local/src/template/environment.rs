@@ -75,7 +75,7 @@ impl Compiled {
     }
 }
 
-/// Whether a value is a number, a boolean or `none`. All others can be iterated in Jinja2, undefined
+/// Returns whether a value is a number, a boolean or `none`. All others can be iterated in Jinja2, undefined
 /// values included.
 fn is_scalar(value: &Value) -> bool {
     matches!(

@@ -6,7 +6,7 @@ use minijinja_contrib::globals;
 
 use super::python;
 
-/// Adds them to an environment.
+/// Adds these filters and functions to an environment.
 pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("string", |value: &Value| python::to_str(value));
     environment.add_filter("int", int);
@@ -17,7 +17,7 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_function("cycler", |items: Rest<Value>| globals::cycler(items.0));
 }
 
-/// Converts a value to a whole number: the default, else 0, if it is none.
+/// Converts a value to an integer. Other values become the default, or 0 without one.
 fn int(
     value: &Value,
     default: Option<i64>,
@@ -52,12 +52,12 @@ fn of_digits(text: &str, base: u32) -> Option<i64> {
     valid.then(|| i64::from_str_radix(&format!("{sign}{digits}"), base).ok())?
 }
 
-/// Truncates a number. Infinity and what is not a number have no whole part.
+/// Truncates a number. Returns `None` for infinity and NaN.
 fn of_float(number: f64) -> Option<i64> {
     number.is_finite().then_some(number as i64)
 }
 
-/// Converts a value to a number: the default, else 0, if it is none.
+/// Converts a value to a number. Other values become the default, or 0 without one.
 fn float(value: &Value, default: Option<f64>, named: Kwargs) -> Result<f64, Error> {
     let default: Option<f64> = default.or(named.get("default")?);
     named.assert_all_used()?;
@@ -72,10 +72,10 @@ fn number(value: &Value) -> Option<f64> {
     f64::try_from(value.clone()).ok()
 }
 
-/// Returns another value for one that is undefined, or with `boolean` for one that is false.
+/// Replaces a value that is undefined, or with `boolean` a value that is false.
 fn default(value: &Value, arguments: Rest<ValueOrKwargs>) -> Result<Value, Error> {
     let arguments = arguments.into_values();
-    // Read by hand: an argument of the type `Option` does not tell `none` from no argument.
+    // Parsed by hand: an argument of type `Option` is `None` both for `none` and for no argument.
     let positional = arguments.iter().take_while(|one| !one.is_kwargs());
     let positional: Vec<&Value> = positional.collect();
     let named = match arguments.last().filter(|last| last.is_kwargs()) {

@@ -35,7 +35,7 @@ impl ThinkingTags {
             .find(|tags| source.contains(tags.open) || source.contains(tags.close))
     }
 
-    /// Whether a prompt ends with an open tag, so that the reply begins with thoughts.
+    /// Returns whether a prompt ends with an open tag, so that the reply begins with thoughts.
     pub(super) fn are_open_at_end(self, prompt: &str) -> bool {
         prompt.trim_end().ends_with(self.open)
     }
