@@ -53,8 +53,8 @@ use proc_macro::TokenStream;
 /// `#[function(description = "…")]` override them. A description is required, because the model reads it to
 /// decide when to call the function.
 ///
-/// `#[function(read_only)]` declares that the function changes nothing, so that an approval policy may let it run without
-/// asking.
+/// `#[function(read_only)]` declares that the function changes nothing, so that an approval policy may let it run
+/// without asking.
 ///
 /// The `fn` may be `async`. It returns nothing, any type that implements `Serialize`, or a `Result` of one,
 /// whose error is a string, an `Error`, or a box of one. A return type whose name ends in `Result` is taken for
