@@ -64,8 +64,8 @@ impl OpenAi {
         Self::builder().build()
     }
 
-    /// Creates a client of the Ollama that runs on this machine, at its default port. Ollama needs no key, and the key in
-    /// `OPENAI_API_KEY` is not sent to it.
+    /// Creates a client of the Ollama that runs on this machine, at its default port. Ollama needs no key, and the key
+    /// in `OPENAI_API_KEY` is not sent to it.
     ///
     /// # Errors
     ///

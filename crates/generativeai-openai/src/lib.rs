@@ -29,9 +29,9 @@
 //!
 //! A request that the server cannot express is refused before it is sent, with an error of the kind
 //! [`Request`](generativeai::ErrorKind::Request) that names the field. Three things are left out because they mean
-//! nothing to another service: thought signatures of Gemini, metadata that the model does not see
-//! (`partMetadata`, `displayName`), and safety thresholds that block nothing. Thoughts in the history are sent if the server takes them. Members of
-//! the generation config that the SDK does not know are sent unchanged, so that settings such as `min_p` or
+//! nothing to another service: thought signatures of Gemini, metadata that the model does not see (`partMetadata`,
+//! `displayName`), and safety thresholds that block nothing. Thoughts in the history are sent if the server takes them.
+//! Members of the generation config that the SDK does not know are sent unchanged, so that settings such as `min_p` or
 //! `chat_template_kwargs` can be used. Counting tokens is not part of the API of OpenAI.
 //!
 //! Servers differ. [`Capabilities`] lists in which ways, and is chosen by the base URL unless it is set.

@@ -67,7 +67,8 @@ impl Calls {
         self.0.push(whole);
     }
 
-    /// Takes all calls, ordered by their index. Also returns the name of the first one whose arguments are not complete.
+    /// Takes all calls, ordered by their index. Also returns the name of the first one whose arguments are not
+    /// complete.
     pub(super) fn take(&mut self, end: End) -> (Vec<Part>, Option<String>) {
         let mut incomplete = None;
         self.0.sort_by_key(|call| call.index);

@@ -1,4 +1,4 @@
-//! Replies in one piece and in chunks, and the responses that they become, as data.
+//! Replies in one piece and in chunks, and the responses that they are translated to, as data.
 
 use generativeai::protocol::read_json;
 use generativeai::protocol::response::GenerateContentResponse;

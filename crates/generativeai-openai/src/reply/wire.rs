@@ -1,4 +1,4 @@
-//! What servers send: completions, and chunks of them. One set of types for both.
+//! Completions and chunks of completions, as servers send them. One set of types serves both.
 
 use generativeai::remote::__http::Reply;
 use serde::Deserialize;

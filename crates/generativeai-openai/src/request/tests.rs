@@ -1,4 +1,4 @@
-//! Requests and the bodies that they become, as data.
+//! Requests, and the bodies that they are translated to, as data.
 
 use generativeai::ErrorKind;
 use serde_json::Value;
@@ -29,7 +29,7 @@ fn a_request_becomes_the_body_of_a_chat_completion() {
 }
 
 #[test]
-fn what_cannot_be_expressed_is_refused_with_the_name_of_the_member() {
+fn a_request_that_the_server_cannot_express_is_refused_with_the_name_of_the_member() {
     for row in rows(include_str!("../../tests/fixtures/refused.json")) {
         let error = translated(&row).expect_err("a refusal");
         assert_eq!(error.kind(), ErrorKind::Request, "{row}");

@@ -1,5 +1,5 @@
-//! Connections that cannot be established, break, or never answer. The HTTP client is that of `Remote`; these tests hold
-//! that this backend uses it, with its own addresses and its own stream.
+//! Connections that cannot be established, break, or never answer. The HTTP client is that of `Remote`; these tests
+//! hold that this backend uses it, with its own addresses and its own stream.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -91,10 +91,10 @@ async fn a_stream_has_the_text_usage_and_end_of_a_reply_in_one_piece() {
     assert_eq!(tokens(streamed), tokens(&whole));
 }
 
-/// The call is one of the history, since this server forces none. Tried with `tool_choice: "required"`: the templates of
-/// SmolLM2, Qwen2.5 (there also with `parallel_tool_calls: false`), Llama 3.1 and Mistral, plain ChatML, and that of
-/// `serve.py`. `/props` reports support for tools, and the reply is text all the same. A custom grammar next to tools is
-/// refused (400), and an object as `tool_choice` is ignored with a warning in the log.
+/// The call is one of the history, since this server forces none. Tried with `tool_choice: "required"`: the templates
+/// of SmolLM2, Qwen2.5 (there also with `parallel_tool_calls: false`), Llama 3.1 and Mistral, plain ChatML, and that of
+/// `serve.py`. `/props` reports support for tools, and the reply is text all the same. A custom grammar next to tools
+/// is refused (400), and an object as `tool_choice` is ignored with a warning in the log.
 #[tokio::test]
 async fn a_call_and_its_response_reach_the_prompt() {
     let Some(model) = model() else { return };
