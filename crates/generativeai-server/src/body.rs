@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::error::ApiError;
 
-/// How long the rest of a rejected body is read and discarded. Closing at once would reset the
+/// Time for which the rest of a rejected body is read and discarded. Closing at once would reset the
 /// connection, and the client might lose the response that says why.
 const DISCARD_TIME: Duration = Duration::from_secs(2);
 
@@ -26,7 +26,7 @@ const DISCARD_TIME: Duration = Duration::from_secs(2);
 /// counts the values of a body as well as its bytes.
 const BYTES_PER_VALUE: usize = 256;
 
-/// How long a client should wait before it retries a request for which there was no memory.
+/// Time that a client should wait before it retries a request for which there was no memory.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Reads request bodies within limits.
@@ -164,7 +164,7 @@ impl BodyReader {
         }
     }
 
-    /// 413 for a body that fits, but whose parsed form would exceed the memory limit alone.
+    /// Creates a 413 for a body that fits, but whose parsed form would exceed the memory limit alone.
     fn too_complex(&self) -> ApiError {
         let message = format!(
             "the parsed request body would take more than {} bytes of memory",
@@ -173,7 +173,7 @@ impl BodyReader {
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message).closing_connection()
     }
 
-    /// 413 for a body over the size limit.
+    /// Creates a 413 for a body over the size limit.
     fn too_large(&self) -> ApiError {
         let message = format!("the request body is larger than {} bytes", self.max_bytes);
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message).closing_connection()

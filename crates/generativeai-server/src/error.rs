@@ -54,19 +54,19 @@ impl ApiError {
         }
     }
 
-    /// 400: the request is malformed or asks for something that no retry will give.
+    /// Creates a 400: the request is malformed or asks for something that no retry will give.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 
-    /// 404 with status `UNIMPLEMENTED`: this part of the API is not served.
+    /// Creates a 404 with status `UNIMPLEMENTED`: this part of the API is not served.
     ///
     /// Not 501, because the common clients retry every 5xx code and would wait for seconds in vain.
     pub(crate) fn unsupported(message: impl Into<String>) -> Self {
         Self::named(StatusCode::NOT_FOUND, "UNIMPLEMENTED", message)
     }
 
-    /// 405: the path exists, but not for this HTTP method.
+    /// Creates a 405: the path exists, but not for this HTTP method.
     pub(crate) fn method_not_allowed(method: &Method, allow: &'static str) -> Self {
         let message = format!("{method} is not supported for this path: use {allow}");
         let mut error = Self::new(StatusCode::METHOD_NOT_ALLOWED, message);
@@ -74,37 +74,37 @@ impl ApiError {
         error
     }
 
-    /// 429: the server is at a limit. Clients may retry after the given time.
+    /// Creates a 429: the server is at a limit. Clients may retry after the given time.
     pub(crate) fn overloaded(message: impl Into<String>, retry_after: Duration) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, message).with_detail(retry_info(retry_after))
     }
 
-    /// 403: the client may not do this, or may not know whether something exists.
+    /// Creates a 403: the client may not do this, or may not know whether something exists.
     pub(crate) fn forbidden(message: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, message)
     }
 
-    /// 404: the name is unknown.
+    /// Creates a 404: the name is unknown.
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, message)
     }
 
-    /// 408: the rest of the request did not arrive in time.
+    /// Creates a 408: the rest of the request did not arrive in time.
     pub(crate) fn timed_out(message: impl Into<String>) -> Self {
         Self::new(StatusCode::REQUEST_TIMEOUT, message)
     }
 
-    /// 409: the name is taken.
+    /// Creates a 409: the name is taken.
     pub(crate) fn already_exists(message: impl Into<String>) -> Self {
         Self::named(StatusCode::CONFLICT, "ALREADY_EXISTS", message)
     }
 
-    /// 409: a newer request does the same.
+    /// Creates a 409: a newer request does the same.
     pub(crate) fn aborted(message: impl Into<String>) -> Self {
         Self::named(StatusCode::CONFLICT, "ABORTED", message)
     }
 
-    /// 429: the storage is full. Waiting does not help.
+    /// Creates a 429: the storage is full. Waiting does not help.
     pub(crate) fn no_room(message: impl Into<String>) -> Self {
         let message = message.into();
         let violation = json!({"subject": "files", "description": message});
@@ -114,7 +114,7 @@ impl ApiError {
         }))
     }
 
-    /// 500: the server has a problem that the client cannot solve.
+    /// Creates a 500: the server has a problem that the client cannot solve.
     pub(crate) fn internal(message: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
     }
@@ -134,7 +134,7 @@ impl ApiError {
         self
     }
 
-    /// 500: the server panicked.
+    /// Creates a 500: the server panicked.
     pub(crate) fn panicked() -> Self {
         let message = "the server panicked while handling the request: see its log";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
@@ -217,7 +217,8 @@ impl From<Error> for ApiError {
 }
 
 impl ApiError {
-    /// A client that is built on the SDK gets the same kind back, as far as HTTP codes tell kinds apart.
+    /// Creates the error for a kind. A client built on the SDK reads the same kind from it, if HTTP codes distinguish
+    /// it.
     fn from_kind(kind: ErrorKind, message: String) -> Self {
         if kind == ErrorKind::Unsupported {
             return Self::unsupported(message);
@@ -263,7 +264,7 @@ fn status_name(code: StatusCode) -> &'static str {
     }
 }
 
-/// A `google.rpc.RetryInfo`: how long a client waits before it retries.
+/// Returns a `google.rpc.RetryInfo`: how long a client waits before it retries.
 fn retry_info(wait: Duration) -> Value {
     let delay = generativeai::protocol::time::Duration::from(wait);
     json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay})

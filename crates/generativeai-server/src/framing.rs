@@ -1,4 +1,4 @@
-//! Encoding of the chunks of a stream, exact to the byte: some clients parse nothing else.
+//! Encoding of the chunks of a stream, byte for byte as the service does: some clients parse no other form.
 //!
 //! With `alt=sse` the service sends server-sent events, of whose syntax
 //! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>) clients implement a part: some split
@@ -66,7 +66,7 @@ impl Framing {
         }
     }
 
-    /// Encodes an error in mid-stream: a line of JSON outside of any event, where the clients look for
+    /// Encodes an error within a stream: a line of JSON outside of any event, where the clients look for
     /// it. Returns `None` for an array, which has no place for an error.
     pub(crate) fn error(&self, error: &ApiError) -> Option<Vec<u8>> {
         match self {

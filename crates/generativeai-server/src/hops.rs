@@ -1,8 +1,8 @@
 //! Replies in hops: a reply ends after a number of tokens, with a token from which the same request continues.
 //!
-//! A token contains no content. The backend generates the reply again, and the server skips the content of earlier hops.
-//! So the hops of a reply equal one hop, with functions, schemas and thoughts too, and any backend will do whose replies
-//! to equal requests are equal. The price is time: the last hop takes as long as the whole reply.
+//! A token contains no content. The backend generates the reply again, and the server skips the content of earlier
+//! hops. So the hops of a reply equal one hop, with functions, schemas and thoughts too, and any backend will do whose
+//! replies to equal requests are equal. The price is time: the last hop takes as long as the whole reply.
 
 mod position;
 mod token;
@@ -127,12 +127,12 @@ impl Hop {
         self
     }
 
-    /// Digest of the request, equal for all hops of a reply.
+    /// Returns the digest of the request, equal for all hops of a reply.
     pub(crate) fn request(&self) -> &[u8] {
         &self.request
     }
 
-    /// Whether the hop has ended.
+    /// Returns whether the hop has ended.
     pub(crate) fn is_over(&self) -> bool {
         self.is_over
     }
@@ -257,7 +257,7 @@ fn parts(chunk: &mut GenerateContentResponse) -> Vec<Part> {
     content.map_or_else(Vec::new, |content| std::mem::take(&mut content.parts))
 }
 
-/// Number of tokens of a reply, thoughts included.
+/// Returns the number of tokens of a reply, thoughts included.
 fn reply_tokens(usage: &UsageMetadata) -> u64 {
     let counts = [usage.candidates_token_count, usage.thoughts_token_count];
     let counts = counts.into_iter().flatten();

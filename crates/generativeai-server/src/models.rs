@@ -77,7 +77,7 @@ impl ResolvedModel {
 }
 
 impl ModelNames {
-    /// With `strict`, published names are not mapped to the default model.
+    /// Creates the names. With `strict`, published names are not mapped to the default model.
     pub(crate) fn new(strict: bool, default: Option<String>) -> Self {
         Self {
             strict,

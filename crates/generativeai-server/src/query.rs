@@ -20,7 +20,7 @@ pub(crate) struct Query {
     pub(crate) page_size: Option<String>,
     /// Resumable upload that the request continues (`upload_id`).
     pub(crate) upload_id: Option<String>,
-    /// How a file is uploaded (`uploadType`, `upload_protocol`).
+    /// Protocol of an upload (`uploadType`, `upload_protocol`).
     pub(crate) upload_protocol: Option<String>,
 }
 

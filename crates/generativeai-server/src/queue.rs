@@ -14,7 +14,7 @@ use crate::error::ApiError;
 /// memory.
 pub(crate) type Permits = [OwnedSemaphorePermit; 2];
 
-/// How long a client should wait before it retries a request that found the queue full.
+/// Time that a client should wait before it retries a request that found the queue full.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Limits how many requests the backend handles at once and how many may wait for it.

@@ -33,7 +33,7 @@ pub(crate) enum Endpoint {
 }
 
 impl Endpoint {
-    /// Whether the endpoint belongs to the Files API.
+    /// Returns whether the endpoint belongs to the Files API.
     pub(crate) fn is_of_files(&self) -> bool {
         matches!(
             self,
@@ -124,7 +124,7 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Endpoint, ApiError> {
     Ok(endpoint)
 }
 
-/// Whether a path is that of uploads: `upload` precedes the version, or `files`.
+/// Returns whether a path is that of uploads: `upload` precedes the version, or `files`.
 fn is_upload(segments: &[&str]) -> bool {
     matches!(without_base(segments), ["files"] | ["upload", "files"])
         && segments.contains(&"upload")
@@ -211,7 +211,7 @@ pub(crate) fn check_method(method: &Method, endpoint: &Endpoint) -> Result<(), A
     }
 }
 
-/// Error for a path or a method that is not served, with what to use instead.
+/// Returns the error for a path or a method that is not served, with what to use instead.
 pub(crate) fn not_served(what: &str) -> ApiError {
     let alternative = ALTERNATIVES.iter().find(|(name, _)| {
         let mut words = what.split(['/', ':']);

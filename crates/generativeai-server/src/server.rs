@@ -210,7 +210,7 @@ impl Server {
 
     /// Sets the maximum size of a request body in bytes. Default: 20 MiB. Larger ones get 413.
     ///
-    /// Inline data (pictures, audio) is base64 in the body, and takes a third more than its bytes.
+    /// Inline data (images, audio) is base64 in the body, which is a third longer than the bytes.
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
         self
@@ -272,9 +272,9 @@ impl Server {
     ///
     /// To continue a reply, the backend generates it again from its beginning. So its replies to equal requests must be
     /// equal: requests without a seed get the seed 0, and an embedded model must be deterministic. A reply that begins
-    /// otherwise than before is 400. A token is authenticated and belongs to its request: one of another request, and one
-    /// that was altered, are 400, too. The token counts of a hop cover its part of the reply, and the whole prompt. A reply
-    /// with several candidates has one hop.
+    /// otherwise than before is 400. A token is authenticated and belongs to its request: one of another request, and
+    /// one that was altered, are 400, too. The token counts of a hop cover its part of the reply, and the whole prompt.
+    /// A reply with several candidates has one hop.
     ///
     /// ```
     /// # use generativeai::testing::Scripted;
@@ -297,7 +297,8 @@ impl Server {
         self
     }
 
-    /// Sets the secret key of continuation tokens. Default: a random one, so that tokens are valid for this server only.
+    /// Sets the secret key of continuation tokens. Default: a random one, so that tokens are valid for this server
+    /// only.
     ///
     /// Servers with the same key accept each other's tokens, if they serve the same model: after a restart, or behind a
     /// load balancer. The key should be 32 random bytes.

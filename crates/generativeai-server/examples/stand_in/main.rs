@@ -1,10 +1,9 @@
 //! A server whose model is deterministic and needs no model file, for tests of clients and of the
 //! playground.
 //!
-//! Options: `--port`, `--api-key`, `--fault`, `--files`, `--hop-tokens`, `--checkpoint-tokens`. Prints `listening on http://ADDRESS`
-//! when it is ready.
-//! The model `models/stand-in` repeats its input, fills in schemas and calls functions; see
-//! `reply.rs`. The description of the model contains the number of replies in progress.
+//! Options: `--port`, `--api-key`, `--fault`, `--files`, `--hop-tokens`, `--checkpoint-tokens`. Prints `listening on
+//! http://ADDRESS` when it is ready. The model `models/stand-in` repeats its input, fills in schemas and calls
+//! functions; see `reply.rs`. The description of the model contains the number of replies in progress.
 
 mod instance;
 mod model;

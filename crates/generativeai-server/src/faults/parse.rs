@@ -33,7 +33,7 @@ impl FromStr for Faults {
     }
 }
 
-/// Error that names the item and lists the possible values.
+/// Creates the error that names the item and lists the possible values.
 fn invalid(item: &str) -> Error {
     let message = format!(
         "invalid fault `{item}`: use 429, 500, 503, delay=250ms, cut=3, error=500 or seed=7; \

@@ -1,7 +1,7 @@
 //! Replaces references to uploaded files in a request by the bytes of the files.
 //!
-//! The backend cannot read the files of this server. Text becomes a text part, which every model reads; other files become
-//! inline data, which the backend may refuse.
+//! The backend cannot read the files of this server. Text becomes a text part, which every model reads; other files
+//! become inline data, which the backend may refuse.
 
 use std::sync::Arc;
 
@@ -175,7 +175,7 @@ fn id_of(uri: &str) -> Option<(Option<&str>, &str)> {
     is_id(id).then_some((host, id))
 }
 
-/// Whether files of this type are text.
+/// Returns whether files of this type are text.
 fn is_text(mime_type: &str) -> bool {
     let essence = mime_type.split(';').next().unwrap_or_default().trim();
     let essence = essence.to_ascii_lowercase();

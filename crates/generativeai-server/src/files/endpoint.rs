@@ -254,7 +254,7 @@ impl FilesApi<'_> {
         Ok(self.complete(file))
     }
 
-    /// Response to the end of an upload.
+    /// Returns the response to the end of an upload.
     fn complete(&self, file: File) -> Response {
         let received = file.size_bytes.unwrap_or_default();
         let mut response = response::json(&json!({"file": self.describe(file)}));
@@ -301,7 +301,7 @@ async fn received(upload: &Arc<Upload>) -> Result<u64, ApiError> {
     blocking(move || Ok(upload.received())).await
 }
 
-/// Response to a part of an upload.
+/// Returns the response to a part of an upload.
 fn active(dialect: Dialect, received: u64) -> Response {
     let mut response = response::json(&json!({}));
     let headers = response.headers_mut();

@@ -1,7 +1,7 @@
 //! `multipart/related`: the properties of a file, then its bytes.
 //!
-//! The parts are read while they arrive (RFC 2046, section 5.1): the second one may be larger than the memory. Lines end
-//! with CRLF, or with LF alone, as Google's older Python client sends them.
+//! The parts are read while they arrive (RFC 2046, section 5.1): the second one may be larger than the memory. Lines
+//! end with CRLF, or with LF alone, as Google's older Python client sends them.
 
 use std::pin::Pin;
 

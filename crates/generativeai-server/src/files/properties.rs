@@ -48,7 +48,7 @@ pub(super) fn parse(body: &[u8], mime_type: Option<&str>) -> Result<File, ApiErr
     Ok(file)
 }
 
-/// Whether a text is the part of a file name after `files/`.
+/// Returns whether a text is the part of a file name after `files/`.
 pub(super) fn is_id(id: &str) -> bool {
     let is_allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
     (1..=MAX_ID).contains(&id.len())
@@ -64,7 +64,7 @@ pub(super) fn random_id() -> Result<String, ApiError> {
     Ok(id)
 }
 
-/// Returns a random id for an upload. Who knows it may write the upload.
+/// Returns a random id for an upload. A client that has the id may write the upload.
 pub(super) fn random_hex() -> Result<String, ApiError> {
     let bytes = generate::<[u8; 16]>(&SystemRandom::new());
     let bytes = bytes.map_err(|_| ApiError::internal("the system has no random numbers"))?;

@@ -35,7 +35,7 @@ pub(super) enum Dialect {
 /// Request within a resumable upload.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// How many bytes have been received?
+    /// Asks how many bytes were received.
     Query,
     /// The upload is to be discarded.
     Cancel,

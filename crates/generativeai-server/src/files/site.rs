@@ -17,7 +17,7 @@ impl Site {
         let header = |name: &str| parts.headers.get(name)?.to_str().ok();
         let authority = parts.uri.authority().map(|authority| authority.as_str());
         let host = header(HOST.as_str()).or(authority).unwrap_or("localhost");
-        // A proxy that adds TLS says so.
+        // A proxy that terminates TLS sets this header.
         let scheme = match header("x-forwarded-proto") {
             Some("https") => "https",
             _ => "http",

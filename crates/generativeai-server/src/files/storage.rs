@@ -57,7 +57,7 @@ impl fmt::Debug for FileStorage {
     }
 }
 
-/// What the folder contains. The only record of it: the folder is read once, when it is opened.
+/// Contents of the folder. This is the only record: the folder is read once, when it is opened.
 #[derive(Debug, Default)]
 struct State {
     /// By id.
@@ -395,13 +395,13 @@ impl State {
     }
 }
 
-/// Error for an upload that does not exist.
+/// Creates the error for an upload that does not exist.
 pub(super) fn unknown_upload() -> ApiError {
     ApiError::not_found("unknown upload: it was cancelled, or has expired. Start it again")
 }
 
-/// Error for a file that does not exist. The code is that of the service, which does not reveal whether files of others
-/// exist.
+/// Returns the error for a file that does not exist. The code is that of the service, which does not reveal whether
+/// files of others exist.
 pub(super) fn missing(id: &str) -> ApiError {
     ApiError::forbidden(format!(
         "no permission to access the file `files/{id}`, or it does not exist: files are deleted after 48 hours"

@@ -35,7 +35,8 @@ impl Position {
         }
     }
 
-    /// Length of the content before this place: bytes of its texts, and one for each signature and each other part.
+    /// Returns the length of the content before this place: bytes of its texts, and one for each signature and each
+    /// other part.
     pub(super) fn length(&self) -> u64 {
         self.length
     }
