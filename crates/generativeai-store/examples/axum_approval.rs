@@ -1,5 +1,5 @@
-//! Function calls that a person approves, in a web service. The turn waits in the store, and a click in another request,
-//! or in another process, decides. Runs offline.
+//! Function calls that a person approves, in a web service. The turn waits in the store, and a click in another
+//! request, or in another process, decides. Runs offline.
 //!
 //! ```sh
 //! cargo run -p generativeai-store --example axum_approval

@@ -14,7 +14,7 @@ use crate::transaction::DatabaseKind;
 
 /// The number of connections of a pool. SQLite has one writer at a time, so more would mostly wait.
 const CONNECTIONS: u32 = 4;
-/// How long an idle connection is kept.
+/// Time after which an idle connection is closed.
 const IDLE_TIME: Duration = Duration::from_secs(60);
 
 /// Connects to a database, and creates or migrates its tables.

@@ -23,7 +23,7 @@ pub(crate) fn searchable_text(event: &Event) -> String {
     text
 }
 
-/// Whether an event contains media.
+/// Returns whether an event contains media.
 pub(crate) fn has_media(event: &Event) -> bool {
     event
         .contents()

@@ -11,7 +11,7 @@ use crate::session_row::{self, SessionRow};
 use crate::transaction::{Transaction, now, params};
 use crate::{key_table, names, random};
 
-/// What a new session starts with.
+/// Initial content of a new session.
 #[derive(Clone, Copy)]
 pub(crate) enum Origin {
     /// No events, or those it is imported with.

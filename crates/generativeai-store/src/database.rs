@@ -30,7 +30,7 @@ pub(crate) type Work<I, T> =
 pub(crate) struct Database {
     /// SQLite or PostgreSQL.
     pub(crate) kind: DatabaseKind,
-    /// How values are written. Plain until the key of the store has been checked.
+    /// Encryption of values. Plain until the key of the store has been checked.
     pub(crate) encryption: Arc<Encryption>,
     pool: AnyPool,
     /// SQLite has one writer at a time. Writers of this process queue here, first come, first served;

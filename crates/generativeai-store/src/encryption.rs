@@ -8,7 +8,7 @@ use ring::digest;
 use crate::cipher::{Cipher, Field};
 use crate::error::{Result, TransactionError};
 
-/// How a store writes its values: plain, or encrypted with a key.
+/// Encryption of the values of a store: none, or with a key.
 ///
 /// All rows pass through it, so the rest of the crate does not distinguish the two.
 #[derive(Default)]
@@ -20,12 +20,12 @@ impl Encryption {
         Self(Some(cipher))
     }
 
-    /// Whether the store is encrypted.
+    /// Returns whether the store is encrypted.
     pub(crate) fn is_on(&self) -> bool {
         self.0.is_some()
     }
 
-    /// The number of the key, which each encrypted row stores in its column `cipher`. `None` in a plain
+    /// Returns the number of the key, which each encrypted row stores in its column `cipher`. `None` in a plain
     /// store.
     pub(crate) fn key_number(&self) -> Option<i64> {
         self.0.as_ref().map(|cipher| cipher.number)

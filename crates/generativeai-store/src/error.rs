@@ -1,4 +1,4 @@
-//! `TransactionError`: why a transaction failed, whether a retry may help, and the error for the caller.
+//! `TransactionError`: the reason why a transaction failed, whether to retry it, and the error for the caller.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use generativeai::{Error, ErrorKind};
 /// Result of functions that run inside a transaction.
 pub(crate) type Result<T, E = TransactionError> = std::result::Result<T, E>;
 
-/// Why a transaction failed.
+/// Reason why a transaction failed.
 ///
 /// Functions that run inside a transaction return this type rather than [`generativeai::Error`], since
 /// the retry loop around them has to see the database's own error.
@@ -44,7 +44,7 @@ impl TransactionError {
         }
     }
 
-    /// Whether the same transaction may succeed when it is retried.
+    /// Returns whether the same transaction may succeed when it is retried.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Raced => true,
@@ -121,7 +121,7 @@ impl Code {
         }
     }
 
-    /// Whether the database may accept the same transaction a moment later.
+    /// Returns whether the database may accept the same transaction a moment later.
     fn is_transient(&self) -> bool {
         match self {
             // SQLITE_BUSY: another connection holds the write lock.

@@ -21,7 +21,7 @@ pub(crate) struct StoredEvent {
     pub(crate) seq: i64,
     /// The id, 16 bytes unless the row is damaged.
     pub(crate) id: Vec<u8>,
-    /// What happened.
+    /// Event that was stored.
     pub(crate) event: Event,
 }
 

@@ -1,4 +1,4 @@
-//! `SessionInfo` and `SessionDetails`: what can be shown about a session in a list.
+//! `SessionInfo` and `SessionDetails`: descriptions of a session, for lists.
 
 use std::time::{Duration, SystemTime};
 
@@ -23,14 +23,14 @@ pub struct SessionInfo {
     pub events: u64,
     /// The number of the session that this one was forked from.
     pub parent: Option<i64>,
-    /// When the session was created, in whole seconds, by the clock of the program that created it.
+    /// Time at which the session was created, in whole seconds, by the clock of the program that created it.
     pub created: SystemTime,
-    /// When an event was last appended, in whole seconds, by the clock of the program that did it.
+    /// Time at which an event was last appended, in whole seconds, by the clock of the program that did it.
     /// Clocks differ: use the order of the list to find the latest session.
     pub changed: SystemTime,
 }
 
-/// Size and model of a conversation, and what it waits for, from [`Session::details`](crate::Session::details).
+/// Size, model and waiting calls of a conversation, from [`Session::details`](crate::Session::details).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionDetails {

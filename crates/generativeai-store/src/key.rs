@@ -65,7 +65,7 @@ impl Key {
         hex::encode(self.0)
     }
 
-    /// The bytes, to derive other keys from.
+    /// Returns the bytes, to derive other keys from.
     pub(crate) fn bytes(&self) -> &[u8; 32] {
         &self.0
     }

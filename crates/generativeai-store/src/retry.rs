@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::TransactionError;
 
-/// How long a transient failure is retried. Also the time limit for connecting.
+/// Time for which a transient failure is retried. Also the time limit for connecting.
 pub(crate) const RETRY_TIME: Duration = Duration::from_secs(10);
 /// The time limit of one attempt. After it the database is treated as unreachable.
 const ATTEMPT_TIME: Duration = Duration::from_secs(60);

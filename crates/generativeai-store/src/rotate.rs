@@ -105,7 +105,7 @@ impl Table {
         Ok(!rows.is_empty())
     }
 
-    /// The query for a few rows that have the old key, few enough for one transaction.
+    /// Returns the query for a few rows that have the old key, few enough for one transaction.
     fn select(self, kind: DatabaseKind) -> &'static str {
         match self {
             // Locked, as other programs may rename or delete a session meanwhile. Events and media are

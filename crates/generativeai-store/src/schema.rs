@@ -34,7 +34,7 @@ struct Migration {
     postgres: &'static str,
 }
 
-/// Whether the tables are missing or older than this crate. Takes no lock: usually nothing is to be done.
+/// Returns whether the tables are missing or older than this crate. Takes no lock: usually nothing is to be done.
 ///
 /// # Errors
 /// [`ErrorKind::TooNew`] if a newer version of this crate migrated the tables.
@@ -91,7 +91,7 @@ async fn version(connection: &mut AnyConnection) -> Result<usize> {
         .map_err(|_| TransactionError::corrupt("the version of the tables is negative"))
 }
 
-/// Whether tables of a version have to be migrated.
+/// Returns whether tables of a version have to be migrated.
 ///
 /// # Errors
 /// [`ErrorKind::TooNew`] for a version that this crate does not know.

@@ -175,7 +175,7 @@ fn tokenize(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether a text contains each phrase. A word such as `1,345` is a phrase of two words.
+/// Returns whether a text contains each phrase. A word such as `1,345` is a phrase of two words.
 fn contains_all(text: &[String], phrases: &[Vec<String>]) -> bool {
     phrases.iter().all(|phrase| {
         phrase.is_empty() || text.windows(phrase.len()).any(|window| window == phrase)

@@ -28,7 +28,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// The number of the session. It is unique in the store and never assigned again.
+    /// Returns the number of the session. It is unique in the store and never assigned again.
     pub fn id(&self) -> i64 {
         self.id
     }

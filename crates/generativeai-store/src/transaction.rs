@@ -34,7 +34,7 @@ pub(crate) enum DatabaseKind {
     Postgres,
 }
 
-/// What a transaction may do.
+/// Access of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     /// Reads one snapshot of the database.
@@ -44,7 +44,7 @@ pub(crate) enum Access {
 }
 
 impl DatabaseKind {
-    /// The statement that begins a transaction.
+    /// Returns the statement that begins a transaction.
     pub(crate) fn begin(self, access: Access) -> &'static str {
         match (self, access) {
             (Self::Sqlite, Access::Read) => "BEGIN",
@@ -72,7 +72,7 @@ impl DatabaseKind {
 pub(crate) struct Transaction<'a> {
     /// SQLite or PostgreSQL, for statements that differ.
     pub(crate) kind: DatabaseKind,
-    /// How the values of the store are encrypted.
+    /// Encryption of the values of the store.
     pub(crate) encryption: &'a Encryption,
     /// The connection, inside the transaction.
     pub(crate) connection: &'a mut AnyConnection,

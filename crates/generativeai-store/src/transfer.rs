@@ -33,8 +33,9 @@ struct Line {
 }
 
 impl Session {
-    /// Writes the session as JSON Lines: the header `{"generativeaiSession": 1, "name": …}` (2 if calls needed approval), then a line
-    /// for each event. It contains everything, media and undone turns included, and is not encrypted.
+    /// Writes the session as JSON Lines: the header `{"generativeaiSession": 1, "name": …}` (2 if calls needed
+    /// approval), then a line for each event. It contains everything, media and undone turns included, and is not
+    /// encrypted.
     ///
     /// [`Store::import_jsonl`] reads it.
     ///
