@@ -67,7 +67,7 @@ struct Alternative {
     label: String,
 }
 
-/// Which backends may answer a request.
+/// Set of backends that may answer a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Scope {
     AnyModel,
@@ -168,7 +168,7 @@ impl Alternative {
         request
     }
 
-    /// Notes the model that answered, unless the backend did.
+    /// Sets the model version of a reply to this model, unless the backend set it.
     fn sign(&self) -> impl FnOnce(GenerateContentResponse) -> GenerateContentResponse + use<> {
         let model = self.model.as_ref().map(|_| self.label.clone());
         |mut reply| {

@@ -57,7 +57,7 @@ pub(crate) fn parameters(schema: Value) -> Option<Value> {
     Some(schema.to_value())
 }
 
-/// Whether a schema describes objects without any member. The service refuses such parameters.
+/// Returns whether a schema describes objects without any member. The service refuses such parameters.
 ///
 /// Every keyword that could add a member makes it false, also one that is not known here.
 fn is_empty_object(schema: &Value) -> bool {

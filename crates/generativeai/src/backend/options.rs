@@ -41,7 +41,7 @@ use crate::error::Attempt;
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct RequestOptions {
-    /// When and how often a failed request is retried. Default: [`Retry::default`].
+    /// Rules by which a failed request is retried. Default: [`Retry::default`].
     pub retry: Option<Retry>,
     /// Deadline over all attempts and the waits between them, counted from the moment the request is first
     /// polled; [`Duration::MAX`] for none. Default: 600 s for replies in one piece, none for streams.
@@ -58,7 +58,7 @@ pub struct RequestOptions {
     pub(crate) on_retry: Option<RetryHook>,
 }
 
-/// When and how often a failed request is retried: exponential backoff with full jitter.
+/// Rules by which a failed request is retried: exponential backoff with full jitter.
 ///
 /// Only transient failures are retried (no connection, a connection that broke before the first event, HTTP
 /// 408, 429, 500, 502, 503, 504), and only until the first event of the response has been returned.
@@ -135,8 +135,8 @@ impl RequestOptions {
     /// A deadline is the right limit for a reply in one piece. For a stream, which is useful while it grows, prefer
     /// [`idle_timeout`](Self::idle_timeout): it does not end a long reply that keeps arriving.
     ///
-    /// If a message needs an attachment whose file has expired, its upload is a part of the request, and has to end before
-    /// the deadline. To upload the file without this deadline, await
+    /// If a message needs an attachment whose file has expired, its upload is a part of the request, and has to end
+    /// before the deadline. To upload the file without this deadline, await
     /// [`Remote::attach_file`](crate::Remote::attach_file) for it before the message is sent.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {

@@ -1,4 +1,4 @@
-//! Context budget: which contents leave a history that became too long.
+//! Context budget: the choice of the contents that leave a history that became too long.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const SUMMARY_PROMPT: &str = "Summarise our conversation so far, so that we can 
                               and answered, what was decided, and every name, number and wish that still \
                               matters. Answer with the summary alone.";
 
-/// What happens to the oldest turns of a conversation that exceeds its
+/// Treatment of the oldest turns of a conversation that exceeds its
 /// [budget](crate::ChatSession::context_budget).
 ///
 /// Only whole turns leave, so function calls and their responses stay together. The system instruction is not part of
@@ -49,11 +49,11 @@ const SUMMARY_PROMPT: &str = "Summarise our conversation so far, so that we can 
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Compaction {
-    /// They are dropped. The model does not know of them any more.
+    /// The oldest turns are dropped: the model no longer sees them.
     /// Costs requests for token counts alone.
     #[serde(rename = "leaveOut")]
     Drop,
-    /// They are replaced by a summary, for which the model is asked in a separate request. The prompt for the
+    /// A summary replaces the oldest turns. The model writes it in a separate request. The prompt for the
     /// summary and the summary become the first turn of the history.
     ///
     /// The request goes to the model of the conversation, with its system instruction and without its generation
@@ -67,7 +67,7 @@ pub enum Compaction {
 pub(super) struct Budget {
     /// Maximum number of tokens of a message's request.
     pub(super) tokens: u32,
-    /// What happens to the oldest turns if the request would have more.
+    /// Treatment of the oldest turns if the request would have more.
     pub(super) compaction: Compaction,
 }
 

@@ -25,8 +25,8 @@ use crate::tools::Decision;
 ///    interrupted.
 ///
 /// If the calls need [approval](crate::AutomaticFunctionCalling::approve), a round is recorded step by step instead:
-/// [`Called`](Self::Called), [`Decided`](Self::Decided), [`Started`](Self::Started), and [`Answered`](Self::Answered) for
-/// each call that runs. The last of them ends the round.
+/// [`Called`](Self::Called), [`Decided`](Self::Decided), [`Started`](Self::Started), and [`Answered`](Self::Answered)
+/// for each call that runs. The last of them ends the round.
 ///
 /// In JSON an event is an object with one member that is named after the event, for example
 /// `{"rewound": {"length": 2}}`. Members with default values are left out.

@@ -2,7 +2,7 @@
 //!
 //! All functions of a round run on the task that awaits the turn, at the same time: while one waits, the others make
 //! progress. Nothing is spawned, so dropping the turn drops them, and a function may borrow nothing from the turn. The
-//! responses arrive in the order in which the functions end, and are sorted by the index of their call.
+//! responses arrive in the order in which the functions end, and are then sorted by the index of their call.
 
 use std::collections::BTreeMap;
 use std::future::ready;

@@ -24,7 +24,7 @@ use crate::tools::Decision;
 
 /// Turn that is about to be opened or continued.
 pub(super) struct Opening {
-    /// How the turn begins.
+    /// First step of the turn.
     pub(super) start: Start,
     /// Settings of the message, and what an earlier attempt counted.
     pub(super) transient: Transient,

@@ -44,10 +44,10 @@ pub enum Reason {
     /// The limit of function rounds was reached, and the calls were returned to the caller. A message with a
     /// response to each of the [pending calls](crate::ChatSession::pending_calls) continues the turn.
     CallsReturned,
-    /// Function calls wait for a decision: [`ChatSession::decide`](crate::ChatSession::decide) makes it and continues the
-    /// turn, in this process or in another one. A policy that was
-    /// [set for the chat](crate::AutomaticFunctionCalling::approve) asked for this, or the turn was dropped while the
-    /// policy decided.
+    /// Function calls wait for a decision: [`ChatSession::decide`](crate::ChatSession::decide) makes it and continues
+    /// the turn, in this process or in another one. A policy that was [set for the
+    /// chat](crate::AutomaticFunctionCalling::approve) asked for this, or the turn was dropped while the policy
+    /// decided.
     AwaitingApproval(Vec<WaitingCall>),
 }
 

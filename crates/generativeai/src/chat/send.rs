@@ -59,8 +59,8 @@ impl ChatSession {
     /// The retry continues after the completed rounds of function calls, so no function is run twice for the same
     /// call. A call that was running when the turn was interrupted gets a response that says so.
     ///
-    /// If the received part of the reply contains a continuation token, the retry continues the reply from there, and its
-    /// stream has the chunks that are new. The whole reply is in the response and in the history.
+    /// If the received part of the reply contains a continuation token, the retry continues the reply from there, and
+    /// its stream has the chunks that are new. The whole reply is in the response and in the history.
     ///
     /// If calls of the turn [wait for approval](crate::Reason::AwaitingApproval), the retry asks the policy again, and
     /// continues the round.
@@ -86,9 +86,9 @@ impl ChatSession {
         SendMessage::retry(self)
     }
 
-    /// Prepares the continuation of a turn whose calls [wait for approval](crate::Reason::AwaitingApproval), with a decision
-    /// for the id of each call. It is the same turn: once every call is decided, the approved ones run, and the model
-    /// replies.
+    /// Prepares the continuation of a turn whose calls [wait for approval](crate::Reason::AwaitingApproval), with a
+    /// decision for the id of each call. It is the same turn: once every call is decided, the approved ones run, and
+    /// the model replies.
     ///
     /// Calls without a decision go on waiting, and nothing runs before all are decided. The waiting turn may come from
     /// another process: after loading it, set tools and a policy again. The policy decides on the calls that follow.
@@ -114,9 +114,9 @@ impl ChatSession {
     /// ```
     ///
     /// # Errors
-    /// Sending fails with [`Request`](ErrorKind::Request) if a call does not wait, or if changed arguments do not fit the
-    /// function, and with [`Configuration`](ErrorKind::Configuration) if the chat has no policy: the turn then waits as
-    /// before. If another writer of the [journal](Self::journal) decided first, it fails with
+    /// Sending fails with [`Request`](ErrorKind::Request) if a call does not wait, or if changed arguments do not fit
+    /// the function, and with [`Configuration`](ErrorKind::Configuration) if the chat has no policy: the turn then
+    /// waits as before. If another writer of the [journal](Self::journal) decided first, it fails with
     /// [`Conflict`](ErrorKind::Conflict), and nothing runs.
     pub fn decide(
         &mut self,
@@ -208,8 +208,8 @@ impl<'chat, C: DerefMut<Target = ChatSession>> SendMessage<'chat, C> {
         Self::opening(chat, opening)
     }
 
-    /// Prepares the continuation of a turn whose calls wait for approval, like [`ChatSession::decide`], as a message that
-    /// owns the conversation.
+    /// Prepares the continuation of a turn whose calls wait for approval, like [`ChatSession::decide`], as a message
+    /// that owns the conversation.
     pub fn decide(
         chat: C,
         decisions: impl IntoIterator<Item = (impl Into<String>, Decision)>,
@@ -411,8 +411,8 @@ impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
         self.turn.as_ref().ok()?.response()
     }
 
-    /// Returns the number of requests that the reply took so far, after the last round of function calls. More than one:
-    /// the service ended the reply at its token limit, or a stream broke, and the reply was continued.
+    /// Returns the number of requests that the reply took so far, after the last round of function calls. More than
+    /// one: the service ended the reply at its token limit, or a stream broke, and the reply was continued.
     ///
     /// A request that is retried counts once. A [retry](ChatSession::retry) of a turn counts its own requests.
     pub fn hops(&self) -> usize {

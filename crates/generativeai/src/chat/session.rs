@@ -240,9 +240,9 @@ impl ChatSession {
     ///
     /// # Errors
     /// The error that the first message would fail with before it is sent: more than one candidate is requested, two
-    /// functions have the same name, or the REST API has no key. [`Request`](ErrorKind::Request) if the API would reject
-    /// the history, because a content has an unknown role, or no parts but members with other names, as in the format of
-    /// another API.
+    /// functions have the same name, or the REST API has no key. [`Request`](ErrorKind::Request) if the API would
+    /// reject the history, because a content has an unknown role, or no parts but members with other names, as in the
+    /// format of another API.
     ///
     /// ```
     /// # use generativeai::{Function, GenerativeModel, testing::Scripted};

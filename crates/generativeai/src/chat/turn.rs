@@ -60,7 +60,7 @@ pub(super) struct Turn<C> {
     step: Step,
 }
 
-/// What a turn does next, with everything that it waits for.
+/// Next step of a turn, with everything that it waits for.
 enum Step {
     /// Write the message to the journal.
     Store(Write),
@@ -78,8 +78,8 @@ enum Step {
     Decide(Box<Deciding>),
     /// Write to the journal that the approved functions start.
     StoreStart(Write),
-    /// Wait for the functions that the reply calls, and write the responses of approved ones to the journal. Boxed: most
-    /// turns call none.
+    /// Wait for the functions that the reply calls, and write the responses of approved ones to the journal. Boxed:
+    /// most turns call none.
     Run(Box<Running>, Option<Write>),
     /// Write the round to the journal.
     StoreRound(Write),
@@ -89,7 +89,7 @@ enum Step {
     Over,
 }
 
-/// What happened while functions run.
+/// Progress of functions that run.
 enum Progress {
     /// The call at an index has its response.
     Responded(usize, FunctionResponse),

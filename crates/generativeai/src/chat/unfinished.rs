@@ -66,8 +66,8 @@ pub(super) struct Transient {
     pub(super) usage: Option<Box<UsageMetadata>>,
     /// Number of tokens of the first request, if they were counted.
     pub(super) tokens: Option<u32>,
-    /// Replies that did not pass the check of the message, each with the request for a correction. They are sent, and do
-    /// not enter the history.
+    /// Replies that did not pass the check of the message, each with the request for a correction. They are sent, and
+    /// do not enter the history.
     pub(super) corrections: Vec<Content>,
 }
 
@@ -87,8 +87,8 @@ impl Unfinished {
         }
     }
 
-    /// Returns the token from which [`retry`](crate::ChatSession::retry) continues the reply. `None` if the reply has no
-    /// token, or ended: then a retry begins it again.
+    /// Returns the token from which [`retry`](crate::ChatSession::retry) continues the reply. `None` if the reply has
+    /// no token, or ended: then a retry begins it again.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::status::Status;
 
-/// What the caller can do about an [`Error`](crate::Error).
+/// Category of an [`Error`](crate::Error), by what the caller can do about it.
 ///
 /// `Display` prints the name in snake case (`rate_limited`), as logs and metrics want it. The names are
 /// stable.

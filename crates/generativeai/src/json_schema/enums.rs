@@ -24,14 +24,14 @@ pub(super) fn alternatives(from: &mut Map<String, Value>) -> Option<Vec<Value>> 
     }
 }
 
-/// Whether a schema allows `null` only.
+/// Returns whether a schema allows `null` only.
 pub(super) fn is_null(schema: &Value) -> bool {
     schema.get("type") == Some(&json!("null"))
         || schema.get("const") == Some(&Value::Null)
         || schema.get("enum") == Some(&json!([null]))
 }
 
-/// Whether a schema has no keyword but `required`.
+/// Returns whether a schema has no keyword but `required`.
 pub(super) fn only_requires(schema: &Value) -> bool {
     let keywords = schema.as_object();
     keywords.is_some_and(|keywords| keywords.keys().all(|keyword| keyword == "required"))
@@ -46,7 +46,7 @@ pub(super) fn choice(from: &Map<String, Value>) -> Vec<&Value> {
     }
 }
 
-/// Whether `const` or `enum` allows `null`.
+/// Returns whether `const` or `enum` allows `null`.
 pub(super) fn lists_null(from: &Map<String, Value>) -> bool {
     choice(from).contains(&&Value::Null)
 }

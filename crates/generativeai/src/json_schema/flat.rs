@@ -79,7 +79,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether a keyword has no influence on which values match.
+/// Returns whether a keyword has no influence on which values match.
 fn is_annotation(name: &str) -> bool {
     matches!(
         name,

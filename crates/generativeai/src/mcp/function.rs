@@ -27,7 +27,7 @@ pub(super) fn function(name: String, tool: Tool, server: Arc<Server>) -> Functio
     function.with_server(&origin)
 }
 
-/// Returns whether the annotations of a tool say that it changes nothing. One that contradicts itself does not.
+/// Returns whether the annotations of a tool declare it read-only. Contradictory annotations do not.
 pub(super) fn claims_to_read_only(tool: &Tool) -> bool {
     tool.annotations.as_ref().is_some_and(|annotations| {
         annotations.read_only_hint == Some(true) && annotations.destructive_hint != Some(true)

@@ -79,8 +79,8 @@ impl Server {
         })
     }
 
-    /// Sends a request. `Peer::call_tool` refuses a result in which one block has an unknown form, so the result is read
-    /// here.
+    /// Sends a request. `Peer::call_tool` refuses a result in which one block has an unknown form, so the result is
+    /// read here.
     async fn send(
         &self,
         request: ClientRequest,

@@ -24,7 +24,7 @@ use crate::tools::Toolbox;
 ///
 /// The settings are defaults for every request. A message or another request can override each of them.
 ///
-/// A model is cheap to clone. Requests start with one of three methods:
+/// A model is cheap to clone. Requests start with one of these methods:
 ///
 /// | Method | Use it for |
 /// | --- | --- |

@@ -57,8 +57,8 @@ fn may_have_long_integer(json: &[u8]) -> bool {
 /// Numbers that JSON does not have, as Python's `json` and others write them.
 const NOT_FINITE: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 
-/// Returns whether a number would lose digits or is not one of JSON: it is not finite, beyond the range of an `f64`, or an integer that neither 64 bits
-/// nor an `f64` hold exactly.
+/// Returns whether a number would lose digits or is not one of JSON: it is not finite, beyond the range of an `f64`, or
+/// an integer that neither 64 bits nor an `f64` hold exactly.
 fn is_too_large(number: &str) -> bool {
     if NOT_FINITE.contains(&number) {
         return true;

@@ -116,7 +116,7 @@ message! {
         pub blocked: Option<bool>,
         /// Probability as a number from 0 to 1. Vertex AI only.
         pub probability_score: Option<f64>,
-        /// How severe the harm is. Vertex AI only.
+        /// Severity of the harm. Vertex AI only.
         pub severity: Option<HarmSeverity>,
         /// Severity as a number from 0 to 1. Vertex AI only.
         pub severity_score: Option<f64>,
@@ -200,7 +200,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// How severe a harm is.
+    /// Severity of a harm.
     pub enum HarmSeverity {
         /// Zero value of the enum. The service does not send it.
         Unspecified = "HARM_SEVERITY_UNSPECIFIED",

@@ -53,7 +53,7 @@ message! {
         /// Format of the value: `float` or `double` for numbers, `int32` or `int64` for integers, `enum`
         /// or `date-time` for strings.
         pub format: Option<String>,
-        /// Title.
+        /// Title of the schema.
         pub title: Option<String>,
         /// Description. The model reads it: it should define the value and how to choose it.
         pub description: Option<String>,
@@ -213,9 +213,9 @@ open_enum! {
         Integer = "INTEGER",
         /// `true` or `false`.
         Boolean = "BOOLEAN",
-        /// Array.
+        /// Array, whose items match [`items`](Schema::items).
         Array = "ARRAY",
-        /// Object.
+        /// Object, whose members match [`properties`](Schema::properties).
         Object = "OBJECT",
         /// `null`.
         Null = "NULL",
@@ -241,7 +241,7 @@ pub struct Properties(IndexMap<String, Schema>);
 impl Wire for Properties {}
 
 impl Properties {
-    /// Whether there are no schemas.
+    /// Returns whether there are no schemas.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -23,7 +23,7 @@ use serde_json::{Map, Value};
 pub struct Unknown(Option<Box<Map<String, Value>>>);
 
 impl Unknown {
-    /// Whether there are no members.
+    /// Returns whether there are no members.
     pub fn is_empty(&self) -> bool {
         self.0.as_ref().is_none_or(|members| members.is_empty())
     }

@@ -32,12 +32,12 @@ pub(super) struct Attempts {
     failed: Vec<Attempt>,
     /// Permit of the current attempt, if the number of requests in flight is limited.
     permit: Option<OwnedSemaphorePermit>,
-    /// When the current attempt began.
+    /// Start of the current attempt.
     began: Instant,
 }
 
 impl Attempts {
-    /// Begins: the time of the request starts now. `options` are complete, those of the client included.
+    /// Begins a request, whose time limit starts now. `options` are complete, including those of the client.
     ///
     /// # Errors
     ///

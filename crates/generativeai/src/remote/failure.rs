@@ -17,7 +17,7 @@ const MAX_MESSAGE: usize = 1_000;
 /// Maximum length of the excerpt of a body that is not one of the API, in characters.
 const MAX_EXCERPT: usize = 200;
 
-/// How the errors of a service are read, and what they must not contain.
+/// Reader of the errors of a service, with the secrets that they must not contain.
 #[derive(Debug)]
 pub(crate) struct ErrorReader {
     pub(crate) profile: &'static Profile,
@@ -82,7 +82,7 @@ impl Failure {
         (errors.profile.read_error)(None, &json).map(Self::from_service)
     }
 
-    /// The service reported an error: nothing of a reply has been returned.
+    /// Creates the failure for an error that the service reported, before anything of a reply was returned.
     fn from_service(error: Error) -> Self {
         Self {
             is_retryable: error.is_retryable(),

@@ -15,7 +15,7 @@ pub struct Profile {
     pub base_url: &'static str,
     /// Environment variable that may contain another base URL.
     pub base_variable: &'static str,
-    /// Where the API version is.
+    /// Place of the API version in an address.
     pub api_version: ApiVersion,
     /// Environment variables that may contain the key, in order.
     pub key_variables: &'static [&'static str],
@@ -23,7 +23,7 @@ pub struct Profile {
     pub key_header: &'static str,
     /// Text before the key in its header.
     pub key_prefix: &'static str,
-    /// Which services need a key.
+    /// Services that need a key.
     pub key_required: KeyRequired,
     /// Further headers of each request.
     pub headers: &'static [(&'static str, &'static str)],
@@ -31,7 +31,7 @@ pub struct Profile {
     pub read_error: ReadError,
 }
 
-/// Which services need an API key. Without one, the client is not built.
+/// Set of services that need an API key. Without one, the client is not built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyRequired {
     /// All but those on this machine.
@@ -40,7 +40,7 @@ pub enum KeyRequired {
     ByDefault,
 }
 
-/// Where an address has the API version.
+/// Place of the API version in an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiVersion {
     /// After the base URL, as in the Gemini API.

@@ -74,7 +74,7 @@ enum State<D> {
     Ended,
 }
 
-/// A reader, and what it waited for.
+/// Reader, and the result of its wait.
 type Waited<D> = (Box<Reader<D>>, Option<Result<GenerateContentResponse>>);
 
 /// Request that was not sent yet.

@@ -54,7 +54,7 @@ impl GenerateContentResponse {
     }
 }
 
-/// Why a text does not deserialize, and where: lines and columns count from 1, and are 0 if they are not known.
+/// Reason and position at which a text does not deserialize. Lines and columns count from 1; 0 is unknown.
 struct Misread {
     cause: String,
     line: usize,

@@ -72,7 +72,7 @@ struct Reply {
     end: End,
 }
 
-/// What happens after the last chunk.
+/// End of a reply, after its last chunk.
 enum End {
     Complete,
     Error(Error),

@@ -169,8 +169,8 @@ impl AutomaticFunctionCalling {
         self
     }
 
-    /// Sets a policy that decides on each call before it runs: an [`Approval`](crate::Approval), or an async closure that
-    /// returns a [`Decision`]. Default: none, and every call runs.
+    /// Sets a policy that decides on each call before it runs: an [`Approval`](crate::Approval), or an async closure
+    /// that returns a [`Decision`]. Default: none, and every call runs.
     ///
     /// The calls of a round are decided one after the other, in their order, and none of them runs before all are
     /// decided. A policy that panics denies the call, as does one that exceeds
@@ -203,8 +203,8 @@ impl AutomaticFunctionCalling {
         self
     }
 
-    /// Sets the maximum duration of one decision of the [policy](Self::approve), after which the call is denied. Needs a
-    /// tokio runtime with its timer.
+    /// Sets the maximum duration of one decision of the [policy](Self::approve), after which the call is denied. Needs
+    /// a tokio runtime with its timer.
     #[must_use]
     pub fn approval_time_limit(mut self, limit: Duration) -> Self {
         self.approval_time_limit = Some(limit);

@@ -73,7 +73,7 @@ pub(super) fn chunks(generation: GenerationSpan, chunks: ChunkStream) -> ChunkSt
 struct Chunks {
     generation: GenerationSpan,
     chunks: ChunkStream,
-    /// What the span will record: the merged reply, or only its metadata if the content is not traced.
+    /// Reply for the span to record: merged, or only its metadata if the content is not traced.
     reply: GenerateContentResponse,
 }
 

@@ -83,8 +83,8 @@ impl ChatSession {
         }
     }
 
-    /// Writes all pending events to the [journal](Self::journal), including the part of the reply that an interrupted turn
-    /// received. Does nothing without a journal.
+    /// Writes all pending events to the [journal](Self::journal), including the part of the reply that an interrupted
+    /// turn received. Does nothing without a journal.
     ///
     /// # Errors
     /// The error of the journal. Nothing is lost: the events stay pending.

@@ -32,7 +32,7 @@ fn completed() -> Event {
     }}}))
 }
 
-/// A reply with two calls that need approval.
+/// Returns a reply with two calls that need approval.
 fn called() -> Event {
     let call = |name: &str| json!({"functionCall": {"name": name, "args": {}}});
     let content = json!({"role": "model", "parts": [call("f"), call("g")]});

@@ -316,8 +316,8 @@ setters!(AudioTranscriptionConfig {
 });
 
 impl GenerationConfig {
-    /// Returns the name of a member that asks for more than a model of text has, such as speech; `None` if there is none.
-    /// Backends of such models refuse it.
+    /// Returns the name of a member that asks for more than a model of text has, such as speech; `None` if there is
+    /// none. Backends of such models refuse it.
     ///
     /// ```
     /// use generativeai::protocol::config::{GenerationConfig, ResponseModality};

@@ -60,7 +60,7 @@ impl FunctionCall {
         self.args.as_ref()?.get(name)
     }
 
-    /// Whether the call and its arguments have arrived completely. A streamed call consists of several
+    /// Returns whether the call and its arguments have arrived completely. A streamed call consists of several
     /// pieces; a program must not run it before the last one is merged.
     pub fn is_complete(&self) -> bool {
         self.will_continue != Some(true) && self.partial_args.is_empty()

@@ -84,8 +84,8 @@ impl Content {
         }
     }
 
-    /// Whether nothing is left of the content: neither parts nor unknown members. The latter may be the format of
-    /// another API, and are kept, so that they are reported instead of lost.
+    /// Returns whether nothing is left of the content: neither parts nor unknown members. The latter may be the format
+    /// of another API, and are kept, so that they are reported instead of lost.
     pub(crate) fn is_empty(&self) -> bool {
         self.parts.is_empty() && self.unknown.is_empty()
     }
@@ -97,7 +97,7 @@ impl Content {
         }
     }
 
-    /// Whether there is a role. An empty one is treated as absent.
+    /// Returns whether there is a role. An empty one is treated as absent.
     pub(crate) fn has_role(&self) -> bool {
         let role = self.role.as_ref();
         role.is_some_and(|role| !role.as_str().is_empty())

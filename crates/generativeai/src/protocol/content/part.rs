@@ -122,13 +122,13 @@ impl Part {
         }
     }
 
-    /// Whether the part is a summary of the model's thinking instead of a part of its answer.
+    /// Returns whether the part is a summary of the model's thinking instead of a part of its answer.
     pub fn is_thought(&self) -> bool {
         self.thought == Some(true)
     }
 
-    /// Whether the part has data, or metadata, or members that this version does not know. The service refuses a
-    /// request with a part that has nothing.
+    /// Returns whether the part has data, or metadata, or members that this version does not know. The service refuses
+    /// a request with a part that has nothing.
     pub(crate) fn has_data(&self) -> bool {
         match &self.data {
             Some(Data::FunctionCall(call)) if *call == FunctionCall::default() => !self.is_plain(),
@@ -137,8 +137,8 @@ impl Part {
         }
     }
 
-    /// Whether the part, if it is one of a reply, says anything: an empty text alone does not. A thought signature
-    /// counts, since it has to be sent back.
+    /// Returns whether the part, if it is one of a reply, says anything: an empty text alone does not. A thought
+    /// signature counts, since it has to be sent back.
     pub(crate) fn has_content(&self) -> bool {
         let is_empty_text = self.as_text() == Some("") && self.is_plain();
         self.has_data() && !is_empty_text

@@ -6,7 +6,7 @@ use super::json_path;
 use crate::protocol::content::{FunctionCall, PartialArg};
 
 impl FunctionCall {
-    /// Whether `next` is the next piece of this call.
+    /// Returns whether `next` is the next piece of this call.
     pub(in crate::protocol) fn is_continued_by(&self, next: &Self) -> bool {
         let same_name = next.name().is_empty() || next.name() == self.name();
         let same_id = next.id.is_none() || next.id == self.id;

@@ -19,7 +19,7 @@ message! {
 }
 
 open_enum! {
-    /// Whether a web page could be read.
+    /// Outcome of reading a web page.
     pub enum UrlRetrievalStatus {
         /// Zero value of the enum. The service does not send it.
         Unspecified = "URL_RETRIEVAL_STATUS_UNSPECIFIED",

@@ -25,7 +25,7 @@ message! {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub struct Candidate {
-        /// Message of the model. Absent from chunks without text, and from replies that were blocked.
+        /// Message of the model. Absent from chunks without parts, and from replies that were blocked.
         pub content: Option<Content>,
         /// Reason why the reply ended. Absent from the chunks of a reply that continues.
         pub finish_reason: Option<FinishReason>,
@@ -101,7 +101,7 @@ open_enum! {
         Safety = "SAFETY",
         /// The reply was too similar to a text in the training data.
         Recitation = "RECITATION",
-        /// Unspecified by the service.
+        /// The service does not specify the reason.
         Other = "OTHER",
         /// The reply was in a language that the model does not support.
         Language = "LANGUAGE",
@@ -146,7 +146,7 @@ open_enum! {
 }
 
 impl FinishReason {
-    /// Whether the reply ended as requested: [`Stop`](Self::Stop) or [`MaxTokens`](Self::MaxTokens).
+    /// Returns whether the reply ended as requested: [`Stop`](Self::Stop) or [`MaxTokens`](Self::MaxTokens).
     ///
     /// ```
     /// use generativeai::protocol::response::FinishReason;
@@ -158,7 +158,7 @@ impl FinishReason {
         matches!(self, Self::Stop | Self::MaxTokens)
     }
 
-    /// Whether the reason is the zero value or empty. It is treated as absent.
+    /// Returns whether the reason is the zero value or empty. It is treated as absent.
     pub fn is_unspecified(&self) -> bool {
         match self {
             Self::Unspecified => true,
@@ -167,7 +167,7 @@ impl FinishReason {
         }
     }
 
-    /// Whether the service stopped the reply before its end. True for unknown reasons.
+    /// Returns whether the service stopped the reply before its end. True for unknown reasons.
     pub fn is_stop(&self) -> bool {
         !self.is_end() && !self.is_unspecified()
     }

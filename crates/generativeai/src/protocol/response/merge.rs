@@ -244,7 +244,7 @@ impl Part {
         true
     }
 
-    /// Whether the part has no metadata except whether it is a thought.
+    /// Returns whether the part has no metadata except whether it is a thought.
     pub(in crate::protocol) fn is_plain(&self) -> bool {
         // All fields are named, so that a new one cannot be forgotten.
         let Part {

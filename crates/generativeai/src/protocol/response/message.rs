@@ -96,7 +96,7 @@ impl GenerateContentResponse {
         (*reason != BlockReason::Unspecified).then_some(reason)
     }
 
-    /// Whether the prompt was blocked.
+    /// Returns whether the prompt was blocked.
     pub fn is_blocked(&self) -> bool {
         self.prompt_feedback
             .as_ref()
@@ -152,7 +152,7 @@ message! {
 }
 
 impl PromptFeedback {
-    /// Whether the prompt was blocked: there is a reason, or at least a message.
+    /// Returns whether the prompt was blocked: there is a reason, or at least a message.
     pub fn is_block(&self) -> bool {
         match &self.block_reason {
             None | Some(BlockReason::Unspecified) => self.block_reason_message.is_some(),
@@ -168,7 +168,7 @@ open_enum! {
         Unspecified = "BLOCK_REASON_UNSPECIFIED" | "BLOCKED_REASON_UNSPECIFIED",
         /// The prompt was rated harmful; see the safety ratings.
         Safety = "SAFETY",
-        /// Unspecified by the service, for example an unsupported language.
+        /// The service does not specify the reason. It may be an unsupported language, for example.
         Other = "OTHER",
         /// The prompt contains a term of a blocklist.
         Blocklist = "BLOCKLIST",

@@ -106,7 +106,7 @@ impl Status {
         })
     }
 
-    /// Whether a daily quota is exhausted, so that a retry within the day fails as well.
+    /// Returns whether a daily quota is exhausted, so that a retry within the day fails as well.
     pub fn is_daily_quota(&self) -> bool {
         self.quota_violations()
             .any(|violation| violation.id.is_some_and(is_daily))

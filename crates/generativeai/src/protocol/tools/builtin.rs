@@ -175,7 +175,7 @@ setters!(DynamicRetrievalConfig {
 });
 
 open_enum! {
-    /// Whether a Gemini 1.5 model searches always, or on its own decision.
+    /// Mode of the web search of Gemini 1.5: always, or when the model decides to.
     pub enum DynamicRetrievalMode {
         /// The model searches always.
         Unspecified = "MODE_UNSPECIFIED" | "UNSPECIFIED",

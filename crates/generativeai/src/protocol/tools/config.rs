@@ -45,7 +45,7 @@ impl From<FunctionCallingMode> for ToolConfig {
 }
 
 message! {
-    /// Whether the model may or must call functions, and which.
+    /// Setting of function calling: whether the model may or must call functions, and which.
     ///
     /// ```
     /// use generativeai::{GenerativeModel, protocol::tools::FunctionCallingConfig};

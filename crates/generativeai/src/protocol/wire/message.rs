@@ -115,7 +115,7 @@ impl Visitor<'_> for NameVisitor {
     }
 }
 
-/// Whether `name` is a name in `camelCase`, written in `snake_case`.
+/// Returns whether `name` is a name in `camelCase`, written in `snake_case`.
 ///
 /// Parsers of proto JSON accept both forms, see <https://protobuf.dev/programming-guides/json/>.
 pub(crate) fn is_snake_case(name: &str, camel_case: &str) -> bool {

@@ -56,7 +56,7 @@ pub(crate) fn write_enum<E: OpenEnum, S: Serializer>(
     }
 }
 
-/// Whether an unknown value was read from a number. Digits that name a variant, or that a number is not
+/// Returns whether an unknown value was read from a number. Digits that name a variant, or that a number is not
 /// written with (`007`), can only have come as a string.
 fn is_number<E: OpenEnum>(number: i64, text: &str) -> bool {
     let is_known = usize::try_from(number).is_ok_and(|place| place < E::NUMBERED.len());

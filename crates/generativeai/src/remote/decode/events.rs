@@ -26,7 +26,7 @@ enum Format {
     Array(ArrayDecoder),
 }
 
-/// Where a body ended.
+/// Place at which a body ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum BodyEnd {
     /// Between two events, or after the last element of the array.

@@ -6,7 +6,7 @@ use memchr::memchr2;
 use super::assembler::{Assembler, Malformed};
 use super::scanner::JsonScanner;
 
-/// How much of a line that is not a field is kept for the error message, in bytes.
+/// Maximum number of bytes of a line that is not a field that the error message quotes.
 const STRAY_LIMIT: usize = 200;
 
 /// Decodes an event stream according to the HTML standard (section "Server-sent events"), with two extensions,

@@ -50,8 +50,8 @@ impl Remote {
         UploadFile::new(self.clone(), source).mime_type(mime_type)
     }
 
-    /// Prepares the attachment of a file on disk to a message: inline data if it is small, else a reference to an uploaded
-    /// file. Its media type follows from its extension.
+    /// Prepares the attachment of a file on disk to a message: inline data if it is small, else a reference to an
+    /// uploaded file. Its media type follows from its extension.
     pub fn attach_file(&self, path: impl Into<PathBuf>) -> AttachFile {
         AttachFile::new(self.clone(), Origin::Path(path.into()))
     }

@@ -25,7 +25,7 @@ const INLINE_LIMIT: u64 = 14 << 20;
 /// Time for the service to process a file after its upload, unless the request has a timeout.
 pub(super) const PROCESSING: Duration = Duration::from_secs(600);
 
-/// Where the bytes of an attachment come from. They are read twice: for the hash, and for the upload.
+/// Source of the bytes of an attachment. They are read twice: for the hash, and for the upload.
 pub(super) enum Origin {
     Path(PathBuf),
     Bytes(Bytes),
@@ -54,13 +54,13 @@ impl Origin {
 /// conversation, and all data of a request may have 100 MB, a PDF 50 MB. A file may have 2 GB.
 ///
 /// A content is uploaded once, however many messages and chats refer to it and however many tasks attach it at the same
-/// time, as long as they use clones of one [`Remote`]. The service deletes a file after 48 hours. When a `Remote` sends a
-/// message that refers to an expired attachment, it uploads the file on disk again. An attachment from memory has no such
-/// file: attach the same bytes again, and messages that refer to them can be sent.
+/// time, as long as they use clones of one [`Remote`]. The service deletes a file after 48 hours. When a `Remote` sends
+/// a message that refers to an expired attachment, it uploads the file on disk again. An attachment from memory has no
+/// such file: attach the same bytes again, and messages that refer to them can be sent.
 ///
 /// The history contains the reference: the URI and, in [`Part::part_metadata`], the path on disk, the SHA-256 and the
-/// expiration time. So a conversation that was saved or stored can be continued by another process. The metadata are not
-/// sent to the service.
+/// expiration time. So a conversation that was saved or stored can be continued by another process. The metadata are
+/// not sent to the service.
 ///
 /// Dropping the future cancels the upload.
 ///

@@ -81,8 +81,8 @@ impl FileReferences {
         }
     }
 
-    /// Returns the reference to a file that exists. If the given one does not, it is the file with the same content that
-    /// was uploaded later, or is uploaded now.
+    /// Returns the reference to a file that exists. If the given one does not, it is the file with the same content
+    /// that was uploaded later, or is uploaded now.
     async fn current_file(&self, file: FileData, reference: Reference) -> Result<FileData> {
         let Reference {
             sha256,
@@ -133,7 +133,7 @@ impl FileReferences {
     }
 }
 
-/// Whether an error reports that the service does not have a file. The Gemini API answers 403 and names its id.
+/// Returns whether an error reports that the service does not have a file. The Gemini API answers 403 and names its id.
 fn is_missing(error: &Error, uri: &str) -> bool {
     let id = uri.rsplit('/').next().unwrap_or_default();
     matches!(error.http_code(), Some(403 | 404)) && !id.is_empty() && error.to_string().contains(id)

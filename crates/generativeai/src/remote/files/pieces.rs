@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// Size of a piece: a multiple of the 256 KiB that the service requires.
 const PIECE: u64 = 8 << 20;
 
-/// Where the bytes of an upload come from.
+/// Source of the bytes of an upload.
 pub(super) enum Source {
     Path(PathBuf),
     Bytes(Bytes),
@@ -111,8 +111,8 @@ impl Pieces {
     /// Reads the next piece. The last one may be empty.
     ///
     /// # Errors
-    /// [`Request`](ErrorKind::Request): reading fails, the source is shorter or longer than it was, or its bytes are not
-    /// the expected ones.
+    /// [`Request`](ErrorKind::Request): reading fails, the source is shorter or longer than it was, or its bytes are
+    /// not the expected ones.
     pub(super) async fn next(&mut self) -> Result<Piece> {
         let offset = self.offset;
         let size = PIECE.min(self.length - offset);

@@ -3,7 +3,7 @@
 /// Function of the user, called when a piece has been received.
 pub(super) type OnProgress = Box<dyn Fn(UploadProgress) + Send + Sync>;
 
-/// How much of a file the service has received.
+/// Progress of an upload: the bytes that the service has received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UploadProgress {

@@ -55,7 +55,7 @@ impl Reference {
     }
 }
 
-/// Whether contents refer to attachments.
+/// Returns whether contents refer to attachments.
 pub(in crate::remote) fn has_references<'a>(
     contents: impl IntoIterator<Item = &'a Content>,
 ) -> bool {

@@ -134,15 +134,15 @@ struct Session {
     received: u64,
 }
 
-/// What the service says about an upload.
+/// State of an upload, as the service reports it.
 enum Answer {
-    /// It waits for more. `None`: the request was received, and nothing else is known.
+    /// The service waits for more bytes. `None`: the request was received, and nothing else is known.
     Active(Option<u64>),
     /// The upload has ended.
     Final(Bytes),
 }
 
-/// What the next request is for.
+/// Purpose of the next request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
     /// Send the bytes that the service has not received.
@@ -262,7 +262,7 @@ impl Session {
             .header(OFFSET, self.received.into())
     }
 
-    /// Begins to count attempts. What is left until the deadline limits all of them.
+    /// Begins to count attempts. The time left until the deadline limits all of them.
     fn attempts(&self, request: Outgoing) -> Result<Attempts> {
         let mut options = self.options.clone();
         if let Some(deadline) = self.deadline {

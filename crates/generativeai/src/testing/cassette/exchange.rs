@@ -69,7 +69,7 @@ pub(in crate::testing) struct Exchange {
     end: End,
 }
 
-/// How an exchange ended.
+/// Outcome of an exchange.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum End {

@@ -1,4 +1,5 @@
-//! Checks of the canonical form. The runner makes them first: recordings that are compared in a wrong form prove nothing.
+//! Checks of the canonical form. The runner makes them first: recordings that are compared in a wrong form prove
+//! nothing.
 
 use serde_json::{Value, json};
 

@@ -139,7 +139,8 @@ fn stored_answers(journal: &Memory) -> BTreeMap<String, Value> {
     stored
 }
 
-/// Runs programs that are killed after a random number of polls until the turn is complete. Returns the number of kills.
+/// Runs programs that are killed after a random number of polls until the turn is complete. Returns the number of
+/// kills.
 fn turn(seed: u64) -> usize {
     let (world, mut dice) = (World::default(), Dice(seed));
     let mut kills = 0;

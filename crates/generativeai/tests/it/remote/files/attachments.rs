@@ -177,7 +177,7 @@ async fn an_attachment_that_was_attached_again_is_not_uploaded_in_the_request() 
 
     let again = remote.attach_file(&path).inline_limit(0).await;
     let uploads = stand_in.asked();
-    // The stand-in answers with a file, which is no reply.
+    // The stand-in responds with a file, which is not a reply.
     chat.send_message("And at the end?")
         .await
         .expect_err("no reply");

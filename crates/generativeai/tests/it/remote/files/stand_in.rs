@@ -92,7 +92,7 @@ impl StandIn {
         let shared = state.clone();
         thread::spawn(move || {
             for connection in listener.incoming().flatten() {
-                // A connection that breaks is what is tested.
+                // Tests break connections on purpose.
                 let _ = serve(&connection, &shared);
             }
         });
