@@ -184,7 +184,7 @@ mod tests {
         program().debug_assert();
     }
 
-    /// Newcomer 32.
+    /// Finding 32 of tests/newcomer.md.
     #[test]
     fn a_message_needs_no_command() {
         let chats = |word: &str| is_message(OsStr::new(word));

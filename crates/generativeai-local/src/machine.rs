@@ -120,7 +120,7 @@ mod tests {
         }
     }
 
-    /// Field row 38: a container.
+    /// Row 38 of tests/field.md: a container.
     #[test]
     fn the_limit_of_a_container_bounds_the_free_memory() {
         let groups = Groups::with(
@@ -157,7 +157,7 @@ mod tests {
         assert!(free_memory().is_none_or(|bytes| bytes > 0));
     }
 
-    /// Field row 36.
+    /// Row 36 of tests/field.md.
     #[test]
     fn there_are_never_more_threads_than_the_processor_runs() {
         let at_once = std::thread::available_parallelism().unwrap().get();

@@ -301,7 +301,7 @@ mod tests {
         }
     }
 
-    /// Field row 41.
+    /// Row 41 of tests/field.md.
     #[test]
     fn an_unsupported_call_has_a_code_that_no_client_retries() {
         let error = body_of(Error::new(ErrorKind::Unsupported, "cannot embed"));

@@ -172,7 +172,7 @@ fn without_prefix(name: &str) -> &str {
 mod tests {
     use super::*;
 
-    /// Field row 35.
+    /// Row 35 of tests/field.md.
     #[test]
     fn published_names_are_recognised_by_their_family() {
         for name in [

@@ -293,7 +293,7 @@ mod tests {
         );
     }
 
-    /// Field row 43.
+    /// Row 43 of tests/field.md.
     #[test]
     fn a_base_url_with_too_little_or_too_much_at_its_end_works() {
         for path in [
@@ -356,7 +356,7 @@ mod tests {
         }
     }
 
-    /// Field row 41.
+    /// Row 41 of tests/field.md.
     #[test]
     fn what_is_not_served_is_named_with_an_alternative_and_a_code_that_is_not_retried() {
         for (path, alternative) in [

@@ -277,7 +277,7 @@ mod tests {
         assert!(files("me@{}/a.txt or @nobody or @ alone", &folder).is_empty());
     }
 
-    /// Field row 21.
+    /// Row 21 of tests/field.md.
     #[test]
     fn text_quotes_and_escapes_may_surround_a_path() {
         let folder = folder(&["notes.txt", "my file.txt"]);
@@ -307,7 +307,7 @@ mod tests {
         }
     }
 
-    /// Field row 21, newcomer 2.
+    /// Row 21 of tests/field.md, finding 2 of tests/newcomer.md.
     #[test]
     fn a_mention_that_finds_no_file_is_reported() {
         let folder = folder(&["notes.txt"]);

@@ -12,7 +12,7 @@ fn texts(json: &str) -> Vec<(String, String)> {
     contents.collect()
 }
 
-/// Field row 23, newcomer 9.
+/// Row 23 of tests/field.md, finding 9 of tests/newcomer.md.
 #[test]
 fn files_of_the_api_and_of_other_programs_are_read() {
     let pair = [("user", "Hi"), ("model", "Hello!")];
@@ -93,7 +93,7 @@ fn function_calls_are_answered_by_their_results() {
     assert_eq!(response.name.as_deref(), Some("clock"));
 }
 
-/// Field row 23.
+/// Row 23 of tests/field.md.
 #[test]
 fn the_calls_of_other_apis_are_read_with_their_results() {
     for json in [
@@ -120,7 +120,7 @@ fn the_calls_of_other_apis_are_read_with_their_results() {
     }
 }
 
-/// Field row 23: Windows programs write a byte order mark, or UTF-16.
+/// Row 23 of tests/field.md: Windows programs write a byte order mark, or UTF-16.
 #[test]
 fn files_in_other_encodings_of_unicode_are_read() {
     let json = r#"[{"role":"user","content":"Grüß 😀"}]"#;
@@ -136,7 +136,7 @@ fn files_in_other_encodings_of_unicode_are_read() {
     }
 }
 
-/// Field row 23.
+/// Row 23 of tests/field.md.
 #[test]
 fn a_file_that_is_not_a_conversation_is_refused_with_the_reason() {
     for (json, reason) in [

@@ -85,7 +85,7 @@ mod tests {
         }
     }
 
-    /// Field row 22: each process reads the file, and replaces it.
+    /// Row 22 of tests/field.md: each process reads the file, and replaces it.
     #[test]
     fn tools_that_are_allowed_at_the_same_time_are_all_kept() {
         let folder = tempfile::tempdir().expect("a folder");

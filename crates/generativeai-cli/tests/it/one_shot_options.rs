@@ -138,7 +138,7 @@ fn tokens_are_counted_and_texts_are_embedded() {
     assert!(service.request().contains(r#"{"text":"one two"}"#));
 }
 
-/// Newcomer 24, and issue 18: servers by name.
+/// Finding 24 of tests/newcomer.md: servers by name.
 #[test]
 fn a_server_of_the_settings_logs_to_a_file_unless_verbose() {
     let service = Service::start(Answer::Calls("greet", "Done."));

@@ -111,7 +111,7 @@ fn files_mentioned_in_the_message_are_attached_but_not_those_in_piped_input() {
     );
 }
 
-/// Newcomer 2.
+/// Finding 2 of tests/newcomer.md.
 #[test]
 fn a_mention_without_a_file_is_reported() {
     let service = Service::start(Answer::Texts(vec!["Which picture?"]));
@@ -129,7 +129,7 @@ fn a_mention_without_a_file_is_reported() {
     );
 }
 
-/// Newcomer 24.
+/// Finding 24 of tests/newcomer.md.
 #[test]
 fn quiet_omits_the_notice_about_the_model() {
     let service = Service::start(Answer::Texts(vec!["yes"]));

@@ -38,7 +38,7 @@ fn a_dash_is_replaced_by_the_piped_input() {
     );
 }
 
-/// Newcomer 1.
+/// Finding 1 of tests/newcomer.md.
 #[test]
 fn piped_input_follows_the_message_without_a_dash() {
     let service = Service::start(Answer::Texts(vec!["A poem."]));
@@ -63,7 +63,7 @@ fn piped_input_follows_the_message_without_a_dash() {
     );
 }
 
-/// Newcomer 1.
+/// Finding 1 of tests/newcomer.md.
 #[test]
 fn a_pipe_that_is_open_and_silent_does_not_block_the_message() {
     let service = Service::start(Answer::Texts(vec!["Hello!"]));
@@ -79,7 +79,7 @@ fn a_pipe_that_is_open_and_silent_does_not_block_the_message() {
     drop(writer);
 }
 
-/// Newcomer 32.
+/// Finding 32 of tests/newcomer.md.
 #[test]
 fn piped_input_needs_no_command() {
     let service = Service::start(Answer::Texts(vec!["Hello!"]));

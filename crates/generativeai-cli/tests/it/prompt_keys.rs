@@ -11,7 +11,7 @@ const CTRL_X: &str = "\x18";
 const CTRL_E: &str = "\x05";
 const CTRL_Z: &str = "\x1a";
 
-/// Newcomer 31.
+/// Finding 31 of tests/newcomer.md.
 #[test]
 fn ctrl_x_ctrl_e_edits_the_message_in_the_editor() {
     let service = Service::start(Answer::Texts(vec!["Yes."]));
@@ -31,7 +31,7 @@ fn ctrl_x_ctrl_e_edits_the_message_in_the_editor() {
     assert!(service.request().contains("My message"));
 }
 
-/// Newcomer 31.
+/// Finding 31 of tests/newcomer.md.
 #[test]
 fn ctrl_z_suspends_the_program_and_fg_continues_it_with_the_typed_text() {
     let service = Service::start(Answer::Texts(vec!["Still here."]));
@@ -69,7 +69,7 @@ fn ctrl_z_suspends_the_program_and_fg_continues_it_with_the_typed_text() {
     terminal.wait_until_killed();
 }
 
-/// Newcomer 30.
+/// Finding 30 of tests/newcomer.md.
 #[test]
 fn the_last_reply_or_its_code_is_copied() {
     let service = Service::start(Answer::Texts(vec!["Run\n```sh\nls -l\n```\n"]));

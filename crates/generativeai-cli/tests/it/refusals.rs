@@ -19,7 +19,7 @@ fn an_unknown_command_or_option_is_refused_with_the_usage() {
     run(&[]).refused(2, &["Usage"]);
 }
 
-/// Newcomer 25.
+/// Finding 25 of tests/newcomer.md.
 #[test]
 fn an_option_out_of_range_is_refused_before_a_model_is_loaded() {
     for (option, value, range) in [

@@ -93,7 +93,7 @@ fn ctrl_c_in_a_single_reply_ends_with_130() {
     assert_eq!(terminal.end().code, 130);
 }
 
-/// Newcomer 20.
+/// Finding 20 of tests/newcomer.md.
 #[test]
 fn lines_typed_during_a_reply_are_sent_one_by_one_and_commands_stay_commands() {
     let answers = vec![Answer::Gated("One."), Answer::Texts(vec!["Two."])];
@@ -120,7 +120,7 @@ fn lines_typed_during_a_reply_are_sent_one_by_one_and_commands_stay_commands() {
     assert_eq!(terminal.end().code, 0);
 }
 
-/// Newcomer 20.
+/// Finding 20 of tests/newcomer.md.
 #[test]
 fn esc_clears_the_lines_typed_during_a_reply() {
     let service = Service::start(Answer::Gated("One."));

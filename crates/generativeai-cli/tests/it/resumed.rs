@@ -46,7 +46,7 @@ fn quit(mut terminal: Terminal) {
     assert_eq!(terminal.end().code, 0);
 }
 
-/// Newcomer 19.
+/// Finding 19 of tests/newcomer.md.
 #[test]
 fn a_continued_session_begins_with_its_last_exchange() {
     let user = User::new();
@@ -64,7 +64,7 @@ fn a_continued_session_begins_with_its_last_exchange() {
     }
 }
 
-/// Newcomer 18.
+/// Finding 18 of tests/newcomer.md.
 #[test]
 fn an_unknown_session_is_started_only_if_the_user_agrees() {
     let user = User::new();
@@ -93,7 +93,7 @@ fn an_unknown_session_is_started_only_if_the_user_agrees() {
     assert!(user.sessions(&["show", "hils"]).contains("And Snowdon?"));
 }
 
-/// Newcomer 5.
+/// Finding 5 of tests/newcomer.md.
 #[test]
 fn no_save_holds_for_every_session_of_the_run() {
     let user = User::new();
@@ -114,7 +114,7 @@ fn no_save_holds_for_every_session_of_the_run() {
     assert_eq!(user.sessions(&["list"]).lines().count(), 1);
 }
 
-/// Newcomer 26, newcomer 27.
+/// Findings 26 and 27 of tests/newcomer.md.
 #[test]
 fn a_new_session_has_no_token_counts_and_numbers_are_those_of_the_store() {
     let user = User::new();

@@ -162,7 +162,7 @@ fn no_save_writes_nothing() {
     );
 }
 
-/// Newcomer 5.
+/// Finding 5 of tests/newcomer.md.
 #[test]
 fn no_save_leaves_a_continued_session_unchanged() {
     let user = User::new();
@@ -184,7 +184,7 @@ fn no_save_leaves_a_continued_session_unchanged() {
     assert_eq!(user.output(&["list"]).lines().count(), 1);
 }
 
-/// Field row 22.
+/// Row 22 of tests/field.md.
 #[test]
 fn concurrent_runs_share_a_new_session() {
     let user = User::new();
@@ -214,7 +214,7 @@ fn concurrent_runs_share_a_new_session() {
     assert_eq!(user.output(&["list"]).lines().count(), 1);
 }
 
-/// Newcomer 18.
+/// Finding 18 of tests/newcomer.md.
 #[test]
 fn resuming_an_unknown_session_is_refused_and_creates_none() {
     let user = User::new();
@@ -228,7 +228,7 @@ fn resuming_an_unknown_session_is_refused_and_creates_none() {
     assert_eq!(user.output(&["list"]).lines().count(), 1);
 }
 
-/// Newcomer 10.
+/// Finding 10 of tests/newcomer.md.
 #[test]
 fn without_a_home_folder_a_message_is_answered_and_not_saved() {
     let user = User::new();
@@ -249,7 +249,7 @@ fn without_a_home_folder_a_message_is_answered_and_not_saved() {
     );
 }
 
-/// Newcomer 33.
+/// Finding 33 of tests/newcomer.md.
 #[test]
 fn lists_are_available_as_json() {
     let user = User::new();
@@ -292,7 +292,7 @@ fn many_sessions_are_deleted_after_confirmation() {
     assert_eq!(user.sessions(&["list"]).stdout, "");
 }
 
-/// Newcomer 9, newcomer 33.
+/// Findings 9 and 33 of tests/newcomer.md.
 #[test]
 fn a_file_of_another_program_is_imported_and_named_after_its_first_message() {
     let user = User::new();
@@ -395,7 +395,7 @@ fn a_file_that_is_not_a_session_is_refused() {
     assert_eq!(user.sessions(&["list"]).stdout, "");
 }
 
-/// Newcomer 18.
+/// Finding 18 of tests/newcomer.md.
 #[test]
 fn a_misspelled_session_is_refused_unless_new_is_given() {
     let user = User::new();

@@ -157,7 +157,7 @@ fn another_session_is_opened_by_its_name_which_is_completed() {
     again.quit();
 }
 
-/// Newcomer 18.
+/// Finding 18 of tests/newcomer.md.
 #[test]
 fn a_misspelled_session_or_command_creates_nothing_and_gets_a_suggestion() {
     let data = tempfile::tempdir().expect("a folder");
@@ -181,7 +181,7 @@ fn a_misspelled_session_or_command_creates_nothing_and_gets_a_suggestion() {
     session.quit();
 }
 
-/// Newcomer 9.
+/// Finding 9 of tests/newcomer.md.
 #[test]
 fn a_saved_file_can_be_loaded() {
     let mut session = Session::start(&["1,345 m."], &[]);
@@ -201,7 +201,7 @@ fn a_saved_file_can_be_loaded() {
     session.quit();
 }
 
-/// Newcomer 30, newcomer 31.
+/// Findings 30 and 31 of tests/newcomer.md.
 #[test]
 fn several_turns_are_undone_and_quit_needs_no_slash() {
     let mut session = Session::start(&["One.", "Two."], &[]);

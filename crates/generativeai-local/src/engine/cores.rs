@@ -128,7 +128,7 @@ mod tests {
         }
     }
 
-    /// Field row 36: the number of threads follows the load.
+    /// Row 36 of tests/field.md: the number of threads follows the load.
     #[test]
     fn the_load_is_measured_again_after_a_batch_whose_thread_was_interrupted() {
         let mut count = ThreadCount::new(2);

@@ -97,7 +97,7 @@ mod tests {
         forced
     }
 
-    /// Field row 18: a thinking budget is an upper limit.
+    /// Row 18 of tests/field.md: a thinking budget is an upper limit.
     #[test]
     fn thoughts_are_ended_at_the_limit() {
         assert_eq!(forced_after(budget(true), &["a", "b", "c"]), [7, 8]);

@@ -178,7 +178,7 @@ fn other_forms_of_calls_are_constrained_as_well() {
     assert!(!matches(r#"{"name": "depth", "parameters": {}}"#));
 }
 
-/// Field row 42: tags of the prompt never occur in the text of a reply.
+/// Row 42 of tests/field.md: tags of the prompt never occur in the text of a reply.
 #[test]
 fn tags_of_the_prompt_are_forbidden_in_text() {
     let forbidden = ["<tool_response>", "</tool_response>", "[/INST]"].map(str::to_owned);
@@ -210,7 +210,7 @@ fn an_enum_is_one_of_its_texts() {
     assert!(!matches(shape(choices()), "no"));
 }
 
-/// Field row 33: JSON without a schema is any JSON value.
+/// Row 33 of tests/field.md: JSON without a schema is any JSON value.
 #[test]
 fn json_without_a_schema_is_any_value() {
     let any = || json_of(&json!({}));
@@ -226,7 +226,7 @@ fn json_without_a_schema_is_any_value() {
     assert!(!matches(shape(any()), "Sure: {}"));
 }
 
-/// Field row 18: thoughts in front of a constrained answer.
+/// Row 18 of tests/field.md: thoughts in front of a constrained answer.
 #[test]
 fn thoughts_may_precede_a_constrained_answer() {
     let number = || json_of(&json!({ "type": "integer" }));
@@ -244,7 +244,7 @@ fn thoughts_may_precede_a_constrained_answer() {
     ));
 }
 
-/// Field row 9: references of a schema keep their meaning, and schemas may be recursive.
+/// Row 9 of tests/field.md: references of a schema keep their meaning, and schemas may be recursive.
 #[test]
 fn references_in_parameters_are_followed() {
     let point = json!({
@@ -324,7 +324,7 @@ fn a_schema_that_no_value_matches_is_rejected() {
     }
 }
 
-/// Field row 10: what only narrows and cannot be enforced does not take the request down.
+/// Row 10 of tests/field.md: what only narrows and cannot be enforced does not take the request down.
 #[test]
 fn a_constraint_that_cannot_be_enforced_is_ignored_unless_strict() {
     for schema in [
@@ -344,7 +344,7 @@ fn a_constraint_that_cannot_be_enforced_is_ignored_unless_strict() {
     }
 }
 
-/// Field rows 10 and 39: schemas that Pydantic and Zod generate, each with three random values.
+/// Rows 10 and 39 of tests/field.md: schemas that Pydantic and Zod generate, each with three random values.
 #[test]
 fn generated_schemas_are_accepted_and_values_match_what_is_enforced() {
     let schemas: Map<String, Value> =

@@ -66,7 +66,7 @@ mod tests {
 
     use super::*;
 
-    /// Field row 10: a reply is validated against the whole schema.
+    /// Row 10 of tests/field.md: a reply is validated against the whole schema.
     #[test]
     fn a_reply_that_breaks_a_keyword_that_was_left_out_is_malformed() {
         let schema = json!({ "type": "object", "properties": {

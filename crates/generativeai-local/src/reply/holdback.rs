@@ -95,7 +95,7 @@ mod tests {
         chunks
     }
 
-    /// Field row 32: whole words in each chunk.
+    /// Row 32 of tests/field.md: whole words in each chunk.
     #[test]
     fn chunks_end_between_words() {
         assert_eq!(

@@ -241,7 +241,7 @@ mod tests {
         }
     }
 
-    /// Field row 18: templates that open the thinking tag themselves.
+    /// Row 18 of tests/field.md: templates that open the thinking tag themselves.
     #[test]
     fn a_reply_may_begin_inside_thoughts() {
         for size in 1..20 {

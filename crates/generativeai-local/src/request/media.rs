@@ -48,7 +48,7 @@ mod tests {
         text_of(&Blob::new(mime_type, bytes))
     }
 
-    /// Field row 20: text is text, whatever its media type.
+    /// Row 20 of tests/field.md: text is text, whatever its media type.
     #[test]
     fn text_is_read_whatever_its_media_type() {
         for mime_type in [

@@ -111,7 +111,7 @@ mod tests {
         }
     }
 
-    /// Field row 10: what only narrows and cannot be enforced is left out, and the reply is validated.
+    /// Row 10 of tests/field.md: what only narrows and cannot be enforced is left out, and the reply is validated.
     #[test]
     fn keywords_that_are_left_out_are_still_validated() {
         let schema =

@@ -223,7 +223,7 @@ fn make_nullable(schema: &mut Value) {
 mod tests {
     use super::*;
 
-    /// Field row 37: types in capitals in JSON schemas.
+    /// Row 37 of tests/field.md: types in capitals in JSON schemas.
     #[test]
     fn types_may_be_in_capitals() {
         let schema = json!({

@@ -133,7 +133,7 @@ mod tests {
 
     use super::*;
 
-    /// Field row 17: each case was rendered by Jinja2 3.1 with the environment of transformers.
+    /// Row 17 of tests/field.md: each case was rendered by Jinja2 3.1 with the environment of transformers.
     #[test]
     fn templates_render_as_the_reference_renders_them() {
         let fixture: serde_json::Value =

@@ -45,7 +45,7 @@ impl ThinkingTags {
 mod tests {
     use super::*;
 
-    /// Field row 18: other models than Qwen3.
+    /// Row 18 of tests/field.md: other models than Qwen3.
     #[test]
     fn each_model_has_its_own_tags() {
         for (template, open) in [

@@ -51,7 +51,7 @@ async fn every_chunk_contains_text_including_the_last_one() {
     }
 }
 
-/// Field row 32: the official SDKs store each chunk of a streamed reply as a separate content.
+/// Row 32 of tests/field.md: the official SDKs store each chunk of a streamed reply as a separate content.
 #[tokio::test]
 async fn a_reply_that_is_stored_in_chunks_gives_the_prompt_of_a_whole_one() {
     let request = question(

@@ -40,7 +40,7 @@ async fn accepts<const N: usize>(name: &str, requests: [Value; N]) {
     }
 }
 
-/// Field row 9.
+/// Row 9 of tests/field.md.
 #[tokio::test]
 async fn references_in_the_schema_of_a_function_are_followed() {
     accepts("references_in_the_schema_of_a_function_are_followed", [
@@ -55,7 +55,7 @@ async fn references_in_the_schema_of_a_function_are_followed() {
     .await;
 }
 
-/// Field rows 10, 11 and 39.
+/// Rows 10, 11 and 39 of tests/field.md.
 #[tokio::test]
 async fn schemas_that_programs_generate_are_accepted() {
     let object =
@@ -98,7 +98,7 @@ async fn schemas_that_programs_generate_are_accepted() {
     .await;
 }
 
-/// Field row 33.
+/// Row 33 of tests/field.md.
 #[tokio::test]
 async fn json_may_be_asked_for_in_every_spelling() {
     accepts("json_may_be_asked_for_in_every_spelling", [
@@ -114,7 +114,7 @@ async fn json_may_be_asked_for_in_every_spelling() {
     .await;
 }
 
-/// Field rows 34 and 35.
+/// Rows 34 and 35 of tests/field.md.
 #[tokio::test]
 async fn settings_that_change_nothing_are_accepted() {
     accepts("settings_that_change_nothing_are_accepted", [
@@ -149,7 +149,7 @@ async fn settings_that_change_nothing_are_accepted() {
     .await;
 }
 
-/// Field row 20.
+/// Row 20 of tests/field.md.
 #[tokio::test]
 async fn text_is_read_in_every_encoding() {
     accepts("text_is_read_in_every_encoding", [
@@ -162,7 +162,7 @@ async fn text_is_read_in_every_encoding() {
     .await;
 }
 
-/// Field row 37.
+/// Row 37 of tests/field.md.
 #[tokio::test]
 async fn types_are_read_in_any_case() {
     accepts("types_are_read_in_any_case", [

@@ -78,7 +78,7 @@ async fn a_reply_matches_its_response_json_schema() {
     );
 }
 
-/// Field row 33: nothing but "Answer with JSON" is added to the prompt, and no schema to return.
+/// Row 33 of tests/field.md: nothing but "Answer with JSON" is added to the prompt, and no schema to return.
 #[tokio::test]
 async fn json_without_a_schema_is_any_json() {
     let request = in_json(config());
@@ -100,7 +100,7 @@ async fn json_without_a_schema_is_any_json() {
     }
 }
 
-/// Field row 9: references in the schema of a function keep their meaning.
+/// Row 9 of tests/field.md: references in the schema of a function keep their meaning.
 #[tokio::test]
 async fn a_function_may_have_references_and_recursive_arguments() {
     let node = json!({

@@ -136,7 +136,7 @@ async fn equal_seeds_give_equal_replies() {
     );
 }
 
-/// Field row 36: the number of threads may change during a reply, so it must not affect it.
+/// Row 36 of tests/field.md: the number of threads may change during a reply, so it must not affect it.
 #[tokio::test]
 async fn the_number_of_threads_does_not_change_a_reply() {
     let with_threads = |threads: usize| {
@@ -200,7 +200,7 @@ async fn penalties_make_a_reply_less_repetitive() {
     );
 }
 
-/// Field row 40.
+/// Row 40 of tests/field.md.
 #[tokio::test]
 async fn a_reply_without_max_output_tokens_ends_at_the_limit_of_the_builder() {
     let local = tiny("limit", |builder| builder.max_output_tokens(7));

@@ -192,7 +192,7 @@ async fn members_with_neutral_values_are_accepted() {
     }
 }
 
-/// Field rows 10, 34, 35 and 39: settings that ask for more than the model has.
+/// Rows 10, 34, 35 and 39 of tests/field.md: settings that ask for more than the model has.
 #[tokio::test]
 async fn settings_that_the_model_cannot_follow_are_ignored_unless_strict() {
     let tolerant = tiny("tolerant", |builder| builder);
@@ -226,7 +226,7 @@ async fn settings_that_the_model_cannot_follow_are_ignored_unless_strict() {
     }
 }
 
-/// Field rows 20, 35, 37 and 39: none of these takes more than the model has.
+/// Rows 20, 35, 37 and 39 of tests/field.md: none of these takes more than the model has.
 #[tokio::test]
 async fn lenient_forms_are_accepted_even_in_strict_mode() {
     let local = tiny("lenient", |builder| builder.strict(true));

@@ -72,7 +72,7 @@ fn a_call_with_cut_arguments_is_never_complete() {
     }
 }
 
-/// Field row 3: candidates and calls are identified by their index, in any order.
+/// Row 3 of tests/field.md: candidates and calls are identified by their index, in any order.
 #[test]
 fn candidates_and_calls_are_ordered_by_index() {
     let call = |index: usize, id: &str, arguments: &str| json!({"index": index, "id": id, "function": {"name": format!("f{index}"), "arguments": arguments}});

@@ -143,7 +143,7 @@ async fn a_default_model_does_not_replace_the_models_of_the_backend_or_names_of_
     assert_eq!(unknown.error()["status"], "NOT_FOUND");
 }
 
-/// Field row 35.
+/// Row 35 of tests/field.md.
 #[tokio::test]
 async fn any_name_that_google_publishes_is_served_by_the_first_model() {
     for name in [
@@ -161,7 +161,7 @@ async fn any_name_that_google_publishes_is_served_by_the_first_model() {
     }
 }
 
-/// Field row 43.
+/// Row 43 of tests/field.md.
 #[tokio::test]
 async fn a_base_url_without_a_version_or_with_two_works() {
     let script = Tiny((0..4).fold(Scripted::default(), |script, _| script.then_text("Hi!")));

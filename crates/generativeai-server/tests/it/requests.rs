@@ -72,7 +72,7 @@ fn both() -> [Value; 2] {
     ]
 }
 
-/// Field row 4.
+/// Row 4 of tests/field.md.
 #[tokio::test]
 async fn both_spellings_and_numbers_for_enums_are_the_same_request() {
     let script = Scripted::default().then_text("one").then_text("two");
@@ -106,7 +106,7 @@ async fn both_spellings_and_numbers_for_enums_are_the_same_request() {
     assert_eq!(schema["properties"]["max_items"]["max_items"], 3);
 }
 
-/// Field row 19: forms of the service's documented curl requests, and others of their kind.
+/// Row 19 of tests/field.md: forms of the service's documented curl requests, and others of their kind.
 #[tokio::test]
 async fn one_value_for_a_list_and_enums_in_any_case_are_accepted() {
     let expected = json!({
@@ -222,7 +222,7 @@ async fn an_error_names_the_path_of_the_member() {
     assert!(message.contains("generationConfig.topK"), "{message}");
 }
 
-/// Field rows 34 and 35.
+/// Rows 34 and 35 of tests/field.md.
 #[tokio::test]
 async fn settings_reach_the_backend_unchanged() {
     let script = Scripted::default().then_text("Hi!");
@@ -246,7 +246,7 @@ async fn settings_reach_the_backend_unchanged() {
     assert_eq!(received, body);
 }
 
-/// Field row 40.
+/// Row 40 of tests/field.md.
 #[tokio::test]
 async fn the_default_of_max_output_tokens_applies_to_requests_without_it() {
     let script = (0..4).fold(Scripted::default(), |script, _| script.then_text("Hi!"));

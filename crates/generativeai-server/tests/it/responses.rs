@@ -48,7 +48,7 @@ async fn tokens_of_contents_and_of_whole_requests_are_counted() {
     );
 }
 
-/// Field row 41.
+/// Row 41 of tests/field.md.
 #[tokio::test]
 async fn what_is_not_supported_is_an_error_that_clients_do_not_retry() {
     let router = router(Scripted::default());
@@ -170,7 +170,7 @@ async fn the_health_check_succeeds() {
     assert_eq!((response.code(), response.text()), (200, "ok\n"));
 }
 
-/// Field row 44.
+/// Row 44 of tests/field.md.
 #[tokio::test]
 async fn function_calls_have_ids() {
     let script = || {
@@ -203,7 +203,7 @@ async fn function_calls_have_ids() {
     assert_eq!(again.json(), reply, "equal requests get equal replies");
 }
 
-/// Field row 44: the id that was added is repeated by the answer, which names nothing else.
+/// Row 44 of tests/field.md: the id that was added is repeated by the answer, which names nothing else.
 #[tokio::test]
 async fn the_answer_to_a_call_may_repeat_the_added_id() {
     for method in ["generateContent", "streamGenerateContent"] {

@@ -163,7 +163,7 @@ async fn send_with_reloads(store: &Store, message: &str) {
     }
 }
 
-/// Field row 22.
+/// Row 22 of tests/field.md.
 #[tokio::test]
 async fn processes_that_open_the_same_new_session_all_succeed() {
     if let Some(address) = address() {
@@ -186,7 +186,7 @@ async fn processes_that_open_the_same_new_session_all_succeed() {
     }
 }
 
-/// Field row 22.
+/// Row 22 of tests/field.md.
 #[tokio::test(flavor = "multi_thread")]
 async fn tasks_that_open_the_same_new_session_all_succeed() {
     for database in TestDatabase::all().await {

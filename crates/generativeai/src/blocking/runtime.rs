@@ -79,7 +79,7 @@ mod tests {
         model.start_chat().send_message("Hello").send()
     }
 
-    /// Finding 7.
+    /// Finding 7 of tests/newcomer.md.
     #[tokio::test(flavor = "multi_thread")]
     async fn blocking_works_on_threads_of_a_runtime_that_drive_no_task() {
         let reply = spawn_blocking(hello).await.expect("no panic");

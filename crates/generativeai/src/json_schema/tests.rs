@@ -271,7 +271,7 @@ fn keywords_that_only_narrow_and_unknown_formats_are_left_out() {
     );
 }
 
-/// Field row 12.
+/// Row 12 of tests/field.md.
 #[test]
 fn openapi_leaves_out_what_the_service_refuses() {
     let size = |values: Value| openapi(json!({"type": "string", "enum": values}));
@@ -399,7 +399,7 @@ fn arguments_without_fields_have_no_parameters() {
     }
 }
 
-/// Field row 11.
+/// Row 11 of tests/field.md.
 #[test]
 fn arguments_that_are_not_in_properties_are_parameters() {
     let named = json!({"type": "object", "properties": {"a": {"type": "string"}}});
@@ -434,7 +434,7 @@ fn a_reference_beside_alternatives_leaves_them_in_place() {
     assert_eq!(parameters["allOf"], json!([{"$ref": "#/$defs/Args"}]));
 }
 
-/// Field row 11: what servers write by hand, or generate.
+/// Row 11 of tests/field.md: what servers write by hand, or generate.
 #[test]
 fn arguments_are_declared_whatever_their_schema_leaves_out() {
     let reference = json!({"$ref": "#/$defs/Args"});
@@ -487,7 +487,7 @@ fn the_constant_null_is_the_type_null() {
     );
 }
 
-/// Field row 11.
+/// Row 11 of tests/field.md.
 #[test]
 fn arguments_that_any_keyword_may_add_have_parameters() {
     for schema in [
@@ -508,7 +508,7 @@ fn arguments_that_any_keyword_may_add_have_parameters() {
     }
 }
 
-/// Field row 12.
+/// Row 12 of tests/field.md.
 #[test]
 fn values_that_the_service_refuses_are_left_out() {
     let schema = json!({

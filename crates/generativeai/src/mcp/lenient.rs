@@ -51,7 +51,7 @@ mod tests {
     use super::super::response::from_result;
     use super::*;
 
-    /// Field rows 13 and 14.
+    /// Rows 13 and 14 of tests/field.md.
     #[test]
     fn an_unreadable_block_does_not_hide_the_others() {
         let caption = json!({"type": "text", "text": "a caption"});

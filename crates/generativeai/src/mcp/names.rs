@@ -71,7 +71,7 @@ mod tests {
         assert_eq!(names, ["web_files_read_me"]);
     }
 
-    /// Field row 15.
+    /// Row 15 of tests/field.md.
     #[test]
     fn names_that_would_become_equal_get_different_numbers() {
         assert_eq!(unique_names("", &["a/b", "a_b"]), ["a_b_2", "a_b"]);

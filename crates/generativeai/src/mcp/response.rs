@@ -254,7 +254,7 @@ mod tests {
         );
     }
 
-    /// Field row 13.
+    /// Row 13 of tests/field.md.
     #[test]
     fn structured_content_and_texts_are_both_kept() {
         for (value, texts, expected) in [
@@ -314,7 +314,7 @@ mod tests {
         );
     }
 
-    /// Field row 14.
+    /// Row 14 of tests/field.md.
     #[test]
     fn media_are_read_in_all_usual_forms() {
         let bytes: Vec<u8> = vec![0xFB, 0xFF, 0x00, 0x01];
@@ -348,7 +348,7 @@ mod tests {
         assert_eq!(typed, Blob::new("image/webp", bytes));
     }
 
-    /// Field row 14.
+    /// Row 14 of tests/field.md.
     #[test]
     fn a_caption_stays_where_an_image_is_not_readable() {
         for (data, note) in [
@@ -375,7 +375,7 @@ mod tests {
         }
     }
 
-    /// Field row 13.
+    /// Row 13 of tests/field.md.
     #[test]
     fn a_failure_reports_all_that_the_tool_returned() {
         let code = json!({"code": "RATE_LIMITED", "retry_after": 30});

@@ -292,7 +292,7 @@ mod tests {
         assert_eq!(merged, [model[0].clone(), message[0].clone()]);
     }
 
-    /// Field row 5.
+    /// Row 5 of tests/field.md.
     #[test]
     fn the_last_of_two_settings_of_one_category_is_sent() {
         let harassment = |threshold| SafetySetting::new(HarmCategory::Harassment, threshold);

@@ -179,7 +179,7 @@ mod tests {
     use crate::protocol::config::GenerationConfig;
     use crate::protocol::response::GenerateContentResponse;
 
-    /// Field row 6.
+    /// Row 6 of tests/field.md.
     #[test]
     fn a_number_beyond_the_range_is_read_as_a_string() {
         let reply = r#"{"candidates":[{"content":{"parts":[{"text":"1e999 é \" -1e999"},
@@ -197,7 +197,7 @@ mod tests {
         assert!(serde_json::from_value::<f64>(call.args.clone().unwrap()["a"][0].clone()).is_err());
     }
 
-    /// Field row 6.
+    /// Row 6 of tests/field.md.
     #[test]
     fn an_integer_of_more_than_64_bits_keeps_its_digits() {
         for (number, is_exact) in [
@@ -233,7 +233,7 @@ mod tests {
         }
     }
 
-    /// Field row 6.
+    /// Row 6 of tests/field.md.
     #[test]
     fn numbers_that_json_does_not_have_are_read_as_proto_json_writes_them() {
         let reply = r#"{"candidates":[{"avgLogprobs":NaN,"finishReason":"STOP","content":{"parts":[
@@ -250,7 +250,7 @@ mod tests {
         );
     }
 
-    /// Field row 6.
+    /// Row 6 of tests/field.md.
     #[test]
     fn half_a_surrogate_pair_is_replaced() {
         for (json, text) in [

@@ -157,7 +157,7 @@ mod tests {
         GenerateContentResponse::from(Content::model(text)).json()
     }
 
-    /// Finding 21.
+    /// Finding 21 of tests/newcomer.md.
     #[test]
     fn one_fence_around_the_whole_reply_is_removed() {
         for text in ["```json\n[1, 2]\n```", " \n```\n[1, 2]```\n", "[1, 2]"] {
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(cause, "`[1]`: invalid type: string \"many\", expected u32");
     }
 
-    /// Finding 21.
+    /// Finding 21 of tests/newcomer.md.
     #[test]
     fn the_error_shows_the_text_around_the_place_that_does_not_match() {
         let error = read_reply::<u32>("It is\n1,345 metres.").unwrap_err();

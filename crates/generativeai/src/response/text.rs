@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(response.thoughts(), "Hm");
     }
 
-    /// Field row 1.
+    /// Row 1 of tests/field.md.
     #[test]
     fn parts_without_data_are_skipped() {
         let empty = [

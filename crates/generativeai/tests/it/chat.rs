@@ -626,7 +626,7 @@ async fn nothing_said_or_heard_shows_in_debug() {
     }
 }
 
-/// Finding 15.
+/// Finding 15 of tests/newcomer.md.
 #[tokio::test]
 async fn a_history_is_accepted_wherever_contents_are() {
     let mut chat = chat(Scripted::always("A"));
@@ -647,7 +647,7 @@ async fn a_history_is_accepted_wherever_contents_are() {
     assert!(chat.last().is_none());
 }
 
-/// Finding 4.
+/// Finding 4 of tests/newcomer.md.
 #[test]
 fn a_check_reports_contents_in_the_format_of_another_api() {
     for (content, problem) in [
@@ -679,7 +679,7 @@ fn a_check_reports_contents_in_the_format_of_another_api() {
     );
 }
 
-/// Finding 11.
+/// Finding 11 of tests/newcomer.md.
 #[tokio::test]
 async fn the_error_for_a_call_instead_of_text_names_the_function_and_what_to_do() {
     let call = || Scripted::default().then_call("height", json!({}));
@@ -700,7 +700,7 @@ async fn the_error_for_a_call_instead_of_text_names_the_function_and_what_to_do(
     }
 }
 
-/// Field row 29.
+/// Row 29 of tests/field.md.
 #[tokio::test]
 async fn members_of_a_request_can_be_set_for_the_model_and_for_a_message() {
     let script = Scripted::always("Hello!");

@@ -1,4 +1,4 @@
-//! Replies and histories with parts that have no content. Field row 1.
+//! Replies and histories with parts that have no content. Row 1 of tests/field.md.
 
 use generativeai::protocol::content::{Content, Part, Role};
 use generativeai::protocol::response::GenerateContentResponse;

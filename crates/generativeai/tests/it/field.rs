@@ -22,7 +22,7 @@ fn merged(chunks: impl IntoIterator<Item = Value>) -> Value {
     json!(reply)
 }
 
-/// Field row 3: only the first candidate counts, wherever it comes.
+/// Row 3 of tests/field.md: only the first candidate counts, wherever it comes.
 #[tokio::test]
 async fn the_other_candidate_neither_calls_functions_nor_ends_the_reply() {
     let call = json!({"functionCall": {"name": "ring", "args": {}}});
@@ -57,7 +57,7 @@ async fn the_other_candidate_neither_calls_functions_nor_ends_the_reply() {
     }
 }
 
-/// Field row 4.
+/// Row 4 of tests/field.md.
 #[test]
 fn snake_case_is_read_at_every_depth() {
     for (snake, camel) in [
@@ -96,7 +96,7 @@ fn snake_case_is_read_at_every_depth() {
     }
 }
 
-/// Field row 5.
+/// Row 5 of tests/field.md.
 #[tokio::test]
 async fn one_safety_setting_of_a_category_is_sent_however_it_is_written() {
     let setting = |category: &str, threshold: &str| -> SafetySetting {
@@ -132,7 +132,7 @@ async fn one_safety_setting_of_a_category_is_sent_however_it_is_written() {
     );
 }
 
-/// Field row 7.
+/// Row 7 of tests/field.md.
 #[test]
 fn sums_of_counts_are_right_or_absent() {
     let sum = |usages: &[Value]| {
@@ -181,7 +181,7 @@ fn sums_of_counts_are_right_or_absent() {
     }
 }
 
-/// Field row 12.
+/// Row 12 of tests/field.md.
 #[test]
 fn the_openapi_form_has_only_what_the_service_takes() {
     for (schema, expected) in [
@@ -216,7 +216,7 @@ fn the_openapi_form_has_only_what_the_service_takes() {
     }
 }
 
-/// Field rows 19 and 28.
+/// Rows 19 and 28 of tests/field.md.
 #[test]
 fn requests_are_read_as_proto_json_reads_them() {
     for (given, expected) in [
@@ -246,7 +246,7 @@ fn requests_are_read_as_proto_json_reads_them() {
     }
 }
 
-/// Field row 25.
+/// Row 25 of tests/field.md.
 #[test]
 fn pieces_of_calls_are_joined_in_every_form() {
     let piece =
@@ -308,7 +308,7 @@ fn pieces_of_calls_are_joined_in_every_form() {
     }
 }
 
-/// Field row 30.
+/// Row 30 of tests/field.md.
 #[test]
 fn lists_of_all_chunks_are_kept() {
     for (name, chunks, expected) in [
@@ -343,7 +343,7 @@ fn lists_of_all_chunks_are_kept() {
     }
 }
 
-/// Field row 16.
+/// Row 16 of tests/field.md.
 #[tokio::test]
 async fn the_functions_are_listed_whatever_the_model_called() {
     for name in [
@@ -369,7 +369,7 @@ async fn the_functions_are_listed_whatever_the_model_called() {
     }
 }
 
-/// Field row 31: members of Vertex AI.
+/// Row 31 of tests/field.md: members of Vertex AI.
 #[test]
 fn ratings_of_vertex_ai_are_typed() {
     let rating = json!({

@@ -24,7 +24,7 @@ fn chat(script: &Scripted) -> ChatSession {
     model.start_chat()
 }
 
-/// Newcomer 3.
+/// Finding 3 of tests/newcomer.md.
 #[tokio::test]
 async fn a_history_in_snake_case_has_its_calls_media_and_turns() {
     let script = Scripted::always("1,345 m");

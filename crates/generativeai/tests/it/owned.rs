@@ -1,4 +1,4 @@
-//! Replies that own their chat, as web handlers return them (finding 13).
+//! Replies that own their chat, as web handlers return them (finding 13 of tests/newcomer.md).
 
 use std::sync::Arc;
 

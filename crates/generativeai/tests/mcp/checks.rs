@@ -167,7 +167,7 @@ async fn tools_are_declared_as_the_api_expects() {
     assert_eq!(openapi.tools()[0].function_declarations.len(), 8);
 }
 
-/// Field rows 14 and 15.
+/// Rows 14 and 15 of tests/field.md.
 async fn tools_whose_names_collide_are_both_usable() {
     let connection = over_stdio().await;
     let tools = Toolbox::from(connection.functions().await.expect("the tools"));
@@ -196,14 +196,14 @@ async fn texts_media_and_failures_become_responses() {
         respond(&tools, "fail").await["response"],
         json!({"error": "out of paint"})
     );
-    // Field row 13.
+    // Row 13 of tests/field.md.
     assert_eq!(
         respond(&tools, "limit").await["response"],
         json!({"error": "{\"code\":\"RATE_LIMITED\"}"})
     );
 }
 
-/// Field rows 13 and 14.
+/// Rows 13 and 14 of tests/field.md.
 async fn a_block_of_an_unknown_kind_drives_out_no_other() {
     let connection = Connection::spawn(command("serve-lines")).await;
     let connection = connection.expect("a connection");

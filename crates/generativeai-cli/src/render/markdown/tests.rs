@@ -244,7 +244,7 @@ fn a_text_of_any_size_and_depth_is_rendered() {
     }
 }
 
-/// Newcomer 31.
+/// Finding 31 of tests/newcomer.md.
 #[test]
 fn a_resize_within_a_paragraph_keeps_words_whole() {
     let mut markdown = Markdown::new(Layout { width: 40, ..PLAIN });

@@ -142,7 +142,7 @@ fn text_is_passed_as_typed_pieces_if_the_template_expects_them() {
     );
 }
 
-/// Field row 17: a prompt that lacks a message is never answered.
+/// Row 17 of tests/field.md: a prompt that lacks a message is never answered.
 #[test]
 fn a_template_that_leaves_out_a_message_is_an_error_that_names_it() {
     let mut messages = vec![user("Hi"), assistant("Hello"), user("Bye")];
@@ -170,7 +170,7 @@ fn an_invalid_template_is_an_error() {
     assert!(Template::new("{% for %}", "", "").is_err());
 }
 
-/// Field row 32: the chunks of a streamed reply are contents of their own in the history of some clients.
+/// Row 32 of tests/field.md: the chunks of a streamed reply are contents of their own in the history of some clients.
 #[test]
 fn neighbouring_contents_of_the_model_are_one_message() {
     let chunks = vec![
@@ -191,7 +191,7 @@ fn neighbouring_contents_of_the_model_are_one_message() {
     }
 }
 
-/// Field row 32: thoughts, white space and calls in contents of their own.
+/// Row 32 of tests/field.md: thoughts, white space and calls in contents of their own.
 #[test]
 fn the_pieces_of_one_reply_are_one_message() {
     let piece = |text: &str, thoughts: &str, calls: &[&str]| {
@@ -242,7 +242,7 @@ fn the_pieces_of_one_reply_are_one_message() {
     }
 }
 
-/// Field row 17: `tools` are passed to templates that support them.
+/// Row 17 of tests/field.md: `tools` are passed to templates that support them.
 #[test]
 fn functions_are_passed_to_a_template_that_supports_them() {
     let rendered = template(CHAT_ML)
@@ -282,7 +282,7 @@ fn functions_become_text_for_a_template_that_does_not_support_them() {
     ));
 }
 
-/// Field row 18: thinking is turned off by the variable of the template.
+/// Row 18 of tests/field.md: thinking is turned off by the variable of the template.
 #[test]
 fn thinking_is_turned_off_if_the_template_has_a_switch() {
     let template = template(THINKING);
@@ -296,7 +296,7 @@ fn thinking_is_turned_off_if_the_template_has_a_switch() {
     assert_eq!(self::template(CHAT_ML).thinking(), None);
 }
 
-/// Field row 18: templates that open the tag themselves.
+/// Row 18 of tests/field.md: templates that open the tag themselves.
 #[test]
 fn a_prompt_that_opens_the_thoughts_is_recognised() {
     let source = "{% for m in messages %}{{ m.content }}{% endfor %}<|assistant|><think>\n";

@@ -239,7 +239,7 @@ mod tests {
         json!(total)
     }
 
-    /// Field row 7.
+    /// Row 7 of tests/field.md.
     #[test]
     fn a_total_that_is_absent_is_computed_from_the_counts() {
         let without = json!({"promptTokenCount": 10, "candidatesTokenCount": 20});

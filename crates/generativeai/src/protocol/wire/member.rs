@@ -261,7 +261,7 @@ mod tests {
     use crate::protocol::grounding::GroundingSupport;
     use crate::protocol::request::GenerateContentRequest;
 
-    /// Field row 19.
+    /// Row 19 of tests/field.md.
     #[test]
     fn one_value_is_read_where_a_list_is_expected() {
         let request: GenerateContentRequest = serde_json::from_value(json!({

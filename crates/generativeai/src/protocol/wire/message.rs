@@ -264,7 +264,7 @@ mod tests {
         );
     }
 
-    /// Field row 4.
+    /// Row 4 of tests/field.md.
     #[test]
     fn a_member_is_read_in_snake_case_and_written_in_camel_case() {
         let snake = r#"{"candidates":[{"finish_reason":"STOP","content":{"parts":[

@@ -148,7 +148,7 @@ mod tests {
         assert!(serde_json::from_value::<Role>(json!(1)).is_err());
     }
 
-    /// Field rows 19 and 28.
+    /// Rows 19 and 28 of tests/field.md.
     #[test]
     fn a_name_is_read_in_any_case_and_written_in_that_of_the_api() {
         assert_eq!(Type::from("object").to_string(), "OBJECT");

@@ -53,7 +53,7 @@ fn a_name_that_addresses_something_else_is_refused() {
         let error = google().model(name).expect_err(name);
         assert_eq!(error.kind(), ErrorKind::Request, "{name}");
         assert!(error.to_string().contains(" name "), "{error}");
-        // Field row 24: characters are not shown in the notation of Rust.
+        // Row 24 of tests/field.md: characters are not shown in the notation of Rust.
         assert!(!error.to_string().contains(['\'', '{']), "{error}");
     }
     assert!(google().method(None, "countTokens").is_err());
@@ -129,7 +129,7 @@ fn a_base_address_may_have_a_path() {
     assert_eq!(address.as_str(), "https://example.com/gemini/v1");
 }
 
-/// Field row 8.
+/// Row 8 of tests/field.md.
 #[test]
 fn what_was_copied_with_a_base_address_is_removed() {
     for (base, root) in [

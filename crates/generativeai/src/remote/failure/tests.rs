@@ -90,7 +90,7 @@ fn an_invalid_api_key_is_an_authentication_error_although_the_code_is_400() {
     assert!(!failure.is_retryable);
 }
 
-/// Field row 26: the message of a proxy is the error of the service, as JSON.
+/// Row 26 of tests/field.md: the message of a proxy is the error of the service, as JSON.
 #[test]
 fn an_error_that_a_proxy_quotes_is_that_error() {
     let delay = json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7s"});
@@ -121,7 +121,7 @@ fn an_error_that_a_proxy_quotes_is_that_error() {
     assert_eq!(failure.error.to_string(), "400: {\"error\": null}");
 }
 
-/// Field row 26.
+/// Row 26 of tests/field.md.
 #[test]
 fn a_missing_cache_or_file_is_not_found_although_the_code_is_another() {
     let kind = |code: u16, status: &str, message: &str| {

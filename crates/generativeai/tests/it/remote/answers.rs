@@ -437,7 +437,7 @@ fn complete() -> String {
     format!("{}{last}data: {usage}\r\n\r\n", event("Hel", None))
 }
 
-/// Field row 2.
+/// Row 2 of tests/field.md.
 #[tokio::test]
 async fn what_follows_the_finish_reason_changes_nothing() {
     for rest in [
@@ -469,7 +469,7 @@ async fn what_follows_the_finish_reason_changes_nothing() {
     }
 }
 
-/// Field row 2.
+/// Row 2 of tests/field.md.
 #[tokio::test]
 async fn usage_after_the_finish_reason_is_read_and_an_error_is_one() {
     let usage = json!({"usageMetadata": {"totalTokenCount": 9}});
@@ -495,7 +495,7 @@ async fn usage_after_the_finish_reason_is_read_and_an_error_is_one() {
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
 
-/// Field row 2.
+/// Row 2 of tests/field.md.
 #[tokio::test]
 async fn a_body_that_ends_badly_after_the_finish_reason_is_complete() {
     let array = format!("{STREAM}[{},", reply("Hello!", Some("STOP")));
@@ -519,7 +519,7 @@ async fn a_connection_that_is_lost_after_the_finish_reason_is_an_error() {
     assert_eq!(error.expect("an error").kind(), ErrorKind::Unreachable);
 }
 
-/// Field row 2: tools that the service runs itself continue a reply after a finish reason.
+/// Row 2 of tests/field.md: tools that the service runs itself continue a reply after a finish reason.
 #[tokio::test]
 async fn content_after_a_finish_reason_is_part_of_the_reply() {
     let begun = event("Hel", Some("STOP"));
@@ -540,7 +540,7 @@ async fn content_after_a_finish_reason_is_part_of_the_reply() {
     }
 }
 
-/// Field row 2: every candidate of a reply has a finish reason.
+/// Row 2 of tests/field.md: every candidate of a reply has a finish reason.
 #[tokio::test]
 async fn a_reply_is_complete_once_each_candidate_is() {
     let chunk = |index: u32, finish: Option<&str>| {
@@ -556,7 +556,7 @@ async fn a_reply_is_complete_once_each_candidate_is() {
     assert!(streamed(&client(&stream_of(&closed)).0).await.1.is_none());
 }
 
-/// Field row 2.
+/// Row 2 of tests/field.md.
 #[tokio::test]
 async fn keep_alives_before_the_finish_reason_are_skipped() {
     for between in [
@@ -579,7 +579,7 @@ async fn keep_alives_before_the_finish_reason_are_skipped() {
     }
 }
 
-/// Field row 2.
+/// Row 2 of tests/field.md.
 #[tokio::test]
 async fn a_chunk_or_an_error_inside_an_array_is_read() {
     let [first, last] = [reply("Hel", None), reply("lo!", Some("STOP"))];
@@ -604,7 +604,7 @@ async fn a_chunk_or_an_error_inside_an_array_is_read() {
     assert_eq!(whole(&client(&server).0).await.expect("a reply"), "Hello!");
 }
 
-/// Field row 2.
+/// Row 2 of tests/field.md.
 #[tokio::test]
 async fn anything_else_before_the_finish_reason_is_an_error_that_quotes_it() {
     for other in [

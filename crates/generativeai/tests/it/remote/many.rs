@@ -49,7 +49,7 @@ async fn small_server() -> (String, Arc<AtomicUsize>) {
     (format!("http://{address}"), refusals)
 }
 
-/// Finding 8.
+/// Finding 8 of tests/newcomer.md.
 #[tokio::test]
 async fn five_hundred_chats_end_well_at_a_server_that_admits_sixteen() {
     let (url, refused) = small_server().await;
@@ -71,7 +71,7 @@ async fn five_hundred_chats_end_well_at_a_server_that_admits_sixteen() {
     assert_eq!(refused.load(Ordering::SeqCst), 0);
 }
 
-/// Finding 8.
+/// Finding 8 of tests/newcomer.md.
 #[tokio::test]
 async fn a_429_that_names_its_wait_does_not_spend_the_retry_budget() {
     let delay = json!([{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "0s"}]);

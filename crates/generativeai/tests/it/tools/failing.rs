@@ -82,7 +82,7 @@ async fn a_handler_that_hangs_is_answered_after_the_time_limit() {
     }
 }
 
-/// Field row 16.
+/// Row 16 of tests/field.md.
 #[tokio::test]
 async fn a_call_of_an_unknown_function_is_answered_with_the_existing_ones() {
     let tools = (

@@ -1,4 +1,4 @@
-//! Calls that the service rejects with a finish reason. Field row 27.
+//! Calls that the service rejects with a finish reason. Row 27 of tests/field.md.
 
 use generativeai::protocol::response::FinishReason;
 use generativeai::protocol::tools::FunctionDeclaration;

@@ -1,4 +1,4 @@
-//! Calls whose arguments are streamed in pieces. Field row 25.
+//! Calls whose arguments are streamed in pieces. Row 25 of tests/field.md.
 
 use generativeai::{ErrorKind, Reason};
 

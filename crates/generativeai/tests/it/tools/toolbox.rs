@@ -144,7 +144,7 @@ fn all_functions_of_a_toolbox_are_said_in_openapi_or_the_error_names_the_one_tha
     );
 }
 
-/// Field row 16.
+/// Row 16 of tests/field.md.
 #[tokio::test]
 async fn a_call_without_a_name_is_answered_with_the_existing_functions() {
     let tools = Toolbox::from([runs("a"), runs("b")]);

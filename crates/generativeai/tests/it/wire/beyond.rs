@@ -116,7 +116,7 @@ fn fields_of_tools() {
         "defs": {"a": {"type": "STRING"}}})]);
 }
 
-/// Field row 31.
+/// Row 31 of tests/field.md.
 #[test]
 fn fields_of_recorded_exchanges() {
     assert_typed::<GenerateContentResponse>(&[

@@ -126,7 +126,7 @@ fn merged_candidate(candidates: &[Value]) -> Candidate {
     merged(&chunks).candidates.remove(0)
 }
 
-/// Field row 3.
+/// Row 3 of tests/field.md.
 #[test]
 fn candidates_are_matched_and_ordered_by_index() {
     let candidate = |index: Option<i32>, text: &str| {
@@ -152,7 +152,7 @@ fn candidates_are_matched_and_ordered_by_index() {
     assert!(indices.eq([None, Some(1)]));
 }
 
-/// Field row 3.
+/// Row 3 of tests/field.md.
 #[tokio::test]
 async fn the_candidates_of_a_reply_in_one_piece_are_ordered_by_index() {
     let reply = chunk_of(json!({"candidates": [
@@ -176,7 +176,7 @@ async fn the_candidates_of_a_reply_in_one_piece_are_ordered_by_index() {
     }
 }
 
-/// Field row 30.
+/// Row 30 of tests/field.md.
 #[test]
 fn citations_of_all_chunks_are_kept() {
     for name in ["citationSources", "citations"] {
@@ -194,7 +194,7 @@ fn piece(call: Value) -> Value {
     json!({"content": {"parts": [{ "functionCall": call }]}})
 }
 
-/// Field row 25.
+/// Row 25 of tests/field.md.
 #[test]
 fn the_pieces_of_a_streamed_call_become_one_call() {
     let text = |path: &str, text: &str| {
@@ -241,7 +241,7 @@ fn a_streamed_call_in_one_piece_is_complete() {
     assert_eq!(json!(call.args), json!({"a": 2, "b": 0.5}));
 }
 
-/// Field row 25: a program must not run such a call.
+/// Row 25 of tests/field.md: a program must not run such a call.
 #[test]
 fn a_streamed_call_that_stops_short_is_not_complete() {
     let first = piece(json!({"name": "greet", "willContinue": true}));
