@@ -137,8 +137,8 @@ fn program() -> Command {
     settings::with_environment(Cli::command())
 }
 
-/// Inserts the command `chat` if the words begin with a message or an option of `chat`, or if there are none
-/// and a message is piped in.
+/// Inserts the command `chat` if the words begin with a message or an option of `chat`. Also inserts it if there are no
+/// words, and a message is piped in.
 fn with_command(mut words: Vec<OsString>) -> Vec<OsString> {
     let mut at = 1;
     // Options of the program itself may come first.

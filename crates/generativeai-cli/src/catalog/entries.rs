@@ -224,8 +224,8 @@ pub(crate) fn entry(name: &str) -> Option<&'static Entry> {
     CATALOG.iter().find(|entry| entry.name == name)
 }
 
-/// Returns the names of known models that a wrong name may stand for: those that begin with it or with which it begins,
-/// else those that differ from it by a typing error or two.
+/// Returns the names of known models that are similar to a wrong name. These are the names that begin with it or with
+/// which it begins, else those that differ from it by one or two typing errors.
 pub(crate) fn similar(name: &str) -> Vec<&'static str> {
     let name = name.to_lowercase();
     let names = || CATALOG.iter().map(|entry| entry.name);

@@ -53,7 +53,7 @@ enum Action {
     },
     /// Find messages that contain all these words
     Search {
-        /// The words; upper and lower case are the same
+        /// The words; case is ignored
         #[arg(required = true)]
         words: Vec<String>,
         /// Output format

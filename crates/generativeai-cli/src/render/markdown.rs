@@ -91,7 +91,7 @@ impl Markdown {
     }
 
     /// Sets the width of the output that follows. If the last block is text that has begun, its rest starts on a new
-    /// line: where the terminal now breaks the lines before is not known.
+    /// line: it is unknown where the terminal now breaks the earlier lines.
     pub(super) fn set_width(&mut self, width: usize) {
         if width == self.layout.width {
             return;

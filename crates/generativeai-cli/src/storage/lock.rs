@@ -17,8 +17,8 @@ const REPORT_AFTER: Duration = Duration::from_millis(800);
 
 /// The lock of a session, released when it is dropped or the process exits.
 ///
-/// Without it, a process that opens a session could not tell a turn that another process is running from
-/// one that a crashed process left behind.
+/// Without it, a process that opens a session could not distinguish a running turn of another process from one that a
+/// crashed process left behind.
 #[derive(Debug)]
 pub(crate) struct SessionLock {
     file: File,
