@@ -113,8 +113,8 @@ impl Builder {
     /// Makes replies reproducible: equal requests get equal replies, byte for byte. A request without a seed has the
     /// seed 0. Default: off.
     ///
-    /// This is slower. Replies are generated one after another, and each prompt is evaluated from its
-    /// beginning, because the last bits of floating-point sums depend on how they are batched.
+    /// This is slower. Replies are generated one after another, and each prompt is evaluated from its beginning: the
+    /// last bits of floating-point sums depend on the batches.
     pub fn deterministic(mut self, deterministic: bool) -> Self {
         self.deterministic = deterministic;
         self

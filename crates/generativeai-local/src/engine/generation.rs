@@ -17,9 +17,8 @@ use super::thinking::ThinkingBudget;
 
 /// A reply that is being generated.
 ///
-/// `tokens` holds the prompt and everything generated so far. The tokens that the context does not
-/// hold yet are decoded next, whether they are a long prompt, the token just sampled, or a chat that
-/// was preempted and must be decoded from scratch.
+/// `tokens` holds the prompt and everything generated so far. The tokens that are not in the context yet are decoded
+/// next: a long prompt, the token just sampled, or a preempted chat that is decoded again from its beginning.
 pub(super) struct Generation {
     pub(super) tokens: Vec<LlamaToken>,
     /// Sequence of the context that belongs to this reply.

@@ -324,7 +324,7 @@ fn a_schema_that_no_value_matches_is_rejected() {
     }
 }
 
-/// Row 10 of tests/field.md: what only narrows and cannot be enforced does not take the request down.
+/// Row 10 of tests/field.md: a keyword that the grammar cannot enforce does not fail the request.
 #[test]
 fn a_constraint_that_cannot_be_enforced_is_ignored_unless_strict() {
     for schema in [

@@ -7,9 +7,9 @@ const MAX_HELD: usize = 32;
 
 /// Divides the parts of a reply into chunks.
 ///
-/// Clients store each chunk of a streamed reply as a content of the history, and print each chunk when it
-/// arrives, so a chunk ends between two words. The last chunk is never empty: one official client fails
-/// on a chunk without parts, another drops a turn whose last chunk has an empty part.
+/// Clients print each chunk of a streamed reply when it arrives, and store it as a content of the history. So a chunk
+/// ends between two words. The last chunk is never empty: one official client fails on a chunk without parts, another
+/// drops a turn whose last chunk has an empty part.
 #[derive(Debug, Default)]
 pub(super) struct Holdback {
     held: String,

@@ -5,9 +5,9 @@ use generativeai::protocol::content::Blob;
 
 /// Returns the text of a blob; `None` if it is not text.
 ///
-/// Text is what decodes as UTF-8, as UTF-16 with a byte order mark, or in the charset that the media type names (labels
-/// of the WHATWG Encoding Standard). Pictures, audio, video, fonts and PDFs are never text, except for formats in XML
-/// such as SVG.
+/// Text decodes as UTF-8, as UTF-16 with a byte order mark, or in the charset that the media type names. Names of
+/// charsets are labels of the WHATWG Encoding Standard. Pictures, audio, video, fonts and PDFs are never text, except
+/// for formats in XML such as SVG.
 pub(super) fn text_of(blob: &Blob) -> Option<String> {
     let mime_type = blob.mime_type.as_deref().unwrap_or_default();
     let mime_type = mime_type.to_ascii_lowercase();
@@ -27,7 +27,7 @@ pub(super) fn text_of(blob: &Blob) -> Option<String> {
     (!text.contains(is_control)).then_some(text)
 }
 
-/// Decodes bytes whose byte order mark or charset tells the encoding. The default is UTF-8.
+/// Decodes bytes in the encoding of their byte order mark, else of the charset. The default is UTF-8.
 fn decode(bytes: &[u8], charset: Option<&str>) -> Option<String> {
     let (encoding, bytes) = match Encoding::for_bom(bytes) {
         Some((encoding, length)) => (encoding, &bytes[length..]),

@@ -111,7 +111,8 @@ mod tests {
         }
     }
 
-    /// Row 10 of tests/field.md: what only narrows and cannot be enforced is left out, and the reply is validated.
+    /// Row 10 of tests/field.md: a keyword that the grammar cannot enforce is left out, and the reply is validated
+    /// against it.
     #[test]
     fn keywords_that_are_left_out_are_still_validated() {
         let schema =

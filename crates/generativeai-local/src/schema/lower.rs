@@ -73,8 +73,8 @@ pub(super) struct Lowered {
 /// Lowers a normalized schema. Every value that matches the result also matches the schema, unless a
 /// keyword was left out.
 ///
-/// Each subschema that is referred to becomes a definition of the result, so that the schema may be
-/// recursive, and references keep their meaning wherever the result is put.
+/// Each subschema that is referred to becomes a definition of the result. So the schema may be recursive, and
+/// references keep their meaning wherever the result is inserted.
 ///
 /// # Errors
 ///

@@ -170,7 +170,7 @@ fn an_invalid_template_is_an_error() {
     assert!(Template::new("{% for %}", "", "").is_err());
 }
 
-/// Row 32 of tests/field.md: the chunks of a streamed reply are contents of their own in the history of some clients.
+/// Row 32 of tests/field.md: the chunks of a streamed reply are separate contents in the history of some clients.
 #[test]
 fn neighbouring_contents_of_the_model_are_one_message() {
     let chunks = vec![
@@ -191,7 +191,7 @@ fn neighbouring_contents_of_the_model_are_one_message() {
     }
 }
 
-/// Row 32 of tests/field.md: thoughts, white space and calls in contents of their own.
+/// Row 32 of tests/field.md: thoughts, white space and calls in separate contents.
 #[test]
 fn the_pieces_of_one_reply_are_one_message() {
     let piece = |text: &str, thoughts: &str, calls: &[&str]| {
