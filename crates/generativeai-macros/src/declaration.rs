@@ -18,7 +18,7 @@ impl Declaration {
     /// Takes name and description from the options, else from the `fn` and its doc comment.
     ///
     /// # Errors
-    /// The name is one that the service refuses, or there is no description.
+    /// The service would refuse the name, or the description is missing.
     pub(crate) fn new(item: &ItemFn, options: &Options) -> Result<Self> {
         let identifier = &item.sig.ident;
         let (name, span) = match &options.name {
