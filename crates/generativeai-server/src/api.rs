@@ -321,8 +321,7 @@ impl Api {
         json(call.deadline, embeddings).await
     }
 
-    /// Writes the name of the model into a request, since the client's name may be one that only the server
-    /// understands, and replaces its references to files.
+    /// Sets the model of a request to the name that the backend uses, and replaces its references to files.
     async fn name_and_resolve(
         &self,
         request: &mut GenerateContentRequest,

@@ -1,8 +1,8 @@
 //! Replies in hops: a reply ends after a number of tokens, with a token from which the same request continues.
 //!
 //! A token contains no content. The backend generates the reply again, and the server skips the content of earlier
-//! hops. So the hops of a reply equal one hop, with functions, schemas and thoughts too, and any backend will do whose
-//! replies to equal requests are equal. The price is time: the last hop takes as long as the whole reply.
+//! hops. So all hops together equal the reply in one request, including functions, schemas and thoughts. Any backend
+//! works whose replies to equal requests are equal. The price is time: the last hop takes as long as the whole reply.
 
 mod position;
 mod token;

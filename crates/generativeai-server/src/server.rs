@@ -119,9 +119,9 @@ impl Server {
 
     /// Sets whether only the names of the backend's own models are accepted. Default: false.
     ///
-    /// Otherwise any name that Google publishes (`gemini-…`, `gemma-…`, `learnlm-…` and so on) is
-    /// served by the backend's first model, so that programs run unchanged. The reply's `modelVersion`
-    /// is the real name. With `true` such names get 404, which shows where a program names a model.
+    /// Otherwise any name that Google publishes (`gemini-…`, `gemma-…`, `learnlm-…` and so on) is served by the
+    /// backend's first model, so that programs run unchanged. The reply's `modelVersion` is the real name. With `true`
+    /// such names get 404, so that a program with a hard-coded Gemini model fails.
     ///
     /// A backend that does not list its models gets every name unchanged in both cases.
     pub fn strict_model_names(mut self, strict: bool) -> Self {
@@ -131,8 +131,8 @@ impl Server {
 
     /// Sets the model that serves the names that Google publishes. Default: the backend's first model.
     ///
-    /// For backends with several models. The backend need not list it; a published name that the backend lists
-    /// is that model.
+    /// For backends with several models. The default model does not have to be in the list of the backend. A published
+    /// name that is in the list is served by that model.
     ///
     /// ```
     /// # use generativeai::testing::Scripted;
@@ -224,9 +224,9 @@ impl Server {
 
     /// Sets the memory in bytes for all requests in progress together. Default: 256 MiB.
     ///
-    /// Requests that find too little memory free get 429, those that would exceed the limit alone get
-    /// 413. The estimate is the size of the body and 256 bytes for each JSON value in it, since many
-    /// small values take more memory than their text.
+    /// A request gets 429 if too little memory is free, and 413 if it alone would exceed the limit. The memory of a
+    /// request is estimated as the size of its body, plus 256 bytes for each JSON value in it:
+    ///      many small values take more memory than their text.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_limit = bytes;
         self
@@ -271,10 +271,10 @@ impl Server {
     /// reply are those that the backend counts in its chunks, or else its chunks. A hop ends with a whole chunk.
     ///
     /// To continue a reply, the backend generates it again from its beginning. So its replies to equal requests must be
-    /// equal: requests without a seed get the seed 0, and an embedded model must be deterministic. A reply that begins
-    /// otherwise than before is 400. A token is authenticated and belongs to its request: one of another request, and
-    /// one that was altered, are 400, too. The token counts of a hop cover its part of the reply, and the whole prompt.
-    /// A reply with several candidates has one hop.
+    /// equal: requests without a seed get the seed 0, and an embedded model must be deterministic. If the repeated
+    /// reply begins differently, the request fails with 400. A token is authenticated and belongs to its request: an
+    /// altered token, or one of another request, fails with 400 as well. The token counts of a hop cover its part of
+    /// the reply and the whole prompt. A reply with several candidates has one hop.
     ///
     /// ```
     /// # use generativeai::testing::Scripted;
@@ -290,8 +290,8 @@ impl Server {
 
     /// Adds a `continuationToken` to a chunk of a stream after each such number of tokens. Default: none; at least 1.
     ///
-    /// From such a checkpoint a client continues a stream that broke. With 1, each chunk is one. The official clients
-    /// repeat the text between the last checkpoint and the end of a broken stream; `generativeai` does not.
+    /// A client continues a broken stream from its last checkpoint. With 1, each chunk is a checkpoint. The official
+    /// clients repeat the text between the last checkpoint and the end of a broken stream; `generativeai` does not.
     pub fn checkpoint_tokens(mut self, tokens: u32) -> Self {
         self.hops.checkpoint = Some(tokens);
         self
