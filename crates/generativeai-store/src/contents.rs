@@ -1,4 +1,4 @@
-//! The contents of an event: their media and their searchable text.
+//! Media and searchable text of the contents of an event.
 
 use generativeai::Event;
 use generativeai::protocol::content::{Blob, Data};

@@ -9,8 +9,8 @@ use crate::record::Record;
 
 /// A journal that appends to a session.
 ///
-/// Each chat has its own, and counts itself how many events it has written. A second chat of the same
-/// session, or a clone, is another writer.
+/// Each chat has its own journal, and counts the events that it has written. A second chat of the same session, or a
+/// clone, is another writer.
 #[derive(Debug)]
 pub(crate) struct SessionJournal {
     /// The database of the session.

@@ -32,9 +32,9 @@ impl Store {
     /// Finds messages, replies and summaries that contain all these words, in any order. Returns the
     /// newest first, 1,000 at most.
     ///
-    /// Upper and lower case are equal, and a word matches whole words only. Undone turns are found too,
-    /// thoughts are not. Only the first 256 KiB of a message are searched. Events that forks share are
-    /// found once, in the session they were written in.
+    /// Case is ignored, and a word matches whole words only. Messages of undone turns are found as well; thoughts are
+    /// not. Only the first 256 KiB of a message are searched. Events that forks share are found once, in the session
+    /// they were written in.
     ///
     /// An [encrypted](Self::open_encrypted) store has no index. It is read completely, one session after
     /// the other, the last written first; the time grows with the store.
