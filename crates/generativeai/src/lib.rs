@@ -103,7 +103,7 @@
 //! ```
 //!
 //! With [`json::<T>()`](SendMessage::json) the reply itself is a Rust value. The request contains the JSON Schema of
-//! the type, and a reply that does not match it is an error, or with `retries` a reason to ask again:
+//! the type. A reply that does not match it is an error; with `retries` the model is asked again first:
 //!
 //! ```
 //! use generativeai::{GenerativeModel, testing::Scripted};
@@ -173,11 +173,11 @@
 //!
 //! # Requirements
 //!
-//! Rust 1.95 or newer. [`Remote`] needs a `tokio` runtime with time and I/O, such as that of
-//! `#[tokio::main]`; [`blocking`] has its own runtime. The feature `remote` needs a C compiler, because TLS
-//! uses `ring`. Without default features the crate compiles for `wasm32-unknown-unknown`, with a backend of your own.
-//! Types for arguments of functions and for typed replies implement `Deserialize` of `serde` and `JsonSchema` of
-//! `schemars` 1, so your `Cargo.toml` has to list both crates.
+//! Rust 1.95 or newer. [`Remote`] needs a `tokio` runtime with time and I/O, such as that of `#[tokio::main]`;
+//! [`blocking`] has its own runtime. The feature `remote` needs a C compiler, because TLS uses `ring`. Without default
+//! features the crate compiles for `wasm32-unknown-unknown`, with a backend of your own. Types for arguments of
+//! functions and for typed replies implement `Deserialize` of `serde` and `JsonSchema` of `schemars` 1. List both
+//! crates in your `Cargo.toml`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

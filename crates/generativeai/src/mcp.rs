@@ -2,8 +2,8 @@
 //!
 //! An MCP server offers tools to any program that connects to it: files, databases, issue trackers, browsers. This
 //! module connects to servers that run as child processes ([`Connection::spawn`]) or are reached over HTTP
-//! ([`Connection::open`]), and makes a [`Function`] of each of their tools. Prompts, resources and sampling
-//! of the protocol are not supported.
+//! ([`Connection::open`]). Each of their tools becomes a [`Function`]. Prompts, resources and sampling of the protocol
+//! are not supported.
 //!
 //! | MCP | here |
 //! | --- | --- |
@@ -222,8 +222,8 @@ impl Connection {
 
     /// Returns the tools of the server as functions that run there.
     ///
-    /// Names get `_` for each character that the API does not allow (all but letters, digits, `_`, `.`, `:` and
-    /// `-`), and a number where two would be equal.
+    /// The API allows letters, digits, `_`, `.`, `:` and `-` in a name: other characters are replaced by `_`. Names
+    /// that would be equal get a number.
     ///
     /// The response of a function has the structured content of the tool's result. Texts are added as `text`
     /// unless they repeat it; without structured content they are `{"result": …}`. Images, audio and files are

@@ -60,17 +60,17 @@ pub struct RequestOptions {
 
 /// Rules by which a failed request is retried: exponential backoff with full jitter.
 ///
-/// Only transient failures are retried (no connection, a connection that broke before the first event, HTTP
-/// 408, 429, 500, 502, 503, 504), and only until the first event of the response has been returned.
+/// Only transient failures are retried: no connection, a connection that broke before the first event, and the HTTP
+/// codes 408, 429, 500, 502, 503 and 504. After the first event of the response was returned, nothing is retried.
 ///
-/// The wait before attempt *n* + 1 is a random time up to `initial` × 2ⁿ⁻¹, at most `maximum`, but no less
-/// than the service asks for in `Retry-After` or `RetryInfo`. All clones of a [`Remote`](crate::Remote)
-/// share a [retry budget](crate::remote::RemoteBuilder::retry_budget): while nothing succeeds, it pays for 100
-/// retries, so that a service that is down does not receive four times its load. A retry after status 429 with a wait
-/// that the service named costs nothing.
+/// The wait before attempt *n* + 1 is a random time up to `initial` × 2ⁿ⁻¹, at most `maximum`. If the service asks for
+/// a longer wait, in `Retry-After` or `RetryInfo`, that wait applies. All clones of a [`Remote`](crate::Remote) share a
+/// [retry budget](crate::remote::RemoteBuilder::retry_budget): while nothing succeeds, it pays for 100 retries, so that
+/// a service that is down does not receive four times its load. A retry after status 429 with a wait that the service
+/// named costs nothing.
 ///
-/// With the defaults the random waits are at most 0.5, 1 and 2 s, so a request that never succeeds waits 1.75 seconds
-/// on average, and fails after its fourth attempt. No wait begins that would end after the deadline of the request.
+/// With the defaults the random waits are at most 0.5, 1 and 2 s. A request that never succeeds fails after its fourth
+/// attempt, and waits 1.75 s on average. No wait begins that would end after the deadline of the request.
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Checks of a message before anything is sent.
+//! Checks of a message and a history, before anything is sent.
 //!
 //! The API rejects these cases too, with a message that does not help: `contents is not specified`, for example. The
 //! errors here name the cause and the remedy, and cost no request.

@@ -76,8 +76,8 @@ pub trait Journal: Send + Sync + fmt::Debug {
 
 /// Writer of a conversation's events to its journal.
 ///
-/// The position belongs to the writer, not to the journal. So a clone is a second writer at the same position, and
-/// the first of the two that writes makes the other one fail with a conflict.
+/// The position belongs to the writer, not to the journal. So a clone is a second writer at the same position. Once one
+/// of the two has written, the other one fails with a conflict.
 #[derive(Clone, Debug)]
 pub(super) struct Writer {
     journal: Arc<dyn Journal>,

@@ -80,8 +80,8 @@ struct SavedTurn {
     reason: Reason,
 }
 
-/// A conversation is saved with the name and the settings of its model, its history including unknown members and
-/// thought signatures, the contents that were dropped, and the unfinished turn.
+/// A saved conversation contains the name and the settings of its model, the history, the contents that were dropped,
+/// and the unfinished turn. Unknown members and thought signatures are included.
 ///
 /// Not saved are the backend, keys, the code of functions, the journal, and the turns that were undone. After loading,
 /// set [`backend`](ChatSession::backend) and [`tools`](ChatSession::tools) again. An error is saved as its message.

@@ -59,8 +59,8 @@ impl ChatSession {
     /// The retry continues after the completed rounds of function calls, so no function is run twice for the same
     /// call. A call that was running when the turn was interrupted gets a response that says so.
     ///
-    /// If the received part of the reply contains a continuation token, the retry continues the reply from there, and
-    /// its stream has the chunks that are new. The whole reply is in the response and in the history.
+    /// If the received part of the reply contains a continuation token, the retry continues the reply from it. Its
+    /// stream returns only new chunks. The whole reply is in the response and in the history.
     ///
     /// If calls of the turn [wait for approval](crate::Reason::AwaitingApproval), the retry asks the policy again, and
     /// continues the round.

@@ -193,14 +193,14 @@ impl ChatSession {
         self.model = model;
     }
 
-    /// Sets the maximum number of tokens of a message's request, including the system instruction and the tools, and
-    /// what happens to the oldest turns if the request would have more. By default the history grows without limit.
+    /// Sets the maximum number of tokens of a request, including the system instruction and the tools, and the
+    /// treatment of the oldest turns beyond it. By default the history grows without limit.
     ///
     /// If the request of a message exceeds the budget, whole turns leave the [history](Self::history), the oldest
-    /// first, until the request has three quarters of the budget, or half of it if they are summarized. So most
-    /// messages need no compaction. The history remains what the next request sends;
-    /// [`dropped`](Self::dropped) returns what left it. The system instruction always stays. Function calls and their
-    /// responses leave together. If counting or summarizing fails or is dropped, the history is unchanged.
+    /// first. This ends when the request has three quarters of the budget, or half of it if the turns are summarized.
+    /// So most messages need no compaction. The history remains what the next request sends; [`dropped`](Self::dropped)
+    /// returns what left it. The system instruction always stays. Function calls and their responses leave together. If
+    /// counting or summarizing fails or is dropped, the history is unchanged.
     ///
     /// The backend counts the tokens. If it cannot, they are estimated: one token for four bytes of text. A request
     /// that is too short to exceed the budget is not counted. The budget covers neither the reply nor the rounds of
@@ -241,8 +241,8 @@ impl ChatSession {
     /// # Errors
     /// The error that the first message would fail with before it is sent: more than one candidate is requested, two
     /// functions have the same name, or the REST API has no key. [`Request`](ErrorKind::Request) if the API would
-    /// reject the history, because a content has an unknown role, or no parts but members with other names, as in the
-    /// format of another API.
+    /// reject the history: a content has an unknown role, or the format of another API, with other members instead of
+    /// parts.
     ///
     /// ```
     /// # use generativeai::{Function, GenerativeModel, testing::Scripted};

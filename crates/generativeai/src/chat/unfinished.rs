@@ -13,8 +13,8 @@ use crate::protocol::response::{FinishReason, GenerateContentResponse, UsageMeta
 
 /// Turn that was begun and did not complete.
 ///
-/// [`ChatSession::unfinished`](crate::ChatSession::unfinished) returns it. A turn that is running is unfinished as
-/// well, so that a future or a stream that is dropped leaves it behind without running any code.
+/// [`ChatSession::unfinished`](crate::ChatSession::unfinished) returns it. A running turn is unfinished as well. So a
+/// dropped future or stream leaves it here without running any code.
 ///
 /// ```
 /// use generativeai::{GenerativeModel, Reason, testing::Scripted};

@@ -1,5 +1,5 @@
-//! Results of tools that do not have the form of the protocol, such as one with a block of an unknown kind or an image
-//! without a media type. `rmcp` refuses the whole result.
+//! Results of tools that violate the protocol, such as a block of an unknown kind or an image without a media type.
+//! `rmcp` refuses the whole result.
 
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde::Deserialize;

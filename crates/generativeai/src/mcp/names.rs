@@ -7,8 +7,8 @@ const MAX_LENGTH: usize = 128;
 
 /// Returns a valid and unique function name for each tool, in order.
 ///
-/// The API allows fewer characters than the Model Context Protocol. A name that is valid stays unchanged;
-/// others get `_` for each character that is not allowed, and a number where that makes two names equal.
+/// The API allows fewer characters than the Model Context Protocol. A valid name stays unchanged. In other names `_`
+/// replaces each character that is not allowed, and a number is added where two names would be equal.
 ///
 /// | Tool | Function |
 /// | --- | --- |
@@ -30,7 +30,7 @@ pub(super) fn unique_names(prefix: &str, tools: &[&str]) -> Vec<String> {
     wanted.into_iter().zip(valid).map(name_of).collect()
 }
 
-/// Adds the first number to a name that makes it unique, if it is not unique without.
+/// Adds the lowest number that makes a name unique, unless it already is.
 fn number(name: &str, taken: &mut HashSet<String>) -> String {
     let mut unique = name.to_owned();
     let mut next = 2;

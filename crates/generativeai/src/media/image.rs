@@ -6,8 +6,8 @@ use image::{DynamicImage, ImageFormat};
 
 use crate::protocol::content::{Blob, Content, Part};
 
-/// Encodes the image as lossless WebP with 8 bits a channel, or as PNG if it is wider or higher than
-/// 16,383 pixels, the limit of WebP. An image without pixels has no data.
+/// Encodes the image as lossless WebP with 8 bits a channel. An image wider or higher than 16,383 pixels, the limit of
+/// WebP, is encoded as PNG. An image without pixels has no data.
 ///
 /// To send an image file unchanged, use [`Blob::from_file`].
 ///

@@ -155,9 +155,9 @@ macro_rules! message {
 
 /// Defines setters, named after the fields, for messages that callers write.
 ///
-/// The kind determines the argument of a setter: `plain` takes the value, `into` anything that converts
-/// into it, `boxed` likewise for a boxed field, `list` an iterator of items, `map` an iterator of pairs of a
-/// name and a value. Setters of lists and maps replace the whole field.
+/// The kind determines the argument of a setter: `plain` takes the value, `into` and (for a boxed field) `boxed`
+/// anything that converts into it. `list` takes an iterator of items, `map` an iterator of pairs of a name and a value.
+/// Setters of lists and maps replace the whole field.
 macro_rules! setters {
     ($name:ident { $($kind:ident $field:ident: $type:ty,)* }) => {
         impl $name {

@@ -22,8 +22,8 @@ pub(super) struct Deadlines {
     deadline: Option<Instant>,
     /// End of `idle_timeout`. It is set by the first wait for an event, and stays until the event is there.
     idle_deadline: Option<Instant>,
-    /// One timer for all waits. Registering a timer takes a lock and may wake the thread that drives time,
-    /// so a wait reuses the timer of the one before, and moves it only after it has fired.
+    /// One timer for all waits. Registering a timer takes a lock and may wake the thread that drives time. So a wait
+    /// reuses the timer of the previous wait, and resets it only after it has fired.
     timer: Option<Pin<Box<Sleep>>>,
 }
 

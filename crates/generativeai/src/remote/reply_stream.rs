@@ -313,7 +313,7 @@ impl Progress {
     }
 
     /// Returns whether a failure that an event caused does not matter: the reply is whole, the failure is not an error
-    /// that the service reports, and the event has no candidates, so it is no further content.
+    /// that the service reports, and the event has no candidates, so it adds no content.
     fn excuses<D: Decoder>(&self, failure: &Failure, event: &[u8]) -> bool {
         let has_candidates = memmem::find(event, D::CANDIDATES.as_bytes()).is_some();
         self.is_whole() && failure.error.status().is_none() && !has_candidates

@@ -97,8 +97,8 @@ pub(super) fn is_about_certificate(error: &(dyn StdError + 'static)) -> bool {
 
 /// Returns the TLS error that this one is or contains.
 ///
-/// `io::Error::source` skips the error that an I/O error contains and returns the source of that, so the
-/// contained errors, which may be I/O errors again, are inspected with `get_ref`.
+/// `io::Error::source` skips the error that an I/O error contains, and returns the source of that one. So contained
+/// errors, which may be I/O errors again, are read with `get_ref`.
 fn tls_error<'e>(mut error: &'e (dyn StdError + 'static)) -> Option<&'e rustls::Error> {
     while let Some(inner) = error
         .downcast_ref::<io::Error>()

@@ -38,8 +38,8 @@ impl Function {
     /// Its JSON Schema, doc comments included, becomes the declared parameters. The handler may be `async`,
     /// and its return type implements [`IntoFunctionResponse`](super::IntoFunctionResponse).
     ///
-    /// If the arguments of a call do not fit the struct, the handler does not run, and the model reads which
-    /// argument is invalid and why.
+    /// If the arguments of a call do not fit the struct, the handler does not run. The model gets an error that names
+    /// the invalid argument and the reason.
     ///
     /// A name starts with a letter or `_`; letters, digits, `_`, `.`, `:` and `-` follow, at most 128
     /// characters in all. The service refuses other names.

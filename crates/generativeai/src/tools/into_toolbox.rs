@@ -1,7 +1,7 @@
 //! Conversions into a toolbox: from single tools, lists and tuples.
 //!
-//! They let `tools(…)` of a model or a message accept a [`Function`], a declaration, a tool of the service, an
-//! `Option`, a list of one type, and tuples of up to eight different ones, nested as they come.
+//! With them, `tools(…)` of a model or a message accepts a [`Function`], a declaration, a tool of the service, an
+//! `Option`, a list of one type, or a tuple of up to eight types. These can be nested.
 //!
 //! ```
 //! use generativeai::protocol::tools::GoogleSearch;

@@ -16,7 +16,7 @@ impl ChatSession {
     /// [`dropped`](Self::dropped).
     ///
     /// A turn has a message with the role `user` and a reply with the role `model`. Between them are the rounds of
-    /// function calls, each a content of the model with the calls and a content of the user with the responses.
+    /// function calls. A round is a content of the model with the calls, and a content of the user with the responses.
     ///
     /// ```
     /// use generativeai::protocol::content::Role;
@@ -85,8 +85,8 @@ impl ChatSession {
     /// Returns the last response, complete or not. There is none before the first response to a message, after an
     /// [undo](Self::rewind), and after [`set_history`](Self::set_history).
     ///
-    /// It has what the history does not contain: the finish reason, the safety ratings, the sources, and the token
-    /// counts, which cover all requests of the turn.
+    /// Unlike the history it contains the finish reason, the safety ratings, the sources, and the token counts, which
+    /// cover all requests of the turn.
     ///
     /// ```
     /// use generativeai::protocol::response::FinishReason;
@@ -136,9 +136,8 @@ impl ChatSession {
     /// [`FunctionResponse`](crate::protocol::content::FunctionResponse) each: the API rejects a request that leaves
     /// one unanswered.
     ///
-    /// These are the calls of the last reply that were not run within the turn, because
-    /// [automatic calls](Self::automatic_function_calling) are off or reached their limit, or because a function is
-    /// declared without code.
+    /// These are the calls of the last reply that were not run within the turn: [automatic
+    /// calls](Self::automatic_function_calling) are off or reached their limit, or a function is declared without code.
     ///
     /// ```
     /// use generativeai::protocol::content::{FunctionResponse, Part};

@@ -23,8 +23,7 @@ message! {
         /// Identifier of the call; the response repeats it. Absent from older models.
         /// It distinguishes two calls of the same function in one reply.
         pub id: Option<String>,
-        /// Name of the function, as declared.
-        /// A model may invent a name: a program has to expect one that it did not declare.
+        /// Name of the function, as declared. A model may generate a name that was not declared.
         pub name: Option<String>,
         /// Arguments by parameter name. Absent if the function is called without arguments.
         /// The service does not validate them, except with
@@ -143,8 +142,8 @@ impl FunctionResponse {
     /// Creates the response of a function. A result that is not an object becomes the member `result`
     /// of one.
     ///
-    /// The model reads the object as JSON, so names of members that explain themselves help it: `{"metres": 1345}`
-    /// rather than `1345`. A failure is a result, too: the model reads it, and often corrects its call.
+    /// The model reads the object as JSON, so use descriptive names of members: `{"metres": 1345}` rather than `1345`.
+    /// A failure is a result, too: the model reads it, and often corrects its call.
     ///
     /// ```
     /// use generativeai::protocol::content::FunctionResponse;

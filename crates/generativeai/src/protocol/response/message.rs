@@ -187,7 +187,7 @@ open_enum! {
 message! {
     /// Stage of a model in its life cycle.
     ///
-    /// A program logs it, to learn in time that its model will be retired:
+    /// Log it, so that you notice in time that a model will be retired:
     ///
     /// ```
     /// use generativeai::protocol::response::{GenerateContentResponse, ModelStage};

@@ -9,9 +9,9 @@ use super::scanner::JsonScanner;
 /// Maximum number of bytes of a line that is not a field that the error message quotes.
 const STRAY_LIMIT: usize = 200;
 
-/// Decodes an event stream according to the HTML standard (section "Server-sent events"), with two extensions,
-/// since services report errors in mid-stream that way: a JSON object on a separate line is an event, and so is the
-/// JSON object in a field `error`, as the member `error` of an object.
+/// Decodes an event stream according to the HTML standard (section "Server-sent events"), with two extensions, since
+/// services report errors in mid-stream that way: a JSON object on a separate line is an event. The JSON object in a
+/// field `error` is an event as well, as the member `error` of an object.
 #[derive(Debug)]
 pub(super) struct SseDecoder {
     chunk: Bytes,

@@ -53,10 +53,10 @@ impl Origin {
 /// The limit is 14 MiB, or that of [`inline_limit`](Self::inline_limit). Inline data are sent with each request of the
 /// conversation, and all data of a request may have 100 MB, a PDF 50 MB. A file may have 2 GB.
 ///
-/// A content is uploaded once, however many messages and chats refer to it and however many tasks attach it at the same
-/// time, as long as they use clones of one [`Remote`]. The service deletes a file after 48 hours. When a `Remote` sends
-/// a message that refers to an expired attachment, it uploads the file on disk again. An attachment from memory has no
-/// such file: attach the same bytes again, and messages that refer to them can be sent.
+/// A content is uploaded once for all clones of a [`Remote`], however many messages and chats refer to it, and however
+/// many tasks attach it at the same time. The service deletes a file after 48 hours. When a `Remote` sends a message
+/// that refers to an expired attachment, it uploads the file on disk again. An attachment from memory has no such file:
+/// attach the same bytes again, and messages that refer to them can be sent.
 ///
 /// The history contains the reference: the URI and, in [`Part::part_metadata`], the path on disk, the SHA-256 and the
 /// expiration time. So a conversation that was saved or stored can be continued by another process. The metadata are

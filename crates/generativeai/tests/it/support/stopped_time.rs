@@ -4,8 +4,8 @@ use std::sync::mpsc::{Sender, channel};
 
 /// Stops the time of a runtime that was started with paused time; `tokio::time::advance` moves it.
 ///
-/// Paused time alone jumps to the next timer whenever no task is ready, and a response on its way through a
-/// socket does not count as ready. It does not jump while a blocking task runs.
+/// Paused time alone jumps to the next timer whenever no task is ready. A response in flight through a socket does not
+/// count as ready. It does not jump while a blocking task runs.
 #[derive(Debug)]
 pub(crate) struct StoppedTime {
     _blocking: Sender<()>,

@@ -14,10 +14,10 @@ const MAX_SMALL: usize = 16;
 
 /// JSON of the first contents of a transcript.
 ///
-/// Contents that are added later become a new piece, so that nothing is copied and no buffer keeps room to
-/// grow. Once there are more than [`MAX_SMALL`] small pieces, the last ones are merged, such that each remaining
-/// piece is at least twice as long as the next. So a byte is copied O(log n) times however long the conversation
-/// grows, and a request has few pieces.
+/// Contents that are added later become a new piece, so that nothing is copied and no buffer keeps room to grow. Once
+/// there are more than [`MAX_SMALL`] small pieces, the last ones are merged. Then each remaining piece is at least
+/// twice as long as the next. So a byte is copied O(log n) times however long the conversation grows, and a request has
+/// few pieces.
 #[derive(Clone, Default)]
 pub(super) struct JsonPrefix {
     /// The JSON, with a comma in front of each content. Requests share the list, not only the pieces.

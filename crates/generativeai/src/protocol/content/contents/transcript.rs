@@ -69,8 +69,8 @@ impl From<Vec<Content>> for Transcript {
     }
 }
 
-/// Releases unused memory of texts: a text that grew, as that of a streamed reply, has up to twice the capacity that it
-/// needs, and stays as long as the conversation.
+/// Releases unused memory of texts: a text that grew, such as that of a streamed reply, has up to twice the capacity
+/// that it needs, for the lifetime of the conversation.
 fn shrunk(mut content: Content) -> Content {
     for part in &mut content.parts {
         if let Some(Data::Text(text)) = &mut part.data {

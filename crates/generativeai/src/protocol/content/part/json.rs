@@ -11,8 +11,8 @@ use crate::protocol::wire::{self, Message, Wire};
 
 /// Implements [`Message`] for [`Part`].
 ///
-/// `message!` cannot: `data` is one field in Rust, but in JSON the kind of the data is the name of the
-/// member, next to the members with metadata.
+/// `message!` cannot: `data` is one field in Rust. In JSON the kind of the data is the name of a member, next to the
+/// members with metadata.
 macro_rules! part {
     (
         data { $($kind:ident = $name:literal,)* }
