@@ -225,8 +225,8 @@ impl Server {
     /// Sets the memory in bytes for all requests in progress together. Default: 256 MiB.
     ///
     /// A request gets 429 if too little memory is free, and 413 if it alone would exceed the limit. The memory of a
-    /// request is estimated as the size of its body, plus 256 bytes for each JSON value in it:
-    ///      many small values take more memory than their text.
+    /// request is estimated as the size of its body, plus 256 bytes for each JSON value in it: many small values take
+    /// more memory than their text.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_limit = bytes;
         self
