@@ -181,7 +181,15 @@ fn other_forms_of_calls_are_constrained_as_well() {
 /// Row 42 of tests/field.md: tags of the prompt never occur in the text of a reply.
 #[test]
 fn tags_of_the_prompt_are_forbidden_in_text() {
-    let forbidden = ["<tool_response>", "</tool_response>", "[/INST]"].map(str::to_owned);
+    let forbidden = [
+        "<tool_response>",
+        "</tool_response>",
+        "[/INST]",
+        "<|start_header_id|>",
+        "<｜tool▁outputs▁begin｜>",
+        "[TOOL_RESULTS]",
+    ]
+    .map(str::to_owned);
     for answer in [
         || Answer::Text,
         || Answer::TextOrCalls(CallSyntax::default(), functions()),
@@ -198,6 +206,13 @@ fn tags_of_the_prompt_are_forbidden_in_text() {
         assert!(!matches("<tool_response>\n{}"));
         assert!(!matches("It is </tool_response>"));
         assert!(!matches("Yes [/INST] No"));
+        assert!(!matches("<|start_header_id|>"));
+        assert!(!matches("a\nb<｜tool▁outputs▁begin｜>"));
+        assert!(!matches("<tool_<tool_response>"));
+        assert!(!matches("[[TOOL_RESULTS]]"));
+        assert!(matches(
+            "<|start_header|> <｜tool▁outputs▁end｜> [TOOL] a|b"
+        ));
     }
 }
 

@@ -148,11 +148,25 @@ async fn unsupported_and_invalid_members_are_rejected_by_name() {
             json!({ "tools": height, "generationConfig": { "responseMimeType": "application/json" } }),
             "tools",
         ),
+        (
+            json!({ "tools": height, "toolConfig": { "functionCallingConfig": { "mode": "BRAND_NEW" } } }),
+            "BRAND_NEW",
+        ),
+        (
+            json!({ "contents": [{ "role": "narrator", "parts": [{ "text": "Hi" }] }] }),
+            "\"narrator\"",
+        ),
+        (
+            json!({ "generationConfig": { "responseModalities": ["TEXT", "SMELL"] } }),
+            "responseModalities",
+        ),
     ] {
         let (code, message) = rejection(&local, with(request.clone())).await;
 
         assert_eq!(code, 400, "{request}");
         assert!(message.contains(name), "{request}: {message}");
+        // Row 24 of tests/field.md.
+        assert!(!message.contains("Unknown("), "{message}");
     }
     let (code, message) =
         rejection(&local, with(json!({ "cachedContent": "cachedContents/1" }))).await;

@@ -249,7 +249,7 @@ async fn settings_reach_the_backend_unchanged() {
 /// Row 40 of tests/field.md.
 #[tokio::test]
 async fn the_default_of_max_output_tokens_applies_to_requests_without_it() {
-    let script = (0..4).fold(Scripted::default(), |script, _| script.then_text("Hi!"));
+    let script = Scripted::always("Hi!");
     let router = Server::new(script.clone())
         .max_output_tokens(512)
         .into_router();
@@ -258,6 +258,9 @@ async fn the_default_of_max_output_tokens_applies_to_requests_without_it() {
         "{}",
         r#"{"generationConfig":{"temperature":0.5}}"#,
         r#"{"generationConfig":{"maxOutputTokens":4000}}"#,
+        r#"{"generationConfig":null}"#,
+        r#"{"generation_config":{"max_output_tokens":null}}"#,
+        r#"{"generation_config":{"max_output_tokens":"70"}}"#,
     ] {
         assert_eq!(send(&router, post(PATH, body)).await.code(), 200);
     }
@@ -273,5 +276,6 @@ async fn the_default_of_max_output_tokens_applies_to_requests_without_it() {
                 .and_then(|config| config.max_output_tokens)
         })
         .collect();
-    assert_eq!(limits, [Some(512), Some(512), Some(4000), Some(512)]);
+    let set = [512, 512, 4000, 512, 512, 70, 512].map(Some);
+    assert_eq!(limits, set);
 }

@@ -82,6 +82,17 @@ mod tests {
         assert_eq!(unique_names("", &["größe", "grüße"]), ["gr__e", "gr__e_2"]);
         assert_eq!(unique_names("", &["same", "same"]), ["same", "same_2"]);
         assert_eq!(unique_names("", &["1", "_1"]), ["_1_2", "_1"]);
+        assert_eq!(unique_names("", &["", "", "🔍"]), ["_", "__2", "__3"]);
+        assert_eq!(unique_names("", &["a", "a", "a_2"]), ["a", "a_3", "a_2"]);
+        assert_eq!(unique_names("", &["Read", "read"]), ["Read", "read"]);
+        assert_eq!(
+            unique_names("my server/", &["a", "a/", "a b"]),
+            ["my_server_a", "my_server_a_", "my_server_a_b"]
+        );
+        assert_eq!(
+            unique_names("x/", &["a_b", "a/b", "a b"]),
+            ["x_a_b", "x_a_b_2", "x_a_b_3"]
+        );
 
         let [one, other] = ["x", "y"].map(|end| "a".repeat(128) + end);
         let names = unique_names("", &[&one, &other]);

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use generativeai::protocol::content::Content;
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::{GenerateContentResponse, UsageMetadata};
 use generativeai::protocol::safety::{HarmSeverity, SafetyRating, SafetySetting};
@@ -366,6 +367,83 @@ async fn the_functions_are_listed_whatever_the_model_called() {
         let error = format!("unknown function `{name}`: call one of `ring`");
         let answer = json!(chat.history()[2].parts)[0]["functionResponse"]["response"].clone();
         assert_eq!(answer, json!({ "error": error }));
+    }
+}
+
+/// Row 29 of tests/field.md: members that a message sets are in each of its requests, and in those of a retry.
+#[tokio::test]
+async fn members_of_a_message_are_sent_in_every_round_and_retry() {
+    let script = Scripted::default()
+        .then_call("ring", json!({}))
+        .then_text("ok")
+        .then_fail(&[])
+        .then_text("ok");
+    let ring = Function::new("ring", "Rings.", || ());
+    let model = GenerativeModel::new("m")
+        .tools(ring)
+        .labels([("team", "a")])
+        .request_member("brandNew", json!({"deep": [null, 1.50]}))
+        .backend(script.clone());
+    let mut chat = model.start_chat().automatic_function_calling(true);
+
+    for _ in 0..2 {
+        let message = chat
+            .send_message("Go")
+            .service_tier("PRIORITY")
+            .store(false);
+        let message = message.request_member("other", json!(null));
+        if message.await.is_err() {
+            chat.retry().await.unwrap();
+        }
+    }
+
+    let requests = script.requests();
+    assert_eq!(requests.len(), 4);
+    for request in requests {
+        let sent = json!(request);
+        assert_eq!(sent["labels"], json!({"team": "a"}));
+        assert_eq!(sent["brandNew"], json!({"deep": [null, 1.5]}));
+        assert_eq!(
+            (&sent["serviceTier"], &sent["store"]),
+            (&json!("priority"), &json!(false))
+        );
+        assert_eq!(sent.get("other"), Some(&json!(null)));
+    }
+}
+
+/// Row 24 of tests/field.md: what a caller wrote, as it was written.
+#[tokio::test]
+async fn messages_about_unknown_values_contain_no_rust() {
+    let model = GenerativeModel::new("m").backend(Scripted::always("Hi"));
+    let history: Vec<Content> = serde_json::from_value(json!([
+        {"role": "narrator", "parts": [{"text": "Hi"}]},
+        {"role": "model", "parts": [{"text": "Hi"}]},
+    ]))
+    .unwrap();
+    let stopped = chunk(json!({"candidates": [{
+        "content": {"parts": [{"text": "Hi"}]}, "finishReason": "BRAND_NEW",
+    }]}));
+    let blocked = chunk(json!({"promptFeedback": {"blockReason": "BRAND_NEW"}}));
+    let mut errors = vec![
+        model
+            .start_chat()
+            .with_history(history)
+            .check()
+            .unwrap_err(),
+        Schema::from_json_schema(&json!({"type": "brand_new"})).unwrap_err(),
+        Schema::from_json_schema(&json!({"type": "array", "items": {"enum": [null, 1]}}))
+            .unwrap_err(),
+    ];
+    for reply in [stopped, blocked] {
+        let script = Scripted::default().then_stream([reply]);
+        let model = GenerativeModel::new("m").backend(script);
+        errors.push(model.start_chat().send_message("Hi").await.unwrap_err());
+    }
+    for error in errors {
+        let message = format!("{error:#}");
+        for rust in ["Unknown(", "Some(", "None", "::", "\\\"", "Role", "{"] {
+            assert!(!message.contains(rust), "{message}");
+        }
     }
 }
 

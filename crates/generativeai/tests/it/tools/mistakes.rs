@@ -82,6 +82,93 @@ async fn no_function_runs_for_a_rejected_call() {
     }
 }
 
+/// Replies with a mistaken call in several forms.
+fn mistaken() -> Vec<Vec<GenerateContentResponse>> {
+    let call = json!({"functionCall": {"name": "list_files", "args": {}}});
+    let call = |more: Value| {
+        let mut call = call.clone();
+        for (name, value) in more.as_object().unwrap() {
+            call[name] = value.clone();
+        }
+        call
+    };
+    let piece = |call: Value| chunk(json!([{ "functionCall": call }]), "");
+    vec![
+        // The reason comes after the call, alone.
+        vec![
+            chunk(json!([call(json!({}))]), ""),
+            chunk(json!([{"text": ""}]), "UNEXPECTED_TOOL_CALL"),
+        ],
+        // After a text and thoughts, in lower case.
+        vec![
+            chunk(json!([{"text": "Hm.", "thought": true}]), ""),
+            chunk(json!([{"text": "Let me look."}]), ""),
+            chunk(
+                json!([call(json!({"thoughtSignature": "c2ln"}))]),
+                "unexpected_tool_call",
+            ),
+        ],
+        // Two calls, one of which has an id.
+        vec![chunk(
+            json!([
+                call(json!({})),
+                {"functionCall": {"id": "7", "name": "list_files", "args": {"in": "/"}}},
+            ]),
+            "MALFORMED_FUNCTION_CALL",
+        )],
+        // A call in pieces.
+        vec![
+            piece(json!({"name": "list_files", "willContinue": true})),
+            piece(json!({"partialArgs": [{"jsonPath": "$.in", "stringValue": "/"}]})),
+            chunk(json!([{"text": ""}]), "MALFORMED_FUNCTION_CALL"),
+        ],
+    ]
+}
+
+#[tokio::test]
+async fn a_mistake_in_any_form_is_answered_and_may_happen_again() {
+    for pieces in mistaken() {
+        let script = Scripted::default()
+            .then_stream(pieces.clone())
+            .then_stream(pieces)
+            .then_call("count", json!({}))
+            .then_text("No files.");
+        let (count, calls) = counting("count");
+        let mut chat = chat(&script, count);
+
+        let said = chat.send_message("Which files?").stream().finish().await;
+
+        assert_eq!(said.unwrap().text().unwrap(), "No files.");
+        assert_eq!(calls.lock().unwrap().len(), 1);
+        assert_sendable(chat.history());
+        for answer in answers(&chat.history()[2]) {
+            let told = answer["error"].as_str().unwrap();
+            assert!(told.ends_with("call one of `count`"), "{told}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_mistaken_call_that_stops_short_is_not_answered() {
+    let begun = json!([{"functionCall": {"name": "list_files", "willContinue": true}}]);
+    let pieces = [
+        chunk(begun, ""),
+        chunk(json!([{"text": ""}]), "MALFORMED_FUNCTION_CALL"),
+    ];
+    let script = Scripted::default().then_stream(pieces);
+    let (count, calls) = counting("count");
+    let mut chat = chat(&script, count);
+
+    let error = chat.send_message("Which files?").stream().finish().await;
+
+    let kind = error.unwrap_err().kind();
+    assert!(
+        matches!(kind, ErrorKind::Truncated | ErrorKind::Stopped),
+        "{kind:?}"
+    );
+    assert!(calls.lock().unwrap().is_empty() && chat.history().is_empty());
+}
+
 #[tokio::test]
 async fn mistakes_count_as_rounds() {
     for road in ROADS {
