@@ -65,7 +65,7 @@ async fn an_unknown_host_is_retried_and_then_named() {
         .unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::Unreachable);
-    assert_eq!(error.to_string(), format!("no connection to `{host}`"));
+    assert_eq!(error.to_string(), format!("no connection to `{host}:1`"));
     assert_eq!(error.attempts().len(), 4);
 }
 

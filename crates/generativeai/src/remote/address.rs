@@ -27,6 +27,8 @@ pub(super) struct Address {
     /// Base URL of uploads: `upload/` precedes the API version.
     upload_root: String,
     host: String,
+    /// The host, and the port if the base URL has one.
+    authority: String,
     is_encrypted: bool,
 }
 
@@ -109,13 +111,14 @@ impl Address {
             root: format!("{base}/"),
             upload_root: format!("{base}/upload/"),
             host: authority.host().to_owned(),
+            authority: authority.as_str().to_owned(),
             is_encrypted: scheme == "https",
         })
     }
 
-    /// Returns the host, for messages.
-    pub(super) fn host(&self) -> &str {
-        &self.host
+    /// Returns the host, and the port if the base URL has one, for messages.
+    pub(super) fn authority(&self) -> &str {
+        &self.authority
     }
 
     /// Returns whether the service runs on this machine.

@@ -99,7 +99,7 @@ mod tests {
         let error = generate(builder(resolver)).await.expect_err("no address");
 
         assert_eq!(error.kind(), ErrorKind::Unreachable);
-        assert_eq!(error.to_string(), "no connection to `service.localhost`");
+        assert_eq!(error.to_string(), "no connection to `service.localhost:1`");
         assert_eq!(root(&error), "unknown name service.localhost");
         assert_eq!(error.attempts().len(), 4);
     }
@@ -125,7 +125,7 @@ mod tests {
         let took = began.elapsed();
         assert_eq!(error.kind(), ErrorKind::Unreachable);
         assert!(error.is_timeout());
-        assert_eq!(error.to_string(), "no connection to `service.localhost`");
+        assert_eq!(error.to_string(), "no connection to `service.localhost:1`");
         assert_eq!(root(&error), "not established within 10s");
         let each: Vec<_> = error.attempts().iter().map(|a| a.took.as_secs()).collect();
         assert_eq!(each, [10; 4]);

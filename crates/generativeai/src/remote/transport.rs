@@ -58,7 +58,7 @@ impl Transport {
         let tls = tls::config(address.is_encrypted(), roots)?;
         let proxies = (!address.is_loopback()).then(Matcher::from_env);
         Ok(Self {
-            host: address.host().to_owned(),
+            host: address.authority().to_owned(),
             headers,
             connector: connect::connector(tls, proxies, resolver),
             pools: Mutex::default(),
