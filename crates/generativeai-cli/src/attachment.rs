@@ -142,7 +142,7 @@ fn quote(path: &Path, text: &str) -> String {
 /// Returns a file that is not text as a part, with the MIME type of its extension.
 fn media(path: &Path, bytes: &[u8]) -> anyhow::Result<(Part, String)> {
     let name = path.display();
-    // The file was read, so its type is what is wrong.
+    // The file was read, so the error is about its type.
     let Ok(blob) = Blob::from_file(path) else {
         bail!("{name} is neither text nor of a known type");
     };

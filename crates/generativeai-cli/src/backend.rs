@@ -1,4 +1,4 @@
-//! Which model to use: one of the Gemini API or of another server, the embedded model, a downloaded one, or a model
+//! Choice of the model: one of the Gemini API or of another server, the embedded model, a downloaded one, or a model
 //! file.
 
 use std::path::{Path, PathBuf};
@@ -178,7 +178,7 @@ pub(crate) fn gemini(name: &str) -> anyhow::Result<Remote> {
 pub(crate) fn remote(what: &str, others: &str) -> anyhow::Result<Remote> {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     match Remote::from_env() {
-        // The error of the client would name what a program can do.
+        // The error of the client would name settings of a program, not of a user.
         Err(_) if !VARIABLES.into_iter().any(is_set) => {
             bail!("cannot use {what} of the Gemini API: set GEMINI_API_KEY{others}")
         }

@@ -13,8 +13,8 @@ use crate::render::Printer;
 /// Maximum number of bytes read from stdin; the Gemini API limits a request to 20 MB.
 const MAX_INPUT: u64 = 16 << 20;
 
-/// How long an open stdin may stay silent before the message is sent without it. A program that runs
-/// genai may leave a pipe open that nobody writes to.
+/// Time that an open stdin may stay silent before the message is sent without it. A program that runs genai may leave a
+/// pipe open that nobody writes to.
 const SILENCE: Duration = Duration::from_secs(3);
 
 /// Returns the message to send, or `None` for a session at the terminal.

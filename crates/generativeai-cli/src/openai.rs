@@ -27,7 +27,7 @@ pub(crate) enum Provider {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServedModel {
     provider: Provider,
-    /// The name by which the server knows it.
+    /// Name of the model at the server.
     pub(crate) name: String,
 }
 
@@ -105,7 +105,7 @@ pub(crate) async fn models(client: &OpenAi) -> anyhow::Result<Vec<Model>> {
     Ok(list.models)
 }
 
-/// Returns the name by which the server knows a model.
+/// Returns the name of a model at the server.
 pub(crate) fn name_of(model: &Model) -> &str {
     let name = model.name.as_deref().unwrap_or_default();
     name.strip_prefix("models/").unwrap_or(name)

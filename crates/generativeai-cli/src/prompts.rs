@@ -83,7 +83,7 @@ fn next_place(text: &str) -> Option<(&str, (&str, &str))> {
     Some((before, (name.trim(), after)))
 }
 
-/// Folder of the prompts that are files, next to the settings.
+/// Returns the folder of the prompts that are files, next to the settings.
 fn folder() -> Option<PathBuf> {
     Some(settings::path().ok()?.with_file_name("prompts"))
 }

@@ -120,7 +120,7 @@ fn is_explicit() -> bool {
     std::env::var_os(VARIABLE).is_some_and(|path| !path.is_empty())
 }
 
-/// Returns the environment variable of a setting, unless clap knows another.
+/// Returns the environment variable of a setting, unless clap has another one for it.
 fn variable(command: &str, arg: &Arg) -> Option<String> {
     if !is_setting(arg) || arg.get_env().is_some() {
         return None;

@@ -31,7 +31,7 @@ pub(super) struct Markdown {
     shown: String,
     /// Length of the source of that output.
     rendered: usize,
-    /// Whether the last block continues one that was split, on a line of its own.
+    /// Whether the last block continues one that was split, on a new line.
     is_split: bool,
     /// Whether anything was rendered.
     begun: bool,

@@ -127,7 +127,7 @@ impl<'a> Line<'a> {
     /// Parses a line.
     pub(super) fn parse(line: &'a str) -> Self {
         let line = line.trim();
-        // What other programs understand at their prompt; hardly anybody says this to a model.
+        // Words that end other programs at their prompt; few messages to a model consist of one.
         if let "exit" | "quit" | "help" = line {
             return match find(line) {
                 Some(entry) => Self::Command(entry.command, ""),

@@ -1,4 +1,4 @@
-//! How full the context of the model is.
+//! Use of the model's context by the conversation.
 
 use std::time::Duration;
 

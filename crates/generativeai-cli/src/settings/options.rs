@@ -1,4 +1,4 @@
-//! Which options of the program are settings.
+//! Options of the program that are settings.
 
 use clap::{Arg, ArgAction};
 

@@ -70,7 +70,7 @@ impl Launch {
         let stdout = child.stdout.take().context("the engine has no stdout")?;
         let mut stdout = BufReader::new(stdout);
         let mut address = String::new();
-        // If writing fails the process has exited; the exit status below says more.
+        // If writing fails the process has exited; the exit status below contains the reason.
         let _ = stdin.write_all(format!("{key}\n").as_bytes()).await;
         let read = stdout.read_line(&mut address).await;
         read.context("cannot read the address of the engine")?;

@@ -1,4 +1,4 @@
-//! How full the context of the model is.
+//! The warning about a context that is nearly full.
 
 use super::fake_service::{Answer, Service};
 use super::support::ran;

@@ -19,7 +19,7 @@ const PROGRAMS: [&[&str]; 4] = [
 
 impl Repl<'_> {
     /// Copies the last reply. OSC 52, which asks the terminal to copy, is used only if the user asks for it: terminals
-    /// may ignore it, and do not say whether they did.
+    /// may ignore it, and do not report that.
     pub(super) fn copy_reply(&mut self, argument: &str) -> anyhow::Result<()> {
         let words: Vec<_> = argument.split_whitespace().collect();
         if let Some(word) = words.iter().find(|word| !["code", "osc52"].contains(word)) {

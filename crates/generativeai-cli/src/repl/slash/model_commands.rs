@@ -32,8 +32,8 @@ impl Repl<'_> {
         Ok(())
     }
 
-    /// Refuses a name that the Gemini API does not know, and suggests another. If it cannot be asked, the next message
-    /// reports why.
+    /// Refuses a name that does not exist at the Gemini API, and suggests another. If it cannot be asked, the next
+    /// message reports why.
     fn refuse_unknown(&mut self, name: &str, model: &GenerativeModel) -> anyhow::Result<()> {
         let described = model.describe();
         match self.within_timeout(async { Some(described.await) }) {
