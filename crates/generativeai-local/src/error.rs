@@ -9,7 +9,7 @@ use serde_json::json;
 /// Delay after which a rejected request may be retried.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Creates a 400: the request is invalid, or asks for something the embedded model lacks.
+/// Creates a 400: the request is invalid, or needs something that the embedded model does not have.
 ///
 /// The message names the member of the request, and what to do.
 pub(crate) fn invalid_argument(message: impl Into<String>) -> Error {

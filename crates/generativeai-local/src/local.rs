@@ -177,7 +177,7 @@ fn with_defaults(
     request
 }
 
-/// Returns what the reply to a request must look like.
+/// Returns the form that the reply to a request must have.
 fn shape(model: &Model, request: &Request, rendered: &Rendered) -> Shape {
     let functions = || {
         let declared = request.tools.functions.iter();

@@ -77,7 +77,7 @@ impl ThreadCount {
     }
 }
 
-/// Counts the cores that are free: how many threads get a core of their own. At least 1.
+/// Counts the cores that are free: the number of threads that do not share a core. At least 1.
 fn free_cores(max: usize) -> usize {
     let measure = || {
         let (start, cpu) = (Instant::now(), thread_time());

@@ -39,7 +39,7 @@ pub(super) struct Generation {
     last_event: Option<mpsc::OwnedPermit<Result<Event>>>,
 }
 
-/// Whether a reply needs more tokens.
+/// State of a reply: finished, or in need of more tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
     Running,

@@ -51,7 +51,7 @@ pub(super) fn text_of(path: &str, content: &Content) -> Result<String> {
     Ok(text)
 }
 
-/// Converts a content of the user: results of functions become messages of their own.
+/// Converts a content of the user: results of functions become separate messages.
 fn user(path: &str, content: &Content) -> Result<Vec<Body>> {
     let mut bodies = Vec::new();
     let mut text = String::new();

@@ -23,7 +23,7 @@ pub(crate) struct DeclaredFunction {
     pub(crate) arguments: Schema,
 }
 
-/// Whether a reply may or must call functions.
+/// Mode of function calls: whether a reply may or must call functions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum CallingMode {
     /// The reply is text.

@@ -145,7 +145,7 @@ impl<'a> Lowering<'a> {
             let Some(value) = self.keyword(name, value, &at, members.get("type"))? else {
                 continue;
             };
-            // The grammar engine enforces `oneOf` only if it knows that the alternatives are exclusive.
+            // The grammar engine enforces `oneOf` only if it finds that the alternatives are exclusive.
             let is_exclusive = name == "oneOf"
                 && !members.contains_key("anyOf")
                 && self.are_exclusive(&members["oneOf"]);

@@ -8,10 +8,10 @@ const BOUND: i64 = 1_000_000_000_000_000;
 pub(super) const ANYTHING: &str = "anything";
 const TYPES: [&str; 6] = ["object", "array", "string", "number", "boolean", "null"];
 
-/// Whether objects that list their properties may have others.
+/// Treatment of properties that an object does not list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Objects {
-    /// Only if the schema says so: small models invent properties without end.
+    /// Only if the schema allows it: small models generate properties without end.
     Closed,
     /// Unless the schema forbids it. Objects that are composed of several schemas must stay open, or one
     /// schema would forbid the properties of the others.

@@ -34,9 +34,9 @@ const OBJECTS: [&str; 4] = ["properties", "patternProperties", "$defs", "definit
 
 /// Returns a schema in the form of draft 2020-12.
 ///
-/// Types may be in capitals, as in the Gemini API. `nullable` (OpenAPI), boolean `exclusiveMinimum` and
-/// `required` (drafts 3 and 4), and tuples in `items` (before draft 2020-12) are translated. Keywords that say nothing,
-/// such as `"enum": null` and `"anyOf": []`, are removed. Nothing else changes.
+/// Types may be in capitals, as in the Gemini API. `nullable` (OpenAPI), boolean `exclusiveMinimum` and `required`
+/// (drafts 3 and 4), and tuples in `items` (before draft 2020-12) are translated. Keywords without an effect, such as
+/// `"enum": null` and `"anyOf": []`, are removed. Nothing else changes.
 pub(super) fn normalize(schema: &Value) -> Value {
     let mut schema = schema.clone();
     normalize_in_place(&mut schema);
@@ -86,7 +86,7 @@ fn normalize_in_place(schema: &mut Value) {
     }
 }
 
-/// Removes keywords that say nothing.
+/// Removes keywords without an effect.
 fn remove_empty(members: &mut Map<String, Value>) {
     members.retain(|name, value| {
         let name = name.as_str();

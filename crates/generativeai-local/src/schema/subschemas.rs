@@ -1,4 +1,4 @@
-//! Where a schema contains other schemas.
+//! Keywords by which a schema contains other schemas.
 
 use serde_json::{Map, Value};
 

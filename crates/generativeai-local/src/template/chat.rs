@@ -32,7 +32,7 @@ pub(crate) struct Template {
 /// Text of a typed piece in a prompt, which shows that the template expected a string.
 const TYPED_REPRS: [&str; 2] = ["'type': 'text'", "\"type\": \"text\""];
 
-/// Whether a model is asked to think before it replies.
+/// Request for a model to think, or not to think, before it replies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Thinking {
     /// Left to the template.
