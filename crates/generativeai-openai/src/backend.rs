@@ -43,7 +43,7 @@ use crate::request::{self, Mode};
 #[derive(Clone, Debug)]
 pub struct OpenAi(pub(crate) Arc<Server>);
 
-/// What all clones of an [`OpenAi`] share.
+/// State that all clones of an [`OpenAi`] share.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) client: Client,

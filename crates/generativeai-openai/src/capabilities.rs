@@ -25,7 +25,7 @@ pub struct Capabilities {
     pub several_candidates: bool,
     /// Whether the server returns log probabilities.
     pub logprobs: bool,
-    /// How the amount of thinking is set.
+    /// Member of a request that sets the amount of thinking.
     pub thinking: Thinking,
     /// Member of a message of the assistant that contains its earlier thoughts. `None` if the server refuses
     /// them; then they are left out.
@@ -41,7 +41,7 @@ pub struct Capabilities {
     pub storage_and_tiers: bool,
 }
 
-/// How the amount of thinking is set.
+/// Member of a request that sets the amount of thinking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Thinking {

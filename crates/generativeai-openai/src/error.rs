@@ -63,7 +63,7 @@ pub(crate) fn read(code: Option<u16>, json: &[u8]) -> Option<Error> {
     Some(from_status(kind, None, code, status(code, &reported)))
 }
 
-/// Finds what a body reports: an object with a message, or a text.
+/// Finds the error in a body: an object with a message, or a text.
 fn find(body: Value, is_refusal: bool) -> Option<Map<String, Value>> {
     let mut body = match body {
         Value::Array(elements) => {

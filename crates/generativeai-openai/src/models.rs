@@ -76,7 +76,7 @@ pub(crate) fn find(list: ListModelsResponse, name: &str) -> Result<Model> {
         })
 }
 
-/// Returns the name by which the server knows a model.
+/// Returns the name of a model at the server.
 pub(crate) fn id_of(name: &str) -> &str {
     name.strip_prefix("models/").unwrap_or(name)
 }

@@ -16,7 +16,7 @@ use crate::error::refused;
 use crate::models::id_of;
 use member::set;
 
-/// How the reply is received.
+/// Form in which the reply is received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// In one piece.

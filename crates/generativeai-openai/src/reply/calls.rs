@@ -17,7 +17,7 @@ struct Call {
     arguments: String,
 }
 
-/// Why a reply ended, as far as its calls are concerned.
+/// End of a reply, as far as it matters for its calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// The model finished.

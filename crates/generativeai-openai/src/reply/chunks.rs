@@ -12,13 +12,13 @@ use super::wire::{Choice, Completion, Message, ToolCall};
 /// Decoder of one reply.
 #[derive(Clone, Debug)]
 pub(crate) struct Chunks {
-    /// Whether the request wants no thoughts.
+    /// Whether the request excludes thoughts.
     without_thoughts: bool,
     /// State of each candidate.
     candidates: Vec<State>,
 }
 
-/// What of a candidate has been received.
+/// State of a candidate: the parts that were received.
 #[derive(Clone, Debug, Default)]
 struct State {
     index: usize,
@@ -27,7 +27,7 @@ struct State {
     is_refusal: bool,
 }
 
-/// How much of a message arrives.
+/// Amount of a message that arrives at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Extent {
     Whole,

@@ -4,7 +4,7 @@ use generativeai::remote::__http::Reply;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// A completion, or a chunk of one. Servers send `null` for what they do not have.
+/// A completion, or a chunk of one. Servers send `null` for absent members.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Completion {
     #[serde(default)]

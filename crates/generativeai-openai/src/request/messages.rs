@@ -83,7 +83,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Writes a message of the user. The responses of functions in it come first, as messages of their own.
+    /// Writes a message of the user. The responses of functions in it come first, as separate messages.
     fn user(&mut self, path: &str, content: &Content) -> Result<()> {
         let mut pieces = Vec::new();
         for (path, part) in parts(path, content) {

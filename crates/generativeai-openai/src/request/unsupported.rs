@@ -9,7 +9,7 @@ use generativeai::protocol::tools::Tool;
 use crate::capabilities::Capabilities;
 use crate::error::refused;
 
-/// Refuses what the server cannot express.
+/// Refuses a request that the server cannot express.
 pub(super) fn check(request: &GenerateContentRequest, capabilities: &Capabilities) -> Result<()> {
     let set = [
         ("cachedContent", request.cached_content.is_some()),

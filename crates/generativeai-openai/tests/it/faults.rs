@@ -1,4 +1,4 @@
-//! What goes wrong between a client and a server, and what a chat reports.
+//! Faults between a client and a server, and the errors that a chat reports.
 
 use std::time::Duration;
 
