@@ -16,8 +16,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::error::ApiError;
 
-/// Time for which the rest of a rejected body is read and discarded. Closing at once would reset the
-/// connection, and the client might lose the response that says why.
+/// Time for which the rest of a rejected body is read and discarded. Closing at once would reset the connection, and
+/// the client might lose the response with the reason.
 const DISCARD_TIME: Duration = Duration::from_secs(2);
 
 /// Upper estimate of the average memory of one parsed JSON value, in bytes.

@@ -54,7 +54,7 @@ impl ApiError {
         }
     }
 
-    /// Creates a 400: the request is malformed or asks for something that no retry will give.
+    /// Creates a 400: the request is malformed, or asks for something that the server never provides.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
@@ -79,7 +79,7 @@ impl ApiError {
         Self::new(StatusCode::TOO_MANY_REQUESTS, message).with_detail(retry_info(retry_after))
     }
 
-    /// Creates a 403: the client may not do this, or may not know whether something exists.
+    /// Creates a 403: the client may not do this, or the server does not reveal whether something exists.
     pub(crate) fn forbidden(message: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, message)
     }

@@ -69,7 +69,7 @@ impl ResolvedModel {
         }
     }
 
-    /// Returns the value of `modelVersion`, unless the backend may know better.
+    /// Returns the value of `modelVersion`, unless the backend may set a more exact one.
     pub(crate) fn version(&self) -> Option<String> {
         self.confirmed
             .then(|| without_prefix(&self.name).to_owned())

@@ -10,8 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ApiError;
 
-/// What a request holds until its response is complete: its place among the running requests, and its
-/// memory.
+/// Permits that a request holds until its response is complete: its place among the running requests, and its memory.
 pub(crate) type Permits = [OwnedSemaphorePermit; 2];
 
 /// Time that a client should wait before it retries a request that found the queue full.

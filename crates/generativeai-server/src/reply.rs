@@ -13,7 +13,7 @@ use generativeai::protocol::response::{Candidate, FinishReason, GenerateContentR
 /// Values for members of a reply that the backend did not set.
 #[derive(Clone, Debug)]
 pub(crate) struct ReplyDefaults {
-    /// Name of the model, unless the backend may know better.
+    /// Name of the model, unless the backend may set a more exact one.
     model_version: Option<String>,
     /// Number in the id of the next call.
     next_call_id: u64,

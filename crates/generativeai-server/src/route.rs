@@ -64,8 +64,7 @@ pub(crate) enum ModelMethod {
 /// API versions. All are served alike.
 const VERSIONS: [&str; 4] = ["v1", "v1beta", "v1alpha", "v1beta1"];
 
-/// What to use instead of parts of the API that are not served, by the beginning of their path or the
-/// name of their method.
+/// Alternatives to parts of the API that are not served, by the beginning of their path or the name of their method.
 const ALTERNATIVES: [(&str, &str); 12] = [
     ("files", "send the data in the request as `inlineData`"),
     ("upload", "send the data in the request as `inlineData`"),

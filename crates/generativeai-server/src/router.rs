@@ -64,8 +64,7 @@ impl App {
     }
 }
 
-/// Handles every request: adds the CORS headers to whatever the response is, and turns an error or a
-/// panic into JSON.
+/// Handles every request: adds the CORS headers to every response, and turns an error or a panic into JSON.
 async fn handle(State(app): State<Arc<App>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let cors = app.origins.cors_headers(&parts.headers);

@@ -96,7 +96,7 @@ impl Attachments<'_> {
         Ok(())
     }
 
-    /// Returns the file of a reference. `None` if the reference leads elsewhere: the backend may know the place.
+    /// Returns the file of a reference. `None` if the reference leads elsewhere: the backend may be able to read it.
     fn find(&self, reference: &FileData) -> Result<Option<(String, File)>, ApiError> {
         let uri = reference.file_uri.as_deref().unwrap_or_default();
         let Some((host, id)) = id_of(uri) else {
@@ -144,7 +144,7 @@ impl Attachments<'_> {
             let text = String::from_utf8(bytes);
             return match text {
                 Ok(text) => Ok(Data::Text(without_mark(text))),
-                // Another encoding, which the backend may know.
+                // Another encoding, which the backend may be able to decode.
                 Err(error) => Ok(self.inline(id, mime_type, error.as_bytes(), used)),
             };
         }

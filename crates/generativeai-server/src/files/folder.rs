@@ -178,7 +178,7 @@ impl Folder {
     }
 }
 
-/// Whether a folder may exist before it is created.
+/// Treatment of a folder that exists before it is created.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Existing {
     Allowed,

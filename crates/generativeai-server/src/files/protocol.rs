@@ -1,4 +1,4 @@
-//! What a request to the upload path asks for. Pure functions over method, headers and query.
+//! Operation of a request to the upload path. Pure functions over method, headers and query.
 //!
 //! Clients use two forms of resumable uploads: that of the headers `X-Goog-Upload-…`, and the older one of
 //! `uploadType=resumable`, with `Content-Range` and the code 308. Both have uploads in one request, too: the bytes
@@ -47,7 +47,7 @@ pub(super) enum Step {
     },
 }
 
-/// Finds what a request asks for.
+/// Finds the operation of a request.
 ///
 /// # Errors
 /// 400: the protocol or the command is unknown, or a header is missing.

@@ -55,8 +55,8 @@ fn hosts_of(parts: &Parts) -> Result<Vec<Authority>, ApiError> {
     Ok(hosts)
 }
 
-/// Returns whether a name or an address means this machine itself: 127.0.0.0/8, `[::1]`, `localhost` and
-/// the names under it, which browsers resolve to loopback whatever DNS says.
+/// Returns whether a name or an address means this machine itself: 127.0.0.0/8, `[::1]`, `localhost` and the names
+/// under it, which browsers resolve to loopback without DNS.
 fn is_loopback(host: &str) -> bool {
     let address = host
         .strip_prefix('[')
