@@ -85,7 +85,7 @@ async fn count_written(
     ))
 }
 
-/// Builds the error for a session that the writer no longer knows. Each `problem` includes advice.
+/// Builds the error for a session that differs from the writer's state. Each `problem` includes advice.
 fn conflict(session: i64, problem: &str) -> TransactionError {
     let message = format!("session {session} {problem}");
     Error::new(ErrorKind::Conflict, message).into()

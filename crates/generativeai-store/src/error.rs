@@ -114,7 +114,7 @@ impl Code {
     /// Reads the code that the driver reports.
     fn of(error: &dyn sqlx::error::DatabaseError) -> Self {
         match error.code() {
-            // SQLite's codes are numbers below 10,000, so the length tells the two apart.
+            // SQLite's codes are numbers below 10,000, so the length distinguishes the two.
             Some(code) if code.len() == 5 => Self::Postgres(code.into_owned()),
             Some(code) => code.parse().map_or(Self::None, Self::Sqlite),
             None => Self::None,

@@ -2,7 +2,7 @@
 
 use generativeai::{Error, ErrorKind, Result};
 
-/// Returns random bytes that are fit for cryptography.
+/// Returns cryptographically secure random bytes.
 ///
 /// # Errors
 /// [`ErrorKind::Storage`] if the operating system has no source of random numbers.
