@@ -49,7 +49,7 @@ pub(crate) fn parameters(schema: Value) -> Option<Value> {
     }
     let mut schema = JsonSchemaValue::try_from(schema).ok()?;
     schema.remove("$schema");
-    // Arguments are an object, whether the schema says so or not. The service demands that it does.
+    // Arguments are always an object. The service requires that the schema declares it.
     if schema.get("type").is_none() && schema.get("properties").is_some() {
         schema.insert("type".to_owned(), "object".into());
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::error::Attempt;
 
-/// Options of a request: time limits, retries, and what a trace may contain.
+/// Options of a request: time limits, retries, and the content of traces.
 ///
 /// Options exist at four levels, and the nearest one that sets a value wins: the message, the model
 /// ([`GenerativeModel::request_options`](crate::GenerativeModel::request_options)), the client

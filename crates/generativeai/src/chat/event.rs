@@ -77,7 +77,7 @@ pub enum Event {
     },
     /// The reply calls functions, and each call waits for a decision.
     Called {
-        /// Random text that tells rounds apart.
+        /// Random text that identifies the round.
         id: String,
         /// Response with the calls. Its token counts cover all requests of the turn so far.
         #[serde(with = "shared")]

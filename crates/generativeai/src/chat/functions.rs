@@ -63,8 +63,8 @@ impl Running {
         ))
     }
 
-    /// Answers the calls of a round that the service rejected with a finish reason. No function runs, since the calls
-    /// may not be what the model meant.
+    /// Answers the calls of a round that the service rejected with a finish reason. No function runs, since the
+    /// rejected calls may be wrong.
     pub(super) fn reject(
         round: &Round,
         tools: &Toolbox,

@@ -1,4 +1,4 @@
-//! What a message opens: a new turn, the continuation of one whose calls were returned, a retry, or the continuation of
+//! First step of a turn: a new turn, the continuation of one whose calls were returned, a retry, or the continuation of
 //! a round whose calls wait for approval.
 //!
 //! | Opened by | Message | Rounds | Beginning of the reply |
@@ -51,7 +51,7 @@ pub(super) struct Beginning {
 }
 
 impl Opening {
-    /// Returns what a message opens. If it answers calls that the limit of rounds returned to the caller, it
+    /// Returns the opening of a message. If it answers calls that the limit of rounds returned to the caller, it
     /// continues their turn.
     ///
     /// # Errors
@@ -171,7 +171,7 @@ impl Beginning {
     }
 }
 
-/// Returns what a new attempt at a turn takes over from the earlier one.
+/// Returns the data that a new attempt at a turn takes over from the earlier one.
 fn carried(turn: &Unfinished) -> Transient {
     let mut transient = turn.transient.clone();
     transient.corrections.clear();

@@ -30,7 +30,7 @@ pub(super) struct Round {
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Approval {
-    /// Random text that tells rounds apart.
+    /// Random text that identifies the round.
     pub(super) id: String,
     /// Decisions so far, by the index of the call. None of them is to wait.
     pub(super) decisions: BTreeMap<usize, Decision>,
@@ -65,7 +65,7 @@ impl Round {
         self.responses[index] = Some(response);
     }
 
-    /// Returns the contents of the calls and of the responses. Calls without a response get one that says why, since
+    /// Returns the contents of the calls and of the responses. Calls without a response get one with the reason, since
     /// the API rejects a history with unanswered calls.
     pub(super) fn close(self) -> [Content; 2] {
         let responses: Vec<Part> = calls_of(&self.content)
@@ -95,7 +95,7 @@ impl Round {
 
 /// Rounds whose calls need approval.
 impl Round {
-    /// Makes the calls wait for approval. The id tells the round apart from others.
+    /// Makes the calls wait for approval. The id identifies the round.
     pub(super) fn awaiting_approval(mut self, id: String) -> Self {
         self.approval = Some(Box::new(Approval {
             id,

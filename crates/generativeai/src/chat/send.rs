@@ -56,8 +56,8 @@ impl ChatSession {
 
     /// Prepares the [unfinished turn](Self::unfinished) for being sent again, with the settings of its message.
     ///
-    /// The retry continues after the completed rounds of function calls, so no function is run twice for the same
-    /// call. A call that was running when the turn was interrupted gets a response that says so.
+    /// The retry continues after the completed rounds of function calls, so no function is run twice for the same call.
+    /// A call that was running when the turn was interrupted gets a response that reports this.
     ///
     /// If the received part of the reply contains a continuation token, the retry continues the reply from it. Its
     /// stream returns only new chunks. The whole reply is in the response and in the history.

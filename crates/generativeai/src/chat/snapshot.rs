@@ -10,7 +10,7 @@ use super::unfinished::Unfinished;
 use crate::protocol::content::Content;
 use crate::protocol::response::GenerateContentResponse;
 
-/// Contents of a conversation: what a saved file has, and what a journal starts with.
+/// Contents of a conversation, for a saved file and for the start of a journal.
 pub(super) struct Snapshot {
     pub(super) history: Vec<Content>,
     /// Indices into the history at which interrupted turns end.

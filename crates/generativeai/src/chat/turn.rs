@@ -412,7 +412,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         self.step = Step::Close(self.chat.begin_write(), None);
     }
 
-    /// Records what the functions of the round have done.
+    /// Records the progress of the functions of the round.
     fn run(&mut self, progress: Progress) {
         match progress {
             Progress::Responded(index, response) => self.respond(index, response),

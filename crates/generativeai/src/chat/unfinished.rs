@@ -50,7 +50,7 @@ pub struct Unfinished {
     pub(super) checkpoint: Option<Arc<GenerateContentResponse>>,
     /// Round of function calls that is being answered. It is part of the events if its calls need approval.
     pub(super) round: Option<Round>,
-    /// Data that only the running program knows.
+    /// Data of the running program, which is not stored.
     pub(super) transient: Transient,
 }
 

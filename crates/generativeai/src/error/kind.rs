@@ -8,8 +8,7 @@ use crate::protocol::status::Status;
 
 /// Category of an [`Error`](crate::Error), by what the caller can do about it.
 ///
-/// `Display` prints the name in snake case (`rate_limited`), as logs and metrics want it. The names are
-/// stable.
+/// `Display` prints the name in snake case (`rate_limited`), for logs and metrics. The names are stable.
 ///
 /// ```
 /// use std::time::Duration;

@@ -25,7 +25,7 @@ impl Schema {
     /// # Ok::<(), generativeai::Error>(())
     /// ```
     ///
-    /// An unspecified type is left out. A format that JSON Schema does not know stays: there it is an annotation.
+    /// An unspecified type is left out. A format that JSON Schema does not define stays: there it is an annotation.
     ///
     /// # Errors
     /// [`ErrorKind::Request`] for an unknown type, and for a schema that is nested deeper than 64 levels.

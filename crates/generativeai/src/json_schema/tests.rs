@@ -1,4 +1,4 @@
-//! What the schemas of Rust types, and their OpenAPI form, look like.
+//! Schemas of Rust types, and their OpenAPI form.
 
 use std::collections::HashMap;
 
@@ -434,7 +434,7 @@ fn a_reference_beside_alternatives_leaves_them_in_place() {
     assert_eq!(parameters["allOf"], json!([{"$ref": "#/$defs/Args"}]));
 }
 
-/// Row 11 of tests/field.md: what servers write by hand, or generate.
+/// Row 11 of tests/field.md: schemas that servers write by hand, or generate.
 #[test]
 fn arguments_are_declared_whatever_their_schema_leaves_out() {
     let reference = json!({"$ref": "#/$defs/Args"});

@@ -197,8 +197,7 @@ impl Hops {
         })
     }
 
-    /// Records a chunk and changes it to what the caller gets: without what was returned before and without the end of
-    /// a hop.
+    /// Records a chunk and prepares it for the caller: removes content that was returned before, and the end of a hop.
     ///
     /// # Errors
     /// The reply was resumed, and differs from the text already returned.

@@ -59,8 +59,8 @@ pub struct GenerativeModel {
 impl GenerativeModel {
     /// Creates a model from its name. A name without `/` gets the prefix `models/`.
     ///
-    /// [`Backend::list_models`] returns the names that a service knows; `gemini-flash-latest` is an alias for the
-    /// newest model of a family. The name is not checked here: a request with an unknown name fails with
+    /// [`Backend::list_models`] returns the names of a service; `gemini-flash-latest` is an alias for the newest model
+    /// of a family. The name is not checked here: a request with an unknown name fails with
     /// [`NotFound`](ErrorKind::NotFound).
     ///
     /// ```
@@ -362,8 +362,8 @@ impl GenerativeModel {
     /// arrives whole. Enabled by default.
     ///
     /// Gemini 4 and newer models end a reply to a request at such a limit with the finish reason `CONTINUATION` and a
-    /// token. The requests that continue it count as requests of their own: their token counts are added up. A stream
-    /// that breaks after a token is resumed from it. If this is disabled, a turn of a chat fails with
+    /// token. The requests that continue it count as separate requests: their token counts are added up. A stream that
+    /// breaks after a token is resumed from it. If this is disabled, a turn of a chat fails with
     /// [`Stopped`](ErrorKind::Stopped), and [`retry`](crate::ChatSession::retry) continues the reply.
     ///
     /// ```

@@ -24,7 +24,7 @@ use crate::protocol::time::{Duration, Timestamp};
 message! {
     /// File that was uploaded to the service. It is deleted after 48 hours.
     ///
-    /// A file may be 2 GB, and all files of a project 20 GB. Uploads are free of charge.
+    /// A file has at most 2 GB, and all files of a project have at most 20 GB. Uploads are free of charge.
     pub struct File {
         /// Resource name, such as `files/abc-123`. The part after `files/` has at most 40 lower-case
         /// letters, digits and `-`.
@@ -107,7 +107,7 @@ impl From<File> for Part {
 }
 
 open_enum! {
-    /// Whether a file is ready for use.
+    /// State of a file: whether it is ready for use.
     ///
     /// ```
     /// use generativeai::protocol::files::{File, FileState};

@@ -74,7 +74,7 @@ impl SafetySetting {
             .into()
     }
 
-    /// Returns whether the setting asks for no block, so that a backend without a filter can follow it.
+    /// Returns whether the setting blocks nothing, so that a backend without a filter can follow it.
     ///
     /// ```
     /// use generativeai::protocol::safety::{HarmBlockThreshold, HarmCategory, SafetySetting};

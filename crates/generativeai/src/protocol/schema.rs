@@ -224,8 +224,8 @@ open_enum! {
 
 /// Schemas by name, in insertion order.
 ///
-/// The order is kept, since a model generates members in it unless
-/// [`property_ordering`](Schema::property_ordering) says otherwise.
+/// The order is kept, since a model generates members in it unless [`property_ordering`](Schema::property_ordering)
+/// sets another order.
 ///
 /// ```
 /// use generativeai::protocol::schema::{Properties, Schema};

@@ -33,7 +33,7 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// Checks a base URL of the Gemini API. What was copied with it is removed: a model, a method and the API version,
+    /// Checks a base URL of the Gemini API. A model, a method and the API version that were copied with it are removed,
     /// which is used unless another one is set. `allow_plain` permits `http://` to other machines.
     pub(super) fn new(base: &str, version: Option<&str>, allow_plain: bool) -> Result<Self> {
         let (base, copied) = without_resource(base.trim());

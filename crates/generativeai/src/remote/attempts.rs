@@ -202,7 +202,7 @@ impl Attempts {
             .header("retry-after")
             .and_then(|value| retry::retry_after(value, SystemTime::now()));
         let mut body = BytesMut::new();
-        // A body that breaks off does not matter: the code says enough.
+        // A truncated body does not matter: the code suffices.
         while body.len() < ERROR_BODY_LIMIT
             && let Ok(Some(chunk)) = self.chunk(&mut response, false).await
         {

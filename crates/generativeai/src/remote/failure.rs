@@ -113,7 +113,7 @@ pub(super) fn read_error(code: Option<u16>, json: &[u8]) -> Option<Error> {
     Some(from_status(kind, hint, code, status))
 }
 
-/// Creates the error of a status that the service sent. `hint` says what to do.
+/// Creates the error of a status that the service sent. `hint` is advice for the caller.
 pub fn from_status(kind: ErrorKind, hint: Option<&str>, code: u16, status: Status) -> Error {
     let mut message = code.to_string();
     if let Some(name) = &status.status {

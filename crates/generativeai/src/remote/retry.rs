@@ -1,4 +1,4 @@
-//! Whether and when a request is retried: pure functions of what happened.
+//! Decisions whether and when a request is retried, as pure functions of the failure.
 
 use std::time::{Duration, SystemTime};
 

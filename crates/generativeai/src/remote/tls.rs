@@ -65,7 +65,7 @@ pub(super) fn config(verify: bool, roots: Vec<CertificateDer<'static>>) -> Resul
 
 type SharedVerifier = Arc<dyn ServerCertVerifier>;
 
-/// Creates a verifier that trusts what the platform trusts, and these roots.
+/// Creates a verifier that trusts the roots of the platform and these roots.
 #[cfg(not(target_os = "android"))]
 fn verifier(
     roots: Vec<CertificateDer<'static>>,
@@ -74,7 +74,7 @@ fn verifier(
     Ok(Arc::new(Verifier::new_with_extra_roots(roots, provider)?))
 }
 
-/// Creates a verifier that trusts what the platform trusts. Android manages further roots itself.
+/// Creates a verifier that trusts the roots of the platform. Android manages further roots itself.
 #[cfg(target_os = "android")]
 fn verifier(
     roots: Vec<CertificateDer<'static>>,

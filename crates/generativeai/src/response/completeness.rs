@@ -1,4 +1,4 @@
-//! Whether a reply is complete, and the error for a reply that is not.
+//! Check that a reply is complete, and the error for a reply that is not.
 //!
 //! Checked in this order, the first that applies:
 //!

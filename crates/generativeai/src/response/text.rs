@@ -99,7 +99,7 @@ impl GenerateContentResponse {
     }
 }
 
-/// Text that is assembled from parts. Fenced code blocks have lines of their own.
+/// Text that is assembled from parts. Fenced code blocks start on a new line.
 #[derive(Default)]
 pub(super) struct Text {
     pub(super) written: String,

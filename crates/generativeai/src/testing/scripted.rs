@@ -99,7 +99,7 @@ impl Scripted {
         Self::answer_with(move |_| text.clone())
     }
 
-    /// Makes a backend that replies to every request with what a closure returns for it, in one chunk.
+    /// Creates a backend that replies to every request with the return value of a closure, in one chunk.
     ///
     /// Replies that are added to the script come first.
     ///

@@ -15,7 +15,8 @@ const MAX_EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
 /// Deserializes arguments.
 ///
 /// An integer may be written with a fraction of zero: models write `5.0` where the schema has `integer`. The rewritten
-/// arguments are only a second attempt, so that a parameter of type `f64` or `Value` gets what the model wrote.
+/// arguments are only a second attempt, so that a parameter of type `f64` or `Value` gets the value that the model
+/// wrote.
 ///
 /// # Errors
 /// The message names the argument that does not fit and why, so that the model can correct the call.

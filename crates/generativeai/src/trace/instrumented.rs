@@ -77,7 +77,7 @@ struct Chunks {
     reply: GenerateContentResponse,
 }
 
-/// Merges what the span will record of a chunk.
+/// Merges the part of a chunk that the span will record.
 fn merge(reply: &mut GenerateContentResponse, chunk: &GenerateContentResponse, with_content: bool) {
     if with_content {
         reply.merge_chunk(chunk);

@@ -21,7 +21,7 @@ const TARGET: &str = "generativeai";
 /// Name of the service in the conventions.
 const PROVIDER: &str = "gcp.gemini";
 
-/// Creates a span of an operation on a model or function, with further fields; `None` if no subscriber wants it.
+/// Creates a span of an operation on a model or function, with further fields; `None` if no subscriber records it.
 macro_rules! span {
     ($operation:literal, $target:expr, $kind:literal, $($field:tt)*) => {{
         let span = tracing::span!(

@@ -1,4 +1,4 @@
-//! What a chat promises: turns are transactions.
+//! Guarantees of a chat: turns are transactions.
 
 use generativeai::protocol::config::GenerationConfig;
 use generativeai::protocol::content::{Content, FunctionResponse, Part, Role};

@@ -158,14 +158,14 @@ impl ChatSession {
         self.commit(Event::Unfinished { reason, received });
     }
 
-    /// Notes for the journal that the turn it knows as open was interrupted.
+    /// Records for the journal that the turn which is open in it was interrupted.
     pub(in crate::chat) fn close_turn(&mut self) {
         if self.has_unrecorded_end() {
             self.end_turn(Reason::Interrupted);
         }
     }
 
-    /// Returns whether the journal knows the turn as open and not how far it came. The events of a round that waits for
+    /// Returns whether the turn is open in the journal, without its received part. The events of a round that waits for
     /// approval contain everything.
     pub(in crate::chat) fn has_unrecorded_end(&self) -> bool {
         let is_open = self.writer.as_ref().is_some_and(Writer::is_open);

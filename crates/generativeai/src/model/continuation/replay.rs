@@ -1,4 +1,4 @@
-//! What a reply returned after its last token. A resumed hop repeats it.
+//! Content that a reply returned after its last token. A resumed hop repeats it.
 //!
 //! An example: a token follows `Ben Nevis`, then come ` is` and ` 1,3`, and the connection breaks. The caller has
 //! already received `Ben Nevis is 1,3`. The next hop starts at the token and generates its text again, in chunks of

@@ -301,7 +301,7 @@ message! {
         pub language_codes: Vec<String>,
         /// Words and names that the audio is likely to contain. They are recognized better.
         pub custom_vocabulary: Vec<String>,
-        /// Whether to tell speakers apart and label them. Default: `false`.
+        /// Whether to distinguish speakers and label them. Default: `false`.
         pub diarization: Option<bool>,
         /// Whether to return start and end of each word. Default: `false`.
         pub word_timestamp: Option<bool>,

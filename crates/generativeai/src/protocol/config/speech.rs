@@ -55,7 +55,7 @@ setters!(VoiceConfig {
 impl VoiceConfig {
     /// Selects a voice of the service by name, such as `Kore`, `Puck` or `Zephyr`.
     ///
-    /// The name is not checked: the service refuses one that it does not know.
+    /// The name is not checked here: the service refuses an unknown one.
     pub fn prebuilt(voice_name: impl Into<String>) -> Self {
         Self::default().prebuilt_voice_config(PrebuiltVoiceConfig::default().voice_name(voice_name))
     }

@@ -6,9 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 message! {
     /// Media whose bytes are part of the message: an image, audio, video or a document.
     ///
-    /// The bytes are sent with every request whose history contains the message. A whole request may be
-    /// 100 MB, a PDF 50 MB; larger media are uploaded as a [file](crate::protocol::files) and referred
-    /// to by [`FileData`].
+    /// The bytes are sent with every request whose history contains the message. A whole request has at most 100 MB, a
+    /// PDF 50 MB; larger media are uploaded as a [file](crate::protocol::files) and referred to by [`FileData`].
     ///
     /// ```
     /// use generativeai::protocol::content::Blob;
@@ -36,8 +35,8 @@ setters!(Blob {
 message! {
     /// Media that the service reads from a URI.
     ///
-    /// Use it for media that are too large for a request, or that many requests share. The media type has to be that of
-    /// the media: the service does not look for another.
+    /// Use it for media that are too large for a request, or that many requests share. The media type has to match the
+    /// media: the service does not detect it.
     ///
     /// ```
     /// use generativeai::protocol::content::{FileData, Part};

@@ -35,8 +35,8 @@ message! {
 open_enum! {
     /// Author of a message.
     ///
-    /// The API knows the two roles `user` and `model`. Histories that were written by other SDKs may have further ones;
-    /// they are read, and [`ChatSession::check`](crate::ChatSession::check) reports those that the API would reject.
+    /// The API has two roles, `user` and `model`. Histories that were written by other SDKs may have further ones; they
+    /// are read, and [`ChatSession::check`](crate::ChatSession::check) reports those that the API would reject.
     pub enum Role {
         ;
         /// The user, or the program that acts for the user. Function responses have this role, too.

@@ -137,7 +137,7 @@ impl Part {
         }
     }
 
-    /// Returns whether the part, if it is one of a reply, says anything: an empty text alone does not. A thought
+    /// Returns whether the part, if it is one of a reply, has any content: an empty text alone has none. A thought
     /// signature counts, since it has to be sent back.
     pub(crate) fn has_content(&self) -> bool {
         let is_empty_text = self.as_text() == Some("") && self.is_plain();

@@ -78,10 +78,10 @@ open_enum! {
     ///
     /// | Reasons | What helps |
     /// | --- | --- |
-    /// | [`MaxTokens`](Self::MaxTokens) | a higher limit, or a message that asks to go on |
+    /// | [`MaxTokens`](Self::MaxTokens) | a higher limit, or a message that asks to continue |
     /// | [`Safety`](Self::Safety), [`ImageSafety`](Self::ImageSafety) | another prompt, or other thresholds |
     /// | [`ProhibitedContent`](Self::ProhibitedContent), [`Blocklist`](Self::Blocklist) | another prompt |
-    /// | [`Recitation`](Self::Recitation) | a prompt that asks for own words |
+    /// | [`Recitation`](Self::Recitation) | a prompt that asks for a paraphrase |
     /// | [`MalformedFunctionCall`](Self::MalformedFunctionCall) | another attempt, or the mode `VALIDATED` |
     /// | [`UnexpectedToolCall`](Self::UnexpectedToolCall) | declaring the tool, or an instruction that forbids it |
     /// | [`Other`](Self::Other), [`MalformedResponse`](Self::MalformedResponse) | another attempt |

@@ -21,7 +21,8 @@ impl GenerateContentResponse {
     /// - Log probabilities, citations and read web pages are collected. Of other values, such as usage,
     ///   model version and grounding, the last one counts.
     /// - A continuation token counts until the next content.
-    /// - A block, and a finish reason other than `STOP` and `MAX_TOKENS`, stay whatever follows.
+    /// - A block is never replaced. A finish reason other than `STOP` and `MAX_TOKENS` is replaced only by another such
+    ///   reason.
     ///
     /// [`ReplyStream`](crate::ReplyStream) and [`GenerateStream`](crate::GenerateStream) merge their chunks themselves.
     /// Merge by hand the chunks of a [`Backend`](crate::Backend), or those that a program has stored.
@@ -146,7 +147,7 @@ impl Candidate {
         merge_unknown(&mut self.unknown, &chunk.unknown);
     }
 
-    /// Sets the finish reason, unless the reply was stopped before and the new reason does not say so.
+    /// Sets the finish reason, unless the reply was stopped before and the new reason is a regular end.
     fn merge_finish_reason(&mut self, reason: &FinishReason) {
         let known = self.finish_reason.as_ref();
         let was_stopped = known.is_some_and(FinishReason::is_stop);

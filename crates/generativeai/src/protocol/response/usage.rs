@@ -68,7 +68,7 @@ message! {
         pub candidates_tokens_details: Vec<ModalityTokenCount>,
         /// Tokens of tool results by modality.
         pub tool_use_prompt_tokens_details: Vec<ModalityTokenCount>,
-        /// Size of the prompt in the units of its price. Vertex AI only.
+        /// Size of the prompt in billing units: characters, images and seconds. Vertex AI only.
         pub billable_prompt_usage: Option<Box<BillablePromptUsage>>,
         /// Quota that the request was charged to. Vertex AI only.
         pub traffic_type: Option<TrafficType>,
@@ -78,7 +78,7 @@ message! {
 }
 
 message! {
-    /// Size of a prompt in the units of its price.
+    /// Size of a prompt in billing units.
     pub struct BillablePromptUsage {
         /// Number of characters.
         pub text_count: Option<i32>,

@@ -162,7 +162,7 @@ setters!(FunctionDeclaration {
 });
 
 open_enum! {
-    /// Whether the model waits for the response of a function.
+    /// Mode of a function: whether the model waits for its response.
     pub enum Behavior {
         /// The default of the service, which is [`Blocking`](Self::Blocking).
         Unspecified = "UNSPECIFIED",

@@ -1,4 +1,4 @@
-//! Where settings come from, and which are rejected.
+//! Sources of settings, and settings that are rejected.
 
 use super::*;
 

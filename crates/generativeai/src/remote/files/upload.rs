@@ -147,7 +147,7 @@ impl UploadFile {
     pub(super) async fn upload(self) -> Result<File> {
         let (media_type, options) = (self.media_type().map(drop), self.options());
         let mut pieces = self.source.open().await?;
-        // What is not a file has no media type either, so this error comes second.
+        // A path that is not a file has no media type either, so this error comes second.
         media_type?;
         let display_name = self.file.display_name.as_deref().unwrap_or_default();
         let length = display_name.chars().count();

@@ -1,4 +1,4 @@
-//! Which requests are retried, when, and how often.
+//! Retries: which requests are retried, when, and how often.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,4 @@
-//! What a request says of tools.
+//! Tools in requests.
 
 use generativeai::protocol::content::FunctionCall;
 use generativeai::protocol::tools::{

@@ -5,7 +5,7 @@ use crate::protocol::content::{
     ToolResponse,
 };
 
-/// Data of a [`Part`](super::Part): one of the kinds that the API knows.
+/// Data of a [`Part`](super::Part): one of the kinds that the API has.
 ///
 /// ```
 /// use generativeai::protocol::content::{Blob, Data, Part};
