@@ -285,13 +285,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_texts_are_cut_and_say_so() {
+    fn long_texts_are_cut_with_the_number_of_missing_characters() {
         assert_eq!(cut("äbc", 3), "äbc");
         assert_eq!(cut("äbcd", 2), "äb… (2 more characters)");
     }
 
     #[test]
-    fn a_call_runs_if_it_is_read_only_or_allowed_and_otherwise_as_the_run_says() {
+    fn a_call_runs_if_it_is_read_only_or_allowed_and_the_options_decide_on_others() {
         let function = Function::new("f", "Does it.", || "done");
         for (others, expected) in [
             (Others::Run, Decision::Run),

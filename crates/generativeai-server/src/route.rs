@@ -357,7 +357,7 @@ mod tests {
 
     /// Row 41 of tests/field.md.
     #[test]
-    fn what_is_not_served_is_named_with_an_alternative_and_a_code_that_is_not_retried() {
+    fn a_path_that_is_not_served_gets_an_alternative_and_a_code_that_is_not_retried() {
         for (path, alternative) in [
             ("/v1beta/files:register", "inlineData"),
             ("/v1beta/files/a:download", "inlineData"),

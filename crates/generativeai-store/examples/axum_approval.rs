@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_click_that_says_no_reaches_the_model() -> Tested {
+    async fn a_denial_reaches_the_model() -> Tested {
         let store = Store::open("sqlite::memory:").await?;
         let script = Scripted::default()
             .then_call("pay", json!({"to": "Ada", "pounds": 5}))

@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_to_nothing_is_a_problem_and_one_to_another_document_is_left_out() {
+    fn a_dangling_reference_is_refused_and_one_to_another_document_is_left_out() {
         let missing = lower(&json!({ "properties": { "a": { "$ref": "#/$defs/b" } } }));
         let external = lower(&json!({ "items": { "$ref": "https://example.com/b" } }));
 

@@ -351,6 +351,6 @@ async fn the_function_itself_does_not_change() {
 }
 
 #[test]
-fn what_cannot_be_a_function_is_a_compile_error_that_names_the_fix() {
+fn an_invalid_function_is_a_compile_error_that_names_the_fix() {
     trybuild::TestCases::new().compile_fail("tests/refused/*.rs");
 }

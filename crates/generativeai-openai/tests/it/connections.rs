@@ -220,7 +220,7 @@ async fn a_body_that_is_cut_is_an_error_with_the_beginning() {
 
 /// Faults 14 and 25, and data that is not JSON.
 #[tokio::test]
-async fn what_is_not_a_stream_of_events_is_an_error_that_says_so() {
+async fn a_body_that_is_not_an_event_stream_is_an_error_that_describes_it() {
     let deep = format!("{HEAD}\r\ndata: {}\n\n", "[".repeat(1_000));
     let large = format!("{HEAD}\r\ndata: {}\n\n", "x".repeat(5_000));
     let packed = format!("{HEAD}content-encoding: gzip\r\n\r\nxxxx");

@@ -215,7 +215,7 @@ fn request() -> GenerateContentRequest {
 /// The server turns kinds of errors into codes, the client turns codes into kinds: both directions
 /// agree.
 #[tokio::test]
-async fn the_kinds_of_errors_that_codes_tell_apart_survive_the_wire() {
+async fn error_kinds_with_different_http_codes_survive_the_wire() {
     for (kind, received) in [
         (ErrorKind::Request, ErrorKind::Request),
         (ErrorKind::Authentication, ErrorKind::Authentication),

@@ -50,7 +50,7 @@ async fn tokens_of_contents_and_of_whole_requests_are_counted() {
 
 /// Row 41 of tests/field.md.
 #[tokio::test]
-async fn what_is_not_supported_is_an_error_that_clients_do_not_retry() {
+async fn an_unsupported_request_is_an_error_that_clients_do_not_retry() {
     let router = router(Scripted::default());
 
     for request in [

@@ -273,7 +273,7 @@ fn keywords_that_only_narrow_and_unknown_formats_are_left_out() {
 
 /// Row 12 of tests/field.md.
 #[test]
-fn openapi_leaves_out_what_the_service_refuses() {
+fn openapi_leaves_out_keywords_that_the_service_refuses() {
     let size = |values: Value| openapi(json!({"type": "string", "enum": values}));
     let sizes = json!({"type": "STRING", "format": "enum", "enum": ["small", "large"]});
 

@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_for_a_response_without_one_candidate_says_what_it_contains() {
+    fn the_error_for_a_response_without_one_candidate_describes_the_response() {
         for (answer, kind, named) in [
             (json!({}), ErrorKind::Empty, "no candidate"),
             (json!({"usageMetadata": {}}), ErrorKind::Empty, "usage"),

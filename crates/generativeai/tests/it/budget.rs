@@ -100,7 +100,7 @@ async fn up_to_its_budget_a_conversation_is_sent_whole() {
 }
 
 #[tokio::test]
-async fn the_history_is_what_is_sent_and_the_rest_is_what_was_dropped() {
+async fn the_history_is_sent_and_all_other_turns_are_dropped() {
     let replies = (0..30).map(|at| format!("it is called number{at}"));
     let script = replies.fold(Scripted::default(), Scripted::then_text);
     let mut chat = chat(script.clone(), 0).context_budget(60, Compaction::Drop);
@@ -146,7 +146,7 @@ async fn the_system_instruction_stays_and_counts() {
 }
 
 #[tokio::test]
-async fn what_calls_a_function_and_what_answers_it_go_together() {
+async fn a_compaction_never_separates_calls_from_their_responses() {
     let function = || {
         Function::new("name", "The name of a number", |_: Value| async {
             Ok::<_, Error>("number9")
@@ -447,7 +447,7 @@ async fn a_conversation_is_saved_with_its_budget_and_what_was_dropped() {
 }
 
 #[tokio::test]
-async fn turns_are_taken_back_from_what_is_left_and_new_ones_are_not_taken_for_a_summary() {
+async fn after_rewinding_a_summary_new_turns_are_not_treated_as_a_summary() {
     let mut script = Scripted::default();
     for at in 0..40 {
         script = script.then_text(format!("it is called number{at}"));

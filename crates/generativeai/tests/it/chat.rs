@@ -218,7 +218,7 @@ async fn a_stop_is_the_last_item_of_the_stream_and_no_turn() {
 }
 
 #[tokio::test]
-async fn a_reason_nobody_knows_stops_and_is_kept_by_name() {
+async fn an_unknown_finish_reason_stops_the_turn_and_is_kept_by_name() {
     let mut chat = chat(Scripted::default().then_stream([last_chunk("x", "FULL_MOON")]));
 
     let error = chat.send_message("go").await.unwrap_err();
@@ -546,7 +546,7 @@ async fn a_clone_grows_apart() {
 }
 
 #[tokio::test]
-async fn what_is_not_known_is_sent_again_as_it_came() {
+async fn unknown_members_are_sent_again_unchanged() {
     let reply = json!({"candidates": [{"content": {"role": "model", "parts": [
         {"text": "hm", "thought": true, "thoughtSignature": "c2ln/+=="},
         {"hologram": {"angle": 1.5}, "shimmer": [1]},

@@ -127,7 +127,7 @@ async fn if_all_fail_the_error_is_the_last_one_with_the_attempts_of_all() {
 }
 
 #[tokio::test]
-async fn the_report_says_which_backend_failed_and_which_one_answered() {
+async fn the_report_names_the_backend_that_failed_and_the_one_that_answered() {
     let reported = Arc::new(Mutex::new(Vec::new()));
     let log = reported.clone();
     let options = RequestOptions::default()

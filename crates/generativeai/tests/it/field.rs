@@ -413,7 +413,7 @@ async fn members_of_a_message_are_sent_in_every_round_and_retry() {
 
 /// Row 24 of tests/field.md: what a caller wrote, as it was written.
 #[tokio::test]
-async fn messages_about_unknown_values_contain_no_rust() {
+async fn messages_about_unknown_values_contain_no_rust_syntax() {
     let model = GenerativeModel::new("m").backend(Scripted::always("Hi"));
     let history: Vec<Content> = serde_json::from_value(json!([
         {"role": "narrator", "parts": [{"text": "Hi"}]},

@@ -166,7 +166,7 @@ async fn a_second_writer_sends_nothing() {
 }
 
 #[tokio::test]
-async fn without_its_journal_a_chat_goes_on_and_says_so() {
+async fn a_chat_whose_journal_fails_continues_and_reports_it() {
     let journal = Memory::default();
     let script = Scripted::default().then_text("one").then_text("two");
     let mut chat = model(script).start_chat().journal(journal.clone());
@@ -186,7 +186,7 @@ async fn without_its_journal_a_chat_goes_on_and_says_so() {
 }
 
 #[test]
-fn a_turn_dropped_at_any_await_leaves_chat_and_journal_at_one() {
+fn a_turn_dropped_at_any_await_leaves_chat_and_journal_in_the_same_state() {
     let start = || {
         let script = Scripted::default()
             .then_call("double", json!({"value": 2}))
@@ -268,7 +268,7 @@ fn a_blocking_chat_is_written_down_as_well() {
 }
 
 #[tokio::test]
-async fn what_left_the_history_to_keep_the_budget_is_written_down_as_an_event() {
+async fn a_compaction_is_recorded_as_an_event() {
     for compaction in [Compaction::Drop, Compaction::Summarize] {
         let mut script = Scripted::default();
         for at in 0..12 {

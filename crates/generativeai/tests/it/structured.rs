@@ -103,7 +103,7 @@ fn the_blocking_words_read_json_too() {
 }
 
 #[tokio::test]
-async fn what_model_or_message_say_of_the_reply_stays() {
+async fn a_schema_that_the_model_or_the_message_sets_is_not_replaced() {
     let schema = Schema::of::<Mountain>().unwrap();
     let script = Scripted::default()
         .then_text(BEN_NEVIS)
@@ -200,7 +200,7 @@ async fn a_reply_of_another_shape_is_an_error_that_has_its_text() {
 }
 
 #[tokio::test]
-async fn json_that_was_cut_says_so() {
+async fn the_error_for_truncated_json_names_the_limit() {
     let cut = response(json!({"candidates": [{
         "content": {"role": "model", "parts": [{"text": "{\"name\": \"Ben N"}]},
         "finishReason": "MAX_TOKENS",
@@ -218,7 +218,7 @@ async fn json_that_was_cut_says_so() {
     );
 }
 
-/// Findings 6 and 21.
+/// Findings 6 and 21 of tests/newcomer.md.
 #[tokio::test]
 async fn a_retry_sends_the_error_and_leaves_no_failed_attempt_in_the_history() {
     let script = Scripted::default()

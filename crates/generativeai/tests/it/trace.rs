@@ -181,7 +181,7 @@ async fn a_function_that_is_called_is_a_span_between_two_requests() {
 }
 
 #[tokio::test]
-async fn counting_is_a_span_of_its_own() {
+async fn counting_tokens_has_a_separate_span() {
     let (notebook, _guard) = subscribe();
     let model = GenerativeModel::new("gemini-1.5-flash").backend(Scripted::default());
 

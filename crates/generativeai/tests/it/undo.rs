@@ -59,7 +59,7 @@ async fn a_turn_can_be_redone_after_another_one_failed() {
 }
 
 #[tokio::test]
-async fn what_enters_the_history_ends_redo() {
+async fn turns_cannot_be_redone_after_something_enters_the_history() {
     let script = || {
         Scripted::default()
             .then_text("A")

@@ -122,7 +122,7 @@ async fn an_upload_continues_on_a_restarted_server() {
 }
 
 #[tokio::test]
-async fn limits_of_the_server_are_errors_that_say_what_to_do() {
+async fn limits_of_the_server_are_errors_with_advice() {
     let site = Site::with(
         |files| files.max_file_size(10).max_total_size(12),
         Scripted::default(),

@@ -68,7 +68,7 @@ fn state(events: impl IntoIterator<Item = Event>) -> State {
 }
 
 #[test]
-fn an_event_that_does_not_fit_is_refused_and_changes_nothing() {
+fn an_event_that_contradicts_the_state_is_refused_and_changes_nothing() {
     let no_turn = || vec![added(&["a", "b"])];
     let open = || vec![added(&["a", "b"]), opened()];
     let summarized = || {
@@ -138,7 +138,7 @@ fn an_event_that_does_not_fit_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn a_summary_that_was_undone_is_a_summary_again_when_it_is_redone() {
+fn a_summary_that_is_undone_and_redone_is_still_a_summary() {
     let summary = [content("user", "s"), content("model", "t")];
     let compacted = event(json!({"compacted": {"length": 2, "summary": summary}}));
     let mut state = state([added(&["a", "b"]), compacted]);

@@ -131,7 +131,7 @@ fn a_base_address_may_have_a_path() {
 
 /// Row 8 of tests/field.md.
 #[test]
-fn what_was_copied_with_a_base_address_is_removed() {
+fn a_path_copied_with_a_base_url_is_removed() {
     for (base, root) in [
         ("http://localhost:1/v1beta", "http://localhost:1/v1beta"),
         ("http://localhost:1/v1beta/", "http://localhost:1/v1beta"),

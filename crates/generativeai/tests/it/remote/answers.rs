@@ -439,7 +439,7 @@ fn complete() -> String {
 
 /// Row 2 of tests/field.md.
 #[tokio::test]
-async fn what_follows_the_finish_reason_changes_nothing() {
+async fn events_after_the_finish_reason_change_nothing() {
     for rest in [
         "data: [DONE]\n\n",
         "data: [DONE]",

@@ -27,7 +27,7 @@ fn arguments(json: Value) -> serde_json::Map<String, Value> {
 
 #[tokio::test]
 async fn a_denied_call_does_not_run_and_the_model_reads_why() {
-    for road in ROADS {
+    for mode in MODES {
         let script = Scripted::default()
             .then_call("count", json!({"of": "sheep"}))
             .then_text("I may not.");
@@ -35,7 +35,7 @@ async fn a_denied_call_does_not_run_and_the_model_reads_why() {
         let denied = policy(always(Decision::deny("no sheep today")));
         let mut chat = automatic(&script, count, denied);
 
-        let said = road.send(&mut chat, "Count!").await.unwrap();
+        let said = mode.send(&mut chat, "Count!").await.unwrap();
 
         assert_eq!(said.text().unwrap(), "I may not.");
         assert_eq!(*calls.lock().unwrap(), [Value::Null; 0]);
@@ -54,9 +54,8 @@ async fn a_denied_call_does_not_run_and_the_model_reads_why() {
 }
 
 #[tokio::test]
-async fn a_call_with_changed_arguments_stays_as_the_model_wrote_it_and_the_response_says_what_ran()
-{
-    for road in ROADS {
+async fn changed_arguments_are_reported_in_the_response_and_the_call_stays_unchanged() {
+    for mode in MODES {
         let parts = json!([
             {"functionCall": {"id": "1", "name": "count", "args": {"of": "sheep"}}, "thoughtSignature": "c2ln"},
         ]);
@@ -67,7 +66,7 @@ async fn a_call_with_changed_arguments_stays_as_the_model_wrote_it_and_the_respo
         let goats = arguments(json!({"of": "goats"}));
         let mut chat = automatic(&script, count, policy(always(Decision::RunWith(goats))));
 
-        road.send(&mut chat, "Count!").await.unwrap();
+        mode.send(&mut chat, "Count!").await.unwrap();
 
         assert_eq!(*calls.lock().unwrap(), [json!({"of": "goats"})]);
         assert_eq!(json_of(&chat.history()[1].parts), parts);
@@ -105,7 +104,7 @@ async fn a_value_is_a_policy_and_read_only_runs_what_changes_nothing() {
         (Approval::ReadOnly, &["read"]),
         (Approval::Never, &[]),
     ] {
-        for road in ROADS {
+        for mode in MODES {
             let call = |name: &str| json!({"functionCall": {"name": name, "args": {}}});
             let script = Scripted::default()
                 .then_stream([reply(json!([call("read"), call("write")]))])
@@ -113,7 +112,7 @@ async fn a_value_is_a_policy_and_read_only_runs_what_changes_nothing() {
             let ((read, reads), (write, writes)) = (counting("read"), counting("write"));
             let mut chat = automatic(&script, [read.read_only(), write], policy(approval));
 
-            road.send(&mut chat, "Go!").await.unwrap();
+            mode.send(&mut chat, "Go!").await.unwrap();
 
             let count = |calls: &Arc<Mutex<Vec<Value>>>| calls.lock().unwrap().len();
             let expected = |name| usize::from(ran.contains(&name));
@@ -180,7 +179,7 @@ async fn a_policy_that_panics_or_hangs_denies() {
         (policy(panics_later), "denied: the decision failed"),
         (policy(hangs), nobody),
     ] {
-        for road in ROADS {
+        for mode in MODES {
             let script = Scripted::default()
                 .then_call("count", json!({}))
                 .then_text("I may not.");
@@ -188,7 +187,7 @@ async fn a_policy_that_panics_or_hangs_denies() {
             let careful = careful.clone().approval_time_limit(Duration::from_secs(5));
             let mut chat = automatic(&script, count, careful);
 
-            road.send(&mut chat, "Count!").await.unwrap();
+            mode.send(&mut chat, "Count!").await.unwrap();
 
             assert_eq!(answers(&chat.history()[2]), [json!({ "error": reason })]);
             assert!(calls.lock().unwrap().is_empty());
@@ -302,7 +301,7 @@ async fn each_step_of_a_round_is_in_the_journal_and_without_a_policy_nothing_is_
             &["Opened", "Exchanged", "Completed"],
         ),
     ] {
-        for road in ROADS {
+        for mode in MODES {
             let call = json!({"functionCall": {"name": "count", "args": {}}});
             let script = Scripted::default()
                 .then_stream([reply(json!([call, call]))])
@@ -311,7 +310,7 @@ async fn each_step_of_a_round_is_in_the_journal_and_without_a_policy_nothing_is_
             let chat = automatic(&script, counting("count").0, careful.clone());
             let mut chat = chat.journal(journal.clone());
 
-            road.send(&mut chat, "Count!").await.unwrap();
+            mode.send(&mut chat, "Count!").await.unwrap();
 
             assert_eq!(journal.names(), names);
             let resumed = journal.resume(chat.model());
@@ -322,7 +321,7 @@ async fn each_step_of_a_round_is_in_the_journal_and_without_a_policy_nothing_is_
 
 #[tokio::test]
 async fn a_start_that_cannot_be_stored_runs_nothing() {
-    for road in ROADS {
+    for mode in MODES {
         let script = Scripted::default()
             .then_call("count", json!({}))
             .then_text("It did not run.");
@@ -335,7 +334,7 @@ async fn a_start_that_cannot_be_stored_runs_nothing() {
         });
         let mut chat = automatic(&script, count, careful).journal(journal.clone());
 
-        let said = road.send(&mut chat, "Count!").await.unwrap();
+        let said = mode.send(&mut chat, "Count!").await.unwrap();
 
         assert_eq!(said.text().unwrap(), "It did not run.");
         assert!(calls.lock().unwrap().is_empty());

@@ -23,13 +23,13 @@ fn two_calls() -> Scripted {
 
 #[tokio::test]
 async fn a_call_of_a_declaration_without_a_function_hands_all_calls_to_the_caller() {
-    for road in ROADS {
+    for mode in MODES {
         let script = two_calls().then_text("Done.");
         let (count, calls) = counting("count");
         let tools = Toolbox::from((ask(), count));
         let mut chat = chat(&script, &tools);
 
-        let handed = road.send(&mut chat, "Go!").await.unwrap();
+        let handed = mode.send(&mut chat, "Go!").await.unwrap();
 
         assert_eq!(handed.function_calls().count(), 2);
         assert!(calls.lock().unwrap().is_empty());
@@ -49,7 +49,7 @@ async fn a_call_of_a_declaration_without_a_function_hands_all_calls_to_the_calle
                 .into(),
             tools.answer(counted).await.into(),
         ];
-        let said = road.send(&mut chat, answers).await.unwrap();
+        let said = mode.send(&mut chat, answers).await.unwrap();
 
         assert_eq!(said.text().unwrap(), "Done.");
         assert!(chat.pending_calls().is_empty());
@@ -100,14 +100,14 @@ async fn pending_calls_are_told_apart_by_id_else_by_name() {
 
 #[tokio::test]
 async fn the_refusal_of_a_message_that_leaves_calls_unanswered_is_explained() {
-    for road in ROADS {
+    for mode in MODES {
         let refusal =
             Error::new(ErrorKind::Request, "the service refused: bad turn").with_http_code(400);
         let script = two_calls().then_error(&[], refusal.clone());
         let mut chat = chat(&script, (ask(), counting("count").0));
-        road.send(&mut chat, "Go!").await.unwrap();
+        mode.send(&mut chat, "Go!").await.unwrap();
 
-        let error = road.send(&mut chat, "Never mind.").await.unwrap_err();
+        let error = mode.send(&mut chat, "Never mind.").await.unwrap_err();
 
         assert_eq!(error.http_code(), Some(400));
         assert_eq!(
@@ -120,13 +120,13 @@ async fn the_refusal_of_a_message_that_leaves_calls_unanswered_is_explained() {
 }
 
 #[tokio::test]
-async fn a_refusal_for_another_reason_is_left_as_it_is() {
-    for road in ROADS {
+async fn a_refusal_for_another_reason_is_unchanged() {
+    for mode in MODES {
         let refusal = Error::new(ErrorKind::Request, "bad request").with_http_code(400);
         let script = Scripted::default().then_error(&[], refusal);
         let mut chat = chat(&script, ask());
 
-        let error = road.send(&mut chat, "Hello").await.unwrap_err();
+        let error = mode.send(&mut chat, "Hello").await.unwrap_err();
 
         assert_eq!(error.to_string(), "bad request");
     }

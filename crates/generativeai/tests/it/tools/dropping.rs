@@ -12,7 +12,7 @@ use generativeai::{
 };
 use serde_json::{Value, json};
 
-use super::{Road, assert_sendable, chunk, contents_of, json_of};
+use super::{Mode, assert_sendable, chunk, contents_of, json_of};
 use crate::support::poll::{Waiting, drop_at_every_poll, once_more, run};
 
 /// A model that calls two functions at once, then one, then replies with text. No two calls are the same.
@@ -131,10 +131,10 @@ fn world() -> World {
     World { chat, caller, runs }
 }
 
-fn turn(road: Road) -> impl for<'a> Fn(&'a mut World) -> Pin<Box<dyn Future<Output = ()> + 'a>> {
+fn turn(mode: Mode) -> impl for<'a> Fn(&'a mut World) -> Pin<Box<dyn Future<Output = ()> + 'a>> {
     move |world| {
         Box::pin(async move {
-            road.send(&mut world.chat, "Work!")
+            mode.send(&mut world.chat, "Work!")
                 .await
                 .expect("the turn completes");
         })
@@ -160,15 +160,15 @@ fn assert_sound(world: &World) {
 }
 
 fn at_every_poll(go_on: impl Fn(usize, &mut World)) {
-    for road in [Road::Awaited, Road::Streamed] {
-        let polls = drop_at_every_poll(world, turn(road), |polls, mut world| {
+    for mode in [Mode::Awaited, Mode::Streamed] {
+        let polls = drop_at_every_poll(world, turn(mode), |polls, mut world| {
             assert_sound(&world);
             go_on(polls, &mut world);
             assert_sound(&world);
         });
         assert!(
             polls >= 7,
-            "{road:?} waits only {polls} times: the test looks at too little"
+            "{mode:?} waits only {polls} times: the test looks at too little"
         );
     }
 }
@@ -177,7 +177,7 @@ fn at_every_poll(go_on: impl Fn(usize, &mut World)) {
 fn a_turn_dropped_anywhere_leaves_a_chat_that_takes_the_next_message() {
     at_every_poll(|polls, world| {
         let before = world.chat.history().to_vec();
-        let said = run(Road::Streamed.send(&mut world.chat, "Again!")).unwrap();
+        let said = run(Mode::Streamed.send(&mut world.chat, "Again!")).unwrap();
 
         assert_eq!(said.text().unwrap(), "All done.", "after {polls} polls");
         assert_eq!(
@@ -219,7 +219,7 @@ fn a_turn_dropped_anywhere_can_be_kept_with_every_call_answered() {
 
         assert!(unfinished || !kept, "after {polls} polls");
         assert_sendable(world.chat.history());
-        run(Road::Awaited.send(&mut world.chat, "Go on!")).unwrap();
+        run(Mode::Awaited.send(&mut world.chat, "Go on!")).unwrap();
     });
 }
 

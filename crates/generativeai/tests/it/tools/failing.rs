@@ -10,21 +10,21 @@ use serde_json::{Value, json};
 use super::*;
 
 /// Returns the answer that the model reads for a call, and the error of the turn with `OnFailure::Fail`.
-async fn outcome(road: Road, tools: impl Into<Toolbox>, call: Value) -> (Value, String) {
+async fn outcome(mode: Mode, tools: impl Into<Toolbox>, call: Value) -> (Value, String) {
     let tools = tools.into();
     let limited = AutomaticFunctionCalling::default().time_limit(Duration::from_secs(5));
     let script = Scripted::default()
         .then_stream([reply(json!([{"functionCall": call}]))])
         .then_text("Too bad.");
     let mut chat = automatic(&script, &tools, limited.clone());
-    let said = road.send(&mut chat, "Go!").await.expect("a reply");
+    let said = mode.send(&mut chat, "Go!").await.expect("a reply");
     assert_eq!(said.text().expect("a reply"), "Too bad.");
     assert_sendable(chat.history());
     let answer = answers(&chat.history()[2]).remove(0);
 
     let script = Scripted::default().then_stream([reply(json!([{"functionCall": call}]))]);
     let mut chat = automatic(&script, &tools, limited.on_failure(OnFailure::Fail));
-    let error = road.send(&mut chat, "Go!").await.expect_err("a failure");
+    let error = mode.send(&mut chat, "Go!").await.expect_err("a failure");
     assert_eq!(error.kind(), ErrorKind::Function);
     assert!(matches!(
         chat.unfinished().expect("a turn").reason,
@@ -39,8 +39,8 @@ async fn a_handler_that_fails_is_answered_with_its_error_and_the_causes() {
     let climb = Function::new("climb", "Climbs.", || -> Result<(), Error> {
         Err(Error::new(ErrorKind::Request, "too steep").with_source("no rope"))
     });
-    for road in ROADS {
-        let (answer, error) = outcome(road, climb.clone(), json!({"name": "climb"})).await;
+    for mode in MODES {
+        let (answer, error) = outcome(mode, climb.clone(), json!({"name": "climb"})).await;
 
         assert_eq!(answer, json!({"error": "too steep: no rope"}));
         assert_eq!(error, "function `climb` failed");
@@ -54,15 +54,15 @@ async fn a_handler_that_panics_is_answered_with_the_message() {
         tokio::task::yield_now().await;
         panic!("slipped at {}", 3)
     });
-    for road in ROADS {
-        let (answer, error) = outcome(road, plain.clone(), json!({"name": "fall"})).await;
+    for mode in MODES {
+        let (answer, error) = outcome(mode, plain.clone(), json!({"name": "fall"})).await;
         assert_eq!(
             answer,
             json!({"error": "function `fall` panicked: slipped"})
         );
         assert_eq!(error, "function `fall` panicked: slipped");
 
-        let (answer, _) = outcome(road, late.clone(), json!({"name": "fall"})).await;
+        let (answer, _) = outcome(mode, late.clone(), json!({"name": "fall"})).await;
         assert_eq!(
             answer,
             json!({"error": "function `fall` panicked: slipped at 3"})
@@ -73,8 +73,8 @@ async fn a_handler_that_panics_is_answered_with_the_message() {
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_hangs_is_answered_after_the_time_limit() {
     let wait = Function::new("wait", "Waits.", std::future::pending::<()>);
-    for road in ROADS {
-        let (answer, error) = outcome(road, wait.clone(), json!({"name": "wait"})).await;
+    for mode in MODES {
+        let (answer, error) = outcome(mode, wait.clone(), json!({"name": "wait"})).await;
 
         let message = "function `wait` did not return within 5s";
         assert_eq!(answer, json!({ "error": message }));
@@ -91,7 +91,7 @@ async fn a_call_of_an_unknown_function_is_answered_with_the_existing_ones() {
         FunctionDeclaration::new("ask", "Asks the user."),
     );
     let existing = "call one of `count`, `add_note`, `ask`";
-    for road in ROADS {
+    for mode in MODES {
         for (call, problem) in [
             (json!({"name": "dance"}), "unknown function `dance`"),
             (json!({"name": "Count"}), "unknown function `Count`"),
@@ -100,7 +100,7 @@ async fn a_call_of_an_unknown_function_is_answered_with_the_existing_ones() {
                 "unknown function `default_api.count`",
             ),
         ] {
-            let (answer, error) = outcome(road, tools.clone(), call).await;
+            let (answer, error) = outcome(mode, tools.clone(), call).await;
 
             let message = format!("{problem}: {existing}");
             assert_eq!(answer, json!({ "error": message }));
@@ -116,29 +116,29 @@ async fn invalid_arguments_are_named() {
         metres: u32,
     }
     let climb = Function::new("climb", "Climbs.", |args: Args| args.metres);
-    for road in ROADS {
+    for mode in MODES {
         let call = json!({"name": "climb", "args": {"metres": "many"}});
-        let (answer, _) = outcome(road, climb.clone(), call).await;
+        let (answer, _) = outcome(mode, climb.clone(), call).await;
         assert_eq!(
             answer["error"],
             "invalid argument `metres`: invalid type: string \"many\", expected u32"
         );
 
-        let (answer, _) = outcome(road, climb.clone(), json!({"name": "climb"})).await;
+        let (answer, _) = outcome(mode, climb.clone(), json!({"name": "climb"})).await;
         assert_eq!(answer["error"], "invalid arguments: missing field `metres`");
     }
 }
 
 #[tokio::test]
 async fn absent_arguments_are_an_empty_object() {
-    for road in ROADS {
+    for mode in MODES {
         let script = Scripted::default()
             .then_stream([reply(json!([{"functionCall": {"name": "count"}}]))])
             .then_text("One.");
         let (count, calls) = counting("count");
         let mut chat = chat(&script, count);
 
-        road.send(&mut chat, "Count!").await.unwrap();
+        mode.send(&mut chat, "Count!").await.unwrap();
 
         assert_eq!(*calls.lock().unwrap(), [json!({})]);
         let call = &json_of(&chat.history()[1].parts)[0]["functionCall"];
@@ -152,7 +152,7 @@ async fn absent_arguments_are_an_empty_object() {
 
 #[tokio::test]
 async fn other_calls_of_the_round_keep_their_answers_when_one_fails_the_turn() {
-    for road in ROADS {
+    for mode in MODES {
         let script = Scripted::default()
             .then_stream([reply(json!([
                 {"functionCall": {"name": "count"}},
@@ -162,7 +162,7 @@ async fn other_calls_of_the_round_keep_their_answers_when_one_fails_the_turn() {
         let (count, calls) = counting("count");
         let strict = AutomaticFunctionCalling::default().on_failure(OnFailure::Fail);
         let mut chat = automatic(&script, count, strict);
-        road.send(&mut chat, "Go!").await.unwrap_err();
+        mode.send(&mut chat, "Go!").await.unwrap_err();
 
         let said = chat.retry().await.unwrap();
 
@@ -185,7 +185,7 @@ async fn other_calls_of_the_round_keep_their_answers_when_one_fails_the_turn() {
 
 #[tokio::test]
 async fn a_failed_second_request_leaves_the_history_alone_and_can_be_retried() {
-    for road in ROADS {
+    for mode in MODES {
         let script = Scripted::default()
             .then_call("count", json!({}))
             .then_fail(&[])
@@ -193,7 +193,7 @@ async fn a_failed_second_request_leaves_the_history_alone_and_can_be_retried() {
         let (count, calls) = counting("count");
         let mut chat = chat(&script, count);
 
-        let error = road.send(&mut chat, "Count!").await.unwrap_err();
+        let error = mode.send(&mut chat, "Count!").await.unwrap_err();
 
         assert_eq!(error.kind(), ErrorKind::Unreachable);
         assert!(chat.history().is_empty());
@@ -216,7 +216,7 @@ async fn a_failed_second_request_leaves_the_history_alone_and_can_be_retried() {
 
 #[tokio::test]
 async fn a_retry_sums_the_usage_and_counts_the_rounds_of_the_whole_turn() {
-    for road in ROADS {
+    for mode in MODES {
         let used = |tokens: i32| {
             let mut calling = reply(json!([{"functionCall": {"name": "count"}}]));
             calling
@@ -231,7 +231,7 @@ async fn a_retry_sums_the_usage_and_counts_the_rounds_of_the_whole_turn() {
             .then_stream([used(10)]);
         let two = AutomaticFunctionCalling::default().max_rounds(1);
         let mut chat = automatic(&script, counting("count").0, two);
-        road.send(&mut chat, "Count!").await.unwrap_err();
+        mode.send(&mut chat, "Count!").await.unwrap_err();
 
         let said = chat.retry().await.unwrap();
 
@@ -246,13 +246,13 @@ async fn a_retry_sums_the_usage_and_counts_the_rounds_of_the_whole_turn() {
 
 #[tokio::test]
 async fn an_empty_final_reply_does_not_complete_the_turn() {
-    for road in ROADS {
+    for mode in MODES {
         let script = Scripted::default()
             .then_call("count", json!({}))
             .then_stream([response(json!({"candidates": [{"finishReason": "STOP"}]}))]);
         let mut chat = chat(&script, counting("count").0);
 
-        let error = road.send(&mut chat, "Count!").await.unwrap_err();
+        let error = mode.send(&mut chat, "Count!").await.unwrap_err();
 
         assert_eq!(error.kind(), ErrorKind::Empty);
         assert!(chat.history().is_empty());
@@ -263,7 +263,7 @@ async fn an_empty_final_reply_does_not_complete_the_turn() {
 
 #[tokio::test]
 async fn a_second_reply_that_is_blocked_or_stopped_ends_the_turn() {
-    for road in ROADS {
+    for mode in MODES {
         for (second, kind) in [
             (
                 json!({"promptFeedback": {"blockReason": "SAFETY"}}),
@@ -279,7 +279,7 @@ async fn a_second_reply_that_is_blocked_or_stopped_ends_the_turn() {
                 .then_stream([response(second)]);
             let mut chat = chat(&script, counting("count").0);
 
-            let error = road.send(&mut chat, "Count!").await.unwrap_err();
+            let error = mode.send(&mut chat, "Count!").await.unwrap_err();
 
             assert_eq!(error.kind(), kind);
             assert!(chat.history().is_empty());
@@ -289,7 +289,7 @@ async fn a_second_reply_that_is_blocked_or_stopped_ends_the_turn() {
 }
 
 #[test]
-fn a_time_limit_without_a_runtime_says_what_is_missing() {
+fn a_time_limit_without_a_runtime_is_an_error_that_names_the_runtime() {
     let script = Scripted::default().then_call("now", json!({}));
     let limited = AutomaticFunctionCalling::default().time_limit(Duration::from_secs(1));
     let now = Function::from_declaration(

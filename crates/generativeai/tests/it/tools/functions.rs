@@ -111,7 +111,7 @@ async fn a_handler_may_take_nothing_and_give_nothing() {
 }
 
 #[test]
-fn what_a_handler_takes_is_declared_as_json_schema() {
+fn the_argument_of_a_handler_is_declared_as_json_schema() {
     let function = Function::new("sum", "Adds.", sum);
 
     assert_eq!(
@@ -132,7 +132,7 @@ fn what_a_handler_takes_is_declared_as_json_schema() {
 }
 
 #[test]
-fn what_a_handler_takes_can_be_declared_in_openapi() {
+fn the_argument_of_a_handler_can_be_declared_in_openapi() {
     let function = Function::new("sum", "Adds.", sum)
         .with_openapi_schema()
         .unwrap();

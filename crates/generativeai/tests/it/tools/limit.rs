@@ -34,12 +34,12 @@ async fn by_default_a_turn_has_ten_rounds() {
 
 #[tokio::test]
 async fn calls_past_the_limit_are_returned_and_their_answers_go_on_with_the_turn() {
-    for road in ROADS {
+    for mode in MODES {
         let script = calling(2).then_text("Enough.");
         let (count, calls) = counting("count");
         let mut chat = automatic(&script, count, after(1, OnRoundLimit::ReturnCalls));
 
-        let returned = road.send(&mut chat, "Count!").await.unwrap();
+        let returned = mode.send(&mut chat, "Count!").await.unwrap();
 
         assert_eq!(returned.function_calls().count(), 1);
         assert!(
@@ -56,7 +56,7 @@ async fn calls_past_the_limit_are_returned_and_their_answers_go_on_with_the_turn
         assert_eq!(call.arg("at"), Some(&json!(1)));
 
         let answer = FunctionResponse::to(call, json!("by hand"));
-        let said = road.send(&mut chat, answer).await.unwrap();
+        let said = mode.send(&mut chat, answer).await.unwrap();
 
         assert_eq!(said.text().unwrap(), "Enough.");
         assert_eq!(calls.lock().unwrap().len(), 1);
@@ -68,17 +68,17 @@ async fn calls_past_the_limit_are_returned_and_their_answers_go_on_with_the_turn
 }
 
 #[tokio::test]
-async fn another_message_leaves_returned_calls_behind() {
-    for road in ROADS {
+async fn another_message_is_sent_without_returned_calls() {
+    for mode in MODES {
         let script = calling(1).then_text("Hello.");
         let mut chat = automatic(
             &script,
             counting("count").0,
             after(0, OnRoundLimit::ReturnCalls),
         );
-        road.send(&mut chat, "Count!").await.unwrap();
+        mode.send(&mut chat, "Count!").await.unwrap();
 
-        road.send(&mut chat, "Never mind, hello!").await.unwrap();
+        mode.send(&mut chat, "Never mind, hello!").await.unwrap();
 
         assert_eq!(chat.history().len(), 2);
         assert_eq!(contents_of(&script.requests()[1]), chat.history()[..1]);
@@ -88,7 +88,7 @@ async fn another_message_leaves_returned_calls_behind() {
 
 #[tokio::test]
 async fn a_message_that_answers_some_of_the_returned_calls_is_refused() {
-    for road in ROADS {
+    for mode in MODES {
         let script = Scripted::default().then_stream([reply(json!([
             {"functionCall": {"name": "count"}},
             {"functionCall": {"name": "weigh"}},
@@ -98,10 +98,10 @@ async fn a_message_that_answers_some_of_the_returned_calls_is_refused() {
             counting("count").0,
             after(0, OnRoundLimit::ReturnCalls),
         );
-        road.send(&mut chat, "Go!").await.unwrap();
+        mode.send(&mut chat, "Go!").await.unwrap();
 
         let some = FunctionResponse::new("count", json!(1));
-        let error = road.send(&mut chat, some).await.unwrap_err();
+        let error = mode.send(&mut chat, some).await.unwrap_err();
 
         assert_eq!(error.kind(), ErrorKind::Request);
         assert_eq!(
@@ -120,7 +120,7 @@ async fn a_message_that_answers_some_of_the_returned_calls_is_refused() {
 
 #[tokio::test]
 async fn text_is_forced_with_a_last_request_that_forbids_calls() {
-    for road in ROADS {
+    for mode in MODES {
         let script = calling(1).then_text("Enough.");
         let mut chat = automatic(
             &script,
@@ -128,7 +128,7 @@ async fn text_is_forced_with_a_last_request_that_forbids_calls() {
             after(1, OnRoundLimit::ForceText),
         );
 
-        let said = road.send(&mut chat, "Count!").await.unwrap();
+        let said = mode.send(&mut chat, "Count!").await.unwrap();
 
         assert_eq!(said.text().unwrap(), "Enough.");
         let configs = script
@@ -143,7 +143,7 @@ async fn text_is_forced_with_a_last_request_that_forbids_calls() {
 
 #[tokio::test]
 async fn a_model_that_still_calls_when_it_may_not_fails_the_turn() {
-    for road in ROADS {
+    for mode in MODES {
         for (script, at_limit) in [
             (calling(2), OnRoundLimit::ForceText),
             (calling(2), OnRoundLimit::Fail),
@@ -151,7 +151,7 @@ async fn a_model_that_still_calls_when_it_may_not_fails_the_turn() {
             let (count, calls) = counting("count");
             let mut chat = automatic(&script, count, after(1, at_limit));
 
-            let error = road.send(&mut chat, "Count!").await.unwrap_err();
+            let error = mode.send(&mut chat, "Count!").await.unwrap_err();
 
             assert_eq!(error.kind(), ErrorKind::Function);
             assert_eq!(

@@ -8,7 +8,7 @@ use super::*;
 
 #[tokio::test]
 async fn the_model_is_told_which_functions_exist_and_the_turn_continues() {
-    for road in ROADS {
+    for mode in MODES {
         for reason in ["UNEXPECTED_TOOL_CALL", "MALFORMED_FUNCTION_CALL"] {
             let call = json!({"functionCall": {"name": "list_files", "args": {}}, "thoughtSignature": "c2ln"});
             let script = Scripted::default()
@@ -17,7 +17,7 @@ async fn the_model_is_told_which_functions_exist_and_the_turn_continues() {
             let (count, calls) = counting("count");
             let mut chat = chat(&script, count);
 
-            let said = road
+            let said = mode
                 .send(&mut chat, "Which files are there?")
                 .await
                 .unwrap();
@@ -34,14 +34,14 @@ async fn the_model_is_told_which_functions_exist_and_the_turn_continues() {
 
 #[tokio::test]
 async fn the_model_is_told_if_there_are_no_functions() {
-    for road in ROADS {
+    for mode in MODES {
         let call = json!({"functionCall": {"name": "run", "args": {}}});
         let script = Scripted::default()
             .then_stream([chunk(json!([call]), "UNEXPECTED_TOOL_CALL")])
             .then_text("I cannot.");
         let mut chat = chat(&script, Toolbox::default());
 
-        road.send(&mut chat, "Run it!").await.unwrap();
+        mode.send(&mut chat, "Run it!").await.unwrap();
 
         let error = "unknown function `run`: there are no functions";
         assert_eq!(answers(&chat.history()[2]), [json!({ "error": error })]);
@@ -50,7 +50,7 @@ async fn the_model_is_told_if_there_are_no_functions() {
 
 #[tokio::test]
 async fn no_function_runs_for_a_rejected_call() {
-    for road in ROADS {
+    for mode in MODES {
         let parts = json!([
             {"text": "Let me count."},
             {"functionCall": {"name": "count", "args": {"of": 1}}},
@@ -63,7 +63,7 @@ async fn no_function_runs_for_a_rejected_call() {
         let (count, calls) = counting("count");
         let mut chat = chat(&script, count);
 
-        road.send(&mut chat, "Count!").await.unwrap();
+        mode.send(&mut chat, "Count!").await.unwrap();
 
         assert_eq!(*calls.lock().unwrap(), [json!({"of": "sheep"})]);
         assert_sendable(chat.history());
@@ -171,7 +171,7 @@ async fn a_mistaken_call_that_stops_short_is_not_answered() {
 
 #[tokio::test]
 async fn mistakes_count_as_rounds() {
-    for road in ROADS {
+    for mode in MODES {
         let mistake = || {
             chunk(
                 json!([{"functionCall": {"name": "dance"}}]),
@@ -184,7 +184,7 @@ async fn mistakes_count_as_rounds() {
         let limited = AutomaticFunctionCalling::default().max_rounds(2);
         let mut chat = automatic(&script, counting("count").0, limited);
 
-        road.send(&mut chat, "Dance!").await.ok();
+        mode.send(&mut chat, "Dance!").await.ok();
 
         assert_eq!(script.requests().len(), 3);
         assert!(chat.history().is_empty() && chat.unfinished().is_some());
@@ -195,7 +195,7 @@ async fn mistakes_count_as_rounds() {
 async fn a_rejected_reply_ends_the_turn_if_nothing_can_be_answered_here() {
     let call = json!([{"functionCall": {"name": "dance"}}]);
     let declared = json!([{"functionCall": {"name": "ask"}}]);
-    for road in ROADS {
+    for mode in MODES {
         for (parts, automatic) in [
             (json!([{"text": "call:dance{}"}]), true.into()),
             (json!([]), true.into()),
@@ -209,7 +209,7 @@ async fn a_rejected_reply_ends_the_turn_if_nothing_can_be_answered_here() {
             );
             let mut chat = super::automatic(&script, tools, automatic);
 
-            let error = road.send(&mut chat, "Dance!").await.unwrap_err();
+            let error = mode.send(&mut chat, "Dance!").await.unwrap_err();
 
             assert_eq!(error.kind(), ErrorKind::Stopped);
             let reason = &chat.unfinished().unwrap().reason;
@@ -223,13 +223,13 @@ async fn a_rejected_reply_ends_the_turn_if_nothing_can_be_answered_here() {
 
 #[tokio::test]
 async fn a_mistake_fails_the_turn_if_failures_do() {
-    for road in ROADS {
+    for mode in MODES {
         let call = json!([{"functionCall": {"name": "dance"}}]);
         let script = Scripted::default().then_stream([chunk(call, "UNEXPECTED_TOOL_CALL")]);
         let strict = AutomaticFunctionCalling::default().on_failure(OnFailure::Fail);
         let mut chat = automatic(&script, counting("count").0, strict);
 
-        let error = road.send(&mut chat, "Dance!").await.unwrap_err();
+        let error = mode.send(&mut chat, "Dance!").await.unwrap_err();
 
         assert_eq!(error.kind(), ErrorKind::Function);
     }

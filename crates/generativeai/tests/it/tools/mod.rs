@@ -26,14 +26,14 @@ mod waiting;
 
 /// The two ways a reply takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Road {
+enum Mode {
     Awaited,
     Streamed,
 }
 
-const ROADS: [Road; 2] = [Road::Awaited, Road::Streamed];
+const MODES: [Mode; 2] = [Mode::Awaited, Mode::Streamed];
 
-impl Road {
+impl Mode {
     async fn send(
         self,
         chat: &mut ChatSession,

@@ -15,14 +15,14 @@ use super::*;
 
 #[tokio::test]
 async fn a_call_is_answered_and_the_rounds_are_in_the_history() {
-    for road in ROADS {
+    for mode in MODES {
         let script = Scripted::default()
             .then_call("count", json!({"of": "sheep"}))
             .then_text("One.");
         let (count, calls) = counting("count");
         let mut chat = chat(&script, count);
 
-        let said = road.send(&mut chat, "Count!").await.unwrap();
+        let said = mode.send(&mut chat, "Count!").await.unwrap();
 
         assert_eq!(said.text().unwrap(), "One.");
         assert_eq!(*calls.lock().unwrap(), [json!({"of": "sheep"})]);
@@ -100,7 +100,7 @@ async fn a_stream_gives_the_chunks_of_all_rounds() {
 
 #[tokio::test]
 async fn text_and_call_in_one_reply_stay_together() {
-    for road in ROADS {
+    for mode in MODES {
         let parts = json!([
             {"text": "Hm", "thought": true},
             {"text": "Let me count."},
@@ -111,7 +111,7 @@ async fn text_and_call_in_one_reply_stay_together() {
             .then_text("One.");
         let mut chat = chat(&script, counting("count").0);
 
-        road.send(&mut chat, "Count!").await.unwrap();
+        mode.send(&mut chat, "Count!").await.unwrap();
 
         assert_eq!(json_of(&chat.history()[1].parts), parts);
         assert_sendable(chat.history());
@@ -120,7 +120,7 @@ async fn text_and_call_in_one_reply_stay_together() {
 
 #[tokio::test]
 async fn a_call_in_the_last_chunk_only_is_answered() {
-    for road in ROADS {
+    for mode in MODES {
         let script = Scripted::default()
             .then_stream([
                 chunk(json!([{"text": "Let me count."}]), ""),
@@ -130,7 +130,7 @@ async fn a_call_in_the_last_chunk_only_is_answered() {
         let (count, calls) = counting("count");
         let mut chat = chat(&script, count);
 
-        road.send(&mut chat, "Count!").await.unwrap();
+        mode.send(&mut chat, "Count!").await.unwrap();
 
         assert_eq!(calls.lock().unwrap().len(), 1);
         assert_sendable(chat.history());
@@ -139,7 +139,7 @@ async fn a_call_in_the_last_chunk_only_is_answered() {
 
 #[tokio::test]
 async fn empty_chunks_after_a_call_change_nothing() {
-    for road in ROADS {
+    for mode in MODES {
         let script = Scripted::default()
             .then_stream([
                 chunk(json!([{"functionCall": {"name": "count"}}]), "STOP"),
@@ -151,7 +151,7 @@ async fn empty_chunks_after_a_call_change_nothing() {
         let (count, calls) = counting("count");
         let mut chat = chat(&script, count);
 
-        let said = road.send(&mut chat, "Count!").await.unwrap();
+        let said = mode.send(&mut chat, "Count!").await.unwrap();
 
         assert_eq!(calls.lock().unwrap().len(), 1);
         assert_eq!(said.usage_metadata.unwrap().total_token_count, Some(7));
@@ -165,7 +165,7 @@ async fn empty_chunks_after_a_call_change_nothing() {
 
 #[tokio::test]
 async fn a_signature_on_the_first_of_parallel_calls_goes_back_on_it_alone() {
-    for road in ROADS {
+    for mode in MODES {
         let parts = json!([
             {"functionCall": {"name": "count", "args": {"of": "a"}}, "thoughtSignature": "c2ln"},
             {"functionCall": {"name": "count", "args": {"of": "b"}}},
@@ -175,7 +175,7 @@ async fn a_signature_on_the_first_of_parallel_calls_goes_back_on_it_alone() {
             .then_text("Two.");
         let mut chat = chat(&script, counting("count").0);
 
-        road.send(&mut chat, "Count!").await.unwrap();
+        mode.send(&mut chat, "Count!").await.unwrap();
 
         let sent = contents_of(&script.requests()[1]);
         assert_eq!(json_of(&sent[1].parts), parts);
@@ -189,7 +189,7 @@ async fn a_signature_on_the_first_of_parallel_calls_goes_back_on_it_alone() {
 
 #[tokio::test]
 async fn every_answer_bears_the_id_of_its_call_even_if_ids_repeat() {
-    for road in ROADS {
+    for mode in MODES {
         let call = |id: Value| json!({"functionCall": {"id": id, "name": "count", "args": {}}});
         let script = Scripted::default()
             .then_stream([reply(json!([
@@ -201,7 +201,7 @@ async fn every_answer_bears_the_id_of_its_call_even_if_ids_repeat() {
         let (count, calls) = counting("count");
         let mut chat = chat(&script, count);
 
-        road.send(&mut chat, "Count!").await.unwrap();
+        mode.send(&mut chat, "Count!").await.unwrap();
 
         let answer = &json_of(&chat.history()[2].parts);
         let ids = [0, 1, 2].map(|at| &answer[at]["functionResponse"]["id"]);
@@ -213,7 +213,7 @@ async fn every_answer_bears_the_id_of_its_call_even_if_ids_repeat() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_of_one_reply_run_at_once_and_are_answered_in_their_order() {
-    for road in ROADS {
+    for mode in MODES {
         let call =
             |seconds: u64| json!({"functionCall": {"name": "nap", "args": seconds_of(seconds)}});
         let script = Scripted::default()
@@ -227,7 +227,7 @@ async fn calls_of_one_reply_run_at_once_and_are_answered_in_their_order() {
         let mut chat = chat(&script, nap);
         let start = tokio::time::Instant::now();
 
-        road.send(&mut chat, "Sleep!").await.unwrap();
+        mode.send(&mut chat, "Sleep!").await.unwrap();
 
         assert_eq!(start.elapsed(), Duration::from_secs(3));
         let slept = [3, 1, 2].map(|seconds| json!({ "result": seconds }));
@@ -241,7 +241,7 @@ fn seconds_of(seconds: u64) -> Value {
 
 #[tokio::test]
 async fn usage_is_summed_over_the_rounds() {
-    for road in ROADS {
+    for mode in MODES {
         let used = |tokens: i32| json!({"promptTokenCount": tokens, "totalTokenCount": tokens + 1});
         let mut calling = reply(json!([{"functionCall": {"name": "count"}}]));
         calling.usage_metadata = usage(used(10));
@@ -252,7 +252,7 @@ async fn usage_is_summed_over_the_rounds() {
             .then_stream([last]);
         let mut chat = chat(&script, counting("count").0);
 
-        let said = road.send(&mut chat, "Count!").await.unwrap();
+        let said = mode.send(&mut chat, "Count!").await.unwrap();
 
         assert_eq!(
             said.usage_metadata,
@@ -267,7 +267,7 @@ fn usage(json: Value) -> Option<Box<UsageMetadata>> {
 
 #[tokio::test]
 async fn mode_any_holds_for_the_first_round_only() {
-    for road in ROADS {
+    for mode in MODES {
         let script = Scripted::default()
             .then_call("count", json!({}))
             .then_call("count", json!({}))
@@ -279,8 +279,8 @@ async fn mode_any_holds_for_the_first_round_only() {
             .backend(script.clone());
         let mut chat = model.start_chat().automatic_function_calling(true);
 
-        road.send(&mut chat, "Count!").await.unwrap();
-        road.send(&mut chat, "Bye!").await.unwrap();
+        mode.send(&mut chat, "Count!").await.unwrap();
+        mode.send(&mut chat, "Bye!").await.unwrap();
 
         let modes: Vec<FunctionCallingConfig> = script
             .requests()
@@ -295,7 +295,7 @@ async fn mode_any_holds_for_the_first_round_only() {
 
 #[tokio::test]
 async fn the_tools_and_settings_of_a_message_hold_for_all_its_rounds() {
-    for road in ROADS {
+    for mode in MODES {
         let script = Scripted::default()
             .then_call("count", json!({}))
             .then_text("One.");
@@ -306,9 +306,9 @@ async fn the_tools_and_settings_of_a_message_hold_for_all_its_rounds() {
             .tools(count)
             .tool_config(FunctionCallingConfig::validated());
 
-        match road {
-            Road::Awaited => message.await.unwrap(),
-            Road::Streamed => message.stream().finish().await.unwrap(),
+        match mode {
+            Mode::Awaited => message.await.unwrap(),
+            Mode::Streamed => message.stream().finish().await.unwrap(),
         };
 
         assert_eq!(calls.lock().unwrap().len(), 1);
@@ -327,7 +327,7 @@ async fn the_tools_and_settings_of_a_message_hold_for_all_its_rounds() {
 
 #[tokio::test]
 async fn an_observer_sees_each_call_and_each_answer_as_it_happens() {
-    for road in ROADS {
+    for mode in MODES {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&seen);
         let observing = AutomaticFunctionCalling::default().observer(move |event| {
@@ -349,7 +349,7 @@ async fn an_observer_sees_each_call_and_each_answer_as_it_happens() {
             .then_text("Greeted.");
         let mut chat = automatic(&script, greet, observing);
 
-        road.send(&mut chat, "Greet!").await.unwrap();
+        mode.send(&mut chat, "Greet!").await.unwrap();
 
         let expected = [
             "greet called",
@@ -362,12 +362,12 @@ async fn an_observer_sees_each_call_and_each_answer_as_it_happens() {
 
 #[tokio::test]
 async fn functions_are_not_run_while_automatic_calling_is_off() {
-    for road in ROADS {
+    for mode in MODES {
         let script = Scripted::default().then_call("count", json!({}));
         let (count, calls) = counting("count");
         let mut chat: ChatSession = chat(&script, count).automatic_function_calling(false);
 
-        road.send(&mut chat, "Count!").await.unwrap();
+        mode.send(&mut chat, "Count!").await.unwrap();
 
         assert!(calls.lock().unwrap().is_empty());
         assert_eq!(chat.pending_calls().len(), 1);

@@ -99,7 +99,7 @@ async fn two_functions_of_one_name_are_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn how_functions_are_called_is_said_in_a_word() {
+fn each_calling_mode_has_a_constructor() {
     let mode = |config: FunctionCallingConfig| {
         json_of(ToolConfig::from(config))["functionCallingConfig"].clone()
     };

@@ -74,7 +74,7 @@ fn ids_of(chat: &ChatSession) -> Vec<String> {
 
 #[tokio::test]
 async fn a_turn_waits_and_a_decision_continues_it_in_this_or_another_process() {
-    for road in ROADS {
+    for mode in MODES {
         for is_other in [false, true] {
             let mut world = waiting().await;
             if is_other {
@@ -98,9 +98,9 @@ async fn a_turn_waits_and_a_decision_continues_it_in_this_or_another_process() {
                 (&ids[1], Decision::deny("too late")),
             ];
             let decided = chat.decide(decisions);
-            let said = match road {
-                Road::Awaited => decided.await.unwrap(),
-                Road::Streamed => decided.stream().finish().await.unwrap(),
+            let said = match mode {
+                Mode::Awaited => decided.await.unwrap(),
+                Mode::Streamed => decided.stream().finish().await.unwrap(),
             };
 
             assert_eq!(said.text().unwrap(), "Done.");

@@ -30,7 +30,7 @@ fn assert_values<T: for<'a> From<&'a str> + Debug>(names: &[&str]) {
 }
 
 #[test]
-fn fields_of_requests() {
+fn fields_of_requests_are_read_and_written() {
     assert_typed::<GenerateContentRequest>(&[
         json!({"labels": {"team": "maps"}, "continuationToken": "t", "store": false}),
         json!({"serviceTier": "flex"}),
@@ -50,7 +50,7 @@ fn fields_of_requests() {
 }
 
 #[test]
-fn fields_of_parts() {
+fn fields_of_parts_are_read_and_written() {
     assert_typed::<Part>(&[
         json!({"inlineData": {"mimeType": "a/b", "data": "", "displayName": "n"}}),
         json!({"fileData": {"mimeType": "a/b", "fileUri": "u", "displayName": "n"}}),
@@ -97,7 +97,7 @@ fn fields_of_parts() {
 }
 
 #[test]
-fn fields_of_tools() {
+fn fields_of_tools_are_read_and_written() {
     assert_typed::<Tool>(&[
         json!({"googleSearch": {"searchTypes": {"webSearch": {}, "imageSearch": {}},
             "timeRangeFilter": {"startTime": "2026-01-01T00:00:00Z"}, "excludeDomains": ["x"]}}),
@@ -146,7 +146,7 @@ fn fields_of_recorded_exchanges() {
 }
 
 #[test]
-fn fields_of_responses() {
+fn fields_of_responses_are_read_and_written() {
     assert_typed::<GenerateContentResponse>(&[
         json!({"createTime": "2026-11-23T12:00:00Z", "promptFeedback": {"blockReasonMessage": "m"}}),
         json!({"modelStatus": {"modelStage": "PREVIEW", "message": "m",

@@ -13,7 +13,7 @@ fn assert_written(request: GenerateContentRequest, expected: Value) {
 }
 
 #[test]
-fn a_conversation_with_media_and_function_responses() {
+fn constructors_write_a_conversation_with_media_and_function_responses() {
     let call = FunctionCall::new(
         "height",
         json!({"of": "K2"}).as_object().cloned().expect("args"),
@@ -50,7 +50,7 @@ fn a_conversation_with_media_and_function_responses() {
 }
 
 #[test]
-fn a_generation_config() {
+fn setters_write_a_generation_config() {
     let config = GenerationConfig::default()
         .candidate_count(1)
         .stop_sequences(["END", "STOP"])
@@ -102,7 +102,7 @@ fn a_generation_config() {
 }
 
 #[test]
-fn tools_and_safety_settings() {
+fn setters_write_tools_and_safety_settings() {
     let height = FunctionDeclaration::new("height", "Returns the height of a mountain.")
         .parameters(Schema::object([("of", Schema::string())]))
         .behavior(Behavior::Blocking);

@@ -86,7 +86,7 @@ mod tests {
     use crate::protocol::content::contents::tests::{read, users};
 
     #[test]
-    fn the_json_follows_what_is_added_and_removed() {
+    fn the_json_follows_added_and_removed_contents() {
         let mut transcript = Transcript::from(users(&["a", "b"]));
         assert_eq!(read(transcript.json()), users(&["a", "b"]));
 

@@ -104,7 +104,7 @@ fn a_json_object_in_a_field_called_error_is_an_event() {
 }
 
 #[test]
-fn a_json_object_on_a_line_of_its_own_is_an_event() {
+fn a_json_object_on_a_separate_line_is_an_event() {
     for (body, expected) in [
         (
             "data: {}\r\n\r\n{\"error\":{\"code\":1}}\n",
@@ -134,7 +134,7 @@ fn a_body_that_begins_with_a_bracket_is_an_array() {
 }
 
 #[test]
-fn the_end_of_a_body_says_whether_it_is_truncated() {
+fn the_end_of_a_body_shows_whether_it_is_truncated() {
     let end = |body: &str| read([body.as_bytes()]).expect("well formed").1;
 
     assert_eq!(end("data: {}\n\n"), BodyEnd::Clean);

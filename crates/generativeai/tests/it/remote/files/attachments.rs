@@ -77,7 +77,7 @@ async fn the_place_on_disk_is_in_no_request() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_attached_is_an_error_that_names_it() {
+async fn a_path_that_cannot_be_attached_is_an_error_that_names_it() {
     let folder = Folder::new("attached");
     fs::write(folder.path("unknown.xyz"), "?").expect("written");
     fs::create_dir(folder.path("folder.txt")).expect("a folder");

@@ -62,7 +62,7 @@ async fn a_file_has_the_type_and_the_name_that_follow_from_its_path() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_readable_file_is_an_error_that_names_it() {
+async fn a_path_that_is_not_a_readable_file_is_an_error_that_names_it() {
     let folder = Folder::new("kinds");
     fs::create_dir(folder.path("folder.txt")).expect("a folder");
     let kinds = vec![
