@@ -46,19 +46,19 @@
 //!   and evaluated once, and one chat may use all of it. Finished chats stay cached until their cells are
 //!   needed; the least recently used one is evicted first. If the running chats fill the context
 //!   together, the youngest is preempted and evaluated again later, so no chat cuts off another one.
-//! - **The reader sets the pace.** Events pass through a bounded channel with a reserved place for the
-//!   last event. A chat whose channel is full is not decoded, and delays nobody else.
+//! - **The reader sets the pace.** Events pass through a bounded channel with a reserved place for the last event. A
+//!   chat whose channel is full is not decoded, and does not delay other chats.
 //! - **Sampling in Rust.** Penalties, top-k, top-p, temperature, in this order; log-probabilities come
 //!   from the unmodified logits. llama.cpp's samplers need a second copy of the logits, and its grammar
 //!   sampler allows everything once it fails.
 //! - **Constraints fail closed.** A token is sampled under the mask of the grammar or not at all.
 //! - **Templates run in a Jinja engine.** llama.cpp has no Jinja engine behind its C API: it recognizes
 //!   known templates and rejects others. A template comes from a file, so its steps are limited.
-//! - **In the process of the caller.** The remaining risk is an abort in C++. Files are checked before
-//!   llama.cpp reads them, batches and sequences are bounded here, grammars are in Rust, and an error of
-//!   llama.cpp fails the chats of one batch only. A library cannot ship a second program, and a chat loses
-//!   nothing, because a turn enters its history as a whole. `genai serve` answers many users, so it runs
-//!   the model in a child process that it can restart, at a cost of two milliseconds a request.
+//! - **In the process of the caller.** The remaining risk is an abort in C++. Files are checked before llama.cpp reads
+//!   them, batches and sequences are bounded here, and grammars are in Rust. An error of llama.cpp fails the chats of
+//!   one batch only. A library cannot ship a second program, and a chat loses nothing, because a turn enters its
+//!   history as a whole. `genai serve` answers many users, so it runs the model in a child process that it can restart,
+//!   at a cost of two milliseconds a request.
 
 mod builder;
 mod call_syntax;

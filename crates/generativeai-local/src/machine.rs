@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
-/// Names of the files of a control group: its limit, its use, and the member of `memory.stat` with the part of the use
-/// that is cached files, which the kernel frees when memory is needed.
+/// Names of the files of a control group: its limit, its use, and a member of `memory.stat`: the part of the use that
+/// is cached files, which the kernel frees when memory is needed.
 type Names = [&'static str; 3];
 
 const VERSION_1: Names = [

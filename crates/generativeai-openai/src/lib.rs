@@ -28,13 +28,13 @@
 //! | embeddings, list of models | `/embeddings`, `/models` |
 //!
 //! A request that the server cannot express is refused before it is sent, with an error of the kind
-//! [`Request`](generativeai::ErrorKind::Request) that names the field. Three things are left out because they mean
-//! nothing to another service: thought signatures of Gemini, metadata that the model does not see (`partMetadata`,
-//! `displayName`), and safety thresholds that block nothing. Thoughts in the history are sent if the server takes them.
-//! Members of the generation config that the SDK does not know are sent unchanged, so that settings such as `min_p` or
+//! [`Request`](generativeai::ErrorKind::Request) that names the field. Three things are left out, since they have no
+//! meaning for another service. These are thought signatures of Gemini, metadata that the model does not see
+//! (`partMetadata`, `displayName`), and safety thresholds that block nothing. Thoughts in the history are sent if the
+//! server takes them. Unknown members of the generation config are sent unchanged, so that settings such as `min_p` or
 //! `chat_template_kwargs` can be used. Counting tokens is not part of the API of OpenAI.
 //!
-//! Servers differ. [`Capabilities`] lists in which ways, and is chosen by the base URL unless it is set.
+//! [`Capabilities`] describes the differences between servers. It is chosen by the base URL unless it is set.
 //!
 //! # How a reply is read
 //!

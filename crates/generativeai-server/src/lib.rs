@@ -49,8 +49,8 @@
 //! | JavaScript, `@google/genai` | `new GoogleGenAI({httpOptions: {baseUrl: "http://127.0.0.1:8080"}})` |
 //! | curl | `http://127.0.0.1:8080/v1beta/models/gemini-flash-latest:generateContent` |
 //!
-//! Most clients insist on some API key. Any will do, unless the server has one
-//! ([`Server::api_key`]). Model names need no change: see [`Server::strict_model_names`].
+//! Most clients require an API key. Any string is accepted, unless [`Server::api_key`] sets a key. Model names need no
+//! change: see [`Server::strict_model_names`].
 //!
 //! # Endpoints
 //!

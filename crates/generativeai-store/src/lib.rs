@@ -1,8 +1,8 @@
 //! Conversations that survive a restart: chats stored in SQLite or PostgreSQL as they happen.
 //!
-//! A [`Store`] is a database of sessions, and a [`Session`] is one conversation. [`Session::chat`]
-//! opens it as a [`ChatSession`](generativeai::ChatSession) that works like any other, and writes each
-//! message before it is sent and each outcome before it is returned.
+//! A [`Store`] is a database of sessions, and a [`Session`] is one conversation. [`Session::chat`] opens it as a
+//! [`ChatSession`](generativeai::ChatSession) that works like any other. It writes each message before it is sent, and
+//! each outcome before it is returned.
 //!
 //! ```
 //! use generativeai::{GenerativeModel, testing::Scripted};

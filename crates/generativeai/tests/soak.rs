@@ -130,20 +130,20 @@ const FAULTS: &[Fault] = &[
 /// How a server answers the n-th request.
 type Answers = fn(usize, &str) -> (String, End);
 
-fn good(road: &str) -> (String, End) {
+fn good(mode: &str) -> (String, End) {
     let body = r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"Hello, and welcome to the soak!"}]},"finishReason":"STOP"}],"usageMetadata":{"totalTokenCount":9}}"#;
-    match road {
+    match mode {
         "stream" => refused("200 OK", &format!("data: {body}\r\n\r\n")),
         _ => refused("200 OK", body),
     }
 }
 
-fn one_in_ten_fails(request: usize, road: &str) -> (String, End) {
+fn one_in_ten_fails(request: usize, mode: &str) -> (String, End) {
     // The faults take turns, over all clients.
     if request % 10 == 9 {
-        FAULTS[request / 10 % FAULTS.len()](road, &good("whole").0)
+        FAULTS[request / 10 % FAULTS.len()](mode, &good("whole").0)
     } else {
-        good(road)
+        good(mode)
     }
 }
 
@@ -171,14 +171,14 @@ fn serve(runtime: &Runtime, answers: Answers) -> (String, Arc<AtomicUsize>) {
 async fn answer(connection: TcpStream, answers: Answers, count: &AtomicUsize) -> io::Result<()> {
     let mut connection = BufReader::new(connection);
     loop {
-        let (mut length, mut road, mut first) = (0, "whole", true);
+        let (mut length, mut mode, mut first) = (0, "whole", true);
         loop {
             let mut line = String::new();
             if connection.read_line(&mut line).await? == 0 {
                 return Ok(());
             }
             if first && line.contains("alt=sse") {
-                road = "stream";
+                mode = "stream";
             }
             first = false;
             let line = line.trim_end().to_ascii_lowercase();
@@ -190,7 +190,7 @@ async fn answer(connection: TcpStream, answers: Answers, count: &AtomicUsize) ->
             }
         }
         connection.read_exact(&mut vec![0; length]).await?;
-        let (answer, end) = answers(count.fetch_add(1, Relaxed), road);
+        let (answer, end) = answers(count.fetch_add(1, Relaxed), mode);
         connection.write_all(answer.as_bytes()).await?;
         match end {
             End::Stay => {}

@@ -24,7 +24,7 @@ mod rounds;
 mod toolbox;
 mod waiting;
 
-/// The two ways a reply takes.
+/// Way in which a message is sent and its reply received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Awaited,
