@@ -103,8 +103,8 @@ impl Builder {
 
     /// Sets the maximum number of compute threads; at least 1. Default: the number of physical cores.
     ///
-    /// Fewer are used while other programs keep cores busy: threads that share a core with another program
-    /// slow each other down. For the same reason there are never more than the processor runs at once.
+    /// Fewer are used while other programs keep cores busy: threads that share a core with another program slow each
+    /// other down. For the same reason the number never exceeds the hardware threads of the processor.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
         self
@@ -140,9 +140,9 @@ impl Builder {
 
     /// Rejects settings that the model cannot follow, with a 400 that names them. Default: off.
     ///
-    /// Without it, a setting that asks for more than the model has is ignored and logged once with
-    /// `tracing`, if the reply is allowed without it: safety settings, a thinking budget for a model that
-    /// does not think, keywords of a schema that cannot be enforced token by token.
+    /// By default such a setting is ignored and logged once with `tracing`, if the reply is allowed without it: safety
+    /// settings, a thinking budget for a model that does not think, keywords of a schema that cannot be enforced token
+    /// by token.
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
