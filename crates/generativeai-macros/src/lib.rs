@@ -56,9 +56,9 @@ use proc_macro::TokenStream;
 /// `#[function(read_only)]` declares that the function changes nothing, so that an approval policy may let it run
 /// without asking.
 ///
-/// The `fn` may be `async`. It returns nothing, any type that implements `Serialize`, or a `Result` of one,
-/// whose error is a string, an `Error`, or a box of one. A return type whose name ends in `Result` is taken for
-/// a `Result`, so that aliases work. The `fn` has no `self` and no generics.
+/// The `fn` may be `async`. It returns nothing, any type that implements `Serialize`, or a `Result` of one, whose error
+/// is a string, an `Error`, or a box of one. A return type whose name ends in `Result` is treated as a `Result`, so
+/// that aliases work. The `fn` has no `self` and no generics.
 ///
 /// # Arguments
 ///
@@ -70,8 +70,8 @@ use proc_macro::TokenStream;
 ///
 /// # State
 ///
-/// A parameter marked `#[state]` is provided by the program: a database, a client, a cache. The model does not
-/// know of it. It becomes a parameter of `function(…)`:
+/// A parameter marked `#[state]` is provided by the program: a database, a client, a cache. It is not part of the
+/// declaration that the model reads. It becomes a parameter of `function(…)`:
 ///
 /// ```
 /// # use std::sync::Mutex;
@@ -90,9 +90,9 @@ use proc_macro::TokenStream;
 /// # assert_eq!(add_note.declaration().parameters_json_schema.as_ref().unwrap()["required"], serde_json::json!(["text"]));
 /// ```
 ///
-/// State by reference, `&T`, is passed to `function(…)` as a `T` or an `Arc<T>`; all calls share it. State by
-/// value is cloned for each call, which suits handles such as connection pools. Calls run concurrently: state
-/// that changes belongs into a `Mutex` or an atomic.
+/// State by reference, `&T`, is passed to `function(…)` as a `T` or an `Arc<T>`; all calls share it. State by value is
+/// cloned for each call, which suits handles such as connection pools. Calls run concurrently: state that changes
+/// belongs in a `Mutex` or an atomic.
 #[proc_macro_attribute]
 pub fn function(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::function(options.into(), item.into()).into()
