@@ -90,7 +90,7 @@ impl OpenAiBuilder {
         self
     }
 
-    /// Sets what the server can do. Default: [`Capabilities::of`] the base URL.
+    /// Sets the capabilities of the server. Default: [`Capabilities::of`] the base URL.
     pub fn capabilities(mut self, capabilities: Capabilities) -> Self {
         self.capabilities = Some(capabilities);
         self

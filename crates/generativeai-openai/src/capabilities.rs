@@ -1,6 +1,6 @@
-//! In which ways servers differ: a table.
+//! Table of the capabilities of servers.
 
-/// Ways in which OpenAI-compatible servers differ.
+/// Capabilities of an OpenAI-compatible server.
 ///
 /// [`of`](Self::of) chooses them by the base URL. A server behind another address, or one with more or fewer
 /// abilities than its kind, is described by changing fields:
@@ -127,8 +127,8 @@ const SERVERS: [(&str, &Capabilities); 5] = [
 ];
 
 impl Capabilities {
-    /// Returns the capabilities of the server at a base URL: OpenAI, Ollama (by its port), OpenRouter, DeepSeek
-    /// and Groq are known. Any other server is taken for one like vLLM and llama.cpp.
+    /// Returns the capabilities of the server at a base URL: OpenAI, Ollama (by its port), OpenRouter, DeepSeek and
+    /// Groq are known. Any other server is assumed to be like vLLM and llama.cpp.
     pub fn of(base_url: &str) -> Self {
         let mut known = SERVERS.iter();
         let known = known.find(|(part, _)| base_url.contains(part));
