@@ -1,8 +1,7 @@
 //! Deliberate faults, with which users test how their programs handle errors.
 //!
-//! Which faults a request gets is decided when it arrives, from the number of requests before it and a
-//! seeded random generator. So a failing test can be repeated exactly, as long as it sends its requests
-//! in the same order.
+//! The faults of a request are chosen when it arrives, from the number of requests before it and a seeded random
+//! generator. So a failing test can be repeated exactly, as long as it sends its requests in the same order.
 
 mod parse;
 
@@ -110,13 +109,13 @@ impl InjectedFaults {
 }
 
 impl Faults {
-    /// Draws the faults of the next request.
+    /// Chooses the faults of the next request.
     pub(crate) fn draw(&self) -> InjectedFaults {
         let mut injected = InjectedFaults::default();
         let mut sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
         for rule in &self.rules {
-            // Drawn for each rule and request, needed or not: so what one rule draws does not depend on
-            // how often the others apply.
+            // A random number for each rule and request, needed or not: so the choices of one rule do not depend on how
+            // often the others apply.
             let random = sequence.random.f64();
             if sequence.requests >= rule.first_requests || random >= rule.probability {
                 continue;
