@@ -17,8 +17,8 @@ use crate::{key_table, names};
 
 /// A conversation in a [`Store`](crate::Store).
 ///
-/// This is a handle: it holds the number of the session and no content, and each method queries the
-/// database. A clone refers to the same session.
+/// This is a handle: it contains only the number of the session, and each method queries the database. A clone refers
+/// to the same session.
 #[derive(Clone)]
 pub struct Session {
     /// The database that the session is stored in.
@@ -290,7 +290,7 @@ impl Session {
             .await
     }
 
-    /// Opens the conversation without a model that could answer, to read or change its state.
+    /// Opens the conversation without a real model, to read or change its state.
     async fn offline_chat(&self) -> Result<ChatSession> {
         self.chat(&GenerativeModel::new("none")).await
     }

@@ -270,7 +270,7 @@ impl Store {
         Ok(count)
     }
 
-    /// Lists all sessions, the last written first.
+    /// Lists all sessions, the most recently written first.
     ///
     /// # Errors
     /// In an encrypted store [`ErrorKind::Corrupt`] if a name is damaged: the message contains the number
