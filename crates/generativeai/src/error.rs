@@ -1,4 +1,4 @@
-//! The error type of the crate: one opaque `Error` whose kind answers the question: what can the caller do?
+//! The error type of the crate: one opaque `Error`, whose kind determines what the caller can do.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -21,12 +21,12 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Error of every fallible operation of this crate.
 ///
 /// To decide what to do, look at the [`kind`](Self::kind) or ask a predicate such as
-/// [`is_retryable`](Self::is_retryable). To report it, print it: the message says what happened and, where
-/// the reader can do something about it, what to do.
+/// [`is_retryable`](Self::is_retryable). To report it, print it: the message describes what happened and, if the reader
+/// can fix it, how.
 ///
-/// The error keeps everything that was known when it arose: the [status](Self::status) that the service
-/// sent, the [reply received so far](Self::response), each [attempt](Self::attempts), and the
-/// [causes](Self::causes). It never contains an API key.
+/// The error contains everything that is known about the failure: the [status](Self::status) that the service sent, the
+/// [reply received so far](Self::response), each [attempt](Self::attempts), and the [causes](Self::causes). It never
+/// contains an API key.
 ///
 /// `{}` prints the message alone, `{:#}` appends the causes. Cloning is cheap: clones share all data.
 ///
@@ -35,9 +35,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | What can I do? | [`kind`](Self::kind) |
 /// | Is another attempt worth it? | [`is_retryable`](Self::is_retryable), [`retry_after`](Self::retry_after) |
 /// | Was it too slow? | [`is_timeout`](Self::is_timeout) |
-/// | What did the service say? | [`status`](Self::status), [`http_code`](Self::http_code) |
+/// | What did the service report? | [`status`](Self::status), [`http_code`](Self::http_code) |
 /// | Was a part of the reply received? | [`response`](Self::response) |
-/// | How often was it tried? | [`attempts`](Self::attempts) |
+/// | How many attempts were made? | [`attempts`](Self::attempts) |
 /// | Why did it happen? | [`causes`](Self::causes) |
 ///
 /// ```
@@ -74,8 +74,8 @@ struct Inner {
 
 /// Record of one failed attempt at a request.
 ///
-/// [`Error::attempts`] lists them once the request has failed for good, and
-/// [`RequestOptions::on_retry`](crate::RequestOptions::on_retry) reports each one while retries go on.
+/// [`Error::attempts`] lists them once the request has failed permanently, and
+/// [`RequestOptions::on_retry`](crate::RequestOptions::on_retry) reports each one before its retry.
 ///
 /// ```
 /// use generativeai::{Error, ErrorKind};
@@ -120,8 +120,8 @@ impl Error {
     ///
     /// By convention a message is lower case without a full stop, and names the thing that failed first.
     ///
-    /// Backends and journals create errors. The kind decides what a conversation and its user do with it, so choose the
-    /// kind by what helps, and add all details:
+    /// Backends and journals create errors. A conversation and its user react to the kind, so choose the kind by the
+    /// remedy, and add all details:
     ///
     /// ```
     /// use std::io;
@@ -215,9 +215,9 @@ impl Error {
 
     /// Returns whether another attempt at the same request may succeed.
     ///
-    /// True for transient conditions: too many requests, a failing service, no connection, a timeout, a
-    /// reply that was cut off. False where the request, the key, the quota or the settings have to change
-    /// first, and where the model did respond, though not as wanted.
+    /// True for transient conditions: too many requests, a failing service, no connection, a timeout, a reply that was
+    /// cut off. False if the request, the key, the quota or the settings have to change first, or if the model returned
+    /// an unsuitable reply.
     ///
     /// [`Remote`](crate::Remote) has already retried where that was safe; [`attempts`](Self::attempts) lists
     /// those attempts. Wait for [`retry_after`](Self::retry_after) before another attempt.
@@ -314,7 +314,7 @@ impl Error {
     /// Returns the wait that the service asks for before the next attempt.
     ///
     /// It comes from the header `Retry-After` or from `RetryInfo` in the details, whichever is longer. `None` if the
-    /// service named none.
+    /// service sent neither.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }

@@ -6,8 +6,8 @@
 //! | [`Recorder`] | record the exchanges with a real service in a file, a *cassette* |
 //! | [`Cassette`] | play such a file back, without a network and without a key |
 //!
-//! [`check_backend`](crate::check_backend) checks a backend of your own. All of these need the feature
-//! `testing`, which belongs into the dev-dependencies of a program that only its tests use it in.
+//! [`check_backend`](crate::check_backend) checks a backend of your own. All of these need the feature `testing`. A
+//! program that uses it only in its tests enables it in its dev-dependencies.
 
 mod cassette;
 mod recorder;

@@ -19,8 +19,9 @@ use crate::stream::BoxFuture;
 ///
 /// - **Order.** Entries are read back in the order in which they were appended.
 /// - **All or nothing.** A call stores all of its entries or none of them, also when the process dies.
-/// - **Compare and set.** `after` is the number of entries that the conversation knows. If there are more, and they are
-///   not repeated by this call, another writer was faster: the answer is a conflict, and nothing is stored.
+/// - **Compare and set.** `after` is the number of entries that the conversation has read or written. If there are
+///   more, and this call does not repeat them, another writer was faster: the call returns a conflict, and nothing is
+///   stored.
 /// - **Repetition.** The same call may come twice, because its result was lost. The ids of the entries identify it.
 ///
 /// `generativeai-store` implements journals in SQLite and PostgreSQL. A journal in memory:

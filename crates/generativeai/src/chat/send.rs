@@ -90,8 +90,9 @@ impl ChatSession {
     /// decision for the id of each call. It is the same turn: once every call is decided, the approved ones run, and
     /// the model replies.
     ///
-    /// Calls without a decision go on waiting, and nothing runs before all are decided. The waiting turn may come from
-    /// another process: after loading it, set tools and a policy again. The policy decides on the calls that follow.
+    /// Calls without a decision continue to wait, and nothing runs before all are decided. The waiting turn may come
+    /// from another process: after loading it, set tools and a policy again. The policy decides on the calls that
+    /// follow.
     ///
     /// ```
     /// use generativeai::{AutomaticFunctionCalling, CallRequest, Decision, Function, GenerativeModel, Reason};
@@ -161,7 +162,7 @@ impl ChatSession {
 #[must_use = "a message is not sent until it is awaited or streamed"]
 pub struct SendMessage<'chat, C = &'chat mut ChatSession> {
     pub(super) chat: C,
-    /// Boxed, as it moves into the future of the reply.
+    /// Boxed: it moves into the future of the reply.
     pub(super) opening: Result<Box<Opening>>,
     /// `C` lives as long.
     lifetime: PhantomData<&'chat ()>,
@@ -343,7 +344,7 @@ pub struct ReplyStream<'chat, C = &'chat mut ChatSession> {
 impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
     /// Waits for the next chunk. Returns `None` once the reply is complete.
     ///
-    /// Can be cancelled: no chunk is lost if the future is dropped.
+    /// Cancel safe: no chunk is lost if the future is dropped.
     ///
     /// So it may be a branch of `tokio::select!`, or be given a time limit:
     ///

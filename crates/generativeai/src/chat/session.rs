@@ -44,7 +44,7 @@ use crate::tools::{AutomaticFunctionCalling, Toolbox};
 /// # Clones
 ///
 /// A clone is an independent conversation that shares the backend. With a [journal](Self::journal) it is a second
-/// writer of the same journal: whichever of the two sends first, the other one gets a
+/// writer of the same journal: once one of the two has sent a message, the other one gets a
 /// [`Conflict`](ErrorKind::Conflict). To branch a conversation, use [`fork`](Self::fork), which has no journal.
 #[derive(Clone)]
 pub struct ChatSession {
@@ -58,8 +58,8 @@ pub struct ChatSession {
 impl GenerativeModel {
     /// Starts a conversation with this model.
     ///
-    /// The conversation gets a copy of the model. One model can start any number of conversations; they share its
-    /// backend, and with it the connections, and nothing else.
+    /// The conversation gets a copy of the model. One model can start any number of conversations; they share only its
+    /// backend, including the connections.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};

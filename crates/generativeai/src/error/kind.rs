@@ -47,8 +47,8 @@ pub enum ErrorKind {
     NotFound,
     /// Too many requests: wait for [`retry_after`](crate::Error::retry_after), then retry. HTTP 429.
     RateLimited,
-    /// A quota is used up (a daily one, say): raise it or wait for its renewal. Retrying soon is useless.
-    /// HTTP 429, if the details name a quota by the day.
+    /// A quota is used up, such as a daily one: raise it or wait for its renewal. A retry before that fails. HTTP 429,
+    /// if the details name a quota by the day.
     Quota,
     /// The service failed or is overloaded: retry later. HTTP 5xx.
     Unavailable,

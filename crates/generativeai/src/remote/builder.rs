@@ -246,8 +246,8 @@ impl RemoteBuilder {
     /// Default: 100.
     ///
     /// The budget keeps a service that is down from receiving several times its load. A retry that succeeds returns
-    /// what it cost, and five requests that succeed at once pay for one more retry. Once the budget is spent, each
-    /// request makes one attempt. A retry after a wait that the service named together with status 429 costs nothing.
+    /// what it cost, and five requests that succeed without a retry pay for one more. Once the budget is spent, each
+    /// request makes one attempt. A retry after a wait that the service sent with status 429 costs nothing.
     ///
     /// The budget counts for the client, [`Retry::max_attempts`](crate::Retry::max_attempts) for one request. With 0
     /// nothing is retried, except after such a wait.
@@ -288,7 +288,7 @@ impl RemoteBuilder {
     ///
     /// [`Configuration`](ErrorKind::Configuration): the API key is missing, or a setting is invalid.
     ///
-    /// No key is a mistake that a program should report at its start:
+    /// A program should report a missing key when it starts:
     ///
     /// ```
     /// use generativeai::{ErrorKind, Remote};

@@ -1,4 +1,4 @@
-//! A backend that plays back what a [`Recorder`](super::Recorder) recorded.
+//! A backend that plays back the exchanges that a [`Recorder`](super::Recorder) recorded.
 
 use std::fmt;
 use std::path::Path;
@@ -42,7 +42,7 @@ pub(super) use secrets::Secrets;
 /// Streams have the recorded chunks, without their delays. Errors have the recorded kind, codes and details.
 /// Clones share which exchanges have been played.
 ///
-/// A test usually has both ways in it: it records if a key is there and the file is not, and plays the file otherwise.
+/// A test usually does both: it records if there is a key and no file, and otherwise plays the file.
 ///
 /// ```
 /// use std::path::Path;

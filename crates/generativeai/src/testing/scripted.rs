@@ -80,7 +80,7 @@ enum End {
 }
 
 impl Scripted {
-    /// Makes a backend that replies to every request with a text.
+    /// Creates a backend that replies to every request with a text.
     ///
     /// Replies that are added to the script come first.
     ///

@@ -33,7 +33,7 @@ pub enum Decision {
     /// The function runs with the arguments of the call.
     Run,
     /// The function runs with these arguments instead. The call stays as the model wrote it; its response gets the
-    /// member `changedArguments`, from which the model learns what ran.
+    /// member `changedArguments` with these arguments, which the model reads.
     RunWith(Map<String, Value>),
     /// The function does not run. The model reads the reason.
     Deny(String),

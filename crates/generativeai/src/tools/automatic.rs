@@ -59,7 +59,7 @@ type Observer = dyn Fn(FunctionEvent<'_>) + Send + Sync;
 pub enum OnRoundLimit {
     /// Returns the reply with its calls to the caller.
     ///
-    /// The user decides whether the model may go on:
+    /// The user decides whether the model may continue:
     ///
     /// ```
     /// use generativeai::{AutomaticFunctionCalling, Function, GenerativeModel, Toolbox, testing::Scripted};

@@ -17,22 +17,22 @@ type Check = fn(Map<String, Value>) -> Result<(), BoxError>;
 
 /// Function that the model can call: a declaration, and a handler that runs in this process.
 ///
-/// The model reads the declaration and decides whether to call the function. Its calls run automatically if
-/// the chat has [automatic function calling](crate::ChatSession::automatic_function_calling) switched on.
+/// The model reads the declaration and decides whether to call the function. Its calls run automatically if the chat
+/// has [automatic function calling](crate::ChatSession::automatic_function_calling) enabled.
 ///
 /// The attribute [`#[function]`](macro@crate::function) makes one from a Rust `fn`. Clones share the handler.
 #[derive(Clone)]
 pub struct Function {
     declaration: Arc<FunctionDeclaration>,
     handler: Arc<dyn Fn(Map<String, Value>) -> Responding + Send + Sync>,
-    /// Deserializes arguments without running the handler. `None` if the schema is all that is known of them.
+    /// Deserializes arguments without running the handler. `None` if only the schema is known.
     check: Option<Check>,
     read_only: bool,
     server: Option<Arc<str>>,
 }
 
 impl Function {
-    /// Makes a function from a name, a description that the model reads, and a closure or `fn`.
+    /// Creates a function from a name, a description that the model reads, and a closure or `fn`.
     ///
     /// The [handler](Handler) takes no argument, or one struct with a field for each argument of the call.
     /// Its JSON Schema, doc comments included, becomes the declared parameters. The handler may be `async`,
@@ -83,7 +83,7 @@ impl Function {
         }
     }
 
-    /// Makes a function from a declaration and a handler that gets the arguments as JSON.
+    /// Creates a function from a declaration and a handler that gets the arguments as JSON.
     ///
     /// For schemas that are known only at run time. The arguments are not validated. A result that is not an
     /// object reaches the model as `{"result": …}`; a

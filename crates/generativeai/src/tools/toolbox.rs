@@ -133,8 +133,8 @@ impl Toolbox {
         self.0.tools.is_empty()
     }
 
-    /// Returns the tools as a request contains them: neighbouring declarations that were added one at a time
-    /// are merged into one tool, as the service expects them.
+    /// Returns the tools in the form of a request: neighbouring declarations that were added one at a time are merged
+    /// into one tool, as the service expects them.
     pub fn tools(&self) -> Vec<Tool> {
         let mut merged: Vec<Tool> = Vec::with_capacity(self.0.tools.len());
         let mut extends_last = false;

@@ -26,7 +26,7 @@ impl Sha256 {
 /// Returns whether a reported hash is another one than `expected`, in hexadecimal digits.
 ///
 /// The Gemini API encodes the hexadecimal digits in base64. The hash itself in base64 and plain digits are read, too.
-/// Text in none of these forms proves nothing.
+/// Text in another form does not count as a difference.
 pub(super) fn differs(reported: &str, expected: &str) -> bool {
     let digits = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let found = match STANDARD.decode(reported) {

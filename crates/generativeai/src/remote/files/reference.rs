@@ -1,4 +1,4 @@
-//! Reference to an attachment: what its part contains to upload the bytes again.
+//! Reference to an attachment: the data in its part from which the bytes are uploaded again.
 
 use std::path::{Path, PathBuf};
 

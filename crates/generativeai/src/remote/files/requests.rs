@@ -35,7 +35,7 @@ impl Remote {
     }
 }
 
-/// Names the file in an error. The service answers 403 for a file that does not exist, or no longer.
+/// Names the file in an error. The service answers 403 for a file that does not exist, or no longer exists.
 fn about(name: &str, error: Error) -> Error {
     let error = match error.http_code() {
         Some(403 | 404) => {

@@ -184,7 +184,7 @@ impl Session {
         }
     }
 
-    /// Records how far the service has got; returns whether that is farther than before.
+    /// Records the number of bytes that the service has received; returns whether it has grown.
     fn advance(
         &mut self,
         piece: &Piece,

@@ -65,7 +65,7 @@ impl Stored {
         });
     }
 
-    /// Returns the slot of a content. Slots that are neither in use nor of use are removed.
+    /// Returns the slot of a content. Slots that are not in use and contain no usable file are removed.
     fn slot(&self, key: &Key) -> Slot {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !slots.contains_key(key) {
