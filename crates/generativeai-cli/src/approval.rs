@@ -1,4 +1,4 @@
-//! Approval of tool calls: which run without asking, and the dialog about the others.
+//! Approval of tool calls: calls that run without asking, and the dialog about the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, IsTerminal};

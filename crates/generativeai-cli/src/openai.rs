@@ -44,7 +44,7 @@ impl Provider {
     pub(crate) fn client(self, printer: &mut Printer) -> anyhow::Result<OpenAi> {
         let client = match self {
             Self::Ollama => OpenAi::ollama(),
-            // Servers in the same network rarely have TLS. Who sets the variable has chosen the server.
+            // Servers in the same network rarely have TLS. A user who sets the variable has chosen the server.
             Self::OpenAi => OpenAi::builder().allow_plain_http(true).build(),
         };
         let client = client.context(

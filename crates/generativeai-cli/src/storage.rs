@@ -170,8 +170,8 @@ pub(crate) fn recover_or_continue(conversation: &mut Conversation, printer: &mut
     }
 }
 
-/// Resolves a turn that a former process left unfinished: keeps what arrived of the reply, or discards
-/// the message. Calls that wait for approval go on waiting.
+/// Resolves a turn that a former process left unfinished: keeps what arrived of the reply, or discards the message.
+/// Calls that wait for approval continue to wait.
 pub(crate) fn recover(conversation: &mut Conversation, printer: &mut Printer) {
     if !approval::waiting(&conversation.chat).is_empty() {
         return;

@@ -374,7 +374,7 @@ enum Mentioned {
     Large(PathBuf),
 }
 
-/// Reads the files that the message mentions, in order. Mentions in piped input are ignored: somebody else may have
+/// Reads the files that the message mentions, in order. Mentions in piped input are ignored: another person may have
 /// written it.
 fn mentioned(words: &[String], printer: &mut Printer) -> anyhow::Result<Vec<Mentioned>> {
     let mut files = Vec::new();

@@ -31,7 +31,7 @@ enum Action {
     List,
     /// Upload files, and print the URI of each
     ///
-    /// A broken connection is resumed. Ctrl-C stops the upload.
+    /// An upload resumes after a broken connection. Ctrl-C stops it.
     Upload {
         /// Files to upload
         #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]

@@ -213,7 +213,7 @@ impl Serve {
         }
     }
 
-    /// Returns what answers requests. A model is downloaded if necessary.
+    /// Returns the source of the replies. A model is downloaded if necessary.
     fn source(&self, printer: &mut Printer) -> anyhow::Result<Source> {
         if let Some(url) = &self.upstream {
             let client = openai::upstream(url, self.upstream_key.clone(), printer)?;

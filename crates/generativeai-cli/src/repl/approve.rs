@@ -1,4 +1,4 @@
-//! Replies that call tools: asking about the calls, and going on.
+//! Replies that call tools: questions about the calls, and the continuation of the turn.
 
 use generativeai::{AutomaticFunctionCalling, Error, ErrorKind, WaitingCall};
 
@@ -50,7 +50,7 @@ impl Repl<'_> {
         Some(self.ask(&calls))
     }
 
-    /// Asks about the calls that a former process left waiting, if their tools are here.
+    /// Asks about the calls that a former process left waiting, if their tools are connected.
     pub(super) fn decide_waiting(&mut self) -> anyhow::Result<()> {
         let calls = self.waiting();
         if calls.is_empty() {

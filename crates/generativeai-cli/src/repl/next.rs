@@ -17,6 +17,6 @@ pub(super) enum Decisions {
     Made(Vec<(String, Decision)>),
     /// The reply is to be stopped.
     Stop,
-    /// Nothing: the program ends, and the calls go on waiting.
+    /// Nothing: the program ends, and the calls continue to wait.
     Later,
 }

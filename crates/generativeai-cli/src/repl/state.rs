@@ -55,7 +55,7 @@ enum Sent {
     Conflict,
     /// Nothing was sent: the user did not wait for another process.
     Nothing,
-    /// Calls of tools go on waiting for approval: the program ends.
+    /// Calls of tools continue to wait for approval: the program ends.
     Waiting,
 }
 
