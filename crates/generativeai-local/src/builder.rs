@@ -129,8 +129,8 @@ impl Builder {
         self
     }
 
-    /// Sets the maximum number of tokens of a reply whose request does not set `maxOutputTokens`; at least
-    /// 1. Such a reply ends with the finish reason `MAX_TOKENS`. Default: 2,048.
+    /// Sets the maximum number of tokens of a reply whose request does not set `maxOutputTokens`. Default: 2,048; the
+    /// minimum is 1. A reply that reaches the limit ends with the finish reason `MAX_TOKENS`.
     ///
     /// A small model may repeat itself until the context is full, which takes minutes.
     pub fn max_output_tokens(mut self, tokens: i32) -> Self {

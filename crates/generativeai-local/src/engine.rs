@@ -112,8 +112,8 @@ impl Drop for Engine {
     }
 }
 
-/// Number of events of a reply that are buffered. The scheduler pauses a reply whose buffer is full,
-/// so that a slow reader delays nobody else.
+/// Number of events of a reply that are buffered. The scheduler pauses a reply whose buffer is full, so that a slow
+/// reader does not delay other replies.
 const EVENT_CAPACITY: usize = 64;
 
 /// Events of one reply: pieces, then an end or an error.

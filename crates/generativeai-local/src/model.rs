@@ -143,8 +143,8 @@ impl Model {
         self.raw.vocab().is_eog(token)
     }
 
-    /// Returns the tokens that a reply may consist of. The others begin a turn of another speaker, say,
-    /// and have no text.
+    /// Returns the tokens that a reply may consist of. The others have no text, such as one that begins a turn of
+    /// another speaker.
     pub(crate) fn printable(&self) -> &SimpleVob {
         &self.printable
     }

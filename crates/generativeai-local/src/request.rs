@@ -64,7 +64,7 @@ impl Request {
     }
 }
 
-/// Returns whether the program asks for JSON in its own words.
+/// Returns whether a text of the program asks for JSON.
 fn mentions_json(conversation: &Conversation) -> bool {
     let mut found = false;
     conversation.visit_texts(&mut |text| {

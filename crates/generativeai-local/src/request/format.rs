@@ -83,8 +83,8 @@ impl ResponseFormat {
 
     /// Returns the instructions for the model; `None` if it may answer freely.
     ///
-    /// `mentions_json` is whether the program asks for JSON in its own words. Then nothing is added to
-    /// the prompt but the schema, which the program cannot have described in the same detail.
+    /// `mentions_json` is whether a text of the program asks for JSON. Then nothing is added to the prompt but the
+    /// schema, which the program cannot have described in the same detail.
     pub(super) fn instructions(&self, mentions_json: bool) -> Option<String> {
         match self {
             Self::Text => None,

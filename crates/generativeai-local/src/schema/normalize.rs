@@ -102,7 +102,7 @@ fn parse_number(text: &str) -> Option<Value> {
     whole.or_else(|| text.parse::<f64>().ok().map(Value::from))
 }
 
-/// Writes the required names as a list without duplicates. A boolean (draft 3) says it of the schema itself.
+/// Writes the required names as a list without duplicates. A boolean (draft 3) applies to the schema itself.
 fn normalize_required(members: &mut Map<String, Value>) {
     let Some(required) = members.remove("required") else {
         return;
