@@ -75,7 +75,7 @@ struct Call {
 /// A request for a reply, as the backend gets it.
 struct Prepared {
     request: GenerateContentRequest,
-    /// What the reply may lack.
+    /// Values of members that the reply may lack.
     defaults: ReplyDefaults,
     /// Hop of the reply, if it is divided into hops.
     hop: Option<Hop>,
@@ -84,8 +84,8 @@ struct Prepared {
 impl Api {
     /// Handles a request. Dropping the future stops the backend.
     ///
-    /// The order of the checks is what clients see: a wrong key hides whether a path exists, and a
-    /// request that cannot be routed is rejected before its body is read.
+    /// The order of the checks is visible to clients: a wrong key hides whether a path exists, and a request that
+    /// cannot be routed is rejected before its body is read.
     pub(crate) async fn handle(&self, parts: &Parts, body: Body) -> Result<Response, ApiError> {
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
         let endpoint = route(&parts.method, parts.uri.path());

@@ -46,8 +46,8 @@ impl Deadline {
 
     /// Returns options that give the backend the remaining time.
     ///
-    /// The server enforces the deadline itself. The options let a backend that asks another service pass
-    /// it on, and give up in time to say why.
+    /// The server enforces the deadline itself. The options let a backend that asks another service pass it on, and
+    /// stop in time to report the reason.
     pub(crate) fn options(self) -> RequestOptions {
         match self.0 {
             Some(end) => RequestOptions::default().timeout(end - Instant::now()),

@@ -146,8 +146,7 @@ impl ApiError {
         self
     }
 
-    /// Closes the connection after the response: the rest of the request body would be taken for the
-    /// next request.
+    /// Closes the connection after the response: the rest of the request body would be parsed as the next request.
     pub(crate) fn closing_connection(mut self) -> Self {
         self.close = true;
         self

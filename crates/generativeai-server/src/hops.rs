@@ -140,7 +140,7 @@ impl Hop {
     /// Receives the next chunk of the reply. Returns what of it belongs to this hop.
     ///
     /// # Errors
-    /// 400: the reply begins otherwise than the one that is to be continued.
+    /// 400: the reply begins differently from the one that is to be continued.
     pub(crate) fn receive(
         &mut self,
         mut chunk: GenerateContentResponse,

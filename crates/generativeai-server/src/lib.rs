@@ -93,7 +93,7 @@
 //! | 404 | `UNIMPLEMENTED` | a part of the API that the server or the backend does not support. Not 501, which clients retry |
 //! | 409 | `ALREADY_EXISTS` | a file of the same name |
 //! | 408, 413, 431 | | a body or headers over their limits |
-//! | 429 | `RESOURCE_EXHAUSTED` | a full queue, or no memory for the request; `RetryInfo` says when to retry. No room for files |
+//! | 429 | `RESOURCE_EXHAUSTED` | a full queue, or no memory for the request; `RetryInfo` contains the wait. No room for files |
 //! | 503, 504 | `UNAVAILABLE`, `DEADLINE_EXCEEDED` | an unreachable backend; the client's deadline (`X-Server-Timeout`) |
 //!
 //! An error in the middle of a stream is a line of JSON after the last event. A JSON array has no place
@@ -101,8 +101,8 @@
 //!
 //! # Cancellation
 //!
-//! When a client disconnects, its reply is dropped, which stops the backend. Nothing runs for a client
-//! that no longer listens.
+//! When a client disconnects, its reply is dropped, which stops the backend. No work continues for a disconnected
+//! client.
 //!
 //! # Path of a request
 //!

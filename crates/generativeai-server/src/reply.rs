@@ -1,9 +1,9 @@
 //! Members that the server adds to replies if the backend left them out.
 //!
-//! `modelVersion` names the model that really replied, since the client may have asked for another
-//! name. Function calls get an `id`, which newer clients use to match a response to its call; without
-//! one they invent their own. A reply or chunk that has no content gets an empty text, as the service sends it:
-//! the chats of the official clients leave a turn out of their history if one of its chunks has no part.
+//! `modelVersion` names the model that really replied, since the client may have asked for another name. Function calls
+//! get an `id`, which newer clients use to match a response to its call; without one they generate their own. A reply
+//! or chunk that has no content gets an empty text, as the service sends it: the chats of the official clients leave a
+//! turn out of their history if one of its chunks has no part.
 
 use std::hash::{DefaultHasher, Hasher};
 

@@ -18,8 +18,8 @@ pub(crate) fn json(value: &impl Serialize) -> Response {
 
 /// Builds a 200 response that is never cached and whose type browsers do not guess.
 ///
-/// `no-store` keeps conversations out of caches of browsers and proxies. `nosniff` keeps a browser that
-/// opens a reply from taking JSON with tags in it for a page.
+/// `no-store` keeps conversations out of caches of browsers and proxies. `nosniff` keeps a browser that opens a reply
+/// from treating JSON with tags in it as a page.
 pub(crate) fn with_body(content_type: &'static str, body: Body) -> Response {
     let mut response = Response::new(body);
     let headers = response.headers_mut();

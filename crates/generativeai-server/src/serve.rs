@@ -1,8 +1,8 @@
 //! Serving: the accept loop, HTTP/1 connections, and graceful shutdown.
 //!
-//! `axum::serve` would do, but for three things: it has no timeout for the headers of a request and none
-//! for a client that stops reading, so that such clients could occupy the server indefinitely; it answers
-//! oversized heads with an empty body; and its graceful shutdown waits without limit.
+//! `axum::serve` lacks three things. It has no timeout for the headers of a request and none for a client that stops
+//! reading: such clients could occupy the server indefinitely; it answers oversized heads with an empty body; and its
+//! graceful shutdown waits without limit.
 
 mod write_timeout;
 

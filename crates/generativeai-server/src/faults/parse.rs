@@ -75,7 +75,7 @@ fn rule(item: &str) -> Option<Rule> {
     })
 }
 
-/// Parses one of the codes that the service sends when it is in trouble.
+/// Parses one of the codes that the service sends when it is overloaded or fails.
 fn code(text: &str) -> Option<StatusCode> {
     [
         StatusCode::TOO_MANY_REQUESTS,

@@ -34,7 +34,7 @@ struct Progress {
     digest: Option<Context>,
 }
 
-/// Right to write an upload. A newer request takes it away: the client of the older one has given up.
+/// Right to write an upload. A newer request takes it over: the client of the older one no longer waits.
 #[derive(Debug)]
 pub(super) struct Turn {
     number: u64,

@@ -1,7 +1,7 @@
 //! Check of the `Host` header, against DNS rebinding.
 //!
-//! A web page of `evil.example` may point its own name to 127.0.0.1. The browser then regards this
-//! server as part of that page's origin, and only the name in `Host` gives it away.
+//! A web page of `evil.example` may point its own name to 127.0.0.1. The browser then regards this server as part of
+//! that page's origin, and only the name in `Host` reveals the page.
 
 use std::net::IpAddr;
 
