@@ -7,12 +7,12 @@ use super::support::{genai, ran};
 use super::terminal::Terminal;
 use super::tools::server;
 
-/// A model that calls the tool `greet` for Ada, and then replies.
+/// Returns a model that calls the tool `greet` for Ada, and then replies.
 fn calling() -> Service {
     Service::start(Answer::Calls("greet", "That is all."))
 }
 
-/// The screen as one line, however it is wrapped.
+/// Returns the screen as one line, however it is wrapped.
 fn unwrapped(terminal: &Terminal) -> String {
     let screen = terminal.screen();
     screen.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -28,7 +28,7 @@ fn asked(service: &Service, size: (u16, u16)) -> Terminal {
     terminal
 }
 
-/// The request that follows the question.
+/// Returns the request that follows the question.
 fn second_request(service: &Service) -> String {
     service.request();
     service.request()

@@ -22,7 +22,7 @@ const WORKERS: usize = 16;
 const KILLED: usize = 300;
 const RESTARTED: usize = 600;
 
-/// What the tasks share.
+/// State that the tasks share.
 struct Cluster {
     /// Connections of two processes of an application.
     stores: [Store; 2],
@@ -46,7 +46,7 @@ impl Cluster {
         *self.servers[server].lock().expect("no panic") = None;
     }
 
-    /// The model behind a server, whose failures are not retried.
+    /// Returns the model behind a server, whose failures are not retried.
     fn model(&self, server: usize) -> GenerativeModel {
         let remote = Remote::builder()
             .base_url(format!("http://127.0.0.1:{}", self.ports[server]))
@@ -86,7 +86,7 @@ fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-/// The address of the database; `None`, with a message past the capture of the tests, if there is none.
+/// Returns the address of the database; `None`, with a message past the capture of the tests, if there is none.
 fn database() -> Option<String> {
     let address = env::var("GENERATIVEAI_TEST_POSTGRES").ok();
     if address.is_none() {

@@ -13,25 +13,25 @@ use sha2::{Digest, Sha256};
 pub(crate) enum Manner {
     /// Correct.
     Fair,
-    /// It ignores ranges.
+    /// The hub ignores ranges.
     IgnoresRange,
-    /// It breaks every transfer at this position of the file.
+    /// The hub breaks every transfer at this position of the file.
     SendsThatFar(usize),
-    /// It breaks the first transfer at this position.
+    /// The hub breaks the first transfer at this position.
     BreaksOnce(usize),
-    /// It sends another range than was requested.
+    /// The hub sends another range than was requested.
     OtherPart,
-    /// It sends a modified file.
+    /// The hub sends a modified file.
     OtherBytes,
-    /// It sends a longer file.
+    /// The hub sends a longer file.
     MoreBytes,
-    /// It reports no SHA-256.
+    /// The hub reports no SHA-256.
     NoHash,
-    /// It redirects to another repository.
+    /// The hub redirects to another repository.
     Moved,
-    /// It redirects to an address without TLS.
+    /// The hub redirects to an address without TLS.
     Insecure,
-    /// It responds with this status.
+    /// The hub responds with this status.
     Code(u16),
 }
 
@@ -75,12 +75,12 @@ impl Hub {
         *self.state.manner.lock().expect("no panic") = manner;
     }
 
-    /// The number of requests of any kind.
+    /// Returns the number of requests of any kind.
     pub(crate) fn requests(&self) -> usize {
         self.state.count.load(Ordering::Relaxed)
     }
 
-    /// The `Range` headers of the requests for the file; empty without one.
+    /// Returns the `Range` headers of the requests for the file; empty without one.
     pub(crate) fn ranges(&self) -> Vec<String> {
         self.state.requests.lock().expect("no panic").clone()
     }

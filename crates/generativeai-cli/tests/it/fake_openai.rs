@@ -59,12 +59,12 @@ impl FakeOpenAi {
         Self { url, requests }
     }
 
-    /// The next received request: head and body.
+    /// Returns the next received request: head and body.
     pub(crate) fn request(&self) -> String {
         self.requests.recv().expect("a request")
     }
 
-    /// The program, configured to use this server.
+    /// Returns the program, configured to use this server.
     pub(crate) fn genai(&self, words: &[&str]) -> Command {
         let mut command = genai(words);
         command

@@ -131,7 +131,7 @@ impl Service {
         }
     }
 
-    /// Number of uploads that were started.
+    /// Returns the number of uploads that were started.
     pub(crate) fn uploads(&self) -> usize {
         self.uploads.load(SeqCst)
     }
@@ -146,12 +146,12 @@ impl Service {
         self.ends.recv().expect("a reply was sent");
     }
 
-    /// The next received request: head and body.
+    /// Returns the next received request: head and body.
     pub(crate) fn request(&self) -> String {
         self.requests.recv().expect("a request")
     }
 
-    /// The program, configured to use this service.
+    /// Returns the program, configured to use this service.
     pub(crate) fn genai(&self, words: &[&str]) -> std::process::Command {
         let mut command = genai(words);
         command
@@ -255,7 +255,7 @@ pub(crate) fn whole(mut stream: TcpStream, code: u16, body: &str) -> std::io::Re
     stream.write_all(answer.as_bytes())
 }
 
-/// A chunk of a reply.
+/// Returns a chunk of a reply.
 fn event(text: &str, last: bool) -> String {
     event_with(
         text,
@@ -267,7 +267,7 @@ fn event(text: &str, last: bool) -> String {
     )
 }
 
-/// A chunk of a reply with these members of its candidate. Control characters are escaped as JSON requires.
+/// Returns a chunk of a reply with these members of its candidate. Control characters are escaped as JSON requires.
 fn event_with(text: &str, members: &str) -> String {
     let escaped: String = text
         .chars()

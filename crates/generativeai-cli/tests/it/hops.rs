@@ -19,7 +19,7 @@ const HOPS: [Answer; 3] = [
     Answer::Hop("a ", "c"),
 ];
 
-/// `genai chat` with a store in a folder.
+/// Returns `genai chat` with a store in a folder.
 fn chat(service: &Service, data: &tempfile::TempDir, words: &[&str]) -> Command {
     let words = [&["chat", "-m", "gemini-x"], words].concat();
     let mut command = service.genai(&words);

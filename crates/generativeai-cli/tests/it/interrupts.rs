@@ -28,7 +28,7 @@ impl User {
         }
     }
 
-    /// A model that calls the function, and then replies.
+    /// Returns a model that calls the function, and then replies.
     fn with_function() -> Self {
         Self::new(Answer::Calls("greet", "Ada was greeted."))
     }
@@ -45,7 +45,7 @@ impl User {
         self.with_data(self.service.genai(&words))
     }
 
-    /// `genai chat` with the function.
+    /// Returns `genai chat` with the function.
     fn chat_with_function(&self, words: &[&str]) -> Command {
         let port = self.calls.local_addr().expect("an address").port();
         let tool = format!("{} {port}", server("greet", "Good day"));
@@ -59,13 +59,13 @@ impl User {
         call
     }
 
-    /// Whether the function was called again.
+    /// Returns whether the function was called again.
     fn is_called_again(&self) -> bool {
         self.calls.set_nonblocking(true).expect("a socket");
         self.calls.accept().is_ok()
     }
 
-    /// The messages of the only saved session.
+    /// Returns the messages of the only saved session.
     fn shown(&self) -> String {
         let shown = self.sessions(&["show", "1"]);
         assert_eq!(shown.code, Some(0), "{shown:?}");

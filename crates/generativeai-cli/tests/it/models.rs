@@ -9,7 +9,7 @@ use super::fake_hub::{Hub, Manner};
 use super::support::through_shell;
 use super::support::{Ran, SHORT, genai, ran, run};
 
-/// The content of a model file, large enough to arrive in several pieces.
+/// Returns the content of a model file, large enough to arrive in several pieces.
 fn file() -> Vec<u8> {
     (0..300_000_u32).flat_map(u32::to_le_bytes).collect()
 }
@@ -50,7 +50,7 @@ impl Machine {
             .join("generativeai/models/Qwen3-4B-Q4_K_M.gguf")
     }
 
-    /// Number of files in the cache, without lock files.
+    /// Returns the number of files in the cache, without lock files.
     fn files(&self) -> usize {
         let Ok(entries) = fs::read_dir(self.path().parent().expect("a folder")) else {
             return 0;

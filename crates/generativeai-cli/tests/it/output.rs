@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::fake_service::{Answer, Service};
 use super::support::{Ran, SHORT, ran, run};
 
-/// One of the definitions in the schema of `docs/output.md`.
+/// Returns one of the definitions in the schema of `docs/output.md`.
 fn schema(definition: &str) -> jsonschema::Validator {
     let page = include_str!("../../docs/output.md");
     let (_, from) = page.split_once("```json\n").expect("the page has a schema");

@@ -40,7 +40,7 @@ impl User {
         self.run(genai(&[&["sessions"], words].concat()))
     }
 
-    /// The output of `genai sessions`, which must succeed.
+    /// Returns the output of `genai sessions`, which must succeed.
     fn output(&self, words: &[&str]) -> String {
         let output = self.sessions(words);
         assert_eq!(

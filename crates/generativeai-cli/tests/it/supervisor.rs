@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use crate::serve::Serving;
 use crate::support::{genai, ran};
 
-/// The child processes of a process.
+/// Returns the child processes of a process.
 fn children(parent: u32) -> Vec<String> {
     let path = format!("/proc/{parent}/task/{parent}/children");
     let ids = std::fs::read_to_string(path).expect("the process runs");

@@ -49,7 +49,7 @@ fn cache() -> &'static Path {
     &CACHE
 }
 
-/// The program, without keys, settings and downloads, and with an empty stdin.
+/// Returns the program, without keys, settings and downloads, and with an empty stdin.
 pub(crate) fn genai(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_genai"));
     // Backtraces are not shown to users, even if they are enabled.
@@ -86,7 +86,7 @@ pub(crate) fn genai(words: &[&str]) -> Command {
     command
 }
 
-/// The program, run by a shell command line in which `$0` is the program.
+/// Returns the program, run by a shell command line in which `$0` is the program.
 #[cfg(unix)]
 pub(crate) fn through_shell(genai: &Command, line: &str) -> Command {
     let mut shell = Command::new("sh");

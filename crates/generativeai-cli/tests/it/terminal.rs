@@ -130,7 +130,7 @@ impl Terminal {
         });
     }
 
-    /// The screen below the last occurrence of an entered line.
+    /// Returns the screen below the last occurrence of an entered line.
     pub(crate) fn after(&self, line: &str) -> String {
         let screen = self.screen();
         let entered = format!("> {}\n", line.trim_end());
@@ -162,12 +162,12 @@ impl Terminal {
         }
     }
 
-    /// The screen as text, without trailing blanks.
+    /// Returns the screen as text, without trailing blanks.
     pub(crate) fn screen(&self) -> String {
         rows(self.parser.screen())
     }
 
-    /// The screen with colours and styles.
+    /// Returns the screen with colours and styles.
     pub(crate) fn cells(&self) -> &Screen {
         self.parser.screen()
     }
@@ -201,7 +201,7 @@ impl Terminal {
         copied.into_iter().map(base64).collect()
     }
 
-    /// Whether the terminal has its initial settings.
+    /// Returns whether the terminal has its initial settings.
     pub(crate) fn is_restored(&self) -> bool {
         settings(&*self.master) == self.initial
     }
@@ -261,7 +261,7 @@ impl Drop for Terminal {
     }
 }
 
-/// The rows of a screen.
+/// Returns the rows of a screen.
 fn rows(screen: &Screen) -> String {
     let width = screen.size().1;
     let rows: Vec<_> = screen.rows(0, width).collect();

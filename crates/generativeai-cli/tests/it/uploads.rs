@@ -31,7 +31,7 @@ impl User {
         self.in_folder(self.service.genai(words))
     }
 
-    /// The program, with sessions that are saved in the folder.
+    /// Returns the program, with sessions that are saved in the folder.
     fn saving(&self, words: &[&str]) -> Ran {
         let mut command = self.genai(words);
         command

@@ -17,7 +17,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     runtime.expect("a runtime").block_on(future)
 }
 
-/// Client of a server of the program.
+/// Returns the client of a server of the program.
 fn remote(serving: &Serving) -> Remote {
     let remote = Remote::builder().base_url(format!("http://{}", serving.address));
     remote.api_key("any").build().expect("a client")
@@ -116,7 +116,7 @@ fn an_empty_name_of_a_served_model_is_refused() {
     run(&["chat", "--model", "ollama:", "Hello"]).refused(2, &["ollama:NAME"]);
 }
 
-/// The program with a Gemini API that is overloaded, and an OpenAI-compatible server.
+/// Returns the program with a Gemini API that is overloaded, and an OpenAI-compatible server.
 fn with_overloaded_service(server: &FakeOpenAi, words: &[&str]) -> Ran {
     let overloaded = r#"{"error":{"code":503,"status":"UNAVAILABLE","message":"too busy"}}"#;
     let service = Service::start(Answer::Fails(503, overloaded));
