@@ -80,7 +80,7 @@ async fn score(local: &Local, config: GenerationConfig) -> (usize, Vec<(&'static
     (QUESTIONS.lines().count() - wrong.len(), wrong)
 }
 
-/// Whether a reply contains one of the answers as whole words.
+/// Returns whether a reply contains one of the answers as whole words.
 fn is_correct(reply: &str, answers: &str) -> bool {
     let reply = reply.to_lowercase().replace('₂', "2");
     let words: Vec<_> = reply
