@@ -16,7 +16,7 @@ use crate::stopped_time::StoppedTime;
 use crate::support::{CANARY, Ending, completion, event, raw, stream};
 use crate::tls::{Authority, TlsListener, listen};
 
-/// A model whose client retries without waiting.
+/// Returns a model whose client retries without waiting.
 fn model(url: &str, set: impl FnOnce(OpenAiBuilder) -> OpenAiBuilder) -> GenerativeModel {
     let mut retry = Retry::default();
     retry.initial = Duration::ZERO;
@@ -54,7 +54,7 @@ fn whole() -> String {
     format!("{HEAD}\r\n{}", stream("Hello"))
 }
 
-/// Fault 2.
+/// Fault 2 of tests/faults.md.
 #[tokio::test]
 async fn an_unknown_host_is_retried_and_then_named() {
     // A label of 64 letters is too long for DNS, so the lookup fails without network access.
@@ -69,7 +69,7 @@ async fn an_unknown_host_is_retried_and_then_named() {
     assert_eq!(error.attempts().len(), 4);
 }
 
-/// Fault 3.
+/// Fault 3 of tests/faults.md.
 #[tokio::test]
 async fn an_invalid_certificate_fails_at_once_with_the_reason() {
     let authority = Authority::new("Ours");
@@ -104,7 +104,7 @@ async fn an_invalid_certificate_fails_at_once_with_the_reason() {
     }
 }
 
-/// Fault 3.
+/// Fault 3 of tests/faults.md.
 #[tokio::test]
 async fn a_handshake_that_stalls_ends_with_the_connect_timeout() {
     let (listener, address) = listen().await;
@@ -156,7 +156,7 @@ async fn a_server_that_never_completes_an_event_is_timed_out() {
     }
 }
 
-/// Fault 7.
+/// Fault 7 of tests/faults.md.
 #[tokio::test]
 async fn a_reset_is_retried_before_the_first_event_only() {
     for head in [String::new(), format!("{HEAD}\r\n")] {
@@ -240,7 +240,7 @@ async fn a_body_that_is_not_an_event_stream_is_an_error_that_describes_it() {
     }
 }
 
-/// Fault 22.
+/// Fault 22 of tests/faults.md.
 #[tokio::test]
 async fn a_dead_server_is_not_stormed() {
     let error = "HTTP/1.1 503 Busy\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
@@ -258,7 +258,7 @@ async fn a_dead_server_is_not_stormed() {
     );
 }
 
-/// A server over HTTP/2, and a model that uses it.
+/// Returns a server over HTTP/2, and a model that uses it.
 async fn http2(scripts: Vec<Script>, window: u32) -> (Http2Server, GenerativeModel) {
     let server = Http2Server::play(scripts, window).await;
     let model = model(&format!("{}/v1", server.url), |it| {
@@ -277,7 +277,7 @@ fn echo(body: &[u8]) -> String {
     stream(&texts.collect::<String>())
 }
 
-/// Fault 24.
+/// Fault 24 of tests/faults.md.
 #[tokio::test]
 async fn a_stream_of_http2_that_is_reset_or_a_connection_that_ends_is_replaced() {
     let hello = || Answer::Whole(stream("Hello"));
@@ -310,7 +310,7 @@ async fn a_stream_of_http2_that_is_reset_or_a_connection_that_ends_is_replaced()
     }
 }
 
-/// Fault 24.
+/// Fault 24 of tests/faults.md.
 #[tokio::test]
 async fn a_stream_of_http2_that_is_reset_after_a_chunk_is_an_error_with_the_beginning() {
     let part = Answer::Part(event(json!({"content": "Hel"}), None));
@@ -328,7 +328,7 @@ async fn a_stream_of_http2_that_is_reset_after_a_chunk_is_an_error_with_the_begi
     assert_eq!(unfinished.received.as_ref().unwrap().text().unwrap(), "Hel");
 }
 
-/// Fault 24.
+/// Fault 24 of tests/faults.md.
 #[tokio::test]
 async fn a_small_window_delays_a_request_and_loses_nothing() {
     let (_server, model) = http2(vec![vec![Answer::Echo(echo)]], 500).await;
@@ -339,7 +339,7 @@ async fn a_small_window_delays_a_request_and_loses_nothing() {
     assert_eq!(reply.await.unwrap().text().unwrap(), message);
 }
 
-/// Fault 24.
+/// Fault 24 of tests/faults.md.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_accepts_no_bytes_is_timed_out() {
     let time = StoppedTime::start();
@@ -358,7 +358,7 @@ async fn a_server_that_accepts_no_bytes_is_timed_out() {
     assert_eq!(text, "");
 }
 
-/// Fault 24.
+/// Fault 24 of tests/faults.md.
 #[tokio::test]
 async fn a_pooled_connection_that_the_server_closed_is_replaced() {
     let body = completion("Hi").to_string();

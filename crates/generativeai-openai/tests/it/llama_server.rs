@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 /// Number of requests at once: more than the server has slots.
 const AT_ONCE: usize = 8;
 
-/// A client of the server. `None` if there is no server, which is printed past the capture of the tests.
+/// Returns a client of the server. `None` if there is no server, which is printed past the capture of the tests.
 fn client() -> Option<OpenAi> {
     let Some(address) = env::var_os("LLAMA_SERVER") else {
         let _ = writeln!(
@@ -30,7 +30,7 @@ fn client() -> Option<OpenAi> {
     Some(OpenAi::builder().base_url(url).build().expect("a client"))
 }
 
-/// The model, with short and deterministic replies.
+/// Returns the model, with short and deterministic replies.
 fn model() -> Option<GenerativeModel> {
     let config = GenerationConfig::default()
         .max_output_tokens(24)

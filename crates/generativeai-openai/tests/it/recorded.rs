@@ -66,8 +66,8 @@ fn print(line: &str) {
     writeln!(stderr, "{line}").unwrap();
 }
 
-/// The messages of a recorded body: each choice with its text, thoughts, calls and finish reason. Written without
-/// the code under test, straight from the recorded JSON.
+/// Returns the messages of a recorded body: each choice with its text, thoughts, calls and finish reason. Written
+/// without the code under test, straight from the recorded JSON.
 fn expected(body: &str, is_stream: bool) -> BTreeMap<u64, Expected> {
     let values: Vec<Value> = match is_stream {
         false => vec![serde_json::from_str(body).unwrap()],

@@ -27,7 +27,7 @@ pub(crate) struct Answer {
     pub(crate) end: End,
 }
 
-/// What follows the body.
+/// End of the connection after the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     /// The end of the body.
@@ -96,7 +96,7 @@ impl Server {
         Self::start(move |at, _| answers[at.min(answers.len() - 1)].clone()).await
     }
 
-    /// A client without waits between its attempts.
+    /// Returns a client without waits between its attempts.
     pub(crate) fn client(&self) -> OpenAi {
         let mut retry = Retry::default();
         retry.initial = Duration::ZERO;
@@ -175,14 +175,14 @@ async fn send(connection: &mut BufReader<TcpStream>, answer: &Answer) -> Option<
     }
 }
 
-/// A completion with a text.
+/// Returns a completion with a text.
 pub(crate) fn completion(text: &str) -> Value {
     json!({"id": "c", "model": "m-1", "choices": [
         {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"},
     ], "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}})
 }
 
-/// An event with a delta and a finish reason.
+/// Returns an event with a delta and a finish reason.
 pub(crate) fn event(delta: Value, finish: Option<&str>) -> String {
     let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
     format!(
@@ -191,7 +191,7 @@ pub(crate) fn event(delta: Value, finish: Option<&str>) -> String {
     )
 }
 
-/// A stream with a text in two chunks.
+/// Returns a stream with a text in two chunks.
 pub(crate) fn stream(text: &str) -> String {
     let (one, two) = text.split_at(text.len() / 2);
     let end = event(json!({}), Some("stop"));
@@ -201,7 +201,7 @@ pub(crate) fn stream(text: &str) -> String {
     format!("{one}{two}{end}data: {usage}\n\ndata: [DONE]\n\n")
 }
 
-/// How a connection ends.
+/// End of a connection.
 #[derive(Clone, Debug)]
 pub(crate) enum Ending {
     Closed,
