@@ -238,7 +238,7 @@ async fn response(stream: &mut TcpStream) -> Option<Response> {
     Some(Response { code, head, body })
 }
 
-/// Text of this length, whose parts differ.
+/// Returns the text of this length, whose parts differ.
 fn text(length: usize) -> Vec<u8> {
     (0..length)
         .map(|at| b'a' + u8::try_from(at * 7 / 3 % 26).expect("small"))

@@ -8,12 +8,12 @@ use crate::support::{hello, post, send};
 
 const PATH: &str = "/v1beta/models/m:generateContent";
 
-/// An object whose names are data.
+/// Returns an object whose names are data.
 fn free() -> Value {
     json!({"first_name": {"last_name": 1}, "lastName": [{"in_list": true}]})
 }
 
-/// One request in both spellings.
+/// Returns one request in both spellings.
 fn both() -> [Value; 2] {
     let free = free();
     [

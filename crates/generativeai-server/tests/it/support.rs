@@ -93,7 +93,7 @@ pub(crate) fn post(path: &str, body: impl Into<Body>) -> Request<Body> {
         .expect("a request")
 }
 
-/// A request with a short message to a method of the model `m`.
+/// Returns a request with a short message to a method of the model `m`.
 pub(crate) fn hello(method: &str) -> Request<Body> {
     post(
         &format!("/v1beta/models/m:{method}"),
