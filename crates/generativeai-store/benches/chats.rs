@@ -19,7 +19,7 @@ const SIZES: [usize; 3] = [10, 1_000, 100_000];
 const ROUNDS: usize = 7;
 /// The number of turns appended to each chat in a round. Each turn has two writes.
 const TURNS: usize = 30;
-/// How often a chat is opened. The minimum time is reported.
+/// Number of times that a chat is opened. The minimum time is reported.
 const OPENINGS: usize = 5;
 
 #[tokio::main]

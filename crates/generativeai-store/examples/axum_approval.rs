@@ -74,7 +74,7 @@ fn is_waiting(chat: &ChatSession) -> bool {
     matches!(reason, Some(Reason::AwaitingApproval(_)))
 }
 
-/// What the page shows: the calls that wait, or the reply.
+/// Returns the content of the page: the calls that wait, or the reply.
 fn shown(chat: &ChatSession) -> String {
     let shown = match chat.unfinished().map(|turn| &turn.reason) {
         Some(Reason::AwaitingApproval(calls)) => json!({ "waiting": calls }),

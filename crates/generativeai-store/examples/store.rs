@@ -52,7 +52,7 @@ async fn second_day(address: &str) -> Result<()> {
     Ok(())
 }
 
-/// A model that gives one prepared reply. With a key in `GEMINI_API_KEY`, leave out the backend.
+/// Returns a model that gives one prepared reply. With a key in `GEMINI_API_KEY`, leave out the backend.
 fn model(reply: &str) -> GenerativeModel {
     GenerativeModel::new("gemini-2.5-flash").backend(Scripted::default().then_text(reply))
 }

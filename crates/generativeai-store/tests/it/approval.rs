@@ -125,7 +125,7 @@ async fn a_waiting_conversation_is_exported_imported_and_forked() {
     assert_eq!(session.details().await.unwrap().waiting, ["send"]);
 }
 
-/// Number of a call, which is its id in all replies of the model.
+/// Returns the number of a call, which is its id in all replies of the model.
 fn number(args: &Value) -> u64 {
     args["n"].as_u64().unwrap()
 }

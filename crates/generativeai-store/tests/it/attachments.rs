@@ -56,7 +56,7 @@ impl Service {
         path.to_str().unwrap().to_owned()
     }
 
-    /// The text that the model got for the attachment of the last request.
+    /// Returns the text that the model got for the attachment of the last request.
     fn read_by_model(&self) -> String {
         let request = self.script.requests().pop().unwrap();
         let part = &request.contents.iter().next().unwrap().parts[1];

@@ -32,7 +32,7 @@ impl TestDatabase {
         Self::within(tempfile::tempdir().unwrap())
     }
 
-    /// An existing SQLite file.
+    /// Returns an existing SQLite file.
     pub(crate) fn at(file: &Path) -> Self {
         Self {
             address: format!("sqlite:{}", file.display()),
@@ -49,7 +49,7 @@ impl TestDatabase {
         }
     }
 
-    /// A file in RAM where possible. It survives a killed process, and syncing it takes no time.
+    /// Returns a file in RAM where possible. It survives a killed process, and syncing it takes no time.
     pub(crate) fn in_ram() -> Self {
         let memory = Path::new("/dev/shm");
         Self::within(match memory.is_dir() {
@@ -58,7 +58,7 @@ impl TestDatabase {
         })
     }
 
-    /// A new PostgreSQL database; `None`, with a warning, if there is no server.
+    /// Returns a new PostgreSQL database; `None`, with a warning, if there is no server.
     pub(crate) async fn postgres() -> Option<Self> {
         let server = postgres_server()?;
         static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -74,14 +74,14 @@ impl TestDatabase {
         })
     }
 
-    /// A plain database of each kind.
+    /// Returns a plain database of each kind.
     pub(crate) async fn plain() -> Vec<Self> {
         std::iter::once(Self::sqlite())
             .chain(Self::postgres().await)
             .collect()
     }
 
-    /// An encrypted database of each kind.
+    /// Returns an encrypted database of each kind.
     pub(crate) async fn encrypted() -> Vec<Self> {
         let mut databases = Self::plain().await;
         for database in &mut databases {
@@ -90,7 +90,7 @@ impl TestDatabase {
         databases
     }
 
-    /// A plain and an encrypted database of each kind.
+    /// Returns a plain and an encrypted database of each kind.
     pub(crate) async fn all() -> Vec<Self> {
         let mut databases = Self::plain().await;
         databases.extend(Self::encrypted().await);
@@ -136,7 +136,7 @@ impl TestDatabase {
         }
     }
 
-    /// Whether a query succeeds.
+    /// Returns whether a query succeeds.
     pub(crate) async fn accepts(&self, sql: &str) -> bool {
         let mut connection = AnyConnection::connect(&self.address).await.unwrap();
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).persistent(false);
@@ -145,7 +145,7 @@ impl TestDatabase {
         done.is_ok()
     }
 
-    /// The statement that turns foreign keys off, for tests that damage rows.
+    /// Returns the statement that turns foreign keys off, for tests that damage rows.
     pub(crate) fn without_foreign_keys(&self) -> &'static str {
         match self.address.starts_with("sqlite:") {
             true => "PRAGMA foreign_keys = OFF;",
@@ -234,7 +234,7 @@ pub(crate) fn model(script: Scripted) -> GenerativeModel {
     GenerativeModel::new("m").backend(script)
 }
 
-/// A model that answers `0`, `1`, …, up to a number of answers.
+/// Returns a model that answers `0`, `1`, …, up to a number of answers.
 pub(crate) fn counting_model(answers: usize) -> GenerativeModel {
     let script = Scripted::default();
     model((0..answers).fold(script, |script, answer| {
