@@ -1,4 +1,4 @@
-//! The interface between the chat and whatever answers its requests.
+//! Interface between the chat and the service that answers its requests.
 
 use std::fmt;
 
@@ -31,7 +31,7 @@ pub use options::{RequestOptions, Retry};
 /// - The returned future or stream owns what it needs (it is `'static`): clone a handle into it.
 /// - Work starts when it is first polled, and stops when it is dropped.
 /// - `request.model` contains the full name of the model, `models/…`.
-/// - Errors have the [`ErrorKind`] that tells the caller what to do.
+/// - Errors have the [`ErrorKind`] by which the caller decides what to do.
 /// - Observe [`RequestOptions::timeout`].
 ///
 /// ```

@@ -1,11 +1,11 @@
-//! A check that a backend behaves as a chat relies on.
+//! A check that a backend behaves as chats require.
 
 use crate::chat::ChatSession;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::GenerativeModel;
 use crate::protocol::response::GenerateContentResponse;
 
-/// Checks that a backend behaves as a chat relies on. For the tests of a [`Backend`](crate::Backend).
+/// Checks that a backend behaves as chats require. For the tests of a [`Backend`](crate::Backend).
 ///
 /// The check sends four short messages: one awaited, one streamed, one streamed and dropped after its first
 /// chunk, and one more awaited. It requires that

@@ -30,7 +30,7 @@ use crate::trace;
 ///   invalid request, would be the same elsewhere and is returned. Once a chunk was returned, nothing is repeated.
 /// - **Retries.** Only the last backend retries, unless the options of the request set [`RequestOptions::retry`]: the
 ///   next backend is the retry. [`RequestOptions::timeout`] covers all backends.
-/// - **Report.** [`RequestOptions::on_retry`] is called with each failure that the next backend makes up for.
+/// - **Report.** [`RequestOptions::on_retry`] is called with each failure after which the next backend is asked.
 ///   [`model_version`](GenerateContentResponse::model_version) of a reply names the model that answered. If all fail,
 ///   the error is the last one, and [`Error::attempts`] has the attempts of all.
 /// - **Other methods.** Tokens, embeddings and cached contents belong to a model. They are requested from the first

@@ -19,7 +19,7 @@
 //! # Servers as processes
 //!
 //! Most servers are programs that read requests from stdin and write responses to stdout. They inherit the environment
-//! of this process, with the API key in it: remove what they do not need, as the example at
+//! of this process, with the API key in it: remove the variables that they do not need, as the example at
 //! [`Connection::spawn_with_log`] does. A server that fails at its start ends the handshake with an error, and its
 //! reason is on its stderr.
 //!
@@ -212,8 +212,8 @@ impl Connection {
     /// Trusts the server with the annotation `readOnlyHint`: the functions of tools that have it are
     /// [read-only](Function::is_read_only), so that a policy may run them without asking. By default none is.
     ///
-    /// A server can lie: call this only for servers that you would let run any of their tools. Nothing else of the
-    /// annotations is trusted, and a tool with `destructiveHint` as well is not read-only.
+    /// The annotation may be false: call this only for servers that you would let run any of their tools. No other
+    /// annotation is trusted, and a tool with `destructiveHint` as well is not read-only.
     #[must_use]
     pub fn trust_read_only_hints(mut self) -> Self {
         self.trusts_read_only = true;

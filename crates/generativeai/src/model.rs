@@ -1,4 +1,4 @@
-//! Models: what to ask, with which settings, and through which backend.
+//! Models: the name, the settings and the backend of requests.
 //!
 //! A [`GenerativeModel`] and a message each have settings. [`Settings::over`] merges the two, and
 //! `GenerativeModel::prepare` makes a [`RequestTemplate`] of them: a request that lacks only its contents. Single

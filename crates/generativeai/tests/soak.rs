@@ -16,10 +16,10 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 
-/// How many waves of chats there are; memory is compared between them.
+/// Number of waves of chats; memory is compared between them.
 const WAVES: u32 = 3;
 
-/// How much more memory the last wave may leave than the first, in bytes.
+/// Maximum growth of memory between the first wave and the last, in bytes.
 const GROWTH: usize = 48 << 20;
 
 fn setting(name: &str, default: usize) -> usize {
@@ -36,10 +36,10 @@ fn runtime() -> Runtime {
         .expect("a runtime")
 }
 
-/// What a server does with one request.
+/// Behaviour of a server for one request.
 type Fault = fn(&str, &str) -> (String, End);
 
-/// What becomes of a connection after an answer.
+/// State of a connection after an answer.
 #[derive(Clone, Copy, PartialEq)]
 enum End {
     Stay,
@@ -127,7 +127,7 @@ const FAULTS: &[Fault] = &[
     },
 ];
 
-/// How a server answers the n-th request.
+/// Answer of a server to the n-th request.
 type Answers = fn(usize, &str) -> (String, End);
 
 fn good(mode: &str) -> (String, End) {
@@ -151,7 +151,7 @@ fn always_down(_: usize, _: &str) -> (String, End) {
     refused("503 Down", "")
 }
 
-/// A server; how many requests came.
+/// Returns a server, and the number of requests that it received.
 fn serve(runtime: &Runtime, answers: Answers) -> (String, Arc<AtomicUsize>) {
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"));
     let listener = listener.expect("a port");
@@ -224,7 +224,7 @@ fn chat(remote: &Remote) -> ChatSession {
         .start_chat()
 }
 
-/// One chat; how many of its turns were completed and how many not.
+/// Runs one chat. Returns the numbers of its turns that were completed and that were not.
 async fn soak(remote: Remote, turns: usize, end: Instant) -> (usize, usize) {
     let mut chat = chat(&remote);
     let (mut complete, mut unfinished) = (0, 0);
@@ -252,7 +252,7 @@ async fn soak(remote: Remote, turns: usize, end: Instant) -> (usize, usize) {
     (complete, unfinished)
 }
 
-/// Memory of this process in bytes, where it is known.
+/// Returns the memory of this process in bytes, where it is known.
 fn memory() -> Option<usize> {
     let told = std::fs::read_to_string("/proc/self/statm").ok()?;
     Some(told.split(' ').nth(1)?.parse::<usize>().ok()? * 4096)

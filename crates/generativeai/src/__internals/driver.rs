@@ -88,8 +88,9 @@ pub fn run(name: &str, target: fn(&[u8]), seeds: &[&str]) {
     run_with(name, target, seeds, |_| Vec::new());
 }
 
-/// Runs a target like [`run`], with further seeds: what `select` makes of each recorded exchange. The exchanges are
-/// read from `../shared/recorded`, or from the folder in `RECORDED_DIR`; without them there are no further seeds.
+/// Runs a target like [`run`], with further seeds: those that `select` derives from each recorded exchange. The
+/// exchanges are read from `../shared/recorded`, or from the folder in `RECORDED_DIR`; without them there are no
+/// further seeds.
 ///
 /// # Panics
 /// If the target panics; the message contains the input.

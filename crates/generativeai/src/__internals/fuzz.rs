@@ -55,8 +55,8 @@ pub fn events(data: &[u8]) {
     as_the_standard(&[b"x\n:", body].concat());
 }
 
-/// Compares with the naive decoder. It does not know JSON on a separate line or in a field `error`, nor a last line
-/// that ends within its name.
+/// Compares with the naive decoder, which does not handle JSON on a separate line or in a field `error`, nor a last
+/// line that ends within its name.
 fn as_the_standard(body: &[u8]) {
     let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
     let last = body.rsplit(is_end).next().unwrap_or_default();

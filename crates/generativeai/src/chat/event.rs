@@ -1,4 +1,4 @@
-//! Events: what happens to a conversation, as a journal stores it.
+//! Events: the changes of a conversation, as a journal stores them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -129,8 +129,8 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         interrupted: Vec<usize>,
     },
-    /// The history was replaced, and everything else that the conversation knew was forgotten: the unfinished turn, the
-    /// turns that were undone, the dropped contents and the summary.
+    /// The history was replaced, and the rest of the conversation was discarded: the unfinished turn, the turns that
+    /// were undone, the dropped contents and the summary.
     Replaced {
         /// The new history.
         contents: Vec<Content>,

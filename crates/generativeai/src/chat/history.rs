@@ -1,4 +1,4 @@
-//! Structure of a history: where turns begin and end, and whose content each one is.
+//! Structure of a history: the boundaries of its turns, and the roles of its contents.
 //!
 //! | Content | Role | Belongs to |
 //! | --- | --- | --- |
@@ -9,8 +9,8 @@
 //! | *And in feet?* | `user` | the second turn: its message |
 //! | *4,413 feet.* | `model` | the second turn: its reply |
 //!
-//! Nothing marks the turns in a history, which may come from a file or another program. They are found from the roles
-//! and the function responses alone.
+//! A history has no marks of turns, since it may come from a file or another program. Turns are found from the roles
+//! and the function responses.
 
 use super::round::responses_of;
 use crate::protocol::content::{Content, Part, Role};

@@ -34,7 +34,7 @@ pub(super) struct Opening {
 pub(super) enum Start {
     /// The turn is opened.
     Turn(Beginning),
-    /// The round that is held continues with decisions, by the index of their call. Other calls go on waiting.
+    /// The round that is held continues with decisions, by the index of their call. Other calls continue to wait.
     Decide(BTreeMap<usize, Decision>),
     /// The round that is held continues: the policy decides on the calls that wait.
     Ask,
@@ -80,7 +80,7 @@ impl Opening {
         beginning.received = None;
         beginning.rounds.extend([reply, message]);
         let mut transient = carried(turn);
-        // The caller decided to go on: the rounds are counted from here.
+        // The caller decided to continue: the rounds are counted from here.
         transient.rounds_run = 0;
         // The token counts of the returned reply cover the requests before it.
         let received = turn.received.as_ref();

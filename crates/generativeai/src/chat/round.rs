@@ -1,6 +1,6 @@
-//! Rounds of function calls: which calls a reply contains, and which of them have a response.
+//! Rounds of function calls: the calls of a reply, and their responses.
 //!
-//! The API demands that the content after one with calls answers each of them. So a round enters the turn as a pair,
+//! The API requires that the content after one with calls answers each of them. So a round enters the turn as a pair,
 //! calls and responses, and never with one half alone.
 
 use std::collections::BTreeMap;

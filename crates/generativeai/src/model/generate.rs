@@ -17,7 +17,7 @@ use crate::protocol::response::GenerateContentResponse;
 use crate::stream::BoxFuture;
 
 impl GenerativeModel {
-    /// Asks the model once. Functions are declared to the model but not run, and nothing is remembered.
+    /// Prepares a single request to the model. Functions are declared to the model but not run, and no history is kept.
     ///
     /// The contents are a text, a part, a single content, or a list of contents with their roles. Empty parts and
     /// contents are left out. A last content without a role is the user's.
@@ -70,8 +70,8 @@ impl GenerativeModel {
 /// # Ok(()) }
 /// ```
 ///
-/// Unlike a [message](crate::SendMessage) of a conversation, it changes nothing: a request that failed is simply made
-/// again. It can be cloned for that.
+/// Unlike a [message](crate::SendMessage) of a conversation, it changes nothing, so a request that failed can be
+/// repeated. Clone it for that.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is requested until it is awaited or streamed"]
 pub struct GenerateContent<'model> {
@@ -189,7 +189,7 @@ pub struct GenerateStream {
 impl GenerateStream {
     /// Waits for the next chunk. Returns `None` once the response is complete.
     ///
-    /// Can be cancelled: no chunk is lost if the future is dropped.
+    /// Cancel safe: no chunk is lost if the future is dropped.
     pub async fn next(&mut self) -> Option<Result<GenerateContentResponse>> {
         let outcome = loop {
             let reply = match &mut self.reply {

@@ -15,9 +15,9 @@
 //! 2. With all switches on it does what the design says.
 //! 3. The expected outcome is the recording, changed wherever 1 and 2 differ: see [`compare`].
 //!
-//! A row is reported for a scenario if the outcome would be another one without it. No row knows a scenario,
-//! and none excludes anything from the comparison. A scenario that the model cannot read is counted as
-//! unreadable and fails the run.
+//! A row is reported for a scenario if the outcome would be another one without it. No row depends on a scenario, and
+//! none excludes anything from the comparison. A scenario that the model cannot read is counted as unreadable and fails
+//! the run.
 //!
 //! # Running it
 //!

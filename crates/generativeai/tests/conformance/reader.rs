@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 #[derive(Clone, Debug)]
 pub(crate) struct Reader {
     at: usize,
-    /// It was made when the response was complete: it returns the stored chunks.
+    /// The iterator was created when the response was complete: it returns the stored chunks.
     replays: bool,
 }
 

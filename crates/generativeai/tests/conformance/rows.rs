@@ -151,7 +151,7 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// All off: the recorded behaviour.
+    /// Turns all switches off: the recorded behaviour.
     pub(crate) fn none() -> Self {
         Self {
             on: 0,
@@ -159,7 +159,7 @@ impl Rows {
         }
     }
 
-    /// All on: the behaviour of this library.
+    /// Turns all switches on: the behaviour of this library.
     pub(crate) fn all() -> Self {
         Self {
             on: u32::MAX,

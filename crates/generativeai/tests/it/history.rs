@@ -5,7 +5,7 @@ use generativeai::testing::Scripted;
 use generativeai::{ChatSession, GenerativeModel};
 use serde_json::{Value, json};
 
-/// A turn with a call of a function, as the Python SDK writes it.
+/// Returns a turn with a call of a function, as the Python SDK writes it.
 fn in_snake_case() -> Vec<Content> {
     let contents = json!([
         {"role": "user", "parts": [{"text": "How tall is Ben Nevis?"}]},

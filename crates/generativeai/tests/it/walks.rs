@@ -44,7 +44,7 @@ struct Open {
     held: Held,
 }
 
-/// Whether the calls of the last reply need approval and have not started.
+/// State of the calls of the last reply, if they need approval and have not started.
 #[derive(Clone, Copy, PartialEq)]
 enum Held {
     No,
@@ -52,7 +52,7 @@ enum Held {
     Decided,
 }
 
-/// What begins or continues a turn.
+/// Beginning or continuation of a turn.
 #[derive(Clone, Copy, PartialEq)]
 enum Begin<'a> {
     Message(&'a str),

@@ -1,6 +1,6 @@
 //! Grounding of a reply in hops: the indices of each hop are shifted by what precedes it.
 //!
-//! The service knows one hop at a time. For example, the first hop has three sources and ends with a text part of 100
+//! The service handles one hop at a time. For example, the first hop has three sources and ends with a text part of 100
 //! bytes. Then source 0 of the second hop is source 3 of the reply. If its first text continues that part, byte 20 is
 //! byte 120.
 

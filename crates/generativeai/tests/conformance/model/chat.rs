@@ -193,7 +193,7 @@ pub(super) fn remove_empty_parts(content: &mut Value) {
     }
 }
 
-/// Returns whether any part of a content says something (D15).
+/// Returns whether any part of a content is not empty (D15).
 pub(super) fn has_content(content: &Value) -> bool {
     let mut parts = content["parts"].as_array().into_iter().flatten();
     parts.any(|part| !is_empty(part, true))

@@ -14,7 +14,7 @@ use super::{Exchange, Report, exchanges};
 /// Bodies up to this length are also sent in small pieces and cut.
 const SMALL: usize = 100_000;
 
-/// What a recorded reply contains, taken from its JSON.
+/// Content of a recorded reply, taken from its JSON.
 struct Expected {
     status: u16,
     text: String,
@@ -107,7 +107,7 @@ fn data(parts: &[Value]) -> Value {
     })
 }
 
-/// Chat of a recorded request: its history, and its message.
+/// Returns the chat of a recorded request: its history, and its message.
 fn chat(exchange: &Exchange, player: &Player) -> Option<(ChatSession, Content)> {
     let contents: Vec<Content> =
         serde_json::from_value(exchange.request["contents"].clone()).ok()?;

@@ -19,7 +19,7 @@ use serde_json::Value;
 use super::compare::same;
 use super::{Exchange, Report, exchanges, print};
 
-/// How often an unknown member or value may occur before it has to get a field or a variant.
+/// Number of times that an unknown member or value may occur before it has to get a field or a variant.
 const MAX_UNKNOWN: usize = 2;
 
 /// Message after reading and writing: its JSON, and its `Debug` output.

@@ -430,7 +430,7 @@ async fn remote_fulfils_the_contract_of_backends() {
         .expect("a backend that a chat can rely on");
 }
 
-/// A stream of one complete reply, without the events after it.
+/// Returns a stream of one complete reply, without the events after it.
 fn complete() -> String {
     let usage = json!({"usageMetadata": {"totalTokenCount": 7}});
     let last = event("lo!", Some("STOP"));

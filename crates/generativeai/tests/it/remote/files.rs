@@ -24,7 +24,7 @@ fn client(stand_in: &StandIn) -> Remote {
     builder.build().expect("all settings are good")
 }
 
-/// An upload of these bytes.
+/// Returns an upload of these bytes.
 fn upload(stand_in: &StandIn, bytes: &[u8]) -> UploadFile {
     client(stand_in).upload_bytes(bytes.to_vec(), "text/plain")
 }

@@ -37,7 +37,7 @@ pub(crate) enum Answer {
 /// A server that plays one script a connection.
 pub(crate) struct Http2Server {
     pub(crate) url: String,
-    /// What a client must trust.
+    /// Certificate that a client must trust.
     pub(crate) pem: String,
     /// Receives a message for each request that the server has accepted.
     pub(crate) accepted: UnboundedReceiver<()>,

@@ -1,4 +1,4 @@
-//! Reads along with everything that is logged, in search of a key.
+//! Searches everything that is logged for a key.
 
 use std::sync::Once;
 

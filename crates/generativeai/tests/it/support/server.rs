@@ -21,7 +21,7 @@ pub(crate) enum Act {
     Repeat(Vec<u8>, usize),
     /// Sends bytes whenever the test gives a sign, until it drops its end.
     OnCue(Vec<u8>, Receiver<()>),
-    /// Tells the test that it has come so far.
+    /// Notifies the test that this step was reached.
     Tell(Sender<()>),
     /// Waits until the client has gone.
     Silence,
@@ -29,7 +29,7 @@ pub(crate) enum Act {
     Reset,
 }
 
-/// A request as it came.
+/// A request as it was received.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
     pub(crate) line: String,
@@ -38,19 +38,19 @@ pub(crate) struct Received {
 }
 
 impl Received {
-    /// A header, by its name in small letters.
+    /// Returns a header, by its name in small letters.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let header = self.headers.iter().find(|(found, _)| found == name);
         header.map(|(_, value)| value.as_str())
     }
 
-    /// The body.
+    /// Returns the body.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).expect("a request is JSON")
     }
 }
 
-/// A server on loopback that goes away with the test.
+/// A server on loopback that stops with the test.
 pub(crate) struct Server {
     address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
@@ -86,17 +86,17 @@ impl Server {
         Self { address, received }
     }
 
-    /// The same response on each of the given number of connections.
+    /// Returns the same response on each of the given number of connections.
     pub(crate) fn always(times: usize, answer: &str) -> Self {
         Self::play((0..times).map(|_| vec![Act::Send(answer.into())]))
     }
 
-    /// Where it listens.
+    /// Returns the address of the server.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The requests so far.
+    /// Returns the requests so far.
     pub(crate) fn received(&self) -> Vec<Received> {
         self.received
             .lock()
@@ -125,18 +125,18 @@ impl Drop for Server {
     }
 }
 
-/// An address at which nobody listens.
+/// Returns an address at which nobody listens.
 pub(crate) fn nobody() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port of loopback");
     format!("http://{}", listener.local_addr().expect("an address"))
 }
 
-/// A whole answer: a head with the right length, and the body.
+/// Returns a whole answer: a head with the right length, and the body.
 pub(crate) fn answer(status: &str, kind: &str, body: &str) -> String {
     with_headers(status, &[("content-type", kind)], body)
 }
 
-/// A whole answer with these headers.
+/// Returns a whole answer with these headers.
 pub(crate) fn with_headers(status: &str, headers: &[(&str, &str)], body: &str) -> String {
     let mut answer = format!("HTTP/1.1 {status}\r\nconnection: close\r\n");
     for (name, value) in headers {
@@ -150,12 +150,12 @@ pub(crate) fn with_headers(status: &str, headers: &[(&str, &str)], body: &str) -
 pub(crate) const STREAM: &str =
     "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/event-stream\r\n\r\n";
 
-/// An event of a text, and of its finish reason if there is one.
+/// Returns an event of a text, and of its finish reason if there is one.
 pub(crate) fn event(text: &str, finish: Option<&str>) -> String {
     format!("data: {}\r\n\r\n", reply(text, finish))
 }
 
-/// A reply of a text, and of its finish reason if there is one.
+/// Returns a reply of a text, and of its finish reason if there is one.
 pub(crate) fn reply(text: &str, finish: Option<&str>) -> Value {
     let mut candidate = serde_json::json!({
         "content": {"role": "model", "parts": [{"text": text}]},
@@ -166,7 +166,7 @@ pub(crate) fn reply(text: &str, finish: Option<&str>) -> Value {
     serde_json::json!({ "candidates": [candidate] })
 }
 
-/// An error as the service sends it.
+/// Returns an error as the service sends it.
 pub(crate) fn error(code: u16, status: &str, details: Value) -> String {
     let error = serde_json::json!({
         "code": code, "status": status, "message": "why", "details": details,

@@ -1,4 +1,4 @@
-//! Time that stands still.
+//! Paused time that does not advance by itself.
 
 use std::sync::mpsc::{Sender, channel};
 

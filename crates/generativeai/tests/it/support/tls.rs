@@ -1,4 +1,4 @@
-//! An authority of the tests' own, and servers that show its certificates.
+//! A certificate authority for tests, and servers with its certificates.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -32,12 +32,12 @@ impl Authority {
         }
     }
 
-    /// What a client must trust.
+    /// Returns the certificate that a client must trust.
     pub(crate) fn pem(&self) -> String {
         self.certificate.pem()
     }
 
-    /// How a server shows a certificate for a host that is valid from one year to another.
+    /// Returns the settings of a server with a certificate for a host that is valid from one year to another.
     pub(crate) fn server(&self, host: &str, years: [i32; 2]) -> ServerConfig {
         let mut params = CertificateParams::new([host.to_owned()]).expect("a name");
         [params.not_before, params.not_after] = years.map(|year| date_time_ymd(year, 1, 1));
@@ -52,7 +52,7 @@ impl Authority {
             .expect("key and certificate belong together")
     }
 
-    /// How a server shows a certificate for loopback that is valid.
+    /// Returns the settings of a server with a valid certificate for loopback.
     pub(crate) fn good(&self) -> ServerConfig {
         self.server("127.0.0.1", [2000, 2200])
     }
@@ -74,14 +74,14 @@ impl TlsListener {
         (Self { listener, acceptor }, url)
     }
 
-    /// The next connection, or why its handshake failed.
+    /// Returns the next connection, or why its handshake failed.
     pub(crate) async fn accept(&self) -> std::io::Result<TlsStream<TcpStream>> {
         let (connection, _) = self.listener.accept().await?;
         self.acceptor.accept(connection).await
     }
 }
 
-/// A port of loopback.
+/// Returns a port of loopback.
 pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");

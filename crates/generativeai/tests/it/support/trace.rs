@@ -1,4 +1,4 @@
-//! Reads along with every span and event of `tracing`, at any level, in search of a key.
+//! Searches every span and event of `tracing`, at any level, for a key.
 
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
@@ -7,7 +7,7 @@ use tracing::{Event, Metadata, Subscriber};
 
 use super::fields::{Fields, Show};
 
-/// Whether a text contains a key: verbatim, as a list of bytes, or in hexadecimal digits.
+/// Returns whether a text contains a key: verbatim, as a list of bytes, or in hexadecimal digits.
 pub(crate) fn holds(text: &str, key: &str) -> bool {
     let bytes = format!("{:?}", key.as_bytes());
     let digits: String = key.bytes().map(|byte| format!("{byte:02x}")).collect();
@@ -15,13 +15,13 @@ pub(crate) fn holds(text: &str, key: &str) -> bool {
     text.contains(key) || text.contains(bytes) || text.to_lowercase().contains(&digits)
 }
 
-/// A subscriber that keeps only what holds a key.
+/// A subscriber that records only spans and events that contain a key.
 pub(crate) struct Guard {
     pub(crate) key: &'static str,
     pub(crate) leaks: Arc<Mutex<Vec<String>>>,
 }
 
-/// What held the key of all tests.
+/// Spans and events that contained the key of all tests.
 static LEAKS: LazyLock<Arc<Mutex<Vec<String>>>> = LazyLock::new(Arc::default);
 
 /// From now on all log and trace output of the process is searched for the key.
@@ -34,12 +34,12 @@ pub(crate) fn guard(key: &'static str) {
     });
 }
 
-/// Notes what held the key.
+/// Records a span or an event that contained the key.
 pub(crate) fn leaked(what: String) {
     LEAKS.lock().expect("no panic under the lock").push(what);
 }
 
-/// What held the key so far.
+/// Returns the spans and events that contained the key so far.
 pub(crate) fn leaks() -> Vec<String> {
     LEAKS.lock().expect("no panic under the lock").clone()
 }

@@ -16,7 +16,7 @@ fn policy(policy: impl ApprovalPolicy) -> AutomaticFunctionCalling {
     AutomaticFunctionCalling::default().approve(policy)
 }
 
-/// A policy that makes one decision on every call.
+/// Returns a policy that makes one decision on every call.
 fn always(decision: Decision) -> impl ApprovalPolicy {
     move |_: CallRequest| std::future::ready(decision.clone())
 }

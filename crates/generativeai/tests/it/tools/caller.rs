@@ -1,4 +1,4 @@
-//! Calls that are handed to the caller, and their answers.
+//! Calls that are returned to the caller, and their answers.
 
 use generativeai::protocol::content::{
     Blob, Content, FunctionResponse, FunctionResponsePart, Part,

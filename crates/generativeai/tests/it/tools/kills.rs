@@ -13,20 +13,20 @@ use crate::support::poll::{Waiting, once_more, poll_times, run};
 /// Number of kills.
 const KILLS: usize = 1_000;
 
-/// What outlives the programs: the journal, and what the calls have done to the world.
+/// State that outlives the programs: the journal, and the effects of the calls.
 #[derive(Clone, Default)]
 struct World {
     journal: Memory,
     /// Numbers of the calls that were approved.
     approved: Arc<Mutex<BTreeSet<u64>>>,
-    /// How often each call ran, by its number.
+    /// Number of times that each call ran, by the number of the call.
     runs: Arc<Mutex<BTreeMap<u64, u32>>>,
     /// Number of the next call.
     next: Arc<Mutex<u64>>,
 }
 
 impl World {
-    /// The chat as a program that was just started finds it.
+    /// Returns the chat as a program that was just started finds it.
     fn chat(&self) -> ChatSession {
         let this = self.clone();
         let work = Function::new("work", "Works.", move |args: Value| {
@@ -62,7 +62,7 @@ impl World {
             .automatic_function_calling(careful)
     }
 
-    /// The model calls three functions at once, then one, and then replies with a text.
+    /// Returns a chat whose model calls three functions at once, then one, and then replies with a text.
     fn reply(&self, contents: &[Content]) -> Content {
         let call = |_| {
             let mut next = self.next.lock().unwrap();

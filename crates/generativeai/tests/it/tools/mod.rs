@@ -61,7 +61,7 @@ fn automatic(
     model.start_chat().automatic_function_calling(automatic)
 }
 
-/// A function that keeps the arguments it was called with and gives the number of the call.
+/// Returns a function that stores its arguments and returns the number of the call.
 fn counting(name: &str) -> (Function, Arc<Mutex<Vec<Value>>>) {
     let calls = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&calls);
@@ -77,7 +77,7 @@ fn response(json: Value) -> GenerateContentResponse {
     serde_json::from_value(json).expect("a response")
 }
 
-/// A chunk with these parts, and a finish reason unless it is empty.
+/// Returns a chunk with these parts, and a finish reason unless it is empty.
 fn chunk(parts: Value, finish_reason: &str) -> GenerateContentResponse {
     let content = json!({"role": "model", "parts": parts});
     let mut candidate = json!({"content": content});
@@ -99,7 +99,7 @@ fn contents_of(request: &GenerateContentRequest) -> Vec<Content> {
     request.contents.iter().cloned().collect()
 }
 
-/// The answers in a content: what each function said.
+/// Returns the answers in a content: the result of each function.
 fn answers(content: &Content) -> Vec<Value> {
     let parts = content.parts.iter();
     let answers = parts.filter_map(|part| match &part.data {

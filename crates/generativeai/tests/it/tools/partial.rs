@@ -4,7 +4,7 @@ use generativeai::{ErrorKind, Reason};
 
 use super::*;
 
-/// A chunk with a piece of a call.
+/// Returns a chunk with a piece of a call.
 fn piece(call: Value) -> GenerateContentResponse {
     chunk(json!([{ "functionCall": call }]), "")
 }
@@ -18,7 +18,7 @@ fn continues(text: &str) -> GenerateContentResponse {
     piece(json!({"partialArgs": args, "willContinue": true}))
 }
 
-/// The end of a reply, as the service sends it.
+/// Returns the end of a reply, as the service sends it.
 fn ends(reason: &str) -> GenerateContentResponse {
     chunk(json!([{"text": ""}]), reason)
 }

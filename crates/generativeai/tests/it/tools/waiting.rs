@@ -54,7 +54,7 @@ async fn waiting() -> World {
 }
 
 impl World {
-    /// The chat as another process finds it.
+    /// Returns the chat as another process finds it.
     fn other_process(&self) -> ChatSession {
         let chat = self.journal.resume(self.chat.model());
         chat.automatic_function_calling(careful())

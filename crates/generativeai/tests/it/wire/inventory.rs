@@ -47,7 +47,7 @@ pub(super) fn inventory() -> &'static Inventory {
 }
 
 impl Field {
-    /// Whether the field accepts any JSON value.
+    /// Returns whether the field accepts any JSON value.
     pub(super) fn is_free(&self) -> bool {
         matches!(self.kind.as_str(), "Any" | "Struct" | "Value")
     }

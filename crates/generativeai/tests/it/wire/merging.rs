@@ -189,7 +189,7 @@ fn citations_of_all_chunks_are_kept() {
     }
 }
 
-/// A chunk with a piece of a function call.
+/// Returns a chunk with a piece of a function call.
 fn piece(call: Value) -> Value {
     json!({"content": {"parts": [{ "functionCall": call }]}})
 }

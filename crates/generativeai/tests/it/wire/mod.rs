@@ -29,12 +29,12 @@ struct Echo {
 }
 
 impl Echo {
-    /// Whether all members have fields, at every depth.
+    /// Returns whether all members have fields, at every depth.
     fn knows_members(&self) -> bool {
         !self.read.contains("unknown: {\"")
     }
 
-    /// Whether all enum values have variants, at every depth.
+    /// Returns whether all enum values have variants, at every depth.
     fn knows_values(&self) -> bool {
         !self.read.contains("Unknown(\"")
     }

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA256, digest};
 use serde_json::json;
 
-/// What goes wrong with a request, in the order of the requests.
+/// Fault of a request, in the order of the requests.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fault {
     /// Nothing.
@@ -77,7 +77,7 @@ impl StandIn {
         })
     }
 
-    /// The upload goes to another host.
+    /// Sends the upload to another host.
     pub(super) fn directing_to(host: &str) -> Self {
         Self::start(State {
             host: Some(host.to_owned()),
@@ -111,7 +111,7 @@ impl StandIn {
         self.state.lock().expect("no panic").asked.clone()
     }
 
-    /// The body of the last start.
+    /// Returns the body of the last start.
     pub(super) fn properties(&self) -> serde_json::Value {
         let state = self.state.lock().expect("no panic");
         serde_json::from_slice(&state.properties).expect("JSON")
@@ -190,7 +190,7 @@ fn serve(connection: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     respond(connection, "200 OK", &headers, &file.to_string())
 }
 
-/// Whether the last piece was received, whose response may have been lost.
+/// Returns whether the last piece was received, whose response may have been lost.
 fn is_complete(state: &State) -> bool {
     state.asked.iter().any(|asked| {
         let end = asked.offset.unwrap_or_default() + asked.length;
