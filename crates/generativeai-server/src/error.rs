@@ -1,8 +1,7 @@
 //! Errors as the service reports them: an HTTP code, a status name, a message and details, in JSON.
 //!
-//! The format is `google.rpc.Status` over HTTP, see <https://google.aip.dev/193>. Clients read the code
-//! to decide whether to retry, `RetryInfo` among the details to decide when, and the reason of an
-//! `ErrorInfo` to recognise a wrong API key.
+//! The format is `google.rpc.Status` over HTTP, see <https://google.aip.dev/193>. By the code clients decide whether to
+//! retry, and by `RetryInfo` among the details when. The reason of an `ErrorInfo` reports a wrong API key.
 
 use std::time::Duration;
 
@@ -228,8 +227,8 @@ impl ApiError {
 
     /// Takes over the status that another service reported, filling in its absent members.
     ///
-    /// The code of the response comes first, since the code in the body may be a `google.rpc.Code`
-    /// (8 for `RESOURCE_EXHAUSTED`), which is not an HTTP code.
+    /// The code of the response comes first: the code in the body may be a `google.rpc.Code`, such as 8 for
+    /// `RESOURCE_EXHAUSTED`.
     fn pass_on(&mut self, mut status: Status, http_code: Option<u16>) {
         let reported = status.code.and_then(|code| u16::try_from(code).ok());
         let code = http_code
