@@ -140,8 +140,8 @@ impl Connection {
 
     /// Connects to a server at an address, over streamable HTTP. The headers are sent with every request.
     ///
-    /// Redirects are not followed, and plain `http://` is allowed for this machine only, so that keys in the headers
-    /// are not sent to any other server.
+    /// Redirects are not followed, and plain `http://` is allowed for this machine only. So keys in the headers are not
+    /// sent to any other server.
     ///
     /// # Errors
     /// [`Configuration`](ErrorKind::Configuration) if the address or a header is invalid or there is no tokio

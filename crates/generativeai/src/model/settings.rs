@@ -196,8 +196,8 @@ macro_rules! message_setters {
     (@tool_config) => {
         /// Sets whether the model may, must or must not use tools. Replaces the setting of the model.
         ///
-        /// A [`FunctionCallingMode`]($crate::protocol::tools::FunctionCallingMode) converts into it, if the mode is all
-        /// there is to set.
+        /// A [`FunctionCallingMode`]($crate::protocol::tools::FunctionCallingMode) converts into it, if only the mode
+        /// is set.
         pub fn tool_config(self, config: impl Into<$crate::protocol::tools::ToolConfig>) -> Self {
             self.with(|settings| settings.tool_config = Some(config.into()))
         }

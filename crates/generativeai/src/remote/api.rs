@@ -23,7 +23,7 @@ use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 use crate::stream::{BoxFuture, ChunkStream};
 
-/// Client of a service that speaks the Gemini REST API: Google's, or any other.
+/// Client of a service that implements the Gemini REST API: Google's, or any other.
 ///
 /// Clones are cheap and share everything: the connection pool, the API key, the retry budget. Create one
 /// `Remote` per service and program and clone it.

@@ -213,7 +213,7 @@ impl Attempts {
     }
 }
 
-/// Returns whether the service admits too many requests at present and named the wait. It is up, so the retry does not
+/// Returns whether the service reported too many requests, with a wait. The service is available, so the retry does not
 /// need the budget.
 fn names_wait(error: &Error) -> bool {
     error.http_code() == Some(429) && error.retry_after().is_some()

@@ -71,7 +71,7 @@ impl Deadlines {
         //
         // The timer may be set to a moment before `end`, from an earlier wait: events have moved the end since then.
         // When it fires too early, it is moved to `end` and polled again, so that it wakes this task. A stream of a
-        // thousand chunks within the limit moves it not once. The timer is never set later than `end`.
+        // thousand chunks within the limit never moves it. The timer is never set later than `end`.
         poll_fn(|cx| {
             if let Poll::Ready(output) = future.as_mut().poll(cx) {
                 return Poll::Ready(Ok(output));

@@ -132,8 +132,8 @@ pub fn from_status(kind: ErrorKind, hint: Option<&str>, code: u16, status: Statu
     with_retry_after(Error::new(kind, message).with_status(status), retry_after)
 }
 
-/// Returns what to do if a status reports that a cache or a file does not exist any more. The service answers 403,
-/// since it does not distinguish that from a missing permission, or 400.
+/// Returns advice if a status reports that a cache or a file does not exist any more. The service answers 403, since it
+/// does not distinguish that from a missing permission, or 400.
 fn missing_resource(status: &Status) -> Option<&'static str> {
     let message = status.message.as_deref()?.to_lowercase();
     let is_missing = ["not found", "not exist", "expired"];
@@ -201,7 +201,7 @@ fn status_in(json: &[u8]) -> Option<Status> {
         error => serde_json::from_value(error.clone())
             .unwrap_or_else(|_| with_message(error.to_string())),
     };
-    // Proxies quote the whole error of the service in the message of theirs.
+    // Proxies quote the whole error of the service in their own message.
     let quoted = status.message.as_deref();
     let quoted = quoted.and_then(|message| status_in(message.as_bytes()));
     Some(quoted.unwrap_or(status))

@@ -1,4 +1,4 @@
-//! Differences between the services that a client can use: where they are, how the key is sent, how errors look.
+//! Differences between the services that a client can use: addresses, headers of the key, forms of errors.
 
 use crate::error::Error;
 

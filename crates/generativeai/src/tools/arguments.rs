@@ -1,6 +1,6 @@
 //! Deserializes the arguments of a call into the parameter type of a function.
 //!
-//! Models err in small ways: they write `5.0` for an integer, and forget or misspell a parameter. The first is
+//! Models make small mistakes: they write `5.0` for an integer, and forget or misspell a parameter. The first is
 //! accepted. For the others the model gets an error that names the parameter and lists the expected ones, and usually
 //! corrects its call.
 

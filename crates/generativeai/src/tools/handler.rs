@@ -21,8 +21,8 @@ pub(crate) type Responding = BoxFuture<Result<FunctionResponse, BoxError>>;
 /// It takes no argument, or one whose type is `Deserialize` and `JsonSchema` and has a field for each
 /// argument of a call. Its return type implements [`IntoFunctionResponse`].
 ///
-/// A handler that is not `async` blocks the task of the turn while it runs. It is called through `Fn`, since
-/// calls of one round run concurrently: state that changes belongs into a `Mutex` or an atomic.
+/// A handler that is not `async` blocks the task of the turn while it runs. It is called through `Fn`, since calls of
+/// one round run concurrently: state that changes belongs in a `Mutex` or an atomic.
 ///
 /// `Form` distinguishes the four shapes of a handler; the compiler infers it.
 ///

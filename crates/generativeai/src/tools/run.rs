@@ -81,7 +81,7 @@ pub(crate) fn note_changed_arguments(
 ) {
     let members = response.response.get_or_insert_default();
     if members.contains_key(CHANGED_ARGUMENTS) {
-        // The member is the function's own.
+        // The function returned such a member itself.
         let result = Value::Object(std::mem::take(members));
         members.insert("result".to_owned(), result);
     }

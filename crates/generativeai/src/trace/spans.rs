@@ -1,6 +1,6 @@
 //! Spans and their fields, named according to OpenTelemetry's semantic conventions for generative AI.
 //!
-//! They contain prompts and replies only if [`RequestOptions::trace_content`] is on.
+//! They contain prompts and replies only if [`RequestOptions::trace_content`] is set.
 
 use tracing::field::{Empty, debug, display};
 use tracing::{Level, Span};

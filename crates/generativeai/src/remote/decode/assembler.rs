@@ -9,7 +9,7 @@ use bytes::{Buf, Bytes, BytesMut};
 pub(crate) enum Malformed {
     /// An event is larger than this limit, in bytes.
     TooLarge(usize),
-    /// The body began as a JSON array and does not go on as one.
+    /// The body began as a JSON array and does not continue as one.
     Array(&'static str),
 }
 

@@ -10,7 +10,7 @@ use super::scanner::JsonScanner;
 const STRAY_LIMIT: usize = 200;
 
 /// Decodes an event stream according to the HTML standard (section "Server-sent events"), with two extensions, since
-/// services report errors in mid-stream that way: a JSON object on a separate line is an event. The JSON object in a
+/// services report errors within a stream that way. A JSON object on a separate line is an event. The JSON object in a
 /// field `error` is an event as well, as the member `error` of an object.
 #[derive(Debug)]
 pub(super) struct SseDecoder {
