@@ -1,7 +1,7 @@
 //! Many chats at once against a server that fails in every way; a separate program, since it
 //! measures the memory and the tasks of all of it.
 //!
-//! `SOAK_SECONDS` says for how long (15 by default), `SOAK_CHATS` how many chats there are at once
+//! `SOAK_SECONDS` sets for how long (15 by default), `SOAK_CHATS` the number of chats at once
 //! (1,000), `SOAK_TURNS` how many turns each has (20).
 #![cfg(feature = "remote")]
 
