@@ -142,7 +142,7 @@ impl BodyReader {
         Ok(RequestBody { bytes, memory })
     }
 
-    /// Reserves memory without waiting: a request that waited for memory would keep what it has reserved.
+    /// Reserves memory without waiting: a request that waited for memory would keep its reservation.
     pub(crate) fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ApiError> {
         let permits = u32::try_from(bytes).map_err(|_| self.too_complex())?;
         let permit = self.memory.clone().try_acquire_many_owned(permits);

@@ -28,7 +28,7 @@ pub use options::{RequestOptions, Retry};
 ///
 /// Rules for implementations:
 ///
-/// - The returned future or stream owns what it needs (it is `'static`): clone a handle into it.
+/// - The returned future or stream owns its data (it is `'static`): clone a handle into it.
 /// - Work starts when it is first polled, and stops when it is dropped.
 /// - `request.model` contains the full name of the model, `models/…`.
 /// - Errors have the [`ErrorKind`] by which the caller decides what to do.

@@ -106,8 +106,8 @@ fn write_quoted(text: &str, out: &mut String) {
     out.push(quote);
 }
 
-/// Returns whether Python writes a character as it is: not control and format characters, and of white space the blank
-/// alone.
+/// Returns whether Python prints a character unescaped. It escapes control and format characters, and white space
+/// except the blank.
 fn is_printable(c: char) -> bool {
     let is_format = matches!(
         c,

@@ -89,7 +89,7 @@ impl Upload {
         }
     }
 
-    /// Waits until no other request writes. Those that do are stopped.
+    /// Stops the requests that write this upload, and waits until they have ended.
     pub(super) async fn turn(&self) -> Turn {
         let mut number = 0;
         self.newest.send_modify(|newest| {

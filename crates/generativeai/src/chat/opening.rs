@@ -128,7 +128,7 @@ impl Opening {
         let invalid = |message: String| Error::new(ErrorKind::Request, message);
         let held = turn.and_then(|turn| Some((turn, turn.held_round()?)));
         let Some((turn, round)) = held else {
-            let message = "no call waits for approval: it was decided, or its turn was left";
+            let message = "no call waits for approval: it was decided, or its turn was discarded";
             return Err(invalid(message.to_owned()));
         };
         let mut decided = BTreeMap::new();
@@ -136,7 +136,7 @@ impl Opening {
             let mut waiting = round.undecided();
             let Some((index, _)) = waiting.find(|(_, waiting)| waiting.id == id) else {
                 return Err(invalid(format!(
-                    "no call with the id {id:?} waits for approval: it was decided, or its turn was left"
+                    "no call with the id {id:?} waits for approval: it was decided, or its turn was discarded"
                 )));
             };
             if decided.insert(index, decision).is_some() {

@@ -57,8 +57,8 @@ impl Address {
         Ok(address)
     }
 
-    /// Checks a base URL that contains the API version in its path. Without a path it gets `path`. What was copied
-    /// with it, the path of a method, is removed. `allow_plain` permits `http://` to other machines.
+    /// Checks a base URL that contains the API version in its path. Without a path it gets `path`. The path of a method
+    /// that was copied with it is removed. `allow_plain` permits `http://` to other machines.
     pub(super) fn with_version(base: &str, path: &str, allow_plain: bool) -> Result<Self> {
         let base = base.trim().trim_end_matches('/');
         let copied = COPIED.iter().find_map(|method| base.strip_suffix(method));

@@ -245,9 +245,9 @@ impl RemoteBuilder {
     /// Sets the retry budget: the number of retries that all clones of the client may make while nothing succeeds.
     /// Default: 100.
     ///
-    /// The budget keeps a service that is down from receiving several times its load. A retry that succeeds returns
-    /// what it cost, and five requests that succeed without a retry pay for one more. Once the budget is spent, each
-    /// request makes one attempt. A retry after a wait that the service sent with status 429 costs nothing.
+    /// The budget keeps a service that is down from receiving several times its load. A retry that succeeds returns its
+    /// cost, and five requests that succeed without a retry pay for one more. Once the budget is spent, each request
+    /// makes one attempt. A retry after a wait that the service sent with status 429 costs nothing.
     ///
     /// The budget counts for the client, [`Retry::max_attempts`](crate::Retry::max_attempts) for one request. With 0
     /// nothing is retried, except after such a wait.
