@@ -58,7 +58,8 @@ fn bash_completes_options_and_names_of_sessions_and_models() {
             .spawn()
             .expect("the program starts");
         let mut stdin = import.stdin.take().expect("it reads");
-        stdin.write_all(b"[]").expect("it reads");
+        let message = br#"[{"role": "user", "parts": [{"text": "Hi"}]}]"#;
+        stdin.write_all(message).expect("it reads");
         drop(stdin);
         assert!(import.wait().expect("it ends").success());
     }
