@@ -80,7 +80,7 @@ mod tests {
     use crate::transcript::text_of;
 
     #[tokio::test]
-    async fn a_failed_message_is_passed_over_by_undo_and_redo() {
+    async fn undo_and_redo_skip_a_failed_message() {
         let backend = Scripted::default().then_error(&[], Error::new(ErrorKind::Request, "no"));
         let history = ["one", "1", "two", "2"].map(Content::from);
         let chat = GenerativeModel::new("m")

@@ -319,7 +319,7 @@ fn chats_survive_a_server_that_fails_one_request_in_ten_in_every_way() {
     clippy::print_stdout,
     reason = "the figures are printed for the reader"
 )]
-fn a_dead_server_is_not_stormed_by_a_thousand_chats() {
+fn a_thousand_chats_do_not_flood_a_dead_server_with_retries() {
     let (servers, clients) = (runtime(), runtime());
     let (url, requests) = serve(&servers, always_down);
     let remote = client(&url);

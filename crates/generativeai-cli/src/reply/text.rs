@@ -52,7 +52,7 @@ impl Sink for TextSink {
 pub(super) fn report_cut(response: &GenerateContentResponse, printer: &mut Printer) {
     if response.finish_reason() == Some(&FinishReason::MaxTokens) {
         printer.note(
-            "(reply cut off: token limit reached; /continue in a session goes on, --max-output-tokens sets the limit)",
+            "(reply cut off: token limit reached; /continue continues it in a session, --max-output-tokens sets the limit)",
         );
     }
 }

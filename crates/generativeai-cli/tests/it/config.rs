@@ -37,7 +37,7 @@ api_key = 's3cret'
 ";
 
 #[test]
-fn the_command_line_precedes_the_environment_and_that_the_file() {
+fn the_command_line_overrides_the_environment_which_overrides_the_file() {
     let service = Service::start(Answer::Texts(vec!["yes"]));
     let settings = Settings::new(FILE);
     let mut command = settings.apply(service.genai(&["chat", "--top-k", "3", "Hello"]));

@@ -8,7 +8,7 @@ const CTRL_C: &str = "\x03";
 const CTRL_D: &str = "\x04";
 
 #[test]
-fn a_session_with_the_embedded_model() {
+fn a_session_runs_with_the_embedded_model() {
     let mut terminal = Terminal::start(&genai(&[&["chat"], &SHORT[..]].concat()));
 
     terminal.wait_for("/help lists the commands");

@@ -25,7 +25,7 @@ fn screen(terminal: &Terminal) -> String {
 }
 
 #[test]
-fn a_reply_with_code_and_a_table() {
+fn a_reply_with_code_and_a_table_is_rendered() {
     let service = Service::start(Answer::Texts(REPLY.to_vec()));
     let mut terminal = Terminal::sized(&service.genai(&["chat", "-m", "gemini-x"]), (30, 60));
 

@@ -76,7 +76,7 @@ fn a_large_file_is_uploaded_once_with_a_bar_at_the_prompt() {
 }
 
 #[test]
-fn ctrl_c_stops_the_upload_of_an_attachment_and_the_session_goes_on() {
+fn ctrl_c_stops_the_upload_of_an_attachment_and_the_session_continues() {
     let user = User::new(Answer::Silent);
     let mut terminal = Terminal::start(&user.genai(&["chat", "-m", "gemini-x"]));
 

@@ -154,7 +154,7 @@ fn a_server_serves_one_model() {
 }
 
 #[test]
-fn a_served_upstream_behaves_as_a_chat_relies_on() {
+fn a_served_upstream_passes_the_check_of_backends() {
     let server = FakeOpenAi::start();
     let serving = Serving::start(&["--upstream", &server.url, "--upstream-key", "s3cret"]);
     let model = GenerativeModel::new("gemini-flash-latest").backend(remote(&serving));
@@ -231,7 +231,7 @@ fn an_upstream_is_a_setting() {
 }
 
 #[test]
-fn an_upstream_that_cannot_be_used_is_refused_with_what_to_do() {
+fn an_upstream_that_cannot_be_used_is_refused_with_advice() {
     let serve = |words: &[&str]| run(&[&["serve", "--port", "0"], words].concat());
 
     serve(&["--upstream", "vllm:8000"]).refused(1, &["cannot use the upstream server vllm:8000"]);

@@ -29,7 +29,7 @@ async fn the_model_answers_a_real_question() {
 }
 
 #[tokio::test]
-async fn the_model_behaves_as_a_chat_relies_on() {
+async fn the_model_passes_the_check_of_backends() {
     check_backend(&model()).await.unwrap();
 }
 

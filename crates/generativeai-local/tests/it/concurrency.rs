@@ -73,7 +73,7 @@ async fn requests_beyond_the_queue_are_rejected_with_a_retry_delay() {
 }
 
 #[tokio::test]
-async fn an_unread_reply_pauses_and_delays_nobody_else() {
+async fn an_unread_reply_pauses_and_delays_no_other_reply() {
     let local = tiny("unread", |builder| builder.chats(2));
     let mut unread = stream(&local, endless());
     next(&mut unread).await.expect("a chunk").unwrap();

@@ -242,7 +242,7 @@ async fn a_body_that_is_not_an_event_stream_is_an_error_that_describes_it() {
 
 /// Fault 22 of tests/faults.md.
 #[tokio::test]
-async fn a_dead_server_is_not_stormed() {
+async fn a_dead_server_is_not_flooded_with_retries() {
     let error = "HTTP/1.1 503 Busy\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
     let (url, connections) = raw(vec![(error.to_owned(), Ending::Closed)]).await;
     let model = model(&url, |it| it.retry_budget(10));

@@ -190,7 +190,7 @@ async fn a_prompt_beyond_the_context_is_refused_with_the_reason() {
 }
 
 #[tokio::test]
-async fn more_chats_than_slots_all_end_well() {
+async fn more_chats_than_slots_all_complete() {
     let Some(model) = model() else { return };
     let chats = (0..AT_ONCE).map(async |at| {
         let mut chat = model.start_chat();

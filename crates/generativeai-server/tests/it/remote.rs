@@ -39,7 +39,7 @@ fn remote(running: &Running, key: &str) -> Remote {
 }
 
 #[tokio::test]
-async fn a_served_backend_behaves_as_a_chat_relies_on() {
+async fn a_served_backend_passes_the_check_of_backends() {
     let script = Scripted::default()
         .then_text("one")
         .then_chunks(["two ", "three"])

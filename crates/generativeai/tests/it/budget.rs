@@ -359,7 +359,7 @@ async fn a_request_is_counted_once_and_not_at_all_if_it_is_short() {
 }
 
 #[tokio::test]
-async fn of_a_long_history_few_lengths_are_counted() {
+async fn few_lengths_of_a_long_history_are_counted() {
     let backend = Counting::new(Scripted::default().then_text("one"));
     let mut chat = chat(backend.clone(), 1_000).context_budget(5_000, Compaction::Drop);
 
@@ -388,7 +388,7 @@ async fn a_backend_that_cannot_count_has_its_tokens_estimated() {
 }
 
 #[tokio::test]
-async fn counting_that_fails_fails_the_message_and_no_more() {
+async fn a_failed_token_count_fails_only_the_message() {
     #[derive(Debug)]
     struct Broken;
     impl Backend for Broken {

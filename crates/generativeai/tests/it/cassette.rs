@@ -498,7 +498,7 @@ async fn a_response_of_another_type_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_recorder_and_a_cassette_behave_as_a_chat_relies_on() {
+async fn a_recorder_and_a_cassette_pass_the_check_of_backends() {
     let folder = Folder::new();
     let path = folder.cassette();
     let script = Scripted::default()

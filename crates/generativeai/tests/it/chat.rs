@@ -310,7 +310,7 @@ async fn an_empty_reply_is_no_turn() {
 }
 
 #[tokio::test]
-async fn rewind_takes_back_the_unfinished_turn_first() {
+async fn rewind_undoes_the_unfinished_turn_first() {
     let mut chat = chat(Scripted::default().then_text("A").then_fail(&["B"]));
     chat.send_message("a").await.unwrap();
     read(&mut chat, "b").await;
@@ -328,7 +328,7 @@ async fn rewind_takes_back_the_unfinished_turn_first() {
 }
 
 #[tokio::test]
-async fn rewind_of_a_turn_that_got_nothing_gives_an_empty_reply() {
+async fn rewinding_a_turn_without_a_reply_returns_an_empty_reply() {
     let mut chat = chat(Scripted::default().then_fail(&[]));
     chat.send_message("a").await.unwrap_err();
 
@@ -339,7 +339,7 @@ async fn rewind_of_a_turn_that_got_nothing_gives_an_empty_reply() {
 }
 
 #[tokio::test]
-async fn rewind_takes_back_a_turn_with_its_rounds_of_function_calls() {
+async fn rewind_undoes_a_turn_with_its_rounds_of_function_calls() {
     let answer =
         FunctionResponse::new("now", json!({"time": "12:30"}).as_object().unwrap().clone());
     let script = Scripted::default()
@@ -498,7 +498,7 @@ async fn the_settings_of_a_message_merge_over_the_models() {
 }
 
 #[tokio::test]
-async fn last_lives_until_the_next_send_the_rewind_or_a_new_history() {
+async fn last_is_kept_until_the_next_send_the_rewind_or_a_new_history() {
     let script = Scripted::default()
         .then_text("A")
         .then_fail(&[])
@@ -528,7 +528,7 @@ async fn last_lives_until_the_next_send_the_rewind_or_a_new_history() {
 }
 
 #[tokio::test]
-async fn a_clone_grows_apart() {
+async fn a_clone_and_its_original_continue_independently() {
     let script = Scripted::default()
         .then_text("A")
         .then_text("B")
@@ -571,7 +571,7 @@ async fn unknown_members_are_sent_again_unchanged() {
 }
 
 #[tokio::test]
-async fn a_loaded_chat_goes_on_where_it_stopped() {
+async fn a_loaded_chat_continues_where_it_stopped() {
     let script = Scripted::default()
         .then_text("A")
         .then_fail(&["B"])
@@ -610,7 +610,7 @@ async fn a_loaded_chat_goes_on_where_it_stopped() {
 }
 
 #[tokio::test]
-async fn nothing_said_or_heard_shows_in_debug() {
+async fn debug_prints_no_prompt_and_no_reply() {
     let mut chat = chat(
         Scripted::default()
             .then_text("classified")
@@ -681,7 +681,7 @@ fn a_check_reports_contents_in_the_format_of_another_api() {
 
 /// Finding 11 of tests/newcomer.md.
 #[tokio::test]
-async fn the_error_for_a_call_instead_of_text_names_the_function_and_what_to_do() {
+async fn the_error_for_a_call_instead_of_text_names_the_function_and_the_remedy() {
     let call = || Scripted::default().then_call("height", json!({}));
     let model = GenerativeModel::new("m").backend(call());
 

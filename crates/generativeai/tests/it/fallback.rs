@@ -247,7 +247,7 @@ async fn tokens_and_embeddings_are_those_of_the_first_model() {
 }
 
 #[tokio::test]
-async fn a_fallback_behaves_as_a_chat_relies_on() {
+async fn a_fallback_passes_the_check_of_backends() {
     let replies = || {
         Scripted::default()
             .then_text("one")
@@ -266,7 +266,7 @@ async fn a_fallback_behaves_as_a_chat_relies_on() {
 }
 
 #[tokio::test]
-async fn a_fallback_without_a_backend_is_a_mistake_of_the_program() {
+async fn a_fallback_without_a_backend_is_a_configuration_error() {
     let empty = Fallback::new(Vec::<Scripted>::new());
 
     let error = model(empty).generate_content("Hi").await.unwrap_err();

@@ -79,7 +79,7 @@ async fn each_round_of_calls_is_written_once_it_is_answered() {
 }
 
 #[tokio::test]
-async fn a_turn_without_an_outcome_was_interrupted_and_saving_keeps_what_came_of_it() {
+async fn a_turn_without_an_outcome_is_interrupted_and_saving_keeps_its_partial_reply() {
     let journal = Memory::default();
     let script = Scripted::default().then_hang(&["Once upon ", "a time"]);
     let mut chat = model(script).start_chat().journal(journal.clone());
@@ -254,7 +254,7 @@ fn events_that_cannot_follow_each_other_are_an_error_that_names_the_first() {
 
 #[cfg(feature = "blocking")]
 #[test]
-fn a_blocking_chat_is_written_down_as_well() {
+fn a_blocking_chat_writes_to_its_journal() {
     let journal = Memory::default();
     let script = Scripted::default().then_text("one");
     let model = generativeai::blocking::GenerativeModel::new("m").backend(script);

@@ -11,7 +11,7 @@ fn chat(script: Scripted) -> ChatSession {
 }
 
 #[tokio::test]
-async fn a_reply_gives_its_chat_back_complete_or_not() {
+async fn a_reply_returns_its_chat_whether_complete_or_not() {
     let script = Scripted::default()
         .then_chunks(["A", "B"])
         .then_chunks(["C", "D"]);
@@ -31,7 +31,7 @@ async fn a_reply_gives_its_chat_back_complete_or_not() {
 }
 
 #[tokio::test]
-async fn a_message_that_cannot_be_sent_gives_its_chat_back() {
+async fn a_message_that_cannot_be_sent_returns_its_chat() {
     let chat = Box::new(chat(Scripted::default()));
 
     let mut reply = SendMessage::new(chat, "").stream();

@@ -78,7 +78,7 @@ async fn a_reply_reads_as_the_type_whose_schema_was_sent() {
 
 #[cfg(feature = "blocking")]
 #[test]
-fn the_blocking_words_read_json_too() {
+fn the_blocking_api_deserializes_json() {
     let script = Scripted::default()
         .then_text(BEN_NEVIS)
         .then_text(BEN_NEVIS);

@@ -232,7 +232,7 @@ async fn no_event_is_above_debug_and_none_contains_the_conversation() {
 }
 
 #[tokio::test]
-async fn the_conversation_is_recorded_if_that_is_switched_on() {
+async fn the_conversation_is_recorded_if_trace_content_is_set() {
     let (notebook, _guard) = subscribe();
     let model = GenerativeModel::new("m")
         .backend(Scripted::default().then_stream([reply()]))

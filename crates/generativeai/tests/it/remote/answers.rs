@@ -405,7 +405,7 @@ async fn an_encoding_that_was_not_requested_is_rejected() {
 }
 
 #[tokio::test]
-async fn remote_fulfils_the_contract_of_backends() {
+async fn remote_passes_the_check_of_backends() {
     let whole = |text| {
         answer(
             "200 OK",

@@ -51,7 +51,7 @@ async fn small_server() -> (String, Arc<AtomicUsize>) {
 
 /// Finding 8 of tests/newcomer.md.
 #[tokio::test]
-async fn five_hundred_chats_end_well_at_a_server_that_admits_sixteen() {
+async fn five_hundred_chats_complete_at_a_server_that_admits_sixteen() {
     let (url, refused) = small_server().await;
     let remote = built(builder(&url).max_in_flight(ADMITTED));
 

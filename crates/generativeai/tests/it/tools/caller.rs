@@ -22,7 +22,7 @@ fn two_calls() -> Scripted {
 }
 
 #[tokio::test]
-async fn a_call_of_a_declaration_without_a_function_hands_all_calls_to_the_caller() {
+async fn a_call_of_a_declaration_without_a_function_returns_all_calls_to_the_caller() {
     for mode in MODES {
         let script = two_calls().then_text("Done.");
         let (count, calls) = counting("count");
@@ -68,7 +68,7 @@ async fn a_call_of_a_declaration_without_a_function_hands_all_calls_to_the_calle
 }
 
 #[tokio::test]
-async fn pending_calls_are_told_apart_by_id_else_by_name() {
+async fn pending_calls_are_matched_by_id_else_by_name() {
     let content = |parts: serde_json::Value| -> Content {
         serde_json::from_value(json!({ "parts": parts })).expect("a content")
     };

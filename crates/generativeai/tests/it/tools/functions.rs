@@ -94,7 +94,7 @@ async fn every_form_of_handler_becomes_a_function() {
 }
 
 #[tokio::test]
-async fn a_handler_may_take_nothing_and_give_nothing() {
+async fn a_handler_may_have_no_argument_and_no_result() {
     let plain = Function::new("nod", "Nods.", || ());
     let late = Function::new("nod", "Nods.", || async {});
 

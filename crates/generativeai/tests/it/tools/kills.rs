@@ -227,7 +227,7 @@ fn a_call_that_was_running_is_answered_as_interrupted_and_the_others_keep_their_
 }
 
 #[test]
-fn a_call_that_was_decided_and_has_not_started_runs_once_when_the_turn_goes_on() {
+fn a_call_that_was_decided_and_has_not_started_runs_once_when_the_turn_continues() {
     let careful = AutomaticFunctionCalling::default().approve(generativeai::Approval::Always);
     // The program dies after the decision is stored and before the start is.
     let killed = |polls: usize| {

@@ -33,7 +33,7 @@ async fn by_default_a_turn_has_ten_rounds() {
 }
 
 #[tokio::test]
-async fn calls_past_the_limit_are_returned_and_their_answers_go_on_with_the_turn() {
+async fn calls_past_the_limit_are_returned_and_their_answers_continue_the_turn() {
     for mode in MODES {
         let script = calling(2).then_text("Enough.");
         let (count, calls) = counting("count");
@@ -168,7 +168,7 @@ async fn a_model_that_still_calls_when_it_may_not_fails_the_turn() {
 }
 
 #[tokio::test]
-async fn no_rounds_at_all_hand_the_first_calls_to_the_limit() {
+async fn without_any_rounds_the_first_calls_reach_the_limit() {
     let script = calling(1);
     let mut chat = automatic(&script, counting("count").0, after(0, OnRoundLimit::Fail));
 

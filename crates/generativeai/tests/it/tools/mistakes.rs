@@ -7,7 +7,7 @@ use generativeai::{ErrorKind, OnFailure, Reason};
 use super::*;
 
 #[tokio::test]
-async fn the_model_is_told_which_functions_exist_and_the_turn_continues() {
+async fn the_model_gets_the_names_of_the_functions_and_the_turn_continues() {
     for mode in MODES {
         for reason in ["UNEXPECTED_TOOL_CALL", "MALFORMED_FUNCTION_CALL"] {
             let call = json!({"functionCall": {"name": "list_files", "args": {}}, "thoughtSignature": "c2ln"});
@@ -33,7 +33,7 @@ async fn the_model_is_told_which_functions_exist_and_the_turn_continues() {
 }
 
 #[tokio::test]
-async fn the_model_is_told_if_there_are_no_functions() {
+async fn the_error_for_the_model_reports_that_there_are_no_functions() {
     for mode in MODES {
         let call = json!({"functionCall": {"name": "run", "args": {}}});
         let script = Scripted::default()

@@ -45,7 +45,7 @@ async fn a_call_is_answered_and_the_rounds_are_in_the_history() {
 
 #[cfg(feature = "blocking")]
 #[test]
-fn the_blocking_words_run_the_same_rounds() {
+fn the_blocking_api_runs_the_same_rounds() {
     for streamed in [false, true] {
         let script = Scripted::default()
             .then_call("count", json!({}))
@@ -188,7 +188,7 @@ async fn a_signature_on_the_first_of_parallel_calls_goes_back_on_it_alone() {
 }
 
 #[tokio::test]
-async fn every_answer_bears_the_id_of_its_call_even_if_ids_repeat() {
+async fn every_answer_has_the_id_of_its_call_even_if_ids_repeat() {
     for mode in MODES {
         let call = |id: Value| json!({"functionCall": {"id": id, "name": "count", "args": {}}});
         let script = Scripted::default()

@@ -53,7 +53,7 @@ async fn functions_declarations_and_tools_of_the_service_mix_in_order() {
 }
 
 #[tokio::test]
-async fn tools_of_the_service_stand_alone_too() {
+async fn tools_of_the_service_need_no_functions() {
     assert_eq!(
         sent(GoogleSearch::default()).await,
         json!([{"googleSearch": {}}])
@@ -122,7 +122,7 @@ fn each_calling_mode_has_a_constructor() {
 }
 
 #[test]
-fn all_functions_of_a_toolbox_are_said_in_openapi_or_the_error_names_the_one_that_cannot_be() {
+fn all_functions_of_a_toolbox_convert_to_openapi_or_the_error_names_the_one_that_does_not() {
     let sized = Function::new("a", "Does something.", |sizes: Vec<f64>| sizes.len());
     let free = Function::new("b", "Does something.", |anything: Value| anything);
 

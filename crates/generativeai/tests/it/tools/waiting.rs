@@ -146,7 +146,7 @@ fn a_blocking_chat_decides_as_well() {
 }
 
 #[tokio::test]
-async fn calls_without_a_decision_go_on_waiting_and_nothing_runs_before() {
+async fn calls_without_a_decision_continue_to_wait_and_nothing_runs_before() {
     let mut world = waiting().await;
     let ids = ids_of(&world.chat);
 
@@ -345,7 +345,7 @@ async fn a_waiting_turn_can_be_kept_with_every_call_answered() {
 }
 
 #[tokio::test]
-async fn the_next_message_leaves_a_waiting_turn_and_its_calls_cannot_be_decided_any_more() {
+async fn the_next_message_discards_a_waiting_turn_whose_calls_then_cannot_be_decided() {
     let mut world = waiting().await;
     let ids = ids_of(&world.chat);
 

@@ -112,7 +112,7 @@ async fn a_file_is_described_deleted_and_a_part_of_a_message() {
 }
 
 #[tokio::test]
-async fn errors_name_the_file_and_what_to_do() {
+async fn errors_name_the_file_and_the_remedy() {
     let server = Server::always(1, &error(403, "PERMISSION_DENIED", json!([])));
 
     let error = client_of(&server)
