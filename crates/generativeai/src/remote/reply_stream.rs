@@ -337,15 +337,32 @@ fn read_event<D: Decoder>(
     errors: &ErrorReader,
 ) -> Result<Option<GenerateContentResponse>, Failure> {
     let mut merged: Option<GenerateContentResponse> = None;
-    reply::read::<D::Event>(event, errors, |event| {
-        let chunk = decoder.chunk(event);
-        match (&mut merged, &chunk) {
-            (Some(merged), Some(chunk)) => merged.merge_chunk(chunk),
-            (Some(_), None) => {}
-            (None, _) => merged = chunk,
-        }
-    })?;
+    for value in values(event) {
+        reply::read::<D::Event>(value, errors, |event| {
+            let chunk = decoder.chunk(event);
+            match (&mut merged, &chunk) {
+                (Some(merged), Some(chunk)) => merged.merge_chunk(chunk),
+                (Some(_), None) => {}
+                (None, _) => merged = chunk,
+            }
+        })?;
+    }
     Ok(merged)
+}
+
+/// Returns the JSON values of an event. It is one, unless a proxy left out the blank lines between events: then each line
+/// is one.
+fn values(event: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let first_line = memchr::memchr(b'\n', event).map(|end| &event[..end]);
+    let is_several = first_line.is_some_and(|line| is_json(line));
+    let is_empty = |line: &[u8]| is_keep_alive(line) || line.trim_ascii() == b"[DONE]";
+    event
+        .split(move |byte| is_several && *byte == b'\n')
+        .filter(move |line| !is_several || !is_empty(line))
+}
+
+fn is_json(text: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(text).is_ok()
 }
 
 /// Reads what the end of the body completes: at most one event, whose blank line is missing.
@@ -358,7 +375,7 @@ fn last_chunk<D: Decoder>(
         BodyEnd::Clean => Ok(None),
         BodyEnd::Open(event) if D::is_end(&event) => Ok(None),
         BodyEnd::Open(event) => {
-            if serde_json::from_slice::<IgnoredAny>(&event).is_err() {
+            if !values(&event).all(is_json) {
                 return Err(truncated().into());
             }
             if is_keep_alive(&event) {

@@ -430,6 +430,52 @@ async fn remote_passes_the_check_of_backends() {
         .expect("a backend that a chat can rely on");
 }
 
+/// Row 2 of tests/field.md: what proxies make of a stream.
+#[tokio::test]
+async fn a_reply_is_read_in_every_framing() {
+    let chunks = [reply("Hel", None), reply("lo!", Some("STOP"))];
+    let [a, b] = chunks.each_ref().map(ToString::to_string);
+    let pretty = chunks.each_ref().map(|chunk| format!("{chunk:#}"));
+    let data = |text: &str| {
+        let lines = text.lines().map(|line| format!("data: {line}\n"));
+        lines.collect::<String>() + "\n"
+    };
+    for body in [
+        // Without the blank lines between events.
+        format!("data: {a}\ndata: {b}\n\n"),
+        format!("data: {a}\r\ndata: {b}\r\n"),
+        format!("data: {a}\ndata: {b}\ndata: [DONE]"),
+        format!("data: {a}\ndata:\ndata: {b}\ndata: [DONE]\n\n"),
+        // Without the fields.
+        format!("{a}\n{b}\n"),
+        format!("{a}{b}"),
+        // In an array, in one event.
+        format!("data: [{a},{b}]\n\n"),
+        format!("[\n{a}\n,\r\n{b}\n]\n"),
+        // On several lines.
+        pretty.concat(),
+        format!("[{}]", pretty.join(",\r\n")),
+        data(&pretty[0]) + &data(&pretty[1]),
+        // With other events between them.
+        format!(
+            ": PROCESSING\n\nevent: ping\ndata: {{\"type\": \"ping\"}}\n\ndata: {a}\n\ndata: \n\ndata: {b}\n\n"
+        ),
+        format!("retry: 3000\nid: 1\nevent: message\ndata: {a}\n\nid: 2\ndata:{b}\n\n"),
+        format!("data:\t{a}\n\n\0\n\ndata:  {b}  \n\n"),
+    ] {
+        let mut chat = chat(&client(&stream_of(&body)).0);
+
+        let reply = chat.send_message("Hello").stream().finish().await;
+
+        let reply = reply.unwrap_or_else(|error| panic!("{body}: {error:#}"));
+        assert_eq!(reply.text().expect("a text"), "Hello!", "{body}");
+    }
+    // One that is cut stays one.
+    let cut = format!("data: {a}\ndata: {}", &b[..b.len() - 3]);
+    let error = streamed(&client(&stream_of(&cut)).0).await.1;
+    assert_eq!(error.expect("an error").kind(), ErrorKind::Truncated);
+}
+
 /// Returns a stream of one complete reply, without the events after it.
 fn complete() -> String {
     let usage = json!({"usageMetadata": {"totalTokenCount": 7}});
