@@ -20,10 +20,15 @@ pub(super) fn read(result: &Value) -> Option<CallToolResult> {
     if blocks.is_empty() && structured.is_none() {
         return None;
     }
-    let content = blocks.iter().map(read_block).collect();
-    let mut read = match result.get("isError") {
-        Some(Value::Bool(true)) => CallToolResult::error(content),
-        _ => CallToolResult::success(content),
+    let blocks = blocks.iter().filter(|block| !block.is_null());
+    let content = blocks.map(read_block).collect();
+    let is_error = match result.get("isError") {
+        Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
+        value => value == Some(&Value::Bool(true)),
+    };
+    let mut read = match is_error {
+        true => CallToolResult::error(content),
+        false => CallToolResult::success(content),
     };
     read.structured_content = structured.cloned();
     Some(read)
@@ -33,8 +38,12 @@ fn read_block(block: &Value) -> ContentBlock {
     if let Ok(block) = ContentBlock::deserialize(block) {
         return block;
     }
-    let text = |name: &str| block.get(name).and_then(Value::as_str);
-    match (block.as_str(), text("data"), text("text")) {
+    // A resource without an address.
+    let inner = block.get("resource").filter(|inner| inner.is_object());
+    let inner = inner.unwrap_or(block);
+    let text = |name: &str| inner.get(name).and_then(Value::as_str);
+    let data = text("data").or(text("blob"));
+    match (block.as_str(), data, text("text")) {
         (Some(text), ..) | (_, _, Some(text)) => ContentBlock::text(text),
         (_, Some(data), _) => {
             let mime_type = text("mimeType").or(text("mime_type"));
@@ -82,6 +91,23 @@ mod tests {
                 json!(null),
             ),
             (json!("more"), "a caption\nmore", json!(null)),
+            (json!(null), "a caption", json!(null)),
+            (json!(7), "a caption\n7", json!(null)),
+            (
+                json!({"type": "text", "text": null}),
+                "a caption\n{\"type\":\"text\",\"text\":null}",
+                json!(null),
+            ),
+            (
+                json!({"type": "resource", "resource": {"text": "b"}}),
+                "a caption\nb",
+                json!(null),
+            ),
+            (
+                json!({"type": "resource", "resource": {"blob": "AQ==", "mimeType": "image/png"}}),
+                "a caption",
+                json!("image/png"),
+            ),
             (
                 json!({"type": "text", "text": " "}),
                 "a caption",
@@ -104,6 +130,10 @@ mod tests {
             ),
             (
                 json!({"isError": true, "content": "no such note"}),
+                "no such note",
+            ),
+            (
+                json!({"isError": "True", "content": [null, "no such note"]}),
                 "no such note",
             ),
             (

@@ -176,6 +176,18 @@ fn a_path_copied_with_a_base_url_is_removed() {
             "https://a.example/vision/v1beta",
         ),
         ("https://v1beta", "https://v1beta/v1beta"),
+        (
+            "https://a.example/v1beta/models/x:generateContent?key=K",
+            "https://a.example/v1beta",
+        ),
+        (
+            " https://a.example/v1beta/models/ \r\n",
+            "https://a.example/v1beta",
+        ),
+        (
+            "https://a.example/v1beta/models/x:countTokens/",
+            "https://a.example/v1beta",
+        ),
     ] {
         let address = Address::new(base, None, false).expect(base);
         assert_eq!(address.as_str(), root, "{base}");
