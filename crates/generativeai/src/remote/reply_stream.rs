@@ -354,7 +354,7 @@ fn read_event<D: Decoder>(
 /// is one.
 fn values(event: &[u8]) -> impl Iterator<Item = &[u8]> {
     let first_line = memchr::memchr(b'\n', event).map(|end| &event[..end]);
-    let is_several = first_line.is_some_and(|line| is_json(line));
+    let is_several = first_line.is_some_and(is_json);
     let is_empty = |line: &[u8]| is_keep_alive(line) || line.trim_ascii() == b"[DONE]";
     event
         .split(move |byte| is_several && *byte == b'\n')
