@@ -1,2 +1,19 @@
 # Included by CMake after each project() of llama.cpp: see .cargo/config.toml.
 set(LLAMA_BUILD_COMMON OFF CACHE BOOL "Build llama-common" FORCE)
+set(LLAMA_ALL_WARNINGS OFF CACHE BOOL "Enable warnings" FORCE)
+
+# Paths below the build folder are relative for ccache, so that it finds what another build folder compiled.
+find_program(ccache ccache)
+if(ccache AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(launcher "${CMAKE_COMMAND}" -E env "CCACHE_BASEDIR=${CMAKE_BINARY_DIR}" "${ccache}")
+  set(CMAKE_C_COMPILER_LAUNCHER "${launcher}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${launcher}")
+endif()
+
+# llama.cpp keeps its core out of the unity build, although only one file defines a name that another file defines too.
+if(PROJECT_NAME STREQUAL "llama.cpp" AND CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_VERSION VERSION_GREATER_EQUAL 3.19)
+  file(GLOB core "${CMAKE_SOURCE_DIR}/src/*.cpp")
+  list(FILTER core EXCLUDE REGEX "dsv4")
+  cmake_language(DEFER CALL set_source_files_properties ${core}
+    DIRECTORY "${CMAKE_SOURCE_DIR}/src" PROPERTIES SKIP_UNITY_BUILD_INCLUSION OFF)
+endif()
