@@ -10,8 +10,18 @@ if(ccache AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${launcher}")
 endif()
 
+# GENAI_LLAMA_FLAGS replaces the optimization of what prepares the work of ggml: see scripts/build.toml.
+if(NOT PROJECT_NAME STREQUAL "llama.cpp")
+  set(CMAKE_CXX_FLAGS_RELEASE "${ggml_flags}")
+  return()
+endif()
+set(ggml_flags "${CMAKE_CXX_FLAGS_RELEASE}")
+if(DEFINED ENV{GENAI_LLAMA_FLAGS})
+  set(CMAKE_CXX_FLAGS_RELEASE "$ENV{GENAI_LLAMA_FLAGS}")
+endif()
+
 # llama.cpp keeps its core out of the unity build, although only one file defines a name that another file defines too.
-if(PROJECT_NAME STREQUAL "llama.cpp" AND CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_VERSION VERSION_GREATER_EQUAL 3.19)
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_VERSION VERSION_GREATER_EQUAL 3.19)
   file(GLOB core "${CMAKE_SOURCE_DIR}/src/*.cpp")
   list(FILTER core EXCLUDE REGEX "dsv4")
   cmake_language(DEFER CALL set_source_files_properties ${core}
