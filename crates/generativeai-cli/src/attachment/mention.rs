@@ -291,6 +291,15 @@ mod tests {
             "see @{}/notes.txt...",
             "lines of @{}/notes.txt:12",
             "<@{}/notes.txt>",
+            "lines of @{}/notes.txt:12:3",
+            "lines of @{}/notes.txt#L3-L5",
+            "[the notes](@{}/notes.txt)",
+            "«@{}/notes.txt»",
+            "a\n@{}/notes.txt\r\nb",
+            "@{}/notes.txt—all of it",
+            "@{}/notes.txt,@{}/notes.txt",
+            "@{}/./notes.txt",
+            "{\"file\": @{}/notes.txt}",
         ] {
             assert_eq!(files(message, &folder), ["notes.txt"], "{message}");
         }
