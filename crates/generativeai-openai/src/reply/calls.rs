@@ -11,7 +11,7 @@ pub(super) struct Calls(Vec<Call>);
 
 #[derive(Clone, Debug, Default)]
 struct Call {
-    index: Option<usize>,
+    index: Option<i64>,
     id: String,
     name: String,
     arguments: String,
@@ -30,7 +30,7 @@ impl Calls {
     /// Adds a piece of a streamed call. It belongs to the call with its index; without an index to the one with
     /// its identifier, or to the last one.
     ///
-    /// Some servers number all calls 0: a piece with another identifier and a name begins a new call.
+    /// Some servers number all calls 0 or -1: a piece with another identifier and a name begins a new call.
     pub(super) fn push(&mut self, piece: ToolCall) {
         let id = piece.id.unwrap_or_default();
         let function = piece.function.unwrap_or_default();

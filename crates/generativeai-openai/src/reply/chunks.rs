@@ -87,7 +87,12 @@ impl Chunks {
 
     fn choice(&mut self, choice: Choice, extent: Extent) -> Candidate {
         let index = choice.index.unwrap_or_default();
-        let mut message = choice.delta.or(choice.message).unwrap_or_default();
+        // Perplexity sends both: a whole reply has an empty delta, a chunk the message so far.
+        let message = match extent {
+            Extent::Whole => choice.message.or(choice.delta),
+            Extent::Piece => choice.delta.or(choice.message),
+        };
+        let mut message = message.unwrap_or_default();
         let mut candidate = Candidate::default();
         candidate.index = i32::try_from(index).ok().filter(|index| *index > 0);
         candidate.finish_reason = choice

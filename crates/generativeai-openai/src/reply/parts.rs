@@ -46,6 +46,7 @@ pub(super) fn take(message: &mut Message) -> Vec<Part> {
     match message.content.take() {
         Some(Text::Plain(text)) if !text.is_empty() => parts.push(Part::text(text)),
         Some(Text::Parts(list)) => parts.extend(list.into_iter().map(listed)),
+        Some(Text::Object(object)) => parts.push(Part::text(Value::Object(object).to_string())),
         Some(Text::Plain(_)) | None => {}
     }
     if let Some(text) = message.refusal.as_deref().filter(|text| !text.is_empty()) {

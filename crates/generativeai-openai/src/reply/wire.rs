@@ -60,19 +60,21 @@ pub(super) struct Message {
     pub(super) others: Map<String, Value>,
 }
 
-/// Content of a message: a text, or a list of parts.
+/// Content of a message: a text, a list of parts, or at Cloudflare the object that a schema requires.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Text {
     Plain(String),
     Parts(Vec<Value>),
+    Object(Map<String, Value>),
 }
 
 /// A tool call, or a piece of one.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ToolCall {
-    pub(super) index: Option<usize>,
+    /// Place of the call. Z.ai numbers all calls -1.
+    pub(super) index: Option<i64>,
     pub(super) id: Option<String>,
     pub(super) function: Option<Function>,
 }
