@@ -96,17 +96,17 @@ open_enum! {
     pub enum TrafficType {
         /// Zero value of the enum.
         Unspecified = "TRAFFIC_TYPE_UNSPECIFIED",
-        ;
         /// Pay-as-you-go quota.
         OnDemand = "ON_DEMAND",
+        /// Capacity that was reserved in advance.
+        ProvisionedThroughput = "PROVISIONED_THROUGHPUT",
+        ;
         /// Pay-as-you-go quota with priority.
         OnDemandPriority = "ON_DEMAND_PRIORITY",
         /// Pay-as-you-go quota of the cheaper, slower tier.
         OnDemandFlex = "ON_DEMAND_FLEX",
         /// Pay-as-you-go quota outside peak hours.
         OnDemandOffpeak = "ON_DEMAND_OFFPEAK",
-        /// Capacity that was reserved in advance.
-        ProvisionedThroughput = "PROVISIONED_THROUGHPUT",
     }
 }
 

@@ -109,7 +109,7 @@ mod tests {
 
     use crate::protocol::config::ThinkingLevel;
     use crate::protocol::content::Role;
-    use crate::protocol::response::{BlockReason, FinishReason};
+    use crate::protocol::response::{BlockReason, FinishReason, TrafficType};
     use crate::protocol::safety::HarmCategory;
     use crate::protocol::schema::Type;
     use crate::protocol::tools::FunctionCallingMode;
@@ -120,6 +120,14 @@ mod tests {
             let reason: FinishReason = serde_json::from_value(form).expect("a reason");
             assert_eq!(reason, FinishReason::MaxTokens);
             assert_eq!(json!(reason), json!("MAX_TOKENS"));
+        }
+    }
+
+    #[test]
+    fn a_traffic_type_has_the_numbers_of_vertex_ai() {
+        for (number, name) in [(1, "ON_DEMAND"), (2, "PROVISIONED_THROUGHPUT")] {
+            let traffic: TrafficType = serde_json::from_value(json!(number)).expect("a type");
+            assert_eq!(json!(traffic), json!(name));
         }
     }
 
