@@ -55,13 +55,17 @@ pub fn events(data: &[u8]) {
     as_the_standard(&[b"x\n:", body].concat());
 }
 
-/// Compares with the naive decoder, which does not handle JSON on a separate line or in a field `error`, nor a last
-/// line that ends within its name.
+/// Compares with the naive decoder, which does not handle errors on a separate line, in a field or with a name, nor a
+/// last line that ends within its name.
 fn as_the_standard(body: &[u8]) {
     let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
     let last = body.rsplit(is_end).next().unwrap_or_default();
     let is_cut = !last.is_empty() && b"data".starts_with(last);
-    let is_error = |line: &[u8]| line.starts_with(b"{") || line.starts_with(b"error:");
+    let is_error = |line: &[u8]| {
+        [&b"{"[..], b"error:", b"event:"]
+            .iter()
+            .any(|start| line.starts_with(start))
+    };
     if is_cut || body.split(is_end).any(is_error) {
         return;
     }

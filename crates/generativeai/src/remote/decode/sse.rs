@@ -1,7 +1,7 @@
 //! Decoder of server-sent events: bytes in, the data of events out.
 
 use bytes::{Buf, Bytes};
-use memchr::memchr2;
+use memchr::{memchr2, memmem};
 
 use super::assembler::{Assembler, Malformed};
 use super::scanner::JsonScanner;
@@ -9,9 +9,10 @@ use super::scanner::JsonScanner;
 /// Maximum number of bytes of a line that is not a field that the error message quotes.
 const STRAY_LIMIT: usize = 200;
 
-/// Decodes an event stream according to the HTML standard (section "Server-sent events"), with two extensions, since
+/// Decodes an event stream according to the HTML standard (section "Server-sent events"), with three extensions, since
 /// services report errors within a stream that way. A JSON object on a separate line is an event. The JSON object in a
-/// field `error` is an event as well, as the member `error` of an object.
+/// field `error` is an event as well, as the member `error` of an object. The data of an event with the name `error`
+/// becomes such a member, unless it has one.
 #[derive(Debug)]
 pub(super) struct SseDecoder {
     chunk: Bytes,
@@ -20,6 +21,8 @@ pub(super) struct SseDecoder {
     /// in the next chunk.
     after_return: bool,
     data: Data,
+    /// Whether the name of the event that is being read is `error`.
+    is_error: bool,
     /// Scan of a JSON object on a separate line.
     bare: Option<JsonScanner>,
     /// Beginning of the first line that is neither a field nor a comment.
@@ -43,6 +46,7 @@ impl SseDecoder {
             line: Assembler::new(limit),
             after_return: false,
             data: Data::None,
+            is_error: false,
             bare: None,
             stray: None,
             limit,
@@ -63,7 +67,7 @@ impl SseDecoder {
             }
             self.skip_line_feed();
             if self.line.is_empty() && self.chunk.first() == Some(&b'{') {
-                if let Some(data) = self.data.take() {
+                if let Some(data) = self.end_event() {
                     return Ok(Some(data));
                 }
                 self.bare = Some(JsonScanner::default());
@@ -74,7 +78,7 @@ impl SseDecoder {
             };
             if !line.is_empty() {
                 self.field(line)?;
-            } else if let Some(data) = self.data.take() {
+            } else if let Some(data) = self.end_event() {
                 return Ok(Some(data));
             }
         }
@@ -92,12 +96,28 @@ impl SseDecoder {
         } else if !line.is_empty() {
             self.field(line)?;
         }
-        Ok(self.data.take())
+        Ok(self.end_event())
     }
 
     /// Returns the beginning of the first line that was neither a field nor a comment.
     pub(super) fn stray(&self) -> Option<&[u8]> {
         self.stray.as_deref()
+    }
+
+    /// Returns the data of the event that was read, if it has data.
+    fn end_event(&mut self) -> Option<Bytes> {
+        let is_error = std::mem::take(&mut self.is_error);
+        let data = self.data.take()?;
+        if !is_error || memmem::find(&data, b"\"error\"").is_some() {
+            return Some(data);
+        }
+        let error = match is_object(&data) {
+            true => data,
+            false => serde_json::json!(String::from_utf8_lossy(&data))
+                .to_string()
+                .into(),
+        };
+        Some([b"{\"error\":", &error[..], b"}"].concat().into())
     }
 
     fn skip_line_feed(&mut self) {
@@ -148,7 +168,8 @@ impl SseDecoder {
                 let object = [b"{\"error\":", &line[6..], b"}"].concat();
                 self.data.push(object.into(), self.limit)?;
             }
-            b"" | b"event" | b"id" | b"retry" => {}
+            b"event" => self.is_error = line[5..].strip_prefix(b":").is_some_and(is_error),
+            b"" | b"id" | b"retry" => {}
             _ => {
                 let beginning = &line[..line.len().min(STRAY_LIMIT)];
                 self.stray
@@ -161,6 +182,11 @@ impl SseDecoder {
 
 fn is_object(value: &[u8]) -> bool {
     value.trim_ascii_start().first() == Some(&b'{')
+}
+
+/// Returns whether an event has this name.
+fn is_error(name: &[u8]) -> bool {
+    name.trim_ascii() == b"error"
 }
 
 impl Data {

@@ -104,6 +104,28 @@ fn a_json_object_in_a_field_called_error_is_an_event() {
 }
 
 #[test]
+fn the_data_of_an_event_with_the_name_error_is_an_error() {
+    for (body, expected) in [
+        (
+            "data: {}\n\nevent: error\ndata: {\"message\":\"busy\"}\n\ndata: {}\n\n",
+            vec!["{}", "{\"error\":{\"message\":\"busy\"}}", "{}"],
+        ),
+        (
+            "data: busy \"now\"\nevent:error\n\n",
+            vec!["{\"error\":\"busy \\\"now\\\"\"}"],
+        ),
+        (
+            "event: error\ndata: {\"type\":\"error\",\"error\":{}}\n\n",
+            vec!["{\"type\":\"error\",\"error\":{}}"],
+        ),
+        ("event: error\n\ndata: {}\n\n", vec!["{}"]),
+        ("event: error\nevent: message\ndata: {}\n\n", vec!["{}"]),
+    ] {
+        assert_eq!(data(body.as_bytes()), expected, "{body:?}");
+    }
+}
+
+#[test]
 fn a_json_object_on_a_separate_line_is_an_event() {
     for (body, expected) in [
         (
