@@ -39,7 +39,12 @@ pub(crate) fn of<T: JsonSchema + ?Sized>() -> Value {
 
 /// Returns the JSON Schema of the arguments of a function; `None` if it has none.
 pub(crate) fn parameters_of<A: JsonSchema>() -> Option<Value> {
-    parameters(of::<A>())
+    let schema = of::<A>();
+    // A type for any value, such as `Value`, has arguments. The same schema of an MCP server declares none.
+    if schema == json!({}) {
+        return Some(schema);
+    }
+    parameters(schema)
 }
 
 /// Converts a JSON Schema of arguments to the dialect of the API; `None` if it allows no argument.
