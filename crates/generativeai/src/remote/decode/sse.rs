@@ -1,7 +1,8 @@
 //! Decoder of server-sent events: bytes in, the data of events out.
 
 use bytes::{Buf, Bytes};
-use memchr::{memchr2, memmem};
+use memchr::memchr2;
+use serde_json::{Value, json};
 
 use super::assembler::{Assembler, Malformed};
 use super::scanner::JsonScanner;
@@ -108,16 +109,16 @@ impl SseDecoder {
     fn end_event(&mut self) -> Option<Bytes> {
         let is_error = std::mem::take(&mut self.is_error);
         let data = self.data.take()?;
-        if !is_error || memmem::find(&data, b"\"error\"").is_some() {
+        if !is_error {
             return Some(data);
         }
-        let error = match is_object(&data) {
-            true => data,
-            false => serde_json::json!(String::from_utf8_lossy(&data))
-                .to_string()
-                .into(),
+        let error = match serde_json::from_slice::<Value>(&data) {
+            Ok(value) if value.get("error").is_none() => value,
+            // An object that was cut off remains one.
+            Err(_) if !is_object(&data) => String::from_utf8_lossy(&data).into(),
+            _ => return Some(data),
         };
-        Some([b"{\"error\":", &error[..], b"}"].concat().into())
+        Some(json!({ "error": error }).to_string().into())
     }
 
     fn skip_line_feed(&mut self) {

@@ -118,6 +118,11 @@ fn the_data_of_an_event_with_the_name_error_is_an_error() {
             "event: error\ndata: {\"type\":\"error\",\"error\":{}}\n\n",
             vec!["{\"type\":\"error\",\"error\":{}}"],
         ),
+        (
+            "event: error\ndata: {\"type\":\"error\",\"message\":\"busy\"}\n\n",
+            vec!["{\"error\":{\"type\":\"error\",\"message\":\"busy\"}}"],
+        ),
+        ("event: error\ndata: {\"mess", vec!["{\"mess"]),
         ("event: error\n\ndata: {}\n\n", vec!["{}"]),
         ("event: error\nevent: message\ndata: {}\n\n", vec!["{}"]),
     ] {
