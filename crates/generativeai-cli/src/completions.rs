@@ -5,41 +5,25 @@ use std::time::Duration;
 use std::{env, path};
 
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter};
-use generativeai_store::Store;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 use crate::catalog::{CATALOG, LOCAL};
-use crate::render::sanitize;
+use crate::storage;
 
 /// A completion waits no longer than this for the store, which another process may have locked.
 const TIME_LIMIT: Duration = Duration::from_millis(500);
 
-/// Names of all sessions, the last used first; none if the store cannot be read in time.
+/// Returns the names of all sessions, the last used first; none if the store cannot be read in time.
 pub(crate) fn session_names() -> Vec<String> {
-    match Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(read_session_names()),
-        Err(_) => Vec::new(),
-    }
-}
-
-/// Names of all sessions, like [`session_names`], within an async runtime.
-pub(crate) async fn read_session_names() -> Vec<String> {
-    // A completion must not create a store.
-    let list = async {
-        match Store::find_default().await? {
-            Some(store) => store.list().await,
-            None => Ok(Vec::new()),
-        }
+    let Ok(runtime) = Builder::new_current_thread().enable_all().build() else {
+        return Vec::new();
     };
-    let listed = timeout(TIME_LIMIT, list).await;
-    let sessions = listed.ok().and_then(Result::ok).unwrap_or_default();
-    let names = sessions.into_iter().map(|session| session.name);
-    // A name with control characters must not reach the terminal.
-    names.filter(|name| sanitize(name) == *name).collect()
+    let names = runtime.block_on(async { timeout(TIME_LIMIT, storage::names()).await });
+    names.unwrap_or_default()
 }
 
-/// Names of the models in the catalog, and the one of the default model.
+/// Returns the names of the models in the catalog, and the name of the default model.
 pub(crate) fn model_names() -> impl Iterator<Item = &'static str> {
     [LOCAL]
         .into_iter()

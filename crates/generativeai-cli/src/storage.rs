@@ -11,10 +11,9 @@ use generativeai_store::{Session, Store};
 use tokio::time::sleep;
 
 use crate::approval;
-use crate::completions::read_session_names;
 use crate::conversation::Conversation;
 use crate::exit::UsageError;
-use crate::render::Printer;
+use crate::render::{Printer, sanitize};
 use crate::suggest::nearest;
 use crate::transcript::excerpt;
 pub(crate) use lock::SessionLock;
@@ -100,6 +99,17 @@ pub(crate) async fn find(name: &str) -> Result<Option<Session>> {
     }
 }
 
+/// Returns the names of all sessions, the last used first; none if the store does not exist or cannot be read.
+pub(crate) async fn names() -> Vec<String> {
+    let sessions = match Store::find_default().await {
+        Ok(Some(store)) => store.list().await.unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    let names = sessions.into_iter().map(|session| session.name);
+    // A name with control characters must not reach the terminal.
+    names.filter(|name| sanitize(name) == *name).collect()
+}
+
 /// Finds a session that must exist, by its name or number.
 pub(crate) async fn existing(store: &Store, name: &str) -> anyhow::Result<Session> {
     match store.session(name).await {
@@ -110,7 +120,7 @@ pub(crate) async fn existing(store: &Store, name: &str) -> anyhow::Result<Sessio
 
 /// Describes a name that no session has: with the most similar one, and with what else can be done.
 pub(crate) async fn unknown(name: &str, remedy: &str) -> UsageError {
-    let names = read_session_names().await;
+    let names = names().await;
     let similar = nearest(name, names.iter().map(String::as_str));
     let question = similar.map(|similar| format!("did you mean `{similar}`? "));
     let question = question.unwrap_or_default();
