@@ -356,7 +356,7 @@ mod tests {
                 "https://example.com/a.png",
                 "image/png: https://example.com/a.png",
             ),
-            ("file:///tmp/a.png", "image/png: file:///tmp/a.png"),
+            ("file:///images/a.png", "image/png: file:///images/a.png"),
             ("?", "image/png: the data is not valid base64"),
             (
                 "data:image/png;base64,?",

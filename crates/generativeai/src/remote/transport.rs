@@ -35,7 +35,8 @@ type HttpClient = Client<Connector, RequestBody>;
 
 /// Connections to one service.
 pub(super) struct Transport {
-    host: String,
+    /// Host, and port if the address has one, for messages.
+    authority: String,
     headers: HeaderMap,
     connector: Connector,
     /// A pool for each runtime, the most recently used last.
@@ -58,7 +59,7 @@ impl Transport {
         let tls = tls::config(address.is_encrypted(), roots)?;
         let proxies = (!address.is_loopback()).then(Matcher::from_env);
         Ok(Self {
-            host: address.authority().to_owned(),
+            authority: address.authority().to_owned(),
             headers,
             connector: connect::connector(tls, proxies, resolver),
             pools: Mutex::default(),
@@ -102,16 +103,16 @@ impl Transport {
     }
 
     fn failure(&self, error: legacy::Error) -> Failure {
-        let host = &self.host;
+        let authority = &self.authority;
         if tls::is_about_certificate(&error) {
-            let message = format!("the certificate of `{host}` is not trusted");
+            let message = format!("the certificate of `{authority}` is not trusted");
             return Error::new(ErrorKind::Configuration, message)
                 .with_source(error)
                 .into();
         }
         let message = match error.is_connect() {
-            true => format!("no connection to `{host}`"),
-            false => format!("no response from `{host}`"),
+            true => format!("no connection to `{authority}`"),
+            false => format!("no response from `{authority}`"),
         };
         Failure::retryable(Error::new(ErrorKind::Unreachable, message).with_source(error))
     }
