@@ -92,6 +92,10 @@ pub(crate) async fn receive(
                 }
             }
         };
+        // A retry may succeed without a wait, in the same poll.
+        while let Ok(retry) = retries.try_recv() {
+            printer.note(retry);
+        }
         let hops = reply.hops();
         match chunk {
             Some(Some(Ok(chunk))) => sink.chunk(&chunk, printer)?,
