@@ -7,7 +7,9 @@ pub use super::client::Client;
 pub use super::failure::from_status;
 pub use super::profile::{ApiVersion, KeyRequired, Profile, ReadError};
 pub use super::reply::Reply;
-pub use super::reply_stream::Decoder;
+pub use super::reply_stream::{Decoder, StreamEnd};
+#[cfg(feature = "testing")]
+pub use super::resolve::LookUp;
 
 use super::RemoteBuilder;
 use crate::error::Result;
@@ -24,4 +26,11 @@ pub fn builder(profile: &'static Profile) -> RemoteBuilder {
 /// Those of [`RemoteBuilder::build`].
 pub fn client(builder: RemoteBuilder) -> Result<Client> {
     builder.client()
+}
+
+/// Replaces the resolver of host names, for tests of other backends.
+#[cfg(feature = "testing")]
+pub fn with_resolver(mut builder: RemoteBuilder, look_up: LookUp) -> RemoteBuilder {
+    builder.resolver = super::resolve::Resolver::Function(look_up);
+    builder
 }

@@ -16,6 +16,12 @@ use crate::protocol::tokens::CountTokensResponse;
 pub trait Reply: DeserializeOwned + Send + 'static {
     /// Returns whether the JSON has a member `error`, which is then read.
     fn has_error(&self) -> bool;
+
+    /// Combines the elements of a response that is a list. `None` if they are not a response.
+    fn combine(mut elements: Vec<Self>) -> Option<Self> {
+        let element = elements.pop()?;
+        elements.is_empty().then_some(element)
+    }
 }
 
 macro_rules! replies {
@@ -79,8 +85,5 @@ pub(super) fn read_whole<R: Reply>(body: &[u8], errors: &ErrorReader) -> Result<
     }
     let mut replies = Vec::new();
     read(body, errors, |reply| replies.push(reply))?;
-    match (replies.pop(), replies.is_empty()) {
-        (Some(reply), true) => Ok(reply),
-        _ => Err(failure::foreign(body, errors).into()),
-    }
+    R::combine(replies).ok_or_else(|| failure::foreign(body, errors).into())
 }

@@ -45,6 +45,21 @@ pub trait Decoder: Clone + Send + Unpin + 'static {
 
     /// Converts an event. `None` if it contains nothing for the caller.
     fn chunk(&mut self, event: Self::Event) -> Option<GenerateContentResponse>;
+
+    /// Ends the reply. Returns what the decoder held back until then.
+    fn end(&mut self, end: StreamEnd) -> Option<GenerateContentResponse> {
+        let _ = end;
+        None
+    }
+}
+
+/// End of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamEnd {
+    /// The event that [`Decoder::is_end`] recognizes.
+    Marked,
+    /// The end of the body, without such an event.
+    Unmarked,
 }
 
 /// Decoder of a stream whose events are the chunks.
@@ -226,7 +241,7 @@ impl<D: Decoder> Reader<D> {
             if D::is_end(&event) {
                 // The body, whose end follows, is read by `wait`.
                 self.has_ended = true;
-                return Ok(None);
+                return Ok(decoder.end(StreamEnd::Marked));
             }
             match read_event(&event, decoder, errors) {
                 Ok(chunk) => {
@@ -336,26 +351,35 @@ fn read_event<D: Decoder>(
     decoder: &mut D,
     errors: &ErrorReader,
 ) -> Result<Option<GenerateContentResponse>, Failure> {
-    let mut merged: Option<GenerateContentResponse> = None;
-    for value in values(event) {
+    let mut merged = None;
+    for value in values::<D>(event) {
+        if D::is_end(value) {
+            merge(&mut merged, decoder.end(StreamEnd::Marked));
+            continue;
+        }
         reply::read::<D::Event>(value, errors, |event| {
-            let chunk = decoder.chunk(event);
-            match (&mut merged, &chunk) {
-                (Some(merged), Some(chunk)) => merged.merge_chunk(chunk),
-                (Some(_), None) => {}
-                (None, _) => merged = chunk,
-            }
+            merge(&mut merged, decoder.chunk(event));
         })?;
     }
     Ok(merged)
 }
 
+fn merge(merged: &mut Option<GenerateContentResponse>, chunk: Option<GenerateContentResponse>) {
+    match (merged, chunk) {
+        (Some(merged), Some(chunk)) => merged.merge_chunk(&chunk),
+        (Some(_), None) => {}
+        (merged, chunk) => *merged = chunk,
+    }
+}
+
 /// Returns the JSON values of an event. It is one, unless a proxy left out the blank lines between events: then each line
 /// is one.
-fn values(event: &[u8]) -> impl Iterator<Item = &[u8]> {
+fn values<D: Decoder>(event: &[u8]) -> impl Iterator<Item = &[u8]> {
     let first_line = memchr::memchr(b'\n', event).map(|end| &event[..end]);
     let is_several = first_line.is_some_and(is_json);
-    let is_empty = |line: &[u8]| is_keep_alive(line) || line.trim_ascii() == b"[DONE]";
+    // Proxies add the marker to the streams of services that have none.
+    let is_foreign_end = |line: &[u8]| line.trim_ascii() == b"[DONE]" && !D::is_end(line);
+    let is_empty = move |line: &[u8]| is_keep_alive(line) || is_foreign_end(line);
     event
         .split(move |byte| is_several && *byte == b'\n')
         .filter(move |line| !is_several || !is_empty(line))
@@ -371,21 +395,25 @@ fn last_chunk<D: Decoder>(
     decoder: &mut D,
     errors: &ErrorReader,
 ) -> Result<Option<GenerateContentResponse>, Failure> {
-    match end {
-        BodyEnd::Clean => Ok(None),
-        BodyEnd::Open(event) if D::is_end(&event) => Ok(None),
+    let mut last = match end {
+        BodyEnd::Clean => None,
+        BodyEnd::Open(event) if D::is_end(&event) => return Ok(decoder.end(StreamEnd::Marked)),
         BodyEnd::Open(event) => {
-            if !values(&event).all(is_json) {
+            if !values::<D>(&event).all(|value| D::is_end(value) || is_json(value)) {
                 return Err(truncated().into());
             }
-            if is_keep_alive(&event) {
-                return Ok(None);
+            match is_keep_alive(&event) {
+                true => None,
+                false => read_event(&event, decoder, errors)?,
             }
-            read_event(&event, decoder, errors)
         }
-        BodyEnd::UnclosedArray => Err(truncated().into()),
-        BodyEnd::NotAStream(beginning) => Err(failure::foreign(&beginning, errors).into()),
-    }
+        BodyEnd::UnclosedArray => return Err(truncated().into()),
+        BodyEnd::NotAStream(beginning) => {
+            return Err(failure::foreign(&beginning, errors).into());
+        }
+    };
+    merge(&mut last, decoder.end(StreamEnd::Unmarked));
+    Ok(last)
 }
 
 fn truncated() -> Error {

@@ -19,9 +19,13 @@ pub(super) enum Resolver {
     /// The operating system.
     System(GaiResolver),
     /// A function of a test.
-    #[cfg(test)]
-    Function(fn(String) -> BoxFuture<io::Result<Vec<SocketAddr>>>),
+    #[cfg(any(test, feature = "testing"))]
+    Function(LookUp),
 }
+
+/// Resolver of a test: returns the addresses of a host.
+#[cfg(any(test, feature = "testing"))]
+pub type LookUp = fn(String) -> BoxFuture<io::Result<Vec<SocketAddr>>>;
 
 impl Default for Resolver {
     fn default() -> Self {
@@ -44,7 +48,7 @@ impl Service<Name> for Resolver {
                 let lookup = system.call(name);
                 Box::pin(async { Ok(lookup.await?.collect::<Vec<_>>().into_iter()) })
             }
-            #[cfg(test)]
+            #[cfg(any(test, feature = "testing"))]
             Self::Function(look_up) => {
                 let lookup = look_up(name.as_str().to_owned());
                 Box::pin(async { Ok(lookup.await?.into_iter()) })
