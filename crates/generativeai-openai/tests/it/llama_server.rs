@@ -4,15 +4,19 @@
 //! The model has 135M parameters, so no test depends on its words: replies are bounded, seeded, or forced by a schema.
 
 use std::env;
+use std::future::ready;
 use std::io::{self, Write as _};
+use std::sync::{Arc, Mutex};
 
 use futures_util::future::join_all;
 use generativeai::protocol::config::GenerationConfig;
 use generativeai::protocol::content::{Content, FunctionCall, FunctionResponse};
-use generativeai::protocol::tools::FunctionDeclaration;
-use generativeai::{Backend, ErrorKind, GenerativeModel, RequestOptions, check_backend};
+use generativeai::protocol::tools::{FunctionCallingMode, FunctionDeclaration};
+use generativeai::{
+    Backend, ErrorKind, Function, GenerativeModel, RequestOptions, Result, check_backend,
+};
 use generativeai_openai::OpenAi;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Number of requests at once: more than the server has slots.
 const AT_ONCE: usize = 8;
@@ -91,10 +95,84 @@ async fn a_stream_has_the_text_usage_and_end_of_a_reply_in_one_piece() {
     assert_eq!(tokens(streamed), tokens(&whole));
 }
 
-/// The call is one of the history, since this server forces none. Tried with `tool_choice: "required"`: the templates
-/// of SmolLM2, Qwen2.5 (there also with `parallel_tool_calls: false`), Llama 3.1 and Mistral, plain ChatML, and that of
-/// `serve.py`. `/props` reports support for tools, and the reply is text all the same. A custom grammar next to tools
-/// is refused (400), and an object as `tool_choice` is ignored with a warning in the log.
+/// Returns a history in which the model calls `height` again and again. After it, this small model does so as well.
+fn calls_of_height() -> Vec<Content> {
+    let mountains = ["Mont Blanc", "Everest", "K2", "Snowdon"];
+    let turns = mountains.map(|of| {
+        let args = Map::from_iter([("of".to_owned(), of.into())]);
+        let call = FunctionCall::new("height", args).id(format!("call-{of}"));
+        let response = FunctionResponse::to(&call, json!({"metres": 1000}));
+        [
+            Content::user(format!("How tall is {of}?")),
+            Content::model(call),
+            Content::user(response),
+            Content::model("1000 m."),
+        ]
+    });
+    turns.into_iter().flatten().collect()
+}
+
+/// Sends a message that the model answers with a call, in one piece and as a stream. Returns the arguments with which the
+/// function ran, and the replies.
+async fn call_height(max_tokens: i32) -> Option<[(Vec<Value>, Result<String>); 2]> {
+    let config = GenerationConfig::default().max_output_tokens(max_tokens);
+    let config = config.temperature(0.0).seed(1);
+    let model = model()?.generation_config(config);
+    let send = async |is_stream: bool| {
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&calls);
+        let declaration = FunctionDeclaration::new("height", "Returns the height of a mountain.")
+            .parameters_json_schema(json!({
+                "type": "object",
+                "properties": {"of": {"type": "string"}},
+                "required": ["of"],
+            }));
+        let height = Function::from_declaration(declaration, move |args: Map<String, Value>| {
+            log.lock().unwrap().push(Value::Object(args));
+            ready(Ok(json!({"metres": 1345})))
+        });
+        let chat = model.clone().tools(height).start_chat();
+        let mut chat = chat
+            .automatic_function_calling(true)
+            .with_history(calls_of_height());
+        let message = chat.send_message("How tall is Ben Nevis?");
+        let reply = match is_stream {
+            true => message.stream().finish().await,
+            false => message.await,
+        };
+        let calls = calls.lock().unwrap().clone();
+        (calls, reply.and_then(|reply| reply.text()))
+    };
+    Some([send(false).await, send(true).await])
+}
+
+#[tokio::test]
+async fn a_call_of_the_model_runs_its_function_and_the_turn_continues() {
+    let Some(sent) = call_height(64).await else {
+        return;
+    };
+
+    for (calls, reply) in sent {
+        assert!(!reply.unwrap().is_empty());
+        assert_eq!(calls.len(), 1, "{calls:?}");
+        assert!(calls[0]["of"].is_string(), "{calls:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_the_maximum_length_cuts_never_runs() {
+    // Within the arguments: the whole call has about 25 tokens.
+    let Some(sent) = call_height(16).await else {
+        return;
+    };
+
+    for (calls, reply) in sent {
+        assert_eq!(calls, [] as [Value; 0]);
+        let error = reply.map_err(|error| error.kind());
+        assert_eq!(error, Err(ErrorKind::Truncated));
+    }
+}
+
 #[tokio::test]
 async fn a_call_and_its_response_reach_the_prompt() {
     let Some(model) = model() else { return };
@@ -107,7 +185,7 @@ async fn a_call_and_its_response_reach_the_prompt() {
     let model = model.tools(height);
     let mut call = FunctionCall::new(
         "height",
-        serde_json::Map::from_iter([("of".to_owned(), "Ben Nevis".into())]),
+        Map::from_iter([("of".to_owned(), "Ben Nevis".into())]),
     );
     call.id = Some("call-1".to_owned());
     let mut tokens = Vec::new();
@@ -131,6 +209,24 @@ async fn a_call_and_its_response_reach_the_prompt() {
     }
     // The words of the longer response are in the prompt.
     assert!(tokens[1] > tokens[0] + 5, "{tokens:?}");
+}
+
+/// The server reads calls, as the tests above show, but forces none. Tried with the templates of SmolLM2, Qwen2.5 (there
+/// also with `parallel_tool_calls: false`), Llama 3.1 and Mistral, plain ChatML, and that of `serve.py`. An object as
+/// `tool_choice` is ignored with a warning in the log, and a grammar next to tools is refused (400).
+///
+/// Once this fails, the server forces calls, and the guide page `scaling` has to say so.
+#[tokio::test]
+async fn the_mode_any_is_ignored_and_the_text_is_the_reply() {
+    let Some(model) = model() else { return };
+    let height = FunctionDeclaration::new("height", "Returns the height of a mountain.");
+    let model = model.tools(height).tool_config(FunctionCallingMode::Any);
+
+    let reply = model.generate_content("How tall is Ben Nevis?").await;
+
+    let reply = reply.unwrap();
+    assert_eq!(reply.function_calls().count(), 0);
+    assert!(!reply.text().unwrap().is_empty());
 }
 
 #[tokio::test]
