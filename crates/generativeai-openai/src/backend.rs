@@ -116,7 +116,8 @@ impl Backend for OpenAi {
         options: RequestOptions,
     ) -> BoxFuture<Result<BatchEmbedContentsResponse>> {
         let body = embeddings::body(request.model.as_deref(), &request.requests);
+        let texts = request.requests.len();
         let reply = self.client().post("embeddings", body, options);
-        Box::pin(reply.map_ok(Embeddings::convert))
+        Box::pin(async move { Embeddings::convert(reply.await?, texts) })
     }
 }

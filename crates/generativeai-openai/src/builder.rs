@@ -161,3 +161,37 @@ impl OpenAiBuilder {
         })))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::time::Duration;
+
+    use generativeai::{ErrorKind, GenerativeModel};
+
+    use super::*;
+
+    /// Fault 2 of tests/faults.md. A test of the public interface cannot replace the resolver.
+    #[tokio::test(start_paused = true)]
+    async fn a_lookup_that_hangs_ends_with_the_connect_timeout() {
+        let mut builder = OpenAi::builder().base_url("https://server.localhost:1/v1");
+        builder.client = http::with_resolver(builder.client, |_| Box::pin(pending()));
+        let model = GenerativeModel::new("m").backend(builder.build().expect("a client"));
+        let began = tokio::time::Instant::now();
+        let mut chat = model.start_chat();
+
+        let reply = chat.send_message("Hi").stream().finish().await;
+
+        let error = reply.expect_err("no address");
+        assert!(
+            error.kind() == ErrorKind::Unreachable && error.is_timeout(),
+            "{error:?}"
+        );
+        assert_eq!(error.to_string(), "no connection to `server.localhost:1`");
+        let each: Vec<_> = error.attempts().iter().map(|a| a.took.as_secs()).collect();
+        assert_eq!(each, [10; 4]);
+        // Four connect timeouts, and waits of at most 0.5, 1 and 2 seconds between them.
+        assert!(began.elapsed() < Duration::from_secs(44));
+        assert!(chat.history().is_empty() && chat.unfinished().is_some());
+    }
+}

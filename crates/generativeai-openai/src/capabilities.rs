@@ -19,6 +19,11 @@
 pub struct Capabilities {
     /// Member for the maximum length of a reply: `max_tokens`, or `max_completion_tokens`.
     pub max_tokens: &'static str,
+    /// Member for the seed: `seed`, or `random_seed`.
+    pub seed: &'static str,
+    /// Whether a stream reports usage if it is asked for (`stream_options`). Otherwise the server reports it anyway, or
+    /// not at all.
+    pub stream_options: bool,
     /// Whether the server has `top_k`.
     pub top_k: bool,
     /// Whether the server generates several replies (`n`).
@@ -58,6 +63,8 @@ pub enum Thinking {
 /// vLLM, llama.cpp, SGLang, LM Studio, and every other server.
 const GENERIC: Capabilities = Capabilities {
     max_tokens: "max_tokens",
+    seed: "seed",
+    stream_options: true,
     top_k: true,
     several_candidates: true,
     logprobs: true,
@@ -117,18 +124,45 @@ const GROQ: Capabilities = Capabilities {
     ..GENERIC
 };
 
+/// Refuses members that it does not know.
+const MISTRAL: Capabilities = Capabilities {
+    seed: "random_seed",
+    stream_options: false,
+    top_k: false,
+    logprobs: false,
+    thinking: Thinking::Effort,
+    thoughts: None,
+    images_in_tool_messages: false,
+    audio: false,
+    ..GENERIC
+};
+
+/// Google's OpenAI layer of Gemini.
+const GEMINI: Capabilities = Capabilities {
+    top_k: false,
+    logprobs: false,
+    thinking: Thinking::Effort,
+    thoughts: None,
+    images_in_tool_messages: false,
+    ..GENERIC
+};
+
 /// Capabilities by a part of the base URL.
-const SERVERS: [(&str, &Capabilities); 5] = [
+const SERVERS: [(&str, &Capabilities); 9] = [
     ("//api.openai.com", &OPENAI),
     (":11434", &OLLAMA),
     ("//openrouter.ai", &OPENROUTER),
     ("//api.deepseek.com", &DEEPSEEK),
     ("//api.groq.com", &GROQ),
+    (".openai.azure.com", &OPENAI),
+    ("//api.mistral.ai", &MISTRAL),
+    ("//generativelanguage.googleapis.com", &GEMINI),
+    ("aiplatform.googleapis.com", &GEMINI),
 ];
 
 impl Capabilities {
-    /// Returns the capabilities of the server at a base URL: OpenAI, Ollama (by its port), OpenRouter, DeepSeek and
-    /// Groq are known. Any other server is assumed to be like vLLM and llama.cpp.
+    /// Returns the capabilities of the server at a base URL: OpenAI, also at Azure, Ollama (by its port), OpenRouter,
+    /// DeepSeek, Groq, Mistral and Google's OpenAI layer are known. Any other server is assumed to be like vLLM and llama.cpp.
     pub fn of(base_url: &str) -> Self {
         let mut known = SERVERS.iter();
         let known = known.find(|(part, _)| base_url.contains(part));
@@ -146,6 +180,12 @@ mod tests {
             ("https://api.openai.com/v1", OPENAI),
             ("http://localhost:11434/v1", OLLAMA),
             ("https://openrouter.ai/api/v1", OPENROUTER),
+            ("https://x.openai.azure.com/openai/v1", OPENAI),
+            ("https://api.mistral.ai/v1", MISTRAL),
+            (
+                "https://generativelanguage.googleapis.com/v1beta/openai",
+                GEMINI,
+            ),
             ("http://vllm:8000/v1", GENERIC),
             ("http://127.0.0.1:8080/v1", GENERIC),
         ] {

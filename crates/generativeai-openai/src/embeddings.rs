@@ -1,23 +1,29 @@
 //! Embeddings: the request and the response.
 
-use generativeai::Result;
+use generativeai::protocol::content::Blob;
 use generativeai::protocol::embeddings::{
     BatchEmbedContentsResponse, ContentEmbedding, EmbedContentRequest, EmbedContentResponse,
     EmbeddingUsageMetadata, TaskType,
 };
 use generativeai::remote::__http::Reply;
+use generativeai::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::refused;
+use crate::lenient;
 use crate::models::id_of;
+
+/// Largest absolute value that a number of an embedding may have. Numbers of other formats, read as `f32`, are far
+/// larger.
+const MAX_VALUE: f64 = 1e9;
 
 /// Response of `/embeddings`.
 #[derive(Deserialize)]
 pub(crate) struct Embeddings {
     #[serde(default)]
-    data: Vec<Entry>,
-    #[serde(default)]
+    data: Option<Vec<Entry>>,
+    #[serde(default, deserialize_with = "lenient::optional")]
     usage: Option<Usage>,
     #[serde(default)]
     error: Option<Value>,
@@ -26,13 +32,21 @@ pub(crate) struct Embeddings {
 #[derive(Deserialize)]
 struct Entry {
     #[serde(default)]
-    index: usize,
-    embedding: Vec<f64>,
+    index: Option<usize>,
+    embedding: Numbers,
+}
+
+/// Numbers of an embedding, or the base64 of packed ones.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Numbers {
+    Plain(Vec<f64>),
+    Packed(String),
 }
 
 #[derive(Deserialize)]
 struct Usage {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::count")]
     prompt_tokens: Option<i32>,
 }
 
@@ -43,26 +57,59 @@ impl Reply for Embeddings {
 }
 
 impl Embeddings {
-    /// Converts the embeddings, in the order of the requests.
-    pub(crate) fn convert(mut self) -> BatchEmbedContentsResponse {
-        self.data.sort_by_key(|entry| entry.index);
+    /// Converts the embeddings of several texts, in the order of the texts.
+    ///
+    /// # Errors
+    ///
+    /// [`Decode`](ErrorKind::Decode): there are fewer embeddings than texts, or one cannot be read.
+    pub(crate) fn convert(self, texts: usize) -> Result<BatchEmbedContentsResponse> {
+        let mut entries = self.data.unwrap_or_default();
+        if entries.len() < texts {
+            let message = format!(
+                "the server returned {} embeddings of {texts} texts",
+                entries.len()
+            );
+            return Err(Error::new(ErrorKind::Decode, message));
+        }
+        entries.sort_by_key(|entry| entry.index);
         let mut response = BatchEmbedContentsResponse::default();
-        response.embeddings = self.data.into_iter().map(Entry::convert).collect();
+        let embeddings: Result<_> = entries.into_iter().map(Entry::convert).collect();
+        response.embeddings = embeddings?;
         response.usage_metadata = self.usage.map(|usage| {
             let mut metadata = EmbeddingUsageMetadata::default();
             metadata.prompt_token_count = usage.prompt_tokens;
             metadata
         });
-        response
+        Ok(response)
     }
 }
 
 impl Entry {
-    fn convert(self) -> ContentEmbedding {
+    fn convert(self) -> Result<ContentEmbedding> {
         let mut embedding = ContentEmbedding::default();
-        embedding.values = self.embedding;
-        embedding
+        embedding.values = match self.embedding {
+            Numbers::Plain(values) => values,
+            Numbers::Packed(base64) => unpacked(&base64).ok_or_else(|| {
+                let message = "the embedding is packed in another format than `f32`, little endian, \
+                               in base64: use a server or a model that returns numbers";
+                Error::new(ErrorKind::Decode, message)
+            })?,
+        };
+        Ok(embedding)
     }
+}
+
+/// Reads numbers of the type `f32`, little endian, in base64. `None` for another format.
+fn unpacked(base64: &str) -> Option<Vec<f64>> {
+    let blob = Blob::from_base64("application/octet-stream", base64);
+    let bytes = blob.bytes().ok()?;
+    let (numbers, rest) = bytes.as_chunks();
+    let number = |bytes: &[u8; 4]| {
+        let number = f64::from(f32::from_le_bytes(*bytes));
+        (number.abs() <= MAX_VALUE).then_some(number)
+    };
+    let values: Option<Vec<f64>> = numbers.iter().map(number).collect();
+    values.filter(|values| rest.is_empty() && !values.is_empty())
 }
 
 /// Returns the only embedding of a batch.
@@ -120,5 +167,47 @@ fn text(request: &EmbedContentRequest) -> Result<String> {
         _ => Err(refused(
             "content has parts that are not text: an embedding is that of a text",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn convert(embedding: Value, texts: usize) -> Result<Value> {
+        let body = json!({"data": [{"index": 0, "embedding": embedding}]});
+        let embeddings: Embeddings = serde_json::from_value(body).expect("embeddings");
+        embeddings.convert(texts).map(|batch| json!(batch))
+    }
+
+    #[test]
+    fn packed_numbers_are_read_as_the_numbers_themselves() {
+        // The bytes of 0.5, -2 and 1.25: 00 00 00 3f, 00 00 00 c0, 00 00 a0 3f.
+        for embedding in [json!([0.5, -2, 1.25]), json!("AAAAPwAAAMAAAKA/")] {
+            let batch = convert(embedding, 1).expect("an embedding");
+            assert_eq!(
+                batch,
+                json!({"embeddings": [{"values": [0.5, -2.0, 1.25]}]})
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_in_another_format_are_an_error() {
+        // No base64; three bytes; NaN; eight integers of one byte, of which negative ones become huge; nothing.
+        for embedding in ["?", "AAAA", "AADAfw==", "Cvbx5Q8B/eM=", ""] {
+            let error = convert(embedding.into(), 1).expect_err("no embedding");
+            assert_eq!(error.kind(), ErrorKind::Decode, "{embedding}");
+            assert!(error.to_string().contains("base64"), "{error}");
+        }
+    }
+
+    #[test]
+    fn fewer_embeddings_than_texts_are_an_error() {
+        let error = convert(json!([1]), 2).expect_err("an embedding is missing");
+        assert_eq!(
+            error.to_string(),
+            "the server returned 1 embeddings of 2 texts"
+        );
     }
 }

@@ -41,6 +41,11 @@ const NAMES: [(u16, &str); 9] = [
     (504, "DEADLINE_EXCEEDED"),
 ];
 
+/// Members of an error that other parts of a status contain.
+const READ: [&str; 8] = [
+    "code", "detail", "error", "message", "object", "param", "status", "type",
+];
+
 /// Creates the error of a request that the server cannot express.
 pub(crate) fn refused(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Request, message.into())
@@ -75,7 +80,9 @@ fn find(body: Value, is_refusal: bool) -> Option<Map<String, Value>> {
     };
     for name in ["error", "errors"] {
         match body.get_mut(name).map(Value::take) {
-            None | Some(Value::Null) => {}
+            None | Some(Value::Null | Value::Bool(false)) => {}
+            Some(Value::String(message)) if message.is_empty() => {}
+            Some(Value::Object(error)) if error.is_empty() => {}
             Some(Value::Object(error)) => return Some(inner(error)),
             Some(Value::Array(errors)) => {
                 let first = errors.into_iter().find_map(|error| find(error, true));
@@ -83,6 +90,18 @@ fn find(body: Value, is_refusal: bool) -> Option<Map<String, Value>> {
             }
             Some(Value::String(message)) => return Some(with_message(message)),
             Some(other) => return Some(with_message(other.to_string())),
+        }
+    }
+    // In a reply: the error of a provider behind OpenRouter, or the one with which Groq ends a stream.
+    let groq = body.get("x_groq").and_then(|groq| groq.get("error"));
+    if let Some(error) = groq.filter(|error| !error.is_null()) {
+        return find(json!({"error": error}), false);
+    }
+    if let Some(Value::Array(choices)) = body.get_mut("choices").map(Value::take) {
+        let mut errors = choices.iter().map(|choice| &choice["error"]);
+        let error = errors.find(|error| !error.is_null());
+        if let Some(error) = error {
+            return find(json!({"error": error}), false);
         }
     }
     if is_refusal || body.get("object").is_some_and(|kind| kind == "error") {
@@ -169,6 +188,20 @@ fn status(code: u16, error: &Map<String, Value>) -> Status {
             "metadata": metadata,
         }));
     }
+    let is_read = |name: &str| READ.contains(&name);
+    let others = error
+        .iter()
+        .filter(|(name, value)| !is_read(name) && !value.is_null());
+    let others: Map<_, _> = others
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    if !others.is_empty() {
+        // Reasons of a filter, a call that failed: members that only some servers have.
+        status.details.push(json!({
+            "@type": "type.googleapis.com/google.protobuf.Struct",
+            "value": others,
+        }));
+    }
     status
 }
 
@@ -205,5 +238,20 @@ mod tests {
         assert_eq!(info.reason, Some("unsupported_parameter"));
         assert_eq!(info.metadata("type"), Some("invalid_request_error"));
         assert_eq!(info.metadata("param"), Some("stop"));
+    }
+
+    #[test]
+    fn members_that_only_some_servers_have_are_kept() {
+        let body = json!({"error": {
+            "message": "filtered", "code": "content_filter", "status": 400,
+            "innererror": {"code": "ResponsibleAIPolicyViolation"},
+        }});
+        let error = read(Some(400), body.to_string().as_bytes()).expect("an error");
+
+        let details = &error.status().expect("a status").details;
+        assert_eq!(
+            details[1]["value"],
+            json!({"innererror": {"code": "ResponsibleAIPolicyViolation"}})
+        );
     }
 }

@@ -29,7 +29,7 @@
 //!
 //! A request that the server cannot express is refused before it is sent, with an error of the kind
 //! [`Request`](generativeai::ErrorKind::Request) that names the field. Three things are left out, since they have no
-//! meaning for another service. These are thought signatures of Gemini, metadata that the model does not see
+//! meaning for another service. These are thought signatures of the Gemini API itself, metadata that the model does not see
 //! (`partMetadata`, `displayName`), and safety thresholds that block nothing. Thoughts in the history are sent if the
 //! server takes them. Unknown members of the generation config are sent unchanged, so that settings such as `min_p` or
 //! `chat_template_kwargs` can be used. Counting tokens is not part of the API of OpenAI.
@@ -40,17 +40,25 @@
 //!
 //! - Pieces of the arguments of a call are joined, and the call is returned when the reply ends. A call whose
 //!   arguments are not complete is never returned as one that can run: a chat reports
-//!   [`Truncated`](generativeai::ErrorKind::Truncated) or [`Stopped`](generativeai::ErrorKind::Stopped).
-//! - An unknown finish reason is kept. A stream without a finish reason is truncated, whether it ends with
-//!   `[DONE]` or not.
-//! - An error is found in each form that servers use, also in the middle of a stream.
+//!   [`Truncated`](generativeai::ErrorKind::Truncated) or [`Stopped`](generativeai::ErrorKind::Stopped). The same holds
+//!   for a call without a name, and for one of a custom tool, which no request declares.
+//! - An unknown finish reason is kept. A stream without a finish reason is truncated. One exception: if it ends with
+//!   `[DONE]` after calls whose arguments are complete JSON, it ends as with `STOP`, since such calls cannot be cut.
+//! - An error is found in each form that servers use, also in the middle of a stream and within a choice.
+//! - Web pages that a search found (`citations`, `search_results`) are `groundingMetadata`, and citations of passages
+//!   (`annotations`) are `citationMetadata`. Other unknown members are kept.
+//! - Encrypted thoughts of OpenRouter and signatures of Google's OpenAI layer become thought signatures, which a history
+//!   sends back.
+//! - Embeddings are read as numbers, or as packed numbers in base64.
 
 mod backend;
 mod builder;
 mod capabilities;
 mod embeddings;
 mod error;
+mod lenient;
 mod models;
+mod opaque;
 mod reply;
 mod request;
 

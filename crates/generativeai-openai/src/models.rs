@@ -6,6 +6,8 @@ use generativeai::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::lenient;
+
 /// Response of `/models`. Ollama and others send `null` for an empty list.
 #[derive(Deserialize)]
 pub(crate) struct Models {
@@ -13,6 +15,9 @@ pub(crate) struct Models {
     data: Option<Vec<Entry>>,
     #[serde(default)]
     error: Option<Value>,
+    /// The model, if the response is a list of models without an object around it, as at Together.
+    #[serde(flatten)]
+    model: Option<Entry>,
 }
 
 #[derive(Deserialize)]
@@ -22,9 +27,18 @@ struct Entry {
     name: Option<String>,
     #[serde(default)]
     description: Option<String>,
-    /// Size of the context, by the names that OpenRouter, vLLM and Groq use.
-    #[serde(default, alias = "max_model_len", alias = "context_window")]
+    /// Size of the context, at OpenRouter and Together.
+    #[serde(default, deserialize_with = "lenient::count")]
     context_length: Option<i32>,
+    /// The same at vLLM and SGLang.
+    #[serde(default, deserialize_with = "lenient::count")]
+    max_model_len: Option<i32>,
+    /// The same at Groq.
+    #[serde(default, deserialize_with = "lenient::count")]
+    context_window: Option<i32>,
+    /// The same at Mistral and LM Studio.
+    #[serde(default, deserialize_with = "lenient::count")]
+    max_context_length: Option<i32>,
     /// Facts about the file, in llama.cpp.
     #[serde(default)]
     meta: Option<Value>,
@@ -33,6 +47,19 @@ struct Entry {
 impl Reply for Models {
     fn has_error(&self) -> bool {
         self.error.is_some()
+    }
+
+    fn combine(elements: Vec<Self>) -> Option<Self> {
+        let lists = elements.into_iter().map(|element| {
+            let model = element.model.map(|model| vec![model]);
+            element.data.or(model)
+        });
+        let all: Vec<Entry> = lists.flatten().flatten().collect();
+        Some(Self {
+            data: Some(all),
+            error: None,
+            model: None,
+        })
     }
 }
 
@@ -58,7 +85,12 @@ impl Entry {
         model.name = Some(format!("models/{}", self.id));
         model.display_name = self.name;
         model.description = self.description.filter(|text| !text.is_empty());
-        model.input_token_limit = self.context_length.or_else(|| i32::try_from(trained?).ok());
+        model.input_token_limit = self
+            .context_length
+            .or(self.max_model_len)
+            .or(self.context_window)
+            .or(self.max_context_length)
+            .or_else(|| i32::try_from(trained?).ok());
         model.supported_generation_methods = vec!["generateContent".to_owned()];
         model
     }

@@ -3,6 +3,7 @@
 mod calls;
 mod chunks;
 mod parts;
+mod sources;
 mod wire;
 
 pub(crate) use chunks::Chunks;

@@ -49,7 +49,9 @@ pub(crate) fn body(
     );
     if mode == Mode::Stream {
         set(&mut body, "stream", true);
-        set(&mut body, "stream_options", json!({"include_usage": true}));
+        if capabilities.stream_options {
+            set(&mut body, "stream_options", json!({"include_usage": true}));
+        }
     }
     tools::write(request, &mut body)?;
     if let Some(config) = request.generation_config.as_deref() {

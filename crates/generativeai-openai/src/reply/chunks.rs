@@ -1,13 +1,14 @@
 //! Decoder of a reply: each completion, or chunk of one, becomes a response.
 
-use generativeai::protocol::content::{Content, Part};
+use generativeai::protocol::content::{Content, FunctionCall, Part};
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::{Candidate, FinishReason, GenerateContentResponse};
-use generativeai::remote::__http::Decoder;
+use generativeai::remote::__http::{Decoder, StreamEnd};
+use serde_json::{Map, Value};
 
-use super::calls::{Calls, End};
-use super::parts;
+use super::calls::{Calls, End, Mistake};
 use super::wire::{Choice, Completion, Message, ToolCall};
+use super::{parts, sources};
 
 /// Decoder of one reply.
 #[derive(Clone, Debug)]
@@ -16,6 +17,9 @@ pub(crate) struct Chunks {
     without_thoughts: bool,
     /// State of each candidate.
     candidates: Vec<State>,
+    /// Members of chunks that contained nothing else. The next chunk returns them: whatever is returned prevents a
+    /// retry.
+    held: Option<GenerateContentResponse>,
 }
 
 /// State of a candidate: the parts that were received.
@@ -25,6 +29,8 @@ struct State {
     calls: Calls,
     /// Whether the model refused to answer.
     is_refusal: bool,
+    /// Whether there was a finish reason.
+    is_finished: bool,
 }
 
 /// Amount of a message that arrives at once.
@@ -40,21 +46,44 @@ impl Decoder for Chunks {
     const CANDIDATES: &'static str = "\"choices\"";
 
     fn is_end(event: &[u8]) -> bool {
-        event.trim_ascii() == b"[DONE]"
+        let mut lines = event.trim_ascii().split(|byte| *byte == b'\n');
+        lines.all(|line| line.trim_ascii() == b"[DONE]")
     }
 
     fn chunk(&mut self, event: Completion) -> Option<GenerateContentResponse> {
-        let response = self.convert(event, Extent::Piece);
+        let mut response = self.convert(event, Extent::Piece);
+        if let Some(mut held) = self.held.take() {
+            held.merge_chunk(&response);
+            response = held;
+        }
         let is_empty = |candidate: &Candidate| {
             candidate.content.is_none()
                 && candidate.finish_reason.is_none()
                 && candidate.logprobs_result.is_none()
                 && candidate.citation_metadata.is_none()
-                && candidate.unknown.is_empty()
+                && candidate.grounding_metadata.is_none()
         };
         let has_news =
             response.usage_metadata.is_some() || !response.candidates.iter().all(is_empty);
-        has_news.then_some(response)
+        if has_news {
+            return Some(response);
+        }
+        let has_unknown = |candidate: &Candidate| !candidate.unknown.is_empty();
+        if !response.unknown.is_empty() || response.candidates.iter().any(has_unknown) {
+            self.held = Some(response);
+        }
+        None
+    }
+
+    fn end(&mut self, end: StreamEnd) -> Option<GenerateContentResponse> {
+        let mut last = GenerateContentResponse::default();
+        let candidates = self.candidates.iter_mut();
+        last.candidates = candidates.filter_map(|state| state.end(end)).collect();
+        if let Some(mut held) = self.held.take() {
+            held.merge_chunk(&last);
+            return Some(held);
+        }
+        (!last.candidates.is_empty()).then_some(last)
     }
 }
 
@@ -67,6 +96,7 @@ impl Chunks {
             without_thoughts: thinking
                 .is_some_and(|thinking| thinking.include_thoughts == Some(false)),
             candidates: Vec::new(),
+            held: None,
         }
     }
 
@@ -79,14 +109,34 @@ impl Chunks {
         let mut response = GenerateContentResponse::default();
         let choices = completion.choices.into_iter().flatten();
         response.candidates = choices.map(|choice| self.choice(choice, extent)).collect();
-        response.usage_metadata = completion.usage.map(|usage| Box::new(parts::usage(&usage)));
+        let mut others = completion.others;
+        let mut usage = completion.usage;
+        if let Some(mut groq) = completion.x_groq {
+            // The usage of a stream.
+            let own = groq.as_object_mut().and_then(|groq| groq.remove("usage"));
+            usage = usage.or_else(|| serde_json::from_value(own?).ok());
+            others.insert("x_groq".to_owned(), groq);
+        }
+        response.usage_metadata = usage.map(|usage| Box::new(parts::usage(usage)));
+        let sources = sources::grounding(completion.citations, completion.search_results);
+        if let Some(grounding) = sources {
+            if response.candidates.is_empty() {
+                response.candidates.push(Candidate::default());
+            }
+            for candidate in &mut response.candidates {
+                candidate.grounding_metadata = Some(Box::new(grounding.clone()));
+            }
+        }
+        for (name, value) in filled(others) {
+            response.unknown.insert(name, value);
+        }
         response.model_version = completion.model.filter(|model| !model.is_empty());
         response.response_id = completion.id.filter(|id| !id.is_empty());
         response
     }
 
     fn choice(&mut self, choice: Choice, extent: Extent) -> Candidate {
-        let index = choice.index.unwrap_or_default();
+        let index = usize::try_from(choice.index.unwrap_or_default()).unwrap_or_default();
         // Perplexity sends both: a whole reply has an empty delta, a chunk the message so far.
         let message = match extent {
             Extent::Whole => choice.message.or(choice.delta),
@@ -94,19 +144,25 @@ impl Chunks {
         };
         let mut message = message.unwrap_or_default();
         let mut candidate = Candidate::default();
-        candidate.index = i32::try_from(index).ok().filter(|index| *index > 0);
+        candidate.index = index_of(index);
         candidate.finish_reason = choice
             .finish_reason
             .as_deref()
             .and_then(parts::finish_reason);
         candidate.logprobs_result = choice.logprobs.and_then(parts::logprobs);
-        candidate.citation_metadata =
-            parts::citations(message.annotations.take().unwrap_or_default());
-        let is_kept = |value: &serde_json::Value| !value.is_null() && value != "";
-        for (name, value) in std::mem::take(&mut message.others) {
-            if is_kept(&value) {
-                candidate.unknown.insert(name, value);
-            }
+        let annotations = message.annotations.take().unwrap_or_default();
+        let (citations, others) = sources::citations(annotations);
+        candidate.citation_metadata = citations;
+        let mut members = std::mem::take(&mut message.others);
+        members.extend(choice.others);
+        if !others.is_empty() {
+            members.insert("annotations".to_owned(), others.into());
+        }
+        if let Some(audio) = &message.audio {
+            members.insert("audio".to_owned(), audio.clone());
+        }
+        for (name, value) in filled(members) {
+            candidate.unknown.insert(name, value);
         }
         let state = self.state(index);
         state.is_refusal |= message
@@ -163,15 +219,64 @@ impl State {
             Some(FinishReason::MaxTokens) => End::CutOff,
             _ => End::Finished,
         };
-        let (calls, incomplete) = calls.take(end);
-        if let Some(name) = incomplete
-            && candidate.finish_reason != Some(FinishReason::MaxTokens)
-        {
-            candidate.finish_reason = Some(FinishReason::MalformedFunctionCall);
-            candidate.finish_message = Some(format!(
-                "the arguments of the call of `{name}` are not valid JSON"
-            ));
+        self.is_finished = true;
+        let (calls, mistake) = self.calls.take(end);
+        if candidate.finish_reason != Some(FinishReason::MaxTokens) {
+            set_mistake(candidate, mistake);
         }
         calls
     }
+
+    /// Returns the calls that remain at the end of a stream.
+    ///
+    /// Some servers end a reply that calls functions without a finish reason. Whole arguments show that the calls are
+    /// complete, if the server reports the end of the stream. A text without a finish reason shows nothing, and is
+    /// truncated.
+    fn end(&mut self, end: StreamEnd) -> Option<Candidate> {
+        if self.calls.is_empty() {
+            return None;
+        }
+        let is_over = end == StreamEnd::Marked || self.is_finished;
+        let end = if is_over { End::CutOff } else { End::Broken };
+        let (calls, mistake) = self.calls.take(end);
+        let is_complete = |part: &Part| {
+            part.as_function_call()
+                .is_some_and(FunctionCall::is_complete)
+        };
+        let mut candidate = Candidate::default();
+        candidate.index = index_of(self.index);
+        if calls.iter().all(is_complete) {
+            candidate.finish_reason = (!self.is_finished).then_some(FinishReason::Stop);
+            set_mistake(&mut candidate, mistake);
+        }
+        candidate.content = Some(Content::model(calls));
+        Some(candidate)
+    }
+}
+
+/// Replaces the finish reason by the one that a mistaken call causes.
+fn set_mistake(candidate: &mut Candidate, mistake: Option<Mistake>) {
+    if let Some((reason, why)) = mistake {
+        candidate.finish_reason = Some(reason);
+        candidate.finish_message = Some(why);
+    }
+}
+
+/// Returns the index of a candidate, which is absent for the first one.
+fn index_of(index: usize) -> Option<i32> {
+    i32::try_from(index).ok().filter(|index| *index > 0)
+}
+
+/// Returns the members that contain something.
+fn filled(members: Map<String, Value>) -> impl Iterator<Item = (String, Value)> {
+    let is_filled = |value: &Value| match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(elements) => !elements.is_empty(),
+        Value::Object(members) => !members.is_empty(),
+        Value::Bool(_) | Value::Number(_) => true,
+    };
+    members
+        .into_iter()
+        .filter(move |(_, value)| is_filled(value))
 }

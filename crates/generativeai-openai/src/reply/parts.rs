@@ -2,21 +2,24 @@
 
 use generativeai::protocol::content::{Blob, Part};
 use generativeai::protocol::response::{
-    CitationMetadata, CitationSource, FinishReason, LogprobsCandidate, LogprobsResult,
-    TopCandidates, UsageMetadata,
+    FinishReason, LogprobsCandidate, LogprobsResult, TopCandidates, UsageMetadata,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::wire::{Annotation, Logprobs, Message, Text, Token, Usage};
+use super::wire::{Logprobs, Message, Text, Token, Usage};
+use crate::opaque;
 
 /// Finish reasons. `tool_calls` is a normal end: what follows from calls is in the parts.
-const REASONS: [(&str, FinishReason); 7] = [
+const REASONS: [(&str, FinishReason); 10] = [
     ("stop", FinishReason::Stop),
+    ("stop_sequence", FinishReason::Stop),
     ("eos", FinishReason::Stop),
+    ("eos_token", FinishReason::Stop),
     ("tool_calls", FinishReason::Stop),
     ("function_call", FinishReason::Stop),
     ("length", FinishReason::MaxTokens),
     ("max_tokens", FinishReason::MaxTokens),
+    ("model_length", FinishReason::MaxTokens),
     ("content_filter", FinishReason::Safety),
 ];
 
@@ -41,17 +44,37 @@ pub(super) fn take(message: &mut Message) -> Vec<Part> {
     parts.extend(details.filter(is_opaque).map(|detail| {
         Part::text("")
             .thought(true)
-            .thought_signature(detail.to_string())
+            .thought_signature(opaque::pack(&detail))
     }));
+    let extra = message.extra_content.take().unwrap_or_default();
     match message.content.take() {
-        Some(Text::Plain(text)) if !text.is_empty() => parts.push(Part::text(text)),
+        Some(Text::Plain(text)) if !text.is_empty() => {
+            let is_thought = of_google(&extra, "thought").is_some_and(|mark| *mark == true);
+            let text = Part::text(text);
+            parts.push(if is_thought { text.thought(true) } else { text });
+        }
         Some(Text::Parts(list)) => parts.extend(list.into_iter().map(listed)),
         Some(Text::Object(object)) => parts.push(Part::text(Value::Object(object).to_string())),
         Some(Text::Plain(_)) | None => {}
     }
+    if of_google(&extra, "thought_signature").is_some() {
+        let signature = opaque::pack(&json!({"extra_content": extra}));
+        match parts
+            .last_mut()
+            .filter(|part| part.thought_signature.is_none())
+        {
+            Some(part) => part.thought_signature = Some(signature),
+            None => parts.push(Part::text("").thought_signature(signature)),
+        }
+    }
     if let Some(text) = message.refusal.as_deref().filter(|text| !text.is_empty()) {
         parts.push(Part::text(text));
     }
+    let audio = message.audio.take();
+    let transcript = audio
+        .as_ref()
+        .and_then(|audio| audio["transcript"].as_str());
+    parts.extend(transcript.filter(|text| !text.is_empty()).map(Part::text));
     let images = message.images.take().into_iter().flatten();
     parts.extend(images.map(listed));
     parts
@@ -64,13 +87,30 @@ fn is_opaque(detail: &Value) -> bool {
         .any(|name| detail.get(name).is_some_and(|value| !value.is_null()))
 }
 
+/// Returns a member of the extra content of Google's layer. It is below the name of the service, `google` or `vertex`.
+fn of_google<'extra>(extra: &'extra Value, name: &str) -> Option<&'extra Value> {
+    let mut services = extra.as_object()?.values();
+    services.find_map(|members| members.get(name))
+}
+
 /// Converts a part in a list. One of an unknown kind is kept.
 fn listed(part: Value) -> Part {
+    if let Value::String(text) = part {
+        return Part::text(text);
+    }
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let kind = part["type"].as_str().unwrap_or_default();
     match kind {
-        "text" | "output_text" => {
+        "" | "text" | "output_text" => {
             if let Some(text) = text(&part["text"]) {
+                return Part::text(text);
+            }
+        }
+        "thinking" if part["thinking"].is_string() => {
+            return Part::text(text(&part["thinking"]).unwrap_or_default()).thought(true);
+        }
+        "refusal" => {
+            if let Some(text) = text(&part["refusal"]) {
                 return Part::text(text);
             }
         }
@@ -93,27 +133,6 @@ fn listed(part: Value) -> Part {
     let kind = if kind.is_empty() { "part" } else { kind }.to_owned();
     unknown.unknown.insert(kind, part);
     unknown
-}
-
-/// Converts citations of web pages.
-pub(super) fn citations(annotations: Vec<Annotation>) -> Option<Box<CitationMetadata>> {
-    let cited = annotations.into_iter().filter_map(|one| one.url_citation);
-    let sources: Vec<CitationSource> = cited
-        .map(|citation| {
-            let mut source = CitationSource::default();
-            source.start_index = citation.start_index;
-            source.end_index = citation.end_index;
-            source.uri = citation.url;
-            source.title = citation.title;
-            source
-        })
-        .collect();
-    if sources.is_empty() {
-        return None;
-    }
-    let mut metadata = CitationMetadata::default();
-    metadata.citation_sources = sources;
-    Some(Box::new(metadata))
 }
 
 /// Converts log probabilities.
@@ -143,9 +162,10 @@ fn alternatives(token: &Token) -> &[Token] {
 }
 
 /// Converts token counts. Those of thinking are part of the completion, except where the total shows otherwise.
-pub(super) fn usage(usage: &Usage) -> UsageMetadata {
+pub(super) fn usage(usage: Usage) -> UsageMetadata {
     let details = usage.completion_tokens_details.as_ref();
     let thoughts = details.and_then(|details| details.reasoning_tokens);
+    let thoughts = thoughts.or(usage.reasoning_tokens);
     let cached = usage.prompt_tokens_details.as_ref();
     let cached = cached.and_then(|details| details.cached_tokens);
     let (prompt, total) = (usage.prompt_tokens, usage.total_tokens);
@@ -167,5 +187,10 @@ pub(super) fn usage(usage: &Usage) -> UsageMetadata {
         .or(usage.cached_tokens)
         .filter(|count| *count > 0);
     metadata.total_token_count = total;
+    for (name, value) in usage.others {
+        if !value.is_null() {
+            metadata.unknown.insert(name, value);
+        }
+    }
     metadata
 }

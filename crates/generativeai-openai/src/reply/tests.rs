@@ -2,7 +2,7 @@
 
 use generativeai::protocol::read_json;
 use generativeai::protocol::response::GenerateContentResponse;
-use generativeai::remote::__http::Decoder as _;
+use generativeai::remote::__http::{Decoder as _, StreamEnd};
 use serde_json::{Value, json};
 
 use super::*;
@@ -38,6 +38,14 @@ fn the_chunks_of_a_stream_add_up_to_a_response() {
                 whole.merge_chunk(&chunk);
             }
         }
+        let end = match row["end"].as_str() {
+            Some("marked") => Some(StreamEnd::Marked),
+            Some("unmarked") => Some(StreamEnd::Unmarked),
+            _ => None,
+        };
+        if let Some(last) = end.and_then(|end| chunks.end(end)) {
+            whole.merge_chunk(&last);
+        }
         assert_eq!(json!(whole), row["response"], "{}", row["name"]);
     }
 }
@@ -70,6 +78,20 @@ fn a_call_with_cut_arguments_is_never_complete() {
             );
         }
     }
+}
+
+/// Whatever is returned prevents a retry.
+#[test]
+fn a_chunk_with_nothing_but_unknown_members_is_held_back() {
+    let mut chunks = chunks(&json!({}));
+    let first = json!({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}], "provider": "P"});
+
+    assert!(chunks.chunk(completion(&first)).is_none());
+    let next = json!({"choices": [{"index": 0, "delta": {"content": "Hi"}}]});
+    let next = chunks.chunk(completion(&next)).expect("a text");
+
+    assert_eq!(next.unknown.get("provider"), Some(&json!("P")));
+    assert!(chunks.end(StreamEnd::Unmarked).is_none());
 }
 
 /// Row 3 of tests/field.md: candidates and calls are identified by their index, in any order.

@@ -2,43 +2,76 @@
 
 use generativeai::remote::__http::Reply;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
+
+use crate::lenient;
 
 /// A completion, or a chunk of one. Servers send `null` for absent members.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Completion {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::text")]
     pub(super) id: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::text")]
     pub(super) model: Option<String>,
     #[serde(default)]
     pub(super) choices: Option<Vec<Choice>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub(super) usage: Option<Usage>,
+    /// Addresses of web pages, at Perplexity and xAI.
+    #[serde(default)]
+    pub(super) citations: Option<Value>,
+    /// Web pages, at Perplexity.
+    #[serde(default)]
+    pub(super) search_results: Option<Value>,
+    /// Groq's own members: the usage of a stream, and an error.
+    #[serde(default)]
+    pub(super) x_groq: Option<Value>,
     #[serde(default)]
     object: Option<String>,
     #[serde(default)]
     error: Option<Value>,
+    #[serde(default, rename = "created")]
+    _created: IgnoredAny,
+    /// Random characters that hide the length of a chunk.
+    #[serde(default, rename = "obfuscation")]
+    _obfuscation: IgnoredAny,
+    /// Members that only some servers have.
+    #[serde(flatten)]
+    pub(super) others: Map<String, Value>,
 }
 
 impl Reply for Completion {
     fn has_error(&self) -> bool {
-        self.error.is_some() || self.object.as_deref() == Some("error")
+        let choices = self.choices.iter().flatten();
+        let groq = self.x_groq.as_ref().and_then(|groq| groq.get("error"));
+        self.error.is_some()
+            || self.object.as_deref() == Some("error")
+            || groq.is_some_and(|error| !error.is_null())
+            || choices.into_iter().any(|choice| choice.error.is_some())
     }
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Choice {
     #[serde(default)]
-    pub(super) index: Option<usize>,
+    pub(super) index: Option<i64>,
     #[serde(default)]
     pub(super) message: Option<Message>,
     #[serde(default)]
     pub(super) delta: Option<Message>,
     #[serde(default)]
     pub(super) finish_reason: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub(super) logprobs: Option<Logprobs>,
+    /// Error of the provider, at OpenRouter.
+    #[serde(default)]
+    error: Option<Value>,
+    #[serde(default, rename = "obfuscation")]
+    _obfuscation: IgnoredAny,
+    /// Members that only some servers have, such as the results of filters.
+    #[serde(flatten)]
+    pub(super) others: Map<String, Value>,
 }
 
 /// A message of the assistant, or what a chunk adds to it.
@@ -48,12 +81,19 @@ pub(super) struct Message {
     pub(super) content: Option<Text>,
     pub(super) reasoning_content: Option<String>,
     pub(super) reasoning: Option<String>,
+    #[serde(deserialize_with = "lenient::optional")]
     pub(super) reasoning_details: Option<Vec<Value>>,
     pub(super) refusal: Option<String>,
     pub(super) tool_calls: Option<Vec<ToolCall>>,
     pub(super) function_call: Option<Function>,
-    pub(super) annotations: Option<Vec<Annotation>>,
+    #[serde(deserialize_with = "lenient::optional")]
+    pub(super) annotations: Option<Vec<Value>>,
+    #[serde(deserialize_with = "lenient::optional")]
     pub(super) images: Option<Vec<Value>>,
+    /// Spoken reply, with its transcript.
+    pub(super) audio: Option<Value>,
+    /// Members of Google's layer: whether the content is a thought, and its signature.
+    pub(super) extra_content: Option<Value>,
     role: Option<Value>,
     /// Members that only some servers have, such as the results of tools that they ran.
     #[serde(flatten)]
@@ -75,8 +115,14 @@ pub(super) enum Text {
 pub(super) struct ToolCall {
     /// Place of the call. Z.ai numbers all calls -1.
     pub(super) index: Option<i64>,
+    #[serde(deserialize_with = "lenient::text")]
     pub(super) id: Option<String>,
+    #[serde(rename = "type", deserialize_with = "lenient::text")]
+    pub(super) kind: Option<String>,
     pub(super) function: Option<Function>,
+    pub(super) custom: Option<Custom>,
+    /// Signature of a thought, at Google.
+    pub(super) extra_content: Option<Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -86,24 +132,29 @@ pub(super) struct Function {
     pub(super) arguments: Option<Arguments>,
 }
 
-/// Arguments of a call: JSON in a text, or an object.
+/// Arguments of a call: JSON in a text, or the JSON itself.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Arguments {
     Text(String),
-    Object(Map<String, Value>),
+    Json(Value),
 }
 
+/// Call of a tool that takes a text.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Annotation {
-    pub(super) url_citation: Option<Citation>,
+pub(super) struct Custom {
+    pub(super) name: Option<String>,
+    pub(super) input: Option<String>,
 }
 
+/// Citation of a web page. Some servers leave out the object around its members.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Citation {
+    #[serde(deserialize_with = "lenient::count")]
     pub(super) start_index: Option<i32>,
+    #[serde(deserialize_with = "lenient::count")]
     pub(super) end_index: Option<i32>,
     pub(super) url: Option<String>,
     pub(super) title: Option<String>,
@@ -126,20 +177,35 @@ pub(super) struct Token {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Usage {
+    #[serde(deserialize_with = "lenient::count")]
     pub(super) prompt_tokens: Option<i32>,
+    #[serde(deserialize_with = "lenient::count")]
     pub(super) completion_tokens: Option<i32>,
+    #[serde(deserialize_with = "lenient::count")]
     pub(super) total_tokens: Option<i32>,
+    #[serde(deserialize_with = "lenient::optional")]
     pub(super) prompt_tokens_details: Option<Details>,
+    #[serde(deserialize_with = "lenient::optional")]
     pub(super) completion_tokens_details: Option<Details>,
+    /// Tokens of thinking, at SGLang and Perplexity.
+    #[serde(deserialize_with = "lenient::count")]
+    pub(super) reasoning_tokens: Option<i32>,
     /// Cached tokens, at DeepSeek.
+    #[serde(deserialize_with = "lenient::count")]
     pub(super) prompt_cache_hit_tokens: Option<i32>,
     /// Cached tokens, at Together and Moonshot.
+    #[serde(deserialize_with = "lenient::count")]
     pub(super) cached_tokens: Option<i32>,
+    /// Members that only some servers have, such as the cost.
+    #[serde(flatten)]
+    pub(super) others: Map<String, Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Details {
+    #[serde(deserialize_with = "lenient::count")]
     pub(super) cached_tokens: Option<i32>,
+    #[serde(deserialize_with = "lenient::count")]
     pub(super) reasoning_tokens: Option<i32>,
 }

@@ -21,7 +21,7 @@ pub(super) fn write(
     let numbers = [
         (capabilities.max_tokens, config.max_output_tokens),
         ("top_k", config.top_k),
-        ("seed", config.seed),
+        (capabilities.seed, config.seed),
         ("n", config.candidate_count.filter(|count| *count != 1)),
     ];
     for (name, number) in numbers {

@@ -12,6 +12,7 @@ use super::media;
 use super::unsupported::absent;
 use crate::capabilities::Capabilities;
 use crate::error::refused;
+use crate::opaque::unpack;
 
 /// Converts the system instruction and the contents.
 pub(super) fn messages(
@@ -105,23 +106,32 @@ impl Writer<'_> {
     /// Writes one message of the model: that of neighbouring contents.
     fn model(&mut self, contents: &[(String, &Content)]) -> Result<()> {
         let mut message = Map::from_iter([("role".to_owned(), "assistant".into())]);
-        let (mut pieces, mut thoughts, mut details) = (Vec::new(), String::new(), Vec::new());
-        let mut calls = Vec::new();
+        let (mut pieces, mut thoughts) = (Vec::new(), Thoughts::default());
+        let (mut calls, mut extra) = (Vec::new(), None);
         self.open_calls.clear();
         let parts = contents
             .iter()
             .flat_map(|(path, content)| parts(path, content));
         for (path, part) in parts {
+            let signed = part.thought_signature.as_deref().and_then(unpack);
             match &part.data {
-                Some(Data::Text(text)) if part.is_thought() => {
-                    thoughts.push_str(text);
-                    details.extend(part.thought_signature.as_deref().and_then(detail));
-                }
+                Some(Data::Text(text)) if part.is_thought() => thoughts.push(text, signed),
                 Some(Data::FunctionCall(call)) => {
                     check_members(&path, part)?;
-                    calls.push(self.call(&path, call)?);
+                    let mut call = self.call(&path, call)?;
+                    if let Some(extra) = signed.and_then(extra_content) {
+                        call["extra_content"] = extra;
+                    }
+                    calls.push(call);
                 }
-                _ => pieces.push(self.piece(&path, part)?),
+                _ => {
+                    // A signature may come after the text, in a part without one.
+                    let is_bare = signed.is_some() && part.as_text() == Some("");
+                    if !is_bare {
+                        pieces.push(self.model_piece(&path, part)?);
+                    }
+                    extra = signed.and_then(extra_content).or(extra);
+                }
             }
         }
         let text = if pieces.is_empty() {
@@ -131,12 +141,15 @@ impl Writer<'_> {
         };
         message.insert("content".to_owned(), text);
         if let Some(name) = self.capabilities.thoughts {
-            if !thoughts.is_empty() {
-                message.insert(name.to_owned(), thoughts.into());
+            if !thoughts.text.is_empty() {
+                message.insert(name.to_owned(), thoughts.text.into());
             }
-            if !details.is_empty() {
-                message.insert("reasoning_details".to_owned(), details.into());
+            if !thoughts.details.is_empty() {
+                message.insert("reasoning_details".to_owned(), thoughts.details.into());
             }
+        }
+        if let Some(extra) = extra {
+            message.insert("extra_content".to_owned(), extra);
         }
         if !calls.is_empty() {
             message.insert("tool_calls".to_owned(), calls.into());
@@ -145,12 +158,26 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Converts another part of the model. One of an unknown kind that a server sent in a list is sent as it came.
+    fn model_piece(&self, path: &str, part: &Part) -> Result<Value> {
+        let mut members = part.unknown.iter();
+        match (&part.data, members.next(), members.next()) {
+            (None, Some((kind, original)), None) if original["type"] == **kind => {
+                Ok(original.clone())
+            }
+            _ => self.piece(path, part),
+        }
+    }
+
     /// Converts a function call, and remembers it until its response.
     fn call(&mut self, path: &str, call: &FunctionCall) -> Result<Value> {
         if !call.is_complete() {
             return Err(refused(format!(
                 "{path}.functionCall is not complete: remove the message, or undo its turn"
             )));
+        }
+        if let Some((name, _)) = call.unknown.iter().next() {
+            return Err(absent(&format!("{path}.functionCall.{name}")));
         }
         self.calls += 1;
         let id = call.id.clone().filter(|id| !id.is_empty());
@@ -172,6 +199,9 @@ impl Writer<'_> {
             if is_set {
                 return Err(absent(&format!("{path}.{name}")));
             }
+        }
+        if let Some((name, _)) = response.unknown.iter().next() {
+            return Err(absent(&format!("{path}.{name}")));
         }
         let name = response.name.as_deref().unwrap_or_default();
         let mut open = self.open_calls.iter();
@@ -286,9 +316,39 @@ fn joined(pieces: Vec<Value>) -> Value {
     }
 }
 
-/// Reads a detail of thinking that OpenRouter sent as a signature.
-fn detail(signature: &str) -> Option<Value> {
-    let detail: Value = serde_json::from_str(signature).ok()?;
-    let kind = detail.get("type")?.as_str()?;
-    kind.starts_with("reasoning.").then_some(detail)
+/// Earlier thoughts of a message: their text, and the details that OpenRouter sent as signatures.
+#[derive(Default)]
+struct Thoughts {
+    text: String,
+    details: Vec<Value>,
+    /// Length of the text that belongs to the details.
+    detailed: usize,
+}
+
+impl Thoughts {
+    fn push(&mut self, text: &str, signed: Option<Value>) {
+        self.text.push_str(text);
+        let is_detail = |detail: &Value| {
+            let kind = detail["type"].as_str();
+            kind.is_some_and(|kind| kind.starts_with("reasoning."))
+        };
+        let Some(mut detail) = signed.filter(is_detail) else {
+            return;
+        };
+        // A stream has the text in pieces, and then the signature alone. Both together are what was signed.
+        let signed_text = &self.text[self.detailed..];
+        if detail["type"] == "reasoning.text"
+            && detail["text"].as_str().is_none_or(str::is_empty)
+            && !signed_text.is_empty()
+        {
+            detail["text"] = signed_text.into();
+        }
+        self.detailed = self.text.len();
+        self.details.push(detail);
+    }
+}
+
+/// Returns the extra content of Google's layer that a signature contains.
+fn extra_content(mut signed: Value) -> Option<Value> {
+    signed.get_mut("extra_content").map(Value::take)
 }

@@ -1,9 +1,12 @@
 //! Chats over a server: the contract of a backend, tools, JSON, embeddings and models.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use generativeai::protocol::embeddings::{
     BatchEmbedContentsRequest, EmbedContentRequest, TaskType,
 };
-use generativeai::protocol::tools::FunctionDeclaration;
+use generativeai::protocol::tools::{FunctionCallingMode, FunctionDeclaration};
 use generativeai::{Backend, ErrorKind, Function, RequestOptions, check_backend};
 use serde_json::json;
 
@@ -106,6 +109,134 @@ async fn a_call_with_cut_arguments_fails_the_turn_and_never_runs() {
     }
 }
 
+/// Returns a function that counts its calls.
+fn counting(name: &str) -> (Function, Arc<AtomicUsize>) {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&calls);
+    let function = Function::from_declaration(
+        FunctionDeclaration::new(name, ""),
+        move |_: serde_json::Map<String, serde_json::Value>| {
+            count.fetch_add(1, Ordering::Relaxed);
+            std::future::ready(Ok(json!("done")))
+        },
+    );
+    (function, calls)
+}
+
+/// Kimi and others leave out the finish reason.
+#[tokio::test]
+async fn a_whole_call_without_a_finish_reason_runs_only_if_the_server_ends_the_stream() {
+    let call = |arguments: &str| json!({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": arguments}}]});
+    let whole = event(call("{\"x\":1}"), None);
+    let cut = event(call("{\"x\":"), None);
+    for (body, runs) in [
+        (format!("{whole}data: [DONE]\n\n"), true),
+        (format!("{whole}data: [DONE]"), true),
+        (format!("{}\ndata: [DONE]\n\n", whole.trim_end()), true),
+        (whole.clone(), false),
+        (whole.trim_end().to_owned(), false),
+        (format!("{cut}data: [DONE]\n\n"), false),
+        (cut.clone(), false),
+        (format!("{}data: [DONE]\n\n", event(call(""), None)), false),
+    ] {
+        let server = Server::play(vec![
+            Answer::stream(&body),
+            Answer::stream(stream("It is done")),
+        ])
+        .await;
+        let (f, calls) = counting("f");
+        let model = server.model().tools(f);
+        let mut chat = model.start_chat().automatic_function_calling(true);
+
+        let reply = chat.send_message("Go").stream().finish().await;
+
+        assert_eq!(calls.load(Ordering::Relaxed), usize::from(runs), "{body}");
+        if runs {
+            assert_eq!(reply.unwrap().text().unwrap(), "It is done");
+            continue;
+        }
+        let error = reply.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Truncated, "{body}: {error:?}");
+        let received = error.response().unwrap();
+        let part = &received.candidates[0].parts()[0];
+        let call = part.as_function_call().unwrap();
+        assert_eq!(call.name(), "f", "{body}");
+        assert!(!call.is_complete(), "{body}");
+        assert_eq!(server.requests().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_call_of_a_custom_tool_is_answered_with_the_existing_functions() {
+    let call = json!({"id": "a", "type": "custom", "custom": {"name": "f", "input": "ls"}});
+    let calls = json!({"choices": [{"index": 0, "finish_reason": "tool_calls", "message": {"role": "assistant", "tool_calls": [call]}}]});
+    let server = Server::play(vec![
+        Answer::json(calls),
+        Answer::json(completion("I cannot")),
+    ])
+    .await;
+    let (f, calls) = counting("f");
+    let model = server.model().tools(f);
+    let mut chat = model.start_chat().automatic_function_calling(true);
+
+    let reply = chat.send_message("Go").await.unwrap();
+
+    assert_eq!(reply.text().unwrap(), "I cannot");
+    assert_eq!(calls.load(Ordering::Relaxed), 0);
+    let messages = &server.requests()[1].1["messages"];
+    assert_eq!(messages[1]["tool_calls"][0]["function"]["name"], "f");
+    let answer = messages[2]["content"].as_str().unwrap();
+    assert!(answer.contains("call one of `f`"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_call_without_a_name_fails_the_turn_in_words() {
+    let call = json!({"index": 0, "id": "a", "function": {"arguments": "{}"}});
+    let body = event(json!({"tool_calls": [call]}), Some("tool_calls")) + "data: [DONE]\n\n";
+    let server = Server::play(vec![Answer::stream(body)]).await;
+    let (f, _) = counting("f");
+    let model = server.model().tools(f);
+    let mut chat = model.start_chat().automatic_function_calling(true);
+
+    let error = chat.send_message("Go").stream().finish().await.unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Stopped);
+    assert!(error.to_string().contains("without a name"), "{error}");
+}
+
+/// Many servers ignore `tool_choice`.
+#[tokio::test]
+async fn a_text_in_place_of_the_call_that_the_mode_requires_is_the_reply() {
+    let server = Server::play(vec![Answer::json(completion("Which one?"))]).await;
+    let (f, _) = counting("f");
+    let model = server.model().tools(f);
+    let model = model.tool_config(FunctionCallingMode::Any);
+    let mut chat = model.start_chat().automatic_function_calling(true);
+
+    let reply = chat.send_message("Go").await.unwrap();
+
+    assert_eq!(reply.text().unwrap(), "Which one?");
+    assert_eq!(reply.function_calls().count(), 0);
+    assert_eq!(server.requests().len(), 1);
+    assert_eq!(server.requests()[0].1["tool_choice"], "required");
+}
+
+#[tokio::test]
+async fn a_reply_with_parts_of_unknown_kinds_can_be_followed_by_a_message() {
+    let list =
+        json!([{"type": "text", "text": "Yes"}, {"type": "reference", "reference_ids": [1]}]);
+    let mut first = completion("");
+    first["choices"][0]["message"]["content"] = list.clone();
+    let server = Server::play(vec![Answer::json(first), Answer::json(completion("No"))]).await;
+    let mut chat = server.model().start_chat();
+
+    chat.send_message("Is it?").await.unwrap();
+    let reply = chat.send_message("Sure?").await.unwrap();
+
+    assert_eq!(reply.text().unwrap(), "No");
+    assert_eq!(server.requests()[1].1["messages"][1]["content"], list);
+}
+
 #[tokio::test]
 async fn a_request_that_cannot_be_expressed_is_not_sent() {
     let server = echo().await;
@@ -183,6 +314,19 @@ async fn models_are_listed_and_found_by_name() {
         .await
         .unwrap();
     assert_eq!(found.name.as_deref(), Some("models/two"));
+    let bare = json!([
+        {"id": "three", "context_length": 8192.0, "max_model_len": 1},
+        {"id": "four", "max_context_length": 32768, "context_length": null},
+    ]);
+    let server = Server::play(vec![Answer::json(bare)]).await;
+    let bare = server.client().list_models(None, RequestOptions::default());
+    let limits = bare
+        .await
+        .unwrap()
+        .models
+        .into_iter()
+        .map(|model| model.input_token_limit);
+    assert!(limits.eq([Some(8_192), Some(32_768)]));
     let missing = client.get_model("models/three".to_owned(), RequestOptions::default());
     assert_eq!(missing.await.unwrap_err().kind(), ErrorKind::NotFound);
 }

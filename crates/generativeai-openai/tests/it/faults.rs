@@ -121,6 +121,15 @@ async fn an_error_in_mid_stream_ends_the_reply_with_its_beginning() {
         format!("event: error\ndata: {error}\n\ndata: [DONE]\n\n"),
         format!("error: {}\n\n", error["error"]),
         format!("{error}\n"),
+        format!(
+            "data: {}\n\ndata: [DONE]\n\n",
+            json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "error", "error": error["error"]}]})
+        ),
+        format!(
+            "data: {}\n\n",
+            json!({"choices": [], "x_groq": {"error": "over_capacity"}})
+        ),
+        "data: {\"error\":\"runner stopped\"}\n\n".to_owned(),
     ] {
         let server = Server::play(vec![Answer::stream(text("Hel") + &event)]).await;
         let mut chat = server.model().start_chat();
@@ -184,6 +193,8 @@ async fn the_end_marker_may_be_missing_doubled_or_without_a_blank_line() {
         ("", End::Clean),
         ("data: [DONE]\n\ndata: [DONE]\n\n", End::Clean),
         ("data: [DONE]", End::Clean),
+        ("data: [DONE]\ndata: [DONE]\n\n", End::Clean),
+        ("data: {\"choices\":[]}\ndata: [DONE]\n\n", End::Clean),
         ("data:[DONE]\r\n\r\n", End::Clean),
         ("data: [DONE]\n\n", End::Cut),
         ("data: [DONE]\n\n", End::Silence),
@@ -200,6 +211,24 @@ async fn the_end_marker_may_be_missing_doubled_or_without_a_blank_line() {
         assert_eq!(reply.usage_metadata.unwrap().total_token_count, Some(3));
         assert_eq!(chat.history().len(), 2);
     }
+}
+
+#[tokio::test]
+async fn comments_and_blank_lines_keep_a_connection_alive() {
+    let alive = "\n\n: OPENROUTER PROCESSING\n\n:keep-alive\n\nevent: ping\nretry: 5\n\n";
+    let body = stream("Hello").replace("data: ", &format!("{alive}event: message\nid: 1\ndata: "));
+    let server = Server::play(vec![
+        Answer::stream(body),
+        Answer::json(format!("\n\n \r\n{}\n", completion("Hello"))),
+    ])
+    .await;
+
+    let streamed = server.model().generate_content("Hi").stream().finish();
+    let streamed = streamed.await.unwrap();
+    let whole = server.model().generate_content("Hi").await.unwrap();
+
+    assert_eq!(streamed.text().unwrap(), "Hello");
+    assert_eq!(whole.text().unwrap(), "Hello");
 }
 
 #[tokio::test]

@@ -1,0 +1,45 @@
+//! Values of a server that a history carries unread, such as encrypted thoughts: they are packed into thought signatures.
+
+use generativeai::protocol::content::Blob;
+use serde_json::Value;
+
+/// Packs a value into a signature. Clients of the Gemini API decode signatures as base64.
+pub(crate) fn pack(value: &Value) -> String {
+    let packed = Blob::new("application/json", value.to_string());
+    packed.data.unwrap_or_default()
+}
+
+/// Unpacks a value. `None` for a signature of another service.
+pub(crate) fn unpack(signature: &str) -> Option<Value> {
+    // Version 0.1 wrote the JSON itself, and stored chats contain it.
+    if let Ok(value @ Value::Object(_)) = serde_json::from_str(signature) {
+        return Some(value);
+    }
+    let bytes = Blob::from_base64("application/json", signature)
+        .bytes()
+        .ok()?;
+    let value: Value = serde_json::from_slice(&bytes).ok()?;
+    value.is_object().then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_value_is_unpacked_from_each_alphabet_and_from_plain_json() {
+        let value = json!({"type": "reasoning.encrypted", "data": "~?~?>>\u{ff}"});
+        let packed = pack(&value);
+        let by_url = packed.replace('+', "-").replace('/', "_");
+
+        assert_ne!(by_url, packed);
+        assert_eq!(unpack(&packed), Some(value.clone()));
+        assert_eq!(unpack(&by_url), Some(value.clone()));
+        assert_eq!(unpack(&value.to_string()), Some(value));
+        // A signature of Gemini, and a number.
+        assert_eq!(unpack("EjQKMgEMOdbHJChLX75Q"), None);
+        assert_eq!(unpack("MTIz"), None);
+    }
+}
