@@ -85,6 +85,8 @@ mod modes {
         let mut keys = found.clone();
         keys.local_modes
             .remove(LocalModes::ECHO | LocalModes::ICANON);
+        // Otherwise Ctrl-C discards output that the terminal has not read yet, and may cut an escape sequence.
+        keys.local_modes.insert(LocalModes::NOFLSH);
         // A read returns at once, also without a key.
         keys.special_codes[SpecialCodeIndex::VMIN] = 0;
         keys.special_codes[SpecialCodeIndex::VTIME] = 0;

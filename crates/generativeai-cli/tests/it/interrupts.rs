@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::fake_service::{Answer, Service};
 use super::support::{Ran, genai, ran};
@@ -21,10 +23,12 @@ struct User {
 
 impl User {
     fn new(answer: Answer) -> Self {
+        let calls = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        calls.set_nonblocking(true).expect("a socket");
         Self {
             data: tempfile::tempdir().expect("a folder"),
             service: Service::start(answer),
-            calls: TcpListener::bind("127.0.0.1:0").expect("a port is free"),
+            calls,
         }
     }
 
@@ -54,14 +58,22 @@ impl User {
 
     /// Waits until the function runs.
     fn called(&self) -> TcpStream {
-        let (mut call, _) = self.calls.accept().expect("a call");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut call = loop {
+            match self.calls.accept() {
+                Ok((call, _)) => break call,
+                // A program that failed before it called the function must not block the tests.
+                Err(error) => assert!(Instant::now() < deadline, "no call: {error}"),
+            }
+            thread::sleep(Duration::from_millis(5));
+        };
+        call.set_nonblocking(false).expect("a socket");
         call.read_exact(&mut [0; 4]).expect("the function runs");
         call
     }
 
     /// Returns whether the function was called again.
     fn is_called_again(&self) -> bool {
-        self.calls.set_nonblocking(true).expect("a socket");
         self.calls.accept().is_ok()
     }
 

@@ -1,5 +1,6 @@
 //! A terminal that runs the program: keys and screen.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -7,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use vt100::{Callbacks, Parser, Screen};
 
 /// Time limit of a wait, sufficient on a busy machine.
@@ -59,6 +61,7 @@ impl Terminal {
             ..PtySize::default()
         };
         let pair = native_pty_system().openpty(size).expect("a terminal");
+        keep_output_on_ctrl_c(&*pair.master);
         let initial = settings(&*pair.master);
         let mut builder = CommandBuilder::new(command.get_program());
         builder.args(command.get_args());
@@ -274,6 +277,19 @@ fn row_of_cursor(screen: &Screen) -> String {
     let mut rows = screen.rows(0, screen.size().1);
     let row = rows.nth(row.into()).unwrap_or_default();
     row.trim_end().to_owned()
+}
+
+/// Makes Ctrl-C leave the output of the terminal alone.
+///
+/// The kernel sends the signal first and then discards output that was not read yet, so it may discard what the program
+/// prints on the signal.
+fn keep_output_on_ctrl_c(master: &dyn MasterPty) {
+    let path = master.tty_name().expect("a terminal has a name");
+    let terminal = File::options().read(true).write(true).open(path);
+    let terminal = terminal.expect("it is open");
+    let mut settings = tcgetattr(&terminal).expect("it is a terminal");
+    settings.local_modes.insert(LocalModes::NOFLSH);
+    tcsetattr(&terminal, OptionalActions::Now, &settings).expect("it is a terminal");
 }
 
 /// Settings of a terminal: echo, line mode and so on.

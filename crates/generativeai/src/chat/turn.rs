@@ -192,8 +192,13 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
                     let piece = reply.next().await;
                     self.hops = reply.requests();
                     match piece {
+                        Some(Ok(Piece::Chunk(chunk))) if self.mode == Mode::Unary => {
+                            self.chat.state.receive(chunk);
+                        }
                         Some(Ok(Piece::Chunk(chunk))) => {
-                            if let Some(chunk) = self.receive(chunk) {
+                            self.chat.state.receive_chunk(&chunk);
+                            // After a block nothing is returned but the error at the end of the stream.
+                            if !self.is_blocked() {
                                 return Some(Ok(chunk));
                             }
                         }
@@ -290,18 +295,10 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         }));
     }
 
-    /// Records a chunk. Returns it if the caller gets it.
-    fn receive(&mut self, chunk: GenerateContentResponse) -> Option<GenerateContentResponse> {
-        if self.mode == Mode::Unary {
-            self.chat.state.receive(chunk);
-            return None;
-        }
-        self.chat.state.receive_chunk(&chunk);
-        // After a block nothing is returned but the error at the end of the stream.
-        let is_blocked = self
-            .response()
-            .is_some_and(GenerateContentResponse::is_blocked);
-        (!is_blocked).then_some(chunk)
+    /// Returns whether the prompt or the reply so far is blocked.
+    fn is_blocked(&self) -> bool {
+        self.response()
+            .is_some_and(GenerateContentResponse::is_blocked)
     }
 
     /// Writes the received reply to the journal, before the next hop of the reply.

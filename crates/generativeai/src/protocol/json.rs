@@ -42,7 +42,8 @@ pub fn read_json<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
     })
 }
 
-/// Returns whether there are as many digits in a row as only an integer of more than 64 bits has. Looks at few bytes.
+/// Returns whether there are as many digits in a row as only an integer of more than 64 bits has, where a number may
+/// begin. Looks at few bytes.
 fn may_have_long_integer(json: &[u8]) -> bool {
     const DIGITS: usize = 20;
     let is_digit = |at: &usize| json[*at].is_ascii_digit();
@@ -50,7 +51,10 @@ fn may_have_long_integer(json: &[u8]) -> bool {
     hits.any(|hit| {
         let before = (0..hit).rev().take_while(is_digit).take(DIGITS).count();
         let after = (hit..json.len()).take_while(is_digit).take(DIGITS).count();
-        before + after >= DIGITS
+        let previous = json[..hit - before].last();
+        // Digits within a string, such as an id or a time, mostly follow a quote or a letter.
+        let may_begin = previous.is_none_or(|byte| b" \t\r\n:,[-".contains(byte));
+        before + after >= DIGITS && may_begin
     })
 }
 
@@ -62,6 +66,10 @@ const NOT_FINITE: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 fn is_too_large(number: &str) -> bool {
     if NOT_FINITE.contains(&number) {
         return true;
+    }
+    let is_short = number.len() < 16 && !number.contains(['e', 'E']);
+    if is_short {
+        return false;
     }
     let Ok(float) = number.parse::<f64>() else {
         return false;
@@ -195,6 +203,30 @@ mod tests {
             json!({"a": ["1e400", "-2E+400", 1e4], "é": 1e308})
         );
         assert!(serde_json::from_value::<f64>(call.args.clone().unwrap()["a"][0].clone()).is_err());
+    }
+
+    #[test]
+    fn digits_in_a_string_are_not_searched_for_a_long_integer() {
+        for (json, is_searched) in [
+            (r#"{"text":"01234567890123456789"}"#, false),
+            (
+                r#"{"id":"x01234567890123456789012345678901234567890123456789"}"#,
+                false,
+            ),
+            (r#"{"id":1234567890123456789}"#, false),
+            (r#"{"id":12345678901234567890}"#, true),
+            (r#"{"id": -12345678901234567890}"#, true),
+            (
+                r#"{"ids":[1,123456789012345678901234567890123456789012345678901234]}"#,
+                true,
+            ),
+        ] {
+            assert_eq!(
+                may_have_long_integer(json.as_bytes()),
+                is_searched,
+                "{json}"
+            );
+        }
     }
 
     /// Row 6 of tests/field.md.

@@ -5,6 +5,9 @@ use hyper::{Method, Request, Uri};
 
 use super::body::{RequestBody, SharedBody};
 
+/// Number of headers that hyper adds to a request: `host` and `content-length`.
+const ADDED_HEADERS: usize = 2;
+
 /// A request that can be sent any number of times.
 pub(super) struct Outgoing {
     method: Method,
@@ -57,8 +60,12 @@ impl Outgoing {
         let mut request = Request::new(body.unwrap_or_default());
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = headers.clone();
-        request.headers_mut().extend(self.headers.clone());
+        // With room for what the client adds: a map that grows is rebuilt.
+        let mut all = HeaderMap::with_capacity(headers.len() + self.headers.len() + ADDED_HEADERS);
+        for (name, value) in headers.iter().chain(&self.headers) {
+            all.insert(name, value.clone());
+        }
+        *request.headers_mut() = all;
         request
     }
 }
