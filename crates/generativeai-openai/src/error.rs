@@ -61,6 +61,8 @@ pub(crate) fn read(code: Option<u16>, json: &[u8]) -> Option<Error> {
         known.map_or(500, |(_, code)| *code)
     });
     let kind = match ErrorKind::from_http_code(code) {
+        // Payment required: the balance of an account is used up.
+        ErrorKind::Request if code == 402 => ErrorKind::Quota,
         ErrorKind::RateLimited if label.contains("quota") => ErrorKind::Quota,
         ErrorKind::Request if label.contains("invalid_api_key") => ErrorKind::Authentication,
         kind => kind,
@@ -104,7 +106,8 @@ fn find(body: Value, is_refusal: bool) -> Option<Map<String, Value>> {
             return find(json!({"error": error}), false);
         }
     }
-    if is_refusal || body.get("object").is_some_and(|kind| kind == "error") {
+    let is_bare = body.contains_key("code") && !body.contains_key("choices");
+    if is_refusal || is_bare || body.get("object").is_some_and(|kind| kind == "error") {
         return has_message(&body).then_some(body);
     }
     None

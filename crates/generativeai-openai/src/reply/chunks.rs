@@ -107,10 +107,12 @@ impl Chunks {
 
     fn convert(&mut self, completion: Completion, extent: Extent) -> GenerateContentResponse {
         let mut response = GenerateContentResponse::default();
-        let choices = completion.choices.into_iter().flatten();
+        let mut choices = completion.choices.unwrap_or_default();
+        let mut own_usage = choices.iter_mut().filter_map(|choice| choice.usage.take());
+        let mut usage = completion.usage.or(own_usage.next());
+        let choices = choices.into_iter();
         response.candidates = choices.map(|choice| self.choice(choice, extent)).collect();
         let mut others = completion.others;
-        let mut usage = completion.usage;
         if let Some(mut groq) = completion.x_groq {
             // The usage of a stream.
             let own = groq.as_object_mut().and_then(|groq| groq.remove("usage"));

@@ -45,7 +45,13 @@ impl Reply for Completion {
     fn has_error(&self) -> bool {
         let choices = self.choices.iter().flatten();
         let groq = self.x_groq.as_ref().and_then(|groq| groq.get("error"));
+        // DashScope ends a stream with an error that has no object around it.
+        let is_bare = self.choices.is_none()
+            && ["code", "message"]
+                .iter()
+                .all(|name| self.others.contains_key(*name));
         self.error.is_some()
+            || is_bare
             || self.object.as_deref() == Some("error")
             || groq.is_some_and(|error| !error.is_null())
             || choices.into_iter().any(|choice| choice.error.is_some())
@@ -64,6 +70,9 @@ pub(super) struct Choice {
     pub(super) finish_reason: Option<String>,
     #[serde(default, deserialize_with = "lenient::optional")]
     pub(super) logprobs: Option<Logprobs>,
+    /// Usage of a stream, at Moonshot.
+    #[serde(default, deserialize_with = "lenient::optional")]
+    pub(super) usage: Option<Usage>,
     /// Error of the provider, at OpenRouter.
     #[serde(default)]
     error: Option<Value>,

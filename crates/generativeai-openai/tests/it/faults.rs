@@ -130,6 +130,8 @@ async fn an_error_in_mid_stream_ends_the_reply_with_its_beginning() {
             json!({"choices": [], "x_groq": {"error": "over_capacity"}})
         ),
         "data: {\"error\":\"runner stopped\"}\n\n".to_owned(),
+        "data: {\"code\":\"InternalError\",\"message\":\"died\",\"request_id\":\"r\"}\n\n"
+            .to_owned(),
     ] {
         let server = Server::play(vec![Answer::stream(text("Hel") + &event)]).await;
         let mut chat = server.model().start_chat();
