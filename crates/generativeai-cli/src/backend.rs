@@ -93,6 +93,15 @@ impl ModelChoice {
         }
     }
 
+    /// Returns whether the model, or one of several, runs in this process.
+    pub(crate) fn runs_embedded(&self) -> bool {
+        match self {
+            Self::Embedded | Self::Catalog(_) | Self::File(_) => true,
+            Self::Gemini(_) | Self::OpenAi(_) => false,
+            Self::Several(choices) => choices.iter().any(Self::runs_embedded),
+        }
+    }
+
     /// Opens the model, and returns it with the client that uploads files for it. A small model is downloaded first if
     /// it is not cached.
     pub(crate) fn open(

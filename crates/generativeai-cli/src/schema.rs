@@ -12,7 +12,7 @@ use crate::exit::UsageError;
 /// Maximum size of a schema, in bytes.
 const MAX_SIZE: u64 = 1 << 20;
 
-/// Reads a JSON Schema. The model checks its keywords.
+/// Reads a JSON Schema. Its keywords are not checked: a service may know others.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Value> {
     let name = path.display();
     let mut bytes = Vec::new();
@@ -33,4 +33,15 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Value> {
         );
         Err(UsageError(message).into())
     }
+}
+
+/// Checks a schema for the embedded model. Loading the model takes longer than finding a misspelled type.
+///
+/// # Errors
+/// The schema is invalid, or no value can match it. The message names the place.
+pub(crate) fn check(path: &Path, schema: &Value) -> Result<(), UsageError> {
+    generativeai_local::check_schema(schema).map_err(|error| {
+        let name = path.display();
+        UsageError(format!("cannot use the schema {name}: {error}"))
+    })
 }

@@ -17,6 +17,10 @@ pub(crate) use options::{COMMANDS, is_setting, key};
 /// Environment variable with the path of the configuration file.
 const VARIABLE: &str = "GENAI_CONFIG";
 
+/// The option whose values on the command line or in the environment are added to those of the file. They replace those
+/// of any other option.
+pub(crate) const ADDED: &str = "allow";
+
 /// Help about settings.
 pub(crate) const SETTINGS: &str = "\
 Settings: each option of `chat` and `serve`, except those for a single run, can be set in the \
@@ -84,7 +88,7 @@ pub(crate) fn with_defaults(program: Command, settings: Vec<Setting>) -> Command
 
 /// Returns the tools that the configuration file allows. They are allowed whatever the command line adds.
 pub(crate) fn allowed(settings: &[Setting]) -> Vec<String> {
-    let lists = settings.iter().filter(|setting| setting.option == "allow");
+    let lists = settings.iter().filter(|setting| setting.option == ADDED);
     lists.flat_map(|list| list.values.clone()).collect()
 }
 

@@ -82,3 +82,4 @@ mod template;
 
 pub use builder::Builder;
 pub use local::Local;
+pub use schema::check_schema;

@@ -20,6 +20,26 @@ use crate::error::invalid_argument;
 
 pub(crate) use compile::Schema;
 
+/// Checks whether a model can be constrained to a JSON Schema. Needs no model.
+///
+/// [`Local`](crate::Local) checks the schema of each request; this reports a problem before a model is loaded.
+///
+/// ```
+/// use serde_json::json;
+///
+/// let schema = json!({ "type": "object", "properties": { "height": { "type": "metres" } } });
+///
+/// let error = generativeai_local::check_schema(&schema).unwrap_err();
+/// assert!(error.to_string().starts_with("#/properties/height/type: the type \"metres\" is unknown"));
+/// ```
+///
+/// # Errors
+/// The schema is not valid, or no value can match it: [`ErrorKind::Request`](generativeai::ErrorKind::Request). The
+/// message begins with a JSON pointer to the place.
+pub fn check_schema(schema: &Value) -> generativeai::Result<()> {
+    Schema::compile(schema, "#").map(drop)
+}
+
 /// Translates a schema of the Gemini API to JSON Schema. `path` names it in the request.
 ///
 /// # Errors

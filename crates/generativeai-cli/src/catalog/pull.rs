@@ -272,7 +272,4 @@ fn is_disk_failure(error: &anyhow::Error) -> bool {
 }
 
 #[cfg(test)]
-#[path = "../../tests/it/fake_hub.rs"]
-mod fake_hub;
-#[cfg(test)]
 mod tests;

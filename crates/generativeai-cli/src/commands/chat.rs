@@ -183,6 +183,11 @@ impl Chat {
         let config = self.generation_config()?;
         let session = self.session_choice(&runtime, message.is_none(), printer)?;
         let choice = ModelChoice::new(self.model.as_deref(), printer)?;
+        if choice.runs_embedded()
+            && let (Some(path), Some(schema)) = (&self.schema, &config.response_json_schema)
+        {
+            schema::check(path, schema)?;
+        }
         let system = self.system_instruction(printer)?;
         let log = match self.verbose {
             true => ServerLog::Stderr,

@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, Subcommand};
 
 use crate::exit::{Exit, UsageError};
 use crate::render::Printer;
-use crate::settings::{COMMANDS, Setting, is_setting, key, path, settings, with_defaults};
+use crate::settings::{ADDED, COMMANDS, Setting, is_setting, key, path, settings, with_defaults};
 
 /// Shown instead of a secret.
 const HIDDEN: &str = "(hidden)";
@@ -116,9 +116,19 @@ impl Listing {
 
     /// Returns the line of a setting, if it has a value.
     fn line(&self, command: &str, option: &Arg, matches: &ArgMatches) -> Option<String> {
-        let raw = matches.get_raw(option.get_id().as_str())?;
-        let values: Vec<_> = raw
-            .map(|value| format_value(option, &value.to_string_lossy()))
+        let id = option.get_id().as_str();
+        let raw = matches.get_raw(id)?;
+        let mut values: Vec<_> = raw
+            .map(|value| value.to_string_lossy().into_owned())
+            .collect();
+        if let Some(setting) = self.setting(command, id).filter(|_| id == ADDED) {
+            let added = setting.values.iter();
+            let added: Vec<_> = added.filter(|value| !values.contains(value)).collect();
+            values.extend(added.into_iter().cloned());
+        }
+        let values: Vec<_> = values
+            .iter()
+            .map(|value| format_value(option, value))
             .collect();
         let value = match option.get_action() {
             ArgAction::Append => format!("[{}]", values.join(", ")),
@@ -135,16 +145,29 @@ impl Listing {
     /// Returns the origin of the value of a setting.
     fn origin(&self, command: &str, option: &Arg, matches: &ArgMatches) -> String {
         let id = option.get_id().as_str();
-        let set = |setting: &&Setting| setting.command == command && setting.option == id;
-        match (matches.value_source(id), self.settings.iter().find(set)) {
-            (Some(ValueSource::CommandLine), _) => "command line".to_owned(),
-            (Some(ValueSource::EnvVariable), _) => {
+        let overridden = match matches.value_source(id) {
+            Some(ValueSource::CommandLine) => Some("command line".to_owned()),
+            Some(ValueSource::EnvVariable) => {
                 let variable = option.get_env().unwrap_or_default();
-                format!("environment: {}", variable.to_string_lossy())
+                Some(format!("environment: {}", variable.to_string_lossy()))
             }
-            (_, Some(setting)) => format!("{}, line {}", self.path, setting.line),
-            _ => "default".to_owned(),
+            _ => None,
+        };
+        let file = self
+            .setting(command, id)
+            .filter(|_| overridden.is_none() || id == ADDED);
+        let file = file.map(|setting| format!("{}, line {}", self.path, setting.line));
+        let origins: Vec<_> = overridden.into_iter().chain(file).collect();
+        match origins.is_empty() {
+            true => "default".to_owned(),
+            false => origins.join("; "),
         }
+    }
+
+    /// Returns an option of the configuration file, if it is set there.
+    fn setting(&self, command: &str, option: &str) -> Option<&Setting> {
+        let is_set = |setting: &&Setting| setting.command == command && setting.option == option;
+        self.settings.iter().find(is_set)
     }
 }
 

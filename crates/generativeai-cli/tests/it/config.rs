@@ -98,6 +98,43 @@ fn settings_of_a_command_line_can_be_shown() {
 }
 
 #[test]
+fn tools_allowed_by_the_command_line_are_shown_with_those_of_the_file() {
+    let settings = Settings::new("[chat]\nallow = [\"add\", \"find\"]\n");
+    let shown = |words: &[&str], variable: Option<&str>| {
+        let words = [&["config", "show", "--origin", "chat"], words].concat();
+        let mut command = settings.apply(genai(&words));
+        command.envs(variable.map(|value| ("GENAI_CHAT_ALLOW", value)));
+        let shown = ran(command.output());
+        let line = shown.stdout.lines().find(|line| line.starts_with("allow"));
+        line.unwrap_or_else(|| panic!("{shown:?}")).to_owned()
+    };
+    let path = settings.0.path().join("generativeai/config.toml");
+    let path = path.display();
+
+    for (words, variable, line) in [
+        (
+            &["--allow", "send", "--allow", "add"][..],
+            None,
+            format!(r#"allow = ["send", "add", "find"]  # command line; {path}, line 2"#),
+        ),
+        (
+            &[],
+            Some("send"),
+            format!(
+                r#"allow = ["send", "add", "find"]  # environment: GENAI_CHAT_ALLOW; {path}, line 2"#
+            ),
+        ),
+        (
+            &[],
+            None,
+            format!(r#"allow = ["add", "find"]  # {path}, line 2"#),
+        ),
+    ] {
+        assert_eq!(shown(words, variable), line);
+    }
+}
+
+#[test]
 fn the_listing_is_a_valid_configuration_file() {
     let settings = Settings::new(
         "[chat]\nsystem = \"say \\\"hi\\\"\"\ntool = ['a b', 'c']\nstats = true\n[serve]\nin_process = true\n",

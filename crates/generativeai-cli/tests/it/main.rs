@@ -5,7 +5,6 @@ mod approval;
 mod cluster;
 mod config;
 mod context;
-mod fake_hub;
 mod fake_openai;
 mod fake_service;
 mod generated;

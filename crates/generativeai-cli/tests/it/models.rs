@@ -4,7 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::fake_hub::{Hub, Manner};
+use generativeai_test_support::hub::{Behaviour, Hub};
+
 #[cfg(unix)]
 use super::support::through_shell;
 use super::support::{Ran, SHORT, genai, ran, run};
@@ -21,10 +22,10 @@ struct Machine {
 }
 
 impl Machine {
-    fn new(manner: Manner) -> Self {
+    fn new(behaviour: Behaviour) -> Self {
         Self {
             cache: tempfile::tempdir().expect("a folder"),
-            hub: Hub::start(manner, &file()),
+            hub: Hub::start(behaviour, &file()),
         }
     }
 
@@ -62,7 +63,7 @@ impl Machine {
     }
 
     /// Asserts that the model was downloaded completely.
-    fn pulled(&self, ran: &Ran) {
+    fn assert_pulled(&self, ran: &Ran) {
         assert_eq!(ran.code, Some(0), "{ran:?}");
         assert_eq!(ran.stdout, format!("{}\n", self.path().display()));
         assert_eq!(fs::read(self.path()).expect("it is there"), file());
@@ -72,7 +73,7 @@ impl Machine {
 
 #[test]
 fn a_model_is_downloaded_once_listed_and_removed() {
-    let machine = Machine::new(Manner::Fair);
+    let machine = Machine::new(Behaviour::Correct);
     let list = || ran(machine.genai(&["models", "list"]).output()).stdout;
     let line = |list: &str| {
         list.lines()
@@ -84,9 +85,9 @@ fn a_model_is_downloaded_once_listed_and_removed() {
     let first = machine.pull();
     let second = machine.pull();
 
-    machine.pulled(&first);
+    machine.assert_pulled(&first);
     assert!(first.stderr.contains("downloading the model"), "{first:?}");
-    machine.pulled(&second);
+    machine.assert_pulled(&second);
     assert_eq!(machine.hub.ranges().len(), 1, "it is downloaded once");
     assert!(
         line(&list())
@@ -112,11 +113,11 @@ fn an_unknown_model_gets_the_known_names_that_begin_with_it() {
 
 #[test]
 fn an_interrupted_download_is_resumed() {
-    let machine = Machine::new(Manner::BreaksOnce(500_000));
+    let machine = Machine::new(Behaviour::BreaksOnceAt(500_000));
 
     let pulled = machine.pull();
 
-    machine.pulled(&pulled);
+    machine.assert_pulled(&pulled);
     assert_eq!(machine.hub.ranges(), ["", "bytes=500000-"]);
     assert!(
         pulled.stderr.contains("resuming the download"),
@@ -126,24 +127,24 @@ fn an_interrupted_download_is_resumed() {
 
 #[test]
 fn a_download_without_progress_fails_and_is_resumed_by_the_next_run() {
-    let machine = Machine::new(Manner::SendsThatFar(400_000));
+    let machine = Machine::new(Behaviour::BreaksAt(400_000));
 
     machine
         .pull()
         .refused(1, &["the connection broke", "to resume"]);
     let listed = ran(machine.genai(&["models", "list"]).output());
     assert!(listed.stdout.contains(" % "), "{listed:?}");
-    machine.hub.behave(Manner::Fair);
+    machine.hub.set_behaviour(Behaviour::Correct);
     let pulled = machine.pull();
 
-    machine.pulled(&pulled);
+    machine.assert_pulled(&pulled);
     assert_eq!(machine.hub.ranges(), ["", "bytes=400000-", "bytes=400000-"]);
 }
 
 #[cfg(unix)]
 #[test]
 fn a_full_disk_is_reported_and_the_download_can_be_resumed() {
-    let machine = Machine::new(Manner::Fair);
+    let machine = Machine::new(Behaviour::Correct);
     // A file size limit of 400 KiB acts like a full disk.
     let line = "trap '' XFSZ; ulimit -f 800; exec \"$0\" models pull qwen3-4b";
     let mut full = through_shell(&machine.genai(&[]), line);
@@ -152,27 +153,27 @@ fn a_full_disk_is_reported_and_the_download_can_be_resumed() {
     assert!(!machine.path().exists());
     let pulled = machine.pull();
 
-    machine.pulled(&pulled);
+    machine.assert_pulled(&pulled);
     assert_eq!(machine.hub.ranges(), ["", "bytes=409600-"]);
 }
 
 #[test]
 fn a_server_that_ignores_ranges_is_read_from_the_start() {
-    let machine = Machine::new(Manner::SendsThatFar(400_000));
+    let machine = Machine::new(Behaviour::BreaksAt(400_000));
     machine.pull().refused(1, &[]);
 
-    machine.hub.behave(Manner::IgnoresRange);
+    machine.hub.set_behaviour(Behaviour::IgnoresRange);
     let pulled = machine.pull();
 
-    machine.pulled(&pulled);
+    machine.assert_pulled(&pulled);
 }
 
 #[test]
 fn a_server_that_sends_another_range_is_refused() {
-    let machine = Machine::new(Manner::SendsThatFar(400_000));
+    let machine = Machine::new(Behaviour::BreaksAt(400_000));
     machine.pull().refused(1, &[]);
 
-    machine.hub.behave(Manner::OtherPart);
+    machine.hub.set_behaviour(Behaviour::SendsWrongRange);
     machine
         .pull()
         .refused(1, &["another range than was requested"]);
@@ -182,22 +183,22 @@ fn a_server_that_sends_another_range_is_refused() {
 
 #[test]
 fn a_file_with_a_wrong_hash_never_reaches_the_cache() {
-    for manner in [Manner::OtherBytes, Manner::MoreBytes] {
-        let machine = Machine::new(manner);
+    for behaviour in [Behaviour::ModifiesFile, Behaviour::ExtendsFile] {
+        let machine = Machine::new(behaviour);
 
         machine
             .pull()
             .refused(1, &["the download is not the expected file", "SHA-256"]);
 
-        assert_eq!(machine.files(), 0, "{manner:?}: it is deleted");
-        machine.hub.behave(Manner::Fair);
-        machine.pulled(&machine.pull());
+        assert_eq!(machine.files(), 0, "{behaviour:?}: it is deleted");
+        machine.hub.set_behaviour(Behaviour::Correct);
+        machine.assert_pulled(&machine.pull());
     }
 }
 
 #[test]
 fn a_modified_partial_download_is_detected() {
-    let machine = Machine::new(Manner::SendsThatFar(400_000));
+    let machine = Machine::new(Behaviour::BreaksAt(400_000));
     machine.pull().refused(1, &[]);
     let folder = machine.path().parent().expect("a folder").to_owned();
     let entries = fs::read_dir(folder).expect("it is there").flatten();
@@ -207,37 +208,37 @@ fn a_modified_partial_download_is_detected() {
         .expect("a part");
     fs::write(&part, vec![0; 400_000]).expect("it can be written");
 
-    machine.hub.behave(Manner::Fair);
+    machine.hub.set_behaviour(Behaviour::Correct);
     machine
         .pull()
         .refused(1, &["the download is not the expected file"]);
 
-    machine.pulled(&machine.pull());
+    machine.assert_pulled(&machine.pull());
 }
 
 #[test]
 fn errors_of_the_hub_are_reported() {
-    for (manner, texts) in [
-        (Manner::Code(404), &["404", "Qwen/Qwen3-4B-GGUF"][..]),
-        (Manner::Code(401), &["401", "account"]),
-        (Manner::Code(503), &["503", "try again later"]),
-        (Manner::NoHash, &["no SHA-256"]),
-        (Manner::Insecure, &["https://", "example.com"]),
+    for (behaviour, texts) in [
+        (Behaviour::Fails(404), &["404", "Qwen/Qwen3-4B-GGUF"][..]),
+        (Behaviour::Fails(401), &["401", "account"]),
+        (Behaviour::Fails(503), &["503", "try again later"]),
+        (Behaviour::OmitsHash, &["no SHA-256"]),
+        (Behaviour::RedirectsToHttp, &["https://", "example.com"]),
     ] {
-        Machine::new(manner).pull().refused(1, texts);
+        Machine::new(behaviour).pull().refused(1, texts);
     }
 }
 
 #[test]
 fn a_redirect_is_followed() {
-    let machine = Machine::new(Manner::Moved);
+    let machine = Machine::new(Behaviour::Redirects);
 
-    machine.pulled(&machine.pull());
+    machine.assert_pulled(&machine.pull());
 }
 
 #[test]
 fn concurrent_runs_share_one_download() {
-    let machine = Machine::new(Manner::Fair);
+    let machine = Machine::new(Behaviour::Correct);
 
     let pulled: Vec<_> = std::thread::scope(|scope| {
         let runs: Vec<_> = (0..3).map(|_| scope.spawn(|| machine.pull())).collect();
@@ -247,7 +248,7 @@ fn concurrent_runs_share_one_download() {
     });
 
     for pulled in &pulled {
-        machine.pulled(pulled);
+        machine.assert_pulled(pulled);
     }
     assert_eq!(machine.hub.ranges().len(), 1);
 }
@@ -266,7 +267,7 @@ fn an_invalid_or_insecure_hub_address_is_refused() {
 
 #[test]
 fn a_missing_or_unknown_model_is_reported_with_a_remedy() {
-    let machine = Machine::new(Manner::Fair);
+    let machine = Machine::new(Behaviour::Correct);
 
     ran(machine
         .genai(&["chat", "--model", "qwen3-4b", "Hello"])
@@ -281,8 +282,8 @@ fn a_missing_or_unknown_model_is_reported_with_a_remedy() {
 
 #[test]
 fn a_downloaded_model_is_used_by_its_name() {
-    let machine = Machine::new(Manner::Fair);
-    machine.pulled(&machine.pull());
+    let machine = Machine::new(Behaviour::Correct);
+    machine.assert_pulled(&machine.pull());
 
     // The file is not a model; the error shows that it was opened.
     ran(machine
@@ -319,7 +320,7 @@ fn offline_the_default_model_is_replaced_by_the_small_one_in_the_cache() {
 
 #[test]
 fn offline_a_model_that_is_not_cached_is_refused_without_a_request() {
-    let machine = Machine::new(Manner::Fair);
+    let machine = Machine::new(Behaviour::Correct);
     let mut pull = machine.genai(&["models", "pull", "qwen3-4b"]);
     let mut chat = machine.genai(&["chat", "Hello"]);
 
@@ -340,7 +341,7 @@ fn offline_a_key_does_not_select_the_gemini_api() {
 
 #[test]
 fn every_source_is_tried_and_another_file_under_the_same_name_is_refused() {
-    let machine = Machine::new(Manner::Fair);
+    let machine = Machine::new(Behaviour::Correct);
 
     ran(machine.genai(&["models", "pull", "local"]).output()).refused(
         1,

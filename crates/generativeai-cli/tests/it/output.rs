@@ -193,6 +193,39 @@ fn an_invalid_schema_is_refused_with_its_position() {
         2,
         &["list.json is not a JSON object"],
     );
-    refused(&schema("odd.json", r#"{"type": "objekt"}"#), 1, &["objekt"]);
+    let odd = schema("odd.json", r#"{"items": {"type": "objekt"}}"#);
+    refused(
+        &odd,
+        2,
+        &["odd.json: #/items/type: the type \"objekt\" is unknown: use object, array"],
+    );
+    let never = schema("never.json", r#"{"anyOf": [false]}"#);
+    refused(&never, 2, &["never.json: #"]);
     refused("nowhere.json", 1, &["cannot read the schema nowhere.json"]);
+    // The model is not loaded: this one does not exist.
+    run(&["chat", "--model", "none.gguf", "--schema", &odd, "Hello"]).refused(2, &["objekt"]);
+    run(&[
+        "chat",
+        "--model",
+        "gpt,none.gguf",
+        "--schema",
+        &odd,
+        "Hello",
+    ])
+    .refused(2, &["objekt"]);
+}
+
+#[test]
+fn a_service_checks_a_schema_itself() {
+    let service = Service::start(Answer::Texts(vec!["{}"]));
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("new.json");
+    std::fs::write(&path, r#"{"type": "objekt"}"#).expect("it can be written");
+
+    let answered = ran(service
+        .genai(&["chat", "--schema", path.to_str().expect("text"), "Hello"])
+        .output());
+
+    assert_eq!(answered.code, Some(0), "{answered:?}");
+    assert!(service.request().contains(r#""type":"objekt""#));
 }

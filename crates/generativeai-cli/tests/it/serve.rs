@@ -117,7 +117,11 @@ fn uploaded_files_are_stored_in_a_folder_that_one_server_uses() {
     );
     assert!(line.ends_with("\ta film.txt"), "{listed}");
     assert_eq!(files(&["rm", &name]).code, Some(0));
-    files(&["rm", &name]).refused(1, &[&name, "48 hours"]);
+    let missing = files(&["rm", &name]);
+    missing.refused(1, &[&name]);
+    for once in [&*name, "48 hours", "upload"] {
+        assert_eq!(missing.stderr.matches(once).count(), 1, "{missing:?}");
+    }
     files(&["upload", path]).refused(1, &[path, "is a folder"]);
     run(&["serve", "--port", "0", "--files", path])
         .refused(1, &["another server uses the folder", path]);

@@ -1,5 +1,5 @@
-//! Connections that cannot be established, break, or never answer. The HTTP client is that of `Remote`; these tests
-//! hold that this backend uses it, with its own addresses and its own stream.
+//! Connections that cannot be established, break, or never answer. The tests of `Remote` cover the
+//! HTTP client in detail; these check that this backend uses it, with its own addresses and its own stream.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use generativeai::{Error, ErrorKind, GenerativeModel, RequestOptions, Retry};
 use generativeai_openai::{OpenAi, OpenAiBuilder};
+use generativeai_test_support::StoppedTime;
+use generativeai_test_support::http2::{Answer, Http2Server, Script, WINDOW};
+use generativeai_test_support::tls::{Authority, TlsListener, listen};
 use h2::Reason;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::http2::{Answer, Http2Server, Script, WINDOW};
-use crate::stopped_time::StoppedTime;
 use crate::support::{CANARY, Ending, completion, event, raw, stream};
-use crate::tls::{Authority, TlsListener, listen};
 
 /// Returns a model whose client retries without waiting.
 fn model(url: &str, set: impl FnOnce(OpenAiBuilder) -> OpenAiBuilder) -> GenerativeModel {
@@ -90,7 +90,7 @@ async fn an_invalid_certificate_fails_at_once_with_the_reason() {
             authority.pem(),
             "not valid yet",
         ),
-        (authority.good(), unrelated, "UnknownIssuer"),
+        (authority.valid_config(), unrelated, "UnknownIssuer"),
     ] {
         let (listener, url) = TlsListener::bind(config, "http/1.1").await;
         tokio::spawn(async move { while listener.accept().await.is_err() {} });

@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use generativeai::{GenerativeModel, RequestOptions, Retry};
 use generativeai_openai::OpenAi;
+use generativeai_test_support::tls::listen;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
-
-use crate::tls::listen;
 
 /// Key that must appear nowhere.
 pub(crate) const CANARY: &str = "canary-51b0c9";

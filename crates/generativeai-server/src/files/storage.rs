@@ -404,7 +404,7 @@ pub(super) fn unknown_upload() -> ApiError {
 /// files of others exist.
 pub(super) fn missing(id: &str) -> ApiError {
     ApiError::forbidden(format!(
-        "no permission to access the file `files/{id}`, or it does not exist: files are deleted after 48 hours"
+        "no permission to access the file `files/{id}`, or it does not exist or has expired"
     ))
 }
 

@@ -17,6 +17,9 @@ const MAX_MESSAGE: usize = 1_000;
 /// Maximum length of the excerpt of a body that is not one of the API, in characters.
 const MAX_EXCERPT: usize = 200;
 
+/// Advice for a file that does not exist, or no longer exists.
+pub(super) const EXPIRED_FILE: &str = "files expire after 48 hours, and belong to the project of the key: to use the file, upload it again";
+
 /// Reader of the errors of a service, with the secrets that they must not contain.
 #[derive(Debug)]
 pub(crate) struct ErrorReader {
@@ -142,9 +145,9 @@ fn missing_resource(status: &Status) -> Option<&'static str> {
     }
     let names = |words: &[&str]| words.iter().any(|word| message.contains(word));
     if names(&["cachedcontent", "cached content", "cache content"]) {
-        Some("create the cache again: caches expire, and belong to the project of the key")
+        Some("caches expire, and belong to the project of the key: create the cache again")
     } else if names(&["access the file", "file with"]) || message.starts_with("file ") {
-        Some("upload the file again: files expire, and belong to the project of the key")
+        Some(EXPIRED_FILE)
     } else {
         None
     }

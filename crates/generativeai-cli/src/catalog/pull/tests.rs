@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use generativeai_local::package::PackagedFile;
+use generativeai_test_support::hub::{Behaviour, Hub as FakeHub};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use super::fake_hub::{Hub as FakeHub, Manner};
 use super::*;
 use crate::catalog::entries::FileContent;
 
@@ -166,7 +166,7 @@ struct Machine {
 }
 
 impl Machine {
-    fn new(manner: Manner) -> Self {
+    fn new(behaviour: Behaviour) -> Self {
         let packages: Vec<_> = (0..PARTS.len())
             .map(|at| PackagedPart {
                 file: PackagedFile {
@@ -185,7 +185,7 @@ impl Machine {
         let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
         Self {
             folder: tempfile::tempdir().expect("a folder"),
-            hub: FakeHub::start(manner, &model()),
+            hub: FakeHub::start(behaviour, &model()),
             index: Index::start(&model()),
             entry: Entry {
                 name: "model",
@@ -214,7 +214,7 @@ impl Machine {
     }
 
     /// Asserts that the whole model was downloaded, and that nothing else is left in the cache.
-    fn fetched(&self) {
+    fn assert_fetched(&self) {
         let path = self.fetch().expect("the model");
         assert!(
             fs::read(path).expect("it is there") == model(),
@@ -231,11 +231,11 @@ impl Machine {
 
 #[test]
 fn the_hub_is_preferred_and_a_cached_model_is_not_requested_again() {
-    let machine = Machine::new(Manner::Fair);
+    let machine = Machine::new(Behaviour::Correct);
 
-    machine.fetched();
+    machine.assert_fetched();
     let requests = machine.hub.requests();
-    machine.fetched();
+    machine.assert_fetched();
 
     assert_eq!(machine.hub.requests(), requests);
     assert_eq!(
@@ -248,18 +248,18 @@ fn the_hub_is_preferred_and_a_cached_model_is_not_requested_again() {
 
 #[test]
 fn if_the_hub_does_not_deliver_the_joined_packages_do() {
-    for manner in [
-        Manner::Code(503),
-        Manner::OtherBytes,
-        Manner::MoreBytes,
-        Manner::NoHash,
-        Manner::Insecure,
+    for behaviour in [
+        Behaviour::Fails(503),
+        Behaviour::ModifiesFile,
+        Behaviour::ExtendsFile,
+        Behaviour::OmitsHash,
+        Behaviour::RedirectsToHttp,
     ] {
-        let machine = Machine::new(manner);
+        let machine = Machine::new(behaviour);
 
-        machine.fetched();
+        machine.assert_fetched();
 
-        assert_eq!(machine.index.downloads(), [0, 1, 2], "{manner:?}");
+        assert_eq!(machine.index.downloads(), [0, 1, 2], "{behaviour:?}");
     }
 }
 
@@ -273,9 +273,9 @@ fn packages_complete_what_the_hub_began() {
         (PARTS[0] + PARTS[1] - 1, &[1, 2]),
         (fastrand::usize(PARTS[0] + PARTS[1]..model().len()), &[2]),
     ] {
-        let machine = Machine::new(Manner::SendsThatFar(cut));
+        let machine = Machine::new(Behaviour::BreaksAt(cut));
 
-        machine.fetched();
+        machine.assert_fetched();
 
         assert_eq!(machine.index.downloads(), packages, "cut at {cut}");
     }
@@ -284,14 +284,14 @@ fn packages_complete_what_the_hub_began() {
 /// The next run continues with the hub, whatever it does with the range that is requested.
 #[test]
 fn a_broken_download_of_packages_is_resumed_by_the_next_run() {
-    for (manner, packages) in [
-        (Manner::Fair, &[][..]),
-        (Manner::BreaksOnce(500_000), &[]),
-        (Manner::IgnoresRange, &[]),
-        (Manner::OtherPart, &[1, 2]),
-        (Manner::Code(503), &[1, 2]),
+    for (behaviour, packages) in [
+        (Behaviour::Correct, &[][..]),
+        (Behaviour::BreaksOnceAt(500_000), &[]),
+        (Behaviour::IgnoresRange, &[]),
+        (Behaviour::SendsWrongRange, &[1, 2]),
+        (Behaviour::Fails(503), &[1, 2]),
     ] {
-        let mut machine = Machine::new(Manner::Code(503));
+        let mut machine = Machine::new(Behaviour::Fails(503));
         machine.index.break_after(1);
 
         let error = machine.fetch().expect_err("the index breaks");
@@ -299,16 +299,16 @@ fn a_broken_download_of_packages_is_resumed_by_the_next_run() {
         assert!(is_interrupted(&error), "{error:#}");
         let cache = Cache::at(machine.folder.path());
         assert_eq!(cache.partial(&machine.entry), PARTS[0] as u64);
-        machine.hub.behave(manner);
+        machine.hub.set_behaviour(behaviour);
         machine.index = Index::start(&model());
-        machine.fetched();
-        assert_eq!(machine.index.downloads(), packages, "{manner:?}");
+        machine.assert_fetched();
+        assert_eq!(machine.index.downloads(), packages, "{behaviour:?}");
     }
 }
 
 #[test]
 fn two_downloads_at_once_share_one() {
-    let machine = Machine::new(Manner::Code(503));
+    let machine = Machine::new(Behaviour::Fails(503));
 
     thread::scope(|scope| {
         for _ in 0..2 {
@@ -316,7 +316,7 @@ fn two_downloads_at_once_share_one() {
         }
     });
 
-    machine.fetched();
+    machine.assert_fetched();
     assert_eq!(machine.index.downloads(), [0, 1, 2]);
 }
 
@@ -324,7 +324,7 @@ fn two_downloads_at_once_share_one() {
 fn a_wrong_package_is_deleted_and_reported() {
     let mut other = model();
     other[PARTS[0] + 5] ^= 1;
-    let mut machine = Machine::new(Manner::Code(404));
+    let mut machine = Machine::new(Behaviour::Fails(404));
     machine.index = Index::start(&other);
 
     let error = machine.fetch().expect_err("a wrong hash");
@@ -335,12 +335,12 @@ fn a_wrong_package_is_deleted_and_reported() {
     );
     assert_eq!(Cache::at(machine.folder.path()).partial(&machine.entry), 0);
     machine.index = Index::start(&model());
-    machine.fetched();
+    machine.assert_fetched();
 }
 
 #[test]
 fn a_cache_that_cannot_be_written_is_reported_without_trying_another_source() {
-    let machine = Machine::new(Manner::Fair);
+    let machine = Machine::new(Behaviour::Correct);
     let part = format!(
         "model.gguf.{}.part",
         machine.entry.content.as_ref().expect("known").sha256

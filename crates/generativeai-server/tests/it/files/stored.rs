@@ -128,7 +128,7 @@ async fn files_expire_after_48_hours_and_uploads_after_one() {
     site.advance(Duration::from_secs(200));
 
     site.get("/v1beta/files/old").await.error(403);
-    assert!(site.ask(&file).await.error(403).contains("48 hours"));
+    assert!(site.ask(&file).await.error(403).contains("has expired"));
     assert_eq!(site.get("/v1beta/files").await.json(), json!({}));
     for folder in ["files", "uploads"] {
         let entries = std::fs::read_dir(site.folder.path().join(folder)).expect("a folder");

@@ -4,6 +4,7 @@ use crate::backend::RequestOptions;
 use crate::error::{Error, Result};
 use crate::protocol::files::{DeleteFileResponse, File, ListFilesResponse};
 use crate::remote::Remote;
+use crate::remote::failure::EXPIRED_FILE;
 use crate::remote::request::Outgoing;
 use crate::stream::BoxFuture;
 
@@ -35,13 +36,18 @@ impl Remote {
     }
 }
 
-/// Names the file in an error. The service answers 403 for a file that does not exist, or no longer exists.
+/// Names the file in an error, and adds advice if it does not exist, or no longer exists. The service answers 403 then.
+/// A message that already has one of them does not get it twice.
 fn about(name: &str, error: Error) -> Error {
-    let error = match error.http_code() {
-        Some(403 | 404) => {
-            error.with_hint("a file is deleted 48 hours after its upload: upload it again")
-        }
-        _ => error,
+    let message = error.to_string();
+    let is_missing = matches!(error.http_code(), Some(403 | 404));
+    let error = match is_missing && !message.contains(EXPIRED_FILE) {
+        true => error.with_hint(EXPIRED_FILE),
+        false => error,
     };
-    error.with_context(&format!("file `{name}`"))
+    let id = name.trim_start_matches("files/");
+    match message.contains(&format!("`files/{id}`")) {
+        true => error,
+        false => error.with_context(&format!("file `{name}`")),
+    }
 }

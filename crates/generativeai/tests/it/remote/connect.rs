@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use generativeai::ErrorKind;
+use generativeai_test_support::tls::{Authority, TlsListener, listen};
 use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::support::server::{answer, reply};
-use crate::support::tls::{Authority, TlsListener, listen};
 
 /// Serves every request on loopback over TLS.
 async fn secure(config: ServerConfig) -> String {
@@ -51,7 +51,7 @@ async fn a_name_that_does_not_resolve_is_retried_and_then_reported() {
 #[tokio::test]
 async fn a_certificate_of_a_further_root_is_trusted() {
     let authority = Authority::new("Ours");
-    let url = secure(authority.good()).await;
+    let url = secure(authority.valid_config()).await;
     let unrelated = Authority::new("Unrelated");
 
     let both = unrelated.pem() + &authority.pem();
@@ -68,25 +68,25 @@ async fn an_invalid_certificate_is_rejected_without_a_retry_and_with_the_reason(
     for (what, config, pem, why) in [
         (
             "wrong host",
-            authority.server("elsewhere.example", [2000, 2200]),
+            authority.config("elsewhere.example", [2000, 2200]),
             &trusted,
             "not valid for name",
         ),
         (
             "expired",
-            authority.server("127.0.0.1", [2000, 2001]),
+            authority.config("127.0.0.1", [2000, 2001]),
             &trusted,
             "expired",
         ),
         (
             "not yet valid",
-            authority.server("127.0.0.1", [2199, 2200]),
+            authority.config("127.0.0.1", [2199, 2200]),
             &trusted,
             "not valid yet",
         ),
         (
             "unknown authority",
-            authority.good(),
+            authority.valid_config(),
             &unrelated,
             "UnknownIssuer",
         ),

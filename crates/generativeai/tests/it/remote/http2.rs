@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use generativeai::ErrorKind;
+use generativeai_test_support::http2::{Answer, Http2Server, Script, WINDOW, begin, send_whole};
+use generativeai_test_support::tls::{Authority, TlsListener};
 use h2::{Reason, server as h2_server};
 use serde_json::Value;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::*;
-use crate::support::http2::{Answer, Http2Server, Script, WINDOW, begin, whole as send_whole};
 use crate::support::server::event;
-use crate::support::tls::{Authority, TlsListener};
 
 /// The server, and its client.
 struct Fixture {
@@ -60,7 +60,7 @@ async fn one_connection_serves_many_requests() {
 #[tokio::test]
 async fn of_connections_opened_at_the_same_time_one_is_kept() {
     let authority = Authority::new("Ours");
-    let (listener, url) = TlsListener::bind(authority.good(), "h2").await;
+    let (listener, url) = TlsListener::bind(authority.valid_config(), "h2").await;
     let (opened, open) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
     let (count_opened, count_open) = (opened.clone(), open.clone());
     tokio::spawn(async move {
@@ -101,7 +101,7 @@ async fn of_connections_opened_at_the_same_time_one_is_kept() {
 #[tokio::test]
 async fn dropping_a_stream_resets_it_and_leaves_its_connection_to_others() {
     let authority = Authority::new("Ours");
-    let (listener, url) = TlsListener::bind(authority.good(), "h2").await;
+    let (listener, url) = TlsListener::bind(authority.valid_config(), "h2").await;
     let (reset, mut is_reset) = unbounded_channel();
     tokio::spawn(async move {
         let connection = listener.accept().await.expect("a client that trusts us");

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use generativeai::ErrorKind;
 use generativeai::protocol::content::{Blob, Content};
+use generativeai_test_support::tls::listen;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
@@ -15,7 +16,6 @@ use tokio::task::JoinSet;
 
 use super::*;
 use crate::support::server::{event, reply};
-use crate::support::tls::listen;
 
 /// Reads one request and responds; the connection stays open.
 async fn answer_one(connection: &mut TcpStream) {

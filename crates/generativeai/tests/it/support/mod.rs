@@ -6,8 +6,6 @@ pub(crate) mod dice;
 #[cfg(any(feature = "remote", feature = "tracing"))]
 pub(crate) mod fields;
 #[cfg(feature = "remote")]
-pub(crate) mod http2;
-#[cfg(feature = "remote")]
 pub(crate) mod log;
 pub(crate) mod memory;
 #[cfg(feature = "tracing")]
@@ -19,15 +17,11 @@ pub(crate) mod retries;
 pub(crate) mod server;
 pub(crate) mod service;
 #[cfg(feature = "remote")]
-pub(crate) mod stopped_time;
-#[cfg(feature = "remote")]
-pub(crate) mod tls;
-#[cfg(feature = "remote")]
 pub(crate) mod trace;
 
+#[cfg(feature = "remote")]
+pub(crate) use generativeai_test_support::StoppedTime;
 #[cfg(feature = "remote")]
 pub(crate) use retries::Retries;
 #[cfg(feature = "remote")]
 pub(crate) use server::{Act, Server};
-#[cfg(feature = "remote")]
-pub(crate) use stopped_time::StoppedTime;

@@ -26,7 +26,7 @@ pub(super) fn client_of(server: &Server) -> Remote {
         .expect("all settings are good")
 }
 
-/// Lets time pass slowly. Paused time would jump to the timeout of a request while its response is on the way.
+/// Lets time pass slowly. Paused time would jump to the timeout of a request while its response is in flight.
 pub(super) fn passing_time() -> tokio::task::JoinHandle<()> {
     tokio::spawn(async {
         loop {
@@ -128,6 +128,26 @@ async fn errors_name_the_file_and_the_remedy() {
         assert_eq!(error.kind(), ErrorKind::Request, "{name}");
     }
     assert_eq!(server.received().len(), 1);
+}
+
+#[tokio::test]
+async fn the_name_and_the_remedy_are_in_the_error_once() {
+    for text in [
+        "You do not have permission to access the File a or it may not exist.",
+        "no permission to access the file `files/a`, or it does not exist or has expired",
+        "The caller does not have permission",
+    ] {
+        let body = json!({"error": {"code": 403, "message": text}});
+        let answer = answer("403 Forbidden", "application/json", &body.to_string());
+        let server = Server::always(1, &answer);
+
+        let error = client_of(&server).delete_file("files/a").await;
+
+        let message = error.expect_err("gone").to_string();
+        for once in ["`files/a`", "48 hours", "upload"] {
+            assert_eq!(message.matches(once).count(), 1, "{once} in {message}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

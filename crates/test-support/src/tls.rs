@@ -13,14 +13,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// Signs certificates.
-pub(crate) struct Authority {
+/// Certificate authority. Its key is new for each test.
+#[expect(missing_debug_implementations, reason = "it contains a private key")]
+pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: Certificate,
 }
 
 impl Authority {
-    pub(crate) fn new(name: &str) -> Self {
+    /// Creates an authority with this common name.
+    pub fn new(name: &str) -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.distinguished_name.push(DnType::CommonName, name);
@@ -33,12 +35,12 @@ impl Authority {
     }
 
     /// Returns the certificate that a client must trust.
-    pub(crate) fn pem(&self) -> String {
+    pub fn pem(&self) -> String {
         self.certificate.pem()
     }
 
     /// Returns the settings of a server with a certificate for a host that is valid from one year to another.
-    pub(crate) fn server(&self, host: &str, years: [i32; 2]) -> ServerConfig {
+    pub fn config(&self, host: &str, years: [i32; 2]) -> ServerConfig {
         let mut params = CertificateParams::new([host.to_owned()]).expect("a name");
         [params.not_before, params.not_after] = years.map(|year| date_time_ymd(year, 1, 1));
         let key = KeyPair::generate().expect("a key");
@@ -53,20 +55,24 @@ impl Authority {
     }
 
     /// Returns the settings of a server with a valid certificate for loopback.
-    pub(crate) fn good(&self) -> ServerConfig {
-        self.server("127.0.0.1", [2000, 2200])
+    pub fn valid_config(&self) -> ServerConfig {
+        self.config("127.0.0.1", [2000, 2200])
     }
 }
 
-/// A port of loopback with TLS on it.
-pub(crate) struct TlsListener {
+/// Listener on loopback that accepts TLS connections.
+#[expect(
+    missing_debug_implementations,
+    reason = "the acceptor contains a private key"
+)]
+pub struct TlsListener {
     listener: TcpListener,
     acceptor: TlsAcceptor,
 }
 
 impl TlsListener {
-    /// Listens; `protocol` is agreed upon in the handshake.
-    pub(crate) async fn bind(mut config: ServerConfig, protocol: &str) -> (Self, String) {
+    /// Listens on a free port, and returns the base URL too. `protocol` is negotiated in the handshake (ALPN).
+    pub async fn bind(mut config: ServerConfig, protocol: &str) -> (Self, String) {
         config.alpn_protocols = vec![protocol.into()];
         let (listener, address) = listen().await;
         let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -74,15 +80,18 @@ impl TlsListener {
         (Self { listener, acceptor }, url)
     }
 
-    /// Returns the next connection, or why its handshake failed.
-    pub(crate) async fn accept(&self) -> std::io::Result<TlsStream<TcpStream>> {
+    /// Accepts the next connection.
+    ///
+    /// # Errors
+    /// The handshake failed.
+    pub async fn accept(&self) -> std::io::Result<TlsStream<TcpStream>> {
         let (connection, _) = self.listener.accept().await?;
         self.acceptor.accept(connection).await
     }
 }
 
-/// Returns a port of loopback.
-pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
+/// Listens on a free port of loopback, and returns its address too.
+pub async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     (listener, address)

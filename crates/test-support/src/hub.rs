@@ -8,56 +8,59 @@ use std::thread;
 
 use sha2::{Digest, Sha256};
 
-/// Behaviour of the hub.
+/// Behaviour of the hub for each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Manner {
-    /// Correct.
-    Fair,
-    /// The hub ignores ranges.
+pub enum Behaviour {
+    /// Sends what is requested.
+    Correct,
+    /// Sends the whole file, whatever range is requested.
     IgnoresRange,
-    /// The hub breaks every transfer at this position of the file.
-    SendsThatFar(usize),
-    /// The hub breaks the first transfer at this position.
-    BreaksOnce(usize),
-    /// The hub sends another range than was requested.
-    OtherPart,
-    /// The hub sends a modified file.
-    OtherBytes,
-    /// The hub sends a longer file.
-    MoreBytes,
-    /// The hub reports no SHA-256.
-    NoHash,
-    /// The hub redirects to another repository.
-    Moved,
-    /// The hub redirects to an address without TLS.
-    Insecure,
-    /// The hub responds with this status.
-    Code(u16),
+    /// Breaks every transfer at this position of the file.
+    BreaksAt(usize),
+    /// Breaks the first transfer at this position.
+    BreaksOnceAt(usize),
+    /// Sends another range than was requested.
+    SendsWrongRange,
+    /// Sends a file with a modified byte.
+    ModifiesFile,
+    /// Sends a file that is a byte longer.
+    ExtendsFile,
+    /// Reports no SHA-256.
+    OmitsHash,
+    /// Redirects to another repository.
+    Redirects,
+    /// Redirects to an address without TLS.
+    RedirectsToHttp,
+    /// Responds with this status.
+    Fails(u16),
 }
 
-/// A hub with one file.
-pub(crate) struct Hub {
-    pub(crate) address: String,
+/// A fake Hugging Face hub with one file.
+#[derive(Debug)]
+pub struct Hub {
+    /// Base URL.
+    pub address: String,
     state: Arc<State>,
 }
 
+#[derive(Debug)]
 struct State {
-    manner: Mutex<Manner>,
+    behaviour: Mutex<Behaviour>,
     file: Vec<u8>,
-    requests: Mutex<Vec<String>>,
-    count: AtomicUsize,
+    ranges: Mutex<Vec<String>>,
+    requests: AtomicUsize,
 }
 
 impl Hub {
     /// Starts a hub with a file.
-    pub(crate) fn start(manner: Manner, file: &[u8]) -> Self {
+    pub fn start(behaviour: Behaviour, file: &[u8]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let state = Arc::new(State {
-            manner: Mutex::new(manner),
+            behaviour: Mutex::new(behaviour),
             file: file.to_owned(),
-            requests: Mutex::default(),
-            count: AtomicUsize::new(0),
+            ranges: Mutex::default(),
+            requests: AtomicUsize::new(0),
         });
         let served = state.clone();
         thread::spawn(move || {
@@ -71,24 +74,24 @@ impl Hub {
     }
 
     /// Changes the behaviour.
-    pub(crate) fn behave(&self, manner: Manner) {
-        *self.state.manner.lock().expect("no panic") = manner;
+    pub fn set_behaviour(&self, behaviour: Behaviour) {
+        *self.state.behaviour.lock().expect("no panic") = behaviour;
     }
 
     /// Returns the number of requests of any kind.
-    pub(crate) fn requests(&self) -> usize {
-        self.state.count.load(Ordering::Relaxed)
+    pub fn requests(&self) -> usize {
+        self.state.requests.load(Ordering::Relaxed)
     }
 
     /// Returns the `Range` headers of the requests for the file; empty without one.
-    pub(crate) fn ranges(&self) -> Vec<String> {
-        self.state.requests.lock().expect("no panic").clone()
+    pub fn ranges(&self) -> Vec<String> {
+        self.state.ranges.lock().expect("no panic").clone()
     }
 }
 
 impl State {
     fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
-        self.count.fetch_add(1, Ordering::Relaxed);
+        self.requests.fetch_add(1, Ordering::Relaxed);
         let mut lines = BufReader::new(stream.try_clone()?).lines();
         let request = lines.next().unwrap_or_else(|| Ok(String::new()))?;
         let mut range = String::new();
@@ -101,33 +104,33 @@ impl State {
                 break;
             }
         }
-        let manner = *self.manner.lock().expect("no panic");
+        let behaviour = *self.behaviour.lock().expect("no panic");
         if request.starts_with("HEAD") {
-            stream.write_all(self.announcement(&request, manner).as_bytes())
+            stream.write_all(self.description(&request, behaviour).as_bytes())
         } else {
-            self.requests.lock().expect("no panic").push(range.clone());
-            self.send(&mut stream, &range, manner)
+            self.ranges.lock().expect("no panic").push(range.clone());
+            self.send(&mut stream, &range, behaviour)
         }
     }
 
-    fn announcement(&self, request: &str, manner: Manner) -> String {
+    fn description(&self, request: &str, behaviour: Behaviour) -> String {
         let end = "content-length: 0\r\nconnection: close\r\n\r\n";
-        if let Manner::Code(code) = manner {
+        if let Behaviour::Fails(code) = behaviour {
             return format!("HTTP/1.1 {code} No\r\n{end}");
         }
-        if manner == Manner::Moved && !request.contains("/new/") {
+        if behaviour == Behaviour::Redirects && !request.contains("/new/") {
             let path = request.split(' ').nth(1).expect("a path");
             return format!("HTTP/1.1 307 Moved\r\nlocation: /new{path}\r\n{end}");
         }
         let hash = Sha256::digest(&self.file);
         let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        let digits = if manner == Manner::NoHash {
+        let digits = if behaviour == Behaviour::OmitsHash {
             "abc"
         } else {
             &digits
         };
-        let place = match manner {
-            Manner::Insecure => "http://example.com/bytes",
+        let place = match behaviour {
+            Behaviour::RedirectsToHttp => "http://example.com/bytes",
             _ => "/bytes",
         };
         let bytes = self.file.len();
@@ -137,21 +140,26 @@ impl State {
         )
     }
 
-    fn send(&self, stream: &mut TcpStream, range: &str, manner: Manner) -> std::io::Result<()> {
+    fn send(
+        &self,
+        stream: &mut TcpStream,
+        range: &str,
+        behaviour: Behaviour,
+    ) -> std::io::Result<()> {
         let from = range
             .strip_prefix("bytes=")
             .and_then(|range| range.strip_suffix('-'));
         let from = from.map_or(0, |from| from.parse().expect("a number"));
         let total = self.file.len();
-        let (from, named) = match manner {
-            Manner::IgnoresRange => (0, 0),
-            Manner::OtherPart => (from, from + 1),
+        let (from, named) = match behaviour {
+            Behaviour::IgnoresRange => (0, 0),
+            Behaviour::SendsWrongRange => (from, from + 1),
             _ => (from, from),
         };
         let mut body = self.file[from.min(total)..].to_vec();
-        match manner {
-            Manner::OtherBytes => body[0] ^= 1,
-            Manner::MoreBytes => body.push(b'!'),
+        match behaviour {
+            Behaviour::ModifiesFile => body[0] ^= 1,
+            Behaviour::ExtendsFile => body.push(b'!'),
             _ => {}
         }
         let head = if from == 0 {
@@ -163,9 +171,9 @@ impl State {
             )
         };
         let length = body.len();
-        match manner {
-            Manner::SendsThatFar(most) => body.truncate(most.saturating_sub(from)),
-            Manner::BreaksOnce(at) if from == 0 => body.truncate(at),
+        match behaviour {
+            Behaviour::BreaksAt(most) => body.truncate(most.saturating_sub(from)),
+            Behaviour::BreaksOnceAt(at) if from == 0 => body.truncate(at),
             _ => {}
         }
         let head = format!("{head}content-length: {length}\r\nconnection: close\r\n\r\n");

@@ -1,4 +1,4 @@
-//! A server over HTTP/2 that plays a script on each connection.
+//! A server over HTTP/2 that plays a script for each connection.
 
 use std::future::poll_fn;
 
@@ -15,18 +15,18 @@ use super::tls::{Authority, TlsListener};
 type Http2 = Connection<TlsStream<TcpStream>, Bytes>;
 
 /// Responses to the requests of one connection, in order; then the connection is closed.
-pub(crate) type Script = Vec<Answer>;
+pub type Script = Vec<Answer>;
 
 /// Response to one request.
 #[derive(Clone, Debug)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// A complete stream of these events.
     Whole(String),
     /// As `Whole`; then the server accepts no more requests on this connection (GOAWAY).
     Last(String),
     /// A stream that is reset once the test has read these events.
     Part(String),
-    /// As `Whole`, with what the function makes of the body of the request.
+    /// As `Whole`, with the events that the function creates from the body of the request.
     Echo(fn(&[u8]) -> String),
     /// The stream is reset.
     Reset(Reason),
@@ -34,22 +34,24 @@ pub(crate) enum Answer {
     GoAway(Reason),
 }
 
-/// A server that plays one script a connection.
-pub(crate) struct Http2Server {
-    pub(crate) url: String,
+/// A server over HTTP/2 that plays one script for each connection.
+#[derive(Debug)]
+pub struct Http2Server {
+    /// Base URL.
+    pub url: String,
     /// Certificate that a client must trust.
-    pub(crate) pem: String,
+    pub pem: String,
     /// Receives a message for each request that the server has accepted.
-    pub(crate) accepted: UnboundedReceiver<()>,
-    /// Tells the server that the test has read a part.
-    pub(crate) part_read: UnboundedSender<()>,
+    pub accepted: UnboundedReceiver<()>,
+    /// Tells the server that the test has read the events of a `Part`.
+    pub part_read: UnboundedSender<()>,
 }
 
 impl Http2Server {
     /// Starts a server whose flow-control windows for requests have this size.
-    pub(crate) async fn play(scripts: Vec<Script>, window: u32) -> Self {
+    pub async fn play(scripts: Vec<Script>, window: u32) -> Self {
         let authority = Authority::new("Ours");
-        let (listener, url) = TlsListener::bind(authority.good(), "h2").await;
+        let (listener, url) = TlsListener::bind(authority.valid_config(), "h2").await;
         let (part_read, mut is_part_read) = unbounded_channel();
         let (accept, accepted) = unbounded_channel();
         tokio::spawn(async move {
@@ -81,16 +83,16 @@ async fn play(
             return;
         };
         let (request, mut respond) = request.expect("a request");
-        // Most tests do not listen.
+        // Most tests drop the receiver.
         let _ = accepted.send(());
         match answer {
             Answer::Whole(events) => {
                 body_of(request, &mut connection).await;
-                whole(&mut respond, events);
+                send_whole(&mut respond, events);
             }
             Answer::Last(events) => {
                 body_of(request, &mut connection).await;
-                whole(&mut respond, events);
+                send_whole(&mut respond, events);
                 connection.graceful_shutdown();
             }
             Answer::Part(events) => {
@@ -107,7 +109,7 @@ async fn play(
             }
             Answer::Echo(events_for) => {
                 let body = body_of(request, &mut connection).await;
-                whole(&mut respond, events_for(&body));
+                send_whole(&mut respond, events_for(&body));
             }
             Answer::Reset(reason) => respond.send_reset(reason),
             Answer::GoAway(reason) => connection.abrupt_shutdown(reason),
@@ -139,24 +141,24 @@ async fn body_of(request: Request<h2::RecvStream>, connection: &mut Http2) -> Ve
     tokio::select! {
         all = &mut reading => all,
         closed = poll_fn(|cx| connection.poll_closed(cx)) => {
-            panic!("the client left within its request: {closed:?}")
+            panic!("the client closed the connection during its request: {closed:?}")
         }
     }
 }
 
 /// Sends the head of a stream.
-pub(crate) fn begin(respond: &mut SendResponse<Bytes>) -> SendStream<Bytes> {
+pub fn begin(respond: &mut SendResponse<Bytes>) -> SendStream<Bytes> {
     let head = Response::builder().header("content-type", "text/event-stream");
     let head = head.body(()).expect("a head");
     respond.send_response(head, false).expect("an open stream")
 }
 
 /// Sends a complete stream.
-pub(crate) fn whole(respond: &mut SendResponse<Bytes>, events: String) {
+pub fn send_whole(respond: &mut SendResponse<Bytes>, events: String) {
     begin(respond)
         .send_data(events.into(), true)
         .expect("an open stream");
 }
 
-/// Size of a window that does not matter.
-pub(crate) const WINDOW: u32 = 65_535;
+/// Default size of a flow-control window (RFC 9113, section 6.9.2).
+pub const WINDOW: u32 = 65_535;

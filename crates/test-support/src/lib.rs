@@ -1,0 +1,16 @@
+//! Fake servers and paused time for the tests of several crates. It is not published.
+//!
+//! Unit tests and integration tests are separate programs, so they can share code only through a crate. Servers for one
+//! crate are in the `tests/it` of that crate.
+
+#[cfg(feature = "http2")]
+pub mod http2;
+#[cfg(feature = "hub")]
+pub mod hub;
+#[cfg(feature = "http2")]
+mod stopped_time;
+#[cfg(feature = "http2")]
+pub mod tls;
+
+#[cfg(feature = "http2")]
+pub use stopped_time::StoppedTime;
