@@ -1,4 +1,4 @@
-//! A chunk of a streamed reply: of the Gemini API, and translated from that of an OpenAI-compatible server.
+//! A chunk of a streamed reply: of the Gemini API, and translated from the API of OpenAI.
 use std::net::SocketAddr;
 use std::sync::Arc;
 

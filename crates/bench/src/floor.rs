@@ -13,7 +13,7 @@ use crate::outcome::{Outcome, print};
 use crate::usage::{Meter, peak_kib};
 use crate::wire::{self, LAST_CHUNK, Requests};
 
-/// A chat: one connection, and requests that were serialized in advance.
+/// A chat: one connection, and requests serialized in advance.
 struct Chat {
     connection: TcpStream,
     requests: Requests,
@@ -154,7 +154,7 @@ enum Left {
     Chunks,
 }
 
-/// Returns the length of the head of a response, if it is complete, and the content length, if there is one.
+/// Returns the length of the head of a response, if it is complete, and the content length, if any.
 fn head(bytes: &[u8]) -> Outcome<Option<(usize, Option<usize>)>> {
     let end = bytes.windows(4).position(|bytes| bytes == b"\r\n\r\n");
     let Some(end) = end else {

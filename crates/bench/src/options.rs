@@ -13,7 +13,7 @@ pub(crate) enum Scenario {
     Stream,
     /// Chats that send at the same time, with unary replies.
     Concurrent,
-    /// Chunks 5 ms apart, each with the time at which it was sent.
+    /// Chunks 5 ms apart, each with the time when it was sent.
     Paced,
     /// Replies of a few large events.
     Big,

@@ -1,4 +1,4 @@
-//! The server: skips requests, and sends responses that were prepared in advance.
+//! The server: skips requests, and sends responses prepared in advance.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -21,7 +21,7 @@ pub(crate) fn message() -> &'static str {
     &TEXT
 }
 
-/// Returns a text of this length.
+/// Returns text of this length.
 fn text(bytes: usize) -> String {
     "The content of a message is irrelevant here. "
         .chars()
@@ -38,7 +38,7 @@ pub(crate) fn now() -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Returns the age of a chunk in microseconds; its text starts with the time at which it was sent.
+/// Returns the age of a chunk in microseconds; its text starts with the time when it was sent.
 pub(crate) fn age(text: &[u8]) -> Option<f64> {
     let digits = std::str::from_utf8(text.get(..DIGITS)?).ok()?;
     let sent: u64 = digits.parse().ok()?;
@@ -52,7 +52,7 @@ pub(crate) enum Answer {
     Reply,
     /// `chunks-N`: N chunks of 20 bytes of text.
     Chunks(usize),
-    /// `paced-N`: N chunks, 5 ms apart, each with the time at which it is sent.
+    /// `paced-N`: N chunks, 5 ms apart, each with the time when it is sent.
     Paced(usize),
     /// `big-N-BYTES`: N events with an image of this size.
     Big(usize, usize),
@@ -77,7 +77,7 @@ impl Answer {
         }
     }
 
-    /// Returns all bytes of the response; for a paced one, those of its head.
+    /// Returns all bytes of the response; for a paced one, only its head.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         match self {
             Self::Reply => {

@@ -27,7 +27,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        // SAFETY: the caller upholds the contract of `dealloc`, and `alloc` is that of the system.
+        // SAFETY: the caller upholds the contract of `dealloc`, and `alloc` is the system's.
         unsafe { System.dealloc(place, layout) }
     }
 }

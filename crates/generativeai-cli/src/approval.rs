@@ -55,7 +55,7 @@ pub(crate) struct Approvals {
 struct Shared {
     /// Decisions that hold for all calls of a tool, by its name.
     always: Mutex<BTreeMap<String, Decision>>,
-    /// Names of the tools that were denied without asking.
+    /// Names of the tools denied without asking.
     not_allowed: Mutex<BTreeSet<String>>,
     /// Decisions that were not taken yet, as JSON.
     decisions: Mutex<Vec<Value>>,
@@ -142,7 +142,7 @@ impl Approvals {
         Some(decisions)
     }
 
-    /// Returns the decision that holds for all calls of a tool, if there is one.
+    /// Returns the decision that holds for all calls of a tool, if any.
     fn always(&self, name: &str) -> Option<Decision> {
         locked(&self.shared.always).get(name).cloned()
     }
@@ -253,7 +253,7 @@ fn question(waiting: &WaitingCall, function: Option<&Function>) -> String {
     format!("Run {name}{server}?\n{}", cut(&arguments, MAX_ARGUMENTS))
 }
 
-/// Returns the beginning of a text, and the number of characters that are left out.
+/// Returns the beginning of the text, and the number of characters that are left out.
 fn cut(text: &str, length: usize) -> String {
     match text.char_indices().nth(length) {
         Some((end, _)) => {

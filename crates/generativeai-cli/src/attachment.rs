@@ -124,7 +124,7 @@ fn as_text(bytes: &[u8]) -> Option<&str> {
     (!text.contains('\0') && !text.starts_with("%PDF-")).then_some(text)
 }
 
-/// Quotes a text with the name of its file, between fences longer than any in the text.
+/// Quotes the text with the name of its file, between fences longer than any in the text.
 fn quote(path: &Path, text: &str) -> String {
     let name = path
         .file_name()

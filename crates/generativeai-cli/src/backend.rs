@@ -37,7 +37,7 @@ pub(crate) enum ModelChoice {
     Catalog(&'static Entry),
     /// A model file.
     File(PathBuf),
-    /// Models in the order in which they are asked.
+    /// Models in the order they are asked.
     Several(Vec<Self>),
 }
 

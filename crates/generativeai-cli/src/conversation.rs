@@ -41,7 +41,7 @@ impl Conversation {
         self.chat.rewind().map(|(message, _)| message)
     }
 
-    /// Restores the turn that was undone last and returns its message.
+    /// Restores the last undone turn and returns its message.
     pub(crate) fn redo(&mut self) -> Option<Content> {
         let length = self.chat.history().len();
         while self.chat.redo() {
@@ -58,7 +58,7 @@ impl Conversation {
         self.chat.unfinished().map(|turn| &turn.sent)
     }
 
-    /// Returns whether the last reply stopped at a place from which the model can continue it.
+    /// Returns whether the model can continue the last reply where it stopped.
     pub(crate) fn can_continue(&self) -> bool {
         let unfinished = self.chat.unfinished();
         unfinished.is_some_and(|turn| turn.continuation_token().is_some())

@@ -4,7 +4,7 @@ use generativeai::{Error, ErrorKind};
 
 use crate::exit::ToolServerError;
 
-/// Returns the hint for an error, if there is one.
+/// Returns the hint for an error, if any.
 pub(crate) fn for_error(error: &anyhow::Error) -> Option<String> {
     if error.is::<ToolServerError>() {
         return Some(

@@ -21,7 +21,7 @@ const TEXTS: [&str; 5] = ["parts", "content", "text", "value", "message"];
 /// Members that contain the message itself, beside metadata of the program.
 const ENVELOPES: [&str; 3] = ["message", "data", "kwargs"];
 
-/// A conversation that was read from a file.
+/// A conversation read from a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Imported {
     pub(crate) contents: Vec<Content>,
@@ -203,7 +203,7 @@ impl Imported {
         call.ok_or_else(|| "it answers a function call that is not in the file".to_owned())
     }
 
-    /// Sets the names of function responses that have none: those of the calls with the same id.
+    /// Sets missing names of function responses to the names of the calls with the same id.
     fn name_responses(&self, parts: &mut [Part]) -> Result<(), String> {
         for part in parts {
             if let Some(response) = part.as_function_response()

@@ -102,7 +102,7 @@ fn with_input(
     Ok(paragraphs(&texts))
 }
 
-/// Joins the texts that are not blank, as paragraphs.
+/// Joins the parts that are not blank, as paragraphs.
 fn paragraphs(texts: &[String]) -> String {
     let texts: Vec<_> = texts
         .iter()

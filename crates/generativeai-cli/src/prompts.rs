@@ -1,4 +1,4 @@
-//! Named prompts: texts with places for the message and for parameters.
+//! Named prompts: templates with placeholders for the message and for parameters.
 
 use std::fs;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ impl Prompt {
         })
     }
 
-    /// Returns the message to send. A prompt without `{{input}}` is followed by the message, if there is one.
+    /// Returns the message to send. A prompt without `{{input}}` is followed by the message, if any.
     ///
     /// # Errors
     /// The message or a parameter is missing, or the prompt does not have a parameter.
@@ -76,7 +76,7 @@ impl Prompt {
     }
 }
 
-/// Splits a text at the first `{{NAME}}`: the text before it, the name, and the text after it.
+/// Splits the text at the first `{{NAME}}`: the text before it, the name, and the text after it.
 fn next_place(text: &str) -> Option<(&str, (&str, &str))> {
     let (before, rest) = text.split_once("{{")?;
     let (name, after) = rest.split_once("}}")?;

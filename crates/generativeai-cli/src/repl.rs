@@ -68,7 +68,7 @@ fn read_lines(repl: &mut Repl<'_>) -> anyhow::Result<Exit> {
     }
 }
 
-/// Returns the next line that was typed during a reply, or else asks for one at the prompt.
+/// Returns the next line typed during a reply, or else asks for one at the prompt.
 fn next_input(repl: &mut Repl<'_>) -> anyhow::Result<Input> {
     for line in repl.type_ahead.take_cleared() {
         repl.printer.note(format_args!("(not sent: {line})"));

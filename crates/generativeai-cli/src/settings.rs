@@ -17,8 +17,8 @@ pub(crate) use options::{COMMANDS, is_setting, key};
 /// Environment variable with the path of the configuration file.
 const VARIABLE: &str = "GENAI_CONFIG";
 
-/// The option whose values on the command line or in the environment are added to those of the file. They replace those
-/// of any other option.
+/// The option whose values on the command line or in the environment are added to the values in the file. The values
+/// of any other option replace them.
 pub(crate) const ADDED: &str = "allow";
 
 /// Help about settings.
@@ -65,7 +65,7 @@ pub(crate) fn settings(program: &Command) -> anyhow::Result<Vec<Setting>> {
     }
 }
 
-/// Reads a table of the configuration file with texts by name: `servers` or `prompts`.
+/// Reads a table of named strings from the configuration file: `servers` or `prompts`.
 pub(crate) fn named(table: &'static str) -> anyhow::Result<BTreeMap<String, String>> {
     match path().map(std::fs::read_to_string) {
         // An unreadable file was reported when the options were parsed.

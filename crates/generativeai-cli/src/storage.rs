@@ -29,7 +29,7 @@ const REPORT_AFTER: Duration = Duration::from_millis(800);
 pub(crate) enum SessionChoice {
     /// A new one, named after its first message.
     New,
-    /// The one that was used last.
+    /// The most recently used session.
     Last,
     /// The one of this name or number; it is created if there is none.
     Named(String),
@@ -129,7 +129,7 @@ pub(crate) async fn unknown(name: &str, remedy: &str) -> UsageError {
     ))
 }
 
-/// Returns the session that was used last.
+/// Returns the most recently used session.
 pub(crate) async fn last() -> anyhow::Result<Session> {
     let none = || UsageError("there is no session to continue: start one first".to_owned());
     let store = Store::find_default().await?.ok_or_else(none)?;
@@ -172,7 +172,7 @@ pub(crate) async fn create_with(
     read(session, model).await
 }
 
-/// Reports a turn that a former process left unfinished if the model can continue it; otherwise resolves it.
+/// Reports a turn that an earlier process left unfinished if the model can continue it; otherwise resolves it.
 pub(crate) fn recover_or_continue(conversation: &mut Conversation, printer: &mut Printer) {
     match conversation.can_continue() {
         true => printer.note("(the last reply was interrupted: /continue continues it)"),
@@ -180,7 +180,7 @@ pub(crate) fn recover_or_continue(conversation: &mut Conversation, printer: &mut
     }
 }
 
-/// Resolves a turn that a former process left unfinished: keeps what arrived of the reply, or discards the message.
+/// Resolves a turn that an earlier process left unfinished: keeps what arrived of the reply, or discards the message.
 /// Calls that wait for approval continue to wait.
 pub(crate) fn recover(conversation: &mut Conversation, printer: &mut Printer) {
     if !approval::waiting(&conversation.chat).is_empty() {
@@ -223,7 +223,7 @@ pub(crate) async fn set_name(session: &Session, first: &Content) {
     }
 }
 
-/// Saves pending events. Deletes a new session in which nothing was sent.
+/// Saves pending events. Deletes a new session if nothing was sent in it.
 pub(crate) async fn close(mut conversation: Conversation) -> Result<()> {
     save(&mut conversation).await?;
     if conversation.unnamed

@@ -16,7 +16,7 @@ use crate::render::print_server_log;
 use crate::suggest::nearest;
 use crate::{settings, state_file};
 
-/// Time that the program waits for servers to exit. It is shorter than the time after which SIGTERM ends the program.
+/// Time that the program waits for servers to exit. Shorter than the wait before SIGTERM ends the program.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Connected MCP servers and their tools.

@@ -46,7 +46,7 @@ impl fmt::Display for Author {
 pub(crate) struct Paragraph {
     author: Author,
     text: String,
-    /// Whether the model has written a text, not only called functions.
+    /// Whether the model has written text, not only called functions.
     has_text: bool,
     interrupted: bool,
 }

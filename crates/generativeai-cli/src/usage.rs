@@ -73,12 +73,12 @@ impl ReplyUsage {
         ]
     }
 
-    /// Returns the number of tokens that were sent, those of the history included.
+    /// Returns the number of sent tokens, including the history.
     pub(crate) fn input_tokens(&self) -> usize {
         usize::try_from(self.counts()[0]).unwrap_or_default()
     }
 
-    /// Returns the number of tokens that were sent or generated, in all requests of the turn.
+    /// Returns the number of tokens sent or generated, in all requests of the turn.
     pub(crate) fn all_tokens(&self) -> i32 {
         let [sent, _, generated, _] = self.counts();
         sent.saturating_add(generated)

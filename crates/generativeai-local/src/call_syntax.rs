@@ -2,9 +2,9 @@
 
 use serde_json::{Deserializer, Map, Value};
 
-/// Text form of a function call: a name and JSON arguments between fixed texts.
+/// Text form of a function call: a name and JSON arguments between fixed strings.
 ///
-/// Chat templates differ in these texts. The default is that of Hermes and Qwen models:
+/// Chat templates differ in these strings. The default is the format of Hermes and Qwen models:
 ///
 /// ```text
 /// <tool_call>
@@ -94,7 +94,7 @@ impl CallSyntax {
         )
     }
 
-    /// Parses a text that begins with [`start`](Self::start).
+    /// Parses text that begins with [`start`](Self::start).
     pub(crate) fn parse(&self, text: &str) -> Parsed {
         match self.try_parse(text) {
             Ok((name, arguments, length)) => Parsed::Call {
@@ -128,7 +128,7 @@ impl CallSyntax {
     }
 }
 
-/// Removes a prefix from a text.
+/// Removes a prefix from the text.
 fn expect<'a>(text: &'a str, prefix: &str) -> Result<&'a str, Parsed> {
     match text.strip_prefix(prefix) {
         Some(rest) => Ok(rest),
@@ -137,7 +137,7 @@ fn expect<'a>(text: &'a str, prefix: &str) -> Result<&'a str, Parsed> {
     }
 }
 
-/// Reads the JSON value at the start of a text; returns it with its length.
+/// Reads the JSON value at the start of the text; returns it with its length.
 fn first_json(text: &str) -> Option<(Value, usize)> {
     let mut values = Deserializer::from_str(text).into_iter::<Value>();
     let value = values.next()?.ok()?;

@@ -70,7 +70,7 @@ impl Local {
         }))
     }
 
-    /// Returns the name of the model: that of its file without the extension, in lower case.
+    /// Returns the name of the model: the name of its file without the extension, in lower case.
     pub fn name(&self) -> &str {
         self.0.model.name()
     }

@@ -90,7 +90,7 @@ fn thinking(
     }
 }
 
-/// Inserts a separator after the first character of every control token in a text.
+/// Inserts a separator after the first character of every control token in the text.
 fn split_control_tokens(text: String, control_tokens: &[String], separator: char) -> String {
     let mut split = text;
     for token in control_tokens {

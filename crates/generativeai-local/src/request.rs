@@ -64,7 +64,7 @@ impl Request {
     }
 }
 
-/// Returns whether a text of the program asks for JSON.
+/// Returns whether the program's own text asks for JSON.
 fn mentions_json(conversation: &Conversation) -> bool {
     let mut found = false;
     conversation.visit_texts(&mut |text| {

@@ -49,7 +49,7 @@ use proc_macro::TokenStream;
 ///
 /// # Function
 ///
-/// The name is that of the `fn`, the description its doc comment; `#[function(name = "…")]` and
+/// The name comes from the `fn`, the description from its doc comment; `#[function(name = "…")]` and
 /// `#[function(description = "…")]` override them. A description is required, because the model reads it to
 /// decide when to call the function.
 ///

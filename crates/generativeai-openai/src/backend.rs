@@ -22,7 +22,7 @@ use crate::request::{self, Mode};
 /// Client of an OpenAI-compatible server.
 ///
 /// Clones are cheap and share everything: the connection pool, the API key, the retry budget. Runtime, connections,
-/// retries, time limits, cancellation and secrecy are those of a [`Remote`](generativeai::Remote); `timeout`,
+/// retries, time limits, cancellation and secrecy are as in a [`Remote`](generativeai::Remote); `timeout`,
 /// `idle_timeout` and the other [`RequestOptions`] apply in the same way.
 ///
 /// ```no_run

@@ -54,7 +54,7 @@ impl OpenAi {
     }
 
     /// Creates a client from the environment: the API key from `OPENAI_API_KEY`, the base URL from
-    /// `OPENAI_BASE_URL`, else that of OpenAI.
+    /// `OPENAI_BASE_URL`, else the address of OpenAI.
     ///
     /// # Errors
     ///

@@ -120,7 +120,7 @@ pub(crate) fn single(mut batch: BatchEmbedContentsResponse) -> EmbedContentRespo
     response
 }
 
-/// Creates the body of a request for the embeddings of several texts. `model` is that of the batch.
+/// Creates the body of a request for the embeddings of several strings. `model` is the model of the batch.
 pub(crate) fn body(model: Option<&str>, requests: &[EmbedContentRequest]) -> Result<Value> {
     let first = requests.first();
     let model = model.or_else(|| first?.model.as_deref());
@@ -165,7 +165,7 @@ fn text(request: &EmbedContentRequest) -> Result<String> {
     match texts {
         Some(texts) if !texts.is_empty() => Ok(texts.concat()),
         _ => Err(refused(
-            "content has parts that are not text: an embedding is that of a text",
+            "content has parts that are not text: only text can be embedded",
         )),
     }
 }

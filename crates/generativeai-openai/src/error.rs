@@ -51,7 +51,7 @@ pub(crate) fn refused(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Request, message.into())
 }
 
-/// Reads the error in a body: `None` if it contains none. `code` is that of the response, `None` for a success.
+/// Reads the error in a body: `None` if it contains none. `code` is the status code, `None` for a success.
 pub(crate) fn read(code: Option<u16>, json: &[u8]) -> Option<Error> {
     let reported = find(serde_json::from_slice(json).ok()?, code.is_some())?;
     let label = label_of(&reported);
@@ -70,7 +70,7 @@ pub(crate) fn read(code: Option<u16>, json: &[u8]) -> Option<Error> {
     Some(from_status(kind, None, code, status(code, &reported)))
 }
 
-/// Finds the error in a body: an object with a message, or a text.
+/// Finds the error in a body: an object with a message, or a string.
 fn find(body: Value, is_refusal: bool) -> Option<Map<String, Value>> {
     let mut body = match body {
         Value::Array(elements) => {
@@ -151,7 +151,7 @@ fn code_of(error: &Map<String, Value>) -> Option<u16> {
     })
 }
 
-/// Returns the message for people, with that of the provider behind the server.
+/// Returns the message for people, including the message of the provider behind the server.
 fn message_of(error: &Map<String, Value>) -> String {
     let text = |value: &Value| match value {
         Value::Null => String::new(),

@@ -64,7 +64,7 @@ struct Call {
     body: Vec<u8>,
     /// Time by which the response must be complete.
     deadline: Deadline,
-    /// Faults of this request. Its delay and rejection are over; those of streams are to come.
+    /// Faults of this request. Delays and rejections were applied; faults of streams follow.
     faults: InjectedFaults,
     /// Address under which the client has reached the server.
     site: Site,

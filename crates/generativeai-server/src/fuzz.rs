@@ -40,8 +40,8 @@ impl Backend for Echo {
     }
 }
 
-/// Sends a request to a server without and to one with an API key. The bytes are those of an HTTP/1
-/// request with `\n` as line ending.
+/// Sends a request to a server without and to one with an API key. The bytes are an HTTP/1 request with `\n` as line
+/// ending.
 ///
 /// # Panics
 /// A response is not what a client expects: it must be a success, or an error in JSON with the code of

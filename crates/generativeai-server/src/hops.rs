@@ -264,7 +264,7 @@ fn reply_tokens(usage: &UsageMetadata) -> u64 {
     counts.map(|count| u64::try_from(count).unwrap_or(0)).sum()
 }
 
-/// Subtracts the reply tokens of the hops before. The tokens of the prompt are those of each request.
+/// Subtracts the reply tokens of the hops before. The tokens of the prompt count for each request.
 fn subtract(usage: &mut UsageMetadata, before: &UsageMetadata) {
     let less = |count: &mut Option<i32>, before: Option<i32>| {
         *count = count.map(|count| count.saturating_sub(before.unwrap_or(0)).max(0));

@@ -1,7 +1,7 @@
 //! Limit of concurrent requests, and the bounded queue of those that wait for it.
 //!
 //! Two semaphores: a request that finds no permit to run takes a permit to wait, and returns it when it
-//! runs or is cancelled. Tokio's semaphores are fair, so requests run in the order in which they came.
+//! runs or is cancelled. Tokio's semaphores are fair, so requests run in the order they came.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -123,7 +123,7 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Endpoint, ApiError> {
     Ok(endpoint)
 }
 
-/// Returns whether a path is that of uploads: `upload` precedes the version, or `files`.
+/// Returns whether a path is for uploads: `upload` precedes the version, or `files`.
 fn is_upload(segments: &[&str]) -> bool {
     matches!(without_base(segments), ["files"] | ["upload", "files"])
         && segments.contains(&"upload")
@@ -143,9 +143,9 @@ fn segments(path: &str) -> Option<Vec<String>> {
 
 /// Removes the prefix of the resource: the version, and the project and publisher of Vertex AI.
 ///
-/// A base URL that was copied with too much at its end repeats some of it, as `/v1beta/v1beta/models`
-/// or `/v1beta/models/a:generateContent/v1beta/models/b`: the last version counts. A base URL without
-/// a version is accepted too.
+/// A base URL copied with too much at its end repeats some of it, as `/v1beta/v1beta/models` or
+/// `/v1beta/models/a:generateContent/v1beta/models/b`: the last version counts. A base URL without a version is
+/// accepted too.
 fn without_base<'a, 's>(segments: &'a [&'s str]) -> &'a [&'s str] {
     let version = segments
         .iter()

@@ -137,7 +137,7 @@ impl StreamBody {
         Body::from_stream(frames)
     }
 
-    /// Returns the next frame, and the rest of the body if there is one.
+    /// Returns the next frame, and the rest of the body if any.
     async fn next_frame(mut self) -> Option<(Result<Bytes, Incomplete>, Option<Self>)> {
         if self.faults.cut_after == Some(self.written) {
             return Some((self.drop_connection().await, None));

@@ -12,8 +12,7 @@ use crate::{key_table, media};
 
 /// Appends records after the first `after` events of a session.
 ///
-/// Records that were written by an earlier attempt, whose reply was lost, are recognised by their ids
-/// and not written again.
+/// Records written by an earlier attempt, whose reply was lost, are recognised by their ids and not written again.
 ///
 /// # Errors
 /// [`ErrorKind::Conflict`] if the session has other events there, or was deleted.

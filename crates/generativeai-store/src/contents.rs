@@ -18,7 +18,7 @@ pub(crate) fn searchable_text(event: &Event) -> String {
         .collect();
     let mut text = texts.join("\n");
     text.truncate(text.floor_char_boundary(MAX_SEARCHABLE));
-    // PostgreSQL does not store NUL characters in a text.
+    // PostgreSQL does not store NUL characters in text.
     text.retain(|character| character != '\0');
     text
 }
@@ -36,7 +36,7 @@ pub(crate) fn has_media(event: &Event) -> bool {
         })
 }
 
-/// Returns the media of an event, in order: those of messages, replies and function responses.
+/// Returns the media of an event, in order: in messages, replies and function responses.
 ///
 /// Media in a summary are left out and stay inside the event, since schema version 2 reads them there.
 pub(crate) fn media_mut(event: &mut Event) -> Vec<&mut Blob> {

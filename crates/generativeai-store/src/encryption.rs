@@ -15,7 +15,7 @@ use crate::error::{Result, TransactionError};
 pub(crate) struct Encryption(Option<Cipher>);
 
 impl Encryption {
-    /// Creates the encryption of a store that was unlocked with a key.
+    /// Creates the encryption of a store unlocked with a key.
     pub(crate) fn with(cipher: Cipher) -> Self {
         Self(Some(cipher))
     }

@@ -15,13 +15,13 @@ use crate::record::{checksum, describe_json_error};
 use crate::session_row;
 use crate::transaction::{Transaction, params};
 
-/// An event that was read, with its position.
+/// A stored event, with its position.
 pub(crate) struct StoredEvent {
     /// The number of the event, from 1. It has no gaps.
     pub(crate) seq: i64,
     /// The id, 16 bytes unless the row is damaged.
     pub(crate) id: Vec<u8>,
-    /// Event that was stored.
+    /// The event.
     pub(crate) event: Event,
 }
 

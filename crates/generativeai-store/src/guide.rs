@@ -35,10 +35,9 @@
 //! program `genai` uses too. A store at `sqlite::memory:` is deleted with its last handle, which is
 //! useful in tests.
 //!
-//! A session stores the conversation, not the model: pass the model, with its system instruction,
-//! tools and settings, each time you open a chat.
-//! [`import_contents`](crate::Store::import_contents) creates a session from the history of a
-//! conversation that was kept elsewhere.
+//! A session stores the conversation, not the model: pass the model, with its system instruction, tools and settings,
+//! each time you open a chat. [`import_contents`](crate::Store::import_contents) creates a session from the history of
+//! a conversation kept elsewhere.
 //!
 //! # After a crash
 //!
@@ -227,9 +226,9 @@
 //! never sees them. Sizes, times and counts remain visible. Search works without an index: it reads
 //! every session, so its time grows with the store.
 //!
-//! Reading a value that was modified, truncated or swapped is an error that names it. A damaged
-//! name makes `list` and `search` fail; find the session by the number in the error, and `rename`
-//! it. `SECURITY.md` lists the limits, such as the undetected restore of an older copy.
+//! Reading a modified, truncated or swapped value is an error that names it. A damaged name makes `list` and `search`
+//! fail; find the session by the number in the error, and `rename` it. `SECURITY.md` lists the limits, such as the
+//! undetected restore of an older copy.
 //!
 //! A store with sessions cannot be encrypted in place, because deleted data would remain readable
 //! in its file. Export the sessions, and import them into a new encrypted store.

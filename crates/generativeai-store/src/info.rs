@@ -23,9 +23,9 @@ pub struct SessionInfo {
     pub events: u64,
     /// The number of the session that this one was forked from.
     pub parent: Option<i64>,
-    /// Time at which the session was created, in whole seconds, by the clock of the program that created it.
+    /// Time when the session was created, in whole seconds, by the clock of the program that created it.
     pub created: SystemTime,
-    /// Time at which an event was last appended, in whole seconds, by the clock of the program that did it.
+    /// Time when an event was last appended, in whole seconds, by the clock of the program that did it.
     /// Clocks differ: use the order of the list to find the latest session.
     pub changed: SystemTime,
 }

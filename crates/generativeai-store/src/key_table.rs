@@ -79,9 +79,9 @@ pub(crate) async fn check_key_generation(tx: &mut Transaction<'_>) -> Result<()>
     }
 }
 
-/// Begins a rotation, or resumes one that was interrupted.
+/// Begins a rotation, or resumes an interrupted one.
 ///
-/// Returns the cipher of the old key, `None` if the rotation is complete, and that of the new key.
+/// Returns the ciphers of the old and the new key; the old one is `None` if the rotation is complete.
 pub(crate) async fn begin_rotation(
     tx: &mut Transaction<'_>,
     old: &Key,

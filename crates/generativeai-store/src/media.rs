@@ -53,7 +53,7 @@ pub(crate) fn detach(event: &Event, encryption: &Encryption) -> Option<(Event, V
     Some((event, media))
 }
 
-/// Puts the media back into an event. `cache` holds the data of those that were read before.
+/// Puts the media back into an event. `cache` contains the media read before.
 ///
 /// # Errors
 /// [`Corrupt`](generativeai::ErrorKind::Corrupt) if data is missing or was changed.

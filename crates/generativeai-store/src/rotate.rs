@@ -21,7 +21,7 @@ impl Store {
     /// store that has the new key already is opened.
     ///
     /// Stop other programs that use the store. They can append until the rotation ends, but cannot read
-    /// rows that have the new key. A row that was damaged before stays damaged, an error for its session.
+    /// rows that have the new key. A row damaged before stays damaged, an error for its session.
     ///
     /// # Errors
     /// [`ErrorKind::Authentication`](generativeai::ErrorKind::Authentication) if a key is wrong,
@@ -130,7 +130,7 @@ impl Table {
         Ok(match self {
             Self::Session => {
                 let session: i64 = row.try_get("id")?;
-                // A session that was deleted has no title.
+                // A deleted session has no title.
                 let title: Option<Vec<u8>> = row.try_get("title")?;
                 let title = title
                     .map(|title| reencrypt(Field::Name { session }, title, old, new))

@@ -143,7 +143,7 @@ async fn search_index(tx: &mut Transaction<'_>, words: &str) -> Result<Vec<Hit>,
         .collect()
 }
 
-/// Returns the numbers and texts of the events of a session that contain all phrases, newest first.
+/// Returns number and text of the events of a session that contain all phrases, newest first.
 async fn scan_session(
     tx: &mut Transaction<'_>,
     session: i64,
@@ -167,7 +167,7 @@ async fn scan_session(
     Ok(found)
 }
 
-/// Splits a text into words in lower case, at the same places as the indexes of the databases do.
+/// Splits the text into words in lower case, at the same places as the indexes of the databases do.
 fn tokenize(text: &str) -> Vec<String> {
     text.split(|character: char| !character.is_alphanumeric())
         .filter(|word| !word.is_empty())
@@ -175,7 +175,7 @@ fn tokenize(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Returns whether a text contains each phrase. A word such as `1,345` is a phrase of two words.
+/// Returns whether the text contains each phrase. A word such as `1,345` is a phrase of two words.
 fn contains_all(text: &[String], phrases: &[Vec<String>]) -> bool {
     phrases.iter().all(|phrase| {
         phrase.is_empty() || text.windows(phrase.len()).any(|window| window == phrase)

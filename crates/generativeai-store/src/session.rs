@@ -251,8 +251,7 @@ impl Session {
         Ok(is_undone)
     }
 
-    /// Redoes the turn that was undone last, as [`redo`](generativeai::ChatSession::redo) does.
-    /// Returns whether there was one.
+    /// Redoes the last undone turn, as [`redo`](generativeai::ChatSession::redo) does. Returns whether there was one.
     pub async fn redo(&self) -> Result<bool> {
         let mut chat = self.offline_chat().await?;
         let is_redone = chat.redo();
@@ -302,7 +301,7 @@ impl Session {
         found.ok_or_else(|| self.not_found())
     }
 
-    /// Builds the error for a session that was deleted.
+    /// Builds the error for a deleted session.
     fn not_found(&self) -> Error {
         let message = format!("session {} does not exist any more", self.id);
         Error::new(ErrorKind::NotFound, message)

@@ -64,9 +64,9 @@ impl Store {
 
     /// Opens an encrypted store. A new store becomes encrypted with this key, permanently.
     ///
-    /// Messages, replies, media and the names of sessions are encrypted. The number of sessions and
-    /// events, their sizes and their times are not. Reading a value that was modified, truncated or
-    /// swapped is an error; `SECURITY.md` lists the limits, such as an older copy of the file.
+    /// Messages, replies, media and the names of sessions are encrypted. The number of sessions and events, their sizes
+    /// and their times are not. Reading a modified, truncated or swapped is an error; `SECURITY.md` lists the limits,
+    /// such as an older copy of the file.
     ///
     /// An encrypted store has no search index: [`search`](Self::search) reads and decrypts every
     /// session. [`rotate_key`](Self::rotate_key) changes the key.

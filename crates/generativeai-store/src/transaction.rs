@@ -90,7 +90,7 @@ impl Transaction<'_> {
         Ok(done.rows_affected())
     }
 
-    /// Returns the first row of a query, if there is one.
+    /// Returns the first row of a query, if any.
     pub(crate) async fn fetch_optional(
         &mut self,
         sql: &'static str,

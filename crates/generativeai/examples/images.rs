@@ -16,7 +16,7 @@ const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mN
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Prepared replies instead of a model: a text, then an image.
+    // Prepared replies instead of a model: text, then an image.
     let image = Blob::from_base64("image/png", PIXEL);
     let replies = Scripted::default()
         .then_text("It is a single pixel.")

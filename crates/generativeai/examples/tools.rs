@@ -25,7 +25,7 @@ async fn height(
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    // Prepared replies instead of a model: a function call, then a text.
+    // Prepared replies instead of a model: a function call, then text.
     let replies = Scripted::default()
         .then_call("height", json!({"mountain": "Ben Nevis"}))
         .then_text("Ben Nevis is 1,345 metres tall.");

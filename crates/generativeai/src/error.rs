@@ -175,7 +175,7 @@ impl Error {
         self.with(|inner| inner.response = Some(response.into()))
     }
 
-    /// Sets the attempts that were made, in order.
+    /// Sets the attempts, in order.
     #[must_use]
     pub fn with_attempts(self, attempts: Vec<Attempt>) -> Self {
         self.with(|inner| inner.attempts = attempts)
@@ -246,8 +246,8 @@ impl Error {
     /// use std::io;
     /// use generativeai::{Error, ErrorKind};
     ///
-    /// // A connection attempt that took too long: the kind is that of any missing connection.
-    /// let slow = Error::new(ErrorKind::Unreachable, "no connection to `example.com`")
+    /// // A connection attempt that took too long has the kind of any missing connection. let slow =
+    /// Error::new(ErrorKind::Unreachable, "no connection to `example.com`")
     ///     .with_source(io::Error::from(io::ErrorKind::TimedOut));
     /// assert!(slow.is_timeout());
     /// assert!(!Error::new(ErrorKind::Unreachable, "no connection").is_timeout());
@@ -303,10 +303,10 @@ impl Error {
         self.0.response.as_deref()
     }
 
-    /// Returns the attempts that were made, in order; empty if nothing was sent.
+    /// Returns the attempts, in order; empty if nothing was sent.
     ///
-    /// Attempts are those of one request: a turn with function calls makes
-    /// several requests, and the error has the attempts of the one that failed.
+    /// Attempts belong to one request: a turn with function calls makes several requests, and the error has the
+    /// attempts of the one that failed.
     pub fn attempts(&self) -> &[Attempt] {
         &self.0.attempts
     }

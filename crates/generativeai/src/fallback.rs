@@ -24,10 +24,10 @@ use crate::trace;
 
 /// Backend that asks the next one if a backend is overloaded or unreachable.
 ///
-/// - **When.** Before the first chunk of a reply, after errors of the kinds
-///   [`RateLimited`](ErrorKind::RateLimited), [`Quota`](ErrorKind::Quota), [`Unavailable`](ErrorKind::Unavailable),
-///   [`Unreachable`](ErrorKind::Unreachable) and [`Timeout`](ErrorKind::Timeout). Any other error, such as that of an
-///   invalid request, would be the same elsewhere and is returned. Once a chunk was returned, nothing is repeated.
+/// - **When.** Before the first chunk of a reply, after errors of the kinds [`RateLimited`](ErrorKind::RateLimited),
+///   [`Quota`](ErrorKind::Quota), [`Unavailable`](ErrorKind::Unavailable), [`Unreachable`](ErrorKind::Unreachable) and
+///   [`Timeout`](ErrorKind::Timeout). Any other error, such as the one for an invalid request, would be the same
+///   elsewhere and is returned. Once a chunk was returned, nothing is repeated.
 /// - **Retries.** Only the last backend retries, unless the options of the request set [`RequestOptions::retry`]: the
 ///   next backend is the retry. [`RequestOptions::timeout`] covers all backends.
 /// - **Report.** [`RequestOptions::on_retry`] is called with each failure after which the next backend is asked.
@@ -61,7 +61,7 @@ pub struct Fallback(Arc<Vec<Alternative>>);
 #[derive(Clone)]
 struct Alternative {
     backend: Arc<dyn Backend>,
-    /// Full name of its model; `None` for that of the request.
+    /// Full name of its model; `None` for the model of the request.
     model: Option<String>,
     /// Name in reports.
     label: String,

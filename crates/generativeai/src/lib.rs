@@ -173,7 +173,7 @@
 //!
 //! # Requirements
 //!
-//! Rust 1.95 or newer. [`Remote`] needs a `tokio` runtime with time and I/O, such as that of `#[tokio::main]`;
+//! Rust 1.95 or newer. [`Remote`] needs a `tokio` runtime with time and I/O, such as `#[tokio::main]` creates;
 //! [`blocking`] has its own runtime. The feature `remote` needs a C compiler, because TLS uses `ring`. Without default
 //! features the crate compiles for `wasm32-unknown-unknown`, with a backend of your own. Types for arguments of
 //! functions and for typed replies implement `Deserialize` of `serde` and `JsonSchema` of `schemars` 1. List both

@@ -10,7 +10,7 @@
 //! | name of a tool | name of the function, changed where the API does not allow it |
 //! | description, or title | description |
 //! | input schema | parameters as JSON Schema |
-//! | structured content and texts of a result | response |
+//! | structured content and text of a result | response |
 //! | images, audio and files of a result | media of the response |
 //! | a result with `isError` | error of the function, which the model reads |
 //! | dropped call | cancelled at the server |

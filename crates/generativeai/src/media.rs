@@ -13,7 +13,7 @@ mod image;
 impl Blob {
     /// Reads a file. Its media type follows from the extension of its name.
     ///
-    /// The known extensions are those of the formats that Gemini models read: images, audio, video, PDF
+    /// Known are the extensions of the formats that Gemini models read: images, audio, video, PDF
     /// and text. The bytes are sent with each request; a whole request may be 100 MB, a PDF 50 MB.
     ///
     /// | Kind | Extensions |

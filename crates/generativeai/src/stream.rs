@@ -23,7 +23,7 @@ use crate::protocol::response::GenerateContentResponse;
 /// ```
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
-/// Chunks of a streamed reply, in the order in which they arrive.
+/// Chunks of a streamed reply, in the order they arrive.
 ///
 /// Each chunk is a [`GenerateContentResponse`] with the part of the reply that is new; merging all of them
 /// gives the whole reply. An error is the last item.
@@ -34,8 +34,8 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 /// use generativeai::protocol::content::Content;
 /// use generativeai::protocol::response::GenerateContentResponse;
 ///
-/// /// Streams a text word by word. The last chunk has the finish reason `STOP`.
-/// fn words(text: &'static str) -> ChunkStream {
+/// /// Streams the text word by word. The last chunk has the finish reason `STOP`. fn words(text: &'static str) ->
+/// ChunkStream {
 ///     let count = text.split_whitespace().count();
 ///     let chunks = text.split_inclusive(' ').enumerate().map(move |(at, word)| {
 ///         let mut chunk = GenerateContentResponse::from(Content::model(word));

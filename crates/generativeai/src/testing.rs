@@ -2,7 +2,7 @@
 //!
 //! | Backend | Use it to |
 //! | --- | --- |
-//! | [`Scripted`] | reply with given texts, function calls and errors |
+//! | [`Scripted`] | reply with given text, function calls and errors |
 //! | [`Recorder`] | record the exchanges with a real service in a file, a *cassette* |
 //! | [`Cassette`] | play such a file back, without a network and without a key |
 //!

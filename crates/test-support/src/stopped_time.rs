@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::{Sender, channel};
 
-/// Stops the time of a runtime that was started with paused time, until it is dropped. `tokio::time::advance` moves it.
+/// Stops the time of a runtime started with paused time, until it is dropped. `tokio::time::advance` moves it.
 ///
 /// tokio's paused time jumps to the next timer whenever no task is ready, even if a response is in flight through a
 /// socket. It does not jump while a blocking task runs.

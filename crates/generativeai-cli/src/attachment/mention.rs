@@ -75,7 +75,7 @@ fn is_unspaced(char: char) -> bool {
         | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ffef}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// Returns the mention at the beginning of a text, behind its `@`.
+/// Returns the mention at the beginning of the text, behind its `@`.
 fn mention_in(text: &str) -> Option<Mention> {
     if let Some(path) = quoted(text) {
         return Some(match existing(path) {
@@ -102,7 +102,7 @@ fn mention_in(text: &str) -> Option<Mention> {
     (!path.is_empty() && is_meant).then_some(Mention::Missing(missing))
 }
 
-/// Returns the longest existing path with blanks at the beginning of a text, as in `@my file.txt, please`.
+/// Returns the longest existing path with blanks at the beginning of the text, as in `@my file.txt, please`.
 fn with_blanks(text: &str) -> Option<PathBuf> {
     let line = &text[..text.find(['\n', '@']).unwrap_or(text.len())];
     let blank = line.find(char::is_whitespace)?;
@@ -116,7 +116,7 @@ fn with_blanks(text: &str) -> Option<PathBuf> {
     files.last()
 }
 
-/// Returns the path in quotes at the beginning of a text.
+/// Returns the path in quotes at the beginning of the text.
 fn quoted(text: &str) -> Option<&str> {
     let quote = text.chars().next()?;
     let (_, close) = QUOTES.into_iter().find(|(open, _)| *open == quote)?;
@@ -125,7 +125,7 @@ fn quoted(text: &str) -> Option<&str> {
     (end > 0 && !inner[..end].contains('\n')).then(|| &inner[..end])
 }
 
-/// Returns the first word of a text, in which a backslash takes a blank or a sign into the word.
+/// Returns the first word of the text. A backslash makes a blank or a punctuation mark a part of the word.
 fn unescaped(text: &str) -> String {
     let mut word = String::new();
     let mut chars = text.chars().peekable();
@@ -195,7 +195,7 @@ fn missing(path: &str) -> Missing {
     }
 }
 
-/// Returns the mention being typed at the end of a text: the position of its `@`, and its path so far.
+/// Returns the incomplete mention at the end of the typed text: the position of its `@`, and its path so far.
 pub(crate) fn incomplete(typed: &str) -> Option<(usize, String)> {
     let at = typed.rfind('@').filter(|&at| starts_mention(typed, at))?;
     let path = &typed[at + 1..];

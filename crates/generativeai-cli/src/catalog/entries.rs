@@ -27,7 +27,7 @@ pub(crate) struct Entry {
     pub(crate) megabytes: u64,
     /// SPDX identifier of its licence.
     pub(crate) licence: &'static str,
-    /// Sources of the download, in the order in which they are tried.
+    /// Sources of the download, in the order they are tried.
     pub(crate) sources: &'static [Source],
     /// The content of its file. `None` accepts the file that the hub has, with the hash that the hub reports.
     pub(crate) content: Option<FileContent>,
@@ -35,7 +35,7 @@ pub(crate) struct Entry {
     pub(crate) sampling: Option<Sampling>,
 }
 
-/// A place from which a model can be downloaded.
+/// Source of a model.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Source {
     /// A repository on the Hugging Face hub.

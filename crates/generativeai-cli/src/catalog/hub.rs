@@ -83,7 +83,7 @@ impl Hub {
         bail!("the hub redirects too often for {repo}");
     }
 
-    /// Requests the content of a file from a position on. Returns the response and the position at which
+    /// Requests the content of a file from a position on. Returns the response and the position where
     /// it really begins: a server may ignore the range and send the whole file.
     pub(super) async fn open(&self, file: &FileInfo, from: u64) -> anyhow::Result<(Response, u64)> {
         let mut request = self.client.get(file.url.clone());

@@ -31,7 +31,7 @@ use crate::tools::{ServerLog, ToolServers};
 /// Chat with a model, or send it a single message.
 ///
 /// With a message or piped input, prints the reply and exits. Otherwise starts a session at the terminal,
-/// in which /help lists the commands.
+/// where /help lists the commands.
 #[derive(Debug, Args)]
 pub(crate) struct Chat {
     /// The message. Piped input is added to it, or replaces the word `-`; `@FILE` attaches an image, a film, a PDF
@@ -42,10 +42,10 @@ pub(crate) struct Chat {
     /// The model to use: a Gemini model, `local` for the default embedded model, one of `genai models list`,
     /// a .gguf file, or openai:NAME or ollama:NAME
     ///
-    /// By default gemini-flash-latest if GEMINI_API_KEY or GOOGLE_API_KEY is set, else the embedded model.
-    /// openai:NAME is a model of the OpenAI-compatible server in OPENAI_BASE_URL, with the key in OPENAI_API_KEY;
-    /// ollama:NAME is one of the Ollama on this machine. Of several names, separated by commas, the next one answers if
-    /// a model is overloaded or unreachable.
+    /// By default gemini-flash-latest if GEMINI_API_KEY or GOOGLE_API_KEY is set, else the embedded model. openai:NAME
+    /// is a model of the OpenAI-compatible server in OPENAI_BASE_URL, with the key in OPENAI_API_KEY; ollama:NAME is a
+    /// model of Ollama on this machine. With several names, separated by commas, the next model answers if one is
+    /// overloaded or unreachable.
     #[arg(short, long, add = ArgValueCompleter::new(completions::models_and_files))]
     model: Option<String>,
 
@@ -53,7 +53,7 @@ pub(crate) struct Chat {
     #[arg(short, long, value_name = "TEXT")]
     system: Option<String>,
 
-    /// Leave out the project's instructions: GENAI.md or AGENTS.md in this folder
+    /// Ignore the project's instructions: GENAI.md or AGENTS.md in this folder
     #[arg(long, num_args = 0..=1, require_equals = true, value_name = "true|false")]
     #[arg(
         default_value_t = false,
@@ -62,8 +62,8 @@ pub(crate) struct Chat {
     )]
     no_project: bool,
 
-    /// Send a named prompt, in which {{input}} is replaced by the message: of the table "prompts" of the settings, or
-    /// of the file prompts/NAME.md next to them
+    /// Send a named prompt, with {{input}} replaced by the message. Prompts are in the table "prompts" of the settings,
+    /// or in files prompts/NAME.md next to them
     #[arg(short = 't', long, value_name = "NAME")]
     template: Option<String>,
 
@@ -93,7 +93,7 @@ pub(crate) struct Chat {
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     seed: Option<i32>,
 
-    /// Continue the session that was used last
+    /// Continue the most recently used session
     #[arg(short = 'c', long = "continue", conflicts_with = "session")]
     continue_last: bool,
 
@@ -105,7 +105,7 @@ pub(crate) struct Chat {
     #[arg(long, requires = "session")]
     new: bool,
 
-    /// Do not save anything; a session that is continued stays as it was
+    /// Do not save anything; a continued session stays unchanged
     #[arg(long, num_args = 0..=1, require_equals = true, value_name = "true|false")]
     #[arg(
         default_value_t = false,
@@ -126,7 +126,7 @@ pub(crate) struct Chat {
     #[arg(long, value_name = "COMMAND")]
     tool: Vec<String>,
 
-    /// Let this tool run without asking, besides those of the list "allow" in the settings. The option can be repeated.
+    /// Let this tool run without asking, in addition to the list "allow" in the settings. The option can be repeated.
     #[arg(long, value_name = "TOOL")]
     pub(crate) allow: Vec<String>,
 
@@ -312,13 +312,13 @@ impl Chat {
         Ok(SessionChoice::Named(name.clone()))
     }
 
-    /// Returns the message: that of the command line and of stdin, within the named prompt if there is one.
+    /// Returns the message of the command line and stdin, inserted into the named prompt if there is one.
     fn message(&self, printer: &mut Printer) -> anyhow::Result<Option<String>> {
         let Some(name) = &self.template else {
             return message::message(&self.words, printer);
         };
         let prompt = Prompt::find(name)?;
-        // A prompt may need no message, so `/dev/null` is none.
+        // A prompt may need no message, so empty input such as `/dev/null` is not a message.
         let message = match self.words.is_empty() && !message::is_piped() {
             true => None,
             false => message::message(&self.words, printer)?,
@@ -373,7 +373,7 @@ impl Chat {
 
 /// File that a message mentions.
 enum Mentioned {
-    /// A file that was read.
+    /// A file, already read.
     Small(Box<Attachment>),
     /// A file that has to be uploaded.
     Large(PathBuf),

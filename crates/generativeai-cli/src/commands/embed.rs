@@ -1,4 +1,4 @@
-//! `genai embed`: computes the embedding of a text.
+//! `genai embed`: computes the embedding of text.
 
 use std::sync::Arc;
 
@@ -14,9 +14,9 @@ use crate::message;
 use crate::openai::ServedModel;
 use crate::render::Printer;
 
-/// Print the embedding of a text, a JSON array of numbers that represents its meaning.
+/// Print the embedding of text: a JSON array of numbers that represents its meaning.
 ///
-/// Needs the Gemini API, or a server that imitates it or OpenAI's.
+/// Needs the Gemini API, or a server with that API or OpenAI's.
 #[derive(Debug, Args)]
 pub(crate) struct Embed {
     /// The text. Piped input is added to it

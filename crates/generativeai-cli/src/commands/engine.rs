@@ -21,7 +21,7 @@ const REQUESTS: usize = 4_096;
 const BODY: usize = 256 << 20;
 /// Maximum size of all request bodies, in bytes.
 const MEMORY: usize = 2 << 30;
-/// Time limits of connections, so that those of the parent stay open.
+/// Time limits of connections: the connections of the parent stay open.
 const TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Serve requests of the parent process, which sends the API key on stdin. Exits when stdin is closed.

@@ -17,7 +17,8 @@ const PROCESSING: Duration = Duration::from_secs(600);
 
 /// List, upload and delete files of the Gemini API.
 ///
-/// The service keeps a file for 48 hours: up to 2 GB each, and 20 GB a project. `genai serve` has files, too.
+/// The service keeps a file for 48 hours. A file may have 2 GB, and the files of a project 20 GB. `genai serve` stores
+/// files, too.
 #[derive(Debug, Args)]
 pub(crate) struct Files {
     #[command(subcommand)]
@@ -108,12 +109,12 @@ async fn upload(
     Ok(remote.wait_until_active(file, PROCESSING).await?)
 }
 
-/// Returns a text of the service for one line of the terminal.
+/// Returns text of the service, made fit for one line of the terminal.
 fn printable(text: &str) -> String {
     sanitize(text).replace(['\n', '\r', '\t'], " ")
 }
 
-/// Describes a file in a line of columns that are separated by tabs.
+/// Describes a file in a line of tab-separated columns.
 fn line(file: &File) -> String {
     let text = |text: Option<&str>| printable(text.unwrap_or("-"));
     let size = file.size_bytes.unwrap_or_default();

@@ -25,8 +25,8 @@ pub(crate) struct Models {
 enum Action {
     /// List the known models, and which are downloaded
     ///
-    /// If OPENAI_BASE_URL or OPENAI_API_KEY is set, the models of that server follow, and those of the Ollama on this
-    /// machine if it runs. With GENAI_OFFLINE=1 no server is asked.
+    /// If OPENAI_BASE_URL or OPENAI_API_KEY is set, the models of that server are listed too, and so are those of
+    /// Ollama on this machine if it runs. With GENAI_OFFLINE=1 no server is asked.
     #[command(alias = "ls")]
     List,
     /// Download a model and print the path of its file

@@ -32,7 +32,7 @@ const SERVICE_REQUESTS: usize = 1_024;
 
 /// Serve the Gemini REST API, so that any Gemini client works offline.
 ///
-/// With --upstream the model runs in a cluster of vLLM, in llama-server, Ollama, or any other OpenAI-compatible server.
+/// With --upstream, an OpenAI-compatible server runs the models: vLLM, llama-server, Ollama or another.
 ///
 /// Prints `listening on http://ADDRESS` when it is ready; a browser shows a chat page there. Ctrl-C stops the
 /// server after the running replies.
@@ -49,17 +49,16 @@ pub(crate) struct Serve {
     /// The model to use: `local` for the default embedded model, a .gguf file, one of `genai models list`, a
     /// Gemini model, or openai:NAME or ollama:NAME
     ///
-    /// By default `local`. With --upstream it is the name of the model that serves the names of Gemini models, by
-    /// default the first one of that server.
+    /// By default `local`. With --upstream, requests for Gemini models are answered by this model, by default the first
+    /// one of that server.
     #[arg(short, long, add = ArgValueCompleter::new(completions::models_and_files))]
     model: Option<String>,
 
-    /// Pass requests on to the OpenAI-compatible server at this base URL, as in http://vllm:8000/v1, which runs the
-    /// models
+    /// Let the OpenAI-compatible server at this base URL run the models, as in http://vllm:8000/v1
     #[arg(long, value_name = "URL", conflicts_with = "in_process")]
     upstream: Option<String>,
 
-    /// API key for the upstream server; by default that in OPENAI_API_KEY, if there is one
+    /// API key for the upstream server; by default the key in OPENAI_API_KEY, if set
     #[arg(long, value_name = "KEY", hide_env_values = true)]
     upstream_key: Option<String>,
 
@@ -67,7 +66,7 @@ pub(crate) struct Serve {
     #[arg(long)]
     in_process: bool,
 
-    /// Maximum number of requests at a time; further ones wait. By default 16, or 1,024 if a service runs the model
+    /// Maximum number of requests at a time; others wait. By default 16, or 1,024 if a service runs the model
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
     max_concurrent: Option<u16>,
 
@@ -80,13 +79,13 @@ pub(crate) struct Serve {
     )]
     api_key: Option<String>,
 
-    /// Maximum number of tokens of a reply whose request sets none; by default 2,048 for a model that runs on this
+    /// Maximum length of a reply in tokens, unless its request sets one; by default 2,048 for a model that runs on this
     /// computer
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(i32).range(1..))]
     max_output_tokens: Option<i32>,
 
-    /// Folder for the files that clients upload, which are deleted after 48 hours; by default
-    /// `generativeai/served-files` in the data folder of the user
+    /// Folder for uploaded files, which are deleted after 48 hours; by default `generativeai/served-files` in the data
+    /// folder of the user
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     files: Option<PathBuf>,
 
@@ -99,11 +98,11 @@ pub(crate) struct Serve {
     #[arg(long)]
     strict_names: bool,
 
-    /// Accept requests for this host name, besides loopback names; `*` for any
+    /// Accept requests for this host name, not only for loopback names; `*` for any
     #[arg(long, value_name = "HOST")]
     allow_host: Vec<String>,
 
-    /// Accept requests of web pages from this origin (CORS); `*` for any
+    /// Accept requests from web pages of this origin (CORS); `*` for any
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
 
@@ -126,8 +125,8 @@ struct HopOptions {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     hop_tokens: Option<u32>,
 
-    /// Add a continuationToken to a chunk of a stream after each such number of tokens, from which a client continues a
-    /// stream that broke; 1 for every chunk
+    /// Add a continuationToken to a chunk of a stream each time this number of tokens was sent. A client resumes a
+    /// broken stream with it. 1 for every chunk
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     checkpoint_tokens: Option<u32>,
 

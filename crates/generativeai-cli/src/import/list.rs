@@ -115,7 +115,7 @@ fn list(object: &mut Map<String, Value>, name: &str) -> Option<Vec<Value>> {
 }
 
 /// Returns the messages of an export of ChatGPT, which holds all versions of a conversation as a tree: those from the
-/// root to the current node. Hidden messages and those of tools are left out.
+/// root to the current node. Hidden messages and messages of tools are left out.
 fn path_through(
     tree: &Map<String, Value>,
     current: Option<&Value>,

@@ -1,4 +1,4 @@
-//! Parts of a message: those of the Gemini API, and what other programs write instead of them.
+//! Parts of a message, in the form of the Gemini API and of other programs.
 
 use generativeai::protocol::content::{Blob, FunctionCall, FunctionResponse, Part};
 use serde_json::{Map, Value};
@@ -13,7 +13,7 @@ const SKIPPED: [&str; 6] = [
     "step-finish",
 ];
 
-/// Reads the parts of a message: a text, a part, or a list of them.
+/// Reads the parts of a message: a string, a part, or a list of them.
 pub(super) fn read(body: Value) -> Result<Vec<Part>, String> {
     let list = match body {
         Value::Null => Vec::new(),
@@ -121,7 +121,7 @@ pub(super) fn call(call: &Value) -> Result<Part, String> {
     Ok(part.into())
 }
 
-/// Reads a `tool_result` of Anthropic's API. The name of its function is that of the call with the same id.
+/// Reads a `tool_result` of Anthropic's API. The call with the same id has the name of the function.
 fn result(object: &Map<String, Value>) -> FunctionResponse {
     let value = match object.get("content") {
         Some(Value::Array(list)) => {

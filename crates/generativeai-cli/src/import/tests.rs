@@ -32,7 +32,7 @@ fn files_of_the_api_and_of_other_programs_are_read() {
         // LangChain: `messages_to_dict`, and `dumpd`.
         r#"[{"type":"human","data":{"content":"Hi","type":"human"}},{"type":"ai","data":{"content":"Hello!"}}]"#,
         r#"[{"lc":1,"type":"constructor","id":["langchain","HumanMessage"],"kwargs":{"content":"Hi","type":"human"}},{"lc":1,"type":"constructor","kwargs":{"type":"ai","content":[{"type":"text","text":"Hello!"}],"tool_calls":[]}}]"#,
-        // An export of ChatGPT: a tree, of which the current path counts.
+        // An export of ChatGPT: a tree, in which only the current path counts.
         r#"[{"title":"t","current_node":"c","mapping":{
             "r":{"id":"r","message":null,"parent":null,"children":["s"]},
             "s":{"message":{"author":{"role":"system"},"content":{"content_type":"text","parts":[""]}},"parent":"r","children":["a"]},

@@ -1,6 +1,6 @@
 //! Removes control characters and escape sequences, so that text cannot control the terminal.
 
-/// Removes control characters and escape sequences from a text.
+/// Removes control characters and escape sequences from the text.
 pub(crate) fn sanitize(text: &str) -> String {
     Sanitizer::default().push(text)
 }
@@ -19,11 +19,11 @@ pub(crate) fn visible(text: &str) -> String {
     visible
 }
 
-/// Removes control characters and escape sequences from a text that arrives in pieces.
+/// Removes control characters and escape sequences from text that arrives in pieces.
 ///
 /// Printable text, tabs and line feeds remain. Removed are all other C0 and C1 control characters; escape
 /// sequences (CSI, OSC, DCS and the like, with their content), also if they are split between pieces; and
-/// the control characters of the writing direction, which can make a text look like another.
+/// the control characters of the writing direction, which can make text look different.
 #[derive(Debug, Default)]
 pub(super) struct Sanitizer {
     state: State,
@@ -86,8 +86,7 @@ pub(super) fn is_text(char: char) -> bool {
 mod tests {
     use super::*;
 
-    /// Sanitizes a text in one piece, split in two at every position, and character by character. All
-    /// must agree.
+    /// Sanitizes the text in one piece, split in two at every position, and character by character. All must agree.
     fn sanitized(text: &str) -> String {
         let whole = Sanitizer::default().push(text);
         for (at, _) in text.char_indices() {

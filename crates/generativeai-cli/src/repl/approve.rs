@@ -10,7 +10,7 @@ use crate::render::Printer;
 use crate::reply::{self, Outcome, Received, TextSink};
 
 impl Repl<'_> {
-    /// Returns the settings for function calls of a conversation of this run.
+    /// Returns the settings for function calls, for the conversations of this run.
     pub(super) fn function_calling(&self) -> AutomaticFunctionCalling {
         match &self.settings.approvals {
             Some(approvals) => approvals.function_calling(),
@@ -35,8 +35,7 @@ impl Repl<'_> {
         }
     }
 
-    /// Asks about the calls that wait, if a reply ended with any. Changed arguments that do not fit are asked for
-    /// again.
+    /// Asks about waiting calls, if the reply ended with any. If changed arguments do not fit the function, asks again.
     pub(super) fn decisions(&mut self, received: &anyhow::Result<Received>) -> Option<Decisions> {
         let calls = self.waiting();
         if calls.is_empty() {
@@ -50,7 +49,7 @@ impl Repl<'_> {
         Some(self.ask(&calls))
     }
 
-    /// Asks about the calls that a former process left waiting, if their tools are connected.
+    /// Asks about the calls that an earlier process left waiting, if their tools are connected.
     pub(super) fn decide_waiting(&mut self) -> anyhow::Result<()> {
         let calls = self.waiting();
         if calls.is_empty() {
@@ -110,7 +109,7 @@ impl Repl<'_> {
     }
 }
 
-/// Returns whether decisions were refused, such as arguments that do not fit. The turn waits as before.
+/// Returns whether decisions were refused, for example because of arguments that do not fit. The turn still waits.
 fn is_refused(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<Error>();
     error.is_some_and(|error| error.kind() == ErrorKind::Request)

@@ -13,7 +13,7 @@ pub(super) enum Line<'a> {
     Command(Command, &'a str),
     /// A command that does not exist, and the most similar one.
     Unknown(&'a str, Option<&'static str>),
-    /// A command without arguments that was given one.
+    /// A command without arguments was given one.
     UnexpectedArgument(&'static str),
 }
 

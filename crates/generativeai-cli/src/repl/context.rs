@@ -7,7 +7,7 @@ use generativeai::GenerativeModel;
 use super::state::Repl;
 use crate::usage::ReplyUsage;
 
-/// Number of tokens of a turn below which no limit is requested.
+/// Turns with fewer tokens do not request the limit of the model.
 const FEW: i32 = 1_000;
 
 /// Maximum time of a request about the context. The prompt waits for it.

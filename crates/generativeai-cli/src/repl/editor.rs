@@ -16,7 +16,7 @@ pub(super) fn command() -> Option<String> {
         .find(|editor| !editor.trim().is_empty())
 }
 
-/// Opens a text in an editor, and returns the edited text.
+/// Opens the text in an editor, and returns the edited text.
 pub(super) fn edit(editor: &str, text: &str) -> anyhow::Result<String> {
     let file = tempfile::Builder::new()
         .prefix("message-")

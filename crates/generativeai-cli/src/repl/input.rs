@@ -102,7 +102,7 @@ impl Prompt {
         })
     }
 
-    /// Inserts a text at the next prompt, to be edited.
+    /// Inserts the text at the next prompt, to be edited.
     pub(super) fn insert(&mut self, text: &str) {
         if let Self::Editor { editor, .. } = self {
             editor.run_edit_commands(&[EditCommand::InsertString(keys::drawable(text))]);
@@ -119,7 +119,7 @@ impl Prompt {
         }
     }
 
-    /// Returns whether a text can be edited at the prompt.
+    /// Returns whether text can be edited at the prompt.
     pub(super) fn can_edit(&self) -> bool {
         matches!(self, Self::Editor { .. })
     }

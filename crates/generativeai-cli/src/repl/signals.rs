@@ -22,7 +22,7 @@ const SIGNAL_WAIT: Duration = Duration::from_secs(1);
 #[cfg(unix)]
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Signals that were received and not yet handled.
+/// Signals received and not yet handled.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Signals(Arc<State>);
 

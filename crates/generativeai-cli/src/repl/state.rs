@@ -141,7 +141,7 @@ impl<'a> Repl<'a> {
         Ok(())
     }
 
-    /// Sends a text, with the files it mentions and the attached ones.
+    /// Sends the text, with the files it mentions and the attached ones.
     pub(super) fn send_text(&mut self, text: &str) -> anyhow::Result<()> {
         for mention in mention::find(text) {
             match mention {
@@ -261,7 +261,7 @@ impl<'a> Repl<'a> {
         if matches!(next, Next::Message(_)) {
             self.leave_waiting();
         }
-        // The time in which the user decides about calls does not count.
+        // The time that the user takes to decide about calls does not count.
         let mut took = Duration::ZERO;
         let mut receive = |repl: &mut Self, next| {
             let started = Instant::now();

@@ -9,7 +9,7 @@ use generativeai::protocol::models::Model;
 pub(super) struct TokenLimits(BTreeMap<String, Option<i32>>);
 
 impl TokenLimits {
-    /// Adds the limit of a model that was described.
+    /// Adds the limit from the description of a model.
     pub(super) fn add(&mut self, name: &str, described: &Model) {
         let limit = described.input_token_limit.filter(|&limit| limit > 0);
         self.0.insert(name.to_owned(), limit);

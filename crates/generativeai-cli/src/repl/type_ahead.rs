@@ -47,7 +47,7 @@ impl TypeAhead {
                 outcome = &mut reply => return outcome,
                 () = sleep(READ_EVERY) => {}
             }
-            // Does not block in key mode. An error means that the terminal is gone, of which a signal informs.
+            // Does not block in key mode. An error means that the terminal is gone; a signal reports that too.
             while let Ok(length @ 1..) = rustix::io::read(io::stdin(), &mut keys) {
                 self.push(&keys[..length]);
             }
@@ -65,7 +65,7 @@ impl TypeAhead {
         self.lines.pop_front()
     }
 
-    /// Removes and returns the text that was typed but not entered.
+    /// Removes and returns the text after the last Enter.
     pub(super) fn take_draft(&mut self) -> String {
         std::mem::take(&mut self.draft)
     }
@@ -80,7 +80,7 @@ impl TypeAhead {
         self.cleared.extend(self.lines.drain(..));
     }
 
-    /// Removes and returns the lines that were cleared.
+    /// Removes and returns the cleared lines.
     pub(super) fn take_cleared(&mut self) -> Vec<String> {
         std::mem::take(&mut self.cleared)
     }

@@ -128,7 +128,7 @@ impl Answer {
         }
     }
 
-    /// Takes over the decisions that were made since the last call, and returns them.
+    /// Takes over the decisions made since the last call, and returns them.
     fn take_decisions(&mut self) -> Vec<Value> {
         let approvals = self.approvals.as_ref();
         let decisions = approvals.map_or_else(Vec::new, Approvals::take_decisions);

@@ -39,10 +39,10 @@ pub(super) fn read(path: &Path, text: &str, program: &Command) -> Result<Vec<Set
     Ok(settings)
 }
 
-/// Tables of the file that contain named texts instead of options.
+/// Tables of the file that contain named strings instead of options.
 const NAMED: [&str; 2] = ["prompts", "servers"];
 
-/// Returns the texts of a table by name. A missing table is empty.
+/// Returns the strings of a table by name. A missing table is empty.
 pub(super) fn named(
     path: &Path,
     text: &str,

@@ -75,7 +75,7 @@ impl FakeOpenAi {
     }
 }
 
-/// Answers a request with a text, streamed in two chunks if the request asks for a stream.
+/// Answers a request with this text, streamed in two chunks if the request asks for a stream.
 fn reply(mut stream: TcpStream, request: &str, text: &str) -> std::io::Result<()> {
     let usage = r#""usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}"#;
     if !request.contains(r#""stream":true"#) {

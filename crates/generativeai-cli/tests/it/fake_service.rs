@@ -16,26 +16,26 @@ pub(crate) struct Service {
     gate: Sender<()>,
     /// Gated replies whose end was read.
     ends: Receiver<()>,
-    /// Number of uploads that were started.
+    /// Number of started uploads.
     uploads: Arc<AtomicUsize>,
 }
 
 /// The answer to a request.
 #[derive(Clone)]
 pub(crate) enum Answer {
-    /// Chunks of text, the last of which ends the reply.
+    /// Chunks of text; the last one ends the reply.
     Texts(Vec<&'static str>),
-    /// A text that ends at the token limit of the request, and the token from which it continues.
+    /// Text that ends at the token limit of the request, and the token from which it continues.
     Hop(&'static str, &'static str),
     /// A call of this function with the name Ada, and this text after its result.
     Calls(&'static str, &'static str),
     /// A call of this function with these arguments, as JSON, and this text after its result.
     CallsWith(&'static str, &'static str, &'static str),
-    /// A text, and the number of tokens of its request.
+    /// Text, and the number of tokens of its request.
     Counted(&'static str, i32),
     /// One chunk of text; then the stream stays open.
     Hangs(&'static str),
-    /// A text, once the test opens the gate.
+    /// Text, once the test opens the gate.
     Gated(&'static str),
     /// Nothing; the connection stays open. Uploads stop after the first piece.
     Silent,
@@ -131,7 +131,7 @@ impl Service {
         }
     }
 
-    /// Returns the number of uploads that were started.
+    /// Returns the number of started uploads.
     pub(crate) fn uploads(&self) -> usize {
         self.uploads.load(SeqCst)
     }

@@ -156,7 +156,7 @@ fn a_session_whose_process_was_killed_in_a_hop_continues_it() {
     assert_eq!(terminal.end().code, 0);
 }
 
-/// Settings with which the embedded model replies with 24 tokens.
+/// Settings that make the embedded model reply with 24 tokens.
 const COUNT: [&str; 6] = [
     "--temperature",
     "0.5",

@@ -8,7 +8,7 @@ use super::fake_service::{Answer, Service};
 use super::support::{Ran, ran, run};
 use super::tools::server;
 
-/// Returns a folder with a file, which the program uses as its working folder and as that of its settings.
+/// Returns a folder with a file, which the program uses as its working folder and for its settings.
 fn in_folder(mut command: Command, folder: &Path) -> Ran {
     command
         .current_dir(folder)

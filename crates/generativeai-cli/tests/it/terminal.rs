@@ -124,7 +124,7 @@ impl Terminal {
         self.type_keys("\r");
     }
 
-    /// Waits for the prompt, types a text, and waits until it is shown.
+    /// Waits for the prompt, types the text, and waits until it is shown.
     pub(crate) fn type_at_prompt(&mut self, text: &str) {
         self.wait_for_prompt();
         self.type_keys(text);
@@ -148,7 +148,7 @@ impl Terminal {
         });
     }
 
-    /// Waits until the screen contains a text.
+    /// Waits until the screen contains the text.
     pub(crate) fn wait_for(&mut self, text: &str) {
         self.wait_until(text, |screen| rows(screen).contains(text));
     }

@@ -24,7 +24,7 @@ pub(super) struct Generation {
     /// Sequence of the context that belongs to this reply.
     pub(super) sequence: usize,
     prompt: usize,
-    /// Prompt tokens that were cached when the reply was first admitted.
+    /// Prompt tokens cached when the reply was first admitted.
     cached: Option<usize>,
     max_tokens: usize,
     sampler: Sampler,

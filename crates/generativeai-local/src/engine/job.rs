@@ -32,7 +32,7 @@ pub(crate) struct Job {
     pub(crate) prompt: Vec<LlamaToken>,
     /// Settings by which tokens are sampled.
     pub(crate) sampling: Sampling,
-    /// Stop sequences: texts that end the reply and are not part of it.
+    /// Stop sequences: strings that end the reply and are not part of it.
     pub(crate) stops: Vec<String>,
     /// Maximum number of generated tokens. The context may hold fewer.
     pub(crate) max_tokens: usize,
@@ -40,7 +40,7 @@ pub(crate) struct Job {
     pub(crate) thinking: Option<ThinkingLimit>,
     /// Grammar that the reply must match.
     pub(crate) grammar: Option<Matcher>,
-    /// Time at which the reply fails if it is not complete.
+    /// Time when the reply fails if it is not complete.
     pub(crate) deadline: Option<Instant>,
 }
 
@@ -66,7 +66,7 @@ pub(crate) struct Piece {
     pub(crate) text: String,
     /// Tokens added by this piece; empty unless log-probabilities were requested.
     pub(crate) logprobs: Vec<TokenLogprobs>,
-    /// Prompt tokens that were served from the prefix cache.
+    /// Prompt tokens served from the prefix cache.
     pub(crate) cached: usize,
     /// Tokens generated so far.
     pub(crate) generated: usize,

@@ -16,7 +16,7 @@ pub(super) struct KvCache<'model> {
     prefixes: PrefixCache,
     /// Whether the tokens of a finished reply stay for the next prompt.
     reuse: bool,
-    /// Number of threads that was set last; 0 if none was.
+    /// Number of threads set last; 0 before the first call.
     threads: i32,
 }
 
@@ -76,7 +76,7 @@ impl<'model> KvCache<'model> {
         }
         if let Some(context) = raw(&self.context) {
             #[expect(unsafe_code, reason = "llama-cpp-2 has no function for it")]
-            // SAFETY: the pointer is that of a context which this struct owns, and no batch is being decoded.
+            // SAFETY: this struct owns the context of the pointer, and no batch is being decoded.
             unsafe {
                 llama_cpp_sys_2::llama_set_n_threads(context, threads, threads);
             }
@@ -122,7 +122,7 @@ impl<'model> KvCache<'model> {
         self.prefixes.clear(sequence);
     }
 
-    /// Evicts the idle sequence that was used least recently. Returns `false` if all are in use.
+    /// Evicts the least recently used idle sequence. Returns `false` if all are in use.
     pub(super) fn evict(&mut self) -> bool {
         let evicted = self.prefixes.evict();
         if let Some(sequence) = evicted {

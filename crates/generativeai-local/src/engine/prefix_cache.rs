@@ -6,7 +6,7 @@ use llama_cpp_2::token::LlamaToken;
 #[derive(Debug)]
 pub(super) struct PrefixCache {
     slots: Vec<Slot>,
-    /// Counts releases, to find the slot that was used least recently.
+    /// Counts releases, to find the least recently used slot.
     clock: u64,
     reuse: bool,
 }
@@ -105,7 +105,7 @@ impl PrefixCache {
         lengths.clone().count() > 1 && lengths.sum::<usize>() > limit
     }
 
-    /// Clears the idle sequence that was used least recently, and returns it.
+    /// Clears the least recently used idle sequence, and returns it.
     pub(super) fn evict(&mut self) -> Option<usize> {
         let oldest = self
             .idle()
@@ -119,7 +119,7 @@ impl PrefixCache {
         (0..self.slots.len()).filter(|&sequence| !self.slots[sequence].leased)
     }
 
-    /// Returns an empty idle sequence, or the idle one that was used least recently.
+    /// Returns an empty idle sequence, or the least recently used one.
     fn least_recently_used(&self) -> Option<usize> {
         self.idle()
             .min_by_key(|&sequence| (self.len(sequence) > 0, self.slots[sequence].last_used))

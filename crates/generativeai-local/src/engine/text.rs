@@ -12,7 +12,7 @@ pub(crate) struct TextDecoder {
     incomplete: Vec<u8>,
 }
 
-/// Text that was decoded.
+/// Decoded text.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Decoded {
     /// Text that is certain to be part of the reply.

@@ -30,7 +30,7 @@ pub(crate) enum Answer {
     Text,
     /// JSON that matches a schema. The name describes the schema in messages.
     Json { name: String, schema: Value },
-    /// One of these texts.
+    /// One of these strings.
     Choice(Vec<String>),
     /// Text, which may be followed by calls.
     TextOrCalls(CallSyntax, Vec<Function>),
@@ -181,12 +181,12 @@ fn calls(rules: &mut String, syntax: &CallSyntax, functions: &[Function]) {
     }
 }
 
-/// Quotes a text for a grammar.
+/// Quotes the text for a grammar.
 fn literal(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// Escapes a text for a regular expression of a grammar.
+/// Escapes the text for a regular expression of a grammar.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

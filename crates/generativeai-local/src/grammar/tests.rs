@@ -13,9 +13,9 @@ use crate::template::ThinkingTags;
 
 use super::*;
 
-/// Bytes that close most JSON texts.
+/// Bytes that close most JSON values.
 const CLOSING: &[u8] = b"\"}],:0e";
-/// Length at which the random model tries to end a text. It is cut off at twice this length.
+/// Length at which the random model tries to end its text. The text is cut off at twice this length.
 const LENGTH: usize = 300;
 
 fn bytes() -> ParserFactory {

@@ -20,7 +20,7 @@ const MAX_MESSAGE: usize = 1_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// Bytes that were downloaded.
+    /// Downloaded bytes.
     pub done: u64,
     /// Bytes of the whole download.
     pub total: u64,
@@ -39,7 +39,7 @@ pub(super) struct Request<'r> {
 /// pip, with the settings of the user: index, credentials, proxy and certificates.
 #[derive(Clone, Debug)]
 pub struct Pip {
-    /// Programs with their first arguments, in the order in which they are tried.
+    /// Programs with their first arguments, in the order they are tried.
     pub(crate) programs: Vec<Vec<OsString>>,
 }
 

@@ -1,8 +1,8 @@
-//! Holds back the last word of a text until more of the reply arrives.
+//! Holds back the last word until more of the reply arrives.
 
 use generativeai::protocol::content::Part;
 
-/// Maximum number of characters that are held back, for texts without words such as base64.
+/// Maximum number of characters that are held back, for text without words such as base64.
 const MAX_HELD: usize = 32;
 
 /// Divides the parts of a reply into chunks.
@@ -84,7 +84,7 @@ fn joins(c: char) -> bool {
 mod tests {
     use super::*;
 
-    /// Sends a text in pieces; returns the chunks.
+    /// Sends text in pieces; returns the chunks.
     fn chunks(pieces: &[&str]) -> Vec<String> {
         let mut holdback = Holdback::default();
         let mut chunks = Vec::new();

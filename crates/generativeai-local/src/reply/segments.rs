@@ -187,7 +187,7 @@ fn segment(kind: fn(String) -> Segment, text: &str) -> Option<Segment> {
     (!text.is_empty()).then(|| kind(text.to_owned()))
 }
 
-/// Returns the length of the longest suffix of a text that is the beginning of a tag.
+/// Returns the length of the longest suffix of the text that is the beginning of a tag.
 fn partial_suffix(text: &str, tag: &str) -> usize {
     tag.char_indices()
         .map(|(at, _)| at)

@@ -127,7 +127,7 @@ fn stops(config: &GenerationConfig) -> Result<Vec<String>> {
     let stops = &config.stop_sequences;
     if stops.len() > MAX_STOPS {
         return Err(invalid_argument(format!(
-            "stopSequences has {} texts, but may have at most {MAX_STOPS}",
+            "stopSequences has {} strings, but may have at most {MAX_STOPS}",
             stops.len()
         )));
     }

@@ -18,7 +18,7 @@ pub(crate) enum ResponseFormat {
     Json,
     /// JSON that matches a schema.
     Schema(Box<Schema>),
-    /// One of these texts.
+    /// One of these strings.
     Choice(Vec<String>),
 }
 
@@ -83,8 +83,8 @@ impl ResponseFormat {
 
     /// Returns the instructions for the model; `None` if it may answer freely.
     ///
-    /// `mentions_json` is whether a text of the program asks for JSON. Then nothing is added to the prompt but the
-    /// schema, which the program cannot have described in the same detail.
+    /// `mentions_json` is whether the program's own text asks for JSON. Then only the schema is added to the prompt,
+    /// since the program cannot have described it in the same detail.
     pub(super) fn instructions(&self, mentions_json: bool) -> Option<String> {
         match self {
             Self::Text => None,

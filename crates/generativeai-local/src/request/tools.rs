@@ -149,7 +149,7 @@ fn parse_function(declaration: &FunctionDeclaration, path: String) -> Result<Dec
     })
 }
 
-/// Makes a schema without a type that of an object, as arguments are.
+/// Sets the type of a schema without one to `object`, since arguments are an object.
 fn object_schema(mut schema: Value) -> Value {
     const CONSTRAINTS: [&str; 7] = ["type", "$ref", "anyOf", "oneOf", "allOf", "enum", "const"];
     if let Value::Object(members) = &mut schema

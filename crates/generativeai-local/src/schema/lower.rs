@@ -66,7 +66,7 @@ const FORMATS: [&str; 10] = [
 pub(super) struct Lowered {
     /// Schema with enforceable keywords only. All its references lead to its `$defs`.
     pub(super) schema: Value,
-    /// JSON pointers of the keywords that were left out.
+    /// JSON pointers of the keywords left out.
     pub(super) left_out: Vec<String>,
 }
 

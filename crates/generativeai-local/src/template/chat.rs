@@ -58,7 +58,7 @@ pub(crate) struct Rendered {
 }
 
 impl Template {
-    /// Compiles a template. `bos` and `eos` are the texts of the tokens that begin and end a text; they
+    /// Compiles a template. `bos` and `eos` are the strings of the tokens that begin and end text; they
     /// are empty if the model has none.
     ///
     /// # Errors
@@ -88,7 +88,7 @@ impl Template {
         })
     }
 
-    /// Returns the text of the token that begins a text; empty if the model has none.
+    /// Returns the string of the token that begins text; empty if the model has none.
     pub(crate) fn bos(&self) -> &str {
         &self.bos
     }
@@ -103,7 +103,7 @@ impl Template {
         self.can_stop_thinking
     }
 
-    /// Returns all texts that structure a reply: parts of calls, and thinking tags.
+    /// Returns all strings that structure a reply: parts of calls, and thinking tags.
     pub(crate) fn reply_marks(&self) -> Vec<&str> {
         let mut marks = Vec::new();
         if let Some(native) = &self.native_tools {

@@ -129,7 +129,7 @@ pub(super) fn to_json(value: &impl serde::Serialize) -> String {
     json::to_string(&value, &JsonStyle::default()).unwrap_or_default()
 }
 
-/// Messages under construction. Neighbouring texts of one role become one message, since many templates
+/// Messages under construction. Neighbouring text of one role becomes one message, since many templates
 /// require the roles to alternate.
 #[derive(Default)]
 struct Messages {
@@ -147,14 +147,14 @@ impl Messages {
         }
     }
 
-    /// Adds a text. A neighbouring text of the user becomes a new paragraph; a neighbouring text of the
+    /// Adds the text. A neighbouring text of the user becomes a new paragraph; a neighbouring text of the
     /// model continues the reply, since clients store each chunk of a streamed reply as a content.
     fn push_text(&mut self, role: &str, text: &str) {
         let separator = if role == "assistant" { "" } else { "\n\n" };
         self.push_separated(role, text, separator);
     }
 
-    /// Adds a text on a separate line.
+    /// Adds the text on a separate line.
     fn push_line(&mut self, role: &str, text: &str) {
         self.push_separated(role, text, "\n");
     }
@@ -172,7 +172,7 @@ impl Messages {
         }
     }
 
-    /// Adds a text of the model, and the thoughts that led to it.
+    /// Adds the text of the model, and the thoughts that led to it.
     fn push_reply(&mut self, text: &str, thoughts: &str) {
         self.push_text("assistant", text);
         let Some(message) = self.list.last_mut().filter(|_| !thoughts.is_empty()) else {
@@ -247,7 +247,7 @@ impl Ids {
         id
     }
 
-    /// Returns the id of a response: its own, or else that of the oldest pending call of the function.
+    /// Returns the id of a response: its own, or else the id of the oldest pending call of the function.
     fn of_response(&mut self, id: Option<&str>, name: &str) -> String {
         let at = self.pending.iter().position(|(called, pending)| match id {
             Some(id) => pending == id,

@@ -7,7 +7,7 @@ use minijinja::value::{Kwargs, Tuple, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 use minijinja_contrib::pycompat;
 
-/// Maximum width to which a text is padded. The steps of a template do not limit its output here.
+/// Maximum width to which text is padded. The steps of a template do not limit its output here.
 const MAX_WIDTH: usize = 4_096;
 
 /// Calls a method of a value.
@@ -147,7 +147,7 @@ fn swapped(c: char) -> String {
     }
 }
 
-/// Pads a text to a width. `before` computes the number of characters in front from the number of all that are added.
+/// Pads the text to a width. `before` computes how many of the added characters are in front.
 fn padded(text: &str, args: &[Value], before: fn(usize) -> usize) -> Result<Value, Error> {
     let (width, fill): (usize, Option<&str>) = from_args(args)?;
     let room = room(text, width)?;
@@ -156,7 +156,7 @@ fn padded(text: &str, args: &[Value], before: fn(usize) -> usize) -> Result<Valu
     Ok(format!("{}{text}{}", fill(before), fill(room - before)).into())
 }
 
-/// Centres a text. Of an odd number of characters the additional one is in front if the width is odd.
+/// Centres the text. If an odd number of characters is added, the additional one is in front if the width is odd.
 fn centered(text: &str, args: &[Value]) -> Result<Value, Error> {
     let is_odd = args
         .first()

@@ -90,7 +90,7 @@ fn difference<'a>(text: &'a str, other: &str) -> &'a str {
     &text[start..text.len() - end]
 }
 
-/// Returns all tags in a text, such as `<tool_response>` and `[/INST]`, without repetitions.
+/// Returns all tags in the text, such as `<tool_response>` and `[/INST]`, without repetitions.
 fn tags(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for (at, open) in text.match_indices(['<', '[']) {

@@ -4,9 +4,8 @@ use serde_json::Value;
 
 /// Returns the index of the first message whose text is not in the prompt; `None` if all are.
 ///
-/// The texts must occur in the order of the messages. Whitespace is ignored, since many templates trim
-/// it, and a text may be escaped as in JSON. A system message may occur anywhere: some templates put it
-/// in front of the last question.
+/// They must occur in the order of the messages. Whitespace is ignored, since many templates trim it, and text may be
+/// escaped as in JSON. A system message may occur anywhere: some templates put it in front of the last question.
 pub(super) fn first_missing(prompt: &str, messages: &[Value]) -> Option<usize> {
     let prompt = without_whitespace(prompt);
     let mut rest = prompt.as_str();
@@ -28,7 +27,7 @@ pub(super) fn first_missing(prompt: &str, messages: &[Value]) -> Option<usize> {
     None
 }
 
-/// Returns the end of the first occurrence of a text, or of its form in a JSON string.
+/// Returns the end of the first occurrence of the text, or of its form in a JSON string.
 fn find(prompt: &str, text: &str) -> Option<usize> {
     let end_of = |text: &str| Some(prompt.find(text)? + text.len());
     let escaped = || {
@@ -38,7 +37,7 @@ fn find(prompt: &str, text: &str) -> Option<usize> {
     end_of(text).or_else(escaped)
 }
 
-/// Returns the texts of a message: its content, then the names of the called functions.
+/// Returns the strings of a message: its content, then the names of the called functions.
 fn texts_of(message: &Value) -> Vec<String> {
     let content = match &message["content"] {
         Value::String(text) => text.clone(),

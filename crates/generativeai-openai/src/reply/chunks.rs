@@ -22,7 +22,7 @@ pub(crate) struct Chunks {
     held: Option<GenerateContentResponse>,
 }
 
-/// State of a candidate: the parts that were received.
+/// State of a candidate: the received parts.
 #[derive(Clone, Debug, Default)]
 struct State {
     index: usize,

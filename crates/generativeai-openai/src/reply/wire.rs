@@ -109,7 +109,7 @@ pub(super) struct Message {
     pub(super) others: Map<String, Value>,
 }
 
-/// Content of a message: a text, a list of parts, or at Cloudflare the object that a schema requires.
+/// Content of a message: a string, a list of parts, or from Cloudflare the object that a schema requires.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Text {
@@ -141,7 +141,7 @@ pub(super) struct Function {
     pub(super) arguments: Option<Arguments>,
 }
 
-/// Arguments of a call: JSON in a text, or the JSON itself.
+/// Arguments of a call: JSON in a string, or the JSON itself.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Arguments {

@@ -1,4 +1,4 @@
-//! Media in messages: images, audio, files and texts.
+//! Media in messages: images, audio, files and text.
 
 use generativeai::Result;
 use generativeai::protocol::content::{Blob, FileData, PartMediaResolutionLevel};
@@ -23,7 +23,7 @@ pub(super) fn inline(path: &str, blob: &Blob, capabilities: &Capabilities) -> Re
                 .bytes()
                 .ok()
                 .and_then(|bytes| String::from_utf8(bytes).ok());
-            let text = text.ok_or_else(|| refuse("not a text in UTF-8"))?;
+            let text = text.ok_or_else(|| refuse("not UTF-8 text"))?;
             Ok(json!({"type": "text", "text": text}))
         }
         Some(("audio", format)) if capabilities.audio => {

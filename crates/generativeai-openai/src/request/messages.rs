@@ -307,7 +307,7 @@ fn check_members(path: &str, part: &Part) -> Result<()> {
     }
 }
 
-/// Returns the content of a message: a text, which every server reads, or a list if there is something else.
+/// Returns the content of a message: a string, which every server reads, or a list if there are other parts.
 fn joined(pieces: Vec<Value>) -> Value {
     let texts: Option<Vec<&str>> = pieces.iter().map(|piece| piece["text"].as_str()).collect();
     match texts {

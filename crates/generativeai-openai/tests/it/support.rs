@@ -174,7 +174,7 @@ async fn send(connection: &mut BufReader<TcpStream>, answer: &Answer) -> Option<
     }
 }
 
-/// Returns a completion with a text.
+/// Returns a completion with this text.
 pub(crate) fn completion(text: &str) -> Value {
     json!({"id": "c", "model": "m-1", "choices": [
         {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"},
@@ -190,7 +190,7 @@ pub(crate) fn event(delta: Value, finish: Option<&str>) -> String {
     )
 }
 
-/// Returns a stream with a text in two chunks.
+/// Returns a stream with this text in two chunks.
 pub(crate) fn stream(text: &str) -> String {
     let (one, two) = text.split_at(text.len() / 2);
     let end = event(json!({}), Some("stop"));

@@ -130,7 +130,7 @@ impl FilesApi<'_> {
             Dialect::Headers => {
                 headers.insert(URL, url);
                 headers.insert(STATUS, HeaderValue::from_static("active"));
-                // Pieces of any size are accepted; clients expect that of the service.
+                // Pieces of any size are accepted; clients expect the granularity of the service.
                 headers.insert(GRANULARITY, HeaderValue::from_static("8388608"));
             }
             Dialect::Ranges => drop(headers.insert(LOCATION, url)),

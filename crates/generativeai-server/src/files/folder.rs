@@ -3,13 +3,13 @@
 //! ```text
 //! lock                       held while a server uses the folder
 //! uploads/{upload}/          an upload in progress
-//!     upload.json, data      its properties, and the bytes that were received
+//!     upload.json, data      its properties, and the received bytes
 //! files/{id}/                a file
 //!     file.json, data        its description, and its bytes
 //!     upload.json            those of its upload, which a client may still ask about
 //! ```
 //!
-//! Renaming the folder of an upload to that of its file completes the upload. So at any moment a file
+//! Renaming the folder of an upload to the folder of its file completes the upload. So at any moment a file
 //! exists completely or not at all, whatever interrupts the server.
 
 use std::fs::{self, DirBuilder, File as DiskFile, TryLockError};

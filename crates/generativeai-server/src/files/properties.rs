@@ -48,7 +48,7 @@ pub(super) fn parse(body: &[u8], mime_type: Option<&str>) -> Result<File, ApiErr
     Ok(file)
 }
 
-/// Returns whether a text is the part of a file name after `files/`.
+/// Returns whether this is the part of a file name after `files/`.
 pub(super) fn is_id(id: &str) -> bool {
     let is_allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
     (1..=MAX_ID).contains(&id.len())

@@ -1,6 +1,6 @@
 //! Operation of a request to the upload path. Pure functions over method, headers and query.
 //!
-//! Clients use two forms of resumable uploads: that of the headers `X-Goog-Upload-…`, and the older one of
+//! Clients use two forms of resumable uploads: one with the headers `X-Goog-Upload-…`, and the older one of
 //! `uploadType=resumable`, with `Content-Range` and the code 308. Both have uploads in one request, too: the bytes
 //! alone, or `multipart/related` with the properties in front.
 
@@ -68,7 +68,7 @@ pub(super) fn parse(headers: &HeaderMap, query: &Query) -> Result<UploadCall, Ap
             None => Ok(UploadCall::Start(Dialect::Ranges)),
             Some("start") => Ok(UploadCall::Start(Dialect::Headers)),
             Some(command) => Err(ApiError::invalid(format!(
-                "`X-Goog-Upload-Command: {command}` needs the URL of an upload: use that of the response to `start`"
+                "`X-Goog-Upload-Command: {command}` needs the URL of an upload: use the URL in the response to `start`"
             ))),
         },
         "raw" | "media" => Ok(UploadCall::Raw),

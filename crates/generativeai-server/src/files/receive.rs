@@ -78,7 +78,7 @@ impl Receiver {
                 && size > length
             {
                 return Err(ApiError::invalid(format!(
-                    "the upload is larger than the {length} bytes that were announced"
+                    "the upload is larger than the announced {length} bytes"
                 ))
                 .closing_connection());
             }

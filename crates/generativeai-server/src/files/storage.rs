@@ -155,7 +155,7 @@ impl FileStorage {
         self
     }
 
-    /// Sets the clock that decides when files expire. Default: that of the system. For tests.
+    /// Sets the clock that decides when files expire. Default: the system clock. For tests.
     pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Box::new(now);
         self
@@ -400,8 +400,8 @@ pub(super) fn unknown_upload() -> ApiError {
     ApiError::not_found("unknown upload: it was cancelled, or has expired. Start it again")
 }
 
-/// Returns the error for a file that does not exist. The code is that of the service, which does not reveal whether
-/// files of others exist.
+/// Returns the error for a file that does not exist. The code is the same as the service's, which does not reveal
+/// whether files of others exist.
 pub(super) fn missing(id: &str) -> ApiError {
     ApiError::forbidden(format!(
         "no permission to access the file `files/{id}`, or it does not exist or has expired"

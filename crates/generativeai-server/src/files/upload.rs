@@ -108,7 +108,7 @@ impl Upload {
         self.progress().received
     }
 
-    /// Writes bytes behind those that were received.
+    /// Writes bytes after the received ones.
     pub(super) fn append(&self, bytes: &[u8]) -> Result<(), ApiError> {
         let mut progress = self.progress();
         progress.digest()?;

@@ -22,7 +22,7 @@ pub(crate) enum AllowedHosts {
 }
 
 impl AllowedHosts {
-    /// Checks the host names of a request: that of the `Host` header and that of its URI.
+    /// Checks the host names of a request, in the `Host` header and in its URI.
     pub(crate) fn check(&self, parts: &Parts) -> Result<(), ApiError> {
         let Self::LoopbackAnd(names) = self else {
             return Ok(());

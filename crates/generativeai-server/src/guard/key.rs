@@ -69,7 +69,7 @@ fn bearer_token(value: &[u8]) -> Option<&[u8]> {
         .then(|| token.trim_ascii())
 }
 
-/// Creates the error for a wrong key. Message and reason are those of the service: clients check them.
+/// Creates the error for a wrong key. Message and reason are the same as the service's: clients check them.
 fn invalid_key() -> ApiError {
     ApiError::invalid("API key not valid. Please pass a valid API key.").with_detail(json!({
         "@type": "type.googleapis.com/google.rpc.ErrorInfo",

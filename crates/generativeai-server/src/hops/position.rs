@@ -8,7 +8,7 @@ use ring::digest::{Context, SHA256};
 /// Length of a digest in bytes.
 pub(super) const DIGEST: usize = 32;
 
-// Bytes that no UTF-8 text contains. They separate texts and other parts.
+// Bytes that no UTF-8 text contains. They separate text and other parts.
 const TEXT: u8 = 0xf8;
 const THOUGHT: u8 = 0xf9;
 const SIGNATURE: u8 = 0xfa;
@@ -16,7 +16,7 @@ const OTHER: u8 = 0xfb;
 
 /// Place in the content of a reply: how much precedes it, and a digest of that.
 ///
-/// Equal contents have equal positions, whether a text is one part or many.
+/// Equal contents have equal positions, whether their text is one part or many.
 #[derive(Clone)]
 pub(super) struct Position {
     length: u64,

@@ -4,7 +4,7 @@
 //   end            model messages: "running", "complete", "stopped" or "failed"
 //   error          why it failed
 //   finishReason, usage, modelVersion, timing
-//   model, settings, chunks    the request, and the chunks that were received
+//   model, settings, chunks    the request, and the received chunks
 //
 // A turn starts with a message of the user and includes the function calls that follow, their
 // responses, and the reply.

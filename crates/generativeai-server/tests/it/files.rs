@@ -143,7 +143,7 @@ impl Site {
         stream
     }
 
-    /// Starts a resumable upload of a text, and returns its URL.
+    /// Starts a resumable upload of text, and returns its URL.
     async fn begin(&self, length: usize, properties: Value) -> String {
         let response = self.try_begin(length, properties).await;
         assert_eq!(response.code, 200, "{response:?}");

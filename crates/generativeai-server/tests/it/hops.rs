@@ -18,7 +18,7 @@ use crate::support::{Endless, Event, Response, post, send};
 const STREAM: &str = "streamGenerateContent";
 const UNARY: &str = "generateContent";
 
-/// Returns a reply with thoughts, a text, a signature and a call, one part in each chunk.
+/// Returns a reply with thoughts, text, a signature and a call, one part in each chunk.
 fn parts() -> Vec<Part> {
     let thoughts = (0..4).map(|number| Part::text(format!("thought {number} ")).thought(true));
     let texts = (0..20).map(|number| Part::text(format!("word {number}ü ")));

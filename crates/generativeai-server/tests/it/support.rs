@@ -38,7 +38,7 @@ impl Response {
         serde_json::from_slice(&self.body).expect("JSON")
     }
 
-    /// Returns the error of the body, whose code must be that of the response.
+    /// Returns the error of the body, whose code must equal the status code.
     pub(crate) fn error(&self) -> Value {
         let json = self.json();
         assert_eq!(json["error"]["code"], self.code(), "{json}");

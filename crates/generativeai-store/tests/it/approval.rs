@@ -130,7 +130,7 @@ fn number(args: &Value) -> u64 {
     args["n"].as_u64().unwrap()
 }
 
-/// Replies with two calls, then with one, then with a text. No two calls have the same number.
+/// Replies with two calls, then with one, then with text. No two calls have the same number.
 fn calling(contents: &[Content]) -> Content {
     let answered = contents.iter().rev().take_while(|content| {
         let is_answer = |part: &Part| part.as_function_response().is_some();

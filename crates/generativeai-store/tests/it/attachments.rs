@@ -46,7 +46,7 @@ impl Service {
         }
     }
 
-    /// Creates a client that has uploaded nothing, as that of another process.
+    /// Creates a client that has uploaded nothing, as another process would have.
     fn client(&self) -> Remote {
         Remote::builder().base_url(&self.url).build().unwrap()
     }

@@ -80,7 +80,7 @@ fn kill_repeatedly(address: &str) -> usize {
                     found_any = true;
                     // No acknowledged number is lost.
                     assert!(acknowledged.is_none_or(|last| last < number), "{line}");
-                    // A number that was sent is complete, or is in the unfinished turn.
+                    // A sent number is complete, or is in the unfinished turn.
                     let is_open = |sent: usize| words[2] == sent.to_string();
                     assert!(
                         sent.is_none_or(|sent| sent < number || is_open(sent)),

@@ -198,7 +198,7 @@ impl TestDatabase {
     }
 }
 
-/// Returns the address of the PostgreSQL server, if there is one.
+/// Returns the address of the PostgreSQL server, if any.
 pub(crate) fn postgres_server() -> Option<String> {
     static WARNED: OnceLock<()> = OnceLock::new();
     let server = env::var(POSTGRES).ok();

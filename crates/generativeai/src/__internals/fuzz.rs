@@ -37,7 +37,7 @@ fn read<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
     Ok((found, events.finish()?))
 }
 
-/// Any split of a body gives the same events, and an event stream gives those of the standard. The first bytes
+/// Any split of a body gives the same events, and they are the events of the standard. The first bytes
 /// determine the split.
 pub fn events(data: &[u8]) {
     let (sizes, body) = data.split_at(data.len().min(4));

@@ -204,7 +204,7 @@ impl RequestOptions {
         self
     }
 
-    /// Returns these options, with those of `below` where these set nothing.
+    /// Returns these options. Options that are not set come from `below`.
     ///
     /// ```
     /// use std::time::Duration;

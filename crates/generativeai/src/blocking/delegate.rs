@@ -1,4 +1,4 @@
-//! Methods of the blocking types that call those of the asynchronous types.
+//! Methods of the blocking types that call their asynchronous counterparts.
 
 /// Defines methods that call the method of the same name of `self.0`, for each kind of receiver.
 ///

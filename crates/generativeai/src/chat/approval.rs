@@ -37,7 +37,7 @@ impl Unfinished {
     ) -> Result<(), InvalidEvent> {
         if self.round.is_some() {
             return Err(InvalidEvent(
-                "calls functions before those of the last reply have responded",
+                "calls functions before the functions of the last reply have responded",
             ));
         }
         let content = model_content(&received);

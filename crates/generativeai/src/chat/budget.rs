@@ -81,7 +81,7 @@ pub(super) struct Fit {
 }
 
 impl Budget {
-    /// Decides what leaves the history, such that the request of the open turn keeps within the budget.
+    /// Decides what leaves the history, so that the request of the open turn stays within the budget.
     ///
     /// Nothing changes until the caller applies the event. So an error, or a drop of the future at any await, leaves
     /// the conversation unchanged.

@@ -118,14 +118,14 @@ pub enum Event {
     },
     /// Contents entered the history that are not a completed turn.
     ///
-    /// If a turn is unfinished, the contents are that turn, kept with the part of the reply that was received.
+    /// If a turn is unfinished, the contents are that turn, kept with the received part of the reply.
     /// Otherwise they are an older conversation.
     Added {
         /// The contents.
         contents: Vec<Content>,
         /// Indices into `contents` at which interrupted turns end.
         ///
-        /// Empty in older journals: there, an unfinished turn that was kept ends with the last content.
+        /// Empty in older journals: there, a kept unfinished turn ends with the last content.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         interrupted: Vec<usize>,
     },
@@ -140,13 +140,13 @@ pub enum Event {
         /// Number of contents that remain in the history.
         length: usize,
     },
-    /// The turn that was undone last was redone.
+    /// The last undone turn was redone.
     #[serde(rename = "restored")]
     Redone,
     /// The oldest contents of the history were dropped, to keep within the
     /// [context budget](crate::ChatSession::context_budget).
     Compacted {
-        /// Number of contents that were dropped.
+        /// Number of dropped contents.
         length: usize,
         /// Contents that replace them: nothing, or the request for a summary and the summary.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -2,7 +2,7 @@
 //!
 //! All functions of a round run on the task that awaits the turn, at the same time: while one waits, the others make
 //! progress. Nothing is spawned, so dropping the turn drops them, and a function may borrow nothing from the turn. The
-//! responses arrive in the order in which the functions end, and are then sorted by the index of their call.
+//! responses arrive in the order the functions end, and are then sorted by the index of their call.
 
 use std::collections::BTreeMap;
 use std::future::ready;
@@ -37,7 +37,7 @@ pub(super) struct Running {
     automatic: AutomaticFunctionCalling,
     /// Calls by their index in the round.
     calls: BTreeMap<usize, FunctionCall>,
-    /// Arguments that replaced those of the model, by the index of the call.
+    /// Arguments that replaced the model's, by the index of the call.
     changed: BTreeMap<usize, Map<String, Value>>,
     futures: FuturesUnordered<BoxFuture<(usize, Result<FunctionResponse>)>>,
     /// Error of the function that failed first.
@@ -75,7 +75,7 @@ impl Running {
         Self::new(round.calls().cloned().enumerate(), automatic, reject)
     }
 
-    /// Starts the functions of a round that were approved, with the approved arguments.
+    /// Starts the approved functions of a round, with the approved arguments.
     pub(super) fn approved(
         round: &Round,
         tools: &Toolbox,

@@ -17,7 +17,7 @@ use crate::protocol::content::{Content, Part, Role};
 use crate::protocol::response::GenerateContentResponse;
 
 /// Returns the index at which the last turn begins: at the message before the last reply and its rounds of function
-/// calls. A turn that was kept before its reply was received ends with the responses of a round.
+/// calls. A turn kept before its reply was received ends with the responses of a round.
 pub(super) fn last_turn(history: &[Content]) -> Option<usize> {
     let reply = history.len().checked_sub(1)?;
     let before_reply = reply.checked_sub(1)?;

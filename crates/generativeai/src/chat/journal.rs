@@ -17,7 +17,7 @@ use crate::stream::BoxFuture;
 ///
 /// What a journal has to guarantee:
 ///
-/// - **Order.** Entries are read back in the order in which they were appended.
+/// - **Order.** Entries are read back in the order they were appended.
 /// - **All or nothing.** A call stores all of its entries or none of them, also when the process dies.
 /// - **Compare and set.** `after` is the number of entries that the conversation has read or written. If there are
 ///   more, and this call does not repeat them, another writer was faster: the call returns a conflict, and nothing is
@@ -150,7 +150,7 @@ impl Writer {
         Write(has_pending.then(|| self.journal.append(self.written, self.pending.clone())))
     }
 
-    /// Records the result of the last write that began. Events that were noted while it was in progress stay pending.
+    /// Records the result of the last write that began. Events recorded while it was in progress stay pending.
     pub(super) fn end(&mut self, written: Result<()>) -> Result<()> {
         self.failed = written.clone().err();
         written?;

@@ -4,10 +4,10 @@
 //! | Opened by | Message | Rounds | Beginning of the reply |
 //! | --- | --- | --- | --- |
 //! | a message | the message | none | none |
-//! | a message that answers returned calls | that of the turn | those of the turn, the calls and the answers | none |
-//! | a retry | that of the turn | those of the turn; a running call is answered with the interruption | up to a token |
-//! | decisions about held calls | that of the turn | those of the turn; the held round continues | none |
-//! | a reply of the wrong shape | that of the turn | those of the turn | none; the reply and its error are sent |
+//! | a message that answers returned calls | of the turn | of the turn, with the calls and the answers | none |
+//! | a retry | of the turn | of the turn; a running call is answered with the interruption | up to a token |
+//! | decisions about held calls | of the turn | of the turn; the held round continues | none |
+//! | a reply of the wrong shape | of the turn | of the turn | none; the reply and its error are sent |
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -91,7 +91,7 @@ impl Opening {
     /// Returns a retry of an unfinished turn: its message, its completed rounds and its settings. A round whose calls
     /// wait for approval continues.
     ///
-    /// A call that was interrupted is not run again, since it may have taken effect: its response reports the
+    /// An interrupted call is not run again, since it may have taken effect: its response reports the
     /// interruption to the model.
     pub(super) fn again(turn: &Unfinished) -> Self {
         let transient = carried(turn);

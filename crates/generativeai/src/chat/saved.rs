@@ -80,10 +80,10 @@ struct SavedTurn {
     reason: Reason,
 }
 
-/// A saved conversation contains the name and the settings of its model, the history, the contents that were dropped,
+/// A saved conversation contains the name and the settings of its model, the history, the dropped contents,
 /// and the unfinished turn. Unknown members and thought signatures are included.
 ///
-/// Not saved are the backend, keys, the code of functions, the journal, and the turns that were undone. After loading,
+/// Not saved are the backend, keys, the code of functions, the journal, and undone turns. After loading,
 /// set [`backend`](ChatSession::backend) and [`tools`](ChatSession::tools) again. An error is saved as its message.
 ///
 /// The format is JSON of the API within an object. Files of older versions are read; members may be added in newer

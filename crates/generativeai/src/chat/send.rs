@@ -23,8 +23,8 @@ impl ChatSession {
     ///
     /// If the message answers all calls that the limit of function rounds returned, it continues their turn.
     ///
-    /// The message is anything that converts into a [`Content`]: a text, a part, a list of parts, a file. Setters apply
-    /// to this message alone.
+    /// The message is anything that converts into a [`Content`]: a string, a part, a list of parts, a file. Setters
+    /// apply to this message alone.
     ///
     /// ```
     /// use generativeai::GenerativeModel;
@@ -47,9 +47,9 @@ impl ChatSession {
     ///
     /// # Errors
     /// Preparing does not fail; awaiting or streaming does. An empty message, or a history that the API rejects, fails
-    /// with [`Request`](ErrorKind::Request); the kinds of other errors are those of the [backend](crate::Backend). If
-    /// the error arose before the turn was opened, the conversation is unchanged; otherwise the turn is
-    /// [unfinished](Self::unfinished).
+    /// with [`Request`](ErrorKind::Request); the [backend](crate::Backend) decides the kinds of other
+    /// errors(crate::Backend). If the error arose before the turn was opened, the conversation is unchanged; otherwise
+    /// the turn is [unfinished](Self::unfinished).
     pub fn send_message(&mut self, message: impl Into<Content>) -> SendMessage<'_> {
         SendMessage::new(self, message)
     }
@@ -129,9 +129,8 @@ impl ChatSession {
 
 /// Message that is ready to be sent: await it for the complete reply, or [stream](Self::stream) it.
 ///
-/// Its settings apply to this message alone, and take precedence over those of the model. Generation settings are
-/// merged field by field and safety settings category by category; tools and their configuration are replaced as a
-/// whole.
+/// Its settings apply to this message alone, and take precedence over the model's. Generation settings are merged field
+/// by field and safety settings category by category; tools and their configuration are replaced as a whole.
 ///
 /// A reply that ended with a reason other than `STOP` or `MAX_TOKENS` is an error, unless the reason is
 /// [accepted](Self::accept_finish_reasons): the turn is then [unfinished](ChatSession::unfinished), and the error has

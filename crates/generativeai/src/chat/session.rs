@@ -90,7 +90,7 @@ impl ChatSession {
     }
 
     /// Sets the history, like [`set_history`](Self::set_history), from anything that yields messages: contents,
-    /// references to them, or texts.
+    /// references to them, or strings.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, protocol::content::Content, testing::Scripted};
@@ -164,7 +164,7 @@ impl ChatSession {
         self.model.set_backend(backend);
     }
 
-    /// Sets the tools that the model may use. They replace those of the model.
+    /// Sets the tools that the model may use. They replace the model's own.
     #[must_use]
     pub fn tools(mut self, tools: impl Into<Toolbox>) -> Self {
         self.set_tools(tools);

@@ -39,9 +39,9 @@ pub(super) struct State {
     interrupted: Vec<usize>,
     /// Response of the last turn that entered the history, until the next turn is opened.
     last: Option<Arc<GenerateContentResponse>>,
-    /// Turn that was opened and did not complete. Boxed: it is large, and an idle conversation has none.
+    /// Open turn, which did not complete yet. Boxed: it is large, and an idle conversation has none.
     unfinished: Option<Box<Unfinished>>,
-    /// Turns that were undone and can be redone, the last one last.
+    /// Undone turns, which can be redone; the last undone one is last.
     undone: Vec<Undone>,
     /// Contents that left the history to keep within the context budget.
     dropped: Arc<Transcript>,
@@ -49,7 +49,7 @@ pub(super) struct State {
     summary: usize,
 }
 
-/// Turn that was undone.
+/// Undone turn.
 #[derive(Clone)]
 enum Undone {
     /// Turn of the history.
@@ -133,7 +133,7 @@ impl State {
         Ok(())
     }
 
-    /// Adds contents to the history: the unfinished turn if there is one, otherwise an older conversation.
+    /// Adds contents to the history: the unfinished turn if any, otherwise an older conversation.
     fn add(
         &mut self,
         contents: Vec<Content>,
@@ -224,7 +224,7 @@ impl State {
         Ok(())
     }
 
-    /// Appends contents that are new to the history. From here on the turns that were undone cannot be redone.
+    /// Appends contents that are new to the history. From here on, undone turns cannot be redone.
     fn enter(&mut self, contents: impl IntoIterator<Item = Content>) {
         let contents = contents.into_iter().map(|mut content| {
             content.remove_empty_parts();
@@ -290,7 +290,7 @@ impl State {
         }
     }
 
-    /// Begins a round of function calls: that of the reply to the last request.
+    /// Begins the round of function calls of the last reply.
     pub(super) fn begin_round(&mut self, round: Round) {
         let turn = self.running();
         turn.transient.usage = turn.total_usage();
@@ -370,7 +370,7 @@ impl State {
         self.unfinished.as_deref()
     }
 
-    /// Returns message and reply of the turn that was undone last.
+    /// Returns message and reply of the last undone turn.
     pub(super) fn undone(&self) -> Option<(Content, Content)> {
         match self.undone.last()? {
             Undone::Unfinished(turn) => Some(turn.pair()),
@@ -391,7 +391,7 @@ impl State {
         kept.chain(undone).any(Content::is_empty)
     }
 
-    /// Returns a copy without the turns that were undone.
+    /// Returns a copy without undone turns.
     pub(super) fn snapshot(&self) -> Snapshot {
         Snapshot {
             history: self.history().to_vec(),

@@ -44,7 +44,7 @@ impl<'chat, C: DerefMut<Target = ChatSession>> SendMessage<'chat, C> {
     /// ```
     ///
     /// # Errors
-    /// The errors of sending, and those of [`json`](crate::protocol::response::GenerateContentResponse::json) for the
+    /// The errors of sending, and of [`json`](crate::protocol::response::GenerateContentResponse::json) for the
     /// response. The latter contain the response with the text.
     pub fn json<T: DeserializeOwned + JsonSchema>(mut self) -> SendJson<'chat, T, C> {
         if let Ok(opening) = &mut self.opening {

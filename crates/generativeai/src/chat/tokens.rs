@@ -81,7 +81,7 @@ impl TokenCounter {
 #[derive(Default)]
 struct Size {
     contents: u64,
-    /// Bytes of the texts, and of the JSON of function calls, function responses and tools.
+    /// Bytes of the text, and of the JSON of function calls, function responses and tools.
     bytes: u64,
     /// Images and other files, inline or referenced.
     files: u64,

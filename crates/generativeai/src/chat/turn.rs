@@ -16,7 +16,7 @@
 //! ```
 //!
 //! The steps whose names begin with `Store`, and `Close`, write to the journal; without one they take no time. `Fit`
-//! compares the request with the context budget, if there is one. A reply without function calls goes from `Receive` to
+//! compares the request with the context budget, if any. A reply without function calls goes from `Receive` to
 //! `Close`, and calls that need no approval from `Receive` to `Run`.
 
 use std::mem;
@@ -260,7 +260,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         turn.expect("a turn that is not over is unfinished")
     }
 
-    /// Compares the request with the context budget, if there is one.
+    /// Compares the request with the context budget, if any.
     fn fit(&mut self) {
         self.step = match self.chat.budget {
             Some(budget) => Step::Fit(budget.fit(&self.chat.state, &self.template)),
@@ -313,7 +313,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
     }
 
     /// Returns the request of a round without its contents. Settings that force function calls apply to the first
-    /// request alone: otherwise the model could never reply with a text.
+    /// request alone: otherwise the model could never reply with text.
     fn request_of_round(&self, automatic: &AutomaticFunctionCalling) -> GenerateContentRequest {
         let mut request = self.template.request.clone();
         let turn = self.turn();
@@ -433,7 +433,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         }
     }
 
-    /// Writes the responses that were recorded to the journal, while other functions run.
+    /// Writes the recorded responses to the journal, while other functions run.
     fn write_responses(&mut self) {
         let writer = self.chat.writer.as_ref();
         let has_pending = writer.is_some_and(Writer::has_pending) && self.chat.unsaved().is_none();

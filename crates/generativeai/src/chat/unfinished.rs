@@ -40,9 +40,8 @@ pub struct Unfinished {
     /// Completed rounds of function calls: a content with calls and a content with their responses, in turn.
     /// Empty if the model called no functions, or if the turn ended within its first round.
     pub rounds: Vec<Content>,
-    /// Reply to the last request, as far as it was received. The chunks of a stream are merged.
-    /// `None` if no chunk of it arrived. A reply that was received completely is here as well, if the turn failed for
-    /// its finish reason or its shape.
+    /// Reply to the last request, as far as it was received. The chunks of a stream are merged. `None` if no chunk of
+    /// it arrived. A complete reply is here as well, if the turn failed for its finish reason or its shape.
     pub received: Option<Arc<GenerateContentResponse>>,
     /// Reason why the turn ended.
     pub reason: Reason,
@@ -58,9 +57,9 @@ pub struct Unfinished {
 /// message is sent with the settings of the model, and rounds and tokens are counted from zero.
 #[derive(Clone, Default)]
 pub(super) struct Transient {
-    /// Settings that were made for the message. Boxed: most messages have none.
+    /// Settings made for the message. Boxed: most messages have none.
     pub(super) settings: Option<Box<Settings>>,
-    /// Number of rounds that were run since the caller last answered calls.
+    /// Number of rounds run since the caller last answered calls.
     pub(super) rounds_run: u32,
     /// Token counts of the requests before the last one.
     pub(super) usage: Option<Box<UsageMetadata>>,
@@ -103,7 +102,7 @@ impl Unfinished {
     /// reply.next().await;
     /// drop(reply);
     ///
-    /// let unfinished = chat.unfinished().expect("a turn that was dropped");
+    /// let unfinished = chat.unfinished().expect("a dropped turn");
     /// assert_eq!(unfinished.continuation_token(), Some("token"));
     /// # Ok(()) }
     /// ```

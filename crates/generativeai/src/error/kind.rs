@@ -175,7 +175,7 @@ pub(crate) fn http_code_of(status: &Status) -> Option<u16> {
     })
 }
 
-/// Returns whether a request that was answered with this HTTP code may succeed when repeated.
+/// Returns whether a request answered with this HTTP code may succeed when repeated.
 ///
 /// Other 5xx codes (505, 511 and so on) report a condition that lasts.
 pub(crate) fn is_transient(code: u16) -> bool {

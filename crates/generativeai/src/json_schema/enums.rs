@@ -73,7 +73,7 @@ pub(super) fn types(from: &Map<String, Value>) -> Vec<&str> {
 }
 
 /// Merges alternatives that are strings with fixed values into one `enum`, and returns whether they are.
-/// Descriptions of the alternatives are appended to that of the schema.
+/// Descriptions of the alternatives are appended to the description of the schema.
 pub(super) fn join_texts(from: &mut Map<String, Value>, alternatives: &[Value]) -> bool {
     let mut texts = Vec::new();
     let mut descriptions = Vec::new();

@@ -15,9 +15,9 @@ use super::openapi::Reader;
 use crate::error::Result;
 
 impl Reader<'_> {
-    /// Returns the keywords of a schema, with those of its `$ref` and its `allOf` merged into them.
+    /// Returns the keywords of a schema, merged with the keywords of its `$ref` and its `allOf`.
     ///
-    /// Keywords next to a `$ref` take precedence over those of the referenced schema.
+    /// Keywords next to a `$ref` take precedence over the referenced schema.
     pub(super) fn flat(&mut self, members: &Map<String, Value>) -> Result<Map<String, Value>> {
         let mut flat = members.clone();
         if let Some(reference) = flat.remove("$ref") {

@@ -5,7 +5,7 @@ use rmcp::model::{CallToolResult, ContentBlock};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Reads a result. Each block that has an unknown form becomes media or a text.
+/// Reads a result. Each block of an unknown form becomes media or text.
 ///
 /// `None` if it has no content at all.
 pub(super) fn read(result: &Value) -> Option<CallToolResult> {

@@ -23,13 +23,13 @@ struct Blocks {
     notes: Vec<String>,
 }
 
-/// Converts a result into a response. Structured content, texts and media are all kept.
+/// Converts a result into a response. Structured content, text and media are all kept.
 ///
 /// | result | response |
 /// | --- | --- |
-/// | texts | `{"result": "text\ntext"}` |
+/// | text | `{"result": "text\ntext"}` |
 /// | structured content that is an object | the object |
-/// | both | the object with the texts as `text`, or `{"result": structured, "text": texts}` if it has a `text` |
+/// | both | the object with the text as `text`, or `{"result": structured, "text": texts}` if it has a `text` |
 /// | media | media of the response; those that cannot be passed on become a line of text with the reason |
 ///
 /// # Errors
@@ -59,7 +59,7 @@ pub(super) fn from_result(result: CallToolResult) -> Result<FunctionResponse> {
     Ok(FunctionResponse::new(String::new(), response).parts(media))
 }
 
-/// Returns one value with the structured content and the texts of a result.
+/// Returns one value with the structured content and the text of a result.
 ///
 /// Without both it is an empty object if there are media, which then are the response, and else an empty text.
 fn combine(structured: Option<Value>, texts: &[String], has_media: bool) -> Value {
@@ -108,7 +108,7 @@ impl Blocks {
         }
     }
 
-    /// Removes texts that only repeat the structured content. Servers add them for clients that cannot read
+    /// Removes text that only repeats the structured content. Servers add them for clients that cannot read
     /// structured content, and some wrap values that are not objects as `{"result": value}`.
     fn remove_copies_of(&mut self, structured: &Value) {
         let is_copy = |text: &String, value: &Value| {

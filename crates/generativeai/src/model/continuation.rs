@@ -159,7 +159,7 @@ impl Hops {
         None
     }
 
-    /// Makes the request of the next hop: that of the reply, with the token.
+    /// Makes the request of the next hop: the request of the reply, with the token.
     fn request(&mut self) -> Result<ChunkStream> {
         let mut options = self.options.clone();
         if let Some(timeout) = options.timeout {
@@ -172,7 +172,7 @@ impl Hops {
                 }
                 options.timeout = Some(left);
             } else {
-                // A limit that overflows is none.
+                // A limit that overflows is no limit.
                 self.deadline = now.checked_add(timeout);
             }
         }
@@ -197,7 +197,7 @@ impl Hops {
         })
     }
 
-    /// Records a chunk and prepares it for the caller: removes content that was returned before, and the end of a hop.
+    /// Records a chunk and prepares it for the caller: removes content returned before, and the end of a hop.
     ///
     /// # Errors
     /// The reply was resumed, and differs from the text already returned.

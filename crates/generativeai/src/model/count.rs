@@ -13,7 +13,7 @@ use crate::trace;
 impl GenerativeModel {
     /// Counts the tokens of contents, together with the system instruction, the tools and the settings of the model.
     ///
-    /// The count is that of the service, which knows the tokenizer of the model; it is free of charge. A backend that
+    /// The service counts, since it knows the tokenizer of the model; counting is free of charge. A backend that
     /// cannot count fails with [`Unsupported`](crate::ErrorKind::Unsupported). As a rule of thumb, a token is four
     /// characters of English, and an image of up to 384 pixels is 258 tokens.
     ///

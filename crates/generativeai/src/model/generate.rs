@@ -19,7 +19,7 @@ use crate::stream::BoxFuture;
 impl GenerativeModel {
     /// Prepares a single request to the model. Functions are declared to the model but not run, and no history is kept.
     ///
-    /// The contents are a text, a part, a single content, or a list of contents with their roles. Empty parts and
+    /// The contents are a string, a part, a single content, or a list of contents with their roles. Empty parts and
     /// contents are left out. A last content without a role is the user's.
     ///
     /// ```
@@ -47,7 +47,7 @@ impl GenerativeModel {
 
 /// Request to a model: await it for the complete response, or [stream](Self::stream) it.
 ///
-/// Awaiting returns every response of the service, also one that was stopped or blocked: then
+/// Awaiting returns every response of the service, including a stopped or blocked one: then
 /// [`text`](GenerateContentResponse::text) returns an error with the reason.
 ///
 /// ```

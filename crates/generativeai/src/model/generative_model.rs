@@ -49,7 +49,7 @@ use crate::tools::Toolbox;
 #[derive(Clone)]
 pub struct GenerativeModel {
     pub(super) name: String,
-    /// Backend that was set, or created from the environment when it was first needed. Clones share both.
+    /// Backend of the program, or one created from the environment on first use. Clones share both.
     pub(super) backend: Arc<OnceLock<Arc<dyn Backend>>>,
     pub(super) system_instruction: Option<Content>,
     pub(super) cached_content: Option<String>,
@@ -109,7 +109,7 @@ impl GenerativeModel {
         self.backend = Arc::new(OnceLock::from(backend));
     }
 
-    /// Sets the system instruction: how the model is to behave in the whole conversation. A text or a part becomes
+    /// Sets the system instruction: how the model is to behave in the whole conversation. A string or a part becomes
     /// a content without a role.
     ///
     /// An instruction is sent with each request and is not part of the history, so it survives
@@ -507,7 +507,7 @@ impl GenerativeModel {
         Err(Error::new(ErrorKind::Request, message))
     }
 
-    /// Returns the backend: the one that was set, otherwise the REST API with the settings of the environment.
+    /// Returns the configured backend, otherwise the REST API with the settings of the environment.
     pub(super) fn resolve_backend(&self) -> Result<Arc<dyn Backend>> {
         if let Some(backend) = self.backend.get() {
             return Ok(Arc::clone(backend));

@@ -126,8 +126,7 @@ fn merge_members(
     merged
 }
 
-/// Merges safety settings by category. Of several settings of one category the last one counts, and those of `above`
-/// come after those of `below`.
+/// Merges safety settings by category. The last setting of a category counts, and `above` comes after `below`.
 pub(super) fn merge_categories(
     above: &[SafetySetting],
     below: &[SafetySetting],
@@ -185,7 +184,7 @@ macro_rules! message_setters {
         }
     };
     (@tools) => {
-        /// Sets the tools that the model may use. They replace those of the model.
+        /// Sets the tools that the model may use. They replace the model's own.
         ///
         /// An empty list takes the tools away for this request. Functions are run in conversations with
         /// [automatic function calling]($crate::ChatSession::automatic_function_calling) alone.
@@ -218,7 +217,7 @@ macro_rules! message_setters {
         }
     };
     (@members) => {
-        /// Sets labels by which the bill is broken down. They are added to those of the model.
+        /// Sets labels by which the bill is broken down. They are added to the labels of the model.
         pub fn labels(
             self,
             labels: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,

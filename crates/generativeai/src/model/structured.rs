@@ -67,7 +67,7 @@ impl<'model> GenerateContent<'model> {
     /// ```
     ///
     /// # Errors
-    /// The errors of the request, and those of [`json`](crate::protocol::response::GenerateContentResponse::json) for
+    /// The errors of the request, and of [`json`](crate::protocol::response::GenerateContentResponse::json) for
     /// the response. The latter contain the response with the text.
     pub fn json<T: DeserializeOwned + JsonSchema>(mut self) -> GenerateJson<'model, T> {
         self.model.request_shape::<T>(&mut self.settings);

@@ -57,13 +57,13 @@ message! {
         pub tools: Vec<Tool>,
         /// Settings of the tools. Never sent by the service.
         pub tool_config: Option<ToolConfig>,
-        /// Time at which the cache was created.
+        /// Time when the cache was created.
         pub create_time: Option<Timestamp>,
         /// Time of the last change.
         pub update_time: Option<Timestamp>,
         /// Number of stored tokens.
         pub usage_metadata: Option<CachedContentUsage>,
-        /// Time at which the cache is deleted. Set it or [`ttl`](Self::ttl).
+        /// Time when the cache is deleted. Set it or [`ttl`](Self::ttl).
         pub expire_time: Option<Timestamp>,
         /// Time until the cache is deleted. Default: 1 hour. Never sent by the service.
         pub ttl: Option<Duration>,

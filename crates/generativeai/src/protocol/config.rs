@@ -11,9 +11,8 @@
 //! let model = GenerativeModel::new("gemini-flash-latest").generation_config(config);
 //! ```
 //!
-//! A [`GenerationConfig`] is set for a model or for a single message; that of the message takes
-//! precedence, field by field. Fields that are not set are not sent, so the service uses the default of
-//! the model.
+//! A [`GenerationConfig`] is set for a model or for a single message; the one of the message takes precedence, field by
+//! field. Fields that are not set are not sent, so the service uses the default of the model.
 
 mod generation;
 mod speech;

@@ -1,8 +1,7 @@
 //! Conversations: contents, their parts, media, code and function calls.
 //!
-//! A conversation is a list of [`Content`]s. Each has a [`Role`], `user` or `model`, and a list of
-//! [`Part`]s; a part is a text, an image, a function call and so on. Contents are built from what a
-//! program already has:
+//! A conversation is a list of [`Content`]s. Each has a [`Role`], `user` or `model`, and a list of [`Part`]s; a part is
+//! text, an image, a function call and so on. Contents are built from what a program already has:
 //!
 //! ```
 //! use generativeai::protocol::content::{Blob, Content, FunctionResponse, Part};

@@ -1,4 +1,4 @@
-//! Embeddings: vectors that represent the meaning of texts.
+//! Embeddings: vectors that represent the meaning of text.
 //!
 //! Texts with similar meanings have vectors with a small angle between them, which is how semantic search
 //! and clustering work. [`Backend::embed_content`](crate::Backend::embed_content) computes them.
@@ -18,7 +18,7 @@ use crate::protocol::content::Content;
 use crate::protocol::tokens::ModalityTokenCount;
 
 message! {
-    /// Request for the embedding of one text.
+    /// Request for the embedding of one content.
     pub struct EmbedContentRequest {
         /// Resource name of the model, such as `models/gemini-embedding-001`. Over REST it is part of the
         /// URL, and also required in each request of a batch.
@@ -36,7 +36,7 @@ message! {
 }
 
 impl EmbedContentRequest {
-    /// Creates a request for the embedding of a text.
+    /// Creates a request for the embedding of a content, such as a string.
     pub fn new(content: impl Into<Content>) -> Self {
         Self::default().content(content)
     }
@@ -67,7 +67,7 @@ open_enum! {
     pub enum TaskType {
         /// No particular task.
         Unspecified = "TASK_TYPE_UNSPECIFIED",
-        /// Search query. The texts that are searched use [`RetrievalDocument`](Self::RetrievalDocument).
+        /// Search query. The searched text uses [`RetrievalDocument`](Self::RetrievalDocument).
         RetrievalQuery = "RETRIEVAL_QUERY",
         /// Text that is searched.
         RetrievalDocument = "RETRIEVAL_DOCUMENT",
@@ -77,19 +77,17 @@ open_enum! {
         Classification = "CLASSIFICATION",
         /// Search for groups of similar texts.
         Clustering = "CLUSTERING",
-        /// Question whose answer is searched in texts with
-        /// [`RetrievalDocument`](Self::RetrievalDocument).
+        /// Question to be answered from text with [`RetrievalDocument`](Self::RetrievalDocument).
         QuestionAnswering = "QUESTION_ANSWERING",
-        /// Statement that texts with [`RetrievalDocument`](Self::RetrievalDocument) confirm or refute.
+        /// Statement that text with [`RetrievalDocument`](Self::RetrievalDocument) confirm or refute.
         FactVerification = "FACT_VERIFICATION",
-        /// Description of code that is searched in texts with
-        /// [`RetrievalDocument`](Self::RetrievalDocument).
+        /// Description of code to be found in text with [`RetrievalDocument`](Self::RetrievalDocument).
         CodeRetrievalQuery = "CODE_RETRIEVAL_QUERY",
     }
 }
 
 message! {
-    /// Embedding of one text.
+    /// Embedding of one content.
     pub struct EmbedContentResponse {
         /// Embedding of the text.
         pub embedding: Option<ContentEmbedding>,
@@ -99,7 +97,7 @@ message! {
 }
 
 message! {
-    /// Vector that represents the meaning of a text.
+    /// Vector that represents the meaning of a content.
     ///
     /// Two vectors are compared by the cosine of their angle: 1 for the same meaning, about 0 for none in common.
     ///
@@ -138,7 +136,7 @@ message! {
 }
 
 message! {
-    /// Request for the embeddings of several texts.
+    /// Request for the embeddings of several contents.
     ///
     /// ```
     /// use generativeai::protocol::embeddings::{BatchEmbedContentsRequest, EmbedContentRequest};
@@ -164,7 +162,7 @@ setters!(BatchEmbedContentsRequest {
 });
 
 message! {
-    /// Embeddings of several texts.
+    /// Embeddings of several contents.
     pub struct BatchEmbedContentsResponse {
         /// Embeddings in the order of the requests.
         pub embeddings: Vec<ContentEmbedding>,
@@ -176,7 +174,7 @@ message! {
 message! {
     /// Token counts of embedding requests.
     pub struct EmbeddingUsageMetadata {
-        /// Tokens of the texts and media.
+        /// Tokens of the text and media.
         pub prompt_token_count: Option<i32>,
         /// Tokens by modality.
         pub prompt_token_details: Vec<ModalityTokenCount>,

@@ -1,4 +1,4 @@
-//! Files that were uploaded to the service.
+//! Files uploaded to the service.
 //!
 //! Media that are too large for a request, or that several requests use, are uploaded once. A message
 //! refers to the file by its URI:
@@ -22,7 +22,7 @@ use crate::protocol::status::Status;
 use crate::protocol::time::{Duration, Timestamp};
 
 message! {
-    /// File that was uploaded to the service. It is deleted after 48 hours.
+    /// File uploaded to the service. It is deleted after 48 hours.
     ///
     /// A file has at most 2 GB, and all files of a project have at most 20 GB. Uploads are free of charge.
     pub struct File {
@@ -39,7 +39,7 @@ message! {
         pub create_time: Option<Timestamp>,
         /// Time of the last change.
         pub update_time: Option<Timestamp>,
-        /// Time at which the file is deleted.
+        /// Time when the file is deleted.
         pub expiration_time: Option<Timestamp>,
         /// SHA-256 of the bytes: its 64 hexadecimal digits, encoded in base64.
         pub sha256_hash: Option<String>,
@@ -70,7 +70,7 @@ message! {
 }
 
 message! {
-    /// Request for an upload, and its response: the file that was created.
+    /// Request for an upload, and its response: the created file.
     pub struct UploadedFile {
         /// In a request, the properties of the file to create; in a response, the created file.
         pub file: Option<File>,

@@ -113,7 +113,7 @@ message! {
     pub struct GroundingChunk {
         /// Web page.
         pub web: Option<WebChunk>,
-        /// Passage of a document that was uploaded.
+        /// Passage of an uploaded document.
         pub retrieved_context: Option<RetrievedContext>,
         /// Place on Google Maps.
         pub maps: Option<MapsChunk>,
@@ -174,7 +174,7 @@ message! {
         pub document_name: Option<String>,
         /// Store that contains the document, such as `fileSearchStores/123`. Gemini API only.
         pub file_search_store: Option<String>,
-        /// Resource name of the medium, if the passage is not a text. Gemini API only.
+        /// Resource name of the medium, if the passage is not text. Gemini API only.
         pub media_id: Option<String>,
         /// Page of the document that contains the passage. Gemini API only.
         pub page_number: Option<i32>,
@@ -197,7 +197,7 @@ message! {
         pub text: Option<String>,
         /// Identifier of the place for the Google Maps API, such as `places/123`.
         pub place_id: Option<String>,
-        /// Reviews that were used.
+        /// The reviews.
         pub place_answer_sources: Option<PlaceAnswerSources>,
         /// Route to the place, an object with distance, duration and line. Vertex AI only.
         pub route: Option<Value>,
@@ -205,7 +205,7 @@ message! {
 }
 
 message! {
-    /// Reviews of a place that were used for a reply.
+    /// Reviews of a place used for a reply.
     pub struct PlaceAnswerSources {
         /// Excerpts of the reviews.
         pub review_snippets: Vec<ReviewSnippet>,
@@ -308,7 +308,7 @@ message! {
 message! {
     /// Identifier of a passage that the service found.
     pub struct SemanticRetrieverChunk {
-        /// Corpus or document that was searched, such as `corpora/123/documents/abc`.
+        /// Searched corpus or document, such as `corpora/123/documents/abc`.
         pub source: Option<String>,
         /// Name of the passage, such as `corpora/123/documents/abc/chunks/xyz`.
         pub chunk: Option<String>,

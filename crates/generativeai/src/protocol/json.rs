@@ -113,7 +113,8 @@ fn repair(json: &str) -> Option<String> {
     (copied > 0).then_some(repaired)
 }
 
-/// Replaces each escape of half a surrogate pair by that of U+FFFD; `None` if there is none.
+/// Replaces each escape of half a surrogate pair by the escape of U+FFFD. Returns `None` if there is nothing to
+/// replace.
 fn replace_half_surrogates(string: &str) -> Option<String> {
     const LENGTH: usize = "\\ud83d".len();
     let escaped = |at: usize| {

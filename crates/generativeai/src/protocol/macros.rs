@@ -113,7 +113,7 @@ macro_rules! message {
                 }
 
                 // Field by field, unlike the derived one, so that allocations are reused: the token counts of a chunk
-                // replace those of the chunk before.
+                // replace the ones of the chunk before.
                 fn clone_from(&mut self, source: &Self) {
                     $(self.$field.clone_from(&source.$field);)*
                     self.unknown.clone_from(&source.unknown);

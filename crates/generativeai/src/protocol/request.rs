@@ -57,7 +57,7 @@ message! {
         pub tools: Vec<Tool>,
         /// Settings that apply to all tools.
         pub tool_config: Option<ToolConfig>,
-        /// Safety thresholds, at most one for each category. Default: those of the model.
+        /// Safety thresholds, at most one for each category. By default the model has its own.
         pub safety_settings: Vec<SafetySetting>,
         /// Settings of the reply.
         pub generation_config: Option<Box<GenerationConfig>>,
@@ -112,8 +112,7 @@ impl GenerateContentRequest {
         <Self as wire::Message>::NAMES.iter().any(is_written)
     }
 
-    /// Sets the conversation. A single message, such as a text, is accepted as well as a list of
-    /// [`Content`]s.
+    /// Sets the conversation. A single message, such as a string, is accepted as well as a list of [`Content`]s.
     #[must_use]
     pub fn contents(mut self, contents: impl Into<Contents>) -> Self {
         self.contents = contents.into();

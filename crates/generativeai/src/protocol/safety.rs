@@ -108,7 +108,7 @@ message! {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub struct SafetyRating {
-        /// Category that was rated. A list of ratings has at most one for each category.
+        /// Rated category. A list of ratings has at most one for each category.
         pub category: Option<HarmCategory>,
         /// Probability that the content is harmful. It is not a measure of how severe the harm is.
         pub probability: Option<HarmProbability>,
@@ -120,7 +120,7 @@ message! {
         pub severity: Option<HarmSeverity>,
         /// Severity as a number from 0 to 1. Vertex AI only.
         pub severity_score: Option<f64>,
-        /// Threshold that replaced that of the setting. Vertex AI only.
+        /// Threshold that the service used instead of the configured one. Vertex AI only.
         pub overwritten_threshold: Option<HarmBlockThreshold>,
     }
 }

@@ -1,6 +1,6 @@
 //! Timestamps and durations, as the API writes them.
 //!
-//! Both are strings, kept unchanged so that nothing is lost. A [`Duration`] converts from and to that of
+//! Both are strings, kept unchanged so that nothing is lost. A [`Duration`] converts from and to the one of
 //! the standard library; a [`Timestamp`] is parsed with a crate of your choice:
 //!
 //! ```
@@ -24,7 +24,7 @@ use crate::protocol::wire::Wire;
 /// use generativeai::protocol::files::File;
 ///
 /// let file: File = serde_json::from_str(r#"{"name":"files/abc","expirationTime":"2026-11-25T12:00:00Z"}"#)?;
-/// // Timestamps in UTC sort like texts, and any crate for time parses them.
+/// // Timestamps in UTC sort like strings, and any crate for time parses them.
 /// assert!(file.expiration_time.unwrap().as_str() > "2026-11-24");
 /// # Ok::<(), serde_json::Error>(())
 /// ```

@@ -38,7 +38,7 @@ impl Unknown {
         self.0.as_ref()?.get(name)
     }
 
-    /// Iterates over names and values, in the order in which they were read.
+    /// Iterates over names and values, in the order they were read.
     pub fn iter(&self) -> impl Iterator<Item = (&String, &Value)> {
         self.0.iter().flat_map(|members| members.iter())
     }

@@ -1,9 +1,9 @@
 //! Reading and writing of messages: lenient reading, canonical writing.
 //!
-//! The rules are those of the JSON form of Protocol Buffers: a member is read under its `camelCase` or
+//! The rules come from the JSON form of Protocol Buffers: a member is read under its `camelCase` or
 //! its `snake_case` name, `null` is absent, numbers may be strings, enum values may be numbers. Beyond
 //! these rules, enum values are read in any case, and one value is accepted where a list is expected, as
-//! the Gemini API does. Writing has one form: `camelCase`, absent members left out.
+//! the Gemini API does. Writing has one form: `camelCase`, without absent members.
 //!
 //! | Type of a field | Read from | Written as |
 //! | --- | --- | --- |

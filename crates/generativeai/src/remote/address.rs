@@ -33,8 +33,8 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// Checks a base URL of the Gemini API. A model, a method and the API version that were copied with it are removed,
-    /// which is used unless another one is set. `allow_plain` permits `http://` to other machines.
+    /// Checks a base URL of the Gemini API. Removes what was copied with it: a model, a method, and the API version,
+    /// which is used unless `version` is set. `allow_plain` permits `http://` to other machines.
     pub(super) fn new(base: &str, version: Option<&str>, allow_plain: bool) -> Result<Self> {
         let (base, copied) = without_resource(base.trim());
         let mut address = Self::checked(base, allow_plain)?;
@@ -57,8 +57,8 @@ impl Address {
         Ok(address)
     }
 
-    /// Checks a base URL that contains the API version in its path. Without a path it gets `path`. The path of a method
-    /// that was copied with it is removed. `allow_plain` permits `http://` to other machines.
+    /// Checks a base URL that contains the API version in its path. Without a path it gets `path`. Removes the
+    /// path of a method that was copied with it. `allow_plain` permits `http://` to other machines.
     pub(super) fn with_version(base: &str, path: &str, allow_plain: bool) -> Result<Self> {
         let base = base.trim().trim_end_matches('/');
         let copied = COPIED.iter().find_map(|method| base.strip_suffix(method));
@@ -151,7 +151,7 @@ impl Address {
         match path_of("files", name)? {
             path if path.starts_with("files/") => self.at(&path),
             path => Err(request(format!(
-                "the name `{path}` is not that of a file: it has to start with `files/`"
+                "`{path}` is not the name of a file: it must start with `files/`"
             ))),
         }
     }
@@ -216,7 +216,7 @@ impl Address {
     }
 }
 
-/// Splits a base URL that was copied from a whole address: returns it without the model, the method and the API
+/// Splits a base URL copied from a whole address: returns it without the model, the method and the API
 /// version at its end, and the version.
 fn without_resource(url: &str) -> (&str, Option<&str>) {
     let mut base = url.trim_end_matches('/');
@@ -261,7 +261,7 @@ fn uri(address: String) -> Result<Uri> {
         .map_err(|error| request("the request has an invalid address").with_source(error))
 }
 
-/// Returns the port of an address, or that of its scheme.
+/// Returns the port of an address, or the default port of its scheme.
 fn port(uri: &Uri) -> u16 {
     let default = if uri.scheme_str() == Some("https") {
         443

@@ -37,7 +37,7 @@ const NAME: &str = concat!("generativeai/", env!("CARGO_PKG_VERSION"));
 /// | --- | --- | --- |
 /// | [`api_key`](Self::api_key) | `GEMINI_API_KEY`, `GOOGLE_API_KEY` | none; an error, except on this machine |
 /// | [`base_url`](Self::base_url) | `GOOGLE_GEMINI_BASE_URL` | Google's Gemini API |
-/// | [`api_version`](Self::api_version) | | that of the base URL, else `v1beta` |
+/// | [`api_version`](Self::api_version) | | the version in the base URL, else `v1beta` |
 /// | [`request_options`](Self::request_options) | | see [`RequestOptions`] |
 /// | [`response_limit`](Self::response_limit) | | 64 MiB |
 /// | [`retry_budget`](Self::retry_budget) | | 100 retries |
@@ -163,7 +163,7 @@ impl RemoteBuilder {
         self
     }
 
-    /// Sets the API version. Default: that of the base URL, else `v1beta`.
+    /// Sets the API version. Default: the version in the base URL, else `v1beta`.
     ///
     /// `v1beta` has all features of the Gemini API. `v1` changes less, and lacks most of those in preview.
     pub fn api_version(mut self, version: impl Into<String>) -> Self {
@@ -188,7 +188,7 @@ impl RemoteBuilder {
         self
     }
 
-    /// Trusts further certificate authorities (PEM) besides those of the platform: that of a company proxy,
+    /// Trusts certificate authorities (PEM) in addition to those of the platform: the one of a company proxy,
     /// for example. The text may contain several certificates, and the method may be called repeatedly. Not
     /// available on Android, where root certificates are installed in the system.
     ///
@@ -377,7 +377,7 @@ impl RemoteBuilder {
         })))
     }
 
-    /// Returns the key that was set, or that of the first variable that contains one.
+    /// Returns the configured key, or else the key in the first environment variable that contains one.
     fn key(&self, text: &impl Fn(&str) -> Result<Option<String>>) -> Result<Option<Secret>> {
         if let Some(key) = &self.api_key {
             return checked(key.reveal(), "the API key").map(Some);

@@ -49,7 +49,7 @@ impl Client {
         self.streamed(self.outgoing(path, body), decoder, options)
     }
 
-    /// Returns the base URL, with the API version if there is one.
+    /// Returns the base URL, with the API version if any.
     pub fn address(&self) -> &str {
         self.0.address.as_str()
     }

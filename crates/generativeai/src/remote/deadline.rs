@@ -54,7 +54,7 @@ impl Deadlines {
         self.idle_deadline = None;
     }
 
-    /// Returns the time left until the deadline, if there is one.
+    /// Returns the time left until the deadline, if any.
     pub(super) fn remaining(&self) -> Option<Duration> {
         let deadline = self.deadline?;
         Some(deadline.saturating_duration_since(Instant::now()))

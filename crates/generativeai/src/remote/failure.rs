@@ -200,7 +200,7 @@ fn status_in(json: &[u8]) -> Option<Status> {
     let status: Status = match value.get_mut("error")?.take() {
         Value::Null => return None,
         Value::String(message) => with_message(message),
-        // A status whose members have other types than those of the API is shown unchanged.
+        // A status whose members have unexpected types is shown unchanged.
         error => serde_json::from_value(error.clone())
             .unwrap_or_else(|_| with_message(error.to_string())),
     };
@@ -218,7 +218,7 @@ fn is_about_api_key(status: &Status) -> bool {
     })
 }
 
-/// Returns at most that many characters of a text, with `…` at the end if some are missing.
+/// Returns at most that many characters of the text, with `…` at the end if some are missing.
 fn truncated(text: &str, max_chars: usize) -> Cow<'_, str> {
     match text.char_indices().nth(max_chars) {
         None => Cow::Borrowed(text),

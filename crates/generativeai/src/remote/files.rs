@@ -14,7 +14,7 @@
 //!
 //! ```text
 //! AttachFile               a path or bytes: inline data if small, else a reference to a file, with its place on disk
-//!   │ stored               the files that were uploaded as attachments, by their content
+//!   │ stored               the files uploaded as attachments, by their content
 //!   ▼
 //! current                  when a request is sent: expired references are replaced by new uploads
 //! ```

@@ -12,7 +12,7 @@ const ADDED_HEADERS: usize = 2;
 pub(super) struct Outgoing {
     method: Method,
     uri: Uri,
-    /// Headers besides those of every request.
+    /// Headers in addition to those of every request.
     headers: HeaderMap,
     body: Option<SharedBody>,
 }

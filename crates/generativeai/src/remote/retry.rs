@@ -11,7 +11,7 @@ pub(super) struct Situation {
     pub(super) attempts: u32,
     /// Wait that the service asks for.
     pub(super) retry_after: Option<Duration>,
-    /// Time left until the deadline, if there is one.
+    /// Time left until the deadline, if any.
     pub(super) remaining: Option<Duration>,
     /// Random number, at least 0 and less than 1.
     pub(super) jitter: f64,

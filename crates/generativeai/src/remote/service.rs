@@ -23,7 +23,7 @@ pub(super) struct Service {
     /// Permits for requests in flight, if their number is limited.
     pub(super) in_flight: Option<Arc<Semaphore>>,
     pub(super) jitter: Mutex<fastrand::Rng>,
-    /// Files that were uploaded as attachments.
+    /// Files uploaded as attachments.
     pub(super) stored: Stored,
 }
 

@@ -49,7 +49,7 @@ pub(super) fn config(verify: bool, roots: Vec<CertificateDer<'static>>) -> Resul
         .map_err(unusable)?;
     let mut config = if verify {
         let verifier = verifier(roots, provider).map_err(unusable)?;
-        // `dangerous` is the name of the API: the verifier is that of the platform, and checks everything.
+        // `dangerous` is only the name of the method: the platform's verifier checks everything.
         let builder = builder.dangerous();
         builder
             .with_custom_certificate_verifier(verifier)
@@ -87,7 +87,7 @@ fn verifier(
     Ok(Arc::new(Verifier::new(provider)?))
 }
 
-/// Returns whether an error was caused by a certificate that was rejected. No retry changes that.
+/// Returns whether a certificate was rejected. A retry would not help.
 pub(super) fn is_about_certificate(error: &(dyn StdError + 'static)) -> bool {
     std::iter::once(error)
         .chain(causes(error))

@@ -74,7 +74,7 @@ impl GenerateContentResponse {
         }
     }
 
-    /// Returns the error for a prompt that was blocked.
+    /// Returns the error for a blocked prompt.
     pub(crate) fn blocked(&self) -> Error {
         let feedback = self.prompt_feedback.as_deref();
         let reason = feedback.and_then(|feedback| feedback.block_reason.as_ref());
@@ -87,7 +87,7 @@ impl GenerateContentResponse {
         Error::new(ErrorKind::Blocked, format!("the prompt was blocked: {why}"))
     }
 
-    /// Returns the error for a reply that was stopped, with an explanation of the reason.
+    /// Returns the error for a stopped reply, with an explanation of the reason.
     pub(crate) fn stopped(&self, reason: &FinishReason) -> Error {
         let explanation = self
             .candidates

@@ -54,7 +54,7 @@ impl GenerateContentResponse {
     }
 }
 
-/// Reason and position at which a text does not deserialize. Lines and columns count from 1; 0 is unknown.
+/// Reason and position of a failure to deserialize. Lines and columns count from 1; 0 is unknown.
 struct Misread {
     cause: String,
     line: usize,
@@ -90,7 +90,7 @@ fn read<T: DeserializeOwned>(json: &str) -> Result<T, Misread> {
     Ok(value)
 }
 
-/// Deserializes a text whose numbers such as `1345.0` are integers. Without such a number it returns `misread`.
+/// Deserializes JSON, with numbers such as `1345.0` read as integers. Returns `misread` if there are none.
 fn read_whole_numbers<T: DeserializeOwned>(json: &str, misread: Misread) -> Result<T, Misread> {
     let mut value = serde_json::from_str::<Value>(json).unwrap_or_default();
     if make_whole(&mut value) {
@@ -123,7 +123,7 @@ fn make_whole(value: &mut Value) -> bool {
     }
 }
 
-/// Returns the text without the Markdown fence around it, if there is one around the whole text.
+/// Returns the text without the Markdown fence around it, if the fence encloses the whole text.
 fn without_fence(text: &str) -> &str {
     let fenced = text.trim().strip_prefix("```");
     let fenced = fenced.and_then(|rest| rest.strip_suffix("```")?.split_once('\n'));

@@ -33,7 +33,7 @@ use crate::stream::{BoxFuture, ChunkStream};
 ///
 /// Writing blocks the calling thread. If it fails, the request fails, or the next one if this one was dropped.
 ///
-/// A reply that was dropped is recorded as far as it was received. Errors are recorded like responses, so a cassette
+/// A dropped reply is recorded as far as it was received. Errors are recorded like responses, so a cassette
 /// can hold a refusal of the service, too. Recordings are plain text: read them before you commit them.
 ///
 /// ```
@@ -100,7 +100,7 @@ impl Recorder {
         })
     }
 
-    /// Adds a text that the cassette must not contain, in addition to the known keys.
+    /// Adds a string that the cassette must not contain, in addition to the known keys.
     ///
     /// It is replaced in names and values. A reply in which it is split over several chunks is not recorded,
     /// and ends with an error.
@@ -184,7 +184,7 @@ fn write_line(file: &mut File, line: &Value) -> std::io::Result<()> {
     file.write_all(format!("{line}\n").as_bytes())
 }
 
-/// Returns the text of a recorded reply: the texts of all its chunks.
+/// Returns the text of a recorded reply: the text of all its chunks.
 fn reply_text(exchange: &Value) -> String {
     let chunks = exchange["answers"].as_array().into_iter().flatten();
     let parts = chunks.filter_map(|chunk| {

@@ -28,7 +28,7 @@ use crate::stream::{BoxFuture, ChunkStream};
 ///
 /// | The reply | Method |
 /// | --- | --- |
-/// | is a text, in one chunk or several | [`then_text`](Self::then_text), [`then_chunks`](Self::then_chunks) |
+/// | is text, in one chunk or several | [`then_text`](Self::then_text), [`then_chunks`](Self::then_chunks) |
 /// | calls a function | [`then_call`](Self::then_call) |
 /// | has several parts | [`then_parts`](Self::then_parts) |
 /// | is stopped, blocked, or has token counts | [`then_stream`](Self::then_stream) |
@@ -80,7 +80,7 @@ enum End {
 }
 
 impl Scripted {
-    /// Creates a backend that replies to every request with a text.
+    /// Creates a backend that replies to every request with this text.
     ///
     /// Replies that are added to the script come first.
     ///
@@ -122,7 +122,7 @@ impl Scripted {
         scripted
     }
 
-    /// Adds a reply with a text, in one chunk.
+    /// Adds a reply with this text, in one chunk.
     #[must_use]
     pub fn then_text(self, text: impl Into<String>) -> Self {
         self.then_chunks([text.into()])
@@ -431,7 +431,7 @@ fn chunks_of(texts: &[&str]) -> Vec<GenerateContentResponse> {
     texts.iter().map(|&text| chunk(text.to_owned())).collect()
 }
 
-/// Returns a chunk with a text and without a finish reason.
+/// Returns a chunk with this text and without a finish reason.
 fn chunk(text: String) -> GenerateContentResponse {
     let mut chunk = GenerateContentResponse::from(Content::model(text));
     set_finish_reason(&mut chunk, None);

@@ -13,7 +13,7 @@ use crate::protocol::content::{FunctionCall, FunctionResponse};
 /// a round run concurrently; the responses are sent in the order of the calls. Rounds repeat until the model
 /// replies without a call. Setters of chats accept `true` for the defaults and `false` for none.
 ///
-/// Each round is a further request, with its own cost: the token counts of the reply are those of all rounds.
+/// Each round is another request, with its own cost: the token counts of the reply include all rounds.
 /// Functions run on the task that awaits the message; dropping it drops them.
 ///
 /// ```
@@ -134,7 +134,7 @@ pub enum OnFailure {
 pub enum FunctionEvent<'turn> {
     /// A call was decided on. Without a [policy](AutomaticFunctionCalling::approve) there are no decisions.
     Decided(&'turn FunctionCall, &'turn Decision),
-    /// The model called a function, which runs next, with the arguments that were approved.
+    /// The model called a function, which runs next, with the approved arguments.
     Called(&'turn FunctionCall),
     /// A call has its response, which may be an error.
     Answered(&'turn FunctionCall, &'turn FunctionResponse),
@@ -254,7 +254,7 @@ impl AutomaticFunctionCalling {
         self.enabled.then_some(self)
     }
 
-    /// Passes an event to the observer, if there is one.
+    /// Passes an event to the observer, if any.
     pub(crate) fn observe(&self, event: FunctionEvent<'_>) {
         if let Some(observer) = &self.observer {
             observer(event);

@@ -19,7 +19,7 @@ pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 /// | --- | --- |
 /// | a map, or [`Json`] of a value that serializes as an object | the object |
 /// | nothing, a string, a number, a list, a tuple, an `Option` | `{"result": value}` |
-/// | a [`FunctionResponse`] | that response with its media; name and id are set to those of the call |
+/// | a [`FunctionResponse`] | that response with its media, with the name and id of the call |
 /// | `Ok(value)`, where `value` implements [`Serialize`] | like `Json(value)` |
 /// | `Err(error)` | `{"error": "message: cause: cause"}` |
 ///
@@ -67,8 +67,7 @@ pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
             return `generativeai::Json<{Self}>`"
 )]
 pub trait IntoFunctionResponse {
-    /// Converts the value into a response. Its name and id may be left out: they are set to those of the
-    /// call.
+    /// Converts the value into a response. Its name and id may be left out: they are copied from the call.
     ///
     /// # Errors
     /// The error of the function, or the reason why its value cannot be serialized.

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{FunctionCall, FunctionResponse};
 use crate::stream::BoxFuture;
 
-/// Member of a response with the arguments that ran instead of those of the model.
+/// Member of a response with the arguments that replaced the model's arguments.
 const CHANGED_ARGUMENTS: &str = "changedArguments";
 
 /// Runs a function on the caller's task and returns its response with the name and id of the call.
@@ -74,7 +74,7 @@ pub(crate) fn error_response(call: &FunctionCall, error: &Error) -> FunctionResp
     FunctionResponse::to(call, json!({ "error": message }))
 }
 
-/// Adds to a response that the function ran with other arguments than those of the model.
+/// Notes in a response that the function ran with other arguments than the model sent.
 pub(crate) fn note_changed_arguments(
     response: &mut FunctionResponse,
     arguments: Map<String, Value>,

@@ -37,7 +37,7 @@ pub struct Toolbox(Arc<Contents>);
 
 #[derive(Clone, Debug, Default)]
 struct Contents {
-    /// Tools in the order in which they were added, before declarations are merged.
+    /// Tools in the order they were added, before declarations are merged.
     tools: Vec<Tool>,
     functions: Vec<Function>,
 }
@@ -100,7 +100,7 @@ impl Toolbox {
 
     /// Runs the function that a call names, once, and returns the response to send.
     ///
-    /// For calls that were returned to the caller, for example to ask the user for permission first. If the
+    /// For calls returned to the caller, for example to ask the user for permission first. If the
     /// function fails, panics, gets arguments that do not fit, or does not exist, the response is
     /// `{"error": "…"}` with the reason, for the model to read.
     ///
@@ -133,7 +133,7 @@ impl Toolbox {
         self.0.tools.is_empty()
     }
 
-    /// Returns the tools in the form of a request: neighbouring declarations that were added one at a time are merged
+    /// Returns the tools as a request contains them: neighbouring declarations that were added one at a time are merged
     /// into one tool, as the service expects them.
     pub fn tools(&self) -> Vec<Tool> {
         let mut merged: Vec<Tool> = Vec::with_capacity(self.0.tools.len());
@@ -218,7 +218,7 @@ impl Toolbox {
         Error::new(ErrorKind::Function, message)
     }
 
-    /// Returns the error of a call of a function that does not exist. It lists the existing ones, so that the
+    /// Returns the error for a call of a function that does not exist. It lists the existing functions, so that the
     /// model can correct the call.
     fn unknown_function(&self, name: &str) -> Error {
         let known = self.known_functions();

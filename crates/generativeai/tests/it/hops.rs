@@ -18,7 +18,7 @@ use crate::support::memory::Memory;
 use crate::support::poll::{Waiting, drop_at_every_poll, run};
 use crate::support::service::Service;
 
-/// Returns the pieces of a reply: thoughts, a text, and a signature at its end.
+/// Returns the pieces of a reply: thoughts, text, and a signature at its end.
 pub(crate) fn reply() -> Vec<Part> {
     let thoughts = (0..8).map(|number| Part::text(format!("thought {number} ")).thought(true));
     let texts = (0..40).map(|number| Part::text(format!("word {number}ü ")));

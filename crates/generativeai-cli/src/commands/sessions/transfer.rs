@@ -23,7 +23,7 @@ pub(super) struct Export {
     #[arg(add = ArgValueCandidates::new(completions::sessions))]
     name: String,
 
-    /// Print only the messages, as the list of contents that the Gemini API takes
+    /// Print only the messages, as a list of contents for the Gemini API
     #[arg(long)]
     contents: bool,
 }
@@ -45,8 +45,8 @@ impl Export {
 /// Import a session from a file and print its name.
 #[derive(Debug, Args)]
 pub(super) struct Import {
-    /// The file, or `-` for stdin: JSON Lines of `export`, JSON of /save, contents or a request of the Gemini
-    /// API, or the chat file of another program
+    /// The file, or `-` for stdin: from `genai sessions export` or /save, a request or a list of contents of the
+    /// Gemini API, or a conversation exported by another program
     file: PathBuf,
 
     /// Name of the session; by default the first words of its first message

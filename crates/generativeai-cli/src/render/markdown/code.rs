@@ -72,7 +72,7 @@ impl Code {
     }
 }
 
-/// Maps language names that models use to those of the syntax definitions.
+/// Maps language names that models use to the names of the syntax definitions.
 fn alias(language: &str) -> &str {
     match language.to_ascii_lowercase().as_str() {
         "typescript" | "ts" | "jsx" | "tsx" | "javascript" | "node" => "js",

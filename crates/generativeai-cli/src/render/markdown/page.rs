@@ -199,12 +199,12 @@ fn is_ideograph(piece: &str) -> bool {
     first.is_some_and(|char| ('\u{2e80}'..'\u{1f000}').contains(&char)) && piece.width() == 2
 }
 
-/// Returns the width of a text in columns, without its styles.
+/// Returns the width of the text in columns, without its styles.
 pub(super) fn visible_width(text: &str) -> usize {
     visible(text).width()
 }
 
-/// Returns a text without its styles.
+/// Returns the text without its styles.
 pub(super) fn visible(text: &str) -> String {
     let mut parts = text.split("\x1b[");
     let mut visible = parts.next().unwrap_or_default().to_owned();

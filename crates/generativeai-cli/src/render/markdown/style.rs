@@ -54,7 +54,7 @@ impl Style {
         }
     }
 
-    /// Appends a text in this style.
+    /// Appends the text in this style.
     pub(super) fn write(self, text: &str, out: &mut String) {
         if self == Self::plain() || text.is_empty() {
             out.push_str(text);

@@ -1,4 +1,4 @@
-//! Rendering of whole texts and of texts in pieces.
+//! Rendering of text, whole and in pieces.
 
 use super::*;
 
@@ -11,8 +11,7 @@ const STYLED: Layout = Layout {
     styled: true,
 };
 
-/// Renders a text in one piece, split in two at every position, and character by character. All must
-/// agree.
+/// Renders the text in one piece, split in two at every position, and character by character. All must agree.
 fn rendered(text: &str, layout: Layout) -> String {
     let whole = in_pieces([text], layout);
     for (at, _) in text.char_indices() {

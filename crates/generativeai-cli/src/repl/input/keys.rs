@@ -87,7 +87,7 @@ fn is_ctrl(event: &Event, key: char) -> bool {
         if pressed.code == KeyCode::Char(key) && pressed.modifiers == KeyModifiers::CONTROL)
 }
 
-/// Sanitizes a text for the prompt. Its lines end in line feeds.
+/// Sanitizes the text for the prompt. Its lines end in line feeds.
 pub(super) fn drawable(text: &str) -> String {
     sanitize(&text.replace("\r\n", "\n").replace('\r', "\n"))
 }

@@ -58,7 +58,7 @@ impl Repl<'_> {
     }
 }
 
-/// Copies a text with the first program that is installed, and returns its name.
+/// Copies the text with the first installed program, and returns its name.
 fn copy(text: &str) -> anyhow::Result<&'static str> {
     for words in PROGRAMS {
         let name = words[0];

@@ -9,7 +9,7 @@ use crate::repl::state::Repl;
 use crate::transcript::{self, excerpt};
 use crate::usage::ReplyUsage;
 
-/// The message that asks a model to continue a reply that was cut off.
+/// The message that asks a model to continue a truncated reply.
 const CONTINUE: &str = "Continue exactly where you stopped, without repeating anything.";
 
 impl Repl<'_> {

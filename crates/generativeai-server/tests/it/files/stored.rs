@@ -234,7 +234,7 @@ async fn a_file_in_one_request_is_stored_or_leaves_nothing() {
     );
     let folder = site.folder.path().join("uploads");
     site.running.stop().await;
-    // The folder of a request that was cut is removed on another thread.
+    // The folder of an interrupted request is removed on another thread.
     while std::fs::read_dir(&folder).expect("a folder").count() > 0 {
         tokio::task::yield_now().await;
     }

@@ -36,10 +36,10 @@ impl ChatSession {
     }
 
     /// Replaces the history. The rest of the conversation is forgotten: the [last response](Self::last), the
-    /// [unfinished turn](Self::unfinished), and the turns that were undone or [dropped](Self::dropped).
+    /// [unfinished turn](Self::unfinished), and undone or [dropped](Self::dropped) turns.
     ///
     /// Contents are stored as given, with two exceptions. Missing roles are set: function responses get the role of the
-    /// user, and otherwise user and model alternate from the first role that is known. Parts without data, empty texts
+    /// user, and otherwise user and model alternate from the first role that is known. Parts without data, empty text
     /// of the model and contents without parts are left out, since the API rejects them.
     ///
     /// Lists, slices and arrays of contents are accepted, such as the [`history`](Self::history) of another chat.
@@ -195,7 +195,7 @@ impl ChatSession {
         self.state.interrupted().binary_search(&index).is_ok()
     }
 
-    /// Undoes the unfinished turn if there is one, otherwise the last turn, and returns its message and its reply.
+    /// Undoes the unfinished turn if any, otherwise the last turn, and returns its message and its reply.
     /// Returns `None` for an empty conversation.
     ///
     /// A turn is undone as a whole, including its rounds of function calls. If no reply was received, the returned
@@ -256,10 +256,9 @@ impl ChatSession {
 
     /// Adds the unfinished turn to the history, and returns whether it did.
     ///
-    /// The part of the reply that was received becomes the reply, which
-    /// [`is_interrupted`](Self::is_interrupted). Function calls without a response get one that reports the
-    /// interruption, since the API rejects a request with an unanswered call. If nothing was received, the turn stays
-    /// unfinished.
+    /// The received part of the reply becomes the reply, which [`is_interrupted`](Self::is_interrupted). Function calls
+    /// without a response get one that reports the interruption, since the API rejects a request with an unanswered
+    /// call. If nothing was received, the turn stays unfinished.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::response::GenerateContentResponse;
 
 impl ChatSession {
-    /// Stores the conversation in a journal from now on, starting with its contents so far. Turns that were undone
+    /// Stores the conversation in a journal from now on, starting with its contents so far. Undone turns
     /// before are not stored.
     ///
     /// Each message is stored before it is sent, and the result of the turn when it is over. Changes that do not wait,
@@ -42,7 +42,7 @@ impl ChatSession {
     /// Continues the conversation that a journal contains, and appends to the journal from now on.
     ///
     /// History, unfinished turn and undone turns are as they were. A turn without a final event was
-    /// [`Interrupted`](Reason::Interrupted). Settings that were made for its message are lost. The model, its tools
+    /// [`Interrupted`](Reason::Interrupted). Settings made for its message are lost. The model, its tools
     /// and the other settings are those of this value.
     ///
     /// # Errors
@@ -71,8 +71,7 @@ impl ChatSession {
         Ok(self)
     }
 
-    /// Removes contents without parts, which older versions stored and the API rejects. The turns that were undone are
-    /// forgotten.
+    /// Removes contents without parts, which older versions stored and the API rejects. The undone turns are forgotten.
     fn remove_empty_contents(&mut self) {
         let snapshot = self.state.snapshot().without_empty_contents();
         let events = snapshot.into_events();

@@ -159,7 +159,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         };
     }
 
-    /// Runs the functions that were approved. None runs if the start could not be stored.
+    /// Runs the approved functions. None runs if the start could not be stored.
     fn run_approved(&mut self) {
         let unsaved = self.chat.unsaved().cloned();
         let round = self.turn().round.as_ref();

@@ -27,7 +27,7 @@ pub(super) struct Grounding {
 #[derive(Clone, Copy, Default)]
 struct Place {
     parts: usize,
-    /// Length of the last part in bytes, if it is a text that the next one is appended to, and whether it is a thought.
+    /// Length of the last part in bytes, if it is text to which the next part is appended, and whether it is a thought.
     open_text: Option<(usize, bool)>,
 }
 
@@ -50,7 +50,7 @@ impl Grounding {
         self.token = self.end;
     }
 
-    /// Ends a hop that was received whole.
+    /// Ends a hop that was received completely.
     pub(super) fn end_hop(&mut self) {
         self.before.clone_from(&self.latest);
         self.restart();

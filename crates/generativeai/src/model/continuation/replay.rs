@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{Content, Data, Part};
 use crate::protocol::response::{Candidate, FinishReason, GenerateContentResponse};
 
-/// Parts that were returned after the last token, and those of them that the resumed hop has yet to repeat.
+/// Parts returned after the last token, and which of them the resumed hop has yet to repeat.
 #[derive(Default)]
 pub(super) struct Replay {
     returned: GenerateContentResponse,
@@ -26,7 +26,7 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    /// Records a new token. Returns whether everything that was returned is before it: a resumed hop may have its
+    /// Records a new token. Returns whether the token follows everything that was returned: a resumed hop may have its
     /// tokens at other places.
     pub(super) fn mark(&mut self) -> bool {
         let rest: Vec<Part> = self.expected.iter().cloned().collect();
@@ -47,14 +47,14 @@ impl Replay {
         }
     }
 
-    /// Begins to expect everything that was returned.
+    /// Begins to expect a repetition of everything returned.
     pub(super) fn restart(&mut self) {
         let content = self.returned.candidates.first();
         let content = content.and_then(|candidate| candidate.content.clone());
         self.expected = content.unwrap_or_default().parts.into();
     }
 
-    /// Removes text from a chunk that was returned before.
+    /// Removes text that was returned before from a chunk.
     ///
     /// # Errors
     /// The chunk has something else, or the reply ends before it.

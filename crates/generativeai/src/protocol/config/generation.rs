@@ -17,7 +17,7 @@ message! {
     /// | limit the length | [`max_output_tokens`](Self::max_output_tokens) |
     /// | limit the thinking | [`thinking_config`](Self::thinking_config) |
     /// | get JSON | a schema, with [`response_schema_of`](Self::response_schema_of) |
-    /// | choose among given texts | [`response_mime_type`](Self::response_mime_type) `text/x.enum` with an `enum` |
+    /// | choose among given strings | [`response_mime_type`](Self::response_mime_type) `text/x.enum` with an `enum` |
     /// | get images or speech | [`response_modalities`](Self::response_modalities) |
     /// | see how sure the model was | [`response_logprobs`](Self::response_logprobs) |
     /// | save tokens of images and videos | [`media_resolution`](Self::media_resolution) |
@@ -163,7 +163,7 @@ open_enum! {
     /// Resolution at which a model sees the media of a request. A higher resolution shows more detail, and
     /// costs more tokens.
     ///
-    /// The token counts are those of Gemini 2; see [`PartMediaResolutionLevel`] for Gemini 3, which also
+    /// The token counts apply to Gemini 2; see [`PartMediaResolutionLevel`] for Gemini 3, which also
     /// takes a resolution for each part.
     ///
     /// [`PartMediaResolutionLevel`]: crate::protocol::content::PartMediaResolutionLevel
@@ -253,7 +253,7 @@ message! {
     /// API page: [Image generation](https://ai.google.dev/gemini-api/docs/image-generation).
     pub struct ImageConfig {
         /// Ratio of width to height: `1:1`, `2:3`, `3:2`, `3:4`, `4:3`, `4:5`, `5:4`, `9:16`, `16:9` or
-        /// `21:9`. Default: that of an input image, else `1:1`.
+        /// `21:9`. Default: the ratio of the input image, else `1:1`.
         pub aspect_ratio: Option<String>,
         /// Size: `1K` (default), `2K` or `4K`. Gemini 3 and newer.
         pub image_size: Option<String>,
@@ -351,7 +351,7 @@ impl GenerationConfig {
         Some(name)
     }
 
-    /// Returns these settings with those of `over` on top: each field that `over` sets is replaced.
+    /// Returns these settings, with each field that `over` sets replaced by its value.
     ///
     /// ```
     /// use generativeai::protocol::config::GenerationConfig;

@@ -41,7 +41,7 @@ message! {
         /// Voice that is cloned from a recording: an object with `mimeType` (`audio/wav`),
         /// `voiceSampleAudio` and `consentAudio`, both in base64.
         pub replicated_voice_config: Option<Value>,
-        /// Voice that was created before.
+        /// Previously created voice.
         pub voice: Option<Value>,
     }
 }
@@ -64,7 +64,7 @@ impl VoiceConfig {
 message! {
     /// Voice that the service offers.
     ///
-    /// A voice has no language: it uses that of the text. Among them are Kore, Puck, Zephyr, Charon,
+    /// A voice has no language: it speaks the language of the text. Voices are Kore, Puck, Zephyr, Charon,
     /// Fenrir, Leda, Orus, Aoede, Callirrhoe, Enceladus, Algieba, Despina, Erinome, Gacrux and Sulafat.
     pub struct PrebuiltVoiceConfig {
         /// Name of the voice, such as `Kore`. The documentation of the service lists about 30.

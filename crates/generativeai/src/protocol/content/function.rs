@@ -121,7 +121,7 @@ message! {
     pub struct FunctionResponse {
         /// Identifier of the [call](FunctionCall::id), if the call has one.
         pub id: Option<String>,
-        /// Name of the function that was called.
+        /// Name of the called function.
         pub name: Option<String>,
         /// Result as an object. By convention `output` contains the result and `error` the details of
         /// a failure; without either, the whole object is the result.
@@ -132,7 +132,7 @@ message! {
         /// Whether further responses to the same call follow. For functions with
         /// [`Behavior::NonBlocking`](crate::protocol::tools::Behavior::NonBlocking) only.
         pub will_continue: Option<bool>,
-        /// Time at which the model reacts to the response. For functions with
+        /// Time when the model reacts to the response. For functions with
         /// [`Behavior::NonBlocking`](crate::protocol::tools::Behavior::NonBlocking) only.
         pub scheduling: Option<Scheduling>,
     }
@@ -219,7 +219,7 @@ impl From<FileData> for FunctionResponsePart {
 }
 
 open_enum! {
-    /// Time at which the model reacts to the response of a non-blocking function.
+    /// Time when the model reacts to the response of a non-blocking function.
     ///
     /// Ordinary requests wait for all responses, so only the Live API uses it.
     pub enum Scheduling {
@@ -260,7 +260,7 @@ message! {
     pub struct ToolCall {
         /// Identifier of the call; its response has the same.
         pub id: Option<String>,
-        /// Tool that was called.
+        /// The called tool.
         pub tool_type: Option<ToolType>,
         /// Arguments by name.
         pub args: Option<Map<String, Value>>,
@@ -272,7 +272,7 @@ message! {
     pub struct ToolResponse {
         /// Identifier of the [call](ToolCall::id).
         pub id: Option<String>,
-        /// Tool that was called.
+        /// The called tool.
         pub tool_type: Option<ToolType>,
         /// Result of the tool.
         pub response: Option<Map<String, Value>>,

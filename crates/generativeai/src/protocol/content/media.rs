@@ -48,7 +48,7 @@ message! {
         /// Media type, such as `video/mp4`. The Gemini API takes it from an uploaded file if absent;
         /// Vertex AI requires it.
         pub mime_type: Option<String>,
-        /// URI of the media: that of an [uploaded file](crate::protocol::files::File::uri), of a YouTube
+        /// URI of the media: of an [uploaded file](crate::protocol::files::File::uri), of a YouTube
         /// video, or `gs://…` on Vertex AI. Required by the service.
         pub file_uri: Option<String>,
         /// Name of the media, used by the tools of the service. Vertex AI only.

@@ -35,7 +35,7 @@ message! {
 open_enum! {
     /// Author of a message.
     ///
-    /// The API has two roles, `user` and `model`. Histories that were written by other SDKs may have further ones; they
+    /// The API has two roles, `user` and `model`. Histories written by other SDKs may have other roles; they
     /// are read, and [`ChatSession::check`](crate::ChatSession::check) reports those that the API would reject.
     pub enum Role {
         ;
@@ -75,7 +75,7 @@ impl Content {
         parts.filter_map(Part::as_text).collect()
     }
 
-    /// Removes the parts that a history must not contain: those without data, and empty texts of the model beside
+    /// Removes the parts that a history must not contain: those without data, and empty text of the model next to
     /// other parts. A part with a thought signature is always kept.
     pub(crate) fn remove_empty_parts(&mut self) {
         self.parts.retain(Part::has_data);

@@ -19,7 +19,7 @@ use crate::protocol::content::{Blob, FunctionCall, FunctionResponse};
 
 /// Part of a message: its [data](Data), and metadata about it.
 ///
-/// A part has one kind of data. The metadata describe how media are read, and whether a text is a thought.
+/// A part has one kind of data. The metadata describe how media are read, and whether the text is a thought.
 ///
 /// ```
 /// use generativeai::protocol::content::{Blob, Content, Part, PartMediaResolutionLevel};
@@ -52,9 +52,9 @@ pub struct Part {
     ///
     /// [`ThinkingConfig::include_thoughts`]: crate::protocol::config::ThinkingConfig::include_thoughts
     pub thought: Option<bool>,
-    /// Encrypted state of the model's thinking, in base64. Send it back unchanged, in the part that it
-    /// came with: newer models refuse a function call whose signature is missing. A chat does so.
-    /// A program that keeps its own history has to keep whole parts, not their texts.
+    /// Encrypted state of the model's thinking, in base64. Send it back unchanged, in the part that it came with: newer
+    /// models refuse a function call whose signature is missing. A chat does so. A program that keeps its own history
+    /// must keep whole parts, not only their text.
     ///
     /// API page: [Thought signatures](https://ai.google.dev/gemini-api/docs/thought-signatures).
     pub thought_signature: Option<String>,
@@ -72,7 +72,7 @@ pub struct Part {
     pub media_processing: Option<MediaProcessing>,
     /// Transcript of audio data. Sent by the service only.
     pub audio_transcription: Option<Box<AudioTranscription>>,
-    /// Speaker and style of a text, for speech generation.
+    /// Speaker and style of the text, for speech generation.
     pub speech_metadata: Option<Box<SpeechMetadata>>,
     /// Pages of a document to read, for a part with a document.
     pub document_metadata: Option<Box<DocumentMetadata>>,

@@ -25,7 +25,7 @@ message! {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub struct Candidate {
-        /// Message of the model. Absent from chunks without parts, and from replies that were blocked.
+        /// Message of the model. Absent from chunks without parts, and from blocked replies.
         pub content: Option<Content>,
         /// Reason why the reply ended. Absent from the chunks of a reply that continues.
         pub finish_reason: Option<FinishReason>,
@@ -99,7 +99,7 @@ open_enum! {
         MaxTokens = "MAX_TOKENS",
         /// The reply was rated harmful; see the safety ratings.
         Safety = "SAFETY",
-        /// The reply was too similar to a text in the training data.
+        /// The reply was too similar to text in the training data.
         Recitation = "RECITATION",
         /// The service does not specify the reason.
         Other = "OTHER",
@@ -177,7 +177,7 @@ impl FinishReason {
         Some(match self {
             Self::MaxTokens => "the limit `max_output_tokens` was reached, possibly while thinking",
             Self::Safety => "the reply was rated harmful, see `safety_ratings`",
-            Self::Recitation => "the reply was too similar to a text in the training data",
+            Self::Recitation => "the reply was too similar to text in the training data",
             Self::Language => "the reply was in a language that the model does not support",
             Self::Blocklist => "the reply contained a blocked term",
             Self::ProhibitedContent => "the reply contained prohibited content",

@@ -22,7 +22,7 @@ message! {
         /// Most likely tokens at each step, if
         /// [`logprobs`](crate::protocol::config::GenerationConfig::logprobs) is set.
         pub top_candidates: Vec<TopCandidates>,
-        /// Token that was chosen at each step. It may be missing from `top_candidates`.
+        /// Token chosen at each step. It may be missing from `top_candidates`.
         pub chosen_candidates: Vec<LogprobsCandidate>,
         /// Sum of the log probabilities of all chosen tokens. Gemini API only.
         pub log_probability_sum: Option<f64>,

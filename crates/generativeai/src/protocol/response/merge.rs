@@ -14,10 +14,10 @@ use crate::protocol::safety::SafetyRating;
 impl GenerateContentResponse {
     /// Merges the next chunk of a stream into this response.
     ///
-    /// - Candidates are matched by their index, of which an absent one is 0, and ordered by it.
-    /// - Neighbouring text parts are concatenated, unless one has a thought signature or only one is a
-    ///   thought. The same holds for code and for its output. Pieces of a streamed function call are
-    ///   put together. All other parts stay separate.
+    /// - Candidates are matched and ordered by their index; an absent index is 0.
+    /// - Neighbouring text parts are concatenated, unless one has a thought signature or only one is a thought. Code
+    ///   and its output are merged alike. Pieces of a streamed function call are put together. All other parts stay
+    ///   separate.
     /// - Log probabilities, citations and read web pages are collected. Of other values, such as usage,
     ///   model version and grounding, the last one counts.
     /// - A continuation token counts until the next content.
@@ -57,7 +57,7 @@ impl GenerateContentResponse {
         merge_unknown(&mut self.unknown, &chunk.unknown);
     }
 
-    /// Orders the candidates of a reply in one piece by their index, of which an absent one is 0.
+    /// Orders the candidates of a reply in one piece by their index; an absent index is 0.
     pub(crate) fn order_candidates(&mut self) {
         self.candidates.sort_by_key(index_of);
     }
@@ -314,7 +314,7 @@ impl UrlContextMetadata {
     }
 }
 
-/// Keeps the last rating of each category. A category that was blocked stays blocked.
+/// Keeps the last rating of each category. A blocked category stays blocked.
 fn merge_ratings(known: &mut Vec<SafetyRating>, chunk: &[SafetyRating]) {
     for rating in chunk {
         match known

@@ -35,13 +35,13 @@ message! {
         pub candidates: Vec<Candidate>,
         /// Feedback about the prompt. Present if the prompt was blocked.
         pub prompt_feedback: Option<Box<PromptFeedback>>,
-        /// Token counts of the request and the reply. In a stream, those of the last chunk are final.
+        /// Token counts of the request and the reply. In a stream, the counts of the last chunk are final.
         pub usage_metadata: Option<Box<UsageMetadata>>,
         /// Exact version of the model that replied, such as `gemini-3-flash-001`.
         pub model_version: Option<String>,
         /// Identifier of the response. All chunks of a stream have the same.
         pub response_id: Option<String>,
-        /// Time at which the service received the request. Vertex AI only.
+        /// Time when the service received the request. Vertex AI only.
         pub create_time: Option<Timestamp>,
         /// Token that identifies the turn in logs of the service.
         pub turn_token: Option<String>,
@@ -205,7 +205,7 @@ message! {
     pub struct ModelStatus {
         /// Stage of the model.
         pub model_stage: Option<ModelStage>,
-        /// Time at which the model is retired. Absent if it is not planned.
+        /// Time when the model is retired. Absent if it is not planned.
         pub retirement_time: Option<Timestamp>,
         /// Explanation of the status, in English.
         pub message: Option<String>,

@@ -24,7 +24,7 @@ message! {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     ///
-    /// Prices differ by model. With those of input, cached input and output per million tokens:
+    /// Prices differ by model. With the prices of input, cached input and output per million tokens:
     ///
     /// ```
     /// use generativeai::protocol::response::UsageMetadata;
@@ -46,13 +46,13 @@ message! {
     pub struct UsageMetadata {
         /// Tokens in the prompt, including cached tokens and media.
         pub prompt_token_count: Option<i32>,
-        /// Prompt tokens that were served from a cache. They are cheaper.
-        /// They are already part of [`prompt_token_count`](Self::prompt_token_count): do not add the two.
+        /// Prompt tokens served from a cache. They are cheaper. They are already part of
+        /// [`prompt_token_count`](Self::prompt_token_count): do not add the two.
         pub cached_content_token_count: Option<i32>,
         /// Tokens in the replies, all candidates together, without thoughts.
         /// Absent or 0 if the prompt was blocked.
         pub candidates_token_count: Option<i32>,
-        /// Tokens in the results of built-in tools, which were added to the prompt.
+        /// Tokens in the results of built-in tools, added to the prompt.
         pub tool_use_prompt_token_count: Option<i32>,
         /// Tokens of thinking. They are billed as output.
         /// They are not part of [`candidates_token_count`](Self::candidates_token_count).
@@ -98,7 +98,7 @@ open_enum! {
         Unspecified = "TRAFFIC_TYPE_UNSPECIFIED",
         /// Pay-as-you-go quota.
         OnDemand = "ON_DEMAND",
-        /// Capacity that was reserved in advance.
+        /// Capacity reserved in advance.
         ProvisionedThroughput = "PROVISIONED_THROUGHPUT",
         ;
         /// Pay-as-you-go quota with priority.
@@ -205,7 +205,7 @@ impl BillablePromptUsage {
     }
 }
 
-/// Adds two counts, of which an absent one is 0. The sum of two absent counts is absent.
+/// Adds two counts. An absent count is 0, and the sum of two absent counts is absent.
 fn sum(one: Option<i32>, other: Option<i32>) -> Option<i32> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.saturating_add(other)),

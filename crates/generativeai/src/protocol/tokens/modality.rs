@@ -3,7 +3,7 @@
 message! {
     /// Token count of one modality.
     pub struct ModalityTokenCount {
-        /// Modality that was counted.
+        /// Counted modality.
         pub modality: Option<Modality>,
         /// Number of tokens. Absent means 0.
         pub token_count: Option<i32>,

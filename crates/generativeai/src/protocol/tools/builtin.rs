@@ -7,14 +7,14 @@ use serde_json::Value;
 use crate::protocol::time::{Duration, Timestamp};
 
 message! {
-    /// Execution of Python code that the model writes, in a sandbox of the service.
+    /// Tool that runs Python code of the model in a sandbox of the service.
     ///
     /// The code and its output are parts of the reply:
     /// [`ExecutableCode`](crate::protocol::content::ExecutableCode) and
     /// [`CodeExecutionResult`](crate::protocol::content::CodeExecutionResult).
     ///
-    /// Useful for arithmetic, tables and plots, at which models err. The model decides whether to write code. Its
-    /// output counts as tokens of the prompt.
+    /// Useful for arithmetic, tables and plots, where models make mistakes. The model decides whether to write code.
+    /// Its output counts as tokens of the prompt.
     ///
     /// ```
     /// use generativeai::protocol::tools::CodeExecution;
@@ -36,9 +36,9 @@ message! {
 }
 
 message! {
-    /// Reading of web pages whose URLs are in the conversation, at most 20 for a request.
+    /// Tool that reads web pages whose URLs are in the conversation, at most 20 per request.
     ///
-    /// The pages that were read are in
+    /// The pages read are listed in
     /// [`url_context_metadata`](crate::protocol::response::Candidate::url_context_metadata).
     ///
     /// ```
@@ -110,7 +110,7 @@ setters!(SearchTypes {
 });
 
 message! {
-    /// Search for web pages. The results are texts.
+    /// Search for web pages. The results are text.
     pub struct WebSearch {
     }
 }
@@ -185,14 +185,14 @@ open_enum! {
 }
 
 message! {
-    /// Control of a browser, a phone or a desktop.
+    /// Tool that controls a browser, a phone or a desktop.
     ///
     /// The service declares functions such as `click_at`. The program runs their calls, and responds with
     /// a screenshot.
     ///
-    /// Such a program is a loop: the model calls a function, the program performs it, and its response contains a new
-    /// screenshot as [`FunctionResponsePart`](crate::protocol::content::FunctionResponsePart). Ask the user before each
-    /// step that cannot be undone.
+    /// The program is a loop: the model calls a function, the program performs the action, and its response contains a
+    /// new screenshot as [`FunctionResponsePart`](crate::protocol::content::FunctionResponsePart). Ask the user before
+    /// each step that cannot be undone.
     ///
     /// ```
     /// use generativeai::protocol::content::FunctionCall;
@@ -241,10 +241,9 @@ open_enum! {
 }
 
 message! {
-    /// Search in documents that were uploaded to file search stores. Gemini API only.
+    /// Search in documents uploaded to file search stores. Gemini API only.
     ///
-    /// The passages that were found are in
-    /// [`grounding_metadata`](crate::protocol::response::Candidate::grounding_metadata).
+    /// The passages found are in [`grounding_metadata`](crate::protocol::response::Candidate::grounding_metadata).
     ///
     /// ```
     /// use generativeai::GenerativeModel;
@@ -265,9 +264,9 @@ message! {
         pub top_k: Option<i32>,
         /// Condition on the metadata of the documents, such as `author = "Ann"`.
         pub metadata_filter: Option<String>,
-        /// Stores to search, in the form of the Protocol Buffers API.
+        /// Stores to search, as the gRPC API names them.
         pub retrieval_resources: Vec<RetrievalResource>,
-        /// Search settings, in the form of the Protocol Buffers API.
+        /// Search settings, as the gRPC API names them.
         pub retrieval_config: Option<FileRetrievalConfig>,
     }
 }
@@ -281,7 +280,7 @@ setters!(FileSearch {
 });
 
 message! {
-    /// Store to search, in the form of the Protocol Buffers API.
+    /// Store to search, as the gRPC API names it.
     pub struct RetrievalResource {
         /// Name of the store, such as `ragStores/my-store-123`.
         pub rag_store_name: Option<String>,
@@ -293,7 +292,7 @@ setters!(RetrievalResource {
 });
 
 message! {
-    /// Search settings, in the form of the Protocol Buffers API.
+    /// Search settings, as the gRPC API names them.
     pub struct FileRetrievalConfig {
         /// Maximum number of passages to find.
         pub top_k: Option<i32>,
@@ -310,8 +309,7 @@ setters!(FileRetrievalConfig {
 message! {
     /// Search for places on Google Maps.
     ///
-    /// The places that were found are in
-    /// [`grounding_metadata`](crate::protocol::response::Candidate::grounding_metadata).
+    /// The places found are in [`grounding_metadata`](crate::protocol::response::Candidate::grounding_metadata).
     ///
     /// The location of the user, for places nearby, is in
     /// [`RetrievalConfig`](crate::protocol::tools::RetrievalConfig).

@@ -74,7 +74,7 @@ setters!(FunctionCallingConfig {
 });
 
 impl FunctionCallingConfig {
-    /// Lets the model decide between a function call and a text.
+    /// Lets the model decide between function calls and text.
     pub fn auto() -> Self {
         FunctionCallingMode::Auto.into()
     }

@@ -24,15 +24,15 @@ message! {
         pub function_declarations: Vec<FunctionDeclaration>,
         /// Web search of Gemini 1.5. Newer models use [`google_search`](Self::google_search).
         pub google_search_retrieval: Option<GoogleSearchRetrieval>,
-        /// Execution of code that the model writes.
+        /// Runs code that the model writes.
         pub code_execution: Option<CodeExecution>,
         /// Web search.
         pub google_search: Option<GoogleSearch>,
-        /// Control of a browser, a phone or a desktop. Needs a model made for it.
+        /// Controls a browser, a phone or a desktop. Needs a model made for it.
         pub computer_use: Option<ComputerUse>,
-        /// Reading of web pages whose URLs are in the conversation.
+        /// Reads web pages whose URLs are in the conversation.
         pub url_context: Option<UrlContext>,
-        /// Search in documents that were uploaded to a file search store. Gemini API only.
+        /// Search in documents uploaded to a file search store. Gemini API only.
         pub file_search: Option<Box<FileSearch>>,
         /// Search for places on Google Maps.
         pub google_maps: Option<GoogleMaps>,
@@ -101,10 +101,10 @@ impl From<McpServer> for Tool {
 }
 
 message! {
-    /// Description of a function of the program, from which the model decides whether and how to call it.
+    /// Description of a function of the program. The model decides from it whether and how to call the function.
     ///
-    /// The description is a prompt: the result of the function, its unit, and when to call it. The same holds
-    /// for the description of each parameter.
+    /// Descriptions are prompts: state the result of the function, its unit, and when to call it. Describe each
+    /// parameter as carefully.
     ///
     /// ```
     /// use generativeai::protocol::schema::Schema;

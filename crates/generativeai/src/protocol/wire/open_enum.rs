@@ -19,7 +19,7 @@ pub(crate) trait OpenEnum: Clone + 'static {
     fn known(text: &str) -> Option<Self>;
     /// Returns the variant for a value that has none.
     fn unknown(text: String) -> Self;
-    /// Returns the name of the value, or the text that was received.
+    /// Returns the name of the value, or the received text.
     fn text(&self) -> &str;
 
     /// Reads a name in any case. An unknown name is kept unchanged.

@@ -85,7 +85,7 @@ impl SseDecoder {
         }
     }
 
-    /// Ends the body. Returns the data of the event that has not been ended by a blank line, if there is one:
+    /// Ends the body. Returns the data of the event that has not been ended by a blank line, if any:
     /// it may be complete, or cut off anywhere.
     pub(super) fn finish(&mut self) -> Result<Option<Bytes>, Malformed> {
         let line = self.line.take();
@@ -105,7 +105,7 @@ impl SseDecoder {
         self.stray.as_deref()
     }
 
-    /// Returns the data of the event that was read, if it has data.
+    /// Returns the data of the event, if it has any.
     fn end_event(&mut self) -> Option<Bytes> {
         let is_error = std::mem::take(&mut self.is_error);
         let data = self.data.take()?;
@@ -114,7 +114,7 @@ impl SseDecoder {
         }
         let error = match serde_json::from_slice::<Value>(&data) {
             Ok(value) if value.get("error").is_none() => value,
-            // An object that was cut off remains one.
+            // A truncated object stays one, so it is not an error here.
             Err(_) if !is_object(&data) => String::from_utf8_lossy(&data).into(),
             _ => return Some(data),
         };

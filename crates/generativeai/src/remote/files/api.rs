@@ -99,7 +99,7 @@ impl Remote {
     /// # Errors
     ///
     /// [`Request`](ErrorKind::Request): processing failed; [`Error::status`] contains the reason.
-    /// [`Timeout`](ErrorKind::Timeout): the file was not ready within `limit`. And those of
+    /// [`Timeout`](ErrorKind::Timeout): the file was not ready within `limit`. Also the errors of
     /// [`get_file`](Self::get_file).
     pub async fn wait_until_active(&self, file: File, limit: Duration) -> Result<File> {
         let deadline = Instant::now().checked_add(limit);

@@ -50,8 +50,8 @@ impl Origin {
 /// Attachment of a message. `.await` returns it as a [`Part`]: inline data if it is small, else a reference to a file
 /// that is uploaded.
 ///
-/// The limit is 14 MiB, or that of [`inline_limit`](Self::inline_limit). Inline data are sent with each request of the
-/// conversation, and all data of a request may have 100 MB, a PDF 50 MB. A file may have 2 GB.
+/// The limit is 14 MiB, unless [`inline_limit`](Self::inline_limit) sets another. Inline data are sent with each
+/// request of the conversation, and all data of a request may have 100 MB, a PDF 50 MB. A file may have 2 GB.
 ///
 /// A content is uploaded once for all clones of a [`Remote`], however many messages and chats refer to it, and however
 /// many tasks attach it at the same time. The service deletes a file after 48 hours. When a `Remote` sends a message
@@ -59,7 +59,7 @@ impl Origin {
 /// attach the same bytes again, and messages that refer to them can be sent.
 ///
 /// The history contains the reference: the URI and, in [`Part::part_metadata`], the path on disk, the SHA-256 and the
-/// expiration time. So a conversation that was saved or stored can be continued by another process. The metadata are
+/// expiration time. So another process can continue a saved or stored conversation. The metadata are
 /// not sent to the service.
 ///
 /// Dropping the future cancels the upload.

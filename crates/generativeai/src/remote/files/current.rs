@@ -20,7 +20,7 @@ pub(in crate::remote) struct FileReferences {
     remote: Remote,
     contents: Contents,
     options: RequestOptions,
-    /// Deadline of all requests, if there is one.
+    /// Deadline of all requests, if any.
     deadline: Option<Instant>,
     /// URIs of the attachments in the last request.
     sent: Vec<String>,
@@ -81,8 +81,8 @@ impl FileReferences {
         }
     }
 
-    /// Returns the reference to a file that exists. If the given one does not, it is the file with the same content
-    /// that was uploaded later, or is uploaded now.
+    /// Returns the reference to an existing file: the given one, or else a file with the same content that was uploaded
+    /// later or is uploaded now.
     async fn current_file(&self, file: FileData, reference: Reference) -> Result<FileData> {
         let Reference {
             sha256,

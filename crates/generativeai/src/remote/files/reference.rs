@@ -21,7 +21,7 @@ pub(super) struct Reference {
     /// Place of the bytes on disk. Absent for bytes that were in memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) path: Option<PathBuf>,
-    /// Time at which the service deletes the file.
+    /// Time when the service deletes the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) expiration_time: Option<Timestamp>,
 }

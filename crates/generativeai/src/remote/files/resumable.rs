@@ -126,7 +126,7 @@ async fn started(attempts: &mut Attempts) -> Result<Uri, Failure> {
 struct Session {
     service: Arc<Service>,
     options: RequestOptions,
-    /// Deadline of the whole upload, if there is one.
+    /// Deadline of the whole upload, if any.
     deadline: Option<Instant>,
     url: Uri,
     length: u64,

@@ -1,4 +1,4 @@
-//! The files that were uploaded as attachments, by their content. All clones of a client share them.
+//! The files uploaded as attachments, by their content. All clones of a client share them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +24,7 @@ pub(super) struct Key {
 /// File with a certain content. It is locked while it is uploaded.
 type Slot = Arc<AsyncMutex<Option<File>>>;
 
-/// Files that were uploaded as attachments.
+/// Files uploaded as attachments.
 #[derive(Debug, Default)]
 pub(in crate::remote) struct Stored(Mutex<HashMap<Key, Slot>>);
 
@@ -53,7 +53,7 @@ impl Stored {
         Ok(stored.insert(file).clone())
     }
 
-    /// Forgets a file that was deleted, so that its content is uploaded when it is attached again.
+    /// Forgets a deleted file, so that its content is uploaded when it is attached again.
     pub(super) fn forget(&self, name: &str) {
         let id = |name: &str| name.rsplit('/').next().map(str::to_owned);
         let is_it = |file: &File| file.uri.as_deref().and_then(id) == id(name);

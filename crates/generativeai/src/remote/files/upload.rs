@@ -19,7 +19,7 @@ const MAX_DISPLAY_NAME: usize = 512;
 ///
 /// The bytes are sent in pieces of 8 MiB, of which one is in memory at a time. After a failure the upload resumes at
 /// the byte up to which the service has received it; [`Retry`](crate::Retry) limits the failures without progress
-/// between them. At the end the SHA-256 of the sent bytes is compared with that of the service.
+/// between them. At the end the SHA-256 of the sent bytes is compared with the one that the service reports.
 ///
 /// Dropping the future cancels the upload. The service then discards the received bytes.
 ///
@@ -131,7 +131,7 @@ impl UploadFile {
         })
     }
 
-    /// Returns the options of the requests, with those of the client where none is set.
+    /// Returns the options of the requests. Options that are not set come from the client.
     pub(super) fn options(&self) -> RequestOptions {
         self.options.clone().or(&self.remote.0.0.options)
     }

@@ -54,7 +54,7 @@ fn compare(path: &str, recorded: Option<&Value>, sent: Option<&Value>, found: &m
     }
 }
 
-/// Returns the number of characters that two texts have in common at the start.
+/// Returns the length of the common prefix of two strings, in characters.
 fn common_prefix(one: &str, other: &str) -> usize {
     one.chars()
         .zip(other.chars())

@@ -38,7 +38,7 @@ pub(in crate::testing) enum Method {
 }
 
 impl Method {
-    /// Returns whether the response of one method can be converted into that of the other: a reply can be
+    /// Returns whether the response of one method can be converted into a response of the other: a reply can be
     /// merged or sent as a stream.
     pub(super) fn is_interchangeable_with(self, other: Self) -> bool {
         let is_reply =
@@ -55,11 +55,11 @@ impl fmt::Display for Method {
     }
 }
 
-/// One request, and all that was received for it.
+/// One request, and everything received for it.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::testing) struct Exchange {
-    /// Position in the order of the requests. The file has the order in which exchanges ended.
+    /// Position in the order of the requests. In the file, exchanges are in the order they ended.
     pub(super) number: u64,
     pub(super) method: Method,
     pub(super) request: Value,
@@ -94,7 +94,7 @@ impl Exchange {
         }
     }
 
-    /// Adds a chunk, the response, or the error that was received.
+    /// Adds a received chunk, response or error.
     pub(in crate::testing) fn add<A: Serialize>(&mut self, received: &Result<A>) -> Result<()> {
         match received {
             Ok(response) => self.responses.push(to_json(response)?),

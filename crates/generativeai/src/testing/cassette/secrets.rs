@@ -1,4 +1,4 @@
-//! Secrets that a cassette must not contain: API keys, and texts that the caller names.
+//! Secrets that a cassette must not contain: API keys, and strings that the caller names.
 //!
 //! The recorder replaces them in each line before it is written. The cassette replaces them in each request before it
 //! is compared, so that both have the placeholder at the same place.
@@ -17,7 +17,7 @@ const KEY_PREFIX: &str = "AIza";
 const KEY_LENGTH: usize = 35;
 
 /// Minimum length of a key from the environment: shorter values are words such as `test`, whose replacement
-/// would change texts that have nothing to do with the key.
+/// would change text that has nothing to do with the key.
 const MIN_ENV_KEY_LENGTH: usize = 16;
 
 /// Texts that a cassette must not contain, the longest first.
@@ -66,12 +66,12 @@ impl Secrets {
         }
     }
 
-    /// Returns whether a text contains a secret.
+    /// Returns whether the text contains a secret.
     pub(in crate::testing) fn occur_in(&self, text: &str) -> bool {
         matches!(self.redacted(text), Cow::Owned(_))
     }
 
-    /// Returns a text with all secrets replaced.
+    /// Returns the text with all secrets replaced.
     fn redacted<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut clean = Cow::Borrowed(text);
         for secret in &self.0 {
@@ -88,7 +88,7 @@ impl Secrets {
     }
 }
 
-/// Returns the offset of the first API key of Google in a text.
+/// Returns the offset of the first API key of Google in the text.
 fn find_key(text: &str) -> Option<usize> {
     let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
     let is_key = |(at, prefix): &(usize, &str)| {

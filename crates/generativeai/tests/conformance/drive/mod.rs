@@ -390,7 +390,7 @@ impl<'s> Play<'s> {
     }
 }
 
-/// Returns why the unfinished turn of a chat ended, if there is one.
+/// Returns why the unfinished turn of a chat ended, if any.
 fn reason(chat: &ChatSession) -> Option<Reason> {
     chat.unfinished()
         .map(|unfinished| unfinished.reason.clone())

@@ -13,7 +13,7 @@ use crate::functions;
 use crate::normal::canonical;
 use crate::scenario::Scenario;
 
-/// Calls of functions, in the order in which they ran.
+/// Calls of functions, in the order they ran.
 #[derive(Clone, Default)]
 pub(super) struct Calls(Arc<Mutex<Vec<Value>>>);
 

@@ -14,7 +14,7 @@ pub(super) struct Chat {
     pub(super) automatic: bool,
     pub(super) last: Option<usize>,
     pub(super) open: Option<Open>,
-    /// Index of the response that was returned last.
+    /// Index of the last returned response.
     pub(super) returned: Option<usize>,
 }
 
@@ -147,7 +147,7 @@ impl Chat {
         };
         let mut start = pair;
         if here {
-            // A turn that was kept without its reply ends with the answers of a round.
+            // A turn kept without its reply ends with the answers of a round.
             if answers_functions(&self.history[pair + 1]) {
                 start += 1;
             }
@@ -185,7 +185,7 @@ pub(super) fn role_of(content: &Value) -> Option<&str> {
     content["role"].as_str().filter(|role| !role.is_empty())
 }
 
-/// Removes the parts of a content that have no data, and empty texts of the model beside other parts (D15).
+/// Removes the parts of a content that have no data, and empty text of the model next to other parts (D15).
 pub(super) fn remove_empty_parts(content: &mut Value) {
     let only_content = role_of(content) == Some("model") && has_content(content);
     if let Some(parts) = content["parts"].as_array_mut() {

@@ -88,7 +88,7 @@ struct Model<'s> {
     settings: Settings,
     chats: BTreeMap<String, Chat>,
     answers: Vec<Answer>,
-    /// Index of the response that was returned last.
+    /// Index of the last returned response.
     latest: Option<usize>,
     named: HashMap<String, usize>,
 }

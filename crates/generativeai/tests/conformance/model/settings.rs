@@ -192,7 +192,7 @@ fn number(number: &Value, table: &str, taken: &[i64], rows: &Rows) -> Result<Val
     }
 }
 
-/// Converts a tool config, if there is one.
+/// Converts a tool config, if any.
 pub(super) fn tool_config(value: &Value, rows: &Rows) -> Result<Option<Value>, Value> {
     if value.is_null() {
         return Ok(None);

@@ -243,7 +243,7 @@ async fn send_again(
     equal(data(&parts), expected.data.clone())
 }
 
-/// Removes the empty texts of a content of the model beside other parts: a history does not contain them.
+/// Removes empty text next to other parts of a model's content: a history does not contain it.
 fn without_empty_texts(content: &mut Value) {
     if content["role"] == "model"
         && let Some(parts) = content["parts"].as_array_mut()

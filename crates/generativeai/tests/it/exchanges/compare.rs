@@ -58,7 +58,7 @@ fn is_absent(value: &Value) -> bool {
     value.is_null() || value.as_array().is_some_and(Vec::is_empty)
 }
 
-/// Returns whether two texts are the same name of an enum value.
+/// Returns whether two strings name the same enum value.
 fn is_same_name(recorded: &str, written: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     recorded.bytes().all(is_letter) && recorded.eq_ignore_ascii_case(written)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use generativeai::{Attempt, RequestOptions, Retry};
 
-/// The attempts that were followed by a retry, in the order of `on_retry`.
+/// The attempts followed by a retry, in the order of `on_retry`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Retries(Arc<Mutex<Vec<Attempt>>>);
 

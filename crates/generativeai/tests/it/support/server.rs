@@ -150,12 +150,12 @@ pub(crate) fn with_headers(status: &str, headers: &[(&str, &str)], body: &str) -
 pub(crate) const STREAM: &str =
     "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/event-stream\r\n\r\n";
 
-/// Returns an event of a text, and of its finish reason if there is one.
+/// Returns an event with this text, and with its finish reason if any.
 pub(crate) fn event(text: &str, finish: Option<&str>) -> String {
     format!("data: {}\r\n\r\n", reply(text, finish))
 }
 
-/// Returns a reply of a text, and of its finish reason if there is one.
+/// Returns a reply with this text, and with its finish reason if any.
 pub(crate) fn reply(text: &str, finish: Option<&str>) -> Value {
     let mut candidate = serde_json::json!({
         "content": {"role": "model", "parts": [{"text": text}]},

@@ -18,7 +18,7 @@ pub(crate) struct Service {
 #[derive(Debug)]
 struct State {
     random: u64,
-    /// Cuts since the last one that was followed by a token.
+    /// Cuts since the last one followed by a token.
     cuts: u32,
     is_cutting: bool,
     longest_hop: usize,

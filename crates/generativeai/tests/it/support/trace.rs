@@ -7,7 +7,7 @@ use tracing::{Event, Metadata, Subscriber};
 
 use super::fields::{Fields, Show};
 
-/// Returns whether a text contains a key: verbatim, as a list of bytes, or in hexadecimal digits.
+/// Returns whether the text contains a key: verbatim, as a list of bytes, or in hexadecimal digits.
 pub(crate) fn holds(text: &str, key: &str) -> bool {
     let bytes = format!("{:?}", key.as_bytes());
     let digits: String = key.bytes().map(|byte| format!("{byte:02x}")).collect();

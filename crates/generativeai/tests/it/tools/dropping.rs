@@ -49,7 +49,7 @@ impl Caller {
     }
 }
 
-/// Returns the number of rounds that were answered since the last message of the user.
+/// Returns the number of rounds answered since the last message of the user.
 fn rounds_of(request: &GenerateContentRequest) -> usize {
     let answers = |content: &&generativeai::protocol::content::Content| {
         matches!(content.parts[0].data, Some(Data::FunctionResponse(_)))

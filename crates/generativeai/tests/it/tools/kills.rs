@@ -62,7 +62,7 @@ impl World {
             .automatic_function_calling(careful)
     }
 
-    /// Returns a chat whose model calls three functions at once, then one, and then replies with a text.
+    /// Returns a chat whose model calls three functions at once, then one, and then replies with text.
     fn reply(&self, contents: &[Content]) -> Content {
         let call = |_| {
             let mut next = self.next.lock().unwrap();

@@ -99,7 +99,7 @@ fn mistaken() -> Vec<Vec<GenerateContentResponse>> {
             chunk(json!([call(json!({}))]), ""),
             chunk(json!([{"text": ""}]), "UNEXPECTED_TOOL_CALL"),
         ],
-        // After a text and thoughts, in lower case.
+        // After text and thoughts, in lower case.
         vec![
             chunk(json!([{"text": "Hm.", "thought": true}]), ""),
             chunk(json!([{"text": "Let me look."}]), ""),

@@ -117,7 +117,7 @@ fn write_element(json: &mut Vec<u8>, content: &Content) {
     }
 }
 
-/// Returns whether a content has nothing but a role and texts.
+/// Returns whether a content has nothing but a role and text.
 fn is_plain_text(content: &Content) -> bool {
     let is_text = |part: &Part| {
         matches!(part.data, Some(Data::Text(_))) && part.thought.is_none() && part.is_plain()
@@ -125,9 +125,9 @@ fn is_plain_text(content: &Content) -> bool {
     content.unknown.is_empty() && !content.parts.is_empty() && content.parts.iter().all(is_text)
 }
 
-/// Writes a content of texts as serde would.
+/// Writes a content of text parts as serde would.
 ///
-/// Most contents are texts, and serde_json inspects the bytes of a text one at a time: that took a third of all
+/// Most contents are text, and serde_json inspects its bytes one at a time: that took a third of all
 /// instructions of a turn.
 fn write_text(json: &mut Vec<u8>, role: &Role, parts: &[Part]) {
     json.extend_from_slice(b"{\"role\":");

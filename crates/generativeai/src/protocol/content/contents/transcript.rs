@@ -69,7 +69,7 @@ impl From<Vec<Content>> for Transcript {
     }
 }
 
-/// Releases unused memory of texts: a text that grew, such as that of a streamed reply, has up to twice the capacity
+/// Releases unused memory of strings: one that grew, as in a streamed reply, has up to twice the capacity
 /// that it needs, for the lifetime of the conversation.
 fn shrunk(mut content: Content) -> Content {
     for part in &mut content.parts {

@@ -68,7 +68,7 @@ open_enum! {
     /// Level of resolution for the media of one part. A higher level shows more detail, and costs more
     /// tokens.
     ///
-    /// The token counts are those of Gemini 3.
+    /// The token counts apply to Gemini 3.
     pub enum PartMediaResolutionLevel {
         /// The default of the model.
         Unspecified = "MEDIA_RESOLUTION_UNSPECIFIED",
@@ -126,7 +126,7 @@ message! {
 }
 
 message! {
-    /// Speaker and style of a text, for speech generation.
+    /// Speaker and style of the text, for speech generation.
     ///
     /// ```
     /// use generativeai::protocol::content::{Content, Part, SpeechMetadata};
