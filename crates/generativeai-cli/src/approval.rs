@@ -285,7 +285,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_texts_are_cut_with_the_number_of_missing_characters() {
+    fn long_strings_are_cut_with_the_number_of_missing_characters() {
         assert_eq!(cut("äbc", 3), "äbc");
         assert_eq!(cut("äbcd", 2), "äb… (2 more characters)");
     }

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_quoted_with_its_file_name() {
+    fn text_is_quoted_with_its_file_name() {
         let attachment = read("a.rs", b"fn main() {}").expect("a text");
 
         assert_eq!(

@@ -23,6 +23,9 @@ use crate::render::{Colour, Printer};
 use crate::settings::{self, SETTINGS};
 use crate::suggest::is_misspelling;
 
+/// Heading of the options that every command has. Without it the help mixes them with the options of the command.
+const GLOBAL: &str = "Global options";
+
 /// Chat with a model: of the Gemini API, or offline with the embedded model.
 ///
 /// `genai "Hello"` is short for `genai chat "Hello"`.
@@ -34,11 +37,11 @@ pub(crate) struct Cli {
     command: Commands,
 
     /// When to use colours
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", help_heading = GLOBAL)]
     color: Colour,
 
     /// Omit the notice about the model in use
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
     quiet: bool,
 }
 

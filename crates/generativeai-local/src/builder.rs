@@ -26,6 +26,17 @@ const MIN_CONTEXT: u32 = 256;
 const MAX_CHATS: usize = 64;
 
 /// Options for loading a model. Created by [`Local::builder`].
+///
+/// ```no_run
+/// use generativeai::GenerativeModel;
+/// use generativeai_local::Local;
+///
+/// # async fn example() -> generativeai::Result<()> {
+/// let local = Local::builder()
+///     .model("qwen3-4b.gguf") .context(16_384) .chats(8) .strict(true) .build()?;
+/// let model = GenerativeModel::new("local").backend(local);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "the model is loaded by `build`"]
 pub struct Builder {

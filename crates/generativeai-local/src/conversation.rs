@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_text_is_visited_and_mapped() {
+    fn every_string_is_visited_and_mapped() {
         let message = |body| Message {
             path: "contents[0]".to_owned(),
             body,

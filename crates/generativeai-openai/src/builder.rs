@@ -30,7 +30,17 @@ const OLLAMA: &str = "http://127.0.0.1:11434/v1";
 /// Builder of an [`OpenAi`].
 ///
 /// Settings that are absent come from the environment: the API key from `OPENAI_API_KEY`, the base URL from
-/// `OPENAI_BASE_URL`. Proxies are those of [`RemoteBuilder`].
+/// `OPENAI_BASE_URL`. Proxies work as in [`RemoteBuilder`].
+///
+/// ```
+/// use generativeai::GenerativeModel;
+/// use generativeai_openai::OpenAi;
+///
+/// # fn main() -> generativeai::Result<()> {
+/// let vllm = OpenAi::builder().base_url("http://127.0.0.1:8000/v1").api_key("any").build()?; let model =
+/// GenerativeModel::new("Qwen/Qwen3-4B").backend(vllm);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct OpenAiBuilder {
@@ -64,7 +74,7 @@ impl OpenAi {
         Self::builder().build()
     }
 
-    /// Creates a client of the Ollama that runs on this machine, at its default port. Ollama needs no key, and the key
+    /// Creates a client of Ollama on this machine, at its default port. Ollama needs no key, and the key
     /// in `OPENAI_API_KEY` is not sent to it.
     ///
     /// # Errors

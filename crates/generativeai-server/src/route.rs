@@ -294,7 +294,7 @@ mod tests {
 
     /// Row 43 of tests/field.md.
     #[test]
-    fn a_base_url_with_too_little_or_too_much_at_its_end_works() {
+    fn a_base_url_may_lack_the_version_or_contain_a_whole_path() {
         for path in [
             "/models/m:generateContent",
             "/v1beta/v1beta/models/m:generateContent",
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_uploaded_to_a_path_of_their_own() {
+    fn files_are_uploaded_to_a_separate_path() {
         for path in [
             "/upload/v1beta/files",
             "/resumable/upload/v1beta/files",
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_method_is_rejected_with_those_that_are_allowed() {
+    fn a_wrong_method_is_rejected_with_the_allowed_methods() {
         let error = route(&Method::GET, "/v1/models/m:countTokens").unwrap_err();
 
         assert_eq!((error.code(), error.allow()), (405, Some("POST")));

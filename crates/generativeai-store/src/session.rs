@@ -19,6 +19,20 @@ use crate::{key_table, names};
 ///
 /// This is a handle: it contains only the number of the session, and each method queries the database. A clone refers
 /// to the same session.
+///
+/// ```
+/// use generativeai::{GenerativeModel, testing::Scripted};
+/// use generativeai_store::Store;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+/// # let store = Store::open("sqlite::memory:").await?;
+/// let model = GenerativeModel::new("m").backend(Scripted::always("1,345 metres.")); let session =
+/// store.new_session("mountains").await?; session.chat(&model).await?.send_message("How tall is Ben Nevis?").await?;
+///
+/// // Later, in this process or in another one: let session = store.session("mountains").await?; let chat =
+/// session.chat(&model).await?; assert_eq!(chat.history().len(), 2);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Session {
     /// The database that the session is stored in.

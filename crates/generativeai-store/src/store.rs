@@ -24,6 +24,21 @@ const CONTENTS_PER_EVENT: usize = 64;
 ///
 /// A clone shares the connections. A store runs its transactions on the tokio runtime it was opened in,
 /// and can be used from any other.
+///
+/// ```
+/// use generativeai::{GenerativeModel, testing::Scripted};
+/// use generativeai_store::Store;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+/// let store = Store::open("sqlite::memory:").await?; let session = store.new_session("mountains").await?; let model =
+/// GenerativeModel::new("m").backend(Scripted::always("1,345 metres."));
+///
+/// // The message is stored before it is sent, and the reply when it is complete. let mut chat =
+/// session.chat(&model).await?; chat.send_message("How tall is Ben Nevis?").await?;
+///
+/// assert_eq!(store.list().await?[0].name, "mountains"); assert_eq!(store.search("tall nevis").await?.len(), 1);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Store {
     /// The database with its connections and its key.
@@ -65,8 +80,8 @@ impl Store {
     /// Opens an encrypted store. A new store becomes encrypted with this key, permanently.
     ///
     /// Messages, replies, media and the names of sessions are encrypted. The number of sessions and events, their sizes
-    /// and their times are not. Reading a modified, truncated or swapped is an error; `SECURITY.md` lists the limits,
-    /// such as an older copy of the file.
+    /// and their times are not. Reading a modified, truncated or swapped value is an error; `SECURITY.md` lists the
+    /// limits, such as an older copy of the file.
     ///
     /// An encrypted store has no search index: [`search`](Self::search) reads and decrypts every
     /// session. [`rotate_key`](Self::rotate_key) changes the key.

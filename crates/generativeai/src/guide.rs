@@ -6,7 +6,7 @@
 //! | `files` | uploads of large media, limits |
 //! | `settings` | generation config, safety, built-in tools, timeouts and retries, keys and proxies |
 //! | `tools` | functions that the model calls, and MCP servers |
-//! | `approval` | functions that are safe to hand to a model: calls that ask first |
+//! | `approval` | function calls that a policy or a person approves |
 //! | [`testing`] | tests without a model |
 //! | `offline` | development without a key and a network |
 //! | [`other_clients`] | official SDKs, LangChain, the AI SDK and others, without a key |

@@ -34,7 +34,7 @@ use crate::tools::{ServerLog, ToolServers};
 /// where /help lists the commands.
 #[derive(Debug, Args)]
 pub(crate) struct Chat {
-    /// The message. Piped input is added to it, or replaces the word `-`; `@FILE` attaches an image, a film, a PDF
+    /// The message. Piped input is added to it, or replaces the word `-`; `@FILE` attaches an image, a video, a PDF
     /// or a text file
     #[arg(value_name = "MESSAGE")]
     words: Vec<String>,

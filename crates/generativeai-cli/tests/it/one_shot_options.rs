@@ -121,7 +121,7 @@ fn only_the_code_block_of_an_answer_is_printed() {
 
 /// Issue 18: `genai count`, `genai embed`.
 #[test]
-fn tokens_are_counted_and_texts_are_embedded() {
+fn tokens_are_counted_and_text_is_embedded() {
     let service = Service::start(Answer::Fails(200, r#"{"embedding":{"values":[0.5,-1]}}"#));
     let folder = tempfile::tempdir().expect("a folder");
     write(folder.path(), "a.txt", "one");

@@ -66,7 +66,9 @@ fn each_heading_of_the_help_is_followed_by_its_options_alone() {
     let help = run(&["serve", "--help"]).stdout;
 
     let (options, rest) = help.split_once("Embedded models:").expect("a heading");
-    let (embedded, long_replies) = rest.split_once("Long replies:").expect("a heading");
+    let (embedded, rest) = rest.split_once("Long replies:").expect("a heading");
+    let (long_replies, global) = rest.split_once("Global options:").expect("a heading");
+    assert!(!options.contains("--color"), "{options}");
     for (part, names) in [
         (
             options,
@@ -80,6 +82,7 @@ fn each_heading_of_the_help_is_followed_by_its_options_alone() {
             long_replies,
             &["--hop-tokens", "--checkpoint-tokens", "--continuation-key"],
         ),
+        (global, &["--color"]),
     ] {
         let of_line = |line: &str| line.split_whitespace().next().map(str::to_owned);
         let lines = part.lines().filter(|line| line.starts_with("      --"));

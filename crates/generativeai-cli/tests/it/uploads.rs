@@ -132,7 +132,7 @@ fn a_session_refers_to_its_film_in_another_process_without_another_upload() {
 }
 
 #[test]
-fn files_are_sent_in_the_order_in_which_the_message_mentions_them() {
+fn files_are_sent_in_the_order_of_the_message() {
     let user = User::new(Answer::Texts(vec!["The second."]));
     std::fs::write(user.folder.path().join("a.txt"), "first").expect("written");
     std::fs::write(user.folder.path().join("c.txt"), "last").expect("written");

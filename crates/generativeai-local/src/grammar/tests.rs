@@ -217,7 +217,7 @@ fn tags_of_the_prompt_are_forbidden_in_text() {
 }
 
 #[test]
-fn an_enum_is_one_of_its_texts() {
+fn an_enum_is_one_of_its_strings() {
     let choices = || Answer::Choice(vec!["yes".to_owned(), "it \"may\"\nbe".to_owned()]);
 
     assert!(matches(shape(choices()), "yes"));

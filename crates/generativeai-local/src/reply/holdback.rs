@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_without_words_is_not_held_back() {
+    fn long_text_without_words_is_not_held_back() {
         let pieces = ["abcdefgh"; 8];
 
         let chunks = chunks(&pieces);

@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_inside_of_a_text_are_text() {
+    fn tags_inside_text_are_text() {
         let (thoughts, text, _) = parse(parser(false), "Use <think> and </think>.", 3);
 
         assert_eq!(

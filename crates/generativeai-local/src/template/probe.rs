@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_difference_of_two_texts_is_between_their_common_ends() {
+    fn the_difference_of_two_strings_is_between_their_common_ends() {
         assert_eq!(difference("abXcd", "abYYcd"), "X");
         assert_eq!(difference("abab", "ab"), "ab");
         assert_eq!(difference("same", "same"), "");

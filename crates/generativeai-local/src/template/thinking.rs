@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tags_are_those_that_the_template_mentions() {
+    fn the_tags_that_the_template_mentions_are_used() {
         let splits = "{{ message.content.split('</think>')[-1] }}";
 
         assert_eq!(ThinkingTags::of_template(splits), Some(KNOWN[0]));

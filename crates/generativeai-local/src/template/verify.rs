@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_found_in_order_whatever_their_whitespace() {
+    fn strings_are_found_in_order_whatever_their_whitespace() {
         let messages = [
             ("user", " Hi,\n you "),
             ("assistant", "Hi"),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_system_text_may_follow_the_first_question() {
+    fn system_text_may_follow_the_first_question() {
         let messages = [("system", "Be brief."), ("user", "Hi")];
 
         assert_eq!(first_missing_of("Hi Be brief.", &messages), None);
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_may_be_escaped_as_json() {
+    fn text_may_be_escaped_as_json() {
         assert_eq!(
             first_missing_of(r#"{"output": "a \"b\""}"#, &[("tool", "a \"b\"")]),
             None

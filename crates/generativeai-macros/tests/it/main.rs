@@ -163,7 +163,7 @@ async fn call(function: Function, args: Value) -> Value {
 fn look() {}
 
 #[test]
-fn a_function_can_be_declared_to_change_nothing() {
+fn a_function_can_be_declared_read_only() {
     let look = look::function();
 
     assert!(look.is_read_only() && look.name() == "look_around");

@@ -250,7 +250,7 @@ async fn a_request_that_cannot_be_expressed_is_not_sent() {
 }
 
 #[tokio::test]
-async fn embeddings_are_in_the_order_of_their_texts() {
+async fn embeddings_are_in_the_order_of_their_contents() {
     let body = json!({"data": [{"index": 1, "embedding": [2.5]}, {"index": 0, "embedding": [1]}],
         "usage": {"prompt_tokens": 4, "total_tokens": 4}});
     let server = Server::play(vec![Answer::json(body)]).await;

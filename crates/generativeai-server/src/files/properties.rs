@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_those_of_the_api() {
+    fn names_equal_the_names_of_the_api() {
         let long = format!("files/{}", "a".repeat(41));
         for name in [
             "abc",

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_of_a_text_begins_at_the_length() {
+    fn the_rest_of_the_text_begins_at_the_length() {
         let mut position = Position::start();
         let part = Part::text("aö").thought_signature("c2ln");
 

@@ -304,7 +304,7 @@ async fn the_backend_stops_at_the_end_of_a_hop() {
 }
 
 #[tokio::test]
-async fn without_hops_a_token_is_the_backends() {
+async fn without_hops_the_token_of_the_backend_is_passed_on() {
     let script = words(&["a"]);
     let router = Server::new(script.clone()).into_router();
 

@@ -67,7 +67,7 @@ async fn a_waiting_conversation_is_found_and_decided_by_another_process() {
 }
 
 #[tokio::test]
-async fn of_two_that_decide_at_once_one_wins_and_the_other_gets_a_conflict() {
+async fn if_two_decide_at_once_one_wins_and_the_other_gets_a_conflict() {
     for database in TestDatabase::all().await {
         let store = database.open().await;
         let session = store.new_session("letters").await.unwrap();

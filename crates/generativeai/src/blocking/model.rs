@@ -112,6 +112,14 @@ impl From<GenerativeModel> for crate::GenerativeModel {
 }
 
 /// Request to a model, without `async`.
+///
+/// ```
+/// use generativeai::{blocking::GenerativeModel, testing::Scripted};
+///
+/// let model = GenerativeModel::new("m").backend(Scripted::always("1,345 metres.")); let response =
+/// model.generate_content("How tall is Ben Nevis?").send()?; assert_eq!(response.text()?, "1,345 metres.");
+/// # Ok::<(), generativeai::Error>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "nothing is requested until `send` or `stream` is called"]
 pub struct GenerateContent<'model>(crate::GenerateContent<'model>);

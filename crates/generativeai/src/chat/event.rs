@@ -309,7 +309,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn contents_are_those_of_every_kind_of_event_in_order() {
+    fn contents_of_every_kind_of_event_are_returned_in_order() {
         let content = |text: &str| Content::user(text);
         let response = Arc::new(GenerateContentResponse::from(Content::model("reply")));
         let contents = vec![content("a"), content("b")];

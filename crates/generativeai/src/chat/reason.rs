@@ -19,6 +19,20 @@ use crate::protocol::response::FinishReason;
 /// | [`CallsReturned`](Self::CallsReturned) | a message that answers the [calls](crate::ChatSession::pending_calls) |
 /// | [`AwaitingApproval`](Self::AwaitingApproval) | [`decide`](crate::ChatSession::decide) |
 ///
+/// ```
+/// use generativeai::{GenerativeModel, Reason, testing::Scripted};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+/// let backend = Scripted::default().then_fail(&["1,345 "]).then_text("1,345 metres."); let mut chat =
+/// GenerativeModel::new("m").backend(backend).start_chat(); let failed = chat.send_message("How tall is Ben
+/// Nevis?").stream().finish().await; assert!(failed.is_err());
+///
+/// let unfinished = chat.unfinished().unwrap(); let can_retry = match &unfinished.reason {
+///     Reason::Interrupted | Reason::Truncated => true, Reason::Failed(error) => error.is_retryable(), _ => false,
+/// }; assert!(can_retry); assert_eq!(chat.retry().await?.text()?, "1,345 metres.");
+/// # Ok(()) }
+/// ```
+///
 /// [`retry`]: crate::ChatSession::retry
 /// [`keep_partial`]: crate::ChatSession::keep_partial
 /// [`rewind`]: crate::ChatSession::rewind
@@ -52,6 +66,26 @@ pub enum Reason {
 }
 
 /// Function call that waits for a decision.
+///
+/// ```
+/// use generativeai::{AutomaticFunctionCalling, CallRequest, Decision, Function, GenerativeModel, Reason};
+/// use generativeai::testing::Scripted;
+/// use serde_json::json;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+/// let backend = Scripted::default().then_call("delete", json!({})).then_text("Deleted.");
+/// let delete = Function::new("delete", "Deletes the file.", || "done");
+/// let ask = AutomaticFunctionCalling::default().approve(async |_: CallRequest| Decision::Wait);
+/// let model = GenerativeModel::new("m").tools(delete).backend(backend);
+/// let mut chat = model.start_chat().automatic_function_calling(ask);
+/// chat.send_message("Delete the file.").await?;
+///
+/// let Some(Reason::AwaitingApproval(waiting)) = chat.unfinished().map(|turn| turn.reason.clone()) else {
+///     panic!("nothing waits");
+/// }; println!("Run {}?", waiting[0].call.name()); let reply = chat.decide([(waiting[0].id.as_str(),
+/// Decision::Run)]).await?; assert_eq!(reply.text()?, "Deleted.");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WaitingCall {

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_become_the_result() {
+    fn text_becomes_the_result() {
         let texts = vec![
             ContentBlock::text("a"),
             ContentBlock::embedded_text("file:///b", "b"),
@@ -256,7 +256,7 @@ mod tests {
 
     /// Row 13 of tests/field.md.
     #[test]
-    fn structured_content_and_texts_are_both_kept() {
+    fn structured_content_and_text_are_both_kept() {
         for (value, texts, expected) in [
             (json!({"n": 1}), &["a"][..], json!({"n": 1, "text": "a"})),
             (
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_repeat_the_structured_content_are_left_out() {
+    fn text_that_repeats_the_structured_content_is_left_out() {
         for (value, texts) in [
             (json!({"n": 1}), &["{ \"n\": 1 }"][..]),
             (json!({"result": 5}), &["5"]),

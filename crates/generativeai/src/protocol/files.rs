@@ -25,6 +25,20 @@ message! {
     /// File uploaded to the service. It is deleted after 48 hours.
     ///
     /// A file has at most 2 GB, and all files of a project have at most 20 GB. Uploads are free of charge.
+    ///
+    /// A file converts into a part of a message:
+    ///
+    /// ```
+    /// use generativeai::protocol::content::{Content, Part};
+    /// use generativeai::protocol::files::{File, FileState};
+    ///
+    /// // As `Remote::upload_file` returns it. let film: File = serde_json::from_str(
+    ///     r#"{"name":"files/abc-123","mimeType":"video/mp4","sizeBytes":"7340032","state":"ACTIVE",
+    ///         "uri":"https://generativelanguage.googleapis.com/v1beta/files/abc-123"}"#,
+    /// )?; assert_eq!(film.state, Some(FileState::Active)); let message = Content::user(vec![film.into(),
+    /// Part::text("What happens in this film?")]); assert_eq!(message.parts.len(), 2);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub struct File {
         /// Resource name, such as `files/abc-123`. The part after `files/` has at most 40 lower-case
         /// letters, digits and `-`.

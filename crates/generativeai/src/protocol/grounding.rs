@@ -229,6 +229,8 @@ message! {
     ///
     /// A passage may have several sources, and a source may support several passages. Passages without a support are
     /// the model's own.
+    ///
+    /// The [page of this module](self) shows how to mark the passages in the text.
     pub struct GroundingSupport {
         /// Passage of the reply.
         pub segment: Option<Segment>,

@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_without_certificates_is_refused() {
+    fn text_without_certificates_is_refused() {
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         let unclosed = "-----BEGIN CERTIFICATE-----\nAAAA\n";
         for text in ["", "not PEM", unclosed, broken] {

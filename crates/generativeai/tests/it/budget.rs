@@ -221,7 +221,7 @@ async fn a_message_that_is_too_long_by_itself_is_an_error_and_changes_nothing() 
 }
 
 #[tokio::test]
-async fn a_summary_takes_the_place_of_what_it_summarises() {
+async fn a_summary_replaces_the_turns_that_it_summarizes() {
     let script = Scripted::default()
         .then_text("numbers have names")
         .then_text("it is called number4");

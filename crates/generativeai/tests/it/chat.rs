@@ -114,7 +114,7 @@ async fn a_reply_that_breaks_off_leaves_no_trace_in_the_history() {
 }
 
 #[tokio::test]
-async fn an_error_has_the_reply_as_far_as_it_came() {
+async fn an_error_has_the_partial_reply() {
     let mut chat = chat(Scripted::default().then_fail(&["1,", "3"]));
 
     let error = chat
@@ -228,7 +228,7 @@ async fn an_unknown_finish_reason_stops_the_turn_and_is_kept_by_name() {
 }
 
 #[tokio::test]
-async fn a_chosen_stop_counts_as_an_end() {
+async fn an_accepted_finish_reason_completes_the_turn() {
     let mut chat = chat(Scripted::default().then_stream([last_chunk("x", "RECITATION")]));
 
     let message = chat
@@ -240,7 +240,7 @@ async fn a_chosen_stop_counts_as_an_end() {
 }
 
 #[tokio::test]
-async fn a_later_stop_reason_does_not_take_back_an_earlier_one() {
+async fn a_later_stop_reason_does_not_undo_an_earlier_one() {
     let script =
         Scripted::default().then_stream([last_chunk("1", "SAFETY"), last_chunk("2", "STOP")]);
     let mut chat = chat(script);

@@ -88,7 +88,7 @@ async fn a_reply_without_content_stays_unfinished() {
 }
 
 #[tokio::test]
-async fn an_empty_part_beside_content_does_not_enter_the_history() {
+async fn an_empty_part_next_to_content_does_not_enter_the_history() {
     for empty in empty_parts() {
         let script = Scripted::default()
             .then_stream([

@@ -222,7 +222,7 @@ async fn no_further_backend_is_asked_after_the_time_limit() {
 }
 
 #[tokio::test]
-async fn tokens_and_embeddings_are_those_of_the_first_model() {
+async fn tokens_and_embeddings_come_from_the_first_model() {
     let options = RequestOptions::default;
     let request = || EmbedContentRequest::new("x").model("models/e");
     let other = Fallback::new([Scripted::default()]).then_model("e", Embedder::default());

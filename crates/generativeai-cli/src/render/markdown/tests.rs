@@ -227,7 +227,7 @@ fn output_is_never_changed() {
 }
 
 #[test]
-fn a_text_of_any_size_and_depth_is_rendered() {
+fn text_of_any_size_and_depth_is_rendered() {
     let deep = "> ".repeat(2_000) + "x";
     let list = (0..300)
         .map(|depth| " ".repeat(depth * 2) + "- x\n")
@@ -259,7 +259,7 @@ fn a_resize_within_a_paragraph_keeps_words_whole() {
 }
 
 #[test]
-fn a_row_continues_below_its_last_column() {
+fn a_long_row_continues_below_its_last_column() {
     let row = "/save [FILE]   write the session as JSON  (now)";
 
     assert_eq!(

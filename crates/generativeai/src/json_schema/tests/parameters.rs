@@ -53,7 +53,7 @@ fn arguments_that_are_not_in_properties_are_parameters() {
 }
 
 #[test]
-fn a_reference_beside_alternatives_leaves_them_in_place() {
+fn a_reference_next_to_alternatives_leaves_them_in_place() {
     let alternatives = json!([{"required": ["a"]}, {"required": ["b"]}]);
     let schema = json!({"$ref": "#/$defs/Args", "anyOf": alternatives, "$defs": {"Args": {}}});
 

@@ -221,6 +221,15 @@ setters!(ThinkingConfig {
 open_enum! {
     /// Level of thinking. A higher level takes longer, and costs more tokens. Not every model has every
     /// level; the default is the highest or the second highest one of the model.
+    ///
+    /// ```
+    /// use generativeai::GenerativeModel;
+    /// use generativeai::protocol::config::{GenerationConfig, ThinkingConfig, ThinkingLevel};
+    ///
+    /// let fast = ThinkingConfig::default().thinking_level(ThinkingLevel::Low); let model =
+    /// GenerativeModel::new("gemini-flash-latest")
+    ///     .generation_config(GenerationConfig::default().thinking_config(fast));
+    /// ```
     pub enum ThinkingLevel {
         /// The default of the model.
         Unspecified = "THINKING_LEVEL_UNSPECIFIED",

@@ -37,6 +37,13 @@ open_enum! {
     ///
     /// The API has two roles, `user` and `model`. Histories written by other SDKs may have other roles; they
     /// are read, and [`ChatSession::check`](crate::ChatSession::check) reports those that the API would reject.
+    ///
+    /// ```
+    /// use generativeai::protocol::content::{Content, Role};
+    ///
+    /// let history = [Content::user("Hello"), Content::model("Hello! How can I help?")]; let replies =
+    /// history.iter().filter(|content| content.role == Some(Role::Model)); assert_eq!(replies.count(), 1);
+    /// ```
     pub enum Role {
         ;
         /// The user, or the program that acts for the user. Function responses have this role, too.

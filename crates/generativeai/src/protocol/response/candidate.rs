@@ -88,6 +88,23 @@ open_enum! {
     ///
     /// A chat answers calls that end with `MALFORMED_FUNCTION_CALL` or `UNEXPECTED_TOOL_CALL` with the error, if it
     /// calls functions automatically, so that the model can correct itself.
+    ///
+    /// New models have new reasons, so a `match` needs a last arm:
+    ///
+    /// ```
+    /// use generativeai::protocol::response::FinishReason;
+    ///
+    /// fn advice(reason: &FinishReason) -> &'static str {
+    ///     match reason {
+    ///         FinishReason::Stop => "the reply is complete", FinishReason::MaxTokens => "raise the limit, or ask the
+    ///         model to continue", FinishReason::Safety | FinishReason::ImageSafety => "rephrase the prompt", other =>
+    ///         other.meaning().unwrap_or("try again"),
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(advice(&FinishReason::MaxTokens), "raise the limit, or ask the model to continue");
+    /// assert_eq!(advice(&"BAD_WEATHER".into()), "try again");
+    /// ```
     pub enum FinishReason {
         /// Zero value of the enum. It is treated as absent.
         Unspecified = "FINISH_REASON_UNSPECIFIED",

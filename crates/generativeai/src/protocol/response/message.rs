@@ -163,6 +163,17 @@ impl PromptFeedback {
 
 open_enum! {
     /// Reason why a prompt was blocked.
+    ///
+    /// ```
+    /// use generativeai::protocol::response::{BlockReason, GenerateContentResponse};
+    ///
+    /// let response: GenerateContentResponse =
+    ///     serde_json::from_str(r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#)?;
+    /// let feedback = response.prompt_feedback.as_ref().unwrap(); assert_eq!(feedback.block_reason,
+    /// Some(BlockReason::Safety)); // There is no reply: its text is an error that names the reason.
+    /// assert!(response.text().unwrap_err().to_string().contains("SAFETY"));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub enum BlockReason {
         /// Zero value of the enum. It is treated as absent.
         Unspecified = "BLOCK_REASON_UNSPECIFIED" | "BLOCKED_REASON_UNSPECIFIED",

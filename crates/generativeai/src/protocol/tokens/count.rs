@@ -55,6 +55,15 @@ message! {
     /// Compare it with the [`input_token_limit`](crate::protocol::models::Model::input_token_limit) of the model. The
     /// count of a sent request is in [`UsageMetadata`](crate::protocol::response::UsageMetadata), so only requests that
     /// may be too long need counting.
+    ///
+    /// ```
+    /// use generativeai::{GenerativeModel, testing::Scripted};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// let model = GenerativeModel::new("m").backend(Scripted::default()); let count = model.count_tokens("How tall is
+    /// Ben Nevis?").await?; let fits = count.total_tokens.is_some_and(|tokens| tokens < 32_768); assert!(fits);
+    /// # Ok(()) }
+    /// ```
     pub struct CountTokensResponse {
         /// Tokens of the whole prompt, including those in the cache.
         pub total_tokens: Option<i32>,

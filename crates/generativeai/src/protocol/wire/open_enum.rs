@@ -158,7 +158,7 @@ mod tests {
 
     /// Rows 19 and 28 of tests/field.md.
     #[test]
-    fn a_name_is_read_in_any_case_and_written_in_that_of_the_api() {
+    fn a_name_is_read_in_any_case_and_written_as_the_api_writes_it() {
         assert_eq!(Type::from("object").to_string(), "OBJECT");
         assert_eq!(ThinkingLevel::from("low").to_string(), "LOW");
         assert_eq!(FunctionCallingMode::from("Any").to_string(), "ANY");

@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_are_cut_around_the_first_different_character() {
+    fn long_strings_are_cut_around_the_first_different_character() {
         let text = |middle: &str| json!("é".repeat(500) + middle + &"z".repeat(500));
 
         let shown = differences(&text("one"), &text("two"));

@@ -517,7 +517,7 @@ async fn events_after_the_finish_reason_change_nothing() {
 
 /// Row 2 of tests/field.md.
 #[tokio::test]
-async fn usage_after_the_finish_reason_is_read_and_an_error_is_one() {
+async fn usage_after_the_finish_reason_is_read_and_an_error_is_returned() {
     let usage = json!({"usageMetadata": {"totalTokenCount": 9}});
     let body = format!("{}data: [DONE]\n\ndata: {usage}\n\n", complete());
     let mut chat = chat(&client(&stream_of(&body)).0);

@@ -132,7 +132,7 @@ async fn on_retry_is_called_before_each_wait_with_the_attempt_that_failed() {
 }
 
 #[tokio::test]
-async fn the_hook_of_a_request_replaces_that_of_the_client() {
+async fn the_hook_of_a_request_replaces_the_one_of_the_client() {
     let server = server([error(503, "UNAVAILABLE", json!([])), success()]);
     let (remote, of_client) = client(&server);
     let of_request = Retries::default();
@@ -315,7 +315,7 @@ async fn an_error_in_a_success_response_is_retried() {
 }
 
 #[tokio::test]
-async fn options_of_a_request_take_precedence_over_those_of_the_client() {
+async fn options_of_a_request_take_precedence_over_options_of_the_client() {
     let server = Server::always(3, &error(503, "UNAVAILABLE", json!([])));
     let mut twice = Retry::default().max_attempts(2);
     twice.initial = Duration::ZERO;

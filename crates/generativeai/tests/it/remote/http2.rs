@@ -58,7 +58,7 @@ async fn one_connection_serves_many_requests() {
 }
 
 #[tokio::test]
-async fn of_connections_opened_at_the_same_time_one_is_kept() {
+async fn one_of_the_connections_opened_at_the_same_time_is_kept() {
     let authority = Authority::new("Ours");
     let (listener, url) = TlsListener::bind(authority.valid_config(), "h2").await;
     let (opened, open) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());

@@ -242,7 +242,7 @@ fn serve() -> (SocketAddr, Arc<AtomicUsize>) {
 }
 
 #[test]
-fn a_client_can_be_shared_by_runtimes_of_which_one_runs_at_a_time() {
+fn a_client_can_be_shared_by_runtimes_that_run_one_at_a_time() {
     let (address, connections) = serve();
     let remote = built(builder(&format!("http://{address}")));
     let ask = || {

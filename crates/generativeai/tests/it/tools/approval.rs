@@ -98,7 +98,7 @@ async fn a_result_that_has_the_member_of_changed_arguments_is_not_lost() {
 }
 
 #[tokio::test]
-async fn a_value_is_a_policy_and_read_only_runs_what_changes_nothing() {
+async fn fixed_policies_run_all_read_only_or_no_functions() {
     for (approval, ran) in [
         (Approval::Always, ["read", "write"].as_slice()),
         (Approval::ReadOnly, &["read"]),

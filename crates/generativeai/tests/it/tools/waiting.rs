@@ -241,7 +241,7 @@ async fn a_decision_that_does_not_fit_changes_nothing() {
 }
 
 #[tokio::test]
-async fn of_two_processes_that_decide_at_once_one_wins_and_the_other_gets_a_conflict() {
+async fn if_two_processes_decide_at_once_one_wins_and_the_other_gets_a_conflict() {
     let world = waiting().await;
     let (mut one, mut other) = (world.other_process(), world.other_process());
     let ids = ids_of(&one);

@@ -286,7 +286,7 @@ fn chunks_may_be_merged_in_any_grouping() {
 }
 
 #[test]
-fn a_text_may_be_split_into_chunks_anywhere() {
+fn text_may_be_split_into_chunks_anywhere() {
     for seed in 0..REPLIES {
         let mut dice = Dice(seed);
         let text: String = (0..20).map(|_| dice.text()).collect();

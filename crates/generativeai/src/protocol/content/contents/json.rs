@@ -212,7 +212,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_text_is_written_as_serde_writes_it(
+        fn text_is_written_as_serde_writes_it(
             texts in prop::collection::vec("(?s:.{0,40}[\"\\\\\\x00-\\x1f]?){0,4}", 1..3),
             role in "[a-z0-9\"-]{0,8}",
         ) {
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_content_with_more_than_texts_is_written_by_serde() {
+    fn serde_writes_a_content_that_has_more_than_text() {
         for json in [
             r#"{"parts":[{"text":"no role"}]}"#,
             r#"{"role":"user","parts":[{"text":"a"},{}]}"#,

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn json_that_a_request_holds_does_not_change() {
+    fn json_that_a_request_shares_does_not_change() {
         let mut transcript = Transcript::from(users(&["a"]));
         let held = transcript.json();
         transcript.extend(users(&["b"]));

@@ -140,7 +140,7 @@ async fn a_wrong_offset_is_an_error_and_an_earlier_one_is_sent_again() {
 }
 
 #[tokio::test]
-async fn other_bytes_than_those_that_were_sent_are_an_error() {
+async fn other_bytes_than_the_sent_ones_are_an_error() {
     let stand_in = StandIn::new([Fault::None, Fault::Corrupt]);
 
     let error = upload(&stand_in, b"hello").await.expect_err("other bytes");
