@@ -95,39 +95,16 @@ impl Author {
 }
 
 impl Imported {
+    /// Adds a message in any of the known formats.
     fn add(&mut self, message: Value) -> Result<(), String> {
         let Value::Object(mut message) = message else {
-            return Err("it is not an object with a role and a text".to_owned());
+            return Err("it is not an object with a role and text".to_owned());
         };
         if let Some(inner) = opened(&message) {
             return self.add(inner);
         }
-        // Some programs log prompt and response as a pair.
-        if let (Some(prompt), Some(response)) =
-            (text(&message, "prompt"), text(&message, "response"))
-        {
-            let pair = [Content::user(prompt), Content::model(response)];
-            self.contents.extend(pair);
+        if self.add_item(&mut message)? {
             return Ok(());
-        }
-        if message.get("isThought") == Some(&Value::Bool(true)) {
-            return Ok(());
-        }
-        // Items of OpenAI's Responses API that are not messages.
-        match message.get("type").and_then(Value::as_str) {
-            Some("reasoning") => return Ok(()),
-            Some("function_call") => {
-                let call = parts::call(&Value::Object(message))?;
-                self.push(Role::Model, vec![call]);
-                return Ok(());
-            }
-            Some("function_call_output") => {
-                let output = parts::read(message.remove("output").unwrap_or_default())?;
-                let response = self.response(text(&message, "call_id"), &output)?;
-                self.push(Role::User, vec![response]);
-                return Ok(());
-            }
-            _ => {}
         }
         let author = AUTHORS.iter().find_map(|name| match message.get(*name) {
             Some(Value::Object(author)) => text(author, "role"),
@@ -152,6 +129,44 @@ impl Imported {
         if parts.is_empty() {
             return Err("it has no text and no parts".to_owned());
         }
+        self.add_parts(author, parts, response_to)
+    }
+
+    /// Adds an object that is not a message with an author. Returns whether it is one.
+    fn add_item(&mut self, item: &mut Map<String, Value>) -> Result<bool, String> {
+        // Some programs log prompt and response as a pair.
+        if let (Some(prompt), Some(response)) = (text(item, "prompt"), text(item, "response")) {
+            let pair = [Content::user(prompt), Content::model(response)];
+            self.contents.extend(pair);
+            return Ok(true);
+        }
+        if item.get("isThought") == Some(&Value::Bool(true)) {
+            return Ok(true);
+        }
+        // Items of OpenAI's Responses API.
+        match item.get("type").and_then(Value::as_str) {
+            Some("reasoning") => {}
+            Some("function_call") => {
+                let call = parts::call(&Value::Object(std::mem::take(item)))?;
+                self.push(Role::Model, vec![call]);
+            }
+            Some("function_call_output") => {
+                let output = parts::read(item.remove("output").unwrap_or_default())?;
+                let response = self.response(text(item, "call_id"), &output)?;
+                self.push(Role::User, vec![response]);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Adds the parts of a message. `response_to` is the id or the name of the call that a function answers.
+    fn add_parts(
+        &mut self,
+        author: Author,
+        mut parts: Vec<Part>,
+        response_to: Option<String>,
+    ) -> Result<(), String> {
         match author {
             Author::User => self.push(Role::User, parts),
             Author::Model => self.push(Role::Model, parts),
@@ -176,7 +191,7 @@ impl Imported {
         Ok(())
     }
 
-    /// Adds a content. One of the same author as the last continues that.
+    /// Adds a content, or appends its parts to the last content if that has the same author.
     fn push(&mut self, role: Role, parts: Vec<Part>) {
         match self.contents.last_mut() {
             Some(last) if last.role.as_ref() == Some(&role) => last.parts.extend(parts),

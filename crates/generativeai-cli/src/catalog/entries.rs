@@ -8,12 +8,12 @@ use generativeai_local::package::PackagedFile;
 
 use crate::suggest::is_misspelling;
 
-/// The name of the model that is used unless another is named.
+/// Name of the default model.
 pub(crate) const LOCAL: &str = "local";
 
-/// The model that is used unless another is named.
+/// The default model.
 pub(crate) static DEFAULT: &Entry = &CATALOG[2];
-/// The model that is used while the default model cannot be downloaded.
+/// The model that is used if the default model cannot be downloaded.
 pub(crate) static FALLBACK: &Entry = &CATALOG[0];
 
 /// A model that can be downloaded by name.
@@ -31,7 +31,7 @@ pub(crate) struct Entry {
     pub(crate) sources: &'static [Source],
     /// The content of its file. `None` accepts the file that the hub has, with the hash that the hub reports.
     pub(crate) content: Option<FileContent>,
-    /// Sampling that its makers recommend. It applies where a request does not set another.
+    /// Sampling that its makers recommend, for requests that do not set their own.
     pub(crate) sampling: Option<Sampling>,
 }
 
@@ -224,8 +224,8 @@ pub(crate) fn entry(name: &str) -> Option<&'static Entry> {
     CATALOG.iter().find(|entry| entry.name == name)
 }
 
-/// Returns the names of known models that are similar to a wrong name. These are the names that begin with it or with
-/// which it begins, else those that differ from it by one or two typing errors.
+/// Returns the names of known models that are similar to a wrong name: names of which one is a prefix of the other, or
+/// else names that differ by one or two typing errors.
 pub(crate) fn similar(name: &str) -> Vec<&'static str> {
     let name = name.to_lowercase();
     let names = || CATALOG.iter().map(|entry| entry.name);
@@ -239,7 +239,7 @@ pub(crate) fn similar(name: &str) -> Vec<&'static str> {
     }
 }
 
-/// Returns the sampling that is recommended for a model file, by its name.
+/// Returns the recommended sampling for a model file, by its name.
 pub(crate) fn sampling(path: &Path) -> Option<Sampling> {
     let is_file = |entry: &&Entry| path.file_name().is_some_and(|name| name == entry.file);
     CATALOG.iter().find(is_file)?.sampling

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 use generativeai::protocol::config::GenerationConfig;
-use generativeai::{Error, ErrorKind};
+use generativeai::{Error, ErrorKind, GenerativeModel};
 use tokio::runtime::Runtime;
 
 use crate::approval::{Approvals, Others};
 use crate::attachment::mention::{self, Mention};
+use crate::attachment::upload::Uploaders;
 use crate::attachment::{self, Attachment};
 use crate::backend::ModelChoice;
 use crate::completions;
@@ -169,25 +170,17 @@ pub(crate) struct Chat {
 }
 
 impl Chat {
-    /// Runs the command.
+    /// Runs the command. Everything that can be refused is checked before the model is loaded.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let runtime = super::runtime()?;
         self.require_session(&runtime)?;
         let message = self.message(printer)?;
-        if message.is_none() && (self.output != Output::Text || self.code) {
-            let option = if self.code { "--code" } else { "--output" };
-            let message = format!("{option} needs a message: add one, as in genai chat \"Hello\"");
-            return Err(UsageError(message).into());
-        }
+        self.require_message(message.is_some())?;
         let files = mentioned(&self.words, printer)?;
         let config = self.generation_config()?;
         let session = self.session_choice(&runtime, message.is_none(), printer)?;
         let choice = ModelChoice::new(self.model.as_deref(), printer)?;
-        if choice.runs_embedded()
-            && let (Some(path), Some(schema)) = (&self.schema, &config.response_json_schema)
-        {
-            schema::check(path, schema)?;
-        }
+        self.check_schema(&choice, &config)?;
         let system = self.system_instruction(printer)?;
         let log = match self.verbose {
             true => ServerLog::Stderr,
@@ -203,24 +196,12 @@ impl Chat {
             model = model.tools(tools.toolbox());
         }
         model.check().map_err(refused)?;
-        let save = !self.no_save;
-        let mut attachments = Vec::new();
-        for file in files {
-            let file = match file {
-                Mentioned::Small(file) => *file,
-                Mentioned::Large(path) => {
-                    let upload = uploaders.upload(&path, &model, printer);
-                    let Some(file) = runtime.block_on(unless_interrupted(upload)) else {
-                        return Ok(Exit::Interrupted);
-                    };
-                    let file = file?;
-                    printer.note(format_args!("attached {file}"));
-                    file
-                }
-            };
-            attachments.push(file);
-        }
-        let opened = storage::open(session, &model, save, printer);
+        let attached = attached(files, &uploaders, &model, printer);
+        let Some(attachments) = runtime.block_on(unless_interrupted(attached)) else {
+            return Ok(Exit::Interrupted);
+        };
+        let attachments = attachments?;
+        let opened = storage::open(session, &model, !self.no_save, printer);
         // After an upload the program handles Ctrl-C: tokio keeps its signal handler.
         let Some(opened) = runtime.block_on(unless_interrupted(opened)) else {
             return Ok(Exit::Interrupted);
@@ -238,29 +219,20 @@ impl Chat {
         if self.schema.is_some() {
             printer.disable_markdown();
         }
-        let stats = self.stats;
         let exit = match message {
             Some(message) => {
                 let message = attachment::message(&attachments, &message);
-                let one_shot = OneShot {
-                    output: match self.code {
-                        true => Output::Code,
-                        false => self.output,
-                    },
-                    structured: self.schema.is_some(),
-                    stats,
-                    approvals,
-                };
+                let one_shot = self.one_shot(approvals);
                 let exit = one_shot.run(&runtime, conversation, message, printer);
                 drop(lock);
                 exit
             }
             None => {
-                // Locked again for each message, so that others can use the session meanwhile.
+                // Locked again for each message, so that others can use the session in between.
                 drop(lock);
                 let settings = Settings {
-                    stats,
-                    save,
+                    stats: self.stats,
+                    save: !self.no_save,
                     engine: self.engine,
                     approvals,
                     uploaders,
@@ -270,6 +242,42 @@ impl Chat {
         };
         runtime.block_on(tools.close());
         exit
+    }
+
+    /// Refuses options for a single answer in a session at the terminal.
+    fn require_message(&self, has_message: bool) -> Result<(), UsageError> {
+        if has_message || (self.output == Output::Text && !self.code) {
+            return Ok(());
+        }
+        let option = if self.code { "--code" } else { "--output" };
+        Err(UsageError(format!(
+            "{option} needs a message: add one, as in genai chat \"Hello\""
+        )))
+    }
+
+    /// Refuses a schema that the embedded model cannot use. A service checks schemas itself.
+    fn check_schema(
+        &self,
+        choice: &ModelChoice,
+        config: &GenerationConfig,
+    ) -> Result<(), UsageError> {
+        match (&self.schema, &config.response_json_schema) {
+            (Some(path), Some(schema)) if choice.runs_embedded() => schema::check(path, schema),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the settings for a single answer.
+    fn one_shot(&self, approvals: Option<Approvals>) -> OneShot {
+        OneShot {
+            output: match self.code {
+                true => Output::Code,
+                false => self.output,
+            },
+            structured: self.schema.is_some(),
+            stats: self.stats,
+            approvals,
+        }
     }
 
     /// Returns which calls need approval, if there are tools.
@@ -397,6 +405,27 @@ fn mentioned(words: &[String], printer: &mut Printer) -> anyhow::Result<Vec<Ment
         }
     }
     Ok(files)
+}
+
+/// Uploads the large files. Returns all files as attachments, in order.
+async fn attached(
+    files: Vec<Mentioned>,
+    uploaders: &Uploaders,
+    model: &GenerativeModel,
+    printer: &mut Printer,
+) -> anyhow::Result<Vec<Attachment>> {
+    let mut attachments = Vec::new();
+    for file in files {
+        attachments.push(match file {
+            Mentioned::Small(file) => *file,
+            Mentioned::Large(path) => {
+                let file = uploaders.upload(&path, model, printer).await?;
+                printer.note(format_args!("attached {file}"));
+                file
+            }
+        });
+    }
+    Ok(attachments)
 }
 
 /// Waits for a result; `None` if Ctrl-C is pressed first.

@@ -113,7 +113,7 @@ pub(crate) struct Serve {
     hops: HopOptions,
 }
 
-/// Options of replies in hops.
+/// Options for replies in hops.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Long replies")]
 struct HopOptions {
@@ -130,7 +130,7 @@ struct HopOptions {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     checkpoint_tokens: Option<u32>,
 
-    /// Key of continuation tokens; by default a random one that is kept in the state folder
+    /// Key of continuation tokens; by default a random one, stored in the state folder
     #[arg(
         long,
         value_name = "KEY",
@@ -225,8 +225,8 @@ impl Serve {
         let name = self.model.as_deref().unwrap_or(LOCAL);
         Ok(match ModelChoice::named(name)? {
             ModelChoice::Gemini(_) if self.hops.are_set() => {
-                let message = "--hop-tokens and --checkpoint-tokens are for other models than those of the Gemini API: name one \
-                               with --model, or `local` for the default embedded model";
+                let message = "--hop-tokens and --checkpoint-tokens are not for Gemini models: name another \
+                               one with --model, or `local` for the default embedded model";
                 return Err(UsageError(message.to_owned()).into());
             }
             ModelChoice::Gemini(name) => Source::Gemini(backend::gemini(&name)?),
@@ -293,7 +293,7 @@ impl Serve {
 /// Source of the replies.
 enum Source {
     Gemini(Remote),
-    /// A server, and the model for the names of Gemini models.
+    /// A server, and the model that answers requests for Gemini models.
     OpenAi(OpenAi, Option<String>),
     /// A model file.
     File(PathBuf),
@@ -308,7 +308,7 @@ async fn first_model(client: &OpenAi, printer: &mut Printer) -> anyhow::Result<S
     let first = models.first().map(openai::name_of);
     let first = first.with_context(|| format!("the server {url} has no model"))?;
     printer.hint(format_args!(
-        "Names of Gemini models are served by {first} of {url}. To use another one: --model"
+        "Requests for Gemini models are answered by {first} of {url}. To use another one: --model"
     ));
     Ok(first.to_owned())
 }

@@ -41,6 +41,21 @@ fn translate(schema: &Schema, depth: usize) -> Result<Value> {
         ))
     })?;
     let mut out = Map::new();
+    constraints(schema, &mut out)?;
+    subschemas(schema, depth, &mut out)?;
+    if schema.nullable == Some(true) {
+        let options = json!([out, { "type": "null" }]);
+        out = Map::from_iter([("anyOf".to_owned(), options)]);
+    }
+    // References lead to the definitions of the root, so these stay outside of the options.
+    if let Some(defs) = &schema.defs {
+        out.insert("$defs".to_owned(), ordered(defs, &[], depth)?);
+    }
+    Ok(Value::Object(out))
+}
+
+/// Translates the keywords without subschemas.
+fn constraints(schema: &Schema, out: &mut Map<String, Value>) -> Result<()> {
     if let Some(kind) = &schema.r#type
         && *kind != Type::Unspecified
     {
@@ -82,10 +97,15 @@ fn translate(schema: &Schema, depth: usize) -> Result<Value> {
             .into_iter()
             .filter_map(|(name, bound)| Some((name.to_owned(), number(bound?)))),
     );
-    format(schema, &mut out);
+    format(schema, out);
     if !schema.r#enum.is_empty() {
         out.insert("enum".to_owned(), json!(schema.r#enum));
     }
+    Ok(())
+}
+
+/// Translates the keywords with subschemas, except for the definitions.
+fn subschemas(schema: &Schema, depth: usize, out: &mut Map<String, Value>) -> Result<()> {
     if let Some(items) = &schema.items {
         out.insert("items".to_owned(), translate(items, depth)?);
     }
@@ -109,15 +129,7 @@ fn translate(schema: &Schema, depth: usize) -> Result<Value> {
             .collect();
         out.insert("anyOf".to_owned(), options?.into());
     }
-    if schema.nullable == Some(true) {
-        let options = json!([out, { "type": "null" }]);
-        out = Map::from_iter([("anyOf".to_owned(), options)]);
-    }
-    // References lead to the definitions of the root, so these stay outside of the options.
-    if let Some(defs) = &schema.defs {
-        out.insert("$defs".to_owned(), ordered(defs, &[], depth)?);
-    }
-    Ok(Value::Object(out))
+    Ok(())
 }
 
 fn kind_of(kind: &Type) -> Result<&'static str> {

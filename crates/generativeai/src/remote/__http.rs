@@ -1,6 +1,6 @@
 //! HTTP for the other backends of this project. Not a public interface: it changes without notice.
 //!
-//! Connections, retries, deadlines, limits, redaction and the decoding of streams are those of
+//! Connections, retries, deadlines, limits, redaction and the decoding of streams are shared with
 //! [`Remote`](super::Remote). A backend describes its service in a [`Profile`], and converts JSON.
 
 pub use super::client::Client;

@@ -47,7 +47,7 @@ fn message(content: &Content) -> Value {
     json!({ "role": role, "parts": parts })
 }
 
-/// Converts a part. Of media and code only the kind is recorded.
+/// Converts a part. Only the kind of media and code is recorded.
 fn part(part: &Part) -> Value {
     match &part.data {
         Some(Data::Text(text)) if part.is_thought() => {

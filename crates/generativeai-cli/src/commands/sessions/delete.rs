@@ -19,7 +19,7 @@ pub(super) struct Delete {
     #[arg(add = ArgValueCandidates::new(completions::sessions))]
     names: Vec<String>,
 
-    /// Delete the sessions that were not used for this time, such as 30d, 12h or 8w
+    /// Delete sessions that have not been used for this long, such as 30d, 12h or 8w
     #[arg(long, value_name = "AGE", value_parser = age, conflicts_with_all = ["names", "all"])]
     older: Option<Duration>,
 
@@ -67,7 +67,7 @@ impl Delete {
             }
         }
         if let (Some(_), Some(time)) = (self.older, unused_since) {
-            // Compares again, so that a session that is used meanwhile is kept.
+            // Compares again, so that a session used in the meantime is kept.
             let count = store.delete_older_than(time).await?;
             printer.note(format_args!("{count} sessions deleted"));
             return Ok(());

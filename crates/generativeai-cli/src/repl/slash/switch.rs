@@ -223,7 +223,7 @@ impl Repl<'_> {
     }
 }
 
-/// Returns the part of a label that `/session` takes as its argument.
+/// Returns the argument of `/session` for a label.
 fn key(label: &str) -> &str {
     label.strip_prefix("session ").unwrap_or(label)
 }

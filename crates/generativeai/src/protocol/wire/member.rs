@@ -41,7 +41,7 @@ pub(crate) trait Wire: fmt::Debug + Serialize + DeserializeOwned {
     }
 }
 
-/// Parsers of proto JSON read `"true"` and `"false"` too.
+/// Also reads `"true"` and `"false"`, as parsers of proto JSON do.
 impl Wire for bool {
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(BoolVisitor)
@@ -103,7 +103,7 @@ impl<T: Wire> Wire for Box<T> {
 
 /// Field of a message.
 pub(crate) trait Member: Sized {
-    /// Reads the field. The value that it had is replaced.
+    /// Reads the field, and replaces its value.
     fn read<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error>;
     /// Writes the field. Called only if it is present.
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;

@@ -1,7 +1,7 @@
 //! Numbers, which the API writes as numbers or as strings.
 //!
 //! Protocol Buffers write 64-bit integers as strings, since JavaScript has only `f64`. Some services write all integers
-//! with a fraction of zero. Both are read; a number with another fraction, or out of range, is an error.
+//! with a fraction of zero. All these forms are read. A number with another fraction, or out of range, is an error.
 
 use std::fmt;
 
