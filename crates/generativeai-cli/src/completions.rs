@@ -14,7 +14,7 @@ use crate::storage;
 /// A completion waits no longer than this for the store, which another process may have locked.
 const TIME_LIMIT: Duration = Duration::from_millis(500);
 
-/// Returns the names of all sessions, the last used first; none if the store cannot be read in time.
+/// Returns the names of all sessions, the most recently used first; none if the store cannot be read in time.
 pub(crate) fn session_names() -> Vec<String> {
     let Ok(runtime) = Builder::new_current_thread().enable_all().build() else {
         return Vec::new();

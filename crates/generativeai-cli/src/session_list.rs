@@ -16,7 +16,7 @@ const MAX_DETAILS: usize = 100;
 /// A session in a list. It has no details if its log was not read or is damaged.
 pub(crate) type Listed = (SessionInfo, Option<SessionDetails>);
 
-/// Lists the sessions of a store, the last used first.
+/// Lists the sessions of a store, the most recently used first.
 pub(crate) async fn read(store: &Store) -> Result<Vec<Listed>> {
     let mut listed = Vec::new();
     for info in store.list().await? {

@@ -99,7 +99,7 @@ pub(crate) async fn find(name: &str) -> Result<Option<Session>> {
     }
 }
 
-/// Returns the names of all sessions, the last used first; none if the store does not exist or cannot be read.
+/// Returns the names of all sessions, the most recently used first; none if the store does not exist or cannot be read.
 pub(crate) async fn names() -> Vec<String> {
     let sessions = match Store::find_default().await {
         Ok(Some(store)) => store.list().await.unwrap_or_default(),

@@ -26,9 +26,10 @@ use crate::template::Rendered;
 /// response. A clone is another handle on the same model; dropping the last one frees it. Chats run
 /// concurrently, and a prefix that several prompts have in common is evaluated once.
 ///
-/// Everything that a request sets is honoured or rejected: a member that the model does not support is
-/// a 400 `INVALID_ARGUMENT` that names it. If the queue is full, the error is 429
-/// `RESOURCE_EXHAUSTED` with a retry delay.
+/// A setting that the model cannot follow is ignored and logged once, or rejected with
+/// [`Builder::strict`](crate::Builder::strict). A request that it cannot answer, such as one with an image, is a 400
+/// `INVALID_ARGUMENT` that names the member. If the queue is full, the error is 429 `RESOURCE_EXHAUSTED` with a retry
+/// delay.
 ///
 /// ```no_run
 /// use generativeai::GenerativeModel;

@@ -66,7 +66,7 @@ struct Call {
     deadline: Deadline,
     /// Faults of this request. Delays and rejections were applied; faults of streams follow.
     faults: InjectedFaults,
-    /// Address under which the client has reached the server.
+    /// Address at which the client reached the server.
     site: Site,
     /// Held until the response is complete.
     permits: Permits,

@@ -69,8 +69,8 @@
 //!
 //! The API paths are served under `/v1`, `/v1beta`, `/v1alpha`, `/v1beta1` and without a version, with
 //! or without `publishers/google` in front. Requests are accepted in camelCase and in snake_case, enums
-//! by name and by number; replies are in camelCase. Unknown members are ignored. Members that the
-//! backend cannot honour are the backend's to refuse.
+//! by name and by number; replies are in camelCase. Unknown members are ignored. The backend refuses
+//! members that it cannot honour.
 //!
 //! # Files
 //!
@@ -97,7 +97,7 @@
 //! | 503, 504 | `UNAVAILABLE`, `DEADLINE_EXCEEDED` | an unreachable backend; the client's deadline (`X-Server-Timeout`) |
 //!
 //! An error in the middle of a stream is a line of JSON after the last event. A JSON array has no place
-//! for one: there the connection is dropped, so that the client sees an incomplete response.
+//! for an error: its connection is dropped, so that the client sees an incomplete response.
 //!
 //! # Cancellation
 //!

@@ -1,4 +1,4 @@
-//! Limit of concurrent requests, and the bounded queue of those that wait for it.
+//! Limit of concurrent requests, and the bounded queue of waiting requests.
 //!
 //! Two semaphores: a request that finds no permit to run takes a permit to wait, and returns it when it
 //! runs or is cancelled. Tokio's semaphores are fair, so requests run in the order they came.
@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ApiError;
 
-/// Permits that a request holds until its response is complete: its place among the running requests, and its memory.
+/// Permits of a request until its response is complete: its place among the running requests, and its memory.
 pub(crate) type Permits = [OwnedSemaphorePermit; 2];
 
 /// Time that a client should wait before it retries a request that found the queue full.

@@ -19,7 +19,7 @@ use crate::{playground, response};
 /// State shared by all requests.
 #[derive(Debug)]
 pub(crate) struct App {
-    /// Hosts under which the server may be addressed.
+    /// Host names that clients may use for the server.
     pub(crate) hosts: AllowedHosts,
     /// Origins of the pages that may use it.
     pub(crate) origins: AllowedOrigins,

@@ -14,7 +14,7 @@ use crate::{key_table, names, random};
 /// Initial content of a new session.
 #[derive(Clone, Copy)]
 pub(crate) enum Origin {
-    /// No events, or those it is imported with.
+    /// No events, or the imported ones.
     Empty,
     /// The first `at` events of its parent, or all of them.
     Fork { parent: i64, at: Option<i64> },
@@ -124,7 +124,7 @@ async fn forked_length(
     let length = match session_row::read_for_update(tx, parent).await? {
         Some(row) if !row.is_deleted => row.length,
         _ => {
-            let message = format!("session {parent} does not exist any more");
+            let message = format!("session {parent} no longer exists");
             return Err(Error::new(ErrorKind::NotFound, message).into());
         }
     };

@@ -14,7 +14,7 @@ use crate::transaction::{DatabaseKind, Transaction, params};
 
 /// Checks a key, or its absence, against the table.
 ///
-/// Returns `None` if there is a key and the store is plain so far: it may be a new one.
+/// Returns `None` if there is a key and the store is still plain: it may be a new store.
 ///
 /// # Errors
 /// [`ErrorKind::Authentication`] if the key is wrong or missing, or a rotation was interrupted.
@@ -36,7 +36,7 @@ pub(crate) async fn unlock(
     }
 }
 
-/// Encrypts a store without sessions. If another program encrypted it meanwhile, checks the key.
+/// Encrypts a store without sessions. If another program has just encrypted it, checks the key.
 pub(crate) async fn encrypt_new_store(tx: &mut Transaction<'_>, key: &Key) -> Result<Encryption> {
     lock_exclusively(tx).await?;
     if let Some(encryption) = unlock(tx, Some(key)).await? {
@@ -111,7 +111,7 @@ pub(crate) async fn begin_rotation(
     }
 }
 
-/// Deletes the old key if no row is encrypted with it any more. Returns whether it was deleted.
+/// Deletes the old key once no row is encrypted with it. Returns whether it was deleted.
 pub(crate) async fn end_rotation(tx: &mut Transaction<'_>, old: i64) -> Result<bool> {
     lock_exclusively(tx).await?;
     for remaining in [

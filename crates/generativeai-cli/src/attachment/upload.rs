@@ -1,4 +1,4 @@
-//! Attachments that are too large for inline data: they are uploaded, if the model is one of the Gemini API.
+//! Attachments that are too large for inline data: they are uploaded, if the model is a Gemini model.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -20,7 +20,7 @@ impl Uploaders {
         self.0.insert(model.name().to_owned(), remote);
     }
 
-    /// Adds the clients of others.
+    /// Adds the clients of another collection.
     pub(crate) fn extend(&mut self, others: Self) {
         self.0.extend(others.0);
     }

@@ -38,7 +38,7 @@ enum Format {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List all sessions, the last used first
+    /// List all sessions, the most recently used first
     #[command(alias = "ls")]
     List {
         /// Output format

@@ -70,7 +70,7 @@ pub(super) fn no_messages() -> UsageError {
     UsageError(format!("the file has no messages: {EXPECTED}"))
 }
 
-/// Finds the list of messages in an object that wraps no other.
+/// Finds the list of messages in an object without a wrapper.
 fn own_messages(mut object: Map<String, Value>) -> Result<Vec<Value>, UsageError> {
     if let Some(Value::Object(tree)) = object.get("mapping") {
         return path_through(tree, object.get("current_node"));

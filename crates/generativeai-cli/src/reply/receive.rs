@@ -28,7 +28,7 @@ pub(crate) trait Sink {
         printer: &mut Printer,
     ) -> anyhow::Result<()>;
 
-    /// Shows the end of the reply, after the last chunk, or that it waits.
+    /// Shows the end of the reply, or that it waits, after the last chunk.
     fn end(&mut self, end: End<'_>, printer: &mut Printer) -> anyhow::Result<()>;
 }
 
@@ -36,7 +36,7 @@ pub(crate) trait Sink {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum End<'a> {
     Complete(&'a GenerateContentResponse),
-    /// Calls of tools wait for approval. The reply continues after it.
+    /// Tool calls wait for approval. The reply continues after the decision.
     Waits,
     /// The user stopped it.
     Stopped,

@@ -1,4 +1,4 @@
-//! The cache directory: a model is downloaded into it only if a verified copy is not there.
+//! The cache directory: a model is downloaded into it unless it contains a verified copy.
 
 use std::path::PathBuf;
 

@@ -264,7 +264,7 @@ impl FilesApi<'_> {
         response
     }
 
-    /// Returns a file as the service writes it, with the address under which the client reaches it.
+    /// Returns a file as the service writes it, with the address at which the client reaches it.
     fn describe(&self, mut file: File) -> Value {
         let name = file.name.as_deref().unwrap_or_default();
         file.uri = Some(self.site.url(&format!("/v1beta/{name}")));

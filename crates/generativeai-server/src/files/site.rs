@@ -1,10 +1,10 @@
-//! The address under which a client has reached the server.
+//! The address at which a client reached the server.
 
 use axum::extract::OriginalUri;
 use axum::http::header::HOST;
 use axum::http::request::Parts;
 
-/// Address of the server, to be written into responses: scheme, host, and the path under which the router is nested.
+/// Address of the server, to be written into responses: scheme, host, and the path of the router if it is nested.
 #[derive(Clone, Debug)]
 pub(crate) struct Site {
     host: String,
@@ -12,7 +12,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Reads the address of a request, whose host was checked.
+    /// Reads the address of a request whose host was checked.
     pub(crate) fn of(parts: &Parts) -> Self {
         let header = |name: &str| parts.headers.get(name)?.to_str().ok();
         let authority = parts.uri.authority().map(|authority| authority.as_str());

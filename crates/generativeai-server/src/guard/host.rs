@@ -12,7 +12,7 @@ use axum::http::uri::Authority;
 
 use crate::error::ApiError;
 
-/// Host names under which clients may address the server.
+/// Host names that clients may use for the server.
 #[derive(Clone, Debug)]
 pub(crate) enum AllowedHosts {
     /// Any name.

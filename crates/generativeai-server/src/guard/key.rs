@@ -24,7 +24,7 @@ impl ApiKey {
     /// parameter `key`, or as a bearer token.
     ///
     /// # Errors
-    /// 400, 401 or 403, as the service responds to a wrong key, a wrong token, and to none.
+    /// 400, 401 or 403, as the service responds to a wrong key, a wrong token, and a missing key.
     pub(crate) fn check(&self, headers: &HeaderMap, query: Option<&str>) -> Result<(), ApiError> {
         let header = headers.get("x-goog-api-key").map(|key| key.as_bytes());
         if let Some(key) = header.or(query.map(str::as_bytes)) {

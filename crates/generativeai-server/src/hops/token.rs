@@ -57,7 +57,7 @@ pub(super) fn read(
         .filter(|(signed, tag)| hmac::verify(key, signed, tag).is_ok());
     let Some(([VERSION, rest @ ..], _)) = signed else {
         return Err(ApiError::invalid(
-            "`continuationToken` was altered, or issued by a server with another key: send it as it came, or send the \
+            "`continuationToken` was altered, or issued by a server with another key: send it unchanged, or send the \
              request without it",
         ));
     };

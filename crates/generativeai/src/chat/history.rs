@@ -16,7 +16,7 @@ use super::round::responses_of;
 use crate::protocol::content::{Content, Part, Role};
 use crate::protocol::response::GenerateContentResponse;
 
-/// Returns the index at which the last turn begins: at the message before the last reply and its rounds of function
+/// Returns the index where the last turn begins: at the message before the last reply and its rounds of function
 /// calls. A turn kept before its reply was received ends with the responses of a round.
 pub(super) fn last_turn(history: &[Content]) -> Option<usize> {
     let reply = history.len().checked_sub(1)?;
@@ -102,7 +102,7 @@ pub(super) fn recorded_content(response: &GenerateContentResponse) -> Option<Con
     })
 }
 
-/// Removes empty parts, and contents of which nothing is left: the API rejects a request that has any.
+/// Removes empty parts, and contents without other parts: the API rejects both.
 pub(super) fn remove_empty_parts(contents: &mut Vec<Content>) {
     contents.iter_mut().for_each(Content::remove_empty_parts);
     contents.retain(|content| !content.is_empty());

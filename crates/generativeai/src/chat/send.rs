@@ -48,7 +48,7 @@ impl ChatSession {
     /// # Errors
     /// Preparing does not fail; awaiting or streaming does. An empty message, or a history that the API rejects, fails
     /// with [`Request`](ErrorKind::Request); the [backend](crate::Backend) decides the kinds of other
-    /// errors(crate::Backend). If the error arose before the turn was opened, the conversation is unchanged; otherwise
+    /// errors. If the error arose before the turn was opened, the conversation is unchanged; otherwise
     /// the turn is [unfinished](Self::unfinished).
     pub fn send_message(&mut self, message: impl Into<Content>) -> SendMessage<'_> {
         SendMessage::new(self, message)

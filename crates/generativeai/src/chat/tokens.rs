@@ -32,7 +32,7 @@ pub(super) struct TokenCounter {
 }
 
 impl TokenCounter {
-    /// Returns whether the request has at most that many tokens however its backend counts: no token is shorter than
+    /// Returns whether the request has at most this many tokens, however its backend counts: no token is shorter than
     /// a byte.
     pub(super) fn is_below(&self, history: &Transcript, tokens: u32) -> bool {
         let size = self.size(history);
@@ -77,7 +77,7 @@ impl TokenCounter {
     }
 }
 
-/// Size of contents, from which their tokens are estimated.
+/// Size of contents. Their tokens are estimated from it.
 #[derive(Default)]
 struct Size {
     contents: u64,

@@ -145,7 +145,7 @@ impl Unfinished {
     }
 
     /// Returns the reply up to the token from which a retry continues it. `None` if there is no token, or if the reply
-    /// ended: the next one is another.
+    /// ended: a retry generates another one.
     pub(super) fn checkpoint(&self) -> Option<Arc<GenerateContentResponse>> {
         let received = self.open_reply()?;
         let reason = received.finish_reason();
@@ -176,7 +176,7 @@ impl Unfinished {
         self.received.as_ref().filter(|_| !is_in_round)
     }
 
-    /// Returns what of the turn can enter a history: the message, the rounds, and the reply as far as it was
+    /// Returns the part of the turn that can enter a history: the message, the rounds, and the reply as far as it was
     /// received. Each call has a response. A call whose arguments are incomplete is left out.
     pub(super) fn partial_contents(&self) -> Vec<Content> {
         let mut contents = vec![self.sent.clone()];

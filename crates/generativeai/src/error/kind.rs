@@ -64,7 +64,7 @@ pub enum ErrorKind {
     Truncated,
     /// The prompt was blocked: the [response](crate::Error::response) contains the reason. Change the prompt.
     Blocked,
-    /// The model stopped for another reason than the end of its reply (safety, recitation, a malformed
+    /// The model stopped before the end of its reply (safety, recitation, a malformed
     /// function call): the [response](crate::Error::response) contains the reason.
     Stopped,
     /// The response contained no reply: ask again, or change the request.
@@ -72,13 +72,13 @@ pub enum ErrorKind {
     /// The reply does not match the requested type or schema: ask again, or change the schema. The reply is
     /// in the [response](crate::Error::response).
     Shape,
-    /// The response is not one of the Gemini API: check the address. If it is right, report a bug.
+    /// The response does not come from the Gemini API: check the address. If the address is right, report a bug.
     Decode,
     /// The response exceeded a size limit of this client: raise the limit.
     /// See [`RemoteBuilder::response_limit`](crate::remote::RemoteBuilder::response_limit).
     Limit,
     /// A function that the model called failed, and the chat was set to fail with it.
-    /// Or the limit of rounds was reached, and the chat was set to fail then:
+    /// Or the limit of rounds was reached, and the chat was set to fail in that case:
     /// see [`OnFailure`](crate::OnFailure) and [`OnRoundLimit`](crate::OnRoundLimit).
     Function,
     /// This backend does not support the operation: use another. HTTP 501, and 404 with the status `UNIMPLEMENTED`.
@@ -118,7 +118,7 @@ impl ErrorKind {
         }
     }
 
-    /// Returns the HTTP code with which a server of the Gemini API reports an error of this kind; 500 for
+    /// Returns the HTTP code that a server of the Gemini API sends for an error of this kind; 500 for
     /// kinds that arise in clients only.
     pub fn http_code(self) -> u16 {
         match self {

@@ -135,7 +135,7 @@ pub fn from_status(kind: ErrorKind, hint: Option<&str>, code: u16, status: Statu
     with_retry_after(Error::new(kind, message).with_status(status), retry_after)
 }
 
-/// Returns advice if a status reports that a cache or a file does not exist any more. The service answers 403, since it
+/// Returns advice if a status reports that a cache or a file no longer exists. The service answers 403, since it
 /// does not distinguish that from a missing permission, or 400.
 fn missing_resource(status: &Status) -> Option<&'static str> {
     let message = status.message.as_deref()?.to_lowercase();

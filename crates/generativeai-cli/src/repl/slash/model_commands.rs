@@ -32,7 +32,7 @@ impl Repl<'_> {
         Ok(())
     }
 
-    /// Refuses a name that does not exist at the Gemini API, and suggests another. If it cannot be asked, the next
+    /// Refuses a model that the Gemini API does not have, and suggests another. If the API cannot be reached, the next
     /// message reports why.
     fn refuse_unknown(&mut self, name: &str, model: &GenerativeModel) -> anyhow::Result<()> {
         let described = model.describe();

@@ -23,7 +23,7 @@ impl Sha256 {
     }
 }
 
-/// Returns whether a reported hash is another one than `expected`, in hexadecimal digits.
+/// Returns whether a reported hash differs from `expected`, in hexadecimal digits.
 ///
 /// The Gemini API encodes the hexadecimal digits in base64. The hash itself in base64 and plain digits are read, too.
 /// Text in another form does not count as a difference.

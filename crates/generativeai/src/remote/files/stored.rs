@@ -30,7 +30,7 @@ pub(in crate::remote) struct Stored(Mutex<HashMap<Key, Slot>>);
 
 impl Stored {
     /// Returns the file with a content: one that is usable, or the result of the upload. The upload gets the file that
-    /// is not usable any more.
+    /// can no longer be used.
     ///
     /// Of several calls for one content at a time, one uploads and the others wait for it. If it fails or is dropped,
     /// the next one uploads.
@@ -83,7 +83,7 @@ fn has_expired(file: &File) -> bool {
     file.expiration_time.as_ref().is_some_and(is_over)
 }
 
-/// Returns whether a file with this expiration time must not be used any more.
+/// Returns whether a file with this expiration time must no longer be used.
 pub(super) fn is_over(expiration: &Timestamp) -> bool {
     let end = DateTime::parse_from_rfc3339(expiration.as_str());
     end.is_ok_and(|end| SystemTime::from(end) <= SystemTime::now() + MARGIN)
