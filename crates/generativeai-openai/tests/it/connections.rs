@@ -76,17 +76,17 @@ async fn an_invalid_certificate_fails_at_once_with_the_reason() {
     let unrelated = Authority::new("Unrelated").pem();
     for (config, pem, why) in [
         (
-            authority.server("elsewhere.example", [2000, 2200]),
+            authority.config("elsewhere.example", [2000, 2200]),
             authority.pem(),
             "not valid for name",
         ),
         (
-            authority.server("127.0.0.1", [2000, 2001]),
+            authority.config("127.0.0.1", [2000, 2001]),
             authority.pem(),
             "expired",
         ),
         (
-            authority.server("127.0.0.1", [2199, 2200]),
+            authority.config("127.0.0.1", [2199, 2200]),
             authority.pem(),
             "not valid yet",
         ),
