@@ -63,7 +63,7 @@ enum Commands {
 
 impl Cli {
     /// Parses the command line, with defaults from the environment and the configuration file. Returns
-    /// `None` if a shell asked for completions, which were printed.
+    /// `None` if completions were printed for a shell.
     ///
     /// # Errors
     /// Invalid arguments, and requests for help, are errors of clap.

@@ -56,7 +56,7 @@ pub(crate) struct Api {
     pub(crate) max_output_tokens: Option<i32>,
 }
 
-/// A call of a model method that was admitted: its body is read, and it may run.
+/// Admitted call of a model method: its body is read, and it may run.
 struct Call {
     /// Model to call, instead of the one that the client named.
     model: ResolvedModel,

@@ -1,4 +1,4 @@
-//! Deliberate faults, with which users test how their programs handle errors.
+//! Deliberate faults: users test with them how their programs handle errors.
 //!
 //! The faults of a request are chosen when it arrives, from the number of requests before it and a seeded random
 //! generator. So a failing test can be repeated exactly, as long as it sends its requests in the same order.
@@ -97,7 +97,7 @@ pub(crate) struct InjectedFaults {
 }
 
 impl InjectedFaults {
-    /// Returns the error with which the request fails.
+    /// Returns the injected error of the request.
     pub(crate) fn rejection(&self) -> Option<ApiError> {
         self.rejection.map(injected)
     }

@@ -62,7 +62,7 @@ pub(crate) async fn create(
 
 /// Finds a session by its name or number, or creates an empty one with this name.
 ///
-/// Programs that do so at the same time get the same session: the name is unique in the table, and the program whose
+/// Programs that call it at the same time get the same session: the name is unique in the table, and the program whose
 /// insert was second repeats its transaction and finds the session of the first.
 pub(crate) async fn find_or_create(database: &Database, name: &str) -> Result<i64> {
     let context = "the session cannot be opened";

@@ -103,7 +103,7 @@ enum Code {
     /// A result code of SQLite. The low byte is the primary code, the rest refines it.
     /// See <https://sqlite.org/rescode.html>.
     Sqlite(u32),
-    /// A SQLSTATE of PostgreSQL: five characters, of which the first two are the class.
+    /// A SQLSTATE of PostgreSQL: five characters. The first two are the class.
     /// See <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
     Postgres(String),
     /// The driver reported no code.

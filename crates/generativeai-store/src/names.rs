@@ -35,7 +35,7 @@ pub(crate) fn validate(name: &str) -> Result<Option<String>> {
     Err(Error::new(ErrorKind::Request, message))
 }
 
-/// Returns the value of the column `name`, by which a session is found.
+/// Returns the value of the column `name`, for finding a session.
 pub(crate) fn lookup_value(encryption: &Encryption, name: &str) -> String {
     match encryption.is_on() {
         true => hex::encode(encryption.checksum("name", &[name.as_bytes()])),

@@ -8,7 +8,7 @@ use crate::encryption::Encryption;
 use crate::error::{Result, TransactionError};
 use crate::media::{self, Media};
 
-/// The id of an event: 16 random bytes, by which a repeated write is recognised.
+/// The id of an event: 16 random bytes. A repeated write is recognised by it.
 pub(crate) type EventId = [u8; 16];
 
 /// An event, ready to be written. It is encrypted later, for the row that it gets.

@@ -31,7 +31,7 @@ pub use options::{RequestOptions, Retry};
 /// - The returned future or stream owns its data (it is `'static`): clone a handle into it.
 /// - Work starts when it is first polled, and stops when it is dropped.
 /// - `request.model` contains the full name of the model, `models/…`.
-/// - Errors have the [`ErrorKind`] by which the caller decides what to do.
+/// - Errors have an [`ErrorKind`] from which the caller can decide what to do.
 /// - Observe [`RequestOptions::timeout`].
 ///
 /// ```

@@ -248,7 +248,7 @@ impl Connection {
             .collect())
     }
 
-    /// Closes the connection, also for its clones and functions, and waits until a child process has ended.
+    /// Closes the connection, including its clones and functions, and waits until a child process has ended.
     pub async fn close(self) {
         self.server.close().await;
     }

@@ -2,9 +2,9 @@
 //!
 //! Without the feature `tracing`, or without a subscriber, requests pass unchanged.
 //!
-//! A span is created before the backend is called, so a backend that retries or delegates does so within it. It ends
-//! with the reply: when the future completes, when a stream ends, or when either is dropped. A dropped stream still
-//! records the token counts that it has received.
+//! A span is created before the backend is called, so it includes the retries and delegated calls of the backend. It
+//! ends with the reply: when the future completes, when a stream ends, or when either is dropped. A dropped stream
+//! still records the token counts that it has received.
 
 use crate::backend::{Backend, RequestOptions};
 use crate::error::Result;

@@ -224,7 +224,7 @@ fn chat(remote: &Remote) -> ChatSession {
         .start_chat()
 }
 
-/// Runs one chat. Returns the numbers of its turns that were completed and that were not.
+/// Runs one chat. Returns the numbers of its completed and of its other turns.
 async fn soak(remote: Remote, turns: usize, end: Instant) -> (usize, usize) {
     let mut chat = chat(&remote);
     let (mut complete, mut unfinished) = (0, 0);

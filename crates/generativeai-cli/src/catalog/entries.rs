@@ -224,8 +224,8 @@ pub(crate) fn entry(name: &str) -> Option<&'static Entry> {
     CATALOG.iter().find(|entry| entry.name == name)
 }
 
-/// Returns the names of known models that are similar to a wrong name: names of which one is a prefix of the other, or
-/// else names that differ by one or two typing errors.
+/// Returns the names of known models that are similar to a wrong name: names that it is a prefix of or that are a
+/// prefix of it, or else names that differ by one or two typing errors.
 pub(crate) fn similar(name: &str) -> Vec<&'static str> {
     let name = name.to_lowercase();
     let names = || CATALOG.iter().map(|entry| entry.name);

@@ -87,7 +87,7 @@ impl Progress {
     }
 }
 
-/// Ends the line of the bar, also if the operation was stopped.
+/// Ends the line of the bar, even if the operation was stopped.
 impl Drop for Progress {
     fn drop(&mut self) {
         if self.width.is_some() && self.shown.is_some() {

@@ -51,7 +51,7 @@ enum Sent {
     Stopped,
     /// The reply failed, and the error was reported.
     Failed,
-    /// Another process changed the session, which was read again.
+    /// Another process changed the session, so it was read again.
     Conflict,
     /// Nothing was sent: the user did not wait for another process.
     Nothing,

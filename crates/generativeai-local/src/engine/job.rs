@@ -30,7 +30,7 @@ pub(crate) struct EngineOptions {
 pub(crate) struct Job {
     /// Tokens of the whole prompt.
     pub(crate) prompt: Vec<LlamaToken>,
-    /// Settings by which tokens are sampled.
+    /// Sampling settings.
     pub(crate) sampling: Sampling,
     /// Stop sequences: strings that end the reply and are not part of it.
     pub(crate) stops: Vec<String>,

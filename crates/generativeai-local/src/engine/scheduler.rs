@@ -162,7 +162,7 @@ impl Scheduler<'_> {
         }
     }
 
-    /// Ends replies that were cancelled or whose deadline has passed.
+    /// Ends cancelled replies, and replies whose deadline has passed.
     fn drop_cancelled(&mut self) {
         let now = Instant::now();
         let is_over = |reply: &mut Generation| {

@@ -13,7 +13,7 @@ use super::format::ResponseFormat;
 use super::thinking::ThinkingSettings;
 use super::tools::{CallingMode, Tools};
 
-/// Defaults with which small models write coherent text.
+/// Defaults that let small models write coherent text.
 const TEMPERATURE: f64 = 0.3;
 const TOP_P: f64 = 0.9;
 const TOP_K: i32 = 40;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::subschemas;
 
-/// A schema and the names under which its subschemas can be referred to.
+/// A schema, and the names that references to its subschemas use.
 pub(super) struct References<'a> {
     root: &'a Value,
     /// Subschemas by `#anchor` and by `$id`.

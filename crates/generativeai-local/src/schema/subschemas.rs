@@ -1,4 +1,4 @@
-//! Keywords by which a schema contains other schemas.
+//! Keywords that contain other schemas.
 
 use serde_json::{Map, Value};
 

@@ -108,7 +108,7 @@ fn tool(function: &Function) -> Value {
     } })
 }
 
-/// Returns the instructions for templates that do not support functions. They are those with which many
+/// Returns the instructions for templates that do not support functions. They are the instructions with which many
 /// small models were trained.
 fn instructions(functions: &[Function]) -> String {
     let mut text = "You can call these functions:\n<tools>\n".to_owned();

@@ -9,7 +9,7 @@ use generativeai_local::Local;
 
 use crate::support::{ask, local, next, question, short, tiny, usage};
 
-/// Returns a config with which the tiny model generates until it is cancelled.
+/// Returns a config that makes the tiny model generate until it is cancelled.
 fn endless() -> GenerationConfig {
     let schema = serde_json::json!({
         "type": "array", "items": { "type": "boolean" }, "minItems": 2_000,

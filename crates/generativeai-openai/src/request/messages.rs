@@ -103,7 +103,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Writes one message of the model: that of neighbouring contents.
+    /// Writes neighbouring contents of the model as one message.
     fn model(&mut self, contents: &[(String, &Content)]) -> Result<()> {
         let mut message = Map::from_iter([("role".to_owned(), "assistant".into())]);
         let (mut pieces, mut thoughts) = (Vec::new(), Thoughts::default());

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import xllamacpp
 
-# A template with functions, which that of SmolLM2 does not have: the server would ignore them.
+# A template with functions. The template of SmolLM2 has none, so the server would ignore them.
 TEMPLATE = r"""
 {%- if tools %}
     {{- '<|im_start|>system\n' }}

@@ -1,4 +1,4 @@
-//! The description of the API by which older Google clients find the upload path.
+//! The description of the API where older Google clients look up the upload path.
 
 use serde_json::{Value, json};
 

@@ -289,7 +289,7 @@ impl Discard {
 impl Drop for Discard {
     fn drop(&mut self) {
         if let Some((storage, id)) = self.0.take() {
-            // If it fails, the upload expires like one that was abandoned.
+            // If it fails, the upload expires like an abandoned one.
             tokio::task::spawn_blocking(move || storage.cancel(&id).is_ok());
         }
     }

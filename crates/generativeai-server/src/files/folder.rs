@@ -6,7 +6,7 @@
 //!     upload.json, data      its properties, and the received bytes
 //! files/{id}/                a file
 //!     file.json, data        its description, and its bytes
-//!     upload.json            those of its upload, which a client may still ask about
+//!     upload.json            the properties of its upload, which a client may still query
 //! ```
 //!
 //! Renaming the folder of an upload to the folder of its file completes the upload. So at any moment a file

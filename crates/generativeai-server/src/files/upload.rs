@@ -60,7 +60,7 @@ impl Turn {
 }
 
 impl Upload {
-    /// Creates an upload of which nothing was received.
+    /// Creates an upload without any received bytes.
     pub(super) fn new(record: UploadRecord, data: DiskFile) -> Self {
         Self::with(record, data, (0, Some(Context::new(&SHA256))))
     }

@@ -24,7 +24,7 @@ use crate::serve::Running;
 struct Site {
     running: Running,
     folder: TempDir,
-    /// Seconds by which the clock of the files is ahead.
+    /// Offset of the clock of the files, in seconds.
     ahead: Arc<AtomicU64>,
 }
 

@@ -21,7 +21,7 @@ struct Service {
     folder: TempDir,
     script: Scripted,
     url: String,
-    /// Seconds by which the clock of the server is ahead.
+    /// Offset of the clock of the server, in seconds.
     ahead: Arc<AtomicU64>,
 }
 

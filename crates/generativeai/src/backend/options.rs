@@ -41,7 +41,7 @@ use crate::error::Attempt;
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct RequestOptions {
-    /// Rules by which a failed request is retried. Default: [`Retry::default`].
+    /// Rules for retrying a failed request. Default: [`Retry::default`].
     pub retry: Option<Retry>,
     /// Deadline over all attempts and the waits between them, counted from the moment the request is first
     /// polled; [`Duration::MAX`] for none. Default: 600 s for replies in one piece, none for streams.
@@ -58,7 +58,7 @@ pub struct RequestOptions {
     pub(crate) on_retry: Option<RetryHook>,
 }
 
-/// Rules by which a failed request is retried: exponential backoff with full jitter.
+/// Rules for retrying a failed request: exponential backoff with full jitter.
 ///
 /// Only transient failures are retried: no connection, a connection that broke before the first event, and the HTTP
 /// codes 408, 429, 500, 502, 503 and 504. After the first event of the response was returned, nothing is retried.

@@ -107,7 +107,7 @@ pub enum Event {
     Unfinished {
         /// Reason why the turn ended.
         reason: Reason,
-        /// Reply as far as it was received.
+        /// Received part of the reply.
         #[serde(
             default,
             skip_serializing_if = "Option::is_none",

@@ -18,7 +18,7 @@ use crate::stream::BoxFuture;
 /// What a journal has to guarantee:
 ///
 /// - **Order.** Entries are read back in the order they were appended.
-/// - **All or nothing.** A call stores all of its entries or none of them, also when the process dies.
+/// - **All or nothing.** A call stores all of its entries or none of them, even if the process dies.
 /// - **Compare and set.** `after` is the number of entries that the conversation has read or written. If there are
 ///   more, and this call does not repeat them, another writer was faster: the call returns a conflict, and nothing is
 ///   stored.
@@ -65,7 +65,7 @@ pub trait Journal: Send + Sync + fmt::Debug {
     /// Appends entries after the first `after` ones. Either all of them are stored durably, or none.
     ///
     /// A conversation repeats a call whose result it did not receive, with the same entries and perhaps more. So
-    /// entries after the first `after` whose ids equal those of the first given entries are already stored, and
+    /// entries after the first `after` whose ids equal the ids of the first given entries are already stored, and
     /// only the rest is appended. Dropping the future does not have to cancel a write that has begun.
     ///
     /// # Errors

@@ -89,8 +89,8 @@ pub enum Reason {
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WaitingCall {
-    /// Identifier for [`ChatSession::decide`](crate::ChatSession::decide). It names this call alone, also in another
-    /// process.
+    /// Identifier for [`ChatSession::decide`](crate::ChatSession::decide). It names this call alone, in other
+    /// processes too.
     pub id: String,
     /// The call, as the model wrote it.
     pub call: FunctionCall,

@@ -469,7 +469,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         self.step = Step::Close(self.chat.begin_write(), Some(error));
     }
 
-    /// Ends the turn with an error, and returns the error with the reply as far as it was received.
+    /// Ends the turn with an error, and returns the error with the received part of the reply.
     fn fail(&mut self, error: Error) -> Error {
         let error = self.explain(error);
         if error.http_code() == Some(400) {

@@ -40,7 +40,7 @@ pub struct Unfinished {
     /// Completed rounds of function calls: a content with calls and a content with their responses, in turn.
     /// Empty if the model called no functions, or if the turn ended within its first round.
     pub rounds: Vec<Content>,
-    /// Reply to the last request, as far as it was received. The chunks of a stream are merged. `None` if no chunk of
+    /// Received part of the reply to the last request. The chunks of a stream are merged. `None` if no chunk of
     /// it arrived. A complete reply is here as well, if the turn failed for its finish reason or its shape.
     pub received: Option<Arc<GenerateContentResponse>>,
     /// Reason why the turn ended.
@@ -117,12 +117,12 @@ impl Unfinished {
         turn.chain(&self.transient.corrections).cloned().collect()
     }
 
-    /// Returns the reply as far as it was received, as a content of the model.
+    /// Returns the received part of the reply, as a content of the model.
     pub(super) fn reply(&self) -> Option<Content> {
         self.received.as_deref().and_then(model_content)
     }
 
-    /// Returns the message, and the reply as far as it was received.
+    /// Returns the message, and the received part of the reply.
     pub(super) fn pair(&self) -> (Content, Content) {
         let reply = self.reply();
         let reply = reply.unwrap_or_else(|| Content::default().role(Role::Model));

@@ -77,7 +77,7 @@ pub(crate) struct Hops {
 /// Chunks received in the current hop.
 #[derive(Default)]
 struct Hop {
-    /// Token with which the hop was requested.
+    /// Token in the request of the hop.
     start: Option<String>,
     has_chunks: bool,
     is_blocked: bool,

@@ -255,7 +255,7 @@ impl GenerativeModel {
         self
     }
 
-    /// Sets labels by which the bill is broken down. Names and values have at most 63 lower-case letters, digits, `_`
+    /// Sets labels for breaking down the bill. Names and values have at most 63 lower-case letters, digits, `_`
     /// and `-`. Labels of a message are added to them; one with the same name replaces the label of the model.
     ///
     /// ```

@@ -217,7 +217,7 @@ macro_rules! message_setters {
         }
     };
     (@members) => {
-        /// Sets labels by which the bill is broken down. They are added to the labels of the model.
+        /// Sets labels for breaking down the bill. They are added to the labels of the model.
         pub fn labels(
             self,
             labels: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
@@ -257,7 +257,7 @@ macro_rules! message_setters {
         }
     };
     (@accept_finish_reasons) => {
-        /// Sets the finish reasons that complete a turn in addition to `STOP` and `MAX_TOKENS`. Replaces those of
+        /// Sets the finish reasons that complete a turn in addition to `STOP` and `MAX_TOKENS`. Replaces the ones of
         /// the model.
         pub fn accept_finish_reasons(
             self,

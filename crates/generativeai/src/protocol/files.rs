@@ -57,7 +57,7 @@ message! {
         pub expiration_time: Option<Timestamp>,
         /// SHA-256 of the bytes: its 64 hexadecimal digits, encoded in base64.
         pub sha256_hash: Option<String>,
-        /// URI by which messages refer to the file, see [`FileData::file_uri`].
+        /// URI for references in messages, see [`FileData::file_uri`].
         pub uri: Option<String>,
         /// URI from which a generated file is downloaded. Absent for uploaded files.
         pub download_uri: Option<String>,

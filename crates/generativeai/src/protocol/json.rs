@@ -144,7 +144,7 @@ fn replace_half_surrogates(string: &str) -> Option<String> {
         }
         at += match escaped(at) {
             Some(_) => LENGTH,
-            // The backslash and the character that it escapes, of which some are longer than a byte in invalid JSON.
+            // The backslash and the character that it escapes, which may be longer than a byte in invalid JSON.
             None => 1 + string[at + 1..].chars().next().map_or(0, char::len_utf8),
         };
     }

@@ -64,8 +64,7 @@ message! {
         /// Name of a [cache](crate::protocol::caches) that contains the start of the prompt, such as
         /// `cachedContents/123`.
         pub cached_content: Option<String>,
-        /// Labels by which the bill is broken down. Keys and values have at most 63 lower-case letters,
-        /// digits, `_` and `-`.
+        /// Labels for breaking down the bill. Keys and values have at most 63 lower-case letters, digits, `_` and `-`.
         pub labels: Option<BTreeMap<String, String>>,
         /// Token of a reply that is to be continued, from
         /// [`Candidate::continuation_token`](crate::protocol::response::Candidate::continuation_token).

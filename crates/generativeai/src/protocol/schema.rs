@@ -87,7 +87,7 @@ message! {
         pub pattern: Option<String>,
         /// Example of a value. The model sees it.
         pub example: Option<Value>,
-        /// Alternatives, of which the value must match at least one.
+        /// Alternatives. The value must match at least one of them.
         pub any_of: Vec<Schema>,
         /// Order in which the model generates the members of an object. It matters when a member, such
         /// as an explanation, should be generated before another. Not part of OpenAPI.

@@ -1,6 +1,6 @@
 //! Timestamps and durations, as the API writes them.
 //!
-//! Both are strings, kept unchanged so that nothing is lost. A [`Duration`] converts from and to the one of
+//! Both are strings, kept unchanged so that nothing is lost. A [`Duration`] converts from and to the `Duration` of
 //! the standard library; a [`Timestamp`] is parsed with a crate of your choice:
 //!
 //! ```

@@ -37,7 +37,7 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    /// Begins a request, whose time limit starts now. `options` are complete, including those of the client.
+    /// Begins a request, whose time limit starts now. `options` include the options of the client.
     ///
     /// # Errors
     ///

@@ -188,7 +188,7 @@ impl RemoteBuilder {
         self
     }
 
-    /// Trusts certificate authorities (PEM) in addition to those of the platform: the one of a company proxy,
+    /// Trusts certificate authorities (PEM) in addition to those of the platform: for a company proxy,
     /// for example. The text may contain several certificates, and the method may be called repeatedly. Not
     /// available on Android, where root certificates are installed in the system.
     ///

@@ -16,9 +16,8 @@ use crate::protocol::content::Part;
 use crate::protocol::response::{BlockReason, FinishReason, GenerateContentResponse};
 
 impl GenerateContentResponse {
-    /// Checks that the reply, as far as it was received, is complete and may enter a history: the prompt
-    /// was not blocked, there is content with whole function calls, and the finish reason is an end or
-    /// accepted. A unary reply may lack a finish reason.
+    /// Checks that the received reply is complete and may enter a history: the prompt was not blocked, there is content
+    /// with whole function calls, and the finish reason is an end or accepted. A unary reply may lack a finish reason.
     pub(crate) fn complete(
         &self,
         streamed: bool,

@@ -33,7 +33,7 @@ use crate::stream::{BoxFuture, ChunkStream};
 ///
 /// Writing blocks the calling thread. If it fails, the request fails, or the next one if this one was dropped.
 ///
-/// A dropped reply is recorded as far as it was received. Errors are recorded like responses, so a cassette
+/// The received part of a dropped reply is recorded. Errors are recorded like responses, so a cassette
 /// can hold a refusal of the service, too. Recordings are plain text: read them before you commit them.
 ///
 /// ```
@@ -197,7 +197,7 @@ fn reply_text(exchange: &Value) -> String {
         .collect()
 }
 
-/// An exchange in progress. It is written when it ends, or as far as it got when it is dropped.
+/// An exchange in progress. It is written when it ends, or when it is dropped before its end.
 struct Recording {
     recorder: Recorder,
     /// `None` once it is written.

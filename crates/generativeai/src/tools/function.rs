@@ -169,7 +169,7 @@ impl Function {
         self.server.as_deref()
     }
 
-    /// Returns the name by which the model calls the function.
+    /// Returns the name of the function, as the model calls it.
     pub fn name(&self) -> &str {
         self.declaration.name.as_deref().unwrap_or_default()
     }

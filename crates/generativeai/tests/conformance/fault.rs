@@ -23,7 +23,7 @@ pub(crate) fn incomplete() -> Value {
     kind("Incomplete")
 }
 
-/// Returns the error with which a stream of the Python SDK starts, whatever the service sent.
+/// Returns the error that a stream of the Python SDK starts with, whatever the service sent.
 pub(crate) fn unknown_stream() -> Value {
     kind("Unknown")
 }

@@ -1,4 +1,4 @@
-//! An iterator over the chunks of a response, like those of the Python SDK: it reads one chunk ahead, and
+//! An iterator over the chunks of a response, like the iterators of the Python SDK: it reads one chunk ahead, and
 //! several can read the same response.
 
 use serde_json::{Value, json};

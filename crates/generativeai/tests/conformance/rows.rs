@@ -143,7 +143,7 @@ pub(crate) const TABLE: [(Row, &str, &str); 22] = [
     ),
 ];
 
-/// Set of rows whose switch is on, and the set of rows that were queried.
+/// Set of rows whose switch is on, and the set of queried rows.
 #[derive(Debug)]
 pub(crate) struct Rows {
     on: u32,
@@ -187,7 +187,7 @@ impl Rows {
         self.on & bit(row) != 0
     }
 
-    /// Returns the rows that were queried.
+    /// Returns the queried rows.
     pub(crate) fn asked(&self) -> impl Iterator<Item = Row> + use<> {
         let asked = self.asked.get();
         TABLE

@@ -126,7 +126,7 @@ async fn a_signature_without_data_is_sent_back() {
     assert_eq!(sent(&script)[1]["parts"], parts);
 }
 
-/// Returns a history of which the second turn has no reply, and the third an empty part.
+/// Returns a history whose second turn has no reply, and whose third has an empty part.
 fn damaged(empty: &Value) -> Value {
     json!([
         {"role": "user", "parts": [{"text": "a"}]},

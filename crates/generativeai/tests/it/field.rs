@@ -370,7 +370,7 @@ async fn the_functions_are_listed_whatever_the_model_called() {
     }
 }
 
-/// Row 29 of tests/field.md: members that a message sets are in each of its requests, and in those of a retry.
+/// Row 29 of tests/field.md: members that a message sets are in each of its requests, and in the requests of a retry.
 #[tokio::test]
 async fn members_of_a_message_are_sent_in_every_round_and_retry() {
     let script = Scripted::default()

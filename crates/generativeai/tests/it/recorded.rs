@@ -286,7 +286,7 @@ const FAILURES: [(&str, ErrorKind, &str); 12] = [
     ),
 ];
 
-/// Returns the HTTP status of a recorded body: that of its error.
+/// Returns the HTTP status of a recorded body: the code of its error.
 fn status(body: &str) -> String {
     let read: Option<Value> = serde_json::from_str(body).ok();
     let code = read.and_then(|body| body.pointer("/error/code")?.as_i64());

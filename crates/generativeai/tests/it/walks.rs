@@ -283,7 +283,7 @@ async fn turn(chat: &mut ChatSession, expected: &mut Expected, dice: &mut Dice, 
             turn.received = None;
         }
     } else if fate == Fate::Dropped {
-        // The stream returns a chunk for each round before those of the reply.
+        // The stream returns a chunk for each round before the chunks of the reply.
         let read = dice.roll((rounds + chunks) as u64) as usize;
         let mut reply = message.stream();
         for _ in 0..read {

@@ -109,7 +109,7 @@ pub(crate) async fn stdio() {
     service.waiting().await.expect("an orderly end");
 }
 
-/// Serves over stdin and stdout without `rmcp`, which sends no results in another form than that of the protocol.
+/// Serves over stdin and stdout without `rmcp`, which sends results in the form of the protocol only.
 #[expect(clippy::print_stdout, reason = "the protocol")]
 pub(crate) fn lines() {
     for line in std::io::stdin().lines() {

@@ -49,7 +49,7 @@ try {
   check(second.code === 0 && second.reply.response, second.report);
   check(second.reply.session_id === first.reply.session_id, second.report);
   const [before, after] = [first, second].map(({ reply }) => Object.values(reply.stats.models)[0].tokens);
-  // The reply is in the second prompt once, however many chunks it had: its tokens and those of the new message.
+  // The reply is in the second prompt once, however many chunks it had: its tokens and the tokens of the new message.
   const added = after.prompt - before.prompt;
   check(STAND_IN || (added > 0 && added < before.candidates + 40), before, after);
   // The streamed reply of the first turn is one content.

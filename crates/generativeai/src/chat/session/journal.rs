@@ -43,7 +43,7 @@ impl ChatSession {
     ///
     /// History, unfinished turn and undone turns are as they were. A turn without a final event was
     /// [`Interrupted`](Reason::Interrupted). Settings made for its message are lost. The model, its tools
-    /// and the other settings are those of this value.
+    /// and the other settings come from this value.
     ///
     /// # Errors
     /// [`Corrupt`](ErrorKind::Corrupt) if an event does not fit those before it. The message contains its number,

@@ -13,7 +13,7 @@ use crate::protocol::response::GenerateContentResponse;
 pub(super) struct Grounding {
     /// Grounding of the hops before this one.
     before: Option<Box<GroundingMetadata>>,
-    /// Grounding of the hops up to this one, as far as it was received.
+    /// Received grounding of the hops up to this one.
     latest: Option<Box<GroundingMetadata>>,
     /// Place where the hop begins.
     start: Place,

@@ -117,7 +117,7 @@ impl Contents {
     }
 }
 
-/// JSON of contents, in pieces. Those of a history are shared.
+/// JSON of contents, in pieces. The pieces of a history are shared.
 pub(crate) struct Json {
     history: Arc<Vec<Bytes>>,
     new: Vec<u8>,

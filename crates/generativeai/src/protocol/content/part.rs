@@ -53,7 +53,7 @@ pub struct Part {
     /// [`ThinkingConfig::include_thoughts`]: crate::protocol::config::ThinkingConfig::include_thoughts
     pub thought: Option<bool>,
     /// Encrypted state of the model's thinking, in base64. Send it back unchanged, in the part that it came with: newer
-    /// models refuse a function call whose signature is missing. A chat does so. A program that keeps its own history
+    /// models refuse a function call whose signature is missing. A chat does that. A program that keeps its own history
     /// must keep whole parts, not only their text.
     ///
     /// API page: [Thought signatures](https://ai.google.dev/gemini-api/docs/thought-signatures).

@@ -17,7 +17,7 @@ const MAX_DISPLAY_NAME: usize = 512;
 
 /// Upload of a file. `.await` runs it, and returns the file as the service describes it.
 ///
-/// The bytes are sent in pieces of 8 MiB, of which one is in memory at a time. After a failure the upload resumes at
+/// The bytes are sent in pieces of 8 MiB, and one of them is in memory at a time. After a failure the upload resumes at
 /// the byte up to which the service has received it; [`Retry`](crate::Retry) limits the failures without progress
 /// between them. At the end the SHA-256 of the sent bytes is compared with the one that the service reports.
 ///

@@ -190,7 +190,7 @@ pub(super) fn safety_settings(value: &Value) -> Written<Vec<SafetySetting>> {
     }
 }
 
-/// Returns a category, also in the short words of the recorded SDK.
+/// Returns a category, which may have the short name of the recorded SDK.
 fn category(value: &Value) -> Written<HarmCategory> {
     let Value::String(word) = value else {
         return named(value);
@@ -213,7 +213,7 @@ fn category(value: &Value) -> Written<HarmCategory> {
     }
 }
 
-/// Returns a threshold, also in the short words of the recorded SDK.
+/// Returns a threshold, which may have the short name of the recorded SDK.
 fn threshold(value: &Value) -> Written<HarmBlockThreshold> {
     let Value::String(word) = value else {
         return named(value);

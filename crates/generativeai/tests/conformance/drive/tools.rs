@@ -117,7 +117,7 @@ fn add(toolbox: Toolbox, tool: &Value, scenario: &Scenario, calls: &Calls) -> Wr
     Ok(toolbox.tool(rest.function_declarations(declarations)))
 }
 
-/// Returns a declaration as the service expects it, also for a function of Python.
+/// Returns a declaration as the service expects it, including those for Python functions.
 fn plain(value: &Value, scenario: &Scenario) -> Value {
     match value["$callable"].as_str() {
         Some(name) => crate::model::python_function(name, &scenario.functions[name]),

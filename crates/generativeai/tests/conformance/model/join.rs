@@ -33,7 +33,7 @@ fn join_two(first: &Value, second: &Value, rows: &Rows) -> Result<Value, NoPart>
     Ok(Value::Object(joined))
 }
 
-/// Adds the members that are not merged: the last one seen (D9), or that of the last chunk.
+/// Adds the members that are not merged: the last one seen (D9), or the one of the last chunk.
 fn carry(joined: &mut Map<String, Value>, first: &Value, second: &Value, rows: &Rows) {
     let names = names_of(first)
         .chain(names_of(second))

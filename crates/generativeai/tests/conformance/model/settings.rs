@@ -56,7 +56,7 @@ pub(super) fn generation(value: &Value, rows: &Rows) -> Result<Map<String, Value
     Ok(config)
 }
 
-/// Merges the settings of a message over those of the model, key by key.
+/// Merges the settings of a message over the model's, key by key.
 pub(super) fn merged(
     model: &Map<String, Value>,
     message: Map<String, Value>,
@@ -116,7 +116,7 @@ fn number_or_word(text: &str) -> Value {
         .map_or_else(|_| text.into(), Value::from)
 }
 
-/// Merges the safety settings of a message over those of the model, by category.
+/// Merges the safety settings of a message over the model's, by category.
 pub(super) fn safety_merged(model: &[(Value, Value)], message: Vec<(Value, Value)>) -> Value {
     let mut merged = model.to_vec();
     for (category, threshold) in message {

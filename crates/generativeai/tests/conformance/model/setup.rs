@@ -95,7 +95,7 @@ impl Settings {
         Ok(tools.or_else(|| self.tools.clone()))
     }
 
-    /// Returns the generation config of a message, merged over that of the model.
+    /// Returns the generation config of a message, merged over the model's.
     pub(super) fn config_of(&self, step: &Step, rows: &Rows) -> Result<Map<String, Value>, Value> {
         let given = step.get("generation_config").unwrap_or(&Value::Null);
         let given = settings::generation(given, rows)?;

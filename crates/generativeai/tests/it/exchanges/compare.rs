@@ -1,4 +1,4 @@
-//! Comparison of recorded JSON with the JSON that was written: equal but for canonical form.
+//! Comparison of recorded JSON with written JSON: equal but for canonical form.
 
 use serde_json::Value;
 

@@ -67,7 +67,7 @@ async fn a_reset_after_the_end_of_a_reply_without_a_checkpoint_is_an_error_with_
 struct Cutting {
     service: Service,
     dice: Dice,
-    /// Number of streams in a row that were cut.
+    /// Number of interrupted streams in a row.
     cuts: u32,
     cuts_at_all: Arc<Mutex<u32>>,
 }

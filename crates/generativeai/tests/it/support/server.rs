@@ -106,7 +106,7 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// Every request that was sent is one that the API knows, and no key was traced.
+    /// Every sent request is one that the API knows, and no key was traced.
     fn drop(&mut self) {
         if thread::panicking() {
             return;

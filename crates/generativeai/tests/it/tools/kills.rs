@@ -17,7 +17,7 @@ const KILLS: usize = 1_000;
 #[derive(Clone, Default)]
 struct World {
     journal: Memory,
-    /// Numbers of the calls that were approved.
+    /// Numbers of the approved calls.
     approved: Arc<Mutex<BTreeSet<u64>>>,
     /// Number of times that each call ran, by the number of the call.
     runs: Arc<Mutex<BTreeMap<u64, u32>>>,

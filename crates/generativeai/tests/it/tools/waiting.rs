@@ -22,7 +22,7 @@ fn call(name: &str, of: &str) -> Value {
     json!({"functionCall": {"name": name, "args": {"of": of}}})
 }
 
-/// A chat whose model reads and writes twice in one reply, and the calls that were run.
+/// A chat whose model reads and writes twice in one reply, and the calls that ran.
 struct World {
     chat: ChatSession,
     script: Scripted,

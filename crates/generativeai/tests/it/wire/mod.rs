@@ -22,9 +22,9 @@ type Roundtrip = fn(&Value) -> Result<Echo, String>;
 
 /// Message after reading and writing.
 struct Echo {
-    /// `Debug` of the message that was read.
+    /// `Debug` of the read message.
     read: String,
-    /// JSON that was written.
+    /// Written JSON.
     written: Value,
 }
 

@@ -58,7 +58,7 @@ impl JsonPrefix {
         pieces.retain(|piece| !piece.is_empty());
     }
 
-    /// Returns the number of contents at the start of which no part has metadata.
+    /// Returns the number of contents before the first one with metadata in a part.
     pub(super) fn without_part_metadata(&self) -> usize {
         match self.has_part_metadata {
             true => 0,

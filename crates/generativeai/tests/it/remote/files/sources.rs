@@ -29,7 +29,7 @@ impl Drop for Folder {
     }
 }
 
-/// Uploads a file, and returns the bytes that were stored.
+/// Uploads a file, and returns the stored bytes.
 async fn stored(path: &Path) -> Result<Vec<u8>> {
     let stand_in = StandIn::new([]);
     client(&stand_in).upload_file(path).await?;

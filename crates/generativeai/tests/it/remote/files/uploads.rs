@@ -54,7 +54,7 @@ async fn lost_responses_and_transient_errors_are_recovered() {
             Fault::LoseResponse,
             Fault::CutAfter(9),
         ],
-        // The last response, then that of the query for it.
+        // The last response, then the response to the query for it.
         vec![Fault::None, Fault::None, Fault::LoseResponse],
         vec![
             Fault::None,
