@@ -142,6 +142,9 @@ impl Session {
 
     /// Reads the history of the conversation: the contents that the next request would send before its
     /// message.
+    ///
+    /// # Errors
+    /// Those of [`chat`](Self::chat).
     pub async fn contents(&self) -> Result<Vec<Content>> {
         Ok(replay(self.log().await?)?.history().to_vec())
     }
@@ -165,6 +168,9 @@ impl Session {
     /// assert!(session.contents().await?.is_empty());
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    /// Those of [`chat`](Self::chat).
     pub async fn log(&self) -> Result<Vec<Event>> {
         let events = self.events().await?;
         Ok(events.into_iter().map(|stored| stored.event).collect())
@@ -258,6 +264,9 @@ impl Session {
     /// assert_eq!(session.contents().await?.len(), 2);
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    /// Those of [`chat`](Self::chat), and [`ErrorKind::Conflict`] if another program writes the session at the same time.
     pub async fn undo(&self) -> Result<bool> {
         let mut chat = self.offline_chat().await?;
         let is_undone = chat.rewind().is_some();
@@ -266,6 +275,9 @@ impl Session {
     }
 
     /// Redoes the last undone turn, as [`redo`](generativeai::ChatSession::redo) does. Returns whether there was one.
+    ///
+    /// # Errors
+    /// Those of [`undo`](Self::undo).
     pub async fn redo(&self) -> Result<bool> {
         let mut chat = self.offline_chat().await?;
         let is_redone = chat.redo();
@@ -289,6 +301,9 @@ impl Session {
     /// assert_eq!(error.kind(), ErrorKind::NotFound);
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if the database cannot be written.
     pub async fn delete(&self) -> Result<()> {
         let context = format!("session {} cannot be deleted", self.id);
         let deleted = self

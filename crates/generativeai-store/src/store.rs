@@ -125,6 +125,9 @@ impl Store {
     /// It is the file `generativeai/chats.sqlite` in `$XDG_DATA_HOME`, or else in the data folder of the
     /// system: `~/.local/share`, `~/Library/Application Support`, or `%LOCALAPPDATA%`. The program
     /// `genai` keeps its chats there too.
+    ///
+    /// # Errors
+    /// Those of [`default_path`](Self::default_path) and [`open`](Self::open).
     pub async fn open_default() -> Result<Self> {
         let file = location::default_file()?;
         let Some(path) = file.to_str() else {
@@ -136,6 +139,9 @@ impl Store {
     }
 
     /// Opens the [user's own store](Self::open_default) if it exists. Creates nothing.
+    ///
+    /// # Errors
+    /// Those of [`open_default`](Self::open_default).
     pub async fn find_default() -> Result<Option<Self>> {
         match location::default_file()?.exists() {
             true => Self::open_default().await.map(Some),
@@ -255,7 +261,7 @@ impl Store {
     ///
     /// It compares [`SessionInfo::changed`], which is in whole seconds and comes from the clock of the
     /// last writer. Each session is deleted in a separate transaction, as by [`Session::delete`];
-    /// one that is continued meanwhile is kept.
+    /// a session that is continued in the meantime is kept.
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -269,6 +275,9 @@ impl Store {
     /// println!("{count} sessions deleted");
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    /// Those of [`list`](Self::list) and [`Session::delete`]. The sessions before the one that failed are deleted.
     pub async fn delete_older_than(&self, time: SystemTime) -> Result<u64> {
         let before = to_seconds(time);
         let mut count = 0;

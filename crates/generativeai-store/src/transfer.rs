@@ -54,6 +54,9 @@ impl Session {
     /// assert_eq!(copy.contents().await?, session.contents().await?);
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    /// Those of [`Session::chat`], and [`ErrorKind::Storage`] if the lines cannot be written.
     pub async fn export_jsonl(&self, mut to: impl Write) -> Result<()> {
         let events = self.events().await?;
         let header = Header {

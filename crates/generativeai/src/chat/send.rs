@@ -366,6 +366,9 @@ impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
     /// }
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    /// The error that ended the turn, as the last item. It has the received part of the reply.
     pub async fn next(&mut self) -> Option<Result<GenerateContentResponse>> {
         match &mut self.turn {
             Ok(turn) => turn.next().await,

@@ -12,8 +12,7 @@ impl GenerativeModel {
     ///
     /// The [request options](Self::request_options) of the model apply.
     ///
-    /// Not every service describes every model: limits that are absent are not known. A backend that cannot describe
-    /// models fails with [`Unsupported`](crate::ErrorKind::Unsupported).
+    /// Not every service describes every model: absent limits are unknown.
     ///
     /// ```no_run
     /// # use generativeai::GenerativeModel;
@@ -22,6 +21,10 @@ impl GenerativeModel {
     /// println!("{:?} tokens fit", model.describe().await?.input_token_limit);
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the backend has no such model, and
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if it cannot describe models.
     pub fn describe(&self) -> BoxFuture<Result<Model>> {
         match self.resolve_backend() {
             Ok(backend) => {

@@ -190,6 +190,9 @@ impl GenerateStream {
     /// Waits for the next chunk. Returns `None` once the response is complete.
     ///
     /// Cancel safe: no chunk is lost if the future is dropped.
+    ///
+    /// # Errors
+    /// The error that ended the stream, as the last item. It has the received part of the response.
     pub async fn next(&mut self) -> Option<Result<GenerateContentResponse>> {
         let outcome = loop {
             let reply = match &mut self.reply {

@@ -98,6 +98,8 @@ impl Function {
     /// );
     /// assert_eq!(now.name(), "now");
     /// ```
+    ///
+    /// An error of the handler is sent to the model, like a failure of any other function.
     pub fn from_declaration<H, F, T>(declaration: FunctionDeclaration, handler: H) -> Self
     where
         H: Fn(Map<String, Value>) -> F + Send + Sync + 'static,

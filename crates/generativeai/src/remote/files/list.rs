@@ -55,7 +55,10 @@ impl FileList {
         self
     }
 
-    /// Returns the next file; `None` at the end. An error is the last item.
+    /// Returns the next file; `None` at the end.
+    ///
+    /// # Errors
+    /// The error of the request for a page, as the last item. [`Decode`](ErrorKind::Decode) if the service repeats a page.
     pub async fn next(&mut self) -> Option<Result<File>> {
         loop {
             if let Some(file) = self.files.pop_front() {
