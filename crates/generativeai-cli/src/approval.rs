@@ -53,7 +53,7 @@ pub(crate) struct Approvals {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// Decisions that hold for all calls of a tool, by its name.
+    /// Decisions for all calls of a tool, by its name.
     always: Mutex<BTreeMap<String, Decision>>,
     /// Names of the tools denied without asking.
     not_allowed: Mutex<BTreeSet<String>>,
@@ -142,18 +142,18 @@ impl Approvals {
         Some(decisions)
     }
 
-    /// Returns the decision that holds for all calls of a tool, if any.
+    /// Returns the decision for all calls of a tool, if any.
     fn always(&self, name: &str) -> Option<Decision> {
         locked(&self.shared.always).get(name).cloned()
     }
 
-    /// Makes a decision hold for all further calls of a tool, and returns it.
+    /// Applies a decision to all later calls of a tool, and returns it.
     fn remember(&self, name: &str, decision: Decision) -> Decision {
         locked(&self.shared.always).insert(name.to_owned(), decision.clone());
         decision
     }
 
-    /// Reads the answer to a question, until it is one.
+    /// Asks until the answer is valid.
     fn answer(
         &self,
         name: &str,

@@ -1,5 +1,4 @@
-//! Choice of the model: one of the Gemini API or of another server, the embedded model, a downloaded one, or a model
-//! file.
+//! Choice of the model: of the Gemini API, of another server, the embedded model, a downloaded one, or a model file.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -156,7 +155,7 @@ impl ModelChoice {
     /// Returns the path of the model file. A small model is downloaded first if it is not cached.
     ///
     /// # Errors
-    /// The download fails, or the model is one of a service, which has no file.
+    /// The download fails, or the model runs on a service and has no file.
     pub(crate) fn file(self, printer: &mut Printer) -> anyhow::Result<PathBuf> {
         match self {
             Self::File(path) => Ok(path),

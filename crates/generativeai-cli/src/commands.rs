@@ -1,5 +1,4 @@
-//! The commands of the program, one a file: each parses its arguments and calls the modules that do the
-//! work.
+//! The commands of the program, one per file: each parses its arguments and calls the modules that do the work.
 
 pub(crate) mod chat;
 pub(crate) mod completions;

@@ -18,7 +18,7 @@ use parts::text;
 const AUTHORS: [&str; 5] = ["role", "author", "sender", "from", "type"];
 /// Members that hold the text of a message, or its parts.
 const TEXTS: [&str; 5] = ["parts", "content", "text", "value", "message"];
-/// Members that contain the message itself, beside metadata of the program.
+/// Members that contain the message itself, next to metadata of the program.
 const ENVELOPES: [&str; 3] = ["message", "data", "kwargs"];
 
 /// A conversation read from a file.

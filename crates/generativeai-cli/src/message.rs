@@ -57,7 +57,7 @@ pub(crate) fn piped() -> anyhow::Result<String> {
         false => text(read_all()?)?,
     };
     if input.trim().is_empty() {
-        let message = "no input: name a file, or pipe a text in";
+        let message = "no input: name a file, or pipe text in";
         return Err(UsageError(message.to_owned()).into());
     }
     Ok(input)

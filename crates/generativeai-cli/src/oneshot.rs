@@ -26,7 +26,7 @@ pub(crate) enum Output {
     Text,
     /// One JSON object, when the answer is complete
     Json,
-    /// A JSON object a line: pieces as they arrive, and the complete answer or the error as the last
+    /// One JSON object per line: pieces as they arrive, then the complete answer or the error
     Jsonl,
     /// The first code block of the answer, when it is complete
     #[value(skip)]

@@ -19,7 +19,7 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) enum Provider {
     /// The server in `OPENAI_BASE_URL`, else OpenAI.
     OpenAi,
-    /// The Ollama on this machine.
+    /// Ollama on this machine.
     Ollama,
 }
 
@@ -80,7 +80,7 @@ impl ServedModel {
     }
 }
 
-/// Creates a client of the server at a URL. Without a key, that in `OPENAI_API_KEY` is used.
+/// Creates a client of the server at a URL. The default key is the one in `OPENAI_API_KEY`.
 pub(crate) fn upstream(
     url: &str,
     key: Option<String>,

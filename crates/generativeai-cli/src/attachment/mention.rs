@@ -59,7 +59,7 @@ pub(crate) fn find(message: &str) -> Vec<Mention> {
     mentions
 }
 
-/// Returns whether an `@` starts a mention. That of an e-mail address does not: a letter precedes it.
+/// Returns whether an `@` starts a mention. The `@` of an e-mail address does not: a letter precedes it.
 fn starts_mention(message: &str, at: usize) -> bool {
     let before = message[..at].chars().next_back();
     before.is_none_or(|char| {

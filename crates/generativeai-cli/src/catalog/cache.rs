@@ -32,11 +32,11 @@ impl std::fmt::Display for Unwritable {
 /// State of a model in the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CacheState {
-    /// All of it. Its size in bytes; the hash was verified after the download.
+    /// Complete, with its size in bytes. The hash was verified after the download.
     Complete(u64),
     /// A partial download of this size in bytes.
     Partial(u64),
-    /// Nothing.
+    /// Not cached.
     Absent,
 }
 

@@ -11,7 +11,7 @@ use super::entries::FileContent;
 
 /// Address of the hub, unless `HF_ENDPOINT` names a mirror.
 const HUB: &str = "https://huggingface.co";
-/// Time limit to connect.
+/// Time limit for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time limit between two pieces of a response.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);

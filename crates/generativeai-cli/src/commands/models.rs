@@ -134,7 +134,7 @@ fn lines(provider: Provider, client: &OpenAi, models: &[Model]) -> String {
         .collect()
 }
 
-/// Returns which part of a download is complete, below 100 %.
+/// Returns the complete part of a download in percent, below 100.
 fn percent(bytes: u64, megabytes: u64) -> u64 {
     (bytes / 10_000).checked_div(megabytes).unwrap_or(0).min(99)
 }

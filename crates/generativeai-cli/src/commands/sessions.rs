@@ -147,7 +147,7 @@ impl Action {
     }
 }
 
-/// Prints the messages of a session. Of an unfinished turn the part that arrived is shown.
+/// Prints the messages of a session. An unfinished turn is shown as far as it arrived.
 async fn show(store: &Store, name: &str, printer: &mut Printer) -> anyhow::Result<()> {
     let session = storage::existing(store, name).await?;
     let no_model = GenerativeModel::new("none");

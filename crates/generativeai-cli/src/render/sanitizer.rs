@@ -22,7 +22,7 @@ pub(crate) fn visible(text: &str) -> String {
 /// Removes control characters and escape sequences from text that arrives in pieces.
 ///
 /// Printable text, tabs and line feeds remain. Removed are all other C0 and C1 control characters; escape
-/// sequences (CSI, OSC, DCS and the like, with their content), also if they are split between pieces; and
+/// sequences (CSI, OSC, DCS and the like, with their content), even if they are split between pieces; and
 /// the control characters of the writing direction, which can make text look different.
 #[derive(Debug, Default)]
 pub(super) struct Sanitizer {

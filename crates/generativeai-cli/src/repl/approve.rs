@@ -60,7 +60,7 @@ impl Repl<'_> {
             .note(format_args!("(calls of tools wait for approval: {names})"));
         if self.settings.approvals.is_none() {
             self.printer
-                .note("(to decide, start the session with --tool; the next message leaves them)");
+                .note("(to decide, start the session with --tool; the next message skips them)");
             return Ok(());
         }
         if !self.lock_session() {

@@ -112,7 +112,7 @@ impl Signals {
         }
     }
 
-    /// Runs blocking work that cannot be interrupted. A signal ends the program at once meanwhile.
+    /// Runs blocking work that cannot be interrupted. Until it is done, a signal ends the program at once.
     pub(super) fn exit_at_once_during<T>(&self, work: impl FnOnce() -> T) -> T {
         self.0.exit_at_once.store(true, SeqCst);
         let done = work();

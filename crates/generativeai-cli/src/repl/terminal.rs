@@ -30,7 +30,7 @@ pub(super) fn suspend() {
         .status();
 }
 
-/// Delivers single keys without echo while it lives, so that keys typed during a reply do not appear in
+/// Delivers single keys without echo until it is dropped, so that keys typed during a reply do not appear in
 /// the middle of it. Pasted text is marked. Ctrl-C still sends SIGINT.
 #[cfg(unix)]
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Replies for programs: one JSON object, or one object a line. `docs/output.md` describes them.
+//! Replies for programs: one JSON object, or one object per line. `docs/output.md` describes them.
 
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ pub(crate) struct JsonSink {
     answer: Answer,
 }
 
-/// Prints a JSON object a line while the reply arrives (`--output jsonl`).
+/// Prints one JSON object per line while the reply arrives (`--output jsonl`).
 #[derive(Debug)]
 pub(crate) struct JsonLinesSink {
     answer: Answer,
