@@ -135,6 +135,7 @@ impl Fallback {
                     .timeout
                     .map(|timeout| timeout.saturating_sub(began.elapsed()));
                 if next.is_some() && own.retry.is_none() {
+                    // The next backend answers sooner than this one after a backoff.
                     own = own.without_retry();
                 }
                 let started = Instant::now();
@@ -263,6 +264,7 @@ impl Backend for Fallback {
             let mut chunks = one.backend.stream_generate_content(request, options);
             let sign = one.sign();
             Box::pin(async move {
+                // Waits for the first chunk here, so that an error before it makes `ask` try the next backend.
                 let first = chunks.next().await.transpose()?;
                 Ok((first.map(sign), chunks))
             })

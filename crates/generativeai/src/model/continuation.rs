@@ -179,6 +179,7 @@ impl Hops {
         let mut request = if self.continues {
             self.request.clone()
         } else {
+            // Not needed again. Keeping it would share the history, which the event that completes the turn then copies.
             mem::take(&mut self.request)
         };
         request.continuation_token.clone_from(&self.token);
@@ -235,6 +236,7 @@ impl Hops {
                 None if self.token.is_some() => self.replay.push(candidate),
                 None => {}
             }
+            // The end of a hop is not the end of the reply, so the caller does not see it.
             if hop.finish_reason == Some(FinishReason::Continuation) && self.token != hop.start {
                 candidate.finish_reason = None;
             }

@@ -161,7 +161,9 @@ async fn an_upload_that_is_larger_or_smaller_than_announced_is_refused() {
     assert!(smaller.error(400).contains("4 of 5 bytes"), "{smaller:?}");
     assert_eq!(smaller.header("x-goog-upload-status"), "active");
     assert!(
-        larger.error(400).contains("larger than the announced 5 bytes"),
+        larger
+            .error(400)
+            .contains("larger than the announced 5 bytes"),
         "{larger:?}"
     );
     assert_eq!(right.json()["file"]["sizeBytes"], "5");

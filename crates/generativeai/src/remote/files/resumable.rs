@@ -172,12 +172,14 @@ impl Session {
                         return Ok(None);
                     }
                     next = Next::Send;
+                    // Attempts are counted from the last progress: a long upload may survive many failures.
                     if has_advanced {
                         attempts = self.attempts(self.request(piece, next))?;
                     }
                 }
                 Err(failure) => {
                     attempts.recover(failure).await?;
+                    // The service may have received a part of the piece, and refuses bytes at another offset.
                     next = Next::Query;
                 }
             }
@@ -193,6 +195,7 @@ impl Session {
     ) -> Result<bool, Failure> {
         let received = match (received, asked) {
             (Some(received), _) => received,
+            // A success without a number: the whole piece was received.
             (None, Next::Send) => piece.end(),
             (None, Next::Query) => {
                 let message = "the service does not report how many bytes it has received";

@@ -41,7 +41,9 @@ impl Stored {
         upload: impl FnOnce(Option<File>) -> F,
     ) -> Result<File> {
         let slot = self.slot(key);
+        // Only callers with the same content wait here: each has its own slot.
         let mut stored = slot.lock().await;
+        // The slot is empty during the upload, so it stays empty if the upload fails or is dropped.
         let old = stored.take();
         let is_known = old
             .as_ref()
@@ -69,6 +71,7 @@ impl Stored {
     fn slot(&self, key: &Key) -> Slot {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !slots.contains_key(key) {
+            // Before each new entry, so that a long-lived client does not collect expired files. A locked slot is in use.
             slots.retain(|_, slot| {
                 slot.try_lock().map_or(true, |file| {
                     Arc::strong_count(slot) > 1 || file.as_ref().is_some_and(|it| !has_expired(it))
