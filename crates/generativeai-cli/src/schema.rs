@@ -38,7 +38,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Value> {
 /// Checks a schema for the embedded model. Loading the model takes longer than finding a misspelled type.
 ///
 /// # Errors
-/// The schema is invalid, or no value can match it. The message names the place.
+/// The schema is invalid. The message names the place.
 pub(crate) fn check(path: &Path, schema: &Value) -> Result<(), UsageError> {
     generativeai_local::check_schema(schema).map_err(|error| {
         let name = path.display();

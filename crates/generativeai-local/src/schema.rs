@@ -34,8 +34,9 @@ pub(crate) use compile::Schema;
 /// ```
 ///
 /// # Errors
-/// The schema is not valid, or no value can match it: [`ErrorKind::Request`](generativeai::ErrorKind::Request). The
-/// message begins with a JSON pointer to the place.
+/// [`ErrorKind::Request`](generativeai::ErrorKind::Request): the schema is not valid, a reference leads nowhere, or a
+/// value could never end. The message begins with a JSON pointer to the place. A request may still be refused if its
+/// schema is too complex, or contradicts itself.
 pub fn check_schema(schema: &Value) -> generativeai::Result<()> {
     Schema::compile(schema, "#").map(drop)
 }
