@@ -246,8 +246,8 @@ impl Error {
     /// use std::io;
     /// use generativeai::{Error, ErrorKind};
     ///
-    /// // A connection attempt that took too long has the kind of any missing connection. let slow =
-    /// Error::new(ErrorKind::Unreachable, "no connection to `example.com`")
+    /// // A connection attempt that took too long has the kind of any missing connection.
+    /// let slow = Error::new(ErrorKind::Unreachable, "no connection to `example.com`")
     ///     .with_source(io::Error::from(io::ErrorKind::TimedOut));
     /// assert!(slow.is_timeout());
     /// assert!(!Error::new(ErrorKind::Unreachable, "no connection").is_timeout());

@@ -34,8 +34,8 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 /// use generativeai::protocol::content::Content;
 /// use generativeai::protocol::response::GenerateContentResponse;
 ///
-/// /// Streams the text word by word. The last chunk has the finish reason `STOP`. fn words(text: &'static str) ->
-/// ChunkStream {
+/// /// Streams the text word by word. The last chunk has the finish reason `STOP`.
+/// fn words(text: &'static str) -> ChunkStream {
 ///     let count = text.split_whitespace().count();
 ///     let chunks = text.split_inclusive(' ').enumerate().map(move |(at, word)| {
 ///         let mut chunk = GenerateContentResponse::from(Content::model(word));

@@ -116,10 +116,10 @@ impl Cassette {
     /// use generativeai::{GenerativeModel, testing::Cassette};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
-    /// // The prompt contains today's date, and the recording contains the date when it was made. let cassette =
-    /// Cassette::open("tests/weather.jsonl")?.loose(); let mut chat =
-    /// GenerativeModel::new("gemini-flash-latest").backend(cassette).start_chat(); chat.send_message(format!("Today is
-    /// {}. How is the weather?", "2026-11-29")).await?;
+    /// // The prompt contains today's date, and the recording contains the date when it was made.
+    /// let cassette = Cassette::open("tests/weather.jsonl")?.loose();
+    /// let mut chat = GenerativeModel::new("gemini-flash-latest").backend(cassette).start_chat();
+    /// chat.send_message(format!("Today is {}. How is the weather?", "2026-11-29")).await?;
     /// # Ok(()) }
     /// ```
     #[must_use]
