@@ -33,7 +33,11 @@ const MAX_CHATS: usize = 64;
 ///
 /// # async fn example() -> generativeai::Result<()> {
 /// let local = Local::builder()
-///     .model("qwen3-4b.gguf") .context(16_384) .chats(8) .strict(true) .build()?;
+///     .model("qwen3-4b.gguf")
+///     .context(16_384)
+///     .chats(8)
+///     .strict(true)
+///     .build()?;
 /// let model = GenerativeModel::new("local").backend(local);
 /// # Ok(()) }
 /// ```

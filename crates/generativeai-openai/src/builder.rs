@@ -37,8 +37,8 @@ const OLLAMA: &str = "http://127.0.0.1:11434/v1";
 /// use generativeai_openai::OpenAi;
 ///
 /// # fn main() -> generativeai::Result<()> {
-/// let vllm = OpenAi::builder().base_url("http://127.0.0.1:8000/v1").api_key("any").build()?; let model =
-/// GenerativeModel::new("Qwen/Qwen3-4B").backend(vllm);
+/// let vllm = OpenAi::builder().base_url("http://127.0.0.1:8000/v1").api_key("any").build()?;
+/// let model = GenerativeModel::new("Qwen/Qwen3-4B").backend(vllm);
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]

@@ -26,11 +26,14 @@ use crate::{key_table, names};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
 /// # let store = Store::open("sqlite::memory:").await?;
-/// let model = GenerativeModel::new("m").backend(Scripted::always("1,345 metres.")); let session =
-/// store.new_session("mountains").await?; session.chat(&model).await?.send_message("How tall is Ben Nevis?").await?;
+/// let model = GenerativeModel::new("m").backend(Scripted::always("1,345 metres."));
+/// let session = store.new_session("mountains").await?;
+/// session.chat(&model).await?.send_message("How tall is Ben Nevis?").await?;
 ///
-/// // Later, in this process or in another one: let session = store.session("mountains").await?; let chat =
-/// session.chat(&model).await?; assert_eq!(chat.history().len(), 2);
+/// // Later, in this process or in another one:
+/// let session = store.session("mountains").await?;
+/// let chat = session.chat(&model).await?;
+/// assert_eq!(chat.history().len(), 2);
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]

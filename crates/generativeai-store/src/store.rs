@@ -30,13 +30,16 @@ const CONTENTS_PER_EVENT: usize = 64;
 /// use generativeai_store::Store;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
-/// let store = Store::open("sqlite::memory:").await?; let session = store.new_session("mountains").await?; let model =
-/// GenerativeModel::new("m").backend(Scripted::always("1,345 metres."));
+/// let store = Store::open("sqlite::memory:").await?;
+/// let session = store.new_session("mountains").await?;
+/// let model = GenerativeModel::new("m").backend(Scripted::always("1,345 metres."));
 ///
-/// // The message is stored before it is sent, and the reply when it is complete. let mut chat =
-/// session.chat(&model).await?; chat.send_message("How tall is Ben Nevis?").await?;
+/// // The message is stored before it is sent, and the reply when it is complete.
+/// let mut chat = session.chat(&model).await?;
+/// chat.send_message("How tall is Ben Nevis?").await?;
 ///
-/// assert_eq!(store.list().await?[0].name, "mountains"); assert_eq!(store.search("tall nevis").await?.len(), 1);
+/// assert_eq!(store.list().await?[0].name, "mountains");
+/// assert_eq!(store.search("tall nevis").await?.len(), 1);
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]

@@ -152,9 +152,11 @@ impl From<ChatSession> for crate::ChatSession {
 /// use generativeai::protocol::config::GenerationConfig;
 /// use generativeai::{blocking::GenerativeModel, testing::Scripted};
 ///
-/// let model = GenerativeModel::new("m").backend(Scripted::default().then_chunks(["1,345 ", "metres."])); let mut chat
-/// = model.start_chat(); let message = chat
-///     .send_message("How tall is Ben Nevis?") .generation_config(GenerationConfig::default().temperature(0.0));
+/// let model = GenerativeModel::new("m").backend(Scripted::default().then_chunks(["1,345 ", "metres."]));
+/// let mut chat = model.start_chat();
+/// let message = chat
+///     .send_message("How tall is Ben Nevis?")
+///     .generation_config(GenerationConfig::default().temperature(0.0));
 /// for chunk in message.stream() {
 ///     print!("{}", chunk?.text().unwrap_or_default());
 /// }

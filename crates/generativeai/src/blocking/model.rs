@@ -116,8 +116,9 @@ impl From<GenerativeModel> for crate::GenerativeModel {
 /// ```
 /// use generativeai::{blocking::GenerativeModel, testing::Scripted};
 ///
-/// let model = GenerativeModel::new("m").backend(Scripted::always("1,345 metres.")); let response =
-/// model.generate_content("How tall is Ben Nevis?").send()?; assert_eq!(response.text()?, "1,345 metres.");
+/// let model = GenerativeModel::new("m").backend(Scripted::always("1,345 metres."));
+/// let response = model.generate_content("How tall is Ben Nevis?").send()?;
+/// assert_eq!(response.text()?, "1,345 metres.");
 /// # Ok::<(), generativeai::Error>(())
 /// ```
 #[derive(Debug)]

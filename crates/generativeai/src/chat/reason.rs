@@ -23,13 +23,19 @@ use crate::protocol::response::FinishReason;
 /// use generativeai::{GenerativeModel, Reason, testing::Scripted};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
-/// let backend = Scripted::default().then_fail(&["1,345 "]).then_text("1,345 metres."); let mut chat =
-/// GenerativeModel::new("m").backend(backend).start_chat(); let failed = chat.send_message("How tall is Ben
-/// Nevis?").stream().finish().await; assert!(failed.is_err());
+/// let backend = Scripted::default().then_fail(&["1,345 "]).then_text("1,345 metres.");
+/// let mut chat = GenerativeModel::new("m").backend(backend).start_chat();
+/// let failed = chat.send_message("How tall is Ben Nevis?").stream().finish().await;
+/// assert!(failed.is_err());
 ///
-/// let unfinished = chat.unfinished().unwrap(); let can_retry = match &unfinished.reason {
-///     Reason::Interrupted | Reason::Truncated => true, Reason::Failed(error) => error.is_retryable(), _ => false,
-/// }; assert!(can_retry); assert_eq!(chat.retry().await?.text()?, "1,345 metres.");
+/// let unfinished = chat.unfinished().unwrap();
+/// let can_retry = match &unfinished.reason {
+///     Reason::Interrupted | Reason::Truncated => true,
+///     Reason::Failed(error) => error.is_retryable(),
+///     _ => false,
+/// };
+/// assert!(can_retry);
+/// assert_eq!(chat.retry().await?.text()?, "1,345 metres.");
 /// # Ok(()) }
 /// ```
 ///
@@ -82,8 +88,10 @@ pub enum Reason {
 ///
 /// let Some(Reason::AwaitingApproval(waiting)) = chat.unfinished().map(|turn| turn.reason.clone()) else {
 ///     panic!("nothing waits");
-/// }; println!("Run {}?", waiting[0].call.name()); let reply = chat.decide([(waiting[0].id.as_str(),
-/// Decision::Run)]).await?; assert_eq!(reply.text()?, "Deleted.");
+/// };
+/// println!("Run {}?", waiting[0].call.name());
+/// let reply = chat.decide([(waiting[0].id.as_str(), Decision::Run)]).await?;
+/// assert_eq!(reply.text()?, "Deleted.");
 /// # Ok(()) }
 /// ```
 #[derive(Clone, PartialEq, Serialize, Deserialize)]

@@ -32,11 +32,14 @@ message! {
     /// use generativeai::protocol::content::{Content, Part};
     /// use generativeai::protocol::files::{File, FileState};
     ///
-    /// // As `Remote::upload_file` returns it. let film: File = serde_json::from_str(
+    /// // As `Remote::upload_file` returns it.
+    /// let film: File = serde_json::from_str(
     ///     r#"{"name":"files/abc-123","mimeType":"video/mp4","sizeBytes":"7340032","state":"ACTIVE",
     ///         "uri":"https://generativelanguage.googleapis.com/v1beta/files/abc-123"}"#,
-    /// )?; assert_eq!(film.state, Some(FileState::Active)); let message = Content::user(vec![film.into(),
-    /// Part::text("What happens in this film?")]); assert_eq!(message.parts.len(), 2);
+    /// )?;
+    /// assert_eq!(film.state, Some(FileState::Active));
+    /// let message = Content::user(vec![film.into(), Part::text("What happens in this film?")]);
+    /// assert_eq!(message.parts.len(), 2);
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub struct File {

@@ -116,11 +116,11 @@ where
 /// use serde_json::json;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
-/// let backend = Scripted::default().then_call("delete", json!({})).then_text("I may not delete it."); let delete =
-/// Function::new("delete", "Deletes the file.", || -> String { unreachable!("it is denied") }); let model =
-/// GenerativeModel::new("m").tools(delete).backend(backend.clone()); let careful =
-/// AutomaticFunctionCalling::default().approve(Approval::ReadOnly); let mut chat =
-/// model.start_chat().automatic_function_calling(careful);
+/// let backend = Scripted::default().then_call("delete", json!({})).then_text("I may not delete it.");
+/// let delete = Function::new("delete", "Deletes the file.", || -> String { unreachable!("it is denied") });
+/// let model = GenerativeModel::new("m").tools(delete).backend(backend);
+/// let careful = AutomaticFunctionCalling::default().approve(Approval::ReadOnly);
+/// let mut chat = model.start_chat().automatic_function_calling(careful);
 ///
 /// assert_eq!(chat.send_message("Delete the file.").await?.text()?, "I may not delete it.");
 /// # Ok(()) }

@@ -226,8 +226,8 @@ open_enum! {
     /// use generativeai::GenerativeModel;
     /// use generativeai::protocol::config::{GenerationConfig, ThinkingConfig, ThinkingLevel};
     ///
-    /// let fast = ThinkingConfig::default().thinking_level(ThinkingLevel::Low); let model =
-    /// GenerativeModel::new("gemini-flash-latest")
+    /// let fast = ThinkingConfig::default().thinking_level(ThinkingLevel::Low);
+    /// let model = GenerativeModel::new("gemini-flash-latest")
     ///     .generation_config(GenerationConfig::default().thinking_config(fast));
     /// ```
     pub enum ThinkingLevel {

@@ -41,8 +41,9 @@ open_enum! {
     /// ```
     /// use generativeai::protocol::content::{Content, Role};
     ///
-    /// let history = [Content::user("Hello"), Content::model("Hello! How can I help?")]; let replies =
-    /// history.iter().filter(|content| content.role == Some(Role::Model)); assert_eq!(replies.count(), 1);
+    /// let history = [Content::user("Hello"), Content::model("Hello! How can I help?")];
+    /// let replies = history.iter().filter(|content| content.role == Some(Role::Model));
+    /// assert_eq!(replies.count(), 1);
     /// ```
     pub enum Role {
         ;

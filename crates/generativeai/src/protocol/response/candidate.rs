@@ -96,9 +96,10 @@ open_enum! {
     ///
     /// fn advice(reason: &FinishReason) -> &'static str {
     ///     match reason {
-    ///         FinishReason::Stop => "the reply is complete", FinishReason::MaxTokens => "raise the limit, or ask the
-    ///         model to continue", FinishReason::Safety | FinishReason::ImageSafety => "rephrase the prompt", other =>
-    ///         other.meaning().unwrap_or("try again"),
+    ///         FinishReason::Stop => "the reply is complete",
+    ///         FinishReason::MaxTokens => "raise the limit, or ask the model to continue",
+    ///         FinishReason::Safety | FinishReason::ImageSafety => "rephrase the prompt",
+    ///         other => other.meaning().unwrap_or("try again"),
     ///     }
     /// }
     ///

@@ -169,8 +169,8 @@ open_enum! {
     ///
     /// let response: GenerateContentResponse =
     ///     serde_json::from_str(r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#)?;
-    /// let feedback = response.prompt_feedback.as_ref().unwrap(); assert_eq!(feedback.block_reason,
-    /// Some(BlockReason::Safety)); // There is no reply: its text is an error that names the reason.
+    /// assert_eq!(response.block_reason(), Some(&BlockReason::Safety));
+    /// // There is no reply, so asking for its text is an error that names the reason.
     /// assert!(response.text().unwrap_err().to_string().contains("SAFETY"));
     /// # Ok::<(), serde_json::Error>(())
     /// ```

@@ -60,8 +60,10 @@ message! {
     /// use generativeai::{GenerativeModel, testing::Scripted};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
-    /// let model = GenerativeModel::new("m").backend(Scripted::default()); let count = model.count_tokens("How tall is
-    /// Ben Nevis?").await?; let fits = count.total_tokens.is_some_and(|tokens| tokens < 32_768); assert!(fits);
+    /// let model = GenerativeModel::new("m").backend(Scripted::default());
+    /// let count = model.count_tokens("How tall is Ben Nevis?").await?;
+    /// let fits = count.total_tokens.is_some_and(|tokens| tokens < 32_768);
+    /// assert!(fits);
     /// # Ok(()) }
     /// ```
     pub struct CountTokensResponse {
