@@ -22,6 +22,7 @@ impl Blob {
     /// | audio | `wav`, `mp3`, `aiff`, `aif`, `aac`, `ogg`, `oga`, `flac` |
     /// | video | `mp4`, `mpeg`, `mpg`, `mov`, `avi`, `flv`, `webm`, `wmv`, `3gp`, `3gpp` |
     /// | documents and text | `pdf`, `txt`, `md`, `html`, `htm`, `css`, `csv`, `xml`, `rtf`, `json`, `js`, `py` |
+    /// | plain text | `log`, `toml`, `yaml`, `yml`, `ini`, `rst`, `tex`, `sql`, `sh`, `rs`, `go`, `c`, `h`, `cpp`, `java`, `kt`, `swift`, `rb`, `php`, `ts`, `tsx`, `jsx` |
     ///
     /// The file is read at once, on the calling thread. Its content is not inspected.
     ///
@@ -40,6 +41,10 @@ impl Blob {
     /// ```
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
+        if path.is_dir() {
+            let message = format!("`{}` is a folder: name a file", path.display());
+            return Err(Error::new(ErrorKind::Request, message));
+        }
         let Some(mime_type) = mime_type_of(path) else {
             let message = format!(
                 "the media type of `{}` is unknown: read the file and use `Blob::new`",
@@ -85,7 +90,9 @@ fn mime_type(extension: &str) -> Option<&'static str> {
         "webm" => "video/webm",
         "wmv" => "video/wmv",
         "3gp" | "3gpp" => "video/3gpp",
-        "txt" => "text/plain",
+        "txt" | "log" | "toml" | "yaml" | "yml" | "ini" | "rst" | "tex" | "sql" | "sh" | "rs"
+        | "go" | "c" | "h" | "cpp" | "java" | "kt" | "swift" | "rb" | "php" | "ts" | "tsx"
+        | "jsx" => "text/plain",
         "md" => "text/markdown",
         "html" | "htm" => "text/html",
         "css" => "text/css",
@@ -122,5 +129,7 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Request);
             assert!(error.to_string().contains(name), "{error}");
         }
+        let folder = Blob::from_file("src").unwrap_err();
+        assert_eq!(folder.to_string(), "`src` is a folder: name a file");
     }
 }

@@ -6,7 +6,7 @@ use std::{fmt, iter};
 
 use serde::{Deserialize, Serialize};
 
-use super::reason::Reason;
+use super::reason::{Reason, recorded};
 use super::shared;
 use crate::protocol::content::Content;
 use crate::protocol::response::GenerateContentResponse;
@@ -106,6 +106,7 @@ pub enum Event {
     /// The open turn ended without completing. It stays unfinished.
     Unfinished {
         /// Reason why the turn ended.
+        #[serde(flatten, with = "recorded")]
         reason: Reason,
         /// Received part of the reply.
         #[serde(

@@ -53,8 +53,8 @@ pub enum Reason {
     Truncated,
     /// The turn failed with this error.
     ///
-    /// A journal and a saved chat store the message alone. After loading, the kind is
-    /// [`Unreachable`](crate::ErrorKind::Unreachable) and all other details are missing.
+    /// A journal and a saved chat store its message and its kind; after loading, all other details are missing. Those of
+    /// older versions have no kind: then it is [`Unreachable`](crate::ErrorKind::Unreachable).
     Failed(#[serde(with = "message")] Error),
     /// The model stopped for a reason that is not a regular end of a reply, such as
     /// [`Safety`](FinishReason::Safety).
@@ -110,6 +110,49 @@ impl fmt::Debug for WaitingCall {
         f.debug_struct("WaitingCall")
             .field("id", &self.id)
             .finish_non_exhaustive()
+    }
+}
+
+/// Serde of a reason as two members of an event or of a saved turn: the reason, and the kind of its error.
+pub(super) mod recorded {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Reason;
+    use crate::error::{Error, ErrorKind};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Recorded {
+        reason: Reason,
+        /// A separate member, since older versions read the error as a string.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error_kind: Option<serde_json::Value>,
+    }
+
+    pub(in super::super) fn serialize<S: Serializer>(
+        reason: &Reason,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let error_kind = match reason {
+            Reason::Failed(error) => serde_json::to_value(error.kind()).ok(),
+            _ => None,
+        };
+        let reason = reason.clone();
+        Recorded { reason, error_kind }.serialize(serializer)
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Reason, D::Error> {
+        let Recorded { reason, error_kind } = Recorded::deserialize(deserializer)?;
+        // A kind of a newer version is ignored.
+        let kind = error_kind.and_then(|kind| serde_json::from_value::<ErrorKind>(kind).ok());
+        Ok(match (reason, kind) {
+            (Reason::Failed(error), Some(kind)) => {
+                Reason::Failed(Error::new(kind, error.to_string()))
+            }
+            (reason, _) => reason,
+        })
     }
 }
 

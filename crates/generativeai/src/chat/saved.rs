@@ -6,7 +6,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::budget::Budget;
-use super::reason::Reason;
+use super::reason::{Reason, recorded};
 use super::round::{Approval, Round};
 use super::session::ChatSession;
 use super::shared;
@@ -77,6 +77,7 @@ struct SavedTurn {
     /// Approval of the calls of the received reply, if they need one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     approval: Option<Approval>,
+    #[serde(flatten, with = "recorded")]
     reason: Reason,
 }
 
@@ -84,7 +85,7 @@ struct SavedTurn {
 /// and the unfinished turn. Unknown members and thought signatures are included.
 ///
 /// Not saved are the backend, keys, the code of functions, the journal, and undone turns. After loading,
-/// set [`backend`](ChatSession::backend) and [`tools`](ChatSession::tools) again. An error is saved as its message.
+/// set [`backend`](ChatSession::backend) and [`tools`](ChatSession::tools) again. An error is saved as its message and its kind.
 ///
 /// The format is JSON of the API within an object. Files of older versions are read; members may be added in newer
 /// ones.

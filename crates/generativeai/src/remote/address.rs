@@ -75,7 +75,9 @@ impl Address {
             .parse()
             .map_err(|error: InvalidUri| bad_base("is invalid").with_source(error))?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(bad_base("is invalid: it has to start with https://"));
+            return Err(bad_base(
+                "is invalid: it has to start with https://, or with http:// for this machine",
+            ));
         };
         match scheme {
             "https" => {}

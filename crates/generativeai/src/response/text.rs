@@ -170,8 +170,9 @@ impl Text {
 fn not_text(part: &Part) -> Error {
     let message = match part.as_function_call() {
         Some(call) => format!(
-            "the reply contains a `functionCall` of `{}`, not text: answer it, or call functions \
-             automatically with `automatic_function_calling(true)` of a chat (see `guide::tools`)",
+            "the reply contains a `functionCall` of `{}`, not text: answer it, call functions automatically \
+             with `automatic_function_calling(true)` of a chat, or `decide` if the call waits for approval \
+             (see `guide::tools`)",
             call.name()
         ),
         None => {

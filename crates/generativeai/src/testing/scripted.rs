@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::{pending, ready};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::{Map, Value};
+use tokio::runtime::Handle;
 
 use crate::backend::{Backend, RequestOptions};
 use crate::error::{Error, ErrorKind, Result};
@@ -208,8 +210,8 @@ impl Scripted {
 
     /// Adds a reply with exactly these chunks. A request that does not stream gets them merged.
     ///
-    /// Nothing is added to them: for a complete reply, the last chunk needs a finish reason. Without one the turn fails
-    /// as [`Truncated`](ErrorKind::Truncated).
+    /// Nothing is added to them: for a complete reply, the last chunk needs a finish reason. Without one a streamed turn
+    /// fails as [`Truncated`](ErrorKind::Truncated). An awaited reply is complete without one, as the service's is.
     ///
     /// ```
     /// use generativeai::protocol::content::Content;
@@ -275,7 +277,8 @@ impl Scripted {
     }
 
     /// Adds a reply that never ends: one chunk for each text, and then nothing. For tests of time limits and of dropped
-    /// replies.
+    /// replies. It observes the time limits of the request, in a tokio runtime: [`timeout`](RequestOptions::timeout),
+    /// and if it is streamed [`idle_timeout`](RequestOptions::idle_timeout).
     ///
     /// ```
     /// use std::time::Duration;
@@ -372,7 +375,7 @@ impl Backend for Scripted {
     fn generate_content(
         &self,
         request: GenerateContentRequest,
-        _: RequestOptions,
+        options: RequestOptions,
     ) -> BoxFuture<Result<GenerateContentResponse>> {
         let this = self.clone();
         Box::pin(async move {
@@ -385,7 +388,7 @@ impl Backend for Scripted {
                     Ok(whole)
                 }
                 End::Error(error) => Err(error),
-                End::Hang => pending().await,
+                End::Hang => Err(time_limit(options.timeout).await),
             }
         })
     }
@@ -393,7 +396,7 @@ impl Backend for Scripted {
     fn stream_generate_content(
         &self,
         request: GenerateContentRequest,
-        _: RequestOptions,
+        options: RequestOptions,
     ) -> ChunkStream {
         let this = self.clone();
         let begin = async move {
@@ -401,7 +404,11 @@ impl Backend for Scripted {
             let end = match end {
                 End::Complete => stream::empty().boxed(),
                 End::Error(error) => stream::once(ready(Err(error))).boxed(),
-                End::Hang => stream::pending().boxed(),
+                End::Hang => {
+                    let limits = [options.timeout, options.idle_timeout];
+                    let first = limits.into_iter().flatten().min();
+                    stream::once(time_limit(first).map(Err)).boxed()
+                }
             };
             stream::iter(chunks.into_iter().map(Ok)).chain(end)
         };
@@ -424,6 +431,18 @@ impl Backend for Scripted {
             ..CountTokensResponse::default()
         };
         Box::pin(ready(Ok(response)))
+    }
+}
+
+/// Waits for a time limit and returns its error. Without a limit, or outside of a tokio runtime, it never returns.
+async fn time_limit(limit: Option<Duration>) -> Error {
+    match limit.filter(|_| Handle::try_current().is_ok()) {
+        Some(limit) => {
+            tokio::time::sleep(limit).await;
+            let message = format!("the response was not complete after {limit:?}");
+            Error::new(ErrorKind::Timeout, message)
+        }
+        None => pending().await,
     }
 }
 

@@ -134,9 +134,11 @@ pub enum OnFailure {
 pub enum FunctionEvent<'turn> {
     /// A call was decided on. Without a [policy](AutomaticFunctionCalling::approve) there are no decisions.
     Decided(&'turn FunctionCall, &'turn Decision),
-    /// The model called a function, which runs next, with the approved arguments.
+    /// A call is about to be answered, with the approved arguments. Its function runs next, unless it does not exist or
+    /// cannot read the arguments: then the response is an error. A call that was denied is only
+    /// [`Decided`](Self::Decided).
     Called(&'turn FunctionCall),
-    /// A call has its response, which may be an error.
+    /// A call that is not denied has its response, which may be an error.
     Answered(&'turn FunctionCall, &'turn FunctionResponse),
 }
 

@@ -1,12 +1,15 @@
 //! Guarantees of a chat: turns are transactions.
 
+use std::time::Duration;
+
 use generativeai::protocol::config::GenerationConfig;
 use generativeai::protocol::content::{Content, FunctionResponse, Part, Role};
 use generativeai::protocol::request::ModelArmorConfig;
 use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
 use generativeai::testing::Scripted;
-use generativeai::{ChatSession, ErrorKind, GenerativeModel, Reason};
+use generativeai::{ChatSession, Error, ErrorKind, Event, GenerativeModel, Reason, RequestOptions};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 fn chat(script: Scripted) -> ChatSession {
     GenerativeModel::new("m").backend(script).start_chat()
@@ -761,4 +764,64 @@ async fn members_of_a_request_can_be_set_for_the_model_and_for_a_message() {
         assert_eq!(error.kind(), ErrorKind::Request, "{name}");
         assert!(error.to_string().contains(name), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_loaded_turn_keeps_the_kind_of_its_error() {
+    for kind in [
+        ErrorKind::Authentication,
+        ErrorKind::Quota,
+        ErrorKind::RateLimited,
+    ] {
+        let refused = Error::new(kind, "refused");
+        let mut chat = chat(Scripted::default().then_error(&["Half"], refused));
+        chat.send_message("Hi").stream().finish().await.unwrap_err();
+
+        let saved = json!(chat);
+        // Older versions read the reason alone.
+        assert_eq!(saved["unfinished"]["reason"], json!({"failed": "refused"}));
+        assert_eq!(saved["unfinished"]["errorKind"], json!(kind));
+        let loaded: ChatSession = serde_json::from_value(saved).unwrap();
+
+        let turn = loaded.unfinished().unwrap();
+        assert!(matches!(&turn.reason, Reason::Failed(error)
+            if error.kind() == kind && error.to_string() == "refused"));
+        assert_eq!(turn.received.as_ref().unwrap().to_string(), "Half");
+    }
+}
+
+#[tokio::test]
+async fn the_error_of_a_loaded_turn_without_a_known_kind_is_unreachable() {
+    for kind in [json!({}), json!({"errorKind": "newKind"})] {
+        let mut reason = json!({"unfinished": {"reason": {"failed": "refused"}}});
+        let members = reason["unfinished"].as_object_mut().unwrap();
+        members.extend(kind.as_object().unwrap().clone());
+
+        let event: Event = serde_json::from_value(reason).unwrap();
+
+        assert!(
+            matches!(&event, Event::Unfinished { reason: Reason::Failed(error), .. }
+            if error.kind() == ErrorKind::Unreachable && error.to_string() == "refused")
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scripted_reply_that_never_ends_observes_the_time_limits() {
+    let second = Duration::from_secs(1);
+    let script = Scripted::default().then_hang(&[]).then_hang(&["Once "]);
+    let mut chat = chat(script);
+    let start = Instant::now();
+
+    let limits = RequestOptions::default().timeout(2 * second);
+    let message = chat.send_message("Hi").request_options(limits);
+    assert_eq!(message.await.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(start.elapsed(), 2 * second);
+
+    let limits = RequestOptions::default().idle_timeout(3 * second);
+    let message = chat.send_message("Hi").request_options(limits);
+    let error = message.stream().finish().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(start.elapsed(), 5 * second);
+    assert_eq!(error.response().unwrap().to_string(), "Once ");
 }

@@ -1,6 +1,8 @@
 //! Contents of a request: the history, which is shared with its chat, and the new contents.
 
 use std::fmt;
+use std::iter::Chain;
+use std::slice;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -192,6 +194,15 @@ impl<const N: usize> From<[Content; N]> for Contents {
 impl FromIterator<Content> for Contents {
     fn from_iter<I: IntoIterator<Item = Content>>(contents: I) -> Self {
         contents.into_iter().collect::<Vec<_>>().into()
+    }
+}
+
+impl<'a> IntoIterator for &'a Contents {
+    type Item = &'a Content;
+    type IntoIter = Chain<slice::Iter<'a, Content>, slice::Iter<'a, Content>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.history().iter().chain(&*self.new)
     }
 }
 
