@@ -24,6 +24,13 @@ pub(super) fn alternatives(from: &mut Map<String, Value>) -> Option<Vec<Value>> 
     }
 }
 
+/// Returns whether a schema matches no value.
+pub(super) fn is_never(schema: &Value) -> bool {
+    let forbids =
+        |it: &Value| *it == Value::Bool(true) || it.as_object().is_some_and(Map::is_empty);
+    *schema == Value::Bool(false) || schema.get("not").is_some_and(forbids)
+}
+
 /// Returns whether a schema allows `null` only.
 pub(super) fn is_null(schema: &Value) -> bool {
     schema.get("type") == Some(&json!("null"))

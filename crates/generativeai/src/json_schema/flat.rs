@@ -7,7 +7,8 @@
 //! ```
 //!
 //! which the OpenAPI form cannot express. All of them must match, so their keywords can be merged, unless two of them
-//! set the same keyword to different values. Annotations may differ: the first one counts.
+//! set the same keyword to different values. Annotations, and keywords that only narrow, may differ: the first one
+//! counts.
 
 use serde_json::{Map, Value};
 
@@ -20,7 +21,7 @@ impl Reader<'_> {
     /// Keywords next to a `$ref` take precedence over the referenced schema.
     pub(super) fn flat(&mut self, members: &Map<String, Value>) -> Result<Map<String, Value>> {
         let mut flat = members.clone();
-        if let Some(reference) = flat.remove("$ref") {
+        if let Some(reference) = flat.remove("$ref").filter(|reference| !reference.is_null()) {
             let target = self.follow(&reference)?;
             let siblings = std::mem::replace(&mut flat, self.flat(&target)?);
             for (name, value) in siblings {
@@ -54,7 +55,7 @@ impl Reader<'_> {
                     let new: Vec<Value> = new.collect();
                     known.extend(new);
                 }
-                (Some(_), _) if is_annotation(&name) => {}
+                (Some(_), _) if is_annotation(&name) || only_narrows(&name) => {}
                 (Some(_), _) => {
                     let problem = format!("must match several schemas that differ in `{name}`");
                     return Err(self.unsupported(&problem));
@@ -69,8 +70,13 @@ impl Reader<'_> {
         if reference == "#" || self.following.iter().any(|known| known == reference) {
             return Err(self.unsupported("is recursive"));
         }
-        let pointer = reference.strip_prefix('#');
-        let target = pointer.and_then(|pointer| self.root.pointer(pointer));
+        let target = match reference.strip_prefix('#') {
+            Some(pointer) if pointer.is_empty() || pointer.starts_with('/') => {
+                self.root.pointer(&percent_decoded(pointer))
+            }
+            Some(anchor) => anchored(self.root, anchor),
+            None => None,
+        };
         let Some(Value::Object(target)) = target else {
             return Err(self.unsupported(&format!("refers to `{reference}`")));
         };
@@ -85,4 +91,56 @@ fn is_annotation(name: &str) -> bool {
         name,
         "title" | "description" | "default" | "examples" | "example" | "$comment"
     )
+}
+
+/// Returns whether a keyword only narrows the values of a type, so that values still fit without it.
+fn only_narrows(name: &str) -> bool {
+    matches!(
+        name,
+        "pattern"
+            | "format"
+            | "minLength"
+            | "maxLength"
+            | "minimum"
+            | "maximum"
+            | "exclusiveMinimum"
+            | "exclusiveMaximum"
+            | "multipleOf"
+            | "minItems"
+            | "maxItems"
+            | "minProperties"
+            | "maxProperties"
+            | "uniqueItems"
+    )
+}
+
+/// Finds the subschema with an anchor.
+fn anchored<'schema>(schema: &'schema Value, anchor: &str) -> Option<&'schema Value> {
+    match schema {
+        Value::Object(members) if members.get("$anchor").is_some_and(|it| it == anchor) => {
+            Some(schema)
+        }
+        Value::Object(members) => members.values().find_map(|inner| anchored(inner, anchor)),
+        Value::Array(items) => items.iter().find_map(|inner| anchored(inner, anchor)),
+        _ => None,
+    }
+}
+
+/// Decodes a JSON pointer in a URI: `Foo%20Bar` names `Foo Bar`.
+fn percent_decoded(pointer: &str) -> String {
+    let mut decoded = Vec::with_capacity(pointer.len());
+    let mut rest = pointer.as_bytes();
+    while let [byte, after @ ..] = rest {
+        let digits = after
+            .get(..2)
+            .and_then(|digits| std::str::from_utf8(digits).ok());
+        let escaped = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let (byte, after) = match escaped.filter(|_| *byte == b'%') {
+            Some(escaped) => (escaped, &after[2..]),
+            None => (*byte, after),
+        };
+        decoded.push(byte);
+        rest = after;
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
 }

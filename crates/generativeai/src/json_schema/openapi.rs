@@ -189,8 +189,10 @@ impl Reader<'_> {
         let named = from.get("properties").and_then(Value::as_object);
         let named = named.filter(|named| !named.is_empty());
         let free = match from.get("additionalProperties") {
-            None | Some(Value::Bool(false)) => false,
+            None | Some(Value::Null | Value::Bool(false)) => false,
             Some(Value::Bool(true)) => named.is_none(),
+            // Zod writes `{}` for an object that may have other members.
+            Some(Value::Object(any)) if any.is_empty() => named.is_none(),
             Some(_) => true,
         };
         if free || from.contains_key("patternProperties") {
@@ -198,6 +200,11 @@ impl Reader<'_> {
         }
         if let Some(named) = named {
             let properties = schema.properties.get_or_insert_default();
+            let is_required = |name: &String| list(from, "required").contains(name);
+            let named = named.iter().filter(|(name, member)| {
+                // A member that must not be there, as a type of TypeScript may have it.
+                is_required(name) || !enums::is_never(member)
+            });
             for (name, member) in named {
                 properties.insert(name.as_str(), self.read_at(name, member)?);
             }
@@ -219,7 +226,10 @@ impl Reader<'_> {
             {
                 one
             }
-            (Some([_, ..]), _) => return Err(self.unsupported("is a tuple of several types")),
+            // Before draft 2020-12 the types of a tuple were in `items`.
+            (Some([_, ..]), _) | (_, Some(Value::Array(_))) => {
+                return Err(self.unsupported("is a tuple of several types"));
+            }
             (_, Some(items)) => items,
             (_, None) => return Err(self.unsupported("is an array of any values")),
         };

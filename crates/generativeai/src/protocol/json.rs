@@ -1,4 +1,7 @@
-//! Reading JSON with values that a strict parser refuses: large numbers, `NaN`, half surrogate pairs.
+//! Reading JSON with values that a strict parser refuses: large numbers, `NaN`, half surrogate pairs, values that are
+//! nested too deep, duplicate members.
+
+mod duplicates;
 
 use serde::de::{DeserializeOwned, Error};
 
@@ -12,6 +15,9 @@ use serde::de::{DeserializeOwned, Error};
 /// | an integer of more than 64 bits that an `f64` does not hold exactly | a string |
 /// | `NaN`, `Infinity` and `-Infinity`, as Python and JavaScript libraries write them | a string, which is how proto JSON writes them |
 /// | half of a surrogate pair in a string, such as `\ud83d` | U+FFFD, the replacement character |
+/// | a list or an object at a depth of more than 100 | a string that contains its JSON |
+/// | a member of a message under both of its names, `finishReason` and `finish_reason` | the one in `camelCase`, unless it is `null` |
+/// | a member of a message twice under one name | the last one, unless it is `null` |
 ///
 /// So no digit is lost, and only code that expects a number in that place gets an error.
 ///
@@ -34,11 +40,13 @@ pub fn read_json<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
     if may_have_long_integer(json)
         && let Some(repaired) = repair(text)
     {
-        return serde_json::from_str(&repaired);
+        let read = serde_json::from_str(&repaired);
+        return read.or_else(|error| duplicates::read_without(repaired, error));
     }
     serde_json::from_str(text).or_else(|error| match repair(text) {
-        Some(repaired) => serde_json::from_str(&repaired),
-        None => Err(error),
+        Some(repaired) => serde_json::from_str(&repaired)
+            .or_else(|error| duplicates::read_without(repaired, error)),
+        None => duplicates::read_without(text.to_owned(), error),
     })
 }
 
@@ -80,23 +88,39 @@ fn is_too_large(number: &str) -> bool {
     float.is_infinite() || is_integer && !fits() && format!("{float:.0}") != number
 }
 
-/// Quotes numbers that would lose digits or that JSON does not have, and replaces half surrogate pairs; `None` if
-/// there is nothing to change.
+/// Depth up to which values are read. serde_json reads 127 levels.
+const MAX_DEPTH: usize = 100;
+
+/// Quotes numbers that would lose digits or that JSON does not have and values that are nested too deep, and replaces
+/// half surrogate pairs; `None` if there is nothing to change.
 fn repair(json: &str) -> Option<String> {
     let mut repaired = String::new();
     let mut copied = 0;
     let mut at = 0;
+    let mut depth = 0_usize;
     while let Some(&byte) = json.as_bytes().get(at) {
         let token = &json[at..];
         let length = match byte {
             b'"' => string_length(token),
             b'-' | b'0'..=b'9' | b'N' | b'I' => number_length(token),
+            b'[' | b'{' if depth == MAX_DEPTH => value_length(token).unwrap_or(token.len()),
+            b'[' | b'{' => {
+                depth += 1;
+                1
+            }
+            b']' | b'}' => {
+                depth = depth.saturating_sub(1);
+                1
+            }
             // A character of several bytes is invalid here; its bytes are skipped one by one below.
             _ => 1,
         };
         let replacement = match token.get(..length) {
             Some(string) if byte == b'"' => replace_half_surrogates(string),
             Some(number) if is_too_large(number) => Some(format!("\"{number}\"")),
+            Some(deep) if deep.len() > 1 && matches!(byte, b'[' | b'{') => {
+                Some(serde_json::Value::from(deep).to_string())
+            }
             _ => None,
         };
         if let Some(replacement) = replacement {
@@ -167,6 +191,31 @@ fn string_length(json: &str) -> usize {
         byte => byte == b'"',
     });
     end.map_or(json.len(), |end| end + 1)
+}
+
+/// Returns the length of the JSON value at the start, with the white space before it. `None` if it does not end.
+fn value_length(json: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut at = json.len() - json.trim_start().len();
+    let start = at;
+    loop {
+        match *json.as_bytes().get(at)? {
+            b'"' => {
+                at += string_length(&json[at..]);
+                if depth == 0 {
+                    return Some(at);
+                }
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' if depth == 0 => return (at > start).then_some(at),
+            b'}' | b']' if depth == 1 => return Some(at + 1),
+            b'}' | b']' => depth -= 1,
+            b',' if depth == 0 => return (at > start).then_some(at),
+            _ => {}
+        }
+        at += 1;
+    }
 }
 
 /// Returns the length of the number at the start, which may be one that JSON does not have; at least 1.
@@ -299,6 +348,34 @@ mod tests {
         let args = br#"{"name":"f","args":{"\ud800":["\udfff"]}}"#;
         let call: crate::protocol::content::FunctionCall = read_json(args).expect("a call");
         assert_eq!(json!(call.args), json!({"\u{FFFD}": ["\u{FFFD}"]}));
+    }
+
+    /// Row 6 of tests/field.md.
+    #[test]
+    fn values_that_are_nested_too_deep_are_read_as_their_json() {
+        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+            let deep = format!("{}\"é]\"{}", open.repeat(300), close.repeat(300));
+            let reply = format!(
+                r#"{{"candidates":[{{"content":{{"parts":[{{"functionCall":{{"name":"f","args":{{"x":{deep},"y":1}}}}}},
+                {{"text":"after"}}]}},"finishReason":"STOP"}}],"new":{deep}}}"#
+            );
+
+            let reply: GenerateContentResponse = read_json(reply.as_bytes()).expect("a reply");
+
+            let parts = reply.candidates[0].parts();
+            let call = parts[0].as_function_call().expect("a call");
+            assert_eq!(call.arg("y"), Some(&json!(1)));
+            assert_eq!(parts[1].as_text(), Some("after"));
+            let mut value = call.arg("x").expect("an argument");
+            while let Some(inner) = value.get(0).or(value.get("a")) {
+                value = inner;
+            }
+            let rest = value.as_str().expect("text");
+            assert!(deep.contains(rest) && rest.contains("\"é]\""), "{rest}");
+            assert!(serde_json::to_string(&reply).is_ok());
+        }
+        let unclosed = format!("{{\"a\":{}", "[".repeat(300));
+        assert!(read_json::<Value>(unclosed.as_bytes()).is_err());
     }
 
     #[test]

@@ -19,10 +19,9 @@
 ///
 /// 1. `GenerateContentResponse::read_member`, which is at the value of `candidates` and passes the
 ///    field, a `Vec<Candidate>`, to the reader of lists;
-/// 2. `Candidate::read_into(|candidate| list.push_mut(candidate), deserializer)` for the one item:
-///    `put` is `push_mut`, which pushes a value and returns a reference to the pushed value;
-/// 3. `read_message_into(put, deserializer)`, which calls `put(Candidate::default())` first, so that an
-///    empty candidate is in the list, and then reads `index` into the reference that `put` returned.
+/// 2. `Candidate::push(list, deserializer)` for the one item, which calls `push_messages`;
+/// 3. `list.push_mut(Candidate::default())`, so that an empty candidate is in the list. `index` is then read into
+///    the reference that `push_mut` returned.
 ///
 /// For an `Option<T>` the closure is `|value| field.insert(value)`, for a `Box<T>` it is
 /// `|value| &mut **put(Box::new(value))`, which allocates the box before its content is read.
@@ -138,6 +137,13 @@ macro_rules! message {
                     deserializer: D,
                 ) -> Result<(), D::Error> {
                     wire::read_message_into(put, deserializer)
+                }
+
+                fn push<'de, D: ::serde::Deserializer<'de>>(
+                    list: &mut Vec<Self>,
+                    deserializer: D,
+                ) -> Result<(), D::Error> {
+                    wire::push_messages(list, deserializer)
                 }
             }
         };

@@ -2,17 +2,18 @@
 //!
 //! The rules come from the JSON form of Protocol Buffers: a member is read under its `camelCase` or
 //! its `snake_case` name, `null` is absent, numbers may be strings, enum values may be numbers. Beyond
-//! these rules, enum values are read in any case, and one value is accepted where a list is expected, as
-//! the Gemini API does. Writing has one form: `camelCase`, without absent members.
+//! these rules, enum values are read in any case and with or without the prefix of their enum. One value is accepted
+//! where a list is expected, and a list of messages may be nested, as the Gemini API does. Writing has one form:
+//! `camelCase`, absent members left out.
 //!
 //! | Type of a field | Read from | Written as |
 //! | --- | --- | --- |
 //! | `Option<bool>`, `Option<String>` | the value, or `null` | the value |
 //! | `Option<i32>`, `Option<i64>` | `7`, `7.0`, `"7"` | `7` |
 //! | `Option<f64>` | `1.5`, `1`, `"1.5"`, `"NaN"` | `1.5`, `"NaN"` |
-//! | an enum | `"STOP"`, `"stop"`, `1`, `"BRAND_NEW"` | `"STOP"`, `"BRAND_NEW"` |
+//! | an enum | `"STOP"`, `"stop"`, `"FINISH_REASON_STOP"`, `1`, `"BRAND_NEW"` | `"STOP"`, `"BRAND_NEW"` |
 //! | a message | an object | an object |
-//! | `Vec` of any of them | a list, or one item | a list |
+//! | `Vec` of any of them | a list, or one item; for messages also nested lists | a list |
 //! | `Option<Value>` | any JSON; `null` is a value | the same JSON |
 //!
 //! A number out of range, a duplicate member and a value of another type are errors: they would lose data.
@@ -26,7 +27,7 @@ mod open_enum;
 pub(crate) use debug::DebugMessage;
 pub(crate) use member::{Member, Wire};
 pub(crate) use message::{
-    CamelCase, Message, is_snake_case, read_message, read_message_into, read_value, write_message,
-    write_value,
+    CamelCase, Message, is_snake_case, push_messages, read_message, read_message_into, read_value,
+    write_message, write_value,
 };
 pub(crate) use open_enum::{OpenEnum, read_enum, write_enum};

@@ -1,6 +1,7 @@
 //! The JSON of a response becomes a value, or the error that it contains.
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::failure::{self, ErrorReader, Failure};
 use crate::error::{Error, ErrorKind};
@@ -22,6 +23,13 @@ pub trait Reply: DeserializeOwned + Send + 'static {
         let element = elements.pop()?;
         elements.is_empty().then_some(element)
     }
+
+    /// Returns the response that is in the member `response` of this one, if this one has nothing else that is known.
+    /// Code Assist, the service behind the Gemini CLI and some IDEs, wraps each response and each event this way.
+    #[must_use]
+    fn without_envelope(self) -> Self {
+        self
+    }
 }
 
 macro_rules! replies {
@@ -29,6 +37,24 @@ macro_rules! replies {
         $(impl Reply for $reply {
             fn has_error(&self) -> bool {
                 self.unknown.get("error").is_some()
+            }
+
+            fn without_envelope(self) -> Self {
+                let Some(response @ Value::Object(_)) = self.unknown.get("response") else {
+                    return self;
+                };
+                let mut outer = Self::default();
+                outer.unknown.clone_from(&self.unknown);
+                if outer != self {
+                    return self;
+                }
+                let Ok(mut inner) = serde_json::from_value::<Self>(response.clone()) else {
+                    return self;
+                };
+                for (name, value) in self.unknown.iter().filter(|(name, _)| *name != "response") {
+                    inner.unknown.insert(name.clone(), value.clone());
+                }
+                inner
             }
         })*
     };
@@ -57,13 +83,13 @@ pub(super) fn read<R: Reply>(
     let read = match json.trim_ascii_start() {
         [b'[', ..] => read_json::<Vec<Option<R>>>(json).map(|replies| {
             let mut has_error = false;
-            for reply in replies.into_iter().flatten() {
+            for reply in replies.into_iter().flatten().map(R::without_envelope) {
                 has_error |= reply.has_error();
                 each(reply);
             }
             has_error
         }),
-        _ => read_json::<R>(json).map(|reply| {
+        _ => read_json::<R>(json).map(R::without_envelope).map(|reply| {
             let has_error = reply.has_error();
             each(reply);
             has_error

@@ -15,6 +15,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::Part;
 use crate::protocol::response::{BlockReason, FinishReason, GenerateContentResponse};
 
+/// Most unknown members that an error names.
+const MAX_NAMES: usize = 5;
+
 impl GenerateContentResponse {
     /// Checks that the received reply is complete and may enter a history: the prompt was not blocked, there is content
     /// with whole function calls, and the finish reason is an end or accepted. A unary reply may lack a finish reason.
@@ -105,6 +108,14 @@ impl GenerateContentResponse {
         let message = match (self.candidates.first(), self.finish_reason()) {
             (None, _) if self.usage_metadata.is_some() => {
                 "the response has usage but no candidate".into()
+            }
+            (None, _) if !self.unknown.is_empty() => {
+                let names = self.unknown.iter().map(|(name, _)| format!("`{name}`"));
+                let names: Vec<_> = names.take(MAX_NAMES).collect();
+                format!(
+                    "the response has no candidate, but the unknown {}: it may be that of another API",
+                    names.join(", ")
+                )
             }
             (None, _) => "the response has no candidate".into(),
             (Some(_), Some(reason)) => match reason.meaning() {

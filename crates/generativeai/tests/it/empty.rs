@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::support::memory::Memory;
 
 /// Parts without content, as replies have them.
-fn empty_parts() -> [Value; 7] {
-    [
+fn empty_parts() -> Vec<Value> {
+    vec![
         json!({}),
         json!({"text": null, "functionCall": null}),
         json!({"thought": true}),
@@ -20,7 +20,23 @@ fn empty_parts() -> [Value; 7] {
         json!({"text": "", "thought": true}),
         json!({"functionCall": {}}),
         json!({"inlineData": {}}),
+        json!({"thoughtSignature": ""}),
+        json!({"thought": true, "thoughtSignature": ""}),
+        json!({"text": "", "thoughtSignature": ""}),
+        json!({"brandNew": null}),
+        json!({"fileData": {}}),
+        json!({"functionCall": {"name": "", "args": {"a": 1}}}),
     ]
+}
+
+/// Parts that have no content in a reply. In a message the service reports them.
+fn empty_in_replies() -> Vec<Value> {
+    let mut parts = empty_parts();
+    parts.extend([
+        json!({"inlineData": {"mimeType": "image/png"}}),
+        json!({"inlineData": {"mimeType": "image/png", "data": ""}}),
+    ]);
+    parts
 }
 
 fn chunk(parts: Value, reason: Option<&str>) -> GenerateContentResponse {
@@ -60,7 +76,7 @@ fn sent(script: &Scripted) -> Value {
 
 #[tokio::test]
 async fn a_reply_without_content_stays_unfinished() {
-    for empty in empty_parts() {
+    for empty in empty_in_replies() {
         for streamed in [false, true] {
             let script = Scripted::default()
                 .then_stream([chunk(json!([empty, empty]), Some("STOP"))])
@@ -89,7 +105,7 @@ async fn a_reply_without_content_stays_unfinished() {
 
 #[tokio::test]
 async fn an_empty_part_next_to_content_does_not_enter_the_history() {
-    for empty in empty_parts() {
+    for empty in empty_in_replies() {
         let script = Scripted::default()
             .then_stream([
                 chunk(json!([empty, {"text": "Hel"}]), None),
@@ -102,10 +118,10 @@ async fn an_empty_part_next_to_content_does_not_enter_the_history() {
             .then_text("Bye.");
         let mut chat = chat(&script);
 
-        let reply = send(&mut chat, true).await.expect("a reply");
+        send(&mut chat, true).await.expect("a reply");
         send(&mut chat, false).await.expect("a reply");
 
-        assert_eq!(reply.text().expect("a text"), "Hello!", "{empty}");
+        assert_eq!(chat.history()[1].text(), "Hello!", "{empty}");
         let reply = json!([{"text": "Hel"}, {"text": "lo!", "thoughtSignature": "c2ln"}]);
         assert_eq!(sent(&script)[1]["parts"], reply, "{empty}");
     }

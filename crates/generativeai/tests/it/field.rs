@@ -8,7 +8,7 @@ use generativeai::protocol::response::{GenerateContentResponse, UsageMetadata};
 use generativeai::protocol::safety::{HarmSeverity, SafetyRating, SafetySetting};
 use generativeai::protocol::schema::Schema;
 use generativeai::testing::Scripted;
-use generativeai::{Function, GenerativeModel};
+use generativeai::{ErrorKind, Function, GenerativeModel};
 use serde_json::{Value, json};
 
 fn chunk(json: Value) -> GenerateContentResponse {
@@ -207,6 +207,23 @@ fn the_openapi_form_has_only_what_the_service_takes() {
                 "required": ["c", "a"]}),
         ),
         (
+            // Zod: several patterns, an object that may have other members, a member that is never there.
+            json!({"type": "object", "properties": {
+                "a": {"type": "string", "allOf": [{"pattern": "^a"}, {"pattern": "b$"}]},
+                "b": {"type": "object", "properties": {"x": {"type": "string"}}, "additionalProperties": {}},
+                "c": {"not": {}}, "d": false}}),
+            json!({"type": "OBJECT", "properties": {"a": {"type": "STRING", "pattern": "^a"},
+                "b": {"type": "OBJECT", "properties": {"x": {"type": "STRING"}}}}}),
+        ),
+        (
+            json!({"type": "object", "properties": {"a": {"$ref": "#/$defs/Foo%20Bar"}, "b": {"$ref": "#x"},
+                "c": {"$ref": null, "type": "string"}},
+                "$defs": {"Foo Bar": {"type": "string"}, "X": {"$anchor": "x", "type": "integer"}},
+                "additionalProperties": null}),
+            json!({"type": "OBJECT", "properties": {"a": {"type": "STRING"}, "b": {"type": "INTEGER"},
+                "c": {"type": "STRING"}}}),
+        ),
+        (
             json!({"type": "object", "properties": {"a": {"type": "string", "enum": ["", "x"]}},
                 "anyOf": [{"required": ["a"]}, {"required": ["z"]}]}),
             json!({"type": "OBJECT", "properties": {"a": {"type": "STRING", "format": "enum", "enum": ["x"]}}}),
@@ -303,9 +320,83 @@ fn pieces_of_calls_are_joined_in_every_form() {
             json!([{"functionCall": {"id": "1", "name": "f", "args": {"a": 1}}},
                    {"functionCall": {"id": "2", "name": "g", "args": {"b": 2}}}]),
         ),
+        // Two calls at once, without ids.
+        (
+            vec![
+                piece(json!({"name": "f", "willContinue": true})),
+                piece(json!({"name": "g", "willContinue": true})),
+                piece(json!({"name": "f", "partialArgs": [{"jsonPath": "$.a", "numberValue": 1}]})),
+                piece(json!({"name": "g", "partialArgs": [{"jsonPath": "$.b", "numberValue": 2}]})),
+            ],
+            json!([{"functionCall": {"name": "f", "args": {"a": 1}}},
+                   {"functionCall": {"name": "g", "args": {"b": 2}}}]),
+        ),
+        // Items of an array out of order, each in pieces.
+        (
+            vec![
+                piece(json!({"name": "f", "willContinue": true})),
+                args(json!([{"jsonPath": "$.a[2].c", "boolValue": true}]), true),
+                args(
+                    json!([{"jsonPath": "$.a[1]", "stringValue": "x"}, {"jsonPath": "$.a[1]", "stringValue": "y"}]),
+                    true,
+                ),
+                args(
+                    json!([{"jsonPath": "$.a[0]", "nullValue": "NULL_VALUE"}]),
+                    true,
+                ),
+                args(json!([{"jsonPath": "$.a[1]", "stringValue": "z"}]), false),
+            ],
+            json!([{"functionCall": {"name": "f", "args": {"a": [null, "xyz", {"c": true}]}}}]),
+        ),
+        // Only the argument announces its next piece.
+        (
+            vec![
+                piece(
+                    json!({"name": "f", "partialArgs": [{"jsonPath": "$.a", "stringValue": "x", "willContinue": true}]}),
+                ),
+                piece(json!({"partialArgs": [{"jsonPath": "$.a", "stringValue": "y"}]})),
+            ],
+            json!([{"functionCall": {"name": "f", "args": {"a": "xy"}}}]),
+        ),
+        // Whole arguments in a later chunk than the name.
+        (
+            vec![
+                piece(json!({"name": "f", "willContinue": true})),
+                piece(json!({"args": {"a": 1}})),
+            ],
+            json!([{"functionCall": {"name": "f", "args": {"a": 1}}}]),
+        ),
     ] {
         let reply = merged(pieces);
         assert_eq!(reply["candidates"][0]["content"]["parts"], expected);
+    }
+}
+
+/// Row 25 of tests/field.md.
+#[tokio::test]
+async fn a_call_with_an_argument_that_cannot_be_put_together_never_runs() {
+    for arg in [
+        json!({"jsonPath": "$.a[1]", "stringValue": "b"}),
+        json!({"jsonPath": "$.a", "structValue": {"b": 1}}),
+        json!({"jsonPath": "$.a.b", "numberValue": 1}),
+        json!({"stringValue": "b"}),
+    ] {
+        let reply = chunk(
+            json!({"candidates": [{"finishReason": "STOP", "content": {"parts": [
+            {"functionCall": {"name": "ring", "partialArgs": [{"jsonPath": "$.a", "stringValue": "x"}, arg]}}]}}]}),
+        );
+        let rung = Arc::new(Mutex::new(0));
+        let count = Arc::clone(&rung);
+        let ring = Function::new("ring", "Rings.", move || *count.lock().unwrap() += 1);
+        let script = Scripted::default().then_stream([reply]);
+        let model = GenerativeModel::new("m").tools(ring).backend(script);
+        let mut chat = model.start_chat().automatic_function_calling(true);
+
+        let error = chat.send_message("Go").stream().finish().await.unwrap_err();
+
+        assert_eq!(error.kind(), ErrorKind::Truncated, "{arg}");
+        assert_eq!(*rung.lock().unwrap(), 0, "{arg}");
+        assert!(chat.history().is_empty(), "{arg}");
     }
 }
 
@@ -333,6 +424,34 @@ fn lists_of_all_chunks_are_kept() {
             json!([{"webSearchQueries": ["a"], "groundingChunks": [{"web": {"uri": "a"}}]}, {}]),
             json!({"webSearchQueries": ["a"], "groundingChunks": [{"web": {"uri": "a"}}]}),
         ),
+        // A chunk without sources keeps those before it.
+        (
+            "groundingMetadata",
+            json!([
+                {"webSearchQueries": ["a"]},
+                {"groundingChunks": [{"web": {"uri": "a"}}], "groundingSupports": {"groundingChunkIndices": 0}},
+                {"searchEntryPoint": {"renderedContent": "1"}, "brandNew": 1},
+            ]),
+            json!({"searchEntryPoint": {"renderedContent": "1"}, "groundingChunks": [{"web": {"uri": "a"}}],
+                "groundingSupports": [{"groundingChunkIndices": [0]}], "webSearchQueries": ["a"], "brandNew": 1}),
+        ),
+        // Each chunk repeats what came before.
+        (
+            "groundingMetadata",
+            json!([
+                {"groundingChunks": [{"web": {"uri": "a"}}], "searchEntryPoint": {"renderedContent": "1"}},
+                {"groundingChunks": [{"web": {"uri": "a"}}, {"web": {"uri": "b"}}], "searchEntryPoint": {"renderedContent": "2"}},
+            ]),
+            json!({"searchEntryPoint": {"renderedContent": "2"},
+                "groundingChunks": [{"web": {"uri": "a"}}, {"web": {"uri": "b"}}]}),
+        ),
+        (
+            "safetyRatings",
+            json!([[{"category": "HARM_CATEGORY_HARASSMENT", "probability": "LOW"}], [{"category": 8, "probability": "LOW"}],
+                [{"category": "harassment", "probability": "HIGH"}]]),
+            json!([{"category": "HARM_CATEGORY_HARASSMENT", "probability": "HIGH"},
+                {"category": "HARM_CATEGORY_HATE_SPEECH", "probability": "LOW"}]),
+        ),
     ] {
         let chunks = chunks.as_array().cloned().expect("chunks");
         let whole = merged(
@@ -342,6 +461,26 @@ fn lists_of_all_chunks_are_kept() {
         );
         assert_eq!(whole["candidates"][0][name], expected);
     }
+}
+
+/// Rows 7 and 30 of tests/field.md.
+#[test]
+fn a_chunk_without_a_count_keeps_it() {
+    let whole = merged([
+        json!({"usageMetadata": {"trafficType": "ON_DEMAND"}}),
+        json!({"usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 1, "totalTokenCount": 4,
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 3}]}}),
+        json!({"usageMetadata": {"candidatesTokenCount": 5, "totalTokenCount": 8}}),
+        json!({"usageMetadata": {}}),
+        json!({"usageMetadata": {"serviceTier": "flex"}}),
+    ]);
+
+    assert_eq!(
+        whole["usageMetadata"],
+        json!({"promptTokenCount": 3, "candidatesTokenCount": 5, "totalTokenCount": 8,
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 3}],
+            "trafficType": "ON_DEMAND", "serviceTier": "flex"})
+    );
 }
 
 /// Row 16 of tests/field.md.

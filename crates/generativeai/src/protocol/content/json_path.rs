@@ -1,5 +1,7 @@
 //! JSON paths that name one value, as streamed arguments of a function call have them.
 
+use std::str::CharIndices;
+
 use serde_json::{Map, Value};
 
 /// Longest path that is followed. Arguments nested as deeply as a longer one could not be read again:
@@ -78,27 +80,55 @@ fn parse(path: &str) -> Option<Vec<Step>> {
 
 /// Reads `0]` or `'first name']`, and returns the rest of the path.
 fn bracketed(path: &str) -> Option<(Step, &str)> {
+    let path = path.trim_start();
     let quote = path
         .chars()
         .next()
         .filter(|char| matches!(char, '\'' | '"'));
     let Some(quote) = quote else {
         let (index, rest) = path.split_once(']')?;
-        return Some((Step::Index(index.parse().ok()?), rest));
+        return Some((Step::Index(index.trim_end().parse().ok()?), rest));
     };
     let mut name = String::new();
     let mut chars = path[1..].char_indices();
     while let Some((at, char)) = chars.next() {
         match char {
-            '\\' => name.push(chars.next().map(|(_, char)| char)?),
+            '\\' => name.push(escaped(&mut chars)?),
             char if char == quote => {
-                let rest = path[1..][at + 1..].strip_prefix(']')?;
+                let rest = path[1..][at + 1..].trim_start().strip_prefix(']')?;
                 return Some((Step::Name(name), rest));
             }
             char => name.push(char),
         }
     }
     None
+}
+
+/// Reads an escaped character after its backslash.
+fn escaped(chars: &mut CharIndices<'_>) -> Option<char> {
+    Some(match chars.next()?.1 {
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'u' => match code_unit(chars)? {
+            high @ 0xD800..0xDC00 => {
+                let is_escape = chars.next()?.1 == '\\' && chars.next()?.1 == 'u';
+                let low = code_unit(chars).filter(|_| is_escape)?;
+                char::decode_utf16([high, low]).next()?.ok()?
+            }
+            unit => char::from_u32(unit.into())?,
+        },
+        char => char,
+    })
+}
+
+/// Reads four hexadecimal digits.
+fn code_unit(chars: &mut CharIndices<'_>) -> Option<u16> {
+    let digits: String = chars.take(4).map(|(_, char)| char).collect();
+    let is_whole = digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    u16::from_str_radix(&digits, 16).ok().filter(|_| is_whole)
 }
 
 #[cfg(test)]
@@ -121,6 +151,8 @@ mod tests {
             (r#"$["it's"].a"#, json!(1)),
             (r"$['it\'s'].b", json!(2)),
             ("$.route[0].name", json!("Ledge")),
+            (r"$['a\n\u00e9\uD83D\uDE00\\']", json!(3)),
+            ("$[ 'x y' ][ 0 ]", json!(4)),
         ] {
             assert!(set(&mut root, path, value), "{path}");
         }
@@ -131,6 +163,8 @@ mod tests {
                 "name": "Ben Nevis",
                 "route": [{"name": "Ledge"}, {"first name": "Tower"}],
                 "it's": {"a": 1, "b": 2},
+                "a\né😀\\": 3,
+                "x y": [4],
             })
         );
     }
@@ -159,6 +193,10 @@ mod tests {
             "$.text.a",
             "$.text[0]",
             "$['']",
+            r"$['\u00g0']",
+            r"$['\ud83d']",
+            r"$['\ud83d\u0041']",
+            r"$['\",
             &deep,
         ] {
             assert!(at(&mut root.clone(), path).is_none(), "{path}");

@@ -83,12 +83,25 @@ impl Content {
         parts.filter_map(Part::as_text).collect()
     }
 
-    /// Removes the parts that a history must not contain: those without data, and empty text of the model next to
-    /// other parts. A part with a thought signature is always kept.
+    /// Removes the parts that a history must not contain: those without data, and parts of the model without content. An
+    /// empty text of the model is kept if it is alone. A part with a thought signature is always kept. An empty text
+    /// beside other data of a part is removed.
     pub(crate) fn remove_empty_parts(&mut self) {
+        for part in self
+            .parts
+            .iter_mut()
+            .filter(|part| !part.unknown.is_empty())
+        {
+            if part.unknown.get("text").is_some_and(|text| text == "") {
+                part.unknown.remove("text");
+            }
+        }
         self.parts.retain(Part::has_data);
-        if self.role == Some(Role::Model) && self.parts.iter().any(Part::has_content) {
-            self.parts.retain(Part::has_content);
+        if self.role == Some(Role::Model) {
+            let has_content = self.parts.iter().any(Part::has_content);
+            let is_text = |part: &Part| part.as_text().is_some();
+            self.parts
+                .retain(|part| part.has_content() || !has_content && is_text(part));
         }
     }
 

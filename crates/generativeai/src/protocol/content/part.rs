@@ -130,18 +130,30 @@ impl Part {
     /// Returns whether the part has data, or metadata, or members that this version does not know. The service refuses
     /// a request with a part that has nothing.
     pub(crate) fn has_data(&self) -> bool {
-        match &self.data {
-            Some(Data::FunctionCall(call)) if *call == FunctionCall::default() => !self.is_plain(),
-            Some(Data::InlineData(blob)) if *blob == Blob::default() => !self.is_plain(),
-            data => data.is_some() || !self.is_plain(),
-        }
+        self.data.as_ref().is_some_and(|data| !data.is_empty()) || self.has_metadata()
     }
 
-    /// Returns whether the part, if it is one of a reply, has any content: an empty text alone has none. A thought
-    /// signature counts, since it has to be sent back.
+    /// Returns whether the part, if it is one of a reply, has any content. An empty text, media without bytes and a call
+    /// without a name have none. A thought signature counts, since it has to be sent back.
     pub(crate) fn has_content(&self) -> bool {
-        let is_empty_text = self.as_text() == Some("") && self.is_plain();
-        self.has_data() && !is_empty_text
+        let has_content = match &self.data {
+            Some(Data::Text(text)) => !text.is_empty(),
+            Some(Data::InlineData(blob)) => blob.data.as_ref().is_some_and(|data| !data.is_empty()),
+            Some(data) => !data.is_empty(),
+            None => false,
+        };
+        has_content || self.has_metadata()
+    }
+
+    /// Returns whether the part says anything beside its data. An empty signature and unknown members that are `null`
+    /// say nothing.
+    fn has_metadata(&self) -> bool {
+        let is_signed = self
+            .thought_signature
+            .as_ref()
+            .is_some_and(|it| !it.is_empty());
+        let has_unknown = self.unknown.iter().any(|(_, value)| !value.is_null());
+        is_signed || has_unknown || self.has_settings()
     }
 
     /// Returns the kind of data by its name in the API: `text`, `functionCall` and so on.

@@ -6,11 +6,13 @@ use super::json_path;
 use crate::protocol::content::{FunctionCall, PartialArg};
 
 impl FunctionCall {
-    /// Returns whether `next` is the next piece of this call.
+    /// Returns whether `next` is the next piece of this call. Arguments without a name continue a call, although its
+    /// last piece did not announce more: they cannot be a call of their own.
     pub(in crate::protocol) fn is_continued_by(&self, next: &Self) -> bool {
         let same_name = next.name().is_empty() || next.name() == self.name();
         let same_id = next.id.is_none() || next.id == self.id;
-        self.will_continue == Some(true) && same_name && same_id
+        let is_rest = next.name().is_empty() && !next.partial_args.is_empty();
+        (self.will_continue == Some(true) || is_rest) && same_name && same_id
     }
 
     /// Merges the next piece of this call. The call is complete after a piece that does not announce
@@ -28,30 +30,33 @@ impl FunctionCall {
         self.merge_partial_args();
     }
 
-    /// Moves the pieces of arguments into the arguments. One that does not fit stays, and all that
-    /// follow it: such a call is never complete.
+    /// Moves the pieces of arguments into the arguments. One that does not fit waits for those that come before it, such
+    /// as earlier items of an array. A call with a piece that never fits is never complete.
     pub(in crate::protocol) fn merge_partial_args(&mut self) {
-        if self.partial_args.is_empty() {
-            return;
+        while !self.partial_args.is_empty() {
+            let args = self.args.get_or_insert_default();
+            let waiting = self.partial_args.len();
+            self.partial_args.retain(|arg| !arg.merge_into(args));
+            if self.partial_args.len() == waiting {
+                return;
+            }
         }
-        let args = self.args.get_or_insert_default();
-        let fitting = self
-            .partial_args
-            .iter()
-            .take_while(|arg| arg.merge_into(args));
-        let fitting = fitting.count();
-        self.partial_args.drain(..fitting);
     }
 }
 
 impl PartialArg {
-    /// Sets the value in the arguments, or appends to a string; returns whether it fits.
+    /// Sets the value in the arguments, or appends to a string; returns whether it fits. A value of a kind that this
+    /// version does not know never fits.
     fn merge_into(&self, args: &mut Map<String, Value>) -> bool {
+        let value = self.value();
+        if self.string_value.is_none() && value.is_none() && !self.unknown.is_empty() {
+            return false;
+        }
         let path = self.json_path.as_deref().unwrap_or_default();
         let Some(place) = json_path::at(args, path) else {
             return false;
         };
-        match (place, &self.string_value, self.value()) {
+        match (place, &self.string_value, value) {
             (Value::String(text), Some(more), _) => text.push_str(more),
             (place, Some(text), _) => *place = text.as_str().into(),
             (place, None, Some(value)) => *place = value,

@@ -7,19 +7,19 @@ use crate::protocol::content::{Content, Data, Language, Outcome, Part};
 use crate::protocol::grounding::{GroundingMetadata, UrlContextMetadata};
 use crate::protocol::response::{
     Candidate, CitationMetadata, FinishReason, GenerateContentResponse, LogprobsResult,
-    PromptFeedback,
+    PromptFeedback, UsageMetadata,
 };
 use crate::protocol::safety::SafetyRating;
 
 impl GenerateContentResponse {
     /// Merges the next chunk of a stream into this response.
     ///
-    /// - Candidates are matched and ordered by their index; an absent index is 0.
-    /// - Neighbouring text parts are concatenated, unless one has a thought signature or only one is a thought. Code
-    ///   and its output are merged alike. Pieces of a streamed function call are put together. All other parts stay
-    ///   separate.
-    /// - Log probabilities, citations and read web pages are collected. Of other values, such as usage,
-    ///   model version and grounding, the last one counts.
+    /// - Candidates are matched by their index, of which an absent one is 0, and ordered by it.
+    /// - Neighbouring text parts are concatenated, unless one has a thought signature or only one is a
+    ///   thought. The same holds for code and for its output. Pieces of a streamed function call are
+    ///   put together. All other parts stay separate.
+    /// - Log probabilities, citations and read web pages are collected. Of other values, such as each token count, the
+    ///   model version and the sources of grounding, the last one counts.
     /// - A continuation token counts until the next content.
     /// - A block is never replaced. A finish reason other than `STOP` and `MAX_TOKENS` is replaced only by another such
     ///   reason.
@@ -48,7 +48,11 @@ impl GenerateContentResponse {
             &chunk.prompt_feedback,
             |known, new| known.merge_chunk(new),
         );
-        set(&mut self.usage_metadata, &chunk.usage_metadata);
+        merge_or_set(
+            &mut self.usage_metadata,
+            &chunk.usage_metadata,
+            |known, new| known.merge_chunk(new),
+        );
         set(&mut self.model_version, &chunk.model_version);
         set(&mut self.response_id, &chunk.response_id);
         set(&mut self.create_time, &chunk.create_time);
@@ -127,13 +131,11 @@ impl Candidate {
         set(&mut self.token_count, &chunk.token_count);
         set(&mut self.avg_logprobs, &chunk.avg_logprobs);
         set(&mut self.score, &chunk.score);
-        // The service sends empty metadata in chunks that have none.
-        let is_empty = |metadata: &GroundingMetadata| *metadata == GroundingMetadata::default();
-        if self.grounding_metadata.is_none()
-            || !chunk.grounding_metadata.as_deref().is_none_or(is_empty)
-        {
-            set(&mut self.grounding_metadata, &chunk.grounding_metadata);
-        }
+        merge_or_set(
+            &mut self.grounding_metadata,
+            &chunk.grounding_metadata,
+            |known, new| known.merge_chunk(new),
+        );
         // A token continues the reply after the content so far.
         let is_over = |reason: &FinishReason| {
             !reason.is_unspecified() && *reason != FinishReason::Continuation
@@ -181,7 +183,7 @@ impl Content {
 
 impl Content {
     /// Merges a piece of a streamed call that is not the last part, and returns whether it is one: a piece with the id
-    /// of that call. An empty text between the pieces of a call is left out.
+    /// or the name of that call. An empty text between the pieces of a call is left out.
     fn merge_piece(&mut self, part: &Part) -> bool {
         if let Some(Data::Text(text)) = &part.data {
             let last = self.parts.last().and_then(Part::as_function_call);
@@ -194,7 +196,8 @@ impl Content {
         };
         let is_continued = |known: &Part| {
             let call = known.as_function_call();
-            piece.id.is_some() && call.is_some_and(|call| call.is_continued_by(piece))
+            let names_a_call = piece.id.is_some() || !piece.name().is_empty();
+            names_a_call && call.is_some_and(|call| call.is_continued_by(piece))
         };
         let mut open = self.parts.iter_mut().rev();
         open.find(|known| is_continued(known))
@@ -247,11 +250,16 @@ impl Part {
 
     /// Returns whether the part has no metadata except whether it is a thought.
     pub(in crate::protocol) fn is_plain(&self) -> bool {
+        self.thought_signature.is_none() && self.unknown.is_empty() && !self.has_settings()
+    }
+
+    /// Returns whether the part has metadata of which this version knows the type.
+    pub(in crate::protocol) fn has_settings(&self) -> bool {
         // All fields are named, so that a new one cannot be forgotten.
         let Part {
             data: _,
             thought: _,
-            thought_signature,
+            thought_signature: _,
             part_metadata,
             video_metadata,
             media_resolution,
@@ -261,19 +269,17 @@ impl Part {
             document_metadata,
             spreadsheet_metadata,
             audio_metadata,
-            unknown,
+            unknown: _,
         } = self;
-        thought_signature.is_none()
-            && part_metadata.is_none()
-            && video_metadata.is_none()
-            && media_resolution.is_none()
-            && media_processing.is_none()
-            && audio_transcription.is_none()
-            && speech_metadata.is_none()
-            && document_metadata.is_none()
-            && spreadsheet_metadata.is_none()
-            && audio_metadata.is_none()
-            && unknown.is_empty()
+        part_metadata.is_some()
+            || video_metadata.is_some()
+            || media_resolution.is_some()
+            || media_processing.is_some()
+            || audio_transcription.is_some()
+            || speech_metadata.is_some()
+            || document_metadata.is_some()
+            || spreadsheet_metadata.is_some()
+            || audio_metadata.is_some()
     }
 }
 
@@ -304,6 +310,78 @@ impl LogprobsResult {
             *self.log_probability_sum.get_or_insert(0.0) += sum;
         }
         merge_unknown(&mut self.unknown, &chunk.unknown);
+    }
+}
+
+impl GroundingMetadata {
+    /// Replaces each value that the chunk has: a chunk has all sources so far, and the service sends empty metadata in
+    /// chunks that have none. Supports refer to the sources of their chunk, so both are replaced together.
+    fn merge_chunk(&mut self, chunk: &GroundingMetadata) {
+        if !chunk.grounding_chunks.is_empty() {
+            self.grounding_chunks.clone_from(&chunk.grounding_chunks);
+            self.grounding_supports
+                .clone_from(&chunk.grounding_supports);
+        }
+        set_list(&mut self.grounding_supports, &chunk.grounding_supports);
+        set_list(&mut self.web_search_queries, &chunk.web_search_queries);
+        set_list(&mut self.image_search_queries, &chunk.image_search_queries);
+        set_list(&mut self.retrieval_queries, &chunk.retrieval_queries);
+        set(&mut self.search_entry_point, &chunk.search_entry_point);
+        set(&mut self.retrieval_metadata, &chunk.retrieval_metadata);
+        set(
+            &mut self.google_maps_widget_context_token,
+            &chunk.google_maps_widget_context_token,
+        );
+        merge_unknown(&mut self.unknown, &chunk.unknown);
+    }
+}
+
+impl UsageMetadata {
+    /// Replaces each value that the chunk has. Counts only grow, so one that is absent later is not 0.
+    fn merge_chunk(&mut self, chunk: &UsageMetadata) {
+        // All fields are named, so that a new one cannot be forgotten.
+        let UsageMetadata {
+            prompt_token_count,
+            cached_content_token_count,
+            candidates_token_count,
+            tool_use_prompt_token_count,
+            thoughts_token_count,
+            total_token_count,
+            prompt_tokens_details,
+            cache_tokens_details,
+            candidates_tokens_details,
+            tool_use_prompt_tokens_details,
+            billable_prompt_usage,
+            traffic_type,
+            service_tier,
+            unknown,
+        } = chunk;
+        set(&mut self.prompt_token_count, prompt_token_count);
+        set(
+            &mut self.cached_content_token_count,
+            cached_content_token_count,
+        );
+        set(&mut self.candidates_token_count, candidates_token_count);
+        set(
+            &mut self.tool_use_prompt_token_count,
+            tool_use_prompt_token_count,
+        );
+        set(&mut self.thoughts_token_count, thoughts_token_count);
+        set(&mut self.total_token_count, total_token_count);
+        set_list(&mut self.prompt_tokens_details, prompt_tokens_details);
+        set_list(&mut self.cache_tokens_details, cache_tokens_details);
+        set_list(
+            &mut self.candidates_tokens_details,
+            candidates_tokens_details,
+        );
+        set_list(
+            &mut self.tool_use_prompt_tokens_details,
+            tool_use_prompt_tokens_details,
+        );
+        set(&mut self.billable_prompt_usage, billable_prompt_usage);
+        set(&mut self.traffic_type, traffic_type);
+        set(&mut self.service_tier, service_tier);
+        merge_unknown(&mut self.unknown, unknown);
     }
 }
 
@@ -348,6 +426,13 @@ fn append(text: &mut Option<String>, more: &Option<String>) {
 /// Replaces a value, unless the new one is absent.
 fn set<T: Clone>(known: &mut Option<T>, new: &Option<T>) {
     if new.is_some() {
+        known.clone_from(new);
+    }
+}
+
+/// Replaces a list, unless the new one is empty.
+fn set_list<T: Clone>(known: &mut Vec<T>, new: &Vec<T>) {
+    if !new.is_empty() {
         known.clone_from(new);
     }
 }

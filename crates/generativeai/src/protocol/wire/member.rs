@@ -8,7 +8,7 @@ use serde::de::{
     DeserializeOwned, DeserializeSeed, Error, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
     Visitor,
 };
-use serde::{Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 /// Value of a member, in its JSON form.
@@ -28,6 +28,14 @@ pub(crate) trait Wire: fmt::Debug + Serialize + DeserializeOwned {
     {
         put(Self::read(deserializer)?);
         Ok(())
+    }
+
+    /// Reads an item of a list, and pushes it.
+    fn push<'de, D: Deserializer<'de>>(
+        list: &mut Vec<Self>,
+        deserializer: D,
+    ) -> Result<(), D::Error> {
+        Self::read_into(|item| list.push_mut(item), deserializer)
     }
 
     /// Writes the value.
@@ -68,7 +76,42 @@ impl Visitor<'_> for BoolVisitor {
 }
 
 impl Wire for String {}
-impl Wire for Map<String, Value> {}
+
+/// Gateways write arguments as text, as OpenAI's API does, and PHP writes an empty object as `[]`. Both are read.
+impl Wire for Map<String, Value> {
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(MapVisitor)
+    }
+}
+
+struct MapVisitor;
+
+impl<'de> Visitor<'de> for MapVisitor {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+        Map::deserialize(MapAccessDeserializer::new(members))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        match items.next_element::<Value>()? {
+            None => Ok(Map::new()),
+            Some(_) => Err(A::Error::invalid_type(Unexpected::Seq, &self)),
+        }
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        if text.trim().is_empty() {
+            return Ok(Map::new());
+        }
+        serde_json::from_str(text).map_err(|_| E::invalid_type(Unexpected::Str(text), &self))
+    }
+}
+
 impl Wire for BTreeMap<String, String> {}
 
 impl Wire for Value {
@@ -249,7 +292,7 @@ impl<'de, T: Wire> DeserializeSeed<'de> for Item<'_, T> {
             // Most lists of a chunk have one item, and the first push would allocate four.
             list.reserve_exact(1);
         }
-        T::read_into(|item| list.push_mut(item), deserializer)
+        T::push(list, deserializer)
     }
 }
 
@@ -258,8 +301,10 @@ mod tests {
     use serde_json::json;
 
     use crate::protocol::config::GenerationConfig;
+    use crate::protocol::content::FunctionCall;
     use crate::protocol::grounding::GroundingSupport;
     use crate::protocol::request::GenerateContentRequest;
+    use crate::protocol::schema::Schema;
 
     /// Row 19 of tests/field.md.
     #[test]
@@ -286,11 +331,61 @@ mod tests {
         assert_eq!(support.confidence_scores, [0.5]);
     }
 
+    /// Row 19 of tests/field.md: llm.rb sends `parts` in this form, and the service reads it.
+    #[test]
+    fn a_list_of_messages_may_be_nested() {
+        let request: GenerateContentRequest = serde_json::from_value(json!({
+            "contents": [[{"parts": [[{"text": "a"}], {"text": "b"}, [[], [{"text": "c"}]]]}], null],
+            "tools": [[{"functionDeclarations": [[{"name": "f"}]]}]],
+        }))
+        .expect("a request");
+
+        assert_eq!(
+            json!(request),
+            json!({
+                "contents": [{"parts": [{"text": "a"}, {"text": "b"}, {"text": "c"}]}],
+                "tools": [{"functionDeclarations": [{"name": "f"}]}],
+            })
+        );
+    }
+
+    /// Row 6 of tests/field.md.
+    #[test]
+    fn arguments_are_read_from_text_and_from_the_empty_list_of_php() {
+        for (args, read) in [
+            (json!("{\"a\": [1]}"), json!({"a": [1]})),
+            (json!(" "), json!({})),
+            (json!([]), json!({})),
+            (json!({"a": "{}"}), json!({"a": "{}"})),
+        ] {
+            let call = json!({"name": "f", "args": args});
+            let call: FunctionCall = serde_json::from_value(call).expect("a call");
+            assert_eq!(json!(call.args), read);
+        }
+        for wrong in [json!([1]), json!("a"), json!("[]"), json!(1), json!(true)] {
+            let call = json!({"name": "f", "args": wrong});
+            assert!(serde_json::from_value::<FunctionCall>(call).is_err());
+        }
+    }
+
+    #[test]
+    fn a_list_of_other_values_is_not_nested() {
+        let schema = json!({"enum": ["a"], "prefixItems": [[1]]});
+        let read: Schema = serde_json::from_value(schema.clone()).expect("a schema");
+        assert_eq!(json!(read), schema);
+        let config = json!({"stopSequences": [["END"]]});
+        assert!(serde_json::from_value::<GenerationConfig>(config).is_err());
+    }
+
     #[test]
     fn one_value_of_another_type_is_refused_where_a_list_is_expected() {
         for wrong in [json!(1), json!({}), json!(true)] {
             let config = json!({"stopSequences": wrong});
             assert!(serde_json::from_value::<GenerationConfig>(config).is_err());
+        }
+        for wrong in [json!(1), json!("Hello"), json!([["Hello"]])] {
+            let request = json!({"contents": wrong});
+            assert!(serde_json::from_value::<GenerateContentRequest>(request).is_err());
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -46,6 +46,49 @@ pub(crate) fn read_message_into<'de, 'place, T: Message + 'place, D: Deserialize
     deserializer: D,
 ) -> Result<(), D::Error> {
     deserializer.deserialize_map(MessageVisitor(put(T::default())))
+}
+
+/// Reads an item of a list of messages, and pushes it. A list in place of an item is read as a part of the list, as the
+/// service does, and `null` is nothing.
+pub(crate) fn push_messages<'de, T: Message, D: Deserializer<'de>>(
+    list: &mut Vec<T>,
+    deserializer: D,
+) -> Result<(), D::Error> {
+    deserializer.deserialize_any(ItemVisitor(list))
+}
+
+struct ItemVisitor<'a, T>(&'a mut Vec<T>);
+
+impl<'de, T: Message> Visitor<'de> for ItemVisitor<'_, T> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an object of type `{}`", T::TYPE)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        MessageVisitor(self.0.push_mut(T::default())).visit_map(map)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while items
+            .next_element_seed(ItemVisitor(&mut *self.0))?
+            .is_some()
+        {}
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+impl<'de, T: Message> DeserializeSeed<'de> for ItemVisitor<'_, T> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
 }
 
 struct MessageVisitor<'a, T>(&'a mut T);

@@ -22,18 +22,47 @@ pub(crate) trait OpenEnum: Clone + 'static {
     /// Returns the name of the value, or the received text.
     fn text(&self) -> &str;
 
-    /// Reads a name in any case. An unknown name is kept unchanged.
+    /// Reads a name in any spelling, see [`essence`]. An unknown name is kept unchanged.
     fn open<'a>(text: impl Into<Cow<'a, str>>) -> Self {
         let text = text.into();
         // The exact name first: it is the usual one, and `known` compiles to a comparison of lengths.
         if let Some(known) = Self::known(&text) {
             return known;
         }
+        let prefix = Self::NAMED.iter().find_map(|(name, _)| prefix_of(name));
+        let essence = |name: &str| essence(name, prefix.unwrap_or_default());
+        let wanted = essence(&text);
         let mut named = Self::NAMED.iter();
-        match named.find(|(name, _)| name.eq_ignore_ascii_case(&text)) {
+        match named.find(|(name, _)| !wanted.is_empty() && essence(name) == wanted) {
             Some((_, known)) => known.clone(),
             None => Self::unknown(text.into_owned()),
         }
+    }
+}
+
+/// Returns the prefix of the values of an enum, from the name of its zero value: `FINISH_REASON_` of
+/// `FINISH_REASON_UNSPECIFIED`.
+fn prefix_of(zero_value: &str) -> Option<&str> {
+    let prefix = zero_value.strip_suffix("UNSPECIFIED")?;
+    (!prefix.is_empty()).then_some(prefix)
+}
+
+/// Returns what names of a value have in common that are spelled in any case, with or without the prefix of their enum,
+/// and with hyphens or nothing in place of underscores.
+///
+/// | Name | Other spellings |
+/// | --- | --- |
+/// | `MAX_TOKENS` | `max_tokens`, `maxTokens`, `max-tokens`, `FINISH_REASON_MAX_TOKENS` |
+/// | `MEDIA_RESOLUTION_LOW` | `media_resolution_low`, `LOW`, `low` |
+fn essence(name: &str, prefix: &str) -> String {
+    let letters = |text: &str| -> String {
+        let letters = text.chars().filter(|char| !matches!(char, '_' | '-'));
+        letters.map(|char| char.to_ascii_uppercase()).collect()
+    };
+    let name = letters(name);
+    match name.strip_prefix(&letters(prefix)) {
+        Some(rest) => rest.to_owned(),
+        None => name,
     }
 }
 
@@ -92,6 +121,16 @@ impl<T: OpenEnum> Visitor<'_> for EnumVisitor<T> {
             .unwrap_or_else(|| T::unknown(number.to_string())))
     }
 
+    /// Reads a number with a fraction of zero, as some services write all numbers.
+    fn visit_f64<E: Error>(self, number: f64) -> Result<T, E> {
+        let exact = number as i64;
+        if exact as f64 == number {
+            self.visit_i64(exact)
+        } else {
+            Err(E::invalid_type(Unexpected::Float(number), &self))
+        }
+    }
+
     fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
         match u64::try_from(number) {
             Ok(number) => self.visit_u64(number),
@@ -107,7 +146,7 @@ impl<T: OpenEnum> Visitor<'_> for EnumVisitor<T> {
 mod tests {
     use serde_json::json;
 
-    use crate::protocol::config::ThinkingLevel;
+    use crate::protocol::config::{MediaResolution, ThinkingLevel};
     use crate::protocol::content::Role;
     use crate::protocol::response::{BlockReason, FinishReason, TrafficType};
     use crate::protocol::safety::HarmCategory;
@@ -163,6 +202,54 @@ mod tests {
         assert_eq!(ThinkingLevel::from("low").to_string(), "LOW");
         assert_eq!(FunctionCallingMode::from("Any").to_string(), "ANY");
         assert_eq!(Role::from("USER").to_string(), "user");
+    }
+
+    /// Rows 4 and 28 of tests/field.md.
+    #[test]
+    fn a_name_is_read_with_and_without_the_prefix_of_its_enum_and_in_every_style() {
+        for text in [
+            "FINISH_REASON_MAX_TOKENS",
+            "FinishReasonMaxTokens",
+            "maxTokens",
+            "max-tokens",
+        ] {
+            assert_eq!(FinishReason::from(text), FinishReason::MaxTokens, "{text}");
+        }
+        for text in ["LOW", "low", "media-resolution-low", "mediaResolutionLow"] {
+            assert_eq!(MediaResolution::from(text), MediaResolution::Low, "{text}");
+        }
+        assert_eq!(Type::from("TYPE_STRING"), Type::String);
+        assert_eq!(
+            ThinkingLevel::from("THINKING_LEVEL_HIGH"),
+            ThinkingLevel::High
+        );
+        assert_eq!(
+            FunctionCallingMode::from("MODE_ANY"),
+            FunctionCallingMode::Any
+        );
+        assert_eq!(BlockReason::from("unspecified"), BlockReason::Unspecified);
+        for text in [
+            "FINISH_REASON_",
+            "FINISH_REASON",
+            "_",
+            "MAX",
+            "TOKENS",
+            "STOPS",
+        ] {
+            let reason = FinishReason::from(text);
+            assert_eq!(reason, FinishReason::Unknown(text.to_owned()));
+        }
+    }
+
+    /// Row 6 of tests/field.md.
+    #[test]
+    fn a_number_is_read_with_a_fraction_of_zero() {
+        let read = |json: &str| serde_json::from_str::<FinishReason>(json);
+
+        assert_eq!(read("1.0").expect("a reason"), FinishReason::Stop);
+        assert_eq!(read("-0").expect("a reason"), FinishReason::Unspecified);
+        assert_eq!(read("2e0").expect("a reason"), FinishReason::MaxTokens);
+        assert!(read("1.5").is_err());
     }
 
     #[test]

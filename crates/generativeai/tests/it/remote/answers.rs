@@ -676,3 +676,73 @@ async fn anything_else_before_the_finish_reason_is_an_error_that_quotes_it() {
         assert_eq!(kept(&chat), "so far");
     }
 }
+
+/// Row 2 of tests/field.md: Code Assist, the service behind the Gemini CLI, wraps each response.
+#[tokio::test]
+async fn a_response_in_an_envelope_is_read() {
+    let wrapped =
+        |text: &str, reason: Option<&str>| json!({"response": reply(text, reason), "traceId": "t"});
+    let server = json_of(&wrapped("Hello!", Some("STOP")).to_string());
+    assert_eq!(whole(&client(&server).0).await.expect("a reply"), "Hello!");
+
+    let events = [wrapped("One, ", None), wrapped("two.", Some("STOP"))];
+    let events: String = events.iter().map(|it| format!("data: {it}\n\n")).collect();
+    for body in [events.as_str(), &format!("{events}data: [DONE]\n\n")] {
+        let server = stream_of(body);
+        let mut chat = chat(&client(&server).0);
+        let reply = chat.send_message("Hi").stream().finish().await;
+        assert_eq!(reply.expect("a reply").text().expect("a text"), "One, two.");
+        assert_eq!(chat.history().len(), 2);
+    }
+}
+
+/// Row 2 of tests/field.md.
+#[tokio::test]
+async fn a_response_of_another_api_is_an_error_that_names_its_members() {
+    let completion = r#"{"choices":[{"message":{"content":"Hi"}}],"object":"chat.completion"}"#;
+    for (body, members) in [
+        (completion, "`choices`, `object`"),
+        (r#"{"response":"Hello","done":true}"#, "`response`, `done`"),
+    ] {
+        for streamed in [false, true] {
+            let server = match streamed {
+                true => stream_of(&format!("data: {body}\n\n")),
+                false => json_of(body),
+            };
+            let mut chat = chat(&client(&server).0);
+            let reply = match streamed {
+                true => chat.send_message("Hi").stream().finish().await,
+                false => chat.send_message("Hi").await,
+            };
+
+            let error = reply.expect_err("no reply");
+            assert_eq!(error.kind(), ErrorKind::Empty);
+            assert!(error.to_string().contains(members), "{error}");
+        }
+    }
+}
+
+/// Rows 4 and 6 of tests/field.md.
+#[tokio::test]
+async fn a_reply_with_both_spellings_of_its_members_is_read() {
+    let body = r#"{"candidates":[{"content":{"parts":[{"text":"Hello!"}],"role":"model"},"finish_reason":"STOP","finishReason":1.0,
+        "safety_ratings":[],"safetyRatings":[]}],"usage_metadata":{"total_token_count":3},"usageMetadata":{"totalTokenCount":3}}"#;
+    let event = format!("data: {}\n\n", body.replace('\n', " "));
+    for streamed in [false, true] {
+        let server = match streamed {
+            true => stream_of(&event),
+            false => json_of(body),
+        };
+        let mut chat = chat(&client(&server).0);
+        let reply = match streamed {
+            true => chat.send_message("Hi").stream().finish().await,
+            false => chat.send_message("Hi").await,
+        };
+        let reply = reply.expect("a reply");
+        assert_eq!(reply.text().expect("a text"), "Hello!");
+        assert_eq!(
+            reply.usage_metadata.expect("usage").total_token_count,
+            Some(3)
+        );
+    }
+}

@@ -50,6 +50,24 @@ pub enum Data {
     ToolResponse(ToolResponse),
 }
 
+impl Data {
+    /// Returns whether nothing is set that the service needs. A text may be empty.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Text(_)
+            | Self::ExecutableCode(_)
+            | Self::CodeExecutionResult(_)
+            | Self::ToolCall(_)
+            | Self::ToolResponse(_) => false,
+            Self::InlineData(blob) => *blob == Blob::default(),
+            Self::FileData(file) => *file == FileData::default(),
+            // The pieces of a call that is not complete show that the reply was cut off.
+            Self::FunctionCall(call) => call.name().is_empty() && call.is_complete(),
+            Self::FunctionResponse(response) => *response == FunctionResponse::default(),
+        }
+    }
+}
+
 impl From<&str> for Data {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())

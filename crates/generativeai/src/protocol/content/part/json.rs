@@ -118,20 +118,33 @@ impl Wire for Part {
     ) -> Result<(), D::Error> {
         wire::read_message_into(put, deserializer)
     }
+
+    fn push<'de, D: Deserializer<'de>>(
+        list: &mut Vec<Self>,
+        deserializer: D,
+    ) -> Result<(), D::Error> {
+        wire::push_messages(list, deserializer)
+    }
 }
 
 /// Reads the data. The API allows one kind of data in a part; if there is a second one, it is kept among
-/// the unknown members.
+/// the unknown members. Some programs write an empty text beside other data: that is the second one in any order.
 fn read_data<'de, A: MapAccess<'de>, T: Wire>(
     part: &mut Part,
     map: &mut A,
     name: &str,
     data: fn(T) -> Data,
 ) -> Result<(), A::Error> {
-    if part.data.is_none() {
+    let has_text = part.as_text() == Some("");
+    if part.data.is_none() || has_text {
         let mut read: Option<T> = None;
         wire::read_value(&mut read, map)?;
-        part.data = read.map(data);
+        if let Some(read) = read {
+            part.data = Some(data(read));
+            if has_text {
+                part.unknown.insert("text", "");
+            }
+        }
     } else {
         let value = map.next_value::<Value>()?;
         if !value.is_null() {
@@ -146,6 +159,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::protocol::content::Content;
 
     fn part(value: Value) -> Part {
         serde_json::from_value(value).expect("a part")
@@ -185,6 +199,34 @@ mod tests {
         assert_eq!(read.as_text(), Some("see"));
         assert_eq!(read.as_function_call(), None);
         assert_eq!(json!(read), both);
+    }
+
+    /// Row 1 of tests/field.md.
+    #[test]
+    fn an_empty_text_beside_other_data_does_not_hide_it() {
+        for both in [
+            r#"{"text":"","functionCall":{"name":"look"}}"#,
+            r#"{"functionCall":{"name":"look"},"text":""}"#,
+            r#"{"text":"","functionCall":{"name":"look"},"inlineData":null}"#,
+        ] {
+            let read: Part = serde_json::from_str(both).expect("a part");
+            assert_eq!(
+                read.as_function_call().map(|call| call.name()),
+                Some("look")
+            );
+            let written = json!({"functionCall": {"name": "look"}, "text": ""});
+            assert_eq!(json!(read), written);
+            let mut content = Content::model(read);
+            content.remove_empty_parts();
+            assert_eq!(
+                json!(content.parts),
+                json!([{"functionCall": {"name": "look"}}])
+            );
+        }
+        assert_eq!(
+            json!(part(json!({"text": "", "inlineData": null}))),
+            json!({"text": ""})
+        );
     }
 
     #[test]

@@ -1,0 +1,173 @@
+//! Reading messages with duplicate members: gateways add the `snake_case` name of a member beside the other one.
+//!
+//! Only a message refuses duplicates, so the error of its reader says where one is. One of the two is cut out of the
+//! text, and the text is read again. Names in free data, such as the arguments of a call, are never cut.
+
+use std::ops::Range;
+
+use serde::de::DeserializeOwned;
+use serde_json::Error;
+
+use super::{string_length, value_length};
+use crate::protocol::wire::is_snake_case;
+
+/// Most duplicates of one text. Each takes another pass over it.
+const MAX_DUPLICATES: usize = 1_000;
+
+/// Beginning of the error for a duplicate member, as serde writes it.
+const DUPLICATE: &str = "duplicate field `";
+
+/// Reads JSON again that was refused with an error, without its duplicate members.
+///
+/// # Errors
+/// The JSON is refused for another reason.
+pub(super) fn read_without<T: DeserializeOwned>(
+    mut json: String,
+    mut error: Error,
+) -> Result<T, Error> {
+    for _ in 0..MAX_DUPLICATES {
+        let message = error.to_string();
+        let name = message.strip_prefix(DUPLICATE);
+        let name = name.and_then(|rest| rest.split('`').next());
+        let Some(member) = name.and_then(|name| superfluous(&json, name, offset_of(&json, &error)))
+        else {
+            break;
+        };
+        json.replace_range(member, "");
+        match serde_json::from_str(&json) {
+            Ok(read) => return Ok(read),
+            Err(other) => error = other,
+        }
+    }
+    Err(error)
+}
+
+/// Returns the offset of the place that an error names.
+fn offset_of(json: &str, error: &Error) -> usize {
+    let lines = json.split_inclusive('\n');
+    let before: usize = lines.take(error.line() - 1).map(str::len).sum();
+    (before + error.column()).min(json.len())
+}
+
+/// Member of an object in the text.
+struct Member {
+    name: Range<usize>,
+    /// Offset of its value, with the white space before it.
+    value: usize,
+}
+
+/// Returns the place of the superfluous one of two members, with a comma. The name of the second ends at `end`.
+fn superfluous(json: &str, name: &str, end: usize) -> Option<Range<usize>> {
+    let members = members_before(json, end)?;
+    let (second, before) = members.split_last()?;
+    let name_of = |member: &Member| &json[member.name.start + 1..member.name.end - 1];
+    let is_named =
+        |member: &&Member| name_of(member) == name || is_snake_case(name_of(member), name);
+    let first = before.iter().rfind(is_named)?;
+    let is_null = |member: &Member| json[member.value..].trim_start().starts_with("null");
+    let is_canonical = |member: &Member| name_of(member) == name;
+    let keeps_first =
+        is_null(second) || !is_null(first) && is_canonical(first) && !is_canonical(second);
+    let cut = if keeps_first { second } else { first };
+    let length = value_length(&json[cut.value..])?;
+    let after = cut.value + length;
+    let rest = json[after..].trim_start();
+    // The second member has a comma before it, and the first one after it.
+    Some(match keeps_first {
+        true => json[..cut.name.start].rfind(',')?..after,
+        false => cut.name.start..json.len() - rest.strip_prefix(',')?.len(),
+    })
+}
+
+/// Returns the members of the object in which `end` is, up to the one whose name ends there.
+fn members_before(json: &str, end: usize) -> Option<Vec<Member>> {
+    let mut open: Vec<Vec<Member>> = Vec::new();
+    let mut at = 0;
+    while at < end {
+        match json.as_bytes()[at] {
+            b'"' => {
+                let name = at..at + string_length(&json[at..]);
+                at = name.end;
+                let rest = json[at..].trim_start();
+                if let Some(value) = rest.strip_prefix(':') {
+                    let value = json.len() - value.len();
+                    open.last_mut()?.push(Member { name, value });
+                }
+                continue;
+            }
+            b'{' | b'[' => open.push(Vec::new()),
+            b'}' | b']' => _ = open.pop()?,
+            _ => {}
+        }
+        at += 1;
+    }
+    open.pop()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::protocol::read_json;
+    use crate::protocol::response::GenerateContentResponse;
+
+    fn read(reply: &str) -> Value {
+        let reply: GenerateContentResponse = read_json(reply.as_bytes()).expect(reply);
+        json!(reply)
+    }
+
+    /// Rows 4 and 6 of tests/field.md.
+    #[test]
+    fn a_member_under_both_of_its_names_is_read_once() {
+        for reply in [
+            r#"{"usage_metadata":{"promptTokenCount":1},"usageMetadata":{"promptTokenCount":2}}"#,
+            r#"{"usageMetadata":{"promptTokenCount":2} , "usage_metadata":{"promptTokenCount":1}}"#,
+            "{\n  \"usageMetadata\": {\"promptTokenCount\": 2},\n  \"usage_metadata\": null\n}",
+            "{\n\"usageMetadata\": null,\n \"usage_metadata\" : {\"promptTokenCount\": 2}}",
+            r#"{"usageMetadata":{"promptTokenCount":1},"usageMetadata":{"promptTokenCount":2}}"#,
+            r#"{"usageMetadata":{"promptTokenCount":2},"usageMetadata":null}"#,
+            r#"{"usageMetadata":{"promptTokenCount":9,"prompt_token_count":9,"promptTokenCount":2,"prompt_token_count":7}}"#,
+        ] {
+            assert_eq!(
+                read(reply),
+                json!({"usageMetadata": {"promptTokenCount": 2}}),
+                "{reply}"
+            );
+        }
+    }
+
+    /// Rows 4 and 6 of tests/field.md.
+    #[test]
+    fn names_in_free_data_are_never_duplicates() {
+        let args = json!({"a_b": "{", "aB": ["]", {"a_b": 1, "aB": 2}], "finish_reason": 1, "finishReason": 2});
+        let reply = format!(
+            r#"{{"candidates":[{{"content":{{"parts":[{{"functionCall":{{"name":"f","args":{args}}},
+            "thought_signature":"\",é","thoughtSignature":"c2ln"}}]}},"finish_reason":"STOP","finishReason":"STOP",
+            "citationMetadata":{{"x":1e400}}}}]}}"#
+        );
+
+        let candidate = &read(&reply)["candidates"][0];
+
+        assert_eq!(candidate["finishReason"], "STOP");
+        let part = &candidate["content"]["parts"][0];
+        assert_eq!(part["functionCall"]["args"], args);
+        assert_eq!(part["thoughtSignature"], "c2ln");
+        assert_eq!(candidate["citationMetadata"]["x"], "1e400");
+    }
+
+    #[test]
+    fn json_that_is_refused_for_another_reason_stays_an_error() {
+        for json in [
+            r#"{"responseId":1,"response_id":"a"}"#,
+            r#"{"responseId":"a","response_id""#,
+            r#"{"responseId":"a","response_id":"#,
+            r#"{"responseId":"a","response_id":"b""#,
+            r#"{"responseId":"a","response_id":"b"]"#,
+        ] {
+            assert!(
+                read_json::<GenerateContentResponse>(json.as_bytes()).is_err(),
+                "{json}"
+            );
+        }
+    }
+}
