@@ -219,14 +219,14 @@ fn shape(model: &Model, request: &Request, rendered: &Rendered) -> Shape {
     }
 }
 
-/// Returns the limit of the thoughts before a reply.
+/// Returns the form and the limit of the thoughts before a reply; `None` if the model does not think.
 fn thinking_limit(model: &Model, request: &Request, rendered: &Rendered) -> Option<ThinkingLimit> {
-    let Effort::Tokens(max_tokens) = request.settings.thinking.effort else {
-        return None;
-    };
     let tags = model.template().thinking()?;
     Some(ThinkingLimit {
-        max_tokens,
+        max_tokens: match request.settings.thinking.effort {
+            Effort::Tokens(max_tokens) => max_tokens,
+            _ => usize::MAX,
+        },
         open: tags.open,
         close: tags.close,
         is_open: rendered.thinking_is_open,

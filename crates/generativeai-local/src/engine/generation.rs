@@ -142,10 +142,12 @@ impl Generation {
     }
 
     fn emit(&mut self, model: &Model, token: LlamaToken) -> Status {
-        if let Some(thinking) = &mut self.thinking {
-            thinking.push(model.bytes_of(token));
-        }
-        let decoded = self.text.push(model.bytes_of(token));
+        let bytes = model.bytes_of(token);
+        let thinking = self.thinking.as_mut();
+        let decoded = match thinking.is_some_and(|thinking| thinking.push(bytes)) {
+            true => self.text.push_thought(bytes),
+            false => self.text.push(bytes),
+        };
         let complete = self.grammar.as_ref().is_some_and(Matcher::is_stopped);
         if decoded.stopped || complete {
             return self.finish(End::Stop, decoded.text);

@@ -36,7 +36,7 @@ pub(crate) struct Job {
     pub(crate) stops: Vec<String>,
     /// Maximum number of generated tokens. The context may hold fewer.
     pub(crate) max_tokens: usize,
-    /// Limit of the thoughts.
+    /// Form and limit of the thoughts, if the model thinks.
     pub(crate) thinking: Option<ThinkingLimit>,
     /// Grammar that the reply must match.
     pub(crate) grammar: Option<Matcher>,

@@ -49,6 +49,16 @@ impl TextDecoder {
         }
     }
 
+    /// Adds the bytes of a token to which stop sequences do not apply, and returns the text that became certain.
+    pub(crate) fn push_thought(&mut self, bytes: &[u8]) -> Decoded {
+        self.incomplete.extend_from_slice(bytes);
+        self.decode_characters();
+        Decoded {
+            text: std::mem::take(&mut self.held),
+            stopped: false,
+        }
+    }
+
     /// Returns the text that was held back, at the end of the reply. An incomplete character becomes
     /// U+FFFD.
     pub(crate) fn finish(&mut self) -> String {
@@ -154,6 +164,16 @@ mod tests {
     #[test]
     fn the_earliest_of_several_stop_sequences_ends_the_text() {
         assert_eq!(decode(&["c", "b"], b"abc", 3), ("a".to_owned(), true));
+    }
+
+    /// Row 18 of tests/field.md.
+    #[test]
+    fn a_stop_sequence_in_thoughts_does_not_end_the_reply() {
+        let mut text = TextDecoder::new(vec!["\n".to_owned()]);
+
+        assert_eq!(text.push_thought(b"a\nb\xC3").text, "a\nb");
+        assert_eq!(text.push_thought(b"\xA4\n").text, "ä\n");
+        assert!(text.push(b"c\n").stopped);
     }
 
     #[test]

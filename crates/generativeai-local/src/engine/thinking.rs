@@ -1,11 +1,11 @@
-//! Ends the thoughts of a reply at their budget.
+//! Follows the thoughts of a reply, and ends them at their budget.
 
 use llama_cpp_2::token::LlamaToken;
 
-/// Limit of the thoughts of a reply.
+/// Form of the thoughts of a reply, and their limit.
 #[derive(Clone, Debug)]
 pub(crate) struct ThinkingLimit {
-    /// Maximum number of tokens.
+    /// Maximum number of tokens. `usize::MAX` if there is no limit.
     pub(crate) max_tokens: usize,
     /// Tag before the thoughts.
     pub(crate) open: &'static str,
@@ -21,9 +21,13 @@ pub(crate) struct ThinkingLimit {
 #[derive(Debug)]
 pub(super) struct ThinkingBudget {
     limit: ThinkingLimit,
-    /// Bytes of the reply so far. Dropped once the thoughts have ended.
+    /// Bytes of the reply so far, until the thoughts have ended.
     text: Vec<u8>,
+    /// Whether the end of the thoughts was forced.
+    is_forced: bool,
     ended: bool,
+    /// Whether the answer has begun, white space aside.
+    has_answer: bool,
     /// Forced tokens that were not returned yet, last one first.
     forced: Vec<LlamaToken>,
 }
@@ -33,33 +37,45 @@ impl ThinkingBudget {
         Self {
             limit,
             text: Vec::new(),
+            is_forced: false,
             ended: false,
+            has_answer: false,
             forced: Vec::new(),
         }
     }
 
     /// Returns the next token if it is forced: the thoughts have reached their limit.
     pub(super) fn next_forced(&mut self, generated: usize) -> Option<LlamaToken> {
-        if !self.ended && generated >= self.limit.max_tokens && self.is_thinking() {
-            self.ended = true;
+        let is_over = generated >= self.limit.max_tokens && !self.ended;
+        if is_over && !self.is_forced && self.is_thinking() {
+            self.is_forced = true;
             self.forced = self.limit.closing.iter().rev().copied().collect();
         }
         self.forced.pop()
     }
 
-    /// Adds the bytes of a token.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    /// Adds the bytes of a token. Returns whether they are part of the thoughts, or white space between them and the
+    /// answer.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> bool {
         if self.ended {
-            return;
+            self.has_answer |= !bytes.trim_ascii().is_empty();
+            return !self.has_answer;
         }
         self.text.extend_from_slice(bytes);
+        if !self.is_thinking() {
+            self.ended = self.text.len() >= self.limit.open.len();
+            self.has_answer = self.ended;
+            return false;
+        }
         let close = self.limit.close.as_bytes();
         // A token may complete the tag anywhere in its bytes, so search the end of the text only.
         let start = self.text.len().saturating_sub(bytes.len() + close.len());
         let tail = &self.text[start..];
-        if !self.is_thinking() || tail.windows(close.len()).any(|window| window == close) {
-            self.ended = self.text.len() >= self.limit.open.len();
+        if let Some(at) = tail.windows(close.len()).position(|window| window == close) {
+            self.ended = true;
+            self.has_answer = !tail[at + close.len()..].trim_ascii().is_empty();
         }
+        !self.has_answer
     }
 
     fn is_thinking(&self) -> bool {
@@ -103,6 +119,32 @@ mod tests {
         assert_eq!(forced_after(budget(true), &["a", "b", "c"]), [7, 8]);
         assert_eq!(forced_after(budget(false), &["<think>", "b", "c"]), [7, 8]);
         assert_eq!(forced_after(budget(true), &["a", "b"]), NONE);
+    }
+
+    /// Row 18 of tests/field.md: stop sequences apply to the answer.
+    #[test]
+    fn thoughts_and_the_white_space_after_them_are_told_apart_from_the_answer() {
+        let parts = |is_open: bool, pieces: &[&str]| -> Vec<bool> {
+            let mut budget = budget(is_open);
+            pieces
+                .iter()
+                .map(|piece| budget.push(piece.as_bytes()))
+                .collect()
+        };
+
+        assert_eq!(
+            parts(false, &["<think>", "a\n", "</think>", "\n\n", "b", "\n"]),
+            [true, true, true, true, false, false]
+        );
+        assert_eq!(
+            parts(true, &["a", "</thi", "nk>", "b"]),
+            [true, true, true, false]
+        );
+        assert_eq!(parts(true, &["a</think>b", "c"]), [false, false]);
+        assert_eq!(
+            parts(false, &["An ", "answer", "<think>"]),
+            [false, false, false]
+        );
     }
 
     #[test]

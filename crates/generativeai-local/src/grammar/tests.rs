@@ -95,6 +95,7 @@ fn thinking(answer: Answer, is_open: bool) -> Shape {
             tags: Some(ThinkingTags {
                 open: "<think>",
                 close: "</think>",
+                answer: "",
             }),
             is_open,
         },
@@ -513,4 +514,27 @@ fn every_complete_text_matches_its_schema() {
         "only {} schemas were tested",
         validated.get()
     );
+}
+
+/// Row 10 of tests/field.md: schemas that inherit from others are enforced, although their objects are open.
+#[test]
+fn objects_of_several_schemas_are_enforced() {
+    let base =
+        json!({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]});
+    let more =
+        json!({"type": "object", "properties": {"b": {"type": "integer"}}, "required": ["b"]});
+    for declared in [
+        json!({"allOf": [base, more]}),
+        json!({"allOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/B"}], "$defs": {"A": base, "B": more}}),
+        json!({"type": "object", "allOf": [{"$ref": "#/$defs/A"}], "properties": more["properties"],
+            "required": ["b"], "$defs": {"A": base}}),
+        json!({"allOf": [base, more, {"properties": {"b": {"minimum": 0}}}]}),
+    ] {
+        let matches = |text: &str| matches(shape(json_of(&declared)), text);
+
+        assert!(matches(r#"{"a": "x", "b": 1}"#), "{declared}");
+        for wrong in ["1", "{}", r#"{"a": "x"}"#, r#"{"a": 1, "b": 1}"#] {
+            assert!(!matches(wrong), "{wrong}: {declared}");
+        }
+    }
 }

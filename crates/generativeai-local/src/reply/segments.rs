@@ -96,25 +96,47 @@ impl SegmentParser {
         match self.state {
             State::Start => self.start(),
             State::Thought => self.thought(segments),
-            State::ThoughtStart => self.skip_whitespace(State::Thought),
-            State::AfterThought | State::AfterCall => self.skip_whitespace(State::Text),
+            State::ThoughtStart => self.open_thought(State::Thought),
+            State::AfterThought => self.open_thought(State::Text),
+            State::AfterCall => self.skip_whitespace(State::Text),
             State::Text => self.text(segments),
             State::Call => self.call(segments),
         }
     }
 
     fn start(&mut self) -> bool {
-        let open = self.thinking.map_or("", |tags| tags.open);
+        let (open, answer) = self
+            .thinking
+            .map_or(("", ""), |tags| (tags.open, tags.answer));
         let text = self.held.trim_start();
         if let Some(rest) = text.strip_prefix(open) {
             self.held = rest.to_owned();
             self.state = State::ThoughtStart;
-        } else if open.starts_with(text) {
+        } else if let Some(rest) = text.strip_prefix(answer).filter(|_| !answer.is_empty()) {
+            self.held = rest.to_owned();
+            self.state = State::Text;
+        } else if open.starts_with(text) || answer.starts_with(text) {
             return false;
         } else {
             self.state = State::Text;
         }
         true
+    }
+
+    /// Skips white space, and an open tag: some models repeat the one that the prompt ends with, or think again
+    /// before they answer. `next` is the state without a tag.
+    fn open_thought(&mut self, next: State) -> bool {
+        let open = self.thinking.map_or("", |tags| tags.open);
+        let text = self.held.trim_start();
+        if let Some(rest) = text.strip_prefix(open) {
+            self.held = rest.to_owned();
+            self.state = State::ThoughtStart;
+            return true;
+        }
+        if open.starts_with(text) {
+            return false;
+        }
+        self.skip_whitespace(next)
     }
 
     fn thought(&mut self, segments: &mut Vec<Segment>) -> bool {
@@ -203,6 +225,7 @@ mod tests {
     const TAGS: ThinkingTags = ThinkingTags {
         open: "<think>",
         close: "</think>",
+        answer: "",
     };
 
     /// Parses a reply in pieces of `size` bytes; returns its thoughts, its text, and the names of the
@@ -248,6 +271,63 @@ mod tests {
             let (thoughts, text, _) = parse(parser(true), "\nHm.\n</think>\n\nYes.", size);
 
             assert_eq!((thoughts.as_str(), text.as_str()), ("Hm.", "Yes."));
+        }
+    }
+
+    /// Row 18 of tests/field.md: models that write the tag that the prompt ends with, or think twice.
+    #[test]
+    fn an_open_tag_is_never_part_of_thoughts_or_text() {
+        for (is_open, reply, thoughts, answer) in [
+            (true, "<think>\nHm.\n</think>\n\nYes.", "Hm.", "Yes."),
+            (true, "\n <think>\n<think>Hm.</think>Yes.", "Hm.", "Yes."),
+            (
+                false,
+                "<think>a</think>\n<think>\nb</think>\n\nYes.",
+                "ab",
+                "Yes.",
+            ),
+            (false, "<think></think>\n\nYes.", "", "Yes."),
+            (false, "<think>\n\n</think>\n\n<thing>", "", "<thing>"),
+            (false, "<think>a</think>", "a", ""),
+            (false, "<think>a", "a", ""),
+            (true, "a<think>b</think>c", "a<think>b", "c"),
+        ] {
+            for size in 1..=reply.len() {
+                let (found, text, _) = parse(parser(is_open), reply, size);
+
+                assert_eq!(
+                    (found.as_str(), text.as_str()),
+                    (thoughts, answer),
+                    "{reply}"
+                );
+            }
+        }
+    }
+
+    /// Row 18 of tests/field.md: gpt-oss names the channel of thoughts and of answers.
+    #[test]
+    fn channels_are_thoughts_and_text() {
+        let tags = ThinkingTags::of_template("<|channel|>analysis<|message|>");
+        for (reply, thoughts, answer) in [
+            (
+                "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>Yes.",
+                "Hm.",
+                "Yes.",
+            ),
+            ("<|channel|>final<|message|>Yes.", "", "Yes."),
+            ("<|channel|>analysis<|message|>Hm.", "Hm.", ""),
+            ("Yes.", "", "Yes."),
+        ] {
+            for size in 1..=reply.len() {
+                let parser = SegmentParser::new(tags, false, None);
+                let (found, text, _) = parse(parser, reply, size);
+
+                assert_eq!(
+                    (found.as_str(), text.as_str()),
+                    (thoughts, answer),
+                    "{reply}"
+                );
+            }
         }
     }
 

@@ -3,6 +3,11 @@
 use encoding_rs::{Encoding, UTF_8};
 use generativeai::protocol::content::Blob;
 
+/// Control characters of text files: bell, backspace, white space, escape sequences and the line end of mainframes.
+const TEXT_CONTROLS: [char; 9] = [
+    '\u{7}', '\u{8}', '\t', '\n', '\u{b}', '\u{c}', '\r', '\u{1b}', '\u{85}',
+];
+
 /// Returns the text of a blob; `None` if it is not text.
 ///
 /// Text decodes as UTF-8, as UTF-16 with a byte order mark, or in the charset that the media type names. Names of
@@ -20,11 +25,17 @@ pub(super) fn text_of(blob: &Blob) -> Option<String> {
     }
     let charset = parameters
         .split(';')
-        .find_map(|parameter| parameter.trim().strip_prefix("charset="))
-        .map(|charset| charset.trim_matches(['"', ' ']));
+        .filter_map(|parameter| parameter.split_once('='))
+        .find(|(name, _)| name.trim() == "charset")
+        .map(|(_, charset)| charset.trim_matches(['"', '\'', ' ']));
     let text = decode(&blob.bytes().ok()?, charset)?;
-    let is_control = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{c}');
-    (!text.contains(is_control)).then_some(text)
+    // Logs of terminals have escape sequences, and old files a mark of their end.
+    let is_named_text = essence.trim_start().starts_with("text/");
+    let is_binary = |c: char| match is_named_text {
+        true => c == '\0',
+        false => c.is_control() && !TEXT_CONTROLS.contains(&c),
+    };
+    (!text.contains(is_binary)).then_some(text)
 }
 
 /// Decodes bytes in the encoding of their byte order mark, else of the charset. The default is UTF-8.
@@ -95,6 +106,16 @@ mod tests {
                 "{}",
             ),
             ("IMAGE/SVG+XML", b"<svg/>", "<svg/>"),
+            (
+                "text/plain",
+                b"\x1b[31mred\x1b[0m\x1a",
+                "\x1b[31mred\x1b[0m\x1a",
+            ),
+            ("application/x-log", b"a\x08b\x1b[0m", "a\x08b\x1b[0m"),
+            ("text/plain", b"", ""),
+            ("text/plain; charset = 'utf-8'", "ü".as_bytes(), "ü"),
+            ("text/plain; charset=utf-16", b"a\0", "a"),
+            ("text/plain;charset=us-ascii;format=flowed", b"a", "a"),
         ] {
             assert_eq!(
                 decoded(mime_type, bytes).as_deref(),
@@ -113,6 +134,8 @@ mod tests {
             None
         );
         assert_eq!(decoded("application/octet-stream", b"a\0b"), None);
+        assert_eq!(decoded("application/x-thing", b"\x01\x02"), None);
+        assert_eq!(decoded("text/plain", b"a\0b"), None);
         assert_eq!(decoded("text/plain", b"gr\xFCn"), None);
     }
 }

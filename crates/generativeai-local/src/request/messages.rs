@@ -121,8 +121,15 @@ fn text_of_part(part: &Part, path: &str) -> Result<String> {
     match &part.data {
         Some(Data::Text(text)) => Ok(text.clone()),
         Some(Data::InlineData(blob)) => media::text_of(blob).ok_or_else(|| {
-            let mime_type = blob.mime_type.as_deref();
-            unsupported(path, mime_type.unwrap_or("data that is not text"))
+            let mime_type = blob.mime_type.as_deref().unwrap_or_default();
+            match mime_type {
+                "" => unsupported(path, "data that is not text"),
+                text if text.starts_with("text/") => invalid_argument(format!(
+                    "{path}: the data is not {text} in UTF-8: add its encoding to the media type, as in \
+                     `text/plain; charset=windows-1252`"
+                )),
+                other => unsupported(path, other),
+            }
         }),
         Some(Data::ExecutableCode(code)) => {
             let code = code.code.as_deref().unwrap_or_default();
@@ -132,6 +139,8 @@ fn text_of_part(part: &Part, path: &str) -> Result<String> {
             let output = result.output.as_deref().unwrap_or_default();
             Ok(format!("\n```\n{output}\n```\n"))
         }
+        // The state of another model's thoughts, in a conversation that another model began.
+        None if part.thought_signature.is_some() => Ok(String::new()),
         None if part.unknown.is_empty() => {
             Err(invalid_argument(format!("{path} is empty: add text")))
         }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use serde_json::{Map, Value, json};
 
 use super::exclusive::are_exclusive;
-use super::narrow::{ANYTHING, Objects, anything, anything_definition, narrow};
+use super::narrow::{Objects, anything, anything_definitions, narrow};
 use super::pattern;
 use super::problem::{Problem, join};
 use super::references::{References, Target};
@@ -78,7 +78,7 @@ pub(super) struct Lowered {
 ///
 /// # Errors
 ///
-/// A reference leads to nothing, or `not` forbids every value.
+/// A reference leads to nothing, or `not` of the whole schema forbids every value.
 pub(super) fn lower(schema: &Value) -> Result<Lowered, Problem> {
     let mut lowering = Lowering {
         references: References::new(schema),
@@ -89,7 +89,7 @@ pub(super) fn lower(schema: &Value) -> Result<Lowered, Problem> {
     };
     let mut root = lowering.schema(schema, "", None)?;
     let mut definitions = Map::new();
-    definitions.insert(ANYTHING.to_owned(), anything_definition());
+    definitions.extend(anything_definitions(lowering.objects));
     while let Some((name, target)) = lowering.queue.pop_front() {
         let pointer = format!("/$defs/{name}");
         let definition = lowering.schema(target, &pointer, None)?;
@@ -129,8 +129,12 @@ impl<'a> Lowering<'a> {
             _ => return Ok(schema.clone()),
         };
         if members.get("not").is_some_and(is_true) {
-            let reason = "`not` forbids every value";
-            return Err(Problem::new(join(pointer, "not"), reason));
+            if pointer.is_empty() {
+                let reason = "`not` forbids every value";
+                return Err(Problem::new(join(pointer, "not"), reason));
+            }
+            // A property that must not be there, as TypeScript's `never` is written.
+            return Ok(Value::Bool(false));
         }
         let mut lowered = Map::new();
         for (name, value) in members {

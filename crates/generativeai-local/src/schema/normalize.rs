@@ -28,7 +28,11 @@ const NUMBERS: [&str; 13] = [
 /// Keywords whose value is a list of alternatives.
 const COMBINED: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 /// Keywords whose value may be `null`. Serializers write absent members as `null`.
-const NULLABLE: [&str; 4] = ["default", "const", "example", "not"];
+const NULLABLE: [&str; 3] = ["default", "const", "example"];
+/// Annotations whose value is a text. A wrong one has no influence on which values match.
+const TEXTS: [&str; 3] = ["title", "description", "$comment"];
+/// Annotations whose value is a boolean.
+const FLAGS: [&str; 3] = ["deprecated", "readOnly", "writeOnly"];
 /// Keywords whose value is an object. PHP writes an empty one as `[]`.
 const OBJECTS: [&str; 4] = ["properties", "patternProperties", "$defs", "definitions"];
 
@@ -36,11 +40,42 @@ const OBJECTS: [&str; 4] = ["properties", "patternProperties", "$defs", "definit
 ///
 /// Types may be in capitals, as in the Gemini API. `nullable` (OpenAPI), boolean `exclusiveMinimum` and `required`
 /// (drafts 3 and 4), and tuples in `items` (before draft 2020-12) are translated. Keywords without an effect, such as
-/// `"enum": null` and `"anyOf": []`, are removed. Nothing else changes.
+/// `"enum": null` and `"anyOf": []`, are removed. References to the schemas of a document from which the schema was
+/// taken lead to its own definitions. Nothing else changes.
 pub(super) fn normalize(schema: &Value) -> Value {
     let mut schema = schema.clone();
     normalize_in_place(&mut schema);
+    let root = schema.clone();
+    redirect_references(&mut schema, &root);
     schema
+}
+
+/// Places of definitions in the documents that schemas are taken from.
+const DEFINITIONS: [&str; 3] = ["/$defs", "/definitions", "/components/schemas"];
+
+/// Redirects each reference that leads to nothing to the definition of the same name, if the schema has it elsewhere.
+fn redirect_references(schema: &mut Value, root: &Value) {
+    let Value::Object(members) = schema else {
+        return;
+    };
+    subschemas::for_each_mut(members, &mut |inner| redirect_references(inner, root));
+    let Some(Value::String(reference)) = members.get_mut("$ref") else {
+        return;
+    };
+    let Some(pointer) = reference.strip_prefix("#/") else {
+        return;
+    };
+    if root.pointer(&format!("/{pointer}")).is_some() {
+        return;
+    }
+    let Some((place, name)) = pointer.rsplit_once('/') else {
+        return;
+    };
+    let is_known = DEFINITIONS.contains(&format!("/{place}").as_str());
+    let mut places = DEFINITIONS.iter().map(|place| format!("{place}/{name}"));
+    if let Some(found) = places.find(|place| is_known && root.pointer(place).is_some()) {
+        *reference = format!("#{found}");
+    }
 }
 
 fn normalize_in_place(schema: &mut Value) {
@@ -52,11 +87,12 @@ fn normalize_in_place(schema: &mut Value) {
     members.remove("$schema");
     remove_empty(members);
     normalize_types(members);
-    for name in NUMBERS {
-        if let Some(number) = members.get_mut(name)
-            && let Some(parsed) = number.as_str().and_then(parse_number)
+    normalize_numbers(members);
+    for name in ["additionalProperties", "uniqueItems"] {
+        if let Some(flag) = members.get_mut(name)
+            && let Some(parsed) = flag.as_str().and_then(|flag| flag.parse::<bool>().ok())
         {
-            *number = parsed;
+            *flag = parsed.into();
         }
     }
     for (exclusive, inclusive) in [
@@ -71,6 +107,7 @@ fn normalize_in_place(schema: &mut Value) {
         }
     }
     normalize_required(members);
+    drop_contradicted_type(members);
     if let Some(Value::Array(_)) = members.get("items")
         && let Some(items) = members.remove("items")
     {
@@ -78,6 +115,9 @@ fn normalize_in_place(schema: &mut Value) {
         if let Some(rest) = members.remove("additionalItems") {
             members.insert("items".to_owned(), rest);
         }
+    }
+    if members.get("prefixItems") == Some(&json!([])) {
+        members.remove("prefixItems");
     }
     merge_single_all_of(members);
     expand_property_names(members);
@@ -93,8 +133,50 @@ fn remove_empty(members: &mut Map<String, Value>) {
         let is_null = value.is_null() && !NULLABLE.contains(&name);
         let is_empty = *value == json!([]) && (OBJECTS.contains(&name) || COMBINED.contains(&name));
         let is_example = name == "examples" && !value.is_array();
-        !(is_null || is_empty || is_example)
+        let is_text = TEXTS.contains(&name) && !value.is_string();
+        let is_flag = FLAGS.contains(&name) && !value.is_boolean();
+        // Draft 2019-09 has a boolean here, draft 2020-12 a text.
+        let is_anchor = name == "$recursiveAnchor";
+        !(is_null || is_empty || is_example || is_text || is_flag || is_anchor)
     });
+}
+
+/// Reads numbers from texts, and counts from numbers with a fraction of zero.
+fn normalize_numbers(members: &mut Map<String, Value>) {
+    for name in NUMBERS {
+        let Some(number) = members.get_mut(name) else {
+            continue;
+        };
+        if let Some(parsed) = number.as_str().and_then(parse_number) {
+            *number = parsed;
+        }
+        let is_count = name.starts_with("min") && name != "minimum"
+            || name.starts_with("max") && name != "maximum";
+        if is_count
+            && let Some(float) = number.as_f64().filter(|float| float.fract() == 0.0)
+            && (0.0..=f64::from(u32::MAX)).contains(&float)
+        {
+            *number = Value::from(float as u32);
+        }
+    }
+}
+
+/// Removes the type of texts or numbers that none of the listed values has, and `const: null` beside such a type. Some
+/// generators list the numbers of an enum beside the type `string`, and write an absent constant as `null`.
+fn drop_contradicted_type(members: &mut Map<String, Value>) {
+    let has_type: fn(&Value) -> bool = match members.get("type").and_then(Value::as_str) {
+        Some("string") => Value::is_string,
+        Some("integer" | "number") => Value::is_number,
+        _ => return,
+    };
+    if members.get("const") == Some(&Value::Null) {
+        members.remove("const");
+    }
+    let listed = members.get("enum").and_then(Value::as_array);
+    let is_other = |value: &Value| (value.is_string() || value.is_number()) && !has_type(value);
+    if listed.is_some_and(|listed| !listed.is_empty() && listed.iter().all(is_other)) {
+        members.remove("type");
+    }
 }
 
 fn parse_number(text: &str) -> Option<Value> {
@@ -134,7 +216,14 @@ fn normalize_types(members: &mut Map<String, Value>) {
         }
     };
     match value {
-        Value::Array(names) => names.iter_mut().for_each(normalize),
+        Value::Array(names) => {
+            names.iter_mut().for_each(normalize);
+            let mut seen = HashSet::new();
+            names.retain(|name| seen.insert(name.clone()));
+            if names.is_empty() {
+                members.remove("type");
+            }
+        }
         name if name == "TYPE_UNSPECIFIED" || name == "any" => {
             members.remove("type");
         }
@@ -248,6 +337,26 @@ mod tests {
         );
     }
 
+    /// Row 9 of tests/field.md: FastAPI's references in a schema of Pydantic.
+    #[test]
+    fn references_to_the_old_document_lead_to_the_definitions_of_the_schema() {
+        for (reference, redirected) in [
+            ("#/components/schemas/A", "#/$defs/A"),
+            ("#/definitions/A", "#/$defs/A"),
+            ("#/definitions/B", "#/definitions/B"),
+            ("#/$defs/A", "#/$defs/A"),
+            ("#/properties/A", "#/properties/A"),
+            ("#a", "#a"),
+        ] {
+            let schema =
+                json!({ "properties": { "a": { "$ref": reference } }, "$defs": { "A": true } });
+
+            let normalized = normalize(&schema);
+
+            assert_eq!(normalized["properties"]["a"]["$ref"], redirected);
+        }
+    }
+
     #[test]
     fn older_drafts_and_openapi_are_translated() {
         for (schema, normalized) in [
@@ -286,6 +395,36 @@ mod tests {
             (
                 json!({ "$schema": "http://json-schema.org/draft-04/schema#", "required": true }),
                 json!({}),
+            ),
+            // Zod: an empty tuple.
+            (
+                json!({ "type": "array", "prefixItems": [], "items": false }),
+                json!({ "type": "array", "items": false }),
+            ),
+            (
+                json!({ "minLength": 2.0, "maxItems": "3", "minimum": 1.0, "additionalProperties": "false" }),
+                json!({ "minLength": 2, "maxItems": 3, "minimum": 1.0, "additionalProperties": false }),
+            ),
+            (
+                json!({ "title": 5, "description": ["a"], "$comment": 1, "deprecated": "yes", "not": null }),
+                json!({}),
+            ),
+            (
+                json!({ "type": ["string", "String"] }),
+                json!({ "type": ["string"] }),
+            ),
+            (
+                json!({ "type": "string", "const": null }),
+                json!({ "type": "string" }),
+            ),
+            (json!({ "type": [], "$recursiveAnchor": true }), json!({})),
+            (
+                json!({ "type": "string", "enum": [1, 2] }),
+                json!({ "enum": [1, 2] }),
+            ),
+            (
+                json!({ "type": "string", "enum": ["a", 1] }),
+                json!({ "type": "string", "enum": ["a", 1] }),
             ),
         ] {
             assert_eq!(normalize(&schema), normalized);

@@ -13,8 +13,54 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("float", float);
     environment.add_filter("default", default);
     environment.add_filter("d", default);
+    environment.add_filter("truncate", truncate);
+    environment.add_filter("wordcount", |text: &str| {
+        let is_part = |char: char| char.is_alphanumeric() || char == '_';
+        text.split(|char| !is_part(char))
+            .filter(|word| !word.is_empty())
+            .count()
+    });
+    environment.add_filter("center", |text: &str, width: Option<usize>| {
+        let room = width
+            .unwrap_or(80)
+            .min(MAX_WIDTH)
+            .saturating_sub(text.chars().count());
+        format!(
+            "{}{text}{}",
+            " ".repeat(room / 2),
+            " ".repeat(room - room / 2)
+        )
+    });
     environment.add_function("joiner", globals::joiner);
     environment.add_function("cycler", |items: Rest<Value>| globals::cycler(items.0));
+}
+
+/// Maximum width to which a text is centered. The steps of a template do not limit its output here.
+const MAX_WIDTH: usize = 4_096;
+
+/// Cuts a text at a length, by default between words.
+fn truncate(
+    text: &str,
+    length: Option<usize>,
+    killwords: Option<bool>,
+    end: Option<&str>,
+    named: Kwargs,
+) -> Result<String, Error> {
+    let length = length.or(named.get("length")?).unwrap_or(255);
+    let killwords = killwords.or(named.get("killwords")?).unwrap_or(false);
+    let end = end.or(named.get("end")?).unwrap_or("...");
+    let leeway: usize = named.get::<Option<usize>>("leeway")?.unwrap_or(5);
+    named.assert_all_used()?;
+    if text.chars().count() <= length.saturating_add(leeway) {
+        return Ok(text.to_owned());
+    }
+    let kept = length.saturating_sub(end.chars().count());
+    let cut: String = text.chars().take(kept).collect();
+    let cut = match cut.rsplit_once(' ') {
+        Some((words, _)) if !killwords => words,
+        _ => &cut,
+    };
+    Ok(format!("{cut}{end}"))
 }
 
 /// Converts a value to an integer. Other values become the default, or 0 without one.

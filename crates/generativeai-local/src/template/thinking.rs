@@ -5,10 +5,18 @@
 pub(crate) struct ThinkingTags {
     pub(crate) open: &'static str,
     pub(crate) close: &'static str,
+    /// Text before an answer without thoughts; empty for most models.
+    pub(crate) answer: &'static str,
 }
 
 /// Known tags. A model thinks if its chat template mentions one of them.
-const KNOWN: [ThinkingTags; 9] = [
+const KNOWN: [ThinkingTags; 12] = [
+    // gpt-oss: each message names its channel.
+    ThinkingTags {
+        open: "<|channel|>analysis<|message|>",
+        close: "<|end|><|start|>assistant<|channel|>final<|message|>",
+        answer: "<|channel|>final<|message|>",
+    },
     tags("<think>", "</think>"),
     tags("<thinking>", "</thinking>"),
     tags("[THINK]", "[/THINK]"),
@@ -18,18 +26,24 @@ const KNOWN: [ThinkingTags; 9] = [
     tags("<thought>", "</thought>"),
     tags("<reasoning>", "</reasoning>"),
     tags("<|inner_prefix|>", "<|inner_suffix|>"),
+    tags("<|channel>thought", "<channel|>"),
+    tags("◁think▷", "◁/think▷"),
 ];
 
 /// Template variables that turn thinking on or off.
 pub(super) const SWITCHES: [&str; 3] = ["enable_thinking", "thinking", "reasoning"];
 
 const fn tags(open: &'static str, close: &'static str) -> ThinkingTags {
-    ThinkingTags { open, close }
+    ThinkingTags {
+        open,
+        close,
+        answer: "",
+    }
 }
 
 impl ThinkingTags {
     /// Returns the tags that a template mentions; `None` if the model does not think.
-    pub(super) fn of_template(source: &str) -> Option<Self> {
+    pub(crate) fn of_template(source: &str) -> Option<Self> {
         KNOWN
             .into_iter()
             .find(|tags| source.contains(tags.open) || source.contains(tags.close))
@@ -45,6 +59,8 @@ impl ThinkingTags {
 mod tests {
     use super::*;
 
+    const THINK: ThinkingTags = tags("<think>", "</think>");
+
     /// Row 18 of tests/field.md: other models than Qwen3.
     #[test]
     fn each_model_has_its_own_tags() {
@@ -53,6 +69,11 @@ mod tests {
             ("<|START_THINKING|><|END_THINKING|>", "<|START_THINKING|>"),
             ("{{ content.split('</thought>')[-1] }}", "<thought>"),
             ("<|inner_prefix|>", "<|inner_prefix|>"),
+            (
+                "{{- '<|channel|>analysis<|message|>' + message.thinking + '<|end|>' }}",
+                "<|channel|>analysis<|message|>",
+            ),
+            ("{{ text.split('<channel|>')[-1] }}", "<|channel>thought"),
         ] {
             let tags = ThinkingTags::of_template(template).expect(template);
             assert_eq!(tags.open, open);
@@ -64,14 +85,17 @@ mod tests {
     fn the_tags_that_the_template_mentions_are_used() {
         let splits = "{{ message.content.split('</think>')[-1] }}";
 
-        assert_eq!(ThinkingTags::of_template(splits), Some(KNOWN[0]));
-        assert_eq!(ThinkingTags::of_template("[THINK]"), Some(KNOWN[2]));
+        assert_eq!(ThinkingTags::of_template(splits), Some(THINK));
+        assert_eq!(
+            ThinkingTags::of_template("[THINK]"),
+            Some(tags("[THINK]", "[/THINK]"))
+        );
         assert_eq!(ThinkingTags::of_template("{{ message.content }}"), None);
     }
 
     #[test]
     fn a_prompt_may_open_the_thoughts() {
-        let tags = KNOWN[0];
+        let tags = THINK;
 
         assert!(tags.are_open_at_end("<|assistant|><think>\n"));
         assert!(!tags.are_open_at_end("<|assistant|><think>\n\n</think>\n\n"));

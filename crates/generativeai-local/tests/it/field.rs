@@ -89,6 +89,14 @@ async fn schemas_that_programs_generate_are_accepted() {
         tool(json!({"type": "object", "properties": {"a": {"type": "string", "required": true}}})),
         tool(json!({"type": "object", "properties": {"a": {"type": "string", "required": "true"}}, "required": "a"})),
         tool(json!({"type": "object", "properties": [], "required": []})),
+        tool(object(json!({"type": "array", "prefixItems": [], "items": false}))),
+        tool(object(json!({"type": "array", "items": []}))),
+        tool(json!({"type": "object", "properties": {"a": {"not": {}}, "b": {"type": "string"}}})),
+        tool(object(json!({"type": "string", "enum": [1, 2]}))),
+        tool(object(json!({"type": ["string", "string"], "title": 5, "description": ["x"], "not": null}))),
+        tool(json!({"type": "object", "properties": {"a": {"$ref": "#/components/schemas/A"}}, "$defs": {"A": {"type": "string"}}})),
+        tool(json!({"allOf": [{"$ref": "#/$defs/Base"}, {"type": "object", "properties": {"b": {"type": "integer"}}, "required": ["b"]}],
+            "$defs": {"Base": {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}}})),
         tool(json!({})), tool(json!(null)), tool(json!(true)),
         tool(json!({"type": "string"})),
         tool(json!({"type": ["object", "null"], "properties": {"a": {"type": "string"}}})),
@@ -175,4 +183,27 @@ async fn types_are_read_in_any_case() {
 
     ])
     .await;
+}
+
+/// Row 18 of tests/field.md: the template opens the thoughts itself, and each thought would end at the stop sequence.
+#[tokio::test]
+async fn stop_sequences_apply_to_the_answer_and_not_to_the_thoughts() {
+    let template = "{% for m in messages %}{{ m.content }}\n{% endfor %}<think>\n";
+    let local = tiny(
+        "stop_sequences_apply_to_the_answer_and_not_to_the_thoughts",
+        |builder| builder.chat_template(template),
+    );
+    let thoughts = |stop: Value| {
+        let settings = json!({
+            "temperature": 0, "maxOutputTokens": 60, "stopSequences": stop,
+            "thinkingConfig": {"thinkingBudget": 9, "includeThoughts": true},
+        });
+        let reply = ask(&local, with(config(settings)));
+        async move { reply.await.expect("a reply").thoughts() }
+    };
+
+    let free = thoughts(json!([])).await;
+    let first = free.chars().next().expect("thoughts").to_string();
+
+    assert_eq!(thoughts(json!([first])).await, free);
 }
