@@ -16,8 +16,9 @@ const MAX_PAGES: usize = 16;
 
 /// Beginnings of the names that Google publishes for models of text and embeddings.
 ///
-/// Models that make pictures, video and music are left out: text from another model would only confuse the program.
-const PUBLISHED: [&str; 20] = [
+/// Models that make pictures, video and music are left out: a text model in their place would only
+/// confuse the program.
+const PUBLISHED: [&str; 27] = [
     "gemini",
     "gemma",
     "learnlm",
@@ -26,6 +27,8 @@ const PUBLISHED: [&str; 20] = [
     "code-bison",
     "codechat-bison",
     "text-bison",
+    "text-unicorn",
+    "code-gecko",
     "embedding",
     "text-embedding",
     "text-multilingual-embedding",
@@ -38,6 +41,11 @@ const PUBLISHED: [&str; 20] = [
     "functiongemma",
     "translategemma",
     "embeddinggemma",
+    "paligemma",
+    "recurrentgemma",
+    "t5gemma",
+    "txgemma",
+    "vaultgemma",
 ];
 
 /// Names of the backend's models, listed once.
@@ -125,7 +133,10 @@ impl ModelNames {
 /// the publisher in front: `google/gemma-3-4b-it`.
 fn is_published(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let name = name.strip_prefix("google/").unwrap_or(&name);
+    let mut publishers = ["google/", "vertex_ai/", "googleai/", "vertexai/"].into_iter();
+    let name = publishers
+        .find_map(|it| name.strip_prefix(it))
+        .unwrap_or(&name);
     let rest = PUBLISHED
         .iter()
         .find_map(|family| name.strip_prefix(family));
@@ -185,6 +196,10 @@ mod tests {
             "chat-bison-001",
             "aqa",
             "google/gemini-2.5-flash",
+            "gemini/gemini-2.5-flash",
+            "vertex_ai/gemini-2.5-pro",
+            "txgemma-9b-chat",
+            "text-unicorn@001",
             "textembedding-gecko@003",
             "medgemma-27b-text-it",
             "gemini-2.5-computer-use-preview-10-2025",

@@ -143,14 +143,20 @@ fn segments(path: &str) -> Option<Vec<String>> {
 
 /// Removes the prefix of the resource: the version, and the project and publisher of Vertex AI.
 ///
-/// A base URL copied with too much at its end repeats some of it, as `/v1beta/v1beta/models` or
-/// `/v1beta/models/a:generateContent/v1beta/models/b`: the last version counts. A base URL without a version is
-/// accepted too.
+/// A base URL that was copied with too much at its end repeats some of it, as `/v1beta/v1beta/models`
+/// or `/v1beta/models/a:generateContent/v1beta/models/b`: the last version counts. A base URL without
+/// a version is accepted too, also that of a proxy, such as `/gemini/models/m`.
 fn without_base<'a, 's>(segments: &'a [&'s str]) -> &'a [&'s str] {
     let version = segments
         .iter()
         .rposition(|segment| VERSIONS.contains(segment));
-    let mut rest = version.map_or(segments, |at| &segments[at + 1..]);
+    let resource = || {
+        segments
+            .iter()
+            .position(|it| ["projects", "models"].contains(it))
+    };
+    let start = version.map(|at| at + 1).or_else(resource);
+    let mut rest = &segments[start.unwrap_or_default()..];
     if let ["projects", _, "locations", _, after @ ..] = rest {
         rest = after;
     }
@@ -308,6 +314,10 @@ mod tests {
             "/v1/projects/p/locations/global/publishers/google/models/m:generateContent/",
             "/v1beta/openai/v1beta/models/m:generateContent",
             "/proxy/gemini/v1beta/models/m:generateContent",
+            "/proxy/gemini/models/m:generateContent",
+            "/vertex_ai/projects/p/locations/l/publishers/google/models/m:generateContent",
+            "/publishers/google/models/m:generateContent",
+            "/v1/account/gateway/google-ai-studio/v1/models/m:generateContent",
             "/v1beta/publishers/google/models/m:generateContent",
             "/v1beta1/publishers/google/v1beta1/publishers/google/models/m:generateContent",
         ] {
