@@ -129,7 +129,7 @@ pub(super) mod recorded {
         error_kind: Option<serde_json::Value>,
     }
 
-    pub(in super::super) fn serialize<S: Serializer>(
+    pub(in crate::chat) fn serialize<S: Serializer>(
         reason: &Reason,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
@@ -141,7 +141,7 @@ pub(super) mod recorded {
         Recorded { reason, error_kind }.serialize(serializer)
     }
 
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(in crate::chat) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Reason, D::Error> {
         let Recorded { reason, error_kind } = Recorded::deserialize(deserializer)?;

@@ -8,7 +8,7 @@ use std::ops::Range;
 use serde::de::DeserializeOwned;
 use serde_json::Error;
 
-use super::{string_length, value_length};
+use super::tokens::{string_length, value_length};
 use crate::protocol::wire::is_snake_case;
 
 /// Most duplicates of one text. Each takes another pass over it.
@@ -45,7 +45,10 @@ pub(super) fn read_without<T: DeserializeOwned>(
 /// Returns the offset of the place that an error names.
 fn offset_of(json: &str, error: &Error) -> usize {
     let lines = json.split_inclusive('\n');
-    let before: usize = lines.take(error.line() - 1).map(str::len).sum();
+    let before: usize = lines
+        .take(error.line().saturating_sub(1))
+        .map(str::len)
+        .sum();
     (before + error.column()).min(json.len())
 }
 
