@@ -31,7 +31,7 @@ use crate::trace;
 /// - **Retries.** Only the last backend retries, unless the options of the request set [`RequestOptions::retry`]: the
 ///   next backend is the retry. [`RequestOptions::timeout`] of a model or a message covers all backends, so a backend
 ///   that does not respond uses it up. To ask the next one in time, set a shorter limit for its client alone, with
-///   [`RemoteBuilder::request_options`](crate::RemoteBuilder::request_options).
+///   [`RemoteBuilder::request_options`](crate::remote::RemoteBuilder::request_options).
 /// - **Report.** [`RequestOptions::on_retry`] is called with each failure after which the next backend is asked.
 ///   [`model_version`](GenerateContentResponse::model_version) of a reply names the model that answered. If all fail,
 ///   the error is the last one, and [`Error::attempts`] has the attempts of all.
