@@ -94,8 +94,9 @@ impl ModelNames {
     }
 
     /// Finds the model for a name: the backend's model of this name, or else, for a name that Google
-    /// publishes, the default model, or the backend's first one. If the backend does not list its models, other
-    /// names are passed on unchanged.
+    /// publishes, the default model, or the backend's first one. A beginning of one listed name stands for it:
+    /// `smollm2` for `smollm2-135m-instruct`. If the backend does not list its models, other names are passed on
+    /// unchanged.
     ///
     /// # Errors
     /// 404: the backend has no such model.
@@ -123,8 +124,14 @@ impl ModelNames {
         if may_replace {
             return Ok(ResolvedModel::new(first, true));
         }
-        let message =
-            format!("unknown model `models/{name}`: `GET models` lists the available models");
+        if !self.strict
+            && let Some(only) = only_abbreviated(listed, name)
+        {
+            return Ok(ResolvedModel::new(only, true));
+        }
+        let message = format!(
+            "unknown model `models/{name}`: use `{first}`, or another one of the list (`GET models`)"
+        );
         Err(ApiError::new(StatusCode::NOT_FOUND, message))
     }
 }
@@ -141,6 +148,17 @@ fn is_published(name: &str) -> bool {
         .iter()
         .find_map(|family| name.strip_prefix(family));
     rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_alphabetic()))
+}
+
+/// Returns the listed name of which `name` is the beginning, if there is exactly one.
+fn only_abbreviated<'a>(listed: &'a [String], name: &str) -> Option<&'a str> {
+    let is_abbreviated = |model: &&String| {
+        let rest = model.strip_prefix(name);
+        rest.is_some_and(|rest| rest.starts_with(['-', '.', ':', '@']))
+    };
+    let mut matching = listed.iter().filter(is_abbreviated);
+    let only = matching.next()?;
+    matching.next().is_none().then_some(only)
 }
 
 /// Asks the backend for a model that its list does not contain.
@@ -181,6 +199,21 @@ fn without_prefix(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_beginning_of_one_name_stands_for_it() {
+        let listed = ["smollm2-135m-instruct.q4_1", "qwen3-4b", "qwen3-8b"].map(String::from);
+        for (name, expected) in [
+            ("smollm2", Some("smollm2-135m-instruct.q4_1")),
+            ("smollm2-135m-instruct", Some("smollm2-135m-instruct.q4_1")),
+            ("qwen3-4b", None),
+            ("qwen3", None),
+            ("smol", None),
+            ("", None),
+        ] {
+            assert_eq!(only_abbreviated(&listed, name), expected, "{name}");
+        }
+    }
 
     /// Row 35 of tests/field.md.
     #[test]

@@ -51,8 +51,8 @@ pub struct Store {
 impl Store {
     /// Opens a store: `sqlite:PATH`, `sqlite::memory:`, or `postgres://USER:PASSWORD@HOST/DATABASE`.
     ///
-    /// A missing SQLite file is created with mode 0600, and tables of an older version are migrated. A
-    /// store in memory is deleted with the last clone of `Store` and the last of its sessions.
+    /// A missing SQLite file is created with mode 0600, with the folders above it, and tables of an older version are
+    /// migrated. A store in memory is deleted with the last clone of `Store` and the last of its sessions.
     ///
     /// Add `?sslmode=verify-full` to the address of a PostgreSQL server on another machine. As with
     /// libpq, the connection is encrypted by default if the server supports it, but the server's
