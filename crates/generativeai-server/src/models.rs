@@ -16,8 +16,7 @@ const MAX_PAGES: usize = 16;
 
 /// Beginnings of the names that Google publishes for models of text and embeddings.
 ///
-/// Models that make pictures, video and music are left out: a text model in their place would only
-/// confuse the program.
+/// Models that make pictures, video and music are left out: text from another model would only confuse the program.
 const PUBLISHED: [&str; 27] = [
     "gemini",
     "gemma",

@@ -14,11 +14,11 @@ use crate::protocol::safety::SafetyRating;
 impl GenerateContentResponse {
     /// Merges the next chunk of a stream into this response.
     ///
-    /// - Candidates are matched by their index, of which an absent one is 0, and ordered by it.
-    /// - Neighbouring text parts are concatenated, unless one has a thought signature or only one is a
-    ///   thought. The same holds for code and for its output. Pieces of a streamed function call are
-    ///   put together. All other parts stay separate.
-    /// - Log probabilities, citations and read web pages are collected. Of other values, such as each token count, the
+    /// - Candidates are matched and ordered by their index; an absent index is 0.
+    /// - Neighbouring text parts are concatenated, unless one has a thought signature or only one is a thought. Code
+    ///   and its output are merged alike. Pieces of a streamed function call are put together. All other parts stay
+    ///   separate.
+    /// - Log probabilities, citations and read web pages are collected. Of other values, such as the token counts, the
     ///   model version and the sources of grounding, the last one counts.
     /// - A continuation token counts until the next content.
     /// - A block is never replaced. A finish reason other than `STOP` and `MAX_TOKENS` is replaced only by another such
@@ -337,51 +337,27 @@ impl GroundingMetadata {
 }
 
 impl UsageMetadata {
-    /// Replaces each value that the chunk has. Counts only grow, so one that is absent later is not 0.
+    /// Replaces all values by those of the chunk, if it has counts: the counts of one chunk belong together. Otherwise
+    /// adds the values that it has.
     fn merge_chunk(&mut self, chunk: &UsageMetadata) {
-        // All fields are named, so that a new one cannot be forgotten.
-        let UsageMetadata {
-            prompt_token_count,
-            cached_content_token_count,
-            candidates_token_count,
-            tool_use_prompt_token_count,
-            thoughts_token_count,
-            total_token_count,
-            prompt_tokens_details,
-            cache_tokens_details,
-            candidates_tokens_details,
-            tool_use_prompt_tokens_details,
-            billable_prompt_usage,
-            traffic_type,
-            service_tier,
-            unknown,
-        } = chunk;
-        set(&mut self.prompt_token_count, prompt_token_count);
+        let counts = [
+            chunk.prompt_token_count,
+            chunk.cached_content_token_count,
+            chunk.candidates_token_count,
+            chunk.tool_use_prompt_token_count,
+            chunk.thoughts_token_count,
+            chunk.total_token_count,
+        ];
+        if counts.iter().any(Option::is_some) {
+            return self.clone_from(chunk);
+        }
         set(
-            &mut self.cached_content_token_count,
-            cached_content_token_count,
+            &mut self.billable_prompt_usage,
+            &chunk.billable_prompt_usage,
         );
-        set(&mut self.candidates_token_count, candidates_token_count);
-        set(
-            &mut self.tool_use_prompt_token_count,
-            tool_use_prompt_token_count,
-        );
-        set(&mut self.thoughts_token_count, thoughts_token_count);
-        set(&mut self.total_token_count, total_token_count);
-        set_list(&mut self.prompt_tokens_details, prompt_tokens_details);
-        set_list(&mut self.cache_tokens_details, cache_tokens_details);
-        set_list(
-            &mut self.candidates_tokens_details,
-            candidates_tokens_details,
-        );
-        set_list(
-            &mut self.tool_use_prompt_tokens_details,
-            tool_use_prompt_tokens_details,
-        );
-        set(&mut self.billable_prompt_usage, billable_prompt_usage);
-        set(&mut self.traffic_type, traffic_type);
-        set(&mut self.service_tier, service_tier);
-        merge_unknown(&mut self.unknown, unknown);
+        set(&mut self.traffic_type, &chunk.traffic_type);
+        set(&mut self.service_tier, &chunk.service_tier);
+        merge_unknown(&mut self.unknown, &chunk.unknown);
     }
 }
 

@@ -7,7 +7,7 @@ message! {
     /// Token counts of a request and its reply.
     ///
     /// In a stream each chunk has the counts so far, and the last one is final. A count that is absent
-    /// from all chunks is 0.
+    /// from a final chunk is 0.
     /// The counts explain a bill: prompt tokens are billed as input, replies and thoughts as output.
     ///
     /// In a conversation the counts of a turn are the sum over all its requests. They grow with the history, which each
