@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use anyhow::Context;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueHint};
 use clap_complete::ArgValueCompleter;
 use generativeai::Remote;
@@ -74,6 +75,7 @@ pub(crate) struct Serve {
     #[arg(
         long,
         value_name = "KEY",
+        value_parser = NonEmptyStringValueParser::new(),
         env = "GENAI_SERVE_KEY",
         hide_env_values = true
     )]
@@ -134,6 +136,7 @@ struct HopOptions {
     #[arg(
         long,
         value_name = "KEY",
+        value_parser = NonEmptyStringValueParser::new(),
         env = "GENAI_SERVE_CONTINUATION_KEY",
         hide_env_values = true
     )]

@@ -19,6 +19,15 @@ fn an_unknown_command_or_option_is_refused_with_the_usage() {
     run(&[]).refused(2, &["Usage"]);
 }
 
+/// An unset variable in a script: with an empty key the server would seem to be protected.
+#[test]
+fn an_empty_key_of_the_server_is_refused() {
+    run(&["serve", "--api-key="]).refused(2, &["--api-key <KEY>"]);
+    let mut command = genai(&["serve"]);
+    ran(command.env("GENAI_SERVE_KEY", "").output()).refused(2, &["--api-key <KEY>"]);
+    run(&["serve", "--continuation-key="]).refused(2, &["--continuation-key <KEY>"]);
+}
+
 /// Finding 25 of tests/newcomer.md.
 #[test]
 fn an_option_out_of_range_is_refused_before_a_model_is_loaded() {

@@ -150,7 +150,7 @@ impl Repl<'_> {
         let count = argument.parse().ok().filter(|&count| count > 0);
         if count.is_none() {
             self.printer.note(format_args!(
-                "`{argument}` is not a number: give a count, such as 2"
+                "`{argument}` is not a positive number: give a count, such as 2"
             ));
         }
         count
