@@ -10,6 +10,7 @@ mod count;
 mod describe;
 mod generate;
 mod generative_model;
+mod prepare;
 mod saved;
 mod settings;
 mod structured;

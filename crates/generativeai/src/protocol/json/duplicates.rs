@@ -11,8 +11,8 @@ use serde_json::Error;
 use super::tokens::{string_length, value_length};
 use crate::protocol::wire::is_snake_case;
 
-/// Most duplicates of one text. Each takes another pass over it.
-const MAX_DUPLICATES: usize = 1_000;
+/// Most bytes that are read again. Each duplicate takes another pass over the text.
+const MAX_REREAD: usize = 64 << 20;
 
 /// Beginning of the error for a duplicate member, as serde writes it.
 const DUPLICATE: &str = "duplicate field `";
@@ -25,7 +25,9 @@ pub(super) fn read_without<T: DeserializeOwned>(
     mut json: String,
     mut error: Error,
 ) -> Result<T, Error> {
-    for _ in 0..MAX_DUPLICATES {
+    let mut left = MAX_REREAD.max(json.len());
+    while let Some(rest) = left.checked_sub(json.len()) {
+        left = rest;
         let message = error.to_string();
         let name = message.strip_prefix(DUPLICATE);
         let name = name.and_then(|rest| rest.split('`').next());

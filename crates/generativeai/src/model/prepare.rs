@@ -1,0 +1,87 @@
+//! From the settings of a model and of a message to a request.
+
+use std::sync::Arc;
+
+use super::generative_model::GenerativeModel;
+use super::settings::{RequestTemplate, Settings, merge_categories};
+use crate::backend::Backend;
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::request::GenerateContentRequest;
+
+impl GenerativeModel {
+    /// Creates a request without contents from the settings of the model and of a message.
+    pub(crate) fn prepare(&self, message: Option<&Settings>) -> Result<RequestTemplate> {
+        let settings = match message {
+            Some(message) => message.over(&self.settings),
+            None => self.settings.clone(),
+        };
+        self.validate(&settings)?;
+        let tools = settings.tools.unwrap_or_default();
+        let mut request = settings
+            .members
+            .map_or_else(GenerateContentRequest::default, |members| *members);
+        request.model = Some(self.name.clone());
+        request
+            .system_instruction
+            .clone_from(&self.system_instruction);
+        request.cached_content.clone_from(&self.cached_content);
+        request.tools = tools.declarations()?;
+        request.tool_config = settings.tool_config;
+        request.safety_settings =
+            merge_categories(&settings.safety_settings.unwrap_or_default(), &[]);
+        request.generation_config = settings.generation_config;
+        Ok(RequestTemplate {
+            backend: self.resolve_backend()?,
+            request,
+            tools,
+            options: settings.request_options,
+            accepted: settings.accepted.unwrap_or_default(),
+            check: settings.check,
+            continues: settings.continues.unwrap_or(true),
+        })
+    }
+
+    /// Checks for combinations that the API rejects without a useful message.
+    fn validate(&self, settings: &Settings) -> Result<()> {
+        let mut members = settings
+            .members
+            .iter()
+            .flat_map(|members| members.unknown.iter());
+        if let Some((name, _)) = members.find(|(name, _)| GenerateContentRequest::has_field(name)) {
+            let message = format!("the request member `{name}` is not new: use its setter");
+            return Err(Error::new(ErrorKind::Request, message));
+        }
+        let instruction = self.system_instruction.as_ref();
+        let message = if instruction.is_some_and(|instruction| instruction.parts.is_empty()) {
+            "the system instruction is empty: add a text, or remove the instruction"
+        } else if self.cached_content.is_some()
+            && (instruction.is_some() || settings.tools.is_some() || settings.tool_config.is_some())
+        {
+            "a model with cached content takes its system instruction and its tools from the cache: remove them \
+             here"
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(ErrorKind::Request, message))
+    }
+
+    /// Returns the configured backend, otherwise the REST API with the settings of the environment.
+    pub(super) fn resolve_backend(&self) -> Result<Arc<dyn Backend>> {
+        if let Some(backend) = self.backend.get() {
+            return Ok(Arc::clone(backend));
+        }
+        let backend = default_backend()?;
+        Ok(Arc::clone(self.backend.get_or_init(|| backend)))
+    }
+}
+
+#[cfg(feature = "remote")]
+fn default_backend() -> Result<Arc<dyn Backend>> {
+    Ok(Arc::new(crate::remote::Remote::from_env()?))
+}
+
+#[cfg(not(feature = "remote"))]
+fn default_backend() -> Result<Arc<dyn Backend>> {
+    let message = "the model has no backend: set one, or enable the feature `remote`";
+    Err(Error::new(ErrorKind::Configuration, message))
+}
