@@ -30,8 +30,12 @@ fn model(url: &str, set: impl FnOnce(OpenAiBuilder) -> OpenAiBuilder) -> Generat
 
 /// Streams a reply. Returns its text, or the error and the text before it.
 async fn streamed(model: &GenerativeModel) -> Result<String, (Error, String)> {
+    answered(model, "Hi").await
+}
+
+async fn answered(model: &GenerativeModel, message: &str) -> Result<String, (Error, String)> {
     let mut chat = model.start_chat();
-    let reply = chat.send_message("Hi").stream().finish().await;
+    let reply = chat.send_message(message).stream().finish().await;
     match reply {
         Ok(reply) => Ok(reply.text().expect("a text")),
         Err(error) => {
@@ -343,15 +347,17 @@ async fn a_small_window_delays_a_request_and_loses_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_accepts_no_bytes_is_timed_out() {
     let time = StoppedTime::start();
-    // The request is never read completely, because the window for its body stays closed.
+    // The window stays closed. A client that has not read the settings yet sends up to 65,535 bytes, so the message is
+    // longer than that.
     let never = Answer::Whole(stream("never"));
     let (mut server, model) = http2(vec![vec![never]], 0).await;
+    let message = "x".repeat(100_000);
 
     let pass = async {
         server.accepted.recv().await.expect("a request");
         time.release();
     };
-    let (reply, ()) = tokio::join!(streamed(&model), pass);
+    let (reply, ()) = tokio::join!(answered(&model, &message), pass);
 
     let (error, text) = reply.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");

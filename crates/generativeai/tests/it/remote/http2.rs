@@ -221,11 +221,13 @@ async fn a_connection_that_is_shut_down_gracefully_is_replaced_without_a_retry()
 #[tokio::test(start_paused = true)]
 async fn a_server_that_accepts_no_bytes_is_timed_out() {
     let time = StoppedTime::start();
-    // The request is never read completely, because the window for its body stays closed.
+    // The window stays closed. A client that has not read the settings yet sends up to 65,535 bytes, so the message is
+    // longer than that.
     let mut fixture = server(vec![vec![text("never")]], 0).await;
     let mut chat = chat(&fixture.remote);
+    let message = "x".repeat(100_000);
 
-    let sending = chat.send_message("Hello").stream().finish();
+    let sending = chat.send_message(message.as_str()).stream().finish();
     let pass = async {
         fixture.server.accepted.recv().await.expect("a request");
         time.release();
