@@ -28,19 +28,29 @@ pub(crate) enum Mention {
 pub(crate) struct Missing {
     path: String,
     suggestion: Option<String>,
-    is_folder: bool,
+    found: Found,
+}
+
+/// What a path that is not the path of a file leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    Nothing,
+    Folder,
+    /// A pipe, a socket or a device. Reading it may never end.
+    Special,
 }
 
 impl std::fmt::Display for Missing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let path = &self.path;
-        match &self.suggestion {
-            _ if self.is_folder => write!(f, "(`{path}` is a folder: sent as text)"),
-            Some(name) => write!(
+        match (self.found, &self.suggestion) {
+            (Found::Folder, _) => write!(f, "(`{path}` is a folder: sent as text)"),
+            (Found::Special, _) => write!(f, "(`{path}` is not a regular file: sent as text)"),
+            (Found::Nothing, Some(name)) => write!(
                 f,
                 "(no file `{path}`: sent as text; did you mean `{name}`?)"
             ),
-            None => write!(f, "(no file `{path}`: sent as text)"),
+            (Found::Nothing, None) => write!(f, "(no file `{path}`: sent as text)"),
         }
     }
 }
@@ -83,6 +93,8 @@ fn mention_in(text: &str) -> Option<Mention> {
             None => Mention::Missing(missing(path)),
         });
     }
+    // A quote whose second one is missing is not a part of the path.
+    let text = text.trim_start_matches(QUOTES.map(|(open, _)| open));
     let word = unescaped(text);
     if word.len() > MAX_PATH {
         return None;
@@ -98,7 +110,8 @@ fn mention_in(text: &str) -> Option<Mention> {
     }
     let path = trimmed(&word);
     let missing = missing(path);
-    let is_meant = looks_like_path(path) || missing.suggestion.is_some() || missing.is_folder;
+    let is_meant =
+        looks_like_path(path) || missing.suggestion.is_some() || missing.found != Found::Nothing;
     (!path.is_empty() && is_meant).then_some(Mention::Missing(missing))
 }
 
@@ -154,10 +167,14 @@ fn may_end(rest: &str) -> bool {
     }
 }
 
-/// Returns a word without the punctuation and markup around it.
+/// Returns a word without the punctuation and markup behind it. Asterisks at its beginning are a pattern such as
+/// `*.txt`.
 fn trimmed(word: &str) -> &str {
-    let end = word.find(|char| is_unspaced(char) || "(),;:!?\"'*`<>[]{}|”’".contains(char));
-    word[..end.unwrap_or(word.len())].trim_end_matches('.')
+    let pattern = word.len() - word.trim_start_matches('*').len();
+    let end = word[pattern..]
+        .find(|char| is_unspaced(char) || "(),;:!?\"'*`<>[]{}|”’".contains(char))
+        .map_or(word.len(), |end| pattern + end);
+    word[..end].trim_end_matches('.')
 }
 
 /// Returns whether a word is probably meant as a path: it has a folder or a file extension.
@@ -191,7 +208,11 @@ fn missing(path: &str) -> Missing {
     Missing {
         path: path.to_owned(),
         suggestion: suggestion.map(str::to_owned),
-        is_folder: whole.is_dir(),
+        found: match whole.metadata() {
+            Ok(found) if found.is_dir() => Found::Folder,
+            Ok(found) if !found.is_file() => Found::Special,
+            _ => Found::Nothing,
+        },
     }
 }
 
@@ -311,6 +332,7 @@ mod tests {
             "@{}/my file.txt",
             "Read @{}/my file.txt, please.",
             "**@{}/my file.txt**",
+            "@\"{}/my file.txt",
         ] {
             assert_eq!(files(message, &folder), ["my file.txt"], "{message}");
         }
@@ -342,12 +364,28 @@ mod tests {
                 "(no file `no such file`: sent as text)".to_owned(),
             ),
             ("in @{}/", format!("(`{path}/` is a folder: sent as text)")),
+            ("all @*.txt", "(no file `*.txt`: sent as text)".to_owned()),
+            (
+                "@\"no-such.txt, please",
+                "(no file `no-such.txt`: sent as text)".to_owned(),
+            ),
         ] {
             assert_eq!(files(message, &folder), [note], "{message}");
         }
-        for message in ["@Override", "me@home.org", "a @ b", "@"] {
+        for message in ["@Override", "me@home.org", "a @ b", "@", "@\"", "@**bold**"] {
             assert!(files(message, &folder).is_empty(), "{message}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_mention_of_a_socket_is_reported() {
+        let folder = folder(&[]);
+        let path = folder.path().join("socket");
+        let _socket = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
+
+        let note = format!("(`{}` is not a regular file: sent as text)", path.display());
+        assert_eq!(files("Read @{}/socket", &folder), [note]);
     }
 
     #[test]

@@ -40,7 +40,7 @@ const SERVICE_REQUESTS: usize = 1_024;
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// Address to listen on; any other than a loopback address is open to the network
-    #[arg(long, value_name = "ADDRESS", default_value_t = Ipv4Addr::LOCALHOST.into())]
+    #[arg(long, value_name = "ADDRESS", value_parser = host, default_value_t = Ipv4Addr::LOCALHOST.into())]
     host: IpAddr,
 
     /// Port to listen on; 0 picks a free port
@@ -105,7 +105,7 @@ pub(crate) struct Serve {
     allow_host: Vec<String>,
 
     /// Accept requests from web pages of this origin (CORS); `*` for any
-    #[arg(long, value_name = "ORIGIN")]
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     allow_origin: Vec<String>,
 
     #[command(flatten)]
@@ -302,6 +302,29 @@ enum Source {
     File(PathBuf),
 }
 
+/// Parses an address to listen on.
+fn host(text: &str) -> Result<IpAddr, String> {
+    match text {
+        "localhost" => Ok(Ipv4Addr::LOCALHOST.into()),
+        _ => text.parse().map_err(|_| {
+            "use an IP address of this computer, localhost, or 0.0.0.0 for all networks".to_owned()
+        }),
+    }
+}
+
+/// Parses an origin, and returns it in the form in which browsers send it: in lower case, without a slash at the end.
+fn origin(text: &str) -> Result<String, String> {
+    let origin = text.trim_end_matches('/').to_ascii_lowercase();
+    let is_url = origin.split_once("://").is_some_and(|(scheme, host)| {
+        !scheme.is_empty() && !host.is_empty() && !host.contains(['/', '*'])
+    });
+    // Browsers send `null` for pages of the file system.
+    if is_url || ["*", "null"].contains(&text) {
+        return Ok(origin);
+    }
+    Err("use a scheme, a host and a port, as in http://localhost:5173, or * for any".to_owned())
+}
+
 /// Returns the first model of a server, and reports it.
 async fn first_model(client: &OpenAi, printer: &mut Printer) -> anyhow::Result<String> {
     let models = openai::models(client).await;
@@ -341,4 +364,46 @@ fn stop() -> anyhow::Result<impl Future<Output = ()>> {
             std::future::pending().await
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_an_address_or_localhost() {
+        for (text, address) in [
+            ("localhost", "127.0.0.1"),
+            ("0.0.0.0", "0.0.0.0"),
+            ("::1", "::1"),
+        ] {
+            assert_eq!(host(text).unwrap().to_string(), address);
+        }
+        for text in ["", "example.com", "127.0.0.1:80"] {
+            assert!(host(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_compared_in_the_form_of_browsers() {
+        for (text, sent) in [
+            ("*", "*"),
+            ("null", "null"),
+            ("http://localhost:5173", "http://localhost:5173"),
+            ("HTTPS://Example.com/", "https://example.com"),
+            ("chrome-extension://abc", "chrome-extension://abc"),
+        ] {
+            assert_eq!(origin(text).as_deref(), Ok(sent));
+        }
+        for text in [
+            "",
+            "foo",
+            "localhost:5173",
+            "http://",
+            "http://a/b",
+            "https://*.a",
+        ] {
+            assert!(origin(text).is_err(), "{text}");
+        }
+    }
 }
