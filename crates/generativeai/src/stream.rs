@@ -25,8 +25,8 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
 /// Chunks of a streamed reply, in the order they arrive.
 ///
-/// Each chunk is a [`GenerateContentResponse`] with the part of the reply that is new; [merging](GenerateContentResponse::merge_chunk) all of them
-/// gives the whole reply. An error is the last item.
+/// Each chunk is a [`GenerateContentResponse`] with the part of the reply that is new;
+/// [merging](GenerateContentResponse::merge_chunk) all of them gives the whole reply. An error is the last item.
 ///
 /// ```
 /// use futures_util::stream;

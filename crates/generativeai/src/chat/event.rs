@@ -67,17 +67,18 @@ pub enum Event {
         /// The message.
         sent: Content,
         /// Rounds of function calls that an earlier attempt of the turn completed: calls and responses in turn.
+        // Stored journals have the former names of this field and of `Redone`.
         #[serde(rename = "exchanged", default, skip_serializing_if = "Vec::is_empty")]
         rounds: Vec<Content>,
     },
-    /// A round of function calls joined the open turn.
+    /// A round of function calls was added to the open turn.
     Exchanged {
         /// The content with the calls, and the content with a response to each of them.
         contents: Vec<Content>,
     },
     /// The reply calls functions, and each call waits for a decision.
     Called {
-        /// Random text that identifies the round.
+        /// Random text that identifies the round. The [ids of its waiting calls](crate::WaitingCall::id) begin with it.
         id: String,
         /// Response with the calls. Its token counts cover all requests of the turn so far.
         #[serde(with = "shared")]
@@ -117,7 +118,7 @@ pub enum Event {
         )]
         received: Option<Arc<GenerateContentResponse>>,
     },
-    /// Contents entered the history that are not a completed turn.
+    /// Contents other than a completed turn were added to the history.
     ///
     /// If a turn is unfinished, the contents are that turn, kept with the received part of the reply.
     /// Otherwise they are an older conversation.
@@ -171,6 +172,8 @@ impl Event {
     /// assert_eq!(texts, ["Hi", "Hello!"]);
     /// ```
     pub fn contents(&self) -> Vec<&Content> {
+        // Without a wildcard, so that the compiler reports a new kind of event here. A store builds its search index
+        // from these contents, and moves the media out of them.
         match self {
             Self::Opened { sent, rounds } => iter::once(sent).chain(rounds).collect(),
             Self::Exchanged { contents }
@@ -255,8 +258,9 @@ impl fmt::Debug for Event {
     }
 }
 
-/// Error of an event that does not fit the state of its conversation. The message continues a sentence that begins with
-/// the event.
+/// Error of an event that does not fit the state of its conversation.
+///
+/// The message is the rest of a sentence that begins with the event, such as "event 3 of the journal …".
 #[derive(Debug, PartialEq)]
 pub(super) struct InvalidEvent(pub(super) &'static str);
 
@@ -268,8 +272,8 @@ impl fmt::Display for InvalidEvent {
 
 /// Entry of a [journal](crate::Journal): an event and its unique id.
 ///
-/// The id identifies the entry when a write is repeated because its result was lost. Cloning is cheap: clones
-/// share the event.
+/// A conversation repeats a write whose result was lost. The journal recognizes the repeated entries by their ids.
+/// Cloning is cheap: clones share the event.
 ///
 /// ```
 /// use generativeai::protocol::content::Content;

@@ -53,8 +53,8 @@ pub enum Reason {
     Truncated,
     /// The turn failed with this error.
     ///
-    /// A journal and a saved chat store its message and its kind; after loading, all other details are missing. Those of
-    /// older versions have no kind: then it is [`Unreachable`](crate::ErrorKind::Unreachable).
+    /// A journal and a saved chat store its message and its kind; after loading, all other details are missing. Those
+    /// of older versions have no kind: then it is [`Unreachable`](crate::ErrorKind::Unreachable).
     Failed(#[serde(with = "message")] Error),
     /// The model stopped for a reason that is not a regular end of a reply, such as
     /// [`Safety`](FinishReason::Safety).

@@ -85,7 +85,8 @@ struct SavedTurn {
 /// and the unfinished turn. Unknown members and thought signatures are included.
 ///
 /// Not saved are the backend, keys, the code of functions, the journal, and undone turns. After loading,
-/// set [`backend`](ChatSession::backend) and [`tools`](ChatSession::tools) again. An error is saved as its message and its kind.
+/// set [`backend`](ChatSession::backend) and [`tools`](ChatSession::tools) again. An error is saved as its message and
+/// its kind.
 ///
 /// The format is JSON of the API within an object. Files of older versions are read; members may be added in newer
 /// ones.

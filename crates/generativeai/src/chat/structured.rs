@@ -45,8 +45,8 @@ impl<'chat, C: DerefMut<Target = ChatSession>> SendMessage<'chat, C> {
     ///
     /// # Errors
     /// The errors of sending, and of [`json`](crate::protocol::response::GenerateContentResponse::json) for the
-    /// response. The latter contain the response with the text. A reply is checked by deserializing it, so limits of the
-    /// schema such as `range` are those of the service.
+    /// response. The latter contain the response with the text. A reply is checked by deserializing it, so limits of
+    /// the schema such as `range` are those of the service.
     pub fn json<T: DeserializeOwned + JsonSchema>(mut self) -> SendJson<'chat, T, C> {
         if let Ok(opening) = &mut self.opening {
             let settings = opening.transient.settings.get_or_insert_default();

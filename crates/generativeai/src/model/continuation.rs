@@ -179,7 +179,8 @@ impl Hops {
         let mut request = if self.continues {
             self.request.clone()
         } else {
-            // Not needed again. Keeping it would share the history, which the event that completes the turn then copies.
+            // Not needed again. Keeping it would share the history, which the event that completes the turn then
+            // copies.
             mem::take(&mut self.request)
         };
         request.continuation_token.clone_from(&self.token);
