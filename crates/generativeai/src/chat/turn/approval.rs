@@ -49,7 +49,7 @@ impl ChatSession {
         let round = self.held_round().filter(|_| decisions.is_none());
         let deciding = Deciding::new(round, &template.tools, &automatic);
         if let Some(writer) = &mut self.writer {
-            // A journal that was resumed counts its last turn as over. This turn runs again, so its end has to be
+            // The writer of a resumed journal treats the last turn as over. It runs again, so its end has to be
             // recorded.
             writer.reopen();
         }
