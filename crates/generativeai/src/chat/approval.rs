@@ -3,7 +3,7 @@
 //! | Event | The round | Reason of the turn |
 //! | --- | --- | --- |
 //! | `Called` | is opened and held | `AwaitingApproval` |
-//! | `Decided` | gets decisions, and is still held | `AwaitingApproval` while a call is not decided, then `Interrupted` |
+//! | `Decided` | gets decisions, and is still held | `AwaitingApproval` until all calls are decided |
 //! | `Started` | is no longer held; denied calls are answered | `Interrupted` |
 //! | `Answered` | gets a response; the last one ends it | `Interrupted` |
 //!

@@ -13,8 +13,8 @@ use crate::protocol::response::{FinishReason, GenerateContentResponse, UsageMeta
 
 /// Turn that was begun and did not complete.
 ///
-/// [`ChatSession::unfinished`](crate::ChatSession::unfinished) returns it. A turn is unfinished from its first moment, so
-/// a future or stream that is dropped at any await leaves everything received so far here.
+/// [`ChatSession::unfinished`](crate::ChatSession::unfinished) returns it. A turn is unfinished from its first moment,
+/// so a future or stream that is dropped at any await leaves everything received so far here.
 ///
 /// [`retry`](crate::ChatSession::retry) sends it again, [`keep_partial`](crate::ChatSession::keep_partial) adds it to
 /// the history, and [`rewind`](crate::ChatSession::rewind) removes it. [`Reason`] shows which of them helps.

@@ -139,8 +139,8 @@ impl ChatSession {
     }
 
     /// Returns the function calls that the next message has to answer, with a
-    /// [`FunctionResponse`](crate::protocol::content::FunctionResponse) for each of them. The API rejects a request with
-    /// an unanswered call.
+    /// [`FunctionResponse`](crate::protocol::content::FunctionResponse) for each of them. The API rejects a request
+    /// with an unanswered call.
     ///
     /// These calls of the last reply were not run within the turn: [automatic calls](Self::automatic_function_calling)
     /// are off or reached their limit, or a function is declared without code.
