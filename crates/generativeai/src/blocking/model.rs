@@ -92,7 +92,7 @@ impl GenerativeModel {
         CountTokens(self.0.count_tokens(contents))
     }
 
-    /// Requests the description of the model from its backend, such as its token limits. Like
+    /// Requests the description of the model from its backend, such as its token limits, like
     /// [`GenerativeModel::describe`](crate::GenerativeModel::describe).
     ///
     /// # Errors

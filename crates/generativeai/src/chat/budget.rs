@@ -89,7 +89,7 @@ impl Budget {
         let Some(turn) = state.unfinished() else {
             return Box::pin(ready(Ok(Fit::default())));
         };
-        // The count of an earlier attempt is of its first request. With completed rounds the request is longer now.
+        // An earlier attempt counted its first request. The rounds completed since then make this one longer.
         let known = turn.transient.tokens.filter(|_| turn.rounds.is_empty());
         let counter = TokenCounter {
             template: template.clone(),
@@ -143,7 +143,8 @@ impl Budget {
         counter: &TokenCounter,
         current: u32,
     ) -> Result<(usize, u32)> {
-        // Divided first, since three times a large budget overflows. A summary gets the other half of the budget.
+        // Divided first, since three times a large budget overflows. With a summary the goal is lower, because the
+        // summary is added to the request again.
         let goal = match self.compaction {
             Compaction::Drop => self.tokens / 4 * 3,
             Compaction::Summarize => self.tokens / 2,

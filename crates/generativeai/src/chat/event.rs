@@ -84,7 +84,7 @@ pub enum Event {
         #[serde(with = "shared")]
         received: Arc<GenerateContentResponse>,
     },
-    /// Calls of the open round were decided on. Those without a decision wait.
+    /// Decisions on calls of the open round were made. Calls without a decision wait.
     Decided {
         /// Decisions by the index of the call in its reply.
         decisions: BTreeMap<usize, Decision>,
@@ -160,7 +160,7 @@ impl Event {
     /// Returns the contents of the event, in order: messages, function calls and responses, the replies of all
     /// candidates, and summaries.
     ///
-    /// A journal uses it to index the text of a conversation, or to store its media apart.
+    /// A journal uses it to index the text of a conversation, or to store its media separately.
     ///
     /// ```
     /// use generativeai::Event;
@@ -196,7 +196,7 @@ impl Event {
     ///
     /// A response that other clones of the event share is copied first.
     ///
-    /// A journal that stores media apart uses it to remove and to restore them.
+    /// A journal that stores media separately uses it to remove and to restore them.
     pub fn contents_mut(&mut self) -> Vec<&mut Content> {
         match self {
             Self::Opened { sent, rounds } => iter::once(sent).chain(rounds).collect(),

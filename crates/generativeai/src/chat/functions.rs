@@ -1,4 +1,4 @@
-//! Running the functions of a round.
+//! Execution of the functions of a round.
 //!
 //! All functions of a round run concurrently on the task that awaits the turn: while one waits, the others make
 //! progress. Nothing is spawned, so dropping the turn drops them. The responses arrive in the order in which the
@@ -33,12 +33,12 @@ pub(super) fn check_runtime(automatic: &AutomaticFunctionCalling) -> Result<()> 
     Ok(())
 }
 
-/// Functions of a round that are running, all at once. Dropping them cancels those that have not ended.
+/// Functions of a round, which run concurrently. Dropping this cancels those that have not ended.
 pub(super) struct Running {
     automatic: AutomaticFunctionCalling,
     /// Calls by their index in the round.
     calls: BTreeMap<usize, FunctionCall>,
-    /// Arguments that replaced the model's, by the index of the call.
+    /// Approved arguments that differ from those of the model, by the index of the call.
     changed: BTreeMap<usize, Map<String, Value>>,
     futures: FuturesUnordered<BoxFuture<(usize, Result<FunctionResponse>)>>,
     /// Error of the function that failed first.

@@ -277,8 +277,8 @@ pub(super) fn names(calls: &[&FunctionCall]) -> String {
 /// Returns whether the service rejected a call for a mistake of the model, which the model can correct once it reads
 /// the error.
 ///
-/// `UNEXPECTED_TOOL_CALL` is the call of a tool that the request does not declare, `MALFORMED_FUNCTION_CALL` a call
-/// that the service could not parse.
+/// `UNEXPECTED_TOOL_CALL` is the call of a tool that the request does not declare, `MALFORMED_FUNCTION_CALL` an invalid
+/// call.
 pub(super) fn is_mistaken_call(reason: &FinishReason) -> bool {
     use FinishReason::{MalformedFunctionCall, UnexpectedToolCall};
     matches!(reason, UnexpectedToolCall | MalformedFunctionCall)

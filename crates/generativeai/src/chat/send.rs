@@ -1,4 +1,4 @@
-//! Sending a message: awaited for the complete reply, or streamed in chunks.
+//! Messages and their replies: awaited as a whole, or streamed in chunks.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -124,10 +124,10 @@ impl ChatSession {
     /// ```
     ///
     /// # Errors
-    /// Sending fails with [`Request`](ErrorKind::Request) if a call does not wait, or if changed arguments do not fit
-    /// the function, and with [`Configuration`](ErrorKind::Configuration) if the chat has no policy: the turn then
-    /// waits as before. If another writer of the [journal](Self::journal) decided first, it fails with
-    /// [`Conflict`](ErrorKind::Conflict), and nothing runs.
+    /// Sending fails with [`Request`](ErrorKind::Request) if a call does not wait, is decided twice, or has changed
+    /// arguments that do not fit its function. It fails with [`Configuration`](ErrorKind::Configuration) if the chat
+    /// has no policy. The turn then waits as before. If another writer of the [journal](Self::journal) decided first,
+    /// it fails with [`Conflict`](ErrorKind::Conflict), and nothing runs.
     pub fn decide(
         &mut self,
         decisions: impl IntoIterator<Item = (impl Into<String>, Decision)>,
@@ -283,7 +283,7 @@ impl<C> SendMessage<'_, C> {
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         if let Ok(opening) = &mut self.opening {
             change(opening.transient.settings.get_or_insert_default());
-            // Tools and schemas have tokens too, so the count of an earlier attempt does not apply any more.
+            // Tools and schemas have tokens too, so the count of an earlier attempt no longer applies.
             opening.transient.tokens = None;
         }
         self
@@ -322,7 +322,7 @@ impl<C: DerefMut<Target = ChatSession>> fmt::Debug for SendMessage<'_, C> {
 /// | --- | --- |
 /// | with `None` | is in the history; [`response`](Self::response) has the whole reply |
 /// | with an error | is unfinished; see its [reason](crate::Unfinished::reason) |
-/// | because it is dropped | is unfinished, since it was [`Interrupted`](crate::Reason::Interrupted) |
+/// | because it is dropped | is unfinished, with the reason [`Interrupted`](crate::Reason::Interrupted) |
 ///
 /// A program that stops the reply when its user presses a key, and keeps the received part:
 ///

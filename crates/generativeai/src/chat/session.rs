@@ -211,8 +211,8 @@ impl ChatSession {
     ///
     /// The backend counts the tokens. If it cannot, they are estimated: one token for four bytes of text. A request
     /// that is too short to exceed the budget is not counted. The budget covers neither the reply nor the rounds of
-    /// function calls that follow, so choose it well below the
-    /// [input token limit](crate::protocol::models::Model::input_token_limit) of the model.
+    /// function calls that follow. So choose it well below the [input token
+    /// limit](crate::protocol::models::Model::input_token_limit) of the model.
     ///
     /// ```
     /// use generativeai::{Compaction, GenerativeModel, testing::Scripted};

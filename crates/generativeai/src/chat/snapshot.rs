@@ -112,7 +112,7 @@ fn events_of(turn: Unfinished) -> Vec<Event> {
         sent: turn.sent,
     }];
     if checkpoint.is_some() {
-        // Two events: the first one makes its reply the checkpoint, the second one adds what was received later.
+        // Two events: the first one makes its reply the checkpoint, the second one adds the content received later.
         events.push(Event::Unfinished {
             reason: Reason::Interrupted,
             received: checkpoint,

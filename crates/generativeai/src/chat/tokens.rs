@@ -34,7 +34,7 @@ pub(super) struct TokenCounter {
 impl TokenCounter {
     /// Returns whether the request certainly has at most this many tokens, without counting them.
     pub(super) fn is_below(&self, history: &Transcript, tokens: u32) -> bool {
-        // Files are excluded: their bytes are no bound, as a small image may have many tokens.
+        // Files are excluded: an image of a few bytes may have hundreds of tokens.
         let size = self.size(history);
         size.files == 0 && size.bytes + TOKENS_PER_CONTENT * size.contents <= u64::from(tokens)
     }

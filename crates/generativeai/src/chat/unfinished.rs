@@ -1,4 +1,4 @@
-//! The turn that did not complete, with everything that continuing it needs.
+//! Turn that did not complete, and the data for continuing it.
 
 use std::fmt;
 use std::iter::once;
@@ -17,7 +17,8 @@ use crate::protocol::response::{FinishReason, GenerateContentResponse, UsageMeta
 /// so a future or stream that is dropped at any await leaves everything received so far here.
 ///
 /// [`retry`](crate::ChatSession::retry) sends it again, [`keep_partial`](crate::ChatSession::keep_partial) adds it to
-/// the history, and [`rewind`](crate::ChatSession::rewind) removes it. [`Reason`] shows which of them helps.
+/// the history, and [`rewind`](crate::ChatSession::rewind) removes it. The table of [`Reason`] lists the right one for
+/// each case.
 ///
 /// ```
 /// use generativeai::{GenerativeModel, Reason, testing::Scripted};
@@ -48,7 +49,8 @@ pub struct Unfinished {
     pub received: Option<Arc<GenerateContentResponse>>,
     /// Reason why the turn ended.
     pub reason: Reason,
-    /// The received reply up to its last continuation token. A retry continues from it, and discards what came later.
+    /// The received reply up to its last continuation token. A retry continues from it, and discards the chunks after
+    /// it.
     pub(super) checkpoint: Option<Arc<GenerateContentResponse>>,
     /// Round of function calls that is being answered. It is part of the events if its calls need approval.
     pub(super) round: Option<Round>,
@@ -59,7 +61,7 @@ pub struct Unfinished {
 /// Data of a turn that is neither saved nor part of its events.
 ///
 /// A turn that was loaded or resumed has the defaults. So a retry of it uses the settings of the model, and counts
-/// rounds and tokens from zero.
+/// rounds and tokens from zero. Replaying `Called` counts those of its round again.
 #[derive(Clone, Default)]
 pub(super) struct Transient {
     /// Settings of the message. Boxed: they are large, and most messages have none.
@@ -94,7 +96,7 @@ impl Unfinished {
     /// Returns the token from which [`retry`](crate::ChatSession::retry) continues the reply. `None` if the reply has
     /// no token, or ended: a retry then begins it again.
     ///
-    /// The service sends tokens while it generates a long reply, with Gemini 4 and newer models.
+    /// Gemini 4 and newer models send such tokens within long replies.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -155,8 +157,7 @@ impl Unfinished {
     /// ended: a retry generates another one.
     pub(super) fn checkpoint(&self) -> Option<Arc<GenerateContentResponse>> {
         let received = self.open_reply()?;
-        // More chunks may have followed the token, so whether the reply is over shows in the reply, not in the
-        // checkpoint.
+        // Chunks after the token may have ended the reply, and they are not in the checkpoint.
         let reason = received.finish_reason();
         let is_over = reason.is_some_and(|reason| {
             !reason.is_unspecified() && *reason != FinishReason::Continuation

@@ -17,6 +17,8 @@ impl GenerativeModel {
     /// token is four characters of English, and an image of up to 384 pixels is 258 tokens. The limit of the model is
     /// in its [description](Self::describe).
     ///
+    /// API page: [Tokens](https://ai.google.dev/gemini-api/docs/tokens).
+    ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {

@@ -72,8 +72,8 @@ impl GenerativeModel {
 /// # Ok(()) }
 /// ```
 ///
-/// Unlike a [message](crate::SendMessage) of a conversation, it changes nothing, so a request that failed can be
-/// repeated. Clone it for that.
+/// A request changes nothing, unlike a [message](crate::SendMessage) of a conversation. So a failed one can be
+/// repeated: send a clone.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is requested until it is awaited or streamed"]
 pub struct GenerateContent<'model> {
@@ -97,7 +97,7 @@ impl GenerateContent<'_> {
     ///
     /// The end of the stream is checked. A stream without a finish reason fails with
     /// [`Truncated`](ErrorKind::Truncated), one without a candidate with [`Empty`](ErrorKind::Empty), and a blocked
-    /// prompt with [`Blocked`](ErrorKind::Blocked). A reply that the service stopped is returned as it is, as by
+    /// prompt with [`Blocked`](ErrorKind::Blocked). A reply that the service stopped is returned unchanged, as by
     /// awaiting.
     pub fn stream(self) -> GenerateStream {
         GenerateStream {

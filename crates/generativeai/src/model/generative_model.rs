@@ -145,9 +145,11 @@ impl GenerativeModel {
     /// Sets the cached content that requests continue after, by its name. A name without `/` gets the prefix
     /// `cachedContents/`.
     ///
-    /// The cache also contains the system instruction and the tools. A request that sets these as well fails with
+    /// The system instruction and the tools are part of the cache. A request that sets these as well fails with
     /// [`Request`](ErrorKind::Request), and one with an expired cache with [`NotFound`](ErrorKind::NotFound). A cache
     /// belongs to one model: [`from_cached_content`](Self::from_cached_content) creates that model.
+    ///
+    /// API page: [Context caching](https://ai.google.dev/gemini-api/docs/caching).
     #[must_use]
     pub fn cached_content(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
@@ -186,12 +188,14 @@ impl GenerativeModel {
         self
     }
 
-    /// Sets for each category from which probability of harm content is blocked. Other categories have the default of
-    /// the service.
+    /// Sets the probability of harm from which content is blocked, for each category. Other categories have the default
+    /// of the service.
     ///
-    /// A blocked prompt fails with [`Blocked`](ErrorKind::Blocked). A reply that is stopped has the finish reason
-    /// [`Safety`](FinishReason::Safety). The [ratings](crate::protocol::response::Candidate::safety_ratings) of a reply
-    /// show the probabilities.
+    /// A blocked prompt is an error of the kind [`Blocked`](ErrorKind::Blocked). A reply that is stopped has the finish
+    /// reason [`Safety`](FinishReason::Safety). The [ratings](crate::protocol::response::Candidate::safety_ratings) of
+    /// a reply show the probabilities.
+    ///
+    /// API page: [Safety settings](https://ai.google.dev/gemini-api/docs/safety-settings).
     ///
     /// ```
     /// use generativeai::GenerativeModel;
@@ -216,6 +220,8 @@ impl GenerativeModel {
     /// [`generate_content`](Self::generate_content) declares functions without running them. Conversations run them
     /// with [`automatic_function_calling`](crate::ChatSession::automatic_function_calling).
     ///
+    /// API page: [Function calling](https://ai.google.dev/gemini-api/docs/function-calling).
+    ///
     /// ```
     /// use generativeai::protocol::tools::GoogleSearch;
     /// use generativeai::{Function, GenerativeModel};
@@ -236,8 +242,8 @@ impl GenerativeModel {
 
     /// Sets whether the model may, must or must not use tools. By default it may.
     ///
-    /// Within an automatic turn a mode that forces calls applies to the first request only, so that the model can reply
-    /// with text in the end.
+    /// Within an automatic turn, a mode that forces calls applies to the first request only. Otherwise the model could
+    /// never reply with text.
     ///
     /// ```
     /// use generativeai::GenerativeModel;

@@ -175,7 +175,7 @@ macro_rules! message_setters {
         }
     };
     (@safety_settings) => {
-        /// Sets for each category from which probability of harm content is blocked.
+        /// Sets the probability of harm from which content is blocked, for each category.
         ///
         /// Categories that are not listed keep the setting of the model. If a category is listed twice, the last
         /// setting applies.
@@ -214,9 +214,10 @@ macro_rules! message_setters {
         }
     };
     (@automatic_continuation) => {
-        /// Sets whether a reply that ends at the token limit of a request is continued by further requests. Replaces
-        /// the
-        /// [setting of the model]($crate::GenerativeModel::automatic_continuation), which is on by default.
+        /// Sets whether a reply that ends at the token limit of a request is continued by further requests.
+        ///
+        /// Replaces the [setting of the model]($crate::GenerativeModel::automatic_continuation), which is on by
+        /// default.
         pub fn automatic_continuation(self, enabled: bool) -> Self {
             self.with(|settings| settings.continues = Some(enabled))
         }

@@ -51,6 +51,8 @@ impl<'model> GenerateContent<'model> {
     /// descriptions in it are the doc comments of the type and its fields, which the model reads. A Markdown fence
     /// around the whole reply is removed, and whole numbers such as `1345.0` are accepted for integers.
     ///
+    /// API page: [Structured output](https://ai.google.dev/gemini-api/docs/structured-output).
+    ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {

@@ -42,6 +42,7 @@ impl GenerateContentResponse {
             .finish_reason()
             .filter(|reason| !reason.is_unspecified());
         match reason {
+            // Before the content is checked: a stopped reply often has none, and the reason explains why.
             Some(reason) if reason.is_stop() && !is_accepted(reason) => {
                 return Err(self.stopped(reason));
             }
@@ -88,6 +89,7 @@ impl GenerateContentResponse {
         let feedback = self.prompt_feedback.as_deref();
         let reason = feedback.and_then(|feedback| feedback.block_reason.as_ref());
         let message = feedback.and_then(|feedback| feedback.block_reason_message.as_deref());
+        // Both members are optional in the API.
         let why = match (reason.map(BlockReason::as_str), message) {
             (Some(reason), Some(message)) => format!("{reason}: {message}"),
             (Some(why), None) | (None, Some(why)) => why.to_owned(),

@@ -22,9 +22,9 @@ impl GenerateContentResponse {
     ///
     /// A Markdown fence around the whole text is removed. A whole number such as `1345.0` is accepted for an integer.
     ///
-    /// The request should set a [schema](crate::protocol::config::GenerationConfig::response_schema_of). The method `json`
-    /// of a [message](crate::SendMessage::json) or a [single request](crate::GenerateContent::json) does that, and
-    /// deserializes the reply.
+    /// The request should set a [schema](crate::protocol::config::GenerationConfig::response_schema_of). The method
+    /// `json` of a [message](crate::SendMessage::json) or a [single request](crate::GenerateContent::json) does that,
+    /// and deserializes the reply.
     ///
     /// ```
     /// use generativeai::protocol::content::Content;

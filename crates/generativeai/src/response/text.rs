@@ -74,6 +74,7 @@ impl GenerateContentResponse {
     /// [`finish_reason`](Self::finish_reason).
     pub fn text(&self) -> Result<String> {
         let candidate = self.only_candidate()?;
+        // Services also send parts that are empty, or that have nothing but a thought signature. They are skipped.
         let mut parts = candidate
             .parts()
             .iter()
@@ -140,6 +141,7 @@ impl Text {
         if text.is_empty() {
             return;
         }
+        // In Markdown the closing fence has to be alone on its line.
         if self.ends_in_block && !text.starts_with('\n') {
             self.written.push('\n');
         }
