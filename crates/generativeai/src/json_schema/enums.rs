@@ -1,7 +1,7 @@
 //! Types, enumerated values and alternatives, in the different ways in which JSON Schema expresses them.
 //!
-//! An enum of Rust without data is one list of strings, as long as no variant has a doc comment. With doc comments
-//! schemars writes one alternative for each variant, with its description:
+//! schemars writes a Rust enum without data as one list of strings, as long as no variant has a doc comment. With doc
+//! comments it writes one alternative for each variant, with its description:
 //!
 //! ```json
 //! {"oneOf": [{"const": "low", "description": "Little."}, {"const": "high", "description": "Much."}]}
@@ -89,6 +89,7 @@ pub(super) fn join_texts(from: &mut Map<String, Value>, alternatives: &[Value]) 
             return false;
         };
         let listed = choice(one);
+        // Any other keyword would be lost.
         let plain = one.keys().all(|name| {
             matches!(
                 name.as_str(),

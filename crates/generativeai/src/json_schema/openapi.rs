@@ -34,8 +34,9 @@ impl Schema {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Request`] for what the form cannot express: recursive types, maps, tuples of several
-    /// types, values of any type, and enums of numbers. The message names the place in the schema.
+    /// [`ErrorKind::Request`] if the form cannot express the schema: recursive types, maps, tuples of several
+    /// types, values of any type, and enums of numbers. The message names the place in the schema, such as `a.[]` for
+    /// the items of the member `a`.
     pub fn from_json_schema(schema: &Value) -> Result<Self> {
         let mut reader = Reader {
             root: schema,
@@ -47,13 +48,14 @@ impl Schema {
     }
 }
 
-/// Reader of a JSON Schema.
+/// Reader of a JSON Schema. It contains what a subschema depends on: the root, and the path to the subschema.
 pub(super) struct Reader<'schema> {
     pub(super) root: &'schema Value,
     /// Path from the root to the subschema that is being read.
     path: Vec<String>,
     /// References that are being followed, to detect recursion.
     pub(super) following: Vec<String>,
+    /// Number of subschemas read so far.
     schemas: usize,
 }
 
@@ -92,7 +94,10 @@ impl Reader<'_> {
         read
     }
 
-    /// Reads a subschema without `$ref` and `allOf`.
+    /// Reads a subschema whose `$ref` and `allOf` are merged into it.
+    ///
+    /// Alternatives are handled first, since they decide about the others: a single alternative is merged into the
+    /// schema, strings become one `enum`, and `null` becomes `nullable`. Then each type of the schema is read.
     fn read_flat(&mut self, mut from: Map<String, Value>) -> Result<Schema> {
         let mut nullable = from.get("nullable") == Some(&Value::Bool(true));
         let mut any_of = Vec::new();
@@ -103,7 +108,7 @@ impl Reader<'_> {
                 .filter(|one| !enums::is_null(one))
                 .collect();
             nullable |= others.len() < all;
-            // `anyOf: [{"required": ["a"]}, {"required": ["b"]}]` only narrows.
+            // Alternatives such as `[{"required": ["a"]}, {"required": ["b"]}]` only narrow the values.
             let others = if others.iter().all(enums::only_requires) {
                 Vec::new()
             } else {
@@ -202,14 +207,14 @@ impl Reader<'_> {
             let properties = schema.properties.get_or_insert_default();
             let is_required = |name: &String| list(from, "required").contains(name);
             let named = named.iter().filter(|(name, member)| {
-                // A member that must not be there, as a type of TypeScript may have it.
+                // A schema without values means that the member must be absent, like `never` in TypeScript.
                 is_required(name) || !enums::is_never(member)
             });
             for (name, member) in named {
                 properties.insert(name.as_str(), self.read_at(name, member)?);
             }
         }
-        // The service refuses names that are not declared.
+        // The service refuses undeclared names in `required` and `propertyOrdering`.
         let declared = |name: &str| named.is_some_and(|named| named.contains_key(name));
         schema.required = unique(list(from, "required"), declared);
         schema.property_ordering = unique(list(from, "propertyOrdering"), declared);

@@ -1,4 +1,7 @@
 //! Merging of the chunks of a streamed reply.
+//!
+//! Merging is associative: chunks may be merged in groups, and the groups merged afterwards. So no rule depends on how
+//! a reply was divided into chunks.
 
 use serde_json::Value;
 
@@ -14,18 +17,18 @@ use crate::protocol::safety::SafetyRating;
 impl GenerateContentResponse {
     /// Merges the next chunk of a stream into this response.
     ///
-    /// - Candidates are matched and ordered by their index; an absent index is 0.
-    /// - Neighbouring text parts are concatenated, unless one has a thought signature or only one is a thought. Code
-    ///   and its output are merged alike. Pieces of a streamed function call are put together. All other parts stay
-    ///   separate.
-    /// - Log probabilities, citations and read web pages are collected. Of other values, such as the token counts, the
-    ///   model version and the sources of grounding, the last one counts.
-    /// - A continuation token counts until the next content.
-    /// - A block is never replaced. A finish reason other than `STOP` and `MAX_TOKENS` is replaced only by another such
-    ///   reason.
+    /// - Candidates are matched and ordered by their index. An absent index is 0.
+    /// - Adjacent text parts are concatenated, unless one of them has a thought signature, or only one is a thought.
+    ///   Code and its output are merged in the same way. The pieces of a streamed function call become one call. All
+    ///   other parts stay separate.
+    /// - Log probabilities, citations and retrieved web pages accumulate. Other values are replaced by later ones: the
+    ///   token counts, the model version, the sources of grounding and so on.
+    /// - A continuation token is removed when further content follows.
+    /// - A block reason is never replaced. A finish reason other than `STOP` and `MAX_TOKENS` is replaced only by
+    ///   another such reason.
     ///
-    /// [`ReplyStream`](crate::ReplyStream) and [`GenerateStream`](crate::GenerateStream) merge their chunks themselves.
-    /// Merge by hand the chunks of a [`Backend`](crate::Backend), or those that a program has stored.
+    /// [`ReplyStream`](crate::ReplyStream) and [`GenerateStream`](crate::GenerateStream) merge their chunks
+    /// automatically. Use this method for the chunks of a [`Backend`](crate::Backend), or for stored ones.
     ///
     /// ```
     /// use generativeai::protocol::content::Content;
@@ -61,12 +64,13 @@ impl GenerateContentResponse {
         merge_unknown(&mut self.unknown, &chunk.unknown);
     }
 
-    /// Orders the candidates of a reply in one piece by their index; an absent index is 0.
+    /// Orders the candidates by their index, as merging does. The candidates of a reply that was not streamed may be in
+    /// any order.
     pub(crate) fn order_candidates(&mut self) {
         self.candidates.sort_by_key(index_of);
     }
 
-    /// Returns the candidate with this index, which is inserted in order if there is none.
+    /// Returns the candidate with this index. A missing one is inserted in order.
     fn candidate_mut(&mut self, index: i32) -> &mut Candidate {
         let at = self
             .candidates
@@ -136,7 +140,8 @@ impl Candidate {
             &chunk.grounding_metadata,
             |known, new| known.merge_chunk(new),
         );
-        // A token continues the reply after the content so far.
+        // The token continues the reply after the content that precedes it. Further parts, or an end of the reply, make
+        // it invalid.
         let is_over = |reason: &FinishReason| {
             !reason.is_unspecified() && *reason != FinishReason::Continuation
         };
@@ -149,7 +154,7 @@ impl Candidate {
         merge_unknown(&mut self.unknown, &chunk.unknown);
     }
 
-    /// Sets the finish reason, unless the reply was stopped before and the new reason is a regular end.
+    /// Sets the finish reason. A regular end does not replace the reason for which an earlier chunk was stopped.
     fn merge_finish_reason(&mut self, reason: &FinishReason) {
         let known = self.finish_reason.as_ref();
         let was_stopped = known.is_some_and(FinishReason::is_stop);
@@ -182,8 +187,10 @@ impl Content {
 }
 
 impl Content {
-    /// Merges a piece of a streamed call that is not the last part, and returns whether it is one: a piece with the id
-    /// or the name of that call. An empty text between the pieces of a call is left out.
+    /// Merges a piece of a streamed call that is not the last part, and returns whether the part was merged.
+    ///
+    /// A service may stream several calls at the same time. Then a piece has the id or the name of its call. An empty
+    /// text between the pieces of a call is dropped, since it would separate them.
     fn merge_piece(&mut self, part: &Part) -> bool {
         if let Some(Data::Text(text)) = &part.data {
             let last = self.parts.last().and_then(Part::as_function_call);
@@ -206,7 +213,7 @@ impl Content {
 }
 
 impl Part {
-    /// Merges the next part if both are pieces of one part, and returns whether they are.
+    /// Merges the next part if both are pieces of the same part. Returns whether they are.
     fn merge_next(&mut self, next: &Part) -> bool {
         if let (Some(Data::FunctionCall(call)), Some(Data::FunctionCall(more))) =
             (&mut self.data, &next.data)
@@ -248,12 +255,13 @@ impl Part {
         true
     }
 
-    /// Returns whether the part has no metadata except whether it is a thought.
+    /// Returns whether the part has no metadata, except that it may be a thought.
     pub(in crate::protocol) fn is_plain(&self) -> bool {
         self.thought_signature.is_none() && self.unknown.is_empty() && !self.has_settings()
     }
 
-    /// Returns whether the part has metadata of which this version knows the type.
+    /// Returns whether the part has metadata with a field in this version, other than `thought` and
+    /// `thought_signature`.
     pub(in crate::protocol) fn has_settings(&self) -> bool {
         // All fields are named, so that a new one cannot be forgotten.
         let Part {
@@ -314,8 +322,10 @@ impl LogprobsResult {
 }
 
 impl GroundingMetadata {
-    /// Replaces each value that the chunk has: a chunk has all sources so far, and the service sends empty metadata in
-    /// chunks that have none. Supports refer to the sources of their chunk, so both are replaced together.
+    /// Replaces each value that the chunk has, since it contains all sources so far. Empty values replace nothing: the
+    /// service sends empty metadata in chunks without sources.
+    ///
+    /// Supports refer to the sources of their chunk by index, so sources and supports are replaced together.
     fn merge_chunk(&mut self, chunk: &GroundingMetadata) {
         if !chunk.grounding_chunks.is_empty() {
             self.grounding_chunks.clone_from(&chunk.grounding_chunks);
@@ -337,8 +347,9 @@ impl GroundingMetadata {
 }
 
 impl UsageMetadata {
-    /// Replaces all values by those of the chunk, if it has counts: the counts of one chunk belong together. Otherwise
-    /// adds the values that it has.
+    /// Replaces all values if the chunk has any count, otherwise only the values that it has.
+    ///
+    /// The counts of a chunk belong together: mixed with those of another one they would not add up to the total.
     fn merge_chunk(&mut self, chunk: &UsageMetadata) {
         let counts = [
             chunk.prompt_token_count,
@@ -385,6 +396,7 @@ fn merge_ratings(known: &mut Vec<SafetyRating>, chunk: &[SafetyRating]) {
     }
 }
 
+/// Appends the items that the list does not contain yet. A chunk may repeat items of earlier ones.
 fn add_new<T: Clone + PartialEq>(known: &mut Vec<T>, chunk: &[T]) {
     for new in chunk {
         if !known.contains(new) {
@@ -413,6 +425,7 @@ fn set_list<T: Clone>(known: &mut Vec<T>, new: &Vec<T>) {
     }
 }
 
+/// Merges a value into a known one, or sets it if none is known.
 fn merge_or_set<T: Clone>(known: &mut Option<T>, new: &Option<T>, merge: fn(&mut T, &T)) {
     match (known, new) {
         (Some(known), Some(new)) => merge(known, new),
@@ -420,6 +433,7 @@ fn merge_or_set<T: Clone>(known: &mut Option<T>, new: &Option<T>, merge: fn(&mut
     }
 }
 
+/// Replaces unknown members. How to merge them is not known, so the last value is kept.
 fn merge_unknown(known: &mut Unknown, chunk: &Unknown) {
     for (name, value) in chunk.iter() {
         known.insert(name.clone(), value.clone());

@@ -11,8 +11,8 @@ use crate::protocol::wire::{self, Message, Wire};
 
 /// Implements [`Message`] for [`Part`].
 ///
-/// `message!` cannot: `data` is one field in Rust. In JSON the kind of the data is the name of a member, next to the
-/// members with metadata.
+/// `message!` does not fit: `data` is one field in Rust, while in JSON each kind of data is a member with its own name,
+/// next to the members with metadata.
 macro_rules! part {
     (
         data { $($kind:ident = $name:literal,)* }
@@ -127,8 +127,10 @@ impl Wire for Part {
     }
 }
 
-/// Reads the data. The API allows one kind of data in a part; if there is a second one, it is kept among
-/// the unknown members. Some programs write an empty text beside other data: that is the second one in any order.
+/// Reads a member with data.
+///
+/// The API allows one kind of data in a part. A second one is kept among the unknown members, so that it is not lost.
+/// Some programs write an empty text next to other data. Then the text is the second one, whichever comes first.
 fn read_data<'de, A: MapAccess<'de>, T: Wire>(
     part: &mut Part,
     map: &mut A,
