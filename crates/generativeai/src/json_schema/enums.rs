@@ -58,7 +58,8 @@ pub(super) fn lists_null(from: &Map<String, Value>) -> bool {
     choice(from).contains(&&Value::Null)
 }
 
-/// Returns the types of `type`, or the type that the other keywords imply.
+/// Returns the types of `type`, or the type that the other keywords imply: schemas that are written by hand often omit
+/// it.
 pub(super) fn types(from: &Map<String, Value>) -> Vec<&str> {
     match from.get("type") {
         Some(Value::String(one)) => vec![one],

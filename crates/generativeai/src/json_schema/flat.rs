@@ -130,7 +130,7 @@ fn anchored<'schema>(schema: &'schema Value, anchor: &str) -> Option<&'schema Va
     }
 }
 
-/// Decodes a JSON pointer in a URI: `Foo%20Bar` names `Foo Bar`.
+/// Decodes a JSON pointer in the fragment of a URI (RFC 6901, section 6): `Foo%20Bar` names `Foo Bar`.
 fn percent_decoded(pointer: &str) -> String {
     let mut decoded = Vec::with_capacity(pointer.len());
     let mut rest = pointer.as_bytes();

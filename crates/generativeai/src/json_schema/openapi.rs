@@ -1,4 +1,4 @@
-//! Conversion of JSON Schema to the subset of OpenAPI 3.0 that the API understands.
+//! Conversion of JSON Schema to the subset of OpenAPI 3.0 that the API supports.
 
 use serde_json::{Map, Value};
 

@@ -30,7 +30,7 @@
 //! | [`FunctionResponse`](Data::FunctionResponse) | the program | result of that function |
 //! | [`ExecutableCode`](Data::ExecutableCode) | the model | code that the service runs |
 //! | [`CodeExecutionResult`](Data::CodeExecutionResult) | the service | output of that code |
-//! | [`ToolCall`](Data::ToolCall), [`ToolResponse`](Data::ToolResponse) | the service | a built-in tool |
+//! | [`ToolCall`](Data::ToolCall), [`ToolResponse`](Data::ToolResponse) | the service | built-in tool: call, result |
 //!
 //! # A round of function calls
 //!

@@ -10,6 +10,8 @@
 /// - Absent fields are not written, and not shown by `Debug`. `null` is read as absent.
 /// - Members without a field are stored in `unknown`, and written again.
 ///
+/// Large fields that are usually absent are boxed, so that they do not enlarge each message.
+///
 /// # Reading in place
 ///
 /// A message is read into the place where it stays, member by member. Serde's derive builds a message

@@ -31,7 +31,7 @@ use serde_json::Value;
 use crate::protocol::wire::Wire;
 
 message! {
-    /// Schema of a JSON value, in the subset of OpenAPI 3.0 that the API understands.
+    /// Schema of a JSON value, in the subset of OpenAPI 3.0 that the API supports.
     ///
     /// ```
     /// use generativeai::protocol::schema::Schema;

@@ -64,13 +64,13 @@ message! {
         /// Media type of the reply: `text/plain` (default), `application/json`, or `text/x.enum` for a
         /// reply that is one of the values of an `enum` in [`response_schema`](Self::response_schema).
         pub response_mime_type: Option<String>,
-        /// Schema of a JSON reply, in the OpenAPI form. Needs a [`response_mime_type`] of
+        /// Schema of a JSON reply, in the OpenAPI form, which every model supports. Needs a [`response_mime_type`] of
         /// `application/json` or `text/x.enum`.
         ///
         /// [`response_mime_type`]: Self::response_mime_type
         pub response_schema: Option<Box<Schema>>,
-        /// Schema of a JSON reply, as JSON Schema. Needs a [`response_mime_type`] of `application/json`,
-        /// and excludes [`response_schema`](Self::response_schema).
+        /// Schema of a JSON reply, as JSON Schema, which can also express maps, tuples and recursive types. Needs a
+        /// [`response_mime_type`] of `application/json`, and excludes [`response_schema`](Self::response_schema).
         ///
         /// The service reads `$id`, `$defs`, `$ref`, `$anchor`, `type`, `format`, `title`,
         /// `description`, `enum`, `items`, `prefixItems`, `minItems`, `maxItems`, `minimum`, `maximum`,

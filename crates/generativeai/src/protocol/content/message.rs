@@ -12,6 +12,7 @@ message! {
     ///
     /// Text, parts, media, function responses and lists of them convert into a content, so methods that
     /// take `impl Into<Content>` accept all of these. Such a content has no role; a chat sets `user`.
+    /// To write a history yourself, use [`user`](Self::user) and [`model`](Self::model), which set the role.
     ///
     /// ```
     /// use generativeai::protocol::content::{Blob, Content, Part, Role};

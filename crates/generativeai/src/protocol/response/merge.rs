@@ -79,6 +79,7 @@ impl GenerateContentResponse {
             self.candidates.insert(at, Candidate::default());
         }
         let candidate = &mut self.candidates[at];
+        // The service leaves out index 0, so a merged reply has it only if a chunk contained it.
         if index != 0 {
             candidate.index = Some(index);
         }
@@ -227,6 +228,7 @@ impl Part {
                 true
             };
         }
+        // A thought signature must be sent back in the part that it came with, so such a part stays separate.
         if !(self.is_plain() && next.is_plain() && self.is_thought() == next.is_thought()) {
             return false;
         }
@@ -236,6 +238,7 @@ impl Part {
                 if code.id == more.id =>
             {
                 append(&mut code.code, &more.code);
+                // Later pieces may have the zero value, which must not replace a known language or outcome.
                 if matches!(code.language, None | Some(Language::Unspecified)) {
                     set(&mut code.language, &more.language);
                 }
@@ -359,6 +362,7 @@ impl UsageMetadata {
             chunk.thoughts_token_count,
             chunk.total_token_count,
         ];
+        // `clone_from` reuses allocations. This happens for each chunk of most streams.
         if counts.iter().any(Option::is_some) {
             return self.clone_from(chunk);
         }
@@ -440,7 +444,8 @@ fn merge_unknown(known: &mut Unknown, chunk: &Unknown) {
     }
 }
 
-/// Merges unknown members of a message whose lists accumulate: lists are concatenated without duplicates.
+/// Merges unknown members of a message whose lists accumulate, such as citations under a newer name. Lists are
+/// concatenated without duplicates.
 fn merge_unknown_lists(known: &mut Unknown, chunk: &Unknown) {
     for (name, value) in chunk.iter() {
         let value = match (known.get(name), value) {

@@ -122,7 +122,7 @@ message! {
 }
 
 message! {
-    /// Period of time. An absent end is open.
+    /// Period of time. Without a start or an end it is unlimited on that side.
     ///
     /// ```
     /// use generativeai::protocol::tools::{GoogleSearch, Interval};

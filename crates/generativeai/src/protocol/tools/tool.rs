@@ -11,6 +11,9 @@ use crate::protocol::tools::{
 message! {
     /// Tools of one kind that a model may use: functions of the program, or a built-in tool.
     ///
+    /// A request may contain several tools. The Gemini API accepts functions and built-in tools together only if
+    /// `include_server_side_tool_invocations` is set in the [`ToolConfig`](crate::protocol::tools::ToolConfig).
+    ///
     /// ```
     /// use generativeai::protocol::schema::Schema;
     /// use generativeai::protocol::tools::{FunctionDeclaration, GoogleSearch, Tool};

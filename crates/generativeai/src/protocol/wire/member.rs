@@ -186,6 +186,7 @@ impl<T: Wire> Member for Option<T> {
 impl<T: Wire> Member for Vec<T> {
     fn read<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
         self.clear();
+        // Not `deserialize_seq`, since the value may be a single item.
         deserializer.deserialize_any(ListVisitor(self))
     }
 

@@ -40,7 +40,7 @@ pub(crate) fn read_message<'de, T: Message, D: Deserializer<'de>>(
     Ok(message)
 }
 
-/// Reads a message into the place where `put` stores it.
+/// Reads a message into the place where `put` stores it. After an error, the members read so far remain there.
 pub(crate) fn read_message_into<'de, 'place, T: Message + 'place, D: Deserializer<'de>>(
     put: impl FnOnce(T) -> &'place mut T,
     deserializer: D,

@@ -54,6 +54,7 @@ impl Transcript {
 
 impl Clone for Transcript {
     fn clone(&self) -> Self {
+        // The JSON is cloned as well: it is shared pieces and offsets, and the clone need not write it again.
         let json = self.json.lock().unwrap_or_else(PoisonError::into_inner);
         Self {
             contents: self.contents.clone(),

@@ -19,6 +19,7 @@ macro_rules! part {
         metadata { $($field:ident,)* }
     ) => {
         /// Indices of the members in `NAMES`.
+        // As in `message!`: discriminants number the repetitions of the macro.
         #[expect(non_camel_case_types, reason = "some variants have the names of fields")]
         enum At {
             $($kind,)*
@@ -139,6 +140,7 @@ fn read_data<'de, A: MapAccess<'de>, T: Wire>(
 ) -> Result<(), A::Error> {
     let has_text = part.as_text() == Some("");
     if part.data.is_none() || has_text {
+        // `null` is absent. Another member may still have the data of the part.
         let mut read: Option<T> = None;
         wire::read_value(&mut read, map)?;
         if let Some(read) = read {
