@@ -37,7 +37,7 @@ pub(crate) fn of<T: JsonSchema + ?Sized>() -> Value {
     schema.to_value()
 }
 
-/// Returns the JSON Schema of the arguments of a function; `None` if it has none.
+/// Returns the JSON Schema of the arguments of a function. `None` if it has no arguments.
 pub(crate) fn parameters_of<A: JsonSchema>() -> Option<Value> {
     let schema = of::<A>();
     // The schema of a Rust type that accepts any value, such as `Value`, is empty. Such a function has arguments, while
@@ -48,7 +48,7 @@ pub(crate) fn parameters_of<A: JsonSchema>() -> Option<Value> {
     parameters(schema)
 }
 
-/// Converts a JSON Schema of arguments to the dialect of the API; `None` if it allows no argument.
+/// Converts a JSON Schema of arguments to the dialect of the API. `None` if it allows no arguments.
 pub(crate) fn parameters(schema: Value) -> Option<Value> {
     if is_empty_object(&schema) {
         return None;

@@ -38,7 +38,7 @@ pub(super) fn is_null(schema: &Value) -> bool {
         || schema.get("enum") == Some(&json!([null]))
 }
 
-/// Returns whether a schema has no keyword but `required`.
+/// Returns whether a schema has only the keyword `required`.
 pub(super) fn only_requires(schema: &Value) -> bool {
     let keywords = schema.as_object();
     keywords.is_some_and(|keywords| keywords.keys().all(|keyword| keyword == "required"))

@@ -35,6 +35,7 @@ impl Schema {
     }
 }
 
+/// Translates a schema and its subschemas, down to `depth` levels.
 fn translate(schema: &Schema, depth: usize) -> Result<Value> {
     let depth = depth.checked_sub(1).ok_or_else(|| {
         refused(format!(
@@ -133,6 +134,7 @@ fn subschemas(schema: &Schema, depth: usize, out: &mut Map<String, Value>) -> Re
     Ok(())
 }
 
+/// Returns the JSON Schema name of a type, which is in lower case.
 fn kind_of(kind: &Type) -> Result<&'static str> {
     Ok(match kind {
         Type::String => "string",
@@ -162,6 +164,7 @@ fn format(schema: &Schema, out: &mut Map<String, Value>) {
     }
 }
 
+/// Returns the error for a schema that cannot be translated.
 fn refused(message: String) -> Error {
     Error::new(ErrorKind::Request, message)
 }

@@ -72,6 +72,7 @@ impl Reader<'_> {
         Error::new(ErrorKind::Request, message)
     }
 
+    /// Reads a subschema with its `$ref` and `allOf`, within the limits of size and depth.
     fn read(&mut self, schema: &Value) -> Result<Schema> {
         self.schemas += 1;
         if self.schemas > MAX_SCHEMAS || self.path.len() > MAX_DEPTH {
@@ -80,6 +81,8 @@ impl Reader<'_> {
         let Value::Object(members) = schema else {
             return Err(self.unsupported("is `true` or `false` instead of a schema"));
         };
+        // `flat` adds the references that it follows. They stay until the schema is read, so that a reference to one of
+        // them inside of it is recognized as recursive.
         let following = self.following.len();
         let flat = self.flat(members)?;
         let read = self.read_flat(flat);
@@ -87,6 +90,7 @@ impl Reader<'_> {
         read
     }
 
+    /// Reads a subschema at a place below the current one, which errors name.
     fn read_at(&mut self, place: &str, schema: &Value) -> Result<Schema> {
         self.path.push(place.to_owned());
         let read = self.read(schema);
@@ -190,6 +194,7 @@ impl Reader<'_> {
         Ok(schema)
     }
 
+    /// Reads the keywords of an object. An object with arbitrary members cannot be expressed.
     fn read_members(&mut self, from: &Map<String, Value>, schema: &mut Schema) -> Result<()> {
         let named = from.get("properties").and_then(Value::as_object);
         let named = named.filter(|named| !named.is_empty());
@@ -223,6 +228,7 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Reads the keywords of an array. A tuple is an array if all its items have the same schema.
     fn read_items(&mut self, from: &Map<String, Value>, schema: &mut Schema) -> Result<()> {
         let first = from.get("prefixItems").and_then(Value::as_array);
         let items = match (first.map(Vec::as_slice), from.get("items")) {
@@ -244,6 +250,7 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Returns the values of an `enum` of strings. `null` is left out, since it makes the schema nullable.
     fn texts(&self, from: &Map<String, Value>) -> Result<Vec<String>> {
         let choice = enums::choice(from);
         let texts = choice.iter().filter(|one| !one.is_null());
@@ -256,6 +263,7 @@ impl Reader<'_> {
         Ok(unique(texts, |text| !text.is_empty()))
     }
 
+    /// Refuses an `enum` of values that are not strings.
     fn no_enum(&self, from: &Map<String, Value>) -> Result<()> {
         let listed = enums::choice(from).into_iter().any(|one| !one.is_null());
         if listed {

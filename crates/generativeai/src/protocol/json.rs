@@ -105,7 +105,7 @@ const MAX_DEPTH: usize = 100;
 /// Returns the text with the values replaced that serde_json refuses or rounds; `None` if there are none.
 ///
 /// Numbers and values that are nested too deep become strings, and half surrogate pairs U+FFFD. The text may be invalid
-/// JSON: whatever is not replaced is copied, so that the parser reports it.
+/// JSON: all the rest is copied unchanged, and the parser reports errors in it.
 fn repair(json: &str) -> Option<String> {
     let mut repaired = String::new();
     let mut copied = 0;

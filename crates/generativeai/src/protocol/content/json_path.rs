@@ -57,6 +57,7 @@ pub(super) fn at<'a>(root: &'a mut Map<String, Value>, path: &str) -> Option<&'a
     Some(value)
 }
 
+/// Parses names after a dot, and names or indices in brackets. `None` for other selectors in brackets, and for `..`.
 fn parse(path: &str) -> Option<Vec<Step>> {
     let mut steps = Vec::new();
     let mut rest = path.strip_prefix('$')?;

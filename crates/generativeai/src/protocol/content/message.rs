@@ -48,7 +48,7 @@ open_enum! {
     /// ```
     pub enum Role {
         ;
-        /// The user, or the program that acts for the user. Function responses have this role, too.
+        /// The user, or the program that acts for the user. Function responses also have this role.
         User = "user",
         /// The model.
         Model = "model",

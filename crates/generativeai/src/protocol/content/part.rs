@@ -90,7 +90,7 @@ impl Part {
         Data::Text(text.into()).into()
     }
 
-    /// Returns the text of a text part. A [thought](Self::is_thought) is a text part, too.
+    /// Returns the text of a text part. A [thought](Self::is_thought) is also a text part.
     pub fn as_text(&self) -> Option<&str> {
         match &self.data {
             Some(Data::Text(text)) => Some(text),

@@ -9,7 +9,7 @@ message! {
     /// One of the replies to a request, or a chunk of it.
     ///
     /// A request has one candidate unless
-    /// [`candidate_count`](crate::protocol::config::GenerationConfig::candidate_count) asks for more.
+    /// [`candidate_count`](crate::protocol::config::GenerationConfig::candidate_count) requests more.
     ///
     /// ```
     /// use generativeai::protocol::response::GenerateContentResponse;
@@ -76,7 +76,7 @@ open_enum! {
     /// With [`Stop`](Self::Stop) and [`MaxTokens`](Self::MaxTokens) a turn of a chat is complete; with
     /// any other reason it ends in an error, unless the reason is accepted with `accept_finish_reasons`.
     ///
-    /// | Reasons | What helps |
+    /// | Reasons | Remedy |
     /// | --- | --- |
     /// | [`MaxTokens`](Self::MaxTokens) | a higher limit, or a message that asks to continue |
     /// | [`Safety`](Self::Safety), [`ImageSafety`](Self::ImageSafety) | another prompt, or other thresholds |

@@ -102,6 +102,7 @@ fn index_in(before: &[Candidate], candidate: &Candidate) -> i32 {
 }
 
 impl Candidate {
+    /// Merges a chunk of this candidate, by the rules of [`GenerateContentResponse::merge_chunk`].
     fn merge_chunk(&mut self, chunk: &Candidate) {
         if let Some(content) = &chunk.content {
             self.content.get_or_insert_default().merge_chunk(content);
@@ -155,7 +156,7 @@ impl Candidate {
         merge_unknown(&mut self.unknown, &chunk.unknown);
     }
 
-    /// Sets the finish reason. A regular end does not replace the reason for which an earlier chunk was stopped.
+    /// Sets the finish reason. A regular end does not replace an earlier reason for which the reply was stopped.
     fn merge_finish_reason(&mut self, reason: &FinishReason) {
         let known = self.finish_reason.as_ref();
         let was_stopped = known.is_some_and(FinishReason::is_stop);
@@ -166,6 +167,7 @@ impl Candidate {
 }
 
 impl Content {
+    /// Appends the parts of a chunk. Pieces of parts are merged into the last part, or into an incomplete call.
     fn merge_chunk(&mut self, chunk: &Content) {
         if !self.has_role() {
             self.role.clone_from(&chunk.role);

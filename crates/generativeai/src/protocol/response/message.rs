@@ -28,7 +28,7 @@ message! {
     /// ```
     pub struct GenerateContentResponse {
         /// Replies: one, unless
-        /// [`candidate_count`](crate::protocol::config::GenerationConfig::candidate_count) asks for more.
+        /// [`candidate_count`](crate::protocol::config::GenerationConfig::candidate_count) requests more.
         /// Empty if the prompt was blocked.
         pub candidates: Vec<Candidate>,
         /// Feedback about the prompt. Present if the prompt was blocked.
@@ -183,7 +183,7 @@ open_enum! {
         Blocklist = "BLOCKLIST",
         /// The prompt contains prohibited content. This filter cannot be turned off.
         ProhibitedContent = "PROHIBITED_CONTENT",
-        /// The prompt asks for an image that would be harmful.
+        /// The prompt requests an image that would be harmful.
         ImageSafety = "IMAGE_SAFETY",
         ;
         /// Model Armor, a filter of Google Cloud, blocked the prompt. Vertex AI only.

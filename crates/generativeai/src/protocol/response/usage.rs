@@ -216,6 +216,7 @@ fn sum(one: Option<i32>, other: Option<i32>) -> Option<i32> {
     }
 }
 
+/// Adds counts by modality.
 fn add_details(details: &mut Vec<ModalityTokenCount>, more: &[ModalityTokenCount]) {
     for new in more {
         match details

@@ -227,6 +227,7 @@ impl<'de, T: Wire> Visitor<'de> for OneVisitor<'_, T> {
         Ok(())
     }
 
+    // serde buffers the members of flattened and untagged types, with `null` as a unit.
     fn visit_unit<E: Error>(self) -> Result<(), E> {
         self.visit_none()
     }

@@ -58,6 +58,7 @@ pub(crate) fn push_messages<'de, T: Message, D: Deserializer<'de>>(
     deserializer.deserialize_any(ItemVisitor(list))
 }
 
+/// Pushes a message, or the messages of a nested list.
 struct ItemVisitor<'a, T>(&'a mut Vec<T>);
 
 impl<'de, T: Message> Visitor<'de> for ItemVisitor<'_, T> {

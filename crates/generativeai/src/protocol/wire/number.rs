@@ -11,6 +11,7 @@ use serde::{Deserializer, Serializer};
 
 use super::Wire;
 
+/// Implements [`Wire`] for an integer type, which is read from numbers and strings.
 macro_rules! integer {
     ($type:ty, $visitor:ident, $expecting:literal) => {
         impl Wire for $type {

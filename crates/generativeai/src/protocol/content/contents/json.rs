@@ -14,7 +14,7 @@ const MAX_SMALL: usize = 16;
 
 /// JSON of the first contents of a transcript.
 ///
-/// Contents that are added later become a new piece, so that nothing is copied and no buffer keeps room to grow. Once
+/// Contents that are added later become a new piece, so that nothing is copied and no buffer reserves capacity. Once
 /// there are more than [`MAX_SMALL`] small pieces, the last ones are merged. Then each remaining piece is at least
 /// twice as long as the next. So a byte is copied O(log n) times however long the conversation grows, and a request has
 /// few pieces.
@@ -74,6 +74,7 @@ impl JsonPrefix {
         self.ends.last().copied().unwrap_or_default()
     }
 
+    /// Appends a piece. Merges the last small ones if there are too many.
     fn push(&mut self, piece: Bytes) {
         let pieces = Arc::make_mut(&mut self.pieces);
         pieces.push(piece);
@@ -82,6 +83,7 @@ impl JsonPrefix {
         if small <= MAX_SMALL {
             return;
         }
+        // From the end: a piece is merged unless it is at least twice as long as those after it together.
         let mut length = 0;
         let last = pieces.iter().rev().take(small).take_while(|piece| {
             let is_merged = length == 0 || piece.len() < 2 * length;
@@ -184,6 +186,8 @@ fn plain_length(text: &[u8]) -> usize {
     plain + rest.iter().position(is_escaped).unwrap_or(rest.len())
 }
 
+/// Writes the escape of a byte like serde_json: a short one if JSON has it, otherwise `\u00` and two digits in lower
+/// case.
 fn write_escaped(json: &mut Vec<u8>, byte: u8) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let letter = match byte {

@@ -31,11 +31,10 @@ pub enum Data {
     Text(String),
     /// Media whose bytes are part of the message.
     InlineData(Blob),
-    /// Media that the service reads from a URI.
-    /// Only the URI is sent, so a history with large media stays small.
+    /// Media that the service reads from a URI. Only the URI is sent, so a history with large media stays small.
     FileData(FileData),
-    /// Function call: the model asks the program to run a function.
-    /// A reply may contain several. All of them are answered in one message.
+    /// Request of the model to run a function of the program. A reply may contain several. All of them are answered in
+    /// one message.
     FunctionCall(FunctionCall),
     /// Result of a function that the program ran.
     FunctionResponse(FunctionResponse),
