@@ -70,7 +70,7 @@ impl Reader<'_> {
     /// it is one of these.
     fn follow(&mut self, reference: &Value) -> Result<Map<String, Value>> {
         let reference = reference.as_str().unwrap_or_default();
-        // `#` is the root, which is being read all the time.
+        // `#` is the root, which contains every subschema that is being read.
         if reference == "#" || self.following.iter().any(|known| known == reference) {
             return Err(self.unsupported("is recursive"));
         }

@@ -48,7 +48,7 @@ impl Schema {
     }
 }
 
-/// Reader of a JSON Schema. It contains what a subschema depends on: the root, and the path to the subschema.
+/// Reader of a JSON Schema: the root, which references are resolved from, and the state of the current subschema.
 pub(super) struct Reader<'schema> {
     pub(super) root: &'schema Value,
     /// Path from the root to the subschema that is being read.
@@ -90,7 +90,7 @@ impl Reader<'_> {
         read
     }
 
-    /// Reads a subschema at a place below the current one, which errors name.
+    /// Reads a subschema at a place below the current one. Errors name this place.
     fn read_at(&mut self, place: &str, schema: &Value) -> Result<Schema> {
         self.path.push(place.to_owned());
         let read = self.read(schema);

@@ -25,8 +25,8 @@ use self::tokens::{string_length, value_length};
 /// | a member of a message under both of its names, `finishReason` and `finish_reason` | the one in `camelCase`, unless it is `null` |
 /// | a member of a message twice under one name | the last one, unless it is `null` |
 ///
-/// So no digit of an integer is lost. A number that became a string is still read by a field of type `f64`; a field
-/// with an integer type reports an error.
+/// So no digit of an integer is lost. A number that became a string is still read by an `f64` field of a message. An
+/// integer field reports an error, as does a type outside of this crate.
 ///
 /// ```
 /// use generativeai::protocol::{self, content::FunctionCall};

@@ -1,9 +1,9 @@
 //! Reading of messages with duplicate members: some gateways send a member under its `camelCase` and its `snake_case`
 //! name.
 //!
-//! The reader of a message reports a duplicate as an error, whose position is the name of the second member. One of the
-//! two is removed from the text, and the text is read again. Free data, such as the arguments of a call, may have any
-//! names: they are read as maps, which report no duplicates, so nothing is removed from them.
+//! The reader of a message reports a duplicate as an error, whose position is after the name of the second member. One
+//! of the two is removed from the text, and the text is read again. Free data, such as the arguments of a call, may have
+//! any names. They are read as maps, which do not report duplicates, so nothing is removed from them.
 
 use std::ops::Range;
 

@@ -15,7 +15,8 @@ use crate::protocol::response::{
 use crate::protocol::safety::SafetyRating;
 
 impl GenerateContentResponse {
-    /// Merges the next chunk of a stream into this response.
+    /// Merges the next chunk of a stream into this response. Start with an empty one: the candidates of a response that
+    /// was read as a whole may be in any order, or without an index.
     ///
     /// - Candidates are matched and ordered by their index. An absent index is 0.
     /// - Adjacent text parts are concatenated, unless one of them has a thought signature, or only one is a thought.
@@ -72,6 +73,7 @@ impl GenerateContentResponse {
 
     /// Returns the candidate with this index. A missing one is inserted in order.
     fn candidate_mut(&mut self, index: i32) -> &mut Candidate {
+        // Merging inserts candidates in order, so that a binary search finds them.
         let at = self
             .candidates
             .partition_point(|known| index_of(known) < index);

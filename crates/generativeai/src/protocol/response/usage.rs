@@ -157,7 +157,7 @@ impl UsageMetadata {
                 &more.tool_use_prompt_tokens_details,
             ),
         ] {
-            // Details of one summand only would not add up to the count of both.
+            // If only one of the two had details, their sum would be less than the count.
             let unknown = |count: Option<i32>, details: &[ModalityTokenCount]| {
                 details.is_empty() && count.is_some_and(|count| count > 0)
             };
