@@ -2,8 +2,8 @@
 //! name.
 //!
 //! The reader of a message reports a duplicate as an error, whose position is after the name of the second member. One
-//! of the two is removed from the text, and the text is read again. Free data, such as the arguments of a call, may have
-//! any names. They are read as maps, which do not report duplicates, so nothing is removed from them.
+//! of the two is removed from the text, and the text is read again. Free data, such as the arguments of a call, are
+//! read as maps, which do not report duplicates. So they may have any names, and nothing is removed from them.
 
 use std::ops::Range;
 
