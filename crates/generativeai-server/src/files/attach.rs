@@ -16,7 +16,8 @@ use super::storage::{FileStorage, missing};
 use crate::body::BodyReader;
 use crate::error::ApiError;
 
-/// Memory of a file in a request, as a multiple of its size: its bytes, and their encoding in base64 twice.
+/// Memory of a file in a request, as a multiple of its size: its bytes, and their encoding in base64 twice, which is a
+/// third longer.
 const MEMORY_FACTOR: u64 = 4;
 
 /// Replaces the references in a request.
@@ -71,6 +72,7 @@ impl Attachments<'_> {
         if !contents.iter().any(has_reference) {
             return Ok(());
         }
+        // `Contents` shares its contents, so changing a part means copying all. Most requests have no reference.
         let mut resolved: Vec<Content> = contents.iter().cloned().collect();
         for content in &mut resolved {
             self.resolve(content, used).await?;
@@ -102,6 +104,8 @@ impl Attachments<'_> {
         let Some((host, id)) = id_of(uri) else {
             return Ok(None);
         };
+        // A file that is stored here is used whatever the host in its URI: clients may reach the server under several
+        // names.
         match self.storage.file(id) {
             Ok(file) => Ok(Some((id.to_owned(), file))),
             Err(_) if host.is_some_and(|host| host != self.site.host()) => Ok(None),

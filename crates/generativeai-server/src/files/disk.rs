@@ -1,4 +1,4 @@
-//! File operations, and their errors.
+//! File operations on a thread of their own, and their errors.
 
 use std::io;
 

@@ -47,6 +47,7 @@ impl Receiver {
             }
         };
         self.write(block).await?;
+        // The response reports these bytes as received, so they must survive a power cut.
         let upload = self.upload.clone();
         blocking(move || upload.sync()).await?;
         result
@@ -54,6 +55,7 @@ impl Receiver {
 
     async fn next(&mut self, frames: &mut Frames<'_>) -> Result<Option<Bytes>, ApiError> {
         tokio::select! {
+            // First, so that a client that sends fast cannot delay the newer request.
             biased;
             () = self.turn.ended() => {
                 let message = "a newer request continues the upload";
@@ -69,7 +71,7 @@ impl Receiver {
         }
     }
 
-    /// Writes a block, and returns its memory.
+    /// Writes a block. Returns it empty, so that its allocation is reused.
     async fn write(&self, mut block: Vec<u8>) -> Result<Vec<u8>, ApiError> {
         let (storage, upload) = (self.storage.clone(), self.upload.clone());
         blocking(move || {

@@ -191,6 +191,7 @@ impl FileStorage {
             .filter(|place| after.is_none_or(|after| place > after))
             .collect();
         places.sort_unstable();
+        // A page has at least one file, see `page::size`.
         let next = (places.len() > size).then(|| places[size - 1].token());
         let page = places.iter().take(size);
         let files = page.filter_map(|place| state.files.get(place.id()));
@@ -217,6 +218,8 @@ impl FileStorage {
             .name
             .as_deref()
             .and_then(|name| name.strip_prefix("files/"));
+        // An early error, before the client sends the bytes. `complete` decides, since another upload may use the name
+        // first.
         if let Some(id) = id
             && self.state().files.contains_key(id)
         {
@@ -236,6 +239,7 @@ impl FileStorage {
             reserved: 0,
             changed: (self.clock)(),
         };
+        // The upload is inserted before the limits are checked, so that concurrent starts count each other.
         let count = {
             let mut state = self.state();
             state.uploads.insert(id.clone(), in_progress);
@@ -352,7 +356,7 @@ impl FileStorage {
         Ok(file)
     }
 
-    /// Removes expired files and uploads.
+    /// Removes expired files and uploads: from memory under the lock, then from the disk without it.
     fn remove_expired(&self) -> Result<(), ApiError> {
         let now = (self.clock)();
         let (files, uploads) = self.state().take_expired(now);
@@ -378,7 +382,7 @@ impl FileStorage {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing is changed between two steps that could panic.
+        // The state is consistent after a panic: no change of it consists of steps between which code can panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -48,8 +48,8 @@ impl ApiKey {
         }
     }
 
-    /// Compares in constant time, so that the time of a response does not show how many bytes of a
-    /// guessed key are right.
+    /// Compares in a time that depends on the candidate's length only, so that the time of a response does not show how
+    /// many bytes of a guessed key are right.
     fn matches(&self, candidate: &[u8]) -> bool {
         let key = self.0.as_bytes();
         // `black_box` keeps the compiler from leaving the loop at the first difference.

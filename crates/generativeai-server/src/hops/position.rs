@@ -8,7 +8,8 @@ use ring::digest::{Context, SHA256};
 /// Length of a digest in bytes.
 pub(super) const DIGEST: usize = 32;
 
-// Bytes that no UTF-8 text contains. They separate text and other parts.
+// Bytes that no UTF-8 text contains. They precede texts and other parts in the digest, so different contents never have
+// the same bytes.
 const TEXT: u8 = 0xf8;
 const THOUGHT: u8 = 0xf9;
 const SIGNATURE: u8 = 0xfa;
@@ -21,7 +22,7 @@ const OTHER: u8 = 0xfb;
 pub(super) struct Position {
     length: u64,
     digest: Context,
-    /// Kind of the text that the next one is a continuation of.
+    /// Kind of the last text. A text of the same kind continues it, whatever the chunks were.
     open: Option<u8>,
 }
 
@@ -72,11 +73,12 @@ impl Position {
         }
     }
 
-    /// Moves behind a part, but no further than a length. Returns what of the part is left.
+    /// Moves behind a part, but no further than a length. Returns the rest of the part.
     ///
     /// # Errors
     /// The length is inside of a character.
     pub(super) fn add_up_to(&mut self, length: u64, part: Part) -> Result<Option<Part>, Inside> {
+        // Never negative: until it has reached the length, the position is moved by this function alone.
         let left = length - self.length;
         if left == 0 {
             return Ok(Some(part));

@@ -61,6 +61,7 @@ pub(super) fn read(
              request without it",
         ));
     };
+    // `SIGNED` fixes the number of bytes, so no split panics.
     let (length, rest) = rest.split_at(8);
     let (content, issued_for) = rest.split_at(DIGEST);
     if issued_for != request {
