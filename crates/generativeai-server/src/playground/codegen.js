@@ -3,7 +3,7 @@
 // Each sample runs as shown. If the page has an API key, the sample reads it from GEMINI_API_KEY: a key
 // never appears in code that people share.
 
-/** What a sample is made from: `{base, hasKey, model, body}`; `body` is the request. */
+/** Generators of the samples. Each gets `{base, hasKey, model, body}`; `body` is the request. */
 export const SAMPLES = { curl, Rust: rust, Python: python, JavaScript: javascript };
 
 const json = (value, indent = "") => JSON.stringify(value, null, 2).replaceAll("\n", `\n${indent}`);
@@ -76,7 +76,7 @@ print(${outputOf(body, "response.text", "response.function_calls or response.tex
 `;
 }
 
-/** Members whose names are data: they stay as they are, and so does everything in them. */
+/** Members whose content has names that are data. These names are not converted to snake_case. */
 const FREE = new Set([
   "args",
   "response",

@@ -104,7 +104,7 @@ await stream.next();
 leaving.abort();
 await expectIdle();
 
-// Replies in hops, and streams that are cut after checkpoints, equal replies in one piece.
+// Replies in hops, and streams that are cut after checkpoints, equal the reply of one request.
 const long = { maxOutputTokens: 24, temperature: 0 };
 const words =
   "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen " +
