@@ -144,7 +144,7 @@ impl Session {
     }
 
     /// Reads the history of the conversation: the contents that the next request would send before its
-    /// message.
+    /// message. Undone turns and an unfinished one are not part of it: [`log`](Self::log) returns their events.
     ///
     /// # Errors
     /// Those of [`chat`](Self::chat).
@@ -321,7 +321,7 @@ impl Session {
             .await
     }
 
-    /// Opens the conversation without a real model, to read or change its state.
+    /// Opens the conversation without a model to send to, to read or change its state.
     async fn offline_chat(&self) -> Result<ChatSession> {
         self.chat(&GenerativeModel::new("none")).await
     }

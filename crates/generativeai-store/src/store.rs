@@ -17,7 +17,7 @@ use crate::session::Session;
 use crate::transaction::to_seconds;
 use crate::{location, names, random};
 
-/// The number of contents that an event of an imported conversation holds. A limit keeps the rows small.
+/// Maximum number of contents in one event of an imported conversation. It keeps the rows small.
 const CONTENTS_PER_EVENT: usize = 64;
 
 /// A database of sessions, in an SQLite file or in PostgreSQL.
@@ -125,9 +125,7 @@ impl Store {
 
     /// Opens the user's own store, and creates it if it is missing.
     ///
-    /// It is the file `generativeai/chats.sqlite` in `$XDG_DATA_HOME`, or else in the data folder of the
-    /// system: `~/.local/share`, `~/Library/Application Support`, or `%LOCALAPPDATA%`. The program
-    /// `genai` keeps its chats there too.
+    /// It is the file at [`default_path`](Self::default_path), in which the program `genai` keeps its chats too.
     ///
     /// # Errors
     /// Those of [`default_path`](Self::default_path) and [`open`](Self::open).
@@ -173,6 +171,9 @@ impl Store {
     }
 
     /// Creates a session with the history of a conversation from elsewhere.
+    ///
+    /// All contents are stored or none. An export of another store has more than the history: read it with
+    /// [`import_jsonl`](Self::import_jsonl).
     ///
     /// # Errors
     /// Those of [`new_session`](Self::new_session).
@@ -332,7 +333,7 @@ impl Store {
         Ok(self.handle(id))
     }
 
-    /// Wraps the number of a session.
+    /// Returns the handle of a session.
     fn handle(&self, id: i64) -> Session {
         Session {
             database: self.database.clone(),

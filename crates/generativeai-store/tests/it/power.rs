@@ -1,4 +1,4 @@
-//! Power cuts: data that was not synced is lost, completely or in part.
+//! Power cuts: data that was not synced is lost completely or in part.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,8 +39,8 @@ async fn the_power_cut_test_detects_a_disk_that_does_not_sync() {
     assert!(lost(test) > CUTS / 10);
 }
 
-/// Runs the test in a child process, as all files of a process are watched, and returns the number of
-/// cuts that lost something.
+/// Runs the test in a child process, since all files of a process are watched. Returns the number of cuts that lost
+/// something.
 fn lost(test: &str) -> u64 {
     let database = TestDatabase::in_ram();
     let mut child = command(test, &database.address).spawn().unwrap();

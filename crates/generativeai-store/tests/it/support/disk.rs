@@ -1,4 +1,4 @@
-//! A disk after a power cut: synced data is synced, and an arbitrary part of the rest.
+//! A disk after a power cut: it contains all synced data, and an arbitrary part of the rest.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -92,7 +92,7 @@ impl<'a> Disk<'a> {
 }
 
 impl File<'_> {
-    /// Applies the pending changes, each sector of them if `chosen` says so.
+    /// Applies the pending changes: each sector for which `chosen` returns true.
     fn apply(&mut self, mut chosen: impl FnMut() -> bool) {
         for change in mem::take(&mut self.pending) {
             match change {

@@ -47,7 +47,7 @@ static REAL: OnceLock<Real> = OnceLock::new();
 
 /// The original table of functions.
 struct Real(sqlite3_vfs);
-// SAFETY: the table is never changed, and the pointers in it are to what SQLite never frees.
+// SAFETY: the table is never changed, and its pointers refer to functions and data that SQLite never frees.
 unsafe impl Send for Real {}
 // SAFETY: as above.
 unsafe impl Sync for Real {}
