@@ -33,8 +33,8 @@ use crate::stream::{Chunks, StreamBody};
 
 /// The API over a backend.
 ///
-/// One value serves all requests, without a lock around it. The parts that change synchronize themselves: the queue, the
-/// memory of the body reader, the cached model names, and the sequence of faults.
+/// One value serves all requests, without a lock around it. The parts that change synchronize themselves: the queue,
+/// the memory of the body reader, the cached model names, and the sequence of faults.
 #[derive(Debug)]
 pub(crate) struct Api {
     pub(crate) backend: Arc<dyn Backend>,
@@ -89,7 +89,7 @@ impl Api {
     pub(crate) async fn handle(&self, parts: &Parts, body: Body) -> Result<Response, ApiError> {
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
         let endpoint = route(&parts.method, parts.uri.path());
-        // The random id of an upload is its key: some clients send no other.
+        // The random id of an upload replaces the API key: some clients do not send the key with the bytes.
         let has_upload_id = matches!(endpoint, Ok(Endpoint::Upload)) && query.upload_id.is_some();
         if let Some(key) = &self.key
             && !has_upload_id
@@ -158,8 +158,8 @@ impl Api {
     /// Reads the body of a call, injects the faults that come before its response, and waits in the
     /// queue.
     ///
-    /// The body comes first: a client that sends slowly must not occupy a place among the running requests. It has a
-    /// time limit of its own; the deadline, which is running already, ends everything after it.
+    /// The body comes first: a client that sends slowly must not occupy a place among the running requests. The body
+    /// has a separate time limit. The deadline, which is running already, ends everything after the body.
     async fn admit(
         &self,
         parts: &Parts,

@@ -143,7 +143,7 @@ impl BodyReader {
         Ok(RequestBody { bytes, memory })
     }
 
-    /// Reserves memory without waiting: a request that waited would keep what it has reserved, and two such requests
+    /// Reserves memory without waiting: a request that waited would keep its reservation, and two such requests
     /// could wait for each other forever.
     ///
     /// # Errors

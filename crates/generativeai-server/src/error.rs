@@ -1,8 +1,8 @@
 //! Errors as the service reports them: an HTTP code, a status name, a message and details, in JSON.
 //!
 //! The format is `google.rpc.Status` over HTTP, see <https://google.aip.dev/193>. Clients decide by the code whether to
-//! retry. The details contain `RetryInfo`, the time to wait, and `ErrorInfo`, whose reason distinguishes a wrong API key
-//! from other errors with code 400.
+//! retry. The details contain `RetryInfo`, the time to wait, and `ErrorInfo`, whose reason distinguishes a wrong API
+//! key from other errors with code 400.
 
 use std::time::Duration;
 
@@ -205,7 +205,7 @@ impl ApiError {
 /// decides about the code.
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
-        // The alternate form includes the sources: the client gets no other part of the error.
+        // The alternate form includes the sources, which would be lost otherwise: the client gets only this text.
         let mut converted = Self::from_kind(error.kind(), format!("{error:#}"));
         if let Some(status) = error.status() {
             converted.pass_on(status.clone(), error.http_code());

@@ -1,9 +1,10 @@
-//! Encoding of the chunks of a stream, byte for byte as the service does: some clients parse no other form.
+//! Encoding of the chunks of a stream, byte for byte as the service does: some clients fail on any variation.
 //!
 //! With `alt=sse` the service sends server-sent events. Clients implement only a part of their syntax
 //! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>): some split at `\r\n\r\n`, some require `data: `
-//! with its space, some fail on comments and other fields. There is no end marker such as OpenAI's `[DONE]`. Without
-//! `alt=sse` the service sends the chunks as the elements of one JSON array, which clients parse as it arrives.
+//! with its space, some fail on comments and other fields. The service sends no end marker such as OpenAI's
+//! `[DONE]`. Without `alt=sse` it sends the chunks as the elements of one JSON array, which clients parse as it
+//! arrives.
 
 use generativeai::protocol::response::GenerateContentResponse;
 

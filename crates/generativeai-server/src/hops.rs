@@ -1,9 +1,9 @@
 //! Replies in hops: a reply ends after a number of tokens, with a token from which the same request continues.
 //!
 //! A token contains no content. The backend generates the reply again, and the server skips the content of earlier
-//! hops. So all hops together equal the reply in one request, including functions, schemas and thoughts. This works with
-//! any backend whose replies to equal requests are equal. The price is time: the last hop takes as long as the whole
-//! reply.
+//! hops. So all hops together equal the reply in one request, including functions, schemas and thoughts. This works
+//! with any backend whose replies to equal requests are equal. The price is time: the last hop takes as long as the
+//! whole reply.
 
 mod position;
 mod token;
@@ -93,7 +93,7 @@ impl Hops {
         self: &Arc<Self>,
         request: &mut GenerateContentRequest,
     ) -> Result<Hop, ApiError> {
-        // The digest is the same for all hops of a reply: it excludes the token, and covers the parsed request instead
+        // All hops of a reply have one digest: it excludes the token, and covers the parsed request instead
         // of its text, whose spelling may vary.
         let token = request.continuation_token.take();
         let json = serde_json::to_vec(request)

@@ -75,7 +75,7 @@
 //! # Files
 //!
 //! With [`Server::files`] clients upload files and refer to them in messages. The server stores them for 48 hours. For
-//! the backend it replaces a reference by the text of the file, if its type is `text/*` or JSON, or else by inline
+//! the backend it replaces a reference with the text of the file, if its type is `text/*` or JSON, or else with inline
 //! data. A backend that cannot read the type refuses the request with a 400 that names the file.
 //!
 //! # Errors

@@ -1,8 +1,8 @@
 //! Mapping from the model names that clients send to the models of the backend.
 //!
-//! A program names the model of the service that it was written for. A local backend has one model with another name. If
-//! all other names were refused, every program would have to be changed; if all were accepted, misspelt names would go
-//! unnoticed. So names of Google's model families are mapped, and others are refused.
+//! A program names the model of the service that it was written for. A local backend has one model with another name.
+//! If all other names were refused, every program would have to be changed; if all were accepted, misspelt names would
+//! go unnoticed. So names of Google's model families are mapped, and others are refused.
 
 use axum::http::StatusCode;
 use generativeai::protocol::models::Model;
@@ -110,7 +110,7 @@ impl ModelNames {
         backend: &dyn Backend,
         name: &str,
     ) -> Result<ResolvedModel, ApiError> {
-        // A failure is not cached, so the next request tries again. Until then no model counts as listed.
+        // A failure is not cached, so the next request asks for the list again. Until then no model counts as listed.
         let listed = self.listed.get_or_try_init(|| list(backend)).await;
         let listed = listed.map(Vec::as_slice).unwrap_or_default();
         let is_listed = |name: &str| listed.iter().any(|model| model == name);

@@ -64,6 +64,7 @@ impl Server {
     ) -> io::Result<()> {
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
+        // The names by which other machines reach this one are not known.
         if !listener.local_addr()?.ip().is_loopback() {
             self.hosts.get_or_insert(AllowedHosts::Any);
         }
@@ -112,8 +113,8 @@ async fn serve_connection(
         return;
     }
     let stream = TokioIo::new(WriteTimeout::new(stream, timeouts.write));
-    // `half_close` stays off: the end of the client's side means that it has disconnected. hyper then drops the response
-    // in progress, which stops the backend.
+    // `half_close` stays off: the end of the client's side means that it has disconnected. hyper then drops the
+    // response in progress, which stops the backend.
     let connection = http1::Builder::new()
         // Without a timer `header_read_timeout` panics.
         .timer(TokioTimer::new())

@@ -269,7 +269,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// Those of [`chat`](Self::chat), and [`ErrorKind::Conflict`] if another program writes the session at the same time.
+    /// Those of [`chat`](Self::chat), and [`ErrorKind::Conflict`] if another program writes the session at the same
+    /// time.
     pub async fn undo(&self) -> Result<bool> {
         let mut chat = self.offline_chat().await?;
         let is_undone = chat.rewind().is_some();

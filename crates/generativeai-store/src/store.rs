@@ -263,7 +263,7 @@ impl Store {
 
     /// Deletes all sessions to which nothing was appended since `time`. Returns their number.
     ///
-    /// It compares [`SessionInfo::changed`], which is in whole seconds and comes from the clock of the
+    /// Compares [`SessionInfo::changed`], which is in whole seconds and comes from the clock of the
     /// last writer. Each session is deleted in a separate transaction, as by [`Session::delete`];
     /// a session that is continued in the meantime is kept.
     ///

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::instance::instance;
 
-/// Reply to a message that contains "markdown": every construct that the playground draws, and HTML that it must show as
-/// text.
+/// Reply to a message that contains "markdown": every construct that the playground draws, and HTML that it must show
+/// as text.
 const MARKDOWN: &str = include_str!("markdown.md");
 
 /// Returns the parts of the reply, one per chunk. The first rule that applies:

@@ -1,4 +1,4 @@
-//! Replaces references to uploaded files in a request by the bytes of the files.
+//! Replaces references to uploaded files in a request with the bytes of the files.
 //!
 //! The backend cannot read the files of this server. Text becomes a text part, which every model reads; other files
 //! become inline data, which the backend may refuse.

@@ -124,7 +124,7 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Returns the next bytes before the next delimiter, and then `None`, behind the delimiter.
+    /// Returns the next bytes of a part. At its end, consumes the delimiter and returns `None`.
     async fn chunk(&mut self) -> Result<Option<Bytes>, ApiError> {
         loop {
             let length = self.delimiter.needle().len();

@@ -33,7 +33,7 @@ impl Receiver {
     /// Writes all bytes. What arrives before an error stays, so that the client can resume.
     ///
     /// # Errors
-    /// The connection broke or is silent, a newer request continues the upload, or a limit is exceeded.
+    /// The connection broke, no bytes arrived in time, a newer request continues the upload, or a limit is exceeded.
     pub(super) async fn receive(&mut self, mut frames: Frames<'_>) -> Result<(), ApiError> {
         let mut block = Vec::new();
         let result = loop {

@@ -161,7 +161,7 @@ impl FileStorage {
         self
     }
 
-    /// Returns a file. Files that have expired do not exist.
+    /// Returns a file, unless it has expired.
     pub(super) fn file(&self, id: &str) -> Result<File, ApiError> {
         let now = (self.clock)();
         let state = self.state();
@@ -404,8 +404,8 @@ pub(super) fn unknown_upload() -> ApiError {
     ApiError::not_found("unknown upload: it was cancelled, or has expired. Start it again")
 }
 
-/// Returns the error for a file that does not exist. The code is the same as the service's, which does not reveal
-/// whether files of others exist.
+/// Returns the error for a file that does not exist. The code is 403, as for the service, which does not reveal whether
+/// other users have such a file.
 pub(super) fn missing(id: &str) -> ApiError {
     ApiError::forbidden(format!(
         "no permission to access the file `files/{id}`, or it does not exist or has expired"

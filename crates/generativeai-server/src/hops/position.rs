@@ -1,4 +1,4 @@
-//! Place in the content of a reply, however its chunks divide it.
+//! Position in the content of a reply, independent of how its chunks divide it.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ const THOUGHT: u8 = 0xf9;
 const SIGNATURE: u8 = 0xfa;
 const OTHER: u8 = 0xfb;
 
-/// Place in the content of a reply: how much precedes it, and a digest of that.
+/// Position in the content of a reply: the length of the content before it, and a digest of that content.
 ///
 /// Equal contents have equal positions, whether their text is one part or many.
 #[derive(Clone)]
@@ -36,13 +36,13 @@ impl Position {
         }
     }
 
-    /// Returns the length of the content before this place: bytes of its texts, and one for each signature and each
+    /// Returns the length of the content before this position: bytes of its texts, and one for each signature and each
     /// other part.
     pub(super) fn length(&self) -> u64 {
         self.length
     }
 
-    /// Returns the digest of the content before this place.
+    /// Returns the digest of the content before this position.
     pub(super) fn digest(&self) -> [u8; DIGEST] {
         digest_of(self.digest.clone())
     }

@@ -139,7 +139,7 @@ const defaultModel = () => models[0]?.name.replace(/^models\//, "") ?? "";
 
 async function remove(id) {
   running.get(id)?.abort();
-  // It leaves the list once it is deleted, so that a reload does not bring back what was gone.
+  // It leaves the list once it is deleted. A reload must not bring back a conversation that had disappeared.
   await storage.remove(id).catch(() => {});
   conversations.delete(id);
   if (current.id !== id) return draw();
