@@ -76,6 +76,7 @@ struct Rule {
     probability: f64,
 }
 
+/// Effect of a rule on one request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
     /// Fails the request.

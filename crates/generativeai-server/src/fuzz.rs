@@ -44,8 +44,8 @@ impl Backend for Echo {
 /// line ending.
 ///
 /// # Panics
-/// A response breaks one of these rules: it is a success, or an error in JSON with the code of the response; its code is
-/// not 500; and it contains the API key only if the request did.
+/// A response breaks one of these rules: it is a success, or an error in JSON with the code of the response; its code
+/// is not 500; and it contains the API key only if the request did.
 pub fn request(data: &[u8]) {
     static SERVERS: LazyLock<[Server; 2]> = LazyLock::new(|| {
         [
@@ -106,6 +106,7 @@ fn contains_key(bytes: &[u8]) -> bool {
     bytes.windows(KEY.len()).any(|part| part == KEY.as_bytes())
 }
 
+/// Checks the form of a response.
 fn check(response: &Response<Bytes>) {
     let (code, body) = (response.status().as_u16(), response.body());
     assert_ne!(code, 500, "{}", body.escape_ascii());

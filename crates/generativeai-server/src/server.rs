@@ -204,7 +204,8 @@ impl Server {
     }
 
     /// Sets how many requests may wait while [`max_concurrent`](Self::max_concurrent) others run.
-    /// Default: 64. Further requests get 429 with a `RetryInfo` of one second.
+    /// Default: 64. Further requests get 429 with a `RetryInfo` of one second. Waiting requests run in the order in
+    /// which they arrived.
     pub fn max_queued(mut self, requests: usize) -> Self {
         self.max_queued = requests;
         self
@@ -253,6 +254,9 @@ impl Server {
 
     /// Serves the Files API, with this folder. Default: uploads are refused with 404.
     ///
+    /// A client uploads a file once, and messages refer to it by its URI instead of repeating its data. The backend
+    /// does not need to support files: it gets the text or the bytes.
+    ///
     /// ```
     /// use generativeai::testing::Scripted;
     /// use generativeai_server::{FileStorage, Server};
@@ -272,9 +276,9 @@ impl Server {
     /// Ends each request for a reply after this number of tokens, with the finish reason `CONTINUATION` and a
     /// `continuationToken`. Default: no limit; at least 1.
     ///
-    /// A client continues the reply with the same request and that token, as with Gemini 4 models. The number of tokens
-    /// is the one that the backend reports in its chunks; a chunk without token counts is one token. A hop ends with a
-    /// whole chunk, so it may be longer than the limit.
+    /// The part of a reply in one response is a *hop*. A client continues the reply with the same request and that
+    /// token, as with Gemini 4 models. The number of tokens is the one that the backend reports in its chunks; a chunk
+    /// without token counts is one token. A hop ends with a whole chunk, so it may be longer than the limit.
     ///
     /// To continue a reply, the backend generates it again from its beginning. So its replies to equal requests must be
     /// equal: requests without a seed get the seed 0, and an embedded model must be deterministic. If the repeated

@@ -113,7 +113,8 @@ impl Session {
     /// Opens the conversation as a chat, with its history, its unfinished turn, and the turns that can
     /// be redone.
     ///
-    /// The chat appends to the session from now on. The model, with its tools and settings, is not
+    /// The chat appends to the session from now on. If several chats of one session are open, one of them can write:
+    /// the others get [`ErrorKind::Conflict`] with their next message. The model, with its tools and settings, is not
     /// stored: pass the one to continue with.
     ///
     /// # Errors

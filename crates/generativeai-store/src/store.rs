@@ -22,8 +22,8 @@ const CONTENTS_PER_EVENT: usize = 64;
 
 /// A database of sessions, in an SQLite file or in PostgreSQL.
 ///
-/// A clone shares the connections. A store runs its transactions on the tokio runtime it was opened in,
-/// and can be used from any other.
+/// A clone shares the connections. A store runs its transactions on the tokio runtime it was opened in, and can be used
+/// from any other. After that runtime has stopped, all operations fail with [`ErrorKind::Storage`].
 ///
 /// ```
 /// use generativeai::{GenerativeModel, testing::Scripted};
@@ -51,8 +51,10 @@ pub struct Store {
 impl Store {
     /// Opens a store: `sqlite:PATH`, `sqlite::memory:`, or `postgres://USER:PASSWORD@HOST/DATABASE`.
     ///
-    /// A missing SQLite file is created with mode 0600, with the folders above it, and tables of an older version are
-    /// migrated. A store in memory is deleted with the last clone of `Store` and the last of its sessions.
+    /// `PATH` is a file path, not a URL: no character in it is escaped. A missing SQLite file is created with mode
+    /// 0600, with the folders above it. Tables of an older version are migrated, and programs with an older version of
+    /// this library then refuse them with [`ErrorKind::TooNew`]. A store in memory is deleted with the last clone of
+    /// `Store` and the last of its sessions.
     ///
     /// Add `?sslmode=verify-full` to the address of a PostgreSQL server on another machine. As with
     /// libpq, the connection is encrypted by default if the server supports it, but the server's

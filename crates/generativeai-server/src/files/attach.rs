@@ -113,6 +113,10 @@ impl Attachments<'_> {
         }
     }
 
+    /// Reads a file for a request: as text if its type is text and it is UTF-8, otherwise as inline data.
+    ///
+    /// # Errors
+    /// 400: the file is larger than a request may be. 429: too little memory is free.
     async fn read(
         &self,
         id: &str,
@@ -141,6 +145,7 @@ impl Attachments<'_> {
             Some(held) => held.merge(memory),
             none => *none = Some(memory),
         }
+        // The memory is reserved before the file is read, so many requests with large files cannot exhaust it.
         let path = self.storage.data(id);
         let bytes =
             blocking(move || std::fs::read(path).map_err(disk_error("read the file"))).await?;

@@ -27,6 +27,7 @@ use crate::error::ApiError;
 use crate::query::Query;
 use crate::response;
 
+// Headers of responses in the dialect `X-Goog-Upload-…`.
 const STATUS: HeaderName = HeaderName::from_static("x-goog-upload-status");
 const RECEIVED: HeaderName = HeaderName::from_static("x-goog-upload-size-received");
 const URL: HeaderName = HeaderName::from_static("x-goog-upload-url");
@@ -162,6 +163,7 @@ impl FilesApi<'_> {
         })
     }
 
+    /// Handles a request within an upload that exists, once no other request writes the upload.
     async fn step(
         &self,
         upload: Arc<Upload>,

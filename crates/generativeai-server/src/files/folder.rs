@@ -22,7 +22,9 @@ use serde::{Deserialize, Serialize};
 
 /// Name of the file with the bytes.
 pub(super) const DATA: &str = "data";
+/// Name of the file with the description, as the API returns it.
 const FILE: &str = "file.json";
+/// Name of the file with the [properties](UploadRecord) of an upload.
 const UPLOAD: &str = "upload.json";
 /// End of the names of folders that are being removed.
 const REMOVED: &str = ".removed";

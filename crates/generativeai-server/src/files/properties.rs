@@ -84,6 +84,7 @@ fn checked_name(name: String) -> Result<String, ApiError> {
     }
 }
 
+/// Checks a media type: `type/subtype` of the characters of RFC 6838, section 4.2, with any parameters.
 fn checked_mime_type(mime_type: &str) -> Result<String, ApiError> {
     let essence = mime_type.split(';').next().unwrap_or_default().trim();
     let is_token = |text: &str| {

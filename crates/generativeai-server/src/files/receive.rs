@@ -53,6 +53,7 @@ impl Receiver {
         result
     }
 
+    /// Waits for the next bytes: `None` at the end of the request.
     async fn next(&mut self, frames: &mut Frames<'_>) -> Result<Option<Bytes>, ApiError> {
         tokio::select! {
             // First, so that a client that sends fast cannot delay the newer request.

@@ -66,6 +66,7 @@ struct State {
     uploads: HashMap<String, InProgress>,
 }
 
+/// Complete file.
 #[derive(Debug)]
 struct Stored {
     file: File,
@@ -76,6 +77,7 @@ struct Stored {
     upload: Option<String>,
 }
 
+/// Upload that has not become a file.
 #[derive(Debug)]
 struct InProgress {
     upload: Arc<Upload>,
@@ -86,7 +88,8 @@ struct InProgress {
 }
 
 impl FileStorage {
-    /// Opens a folder, which is created if it does not exist, with its files and uploads.
+    /// Opens a folder, which is created if it does not exist, with its files and uploads. On Unix only the owner can
+    /// read a folder that this function creates.
     ///
     /// # Errors
     /// Another server uses the folder, or it cannot be written.
@@ -137,19 +140,20 @@ impl FileStorage {
         })
     }
 
-    /// Sets the maximum size of a file in bytes. Default: 2 GiB, as for the service.
+    /// Sets the maximum size of a file in bytes. Default: 2 GiB, as for the service. Larger uploads get 400.
     pub fn max_file_size(mut self, bytes: u64) -> Self {
         self.max_file_size = bytes;
         self
     }
 
-    /// Sets the maximum size of all files and uploads together, in bytes. Default: 20 GB, as for the service.
+    /// Sets the maximum size of all files and uploads together, in bytes. Default: 20 GB, as for the service. Further
+    /// uploads get 429. An upload counts with its announced size from its start.
     pub fn max_total_size(mut self, bytes: u64) -> Self {
         self.max_total_size = bytes;
         self
     }
 
-    /// Sets the maximum number of files and uploads. Default: 1,000.
+    /// Sets the maximum number of files and uploads. Default: 1,000. Further uploads get 429.
     pub fn max_files(mut self, count: usize) -> Self {
         self.max_files = count;
         self

@@ -74,6 +74,7 @@ export async function* streamReply(model, body, signal) {
   }
 }
 
+/** Yields the lines of a stream of bytes. */
 async function* linesOf(stream) {
   // A character of several bytes may be split between two reads. The decoder keeps its beginning.
   const reader = stream.pipeThrough(new TextDecoderStream()).getReader();

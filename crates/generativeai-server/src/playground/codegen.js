@@ -116,6 +116,7 @@ function pythonValue(value, indent = "") {
 
 // --- Rust
 
+/** The last content becomes the message, the contents before it become the history of a chat. */
 function rust({ base, hasKey, model, body }) {
   const last = body.contents.at(-1);
   const history = body.contents.slice(0, -1);

@@ -94,6 +94,7 @@ async function persist(conversation) {
 
 // --- Drawing
 
+/** Draws everything but the messages. */
 function draw() {
   const isRunning = running.has(current.id);
   document.title = `${titleOf(current)} · Playground`;
@@ -127,6 +128,7 @@ function select(conversation) {
   draw();
 }
 
+/** Shows a new conversation. One that is still empty is used again. */
 function startNew() {
   const empty = [...conversations.values()].find(({ messages, title }) => !messages.length && !title);
   const conversation = empty ?? newConversation(current?.model ?? defaultModel(), recall("settings") ?? DEFAULTS);
@@ -137,6 +139,7 @@ function startNew() {
 
 const defaultModel = () => models[0]?.name.replace(/^models\//, "") ?? "";
 
+/** Deletes a conversation, and shows the one that was changed last. */
 async function remove(id) {
   running.get(id)?.abort();
   // It leaves the list once it is deleted. A reload must not bring back a conversation that had disappeared.

@@ -14,7 +14,9 @@ use crate::support::child::{Reports, address, command, report};
 use crate::support::disk::Disk;
 use crate::support::{TestDatabase, counting_model, texts, watch};
 
+/// The number of power cuts.
 const CUTS: u64 = 300;
+/// The number of turns that are written before them.
 const TURNS: usize = 160;
 
 #[tokio::test]

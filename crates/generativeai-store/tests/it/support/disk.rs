@@ -25,6 +25,7 @@ struct File<'a> {
     pending: Vec<Change<'a>>,
 }
 
+/// A change of a file that the disk may not have written yet.
 enum Change<'a> {
     Made,
     Removed,
@@ -60,6 +61,7 @@ impl<'a> Disk<'a> {
         self.files.entry(path).or_default().pending.push(change);
     }
 
+    /// Makes all pending changes of a file durable.
     fn sync(&mut self, path: &'a Path) {
         let file = self.files.entry(path).or_default();
         let is_new = file
