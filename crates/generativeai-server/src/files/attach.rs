@@ -145,7 +145,7 @@ impl Attachments<'_> {
             Some(held) => held.merge(memory),
             none => *none = Some(memory),
         }
-        // The memory is reserved before the file is read, so many requests with large files cannot exhaust it.
+        // The memory is reserved before the file is read: requests with large files must not exhaust it.
         let path = self.storage.data(id);
         let bytes =
             blocking(move || std::fs::read(path).map_err(disk_error("read the file"))).await?;

@@ -106,6 +106,7 @@ function pythonValue(value, indent = "") {
   const members = Array.isArray(value)
     ? value.map((item) => pythonValue(item, inner))
     : Object.entries(value).map(([name, member]) => {
+        // The Python client takes bytes for these members, and encodes them itself.
         const isBytes = name === "thought_signature" || (name === "data" && value.mime_type);
         const text = pythonValue(member, inner);
         return `${JSON.stringify(name)}: ${isBytes ? `base64.b64decode(${text})` : text}`;
@@ -175,6 +176,7 @@ const BIDIRECTIONAL = /[\u202a-\u202e\u2066-\u2069]/g;
 /** A Rust string literal; a raw one where escapes would make it hard to read. */
 function rustString(text) {
   if (/[\n"\\]/.test(text) && !/[\r\u0000-\u0008]/.test(text) && !text.match(BIDIRECTIONAL)) {
+    // More `#` than follow any quotation mark in the text, so that the text does not end the literal.
     const runs = text.match(/"#*/g) ?? [];
     const hashes = "#".repeat(Math.max(1, ...runs.map((run) => run.length)));
     return `r${hashes}"${text}"${hashes}`;
