@@ -301,8 +301,8 @@ impl Server {
     /// Sets the number of tokens between two checkpoints of a stream. Default: no checkpoints; at least 1.
     ///
     /// A checkpoint is a chunk with a `continuationToken`. A client continues a broken stream from the last one that it
-    /// received. With 1, each chunk is a checkpoint. The official
-    /// clients repeat the text between the last checkpoint and the end of a broken stream; `generativeai` does not.
+    /// received. With 1, each chunk is a checkpoint. The official clients repeat the text between the last checkpoint
+    /// and the end of a broken stream; `generativeai` does not.
     pub fn checkpoint_tokens(mut self, tokens: u32) -> Self {
         self.hops.checkpoint = Some(tokens);
         self

@@ -174,7 +174,7 @@ fn reencrypt(
 ) -> Result<Vec<u8>, TransactionError> {
     match old.decrypt(field, value.clone()) {
         Some(plaintext) => new.encrypt(field, plaintext),
-        // The row gets the number of the new key all the same: otherwise the rotation would never end.
+        // The row gets the number of the new key anyway: otherwise the rotation would never end.
         None => Ok(value),
     }
 }

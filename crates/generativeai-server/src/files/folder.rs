@@ -29,7 +29,7 @@ const UPLOAD: &str = "upload.json";
 /// End of the names of folders that are being removed.
 const REMOVED: &str = ".removed";
 
-/// Folder that only this server uses. The operating system releases the lock if the process is killed.
+/// Folder that only this server uses: it holds a lock, which the operating system releases if the process is killed.
 #[derive(Debug)]
 pub(super) struct Folder {
     root: PathBuf,
