@@ -97,7 +97,7 @@
 //! | 409 | `ALREADY_EXISTS` | a file of the same name |
 //! | 409 | `ABORTED` | a newer request continues the upload |
 //! | 413, 415, 431 | `INVALID_ARGUMENT` | a body that is too large or compressed; too many headers |
-//! | 429 | `RESOURCE_EXHAUSTED` | a full queue or too little memory, with the wait in `RetryInfo`; full file storage, without it |
+//! | 429 | `RESOURCE_EXHAUSTED` | a full queue or too little memory, with `RetryInfo`; full file storage, without |
 //! | 500 | `INTERNAL` | a panic, or a disk that cannot be read or written |
 //! | 503, 504 | `UNAVAILABLE`, `DEADLINE_EXCEEDED` | an unreachable backend; the client's deadline (`X-Server-Timeout`) |
 //!
