@@ -1,4 +1,4 @@
-//! Client of a service: sends requests, and reads responses in one piece or in events.
+//! Client of a service: sends requests, and reads responses in one piece or as a stream of events.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::backend::RequestOptions;
 use crate::error::Result;
 use crate::stream::{BoxFuture, ChunkStream};
 
-/// Client of a service: every service has the same retries, deadlines, limits and redaction.
+/// Client of a service. Retries, deadlines, size limits and redaction do not depend on the service.
 ///
 /// Clones share everything.
 #[derive(Clone)]

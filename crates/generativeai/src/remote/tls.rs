@@ -1,4 +1,4 @@
-//! TLS: rustls with ring, and the root certificates of the platform.
+//! TLS configuration: rustls with ring, and the root certificates of the platform.
 
 use std::error::Error as StdError;
 use std::io;
@@ -35,8 +35,10 @@ pub(super) fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
     Ok(read)
 }
 
-/// Creates the TLS configuration. Without `verify` it trusts no certificate at all, which suits addresses of
-/// plain HTTP and avoids loading the root certificates.
+/// Creates the TLS configuration.
+///
+/// Without `verify` it trusts no certificate at all. This is for addresses of plain HTTP, which do not need the root
+/// certificates to be loaded.
 pub(super) fn config(verify: bool, roots: Vec<CertificateDer<'static>>) -> Result<ClientConfig> {
     let unusable = |error| {
         let message = "the root certificates of this machine cannot be loaded: install them \
@@ -49,7 +51,7 @@ pub(super) fn config(verify: bool, roots: Vec<CertificateDer<'static>>) -> Resul
         .map_err(unusable)?;
     let mut config = if verify {
         let verifier = verifier(roots, provider).map_err(unusable)?;
-        // `dangerous` is only the name of the method: the platform's verifier checks everything.
+        // `dangerous` is only the name of the method: the platform's verifier checks each certificate.
         let builder = builder.dangerous();
         builder
             .with_custom_certificate_verifier(verifier)
@@ -74,7 +76,7 @@ fn verifier(
     Ok(Arc::new(Verifier::new_with_extra_roots(roots, provider)?))
 }
 
-/// Creates a verifier that trusts the roots of the platform. Android manages further roots itself.
+/// Creates a verifier that trusts the roots of the platform. On Android the verifier does not accept further roots.
 #[cfg(target_os = "android")]
 fn verifier(
     roots: Vec<CertificateDer<'static>>,
@@ -87,7 +89,7 @@ fn verifier(
     Ok(Arc::new(Verifier::new(provider)?))
 }
 
-/// Returns whether a certificate was rejected. A retry would not help.
+/// Returns whether a certificate was rejected. A retry would fail, too.
 pub(super) fn is_about_certificate(error: &(dyn StdError + 'static)) -> bool {
     std::iter::once(error)
         .chain(causes(error))

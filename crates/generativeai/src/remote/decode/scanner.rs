@@ -1,10 +1,12 @@
-//! Finds the end of a JSON value without parsing it.
+//! Scanner that finds the end of a JSON value without parsing it.
 
 use memchr::memchr2;
 
-/// Progress of the scan of one JSON value, which may arrive in several chunks.
+/// State of the scan of one JSON value, which may arrive in several chunks.
 ///
-/// It does not validate: invalid JSON has an end, too, and is rejected by the parser.
+/// Each chunk is scanned once. A value that is parsed again with each chunk would take quadratic time, which an image
+/// of several MiB would show. The scanner does not validate: it finds an end of invalid JSON as well, and the parser
+/// rejects that.
 #[derive(Debug, Default)]
 pub(super) struct JsonScanner {
     depth: usize,

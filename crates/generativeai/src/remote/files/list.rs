@@ -58,7 +58,8 @@ impl FileList {
     /// Returns the next file; `None` at the end.
     ///
     /// # Errors
-    /// The error of the request for a page, as the last item. [`Decode`](ErrorKind::Decode) if the service repeats a page.
+    /// The error of the request for a page. [`Decode`](ErrorKind::Decode) if the service repeats a page, since the list
+    /// would never end. An error is the last item.
     pub async fn next(&mut self) -> Option<Result<File>> {
         loop {
             if let Some(file) = self.files.pop_front() {

@@ -1,4 +1,8 @@
-//! The upload protocol (`X-Goog-Upload-Protocol: resumable`): a start, pieces, and a query after a failure.
+//! Resumable uploads (`X-Goog-Upload-Protocol: resumable`).
+//!
+//! A start request describes the file, and its response contains the address of the upload. Each piece is a request to
+//! that address with an offset; the last one finalizes the upload. After a failure a query asks how many bytes the
+//! service has received, because it refuses bytes at any other offset.
 
 use std::sync::Arc;
 
@@ -38,7 +42,7 @@ pub(super) struct Upload {
 }
 
 impl Upload {
-    /// Uploads all pieces, and compares what the service has stored.
+    /// Uploads all pieces, and compares the length and the hash that the service reports.
     pub(super) async fn run(mut self) -> Result<File> {
         let mut session = self.start().await?;
         let file = loop {
@@ -136,7 +140,7 @@ struct Session {
 
 /// State of an upload, as the service reports it.
 enum Answer {
-    /// The service waits for more bytes. `None`: the request was received, and nothing else is known.
+    /// The service waits for more bytes after these. `None` if the response does not contain their number.
     Active(Option<u64>),
     /// The upload has ended.
     Final(Bytes),
@@ -154,7 +158,7 @@ enum Next {
 impl Session {
     /// Sends a piece until the service has received it. Returns the file if the piece was the last one.
     ///
-    /// Each failure without progress since the one before counts as an attempt.
+    /// Only consecutive failures without progress count as attempts, so a long upload survives many interruptions.
     async fn send(&mut self, piece: &Piece) -> Result<Option<File>> {
         let mut next = Next::Send;
         let mut attempts = self.attempts(self.request(piece, next))?;
@@ -172,7 +176,7 @@ impl Session {
                         return Ok(None);
                     }
                     next = Next::Send;
-                    // Attempts are counted from the last progress: a long upload may survive many failures.
+                    // New attempts: those before the progress no longer count.
                     if has_advanced {
                         attempts = self.attempts(self.request(piece, next))?;
                     }
@@ -234,7 +238,7 @@ impl Session {
         }
         attempts.succeeded();
         let answer: UploadedFile = match body.trim_ascii() {
-            // A query after the final answer was lost.
+            // The response to the last piece was lost, and this one answers a query.
             b"" => UploadedFile::default(),
             body => {
                 reply::read_whole(body, &self.service.errors).map_err(|failure| failure.error)?
@@ -265,7 +269,7 @@ impl Session {
             .header(OFFSET, self.received.into())
     }
 
-    /// Begins to count attempts. The time left until the deadline limits all of them.
+    /// Starts to count attempts. Together they have the time left until the deadline.
     fn attempts(&self, request: Outgoing) -> Result<Attempts> {
         let mut options = self.options.clone();
         if let Some(deadline) = self.deadline {
