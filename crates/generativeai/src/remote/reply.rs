@@ -84,6 +84,7 @@ pub(super) fn read<R: Reply>(
     mut each: impl FnMut(R),
 ) -> Result<(), Failure> {
     let read = match json.trim_ascii_start() {
+        // Gateways put chunks into arrays, and `null` into them as a keep-alive.
         [b'[', ..] => read_json::<Vec<Option<R>>>(json).map(|replies| {
             let mut has_error = false;
             for reply in replies.into_iter().flatten().map(R::without_envelope) {

@@ -26,6 +26,7 @@ pub(super) fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
     if read.is_empty() {
         return Err(bad().with_source("it contains no `BEGIN CERTIFICATE`"));
     }
+    // PEM is only an encoding. The store checks the certificate in it, so that `build` fails and not a connection.
     let mut store = RootCertStore::empty();
     for certificate in &read {
         store
@@ -61,6 +62,7 @@ pub(super) fn config(verify: bool, roots: Vec<CertificateDer<'static>>) -> Resul
             .with_root_certificates(RootCertStore::empty())
             .with_no_client_auth()
     };
+    // `HttpsConnector::from` leaves ALPN to this configuration. Without it each connection would use HTTP/1.1.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }

@@ -48,8 +48,8 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    /// Prepares connections; `headers` are sent with every request. Connections to this machine bypass the
-    /// proxies that the environment names.
+    /// Prepares connections. `headers` are sent with every request. Connections to this machine bypass the proxies of
+    /// the environment: a proxy on another machine would connect to itself.
     pub(super) fn new(
         address: &Address,
         headers: HeaderMap,
@@ -90,6 +90,7 @@ impl Transport {
             Some(found) => pools[found..].rotate_left(1),
             None => {
                 if pools.len() == MAX_POOLS {
+                    // Requests in flight are not affected: each has a clone of its client.
                     pools.remove(0);
                 }
                 // Without a timer the pool would check the idle timeout only when a connection is taken from it.

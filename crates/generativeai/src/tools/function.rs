@@ -85,9 +85,9 @@ impl Function {
 
     /// Creates a function from a declaration and a handler that gets the arguments as JSON.
     ///
-    /// For schemas that are known only at run time. The arguments are not validated. A result that is not an
-    /// object reaches the model as `{"result": …}`; a
-    /// [`FunctionResponse`](crate::protocol::content::FunctionResponse) is sent unchanged.
+    /// Use it for schemas that are known only at run time. The arguments are not validated. A result that is not an
+    /// object is sent as `{"result": …}`; a [`FunctionResponse`](crate::protocol::content::FunctionResponse) is sent
+    /// unchanged.
     ///
     /// ```
     /// use generativeai::{Function, protocol::tools::FunctionDeclaration};
@@ -119,7 +119,7 @@ impl Function {
     /// [`Schema::from_json_schema`](crate::protocol::schema::Schema::from_json_schema).
     ///
     /// # Errors
-    /// The subset has no form for the schema: recursive types, maps, tuples, values of any type.
+    /// The subset cannot express the schema: recursive types, maps, tuples, values of any type.
     ///
     /// ```
     /// use generativeai::Function;

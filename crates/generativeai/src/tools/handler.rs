@@ -24,7 +24,8 @@ pub(crate) type Responding = BoxFuture<Result<FunctionResponse, BoxError>>;
 /// A handler that is not `async` blocks the task of the turn while it runs. It is called through `Fn`, since calls of
 /// one round run concurrently: state that changes belongs in a `Mutex` or an atomic.
 ///
-/// `Form` distinguishes the four shapes of a handler; the compiler infers it.
+/// `Form` distinguishes the four shapes of a handler, whose implementations would otherwise overlap. The compiler
+/// infers it.
 ///
 /// ```
 /// use generativeai::{Function, Json};

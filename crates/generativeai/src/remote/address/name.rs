@@ -25,6 +25,7 @@ const PATH: &AsciiSet = &QUERY.remove(b'/');
 /// resource.
 pub(super) fn path_of(collection: &str, name: &str) -> Result<String> {
     let bad = |what: &str| {
+        // The message may be printed, and a terminal interprets control characters.
         let name: String = name
             .chars()
             .filter(|char| !char.is_control())

@@ -89,6 +89,7 @@ impl Events {
         let Format::Unknown(mark) = &mut self.format else {
             return;
         };
+        // The standard ignores one byte order mark at the beginning. Its three bytes may arrive in several chunks.
         while let Some(&byte) = chunk.first() {
             if *mark < 3 && byte == BYTE_ORDER_MARK[*mark] {
                 *mark += 1;

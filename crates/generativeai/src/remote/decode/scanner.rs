@@ -34,6 +34,7 @@ impl JsonScanner {
                     self.depth = 0;
                     return Some(at + 1);
                 }
+                // A number or a literal has no closing character, and ends before the next punctuation.
                 b'}' | b']' | b',' | b' ' | b'\t' | b'\r' | b'\n' if self.depth == 0 => {
                     return Some(at);
                 }

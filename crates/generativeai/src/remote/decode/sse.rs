@@ -72,6 +72,7 @@ impl SseDecoder {
                 return self.bare_value();
             }
             self.skip_line_feed();
+            // A brace at the start of a line begins a bare object, and ends the event before it.
             if self.line.is_empty() && self.chunk.first() == Some(&b'{') {
                 if let Some(data) = self.end_event() {
                     return Ok(Some(data));

@@ -183,6 +183,7 @@ impl Remote {
     pub(super) async fn store(&self, upload: UploadFile, key: &Key) -> Result<File> {
         let begun = Instant::now();
         let timeout = upload.options().timeout;
+        // The source was read for the hash, and is read again for the upload: it may have changed in between.
         let upload = upload.mime_type(&key.mime_type).sha256(&key.sha256);
         let file = upload.upload().await?;
         let remaining = |timeout: Duration| timeout.saturating_sub(begun.elapsed());

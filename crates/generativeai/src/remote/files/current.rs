@@ -74,6 +74,7 @@ impl FileReferences {
     /// The error itself, if another request would fail, too.
     pub(in crate::remote) fn recover(&mut self, error: Error) -> Result<()> {
         let missing = self.sent.iter().find(|uri| is_missing(&error, uri));
+        // The number of attachments limits the uploads, if the service reports new files as missing, too.
         match missing {
             Some(uri) if self.gone.len() < self.sent.len() => {
                 self.gone.insert(uri.clone());

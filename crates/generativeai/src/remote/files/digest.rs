@@ -30,6 +30,7 @@ impl Sha256 {
 pub(super) fn differs(reported: &str, expected: &str) -> bool {
     let digits = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let found = match STANDARD.decode(reported) {
+        // First, since hexadecimal digits are valid base64 as well.
         _ if digits(reported) => reported.to_owned(),
         Ok(bytes) if bytes.len() == 32 => hex(&bytes),
         Ok(bytes) => String::from_utf8(bytes).unwrap_or_default(),

@@ -91,6 +91,7 @@ impl FileList {
         };
         let page = self.remote.files_page(token, self.options.clone()).await?;
         self.page = match page.next_page_token {
+            // A service that ignores the token would return the first page forever.
             Some(next) if Some(next.as_str()) == token => {
                 let message = "the list of files repeats a page";
                 return Err(Error::new(ErrorKind::Decode, message));

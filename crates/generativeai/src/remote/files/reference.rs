@@ -43,6 +43,7 @@ impl Reference {
             return None;
         };
         let reference = part.part_metadata.as_ref()?.get(MEMBER)?;
+        // The metadata belongs to the caller, whose member of this name may be something else.
         Some((file, Self::deserialize(reference).ok()?))
     }
 

@@ -122,6 +122,7 @@ async fn started(attempts: &mut Attempts) -> Result<Uri, Failure> {
         let message = "the service does not support resumable uploads: it sent no address";
         return Err(Error::new(ErrorKind::Decode, message).into());
     };
+    // The body is not needed, but a connection of HTTP/1.1 is reused only if its response has been read.
     attempts.body(&mut response).await?;
     Ok(attempts.service.address.upload(&url)?)
 }
@@ -199,7 +200,7 @@ impl Session {
     ) -> Result<bool, Failure> {
         let received = match (received, asked) {
             (Some(received), _) => received,
-            // A success without a number: the whole piece was received.
+            // A success without a number means that the whole piece was received.
             (None, Next::Send) => piece.end(),
             (None, Next::Query) => {
                 let message = "the service does not report how many bytes it has received";
