@@ -169,7 +169,8 @@ pub trait Backend: Send + Sync + fmt::Debug {
         ))
     }
 
-    /// Counts the tokens of a request without generating a reply. The limits and the prices of models are in tokens.
+    /// Counts the tokens of a request without generating a reply. The limits and the prices of models are in tokens:
+    /// see [`protocol::tokens`](crate::protocol::tokens).
     fn count_tokens(
         &self,
         request: CountTokensRequest,
@@ -219,7 +220,8 @@ pub trait Backend: Send + Sync + fmt::Debug {
     }
 
     /// Returns cached content by its name: `cachedContents/ID`, or the ID alone. Cached content is the beginning of a
-    /// prompt that the service stores, so that requests with it cost less.
+    /// prompt that the service stores, so that requests with it cost less: see
+    /// [`protocol::caches`](crate::protocol::caches).
     fn get_cached_content(
         &self,
         name: String,
@@ -229,7 +231,9 @@ pub trait Backend: Send + Sync + fmt::Debug {
         unsupported("get cached content")
     }
 
-    /// Computes the embedding of one content: a vector of numbers that represents its meaning.
+    /// Computes the embedding of one content: a vector of numbers that represents its meaning. Texts with a similar
+    /// meaning have similar vectors, so that a program can search by meaning: see
+    /// [`protocol::embeddings`](crate::protocol::embeddings).
     ///
     /// ```no_run
     /// use generativeai::protocol::embeddings::{EmbedContentRequest, TaskType};

@@ -1,6 +1,6 @@
 //! Fuzz targets. Each function accepts arbitrary bytes, and panics if the property in its doc does not hold.
 //!
-//! `cargo fuzz` runs them (see the folder `fuzz`), and each test run does so for a second.
+//! `cargo fuzz` runs them (see the folder `fuzz`), and each test run executes each of them for a second.
 
 use std::time::{Duration, SystemTime};
 

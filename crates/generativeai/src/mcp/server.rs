@@ -106,7 +106,7 @@ impl Server {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(mut service) = service {
-            // The error is a panic of the task, which has ended all the same.
+            // An error means that the task has panicked. Then it has ended as well.
             let _ = service.close().await;
         }
     }

@@ -31,7 +31,7 @@ tokio::task_local! {
     static TIMEOUT: Duration;
 }
 
-/// Runs a request of the client; a connection that it opens has to be established within `timeout`.
+/// Runs a request of the client. Each connection that it opens must be established within `timeout`.
 pub(super) async fn with_timeout<T>(timeout: Duration, request: impl Future<Output = T>) -> T {
     TIMEOUT.scope(timeout, request).await
 }

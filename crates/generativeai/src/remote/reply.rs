@@ -45,7 +45,7 @@ macro_rules! replies {
                 let Some(response @ Value::Object(_)) = self.unknown.get("response") else {
                     return self;
                 };
-                // A message with known members is not an envelope, whatever its `response` is.
+                // A message with known members is not an envelope, even if it has a member `response`.
                 let mut outer = Self::default();
                 outer.unknown.clone_from(&self.unknown);
                 if outer != self {

@@ -17,10 +17,13 @@ type Check = fn(Map<String, Value>) -> Result<(), BoxError>;
 
 /// Function that the model can call: a declaration, and a handler that runs in this process.
 ///
-/// The model reads the declaration and decides whether to call the function. Its calls run automatically if the chat
-/// has [automatic function calling](crate::ChatSession::automatic_function_calling) enabled.
+/// The model reads the declaration and decides whether to call the function. A call is a part of its reply: the program
+/// runs the function and sends the response, and the model continues. A chat does that itself if
+/// [automatic function calling](crate::ChatSession::automatic_function_calling) is enabled.
 ///
 /// The attribute [`#[function]`](macro@crate::function) makes one from a Rust `fn`. Clones share the handler.
+///
+/// API page: [Function calling](https://ai.google.dev/gemini-api/docs/function-calling).
 #[derive(Clone)]
 pub struct Function {
     declaration: Arc<FunctionDeclaration>,

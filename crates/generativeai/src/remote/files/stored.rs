@@ -56,7 +56,7 @@ impl Stored {
         Ok(stored.insert(file).clone())
     }
 
-    /// Forgets a deleted file, so that its content is uploaded when it is attached again.
+    /// Removes a deleted file, so that its content is uploaded when it is attached again.
     pub(super) fn forget(&self, name: &str) {
         let id = |name: &str| name.rsplit('/').next().map(str::to_owned);
         let is_it = |file: &File| file.uri.as_deref().and_then(id) == id(name);

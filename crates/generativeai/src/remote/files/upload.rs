@@ -23,7 +23,9 @@ const MAX_DISPLAY_NAME: usize = 512;
 ///
 /// Dropping the future cancels the upload. The service then discards the received bytes.
 ///
-/// [`RequestOptions::timeout`] is a deadline for the whole upload; without one, each piece may take 600 s.
+/// [`RequestOptions::timeout`] is a deadline for the whole upload. Without it, each piece may take 600 s.
+///
+/// API page: [Files](https://ai.google.dev/gemini-api/docs/files).
 ///
 /// # Errors
 ///
