@@ -68,6 +68,7 @@ impl Client {
         let service = self.0.clone();
         Box::pin(async move {
             let options = options.or(&service.options);
+            // Within the future: the deadline starts when the request is first polled, not when it is created.
             let mut attempts = Attempts::begin(service, request?, options, Deadlines::unary)?;
             loop {
                 match attempt(&mut attempts).await {

@@ -213,6 +213,7 @@ impl<D: Decoder> Reader<D> {
                 }
             }
         }
+        // Only after an end marker: otherwise the reply ended with its body, and the response is dropped already.
         if let Some((response, ..)) = &mut self.response {
             let _ = tokio::time::timeout(END_TIMEOUT, drain(response)).await;
         }
@@ -280,6 +281,7 @@ impl<D: Decoder> Reader<D> {
                 Some(bytes) => events.push(bytes),
                 None => {
                     let rest = events.finish().map_err(malformed)?;
+                    // `last_chunk` consumes the event, and `excuses` inspects it after a failure.
                     let event = match &rest {
                         BodyEnd::Open(event) => event.clone(),
                         _ => Bytes::new(),
@@ -305,8 +307,8 @@ impl<D: Decoder> Reader<D> {
     }
 }
 
-/// Progress of each candidate of a reply: its index, and whether it is complete. A candidate is complete if no content
-/// followed its finish reason.
+/// Progress of each candidate of a reply: its index, and whether it is complete. A candidate is complete if it has a
+/// finish reason and no content followed that.
 #[derive(Default)]
 struct Progress(Vec<(i32, bool)>);
 

@@ -85,6 +85,8 @@ pub struct Async<Args>(PhantomData<Args>);
 #[derive(Debug)]
 pub struct Nothing;
 
+// The type of an argument decides between `Plain<A>` and `Plain<Nothing>`, and a future as return type between `Plain`
+// and `Async`: no future implements `IntoFunctionResponse`. So the compiler can infer `Form`.
 impl<H, A, R> Handler<Plain<A>> for H
 where
     H: Fn(A) -> R + Send + Sync + 'static,

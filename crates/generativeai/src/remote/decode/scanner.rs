@@ -4,9 +4,8 @@ use memchr::memchr2;
 
 /// State of the scan of one JSON value, which may arrive in several chunks.
 ///
-/// Each chunk is scanned once. A value that is parsed again with each chunk would take quadratic time, which an image
-/// of several MiB would show. The scanner does not validate: it finds an end of invalid JSON as well, and the parser
-/// rejects that.
+/// Each chunk is scanned once. Parsing the value again with each chunk would take quadratic time, and an image has
+/// several MiB. The scanner does not validate: it finds an end of invalid JSON as well, which the parser then rejects.
 #[derive(Debug, Default)]
 pub(super) struct JsonScanner {
     depth: usize,

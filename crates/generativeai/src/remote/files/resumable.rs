@@ -172,6 +172,7 @@ impl Session {
             };
             match outcome {
                 Ok(has_advanced) => {
+                    // A part of the piece may remain, if the service has accepted only its beginning.
                     attempts.succeeded();
                     if self.received == piece.end() && !piece.is_last {
                         return Ok(None);
