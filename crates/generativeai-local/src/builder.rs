@@ -96,7 +96,8 @@ impl Builder {
         self
     }
 
-    /// Sets the size of the context in tokens, from 256 to the size that the model was trained with.
+    /// Sets the size of the context in tokens, from 256 to the size that the model was trained with. llama.cpp rounds
+    /// it up to a multiple of 256.
     ///
     /// The context holds the prompts and replies of all running chats, and cached prefixes of finished ones. One chat
     /// may fill it, so it is also the maximum length of a chat. Its memory is allocated when the model is loaded.
