@@ -1,4 +1,8 @@
 //! Checks the header of a model file before llama.cpp reads it.
+//!
+//! llama.cpp is C++ that runs in the process of the caller, so files that are obviously not models are rejected first,
+//! with an error that names the reason. The format is described in
+//! [`gguf.md`](https://github.com/ggml-org/ggml/blob/master/docs/gguf.md).
 
 use std::fs::File;
 use std::io::Read;
@@ -61,6 +65,7 @@ pub(crate) fn check(path: &Path) -> Result<()> {
         )));
     }
     let (tensors, entries) = (u64_at(8), u64_at(16));
+    // Files with a vocabulary only have no tensors.
     if tensors == 0 || entries == 0 {
         return Err(invalid("is a GGUF file without a model".to_owned()));
     }
