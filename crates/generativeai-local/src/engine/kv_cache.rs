@@ -168,8 +168,8 @@ pub(super) fn sequence_id(sequence: usize) -> i32 {
     i32::try_from(sequence).expect("the builder allows at most 64 chats")
 }
 
-/// Returns the pointer of a context, which llama-cpp-2 shows only in `Debug`: `LlamaContext { context: 0x7f… }`.
-/// `None` if that changes.
+/// Returns the pointer of a context. llama-cpp-2 has no accessor for it, but prints it in `Debug`:
+/// `LlamaContext { context: 0x7f… }`. Returns `None` if that form changes; the number of threads is then fixed.
 fn raw(context: &LlamaContext<'_>) -> Option<*mut llama_cpp_sys_2::llama_context> {
     let shown = format!("{context:?}");
     let (_, address) = shown.split_once("context: 0x")?;

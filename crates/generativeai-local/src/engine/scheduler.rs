@@ -224,7 +224,7 @@ impl Scheduler<'_> {
 
     /// Fills the batch: one token of each reply that is being generated, then pieces of prompts.
     ///
-    /// Prompts share what `PREFILL_CHUNK` leaves, so a long one does not keep a short one waiting. Replies whose
+    /// Prompts share the tokens of one `PREFILL_CHUNK`, so a long one does not keep a short one waiting. Replies whose
     /// channel is full are left out. The entries are not in the order of `running`.
     fn compose(&mut self) -> Vec<BatchEntry> {
         self.batch.clear();

@@ -206,7 +206,7 @@ fn find_wheel(directory: &Path) -> Result<PathBuf> {
 
 /// Returns the size of the largest file below a directory. Unreadable entries are ignored.
 ///
-/// pip prints its progress for terminals only. While it downloads one package, the largest file is that package.
+/// The progress bar of pip is made for terminals. While pip downloads one package, the largest file is that package.
 fn largest_file(directory: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(directory) else {
         return 0;

@@ -27,7 +27,7 @@ impl ResponseFormat {
     ///
     /// # Errors
     ///
-    /// 400 for an unknown MIME type, a schema that does not go with it, and an invalid schema.
+    /// 400 for an unknown MIME type, a schema that does not fit it, and an invalid schema.
     pub(super) fn parse(config: &GenerationConfig, ignored: &IgnoredSettings) -> Result<Self> {
         let openapi = config.response_schema.as_deref();
         // Serializers write a member that is not set as `null`.

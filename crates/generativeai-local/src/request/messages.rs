@@ -146,7 +146,7 @@ fn text_of_part(part: &Part, path: &str) -> Result<String> {
             let output = result.output.as_deref().unwrap_or_default();
             Ok(format!("\n```\n{output}\n```\n"))
         }
-        // The state of another model's thoughts, in a conversation that another model began.
+        // A signature without text: the encrypted state of a Gemini model, in a conversation that began with it.
         None if part.thought_signature.is_some() => Ok(String::new()),
         None if part.unknown.is_empty() => {
             Err(invalid_argument(format!("{path} is empty: add text")))

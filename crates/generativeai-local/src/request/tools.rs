@@ -9,7 +9,7 @@ use crate::error::invalid_argument;
 use crate::ignored::IgnoredSettings;
 use crate::schema::{self, Schema};
 
-/// Functions that may be called, and whether they must be.
+/// Functions that a reply may call, and whether it must call one.
 #[derive(Debug, Default)]
 pub(crate) struct Tools {
     pub(crate) functions: Vec<DeclaredFunction>,

@@ -213,8 +213,8 @@ impl<'a> Lowering<'a> {
         }))
     }
 
-    /// Returns whether the grammar engine can limit the number of properties: if none is optional, or if there must
-    /// be at least one of those that are listed.
+    /// Returns whether the grammar engine can limit the number of properties. It can if no listed property is optional.
+    /// With optional properties, it only supports a minimum of one, in an object that allows no further properties.
     fn can_count_properties(&self, members: &Map<String, Value>) -> bool {
         let is_required = |name: &String| {
             let required = members.get("required").and_then(Value::as_array);

@@ -110,7 +110,8 @@ pub(super) fn narrow(
     }
 }
 
-/// Adds a property for every required name that is not declared. A closed object could not have it.
+/// Adds a property for every required name that is not declared. Otherwise a closed object would forbid what it
+/// requires.
 fn declare_required(members: &mut Map<String, Value>) {
     let Some(Value::Array(required)) = members.get("required").cloned() else {
         return;

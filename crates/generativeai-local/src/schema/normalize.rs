@@ -44,8 +44,8 @@ const OBJECTS: [&str; 4] = ["properties", "patternProperties", "$defs", "definit
 ///
 /// Types may be in capitals, as in the Gemini API. `nullable` (OpenAPI), boolean `exclusiveMinimum` and `required`
 /// (drafts 3 and 4), and tuples in `items` (before draft 2020-12) are translated. Keywords without an effect, such as
-/// `"enum": null` and `"anyOf": []`, are removed. References to the schemas of a document from which the schema was
-/// taken lead to its own definitions. Nothing else changes.
+/// `"enum": null` and `"anyOf": []`, are removed. References into the document from which a schema was taken, such as
+/// an OpenAPI description, are redirected to the definitions of the schema. Other keywords stay unchanged.
 pub(super) fn normalize(schema: &Value) -> Value {
     let mut schema = schema.clone();
     normalize_in_place(&mut schema);
@@ -58,7 +58,7 @@ pub(super) fn normalize(schema: &Value) -> Value {
 /// Places of definitions in the documents that schemas are taken from.
 const DEFINITIONS: [&str; 3] = ["/$defs", "/definitions", "/components/schemas"];
 
-/// Redirects each reference that leads to nothing to the definition of the same name, if the schema has it elsewhere.
+/// Redirects each dangling reference to the definition of the same name in another place, if there is one.
 fn redirect_references(schema: &mut Value, root: &Value) {
     let Value::Object(members) = schema else {
         return;
