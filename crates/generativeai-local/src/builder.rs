@@ -112,8 +112,8 @@ impl Builder {
 
     /// Sets how many replies are generated concurrently, from 1 to 64. Default: 4.
     ///
-    /// Concurrent replies share each pass over the weights: in the benchmark, four together generate 1.48 times as many
-    /// tokens a second as one, and each of them is slower than one alone. They also share the
+    /// Concurrent replies share each pass over the weights. In the benchmark, four replies together generate 1.48 times
+    /// as many tokens a second as one, so each of them is slower than one alone. They also share the
     /// [context](Self::context).
     pub fn chats(mut self, chats: usize) -> Self {
         self.chats = chats;
@@ -169,9 +169,9 @@ impl Builder {
 
     /// Rejects settings that the model cannot follow, with a 400 that names them. Default: off.
     ///
-    /// By default, a setting is ignored and logged once with `tracing` if the reply is valid without it: safety
-    /// settings, a thinking budget for a model that does not think, keywords of a schema that cannot be enforced token
-    /// by token. Other members that the model does not support, such as images, are always rejected.
+    /// By default, such a setting is ignored and logged once with `tracing`. Examples are safety settings, a thinking
+    /// budget for a model that does not think, and keywords of a schema that cannot be enforced token by token. Members
+    /// without which the reply would answer something else, such as images, are always rejected.
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
@@ -184,9 +184,10 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) if the file cannot be opened,
-    /// [`Configuration`](ErrorKind::Configuration) if it is not a model that can be loaded, an option
-    /// is out of range or there is not enough memory, and the errors of [`fetch`](crate::default_model::fetch).
+    /// - [`NotFound`](ErrorKind::NotFound): the file cannot be opened.
+    /// - [`Configuration`](ErrorKind::Configuration): the file is not a model that can be loaded, an option is out of
+    ///   range, or there is not enough memory.
+    /// - The errors of [`fetch`](crate::default_model::fetch), if no file is set.
     pub fn build(self) -> Result<Local> {
         // Before the file is opened or downloaded, both of which may take long.
         self.check()?;

@@ -1,8 +1,7 @@
 //! Checks the header of a model file before llama.cpp reads it.
 //!
-//! llama.cpp is C++ that runs in the process of the caller, so files that are obviously not models are rejected first,
-//! with an error that names the reason. The format is described in
-//! [`gguf.md`](https://github.com/ggml-org/ggml/blob/master/docs/gguf.md).
+//! llama.cpp is C++ code in the process of the caller, so files that are obviously not models do not reach it. The
+//! error names the reason. [`gguf.md`](https://github.com/ggml-org/ggml/blob/master/docs/gguf.md) describes the format.
 
 use std::fs::File;
 use std::io::Read;

@@ -163,8 +163,8 @@ impl Model {
             .map_or(&[], |piece| piece)
     }
 
-    /// Estimates the memory in bytes that a token of the context takes up: its keys and values in 16 bits, and its
-    /// attention scores for a batch in 32 bits.
+    /// Estimates the memory in bytes of a token of the context: keys and values in 16 bits, and attention scores for a
+    /// batch in 32 bits.
     pub(crate) fn bytes_per_token(&self) -> u64 {
         /// Size of the largest batch: 128 tokens of prompts, and one of each of 64 chats.
         const BATCH: u64 = 192;

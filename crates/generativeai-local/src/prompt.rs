@@ -26,8 +26,8 @@ pub(crate) struct Prompt {
 impl Prompt {
     /// Renders and tokenizes a conversation, up to where the model's reply begins.
     ///
-    /// The text of a control token in a message is tokenized as plain letters: a separator is inserted
-    /// into it before the template runs, and removed after the prompt was split at it.
+    /// The text of a control token in a message is tokenized as plain letters. For this, a separator is inserted into
+    /// it before the template runs. The tokenizer splits the prompt at the separators, and drops them.
     ///
     /// # Errors
     ///

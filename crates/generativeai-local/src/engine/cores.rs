@@ -17,7 +17,7 @@ const LONG_BATCH: Duration = Duration::from_millis(30);
 /// Number of threads for the next batch.
 ///
 /// The threads of llama.cpp wait for each other hundreds of times per token, in a busy loop. If one of them
-/// has to share its core with another program, all of them waste their time slices: two threads on two cores
+/// has to share its core with another program, all of them waste their time slices. Two threads on two cores
 /// that are busy take fifty times as long as one thread. So no more threads are used than cores are free.
 ///
 /// The free cores are counted before the first batch, after a pause, after a batch whose thread was interrupted, and

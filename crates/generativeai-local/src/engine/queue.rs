@@ -1,6 +1,6 @@
 //! Bounded queue of requests in front of the engine thread.
 //!
-//! A channel of std or tokio does not fit: the consumer also waits for free capacity in the channels of its replies,
+//! A channel of std or tokio does not fit. The consumer also waits for free capacity in the channels of its replies,
 //! and cancelled requests must leave the queue from its middle.
 
 use std::collections::VecDeque;

@@ -93,8 +93,8 @@ fn new_context<'model>(
         .with_n_seq_max(u32::try_from(sequences).unwrap_or(u32::MAX))
         // Sequences share their cells: a common prefix is stored and read once.
         .with_kv_unified(true)
-        // On a CPU, flash attention takes longer for a few new tokens after a long history, which is the
-        // workload of a chat: 209 instead of 173 ms for 17 tokens after 876 (benches/README.md).
+        // On a CPU, flash attention is slower for a few new tokens after a long history, which is the workload
+        // of a chat. For 17 tokens after 876, it takes 209 instead of 173 ms (benches/README.md).
         .with_flash_attention_policy(LLAMA_FLASH_ATTN_TYPE_DISABLED)
         .with_n_threads(threads)
         .with_n_threads_batch(threads)

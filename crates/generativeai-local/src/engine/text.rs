@@ -2,9 +2,8 @@
 
 /// Decoder of one reply.
 ///
-/// A token is a piece of bytes: it may end in the middle of a character, and a stop sequence may begin and end in the
-/// middle of tokens. So the decoder holds back incomplete characters, and text that may be the start of a stop
-/// sequence.
+/// A token is a piece of bytes. It may end in the middle of a character, and a stop sequence may span several tokens.
+/// So the decoder holds back incomplete characters, and text that may be the start of a stop sequence.
 #[derive(Debug)]
 pub(crate) struct TextDecoder {
     stops: Vec<String>,

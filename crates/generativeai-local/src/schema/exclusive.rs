@@ -10,8 +10,8 @@ const MAX_STEPS: usize = 8;
 
 /// Returns whether no value matches two of these schemas, so that `oneOf` and `anyOf` match equal values.
 ///
-/// This holds for schemas of different types. It also holds for the variants of a union with a discriminator: all of
-/// them require one property, and no two of them allow the same value for it. Other cases are not recognized.
+/// Two cases are recognized. The schemas have different types; or they are the variants of a union with a
+/// discriminator: all of them require one property, and no two of them allow the same value for it.
 pub(super) fn are_exclusive(schemas: &[Value], references: &References<'_>) -> bool {
     let resolved: Option<Vec<&Value>> = schemas
         .iter()

@@ -85,8 +85,8 @@ fn redirect_references(schema: &mut Value, root: &Value) {
 
 /// Normalizes a schema and all schemas in it, except for references.
 ///
-/// The order of the steps matters: `drop_contradicted_type` needs types in lower case, a tuple in `items` becomes
-/// `prefixItems` before empty tuples are removed, and `nullable` wraps the finished schema.
+/// The order of the steps matters. `drop_contradicted_type` needs types in lower case. A tuple in `items` becomes
+/// `prefixItems` before empty tuples are removed. `nullable` wraps the finished schema.
 fn normalize_in_place(schema: &mut Value) {
     let Value::Object(members) = schema else {
         return;

@@ -13,8 +13,8 @@ pub(super) fn check(schema: &Value) -> Result<(), Problem> {
     let mut parts = Vec::new();
     subschemas::collect(schema, &mut parts);
     let mut finite = HashSet::new();
-    // Iterates to a fixed point: the first round finds the schemas whose values need no other schema, the
-    // next one those that need only schemas that were found, and so on.
+    // Iterates to a fixed point. The first round finds the schemas whose values need no other schema. Each further
+    // round finds those that need only schemas that were found before.
     loop {
         let before = finite.len();
         for part in &parts {

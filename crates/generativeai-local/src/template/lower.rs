@@ -148,8 +148,8 @@ impl Messages {
         }
     }
 
-    /// Adds the text. A neighbouring text of the user becomes a new paragraph; a neighbouring text of the
-    /// model continues the reply, since clients store each chunk of a streamed reply as a content.
+    /// Adds the text. After a text of the user, a further one becomes a new paragraph. After a text of the model, a
+    /// further one continues the reply, since clients store each chunk of a streamed reply as a content.
     fn push_text(&mut self, role: &str, text: &str) {
         let separator = if role == "assistant" { "" } else { "\n\n" };
         self.push_separated(role, text, separator);

@@ -159,8 +159,8 @@ fn padded(text: &str, args: &[Value], before: fn(usize) -> usize) -> Result<Valu
     Ok(format!("{}{text}{}", fill(before), fill(room - before)).into())
 }
 
-/// Centers the text as Python does: if an odd number of characters is added, the additional one is in front if the
-/// width is odd, and behind otherwise.
+/// Centers the text as Python does. If an odd number of characters is added, the last one is in front if the width is
+/// odd, and behind otherwise.
 fn centered(text: &str, args: &[Value]) -> Result<Value, Error> {
     let is_odd = args
         .first()
