@@ -79,14 +79,18 @@ impl Show {
     }
 }
 
+/// Printed form of the settings.
 struct Listing {
+    /// Whether each setting is followed by its origin.
     origin: bool,
+    /// Settings of the configuration file.
     settings: Vec<Setting>,
+    /// Path of the configuration file; empty without a home folder.
     path: String,
 }
 
 impl Listing {
-    /// Returns the table of the command of a command line.
+    /// Returns the settings in effect for a command line, as the TOML table of its command.
     fn table(&self, program: &Command, words: Vec<OsString>) -> Result<String, UsageError> {
         let words = std::iter::once("genai".into()).chain(words);
         let matches = program.clone().try_get_matches_from(words);
@@ -121,6 +125,7 @@ impl Listing {
         let mut values: Vec<_> = raw
             .map(|value| value.to_string_lossy().into_owned())
             .collect();
+        // clap replaces a default by the value of the command line, but values of this list are added to each other.
         if let Some(setting) = self.setting(command, id).filter(|_| id == ADDED) {
             let added = setting.values.iter();
             let added: Vec<_> = added.filter(|value| !values.contains(value)).collect();
@@ -164,7 +169,7 @@ impl Listing {
         }
     }
 
-    /// Returns an option of the configuration file, if it is set there.
+    /// Returns the setting of an option in the configuration file, if there is one.
     fn setting(&self, command: &str, option: &str) -> Option<&Setting> {
         let is_set = |setting: &&Setting| setting.command == command && setting.option == option;
         self.settings.iter().find(is_set)
@@ -173,6 +178,7 @@ impl Listing {
 
 /// Returns a value in the format of the configuration file.
 fn format_value(option: &Arg, value: &str) -> String {
+    // Keys are the options that must not appear in the help either.
     if option.is_hide_env_values_set() {
         return format!("{HIDDEN:?}");
     }

@@ -84,7 +84,7 @@ enum Action {
 }
 
 impl Sessions {
-    /// Returns the `genai chat` command line that this command is short for, if it is.
+    /// Returns the command line of `genai chat` that `genai sessions resume` is short for.
     pub(crate) fn as_chat(&self) -> Option<Vec<OsString>> {
         let Action::Resume { name } = &self.action else {
             return None;
@@ -147,7 +147,7 @@ impl Action {
     }
 }
 
-/// Prints the messages of a session. An unfinished turn is shown as far as it arrived.
+/// Prints the messages of a session, with the partial reply of an unfinished turn. The stored session does not change.
 async fn show(store: &Store, name: &str, printer: &mut Printer) -> anyhow::Result<()> {
     let session = storage::existing(store, name).await?;
     let no_model = GenerativeModel::new("none");

@@ -10,7 +10,8 @@ use crate::render::Printer;
 
 /// Opens the folder that the user names, or the default one.
 ///
-/// Only one server at a time uses a folder. A server that finds the default one in use runs without files.
+/// Only one server at a time can use a folder, which it locks. A second server on the default folder runs without
+/// uploads, so that it can be started without options; with a named folder this is an error.
 pub(super) fn open(
     named: Option<PathBuf>,
     printer: &mut Printer,

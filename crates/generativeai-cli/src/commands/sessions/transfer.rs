@@ -92,6 +92,7 @@ impl Import {
     }
 }
 
+/// Reads a file, or stdin for `-`. Stops one byte after the maximum size, which shows that the file is too large.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if path.as_os_str() == "-" {
