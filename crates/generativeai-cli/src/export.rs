@@ -60,8 +60,8 @@ fn create_numbered(extension: &str, text: &str) -> anyhow::Result<PathBuf> {
     bail!("this folder has too many files chat-….{extension}: choose a name")
 }
 
-/// Replaces a file atomically: a temporary file gets the new text and is renamed. After a crash, the file has either the
-/// old text or the new one.
+/// Replaces a file atomically: a temporary file gets the new text and is renamed. After a crash, the file has either
+/// the old text or the new one.
 fn replace(path: &Path, text: &str) -> anyhow::Result<PathBuf> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{}", std::process::id()));

@@ -1,4 +1,4 @@
-//! Output: answers on stdout, everything else on stderr, both safe for a terminal.
+//! Output: answers go to stdout and everything else to stderr, both without control sequences of a model or a tool.
 
 mod markdown;
 mod printer;

@@ -90,8 +90,8 @@ fn own_messages(mut object: Map<String, Value>) -> Result<Vec<Value>, UsageError
         })
 }
 
-/// Returns the system instruction of a request, of a prompt of AI Studio, or of the model in a file of `/save`. An empty
-/// one is ignored.
+/// Returns the system instruction of a request, of a prompt of AI Studio, or of the model in a file of `/save`. An
+/// empty one is ignored.
 fn instruction(object: &mut Map<String, Value>) -> Option<Value> {
     let own = ["systemInstruction", "system_instruction", "system"]
         .iter()
@@ -115,8 +115,8 @@ fn list(object: &mut Map<String, Value>, name: &str) -> Option<Vec<Value>> {
     }
 }
 
-/// Returns the messages of an export of ChatGPT. It contains a tree with all versions of the conversation; the path from
-/// the root to the current node is the version that the user sees. Hidden messages and messages of tools are omitted.
+/// Returns the messages of an export of ChatGPT. It contains a tree with all versions of the conversation; the path
+/// from the root to the current node is the version that the user sees. Hidden messages and those of tools are omitted.
 fn path_through(
     tree: &Map<String, Value>,
     current: Option<&Value>,
@@ -144,8 +144,8 @@ fn path_through(
         .collect())
 }
 
-/// Returns whether ChatGPT's page shows a message of its export: a text of the user or of the model that is addressed to
-/// everyone, not to a tool.
+/// Returns whether ChatGPT's page shows a message of its export: a text of the user or of the model that is addressed
+/// to everyone, not to a tool.
 fn is_visible(message: &Value) -> bool {
     let is_said = matches!(
         message["author"]["role"].as_str(),
