@@ -1,4 +1,4 @@
-//! Files in the user's state folder, readable only by the user (mode 0600).
+//! Files in the user's state folder, such as the history of the prompt. Only the user can read them (mode 0600).
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::path::PathBuf;

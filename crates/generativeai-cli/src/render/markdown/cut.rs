@@ -6,8 +6,8 @@ use pulldown_cmark::{Event, Parser, Tag};
 
 use super::draw::OPTIONS;
 
-/// Maximum distance of a delimiter to the one that closes it, in bytes. A delimiter that stays open longer is treated as
-/// a character, since the text after it is not shown until then.
+/// Maximum distance of a delimiter to the one that closes it, in bytes. A delimiter that stays open longer is treated
+/// as a character, since the text after it is not shown until then.
 const MAX_OPEN: usize = 240;
 
 /// Result of [`cut`].
