@@ -215,7 +215,7 @@ impl Approvals {
 fn save(name: &str, printer: &mut Printer) {
     match settings::allow(name) {
         Ok(path) => printer.note(format_args!(
-            "({} is in the list `allow` of {})",
+            "(added {} to the list `allow` in {})",
             cut(name, MAX_NAME),
             path.display()
         )),

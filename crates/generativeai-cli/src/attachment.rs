@@ -46,7 +46,7 @@ impl Attachment {
             bail!("{name} is not a file");
         }
         let mut bytes = Vec::new();
-        // One byte more than allowed: the file may be larger now than its metadata reported.
+        // One byte more than allowed shows that the file is too large.
         let read =
             File::open(path).and_then(|file| file.take(MAX_SIZE + 1).read_to_end(&mut bytes));
         read.with_context(|| format!("cannot read {name}"))?;

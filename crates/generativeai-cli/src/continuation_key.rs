@@ -20,7 +20,7 @@ const LENGTH: usize = 32;
 /// bytes.
 pub(crate) fn read() -> anyhow::Result<Vec<u8>> {
     let (path, mut file) = state_file::open(NAME)
-        .context("cannot keep a key for continuation tokens: set one with --continuation-key")?;
+        .context("cannot store a key for continuation tokens: set one with --continuation-key")?;
     let display = path.display();
     let metadata = file.metadata();
     let length = metadata.with_context(|| format!("cannot read {display}"))?;

@@ -128,7 +128,7 @@ impl OneShot {
         printer: &mut Printer,
     ) -> anyhow::Result<Exit> {
         let started = Instant::now();
-        // A new message ends the turn that an earlier run left waiting. Keeping it saves its calls, as interrupted.
+        // A new message ends a turn that an earlier run left waiting. The turn is kept, and its calls do not run.
         if !approval::waiting(chat).is_empty() && chat.keep_partial() {
             printer.note("(calls that waited for approval were not run)");
         }

@@ -1,7 +1,7 @@
 //! Settings: defaults of options from the environment and the configuration file.
 //!
-//! There is no list of settings. They follow from the options of `chat` and `serve` in the definition of the command
-//! line, so a new option is a setting as well.
+//! There is no list of settings. They follow from the definition of the command line: each option of `chat` and `serve`
+//! is a setting, except those for a single run.
 
 mod allow;
 mod file;
@@ -115,8 +115,8 @@ pub(crate) fn path() -> Result<PathBuf, UsageError> {
     Ok(folder.join("generativeai").join("config.toml"))
 }
 
-/// Adds a tool to the list `allow` of the configuration file, and returns the path of the file. The file is created if it
-/// does not exist. Comments and other settings in it do not change.
+/// Adds a tool to the list `allow` of the configuration file, and returns the path of the file. The file is created if
+/// it does not exist. Comments and other settings in it do not change.
 pub(crate) fn allow(tool: &str) -> anyhow::Result<PathBuf> {
     let path = path()?;
     // The file may be a symbolic link into a folder of dotfiles. Renaming a new file to the path of the link would

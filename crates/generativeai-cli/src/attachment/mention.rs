@@ -241,7 +241,7 @@ pub(crate) fn path_of_argument(argument: &str) -> PathBuf {
     }
 }
 
-/// Replaces a leading `~/` by the home folder. The shell does not expand a `~` that follows an `@` or stands in quotes.
+/// Replaces a leading `~/` by the home folder. A shell does not expand a `~` in quotes or after an `@`.
 pub(crate) fn expand_home(path: &str) -> Cow<'_, str> {
     match (path.strip_prefix("~/"), std::env::home_dir()) {
         (Some(rest), Some(home)) => home.join(rest).to_string_lossy().into_owned().into(),

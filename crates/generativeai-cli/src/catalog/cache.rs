@@ -44,7 +44,7 @@ impl Cache {
     /// Returns the cache in the user's cache folder, which is created by the first download.
     pub(crate) fn open() -> anyhow::Result<Self> {
         let default = default_model::path()?;
-        let folder = default.parent().context("the models have no folder")?;
+        let folder = default.parent().context("the cache has no folder")?;
         Ok(Self::at(folder))
     }
 

@@ -84,7 +84,7 @@ impl Hub {
                 }
             }
         }
-        bail!("the hub redirects too often for {repo}");
+        bail!("too many redirects for {repo}");
     }
 
     /// Requests the content of a file from the offset `from` in bytes. Returns the response and the offset of its first
@@ -103,7 +103,7 @@ impl Hub {
             StatusCode::PARTIAL_CONTENT => {
                 bail!("the server sent another range than was requested")
             }
-            code => bail!("the server does not send the file: {}", explained(code)),
+            code => bail!("the server did not send the file: {}", explained(code)),
         }
     }
 

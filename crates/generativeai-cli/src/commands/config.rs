@@ -178,7 +178,7 @@ impl Listing {
 
 /// Returns a value in the format of the configuration file.
 fn format_value(option: &Arg, value: &str) -> String {
-    // Keys are the options that must not appear in the help either.
+    // The help does not show the values of such options either: they are keys.
     if option.is_hide_env_values_set() {
         return format!("{HIDDEN:?}");
     }

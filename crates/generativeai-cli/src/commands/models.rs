@@ -122,7 +122,7 @@ fn list_servers(printer: &mut Printer) -> anyhow::Result<()> {
         }
     }
     let ollama = Provider::Ollama.client(printer)?;
-    // An error is ignored: nobody configured Ollama, and on most machines it does not run.
+    // An error is ignored: on most machines Ollama does not run.
     if let Ok(models) = runtime.block_on(openai::models(&ollama)) {
         printer.answer(&lines(Provider::Ollama, &ollama, &models))?;
     }

@@ -123,7 +123,7 @@ impl Signals {
         done
     }
 
-    /// Records a signal, and wakes whatever waits for one. Exits if earlier signals were not handled.
+    /// Records a signal, and wakes the prompt or the reply. Exits if earlier signals were not handled.
     fn receive(&self, exit: Exit) {
         let is_exiting = self.exit().is_some();
         let is_unhandled = match exit {

@@ -210,8 +210,8 @@ impl<'a> Repl<'a> {
         self.converse(Next::Message(message), &text)
     }
 
-    /// Sends a request, shows the reply, asks about calls of tools, and reports the outcome. Returns whether the turn was
-    /// kept. After a conflict, `text` is inserted into the prompt, so that the user can send it again.
+    /// Sends a request, shows the reply, asks about calls of tools, and reports the outcome. Returns whether the turn
+    /// was kept. After a conflict, `text` is inserted into the prompt, so that the user can send it again.
     pub(super) fn converse(&mut self, next: Next, text: &str) -> anyhow::Result<bool> {
         Ok(match self.exchange(next)? {
             Sent::Complete | Sent::Waiting => true,

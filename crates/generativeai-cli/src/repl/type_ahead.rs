@@ -85,7 +85,7 @@ impl TypeAhead {
         std::mem::take(&mut self.cleared)
     }
 
-    /// Processes keys, in the form in which a terminal sends them. A character or a sequence may be split between calls.
+    /// Processes keys, in the form in which a terminal sends them. A character may be split between calls.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.pending.extend(bytes);
         let pending = std::mem::take(&mut self.pending);

@@ -10,8 +10,8 @@ use crate::render::Printer;
 
 /// Opens the folder that the user names, or the default one.
 ///
-/// Only one server at a time can use a folder, which it locks. A second server on the default folder runs without
-/// uploads, so that it can be started without options; with a named folder this is an error.
+/// Only one server at a time can use a folder, which it locks. If the default folder cannot be used, the server runs
+/// without files, with a note. If the named folder cannot be used, this is an error.
 pub(super) fn open(
     named: Option<PathBuf>,
     printer: &mut Printer,

@@ -188,7 +188,7 @@ impl Page {
         self.margins.iter().map(width).sum()
     }
 
-    /// Removes trailing blanks of the line, which come from margins.
+    /// Removes trailing blanks of the line, such as that of a margin.
     fn trim(&mut self) {
         let end = self.out.trim_end_matches(' ').len();
         self.out.truncate(end);
