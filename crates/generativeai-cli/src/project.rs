@@ -18,7 +18,7 @@ pub(crate) struct Instructions {
     pub(crate) text: String,
 }
 
-/// Reads the instructions of a folder. Returns `None` if there is no file, or an empty one.
+/// Reads the instructions of a folder. Returns `None` if the file does not exist or is empty.
 ///
 /// # Errors
 /// The file cannot be read, is too large, or is not text.

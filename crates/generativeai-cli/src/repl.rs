@@ -75,6 +75,7 @@ fn next_input(repl: &mut Repl<'_>) -> anyhow::Result<Input> {
     for line in repl.type_ahead.take_cleared() {
         repl.printer.note(format_args!("(not sent: {line})"));
     }
+    // After a signal that ends the program, the queued lines are not sent.
     if repl.signals.exit().is_none()
         && let Some(line) = repl.type_ahead.next_line()
     {

@@ -96,6 +96,7 @@ fn excerpt(hit: &Hit, words: &[String]) -> String {
         .first()
         .map(|word| word.to_lowercase())
         .unwrap_or_default();
+    // Lower case may have another length in bytes, so the position is counted in characters.
     let at = text.find(&word).map_or(0, |at| text[..at].chars().count());
     let start = at.saturating_sub(CONTEXT / 2);
     let shown: String = hit

@@ -1,7 +1,6 @@
 //! Settings: defaults of options from the environment and the configuration file.
 //!
-//! There is no list of settings. They follow from the definition of the command line: each option of `chat` and `serve`
-//! is a setting, except those for a single run.
+//! Settings are not listed anywhere: each option of `chat` and `serve` is one, except the options for a single run.
 
 mod allow;
 mod file;
@@ -50,7 +49,7 @@ pub(crate) fn with_environment(program: Command) -> Command {
     })
 }
 
-/// Reads the settings of the configuration file. Without a file there are none.
+/// Reads the settings of the configuration file. Returns none if the file does not exist.
 ///
 /// # Errors
 /// The file is invalid or cannot be read, or `GENAI_CONFIG` names a missing one.

@@ -250,8 +250,7 @@ fn first_message(chat: &ChatSession) -> Option<&Content> {
     chat.history().first().or(sent)
 }
 
-/// Creates a session that continues a conversation independently of its own session. Without a name, it is named after
-/// its first message.
+/// Creates a session that continues a conversation independently. Without a name, it is named after its first message.
 pub(crate) async fn fork(conversation: &mut Conversation, name: &str) -> Result<Conversation> {
     let model = conversation.chat.model().clone();
     let forked = match &conversation.session {

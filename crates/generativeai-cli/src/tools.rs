@@ -148,8 +148,8 @@ fn command(line: &str) -> Result<Command, UsageError> {
     };
     let mut command = Command::new(program);
     command.args(arguments);
-    // A terminal sends SIGINT to its whole foreground process group. In a group of its own the server does not get it,
-    // so that Ctrl-C stops only the reply.
+    // A terminal sends SIGINT to its whole foreground process group. The server is in another group, so that Ctrl-C
+    // stops only the reply.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     Ok(command)

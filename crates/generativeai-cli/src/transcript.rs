@@ -84,6 +84,7 @@ impl Paragraph {
             return None;
         }
         let first = self.text.lines().next().unwrap_or_default();
+        // `1.` and `1)` begin a list, and `1,345 m` does not.
         let number = first.trim_start_matches(|char: char| char.is_ascii_digit());
         let is_text = first.starts_with(char::is_alphanumeric)
             && (number == first || !number.starts_with(['.', ')']))

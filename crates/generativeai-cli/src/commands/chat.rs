@@ -307,7 +307,7 @@ impl Chat {
             if !self.continue_last {
                 return Ok(SessionChoice::New);
             }
-            // Fails if there is no session, before a model is loaded for it.
+            // Fails without a session, before a model is loaded for it.
             runtime.block_on(storage::last())?;
             return Ok(SessionChoice::Last);
         };

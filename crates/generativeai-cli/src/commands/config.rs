@@ -95,6 +95,8 @@ impl Listing {
         let words = std::iter::once("genai".into()).chain(words);
         let matches = program.clone().try_get_matches_from(words);
         let matches = matches.map_err(|error| {
+            // The message continues with the usage of the inner command line, which would be mistaken for that of
+            // `config show`.
             let message = error.to_string();
             let line = message.lines().next().unwrap_or_default();
             UsageError(line.trim_start_matches("error: ").to_owned())

@@ -150,6 +150,7 @@ impl Action {
 /// Prints the messages of a session, with the partial reply of an unfinished turn. The stored session does not change.
 async fn show(store: &Store, name: &str, printer: &mut Printer) -> anyhow::Result<()> {
     let session = storage::existing(store, name).await?;
+    // The chat sends nothing, so its model needs no backend.
     let no_model = GenerativeModel::new("none");
     let mut conversation = storage::read(session, &no_model).await?;
     conversation.chat.keep_partial();

@@ -72,7 +72,7 @@ impl Markdown {
         self.escape_definitions(self.source.len());
         if self.source.len() > MAX_BLOCK {
             let rendered = self.render(self.source.len());
-            // The rest of the block is rendered as a block of its own, even in the middle of a code block.
+            // The rest of the block is rendered like a new block, even in the middle of a code block.
             self.source.clear();
             self.shown.clear();
             self.rendered = 0;
@@ -188,8 +188,8 @@ fn wrapped_after(at: usize, line: &str, width: usize) -> String {
     page.finish()
 }
 
-/// Returns the part of an output after the text already shown. Output cannot be taken back: if later source changed the
-/// rendering of that text, the same number of visible characters is skipped.
+/// Returns the part of an output after the text already shown. Shown text cannot be changed: if later source changed
+/// its rendering, the same number of visible characters is skipped.
 fn rest<'a>(output: &'a str, shown: &str) -> &'a str {
     if let Some(rest) = output.strip_prefix(shown) {
         return rest;

@@ -242,7 +242,7 @@ fn width() -> usize {
     }
 }
 
-/// Converts a write error. Rust ignores SIGPIPE, so a reader that closed the pipe causes an error of its own kind.
+/// Converts a write error. Rust ignores SIGPIPE, so a write fails with `BrokenPipe` after the reader closed the pipe.
 fn checked(written: io::Result<()>) -> anyhow::Result<()> {
     written.map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => ReaderGone.into(),

@@ -7,7 +7,7 @@ pub(crate) fn sanitize(text: &str) -> String {
 
 /// Escapes the characters of JSON that [`sanitize`] would remove.
 ///
-/// For text that the user approves, such as the arguments of a call: removing characters would hide what is approved.
+/// For text that the user approves, such as the arguments of a call: the user must see every character of it.
 pub(crate) fn visible(text: &str) -> String {
     let mut visible = String::with_capacity(text.len());
     for char in text.chars() {

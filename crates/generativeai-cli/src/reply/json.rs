@@ -85,6 +85,7 @@ impl Sink for JsonLinesSink {
         chunk: &GenerateContentResponse,
         printer: &mut Printer,
     ) -> anyhow::Result<()> {
+        // Decisions are made between two responses, so they come before the next chunk.
         self.print_decisions(printer)?;
         let texts = [("thought", chunk.thoughts()), ("text", text_of(chunk))];
         for (kind, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {

@@ -48,6 +48,7 @@ impl Code {
 
     /// Highlights the new lines of a source that starts with the earlier one, and returns all lines.
     pub(super) fn grow(&mut self, source: &str) -> &[Vec<(Style, String)>] {
+        // A line is highlighted once, so it must be whole. `cut` divides code only at the start of a line.
         for line in source[self.source.len()..].split_inclusive('\n') {
             self.source.push_str(line);
             let line = self.highlight(line);
@@ -64,6 +65,7 @@ impl Code {
         let Some(state) = &mut self.state else {
             return plain();
         };
+        // The syntaxes expect lines with their line feed, which is not drawn.
         let Ok(pieces) = state.highlight_line(line, &SYNTAXES) else {
             return plain();
         };
@@ -74,7 +76,8 @@ impl Code {
     }
 }
 
-/// Maps language names that models use to the names of the syntax definitions.
+/// Maps language names that models use to the names of the syntax definitions. A language without a definition, such as
+/// Kotlin, is mapped to a similar one.
 fn alias(language: &str) -> &str {
     match language.to_ascii_lowercase().as_str() {
         "typescript" | "ts" | "jsx" | "tsx" | "javascript" | "node" => "js",

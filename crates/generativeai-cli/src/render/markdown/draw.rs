@@ -57,6 +57,7 @@ pub(super) fn draw(text: &str, layout: Layout, codes: &mut Vec<Code>) -> Vec<Blo
         };
         renderer.events(&events[begin..=at]);
         code = renderer.code;
+        // The range of an event begins after the indentation of its line, which belongs to the block as well.
         blocks.push(Block {
             start: text[..start].rfind('\n').map_or(0, |line| line + 1),
             output: renderer.page.finish(),
@@ -304,6 +305,7 @@ impl<'a> Renderer<'a, '_> {
             }
             return;
         };
+        // Attributes may follow the language, as in `rust,ignore`.
         let language = about.split([' ', ',', '{']).next().unwrap_or_default();
         self.page
             .verbatim(&[(self.dim(), &format!("```{language}"))]);

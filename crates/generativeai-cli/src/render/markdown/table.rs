@@ -113,6 +113,7 @@ fn wrap(
                 style.colour = layout.styled.then_some(CYAN);
                 page.words(code, style);
             }
+            // A row is one line of Markdown, so models break lines within a cell with this tag.
             Event::InlineHtml(html) if html.starts_with("<br") => page.end_line(),
             Event::Text(text) | Event::InlineHtml(text) => page.words(text, style),
             _ => page.words(" ", style),

@@ -46,6 +46,7 @@ impl Default for Keys {
             KeyCode::BackTab,
             ReedlineEvent::MenuPrevious,
         );
+        // In raw mode the terminal does not send SIGTSTP for this key.
         #[cfg(unix)]
         keys.add_binding(
             KeyModifiers::CONTROL,

@@ -82,6 +82,7 @@ impl Repl<'_> {
         let text = message.parts.iter().rev().find_map(Part::as_text);
         let text = text.unwrap_or_default().to_owned();
         let edited = match editor::command() {
+            // The wait for the editor blocks this thread, so a signal could not be handled.
             Some(editor) => self
                 .signals
                 .exit_at_once_during(|| editor::edit(&editor, &text)),
