@@ -240,7 +240,7 @@ pub(crate) fn names(calls: &[WaitingCall]) -> String {
     names.join(", ")
 }
 
-/// Reads a line from the terminal; `None` at its end and after Ctrl-C.
+/// Reads a line from the terminal. Returns `None` at the end of the input (Ctrl-D), or after a read error.
 pub(crate) fn read_line(printer: &mut Printer) -> Option<String> {
     printer.ask("> ");
     let mut line = String::new();

@@ -20,7 +20,7 @@ use crate::suggest::did_you_mean;
 
 /// The model of the Gemini API that is used unless another is named.
 const GEMINI: &str = "gemini-flash-latest";
-/// Environment variables that select the Gemini API, if one of them is set.
+/// Environment variables that select the Gemini API. The last one is the address of another server with this API.
 const VARIABLES: [&str; 3] = ["GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL"];
 
 /// The model to use.
@@ -173,8 +173,8 @@ impl ModelChoice {
                 let message = "several models are for `genai chat` only: name one";
                 bail!(UsageError(message.to_owned()))
             }
-            // Only the default model and its fallback have a known hash. The others have up to 5 GB, so their download
-            // is a decision of the user.
+            // Only the default model and its fallback have a known hash. The user downloads other models with
+            // `genai models pull`, since they may have gigabytes.
             Self::Catalog(entry) if entry.content.is_some() => fetch(entry, printer),
             Self::Catalog(entry) => cached(entry),
             Self::Embedded => fetch_default(printer),

@@ -19,8 +19,8 @@ const SILENCE: Duration = Duration::from_secs(3);
 
 /// Returns the message to send, or `None` for a session at the terminal.
 ///
-/// Words are joined by blanks. Piped input follows them as a separate paragraph, or replaces the word `-`. Only input
-/// that is not asked for, by `-` or by the absence of words, has a time limit.
+/// Words are joined by blanks. Piped input follows them as a separate paragraph, or replaces the word `-`. With words
+/// and without `-`, the input is optional: the message does not wait for it longer than `SILENCE`.
 pub(crate) fn message(words: &[String], printer: &mut Printer) -> anyhow::Result<Option<String>> {
     let stdin = io::stdin();
     let message = match words {

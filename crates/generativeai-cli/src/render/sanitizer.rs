@@ -24,6 +24,7 @@ pub(crate) fn visible(text: &str) -> String {
 /// Removes control characters and escape sequences from text that arrives in pieces.
 ///
 /// Printable text, tabs and line feeds remain. The following are removed:
+///
 /// - all other C0 and C1 control characters
 /// - escape sequences (CSI, OSC, DCS and the like, with their content), even if they are split between pieces
 /// - the control characters of the writing direction, which can change the visible order of characters

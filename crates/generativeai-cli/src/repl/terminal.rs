@@ -1,4 +1,4 @@
-//! Modes of the terminal, which are restored however the program ends.
+//! Modes of the terminal. They are restored when the program ends, also because of a panic or a signal.
 
 use std::io::{self, IsTerminal, Write};
 use std::panic;

@@ -80,8 +80,8 @@ pub(crate) async fn receive(
     let mut late = pin!(sleep(SHOW_WAITING_AFTER));
     loop {
         let chunk = {
-            // Pinned outside of the inner loop, so that a retry does not drop it: it may be running functions that the
-            // model called.
+            // Pinned outside of the inner loop, so that the note about a retry does not drop it: it may be running
+            // functions that the model called.
             let mut next = pin!(reply.next());
             loop {
                 tokio::select! {
