@@ -97,7 +97,7 @@ impl ModelChoice {
         }
     }
 
-    /// Returns whether the model, or one of several, runs in this process.
+    /// Returns whether the model, or one of several, runs on this machine and not on a server.
     pub(crate) fn runs_embedded(&self) -> bool {
         match self {
             Self::Embedded | Self::Catalog(_) | Self::File(_) => true,

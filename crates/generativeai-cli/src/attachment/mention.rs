@@ -215,12 +215,12 @@ pub(crate) fn incomplete(typed: &str) -> Option<(usize, String)> {
     }
 }
 
-/// Writes the mention of a path.
+/// Returns the mention of a path, in quotes if it contains blanks. A folder has no closing quote, since completion
+/// continues with a file name.
 pub(crate) fn mention(path: &str) -> String {
     if !path.contains(char::is_whitespace) {
         format!("@{path}")
     } else if path.ends_with('/') {
-        // The closing quote follows the file name.
         format!("@\"{path}")
     } else {
         format!("@\"{path}\"")

@@ -14,9 +14,9 @@ use super::entries::FileContent;
 
 /// Address of the hub, unless `HF_ENDPOINT` names a mirror.
 const HUB: &str = "https://huggingface.co";
-/// Time limit for connecting.
+/// Timeout of connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time limit between two reads of a response. A download as a whole has none.
+/// Timeout between two reads of a response. A download as a whole has none.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// Maximum number of redirects before the headers of the file. The hub redirects requests for renamed repositories.
 const MAX_REDIRECTS: usize = 5;

@@ -357,7 +357,7 @@ impl Chat {
         Ok((!texts.is_empty()).then(|| texts.join("\n\n")))
     }
 
-    /// Refuses a session that has to exist and does not.
+    /// Refuses a session that does not exist, if it must exist.
     fn require_session(&self, runtime: &Runtime) -> anyhow::Result<()> {
         match &self.session {
             Some(name) if self.session_must_exist => match runtime.block_on(storage::find(name))? {

@@ -11,7 +11,7 @@ use crate::exit::{Exit, UsageError};
 use crate::render::Printer;
 use crate::settings::{ADDED, COMMANDS, Setting, is_setting, key, path, settings, with_defaults};
 
-/// Shown instead of a secret.
+/// Text that is shown instead of a secret.
 const HIDDEN: &str = "(hidden)";
 
 /// Show the settings, and where they come from.

@@ -132,7 +132,7 @@ impl Action {
                 let line = |hit| session_list::hit_line(hit, &words);
                 printer.answer(&hits.iter().map(line).collect::<String>())
             }
-            // Run as `genai chat`.
+            // The parser of the command line has replaced this command by `genai chat`.
             Self::Resume { .. } => Ok(()),
             Self::Rename { new, .. } if new.trim().is_empty() => {
                 Err(UsageError("the new name is empty".to_owned()).into())

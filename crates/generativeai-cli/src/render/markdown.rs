@@ -32,9 +32,9 @@ pub(super) struct Markdown {
     shown: String,
     /// Length of the source of that output, in bytes.
     rendered: usize,
-    /// Whether the last block continues one that was split, on a new line.
+    /// Whether the source begins in the middle of a block, whose rest starts on a new line.
     is_split: bool,
-    /// Whether anything was rendered.
+    /// Whether any text was rendered, so that an empty line precedes the next block.
     begun: bool,
     /// Highlighted code in the last block. A list may contain several code blocks.
     codes: Vec<Code>,

@@ -50,7 +50,7 @@ impl Repl<'_> {
         Some(self.ask(&calls))
     }
 
-    /// Asks about the calls that an earlier process left waiting, if their tools are connected.
+    /// Asks about the calls that an earlier process left waiting. Without tools, only reports them.
     pub(super) fn decide_waiting(&mut self) -> anyhow::Result<()> {
         let calls = self.waiting();
         if calls.is_empty() {

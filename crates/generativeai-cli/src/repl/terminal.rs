@@ -127,7 +127,7 @@ mod tests {
 
     use super::*;
 
-    /// Set for the process that the test starts in a new terminal, which then panics.
+    /// Variable that makes the test panic. It is set for the process that the test starts in a new terminal.
     const MUST_PANIC: &str = "GENAI_TEST_MUST_PANIC";
 
     fn panic_in_raw_mode() -> ! {
