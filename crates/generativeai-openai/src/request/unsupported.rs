@@ -1,4 +1,4 @@
-//! Members of a request that the server does not have.
+//! Members of a request that the server does not support. A request that sets one is refused before it is sent.
 
 use generativeai::Result;
 use generativeai::protocol::config::GenerationConfig;
@@ -65,7 +65,7 @@ pub(super) fn check(request: &GenerateContentRequest, capabilities: &Capabilitie
     config.map_or(Ok(()), |config| check_config(config, capabilities))
 }
 
-/// Returns the service tier by its name in the API of OpenAI.
+/// Returns the name of the service tier in the API of OpenAI, where the standard tier is `default`.
 pub(super) fn tier(request: &GenerateContentRequest) -> Result<Option<&'static str>> {
     Ok(match &request.service_tier {
         None | Some(ServiceTier::Unspecified) => None,

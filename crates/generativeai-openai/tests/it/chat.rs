@@ -1,4 +1,4 @@
-//! Chats over a server: the contract of a backend, tools, JSON, embeddings and models.
+//! Tests of chats: the contract of a backend, function calls, embeddings and models.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::support::{Answer, Server, completion, event, stream};
 
-/// Answers in the way that the request asks for.
+/// Starts a server that answers a request with a stream or a completion, as the request demands.
 async fn echo() -> Server {
     Server::start(|at, request| {
         let text = format!("reply number {at}");

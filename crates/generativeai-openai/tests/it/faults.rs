@@ -1,4 +1,4 @@
-//! Faults between a client and a server, and the errors that a chat reports.
+//! Tests of faults of a server, and of the errors that a chat reports.
 
 use std::time::Duration;
 
