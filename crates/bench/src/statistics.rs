@@ -1,4 +1,4 @@
-//! Median and range of the values of all rounds.
+//! The median and the range of the values of all rounds.
 
 use std::fmt;
 
