@@ -42,7 +42,7 @@ impl Responses {
 pub(crate) async fn run() -> Outcome {
     let socket = TcpSocket::new_v4()?;
     socket.bind("127.0.0.1:0".parse()?)?;
-    // `TcpListener::bind` has a backlog of 1,024, and 1,000 chats connect at once.
+    // Long enough for 1,000 chats that connect at once.
     let listener = socket.listen(4_096)?;
     print(format_args!("http://{}", listener.local_addr()?));
     let responses = Responses::default();
