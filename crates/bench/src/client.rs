@@ -19,6 +19,7 @@ use crate::wire;
 pub(crate) async fn run(options: Options) -> Outcome {
     let remote = Remote::builder().base_url(&options.base).build()?;
     let model = GenerativeModel::new(&options.model).backend(remote);
+    // Before the chats exist: the growth since then is their memory.
     let base_kib = peak_kib()?;
     let mut chats = Vec::new();
     for _ in 0..options.sessions {
@@ -52,6 +53,7 @@ async fn sequential(
     for chat in &mut *chats {
         turn(chat, options, &mut ages).await?;
     }
+    // The first turns have recorded ages too.
     ages.clear();
     let meter = Meter::start(base_kib)?;
     for _ in 0..options.turns {
@@ -88,7 +90,7 @@ async fn concurrent(chats: &mut Vec<ChatSession>, turns: usize, base_kib: i64) -
 }
 
 /// Runs the first turn of a chat. Polls it once, and reads no reply before all chats have sent their request. Otherwise
-/// some chats would reuse the pooled connections of others, while each chat of the floor has a connection of its own.
+/// some chats would reuse the pooled connections of others, while each chat of the floor has a separate one.
 async fn first(chat: &mut ChatSession, begun: &Barrier) -> Outcome {
     let mut turn = pin!(unary_turn(chat));
     let polled = poll_fn(|cx| Poll::Ready(turn.as_mut().poll(cx))).await;

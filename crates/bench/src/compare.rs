@@ -1,6 +1,6 @@
 //! The command `compare`: runs rounds of the floor and the SDK, and prints the ratios between them.
 //!
-//! Each measurement runs in a process of its own, since the peak of resident memory is a property of a process. Only
+//! Each measurement runs in a separate process, since the peak of resident memory is a property of a process. Only
 //! measurements of one round are compared: the load of a shared machine changes between rounds.
 
 use std::collections::HashMap;
@@ -226,6 +226,7 @@ fn measure(command: &str, base: &str, args: &[&str; 5]) -> Outcome<Run> {
         "--turns",
         "--sessions",
     ];
+    // The floor and the SDK are in one binary, so that both are built with the same compiler and profile.
     let mut process = Command::new(std::env::current_exe()?);
     process.args([command, "--base", base]);
     for (name, arg) in names.iter().zip(args) {
@@ -251,6 +252,7 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()?;
         let mut base = String::new();
+        // The server prints its address once it listens, so no client connects too early.
         if let Some(stdout) = process.stdout.take() {
             BufReader::new(stdout).read_line(&mut base)?;
         }

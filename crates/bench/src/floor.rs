@@ -99,6 +99,7 @@ impl Chat {
     async fn turn(&mut self) -> Outcome {
         let request = self.requests.turn(self.next)?;
         self.next += 1;
+        // A vectored write, which needs no copy of the contents into one buffer.
         let mut slices = request.map(IoSlice::new);
         let mut left = &mut slices[..];
         while !left.is_empty() {
@@ -118,6 +119,7 @@ impl Chat {
             if more == 0 {
                 return Err("the response ended early".into());
             }
+            // After the head, each read overwrites the buffer: the bytes of a body are only counted.
             if let Some(left) = &mut left {
                 if let Some(ages) = &mut self.ages {
                     ages.extend(age(&self.buffer[..more]));

@@ -52,6 +52,7 @@ fn companion(options: TokenStream, item: &mut ItemFn) -> Result<TokenStream> {
         .collect();
     let fields = arguments.iter().map(|argument| argument.field());
     let type_parameters = arguments.iter().filter_map(|one| one.type_parameter());
+    // The derives name re-exported crates: a program whose parameters have standard types needs no dependency on them.
     let arguments_type = (!arguments.is_empty()).then(|| {
         quote! {
             #[derive(

@@ -96,6 +96,7 @@ impl Argument {
             attribute.path().is_ident("serde") || attribute.path().is_ident("schemars")
         });
         if let Some(description) = &options.description {
+            // schemars takes the description of a field from its doc comment.
             attributes.retain(|attribute| !attribute.path().is_ident("doc"));
             attributes.push(parse_quote!(#[doc = #description]));
         }
@@ -119,6 +120,7 @@ impl Argument {
 
     /// Returns the type parameter that is the type of this field. `None` for a concrete type.
     pub(crate) fn type_parameter(&self) -> Option<Ident> {
+        // `unraw`: `__r#loop` is not an identifier.
         let name = format!("__{}", self.name.unraw());
         (!self.is_concrete).then(|| Ident::new(&name, Span::call_site()))
     }
@@ -187,6 +189,7 @@ impl State {
     /// Returns the parameter of `function(…)`.
     pub(crate) fn parameter(&self) -> TokenStream {
         let Self { name, ty, .. } = self;
+        // Both `T` and `Arc<T>` convert into `Arc<T>`, and so does `&str` into `Arc<str>` for unsized state.
         match self.by_reference {
             true => quote!(#name: impl ::core::convert::Into<::std::sync::Arc<#ty>>),
             false => quote!(#name: #ty),

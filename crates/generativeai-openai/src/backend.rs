@@ -106,6 +106,7 @@ impl Backend for OpenAi {
         request: EmbedContentRequest,
         options: RequestOptions,
     ) -> BoxFuture<Result<EmbedContentResponse>> {
+        // The API of OpenAI has one method for one text and for several.
         let batch = BatchEmbedContentsRequest::default().requests([request]);
         Box::pin(
             self.batch_embed_contents(batch, options)

@@ -119,7 +119,8 @@ impl OpenAiBuilder {
         self
     }
 
-    /// Sets the options of requests that set none themselves.
+    /// Sets the default options of requests, such as timeouts and retries. Those of a model or a message take
+    /// precedence.
     pub fn request_options(mut self, options: RequestOptions) -> Self {
         self.client = self.client.request_options(options);
         self
@@ -132,25 +133,27 @@ impl OpenAiBuilder {
         self
     }
 
-    /// Sets the retry budget, see [`RemoteBuilder::retry_budget`].
+    /// Sets the retry budget: the number of retries of all clones while no request succeeds. Default: 100. See
+    /// [`RemoteBuilder::retry_budget`].
     pub fn retry_budget(mut self, retries: u32) -> Self {
         self.client = self.client.retry_budget(retries);
         self
     }
 
-    /// Sets how many requests all clones have in flight at most, see [`RemoteBuilder::max_in_flight`].
+    /// Sets the maximum number of concurrent requests of all clones. Further requests wait. Default: no limit. See
+    /// [`RemoteBuilder::max_in_flight`].
     pub fn max_in_flight(mut self, requests: usize) -> Self {
         self.client = self.client.max_in_flight(requests);
         self
     }
 
-    /// Sets the maximum size of a response in one piece, and of each event of a stream, in bytes. Default: 64 MiB.
+    /// Sets the maximum size in bytes of a unary response, and of each event of a stream. Default: 64 MiB.
     pub fn response_limit(mut self, bytes: usize) -> Self {
         self.client = self.client.response_limit(bytes);
         self
     }
 
-    /// Makes the random waits between attempts reproducible, for tests. Default: a random seed.
+    /// Sets the seed of the jitter, which makes the waits between attempts reproducible in tests. Default: random.
     pub fn jitter_seed(mut self, seed: u64) -> Self {
         self.client = self.client.jitter_seed(seed);
         self

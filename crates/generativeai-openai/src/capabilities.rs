@@ -81,6 +81,7 @@ const GENERIC: Capabilities = Capabilities {
     storage_and_tiers: false,
 };
 
+/// OpenAI, and Azure, which serves its models.
 const OPENAI: Capabilities = Capabilities {
     max_tokens: "max_completion_tokens",
     top_k: false,
@@ -152,7 +153,7 @@ const GEMINI: Capabilities = Capabilities {
     ..GENERIC
 };
 
-/// Capabilities by a part of the base URL. Ollama is recognized by its default port, as it has no address of its own.
+/// Capabilities by a part of the base URL. Ollama is recognized by its default port, since it runs on any machine.
 const SERVERS: [(&str, &Capabilities); 9] = [
     ("//api.openai.com", &OPENAI),
     (":11434", &OLLAMA),

@@ -11,6 +11,7 @@ use serde_json::Value;
 pub(crate) fn optional<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
+    // Through a `Value`: it consumes the member completely, so that the deserializer can continue after a failure.
     Ok(match Value::deserialize(deserializer)? {
         Value::Null => None,
         value => serde_json::from_value(value).ok(),

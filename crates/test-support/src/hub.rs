@@ -108,6 +108,7 @@ impl State {
             }
         }
         let behaviour = *self.behaviour.lock().expect("no panic");
+        // Only requests for the bytes are recorded in `ranges`.
         if request.starts_with("HEAD") {
             stream.write_all(self.description(&request, behaviour).as_bytes())
         } else {

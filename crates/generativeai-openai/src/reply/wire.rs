@@ -105,8 +105,9 @@ pub(super) struct Message {
     pub(super) images: Option<Vec<Value>>,
     /// Audio of a reply, with its transcript.
     pub(super) audio: Option<Value>,
-    /// Members of Google's layer: whether the content is a thought, and its signature.
+    /// Members of Google's OpenAI layer: whether the content is a thought, and its signature.
     pub(super) extra_content: Option<Value>,
+    /// Listed so that it is not among the unknown members: the role of a reply is always the model.
     role: Option<Value>,
     /// Members that only some servers have, such as the results of tools that they ran.
     #[serde(flatten)]

@@ -22,6 +22,7 @@ pub(super) fn write(
         (capabilities.max_tokens, config.max_output_tokens),
         ("top_k", config.top_k),
         (capabilities.seed, config.seed),
+        // 1 is the default of `n`, and servers without `n` accept the request if it is absent.
         ("n", config.candidate_count.filter(|count| *count != 1)),
     ];
     for (name, number) in numbers {

@@ -65,6 +65,7 @@ async fn a_chat_of_three_turns_sends_its_history() {
         prompts.push(usage.prompt_token_count.unwrap());
     }
 
+    // Each prompt contains the one before, so it has more tokens.
     assert_eq!(chat.history().len(), 6);
     assert!(prompts.is_sorted_by(|one, next| one < next), "{prompts:?}");
 }

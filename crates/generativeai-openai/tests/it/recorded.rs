@@ -241,6 +241,7 @@ async fn check(
     answer.status = status;
     answer.piece = piece;
     *prepared.lock().unwrap() = answer;
+    // Some servers send an error in a field `error` of the event stream.
     let has_error = status >= 400
         || body.lines().any(|line| {
             let json = line
@@ -278,6 +279,7 @@ async fn every_recorded_exchange_is_read_whole_at_every_split() {
     let mut deviations = Vec::new();
     for recording in recordings() {
         let path = recording["path"].as_str().unwrap();
+        // `/api/embeddings` is Ollama's own API, although its path ends like that of OpenAI's.
         let kind = ["chat/completions", "/embeddings", "/models"];
         let Some(kind) = kind
             .into_iter()
