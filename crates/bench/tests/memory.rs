@@ -96,8 +96,8 @@ async fn an_image_in_the_history_costs_later_turns_no_memory() {
     let allocated = ALLOCATED.load(Ordering::Relaxed) - before;
 
     drop(chat);
-    // Joining in this task would block the runtime, whose task for the connection has to close it. Only then the server
-    // ends.
+    // Joining the thread in this task would block the runtime. But the runtime has to run the task that closes the
+    // connection, and the server ends only when it is closed.
     let lengths = tokio::task::spawn_blocking(|| lengths.join());
     let lengths = lengths.await.expect("not cancelled").expect("no panic");
     assert_eq!(lengths.len(), 5);

@@ -23,8 +23,8 @@ pub struct Capabilities {
     pub max_tokens: &'static str,
     /// Member for the seed: `seed`, or `random_seed` at Mistral.
     pub seed: &'static str,
-    /// Whether to request token counts of streams with `stream_options`. A server without this member refuses it, and
-    /// reports the counts of a stream unasked or not at all.
+    /// Whether to request the token counts of a stream with `stream_options`. If not, the server sends them anyway, or
+    /// not at all.
     pub stream_options: bool,
     /// Whether the server has `top_k`. If not, a request that sets `topK` is refused.
     pub top_k: bool,
@@ -130,7 +130,7 @@ const GROQ: Capabilities = Capabilities {
     ..GENERIC
 };
 
-/// Mistral refuses a request with a member that it does not know, so each one is listed here.
+/// Mistral. It refuses a request with an unknown member, so every missing ability has to be listed.
 const MISTRAL: Capabilities = Capabilities {
     seed: "random_seed",
     stream_options: false,
@@ -169,8 +169,8 @@ const SERVERS: [(&str, &Capabilities); 9] = [
 impl Capabilities {
     /// Returns the capabilities of the server at a base URL.
     ///
-    /// Known are OpenAI (also at Azure), Ollama at its default port, OpenRouter, DeepSeek, Groq, Mistral and Google's
-    /// OpenAI layer. Any other server is assumed to be like vLLM and llama.cpp.
+    /// The known servers are OpenAI (also at Azure), Ollama at its default port, OpenRouter, DeepSeek, Groq, Mistral
+    /// and Google's OpenAI layer. Any other server is assumed to be like vLLM and llama.cpp.
     pub fn of(base_url: &str) -> Self {
         let mut known = SERVERS.iter();
         let known = known.find(|(part, _)| base_url.contains(part));

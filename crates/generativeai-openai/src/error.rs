@@ -57,8 +57,10 @@ pub(crate) fn refused(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Request, message.into())
 }
 
-/// Reads the error in a body. `None` if the body contains no error. `code` is the status code of a response that
-/// failed; without it the body is a reply or an event, in which an error is less certain.
+/// Reads the error in a body. `None` if the body contains no error.
+///
+/// `code` is the status code of a response that failed. Without it the body is a reply or an event, in which only some
+/// forms are errors: see [`find`].
 pub(crate) fn read(code: Option<u16>, json: &[u8]) -> Option<Error> {
     let reported = find(serde_json::from_slice(json).ok()?, code.is_some())?;
     let label = label_of(&reported);
@@ -93,7 +95,7 @@ fn find(body: Value, is_refusal: bool) -> Option<Map<String, Value>> {
     };
     for name in ["error", "errors"] {
         match body.get_mut(name).map(Value::take) {
-            // Some servers send these empty values with every success.
+            // Some servers send an empty `error` with a success.
             None | Some(Value::Null | Value::Bool(false)) => {}
             Some(Value::String(message)) if message.is_empty() => {}
             Some(Value::Object(error)) if error.is_empty() => {}

@@ -46,7 +46,7 @@ impl Authority {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
-        // `ServerConfig::builder` panics unless rustls can determine one provider of cryptography for the process. Other
+        // `ServerConfig::builder` panics unless rustls can determine one cryptography provider for the process. Other
         // crates of a test may enable a second one.
         ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()

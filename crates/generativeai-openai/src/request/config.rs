@@ -51,7 +51,7 @@ pub(super) fn write(
     if let Some(thinking) = &config.thinking_config {
         write_thinking(thinking, capabilities.thinking, body)?;
     }
-    // Settings of one server, such as `min_p`. They are written last, so that none replaces a member without notice.
+    // Settings of one server, such as `min_p`. None of them may replace a member that another setting has written.
     for (name, value) in config.unknown.iter() {
         if body.contains_key(name) || name == "tools" {
             return Err(refused(format!(
