@@ -1,7 +1,7 @@
 //! The attribute `#[function]` of the crate `generativeai`, which re-exports it as `generativeai::function`.
 //!
-//! This is a separate crate because a crate with a procedural macro can export nothing else. The generated code uses the
-//! module `__private` of `generativeai`, which is the contract between the two crates.
+//! This is a separate crate because a crate with a procedural macro can export nothing else. The generated code uses
+//! the module `__private` of `generativeai`, which is the contract between the two crates.
 
 mod declaration;
 mod expand;
