@@ -1,9 +1,12 @@
-//! Values of a server that a history carries unread, such as encrypted thoughts: they are packed into thought signatures.
+//! Opaque values of a server, such as encrypted thoughts, packed into thought signatures.
+//!
+//! A server expects such a value back, unchanged, with the history. Clients of the Gemini API treat `thoughtSignature`
+//! in the same way, so the value survives in it.
 
 use generativeai::protocol::content::Blob;
 use serde_json::Value;
 
-/// Packs a value into a signature. Clients of the Gemini API decode signatures as base64.
+/// Packs a value into a signature. It is base64, since clients of the Gemini API decode signatures.
 pub(crate) fn pack(value: &Value) -> String {
     let packed = Blob::new("application/json", value.to_string());
     packed.data.unwrap_or_default()

@@ -33,8 +33,8 @@ use crate::stream::{Chunks, StreamBody};
 
 /// The API over a backend.
 ///
-/// One value serves all requests. It has no state: the queue, the memory of the body reader,
-/// the cached model names and the sequence of faults are shared through their own types.
+/// One value serves all requests, without a lock around it. The parts that change synchronize themselves: the queue,
+/// the memory of the body reader, the cached model names, and the sequence of faults.
 #[derive(Debug)]
 pub(crate) struct Api {
     pub(crate) backend: Arc<dyn Backend>,
@@ -89,7 +89,7 @@ impl Api {
     pub(crate) async fn handle(&self, parts: &Parts, body: Body) -> Result<Response, ApiError> {
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
         let endpoint = route(&parts.method, parts.uri.path());
-        // The random id of an upload is its key: some clients send no other.
+        // The random id of an upload replaces the API key: some clients do not send the key with the bytes.
         let has_upload_id = matches!(endpoint, Ok(Endpoint::Upload)) && query.upload_id.is_some();
         if let Some(key) = &self.key
             && !has_upload_id
@@ -158,8 +158,8 @@ impl Api {
     /// Reads the body of a call, injects the faults that come before its response, and waits in the
     /// queue.
     ///
-    /// The body comes first: a client that sends slowly must not occupy a place among the running
-    /// requests. The deadline covers everything after it.
+    /// The body comes first: a client that sends slowly must not occupy a place among the running requests. The body
+    /// has a separate time limit. The deadline, which is running already, ends everything after the body.
     async fn admit(
         &self,
         parts: &Parts,
@@ -211,6 +211,7 @@ impl Api {
             prepared.defaults.fill(&mut reply);
             return Ok(response::json(&reply));
         };
+        // A hop is counted and cut in chunks, so the backend streams even though the reply is returned whole.
         prepared.hop = Some(hop.without_checkpoints());
         let mut chunks = self.chunks(prepared, call.deadline);
         let mut reply = GenerateContentResponse::default();
@@ -261,11 +262,12 @@ impl Api {
         let version = call.model.version();
         let defaults = ReplyDefaults::new(version.clone(), &body);
         let mut request: GenerateContentRequest = parse(body)?;
-        // Bound to the request as the client sent it: references to files are still references.
+        // Before the references to files are replaced: a token is bound to the request as the client sends it.
         request.model = Some(call.model.name.clone());
         let hop = self.hops.as_ref().map(|hops| hops.begin(&mut request));
         let hop = hop.transpose()?;
         self.name_and_resolve(&mut request, call, used).await?;
+        // A stream outlives `used`. `permits[1]` is the memory of the request, set by `admit`.
         used.charge(&mut call.permits[1]);
         if let Some(limit) = self.max_output_tokens {
             let config = request.generation_config.get_or_insert_default();
@@ -274,7 +276,8 @@ impl Api {
         Ok(Prepared {
             request,
             defaults: match &hop {
-                // The text of the request differs between the hops of a reply.
+                // The text of the request differs between the hops of a reply, since it contains the token. Ids of
+                // calls must not differ: they are in the digest that a token is compared with.
                 Some(hop) => ReplyDefaults::new(version, hop.request()),
                 None => defaults,
             },

@@ -135,6 +135,7 @@ impl BodyReader {
             bytes.extend_from_slice(&data);
         }
         let parsed = count_values(&bytes).saturating_mul(BYTES_PER_VALUE);
+        // A body that never fits gets a 413. A 429 would be retried, each time in vain.
         if bytes.len().saturating_add(parsed) > self.total_memory {
             return Err(self.too_complex());
         }
@@ -142,7 +143,11 @@ impl BodyReader {
         Ok(RequestBody { bytes, memory })
     }
 
-    /// Reserves memory without waiting: a request that waited for memory would keep its reservation.
+    /// Reserves memory without waiting: a request that waited would keep its reservation, and two such requests
+    /// could wait for each other forever.
+    ///
+    /// # Errors
+    /// 429: too little memory is free. 413: the number does not fit into `u32`, the type of the semaphore's permits.
     pub(crate) fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ApiError> {
         let permits = u32::try_from(bytes).map_err(|_| self.too_complex())?;
         let permit = self.memory.clone().try_acquire_many_owned(permits);

@@ -1,8 +1,8 @@
 //! The deadline that a client sets with `X-Server-Timeout`.
 //!
-//! The official clients send the timeout that their user set, in seconds. Work that continues after it
-//! would have no reader. The deadline starts with the arrival of the headers and covers the queue, the
-//! backend and the whole stream.
+//! The official clients send the timeout that their user set, in seconds. After it nobody would read the result of
+//! further work. The deadline starts with the arrival of the headers and covers the queue, the backend and the whole
+//! stream.
 
 use std::time::Duration;
 
@@ -50,6 +50,7 @@ impl Deadline {
     /// stop in time to report the reason.
     pub(crate) fn options(self) -> RequestOptions {
         match self.0 {
+            // Zero once the deadline has passed: the subtraction of tokio's `Instant` saturates.
             Some(end) => RequestOptions::default().timeout(end - Instant::now()),
             None => RequestOptions::default(),
         }

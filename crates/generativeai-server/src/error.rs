@@ -1,7 +1,8 @@
 //! Errors as the service reports them: an HTTP code, a status name, a message and details, in JSON.
 //!
-//! The format is `google.rpc.Status` over HTTP, see <https://google.aip.dev/193>. By the code clients decide whether to
-//! retry, and by `RetryInfo` among the details when. The reason of an `ErrorInfo` reports a wrong API key.
+//! The format is `google.rpc.Status` over HTTP, see <https://google.aip.dev/193>. Clients decide by the code whether to
+//! retry. The details contain `RetryInfo`, the time to wait, and `ErrorInfo`, whose reason distinguishes a wrong API
+//! key from other errors with code 400.
 
 use std::time::Duration;
 
@@ -103,7 +104,7 @@ impl ApiError {
         Self::named(StatusCode::CONFLICT, "ABORTED", message)
     }
 
-    /// Creates a 429: the storage is full. Waiting does not help.
+    /// Creates a 429: the storage is full. It has no `RetryInfo`, since waiting does not help.
     pub(crate) fn no_room(message: impl Into<String>) -> Self {
         let message = message.into();
         let violation = json!({"subject": "files", "description": message});
@@ -118,8 +119,10 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
     }
 
-    /// Adds the files that the request uses to the error of a backend that refuses the request, which then has code
-    /// 400: the backend may not support their types.
+    /// Names the files that a request uses in the error of a backend that refused the request. The backend may not
+    /// support their types.
+    ///
+    /// A refusal has code 400, or the status `UNIMPLEMENTED` and becomes a 400. Other errors are not changed.
     pub(crate) fn naming_files(mut self, files: &str) -> Self {
         let is_unsupported = self.status.status.as_deref() == Some("UNIMPLEMENTED");
         if files.is_empty() || (self.code != StatusCode::BAD_REQUEST && !is_unsupported) {
@@ -145,7 +148,8 @@ impl ApiError {
         self
     }
 
-    /// Closes the connection after the response: the rest of the request body would be parsed as the next request.
+    /// Closes the connection after the response: the unread rest of the request body would be parsed as the next
+    /// request.
     pub(crate) fn closing_connection(mut self) -> Self {
         self.close = true;
         self
@@ -201,6 +205,7 @@ impl ApiError {
 /// decides about the code.
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
+        // The alternate form includes the sources, which would be lost otherwise: the client gets only this text.
         let mut converted = Self::from_kind(error.kind(), format!("{error:#}"));
         if let Some(status) = error.status() {
             converted.pass_on(status.clone(), error.http_code());
@@ -215,8 +220,8 @@ impl From<Error> for ApiError {
 }
 
 impl ApiError {
-    /// Creates the error for a kind. A client built on the SDK reads the same kind from it, if HTTP codes distinguish
-    /// it.
+    /// Creates the error for a kind. The SDK's client derives the same kind from the code, as far as HTTP codes
+    /// distinguish the kinds.
     fn from_kind(kind: ErrorKind, message: String) -> Self {
         if kind == ErrorKind::Unsupported {
             return Self::unsupported(message);

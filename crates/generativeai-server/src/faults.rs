@@ -1,4 +1,4 @@
-//! Deliberate faults: users test with them how their programs handle errors.
+//! Injected faults, with which users test how their programs handle errors.
 //!
 //! The faults of a request are chosen when it arrives, from the number of requests before it and a seeded random
 //! generator. So a failing test can be repeated exactly, as long as it sends its requests in the same order.
@@ -19,6 +19,9 @@ use crate::error::ApiError;
 /// the first two requests, `@0.5` applies it to a random half of the requests. Both may be combined,
 /// `x` first. The same list, `seed` included, injects the same faults into the same sequence of
 /// requests.
+///
+/// If several faults apply to one request, delays add up. Of rejections, cuts and error events the first of each kind
+/// in the list applies.
 ///
 /// | fault | effect |
 /// | --- | --- |
@@ -73,6 +76,7 @@ struct Rule {
     probability: f64,
 }
 
+/// Effect of a rule on one request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
     /// Fails the request.

@@ -12,7 +12,7 @@
 //! folder      the folder on disk
 //! disk        file operations on a thread on which they may block
 //!
-//! attach      replaces references in a request by the bytes of the files
+//! attach      replaces references in a request with the bytes of the files
 //! ```
 
 mod attach;

@@ -1,10 +1,10 @@
-//! Encoding of the chunks of a stream, byte for byte as the service does: some clients parse no other form.
+//! Encoding of the chunks of a stream, byte for byte as the service does: some clients fail on any variation.
 //!
-//! With `alt=sse` the service sends server-sent events, of whose syntax
-//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>) clients implement a part: some split
-//! at `\r\n\r\n`, some require `data: ` with its space, some fail on comments and other fields. There is
-//! no end marker such as OpenAI's `[DONE]`. Without `alt=sse` the service sends the chunks as the
-//! elements of one JSON array, which clients parse as it arrives.
+//! With `alt=sse` the service sends server-sent events. Clients implement only a part of their syntax
+//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>): some split at `\r\n\r\n`, some require `data: `
+//! with its space, some fail on comments and other fields. The service sends no end marker such as OpenAI's
+//! `[DONE]`. Without `alt=sse` it sends the chunks as the elements of one JSON array, which clients parse as it
+//! arrives.
 
 use generativeai::protocol::response::GenerateContentResponse;
 
@@ -41,7 +41,7 @@ impl Framing {
         }
     }
 
-    /// Encodes the next chunk, with what separates it from the one before.
+    /// Encodes the next chunk, with the separator between it and the one before.
     pub(crate) fn chunk(&mut self, chunk: &GenerateContentResponse) -> Vec<u8> {
         let mut bytes = match self {
             Self::Sse => b"data: ".to_vec(),
@@ -66,8 +66,8 @@ impl Framing {
         }
     }
 
-    /// Encodes an error within a stream: a line of JSON outside of any event, where the clients look for
-    /// it. Returns `None` for an array, which has no place for an error.
+    /// Encodes an error within a stream: a line of JSON outside of any event, as the clients expect it. Returns `None`
+    /// for an array, which has no place for an error.
     pub(crate) fn error(&self, error: &ApiError) -> Option<Vec<u8>> {
         match self {
             Self::Sse => Some([&error.to_json()[..], b"\n"].concat()),

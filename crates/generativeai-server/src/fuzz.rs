@@ -40,12 +40,12 @@ impl Backend for Echo {
     }
 }
 
-/// Sends a request to a server without and to one with an API key. The bytes are an HTTP/1 request with `\n` as line
-/// ending.
+/// Sends a request to two servers, one without and one with an API key. The bytes are an HTTP/1 request with `\n` as
+/// line ending.
 ///
 /// # Panics
-/// A response is not what a client expects: it must be a success, or an error in JSON with the code of
-/// the response; not a 500; and without the API key unless the request contained it.
+/// A response breaks one of these rules: it is a success, or an error in JSON with the code of the response; its code
+/// is not 500; and it contains the API key only if the request did.
 pub fn request(data: &[u8]) {
     static SERVERS: LazyLock<[Server; 2]> = LazyLock::new(|| {
         [
@@ -106,6 +106,7 @@ fn contains_key(bytes: &[u8]) -> bool {
     bytes.windows(KEY.len()).any(|part| part == KEY.as_bytes())
 }
 
+/// Checks the form of a response.
 fn check(response: &Response<Bytes>) {
     let (code, body) = (response.status().as_u16(), response.body());
     assert_ne!(code, 500, "{}", body.escape_ascii());

@@ -1,4 +1,4 @@
-//! Checks that every request passes first: header count, host, origin, API key.
+//! Checks that come before all other work on a request: header count, host, origin, API key.
 
 mod host;
 mod key;
@@ -15,7 +15,7 @@ use crate::error::ApiError;
 /// Most headers that a request may have. Clients send about 20.
 const MAX_HEADERS: usize = 200;
 
-/// Rejects requests with more headers than any client sends.
+/// Rejects requests with more headers than any client sends. hyper accepts far more, see `serve`.
 pub(crate) fn check_header_count(headers: &HeaderMap) -> Result<(), ApiError> {
     if headers.len() <= MAX_HEADERS {
         return Ok(());

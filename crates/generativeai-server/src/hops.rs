@@ -1,8 +1,9 @@
 //! Replies in hops: a reply ends after a number of tokens, with a token from which the same request continues.
 //!
 //! A token contains no content. The backend generates the reply again, and the server skips the content of earlier
-//! hops. So all hops together equal the reply in one request, including functions, schemas and thoughts. Any backend
-//! works whose replies to equal requests are equal. The price is time: the last hop takes as long as the whole reply.
+//! hops. So all hops together equal the reply in one request, including functions, schemas and thoughts. This works
+//! with any backend whose replies to equal requests are equal. The price is time: the last hop takes as long as the
+//! whole reply.
 
 mod position;
 mod token;
@@ -61,7 +62,7 @@ pub(crate) struct Hop {
     has_checkpoints: bool,
     /// Whether the hop has content.
     has_content: bool,
-    /// Whether the reply has several candidates. It is not divided: a token belongs to one.
+    /// Whether the reply has several candidates. Such a reply is not divided, since a token continues one candidate.
     is_whole: bool,
     /// Token counts where the hop began.
     usage: Option<Box<UsageMetadata>>,
@@ -92,6 +93,8 @@ impl Hops {
         self: &Arc<Self>,
         request: &mut GenerateContentRequest,
     ) -> Result<Hop, ApiError> {
+        // All hops of a reply have one digest: it excludes the token, and covers the parsed request instead
+        // of its text, whose spelling may vary.
         let token = request.continuation_token.take();
         let json = serde_json::to_vec(request)
             .expect("API messages have string keys, and writing to memory cannot fail");
@@ -137,7 +140,7 @@ impl Hop {
         self.is_over
     }
 
-    /// Receives the next chunk of the reply. Returns what of it belongs to this hop.
+    /// Receives the next chunk of the reply. Returns the part of it that belongs to this hop, if any.
     ///
     /// # Errors
     /// 400: the reply begins differently from the one that is to be continued.
@@ -189,6 +192,7 @@ impl Hop {
         } else if has_ended {
             return Err(differs());
         }
+        // If nothing of the chunk is left, this hop begins after it, and is counted from there.
         let begins = !rest.is_empty() || has_ended;
         if !begins {
             self.count(chunk);
@@ -221,7 +225,7 @@ impl Hop {
         let length = self.place.length();
         let parts = chunk.candidates.first().map_or(&[][..], |it| it.parts());
         parts.iter().for_each(|part| self.place.add(part));
-        // Without content the next hop would begin at the same place, and again.
+        // A hop without content would end where it began, and the client would never advance.
         self.has_content |= self.place.length() > length;
         let has_ended = chunk.finish_reason().is_some() || chunk.is_blocked();
         if has_ended || self.is_whole || !self.has_content {
@@ -264,7 +268,7 @@ fn reply_tokens(usage: &UsageMetadata) -> u64 {
     counts.map(|count| u64::try_from(count).unwrap_or(0)).sum()
 }
 
-/// Subtracts the reply tokens of the hops before. The tokens of the prompt count for each request.
+/// Subtracts the reply tokens of earlier hops. Each request counts the tokens of the prompt again.
 fn subtract(usage: &mut UsageMetadata, before: &UsageMetadata) {
     let less = |count: &mut Option<i32>, before: Option<i32>| {
         *count = count.map(|count| count.saturating_sub(before.unwrap_or(0)).max(0));

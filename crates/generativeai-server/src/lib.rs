@@ -75,7 +75,7 @@
 //! # Files
 //!
 //! With [`Server::files`] clients upload files and refer to them in messages. The server stores them for 48 hours. For
-//! the backend it replaces a reference by the text of the file, if its type is `text/*` or JSON, or else by inline
+//! the backend it replaces a reference with the text of the file, if its type is `text/*` or JSON, or else with inline
 //! data. A backend that cannot read the type refuses the request with a 400 that names the file.
 //!
 //! # Errors
@@ -87,13 +87,18 @@
 //! | code | status | cause |
 //! | --- | --- | --- |
 //! | 400 | `INVALID_ARGUMENT` | a malformed request (the message has the path of the member), a wrong API key |
+//! | 401 | `UNAUTHENTICATED` | a bearer token that is not the API key |
 //! | 403 | `PERMISSION_DENIED` | no API key; a host or an origin that is not allowed |
 //! | 403 | `PERMISSION_DENIED` | a file that does not exist, or has expired |
 //! | 404 | `NOT_FOUND` | an unknown model |
 //! | 404 | `UNIMPLEMENTED` | a part of the API that the server or the backend does not support. Not 501, which clients retry |
+//! | 405 | `UNIMPLEMENTED` | a method that the path does not have; `Allow` lists those that it has |
+//! | 408 | `DEADLINE_EXCEEDED` | a body that arrives too slowly |
 //! | 409 | `ALREADY_EXISTS` | a file of the same name |
-//! | 408, 413, 431 | | a body or headers over their limits |
-//! | 429 | `RESOURCE_EXHAUSTED` | a full queue, or no memory for the request; `RetryInfo` contains the wait. No room for files |
+//! | 409 | `ABORTED` | a newer request continues the upload |
+//! | 413, 415, 431 | `INVALID_ARGUMENT` | a body that is too large or compressed; too many headers |
+//! | 429 | `RESOURCE_EXHAUSTED` | a full queue or too little memory, with `RetryInfo`; full file storage, without |
+//! | 500 | `INTERNAL` | a panic, or a disk that cannot be read or written |
 //! | 503, 504 | `UNAVAILABLE`, `DEADLINE_EXCEEDED` | an unreachable backend; the client's deadline (`X-Server-Timeout`) |
 //!
 //! An error in the middle of a stream is a line of JSON after the last event. A JSON array has no place

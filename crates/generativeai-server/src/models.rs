@@ -1,8 +1,8 @@
 //! Mapping from the model names that clients send to the models of the backend.
 //!
-//! Programs name the model of the service that they were written for. A local backend has one model with
-//! another name. Refusing all other names would mean changing every program, and accepting every name
-//! would hide misspelt ones. So names of Google's model families are mapped, and others are refused.
+//! A program names the model of the service that it was written for. A local backend has one model with another name.
+//! If all other names were refused, every program would have to be changed; if all were accepted, misspelt names would
+//! go unnoticed. So names of Google's model families are mapped, and others are refused.
 
 use axum::http::StatusCode;
 use generativeai::protocol::models::Model;
@@ -92,10 +92,16 @@ impl ModelNames {
         }
     }
 
-    /// Finds the model for a name: the backend's model of this name, or else, for a name that Google
-    /// publishes, the default model, or the backend's first one. A beginning of one listed name stands for it:
-    /// `smollm2` for `smollm2-135m-instruct`. If the backend does not list its models, other names are passed on
-    /// unchanged.
+    /// Finds the model for a name. The first rule that applies:
+    ///
+    /// 1. A name that the backend lists is that model.
+    /// 2. A name that Google publishes is the default model, if one is set.
+    /// 3. If the backend lists no models, the name is passed on unchanged.
+    /// 4. A name that the backend knows without listing it is that model.
+    /// 5. A name that Google publishes is the backend's first model.
+    /// 6. The beginning of exactly one listed name is that model: `smollm2` for `smollm2-135m-instruct`.
+    ///
+    /// With `strict`, rules 2, 5 and 6 are off.
     ///
     /// # Errors
     /// 404: the backend has no such model.
@@ -104,6 +110,7 @@ impl ModelNames {
         backend: &dyn Backend,
         name: &str,
     ) -> Result<ResolvedModel, ApiError> {
+        // A failure is not cached, so the next request asks for the list again. Until then no model counts as listed.
         let listed = self.listed.get_or_try_init(|| list(backend)).await;
         let listed = listed.map(Vec::as_slice).unwrap_or_default();
         let is_listed = |name: &str| listed.iter().any(|model| model == name);
@@ -146,6 +153,7 @@ fn is_published(name: &str) -> bool {
     let rest = PUBLISHED
         .iter()
         .find_map(|family| name.strip_prefix(family));
+    // `gemini2` and `gemini/x` are of the family, `geminix` is another word.
     rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_alphabetic()))
 }
 
@@ -160,7 +168,7 @@ fn only_abbreviated<'a>(listed: &'a [String], name: &str) -> Option<&'a str> {
     matching.next().is_none().then_some(only)
 }
 
-/// Asks the backend for a model that its list does not contain.
+/// Asks the backend for a model that its list does not contain. The answer is not cached.
 async fn has_unlisted(backend: &dyn Backend, name: &str) -> bool {
     let model = backend.get_model(format!("models/{name}"), RequestOptions::default());
     let model = model.await.ok();

@@ -1,7 +1,7 @@
 //! Query string of a request.
 //!
-//! Parsed by hand: axum's extractor reports invalid queries in plain text, and the
-//! names have two spellings (`alt` and `$alt`, `pageToken` and `page_token`).
+//! axum's extractor is not used: it reports invalid queries in plain text, and the names have two spellings (`alt` and
+//! `$alt`, `pageToken` and `page_token`).
 
 use percent_encoding::percent_decode_str;
 

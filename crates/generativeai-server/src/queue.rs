@@ -43,6 +43,7 @@ impl RequestQueue {
         if let Ok(permit) = self.running.clone().try_acquire_owned() {
             return Ok(permit);
         }
+        // Returned at the end of this function, or when its future is dropped: a client that leaves frees its place.
         let _place = self.waiting.try_acquire().map_err(|_| {
             ApiError::overloaded("too many requests are waiting: retry later", RETRY_AFTER)
         })?;

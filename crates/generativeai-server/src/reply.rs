@@ -25,6 +25,7 @@ impl ReplyDefaults {
     /// Ids of calls are derived from the body: they differ between the requests of a conversation,
     /// and a deterministic backend still gives equal replies to equal requests.
     pub(crate) fn new(model_version: Option<String>, request_body: &[u8]) -> Self {
+        // `DefaultHasher::new` has fixed keys, unlike `RandomState`, so equal requests get equal ids in every process.
         let mut hasher = DefaultHasher::new();
         hasher.write(request_body);
         Self {

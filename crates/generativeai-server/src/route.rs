@@ -1,8 +1,8 @@
 //! Mapping from HTTP method and path to the endpoints of the API.
 //!
-//! A pure function over the path, not axum's routes. The method of a call is in the segment of its model
-//! (`models/{model}:{method}`), which axum's patterns cannot split; base URLs that repeat a part of the
-//! path must work; and errors suggest an alternative.
+//! `route` is a pure function over the path. axum's patterns do not suffice: the method of a call is in the segment of
+//! its model (`models/{model}:{method}`), which they cannot split; base URLs that repeat a part of the path must work;
+//! and errors suggest an alternative.
 
 use axum::http::Method;
 use percent_encoding::percent_decode_str;
@@ -64,7 +64,7 @@ pub(crate) enum ModelMethod {
 /// API versions. All are served alike.
 const VERSIONS: [&str; 4] = ["v1", "v1beta", "v1alpha", "v1beta1"];
 
-/// Alternatives to parts of the API that are not served, by the beginning of their path or the name of their method.
+/// Alternatives to parts of the API that are not served, by a word of their path or the name of their method.
 const ALTERNATIVES: [(&str, &str); 12] = [
     ("files", "send the data in the request as `inlineData`"),
     ("upload", "send the data in the request as `inlineData`"),
@@ -104,6 +104,7 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Endpoint, ApiError> {
         ["models"] => Endpoint::ListModels,
         // A client that puts `models/` in front of a full resource name sends it twice.
         ["models", "models", name @ ..] | ["models", name @ ..] => model(method, &name.join("/"))?,
+        // Other methods on caches are not served: they get the alternative instead of a 405.
         ["cachedContents", id] if method == Method::GET => {
             Endpoint::GetCachedContent(resource_id(id)?)
         }
@@ -129,8 +130,8 @@ fn is_upload(segments: &[&str]) -> bool {
         && segments.contains(&"upload")
 }
 
-/// Splits a path into decoded segments, leaving out empty ones. Returns `None` if a segment is not
-/// UTF-8 or contains an encoded slash.
+/// Splits a path into decoded segments, leaving out empty ones. Returns `None` if a segment is not UTF-8 or contains an
+/// encoded slash: after decoding, it would look like a separator.
 fn segments(path: &str) -> Option<Vec<String>> {
     path.split('/')
         .filter(|segment| !segment.is_empty())
@@ -178,6 +179,7 @@ fn model(http: &Method, path: &str) -> Result<Endpoint, ApiError> {
     }
     match called {
         Some(method) => Ok(Endpoint::Call(method, model_name(name)?)),
+        // A POST calls a method, so the last word is one that is not served. In a GET it is a part of the model's name.
         None if http == Method::POST && path.contains([':', '/']) => {
             Err(not_served(path.rsplit(':').next().unwrap_or(path)))
         }
@@ -206,6 +208,7 @@ pub(crate) fn check_method(method: &Method, endpoint: &Endpoint) -> Result<(), A
             matches!(*method, Method::GET | Method::HEAD),
             "GET, HEAD, DELETE",
         ),
+        // `route` returns it for this method only.
         Endpoint::DeleteFile(_) => (true, "DELETE"),
         _ => (matches!(*method, Method::GET | Method::HEAD), "GET, HEAD"),
     };

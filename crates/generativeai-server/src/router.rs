@@ -37,8 +37,10 @@ impl App {
         Router::new().fallback(handle).with_state(Arc::new(self))
     }
 
-    /// Returns the response to a request. Preflight requests come before the check of the origin, which
-    /// they ask about; the page comes before the API, whose key it does not need.
+    /// Returns the response to a request.
+    ///
+    /// Preflight requests are handled before the origin is checked: they ask whether it is allowed. The page is served
+    /// before the API, whose key it does not need.
     async fn respond(&self, parts: &Parts, body: Body) -> Result<Response, ApiError> {
         check_header_count(&parts.headers)?;
         self.hosts.check(parts)?;
@@ -68,9 +70,12 @@ impl App {
 async fn handle(State(app): State<Arc<App>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let cors = app.origins.cors_headers(&parts.headers);
+    // A panic of the backend would end the task of the connection, and the client would see a lost connection instead
+    // of an error. `AssertUnwindSafe` holds: the locks of the shared state tolerate poisoning.
     let result = AssertUnwindSafe(app.respond(&parts, body)).catch_unwind();
     let result = result.await.unwrap_or_else(|_| Err(ApiError::panicked()));
     let mut response = result.unwrap_or_else(|error| error.to_response());
+    // Errors have the headers, too. Without them the browser hides the response, and a page could not show the message.
     response.headers_mut().extend(cors);
     response
 }

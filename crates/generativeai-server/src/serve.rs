@@ -1,8 +1,11 @@
 //! Serving: the accept loop, HTTP/1 connections, and graceful shutdown.
 //!
-//! `axum::serve` lacks three things. It has no timeout for the headers of a request and none for a client that stops
-//! reading: such clients could occupy the server indefinitely; it answers oversized heads with an empty body; and its
-//! graceful shutdown waits without limit.
+//! `axum::serve` lacks three things:
+//!
+//! - timeouts for the headers of a request, and for a client that stops reading. Such clients could occupy the server
+//!   indefinitely;
+//! - a response in JSON to a request with too many headers: hyper's has an empty body;
+//! - a time limit for graceful shutdown.
 
 mod write_timeout;
 
@@ -23,14 +26,15 @@ use crate::guard::AllowedHosts;
 use crate::server::Server;
 use write_timeout::WriteTimeout;
 
-/// Most headers that hyper parses. Far above the limit of the router, whose error is JSON while
-/// hyper's is an empty body.
+/// Most headers that hyper parses; its default is 100. Far above the limit of the router, whose error is JSON while
+/// hyper's has an empty body.
 const MAX_HEADERS: usize = 12_000;
 
 /// Size of a connection's buffers in bytes, which also limits the size of a request head.
 const BUFFER_SIZE: usize = 512 * 1024;
 
-/// Pause after a failed `accept`, typically for lack of file descriptors.
+/// Pause after a failed `accept`, typically for lack of file descriptors. The connection stays in the backlog, so
+/// without a pause the next `accept` would fail at once, and the loop would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Timeouts of a connection.
@@ -60,6 +64,7 @@ impl Server {
     ) -> io::Result<()> {
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
+        // The names by which other machines reach this one are not known.
         if !listener.local_addr()?.ip().is_loopback() {
             self.hosts.get_or_insert(AllowedHosts::Any);
         }
@@ -86,6 +91,7 @@ impl Server {
                 Some(_) = connections.join_next() => {}
             }
         }
+        // Closed before the responses drain: new clients are refused at once instead of waiting in the backlog.
         drop(listener);
         stop_sender.send_replace(true);
         let drained = async { while connections.join_next().await.is_some() {} };
@@ -107,7 +113,10 @@ async fn serve_connection(
         return;
     }
     let stream = TokioIo::new(WriteTimeout::new(stream, timeouts.write));
+    // `half_close` stays off: the end of the client's side means that it has disconnected. hyper then drops the
+    // response in progress, which stops the backend.
     let connection = http1::Builder::new()
+        // Without a timer `header_read_timeout` panics.
         .timer(TokioTimer::new())
         .header_read_timeout(timeouts.header)
         .max_headers(MAX_HEADERS)

@@ -17,7 +17,7 @@ use crate::models::ModelNames;
 use crate::queue::RequestQueue;
 use crate::router::App;
 
-/// The Gemini REST API over a backend, before it is started.
+/// Server of the Gemini REST API over a backend, before it is started.
 ///
 /// Setters configure it. [`serve`](Self::serve) then runs it on a listener, or
 /// [`into_router`](Self::into_router) makes it part of another axum application.
@@ -110,8 +110,8 @@ impl Server {
     /// token. A wrong key gets the error of the service, 400 with the reason `API_KEY_INVALID`; a
     /// request without a key gets 403. The playground page and `/healthz` do not need it.
     ///
-    /// Set one when the server listens on an address that others can reach. The connection is not
-    /// encrypted: put a proxy with TLS in front where the network is not trusted.
+    /// Set one when the server listens on an address that others can reach. The connection is not encrypted: put a
+    /// proxy with TLS in front of the server where the network is not trusted.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(ApiKey(key.into()));
         self
@@ -147,8 +147,8 @@ impl Server {
 
     /// Sets `maxOutputTokens` for requests that do not set it. Default: none.
     ///
-    /// Gemini models end their replies early, but a small model may ramble until its context is full,
-    /// which takes minutes. A reply that reaches the limit ends with the finish reason `MAX_TOKENS`.
+    /// Gemini models end their replies on their own, but a small model may continue until its context is full, which
+    /// takes minutes. A reply that reaches the limit ends with the finish reason `MAX_TOKENS`.
     /// Requests that set `maxOutputTokens` keep their own limit, even a higher one.
     pub fn max_output_tokens(mut self, tokens: i32) -> Self {
         self.max_output_tokens = Some(tokens);
@@ -185,9 +185,10 @@ impl Server {
     /// Allows web pages of this origin, such as `http://localhost:5173`, to use the API; `*` allows
     /// all. By default only the server's own page may, and requests of other pages get 403.
     ///
-    /// Browsers send a page's origin in `Origin`. Allowed origins also get CORS headers, with which the
-    /// browser lets the page read the response. Programs other than browsers send no origin and are not
-    /// concerned.
+    /// The origin is compared exactly, as browsers send it in `Origin`: scheme, host and port, without a slash at the
+    /// end. Allowed origins also get CORS headers, with which the browser lets the page read the response. With `*`
+    /// every page that a user opens can use the API, so set an [API key](Self::api_key) as well. Programs other than
+    /// browsers send no origin, and this setting does not affect them.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         self.origins.add(origin.into());
         self
@@ -195,14 +196,16 @@ impl Server {
 
     /// Sets how many requests the backend handles at once. Default: 16; at least 1.
     ///
-    /// Only calls of a model count, until their response is complete. Lists of models do not.
+    /// Only calls of a model count: replies, token counts and embeddings. Each counts until its response is complete.
+    /// Lists of models and requests of the Files API are not limited.
     pub fn max_concurrent(mut self, requests: usize) -> Self {
         self.max_concurrent = requests;
         self
     }
 
     /// Sets how many requests may wait while [`max_concurrent`](Self::max_concurrent) others run.
-    /// Default: 64. Further requests get 429 with a `RetryInfo` of one second.
+    /// Default: 64. Further requests get 429 with a `RetryInfo` of one second. Waiting requests run in the order in
+    /// which they arrived.
     pub fn max_queued(mut self, requests: usize) -> Self {
         self.max_queued = requests;
         self
@@ -210,13 +213,16 @@ impl Server {
 
     /// Sets the maximum size of a request body in bytes. Default: 20 MiB. Larger ones get 413.
     ///
-    /// Inline data (images, audio) is base64 in the body, which is a third longer than the bytes.
+    /// Inline data (images, audio) is base64 in the body, which is a third longer than the bytes. A stored file that a
+    /// message refers to has the same limit. An upload does not: see [`FileStorage::max_file_size`].
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
         self
     }
 
     /// Sets how long a request body may take to arrive. Default: 60 s. Slower ones get 408.
+    ///
+    /// An upload may take longer: for it this is the time within which the next bytes must arrive.
     pub fn body_timeout(mut self, time: Duration) -> Self {
         self.body_timeout = time;
         self
@@ -248,6 +254,9 @@ impl Server {
 
     /// Serves the Files API, with this folder. Default: uploads are refused with 404.
     ///
+    /// A client uploads a file once, and messages refer to it by its URI instead of repeating its data. The backend
+    /// does not need to support files: it gets the text or the bytes.
+    ///
     /// ```
     /// use generativeai::testing::Scripted;
     /// use generativeai_server::{FileStorage, Server};
@@ -267,8 +276,9 @@ impl Server {
     /// Ends each request for a reply after this number of tokens, with the finish reason `CONTINUATION` and a
     /// `continuationToken`. Default: no limit; at least 1.
     ///
-    /// A client continues the reply with the same request and that token, as with Gemini 4 models. The tokens of a
-    /// reply are those that the backend counts in its chunks, or else its chunks. A hop ends with a whole chunk.
+    /// The part of a reply in one response is a *hop*. A client continues the reply with the same request and that
+    /// token, as with Gemini 4 models. The number of tokens is the one that the backend reports in its chunks; a chunk
+    /// without token counts is one token. A hop ends with a whole chunk, so it may be longer than the limit.
     ///
     /// To continue a reply, the backend generates it again from its beginning. So its replies to equal requests must be
     /// equal: requests without a seed get the seed 0, and an embedded model must be deterministic. If the repeated
@@ -288,10 +298,11 @@ impl Server {
         self
     }
 
-    /// Adds a `continuationToken` to a chunk of a stream after each such number of tokens. Default: none; at least 1.
+    /// Sets the number of tokens between two checkpoints of a stream. Default: no checkpoints; at least 1.
     ///
-    /// A client continues a broken stream from its last checkpoint. With 1, each chunk is a checkpoint. The official
-    /// clients repeat the text between the last checkpoint and the end of a broken stream; `generativeai` does not.
+    /// A checkpoint is a chunk with a `continuationToken`. A client continues a broken stream from the last one that it
+    /// received. With 1, each chunk is a checkpoint. The official clients repeat the text between the last checkpoint
+    /// and the end of a broken stream; `generativeai` does not.
     pub fn checkpoint_tokens(mut self, tokens: u32) -> Self {
         self.hops.checkpoint = Some(tokens);
         self
@@ -342,6 +353,7 @@ impl Server {
             hops: Hops::new(self.hops),
             max_output_tokens: self.max_output_tokens,
         };
+        // A router cannot know the address of its listener, so it assumes that only this machine should reach it.
         let loopback = AllowedHosts::LoopbackAnd(Vec::new());
         let app = App {
             hosts: self.hosts.unwrap_or(loopback),

@@ -1,8 +1,8 @@
 //! Body of a streamed response.
 //!
-//! The body pulls: hyper polls it when the connection has room, it polls the backend's stream. So a
-//! client that reads slowly slows the backend down, and when the connection ends hyper drops the body,
-//! which drops the backend's stream. No task or channel is in between.
+//! The body is pulled: hyper polls it when the connection has room, and it polls the backend's stream. So a client that
+//! reads slowly slows the backend down. When the connection ends, hyper drops the body, and with it the backend's
+//! stream. No task or channel is in between.
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -48,7 +48,7 @@ impl Chunks {
         }
     }
 
-    /// Sets the hop of the reply that the chunks are.
+    /// Sets the hop that the chunks belong to.
     pub(crate) fn hop(mut self, hop: Option<Hop>) -> Self {
         self.hop = hop;
         self
@@ -179,7 +179,7 @@ impl StreamBody {
         Err(Incomplete)
     }
 
-    /// Stops the backend, then waits until the chunks before are likely to have been sent.
+    /// Stops the backend, then waits until the earlier chunks are likely to have been sent.
     async fn stop_and_pause(self) {
         drop(self);
         tokio::time::sleep(PAUSE_BEFORE_ERROR).await;

@@ -15,7 +15,7 @@ use sqlx::{Connection, PgConnection};
 
 /// The numbers of contents in the chats.
 const SIZES: [usize; 3] = [10, 1_000, 100_000];
-/// The number of rounds. Each has a median.
+/// The number of rounds. The median of each is one measurement.
 const ROUNDS: usize = 7;
 /// The number of turns appended to each chat in a round. Each turn has two writes.
 const TURNS: usize = 30;
@@ -130,8 +130,8 @@ fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
 
-/// Answers at once and keeps no request. `Scripted` keeps its requests, which share the history with the
-/// chat, so the chat would copy the history before each turn.
+/// A backend that answers at once and keeps no request. `Scripted` keeps its requests, which share the history with the
+/// chat. The chat would then copy the history before each turn.
 #[derive(Debug)]
 struct FixedReply;
 

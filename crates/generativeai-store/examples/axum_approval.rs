@@ -1,5 +1,5 @@
-//! Function calls that a person approves, in a web service. The turn waits in the store, and a click in another
-//! request, or in another process, decides. Runs offline.
+//! Function calls that a person approves, in a web service. The turn waits in the store until another request decides
+//! about its calls, possibly in another process. Runs offline.
 //!
 //! ```sh
 //! cargo run -p generativeai-store --example axum_approval
@@ -54,7 +54,8 @@ async fn send(State(service): State<Service>, Path(user): Path<String>, message:
     Ok(shown(&chat))
 }
 
-/// Decides on a call: the body is `run`, or the reason why not. Of two clicks at once one wins.
+/// Decides on a call: the body is `run`, or the reason for a denial. If two clicks arrive at once, the second one gets
+/// a conflict.
 async fn decide(
     State(service): State<Service>,
     Path((user, id)): Path<(String, String)>,
@@ -99,7 +100,7 @@ fn router(service: Service) -> Router {
         .with_state(service)
 }
 
-/// Pays someone. Nothing that a model should do alone.
+/// Pays someone: a function that a model should not run without approval.
 fn pay() -> Function {
     Function::new("pay", "Pays someone.", |payment: Value| {
         Json(json!({ "paid": payment }))

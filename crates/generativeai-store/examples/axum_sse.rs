@@ -56,7 +56,7 @@ impl Chats {
                 chat
             }
         };
-        // Other users need not wait for this one.
+        // Released before waiting for the chat: a long reply of this user must not block others.
         drop(open);
         Ok(chat.lock_owned().await)
     }
@@ -82,7 +82,8 @@ type Reply = ReplyStream<'static, OwnedMutexGuard<ChatSession>>;
 async fn next_event(reply: Option<Reply>) -> Option<(Result<Event, Infallible>, Option<Reply>)> {
     let mut reply = reply?;
     let event = match reply.next().await {
-        // As JSON, since a line break would end the data of an event. A chunk may have no text.
+        // As JSON, so that a chunk with line breaks is one line of the event: many clients read only one. A chunk may
+        // have no text.
         Some(Ok(chunk)) => {
             let text = json!({ "text": chunk.text().unwrap_or_default() });
             return Some((Ok(Event::default().data(text.to_string())), Some(reply)));

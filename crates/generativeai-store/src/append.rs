@@ -22,9 +22,11 @@ pub(crate) async fn append(
     after: i64,
     records: &[Record],
 ) -> Result<()> {
+    // A plain store needs no check: it cannot become encrypted while it has a session.
     if tx.encryption.is_on() {
         key_table::check_key_generation(tx).await?;
     }
+    // The lock on the row makes the comparison of the length and its update one step.
     let row = match session_row::read_for_update(tx, session).await? {
         Some(row) if !row.is_deleted => row,
         _ => {
@@ -42,6 +44,7 @@ pub(crate) async fn append(
         insert(tx, session, length, record).await?;
     }
     let row = SessionRow { length, ..row };
+    // In SQLite a writing transaction is alone, so `MAX` is safe. In PostgreSQL two of them would get the same number.
     let update = tx.kind.choose(
         "UPDATE session SET length = $1, sum = $2, changed_at = $3,
            touched = (SELECT COALESCE(MAX(touched), 0) + 1 FROM session) WHERE id = $4",
@@ -65,6 +68,7 @@ async fn count_written(
     length: i64,
     records: &[Record],
 ) -> Result<usize> {
+    // A negative number means that the session is shorter than the writer knows, which is a conflict as well.
     let newer = usize::try_from(length - after).unwrap_or(usize::MAX);
     if newer == 0 {
         return Ok(0);
@@ -84,7 +88,7 @@ async fn count_written(
     ))
 }
 
-/// Builds the error for a session that differs from the writer's state. Each `problem` includes advice.
+/// Builds the error for a session that differs from the writer's state. `problem` ends with advice.
 fn conflict(session: i64, problem: &str) -> TransactionError {
     let message = format!("session {session} {problem}");
     Error::new(ErrorKind::Conflict, message).into()

@@ -48,7 +48,7 @@ impl Field<'_> {
     }
 }
 
-/// Names the field in errors.
+/// Formats the field for errors.
 impl fmt::Display for Field<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

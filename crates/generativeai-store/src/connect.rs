@@ -33,6 +33,7 @@ pub(crate) async fn connect(kind: DatabaseKind, url: &str) -> Result<AnyPool> {
         .idle_timeout((!in_memory).then_some(IDLE_TIME))
         .max_lifetime(None::<Duration>)
         .after_connect(move |connection, _| Box::pin(configure(kind, connection)))
+        // `migrate` has just connected, so an unreachable database was reported already.
         .connect_lazy_with(options);
     if in_memory {
         let mut connection = pool.acquire().await.map_err(failed)?;
@@ -70,7 +71,8 @@ async fn migrate(kind: DatabaseKind, options: &AnyConnectOptions) -> Result<(), 
 
 /// Applies the settings that SQLite keeps for each connection.
 ///
-/// `synchronous = FULL` syncs the log with every commit; with less a power cut loses the last commits.
+/// `synchronous = FULL` syncs the log with every commit; with less a power cut loses the last commits. `busy_timeout`
+/// waits for writers in other processes. Those in this process wait in the queue of `Database`.
 async fn configure(kind: DatabaseKind, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     if kind == DatabaseKind::Sqlite {
         sqlx::raw_sql("PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000")

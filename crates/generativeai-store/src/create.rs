@@ -91,6 +91,7 @@ async fn insert(
     new: &NewSession,
 ) -> Result<Option<i64>, TransactionError> {
     key_table::check_key_generation(tx).await?;
+    // An earlier attempt may have been committed without this program learning of it.
     let select = "SELECT id FROM session WHERE token = $1";
     if let Some(row) = tx.fetch_optional(select, params![&new.token[..]]).await? {
         return Ok(Some(row.try_get("id")?));
@@ -121,6 +122,7 @@ async fn forked_length(
     parent: i64,
     at: Option<i64>,
 ) -> Result<i64, TransactionError> {
+    // Locked until the fork exists. A deletion at the same time would remove the events that they share.
     let length = match session_row::read_for_update(tx, parent).await? {
         Some(row) if !row.is_deleted => row.length,
         _ => {

@@ -10,6 +10,7 @@ use crate::transaction::{Transaction, params};
 /// A session with forks keeps its row and the events that they share, marked as deleted, until the last
 /// fork is deleted.
 pub(crate) async fn delete(tx: &mut Transaction<'_>, session: i64) -> Result<()> {
+    // Does not verify the checksum of the row, so that a damaged session can be deleted.
     let mark = "UPDATE session SET deleted = 1, name = NULL, title = NULL WHERE id = $1";
     tx.execute(mark, params![session]).await?;
     let mut next = Some(session);
@@ -47,6 +48,7 @@ async fn prune(tx: &mut Transaction<'_>, session: i64) -> Result<Option<i64>> {
     let Some(row) = tx.fetch_optional(deleted, params![session]).await? else {
         return Ok(None);
     };
+    // The longest fork decides: shorter ones share a part of its events.
     let forks = "SELECT parent_seq FROM session WHERE parent = $1 ORDER BY parent_seq DESC LIMIT 1";
     let fork = tx.fetch_optional(forks, params![session]).await?;
     let shared: i64 = fork
@@ -63,6 +65,7 @@ async fn prune(tx: &mut Transaction<'_>, session: i64) -> Result<Option<i64>> {
     }
     for row in &media {
         let hash: String = row.try_get("hash")?;
+        // Other sessions may contain the same media.
         let unused = "DELETE FROM blob WHERE hash = $1
             AND NOT EXISTS (SELECT 1 FROM media WHERE media.hash = blob.hash)";
         tx.execute(unused, params![hash]).await?;

@@ -39,7 +39,7 @@ impl Encryption {
         }
     }
 
-    /// Decrypts a value. `key_number` is the number of the key that its row names.
+    /// Decrypts a value. `key_number` is the number of the key in its row.
     ///
     /// # Errors
     /// [`ErrorKind::Corrupt`] if the value was changed, truncated, moved from another field, or written

@@ -151,6 +151,7 @@ impl Code {
                 14 => (ErrorKind::Storage, "the file cannot be opened"),
                 _ => (ErrorKind::Storage, "the database reported an error"),
             },
+            // A SQLSTATE is five ASCII characters, so the class ends at a character boundary.
             Self::Postgres(state) => match &state[..2] {
                 "XX" => (ErrorKind::Corrupt, "the database is damaged"),
                 "28" => (

@@ -19,7 +19,7 @@ use crate::transaction::{Transaction, params};
 pub(crate) struct StoredEvent {
     /// The number of the event, from 1. It has no gaps.
     pub(crate) seq: i64,
-    /// The id, 16 bytes unless the row is damaged.
+    /// The id: 16 bytes, unless the row is damaged.
     pub(crate) id: Vec<u8>,
     /// The event.
     pub(crate) event: Event,
@@ -109,6 +109,7 @@ async fn segments(tx: &mut Transaction<'_>, session: i64) -> Result<Option<Vec<S
             }
         };
         next = row.parent;
+        // A fork may end before its parent itself branched off. Then the parent contributes no events.
         let (from, to) = (row.parent_seq, end.min(row.length));
         if from < to {
             segments.push(Segment {

@@ -24,7 +24,7 @@ impl Journal for SessionJournal {
         let (database, session) = (self.database.clone(), self.session);
         Box::pin(async move {
             let context = format!("session {session} cannot be written");
-            // Encoded before the transaction, which holds the write lock of SQLite.
+            // Encoded before the transaction, during which other writers of an SQLite file wait.
             let records: Result<Vec<Record>, TransactionError> = entries
                 .iter()
                 .map(|entry| Record::from_entry(entry, &database.encryption))

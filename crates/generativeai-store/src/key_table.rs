@@ -59,8 +59,8 @@ pub(crate) async fn encrypt_new_store(tx: &mut Transaction<'_>, key: &Key) -> Re
 /// Without it a program could write plain rows into a store that became encrypted, or rows with a key
 /// that is already retired.
 pub(crate) async fn check_key_generation(tx: &mut Transaction<'_>) -> Result<()> {
-    // A lock on the table, which writers share. Locking the row would write it in each transaction.
-    // In SQLite a writing transaction is alone.
+    // A lock on the table, which writers share. A lock on the row would be a write to the row in each transaction.
+    // SQLite needs no lock: a writing transaction is alone.
     if tx.kind == DatabaseKind::Postgres {
         let lock = "LOCK TABLE cipher IN ROW SHARE MODE";
         tx.execute(lock, params![]).await?;

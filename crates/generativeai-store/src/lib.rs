@@ -54,7 +54,7 @@
 //! - **Checked.** Each event has a checksum. A damaged event is an error of kind
 //!   [`Corrupt`](generativeai::ErrorKind::Corrupt) that names it, for its session alone; it is never
 //!   skipped.
-//! - **Ordered by number**, never by a clock.
+//! - **Ordered by number.** Clocks of different machines differ, so no order depends on them.
 //! - **Encrypted on request.** [`Store::open_encrypted`] encrypts contents and names, and detects
 //!   modified rows.
 

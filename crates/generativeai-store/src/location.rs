@@ -51,6 +51,7 @@ pub(crate) fn parse(address: &str) -> Result<(DatabaseKind, String)> {
         if path == ":memory:" {
             return Ok((DatabaseKind::Sqlite, "sqlite::memory:".to_owned()));
         }
+        // Absolute, because the pool opens further connections later, when the working directory may be another.
         let file = match path::absolute(path) {
             Ok(file) if !path.is_empty() => file,
             _ => return Err(invalid_address()),

@@ -53,7 +53,8 @@ pub(crate) fn detach(event: &Event, encryption: &Encryption) -> Option<(Event, V
     Some((event, media))
 }
 
-/// Puts the media back into an event. `cache` contains the media read before.
+/// Puts the media back into an event. `cache` contains the media of earlier events: a picture that occurs often is read
+/// and decrypted once.
 ///
 /// # Errors
 /// [`Corrupt`](generativeai::ErrorKind::Corrupt) if data is missing or was changed.
@@ -88,6 +89,8 @@ pub(crate) async fn insert(
         ON CONFLICT (hash) DO NOTHING";
     tx.execute(blob, params![hash, data, encryption.key_number()])
         .await?;
+    // In PostgreSQL a deletion may have removed the existing blob in between. The foreign key then fails, and the
+    // attempt is repeated.
     let media = "INSERT INTO media (session_id, seq, hash) VALUES ($1, $2, $3)";
     tx.execute(media, params![session, seq, hash]).await?;
     Ok(())

@@ -19,8 +19,8 @@ const MAX_LENGTH: usize = 200;
 /// number.
 ///
 /// # Errors
-/// [`ErrorKind::Request`] if the name is too long, contains control characters (it is printed on
-/// terminals), or could be taken for the number of a session.
+/// [`ErrorKind::Request`] if the name is too long, contains control characters, or is a number. Names are printed on
+/// terminals, and a number would be ambiguous: sessions are found by both.
 pub(crate) fn validate(name: &str) -> Result<Option<String>> {
     let problem = if name.chars().count() > MAX_LENGTH {
         "is longer than 200 characters"

@@ -14,7 +14,7 @@ const ATTEMPT_TIME: Duration = Duration::from_secs(60);
 /// The wait before the first retry. It doubles with each retry.
 const FIRST_BACKOFF: Duration = Duration::from_millis(20);
 
-/// Runs `work` until it succeeds, fails permanently, or [`RETRY_TIME`] is over. `context` is the clause
+/// Runs `work` until it succeeds, fails permanently, or [`RETRY_TIME`] has passed. `context` is the clause
 /// that begins the message of the error: `the store cannot be opened`.
 pub(crate) async fn retry<T, F>(context: &str, work: impl Fn() -> F) -> Result<T>
 where

@@ -108,8 +108,8 @@ impl Table {
     /// Returns the query for a few rows that have the old key, few enough for one transaction.
     fn select(self, kind: DatabaseKind) -> &'static str {
         match self {
-            // Locked, as other programs may rename or delete a session meanwhile. Events and media are
-            // never updated. In SQLite a writing transaction is alone.
+            // Locked, since other programs may rename or delete a session in the meantime, and the old title would
+            // overwrite the new one. Events and media are never updated. In SQLite a writing transaction is alone.
             Self::Session => kind.choose(
                 "SELECT id, title FROM session WHERE cipher = $1 LIMIT 64",
                 "SELECT id, title FROM session WHERE cipher = $1 LIMIT 64 FOR UPDATE",
@@ -174,6 +174,7 @@ fn reencrypt(
 ) -> Result<Vec<u8>, TransactionError> {
     match old.decrypt(field, value.clone()) {
         Some(plaintext) => new.encrypt(field, plaintext),
+        // The row gets the number of the new key anyway: otherwise the rotation would never end.
         None => Ok(value),
     }
 }

@@ -34,7 +34,7 @@ struct Migration {
     postgres: &'static str,
 }
 
-/// Returns whether the tables are missing or older than this crate. Takes no lock: usually nothing is to be done.
+/// Returns whether the tables are missing or older than this crate. Takes no lock: usually no migration is needed.
 ///
 /// # Errors
 /// [`ErrorKind::TooNew`] if a newer version of this crate migrated the tables.
@@ -81,6 +81,8 @@ pub(crate) async fn migrate(kind: DatabaseKind, connection: &mut AnyConnection) 
 }
 
 /// Reads the version of the tables; 0 if there are none.
+///
+/// Not a named statement, as for all statements of PostgreSQL: those fail behind a pooler.
 async fn version(connection: &mut AnyConnection) -> Result<usize> {
     let row = sqlx::query("SELECT version FROM schema_version")
         .persistent(false)

@@ -75,7 +75,7 @@ impl Store {
         }
     }
 
-    /// Searches by reading every session. Each has a separate transaction, as reading all of them may
+    /// Searches by reading every session. Each session is read in a separate transaction, since reading all of them may
     /// exceed the time limit of a transaction.
     async fn scan(&self, words: &str) -> Result<Vec<Hit>> {
         let phrases: Vec<Vec<String>> = words.split_whitespace().map(tokenize).collect();
@@ -114,6 +114,7 @@ async fn search_index(tx: &mut Transaction<'_>, words: &str) -> Result<Vec<Hit>,
             .map(|word| format!("\"{}\"", word.replace('"', "\"\"")))
             .collect::<Vec<_>>()
             .join(" "),
+        // As in the index: lower case by Unicode, whatever the locale of the database.
         DatabaseKind::Postgres => words.to_lowercase(),
     };
     let select = tx.kind.choose(

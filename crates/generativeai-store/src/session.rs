@@ -113,7 +113,8 @@ impl Session {
     /// Opens the conversation as a chat, with its history, its unfinished turn, and the turns that can
     /// be redone.
     ///
-    /// The chat appends to the session from now on. The model, with its tools and settings, is not
+    /// The chat appends to the session from now on. If several chats of one session are open, one of them can write:
+    /// the others get [`ErrorKind::Conflict`] with their next message. The model, with its tools and settings, is not
     /// stored: pass the one to continue with.
     ///
     /// # Errors
@@ -144,7 +145,7 @@ impl Session {
     }
 
     /// Reads the history of the conversation: the contents that the next request would send before its
-    /// message.
+    /// message. Undone turns and an unfinished one are not part of it: [`log`](Self::log) returns their events.
     ///
     /// # Errors
     /// Those of [`chat`](Self::chat).
@@ -269,7 +270,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// Those of [`chat`](Self::chat), and [`ErrorKind::Conflict`] if another program writes the session at the same time.
+    /// Those of [`chat`](Self::chat), and [`ErrorKind::Conflict`] if another program writes the session at the same
+    /// time.
     pub async fn undo(&self) -> Result<bool> {
         let mut chat = self.offline_chat().await?;
         let is_undone = chat.rewind().is_some();
@@ -321,7 +323,7 @@ impl Session {
             .await
     }
 
-    /// Opens the conversation without a real model, to read or change its state.
+    /// Opens the conversation without a model to send to, to read or change its state.
     async fn offline_chat(&self) -> Result<ChatSession> {
         self.chat(&GenerativeModel::new("none")).await
     }

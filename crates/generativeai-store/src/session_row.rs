@@ -23,7 +23,7 @@ pub(crate) struct SessionRow {
     pub(crate) parent: Option<i64>,
     /// The last event it shares with its parent; 0 without a parent.
     pub(crate) parent_seq: i64,
-    /// Deleted, and kept because forks share its events.
+    /// Whether the session was deleted. Its row is kept as long as forks share its events.
     pub(crate) is_deleted: bool,
 }
 

@@ -17,13 +17,13 @@ use crate::session::Session;
 use crate::transaction::to_seconds;
 use crate::{location, names, random};
 
-/// The number of contents that an event of an imported conversation holds. A limit keeps the rows small.
+/// Maximum number of contents in one event of an imported conversation. It keeps the rows small.
 const CONTENTS_PER_EVENT: usize = 64;
 
 /// A database of sessions, in an SQLite file or in PostgreSQL.
 ///
-/// A clone shares the connections. A store runs its transactions on the tokio runtime it was opened in,
-/// and can be used from any other.
+/// A clone shares the connections. A store runs its transactions on the tokio runtime it was opened in, and can be used
+/// from any other. After that runtime has stopped, all operations fail with [`ErrorKind::Storage`].
 ///
 /// ```
 /// use generativeai::{GenerativeModel, testing::Scripted};
@@ -51,8 +51,10 @@ pub struct Store {
 impl Store {
     /// Opens a store: `sqlite:PATH`, `sqlite::memory:`, or `postgres://USER:PASSWORD@HOST/DATABASE`.
     ///
-    /// A missing SQLite file is created with mode 0600, with the folders above it, and tables of an older version are
-    /// migrated. A store in memory is deleted with the last clone of `Store` and the last of its sessions.
+    /// `PATH` is a file path, not a URL: no character in it is escaped. A missing SQLite file is created with mode
+    /// 0600, with the folders above it. Tables of an older version are migrated, and programs with an older version of
+    /// this library then refuse them with [`ErrorKind::TooNew`]. A store in memory is deleted with the last clone of
+    /// `Store` and the last of its sessions.
     ///
     /// Add `?sslmode=verify-full` to the address of a PostgreSQL server on another machine. As with
     /// libpq, the connection is encrypted by default if the server supports it, but the server's
@@ -125,9 +127,7 @@ impl Store {
 
     /// Opens the user's own store, and creates it if it is missing.
     ///
-    /// It is the file `generativeai/chats.sqlite` in `$XDG_DATA_HOME`, or else in the data folder of the
-    /// system: `~/.local/share`, `~/Library/Application Support`, or `%LOCALAPPDATA%`. The program
-    /// `genai` keeps its chats there too.
+    /// It is the file at [`default_path`](Self::default_path), in which the program `genai` keeps its chats too.
     ///
     /// # Errors
     /// Those of [`default_path`](Self::default_path) and [`open`](Self::open).
@@ -173,6 +173,9 @@ impl Store {
     }
 
     /// Creates a session with the history of a conversation from elsewhere.
+    ///
+    /// All contents are stored or none. An export of another store has more than the history: read it with
+    /// [`import_jsonl`](Self::import_jsonl).
     ///
     /// # Errors
     /// Those of [`new_session`](Self::new_session).
@@ -262,7 +265,7 @@ impl Store {
 
     /// Deletes all sessions to which nothing was appended since `time`. Returns their number.
     ///
-    /// It compares [`SessionInfo::changed`], which is in whole seconds and comes from the clock of the
+    /// Compares [`SessionInfo::changed`], which is in whole seconds and comes from the clock of the
     /// last writer. Each session is deleted in a separate transaction, as by [`Session::delete`];
     /// a session that is continued in the meantime is kept.
     ///
@@ -332,7 +335,7 @@ impl Store {
         Ok(self.handle(id))
     }
 
-    /// Wraps the number of a session.
+    /// Returns the handle of a session.
     fn handle(&self, id: i64) -> Session {
         Session {
             database: self.database.clone(),

@@ -14,7 +14,8 @@ use crate::store::Store;
 /// The version of the format.
 const VERSION: u32 = 1;
 
-/// The version of an export with events of calls that need approval, which readers of version 1 do not know.
+/// The version of an export with events of calls that need approval. Readers of version 1 do not know these events, and
+/// refuse the export as too new instead of reporting damage.
 const VERSION_WITH_APPROVAL: u32 = 2;
 
 /// The first line.
@@ -100,7 +101,7 @@ impl Store {
                 events.push((parse_id(number, &id)?, event));
             }
         }
-        // Finds events that are impossible after the earlier ones.
+        // Before anything is stored: finds events that are impossible after the earlier ones.
         replay(events.iter().map(|(_, event)| event.clone()))?;
         self.create(name, events).await
     }

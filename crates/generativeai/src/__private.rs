@@ -57,8 +57,10 @@ impl<T: Unsatisfiable> Argument<Impossible> for T {
     }
 }
 
-/// Returns a deserialized argument. The type of `value` is inferred. So a `T` that the model cannot provide causes one
-/// compile error, here, and none elsewhere in the generated code.
+/// Returns a deserialized argument.
+///
+/// The type of `value` is inferred. So a `T` that the model cannot provide causes one compile error, at the call of
+/// this function, and none elsewhere in the generated code.
 pub fn argument<T: Argument<Form>, Form>(value: T::Value) -> T {
     T::from_value(value)
 }

@@ -31,8 +31,8 @@ pub use options::{RequestOptions, Retry};
 /// - The returned future or stream owns its data (it is `'static`): clone a handle into it.
 /// - Work starts when it is first polled, and stops when it is dropped.
 /// - `request.model` contains the full name of the model, `models/…`.
-/// - Errors have an [`ErrorKind`] from which the caller can decide what to do.
-/// - Observe [`RequestOptions::timeout`].
+/// - The [`ErrorKind`] of an error follows from what the caller can do about it.
+/// - [`RequestOptions::timeout`] limits the request.
 ///
 /// ```
 /// use generativeai::protocol::content::Content;
@@ -62,8 +62,9 @@ pub use options::{RequestOptions, Retry};
 /// # Ok(()) }
 /// ```
 ///
-/// A backend that wraps another must forward every method, or the wrapped one loses its abilities.
-/// `#[deny(clippy::missing_trait_methods)]` on the `impl` makes clippy report a method that is missing.
+/// A backend that wraps another must forward every method. With the default methods, streams would arrive as one chunk
+/// and other requests would be [`Unsupported`](ErrorKind::Unsupported). `#[deny(clippy::missing_trait_methods)]` on the
+/// `impl` makes clippy report a missing method.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -116,8 +117,8 @@ pub trait Backend: Send + Sync + fmt::Debug {
 
     /// Generates a reply and returns it in chunks as they arrive.
     ///
-    /// The last chunk contains the finish reason: a stream that ends without one counts as truncated. The
-    /// default implementation returns the reply of [`generate_content`](Self::generate_content) as the only
+    /// The last chunk contains the finish reason: a chat treats a stream without one as truncated. An error is the last
+    /// item. The default implementation returns the reply of [`generate_content`](Self::generate_content) as the only
     /// chunk.
     ///
     /// ```
@@ -168,7 +169,8 @@ pub trait Backend: Send + Sync + fmt::Debug {
         ))
     }
 
-    /// Counts the tokens of a request without generating a reply.
+    /// Counts the tokens of a request without generating a reply. The limits and the prices of models are in tokens:
+    /// see [`protocol::tokens`](crate::protocol::tokens).
     fn count_tokens(
         &self,
         request: CountTokensRequest,
@@ -210,14 +212,16 @@ pub trait Backend: Send + Sync + fmt::Debug {
 
     /// Returns the description of a model, such as its token limits.
     ///
-    /// `name` may lack the prefix `models/`. Not every service describes every model: limits that are absent are not
-    /// known.
+    /// `name` may lack the prefix `models/`. Members that the service does not report, such as the limits of some
+    /// models, are `None`.
     fn get_model(&self, name: String, options: RequestOptions) -> BoxFuture<Result<Model>> {
         let _ = (name, options);
         unsupported("describe a model")
     }
 
-    /// Returns cached content by its name: `cachedContents/ID`, or the ID alone.
+    /// Returns cached content by its name: `cachedContents/ID`, or the ID alone. Cached content is the beginning of a
+    /// prompt that the service stores, so that requests with it cost less: see
+    /// [`protocol::caches`](crate::protocol::caches).
     fn get_cached_content(
         &self,
         name: String,
@@ -227,7 +231,9 @@ pub trait Backend: Send + Sync + fmt::Debug {
         unsupported("get cached content")
     }
 
-    /// Computes the embedding of one content: a vector of numbers that represents its meaning.
+    /// Computes the embedding of one content: a vector of numbers that represents its meaning. Texts with a similar
+    /// meaning have similar vectors, so that a program can search by meaning: see
+    /// [`protocol::embeddings`](crate::protocol::embeddings).
     ///
     /// ```no_run
     /// use generativeai::protocol::embeddings::{EmbedContentRequest, TaskType};
@@ -250,7 +256,7 @@ pub trait Backend: Send + Sync + fmt::Debug {
         unsupported("embed content")
     }
 
-    /// Computes the embeddings of several contents in one request.
+    /// Computes the embeddings of several contents in one request. The response has them in the order of the contents.
     fn batch_embed_contents(
         &self,
         request: BatchEmbedContentsRequest,
@@ -261,6 +267,7 @@ pub trait Backend: Send + Sync + fmt::Debug {
     }
 }
 
+/// Returns the response of the default methods.
 fn unsupported<T: Send + 'static>(what: &str) -> BoxFuture<Result<T>> {
     let error = Error::new(
         ErrorKind::Unsupported,

@@ -16,11 +16,11 @@
 //! # Ok::<_, generativeai::Error>(())
 //! ```
 //!
-//! All calls share one runtime with one thread, which also keeps connections alive between calls.
+//! All calls share one tokio runtime with one thread, which also keeps connections alive between calls.
 //!
-//! Calls work on every thread that does not run a task of tokio, `tokio::task::spawn_blocking` included. In a task
-//! every call that waits fails with [`Configuration`](crate::ErrorKind::Configuration), since blocking would stall the
-//! runtime.
+//! Calls work on every thread that does not run a task of tokio, including the threads of
+//! `tokio::task::spawn_blocking`. In a task every call that waits fails with
+//! [`Configuration`](crate::ErrorKind::Configuration), since blocking would stall the runtime.
 
 mod chat;
 mod delegate;

@@ -7,11 +7,11 @@
 //! | `session` | the conversation: settings, history, undo, journal |
 //! | `send`, `structured` | a message and its reply, as text or as a Rust type |
 //! | `opening` | the turn that a message opens |
-//! | `turn` | the loop: request, reply, functions, and again |
+//! | `turn` | the loop of requests, replies and function calls |
 //! | `functions`, `round` | the functions of a reply, and the pair of contents that they become |
 //! | `approval`, `deciding` | calls that wait for a decision |
 //! | `budget`, `tokens` | the contents that leave a history that is too long |
-//! | `event`, `state` | the changes of a conversation, and the only code that makes them |
+//! | `event`, `state` | the changes of a conversation, and the only code that applies them |
 //! | `unfinished`, `reason` | the turn that did not complete |
 //! | `history`, `check` | rules about contents: roles, ends of turns, empty parts |
 //! | `journal` | the interface to storage |

@@ -1,11 +1,11 @@
-//! A check that a backend behaves as chats require.
+//! Check that a backend behaves as chats require.
 
 use crate::chat::ChatSession;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::GenerativeModel;
 use crate::protocol::response::GenerateContentResponse;
 
-/// Checks that a backend behaves as chats require. For the tests of a [`Backend`](crate::Backend).
+/// Checks that a backend behaves as chats require. Use it in the tests of a [`Backend`](crate::Backend).
 ///
 /// The check sends four short messages: one awaited, one streamed, one streamed and dropped after its first
 /// chunk, and one more awaited. It requires that
@@ -16,8 +16,8 @@ use crate::protocol::response::GenerateContentResponse;
 ///
 /// The settings of the model apply to each message. For a backend with a real model, set
 /// [`max_output_tokens`](crate::protocol::config::GenerationConfig::max_output_tokens) and
-/// [`seed`](crate::protocol::config::GenerationConfig::seed), so that the replies are short and the same in
-/// each run.
+/// [`seed`](crate::protocol::config::GenerationConfig::seed), so that the replies are short and do not change between
+/// runs.
 ///
 /// # Errors
 /// [`ErrorKind::Decode`] with the rule that the backend broke, or the error that the backend returned.

@@ -20,9 +20,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Error of every fallible operation of this crate.
 ///
-/// To decide what to do, look at the [`kind`](Self::kind) or ask a predicate such as
-/// [`is_retryable`](Self::is_retryable). To report it, print it: the message describes what happened and, if the reader
-/// can fix it, how.
+/// To decide what to do, match on the [`kind`](Self::kind) or call a predicate such as
+/// [`is_retryable`](Self::is_retryable). To report the error, print it: the message describes what happened and, if the
+/// reader can fix it, how.
 ///
 /// The error contains everything that is known about the failure: the [status](Self::status) that the service sent, the
 /// [reply received so far](Self::response), each [attempt](Self::attempts), and the [causes](Self::causes). It never
@@ -60,6 +60,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
+/// Data of an error. It is behind a pointer, so that a `Result` with an error stays small.
 #[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
@@ -118,10 +119,10 @@ impl Attempt {
 impl Error {
     /// Creates an error from a kind and a message.
     ///
-    /// By convention a message is lower case without a full stop, and names the thing that failed first.
+    /// By convention a message is in lower case, has no full stop, and begins with the thing that failed.
     ///
-    /// Backends and journals create errors. A conversation and its user react to the kind, so choose the kind by the
-    /// remedy, and add all details:
+    /// Backends and journals create errors. Chats and programs react to the kind, so choose the kind by what the caller
+    /// can do, and add all details:
     ///
     /// ```
     /// use std::io;
@@ -236,6 +237,7 @@ impl Error {
     /// assert!(wait(&Error::new(ErrorKind::Quota, "no requests left today")).is_none());
     /// ```
     pub fn is_retryable(&self) -> bool {
+        // A kind has several codes, and some of them are permanent: 505 is `Unavailable`, as 503 is.
         let code = self.http_code().or_else(|| http_code_of(self.status()?));
         self.kind().is_transient() && code.is_none_or(is_transient)
     }

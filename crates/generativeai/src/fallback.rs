@@ -1,4 +1,4 @@
-//! A backend that asks the next one if the first is overloaded or unreachable.
+//! Backend that asks the next one if a backend is overloaded or unreachable.
 
 use std::fmt;
 use std::future::ready;
@@ -27,11 +27,12 @@ use crate::trace;
 /// - **When.** Before the first chunk of a reply, after errors of the kinds [`RateLimited`](ErrorKind::RateLimited),
 ///   [`Quota`](ErrorKind::Quota), [`Unavailable`](ErrorKind::Unavailable), [`Unreachable`](ErrorKind::Unreachable) and
 ///   [`Timeout`](ErrorKind::Timeout). Any other error, such as the one for an invalid request, would be the same
-///   elsewhere and is returned. Once a chunk was returned, nothing is repeated.
-/// - **Retries.** Only the last backend retries, unless the options of the request set [`RequestOptions::retry`]: the
-///   next backend is the retry. [`RequestOptions::timeout`] of a model or a message covers all backends, so a backend
-///   that does not respond uses it up. To ask the next one in time, set a shorter limit for its client alone, with
-///   [`RemoteBuilder::request_options`](crate::remote::RemoteBuilder::request_options).
+///   elsewhere and is returned. Once a chunk was returned, the next backend is no longer asked, since the caller has a
+///   part of the reply.
+/// - **Retries.** The next backend is the retry, so only the last backend retries, unless the options of the request
+///   set [`RequestOptions::retry`]. [`RequestOptions::timeout`] of a model or a message covers all backends, so one
+///   that does not respond uses it up. To ask the next one in time, set a shorter limit for the client of that backend,
+///   with [`RemoteBuilder::request_options`](crate::remote::RemoteBuilder::request_options).
 /// - **Report.** [`RequestOptions::on_retry`] is called with each failure after which the next backend is asked.
 ///   [`model_version`](GenerateContentResponse::model_version) of a reply names the model that answered. If all fail,
 ///   the error is the last one, and [`Error::attempts`] has the attempts of all.
@@ -59,20 +60,22 @@ use crate::trace;
 #[derive(Clone, Default)]
 pub struct Fallback(Arc<Vec<Alternative>>);
 
-/// A backend, and the model to request from it.
+/// Backend, and the model to request from it.
 #[derive(Clone)]
 struct Alternative {
     backend: Arc<dyn Backend>,
     /// Full name of its model; `None` for the model of the request.
     model: Option<String>,
-    /// Name in reports.
+    /// Name in errors and reports, such as `backend 2`.
     label: String,
 }
 
 /// Set of backends that may answer a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Scope {
+    /// All, for replies: the caller accepts those of another model.
     AnyModel,
+    /// Those for the model of the first one: tokens, embeddings and caches of another model would be wrong.
     SameModel,
 }
 
@@ -128,6 +131,7 @@ impl Fallback {
             let is_in_scope = |at: usize| {
                 at == 0 || scope == Scope::AnyModel || this.0[at].model == this.0[0].model
             };
+            // Peekable, because the last backend in scope may retry, and the others do not.
             let mut order = (0..this.0.len()).filter(|at| is_in_scope(*at)).peekable();
             let mut failed = Failed::default();
             while let Some(at) = order.next() {
@@ -137,7 +141,7 @@ impl Fallback {
                     .timeout
                     .map(|timeout| timeout.saturating_sub(began.elapsed()));
                 if next.is_some() && own.retry.is_none() {
-                    // The next backend answers sooner than this one after a backoff.
+                    // The next backend probably answers sooner than this one would after a backoff.
                     own = own.without_retry();
                 }
                 let started = Instant::now();
@@ -166,6 +170,7 @@ impl Alternative {
         self.model.clone().or(requested)
     }
 
+    /// Sets the model of a request to this model.
     fn named(&self, mut request: GenerateContentRequest) -> GenerateContentRequest {
         request.model = self.model(request.model);
         request
@@ -199,9 +204,10 @@ struct Failed {
 }
 
 impl Failed {
-    /// Adds the attempts of a backend.
+    /// Adds the attempts of a backend, numbered after those of the backends before it.
     fn add(&mut self, label: &str, error: &Error, took: Duration) {
         self.backends += 1;
+        // A backend that does not count attempts made one.
         let own = match error.attempts() {
             [] => vec![Attempt::new(1, format!("{error:#}"), took, Duration::ZERO)],
             attempts => attempts.to_vec(),
@@ -225,6 +231,7 @@ impl Failed {
         }
     }
 
+    /// Returns the error with the attempts of all backends. The error of a single backend is unchanged.
     fn into_error(self, error: Error) -> Error {
         match self.backends {
             1 => error,
@@ -241,7 +248,8 @@ impl fmt::Debug for Fallback {
     }
 }
 
-// A method that is missing would hide an ability of the backends.
+// The default methods of `Backend` return `Unsupported`, or a stream of one chunk. So a method that is missing here
+// would hide an ability of the backends.
 #[deny(clippy::missing_trait_methods)]
 impl Backend for Fallback {
     fn generate_content(

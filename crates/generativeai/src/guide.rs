@@ -8,7 +8,7 @@
 //! | `tools` | functions that the model calls, and MCP servers |
 //! | `approval` | function calls that a policy or a person approves |
 //! | [`testing`] | tests without a model |
-//! | `offline` | development without a key and a network |
+//! | `offline` | development without a key and without a network |
 //! | [`other_clients`] | official SDKs, LangChain, the AI SDK and others, without a key |
 //! | `scaling` | from one machine to many: embedded model, OpenAI-compatible servers, a cluster |
 //! | `from_python` | the same code in Python and in Rust |

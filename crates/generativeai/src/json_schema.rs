@@ -18,14 +18,14 @@ use crate::protocol::tools::FunctionDeclaration;
 /// Returns the JSON Schema of a type, as serde deserializes it.
 ///
 /// Subschemas are inlined, since the API allows references in few places. Only recursive types use
-/// `$ref`.
+/// `$ref`. The output of schemars is converted to keywords that the API accepts:
 ///
-/// | Keyword of schemars | Becomes | Because |
+/// | Keyword of schemars | Result | Reason |
 /// | --- | --- | --- |
-/// | `const` | an `enum` of one value | the API has no `const` |
-/// | `null` in an `enum` of strings | `anyOf` of the strings and `null` | an `enum` has one type |
-/// | `$ref` with neighbours | `anyOf` or `allOf` of the reference | a reference stands alone |
-/// | `title` of the whole schema | nothing | it is the name of the Rust type |
+/// | `const` | an `enum` of one value | the API does not support `const` |
+/// | `null` in an `enum` of strings | `anyOf` of the strings and `null` | the values of an `enum` have one type |
+/// | `$ref` next to others | `anyOf` or `allOf` of the reference | next to it the API allows only keywords with `$` |
+/// | `title` of the whole schema | left out | it is the name of the Rust type |
 pub(crate) fn of<T: JsonSchema + ?Sized>() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.inline_subschemas = true;
@@ -37,24 +37,25 @@ pub(crate) fn of<T: JsonSchema + ?Sized>() -> Value {
     schema.to_value()
 }
 
-/// Returns the JSON Schema of the arguments of a function; `None` if it has none.
+/// Returns the JSON Schema of the arguments of a function. `None` if it has no arguments.
 pub(crate) fn parameters_of<A: JsonSchema>() -> Option<Value> {
     let schema = of::<A>();
-    // A type for any value, such as `Value`, has arguments. The same schema of an MCP server declares none.
+    // The schema of a Rust type that accepts any value, such as `Value`, is empty. Such a function has arguments, while
+    // an empty schema of an MCP server declares none.
     if schema == json!({}) {
         return Some(schema);
     }
     parameters(schema)
 }
 
-/// Converts a JSON Schema of arguments to the dialect of the API; `None` if it allows no argument.
+/// Converts a JSON Schema of arguments to the dialect of the API. `None` if it allows no arguments.
 pub(crate) fn parameters(schema: Value) -> Option<Value> {
     if is_empty_object(&schema) {
         return None;
     }
     let mut schema = JsonSchemaValue::try_from(schema).ok()?;
     schema.remove("$schema");
-    // Arguments are always an object. The service requires that the schema declares it.
+    // Arguments are always an object, and the service requires that the schema states it. MCP servers may omit it.
     if schema.get("type").is_none() && schema.get("properties").is_some() {
         schema.insert("type".to_owned(), "object".into());
     }
@@ -64,7 +65,7 @@ pub(crate) fn parameters(schema: Value) -> Option<Value> {
 
 /// Returns whether a schema describes objects without any member. The service refuses such parameters.
 ///
-/// Every keyword that could add a member makes it false, also one that is not known here.
+/// The list of harmless keywords is closed: any other keyword, known or not, may add a member.
 fn is_empty_object(schema: &Value) -> bool {
     let Some(keywords) = schema.as_object() else {
         return false;
@@ -95,6 +96,7 @@ fn as_the_api_accepts_it(schema: &mut JsonSchemaValue) {
     if let Some(value) = schema.remove("const") {
         schema.insert("enum".to_owned(), json!([value]));
     }
+    // The alternatives become an `anyOf`, so a schema that already has one is left unchanged.
     if let Some(Value::Array(listed)) = schema.get("enum")
         && listed.contains(&Value::Null)
         && listed.iter().all(|one| one.is_string() || one.is_null())
@@ -112,6 +114,7 @@ fn as_the_api_accepts_it(schema: &mut JsonSchemaValue) {
         schema.remove("type");
         schema.insert("anyOf".to_owned(), any_of);
     }
+    // Keywords such as `$defs` may be next to a reference.
     let has_siblings = |schema: &JsonSchemaValue| {
         let mut members = schema.as_object().into_iter().flatten();
         members.any(|(name, _)| !name.starts_with('$'))
@@ -120,6 +123,7 @@ fn as_the_api_accepts_it(schema: &mut JsonSchemaValue) {
         && let Some(reference) = schema.remove("$ref")
     {
         let has = |keyword: &str| schema.get(keyword).is_some();
+        // In an existing `anyOf` the reference would be one more alternative instead of a requirement.
         let keyword = if has("anyOf") { "allOf" } else { "anyOf" };
         let reference = json!({"$ref": reference});
         match schema.get_mut(keyword).and_then(Value::as_array_mut) {
@@ -132,9 +136,10 @@ fn as_the_api_accepts_it(schema: &mut JsonSchemaValue) {
 }
 
 impl Schema {
-    /// Creates the schema of a Rust type, in the OpenAPI form.
+    /// Creates the schema of a Rust type, in the OpenAPI form. Doc comments become descriptions, which the model reads.
     ///
-    /// Doc comments become descriptions.
+    /// Every model supports this form. For recursive types, maps and tuples use the JSON Schema of the type, as
+    /// [`GenerationConfig::response_schema_of`] and [`FunctionDeclaration::parameters_of`] do.
     ///
     /// | Rust | Schema |
     /// | --- | --- |
@@ -175,7 +180,7 @@ impl Schema {
 }
 
 impl FunctionDeclaration {
-    /// Sets the parameters to the fields of a Rust type, as JSON Schema.
+    /// Sets the parameters to the fields of a Rust type, as JSON Schema. A type without fields declares no parameters.
     ///
     /// ```
     /// use generativeai::protocol::tools::FunctionDeclaration;
@@ -235,7 +240,7 @@ impl FunctionDeclaration {
 }
 
 impl GenerationConfig {
-    /// Asks for a JSON reply that deserializes as a `T`: sets the media type, and the JSON Schema of `T`.
+    /// Requests a JSON reply that deserializes as a `T`: sets the media type, and the JSON Schema of `T`.
     ///
     /// For models that only support the OpenAPI form, set `response_schema` to
     /// [`Schema::of::<T>()`](Schema::of) instead.

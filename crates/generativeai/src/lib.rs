@@ -44,9 +44,8 @@
 //!
 //! # When a turn fails
 //!
-//! A *turn* is your message, all function calls, and the final reply. It enters the history when the
-//! reply is complete, or not at all: after an error, a lost connection or a dropped future, the history
-//! is as it was before the message.
+//! A *turn* is your message, all function calls, and the final reply. It enters the history when the reply is complete,
+//! or not at all. After an error, a lost connection or a dropped future, the history is unchanged.
 //!
 //! ```
 //! use generativeai::{GenerativeModel, testing::Scripted};
@@ -70,8 +69,8 @@
 //!
 //! # Functions and typed replies
 //!
-//! A function that the model may call is an ordinary Rust function. Its doc comment is the description that the model
-//! reads; its parameters and their types are what the model has to send:
+//! A function that the model may call is an ordinary Rust function. The model reads its doc comment as its description.
+//! Its parameters and their types declare the arguments that the model has to send:
 //!
 //! ```
 //! # #[cfg(feature = "macros")] {

@@ -14,19 +14,20 @@
 //! | images, audio and files of a result | media of the response |
 //! | a result with `isError` | error of the function, which the model reads |
 //! | dropped call | cancelled at the server |
-//! | annotation `readOnlyHint` | ignored, unless the server is [trusted](Connection::trust_read_only_hints) with it |
+//! | annotation `readOnlyHint` | ignored without [`trust_read_only_hints`](Connection::trust_read_only_hints) |
 //!
 //! # Servers as processes
 //!
 //! Most servers are programs that read requests from stdin and write responses to stdout. They inherit the environment
-//! of this process, with the API key in it: remove the variables that they do not need, as the example at
-//! [`Connection::spawn_with_log`] does. A server that fails at its start ends the handshake with an error, and its
-//! reason is on its stderr.
+//! of this process, which may contain the API key: remove the variables that they do not need, as the example at
+//! [`Connection::spawn_with_log`] does. If a server fails at its start, the handshake fails, and the reason is on the
+//! stderr of the server.
 //!
 //! # Many tools
 //!
-//! Each declaration is part of each request, so a server with a hundred tools costs tokens, and models choose worse
-//! among many. [`Connection::functions`] returns a list, from which a program takes the ones that it needs:
+//! Each declaration is part of each request, so a server with a hundred tools costs tokens. Models also choose worse
+//! among many tools. [`Connection::functions`] returns a list, from which a program selects the functions that it
+//! needs:
 //!
 //! ```no_run
 //! use generativeai::{Function, GenerativeModel, mcp::Connection};
@@ -140,8 +141,8 @@ impl Connection {
 
     /// Connects to a server at an address, over streamable HTTP. The headers are sent with every request.
     ///
-    /// Redirects are not followed, and plain `http://` is allowed for this machine only. So keys in the headers are not
-    /// sent to any other server.
+    /// Redirects are not followed, and plain `http://` is allowed for this machine only. So keys in the headers are
+    /// sent to this server alone.
     ///
     /// # Errors
     /// [`Configuration`](ErrorKind::Configuration) if the address or a header is invalid or there is no tokio
@@ -212,8 +213,8 @@ impl Connection {
     /// Trusts the server with the annotation `readOnlyHint`: the functions of tools that have it are
     /// [read-only](Function::is_read_only), so that a policy may run them without asking. By default none is.
     ///
-    /// The annotation may be false: call this only for servers that you would let run any of their tools. No other
-    /// annotation is trusted, and a tool with `destructiveHint` as well is not read-only.
+    /// The annotation may be false: call this only for servers that you would let run any of their tools. Other
+    /// annotations are ignored, except that a tool with `destructiveHint` is never read-only.
     #[must_use]
     pub fn trust_read_only_hints(mut self) -> Self {
         self.trusts_read_only = true;
@@ -225,9 +226,9 @@ impl Connection {
     /// The API allows letters, digits, `_`, `.`, `:` and `-` in a name: other characters are replaced by `_`. Names
     /// that would be equal get a number.
     ///
-    /// The response of a function has the structured content of the tool's result. Texts are added as `text`
-    /// unless they repeat it; without structured content they are `{"result": …}`. Images, audio and files are
-    /// its media. A call that is dropped is cancelled at the server.
+    /// The response of a function has the structured content of the tool's result. Its member `text` contains the
+    /// texts, unless they repeat the structured content. Without structured content the response is
+    /// `{"result": texts}`. Images, audio and files are its media. A call that is dropped is cancelled at the server.
     ///
     /// # Errors
     /// [`Unreachable`](ErrorKind::Unreachable) if the server does not list its tools within 30 s.
@@ -281,6 +282,7 @@ fn start(
     Ok((name, process, stderr))
 }
 
+/// Returns an error outside a tokio runtime. `rmcp` and the log spawn tasks, and tokio would panic.
 fn needs_runtime() -> Result<()> {
     match tokio::runtime::Handle::try_current() {
         Ok(_) => Ok(()),

@@ -13,8 +13,9 @@ mod image;
 impl Blob {
     /// Reads a file. Its media type follows from the extension of its name.
     ///
-    /// Known are the extensions of the formats that Gemini models read: images, audio, video, PDF
-    /// and text. The bytes are sent with each request; a whole request may be 100 MB, a PDF 50 MB.
+    /// The table lists the supported extensions: those of the formats that Gemini models read, and of source code,
+    /// which is sent as plain text. The bytes are sent with each request whose history contains the blob. A whole
+    /// request has at most 100 MB, a PDF 50 MB.
     ///
     /// | Kind | Extensions |
     /// | --- | --- |
@@ -24,11 +25,11 @@ impl Blob {
     /// | documents and text | `pdf`, `txt`, `md`, `html`, `htm`, `css`, `csv`, `xml`, `rtf`, `json`, `js`, `py` |
     /// | plain text | `log`, `toml`, `yaml`, `yml`, `ini`, `rst`, `tex`, `sql`, `sh`, `rs`, `go`, `c`, `h`, `cpp`, `java`, `kt`, `swift`, `rb`, `php`, `ts`, `tsx`, `jsx` |
     ///
-    /// The file is read at once, on the calling thread. Its content is not inspected.
+    /// The call blocks its thread until the file is read. The content is not inspected.
     ///
     /// # Errors
-    /// [`ErrorKind::Request`] if the file cannot be read, or its extension is unknown: then read the
-    /// file yourself and give its type to [`Blob::new`].
+    /// [`ErrorKind::Request`] if the file cannot be read, or if its extension is unknown. In the second case, read the
+    /// file, and pass its bytes and media type to [`Blob::new`].
     ///
     /// ```no_run
     /// use generativeai::{GenerativeModel, protocol::content::{Blob, Part}};
@@ -41,6 +42,7 @@ impl Blob {
     /// ```
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
+        // Most folders have no extension, so the error would be about the media type.
         if path.is_dir() {
             let message = format!("`{}` is a folder: name a file", path.display());
             return Err(Error::new(ErrorKind::Request, message));
@@ -66,7 +68,10 @@ pub(crate) fn mime_type_of(path: &Path) -> Option<&'static str> {
     mime_type(&extension.to_ascii_lowercase())
 }
 
-/// Returns the media type for a file extension, for the formats that Gemini models read.
+/// Returns the media type for a file extension in lower case.
+///
+/// The names are those that the Gemini API documents. Some differ from the IANA registry, which has `audio/mpeg` for
+/// `mp3` and `video/quicktime` for `mov`.
 fn mime_type(extension: &str) -> Option<&'static str> {
     Some(match extension {
         "png" => "image/png",

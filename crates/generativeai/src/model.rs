@@ -1,9 +1,9 @@
 //! Models: the name, the settings and the backend of requests.
 //!
 //! A [`GenerativeModel`] and a message each have settings. [`Settings::over`] merges the two, and
-//! `GenerativeModel::prepare` makes a [`RequestTemplate`] of them: a request that lacks only its contents. Single
+//! `GenerativeModel::prepare` turns them into a [`RequestTemplate`]: a request that lacks only its contents. Single
 //! requests and conversations differ in the contents that they add. Both read their reply through [`Hops`], which may
-//! take several requests.
+//! need several requests for it.
 
 mod continuation;
 mod count;

@@ -14,18 +14,18 @@
 //! | [`status`] | errors of the API |
 //! | [`time`] | timestamps and durations |
 //!
-//! The types that most programs name are also reachable without their module: `protocol::Content` is
-//! [`content::Content`].
+//! The most common types are re-exported here: `protocol::Content` is [`content::Content`].
 //!
 //! # Reading and writing
 //!
 //! The types are plain data with public fields, and implement serde's traits for the JSON of the API.
-//! Every field may be absent; types that a program writes have setters with the names of the fields.
+//! Every field may be absent. The structs are `#[non_exhaustive]`, since the API grows: create one with `default()`,
+//! and set its fields, or call the setters that are named after them.
 //!
 //! Reading is lenient: members are read in `camelCase` and in `snake_case`, `null` is absent, numbers may
 //! be strings, and enum values may be numbers or names in any case. Writing has one form: `camelCase`,
-//! without absent members. Nothing is lost in between: members and enum values that this version does not
-//! know are kept and written again. [`read_json`] also reads numbers that serde_json refuses.
+//! without absent members. Members and enum values that are newer than this version are kept and written again, so
+//! a stored conversation loses nothing. [`read_json`] also reads values that serde_json refuses, such as `1e400`.
 //!
 //! ```
 //! use generativeai::protocol::config::{GenerationConfig, ThinkingLevel};
@@ -42,6 +42,7 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
+// First: `macro_rules!` macros are visible only in the modules after them.
 #[macro_use]
 mod macros;
 

@@ -1,6 +1,6 @@
-//! Methods of a reply that may fail: text, JSON, and whether it is complete.
+//! Methods of a reply that may fail: its text, its JSON, and the check that it is complete.
 //!
-//! They are here and not in `protocol`, since `error` uses `protocol` and they use `error`.
+//! They are not in `protocol`, because they return errors and `error` imports `protocol`.
 
 mod completeness;
 mod display;

@@ -9,10 +9,11 @@ use crate::protocol::response::GenerateContentResponse;
 
 /// Boxed future that owns everything it needs.
 ///
-/// It does nothing until it is polled, and stops its work when it is dropped.
+/// It does nothing until it is polled, and stops its work when it is dropped. It borrows nothing (`'static`), because
+/// the chat that owns a backend changes while a request runs.
 ///
-/// Implementations of [`Backend`](crate::Backend) and [`Journal`](crate::Journal) return it; `Box::pin` makes one of an
-/// `async` block that owns its captures:
+/// Implementations of [`Backend`](crate::Backend) and [`Journal`](crate::Journal) return it. `Box::pin` turns an
+/// `async` block that owns its captures into one:
 ///
 /// ```
 /// use generativeai::{BoxFuture, Result};
@@ -25,8 +26,8 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
 /// Chunks of a streamed reply, in the order they arrive.
 ///
-/// Each chunk is a [`GenerateContentResponse`] with the part of the reply that is new; [merging](GenerateContentResponse::merge_chunk) all of them
-/// gives the whole reply. An error is the last item.
+/// Each chunk is a [`GenerateContentResponse`] with the part of the reply that is new;
+/// [merging](GenerateContentResponse::merge_chunk) all of them gives the whole reply. An error is the last item.
 ///
 /// ```
 /// use futures_util::stream;

@@ -1,8 +1,8 @@
-//! Backends for tests: scripted replies, and recorded exchanges that are played back.
+//! Backends for tests: prepared replies, and recorded exchanges that are played back.
 //!
 //! | Backend | Use it to |
 //! | --- | --- |
-//! | [`Scripted`] | reply with given text, function calls and errors |
+//! | [`Scripted`] | reply with prepared text, function calls and errors |
 //! | [`Recorder`] | record the exchanges with a real service in a file, a *cassette* |
 //! | [`Cassette`] | play such a file back, without a network and without a key |
 //!

@@ -1,10 +1,9 @@
 //! Tools: functions that the model can call, and how they are run.
 //!
-//! A [`Toolbox`] holds the tools of a model or a message. A request contains their declarations. If the reply calls a
-//! function, the chat looks it up in the toolbox and `run` runs it: it deserializes the arguments, runs the
-//! [`Handler`], and converts the return value, or whatever went wrong, into the response that the model reads. How many
-//! rounds of this a turn may have, what happens on failure, and which calls need approval, is set by
-//! [`AutomaticFunctionCalling`].
+//! A [`Toolbox`] contains the tools of a model or a message, and a request contains their declarations. If the reply
+//! calls a function, the chat looks it up in the toolbox. `run` deserializes the arguments, runs the [`Handler`], and
+//! converts its return value or its error into the response that the model reads. [`AutomaticFunctionCalling`] sets how
+//! many such rounds a turn may have, which calls need approval, and whether a failed function fails the turn.
 
 mod approval;
 mod arguments;

@@ -1,4 +1,4 @@
-//! Parts of a reply, its finish reason, token counts and log probabilities.
+//! Conversion of the content of a reply, its finish reason, token counts and log probabilities.
 
 use generativeai::protocol::content::{Blob, Part};
 use generativeai::protocol::response::{
@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::wire::{Logprobs, Message, Text, Token, Usage};
 use crate::opaque;
 
-/// Finish reasons. `tool_calls` is a normal end: what follows from calls is in the parts.
+/// Finish reasons of OpenAI and compatible servers. `tool_calls` becomes `STOP`: the Gemini API has no finish reason
+/// for calls, which are recognized by the parts.
 const REASONS: [(&str, FinishReason); 10] = [
     ("stop", FinishReason::Stop),
     ("stop_sequence", FinishReason::Stop),
@@ -33,10 +34,10 @@ pub(super) fn finish_reason(reason: &str) -> Option<FinishReason> {
     }
 }
 
-/// Takes the thoughts, the text and the images of a message.
+/// Takes the thoughts, the text and the images of a message, in this order.
 pub(super) fn take(message: &mut Message) -> Vec<Part> {
     let mut parts = Vec::new();
-    // Some servers send thoughts under both names.
+    // Some servers send the same thoughts under both names, so only one is read.
     let thoughts = [message.reasoning_content.take(), message.reasoning.take()];
     let thoughts = thoughts.into_iter().flatten().find(|text| !text.is_empty());
     parts.extend(thoughts.map(|text| Part::text(text).thought(true)));
@@ -59,6 +60,7 @@ pub(super) fn take(message: &mut Message) -> Vec<Part> {
     }
     if of_google(&extra, "thought_signature").is_some() {
         let signature = opaque::pack(&json!({"extra_content": extra}));
+        // A stream may contain the signature alone, after the text. Then an empty part carries it.
         match parts
             .last_mut()
             .filter(|part| part.thought_signature.is_none())
@@ -80,20 +82,22 @@ pub(super) fn take(message: &mut Message) -> Vec<Part> {
     parts
 }
 
-/// Returns whether a detail of thinking has to be sent back unchanged: it is encrypted or signed.
+/// Returns whether a detail of thinking is encrypted or signed, and so has to be sent back unchanged.
 fn is_opaque(detail: &Value) -> bool {
     ["data", "signature"]
         .iter()
         .any(|name| detail.get(name).is_some_and(|value| !value.is_null()))
 }
 
-/// Returns a member of the extra content of Google's layer. It is below the name of the service, `google` or `vertex`.
+/// Returns a member of the extra content of Google's OpenAI layer. It is nested in a member named after the service,
+/// `google` or `vertex`.
 fn of_google<'extra>(extra: &'extra Value, name: &str) -> Option<&'extra Value> {
     let mut services = extra.as_object()?.values();
     services.find_map(|members| members.get(name))
 }
 
-/// Converts a part in a list. One of an unknown kind is kept.
+/// Converts an element of a content that is a list. An element of an unknown kind becomes a part with this element as
+/// its unknown member, so that the history sends it back unchanged.
 fn listed(part: Value) -> Part {
     if let Value::String(text) = part {
         return Part::text(text);
@@ -114,6 +118,7 @@ fn listed(part: Value) -> Part {
                 return Part::text(text);
             }
         }
+        // Mistral sends thoughts as a list of texts.
         "thinking" => {
             let pieces = part["thinking"].as_array();
             let texts = pieces.into_iter().flatten();
@@ -135,7 +140,7 @@ fn listed(part: Value) -> Part {
     unknown
 }
 
-/// Converts log probabilities.
+/// Converts log probabilities. `topCandidates` is absent if no token has alternatives.
 pub(super) fn logprobs(logprobs: Logprobs) -> Option<Box<LogprobsResult>> {
     let tokens = logprobs.content.filter(|tokens| !tokens.is_empty())?;
     let candidate = |token: &Token| {
@@ -161,7 +166,10 @@ fn alternatives(token: &Token) -> &[Token] {
     token.top_logprobs.as_deref().unwrap_or_default()
 }
 
-/// Converts token counts. Those of thinking are part of the completion, except where the total shows otherwise.
+/// Converts token counts.
+///
+/// In the Gemini API `candidatesTokenCount` excludes thoughts. In the API of OpenAI `completion_tokens` includes them,
+/// so they are subtracted. Some servers exclude them as well; there the total is the sum of all three counts.
 pub(super) fn usage(usage: Usage) -> UsageMetadata {
     let details = usage.completion_tokens_details.as_ref();
     let thoughts = details.and_then(|details| details.reasoning_tokens);

@@ -1,4 +1,4 @@
-//! Replies in one piece and in chunks, and the responses that they are translated to, as data.
+//! Tests that read replies, unary and in chunks, and compare the responses with those in `tests/fixtures`.
 
 use generativeai::protocol::read_json;
 use generativeai::protocol::response::GenerateContentResponse;
@@ -80,7 +80,7 @@ fn a_call_with_cut_arguments_is_never_complete() {
     }
 }
 
-/// Whatever is returned prevents a retry.
+/// A returned chunk prevents a retry.
 #[test]
 fn a_chunk_with_nothing_but_unknown_members_is_held_back() {
     let mut chunks = chunks(&json!({}));

@@ -40,6 +40,7 @@ impl StandIn {
         Running(self.replies.clone())
     }
 
+    /// Describes the model. The tests of clients read the number of replies in progress from the description.
     fn model(&self) -> Model {
         let mut model = Model::default();
         let replies = self.replies.load(Ordering::SeqCst);

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::instance::instance;
 
-/// Reply to a message that contains "markdown": every construct that the playground draws, and markup
-/// that it must not run.
+/// Reply to a message that contains "markdown": every construct that the playground draws, and HTML that it must show
+/// as text.
 const MARKDOWN: &str = include_str!("markdown.md");
 
 /// Returns the parts of the reply, one per chunk. The first rule that applies:
@@ -67,6 +67,8 @@ fn last_parts(request: &GenerateContentRequest) -> &[Part] {
     last.map_or(&[], |content| content.parts.as_slice())
 }
 
+/// Repeats the message with the instruction, the attachments and the number of earlier contents. Tests check by it
+/// which parts of a request arrived.
 fn echo(request: &GenerateContentRequest, message: &str) -> String {
     let instruction = request.system_instruction.iter();
     let instruction: String = instruction
@@ -105,6 +107,7 @@ fn function_response(request: &GenerateContentRequest) -> Option<Value> {
         })
 }
 
+/// Returns a call of the first function that the message or the mode asks for, with the simplest arguments.
 fn function_call(request: &GenerateContentRequest) -> Option<FunctionCall> {
     let config = request.tool_config.as_ref();
     let config = config.and_then(|config| config.function_calling_config.as_ref());

@@ -48,6 +48,7 @@ fn rule(item: &str) -> Option<Rule> {
         Some((item, probability)) => (item, probability.parse().ok()?),
         None => (item, 1.0),
     };
+    // Refuses NaN as well, which `f64` parses and no range contains.
     if !(0.0..=1.0).contains(&probability) {
         return None;
     }

@@ -1,4 +1,4 @@
-//! Replaces references to uploaded files in a request by the bytes of the files.
+//! Replaces references to uploaded files in a request with the bytes of the files.
 //!
 //! The backend cannot read the files of this server. Text becomes a text part, which every model reads; other files
 //! become inline data, which the backend may refuse.
@@ -16,7 +16,8 @@ use super::storage::{FileStorage, missing};
 use crate::body::BodyReader;
 use crate::error::ApiError;
 
-/// Memory of a file in a request, as a multiple of its size: its bytes, and their encoding in base64 twice.
+/// Memory of a file in a request, as a multiple of its size: its bytes, and their encoding in base64 twice, which is a
+/// third longer.
 const MEMORY_FACTOR: u64 = 4;
 
 /// Replaces the references in a request.
@@ -71,6 +72,7 @@ impl Attachments<'_> {
         if !contents.iter().any(has_reference) {
             return Ok(());
         }
+        // `Contents` shares its contents, so changing a part means copying all. Most requests have no reference.
         let mut resolved: Vec<Content> = contents.iter().cloned().collect();
         for content in &mut resolved {
             self.resolve(content, used).await?;
@@ -102,6 +104,8 @@ impl Attachments<'_> {
         let Some((host, id)) = id_of(uri) else {
             return Ok(None);
         };
+        // A file that is stored here is used whatever the host in its URI: clients may reach the server under several
+        // names.
         match self.storage.file(id) {
             Ok(file) => Ok(Some((id.to_owned(), file))),
             Err(_) if host.is_some_and(|host| host != self.site.host()) => Ok(None),
@@ -109,6 +113,10 @@ impl Attachments<'_> {
         }
     }
 
+    /// Reads a file for a request: as text if its type is text and it is UTF-8, otherwise as inline data.
+    ///
+    /// # Errors
+    /// 400: the file is larger than a request may be. 429: too little memory is free.
     async fn read(
         &self,
         id: &str,
@@ -137,6 +145,7 @@ impl Attachments<'_> {
             Some(held) => held.merge(memory),
             none => *none = Some(memory),
         }
+        // The memory is reserved before the file is read: requests with large files must not exhaust it.
         let path = self.storage.data(id);
         let bytes =
             blocking(move || std::fs::read(path).map_err(disk_error("read the file"))).await?;

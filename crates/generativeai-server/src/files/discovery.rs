@@ -1,11 +1,12 @@
-//! The description of the API where older Google clients look up the upload path.
+//! Discovery document of the API, in which older Google clients look up the upload path.
 
 use serde_json::{Value, json};
 
 use super::site::Site;
 
-/// Returns the description of uploads in the format of Google's discovery service, version 1. The clients that read it
-/// use it for nothing else.
+/// Returns the description of uploads in the format of Google's discovery service, version 1.
+///
+/// It describes nothing else: the clients that read it find the other methods without it.
 pub(super) fn document(site: &Site) -> Value {
     json!({
         "kind": "discovery#restDescription",

@@ -1,4 +1,4 @@
-//! File operations, and their errors.
+//! File operations on threads on which they may block, and their errors.
 
 use std::io;
 

@@ -27,12 +27,13 @@ use crate::error::ApiError;
 use crate::query::Query;
 use crate::response;
 
+// Headers of responses in the dialect `X-Goog-Upload-…`.
 const STATUS: HeaderName = HeaderName::from_static("x-goog-upload-status");
 const RECEIVED: HeaderName = HeaderName::from_static("x-goog-upload-size-received");
 const URL: HeaderName = HeaderName::from_static("x-goog-upload-url");
 const GRANULARITY: HeaderName = HeaderName::from_static("x-goog-upload-chunk-granularity");
 
-/// The endpoints, for one request.
+/// The Files API, for one request.
 pub(crate) struct FilesApi<'a> {
     pub(crate) storage: &'a Arc<FileStorage>,
     pub(crate) bodies: &'a BodyReader,
@@ -82,6 +83,7 @@ impl FilesApi<'_> {
         mut body: Body,
     ) -> Result<Response, ApiError> {
         let handled = match protocol::parse(&parts.headers, query)? {
+            // Its body is read by `BodyReader`, which discards the rest itself.
             UploadCall::Start(dialect) => return self.start(parts, dialect, body).await,
             UploadCall::Continue(dialect, step) => {
                 let id = query.upload_id.as_deref().unwrap_or_default();
@@ -98,7 +100,8 @@ impl FilesApi<'_> {
             UploadCall::Multipart => self.multipart(parts, &mut body).await,
         };
         if handled.is_err() {
-            // The client reads the error only after it has sent its request.
+            // Most clients read the error only after they have sent the body. If the server closed the connection
+            // before, they would report a reset instead.
             self.bodies.discard(&mut body).await;
         }
         handled
@@ -160,6 +163,7 @@ impl FilesApi<'_> {
         })
     }
 
+    /// Handles a request within an upload that exists, once no other request writes the upload.
     async fn step(
         &self,
         upload: Arc<Upload>,
@@ -169,12 +173,14 @@ impl FilesApi<'_> {
         let turn = upload.turn().await;
         let id = upload.record.id.clone();
         let storage = self.storage.clone();
-        // The request before may have completed or cancelled the upload.
+        // The upload may have been completed while this request waited for its turn.
         if let Some(file) = storage.uploaded(&id) {
             return Ok(self.complete(file));
         }
         let received = received(&upload).await?;
         match step {
+            // This dialect has no command that finalizes. If all bytes arrived and the request with the last ones
+            // failed, the query completes the upload.
             Step::Query if dialect == Dialect::Ranges && upload.record.length == Some(received) => {
                 self.finish(upload).await
             }
@@ -212,7 +218,7 @@ impl FilesApi<'_> {
         self.store(file, None, bytes).await
     }
 
-    /// Stores an upload in one request. Nothing is left of it if it fails.
+    /// Stores an upload in one request. If it fails, nothing is left of it, since no client could continue it.
     async fn store(
         &self,
         file: File,
@@ -295,7 +301,7 @@ impl Drop for Discard {
     }
 }
 
-/// Returns how many bytes of an upload were received.
+/// Returns how many bytes of an upload were received. On a blocking thread: a write holds the lock.
 async fn received(upload: &Arc<Upload>) -> Result<u64, ApiError> {
     let upload = upload.clone();
     blocking(move || Ok(upload.received())).await

@@ -22,12 +22,14 @@ use serde::{Deserialize, Serialize};
 
 /// Name of the file with the bytes.
 pub(super) const DATA: &str = "data";
+/// Name of the file with the description, as the API returns it.
 const FILE: &str = "file.json";
+/// Name of the file with the [properties](UploadRecord) of an upload.
 const UPLOAD: &str = "upload.json";
 /// End of the names of folders that are being removed.
 const REMOVED: &str = ".removed";
 
-/// Folder that only this server uses.
+/// Folder that only this server uses: it holds a lock, which the operating system releases if the process is killed.
 #[derive(Debug)]
 pub(super) struct Folder {
     root: PathBuf,
@@ -115,9 +117,10 @@ impl Folder {
     /// `AlreadyExists`: a file with this id exists.
     pub(super) fn complete(&self, upload: &str, id: &str, file: &File) -> io::Result<()> {
         let folder = self.upload(upload);
+        // Synced before the rename, which makes the file visible: a file that is visible after a power cut is complete.
         write_durably(&folder.join(FILE), file)?;
         sync_folder(&folder)?;
-        // A folder replaces an empty folder only.
+        // A rename replaces an empty folder only. So it also decides which of two uploads gets a name, without a lock.
         fs::rename(&folder, self.file(id)).map_err(|error| match error.kind() {
             io::ErrorKind::DirectoryNotEmpty => io::ErrorKind::AlreadyExists.into(),
             _ => error,
@@ -137,7 +140,7 @@ impl Folder {
         sync_folder(&self.root.join("files"))
     }
 
-    /// Renames a folder first: an interrupted removal must not leave a part of a file.
+    /// Removes a folder. It is renamed first: an interrupted removal must not leave a part of a file.
     fn remove(&self, folder: &Path, id: &str) -> io::Result<()> {
         let removed = self.upload(&format!("{id}{REMOVED}"));
         fs::rename(folder, &removed)?;

@@ -48,13 +48,14 @@ impl<'a> Parts<'a> {
             body: Box::pin(body),
             delimiter: Finder::new(&format!("\r\n--{boundary}")).into_owned(),
             line_end: "\r\n",
-            // The first delimiter may be at the beginning of the body.
+            // A delimiter includes the line break before it, which the first one lacks at the beginning of a body.
             buffer: b"\r\n".to_vec(),
         })
     }
 
     /// Reads the part with the properties.
     pub(super) async fn properties(&mut self) -> Result<Vec<u8>, ApiError> {
+        // Skips the preamble: text before the first boundary, which readers ignore (RFC 2046, section 5.1.1).
         while self.chunk().await?.is_some() {}
         self.headers().await?;
         let mut bytes = Vec::new();
@@ -110,7 +111,7 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Finds out how lines end, from the first line: the rest of a delimiter.
+    /// Detects the line ending from the first line, which is the rest of a delimiter.
     fn find_line_end(&mut self) {
         let Some(at) = memchr::memchr(b'\n', &self.buffer) else {
             return;
@@ -123,7 +124,7 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Returns the next bytes before the next delimiter, and then `None`, behind the delimiter.
+    /// Returns the next bytes of a part. At its end, consumes the delimiter and returns `None`.
     async fn chunk(&mut self) -> Result<Option<Bytes>, ApiError> {
         loop {
             let length = self.delimiter.needle().len();
@@ -133,7 +134,7 @@ impl<'a> Parts<'a> {
                     return Ok(None);
                 }
                 Some(at) => at,
-                // The end of the buffer may be the beginning of the delimiter.
+                // The end of the buffer may be the beginning of a delimiter. It stays until more bytes have arrived.
                 None => (self.buffer.len() + 1).saturating_sub(length),
             };
             if end > 0 {

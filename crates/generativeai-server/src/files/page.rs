@@ -6,17 +6,18 @@ use chrono::{DateTime, Utc};
 
 use crate::error::ApiError;
 
-/// Number of files on a page, unless the client asks for another.
+/// Number of files on a page, unless the client asks for another. As for the service.
 const DEFAULT_SIZE: usize = 10;
+/// Maximum number of files on a page, as for the service. It replaces a larger number.
 const MAX_SIZE: usize = 100;
 
 /// Place of a file in the list, which begins with the newest: the time of its creation, and its id.
 ///
-/// A token is the place of the last file of a page. So files that are created or deleted meanwhile make the next
-/// page neither repeat nor omit others.
+/// A token is the place of the last file of a page, not an index. So the next page neither repeats nor omits files if
+/// others are created or deleted in the meantime.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
-    /// Microseconds since 1970, negated.
+    /// Microseconds since 1970, negated so that newer files sort first.
     time: i64,
     id: String,
 }

@@ -1,4 +1,6 @@
-//! Properties that a client sets for a file, and random names for those that it does not.
+//! Properties that a client sets for a file, and random names for files without a name.
+//!
+//! The limits are those of the API, see <https://ai.google.dev/api/files>.
 
 use generativeai::protocol::files::{File, UploadedFile};
 use ring::rand::{SystemRandom, generate};
@@ -16,7 +18,7 @@ const MAX_ID: usize = 40;
 
 /// Reads the properties in the body of a request. An empty body has none.
 ///
-/// `mime_type` is the type in the headers of the request, which counts if the properties have none.
+/// `mime_type` is the type in the headers of the request. It is used if the properties have none.
 pub(super) fn parse(body: &[u8], mime_type: Option<&str>) -> Result<File, ApiError> {
     let upload: UploadedFile = match body.trim_ascii() {
         b"" => UploadedFile::default(),
@@ -57,14 +59,15 @@ pub(super) fn is_id(id: &str) -> bool {
         && !id.ends_with('-')
 }
 
-/// Returns a random id for a file.
+/// Returns a random id for a file: 48 bits. A collision is refused when the upload completes.
 pub(super) fn random_id() -> Result<String, ApiError> {
     let mut id = random_hex()?;
     id.truncate(12);
     Ok(id)
 }
 
-/// Returns a random id for an upload. A client that has the id may write the upload.
+/// Returns a random id for an upload: 128 bits from a secure generator, since a client that has the id may write the
+/// upload without the API key.
 pub(super) fn random_hex() -> Result<String, ApiError> {
     let bytes = generate::<[u8; 16]>(&SystemRandom::new());
     let bytes = bytes.map_err(|_| ApiError::internal("the system has no random numbers"))?;
@@ -81,6 +84,7 @@ fn checked_name(name: String) -> Result<String, ApiError> {
     }
 }
 
+/// Checks a media type: `type/subtype` of the characters of RFC 6838, section 4.2, with any parameters.
 fn checked_mime_type(mime_type: &str) -> Result<String, ApiError> {
     let essence = mime_type.split(';').next().unwrap_or_default().trim();
     let is_token = |text: &str| {

@@ -1,7 +1,7 @@
-//! Operation of a request to the upload path. Pure functions over method, headers and query.
+//! Operation of a request to the upload path. Pure functions over headers and query.
 //!
 //! Clients use two forms of resumable uploads: one with the headers `X-Goog-Upload-…`, and the older one of
-//! `uploadType=resumable`, with `Content-Range` and the code 308. Both have uploads in one request, too: the bytes
+//! `uploadType=resumable`, with `Content-Range` and the code 308. Both also have uploads in one request: the bytes
 //! alone, or `multipart/related` with the properties in front.
 
 use axum::http::HeaderMap;
@@ -37,7 +37,7 @@ pub(super) enum Dialect {
 pub(super) enum Step {
     /// Asks how many bytes were received.
     Query,
-    /// The upload is to be discarded.
+    /// Discards the upload.
     Cancel,
     /// The body has bytes from this offset on.
     Send {
@@ -128,7 +128,8 @@ fn step(command: &str, headers: &HeaderMap) -> Result<Step, ApiError> {
     }
 }
 
-/// Reads `Content-Range`: `bytes 0-9/30`, `bytes 0-9/*`, or `bytes */30` for a query. Without it the body is the file.
+/// Reads `Content-Range`: `bytes 0-9/30`, `bytes 0-9/*`, or `bytes */30` for a query. Without the header the body is
+/// the whole file.
 fn range(headers: &HeaderMap) -> Result<Step, ApiError> {
     let Some(range) = header(headers, CONTENT_RANGE.as_str()) else {
         return Ok(Step::Send {

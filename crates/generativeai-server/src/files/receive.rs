@@ -33,7 +33,7 @@ impl Receiver {
     /// Writes all bytes. What arrives before an error stays, so that the client can resume.
     ///
     /// # Errors
-    /// The connection broke or is silent, a newer request continues the upload, or a limit is exceeded.
+    /// The connection broke, no bytes arrived in time, a newer request continues the upload, or a limit is exceeded.
     pub(super) async fn receive(&mut self, mut frames: Frames<'_>) -> Result<(), ApiError> {
         let mut block = Vec::new();
         let result = loop {
@@ -47,13 +47,16 @@ impl Receiver {
             }
         };
         self.write(block).await?;
+        // The response reports these bytes as received, so they must survive a power cut.
         let upload = self.upload.clone();
         blocking(move || upload.sync()).await?;
         result
     }
 
+    /// Waits for the next bytes: `None` at the end of the request.
     async fn next(&mut self, frames: &mut Frames<'_>) -> Result<Option<Bytes>, ApiError> {
         tokio::select! {
+            // First, so that a client that sends fast cannot delay the newer request.
             biased;
             () = self.turn.ended() => {
                 let message = "a newer request continues the upload";
@@ -69,7 +72,7 @@ impl Receiver {
         }
     }
 
-    /// Writes a block, and returns its memory.
+    /// Writes a block. Returns it empty, so that its allocation is reused.
     async fn write(&self, mut block: Vec<u8>) -> Result<Vec<u8>, ApiError> {
         let (storage, upload) = (self.storage.clone(), self.upload.clone());
         blocking(move || {

@@ -22,6 +22,7 @@ impl Site {
             Some("https") => "https",
             _ => "http",
         };
+        // `Router::nest` removes its prefix from the URI. Only axum's `OriginalUri` still has it.
         let original = parts.extensions.get::<OriginalUri>();
         let original = original.map_or("", |OriginalUri(uri)| uri.path());
         let prefix = original.strip_suffix(parts.uri.path()).unwrap_or_default();

@@ -66,6 +66,7 @@ struct State {
     uploads: HashMap<String, InProgress>,
 }
 
+/// Complete file.
 #[derive(Debug)]
 struct Stored {
     file: File,
@@ -76,6 +77,7 @@ struct Stored {
     upload: Option<String>,
 }
 
+/// Upload that has not become a file.
 #[derive(Debug)]
 struct InProgress {
     upload: Arc<Upload>,
@@ -86,7 +88,8 @@ struct InProgress {
 }
 
 impl FileStorage {
-    /// Opens a folder, which is created if it does not exist, with its files and uploads.
+    /// Opens a folder, which is created if it does not exist, with its files and uploads. On Unix only the owner can
+    /// read a folder that this function creates.
     ///
     /// # Errors
     /// Another server uses the folder, or it cannot be written.
@@ -137,19 +140,20 @@ impl FileStorage {
         })
     }
 
-    /// Sets the maximum size of a file in bytes. Default: 2 GiB, as for the service.
+    /// Sets the maximum size of a file in bytes. Default: 2 GiB, as for the service. Larger uploads get 400.
     pub fn max_file_size(mut self, bytes: u64) -> Self {
         self.max_file_size = bytes;
         self
     }
 
-    /// Sets the maximum size of all files and uploads together, in bytes. Default: 20 GB, as for the service.
+    /// Sets the maximum size of all files and uploads together, in bytes. Default: 20 GB, as for the service. Further
+    /// uploads get 429. An upload counts with its announced size from its start.
     pub fn max_total_size(mut self, bytes: u64) -> Self {
         self.max_total_size = bytes;
         self
     }
 
-    /// Sets the maximum number of files and uploads. Default: 1,000.
+    /// Sets the maximum number of files and uploads. Default: 1,000. Further uploads get 429.
     pub fn max_files(mut self, count: usize) -> Self {
         self.max_files = count;
         self
@@ -161,7 +165,7 @@ impl FileStorage {
         self
     }
 
-    /// Returns a file. Files that have expired do not exist.
+    /// Returns a file, unless it has expired.
     pub(super) fn file(&self, id: &str) -> Result<File, ApiError> {
         let now = (self.clock)();
         let state = self.state();
@@ -191,6 +195,7 @@ impl FileStorage {
             .filter(|place| after.is_none_or(|after| place > after))
             .collect();
         places.sort_unstable();
+        // A page has at least one file, see `page::size`.
         let next = (places.len() > size).then(|| places[size - 1].token());
         let page = places.iter().take(size);
         let files = page.filter_map(|place| state.files.get(place.id()));
@@ -217,6 +222,8 @@ impl FileStorage {
             .name
             .as_deref()
             .and_then(|name| name.strip_prefix("files/"));
+        // An early error, before the client sends the bytes. `complete` decides, since another upload may use the name
+        // first.
         if let Some(id) = id
             && self.state().files.contains_key(id)
         {
@@ -236,6 +243,7 @@ impl FileStorage {
             reserved: 0,
             changed: (self.clock)(),
         };
+        // The upload is inserted before the limits are checked, so that concurrent starts count each other.
         let count = {
             let mut state = self.state();
             state.uploads.insert(id.clone(), in_progress);
@@ -352,7 +360,7 @@ impl FileStorage {
         Ok(file)
     }
 
-    /// Removes expired files and uploads.
+    /// Removes expired files and uploads: from memory under the lock, then from the disk without it.
     fn remove_expired(&self) -> Result<(), ApiError> {
         let now = (self.clock)();
         let (files, uploads) = self.state().take_expired(now);
@@ -378,7 +386,7 @@ impl FileStorage {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing is changed between two steps that could panic.
+        // The state is consistent after a panic: no change of it consists of steps between which code can panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -400,8 +408,8 @@ pub(super) fn unknown_upload() -> ApiError {
     ApiError::not_found("unknown upload: it was cancelled, or has expired. Start it again")
 }
 
-/// Returns the error for a file that does not exist. The code is the same as the service's, which does not reveal
-/// whether files of others exist.
+/// Returns the error for a file that does not exist. The code is 403, as for the service, which does not reveal whether
+/// other users have such a file.
 pub(super) fn missing(id: &str) -> ApiError {
     ApiError::forbidden(format!(
         "no permission to access the file `files/{id}`, or it does not exist or has expired"

@@ -34,7 +34,10 @@ struct Progress {
     digest: Option<Context>,
 }
 
-/// Right to write an upload. A newer request takes it over: the client of the older one no longer waits.
+/// Right to write an upload.
+///
+/// A newer request takes it over. The client has given up the older one, whose connection may be broken without the
+/// server noticing.
 #[derive(Debug)]
 pub(super) struct Turn {
     number: u64,
@@ -91,6 +94,7 @@ impl Upload {
 
     /// Stops the requests that write this upload, and waits until they have ended.
     pub(super) async fn turn(&self) -> Turn {
+        // Announced before the lock is awaited: the request that holds it sees the new number, and ends.
         let mut number = 0;
         self.newest.send_modify(|newest| {
             *newest += 1;
@@ -155,7 +159,7 @@ impl Upload {
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
-        // Nothing is changed between two steps that could panic.
+        // `received` is updated last, so after a panic it covers only bytes that were written and hashed.
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

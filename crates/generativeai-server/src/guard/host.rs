@@ -42,8 +42,12 @@ impl AllowedHosts {
 }
 
 /// Returns the host names of a request: at least one, and at most one per source.
+///
+/// # Errors
+/// 400, as RFC 9112, section 3.2, requires for a missing, repeated or invalid `Host`.
 fn hosts_of(parts: &Parts) -> Result<Vec<Authority>, ApiError> {
     let invalid = || ApiError::invalid("the request must have exactly one valid `Host` header");
+    // An absolute URI takes precedence over `Host` (RFC 9112, section 3.2.2), so both must be allowed.
     let mut hosts: Vec<Authority> = parts.uri.authority().cloned().into_iter().collect();
     let headers: Vec<_> = parts.headers.get_all(HOST).iter().collect();
     match headers[..] {

@@ -48,8 +48,8 @@ impl ApiKey {
         }
     }
 
-    /// Compares in constant time, so that the time of a response does not show how many bytes of a
-    /// guessed key are right.
+    /// Compares in a time that depends only on the candidate's length. So the time of a response does not show how many
+    /// bytes of a guessed key are right.
     fn matches(&self, candidate: &[u8]) -> bool {
         let key = self.0.as_bytes();
         // `black_box` keeps the compiler from leaving the loop at the first difference.
@@ -69,7 +69,7 @@ fn bearer_token(value: &[u8]) -> Option<&[u8]> {
         .then(|| token.trim_ascii())
 }
 
-/// Creates the error for a wrong key. Message and reason are the same as the service's: clients check them.
+/// Creates the error for a wrong key. Message and reason are those of the service: clients check them.
 fn invalid_key() -> ApiError {
     ApiError::invalid("API key not valid. Please pass a valid API key.").with_detail(json!({
         "@type": "type.googleapis.com/google.rpc.ErrorInfo",

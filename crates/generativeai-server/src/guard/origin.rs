@@ -9,11 +9,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::error::ApiError;
 
-/// Headers of responses that pages need for uploads.
+/// Headers of responses that pages need for uploads. Browsers hide all but a few from pages unless they are listed.
 const EXPOSED_HEADERS: &str =
     "x-goog-upload-url, x-goog-upload-status, x-goog-upload-size-received, location, range";
 
-/// Origins of the web pages that may use the API, besides the server's own.
+/// Origins of the web pages that may use the API, in addition to the server's own.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AllowedOrigins {
     /// Whether every origin is allowed.

@@ -1,4 +1,4 @@
-//! Place in the content of a reply, however its chunks divide it.
+//! Position in the content of a reply, independent of how its chunks divide it.
 
 use std::fmt;
 
@@ -8,20 +8,21 @@ use ring::digest::{Context, SHA256};
 /// Length of a digest in bytes.
 pub(super) const DIGEST: usize = 32;
 
-// Bytes that no UTF-8 text contains. They separate text and other parts.
+// Bytes that no UTF-8 text contains. They precede texts and other parts in the digest, so different contents never have
+// the same bytes.
 const TEXT: u8 = 0xf8;
 const THOUGHT: u8 = 0xf9;
 const SIGNATURE: u8 = 0xfa;
 const OTHER: u8 = 0xfb;
 
-/// Place in the content of a reply: how much precedes it, and a digest of that.
+/// Position in the content of a reply: the length of the content before it, and a digest of that content.
 ///
 /// Equal contents have equal positions, whether their text is one part or many.
 #[derive(Clone)]
 pub(super) struct Position {
     length: u64,
     digest: Context,
-    /// Kind of the text that the next one is a continuation of.
+    /// Kind of the last text. A text of the same kind continues it, whatever the chunks were.
     open: Option<u8>,
 }
 
@@ -35,13 +36,13 @@ impl Position {
         }
     }
 
-    /// Returns the length of the content before this place: bytes of its texts, and one for each signature and each
+    /// Returns the length of the content before this position: bytes of its texts, and one for each signature and each
     /// other part.
     pub(super) fn length(&self) -> u64 {
         self.length
     }
 
-    /// Returns the digest of the content before this place.
+    /// Returns the digest of the content before this position.
     pub(super) fn digest(&self) -> [u8; DIGEST] {
         digest_of(self.digest.clone())
     }
@@ -72,11 +73,12 @@ impl Position {
         }
     }
 
-    /// Moves behind a part, but no further than a length. Returns what of the part is left.
+    /// Moves behind a part, but no further than a length. Returns the rest of the part.
     ///
     /// # Errors
     /// The length is inside of a character.
     pub(super) fn add_up_to(&mut self, length: u64, part: Part) -> Result<Option<Part>, Inside> {
+        // Never negative: until it has reached the length, the position is moved by this function alone.
         let left = length - self.length;
         if left == 0 {
             return Ok(Some(part));

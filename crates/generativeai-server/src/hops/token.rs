@@ -1,4 +1,4 @@
-//! Tokens from which a reply continues: a request, a place in its reply, and a signature of both.
+//! Continuation tokens: a position in the reply to a request, a digest of the request, and a signature of both.
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -61,6 +61,7 @@ pub(super) fn read(
              request without it",
         ));
     };
+    // `SIGNED` fixes the number of bytes, so no split panics.
     let (length, rest) = rest.split_at(8);
     let (content, issued_for) = rest.split_at(DIGEST);
     if issued_for != request {

@@ -46,6 +46,7 @@ export async function listModels() {
     const page = await (await request(`v1beta/models?pageToken=${encodeURIComponent(token)}`)).json();
     models.push(...(page.models ?? []));
     token = page.nextPageToken ?? "";
+  // The limit ends the loop if a server returns a token with every page.
   } while (token && models.length < 1000);
   return models.filter(
     ({ supportedGenerationMethods: methods }) => !methods || methods.includes("generateContent"),
@@ -73,7 +74,9 @@ export async function* streamReply(model, body, signal) {
   }
 }
 
+/** Yields the lines of a stream of bytes. */
 async function* linesOf(stream) {
+  // A character of several bytes may be split between two reads. The decoder keeps its beginning.
   const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {

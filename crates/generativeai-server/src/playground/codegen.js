@@ -3,7 +3,7 @@
 // Each sample runs as shown. If the page has an API key, the sample reads it from GEMINI_API_KEY: a key
 // never appears in code that people share.
 
-/** What a sample is made from: `{base, hasKey, model, body}`; `body` is the request. */
+/** Generators of the samples. Each gets `{base, hasKey, model, body}`; `body` is the request. */
 export const SAMPLES = { curl, Rust: rust, Python: python, JavaScript: javascript };
 
 const json = (value, indent = "") => JSON.stringify(value, null, 2).replaceAll("\n", `\n${indent}`);
@@ -76,7 +76,7 @@ print(${outputOf(body, "response.text", "response.function_calls or response.tex
 `;
 }
 
-/** Members whose names are data: they stay as they are, and so does everything in them. */
+/** Members whose content has names that are data. These names are not converted to snake_case. */
 const FREE = new Set([
   "args",
   "response",
@@ -106,6 +106,7 @@ function pythonValue(value, indent = "") {
   const members = Array.isArray(value)
     ? value.map((item) => pythonValue(item, inner))
     : Object.entries(value).map(([name, member]) => {
+        // The Python client takes bytes for these members, and encodes them itself.
         const isBytes = name === "thought_signature" || (name === "data" && value.mime_type);
         const text = pythonValue(member, inner);
         return `${JSON.stringify(name)}: ${isBytes ? `base64.b64decode(${text})` : text}`;
@@ -116,6 +117,7 @@ function pythonValue(value, indent = "") {
 
 // --- Rust
 
+/** The last content becomes the message, the contents before it become the history of a chat. */
 function rust({ base, hasKey, model, body }) {
   const last = body.contents.at(-1);
   const history = body.contents.slice(0, -1);
@@ -174,6 +176,7 @@ const BIDIRECTIONAL = /[\u202a-\u202e\u2066-\u2069]/g;
 /** A Rust string literal; a raw one where escapes would make it hard to read. */
 function rustString(text) {
   if (/[\n"\\]/.test(text) && !/[\r\u0000-\u0008]/.test(text) && !text.match(BIDIRECTIONAL)) {
+    // More `#` than follow any quotation mark in the text, so that the text does not end the literal.
     const runs = text.match(/"#*/g) ?? [];
     const hashes = "#".repeat(Math.max(1, ...runs.map((run) => run.length)));
     return `r${hashes}"${text}"${hashes}`;

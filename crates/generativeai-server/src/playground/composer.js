@@ -3,7 +3,7 @@
 import { byId, el, iconButton } from "./dom.js";
 import { attachment } from "./parts.js";
 
-/** Largest sum of attachments, in bytes. In base64 they take a third more; a request may have 20 MiB. */
+/** Maximum size of all attachments, in bytes. Base64 is a third longer, and the server accepts 20 MiB by default. */
 const MAX_ATTACHED = 14 * 1024 * 1024;
 
 /** Text files whose media type browsers do not know, by the ending of their name. */
@@ -25,6 +25,7 @@ export class Composer {
     });
     this.area.addEventListener("input", () => this.#resize());
     this.area.addEventListener("keydown", (event) => {
+      // While an input method composes a character, Enter confirms it.
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
         event.preventDefault();
         this.form.requestSubmit();
@@ -37,6 +38,7 @@ export class Composer {
     });
     byId("attach").addEventListener("click", () => byId("files").click());
     byId("files").addEventListener("change", ({ target }) => {
+      // Emptied, because choosing the same file again would cause no `change` event.
       this.attach(target.files).then(() => (target.value = ""));
     });
     this.#acceptDrops(byId("main"));
@@ -50,6 +52,7 @@ export class Composer {
       zone.classList.add("drop");
     });
     zone.addEventListener("dragleave", (event) => {
+      // The event also fires when the pointer enters a child of the zone.
       if (!zone.contains(event.relatedTarget)) zone.classList.remove("drop");
     });
     zone.addEventListener("drop", (event) => {
@@ -77,7 +80,7 @@ export class Composer {
     this.area.focus();
   }
 
-  /** Puts parts back into the form, unless something else is being written. */
+  /** Puts parts back into the form, unless it contains another message. */
   restore(parts) {
     if (!this.isEmpty()) return;
     this.area.value = parts.map((part) => part.text ?? "").join("");

@@ -13,6 +13,7 @@
 export function newConversation(model, settings) {
   const now = Date.now();
   return {
+    // Browsers have `randomUUID` only in secure contexts: over TLS, or from this machine.
     id: crypto.randomUUID?.() ?? `${now}-${Math.random()}`,
     title: "",
     created: now,
@@ -101,7 +102,7 @@ export const exportContents = ({ messages }) =>
 
 /**
  * Reads messages from JSON: a `Content[]`, or an object that has one as `contents` or `history`.
- * Throws an error that says what is wrong.
+ * Throws an error whose message names the problem.
  */
 export function importContents(json) {
   let value;

@@ -61,5 +61,6 @@ export async function copy(text, button) {
 export function download(name, text, type = "application/json") {
   const url = URL.createObjectURL(new Blob([text], { type }));
   el("a", { href: url, download: name }).click();
+  // The browser reads the URL only after `click` has returned.
   setTimeout(() => URL.revokeObjectURL(url), 1000);
 }

@@ -23,7 +23,7 @@ import * as storage from "./storage.js";
 /** Time between two saves of a reply that is still growing, in milliseconds. */
 const SAVE_INTERVAL = 1000;
 
-/** Model that is requested while the models of the server are not known. Any server maps this name. */
+/** Model that is requested while the models of the server are not known. By default a server maps it to its own. */
 const FALLBACK_MODEL = "gemini-flash-latest";
 
 /** All conversations, by their ids. Those without messages are not stored. */
@@ -70,7 +70,7 @@ function remember(name, value) {
   try {
     localStorage.setItem(name, JSON.stringify(value));
   } catch {
-    // The browser stores nothing: the setting lasts as long as the page.
+    // The browser refuses to store anything. The setting is lost when the page is closed.
   }
 }
 
@@ -82,7 +82,7 @@ function recall(name) {
   }
 }
 
-/** Saves a conversation. Failures are shown: the browser may be full, or store nothing. */
+/** Saves a conversation. Failures are shown: the storage may be full or turned off. */
 async function persist(conversation) {
   if (conversation.messages.length === 0 && !conversation.title) return;
   try {
@@ -94,6 +94,7 @@ async function persist(conversation) {
 
 // --- Drawing
 
+/** Draws everything but the messages. */
 function draw() {
   const isRunning = running.has(current.id);
   document.title = `${titleOf(current)} · Playground`;
@@ -127,6 +128,7 @@ function select(conversation) {
   draw();
 }
 
+/** Shows a new conversation. One that is still empty is used again. */
 function startNew() {
   const empty = [...conversations.values()].find(({ messages, title }) => !messages.length && !title);
   const conversation = empty ?? newConversation(current?.model ?? defaultModel(), recall("settings") ?? DEFAULTS);
@@ -137,9 +139,10 @@ function startNew() {
 
 const defaultModel = () => models[0]?.name.replace(/^models\//, "") ?? "";
 
+/** Deletes a conversation, and shows the one that was changed last. */
 async function remove(id) {
   running.get(id)?.abort();
-  // It disappears from the list once it is gone for good.
+  // It leaves the list once it is deleted. A reload must not bring back a conversation that had disappeared.
   await storage.remove(id).catch(() => {});
   conversations.delete(id);
   if (current.id !== id) return draw();
@@ -224,6 +227,7 @@ async function generate(conversation) {
   conversation.updated = Date.now();
   const controller = new AbortController();
   running.set(conversation.id, controller);
+  // The user may show another conversation while this one gets its reply.
   if (conversation === current) list.draw(messages);
   draw();
   persist(conversation);
@@ -231,6 +235,7 @@ async function generate(conversation) {
   const start = performance.now();
   let frame = 0;
   const update = () => {
+    // One drawing per frame, however many chunks arrive: each drawing reads the whole text of the reply again.
     frame ||= requestAnimationFrame(() => {
       frame = 0;
       if (conversation === current) list.update();
@@ -266,6 +271,7 @@ async function generate(conversation) {
   const outcome = { complete: "The reply is complete.", stopped: "The reply was stopped." };
   byId("announcement").textContent = outcome[reply.end] ?? "The reply failed.";
   draw();
+  // A conversation that was deleted during its reply must not be stored again.
   if (conversations.has(conversation.id)) persist(conversation);
 }
 
@@ -297,7 +303,7 @@ function withEarlier(usage, earlier) {
   return { ...usage, ...Object.fromEntries(sums) };
 }
 
-/** Returns why a reply that came to its end is not complete, or an empty text. */
+/** Returns why a reply is not complete although its stream has ended, or an empty text. */
 function problemOf({ parts, finishReason, blockReason }) {
   if (blockReason) return `the message was blocked: ${blockReason}`;
   if (!finishReason) return "the connection was lost before the reply was complete";
@@ -419,6 +425,7 @@ for (const button of document.querySelectorAll("[data-prompt]")) {
 }
 
 document.addEventListener("keydown", (event) => {
+  // A dialog handles its keys itself: Escape closes it, and must not stop the reply as well.
   if (document.querySelector("dialog[open]")) return;
   const command = event.ctrlKey || event.metaKey;
   const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
@@ -443,6 +450,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 storage.onChange(async (id) => {
+  // This tab writes the conversation, so its own copy is the newer one.
   if (running.has(id)) return;
   const conversation = await storage.load(id);
   if (conversation) conversations.set(id, conversation);
@@ -458,7 +466,7 @@ async function start() {
   const stored = await storage.loadAll().catch(() => []);
   for (const conversation of stored) {
     for (const message of conversation.messages) {
-      // The page was left in the middle of a reply, which ended the reply.
+      // The page was closed during the reply. The server stopped it.
       if (message.end === "running") message.end = "stopped";
     }
     conversations.set(conversation.id, conversation);

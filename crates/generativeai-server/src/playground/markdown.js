@@ -1,6 +1,6 @@
-// Markdown of the model as elements. The model's text never becomes script: HTML in it is shown as
-// text, the parser's output passes a sanitizer, and the page's content security policy (trusted types)
-// refuses every other way from strings to markup.
+// Markdown of the model as elements. The model's text never becomes script: HTML in it is shown as text, and a
+// sanitizer filters the parser's output. The page's content security policy (trusted types) refuses all other
+// conversions of strings to markup.
 
 import DOMPurify from "./vendor/dompurify.js";
 import highlighter from "./vendor/highlight.js";
@@ -19,7 +19,7 @@ const SANITIZE = {
   ALLOWED_TAGS: TAGS,
   ALLOWED_ATTR: ["href", "title", "align", "start", "class", "type", "checked", "disabled"],
   ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
-  // Otherwise the values of these attributes would have to look like addresses, too.
+  // DOMPurify tests the values of attributes with the regular expression above, unless they are declared as safe.
   ADD_URI_SAFE_ATTR: ["align", "start", "type", "checked", "disabled"],
   ALLOW_DATA_ATTR: false,
   RETURN_DOM_FRAGMENT: true,

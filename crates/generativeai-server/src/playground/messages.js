@@ -4,7 +4,7 @@ import { pendingCalls, textOf } from "./conversation.js";
 import { copy, el, icon, iconButton } from "./dom.js";
 import { renderParts } from "./parts.js";
 
-/** Distance from the bottom, in pixels, within which the list follows a growing reply. */
+/** Distance from the bottom in pixels, up to which the list scrolls with a growing reply. */
 const FOLLOW_DISTANCE = 60;
 
 /**
@@ -101,6 +101,7 @@ export class MessageList {
     const send = () => area.value.trim() && this.actions.edit(index, area.value);
     area.addEventListener("keydown", (event) => {
       if (event.key === "Escape") {
+        // The handler of the page would stop the reply in progress.
         event.stopPropagation();
         cancel();
       } else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {

@@ -5,7 +5,7 @@ import { codeBlock, renderMarkdown } from "./markdown.js";
 
 const pretty = (value) => JSON.stringify(value, null, 2);
 
-/** Returns the kind of a part, by which its element is updated or replaced. */
+/** Returns the kind of a part. Its element is updated as long as the kind is the same, and replaced otherwise. */
 function kindOf(part) {
   if (part.text !== undefined) return part.thought ? "thought" : "text";
   return ["functionCall", "functionResponse", "inlineData", "fileData", "executableCode", "codeExecutionResult"]

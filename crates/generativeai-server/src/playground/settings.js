@@ -1,4 +1,4 @@
-// Settings of a conversation: their defaults, and the request that they make.
+// Settings of a conversation: their defaults, their checks, and the request body built from them.
 
 /** Settings of a new conversation. Empty values are not sent. */
 export const DEFAULTS = {

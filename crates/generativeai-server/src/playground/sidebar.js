@@ -48,6 +48,7 @@ export class Sidebar {
   #rename(item, conversation) {
     const input = el("input", { "aria-label": "Name of the conversation", maxlength: 100 });
     input.value = titleOf(conversation);
+    // Enter removes the input, which fires `blur` as well.
     let done = false;
     const end = (title) => {
       if (done) return;

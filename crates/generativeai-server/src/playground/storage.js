@@ -3,7 +3,7 @@
 const NAME = "generativeai-playground";
 const STORE = "conversations";
 
-/** Tells other tabs of the browser that a conversation changed. */
+/** Notifies other tabs of the browser that a conversation changed. The sending tab gets no message. */
 const channel = new BroadcastChannel(NAME);
 
 let database;
@@ -23,6 +23,7 @@ async function transact(mode, operation) {
   const transaction = (await open()).transaction(STORE, mode);
   const request = operation(transaction.objectStore(STORE));
   return new Promise((resolve, reject) => {
+    // Not at `onsuccess` of the request: the transaction could still be aborted, for lack of space for example.
     transaction.oncomplete = () => resolve(request.result);
     transaction.onabort = () => reject(transaction.error);
   });

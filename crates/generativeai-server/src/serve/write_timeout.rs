@@ -31,7 +31,8 @@ impl<S> WriteTimeout<S> {
         }
     }
 
-    /// Returns the result of a write, or an error if it has been pending for too long.
+    /// Returns the result of a write, or an error if it has been pending for too long. Each write that makes progress
+    /// starts the time again.
     fn check<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -43,6 +44,7 @@ impl<S> WriteTimeout<S> {
         }
         let timeout = self.timeout;
         let pending = self.pending.get_or_insert_with(|| Box::pin(sleep(timeout)));
+        // Polled also for its waker: the socket of a client that does not read wakes nobody.
         ready!(pending.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -78,6 +80,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     }
 
     fn is_write_vectored(&self) -> bool {
+        // Not the default of `false`, with which hyper copies the pieces of a response into one buffer.
         self.stream.is_write_vectored()
     }
 

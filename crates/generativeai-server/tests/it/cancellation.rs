@@ -65,6 +65,7 @@ async fn a_client_that_disconnects_before_the_response_stops_the_work() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_disconnected() {
+    // Far more chunks than the buffers of the connection hold, so a write has to wait for the client.
     let (backend, mut events) = Endless::new(10_000_000);
     let server = Server::new(backend).write_timeout(std::time::Duration::from_millis(50));
     let running = Running::start(server, listener());

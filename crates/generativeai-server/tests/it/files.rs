@@ -104,7 +104,8 @@ impl Site {
             .expect("a response")
     }
 
-    /// Sends the beginning of a request whose body has this length. Returns `None` if there is no response.
+    /// Sends a request with this content length. If the body is shorter, closes the client's side of the connection
+    /// after it. Returns `None` if there is no response.
     async fn cut(
         &self,
         request: &str,
@@ -118,7 +119,7 @@ impl Site {
         response(&mut stream).await
     }
 
-    /// Sends the beginning of a request, and returns its connection.
+    /// Sends a request with this content length, whose body may be shorter, and returns its connection.
     async fn open(
         &self,
         request: &str,
@@ -238,7 +239,7 @@ async fn response(stream: &mut TcpStream) -> Option<Response> {
     Some(Response { code, head, body })
 }
 
-/// Returns the text of this length, whose parts differ.
+/// Returns a text of this length. Its pieces differ, so that swapped ones are noticed.
 fn text(length: usize) -> Vec<u8> {
     (0..length)
         .map(|at| b'a' + u8::try_from(at * 7 / 3 % 26).expect("small"))

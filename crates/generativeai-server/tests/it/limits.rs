@@ -44,6 +44,7 @@ async fn a_body_that_does_not_arrive_times_out() {
 #[tokio::test(start_paused = true)]
 async fn requests_share_the_memory_limit() {
     let (backend, mut events) = Endless::new(0);
+    // A body takes its 1,000 bytes and 256 for the only value in it, so two bodies do not fit.
     let router = Server::new(backend).memory_limit(1_500).into_router();
     let first = tokio::spawn(router.clone().oneshot(post(PATH, " ".repeat(1_000))));
     assert_eq!(events.recv().await, Some(Event::Started));

@@ -82,8 +82,8 @@ async fn every_recorded_request_is_read() {
     assert!(refused.is_empty(), "{}", refused.join("\n"));
 }
 
-/// Row 41 of tests/field.md: methods of Vertex AI, caches, uploads without a folder for files, and what the backend
-/// does not have.
+/// Row 41 of tests/field.md: methods of Vertex AI, caches, uploads without a folder for files, and methods that the
+/// backend does not support.
 #[tokio::test]
 async fn every_recorded_request_that_is_not_served_gets_an_answer_in_words_that_is_not_retried() {
     let mut count = 0;

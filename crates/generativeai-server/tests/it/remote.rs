@@ -212,8 +212,7 @@ fn request() -> GenerateContentRequest {
         .contents("Hi")
 }
 
-/// The server turns kinds of errors into codes, the client turns codes into kinds: both directions
-/// agree.
+/// The server maps kinds of errors to codes, and the client maps codes to kinds. Both tables must agree.
 #[tokio::test]
 async fn error_kinds_with_different_http_codes_survive_the_wire() {
     for (kind, received) in [

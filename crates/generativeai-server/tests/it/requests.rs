@@ -8,7 +8,7 @@ use crate::support::{hello, post, send};
 
 const PATH: &str = "/v1beta/models/m:generateContent";
 
-/// Returns an object whose names are data.
+/// Returns an object whose member names are data, and must not be converted.
 fn free() -> Value {
     json!({"first_name": {"last_name": 1}, "lastName": [{"in_list": true}]})
 }
@@ -106,7 +106,7 @@ async fn both_spellings_and_numbers_for_enums_are_the_same_request() {
     assert_eq!(schema["properties"]["max_items"]["max_items"], 3);
 }
 
-/// Row 19 of tests/field.md: forms of the service's documented curl requests, and others of their kind.
+/// Row 19 of tests/field.md: forms that occur in the curl requests of the service's documentation, and similar ones.
 #[tokio::test]
 async fn one_value_for_a_list_and_enums_in_any_case_are_accepted() {
     let expected = json!({

@@ -203,7 +203,7 @@ async fn function_calls_have_ids() {
     assert_eq!(again.json(), reply, "equal requests get equal replies");
 }
 
-/// Row 44 of tests/field.md: the answer repeats the added id, and names nothing else.
+/// Row 44 of tests/field.md: the answer repeats the added id and the name of the function.
 #[tokio::test]
 async fn the_answer_to_a_call_may_repeat_the_added_id() {
     for method in ["generateContent", "streamGenerateContent"] {

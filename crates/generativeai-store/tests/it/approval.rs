@@ -125,7 +125,7 @@ async fn a_waiting_conversation_is_exported_imported_and_forked() {
     assert_eq!(session.details().await.unwrap().waiting, ["send"]);
 }
 
-/// Returns the number of a call, which is its id in all replies of the model.
+/// Returns the number in the arguments of a call, which identifies it among all calls of the test.
 fn number(args: &Value) -> u64 {
     args["n"].as_u64().unwrap()
 }
@@ -148,7 +148,7 @@ fn calling(contents: &[Content]) -> Content {
     serde_json::from_value(json!({"role": "model", "parts": parts})).unwrap()
 }
 
-/// Works on, where the last process stopped, and reports each decision, run and turn.
+/// Continues where the last process stopped, and reports each decision and each run of a function.
 async fn work(address: &str) -> ! {
     let store = Store::open(address).await.unwrap();
     let session = store.find_or_create("work").await.unwrap();

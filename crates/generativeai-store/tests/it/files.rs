@@ -25,6 +25,7 @@ async fn filled() -> (TestDatabase, PathBuf) {
         }
     }
     drop(store);
+    // Moves all commits from the log into the file. The tests damage the file alone.
     database.text("PRAGMA wal_checkpoint(TRUNCATE)").await;
     let file = PathBuf::from(database.address.strip_prefix("sqlite:").unwrap());
     (database, file)

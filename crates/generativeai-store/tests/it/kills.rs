@@ -60,7 +60,7 @@ fn kill_repeatedly(address: &str) -> usize {
         let test = "kills::a_writer_killed_a_thousand_times_loses_nothing_acknowledged";
         let mut writer = command(test, address).spawn().unwrap();
         let mut reports = Reports::by(&mut writer);
-        // Usually killed while it writes, one time in ten possibly before it has opened the store.
+        // The writer is usually killed while it writes. Every tenth one may not have opened the store yet.
         let wait = Duration::from_micros(fastrand::u64(..12_000));
         let mut lines: Vec<String> = Vec::new();
         if kills % 10 != 0 {

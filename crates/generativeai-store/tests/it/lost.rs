@@ -41,8 +41,8 @@ async fn a_lost_commit_or_a_lost_reply_to_it_loses_no_turn_and_duplicates_none()
     assert_eq!(database.count("SELECT COUNT(*) FROM session").await, 11);
 }
 
-/// Starts a proxy in front of a server and returns its address. Of five commits it drops one, and the
-/// reply to another.
+/// Starts a proxy in front of a server and returns its address. Of every five commits it drops one, and the reply to
+/// another.
 async fn start_proxy(server: String, lost: Arc<AtomicUsize>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -1,4 +1,4 @@
-//! Power cuts: data that was not synced is lost, completely or in part.
+//! Power cuts: data that was not synced is lost completely or in part.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,9 @@ use crate::support::child::{Reports, address, command, report};
 use crate::support::disk::Disk;
 use crate::support::{TestDatabase, counting_model, texts, watch};
 
+/// The number of power cuts.
 const CUTS: u64 = 300;
+/// The number of turns that are written before them.
 const TURNS: usize = 160;
 
 #[tokio::test]
@@ -39,8 +41,8 @@ async fn the_power_cut_test_detects_a_disk_that_does_not_sync() {
     assert!(lost(test) > CUTS / 10);
 }
 
-/// Runs the test in a child process, as all files of a process are watched, and returns the number of
-/// cuts that lost something.
+/// Runs the test in a child process, since all files of a process are watched. Returns the number of cuts that lost
+/// something.
 fn lost(test: &str) -> u64 {
     let database = TestDatabase::in_ram();
     let mut child = command(test, &database.address).spawn().unwrap();

@@ -129,6 +129,7 @@ async fn unknown_and_opaque_members_are_stored_unchanged() {
 #[tokio::test]
 async fn media_are_stored_once_and_read_back_unchanged() {
     let picture = Blob::new("image/png", vec![7; 100_000]);
+    // Data that looks like a reference of the store to media.
     let odd = Blob::from_base64("image/png", format!("blob:{}", "0".repeat(64)));
     let mut answer = FunctionResponse::new("look", json!({}));
     answer.parts.push(picture.clone().into());

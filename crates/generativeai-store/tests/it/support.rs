@@ -254,7 +254,7 @@ pub(crate) async fn stored_texts(session: &Session) -> Vec<String> {
     texts(&session.chat(&counting_model(0)).await.unwrap())
 }
 
-/// Polls a future up to a number of times, each time it is woken. Returns whether it was ready.
+/// Polls a future whenever it is woken, up to a number of times. Returns whether it was ready.
 pub(crate) async fn poll_times<F: Future + Unpin>(mut future: F, polls: usize) -> bool {
     use std::task::Poll;
     let mut left = polls;

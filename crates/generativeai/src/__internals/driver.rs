@@ -57,7 +57,8 @@ const TOKENS: [&[u8]; 40] = [
     b"\"properties\":{\"a\":",
 ];
 
-/// Mutates an input in one of the ways that find bugs.
+/// Mutates an input: flips a bit, inserts or replaces bytes by a token, deletes, repeats or truncates bytes, or appends
+/// a part of another input.
 fn mutate(data: &mut Vec<u8>, other: &[u8], rng: &mut Rng) {
     let start = rng.usize(..=data.len());
     let end = (start + rng.usize(..16)).min(data.len());

@@ -1,6 +1,6 @@
-//! Fuzz targets: each function accepts arbitrary bytes and panics if a property does not hold.
+//! Fuzz targets. Each function accepts arbitrary bytes, and panics if the property in its doc does not hold.
 //!
-//! `cargo fuzz` runs them (see the folder `fuzz`), and each test run does so for a second.
+//! `cargo fuzz` runs them (see the folder `fuzz`), and each test run executes each of them for a second.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,7 +19,7 @@ use crate::remote::retry;
 use crate::remote::secret::Secret;
 use crate::stream::BoxFuture;
 
-/// API key that must not appear anywhere.
+/// API key that must not appear in any error.
 const KEY: &str = "canary-7b1e40c2";
 
 type Decoded = Result<(Vec<Bytes>, BodyEnd), Malformed>;
@@ -52,6 +52,7 @@ pub fn events(data: &[u8]) {
     }
     chunks.push(rest);
     assert_eq!(read(chunks), whole, "in chunks of {sizes:?}");
+    // The prefix makes any body an event stream: alone it could be an array, or start with white space that is skipped.
     as_the_standard(&[b"x\n:", body].concat());
 }
 

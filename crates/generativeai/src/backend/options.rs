@@ -8,10 +8,10 @@ use crate::error::Attempt;
 
 /// Options of a request: time limits, retries, and the content of traces.
 ///
-/// Options exist at four levels, and the nearest one that sets a value wins: the message, the model
+/// Options exist at four levels: the message, the model
 /// ([`GenerativeModel::request_options`](crate::GenerativeModel::request_options)), the client
-/// ([`RemoteBuilder::request_options`](crate::remote::RemoteBuilder::request_options)), the defaults below.
-/// The embedded model observes `timeout` only.
+/// ([`RemoteBuilder::request_options`](crate::remote::RemoteBuilder::request_options)), and the defaults below. For
+/// each option, the first of these levels that sets it takes precedence. The embedded model observes `timeout` only.
 ///
 /// | Option | Default | Limits |
 /// | --- | --- | --- |
@@ -30,7 +30,7 @@ use crate::error::Attempt;
 ///     .request_options(RequestOptions::default().timeout(Duration::from_secs(60)))
 ///     .backend(backend);
 /// let mut chat = model.start_chat();
-/// // 60 s, as the model says.
+/// // 60 s, the limit of the model.
 /// chat.send_message("Hello").await?;
 ///
 /// // An hour for one message, and no retries.
@@ -49,9 +49,9 @@ pub struct RequestOptions {
     /// Time limit for establishing a connection: name resolution, TCP, proxy and TLS handshake together.
     /// Default: 10 s.
     pub connect_timeout: Option<Duration>,
-    /// Longest wait for the response headers and between two events of a stream. Events count, bytes do not:
-    /// a server that trickles comments is timed out. Has no effect on replies in one piece, which have
-    /// `timeout`. Default: 120 s.
+    /// Longest wait for the response headers, and for each event of a stream. Bytes do not restart the time: a server
+    /// that sends nothing but comments or keep-alives is timed out. Replies in one piece are limited by `timeout`
+    /// instead. Default: 120 s.
     pub idle_timeout: Option<Duration>,
     /// Whether spans of `tracing` may contain prompts and replies. Default: no.
     pub trace_content: Option<bool>,
@@ -60,14 +60,16 @@ pub struct RequestOptions {
 
 /// Rules for retrying a failed request: exponential backoff with full jitter.
 ///
-/// Only transient failures are retried: no connection, a connection that broke before the first event, and the HTTP
-/// codes 408, 429, 500, 502, 503 and 504. After the first event of the response was returned, nothing is retried.
+/// Only transient failures are retried: no connection, a connection that broke before the body of the response began,
+/// and the HTTP codes 408, 429, 500, 502, 503 and 504. Nothing is retried after the first chunk of a reply was
+/// returned, or after `timeout` or `idle_timeout`: the service may still work on the request.
 ///
 /// The wait before attempt *n* + 1 is a random time up to `initial` × 2ⁿ⁻¹, at most `maximum`. If the service asks for
-/// a longer wait, in `Retry-After` or `RetryInfo`, that wait applies. All clones of a [`Remote`](crate::Remote) share a
-/// [retry budget](crate::remote::RemoteBuilder::retry_budget): while nothing succeeds, it pays for 100 retries, so that
-/// a service that is down does not receive four times its load. A retry after status 429 with a wait that the service
-/// named costs nothing.
+/// a longer wait, in `Retry-After` or `RetryInfo`, that wait applies.
+///
+/// All clones of a [`Remote`](crate::Remote) share a [retry budget](crate::remote::RemoteBuilder::retry_budget). While
+/// nothing succeeds, it pays for 100 retries, so that a service that is down does not receive four times its load. A
+/// retry after status 429 with a wait costs nothing.
 ///
 /// With the defaults the random waits are at most 0.5, 1 and 2 s. A request that never succeeds fails after its fourth
 /// attempt, and waits 1.75 s on average. No wait begins that would end after the deadline of the request.
@@ -106,7 +108,7 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// Sets the maximum number of attempts, the first included; 0 counts as 1.
+    /// Sets the maximum number of attempts, the first included. 0 is treated as 1.
     #[must_use]
     pub fn max_attempts(mut self, max_attempts: u32) -> Self {
         self.max_attempts = max_attempts;
@@ -124,7 +126,7 @@ impl RequestOptions {
 
     /// Disables retries: one attempt only.
     ///
-    /// For requests that a user repeats by hand, and for tests that count requests.
+    /// Use it for requests that a user repeats by hand, and in tests that count requests.
     #[must_use]
     pub fn without_retry(self) -> Self {
         self.retry(Retry::default().max_attempts(1))
@@ -132,8 +134,8 @@ impl RequestOptions {
 
     /// Sets the deadline over all attempts.
     ///
-    /// A deadline is the right limit for a reply in one piece. For a stream, which is useful while it grows, prefer
-    /// [`idle_timeout`](Self::idle_timeout): it does not end a long reply that keeps arriving.
+    /// A deadline suits a reply in one piece. For a stream prefer [`idle_timeout`](Self::idle_timeout), which does not
+    /// end a long reply that keeps arriving.
     ///
     /// If a message needs an attachment whose file has expired, its upload is a part of the request, and has to end
     /// before the deadline. To upload the file without this deadline, await
@@ -153,15 +155,15 @@ impl RequestOptions {
         self
     }
 
-    /// Sets the longest wait between two events of a stream.
+    /// Sets the longest wait for the response headers, and for each event of a stream.
     #[must_use]
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = Some(timeout);
         self
     }
 
-    /// Sets whether spans of `tracing` may contain the system instruction, the contents and the reply. They
-    /// are recorded as messages of OpenTelemetry's conventions for generative AI, without media bytes.
+    /// Sets whether spans of `tracing` may contain the system instruction, the contents and the reply. Default:
+    /// no. They are recorded as messages of OpenTelemetry's conventions for generative AI, without media bytes.
     ///
     /// With the feature `tracing`, each request, token count and function call is a span of level `DEBUG` with the
     /// target `generativeai`. Its fields have the names of the conventions, so a subscriber that exports to
@@ -229,9 +231,9 @@ impl RequestOptions {
     }
 }
 
-/// Function of the user, called for each attempt that is followed by another.
+/// Callback of [`RequestOptions::on_retry`].
 ///
-/// Two hooks are equal if they are the same one: a function cannot be compared.
+/// Two hooks are equal if they are clones of one, since closures cannot be compared.
 #[derive(Clone)]
 pub(crate) struct RetryHook(pub(crate) Arc<dyn Fn(&Attempt) + Send + Sync>);
 

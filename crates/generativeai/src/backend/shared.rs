@@ -1,4 +1,4 @@
-//! Pointers to a backend are backends.
+//! `Backend` for pointers to a backend: `Arc` and `Box`.
 
 use std::sync::Arc;
 

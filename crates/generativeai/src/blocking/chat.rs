@@ -16,7 +16,8 @@ use crate::tools::{AutomaticFunctionCalling, Decision, Toolbox};
 
 /// [Conversation](crate::ChatSession) without `async`.
 ///
-/// It converts to and from the asynchronous one with `into`.
+/// It has the methods of [`ChatSession`](crate::ChatSession), where their rules are documented, and converts to and
+/// from it with `into`.
 ///
 /// ```
 /// use generativeai::blocking::GenerativeModel;
@@ -115,11 +116,14 @@ impl ChatSession {
     }
 
     /// Prepares a message, which is sent with [`send`](SendMessage::send) or [`stream`](SendMessage::stream).
+    ///
+    /// Like [`ChatSession::send_message`](crate::ChatSession::send_message), where the forms of a message and the
+    /// errors are documented.
     pub fn send_message(&mut self, message: impl Into<Content>) -> SendMessage<'_> {
         SendMessage(self.0.send_message(message))
     }
 
-    /// Prepares the unfinished turn for being sent again, like [`ChatSession::retry`](crate::ChatSession::retry).
+    /// Prepares a retry of the unfinished turn, like [`ChatSession::retry`](crate::ChatSession::retry).
     pub fn retry(&mut self) -> SendMessage<'_> {
         SendMessage(self.0.retry())
     }
@@ -146,7 +150,10 @@ impl From<ChatSession> for crate::ChatSession {
     }
 }
 
-/// Message that is ready to be sent, without `async`.
+/// Message that is ready to be sent: [`send`](Self::send) waits for the complete reply, [`stream`](Self::stream)
+/// returns it in chunks.
+///
+/// Its settings apply to this message alone, like those of [`SendMessage`](crate::SendMessage).
 ///
 /// ```
 /// use generativeai::protocol::config::GenerationConfig;
@@ -178,7 +185,8 @@ impl<'chat> SendMessage<'chat> {
     /// Sends the message and waits for the complete reply.
     ///
     /// # Errors
-    /// The error that the turn ended with. The turn is then unfinished.
+    /// The error that ended the turn, which is then [unfinished](ChatSession::unfinished), or
+    /// [`Configuration`](crate::ErrorKind::Configuration) in a task of tokio.
     pub fn send(self) -> Result<GenerateContentResponse> {
         wait(self.0)
     }

@@ -1,4 +1,4 @@
-//! Files without `async`.
+//! Uploads and files of the Gemini API without `async`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -67,12 +67,13 @@ impl Remote {
     /// Returns the description of a file, like [`Remote::get_file`](crate::Remote::get_file).
     ///
     /// # Errors
-    /// Those of the async method.
+    /// The errors of [`Remote::get_file`](crate::Remote::get_file).
     pub fn get_file(&self, name: &str) -> Result<File> {
         wait(self.0.get_file(name))
     }
 
-    /// Lists the files of the project.
+    /// Lists the files of the project, like [`Remote::list_files`](crate::Remote::list_files). Nothing is requested
+    /// until the first file is read.
     pub fn list_files(&self) -> FileList {
         FileList {
             list: self.0.list_files(),
@@ -83,7 +84,7 @@ impl Remote {
     /// Deletes a file, like [`Remote::delete_file`](crate::Remote::delete_file).
     ///
     /// # Errors
-    /// Those of the async method.
+    /// The errors of [`Remote::delete_file`](crate::Remote::delete_file).
     pub fn delete_file(&self, name: &str) -> Result<()> {
         wait(self.0.delete_file(name))
     }
@@ -91,7 +92,7 @@ impl Remote {
     /// Waits until a file is ready for use, like [`Remote::wait_until_active`](crate::Remote::wait_until_active).
     ///
     /// # Errors
-    /// Those of the async method.
+    /// The errors of [`Remote::wait_until_active`](crate::Remote::wait_until_active).
     pub fn wait_until_active(&self, file: File, limit: Duration) -> Result<File> {
         wait(self.0.wait_until_active(file, limit))
     }
@@ -131,7 +132,7 @@ impl UploadFile {
     /// Uploads the file, and returns it as the service describes it.
     ///
     /// # Errors
-    /// Those of [`UploadFile`](crate::remote::UploadFile).
+    /// The errors of [`UploadFile`](crate::remote::UploadFile).
     pub fn send(self) -> Result<File> {
         wait(self.0)
     }
@@ -166,7 +167,7 @@ impl AttachFile {
     /// Reads the file, uploads it if it is large, and returns the part of a message.
     ///
     /// # Errors
-    /// Those of [`AttachFile`](crate::remote::AttachFile).
+    /// The errors of [`AttachFile`](crate::remote::AttachFile).
     pub fn send(self) -> Result<Part> {
         wait(self.0)
     }

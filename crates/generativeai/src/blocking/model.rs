@@ -22,6 +22,8 @@ use crate::tools::Toolbox;
 
 /// [Model](crate::GenerativeModel) without `async`.
 ///
+/// It has the methods of [`GenerativeModel`](crate::GenerativeModel), where their rules are documented.
+///
 /// ```
 /// use generativeai::{blocking::GenerativeModel, testing::Scripted};
 ///
@@ -90,7 +92,8 @@ impl GenerativeModel {
         CountTokens(self.0.count_tokens(contents))
     }
 
-    /// Requests the description of the model from its backend, such as its token limits.
+    /// Requests the description of the model from its backend, such as its token limits, like
+    /// [`GenerativeModel::describe`](crate::GenerativeModel::describe).
     ///
     /// # Errors
     /// The error of the backend.
@@ -111,7 +114,8 @@ impl From<GenerativeModel> for crate::GenerativeModel {
     }
 }
 
-/// Request to a model, without `async`.
+/// Request to a model: [`send`](Self::send) waits for the complete response, [`stream`](Self::stream) returns it in
+/// chunks.
 ///
 /// ```
 /// use generativeai::{blocking::GenerativeModel, testing::Scripted};

@@ -17,6 +17,8 @@ pub(super) fn wait<T>(future: impl IntoFuture<Output = Result<T>>) -> Result<T> 
 }
 
 /// Waits for the next item of a stream. An error of [`block_on`] ends the stream.
+///
+/// Otherwise each further step would return the same error, and a loop that skips errors would never end.
 pub(super) fn next<T>(
     has_ended: &mut bool,
     item: impl Future<Output = Option<Result<T>>>,
@@ -30,10 +32,16 @@ pub(super) fn next<T>(
     })
 }
 
-/// Runs a future on the runtime of all blocking calls. A connection makes progress only while its runtime runs, so
-/// the runtime has a thread that keeps idle connections alive between calls.
+/// Runs a future on the runtime of all blocking calls.
+///
+/// The runtime has a thread, although `block_on` runs the future on the caller's thread. The thread drives the tasks of
+/// the connections between two calls: a connection makes progress only while its runtime runs.
+///
+/// # Errors
+/// The caller is a task of a tokio runtime, or the runtime cannot be started.
 fn block_on<F: Future>(future: F) -> Result<F::Output> {
     static RUNTIME: OnceLock<io::Result<Runtime>> = OnceLock::new();
+    // tokio's `block_on` would panic here.
     if drives_a_task() {
         let message = "`blocking` would stall the async runtime, whose task calls it: use the async API here, or \
                        call it within `tokio::task::spawn_blocking`";
@@ -57,8 +65,9 @@ fn block_on<F: Future>(future: F) -> Result<F::Output> {
 
 /// Returns whether this thread runs a task of a tokio runtime, or the future of `block_on`.
 ///
-/// Both have a cooperative budget of 128 operations, and blocking threads have none: there `consume_budget` never
-/// waits. A task whose budget this consumes yields at its next await.
+/// Both have a cooperative budget of 128 operations, after which `consume_budget` is pending. Blocking threads have no
+/// budget, which distinguishes them: tokio has no public function for that. A task whose budget this consumes yields at
+/// its next await.
 fn drives_a_task() -> bool {
     let mut context = Context::from_waker(Waker::noop());
     Handle::try_current().is_ok()

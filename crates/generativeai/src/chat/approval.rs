@@ -1,4 +1,13 @@
-//! Events of rounds whose calls need approval, and what they change in their turn.
+//! Events of rounds whose calls need approval, and the changes that they make to their turn.
+//!
+//! | Event | The round | Reason of the turn |
+//! | --- | --- | --- |
+//! | `Called` | is opened and held | `AwaitingApproval` |
+//! | `Decided` | gets decisions, and is still held | `AwaitingApproval` until all calls are decided |
+//! | `Started` | is no longer held; denied calls are answered | `Interrupted` |
+//! | `Answered` | gets a response; the last one ends it | `Interrupted` |
+//!
+//! The reason applies if the process ends at this point. `Interrupted` is also the reason of a turn that runs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +22,10 @@ use crate::protocol::response::GenerateContentResponse;
 use crate::tools::Decision;
 
 impl Event {
-    /// Creates the event of a reply whose calls need approval.
+    /// Creates the event of a reply whose calls need approval, with a random id for the round.
+    ///
+    /// # Panics
+    /// If the operating system provides no random numbers.
     pub(super) fn called(received: Arc<GenerateContentResponse>) -> Self {
         let mut id = [0; 8];
         getrandom::fill(&mut id).expect("the operating system provides random numbers");
@@ -21,7 +33,7 @@ impl Event {
         Self::Called { id, received }
     }
 
-    /// Creates the event of a response.
+    /// Creates the event of a response to the call at an index.
     pub(super) fn answered(call: usize, response: FunctionResponse) -> Self {
         let answer = Content::user(response);
         Self::Answered { call, answer }
@@ -43,6 +55,7 @@ impl Unfinished {
         let content = model_content(&received);
         let round = content.as_ref().and_then(Round::of);
         let round = round.ok_or(InvalidEvent("has no function calls"))?;
+        // `received` has the counts of the whole turn, so a turn that is resumed has them as well.
         self.transient.usage = received.usage_metadata.clone();
         self.transient.rounds_run += 1;
         self.received = Some(received);
@@ -89,7 +102,7 @@ impl Unfinished {
         self.round.as_mut().ok_or(none)
     }
 
-    /// Returns why a turn that is held has not completed.
+    /// Returns the reason of a turn whose round is held.
     fn reason_to_wait(&self) -> Reason {
         let undecided = self.round.iter().flat_map(Round::undecided);
         let waiting: Vec<_> = undecided.map(|(_, call)| call).collect();

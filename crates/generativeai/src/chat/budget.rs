@@ -1,4 +1,4 @@
-//! Context budget: the choice of the contents that leave a history that became too long.
+//! Context budget: the choice of the contents that leave a history which has become too long.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -49,16 +49,16 @@ const SUMMARY_PROMPT: &str = "Summarise our conversation so far, so that we can 
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Compaction {
-    /// The oldest turns are dropped: the model no longer sees them.
-    /// Costs requests for token counts alone.
+    /// The oldest turns are dropped, and the model no longer receives them. This costs only requests for token counts.
+    // Saved chats have the former name of this variant.
     #[serde(rename = "leaveOut")]
     Drop,
     /// A summary replaces the oldest turns. The model writes it in a separate request. The prompt for the
     /// summary and the summary become the first turn of the history.
     ///
-    /// The request goes to the model of the conversation, with its system instruction and without its generation
-    /// settings. It costs input tokens for everything that it summarizes. A summary that is empty, stopped or cut off
-    /// fails the message, and the history is unchanged.
+    /// The request is sent to the model of the conversation, with its system instruction and without its generation
+    /// settings. It costs input tokens for all turns that it summarizes. If the summary is empty, stopped or cut off,
+    /// the message fails and the history is unchanged.
     Summarize,
 }
 
@@ -89,7 +89,7 @@ impl Budget {
         let Some(turn) = state.unfinished() else {
             return Box::pin(ready(Ok(Fit::default())));
         };
-        // Rounds of function calls of an earlier attempt make the request longer than it was.
+        // An earlier attempt counted its first request. The rounds completed since then make this one longer.
         let known = turn.transient.tokens.filter(|_| turn.rounds.is_empty());
         let counter = TokenCounter {
             template: template.clone(),
@@ -122,6 +122,7 @@ impl Budget {
             if self.compaction == Compaction::Summarize {
                 let (old, rest) = history.contents().split_at(length);
                 summary = summarize(old, &counter.template).await?.into();
+                // The length of a summary is known only now, and it may still be too long.
                 let shorter: Vec<Content> = summary.iter().chain(rest).cloned().collect();
                 tokens = counter.count(&Arc::new(shorter.into())).await?;
                 self.check("the message with the summary", tokens)?;
@@ -134,20 +135,24 @@ impl Budget {
 
     /// Returns the number of contents that have to leave the history, and the tokens of the request without them.
     ///
-    /// Whole turns leave, as few as the goal allows. The goal is below the budget, so that not every message needs a
-    /// compaction: each one costs requests, and invalidates the prefix that the service has cached.
+    /// Whole turns leave, as few as the goal allows. The goal is below the budget, so that most messages need no
+    /// compaction: each one costs requests, and changes the beginning of the prompt, which the service may have cached.
     async fn cut(
         self,
         history: &[Content],
         counter: &TokenCounter,
         current: u32,
     ) -> Result<(usize, u32)> {
+        // Divided first, since three times a large budget overflows. With a summary the goal is lower, because the
+        // summary is added to the request again.
         let goal = match self.compaction {
             Compaction::Drop => self.tokens / 4 * 3,
             Compaction::Summarize => self.tokens / 2,
         };
+        // The first content after the history is the message of the turn.
         let ends = turn_ends(history, &counter.contents[0]);
         let mut tokens = vec![current; ends.len()];
+        // Each count is a request. A binary search needs about log₂ of them, instead of one for each turn.
         let (mut low, mut high) = (0, ends.len());
         while low < high {
             let middle = usize::midpoint(low, high);
@@ -163,6 +168,7 @@ impl Budget {
         let found = low.min(ends.len().saturating_sub(1));
         let left = tokens.get(found).copied().unwrap_or(current);
         self.check("the message without any history that can be dropped", left)?;
+        // Without any turns `left` is the current count, which exceeds the budget: `check` has returned.
         Ok((ends[found], left))
     }
 
@@ -179,10 +185,12 @@ impl Budget {
     }
 }
 
-/// Asks the model to summarize contents. Returns the prompt and the summary.
+/// Requests a summary of contents from the model. Returns the prompt and the summary.
 async fn summarize(contents: &[Content], template: &RequestTemplate) -> Result<[Content; 2]> {
     let prompt = Content::user(SUMMARY_PROMPT);
     let mut request = template.request.clone();
+    // The settings are made for the replies of the conversation: a JSON schema or a low output limit would spoil a
+    // summary.
     request.generation_config = None;
     forbid_calls(&mut request);
     request.contents = contents.iter().chain([&prompt]).cloned().collect();

@@ -1,7 +1,7 @@
 //! Checks of a message and a history, before anything is sent.
 //!
-//! The API rejects these cases too, with a message that does not help: `contents is not specified`, for example. The
-//! errors here name the cause and the remedy, and cost no request.
+//! The API rejects these cases as well, with messages such as `contents is not specified`. The errors here name the
+//! cause and the remedy, and cost no request.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::RequestTemplate;
@@ -16,7 +16,7 @@ pub(super) fn not_empty(message: &Content) -> Result<()> {
     Ok(())
 }
 
-/// Checks that one reply is requested: the history has one reply to each message.
+/// Checks that one reply is requested, since a history has one reply to each message.
 pub(super) fn one_candidate(template: &RequestTemplate) -> Result<()> {
     let config = template.request.generation_config.as_ref();
     match config.and_then(|config| config.candidate_count) {
@@ -43,8 +43,9 @@ pub(super) fn known_contents(history: &[Content]) -> Result<()> {
     }
 }
 
-/// Describes why the API would reject a content.
+/// Describes why the API would reject a content. `None` if it is valid.
 fn problem(content: &Content) -> Option<String> {
+    // A file with messages of another API, such as OpenAI's `content` instead of `parts`.
     if content.parts.is_empty()
         && let Some((name, _)) = content.unknown.iter().next()
     {

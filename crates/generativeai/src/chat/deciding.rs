@@ -1,4 +1,4 @@
-//! Asking the policy about the calls of a round.
+//! Decisions of the policy on the calls of a round, one after the other.
 
 use std::collections::VecDeque;
 use std::future::ready;
@@ -17,12 +17,12 @@ pub(super) struct Deciding {
     tools: Toolbox,
     /// Calls that are not decided yet, with their indices.
     calls: VecDeque<(usize, WaitingCall)>,
-    /// Decision on the first of them, once it was asked for.
+    /// Decision on the first of them, once the policy was asked for it.
     asked: Option<BoxFuture<Decision>>,
 }
 
 impl Deciding {
-    /// Creates the decisions on the calls of a round that wait, if it waits for a policy.
+    /// Creates the decisions on the waiting calls of a round. Without a round there are none.
     pub(super) fn new(
         round: Option<&Round>,
         tools: &Toolbox,
@@ -41,6 +41,8 @@ impl Deciding {
     pub(super) async fn next(&mut self) -> Option<(usize, Decision)> {
         let (index, waiting) = self.calls.front()?;
         let index = *index;
+        // The call stays in the queue, and the question in `asked`, until there is a decision. So a `next` that is
+        // cancelled and called again does not ask the policy twice.
         let asked = match &mut self.asked {
             Some(asked) => asked,
             None => {
@@ -58,7 +60,7 @@ impl Deciding {
     }
 }
 
-/// Asks the policy. Without a policy, and if the function does not exist, the call is denied.
+/// Asks the policy about a call. A call of a function that does not exist is denied without asking.
 fn ask(
     automatic: &AutomaticFunctionCalling,
     tools: &Toolbox,

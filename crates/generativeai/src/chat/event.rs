@@ -67,23 +67,24 @@ pub enum Event {
         /// The message.
         sent: Content,
         /// Rounds of function calls that an earlier attempt of the turn completed: calls and responses in turn.
+        // Stored journals have the former names of this field and of `Redone`.
         #[serde(rename = "exchanged", default, skip_serializing_if = "Vec::is_empty")]
         rounds: Vec<Content>,
     },
-    /// A round of function calls joined the open turn.
+    /// A round of function calls was added to the open turn.
     Exchanged {
         /// The content with the calls, and the content with a response to each of them.
         contents: Vec<Content>,
     },
     /// The reply calls functions, and each call waits for a decision.
     Called {
-        /// Random text that identifies the round.
+        /// Random text that identifies the round. The [ids of its waiting calls](crate::WaitingCall::id) begin with it.
         id: String,
         /// Response with the calls. Its token counts cover all requests of the turn so far.
         #[serde(with = "shared")]
         received: Arc<GenerateContentResponse>,
     },
-    /// Calls of the open round were decided on. Those without a decision wait.
+    /// Decisions on calls of the open round were made. Calls without a decision wait.
     Decided {
         /// Decisions by the index of the call in its reply.
         decisions: BTreeMap<usize, Decision>,
@@ -117,7 +118,7 @@ pub enum Event {
         )]
         received: Option<Arc<GenerateContentResponse>>,
     },
-    /// Contents entered the history that are not a completed turn.
+    /// Contents other than a completed turn were added to the history.
     ///
     /// If a turn is unfinished, the contents are that turn, kept with the received part of the reply.
     /// Otherwise they are an older conversation.
@@ -159,7 +160,7 @@ impl Event {
     /// Returns the contents of the event, in order: messages, function calls and responses, the replies of all
     /// candidates, and summaries.
     ///
-    /// A journal uses it to index the text of a conversation, or to store its media apart.
+    /// A journal uses it to index the text of a conversation, or to store its media separately.
     ///
     /// ```
     /// use generativeai::Event;
@@ -171,6 +172,8 @@ impl Event {
     /// assert_eq!(texts, ["Hi", "Hello!"]);
     /// ```
     pub fn contents(&self) -> Vec<&Content> {
+        // Without a wildcard, so that the compiler reports a new kind of event here. A store builds its search index
+        // from these contents, and moves the media out of them.
         match self {
             Self::Opened { sent, rounds } => iter::once(sent).chain(rounds).collect(),
             Self::Exchanged { contents }
@@ -193,7 +196,7 @@ impl Event {
     ///
     /// A response that other clones of the event share is copied first.
     ///
-    /// A journal that stores media apart uses it to remove and to restore them.
+    /// A journal that stores media separately uses it to remove and to restore them.
     pub fn contents_mut(&mut self) -> Vec<&mut Content> {
         match self {
             Self::Opened { sent, rounds } => iter::once(sent).chain(rounds).collect(),
@@ -255,8 +258,9 @@ impl fmt::Debug for Event {
     }
 }
 
-/// Error of an event that does not fit the state of its conversation. The message continues a sentence that begins with
-/// the event.
+/// Error of an event that does not fit the state of its conversation.
+///
+/// The message is the rest of a sentence that begins with the event, such as "event 3 of the journal …".
 #[derive(Debug, PartialEq)]
 pub(super) struct InvalidEvent(pub(super) &'static str);
 
@@ -268,8 +272,8 @@ impl fmt::Display for InvalidEvent {
 
 /// Entry of a [journal](crate::Journal): an event and its unique id.
 ///
-/// The id identifies the entry when a write is repeated because its result was lost. Cloning is cheap: clones
-/// share the event.
+/// A conversation repeats a write whose result was lost. The journal recognizes the repeated entries by their ids.
+/// Cloning is cheap: clones share the event.
 ///
 /// ```
 /// use generativeai::protocol::content::Content;

@@ -1,8 +1,8 @@
-//! Running the functions of a round.
+//! Execution of the functions of a round.
 //!
-//! All functions of a round run on the task that awaits the turn, at the same time: while one waits, the others make
-//! progress. Nothing is spawned, so dropping the turn drops them, and a function may borrow nothing from the turn. The
-//! responses arrive in the order the functions end, and are then sorted by the index of their call.
+//! All functions of a round run concurrently on the task that awaits the turn: while one waits, the others make
+//! progress. Nothing is spawned, so dropping the turn drops them. The responses arrive in the order in which the
+//! functions end. The round stores each by the index of its call, and sends them in the order of the calls.
 
 use std::collections::BTreeMap;
 use std::future::ready;
@@ -25,6 +25,7 @@ use crate::trace;
 /// [`Configuration`](ErrorKind::Configuration) if there is none.
 pub(super) fn check_runtime(automatic: &AutomaticFunctionCalling) -> Result<()> {
     let limits = [automatic.time_limit, automatic.approval_time_limit];
+    // Outside of a runtime tokio's timer panics, which would be taken for a panic of the function or of the policy.
     if limits.iter().any(Option::is_some) && tokio::runtime::Handle::try_current().is_err() {
         let message = "a time limit for functions needs a tokio runtime";
         return Err(Error::new(ErrorKind::Configuration, message));
@@ -32,12 +33,12 @@ pub(super) fn check_runtime(automatic: &AutomaticFunctionCalling) -> Result<()> 
     Ok(())
 }
 
-/// Functions of a round that are running, all at once. Dropping them cancels those that have not ended.
+/// Functions of a round, which run concurrently. Dropping this cancels those that have not ended.
 pub(super) struct Running {
     automatic: AutomaticFunctionCalling,
     /// Calls by their index in the round.
     calls: BTreeMap<usize, FunctionCall>,
-    /// Arguments that replaced the model's, by the index of the call.
+    /// Approved arguments that differ from those of the model, by the index of the call.
     changed: BTreeMap<usize, Map<String, Value>>,
     futures: FuturesUnordered<BoxFuture<(usize, Result<FunctionResponse>)>>,
     /// Error of the function that failed first.
@@ -45,7 +46,7 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Starts the functions of a round. They run on the caller's task, while [`next`](Self::next) is awaited.
+    /// Starts the functions of a round. They make progress only while [`next`](Self::next) is awaited.
     ///
     /// # Errors
     /// [`Configuration`](ErrorKind::Configuration) if there is a time limit, but no tokio runtime to measure it.
@@ -63,8 +64,9 @@ impl Running {
         ))
     }
 
-    /// Answers the calls of a round that the service rejected with a finish reason. No function runs, since the
-    /// rejected calls may be wrong.
+    /// Answers the calls of a round that the service rejected with a finish reason.
+    ///
+    /// No function runs. The response to each call contains the reason, and the model can correct the call.
     pub(super) fn reject(
         round: &Round,
         tools: &Toolbox,
@@ -101,8 +103,10 @@ impl Running {
         this
     }
 
-    /// Answers the approved calls of a round whose start could not be stored. No function runs: after a crash it would
-    /// run a second time.
+    /// Answers the approved calls of a round whose start could not be stored.
+    ///
+    /// No function runs: after a crash the journal would contain an approved round that has not started, and the
+    /// functions would run a second time.
     pub(super) fn refused(
         round: &Round,
         automatic: &AutomaticFunctionCalling,
@@ -147,9 +151,12 @@ impl Running {
     }
 
     /// Waits for the next response, and returns it with the index of its call. Returns `None` once all functions have
-    /// ended. A function that fails has a response with its error.
+    /// ended. Can be cancelled.
+    ///
+    /// A function that fails has a response with its error, as the API requires a response to each call.
     pub(super) async fn next(&mut self) -> Option<(usize, FunctionResponse)> {
         let (index, outcome) = self.futures.next().await?;
+        // `new` made each future from one of the calls, so there is a call with this index.
         let call = &self.calls[&index];
         let mut response = outcome.unwrap_or_else(|error| {
             let response = run::error_response(call, &error);
@@ -157,6 +164,8 @@ impl Running {
             response
         });
         if let Some(arguments) = self.changed.remove(&index) {
+            // The call in the history keeps the model's arguments: it may have a thought signature, and must be sent
+            // back unchanged. So the response states the arguments that the function ran with.
             run::note_changed_arguments(&mut response, arguments);
         }
         self.automatic

@@ -9,33 +9,37 @@
 //! | *And in feet?* | `user` | the second turn: its message |
 //! | *4,413 feet.* | `model` | the second turn: its reply |
 //!
-//! A history has no marks of turns, since it may come from a file or another program. Turns are found from the roles
-//! and the function responses.
+//! A history may come from a file or another program, so its contents have no marks where a turn begins. The roles and
+//! the function responses show it.
 
 use super::round::responses_of;
 use crate::protocol::content::{Content, Part, Role};
 use crate::protocol::response::GenerateContentResponse;
 
-/// Returns the index where the last turn begins: at the message before the last reply and its rounds of function
-/// calls. A turn kept before its reply was received ends with the responses of a round.
+/// Returns the index where the last turn begins: at the message before the last reply and its rounds of function calls.
+/// `None` for fewer than two contents.
 pub(super) fn last_turn(history: &[Content]) -> Option<usize> {
     let reply = history.len().checked_sub(1)?;
     let before_reply = reply.checked_sub(1)?;
+    // A turn that was kept before its reply arrived has no reply, and ends with the responses of its last round.
     let mut start = if answers_functions(&history[reply]) {
         reply
     } else {
         before_reply
     };
+    // A round has two contents. The message of the turn is the first content before them that answers no function.
     while answers_functions(&history[start])
         && let Some(before) = start.checked_sub(2)
     {
         start = before;
     }
+    // A history that begins with a round has no message: the turn then includes the calls at its beginning.
     Some(start.min(before_reply))
 }
 
-/// Returns the lengths that the history has after each of its turns. The message follows the history; a turn that
-/// the message continues has not ended.
+/// Returns the length of the history after each of its turns, in ascending order.
+///
+/// `message` is the content after the history. If it answers calls of the last turn, that turn has not ended.
 pub(super) fn turn_ends(history: &[Content], message: &Content) -> Vec<usize> {
     let next = history.iter().skip(1).chain([message]);
     let ends = |(content, next): &(&Content, &Content)| {
@@ -54,8 +58,8 @@ fn answers_functions(content: &Content) -> bool {
     content.role != Some(Role::Model) && responses_of(content).next().is_some()
 }
 
-/// Sets the roles that are missing: function responses are the user's, and otherwise the roles alternate from the
-/// first one that is known.
+/// Sets missing roles. Function responses get the role `user`. Otherwise the roles alternate, from the first one that
+/// is known.
 pub(super) fn fill_roles(contents: &mut [Content]) {
     let known = |content: &Content| match &content.role {
         Some(role) if !role.as_str().is_empty() => Some(role.clone()),
@@ -64,6 +68,7 @@ pub(super) fn fill_roles(contents: &mut [Content]) {
     };
     let mut pairs = contents.iter().enumerate();
     let first = pairs.find_map(|(at, content)| Some((at, known(content)?)));
+    // The roles before the first known one alternate as well, so those at even distances from it are the same.
     let mut model_is_next = match first {
         Some((at, role)) => (role == Role::Model) == at.is_multiple_of(2),
         None => false,
@@ -79,8 +84,8 @@ pub(super) fn fill_roles(contents: &mut [Content]) {
     }
 }
 
-/// Returns the content of the first candidate as a history contains it: with its role, and without empty parts.
-/// `None` if it has no content.
+/// Returns the content of the first candidate in the form that a history has: with its role, and without empty parts.
+/// `None` if no part has content.
 pub(super) fn model_content(response: &GenerateContentResponse) -> Option<Content> {
     let content = recorded_content(response)?;
     content
@@ -90,8 +95,8 @@ pub(super) fn model_content(response: &GenerateContentResponse) -> Option<Conten
         .then_some(content)
 }
 
-/// Returns the content of the first candidate like [`model_content`], but also one that has no content, as older
-/// versions stored it. `None` if it never had parts.
+/// Returns the content of the first candidate like [`model_content`], even if none of its parts has content: older
+/// versions stored such replies. `None` if there are no parts at all.
 pub(super) fn recorded_content(response: &GenerateContentResponse) -> Option<Content> {
     let content = response.candidates.first()?.content.as_ref()?;
     let mut content = content.clone();
@@ -102,7 +107,7 @@ pub(super) fn recorded_content(response: &GenerateContentResponse) -> Option<Con
     })
 }
 
-/// Removes empty parts, and contents without other parts: the API rejects both.
+/// Removes empty parts, and contents that have no other parts. The API rejects both.
 pub(super) fn remove_empty_parts(contents: &mut Vec<Content>) {
     contents.iter_mut().for_each(Content::remove_empty_parts);
     contents.retain(|content| !content.is_empty());

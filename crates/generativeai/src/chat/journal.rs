@@ -15,14 +15,15 @@ use crate::stream::BoxFuture;
 /// [approval](crate::AutomaticFunctionCalling::approve), it also appends an event for each step of a round. A turn
 /// without a final event was interrupted: a dropped future writes nothing more, and neither does a process that died.
 ///
-/// What a journal has to guarantee:
+/// Guarantees of a journal:
 ///
 /// - **Order.** Entries are read back in the order they were appended.
 /// - **All or nothing.** A call stores all of its entries or none of them, even if the process dies.
 /// - **Compare and set.** `after` is the number of entries that the conversation has read or written. If there are
-///   more, and this call does not repeat them, another writer was faster: the call returns a conflict, and nothing is
-///   stored.
-/// - **Repetition.** The same call may come twice, because its result was lost. The ids of the entries identify it.
+///   more, and this call does not repeat them, another writer was faster. The call then stores nothing, and fails with
+///   [`Conflict`](crate::ErrorKind::Conflict).
+/// - **Repetition.** A call whose result was lost is repeated, for example after a broken connection. The ids of the
+///   entries identify it.
 ///
 /// `generativeai-store` implements journals in SQLite and PostgreSQL. A journal in memory:
 ///
@@ -64,9 +65,9 @@ use crate::stream::BoxFuture;
 pub trait Journal: Send + Sync + fmt::Debug {
     /// Appends entries after the first `after` ones. Either all of them are stored durably, or none.
     ///
-    /// A conversation repeats a call whose result it did not receive, with the same entries and perhaps more. So
-    /// entries after the first `after` whose ids equal the ids of the first given entries are already stored, and
-    /// only the rest is appended. Dropping the future does not have to cancel a write that has begun.
+    /// A conversation repeats a call whose result it did not receive, with the same entries and perhaps further ones.
+    /// So the first given entries may be stored already, after the first `after` ones: compare the ids, and append only
+    /// the rest. Dropping the future does not have to cancel a write that has begun.
     ///
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) if entries of another writer follow the first `after` ones: the
@@ -77,15 +78,15 @@ pub trait Journal: Send + Sync + fmt::Debug {
 
 /// Writer of a conversation's events to its journal.
 ///
-/// The position belongs to the writer, not to the journal. So a clone is a second writer at the same position. Once one
-/// of the two has written, the other one fails with a conflict.
+/// The position in the log belongs to the writer, not to the journal. So a clone is a second writer at the same
+/// position: once one of the two has written, the other one fails with a conflict.
 #[derive(Clone, Debug)]
 pub(super) struct Writer {
     journal: Arc<dyn Journal>,
     /// Number of entries that are known to be stored.
     written: u64,
-    /// Entries to store next. They are removed only after a write succeeded, so that a write whose result was lost
-    /// is repeated with the same ids.
+    /// Entries to store next. A write removes them only after it succeeded, so that one whose result was lost is
+    /// repeated with the same ids.
     pending: Vec<Entry>,
     /// Number of pending entries that the write in progress stores.
     in_progress: usize,
@@ -108,8 +109,9 @@ impl Writer {
         }
     }
 
-    /// Adds an event to those that are written next.
+    /// Adds an event to the pending ones.
     pub(super) fn note(&mut self, event: Event) {
+        // Steps of a turn and a compaction change nothing here. Of the other events all but `Opened` end the turn.
         self.is_open = match event {
             Event::Opened { .. } => true,
             Event::Exchanged { .. }
@@ -123,7 +125,7 @@ impl Writer {
         self.pending.push(Entry::new(event));
     }
 
-    /// Notes that the turn of the last event continues.
+    /// Marks the turn of the last event as open: it continues, although the event may be a final one.
     pub(super) fn reopen(&mut self) {
         self.is_open = true;
     }
@@ -143,7 +145,7 @@ impl Writer {
         self.failed.as_ref()
     }
 
-    /// Begins to write the pending entries.
+    /// Begins to write the pending entries. They stay pending until [`end`](Self::end) records that they are stored.
     pub(super) fn begin(&mut self) -> Write {
         self.in_progress = self.pending.len();
         let has_pending = !self.pending.is_empty();
@@ -154,6 +156,7 @@ impl Writer {
     pub(super) fn end(&mut self, written: Result<()>) -> Result<()> {
         self.failed = written.clone().err();
         written?;
+        // In range: entries were only added since `begin` counted them.
         let stored = mem::take(&mut self.in_progress);
         self.pending.drain(..stored);
         self.written += stored as u64;
@@ -161,12 +164,12 @@ impl Writer {
     }
 }
 
-/// Write to a journal that is in progress. Without a journal, or without pending entries, there is nothing to wait for.
+/// Write to a journal that is in progress. Empty without a journal, or without pending entries.
 #[derive(Default)]
 pub(super) struct Write(Option<BoxFuture<Result<()>>>);
 
 impl Write {
-    /// Waits for the result. Can be cancelled and called again.
+    /// Waits for the result, or returns `None` at once if nothing is written. Can be cancelled and called again.
     pub(super) async fn result(&mut self) -> Option<Result<()>> {
         Some(self.0.as_mut()?.await)
     }

@@ -1,6 +1,8 @@
 //! First step of a turn: a new turn, the continuation of one whose calls were returned, a retry, or the continuation of
 //! a round whose calls wait for approval.
 //!
+//! "Of the turn" in this table means of the unfinished turn that continues:
+//!
 //! | Opened by | Message | Rounds | Beginning of the reply |
 //! | --- | --- | --- | --- |
 //! | a message | the message | none | none |
@@ -34,9 +36,9 @@ pub(super) struct Opening {
 pub(super) enum Start {
     /// The turn is opened.
     Turn(Beginning),
-    /// The round that is held continues with decisions, by the index of their call. Other calls continue to wait.
+    /// The held round continues with decisions, by the index of their call. Other calls continue to wait.
     Decide(BTreeMap<usize, Decision>),
-    /// The round that is held continues: the policy decides on the calls that wait.
+    /// The held round continues: the policy decides on the calls that wait.
     Ask,
 }
 
@@ -77,12 +79,13 @@ impl Opening {
             return Err(Error::new(ErrorKind::Request, message));
         }
         let mut beginning = Beginning::of(turn);
+        // The reply with the calls and the message with their responses become a round of the same turn.
         beginning.received = None;
         beginning.rounds.extend([reply, message]);
         let mut transient = carried(turn);
-        // The caller decided to continue: the rounds are counted from here.
+        // The caller decided to continue, so the limit of rounds counts from here.
         transient.rounds_run = 0;
-        // The token counts of the returned reply cover the requests before it.
+        // `Turn::return_calls` stored the counts of the whole turn in this reply, so earlier ones are not added again.
         let received = turn.received.as_ref();
         transient.usage = received.and_then(|received| received.usage_metadata.clone());
         Ok(Self::of(beginning, transient))
@@ -104,13 +107,14 @@ impl Opening {
         }
     }
 
-    /// Returns another attempt at a turn whose reply did not pass the check of its message: the reply and the cause are
-    /// sent to the model.
+    /// Returns another attempt at a turn whose reply did not pass the check of its message. Its requests contain the
+    /// reply and the cause.
     pub(super) fn corrected(turn: &Unfinished, error: &Error) -> Self {
         let mut beginning = Beginning::of(turn);
         beginning.received = None;
         let mut transient = carried(turn);
         transient.usage = turn.total_usage();
+        // The failed replies follow the contents of the turn in each request, and never enter the history.
         let corrections = turn.transient.corrections.iter().cloned();
         transient.corrections = corrections.chain(turn.reply()).collect();
         transient.corrections.push(correction(error));
@@ -145,6 +149,7 @@ impl Opening {
                 )));
             }
         }
+        // There is no event for `Wait`: a call without a decision waits.
         decided.retain(|_, decision| *decision != Decision::Wait);
         Ok(Self {
             start: Start::Decide(decided),
@@ -171,9 +176,10 @@ impl Beginning {
     }
 }
 
-/// Returns the data that a new attempt at a turn takes over from the earlier one.
+/// Returns the settings and counts that a new attempt at a turn takes over from the earlier one.
 fn carried(turn: &Unfinished) -> Transient {
     let mut transient = turn.transient.clone();
+    // A retry by the caller sends the message alone. `Opening::corrected` adds the failed replies again.
     transient.corrections.clear();
     transient
 }

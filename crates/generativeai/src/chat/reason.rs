@@ -53,21 +53,24 @@ pub enum Reason {
     Truncated,
     /// The turn failed with this error.
     ///
-    /// A journal and a saved chat store its message and its kind; after loading, all other details are missing. Those of
-    /// older versions have no kind: then it is [`Unreachable`](crate::ErrorKind::Unreachable).
+    /// Journals and saved chats contain its message and its kind. After loading, all other details are missing. Data of
+    /// older versions has no kind: the error is then [`Unreachable`](crate::ErrorKind::Unreachable).
     Failed(#[serde(with = "message")] Error),
     /// The model stopped for a reason that is not a regular end of a reply, such as
     /// [`Safety`](FinishReason::Safety).
     Stopped(FinishReason),
-    /// The service blocked the prompt. The feedback of the received response contains the reason.
+    /// The service blocked the prompt. The [feedback](crate::protocol::response::PromptFeedback) of the received
+    /// response contains the reason.
     Blocked,
-    /// The limit of function rounds was reached, and the calls were returned to the caller. A message with a
-    /// response to each of the [pending calls](crate::ChatSession::pending_calls) continues the turn.
+    /// The [limit of function rounds](crate::AutomaticFunctionCalling::max_rounds) was reached, and the calls were
+    /// returned to the caller. A message with a response to each of the
+    /// [pending calls](crate::ChatSession::pending_calls) continues the turn.
     CallsReturned,
-    /// Function calls wait for a decision: [`ChatSession::decide`](crate::ChatSession::decide) makes it and continues
-    /// the turn, in this process or in another one. A policy that was [set for the
-    /// chat](crate::AutomaticFunctionCalling::approve) asked for this, or the turn was dropped while the policy
-    /// decided.
+    /// Function calls wait for a decision. [`ChatSession::decide`](crate::ChatSession::decide) passes the decision and
+    /// continues the turn, in this process or in another one.
+    ///
+    /// The [policy of the chat](crate::AutomaticFunctionCalling::approve) returned
+    /// [`Decision::Wait`](crate::Decision::Wait), or the turn was dropped while the policy decided.
     AwaitingApproval(Vec<WaitingCall>),
 }
 
@@ -97,8 +100,8 @@ pub enum Reason {
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WaitingCall {
-    /// Identifier for [`ChatSession::decide`](crate::ChatSession::decide). It names this call alone, in other
-    /// processes too.
+    /// Identifier for [`ChatSession::decide`](crate::ChatSession::decide). It is random, so it identifies this call in
+    /// other processes as well. It is not the optional [id of the API](FunctionCall::id).
     pub id: String,
     /// The call, as the model wrote it.
     pub call: FunctionCall,
@@ -124,7 +127,9 @@ pub(super) mod recorded {
     #[serde(rename_all = "camelCase")]
     struct Recorded {
         reason: Reason,
-        /// A separate member, since older versions read the error as a string.
+        /// Kind of the error, if the reason is an error.
+        // A separate member, since older versions read the error as a string. Not an `ErrorKind`: an unknown kind would
+        // make the whole event unreadable.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error_kind: Option<serde_json::Value>,
     }
@@ -145,7 +150,7 @@ pub(super) mod recorded {
         deserializer: D,
     ) -> Result<Reason, D::Error> {
         let Recorded { reason, error_kind } = Recorded::deserialize(deserializer)?;
-        // A kind of a newer version is ignored.
+        // A kind that a newer version added is ignored.
         let kind = error_kind.and_then(|kind| serde_json::from_value::<ErrorKind>(kind).ok());
         Ok(match (reason, kind) {
             (Reason::Failed(error), Some(kind)) => {
@@ -173,6 +178,7 @@ mod message {
         deserializer: D,
     ) -> Result<Error, D::Error> {
         let message = String::deserialize(deserializer)?;
+        // Older versions stored no kind, and treated every loaded error as retryable.
         Ok(Error::new(ErrorKind::Unreachable, message))
     }
 }

@@ -1,7 +1,8 @@
 //! Rounds of function calls: the calls of a reply, and their responses.
 //!
-//! The API requires that the content after one with calls answers each of them. So a round enters the turn as a pair,
-//! calls and responses, and never with one half alone.
+//! The API rejects a request with an unanswered call: the content after one with calls has to contain a response to
+//! each of them. So calls and responses are added to a turn as a pair, and a call that was not run gets a response with
+//! the reason.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +21,7 @@ use crate::tools::Decision;
 #[derive(Clone)]
 pub(super) struct Round {
     content: Content,
-    /// A slot for each call, in the order of the calls.
+    /// Response to each call, in the order of the calls. `None` while there is none.
     responses: Vec<Option<FunctionResponse>>,
     /// Boxed: without a policy there is none.
     approval: Option<Box<Approval>>,
@@ -34,7 +35,9 @@ pub(super) struct Approval {
     pub(super) id: String,
     /// Decisions so far, by the index of the call. None of them is to wait.
     pub(super) decisions: BTreeMap<usize, Decision>,
-    /// Whether the functions have started. A saved round has not.
+    /// Whether the functions have started.
+    // Skipped: only a held round is saved with its approval. A round that has started is saved with all of its
+    // responses.
     #[serde(skip)]
     has_started: bool,
 }
@@ -61,12 +64,15 @@ impl Round {
     }
 
     /// Sets the response to the call at an index.
+    ///
+    /// # Panics
+    /// If the round has no such call. `Running` numbers the calls of its round, so this cannot happen.
     pub(super) fn respond(&mut self, index: usize, response: FunctionResponse) {
         self.responses[index] = Some(response);
     }
 
-    /// Returns the contents of the calls and of the responses. Calls without a response get one with the reason, since
-    /// the API rejects a history with unanswered calls.
+    /// Ends the round: returns the content with the calls and the content with their responses. A call without a
+    /// response gets one with the reason.
     pub(super) fn close(self) -> [Content; 2] {
         let responses: Vec<Part> = calls_of(&self.content)
             .enumerate()
@@ -78,7 +84,7 @@ impl Round {
         [self.content, Content::user(responses)]
     }
 
-    /// Returns the response to a call that has none.
+    /// Returns the response to a call that has none: its function was denied, did not start, or was interrupted.
     fn missing_response(&self, index: usize, call: &FunctionCall) -> FunctionResponse {
         let decision = self
             .approval
@@ -127,6 +133,8 @@ impl Round {
         let held = self.approval().filter(|approval| !approval.has_started);
         let waiting = move |(index, call): (usize, &FunctionCall)| {
             let approval = held.filter(|held| !held.decisions.contains_key(&index))?;
+            // The random id makes this unique. With the index alone a late click on a call of an earlier round would
+            // approve a call of this one.
             let id = format!("{}-{index}", approval.id);
             let call = call.clone();
             Some((index, WaitingCall { id, call }))
@@ -137,7 +145,7 @@ impl Round {
     /// Records decisions by the index of their call.
     ///
     /// # Errors
-    /// A call does not wait for a decision, or a decision is to wait. Nothing is recorded.
+    /// A call does not wait for a decision, or a decision is [`Wait`](Decision::Wait). Nothing is recorded.
     pub(super) fn decide(
         &mut self,
         decisions: BTreeMap<usize, Decision>,
@@ -206,7 +214,7 @@ impl Round {
         calls.filter(|(index, _)| self.responses[*index].is_none())
     }
 
-    /// Returns the responses to the calls that have none, by their index: they report the interruption.
+    /// Returns a response that reports the interruption for each call without one, with the index of the call.
     pub(super) fn interrupted(&self) -> Vec<(usize, FunctionResponse)> {
         let missing = |(index, call)| (index, self.missing_response(index, call));
         self.to_run().map(missing).collect()
@@ -228,8 +236,10 @@ pub(super) fn responses_of(content: &Content) -> impl Iterator<Item = &FunctionR
     content.parts.iter().filter_map(Part::as_function_response)
 }
 
-/// Returns the calls without a response in `later`. A response belongs to the call with its id, or with its name
-/// if one of them has no id.
+/// Returns the calls without a response in `later`.
+///
+/// A response belongs to the call with the same id. Ids are optional in the API, so the names are compared if the call
+/// or the response has none.
 pub(super) fn unanswered<'a>(
     calls: impl Iterator<Item = &'a FunctionCall>,
     later: &[Content],
@@ -241,14 +251,14 @@ pub(super) fn unanswered<'a>(
             _ => call.name == response.name,
         };
         let found = responses.iter().position(matches);
-        // Each response answers one call.
+        // Removed, since a response answers one call: two calls of one function need two responses.
         found.map(|index| responses.swap_remove(index)).is_none()
     };
     calls.filter(is_unanswered).collect()
 }
 
-/// Returns the names of the calls in a history that the content after them does not answer. The message follows the
-/// history.
+/// Returns the names of the calls in a history that the next content does not answer. The message is the content after
+/// the history.
 pub(super) fn unanswered_in(history: &[Content], message: &Content) -> Option<String> {
     let next = history.iter().skip(1).chain([message]);
     let pairs = history.iter().zip(next);
@@ -264,13 +274,17 @@ pub(super) fn names(calls: &[&FunctionCall]) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// Returns whether a finish reason reports a call that the model can correct once it reads the error.
+/// Returns whether the service rejected a call for a mistake of the model, which the model can correct once it reads
+/// the error.
+///
+/// `UNEXPECTED_TOOL_CALL` is the call of a tool that the request does not declare, `MALFORMED_FUNCTION_CALL` an invalid
+/// call.
 pub(super) fn is_mistaken_call(reason: &FinishReason) -> bool {
     use FinishReason::{MalformedFunctionCall, UnexpectedToolCall};
     matches!(reason, UnexpectedToolCall | MalformedFunctionCall)
 }
 
-/// Makes the model answer a request without function calls.
+/// Forbids function calls in a request. Its tools stay declared.
 pub(super) fn forbid_calls(request: &mut GenerateContentRequest) {
     if request.tools.is_empty() {
         return;
@@ -281,7 +295,9 @@ pub(super) fn forbid_calls(request: &mut GenerateContentRequest) {
     calling.allowed_function_names.clear();
 }
 
-/// Lets the model answer a request without function calls, if its settings force calls.
+/// Allows text in the reply to a request whose settings force function calls.
+///
+/// Of the modes of function calling only [`Any`](FunctionCallingMode::Any) excludes text.
 pub(super) fn allow_text(request: &mut GenerateContentRequest) {
     if let Some(config) = &mut request.tool_config
         && let Some(calling) = &mut config.function_calling_config

@@ -1,4 +1,7 @@
-//! Saving a conversation and loading it again, with serde.
+//! Saved form of a conversation, for serde.
+//!
+//! The members are separate from the fields of `ChatSession`: names in files stay when a field is renamed, and loading
+//! applies the events of a [`Snapshot`], so that a damaged file is refused.
 
 use std::sync::Arc;
 
@@ -31,7 +34,7 @@ struct Saved {
     /// Indices into the history at which interrupted turns end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     interrupted: Vec<usize>,
-    /// Contents that left the history to keep within the budget.
+    /// Contents that left the history to keep within the budget. The member has the field's former name.
     #[serde(
         default,
         skip_serializing_if = "Contents::is_empty",
@@ -57,6 +60,7 @@ struct Saved {
 #[serde(rename_all = "camelCase")]
 struct SavedTurn {
     sent: Content,
+    /// Rounds of function calls. The member has the field's former name.
     #[serde(rename = "exchanged", default, skip_serializing_if = "Vec::is_empty")]
     rounds: Vec<Content>,
     #[serde(
@@ -84,11 +88,12 @@ struct SavedTurn {
 /// A saved conversation contains the name and the settings of its model, the history, the dropped contents,
 /// and the unfinished turn. Unknown members and thought signatures are included.
 ///
-/// Not saved are the backend, keys, the code of functions, the journal, and undone turns. After loading,
-/// set [`backend`](ChatSession::backend) and [`tools`](ChatSession::tools) again. An error is saved as its message and its kind.
+/// The backend, keys, the code of functions, the journal, and undone turns are not saved. After loading,
+/// set [`backend`](ChatSession::backend) and [`tools`](ChatSession::tools) again. An error is saved as its message and
+/// its kind.
 ///
-/// The format is JSON of the API within an object. Files of older versions are read; members may be added in newer
-/// ones.
+/// The format is an object whose members contain JSON of the API. Files of older versions can be read. Newer versions
+/// may add members.
 ///
 /// ```json
 /// {
@@ -131,6 +136,7 @@ impl Serialize for ChatSession {
             interrupted: state.interrupted().to_vec(),
             dropped: Contents::new(Arc::clone(state.dropped()), Vec::new()),
             summary: state.summary(),
+            // The response of an unfinished turn is saved with the turn.
             last: state.last().filter(|_| is_complete).cloned(),
             unfinished: state.unfinished().map(SavedTurn::from),
         };
@@ -166,6 +172,8 @@ fn is_zero(number: &usize) -> bool {
 
 impl From<&Unfinished> for SavedTurn {
     fn from(turn: &Unfinished) -> Self {
+        // A held round is saved as its reply and its decisions, and is opened again by loading. Functions that run do
+        // not continue after loading, so any other round is saved with a response to each call.
         let approval = turn.held_round().and_then(Round::approval).cloned();
         let (rounds, received) = match approval {
             Some(_) => (turn.rounds.clone(), turn.received.clone()),

@@ -1,4 +1,4 @@
-//! Sending a message: awaited for the complete reply, or streamed in chunks.
+//! Messages and their replies: awaited as a whole, or streamed in chunks.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -21,10 +21,14 @@ use crate::tools::Decision;
 impl ChatSession {
     /// Prepares a message, which is sent once it is awaited or [streamed](SendMessage::stream).
     ///
-    /// If the message answers all calls that the limit of function rounds returned, it continues their turn.
-    ///
     /// The message is anything that converts into a [`Content`]: a string, a part, a list of parts, a file. Setters
     /// apply to this message alone.
+    ///
+    /// The request contains the whole [history](Self::history), because the API keeps no conversations. So each message
+    /// costs input tokens for all turns before it. A [context budget](Self::context_budget) limits them.
+    ///
+    /// If the limit of function rounds returned calls to the caller, a message with a response to each of the
+    /// [pending calls](Self::pending_calls) continues their turn.
     ///
     /// ```
     /// use generativeai::GenerativeModel;
@@ -47,17 +51,18 @@ impl ChatSession {
     ///
     /// # Errors
     /// Preparing does not fail; awaiting or streaming does. An empty message, or a history that the API rejects, fails
-    /// with [`Request`](ErrorKind::Request); the [backend](crate::Backend) decides the kinds of other
-    /// errors. If the error arose before the turn was opened, the conversation is unchanged; otherwise
-    /// the turn is [unfinished](Self::unfinished).
+    /// with [`Request`](ErrorKind::Request). Other errors come from the [backend](crate::Backend). If the message was
+    /// refused before its turn was opened, the conversation is unchanged. Otherwise the turn is
+    /// [unfinished](Self::unfinished).
     pub fn send_message(&mut self, message: impl Into<Content>) -> SendMessage<'_> {
         SendMessage::new(self, message)
     }
 
-    /// Prepares the [unfinished turn](Self::unfinished) for being sent again, with the settings of its message.
+    /// Prepares a retry of the [unfinished turn](Self::unfinished), with the settings of its message.
     ///
     /// The retry continues after the completed rounds of function calls, so no function is run twice for the same call.
-    /// A call that was running when the turn was interrupted gets a response that reports this.
+    /// A call that was running when the turn was interrupted is not run again, since it may have taken effect. Its
+    /// response reports the interruption to the model.
     ///
     /// If the received part of the reply contains a continuation token, the retry continues the reply from it. Its
     /// stream returns only new chunks. The whole reply is in the response and in the history.
@@ -65,7 +70,8 @@ impl ChatSession {
     /// If calls of the turn [wait for approval](crate::Reason::AwaitingApproval), the retry asks the policy again, and
     /// continues the round.
     ///
-    /// Sending fails with [`Request`](ErrorKind::Request) without an unfinished turn.
+    /// [`Remote`](crate::Remote) has already retried a transient failure several times before the turn fails: see
+    /// [`Retry`](crate::Retry). This method is for a later attempt, for example when the user asks for one.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -82,6 +88,9 @@ impl ChatSession {
     /// assert_eq!(reply?.text()?, "1,345 metres.");
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    /// Without an unfinished turn, sending fails with [`Request`](ErrorKind::Request).
     pub fn retry(&mut self) -> SendMessage<'_> {
         SendMessage::retry(self)
     }
@@ -90,9 +99,9 @@ impl ChatSession {
     /// decision for the id of each call. It is the same turn: once every call is decided, the approved ones run, and
     /// the model replies.
     ///
-    /// Calls without a decision continue to wait, and nothing runs before all are decided. The waiting turn may come
-    /// from another process: after loading it, set tools and a policy again. The policy decides on the calls that
-    /// follow.
+    /// Calls without a decision continue to wait, and no function runs before all calls are decided. The waiting turn
+    /// may come from another process: after loading it, set the tools and a policy again. The policy decides on the
+    /// calls of later rounds.
     ///
     /// ```
     /// use generativeai::{AutomaticFunctionCalling, CallRequest, Decision, Function, GenerativeModel, Reason};
@@ -115,10 +124,10 @@ impl ChatSession {
     /// ```
     ///
     /// # Errors
-    /// Sending fails with [`Request`](ErrorKind::Request) if a call does not wait, or if changed arguments do not fit
-    /// the function, and with [`Configuration`](ErrorKind::Configuration) if the chat has no policy: the turn then
-    /// waits as before. If another writer of the [journal](Self::journal) decided first, it fails with
-    /// [`Conflict`](ErrorKind::Conflict), and nothing runs.
+    /// Sending fails with [`Request`](ErrorKind::Request) if a call does not wait, is decided twice, or has changed
+    /// arguments that do not fit its function. It fails with [`Configuration`](ErrorKind::Configuration) if the chat
+    /// has no policy. The turn then waits as before. If another writer of the [journal](Self::journal) decided first,
+    /// it fails with [`Conflict`](ErrorKind::Conflict), and nothing runs.
     pub fn decide(
         &mut self,
         decisions: impl IntoIterator<Item = (impl Into<String>, Decision)>,
@@ -133,8 +142,11 @@ impl ChatSession {
 /// by field and safety settings category by category; tools and their configuration are replaced as a whole.
 ///
 /// A reply that ended with a reason other than `STOP` or `MAX_TOKENS` is an error, unless the reason is
-/// [accepted](Self::accept_finish_reasons): the turn is then [unfinished](ChatSession::unfinished), and the error has
-/// the reply. Dropping the future or the stream cancels the request.
+/// [accepted](Self::accept_finish_reasons). The turn is then [unfinished](ChatSession::unfinished), and the error
+/// contains the reply. A reply that reached `MAX_TOKENS` completes its turn, although its text is cut off: check the
+/// [finish reason](GenerateContentResponse::finish_reason) if that matters.
+///
+/// Dropping the future or the stream cancels the request.
 ///
 /// ```
 /// use std::time::Duration;
@@ -161,9 +173,9 @@ impl ChatSession {
 #[must_use = "a message is not sent until it is awaited or streamed"]
 pub struct SendMessage<'chat, C = &'chat mut ChatSession> {
     pub(super) chat: C,
-    /// Boxed: it moves into the future of the reply.
+    // Boxed, since a message is moved by each setter and into the future of its reply.
     pub(super) opening: Result<Box<Opening>>,
-    /// `C` lives as long.
+    /// Lifetime of the boxed future and stream of the reply, which `C` has to outlive.
     lifetime: PhantomData<&'chat ()>,
 }
 
@@ -198,8 +210,7 @@ impl<'chat, C: DerefMut<Target = ChatSession>> SendMessage<'chat, C> {
         Self::opening(chat, opening)
     }
 
-    /// Prepares the unfinished turn for being sent again, like [`ChatSession::retry`], as a message that owns the
-    /// conversation.
+    /// Prepares a retry of the unfinished turn, like [`ChatSession::retry`], as a message that owns the conversation.
     pub fn retry(chat: C) -> Self {
         let opening = chat.unfinished().map(Opening::again).ok_or_else(|| {
             let message = "nothing to retry: the last turn completed";
@@ -272,7 +283,7 @@ impl<C> SendMessage<'_, C> {
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         if let Ok(opening) = &mut self.opening {
             change(opening.transient.settings.get_or_insert_default());
-            // Tools and instructions count.
+            // Tools and schemas have tokens too, so the count of an earlier attempt no longer applies.
             opening.transient.tokens = None;
         }
         self
@@ -311,9 +322,9 @@ impl<C: DerefMut<Target = ChatSession>> fmt::Debug for SendMessage<'_, C> {
 /// | --- | --- |
 /// | with `None` | is in the history; [`response`](Self::response) has the whole reply |
 /// | with an error | is unfinished; see its [reason](crate::Unfinished::reason) |
-/// | because it is dropped | is unfinished, since it was [`Interrupted`](crate::Reason::Interrupted) |
+/// | because it is dropped | is unfinished, with the reason [`Interrupted`](crate::Reason::Interrupted) |
 ///
-/// The user presses a key, and the reply stops:
+/// A program that stops the reply when its user presses a key, and keeps the received part:
 ///
 /// ```
 /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -334,18 +345,17 @@ impl<C: DerefMut<Target = ChatSession>> fmt::Debug for SendMessage<'_, C> {
 /// ```
 #[must_use = "a stream does nothing until it is read"]
 pub struct ReplyStream<'chat, C = &'chat mut ChatSession> {
-    /// The running turn, or the conversation of a message that cannot be sent, and its error until it was returned.
+    /// Running turn. If the message cannot be sent: its conversation, and its error until that was returned.
     turn: Result<Turn<C>, (C, Option<Error>)>,
-    /// `C` lives as long.
+    /// Lifetime of the boxed stream, which `C` has to outlive.
     lifetime: PhantomData<&'chat ()>,
 }
 
 impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
     /// Waits for the next chunk. Returns `None` once the reply is complete.
     ///
-    /// Cancel safe: no chunk is lost if the future is dropped.
-    ///
-    /// So it may be a branch of `tokio::select!`, or be given a time limit:
+    /// Cancel safe: no chunk is lost if the future is dropped. So it can be a branch of `tokio::select!`, or have a
+    /// time limit:
     ///
     /// ```
     /// use std::time::Duration;
@@ -414,10 +424,11 @@ impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
         self.turn.as_ref().ok()?.response()
     }
 
-    /// Returns the number of requests that the reply took so far, after the last round of function calls. More than
-    /// one: the service ended the reply at its token limit, or a stream broke, and the reply was continued.
+    /// Returns the number of requests that the reply took so far, counted from the last round of function calls.
     ///
-    /// A request that is retried counts once. A [retry](ChatSession::retry) of a turn counts its own requests.
+    /// The number is above one if the reply was continued, because the service ended it at a token limit or the stream
+    /// broke: see [`automatic_continuation`](SendMessage::automatic_continuation). A request that the backend retries
+    /// counts once. A [retry](ChatSession::retry) of the turn begins at zero.
     pub fn hops(&self) -> usize {
         self.turn.as_ref().map_or(0, Turn::hops)
     }
@@ -473,6 +484,7 @@ impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
             let item = this.next().await?;
             Some((item, this))
         });
+        // `unfold` panics if it is polled after its end, which `Stream` allows. `fuse` then returns `None`.
         Box::pin(chunks.fuse())
     }
 }

@@ -1,4 +1,4 @@
-//! The conversation and its settings. `history` reads and undoes, `journal` stores.
+//! The conversation and its settings. Its other methods are in `history` (reading, undo) and `journal` (storage).
 
 mod history;
 mod journal;
@@ -19,12 +19,16 @@ use crate::tools::{AutomaticFunctionCalling, Toolbox};
 
 /// Conversation with a model.
 ///
-/// A turn is a message of the user, rounds of function calls, and the reply. It is a transaction: the whole turn
-/// enters the [history](Self::history) once it is complete, and otherwise nothing does. A turn that failed, was
-/// blocked or was dropped stays [unfinished](Self::unfinished), and can be [retried](Self::retry),
-/// [kept](Self::keep_partial) or [undone](Self::rewind).
+/// The Gemini API is stateless: each request has to contain the whole conversation. A `ChatSession` keeps the
+/// [history](Self::history) and sends it with each message.
 ///
-/// Sending a message borrows the conversation mutably, so two messages cannot overlap.
+/// A turn is a message of the user, rounds of function calls, and the reply. It is a transaction: the whole turn
+/// enters the history once it is complete, and nothing enters it otherwise. A turn that failed, was blocked or was
+/// dropped stays [unfinished](Self::unfinished), and can be [retried](Self::retry), [kept](Self::keep_partial) or
+/// [undone](Self::rewind).
+///
+/// Sending a message borrows the conversation mutably, so two messages cannot overlap. To share a conversation between
+/// tasks, put it into a mutex: see [`SendMessage::new`](crate::SendMessage::new).
 ///
 /// ```
 /// use generativeai::{GenerativeModel, testing::Scripted};
@@ -51,6 +55,7 @@ pub struct ChatSession {
     pub(super) model: GenerativeModel,
     pub(super) automatic: Option<AutomaticFunctionCalling>,
     pub(super) budget: Option<Budget>,
+    /// Writer of the events to the journal, if there is one.
     pub(super) writer: Option<Writer>,
     pub(super) state: State,
 }
@@ -110,8 +115,11 @@ impl ChatSession {
     }
 
     /// Sets whether functions that the model calls are run within the turn: `true` with the
-    /// [defaults](AutomaticFunctionCalling), `false` not at all, or with the given settings. The default is `false`:
-    /// calls are returned to the caller as [`pending_calls`](Self::pending_calls).
+    /// [defaults](AutomaticFunctionCalling), `false` not at all, or with the given settings.
+    ///
+    /// The default is `false`. The reply then contains the calls, [`pending_calls`](Self::pending_calls) returns them,
+    /// and the program answers them with its next message. Automatic calls need functions with code, such as those of
+    /// [`Function::new`](crate::Function::new). Each round of calls is a further request.
     ///
     /// ```
     /// use generativeai::{AutomaticFunctionCalling, Function, GenerativeModel, testing::Scripted};
@@ -186,9 +194,8 @@ impl ChatSession {
 
     /// Replaces the model. The history and the unfinished turn stay.
     ///
-    /// The next message goes to the new model, with the whole history. Thought signatures of the earlier model are
-    /// part of it. [`with_settings_from`](GenerativeModel::with_settings_from) has
-    /// an example.
+    /// The next message is sent to the new model, with the whole history. The thought signatures of the earlier model
+    /// are part of it. [`with_settings_from`](GenerativeModel::with_settings_from) has an example.
     pub fn set_model(&mut self, model: GenerativeModel) {
         self.model = model;
     }
@@ -198,13 +205,14 @@ impl ChatSession {
     ///
     /// If the request of a message exceeds the budget, whole turns leave the [history](Self::history), the oldest
     /// first. This ends when the request has three quarters of the budget, or half of it if the turns are summarized.
-    /// So most messages need no compaction. The history remains what the next request sends; [`dropped`](Self::dropped)
-    /// returns what left it. The system instruction always stays. Function calls and their responses leave together. If
-    /// counting or summarizing fails or is dropped, the history is unchanged.
+    /// So most messages need no compaction. [`dropped`](Self::dropped) returns the turns that left. The system
+    /// instruction always stays. Function calls and their responses leave together. If counting or summarizing fails or
+    /// is dropped, the history is unchanged.
     ///
     /// The backend counts the tokens. If it cannot, they are estimated: one token for four bytes of text. A request
     /// that is too short to exceed the budget is not counted. The budget covers neither the reply nor the rounds of
-    /// function calls that follow.
+    /// function calls that follow. So choose it well below the [input token
+    /// limit](crate::protocol::models::Model::input_token_limit) of the model.
     ///
     /// ```
     /// use generativeai::{Compaction, GenerativeModel, testing::Scripted};
@@ -238,12 +246,6 @@ impl ChatSession {
 
     /// Checks whether a message could be sent with these settings, without sending one.
     ///
-    /// # Errors
-    /// The error that the first message would fail with before it is sent: more than one candidate is requested, two
-    /// functions have the same name, or the REST API has no key. [`Request`](ErrorKind::Request) if the API would
-    /// reject the history: a content has an unknown role, or the format of another API, with other members instead of
-    /// parts.
-    ///
     /// ```
     /// # use generativeai::{Function, GenerativeModel, testing::Scripted};
     /// let now = Function::new("now", "Returns the time.", || "12:30");
@@ -252,6 +254,12 @@ impl ChatSession {
     /// let error = model.start_chat().check().unwrap_err();
     /// assert_eq!(error.to_string(), "duplicate function name `now`: rename one of the two");
     /// ```
+    ///
+    /// # Errors
+    /// The error that the first message would fail with before it is sent: more than one candidate is requested, two
+    /// functions have the same name, or the REST API has no key. [`Request`](ErrorKind::Request) if the API would
+    /// reject the history: a content has an unknown role, or the format of another API, with other members instead of
+    /// parts.
     pub fn check(&self) -> Result<()> {
         self.model.check()?;
         check::one_candidate(&self.model.prepare(None)?)?;

@@ -1,6 +1,6 @@
-//! Serde of shared values: each is stored as the value itself.
+//! Serde of values in an `Arc`: each is stored like the value itself.
 //!
-//! The feature `rc` of serde does the same, but for every crate of a build.
+//! The feature `rc` of serde does the same, but enables it for every crate of a build.
 
 use std::sync::Arc;
 

@@ -1,4 +1,8 @@
 //! Snapshots: the contents of a conversation at one moment, and the events that lead to them.
+//!
+//! A saved file is loaded, and a journal that starts late is filled, by applying these events. So both follow the rules
+//! of [`State::apply`](super::state::State::apply), and a damaged file is refused by the same checks as a damaged
+//! journal.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -25,7 +29,9 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Removes the contents that have no parts once their empty ones are removed.
+    /// Removes empty parts, and the contents that have no other parts. The indices are moved accordingly.
+    ///
+    /// Files and journals of older versions have such contents.
     pub(super) fn without_empty_contents(mut self) -> Self {
         let contents = self.history.iter_mut().chain(&mut self.dropped);
         contents.for_each(Content::remove_empty_parts);
@@ -34,6 +40,7 @@ impl Snapshot {
         if self.history.iter().all(is_kept) {
             return self;
         }
+        // In a damaged file an index may be beyond the history. It then stays beyond it, and `into_events` refuses it.
         let kept_before = |index: usize| {
             let before = self.history.iter().take(index);
             before.filter(|content| is_kept(content)).count()
@@ -51,9 +58,10 @@ impl Snapshot {
         self
     }
 
-    /// Returns the events that lead to these contents. They do not cover the last response.
+    /// Returns the events that lead to these contents. They do not include the last response.
     ///
-    /// All contents are added as one history, from which the dropped ones then leave.
+    /// The first event adds the dropped contents and the history without its summary. The second one drops the former
+    /// and inserts the summary, like the compaction that led to this snapshot.
     ///
     /// # Errors
     /// The parts do not fit each other, as in a damaged file.
@@ -72,6 +80,7 @@ impl Snapshot {
         let length = dropped.len();
         let (mut summary, mut contents) = (history, dropped);
         contents.extend(summary.split_off(self.summary));
+        // Cannot underflow: `check_indices` has refused an index within the summary.
         let moved = |index| length + index - self.summary;
         let mut events = Vec::new();
         if !contents.is_empty() {
@@ -103,6 +112,7 @@ fn events_of(turn: Unfinished) -> Vec<Event> {
         sent: turn.sent,
     }];
     if checkpoint.is_some() {
+        // Two events: the first one makes its reply the checkpoint, the second one adds the content received later.
         events.push(Event::Unfinished {
             reason: Reason::Interrupted,
             received: checkpoint,
@@ -135,6 +145,7 @@ fn held_events(
     if !decisions.is_empty() {
         events.push(Event::Decided { decisions });
     }
+    // These two reasons follow from the decisions. Only another one needs an event.
     if !matches!(
         turn.reason,
         Reason::AwaitingApproval(_) | Reason::Interrupted

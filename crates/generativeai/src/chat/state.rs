@@ -1,4 +1,7 @@
 //! State of a conversation, and the only code that changes it.
+//!
+//! A running turn, a replayed journal and a loaded file all produce [`Event`]s, and [`State::apply`] interprets them.
+//! So the rules of a turn are written once, and a journal that is replayed leads to the state that wrote it.
 
 use std::iter::once;
 use std::mem;
@@ -15,9 +18,9 @@ use crate::protocol::response::GenerateContentResponse;
 /// State of a conversation.
 ///
 /// [`apply`](Self::apply) changes it, whether the event comes from a running turn, from a journal or from a saved
-/// conversation. What happens inside the open turn between two events is recorded by the methods from
-/// [`carry`](Self::carry) to [`end_round`](Self::end_round); these change the unfinished turn alone. All fields are
-/// private, so nothing else can change anything.
+/// conversation. Between two events a running turn records its progress, such as each chunk, with the methods from
+/// [`carry`](Self::carry) to [`end_round`](Self::end_round). These change only the unfinished turn. All fields are
+/// private to this file.
 ///
 /// | Event | History | Open turn | Turns that can be redone |
 /// | --- | --- | --- | --- |
@@ -29,7 +32,7 @@ use crate::protocol::response::GenerateContentResponse;
 /// | `Added` | gets the contents | removed | discarded |
 /// | `Replaced` | becomes the contents | removed | discarded |
 /// | `Rewound` | loses its last turn, unless a turn is open | removed | one more |
-/// | `Redone` | gets the turn, if it was in it | restored, if it was unfinished | one less |
+/// | `Redone` | gets the turn back, if it had completed | restored, if it was unfinished | one less |
 /// | `Compacted` | loses its beginning, gets a summary | | |
 #[derive(Clone, Default)]
 pub(super) struct State {
@@ -80,6 +83,7 @@ impl State {
                 contents.iter_mut().for_each(Content::remove_empty_parts);
                 let turn = self.open_turn()?;
                 turn.rounds.extend(contents);
+                // The received reply is the first content of the round. The next request gets a new reply.
                 turn.received = None;
                 turn.checkpoint = None;
                 turn.round = None;
@@ -94,6 +98,7 @@ impl State {
                 let turn = self.open_turn()?;
                 turn.reason = reason;
                 turn.received = received;
+                // A turn commits this event after each hop as well, and continues.
                 turn.mark_checkpoint();
                 Ok(())
             }
@@ -116,14 +121,16 @@ impl State {
     fn open(&mut self, turn: Unfinished) {
         self.last = None;
         self.unfinished = Some(Box::new(turn));
-        // There can be only one unfinished turn, so an undone one cannot come back. Undone turns of the history can,
-        // until something enters it: this turn may fail.
+        // An undone turn that did not complete is discarded, since a chat has one unfinished turn. Undone turns of the
+        // history stay until something enters it: if this turn fails, they can still be redone.
         self.undone
             .retain(|undone| matches!(undone, Undone::Turn { .. }));
     }
 
     /// Adds the open turn to the history, with the content of its final response as the reply.
     fn complete(&mut self, response: Arc<GenerateContentResponse>) -> Result<(), InvalidEvent> {
+        // Older versions completed turns whose reply has no content, and the lengths in their later events include it.
+        // So such a reply is accepted here, and `ChatSession::resume` removes it.
         let reply = recorded_content(&response);
         let reply = reply.ok_or(InvalidEvent("completes a turn without a reply"))?;
         let turn = self.unfinished.take().ok_or(NOT_OPEN)?;
@@ -142,7 +149,7 @@ impl State {
         check_indices(&interrupted, 0..contents.len())?;
         let turn = self.unfinished.take();
         if interrupted.is_empty() && turn.is_some() {
-            // Older journals have no indices.
+            // Older journals have no indices. There a kept turn ends with the last content.
             interrupted.extend(contents.len().checked_sub(1));
         }
         self.last = turn.and_then(|turn| turn.received);
@@ -167,8 +174,10 @@ impl State {
         self.undone.push(match self.unfinished.take() {
             Some(turn) => Undone::Unfinished(turn),
             None => {
+                // The indices are in ascending order, so those of the undone turn are the last ones.
                 let first = self.interrupted.partition_point(|&index| index < length);
                 let interrupted = self.interrupted.split_off(first);
+                // A summary is the first turn of the history, so it can be undone like any other.
                 let summary = self.summary.saturating_sub(length);
                 self.summary -= summary;
                 Undone::Turn {
@@ -203,6 +212,7 @@ impl State {
 
     /// Moves the first `length` contents of the history to the dropped ones, and puts a summary in their place.
     fn compact(&mut self, length: usize, mut summary: Vec<Content>) -> Result<(), InvalidEvent> {
+        // A summary leaves as a whole: half of it would be a message without its reply.
         if length > self.history().len() || length < self.summary {
             return Err(InvalidEvent(
                 "drops contents that the history does not start with",
@@ -216,6 +226,7 @@ impl State {
         Arc::make_mut(&mut self.dropped).extend(old.into_iter().skip(self.summary));
         self.interrupted.retain(|&index| index >= length);
         for index in &mut self.interrupted {
+            // Cannot underflow: the indices below `length` were removed.
             *index = *index - length + summary.len();
         }
         self.summary = summary.len();
@@ -248,7 +259,7 @@ impl State {
 
 /// Progress of the open turn between two events. A turn that runs is open from its first moment to its last.
 impl State {
-    /// Sets what an earlier attempt knew of the turn that was just opened.
+    /// Sets the settings and counts that an earlier attempt has, for the turn that was just opened.
     pub(super) fn carry(&mut self, transient: Transient) {
         self.running().transient = transient;
     }
@@ -263,6 +274,7 @@ impl State {
         if self.running().received.is_some() {
             return self.receive_chunk(&reply);
         }
+        // Merging orders candidates by their index. A reply in one piece may list them in any order.
         reply.order_candidates();
         let turn = self.running();
         turn.received = Some(Arc::new(reply));
@@ -273,12 +285,12 @@ impl State {
     pub(super) fn receive_chunk(&mut self, chunk: &GenerateContentResponse) {
         let turn = self.running();
         let received = turn.received.get_or_insert_default();
-        // Shared only after a token while the turn runs, so little is copied.
+        // While the turn runs, only a checkpoint or its event shares the reply, so it is copied once per token at most.
         Arc::make_mut(received).merge_chunk(chunk);
         turn.mark_checkpoint();
     }
 
-    /// Makes a retry begin the reply again: the service rejected its token.
+    /// Removes the continuation token of the reply, so that a retry begins the reply again.
     pub(super) fn forget_checkpoint(&mut self) {
         let turn = self.running();
         turn.checkpoint = None;
@@ -293,6 +305,7 @@ impl State {
     /// Begins the round of function calls of the last reply.
     pub(super) fn begin_round(&mut self, round: Round) {
         let turn = self.running();
+        // The reply with the calls is replaced by the next one, but its token counts belong to the turn.
         turn.transient.usage = turn.total_usage();
         turn.checkpoint = None;
         turn.transient.rounds_run += 1;
@@ -306,12 +319,15 @@ impl State {
         }
     }
 
-    /// Ends the round that is being answered, and returns the events that add it to the turn. A round that is held does
-    /// not end.
+    /// Ends the round that is being answered, and returns the events that add it to the turn.
+    ///
+    /// A held round does not end: its calls continue to wait for a decision.
     pub(super) fn end_round(&mut self) -> Vec<Event> {
         let Some(turn) = &mut self.unfinished else {
             return Vec::new();
         };
+        // The events of a round with a policy are in the journal already, up to the last response. So it gets one event
+        // for each missing response, and any other round one event as a whole.
         let is_recorded = |round: &Round| round.approval().is_some();
         if let Some(round) = turn.round.take_if(|round| !is_recorded(round)) {
             let contents = round.close().into();
@@ -370,7 +386,7 @@ impl State {
         self.unfinished.as_deref()
     }
 
-    /// Returns message and reply of the last undone turn.
+    /// Returns the message and the reply of the last undone turn.
     pub(super) fn undone(&self) -> Option<(Content, Content)> {
         match self.undone.last()? {
             Undone::Unfinished(turn) => Some(turn.pair()),
@@ -380,8 +396,11 @@ impl State {
         }
     }
 
-    /// Returns whether a content of the history, a dropped one, or one of a turn that could be redone has no parts. A
-    /// running conversation has none. The lengths in the events of an older journal count them.
+    /// Returns whether any content has no parts: in the history, among the dropped contents, or in a turn that can be
+    /// redone.
+    ///
+    /// Only replaying a journal of an older version leads to such contents. They have to stay until the end of the
+    /// replay, because the lengths in the events of that journal include them.
     pub(super) fn has_empty_contents(&self) -> bool {
         let undone = self.undone.iter().flat_map(|undone| match undone {
             Undone::Turn { contents, .. } => contents.as_slice(),
@@ -413,6 +432,7 @@ impl State {
         for event in snapshot.without_empty_contents().into_events()? {
             this.apply(event)?;
         }
+        // No event contains the response of a turn that is in the history already.
         this.last = last;
         Ok(this)
     }

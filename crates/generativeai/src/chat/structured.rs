@@ -18,13 +18,14 @@ use crate::model::Mode;
 impl<'chat, C: DerefMut<Target = ChatSession>> SendMessage<'chat, C> {
     /// Requests a reply in JSON, which is deserialized. The message is sent once it is awaited.
     ///
-    /// The request contains the JSON schema of `T`, unless the message or the model sets another schema. A Markdown
-    /// fence around the whole reply is removed, and whole numbers such as `1345.0` are accepted for integers. Not every
-    /// model supports a schema and tools in the same request.
+    /// The request contains the JSON schema of `T`, unless the message or the model sets another schema. The
+    /// descriptions in it are the doc comments of the type and its fields, which the model reads. A Markdown fence
+    /// around the whole reply is removed, and whole numbers such as `1345.0` are accepted for integers. Not every model
+    /// supports a schema and tools in the same request.
     ///
     /// A reply that does not deserialize does not complete the turn: the history does not change, and the turn is
-    /// [unfinished](ChatSession::unfinished). [`retries`](SendJson::retries) sends the error to the model, for a better
-    /// reply.
+    /// [unfinished](ChatSession::unfinished). With [`retries`](SendJson::retries) the model gets the error and can
+    /// correct its reply.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -45,12 +46,14 @@ impl<'chat, C: DerefMut<Target = ChatSession>> SendMessage<'chat, C> {
     ///
     /// # Errors
     /// The errors of sending, and of [`json`](crate::protocol::response::GenerateContentResponse::json) for the
-    /// response. The latter contain the response with the text. A reply is checked by deserializing it, so limits of the
-    /// schema such as `range` are those of the service.
+    /// response. The latter contain the response with the text. A reply is checked by deserializing it, so limits of
+    /// the schema such as `range` are those of the service.
     pub fn json<T: DeserializeOwned + JsonSchema>(mut self) -> SendJson<'chat, T, C> {
         if let Ok(opening) = &mut self.opening {
             let settings = opening.transient.settings.get_or_insert_default();
             self.chat.model.request_shape::<T>(settings);
+            // The check runs within the turn, so that a reply of the wrong shape fails the turn. It drops the value,
+            // since the turn does not have the type parameter: the returned reply is deserialized once more.
             settings.check = Some(|response| response.json::<T>().map(drop));
         }
         SendJson {
@@ -66,14 +69,15 @@ impl<'chat, C: DerefMut<Target = ChatSession>> SendMessage<'chat, C> {
 pub struct SendJson<'chat, T, C = &'chat mut ChatSession> {
     message: SendMessage<'chat, C>,
     retries: u32,
+    /// A function that returns a `T` is `Send` for any `T`, so the message is as well.
     reply: PhantomData<fn() -> T>,
 }
 
 impl<T, C> SendJson<'_, T, C> {
     /// Sets how often the model is asked again for a reply that does not deserialize. Default: 0.
     ///
-    /// Each further request contains the replies so far and their errors. These do not enter the history: it gets the
-    /// message and the reply that deserializes.
+    /// Each further request contains the replies so far and their errors, and costs tokens. These replies do not enter
+    /// the history: it gets the message and the reply that deserializes.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};

@@ -1,8 +1,8 @@
 //! Token counts of requests: counted by the backend, or estimated.
 //!
-//! Counting is a separate request, so it is avoided where the answer is clear. No token is shorter than a byte, so a
-//! request with fewer bytes than the budget has tokens fits, whatever its tokenizer. The estimate for backends that
-//! cannot count is Google's rule of thumb.
+//! Counting is a separate request, so it is avoided where the answer is clear. No token is shorter than a byte. So a
+//! request with fewer bytes than the budget has tokens always fits, with any tokenizer. For backends that cannot count,
+//! the estimate is the rule of thumb in Google's documentation.
 
 use std::sync::Arc;
 
@@ -14,16 +14,16 @@ use crate::protocol::content::{Content, Contents, Data, Transcript};
 use crate::protocol::tokens::CountTokensRequest;
 use crate::trace;
 
-/// Bytes of text that are estimated to make one token, as Google documents it for Gemini models.
+/// Bytes of text that are estimated to be one token. Google documents four characters for Gemini models.
 const BYTES_PER_TOKEN: u64 = 4;
 
-/// Tokens that an image or a file is estimated to have: what Gemini counts for an image of up to 384 pixels.
+/// Tokens that an image or a file is estimated to have: the count of Gemini for an image of up to 384 pixels.
 const TOKENS_PER_FILE: u64 = 258;
 
 /// Tokens that a content has at most in addition to its parts.
 const TOKENS_PER_CONTENT: u64 = 16;
 
-/// Counts the tokens of a message's request, for different histories in front of it.
+/// Counter of the tokens of a message's request, for different histories before the message.
 pub(super) struct TokenCounter {
     /// The request without its contents: the system instruction and the tools count as well.
     pub(super) template: RequestTemplate,
@@ -32,9 +32,9 @@ pub(super) struct TokenCounter {
 }
 
 impl TokenCounter {
-    /// Returns whether the request has at most this many tokens, however its backend counts: no token is shorter than
-    /// a byte.
+    /// Returns whether the request certainly has at most this many tokens, without counting them.
     pub(super) fn is_below(&self, history: &Transcript, tokens: u32) -> bool {
+        // Files are excluded: an image of a few bytes may have hundreds of tokens.
         let size = self.size(history);
         size.files == 0 && size.bytes + TOKENS_PER_CONTENT * size.contents <= u64::from(tokens)
     }
@@ -77,7 +77,7 @@ impl TokenCounter {
     }
 }
 
-/// Size of contents. Their tokens are estimated from it.
+/// Size of contents, from which their tokens are estimated.
 #[derive(Default)]
 struct Size {
     contents: u64,

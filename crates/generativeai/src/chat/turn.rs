@@ -1,10 +1,10 @@
-//! The loop of a running turn: request, reply, function calls, and again, until the turn enters the history.
+//! The loop of a running turn: it makes requests and runs functions until the turn enters the history.
 //!
-//! Everything that a turn has received is in the state of the conversation from the moment it was received. So a turn
-//! can be dropped at any await: it leaves a conversation with an unfinished turn behind, and no code has to run.
+//! Each chunk and each function response is in the state of the conversation as soon as it was received. So a turn can
+//! be dropped at any await, and needs no `Drop` code: the conversation then has an unfinished turn.
 //!
-//! Everything that a turn waits for is in its step. So the future of [`Turn::next`] can be dropped as well, as a
-//! `select!` does: the next call waits for the same request, the same functions and the same write.
+//! The requests, functions and writes that a turn waits for are in its [`Step`]. So the future of [`Turn::next`] can be
+//! dropped as well, as a `select!` does. The next call waits for the same request, functions or write.
 //!
 //! ```text
 //! Store ─► Fit ─► Request ─► Receive ─┬─► Close ─► Over
@@ -15,9 +15,9 @@
 //!                    └─ StoreRound ◄─ Run ◄── StoreStart ◄─────┘
 //! ```
 //!
-//! The steps whose names begin with `Store`, and `Close`, write to the journal; without one they take no time. `Fit`
-//! compares the request with the context budget, if any. A reply without function calls goes from `Receive` to
-//! `Close`, and calls that need no approval from `Receive` to `Run`.
+//! The steps whose names begin with `Store`, and `Close`, write to the journal. Without a journal they complete at
+//! once. `Fit` compares the request with the context budget, if any. After a reply without function calls, `Close`
+//! follows `Receive`. After calls that need no approval, `Run` follows.
 
 use std::mem;
 use std::ops::DerefMut;
@@ -61,6 +61,7 @@ pub(super) struct Turn<C> {
 }
 
 /// Next step of a turn, with everything that it waits for.
+// Large contents are boxed. The future of a turn contains a step, and an enum is as large as its largest variant.
 enum Step {
     /// Write the message to the journal.
     Store(Write),
@@ -78,8 +79,7 @@ enum Step {
     Decide(Box<Deciding>),
     /// Write to the journal that the approved functions start.
     StoreStart(Write),
-    /// Wait for the functions that the reply calls, and write the responses of approved ones to the journal. Boxed:
-    /// most turns call none.
+    /// Wait for the functions that the reply calls, and write the responses of approved ones to the journal.
     Run(Box<Running>, Option<Write>),
     /// Write the round to the journal.
     StoreRound(Write),
@@ -99,7 +99,7 @@ enum Progress {
     Ended,
 }
 
-/// Waits until a function ends or the write in progress does.
+/// Waits until a function or the write in progress ends.
 async fn progress_of(running: &mut Running, write: &mut Option<Write>) -> Progress {
     let responded = |response| match response {
         Some((index, response)) => Progress::Responded(index, response),
@@ -107,7 +107,10 @@ async fn progress_of(running: &mut Running, write: &mut Option<Write>) -> Progre
     };
     match write {
         None => responded(running.next().await),
+        // After the last response `next` returns `None` at once, which would end the round before its last write.
         Some(write) if running.is_over() => Progress::Written(write.result().await),
+        // `select` drops the future that is not ready. Both can be cancelled, so neither a write nor a response is
+        // lost.
         Some(write) => match select(pin!(write.result()), pin!(running.next())).await {
             Either::Left((written, _)) => Progress::Written(written),
             Either::Right((response, _)) => responded(response),
@@ -134,10 +137,13 @@ impl ChatSession {
         check::not_empty(&sent)?;
         let template = self.model.prepare(transient.settings.as_deref())?;
         check::one_candidate(&template)?;
+        // All checks are above, since the conversation changes from here on. The journal gets the end of an earlier
+        // turn that was dropped, before the new turn replaces it.
         self.close_turn();
         self.commit(Event::Opened { sent, rounds });
         self.state.carry(transient);
         if let Some(received) = received {
+            // `Opened` begins a turn without a reply, so the beginning of the reply has to follow it in the journal.
             self.commit_hop(received);
         }
         Ok((template, Step::Store(self.begin_write())))
@@ -166,8 +172,9 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         }
     }
 
-    /// Returns the next chunk of the turn, whichever of its requests it answers, and `None` once the turn is complete.
-    /// Complete replies produce no chunks.
+    /// Returns the next chunk of the turn, over all of its requests, or `None` once the turn is complete.
+    ///
+    /// In [`Mode::Unary`] there are no chunks: the first item is `None` or an error.
     pub(super) async fn next(&mut self) -> Option<Result<GenerateContentResponse>> {
         loop {
             match &mut self.step {
@@ -175,11 +182,12 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
                     let written = write.result().await;
                     match self.chat.end_write(written) {
                         Err(error) if error.kind() == ErrorKind::Conflict => {
+                            // Nothing more is written: the journal belongs to the other writer now.
                             let error = self.fail(error);
                             self.step = Step::Over;
                             return Some(Err(error));
                         }
-                        // Without its journal the conversation continues in memory: see `unsaved`.
+                        // If the journal fails in another way, the conversation continues in memory: see `unsaved`.
                         _ => self.fit(),
                     }
                 }
@@ -197,7 +205,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
                         }
                         Some(Ok(Piece::Chunk(chunk))) => {
                             self.chat.state.receive_chunk(&chunk);
-                            // After a block nothing is returned but the error at the end of the stream.
+                            // A blocked turn returns no further chunks. The error is returned at the end of the stream.
                             if !self.is_blocked() {
                                 return Some(Ok(chunk));
                             }
@@ -209,6 +217,8 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
                 }
                 Step::StoreHop(write, _) => {
                     let written = write.result().await;
+                    // Once the message was sent, a failed write does not end its turn. `unsaved` reports the failure,
+                    // and the next write repeats the events.
                     self.chat.end_write(written).ok();
                     if let Step::StoreHop(_, reply) = mem::replace(&mut self.step, Step::Over) {
                         self.step = Step::Receive(reply);
@@ -283,12 +293,14 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
     fn request(&mut self) {
         let mut request = match &self.automatic {
             Some(automatic) => self.request_of_round(automatic),
-            // It is the only request of the turn.
+            // Without automatic function calls this is the only request, so the template is not needed again.
             None => mem::take(&mut self.template.request),
         };
         let history = Arc::clone(self.chat.state.transcript());
         request.contents = Contents::new(history, self.turn().contents());
         let reply = Hops::new(&self.template, request, self.mode);
+        // Before a request the turn has a reply only if an earlier attempt received its beginning: a round that ends
+        // clears the reply.
         self.step = Step::Receive(Box::new(match &self.turn().received {
             Some(beginning) => reply.after(beginning),
             None => reply,
@@ -312,8 +324,12 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         self.step = Step::StoreHop(self.chat.begin_write(), reply);
     }
 
-    /// Returns the request of a round without its contents. Settings that force function calls apply to the first
-    /// request alone: otherwise the model could never reply with text.
+    /// Returns the request of a round without its contents.
+    ///
+    /// Settings that force function calls apply to the first request alone. With [`Any`] in each request the model
+    /// could never reply with text, and the turn would run until its limit of rounds.
+    ///
+    /// [`Any`]: crate::protocol::tools::FunctionCallingMode::Any
     fn request_of_round(&self, automatic: &AutomaticFunctionCalling) -> GenerateContentRequest {
         let mut request = self.template.request.clone();
         let turn = self.turn();
@@ -344,12 +360,15 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         let round = self.round_of(&reply);
         let mistake = reply.finish_reason().filter(|_| round.is_some());
         let mistake = mistake.filter(|reason| is_mistaken_call(reason));
+        // A rejected call does not end the turn. The model gets an error as the response to it, and can correct the
+        // call.
         reply.complete(self.mode == Mode::Stream, |reason| {
             self.template.accepted.contains(reason) || mistake.is_some()
         })?;
         match (&self.automatic, round) {
             (Some(automatic), Some(round)) => {
                 if rounds_run < automatic.max_rounds {
+                    // No function runs for a rejected call, so there is nothing to approve.
                     if mistake.is_none() && automatic.policy.is_some() {
                         let automatic = automatic.clone();
                         check_runtime(&automatic)?;
@@ -375,6 +394,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
             _ => {
                 let response = self.turn().final_response();
                 if let Some(check) = self.template.check {
+                    // Before the turn completes: a reply of the wrong shape does not enter the history.
                     check(&response)?;
                 }
                 self.chat.commit(Event::Completed { response });
@@ -384,15 +404,17 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         Ok(())
     }
 
-    /// Returns the round that a reply opens, if its calls are answered here: there are functions, or the calls are
-    /// mistakes, and none of them is for a declaration without a function. The caller answers those.
+    /// Returns the round that a reply opens, if its calls are answered within the turn.
+    ///
+    /// This needs functions that can run, or calls that the service rejected. If one of the calls is for a declaration
+    /// without a function, the caller answers all of them.
     fn round_of(&self, reply: &GenerateContentResponse) -> Option<Round> {
         let tools = &self.template.tools;
         let is_mistake = reply.finish_reason().is_some_and(is_mistaken_call);
         self.automatic
             .as_ref()
             .filter(|_| tools.has_functions() || is_mistake)?;
-        // Most replies call nothing, and are not copied.
+        // `model_content` copies the reply, and most replies have no calls.
         reply.function_calls().next()?;
         let round = Round::of(&model_content(reply)?)?;
         let is_ours = round
@@ -401,7 +423,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         is_ours.then_some(round)
     }
 
-    /// Returns the calls to the caller. They enter the history together with their responses, if those come.
+    /// Returns the calls to the caller. They enter the history once a message answers them.
     fn return_calls(&mut self) {
         let reason = Reason::CallsReturned;
         let received = Some(self.turn().final_response());
@@ -425,6 +447,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
     fn respond(&mut self, index: usize, response: FunctionResponse) {
         let round = self.turn().round.as_ref();
         if round.is_none_or(|round| round.approval().is_none()) {
+            // Without a policy the journal gets the whole round in one event, when it ends.
             return self.chat.state.respond(index, response);
         }
         self.chat.commit(Event::answered(index, response));
@@ -435,6 +458,8 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
 
     /// Writes the recorded responses to the journal, while other functions run.
     fn write_responses(&mut self) {
+        // After a failure the responses stay pending until the round ends. Otherwise a journal that fails at once would
+        // be called again and again while the functions run.
         let writer = self.chat.writer.as_ref();
         let has_pending = writer.is_some_and(Writer::has_pending) && self.chat.unsaved().is_none();
         let next = has_pending.then(|| self.chat.begin_write());
@@ -472,6 +497,8 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
     /// Ends the turn with an error, and returns the error with the received part of the reply.
     fn fail(&mut self, error: Error) -> Error {
         let error = self.explain(error);
+        // The service may have rejected the continuation token, and a 400 does not say so. Without the token a retry
+        // begins the reply again; with it, the retry would fail in the same way.
         if error.http_code() == Some(400) {
             self.chat.state.forget_checkpoint();
         }
@@ -485,13 +512,14 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         };
         self.chat.end_turn(reason);
         match received {
+            // The state has the reply over all hops, the error of a single request does not.
             Some(received) if error.response().is_none() => error.with_response(received),
             _ => error,
         }
     }
 
-    /// Adds the names of unanswered calls to the error of a request that the API rejected. The API does not report
-    /// them.
+    /// Adds the names of unanswered calls to the error of a request that the API rejected, since the API's message does
+    /// not contain them.
     fn explain(&self, error: Error) -> Error {
         if error.http_code() != Some(400) {
             return error;

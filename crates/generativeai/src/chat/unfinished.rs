@@ -1,4 +1,4 @@
-//! The turn that did not complete.
+//! Turn that did not complete, and the data for continuing it.
 
 use std::fmt;
 use std::iter::once;
@@ -13,8 +13,12 @@ use crate::protocol::response::{FinishReason, GenerateContentResponse, UsageMeta
 
 /// Turn that was begun and did not complete.
 ///
-/// [`ChatSession::unfinished`](crate::ChatSession::unfinished) returns it. A running turn is unfinished as well. So a
-/// dropped future or stream leaves it here without running any code.
+/// [`ChatSession::unfinished`](crate::ChatSession::unfinished) returns it. A turn is unfinished from its first moment,
+/// so a future or stream that is dropped at any await leaves everything received so far here.
+///
+/// [`retry`](crate::ChatSession::retry) sends it again, [`keep_partial`](crate::ChatSession::keep_partial) adds it to
+/// the history, and [`rewind`](crate::ChatSession::rewind) removes it. The table of [`Reason`] lists the right one for
+/// each case.
 ///
 /// ```
 /// use generativeai::{GenerativeModel, Reason, testing::Scripted};
@@ -40,38 +44,41 @@ pub struct Unfinished {
     /// Completed rounds of function calls: a content with calls and a content with their responses, in turn.
     /// Empty if the model called no functions, or if the turn ended within its first round.
     pub rounds: Vec<Content>,
-    /// Received part of the reply to the last request. The chunks of a stream are merged. `None` if no chunk of
-    /// it arrived. A complete reply is here as well, if the turn failed for its finish reason or its shape.
+    /// Received part of the reply to the last request, with the chunks of a stream merged. `None` if no chunk of it
+    /// arrived. A complete reply is here as well if the turn failed because of its finish reason or its shape.
     pub received: Option<Arc<GenerateContentResponse>>,
     /// Reason why the turn ended.
     pub reason: Reason,
-    /// The received reply up to its last continuation token.
+    /// The received reply up to its last continuation token. A retry continues from it, and discards the chunks after
+    /// it.
     pub(super) checkpoint: Option<Arc<GenerateContentResponse>>,
     /// Round of function calls that is being answered. It is part of the events if its calls need approval.
     pub(super) round: Option<Round>,
-    /// Data of the running program, which is not stored.
+    /// Data of this process, which is not stored.
     pub(super) transient: Transient,
 }
 
-/// Data of a turn that is neither saved nor part of its events. After loading or resuming it has its defaults: the
-/// message is sent with the settings of the model, and rounds and tokens are counted from zero.
+/// Data of a turn that is neither saved nor part of its events.
+///
+/// A turn that was loaded or resumed has the defaults. So a retry of it uses the settings of the model, and counts
+/// rounds and tokens from zero. Replaying `Called` counts those of its round again.
 #[derive(Clone, Default)]
 pub(super) struct Transient {
-    /// Settings made for the message. Boxed: most messages have none.
+    /// Settings of the message. Boxed: they are large, and most messages have none.
     pub(super) settings: Option<Box<Settings>>,
-    /// Number of rounds run since the caller last answered calls.
+    /// Number of rounds that count towards the limit: those since the caller last answered calls.
     pub(super) rounds_run: u32,
     /// Token counts of the requests before the last one.
     pub(super) usage: Option<Box<UsageMetadata>>,
     /// Number of tokens of the first request, if they were counted.
     pub(super) tokens: Option<u32>,
-    /// Replies that did not pass the check of the message, each with the request for a correction. They are sent, and
-    /// do not enter the history.
+    /// Replies that did not pass the check of the message, each followed by the request for a correction. They are sent
+    /// after the contents of the turn, and do not enter the history.
     pub(super) corrections: Vec<Content>,
 }
 
 impl Unfinished {
-    /// Creates a turn that is about to be sent.
+    /// Creates a turn that is about to be sent. Its reason is `Interrupted` until it ends in another way.
     pub(super) fn new(mut sent: Content, mut rounds: Vec<Content>) -> Self {
         sent.remove_empty_parts();
         rounds.iter_mut().for_each(Content::remove_empty_parts);
@@ -87,7 +94,9 @@ impl Unfinished {
     }
 
     /// Returns the token from which [`retry`](crate::ChatSession::retry) continues the reply. `None` if the reply has
-    /// no token, or ended: then a retry begins it again.
+    /// no token, or ended: a retry then begins it again.
+    ///
+    /// Gemini 4 and newer models send such tokens within long replies.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -129,14 +138,14 @@ impl Unfinished {
         (self.sent.clone(), reply)
     }
 
-    /// Returns the rounds with the one that is being answered: its missing responses contain the reason.
+    /// Returns the rounds, including the one that is being answered. Its missing responses contain the reason.
     pub(super) fn closed_rounds(&self) -> Vec<Content> {
         let round = self.round.clone();
         let round = round.into_iter().flat_map(Round::close);
         self.rounds.iter().cloned().chain(round).collect()
     }
 
-    /// Records that the reply continues from here if it has a token at its end.
+    /// Makes the received reply the checkpoint if it ends with a continuation token.
     pub(super) fn mark_checkpoint(&mut self) {
         let received = self.received.as_ref();
         if let Some(received) = received.filter(|received| received.resume_token().is_some()) {
@@ -148,6 +157,7 @@ impl Unfinished {
     /// ended: a retry generates another one.
     pub(super) fn checkpoint(&self) -> Option<Arc<GenerateContentResponse>> {
         let received = self.open_reply()?;
+        // Chunks after the token may have ended the reply, and they are not in the checkpoint.
         let reason = received.finish_reason();
         let is_over = reason.is_some_and(|reason| {
             !reason.is_unspecified() && *reason != FinishReason::Continuation
@@ -158,6 +168,7 @@ impl Unfinished {
         }
         let reason = checkpoint.candidates.first()?.finish_reason.as_ref();
         if reason.is_some() {
+            // `CONTINUATION` is the end of a hop. The reply that continues has no finish reason yet.
             let candidate = Arc::make_mut(&mut checkpoint).candidates.first_mut()?;
             candidate.finish_reason = None;
         }
@@ -170,14 +181,15 @@ impl Unfinished {
         self.checkpoint().filter(|_| !is_at_end)
     }
 
-    /// Returns the reply that is not part of a round.
+    /// Returns the received reply, unless it is the one whose calls are being answered: the round contains that one.
     pub(super) fn open_reply(&self) -> Option<&Arc<GenerateContentResponse>> {
         let is_in_round = self.round.is_some();
         self.received.as_ref().filter(|_| !is_in_round)
     }
 
-    /// Returns the part of the turn that can enter a history: the message, the rounds, and the reply as far as it was
-    /// received. Each call has a response. A call whose arguments are incomplete is left out.
+    /// Returns the contents of the turn for a history: the message, the rounds, and the received part of the reply.
+    ///
+    /// Each call in it has a response. A call whose arguments are incomplete is left out.
     pub(super) fn partial_contents(&self) -> Vec<Content> {
         let mut contents = vec![self.sent.clone()];
         contents.extend(self.closed_rounds());
@@ -214,6 +226,7 @@ impl Unfinished {
     /// Returns the last response with the token counts of all requests of the turn.
     pub(super) fn final_response(&self) -> Arc<GenerateContentResponse> {
         let mut response = self.received.clone().unwrap_or_default();
+        // Without earlier requests the counts are right, and the reply stays shared instead of being copied.
         if self.transient.usage.is_some() {
             Arc::make_mut(&mut response).usage_metadata = self.total_usage();
         }

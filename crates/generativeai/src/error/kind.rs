@@ -1,4 +1,4 @@
-//! Kinds of errors, and the status codes of the Gemini API that belong to them.
+//! Kinds of errors, and the corresponding status codes of the Gemini API.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use crate::protocol::status::Status;
 /// use std::time::Duration;
 /// use generativeai::{Error, ErrorKind};
 ///
-/// /// What a program tells its user.
+/// /// Returns advice for the user of a program.
 /// fn advice(error: &Error) -> String {
 ///     match error.kind() {
 ///         ErrorKind::Authentication => "check the API key".to_owned(),
@@ -72,14 +72,13 @@ pub enum ErrorKind {
     /// The reply does not match the requested type or schema: ask again, or change the schema. The reply is
     /// in the [response](crate::Error::response).
     Shape,
-    /// The response does not come from the Gemini API: check the address. If the address is right, report a bug.
+    /// The response is not one of the Gemini API: check the address. If the address is right, report a bug.
     Decode,
     /// The response exceeded a size limit of this client: raise the limit.
     /// See [`RemoteBuilder::response_limit`](crate::remote::RemoteBuilder::response_limit).
     Limit,
-    /// A function that the model called failed, and the chat was set to fail with it.
-    /// Or the limit of rounds was reached, and the chat was set to fail in that case:
-    /// see [`OnFailure`](crate::OnFailure) and [`OnRoundLimit`](crate::OnRoundLimit).
+    /// A function that the model called failed, or the limit of rounds was reached, and the chat is set to fail in that
+    /// case: see [`OnFailure`](crate::OnFailure) and [`OnRoundLimit`](crate::OnRoundLimit).
     Function,
     /// This backend does not support the operation: use another. HTTP 501, and 404 with the status `UNIMPLEMENTED`.
     Unsupported,
@@ -96,7 +95,7 @@ pub enum ErrorKind {
 impl ErrorKind {
     /// Returns the kind of an HTTP error code of the Gemini API.
     ///
-    /// The inverse of [`http_code`](Self::http_code) as far as possible: several codes share a kind.
+    /// Several codes have the same kind, so [`http_code`](Self::http_code) does not always return the original code.
     ///
     /// ```
     /// use generativeai::ErrorKind;
@@ -165,7 +164,8 @@ const STATUS_CODES: [(&str, u16); 15] = [
     ("DEADLINE_EXCEEDED", 504),
 ];
 
-/// Returns the HTTP code of a status: its `code`, unless that is one of gRPC, else the code of its name.
+/// Returns the HTTP code of a status: its `code` if that is an HTTP code, or else the code of its name. Some services
+/// send the codes of gRPC (1 to 16) instead.
 pub(crate) fn http_code_of(status: &Status) -> Option<u16> {
     let code = status.code.and_then(|code| u16::try_from(code).ok());
     code.filter(|code| (300..600).contains(code)).or_else(|| {

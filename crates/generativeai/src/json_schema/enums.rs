@@ -1,7 +1,7 @@
 //! Types, enumerated values and alternatives, in the different ways in which JSON Schema expresses them.
 //!
-//! An enum of Rust without data is one list of strings, as long as no variant has a doc comment. With doc comments
-//! schemars writes one alternative for each variant, with its description:
+//! schemars writes a Rust enum without data as one list of strings, as long as no variant has a doc comment. With doc
+//! comments it writes one alternative for each variant, with its description:
 //!
 //! ```json
 //! {"oneOf": [{"const": "low", "description": "Little."}, {"const": "high", "description": "Much."}]}
@@ -38,7 +38,7 @@ pub(super) fn is_null(schema: &Value) -> bool {
         || schema.get("enum") == Some(&json!([null]))
 }
 
-/// Returns whether a schema has no keyword but `required`.
+/// Returns whether a schema has only the keyword `required`.
 pub(super) fn only_requires(schema: &Value) -> bool {
     let keywords = schema.as_object();
     keywords.is_some_and(|keywords| keywords.keys().all(|keyword| keyword == "required"))
@@ -58,7 +58,8 @@ pub(super) fn lists_null(from: &Map<String, Value>) -> bool {
     choice(from).contains(&&Value::Null)
 }
 
-/// Returns the types of `type`, or the type that the other keywords imply.
+/// Returns the types of `type`, or the type that the other keywords imply: schemas that are written by hand often omit
+/// it.
 pub(super) fn types(from: &Map<String, Value>) -> Vec<&str> {
     match from.get("type") {
         Some(Value::String(one)) => vec![one],
@@ -89,6 +90,7 @@ pub(super) fn join_texts(from: &mut Map<String, Value>, alternatives: &[Value]) 
             return false;
         };
         let listed = choice(one);
+        // Any other keyword would be lost.
         let plain = one.keys().all(|name| {
             matches!(
                 name.as_str(),

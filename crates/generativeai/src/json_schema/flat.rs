@@ -1,14 +1,13 @@
 //! Inlining of `$ref` and merging of `allOf`.
 //!
-//! A field of a flattened or documented type leads to schemas such as
+//! A field of a flattened or documented type leads to schemas such as this one, which the OpenAPI form cannot express:
 //!
 //! ```json
 //! {"allOf": [{"$ref": "#/$defs/Place"}, {"properties": {"metres": {"type": "integer"}}}]}
 //! ```
 //!
-//! which the OpenAPI form cannot express. All of them must match, so their keywords can be merged, unless two of them
-//! set the same keyword to different values. Annotations, and keywords that only narrow, may differ: the first one
-//! counts.
+//! A value must match all of the schemas, so their keywords can be merged, unless two of them set the same keyword to
+//! different values. Annotations, and keywords that only narrow the values, may differ: the first one is kept.
 
 use serde_json::{Map, Value};
 
@@ -36,7 +35,7 @@ impl Reader<'_> {
         Ok(flat)
     }
 
-    /// Adds the keywords of a schema that must match as well.
+    /// Adds the keywords of a further schema that values must match.
     pub(super) fn add(&mut self, flat: &mut Map<String, Value>, piece: &Value) -> Result<()> {
         let Value::Object(piece) = piece else {
             return Err(self.unsupported("is `true` or `false` instead of a schema"));
@@ -65,8 +64,13 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Returns the schema that a reference leads to.
+    ///
+    /// The reference stays in `following` until `read` has read the schema. A reference found meanwhile is recursive if
+    /// it is one of these.
     fn follow(&mut self, reference: &Value) -> Result<Map<String, Value>> {
         let reference = reference.as_str().unwrap_or_default();
+        // `#` is the root, which contains every subschema that is being read.
         if reference == "#" || self.following.iter().any(|known| known == reference) {
             return Err(self.unsupported("is recursive"));
         }
@@ -85,7 +89,7 @@ impl Reader<'_> {
     }
 }
 
-/// Returns whether a keyword has no influence on which values match.
+/// Returns whether a keyword has no influence on the values that match.
 fn is_annotation(name: &str) -> bool {
     matches!(
         name,
@@ -126,7 +130,7 @@ fn anchored<'schema>(schema: &'schema Value, anchor: &str) -> Option<&'schema Va
     }
 }
 
-/// Decodes a JSON pointer in a URI: `Foo%20Bar` names `Foo Bar`.
+/// Decodes a JSON pointer in the fragment of a URI (RFC 6901, section 6): `Foo%20Bar` names `Foo Bar`.
 fn percent_decoded(pointer: &str) -> String {
     let mut decoded = Vec::with_capacity(pointer.len());
     let mut rest = pointer.as_bytes();

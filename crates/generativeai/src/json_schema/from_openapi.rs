@@ -25,7 +25,8 @@ impl Schema {
     /// # Ok::<(), generativeai::Error>(())
     /// ```
     ///
-    /// An unspecified type is left out. A format that JSON Schema does not define stays: there it is an annotation.
+    /// An unspecified type, examples and defaults are left out. A format that JSON Schema does not define stays, since
+    /// it is only an annotation there.
     ///
     /// # Errors
     /// [`ErrorKind::Request`] for an unknown type, and for a schema that is nested deeper than 64 levels.
@@ -34,6 +35,7 @@ impl Schema {
     }
 }
 
+/// Translates a schema and its subschemas, down to `depth` levels.
 fn translate(schema: &Schema, depth: usize) -> Result<Value> {
     let depth = depth.checked_sub(1).ok_or_else(|| {
         refused(format!(
@@ -47,7 +49,7 @@ fn translate(schema: &Schema, depth: usize) -> Result<Value> {
         let options = json!([out, { "type": "null" }]);
         out = Map::from_iter([("anyOf".to_owned(), options)]);
     }
-    // References lead to the definitions of the root, so these stay outside of the options.
+    // References are resolved from the root of the schema, so the definitions must not move into `anyOf`.
     if let Some(defs) = &schema.defs {
         out.insert("$defs".to_owned(), ordered(defs, &[], depth)?);
     }
@@ -132,6 +134,7 @@ fn subschemas(schema: &Schema, depth: usize, out: &mut Map<String, Value>) -> Re
     Ok(())
 }
 
+/// Returns the JSON Schema name of a type, which is in lower case.
 fn kind_of(kind: &Type) -> Result<&'static str> {
     Ok(match kind {
         Type::String => "string",
@@ -161,14 +164,15 @@ fn format(schema: &Schema, out: &mut Map<String, Value>) {
     }
 }
 
+/// Returns the error for a schema that cannot be translated.
 fn refused(message: String) -> Error {
     Error::new(ErrorKind::Request, message)
 }
 
-/// Up to this, `f64` represents every whole number.
+/// 2 to the power of 53. Below it, `f64` represents every whole number.
 const MAX_WHOLE: f64 = 9_007_199_254_740_992.0;
 
-/// Writes whole numbers without a fraction, as bounds of integers must be.
+/// Writes a whole number without a fraction, since the bounds of integers must be integers.
 fn number(value: f64) -> Value {
     if value.fract() == 0.0 && value.abs() < MAX_WHOLE {
         json!(value as i64)

@@ -1,4 +1,4 @@
-//! Conversion of JSON Schema to the subset of OpenAPI 3.0 that the API understands.
+//! Conversion of JSON Schema to the subset of OpenAPI 3.0 that the API supports.
 
 use serde_json::{Map, Value};
 
@@ -34,8 +34,9 @@ impl Schema {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Request`] for what the form cannot express: recursive types, maps, tuples of several
-    /// types, values of any type, and enums of numbers. The message names the place in the schema.
+    /// [`ErrorKind::Request`] if the form cannot express the schema: recursive types, maps, tuples of several
+    /// types, values of any type, and enums of numbers. The message names the place in the schema, such as `a.[]` for
+    /// the items of the member `a`.
     pub fn from_json_schema(schema: &Value) -> Result<Self> {
         let mut reader = Reader {
             root: schema,
@@ -47,13 +48,14 @@ impl Schema {
     }
 }
 
-/// Reader of a JSON Schema.
+/// Reader of a JSON Schema: the root, which references are resolved from, and the state of the current subschema.
 pub(super) struct Reader<'schema> {
     pub(super) root: &'schema Value,
     /// Path from the root to the subschema that is being read.
     path: Vec<String>,
     /// References that are being followed, to detect recursion.
     pub(super) following: Vec<String>,
+    /// Number of subschemas read so far.
     schemas: usize,
 }
 
@@ -70,6 +72,7 @@ impl Reader<'_> {
         Error::new(ErrorKind::Request, message)
     }
 
+    /// Reads a subschema with its `$ref` and `allOf`, within the limits of size and depth.
     fn read(&mut self, schema: &Value) -> Result<Schema> {
         self.schemas += 1;
         if self.schemas > MAX_SCHEMAS || self.path.len() > MAX_DEPTH {
@@ -78,6 +81,8 @@ impl Reader<'_> {
         let Value::Object(members) = schema else {
             return Err(self.unsupported("is `true` or `false` instead of a schema"));
         };
+        // `flat` adds the references that it follows. They stay until the schema is read, so that a reference to one of
+        // them inside of it is recognized as recursive.
         let following = self.following.len();
         let flat = self.flat(members)?;
         let read = self.read_flat(flat);
@@ -85,6 +90,7 @@ impl Reader<'_> {
         read
     }
 
+    /// Reads a subschema at a place below the current one. Errors name this place.
     fn read_at(&mut self, place: &str, schema: &Value) -> Result<Schema> {
         self.path.push(place.to_owned());
         let read = self.read(schema);
@@ -92,7 +98,10 @@ impl Reader<'_> {
         read
     }
 
-    /// Reads a subschema without `$ref` and `allOf`.
+    /// Reads a subschema whose `$ref` and `allOf` are merged into it.
+    ///
+    /// Alternatives are handled first, since they decide about the others: a single alternative is merged into the
+    /// schema, strings become one `enum`, and `null` becomes `nullable`. Then each type of the schema is read.
     fn read_flat(&mut self, mut from: Map<String, Value>) -> Result<Schema> {
         let mut nullable = from.get("nullable") == Some(&Value::Bool(true));
         let mut any_of = Vec::new();
@@ -103,7 +112,7 @@ impl Reader<'_> {
                 .filter(|one| !enums::is_null(one))
                 .collect();
             nullable |= others.len() < all;
-            // `anyOf: [{"required": ["a"]}, {"required": ["b"]}]` only narrows.
+            // Alternatives such as `[{"required": ["a"]}, {"required": ["b"]}]` only narrow the values.
             let others = if others.iter().all(enums::only_requires) {
                 Vec::new()
             } else {
@@ -185,6 +194,7 @@ impl Reader<'_> {
         Ok(schema)
     }
 
+    /// Reads the keywords of an object. An object with arbitrary members cannot be expressed.
     fn read_members(&mut self, from: &Map<String, Value>, schema: &mut Schema) -> Result<()> {
         let named = from.get("properties").and_then(Value::as_object);
         let named = named.filter(|named| !named.is_empty());
@@ -202,14 +212,14 @@ impl Reader<'_> {
             let properties = schema.properties.get_or_insert_default();
             let is_required = |name: &String| list(from, "required").contains(name);
             let named = named.iter().filter(|(name, member)| {
-                // A member that must not be there, as a type of TypeScript may have it.
+                // A schema without values means that the member must be absent, like `never` in TypeScript.
                 is_required(name) || !enums::is_never(member)
             });
             for (name, member) in named {
                 properties.insert(name.as_str(), self.read_at(name, member)?);
             }
         }
-        // The service refuses names that are not declared.
+        // The service refuses undeclared names in `required` and `propertyOrdering`.
         let declared = |name: &str| named.is_some_and(|named| named.contains_key(name));
         schema.required = unique(list(from, "required"), declared);
         schema.property_ordering = unique(list(from, "propertyOrdering"), declared);
@@ -218,6 +228,7 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Reads the keywords of an array. A tuple is an array if all its items have the same schema.
     fn read_items(&mut self, from: &Map<String, Value>, schema: &mut Schema) -> Result<()> {
         let first = from.get("prefixItems").and_then(Value::as_array);
         let items = match (first.map(Vec::as_slice), from.get("items")) {
@@ -239,6 +250,7 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Returns the values of an `enum` of strings. `null` is left out, since it makes the schema nullable.
     fn texts(&self, from: &Map<String, Value>) -> Result<Vec<String>> {
         let choice = enums::choice(from);
         let texts = choice.iter().filter(|one| !one.is_null());
@@ -251,6 +263,7 @@ impl Reader<'_> {
         Ok(unique(texts, |text| !text.is_empty()))
     }
 
+    /// Refuses an `enum` of values that are not strings.
     fn no_enum(&self, from: &Map<String, Value>) -> Result<()> {
         let listed = enums::choice(from).into_iter().any(|one| !one.is_null());
         if listed {

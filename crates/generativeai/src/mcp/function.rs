@@ -14,6 +14,7 @@ use crate::tools::Function;
 /// Returns a function of the given name that runs a tool at its server.
 pub(super) fn function(name: String, tool: Tool, server: Arc<Server>) -> Function {
     let origin = server.name.clone();
+    // A model chooses functions by their descriptions, so a title is better than nothing.
     let title = tool.title.as_deref().unwrap_or_default();
     let description = tool.description.as_deref().unwrap_or(title);
     let mut declaration = FunctionDeclaration::new(name, description);

@@ -1,5 +1,7 @@
-//! Results of tools that violate the protocol, such as a block of an unknown kind or an image without a media type.
-//! `rmcp` refuses the whole result.
+//! Lenient reader for results of tools that violate the protocol.
+//!
+//! Servers send blocks of unknown kinds, or images without a media type. `rmcp` refuses the whole result because of one
+//! such block, although the others are readable.
 
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde::Deserialize;
@@ -38,7 +40,7 @@ fn read_block(block: &Value) -> ContentBlock {
     if let Ok(block) = ContentBlock::deserialize(block) {
         return block;
     }
-    // A resource without an address.
+    // A resource without a URI is not a `ContentBlock`, but has its text or data one level deeper, as every resource.
     let inner = block.get("resource").filter(|inner| inner.is_object());
     let inner = inner.unwrap_or(block);
     let text = |name: &str| inner.get(name).and_then(Value::as_str);

@@ -2,11 +2,11 @@
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Maximum length of a line in bytes. The rest is dropped.
+/// Maximum length of a line in bytes. The rest is dropped, so that a line without an end does not fill the memory.
 const MAX_LINE: usize = 8 << 10;
 
-/// Passes each line to `log` as soon as it is complete, until the end. A read error counts as the end: the
-/// server has exited.
+/// Passes each line to `log` as soon as it is complete, until the end. A read error is treated as the end: the server
+/// has exited.
 pub(super) async fn read(mut stderr: impl AsyncRead + Unpin, mut log: impl FnMut(&str)) {
     let mut line = Vec::new();
     let mut piece = [0; 1 << 10];

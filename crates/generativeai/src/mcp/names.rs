@@ -18,7 +18,7 @@ const MAX_LENGTH: usize = 128;
 pub(super) fn unique_names(prefix: &str, tools: &[&str]) -> Vec<String> {
     let wanted: Vec<String> = tools.iter().map(|tool| format!("{prefix}{tool}")).collect();
     let mut taken = HashSet::new();
-    // Valid names first: a tool keeps its name, whatever the order in which the server lists them.
+    // Valid names first, so that such a tool keeps its name in any order of the server's list.
     let valid: Vec<bool> = wanted
         .iter()
         .map(|name| fit(name) == *name && taken.insert(name.clone()))

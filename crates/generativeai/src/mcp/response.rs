@@ -14,7 +14,7 @@ use crate::protocol::content::{Blob, FunctionResponse, FunctionResponsePart};
 /// Media type of bytes whose type is unknown.
 const UNKNOWN_TYPE: &str = "application/octet-stream";
 
-/// Content of a result, by the form in which the model reads it.
+/// Content of a result, sorted by the form in which the model gets it.
 #[derive(Default)]
 struct Blocks {
     texts: Vec<String>,
@@ -23,9 +23,9 @@ struct Blocks {
     notes: Vec<String>,
 }
 
-/// Converts a result into a response. Structured content, text and media are all kept.
+/// Converts a result into a response with all its structured content, text and media.
 ///
-/// | result | response |
+/// | Result | Response |
 /// | --- | --- |
 /// | text | `{"result": "text\ntext"}` |
 /// | structured content that is an object | the object |
@@ -61,7 +61,7 @@ pub(super) fn from_result(result: CallToolResult) -> Result<FunctionResponse> {
 
 /// Returns one value with the structured content and the text of a result.
 ///
-/// Without both it is an empty object if there are media, which then are the response, and else an empty text.
+/// If the result has neither, the value is an empty object next to media, or else an empty text.
 fn combine(structured: Option<Value>, texts: &[String], has_media: bool) -> Value {
     let text = texts.join("\n");
     match structured {
@@ -108,8 +108,11 @@ impl Blocks {
         }
     }
 
-    /// Removes text that only repeats the structured content. Servers add them for clients that cannot read
-    /// structured content, and some wrap values that are not objects as `{"result": value}`.
+    /// Removes texts that only repeat the structured content.
+    ///
+    /// The protocol recommends such texts for clients that cannot read structured content. Structured content has to be
+    /// an object, so some servers wrap other values as `{"result": value}` and repeat the value alone, or each of its
+    /// items as a separate text.
     fn remove_copies_of(&mut self, structured: &Value) {
         let is_copy = |text: &String, value: &Value| {
             value.as_str() == Some(text)
@@ -129,7 +132,7 @@ impl Blocks {
         }
     }
 
-    /// Returns the message of a failed tool: all that a message can contain.
+    /// Returns the message of a failed tool: its texts, its structured content and its notes.
     fn error_message(self, structured: Option<&Value>) -> String {
         let mut lines = self.texts;
         lines.extend(
@@ -158,6 +161,7 @@ fn read_media(mime_type: &str, data: &str) -> Result<Blob, String> {
                 "" => mime_type,
                 mime_type => mime_type,
             };
+            // RFC 2397 allows percent-encoding in both forms, and base64 has characters that URIs escape.
             let payload: Cow<'_, [u8]> = percent_decode_str(uri.payload).into();
             let bytes = match uri.is_base64 {
                 true => decode_base64(&payload),
@@ -165,6 +169,7 @@ fn read_media(mime_type: &str, data: &str) -> Result<Blob, String> {
             };
             (mime_type, bytes)
         }
+        // Some servers send an address instead of data. Base64 has no colon, so the two cannot be confused.
         None if data.contains("://") => return Err(format!("{}: {data}", named(mime_type))),
         None => (mime_type, decode_base64(data.as_bytes())),
     };

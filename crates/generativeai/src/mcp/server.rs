@@ -25,6 +25,7 @@ pub(super) type Service = RunningService<RoleClient, ClientConfig>;
 pub(super) struct Server {
     /// Program or address, for error messages.
     pub(super) name: String,
+    /// Handle for requests. It is not behind the mutex, so that calls run concurrently.
     peer: Peer<RoleClient>,
     /// `None` after [`close`](Self::close).
     service: Mutex<Option<Service>>,
@@ -79,8 +80,9 @@ impl Server {
         })
     }
 
-    /// Sends a request. `Peer::call_tool` refuses a result in which one block has an unknown form, so the result is
-    /// read here.
+    /// Sends a request, and cancels it at the server if the future is dropped.
+    ///
+    /// `Peer::call_tool` would do the same, but refuses a result in which one block has an unknown form.
     async fn send(
         &self,
         request: ClientRequest,
@@ -104,7 +106,7 @@ impl Server {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(mut service) = service {
-            // The error is a panic of the task, which has ended all the same.
+            // An error means that the task has panicked. Then it has ended as well.
             let _ = service.close().await;
         }
     }
@@ -118,7 +120,7 @@ struct CancelOnDrop<'a> {
 
 impl Drop for CancelOnDrop<'_> {
     fn drop(&mut self) {
-        // Without a runtime the connection has ended.
+        // Without a runtime the connection has ended, and nothing can be sent.
         let (Some(id), Ok(runtime)) = (self.id.take(), Handle::try_current()) else {
             return;
         };

@@ -11,7 +11,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::Blob;
 
 impl Blob {
-    /// Decodes the bytes. Both alphabets of base64 are read, with or without padding. Absent data is empty.
+    /// Decodes the bytes. Absent data is empty.
+    ///
+    /// Reads both alphabets of base64 (RFC 4648), with or without padding and line breaks, since programs differ in
+    /// these. Each call decodes the data again.
     ///
     /// ```
     /// use generativeai::protocol::content::{Blob, Content, Part};
@@ -35,6 +38,7 @@ impl Blob {
     }
 }
 
+/// Settings for data of other programs. The default refuses missing padding, and bits after the last whole byte.
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
     .with_decode_allow_trailing_bits(true);
@@ -44,6 +48,7 @@ const ANY_URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LE
 /// Decodes base64 in either alphabet, with or without padding and line breaks.
 pub(crate) fn decode(text: &str) -> Result<Vec<u8>> {
     let is_space = |char: char| char.is_ascii_whitespace();
+    // The engines do not skip white space. It is rare, and without it the text is not copied.
     let text: Cow<'_, str> = match text.contains(is_space) {
         true => text.replace(is_space, "").into(),
         false => text.into(),

@@ -6,12 +6,10 @@ use image::{DynamicImage, ImageFormat};
 
 use crate::protocol::content::{Blob, Content, Part};
 
-/// Encodes the image as lossless WebP with 8 bits a channel. An image wider or higher than 16,383 pixels, the limit of
-/// WebP, is encoded as PNG. An image without pixels has no data.
+/// Encodes the image as lossless WebP with 8 bits per channel. Channels with more bits are rounded.
 ///
-/// To send an image file unchanged, use [`Blob::from_file`].
-///
-/// Colours with more than 8 bits a channel are rounded.
+/// An image wider or higher than 16,383 pixels, the limit of WebP, is encoded as PNG. An image without pixels becomes a
+/// blob without bytes. To send an image file unchanged, use [`Blob::from_file`].
 ///
 /// ```
 /// use generativeai::protocol::content::{Blob, Content, Part};
@@ -23,6 +21,7 @@ use crate::protocol::content::{Blob, Content, Part};
 /// ```
 impl From<&DynamicImage> for Blob {
     fn from(image: &DynamicImage) -> Self {
+        // The encoder of WebP supports 8 bits per channel only.
         let pixels = if image.color().has_alpha() {
             DynamicImage::from(image.to_rgba8())
         } else {
@@ -37,6 +36,7 @@ impl From<&DynamicImage> for Blob {
                 return Self::new(format.to_mime_type(), bytes);
             }
         }
+        // `From` cannot fail, and neither format encodes an image without pixels.
         Self::new(ImageFormat::Png.to_mime_type(), [])
     }
 }

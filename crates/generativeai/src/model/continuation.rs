@@ -1,7 +1,11 @@
 //! Automatic continuation: a reply that arrives in several requests.
 //!
-//! The service ends the reply to a request at a token limit, with a token from which the same request continues. The
-//! requests of one reply are its hops. [`Hops`] makes them and hides where one ends and the next begins.
+//! The service ends the reply to a request at a limit of tokens. It then sends a continuation token, and the same
+//! request with this token continues the reply. The requests of one reply are its hops. [`Hops`] makes them and joins
+//! their replies, so that the caller reads one reply.
+//!
+//! Two things are called tokens here: units of text, which are counted, and continuation tokens. Below, "token" alone
+//! means a continuation token.
 //!
 //! | A hop ends | Then |
 //! | --- | --- |
@@ -34,33 +38,39 @@ use crate::trace;
 mod grounding;
 mod replay;
 
-/// Number of times that a hop is resumed without a new token before its error is returned.
+/// Number of times that a hop is resumed without a new token before its error is returned. A new token is progress, so
+/// a long reply may break any number of times.
 const MAX_RESUMPTIONS: u32 = 3;
 
 /// Method of the backend that a reply uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
+    /// `generate_content`: the reply to each request in one piece.
     Unary,
+    /// `stream_generate_content`: in chunks.
     Stream,
 }
 
 /// Reply in one or more hops.
 ///
-/// Everything that it waits for is in it, so the future of [`next`](Self::next) can be dropped and called again.
+/// It contains the request and the chunks that it waits for. So the future of [`next`](Self::next) can be dropped, and
+/// the method called again.
 pub(crate) struct Hops {
     backend: Arc<dyn Backend>,
+    /// Request of the reply. Each hop sends a clone of it with the last token.
     request: GenerateContentRequest,
     options: RequestOptions,
     mode: Mode,
+    /// Whether there may be further hops. Otherwise chunks are returned as they are.
     continues: bool,
-    /// End of the total time limit, from the first poll.
+    /// End of the time limit, which covers all hops. Set by the first request.
     deadline: Option<Instant>,
     /// Reply to the current request, until it ends.
     chunks: Option<ChunkStream>,
     hop: Hop,
     /// Token from which the reply continues.
     token: Option<String>,
-    /// Text returned after that token.
+    /// Content returned after that token.
     replay: Replay,
     /// Token counts of the hops before this one.
     usage: Option<Box<UsageMetadata>>,
@@ -74,7 +84,7 @@ pub(crate) struct Hops {
     is_over: bool,
 }
 
-/// Chunks received in the current hop.
+/// State of the current hop, from the chunks received so far.
 #[derive(Default)]
 struct Hop {
     /// Token in the request of the hop.
@@ -100,6 +110,7 @@ impl Hops {
         request: GenerateContentRequest,
         mode: Mode,
     ) -> Self {
+        // A request that the caller made may itself continue an earlier reply.
         let token = request.continuation_token.clone();
         Self {
             backend: Arc::clone(&template.backend),
@@ -172,14 +183,15 @@ impl Hops {
                 }
                 options.timeout = Some(left);
             } else {
-                // A limit that overflows is no limit.
+                // An overflow means that there is no limit, such as `Duration::MAX`.
                 self.deadline = now.checked_add(timeout);
             }
         }
         let mut request = if self.continues {
             self.request.clone()
         } else {
-            // Not needed again. Keeping it would share the history, which the event that completes the turn then copies.
+            // Moved, since it is not needed again. The request shares the history of its chat, and while it exists, the
+            // event that completes the turn would have to copy the history.
             mem::take(&mut self.request)
         };
         request.continuation_token.clone_from(&self.token);
@@ -206,6 +218,8 @@ impl Hops {
         let hop = &mut self.hop;
         hop.has_chunks = true;
         hop.is_blocked |= chunk.is_blocked();
+        // The service counts each request for itself, and a later chunk of a request replaces the counts of an earlier
+        // one. So the caller gets the sum of the finished hops and the last counts of this one.
         if chunk.usage_metadata.is_some() {
             hop.usage.clone_from(&chunk.usage_metadata);
         }
@@ -216,6 +230,7 @@ impl Hops {
         if !self.continues {
             return Ok(());
         }
+        // Before known text is removed from the chunk, since the offsets of sources count that text as well.
         self.grounding.receive(chunk);
         self.replay.remove_known(chunk)?;
         if let Some(candidate) = chunk.candidates.first_mut() {
@@ -229,14 +244,16 @@ impl Hops {
                     self.token = Some(token.clone());
                     self.grounding.mark();
                     if !self.replay.mark() {
-                        // The caller has more of the reply than this token covers.
+                        // A resumed hop has its tokens at other places. The caller has received text after this one, so
+                        // a retry from the token would repeat that text.
                         candidate.continuation_token = None;
                     }
                 }
                 None if self.token.is_some() => self.replay.push(candidate),
                 None => {}
             }
-            // The end of a hop is not the end of the reply, so the caller does not see it.
+            // The end of a hop is not the end of the reply. Without a new token it is, as nothing can continue the
+            // reply.
             if hop.finish_reason == Some(FinishReason::Continuation) && self.token != hop.start {
                 candidate.finish_reason = None;
             }
@@ -244,7 +261,9 @@ impl Hops {
         Ok(())
     }
 
-    /// Ends a hop, and returns the next piece unless the reply was cut off and is resumed.
+    /// Ends a hop, and decides what follows: the end of the reply, another hop, or a resumption after the last token.
+    ///
+    /// `Break` contains the next piece. After `Continue` the reply is resumed.
     fn end_hop(&mut self, error: Option<Error>) -> ControlFlow<Option<Result<Piece>>> {
         self.chunks = None;
         let hop = &mut self.hop;
@@ -254,11 +273,14 @@ impl Hops {
         }
         let has_new_token = self.token.is_some() && self.token != hop.start;
         let is_whole = match &hop.finish_reason {
+            // A stream without a finish reason was cut off. A reply in one piece arrived as a whole, with or without
+            // one.
             None => self.mode == Mode::Unary && hop.has_chunks && !has_new_token,
             Some(reason) => *reason != FinishReason::Continuation || !has_new_token,
         };
         if !self.continues || is_whole || hop.is_blocked {
-            // A reply that can be resumed survives a lost connection, so one that is whole does as well.
+            // A connection that breaks within a reply with a token is resumed. If it breaks after the finish reason,
+            // there is nothing to resume, and the error is dropped.
             let is_over = self.token.is_some() && hop.finish_reason.is_some();
             let is_lost = |error: &Error| error.is_retryable() && error.status().is_none();
             let error = error.filter(|error| !(self.continues && is_over && is_lost(error)));
@@ -274,7 +296,7 @@ impl Hops {
             self.grounding.end_hop();
             return ControlFlow::Break(Some(Ok(Piece::Hop)));
         }
-        // Retries of rejected requests are up to the backend.
+        // A response with an error code is not resumed: the backend has retried it, as its retry rules permit.
         let is_rejected = error
             .as_ref()
             .is_some_and(|error| !hop.has_chunks && error.http_code().is_some());
@@ -283,6 +305,7 @@ impl Hops {
             self.error.clone_from(&error);
         }
         if self.token.is_none() || !can_resume || self.resumptions > MAX_RESUMPTIONS {
+            // A stream may end early without an error. An error of an earlier attempt then explains the failure.
             let error = error.or(self.error.take());
             return ControlFlow::Break(self.end(error));
         }
@@ -291,7 +314,8 @@ impl Hops {
         ControlFlow::Continue(())
     }
 
-    /// Ends the reply. The request is dropped at once: its history belongs to a chat that is about to change it.
+    /// Ends the reply. The request is dropped at once: it shares the history with a chat that is about to change it,
+    /// and the change would copy a shared history.
     fn end(&mut self, error: Option<Error>) -> Option<Result<Piece>> {
         self.is_over = true;
         self.chunks = None;

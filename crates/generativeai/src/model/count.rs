@@ -1,4 +1,4 @@
-//! Counting tokens.
+//! Token counts of contents, by the backend.
 
 use std::future::{IntoFuture, ready};
 
@@ -13,9 +13,11 @@ use crate::trace;
 impl GenerativeModel {
     /// Counts the tokens of contents, together with the system instruction, the tools and the settings of the model.
     ///
-    /// The service counts, since it knows the tokenizer of the model; counting is free of charge. A backend that
-    /// cannot count fails with [`Unsupported`](crate::ErrorKind::Unsupported). As a rule of thumb, a token is four
-    /// characters of English, and an image of up to 384 pixels is 258 tokens.
+    /// The service counts, since it has the tokenizer of the model. Counting is free of charge. As a rule of thumb, a
+    /// token is four characters of English, and an image of up to 384 pixels is 258 tokens. The limit of the model is
+    /// in its [description](Self::describe).
+    ///
+    /// API page: [Tokens](https://ai.google.dev/gemini-api/docs/tokens).
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -25,6 +27,9 @@ impl GenerativeModel {
     /// assert_eq!(counted.total_tokens, Some(4));
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if the backend cannot count, and the errors of a request.
     pub fn count_tokens(&self, contents: impl Into<Contents>) -> CountTokens<'_> {
         CountTokens {
             model: self,
@@ -34,10 +39,10 @@ impl GenerativeModel {
     }
 }
 
-/// Request for a token count. It is sent when it is awaited.
+/// Request for a token count. It is sent once it is awaited.
 ///
-/// The request contains everything that [`generate_content`](GenerativeModel::generate_content) with the same setters
-/// would send, so tools and schemas count as well. To count a conversation, pass its history:
+/// It contains the request that [`generate_content`](GenerativeModel::generate_content) would send with the same
+/// setters, so tools and schemas are counted as well. To count a conversation, pass its history:
 ///
 /// ```
 /// # use generativeai::{GenerativeModel, testing::Scripted};

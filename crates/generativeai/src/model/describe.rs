@@ -8,11 +8,10 @@ use crate::protocol::models::Model;
 use crate::stream::BoxFuture;
 
 impl GenerativeModel {
-    /// Requests the description of the model from its backend, such as its token limits.
+    /// Requests the description of the model from its backend, such as its limits of input and output tokens.
     ///
-    /// The [request options](Self::request_options) of the model apply.
-    ///
-    /// Not every service describes every model: absent limits are unknown.
+    /// The [request options](Self::request_options) of the model apply. Not every service describes every model, so an
+    /// absent limit is unknown.
     ///
     /// ```no_run
     /// # use generativeai::GenerativeModel;

@@ -20,7 +20,8 @@ impl GenerativeModel {
     /// Prepares a single request to the model. Functions are declared to the model but not run, and no history is kept.
     ///
     /// The contents are a string, a part, a single content, or a list of contents with their roles. Empty parts and
-    /// contents are left out. A last content without a role is the user's.
+    /// contents are left out. If the last content has no role, it gets the role `user`. For a conversation,
+    /// [`start_chat`](Self::start_chat) keeps the history and runs functions.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -47,8 +48,9 @@ impl GenerativeModel {
 
 /// Request to a model: await it for the complete response, or [stream](Self::stream) it.
 ///
-/// Awaiting returns every response of the service, including a stopped or blocked one: then
-/// [`text`](GenerateContentResponse::text) returns an error with the reason.
+/// Awaiting returns every response of the service, including a stopped or blocked one. Its
+/// [`text`](GenerateContentResponse::text) is then an error with the reason. A [stream](Self::stream) ends with an
+/// error if the prompt was blocked.
 ///
 /// ```
 /// use generativeai::protocol::content::Content;
@@ -70,8 +72,8 @@ impl GenerativeModel {
 /// # Ok(()) }
 /// ```
 ///
-/// Unlike a [message](crate::SendMessage) of a conversation, it changes nothing, so a request that failed can be
-/// repeated. Clone it for that.
+/// A request changes nothing, unlike a [message](crate::SendMessage) of a conversation. So a failed one can be
+/// repeated: send a clone.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is requested until it is awaited or streamed"]
 pub struct GenerateContent<'model> {
@@ -93,8 +95,10 @@ impl GenerateContent<'_> {
     /// Sends the request and returns the response as a stream of chunks. Nothing is sent until the first chunk is
     /// awaited.
     ///
-    /// The end of the stream is checked: a stream that ends without a finish reason fails with
-    /// [`Truncated`](ErrorKind::Truncated), and a blocked prompt with [`Blocked`](ErrorKind::Blocked).
+    /// The end of the stream is checked. A stream without a finish reason fails with
+    /// [`Truncated`](ErrorKind::Truncated), one without a candidate with [`Empty`](ErrorKind::Empty), and a blocked
+    /// prompt with [`Blocked`](ErrorKind::Blocked). A reply that the service stopped is returned unchanged, as by
+    /// awaiting.
     pub fn stream(self) -> GenerateStream {
         GenerateStream {
             reply: self.begin(Mode::Stream).map(Box::new).map_err(Some),
@@ -136,13 +140,14 @@ impl IntoFuture for GenerateContent<'_> {
     }
 }
 
-/// Waits for a reply whose hops come in one piece each.
+/// Waits for all hops of a unary reply, and returns them as one response.
 async fn whole(mut reply: Hops) -> Result<GenerateContentResponse> {
     let mut response: Option<GenerateContentResponse> = None;
     while let Some(piece) = reply.next().await {
         match piece {
             Ok(Piece::Chunk(hop)) => match &mut response {
                 Some(response) => response.merge_chunk(&hop),
+                // Merging orders candidates by their index. The first reply has to be ordered here.
                 None => response.insert(hop).order_candidates(),
             },
             Ok(Piece::Hop) => {}
@@ -189,10 +194,10 @@ pub struct GenerateStream {
 impl GenerateStream {
     /// Waits for the next chunk. Returns `None` once the response is complete.
     ///
-    /// Cancel safe: no chunk is lost if the future is dropped.
+    /// Cancel safe: no chunk is lost if the future is dropped. So it can be a branch of `tokio::select!`.
     ///
     /// # Errors
-    /// The error that ended the stream, as the last item. It has the received part of the response.
+    /// The error that ended the stream, as the last item. It contains the received part of the response.
     pub async fn next(&mut self) -> Option<Result<GenerateContentResponse>> {
         let outcome = loop {
             let reply = match &mut self.reply {
@@ -202,6 +207,7 @@ impl GenerateStream {
             break match reply.next().await {
                 Some(Ok(Piece::Chunk(chunk))) => {
                     self.response.merge_chunk(&chunk);
+                    // A blocked prompt ends the stream at once. Its feedback is in the response of the error.
                     if !self.response.is_blocked() {
                         return Some(Ok(chunk));
                     }
@@ -212,6 +218,7 @@ impl GenerateStream {
                 None => self.response.whole_stream(),
             };
         };
+        // Also drops the request. A further call returns `None`.
         self.reply = Err(None);
         let error = outcome.err()?;
         Some(Err(error.with_response(self.response.clone())))
@@ -230,7 +237,7 @@ impl GenerateStream {
 
     /// Returns the response so far, with the received chunks merged.
     ///
-    /// Empty before the first chunk. After the end of the stream it is the complete response.
+    /// The response is empty before the first chunk, and complete after the end of the stream.
     pub fn response(&self) -> &GenerateContentResponse {
         &self.response
     }
@@ -245,6 +252,7 @@ impl GenerateStream {
             let item = this.next().await?;
             Some((item, this))
         });
+        // `unfold` panics if it is polled after its end, which `Stream` allows. `fuse` then returns `None`.
         Box::pin(chunks.fuse())
     }
 }

@@ -20,9 +20,10 @@ use crate::tools::Toolbox;
 /// Model with its settings and its [backend](Backend).
 ///
 /// Without [`backend`](Self::backend) the backend is the REST API, with the key and the address from the environment:
-/// see [`Remote::from_env`](crate::Remote::from_env). Clones share the backend.
+/// see [`Remote::from_env`](crate::Remote::from_env). Clones share the backend, and with it the connections.
 ///
-/// The settings are defaults for every request. A message or another request can override each of them.
+/// The settings are defaults for every request. A message or another request can override most of them; the system
+/// instruction and the cached content are those of the model alone.
 ///
 /// A model is cheap to clone. Requests start with one of these methods:
 ///
@@ -49,7 +50,8 @@ use crate::tools::Toolbox;
 #[derive(Clone)]
 pub struct GenerativeModel {
     pub(super) name: String,
-    /// Backend of the program, or one created from the environment on first use. Clones share both.
+    /// Backend that was set, or one created from the environment on first use. In an `Arc`, so that a backend that one
+    /// clone creates is the backend of all clones.
     pub(super) backend: Arc<OnceLock<Arc<dyn Backend>>>,
     pub(super) system_instruction: Option<Content>,
     pub(super) cached_content: Option<String>,
@@ -59,9 +61,9 @@ pub struct GenerativeModel {
 impl GenerativeModel {
     /// Creates a model from its name. A name without `/` gets the prefix `models/`.
     ///
-    /// [`Backend::list_models`] returns the names of a service; `gemini-flash-latest` is an alias for the newest model
-    /// of a family. The name is not checked here: a request with an unknown name fails with
-    /// [`NotFound`](ErrorKind::NotFound).
+    /// [`Backend::list_models`] returns the names of a service. `gemini-flash-latest` is an alias for the newest model
+    /// of a family, so its behaviour can change without a change of the program. The name is not checked here: a
+    /// request with an unknown name fails with [`NotFound`](ErrorKind::NotFound).
     ///
     /// ```
     /// use generativeai::GenerativeModel;
@@ -79,7 +81,8 @@ impl GenerativeModel {
         }
     }
 
-    /// Creates the model that a cache was made for. Its requests continue after the cached content.
+    /// Creates the model that a cache was made for. Its requests continue after the cached content, which is cheaper
+    /// and faster than sending the same long prompt each time: see [`caches`](crate::protocol::caches).
     ///
     /// # Errors
     /// [`Request`](ErrorKind::Request) if the cache has no name or no model.
@@ -96,8 +99,8 @@ impl GenerativeModel {
         Ok(this)
     }
 
-    /// Sets the backend, instead of the REST API with the settings of the environment: a [`Remote`](crate::Remote) with
-    /// another key, an embedded model, or a [script](crate::testing::Scripted) in tests.
+    /// Sets the backend, instead of the REST API with the settings of the environment. It can be a
+    /// [`Remote`](crate::Remote) with another key, an embedded model, or a [script](crate::testing::Scripted) in tests.
     #[must_use]
     pub fn backend(mut self, backend: impl Backend + 'static) -> Self {
         self.set_backend(backend);
@@ -105,12 +108,13 @@ impl GenerativeModel {
     }
 
     pub(crate) fn set_backend(&mut self, backend: impl Backend + 'static) {
+        // A new cell, since other clones keep the backend of the old one.
         let backend: Arc<dyn Backend> = Arc::new(backend);
         self.backend = Arc::new(OnceLock::from(backend));
     }
 
-    /// Sets the system instruction: how the model is to behave in the whole conversation. A string or a part becomes
-    /// a content without a role.
+    /// Sets the system instruction, which describes how the model is to behave in the whole conversation. A string or a
+    /// part becomes a content without a role.
     ///
     /// An instruction is sent with each request and is not part of the history, so it survives
     /// [`rewind`](crate::ChatSession::rewind), [`clear`](crate::ChatSession::clear) and a context budget. An
@@ -140,6 +144,12 @@ impl GenerativeModel {
 
     /// Sets the cached content that requests continue after, by its name. A name without `/` gets the prefix
     /// `cachedContents/`.
+    ///
+    /// The system instruction and the tools are part of the cache. A request that sets these as well fails with
+    /// [`Request`](ErrorKind::Request), and one with an expired cache with [`NotFound`](ErrorKind::NotFound). A cache
+    /// belongs to one model: [`from_cached_content`](Self::from_cached_content) creates that model.
+    ///
+    /// API page: [Context caching](https://ai.google.dev/gemini-api/docs/caching).
     #[must_use]
     pub fn cached_content(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
@@ -153,7 +163,8 @@ impl GenerativeModel {
 
     /// Sets how replies are generated: temperature, output limit, thinking, format and so on.
     ///
-    /// The configuration replaces an earlier one of the model. That of a message is merged over it, field by field:
+    /// The configuration replaces an earlier one of the model. The configuration of a message is merged over it, field
+    /// by field:
     ///
     /// ```
     /// use generativeai::protocol::config::GenerationConfig;
@@ -177,8 +188,14 @@ impl GenerativeModel {
         self
     }
 
-    /// Sets from which probability on harmful content is blocked, by category. Other categories have the default of
-    /// the service.
+    /// Sets the probability of harm from which content is blocked, for each category. Other categories have the default
+    /// of the service.
+    ///
+    /// A blocked prompt is an error of the kind [`Blocked`](ErrorKind::Blocked). A reply that is stopped has the finish
+    /// reason [`Safety`](FinishReason::Safety). The [ratings](crate::protocol::response::Candidate::safety_ratings) of
+    /// a reply show the probabilities.
+    ///
+    /// API page: [Safety settings](https://ai.google.dev/gemini-api/docs/safety-settings).
     ///
     /// ```
     /// use generativeai::GenerativeModel;
@@ -203,6 +220,8 @@ impl GenerativeModel {
     /// [`generate_content`](Self::generate_content) declares functions without running them. Conversations run them
     /// with [`automatic_function_calling`](crate::ChatSession::automatic_function_calling).
     ///
+    /// API page: [Function calling](https://ai.google.dev/gemini-api/docs/function-calling).
+    ///
     /// ```
     /// use generativeai::protocol::tools::GoogleSearch;
     /// use generativeai::{Function, GenerativeModel};
@@ -221,7 +240,10 @@ impl GenerativeModel {
         self.settings.tools = Some(tools.into());
     }
 
-    /// Sets whether the model may, must or must not use tools.
+    /// Sets whether the model may, must or must not use tools. By default it may.
+    ///
+    /// Within an automatic turn, a mode that forces calls applies to the first request only. Otherwise the model could
+    /// never reply with text.
     ///
     /// ```
     /// use generativeai::GenerativeModel;
@@ -255,8 +277,8 @@ impl GenerativeModel {
         self
     }
 
-    /// Sets labels for breaking down the bill. Names and values have at most 63 lower-case letters, digits, `_`
-    /// and `-`. Labels of a message are added to them; one with the same name replaces the label of the model.
+    /// Sets labels, by which a bill can be broken down. Names and values have at most 63 lower-case letters, digits,
+    /// `_` and `-`. Labels of a message are added to them. One with the same name replaces the label of the model.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -307,7 +329,7 @@ impl GenerativeModel {
         self
     }
 
-    /// Sets a member of each request that is newer than this version, by its name in the API.
+    /// Sets a member of each request that is newer than this version of the crate, by its name in the API.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -329,7 +351,8 @@ impl GenerativeModel {
     }
 
     /// Sets the finish reasons that complete a turn in addition to `STOP` and `MAX_TOKENS`. By default there are none:
-    /// a reply that stops for another reason leaves the turn unfinished.
+    /// a message whose reply stops for another reason fails with [`Stopped`](ErrorKind::Stopped), and its turn is
+    /// unfinished.
     ///
     /// ```
     /// use generativeai::protocol::content::Content;
@@ -362,9 +385,13 @@ impl GenerativeModel {
     /// arrives whole. Enabled by default.
     ///
     /// Gemini 4 and newer models end a reply to a request at such a limit with the finish reason `CONTINUATION` and a
-    /// token. The requests that continue it count as separate requests: their token counts are added up. A stream that
-    /// breaks after a token is resumed from it. If this is disabled, a turn of a chat fails with
+    /// continuation token. Each request that continues the reply is billed, and its token counts are added to those of
+    /// the reply. A stream that breaks after such a token is resumed from it. If this is disabled, a turn of a chat
+    /// fails with
     /// [`Stopped`](ErrorKind::Stopped), and [`retry`](crate::ChatSession::retry) continues the reply.
+    ///
+    /// This limit belongs to the service. A reply that reaches the limit of the program,
+    /// [`max_output_tokens`](GenerationConfig::max_output_tokens), is not continued.
     ///
     /// ```
     /// # use generativeai::protocol::content::Content;
@@ -434,11 +461,7 @@ impl GenerativeModel {
 
     /// Checks whether a request could be made with these settings, without making one.
     ///
-    /// # Errors
-    /// The error that the first request would fail with before it is sent: the system instruction is empty, two
-    /// functions have the same name, tools are set although there is cached content, or the REST API has no key.
-    ///
-    /// A program that has just started checks its settings this way, before its user has written a message:
+    /// A program can check its settings this way when it starts, before its user has written a message:
     ///
     /// ```
     /// use generativeai::{ErrorKind, GenerativeModel, testing::Scripted};
@@ -447,12 +470,16 @@ impl GenerativeModel {
     /// assert_eq!(model.check().unwrap_err().kind(), ErrorKind::Request);
     /// assert!(model.without_system_instruction().check().is_ok());
     /// ```
+    ///
+    /// # Errors
+    /// The error that the first request would fail with before it is sent: the system instruction is empty, two
+    /// functions have the same name, tools are set although there is cached content, or the REST API has no key.
     pub fn check(&self) -> Result<()> {
         self.prepare(None).map(drop)
     }
 }
 
-/// Prints neither the system instruction nor keys.
+/// Prints neither the system instruction nor keys: they do not belong in logs.
 impl fmt::Debug for GenerativeModel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GenerativeModel")
@@ -464,6 +491,7 @@ impl fmt::Debug for GenerativeModel {
     }
 }
 
+/// Returns the resource name of a model: names without a collection are those of `models/`.
 fn full_name(name: String) -> String {
     if name.contains('/') || name.is_empty() {
         name

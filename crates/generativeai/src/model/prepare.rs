@@ -1,4 +1,4 @@
-//! From the settings of a model and of a message to a request.
+//! Preparation of a request from the settings of a model and of a message, with checks before anything is sent.
 
 use std::sync::Arc;
 
@@ -10,6 +10,9 @@ use crate::protocol::request::GenerateContentRequest;
 
 impl GenerativeModel {
     /// Creates a request without contents from the settings of the model and of a message.
+    ///
+    /// # Errors
+    /// The API would reject the settings, two functions have the same name, or there is no backend.
     pub(crate) fn prepare(&self, message: Option<&Settings>) -> Result<RequestTemplate> {
         let settings = match message {
             Some(message) => message.over(&self.settings),
@@ -27,6 +30,7 @@ impl GenerativeModel {
         request.cached_content.clone_from(&self.cached_content);
         request.tools = tools.declarations()?;
         request.tool_config = settings.tool_config;
+        // Also without settings of a message: a list may contain a category twice, and the last setting is sent.
         request.safety_settings =
             merge_categories(&settings.safety_settings.unwrap_or_default(), &[]);
         request.generation_config = settings.generation_config;
@@ -41,8 +45,12 @@ impl GenerativeModel {
         })
     }
 
-    /// Checks for combinations that the API rejects without a useful message.
+    /// Checks for combinations that the API rejects, but with a message that does not help.
+    ///
+    /// # Errors
+    /// [`Request`](ErrorKind::Request) with the cause.
     fn validate(&self, settings: &Settings) -> Result<()> {
+        // Such a member could be in the JSON twice, once from its setter.
         let mut members = settings
             .members
             .iter()
@@ -66,10 +74,16 @@ impl GenerativeModel {
     }
 
     /// Returns the configured backend, otherwise the REST API with the settings of the environment.
+    ///
+    /// # Errors
+    /// The environment has no valid settings, or the feature `remote` is disabled.
     pub(super) fn resolve_backend(&self) -> Result<Arc<dyn Backend>> {
         if let Some(backend) = self.backend.get() {
             return Ok(Arc::clone(backend));
         }
+        // Created on first use and kept, so that all clones of the model share one client and its connections. An error
+        // is not kept: the next request reads the environment again. If two threads get here at once, one client is
+        // dropped.
         let backend = default_backend()?;
         Ok(Arc::clone(self.backend.get_or_init(|| backend)))
     }

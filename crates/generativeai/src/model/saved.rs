@@ -1,7 +1,7 @@
 //! Saved form of a model: its name and settings, without the backend.
 //!
-//! Options of requests, accepted finish reasons and checks are not saved: they are code or belong to the program that
-//! runs, as do the functions of tools.
+//! Request options, accepted finish reasons and checks are not saved. They are code, or belong to the running program,
+//! as do the functions of tools.
 
 use std::sync::Arc;
 
@@ -41,6 +41,7 @@ pub(crate) struct SavedModel {
 }
 
 impl GenerativeModel {
+    /// Returns the saved form of the model.
     pub(crate) fn save(&self) -> SavedModel {
         let settings = self.settings.clone();
         SavedModel {
@@ -56,6 +57,7 @@ impl GenerativeModel {
         }
     }
 
+    /// Creates a model from its saved form, without a backend and without functions that can run.
     pub(crate) fn load(saved: SavedModel) -> Self {
         let settings = Settings {
             generation_config: saved.generation_config,

@@ -1,4 +1,4 @@
-//! Settings that both a model and a message have, and the request that they lead to.
+//! Settings that both a model and a message have, the rules for merging them, and the setters of messages.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::protocol::safety::SafetySetting;
 use crate::protocol::tools::ToolConfig;
 use crate::tools::Toolbox;
 
-/// Settings of a model or of a message. Those of a message take precedence.
+/// Settings of a model or of a message. Those of a message take precedence: see [`over`](Self::over).
 #[derive(Clone, Default)]
 pub(crate) struct Settings {
-    /// Boxed: it is large, and most messages have none.
+    // Boxed: it is large, and most messages have none.
     pub(crate) generation_config: Option<Box<GenerationConfig>>,
     pub(crate) safety_settings: Option<Vec<SafetySetting>>,
     pub(crate) tools: Option<Toolbox>,
@@ -26,13 +26,14 @@ pub(crate) struct Settings {
     pub(crate) members: Option<Box<GenerateContentRequest>>,
     /// Finish reasons that end a reply regularly, in addition to `STOP` and `MAX_TOKENS`.
     pub(crate) accepted: Option<Vec<FinishReason>>,
-    /// Check of the reply. If it fails, the turn fails with its error.
+    /// Check of a complete reply. If it fails, the turn fails with its error.
     pub(crate) check: Option<Check>,
     /// Whether replies that end at a token limit are continued. Default: yes.
     pub(crate) continues: Option<bool>,
 }
 
-/// Check of a reply.
+/// Check of a reply. A function pointer instead of a closure, so that settings can be cloned and need no type
+/// parameter.
 pub(crate) type Check = fn(&GenerateContentResponse) -> Result<()>;
 
 /// Request without its contents, with everything that sending it and evaluating the reply needs.
@@ -53,7 +54,7 @@ impl Settings {
         self.members.get_or_insert_default()
     }
 
-    /// Adds labels.
+    /// Sets the labels. They replace earlier ones of these settings.
     pub(crate) fn set_labels(
         &mut self,
         labels: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
@@ -64,8 +65,8 @@ impl Settings {
         self.members().labels = Some(labels.collect());
     }
 
-    /// Merges these settings over others. Generation configurations merge by field and safety settings by category;
-    /// tools and their configuration are replaced.
+    /// Returns these settings merged over others. Generation configurations are merged by field, safety settings by
+    /// category, and labels by name. Tools and their configuration are replaced as a whole.
     pub(crate) fn over(&self, below: &Self) -> Self {
         Self {
             generation_config: merge(
@@ -94,7 +95,7 @@ impl Settings {
     }
 }
 
-/// Merges two values if both are set, and returns the one that is set otherwise.
+/// Merges two values if both are set. Otherwise returns the one that is set, if any.
 fn merge<T: Clone>(above: &Option<T>, below: &Option<T>, both: fn(&T, &T) -> T) -> Option<T> {
     match (above, below) {
         (Some(above), Some(below)) => Some(both(above, below)),
@@ -126,7 +127,7 @@ fn merge_members(
     merged
 }
 
-/// Merges safety settings by category. The last setting of a category counts, and `above` comes after `below`.
+/// Merges safety settings by category. The last setting of a category applies, and `above` follows `below`.
 pub(super) fn merge_categories(
     above: &[SafetySetting],
     below: &[SafetySetting],
@@ -144,7 +145,7 @@ pub(super) fn merge_categories(
     merged
 }
 
-/// Prints no finish reasons, which are of little use in a log.
+/// Prints neither the check nor the accepted finish reasons, which are of little use in a log.
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
@@ -158,7 +159,9 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// Setters of a message or another request. The type has a method `with`, which takes a change of its [`Settings`].
+/// Setters of a message or another request. The type needs a method `with`, which applies a change to its [`Settings`].
+///
+/// A macro, since the same setters exist for each type of request, `async` and blocking: their docs are written once.
 macro_rules! message_setters {
     ($($name:ident)*) => {
         $($crate::model::message_setters!(@$name);)*
@@ -172,9 +175,10 @@ macro_rules! message_setters {
         }
     };
     (@safety_settings) => {
-        /// Sets from which probability on harmful content is blocked, by category.
+        /// Sets the probability of harm from which content is blocked, for each category.
         ///
-        /// Categories that are not listed keep the setting of the model.
+        /// Categories that are not listed keep the setting of the model. If a category is listed twice, the last
+        /// setting applies.
         pub fn safety_settings(
             self,
             list: impl IntoIterator<Item = impl Into<$crate::protocol::safety::SafetySetting>>,
@@ -184,10 +188,10 @@ macro_rules! message_setters {
         }
     };
     (@tools) => {
-        /// Sets the tools that the model may use. They replace the model's own.
+        /// Sets the tools that the model may use. They replace the tools of the model settings.
         ///
-        /// An empty list takes the tools away for this request. Functions are run in conversations with
-        /// [automatic function calling]($crate::ChatSession::automatic_function_calling) alone.
+        /// An empty list removes the tools for this request. Functions run only in conversations with
+        /// [automatic function calling]($crate::ChatSession::automatic_function_calling).
         pub fn tools(self, tools: impl Into<$crate::tools::Toolbox>) -> Self {
             self.with(|settings| settings.tools = Some(tools.into()))
         }
@@ -195,8 +199,7 @@ macro_rules! message_setters {
     (@tool_config) => {
         /// Sets whether the model may, must or must not use tools. Replaces the setting of the model.
         ///
-        /// A [`FunctionCallingMode`]($crate::protocol::tools::FunctionCallingMode) converts into it, if only the mode
-        /// is set.
+        /// To set the mode alone, pass a [`FunctionCallingMode`]($crate::protocol::tools::FunctionCallingMode).
         pub fn tool_config(self, config: impl Into<$crate::protocol::tools::ToolConfig>) -> Self {
             self.with(|settings| settings.tool_config = Some(config.into()))
         }
@@ -204,20 +207,24 @@ macro_rules! message_setters {
     (@request_options) => {
         /// Sets time limits, retries and tracing. Options that are not set here keep the value of the model.
         ///
-        /// The time limit covers one request. A turn with function calls makes several, each with its own limit.
+        /// The time limit covers one reply with its retries and continuations. A turn with function calls has several
+        /// replies, each with its own limit.
         pub fn request_options(self, options: $crate::backend::RequestOptions) -> Self {
             self.with(|settings| settings.request_options = options)
         }
     };
     (@automatic_continuation) => {
-        /// Sets whether a reply that ends at the token limit of a request is continued. Replaces the setting of the
-        /// model.
+        /// Sets whether a reply that ends at the token limit of a request is continued by further requests.
+        ///
+        /// Replaces the [setting of the model]($crate::GenerativeModel::automatic_continuation), which is on by
+        /// default.
         pub fn automatic_continuation(self, enabled: bool) -> Self {
             self.with(|settings| settings.continues = Some(enabled))
         }
     };
     (@members) => {
-        /// Sets labels for breaking down the bill. They are added to the labels of the model.
+        /// Sets labels, by which a bill can be broken down. They are added to the
+        /// [labels of the model]($crate::GenerativeModel::labels).
         pub fn labels(
             self,
             labels: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
@@ -225,12 +232,12 @@ macro_rules! message_setters {
             self.with(|settings| settings.set_labels(labels))
         }
 
-        /// Sets the service tier, which determines price and priority.
+        /// Sets the service tier, which determines price and priority. Gemini API only.
         pub fn service_tier(self, tier: impl Into<$crate::protocol::request::ServiceTier>) -> Self {
             self.with(|settings| settings.members().service_tier = Some(tier.into()))
         }
 
-        /// Sets whether the service may store request and reply.
+        /// Sets whether the service may store the request and the reply. Gemini API only.
         pub fn store(self, store: bool) -> Self {
             self.with(|settings| settings.members().store = Some(store))
         }
@@ -243,8 +250,9 @@ macro_rules! message_setters {
             self.with(|settings| settings.members().model_armor_config = Some(config))
         }
 
-        /// Sets a member of the request that is newer than this version, by its name in the API.
+        /// Sets a member of the request that is newer than this version of the crate, by its name in the API.
         ///
+        /// # Errors
         /// The request fails with [`Request`]($crate::ErrorKind::Request) if the member has a setter.
         pub fn request_member(
             self,
@@ -257,8 +265,8 @@ macro_rules! message_setters {
         }
     };
     (@accept_finish_reasons) => {
-        /// Sets the finish reasons that complete a turn in addition to `STOP` and `MAX_TOKENS`. Replaces the ones of
-        /// the model.
+        /// Sets the finish reasons that complete a turn in addition to `STOP` and `MAX_TOKENS`. Replaces the
+        /// [setting of the model]($crate::GenerativeModel::accept_finish_reasons).
         pub fn accept_finish_reasons(
             self,
             reasons: impl IntoIterator<Item = $crate::protocol::response::FinishReason>,

@@ -1,4 +1,4 @@
-//! Replies as values of a Rust type.
+//! Replies of single requests as values of a Rust type. `chat::structured` has the counterpart for messages.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -20,13 +20,14 @@ use crate::protocol::content::{Content, Role};
 const JSON: &str = "application/json";
 
 impl GenerativeModel {
-    /// Makes the settings of a message request JSON with the schema of `T`, unless the message or the model sets
+    /// Sets JSON with the schema of `T` as the format of a message's reply, unless the message or the model sets
     /// another format.
     pub(crate) fn request_shape<T: JsonSchema>(&self, message: &mut Settings) {
         let merged = message.over(&self.settings);
         let merged = merged.generation_config.unwrap_or_default();
         let mime_type = merged.response_mime_type.as_deref();
         let is_json = mime_type.is_none_or(|mime_type| mime_type == JSON);
+        // Only the settings of the message change. `merged` would copy the model's settings into them.
         let config = *message.generation_config.take().unwrap_or_default();
         message.generation_config = Some(Box::new(match (is_json, has_schema(&merged)) {
             (true, false) => config.response_schema_of::<T>(),
@@ -46,8 +47,11 @@ fn has_schema(config: &GenerationConfig) -> bool {
 impl<'model> GenerateContent<'model> {
     /// Requests a reply in JSON, which is deserialized. The request is sent once it is awaited.
     ///
-    /// The request contains the JSON schema of `T`, unless the request or the model sets another schema. A Markdown
-    /// fence around the whole reply is removed, and whole numbers such as `1345.0` are accepted for integers.
+    /// The request contains the JSON schema of `T`, unless the request or the model sets another schema. The
+    /// descriptions in it are the doc comments of the type and its fields, which the model reads. A Markdown fence
+    /// around the whole reply is removed, and whole numbers such as `1345.0` are accepted for integers.
+    ///
+    /// API page: [Structured output](https://ai.google.dev/gemini-api/docs/structured-output).
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -102,14 +106,15 @@ impl<'model> GenerateContent<'model> {
 pub struct GenerateJson<'model, T> {
     request: GenerateContent<'model>,
     retries: u32,
+    /// A function that returns a `T` is `Send` for any `T`, so the request is as well.
     reply: PhantomData<fn() -> T>,
 }
 
 impl<T> GenerateJson<'_, T> {
     /// Sets how often the model is asked again for a reply that does not deserialize. Default: 0.
     ///
-    /// Each further request contains the replies so far and their errors. Only replies of a wrong shape count; network
-    /// errors are retried by the [backend](crate::Retry).
+    /// Each further request contains the replies so far and their errors, and costs tokens. Only replies of a wrong
+    /// shape are counted. The backend retries transient errors by its [own rules](crate::Retry).
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -143,6 +148,8 @@ impl<'model, T: DeserializeOwned + 'model> IntoFuture for GenerateJson<'model, T
                     Err(error) if error.kind() == ErrorKind::Shape && retries > 0 => {
                         retries -= 1;
                         let mut contents = Vec::from(mem::take(&mut request.contents));
+                        // `GenerateContent` sets a missing role of the last content only, which the prompt is no
+                        // longer.
                         if let Some(last) = contents.last_mut() {
                             last.fill_role(Role::User);
                         }
@@ -161,6 +168,8 @@ impl<'model, T: DeserializeOwned + 'model> IntoFuture for GenerateJson<'model, T
 
 /// Returns a message that asks for another reply instead of one that did not deserialize.
 pub(crate) fn correction(error: &Error) -> Content {
+    // The last cause is the error of the deserializer, with the path of the value. The messages above it are for the
+    // user.
     let cause = error.causes().last().map(ToString::to_string);
     Content::user(format!(
         "This reply is not JSON of the requested schema: {}. Reply with the corrected JSON alone.",

@@ -1,6 +1,6 @@
 //! Cached content: the start of a prompt, stored on the service for many requests.
 //!
-//! A long prompt that many requests begin with, such as a manual, is cheaper and faster from a cache.
+//! A long prompt that many requests begin with, such as a manual, is cheaper and faster if the service caches it.
 //! [`GenerativeModel::from_cached_content`](crate::GenerativeModel::from_cached_content) uses one:
 //!
 //! ```
@@ -22,15 +22,15 @@ use crate::protocol::tools::{Tool, ToolConfig};
 message! {
     /// Start of a prompt that the service stores, for requests to one model.
     ///
-    /// Stored tokens are billed by the hour. The smallest cache that a model accepts has 1,024 to 4,096
-    /// tokens.
+    /// Stored tokens are billed by the hour. A cache has a minimum size, which is 1,024 to 4,096 tokens depending on
+    /// the model.
     ///
     /// ```
     /// use std::time::Duration;
     /// use generativeai::protocol::caches::CachedContent;
     /// use generativeai::protocol::content::Content;
     ///
-    /// // What a program posts to create one.
+    /// // Body of the request that creates a cache.
     /// let cache = CachedContent::default()
     ///     .model("models/gemini-flash-latest")
     ///     .contents([Content::user("The manual: …")])
@@ -39,23 +39,24 @@ message! {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     ///
-    /// The prefix `cachedContents/` belongs to the name. A cache that expired is an error of the kind
-    /// [`NotFound`](crate::ErrorKind::NotFound): create it again, with another program, since this crate only reads
-    /// caches.
+    /// This crate reads and uses caches, but does not create them: use another client, or the REST API. A request that
+    /// names an expired cache fails with an error of the kind [`NotFound`](crate::ErrorKind::NotFound).
+    ///
+    /// Write-only fields are sent when a cache is created. The service does not return them.
     pub struct CachedContent {
-        /// Resource name, such as `cachedContents/123`.
+        /// Resource name, such as `cachedContents/123`. The prefix is a part of it.
         pub name: Option<String>,
         /// Name for people, at most 128 characters.
         pub display_name: Option<String>,
         /// Model that the cache is for, such as `models/gemini-flash-latest`. Other models cannot use it.
         pub model: Option<String>,
-        /// System instruction. Never sent by the service.
+        /// System instruction. Write-only.
         pub system_instruction: Option<Content>,
-        /// Contents at the start of the conversation. Never sent by the service.
+        /// Contents at the start of the conversation. Write-only.
         pub contents: Vec<Content>,
-        /// Tools that the model may use. Never sent by the service.
+        /// Tools that the model may use. Write-only.
         pub tools: Vec<Tool>,
-        /// Settings of the tools. Never sent by the service.
+        /// Settings of the tools. Write-only.
         pub tool_config: Option<ToolConfig>,
         /// Time when the cache was created.
         pub create_time: Option<Timestamp>,
@@ -65,7 +66,7 @@ message! {
         pub usage_metadata: Option<CachedContentUsage>,
         /// Time when the cache is deleted. Set it or [`ttl`](Self::ttl).
         pub expire_time: Option<Timestamp>,
-        /// Time until the cache is deleted. Default: 1 hour. Never sent by the service.
+        /// Time until the cache is deleted. Default: 1 hour. Write-only.
         pub ttl: Option<Duration>,
     }
 }

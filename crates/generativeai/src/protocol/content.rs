@@ -19,7 +19,7 @@
 //! assert!(result.parts[0].as_function_response().is_some());
 //! ```
 //!
-//! # What a part is
+//! # Kinds of parts
 //!
 //! | Data | Sent by | Contents |
 //! | --- | --- | --- |
@@ -30,12 +30,13 @@
 //! | [`FunctionResponse`](Data::FunctionResponse) | the program | result of that function |
 //! | [`ExecutableCode`](Data::ExecutableCode) | the model | code that the service runs |
 //! | [`CodeExecutionResult`](Data::CodeExecutionResult) | the service | output of that code |
-//! | [`ToolCall`](Data::ToolCall), [`ToolResponse`](Data::ToolResponse) | the service | a built-in tool |
+//! | [`ToolCall`](Data::ToolCall), [`ToolResponse`](Data::ToolResponse) | the service | built-in tool: call, result |
 //!
 //! # A round of function calls
 //!
-//! A conversation keeps the order that the API requires: each call is answered in the next content, by a response
-//! with the same name, and with the same identifier if the call has one.
+//! The API requires that each call is answered in the next content, by a response with the same name, and with the same
+//! identifier if the call has one. A chat with [functions](crate::Function) does this; a program that keeps its own
+//! history has to add the contents itself:
 //!
 //! ```
 //! use generativeai::protocol::content::{Content, FunctionCall, FunctionResponse};

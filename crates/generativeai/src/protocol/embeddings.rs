@@ -29,8 +29,8 @@ message! {
         pub task_type: Option<TaskType>,
         /// Title of the text, with [`TaskType::RetrievalDocument`].
         pub title: Option<String>,
-        /// Number of dimensions of the vector. Default: the maximum of the model, such as 3,072. Shorter
-        /// vectors of some models have to be normalized before they are compared.
+        /// Number of dimensions of the vector. Default: the maximum of the model, such as 3,072. Some models return
+        /// shorter vectors that are not normalized: divide them by their length before a comparison by dot product.
         pub output_dimensionality: Option<i32>,
     }
 }
@@ -79,7 +79,7 @@ open_enum! {
         Clustering = "CLUSTERING",
         /// Question to be answered from text with [`RetrievalDocument`](Self::RetrievalDocument).
         QuestionAnswering = "QUESTION_ANSWERING",
-        /// Statement that text with [`RetrievalDocument`](Self::RetrievalDocument) confirm or refute.
+        /// Statement to be confirmed or refuted by text with [`RetrievalDocument`](Self::RetrievalDocument).
         FactVerification = "FACT_VERIFICATION",
         /// Description of code to be found in text with [`RetrievalDocument`](Self::RetrievalDocument).
         CodeRetrievalQuery = "CODE_RETRIEVAL_QUERY",
@@ -99,7 +99,7 @@ message! {
 message! {
     /// Vector that represents the meaning of a content.
     ///
-    /// Two vectors are compared by the cosine of their angle: 1 for the same meaning, about 0 for none in common.
+    /// Two vectors are compared by the cosine of their angle: 1 for equal meanings, about 0 for unrelated ones.
     ///
     /// ```
     /// use generativeai::protocol::embeddings::ContentEmbedding;

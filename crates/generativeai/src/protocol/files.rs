@@ -1,7 +1,7 @@
 //! Files uploaded to the service.
 //!
-//! Media that are too large for a request, or that several requests use, are uploaded once. A message
-//! refers to the file by its URI:
+//! Media that are too large for a request, or that several requests use, are uploaded once. Messages then
+//! refer to the file by its URI:
 //!
 //! ```
 //! use generativeai::protocol::content::{Content, Part};
@@ -68,8 +68,7 @@ message! {
         pub state: Option<FileState>,
         /// Origin of the file.
         pub source: Option<FileSource>,
-        /// Reason why processing failed, with [`FileState::Failed`].
-        /// Absent in every other state.
+        /// Reason why processing failed. Present in the state [`FileState::Failed`] only.
         pub error: Option<Status>,
         /// Properties of a video.
         pub video_metadata: Option<VideoFileMetadata>,

@@ -16,8 +16,8 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 //!
-//! Offsets count bytes of UTF-8, as Rust does, so they are indices into the text of the part. A program that marks
-//! passages inserts its marks from the end, since each one moves what follows:
+//! Offsets count bytes of UTF-8, so they are indices into the Rust string of the part. A program that marks passages
+//! inserts its marks from the end, since each mark moves the text after it:
 //!
 //! ```
 //! use generativeai::protocol::grounding::GroundingMetadata;
@@ -138,7 +138,7 @@ message! {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub struct WebChunk {
-        /// URL of the page. That of a web search redirects to the page and is valid for some days.
+        /// URL of the page. For a web search it is a redirect of the service, which expires after some days.
         pub uri: Option<String>,
         /// Title of the page; often its domain.
         pub title: Option<String>,
@@ -197,7 +197,7 @@ message! {
         pub text: Option<String>,
         /// Identifier of the place for the Google Maps API, such as `places/123`.
         pub place_id: Option<String>,
-        /// The reviews.
+        /// Reviews that the reply uses.
         pub place_answer_sources: Option<PlaceAnswerSources>,
         /// Route to the place, an object with distance, duration and line. Vertex AI only.
         pub route: Option<Value>,
@@ -227,8 +227,8 @@ message! {
 message! {
     /// Passage of a reply, and the sources that support it.
     ///
-    /// A passage may have several sources, and a source may support several passages. Passages without a support are
-    /// the model's own.
+    /// A passage may have several sources, and a source may support several passages. For other passages the service
+    /// found no source.
     ///
     /// The [page of this module](self) shows how to mark the passages in the text.
     pub struct GroundingSupport {
@@ -253,7 +253,7 @@ message! {
     /// let segment: Segment = serde_json::from_str(r#"{"endIndex":26}"#)?;
     /// let start = segment.start_index.unwrap_or(0) as usize;
     /// let end = segment.end_index.unwrap_or(0) as usize;
-    /// // `get` instead of an index: a service may err, and a range within a character would panic.
+    /// // `get` instead of an index, which would panic if the service sent a wrong range.
     /// assert_eq!(reply.get(start..end), Some("Ben Nevis is 1,345 m tall."));
     /// # Ok::<(), serde_json::Error>(())
     /// ```
@@ -278,7 +278,7 @@ message! {
 }
 
 message! {
-    /// Source of an answer to a question about given passages.
+    /// Source of an answer to a question about given passages, in replies of the method `generateAnswer`.
     pub struct GroundingAttribution {
         /// Identifier of the source.
         pub source_id: Option<AttributionSourceId>,

@@ -1,5 +1,7 @@
-//! Reading JSON with values that a strict parser refuses: large numbers, `NaN`, half surrogate pairs, values that are
-//! nested too deep, duplicate members.
+//! Lenient reading of JSON: large numbers, `NaN`, half surrogate pairs, deep nesting and duplicate members.
+//!
+//! serde_json reads the text unchanged. Only if it fails, or could have rounded an integer, the text is scanned, the
+//! values that it cannot read are replaced, and the text is read again. So an ordinary message costs one pass.
 
 mod duplicates;
 mod tokens;
@@ -8,9 +10,10 @@ use serde::de::{DeserializeOwned, Error};
 
 use self::tokens::{string_length, value_length};
 
-/// Reads a message from JSON that [`serde_json::from_slice`] would refuse or change for the sake of one value.
+/// Reads a message from JSON, including values that [`serde_json::from_slice`] refuses or rounds.
 ///
-/// The rest of the message does not depend on such a value, which is read as follows:
+/// Models, gateways and proxies produce such values. One of them must not make a whole reply unreadable, so each is
+/// read as follows:
 ///
 /// | in the JSON | read as |
 /// | --- | --- |
@@ -22,7 +25,8 @@ use self::tokens::{string_length, value_length};
 /// | a member of a message under both of its names, `finishReason` and `finish_reason` | the one in `camelCase`, unless it is `null` |
 /// | a member of a message twice under one name | the last one, unless it is `null` |
 ///
-/// So no digit is lost, and only code that expects a number in that place gets an error.
+/// So no digit of an integer is lost. A number that became a string is still read by an `f64` field of a message. An
+/// integer field reports an error, as does a type outside of this crate.
 ///
 /// ```
 /// use generativeai::protocol::{self, content::FunctionCall};
@@ -36,10 +40,11 @@ use self::tokens::{string_length, value_length};
 /// # Errors
 /// The JSON is invalid, or does not match the type.
 pub fn read_json<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
-    // To validate UTF-8 once is faster than for each string.
+    // Validates all bytes in one pass. `serde_json::from_slice` would validate each string separately, which is slower.
     let text = std::str::from_utf8(json).map_err(serde_json::Error::custom)?;
-    // Programs on Windows write a byte order mark. RFC 8259 lets readers ignore it.
+    // Programs on Windows write a byte order mark. RFC 8259, section 8.1, allows readers to ignore it.
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+    // serde_json rounds an integer of more than 64 bits to an `f64` without an error, so it has to be found first.
     if may_have_long_integer(json)
         && let Some(repaired) = repair(text)
     {
@@ -53,8 +58,9 @@ pub fn read_json<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
     })
 }
 
-/// Returns whether there are as many digits in a row as only an integer of more than 64 bits has, where a number may
-/// begin. Looks at few bytes.
+/// Returns whether the text may contain an integer of more than 64 bits: 20 or more digits where a number may begin.
+///
+/// Inspects every 20th byte and the digits around it, since a run of 20 digits covers at least one of these bytes.
 fn may_have_long_integer(json: &[u8]) -> bool {
     const DIGITS: usize = 20;
     let is_digit = |at: &usize| json[*at].is_ascii_digit();
@@ -63,21 +69,23 @@ fn may_have_long_integer(json: &[u8]) -> bool {
         let before = (0..hit).rev().take_while(is_digit).take(DIGITS).count();
         let after = (hit..json.len()).take_while(is_digit).take(DIGITS).count();
         let previous = json[..hit - before].last();
-        // Digits within a string, such as an id or a time, mostly follow a quote or a letter.
+        // Digits within a string, such as an id or a time, mostly follow a quote or a letter. A match would cost a scan
+        // of the whole text, with each of its numbers parsed.
         let may_begin = previous.is_none_or(|byte| b" \t\r\n:,[-".contains(byte));
         before + after >= DIGITS && may_begin
     })
 }
 
-/// Numbers that JSON does not have, as Python's `json` and others write them.
+/// Numbers that are not valid JSON, as Python's `json` and other libraries write them.
 const NOT_FINITE: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 
-/// Returns whether a number would lose digits or is not one of JSON: it is not finite, beyond the range of an `f64`, or
-/// an integer that neither 64 bits nor an `f64` hold exactly.
+/// Returns whether a number has to be read as a string: it is not finite, is beyond the range of an `f64`, or is an
+/// integer that neither 64 bits nor an `f64` represent exactly.
 fn is_too_large(number: &str) -> bool {
     if NOT_FINITE.contains(&number) {
         return true;
     }
+    // An `f64` represents all integers of 15 digits. Most numbers are that short and need not be parsed.
     let is_short = number.len() < 16 && !number.contains(['e', 'E']);
     if is_short {
         return false;
@@ -91,11 +99,13 @@ fn is_too_large(number: &str) -> bool {
     float.is_infinite() || is_integer && !fits() && format!("{float:.0}") != number
 }
 
-/// Depth up to which values are read. serde_json reads 127 levels.
+/// Maximum depth of lists and objects. serde_json fails beyond 127 levels.
 const MAX_DEPTH: usize = 100;
 
-/// Quotes numbers that would lose digits or that JSON does not have and values that are nested too deep, and replaces
-/// half surrogate pairs; `None` if there is nothing to change.
+/// Returns the text with the values replaced that serde_json refuses or rounds; `None` if there are none.
+///
+/// Numbers and values that are nested too deep become strings, and half surrogate pairs U+FFFD. The text may be invalid
+/// JSON: all the rest is copied unchanged, and the parser reports errors in it.
 fn repair(json: &str) -> Option<String> {
     let mut repaired = String::new();
     let mut copied = 0;
@@ -106,16 +116,18 @@ fn repair(json: &str) -> Option<String> {
         let length = match byte {
             b'"' => string_length(token),
             b'-' | b'0'..=b'9' | b'N' | b'I' => number_length(token),
+            // A value without an end takes the rest of the text. The objects around it stay open, which is an error.
             b'[' | b'{' if depth == MAX_DEPTH => value_length(token).unwrap_or(token.len()),
             b'[' | b'{' => {
                 depth += 1;
                 1
             }
+            // Invalid JSON may close more than it opens.
             b']' | b'}' => {
                 depth = depth.saturating_sub(1);
                 1
             }
-            // A character of several bytes is invalid here; its bytes are skipped one by one below.
+            // Outside of strings, a character of several bytes is invalid. The loop below skips its other bytes.
             _ => 1,
         };
         let replacement = match token.get(..length) {
@@ -179,7 +191,9 @@ fn replace_half_surrogates(string: &str) -> Option<String> {
     (copied > 0).then_some(repaired)
 }
 
-/// Returns the length of the number at the start, which may be one that JSON does not have; at least 1.
+/// Returns the length of the number at the start, which may be one of [`NOT_FINITE`].
+///
+/// At least 1, so that the scan also passes an `N` or an `I` that begins something else.
 fn number_length(json: &str) -> usize {
     if let Some(word) = NOT_FINITE.iter().find(|word| json.starts_with(*word)) {
         return word.len();

@@ -10,6 +10,8 @@
 /// - Absent fields are not written, and not shown by `Debug`. `null` is read as absent.
 /// - Members without a field are stored in `unknown`, and written again.
 ///
+/// Large fields that are usually absent are boxed, so that they do not enlarge each message.
+///
 /// # Reading in place
 ///
 /// A message is read into the place where it stays, member by member. Serde's derive builds a message
@@ -62,10 +64,12 @@ macro_rules! message {
             pub unknown: $crate::protocol::Unknown,
         }
 
+        // A separate scope: several messages in a module would define `At` and the import twice.
         const _: () = {
             use $crate::protocol::wire;
 
             /// Indices of the fields in `NAMES`.
+            // `macro_rules!` cannot number its repetitions, but the discriminants of an enum count.
             #[allow(dead_code, non_camel_case_types, reason = "the variants have the names of the fields")]
             enum At {
                 $($field,)*
@@ -111,8 +115,8 @@ macro_rules! message {
                     }
                 }
 
-                // Field by field, unlike the derived one, so that allocations are reused: the token counts of a chunk
-                // replace the ones of the chunk before.
+                // The derived `clone_from` would allocate again. This one reuses the allocations of each field: with
+                // each chunk of a stream, new token counts replace those of the chunk before.
                 fn clone_from(&mut self, source: &Self) {
                     $(self.$field.clone_from(&source.$field);)*
                     self.unknown.clone_from(&source.unknown);
@@ -161,9 +165,13 @@ macro_rules! message {
 
 /// Defines setters, named after the fields, for messages that callers write.
 ///
-/// The kind determines the argument of a setter: `plain` takes the value, `into` and (for a boxed field) `boxed`
-/// anything that converts into it. `list` takes an iterator of items, `map` an iterator of pairs of a name and a value.
-/// Setters of lists and maps replace the whole field.
+/// | Kind | Argument of the setter |
+/// | --- | --- |
+/// | `plain` | the value |
+/// | `into` | anything that converts into the value |
+/// | `boxed` | the same, for a field that is a box |
+/// | `list` | iterator of items, which replace the whole list |
+/// | `map` | iterator of pairs of a name and a value, which replace the whole map |
 macro_rules! setters {
     ($name:ident { $($kind:ident $field:ident: $type:ty,)* }) => {
         impl $name {
@@ -214,7 +222,7 @@ macro_rules! setters {
             self
         }
     };
-    // rustdoc resolves no link to a raw identifier.
+    // rustdoc does not resolve links to raw identifiers.
     (@doc r#type) => {
         "Sets `type`."
     };

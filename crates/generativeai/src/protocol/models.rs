@@ -18,7 +18,7 @@
 message! {
     /// Description of a model.
     ///
-    /// Which fields are present depends on the service: an imitation of the API may send a name alone.
+    /// Every field may be absent: a server that imitates the API may send names alone.
     ///
     /// ```
     /// use generativeai::protocol::models::Model;

@@ -1,8 +1,8 @@
 //! Requests: the conversation so far, tools and settings.
 //!
-//! [`GenerativeModel`](crate::GenerativeModel) and [`ChatSession`](crate::ChatSession) build requests; a
-//! program needs these types to implement a [`Backend`](crate::Backend), or to look at the requests that
-//! [`Scripted`](crate::testing::Scripted) received.
+//! [`GenerativeModel`](crate::GenerativeModel) and [`ChatSession`](crate::ChatSession) build requests. A
+//! program needs these types to implement a [`Backend`](crate::Backend), or to inspect the requests that
+//! [`Scripted`](crate::testing::Scripted) received in a test.
 //!
 //! ```
 //! use generativeai::protocol::config::GenerationConfig;
@@ -26,8 +26,7 @@ use crate::protocol::wire;
 message! {
     /// Request to generate a reply: the conversation so far, tools and settings.
     ///
-    /// A request is complete in itself: the service remembers nothing between two requests, so each one contains the
-    /// whole conversation.
+    /// The API is stateless: each request contains the whole conversation.
     ///
     /// ```
     /// use generativeai::protocol::content::Content;
@@ -57,16 +56,16 @@ message! {
         pub tools: Vec<Tool>,
         /// Settings that apply to all tools.
         pub tool_config: Option<ToolConfig>,
-        /// Safety thresholds, at most one for each category. By default the model has its own.
+        /// Safety thresholds, at most one for each category. A category without one has the default of the model.
         pub safety_settings: Vec<SafetySetting>,
         /// Settings of the reply.
         pub generation_config: Option<Box<GenerationConfig>>,
         /// Name of a [cache](crate::protocol::caches) that contains the start of the prompt, such as
-        /// `cachedContents/123`.
+        /// `cachedContents/123`. Excludes a system instruction, tools and their settings: the cache contains them.
         pub cached_content: Option<String>,
         /// Labels for breaking down the bill. Keys and values have at most 63 lower-case letters, digits, `_` and `-`.
         pub labels: Option<BTreeMap<String, String>>,
-        /// Token of a reply that is to be continued, from
+        /// Token that makes the service continue an earlier reply, from
         /// [`Candidate::continuation_token`](crate::protocol::response::Candidate::continuation_token).
         pub continuation_token: Option<String>,
         /// Service tier, which determines price and priority. Gemini API only.
@@ -105,7 +104,7 @@ setters!(ModelArmorConfig {
 });
 
 impl GenerateContentRequest {
-    /// Returns whether a member has a field in this version, by its name in either spelling.
+    /// Returns whether this version has a field for a member. The name may be in `camelCase` or in `snake_case`.
     pub(crate) fn has_field(name: &str) -> bool {
         let is_written = |known: &&str| *known == name || wire::is_snake_case(name, known);
         <Self as wire::Message>::NAMES.iter().any(is_written)

@@ -74,7 +74,8 @@ impl SafetySetting {
             .into()
     }
 
-    /// Returns whether the setting blocks nothing, so that a backend without a filter can follow it.
+    /// Returns whether the setting blocks nothing, so that a backend without a filter can accept it. An unset threshold
+    /// means the default of the backend, which is none.
     ///
     /// ```
     /// use generativeai::protocol::safety::{HarmBlockThreshold, HarmCategory, SafetySetting};
@@ -91,7 +92,7 @@ impl SafetySetting {
 message! {
     /// Rating of a prompt or a candidate in one harm category.
     ///
-    /// Ratings show why something was blocked, and how close a reply was to it:
+    /// Ratings show why a prompt or a reply was blocked, and how close others were to a threshold:
     ///
     /// ```
     /// use generativeai::protocol::response::GenerateContentResponse;
@@ -130,8 +131,7 @@ open_enum! {
     ///
     /// Settings accept [`Harassment`](Self::Harassment), [`HateSpeech`](Self::HateSpeech),
     /// [`SexuallyExplicit`](Self::SexuallyExplicit) and [`DangerousContent`](Self::DangerousContent)
-    /// on every current Gemini model. The names of these and of `CivicIntegrity` are also read
-    /// without the prefix `HARM_CATEGORY_`.
+    /// on every current Gemini model. Names are also read without the prefix `HARM_CATEGORY_`.
     pub enum HarmCategory {
         /// Zero value of the enum. The service does not send it.
         Unspecified = "HARM_CATEGORY_UNSPECIFIED",

@@ -31,7 +31,7 @@ use serde_json::Value;
 use crate::protocol::wire::Wire;
 
 message! {
-    /// Schema of a JSON value, in the subset of OpenAPI 3.0 that the API understands.
+    /// Schema of a JSON value, in the subset of OpenAPI 3.0 that the API supports.
     ///
     /// ```
     /// use generativeai::protocol::schema::Schema;
@@ -55,7 +55,7 @@ message! {
         pub format: Option<String>,
         /// Title of the schema.
         pub title: Option<String>,
-        /// Description. The model reads it: it should define the value and how to choose it.
+        /// Description, which the model reads: state what the value means, its unit, and how to choose it.
         pub description: Option<String>,
         /// Whether the value may be `null`. Default: `false`.
         pub nullable: Option<bool>,
@@ -90,7 +90,7 @@ message! {
         /// Alternatives. The value must match at least one of them.
         pub any_of: Vec<Schema>,
         /// Order in which the model generates the members of an object. It matters when a member, such
-        /// as an explanation, should be generated before another. Not part of OpenAPI.
+        /// as an explanation, should influence those after it. Not part of OpenAPI.
         pub property_ordering: Vec<String>,
         /// Default value. For documentation: the service does not insert it.
         pub default: Option<Value>,
@@ -161,8 +161,7 @@ impl Schema {
         Self::new(Type::Array).items(items)
     }
 
-    /// Creates a schema for objects with these members, all of them optional. See
-    /// [`required`](Self::required).
+    /// Creates a schema for objects with these members. All are optional until [`required`](Self::required) names them.
     pub fn object(
         properties: impl IntoIterator<Item = (impl Into<String>, impl Into<Schema>)>,
     ) -> Self {
@@ -185,7 +184,7 @@ impl Schema {
         Self::string().format("enum").r#enum(texts)
     }
 
-    /// Sets [`default`](field@Self::default). The name `default` belongs to the trait [`Default`].
+    /// Sets [`default`](field@Self::default). A setter named `default` would hide [`Default::default`].
     ///
     /// ```
     /// use generativeai::protocol::schema::Schema;
@@ -224,8 +223,8 @@ open_enum! {
 
 /// Schemas by name, in insertion order.
 ///
-/// The order is kept, since a model generates members in it unless [`property_ordering`](Schema::property_ordering)
-/// sets another order.
+/// The order matters: a model generates members in this order, unless
+/// [`property_ordering`](Schema::property_ordering) sets another one.
 ///
 /// ```
 /// use generativeai::protocol::schema::{Properties, Schema};
@@ -241,7 +240,7 @@ pub struct Properties(IndexMap<String, Schema>);
 impl Wire for Properties {}
 
 impl Properties {
-    /// Returns whether there are no schemas.
+    /// Returns whether the map is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -256,7 +255,7 @@ impl Properties {
         self.0.get(name)
     }
 
-    /// Returns the schema with this name, for changes.
+    /// Returns a mutable reference to the schema with this name.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Schema> {
         self.0.get_mut(name)
     }
@@ -266,7 +265,7 @@ impl Properties {
         self.0.iter()
     }
 
-    /// Adds a schema at the end. A schema with the same name is replaced at its position, and returned.
+    /// Adds a schema at the end. Replaces a schema with the same name at its position, and returns the previous one.
     pub fn insert(&mut self, name: impl Into<String>, schema: impl Into<Schema>) -> Option<Schema> {
         self.0.insert(name.into(), schema.into())
     }

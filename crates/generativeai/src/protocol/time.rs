@@ -1,7 +1,8 @@
 //! Timestamps and durations, as the API writes them.
 //!
-//! Both are strings, kept unchanged so that nothing is lost. A [`Duration`] converts from and to the `Duration` of
-//! the standard library; a [`Timestamp`] is parsed with a crate of your choice:
+//! Both are strings, which are kept unchanged so that no precision is lost. A [`Duration`] converts from and to the
+//! `Duration` of the standard library. To calculate with a [`Timestamp`], parse it with a crate such as `chrono` or
+//! `jiff`:
 //!
 //! ```
 //! use generativeai::protocol::time::{Duration, Timestamp};
@@ -51,6 +52,7 @@ impl Duration {
     pub fn to_std(&self) -> Option<std::time::Duration> {
         let seconds = self.0.strip_suffix('s')?;
         let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, ""));
+        // `parse` would accept a sign.
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         if whole.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() > 9 {
             return None;

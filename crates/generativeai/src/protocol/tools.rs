@@ -1,10 +1,9 @@
 //! Tools that a model may use: functions of the program, and built-in tools of the service.
 //!
-//! A [`FunctionDeclaration`] describes a function of the program to the model, which answers with a
-//! [`FunctionCall`](crate::protocol::content::FunctionCall) when it wants the function to run. Most
-//! programs use [`#[function]`](macro@crate::function) or [`Function`](crate::Function) instead, which
-//! write the declaration and run the function. Built-in tools, such as [`GoogleSearch`], run on the
-//! service.
+//! A [`FunctionDeclaration`] describes a function of the program to the model. To have it run, the model replies with a
+//! [`FunctionCall`](crate::protocol::content::FunctionCall). Most programs use
+//! [`#[function]`](macro@crate::function) or [`Function`](crate::Function) instead, which create the declaration and
+//! run the function. Built-in tools, such as [`GoogleSearch`], run on the service.
 //!
 //! ```
 //! use generativeai::GenerativeModel;

@@ -1,4 +1,4 @@
-//! Members of a message without a field in this version.
+//! Members of a message without a field in this version, which are kept and written again.
 
 use std::fmt;
 
@@ -8,6 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 /// Members of a message without a field in this version. They are kept, and written again.
+///
+/// The API often gains members, and some must be sent back with the history. A program can read them here before this
+/// crate has a field for them, and a history that is stored or sent again does not lose them.
 ///
 /// An empty value, which is the usual case, has the size of a pointer and does not allocate.
 ///
@@ -43,10 +46,10 @@ impl Unknown {
         self.0.iter().flat_map(|members| members.iter())
     }
 
-    /// Adds a member. A member with the same name is replaced, and returned.
+    /// Adds a member. Returns the previous value of a member with this name.
     ///
-    /// Use this to send a member that is newer than this version. The name of a field of the message
-    /// would be written twice.
+    /// Use this to send a member that is newer than this version. Do not use the name of a field of the message: the
+    /// JSON would contain the member twice.
     ///
     /// ```
     /// use generativeai::protocol::config::GenerationConfig;
@@ -62,12 +65,14 @@ impl Unknown {
             .insert(name.into(), value.into())
     }
 
-    /// Removes a member, and returns it.
+    /// Removes a member, and returns its value.
     pub fn remove(&mut self, name: &str) -> Option<Value> {
+        // `Map::remove` would move the last member into the gap.
         self.0.as_mut()?.shift_remove(name)
     }
 }
 
+// Not derived: after the last member was removed, an empty map remains, which has to equal `None`.
 impl PartialEq for Unknown {
     fn eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {

@@ -1,10 +1,10 @@
 //! Reading and writing of messages: lenient reading, canonical writing.
 //!
-//! The rules come from the JSON form of Protocol Buffers: a member is read under its `camelCase` or
-//! its `snake_case` name, `null` is absent, numbers may be strings, enum values may be numbers. Beyond
-//! these rules, enum values are read in any case and with or without the prefix of their enum. One value is accepted
-//! where a list is expected, and a list of messages may be nested, as the Gemini API does. Writing has one form:
-//! `camelCase`, absent members left out.
+//! The rules come from the [JSON form of Protocol Buffers](https://protobuf.dev/programming-guides/json/): a member is
+//! read under its `camelCase` or its `snake_case` name, `null` is absent, numbers may be strings, enum values may be
+//! numbers. Beyond these rules, enum values are read in any case and with or without the prefix of their enum. Like the
+//! Gemini API, the readers accept one value where a list is expected, and nested lists of messages. Writing has one
+//! form: `camelCase`, absent members left out.
 //!
 //! | Type of a field | Read from | Written as |
 //! | --- | --- | --- |
@@ -16,7 +16,8 @@
 //! | `Vec` of any of them | a list, or one item; for messages also nested lists | a list |
 //! | `Option<Value>` | any JSON; `null` is a value | the same JSON |
 //!
-//! A number out of range, a duplicate member and a value of another type are errors: they would lose data.
+//! A number out of range, a duplicate member and a value of another type are errors, since ignoring them would lose
+//! data.
 
 mod debug;
 mod member;

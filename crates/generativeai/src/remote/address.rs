@@ -16,10 +16,10 @@ use name::{QUERY, path_of};
 /// API version of requests if none is set.
 const DEFAULT_VERSION: &str = "v1beta";
 
-/// Methods of the API of OpenAI that are copied together with a base URL.
+/// Paths of OpenAI's methods that users copy together with a base URL.
 const COPIED: [&str; 2] = ["/chat/completions", "/embeddings"];
 
-/// Address of a service. It has been checked: requests can go nowhere else.
+/// Checked base URL of a service. No name of a model or file can direct a request to another host.
 #[derive(Debug)]
 pub(super) struct Address {
     /// Base URL with the API version and a slash at its end.
@@ -33,8 +33,13 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// Checks a base URL of the Gemini API. Removes what was copied with it: a model, a method, and the API version,
-    /// which is used unless `version` is set. `allow_plain` permits `http://` to other machines.
+    /// Checks a base URL of the Gemini API. `allow_plain` permits `http://` to other machines.
+    ///
+    /// Users often copy the URL of a request, so a model, a method and an API version at its end are removed. The
+    /// removed version is used unless `version` is set.
+    ///
+    /// # Errors
+    /// The URL is invalid, or its version differs from `version`.
     pub(super) fn new(base: &str, version: Option<&str>, allow_plain: bool) -> Result<Self> {
         let (base, copied) = without_resource(base.trim());
         let mut address = Self::checked(base, allow_plain)?;
@@ -57,8 +62,10 @@ impl Address {
         Ok(address)
     }
 
-    /// Checks a base URL that contains the API version in its path. Without a path it gets `path`. Removes the
-    /// path of a method that was copied with it. `allow_plain` permits `http://` to other machines.
+    /// Checks a base URL whose path contains the API version. A URL without a path gets `path`. `allow_plain` permits
+    /// `http://` to other machines.
+    ///
+    /// The path of a method that was copied with the URL is removed.
     pub(super) fn with_version(base: &str, path: &str, allow_plain: bool) -> Result<Self> {
         let base = base.trim().trim_end_matches('/');
         let copied = COPIED.iter().find_map(|method| base.strip_suffix(method));
@@ -70,6 +77,7 @@ impl Address {
         Ok(address)
     }
 
+    /// Checks a base URL without an API version at its end.
     fn checked(base: &str, allow_plain: bool) -> Result<Self> {
         let uri: Uri = base
             .parse()
@@ -95,6 +103,7 @@ impl Address {
                 "contains a user name or password: send it in a header",
             ));
         }
+        // Checked in the text: `Uri` drops the fragment when it is parsed.
         if base.contains(['?', '#']) {
             return Err(bad_base("contains a query or a fragment: remove it"));
         }
@@ -166,7 +175,7 @@ impl Address {
     /// Parses the address of an upload, which the service chose.
     ///
     /// # Errors
-    /// It leads to another service: requests contain the API key.
+    /// The address has another scheme, host or port. The requests of the upload would send the API key there.
     pub(super) fn upload(&self, address: &str) -> Result<Uri> {
         let target: Uri = address.parse().map_err(|error: InvalidUri| {
             Error::new(ErrorKind::Decode, "the address of the upload is invalid").with_source(error)
@@ -218,8 +227,8 @@ impl Address {
     }
 }
 
-/// Splits a base URL copied from a whole address: returns it without the model, the method and the API
-/// version at its end, and the version.
+/// Splits a base URL that was copied from the URL of a request. Returns it without the model, the method and the API
+/// version at its end, and returns the version.
 fn without_resource(url: &str) -> (&str, Option<&str>) {
     let mut base = url.trim_end_matches('/');
     // `models/gemini-flash-latest:generateContent`
@@ -228,13 +237,14 @@ fn without_resource(url: &str) -> (&str, Option<&str>) {
     {
         base = before;
     }
-    // `v1beta/models`, and `v1beta/openai` of clients of another API
+    // `v1beta/models`, and `v1beta/openai`, the base URL for clients of OpenAI's API
     if let Some((before, "models" | "openai")) = split_last(base)
         && split_last(before).is_some_and(|(_, last)| is_version(last))
     {
         base = before;
     }
     let mut version = None;
+    // A loop, since tools append a version to a URL that already has one: `/v1beta/v1beta`.
     while let Some((before, last)) = split_last(base)
         && is_version(last)
         && version.is_none_or(|version| version == last)
@@ -244,7 +254,7 @@ fn without_resource(url: &str) -> (&str, Option<&str>) {
     (base, version)
 }
 
-/// Splits a URL before the last segment of its path.
+/// Splits a URL before the last segment of its path. `None` if it has no path.
 fn split_last(url: &str) -> Option<(&str, &str)> {
     let (before, last) = url.rsplit_once('/')?;
     let before = before.trim_end_matches('/');
@@ -297,6 +307,7 @@ fn is_loopback(host: &str) -> bool {
     match ip(host) {
         Some(ip) => ip.is_loopback(),
         None => {
+            // RFC 6761 reserves `localhost` and all names below it for the loopback interface.
             let host = host.to_ascii_lowercase();
             host == "localhost" || host.ends_with(".localhost")
         }

@@ -28,14 +28,13 @@ use crate::stream::{BoxFuture, ChunkStream};
 /// Clones are cheap and share everything: the connection pool, the API key, the retry budget. Create one
 /// `Remote` per service and program and clone it.
 ///
-/// - **Runtime.** It needs a tokio runtime with time and I/O enabled, as `#[tokio::main]` makes it. It may be
-///   shared by several runtimes; each has its own connections, because a connection makes progress only
-///   while the runtime in which it was opened runs.
-/// - **Connections.** HTTP/1.1 and HTTP/2 over TLS, pooled; idle ones are closed after 90 s. The proxy
-///   variables of the environment are observed, see [`RemoteBuilder`](super::RemoteBuilder).
-/// - **Retries.** Transient failures are retried with growing waits until the first event of the response has
-///   been returned. [`Retry`](crate::Retry) has the details, and
-///   [`RequestOptions::on_retry`] reports each retry.
+/// - **Runtime.** It needs a tokio runtime with time and I/O enabled, as `#[tokio::main]` makes it. Several runtimes
+///   may share it. Each has its own connections, because a connection makes progress only while the runtime in which it
+///   was opened runs.
+/// - **Connections.** HTTP/1.1 and HTTP/2 over TLS, pooled. Idle connections are closed after 90 s. The proxy
+///   variables of the environment are observed: see [`RemoteBuilder`](super::RemoteBuilder).
+/// - **Retries.** Transient failures are retried with growing waits until a part of the reply has arrived.
+///   [`Retry`](crate::Retry) has the details, and [`RequestOptions::on_retry`] reports each retry.
 /// - **Many chats.** [`RemoteBuilder::max_in_flight`](super::RemoteBuilder::max_in_flight) limits how many requests
 ///   the service gets at a time.
 /// - **Time limits.** See [`RequestOptions`].
@@ -119,6 +118,8 @@ impl Backend for Remote {
         let this = self.clone();
         let mut files = self.files_of(request.contents.clone(), options);
         let begun = async move {
+            // Only the first item can report a missing file. Once a chunk has been returned, the request must not be
+            // repeated.
             loop {
                 let (contents, options) = files.current().await?;
                 let request = request.clone().contents(contents);
@@ -227,6 +228,8 @@ impl Remote {
     }
 
     /// Serializes a request for a reply. Its contents are not copied.
+    ///
+    /// Streams are requested with `alt=sse`: by default the service sends a JSON array.
     fn generation(&self, mut request: GenerateContentRequest, method: &str) -> Result<Outgoing> {
         request
             .system_instruction

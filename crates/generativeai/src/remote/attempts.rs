@@ -1,4 +1,4 @@
-//! Attempts at one request, until one succeeds or retrying is over.
+//! Attempts at one request, until one succeeds or none may follow.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -41,13 +41,14 @@ impl Attempts {
     ///
     /// # Errors
     ///
-    /// [`Configuration`](ErrorKind::Configuration): there is no tokio runtime.
+    /// [`Configuration`](ErrorKind::Configuration): called outside a tokio runtime.
     pub(super) fn begin(
         service: Arc<Service>,
         request: Outgoing,
         options: RequestOptions,
         deadlines: fn(&RequestOptions) -> Deadlines,
     ) -> Result<Self> {
+        // Timers and connections need the runtime, and tokio panics without one.
         if Handle::try_current().is_err() {
             let message = "the client needs a tokio runtime with time and I/O: run it in one, \
                            or use `generativeai::blocking`";
@@ -81,9 +82,12 @@ impl Attempts {
             .connect_timeout
             .unwrap_or(DEFAULT_CONNECT_TIMEOUT);
         let sending = self.service.transport.send(&self.request, connect_timeout);
+        // The first `?` makes a timeout a failure that is not retried: the service may still work on the request, and
+        // another attempt would double its load.
         let response = self.deadlines.run(sending).await??;
         match response.code() {
             200..=299 => accepted(response),
+            // Not followed: the request contains the key and the conversation, and they belong to this host alone.
             300..=399 => Err(redirected(&response).into()),
             // Boxed: this branch is rare and would enlarge the future of every request.
             _ => Err(Box::pin(self.refused(response)).await),
@@ -92,7 +96,7 @@ impl Attempts {
 
     /// Waits for the next chunk of the body; `None` at its end.
     ///
-    /// A connection that breaks before the `first` chunk is retryable: nothing has been returned yet.
+    /// If the connection breaks before the `first` chunk, the request is retried: nothing of the reply has arrived.
     pub(super) async fn chunk(
         &mut self,
         response: &mut Response,
@@ -145,8 +149,9 @@ impl Attempts {
     ///
     /// # Errors
     ///
-    /// The error of the failure, with all attempts, if there is no next one.
+    /// The error of the failure, with all attempts, if no attempt may follow.
     pub(super) async fn recover(&mut self, failure: Failure) -> Result<()> {
+        // The permit is released before the wait, so that another request can be sent meanwhile.
         self.end_attempt();
         let number = u32::try_from(self.failed.len())
             .unwrap_or(u32::MAX)
@@ -186,7 +191,7 @@ impl Attempts {
         Err(failure.error.with_attempts(attempts))
     }
 
-    /// Ends the current attempt: another request may be in flight.
+    /// Ends the current attempt, and releases its permit.
     pub(super) fn end_attempt(&mut self) {
         self.permit = None;
     }
@@ -213,8 +218,8 @@ impl Attempts {
     }
 }
 
-/// Returns whether the service reported too many requests, with a wait. The service is available, so the retry does not
-/// need the budget.
+/// Returns whether the service answered 429 with a wait. Such a retry costs no budget: the budget protects a service
+/// that is down, and this one responds.
 fn names_wait(error: &Error) -> bool {
     error.http_code() == Some(429) && error.retry_after().is_some()
 }

@@ -19,7 +19,7 @@ use crate::protocol::request::GenerateContentRequest;
 #[derive(Clone)]
 pub(super) struct SharedBody(Arc<Parts>);
 
-/// JSON of a request: the contents, whose pieces the history shares, and everything else. Or any bytes, as the rest.
+/// Parts of a body, in order. The pieces of `contents` are shared with the history. Plain bytes are in `rest`.
 #[derive(Default)]
 struct Parts {
     before: &'static str,
@@ -34,7 +34,7 @@ impl SharedBody {
         Ok(Self::of_bytes(to_json(value)?.into()))
     }
 
-    /// Takes bytes as they are, such as a piece of a file.
+    /// Wraps bytes, such as a piece of a file.
     pub(super) fn of_bytes(rest: Bytes) -> Self {
         Self(Arc::new(Parts {
             rest,
@@ -56,7 +56,8 @@ impl SharedBody {
         if rest == b"{}" {
             rest.clear();
         } else {
-            // The members of the request follow the contents in one object.
+            // The members of the request follow the contents in one object: the opening brace of `rest` becomes a
+            // comma, and its closing brace ends the object.
             rest[0] = b',';
             after = "]";
         }
@@ -112,22 +113,25 @@ impl Body for RequestBody {
     }
 
     fn size_hint(&self) -> SizeHint {
+        // With an exact size hyper sends `content-length`, and no chunked encoding.
         let remaining = self.0.as_ref().map_or(0, |buf| buf.remaining);
         SizeHint::with_exact(remaining as u64)
     }
 }
 
-/// Bytes of a body that are not sent yet.
+/// Bytes of a body that have not been sent.
 pub(super) struct BodyBuf {
     body: SharedBody,
-    /// Index of the current piece, and how much of it has been sent.
+    /// Index of the current piece.
     piece: usize,
+    /// Number of bytes of the current piece that have been sent.
     offset: usize,
     remaining: usize,
 }
 
 impl BodyBuf {
     fn chunks(&self) -> impl Iterator<Item = &[u8]> {
+        // The offset belongs to the first piece: `take` leaves 0 for the others.
         let mut offset = self.offset;
         let pieces = self.body.pieces().skip(self.piece);
         pieces.map(move |piece| &piece[mem::take(&mut offset)..])

@@ -1,4 +1,4 @@
-//! Settings of a `Remote`; the environment provides defaults.
+//! Settings of a `Remote`. The environment provides defaults.
 
 use std::sync::{Arc, Mutex};
 
@@ -43,7 +43,7 @@ const NAME: &str = concat!("generativeai/", env!("CARGO_PKG_VERSION"));
 /// | [`retry_budget`](Self::retry_budget) | | 100 retries |
 /// | [`max_in_flight`](Self::max_in_flight) | | no limit |
 ///
-/// A variable that is empty counts as absent.
+/// An empty variable is treated as absent.
 ///
 /// ```
 /// use std::time::Duration;
@@ -103,7 +103,7 @@ impl RemoteBuilder {
 }
 
 impl Remote {
-    /// Returns a builder, on which settings are made. [`build`](RemoteBuilder::build) creates the client.
+    /// Returns a builder with the settings of the client. [`build`](RemoteBuilder::build) creates the client.
     pub fn builder() -> RemoteBuilder {
         RemoteBuilder::default()
     }
@@ -128,8 +128,8 @@ impl RemoteBuilder {
     /// The key is sent in the header `x-goog-api-key` and never printed. It may be missing only for a service
     /// on this machine.
     ///
-    /// White space around the key is removed. A key with spaces, line breaks or characters that are not ASCII is
-    /// refused by [`build`](Self::build), since such a key was copied incompletely:
+    /// White space around the key is removed. [`build`](Self::build) refuses a key with spaces, line breaks or
+    /// characters that are not ASCII, since it was not copied correctly:
     ///
     /// ```
     /// use generativeai::Remote;
@@ -145,7 +145,8 @@ impl RemoteBuilder {
 
     /// Sets the base URL. Without it, the URL comes from `GOOGLE_GEMINI_BASE_URL`, else it is Google's.
     ///
-    /// An API version at its end is used for all requests; a model and a method after it are ignored.
+    /// An API version at its end, such as `/v1`, is used for all requests. A model and a method after the version are
+    /// ignored, so the URL of a request can be pasted as it is documented.
     ///
     /// ```
     /// use generativeai::Remote;
@@ -165,14 +166,17 @@ impl RemoteBuilder {
 
     /// Sets the API version. Default: the version in the base URL, else `v1beta`.
     ///
-    /// `v1beta` has all features of the Gemini API. `v1` changes less, and lacks most of those in preview.
+    /// `v1beta` has all features of the Gemini API. `v1` changes less often, and lacks most features in preview.
     pub fn api_version(mut self, version: impl Into<String>) -> Self {
         self.api_version = Some(version.into());
         self
     }
 
-    /// Adds a header to every request. Its value is never printed. A header `authorization` or
-    /// `x-goog-api-key` replaces the API key.
+    /// Adds a header to every request. A header with the same name replaces an earlier one. Values are not printed by
+    /// `Debug`.
+    ///
+    /// A header `authorization` or `x-goog-api-key` replaces the API key. Then the environment variables of the key are
+    /// not read.
     ///
     /// ```
     /// use generativeai::Remote;
@@ -188,9 +192,11 @@ impl RemoteBuilder {
         self
     }
 
-    /// Trusts certificate authorities (PEM) in addition to those of the platform: for a company proxy,
-    /// for example. The text may contain several certificates, and the method may be called repeatedly. Not
-    /// available on Android, where root certificates are installed in the system.
+    /// Trusts certificate authorities in addition to those of the platform, such as the one of a company proxy.
+    ///
+    /// `pem` may contain several certificates, and the method may be called repeatedly. [`build`](Self::build) fails if
+    /// the text is not valid PEM. On Android it always fails with such a certificate: install it in the system
+    /// settings.
     ///
     /// ```no_run
     /// use generativeai::Remote;
@@ -212,10 +218,10 @@ impl RemoteBuilder {
         self
     }
 
-    /// Sets whether `http://` is allowed to other machines. It sends the API key and the conversation
-    /// unencrypted. Default: only to this machine.
+    /// Sets whether `http://` is allowed to other machines. Default: only to this machine.
     ///
-    /// For a server in a trusted network, such as one of this project on another machine:
+    /// Plain HTTP sends the API key and the conversation unencrypted. Allow it for a server in a trusted network, such
+    /// as `genai serve` of this project on another machine:
     ///
     /// ```
     /// use generativeai::Remote;
@@ -256,11 +262,12 @@ impl RemoteBuilder {
         self
     }
 
-    /// Sets how many requests all clones of the client have in flight at most; 0 counts as 1. Default: no limit.
+    /// Limits the number of requests that all clones of the client have in flight. 0 is treated as 1. Default: no
+    /// limit.
     ///
-    /// Further requests wait for their turn, in order. The wait counts for
-    /// [`timeout`](RequestOptions::timeout), and not for `idle_timeout`. A request is in flight until its response is
-    /// complete or dropped, so a stream that is not read holds its place; between two attempts it does not.
+    /// Further requests wait for their turn, in order. [`timeout`](RequestOptions::timeout) includes this wait,
+    /// `idle_timeout` does not. A request is in flight until its response is complete or dropped. So a stream that is
+    /// not read occupies a place. A request that waits for its next attempt does not.
     ///
     /// ```
     /// use generativeai::Remote;
@@ -305,7 +312,8 @@ impl RemoteBuilder {
         self.client_with(|name| std::env::var_os(name).map(|value| value.into_string().ok()))
     }
 
-    /// Builds with other environment variables. `Some(None)` is a variable that is not Unicode.
+    /// Creates the client. `variable` reads an environment variable; `Some(None)` is one that is not Unicode. Tests
+    /// pass a function with fixed variables, since they share the environment of their process.
     fn client_with(self, variable: impl Fn(&str) -> Option<Option<String>>) -> Result<Client> {
         let profile = self.profile;
         let text = |name: &str| match variable(name) {
@@ -334,6 +342,7 @@ impl RemoteBuilder {
         let mut secrets: Vec<_> = [AUTHORIZATION.as_str(), profile.key_header]
             .iter()
             .filter_map(|name| headers.get(*name)?.to_str().ok())
+            // Of `Bearer TOKEN` only the token is a secret: an error may quote it without the scheme.
             .map(|value| Secret::new(value.rsplit(' ').next().unwrap_or(value)))
             .collect();
         if secrets.is_empty() {
@@ -342,6 +351,7 @@ impl RemoteBuilder {
                 let mut value = HeaderValue::try_from(value).map_err(|error| {
                     configuration("the API key cannot be sent in a header").with_source(error)
                 })?;
+                // `Debug` prints a sensitive value as `Sensitive`, and HTTP/2 never puts it into its header table.
                 value.set_sensitive(true);
                 headers.insert(profile.key_header, value);
                 secrets.push(key);
@@ -397,7 +407,7 @@ impl RemoteBuilder {
         for (name, value) in self.profile.headers {
             headers.insert(*name, HeaderValue::from_static(value));
         }
-        // The size of a compressed response would have to be limited before and after decompression.
+        // Compressed responses are not requested: their size would have to be limited before and after decompression.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         for (name, value) in &self.headers {
             let bad = || {
@@ -421,7 +431,7 @@ fn in_flight(requests: usize) -> Arc<Semaphore> {
     Arc::new(Semaphore::new(requests.clamp(1, Semaphore::MAX_PERMITS)))
 }
 
-/// Trims a key and checks it.
+/// Trims a key and checks it. Errors describe the problem without quoting the key.
 fn checked(key: &str, what: &str) -> Result<Secret> {
     let key = key.trim();
     let bad = |found: &str| configuration(format!("{what} {found}: copy it again"));

@@ -1,4 +1,4 @@
-//! Client of a service: sends requests, and reads responses in one piece or in events.
+//! Client of a service: sends requests, and reads responses in one piece or as a stream of events.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::backend::RequestOptions;
 use crate::error::Result;
 use crate::stream::{BoxFuture, ChunkStream};
 
-/// Client of a service: every service has the same retries, deadlines, limits and redaction.
+/// Client of a service. Retries, deadlines, size limits and redaction do not depend on the service.
 ///
 /// Clones share everything.
 #[derive(Clone)]
@@ -68,6 +68,7 @@ impl Client {
         let service = self.0.clone();
         Box::pin(async move {
             let options = options.or(&service.options);
+            // Within the future: the deadline starts when the request is first polled, not when it is created.
             let mut attempts = Attempts::begin(service, request?, options, Deadlines::unary)?;
             loop {
                 match attempt(&mut attempts).await {

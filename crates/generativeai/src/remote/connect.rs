@@ -31,23 +31,25 @@ tokio::task_local! {
     static TIMEOUT: Duration;
 }
 
-/// Runs a request of the client; a connection that it opens has to be established within `timeout`.
+/// Runs a request of the client. Each connection that it opens must be established within `timeout`.
 pub(super) async fn with_timeout<T>(timeout: Duration, request: impl Future<Output = T>) -> T {
     TIMEOUT.scope(timeout, request).await
 }
 
-/// Creates a connector. With `proxies`, connections go through the proxies that these name.
+/// Creates a connector. With `proxies`, connections go through the proxies that the matcher selects.
 pub(super) fn connector(
     tls: ClientConfig,
     proxies: Option<Matcher>,
     resolver: Resolver,
 ) -> Connector {
     let mut tcp = HttpConnector::new_with_resolver(resolver);
+    // This connector also opens the TCP connections of `https` addresses, which it refuses by default.
     tcp.enforce_http(false);
+    // With Nagle's algorithm the last segment of a request may wait for an acknowledgement of the previous one.
     tcp.set_nodelay(true);
     tcp.set_keepalive(Some(TCP_KEEPALIVE));
     let proxies = proxies.map(|matcher| {
-        // The CONNECT request is one of HTTP/1.1, so HTTP/2 must not be negotiated with the proxy itself.
+        // The `CONNECT` request uses HTTP/1.1, so HTTP/2 must not be negotiated with the proxy itself.
         let mut tls = tls.clone();
         tls.alpn_protocols.clear();
         let connector = HttpsConnector::from((tcp.clone(), tls));

@@ -94,7 +94,8 @@ impl Deadlines {
         .await
     }
 
-    /// Runs a future before an attempt, for which the deadline counts and the idle limit does not.
+    /// Runs a future before an attempt, such as the wait for a permit. Only the deadline limits it, since no event can
+    /// arrive yet.
     ///
     /// # Errors
     ///

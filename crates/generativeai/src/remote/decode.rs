@@ -1,7 +1,7 @@
 //! Decoding of streamed bodies without I/O: chunks of bytes in, the JSON of each event out.
 //!
-//! However a network splits the bytes, the events are the same. Each byte is read once, and an event that
-//! arrived in one chunk is a slice of that chunk, not a copy.
+//! The events do not depend on how the network splits the bytes. Each byte is scanned once, and an event that arrived
+//! in one chunk is a slice of that chunk, not a copy.
 
 mod array;
 mod assembler;

@@ -1,4 +1,4 @@
-//! Failed attempts: an HTTP code and a body become an error.
+//! Failed attempts: converts error responses into errors, and decides which failures may be retried.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use crate::error::{self, Error, ErrorKind};
 use crate::protocol::read_json;
 use crate::protocol::status::Status;
 
-/// Maximum length of a message of the service that an error's own message repeats, in characters.
+/// Maximum number of characters of the service's message that an error's message quotes. The status has all of it.
 const MAX_MESSAGE: usize = 1_000;
 
-/// Maximum length of the excerpt of a body that is not one of the API, in characters.
+/// Maximum number of characters that a message quotes of a body that is not a response of the API.
 const MAX_EXCERPT: usize = 200;
 
 /// Advice for a file that does not exist, or no longer exists.
@@ -28,7 +28,7 @@ pub(crate) struct ErrorReader {
     pub(crate) secrets: Vec<Secret>,
 }
 
-/// An attempt that failed: why, and whether another may be made.
+/// Error of a failed attempt, and whether it may be retried.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) error: Error,
@@ -75,6 +75,7 @@ impl Failure {
                 Error::new(kind, format!("{code}: {excerpt}"))
             }
         };
+        // The body may contain a wait as well, in `RetryInfo`: the longer one applies.
         let retry_after = retry_after.max(error.retry_after());
         Self::from_service(with_retry_after(error.with_http_code(code), retry_after))
     }
@@ -97,9 +98,11 @@ impl Failure {
 /// Reads the error in a body of the Gemini API.
 pub(super) fn read_error(code: Option<u16>, json: &[u8]) -> Option<Error> {
     let status = status_in(json)?;
+    // An error in a success response may have no code at all. As 500 it is retried.
     let code = code.or_else(|| error::http_code_of(&status)).unwrap_or(500);
     let mut hint = None;
     let kind = match ErrorKind::from_http_code(code) {
+        // Both quotas are reported with 429, but a daily one is not renewed within the waits of a retry.
         ErrorKind::RateLimited if status.is_daily_quota() => ErrorKind::Quota,
         // Servers answer 404 instead of 501 so that clients do not retry.
         ErrorKind::NotFound if status.status.as_deref() == Some("UNIMPLEMENTED") => {
@@ -135,8 +138,10 @@ pub fn from_status(kind: ErrorKind, hint: Option<&str>, code: u16, status: Statu
     with_retry_after(Error::new(kind, message).with_status(status), retry_after)
 }
 
-/// Returns advice if a status reports that a cache or a file no longer exists. The service answers 403, since it
-/// does not distinguish that from a missing permission, or 400.
+/// Returns advice if a status reports that a cache or a file no longer exists.
+///
+/// The service answers 400, or 403 because it does not distinguish a missing resource from a missing permission. So
+/// only the words of the message identify the case.
 fn missing_resource(status: &Status) -> Option<&'static str> {
     let message = status.message.as_deref()?.to_lowercase();
     let is_missing = ["not found", "not exist", "expired"];
@@ -161,8 +166,9 @@ pub(super) fn foreign(body: &[u8], errors: &ErrorReader) -> Error {
     Error::new(ErrorKind::Decode, message)
 }
 
-/// Returns the beginning of a body as one line of text, without control characters.
+/// Returns the beginning of a body as one line of text, without control characters, which a terminal would interpret.
 pub(crate) fn excerpt(body: &[u8]) -> String {
+    // A character has up to four bytes. The cut keeps a body of many MiB from being converted.
     let text = String::from_utf8_lossy(&body[..body.len().min(4 * MAX_EXCERPT)]);
     let words: Vec<&str> = text
         .split(|char: char| char.is_whitespace() || char.is_control())
@@ -218,7 +224,7 @@ fn is_about_api_key(status: &Status) -> bool {
     })
 }
 
-/// Returns at most that many characters of the text, with `…` at the end if some are missing.
+/// Returns at most `max_chars` characters of the text, with `…` at the end if some are missing.
 fn truncated(text: &str, max_chars: usize) -> Cow<'_, str> {
     match text.char_indices().nth(max_chars) {
         None => Cow::Borrowed(text),

@@ -5,12 +5,12 @@
 //!   │ pieces               8 MiB at a time, hashed while they are read
 //!   ▼
 //! resumable                the upload protocol: start, pieces, and a query after a failure
-//!   │ digest               the hash of the service is compared
+//!   │ digest               compares the SHA-256 that the service reports
 //!   ▼
 //! File                     a part of a message
 //! ```
 //!
-//! An attachment is the choice between that and inline data:
+//! An attachment is either inline data or such a file:
 //!
 //! ```text
 //! AttachFile               a path or bytes: inline data if small, else a reference to a file, with its place on disk

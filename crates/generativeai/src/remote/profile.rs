@@ -6,7 +6,7 @@ use crate::error::Error;
 /// or `None` for a success.
 pub type ReadError = fn(code: Option<u16>, json: &[u8]) -> Option<Error>;
 
-/// Facts about a kind of service.
+/// Description of a kind of service: the data in which services differ.
 #[derive(Debug)]
 pub struct Profile {
     /// Name of the API, for messages: `the Gemini API`.
@@ -15,32 +15,32 @@ pub struct Profile {
     pub base_url: &'static str,
     /// Environment variable that may contain another base URL.
     pub base_variable: &'static str,
-    /// Place of the API version in an address.
+    /// Position of the API version in a URL.
     pub api_version: ApiVersion,
     /// Environment variables that may contain the key, in order.
     pub key_variables: &'static [&'static str],
     /// Header that contains the key, in lower case.
     pub key_header: &'static str,
-    /// Text before the key in its header.
+    /// Text before the key in its header, such as `Bearer `.
     pub key_prefix: &'static str,
-    /// Services that need a key.
+    /// Condition under which a missing key is an error.
     pub key_required: KeyRequired,
-    /// Further headers of each request.
+    /// Headers of each request, in addition to the key.
     pub headers: &'static [(&'static str, &'static str)],
-    /// Reader of errors.
+    /// Function that reads the errors of the service.
     pub read_error: ReadError,
 }
 
-/// Set of services that need an API key. Without one, the client is not built.
+/// Condition under which a client without an API key is not built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyRequired {
-    /// All but those on this machine.
+    /// The service is not on this machine.
     Remotely,
-    /// Only the one at the base URL that is used if none is set.
+    /// No base URL is set. A server at another URL may accept requests without a key.
     ByDefault,
 }
 
-/// Place of the API version in an address.
+/// Position of the API version in a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiVersion {
     /// After the base URL, as in the Gemini API.

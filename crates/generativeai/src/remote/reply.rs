@@ -1,4 +1,4 @@
-//! The JSON of a response becomes a value, or the error that it contains.
+//! Reads the JSON of a response: a value, or the error that it contains.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -15,10 +15,12 @@ use crate::protocol::tokens::CountTokensResponse;
 
 /// Response of a method of the API, or an event of one.
 pub trait Reply: DeserializeOwned + Send + 'static {
-    /// Returns whether the JSON has a member `error`, which is then read.
+    /// Returns whether the JSON has a member `error`. Only then is it parsed a second time, as an error.
     fn has_error(&self) -> bool;
 
-    /// Combines the elements of a response that is a list. `None` if they are not a response.
+    /// Combines the elements of a response that is a JSON array. `None` if they are not a response.
+    ///
+    /// By default an array with exactly one element is that element.
     fn combine(mut elements: Vec<Self>) -> Option<Self> {
         let element = elements.pop()?;
         elements.is_empty().then_some(element)
@@ -43,6 +45,7 @@ macro_rules! replies {
                 let Some(response @ Value::Object(_)) = self.unknown.get("response") else {
                     return self;
                 };
+                // A message with known members is not an envelope, even if it has a member `response`.
                 let mut outer = Self::default();
                 outer.unknown.clone_from(&self.unknown);
                 if outer != self {
@@ -81,6 +84,7 @@ pub(super) fn read<R: Reply>(
     mut each: impl FnMut(R),
 ) -> Result<(), Failure> {
     let read = match json.trim_ascii_start() {
+        // Gateways put chunks into arrays, and `null` into them as a keep-alive.
         [b'[', ..] => read_json::<Vec<Option<R>>>(json).map(|replies| {
             let mut has_error = false;
             for reply in replies.into_iter().flatten().map(R::without_envelope) {

@@ -25,8 +25,8 @@ use crate::protocol::content::Part;
 use crate::protocol::response::GenerateContentResponse;
 use crate::stream::BoxFuture;
 
-/// Longest wait for the end of a body whose last event has arrived. A body that has been read to its end leaves
-/// a connection that can be used again.
+/// Longest wait for the end of a body after its last event. A connection of HTTP/1.1 returns to the pool only when its
+/// body has been read completely.
 const END_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Converts the events of a stream into chunks. Each attempt uses a clone.
@@ -78,8 +78,8 @@ impl Decoder for OneChunkEach {
 
 /// Chunks of a streamed reply. Nothing is sent until the first one is awaited.
 ///
-/// A chunk that has arrived is returned without a future: most arrive together with others, and moving each through
-/// the futures of its reader took an eighth of its CPU time.
+/// A chunk that has already arrived is returned without a future. Most chunks arrive together with others, and moving
+/// each one through the nested futures of the reader took an eighth of its CPU time.
 pub(super) struct Chunks<D>(State<D>);
 
 enum State<D> {
@@ -89,10 +89,10 @@ enum State<D> {
     Ended,
 }
 
-/// Reader, and the result of its wait.
+/// Reader, and the chunk or error for which it has waited.
 type Waited<D> = (Box<Reader<D>>, Option<Result<GenerateContentResponse>>);
 
-/// Request that was not sent yet.
+/// Request that has not been sent.
 struct New<D> {
     decoder: D,
     service: Arc<Service>,
@@ -121,6 +121,7 @@ impl<D: Decoder> Stream for Chunks<D> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
+            // `Ended` remains unless an arm sets another state: after an error, and after the last chunk.
             match mem::replace(&mut self.0, State::Ended) {
                 State::New(new) => {
                     let New {
@@ -212,6 +213,7 @@ impl<D: Decoder> Reader<D> {
                 }
             }
         }
+        // Only after an end marker: otherwise the reply ended with its body, and the response is dropped already.
         if let Some((response, ..)) = &mut self.response {
             let _ = tokio::time::timeout(END_TIMEOUT, drain(response)).await;
         }
@@ -230,16 +232,18 @@ impl<D: Decoder> Reader<D> {
                 Ok(Some(event)) => event,
                 Ok(None) => return Ok(None),
                 Err(error) if !self.progress.is_whole() => return Err(malformed(error)),
+                // Some gateways append other text to a stream. It does not invalidate a complete reply.
                 Err(_) => {
                     self.end();
                     return Ok(None);
                 }
             };
+            // A keep-alive does not reset the idle timeout, which limits the wait for the next part of the reply.
             if is_keep_alive(&event) {
                 continue;
             }
             if D::is_end(&event) {
-                // The body, whose end follows, is read by `wait`.
+                // `wait` then reads the rest of the body.
                 self.has_ended = true;
                 return Ok(decoder.end(StreamEnd::Marked));
             }
@@ -257,7 +261,7 @@ impl<D: Decoder> Reader<D> {
         }
     }
 
-    /// Ends the reply, and lets another request be in flight.
+    /// Ends the reply. Dropping its response releases the connection, and another request may be in flight.
     fn end(&mut self) {
         self.has_ended = true;
         self.response = None;
@@ -277,6 +281,7 @@ impl<D: Decoder> Reader<D> {
                 Some(bytes) => events.push(bytes),
                 None => {
                     let rest = events.finish().map_err(malformed)?;
+                    // `last_chunk` consumes the event, and `excuses` inspects it after a failure.
                     let event = match &rest {
                         BodyEnd::Open(event) => event.clone(),
                         _ => Bytes::new(),
@@ -302,8 +307,8 @@ impl<D: Decoder> Reader<D> {
     }
 }
 
-/// Candidates of a reply by their index, and whether each is complete: its last content came with or before its finish
-/// reason.
+/// Progress of each candidate of a reply: its index, and whether it is complete. A candidate is complete if it has a
+/// finish reason and no content followed that.
 #[derive(Default)]
 struct Progress(Vec<(i32, bool)>);
 
@@ -327,8 +332,10 @@ impl Progress {
         !self.0.is_empty() && self.0.iter().all(|(_, finished)| *finished)
     }
 
-    /// Returns whether a failure that an event caused does not matter: the reply is whole, the failure is not an error
-    /// that the service reports, and the event has no candidates, so it adds no content.
+    /// Returns whether a failure to read an event is ignored.
+    ///
+    /// It is ignored if the reply is whole, the service did not report the failure, and the event has no candidates, so
+    /// that it adds no content. Gateways append such events.
     fn excuses<D: Decoder>(&self, failure: &Failure, event: &[u8]) -> bool {
         let has_candidates = memmem::find(event, D::CANDIDATES.as_bytes()).is_some();
         self.is_whole() && failure.error.status().is_none() && !has_candidates
@@ -372,12 +379,12 @@ fn merge(merged: &mut Option<GenerateContentResponse>, chunk: Option<GenerateCon
     }
 }
 
-/// Returns the JSON values of an event. It is one, unless a proxy left out the blank lines between events: then each line
-/// is one.
+/// Returns the JSON values of an event. An event is one value, unless a proxy removed the blank lines between events:
+/// then each line is a value.
 fn values<D: Decoder>(event: &[u8]) -> impl Iterator<Item = &[u8]> {
     let first_line = memchr::memchr(b'\n', event).map(|end| &event[..end]);
     let is_several = first_line.is_some_and(is_json);
-    // Proxies add the marker to the streams of services that have none.
+    // Proxies add the end marker of OpenAI's API to streams of the Gemini API.
     let is_foreign_end = |line: &[u8]| line.trim_ascii() == b"[DONE]" && !D::is_end(line);
     let is_empty = move |line: &[u8]| is_keep_alive(line) || is_foreign_end(line);
     event
@@ -389,7 +396,7 @@ fn is_json(text: &[u8]) -> bool {
     serde_json::from_slice::<IgnoredAny>(text).is_ok()
 }
 
-/// Reads what the end of the body completes: at most one event, whose blank line is missing.
+/// Reads the last event of a body if its blank line is missing, and ends the reply.
 fn last_chunk<D: Decoder>(
     end: BodyEnd,
     decoder: &mut D,

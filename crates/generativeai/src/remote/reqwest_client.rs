@@ -1,4 +1,5 @@
-//! A reqwest client for MCP servers, with the same TLS and redirect rules as `Remote`.
+//! Client for MCP servers over HTTP. `rmcp` uses reqwest, so this client repeats the TLS and redirect rules of
+//! `Remote`.
 
 use std::time::Duration;
 
@@ -11,13 +12,16 @@ use crate::error::{Error, ErrorKind, Result};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Creates a client for the service at `url`: it follows no redirects, and uses plain HTTP with this machine
-/// only. `headers` are sent with every request.
+/// Creates a client for the service at `url`. `headers` are sent with every request.
+///
+/// # Errors
+/// The URL is invalid, or is plain HTTP to another machine.
 pub(crate) fn client_for(url: &str, headers: HeaderMap) -> Result<Client> {
     let address = Address::new(url, None, false)?;
     let mut builder = Client::builder()
         .default_headers(headers)
         .tls_backend_preconfigured(tls::config(address.is_encrypted(), Vec::new())?)
+        // The headers may contain keys: a redirect would send them to another host.
         .redirect(redirect::Policy::none())
         .retry(retry::never())
         .referer(false)

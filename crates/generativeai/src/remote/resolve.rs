@@ -13,12 +13,12 @@ use crate::stream::BoxFuture;
 /// Resolves host names.
 ///
 /// The system resolver (`getaddrinfo`) blocks, so it runs on tokio's blocking threads. A lookup that hangs
-/// occupies its thread until the system gives up; the request that waits for it ends with the connect timeout.
+/// occupies its thread until the system gives up. The request that waits for it ends earlier, with the connect timeout.
 #[derive(Clone, Debug)]
 pub(super) enum Resolver {
-    /// The operating system.
+    /// `getaddrinfo` of the operating system.
     System(GaiResolver),
-    /// A function of a test.
+    /// Function of a test, for lookups that fail or hang.
     #[cfg(any(test, feature = "testing"))]
     Function(LookUp),
 }

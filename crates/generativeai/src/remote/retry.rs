@@ -19,14 +19,15 @@ pub(super) struct Situation {
 
 /// Returns the wait before the next attempt, or `None` to give up.
 ///
-/// Exponential backoff with full jitter: the wait is a random part of a bound that doubles with each attempt.
-/// Full jitter spreads the clients of a service that has failed evenly over time. The wait that the service
-/// asks for is the minimum.
+/// Exponential backoff with full jitter: the wait is a random part of a bound that doubles with each attempt. So the
+/// clients of a service that has failed do not all return at the same moment. The wait that the service asks for is the
+/// minimum.
 pub(super) fn wait(retry: &Retry, now: Situation) -> Option<Duration> {
     if now.attempts >= retry.max_attempts {
         return None;
     }
     let minimum = now.retry_after.unwrap_or_default();
+    // The request fails at once, and the caller finds the wait in the error.
     if minimum > retry.longest_retry_after {
         return None;
     }

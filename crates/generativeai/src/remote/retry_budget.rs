@@ -29,8 +29,9 @@ impl RetryBudget {
         }
     }
 
-    /// Takes the price of a retry; returns whether there was enough.
+    /// Takes the tokens of a retry. Returns `false`, and takes none, if there are too few.
     pub(super) fn spend(&self) -> bool {
+        // Relaxed: the counter does not guard any data.
         self.tokens
             .try_update(Ordering::Relaxed, Ordering::Relaxed, |tokens| {
                 tokens.checked_sub(RETRY)

@@ -25,7 +25,7 @@ impl Secret {
         &self.0
     }
 
-    /// Replaces the key in the text. The service repeats an invalid key in its error message.
+    /// Replaces the key in a text. An error message of the service may quote an invalid key.
     pub(super) fn redact<'text>(&self, text: Cow<'text, [u8]>) -> Cow<'text, [u8]> {
         let key = self.0.as_bytes();
         if key.len() < MIN_REDACTED || memmem::find(&text, key).is_none() {

@@ -1,4 +1,4 @@
-//! TLS: rustls with ring, and the root certificates of the platform.
+//! TLS configuration: rustls with ring, and the root certificates of the platform.
 
 use std::error::Error as StdError;
 use std::io;
@@ -26,6 +26,7 @@ pub(super) fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
     if read.is_empty() {
         return Err(bad().with_source("it contains no `BEGIN CERTIFICATE`"));
     }
+    // PEM is only an encoding. The store checks the certificate in it, so that `build` fails and not a connection.
     let mut store = RootCertStore::empty();
     for certificate in &read {
         store
@@ -35,8 +36,10 @@ pub(super) fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
     Ok(read)
 }
 
-/// Creates the TLS configuration. Without `verify` it trusts no certificate at all, which suits addresses of
-/// plain HTTP and avoids loading the root certificates.
+/// Creates the TLS configuration.
+///
+/// Without `verify` it trusts no certificate at all. This is for addresses of plain HTTP, which do not need the root
+/// certificates to be loaded.
 pub(super) fn config(verify: bool, roots: Vec<CertificateDer<'static>>) -> Result<ClientConfig> {
     let unusable = |error| {
         let message = "the root certificates of this machine cannot be loaded: install them \
@@ -49,7 +52,7 @@ pub(super) fn config(verify: bool, roots: Vec<CertificateDer<'static>>) -> Resul
         .map_err(unusable)?;
     let mut config = if verify {
         let verifier = verifier(roots, provider).map_err(unusable)?;
-        // `dangerous` is only the name of the method: the platform's verifier checks everything.
+        // `dangerous` is only the name of the method: the platform's verifier checks each certificate.
         let builder = builder.dangerous();
         builder
             .with_custom_certificate_verifier(verifier)
@@ -59,6 +62,7 @@ pub(super) fn config(verify: bool, roots: Vec<CertificateDer<'static>>) -> Resul
             .with_root_certificates(RootCertStore::empty())
             .with_no_client_auth()
     };
+    // `HttpsConnector::from` leaves ALPN to this configuration. Without it each connection would use HTTP/1.1.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }
@@ -74,7 +78,7 @@ fn verifier(
     Ok(Arc::new(Verifier::new_with_extra_roots(roots, provider)?))
 }
 
-/// Creates a verifier that trusts the roots of the platform. Android manages further roots itself.
+/// Creates a verifier that trusts the roots of the platform. On Android the verifier does not accept further roots.
 #[cfg(target_os = "android")]
 fn verifier(
     roots: Vec<CertificateDer<'static>>,
@@ -87,7 +91,7 @@ fn verifier(
     Ok(Arc::new(Verifier::new(provider)?))
 }
 
-/// Returns whether a certificate was rejected. A retry would not help.
+/// Returns whether a certificate was rejected. A retry would fail, too.
 pub(super) fn is_about_certificate(error: &(dyn StdError + 'static)) -> bool {
     std::iter::once(error)
         .chain(causes(error))

@@ -28,7 +28,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// Time after which an idle connection is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Maximum number of runtimes whose connection pools are kept.
+/// Maximum number of runtimes with a connection pool.
 const MAX_POOLS: usize = 16;
 
 type HttpClient = Client<Connector, RequestBody>;
@@ -41,15 +41,15 @@ pub(super) struct Transport {
     connector: Connector,
     /// A pool for each runtime, the most recently used last.
     ///
-    /// The task that drives a connection belongs to the runtime that opened it, and stops when that runtime is
-    /// not running: a pool shared by runtimes would return connections that never respond. Pools of runtimes
-    /// that have ended are evicted by newer ones.
+    /// The task that drives a connection belongs to the runtime that opened it, and stops while that runtime does
+    /// not run. A pool shared by runtimes would return connections that never respond. Nothing reports the end of a
+    /// runtime, so the pools of newer runtimes evict its pool.
     pools: Mutex<Vec<(runtime::Id, Arc<HttpClient>)>>,
 }
 
 impl Transport {
-    /// Prepares connections; `headers` are sent with every request. Connections to this machine bypass the
-    /// proxies that the environment names.
+    /// Prepares connections. `headers` are sent with every request. Connections to this machine bypass the proxies of
+    /// the environment: a proxy on another machine would connect to itself.
     pub(super) fn new(
         address: &Address,
         headers: HeaderMap,
@@ -68,8 +68,8 @@ impl Transport {
 
     /// Sends a request and waits for the head of the response. Redirects are not followed.
     ///
-    /// A pooled connection that turns out to be closed before anything was sent on it is replaced without
-    /// an error.
+    /// If a pooled connection is closed before anything was sent on it, hyper-util uses another one. This is not an
+    /// attempt.
     pub(super) async fn send(
         &self,
         request: &Outgoing,
@@ -90,8 +90,10 @@ impl Transport {
             Some(found) => pools[found..].rotate_left(1),
             None => {
                 if pools.len() == MAX_POOLS {
+                    // Requests in flight are not affected: each has a clone of its client.
                     pools.remove(0);
                 }
+                // Without a timer the pool would check the idle timeout only when a connection is taken from it.
                 let client = Client::builder(TokioExecutor::new())
                     .pool_timer(TokioTimer::new())
                     .pool_idle_timeout(IDLE_TIMEOUT)
@@ -102,6 +104,7 @@ impl Transport {
         pools[pools.len() - 1].1.clone()
     }
 
+    /// Converts an error of the client. Only an untrusted certificate is not retried.
     fn failure(&self, error: legacy::Error) -> Failure {
         let authority = &self.authority;
         if tls::is_about_certificate(&error) {

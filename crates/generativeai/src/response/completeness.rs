@@ -1,6 +1,7 @@
 //! Check that a reply is complete, and the error for a reply that is not.
 //!
-//! Checked in this order, the first that applies:
+//! The service reports a failed reply with HTTP status 200, so a reply has to be checked before it enters a history.
+//! The first row that applies decides:
 //!
 //! | The reply | Error |
 //! | --- | --- |
@@ -15,12 +16,17 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::Part;
 use crate::protocol::response::{BlockReason, FinishReason, GenerateContentResponse};
 
-/// Most unknown members that an error names.
+/// Maximum number of unknown members in an error message.
 const MAX_NAMES: usize = 5;
 
 impl GenerateContentResponse {
-    /// Checks that the received reply is complete and may enter a history: the prompt was not blocked, there is content
-    /// with whole function calls, and the finish reason is an end or accepted. A unary reply may lack a finish reason.
+    /// Checks that the received reply is complete and may enter a history.
+    ///
+    /// The prompt was not blocked, the finish reason is a regular end or accepted, and there is content with complete
+    /// function calls. A reply in one piece (not `streamed`) may lack a finish reason: it cannot have been cut off.
+    ///
+    /// # Errors
+    /// See the table of this module.
     pub(crate) fn complete(
         &self,
         streamed: bool,
@@ -36,6 +42,7 @@ impl GenerateContentResponse {
             .finish_reason()
             .filter(|reason| !reason.is_unspecified());
         match reason {
+            // Before the content is checked: a stopped reply often has none, and the reason explains why.
             Some(reason) if reason.is_stop() && !is_accepted(reason) => {
                 return Err(self.stopped(reason));
             }
@@ -63,7 +70,8 @@ impl GenerateContentResponse {
         }
     }
 
-    /// Checks that a stream that is over ended with a finish reason.
+    /// Checks that a stream that is over ended with a finish reason. A connection that is closed early looks like the
+    /// end of the stream, and the finish reason shows the difference.
     pub(crate) fn whole_stream(&self) -> Result<()> {
         let finished = |reason: &FinishReason| !reason.is_unspecified();
         if self.candidates.is_empty() {
@@ -81,6 +89,7 @@ impl GenerateContentResponse {
         let feedback = self.prompt_feedback.as_deref();
         let reason = feedback.and_then(|feedback| feedback.block_reason.as_ref());
         let message = feedback.and_then(|feedback| feedback.block_reason_message.as_deref());
+        // Both members are optional in the API.
         let why = match (reason.map(BlockReason::as_str), message) {
             (Some(reason), Some(message)) => format!("{reason}: {message}"),
             (Some(why), None) | (None, Some(why)) => why.to_owned(),
@@ -89,7 +98,7 @@ impl GenerateContentResponse {
         Error::new(ErrorKind::Blocked, format!("the prompt was blocked: {why}"))
     }
 
-    /// Returns the error for a stopped reply, with an explanation of the reason.
+    /// Returns the error for a stopped reply. It contains the explanation of the service, otherwise a general one.
     pub(crate) fn stopped(&self, reason: &FinishReason) -> Error {
         let explanation = self
             .candidates
@@ -103,7 +112,8 @@ impl GenerateContentResponse {
         Error::new(ErrorKind::Stopped, message)
     }
 
-    /// Returns the error for a response without content. It names the contents that are present.
+    /// Returns the error for a response without content. It names what the response does contain, such as token counts
+    /// or the members of another API.
     pub(crate) fn empty(&self) -> Error {
         let message = match (self.candidates.first(), self.finish_reason()) {
             (None, _) if self.usage_metadata.is_some() => {

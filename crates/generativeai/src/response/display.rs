@@ -50,6 +50,9 @@ impl fmt::Display for GenerateContentResponse {
     }
 }
 
+/// Returns the text of parts, with names for the parts that are not text.
+///
+/// Unlike [`text`](GenerateContentResponse::text) it cannot fail, so any reply can be printed.
 fn readable(parts: &[Part]) -> String {
     let mut text = Text::default();
     let parts = parts.iter().filter(|part| part.has_data());
@@ -61,7 +64,7 @@ fn readable(parts: &[Part]) -> String {
     text.written
 }
 
-/// Returns the name of a part that is not text.
+/// Returns the name of a part that is not text, in brackets: its kind, and its function, media type or address.
 fn name(part: &Part) -> String {
     let kind = part.kind().unwrap_or("data");
     let detail = match &part.data {

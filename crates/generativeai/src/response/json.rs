@@ -1,4 +1,7 @@
 //! Deserialization of a JSON reply.
+//!
+//! Models do not always send plain JSON: some put it into a Markdown fence, and some write whole numbers as `1345.0`.
+//! Both are accepted, in replies to requests with a schema and without one.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Deserializer, Value};
@@ -7,16 +10,21 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::response::FinishReason;
 use crate::protocol::response::GenerateContentResponse;
 
-/// Number of characters of a reply in an error.
+/// Maximum number of characters of a reply in an error.
 const EXCERPT: usize = 80;
 
-/// Largest number up to which every integer is an `f64`.
+/// 2⁵³, below which an `f64` represents every integer. A larger number that was written as a fraction may be inexact,
+/// and is not converted.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl GenerateContentResponse {
     /// Deserializes the [text](Self::text) of the reply as JSON.
     ///
     /// A Markdown fence around the whole text is removed. A whole number such as `1345.0` is accepted for an integer.
+    ///
+    /// The request should set a [schema](crate::protocol::config::GenerationConfig::response_schema_of). The method
+    /// `json` of a [message](crate::SendMessage::json) or a [single request](crate::GenerateContent::json) does that,
+    /// and deserializes the reply.
     ///
     /// ```
     /// use generativeai::protocol::content::Content;
@@ -30,12 +38,13 @@ impl GenerateContentResponse {
     ///
     /// # Errors
     ///
-    /// The errors of [`text`](Self::text). If the text does not deserialize as a `T`,
-    /// [`Shape`](ErrorKind::Shape), which contains this response. Its message contains the part of the text that does
+    /// The errors of [`text`](Self::text). If the text does not deserialize as a `T`, the kind is
+    /// [`Shape`](ErrorKind::Shape): the error contains this response, and its message the part of the text that does
     /// not match.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         let text = self.text()?;
         let json = without_fence(&text);
+        // Numbers are replaced only after a failure, so that a type which accepts `1345.0` gets it unchanged.
         let misread = match read(json).or_else(|misread| read_whole_numbers(json, misread)) {
             Ok(value) => return Ok(value),
             Err(misread) => misread,
@@ -83,14 +92,17 @@ impl From<serde_path_to_error::Error<serde_json::Error>> for Misread {
     }
 }
 
+/// Deserializes JSON. An error has the path of the value that does not match.
 fn read<T: DeserializeOwned>(json: &str) -> Result<T, Misread> {
     let mut deserializer = Deserializer::from_str(json);
     let value = serde_path_to_error::deserialize(&mut deserializer)?;
+    // Without this, text after the JSON would be ignored.
     deserializer.end()?;
     Ok(value)
 }
 
-/// Deserializes JSON, with numbers such as `1345.0` read as integers. Returns `misread` if there are none.
+/// Deserializes JSON, with numbers such as `1345.0` read as integers. Without such numbers it returns `misread`, the
+/// error of the first attempt.
 fn read_whole_numbers<T: DeserializeOwned>(json: &str, misread: Misread) -> Result<T, Misread> {
     let mut value = serde_json::from_str::<Value>(json).unwrap_or_default();
     if make_whole(&mut value) {
@@ -103,6 +115,7 @@ fn read_whole_numbers<T: DeserializeOwned>(json: &str, misread: Misread) -> Resu
 /// Replaces whole numbers that are written as fractions by integers, and returns whether there were any.
 fn make_whole(value: &mut Value) -> bool {
     match value {
+        // `fold`, since `any` would stop at the first number, and all of them have to be replaced.
         Value::Array(list) => list
             .iter_mut()
             .fold(false, |any, one| make_whole(one) | any),
@@ -128,12 +141,13 @@ fn without_fence(text: &str) -> &str {
     let fenced = text.trim().strip_prefix("```");
     let fenced = fenced.and_then(|rest| rest.strip_suffix("```")?.split_once('\n'));
     match fenced {
+        // A fence on one line, or with a backtick in its first line, is a part of the text.
         Some((language, body)) if !language.contains('`') => body,
         _ => text,
     }
 }
 
-/// Returns the text around a position, on one line.
+/// Returns up to 80 characters of the text around a position, on one line. Lines and columns count from 1.
 fn excerpt(text: &str, line: usize, column: usize) -> String {
     let lines = text.split_inclusive('\n').take(line.saturating_sub(1));
     let at = lines.map(|line| line.chars().count()).sum::<usize>() + column;

@@ -1,4 +1,7 @@
-//! Parts and text of a reply, or the error for a reply without them.
+//! Parts and text of a reply, and the errors for a reply without them.
+//!
+//! Code that the model ran becomes a fenced block. Its format, such as the blank before the language, is that of
+//! Python's `google-generativeai`, with which the conformance tests compare it.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{
@@ -7,7 +10,10 @@ use crate::protocol::content::{
 use crate::protocol::response::{Candidate, GenerateContentResponse};
 
 impl GenerateContentResponse {
-    /// Returns the parts of the only candidate; empty if it has no content.
+    /// Returns the parts of the only candidate. The list is empty if it has no content.
+    ///
+    /// For replies with images, files or function calls. A request has one candidate unless
+    /// [`candidate_count`](crate::protocol::config::GenerationConfig::candidate_count) is set.
     ///
     /// ```
     /// use generativeai::protocol::content::{Blob, Content, Part};
@@ -35,7 +41,8 @@ impl GenerateContentResponse {
     ///
     /// A chunk of a stream may have no text, which is an error here: use `text().unwrap_or_default()`.
     ///
-    /// To show any reply, print it: [`Display`](std::fmt::Display) writes the text, and names parts that are not text.
+    /// To show any reply, print it: [`Display`](std::fmt::Display) writes the text, and names in brackets for the parts
+    /// that are not text. To deserialize a JSON reply, use [`json`](Self::json).
     ///
     /// ```
     /// use generativeai::ErrorKind;
@@ -59,11 +66,15 @@ impl GenerateContentResponse {
     ///
     /// # Errors
     ///
-    /// The errors of [`parts`](Self::parts). For a reply without parts that have data, [`Stopped`](ErrorKind::Stopped)
-    /// with the finish reason, or [`Empty`](ErrorKind::Empty). For a part that is not text, such as a
-    /// function call or an image, [`Request`](ErrorKind::Request).
+    /// The errors of [`parts`](Self::parts). For a reply without any data, [`Stopped`](ErrorKind::Stopped) with the
+    /// finish reason, or [`Empty`](ErrorKind::Empty). For a part that is not text, such as a function call or an image,
+    /// [`Request`](ErrorKind::Request).
+    ///
+    /// A reply that has text is not an error here, even if the service stopped it before its end: see
+    /// [`finish_reason`](Self::finish_reason).
     pub fn text(&self) -> Result<String> {
         let candidate = self.only_candidate()?;
+        // Services also send parts that are empty, or that have nothing but a thought signature. They are skipped.
         let mut parts = candidate
             .parts()
             .iter()
@@ -83,6 +94,10 @@ impl GenerateContentResponse {
         Ok(text.written)
     }
 
+    /// Returns the only candidate.
+    ///
+    /// # Errors
+    /// The prompt was blocked, or there is not exactly one candidate.
     fn only_candidate(&self) -> Result<&Candidate> {
         match self.candidates.as_slice() {
             [only] => Ok(only),
@@ -107,6 +122,10 @@ pub(super) struct Text {
 }
 
 impl Text {
+    /// Adds a part. Calls of built-in tools, such as a search, are left out: the service ran them.
+    ///
+    /// # Errors
+    /// The part is neither text nor code.
     pub(super) fn add(&mut self, part: &Part) -> Result<()> {
         match &part.data {
             Some(Data::Text(text)) => self.add_text(text),
@@ -122,6 +141,7 @@ impl Text {
         if text.is_empty() {
             return;
         }
+        // In Markdown the closing fence has to be alone on its line.
         if self.ends_in_block && !text.starts_with('\n') {
             self.written.push('\n');
         }

@@ -1,4 +1,4 @@
-//! A backend that plays back the exchanges that a [`Recorder`](super::Recorder) recorded.
+//! Backend that plays back the exchanges that a [`Recorder`](super::Recorder) recorded.
 
 use std::fmt;
 use std::path::Path;
@@ -34,15 +34,15 @@ pub(super) use secrets::Secrets;
 
 /// Backend that plays back the exchanges of a file, without a network and without a key.
 ///
-/// A [`Recorder`](super::Recorder) makes the file. A request gets the response of the first unplayed exchange
-/// with an equal request, so that several chats may run concurrently; each exchange is played once. A request
-/// that was not recorded fails, and the error shows where it differs from the next recorded one.
-/// [`loose`](Self::loose) ignores the requests and plays the responses in order.
+/// A [`Recorder`](super::Recorder) writes the file. A request gets the response of the first unplayed exchange with an
+/// equal request, so several chats may run concurrently. Each exchange is played once. A request that was not recorded
+/// fails, and the error shows where it differs from the next recorded one. [`loose`](Self::loose) ignores the requests
+/// and plays the responses in order.
 ///
 /// Streams have the recorded chunks, without their delays. Errors have the recorded kind, codes and details.
 /// Clones share which exchanges have been played.
 ///
-/// A test usually does both: it records if there is a key and no file, and otherwise plays the file.
+/// A test usually does both: it plays the file if there is one, and records it otherwise. Recording needs an API key:
 ///
 /// ```
 /// use std::path::Path;
@@ -106,10 +106,10 @@ impl Cassette {
         })
     }
 
-    /// Plays the responses in order, whatever the requests contain. A recorded stream may be played as a whole
-    /// response, and the reverse.
+    /// Plays the responses in order, whatever the requests contain. A recorded stream may be played as a response in
+    /// one piece, and vice versa.
     ///
-    /// For tests in which the requests differ from run to run, by a date for example. The number and the kind of the
+    /// Use it in tests whose requests differ from run to run, by a date for example. The number and the kind of the
     /// requests must still be the recorded ones.
     ///
     /// ```no_run
@@ -139,8 +139,8 @@ impl Cassette {
         self
     }
 
-    /// Returns the number of exchanges that have not been played. A test that asserts that it is 0 at its end finds
-    /// requests that are no longer sent.
+    /// Returns the number of exchanges that have not been played. A test should assert at its end that the number is 0:
+    /// otherwise it does not notice requests that are no longer sent.
     pub fn unplayed(&self) -> usize {
         self.exchanges().iter().flatten().count()
     }
@@ -155,6 +155,7 @@ impl Cassette {
     fn play(&self, method: Method, request: &impl Serialize) -> Result<Exchange> {
         let mut request = to_json(request)?;
         self.secrets.redact(&mut request);
+        // The lock is held until the exchange is taken: concurrent requests never get the same one.
         let mut exchanges = self.exchanges();
         let matches = |exchange: &Exchange| match self.is_loose {
             true => exchange.method.is_interchangeable_with(method),
@@ -248,6 +249,7 @@ impl Backend for Cassette {
             if let Some(error) = error {
                 return Err(error);
             }
+            // Several chunks are those of a stream, which `loose` plays as one response.
             let merge = |mut whole: GenerateContentResponse, chunk: GenerateContentResponse| {
                 whole.merge_chunk(&chunk);
                 whole

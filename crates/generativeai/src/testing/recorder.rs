@@ -1,4 +1,4 @@
-//! A backend that records the exchanges of another, to be played back by a [`Cassette`](super::Cassette).
+//! Backend that records the exchanges of another one, for a [`Cassette`](super::Cassette) to play back.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -31,10 +31,11 @@ use crate::stream::{BoxFuture, ChunkStream};
 /// `[secret]` replaces the values of `GEMINI_API_KEY` and `GOOGLE_API_KEY`, everything that looks like an API
 /// key of Google, and each [`secret`](Self::secret). A [`Cassette`](super::Cassette) plays the file back.
 ///
-/// Writing blocks the calling thread. If it fails, the request fails, or the next one if this one was dropped.
+/// Writing blocks the calling thread. If it fails, the request fails. If the request was dropped, the next one fails
+/// instead.
 ///
-/// The received part of a dropped reply is recorded. Errors are recorded like responses, so a cassette
-/// can hold a refusal of the service, too. Recordings are plain text: read them before you commit them.
+/// The received part of a dropped reply is recorded. Errors are recorded like responses, so a test can play back a
+/// service that refuses a request. Recordings are plain text: read them before you commit them.
 ///
 /// ```
 /// use generativeai::GenerativeModel;
@@ -77,7 +78,7 @@ struct State {
 }
 
 impl Recorder {
-    /// Creates a cassette that records the exchanges with a backend.
+    /// Creates the file of a cassette, and a backend that records the exchanges with `backend` in it.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the file cannot be created or exists
@@ -102,8 +103,8 @@ impl Recorder {
 
     /// Adds a string that the cassette must not contain, in addition to the known keys.
     ///
-    /// It is replaced in names and values. A reply in which it is split over several chunks is not recorded,
-    /// and ends with an error.
+    /// It is replaced in the names and values of the JSON. Chunks may divide a secret in the text of a reply, where it
+    /// cannot be replaced: such a reply is not recorded, and ends with an error.
     ///
     /// Call it before the first request: earlier lines are not changed. To play the cassette back without the secret,
     /// see [`Cassette::secret`](super::Cassette::secret).
@@ -113,13 +114,17 @@ impl Recorder {
         self
     }
 
-    /// Starts an exchange. Reports an earlier line that could not be written.
+    /// Starts an exchange.
+    ///
+    /// # Errors
+    /// An earlier line could not be written.
     fn begin(&self, method: Method, request: &impl Serialize) -> Result<Recording> {
         let request = to_json(request)?;
         let mut state = self.output.state();
         if let Some(error) = state.unreported.take() {
             return Err(error);
         }
+        // Assigned at the start: a line is written at the end, when other requests may have started.
         let number = state.requests;
         state.requests += 1;
         Ok(Recording {
@@ -184,7 +189,7 @@ fn write_line(file: &mut File, line: &Value) -> std::io::Result<()> {
     file.write_all(format!("{line}\n").as_bytes())
 }
 
-/// Returns the text of a recorded reply: the text of all its chunks.
+/// Returns the concatenated texts of the chunks of a recorded reply.
 fn reply_text(exchange: &Value) -> String {
     let chunks = exchange["answers"].as_array().into_iter().flatten();
     let parts = chunks.filter_map(|chunk| {
@@ -226,6 +231,8 @@ impl Recording {
         let next = |open: Option<(Self, ChunkStream)>| async move {
             let (mut recording, mut chunks) = open?;
             let Some(chunk) = chunks.next().await else {
+                // The line is written before the end of the stream is returned. If that fails, the error is the last
+                // item.
                 let unwritten = recording.end().err()?;
                 return Some((Err(unwritten), None));
             };

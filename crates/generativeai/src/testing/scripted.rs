@@ -1,4 +1,4 @@
-//! A backend with scripted replies.
+//! Backend with prepared replies.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -18,15 +18,15 @@ use crate::protocol::response::{FinishReason, GenerateContentResponse};
 use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 use crate::stream::{BoxFuture, ChunkStream};
 
-/// Backend with scripted replies, for tests and examples.
+/// Backend with prepared replies, for tests and examples.
 ///
-/// Each request takes the next reply of the script; [`always`](Self::always) and
-/// [`answer_with`](Self::answer_with) reply to all further requests. Without them, a request after the last
-/// reply fails. A reply serves both kinds of requests: streamed in its chunks, or merged into one response.
+/// Each request takes the next reply of the script. [`always`](Self::always) and [`answer_with`](Self::answer_with)
+/// reply to all further requests; without them, a request after the last reply fails. A streamed request gets the
+/// chunks of its reply, and an awaited request gets them merged into one response.
 ///
-/// Clones share the script and the [requests](Self::requests), so that a test can inspect the requests.
-/// Keeping the requests copies the history in each turn, which is slow for chats of thousands of turns.
-/// [`count_tokens`](crate::GenerativeModel::count_tokens) counts words.
+/// Clones share the script and the [requests](Self::requests), so that a test can inspect the requests. A stored
+/// request shares the history of its chat, so that the chat has to copy its history in each turn. This is slow for
+/// chats of thousands of turns. [`count_tokens`](crate::GenerativeModel::count_tokens) counts words.
 ///
 /// | The reply | Method |
 /// | --- | --- |
@@ -66,7 +66,7 @@ struct Script {
     requests: Vec<GenerateContentRequest>,
 }
 
-/// Makes the replies to requests for which the script has none.
+/// Closure that creates the replies to requests after the end of the script.
 type Fallback = dyn Fn(&GenerateContentRequest) -> Content + Send + Sync;
 
 struct Reply {
@@ -157,7 +157,8 @@ impl Scripted {
         self.then_stream(chunks)
     }
 
-    /// Adds a reply that calls a function. `arguments` is a JSON object; any other value means no arguments.
+    /// Adds a reply that calls a function. `arguments` is a JSON object; any other value is replaced by an empty
+    /// object.
     ///
     /// ```
     /// use generativeai::{Function, GenerativeModel, testing::Scripted};
@@ -210,8 +211,9 @@ impl Scripted {
 
     /// Adds a reply with exactly these chunks. A request that does not stream gets them merged.
     ///
-    /// Nothing is added to them: for a complete reply, the last chunk needs a finish reason. Without one a streamed turn
-    /// fails as [`Truncated`](ErrorKind::Truncated). An awaited reply is complete without one, as the service's is.
+    /// The last chunk of a complete reply needs a finish reason, which this method does not add. Without one, a
+    /// streamed turn fails as [`Truncated`](ErrorKind::Truncated). An awaited reply is complete without one, as with
+    /// the service.
     ///
     /// ```
     /// use generativeai::protocol::content::Content;
@@ -276,9 +278,11 @@ impl Scripted {
         self.then(chunks_of(texts), End::Error(error))
     }
 
-    /// Adds a reply that never ends: one chunk for each text, and then nothing. For tests of time limits and of dropped
-    /// replies. It observes the time limits of the request, in a tokio runtime: [`timeout`](RequestOptions::timeout),
-    /// and if it is streamed [`idle_timeout`](RequestOptions::idle_timeout).
+    /// Adds a reply that never ends: one chunk for each text, and then nothing. Use it in tests of time limits and of
+    /// dropped replies.
+    ///
+    /// In a tokio runtime, the time limits of the request end it: [`timeout`](RequestOptions::timeout), and
+    /// [`idle_timeout`](RequestOptions::idle_timeout) of a streamed request.
     ///
     /// ```
     /// use std::time::Duration;
@@ -301,7 +305,7 @@ impl Scripted {
         self.then(chunks_of(texts), End::Hang)
     }
 
-    /// Returns the requests so far, in order. Only requests for a reply count, not those for a number of tokens.
+    /// Returns the requests for replies so far, in order. Requests for token counts are not stored.
     ///
     /// ```
     /// use generativeai::protocol::config::GenerationConfig;

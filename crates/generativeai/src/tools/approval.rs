@@ -1,4 +1,4 @@
-//! Approval of function calls: policies, and the decisions that they make.
+//! Approval of function calls: policies and their decisions.
 
 use std::fmt;
 use std::future::ready;
@@ -48,13 +48,14 @@ impl Decision {
     }
 }
 
-/// Function call that needs a decision, as an [`ApprovalPolicy`] gets it.
+/// Function call that needs a decision of an [`ApprovalPolicy`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CallRequest {
     /// Identifier for [`ChatSession::decide`](crate::ChatSession::decide), if the call has to wait.
     pub id: String,
-    /// The call. Its name and its arguments were written by the model: print them with care.
+    /// The call. The model wrote its name and arguments, so they may contain control characters: escape them before
+    /// they are printed.
     pub call: FunctionCall,
     /// The function that would run.
     pub function: Function,
@@ -157,13 +158,13 @@ impl Policy {
         Self(Arc::new(policy))
     }
 
-    /// Asks for a decision. A policy that panics, exceeds the limit, or changes arguments to ones that do not fit
-    /// denies the call.
+    /// Asks for a decision. The call is denied if the policy panics, exceeds the limit, or replaces the arguments by
+    /// ones that do not fit the function.
     pub(crate) fn ask(&self, request: CallRequest, limit: Option<Duration>) -> BoxFuture<Decision> {
         let policy = Arc::clone(&self.0);
         let function = request.function.clone();
         Box::pin(async move {
-            // `decide` is inside: a policy may panic before it returns its future.
+            // `decide` is called inside: a policy may panic before it returns its future.
             let asking = AssertUnwindSafe(async move {
                 let deciding = policy.decide(request);
                 match limit {

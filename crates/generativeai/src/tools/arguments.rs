@@ -1,8 +1,8 @@
 //! Deserializes the arguments of a call into the parameter type of a function.
 //!
-//! Models make small mistakes: they write `5.0` for an integer, and forget or misspell a parameter. The first is
-//! accepted. For the others the model gets an error that names the parameter and lists the expected ones, and usually
-//! corrects its call.
+//! Models make small mistakes: they write `5.0` for an integer, and forget or misspell a parameter. A float for an
+//! integer is accepted. For the other mistakes the model gets an error that names the parameter, and usually corrects
+//! its call.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value};
@@ -14,9 +14,9 @@ const MAX_EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
 
 /// Deserializes arguments.
 ///
-/// An integer may be written with a fraction of zero: models write `5.0` where the schema has `integer`. The rewritten
-/// arguments are only a second attempt, so that a parameter of type `f64` or `Value` gets the value that the model
-/// wrote.
+/// An integer may be written with a fraction of zero: models write `5.0` where the schema has `integer`. The arguments
+/// are rewritten only if the original ones do not fit, so that a parameter of type `f64` or `Value` gets the value that
+/// the model wrote.
 ///
 /// # Errors
 /// The message names the argument that does not fit and why, so that the model can correct the call.
@@ -27,6 +27,7 @@ pub(crate) fn read<A: DeserializeOwned>(arguments: Map<String, Value>) -> Result
         Err(error) => error,
     };
     drop_zero_fractions(&mut arguments);
+    // If both attempts fail, the first error is reported: it is about the arguments that the model wrote.
     serde_path_to_error::deserialize(&arguments).map_err(|_| {
         let path = error.path().to_string();
         let problem = error.inner();
@@ -39,8 +40,7 @@ pub(crate) fn read<A: DeserializeOwned>(arguments: Map<String, Value>) -> Result
 
 /// Checks arguments against a JSON Schema: types, required and allowed members, and enums.
 ///
-/// Other keywords are not checked, and neither are schemas that refer to others or choose between several: the
-/// function itself refuses what does not fit.
+/// Other keywords, such as `$ref` and `anyOf`, are not checked. The function itself has to refuse such arguments.
 ///
 /// # Errors
 /// The message names the argument that does not fit and why.
@@ -59,6 +59,7 @@ fn check_members(members: &Map<String, Value>, schema: &Value, path: &str) -> Re
         return Err(format!("missing argument `{}`", path_of(missing)));
     }
     for (name, value) in members {
+        // Indexing a `Value` returns `Null` for a missing member, so an undeclared property has no schema to fit.
         match &schema["properties"][name] {
             Value::Null if schema["additionalProperties"] == false => {
                 return Err(format!("unknown argument `{}`", path_of(name)));

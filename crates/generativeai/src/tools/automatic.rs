@@ -11,10 +11,10 @@ use crate::protocol::content::{FunctionCall, FunctionResponse};
 ///
 /// A *round* is one reply that calls functions, together with the responses to all its calls. The calls of
 /// a round run concurrently; the responses are sent in the order of the calls. Rounds repeat until the model
-/// replies without a call. Setters of chats accept `true` for the defaults and `false` for none.
+/// replies without a call. Setters of chats also accept `true` for the defaults, and `false` to run no functions.
 ///
-/// Each round is another request, with its own cost: the token counts of the reply include all rounds.
-/// Functions run on the task that awaits the message; dropping it drops them.
+/// Each round is another request, which sends the whole history and has its own cost. The token counts of the reply
+/// include all rounds. Functions run on the task that awaits the message; dropping its future drops them.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,8 +30,8 @@ use crate::protocol::content::{FunctionCall, FunctionResponse};
 pub struct AutomaticFunctionCalling {
     /// Maximum number of rounds in a turn. Default: 10.
     ///
-    /// A limit ends a loop in which the model calls the same function again and again. With 0 no function
-    /// runs, and the first call already reaches the limit.
+    /// A limit ends a loop in which the model calls the same function again and again. With 0 no function runs: the
+    /// first call reaches the limit.
     pub max_rounds: u32,
     /// Action when the model still calls functions after the last round. Default:
     /// [`OnRoundLimit::ReturnCalls`].
@@ -40,11 +40,12 @@ pub struct AutomaticFunctionCalling {
     pub on_failure: OnFailure,
     /// Maximum duration of one call. Default: none.
     ///
-    /// A call that takes longer is dropped and counts as failed. Needs a tokio runtime with its timer.
+    /// A call that takes longer is dropped, and is treated as failed. A handler that is not `async` runs to the end.
+    /// Needs a tokio runtime with its timer.
     pub time_limit: Option<Duration>,
     /// Maximum duration of one decision of the [policy](Self::approve). Default: none, since a person may take hours.
     ///
-    /// After it the call is denied. Needs a tokio runtime with its timer.
+    /// A call that is not decided in time is denied. Needs a tokio runtime with its timer.
     pub approval_time_limit: Option<Duration>,
     pub(crate) policy: Option<Policy>,
     enabled: bool,
@@ -59,7 +60,7 @@ type Observer = dyn Fn(FunctionEvent<'_>) + Send + Sync;
 pub enum OnRoundLimit {
     /// Returns the reply with its calls to the caller.
     ///
-    /// The user decides whether the model may continue:
+    /// The caller can ask a user whether the model may continue:
     ///
     /// ```
     /// use generativeai::{AutomaticFunctionCalling, Function, GenerativeModel, Toolbox, testing::Scripted};
@@ -83,12 +84,12 @@ pub enum OnRoundLimit {
     /// # Ok(()) }
     /// ```
     ///
-    /// The turn stays unfinished; a message that answers all
-    /// [pending calls](crate::ChatSession::pending_calls) continues it.
+    /// The turn stays unfinished. A message that answers all [pending calls](crate::ChatSession::pending_calls)
+    /// continues it.
     #[default]
     ReturnCalls,
-    /// Forbids calls in the request after the last round, so that the model answers from the results so far.
-    /// The turn completes unless the model calls a function all the same.
+    /// Forbids calls in the request after the last round, so that the model answers from the results so far. If the
+    /// model calls a function nevertheless, the turn fails as with [`Fail`](Self::Fail).
     ForceText,
     /// Fails the turn with an error of kind [`Function`](crate::ErrorKind::Function).
     /// The turn is unfinished, with the rounds so far.
@@ -134,9 +135,8 @@ pub enum OnFailure {
 pub enum FunctionEvent<'turn> {
     /// A call was decided on. Without a [policy](AutomaticFunctionCalling::approve) there are no decisions.
     Decided(&'turn FunctionCall, &'turn Decision),
-    /// A call is about to be answered, with the approved arguments. Its function runs next, unless it does not exist or
-    /// cannot read the arguments: then the response is an error. A call that was denied is only
-    /// [`Decided`](Self::Decided).
+    /// A call is about to run, with the approved arguments. If its function does not exist or cannot read the
+    /// arguments, its response is an error. A call that was denied is only [`Decided`](Self::Decided).
     Called(&'turn FunctionCall),
     /// A call that is not denied has its response, which may be an error.
     Answered(&'turn FunctionCall, &'turn FunctionResponse),
@@ -215,7 +215,7 @@ impl AutomaticFunctionCalling {
 
     /// Sets a callback for each decision, call and response as they happen, to show or log them.
     ///
-    /// It runs on the task of the turn and delays it.
+    /// It runs on the task of the turn, which waits for it.
     ///
     /// ```
     /// use std::sync::{Arc, Mutex};
@@ -251,7 +251,7 @@ impl AutomaticFunctionCalling {
         self
     }
 
-    /// Returns the settings, or `None` if they were made from `false`.
+    /// Returns the settings, or `None` if they were created from `false`.
     pub(crate) fn enabled(self) -> Option<Self> {
         self.enabled.then_some(self)
     }

@@ -17,10 +17,13 @@ type Check = fn(Map<String, Value>) -> Result<(), BoxError>;
 
 /// Function that the model can call: a declaration, and a handler that runs in this process.
 ///
-/// The model reads the declaration and decides whether to call the function. Its calls run automatically if the chat
-/// has [automatic function calling](crate::ChatSession::automatic_function_calling) enabled.
+/// The model reads the declaration and decides whether to call the function. A call is a part of its reply: the program
+/// runs the function and sends the response, and the model continues. A chat does that itself if
+/// [automatic function calling](crate::ChatSession::automatic_function_calling) is enabled.
 ///
 /// The attribute [`#[function]`](macro@crate::function) makes one from a Rust `fn`. Clones share the handler.
+///
+/// API page: [Function calling](https://ai.google.dev/gemini-api/docs/function-calling).
 #[derive(Clone)]
 pub struct Function {
     declaration: Arc<FunctionDeclaration>,
@@ -85,9 +88,9 @@ impl Function {
 
     /// Creates a function from a declaration and a handler that gets the arguments as JSON.
     ///
-    /// For schemas that are known only at run time. The arguments are not validated. A result that is not an
-    /// object reaches the model as `{"result": …}`; a
-    /// [`FunctionResponse`](crate::protocol::content::FunctionResponse) is sent unchanged.
+    /// Use it for schemas that are known only at run time. The arguments are not validated. A result that is not an
+    /// object is sent as `{"result": …}`; a [`FunctionResponse`](crate::protocol::content::FunctionResponse) is sent
+    /// unchanged.
     ///
     /// ```
     /// use generativeai::{Function, protocol::tools::FunctionDeclaration};
@@ -119,7 +122,7 @@ impl Function {
     /// [`Schema::from_json_schema`](crate::protocol::schema::Schema::from_json_schema).
     ///
     /// # Errors
-    /// The subset has no form for the schema: recursive types, maps, tuples, values of any type.
+    /// The subset cannot express the schema: recursive types, maps, tuples, values of any type.
     ///
     /// ```
     /// use generativeai::Function;

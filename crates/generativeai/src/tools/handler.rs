@@ -24,7 +24,8 @@ pub(crate) type Responding = BoxFuture<Result<FunctionResponse, BoxError>>;
 /// A handler that is not `async` blocks the task of the turn while it runs. It is called through `Fn`, since calls of
 /// one round run concurrently: state that changes belongs in a `Mutex` or an atomic.
 ///
-/// `Form` distinguishes the four shapes of a handler; the compiler infers it.
+/// `Form` distinguishes the four shapes of a handler, whose implementations would otherwise overlap. The compiler
+/// infers it.
 ///
 /// ```
 /// use generativeai::{Function, Json};
@@ -84,6 +85,8 @@ pub struct Async<Args>(PhantomData<Args>);
 #[derive(Debug)]
 pub struct Nothing;
 
+// The type of an argument decides between `Plain<A>` and `Plain<Nothing>`, and a future as return type between `Plain`
+// and `Async`: no future implements `IntoFunctionResponse`. So the compiler can infer `Form`.
 impl<H, A, R> Handler<Plain<A>> for H
 where
     H: Fn(A) -> R + Send + Sync + 'static,

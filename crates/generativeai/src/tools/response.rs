@@ -39,7 +39,7 @@ pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 /// # assert_eq!(plot.name(), "plot");
 /// ```
 ///
-/// A type of the program converts itself:
+/// Implement the trait for a type that converts itself:
 ///
 /// ```
 /// use generativeai::{Function, IntoFunctionResponse, protocol::content::FunctionResponse};
@@ -100,7 +100,8 @@ pub struct Json<T>(
 /// # Errors
 /// The value cannot be serialized.
 pub(crate) fn from_value<T: Serialize + 'static>(value: T) -> Result<FunctionResponse, BoxError> {
-    // `FunctionResponse` implements `Serialize` like any other `T`, and only its type distinguishes them.
+    // `FunctionResponse` implements `Serialize` like any other `T`. Rust has no specialization for it, so its type is
+    // compared at run time.
     let mut value = Some(value);
     if let Some(response) = (&mut value as &mut dyn Any).downcast_mut::<Option<FunctionResponse>>()
     {
@@ -129,6 +130,7 @@ impl<T: Serialize + 'static, E: Into<BoxError>> IntoFunctionResponse for Result<
     }
 }
 
+// One implementation for each type: one for all `T: Serialize` would overlap with the one for `Result`.
 macro_rules! serialized {
     ($([$($generics:tt)*] $type:ty),* $(,)?) => {
         $(impl<$($generics)*> IntoFunctionResponse for $type {

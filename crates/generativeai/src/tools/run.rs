@@ -1,4 +1,4 @@
-//! Runs functions for the model, so that none of them can end the turn.
+//! Runs functions for the model, and converts their failures, panics included, into errors.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -17,8 +17,8 @@ const CHANGED_ARGUMENTS: &str = "changedArguments";
 
 /// Runs a function on the caller's task and returns its response with the name and id of the call.
 ///
-/// Nothing is spawned: dropping the future drops the handler at its next await. A handler that is not `async` cannot be
-/// interrupted, neither by that nor by the limit.
+/// Nothing is spawned: dropping the future drops an `async` handler at the await where it waits. Neither that nor the
+/// limit interrupts a handler that is not `async`.
 ///
 /// # Errors
 /// The function failed, panicked or exceeded the limit. An error that it returned is the `source`.
@@ -31,7 +31,7 @@ pub(crate) fn call(
         let name = function.name().to_owned();
         let failed = |message: String| Error::new(ErrorKind::Function, message);
         let arguments = call.args.unwrap_or_default();
-        // `Function::call` is inside: a handler that is not `async` runs, and panics, in it.
+        // `Function::call` is called inside: a handler that is not `async` runs within it, and may panic there.
         let running = AssertUnwindSafe(async move {
             let responding = function.call(arguments);
             match limit {
@@ -63,8 +63,10 @@ pub(crate) fn call(
     })
 }
 
-/// Returns the response to a call that failed, for the model: the error that the function returned with its
-/// causes, or the reason why it returned none.
+/// Returns the response to a call that failed.
+///
+/// The model reads the function's own error with its causes. If the function returned none, it reads the reason, such
+/// as a panic.
 pub(crate) fn error_response(call: &FunctionCall, error: &Error) -> FunctionResponse {
     let messages: Vec<String> = error.causes().map(ToString::to_string).collect();
     let message = match messages.as_slice() {
@@ -74,14 +76,14 @@ pub(crate) fn error_response(call: &FunctionCall, error: &Error) -> FunctionResp
     FunctionResponse::to(call, json!({ "error": message }))
 }
 
-/// Notes in a response that the function ran with other arguments than the model sent.
+/// Adds the arguments to a response, if they replaced the arguments that the model sent.
 pub(crate) fn note_changed_arguments(
     response: &mut FunctionResponse,
     arguments: Map<String, Value>,
 ) {
     let members = response.response.get_or_insert_default();
     if members.contains_key(CHANGED_ARGUMENTS) {
-        // The function returned such a member itself.
+        // The function returned a member of this name itself: its whole response moves into `result`.
         let result = Value::Object(std::mem::take(members));
         members.insert("result".to_owned(), result);
     }

@@ -1,4 +1,4 @@
-//! The tools of a model or a message: functions that run here, and tools that are only declared.
+//! Tools of a model or a message: functions that run in this process, and tools that are only declared.
 
 use std::collections::HashSet;
 use std::future::ready;
@@ -83,8 +83,7 @@ impl Toolbox {
     /// ```
     ///
     /// # Errors
-    /// The subset has no form for a schema; the message names the function: see
-    /// [`Function::with_openapi_schema`].
+    /// The subset cannot express a schema: see [`Function::with_openapi_schema`]. The message names the function.
     pub fn with_openapi_schema(mut self) -> Result<Self> {
         let contents = self.contents_mut();
         for tool in &mut contents.tools {
@@ -100,9 +99,9 @@ impl Toolbox {
 
     /// Runs the function that a call names, once, and returns the response to send.
     ///
-    /// For calls returned to the caller, for example to ask the user for permission first. If the
-    /// function fails, panics, gets arguments that do not fit, or does not exist, the response is
-    /// `{"error": "…"}` with the reason, for the model to read.
+    /// Use it for calls that are returned to the caller, for example after asking the user for permission. If the
+    /// function fails, panics, gets arguments that do not fit, or does not exist, the response is `{"error": "…"}` with
+    /// the reason, which the model reads.
     ///
     /// ```
     /// # use generativeai::{Function, GenerativeModel, Toolbox, testing::Scripted};
@@ -128,7 +127,7 @@ impl Toolbox {
         response.unwrap_or_else(|error| run::error_response(call, &error))
     }
 
-    /// Returns whether there are no tools.
+    /// Returns whether the toolbox is empty.
     pub fn is_empty(&self) -> bool {
         self.0.tools.is_empty()
     }
@@ -137,6 +136,7 @@ impl Toolbox {
     /// into one tool, as the service expects them.
     pub fn tools(&self) -> Vec<Tool> {
         let mut merged: Vec<Tool> = Vec::with_capacity(self.0.tools.len());
+        // A tool with several declarations was grouped by the caller, and is not merged.
         let mut extends_last = false;
         for tool in &self.0.tools {
             let mut tool = tool.clone();
@@ -218,8 +218,8 @@ impl Toolbox {
         Error::new(ErrorKind::Function, message)
     }
 
-    /// Returns the error for a call of a function that does not exist. It lists the existing functions, so that the
-    /// model can correct the call.
+    /// Returns the error for a call of a function that does not exist. The message lists the existing functions, so
+    /// that the model can correct the call.
     fn unknown_function(&self, name: &str) -> Error {
         let known = self.known_functions();
         let message = match name {
@@ -238,7 +238,7 @@ impl Toolbox {
         }
     }
 
-    /// Returns the function with a name that runs in this process.
+    /// Returns the function of this name, if one runs in this process.
     pub fn function_named(&self, name: &str) -> Option<&Function> {
         self.0
             .functions

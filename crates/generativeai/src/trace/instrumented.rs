@@ -77,7 +77,8 @@ struct Chunks {
     reply: GenerateContentResponse,
 }
 
-/// Merges the part of a chunk that the span will record.
+/// Merges the part of a chunk that the span will record. Without the content, only metadata is copied: merging all of
+/// it would copy the whole reply.
 fn merge(reply: &mut GenerateContentResponse, chunk: &GenerateContentResponse, with_content: bool) {
     if with_content {
         reply.merge_chunk(chunk);
@@ -127,6 +128,7 @@ impl Stream for Chunks {
 
 impl Drop for Chunks {
     fn drop(&mut self) {
+        // Here, and not after the last item, since a caller may drop a stream before its end.
         self.generation.record(&self.reply);
     }
 }

@@ -39,6 +39,7 @@ fn message(content: &Content) -> Value {
     let is_response = |part: &Part| matches!(part.data, Some(Data::FunctionResponse(_)));
     let role = match &content.role {
         Some(Role::Model) => "assistant",
+        // The API sends function responses with the role of the user. The conventions have a role for them.
         _ if content.parts.iter().any(is_response) => "tool",
         Some(role) => role.as_str(),
         None => "user",

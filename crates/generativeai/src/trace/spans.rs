@@ -22,6 +22,8 @@ const TARGET: &str = "generativeai";
 const PROVIDER: &str = "gcp.gemini";
 
 /// Creates a span of an operation on a model or function, with further fields; `None` if no subscriber records it.
+///
+/// Fields that are recorded later must be declared here as `Empty`: `Span::record` ignores all others.
 macro_rules! span {
     ($operation:literal, $target:expr, $kind:literal, $($field:tt)*) => {{
         let span = tracing::span!(
@@ -180,6 +182,7 @@ impl GenerationSpan {
         }
         if let Some(usage) = &reply.usage_metadata {
             let input = usage.prompt_token_count.map(i64::from);
+            // The API counts thoughts separately. This field is the number of all generated tokens.
             let thoughts = i64::from(usage.thoughts_token_count.unwrap_or_default());
             let output = usage.candidates_token_count;
             let output = output.map(|output| i64::from(output) + thoughts);

@@ -21,7 +21,7 @@ async function one() {
   check(reply.usage.inputTokens > 0, reply.usage);
 }
 
-/** The prompt has as many tokens after a streamed turn as after one in one piece. */
+/** A streamed reply and a whole one enter the next prompt with the same number of tokens. */
 async function secondTurnAfterStream() {
   const question = { role: "user", content: "Hello there" };
   const whole = await generateText({ ...SETTINGS, model: model(), messages: [question] });

@@ -104,7 +104,7 @@ await stream.next();
 leaving.abort();
 await expectIdle();
 
-// Replies in hops, and streams that are cut after checkpoints, equal replies in one piece.
+// Replies in hops, and streams that are cut after checkpoints, equal the reply of one request.
 const long = { maxOutputTokens: 24, temperature: 0 };
 const words =
   "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen " +
@@ -118,7 +118,7 @@ for (const server of [SERVER_HOPS, SERVER_CUT]) {
   const reply = await hopping.models.generateContent(ask);
   check(reply.text === whole.text && reasonOf(reply) === reasonOf(whole), server, reply.text, whole.text);
   const talk = hopping.chats.create({ model, config: long });
-  // One after the other: a stream that breaks while nobody reads it loses what has arrived.
+  // One after the other: a stream that breaks while nobody reads it loses the chunks that have arrived.
   for (const start of [
     () => hopping.models.generateContentStream(ask),
     () => talk.sendMessageStream({ message: ask.contents }),

@@ -271,7 +271,7 @@ await renamed.hover();
 const left = (await items.count()) - 1;
 await renamed.locator('[title="Delete"]').click();
 await renamed.or(items.filter({ hasText: "Delete this?" })).locator(".danger").click();
-// The question hides the title, so the number of items tells when the conversation is deleted.
+// The question hides the title, so the test waits for the number of items.
 await page.waitForFunction((left) => document.querySelectorAll("#conversations li").length === left, left);
 await page.reload();
 await page.waitForFunction(() => document.querySelector("#title").textContent === "again");

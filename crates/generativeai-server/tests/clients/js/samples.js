@@ -1,5 +1,4 @@
-// Runs the samples of "Get code" that playground.js wrote: each must run as shown, and get the reply that
-// the page got.
+// Runs the samples of "Get code" that playground.js wrote. Each must run unchanged, and get the same reply as the page.
 
 import { execFileSync } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";

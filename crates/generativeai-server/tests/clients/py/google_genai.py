@@ -176,7 +176,7 @@ def leave():
     expect_idle()
 
 
-# In one request 24 tokens, with hops of 6 tokens in four.
+# 24 tokens: one request without hops, four with hops of 6 tokens.
 LONG = types.GenerateContentConfig(max_output_tokens=24, temperature=0)
 COUNT = "Count in words: one two three four five six seven eight nine ten eleven twelve thirteen fourteen " \
     "fifteen sixteen seventeen eighteen nineteen twenty twenty-one twenty-two twenty-three twenty-four."
@@ -190,7 +190,7 @@ def joined(chunks):
 
 
 def hops():
-    """Replies in hops, and streams that are cut after checkpoints, equal replies in one piece."""
+    """Replies in hops, and streams that are cut after checkpoints, equal the reply of one request."""
     one, many, cut = (client(os.environ[name]) for name in ("SERVER_WHOLE", "SERVER_HOPS", "SERVER_CUT"))
     ask = {"model": GEMINI, "contents": COUNT, "config": LONG}
     whole = one.models.generate_content(**ask)

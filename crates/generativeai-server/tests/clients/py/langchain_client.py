@@ -33,7 +33,7 @@ def one():
 
 
 def second_turn_after_stream():
-    """The prompt has as many tokens after a streamed turn as after one in one piece."""
+    """A streamed reply and a whole one enter the next prompt with the same number of tokens."""
     question, next_question = HumanMessage("Hello there"), HumanMessage("And you?")
     whole = model().invoke([question])
     streamed = None

@@ -29,7 +29,7 @@ def one():
 
 
 def second_turn_after_stream():
-    """The prompt has as many tokens after a streamed turn as after one in one piece."""
+    """A streamed reply and a whole one enter the next prompt with the same number of tokens."""
     whole = ask("Hello there").choices[0].message.content
     chunks = [chunk.choices[0].delta.content or "" for chunk in ask("Hello there", stream=True)]
     check("".join(chunks) == whole, chunks, whole)

@@ -28,7 +28,7 @@ async def one():
 
 
 async def second_turn_after_stream():
-    """The prompt has as many tokens after a streamed turn as after one in one piece."""
+    """A streamed reply and a whole one enter the next prompt with the same number of tokens."""
     whole = await agent().run("Hello there")
     async with agent().run_stream("Hello there") as streamed:
         text = await streamed.get_output()

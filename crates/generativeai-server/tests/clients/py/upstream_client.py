@@ -37,7 +37,7 @@ def replies(c):
 
 
 def chat(c):
-    """The prompt of a turn after a stream equals that after a reply in one piece."""
+    """A streamed reply and a whole one enter the next prompt with the same number of tokens."""
     prompts = []
     for is_streamed in (True, False):
         talk = c.chats.create(model=GEMINI, config=SHORT)

@@ -174,7 +174,7 @@ async fn an_expired_file_is_uploaded_again_when_a_message_needs_it() {
         .await
         .expect("a count");
 
-    // The reference stays the first one: everything stored before remains valid.
+    // The history keeps the first reference: only the request has the new one.
     assert_eq!(uri(&chat.history()[0].parts[1]), uri(&attachment));
     let last = this.script.requests().pop().expect("a request");
     let part = &last.contents.iter().next().expect("a content").parts[1];

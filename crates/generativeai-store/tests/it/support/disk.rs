@@ -1,4 +1,4 @@
-//! A disk after a power cut: synced data is synced, and an arbitrary part of the rest.
+//! A disk after a power cut: it contains all synced data, and an arbitrary part of the rest.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,6 +25,7 @@ struct File<'a> {
     pending: Vec<Change<'a>>,
 }
 
+/// A change of a file that the disk may not have written yet.
 enum Change<'a> {
     Made,
     Removed,
@@ -60,6 +61,7 @@ impl<'a> Disk<'a> {
         self.files.entry(path).or_default().pending.push(change);
     }
 
+    /// Makes all pending changes of a file durable.
     fn sync(&mut self, path: &'a Path) {
         let file = self.files.entry(path).or_default();
         let is_new = file
@@ -92,7 +94,7 @@ impl<'a> Disk<'a> {
 }
 
 impl File<'_> {
-    /// Applies the pending changes, each sector of them if `chosen` says so.
+    /// Applies the pending changes: each sector for which `chosen` returns true.
     fn apply(&mut self, mut chosen: impl FnMut() -> bool) {
         for change in mem::take(&mut self.pending) {
             match change {

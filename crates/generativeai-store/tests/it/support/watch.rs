@@ -41,13 +41,15 @@ struct Open {
     real: sqlite3_io_methods,
 }
 
+// The functions below are plain C functions that cannot capture anything, so their state is global.
 static NOTES: Mutex<Option<Notes>> = Mutex::new(None);
+/// The open files, by the address of SQLite's own record of the file.
 static OPEN: Mutex<BTreeMap<usize, Open>> = Mutex::new(BTreeMap::new());
 static REAL: OnceLock<Real> = OnceLock::new();
 
 /// The original table of functions.
 struct Real(sqlite3_vfs);
-// SAFETY: the table is never changed, and the pointers in it are to what SQLite never frees.
+// SAFETY: the table is never changed, and its pointers refer to functions and data that SQLite never frees.
 unsafe impl Send for Real {}
 // SAFETY: as above.
 unsafe impl Sync for Real {}
@@ -69,6 +71,7 @@ pub(crate) fn watch(folder: &Path) {
         ours.zName = c"watched".as_ptr();
         ours.xOpen = Some(open);
         ours.xDelete = Some(delete);
+        // As the default, which sqlx uses.
         assert_eq!(sqlite3_vfs_register(ours, 1), SQLITE_OK);
     }
 }
@@ -125,6 +128,7 @@ unsafe extern "C" fn open(
     // SAFETY: SQLite calls this function with valid arguments, which are passed on unchanged.
     unsafe {
         let path = watched(name);
+        // Read before the original function creates the file.
         let before = path.as_ref().and_then(|path| fs::read(path).ok());
         let done = real().xOpen.unwrap()(files, name, file, flags, out);
         if let (SQLITE_OK, Some(path)) = (done, path) {
@@ -136,6 +140,7 @@ unsafe extern "C" fn open(
                 xSync: Some(sync),
                 ..real
             };
+            // Leaked: SQLite uses the table until it closes the file, and the process ends with the test.
             (*file).pMethods = Box::leak(Box::new(ours));
             note(Note::Opened(path.clone(), before));
             let open = Open { path, real };

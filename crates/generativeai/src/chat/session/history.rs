@@ -1,4 +1,4 @@
-//! Reading the conversation, and undo.
+//! Methods that read the history, undo and redo turns, and keep partial replies.
 
 use super::ChatSession;
 use crate::chat::event::Event;
@@ -16,7 +16,8 @@ impl ChatSession {
     /// [`dropped`](Self::dropped).
     ///
     /// A turn has a message with the role `user` and a reply with the role `model`. Between them are the rounds of
-    /// function calls. A round is a content of the model with the calls, and a content of the user with the responses.
+    /// function calls. A round is a content of the model with the calls, and a content with the role `user` that
+    /// contains the responses.
     ///
     /// ```
     /// use generativeai::protocol::content::Role;
@@ -35,12 +36,15 @@ impl ChatSession {
         self.state.history()
     }
 
-    /// Replaces the history. The rest of the conversation is forgotten: the [last response](Self::last), the
+    /// Replaces the history, and discards the rest of the conversation: the [last response](Self::last), the
     /// [unfinished turn](Self::unfinished), and undone or [dropped](Self::dropped) turns.
     ///
-    /// Contents are stored as given, with two exceptions. Missing roles are set: function responses get the role of the
-    /// user, and otherwise user and model alternate from the first role that is known. Parts without data, empty text
-    /// of the model and contents without parts are left out, since the API rejects them.
+    /// Contents are stored as given, with two exceptions. Missing roles are set: function responses get the role
+    /// `user`, and otherwise `user` and `model` alternate from the first role that is known. Parts without data, empty
+    /// text of the model and contents without parts are left out, since the API rejects them.
+    ///
+    /// Roles that the API does not have are kept, and the API then rejects each request. [`check`](Self::check) reports
+    /// them early.
     ///
     /// Lists, slices and arrays of contents are accepted, such as the [`history`](Self::history) of another chat.
     ///
@@ -57,7 +61,7 @@ impl ChatSession {
         self.commit(Event::Replaced { contents });
     }
 
-    /// Removes the history, and forgets the rest of the conversation, like [`set_history`](Self::set_history) with an
+    /// Removes the history, and discards the rest of the conversation, like [`set_history`](Self::set_history) with an
     /// empty list. The settings stay.
     ///
     /// ```
@@ -76,8 +80,10 @@ impl ChatSession {
     /// Returns the contents that left the history to keep within the [budget](Self::context_budget), oldest first. The
     /// next request does not send them.
     ///
-    /// A program that shows the whole conversation shows them before the history. A summary in the history replaces
-    /// them; the user wrote neither its prompt nor its text.
+    /// To show the whole conversation, show them before the history. With [`Compaction::Summarize`] the history begins
+    /// with the prompt for the summary and the summary. The user wrote neither of them.
+    ///
+    /// [`Compaction::Summarize`]: crate::Compaction::Summarize
     pub fn dropped(&self) -> &[Content] {
         self.state.dropped().contents()
     }
@@ -85,8 +91,8 @@ impl ChatSession {
     /// Returns the last response, complete or not. There is none before the first response to a message, after an
     /// [undo](Self::rewind), and after [`set_history`](Self::set_history).
     ///
-    /// Unlike the history it contains the finish reason, the safety ratings, the sources, and the token counts, which
-    /// cover all requests of the turn.
+    /// Unlike the history it contains the finish reason, the safety ratings, the sources and the token counts. In a
+    /// turn with function calls the counts are the sum over all of its requests, each of which sends the history again.
     ///
     /// ```
     /// use generativeai::protocol::response::FinishReason;
@@ -133,11 +139,11 @@ impl ChatSession {
     }
 
     /// Returns the function calls that the next message has to answer, with a
-    /// [`FunctionResponse`](crate::protocol::content::FunctionResponse) each: the API rejects a request that leaves
-    /// one unanswered.
+    /// [`FunctionResponse`](crate::protocol::content::FunctionResponse) for each of them. The API rejects a request
+    /// with an unanswered call.
     ///
-    /// These are the calls of the last reply that were not run within the turn: [automatic
-    /// calls](Self::automatic_function_calling) are off or reached their limit, or a function is declared without code.
+    /// These calls of the last reply were not run within the turn: [automatic calls](Self::automatic_function_calling)
+    /// are off or reached their limit, or a function is declared without code.
     ///
     /// ```
     /// use generativeai::protocol::content::{FunctionResponse, Part};
@@ -198,10 +204,10 @@ impl ChatSession {
     /// Undoes the unfinished turn if any, otherwise the last turn, and returns its message and its reply.
     /// Returns `None` for an empty conversation.
     ///
-    /// A turn is undone as a whole, including its rounds of function calls. If no reply was received, the returned
-    /// reply has no parts. [`redo`](Self::redo) reverses this.
+    /// A turn is undone as a whole, including its rounds of function calls. The effects of the functions remain. If no
+    /// reply was received, the returned reply has no parts. [`redo`](Self::redo) reverses this.
     ///
-    /// This is how a chat window edits a message: undo the turn, change the returned message, and send it again.
+    /// To let a user edit a message, undo its turn, change the returned message, and send it again.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -221,6 +227,7 @@ impl ChatSession {
             Some(_) => self.history().len(),
             None => last_turn(self.history())?,
         };
+        // The journal gets the received part first, so that a redo after a restart restores it.
         self.close_turn();
         self.commit(Event::Rewound { length });
         self.state.undone()
@@ -256,9 +263,9 @@ impl ChatSession {
 
     /// Adds the unfinished turn to the history, and returns whether it did.
     ///
-    /// The received part of the reply becomes the reply, which [`is_interrupted`](Self::is_interrupted). Function calls
-    /// without a response get one that reports the interruption, since the API rejects a request with an unanswered
-    /// call. If nothing was received, the turn stays unfinished.
+    /// The received part of the reply becomes the reply of the turn, and [`is_interrupted`](Self::is_interrupted) is
+    /// true for its index. Function calls without a response get one that reports the interruption, since the API
+    /// rejects a request with an unanswered call. If nothing was received, the turn stays unfinished.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -280,10 +287,13 @@ impl ChatSession {
             return false;
         };
         let contents = turn.partial_contents();
+        // Only the message: a turn without any reply does not enter the history.
         if contents.len() < 2 {
             return false;
         }
         let (reason, received) = (turn.reason.clone(), turn.received.clone());
+        // `Added` makes the received part of the turn the last response, and a journal has no part of a dropped turn
+        // yet.
         if self.has_unrecorded_end() {
             self.commit(Event::Unfinished { reason, received });
         }

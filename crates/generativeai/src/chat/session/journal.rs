@@ -13,11 +13,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::response::GenerateContentResponse;
 
 impl ChatSession {
-    /// Stores the conversation in a journal from now on, starting with its contents so far. Undone turns
+    /// Stores the conversation in a journal from now on, starting with its contents so far. Turns that were undone
     /// before are not stored.
     ///
-    /// Each message is stored before it is sent, and the result of the turn when it is over. Changes that do not wait,
-    /// such as [`rewind`](Self::rewind), are stored before the next message, or by [`save`](Self::save).
+    /// Each message is stored before it is sent, and the result of the turn when it is over. Changes by methods that
+    /// are not `async`, such as [`rewind`](Self::rewind), are stored before the next message, or by
+    /// [`save`](Self::save).
     ///
     /// If another writer modified the journal, for example a clone of this conversation, the next message fails with
     /// [`Conflict`](ErrorKind::Conflict) and is not sent. If the journal fails in another way, the conversation
@@ -29,7 +30,7 @@ impl ChatSession {
     }
 
     /// Stores the conversation in a journal from now on, like [`journal`](Self::journal). An earlier journal of the
-    /// conversation is not used any more.
+    /// conversation is no longer used.
     pub fn set_journal(&mut self, journal: impl Journal + 'static) {
         let mut writer = Writer::new(journal, 0);
         let events = self.state.snapshot().into_events();
@@ -45,11 +46,12 @@ impl ChatSession {
     /// [`Interrupted`](Reason::Interrupted). Settings made for its message are lost. The model, its tools
     /// and the other settings come from this value.
     ///
+    /// `events` are all events of the journal, in order. [`Journal`] has an example with a journal in memory;
+    /// `generativeai-store` does this for its sessions.
+    ///
     /// # Errors
     /// [`Corrupt`](ErrorKind::Corrupt) if an event does not fit those before it. The message contains its number,
     /// counted from 1.
-    ///
-    /// `generativeai-store` does this for its sessions. [`Journal`] has an example with a journal in memory.
     pub fn resume(
         mut self,
         journal: impl Journal + 'static,
@@ -71,7 +73,9 @@ impl ChatSession {
         Ok(self)
     }
 
-    /// Removes contents without parts, which older versions stored and the API rejects. The undone turns are forgotten.
+    /// Removes contents without parts, which older versions stored and the API rejects. Undone turns are discarded.
+    ///
+    /// The journal gets the events that do this, as lengths in later events no longer include these contents.
     fn remove_empty_contents(&mut self) {
         let snapshot = self.state.snapshot().without_empty_contents();
         let events = snapshot.into_events();
@@ -82,11 +86,8 @@ impl ChatSession {
         }
     }
 
-    /// Writes all pending events to the [journal](Self::journal), including the part of the reply that an interrupted
-    /// turn received. Does nothing without a journal.
-    ///
-    /// # Errors
-    /// The error of the journal. Nothing is lost: the events stay pending.
+    /// Writes all pending events to the [journal](Self::journal), including the received part of an interrupted reply.
+    /// Does nothing without a journal.
     ///
     /// A program calls it before it ends, and after changes that no message follows, such as [`rewind`](Self::rewind):
     ///
@@ -106,6 +107,9 @@ impl ChatSession {
     /// assert!(chat.unsaved().is_none());
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    /// The error of the journal. Nothing is lost: the events stay pending, and the next write repeats them.
     pub async fn save(&mut self) -> Result<()> {
         self.close_turn();
         let mut write = self.begin_write();
@@ -115,8 +119,8 @@ impl ChatSession {
 
     /// Returns the error of the last write to the [journal](Self::journal), if it failed.
     ///
-    /// `None` does not mean that everything is stored: changes that do not wait are stored with the next message. A
-    /// program that must not lose a turn checks this after each message, and reports the error to its user.
+    /// `None` does not mean that everything is stored: changes by methods that are not `async` are stored with the next
+    /// message. A program that must not lose a turn checks this after each message, and reports the error to its user.
     pub fn unsaved(&self) -> Option<&Error> {
         self.writer.as_ref()?.failed()
     }
@@ -133,18 +137,19 @@ impl ChatSession {
         applied.expect("an event of a live conversation fits its state");
     }
 
-    /// Stores what the open turn received up to a token: from there it continues, also after the program ended.
+    /// Records the reply up to a continuation token. The turn continues from there, in another process as well.
     pub(in crate::chat) fn commit_hop(&mut self, received: Arc<GenerateContentResponse>) {
         let reason = Reason::Interrupted;
         let received = Some(received);
         self.commit(Event::Unfinished { reason, received });
         if let Some(writer) = &mut self.writer {
+            // The event is a final one in the journal, in case the program ends here. This turn continues.
             writer.reopen();
         }
     }
 
-    /// Ends the open turn for a reason: it stays unfinished. Calls that have no response get one that reports the
-    /// interruption.
+    /// Ends the open turn with a reason, so that it stays unfinished. Calls that have no response get one that reports
+    /// the interruption.
     pub(in crate::chat) fn end_turn(&mut self, reason: Reason) {
         for event in self.state.end_round() {
             self.commit(event);
@@ -152,20 +157,22 @@ impl ChatSession {
         let turn = self.state.unfinished();
         let received = turn.and_then(|turn| turn.received.clone());
         if let Some(checkpoint) = turn.and_then(Unfinished::earlier_checkpoint) {
+            // The last event contains chunks after the token, from which no retry can continue.
             self.commit_hop(checkpoint);
         }
         self.commit(Event::Unfinished { reason, received });
     }
 
-    /// Records for the journal that the turn which is open in it was interrupted.
+    /// Records that a turn was interrupted, if the journal does not contain its end.
     pub(in crate::chat) fn close_turn(&mut self) {
         if self.has_unrecorded_end() {
             self.end_turn(Reason::Interrupted);
         }
     }
 
-    /// Returns whether the turn is open in the journal, without its received part. The events of a round that waits for
-    /// approval contain everything.
+    /// Returns whether the journal lacks the end of a turn, and with it the received part of the reply.
+    ///
+    /// A round that waits for approval has no such end: its events contain everything.
     pub(in crate::chat) fn has_unrecorded_end(&self) -> bool {
         let is_open = self.writer.as_ref().is_some_and(Writer::is_open);
         is_open && self.held_round().is_none()

@@ -1,4 +1,4 @@
-//! Events that fit, and events that do not.
+//! Tests of events that fit a state, and of events that do not.
 
 use serde_json::{Value, json};
 

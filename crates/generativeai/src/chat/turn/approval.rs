@@ -1,4 +1,7 @@
 //! Steps of a turn whose calls need approval: storing the calls, deciding, storing the start.
+//!
+//! Each step is written to the journal before the next one begins, so another process can continue the round at any
+//! of them. A function runs only after all calls of its round are decided and their start is stored.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -42,9 +45,12 @@ impl ChatSession {
         if let Some(decisions) = &decisions {
             self.check_decisions(decisions, &template, &automatic)?;
         }
+        // The policy is asked by a retry only. With decisions of the caller, the other calls continue to wait.
         let round = self.held_round().filter(|_| decisions.is_none());
         let deciding = Deciding::new(round, &template.tools, &automatic);
         if let Some(writer) = &mut self.writer {
+            // The writer of a resumed journal treats the last turn as over. It runs again, so its end has to be
+            // recorded.
             writer.reopen();
         }
         self.state.carry(transient);
@@ -69,6 +75,7 @@ impl ChatSession {
         let decided: Vec<_> = undecided
             .filter_map(|(index, waiting)| Some((waiting.call, decisions.get(&index)?)))
             .collect();
+        // All arguments are checked first, so that the observer is not called for decisions that are refused.
         for (call, decision) in &decided {
             if let Decision::RunWith(arguments) = decision {
                 let function = template.tools.function_of(call)?;
@@ -108,6 +115,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
                 }
             }
             Step::Decide(deciding) => match deciding.next().await {
+                // There is no event for a call that waits: it is a call without a decision.
                 Some((_, Decision::Wait)) => {}
                 Some((index, decision)) => self.store_decision(index, decision),
                 None => self.decided(),
@@ -124,7 +132,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         None
     }
 
-    /// Records the result of a write. A conflict ends the turn: another writer decided.
+    /// Records the result of a write. A conflict ends the turn, because another writer decided on its calls.
     fn end_write(&mut self, written: Option<Result<()>>) -> Option<Error> {
         let error = self.chat.end_write(written).err()?;
         if error.kind() != ErrorKind::Conflict {
@@ -164,7 +172,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         let unsaved = self.chat.unsaved().cloned();
         let round = self.turn().round.as_ref();
         let (Some(round), Some(automatic)) = (round, &self.automatic) else {
-            // All calls were denied.
+            // All calls were denied: `Started` answered them, which ended the round.
             self.step = Step::StoreRound(Write::default());
             return;
         };

@@ -1,8 +1,9 @@
-//! Grounding of a reply in hops: the indices of each hop are shifted by what precedes it.
+//! Grounding of a reply in hops: the indices of each hop are shifted by the content of the hops before it.
 //!
-//! The service handles one hop at a time. For example, the first hop has three sources and ends with a text part of 100
-//! bytes. Then source 0 of the second hop is source 3 of the reply. If its first text continues that part, byte 20 is
-//! byte 120.
+//! Grounding metadata links passages of the reply (a part, and offsets in bytes) to sources (indices into a list). The
+//! service numbers both for each hop separately. For example, the first hop has three sources and ends with a text part
+//! of 100 bytes. Then source 0 of the second hop is source 3 of the reply. If its first text continues that part, byte
+//! 20 is byte 120.
 
 use crate::protocol::content::{Data, Part};
 use crate::protocol::grounding::{GroundingMetadata, GroundingSupport};
@@ -13,13 +14,13 @@ use crate::protocol::response::GenerateContentResponse;
 pub(super) struct Grounding {
     /// Grounding of the hops before this one.
     before: Option<Box<GroundingMetadata>>,
-    /// Received grounding of the hops up to this one.
+    /// Grounding of the hops up to this one, as the last chunk with grounding has it.
     latest: Option<Box<GroundingMetadata>>,
     /// Place where the hop begins.
     start: Place,
-    /// Place of the last token.
+    /// Place of the last token, where a resumed hop begins.
     token: Place,
-    /// End of the received content.
+    /// End of the content received so far.
     end: Place,
 }
 
@@ -56,7 +57,7 @@ impl Grounding {
         self.restart();
     }
 
-    /// Begins again at the last token.
+    /// Begins a hop at the last token. The grounding of a hop that broke is discarded: the resumed hop sends it again.
     pub(super) fn restart(&mut self) {
         self.latest.clone_from(&self.before);
         self.start = self.token;
@@ -93,6 +94,7 @@ impl Grounding {
             prepend(&before.retrieval_queries, &mut grounding.retrieval_queries);
         }
         let before = self.before.as_ref();
+        // The first supports are those of earlier hops, which were shifted when they were received.
         let known = before.map_or(0, |before| before.grounding_supports.len());
         for support in grounding.grounding_supports.iter_mut().skip(known) {
             self.start.shift(support);
@@ -102,7 +104,8 @@ impl Grounding {
 }
 
 impl Place {
-    /// Moves behind a part, as merging does.
+    /// Moves behind a part. A text continues an open text under the same conditions as in
+    /// [`merge_chunk`](GenerateContentResponse::merge_chunk).
     fn add(&mut self, part: &Part) {
         let is_thought = part.is_thought();
         let text = match &part.data {
@@ -129,9 +132,11 @@ impl Place {
                 if part == 0 {
                     let length = i32::try_from(length).unwrap_or(i32::MAX);
                     let start = segment.start_index.unwrap_or(0).saturating_add(length);
+                    // The service leaves out offsets and indices that are 0.
                     segment.start_index = Some(start).filter(|&start| start != 0);
                     segment.end_index = segment.end_index.map(|end| end.saturating_add(length));
                 }
+                // Cannot underflow: an open text is a part.
                 self.parts - 1
             }
             None => self.parts,

@@ -1,4 +1,4 @@
-//! Content that a reply returned after its last token. A resumed hop repeats it.
+//! Content that was returned to the caller after the last token. A resumed hop repeats it.
 //!
 //! An example: a token follows `Ben Nevis`, then come ` is` and ` 1,3`, and the connection breaks. The caller has
 //! already received `Ben Nevis is 1,3`. The next hop starts at the token and generates its text again, in chunks of
@@ -10,7 +10,8 @@
 //! | `,345 m` | `,3` | `45 m` |
 //! | ` tall.` | nothing | ` tall.` |
 //!
-//! Had the second chunk been `,4`, the reply could not be joined to what the caller has: the turn fails as truncated.
+//! If the second chunk began with `,4` instead, it could not be joined to the text that the caller has. The reply then
+//! fails with [`Truncated`](ErrorKind::Truncated). This happens if the service does not generate the same text again.
 
 use std::collections::VecDeque;
 
@@ -18,16 +19,19 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{Content, Data, Part};
 use crate::protocol::response::{Candidate, FinishReason, GenerateContentResponse};
 
-/// Parts returned after the last token, and which of them the resumed hop has yet to repeat.
+/// Parts returned after the last token, and those of them that the resumed hop has not repeated yet.
 #[derive(Default)]
 pub(super) struct Replay {
+    /// Response, since it merges neighbouring texts like the caller's reply.
     returned: GenerateContentResponse,
     expected: VecDeque<Part>,
 }
 
 impl Replay {
-    /// Records a new token. Returns whether the token follows everything that was returned: a resumed hop may have its
-    /// tokens at other places.
+    /// Records a new token, and returns whether it follows all content that was returned.
+    ///
+    /// A resumed hop may have its tokens at other places than the hop that broke. If a token comes before the end of
+    /// the returned content, the rest of that content is still expected, now after the new token.
     pub(super) fn mark(&mut self) -> bool {
         let rest: Vec<Part> = self.expected.iter().cloned().collect();
         let is_at_end = rest.is_empty();
@@ -47,17 +51,17 @@ impl Replay {
         }
     }
 
-    /// Begins to expect a repetition of everything returned.
+    /// Expects all returned content again, as the hop is resumed from the last token.
     pub(super) fn restart(&mut self) {
         let content = self.returned.candidates.first();
         let content = content.and_then(|candidate| candidate.content.clone());
         self.expected = content.unwrap_or_default().parts.into();
     }
 
-    /// Removes text that was returned before from a chunk.
+    /// Removes content that was returned before from a chunk.
     ///
     /// # Errors
-    /// The chunk has something else, or the reply ends before it.
+    /// The content of the chunk differs, or the reply ends before the returned content was repeated.
     pub(super) fn remove_known(&mut self, chunk: &mut GenerateContentResponse) -> Result<()> {
         if self.expected.is_empty() {
             return Ok(());
@@ -84,7 +88,10 @@ impl Replay {
         Ok(())
     }
 
-    /// Returns whether all of a part was returned before. Otherwise, leaves the rest of its text in it.
+    /// Returns whether all of a part was returned before. If only the beginning of its text was, removes that from it.
+    ///
+    /// A part may repeat a piece of one expected text, or several expected texts and more, because chunks differ in
+    /// size.
     fn repeats(&mut self, part: &mut Part) -> Result<bool> {
         while let Some(known) = self.expected.front_mut() {
             let is_thought = known.is_thought();
@@ -92,6 +99,8 @@ impl Replay {
             let has_same_signature = known.thought_signature == part.thought_signature;
             match (&mut known.data, &mut part.data) {
                 (Some(Data::Text(known)), Some(Data::Text(text))) if is_same => {
+                    // The part is a proper prefix of the expected text. A part with a signature is not merged with the
+                    // next text, so it has to match to the end.
                     if let Some(rest) = known
                         .strip_prefix(text.as_str())
                         .filter(|rest| !rest.is_empty())
@@ -104,6 +113,7 @@ impl Replay {
                         return Err(differs());
                     };
                     *text = rest.to_owned();
+                    // An empty text with a signature that the caller does not have is new, and is returned.
                     let is_all = text.is_empty() && has_same_signature;
                     self.expected.pop_front();
                     if is_all {

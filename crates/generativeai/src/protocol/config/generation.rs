@@ -9,7 +9,7 @@ message! {
     /// Settings of a reply.
     ///
     /// Fields that are not set are not sent: the service uses the default of the model. An explicit 0 is
-    /// sent. Not every model supports every field; one that does not ignores it or refuses the request.
+    /// sent. Not every model supports every field: an unsupported field is ignored, or the request is refused.
     ///
     /// | To | Set |
     /// | --- | --- |
@@ -19,7 +19,7 @@ message! {
     /// | get JSON | a schema, with [`response_schema_of`](Self::response_schema_of) |
     /// | choose among given strings | [`response_mime_type`](Self::response_mime_type) `text/x.enum` with an `enum` |
     /// | get images or speech | [`response_modalities`](Self::response_modalities) |
-    /// | see how sure the model was | [`response_logprobs`](Self::response_logprobs) |
+    /// | measure the confidence of the model | [`response_logprobs`](Self::response_logprobs) |
     /// | save tokens of images and videos | [`media_resolution`](Self::media_resolution) |
     ///
     /// ```
@@ -36,7 +36,8 @@ message! {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub struct GenerationConfig {
-        /// Number of alternative replies, from 1 to 8. Default: 1. A chat refuses more than 1.
+        /// Number of alternative replies, from 1 to 8. Default: 1. A chat refuses more than 1. Not supported by
+        /// Gemini 3.
         pub candidate_count: Option<i32>,
         /// Texts that end the reply when the model generates one of them. The text itself is not part of
         /// the reply. At most 5.
@@ -48,8 +49,8 @@ message! {
         /// [`FinishReason::MaxTokens`]: crate::protocol::response::FinishReason::MaxTokens
         pub max_output_tokens: Option<i32>,
         /// Randomness of the reply, from 0 to 2. With 0 the model always chooses the most likely token;
-        /// higher values make replies more varied. Default: 1 for most models. Gemini 3 is tuned for 1,
-        /// and newer models ignore the setting.
+        /// higher values make replies more varied. Default: 1 for most models. Gemini 3 is tuned for 1.
+        /// Deprecated since Gemini 3.6: newer models ignore or refuse this setting, `top_p` and `top_k`.
         pub temperature: Option<f64>,
         /// Nucleus sampling, from 0 to 1: the model chooses among the most likely tokens whose
         /// probabilities add up to this value. Default: 0.95 for most models.
@@ -63,13 +64,13 @@ message! {
         /// Media type of the reply: `text/plain` (default), `application/json`, or `text/x.enum` for a
         /// reply that is one of the values of an `enum` in [`response_schema`](Self::response_schema).
         pub response_mime_type: Option<String>,
-        /// Schema of a JSON reply, in the OpenAPI form. Needs a [`response_mime_type`] of
+        /// Schema of a JSON reply, in the OpenAPI form, which every model supports. Needs a [`response_mime_type`] of
         /// `application/json` or `text/x.enum`.
         ///
         /// [`response_mime_type`]: Self::response_mime_type
         pub response_schema: Option<Box<Schema>>,
-        /// Schema of a JSON reply, as JSON Schema. Needs a [`response_mime_type`] of `application/json`,
-        /// and excludes [`response_schema`](Self::response_schema).
+        /// Schema of a JSON reply, as JSON Schema, which can also express maps, tuples and recursive types. Needs a
+        /// [`response_mime_type`] of `application/json`, and excludes [`response_schema`](Self::response_schema).
         ///
         /// The service reads `$id`, `$defs`, `$ref`, `$anchor`, `type`, `format`, `title`,
         /// `description`, `enum`, `items`, `prefixItems`, `minItems`, `maxItems`, `minimum`, `maximum`,
@@ -78,8 +79,8 @@ message! {
         ///
         /// [`response_mime_type`]: Self::response_mime_type
         pub response_json_schema: Option<Value>,
-        /// Schema of a JSON reply, as JSON Schema in which the order of members is significant. A field
-        /// of the Protocol Buffers API.
+        /// Schema of a JSON reply, as JSON Schema in which the order of members is significant. Only the Protocol
+        /// Buffers form of the API has this field.
         pub response_json_schema_ordered: Option<Value>,
         /// Penalty for tokens that the reply already contains, from -2 to 2. Positive values make the
         /// model use new words. Default: 0. Gemini 2.5 and older.
@@ -187,10 +188,10 @@ message! {
     /// Gemini 2.5 takes a [`thinking_budget`](Self::thinking_budget) in tokens, Gemini 3 and newer a
     /// [`thinking_level`](Self::thinking_level). A request with both is refused.
     ///
-    /// Thinking costs output tokens, which
-    /// [`thoughts_token_count`](crate::protocol::response::UsageMetadata::thoughts_token_count) counts, and they count
-    /// for [`max_output_tokens`](GenerationConfig::max_output_tokens): with a small limit a reply may end before its
-    /// text begins.
+    /// Thinking tokens are billed as output, and reported as
+    /// [`thoughts_token_count`](crate::protocol::response::UsageMetadata::thoughts_token_count). The limit
+    /// [`max_output_tokens`](GenerationConfig::max_output_tokens) includes them: with a small limit a reply may end
+    /// before its text begins.
     ///
     /// ```
     /// use generativeai::protocol::config::{ThinkingConfig, ThinkingLevel};
@@ -325,8 +326,11 @@ setters!(AudioTranscriptionConfig {
 });
 
 impl GenerationConfig {
-    /// Returns the name of a member that asks for more than a model of text has, such as speech; `None` if there is
-    /// none. Backends of such models refuse it.
+    /// Returns the name of the first member that a text model cannot follow, such as `speechConfig`. `None` if there is
+    /// no such member.
+    ///
+    /// A backend for text models uses this to refuse such a request. If it ignored the member, the caller would receive
+    /// text instead of an image or speech.
     ///
     /// ```
     /// use generativeai::protocol::config::{GenerationConfig, ResponseModality};
@@ -360,7 +364,7 @@ impl GenerationConfig {
         Some(name)
     }
 
-    /// Returns these settings, with each field that `over` sets replaced by its value.
+    /// Returns these settings, with the fields that are set in `over` replaced. Lists are replaced as a whole.
     ///
     /// ```
     /// use generativeai::protocol::config::GenerationConfig;
@@ -371,6 +375,7 @@ impl GenerationConfig {
     /// ```
     #[must_use]
     pub fn merge(mut self, over: Self) -> Self {
+        // The pattern below names every field without `..`, so that a new field does not compile until it is listed.
         macro_rules! take_over {
             ($($field:ident,)*) => {
                 let Self { $($field,)* unknown } = over;

@@ -64,7 +64,7 @@ impl VoiceConfig {
 message! {
     /// Voice that the service offers.
     ///
-    /// A voice has no language: it speaks the language of the text. Voices are Kore, Puck, Zephyr, Charon,
+    /// A voice is not bound to a language, which follows from the text. Voices are Kore, Puck, Zephyr, Charon,
     /// Fenrir, Leda, Orus, Aoede, Callirrhoe, Enceladus, Algieba, Despina, Erinome, Gacrux and Sulafat.
     pub struct PrebuiltVoiceConfig {
         /// Name of the voice, such as `Kore`. The documentation of the service lists about 30.

@@ -25,7 +25,7 @@ message! {
     /// ```
     ///
     /// [`GenerateContentResponse::text`](crate::protocol::response::GenerateContentResponse::text) contains both as
-    /// fenced blocks. Keep the parts in the history: the model refers to them later.
+    /// fenced blocks. Keep the parts in the history: in later turns the model refers to them.
     pub struct ExecutableCode {
         /// Identifier of this code; its result has the same. Absent from older models.
         pub id: Option<String>,
@@ -55,8 +55,8 @@ open_enum! {
 message! {
     /// Output of code that the service ran.
     ///
-    /// The code runs in a sandbox without a network. It cannot read files of the program, but the service passes it the
-    /// media of the conversation.
+    /// The code runs in a sandbox without network access. It cannot read files of the program; the service passes it
+    /// the media of the conversation.
     pub struct CodeExecutionResult {
         /// Identifier of the [code](ExecutableCode::id) that ran, if the code has one.
         pub id: Option<String>,

@@ -20,18 +20,18 @@ message! {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub struct FunctionCall {
-        /// Identifier of the call; the response repeats it. Absent from older models.
-        /// It distinguishes two calls of the same function in one reply.
+        /// Identifier of the call, which the response repeats. It distinguishes two calls of the same function in one
+        /// reply. Older models do not send it.
         pub id: Option<String>,
         /// Name of the function, as declared. A model may generate a name that was not declared.
         pub name: Option<String>,
         /// Arguments by parameter name. Absent if the function is called without arguments.
-        /// The service does not validate them, except with
-        /// [`FunctionCallingMode::Validated`](crate::protocol::tools::FunctionCallingMode::Validated).
+        /// In the mode `AUTO` they need not match the declaration, see
+        /// [`FunctionCallingMode`](crate::protocol::tools::FunctionCallingMode).
         pub args: Option<Map<String, Value>>,
         /// Pieces of the arguments, in a chunk of a streamed call. Vertex AI only, if
-        /// [asked for](crate::protocol::tools::FunctionCallingConfig::stream_function_call_arguments).
-        /// [`merge_chunk`](crate::protocol::response::GenerateContentResponse::merge_chunk) puts them
+        /// [requested](crate::protocol::tools::FunctionCallingConfig::stream_function_call_arguments).
+        /// [`merge_chunk`](crate::protocol::response::GenerateContentResponse::merge_chunk) moves them
         /// into [`args`](Self::args).
         pub partial_args: Vec<PartialArg>,
         /// Whether more pieces of the same call follow. Vertex AI only.
@@ -59,8 +59,9 @@ impl FunctionCall {
         self.args.as_ref()?.get(name)
     }
 
-    /// Returns whether the call and its arguments have arrived completely. A streamed call consists of several
-    /// pieces; a program must not run it before the last one is merged.
+    /// Returns whether the call was received with all its arguments.
+    ///
+    /// A streamed call consists of several pieces. A program must not run it before the last piece is merged.
     pub fn is_complete(&self) -> bool {
         self.will_continue != Some(true) && self.partial_args.is_empty()
     }
@@ -71,7 +72,7 @@ setters!(FunctionCall {
 });
 
 message! {
-    /// Piece of an argument of a streamed function call. One of the values is set.
+    /// Piece of an argument of a streamed function call. One of the fields named `…_value` is set.
     ///
     /// ```
     /// use generativeai::protocol::response::GenerateContentResponse;
@@ -139,11 +140,11 @@ message! {
 }
 
 impl FunctionResponse {
-    /// Creates the response of a function. A result that is not an object becomes the member `result`
-    /// of one.
+    /// Creates the response of a function. The API requires an object: any other result is wrapped in one, as its
+    /// member `result`.
     ///
     /// The model reads the object as JSON, so use descriptive names of members: `{"metres": 1345}` rather than `1345`.
-    /// A failure is a result, too: the model reads it, and often corrects its call.
+    /// Return a failure as a result as well: the model reads it, and often corrects its call.
     ///
     /// ```
     /// use generativeai::protocol::content::FunctionResponse;
@@ -221,7 +222,7 @@ impl From<FileData> for FunctionResponsePart {
 open_enum! {
     /// Time when the model reacts to the response of a non-blocking function.
     ///
-    /// Ordinary requests wait for all responses, so only the Live API uses it.
+    /// Only the Live API uses it, which this crate does not implement: other requests contain all responses.
     pub enum Scheduling {
         /// The default of the service, which is [`WhenIdle`](Self::WhenIdle).
         Unspecified = "SCHEDULING_UNSPECIFIED",
@@ -237,9 +238,8 @@ open_enum! {
 message! {
     /// Call of a built-in tool, such as a web search, which the service ran itself.
     ///
-    /// Such calls and their responses are sent only if
-    /// [`include_server_side_tool_invocations`] is set. They must be sent back unchanged with the
-    /// history, as a chat does.
+    /// Replies contain such calls and their responses only if [`include_server_side_tool_invocations`] is set. Later
+    /// requests must contain them unchanged, which a chat ensures.
     ///
     /// [`include_server_side_tool_invocations`]: crate::protocol::tools::ToolConfig::include_server_side_tool_invocations
     ///

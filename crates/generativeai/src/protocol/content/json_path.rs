@@ -1,11 +1,11 @@
-//! JSON paths that name one value, as streamed arguments of a function call have them.
+//! JSON paths of single values, which locate the pieces of streamed function call arguments.
 
 use std::str::CharIndices;
 
 use serde_json::{Map, Value};
 
-/// Longest path that is followed. Arguments nested as deeply as a longer one could not be read again:
-/// serde_json reads 127 levels.
+/// Maximum number of steps in a path. Arguments with deeper nesting could not be read again from a stored history,
+/// since serde_json reads 127 levels.
 const MAX_STEPS: usize = 64;
 
 /// Step of a path: the name of a member, or the index of an item.
@@ -14,10 +14,10 @@ enum Step {
     Index(usize),
 }
 
-/// Returns the value at a path such as `$.route[0].name`, and creates missing objects and arrays on the way.
+/// Returns the value at a path such as `$.route[0].name`, and creates missing objects and arrays along the path.
 ///
-/// `None` if the path is not a singular query of RFC 9535 below the root, contradicts values that are
-/// there, or skips items of an array.
+/// `None` if the path is not a singular query (RFC 9535) for a member of the root or a value inside of one, if it
+/// contradicts existing values, or if it skips items of an array.
 ///
 /// | Arguments before | Path | Arguments after |
 /// | --- | --- | --- |
@@ -45,6 +45,8 @@ pub(super) fn at<'a>(root: &'a mut Map<String, Value>, path: &str) -> Option<&'a
                     *value = Value::Array(Vec::new());
                 }
                 let items = value.as_array_mut()?;
+                // Only the next item is created. A piece for a later one waits for the items between, and an index
+                // from the service cannot allocate a huge array.
                 if *index == items.len() {
                     items.push(Value::Null);
                 }
@@ -55,6 +57,7 @@ pub(super) fn at<'a>(root: &'a mut Map<String, Value>, path: &str) -> Option<&'a
     Some(value)
 }
 
+/// Parses names after a dot, and names or indices in brackets. `None` for other selectors in brackets, and for `..`.
 fn parse(path: &str) -> Option<Vec<Step>> {
     let mut steps = Vec::new();
     let mut rest = path.strip_prefix('$')?;
@@ -127,6 +130,7 @@ fn escaped(chars: &mut CharIndices<'_>) -> Option<char> {
 /// Reads four hexadecimal digits.
 fn code_unit(chars: &mut CharIndices<'_>) -> Option<u16> {
     let digits: String = chars.take(4).map(|(_, char)| char).collect();
+    // `from_str_radix` would accept a sign.
     let is_whole = digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     u16::from_str_radix(&digits, 16).ok().filter(|_| is_whole)
 }

@@ -35,8 +35,8 @@ setters!(Blob {
 message! {
     /// Media that the service reads from a URI.
     ///
-    /// Use it for media that are too large for a request, or that many requests share. The media type has to match the
-    /// media: the service does not detect it.
+    /// Use it for media that are too large for a request, or that many requests share. A media type that is set must
+    /// match the media: the service does not correct it.
     ///
     /// ```
     /// use generativeai::protocol::content::{FileData, Part};

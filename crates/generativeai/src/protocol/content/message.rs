@@ -12,6 +12,7 @@ message! {
     ///
     /// Text, parts, media, function responses and lists of them convert into a content, so methods that
     /// take `impl Into<Content>` accept all of these. Such a content has no role; a chat sets `user`.
+    /// To write a history yourself, use [`user`](Self::user) and [`model`](Self::model), which set the role.
     ///
     /// ```
     /// use generativeai::protocol::content::{Blob, Content, Part, Role};
@@ -47,7 +48,7 @@ open_enum! {
     /// ```
     pub enum Role {
         ;
-        /// The user, or the program that acts for the user. Function responses have this role, too.
+        /// The user, or the program that acts for the user. Function responses also have this role.
         User = "user",
         /// The model.
         Model = "model",
@@ -70,7 +71,7 @@ impl Content {
         content.into().role(Role::Model)
     }
 
-    /// Returns the text parts, concatenated. Thoughts are left out; other parts are skipped.
+    /// Returns the text parts, concatenated. Thoughts and parts of other kinds are left out.
     ///
     /// ```
     /// use generativeai::protocol::content::{Content, Part};
@@ -83,10 +84,15 @@ impl Content {
         parts.filter_map(Part::as_text).collect()
     }
 
-    /// Removes the parts that a history must not contain: those without data, and parts of the model without content. An
-    /// empty text of the model is kept if it is alone. A part with a thought signature is always kept. An empty text
-    /// beside other data of a part is removed.
+    /// Removes the parts that a history must not contain.
+    ///
+    /// - Parts without data are removed: the service refuses a request with one.
+    /// - Parts of the model without content are removed. If no part of a reply has content, its empty texts stay.
+    /// - An empty text next to other data of the same part is removed.
+    ///
+    /// A part with a thought signature stays, since the service may require the signature.
     pub(crate) fn remove_empty_parts(&mut self) {
+        // A part with two kinds of data was read with one of them among the unknown members.
         for part in self
             .parts
             .iter_mut()
@@ -105,8 +111,10 @@ impl Content {
         }
     }
 
-    /// Returns whether nothing is left of the content: neither parts nor unknown members. The latter may be the format
-    /// of another API, and are kept, so that they are reported instead of lost.
+    /// Returns whether the content has neither parts nor unknown members.
+    ///
+    /// A message in the format of another API consists of unknown members. It is not empty, so that it stays in the
+    /// history, where [`ChatSession::check`](crate::ChatSession::check) reports it.
     pub(crate) fn is_empty(&self) -> bool {
         self.parts.is_empty() && self.unknown.is_empty()
     }
@@ -118,7 +126,7 @@ impl Content {
         }
     }
 
-    /// Returns whether there is a role. An empty one is treated as absent.
+    /// Returns whether the content has a role. An empty role is treated as absent.
     pub(crate) fn has_role(&self) -> bool {
         let role = self.role.as_ref();
         role.is_some_and(|role| !role.as_str().is_empty())
@@ -155,7 +163,7 @@ impl From<&Content> for Content {
     }
 }
 
-/// Converts an empty part into a content without parts.
+/// Converts an empty part into a content without parts, which is refused before it is sent.
 impl From<Part> for Content {
     fn from(part: Part) -> Self {
         let parts = if part == Part::default() {
@@ -170,7 +178,7 @@ impl From<Part> for Content {
     }
 }
 
-/// Converts an empty text into a content without parts.
+/// Converts an empty text into a content without parts, which is refused before it is sent.
 impl From<String> for Content {
     fn from(text: String) -> Self {
         let parts = if text.is_empty() {
@@ -185,21 +193,21 @@ impl From<String> for Content {
     }
 }
 
-/// Converts an empty text into a content without parts.
+/// Converts an empty text into a content without parts, which is refused before it is sent.
 impl From<&str> for Content {
     fn from(text: &str) -> Self {
         text.to_owned().into()
     }
 }
 
-/// Converts an empty text into a content without parts.
+/// Converts an empty text into a content without parts, which is refused before it is sent.
 impl From<&String> for Content {
     fn from(text: &String) -> Self {
         text.clone().into()
     }
 }
 
-/// Converts an empty text into a content without parts.
+/// Converts an empty text into a content without parts, which is refused before it is sent.
 impl From<Cow<'_, str>> for Content {
     fn from(text: Cow<'_, str>) -> Self {
         text.into_owned().into()

@@ -19,7 +19,8 @@ use crate::protocol::content::{Blob, FunctionCall, FunctionResponse};
 
 /// Part of a message: its [data](Data), and metadata about it.
 ///
-/// A part has one kind of data. The metadata describe how media are read, and whether the text is a thought.
+/// A part has one kind of data. Its metadata state, for example, at which resolution media are read, and whether a text
+/// is a thought.
 ///
 /// ```
 /// use generativeai::protocol::content::{Blob, Content, Part, PartMediaResolutionLevel};
@@ -52,15 +53,14 @@ pub struct Part {
     ///
     /// [`ThinkingConfig::include_thoughts`]: crate::protocol::config::ThinkingConfig::include_thoughts
     pub thought: Option<bool>,
-    /// Encrypted state of the model's thinking, in base64. Send it back unchanged, in the part that it came with: newer
-    /// models refuse a function call whose signature is missing. A chat does that. A program that keeps its own history
-    /// must keep whole parts, not only their text.
+    /// Encrypted state of the model's thinking, in base64. Send it back unchanged, in the same part: newer models
+    /// refuse a history with a function call whose signature is missing. A chat does this. A program that keeps its own
+    /// history must keep whole parts, not only their text.
     ///
     /// API page: [Thought signatures](https://ai.google.dev/gemini-api/docs/thought-signatures).
     pub thought_signature: Option<String>,
-    /// Free data of the caller, an object. The service returns it and the model does not see it.
-    /// For example an identifier that relates the part to a record of the program.
-    /// Gemini API only.
+    /// Custom data of the program, as an object: for example an identifier that relates the part to a record of the
+    /// program. The service returns it, and the model does not see it. Gemini API only.
     pub part_metadata: Option<Value>,
     /// Section and frame rate of a video, for a part with video data.
     pub video_metadata: Option<Box<VideoMetadata>>,
@@ -78,7 +78,7 @@ pub struct Part {
     pub document_metadata: Option<Box<DocumentMetadata>>,
     /// Sheet and cells of a spreadsheet to read, for a part with a spreadsheet.
     pub spreadsheet_metadata: Option<Box<SpreadsheetMetadata>>,
-    /// Section of a recording to listen to, for a part with audio data.
+    /// Section of a recording to process, for a part with audio data.
     pub audio_metadata: Option<Box<AudioMetadata>>,
     /// Members without a field in this version. They are kept, and written again.
     pub unknown: Unknown,
@@ -90,7 +90,7 @@ impl Part {
         Data::Text(text.into()).into()
     }
 
-    /// Returns the text of a text part. A [thought](Self::is_thought) is a text part, too.
+    /// Returns the text of a text part. A [thought](Self::is_thought) is also a text part.
     pub fn as_text(&self) -> Option<&str> {
         match &self.data {
             Some(Data::Text(text)) => Some(text),
@@ -127,14 +127,16 @@ impl Part {
         self.thought == Some(true)
     }
 
-    /// Returns whether the part has data, or metadata, or members that this version does not know. The service refuses
-    /// a request with a part that has nothing.
+    /// Returns whether the part has data, metadata or unknown members. The service refuses a request with a part that
+    /// has none of these.
     pub(crate) fn has_data(&self) -> bool {
         self.data.as_ref().is_some_and(|data| !data.is_empty()) || self.has_metadata()
     }
 
-    /// Returns whether the part, if it is one of a reply, has any content. An empty text, media without bytes and a call
-    /// without a name have none. A thought signature counts, since it has to be sent back.
+    /// Returns whether the part of a reply has content.
+    ///
+    /// An empty text, media without bytes and a call without a name are not content. A thought signature is, since it
+    /// must be sent back.
     pub(crate) fn has_content(&self) -> bool {
         let has_content = match &self.data {
             Some(Data::Text(text)) => !text.is_empty(),
@@ -145,8 +147,8 @@ impl Part {
         has_content || self.has_metadata()
     }
 
-    /// Returns whether the part says anything beside its data. An empty signature and unknown members that are `null`
-    /// say nothing.
+    /// Returns whether the part has anything except its data. The mark of a thought, an empty signature, and unknown
+    /// members that are `null` are ignored.
     fn has_metadata(&self) -> bool {
         let is_signed = self
             .thought_signature
@@ -156,10 +158,10 @@ impl Part {
         is_signed || has_unknown || self.has_settings()
     }
 
-    /// Returns the kind of data by its name in the API: `text`, `functionCall` and so on.
+    /// Returns the kind of data by its name in the API, such as `text` or `functionCall`.
     ///
-    /// For a kind without a variant in this version, that is the name of the first unknown member; for
-    /// an empty part, `None`.
+    /// For a kind without a variant in this version, this is the name of the first unknown member. `None` for an empty
+    /// part.
     pub fn kind(&self) -> Option<&str> {
         match &self.data {
             Some(data) => Some(data.kind()),

@@ -6,8 +6,10 @@ use super::json_path;
 use crate::protocol::content::{FunctionCall, PartialArg};
 
 impl FunctionCall {
-    /// Returns whether `next` is the next piece of this call. Arguments without a name continue a call, although its
-    /// last piece did not announce more: they cannot be a call of their own.
+    /// Returns whether `next` is the next piece of this call.
+    ///
+    /// Arguments without a function name continue the call even if its last piece did not announce another one: they
+    /// cannot be a separate call.
     pub(in crate::protocol) fn is_continued_by(&self, next: &Self) -> bool {
         let same_name = next.name().is_empty() || next.name() == self.name();
         let same_id = next.id.is_none() || next.id == self.id;
@@ -15,8 +17,7 @@ impl FunctionCall {
         (self.will_continue == Some(true) || is_rest) && same_name && same_id
     }
 
-    /// Merges the next piece of this call. The call is complete after a piece that does not announce
-    /// another one.
+    /// Merges the next piece of this call. A piece without `will_continue` is the last one.
     pub(in crate::protocol) fn merge_piece(&mut self, next: &Self) {
         if let Some(args) = &next.args {
             let known = self.args.get_or_insert_default();
@@ -30,10 +31,13 @@ impl FunctionCall {
         self.merge_partial_args();
     }
 
-    /// Moves the pieces of arguments into the arguments. One that does not fit waits for those that come before it, such
-    /// as earlier items of an array. A call with a piece that never fits is never complete.
+    /// Moves the pieces in `partial_args` into `args`.
+    ///
+    /// A piece that does not fit yet waits for others, such as the earlier items of an array. A call with a piece that
+    /// never fits stays incomplete, so that it does not run with wrong arguments.
     pub(in crate::protocol) fn merge_partial_args(&mut self) {
         while !self.partial_args.is_empty() {
+            // Repeated, since a piece that fits may create the array that an earlier piece waits for.
             let args = self.args.get_or_insert_default();
             let waiting = self.partial_args.len();
             self.partial_args.retain(|arg| !arg.merge_into(args));
@@ -45,8 +49,8 @@ impl FunctionCall {
 }
 
 impl PartialArg {
-    /// Sets the value in the arguments, or appends to a string; returns whether it fits. A value of a kind that this
-    /// version does not know never fits.
+    /// Sets the value in the arguments, or appends it to a string. Returns whether the value fits: one of an unknown
+    /// kind never does.
     fn merge_into(&self, args: &mut Map<String, Value>) -> bool {
         let value = self.value();
         if self.string_value.is_none() && value.is_none() && !self.unknown.is_empty() {
@@ -74,7 +78,7 @@ impl PartialArg {
     }
 }
 
-/// Returns a number as an integer if it is one, so that an integer parameter can be read from it.
+/// Converts a number to JSON, and a whole number to an integer: serde refuses `2.0` for an integer parameter.
 fn number(number: f64) -> Value {
     /// Up to this number, 2 to the power of 53, every integer has its own `f64`.
     const EXACT: f64 = 9_007_199_254_740_992.0;

@@ -1,7 +1,9 @@
-//! Reading messages with duplicate members: gateways add the `snake_case` name of a member beside the other one.
+//! Reading of messages with duplicate members: some gateways send a member under its `camelCase` and its `snake_case`
+//! name.
 //!
-//! Only a message refuses duplicates, so the error of its reader says where one is. One of the two is cut out of the
-//! text, and the text is read again. Names in free data, such as the arguments of a call, are never cut.
+//! The reader of a message reports a duplicate as an error, whose position is after the name of the second member. One
+//! of the two is removed from the text, and the text is read again. Free data, such as the arguments of a call, are
+//! read as maps, which do not report duplicates. So they may have any names, and nothing is removed from them.
 
 use std::ops::Range;
 
@@ -11,20 +13,22 @@ use serde_json::Error;
 use super::tokens::{string_length, value_length};
 use crate::protocol::wire::is_snake_case;
 
-/// Most bytes that are read again. Each duplicate takes another pass over the text.
+/// Maximum number of bytes that are read again. Each duplicate takes another pass over the text, so that a message
+/// with very many would take quadratic time.
 const MAX_REREAD: usize = 64 << 20;
 
-/// Beginning of the error for a duplicate member, as serde writes it.
+/// Beginning of serde's message for a duplicate member. serde_json's error does not contain the name in another form.
 const DUPLICATE: &str = "duplicate field `";
 
-/// Reads JSON again that was refused with an error, without its duplicate members.
+/// Reads JSON again without its duplicate members, after reading it has failed with `error`.
 ///
 /// # Errors
-/// The JSON is refused for another reason.
+/// The JSON is refused for another reason, or has too many duplicates.
 pub(super) fn read_without<T: DeserializeOwned>(
     mut json: String,
     mut error: Error,
 ) -> Result<T, Error> {
+    // Allows at least one pass, however long the text is.
     let mut left = MAX_REREAD.max(json.len());
     while let Some(rest) = left.checked_sub(json.len()) {
         left = rest;
@@ -44,8 +48,9 @@ pub(super) fn read_without<T: DeserializeOwned>(
     Err(error)
 }
 
-/// Returns the offset of the place that an error names.
+/// Returns the offset in bytes of an error, which has a line and a column.
 fn offset_of(json: &str, error: &Error) -> usize {
+    // serde_json ends lines at `\n` only, and its columns count bytes.
     let lines = json.split_inclusive('\n');
     let before: usize = lines
         .take(error.line().saturating_sub(1))
@@ -57,11 +62,12 @@ fn offset_of(json: &str, error: &Error) -> usize {
 /// Member of an object in the text.
 struct Member {
     name: Range<usize>,
-    /// Offset of its value, with the white space before it.
+    /// Offset after the colon. White space may precede the value.
     value: usize,
 }
 
-/// Returns the place of the superfluous one of two members, with a comma. The name of the second ends at `end`.
+/// Returns the range of the superfluous one of two members, including a comma. The name of the second member ends at
+/// `end`.
 fn superfluous(json: &str, name: &str, end: usize) -> Option<Range<usize>> {
     let members = members_before(json, end)?;
     let (second, before) = members.split_last()?;
@@ -71,6 +77,7 @@ fn superfluous(json: &str, name: &str, end: usize) -> Option<Range<usize>> {
     let first = before.iter().rfind(is_named)?;
     let is_null = |member: &Member| json[member.value..].trim_start().starts_with("null");
     let is_canonical = |member: &Member| name_of(member) == name;
+    // `null` means absent and never wins. Then the name in `camelCase` wins, and between equal names the last member.
     let keeps_first =
         is_null(second) || !is_null(first) && is_canonical(first) && !is_canonical(second);
     let cut = if keeps_first { second } else { first };
@@ -84,8 +91,9 @@ fn superfluous(json: &str, name: &str, end: usize) -> Option<Range<usize>> {
     })
 }
 
-/// Returns the members of the object in which `end` is, up to the one whose name ends there.
+/// Returns the members of the innermost object around `end`, up to the member whose name ends there.
 fn members_before(json: &str, end: usize) -> Option<Vec<Member>> {
+    // The parser has accepted the text before `end`, so a string is a name exactly if a colon follows it.
     let mut open: Vec<Vec<Member>> = Vec::new();
     let mut at = 0;
     while at < end {

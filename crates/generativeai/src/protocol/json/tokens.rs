@@ -1,7 +1,9 @@
-//! Lengths of the tokens and values of JSON, without reading them.
+//! Lengths of strings and values in JSON text, found without parsing them.
 
-/// Returns the length of the string at the start, with its quotes.
+/// Returns the length of the string at the start, with its quotes. A string without an end extends to the end of the
+/// text.
 pub(super) fn string_length(json: &str) -> usize {
+    // The opening quote is skipped like an escaped one.
     let mut escaped = true;
     let end = json.bytes().position(|byte| match byte {
         _ if escaped => {
@@ -17,7 +19,7 @@ pub(super) fn string_length(json: &str) -> usize {
     end.map_or(json.len(), |end| end + 1)
 }
 
-/// Returns the length of the JSON value at the start, with the white space before it. `None` if it does not end.
+/// Returns the length of the JSON value at the start, including white space before it. `None` if the value has no end.
 pub(super) fn value_length(json: &str) -> Option<usize> {
     let mut depth = 0_usize;
     let mut at = json.len() - json.trim_start().len();

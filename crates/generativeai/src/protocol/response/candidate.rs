@@ -9,7 +9,7 @@ message! {
     /// One of the replies to a request, or a chunk of it.
     ///
     /// A request has one candidate unless
-    /// [`candidate_count`](crate::protocol::config::GenerationConfig::candidate_count) asks for more.
+    /// [`candidate_count`](crate::protocol::config::GenerationConfig::candidate_count) requests more.
     ///
     /// ```
     /// use generativeai::protocol::response::GenerateContentResponse;
@@ -39,8 +39,8 @@ message! {
         pub citation_metadata: Option<Box<CitationMetadata>>,
         /// Number of tokens in this candidate.
         pub token_count: Option<i32>,
-        /// Sources of an answer to a question about given passages. The method that returns them is no
-        /// longer documented.
+        /// Sources of an answer to a question about given passages. Only the method `generateAnswer` returned them,
+        /// which is no longer documented.
         pub grounding_attributions: Vec<GroundingAttribution>,
         /// Sources that a search tool found for the reply.
         pub grounding_metadata: Option<Box<GroundingMetadata>>,
@@ -61,7 +61,7 @@ message! {
 }
 
 impl Candidate {
-    /// Returns the parts of the content; empty if there is no content.
+    /// Returns the parts of the content. Empty if the content is absent.
     pub fn parts(&self) -> &[Part] {
         self.content
             .as_ref()
@@ -76,7 +76,7 @@ open_enum! {
     /// With [`Stop`](Self::Stop) and [`MaxTokens`](Self::MaxTokens) a turn of a chat is complete; with
     /// any other reason it ends in an error, unless the reason is accepted with `accept_finish_reasons`.
     ///
-    /// | Reasons | What helps |
+    /// | Reasons | Remedy |
     /// | --- | --- |
     /// | [`MaxTokens`](Self::MaxTokens) | a higher limit, or a message that asks to continue |
     /// | [`Safety`](Self::Safety), [`ImageSafety`](Self::ImageSafety) | another prompt, or other thresholds |
@@ -86,10 +86,10 @@ open_enum! {
     /// | [`UnexpectedToolCall`](Self::UnexpectedToolCall) | declaring the tool, or an instruction that forbids it |
     /// | [`Other`](Self::Other), [`MalformedResponse`](Self::MalformedResponse) | another attempt |
     ///
-    /// A chat answers calls that end with `MALFORMED_FUNCTION_CALL` or `UNEXPECTED_TOOL_CALL` with the error, if it
-    /// calls functions automatically, so that the model can correct itself.
+    /// A chat with automatic function calling answers `MALFORMED_FUNCTION_CALL` and `UNEXPECTED_TOOL_CALL` with an
+    /// error for the model, so that the model can correct its call.
     ///
-    /// New models have new reasons, so a `match` needs a last arm:
+    /// New models have new reasons, so a `match` needs a wildcard arm:
     ///
     /// ```
     /// use generativeai::protocol::response::FinishReason;
@@ -185,12 +185,13 @@ impl FinishReason {
         }
     }
 
-    /// Returns whether the service stopped the reply before its end. True for unknown reasons.
+    /// Returns whether the service stopped the reply before its end, so that it may be incomplete or empty. True for
+    /// unknown reasons as well.
     pub fn is_stop(&self) -> bool {
         !self.is_end() && !self.is_unspecified()
     }
 
-    /// Returns an explanation of the reason, if its name alone is not clear.
+    /// Returns an explanation of the reason for error messages. `None` for unknown reasons, and if the name is clear.
     pub fn meaning(&self) -> Option<&'static str> {
         Some(match self {
             Self::MaxTokens => "the limit `max_output_tokens` was reached, possibly while thinking",

@@ -6,7 +6,7 @@ message! {
     /// Sources that a tool found are in
     /// [`GroundingMetadata`](crate::protocol::grounding::GroundingMetadata).
     ///
-    /// A program that publishes replies, code above all, checks them for sources and their licences:
+    /// A program that publishes replies, especially code, should check the licences of their sources:
     ///
     /// ```
     /// use generativeai::protocol::response::CitationMetadata;

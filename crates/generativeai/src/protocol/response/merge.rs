@@ -1,4 +1,7 @@
 //! Merging of the chunks of a streamed reply.
+//!
+//! Merging is associative: chunks may be merged in groups, and the groups merged afterwards. So no rule depends on how
+//! a reply was divided into chunks.
 
 use serde_json::Value;
 
@@ -12,20 +15,21 @@ use crate::protocol::response::{
 use crate::protocol::safety::SafetyRating;
 
 impl GenerateContentResponse {
-    /// Merges the next chunk of a stream into this response.
+    /// Merges the next chunk of a stream into this response. Start with an empty one: the candidates of a response that
+    /// was read as a whole may be in any order, or without an index.
     ///
-    /// - Candidates are matched and ordered by their index; an absent index is 0.
-    /// - Neighbouring text parts are concatenated, unless one has a thought signature or only one is a thought. Code
-    ///   and its output are merged alike. Pieces of a streamed function call are put together. All other parts stay
-    ///   separate.
-    /// - Log probabilities, citations and read web pages are collected. Of other values, such as the token counts, the
-    ///   model version and the sources of grounding, the last one counts.
-    /// - A continuation token counts until the next content.
-    /// - A block is never replaced. A finish reason other than `STOP` and `MAX_TOKENS` is replaced only by another such
-    ///   reason.
+    /// - Candidates are matched and ordered by their index. An absent index is 0.
+    /// - Adjacent text parts are concatenated, unless one of them has a thought signature, or only one is a thought.
+    ///   Code and its output are merged in the same way. The pieces of a streamed function call become one call. All
+    ///   other parts stay separate.
+    /// - Log probabilities, citations and retrieved web pages accumulate. Other values are replaced by later ones: the
+    ///   token counts, the model version, the sources of grounding and so on.
+    /// - A continuation token is removed when further content follows.
+    /// - A block reason is never replaced. A finish reason other than `STOP` and `MAX_TOKENS` is replaced only by
+    ///   another such reason.
     ///
-    /// [`ReplyStream`](crate::ReplyStream) and [`GenerateStream`](crate::GenerateStream) merge their chunks themselves.
-    /// Merge by hand the chunks of a [`Backend`](crate::Backend), or those that a program has stored.
+    /// [`ReplyStream`](crate::ReplyStream) and [`GenerateStream`](crate::GenerateStream) merge their chunks
+    /// automatically. Use this method for the chunks of a [`Backend`](crate::Backend), or for stored ones.
     ///
     /// ```
     /// use generativeai::protocol::content::Content;
@@ -61,13 +65,15 @@ impl GenerateContentResponse {
         merge_unknown(&mut self.unknown, &chunk.unknown);
     }
 
-    /// Orders the candidates of a reply in one piece by their index; an absent index is 0.
+    /// Orders the candidates by their index, as merging does. The candidates of a reply that was not streamed may be in
+    /// any order.
     pub(crate) fn order_candidates(&mut self) {
         self.candidates.sort_by_key(index_of);
     }
 
-    /// Returns the candidate with this index, which is inserted in order if there is none.
+    /// Returns the candidate with this index. A missing one is inserted in order.
     fn candidate_mut(&mut self, index: i32) -> &mut Candidate {
+        // Merging inserts candidates in order, so that a binary search finds them.
         let at = self
             .candidates
             .partition_point(|known| index_of(known) < index);
@@ -75,6 +81,7 @@ impl GenerateContentResponse {
             self.candidates.insert(at, Candidate::default());
         }
         let candidate = &mut self.candidates[at];
+        // The service leaves out index 0, so a merged reply has it only if a chunk contained it.
         if index != 0 {
             candidate.index = Some(index);
         }
@@ -97,6 +104,7 @@ fn index_in(before: &[Candidate], candidate: &Candidate) -> i32 {
 }
 
 impl Candidate {
+    /// Merges a chunk of this candidate, by the rules of [`GenerateContentResponse::merge_chunk`].
     fn merge_chunk(&mut self, chunk: &Candidate) {
         if let Some(content) = &chunk.content {
             self.content.get_or_insert_default().merge_chunk(content);
@@ -136,7 +144,8 @@ impl Candidate {
             &chunk.grounding_metadata,
             |known, new| known.merge_chunk(new),
         );
-        // A token continues the reply after the content so far.
+        // The token continues the reply after the content that precedes it. Further parts, or an end of the reply, make
+        // it invalid.
         let is_over = |reason: &FinishReason| {
             !reason.is_unspecified() && *reason != FinishReason::Continuation
         };
@@ -149,7 +158,7 @@ impl Candidate {
         merge_unknown(&mut self.unknown, &chunk.unknown);
     }
 
-    /// Sets the finish reason, unless the reply was stopped before and the new reason is a regular end.
+    /// Sets the finish reason. A regular end does not replace an earlier reason for which the reply was stopped.
     fn merge_finish_reason(&mut self, reason: &FinishReason) {
         let known = self.finish_reason.as_ref();
         let was_stopped = known.is_some_and(FinishReason::is_stop);
@@ -160,6 +169,7 @@ impl Candidate {
 }
 
 impl Content {
+    /// Appends the parts of a chunk. Pieces of parts are merged into the last part, or into an incomplete call.
     fn merge_chunk(&mut self, chunk: &Content) {
         if !self.has_role() {
             self.role.clone_from(&chunk.role);
@@ -182,8 +192,10 @@ impl Content {
 }
 
 impl Content {
-    /// Merges a piece of a streamed call that is not the last part, and returns whether it is one: a piece with the id
-    /// or the name of that call. An empty text between the pieces of a call is left out.
+    /// Merges a piece of a streamed call that is not the last part, and returns whether the part was merged.
+    ///
+    /// A service may stream several calls at the same time. Then a piece has the id or the name of its call. An empty
+    /// text between the pieces of a call is dropped, since it would separate them.
     fn merge_piece(&mut self, part: &Part) -> bool {
         if let Some(Data::Text(text)) = &part.data {
             let last = self.parts.last().and_then(Part::as_function_call);
@@ -206,7 +218,7 @@ impl Content {
 }
 
 impl Part {
-    /// Merges the next part if both are pieces of one part, and returns whether they are.
+    /// Merges the next part if both are pieces of the same part. Returns whether they are.
     fn merge_next(&mut self, next: &Part) -> bool {
         if let (Some(Data::FunctionCall(call)), Some(Data::FunctionCall(more))) =
             (&mut self.data, &next.data)
@@ -220,6 +232,7 @@ impl Part {
                 true
             };
         }
+        // A thought signature must be sent back in the part that it came with, so such a part stays separate.
         if !(self.is_plain() && next.is_plain() && self.is_thought() == next.is_thought()) {
             return false;
         }
@@ -229,6 +242,7 @@ impl Part {
                 if code.id == more.id =>
             {
                 append(&mut code.code, &more.code);
+                // Later pieces may have the zero value, which must not replace a known language or outcome.
                 if matches!(code.language, None | Some(Language::Unspecified)) {
                     set(&mut code.language, &more.language);
                 }
@@ -248,12 +262,13 @@ impl Part {
         true
     }
 
-    /// Returns whether the part has no metadata except whether it is a thought.
+    /// Returns whether the part has no metadata, except that it may be a thought.
     pub(in crate::protocol) fn is_plain(&self) -> bool {
         self.thought_signature.is_none() && self.unknown.is_empty() && !self.has_settings()
     }
 
-    /// Returns whether the part has metadata of which this version knows the type.
+    /// Returns whether the part has metadata with a field in this version, other than `thought` and
+    /// `thought_signature`.
     pub(in crate::protocol) fn has_settings(&self) -> bool {
         // All fields are named, so that a new one cannot be forgotten.
         let Part {
@@ -314,8 +329,10 @@ impl LogprobsResult {
 }
 
 impl GroundingMetadata {
-    /// Replaces each value that the chunk has: a chunk has all sources so far, and the service sends empty metadata in
-    /// chunks that have none. Supports refer to the sources of their chunk, so both are replaced together.
+    /// Replaces each value that the chunk has, since it contains all sources so far. Empty values replace nothing: the
+    /// service sends empty metadata in chunks without sources.
+    ///
+    /// Supports refer to the sources of their chunk by index, so sources and supports are replaced together.
     fn merge_chunk(&mut self, chunk: &GroundingMetadata) {
         if !chunk.grounding_chunks.is_empty() {
             self.grounding_chunks.clone_from(&chunk.grounding_chunks);
@@ -337,8 +354,9 @@ impl GroundingMetadata {
 }
 
 impl UsageMetadata {
-    /// Replaces all values by those of the chunk, if it has counts: the counts of one chunk belong together. Otherwise
-    /// adds the values that it has.
+    /// Replaces all values if the chunk has any count, otherwise only the values that it has.
+    ///
+    /// The counts of a chunk belong together: mixed with those of another one they would not add up to the total.
     fn merge_chunk(&mut self, chunk: &UsageMetadata) {
         let counts = [
             chunk.prompt_token_count,
@@ -348,6 +366,7 @@ impl UsageMetadata {
             chunk.thoughts_token_count,
             chunk.total_token_count,
         ];
+        // `clone_from` reuses allocations. This happens for each chunk of most streams.
         if counts.iter().any(Option::is_some) {
             return self.clone_from(chunk);
         }
@@ -385,6 +404,7 @@ fn merge_ratings(known: &mut Vec<SafetyRating>, chunk: &[SafetyRating]) {
     }
 }
 
+/// Appends the items that the list does not contain yet. A chunk may repeat items of earlier ones.
 fn add_new<T: Clone + PartialEq>(known: &mut Vec<T>, chunk: &[T]) {
     for new in chunk {
         if !known.contains(new) {
@@ -413,6 +433,7 @@ fn set_list<T: Clone>(known: &mut Vec<T>, new: &Vec<T>) {
     }
 }
 
+/// Merges a value into a known one, or sets it if none is known.
 fn merge_or_set<T: Clone>(known: &mut Option<T>, new: &Option<T>, merge: fn(&mut T, &T)) {
     match (known, new) {
         (Some(known), Some(new)) => merge(known, new),
@@ -420,13 +441,15 @@ fn merge_or_set<T: Clone>(known: &mut Option<T>, new: &Option<T>, merge: fn(&mut
     }
 }
 
+/// Replaces unknown members. How to merge them is not known, so the last value is kept.
 fn merge_unknown(known: &mut Unknown, chunk: &Unknown) {
     for (name, value) in chunk.iter() {
         known.insert(name.clone(), value.clone());
     }
 }
 
-/// Merges unknown members of a message whose lists accumulate: lists are concatenated without duplicates.
+/// Merges unknown members of a message whose lists accumulate, such as citations under a newer name. Lists are
+/// concatenated without duplicates.
 fn merge_unknown_lists(known: &mut Unknown, chunk: &Unknown) {
     for (name, value) in chunk.iter() {
         let value = match (known.get(name), value) {

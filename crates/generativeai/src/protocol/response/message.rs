@@ -1,4 +1,4 @@
-//! The response of `generateContent`: candidates, feedback about the prompt, status of the model.
+//! Response of `generateContent`: candidates, feedback about the prompt, status of the model.
 
 use crate::protocol::content::{Content, FunctionCall, Part};
 use crate::protocol::response::{Candidate, FinishReason, UsageMetadata};
@@ -7,8 +7,6 @@ use crate::protocol::time::Timestamp;
 
 message! {
     /// Response to a request: a whole reply, or one chunk of a streamed reply.
-    ///
-    /// What a program usually reads:
     ///
     /// | Question | Answer |
     /// | --- | --- |
@@ -30,7 +28,7 @@ message! {
     /// ```
     pub struct GenerateContentResponse {
         /// Replies: one, unless
-        /// [`candidate_count`](crate::protocol::config::GenerationConfig::candidate_count) asks for more.
+        /// [`candidate_count`](crate::protocol::config::GenerationConfig::candidate_count) requests more.
         /// Empty if the prompt was blocked.
         pub candidates: Vec<Candidate>,
         /// Feedback about the prompt. Present if the prompt was blocked.
@@ -51,8 +49,8 @@ message! {
 }
 
 impl GenerateContentResponse {
-    /// Returns the function calls of the first candidate, in order. A call that is still being streamed,
-    /// see [`FunctionCall::is_complete`], is left out.
+    /// Returns the function calls of the first candidate, in order. A call that is still being streamed is left out,
+    /// see [`FunctionCall::is_complete`].
     ///
     /// ```
     /// use generativeai::protocol::content::{Content, FunctionCall};
@@ -152,7 +150,7 @@ message! {
 }
 
 impl PromptFeedback {
-    /// Returns whether the prompt was blocked: there is a reason, or at least a message.
+    /// Returns whether the prompt was blocked: the feedback has a reason, or at least a message.
     pub fn is_block(&self) -> bool {
         match &self.block_reason {
             None | Some(BlockReason::Unspecified) => self.block_reason_message.is_some(),
@@ -170,7 +168,7 @@ open_enum! {
     /// let response: GenerateContentResponse =
     ///     serde_json::from_str(r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#)?;
     /// assert_eq!(response.block_reason(), Some(&BlockReason::Safety));
-    /// // There is no reply, so asking for its text is an error that names the reason.
+    /// // Without a reply, `text` returns an error that names the reason.
     /// assert!(response.text().unwrap_err().to_string().contains("SAFETY"));
     /// # Ok::<(), serde_json::Error>(())
     /// ```
@@ -185,7 +183,7 @@ open_enum! {
         Blocklist = "BLOCKLIST",
         /// The prompt contains prohibited content. This filter cannot be turned off.
         ProhibitedContent = "PROHIBITED_CONTENT",
-        /// The prompt asks for an image that would be harmful.
+        /// The prompt requests an image that would be harmful.
         ImageSafety = "IMAGE_SAFETY",
         ;
         /// Model Armor, a filter of Google Cloud, blocked the prompt. Vertex AI only.
@@ -198,7 +196,7 @@ open_enum! {
 message! {
     /// Stage of a model in its life cycle.
     ///
-    /// Log it, so that you notice in time that a model will be retired:
+    /// A program can log the status, so that its maintainers notice in time that a model will be retired:
     ///
     /// ```
     /// use generativeai::protocol::response::{GenerateContentResponse, ModelStage};

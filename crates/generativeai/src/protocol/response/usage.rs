@@ -7,8 +7,7 @@ message! {
     /// Token counts of a request and its reply.
     ///
     /// In a stream each chunk has the counts so far, and the last one is final. A count that is absent
-    /// from a final chunk is 0.
-    /// The counts explain a bill: prompt tokens are billed as input, replies and thoughts as output.
+    /// from a final chunk is 0. Prompt tokens are billed as input, replies and thoughts as output.
     ///
     /// In a conversation the counts of a turn are the sum over all its requests. They grow with the history, which each
     /// request repeats.
@@ -46,7 +45,7 @@ message! {
     pub struct UsageMetadata {
         /// Tokens in the prompt, including cached tokens and media.
         pub prompt_token_count: Option<i32>,
-        /// Prompt tokens served from a cache. They are cheaper. They are already part of
+        /// Prompt tokens served from a cache, at a lower price. They are already part of
         /// [`prompt_token_count`](Self::prompt_token_count): do not add the two.
         pub cached_content_token_count: Option<i32>,
         /// Tokens in the replies, all candidates together, without thoughts.
@@ -54,8 +53,8 @@ message! {
         pub candidates_token_count: Option<i32>,
         /// Tokens in the results of built-in tools, added to the prompt.
         pub tool_use_prompt_token_count: Option<i32>,
-        /// Tokens of thinking. They are billed as output.
-        /// They are not part of [`candidates_token_count`](Self::candidates_token_count).
+        /// Tokens of thinking. They are billed as output, and are not part of
+        /// [`candidates_token_count`](Self::candidates_token_count).
         pub thoughts_token_count: Option<i32>,
         /// Sum of the tokens in prompt, replies, tool results and thoughts.
         /// Cached tokens are part of the prompt.
@@ -113,8 +112,8 @@ open_enum! {
 impl UsageMetadata {
     /// Adds the usage of another request, such as the next round of function calls.
     ///
-    /// A total that is absent is computed from the counts. Counts by modality that one of the two does
-    /// not have become absent, since they would not add up to the count.
+    /// An absent total is computed from the counts. If one of the two has a count without counts by modality, the sum
+    /// has none either, since they would not add up to the count.
     ///
     /// ```
     /// use generativeai::protocol::response::UsageMetadata;
@@ -130,6 +129,7 @@ impl UsageMetadata {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub fn add(&mut self, more: &UsageMetadata) {
+        // Before the loop, which changes the counts that an absent total is computed from.
         let total = sum(self.total(), more.total());
         for (count, details, more, more_details) in [
             (
@@ -157,6 +157,7 @@ impl UsageMetadata {
                 &more.tool_use_prompt_tokens_details,
             ),
         ] {
+            // If only one of the two had details, their sum would be less than the count.
             let unknown = |count: Option<i32>, details: &[ModalityTokenCount]| {
                 details.is_empty() && count.is_some_and(|count| count > 0)
             };
@@ -206,6 +207,8 @@ impl BillablePromptUsage {
 }
 
 /// Adds two counts. An absent count is 0, and the sum of two absent counts is absent.
+///
+/// Saturates, so that wrong counts of a service cannot overflow.
 fn sum(one: Option<i32>, other: Option<i32>) -> Option<i32> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.saturating_add(other)),
@@ -213,6 +216,7 @@ fn sum(one: Option<i32>, other: Option<i32>) -> Option<i32> {
     }
 }
 
+/// Adds counts by modality.
 fn add_details(details: &mut Vec<ModalityTokenCount>, more: &[ModalityTokenCount]) {
     for new in more {
         match details

@@ -38,9 +38,9 @@ pub struct QuotaViolation<'a> {
     pub description: Option<&'a str>,
 }
 
-/// Reason for an error, for programs.
+/// Machine-readable reason of an error.
 ///
-/// Messages change; reasons do not. A program that reacts to an error compares the reason:
+/// Messages may change, reasons do not. A program that reacts to an error should compare the reason:
 ///
 /// ```
 /// use generativeai::protocol::status::Status;
@@ -73,7 +73,7 @@ impl<'a> ErrorInfo<'a> {
 }
 
 impl Status {
-    /// Returns the time to wait before a retry, from `RetryInfo`. `None` if there is none, or it is invalid.
+    /// Returns the time to wait before a retry, from `RetryInfo`. `None` if it is absent or invalid.
     pub fn retry_delay(&self) -> Option<Duration> {
         let delay = self
             .details_of("google.rpc.RetryInfo")
@@ -114,12 +114,14 @@ impl Status {
 
     fn details_of(&self, kind: &'static str) -> impl Iterator<Item = &Value> {
         self.details.iter().filter(move |detail| {
+            // A type URL: only the name after the last slash identifies the type.
             let name = text(detail, "@type").and_then(|name| name.rsplit('/').next());
             name == Some(kind)
         })
     }
 }
 
+/// Returns whether a quota is per day, which only its identifier shows.
 fn is_daily(quota: &str) -> bool {
     let quota = quota.to_ascii_lowercase();
     quota.contains("perday") || quota.contains("per_day") || quota.contains("daily")

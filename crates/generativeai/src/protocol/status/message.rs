@@ -1,4 +1,4 @@
-//! The status of a refused request.
+//! Status of a refused request.
 
 use serde_json::Value;
 

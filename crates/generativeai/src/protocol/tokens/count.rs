@@ -15,7 +15,7 @@ message! {
     /// use generativeai::protocol::tokens::CountTokensRequest;
     ///
     /// let text = CountTokensRequest::default().contents("How tall is Ben Nevis?");
-    /// // With everything else that counts.
+    /// // The whole request, including the system instruction.
     /// let request = GenerateContentRequest::default()
     ///     .model("models/gemini-flash-latest")
     ///     .system_instruction("Answer in one word.")

@@ -13,7 +13,7 @@ message! {
 open_enum! {
     /// Kind of data that tokens represent.
     pub enum Modality {
-        /// Zero value of the enum. It is counted as text.
+        /// Zero value of the enum. It is treated as text.
         Unspecified = "MODALITY_UNSPECIFIED",
         /// Text.
         Text = "TEXT",

@@ -13,8 +13,8 @@ message! {
     /// [`ExecutableCode`](crate::protocol::content::ExecutableCode) and
     /// [`CodeExecutionResult`](crate::protocol::content::CodeExecutionResult).
     ///
-    /// Useful for arithmetic, tables and plots, where models make mistakes. The model decides whether to write code.
-    /// Its output counts as tokens of the prompt.
+    /// The tool is useful for arithmetic, tables and plots, where models make mistakes. The model decides whether to
+    /// write code. The output of the code is counted as prompt tokens.
     ///
     /// ```
     /// use generativeai::protocol::tools::CodeExecution;
@@ -66,8 +66,8 @@ message! {
     /// Queries and sources are in
     /// [`grounding_metadata`](crate::protocol::response::Candidate::grounding_metadata).
     ///
-    /// Searches are billed apart from tokens. Programs that show a grounded reply have to show the search suggestions
-    /// with it, see [`GroundingMetadata`](crate::protocol::grounding::GroundingMetadata).
+    /// Searches are billed in addition to tokens. Programs that show a grounded reply have to show the search
+    /// suggestions with it, see [`GroundingMetadata`](crate::protocol::grounding::GroundingMetadata).
     ///
     /// ```
     /// use generativeai::GenerativeModel;
@@ -122,7 +122,7 @@ message! {
 }
 
 message! {
-    /// Period of time. An absent end is open.
+    /// Period of time. Without a start or an end it is unlimited on that side.
     ///
     /// ```
     /// use generativeai::protocol::tools::{GoogleSearch, Interval};
@@ -187,12 +187,10 @@ open_enum! {
 message! {
     /// Tool that controls a browser, a phone or a desktop.
     ///
-    /// The service declares functions such as `click_at`. The program runs their calls, and responds with
-    /// a screenshot.
-    ///
-    /// The program is a loop: the model calls a function, the program performs the action, and its response contains a
-    /// new screenshot as [`FunctionResponsePart`](crate::protocol::content::FunctionResponsePart). Ask the user before
-    /// each step that cannot be undone.
+    /// The service declares functions such as `click_at`. In a loop, the model calls one, the program performs the
+    /// action, and the response contains a new screenshot as
+    /// [`FunctionResponsePart`](crate::protocol::content::FunctionResponsePart). Ask the user before each step that
+    /// cannot be undone.
     ///
     /// ```
     /// use generativeai::protocol::content::FunctionCall;

@@ -11,6 +11,9 @@ use crate::protocol::tools::{
 message! {
     /// Tools of one kind that a model may use: functions of the program, or a built-in tool.
     ///
+    /// A request may contain several tools. The Gemini API accepts functions and built-in tools together only if
+    /// `include_server_side_tool_invocations` is set in the [`ToolConfig`](crate::protocol::tools::ToolConfig).
+    ///
     /// ```
     /// use generativeai::protocol::schema::Schema;
     /// use generativeai::protocol::tools::{FunctionDeclaration, GoogleSearch, Tool};
@@ -24,13 +27,13 @@ message! {
         pub function_declarations: Vec<FunctionDeclaration>,
         /// Web search of Gemini 1.5. Newer models use [`google_search`](Self::google_search).
         pub google_search_retrieval: Option<GoogleSearchRetrieval>,
-        /// Runs code that the model writes.
+        /// Execution of code that the model writes.
         pub code_execution: Option<CodeExecution>,
         /// Web search.
         pub google_search: Option<GoogleSearch>,
-        /// Controls a browser, a phone or a desktop. Needs a model made for it.
+        /// Control of a browser, a phone or a desktop. Only special models support it.
         pub computer_use: Option<ComputerUse>,
-        /// Reads web pages whose URLs are in the conversation.
+        /// Reading of web pages whose URLs are in the conversation.
         pub url_context: Option<UrlContext>,
         /// Search in documents uploaded to a file search store. Gemini API only.
         pub file_search: Option<Box<FileSearch>>,
@@ -101,7 +104,7 @@ impl From<McpServer> for Tool {
 }
 
 message! {
-    /// Description of a function of the program. The model decides from it whether and how to call the function.
+    /// Description of a function of the program, from which the model decides whether and how to call it.
     ///
     /// Descriptions are prompts: state the result of the function, its unit, and when to call it. Describe each
     /// parameter as carefully.

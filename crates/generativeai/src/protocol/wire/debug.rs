@@ -1,4 +1,4 @@
-//! `Debug` of messages: fields that are present, and no others.
+//! `Debug` of messages, without absent fields.
 
 use std::fmt::{Debug, DebugStruct, Formatter, Result};
 
@@ -7,7 +7,7 @@ use crate::protocol::Unknown;
 
 /// Formatter of a message that leaves out absent fields.
 ///
-/// A request has about thirty fields, most of them absent: the derived `Debug` would hide the rest.
+/// A message has up to thirty fields. Most of them are absent, and would make the others hard to find.
 pub(crate) struct DebugMessage<'a, 'b>(DebugStruct<'a, 'b>);
 
 impl<'a, 'b> DebugMessage<'a, 'b> {
@@ -21,6 +21,7 @@ impl<'a, 'b> DebugMessage<'a, 'b> {
 
     pub(crate) fn value(mut self, name: &str, value: Option<&dyn Debug>) -> Self {
         if let Some(value) = value {
+            // `stringify!` writes raw identifiers with their prefix.
             self.0.field(name.trim_start_matches("r#"), value);
         }
         self

@@ -11,7 +11,10 @@ use serde::de::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-/// Value of a member, in its JSON form.
+/// Value of a member, or item of a list.
+///
+/// The provided methods call serde's traits. A type overrides `read` if the API sends it in more forms than serde
+/// accepts, and `write` if serde writes another form than the API expects.
 pub(crate) trait Wire: fmt::Debug + Serialize + DeserializeOwned {
     /// Reads the value.
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -43,7 +46,7 @@ pub(crate) trait Wire: fmt::Debug + Serialize + DeserializeOwned {
         self.serialize(serializer)
     }
 
-    /// Returns the meaning of `null`, for a type that distinguishes it from absence.
+    /// Returns the value of `null`. `None` if `null` means that the member is absent, as for most types.
     fn from_null() -> Option<Self> {
         None
     }
@@ -77,7 +80,9 @@ impl Visitor<'_> for BoolVisitor {
 
 impl Wire for String {}
 
-/// Gateways write arguments as text, as OpenAI's API does, and PHP writes an empty object as `[]`. Both are read.
+/// Also reads a text that contains an object, and an empty list.
+///
+/// Gateways write the arguments of a call as text, since OpenAI's API does. PHP writes an empty object as `[]`.
 impl Wire for Map<String, Value> {
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(MapVisitor)
@@ -146,7 +151,7 @@ impl<T: Wire> Wire for Box<T> {
 
 /// Field of a message.
 pub(crate) trait Member: Sized {
-    /// Reads the field, and replaces its value.
+    /// Reads the field in place. The new value replaces the old one.
     fn read<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error>;
     /// Writes the field. Called only if it is present.
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
@@ -181,6 +186,7 @@ impl<T: Wire> Member for Option<T> {
 impl<T: Wire> Member for Vec<T> {
     fn read<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
         self.clear();
+        // Not `deserialize_seq`, since the value may be a single item.
         deserializer.deserialize_any(ListVisitor(self))
     }
 
@@ -197,6 +203,7 @@ impl<T: Wire> Member for Vec<T> {
     }
 }
 
+/// Writes an item in its wire form, where serde would use the `Serialize` of its type.
 struct ItemValue<'a, T>(&'a T);
 
 impl<T: Wire> Serialize for ItemValue<'_, T> {
@@ -205,6 +212,7 @@ impl<T: Wire> Serialize for ItemValue<'_, T> {
     }
 }
 
+/// Reads a value or `null` into the option.
 struct OneVisitor<'a, T>(&'a mut Option<T>);
 
 impl<'de, T: Wire> Visitor<'de> for OneVisitor<'_, T> {
@@ -219,6 +227,7 @@ impl<'de, T: Wire> Visitor<'de> for OneVisitor<'_, T> {
         Ok(())
     }
 
+    // serde buffers the members of flattened and untagged types, with `null` as a unit.
     fn visit_unit<E: Error>(self) -> Result<(), E> {
         self.visit_none()
     }
@@ -289,7 +298,7 @@ impl<'de, T: Wire> DeserializeSeed<'de> for Item<'_, T> {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         let Self(list) = self;
         if list.is_empty() {
-            // Most lists of a chunk have one item, and the first push would allocate four.
+            // Most lists of a chunk have one item, and the first push would make room for four.
             list.reserve_exact(1);
         }
         T::push(list, deserializer)

@@ -40,7 +40,7 @@ pub(crate) fn read_message<'de, T: Message, D: Deserializer<'de>>(
     Ok(message)
 }
 
-/// Reads a message into the place where `put` stores it.
+/// Reads a message into the place where `put` stores it. After an error, the members read so far remain there.
 pub(crate) fn read_message_into<'de, 'place, T: Message + 'place, D: Deserializer<'de>>(
     put: impl FnOnce(T) -> &'place mut T,
     deserializer: D,
@@ -48,8 +48,9 @@ pub(crate) fn read_message_into<'de, 'place, T: Message + 'place, D: Deserialize
     deserializer.deserialize_map(MessageVisitor(put(T::default())))
 }
 
-/// Reads an item of a list of messages, and pushes it. A list in place of an item is read as a part of the list, as the
-/// service does, and `null` is nothing.
+/// Reads an item of a list of messages, and pushes it.
+///
+/// Like the service, flattens a list within the list. `null` is skipped.
 pub(crate) fn push_messages<'de, T: Message, D: Deserializer<'de>>(
     list: &mut Vec<T>,
     deserializer: D,
@@ -57,6 +58,7 @@ pub(crate) fn push_messages<'de, T: Message, D: Deserializer<'de>>(
     deserializer.deserialize_any(ItemVisitor(list))
 }
 
+/// Pushes a message, or the messages of a nested list.
 struct ItemVisitor<'a, T>(&'a mut Vec<T>);
 
 impl<'de, T: Message> Visitor<'de> for ItemVisitor<'_, T> {
@@ -91,6 +93,7 @@ impl<'de, T: Message> DeserializeSeed<'de> for ItemVisitor<'_, T> {
     }
 }
 
+/// Reads the members of an object into the message.
 struct MessageVisitor<'a, T>(&'a mut T);
 
 impl<'de, T: Message> Visitor<'de> for MessageVisitor<'_, T> {
@@ -149,6 +152,7 @@ impl Visitor<'_> for NameVisitor {
 
     fn visit_str<E>(self, name: &str) -> Result<Name, E> {
         let Self(names) = self;
+        // The exact name first: it is the usual one, and comparing strings is faster than converting their case.
         let known = names.iter().position(|known| *known == name);
         let known = known.or_else(|| {
             let in_snake_case = name.contains('_');
@@ -203,6 +207,7 @@ pub(crate) struct CamelCase {
 }
 
 impl CamelCase {
+    /// Maximum length of a name. A longer one does not compile, since its constant is out of bounds.
     const LONGEST: usize = 48;
 
     /// Converts the name of a field in Rust, which may be a raw identifier such as `r#type`.
@@ -263,6 +268,7 @@ pub(crate) fn write_value<T: Member, M: SerializeMap>(
     map.serialize_entry(name, &MemberValue(member))
 }
 
+/// Writes a member in its wire form, where serde would use the `Serialize` of its type.
 struct MemberValue<'a, M>(&'a M);
 
 impl<M: Member> Serialize for MemberValue<'_, M> {

@@ -1,7 +1,8 @@
 //! Numbers, which the API writes as numbers or as strings.
 //!
-//! Protocol Buffers write 64-bit integers as strings, since JavaScript has only `f64`. Some services write all integers
-//! with a fraction of zero. All these forms are read. A number with another fraction, or out of range, is an error.
+//! The JSON form of Protocol Buffers writes 64-bit integers as strings, since numbers of JavaScript are `f64`. Some
+//! services write all integers with a fraction of zero. All these forms are read. An integer with another fraction, or
+//! out of range, is an error.
 
 use std::fmt;
 
@@ -10,6 +11,7 @@ use serde::{Deserializer, Serializer};
 
 use super::Wire;
 
+/// Implements [`Wire`] for an integer type, which is read from numbers and strings.
 macro_rules! integer {
     ($type:ty, $visitor:ident, $expecting:literal) => {
         impl Wire for $type {
@@ -36,6 +38,8 @@ macro_rules! integer {
             }
 
             fn visit_f64<E: Error>(self, number: f64) -> Result<$type, E> {
+                // `MAX as f64` of an `i64` is rounded up to 2^63, which does not fit. So the upper bound is the negated
+                // minimum, which an `f64` represents exactly, and is excluded.
                 let (least, above) = (<$type>::MIN as f64, -(<$type>::MIN as f64));
                 if number.fract() == 0.0 && (least..above).contains(&number) {
                     Ok(number as $type)
@@ -48,7 +52,7 @@ macro_rules! integer {
                 if let Ok(number) = text.parse() {
                     return Ok(number);
                 }
-                // `1e2` and `100.0`
+                // Strings such as `1e2` and `100.0` are integers as well.
                 let number = text.parse().unwrap_or(f64::NAN);
                 self.visit_f64(number)
                     .map_err(|_: E| out_of_range(text, $expecting))
@@ -70,6 +74,7 @@ impl Wire for f64 {
     }
 
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // JSON does not have these numbers, and serde_json would write `null`, which is read as absent.
         if self.is_nan() {
             serializer.serialize_str("NaN")
         } else if self.is_infinite() {

@@ -1,4 +1,4 @@
-//! Enums that the service may extend: read from a name or a number, unknown values kept.
+//! Enums that the service may extend. They are read from a name or a number, and keep unknown values.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,10 +9,10 @@ use serde::{Deserializer, Serializer};
 
 /// An enum with a variant for unknown values. The macro `open_enum!` implements it.
 pub(crate) trait OpenEnum: Clone + 'static {
-    /// Variants that have a number on the wire: their index. Empty for an enum that is a string.
+    /// Variants in the order of their numbers on the wire, from 0. Empty for an enum that is a string in the API.
     const NUMBERED: &'static [Self];
 
-    /// Every variant by its name, and by its other spellings.
+    /// Variants by name, and by other spellings that are read.
     const NAMED: &'static [(&'static str, Self)];
 
     /// Returns the variant with exactly this name.
@@ -25,7 +25,8 @@ pub(crate) trait OpenEnum: Clone + 'static {
     /// Reads a name in any spelling, see [`essence`]. An unknown name is kept unchanged.
     fn open<'a>(text: impl Into<Cow<'a, str>>) -> Self {
         let text = text.into();
-        // The exact name first: it is the usual one, and `known` compiles to a comparison of lengths.
+        // The exact name first: it is the usual one, and `known` is a `match` that does not allocate. `essence`
+        // allocates for each variant.
         if let Some(known) = Self::known(&text) {
             return known;
         }
@@ -40,15 +41,16 @@ pub(crate) trait OpenEnum: Clone + 'static {
     }
 }
 
-/// Returns the prefix of the values of an enum, from the name of its zero value: `FINISH_REASON_` of
-/// `FINISH_REASON_UNSPECIFIED`.
+/// Returns the prefix that the values of an enum may have, `FINISH_REASON_` for `FINISH_REASON_UNSPECIFIED`.
+///
+/// By the conventions of Protocol Buffers, the zero value is named after its enum.
 fn prefix_of(zero_value: &str) -> Option<&str> {
     let prefix = zero_value.strip_suffix("UNSPECIFIED")?;
     (!prefix.is_empty()).then_some(prefix)
 }
 
-/// Returns what names of a value have in common that are spelled in any case, with or without the prefix of their enum,
-/// and with hyphens or nothing in place of underscores.
+/// Returns a name in capitals, without the prefix of its enum, underscores and hyphens. All spellings of a value have
+/// the same result:
 ///
 /// | Name | Other spellings |
 /// | --- | --- |
@@ -85,8 +87,10 @@ pub(crate) fn write_enum<E: OpenEnum, S: Serializer>(
     }
 }
 
-/// Returns whether an unknown value was read from a number. Digits that name a variant, or that a number is not
-/// written with (`007`), can only have come as a string.
+/// Returns whether an unknown value was received as a number.
+///
+/// A number of a variant became that variant, and `007` is not a number in JSON. Such texts were received as strings,
+/// and are written as strings again.
 fn is_number<E: OpenEnum>(number: i64, text: &str) -> bool {
     let is_known = usize::try_from(number).is_ok_and(|place| place < E::NUMBERED.len());
     !E::NUMBERED.is_empty() && !is_known && number.to_string() == text

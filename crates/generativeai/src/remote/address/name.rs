@@ -15,14 +15,17 @@ pub(super) const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~')
     .remove(b'@');
 
-/// Characters that are escaped in a path.
+/// Characters that are escaped in a path. A colon is one of them, since it precedes the method:
+/// `models/gemma%3A4b:generateContent`.
 const PATH: &AsciiSet = &QUERY.remove(b'/');
 
 /// Checks a resource name and converts it to a path. A name without a slash belongs to `collection`.
 ///
-/// Names often come from users, so a name must not be able to address anything else: no `..`, no query.
+/// Names often come from users. So a name with `..`, a query or an escape is refused: it could address another
+/// resource.
 pub(super) fn path_of(collection: &str, name: &str) -> Result<String> {
     let bad = |what: &str| {
+        // The message may be printed, and a terminal interprets control characters.
         let name: String = name
             .chars()
             .filter(|char| !char.is_control())

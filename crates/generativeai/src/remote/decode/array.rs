@@ -81,6 +81,7 @@ impl ArrayDecoder {
                 return Err(Malformed::Array("an element is missing"));
             }
             (State::Opened | State::ElementExpected, _) => {
+                // The byte is not skipped: it is the first one of the element, which the scanner has to read.
                 self.state = State::Element(JsonScanner::default());
                 return Ok(());
             }

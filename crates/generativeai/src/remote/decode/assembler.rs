@@ -1,4 +1,4 @@
-//! Assembles what arrives in several chunks, without a copy if it arrived in one.
+//! Assembler of lines and values that arrive in several chunks. Those that arrive in one chunk are not copied.
 
 use std::fmt;
 
@@ -27,7 +27,7 @@ impl fmt::Display for Malformed {
 /// Beginning of a line or value whose end has not arrived yet.
 #[derive(Debug)]
 pub(super) struct Assembler {
-    /// Its allocation is reused once the events that were split off it have been dropped.
+    /// The allocation is reused once the events that were split off it have been dropped.
     buffer: BytesMut,
     limit: usize,
 }
@@ -46,7 +46,10 @@ impl Assembler {
         self.buffer.is_empty()
     }
 
-    /// Buffers the whole chunk: the end is not in it.
+    /// Buffers the whole chunk, which does not contain the end.
+    ///
+    /// # Errors
+    /// The value is larger than the limit. So a value without an end never fills the memory.
     pub(super) fn buffer(&mut self, chunk: &mut Bytes) -> Result<(), Malformed> {
         self.check(chunk.len())?;
         self.buffer.extend_from_slice(chunk);
@@ -69,7 +72,7 @@ impl Assembler {
         Ok(self.take())
     }
 
-    /// Returns the buffered bytes, although no end arrived.
+    /// Returns the buffered bytes, without an end.
     pub(super) fn take(&mut self) -> Bytes {
         self.buffer.split().freeze()
     }

@@ -14,19 +14,19 @@ const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
 pub(crate) struct Events {
     format: Format,
     limit: usize,
-    /// Whether an event has been returned.
+    /// Whether an event has been returned. Without one, a body of other lines is not an event stream.
     any: bool,
 }
 
 #[derive(Debug)]
 enum Format {
-    /// Only whitespace and this many bytes of a byte order mark have arrived.
+    /// Nothing has arrived but whitespace and this number of bytes of a byte order mark.
     Unknown(usize),
     Sse(SseDecoder),
     Array(ArrayDecoder),
 }
 
-/// Place at which a body ended.
+/// Position at which a body ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum BodyEnd {
     /// Between two events, or after the last element of the array.
@@ -69,7 +69,7 @@ impl Events {
         Ok(event)
     }
 
-    /// Ends the body, and returns where it ended.
+    /// Ends the body. The returned position shows whether it was truncated.
     pub(crate) fn finish(&mut self) -> Result<BodyEnd, Malformed> {
         Ok(match &mut self.format {
             Format::Unknown(0) => BodyEnd::Clean,
@@ -89,6 +89,7 @@ impl Events {
         let Format::Unknown(mark) = &mut self.format else {
             return;
         };
+        // The standard ignores one byte order mark at the beginning. Its three bytes may arrive in several chunks.
         while let Some(&byte) = chunk.first() {
             if *mark < 3 && byte == BYTE_ORDER_MARK[*mark] {
                 *mark += 1;

@@ -1,10 +1,11 @@
-//! Finds the end of a JSON value without parsing it.
+//! Scanner that finds the end of a JSON value without parsing it.
 
 use memchr::memchr2;
 
-/// Progress of the scan of one JSON value, which may arrive in several chunks.
+/// State of the scan of one JSON value, which may arrive in several chunks.
 ///
-/// It does not validate: invalid JSON has an end, too, and is rejected by the parser.
+/// Each chunk is scanned once. Parsing the value again with each chunk would take quadratic time, and an image has
+/// several MiB. The scanner does not validate: it finds an end of invalid JSON as well, which the parser then rejects.
 #[derive(Debug, Default)]
 pub(super) struct JsonScanner {
     depth: usize,
@@ -32,6 +33,7 @@ impl JsonScanner {
                     self.depth = 0;
                     return Some(at + 1);
                 }
+                // A number or a literal has no closing character, and ends before the next punctuation.
                 b'}' | b']' | b',' | b' ' | b'\t' | b'\r' | b'\n' if self.depth == 0 => {
                     return Some(at);
                 }

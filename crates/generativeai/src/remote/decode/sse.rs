@@ -7,19 +7,24 @@ use serde_json::{Value, json};
 use super::assembler::{Assembler, Malformed};
 use super::scanner::JsonScanner;
 
-/// Maximum number of bytes of a line that is not a field that the error message quotes.
+/// Maximum number of bytes that an error message quotes of a line that is not a field.
 const STRAY_LIMIT: usize = 200;
 
-/// Decodes an event stream according to the HTML standard (section "Server-sent events"), with three extensions, since
-/// services report errors within a stream that way. A JSON object on a separate line is an event. The JSON object in a
-/// field `error` is an event as well, as the member `error` of an object. The data of an event with the name `error`
-/// becomes such a member, unless it has one.
+/// Decoder of an event stream according to the HTML standard (section "Server-sent events").
+///
+/// It has three extensions, because services and gateways report errors within a stream in these forms:
+///
+/// | In the stream | Event |
+/// | --- | --- |
+/// | a JSON object on a separate line | the object |
+/// | a field `error` with a JSON object | `{"error": object}` |
+/// | an event with the name `error` | `{"error": data}`, unless the data is an object with a member `error` |
 #[derive(Debug)]
 pub(super) struct SseDecoder {
     chunk: Bytes,
     line: Assembler,
-    /// Whether the last line ended with a carriage return. A line feed that follows belongs to it, and may be
-    /// in the next chunk.
+    /// Whether the last line ended with a carriage return. A line feed after it belongs to the same line end, and may
+    /// be in the next chunk.
     after_return: bool,
     data: Data,
     /// Whether the name of the event that is being read is `error`.
@@ -31,7 +36,7 @@ pub(super) struct SseDecoder {
     limit: usize,
 }
 
-/// Data of the event that is being read.
+/// Data of the event that is being read. Nearly all events have one line, which is not copied.
 #[derive(Debug)]
 enum Data {
     None,
@@ -67,6 +72,7 @@ impl SseDecoder {
                 return self.bare_value();
             }
             self.skip_line_feed();
+            // A brace at the start of a line begins a bare object, and ends the event before it.
             if self.line.is_empty() && self.chunk.first() == Some(&b'{') {
                 if let Some(data) = self.end_event() {
                     return Ok(Some(data));
@@ -85,14 +91,16 @@ impl SseDecoder {
         }
     }
 
-    /// Ends the body. Returns the data of the event that has not been ended by a blank line, if any:
-    /// it may be complete, or cut off anywhere.
+    /// Ends the body. Returns the data of the last event if no blank line follows it. Such data may be complete or
+    /// truncated.
     pub(super) fn finish(&mut self) -> Result<Option<Bytes>, Malformed> {
         let line = self.line.take();
         if self.bare.take().is_some() {
             return Ok(Some(line));
         }
         if !line.is_empty() && b"data".starts_with(&line) {
+            // A body that ends within the word `data` is truncated. Its empty event is not JSON, so the reader
+            // reports that.
             self.data.push(Bytes::new(), self.limit)?;
         } else if !line.is_empty() {
             self.field(line)?;
@@ -114,7 +122,7 @@ impl SseDecoder {
         }
         let error = match serde_json::from_slice::<Value>(&data) {
             Ok(value) if value.get("error").is_none() => value,
-            // A truncated object stays one, so it is not an error here.
+            // A truncated object is passed on: the reader reports the truncation.
             Err(_) if !is_object(&data) => String::from_utf8_lossy(&data).into(),
             _ => return Some(data),
         };
@@ -155,7 +163,7 @@ impl SseDecoder {
     }
 
     fn field(&mut self, mut line: Bytes) -> Result<(), Malformed> {
-        // The longest names of fields have five letters.
+        // The longest field names have five letters, so a later colon belongs to the value.
         let colon = line.iter().take(6).position(|byte| *byte == b':');
         match &line[..colon.unwrap_or(line.len())] {
             b"data" => {
@@ -185,7 +193,7 @@ fn is_object(value: &[u8]) -> bool {
     value.trim_ascii_start().first() == Some(&b'{')
 }
 
-/// Returns whether an event has this name.
+/// Returns whether the name of an event is `error`.
 fn is_error(name: &[u8]) -> bool {
     name.trim_ascii() == b"error"
 }

@@ -1,4 +1,4 @@
-//! The methods of `Remote` for files.
+//! Methods of `Remote` for files.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,16 +16,19 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::files::{File, FileState};
 use crate::remote::Remote;
 
-/// The first wait between two looks at a file that is processed, and the longest one.
+/// First and longest wait between two requests for the state of a file.
 const WAITS: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10)];
 
-/// Time for the last look, which is at the end of the limit.
+/// Minimum timeout of a request for the state of a file. The last one starts when the limit has been reached, so no
+/// time would be left for it.
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
 impl Remote {
-    /// Prepares the upload of a file on disk. Its media type follows from its extension.
+    /// Prepares the upload of a file on disk. Its extension determines its media type.
     ///
-    /// Files may be 2 GB, and all files of a project 20 GB. The service deletes them after 48 hours.
+    /// A file may have 2 GB, and all files of a project 20 GB. The service deletes a file after 48 hours. To send a
+    /// file with a message, [`attach_file`](Self::attach_file) is simpler: it chooses between an upload and inline
+    /// data.
     pub fn upload_file(&self, path: impl Into<PathBuf>) -> UploadFile {
         UploadFile::new(self.clone(), Source::Path(path.into()))
     }
@@ -39,7 +42,8 @@ impl Remote {
         UploadFile::new(self.clone(), Source::Bytes(bytes.into())).mime_type(mime_type)
     }
 
-    /// Prepares the upload of the next `length` bytes of a reader. Further bytes are not read.
+    /// Prepares the upload of the next `length` bytes of a reader, such as a download in progress. Further bytes are
+    /// not read. A reader that ends earlier is an error.
     pub fn upload_reader(
         &self,
         reader: impl AsyncRead + Send + 'static,
@@ -51,7 +55,7 @@ impl Remote {
     }
 
     /// Prepares the attachment of a file on disk to a message: inline data if it is small, else a reference to an
-    /// uploaded file. Its media type follows from its extension.
+    /// uploaded file. Its extension determines its media type.
     pub fn attach_file(&self, path: impl Into<PathBuf>) -> AttachFile {
         AttachFile::new(self.clone(), Origin::Path(path.into()))
     }
@@ -69,13 +73,14 @@ impl Remote {
     ///
     /// # Errors
     ///
-    /// [`Authentication`](ErrorKind::Authentication) or [`NotFound`](ErrorKind::NotFound) for a file that does not
-    /// exist, or no longer: the Gemini API answers 403 for both.
+    /// [`NotFound`](ErrorKind::NotFound) or [`Authentication`](ErrorKind::Authentication) if the file does not exist or
+    /// has expired. The Gemini API answers 403 for a missing file as for a missing permission, so the kind depends on
+    /// the words of its message.
     pub async fn get_file(&self, name: &str) -> Result<File> {
         self.file(name, RequestOptions::default()).await
     }
 
-    /// Lists the files of the project.
+    /// Lists the files of the project to which the API key belongs. Files of other projects are not accessible.
     pub fn list_files(&self) -> FileList {
         FileList::new(self.clone())
     }
@@ -93,8 +98,8 @@ impl Remote {
 
     /// Waits until a file is ready for use. Video is processed for some seconds after its upload.
     ///
-    /// The first look is after 0.5 s, and the waits grow to 10 s. A file that is ready is returned at once, without a
-    /// request.
+    /// The service is asked after 0.5 s, and then in intervals that grow to 10 s. A file that is ready is returned at
+    /// once, without a request.
     ///
     /// # Errors
     ///

@@ -22,7 +22,7 @@ use crate::stream::BoxFuture;
 /// Default of [`AttachFile::inline_limit`].
 const INLINE_LIMIT: u64 = 14 << 20;
 
-/// Time for the service to process a file after its upload, unless the request has a timeout.
+/// Maximum time for which the service may process a file after its upload, unless the request has a timeout.
 pub(super) const PROCESSING: Duration = Duration::from_secs(600);
 
 /// Source of the bytes of an attachment. They are read twice: for the hash, and for the upload.
@@ -47,20 +47,21 @@ impl Origin {
     }
 }
 
-/// Attachment of a message. `.await` returns it as a [`Part`]: inline data if it is small, else a reference to a file
-/// that is uploaded.
+/// Attachment of a message. `.await` returns it as a [`Part`]: inline data if it is small, else a reference to an
+/// uploaded file.
 ///
-/// The limit is 14 MiB, unless [`inline_limit`](Self::inline_limit) sets another. Inline data are sent with each
-/// request of the conversation, and all data of a request may have 100 MB, a PDF 50 MB. A file may have 2 GB.
+/// Data up to 14 MiB is inline, unless [`inline_limit`](Self::inline_limit) sets another limit. Inline data is sent
+/// again with each request of the conversation. The Gemini API limits it to 100 MB in a request, and to 50 MB for a
+/// PDF. An uploaded file may have 2 GB.
 ///
-/// A content is uploaded once for all clones of a [`Remote`], however many messages and chats refer to it, and however
-/// many tasks attach it at the same time. The service deletes a file after 48 hours. When a `Remote` sends a message
-/// that refers to an expired attachment, it uploads the file on disk again. An attachment from memory has no such file:
-/// attach the same bytes again, and messages that refer to them can be sent.
+/// The same bytes are uploaded once for all clones of a [`Remote`], even if several tasks attach them at the same time.
+/// The service deletes a file after 48 hours. When a `Remote` sends a message that refers to an expired attachment, it
+/// uploads the file on disk again. An attachment from memory has no such file: attach the same bytes again, and
+/// messages that refer to them can be sent.
 ///
 /// The history contains the reference: the URI and, in [`Part::part_metadata`], the path on disk, the SHA-256 and the
-/// expiration time. So another process can continue a saved or stored conversation. The metadata are
-/// not sent to the service.
+/// expiration time. So another process can continue a saved or stored conversation. The metadata is not sent to the
+/// service.
 ///
 /// Dropping the future cancels the upload.
 ///
@@ -107,7 +108,7 @@ impl Origin {
 #[must_use = "nothing is read until the future is awaited"]
 pub struct AttachFile {
     origin: Origin,
-    /// The upload, should one be needed.
+    /// Upload that runs if the data is larger than `inline_limit`.
     upload: UploadFile,
     inline_limit: u64,
 }
@@ -121,7 +122,7 @@ impl AttachFile {
         }
     }
 
-    /// Sets the media type, such as `video/mp4`. Default: it follows from the extension of the file.
+    /// Sets the media type, such as `video/mp4`. Default: the type that belongs to the extension of the file.
     pub fn mime_type(self, mime_type: impl Into<String>) -> Self {
         self.with(|upload| upload.mime_type(mime_type))
     }
@@ -134,7 +135,8 @@ impl AttachFile {
 
     /// Sets a function that is called at the start of an upload and whenever the service has received a piece.
     ///
-    /// It is not called if the file is inline, known, or uploaded by another task.
+    /// It is not called if nothing is uploaded: the data is inline, was uploaded before, or is uploaded by another
+    /// task.
     pub fn on_progress(self, on_progress: impl Fn(UploadProgress) + Send + Sync + 'static) -> Self {
         self.with(|upload| upload.on_progress(on_progress))
     }
@@ -181,6 +183,7 @@ impl Remote {
     pub(super) async fn store(&self, upload: UploadFile, key: &Key) -> Result<File> {
         let begun = Instant::now();
         let timeout = upload.options().timeout;
+        // The source was read for the hash, and is read again for the upload: it may have changed in between.
         let upload = upload.mime_type(&key.mime_type).sha256(&key.sha256);
         let file = upload.upload().await?;
         let remaining = |timeout: Duration| timeout.saturating_sub(begun.elapsed());
@@ -204,7 +207,7 @@ async fn read(mut pieces: Pieces) -> Result<Vec<u8>> {
 /// Reads all bytes for their hash.
 async fn hash(mut pieces: Pieces) -> Result<String> {
     while !pieces.next().await?.is_last {
-        // Bytes in memory are always ready: other tasks would wait for the hash of all of them.
+        // Reading from memory never waits: without this, the hash of many bytes would block other tasks.
         tokio::task::yield_now().await;
     }
     Ok(pieces.sha256())

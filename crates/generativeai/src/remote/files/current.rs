@@ -14,8 +14,10 @@ use crate::protocol::content::{Content, Contents, Data, FileData};
 use crate::protocol::files::File;
 use crate::remote::Remote;
 
-/// Contents that refer to attachments, and the state of their files. A request is made with the current contents,
-/// and made again if the service does not have a file: once for each file.
+/// Contents that refer to attachments, and the state of their files.
+///
+/// A request is sent with the [current](Self::current) contents. If the service reports that a file is missing,
+/// [`recover`](Self::recover) marks the file, and the request is sent again with a new upload.
 pub(in crate::remote) struct FileReferences {
     remote: Remote,
     contents: Contents,
@@ -24,7 +26,7 @@ pub(in crate::remote) struct FileReferences {
     deadline: Option<Instant>,
     /// URIs of the attachments in the last request.
     sent: Vec<String>,
-    /// URIs of files that the service does not have.
+    /// URIs of files that the service has reported as missing.
     gone: HashSet<String>,
 }
 
@@ -69,9 +71,10 @@ impl FileReferences {
     /// Prepares another request after an error that reports a missing file.
     ///
     /// # Errors
-    /// Another request would fail, too: the error is returned.
+    /// The error itself, if another request would fail, too.
     pub(in crate::remote) fn recover(&mut self, error: Error) -> Result<()> {
         let missing = self.sent.iter().find(|uri| is_missing(&error, uri));
+        // The number of attachments limits the uploads, if the service reports new files as missing, too.
         match missing {
             Some(uri) if self.gone.len() < self.sent.len() => {
                 self.gone.insert(uri.clone());
@@ -81,8 +84,7 @@ impl FileReferences {
         }
     }
 
-    /// Returns the reference to an existing file: the given one, or else a file with the same content that was uploaded
-    /// later or is uploaded now.
+    /// Returns the reference to an existing file with the content: the given one, a later upload, or a new one.
     async fn current_file(&self, file: FileData, reference: Reference) -> Result<FileData> {
         let Reference {
             sha256,
@@ -96,6 +98,7 @@ impl FileReferences {
             mime_type: file.mime_type.clone().unwrap_or_default(),
         };
         let again = async |old: Option<File>| {
+            // Without an `old` file this client has not uploaded the content, but the file of the part is still valid.
             if old.is_none() && is_valid {
                 let mut known = File::default();
                 known.uri.clone_from(&file.file_uri);
@@ -133,7 +136,8 @@ impl FileReferences {
     }
 }
 
-/// Returns whether an error reports that the service does not have a file. The Gemini API answers 403 and names its id.
+/// Returns whether an error reports that the service does not have a file. The Gemini API answers 403, and the message
+/// contains the id of the file.
 fn is_missing(error: &Error, uri: &str) -> bool {
     let id = uri.rsplit('/').next().unwrap_or_default();
     matches!(error.http_code(), Some(403 | 404)) && !id.is_empty() && error.to_string().contains(id)

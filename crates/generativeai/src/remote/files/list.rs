@@ -58,7 +58,8 @@ impl FileList {
     /// Returns the next file; `None` at the end.
     ///
     /// # Errors
-    /// The error of the request for a page, as the last item. [`Decode`](ErrorKind::Decode) if the service repeats a page.
+    /// The error of the request for a page. [`Decode`](ErrorKind::Decode) if the service repeats a page, since the list
+    /// would never end. An error is the last item.
     pub async fn next(&mut self) -> Option<Result<File>> {
         loop {
             if let Some(file) = self.files.pop_front() {
@@ -90,6 +91,7 @@ impl FileList {
         };
         let page = self.remote.files_page(token, self.options.clone()).await?;
         self.page = match page.next_page_token {
+            // A service that ignores the token would return the first page forever.
             Some(next) if Some(next.as_str()) == token => {
                 let message = "the list of files repeats a page";
                 return Err(Error::new(ErrorKind::Decode, message));

@@ -59,12 +59,14 @@ impl Source {
     }
 }
 
-/// Opens a regular file. The opening of a FIFO would wait for a writer, so the type is checked first.
+/// Opens a regular file, and returns its length.
 async fn open(path: &Path) -> Result<(File, u64)> {
     let metadata = fs::metadata(path).await.map_err(cannot_read)?;
+    // Before it is opened: opening a FIFO waits for a writer.
     check_regular(&metadata)?;
     let file = File::open(path).await.map_err(cannot_read)?;
     let metadata = file.metadata().await.map_err(cannot_read)?;
+    // Again: another file may have taken the path meanwhile.
     check_regular(&metadata)?;
     Ok((file, metadata.len()))
 }
@@ -81,7 +83,7 @@ fn check_regular(metadata: &Metadata) -> Result<()> {
     Err(Error::new(ErrorKind::Request, what))
 }
 
-/// A part of the bytes.
+/// Part of a source that is sent in one request.
 pub(super) struct Piece {
     pub(super) offset: u64,
     pub(super) bytes: Bytes,
@@ -100,10 +102,11 @@ pub(super) struct Pieces {
     reader: Pin<Box<dyn AsyncRead + Send>>,
     pub(super) length: u64,
     offset: u64,
-    /// Whether bytes after the length are an error. A reader may have some, and could wait for them forever.
+    /// Whether further bytes after the length are an error. They are allowed for a reader, which is not read beyond its
+    /// length: that could wait forever.
     must_end: bool,
     sha256: Sha256,
-    /// SHA-256 that the bytes have to have.
+    /// Expected SHA-256 of all bytes, in hexadecimal digits, if it is known.
     pub(super) expected: Option<String>,
 }
 
@@ -120,6 +123,7 @@ impl Pieces {
         let mut bytes = BytesMut::with_capacity(size);
         while bytes.len() < size {
             let start = bytes.len();
+            // `BytesMut` grows without end: without a limit, a read could go beyond the piece.
             let mut room = (&mut bytes).limit(size - start);
             if self.reader.read_buf(&mut room).await.map_err(cannot_read)? == 0 {
                 let end = offset + start as u64;

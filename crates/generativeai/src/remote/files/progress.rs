@@ -1,6 +1,6 @@
 //! Progress of an upload.
 
-/// Function of the user, called when a piece has been received.
+/// Callback of [`UploadFile::on_progress`](super::UploadFile::on_progress).
 pub(super) type OnProgress = Box<dyn Fn(UploadProgress) + Send + Sync>;
 
 /// Progress of an upload: the bytes that the service has received.

@@ -27,7 +27,7 @@ pub(super) struct Reference {
 }
 
 impl Reference {
-    /// Creates the reference to bytes. A path that is not UTF-8 cannot be stored, and counts as bytes in memory.
+    /// Creates the reference to bytes. A path that is not UTF-8 cannot be stored as JSON, so it is left out.
     pub(super) fn new(sha256: String, path: Option<&Path>) -> Self {
         let absolute = path.and_then(|path| std::path::absolute(path).ok());
         Self {
@@ -43,6 +43,7 @@ impl Reference {
             return None;
         };
         let reference = part.part_metadata.as_ref()?.get(MEMBER)?;
+        // The metadata belongs to the caller, whose member of this name may be something else.
         Some((file, Self::deserialize(reference).ok()?))
     }
 
@@ -63,7 +64,7 @@ pub(in crate::remote) fn has_references<'a>(
     parts.any(|part| Reference::of(part).is_some())
 }
 
-/// Removes the references from a content whose files are not uploaded again.
+/// Removes the references from a content, because the service must not receive them. Its files are not uploaded again.
 pub(in crate::remote) fn remove_references(content: &mut Content) {
     for part in &mut content.parts {
         take_reference(part);

@@ -1,4 +1,4 @@
-//! The single requests about files: each with its address and what its errors name.
+//! Requests that list, describe and delete files. Their errors name the file.
 
 use crate::backend::RequestOptions;
 use crate::error::{Error, Result};
@@ -36,8 +36,8 @@ impl Remote {
     }
 }
 
-/// Names the file in an error, and adds advice if it does not exist, or no longer exists. The service answers 403 then.
-/// A message that already has one of them does not get it twice.
+/// Adds the name of the file to an error, and advice if the file may not exist. The service answers 403 for a missing
+/// file. A message that already contains the name or the advice does not get it twice.
 fn about(name: &str, error: Error) -> Error {
     let message = error.to_string();
     let is_missing = matches!(error.http_code(), Some(403 | 404));

@@ -1,4 +1,8 @@
-//! The upload protocol (`X-Goog-Upload-Protocol: resumable`): a start, pieces, and a query after a failure.
+//! Resumable uploads (`X-Goog-Upload-Protocol: resumable`).
+//!
+//! A start request describes the file, and its response contains the address of the upload. Each piece is a request to
+//! that address with an offset; the last one finalizes the upload. After a failure a query asks how many bytes the
+//! service has received, because it refuses bytes at any other offset.
 
 use std::sync::Arc;
 
@@ -38,7 +42,7 @@ pub(super) struct Upload {
 }
 
 impl Upload {
-    /// Uploads all pieces, and compares what the service has stored.
+    /// Uploads all pieces, and compares the length and the hash that the service reports.
     pub(super) async fn run(mut self) -> Result<File> {
         let mut session = self.start().await?;
         let file = loop {
@@ -118,6 +122,7 @@ async fn started(attempts: &mut Attempts) -> Result<Uri, Failure> {
         let message = "the service does not support resumable uploads: it sent no address";
         return Err(Error::new(ErrorKind::Decode, message).into());
     };
+    // The body is not needed, but a connection of HTTP/1.1 is reused only if its response has been read.
     attempts.body(&mut response).await?;
     Ok(attempts.service.address.upload(&url)?)
 }
@@ -136,7 +141,7 @@ struct Session {
 
 /// State of an upload, as the service reports it.
 enum Answer {
-    /// The service waits for more bytes. `None`: the request was received, and nothing else is known.
+    /// The service waits for more bytes after these. `None` if the response does not contain their number.
     Active(Option<u64>),
     /// The upload has ended.
     Final(Bytes),
@@ -154,7 +159,7 @@ enum Next {
 impl Session {
     /// Sends a piece until the service has received it. Returns the file if the piece was the last one.
     ///
-    /// Each failure without progress since the one before counts as an attempt.
+    /// Only consecutive failures without progress count as attempts, so a long upload survives many interruptions.
     async fn send(&mut self, piece: &Piece) -> Result<Option<File>> {
         let mut next = Next::Send;
         let mut attempts = self.attempts(self.request(piece, next))?;
@@ -167,12 +172,13 @@ impl Session {
             };
             match outcome {
                 Ok(has_advanced) => {
+                    // A part of the piece may remain, if the service has accepted only its beginning.
                     attempts.succeeded();
                     if self.received == piece.end() && !piece.is_last {
                         return Ok(None);
                     }
                     next = Next::Send;
-                    // Attempts are counted from the last progress: a long upload may survive many failures.
+                    // New attempts: those before the progress no longer count.
                     if has_advanced {
                         attempts = self.attempts(self.request(piece, next))?;
                     }
@@ -195,7 +201,7 @@ impl Session {
     ) -> Result<bool, Failure> {
         let received = match (received, asked) {
             (Some(received), _) => received,
-            // A success without a number: the whole piece was received.
+            // A success without a number means that the whole piece was received.
             (None, Next::Send) => piece.end(),
             (None, Next::Query) => {
                 let message = "the service does not report how many bytes it has received";
@@ -234,7 +240,7 @@ impl Session {
         }
         attempts.succeeded();
         let answer: UploadedFile = match body.trim_ascii() {
-            // A query after the final answer was lost.
+            // The response to the last piece was lost, and this one answers a query.
             b"" => UploadedFile::default(),
             body => {
                 reply::read_whole(body, &self.service.errors).map_err(|failure| failure.error)?
@@ -265,7 +271,7 @@ impl Session {
             .header(OFFSET, self.received.into())
     }
 
-    /// Begins to count attempts. The time left until the deadline limits all of them.
+    /// Starts to count attempts. Together they have the time left until the deadline.
     fn attempts(&self, request: Outgoing) -> Result<Attempts> {
         let mut options = self.options.clone();
         if let Some(deadline) = self.deadline {

@@ -11,7 +11,8 @@ use crate::error::Result;
 use crate::protocol::files::File;
 use crate::protocol::time::Timestamp;
 
-/// A file counts as expired this long before the service deletes it: a request with it takes time.
+/// Time before its deletion from which a file is treated as expired. A request with the file takes time, and the file
+/// must exist until the service reads it.
 const MARGIN: Duration = Duration::from_secs(60);
 
 /// SHA-256 and media type of a file.
@@ -21,7 +22,7 @@ pub(super) struct Key {
     pub(super) mime_type: String,
 }
 
-/// File with a certain content. It is locked while it is uploaded.
+/// Slot for the file with one content. It is locked during the upload.
 type Slot = Arc<AsyncMutex<Option<File>>>;
 
 /// Files uploaded as attachments.
@@ -29,11 +30,11 @@ type Slot = Arc<AsyncMutex<Option<File>>>;
 pub(in crate::remote) struct Stored(Mutex<HashMap<Key, Slot>>);
 
 impl Stored {
-    /// Returns the file with a content: one that is usable, or the result of the upload. The upload gets the file that
-    /// can no longer be used.
+    /// Returns the file with a content: the known file if it is usable, or else the result of `upload`. `upload` gets
+    /// the unusable file, if there is one.
     ///
-    /// Of several calls for one content at a time, one uploads and the others wait for it. If it fails or is dropped,
-    /// the next one uploads.
+    /// Of several concurrent calls for one content, one uploads and the others wait for it. If its upload fails or is
+    /// dropped, the next call uploads.
     pub(super) async fn get<F: Future<Output = Result<File>>>(
         &self,
         key: &Key,
@@ -55,13 +56,13 @@ impl Stored {
         Ok(stored.insert(file).clone())
     }
 
-    /// Forgets a deleted file, so that its content is uploaded when it is attached again.
+    /// Removes a deleted file, so that its content is uploaded when it is attached again.
     pub(super) fn forget(&self, name: &str) {
         let id = |name: &str| name.rsplit('/').next().map(str::to_owned);
         let is_it = |file: &File| file.uri.as_deref().and_then(id) == id(name);
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         slots.retain(|_, slot| {
-            // A content that is uploaded at the moment gets a new file.
+            // A locked slot stays: its upload in progress creates another file.
             let file = slot.try_lock();
             file.map_or(true, |file| !file.as_ref().is_some_and(is_it))
         });
@@ -71,7 +72,8 @@ impl Stored {
     fn slot(&self, key: &Key) -> Slot {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !slots.contains_key(key) {
-            // Before each new entry, so that a long-lived client does not collect expired files. A locked slot is in use.
+            // Before each new entry, so that a long-lived client does not collect expired files. A locked slot is in
+            // use.
             slots.retain(|_, slot| {
                 slot.try_lock().map_or(true, |file| {
                     Arc::strong_count(slot) > 1 || file.as_ref().is_some_and(|it| !has_expired(it))

@@ -17,19 +17,22 @@ const MAX_DISPLAY_NAME: usize = 512;
 
 /// Upload of a file. `.await` runs it, and returns the file as the service describes it.
 ///
-/// The bytes are sent in pieces of 8 MiB, and one of them is in memory at a time. After a failure the upload resumes at
-/// the byte up to which the service has received it; [`Retry`](crate::Retry) limits the failures without progress
-/// between them. At the end the SHA-256 of the sent bytes is compared with the one that the service reports.
+/// The bytes are sent in pieces of 8 MiB, one of which is in memory at a time. After a failure the upload resumes at
+/// the first byte that the service has not received. [`Retry`](crate::Retry) limits the attempts without progress. At
+/// the end, the SHA-256 of the sent bytes is compared with the one that the service reports.
 ///
 /// Dropping the future cancels the upload. The service then discards the received bytes.
 ///
-/// [`RequestOptions::timeout`] is a deadline for the whole upload; without one, each piece may take 600 s.
+/// [`RequestOptions::timeout`] is a deadline for the whole upload. Without it, each piece may take 600 s.
+///
+/// API page: [Files](https://ai.google.dev/gemini-api/docs/files).
 ///
 /// # Errors
 ///
 /// The message names the file. [`ErrorKind::Request`]: the file cannot be read, its media type is unknown, or the
 /// service refuses it (too large, a wrong type, a name that exists). [`ErrorKind::Quota`] or
-/// [`ErrorKind::RateLimited`]: no room. [`ErrorKind::Corrupt`]: the service has stored other bytes.
+/// [`ErrorKind::RateLimited`]: the project has no room left for files. [`ErrorKind::Corrupt`]: the service has stored
+/// other bytes.
 ///
 /// ```no_run
 /// use generativeai::{GenerativeModel, Remote};
@@ -52,7 +55,7 @@ pub struct UploadFile {
     pub(super) remote: Remote,
     source: Source,
     file: File,
-    /// SHA-256 that the bytes have to have.
+    /// Expected SHA-256 of the bytes, if it is known.
     sha256: Option<String>,
     on_progress: Option<OnProgress>,
     options: RequestOptions,
@@ -77,8 +80,8 @@ impl UploadFile {
         }
     }
 
-    /// Sets the resource name, `files/…`: at most 40 lower-case letters, digits and `-` after the slash. A name
-    /// without `files/` gets it. Default: the service chooses one.
+    /// Sets the resource name, `files/…`: at most 40 lower-case letters, digits and `-` after the slash. `files/` may
+    /// be left out. Default: the service chooses a name.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
         self.file.name = Some(match name.starts_with("files/") {
@@ -88,13 +91,13 @@ impl UploadFile {
         self
     }
 
-    /// Sets the name for people, at most 512 characters. Default: the name of the file on disk.
+    /// Sets the display name, which lists of files show: at most 512 characters. Default: the name of the file on disk.
     pub fn display_name(mut self, name: impl Into<String>) -> Self {
         self.file.display_name = Some(name.into());
         self
     }
 
-    /// Sets the media type, such as `video/mp4`. Default: it follows from the extension of the file.
+    /// Sets the media type, such as `video/mp4`. Default: the type that belongs to the extension of the file.
     pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
         self.file.mime_type = Some(mime_type.into());
         self
@@ -117,13 +120,13 @@ impl UploadFile {
         self
     }
 
-    /// Sets the SHA-256 that the bytes have to have. Other bytes are not stored.
+    /// Sets the expected SHA-256 of the bytes. An upload of other bytes fails before its last piece is sent.
     pub(super) fn sha256(mut self, sha256: impl Into<String>) -> Self {
         self.sha256 = Some(sha256.into());
         self
     }
 
-    /// Returns the media type, which is set or follows from the extension of the file.
+    /// Returns the media type that was set, or else the one that belongs to the extension of the file.
     pub(super) fn media_type(&self) -> Result<&str> {
         self.file.mime_type.as_deref().ok_or_else(|| {
             let message = "its media type is unknown: set it with `mime_type`";

@@ -15,7 +15,8 @@ const CONTEXT: usize = 20;
 
 /// Describes where a request differs from a recorded one: JSON pointers and both values.
 ///
-/// Both are shown from shortly before the first different character, since a long prompt often differs in its end.
+/// Both values are shown from shortly before the first different character, since a long prompt often differs only near
+/// its end.
 pub(super) fn differences(recorded: &Value, sent: &Value) -> String {
     let mut found = Vec::new();
     compare("", Some(recorded), Some(sent), &mut found);

@@ -1,4 +1,4 @@
-//! An exchange of a cassette: a request, its response, and how it ended.
+//! Exchange of a cassette: a request, its response, and its outcome.
 //!
 //! An exchange is a line of JSON:
 //!
@@ -50,6 +50,7 @@ impl Method {
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("`")?;
+        // A formatter is a serializer for unit variants, and writes the name that serde uses.
         self.serialize(&mut *f)?;
         f.write_str("`")
     }
@@ -83,7 +84,8 @@ enum End {
 }
 
 impl Exchange {
-    /// Makes an exchange without a response. It counts as dropped until [`complete`](Self::complete).
+    /// Creates an exchange without a response. Until [`complete`](Self::complete) its end is `Dropped`, so nothing has
+    /// to be set when a request is dropped.
     pub(in crate::testing) fn new(number: u64, method: Method, request: Value) -> Self {
         Self {
             number,

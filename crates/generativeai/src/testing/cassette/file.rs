@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::exchange::Exchange;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Version of the format. Files of a later version are rejected; a change that old programs would misread needs a new
-/// version.
+/// Version of the format. Files of a later version are rejected. Increment it for a change that older programs would
+/// misread.
 const VERSION: u64 = 1;
 
 /// First line of a cassette.
@@ -49,6 +49,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Exchange>> {
                 true => "is truncated",
                 false => "is not an exchange",
             };
+            // Counted from 1, and the version is the first line.
             let line = at + 2;
             invalid(format!(
                 "line {line} of the cassette `{name}` {problem}: record it again"
@@ -58,6 +59,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Exchange>> {
     };
     let exchanges = lines.enumerate().map(read_line);
     let mut exchanges = exchanges.collect::<Result<Vec<Exchange>>>()?;
+    // The lines are in the order in which concurrent exchanges ended.
     exchanges.sort_by_key(|exchange| exchange.number);
     Ok(exchanges)
 }

@@ -1,4 +1,4 @@
-//! An error in a cassette.
+//! Serialized form of an error in a cassette.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::protocol::status::Status;
 
 /// Serialized form of an [`Error`].
 ///
-/// Everything that the error reports is kept, so that a test can handle it as it handles the original. The types of
-/// its causes cannot be kept: they become one cause with their messages.
+/// It contains everything that the error reports, so that a program reacts to it as to the original. The types of the
+/// causes are lost: one cause contains all their messages.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct RecordedError {

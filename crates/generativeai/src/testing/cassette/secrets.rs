@@ -1,4 +1,4 @@
-//! Secrets that a cassette must not contain: API keys, and strings that the caller names.
+//! Secrets that a cassette must not contain: API keys, and strings that the caller adds.
 //!
 //! The recorder replaces them in each line before it is written. The cassette replaces them in each request before it
 //! is compared, so that both have the placeholder at the same place.
@@ -16,8 +16,8 @@ const KEY_PREFIX: &str = "AIza";
 /// Number of letters, digits, `-` and `_` after the prefix.
 const KEY_LENGTH: usize = 35;
 
-/// Minimum length of a key from the environment: shorter values are words such as `test`, whose replacement
-/// would change text that has nothing to do with the key.
+/// Minimum length of a key from the environment. Shorter values are words such as `test`, which may occur anywhere in a
+/// conversation.
 const MIN_ENV_KEY_LENGTH: usize = 16;
 
 /// Texts that a cassette must not contain, the longest first.
@@ -38,7 +38,7 @@ impl Secrets {
     pub(in crate::testing) fn add(&mut self, secret: String) {
         if !secret.is_empty() {
             self.0.push(secret);
-            // The longest first: one that contains another is replaced as a whole.
+            // The longest first, so that a secret that contains another one is replaced as a whole.
             self.0.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         }
     }

@@ -1,4 +1,4 @@
-//! JSON of contents: written once, and kept in pieces that requests share.
+//! JSON of contents, written once and stored in pieces that requests share.
 
 use std::sync::Arc;
 
@@ -6,15 +6,15 @@ use bytes::Bytes;
 
 use crate::protocol::content::{Content, Data, Part, Role};
 
-/// Size from which on a piece is never merged with others.
+/// Size in bytes from which a piece is no longer merged with others.
 const LARGE: usize = 16 << 10;
 
-/// Number of pieces below [`LARGE`] that are kept before the last ones are merged.
+/// Maximum number of pieces below [`LARGE`]. One more, and the last ones are merged.
 const MAX_SMALL: usize = 16;
 
 /// JSON of the first contents of a transcript.
 ///
-/// Contents that are added later become a new piece, so that nothing is copied and no buffer keeps room to grow. Once
+/// Contents that are added later become a new piece, so that nothing is copied and no buffer reserves capacity. Once
 /// there are more than [`MAX_SMALL`] small pieces, the last ones are merged. Then each remaining piece is at least
 /// twice as long as the next. So a byte is copied O(log n) times however long the conversation grows, and a request has
 /// few pieces.
@@ -29,7 +29,9 @@ pub(super) struct JsonPrefix {
 }
 
 impl JsonPrefix {
-    /// Returns the JSON of the contents, which start with those written before, and writes the new ones.
+    /// Writes the contents that were added since the last call, and returns the JSON of all.
+    ///
+    /// `contents` begin with the contents that were written before.
     pub(super) fn extend_to(&mut self, contents: &[Content]) -> Arc<Vec<Bytes>> {
         let new = contents.get(self.ends.len()..).unwrap_or_default();
         if !new.is_empty() {
@@ -37,6 +39,7 @@ impl JsonPrefix {
             let mut json = write_elements(new, |length| self.ends.push(written + length));
             let mut parts = new.iter().flat_map(|content| &content.parts);
             self.has_part_metadata |= parts.any(|part| part.part_metadata.is_some());
+            // `Bytes` keeps the capacity of a vector as well, and the chat keeps the piece.
             json.shrink_to_fit();
             self.push(json.into());
         }
@@ -53,6 +56,7 @@ impl JsonPrefix {
                 // Copied, since a slice would keep the removed part in memory.
                 *piece = Bytes::copy_from_slice(&piece[..left]);
             }
+            // 0 after the piece with the cut, so that all later ones become empty.
             left -= piece.len();
         }
         pieces.retain(|piece| !piece.is_empty());
@@ -70,6 +74,7 @@ impl JsonPrefix {
         self.ends.last().copied().unwrap_or_default()
     }
 
+    /// Appends a piece. Merges the last small ones if there are too many.
     fn push(&mut self, piece: Bytes) {
         let pieces = Arc::make_mut(&mut self.pieces);
         pieces.push(piece);
@@ -78,6 +83,7 @@ impl JsonPrefix {
         if small <= MAX_SMALL {
             return;
         }
+        // From the end: a piece is merged unless it is at least twice as long as those after it together.
         let mut length = 0;
         let last = pieces.iter().rev().take(small).take_while(|piece| {
             let is_merged = length == 0 || piece.len() < 2 * length;
@@ -91,7 +97,7 @@ impl JsonPrefix {
     }
 }
 
-/// Returns about the length of the JSON of a content, so that contents are written without reallocations.
+/// Returns an estimate of the length of a content's JSON, so that texts are written without reallocations.
 fn expected_length(content: &Content) -> usize {
     let texts = content.parts.iter().filter_map(Part::as_text);
     texts.map(|text| 64 + text.len() + text.len() / 16).sum()
@@ -127,7 +133,7 @@ fn is_plain_text(content: &Content) -> bool {
 
 /// Writes a content of text parts as serde would.
 ///
-/// Most contents are text, and serde_json inspects its bytes one at a time: that took a third of all
+/// Most contents are text, and serde_json inspects a text byte by byte: that took a third of all
 /// instructions of a turn.
 fn write_text(json: &mut Vec<u8>, role: &Role, parts: &[Part]) {
     json.extend_from_slice(b"{\"role\":");
@@ -144,6 +150,7 @@ fn write_text(json: &mut Vec<u8>, role: &Role, parts: &[Part]) {
     json.extend_from_slice(b"]}");
 }
 
+/// Writes a text as a JSON string, with the escapes that serde_json chooses.
 fn write_string(json: &mut Vec<u8>, text: &str) {
     json.push(b'"');
     let mut rest = text.as_bytes();
@@ -161,23 +168,36 @@ fn write_string(json: &mut Vec<u8>, text: &str) {
 
 /// Returns the number of bytes in front of the first one that JSON escapes.
 ///
-/// Blocks are inspected without a branch for each byte, so that the compiler uses vector instructions.
+/// Inspects eight bytes at a time. A comparison of each byte took half as many instructions again, and was a fifth of
+/// the instructions of a chat that writes the JSON of twenty messages.
 fn plain_length(text: &[u8]) -> usize {
-    let is_escaped = |byte: &u8| (*byte < b' ') | (*byte == b'"') | (*byte == b'\\');
-    let (blocks, _) = text.as_chunks::<16>();
-    let has_escaped = |block: &[u8; 16]| {
-        let escaped = block.iter().map(|byte| u8::from(is_escaped(byte)));
-        escaped.fold(0, |any, escaped| any | escaped) > 0
-    };
-    let plain = 16
-        * blocks
-            .iter()
-            .take_while(|block| !has_escaped(block))
-            .count();
-    let rest = &text[plain..];
-    plain + rest.iter().position(is_escaped).unwrap_or(rest.len())
+    let (words, rest) = text.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let escaped = escaped_bytes(u64::from_le_bytes(*word));
+        if escaped > 0 {
+            return 8 * at + escaped.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_escaped = |byte: &u8| matches!(byte, 0..b' ' | b'"' | b'\\');
+    let plain = rest.iter().position(is_escaped);
+    text.len() - rest.len() + plain.unwrap_or(rest.len())
 }
 
+/// Returns the bytes of a word that JSON escapes: the lowest bit that is set is the high bit of the first one. Bits above
+/// it may be set for other bytes as well.
+///
+/// Subtracting `limit` from a byte below it borrows, which sets its high bit. The borrow reaches the bytes above, so only
+/// the first one is exact. `!word` excludes bytes whose high bit was set before: those of characters beyond ASCII.
+fn escaped_bytes(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word & HIGH;
+    let equal = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    below(word, b' ') | equal(b'"') | equal(b'\\')
+}
+
+/// Writes the escape of a byte like serde_json: a short one if JSON has it, otherwise `\u00` and two digits in lower
+/// case.
 fn write_escaped(json: &mut Vec<u8>, byte: u8) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let letter = match byte {
@@ -221,6 +241,19 @@ mod tests {
 
             prop_assert!(is_plain_text(&content));
             prop_assert_eq!(written(&content), serde_json::to_string(&content).expect("JSON"));
+        }
+    }
+
+    #[test]
+    fn each_character_is_written_as_serde_writes_it_wherever_it_stands_in_a_word() {
+        for character in (0..=0x17F).filter_map(char::from_u32) {
+            for place in 0..17 {
+                let text = format!("{}{character}\u{80}{character}xyz", "x".repeat(place));
+                let mut json = Vec::new();
+                write_string(&mut json, &text);
+
+                assert_eq!(json, serde_json::to_vec(&text).expect("JSON"), "{text:?}");
+            }
         }
     }
 

@@ -11,7 +11,8 @@ use crate::protocol::content::{Content, Data};
 #[derive(Default)]
 pub(crate) struct Transcript {
     contents: Vec<Content>,
-    /// Behind a lock, since a request shares the transcript with its chat and writes the missing part.
+    /// Behind a lock, since a request shares the transcript with its chat: whichever needs the JSON writes what is
+    /// missing.
     json: Mutex<JsonPrefix>,
 }
 
@@ -53,6 +54,7 @@ impl Transcript {
 
 impl Clone for Transcript {
     fn clone(&self) -> Self {
+        // The JSON is cloned as well: it is shared pieces and offsets, and the clone need not write it again.
         let json = self.json.lock().unwrap_or_else(PoisonError::into_inner);
         Self {
             contents: self.contents.clone(),
@@ -69,8 +71,8 @@ impl From<Vec<Content>> for Transcript {
     }
 }
 
-/// Releases unused memory of strings: one that grew, as in a streamed reply, has up to twice the capacity
-/// that it needs, for the lifetime of the conversation.
+/// Releases unused memory of texts. A text that grew, as in a streamed reply, has up to twice the capacity
+/// that it needs, and would keep it for the lifetime of the conversation.
 fn shrunk(mut content: Content) -> Content {
     for part in &mut content.parts {
         if let Some(Data::Text(text)) = &mut part.data {

@@ -27,16 +27,14 @@ use crate::protocol::content::{
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Data {
-    /// Text.
-    /// May be empty, in a part that only carries a thought signature.
+    /// Text. It may be empty, in a part that exists for its thought signature.
     Text(String),
     /// Media whose bytes are part of the message.
     InlineData(Blob),
-    /// Media that the service reads from a URI.
-    /// Only the URI is sent, so a history with large media stays small.
+    /// Media that the service reads from a URI. Only the URI is sent, so a history with large media stays small.
     FileData(FileData),
-    /// Function call: the model asks the program to run a function.
-    /// A reply may contain several. All of them are answered in one message.
+    /// Request of the model to run a function of the program. A reply may contain several. All of them are answered in
+    /// one message.
     FunctionCall(FunctionCall),
     /// Result of a function that the program ran.
     FunctionResponse(FunctionResponse),
@@ -51,7 +49,7 @@ pub enum Data {
 }
 
 impl Data {
-    /// Returns whether nothing is set that the service needs. A text may be empty.
+    /// Returns whether everything that the service requires is missing. An empty text is valid.
     pub(super) fn is_empty(&self) -> bool {
         match self {
             Self::Text(_)
@@ -61,7 +59,7 @@ impl Data {
             | Self::ToolResponse(_) => false,
             Self::InlineData(blob) => *blob == Blob::default(),
             Self::FileData(file) => *file == FileData::default(),
-            // The pieces of a call that is not complete show that the reply was cut off.
+            // An incomplete call is not empty: its pieces show that the reply was cut off.
             Self::FunctionCall(call) => call.name().is_empty() && call.is_complete(),
             Self::FunctionResponse(response) => *response == FunctionResponse::default(),
         }

@@ -1,4 +1,4 @@
-//! `Debug` of a part: fields that are present, and no others.
+//! `Debug` of a part, without absent fields.
 
 use std::fmt;
 

@@ -11,14 +11,15 @@ use crate::protocol::wire::{self, Message, Wire};
 
 /// Implements [`Message`] for [`Part`].
 ///
-/// `message!` cannot: `data` is one field in Rust. In JSON the kind of the data is the name of a member, next to the
-/// members with metadata.
+/// `message!` does not fit: `data` is one field in Rust, while in JSON each kind of data is a member with its own name,
+/// next to the members with metadata.
 macro_rules! part {
     (
         data { $($kind:ident = $name:literal,)* }
         metadata { $($field:ident,)* }
     ) => {
         /// Indices of the members in `NAMES`.
+        // As in `message!`: discriminants number the repetitions of the macro.
         #[expect(non_camel_case_types, reason = "some variants have the names of fields")]
         enum At {
             $($kind,)*
@@ -127,8 +128,10 @@ impl Wire for Part {
     }
 }
 
-/// Reads the data. The API allows one kind of data in a part; if there is a second one, it is kept among
-/// the unknown members. Some programs write an empty text beside other data: that is the second one in any order.
+/// Reads a member with data.
+///
+/// The API allows one kind of data in a part. A second one is kept among the unknown members, so that it is not lost.
+/// Some programs write an empty text next to other data. Then the text is the second one, whichever comes first.
 fn read_data<'de, A: MapAccess<'de>, T: Wire>(
     part: &mut Part,
     map: &mut A,
@@ -137,6 +140,7 @@ fn read_data<'de, A: MapAccess<'de>, T: Wire>(
 ) -> Result<(), A::Error> {
     let has_text = part.as_text() == Some("");
     if part.data.is_none() || has_text {
+        // `null` is absent. Another member may still have the data of the part.
         let mut read: Option<T> = None;
         wire::read_value(&mut read, map)?;
         if let Some(read) = read {

@@ -40,7 +40,7 @@ message! {
     /// use generativeai::protocol::content::{Blob, Part, PartMediaResolution, PartMediaResolutionLevel};
     ///
     /// let scan = Part::from(Blob::new("image/png", [0x89, b'P', b'N', b'G']));
-    /// // The same, for a level or for an exact price.
+    /// // As a level, or as an exact number of tokens.
     /// let detailed = scan.clone().media_resolution(PartMediaResolutionLevel::UltraHigh);
     /// let limited = scan.media_resolution(PartMediaResolution::default().num_tokens(500));
     /// assert!(detailed != limited);
@@ -117,10 +117,10 @@ message! {
         /// Language of the text as a BCP 47 code, such as `en-GB`.
         pub language_code: Option<String>,
         /// Label of the speaker, such as `spk_1`, if speakers are
-        /// [told apart](crate::protocol::config::AudioTranscriptionConfig::diarization).
+        /// [distinguished](crate::protocol::config::AudioTranscriptionConfig::diarization).
         pub speaker_label: Option<String>,
         /// Each word with the offsets of its start and end, if
-        /// [asked for](crate::protocol::config::AudioTranscriptionConfig::word_timestamp).
+        /// [requested](crate::protocol::config::AudioTranscriptionConfig::word_timestamp).
         pub words: Vec<Value>,
     }
 }
@@ -210,7 +210,8 @@ setters!(SpreadsheetMetadata {
 });
 
 open_enum! {
-    /// Layer of a medium. Which layers exist depends on the kind of medium.
+    /// Layer of a document or of other media, such as the formulas of a spreadsheet. The available layers depend on the
+    /// kind of media.
     pub enum ContentLayer {
         /// The default of the model.
         Unspecified = "CONTENT_LAYER_UNSPECIFIED",
@@ -225,7 +226,7 @@ open_enum! {
 }
 
 message! {
-    /// Section of a recording to listen to.
+    /// Section of an audio recording to process.
     pub struct AudioMetadata {
         /// Start of the section, from the start of the recording. Default: the start of the recording.
         pub start_offset: Option<Duration>,
