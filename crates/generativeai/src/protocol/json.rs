@@ -49,12 +49,12 @@ pub fn read_json<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
         && let Some(repaired) = repair(text)
     {
         let read = serde_json::from_str(&repaired);
-        return read.or_else(|error| duplicates::read_without(repaired, error));
+        return read.or_else(|error| duplicates::read_without(repaired.into(), error));
     }
     serde_json::from_str(text).or_else(|error| match repair(text) {
         Some(repaired) => serde_json::from_str(&repaired)
-            .or_else(|error| duplicates::read_without(repaired, error)),
-        None => duplicates::read_without(text.to_owned(), error),
+            .or_else(|error| duplicates::read_without(repaired.into(), error)),
+        None => duplicates::read_without(text.into(), error),
     })
 }
 
