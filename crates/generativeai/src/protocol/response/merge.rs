@@ -334,22 +334,33 @@ impl GroundingMetadata {
     ///
     /// Supports refer to the sources of their chunk by index, so sources and supports are replaced together.
     fn merge_chunk(&mut self, chunk: &GroundingMetadata) {
-        if !chunk.grounding_chunks.is_empty() {
-            self.grounding_chunks.clone_from(&chunk.grounding_chunks);
-            self.grounding_supports
-                .clone_from(&chunk.grounding_supports);
+        // All fields are named, so that a new one cannot be forgotten.
+        let GroundingMetadata {
+            search_entry_point,
+            grounding_chunks,
+            grounding_supports,
+            retrieval_metadata,
+            web_search_queries,
+            image_search_queries,
+            retrieval_queries,
+            google_maps_widget_context_token,
+            unknown,
+        } = chunk;
+        if !grounding_chunks.is_empty() {
+            self.grounding_chunks.clone_from(grounding_chunks);
+            self.grounding_supports.clone_from(grounding_supports);
         }
-        set_list(&mut self.grounding_supports, &chunk.grounding_supports);
-        set_list(&mut self.web_search_queries, &chunk.web_search_queries);
-        set_list(&mut self.image_search_queries, &chunk.image_search_queries);
-        set_list(&mut self.retrieval_queries, &chunk.retrieval_queries);
-        set(&mut self.search_entry_point, &chunk.search_entry_point);
-        set(&mut self.retrieval_metadata, &chunk.retrieval_metadata);
+        set_list(&mut self.grounding_supports, grounding_supports);
+        set_list(&mut self.web_search_queries, web_search_queries);
+        set_list(&mut self.image_search_queries, image_search_queries);
+        set_list(&mut self.retrieval_queries, retrieval_queries);
+        set(&mut self.search_entry_point, search_entry_point);
+        set(&mut self.retrieval_metadata, retrieval_metadata);
         set(
             &mut self.google_maps_widget_context_token,
-            &chunk.google_maps_widget_context_token,
+            google_maps_widget_context_token,
         );
-        merge_unknown(&mut self.unknown, &chunk.unknown);
+        merge_unknown(&mut self.unknown, unknown);
     }
 }
 
@@ -358,25 +369,49 @@ impl UsageMetadata {
     ///
     /// The counts of a chunk belong together: mixed with those of another one they would not add up to the total.
     fn merge_chunk(&mut self, chunk: &UsageMetadata) {
+        // All fields are named, so that a new one cannot be forgotten.
+        let UsageMetadata {
+            prompt_token_count,
+            cached_content_token_count,
+            candidates_token_count,
+            tool_use_prompt_token_count,
+            thoughts_token_count,
+            total_token_count,
+            prompt_tokens_details,
+            cache_tokens_details,
+            candidates_tokens_details,
+            tool_use_prompt_tokens_details,
+            billable_prompt_usage,
+            traffic_type,
+            service_tier,
+            unknown,
+        } = chunk;
         let counts = [
-            chunk.prompt_token_count,
-            chunk.cached_content_token_count,
-            chunk.candidates_token_count,
-            chunk.tool_use_prompt_token_count,
-            chunk.thoughts_token_count,
-            chunk.total_token_count,
+            prompt_token_count,
+            cached_content_token_count,
+            candidates_token_count,
+            tool_use_prompt_token_count,
+            thoughts_token_count,
+            total_token_count,
         ];
         // `clone_from` reuses allocations. This happens for each chunk of most streams.
-        if counts.iter().any(Option::is_some) {
+        if counts.into_iter().any(Option::is_some) {
             return self.clone_from(chunk);
         }
-        set(
-            &mut self.billable_prompt_usage,
-            &chunk.billable_prompt_usage,
+        set_list(&mut self.prompt_tokens_details, prompt_tokens_details);
+        set_list(&mut self.cache_tokens_details, cache_tokens_details);
+        set_list(
+            &mut self.candidates_tokens_details,
+            candidates_tokens_details,
         );
-        set(&mut self.traffic_type, &chunk.traffic_type);
-        set(&mut self.service_tier, &chunk.service_tier);
-        merge_unknown(&mut self.unknown, &chunk.unknown);
+        set_list(
+            &mut self.tool_use_prompt_tokens_details,
+            tool_use_prompt_tokens_details,
+        );
+        set(&mut self.billable_prompt_usage, billable_prompt_usage);
+        set(&mut self.traffic_type, traffic_type);
+        set(&mut self.service_tier, service_tier);
+        merge_unknown(&mut self.unknown, unknown);
     }
 }
 

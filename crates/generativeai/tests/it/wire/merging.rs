@@ -189,6 +189,32 @@ fn citations_of_all_chunks_are_kept() {
     }
 }
 
+#[test]
+fn token_details_without_counts_are_kept() {
+    let details = |name: &str| {
+        (
+            name.to_owned(),
+            json!([{"modality": "TEXT", "tokenCount": 4}]),
+        )
+    };
+    let details: Value = [
+        "promptTokensDetails",
+        "cacheTokensDetails",
+        "candidatesTokensDetails",
+        "toolUsePromptTokensDetails",
+    ]
+    .map(details)
+    .into_iter()
+    .collect();
+    let chunks = [json!({"promptTokenCount": 4}), details.clone(), json!({})];
+
+    let whole = merged(&chunks.map(|usage| chunk_of(json!({"usageMetadata": usage}))));
+
+    let mut usage = details;
+    usage["promptTokenCount"] = 4.into();
+    assert_eq!(json!(whole.usage_metadata), usage);
+}
+
 /// Returns a chunk with a piece of a function call.
 fn piece(call: Value) -> Value {
     json!({"content": {"parts": [{ "functionCall": call }]}})
