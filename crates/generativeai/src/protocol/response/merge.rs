@@ -25,7 +25,7 @@ impl GenerateContentResponse {
     /// - Log probabilities, citations and retrieved web pages accumulate. Other values are replaced by later ones: the
     ///   token counts, the model version, the sources of grounding and so on.
     /// - A continuation token is removed when further content follows.
-    /// - A block reason is never replaced. A finish reason other than `STOP` and `MAX_TOKENS` is replaced only by
+    /// - A block reason and its message are never replaced. A finish reason other than `STOP` and `MAX_TOKENS` is replaced only by
     ///   another such reason.
     ///
     /// [`ReplyStream`](crate::ReplyStream) and [`GenerateStream`](crate::GenerateStream) merge their chunks
@@ -300,8 +300,11 @@ impl Part {
 
 impl PromptFeedback {
     fn merge_chunk(&mut self, chunk: &PromptFeedback) {
-        if !self.is_block() {
+        if self.known_reason().is_none() {
             set(&mut self.block_reason, &chunk.block_reason);
+        }
+        if self.message().is_none() {
+            set(&mut self.block_reason_message, &chunk.block_reason_message);
         }
         merge_ratings(&mut self.safety_ratings, &chunk.safety_ratings);
         merge_unknown(&mut self.unknown, &chunk.unknown);
