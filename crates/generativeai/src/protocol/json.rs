@@ -58,21 +58,29 @@ pub fn read_json<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
     })
 }
 
-/// Returns whether the text may contain an integer of more than 64 bits: 20 or more digits where a number may begin.
+/// Returns whether the text may contain an integer of more than 64 bits: 20 or more digits where a number may begin, or
+/// 19 digits from a 9 on after a minus sign.
 ///
-/// Inspects every 20th byte and the digits around it, since a run of 20 digits covers at least one of these bytes.
+/// Inspects every 19th byte and the digits around it, since a run of 19 digits covers at least one of these bytes.
 fn may_have_long_integer(json: &[u8]) -> bool {
-    const DIGITS: usize = 20;
+    const DIGITS: usize = 19;
     let is_digit = |at: &usize| json[*at].is_ascii_digit();
     let mut hits = (DIGITS - 1..json.len()).step_by(DIGITS).filter(is_digit);
     hits.any(|hit| {
         let before = (0..hit).rev().take_while(is_digit).take(DIGITS).count();
-        let after = (hit..json.len()).take_while(is_digit).take(DIGITS).count();
-        let previous = json[..hit - before].last();
+        let after = (hit..json.len())
+            .take_while(is_digit)
+            .take(DIGITS + 1)
+            .count();
+        let first = hit - before;
+        let previous = json[..first].last();
         // Digits within a string, such as an id or a time, mostly follow a quote or a letter. A match would cost a scan
         // of the whole text, with each of its numbers parsed.
         let may_begin = previous.is_none_or(|byte| b" \t\r\n:,[-".contains(byte));
-        before + after >= DIGITS && may_begin
+        // `i64::MIN` has 19 digits and begins with a 9. A `u64` holds every positive integer of 19 digits.
+        let may_be_below = previous == Some(&b'-') && json[first] == b'9';
+        let least = if may_be_below { DIGITS } else { DIGITS + 1 };
+        may_begin && before + after >= least
     })
 }
 
@@ -241,6 +249,9 @@ mod tests {
             (r#"{"id":1234567890123456789}"#, false),
             (r#"{"id":12345678901234567890}"#, true),
             (r#"{"id": -12345678901234567890}"#, true),
+            (r#"{"id":-9223372036854775809}"#, true),
+            (r#"{"id":9223372036854775809}"#, false),
+            (r#"{"id":"call-1764446733123456789"}"#, false),
             (
                 r#"{"ids":[1,123456789012345678901234567890123456789012345678901234]}"#,
                 true,
@@ -260,6 +271,7 @@ mod tests {
         for (number, is_exact) in [
             ("18446744073709551615", true),
             ("-9223372036854775808", true),
+            ("-9223372036854775809", false),
             ("100000000000000000000", true),
             ("18446744073709551616", true),
             ("18446744073709551617", false),
