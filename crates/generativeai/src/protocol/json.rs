@@ -21,9 +21,12 @@ use self::tokens::{string_length, value_length};
 /// | an integer of more than 64 bits that an `f64` does not hold exactly | a string |
 /// | `NaN`, `Infinity` and `-Infinity`, as Python and JavaScript libraries write them | a string, which is how proto JSON writes them |
 /// | half of a surrogate pair in a string, such as `\ud83d` | U+FFFD, the replacement character |
-/// | a list or an object at a depth of more than 100 | a string that contains its JSON |
+/// | more than 127 levels of lists and objects | at a depth of more than 100, each is a string that contains its JSON |
 /// | a member of a message under both of its names, `finishReason` and `finish_reason` | the one in `camelCase`, unless it is `null` |
 /// | a member of a message twice under one name | the last one, unless it is `null` |
+///
+/// A value at a depth of 101 to 127 also becomes a string if the JSON has another value of this table. The brackets in
+/// such a string are not checked.
 ///
 /// So no digit of an integer is lost. A number that became a string is still read by an `f64` field of a message. An
 /// integer field reports an error, as does a type outside of this crate.
