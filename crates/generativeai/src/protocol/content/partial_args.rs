@@ -1,9 +1,11 @@
 //! Merging the pieces of a streamed function call.
 
-use serde_json::{Map, Number, Value};
+use serde_json::value::Serializer;
+use serde_json::{Map, Value};
 
 use super::json_path;
 use crate::protocol::content::{FunctionCall, PartialArg};
+use crate::protocol::wire::Wire;
 
 /// Maximum number of pieces that wait for others. Each piece that fits tries them again, so that very many of them
 /// would take quadratic time.
@@ -100,14 +102,16 @@ impl PartialArg {
     }
 }
 
-/// Converts a number to JSON, and a whole number to an integer: serde refuses `2.0` for an integer parameter.
+/// Converts a number to JSON, and a whole number to an integer: serde refuses `2.0` for an integer parameter. A number
+/// that is not finite becomes a string such as `Infinity`, which is how proto JSON writes it.
 fn number(number: f64) -> Value {
     /// Up to this number, 2 to the power of 53, every integer has its own `f64`.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if number.fract() == 0.0 && number.abs() <= EXACT {
         Value::from(number as i64)
     } else {
-        Number::from_f64(number).map_or_else(|| number.to_string().into(), Value::Number)
+        let written = number.write(Serializer);
+        written.expect("an `f64` is written as a number or a string")
     }
 }
 
@@ -135,6 +139,17 @@ mod tests {
 
         assert!(call.is_complete());
         assert_eq!(json!(call.args), json!({"a": ["b", "xy"]}));
+    }
+
+    #[test]
+    fn a_number_that_is_not_finite_is_written_as_proto_json_writes_it() {
+        for text in ["NaN", "Infinity", "-Infinity"] {
+            let arg = json!({"jsonPath": "$.a", "numberValue": text});
+            let call = json!({"name": "f", "partialArgs": [arg]});
+            let mut call: FunctionCall = serde_json::from_value(call).expect("a call");
+            call.merge_partial_args();
+            assert_eq!(call.arg("a"), Some(&json!(text)));
+        }
     }
 
     #[test]
