@@ -1,5 +1,6 @@
 //! Conversion of schemas in the OpenAPI form to JSON Schema.
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -118,7 +119,12 @@ fn subschemas(schema: &Schema, depth: usize, out: &mut Map<String, Value>) -> Re
         );
     }
     if let Some(more) = &schema.additional_properties {
-        out.insert("additionalProperties".to_owned(), more.clone());
+        let more = match Schema::deserialize(more) {
+            Ok(schema) => translate(&schema, depth)?,
+            // `true` or `false`, or JSON Schema that the OpenAPI form does not have.
+            Err(_) => more.clone(),
+        };
+        out.insert("additionalProperties".to_owned(), more);
     }
     if !schema.required.is_empty() {
         out.insert("required".to_owned(), json!(schema.required));
@@ -249,6 +255,22 @@ mod tests {
             json!({
                 "anyOf": [{ "$ref": "#/$defs/A" }, { "type": "null" }],
                 "$defs": { "A": { "type": "string", "format": "made-up" } },
+            })
+        );
+    }
+
+    #[test]
+    fn a_schema_of_further_members_is_translated() {
+        let translated = translated(json!({
+            "additionalProperties": {"type": "ARRAY", "items": {"type": "STRING"}},
+            "properties": {"a": {"additionalProperties": false}},
+        }));
+
+        assert_eq!(
+            translated,
+            json!({
+                "additionalProperties": {"type": "array", "items": {"type": "string"}},
+                "properties": {"a": {"additionalProperties": false}},
             })
         );
     }
