@@ -34,9 +34,7 @@ impl FunctionCall {
             self.merge_arg(arg.clone());
         }
         self.will_continue = next.will_continue.filter(|&more| more);
-        for (name, value) in next.unknown.iter() {
-            self.unknown.insert(name.clone(), value.clone());
-        }
+        self.unknown.extend(&next.unknown);
     }
 
     /// Moves the pieces in `partial_args` into `args`.

@@ -47,22 +47,22 @@ impl GenerateContentResponse {
             let index = index_in(&chunk.candidates[..at], candidate);
             self.candidate_mut(index).merge_chunk(candidate);
         }
-        merge_or_set(
+        merge_boxed(
             &mut self.prompt_feedback,
             &chunk.prompt_feedback,
-            |known, new| known.merge_chunk(new),
+            PromptFeedback::merge_chunk,
         );
-        merge_or_set(
+        merge_boxed(
             &mut self.usage_metadata,
             &chunk.usage_metadata,
-            |known, new| known.merge_chunk(new),
+            UsageMetadata::merge_chunk,
         );
         set(&mut self.model_version, &chunk.model_version);
         set(&mut self.response_id, &chunk.response_id);
         set(&mut self.create_time, &chunk.create_time);
         set(&mut self.turn_token, &chunk.turn_token);
         set(&mut self.model_status, &chunk.model_status);
-        merge_unknown(&mut self.unknown, &chunk.unknown);
+        self.unknown.extend(&chunk.unknown);
     }
 
     /// Orders the candidates by their index, as merging does. The candidates of a reply that was not streamed may be in
@@ -116,20 +116,20 @@ impl Candidate {
             self.merge_finish_reason(reason);
         }
         merge_ratings(&mut self.safety_ratings, &chunk.safety_ratings);
-        merge_or_set(
+        merge_boxed(
             &mut self.citation_metadata,
             &chunk.citation_metadata,
-            |known, new| known.merge_chunk(new),
+            CitationMetadata::merge_chunk,
         );
-        merge_or_set(
+        merge_boxed(
             &mut self.logprobs_result,
             &chunk.logprobs_result,
-            |known, new| known.merge_chunk(new),
+            LogprobsResult::merge_chunk,
         );
-        merge_or_set(
+        merge_boxed(
             &mut self.url_context_metadata,
             &chunk.url_context_metadata,
-            |known, new| known.merge_chunk(new),
+            UrlContextMetadata::merge_chunk,
         );
         add_new(
             &mut self.grounding_attributions,
@@ -139,10 +139,10 @@ impl Candidate {
         set(&mut self.token_count, &chunk.token_count);
         set(&mut self.avg_logprobs, &chunk.avg_logprobs);
         set(&mut self.score, &chunk.score);
-        merge_or_set(
+        merge_boxed(
             &mut self.grounding_metadata,
             &chunk.grounding_metadata,
-            |known, new| known.merge_chunk(new),
+            GroundingMetadata::merge_chunk,
         );
         // The token continues the reply after the content that precedes it. Further parts, or an end of the reply, make
         // it invalid.
@@ -155,7 +155,7 @@ impl Candidate {
             self.continuation_token
                 .clone_from(&chunk.continuation_token);
         }
-        merge_unknown(&mut self.unknown, &chunk.unknown);
+        self.unknown.extend(&chunk.unknown);
     }
 
     /// Sets the finish reason. A regular end does not replace an earlier reason for which the reply was stopped.
@@ -187,11 +187,9 @@ impl Content {
                 self.parts.push(part);
             }
         }
-        merge_unknown(&mut self.unknown, &chunk.unknown);
+        self.unknown.extend(&chunk.unknown);
     }
-}
 
-impl Content {
     /// Merges a piece of a streamed call that is not the last part, and returns whether the part was merged.
     ///
     /// A service may stream several calls at the same time. Then a piece has the id or the name of its call. An empty
@@ -228,7 +226,7 @@ impl Part {
                 if self.thought_signature.is_none() {
                     self.thought_signature.clone_from(&next.thought_signature);
                 }
-                merge_unknown(&mut self.unknown, &next.unknown);
+                self.unknown.extend(&next.unknown);
                 true
             };
         }
@@ -246,7 +244,7 @@ impl Part {
                 if matches!(code.language, None | Some(Language::Unspecified)) {
                     set(&mut code.language, &more.language);
                 }
-                merge_unknown(&mut code.unknown, &more.unknown);
+                code.unknown.extend(&more.unknown);
             }
             (Some(Data::CodeExecutionResult(result)), Some(Data::CodeExecutionResult(more)))
                 if result.id == more.id =>
@@ -255,7 +253,7 @@ impl Part {
                 if more.outcome != Some(Outcome::Unspecified) {
                     set(&mut result.outcome, &more.outcome);
                 }
-                merge_unknown(&mut result.unknown, &more.unknown);
+                result.unknown.extend(&more.unknown);
             }
             _ => return false,
         }
@@ -307,7 +305,7 @@ impl PromptFeedback {
             set(&mut self.block_reason_message, &chunk.block_reason_message);
         }
         merge_ratings(&mut self.safety_ratings, &chunk.safety_ratings);
-        merge_unknown(&mut self.unknown, &chunk.unknown);
+        self.unknown.extend(&chunk.unknown);
     }
 }
 
@@ -327,7 +325,7 @@ impl LogprobsResult {
         if let Some(sum) = chunk.log_probability_sum {
             *self.log_probability_sum.get_or_insert(0.0) += sum;
         }
-        merge_unknown(&mut self.unknown, &chunk.unknown);
+        self.unknown.extend(&chunk.unknown);
     }
 }
 
@@ -363,7 +361,7 @@ impl GroundingMetadata {
             &mut self.google_maps_widget_context_token,
             google_maps_widget_context_token,
         );
-        merge_unknown(&mut self.unknown, unknown);
+        self.unknown.extend(unknown);
     }
 }
 
@@ -414,7 +412,7 @@ impl UsageMetadata {
         set(&mut self.billable_prompt_usage, billable_prompt_usage);
         set(&mut self.traffic_type, traffic_type);
         set(&mut self.service_tier, service_tier);
-        merge_unknown(&mut self.unknown, unknown);
+        self.unknown.extend(unknown);
     }
 }
 
@@ -472,17 +470,10 @@ fn set_list<T: Clone>(known: &mut Vec<T>, new: &Vec<T>) {
 }
 
 /// Merges a value into a known one, or sets it if none is known.
-fn merge_or_set<T: Clone>(known: &mut Option<T>, new: &Option<T>, merge: fn(&mut T, &T)) {
+fn merge_boxed<T: Clone>(known: &mut Option<Box<T>>, new: &Option<Box<T>>, merge: fn(&mut T, &T)) {
     match (known, new) {
         (Some(known), Some(new)) => merge(known, new),
         (known, new) => set(known, new),
-    }
-}
-
-/// Replaces unknown members. How to merge them is not known, so the last value is kept.
-fn merge_unknown(known: &mut Unknown, chunk: &Unknown) {
-    for (name, value) in chunk.iter() {
-        known.insert(name.clone(), value.clone());
     }
 }
 
