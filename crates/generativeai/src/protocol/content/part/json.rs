@@ -1,5 +1,7 @@
 //! Reading and writing a part: its data and its metadata are members of one JSON object.
 
+use std::fmt;
+
 use serde::de::MapAccess;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -9,7 +11,7 @@ use super::{Data, Part};
 use crate::protocol::Unknown;
 use crate::protocol::wire::{self, Message, Wire};
 
-/// Implements [`Message`] for [`Part`].
+/// Implements [`Message`] and `Debug` for [`Part`].
 ///
 /// `message!` does not fit: `data` is one field in Rust, while in JSON each kind of data is a member with its own name,
 /// next to the members with metadata.
@@ -59,6 +61,17 @@ macro_rules! part {
 
             fn unknown(&mut self) -> &mut Unknown {
                 &mut self.unknown
+            }
+        }
+
+        /// Shows the fields that are present.
+        impl fmt::Debug for Part {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let data = self.data.as_ref().map(|data| data as &dyn fmt::Debug);
+                wire::DebugMessage::new(f, Self::TYPE)
+                    .value("data", data)
+                    $(.member(stringify!($field), &self.$field))*
+                    .finish(&self.unknown)
             }
         }
 
