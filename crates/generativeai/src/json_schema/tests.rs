@@ -430,24 +430,6 @@ fn a_schema_that_expands_exponentially_is_refused() {
     assert!(message.contains("is too large"), "{message}");
 }
 
-/// Row 12 of tests/field.md.
-#[test]
-fn values_that_the_service_refuses_are_left_out() {
-    let schema = json!({
-        "type": "object",
-        "properties": {"size": {"type": "string", "enum": ["", "small", "large"]}},
-        "required": ["size", "colour"],
-    });
-
-    let openapi = openapi(schema);
-
-    assert_eq!(
-        openapi["properties"]["size"]["enum"],
-        json!(["small", "large"])
-    );
-    assert_eq!(openapi["required"], json!(["size"]));
-}
-
 #[test]
 fn a_declaration_converts_to_the_openapi_form_or_the_error_names_it() {
     let peak = FunctionDeclaration::new("climb", "Climbs.").parameters_of::<Peak>();
