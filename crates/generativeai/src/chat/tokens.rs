@@ -4,6 +4,7 @@
 //! request with fewer bytes than the budget has tokens always fits, with any tokenizer. For backends that cannot count,
 //! the estimate is the rule of thumb in Google's documentation.
 
+use std::io;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -25,7 +26,7 @@ const TOKENS_PER_CONTENT: u64 = 16;
 
 /// Counter of the tokens of a message's request, for different histories before the message.
 pub(super) struct TokenCounter {
-    /// The request without its contents: the system instruction and the tools count as well.
+    /// The request without its contents: the system instruction, the tools and the schema of the reply count as well.
     pub(super) template: RequestTemplate,
     /// Contents after the history.
     pub(super) contents: Vec<Content>,
@@ -73,6 +74,11 @@ impl TokenCounter {
         if !request.tools.is_empty() {
             size.bytes += json_length(&request.tools);
         }
+        if let Some(config) = &request.generation_config {
+            // The model reads the schema of a reply as a part of the prompt.
+            size.bytes += config.response_schema.as_ref().map_or(0, json_length);
+            size.bytes += config.response_json_schema.as_ref().map_or(0, json_length);
+        }
         size
     }
 }
@@ -81,7 +87,7 @@ impl TokenCounter {
 #[derive(Default)]
 struct Size {
     contents: u64,
-    /// Bytes of the text, and of the JSON of function calls, function responses and tools.
+    /// Bytes of the text, and of the JSON of function calls, function responses, tools and schemas.
     bytes: u64,
     /// Images and other files, inline or referenced.
     files: u64,
@@ -102,6 +108,21 @@ impl Size {
 
 /// Returns the length of the JSON of a value.
 fn json_length(value: &impl Serialize) -> u64 {
-    let json = serde_json::to_string(value);
-    json.map_or(0, |json| json.len() as u64)
+    let mut length = Length(0);
+    let written = serde_json::to_writer(&mut length, value);
+    written.map_or(0, |()| length.0)
+}
+
+/// Writer that only counts its bytes.
+struct Length(u64);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

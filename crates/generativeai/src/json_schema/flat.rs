@@ -7,9 +7,10 @@
 //! ```
 //!
 //! A value must match all of the schemas, so their keywords can be merged, unless two of them set the same keyword to
-//! different values. Annotations, and keywords that only narrow the values, may differ: the first one is kept.
+//! different values. Annotations, and keywords that only narrow the values, may differ: the first one is kept. Of two
+//! lists of values, the common ones are kept.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::openapi::Reader;
 use crate::error::Result;
@@ -17,14 +18,25 @@ use crate::error::Result;
 impl Reader<'_> {
     /// Returns the keywords of a schema, merged with the keywords of its `$ref` and its `allOf`.
     ///
-    /// Keywords next to a `$ref` take precedence over the referenced schema.
+    /// Keywords next to a `$ref` take precedence over the referenced schema. Their properties are added to those of the
+    /// referenced schema, or replace the ones of the same name.
     pub(super) fn flat(&mut self, members: &Map<String, Value>) -> Result<Map<String, Value>> {
         let mut flat = members.clone();
         if let Some(reference) = flat.remove("$ref").filter(|reference| !reference.is_null()) {
             let target = self.follow(&reference)?;
             let siblings = std::mem::replace(&mut flat, self.flat(&target)?);
             for (name, value) in siblings {
-                flat.insert(name, value);
+                match (flat.get_mut(&name), value) {
+                    (Some(Value::Object(known)), Value::Object(more)) if name == "properties" => {
+                        known.extend(more);
+                    }
+                    (Some(Value::Array(known)), Value::Array(more)) if name == "required" => {
+                        require(known, more);
+                    }
+                    (_, value) => {
+                        flat.insert(name, value);
+                    }
+                }
             }
         }
         if let Some(Value::Array(pieces)) = flat.remove("allOf") {
@@ -47,12 +59,15 @@ impl Reader<'_> {
                 }
                 (Some(known), value) if *known == value => {}
                 (Some(Value::Object(known)), Value::Object(more)) if name == "properties" => {
-                    known.extend(more);
+                    merge_properties(known, more);
                 }
                 (Some(Value::Array(known)), Value::Array(more)) if name == "required" => {
-                    let new = more.into_iter().filter(|one| !known.contains(one));
-                    let new: Vec<Value> = new.collect();
-                    known.extend(new);
+                    require(known, more);
+                }
+                (Some(Value::Array(known)), Value::Array(more))
+                    if name == "enum" && known.iter().any(|one| more.contains(one)) =>
+                {
+                    known.retain(|one| more.contains(one));
                 }
                 (Some(_), _) if is_annotation(&name) || only_narrows(&name) => {}
                 (Some(_), _) => {
@@ -86,6 +101,28 @@ impl Reader<'_> {
         };
         self.following.push(reference.to_owned());
         Ok(target.clone())
+    }
+}
+
+/// Adds properties of a further schema. A property of both schemas must match both of its schemas.
+fn merge_properties(known: &mut Map<String, Value>, more: Map<String, Value>) {
+    for (name, schema) in more {
+        match known.get_mut(&name) {
+            None => {
+                known.insert(name, schema);
+            }
+            Some(first) if *first == schema => {}
+            Some(first) => *first = json!({"allOf": [first, schema]}),
+        }
+    }
+}
+
+/// Adds required names that the list does not contain yet.
+fn require(known: &mut Vec<Value>, more: Vec<Value>) {
+    for name in more {
+        if !known.contains(&name) {
+            known.push(name);
+        }
     }
 }
 

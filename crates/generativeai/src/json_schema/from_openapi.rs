@@ -1,5 +1,6 @@
 //! Conversion of schemas in the OpenAPI form to JSON Schema.
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -63,16 +64,23 @@ fn constraints(schema: &Schema, out: &mut Map<String, Value>) -> Result<()> {
     {
         out.insert("type".to_owned(), kind_of(kind)?.into());
     }
-    let texts = [
-        ("title", &schema.title),
-        ("description", &schema.description),
-        ("pattern", &schema.pattern),
+    let text = |text: &Option<String>| text.clone().map(Value::from);
+    let count = |count: Option<i64>| count.map(Value::from);
+    let keywords = [
+        ("title", text(&schema.title)),
+        ("description", text(&schema.description)),
+        ("pattern", text(&schema.pattern)),
+        ("minItems", count(schema.min_items)),
+        ("maxItems", count(schema.max_items)),
+        ("minProperties", count(schema.min_properties)),
+        ("maxProperties", count(schema.max_properties)),
+        ("minLength", count(schema.min_length)),
+        ("maxLength", count(schema.max_length)),
+        ("minimum", schema.minimum.map(number)),
+        ("maximum", schema.maximum.map(number)),
     ];
-    for (name, text) in texts {
-        out.extend(
-            text.as_ref()
-                .map(|text| (name.to_owned(), text.as_str().into())),
-        );
+    for (name, value) in keywords {
+        out.extend(value.map(|value| (name.to_owned(), value)));
     }
     if let Some(reference) = &schema.r#ref {
         // Vertex AI writes `#/defs/name`, where JSON Schema has `$defs`.
@@ -80,25 +88,6 @@ fn constraints(schema: &Schema, out: &mut Map<String, Value>) -> Result<()> {
         let reference = name.map_or_else(|| reference.clone(), |name| format!("#/$defs/{name}"));
         out.insert("$ref".to_owned(), reference.into());
     }
-    let counts = [
-        ("minItems", schema.min_items),
-        ("maxItems", schema.max_items),
-        ("minProperties", schema.min_properties),
-        ("maxProperties", schema.max_properties),
-        ("minLength", schema.min_length),
-        ("maxLength", schema.max_length),
-    ];
-    out.extend(
-        counts
-            .into_iter()
-            .filter_map(|(name, count)| Some((name.to_owned(), count?.into()))),
-    );
-    let bounds = [("minimum", schema.minimum), ("maximum", schema.maximum)];
-    out.extend(
-        bounds
-            .into_iter()
-            .filter_map(|(name, bound)| Some((name.to_owned(), number(bound?)))),
-    );
     format(schema, out);
     if !schema.r#enum.is_empty() {
         out.insert("enum".to_owned(), json!(schema.r#enum));
@@ -118,7 +107,12 @@ fn subschemas(schema: &Schema, depth: usize, out: &mut Map<String, Value>) -> Re
         );
     }
     if let Some(more) = &schema.additional_properties {
-        out.insert("additionalProperties".to_owned(), more.clone());
+        let more = match Schema::deserialize(more) {
+            Ok(schema) => translate(&schema, depth)?,
+            // `true` or `false`, or JSON Schema that the OpenAPI form does not have.
+            Err(_) => more.clone(),
+        };
+        out.insert("additionalProperties".to_owned(), more);
     }
     if !schema.required.is_empty() {
         out.insert("required".to_owned(), json!(schema.required));
@@ -249,6 +243,22 @@ mod tests {
             json!({
                 "anyOf": [{ "$ref": "#/$defs/A" }, { "type": "null" }],
                 "$defs": { "A": { "type": "string", "format": "made-up" } },
+            })
+        );
+    }
+
+    #[test]
+    fn a_schema_of_further_members_is_translated() {
+        let translated = translated(json!({
+            "additionalProperties": {"type": "ARRAY", "items": {"type": "STRING"}},
+            "properties": {"a": {"additionalProperties": false}},
+        }));
+
+        assert_eq!(
+            translated,
+            json!({
+                "additionalProperties": {"type": "array", "items": {"type": "string"}},
+                "properties": {"a": {"additionalProperties": false}},
             })
         );
     }

@@ -208,12 +208,12 @@ impl Reader<'_> {
         if free || from.contains_key("patternProperties") {
             return Err(self.unsupported("is a map with arbitrary keys"));
         }
+        let required = list(from, "required");
         if let Some(named) = named {
             let properties = schema.properties.get_or_insert_default();
-            let is_required = |name: &String| list(from, "required").contains(name);
             let named = named.iter().filter(|(name, member)| {
                 // A schema without values means that the member must be absent, like `never` in TypeScript.
-                is_required(name) || !enums::is_never(member)
+                required.contains(name) || !enums::is_never(member)
             });
             for (name, member) in named {
                 properties.insert(name.as_str(), self.read_at(name, member)?);
@@ -221,7 +221,7 @@ impl Reader<'_> {
         }
         // The service refuses undeclared names in `required` and `propertyOrdering`.
         let declared = |name: &str| named.is_some_and(|named| named.contains_key(name));
-        schema.required = unique(list(from, "required"), declared);
+        schema.required = unique(required, declared);
         schema.property_ordering = unique(list(from, "propertyOrdering"), declared);
         schema.min_properties = whole(from, "minProperties");
         schema.max_properties = whole(from, "maxProperties");
@@ -254,8 +254,6 @@ impl Reader<'_> {
     fn texts(&self, from: &Map<String, Value>) -> Result<Vec<String>> {
         let choice = enums::choice(from);
         let texts = choice.iter().filter(|one| !one.is_null());
-        // The service refuses an empty string in an `enum`.
-        let texts = texts.filter(|one| one.as_str() != Some(""));
         let texts: Option<Vec<String>> = texts.map(|one| one.as_str().map(str::to_owned)).collect();
         let texts = texts
             .ok_or_else(|| self.unsupported("has an `enum` of values that are not strings"))?;

@@ -206,6 +206,46 @@ fn references_are_inlined() {
 }
 
 #[test]
+fn properties_next_to_a_reference_are_added_to_the_referenced_ones() {
+    let schema = json!({
+        "$ref": "#/$defs/Base",
+        "properties": {"b": {"type": "boolean"}, "c": {"type": "string"}},
+        "required": ["b"],
+        "$defs": {"Base": {
+            "properties": {"a": {"type": "string"}, "c": {"type": "integer"}},
+            "required": ["a"],
+        }},
+    });
+
+    assert_eq!(
+        openapi(schema),
+        json!({
+            "type": "OBJECT",
+            "properties": {"a": {"type": "STRING"}, "b": {"type": "BOOLEAN"}, "c": {"type": "STRING"}},
+            "required": ["a", "b"],
+        })
+    );
+}
+
+#[test]
+fn a_property_of_several_schemas_must_match_all_of_them() {
+    let schema = json!({
+        "allOf": [
+            {"properties": {"kind": {"type": "string", "enum": ["cat", "dog"]}, "age": {"type": "integer"}}},
+            {"properties": {"kind": {"enum": ["dog"], "description": "Always a dog."}, "age": {"minimum": 1}}},
+        ],
+    });
+
+    assert_eq!(
+        openapi(schema)["properties"],
+        json!({
+            "kind": {"type": "STRING", "format": "enum", "description": "Always a dog.", "enum": ["dog"]},
+            "age": {"type": "INTEGER", "minimum": 1.0},
+        })
+    );
+}
+
+#[test]
 fn all_of_is_merged() {
     let schema = json!({
         "allOf": [
@@ -357,6 +397,14 @@ fn an_error_names_the_place_that_the_form_cannot_express() {
             "the schema must match several schemas that differ in `type`",
         ),
         (
+            json!({"allOf": [{"properties": {"a": {"type": "string"}}}, {"properties": {"a": {"type": "integer"}}}]}),
+            "`a` must match several schemas that differ in `type`",
+        ),
+        (
+            json!({"allOf": [{"enum": ["a"]}, {"enum": ["b"]}]}),
+            "the schema must match several schemas that differ in `enum`",
+        ),
+        (
             json!({"type": "hologram"}),
             "the schema has the unknown type `hologram`",
         ),
@@ -380,24 +428,6 @@ fn a_schema_that_expands_exponentially_is_refused() {
 
     let message = refused(json!({"$defs": defs, "$ref": "#/$defs/d39"}));
     assert!(message.contains("is too large"), "{message}");
-}
-
-/// Row 12 of tests/field.md.
-#[test]
-fn values_that_the_service_refuses_are_left_out() {
-    let schema = json!({
-        "type": "object",
-        "properties": {"size": {"type": "string", "enum": ["", "small", "large"]}},
-        "required": ["size", "colour"],
-    });
-
-    let openapi = openapi(schema);
-
-    assert_eq!(
-        openapi["properties"]["size"]["enum"],
-        json!(["small", "large"])
-    );
-    assert_eq!(openapi["required"], json!(["size"]));
 }
 
 #[test]

@@ -21,9 +21,12 @@ use self::tokens::{string_length, value_length};
 /// | an integer of more than 64 bits that an `f64` does not hold exactly | a string |
 /// | `NaN`, `Infinity` and `-Infinity`, as Python and JavaScript libraries write them | a string, which is how proto JSON writes them |
 /// | half of a surrogate pair in a string, such as `\ud83d` | U+FFFD, the replacement character |
-/// | a list or an object at a depth of more than 100 | a string that contains its JSON |
+/// | more than 127 levels of lists and objects | at a depth of more than 100, each is a string that contains its JSON |
 /// | a member of a message under both of its names, `finishReason` and `finish_reason` | the one in `camelCase`, unless it is `null` |
 /// | a member of a message twice under one name | the last one, unless it is `null` |
+///
+/// A value at a depth of 101 to 127 also becomes a string if the JSON has another value of this table. The brackets in
+/// such a string are not checked.
 ///
 /// So no digit of an integer is lost. A number that became a string is still read by an `f64` field of a message. An
 /// integer field reports an error, as does a type outside of this crate.
@@ -49,30 +52,38 @@ pub fn read_json<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
         && let Some(repaired) = repair(text)
     {
         let read = serde_json::from_str(&repaired);
-        return read.or_else(|error| duplicates::read_without(repaired, error));
+        return read.or_else(|error| duplicates::read_without(repaired.into(), error));
     }
     serde_json::from_str(text).or_else(|error| match repair(text) {
         Some(repaired) => serde_json::from_str(&repaired)
-            .or_else(|error| duplicates::read_without(repaired, error)),
-        None => duplicates::read_without(text.to_owned(), error),
+            .or_else(|error| duplicates::read_without(repaired.into(), error)),
+        None => duplicates::read_without(text.into(), error),
     })
 }
 
-/// Returns whether the text may contain an integer of more than 64 bits: 20 or more digits where a number may begin.
+/// Returns whether the text may contain an integer of more than 64 bits: 20 or more digits where a number may begin, or
+/// 19 digits from a 9 on after a minus sign.
 ///
-/// Inspects every 20th byte and the digits around it, since a run of 20 digits covers at least one of these bytes.
+/// Inspects every 19th byte and the digits around it, since a run of 19 digits covers at least one of these bytes.
 fn may_have_long_integer(json: &[u8]) -> bool {
-    const DIGITS: usize = 20;
+    const DIGITS: usize = 19;
     let is_digit = |at: &usize| json[*at].is_ascii_digit();
     let mut hits = (DIGITS - 1..json.len()).step_by(DIGITS).filter(is_digit);
     hits.any(|hit| {
         let before = (0..hit).rev().take_while(is_digit).take(DIGITS).count();
-        let after = (hit..json.len()).take_while(is_digit).take(DIGITS).count();
-        let previous = json[..hit - before].last();
+        let after = (hit..json.len())
+            .take_while(is_digit)
+            .take(DIGITS + 1)
+            .count();
+        let first = hit - before;
+        let previous = json[..first].last();
         // Digits within a string, such as an id or a time, mostly follow a quote or a letter. A match would cost a scan
         // of the whole text, with each of its numbers parsed.
         let may_begin = previous.is_none_or(|byte| b" \t\r\n:,[-".contains(byte));
-        before + after >= DIGITS && may_begin
+        // `i64::MIN` has 19 digits and begins with a 9. A `u64` holds every positive integer of 19 digits.
+        let may_be_below = previous == Some(&b'-') && json[first] == b'9';
+        let least = if may_be_below { DIGITS } else { DIGITS + 1 };
+        may_begin && before + after >= least
     })
 }
 
@@ -241,6 +252,9 @@ mod tests {
             (r#"{"id":1234567890123456789}"#, false),
             (r#"{"id":12345678901234567890}"#, true),
             (r#"{"id": -12345678901234567890}"#, true),
+            (r#"{"id":-9223372036854775809}"#, true),
+            (r#"{"id":9223372036854775809}"#, false),
+            (r#"{"id":"call-1764446733123456789"}"#, false),
             (
                 r#"{"ids":[1,123456789012345678901234567890123456789012345678901234]}"#,
                 true,
@@ -260,6 +274,7 @@ mod tests {
         for (number, is_exact) in [
             ("18446744073709551615", true),
             ("-9223372036854775808", true),
+            ("-9223372036854775809", false),
             ("100000000000000000000", true),
             ("18446744073709551616", true),
             ("18446744073709551617", false),

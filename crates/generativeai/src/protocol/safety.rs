@@ -148,15 +148,15 @@ open_enum! {
         /// Content that promotes or enables harmful acts. PaLM models only.
         Dangerous = "HARM_CATEGORY_DANGEROUS",
         /// Abuse, threats, and content intended to bully or ridicule a person.
-        Harassment = "HARM_CATEGORY_HARASSMENT" | "HARASSMENT",
+        Harassment = "HARM_CATEGORY_HARASSMENT",
         /// Content that promotes violence or hatred against people because of protected attributes.
-        HateSpeech = "HARM_CATEGORY_HATE_SPEECH" | "HATE_SPEECH",
+        HateSpeech = "HARM_CATEGORY_HATE_SPEECH",
         /// Sexually explicit material.
-        SexuallyExplicit = "HARM_CATEGORY_SEXUALLY_EXPLICIT" | "SEXUALLY_EXPLICIT",
+        SexuallyExplicit = "HARM_CATEGORY_SEXUALLY_EXPLICIT",
         /// Content that promotes, facilitates or enables dangerous activities.
-        DangerousContent = "HARM_CATEGORY_DANGEROUS_CONTENT" | "DANGEROUS_CONTENT",
+        DangerousContent = "HARM_CATEGORY_DANGEROUS_CONTENT",
         /// False statements about elections. Deprecated: newer models no longer rate it.
-        CivicIntegrity = "HARM_CATEGORY_CIVIC_INTEGRITY" | "CIVIC_INTEGRITY",
+        CivicIntegrity = "HARM_CATEGORY_CIVIC_INTEGRITY",
         ;
         /// Prompts written to bypass the safety filters.
         Jailbreak = "HARM_CATEGORY_JAILBREAK",

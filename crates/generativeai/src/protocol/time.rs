@@ -51,10 +51,11 @@ impl Duration {
     /// Converts to the type of the standard library. `None` if the value is malformed, negative or too long.
     pub fn to_std(&self) -> Option<std::time::Duration> {
         let seconds = self.0.strip_suffix('s')?;
-        let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, ""));
+        let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
         // `parse` would accept a sign.
-        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        if whole.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() > 9 {
+        let is_number =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_number(whole) || !is_number(fraction) || fraction.len() > 9 {
             return None;
         }
         let nanos = format!("{fraction:0<9}").parse().ok()?;
@@ -136,6 +137,7 @@ mod tests {
             "-3s",
             "+3s",
             ".5s",
+            "3.s",
             "1e3s",
             "3.5.5s",
             "0.0000000001s",

@@ -65,6 +65,13 @@ impl Unknown {
             .insert(name.into(), value.into())
     }
 
+    /// Adds the members of `more`, which replace those with the same names: how to merge them is not known.
+    pub(crate) fn extend(&mut self, more: &Self) {
+        for (name, value) in more.iter() {
+            self.insert(name.as_str(), value.clone());
+        }
+    }
+
     /// Removes a member, and returns its value.
     pub fn remove(&mut self, name: &str) -> Option<Value> {
         // `Map::remove` would move the last member into the gap.

@@ -14,7 +14,9 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::Part;
-use crate::protocol::response::{BlockReason, FinishReason, GenerateContentResponse};
+use crate::protocol::response::{
+    BlockReason, FinishReason, GenerateContentResponse, PromptFeedback,
+};
 
 /// Maximum number of unknown members in an error message.
 const MAX_NAMES: usize = 5;
@@ -87,8 +89,8 @@ impl GenerateContentResponse {
     /// Returns the error for a blocked prompt.
     pub(crate) fn blocked(&self) -> Error {
         let feedback = self.prompt_feedback.as_deref();
-        let reason = feedback.and_then(|feedback| feedback.block_reason.as_ref());
-        let message = feedback.and_then(|feedback| feedback.block_reason_message.as_deref());
+        let reason = feedback.and_then(PromptFeedback::known_reason);
+        let message = feedback.and_then(PromptFeedback::message);
         // Both members are optional in the API.
         let why = match (reason.map(BlockReason::as_str), message) {
             (Some(reason), Some(message)) => format!("{reason}: {message}"),

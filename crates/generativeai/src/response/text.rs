@@ -329,7 +329,17 @@ mod tests {
             (
                 json!({"promptFeedback": {"blockReasonMessage": "too hot"}}),
                 ErrorKind::Blocked,
-                "too hot",
+                "blocked: too hot",
+            ),
+            (
+                json!({"promptFeedback": {"blockReason": "", "blockReasonMessage": "too hot"}}),
+                ErrorKind::Blocked,
+                "blocked: too hot",
+            ),
+            (
+                json!({"promptFeedback": {"blockReason": "", "blockReasonMessage": ""}}),
+                ErrorKind::Empty,
+                "no candidate",
             ),
             (
                 json!({"promptFeedback": {"blockReason": "A_NEW_ONE"}}),

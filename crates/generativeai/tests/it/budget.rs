@@ -345,7 +345,8 @@ async fn a_request_is_counted_once_and_not_at_all_if_it_is_short() {
     let script = Scripted::default()
         .then_fail(&[])
         .then_text("one")
-        .then_text("two");
+        .then_text("two")
+        .then_text("three");
     let backend = Counting::new(script);
     let mut chat = chat(backend.clone(), 4).context_budget(60, Compaction::Drop);
 
@@ -356,6 +357,16 @@ async fn a_request_is_counted_once_and_not_at_all_if_it_is_short() {
     chat = chat.context_budget(10_000, Compaction::Drop);
     chat.send_message(MESSAGE).await.unwrap();
     assert_eq!(backend.counts(), 1);
+
+    let schema = json!({"description": "x".repeat(10_000)});
+    let config = GenerationConfig::default().response_json_schema(schema);
+    let message = chat.send_message(MESSAGE).generation_config(config);
+    message.await.unwrap();
+    assert_eq!(
+        backend.counts(),
+        2,
+        "the schema of the reply counts as well"
+    );
 }
 
 #[tokio::test]

@@ -115,24 +115,3 @@ fn the_constant_null_is_the_type_null() {
         json!({"anyOf": [{"type": "null"}]})
     );
 }
-
-/// Row 11 of tests/field.md.
-#[test]
-fn arguments_that_any_keyword_may_add_have_parameters() {
-    for schema in [
-        json!({"type": "object", "anyOf": [{"properties": {"a": {"type": "string"}}}]}),
-        json!({"type": "object", "$ref": "#/$defs/Args", "$defs": {"Args": {"type": "object"}}}),
-        json!({"type": "object", "allOf": [{"properties": {"a": {"type": "string"}}}]}),
-        json!({"type": "object", "patternProperties": {"^a": {"type": "string"}}}),
-        json!({"type": "object", "additionalProperties": {"type": "string"}}),
-        json!({"type": "object", "required": ["a"]}),
-    ] {
-        assert!(parameters(schema.clone()).is_some(), "{schema}");
-    }
-    for schema in [
-        json!({"type": "object", "properties": {}, "required": []}),
-        json!({"type": "object", "title": "Empty", "additionalProperties": false}),
-    ] {
-        assert_eq!(parameters(schema.clone()), None, "{schema}");
-    }
-}

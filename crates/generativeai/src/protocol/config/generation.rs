@@ -382,9 +382,7 @@ impl GenerationConfig {
                 $(if !crate::protocol::wire::Member::is_absent(&$field) {
                     self.$field = $field;
                 })*
-                for (name, value) in unknown.iter() {
-                    self.unknown.insert(name.as_str(), value.clone());
-                }
+                self.unknown.extend(&unknown);
             };
         }
         take_over! {

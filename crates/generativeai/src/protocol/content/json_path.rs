@@ -17,7 +17,8 @@ enum Step {
 /// Returns the value at a path such as `$.route[0].name`, and creates missing objects and arrays along the path.
 ///
 /// `None` if the path is not a singular query (RFC 9535) for a member of the root or a value inside of one, if it
-/// contradicts existing values, or if it skips items of an array.
+/// contradicts existing values, or if it skips items of an array. Objects and arrays before the place where it fails may
+/// have been created: a later piece for the same path needs them as well.
 ///
 /// | Arguments before | Path | Arguments after |
 /// | --- | --- | --- |
@@ -57,7 +58,7 @@ pub(super) fn at<'a>(root: &'a mut Map<String, Value>, path: &str) -> Option<&'a
     Some(value)
 }
 
-/// Parses names after a dot, and names or indices in brackets. `None` for other selectors in brackets, and for `..`.
+/// Parses names after a dot, and names or indices in brackets. `None` for other selectors, and for `..`.
 fn parse(path: &str) -> Option<Vec<Step>> {
     let mut steps = Vec::new();
     let mut rest = path.strip_prefix('$')?;
@@ -69,6 +70,10 @@ fn parse(path: &str) -> Option<Vec<Step>> {
         (step, rest) = if let Some(name) = rest.strip_prefix('.') {
             let end = name.find(['.', '[']).unwrap_or(name.len());
             let (name, rest) = name.split_at(end);
+            // All members of an object. In brackets and quotes it would be a name.
+            if name == "*" {
+                return None;
+            }
             (Step::Name(name.to_owned()), rest)
         } else {
             bracketed(rest.strip_prefix('[')?)?
@@ -157,6 +162,7 @@ mod tests {
             ("$.route[0].name", json!("Ledge")),
             (r"$['a\n\u00e9\uD83D\uDE00\\']", json!(3)),
             ("$[ 'x y' ][ 0 ]", json!(4)),
+            ("$['*']", json!(5)),
         ] {
             assert!(set(&mut root, path, value), "{path}");
         }
@@ -169,6 +175,7 @@ mod tests {
                 "it's": {"a": 1, "b": 2},
                 "a\né😀\\": 3,
                 "x y": [4],
+                "*": 5,
             })
         );
     }
@@ -190,6 +197,8 @@ mod tests {
             "$.a[0",
             "$.a['b",
             "$.a['b'",
+            "$.*",
+            "$.a.*[0]",
             "$.a[*]",
             "$.a[-1]",
             "$.a[1]",

@@ -88,20 +88,9 @@ impl Content {
     ///
     /// - Parts without data are removed: the service refuses a request with one.
     /// - Parts of the model without content are removed. If no part of a reply has content, its empty texts stay.
-    /// - An empty text next to other data of the same part is removed.
     ///
     /// A part with a thought signature stays, since the service may require the signature.
     pub(crate) fn remove_empty_parts(&mut self) {
-        // A part with two kinds of data was read with one of them among the unknown members.
-        for part in self
-            .parts
-            .iter_mut()
-            .filter(|part| !part.unknown.is_empty())
-        {
-            if part.unknown.get("text").is_some_and(|text| text == "") {
-                part.unknown.remove("text");
-            }
-        }
         self.parts.retain(Part::has_data);
         if self.role == Some(Role::Model) {
             let has_content = self.parts.iter().any(Part::has_content);

@@ -1,7 +1,6 @@
 //! Parts of a message: data such as text, an image or a function call, with metadata.
 
 mod data;
-mod debug;
 mod json;
 mod metadata;
 

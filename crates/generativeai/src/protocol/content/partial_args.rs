@@ -1,9 +1,15 @@
 //! Merging the pieces of a streamed function call.
 
-use serde_json::{Map, Number, Value};
+use serde_json::value::Serializer;
+use serde_json::{Map, Value};
 
 use super::json_path;
 use crate::protocol::content::{FunctionCall, PartialArg};
+use crate::protocol::wire::Wire;
+
+/// Maximum number of pieces that wait for others. Each piece that fits tries them again, so that very many of them
+/// would take quadratic time.
+const MAX_WAITING: usize = 256;
 
 impl FunctionCall {
     /// Returns whether `next` is the next piece of this call.
@@ -22,28 +28,44 @@ impl FunctionCall {
         if let Some(args) = &next.args {
             let known = self.args.get_or_insert_default();
             known.extend(args.clone());
+            self.merge_waiting();
         }
-        self.partial_args.extend_from_slice(&next.partial_args);
+        for arg in &next.partial_args {
+            self.merge_arg(arg.clone());
+        }
         self.will_continue = next.will_continue.filter(|&more| more);
-        for (name, value) in next.unknown.iter() {
-            self.unknown.insert(name.clone(), value.clone());
-        }
-        self.merge_partial_args();
+        self.unknown.extend(&next.unknown);
     }
 
     /// Moves the pieces in `partial_args` into `args`.
     ///
     /// A piece that does not fit yet waits for others, such as the earlier items of an array. A call with a piece that
-    /// never fits stays incomplete, so that it does not run with wrong arguments.
+    /// never fits stays incomplete, so that it does not run with wrong arguments. So does a call with more than
+    /// `MAX_WAITING` waiting pieces.
     pub(in crate::protocol) fn merge_partial_args(&mut self) {
-        while !self.partial_args.is_empty() {
-            // Repeated, since a piece that fits may create the array that an earlier piece waits for.
-            let args = self.args.get_or_insert_default();
-            let waiting = self.partial_args.len();
-            self.partial_args.retain(|arg| !arg.merge_into(args));
-            if self.partial_args.len() == waiting {
-                return;
-            }
+        for arg in std::mem::take(&mut self.partial_args) {
+            self.merge_arg(arg);
+        }
+    }
+
+    fn merge_arg(&mut self, arg: PartialArg) {
+        self.partial_args.push(arg);
+        self.merge_waiting();
+    }
+
+    /// Moves the waiting pieces that fit into `args`.
+    ///
+    /// The search starts again at the first piece after each that fits, since that one may have created the array that
+    /// an earlier piece waits for. So the pieces of a string are joined in their order.
+    fn merge_waiting(&mut self) {
+        let args = self.args.get_or_insert_default();
+        while self.partial_args.len() <= MAX_WAITING
+            && let Some(at) = self
+                .partial_args
+                .iter()
+                .position(|arg| arg.merge_into(args))
+        {
+            self.partial_args.remove(at);
         }
     }
 }
@@ -78,13 +100,65 @@ impl PartialArg {
     }
 }
 
-/// Converts a number to JSON, and a whole number to an integer: serde refuses `2.0` for an integer parameter.
+/// Converts a number to JSON, and a whole number to an integer: serde refuses `2.0` for an integer parameter. A number
+/// that is not finite becomes a string such as `Infinity`, which is how proto JSON writes it.
 fn number(number: f64) -> Value {
     /// Up to this number, 2 to the power of 53, every integer has its own `f64`.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if number.fract() == 0.0 && number.abs() <= EXACT {
         Value::from(number as i64)
     } else {
-        Number::from_f64(number).map_or_else(|| number.to_string().into(), Value::Number)
+        let written = number.write(Serializer);
+        written.expect("an `f64` is written as a number or a string")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Returns a call with these pieces of strings in one chunk.
+    fn call(pieces: impl IntoIterator<Item = (String, &'static str)>) -> FunctionCall {
+        let piece = |(path, text): (String, &str)| json!({"jsonPath": path, "stringValue": text});
+        let pieces: Vec<Value> = pieces.into_iter().map(piece).collect();
+        let call = json!({"name": "f", "partialArgs": pieces});
+        let mut call: FunctionCall = serde_json::from_value(call).expect("a call");
+        call.merge_partial_args();
+        call
+    }
+
+    #[test]
+    fn a_piece_never_overtakes_an_earlier_one_of_its_string() {
+        let pieces = [("$.a[1]", "x"), ("$.a[0]", "b"), ("$['a'][1]", "y")];
+
+        let call = call(pieces.map(|(path, text)| (path.to_owned(), text)));
+
+        assert!(call.is_complete());
+        assert_eq!(json!(call.args), json!({"a": ["b", "xy"]}));
+    }
+
+    #[test]
+    fn a_number_that_is_not_finite_is_written_as_proto_json_writes_it() {
+        for text in ["NaN", "Infinity", "-Infinity"] {
+            let arg = json!({"jsonPath": "$.a", "numberValue": text});
+            let call = json!({"name": "f", "partialArgs": [arg]});
+            let mut call: FunctionCall = serde_json::from_value(call).expect("a call");
+            call.merge_partial_args();
+            assert_eq!(call.arg("a"), Some(&json!(text)));
+        }
+    }
+
+    #[test]
+    fn a_call_with_too_many_waiting_pieces_is_never_complete() {
+        let reversed = |count: usize| call((0..count).rev().map(|at| (format!("$.a[{at}]"), "x")));
+
+        assert!(reversed(MAX_WAITING).is_complete());
+        assert!(!reversed(MAX_WAITING + 1).is_complete());
+        let mut long = reversed(100_000);
+        assert!(!long.is_complete());
+        long.merge_piece(&call([("$.a[0]".to_owned(), "x")]));
+        assert!(!long.is_complete());
     }
 }

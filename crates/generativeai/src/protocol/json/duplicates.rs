@@ -5,6 +5,7 @@
 //! of the two is removed from the text, and the text is read again. Free data, such as the arguments of a call, are
 //! read as maps, which do not report duplicates. So they may have any names, and nothing is removed from them.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use serde::de::DeserializeOwned;
@@ -17,6 +18,9 @@ use crate::protocol::wire::is_snake_case;
 /// with very many would take quadratic time.
 const MAX_REREAD: usize = 64 << 20;
 
+/// Number of passes that are always allowed, however long the text is.
+const MIN_PASSES: usize = 32;
+
 /// Beginning of serde's message for a duplicate member. serde_json's error does not contain the name in another form.
 const DUPLICATE: &str = "duplicate field `";
 
@@ -25,11 +29,10 @@ const DUPLICATE: &str = "duplicate field `";
 /// # Errors
 /// The JSON is refused for another reason, or has too many duplicates.
 pub(super) fn read_without<T: DeserializeOwned>(
-    mut json: String,
+    mut json: Cow<'_, str>,
     mut error: Error,
 ) -> Result<T, Error> {
-    // Allows at least one pass, however long the text is.
-    let mut left = MAX_REREAD.max(json.len());
+    let mut left = MAX_REREAD.max(json.len().saturating_mul(MIN_PASSES));
     while let Some(rest) = left.checked_sub(json.len()) {
         left = rest;
         let message = error.to_string();
@@ -39,7 +42,7 @@ pub(super) fn read_without<T: DeserializeOwned>(
         else {
             break;
         };
-        json.replace_range(member, "");
+        json.to_mut().replace_range(member, "");
         match serde_json::from_str(&json) {
             Ok(read) => return Ok(read),
             Err(other) => error = other,
@@ -166,6 +169,22 @@ mod tests {
         assert_eq!(part["functionCall"]["args"], args);
         assert_eq!(part["thoughtSignature"], "c2ln");
         assert_eq!(candidate["citationMetadata"]["x"], "1e400");
+    }
+
+    #[test]
+    fn a_large_message_may_have_some_duplicates() {
+        let image = "x".repeat(24 << 20);
+        let reply = format!(
+            r#"{{"responseId":"a","response_id":"b","modelVersion":"m","model_version":"n","turnToken":"t",
+            "turn_token":"u","candidates":[{{"content":{{"parts":[{{"text":"{image}"}}]}}}}]}}"#
+        );
+
+        let reply: GenerateContentResponse = read_json(reply.as_bytes()).expect("a reply");
+
+        assert_eq!(reply.response_id.as_deref(), Some("a"));
+        assert_eq!(reply.turn_token.as_deref(), Some("t"));
+        let text = reply.candidates[0].parts()[0].as_text();
+        assert_eq!(text.map(str::len), Some(image.len()));
     }
 
     #[test]

@@ -25,7 +25,7 @@ impl GenerateContentResponse {
     /// - Log probabilities, citations and retrieved web pages accumulate. Other values are replaced by later ones: the
     ///   token counts, the model version, the sources of grounding and so on.
     /// - A continuation token is removed when further content follows.
-    /// - A block reason is never replaced. A finish reason other than `STOP` and `MAX_TOKENS` is replaced only by
+    /// - A block reason and its message are never replaced. A finish reason other than `STOP` and `MAX_TOKENS` is replaced only by
     ///   another such reason.
     ///
     /// [`ReplyStream`](crate::ReplyStream) and [`GenerateStream`](crate::GenerateStream) merge their chunks
@@ -47,22 +47,22 @@ impl GenerateContentResponse {
             let index = index_in(&chunk.candidates[..at], candidate);
             self.candidate_mut(index).merge_chunk(candidate);
         }
-        merge_or_set(
+        merge_boxed(
             &mut self.prompt_feedback,
             &chunk.prompt_feedback,
-            |known, new| known.merge_chunk(new),
+            PromptFeedback::merge_chunk,
         );
-        merge_or_set(
+        merge_boxed(
             &mut self.usage_metadata,
             &chunk.usage_metadata,
-            |known, new| known.merge_chunk(new),
+            UsageMetadata::merge_chunk,
         );
         set(&mut self.model_version, &chunk.model_version);
         set(&mut self.response_id, &chunk.response_id);
         set(&mut self.create_time, &chunk.create_time);
         set(&mut self.turn_token, &chunk.turn_token);
         set(&mut self.model_status, &chunk.model_status);
-        merge_unknown(&mut self.unknown, &chunk.unknown);
+        self.unknown.extend(&chunk.unknown);
     }
 
     /// Orders the candidates by their index, as merging does. The candidates of a reply that was not streamed may be in
@@ -116,20 +116,20 @@ impl Candidate {
             self.merge_finish_reason(reason);
         }
         merge_ratings(&mut self.safety_ratings, &chunk.safety_ratings);
-        merge_or_set(
+        merge_boxed(
             &mut self.citation_metadata,
             &chunk.citation_metadata,
-            |known, new| known.merge_chunk(new),
+            CitationMetadata::merge_chunk,
         );
-        merge_or_set(
+        merge_boxed(
             &mut self.logprobs_result,
             &chunk.logprobs_result,
-            |known, new| known.merge_chunk(new),
+            LogprobsResult::merge_chunk,
         );
-        merge_or_set(
+        merge_boxed(
             &mut self.url_context_metadata,
             &chunk.url_context_metadata,
-            |known, new| known.merge_chunk(new),
+            UrlContextMetadata::merge_chunk,
         );
         add_new(
             &mut self.grounding_attributions,
@@ -139,10 +139,10 @@ impl Candidate {
         set(&mut self.token_count, &chunk.token_count);
         set(&mut self.avg_logprobs, &chunk.avg_logprobs);
         set(&mut self.score, &chunk.score);
-        merge_or_set(
+        merge_boxed(
             &mut self.grounding_metadata,
             &chunk.grounding_metadata,
-            |known, new| known.merge_chunk(new),
+            GroundingMetadata::merge_chunk,
         );
         // The token continues the reply after the content that precedes it. Further parts, or an end of the reply, make
         // it invalid.
@@ -155,7 +155,7 @@ impl Candidate {
             self.continuation_token
                 .clone_from(&chunk.continuation_token);
         }
-        merge_unknown(&mut self.unknown, &chunk.unknown);
+        self.unknown.extend(&chunk.unknown);
     }
 
     /// Sets the finish reason. A regular end does not replace an earlier reason for which the reply was stopped.
@@ -187,11 +187,9 @@ impl Content {
                 self.parts.push(part);
             }
         }
-        merge_unknown(&mut self.unknown, &chunk.unknown);
+        self.unknown.extend(&chunk.unknown);
     }
-}
 
-impl Content {
     /// Merges a piece of a streamed call that is not the last part, and returns whether the part was merged.
     ///
     /// A service may stream several calls at the same time. Then a piece has the id or the name of its call. An empty
@@ -228,7 +226,7 @@ impl Part {
                 if self.thought_signature.is_none() {
                     self.thought_signature.clone_from(&next.thought_signature);
                 }
-                merge_unknown(&mut self.unknown, &next.unknown);
+                self.unknown.extend(&next.unknown);
                 true
             };
         }
@@ -246,7 +244,7 @@ impl Part {
                 if matches!(code.language, None | Some(Language::Unspecified)) {
                     set(&mut code.language, &more.language);
                 }
-                merge_unknown(&mut code.unknown, &more.unknown);
+                code.unknown.extend(&more.unknown);
             }
             (Some(Data::CodeExecutionResult(result)), Some(Data::CodeExecutionResult(more)))
                 if result.id == more.id =>
@@ -255,7 +253,7 @@ impl Part {
                 if more.outcome != Some(Outcome::Unspecified) {
                     set(&mut result.outcome, &more.outcome);
                 }
-                merge_unknown(&mut result.unknown, &more.unknown);
+                result.unknown.extend(&more.unknown);
             }
             _ => return false,
         }
@@ -300,11 +298,14 @@ impl Part {
 
 impl PromptFeedback {
     fn merge_chunk(&mut self, chunk: &PromptFeedback) {
-        if !self.is_block() {
+        if self.known_reason().is_none() {
             set(&mut self.block_reason, &chunk.block_reason);
         }
+        if self.message().is_none() {
+            set(&mut self.block_reason_message, &chunk.block_reason_message);
+        }
         merge_ratings(&mut self.safety_ratings, &chunk.safety_ratings);
-        merge_unknown(&mut self.unknown, &chunk.unknown);
+        self.unknown.extend(&chunk.unknown);
     }
 }
 
@@ -324,7 +325,7 @@ impl LogprobsResult {
         if let Some(sum) = chunk.log_probability_sum {
             *self.log_probability_sum.get_or_insert(0.0) += sum;
         }
-        merge_unknown(&mut self.unknown, &chunk.unknown);
+        self.unknown.extend(&chunk.unknown);
     }
 }
 
@@ -334,22 +335,33 @@ impl GroundingMetadata {
     ///
     /// Supports refer to the sources of their chunk by index, so sources and supports are replaced together.
     fn merge_chunk(&mut self, chunk: &GroundingMetadata) {
-        if !chunk.grounding_chunks.is_empty() {
-            self.grounding_chunks.clone_from(&chunk.grounding_chunks);
-            self.grounding_supports
-                .clone_from(&chunk.grounding_supports);
+        // All fields are named, so that a new one cannot be forgotten.
+        let GroundingMetadata {
+            search_entry_point,
+            grounding_chunks,
+            grounding_supports,
+            retrieval_metadata,
+            web_search_queries,
+            image_search_queries,
+            retrieval_queries,
+            google_maps_widget_context_token,
+            unknown,
+        } = chunk;
+        if !grounding_chunks.is_empty() {
+            self.grounding_chunks.clone_from(grounding_chunks);
+            self.grounding_supports.clone_from(grounding_supports);
         }
-        set_list(&mut self.grounding_supports, &chunk.grounding_supports);
-        set_list(&mut self.web_search_queries, &chunk.web_search_queries);
-        set_list(&mut self.image_search_queries, &chunk.image_search_queries);
-        set_list(&mut self.retrieval_queries, &chunk.retrieval_queries);
-        set(&mut self.search_entry_point, &chunk.search_entry_point);
-        set(&mut self.retrieval_metadata, &chunk.retrieval_metadata);
+        set_list(&mut self.grounding_supports, grounding_supports);
+        set_list(&mut self.web_search_queries, web_search_queries);
+        set_list(&mut self.image_search_queries, image_search_queries);
+        set_list(&mut self.retrieval_queries, retrieval_queries);
+        set(&mut self.search_entry_point, search_entry_point);
+        set(&mut self.retrieval_metadata, retrieval_metadata);
         set(
             &mut self.google_maps_widget_context_token,
-            &chunk.google_maps_widget_context_token,
+            google_maps_widget_context_token,
         );
-        merge_unknown(&mut self.unknown, &chunk.unknown);
+        self.unknown.extend(unknown);
     }
 }
 
@@ -358,25 +370,49 @@ impl UsageMetadata {
     ///
     /// The counts of a chunk belong together: mixed with those of another one they would not add up to the total.
     fn merge_chunk(&mut self, chunk: &UsageMetadata) {
+        // All fields are named, so that a new one cannot be forgotten.
+        let UsageMetadata {
+            prompt_token_count,
+            cached_content_token_count,
+            candidates_token_count,
+            tool_use_prompt_token_count,
+            thoughts_token_count,
+            total_token_count,
+            prompt_tokens_details,
+            cache_tokens_details,
+            candidates_tokens_details,
+            tool_use_prompt_tokens_details,
+            billable_prompt_usage,
+            traffic_type,
+            service_tier,
+            unknown,
+        } = chunk;
         let counts = [
-            chunk.prompt_token_count,
-            chunk.cached_content_token_count,
-            chunk.candidates_token_count,
-            chunk.tool_use_prompt_token_count,
-            chunk.thoughts_token_count,
-            chunk.total_token_count,
+            prompt_token_count,
+            cached_content_token_count,
+            candidates_token_count,
+            tool_use_prompt_token_count,
+            thoughts_token_count,
+            total_token_count,
         ];
         // `clone_from` reuses allocations. This happens for each chunk of most streams.
-        if counts.iter().any(Option::is_some) {
+        if counts.into_iter().any(Option::is_some) {
             return self.clone_from(chunk);
         }
-        set(
-            &mut self.billable_prompt_usage,
-            &chunk.billable_prompt_usage,
+        set_list(&mut self.prompt_tokens_details, prompt_tokens_details);
+        set_list(&mut self.cache_tokens_details, cache_tokens_details);
+        set_list(
+            &mut self.candidates_tokens_details,
+            candidates_tokens_details,
         );
-        set(&mut self.traffic_type, &chunk.traffic_type);
-        set(&mut self.service_tier, &chunk.service_tier);
-        merge_unknown(&mut self.unknown, &chunk.unknown);
+        set_list(
+            &mut self.tool_use_prompt_tokens_details,
+            tool_use_prompt_tokens_details,
+        );
+        set(&mut self.billable_prompt_usage, billable_prompt_usage);
+        set(&mut self.traffic_type, traffic_type);
+        set(&mut self.service_tier, service_tier);
+        self.unknown.extend(unknown);
     }
 }
 
@@ -434,17 +470,10 @@ fn set_list<T: Clone>(known: &mut Vec<T>, new: &Vec<T>) {
 }
 
 /// Merges a value into a known one, or sets it if none is known.
-fn merge_or_set<T: Clone>(known: &mut Option<T>, new: &Option<T>, merge: fn(&mut T, &T)) {
+fn merge_boxed<T: Clone>(known: &mut Option<Box<T>>, new: &Option<Box<T>>, merge: fn(&mut T, &T)) {
     match (known, new) {
         (Some(known), Some(new)) => merge(known, new),
         (known, new) => set(known, new),
-    }
-}
-
-/// Replaces unknown members. How to merge them is not known, so the last value is kept.
-fn merge_unknown(known: &mut Unknown, chunk: &Unknown) {
-    for (name, value) in chunk.iter() {
-        known.insert(name.clone(), value.clone());
     }
 }
 

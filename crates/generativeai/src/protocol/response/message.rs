@@ -90,8 +90,7 @@ impl GenerateContentResponse {
 
     /// Returns the reason why the prompt was blocked, if it was.
     pub fn block_reason(&self) -> Option<&BlockReason> {
-        let reason = self.prompt_feedback.as_ref()?.block_reason.as_ref()?;
-        (*reason != BlockReason::Unspecified).then_some(reason)
+        self.prompt_feedback.as_ref()?.known_reason()
     }
 
     /// Returns whether the prompt was blocked.
@@ -152,10 +151,21 @@ message! {
 impl PromptFeedback {
     /// Returns whether the prompt was blocked: the feedback has a reason, or at least a message.
     pub fn is_block(&self) -> bool {
-        match &self.block_reason {
-            None | Some(BlockReason::Unspecified) => self.block_reason_message.is_some(),
-            Some(reason) => !reason.as_str().is_empty(),
-        }
+        self.known_reason().is_some() || self.message().is_some()
+    }
+
+    /// Returns the reason. An unspecified or empty one is treated as absent.
+    pub(crate) fn known_reason(&self) -> Option<&BlockReason> {
+        let is_known = |reason: &&BlockReason| {
+            **reason != BlockReason::Unspecified && !reason.as_str().is_empty()
+        };
+        self.block_reason.as_ref().filter(is_known)
+    }
+
+    /// Returns the explanation of the reason. An empty one is treated as absent.
+    pub(crate) fn message(&self) -> Option<&str> {
+        let message = self.block_reason_message.as_deref();
+        message.filter(|message| !message.is_empty())
     }
 }
 

@@ -179,9 +179,7 @@ impl UsageMetadata {
         if more.service_tier.is_some() {
             self.service_tier.clone_from(&more.service_tier);
         }
-        for (name, value) in more.unknown.iter() {
-            self.unknown.insert(name.clone(), value.clone());
-        }
+        self.unknown.extend(&more.unknown);
     }
 
     /// Returns the total, or the sum of the counts that are present.

@@ -178,9 +178,9 @@ open_enum! {
     /// Mode of the web search of Gemini 1.5: always, or when the model decides to.
     pub enum DynamicRetrievalMode {
         /// The model searches always.
-        Unspecified = "MODE_UNSPECIFIED" | "UNSPECIFIED",
+        Unspecified = "MODE_UNSPECIFIED",
         /// The model searches if the score reaches the threshold.
-        Dynamic = "MODE_DYNAMIC" | "DYNAMIC",
+        Dynamic = "MODE_DYNAMIC",
     }
 }
 

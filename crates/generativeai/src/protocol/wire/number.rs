@@ -20,7 +20,7 @@ macro_rules! integer {
             }
         }
 
-        struct $visitor;
+        pub(super) struct $visitor;
 
         impl Visitor<'_> for $visitor {
             type Value = $type;

@@ -7,6 +7,8 @@ use std::marker::PhantomData;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserializer, Serializer};
 
+use super::number::Int64;
+
 /// An enum with a variant for unknown values. The macro `open_enum!` implements it.
 pub(crate) trait OpenEnum: Clone + 'static {
     /// Variants in the order of their numbers on the wire, from 0. Empty for an enum that is a string in the API.
@@ -127,12 +129,7 @@ impl<T: OpenEnum> Visitor<'_> for EnumVisitor<T> {
 
     /// Reads a number with a fraction of zero, as some services write all numbers.
     fn visit_f64<E: Error>(self, number: f64) -> Result<T, E> {
-        let exact = number as i64;
-        if exact as f64 == number {
-            self.visit_i64(exact)
-        } else {
-            Err(E::invalid_type(Unexpected::Float(number), &self))
-        }
+        self.visit_i64(Int64.visit_f64::<E>(number)?)
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
@@ -253,7 +250,10 @@ mod tests {
         assert_eq!(read("1.0").expect("a reason"), FinishReason::Stop);
         assert_eq!(read("-0").expect("a reason"), FinishReason::Unspecified);
         assert_eq!(read("2e0").expect("a reason"), FinishReason::MaxTokens);
-        assert!(read("1.5").is_err());
+        // The last one is 2 to the power of 63, one more than an `i64` holds.
+        for wrong in ["1.5", "9223372036854775808.0"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -49,6 +49,10 @@ impl Dice {
             let name = format!("new{}", self.roll(3));
             body.insert(name, self.json(3));
         }
+        // An empty text beside other data of a part is dropped.
+        if name == "Part" && body.get("text").is_some_and(|text| text == "") {
+            body.remove("text");
+        }
         body.into()
     }
 

@@ -40,9 +40,11 @@ fn chunk(dice: &mut Dice) -> GenerateContentResponse {
 }
 
 fn feedback(dice: &mut Dice) -> Value {
-    match dice.roll(3) {
+    match dice.roll(5) {
         0 => json!({}),
         1 => json!({"blockReason": "SAFETY"}),
+        2 => json!({"blockReason": "OTHER", "blockReasonMessage": "too hot"}),
+        3 => json!({"blockReason": "", "blockReasonMessage": "too cold"}),
         _ => json!({"safetyRatings": [rating(dice)]}),
     }
 }
@@ -187,6 +189,47 @@ fn citations_of_all_chunks_are_kept() {
         let citations = json!({name: [{"uri": "a"}, {"uri": "b"}]});
         assert_eq!(json!(whole.citation_metadata), citations);
     }
+}
+
+#[test]
+fn a_reason_and_its_message_may_come_in_two_chunks() {
+    let reason = json!({"promptFeedback": {"blockReason": "SAFETY"}});
+    let message = json!({"promptFeedback": {"blockReason": "", "blockReasonMessage": "too hot"}});
+    for chunks in [[&reason, &message], [&message, &reason]] {
+        let whole = merged(&chunks.map(|chunk| chunk_of(chunk.clone())));
+
+        assert_eq!(
+            json!(whole.prompt_feedback),
+            json!({"blockReason": "SAFETY", "blockReasonMessage": "too hot"})
+        );
+        assert!(whole.is_blocked() && whole.block_reason().is_some());
+    }
+}
+
+#[test]
+fn token_details_without_counts_are_kept() {
+    let details = |name: &str| {
+        (
+            name.to_owned(),
+            json!([{"modality": "TEXT", "tokenCount": 4}]),
+        )
+    };
+    let details: Value = [
+        "promptTokensDetails",
+        "cacheTokensDetails",
+        "candidatesTokensDetails",
+        "toolUsePromptTokensDetails",
+    ]
+    .map(details)
+    .into_iter()
+    .collect();
+    let chunks = [json!({"promptTokenCount": 4}), details.clone(), json!({})];
+
+    let whole = merged(&chunks.map(|usage| chunk_of(json!({"usageMetadata": usage}))));
+
+    let mut usage = details;
+    usage["promptTokenCount"] = 4.into();
+    assert_eq!(json!(whole.usage_metadata), usage);
 }
 
 /// Returns a chunk with a piece of a function call.

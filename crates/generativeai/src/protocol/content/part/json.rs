@@ -1,5 +1,7 @@
 //! Reading and writing a part: its data and its metadata are members of one JSON object.
 
+use std::fmt;
+
 use serde::de::MapAccess;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -9,7 +11,7 @@ use super::{Data, Part};
 use crate::protocol::Unknown;
 use crate::protocol::wire::{self, Message, Wire};
 
-/// Implements [`Message`] for [`Part`].
+/// Implements [`Message`] and `Debug` for [`Part`].
 ///
 /// `message!` does not fit: `data` is one field in Rust, while in JSON each kind of data is a member with its own name,
 /// next to the members with metadata.
@@ -59,6 +61,17 @@ macro_rules! part {
 
             fn unknown(&mut self) -> &mut Unknown {
                 &mut self.unknown
+            }
+        }
+
+        /// Shows the fields that are present.
+        impl fmt::Debug for Part {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let data = self.data.as_ref().map(|data| data as &dyn fmt::Debug);
+                wire::DebugMessage::new(f, Self::TYPE)
+                    .value("data", data)
+                    $(.member(stringify!($field), &self.$field))*
+                    .finish(&self.unknown)
             }
         }
 
@@ -131,27 +144,24 @@ impl Wire for Part {
 /// Reads a member with data.
 ///
 /// The API allows one kind of data in a part. A second one is kept among the unknown members, so that it is not lost.
-/// Some programs write an empty text next to other data. Then the text is the second one, whichever comes first.
+/// Some programs write an empty text next to other data. It is dropped, whichever comes first.
 fn read_data<'de, A: MapAccess<'de>, T: Wire>(
     part: &mut Part,
     map: &mut A,
     name: &str,
     data: fn(T) -> Data,
 ) -> Result<(), A::Error> {
-    let has_text = part.as_text() == Some("");
-    if part.data.is_none() || has_text {
+    if part.data.is_none() || part.as_text() == Some("") {
         // `null` is absent. Another member may still have the data of the part.
         let mut read: Option<T> = None;
         wire::read_value(&mut read, map)?;
         if let Some(read) = read {
             part.data = Some(data(read));
-            if has_text {
-                part.unknown.insert("text", "");
-            }
         }
     } else {
         let value = map.next_value::<Value>()?;
-        if !value.is_null() {
+        let is_empty_text = name == "text" && value == "";
+        if !value.is_null() && !is_empty_text {
             part.unknown.insert(name, value);
         }
     }
@@ -163,7 +173,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::protocol::content::Content;
 
     fn part(value: Value) -> Part {
         serde_json::from_value(value).expect("a part")
@@ -207,7 +216,7 @@ mod tests {
 
     /// Row 1 of tests/field.md.
     #[test]
-    fn an_empty_text_beside_other_data_does_not_hide_it() {
+    fn an_empty_text_beside_other_data_is_dropped() {
         for both in [
             r#"{"text":"","functionCall":{"name":"look"}}"#,
             r#"{"functionCall":{"name":"look"},"text":""}"#,
@@ -218,14 +227,7 @@ mod tests {
                 read.as_function_call().map(|call| call.name()),
                 Some("look")
             );
-            let written = json!({"functionCall": {"name": "look"}, "text": ""});
-            assert_eq!(json!(read), written);
-            let mut content = Content::model(read);
-            content.remove_empty_parts();
-            assert_eq!(
-                json!(content.parts),
-                json!([{"functionCall": {"name": "look"}}])
-            );
+            assert_eq!(json!(read), json!({"functionCall": {"name": "look"}}));
         }
         assert_eq!(
             json!(part(json!({"text": "", "inlineData": null}))),
