@@ -35,6 +35,9 @@ pub struct Capabilities {
     /// Member of a message of the assistant that contains its earlier thoughts. `None` if the server refuses
     /// them; then they are left out.
     pub thoughts: Option<&'static str>,
+    /// Whether messages of the assistant may contain `extra_content`, in which Google's OpenAI layer sends the
+    /// signatures of thoughts. If not, it is left out.
+    pub extra_content: bool,
     /// Whether messages of tools may contain images. Otherwise they are sent in a message of the user that
     /// follows.
     pub images_in_tool_messages: bool,
@@ -70,6 +73,8 @@ const GENERIC: Capabilities = Capabilities {
     logprobs: true,
     thinking: Thinking::Template,
     thoughts: Some("reasoning_content"),
+    // A proxy may forward to Gemini, which refuses calls without their signature.
+    extra_content: true,
     images_in_tool_messages: true,
     audio: true,
     files: false,
@@ -81,6 +86,7 @@ const OPENAI: Capabilities = Capabilities {
     top_k: false,
     thinking: Thinking::Effort,
     thoughts: None,
+    extra_content: false,
     images_in_tool_messages: false,
     files: true,
     storage_and_tiers: true,
@@ -92,6 +98,7 @@ const OLLAMA: Capabilities = Capabilities {
     several_candidates: false,
     thinking: Thinking::Effort,
     thoughts: Some("reasoning"),
+    extra_content: false,
     audio: false,
     ..GENERIC
 };
@@ -100,6 +107,7 @@ const OPENROUTER: Capabilities = Capabilities {
     several_candidates: false,
     thinking: Thinking::Object,
     thoughts: Some("reasoning"),
+    extra_content: false,
     files: true,
     ..GENERIC
 };
@@ -108,6 +116,7 @@ const DEEPSEEK: Capabilities = Capabilities {
     top_k: false,
     several_candidates: false,
     thinking: Thinking::Switch,
+    extra_content: false,
     images_in_tool_messages: false,
     audio: false,
     ..GENERIC
@@ -119,6 +128,7 @@ const GROQ: Capabilities = Capabilities {
     logprobs: false,
     thinking: Thinking::Effort,
     thoughts: Some("reasoning"),
+    extra_content: false,
     images_in_tool_messages: false,
     audio: false,
     ..GENERIC
@@ -132,6 +142,7 @@ const MISTRAL: Capabilities = Capabilities {
     logprobs: false,
     thinking: Thinking::Effort,
     thoughts: None,
+    extra_content: false,
     images_in_tool_messages: false,
     audio: false,
     ..GENERIC

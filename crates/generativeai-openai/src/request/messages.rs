@@ -119,7 +119,7 @@ impl Writer<'_> {
                 Some(Data::FunctionCall(call)) => {
                     check_members(&path, part)?;
                     let mut call = self.call(&path, call)?;
-                    if let Some(extra) = signed.and_then(extra_content) {
+                    if let Some(extra) = signed.and_then(|signed| self.extra_content(signed)) {
                         call["extra_content"] = extra;
                     }
                     calls.push(call);
@@ -130,7 +130,9 @@ impl Writer<'_> {
                     if !is_bare {
                         pieces.push(self.model_piece(&path, part)?);
                     }
-                    extra = signed.and_then(extra_content).or(extra);
+                    extra = signed
+                        .and_then(|signed| self.extra_content(signed))
+                        .or(extra);
                 }
             }
         }
@@ -156,6 +158,12 @@ impl Writer<'_> {
         }
         self.messages.push(message.into());
         Ok(())
+    }
+
+    /// Returns the extra content of Google's layer that a signature contains, if the server reads it.
+    fn extra_content(&self, mut signed: Value) -> Option<Value> {
+        let extra = signed.get_mut("extra_content").map(Value::take);
+        extra.filter(|_| self.capabilities.extra_content)
     }
 
     /// Converts another part of the model. One of an unknown kind that a server sent in a list is sent as it came.
@@ -346,9 +354,4 @@ impl Thoughts {
         self.detailed = self.text.len();
         self.details.push(detail);
     }
-}
-
-/// Returns the extra content of Google's layer that a signature contains.
-fn extra_content(mut signed: Value) -> Option<Value> {
-    signed.get_mut("extra_content").map(Value::take)
 }
