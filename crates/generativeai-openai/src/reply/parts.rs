@@ -24,13 +24,16 @@ const REASONS: [(&str, FinishReason); 10] = [
 ];
 
 /// Converts a finish reason. An unknown one is kept, and an empty one is absent.
+///
+/// Gateways to Gemini pass on its own reasons, such as `MAX_TOKENS`.
 pub(super) fn finish_reason(reason: &str) -> Option<FinishReason> {
-    let known = REASONS.iter().find(|(name, _)| *name == reason);
-    match known {
-        Some((_, reason)) => Some(reason.clone()),
-        None if reason.is_empty() => None,
-        None => Some(FinishReason::Unknown(reason.to_owned())),
-    }
+    let mut known = REASONS.iter();
+    let known = known.find(|(name, _)| name.eq_ignore_ascii_case(reason));
+    let reason = match known {
+        Some((_, known)) => known.clone(),
+        None => FinishReason::from(reason),
+    };
+    (!reason.is_unspecified()).then_some(reason)
 }
 
 /// Takes the thoughts, the text and the images of a message.
