@@ -50,9 +50,9 @@ pub(super) fn take(message: &mut Message) -> Vec<Part> {
             .thought_signature(opaque::pack(&detail))
     }));
     let extra = message.extra_content.take().unwrap_or_default();
+    let is_thought = of_google(&extra, "thought").is_some_and(|mark| *mark == true);
     match message.content.take() {
         Some(Text::Plain(text)) if !text.is_empty() => {
-            let is_thought = of_google(&extra, "thought").is_some_and(|mark| *mark == true);
             let text = Part::text(text);
             parts.push(if is_thought { text.thought(true) } else { text });
         }
@@ -62,10 +62,10 @@ pub(super) fn take(message: &mut Message) -> Vec<Part> {
     }
     if of_google(&extra, "thought_signature").is_some() {
         let signature = opaque::pack(&json!({"extra_content": extra}));
-        match parts
-            .last_mut()
-            .filter(|part| part.thought_signature.is_none())
-        {
+        // The signature of an answer stays apart from thoughts, which Google's layer does not receive again.
+        let fits =
+            |part: &Part| part.is_thought() == is_thought && part.thought_signature.is_none();
+        match parts.last_mut().filter(|part| fits(part)) {
             Some(part) => part.thought_signature = Some(signature),
             None => parts.push(Part::text("").thought_signature(signature)),
         }
