@@ -22,6 +22,12 @@ pub(crate) fn unpack(signature: &str) -> Option<Value> {
     value.is_object().then_some(value)
 }
 
+/// Returns whether a detail of thinking from OpenRouter is a signature without the text that it signs. In a stream, the
+/// text is in pieces before it.
+pub(crate) fn lacks_text(detail: &Value) -> bool {
+    detail["type"] == "reasoning.text" && detail["text"].as_str().is_none_or(str::is_empty)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

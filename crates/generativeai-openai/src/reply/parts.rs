@@ -83,6 +83,17 @@ pub(super) fn take(message: &mut Message) -> Vec<Part> {
     parts
 }
 
+/// Removes thoughts, for a request that excludes them. Opaque details stay: OpenRouter refuses the next round without
+/// them. A signature is invalid without its text, which is removed, so it goes as well.
+pub(super) fn remove_thoughts(parts: &mut Vec<Part>) {
+    let is_detail = |part: &Part| {
+        let signature = part.thought_signature.as_deref();
+        let detail = signature.and_then(opaque::unpack);
+        part.as_text() == Some("") && detail.is_some_and(|detail| !opaque::lacks_text(&detail))
+    };
+    parts.retain(|part| !part.is_thought() || is_detail(part));
+}
+
 /// Returns whether a detail of thinking has to be sent back unchanged: it is encrypted or signed.
 fn is_opaque(detail: &Value) -> bool {
     ["data", "signature"]

@@ -12,7 +12,7 @@ use super::media;
 use super::unsupported::absent;
 use crate::capabilities::Capabilities;
 use crate::error::refused;
-use crate::opaque::unpack;
+use crate::opaque::{lacks_text, unpack};
 
 /// Converts the system instruction and the contents.
 pub(super) fn messages(
@@ -345,10 +345,7 @@ impl Thoughts {
         };
         // A stream has the text in pieces, and then the signature alone. Both together are what was signed.
         let signed_text = &self.text[self.detailed..];
-        if detail["type"] == "reasoning.text"
-            && detail["text"].as_str().is_none_or(str::is_empty)
-            && !signed_text.is_empty()
-        {
+        if lacks_text(&detail) && !signed_text.is_empty() {
             detail["text"] = signed_text.into();
         }
         self.detailed = self.text.len();
