@@ -118,16 +118,18 @@ impl Call {
             return true;
         }
         let function = piece.function.as_ref();
-        let is_more = match function.and_then(|function| function.arguments.as_ref()) {
-            None => false,
-            Some(Arguments::Text(more)) => !more.trim().is_empty(),
-            Some(Arguments::Json(_)) => true,
+        let more = match function.and_then(|function| function.arguments.as_ref()) {
+            None => "",
+            Some(Arguments::Text(more)) => more.trim_start(),
+            Some(Arguments::Json(_)) => "{",
         };
-        match has_ids || is_more {
-            true => read(&self.arguments).is_some(),
+        if more.is_empty() && !has_ids {
             // Two calls without arguments.
-            false => piece.index.is_none() && self.arguments.is_empty(),
+            return piece.index.is_none() && self.arguments.is_empty();
         }
+        // Checked first, since reading all arguments with each of their pieces would take quadratic time.
+        let may_begin = more.is_empty() || more.starts_with('{') || more == "null";
+        may_begin && self.arguments.trim_end().ends_with('}') && read(&self.arguments).is_some()
     }
 
     fn add(&mut self, piece: ToolCall) {
