@@ -6,7 +6,7 @@ use generativeai::{Error, ErrorKind};
 use serde_json::{Map, Value, json};
 
 /// HTTP codes by a part of the type or code of an error, for errors that have no HTTP code: those in a stream.
-const CODES: [(&str, u16); 19] = [
+const CODES: [(&str, u16); 20] = [
     ("rate_limit", 429),
     ("quota", 429),
     ("too_many", 429),
@@ -21,6 +21,7 @@ const CODES: [(&str, u16); 19] = [
     ("context", 400),
     ("tool_use_failed", 400),
     ("content_filter", 400),
+    ("datainspection", 400),
     ("timeout", 504),
     ("overloaded", 503),
     ("unavailable", 503),
@@ -99,6 +100,8 @@ fn find(body: Value, is_refusal: bool) -> Option<Map<String, Value>> {
     if let Some(error) = groq.filter(|error| !error.is_null()) {
         return find(json!({"error": error}), false);
     }
+    // The same rule as in `has_error` of a completion, which decides whether this function runs.
+    let is_bare = body.contains_key("code") && body.get("choices").is_none_or(Value::is_null);
     if let Some(Value::Array(choices)) = body.get_mut("choices").map(Value::take) {
         let mut errors = choices.iter().map(|choice| &choice["error"]);
         let error = errors.find(|error| !error.is_null());
@@ -106,7 +109,6 @@ fn find(body: Value, is_refusal: bool) -> Option<Map<String, Value>> {
             return find(json!({"error": error}), false);
         }
     }
-    let is_bare = body.contains_key("code") && !body.contains_key("choices");
     if is_refusal || is_bare || body.get("object").is_some_and(|kind| kind == "error") {
         return has_message(&body).then_some(body);
     }

@@ -46,10 +46,7 @@ impl Reply for Completion {
         let choices = self.choices.iter().flatten();
         let groq = self.x_groq.as_ref().and_then(|groq| groq.get("error"));
         // DashScope ends a stream with an error that has no object around it.
-        let is_bare = self.choices.is_none()
-            && ["code", "message"]
-                .iter()
-                .all(|name| self.others.contains_key(*name));
+        let is_bare = self.choices.is_none() && self.others.contains_key("code");
         self.error.is_some()
             || is_bare
             || self.object.as_deref() == Some("error")
