@@ -170,7 +170,10 @@ impl Writer<'_> {
     fn model_piece(&self, path: &str, part: &Part) -> Result<Value> {
         let mut members = part.unknown.iter();
         match (&part.data, members.next(), members.next()) {
-            (None, Some((kind, original)), None) if original["type"] == **kind => {
+            // A part without a type is kept as `part`.
+            (None, Some((kind, original)), None)
+                if original["type"].as_str().unwrap_or("part") == kind =>
+            {
                 Ok(original.clone())
             }
             _ => self.piece(path, part),
