@@ -4,6 +4,10 @@ use generativeai::protocol::content::Blob;
 use serde_json::Value;
 
 /// Packs a value into a signature. Clients of the Gemini API decode signatures as base64.
+///
+/// The value is an object whose first name begins with a letter, so the signature begins with `eyJ`, the base64 of
+/// `{"` and a letter. The client of the Gemini API relies on that: it leaves such signatures out, since they are not
+/// from its service.
 pub(crate) fn pack(value: &Value) -> String {
     let packed = Blob::new("application/json", value.to_string());
     packed.data.unwrap_or_default()
@@ -40,6 +44,7 @@ mod tests {
         let packed = pack(&value);
         let by_url = packed.replace('+', "-").replace('/', "_");
 
+        assert!(packed.starts_with("eyJ"), "{packed}");
         assert_ne!(by_url, packed);
         assert_eq!(unpack(&packed), Some(value.clone()));
         assert_eq!(unpack(&by_url), Some(value.clone()));
