@@ -8,33 +8,28 @@ use serde_json::{Map, Value};
 use crate::lenient;
 
 /// A completion, or a chunk of one. Servers send `null` for absent members.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct Completion {
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(deserialize_with = "lenient::text")]
     pub(super) id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(deserialize_with = "lenient::text")]
     pub(super) model: Option<String>,
-    #[serde(default)]
     pub(super) choices: Option<Vec<Choice>>,
-    #[serde(default, deserialize_with = "lenient::optional")]
+    #[serde(deserialize_with = "lenient::optional")]
     pub(super) usage: Option<Usage>,
     /// Addresses of web pages, at Perplexity and xAI.
-    #[serde(default)]
     pub(super) citations: Option<Value>,
     /// Web pages, at Perplexity.
-    #[serde(default)]
     pub(super) search_results: Option<Value>,
     /// Groq's own members: the usage of a stream, and an error.
-    #[serde(default)]
     pub(super) x_groq: Option<Value>,
-    #[serde(default)]
     object: Option<String>,
-    #[serde(default)]
     error: Option<Value>,
-    #[serde(default, rename = "created")]
+    #[serde(rename = "created")]
     _created: IgnoredAny,
     /// Random characters that hide the length of a chunk.
-    #[serde(default, rename = "obfuscation")]
+    #[serde(rename = "obfuscation")]
     _obfuscation: IgnoredAny,
     /// Members that only some servers have.
     #[serde(flatten)]
@@ -55,25 +50,21 @@ impl Reply for Completion {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Choice {
-    #[serde(default)]
     pub(super) index: Option<i64>,
-    #[serde(default)]
     pub(super) message: Option<Message>,
-    #[serde(default)]
     pub(super) delta: Option<Message>,
-    #[serde(default)]
     pub(super) finish_reason: Option<String>,
-    #[serde(default, deserialize_with = "lenient::optional")]
+    #[serde(deserialize_with = "lenient::optional")]
     pub(super) logprobs: Option<Logprobs>,
     /// Usage of a stream, at Moonshot.
-    #[serde(default, deserialize_with = "lenient::optional")]
+    #[serde(deserialize_with = "lenient::optional")]
     pub(super) usage: Option<Usage>,
     /// Error of the provider, at OpenRouter.
-    #[serde(default)]
     error: Option<Value>,
-    #[serde(default, rename = "obfuscation")]
+    #[serde(rename = "obfuscation")]
     _obfuscation: IgnoredAny,
     /// Members that only some servers have, such as the results of filters.
     #[serde(flatten)]
