@@ -77,24 +77,9 @@ pub(super) fn tier(request: &GenerateContentRequest) -> Result<Option<&'static s
 }
 
 fn check_tool(at: usize, tool: &Tool) -> Result<()> {
-    refuse_first(
-        &format!("tools[{at}]."),
-        &[
-            (
-                "googleSearchRetrieval",
-                tool.google_search_retrieval.is_some(),
-            ),
-            ("googleSearch", tool.google_search.is_some()),
-            ("codeExecution", tool.code_execution.is_some()),
-            ("computerUse", tool.computer_use.is_some()),
-            ("urlContext", tool.url_context.is_some()),
-            ("fileSearch", tool.file_search.is_some()),
-            ("googleMaps", tool.google_maps.is_some()),
-            ("mcpServers", !tool.mcp_servers.is_empty()),
-        ],
-    )?;
-    match tool.unknown.iter().next() {
-        Some((name, _)) => Err(absent(&format!("tools[{at}].{name}"))),
+    let unknown = tool.unknown.iter().next().map(|(name, _)| name.as_str());
+    match tool.beyond_functions().or(unknown) {
+        Some(name) => Err(absent(&format!("tools[{at}].{name}"))),
         None => Ok(()),
     }
 }
