@@ -2,7 +2,7 @@
 set(LLAMA_BUILD_COMMON OFF CACHE BOOL "Build llama-common" FORCE)
 set(LLAMA_ALL_WARNINGS OFF CACHE BOOL "Enable warnings" FORCE)
 
-# Paths below the build folder are relative for ccache, so that it finds what another build folder compiled.
+# ccache sees relative paths below the build folder, so that it reuses the objects of another build folder.
 find_program(ccache ccache)
 if(ccache AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(launcher "${CMAKE_COMMAND}" -E env "CCACHE_BASEDIR=${CMAKE_BINARY_DIR}" "${ccache}")
@@ -10,7 +10,8 @@ if(ccache AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${launcher}")
 endif()
 
-# GENAI_LLAMA_FLAGS replaces the optimization of what prepares the work of ggml: see scripts/build.toml.
+# GENAI_LLAMA_FLAGS replaces the optimization flags of llama.cpp itself, which prepares the work of ggml: see
+# scripts/build.toml. ggml is another project(), and gets the original flags back.
 if(NOT PROJECT_NAME STREQUAL "llama.cpp")
   set(CMAKE_CXX_FLAGS_RELEASE "${ggml_flags}")
   return()
@@ -20,7 +21,8 @@ if(DEFINED ENV{GENAI_LLAMA_FLAGS})
   set(CMAKE_CXX_FLAGS_RELEASE "$ENV{GENAI_LLAMA_FLAGS}")
 endif()
 
-# llama.cpp keeps its core out of the unity build, although only one file defines a name that another file defines too.
+# llama.cpp excludes its core from the unity build. Only one file, dsv4, defines a name that another file also defines,
+# so the others are included again. DEFER, since CMake has not read the folder src at this point.
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_VERSION VERSION_GREATER_EQUAL 3.19)
   file(GLOB core "${CMAKE_SOURCE_DIR}/src/*.cpp")
   list(FILTER core EXCLUDE REGEX "dsv4")

@@ -1,4 +1,4 @@
-//! A chunk of a streamed reply: of the Gemini API, and translated from the API of OpenAI.
+//! Benchmark of a chunk of a streamed reply: one of the Gemini API, and one translated from the API of OpenAI.
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ async fn count(backend: &dyn Backend) {
     assert_eq!(chunks.count().await, CHUNKS);
 }
 
-/// Starts a server that streams an event many times; returns its URL.
+/// Starts a server that streams an event many times. Returns its URL.
 fn start(runtime: &Runtime, event: &str) -> String {
     let events = format!("data: {event}\n\n").repeat(CHUNKS);
     let head = format!(
@@ -68,7 +68,7 @@ fn start(runtime: &Runtime, event: &str) -> String {
     format!("http://{address}")
 }
 
-/// Answers each request of a connection.
+/// Responds to each request of a connection.
 async fn serve(mut connection: TcpStream, response: Arc<str>) {
     let mut request = [0; 4_096];
     // A request is small and arrives in one piece.

@@ -1,4 +1,4 @@
-//! The steps of a turn one by one: decoding, parsing and merging chunks, and serializing the next request.
+//! Benchmarks of single steps of a turn: decoding, parsing and merging chunks, and serializing the next request.
 use std::hint::black_box;
 
 use bytes::Bytes;
@@ -54,7 +54,8 @@ fn merging(bench: &mut Criterion) {
     });
 }
 
-/// Replies at once, which leaves the work of the chat itself. Has this number of hops before the last one.
+/// Backend that replies at once, so that only the work of the chat is measured. A reply has this number of hops before
+/// its last one: requests that continue a reply with a continuation token.
 #[derive(Debug)]
 struct Immediate {
     hops: usize,

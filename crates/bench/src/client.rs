@@ -1,4 +1,4 @@
-//! The SDK: chats over `Remote`, as a program would use them.
+//! The measured client: chats of the SDK over `Remote`, used as in a program.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -15,10 +15,11 @@ use crate::outcome::{Outcome, print};
 use crate::usage::{Meter, peak_kib};
 use crate::wire;
 
-/// Runs the chats that the options ask for, and prints the measurement.
+/// Runs the chats of the options, and prints the measurement.
 pub(crate) async fn run(options: Options) -> Outcome {
     let remote = Remote::builder().base_url(&options.base).build()?;
     let model = GenerativeModel::new(&options.model).backend(remote);
+    // Before the chats exist: the growth since then is their memory.
     let base_kib = peak_kib()?;
     let mut chats = Vec::new();
     for _ in 0..options.sessions {
@@ -52,6 +53,7 @@ async fn sequential(
     for chat in &mut *chats {
         turn(chat, options, &mut ages).await?;
     }
+    // The first turns have recorded ages too.
     ages.clear();
     let meter = Meter::start(base_kib)?;
     for _ in 0..options.turns {
@@ -62,7 +64,8 @@ async fn sequential(
     Ok((meter, ages))
 }
 
-/// Runs all chats at the same time.
+/// Runs all chats at the same time, each in a task. The tasks return their chats, so that none is dropped before the
+/// measurement ends.
 async fn concurrent(chats: &mut Vec<ChatSession>, turns: usize, base_kib: i64) -> Outcome<Meter> {
     let start = Arc::new(Barrier::new(chats.len() + 1));
     let begun = Arc::new(Barrier::new(chats.len()));
@@ -86,8 +89,8 @@ async fn concurrent(chats: &mut Vec<ChatSession>, turns: usize, base_kib: i64) -
     Ok(meter)
 }
 
-/// Runs the first turn of a chat. No reply is read before all chats have sent a request, so that each has a
-/// connection, like the floor, before the measurement begins.
+/// Runs the first turn of a chat. Polls it once, and reads no reply before all chats have sent their request. Otherwise
+/// some chats would reuse the pooled connections of others, while each chat of the floor has a separate one.
 async fn first(chat: &mut ChatSession, begun: &Barrier) -> Outcome {
     let mut turn = pin!(unary_turn(chat));
     let polled = poll_fn(|cx| Poll::Ready(turn.as_mut().poll(cx))).await;

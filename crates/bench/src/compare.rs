@@ -1,4 +1,7 @@
-//! Rounds of the floor and the SDK, and the ratios between them.
+//! The command `compare`: runs rounds of the floor and the SDK, and prints the ratios between them.
+//!
+//! Each measurement runs in a separate process, since the peak of resident memory is a property of a process. Only
+//! measurements of one round are compared: the load of a shared machine changes between rounds.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
@@ -27,11 +30,11 @@ const RUNS: [(&str, [&str; 5]); 10] = [
     ),
 ];
 
-/// Commands that are compared.
+/// Subcommands of this program that are compared.
 const FLOOR: &str = "floor";
 const SDK: &str = "client";
 
-/// Computes a figure of a round.
+/// Function that computes a figure of a round. `None` if `--only` excludes a run that it needs.
 type Figure = fn(&Round) -> Option<f64>;
 
 /// Rows of the table: name, goal and figure.
@@ -106,6 +109,8 @@ const ROWS: [(&str, &str, Figure); 18] = [
     }),
 ];
 
+/// Returns how much more a turn costs with a long history than without one, relative to the floor. The floor grows too,
+/// since it sends the same bytes.
 fn growth(round: &Round) -> Option<f64> {
     let ours = round.sdk("turns-2000", Run::cpu)? - round.sdk("turns-0", Run::cpu)?;
     let floor = round.floor("turns-2000", Run::cpu)? - round.floor("turns-0", Run::cpu)?;
@@ -198,7 +203,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     Ok(())
 }
 
-/// Runs everything once, in another order each round.
+/// Runs everything once. The order of the floor and the SDK alternates between rounds, so that it favours neither.
 fn round(base: &str, number: usize, only: &str) -> Outcome<Round> {
     let mut round = Round::default();
     for (name, args) in RUNS.iter().filter(|(name, _)| name.contains(only)) {
@@ -212,6 +217,7 @@ fn round(base: &str, number: usize, only: &str) -> Outcome<Round> {
     Ok(round)
 }
 
+/// Runs this program with a subcommand, and parses the line that it prints.
 fn measure(command: &str, base: &str, args: &[&str; 5]) -> Outcome<Run> {
     let names = [
         "--scenario",
@@ -220,6 +226,7 @@ fn measure(command: &str, base: &str, args: &[&str; 5]) -> Outcome<Run> {
         "--turns",
         "--sessions",
     ];
+    // The floor and the SDK are in one binary, so that both are built with the same compiler and profile.
     let mut process = Command::new(std::env::current_exe()?);
     process.args([command, "--base", base]);
     for (name, arg) in names.iter().zip(args) {
@@ -245,6 +252,7 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()?;
         let mut base = String::new();
+        // The server prints its address once it listens, so no client connects too early.
         if let Some(stdout) = process.stdout.take() {
             BufReader::new(stdout).read_line(&mut base)?;
         }

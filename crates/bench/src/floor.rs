@@ -1,4 +1,4 @@
-//! The floor: sends and reads the same bytes without serializing or parsing anything.
+//! The floor: a client that sends and reads the same bytes as the SDK, but serializes and parses nothing.
 
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -38,6 +38,7 @@ pub(crate) async fn run(options: Options) -> Outcome {
             connection,
             requests: Requests::new(&options.model, method, options.history, turns),
             next: 0,
+            // A unary reply of about 1 KB fits. Larger buffers would count as memory of the 1,000 chats.
             buffer: vec![0; if streamed { 64 << 10 } else { 8 << 10 }],
             ages: (options.scenario == Scenario::Paced).then(Vec::new),
         });
@@ -54,6 +55,7 @@ pub(crate) async fn run(options: Options) -> Outcome {
     Ok(())
 }
 
+/// Runs turn after turn, chat by chat. The first turn of each chat is not measured, as in `client`.
 async fn sequential(chats: &mut [Chat], turns: usize, base_kib: i64) -> Outcome<(Meter, Vec<f64>)> {
     for chat in &mut *chats {
         chat.turn().await?;
@@ -97,6 +99,7 @@ impl Chat {
     async fn turn(&mut self) -> Outcome {
         let request = self.requests.turn(self.next)?;
         self.next += 1;
+        // A vectored write, which needs no copy of the contents into one buffer.
         let mut slices = request.map(IoSlice::new);
         let mut left = &mut slices[..];
         while !left.is_empty() {
@@ -116,6 +119,7 @@ impl Chat {
             if more == 0 {
                 return Err("the response ended early".into());
             }
+            // After the head, each read overwrites the buffer: the bytes of a body are only counted.
             if let Some(left) = &mut left {
                 if let Some(ages) = &mut self.ages {
                     ages.extend(age(&self.buffer[..more]));
@@ -169,6 +173,8 @@ fn head(bytes: &[u8]) -> Outcome<Option<(usize, Option<usize>)>> {
     Ok(Some((end + 4, length)))
 }
 
+/// Appends a piece to the last bytes of a body. The end marker may be split between two reads, so each read alone would
+/// not show it.
 fn keep_tail(tail: &mut [u8; 5], piece: &[u8]) {
     let kept = tail.len().min(piece.len());
     tail.copy_within(kept.., 0);
@@ -176,7 +182,7 @@ fn keep_tail(tail: &mut [u8; 5], piece: &[u8]) {
     tail[at..].copy_from_slice(&piece[piece.len() - kept..]);
 }
 
-/// Returns the age of the chunk at the beginning of a piece. Its time is in the first `"text"`.
+/// Returns the age of the chunk at the beginning of a piece. The time at which it was sent is in the first `"text"`.
 fn age(piece: &[u8]) -> Option<f64> {
     const TEXT: &[u8] = b"\"text\":\"";
     let at = piece.windows(TEXT.len()).position(|bytes| bytes == TEXT)?;

@@ -55,7 +55,7 @@ fn run(command: &str, args: &[String]) -> Outcome {
     }
 }
 
-/// Runs in the runtime that `#[tokio::main]` creates, as most programs do.
+/// Runs in a runtime like that of `#[tokio::main]`, which most programs use.
 fn in_runtime(work: impl Future<Output = Outcome>) -> Outcome {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

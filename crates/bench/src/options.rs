@@ -15,7 +15,7 @@ pub(crate) enum Scenario {
     Concurrent,
     /// Chunks 5 ms apart, each with the time when it was sent.
     Paced,
-    /// Replies of a few large events.
+    /// Replies of a few large events, such as generated images.
     Big,
 }
 
@@ -33,7 +33,8 @@ impl Scenario {
         named.map_or("", |(name, _)| name)
     }
 
-    /// Returns the model whose responses fit; see [`wire::Answer`](crate::wire::Answer).
+    /// Returns the default model. Its name selects the response of the server; see
+    /// [`wire::Answer`](crate::wire::Answer).
     fn model(self) -> &'static str {
         match self {
             Self::Turns | Self::Concurrent => "reply",

@@ -1,4 +1,4 @@
-//! Result and output of the commands.
+//! The result type and the output of the commands.
 
 use std::error::Error;
 use std::fmt::Display;

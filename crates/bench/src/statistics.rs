@@ -1,4 +1,4 @@
-//! Median and range of the values of all rounds.
+//! The median and the range of the values of all rounds.
 
 use std::fmt;
 
@@ -7,6 +7,7 @@ use std::fmt;
 pub(crate) struct Values(Vec<f64>);
 
 impl Values {
+    /// Adds a value at its place in the order.
     pub(crate) fn add(&mut self, value: f64) {
         let at = self.0.partition_point(|known| *known < value);
         self.0.insert(at, value);

@@ -1,4 +1,4 @@
-//! Upload of a large file to a server: time and memory.
+//! The command `upload`: measures time and memory of the upload of a large file.
 
 use std::fs::File;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use crate::usage::peak_kib;
 /// Uploads a file twice, and prints the time of each upload and the peak of memory before and after.
 pub(crate) async fn run(options: Options) -> Outcome {
     let path = std::env::temp_dir().join(format!("generativeai-bench-{}.bin", std::process::id()));
-    // Without blocks on disk, so that the disk is not a part of the measurement of the client.
+    // A sparse file: reading it causes no disk access, which would dominate the measurement.
     File::create(&path)?.set_len(options.bytes)?;
     let uploaded = upload(&options, &path).await;
     std::fs::remove_file(&path)?;
@@ -26,6 +26,7 @@ async fn upload(options: &Options, path: &std::path::Path) -> Outcome {
     remote
         .delete_file(warm_up.name.as_deref().unwrap_or_default())
         .await?;
+    // The second upload shows whether memory grows with each one.
     for _ in 0..2 {
         let base_kib = peak_kib()?;
         let start = Instant::now();

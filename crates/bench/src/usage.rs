@@ -1,4 +1,4 @@
-//! Time, CPU and memory of a measurement, as one line of JSON.
+//! Measurement of wall time, CPU time and memory, reported as one line of JSON.
 
 use std::time::Instant;
 
@@ -54,7 +54,7 @@ impl Meter {
     }
 }
 
-/// Returns the peak of this process's resident memory, in KiB.
+/// Returns the peak of this process's resident memory, in KiB (the unit of `ru_maxrss` on Linux).
 pub(crate) fn peak_kib() -> Outcome<i64> {
     Ok(getrusage(UsageWho::RUSAGE_SELF)?.max_rss())
 }

@@ -1,4 +1,4 @@
-//! The bytes of requests and responses, prepared before the measurement.
+//! Bytes of requests and responses, prepared before the measurement.
 
 use std::fmt::Write;
 use std::sync::LazyLock;
@@ -30,7 +30,7 @@ fn text(bytes: usize) -> String {
         .collect()
 }
 
-/// Returns the nanoseconds since 1970, which all processes agree on.
+/// Returns the nanoseconds since 1970. An `Instant` would not do: the server and the client are different processes.
 pub(crate) fn now() -> u64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -38,7 +38,7 @@ pub(crate) fn now() -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Returns the age of a chunk in microseconds; its text starts with the time when it was sent.
+/// Returns the age of a chunk in microseconds. Its text starts with the time at which it was sent.
 pub(crate) fn age(text: &[u8]) -> Option<f64> {
     let digits = std::str::from_utf8(text.get(..DIGITS)?).ok()?;
     let sent: u64 = digits.parse().ok()?;
@@ -77,7 +77,7 @@ impl Answer {
         }
     }
 
-    /// Returns all bytes of the response; for a paced one, only its head.
+    /// Returns all bytes of the response, or only the head of a paced one.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         match self {
             Self::Reply => {
@@ -123,7 +123,9 @@ pub(crate) fn timed_chunk(last: bool) -> Vec<u8> {
     chunk(&event(&format!(r#"{{"text":"{time:0DIGITS$}"}}"#), last))
 }
 
+/// Builds an HTTP chunk with one event.
 fn chunk(json: &str) -> Vec<u8> {
+    // `data: ` and two line ends.
     let length = json.len() + 10;
     format!("{length:x}\r\ndata: {json}\r\n\r\n\r\n").into_bytes()
 }
@@ -140,10 +142,13 @@ fn event(part: &str, last: bool) -> String {
     )
 }
 
-/// The requests of one chat. Each contains the one before.
+/// Requests of one chat.
+///
+/// The body of each request begins with that of the one before. So all bodies are prefixes of one string, and preparing
+/// many turns needs little memory.
 pub(crate) struct Requests {
     contents: String,
-    /// Head of each request, and how many bytes of the contents it sends.
+    /// Head of each request, and the length of the prefix of `contents` that it sends.
     turns: Vec<(Vec<u8>, usize)>,
 }
 
@@ -159,6 +164,7 @@ impl Requests {
         };
         let text = message();
         let whole = history + 2 * turns;
+        // The capacity of a string that grows is up to twice its length, which would count as memory of the floor.
         this.contents.reserve_exact(whole * (MESSAGE + 50));
         for at in 0..whole {
             let (role, comma) = (["user", "model"][at % 2], ["", ","][usize::from(at > 0)]);

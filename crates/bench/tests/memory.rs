@@ -1,4 +1,4 @@
-//! A turn allocates nothing for the earlier history.
+//! A test that a turn allocates no memory for the earlier history.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -12,6 +12,7 @@ use generativeai::{GenerativeModel, Remote};
 /// Number of bytes allocated.
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 
+/// Allocator that counts the bytes.
 struct Counting;
 
 #[expect(
@@ -37,8 +38,8 @@ static ALLOCATOR: Counting = Counting;
 
 const REPLY: &str = r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"Nice."}]},"finishReason":"STOP"}]}"#;
 
-/// Starts a server that sends the same reply to every request on one connection; returns its address and the
-/// lengths of the requests.
+/// Starts a server that sends the same reply to every request on one connection. Returns its address and the lengths of
+/// the requests. It runs in a thread, and reads bodies through one buffer, since its allocations are counted too.
 fn server() -> (String, thread::JoinHandle<Vec<usize>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port of loopback");
     let base = format!("http://{}", listener.local_addr().expect("an address"));
@@ -95,7 +96,8 @@ async fn an_image_in_the_history_costs_later_turns_no_memory() {
     let allocated = ALLOCATED.load(Ordering::Relaxed) - before;
 
     drop(chat);
-    // The runtime must stay free: the task that drives the connection closes it.
+    // Joining the thread in this task would block the runtime. But the runtime has to run the task that closes the
+    // connection, and the server ends only when it is closed.
     let lengths = tokio::task::spawn_blocking(|| lengths.join());
     let lengths = lengths.await.expect("not cancelled").expect("no panic");
     assert_eq!(lengths.len(), 5);

@@ -1,4 +1,7 @@
-//! Approval of tool calls: calls that run without asking, and the dialog about the others.
+//! Approval of tool calls: rules that decide at once, and the dialog that asks the user about the other calls.
+//!
+//! The rules run while the turn runs. A call that needs a question makes the turn wait; the user is asked between two
+//! requests, when no reply streams and the terminal is free.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, IsTerminal};
@@ -28,14 +31,15 @@ const ANSWERS: &str = "yes, no [REASON], edit [JSON], always or never (in this r
 pub(crate) enum Others {
     /// Run the call (`--yes`).
     Run,
-    /// The user is asked.
+    /// Ask the user.
     Ask,
     /// Deny the call: nobody can be asked.
     Deny,
 }
 
 impl Others {
-    /// Returns the approvals of a single run. The user is asked if there is a terminal.
+    /// Returns the treatment for a single message. Stdout may be a pipe: questions go to stderr and answers come from
+    /// stdin, so these two must be terminals.
     pub(crate) fn of_single_run() -> Self {
         match io::stdin().is_terminal() && io::stderr().is_terminal() {
             true => Self::Ask,
@@ -51,13 +55,14 @@ pub(crate) struct Approvals {
     shared: Arc<Shared>,
 }
 
+/// State that the policy, the observer and the dialog of a chat share.
 #[derive(Debug, Default)]
 struct Shared {
     /// Decisions for all calls of a tool, by its name.
     always: Mutex<BTreeMap<String, Decision>>,
-    /// Names of the tools denied without asking.
+    /// Names of the tools denied because nobody could be asked.
     not_allowed: Mutex<BTreeSet<String>>,
-    /// Decisions that were not taken yet, as JSON.
+    /// Decisions since the last `take_decisions`, as JSON.
     decisions: Mutex<Vec<Value>>,
 }
 
@@ -72,7 +77,7 @@ impl Approvals {
         }
     }
 
-    /// Returns the settings of a chat whose tools need these approvals.
+    /// Returns the function calling settings of a chat: a policy that decides, and an observer that records decisions.
     pub(crate) fn function_calling(&self) -> AutomaticFunctionCalling {
         let (policy, observer) = (self.clone(), self.clone());
         AutomaticFunctionCalling::default()
@@ -103,6 +108,7 @@ impl Approvals {
     }
 
     fn decide(&self, name: &str, function: &Function) -> Decision {
+        // Checked first, so that `never` also denies a read-only tool.
         if let Some(decision) = self.always(name) {
             return decision;
         }
@@ -130,6 +136,7 @@ impl Approvals {
         let mut decisions = Vec::new();
         for waiting in calls {
             let name = waiting.call.name();
+            // Several calls may wait: an `always` or `never` for one of them answers the later ones too.
             let decision = match self.always(name) {
                 Some(decision) => decision,
                 None => {
@@ -153,7 +160,7 @@ impl Approvals {
         decision
     }
 
-    /// Asks until the answer is valid.
+    /// Asks until the answer is valid. Returns `None` if the user wants to stop the reply.
     fn answer(
         &self,
         name: &str,
@@ -204,11 +211,11 @@ impl Approvals {
     }
 }
 
-/// Adds a tool to those that the settings allow. If they cannot be written, it is allowed in this run alone.
+/// Adds a tool to the list `allow` of the settings. An error is printed: the tool is then allowed in this run only.
 fn save(name: &str, printer: &mut Printer) {
     match settings::allow(name) {
         Ok(path) => printer.note(format_args!(
-            "({} is in the list `allow` of {})",
+            "(added {} to the list `allow` in {})",
             cut(name, MAX_NAME),
             path.display()
         )),
@@ -233,7 +240,7 @@ pub(crate) fn names(calls: &[WaitingCall]) -> String {
     names.join(", ")
 }
 
-/// Reads a line from the terminal; `None` at its end and after Ctrl-C.
+/// Reads a line from the terminal. Returns `None` at the end of the input (Ctrl-D), or after a read error.
 pub(crate) fn read_line(printer: &mut Printer) -> Option<String> {
     printer.ask("> ");
     let mut line = String::new();
@@ -249,11 +256,12 @@ fn question(waiting: &WaitingCall, function: Option<&Function>) -> String {
         None => String::new(),
     };
     let arguments = Value::Object(waiting.call.args.clone().unwrap_or_default());
+    // The model wrote the arguments. A control character in them could hide from the user what the tool will get.
     let arguments = visible(&format!("{arguments:#}"));
     format!("Run {name}{server}?\n{}", cut(&arguments, MAX_ARGUMENTS))
 }
 
-/// Returns the beginning of the text, and the number of characters that are left out.
+/// Returns the first `length` characters of the text, and a note with the number of the others.
 fn cut(text: &str, length: usize) -> String {
     match text.char_indices().nth(length) {
         Some((end, _)) => {
@@ -275,7 +283,7 @@ fn described(decision: &Decision) -> Option<Map<String, Value>> {
     members.as_object().cloned()
 }
 
-/// Locks a value. Nothing panics while holding such a lock.
+/// Locks a value. Poisoning is ignored: no code panics while it holds such a lock.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

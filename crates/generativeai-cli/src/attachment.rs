@@ -1,4 +1,4 @@
-//! Files sent with a message: images, audio and PDFs as data, text files as text. Larger ones are uploaded.
+//! Files sent with a message: images, audio and PDFs as data, text files as text. Large files are uploaded.
 
 pub(crate) mod mention;
 pub(crate) mod upload;
@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use generativeai::protocol::content::{Blob, Content, Data, FileData, Part};
 
-/// Maximum size of a file that is sent with each request, in bytes. Base64 adds a third.
+/// Maximum size of a file that is sent inline, in bytes: such a file is in each request of the chat.
+///
+/// The Gemini API limits a request to 20 MB, and base64 adds a third to the size.
 const MAX_SIZE: u64 = 14 << 20;
 
 /// A file sent with a message.
@@ -28,12 +30,12 @@ pub(crate) struct Attachment {
 }
 
 impl Attachment {
-    /// Returns whether a file is too large to be sent with each request.
+    /// Returns whether a file is too large to be sent inline, and has to be uploaded.
     pub(crate) fn is_large(path: &Path) -> bool {
         fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() > MAX_SIZE)
     }
 
-    /// Reads a file.
+    /// Reads a file that is sent inline. Text is quoted with its file name; other files need a known extension.
     ///
     /// # Errors
     /// The file cannot be read, is empty, exceeds the maximum size, or has an unknown type.
@@ -44,6 +46,7 @@ impl Attachment {
             bail!("{name} is not a file");
         }
         let mut bytes = Vec::new();
+        // One byte more than allowed shows that the file is too large.
         let read =
             File::open(path).and_then(|file| file.take(MAX_SIZE + 1).read_to_end(&mut bytes));
         read.with_context(|| format!("cannot read {name}"))?;
@@ -68,6 +71,7 @@ impl Attachment {
 
     /// Returns the attachments of a message, to be sent with another one.
     pub(crate) fn of_message(message: &Content) -> Vec<Self> {
+        // Text files are text parts too. `message` puts the text that the user wrote after all of them.
         let text = message
             .parts
             .iter()
@@ -79,6 +83,7 @@ impl Attachment {
             .collect()
     }
 
+    /// Returns the attachment of a part. Its path is the file name of a text file, and empty for other inline data.
     fn of_part(part: &Part) -> Self {
         if let Some(Data::FileData(file)) = &part.data {
             return Self::of_uploaded(part, file);
@@ -90,6 +95,7 @@ impl Attachment {
             None => part.as_text().map_or(0, str::len),
         };
         let text = part.as_text().unwrap_or_default();
+        // `quote` writes the file name and a colon on the first line.
         let name = text.split(":\n").next().unwrap_or_default();
         Self {
             path: PathBuf::from(name),
@@ -118,13 +124,14 @@ impl Attachment {
     }
 }
 
-/// Returns the text of a text file. A PDF is not text, though it may consist of ASCII characters.
+/// Returns the text of a text file. A PDF is not text, even if it consists of ASCII characters only.
 fn as_text(bytes: &[u8]) -> Option<&str> {
     let text = str::from_utf8(bytes).ok()?;
     (!text.contains('\0') && !text.starts_with("%PDF-")).then_some(text)
 }
 
-/// Quotes the text with the name of its file, between fences longer than any in the text.
+/// Quotes the text with the name of its file, between fences longer than any in the text: a fence in the text would
+/// end the block.
 fn quote(path: &Path, text: &str) -> String {
     let name = path
         .file_name()
@@ -139,7 +146,7 @@ fn quote(path: &Path, text: &str) -> String {
     format!("{name}:\n{fence}{extension}\n{text}{end}{fence}")
 }
 
-/// Returns a file that is not text as a part, with the MIME type of its extension.
+/// Returns a part with a file that is not text, and the MIME type that belongs to its extension.
 fn media(path: &Path, bytes: &[u8]) -> anyhow::Result<(Part, String)> {
     let name = path.display();
     // The file was read, so the error is about its type.

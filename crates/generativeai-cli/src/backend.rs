@@ -1,4 +1,4 @@
-//! Choice of the model: of the Gemini API, of another server, the embedded model, a downloaded one, or a model file.
+//! Choice of the model: one of the Gemini API or of an OpenAI-compatible server, or one that runs on this machine.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::suggest::did_you_mean;
 
 /// The model of the Gemini API that is used unless another is named.
 const GEMINI: &str = "gemini-flash-latest";
-/// Environment variables that select the Gemini API, if one of them is set.
+/// Environment variables that select the Gemini API. The last one is the address of another server with this API.
 const VARIABLES: [&str; 3] = ["GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL"];
 
 /// The model to use.
@@ -36,12 +36,12 @@ pub(crate) enum ModelChoice {
     Catalog(&'static Entry),
     /// A model file.
     File(PathBuf),
-    /// Models in the order they are asked.
+    /// Several models. The next one is asked if one is overloaded or unreachable.
     Several(Vec<Self>),
 }
 
 impl ModelChoice {
-    /// Chooses the model by its name, else by the environment. A choice by the environment is printed.
+    /// Chooses the model by its name. Without a name the environment decides, and the choice is printed.
     pub(crate) fn new(name: Option<&str>, printer: &mut Printer) -> anyhow::Result<Self> {
         if let Some(name) = name {
             return Ok(Self::named(name)?);
@@ -65,7 +65,11 @@ impl ModelChoice {
         })
     }
 
-    /// Returns the model of a name.
+    /// Chooses the model by its name. A name that has no other meaning is that of a Gemini model: the service knows
+    /// which ones exist.
+    ///
+    /// # Errors
+    /// The name, or one in a list, is empty.
     pub(crate) fn named(name: &str) -> Result<Self, UsageError> {
         let path = Path::new(name);
         let is_gguf = path
@@ -78,6 +82,7 @@ impl ModelChoice {
         } else if let Some(entry) = entry(name) {
             Ok(Self::Catalog(entry))
         } else if name.contains(',') && !path.exists() {
+            // The path of a model file may contain a comma.
             let names = name.split(',');
             let choices: Result<_, _> = names.map(|name| Self::named(name.trim())).collect();
             choices.map(Self::Several)
@@ -92,7 +97,7 @@ impl ModelChoice {
         }
     }
 
-    /// Returns whether the model, or one of several, runs in this process.
+    /// Returns whether the model, or one of several, runs on this machine and not on a server.
     pub(crate) fn runs_embedded(&self) -> bool {
         match self {
             Self::Embedded | Self::Catalog(_) | Self::File(_) => true,
@@ -101,8 +106,8 @@ impl ModelChoice {
         }
     }
 
-    /// Opens the model, and returns it with the client that uploads files for it. A small model is downloaded first if
-    /// it is not cached.
+    /// Opens the model, and returns it with the client that uploads files for it. The default model and its fallback
+    /// are downloaded first if they are not cached.
     pub(crate) fn open(
         self,
         options: &EngineOptions,
@@ -125,12 +130,13 @@ impl ModelChoice {
             first.get_or_insert_with(|| name.clone());
             fallback = fallback.then_model(name, backend);
         }
-        // The models of other services cannot read the files of one, so nothing is uploaded.
+        // An uploaded file can be read by its own service only. The next model could not answer the same message, so
+        // nothing is uploaded.
         let model = GenerativeModel::new(first.unwrap_or_default()).backend(fallback);
         Ok((model, uploaders))
     }
 
-    /// Opens a single model: its name and its backend.
+    /// Opens a single model. Returns its name and its backend.
     fn backend(
         self,
         options: &EngineOptions,
@@ -152,7 +158,8 @@ impl ModelChoice {
         })
     }
 
-    /// Returns the path of the model file. A small model is downloaded first if it is not cached.
+    /// Returns the path of the model file. The default model and its fallback are downloaded first if they are not
+    /// cached; other models of the catalog are not.
     ///
     /// # Errors
     /// The download fails, or the model runs on a service and has no file.
@@ -166,6 +173,8 @@ impl ModelChoice {
                 let message = "several models are for `genai chat` only: name one";
                 bail!(UsageError(message.to_owned()))
             }
+            // Only the default model and its fallback have a known hash. The user downloads other models with
+            // `genai models pull`, since they may have gigabytes.
             Self::Catalog(entry) if entry.content.is_some() => fetch(entry, printer),
             Self::Catalog(entry) => cached(entry),
             Self::Embedded => fetch_default(printer),
@@ -181,12 +190,12 @@ pub(crate) fn gemini(name: &str) -> anyhow::Result<Remote> {
     remote(name, &others)
 }
 
-/// Creates a client of the Gemini API from the environment, for a model or something else that its errors name.
-/// `others` is what to do without a key.
+/// Creates a client of the Gemini API from the environment. Errors name `what` the client is for, such as a model.
+/// Without a key, the error also suggests `others`.
 pub(crate) fn remote(what: &str, others: &str) -> anyhow::Result<Remote> {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     match Remote::from_env() {
-        // The error of the client would name settings of a program, not of a user.
+        // The client's own error suggests a call of its builder, which helps a programmer but not a user.
         Err(_) if !VARIABLES.into_iter().any(is_set) => {
             bail!("cannot use {what} of the Gemini API: set GEMINI_API_KEY{others}")
         }
@@ -194,7 +203,7 @@ pub(crate) fn remote(what: &str, others: &str) -> anyhow::Result<Remote> {
     }
 }
 
-/// Loads a model file.
+/// Loads a model file. Requests that do not set their sampling get the one that the makers of the model recommend.
 pub(crate) fn local(path: &Path, options: &EngineOptions) -> anyhow::Result<Local> {
     let mut defaults = GenerationConfig::default();
     if let Some(sampling) = sampling(path) {

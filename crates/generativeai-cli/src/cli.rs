@@ -23,7 +23,7 @@ use crate::render::{Colour, Printer};
 use crate::settings::{self, SETTINGS};
 use crate::suggest::is_misspelling;
 
-/// Heading of the options that every command has. Without it the help mixes them with the options of the command.
+/// Heading of the options that every command has. Without it, the help lists them among the options of the command.
 const GLOBAL: &str = "Global options";
 
 /// Chat with a model: of the Gemini API, or offline with the embedded model.
@@ -86,10 +86,12 @@ impl Cli {
         let allowed = settings::allowed(&settings);
         let program = settings::with_defaults(program(), settings);
         let mut with_settings = Self::matched(program, &words)?;
+        // `sessions resume` is parsed again as the words of `chat`, which do not include the global options.
         with_settings.color = cli.color;
         with_settings.quiet = cli.quiet;
         if let Commands::Chat(chat) = &mut with_settings.command {
             chat.session_must_exist = is_resume;
+            // As a default of clap, the list of the settings would be replaced by `--allow` instead of extended.
             chat.allow.extend(allowed);
         }
         Ok(Some(with_settings))
@@ -120,7 +122,7 @@ impl Cli {
     }
 }
 
-/// Prints the help, or the error about the command line.
+/// Prints help, the version, or an error about the command line. clap returns all three as errors.
 pub(crate) fn print(message: &clap::Error) -> anyhow::Result<Exit> {
     let exit = if message.use_stderr() {
         Exit::Usage
@@ -135,13 +137,13 @@ pub(crate) fn print(message: &clap::Error) -> anyhow::Result<Exit> {
     }
 }
 
-/// Returns the program, as clap parses it.
+/// Returns the definition of the command line. Its options can also be set by environment variables.
 fn program() -> Command {
     settings::with_environment(Cli::command())
 }
 
-/// Inserts the command `chat` if the words begin with a message or an option of `chat`. Also inserts it if there are no
-/// words, and a message is piped in.
+/// Inserts the command `chat` if the words begin with a message or an option of `chat`, or if there are no words and a
+/// message is piped in.
 fn with_command(mut words: Vec<OsString>) -> Vec<OsString> {
     let mut at = 1;
     // Options of the program itself may come first.
@@ -174,6 +176,7 @@ fn is_message(word: &OsStr) -> bool {
         let name = name.split('=').next().unwrap_or_default();
         return !["help", "h", "version", "V", "color", "quiet", "q"].contains(&name);
     }
+    // A misspelled command is left to clap, which suggests the right one. It is not sent as a message.
     let mut commands = program.get_subcommands().map(Command::get_name);
     !(word == "help" || commands.any(|name| is_misspelling(word, name)))
 }

@@ -15,7 +15,7 @@ pub(crate) mod sessions;
 use anyhow::Context;
 use tokio::runtime::{Builder, Runtime};
 
-/// Creates the runtime. It has a thread, so that connections stay alive while the user types.
+/// Creates the async runtime of a command. Its worker thread drives connections while the main thread waits for input.
 fn runtime() -> anyhow::Result<Runtime> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(1)

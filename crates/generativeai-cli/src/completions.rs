@@ -1,4 +1,4 @@
-//! Names that a shell or the prompt completes: of sessions and models.
+//! Completion of the names of sessions and models, in a shell and at the prompt.
 
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use tokio::time::timeout;
 use crate::catalog::{CATALOG, LOCAL};
 use crate::storage;
 
-/// A completion waits no longer than this for the store, which another process may have locked.
+/// Maximum time that a completion waits for the store, which another process may have locked. The shell is blocked
+/// meanwhile.
 const TIME_LIMIT: Duration = Duration::from_millis(500);
 
 /// Returns the names of all sessions, the most recently used first; none if the store cannot be read in time.
@@ -30,7 +31,7 @@ pub(crate) fn model_names() -> impl Iterator<Item = &'static str> {
         .chain(CATALOG.iter().map(|entry| entry.name))
 }
 
-/// Candidates for the name of a session.
+/// Returns candidates for the name of a session.
 pub(crate) fn sessions() -> Vec<CompletionCandidate> {
     let names = session_names().into_iter().enumerate();
     let candidate = |(at, name): (usize, String)| {
@@ -39,12 +40,12 @@ pub(crate) fn sessions() -> Vec<CompletionCandidate> {
     names.map(candidate).collect()
 }
 
-/// Candidates for the name of a model that can be downloaded.
+/// Returns candidates for the name of a model that can be downloaded.
 pub(crate) fn models() -> Vec<CompletionCandidate> {
     model_names().map(CompletionCandidate::new).collect()
 }
 
-/// Candidates for `--model`: names of models, and model files.
+/// Returns candidates for `--model`: names of models, and model files.
 pub(crate) fn models_and_files(typed: &OsStr) -> Vec<CompletionCandidate> {
     let matches = |name: &&str| name.as_bytes().starts_with(typed.as_encoded_bytes());
     let mut candidates: Vec<_> = model_names()
@@ -58,6 +59,7 @@ pub(crate) fn models_and_files(typed: &OsStr) -> Vec<CompletionCandidate> {
 
 /// Escapes a name for bash. The other shells escape completions themselves.
 fn escaped(name: &str) -> String {
+    // Only clap_complete's script for bash sets this variable.
     if env::var_os("_CLAP_COMPLETE_COMP_TYPE").is_none() {
         return name.to_owned();
     }

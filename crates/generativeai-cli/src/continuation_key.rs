@@ -1,4 +1,5 @@
-//! The key of continuation tokens, kept in the user's state folder so that tokens are valid after a restart.
+//! The key of continuation tokens of `genai serve`. It is stored in the user's state folder, so that tokens stay valid
+//! after a restart.
 
 use std::fs;
 use std::io::Write;
@@ -15,10 +16,11 @@ const LENGTH: usize = 32;
 
 /// Reads the key, and creates it first if there is none.
 ///
-/// Two processes that create it at the same time agree: both append to the file, and its beginning is the key.
+/// Two processes that create it at the same time get the same key: both append to the file, and then use its first
+/// bytes.
 pub(crate) fn read() -> anyhow::Result<Vec<u8>> {
     let (path, mut file) = state_file::open(NAME)
-        .context("cannot keep a key for continuation tokens: set one with --continuation-key")?;
+        .context("cannot store a key for continuation tokens: set one with --continuation-key")?;
     let display = path.display();
     let metadata = file.metadata();
     let length = metadata.with_context(|| format!("cannot read {display}"))?;

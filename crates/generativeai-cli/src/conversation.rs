@@ -14,9 +14,9 @@ pub(crate) struct Conversation {
     pub(crate) chat: ChatSession,
     /// The stored session; `None` if the conversation is not saved.
     pub(crate) session: Option<Session>,
-    /// Whether the session still waits for its name, which is derived from the first message.
+    /// Whether the session has no name yet. The first message determines it.
     pub(crate) unnamed: bool,
-    /// The file it was saved to, which may be overwritten.
+    /// The file that `/save` wrote last. Only this file may be overwritten.
     pub(crate) file: Option<PathBuf>,
     /// Usage of the replies of this run.
     pub(crate) usage: SessionUsage,
@@ -33,7 +33,7 @@ impl Conversation {
         }
     }
 
-    /// Undoes the last turn and returns its message. A failed message is not a turn.
+    /// Undoes the last complete turn and returns its message. An unfinished turn after it is undone as well.
     pub(crate) fn undo(&mut self) -> Option<Content> {
         if self.chat.unfinished().is_some() {
             self.chat.rewind();
@@ -45,7 +45,7 @@ impl Conversation {
     pub(crate) fn redo(&mut self) -> Option<Content> {
         let length = self.chat.history().len();
         while self.chat.redo() {
-            // A failed message may have been undone too; it is skipped.
+            // The restored turn may be an unfinished one, which adds nothing to the history. It is skipped.
             if let Some(message) = self.chat.history().get(length) {
                 return Some(message.clone());
             }
@@ -53,18 +53,18 @@ impl Conversation {
         None
     }
 
-    /// Returns the last message, if it has no reply and was not undone.
+    /// Returns the message of the unfinished turn, if there is one.
     pub(crate) fn unanswered(&self) -> Option<&Content> {
         self.chat.unfinished().map(|turn| &turn.sent)
     }
 
-    /// Returns whether the model can continue the last reply where it stopped.
+    /// Returns whether the service sent a continuation token for the last reply, so that it can be continued.
     pub(crate) fn can_continue(&self) -> bool {
         let unfinished = self.chat.unfinished();
         unfinished.is_some_and(|turn| turn.continuation_token().is_some())
     }
 
-    /// Contents of the history, each with whether it is an interrupted reply.
+    /// Returns the contents of the history, each with whether it is an interrupted reply.
     pub(crate) fn contents(&self) -> impl Iterator<Item = (&Content, bool)> {
         let history = self.chat.history().iter().enumerate();
         history.map(|(at, content)| (content, self.chat.is_interrupted(at)))

@@ -49,7 +49,7 @@ impl EngineOptions {
         builder
     }
 
-    /// Returns the options as arguments of a command line.
+    /// Returns the options as arguments for the child process of `genai serve`.
     pub(crate) fn arguments(&self) -> Vec<OsString> {
         let mut arguments = Vec::new();
         let values = [

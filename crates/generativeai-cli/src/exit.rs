@@ -1,4 +1,4 @@
-//! Exit codes of the program, and which error leads to which.
+//! Exit codes of the program, and the errors that determine them.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -45,7 +45,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Invalid arguments, input or settings: the problem and the remedy.
+/// An error in the arguments, the input or the settings. The message contains the problem and the remedy.
 #[derive(Debug)]
 pub(crate) struct UsageError(pub(crate) String);
 
@@ -57,7 +57,7 @@ impl fmt::Display for UsageError {
 
 impl std::error::Error for UsageError {}
 
-/// An MCP server whose tools cannot be used.
+/// Context of an error of an MCP server, which is named.
 #[derive(Debug)]
 pub(crate) struct ToolServerError(pub(crate) String);
 
@@ -67,7 +67,7 @@ impl fmt::Display for ToolServerError {
     }
 }
 
-/// The reader of stdout closed the pipe. This is not a failure: `genai … | head` ends like this.
+/// An error because the reader of stdout closed the pipe. The exit code is 0: `genai … | head` ends like this.
 #[derive(Debug)]
 pub(crate) struct ReaderGone;
 

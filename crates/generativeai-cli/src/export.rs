@@ -9,14 +9,14 @@ use anyhow::{Context, bail};
 use crate::attachment::mention::expand_home;
 use crate::conversation::Conversation;
 
-/// Returns the conversation as JSON, in the form that the SDK saves and loads.
+/// Returns the conversation as JSON, in the format of a serialized `ChatSession`.
 pub(crate) fn json(conversation: &Conversation) -> anyhow::Result<String> {
     let json = serde_json::to_string_pretty(&conversation.chat);
     Ok(json.context("cannot write the session as JSON")? + "\n")
 }
 
-/// Writes a file and returns its path. An empty name writes `own` again, or a new file in the current
-/// folder. An existing file is replaced only if it is `own`.
+/// Writes a file and returns its path. An existing file is replaced only if it is `own`, which the session wrote
+/// before. With an empty name, `own` is written again, or else a new file in the current folder.
 pub(crate) fn write(
     name: &str,
     extension: &str,
@@ -60,7 +60,8 @@ fn create_numbered(extension: &str, text: &str) -> anyhow::Result<PathBuf> {
     bail!("this folder has too many files chat-….{extension}: choose a name")
 }
 
-/// Replaces a file atomically: the new text is written to a temporary file, which is then renamed.
+/// Replaces a file atomically: a temporary file gets the new text and is renamed. After a crash, the file has either
+/// the old text or the new one.
 fn replace(path: &Path, text: &str) -> anyhow::Result<PathBuf> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{}", std::process::id()));
@@ -70,6 +71,7 @@ fn replace(path: &Path, text: &str) -> anyhow::Result<PathBuf> {
     Ok(path.to_owned())
 }
 
+/// Creates a file that only the user can read. Fails if it exists.
 fn create(path: &Path, text: &str) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

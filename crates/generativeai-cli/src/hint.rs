@@ -1,4 +1,4 @@
-//! Hints shown below an error: what the user can do, where the error itself does not say so.
+//! Hints shown below an error. They suggest a remedy in terms of this program, which the SDK's error cannot.
 
 use generativeai::{Error, ErrorKind};
 

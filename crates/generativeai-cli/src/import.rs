@@ -14,18 +14,19 @@ use crate::exit::UsageError;
 use list::EXPECTED;
 use parts::text;
 
-/// Members that hold the author of a message.
+/// Members that contain the author of a message, in the order they are tried. `type` is last, since it is the kind of
+/// item in several formats.
 const AUTHORS: [&str; 5] = ["role", "author", "sender", "from", "type"];
-/// Members that hold the text of a message, or its parts.
+/// Members that contain the text of a message, or its parts, in the order they are tried.
 const TEXTS: [&str; 5] = ["parts", "content", "text", "value", "message"];
-/// Members that contain the message itself, next to metadata of the program.
+/// Members that contain the message itself, in formats that wrap it in metadata.
 const ENVELOPES: [&str; 3] = ["message", "data", "kwargs"];
 
 /// A conversation read from a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Imported {
     pub(crate) contents: Vec<Content>,
-    /// System messages. A session does not store them.
+    /// Text of the system messages. A session does not store it, so the user has to set it again.
     pub(crate) instruction: Option<String>,
 }
 
@@ -39,7 +40,7 @@ pub(crate) fn is_event_log(bytes: &[u8]) -> bool {
 /// Reads a conversation.
 ///
 /// # Errors
-/// The file has another form, or a message that cannot be represented; the error names it.
+/// The file has an unknown form, or a message cannot be represented. The error contains the number of the message.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Imported, UsageError> {
     let bytes = &*in_utf8(bytes);
     let messages = match serde_json::from_slice(bytes) {
@@ -82,7 +83,7 @@ enum Author {
 }
 
 impl Author {
-    /// Maps the names that other programs use.
+    /// Maps the names of roles that the known programs use.
     fn named(name: &str) -> Option<Self> {
         match name.to_ascii_lowercase().as_str() {
             "user" | "human" => Some(Self::User),
@@ -132,7 +133,8 @@ impl Imported {
         self.add_parts(author, parts, response_to)
     }
 
-    /// Adds an object that is not a message with an author. Returns whether it is one.
+    /// Adds an object that is not a message with an author, such as a function call of OpenAI's Responses API. Returns
+    /// `false` if it is such a message.
     fn add_item(&mut self, item: &mut Map<String, Value>) -> Result<bool, String> {
         // Some programs log prompt and response as a pair.
         if let (Some(prompt), Some(response)) = (text(item, "prompt"), text(item, "response")) {
@@ -191,7 +193,9 @@ impl Imported {
         Ok(())
     }
 
-    /// Adds a content, or appends its parts to the last content if that has the same author.
+    /// Adds a content, or appends its parts to the last content if that has the same role.
+    ///
+    /// Other APIs store the results of parallel calls as separate messages. The Gemini API expects them in one content.
     fn push(&mut self, role: Role, parts: Vec<Part>) {
         match self.contents.last_mut() {
             Some(last) if last.role.as_ref() == Some(&role) => last.parts.extend(parts),
@@ -199,7 +203,7 @@ impl Imported {
         }
     }
 
-    /// Returns the result of a function call, which is found by its id or name.
+    /// Returns the response to a function call, which is found by its id or name.
     fn response(&self, to: Option<String>, parts: &[Part]) -> Result<Part, String> {
         let call = self.call_of(to.as_deref())?;
         let texts: Vec<_> = parts.iter().filter_map(Part::as_text).collect();
@@ -208,7 +212,7 @@ impl Imported {
         Ok(FunctionResponse::to(call, Value::Object(result)).into())
     }
 
-    /// Returns the call with this id or name; the last one without either.
+    /// Returns the last call with this id or name, or the last call of all if neither is given.
     fn call_of(&self, to: Option<&str>) -> Result<&FunctionCall, String> {
         let contents = self.contents.iter().rev();
         let parts = contents.flat_map(|content| &content.parts);
@@ -218,7 +222,8 @@ impl Imported {
         call.ok_or_else(|| "it answers a function call that is not in the file".to_owned())
     }
 
-    /// Sets missing names of function responses to the names of the calls with the same id.
+    /// Sets missing names of function responses to the names of the calls with the same id. The Gemini API requires
+    /// them, and some other APIs have only the id.
     fn name_responses(&self, parts: &mut [Part]) -> Result<(), String> {
         for part in parts {
             if let Some(response) = part.as_function_response()
@@ -233,7 +238,7 @@ impl Imported {
     }
 }
 
-/// Returns the message in its envelope, with the author that only the envelope names.
+/// Returns the message in its envelope, if it has one. The author may be a member of the envelope only: it is copied.
 fn opened(message: &Map<String, Value>) -> Option<Value> {
     let inner = ENVELOPES
         .iter()

@@ -10,16 +10,17 @@ use anyhow::Context;
 use crate::exit::UsageError;
 use crate::render::Printer;
 
-/// Maximum number of bytes read from stdin; the Gemini API limits a request to 20 MB.
+/// Maximum number of bytes read from stdin. The Gemini API limits a request to 20 MB.
 const MAX_INPUT: u64 = 16 << 20;
 
-/// Time that an open stdin may stay silent before the message is sent without it. A program that runs genai may leave a
-/// pipe open that nobody writes to.
+/// Time that an open stdin may stay silent before the message is sent without it. A program that starts genai may pass
+/// it a pipe that nobody writes to or closes; without a limit, genai would wait forever.
 const SILENCE: Duration = Duration::from_secs(3);
 
 /// Returns the message to send, or `None` for a session at the terminal.
 ///
-/// Words are joined by blanks. Piped input follows them as a separate paragraph, or replaces the word `-`.
+/// Words are joined by blanks. Piped input follows them as a separate paragraph, or replaces the word `-`. With words
+/// and without `-`, the input is optional: the message does not wait for it longer than `SILENCE`.
 pub(crate) fn message(words: &[String], printer: &mut Printer) -> anyhow::Result<Option<String>> {
     let stdin = io::stdin();
     let message = match words {
@@ -63,7 +64,7 @@ pub(crate) fn piped() -> anyhow::Result<String> {
     Ok(input)
 }
 
-/// Returns whether stdin is a pipe or a file, and not a terminal or `/dev/null`.
+/// Returns whether stdin is a pipe, a socket or a file. A terminal and `/dev/null` are not: they are character devices.
 pub(crate) fn is_piped() -> bool {
     #[cfg(unix)]
     {
@@ -98,11 +99,12 @@ fn with_input(
         .split(|word| word == "-")
         .map(|words| words.join(" "))
         .collect();
+    // One dash divides the words into exactly two texts, so this is between them.
     texts.insert(1, input()?);
     Ok(paragraphs(&texts))
 }
 
-/// Joins the parts that are not blank, as paragraphs.
+/// Joins the texts that are not blank, as paragraphs.
 fn paragraphs(texts: &[String]) -> String {
     let texts: Vec<_> = texts
         .iter()
@@ -112,6 +114,7 @@ fn paragraphs(texts: &[String]) -> String {
     texts.join("\n\n")
 }
 
+/// Reads stdin to its end, but at most one byte more than the maximum size, which shows that the input is too long.
 fn read_all() -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = io::stdin()
@@ -122,12 +125,12 @@ fn read_all() -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads all of stdin; `None` if nothing arrives for a while.
+/// Reads all of stdin. Returns `None` if nothing arrives for a while.
 fn read_unless_silent(printer: &mut Printer) -> anyhow::Result<Option<Vec<u8>>> {
     let (started, first) = channel();
     let (sender, all) = channel();
-    // A thread, since a read from stdin cannot be given a time limit. If stdin stays silent, the thread
-    // blocks until the program ends.
+    // A read from stdin cannot have a time limit, so it runs in a thread. If stdin stays silent, that thread blocks
+    // until the program ends.
     thread::spawn(move || {
         let _ = started.send(io::stdin().lock().fill_buf().map(drop));
         let _ = sender.send(read_all());

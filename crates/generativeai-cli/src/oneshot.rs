@@ -1,4 +1,4 @@
-//! One message and its reply, without a prompt.
+//! A single message and its reply, as in `genai chat MESSAGE`.
 
 use std::time::Instant;
 
@@ -33,7 +33,7 @@ pub(crate) enum Output {
     Code,
 }
 
-/// Settings of a single message.
+/// Options for a single message.
 #[derive(Clone, Debug)]
 pub(crate) struct OneShot {
     /// Format of the answer on stdout.
@@ -42,7 +42,7 @@ pub(crate) struct OneShot {
     pub(crate) structured: bool,
     /// Whether to print token counts and time.
     pub(crate) stats: bool,
-    /// Policy of approval for calls of tools. `None` if there are no tools.
+    /// Approvals of tool calls. `None` without tools.
     pub(crate) approvals: Option<Approvals>,
 }
 
@@ -57,6 +57,7 @@ impl OneShot {
     ) -> anyhow::Result<Exit> {
         let mut exit = self.answer(runtime, &mut conversation.chat, message, printer);
         if matches!(exit, Ok(Exit::Interrupted)) {
+            // The session gets the part that the user has seen, so that it can be continued.
             conversation.chat.keep_partial();
         }
         let closed = runtime.block_on(async {
@@ -74,7 +75,7 @@ impl OneShot {
         exit
     }
 
-    /// Reports the tools that did not run because nobody could be asked. In JSON the decisions are part of the answer.
+    /// Reports the tools that did not run because nobody could be asked. JSON output contains these decisions as well.
     fn report_denied(&self, printer: &mut Printer) {
         for name in self.approvals.iter().flat_map(Approvals::not_allowed) {
             printer.note(format_args!(
@@ -83,7 +84,10 @@ impl OneShot {
         }
     }
 
-    /// Sends a message and receives the reply. Before tools run that need approval, the user is asked.
+    /// Sends a message and receives the reply.
+    ///
+    /// A turn that needs approval for calls ends and waits. Then the user is asked, and the turn continues with the
+    /// decisions, until no call waits.
     fn receive(
         &self,
         runtime: &Runtime,
@@ -115,6 +119,7 @@ impl OneShot {
         }
     }
 
+    /// Sends a message, and prints the answer in the chosen format.
     fn answer(
         &self,
         runtime: &Runtime,
@@ -123,6 +128,7 @@ impl OneShot {
         printer: &mut Printer,
     ) -> anyhow::Result<Exit> {
         let started = Instant::now();
+        // A new message ends a turn that an earlier run left waiting. The turn is kept, and its calls do not run.
         if !approval::waiting(chat).is_empty() && chat.keep_partial() {
             printer.note("(calls that waited for approval were not run)");
         }
@@ -149,7 +155,7 @@ impl OneShot {
                 printer.note(usage.hops(received.hops));
             }
             if self.structured {
-                // With `Output::Text` the JSON was printed as it arrived, and is checked only here.
+                // Text is printed as it arrives, so whether it is JSON can be checked only at the end.
                 response.json::<Value>()?;
             }
         }

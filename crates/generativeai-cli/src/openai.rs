@@ -11,10 +11,10 @@ use reqwest::Url;
 use crate::exit::UsageError;
 use crate::render::Printer;
 
-/// Time limit for the list of models.
+/// Timeout of the request for the list of models.
 const LIST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Place of an OpenAI-compatible server.
+/// An OpenAI-compatible server that a prefix of the model name selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Provider {
     /// The server in `OPENAI_BASE_URL`, else OpenAI.
@@ -32,7 +32,7 @@ pub(crate) struct ServedModel {
 }
 
 impl Provider {
-    /// Returns the beginning of the names of its models.
+    /// Returns the prefix of its models in this program.
     pub(crate) fn prefix(self) -> &'static str {
         match self {
             Self::OpenAi => "openai:",
@@ -40,11 +40,12 @@ impl Provider {
         }
     }
 
-    /// Creates a client, with the key and the address in the environment.
+    /// Creates a client. The address and the key come from the environment.
     pub(crate) fn client(self, printer: &mut Printer) -> anyhow::Result<OpenAi> {
         let client = match self {
             Self::Ollama => OpenAi::ollama(),
-            // Servers in the same network rarely have TLS. A user who sets the variable has chosen the server.
+            // Servers in a local network rarely have TLS. The user chose the server by setting the variable, and a hint
+            // reports that the connection is not encrypted.
             Self::OpenAi => OpenAi::builder().allow_plain_http(true).build(),
         };
         let client = client.context(
@@ -57,7 +58,7 @@ impl Provider {
 }
 
 impl ServedModel {
-    /// Returns the model of a name such as `openai:gpt-5-mini`; `None` for other names.
+    /// Returns the model of a name such as `openai:gpt-5-mini`, or `None` if the name has no such prefix.
     pub(crate) fn named(name: &str) -> Option<Result<Self, UsageError>> {
         let providers = [Provider::OpenAi, Provider::Ollama];
         let of = |provider: Provider| Some((provider, name.strip_prefix(provider.prefix())?));
@@ -80,7 +81,7 @@ impl ServedModel {
     }
 }
 
-/// Creates a client of the server at a URL. The default key is the one in `OPENAI_API_KEY`.
+/// Creates a client of the server at a URL. Without a key, the one in `OPENAI_API_KEY` is used.
 pub(crate) fn upstream(
     url: &str,
     key: Option<String>,
@@ -97,7 +98,7 @@ pub(crate) fn upstream(
     Ok(client)
 }
 
-/// Asks a server for its models.
+/// Requests the models of a server, without retries: a server that does not run is reported at once.
 pub(crate) async fn models(client: &OpenAi) -> anyhow::Result<Vec<Model>> {
     let options = RequestOptions::default().timeout(LIST_TIMEOUT);
     let list = client.list_models(None, options.without_retry()).await;
@@ -105,12 +106,13 @@ pub(crate) async fn models(client: &OpenAi) -> anyhow::Result<Vec<Model>> {
     Ok(list.models)
 }
 
-/// Returns the name of a model at the server.
+/// Returns the name of a model at the server. The client adds the prefix `models/`, as the Gemini API has it.
 pub(crate) fn name_of(model: &Model) -> &str {
     let name = model.name.as_deref().unwrap_or_default();
     name.strip_prefix("models/").unwrap_or(name)
 }
 
+/// Prints a hint if the client sends messages and its key over a network without TLS.
 fn report_plain_http(client: &OpenAi, printer: &mut Printer) {
     let url = client.base_url();
     if url.starts_with("http://") && !is_loopback(url) {
@@ -120,11 +122,13 @@ fn report_plain_http(client: &OpenAi, printer: &mut Printer) {
     }
 }
 
+/// Returns whether a URL names this machine.
 fn is_loopback(url: &str) -> bool {
     let Ok(url) = Url::parse(url) else {
         return false;
     };
     let host = url.host_str().unwrap_or_default();
+    // An IPv6 address has brackets in a URL, which `IpAddr` does not parse.
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let ip: Option<std::net::IpAddr> = host.parse().ok();
     ip.map_or(host == "localhost", |ip| ip.is_loopback())

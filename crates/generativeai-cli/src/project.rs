@@ -1,24 +1,24 @@
-//! Instructions of the project in whose folder the program runs.
+//! Instructions of a project, read from a file in the current folder.
 
 use std::fs;
 use std::path::Path;
 
 use crate::exit::UsageError;
 
-/// Files with instructions; the first one that exists is used. Other tools read the second.
+/// Names of files with instructions. The first that exists is used; the second is one that other tools read as well.
 const NAMES: [&str; 2] = ["GENAI.md", "AGENTS.md"];
 
 /// Maximum size of a file, in bytes.
 const MAX_SIZE: usize = 64 << 10;
 
-/// Instructions of a project, and the file they are from.
+/// Instructions of a project, and the name of their file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Instructions {
     pub(crate) file: &'static str,
     pub(crate) text: String,
 }
 
-/// Reads the instructions of a folder. An empty file counts as none.
+/// Reads the instructions of a folder. Returns `None` if the file does not exist or is empty.
 ///
 /// # Errors
 /// The file cannot be read, is too large, or is not text.

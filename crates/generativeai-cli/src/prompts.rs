@@ -9,10 +9,10 @@ use crate::exit::UsageError;
 use crate::settings;
 use crate::suggest::suggest;
 
-/// Parameter for the message.
+/// Name of the placeholder for the message.
 const INPUT: &str = "input";
 
-/// Named prompt. `{{input}}` in it is replaced by the message, `{{NAME}}` by a parameter.
+/// A named prompt. `{{input}}` in its text is replaced by the message, and `{{NAME}}` by a parameter.
 #[derive(Debug)]
 pub(crate) struct Prompt {
     name: String,
@@ -20,7 +20,10 @@ pub(crate) struct Prompt {
 }
 
 impl Prompt {
-    /// Finds a prompt: in the table `[prompts]` of the settings, or as the file `prompts/NAME.md` next to them.
+    /// Finds a prompt in the table `[prompts]` of the settings, or else in the file `prompts/NAME.md` next to them.
+    ///
+    /// # Errors
+    /// The prompt does not exist, or the settings or the file cannot be read.
     pub(crate) fn find(name: &str) -> anyhow::Result<Self> {
         let mut prompts = settings::named("prompts")?;
         let text = match prompts.remove(name) {
@@ -36,7 +39,7 @@ impl Prompt {
     /// Returns the message to send. A prompt without `{{input}}` is followed by the message, if any.
     ///
     /// # Errors
-    /// The message or a parameter is missing, or the prompt does not have a parameter.
+    /// The message or a parameter is missing, or a parameter is not in the prompt.
     pub(crate) fn fill(
         &self,
         message: Option<&str>,
@@ -46,6 +49,7 @@ impl Prompt {
         let mut filled = String::new();
         let mut rest = self.text.as_str();
         let mut used = Vec::new();
+        // Only the template is searched for placeholders. Those in the message and in values stay text.
         while let Some((before, (parameter, after))) = next_place(rest) {
             let value = if parameter == INPUT {
                 message.ok_or_else(|| UsageError(format!("the prompt `{name}` needs a message")))?
@@ -76,7 +80,7 @@ impl Prompt {
     }
 }
 
-/// Splits the text at the first `{{NAME}}`: the text before it, the name, and the text after it.
+/// Splits the text at the first placeholder. Returns the text before it, its name, and the text after it.
 fn next_place(text: &str) -> Option<(&str, (&str, &str))> {
     let (before, rest) = text.split_once("{{")?;
     let (name, after) = rest.split_once("}}")?;
@@ -88,7 +92,9 @@ fn folder() -> Option<PathBuf> {
     Some(settings::path().ok()?.with_file_name("prompts"))
 }
 
+/// Reads a prompt from its file. Returns `None` if there is none.
 fn read(name: &str) -> anyhow::Result<Option<String>> {
+    // Other names could lead to a file outside of the folder.
     let is_name = !name.is_empty() && !name.contains(['/', '\\']) && !name.starts_with('.');
     let Some(folder) = folder().filter(|_| is_name) else {
         return Ok(None);
@@ -102,6 +108,7 @@ fn read(name: &str) -> anyhow::Result<Option<String>> {
     }
 }
 
+/// Creates the error for a prompt that does not exist. It suggests a similar name, or lists all.
 fn unknown(name: &str, of_settings: impl Iterator<Item = String>) -> UsageError {
     let files = folder().and_then(|folder| folder.read_dir().ok());
     let names = files.into_iter().flatten().flatten().filter_map(|file| {

@@ -1,4 +1,5 @@
-//! Output: answers on stdout, everything else on stderr, both safe for a terminal.
+//! Output: answers go to stdout and everything else to stderr. On a terminal, neither contains control sequences that a
+//! model or a tool has written.
 
 mod markdown;
 mod printer;

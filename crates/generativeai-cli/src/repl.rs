@@ -1,4 +1,4 @@
-//! The prompt: a session at the terminal.
+//! A session at the terminal: reads lines at a prompt, sends messages and runs slash commands.
 
 mod approve;
 mod command_line;
@@ -45,6 +45,8 @@ pub(crate) fn run(
     repl.close(exit)
 }
 
+/// Reads and executes lines until the user quits or a signal ends the program. Ctrl-C quits only if it is pressed twice
+/// in a row at an empty prompt.
 fn read_lines(repl: &mut Repl<'_>) -> anyhow::Result<Exit> {
     let mut warned = false;
     loop {
@@ -68,11 +70,12 @@ fn read_lines(repl: &mut Repl<'_>) -> anyhow::Result<Exit> {
     }
 }
 
-/// Returns the next line typed during a reply, or else asks for one at the prompt.
+/// Returns the next line that was typed during a reply. Without one, reads a line at the prompt.
 fn next_input(repl: &mut Repl<'_>) -> anyhow::Result<Input> {
     for line in repl.type_ahead.take_cleared() {
         repl.printer.note(format_args!("(not sent: {line})"));
     }
+    // After a signal that ends the program, the queued lines are not sent.
     if repl.signals.exit().is_none()
         && let Some(line) = repl.type_ahead.next_line()
     {
@@ -93,6 +96,7 @@ fn next_input(repl: &mut Repl<'_>) -> anyhow::Result<Input> {
 /// Executes a line. An error is reported and does not end the session. Returns `false` to quit.
 fn execute(repl: &mut Repl<'_>, line: &str) -> anyhow::Result<bool> {
     let line = Line::parse(line);
+    // An interrupted reply can be continued from its token only until something follows it.
     if !matches!(
         line,
         Line::Empty | Line::Command(Command::Continue | Command::Help, _) | Line::Unknown(..)

@@ -1,4 +1,4 @@
-//! Receiving a reply, and showing it as text or JSON.
+//! Receiving a reply, and showing it as text, code or JSON.
 
 mod code;
 mod json;

@@ -12,7 +12,7 @@ use crate::exit::UsageError;
 /// Maximum size of a schema, in bytes.
 const MAX_SIZE: u64 = 1 << 20;
 
-/// Reads a JSON Schema. Its keywords are not checked: a service may know others.
+/// Reads a JSON Schema. Its keywords are not checked, since a service may support other keywords than this program.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Value> {
     let name = path.display();
     let mut bytes = Vec::new();
@@ -35,10 +35,10 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Value> {
     }
 }
 
-/// Checks a schema for the embedded model. Loading the model takes longer than finding a misspelled type.
+/// Checks a schema for the embedded model, so that a mistake is reported before the model is loaded.
 ///
 /// # Errors
-/// The schema is invalid. The message names the place.
+/// The schema is invalid. The message contains the place in it.
 pub(crate) fn check(path: &Path, schema: &Value) -> Result<(), UsageError> {
     generativeai_local::check_schema(schema).map_err(|error| {
         let name = path.display();

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 /// Number of characters shown around the first match of a search.
 const CONTEXT: usize = 60;
 
-/// Maximum number of sessions whose messages are counted, which reads their logs.
+/// Maximum number of sessions whose details are read. For the details of a session its whole log is read.
 const MAX_DETAILS: usize = 100;
 
-/// A session in a list. It has no details if its log was not read or is damaged.
+/// A session in a list. It has no details if its log is damaged or was not read.
 pub(crate) type Listed = (SessionInfo, Option<SessionDetails>);
 
 /// Lists the sessions of a store, the most recently used first.
@@ -39,6 +39,7 @@ pub(crate) fn lines(sessions: &[Listed]) -> String {
     sessions.iter().map(line).collect()
 }
 
+/// Returns the line of a session, with the number of events if the number of messages is not known.
 fn line((info, details): &Listed) -> String {
     let (id, name) = (info.id, &info.name);
     let used = age(info.changed, SystemTime::now());
@@ -95,6 +96,7 @@ fn excerpt(hit: &Hit, words: &[String]) -> String {
         .first()
         .map(|word| word.to_lowercase())
         .unwrap_or_default();
+    // Lower case may have another length in bytes, so the position is counted in characters.
     let at = text.find(&word).map_or(0, |at| text[..at].chars().count());
     let start = at.saturating_sub(CONTEXT / 2);
     let shown: String = hit
@@ -112,7 +114,7 @@ fn excerpt(hit: &Hit, words: &[String]) -> String {
     format!("{before}{}{after}", shown.trim())
 }
 
-/// Describes how long ago a time was. More than a week ago, returns the date.
+/// Formats the time since an event, or its date if it is older than a week.
 fn age(time: SystemTime, now: SystemTime) -> String {
     let seconds = now.duration_since(time).unwrap_or_default().as_secs();
     match seconds {

@@ -1,4 +1,6 @@
-//! Settings: defaults of options, from the environment and the configuration file.
+//! Settings: defaults of options from the environment and the configuration file.
+//!
+//! Settings are not listed anywhere: each option of `chat` and `serve` is one, except the options for a single run.
 
 mod allow;
 mod file;
@@ -17,11 +19,11 @@ pub(crate) use options::{COMMANDS, is_setting, key};
 /// Environment variable with the path of the configuration file.
 const VARIABLE: &str = "GENAI_CONFIG";
 
-/// The option whose values on the command line or in the environment are added to the values in the file. The values
-/// of any other option replace them.
+/// Option whose values on the command line or in the environment are added to those in the file. For any other option,
+/// they replace those in the file.
 pub(crate) const ADDED: &str = "allow";
 
-/// Help about settings.
+/// Text of the help about settings.
 pub(crate) const SETTINGS: &str = "\
 Settings: each option of `chat` and `serve`, except those for a single run, can be set in the \
 environment, as in GENAI_CHAT_TEMPERATURE=0.2, or in the configuration file:
@@ -35,7 +37,7 @@ The file may also have tables [servers], of MCP servers for --tool NAME, and [pr
 Options on the command line take precedence over the environment, and that over the file. \
 `genai config show --origin` shows all settings and where they are set.";
 
-/// Lets each setting be read from its environment variable.
+/// Adds an environment variable to each setting. The help does not show them, since it describes how they are named.
 pub(crate) fn with_environment(program: Command) -> Command {
     COMMANDS.into_iter().fold(program, |program, name| {
         program.mut_subcommand(name, |command| {
@@ -47,7 +49,10 @@ pub(crate) fn with_environment(program: Command) -> Command {
     })
 }
 
-/// Reads the configuration file; without one there are no settings.
+/// Reads the settings of the configuration file. Returns none if the file does not exist.
+///
+/// # Errors
+/// The file is invalid or cannot be read, or `GENAI_CONFIG` names a missing one.
 pub(crate) fn settings(program: &Command) -> anyhow::Result<Vec<Setting>> {
     let Ok(path) = path() else {
         // Without a home folder there is no file to read.
@@ -68,13 +73,14 @@ pub(crate) fn settings(program: &Command) -> anyhow::Result<Vec<Setting>> {
 /// Reads a table of named strings from the configuration file: `servers` or `prompts`.
 pub(crate) fn named(table: &'static str) -> anyhow::Result<BTreeMap<String, String>> {
     match path().map(std::fs::read_to_string) {
-        // An unreadable file was reported when the options were parsed.
+        // `settings` has reported an unreadable file, when the command line was parsed.
         Err(_) | Ok(Err(_)) => Ok(BTreeMap::new()),
         Ok(Ok(text)) => Ok(file::named(&path()?, &text, table)?),
     }
 }
 
-/// Uses settings as the defaults of options.
+/// Makes settings of the file the defaults of options. clap then applies the order of precedence: the command line, the
+/// environment, the default.
 pub(crate) fn with_defaults(program: Command, settings: Vec<Setting>) -> Command {
     settings.into_iter().fold(program, |program, setting| {
         program.mut_subcommand(setting.command, |command| {
@@ -86,7 +92,7 @@ pub(crate) fn with_defaults(program: Command, settings: Vec<Setting>) -> Command
     })
 }
 
-/// Returns the tools that the configuration file allows. They are allowed whatever the command line adds.
+/// Returns the tools that the configuration file allows. The command line can add to them, but not remove any.
 pub(crate) fn allowed(settings: &[Setting]) -> Vec<String> {
     let lists = settings.iter().filter(|setting| setting.option == ADDED);
     lists.flat_map(|list| list.values.clone()).collect()
@@ -108,23 +114,24 @@ pub(crate) fn path() -> Result<PathBuf, UsageError> {
     Ok(folder.join("generativeai").join("config.toml"))
 }
 
-/// Adds a tool to the list `allow` of the configuration file, and returns the path of the file. The file is created
-/// if it does not exist; its comments and other settings stay as they are.
+/// Adds a tool to the list `allow` of the configuration file, and returns the path of the file. The file is created if
+/// it does not exist. Comments and other settings in it do not change.
 pub(crate) fn allow(tool: &str) -> anyhow::Result<PathBuf> {
     let path = path()?;
-    // The file may be a link into a folder of dotfiles, and stays one.
+    // The file may be a symbolic link into a folder of dotfiles. Renaming a new file to the path of the link would
+    // replace the link.
     let file = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
     let written = allow::add(&file, tool);
     written.with_context(|| format!("cannot change the settings {}", path.display()))?;
     Ok(path)
 }
 
-/// Returns whether `GENAI_CONFIG` names the file, which must exist then.
+/// Returns whether `GENAI_CONFIG` names the file. Then it is an error if the file does not exist.
 fn is_explicit() -> bool {
     std::env::var_os(VARIABLE).is_some_and(|path| !path.is_empty())
 }
 
-/// Returns the environment variable of a setting, unless clap has another one for it.
+/// Returns the environment variable of a setting, unless its definition already has one.
 fn variable(command: &str, arg: &Arg) -> Option<String> {
     if !is_setting(arg) || arg.get_env().is_some() {
         return None;

@@ -1,4 +1,4 @@
-//! Files in the user's state folder, readable only by the user (mode 0600).
+//! Files in the user's state folder, such as the history of the prompt. Only the user can read them (mode 0600).
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use anyhow::Context;
 /// Opens a file of `generativeai/` in the user's state folder for appending, and returns its path. The file is
 /// created if it does not exist.
 pub(crate) fn open(name: &str) -> anyhow::Result<(PathBuf, File)> {
-    let folder = state_folder().context("there is no folder for it: set HOME or XDG_STATE_HOME")?;
+    let folder = state_folder().context("no state folder: set HOME or XDG_STATE_HOME")?;
     let folder = folder.join("generativeai");
     let mut builder = DirBuilder::new();
     let mut options = OpenOptions::new();

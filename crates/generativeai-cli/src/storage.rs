@@ -1,4 +1,4 @@
-//! Stored sessions: opening, naming and saving them.
+//! Stored sessions: finding, opening, naming and saving them.
 
 mod lock;
 
@@ -21,24 +21,24 @@ pub(crate) use lock::SessionLock;
 /// Maximum length of a name that is derived from the first message, in characters.
 const MAX_NAME: usize = 40;
 
-/// Work on the store that takes longer than this is reported to the user.
+/// Time after which work on the store is reported to the user.
 const REPORT_AFTER: Duration = Duration::from_millis(800);
 
 /// Session to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SessionChoice {
-    /// A new one, named after its first message.
+    /// A new session, named after its first message.
     New,
     /// The most recently used session.
     Last,
-    /// The one of this name or number; it is created if there is none.
+    /// The session with this name or number. It is created if it does not exist.
     Named(String),
 }
 
-/// Opens a session, and locks it if it is saved. A new one without a name is not saved if the store
-/// cannot be used.
+/// Opens a session, and locks it if it is saved. If the store cannot be used, a new session without a name is not
+/// saved, with a note. Any other choice then is an error, since the user wants a stored session.
 ///
-/// With `save` unset nothing is written: the conversation is a copy of the stored session.
+/// Without `save` nothing is written: the conversation is a copy of the stored session.
 pub(crate) async fn open(
     choice: SessionChoice,
     model: &GenerativeModel,
@@ -72,13 +72,14 @@ pub(crate) async fn open(
             }
         },
     };
-    // Another process may be sending a message in this session.
+    // Locked before it is read: another process may be sending a message in this session, which would be missing.
     let lock = SessionLock::acquire(&session, printer).await;
     let mut conversation = read(session, model).await?;
     conversation.unnamed = unnamed;
     Ok((conversation, lock))
 }
 
+/// Creates a session in the store. An empty name means none.
 async fn new_session(name: &str) -> Result<Session> {
     Store::open_default().await?.new_session(name).await
 }
@@ -88,7 +89,7 @@ pub(crate) fn unsaved(model: &GenerativeModel) -> Conversation {
     Conversation::new(model.start_chat(), None)
 }
 
-/// Finds a session by its name or number.
+/// Finds a session by its name or number. The store is not created for this.
 pub(crate) async fn find(name: &str) -> Result<Option<Session>> {
     let Some(store) = Store::find_default().await? else {
         return Ok(None);
@@ -99,18 +100,19 @@ pub(crate) async fn find(name: &str) -> Result<Option<Session>> {
     }
 }
 
-/// Returns the names of all sessions, the most recently used first; none if the store does not exist or cannot be read.
+/// Returns the names of all sessions, the most recently used first. If the store does not exist or cannot be read,
+/// there are none.
 pub(crate) async fn names() -> Vec<String> {
     let sessions = match Store::find_default().await {
         Ok(Some(store)) => store.list().await.unwrap_or_default(),
         _ => Vec::new(),
     };
     let names = sessions.into_iter().map(|session| session.name);
-    // A name with control characters must not reach the terminal.
+    // The names are suggested and completed unchanged, so one with control characters could control the terminal.
     names.filter(|name| sanitize(name) == *name).collect()
 }
 
-/// Finds a session that must exist, by its name or number.
+/// Finds a session by its name or number. It is a usage error if it does not exist.
 pub(crate) async fn existing(store: &Store, name: &str) -> anyhow::Result<Session> {
     match store.session(name).await {
         Err(error) if error.kind() == ErrorKind::NotFound => Err(unknown(name, "").await.into()),
@@ -118,7 +120,7 @@ pub(crate) async fn existing(store: &Store, name: &str) -> anyhow::Result<Sessio
     }
 }
 
-/// Describes a name that no session has: with the most similar one, and with what else can be done.
+/// Creates the error for an unknown session. It suggests the most similar name; `remedy` is added at its end.
 pub(crate) async fn unknown(name: &str, remedy: &str) -> UsageError {
     let names = names().await;
     let similar = nearest(name, names.iter().map(String::as_str));
@@ -129,7 +131,7 @@ pub(crate) async fn unknown(name: &str, remedy: &str) -> UsageError {
     ))
 }
 
-/// Returns the most recently used session.
+/// Returns the most recently used session that contains a message.
 pub(crate) async fn last() -> anyhow::Result<Session> {
     let none = || UsageError("there is no session to continue: start one first".to_owned());
     let store = Store::find_default().await?.ok_or_else(none)?;
@@ -139,7 +141,7 @@ pub(crate) async fn last() -> anyhow::Result<Session> {
     Ok(store.session(&id.to_string()).await?)
 }
 
-/// Opens a stored session, to continue it.
+/// Opens a stored session to continue it. New messages are saved in it.
 pub(crate) async fn read(session: Session, model: &GenerativeModel) -> Result<Conversation> {
     let chat = session.chat(model).await?;
     Ok(Conversation::new(chat, Some(session)))
@@ -151,7 +153,7 @@ pub(crate) async fn copy(session: Session, model: &GenerativeModel) -> Result<Co
     Ok(Conversation::new(chat, None))
 }
 
-/// Creates a session; without a name, it is named after its first message.
+/// Creates a session. Without a name, it is named after its first message.
 pub(crate) async fn create(name: &str, model: &GenerativeModel) -> Result<Conversation> {
     let mut conversation = read(new_session(name).await?, model).await?;
     conversation.unnamed = name.is_empty();
@@ -172,7 +174,8 @@ pub(crate) async fn create_with(
     read(session, model).await
 }
 
-/// Reports a turn that an earlier process left unfinished if the model can continue it; otherwise resolves it.
+/// Reports a turn that an earlier process left unfinished, if the model can continue it. Otherwise resolves it, like
+/// [`recover`].
 pub(crate) fn recover_or_continue(conversation: &mut Conversation, printer: &mut Printer) {
     match conversation.can_continue() {
         true => printer.note("(the last reply was interrupted: /continue continues it)"),
@@ -180,8 +183,8 @@ pub(crate) fn recover_or_continue(conversation: &mut Conversation, printer: &mut
     }
 }
 
-/// Resolves a turn that an earlier process left unfinished: keeps what arrived of the reply, or discards the message.
-/// Calls that wait for approval continue to wait.
+/// Resolves a turn that an earlier process left unfinished: keeps the part of the reply that arrived, or discards the
+/// message if there is none. Calls that wait for approval continue to wait.
 pub(crate) fn recover(conversation: &mut Conversation, printer: &mut Printer) {
     if !approval::waiting(&conversation.chat).is_empty() {
         return;
@@ -217,7 +220,7 @@ pub(crate) async fn save(conversation: &mut Conversation) -> Result<()> {
 /// Names a session after its first message.
 pub(crate) async fn set_name(session: &Session, first: &Content) {
     let name = name_from(&excerpt(first));
-    // Two sessions cannot have one name. If both attempts fail the session keeps its number as its name.
+    // Names are unique, so the second attempt adds the number. If both fail, the session keeps its number as its name.
     if session.rename(&name).await.is_err() {
         let _ = session.rename(&format!("{name} ({})", session.id())).await;
     }
@@ -230,7 +233,7 @@ pub(crate) async fn close(mut conversation: Conversation) -> Result<()> {
         && first_message(&conversation.chat).is_none()
         && let Some(session) = conversation.session
     {
-        // If this fails an empty session remains, which does no harm.
+        // An error is ignored: then an empty session remains, which does no harm.
         let _ = session.delete().await;
     }
     Ok(())
@@ -247,8 +250,7 @@ fn first_message(chat: &ChatSession) -> Option<&Content> {
     chat.history().first().or(sent)
 }
 
-/// Creates a session that continues a conversation independently. Without a name it is named after its
-/// first message.
+/// Creates a session that continues a conversation independently. Without a name, it is named after its first message.
 pub(crate) async fn fork(conversation: &mut Conversation, name: &str) -> Result<Conversation> {
     let model = conversation.chat.model().clone();
     let forked = match &conversation.session {
@@ -267,8 +269,7 @@ pub(crate) async fn fork(conversation: &mut Conversation, name: &str) -> Result<
     Ok(fork)
 }
 
-/// Runs work on the store until it is done or stopped, and reports if it takes long. Returns `None` if it
-/// was stopped.
+/// Runs work on the store, with a note if it takes long. Returns `None` if it was stopped.
 pub(crate) async fn unless_stopped<T>(
     stop: impl Future<Output = ()>,
     work: impl Future<Output = T>,
@@ -288,7 +289,7 @@ pub(crate) async fn unless_stopped<T>(
     }
 }
 
-/// Derives a name from a message: its first words.
+/// Derives a name from the first words of a message, or from its first characters if the first word is too long.
 fn name_from(message: &str) -> String {
     let words = message.split(|char: char| char.is_whitespace() || char.is_control());
     let mut name = String::new();

@@ -13,13 +13,13 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, known)| known)
 }
 
-/// Returns whether a word equals a known one, or differs from it by a typing error or two.
+/// Returns whether a word equals a known one, or differs from it by one typing error, or two in longer words.
 pub(crate) fn is_misspelling(word: &str, known: &str) -> bool {
     let tolerance = if known.len() < 6 { 1 } else { 2 };
     strsim::osa_distance(word, known) <= tolerance
 }
 
-/// Formats a question for the words that may have been meant; `None` if there are none.
+/// Formats the question whether one of these words was meant. Returns `None` without words.
 pub(crate) fn did_you_mean(words: &[&str]) -> Option<String> {
     let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
     let (last, others) = quoted.split_last()?;
@@ -29,7 +29,7 @@ pub(crate) fn did_you_mean(words: &[&str]) -> Option<String> {
     })
 }
 
-/// Suggests a word of a list for a misspelled one; lists all of them if none is similar.
+/// Suggests a word of a list for a misspelled one. If none is similar, returns the whole list.
 pub(crate) fn suggest(word: &str, known: &[String]) -> String {
     match nearest(word, known.iter().map(String::as_str)) {
         Some(known) => format!("did you mean `{known}`?"),

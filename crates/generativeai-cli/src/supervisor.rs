@@ -1,4 +1,7 @@
-//! The embedded model in a child process that is restarted when it crashes.
+//! The embedded model in a child process, which is restarted when it crashes.
+//!
+//! A crash in the C++ code of the engine ends the process. In a child process it ends only the running replies, and not
+//! the server with its queue and its connections.
 
 mod backoff;
 mod process;
@@ -31,25 +34,25 @@ use process::{Launch, Process};
 
 /// A backend that forwards requests to the engine process.
 ///
-/// If the process crashes, its running requests fail with 503 `UNAVAILABLE` and the time until the new process
-/// is expected to be ready. Later requests go to the new process.
+/// If the process crashes, its running requests fail with 503 `UNAVAILABLE`. The error contains the time after which
+/// the new process is expected to be ready. Later requests go to the new process.
 #[derive(Clone, Debug)]
 pub(crate) struct SupervisedEngine {
     state: watch::Receiver<State>,
-    /// The model list of the engine, which does not change.
+    /// The model list of the engine. It does not change, so it is available during a restart as well.
     models: ListModelsResponse,
 }
 
 /// State of the engine process.
 #[derive(Clone, Debug)]
 enum State {
-    /// The process is ready. The duration is the time that its start took.
+    /// The process is ready. The duration of its start is the estimate for the next one.
     Up(Remote, Duration),
-    /// The process crashed. The new one is expected to be ready at this time.
+    /// The process crashed. The new process is expected to be ready at this time.
     Down(Instant),
 }
 
-/// Restarts the engine process when it crashes.
+/// Task that restarts the engine process when it crashes. It is the only writer of the state.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     launch: Launch,
@@ -87,7 +90,7 @@ pub(crate) async fn start(
 }
 
 impl Supervisor {
-    /// Restarts the process whenever it exits, and reports it. Runs forever.
+    /// Restarts the process whenever it exits, with a note. Runs forever.
     pub(crate) async fn run(mut self, printer: &mut Printer) -> std::convert::Infallible {
         let mut backoff = Backoff::default();
         let mut started = Instant::now();
@@ -134,7 +137,8 @@ impl SupervisedEngine {
         }
     }
 
-    /// Converts an error of a request to the engine: a lost connection means that it crashed.
+    /// Converts an error of a request to the engine. A lost connection means that the engine crashed: it runs on this
+    /// machine, and its timeouts are far longer than a request.
     fn converted(&self, error: Error) -> Error {
         let lost = [
             ErrorKind::Unreachable,
@@ -148,12 +152,14 @@ impl SupervisedEngine {
             .with_source(error)
     }
 
+    /// Creates the error for a crashed engine, with the time after which a client should retry.
     fn unavailable(&self, message: &'static str) -> Error {
         let wait = match &*self.state.borrow() {
+            // The request noticed the crash before the supervisor did.
             State::Up(_, start_time) => *start_time,
             State::Down(until) => until.saturating_duration_since(Instant::now()),
         };
-        // Whole seconds, rounded up: the duration of the start is an estimate.
+        // Rounded up to whole seconds, since the duration of the start is an estimate.
         let wait = Duration::from_secs(wait.as_secs() + 1);
         Error::new(ErrorKind::Unavailable, message).with_retry_after(wait)
     }

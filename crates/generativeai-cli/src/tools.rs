@@ -16,7 +16,7 @@ use crate::render::print_server_log;
 use crate::suggest::nearest;
 use crate::{settings, state_file};
 
-/// Time that the program waits for servers to exit. Shorter than the wait before SIGTERM ends the program.
+/// Maximum wait for servers to exit. It is shorter than the time after which SIGTERM ends the program in any case.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Connected MCP servers and their tools.
@@ -27,8 +27,8 @@ pub(crate) struct ToolServers {
 }
 
 impl ToolServers {
-    /// Starts or connects to the servers, and lists their tools. A server is a command, a URL, or a name of the
-    /// settings.
+    /// Starts or connects to the servers, and requests their tools. A server is a command, a URL, or a name in the
+    /// table `[servers]` of the settings.
     pub(crate) fn connect(
         runtime: &Runtime,
         servers: &[String],
@@ -48,7 +48,8 @@ impl ToolServers {
                 let (write, path) = log.writer();
                 let opened = async {
                     let connection = open(command.unwrap_or(name), write).await?;
-                    // A user who names a server trusts its declarations of read-only tools.
+                    // The user chose the server, and so trusts its declarations of read-only tools, which run without
+                    // a question.
                     let connection = connection.trust_read_only_hints();
                     let functions = connection.functions().await?;
                     anyhow::Ok((connection, functions))
@@ -74,8 +75,8 @@ impl ToolServers {
         self.toolbox.clone()
     }
 
-    /// Closes the connections and waits a moment for the started servers to exit. A server that does not
-    /// exit is killed when the runtime is dropped.
+    /// Closes the connections, and waits a moment for the started servers to exit. A server that does not exit is
+    /// killed when the runtime is dropped.
     pub(crate) async fn close(self) {
         let closing = self.connections.into_iter().map(Connection::close);
         let _ = timeout(EXIT_TIMEOUT, join_all(closing)).await;
@@ -91,11 +92,11 @@ pub(crate) enum ServerLog {
     Stderr,
 }
 
-/// Writes a line.
+/// Function that writes a line. It runs on a task of the runtime, which reads the stderr of a server.
 type WriteLine = Box<dyn FnMut(&str) + Send>;
 
 impl ServerLog {
-    /// Returns a function that writes a line, and the path of the file.
+    /// Returns a function that writes a line, and the path of the file if there is one.
     fn writer(self) -> (WriteLine, Option<PathBuf>) {
         let opened = match self {
             Self::File => state_file::open("servers.log").ok(),
@@ -103,7 +104,7 @@ impl ServerLog {
         };
         match opened {
             Some((path, mut file)) => {
-                // A full disk does not stop the chat.
+                // An error is ignored: a full disk must not stop the chat.
                 let write = move |line: &str| drop(writeln!(file, "{line}"));
                 (Box::new(write), Some(path))
             }
@@ -112,6 +113,7 @@ impl ServerLog {
     }
 }
 
+/// Connects to a server at a URL, or starts one with a command.
 async fn open(server: &str, write: WriteLine) -> anyhow::Result<Connection> {
     let opened = match is_url(server) {
         true => Connection::open(server, std::iter::empty::<(&str, &str)>()).await,
@@ -124,7 +126,7 @@ fn is_url(server: &str) -> bool {
     server.starts_with("http://") || server.starts_with("https://")
 }
 
-/// Names a server in an error: with the file of its log, and a name of the settings that may be meant.
+/// Describes a server in an error, with the file of its log, and a similar name of the settings.
 fn described(name: &str, log: Option<PathBuf>, similar: Option<&str>) -> String {
     let log = log.filter(|_| !is_url(name));
     let log = log.map(|path| format!(" (its log: {})", path.display()));
@@ -136,7 +138,7 @@ fn described(name: &str, log: Option<PathBuf>, similar: Option<&str>) -> String 
     )
 }
 
-/// Splits a command line as a shell would, without running a shell.
+/// Splits a command line into words like a shell, without running one.
 fn command(line: &str) -> Result<Command, UsageError> {
     let words = shlex::split(line).unwrap_or_default();
     let Some((program, arguments)) = words.split_first() else {
@@ -146,8 +148,8 @@ fn command(line: &str) -> Result<Command, UsageError> {
     };
     let mut command = Command::new(program);
     command.args(arguments);
-    // The terminal sends the SIGINT of Ctrl-C to its whole process group. In its own group the
-    // server survives it, so that Ctrl-C stops only the reply.
+    // A terminal sends SIGINT to its whole foreground process group. The server is in another group, so that Ctrl-C
+    // stops only the reply.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     Ok(command)

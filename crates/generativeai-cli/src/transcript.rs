@@ -1,4 +1,4 @@
-//! Conversations as text: for the terminal, and as Markdown.
+//! Conversations as text for the terminal, and as Markdown for files.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ const SHORT: usize = 200;
 enum Author {
     You,
     Model,
-    /// Results of function calls.
+    /// Results of function calls. In the Gemini API their role is `user` as well.
     Tools,
 }
 
@@ -41,12 +41,12 @@ impl fmt::Display for Author {
     }
 }
 
-/// A content of the history: `you: …`, `model: …`, `tools: …`.
+/// A content of the history as text, such as `you: …`, `model: …` or `tools: …`.
 #[derive(Clone, Debug)]
 pub(crate) struct Paragraph {
     author: Author,
     text: String,
-    /// Whether the model has written text, not only called functions.
+    /// Whether the content has text, and not only function calls.
     has_text: bool,
     interrupted: bool,
 }
@@ -61,8 +61,8 @@ impl Paragraph {
         }
     }
 
-    /// Keeps the last lines of the text, and returns how many others it had. A code block that is cut gets its first
-    /// line again.
+    /// Removes all but the last lines of the text, and returns the number of removed lines. If this cuts a code block,
+    /// its first line is repeated: without the fence, the rest would be rendered as Markdown.
     fn cut(&mut self, lines: usize) -> usize {
         let all: Vec<_> = self.text.lines().collect();
         let hidden = all.len().saturating_sub(lines);
@@ -77,13 +77,14 @@ impl Paragraph {
         hidden
     }
 
-    /// Returns the text of a complete or partial reply as Markdown; `None` if this is not one. The author has its own
-    /// line if the reply begins with a block that cannot follow a word: a list, code, a table.
+    /// Returns the text of a reply as Markdown, or `None` if this is not a reply. The author has its own line if the
+    /// reply begins with a block that cannot follow a word: a list, code or a table.
     pub(crate) fn reply(&self) -> Option<String> {
         if self.author != Author::Model || !self.has_text {
             return None;
         }
         let first = self.text.lines().next().unwrap_or_default();
+        // `1.` and `1)` begin a list, and `1,345 m` does not.
         let number = first.trim_start_matches(|char: char| char.is_ascii_digit());
         let is_text = first.starts_with(char::is_alphanumeric)
             && (number == first || !number.starts_with(['.', ')']))
@@ -109,13 +110,13 @@ impl fmt::Display for Paragraph {
     }
 }
 
-/// Returns the history in paragraphs, one for each content.
+/// Returns the history as paragraphs, one for each content.
 pub(crate) fn paragraphs(conversation: &Conversation) -> Vec<Paragraph> {
     conversation.contents().map(Paragraph::new).collect()
 }
 
-/// Returns the last message and what followed it, in paragraphs: the last lines, up to a number. Also returns how many
-/// lines come before them.
+/// Returns the last message and all contents after it as paragraphs, limited to their last `lines` lines. Also returns
+/// the number of omitted lines.
 pub(crate) fn last_exchange(conversation: &Conversation, lines: usize) -> (Vec<Paragraph>, usize) {
     let is_message = |(content, _): &(&Content, bool)| Author::of(content) == Author::You;
     let contents: Vec<_> = conversation.contents().collect();
@@ -157,7 +158,7 @@ pub(crate) fn markdown(conversation: &Conversation) -> String {
     text
 }
 
-/// Returns the beginning of a message, without its files.
+/// Returns the beginning of the text of a message, without its files.
 pub(crate) fn excerpt(content: &Content) -> String {
     let text = content.parts.iter().rev().find_map(Part::as_text);
     let text = text.unwrap_or_default().trim();
@@ -167,11 +168,11 @@ pub(crate) fn excerpt(content: &Content) -> String {
     }
 }
 
-/// Returns the text of a content; parts of other kinds are named in brackets.
+/// Returns the text of a content, without thoughts. Other parts are named in brackets.
 pub(crate) fn text_of(content: &Content) -> String {
     let parts = content.parts.iter().filter(|part| !part.is_thought());
     let texts: Vec<_> = parts.map(text_of_part).collect();
-    // The parts of a reply are one text. Those of a message are files and the text about them.
+    // The parts of a reply are pieces of one text. Those of a message are files, and the text about them.
     let between = if content.role == Some(Role::Model) {
         ""
     } else {
@@ -180,7 +181,7 @@ pub(crate) fn text_of(content: &Content) -> String {
     texts.join(between)
 }
 
-/// Returns the text of a part; a part of another kind is named in brackets.
+/// Returns the text of a part, or the name of its kind in brackets.
 fn text_of_part(part: &Part) -> String {
     if let Some(text) = part.as_text() {
         return text.to_owned();

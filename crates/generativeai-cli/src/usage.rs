@@ -1,4 +1,4 @@
-//! Tokens and time that replies used.
+//! Token counts and time of replies.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub(crate) struct ReplyUsage {
     tokens: UsageMetadata,
     /// Time from sending the message to the end of the reply.
     took: Duration,
-    /// Number of requests that the reply took; not added up.
+    /// Number of requests that the reply took. It is not part of a sum.
     hops: usize,
 }
 
@@ -31,7 +31,7 @@ impl SessionUsage {
         self.last = Some(reply);
     }
 
-    /// Returns the usage of the last reply; `None` before the first.
+    /// Returns the usage of the last reply, or `None` before the first one.
     pub(crate) fn last(&self) -> Option<&ReplyUsage> {
         self.last.as_ref()
     }
@@ -43,7 +43,7 @@ impl SessionUsage {
 }
 
 impl ReplyUsage {
-    /// Creates the usage of one reply. A response without token counts counts as zero tokens.
+    /// Creates the usage of one reply. Without token counts, all counts are zero: some servers report none.
     pub(crate) fn new(tokens: Option<&UsageMetadata>, took: Duration) -> Self {
         let tokens = tokens.cloned().unwrap_or_default();
         Self {
@@ -59,7 +59,7 @@ impl ReplyUsage {
         self
     }
 
-    /// Returns token counts: sent, of these cached, generated, and spent on thoughts.
+    /// Returns four token counts: sent, the cached ones among these, generated without thoughts, and thoughts.
     fn counts(&self) -> [i32; 4] {
         let count = |count: Option<i32>| count.unwrap_or_default().max(0);
         let tokens = &self.tokens;
@@ -78,7 +78,7 @@ impl ReplyUsage {
         usize::try_from(self.counts()[0]).unwrap_or_default()
     }
 
-    /// Returns the number of tokens sent or generated, in all requests of the turn.
+    /// Returns the number of tokens sent or generated in all requests of the turn, without thoughts.
     pub(crate) fn all_tokens(&self) -> i32 {
         let [sent, _, generated, _] = self.counts();
         sent.saturating_add(generated)
@@ -87,10 +87,11 @@ impl ReplyUsage {
     /// Returns the generated tokens per second, thoughts included.
     fn speed(&self) -> f64 {
         let [_, _, generated, thoughts] = self.counts();
+        // At least a millisecond, so that the speed of an instant reply is finite.
         f64::from(generated.saturating_add(thoughts)) / self.took.as_secs_f64().max(0.001)
     }
 
-    /// Returns the usage as JSON, as `docs/output.md` describes it.
+    /// Returns the usage as the JSON that `docs/output.md` specifies.
     pub(crate) fn to_json(&self) -> Value {
         let [sent, cached, generated, thoughts] = self.counts();
         let round = |number: f64| (number * 1_000.0).round() / 1_000.0;

@@ -1,4 +1,4 @@
-//! Twenty simple questions (`questions.tsv`): how many of them a model answers.
+//! Counts how many of twenty simple questions (`questions.tsv`) a model answers correctly.
 //!
 //! ```text
 //! cargo bench -p generativeai-local --bench questions                       the default model
@@ -16,7 +16,7 @@ use generativeai_local::{Local, default_model};
 
 /// Questions, each with its accepted answers.
 const QUESTIONS: &str = include_str!("questions.tsv");
-/// Seeds of the sampled replies.
+/// Seeds of the sampled replies. The score varies with the seed.
 const SEEDS: [i32; 5] = [1, 2, 3, 4, 5];
 /// Maximum length of a reply in tokens.
 const MAX_TOKENS: i32 = 96;
@@ -80,8 +80,9 @@ async fn score(local: &Local, config: GenerationConfig) -> (usize, Vec<(&'static
     (QUESTIONS.lines().count() - wrong.len(), wrong)
 }
 
-/// Returns whether a reply contains one of the answers as whole words.
+/// Returns whether a reply contains one of the answers as whole words. `answers` are separated by `|`.
 fn is_correct(reply: &str, answers: &str) -> bool {
+    // One question asks for a chemical formula.
     let reply = reply.to_lowercase().replace('₂', "2");
     let words: Vec<_> = reply
         .split(|c: char| !c.is_alphanumeric())

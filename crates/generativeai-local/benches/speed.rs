@@ -1,4 +1,6 @@
-//! Speed of the embedded model: compared with a bare llama.cpp loop, and turn after turn.
+//! Measures the speed of the embedded model, compared with a bare llama.cpp loop, and in a chat that grows.
+//!
+//! `README.md` in this directory lists results and options.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
@@ -32,8 +34,9 @@ const RUNS: usize = 2;
 /// Message of each turn of the growing chat.
 const TURN: &str = "And what happened then, when the ship had left the harbour and the storm came?";
 
-/// A point in time: of the wall clock, or with `CLOCK=cpu` of the CPU time of this process. With one
-/// thread both agree on an idle machine, and CPU time is still meaningful on a busy one.
+/// A point in time on the wall clock, or with `CLOCK=cpu` in the CPU time of this process.
+///
+/// With one thread both agree on an idle machine, and CPU time is still meaningful on a busy one.
 #[derive(Clone, Copy)]
 struct Moment(Duration);
 
@@ -54,6 +57,7 @@ impl Moment {
 /// Returns the CPU time of all threads of this process.
 fn cpu_time() -> Duration {
     let threads = std::fs::read_dir("/proc/self/task").expect("Linux");
+    // The first column is the CPU time in nanoseconds. `/proc/self/stat` counts in ticks of 10 ms.
     let spent = threads.filter_map(|thread| {
         let text = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
         text.split_whitespace().next()?.parse::<u64>().ok()
@@ -128,6 +132,7 @@ fn bare_elsewhere() -> (f64, f64) {
     )
 }
 
+/// Prints the tokens a second of llama.cpp alone: of a long prompt, and of a greedy reply to a short one.
 fn bare(threads: i32) {
     let mut backend = LlamaBackend::init().expect("llama.cpp");
     backend.void_logs();
@@ -152,6 +157,7 @@ fn bare(threads: i32) {
         }
         let start = Moment::now();
         context.decode(&mut batch).expect("the prompt");
+        // `decode` may return before the computation has finished.
         context.synchronize();
         prefill = prefill.max(PROMPT as f64 / start.elapsed().as_secs_f64());
         context.clear_kv_cache();
@@ -178,6 +184,7 @@ fn bare(threads: i32) {
     println!("{prefill} {decode}");
 }
 
+/// Returns a text that is longer than all prompts here.
 fn long_text() -> String {
     (0..400)
         .map(|number| format!("{number} ships sailed over the sea. "))
@@ -203,6 +210,7 @@ async fn engine(builder: Builder) -> (f64, f64) {
     let words = long_text();
     let (mut prefill, mut decode) = (0f64, 0f64);
     for run in 0..RUNS {
+        // The number makes the prompts differ from the beginning, so that the second one is not cached.
         let text = format!("{run}. {}", &words[..1_800]);
         let mut request = request(&text);
         request
@@ -279,8 +287,9 @@ async fn together(builder: Builder, chats: usize) -> f64 {
 #[derive(Clone, Copy, Debug)]
 struct First {
     took: Duration,
-    /// Prompt tokens, and how many of them were cached.
+    /// Number of tokens in the prompt.
     prompt: i32,
+    /// Number of prompt tokens that were cached.
     reused: i32,
 }
 

@@ -21,8 +21,7 @@ const SMALL_CONTEXT: u32 = 8_192;
 const DEFAULT_MAX_OUTPUT_TOKENS: i32 = 2_048;
 /// Smallest context that can hold a prompt and a reply.
 const MIN_CONTEXT: u32 = 256;
-/// Maximum number of concurrent chats. llama.cpp limits the number of sequences, and cached chats need
-/// some of them.
+/// Maximum number of concurrent chats. llama.cpp has at most 256 sequences, and cached chats need some of them.
 const MAX_CHATS: usize = 64;
 
 /// Options for loading a model. Created by [`Local::builder`].
@@ -51,7 +50,7 @@ pub struct Builder {
     queue: usize,
     threads: Option<usize>,
     deterministic: bool,
-    /// Settings of requests that set none.
+    /// Settings that apply where a request sets none.
     defaults: GenerationConfig,
     strict: bool,
 }
@@ -87,30 +86,43 @@ impl Builder {
         self
     }
 
-    /// Sets a chat template in Jinja. Default: the template in the file.
+    /// Sets a chat template in Jinja, for a file without one or with a faulty one. Default: the template in the file.
     ///
-    /// A template takes the variables of Hugging Face's `apply_chat_template`: `messages`,
-    /// `add_generation_prompt`, `bos_token`, `eos_token`.
+    /// A chat template renders a conversation to the text with which the model was trained. It takes the variables of
+    /// Hugging Face's [`apply_chat_template`](https://huggingface.co/docs/transformers/chat_templating): `messages`,
+    /// `tools`, `add_generation_prompt`, `bos_token`, `eos_token`.
     pub fn chat_template(mut self, template: impl Into<String>) -> Self {
         self.chat_template = Some(template.into());
         self
     }
 
-    /// Sets the size of the context in tokens, from 256 to the size that the model was trained with.
-    /// All chats share the context, and one chat may fill it. Default: the trained size, at most
-    /// 32,768 and what a quarter of the free memory holds; in a container, of the memory that its limit leaves free.
+    /// Sets the size of the context in tokens, from 256 to the size that the model was trained with. llama.cpp rounds
+    /// it up to a multiple of 256.
+    ///
+    /// The context holds the prompts and replies of all running chats, and cached prefixes of finished ones. One chat
+    /// may fill it, so it is also the maximum length of a chat. Its memory is allocated when the model is loaded.
+    ///
+    /// Default: the trained size, but at most 32,768 tokens, and at most what a quarter of the free memory holds. In a
+    /// container, the free memory is what its limit leaves. If the free memory is unknown, as outside of Linux, the
+    /// size is at most 8,192.
     pub fn context(mut self, tokens: u32) -> Self {
         self.context = Some(tokens);
         self
     }
 
     /// Sets how many replies are generated concurrently, from 1 to 64. Default: 4.
+    ///
+    /// Concurrent replies share each pass over the weights. In the benchmark, four replies together generate 1.48 times
+    /// as many tokens a second as one, so each of them is slower than one alone. They also share the
+    /// [context](Self::context).
     pub fn chats(mut self, chats: usize) -> Self {
         self.chats = chats;
         self
     }
 
-    /// Sets how many requests may wait; further ones fail with 429. Default: 64.
+    /// Sets how many requests may wait until a reply ends; further ones fail with 429. Default: 64; use at least 1.
+    ///
+    /// Every request passes through the queue, also while no reply is being generated.
     pub fn queue(mut self, requests: usize) -> Self {
         self.queue = requests;
         self
@@ -125,18 +137,20 @@ impl Builder {
         self
     }
 
-    /// Makes replies reproducible: equal requests get equal replies, byte for byte. A request without a seed has the
-    /// seed 0. Default: off.
+    /// Makes replies reproducible: equal requests get equal candidates, byte for byte. A request without a seed has
+    /// the seed 0. Default: off.
     ///
-    /// This is slower. Replies are generated one after another, and each prompt is evaluated from its beginning: the
-    /// last bits of floating-point sums depend on the batches.
+    /// A seed alone does not guarantee this, because the last bits of floating-point sums depend on how tokens are
+    /// divided into batches. Therefore replies are generated one after another, and each prompt is evaluated from its
+    /// beginning, which is slower.
     pub fn deterministic(mut self, deterministic: bool) -> Self {
         self.deterministic = deterministic;
         self
     }
 
     /// Sets the `temperature`, `topP` and `topK` that apply where a request does not set them, such as those that the
-    /// makers of a model recommend. Default: 0.3, 0.9 and 40.
+    /// makers of a model recommend. Default: 0.3, 0.9 and 40, also for each of the three that is `None` here. Other
+    /// members of `sampling` are ignored.
     pub fn sampling(mut self, sampling: &GenerationConfig) -> Self {
         self.defaults.temperature = sampling.temperature;
         self.defaults.top_p = sampling.top_p;
@@ -155,9 +169,9 @@ impl Builder {
 
     /// Rejects settings that the model cannot follow, with a 400 that names them. Default: off.
     ///
-    /// By default such a setting is ignored and logged once with `tracing`, if the reply is allowed without it: safety
-    /// settings, a thinking budget for a model that does not think, keywords of a schema that cannot be enforced token
-    /// by token.
+    /// By default, such a setting is ignored and logged once with `tracing`. Examples are safety settings, a thinking
+    /// budget for a model that does not think, and keywords of a schema that cannot be enforced token by token. Members
+    /// without which the reply would answer something else, such as images, are always rejected.
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
@@ -166,14 +180,16 @@ impl Builder {
     /// Loads the model. If no file is set, the default model is
     /// [downloaded](crate::default_model::fetch) first unless it is cached.
     ///
-    /// This method blocks: call it from a thread that may block.
+    /// This method blocks: call it from a thread that may block, such as one of `tokio::task::spawn_blocking`.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) if the file does not exist,
-    /// [`Configuration`](ErrorKind::Configuration) if it is not a model that can be loaded or an option
-    /// is out of range, and the errors of [`fetch`](crate::default_model::fetch).
+    /// - [`NotFound`](ErrorKind::NotFound): the file cannot be opened.
+    /// - [`Configuration`](ErrorKind::Configuration): the file is not a model that can be loaded, an option is out of
+    ///   range, or there is not enough memory.
+    /// - The errors of [`fetch`](crate::default_model::fetch), if no file is set.
     pub fn build(self) -> Result<Local> {
+        // Before the file is opened or downloaded, both of which may take long.
         self.check()?;
         let path = match &self.model {
             Some(path) => path.clone(),
@@ -196,6 +212,11 @@ impl Builder {
         Ok(Local::new(model, engine, ignored, defaults))
     }
 
+    /// Returns the size of the context: the one that was set, or else the default for this model and machine.
+    ///
+    /// # Errors
+    ///
+    /// The size that was set exceeds the trained one. Beyond it, positions have no meaning to the model.
     fn context_for(&self, model: &Model) -> Result<u32> {
         let trained = model.trained_context().max(MIN_CONTEXT);
         match self.context {
@@ -211,6 +232,7 @@ impl Builder {
         }
     }
 
+    /// Checks the ranges that do not depend on the model.
     fn check(&self) -> Result<()> {
         let invalid = |message: String| Err(Error::new(ErrorKind::Configuration, message));
         if !(1..=MAX_CHATS).contains(&self.chats) {

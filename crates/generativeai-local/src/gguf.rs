@@ -1,4 +1,7 @@
 //! Checks the header of a model file before llama.cpp reads it.
+//!
+//! llama.cpp is C++ code in the process of the caller, so files that are obviously not models do not reach it. The
+//! error names the reason. [`gguf.md`](https://github.com/ggml-org/ggml/blob/master/docs/gguf.md) describes the format.
 
 use std::fs::File;
 use std::io::Read;
@@ -12,8 +15,7 @@ const MAGIC: [u8; 4] = *b"GGUF";
 const VERSIONS: std::ops::RangeInclusive<u32> = 2..=3;
 /// Length of the header: magic, version, number of tensors, number of metadata entries.
 const HEADER: usize = 24;
-/// Maximum plausible number of tensors or metadata entries. llama.cpp allocates memory for as many as
-/// the header claims.
+/// Maximum plausible number of tensors or metadata entries. llama.cpp allocates memory in proportion to them.
 const MAX_COUNT: u64 = 1 << 20;
 
 /// Checks that a file is a GGUF file with a model in it.
@@ -61,6 +63,7 @@ pub(crate) fn check(path: &Path) -> Result<()> {
         )));
     }
     let (tensors, entries) = (u64_at(8), u64_at(16));
+    // Files with a vocabulary only have no tensors.
     if tensors == 0 || entries == 0 {
         return Err(invalid("is a GGUF file without a model".to_owned()));
     }

@@ -1,4 +1,7 @@
 //! Constrained decoding: compiles the form that a reply must have to a grammar.
+//!
+//! Before each token, the grammar engine ([llguidance](https://docs.rs/llguidance)) computes the set of tokens that may
+//! follow. The sampler picks one of them, so every reply has the required form, unless its length is cut off.
 
 mod lark;
 
@@ -17,20 +20,21 @@ use crate::schema::Schema;
 
 pub(crate) use lark::{Answer, Function, Shape, Thoughts};
 
-/// Compiler of grammars for the vocabulary of one model. The first grammar takes longer, since it
-/// indexes the vocabulary.
+/// Compiler of grammars for the vocabulary of one model. The vocabulary is indexed for the first grammar, which
+/// therefore takes longer; a model that is never constrained does not need the index.
 #[derive(Default)]
 pub(crate) struct Grammars(OnceLock<Result<ParserFactory>>);
 
 impl Grammars {
     /// Compiles the grammar of a reply; `None` if the reply may be any text.
     ///
-    /// A schema that the grammar engine cannot enforce as a whole is left out; the reply is still
-    /// checked against it.
+    /// A schema that the grammar engine rejects is left out, so that any JSON value is allowed in its place. The
+    /// complete reply is still checked against the schema.
     ///
     /// # Errors
     ///
-    /// 400 if no value can match a schema.
+    /// 400 if no value can match a schema, or if the grammar is too complex. In strict mode, also for a schema that
+    /// cannot be enforced as a whole.
     pub(crate) fn compile(
         &self,
         model: &Model,
@@ -51,6 +55,7 @@ impl std::fmt::Debug for Grammars {
     }
 }
 
+/// Compiles a shape, first with all of its schemas, then without those that the grammar engine rejects.
 fn compile(
     factory: &ParserFactory,
     mut shape: Shape,
@@ -71,6 +76,8 @@ fn compile(
             continue;
         };
         let reason = first_line(&error).to_owned();
+        // llguidance reports errors as text. A schema that no value matches is "Unsatisfiable schema", or
+        // "unsatisfiable" within a longer message.
         if reason.contains("nsatisfiable") {
             return Err(invalid_argument(format!(
                 "{name}: no value can match the schema: {reason}"
@@ -86,6 +93,7 @@ fn compile(
     }
 }
 
+/// Compiles one grammar. A failure is the error of the returned matcher.
 fn matcher(factory: &ParserFactory, grammar: &str) -> Matcher {
     Matcher::new(factory.create_parser(TopLevelGrammar::from_lark(grammar.to_owned())))
 }
@@ -101,12 +109,14 @@ fn factory(tokens: &TokEnv) -> Result<ParserFactory> {
     let mut factory = ParserFactory::new_simple(tokens).map_err(|error| {
         internal("the vocabulary of the model cannot be constrained").with_source(error.to_string())
     })?;
+    // Otherwise llguidance writes warnings to the standard error stream.
     factory.quiet();
     factory.limits_mut().verbose_errors = false;
     Ok(factory)
 }
 
-/// Describes the vocabulary of a model. Control tokens have no bytes, so no grammar allows them.
+/// Describes the vocabulary of a model. Control tokens have no bytes, so no grammar allows them, except for those that
+/// structure a reply.
 fn environment(model: &Model) -> TokEnv {
     let end_tokens: Vec<u32> = (0u32..)
         .zip(model.pieces())

@@ -1,4 +1,4 @@
-//! Settings that the model cannot follow, but whose reply is allowed without them.
+//! Settings that the model cannot follow, and without which a reply is still valid.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -7,11 +7,10 @@ use generativeai::Result;
 
 use crate::error::invalid_argument;
 
-/// Policy for settings that ask for more than the model has, such as a thinking budget for a model that
-/// does not think.
+/// Policy for settings that the model cannot follow, such as a thinking budget for a model that does not think.
 ///
-/// A program that is developed offline should not need changes, so such a setting is ignored and logged
-/// once per model. In strict mode it is rejected.
+/// A program that is developed offline with the embedded model and deployed with Gemini should not need changes.
+/// Therefore such a setting is ignored and logged once per model. In strict mode it is rejected.
 #[derive(Debug)]
 pub(crate) struct IgnoredSettings {
     strict: bool,
@@ -35,6 +34,7 @@ impl IgnoredSettings {
         if self.strict {
             return Err(invalid_argument(reason));
         }
+        // The set stays valid if a thread panics while it holds the lock.
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         if logged.len() < MAX_LOGGED && !logged.contains(&reason) {
             tracing::warn!(target: "generativeai_local", "ignored: {reason}");
@@ -44,8 +44,8 @@ impl IgnoredSettings {
     }
 }
 
-/// Maximum number of reasons that are logged. Reasons name members of requests, so a client could
-/// otherwise grow the set without bound.
+/// Maximum number of reasons that are logged. Reasons contain names from requests, so a client could
+/// otherwise let the set grow without bound.
 const MAX_LOGGED: usize = 256;
 
 #[cfg(test)]

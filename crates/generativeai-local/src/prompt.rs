@@ -1,4 +1,7 @@
 //! Renders a conversation and tokenizes it, so that messages cannot forge control tokens.
+//!
+//! A control token such as `<|im_end|>` ends a turn. The chat template writes it as text, and the tokenizer recognizes
+//! it in text. If a message contained that text and became a token, its author could write turns of other roles.
 
 use generativeai::Result;
 use llama_cpp_2::token::LlamaToken;
@@ -23,8 +26,8 @@ pub(crate) struct Prompt {
 impl Prompt {
     /// Renders and tokenizes a conversation, up to where the model's reply begins.
     ///
-    /// The text of a control token in a message is tokenized as plain letters: a separator is inserted
-    /// into it before the template runs, and removed after the prompt was split at it.
+    /// The text of a control token in a message is tokenized as plain letters. For this, a separator is inserted into
+    /// it before the template runs. The tokenizer splits the prompt at the separators, and drops them.
     ///
     /// # Errors
     ///
@@ -36,6 +39,7 @@ impl Prompt {
         max_tokens: usize,
         ignored: &IgnoredSettings,
     ) -> Result<Self> {
+        // The separator must not occur in any message, since it is removed from the prompt.
         let (mut bytes, mut unused) = (0, NONCHARACTERS.collect::<Vec<_>>());
         request.conversation.visit_texts(&mut |text| {
             bytes += text.len();
@@ -68,6 +72,11 @@ impl Prompt {
 }
 
 /// Decides whether the template is asked to think.
+///
+/// # Errors
+///
+/// 400 for a budget of 0 if the model cannot stop thinking. The level `MINIMAL` is not an error: it asks for few
+/// thoughts, not for none.
 fn thinking(
     template: &Template,
     settings: ThinkingSettings,
@@ -94,6 +103,7 @@ fn thinking(
 fn split_control_tokens(text: String, control_tokens: &[String], separator: char) -> String {
     let mut split = text;
     for token in control_tokens {
+        // Most messages contain no control token, and `replace` would copy each of them for every token.
         if split.contains(token.as_str()) {
             let first = token.chars().next().map_or(0, char::len_utf8);
             let replacement = format!("{}{separator}{}", &token[..first], &token[first..]);

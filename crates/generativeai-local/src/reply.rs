@@ -1,4 +1,8 @@
-//! Replies: events of the engine become chunks, and chunks one response.
+//! Replies: converts events of the engine to chunks, and merges chunks to one response.
+//!
+//! ```text
+//! Event ──segments─▶ thoughts, text, calls ──holdback─▶ parts ──builder─▶ chunk ──merge─▶ response
+//! ```
 
 mod builder;
 mod check;

@@ -1,4 +1,4 @@
-//! A parsed request: every member is honoured, or the request is rejected.
+//! A parsed request: every member is followed, rejected, or ignored and logged.
 
 mod config;
 mod format;
@@ -64,7 +64,7 @@ impl Request {
     }
 }
 
-/// Returns whether the program's own text asks for JSON.
+/// Returns whether a text of the request mentions JSON.
 fn mentions_json(conversation: &Conversation) -> bool {
     let mut found = false;
     conversation.visit_texts(&mut |text| {

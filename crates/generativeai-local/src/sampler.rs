@@ -1,4 +1,6 @@
 //! Samples the next token from the logits of a model.
+//!
+//! A logit is an unnormalized log-probability: the model returns one for each token of its vocabulary.
 
 use std::collections::HashMap;
 
@@ -11,13 +13,13 @@ use toktrie::SimpleVob;
 pub(crate) struct Sampling {
     /// Divisor of the logits. 0 always takes the most probable token.
     pub(crate) temperature: f32,
-    /// Keeps the most probable tokens whose probabilities add up to this; 1 keeps all.
+    /// Sum of probabilities: the most probable tokens that reach it are kept. 1 keeps all.
     pub(crate) top_p: f32,
-    /// Keeps this number of most probable tokens; 0 keeps all.
+    /// Number of most probable tokens that are kept. 0 keeps all.
     pub(crate) top_k: usize,
-    /// Subtracted from the logit of every token that the reply already contains.
+    /// Number that is subtracted from the logit of every token that the reply already contains.
     pub(crate) presence_penalty: f32,
-    /// Subtracted from the logit of a token once for each time the reply contains it.
+    /// Number that is subtracted from the logit of a token for each time that the reply contains it.
     pub(crate) frequency_penalty: f32,
     /// Seed of the random numbers. Equal seeds give equal replies within a version of the crate.
     pub(crate) seed: u64,
@@ -45,9 +47,11 @@ pub(crate) struct Sampler {
     candidates: Vec<Candidate>,
 }
 
+/// A token that may be sampled.
 #[derive(Clone, Copy, Debug)]
 struct Candidate {
     token: i32,
+    /// Logit, with penalties applied.
     logit: f32,
 }
 
@@ -83,6 +87,7 @@ impl Sampler {
         let all = (0i32..)
             .zip(logits)
             .map(|(token, &logit)| Candidate { token, logit });
+        // The comparison also excludes NaN, which would spoil the sums of probabilities.
         let possible = all.filter(|candidate| candidate.logit > f32::NEG_INFINITY);
         let allowed =
             possible.filter(|candidate| allowed.is_allowed(candidate.token.cast_unsigned()));
@@ -90,11 +95,13 @@ impl Sampler {
             self.sampling.presence_penalty,
             self.sampling.frequency_penalty,
         );
+        // With one candidate, `pick` returns before it divides by the temperature.
         let top_k = if self.sampling.temperature == 0.0 {
             1
         } else {
             self.sampling.top_k
         };
+        // The usual case, without a look-up in the map for each token of the vocabulary.
         if presence == 0.0 && frequency == 0.0 {
             return keep_most_probable(allowed, top_k, &mut self.candidates);
         }
@@ -109,6 +116,7 @@ impl Sampler {
         keep_most_probable(penalized, top_k, &mut self.candidates);
     }
 
+    /// Picks one of the candidates at random, by their probabilities after top-p and temperature.
     fn pick(&mut self) -> Option<i32> {
         let best = *self.candidates.first()?;
         if self.candidates.len() == 1 {
@@ -116,6 +124,7 @@ impl Sampler {
         }
         self.apply_top_p();
         let temperature = self.sampling.temperature;
+        // Relative to the best candidate, so that `exp` returns at most 1 and cannot overflow.
         let weight = |candidate: &Candidate| ((candidate.logit - best.logit) / temperature).exp();
         let total: f32 = self.candidates.iter().map(weight).sum();
         let mut remaining = self.rng.f32() * total;
@@ -123,6 +132,7 @@ impl Sampler {
             remaining -= weight(candidate);
             remaining < 0.0
         });
+        // Rounding may leave a remainder after the last candidate.
         Some(picked.map_or(best.token, |candidate| candidate.token))
     }
 
@@ -160,7 +170,8 @@ fn keep_most_probable(
         return;
     }
     // Insertion into a short sorted list instead of sorting the whole vocabulary: with a usual `top_k`
-    // of 40, one comparison rejects nearly every token.
+    // of 40, one comparison rejects nearly every token. Tokens arrive in ascending order, so that one with the
+    // logit of the last entry would be sorted after it, and `>` suffices.
     for candidate in all {
         if into.len() < count || into.last().is_some_and(|last| candidate.logit > last.logit) {
             let at = into.partition_point(|other| by_probability(other, &candidate).is_le());
@@ -177,6 +188,7 @@ fn by_probability(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
 
 /// Returns the log-probability of a token, and the `count` most probable tokens with theirs.
 fn log_probabilities(logits: &[f32], token: i32, count: usize) -> (f32, Vec<(LlamaToken, f32)>) {
+    // Relative to the best logit, so that `exp` cannot overflow; in 64 bits, since the whole vocabulary is summed.
     let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = logits
         .iter()

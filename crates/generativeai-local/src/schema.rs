@@ -1,5 +1,18 @@
 //! JSON schemas of replies and function arguments: translated, checked, and compiled for constrained
 //! decoding.
+//!
+//! ```text
+//! Schema of the API ──from_openapi──▶ JSON Schema of any draft
+//!   │ size          bounds depth and size, since the steps below recurse
+//!   │ normalize     rewrites drafts and dialects to draft 2020-12
+//!   ▼
+//! declared          for the prompt and the validator
+//!   │ lower         keeps what a grammar can enforce; narrow makes values finite and small
+//!   │ cycles        rejects references that lead only to themselves
+//!   │ satisfiable   rejects values that could never end
+//!   ▼
+//! enforced          for the grammar engine
+//! ```
 
 mod compile;
 mod cycles;
@@ -20,9 +33,10 @@ use crate::error::invalid_argument;
 
 pub(crate) use compile::Schema;
 
-/// Checks whether a model can be constrained to a JSON Schema. Needs no model.
+/// Checks whether a model can be constrained to a JSON Schema. No model is needed.
 ///
-/// [`Local`](crate::Local) checks the schema of each request; this reports a problem before a model is loaded.
+/// [`Local`](crate::Local) checks the schema of each request; this function reports a problem before a model is loaded.
+/// A schema with keywords that cannot be enforced token by token, such as `uniqueItems`, passes this check.
 ///
 /// ```
 /// use serde_json::json;
@@ -35,8 +49,8 @@ pub(crate) use compile::Schema;
 ///
 /// # Errors
 /// [`ErrorKind::Request`](generativeai::ErrorKind::Request): the schema is not valid, a reference leads nowhere, or a
-/// value could never end. The message begins with a JSON pointer to the place. A request may still be refused if its
-/// schema is too complex, or contradicts itself.
+/// value could never end. The message begins with `#` and a JSON pointer (RFC 6901) to the place. A request may still
+/// be refused if its schema is too complex, or contradicts itself.
 pub fn check_schema(schema: &Value) -> generativeai::Result<()> {
     Schema::compile(schema, "#").map(drop)
 }

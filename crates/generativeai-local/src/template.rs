@@ -1,4 +1,20 @@
 //! Chat templates: render a conversation to the text of a prompt.
+//!
+//! A model file contains a chat template: a Jinja program that writes messages in the form with which the model was
+//! trained. Templates are written for Python's Jinja2 and differ in the messages that they accept.
+//!
+//! ```text
+//! Conversation
+//!   │ lower        messages and tools in one of several forms
+//!   ▼
+//! chat             tries the forms, the most natural one first
+//!   │ environment  Jinja2 as in Hugging Face's transformers: source, filters, methods, json, python
+//!   │ verify       checks that no message is missing
+//!   ▼
+//! Rendered
+//! ```
+//!
+//! `probe` and `thinking` find the features of a template when the model is loaded.
 
 mod chat;
 mod environment;

@@ -1,14 +1,14 @@
-//! Name and description of a function, and the checks of its signature.
+//! The name and description of a function, and checks of its signature.
 
 use syn::ext::IdentExt;
 use syn::{Error, ItemFn, Result, Safety, Signature};
 
 use crate::options::{Options, documentation};
 
-/// Maximum length of a function name, as the service allows.
+/// Maximum length of a function name, a limit of the Gemini API.
 const MAX_NAME_LENGTH: usize = 128;
 
-/// Name and description that the model reads.
+/// Name and description of a function, which the model reads.
 pub(crate) struct Declaration {
     pub(crate) name: String,
     pub(crate) description: String,
@@ -21,6 +21,7 @@ impl Declaration {
     /// The service would refuse the name, or the description is missing.
     pub(crate) fn new(item: &ItemFn, options: &Options) -> Result<Self> {
         let identifier = &item.sig.ident;
+        // `unraw`: the API does not allow the `#` of an identifier such as `r#type`.
         let (name, span) = match &options.name {
             Some(name) => (name.value(), name.span()),
             None => (identifier.unraw().to_string(), identifier.span()),
@@ -39,6 +40,8 @@ impl Declaration {
     }
 }
 
+/// Returns whether the Gemini API accepts a name of a function. An invalid one is a compile error instead of a failed
+/// request.
 fn is_valid_name(name: &str) -> bool {
     let mut characters = name.chars();
     let starts = characters

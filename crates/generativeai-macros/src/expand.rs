@@ -1,4 +1,7 @@
-//! Expansion of `#[function]`: the function, and the type of the same name next to it.
+//! Expansion of `#[function]`: the `fn`, and the type of the same name.
+//!
+//! Functions and types have separate namespaces in Rust, so both can have one name: `height(…)` calls the `fn`, and
+//! `height::function()` returns the tool.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -11,6 +14,7 @@ use crate::parameter::{self, Argument, Parameter, State};
 
 /// Expands `#[function(options)] item`.
 pub(crate) fn function(options: TokenStream, item: TokenStream) -> TokenStream {
+    // Each error leaves the item in place. Otherwise every use of the `fn` would be one more error.
     let mut item: ItemFn = match syn::parse2(item.clone()) {
         Ok(item) => item,
         Err(error) => {
@@ -20,11 +24,15 @@ pub(crate) fn function(options: TokenStream, item: TokenStream) -> TokenStream {
         }
     };
     let companion = companion(options, &mut item).unwrap_or_else(Error::into_compile_error);
+    // After an error, some parameters still have attributes that the compiler would report as well.
     item.sig.inputs.iter_mut().for_each(parameter::strip);
     quote! { #item #companion }
 }
 
 /// Returns the type of the same name, whose `function(…)` returns the `Function`.
+///
+/// The type is an enum without variants: it serves as a namespace, and no value of it can exist. The struct of the
+/// arguments is within `function(…)`, so that it cannot collide with other names of the module.
 fn companion(options: TokenStream, item: &mut ItemFn) -> Result<TokenStream> {
     declaration::validate(item)?;
     let options = Options::parse(options)?;
@@ -36,6 +44,7 @@ fn companion(options: TokenStream, item: &mut ItemFn) -> Result<TokenStream> {
     let read_only = options.read_only.then(|| quote!(.read_only()));
     let Declaration { name, description } = &declaration;
     let (visibility, identifier) = (&item.vis, &item.sig.ident);
+    // A `fn` that `#[cfg]` removes must not leave its type behind.
     let conditions: Vec<_> = item
         .attrs
         .iter()
@@ -43,6 +52,7 @@ fn companion(options: TokenStream, item: &mut ItemFn) -> Result<TokenStream> {
         .collect();
     let fields = arguments.iter().map(|argument| argument.field());
     let type_parameters = arguments.iter().filter_map(|one| one.type_parameter());
+    // The derives name re-exported crates: a program whose parameters have standard types needs no dependency on them.
     let arguments_type = (!arguments.is_empty()).then(|| {
         quote! {
             #[derive(
@@ -80,6 +90,7 @@ fn companion(options: TokenStream, item: &mut ItemFn) -> Result<TokenStream> {
     })
 }
 
+/// Separates the arguments of the model from the state of the program.
 fn split(parameters: &[Parameter]) -> (Vec<&Argument>, Vec<&State>) {
     let (mut arguments, mut state) = (Vec::new(), Vec::new());
     for parameter in parameters {
@@ -116,8 +127,9 @@ fn handler(item: &ItemFn, parameters: &[Parameter]) -> TokenStream {
 
 /// Returns the function that converts the return value into a response.
 ///
-/// A type whose name ends in `Result` is a `Result` (`io::Result`, an alias such as `DbResult`). Any other is
-/// serialized. The span lets errors point at the return type.
+/// A type whose name ends in `Result` is treated as a `Result` (`io::Result`, an alias such as `DbResult`); any other
+/// type is serialized. A macro runs before types are resolved, so it has only the name. With the span, errors point at
+/// the return type.
 fn conversion(output: &ReturnType, identifier: Span) -> TokenStream {
     let located = |span: Span| Span::call_site().located_at(span);
     match output {
@@ -135,12 +147,14 @@ fn conversion(output: &ReturnType, identifier: Span) -> TokenStream {
     }
 }
 
+/// Returns whether the name of a type ends in `Result`.
 fn is_result(ty: &Type) -> bool {
     match ty {
         Type::Path(path) => {
             let last = path.path.segments.last();
             last.is_some_and(|segment| segment.ident.to_string().ends_with("Result"))
         }
+        // A type that another macro passed on is in an invisible group.
         Type::Group(group) => is_result(&group.elem),
         Type::Paren(paren) => is_result(&paren.elem),
         _ => false,

@@ -1,4 +1,7 @@
-//! The attribute `#[function]` of the crate `generativeai`. Use it from there: `generativeai::function`.
+//! The attribute `#[function]` of the crate `generativeai`, which re-exports it as `generativeai::function`.
+//!
+//! This is a separate crate because a crate with a procedural macro can export nothing else. The generated code uses
+//! the module `__private` of `generativeai`, which is the contract between the two crates.
 
 mod declaration;
 mod expand;
@@ -7,10 +10,12 @@ mod parameter;
 
 use proc_macro::TokenStream;
 
-/// Turns a Rust `fn` into a function that the model can call.
+/// Declares a Rust `fn` as a function that the model can call.
 ///
-/// The `fn` itself does not change. The macro adds a type of the same name, whose `function()` returns the
-/// `Function`:
+/// A model does not run code. It receives the name, the description and the JSON Schema of each function, and replies
+/// with a call: a name and arguments as JSON. The SDK then calls the `fn` and sends its return value back.
+///
+/// The `fn` itself does not change. The macro adds a type of the same name, whose `function()` returns the `Function`:
 ///
 /// ```
 /// # #[derive(Debug)] struct Unknown;
@@ -49,24 +54,28 @@ use proc_macro::TokenStream;
 ///
 /// # Function
 ///
-/// The name comes from the `fn`, the description from its doc comment; `#[function(name = "…")]` and
-/// `#[function(description = "…")]` override them. A description is required, because the model reads it to
-/// decide when to call the function.
+/// The name comes from the `fn`, and the description from its doc comment. `#[function(name = "…")]` and
+/// `#[function(description = "…")]` override them. A description is required, because the model reads it to decide when
+/// to call the function. The API allows names of at most 128 letters, digits, `_`, `.`, `:` and `-` that start with a
+/// letter or `_`.
 ///
-/// `#[function(read_only)]` declares that the function changes nothing, so that an approval policy may let it run
-/// without asking.
+/// `#[function(read_only)]` declares that the function changes nothing. An approval policy may then run it without
+/// asking the user.
 ///
-/// The `fn` may be `async`. It returns nothing, any type that implements `Serialize`, or a `Result` of one, whose error
-/// is a string, an `Error`, or a box of one. A return type whose name ends in `Result` is treated as a `Result`, so
-/// that aliases work. The `fn` has no `self` and no generics.
+/// The `fn` may be `async`. It returns nothing, a type that implements `Serialize`, or a `Result` of such a type. The
+/// error of the `Result` is a string, a type that implements `Error`, or a boxed one. The model receives its message.
+/// A return type whose name ends in `Result` is treated as a `Result`, so that aliases work. The `fn` has neither
+/// `self` nor generics.
 ///
 /// # Arguments
 ///
-/// A parameter that the model provides has a type that is `Deserialize` and `JsonSchema`, or is a reference to
-/// one: `&str`, `&[String]`. An `Option` may be left out of a call. The model reads doc comments on parameters;
-/// `#[function(description = "…")]` overrides one, and `#[function(name = "…")]` sets another name. The
-/// attributes `#[serde(…)]` and `#[schemars(…)]`, such as `#[serde(default)]` and
-/// `#[schemars(range(min = 1))]`, work like those on a field of a struct.
+/// The model provides the value of each parameter, except for state. The type of a parameter implements `Deserialize`
+/// and `JsonSchema`, or is a reference to such a type: `&str`, `&[String]`. The model may omit an `Option`. An argument
+/// that does not fit its type is an error that the model receives, so it can correct the call.
+///
+/// The model reads the doc comments of parameters. `#[function(description = "…")]` overrides one, and
+/// `#[function(name = "…")]` sets another name. The attributes `#[serde(…)]` and `#[schemars(…)]`, such as
+/// `#[serde(default)]` and `#[schemars(range(min = 1))]`, work like those on a field of a struct.
 ///
 /// # State
 ///
@@ -90,8 +99,8 @@ use proc_macro::TokenStream;
 /// # assert_eq!(add_note.declaration().parameters_json_schema.as_ref().unwrap()["required"], serde_json::json!(["text"]));
 /// ```
 ///
-/// State by reference, `&T`, is passed to `function(…)` as a `T` or an `Arc<T>`; all calls share it. State by value is
-/// cloned for each call, which suits handles such as connection pools. Calls run concurrently: state that changes
+/// State by reference, `&T`, is passed to `function(…)` as a `T` or an `Arc<T>`, and all calls share it. State by value
+/// is cloned for each call, which suits handles such as connection pools. Calls run concurrently, so state that changes
 /// belongs in a `Mutex` or an atomic.
 #[proc_macro_attribute]
 pub fn function(options: TokenStream, item: TokenStream) -> TokenStream {

@@ -74,7 +74,7 @@ impl Options {
     }
 }
 
-/// Returns the text of doc comments, or `None` if there is none.
+/// Returns the text of doc comments. `None` if there is none or it is empty.
 pub(crate) fn documentation(attributes: &[Attribute]) -> Option<String> {
     let mut lines = Vec::new();
     for attribute in attributes {
@@ -86,6 +86,7 @@ pub(crate) fn documentation(attributes: &[Attribute]) -> Option<String> {
             }) = &meta.value
         {
             let line = line.value();
+            // The space after `///` is part of the attribute. Further indentation belongs to the text.
             let line = line.strip_prefix(' ').unwrap_or(&line);
             lines.push(line.trim_end().to_owned());
         }

@@ -1,4 +1,7 @@
-//! A parameter of a function: an argument that the model provides, or state that the program provides.
+//! Parameters of a function: arguments, which the model provides, and state, which the program provides.
+//!
+//! The arguments of a call are deserialized into one struct with a field for each argument. Its `JsonSchema` is the
+//! schema that the model reads.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -8,7 +11,8 @@ use syn::{Attribute, Error, FnArg, Ident, Pat, PatType, Result, Type, TypeRefere
 
 use crate::options::Options;
 
-/// Attributes of parameters that the macro reads. The compiler does not allow them there.
+/// Attributes of parameters that the macro reads. The compiler does not accept them on a parameter, so the macro
+/// removes them.
 const OWN_ATTRIBUTES: [&str; 5] = ["doc", "function", "schemars", "serde", "state"];
 
 /// A parameter of a function.
@@ -24,11 +28,14 @@ pub(crate) struct Argument {
     owned: Type,
     /// Place of the type in the signature.
     span: Span,
+    /// Whether the function takes a reference to the deserialized value.
     by_reference: bool,
     /// Attributes of the field that is deserialized.
     attributes: Vec<Attribute>,
-    /// Whether the field names its type: attributes such as `#[serde(default = "…")]` depend on it. Otherwise
-    /// the type is a type parameter of the struct, so that a type that does not fit is one error, not several.
+    /// Whether the field has this type itself, which attributes such as `#[serde(default = "…")]` require.
+    ///
+    /// Otherwise the type of the field is a type parameter of the struct. Then a type without `Deserialize` is one
+    /// compile error at the call, instead of several errors in the derived code.
     is_concrete: bool,
 }
 
@@ -44,7 +51,8 @@ impl Parameter {
     /// Parses a parameter. Attributes in [`OWN_ATTRIBUTES`] are removed from it.
     ///
     /// # Errors
-    /// The parameter is `self`, has no name or type, or borrows what nobody owns.
+    /// The parameter is `self`, is a pattern without a name, has the type `impl Trait`, or borrows data that has no
+    /// owner.
     pub(crate) fn take(argument: &mut FnArg) -> Result<Self> {
         let PatType { attrs, pat, ty, .. } = match argument {
             FnArg::Typed(argument) => argument,
@@ -88,6 +96,7 @@ impl Argument {
             attribute.path().is_ident("serde") || attribute.path().is_ident("schemars")
         });
         if let Some(description) = &options.description {
+            // schemars takes the description of a field from its doc comment.
             attributes.retain(|attribute| !attribute.path().is_ident("doc"));
             attributes.push(parse_quote!(#[doc = #description]));
         }
@@ -95,6 +104,7 @@ impl Argument {
             Some(name) => name.value(),
             None => name.unraw().to_string(),
         };
+        // serde would use the identifier of the field as the name.
         if name.unraw() != wire_name {
             attributes.push(parse_quote!(#[serde(rename = #wire_name)]));
         }
@@ -108,8 +118,9 @@ impl Argument {
         })
     }
 
-    /// Returns the type parameter of the struct of arguments that represents the type of this field, if any.
+    /// Returns the type parameter that is the type of this field. `None` for a concrete type.
     pub(crate) fn type_parameter(&self) -> Option<Ident> {
+        // `unraw`: `__r#loop` is not an identifier.
         let name = format!("__{}", self.name.unraw());
         (!self.is_concrete).then(|| Ident::new(&name, Span::call_site()))
     }
@@ -178,13 +189,14 @@ impl State {
     /// Returns the parameter of `function(…)`.
     pub(crate) fn parameter(&self) -> TokenStream {
         let Self { name, ty, .. } = self;
+        // Both `T` and `Arc<T>` convert into `Arc<T>`, and so does `&str` into `Arc<str>` for unsized state.
         match self.by_reference {
             true => quote!(#name: impl ::core::convert::Into<::std::sync::Arc<#ty>>),
             false => quote!(#name: #ty),
         }
     }
 
-    /// Returns the statement that converts the parameter into what the handler holds.
+    /// Returns the statement that converts the parameter of `function(…)` into the `Arc` that the handler owns.
     pub(crate) fn hold(&self) -> TokenStream {
         let Self { name, ty, .. } = self;
         match self.by_reference {
@@ -193,7 +205,8 @@ impl State {
         }
     }
 
-    /// Returns the statement that makes the copy of one call.
+    /// Returns the statement that clones the state for one call. The handler runs many times, so it cannot move its
+    /// state into a call.
     pub(crate) fn copy(&self) -> TokenStream {
         let Self { name, .. } = self;
         quote!(let #name = ::core::clone::Clone::clone(&#name);)
@@ -214,6 +227,7 @@ pub(crate) fn strip(argument: &mut FnArg) {
     }
 }
 
+/// Returns the name of a parameter. Patterns such as `Point { x, y }` have none.
 fn name_of(pattern: &Pat) -> Result<Ident> {
     match pattern {
         Pat::Ident(pattern) if pattern.subpat.is_none() && pattern.by_ref.is_none() => {
@@ -227,6 +241,9 @@ fn name_of(pattern: &Pat) -> Result<Ident> {
 }
 
 /// Returns the type that is deserialized for a parameter, and whether the function takes a reference to it.
+///
+/// # Errors
+/// The type is `impl Trait`, has a lifetime or `&mut`, or contains a reference inside of another type.
 fn owned(ty: &Type) -> Result<(Type, bool)> {
     let (owned, by_reference) = match ty {
         Type::Reference(TypeReference {
@@ -254,7 +271,7 @@ fn owned(ty: &Type) -> Result<(Type, bool)> {
     Ok((owned, by_reference))
 }
 
-/// Sets the span of all tokens, those within groups too.
+/// Sets the span of all tokens, also within groups.
 fn with_span(tokens: TokenStream, span: Span) -> TokenStream {
     let set_span = |mut token| {
         if let TokenTree::Group(group) = &mut token {
@@ -266,7 +283,7 @@ fn with_span(tokens: TokenStream, span: Span) -> TokenStream {
     tokens.into_iter().map(set_span).collect()
 }
 
-/// Returns the type that owns the data of a slice or `str`.
+/// Returns the owned form of a type behind a reference: `Vec<T>` for `[T]`, `String` for `str`.
 fn owned_form(ty: &Type) -> Type {
     match ty {
         Type::Slice(slice) => {
@@ -278,7 +295,7 @@ fn owned_form(ty: &Type) -> Type {
     }
 }
 
-/// Returns whether a type contains a reference or a lifetime.
+/// Returns whether a type contains a reference or a lifetime, at any depth.
 fn borrows(ty: &Type) -> bool {
     fn any(tokens: TokenStream) -> bool {
         tokens.into_iter().any(|token| match token {

@@ -1,4 +1,4 @@
-//! The backend: each method of the API with its path and its translation.
+//! The backend: maps each method of the Gemini API to a path of the OpenAI API.
 
 use std::sync::Arc;
 
@@ -21,9 +21,11 @@ use crate::request::{self, Mode};
 
 /// Client of an OpenAI-compatible server.
 ///
-/// Clones are cheap and share everything: the connection pool, the API key, the retry budget. Runtime, connections,
-/// retries, time limits, cancellation and secrecy are as in a [`Remote`](generativeai::Remote); `timeout`,
-/// `idle_timeout` and the other [`RequestOptions`] apply in the same way.
+/// Clones are cheap and share everything: the connection pool, the API key, the retry budget. Connections, retries,
+/// timeouts and cancellation work as in a [`Remote`](generativeai::Remote), and the [`RequestOptions`] have the same
+/// meaning. Prompts and keys appear in no error and in no `Debug` output.
+///
+/// [`count_tokens`](Backend::count_tokens) fails: the API of OpenAI has no such method.
 ///
 /// ```no_run
 /// use generativeai::{Backend, GenerativeModel, RequestOptions};
@@ -89,6 +91,7 @@ impl Backend for OpenAi {
         _: Option<String>,
         options: RequestOptions,
     ) -> BoxFuture<Result<ListModelsResponse>> {
+        // The page token is ignored: `/models` returns the whole list at once.
         let models = self.client().get("models", options);
         Box::pin(models.map_ok(Models::convert))
     }
@@ -103,6 +106,7 @@ impl Backend for OpenAi {
         request: EmbedContentRequest,
         options: RequestOptions,
     ) -> BoxFuture<Result<EmbedContentResponse>> {
+        // The API of OpenAI has one method for one text and for several.
         let batch = BatchEmbedContentsRequest::default().requests([request]);
         Box::pin(
             self.batch_embed_contents(batch, options)

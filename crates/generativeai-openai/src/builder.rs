@@ -30,7 +30,7 @@ const OLLAMA: &str = "http://127.0.0.1:11434/v1";
 /// Builder of an [`OpenAi`].
 ///
 /// Settings that are absent come from the environment: the API key from `OPENAI_API_KEY`, the base URL from
-/// `OPENAI_BASE_URL`. Proxies work as in [`RemoteBuilder`].
+/// `OPENAI_BASE_URL`. A proxy is configured as in [`RemoteBuilder`].
 ///
 /// ```
 /// use generativeai::GenerativeModel;
@@ -74,27 +74,28 @@ impl OpenAi {
         Self::builder().build()
     }
 
-    /// Creates a client of Ollama on this machine, at its default port. Ollama needs no key, and the key
-    /// in `OPENAI_API_KEY` is not sent to it.
+    /// Creates a client of Ollama on this machine, at its default port, 11434. Ollama needs no key, and the key in
+    /// `OPENAI_API_KEY` is not sent to it.
     ///
     /// # Errors
     ///
     /// [`Configuration`](generativeai::ErrorKind::Configuration): a variable of the environment is invalid.
     pub fn ollama() -> Result<Self> {
+        // Ollama ignores the key. Without one, the client would send `OPENAI_API_KEY`, the secret of another service.
         Self::builder().base_url(OLLAMA).api_key("ollama").build()
     }
 }
 
 impl OpenAiBuilder {
-    /// Sets the API key, which is sent as a bearer token and never printed. Without it, the key comes from
-    /// `OPENAI_API_KEY`. Servers other than OpenAI's may need none.
+    /// Sets the API key, which is sent as a bearer token and never printed. Default: `OPENAI_API_KEY`. Only a client
+    /// of OpenAI itself requires a key.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.client = self.client.api_key(key);
         self
     }
 
     /// Sets the base URL, with the version in its path: `http://localhost:8000/v1`. A URL without a path gets `/v1`.
-    /// Without a base URL it comes from `OPENAI_BASE_URL`, else it is OpenAI's.
+    /// Default: `OPENAI_BASE_URL`, or the address of OpenAI.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.client = self.client.base_url(url);
         self
@@ -118,38 +119,41 @@ impl OpenAiBuilder {
         self
     }
 
-    /// Sets the options of requests that set none themselves.
+    /// Sets the default options of requests, such as timeouts and retries. Those of a model or a message take
+    /// precedence.
     pub fn request_options(mut self, options: RequestOptions) -> Self {
         self.client = self.client.request_options(options);
         self
     }
 
-    /// Sets whether `http://` is allowed to other machines. It sends the API key and the conversation
-    /// unencrypted. Default: only to this machine.
+    /// Allows `http://` to other machines, which sends the API key and the conversation unencrypted. Default: only to
+    /// this machine.
     pub fn allow_plain_http(mut self, allow: bool) -> Self {
         self.client = self.client.allow_plain_http(allow);
         self
     }
 
-    /// Sets the retry budget, see [`RemoteBuilder::retry_budget`].
+    /// Sets the retry budget: the number of retries of all clones while no request succeeds. Default: 100. See
+    /// [`RemoteBuilder::retry_budget`].
     pub fn retry_budget(mut self, retries: u32) -> Self {
         self.client = self.client.retry_budget(retries);
         self
     }
 
-    /// Sets how many requests all clones have in flight at most, see [`RemoteBuilder::max_in_flight`].
+    /// Sets the maximum number of concurrent requests of all clones. Further requests wait. Default: no limit. See
+    /// [`RemoteBuilder::max_in_flight`].
     pub fn max_in_flight(mut self, requests: usize) -> Self {
         self.client = self.client.max_in_flight(requests);
         self
     }
 
-    /// Sets the maximum size of a response in one piece, and of each event of a stream, in bytes. Default: 64 MiB.
+    /// Sets the maximum size in bytes of a unary response, and of each event of a stream. Default: 64 MiB.
     pub fn response_limit(mut self, bytes: usize) -> Self {
         self.client = self.client.response_limit(bytes);
         self
     }
 
-    /// Makes the random waits between attempts reproducible, for tests. Default: a random seed.
+    /// Sets the seed of the jitter, which makes the waits between attempts reproducible in tests. Default: random.
     pub fn jitter_seed(mut self, seed: u64) -> Self {
         self.client = self.client.jitter_seed(seed);
         self

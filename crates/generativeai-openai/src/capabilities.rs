@@ -1,9 +1,10 @@
-//! Table of the capabilities of servers.
+//! Differences between OpenAI-compatible servers, and a table of the known ones.
 
 /// Capabilities of an OpenAI-compatible server.
 ///
-/// [`of`](Self::of) chooses them by the base URL. A server behind another address, or one with more or fewer
-/// abilities than its kind, is described by changing fields:
+/// They decide how a request is written, and which settings are refused before sending. [`of`](Self::of) chooses them
+/// by the base URL. If a known server has another address, or a server differs from the others of its kind, change
+/// the fields:
 ///
 /// ```
 /// use generativeai_openai::{Capabilities, OpenAi};
@@ -17,29 +18,30 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
-    /// Member for the maximum length of a reply: `max_tokens`, or `max_completion_tokens`.
+    /// Member for the maximum length of a reply: `max_tokens`, or `max_completion_tokens` at OpenAI, whose newer
+    /// models refuse `max_tokens`.
     pub max_tokens: &'static str,
-    /// Member for the seed: `seed`, or `random_seed`.
+    /// Member for the seed: `seed`, or `random_seed` at Mistral.
     pub seed: &'static str,
-    /// Whether a stream reports usage if it is asked for (`stream_options`). Otherwise the server reports it anyway, or
+    /// Whether to request the token counts of a stream with `stream_options`. If not, the server sends them anyway, or
     /// not at all.
     pub stream_options: bool,
-    /// Whether the server has `top_k`.
+    /// Whether the server has `top_k`. If not, a request that sets `topK` is refused.
     pub top_k: bool,
-    /// Whether the server generates several replies (`n`).
+    /// Whether the server generates several replies (`n`). If not, a `candidateCount` above 1 is refused.
     pub several_candidates: bool,
-    /// Whether the server returns log probabilities.
+    /// Whether the server returns log probabilities. If not, `responseLogprobs` is refused.
     pub logprobs: bool,
     /// Member of a request that sets the amount of thinking.
     pub thinking: Thinking,
-    /// Member of a message of the assistant that contains its earlier thoughts. `None` if the server refuses
-    /// them; then they are left out.
+    /// Member of an assistant message that contains its earlier thoughts. `None` if the server refuses them; then
+    /// thoughts are omitted from the history.
     pub thoughts: Option<&'static str>,
-    /// Whether messages of the assistant may contain `extra_content`, in which Google's OpenAI layer sends the
-    /// signatures of thoughts. If not, it is left out.
+    /// Whether assistant messages may contain `extra_content`, in which Google's OpenAI layer sends the signatures of
+    /// thoughts. If not, it is omitted from the history.
     pub extra_content: bool,
-    /// Whether messages of tools may contain images. Otherwise they are sent in a message of the user that
-    /// follows.
+    /// Whether messages of tools may contain images. If not, images in a function response are sent in a user message
+    /// after it.
     pub images_in_tool_messages: bool,
     /// Whether messages may contain audio (`input_audio`).
     pub audio: bool,
@@ -50,16 +52,19 @@ pub struct Capabilities {
 }
 
 /// Member of a request that sets the amount of thinking.
+///
+/// It is the translation of `thinkingLevel` and `thinkingBudget`. A level or budget without a translation is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Thinking {
-    /// `reasoning_effort`, with `none` for a budget of 0.
+    /// `reasoning_effort`, with `none` for a budget of 0. Other budgets are refused.
     Effort,
-    /// `reasoning_effort`, and `chat_template_kwargs` for a budget of 0.
+    /// `reasoning_effort`. A budget of 0 sets `enable_thinking` to false in `chat_template_kwargs`, which the chat
+    /// template of the model reads. Other budgets are refused.
     Template,
-    /// `thinking`, which can be turned off with a budget of 0. It has no levels.
+    /// `thinking`, which a budget of 0 disables. Levels and other budgets are refused.
     Switch,
-    /// An object `reasoning` with a level or a budget.
+    /// An object `reasoning` with a level (`effort`) or a budget (`max_tokens`).
     Object,
 }
 
@@ -81,6 +86,7 @@ const GENERIC: Capabilities = Capabilities {
     storage_and_tiers: false,
 };
 
+/// OpenAI, and Azure, which serves its models.
 const OPENAI: Capabilities = Capabilities {
     max_tokens: "max_completion_tokens",
     top_k: false,
@@ -134,7 +140,7 @@ const GROQ: Capabilities = Capabilities {
     ..GENERIC
 };
 
-/// Refuses members that it does not know.
+/// Mistral. It refuses a request with an unknown member, so every missing ability has to be listed.
 const MISTRAL: Capabilities = Capabilities {
     seed: "random_seed",
     stream_options: false,
@@ -158,7 +164,7 @@ const GEMINI: Capabilities = Capabilities {
     ..GENERIC
 };
 
-/// Capabilities by a part of the base URL.
+/// Capabilities by a part of the base URL. Ollama is recognized by its default port, since it runs on any machine.
 const SERVERS: [(&str, &Capabilities); 9] = [
     ("//api.openai.com", &OPENAI),
     (":11434", &OLLAMA),
@@ -172,8 +178,10 @@ const SERVERS: [(&str, &Capabilities); 9] = [
 ];
 
 impl Capabilities {
-    /// Returns the capabilities of the server at a base URL: OpenAI, also at Azure, Ollama (by its port), OpenRouter,
-    /// DeepSeek, Groq, Mistral and Google's OpenAI layer are known. Any other server is assumed to be like vLLM and llama.cpp.
+    /// Returns the capabilities of the server at a base URL.
+    ///
+    /// The known servers are OpenAI (also at Azure), Ollama at its default port, OpenRouter, DeepSeek, Groq, Mistral
+    /// and Google's OpenAI layer. Any other server is assumed to be like vLLM and llama.cpp.
     pub fn of(base_url: &str) -> Self {
         let mut known = SERVERS.iter();
         let known = known.find(|(part, _)| base_url.contains(part));

@@ -14,8 +14,11 @@ use crate::error::refused;
 use crate::lenient;
 use crate::models::id_of;
 
-/// Largest absolute value that a number of an embedding may have. Numbers of other formats, read as `f32`, are far
-/// larger.
+/// Largest absolute value that a number of an embedding may have.
+///
+/// Base64 does not declare its number format, and bytes of any format can be read as `f32`. The components of an
+/// embedding are small, while integers of one byte that are read as `f32` become huge or NaN. So this limit detects
+/// another format.
 const MAX_VALUE: f64 = 1e9;
 
 /// Response of `/embeddings`.
@@ -71,6 +74,7 @@ impl Embeddings {
             );
             return Err(Error::new(ErrorKind::Decode, message));
         }
+        // The order of the texts is in `index`, not in the list. The sort is stable, for servers that send no indices.
         entries.sort_by_key(|entry| entry.index);
         let mut response = BatchEmbedContentsResponse::default();
         let embeddings: Result<_> = entries.into_iter().map(Entry::convert).collect();
@@ -106,6 +110,7 @@ fn unpacked(base64: &str) -> Option<Vec<f64>> {
     let (numbers, rest) = bytes.as_chunks();
     let number = |bytes: &[u8; 4]| {
         let number = f64::from(f32::from_le_bytes(*bytes));
+        // NaN fails this comparison as well.
         (number.abs() <= MAX_VALUE).then_some(number)
     };
     let values: Option<Vec<f64>> = numbers.iter().map(number).collect();
@@ -120,7 +125,7 @@ pub(crate) fn single(mut batch: BatchEmbedContentsResponse) -> EmbedContentRespo
     response
 }
 
-/// Creates the body of a request for the embeddings of several strings. `model` is the model of the batch.
+/// Creates the body of a request for the embeddings of several texts. Without a `model`, the first request's is used.
 pub(crate) fn body(model: Option<&str>, requests: &[EmbedContentRequest]) -> Result<Value> {
     let first = requests.first();
     let model = model.or_else(|| first?.model.as_deref());
@@ -129,6 +134,7 @@ pub(crate) fn body(model: Option<&str>, requests: &[EmbedContentRequest]) -> Res
     body.insert("model".to_owned(), id_of(model).into());
     let texts: Result<Vec<_>> = requests.iter().map(text).collect();
     body.insert("input".to_owned(), json!(texts?));
+    // The API of OpenAI has one `dimensions` for all texts of a request.
     let dimensions = first.and_then(|first| first.output_dimensionality);
     if requests
         .iter()
@@ -144,6 +150,11 @@ pub(crate) fn body(model: Option<&str>, requests: &[EmbedContentRequest]) -> Res
     Ok(body.into())
 }
 
+/// Returns the text to embed.
+///
+/// # Errors
+///
+/// [`Request`](ErrorKind::Request): the content is not text, or a setting is absent from the API of OpenAI.
 fn text(request: &EmbedContentRequest) -> Result<String> {
     if let Some(task) = &request.task_type
         && *task != TaskType::Unspecified
@@ -194,7 +205,7 @@ mod tests {
 
     #[test]
     fn numbers_in_another_format_are_an_error() {
-        // No base64; three bytes; NaN; eight integers of one byte, of which negative ones become huge; nothing.
+        // Not base64; three bytes; NaN; eight integers of one byte, of which negative ones become huge; empty.
         for embedding in ["?", "AAAA", "AADAfw==", "Cvbx5Q8B/eM=", ""] {
             let error = convert(embedding.into(), 1).expect_err("no embedding");
             assert_eq!(error.kind(), ErrorKind::Decode, "{embedding}");

@@ -1,11 +1,17 @@
-//! Errors: those that servers report, in every form in use, and requests that are refused before sending.
+//! Errors: those that servers report, and requests that are refused before sending.
+//!
+//! The API of OpenAI has one form of error, `{"error": {"message", "type", "param", "code"}}`. Compatible servers and
+//! the proxies in front of them send others. `tests/fixtures/errors.json` lists the forms that are recognized.
 
 use generativeai::protocol::status::Status;
 use generativeai::remote::__http::from_status;
 use generativeai::{Error, ErrorKind};
 use serde_json::{Map, Value, json};
 
-/// HTTP codes by a part of the type or code of an error, for errors that have no HTTP code: those in a stream.
+/// HTTP codes by a part of the type or code of an error.
+///
+/// An error in the middle of a stream has no HTTP status, as the response has already begun with 200. Its words decide
+/// whether it can be retried. The first match wins, so the specific words come first.
 const CODES: [(&str, u16); 20] = [
     ("rate_limit", 429),
     ("quota", 429),
@@ -42,7 +48,7 @@ const NAMES: [(u16, &str); 9] = [
     (504, "DEADLINE_EXCEEDED"),
 ];
 
-/// Members of an error that other parts of a status contain.
+/// Members of an error that are already in the code, the message or the `ErrorInfo` of a status.
 const READ: [&str; 8] = [
     "code", "detail", "error", "message", "object", "param", "status", "type",
 ];
@@ -52,7 +58,10 @@ pub(crate) fn refused(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Request, message.into())
 }
 
-/// Reads the error in a body: `None` if it contains none. `code` is the status code, `None` for a success.
+/// Reads the error in a body. `None` if the body contains no error.
+///
+/// `code` is the status code of a response that failed. Without it the body is a reply or an event, in which only some
+/// forms are errors: see [`find`].
 pub(crate) fn read(code: Option<u16>, json: &[u8]) -> Option<Error> {
     let reported = find(serde_json::from_slice(json).ok()?, code.is_some())?;
     let label = label_of(&reported);
@@ -64,6 +73,7 @@ pub(crate) fn read(code: Option<u16>, json: &[u8]) -> Option<Error> {
     let kind = match ErrorKind::from_http_code(code) {
         // Payment required: the balance of an account is used up.
         ErrorKind::Request if code == 402 => ErrorKind::Quota,
+        // A quota that is used up is a 429, like a rate limit, but a retry within seconds cannot succeed.
         ErrorKind::RateLimited if label.contains("quota") => ErrorKind::Quota,
         ErrorKind::Request if label.contains("invalid_api_key") => ErrorKind::Authentication,
         kind => kind,
@@ -71,7 +81,10 @@ pub(crate) fn read(code: Option<u16>, json: &[u8]) -> Option<Error> {
     Some(from_status(kind, None, code, status(code, &reported)))
 }
 
-/// Finds the error in a body: an object with a message, or a string.
+/// Finds the error in a body, as an object with a message.
+///
+/// With `is_refusal` the response failed, so any object with a message is the error. In a reply a bare message proves
+/// nothing, and the error needs a mark: a member `error`, a `code` without `choices`, or `"object": "error"`.
 fn find(body: Value, is_refusal: bool) -> Option<Map<String, Value>> {
     let mut body = match body {
         Value::Array(elements) => {
@@ -83,6 +96,7 @@ fn find(body: Value, is_refusal: bool) -> Option<Map<String, Value>> {
     };
     for name in ["error", "errors"] {
         match body.get_mut(name).map(Value::take) {
+            // Some servers send an empty `error` with a success.
             None | Some(Value::Null | Value::Bool(false)) => {}
             Some(Value::String(message)) if message.is_empty() => {}
             Some(Value::Object(error)) if error.is_empty() => {}
@@ -115,7 +129,7 @@ fn find(body: Value, is_refusal: bool) -> Option<Map<String, Value>> {
     None
 }
 
-/// Returns the innermost error: some servers wrap the error of another.
+/// Returns the innermost error. Some servers wrap the error of the server behind them.
 fn inner(mut error: Map<String, Value>) -> Map<String, Value> {
     match error.get_mut("error").map(Value::take) {
         Some(Value::Object(inside)) if !has_message(&error) || has_message(&inside) => {
@@ -135,7 +149,7 @@ fn has_message(error: &Map<String, Value>) -> bool {
         .any(|name| error.get(*name).is_some_and(|value| !value.is_null()))
 }
 
-/// Returns the code and the type of an error, which are words.
+/// Returns the code and the type of an error, if they are words and not numbers.
 fn label_of(error: &Map<String, Value>) -> String {
     let words = ["code", "type"].map(|name| error.get(name).and_then(Value::as_str));
     words.into_iter().flatten().collect::<Vec<_>>().join(" ")
@@ -171,7 +185,8 @@ fn message_of(error: &Map<String, Value>) -> String {
     }
 }
 
-/// Creates the status of an error. Its type, code and parameter are in an `ErrorInfo`.
+/// Creates the status of an error, in the form of Google's APIs. The type, code and parameter of the error become an
+/// `ErrorInfo`, and its other members a `Struct`.
 fn status(code: u16, error: &Map<String, Value>) -> Status {
     let mut status = Status::default();
     status.code = Some(code.into());

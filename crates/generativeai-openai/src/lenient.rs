@@ -1,20 +1,24 @@
-//! Members whose form differs between servers: one that cannot be read is absent, and does not spoil the reply.
+//! Deserializers of members whose type differs between servers.
+//!
+//! A member with an unexpected type is read as absent. Otherwise serde would reject the whole reply because of, say, a
+//! token count that is a string.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// Reads a value; `None` if it has another form.
+/// Reads a value. `None` if it has another type.
 pub(crate) fn optional<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
+    // Through a `Value`: it consumes the member completely, so that the deserializer can continue after a failure.
     Ok(match Value::deserialize(deserializer)? {
         Value::Null => None,
         value => serde_json::from_value(value).ok(),
     })
 }
 
-/// Reads an integer, which may be written as a decimal number or as a text.
+/// Reads an integer, which may also be a number with a fraction (`12.0`) or a string. `None` outside of `0..=i32::MAX`.
 pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i32>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     let number = match &value {
@@ -29,7 +33,7 @@ pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
     Ok(fits.map(|number| number as i32))
 }
 
-/// Reads a text, which may be written as a number.
+/// Reads a string, which may also be a number.
 pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
         Value::String(text) => Some(text),

@@ -1,5 +1,8 @@
-//! Any OpenAI-compatible server as a [`Backend`](generativeai::Backend) of the `generativeai` SDK: vLLM, llama.cpp's
+//! A [`Backend`](generativeai::Backend) of the `generativeai` SDK for servers with the API of OpenAI: vLLM, llama.cpp's
 //! `llama-server`, Ollama, LM Studio, SGLang, OpenRouter, OpenAI.
+//!
+//! A program keeps the types of the Gemini API. This crate translates each request into the API of OpenAI and each
+//! reply back, so chats, function calls, storage and `generativeai-server` work unchanged.
 //!
 //! ```no_run
 //! use generativeai::GenerativeModel;
@@ -23,32 +26,37 @@
 //! | a JSON reply with or without a schema | `response_format` |
 //! | function declarations, calling mode, allowed names | `tools`, `tool_choice` |
 //! | sampling, length, stop sequences, seed, penalties, log probabilities | the members of the same meaning |
-//! | thinking level and budget | `reasoning_effort` and what servers have instead |
+//! | thinking level and budget | `reasoning_effort`, or the member of the server: see [`Thinking`] |
 //! | usage, finish reason, citations | `usage`, `finish_reason`, `annotations` |
 //! | embeddings, list of models | `/embeddings`, `/models` |
 //!
 //! A request that the server cannot express is refused before it is sent, with an error of the kind
-//! [`Request`](generativeai::ErrorKind::Request) that names the field. Three things are left out, since they have no
-//! meaning for another service. These are thought signatures of the Gemini API itself, metadata that the model does not see
-//! (`partMetadata`, `displayName`), and safety thresholds that block nothing. Thoughts in the history are sent if the
-//! server takes them. Unknown members of the generation config are sent unchanged, so that settings such as `min_p` or
-//! `chat_template_kwargs` can be used. Counting tokens is not part of the API of OpenAI.
+//! [`Request`](generativeai::ErrorKind::Request) that names the field. Three things are omitted without an error,
+//! since they mean nothing to another service:
+//!
+//! - thought signatures that the Gemini API itself created,
+//! - metadata that the model does not see (`partMetadata`, `displayName`),
+//! - safety thresholds that block nothing.
+//!
+//! Thoughts in the history are sent if the server accepts them. Unknown members of the generation config are sent
+//! unchanged, so settings such as `min_p` or `chat_template_kwargs` can be used. The API of OpenAI cannot count tokens:
+//! `count_tokens` fails with [`Unsupported`](generativeai::ErrorKind::Unsupported).
 //!
 //! [`Capabilities`] describes the differences between servers. It is chosen by the base URL unless it is set.
 //!
 //! # How a reply is read
 //!
-//! - Pieces of the arguments of a call are joined, and the call is returned when the reply ends. A call whose
-//!   arguments are not complete is never returned as one that can run: a chat reports
-//!   [`Truncated`](generativeai::ErrorKind::Truncated) or [`Stopped`](generativeai::ErrorKind::Stopped). The same holds
-//!   for a call without a name, and for one of a custom tool, which no request declares.
-//! - An unknown finish reason is kept. A stream without a finish reason is truncated. One exception: if it ends with
-//!   `[DONE]` after calls whose arguments are complete JSON, it ends as with `STOP`, since such calls cannot be cut.
-//! - An error is found in each form that servers use, also in the middle of a stream and within a choice.
+//! - Pieces of the arguments of a call are joined, and the call is returned when the reply ends. A call with incomplete
+//!   arguments never runs: a chat reports [`Truncated`](generativeai::ErrorKind::Truncated) or
+//!   [`Stopped`](generativeai::ErrorKind::Stopped) instead. Calls without a name and calls of custom tools, which no
+//!   request declares, never run either.
+//! - An unknown finish reason is kept. A stream without a finish reason is truncated, with one exception: if `[DONE]`
+//!   follows calls with complete JSON arguments, the finish reason is `STOP`, since such calls cannot have been cut.
+//! - Errors are recognized in every form that servers use, also in the middle of a stream and within a choice.
 //! - Web pages that a search found (`citations`, `search_results`) are `groundingMetadata`, and citations of passages
 //!   (`annotations`) are `citationMetadata`. Other unknown members are kept.
-//! - Encrypted thoughts of OpenRouter and signatures of Google's OpenAI layer become thought signatures, which a history
-//!   sends back.
+//! - Encrypted thoughts of OpenRouter and signatures of Google's OpenAI layer become thought signatures. They are sent
+//!   back with the history.
 //! - Embeddings are read as numbers, or as packed numbers in base64.
 
 mod backend;

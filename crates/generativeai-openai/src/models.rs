@@ -1,4 +1,4 @@
-//! The list of models.
+//! The list of models, from `/models`.
 
 use generativeai::protocol::models::{ListModelsResponse, Model};
 use generativeai::remote::__http::Reply;
@@ -15,7 +15,8 @@ pub(crate) struct Models {
     data: Option<Vec<Entry>>,
     #[serde(default)]
     error: Option<Value>,
-    /// The model, if the response is a list of models without an object around it, as at Together.
+    /// One model. Together responds with a bare list, of which each element is read as a `Models`; see
+    /// [`combine`](Reply::combine).
     #[serde(flatten)]
     model: Option<Entry>,
 }
@@ -27,19 +28,19 @@ struct Entry {
     name: Option<String>,
     #[serde(default)]
     description: Option<String>,
-    /// Size of the context, at OpenRouter and Together.
+    /// Size of the context in tokens, at OpenRouter and Together.
     #[serde(default, deserialize_with = "lenient::count")]
     context_length: Option<i32>,
-    /// The same at vLLM and SGLang.
+    /// Size of the context at vLLM and SGLang.
     #[serde(default, deserialize_with = "lenient::count")]
     max_model_len: Option<i32>,
-    /// The same at Groq.
+    /// Size of the context at Groq.
     #[serde(default, deserialize_with = "lenient::count")]
     context_window: Option<i32>,
-    /// The same at Mistral and LM Studio.
+    /// Size of the context at Mistral and LM Studio.
     #[serde(default, deserialize_with = "lenient::count")]
     max_context_length: Option<i32>,
-    /// Facts about the file, in llama.cpp.
+    /// Metadata of the model file, at llama.cpp.
     #[serde(default)]
     meta: Option<Value>,
 }
@@ -79,6 +80,7 @@ impl Models {
 
 impl Entry {
     fn convert(self) -> Model {
+        // The context with which the model was trained: an upper limit, as the server may run with a smaller one.
         let trained = self.meta.as_ref().and_then(|meta| meta.get("n_ctx_train"));
         let trained = trained.and_then(Value::as_i64);
         let mut model = Model::default();
@@ -108,7 +110,7 @@ pub(crate) fn find(list: ListModelsResponse, name: &str) -> Result<Model> {
         })
 }
 
-/// Returns the name of a model at the server.
+/// Returns the identifier of a model at the server: its resource name in the Gemini API without `models/`.
 pub(crate) fn id_of(name: &str) -> &str {
     name.strip_prefix("models/").unwrap_or(name)
 }

@@ -1,9 +1,12 @@
-//! Values of a server that a history carries unread, such as encrypted thoughts: they are packed into thought signatures.
+//! Opaque values of a server, such as encrypted thoughts, packed into thought signatures.
+//!
+//! A server expects such a value back, unchanged, with the history. Clients of the Gemini API treat `thoughtSignature`
+//! in the same way, so the value survives in it.
 
 use generativeai::protocol::content::Blob;
 use serde_json::Value;
 
-/// Packs a value into a signature. Clients of the Gemini API decode signatures as base64.
+/// Packs a value into a signature. It is base64, since clients of the Gemini API decode signatures.
 ///
 /// The value is an object whose first name begins with a letter, so the signature begins with `eyJ`, the base64 of
 /// `{"` and a letter. The client of the Gemini API relies on that: it leaves such signatures out, since they are not

@@ -1,4 +1,4 @@
-//! Replies: from chat completions to responses of the Gemini API.
+//! Replies: converts chat completions into responses of the Gemini API.
 
 mod calls;
 mod chunks;

@@ -1,4 +1,7 @@
-//! Requests: from the Gemini API to the body of `/chat/completions`.
+//! Requests: converts requests of the Gemini API into bodies of `/chat/completions`.
+//!
+//! A setting without an equivalent is an error and not ignored: the reply would differ from what the caller configured
+//! without a sign of it. [`unsupported`] refuses most of these settings before the body is written.
 
 mod config;
 mod media;
@@ -16,7 +19,7 @@ use crate::error::refused;
 use crate::models::id_of;
 use member::set;
 
-/// Form in which the reply is received.
+/// Whether the reply is received in one piece or in chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// In one piece.
@@ -29,7 +32,7 @@ pub(crate) enum Mode {
 ///
 /// # Errors
 ///
-/// [`Request`](generativeai::ErrorKind::Request): the server cannot express a member, which the message names.
+/// [`Request`](generativeai::ErrorKind::Request): the server has no equivalent of a member. The message names it.
 pub(crate) fn body(
     request: &GenerateContentRequest,
     capabilities: &Capabilities,
@@ -49,6 +52,7 @@ pub(crate) fn body(
     );
     if mode == Mode::Stream {
         set(&mut body, "stream", true);
+        // Without this option, OpenAI and vLLM report no token counts in a stream.
         if capabilities.stream_options {
             set(&mut body, "stream_options", json!({"include_usage": true}));
         }

@@ -1,4 +1,4 @@
-//! A chat without `async`, in a plain program and within an asynchronous one. Runs offline.
+//! A chat without `async`, in a plain program and in one with an async runtime. Runs offline.
 //!
 //! ```sh
 //! cargo run -p generativeai --example blocking
@@ -22,7 +22,7 @@ fn ask(mut chat: ChatSession, question: &str) -> generativeai::Result<ChatSessio
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Prepared replies instead of a model. Leave out the backend to use the Gemini API.
+    // Prepared replies instead of a model. Omit the backend to use the Gemini API.
     let replies = Scripted::default()
         .then_text("Hello!")
         .then_chunks(["1,345 ", "metres."])
@@ -34,7 +34,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{}", chat.send_message("Hello").send()?.text()?);
     let chat = ask(chat, "How tall is Ben Nevis?")?;
 
-    // A program with an asynchronous runtime calls blocking code in `spawn_blocking`. In a task it would be an error.
+    // With an async runtime, call blocking code in `spawn_blocking`. In a task it returns an error, because it would
+    // block the thread that drives other tasks.
     let runtime = tokio::runtime::Runtime::new()?;
     let asked = runtime.spawn_blocking(|| ask(chat, "And in feet?"));
     let chat = runtime.block_on(asked)??;

@@ -11,8 +11,8 @@ use generativeai::{GenerativeModel, Result};
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    // Prepared replies instead of a model. Leave out the backend to send the messages to the Gemini API,
-    // with the key in GEMINI_API_KEY.
+    // Prepared replies instead of a model. Omit the backend to send the messages to the Gemini API, with the key in
+    // GEMINI_API_KEY.
     let replies = Scripted::default()
         .then_text("Ben Nevis is 1,345 metres tall.")
         .then_text("It was first climbed in 1771.");
@@ -22,7 +22,7 @@ async fn main() -> Result<()> {
     let mut chat = model.start_chat();
 
     for question in ["How tall is Ben Nevis?", "When was it first climbed?"] {
-        // Each message is sent with the history, so the model knows what "it" is.
+        // Each message is sent with the history, so the model knows that "it" is Ben Nevis.
         let response = chat.send_message(question).await?;
         println!("you: {question}\nmodel: {}", response.text()?);
     }

@@ -1,4 +1,4 @@
-//! A history that stays correct when a turn fails, is undone, or is saved. Runs offline.
+//! A history that stays correct when a turn fails, is undone, or is saved and loaded. Runs offline.
 //!
 //! ```sh
 //! cargo run -p generativeai --example history_and_rewind
@@ -27,15 +27,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{error}; the message was: {}", unfinished.sent.text());
     assert_eq!(chat.history().len(), 2);
 
-    // Send the same message again. Alternatives are `keep_partial`, `rewind`, or another message.
+    // Sends the same message again. Alternatives are `keep_partial`, `rewind`, or another message.
     chat.retry().await?;
     print_history(&chat);
 
-    // Undo the last turn.
+    // Undoes the last turn, and returns its message and its reply.
     let (question, answer) = chat.rewind().expect("there is a turn");
     println!("undone: {} {}", question.text(), answer.text());
 
-    // Save the conversation, and load it. The backend is not saved: it may contain a key.
+    // The backend is not saved, because it may contain a key. So a loaded chat gets it again.
     let saved = serde_json::to_string(&chat)?;
     let loaded: ChatSession = serde_json::from_str(&saved)?;
     let loaded = loaded.backend(replies);

@@ -13,14 +13,14 @@ use generativeai::{GenerativeModel, Result};
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    // Prepared replies instead of a model. Leave out the backend to use the Gemini API.
+    // Prepared replies instead of a model. Omit the backend to use the Gemini API.
     let replies = Scripted::default().then_chunks(["Once ", "upon ", "a ", "time."]);
     let model = GenerativeModel::new("gemini-flash-latest").backend(replies);
     let mut chat = model.start_chat();
 
     let mut reply = chat.send_message("Tell me a story.").stream();
     while let Some(chunk) = reply.next().await {
-        // A chunk may have no text: it may contain a function call, or token counts only.
+        // `text` is an error for a chunk without text, which contains a function call or only token counts.
         print!("{}", chunk?.text().unwrap_or_default());
         stdout().flush().ok();
     }

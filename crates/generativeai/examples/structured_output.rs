@@ -11,6 +11,7 @@ use generativeai::{GenerativeModel, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+// The model reads the names and the doc comments of the fields in the JSON Schema.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Mountain {
     /// Common name.
@@ -22,13 +23,13 @@ struct Mountain {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    // A prepared reply instead of a model. Leave out the backend to use the Gemini API.
+    // A prepared reply instead of a model. Omit the backend to use the Gemini API.
     let reply = r#"[{"name": "Ben Nevis", "metres": 1345, "region": "Lochaber"},
                     {"name": "Ben Macdui", "metres": 1309, "region": null}]"#;
     let model =
         GenerativeModel::new("gemini-flash-latest").backend(Scripted::default().then_text(reply));
 
-    // `json` sends the JSON Schema of the type, and deserializes the reply.
+    // `json` sends the JSON Schema of the type with the message, and deserializes the reply.
     let mountains: Vec<Mountain> = model
         .start_chat()
         .send_message("What are the two highest mountains of Scotland?")

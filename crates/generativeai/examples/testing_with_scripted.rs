@@ -1,4 +1,4 @@
-//! Code that uses a model, and its tests without one.
+//! Code that uses a model, and its tests without a model.
 //!
 //! ```sh
 //! cargo run -p generativeai --example testing_with_scripted

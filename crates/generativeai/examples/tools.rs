@@ -37,7 +37,7 @@ async fn main() -> Result<()> {
     let response = chat.send_message("How tall is Ben Nevis?").await?;
     println!("{}", response.text()?);
 
-    // The question, the call, its result and the reply are one turn of the history.
+    // The message, the call, its result and the reply are one turn of the history.
     for content in chat.history() {
         for part in &content.parts {
             println!("- {}", part.kind().unwrap_or("empty"));

@@ -1,4 +1,4 @@
-//! Functions that share a state of the program, such as a database. Runs offline.
+//! Functions that share state of the program, such as a database. Runs offline.
 //!
 //! ```sh
 //! cargo run -p generativeai --example tools_with_state
@@ -25,7 +25,7 @@ impl Notes {
 /// Adds a note, and returns the number of notes.
 #[function]
 async fn add_note(
-    // The program provides this parameter. The model does not see it.
+    // The program provides this parameter, which is not in the declaration for the model.
     #[state] notes: &Notes,
     /// Text of the note.
     text: String,

@@ -1,4 +1,6 @@
-//! A server over HTTP/2 that plays a script for each connection.
+//! An HTTP/2 server that responds to each connection according to a script.
+//!
+//! It uses `h2` directly, since tests need what a server framework hides: resets, GOAWAY, and window sizes.
 
 use std::future::poll_fn;
 
@@ -14,27 +16,27 @@ use super::tls::{Authority, TlsListener};
 
 type Http2 = Connection<TlsStream<TcpStream>, Bytes>;
 
-/// Responses to the requests of one connection, in order; then the connection is closed.
+/// Responses to the requests of one connection, in order. Requests after the last one are refused.
 pub type Script = Vec<Answer>;
 
 /// Response to one request.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// A complete stream of these events.
+    /// Sends these events and ends the stream.
     Whole(String),
-    /// As `Whole`; then the server accepts no more requests on this connection (GOAWAY).
+    /// Like `Whole`, but then accepts no more requests on this connection (GOAWAY).
     Last(String),
-    /// A stream that is reset once the test has read these events.
+    /// Sends these events, and resets the stream once the test has read them.
     Part(String),
-    /// As `Whole`, with the events that the function creates from the body of the request.
+    /// Like `Whole`, with events that the function creates from the body of the request.
     Echo(fn(&[u8]) -> String),
-    /// The stream is reset.
+    /// Resets the stream.
     Reset(Reason),
-    /// The connection ends with the stream open.
+    /// Closes the connection while the stream is open.
     GoAway(Reason),
 }
 
-/// A server over HTTP/2 that plays one script for each connection.
+/// An HTTP/2 server with one script for each connection.
 #[derive(Debug)]
 pub struct Http2Server {
     /// Base URL.
@@ -43,12 +45,12 @@ pub struct Http2Server {
     pub pem: String,
     /// Receives a message for each request that the server has accepted.
     pub accepted: UnboundedReceiver<()>,
-    /// Tells the server that the test has read the events of a `Part`.
+    /// Sends the server a message once the test has read the events of a `Part`.
     pub part_read: UnboundedSender<()>,
 }
 
 impl Http2Server {
-    /// Starts a server whose flow-control windows for requests have this size.
+    /// Starts a server. `window` is the size in bytes of its flow-control windows for request bodies.
     pub async fn play(scripts: Vec<Script>, window: u32) -> Self {
         let authority = Authority::new("Ours");
         let (listener, url) = TlsListener::bind(authority.valid_config(), "h2").await;
@@ -72,6 +74,7 @@ impl Http2Server {
     }
 }
 
+/// Answers the requests of one connection according to its script.
 async fn play(
     mut connection: Http2,
     script: Script,
@@ -101,7 +104,8 @@ async fn play(
                 stream
                     .send_data(events.into(), false)
                     .expect("an open stream");
-                // The connection is driven until the test has read the part.
+                // A reset discards the frames of its stream that are not sent yet, and only polling the connection
+                // sends frames. So the connection is polled until the test has read the events.
                 tokio::select! {
                     _ = connection.accept() => panic!("no request is expected now"),
                     _ = part_read.recv() => stream.send_reset(Reason::INTERNAL_ERROR),
@@ -115,7 +119,7 @@ async fn play(
             Answer::GoAway(reason) => connection.abrupt_shutdown(reason),
         }
     }
-    // Flushes, until the client closes the connection.
+    // Frames are still in the buffer of the connection. Polling it until the client closes it sends them.
     while let Some(Ok((_, mut respond))) = connection.accept().await {
         respond.send_reset(Reason::REFUSED_STREAM);
     }
@@ -125,6 +129,7 @@ async fn play(
 async fn body_of(request: Request<h2::RecvStream>, connection: &mut Http2) -> Vec<u8> {
     let length = request.headers().get("content-length").cloned();
     let mut body = request.into_body();
+    // The body arrives only while the connection is polled, so both run together.
     let reading = async move {
         let mut all = Vec::new();
         while let Some(piece) = body.data().await {

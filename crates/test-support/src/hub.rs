@@ -1,4 +1,7 @@
-//! A fake Hugging Face hub.
+//! A fake Hugging Face hub, from which models are downloaded in tests.
+//!
+//! Like the real hub, it answers a `HEAD` request with the size and the SHA-256 of the file and a redirect to its
+//! bytes. A `GET` request may ask for a range, with which an interrupted download continues.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,10 +11,10 @@ use std::thread;
 
 use sha2::{Digest, Sha256};
 
-/// Behaviour of the hub for each request.
+/// Behaviour of the hub, correct or faulty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Behaviour {
-    /// Sends what is requested.
+    /// Sends the requested range.
     Correct,
     /// Sends the whole file, whatever range is requested.
     IgnoresRange,
@@ -78,12 +81,12 @@ impl Hub {
         *self.state.behaviour.lock().expect("no panic") = behaviour;
     }
 
-    /// Returns the number of requests of any kind.
+    /// Returns the number of requests, `HEAD` and `GET` together.
     pub fn requests(&self) -> usize {
         self.state.requests.load(Ordering::Relaxed)
     }
 
-    /// Returns the `Range` headers of the requests for the file; empty without one.
+    /// Returns the `Range` header of each request for the bytes. It is an empty string for a request without one.
     pub fn ranges(&self) -> Vec<String> {
         self.state.ranges.lock().expect("no panic").clone()
     }
@@ -105,6 +108,7 @@ impl State {
             }
         }
         let behaviour = *self.behaviour.lock().expect("no panic");
+        // Only requests for the bytes are recorded in `ranges`.
         if request.starts_with("HEAD") {
             stream.write_all(self.description(&request, behaviour).as_bytes())
         } else {
@@ -113,6 +117,7 @@ impl State {
         }
     }
 
+    /// Returns the response to a `HEAD` request, which describes the file.
     fn description(&self, request: &str, behaviour: Behaviour) -> String {
         let end = "content-length: 0\r\nconnection: close\r\n\r\n";
         if let Behaviour::Fails(code) = behaviour {
@@ -140,6 +145,7 @@ impl State {
         )
     }
 
+    /// Sends the bytes of the file from the requested position.
     fn send(
         &self,
         stream: &mut TcpStream,
@@ -170,6 +176,7 @@ impl State {
                 "HTTP/1.1 206 Partial Content\r\ncontent-range: bytes {named}-{last}/{total}\r\n"
             )
         };
+        // The announced length is that of the whole body, so that a client can notice a cut.
         let length = body.len();
         match behaviour {
             Behaviour::BreaksAt(most) => body.truncate(most.saturating_sub(from)),

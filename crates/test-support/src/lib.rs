@@ -1,7 +1,7 @@
-//! Fake servers and paused time for the tests of several crates. It is not published.
+//! Fake servers and paused time for the tests of several crates. This crate is not published.
 //!
-//! Unit tests and integration tests are separate programs, so they can share code only through a crate. Servers for one
-//! crate are in the `tests/it` of that crate.
+//! Unit tests and integration tests are separate programs, so they can share code only through a crate. Servers that
+//! one crate uses are in its `tests/it`.
 
 #[cfg(feature = "http2")]
 pub mod http2;

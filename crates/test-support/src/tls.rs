@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// Certificate authority. Its key is new for each test.
+/// Certificate authority with a new key.
 #[expect(missing_debug_implementations, reason = "it contains a private key")]
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -34,18 +34,20 @@ impl Authority {
         }
     }
 
-    /// Returns the certificate that a client must trust.
+    /// Returns the certificate of the authority, which a client must trust.
     pub fn pem(&self) -> String {
         self.certificate.pem()
     }
 
-    /// Returns the settings of a server with a certificate for a host that is valid from one year to another.
+    /// Returns the settings of a server with a certificate for a host, valid between the beginnings of two years.
     pub fn config(&self, host: &str, years: [i32; 2]) -> ServerConfig {
         let mut params = CertificateParams::new([host.to_owned()]).expect("a name");
         [params.not_before, params.not_after] = years.map(|year| date_time_ymd(year, 1, 1));
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+        // `ServerConfig::builder` panics unless rustls can determine one cryptography provider for the process. Other
+        // crates of a test may enable a second one.
         ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("versions")
@@ -71,7 +73,7 @@ pub struct TlsListener {
 }
 
 impl TlsListener {
-    /// Listens on a free port, and returns the base URL too. `protocol` is negotiated in the handshake (ALPN).
+    /// Listens on a free port. Also returns the base URL. `protocol` is the one that the handshake negotiates (ALPN).
     pub async fn bind(mut config: ServerConfig, protocol: &str) -> (Self, String) {
         config.alpn_protocols = vec![protocol.into()];
         let (listener, address) = listen().await;
@@ -90,7 +92,7 @@ impl TlsListener {
     }
 }
 
-/// Listens on a free port of loopback, and returns its address too.
+/// Listens on a free port of loopback. Also returns the address.
 pub async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");

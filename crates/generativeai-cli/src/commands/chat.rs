@@ -170,7 +170,7 @@ pub(crate) struct Chat {
 }
 
 impl Chat {
-    /// Runs the command. Everything that can be refused is checked before the model is loaded.
+    /// Runs the command. All arguments are checked before the model is loaded or downloaded, which may take minutes.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let runtime = super::runtime()?;
         self.require_session(&runtime)?;
@@ -202,7 +202,8 @@ impl Chat {
         };
         let attachments = attachments?;
         let opened = storage::open(session, &model, !self.no_save, printer);
-        // After an upload the program handles Ctrl-C: tokio keeps its signal handler.
+        // tokio never removes its handler of SIGINT. So after an upload Ctrl-C no longer ends the process, and each
+        // wait has to watch for it.
         let Some(opened) = runtime.block_on(unless_interrupted(opened)) else {
             return Ok(Exit::Interrupted);
         };
@@ -217,6 +218,7 @@ impl Chat {
             chat.set_automatic_function_calling(approvals.function_calling());
         }
         if self.schema.is_some() {
+            // The reply is JSON: characters such as `*` and `_` are not markup.
             printer.disable_markdown();
         }
         let exit = match message {
@@ -228,7 +230,7 @@ impl Chat {
                 exit
             }
             None => {
-                // Locked again for each message, so that others can use the session in between.
+                // The prompt locks the session again for each message, so that another process can use it in between.
                 drop(lock);
                 let settings = Settings {
                     stats: self.stats,
@@ -280,7 +282,7 @@ impl Chat {
         }
     }
 
-    /// Returns which calls need approval, if there are tools.
+    /// Returns the approvals of tool calls, if there are tools.
     fn approvals(&self, is_interactive: bool) -> Option<Approvals> {
         let others = match is_interactive {
             _ if self.yes => Others::Run,
@@ -290,7 +292,11 @@ impl Chat {
         (!self.tool.is_empty()).then(|| Approvals::new(&self.allow, others))
     }
 
-    /// Chooses the session. At the terminal the user is asked before a named one is created.
+    /// Chooses the session. A named session that does not exist is created with `--new`, or if the user confirms it at
+    /// the terminal.
+    ///
+    /// # Errors
+    /// The session does not exist, or its name is empty.
     fn session_choice(
         &self,
         runtime: &Runtime,
@@ -301,7 +307,7 @@ impl Chat {
             if !self.continue_last {
                 return Ok(SessionChoice::New);
             }
-            // Without a session to continue, no model has to be loaded.
+            // Fails without a session, before a model is loaded for it.
             runtime.block_on(storage::last())?;
             return Ok(SessionChoice::Last);
         };
@@ -326,7 +332,7 @@ impl Chat {
             return message::message(&self.words, printer);
         };
         let prompt = Prompt::find(name)?;
-        // A prompt may need no message, so empty input such as `/dev/null` is not a message.
+        // A prompt may need no message. So input that cannot contain one, such as `/dev/null`, is not an empty message.
         let message = match self.words.is_empty() && !message::is_piped() {
             true => None,
             false => message::message(&self.words, printer)?,
@@ -334,7 +340,7 @@ impl Chat {
         Ok(Some(prompt.fill(message.as_deref(), &self.param)?))
     }
 
-    /// Returns the instructions of the project and of the user. The former are reported.
+    /// Returns the instructions of the project, followed by those of the user. A note names the file of the project.
     fn system_instruction(&self, printer: &mut Printer) -> anyhow::Result<Option<String>> {
         let project = match self.no_project {
             true => None,
@@ -351,7 +357,7 @@ impl Chat {
         Ok((!texts.is_empty()).then(|| texts.join("\n\n")))
     }
 
-    /// Refuses a session that has to exist and does not.
+    /// Refuses a session that does not exist, if it must exist.
     fn require_session(&self, runtime: &Runtime) -> anyhow::Result<()> {
         match &self.session {
             Some(name) if self.session_must_exist => match runtime.block_on(storage::find(name))? {
@@ -362,6 +368,7 @@ impl Chat {
         }
     }
 
+    /// Returns the sampling options and the schema.
     fn generation_config(&self) -> anyhow::Result<GenerationConfig> {
         let mut config = GenerationConfig::default();
         config.temperature = self.temperature;
@@ -387,8 +394,8 @@ enum Mentioned {
     Large(PathBuf),
 }
 
-/// Reads the files that the message mentions, in order. Mentions in piped input are ignored: another person may have
-/// written it.
+/// Reads the files that the words on the command line mention, in order. Mentions in piped input are ignored: the text
+/// may come from somebody else, who must not choose which files of the user are sent.
 fn mentioned(words: &[String], printer: &mut Printer) -> anyhow::Result<Vec<Mentioned>> {
     let mut files = Vec::new();
     for mention in mention::find(&words.join(" ")) {
@@ -428,7 +435,7 @@ async fn attached(
     Ok(attachments)
 }
 
-/// Waits for a result; `None` if Ctrl-C is pressed first.
+/// Waits for a result. Returns `None` if Ctrl-C is pressed first.
 async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         done = work => Some(done),
@@ -436,7 +443,7 @@ async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
     }
 }
 
-/// Converts the error of settings that the API would reject: the arguments are wrong.
+/// Converts an error about settings that the API would reject into a usage error, since the arguments caused it.
 fn refused(error: Error) -> anyhow::Error {
     match error.kind() {
         ErrorKind::Request => UsageError(error.to_string()).into(),

@@ -8,7 +8,7 @@ use clap_complete::{CompleteEnv, Shell};
 use crate::exit::Exit;
 use crate::render::Printer;
 
-/// The completion script sets this variable to ask the program for candidates.
+/// Environment variable that the completion script sets to request candidates from the program.
 const VARIABLE: &str = "GENAI_COMPLETE";
 
 /// Print a script that completes commands, options, and the names of sessions and models.
@@ -35,7 +35,7 @@ impl Completions {
     }
 }
 
-/// Prints candidates if a shell asks for completions. Returns whether it did.
+/// Prints candidates if a shell requests completions. Returns whether it did.
 ///
 /// # Errors
 /// The shell is not supported.

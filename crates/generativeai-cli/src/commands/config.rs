@@ -11,7 +11,7 @@ use crate::exit::{Exit, UsageError};
 use crate::render::Printer;
 use crate::settings::{ADDED, COMMANDS, Setting, is_setting, key, path, settings, with_defaults};
 
-/// Shown instead of a secret.
+/// Text that is shown instead of a secret.
 const HIDDEN: &str = "(hidden)";
 
 /// Show the settings, and where they come from.
@@ -79,18 +79,24 @@ impl Show {
     }
 }
 
+/// Printed form of the settings.
 struct Listing {
+    /// Whether each setting is followed by its origin.
     origin: bool,
+    /// Settings of the configuration file.
     settings: Vec<Setting>,
+    /// Path of the configuration file; empty without a home folder.
     path: String,
 }
 
 impl Listing {
-    /// Returns the table of the command of a command line.
+    /// Returns the settings in effect for a command line, as the TOML table of its command.
     fn table(&self, program: &Command, words: Vec<OsString>) -> Result<String, UsageError> {
         let words = std::iter::once("genai".into()).chain(words);
         let matches = program.clone().try_get_matches_from(words);
         let matches = matches.map_err(|error| {
+            // The message continues with the usage of the inner command line, which would be mistaken for that of
+            // `config show`.
             let message = error.to_string();
             let line = message.lines().next().unwrap_or_default();
             UsageError(line.trim_start_matches("error: ").to_owned())
@@ -121,6 +127,7 @@ impl Listing {
         let mut values: Vec<_> = raw
             .map(|value| value.to_string_lossy().into_owned())
             .collect();
+        // clap replaces a default by the value of the command line, but values of this list are added to each other.
         if let Some(setting) = self.setting(command, id).filter(|_| id == ADDED) {
             let added = setting.values.iter();
             let added: Vec<_> = added.filter(|value| !values.contains(value)).collect();
@@ -164,7 +171,7 @@ impl Listing {
         }
     }
 
-    /// Returns an option of the configuration file, if it is set there.
+    /// Returns the setting of an option in the configuration file, if there is one.
     fn setting(&self, command: &str, option: &str) -> Option<&Setting> {
         let is_set = |setting: &&Setting| setting.command == command && setting.option == option;
         self.settings.iter().find(is_set)
@@ -173,6 +180,7 @@ impl Listing {
 
 /// Returns a value in the format of the configuration file.
 fn format_value(option: &Arg, value: &str) -> String {
+    // The help does not show the values of such options either: they are keys.
     if option.is_hide_env_values_set() {
         return format!("{HIDDEN:?}");
     }

@@ -14,14 +14,14 @@ use crate::engine_options::EngineOptions;
 use crate::exit::Exit;
 use crate::render::Printer;
 
-// The parent enforces limits. Those here only need to be higher.
+// The parent enforces its own limits before it forwards a request. The limits here only need to be higher.
 /// Maximum number of concurrent requests.
 const REQUESTS: usize = 4_096;
 /// Maximum size of a request body, in bytes.
 const BODY: usize = 256 << 20;
 /// Maximum size of all request bodies, in bytes.
 const MEMORY: usize = 2 << 30;
-/// Time limits of connections: the connections of the parent stay open.
+/// Timeout of connections. The parent keeps its connections open for later requests.
 const TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Serve requests of the parent process, which sends the API key on stdin. Exits when stdin is closed.
@@ -77,8 +77,8 @@ impl Engine {
     }
 }
 
-/// Exits when stdin is closed. The parent holds the other end of the pipe, which the system closes however
-/// the parent exits. Nothing needs to be saved here.
+/// Exits when stdin is closed. The operating system closes the parent's end of the pipe however the parent ends, even
+/// if it is killed. The engine has no state that would have to be saved.
 fn exit_with_the_parent() -> anyhow::Result<()> {
     let wait = || {
         let mut rest = Vec::new();
@@ -91,7 +91,7 @@ fn exit_with_the_parent() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Exits on any panic: the parent then starts a new process, which is more reliable than this one.
+/// Exits on any panic. The parent then starts a new process, whose state is known.
 fn exit_on_panic() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
@@ -100,8 +100,8 @@ fn exit_on_panic() {
     }));
 }
 
-/// Ignores the signals that a terminal or a service manager sends to the whole process group. The parent
-/// handles them, and waits for running replies first.
+/// Ignores SIGINT and SIGTERM, which a terminal or a service manager sends to the whole process group. The parent
+/// handles them: it waits for running replies, which this process generates.
 #[cfg(unix)]
 fn ignore_signals() -> anyhow::Result<impl Sized> {
     use tokio::signal::unix::{SignalKind, signal};

@@ -12,7 +12,7 @@ use crate::backend;
 use crate::exit::Exit;
 use crate::render::{Printer, sanitize};
 
-/// Time for the service to process a file after its upload.
+/// Maximum time for the service to process a file after its upload. Until then a request cannot refer to the file.
 const PROCESSING: Duration = Duration::from_secs(600);
 
 /// List, upload and delete files of the Gemini API.
@@ -109,7 +109,7 @@ async fn upload(
     Ok(remote.wait_until_active(file, PROCESSING).await?)
 }
 
-/// Returns text of the service, made fit for one line of the terminal.
+/// Returns text of the service without control characters. Tabs are replaced too, since they separate the columns.
 fn printable(text: &str) -> String {
     sanitize(text).replace(['\n', '\r', '\t'], " ")
 }

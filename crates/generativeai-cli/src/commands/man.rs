@@ -23,7 +23,7 @@ pub(crate) struct Manual {
 impl Manual {
     /// Runs the command.
     pub(crate) fn run(self, mut program: Command, printer: &mut Printer) -> anyhow::Result<Exit> {
-        // `build` sets the full names of the commands, from which clap_mangen derives the file names.
+        // `build` sets the full names of the subcommands. clap_mangen derives the file names from them.
         program.build();
         match self.dir {
             Some(folder) => {
@@ -49,6 +49,7 @@ fn write(command: &Command, folder: &Path) -> anyhow::Result<()> {
         .try_for_each(|command| write(command, folder))
 }
 
+/// Returns the page of a command in the format roff.
 fn page(command: &Command) -> anyhow::Result<Vec<u8>> {
     let mut page = Vec::new();
     let man = Man::new(command.clone()).manual("genai");

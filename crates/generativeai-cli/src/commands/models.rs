@@ -72,6 +72,7 @@ impl Models {
     }
 }
 
+/// Finds a model of the catalog. The error suggests models with a similar name.
 fn named(name: &str) -> Result<&'static Entry, UsageError> {
     entry(name).ok_or_else(|| {
         let list = || "run `genai models list`".to_owned();
@@ -80,6 +81,7 @@ fn named(name: &str) -> Result<&'static Entry, UsageError> {
     })
 }
 
+/// Returns a line for each model of the catalog: name, size, state, licence and source.
 fn list(cache: &Cache) -> String {
     let line = |name: &str, entry: &Entry, source: &str| {
         let state = match cache.state(entry) {
@@ -100,7 +102,8 @@ fn list(cache: &Cache) -> String {
     default.into_iter().chain(known).collect()
 }
 
-/// Lists the models of the servers that are set up. A server that does not answer is reported.
+/// Lists the models of the server that the environment names, and of Ollama if it runs. An error of the former is
+/// printed.
 fn list_servers(printer: &mut Printer) -> anyhow::Result<()> {
     if is_offline() {
         return Ok(());
@@ -119,7 +122,7 @@ fn list_servers(printer: &mut Printer) -> anyhow::Result<()> {
         }
     }
     let ollama = Provider::Ollama.client(printer)?;
-    // Most machines have none.
+    // An error is ignored: on most machines Ollama does not run.
     if let Ok(models) = runtime.block_on(openai::models(&ollama)) {
         printer.answer(&lines(Provider::Ollama, &ollama, &models))?;
     }
@@ -134,7 +137,8 @@ fn lines(provider: Provider, client: &OpenAi, models: &[Model]) -> String {
         .collect()
 }
 
-/// Returns the complete part of a download in percent, below 100.
+/// Returns the complete part of a download in percent, below 100: a model that is not verified is not complete.
 fn percent(bytes: u64, megabytes: u64) -> u64 {
+    // One percent of a megabyte is 10,000 bytes.
     (bytes / 10_000).checked_div(megabytes).unwrap_or(0).min(99)
 }

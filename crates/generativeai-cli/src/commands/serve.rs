@@ -28,7 +28,7 @@ use crate::supervisor::{self, StartFailed, Supervisor};
 /// Maximum number of tokens of a reply if neither the request nor an option sets one.
 const MAX_OUTPUT_TOKENS: i32 = 2_048;
 
-/// Maximum number of requests at a time if a service runs the model: it has its own queue.
+/// Maximum number of concurrent requests if a service runs the model. It is high, since the service has its own queue.
 const SERVICE_REQUESTS: usize = 1_024;
 
 /// Serve the Gemini REST API, so that any Gemini client works offline.
@@ -144,12 +144,12 @@ struct HopOptions {
 }
 
 impl HopOptions {
-    /// Returns whether replies are divided into hops.
+    /// Returns whether clients can continue or resume replies.
     fn are_set(&self) -> bool {
         self.hop_tokens.is_some() || self.checkpoint_tokens.is_some()
     }
 
-    /// Sets the hops of a server.
+    /// Sets these options of a server. Without `--continuation-key`, the key is read from the state folder.
     fn apply(self, mut server: Server) -> anyhow::Result<Server> {
         if !self.are_set() {
             return Ok(server);
@@ -172,10 +172,12 @@ impl Serve {
     pub(crate) fn run(mut self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let faults: Result<Faults, _> = self.fault.join(",").parse();
         let faults = faults.map_err(|error| UsageError(error.to_string()))?;
+        // A reply is continued by generating it again and skipping its beginning. So it has to be reproducible.
         if self.hops.are_set() {
             self.engine.make_deterministic();
         }
         let address = SocketAddr::new(self.host, self.port);
+        // Bound before the model is loaded: a port in use is reported at once, and early clients wait for the server.
         let listener = TcpListener::bind(address).with_context(|| {
             format!("cannot listen on {address}: try another port, or --port 0 for a free one")
         })?;
@@ -186,7 +188,7 @@ impl Serve {
             );
         }
         let files = files::open(self.files.clone(), printer)?;
-        // Before the runtime starts: a download blocks.
+        // Outside of the async runtime: a download starts its own one, and tokio panics if they are nested.
         let source = self.source(printer)?;
         let runtime = Builder::new_multi_thread().enable_all().build();
         let served = runtime
@@ -215,7 +217,7 @@ impl Serve {
         }
     }
 
-    /// Returns the source of the replies. A model is downloaded if necessary.
+    /// Returns the source of the replies. The default model is downloaded if necessary.
     fn source(&self, printer: &mut Printer) -> anyhow::Result<Source> {
         if let Some(url) = &self.upstream {
             let client = openai::upstream(url, self.upstream_key.clone(), printer)?;
@@ -302,7 +304,7 @@ enum Source {
     File(PathBuf),
 }
 
-/// Returns the first model of a server, and reports it.
+/// Returns the first model of a server. A note names it.
 async fn first_model(client: &OpenAi, printer: &mut Printer) -> anyhow::Result<String> {
     let models = openai::models(client).await;
     let models =
@@ -316,7 +318,8 @@ async fn first_model(client: &OpenAi, printer: &mut Printer) -> anyhow::Result<S
     Ok(first.to_owned())
 }
 
-/// Returns whether the engine did not start and could report why: it was not killed by a signal.
+/// Returns whether the engine did not start and printed the reason itself. An engine that was killed by a signal has no
+/// exit code and could not print anything.
 fn has_reported(error: &anyhow::Error) -> bool {
     error
         .downcast_ref()
@@ -335,7 +338,7 @@ fn stop() -> anyhow::Result<impl Future<Output = ()>> {
             _ = signal::ctrl_c() => {}
             _ = terminate.recv() => {}
         }
-        // Without a handler, the server runs until it is killed.
+        // If the handler cannot be installed, the server runs until it is killed.
         #[cfg(not(unix))]
         if signal::ctrl_c().await.is_err() {
             std::future::pending().await

@@ -84,7 +84,7 @@ enum Action {
 }
 
 impl Sessions {
-    /// Returns the `genai chat` command line that this command is short for, if it is.
+    /// Returns the command line of `genai chat` that `genai sessions resume` is short for.
     pub(crate) fn as_chat(&self) -> Option<Vec<OsString>> {
         let Action::Resume { name } = &self.action else {
             return None;
@@ -132,7 +132,7 @@ impl Action {
                 let line = |hit| session_list::hit_line(hit, &words);
                 printer.answer(&hits.iter().map(line).collect::<String>())
             }
-            // Run as `genai chat`.
+            // The parser of the command line has replaced this command by `genai chat`.
             Self::Resume { .. } => Ok(()),
             Self::Rename { new, .. } if new.trim().is_empty() => {
                 Err(UsageError("the new name is empty".to_owned()).into())
@@ -147,9 +147,10 @@ impl Action {
     }
 }
 
-/// Prints the messages of a session. An unfinished turn is shown as far as it arrived.
+/// Prints the messages of a session, with the partial reply of an unfinished turn. The stored session does not change.
 async fn show(store: &Store, name: &str, printer: &mut Printer) -> anyhow::Result<()> {
     let session = storage::existing(store, name).await?;
+    // The chat sends nothing, so its model needs no backend.
     let no_model = GenerativeModel::new("none");
     let mut conversation = storage::read(session, &no_model).await?;
     conversation.chat.keep_partial();

@@ -1,14 +1,14 @@
-//! Finding the list of messages in a file.
+//! Finding the list of messages in a file. Formats are recognized by the names of their members.
 
 use serde_json::{Map, Value};
 
 use crate::exit::UsageError;
 
-/// Forms of files, for errors.
+/// Description of the known formats, for errors.
 pub(super) const EXPECTED: &str = "expected JSON Lines of `genai sessions export`, a file of /save, a list of \
     contents, or an object with `contents` or `messages`";
 
-/// Members that hold the list of messages, in files of the Gemini API and of other programs.
+/// Members that contain the list of messages, in files of the Gemini API and of other programs.
 const LISTS: [&str; 8] = [
     "contents",
     "history",
@@ -19,7 +19,7 @@ const LISTS: [&str; 8] = [
     "input",
     "items",
 ];
-/// Members that hold the object with that list.
+/// Members that contain the object with that list.
 const WRAPPERS: [&str; 5] = [
     "chunkedPrompt",
     "conversation",
@@ -28,7 +28,7 @@ const WRAPPERS: [&str; 5] = [
     "chat",
 ];
 
-/// Returns the objects of a file with one on each line.
+/// Returns the values of a file with one JSON value on each line. Returns `None` if it has another format.
 pub(super) fn json_lines(bytes: &[u8]) -> Option<Vec<Value>> {
     let lines = bytes.split(|&byte| byte == b'\n');
     let lines = lines.filter(|line| !line.trim_ascii().is_empty());
@@ -40,7 +40,7 @@ pub(super) fn json_lines(bytes: &[u8]) -> Option<Vec<Value>> {
 pub(super) fn messages(value: Value) -> Result<Vec<Value>, UsageError> {
     match value {
         Value::Array(mut list) => {
-            // An export may contain several conversations.
+            // The list may be one of conversations: exports of ChatGPT and Claude contain all of an account.
             let is_conversation = |item: &Value| {
                 let mut lists = LISTS.iter().filter_map(|name| item.get(name));
                 lists.any(Value::is_array) || item.get("mapping").is_some_and(Value::is_object)
@@ -90,7 +90,8 @@ fn own_messages(mut object: Map<String, Value>) -> Result<Vec<Value>, UsageError
         })
 }
 
-/// Takes the system instruction of a request, a prompt, or the model of a chat.
+/// Returns the system instruction of a request, of a prompt of AI Studio, or of the model in a file of `/save`. An
+/// empty one is ignored.
 fn instruction(object: &mut Map<String, Value>) -> Option<Value> {
     let own = ["systemInstruction", "system_instruction", "system"]
         .iter()
@@ -105,7 +106,7 @@ fn instruction(object: &mut Map<String, Value>) -> Option<Value> {
     own.or_else(of_model).filter(|value| !is_empty(value))
 }
 
-/// Takes the list with this name. The API accepts a single object where it expects a list of contents.
+/// Removes and returns the list with this name. The API accepts a single content instead of a list of contents.
 fn list(object: &mut Map<String, Value>, name: &str) -> Option<Vec<Value>> {
     match object.get(name)? {
         Value::Array(_) => object.remove(name)?.as_array_mut().map(std::mem::take),
@@ -114,19 +115,20 @@ fn list(object: &mut Map<String, Value>, name: &str) -> Option<Vec<Value>> {
     }
 }
 
-/// Returns the messages of an export of ChatGPT, which holds all versions of a conversation as a tree: those from the
-/// root to the current node. Hidden messages and messages of tools are left out.
+/// Returns the messages of an export of ChatGPT. It contains a tree with all versions of the conversation; the path
+/// from the root to the current node is the version that the user sees. Hidden messages and those of tools are omitted.
 fn path_through(
     tree: &Map<String, Value>,
     current: Option<&Value>,
 ) -> Result<Vec<Value>, UsageError> {
-    // Without a current node, the last one of the file that nothing follows.
+    // Without a current node, the last leaf in the file is used.
     let is_leaf = |node: &Value| node["children"].as_array().is_none_or(Vec::is_empty);
     let leaf = || tree.iter().rev().find(|(_, node)| is_leaf(node));
     let current = current.and_then(Value::as_str);
     let mut at = current.or_else(|| leaf().map(|(id, _)| id.as_str()));
     let mut path = Vec::new();
     while let Some(node) = at.and_then(|id| tree.get(id)) {
+        // A path without a circle contains each node at most once.
         if path.len() > tree.len() {
             return Err(UsageError(
                 "the nodes of `mapping` form a circle: export the conversation again".to_owned(),
@@ -142,7 +144,8 @@ fn path_through(
         .collect())
 }
 
-/// Returns whether a message of an export of ChatGPT is one that its page shows.
+/// Returns whether ChatGPT's page shows a message of its export: a text of the user or of the model that is addressed
+/// to everyone, not to a tool.
 fn is_visible(message: &Value) -> bool {
     let is_said = matches!(
         message["author"]["role"].as_str(),
@@ -156,6 +159,7 @@ fn is_visible(message: &Value) -> bool {
     is_said && is_to_all && is_text && !is_empty
 }
 
+/// Converts a system instruction to a message, so that both forms are read in one way.
 fn system_message(instruction: Value) -> Value {
     let mut message = Map::new();
     message.insert("role".to_owned(), "system".into());

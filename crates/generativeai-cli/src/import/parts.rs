@@ -3,7 +3,7 @@
 use generativeai::protocol::content::{Blob, FunctionCall, FunctionResponse, Part};
 use serde_json::{Map, Value};
 
-/// Types of parts that a conversation does not need: thoughts, which another model cannot use, and marks of a step.
+/// Types of parts that are omitted: thoughts, which another model cannot use, and markers of steps.
 const SKIPPED: [&str; 6] = [
     "thinking",
     "redacted_thinking",
@@ -18,7 +18,7 @@ pub(super) fn read(body: Value) -> Result<Vec<Part>, String> {
     let list = match body {
         Value::Null => Vec::new(),
         Value::Array(list) => list,
-        // ChatGPT writes an object that has the parts.
+        // ChatGPT's exports have an object around the list of parts.
         Value::Object(mut object) if object.get("parts").is_some_and(Value::is_array) => {
             return read(object.remove("parts").unwrap_or_default());
         }
@@ -35,6 +35,7 @@ pub(super) fn read(body: Value) -> Result<Vec<Part>, String> {
         .collect()
 }
 
+/// Reads a part. One without a type has the form of the Gemini API, which distinguishes parts by their members.
 fn part(item: Value) -> Result<Part, String> {
     let object = match item {
         Value::String(text) => return Ok(Part::text(text)),
@@ -70,7 +71,7 @@ fn part(item: Value) -> Result<Part, String> {
     }
 }
 
-/// Reads an image that is embedded in a `data:` URL.
+/// Reads an image from a `data:` URL. Other URLs are refused: importing a file downloads nothing.
 fn data_url(url: &str) -> Result<Part, String> {
     let data = url
         .strip_prefix("data:")

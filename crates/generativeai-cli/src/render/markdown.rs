@@ -1,7 +1,8 @@
 //! Incremental rendering of Markdown: output is only appended, never changed.
 //!
-//! Complete blocks are dropped. Of the last block everything is rendered that later text cannot change:
-//! complete words, up to the first delimiter of a style that is still open.
+//! A terminal cannot change lines that were scrolled off the screen, so text is rendered only when later text cannot
+//! change it: complete words, up to the first delimiter of a style that is still open. The parser is not incremental:
+//! each piece parses the last block again. Earlier blocks are complete and dropped.
 
 mod code;
 mod cut;
@@ -18,8 +19,8 @@ use page::Page;
 pub(super) use style::Layout;
 use style::Style;
 
-/// Maximum size of a block, in bytes. A longer one is rendered as if it were complete, since each piece
-/// parses the block again.
+/// Maximum size of a block, in bytes. A longer one is rendered as if it were complete. The limit bounds the cost of a
+/// piece, which parses the whole block.
 const MAX_BLOCK: usize = 64 << 10;
 
 /// A reply in Markdown that arrives in pieces.
@@ -27,15 +28,15 @@ pub(super) struct Markdown {
     layout: Layout,
     /// Source of the last block.
     source: String,
-    /// Output of the last block so far.
+    /// Output of the last block that was already returned.
     shown: String,
-    /// Length of the source of that output.
+    /// Length of the source of that output, in bytes.
     rendered: usize,
-    /// Whether the last block continues one that was split, on a new line.
+    /// Whether the source begins in the middle of a block, whose rest starts on a new line.
     is_split: bool,
-    /// Whether anything was rendered.
+    /// Whether any text was rendered, so that an empty line precedes the next block.
     begun: bool,
-    /// Highlighted code of the last block.
+    /// Highlighted code in the last block. A list may contain several code blocks.
     codes: Vec<Code>,
 }
 
@@ -64,12 +65,14 @@ impl Markdown {
     /// Adds the next piece, and returns the text to append to the output.
     pub(super) fn push(&mut self, piece: &str) -> String {
         self.source.push_str(piece);
+        // Only whole words are rendered, so a piece within a word is not worth parsing.
         if !piece.chars().any(cut::may_end_a_word) {
             return String::new();
         }
         self.escape_definitions(self.source.len());
         if self.source.len() > MAX_BLOCK {
             let rendered = self.render(self.source.len());
+            // The rest of the block is rendered like a new block, even in the middle of a code block.
             self.source.clear();
             self.shown.clear();
             self.rendered = 0;
@@ -78,6 +81,7 @@ impl Markdown {
         loop {
             match cut::cut(&self.source) {
                 Cut::At(end) => return self.render(end),
+                // Escaped in the source, so that a closing delimiter that comes later does not change the output.
                 Cut::Literal(at) => self.source.insert(at, '\\'),
             }
         }
@@ -90,8 +94,8 @@ impl Markdown {
         rendered
     }
 
-    /// Sets the width of the output that follows. If the last block is text that has begun, its rest starts on a new
-    /// line: it is unknown where the terminal now breaks the earlier lines.
+    /// Sets the width of the output that follows. The rest of a paragraph that has begun starts on a new line, since it
+    /// is unknown where the terminal now breaks the earlier lines. Other blocks keep their width to the end.
     pub(super) fn set_width(&mut self, width: usize) {
         if width == self.layout.width {
             return;
@@ -106,8 +110,8 @@ impl Markdown {
         }
     }
 
-    /// Escapes link reference definitions up to a position, so that they are rendered as text: otherwise
-    /// the targets of the links would not be visible. Returns the position after the inserted characters.
+    /// Escapes link reference definitions up to a position, so that they are rendered as text. Otherwise the targets of
+    /// the links would not be visible. Returns the position, moved by the number of inserted characters.
     fn escape_definitions(&mut self, mut end: usize) -> usize {
         while self.source[..end].contains("]:")
             && let Some(at) = draw::definition(&self.source[..end])
@@ -131,6 +135,7 @@ impl Markdown {
             }
             self.begun |= !block.output.is_empty();
             new.push_str(rest(&block.output, &self.shown));
+            // `shown` belongs to the first block of the source. The blocks after it have no output yet.
             if at < complete {
                 self.shown.clear();
             } else if block.output.len() > self.shown.len() {
@@ -147,7 +152,8 @@ impl Markdown {
     }
 }
 
-/// Returns whether a block is text, and neither code nor a table, whose lines depend on their beginning.
+/// Returns whether a block is text, which can be rendered without its beginning. Code needs its fence, and a table its
+/// header.
 fn is_text(block: &str) -> bool {
     let begins_with = |marker: &str| block.trim_start().starts_with(marker);
     !["```", "~~~", "|"].into_iter().any(begins_with) && !block.starts_with("    ")
@@ -158,8 +164,8 @@ pub(super) fn wrapped(line: &str, width: usize) -> String {
     wrapped_after(0, line, width)
 }
 
-/// Wraps a line of columns that are separated by two or more blanks. The text continues below the beginning of the last
-/// column in the first half of the width.
+/// Wraps a line of columns that are separated by two or more blanks. Continuation lines are indented to the last column
+/// that begins in the first half of the width.
 pub(super) fn wrapped_row(line: &str, width: usize) -> String {
     let starts = line.match_indices("  ").map(|(at, _)| {
         let rest = line[at..].trim_start_matches(' ');
@@ -169,7 +175,7 @@ pub(super) fn wrapped_row(line: &str, width: usize) -> String {
     wrapped_after(starts.last().unwrap_or_default(), line, width)
 }
 
-/// Wraps a line, and indents its continuation to the column of a position.
+/// Wraps a line, and indents its continuation lines to the column of the byte offset `at`.
 fn wrapped_after(at: usize, line: &str, width: usize) -> String {
     if page::visible_width(line) <= width {
         return line.to_owned();
@@ -182,8 +188,8 @@ fn wrapped_after(at: usize, line: &str, width: usize) -> String {
     page.finish()
 }
 
-/// Returns what an output contains beyond the text already shown. If later source changed that text, as
-/// many characters are skipped.
+/// Returns the part of an output after the text already shown. Shown text cannot be changed: if later source changed
+/// its rendering, the same number of visible characters is skipped.
 fn rest<'a>(output: &'a str, shown: &str) -> &'a str {
     if let Some(rest) = output.strip_prefix(shown) {
         return rest;
@@ -192,6 +198,7 @@ fn rest<'a>(output: &'a str, shown: &str) -> &'a str {
     let mut chars = output.char_indices();
     while left > 0 {
         match chars.next() {
+            // A style ends with `m` and is not visible.
             Some((_, '\x1b')) => {
                 chars.find(|(_, char)| *char == 'm');
             }

@@ -12,7 +12,7 @@ use super::sanitizer::{Sanitizer, sanitize};
 use crate::exit::ReaderGone;
 use crate::hint;
 
-/// Shown while the program waits for a reply.
+/// Text that is shown while the program waits for a reply.
 const WAITING: &str = "…";
 
 /// The only writer to stdout and stderr.
@@ -23,12 +23,13 @@ const WAITING: &str = "…";
 pub(crate) struct Printer {
     answers: Answers,
     coloured: bool,
-    /// Whether the terminal shows that a reply is awaited.
+    /// Whether the terminal shows that the program waits for a reply.
     waiting: bool,
-    /// Whether to omit messages that are not needed.
+    /// Whether to omit hints.
     quiet: bool,
 }
 
+/// State of the output to stdout.
 #[derive(Debug)]
 struct Answers {
     /// Sanitizes answers, if a terminal shows them.
@@ -73,6 +74,7 @@ impl Printer {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let terminal = io::stdout().is_terminal();
+        // A dumb terminal has no styles. Its output is not rendered, but still sanitized.
         let rendered = (terminal && !dumb) || when == Colour::Always;
         let styled = match when {
             Colour::Auto => rendered && !set("NO_COLOR"),
@@ -93,12 +95,12 @@ impl Printer {
         self.quiet = quiet;
     }
 
-    /// Stops rendering replies: they are data, not Markdown.
+    /// Stops rendering replies, because they are data and not Markdown.
     pub(crate) fn disable_markdown(&mut self) {
         self.answers.markdown = None;
     }
 
-    /// Returns whether replies are rendered at a terminal that also shows messages for the user.
+    /// Returns whether replies are rendered at a terminal that shows stderr as well.
     pub(crate) fn renders(&self) -> bool {
         let both = io::stdout().is_terminal() && io::stderr().is_terminal();
         both && self.answers.markdown.is_some()
@@ -130,7 +132,7 @@ impl Printer {
         self.coloured
     }
 
-    /// Shows that a reply is awaited, if replies are rendered. The next output replaces it.
+    /// Shows that the program waits for a reply, if replies are rendered. The next output replaces it.
     pub(crate) fn show_waiting(&mut self) {
         let rendered = self.answers.markdown.is_some() && io::stdout().is_terminal();
         let both = rendered && io::stderr().is_terminal();
@@ -140,13 +142,14 @@ impl Printer {
         }
     }
 
+    /// Erases the line that shows the waiting, if it is shown.
     fn clear_waiting(&mut self) {
         if std::mem::take(&mut self.waiting) {
             self.ask("\r\x1b[K");
         }
     }
 
-    /// Asks a question that is answered on the same line.
+    /// Writes a question that is answered on the same line. The caller sanitizes it.
     pub(crate) fn ask(&mut self, question: &str) {
         let mut err = io::stderr().lock();
         // A closed stderr is ignored: there is nowhere left to report it.
@@ -159,12 +162,12 @@ impl Printer {
     pub(crate) fn confirm(&mut self, question: impl Display) -> bool {
         self.ask(&sanitize(&question.to_string()));
         let mut answer = String::new();
-        // No answer is a no.
+        // A read error leaves the answer empty, which means no.
         let _ = io::stdin().read_line(&mut answer);
         matches!(answer.trim(), "y" | "Y" | "yes" | "Yes")
     }
 
-    /// Writes a message for the user to stderr, on separate lines.
+    /// Writes a message for the user to stderr, on its own lines.
     pub(crate) fn note(&mut self, text: impl Display) {
         self.write_note(text, wrapped);
     }
@@ -193,8 +196,8 @@ impl Printer {
         }
     }
 
-    /// Writes a message while a reply arrives. On a terminal it goes below the part that is shown; a pipe
-    /// still receives the reply in one piece.
+    /// Writes a message while a reply arrives. On a terminal, the reply continues on a new line after it. The output to
+    /// a pipe does not change.
     pub(crate) fn note_inline(&mut self, text: impl Display) -> anyhow::Result<()> {
         if self.answers.sanitizer.is_some() {
             self.end_answer()?;
@@ -221,13 +224,13 @@ impl Printer {
     }
 }
 
-/// Prints a line that an MCP server wrote to its stderr. It may be called from any thread.
+/// Prints a line that an MCP server wrote to its stderr. Can be called from any thread, without the printer.
 pub(crate) fn print_server_log(line: &str) {
     // A closed stderr is ignored: there is nowhere left to report it.
     let _ = writeln!(io::stderr().lock(), "{}", sanitize(line));
 }
 
-/// Returns the width of the terminal, in columns.
+/// Returns the width of the terminal in columns, or 80 if stdout is not a terminal.
 fn width() -> usize {
     const DEFAULT: usize = 80;
     if !io::stdout().is_terminal() {
@@ -239,7 +242,7 @@ fn width() -> usize {
     }
 }
 
-/// Converts a write error. A reader that closed the pipe is not a failure.
+/// Converts a write error. Rust ignores SIGPIPE, so a write fails with `BrokenPipe` after the reader closed the pipe.
 fn checked(written: io::Result<()>) -> anyhow::Result<()> {
     written.map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => ReaderGone.into(),
@@ -248,6 +251,7 @@ fn checked(written: io::Result<()>) -> anyhow::Result<()> {
 }
 
 impl Answers {
+    /// Writes a piece of an answer that is not Markdown.
     fn write(&mut self, out: &mut impl Write, piece: &str) -> io::Result<()> {
         let sanitized = self
             .sanitizer
@@ -292,6 +296,7 @@ impl Answers {
             self.at_line_start = last == '\n';
         }
         out.write_all(text.as_bytes())?;
+        // `Stdout` buffers lines: without a flush, a piece would be shown only with the next line feed.
         out.flush()
     }
 }

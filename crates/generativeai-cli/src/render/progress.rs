@@ -1,22 +1,22 @@
-//! Progress of a download: a bar on a terminal, else a line now and then.
+//! Progress of downloads and uploads: a bar on a terminal, and otherwise a line for every ten percent.
 
 use std::io::{self, Write};
 use std::sync::Mutex;
 
 use generativeai::remote::UploadProgress;
 
-/// Width of the bar, in characters, where the terminal is wide enough.
+/// Maximum width of the bar, in characters.
 const WIDTH: usize = 30;
-/// Without a terminal a line is written after each step of this many percent.
+/// Step between two lines in percent, if stderr is not a terminal.
 const STEP: u64 = 10;
 
 /// Progress of a long operation, shown on stderr.
 #[derive(Debug)]
 pub(crate) struct Progress {
     label: &'static str,
-    /// Returns the width of the terminal; `None` if stderr is not one.
+    /// Returns the current width of the terminal. `None` if stderr is not a terminal.
     width: Option<fn() -> usize>,
-    /// The percentage or step that was shown last.
+    /// Last percentage that the bar showed, or last step that was written as a line.
     shown: Option<u64>,
 }
 
@@ -38,9 +38,10 @@ impl Progress {
         }
     }
 
-    /// Returns a function that shows the progress of an upload. The line of the bar ends with the upload, or when the
-    /// function is dropped.
+    /// Returns a function that shows the progress of an upload. The line of the bar ends when all bytes are sent, or
+    /// when the function is dropped.
     pub(crate) fn of_upload(self) -> impl Fn(UploadProgress) + Send + Sync {
+        // The callback is an `Fn`, and showing progress changes its state.
         let progress = Mutex::new(Some(self));
         move |state| {
             let mut progress = progress.lock().expect("nothing panics while it is locked");
@@ -53,7 +54,7 @@ impl Progress {
         }
     }
 
-    /// Returns the text to write, if the display changes.
+    /// Returns the text to write, or `None` if the display does not change or the total is unknown (0).
     fn line(&mut self, done: u64, total: u64) -> Option<String> {
         let percent = (done.min(total) * 100).checked_div(total)?;
         let shown = match self.width {
@@ -75,7 +76,7 @@ impl Progress {
             return Some(format!("{label}: {of}\n"));
         };
         let numbers = format!("{percent:>3} % {of}");
-        // The last column stays empty: some terminals wrap after it.
+        // The last column stays empty: some terminals wrap after it, and the next bar would be on another line.
         let room = width().saturating_sub(numbers.len() + "[] ".len() + 1);
         let (label, room) = match room.checked_sub(label.len() + 1) {
             Some(room) if room >= WIDTH => (format!("{label} "), WIDTH),

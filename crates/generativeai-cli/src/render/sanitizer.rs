@@ -1,16 +1,18 @@
-//! Removes control characters and escape sequences, so that text cannot control the terminal.
+//! Removal of control characters and escape sequences, so that text of a model or a tool cannot control the terminal.
 
 /// Removes control characters and escape sequences from the text.
 pub(crate) fn sanitize(text: &str) -> String {
     Sanitizer::default().push(text)
 }
 
-/// Escapes the characters of JSON that [`sanitize`] would remove, so that no part of the arguments of a call is hidden.
+/// Escapes the characters of JSON that [`sanitize`] would remove.
+///
+/// For text that the user approves, such as the arguments of a call: the user must see every character of it.
 pub(crate) fn visible(text: &str) -> String {
     let mut visible = String::with_capacity(text.len());
     for char in text.chars() {
         match char {
-            // Tag characters, which have no width.
+            // Tag characters are invisible, but a model or a tool can read text that is written in them.
             '\u{e0000}'..='\u{e007f}' => visible.extend(char.escape_unicode()),
             char if is_text(char) => visible.push(char),
             char => visible += &format!("\\u{:04x}", u32::from(char)),
@@ -21,9 +23,11 @@ pub(crate) fn visible(text: &str) -> String {
 
 /// Removes control characters and escape sequences from text that arrives in pieces.
 ///
-/// Printable text, tabs and line feeds remain. Removed are all other C0 and C1 control characters; escape
-/// sequences (CSI, OSC, DCS and the like, with their content), even if they are split between pieces; and
-/// the control characters of the writing direction, which can make text look different.
+/// Printable text, tabs and line feeds remain. The following are removed:
+///
+/// - all other C0 and C1 control characters
+/// - escape sequences (CSI, OSC, DCS and the like, with their content), even if they are split between pieces
+/// - the control characters of the writing direction, which can change the visible order of characters
 #[derive(Debug, Default)]
 pub(super) struct Sanitizer {
     state: State,
@@ -53,7 +57,9 @@ impl Sanitizer {
     /// Processes the next character. Returns whether it is kept.
     fn is_kept(&mut self, char: char) -> bool {
         let (next, is_kept) = match (self.state, char) {
+            // Also ends a string, whose terminator is ESC and a backslash.
             (_, '\u{1b}') => (State::Escape, false),
+            // The C1 control characters are sequences such as ESC [ in a single character.
             (_, '\u{9b}') => (State::Control, false),
             (_, '\u{90}' | '\u{98}' | '\u{9d}' | '\u{9e}' | '\u{9f}') => (State::String, false),
             (State::String, '\n') => (State::Text, true),

@@ -1,4 +1,4 @@
-//! Replies that call tools: questions about the calls, and the continuation of the turn.
+//! Replies that call tools: questions about the calls, and decisions that continue the turn.
 
 use generativeai::{AutomaticFunctionCalling, Error, ErrorKind, WaitingCall};
 
@@ -10,7 +10,7 @@ use crate::render::Printer;
 use crate::reply::{self, Outcome, Received, TextSink};
 
 impl Repl<'_> {
-    /// Returns the settings for function calls, for the conversations of this run.
+    /// Returns the settings for function calls of all conversations of this run. Without tools, no call is executed.
     pub(super) fn function_calling(&self) -> AutomaticFunctionCalling {
         match &self.settings.approvals {
             Some(approvals) => approvals.function_calling(),
@@ -35,7 +35,8 @@ impl Repl<'_> {
         }
     }
 
-    /// Asks about waiting calls, if the reply ended with any. If changed arguments do not fit the function, asks again.
+    /// Asks about waiting calls, if the reply ended with any. If the decisions were refused, because changed arguments
+    /// do not fit the function, reports the error and asks again.
     pub(super) fn decisions(&mut self, received: &anyhow::Result<Received>) -> Option<Decisions> {
         let calls = self.waiting();
         if calls.is_empty() {
@@ -49,7 +50,7 @@ impl Repl<'_> {
         Some(self.ask(&calls))
     }
 
-    /// Asks about the calls that an earlier process left waiting, if their tools are connected.
+    /// Asks about the calls that an earlier process left waiting. Without tools, only reports them.
     pub(super) fn decide_waiting(&mut self) -> anyhow::Result<()> {
         let calls = self.waiting();
         if calls.is_empty() {
@@ -77,7 +78,7 @@ impl Repl<'_> {
         Ok(())
     }
 
-    /// Keeps a turn whose calls wait, without running them, before another message is sent.
+    /// Ends a turn whose calls wait, before another message is sent. The turn is kept, and its calls do not run.
     pub(super) fn leave_waiting(&mut self) {
         if !self.waiting().is_empty() && self.conversation().chat.keep_partial() {
             self.printer
@@ -89,6 +90,7 @@ impl Repl<'_> {
         approval::waiting(&self.conversations[self.current].chat)
     }
 
+    /// Asks the user about calls.
     fn ask(&mut self, calls: &[WaitingCall]) -> Decisions {
         let Some(approvals) = self.settings.approvals.clone() else {
             return Decisions::Stop;
@@ -97,6 +99,7 @@ impl Repl<'_> {
         let (prompt, signals) = (&mut self.prompt, &self.signals);
         let mut read = |printer: &mut Printer| match prompt.next(signals, printer) {
             Ok(Input::Line(line)) => Some(line),
+            // Ctrl-C discarded a typed answer only: the question is asked again.
             Ok(Input::Discarded) => Some(String::new()),
             _ => None,
         };

@@ -11,9 +11,9 @@ pub(super) enum Line<'a> {
     Message(&'a str),
     /// A command and its argument, which may be empty.
     Command(Command, &'a str),
-    /// A command that does not exist, and the most similar one.
+    /// An unknown command, and the most similar one.
     Unknown(&'a str, Option<&'static str>),
-    /// A command without arguments was given one.
+    /// A command that takes no argument, with one.
     UnexpectedArgument(&'static str),
 }
 
@@ -48,7 +48,7 @@ pub(super) enum Command {
 #[derive(Debug)]
 pub(super) struct Entry {
     command: Command,
-    /// Its names, without the slash. The help shows the first.
+    /// Its names without the slash, at least one. The help shows the first.
     names: &'static [&'static str],
     /// Its argument, as shown by the help; empty if it takes none.
     pub(super) argument: &'static str,
@@ -97,7 +97,7 @@ const fn entry(
     }
 }
 
-/// The last lines of the help.
+/// Last lines of the help.
 const NOTES: &str = "\
 @FILE in a message attaches the file. Start a message with // to send a /.
 Alt-Enter or Ctrl-J starts a new line; \"\"\" surrounds a multi-line message.
@@ -111,7 +111,7 @@ impl Entry {
     }
 }
 
-/// Returns the help about the commands.
+/// Returns the help: a row for each command, and notes about keys.
 pub(super) fn help() -> String {
     let usage = |entry: &Entry| format!("/{} {}", entry.name(), entry.argument);
     let width = COMMANDS.iter().map(|entry| usage(entry).len()).max();
@@ -127,7 +127,7 @@ impl<'a> Line<'a> {
     /// Parses a line.
     pub(super) fn parse(line: &'a str) -> Self {
         let line = line.trim();
-        // Words that end other programs at their prompt; few messages to a model consist of one.
+        // Users know these words from other prompts. A message to a model rarely consists of one of them.
         if let "exit" | "quit" | "help" = line {
             return match find(line) {
                 Some(entry) => Self::Command(entry.command, ""),
@@ -161,6 +161,7 @@ impl<'a> Line<'a> {
     }
 }
 
+/// Finds a command by one of its names.
 fn find(name: &str) -> Option<&'static Entry> {
     COMMANDS.iter().find(|entry| entry.names.contains(&name))
 }

@@ -1,4 +1,4 @@
-//! Use of the model's context by the conversation.
+//! A warning when the conversation nearly fills the context of the model.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use generativeai::GenerativeModel;
 use super::state::Repl;
 use crate::usage::ReplyUsage;
 
-/// Turns with fewer tokens do not request the limit of the model.
+/// Number of tokens of a turn below which the limit of the model is not requested.
 const FEW: i32 = 1_000;
 
-/// Maximum time of a request about the context. The prompt waits for it.
+/// Timeout of a request about the context. The user waits for the prompt meanwhile.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Repl<'_> {
-    /// Shows how full the context of the model is, at a terminal and if it is more than three quarters full.
+    /// Shows how full the context of the model is, if it is more than three quarters full and there is a terminal.
     ///
-    /// The usage of a reply covers all requests of its turn, so it is an upper bound. Only if that is large, the
-    /// history is counted.
+    /// The usage of a reply is the sum over all requests of its turn: with function calls or hops, the history is in it
+    /// several times. So it is an upper bound, and the history is counted only if this bound is large.
     pub(super) fn show_full_context(&mut self, usage: &ReplyUsage) {
         let most = usage.all_tokens();
         if most < FEW || !self.prompt.can_edit() {
@@ -45,7 +45,8 @@ impl Repl<'_> {
         }
     }
 
-    /// Returns the number of tokens that a request to a model may have. It is requested once for each model.
+    /// Returns the maximum number of tokens of a request to a model. It is requested once for each model, even if that
+    /// fails.
     fn token_limit(&mut self, model: &GenerativeModel) -> Option<i32> {
         if !self.token_limits.contains(model.name()) {
             let described = model.describe();
@@ -56,7 +57,7 @@ impl Repl<'_> {
         self.token_limits.get(model.name())
     }
 
-    /// Waits for a request, until its time limit or Ctrl-C.
+    /// Waits for a request, until its timeout or Ctrl-C.
     pub(super) fn within_timeout<T>(
         &mut self,
         request: impl Future<Output = Option<T>>,
@@ -68,6 +69,7 @@ impl Repl<'_> {
                 answer = tokio::time::timeout(TIMEOUT, request) => answer.ok().flatten(),
             }
         });
+        // The Ctrl-C was meant for the request, and not for the prompt that follows.
         self.signals.clear();
         answer
     }

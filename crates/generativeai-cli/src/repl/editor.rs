@@ -16,7 +16,7 @@ pub(super) fn command() -> Option<String> {
         .find(|editor| !editor.trim().is_empty())
 }
 
-/// Opens the text in an editor, and returns the edited text.
+/// Opens the text in an editor, and waits until the editor exits. Returns the edited text.
 pub(super) fn edit(editor: &str, text: &str) -> anyhow::Result<String> {
     let file = tempfile::Builder::new()
         .prefix("message-")
@@ -35,15 +35,16 @@ pub(super) fn edit(editor: &str, text: &str) -> anyhow::Result<String> {
     String::from_utf8(edited).context("the edited file is not UTF-8 text")
 }
 
-/// Returns a command that opens the file of its next argument in an editor. The variable may contain arguments, so a
-/// shell runs it.
+/// Returns a command that opens the file of its next argument in an editor. The variable may contain arguments, as in
+/// `code --wait`, so a shell runs it.
 fn shell(editor: &str) -> Command {
     let mut command = Command::new("sh");
+    // The path is an argument of the shell and not a part of the script, which would interpret its characters.
     command.args(["-c", &format!("{editor} \"$1\""), editor]);
     command
 }
 
-/// A file in which the user edits the text of the prompt. Its folder is readable only by the user.
+/// File in which the user edits the text of the prompt. Its folder is readable only by the user.
 #[derive(Debug)]
 pub(super) struct Editing {
     editor: String,

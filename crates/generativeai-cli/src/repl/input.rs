@@ -30,7 +30,7 @@ const MAX_HISTORY: usize = 1_000;
 /// Input of the user at the prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Input {
-    /// One line or several.
+    /// A message or a command, which may have several lines.
     Line(String),
     /// Ctrl-C at an empty prompt.
     Interrupt,
@@ -44,12 +44,12 @@ pub(super) enum Input {
 
 /// Reads lines from the terminal.
 pub(super) enum Prompt {
-    /// A line editor. It draws on the terminal itself.
+    /// A line editor, which draws on the terminal itself.
     Editor {
         editor: Box<Reedline>,
-        /// Whether any text is typed.
+        /// Whether the prompt contains text. reedline reports Ctrl-C without the text that it discards.
         has_text: Arc<AtomicBool>,
-        /// The file for the user's text editor, which is deleted with it.
+        /// Folder of the file for the user's text editor. It is deleted when this is dropped.
         _editing: Option<Editing>,
     },
     /// Lines as the terminal delivers them, if stdout or stderr is not a terminal to draw on.
@@ -84,6 +84,7 @@ impl Prompt {
             .and_then(|(path, _)| Ok(FileBackedHistory::with_file(MAX_HISTORY, path)?));
         match history {
             Ok(history) => {
+                // Lines that start with a blank are not stored, as in shells with `ignorespace`.
                 editor = editor
                     .with_history(Box::new(history))
                     .with_history_exclusion_prefix(Some(" ".to_owned()));
@@ -102,7 +103,7 @@ impl Prompt {
         })
     }
 
-    /// Inserts the text at the next prompt, to be edited.
+    /// Inserts text into the next prompt, where the user can edit it.
     pub(super) fn insert(&mut self, text: &str) {
         if let Self::Editor { editor, .. } = self {
             editor.run_edit_commands(&[EditCommand::InsertString(keys::drawable(text))]);
@@ -112,7 +113,7 @@ impl Prompt {
     /// Adds a line to the history that was not entered at the prompt.
     pub(super) fn remember(&mut self, line: &str) {
         if let Self::Editor { editor, .. } = self {
-            // Without its history the prompt works as well.
+            // An error is ignored: the prompt works without its history as well.
             let _ = editor
                 .history_mut()
                 .save(HistoryItem::from_command_line(line));
@@ -133,6 +134,7 @@ impl Prompt {
         if let Some(exit) = signals.exit() {
             return Ok(Input::Exit(exit));
         }
+        // A Ctrl-C before the prompt is shown is not meant for it.
         signals.clear();
         let (editor, has_text) = match self {
             Self::Editor {
@@ -164,7 +166,7 @@ impl Prompt {
     }
 }
 
-/// Reads a line as the terminal delivers it.
+/// Reads a line as the terminal delivers it. The read blocks, so a signal ends the program at once.
 fn plain(signals: &Signals, printer: &mut Printer) -> anyhow::Result<Input> {
     printer.ask(marker::PROMPT);
     let mut line = String::new();

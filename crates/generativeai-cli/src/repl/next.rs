@@ -1,9 +1,9 @@
-//! Next request of a session at the terminal.
+//! Next request of a session at the terminal, and the user's decisions that lead to one.
 
 use generativeai::Decision;
 use generativeai::protocol::content::Content;
 
-/// Next request of a session.
+/// Next request of a session. Each continues the conversation in another way.
 pub(super) enum Next {
     Message(Content),
     /// The rest of an unfinished reply.
@@ -15,8 +15,8 @@ pub(super) enum Next {
 /// Decisions of the user about calls that wait.
 pub(super) enum Decisions {
     Made(Vec<(String, Decision)>),
-    /// The reply is to be stopped.
+    /// The user wants to stop the reply.
     Stop,
-    /// Nothing: the program ends, and the calls continue to wait.
+    /// The program ends without a decision. The calls continue to wait in the session.
     Later,
 }

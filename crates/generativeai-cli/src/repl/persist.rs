@@ -5,15 +5,16 @@ use crate::exit::Exit;
 use crate::storage;
 
 impl Repl<'_> {
-    /// Saves pending events. Reports when messages stop being saved, and when they are saved again.
+    /// Saves pending events, and unlocks the session. Reports when messages stop being saved, and when they are saved
+    /// again.
     pub(super) fn persist(&mut self) {
         if self.signals.exit().is_some() {
-            // Saved by `close`.
+            // `close` saves them.
             return;
         }
         self.signals.clear();
         let conversation = &mut self.conversations[self.current];
-        // Events that could not be written before are written with the next message.
+        // After a failed write, the events are written together with those of the next message.
         if conversation.chat.unsaved().is_none() {
             let work = storage::save(conversation);
             let work = storage::unless_stopped(self.signals.stop(), work, self.printer);

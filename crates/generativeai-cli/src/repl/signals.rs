@@ -13,12 +13,12 @@ use tokio::time::sleep;
 use super::terminal;
 use crate::exit::Exit;
 
-/// After this many unhandled Ctrl-C the program exits at once.
+/// Number of unhandled Ctrl-C after which the program exits at once.
 const MAX_UNHANDLED: u8 = 3;
-/// Maximum wait for the signal that explains why the terminal failed.
+/// Maximum wait for a signal after the terminal failed.
 const SIGNAL_WAIT: Duration = Duration::from_secs(1);
-/// After SIGTERM or SIGHUP the program exits within this time, even if the signal is not handled: a read
-/// from a closed terminal may block forever.
+/// Time after SIGTERM or SIGHUP within which the program exits, even if nothing handles the signal: a read from a
+/// closed terminal may block forever.
 #[cfg(unix)]
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -26,6 +26,7 @@ const GRACE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Signals(Arc<State>);
 
+/// State that the signal handlers and the session share.
 #[derive(Debug, Default)]
 struct State {
     /// Exit code, once the program must exit.
@@ -46,6 +47,7 @@ impl Signals {
     /// Installs the signal handlers.
     pub(super) fn listen(runtime: &Runtime) -> anyhow::Result<Self> {
         let signals = Self::default();
+        // tokio registers signal handlers with the runtime of the current context.
         let _context = runtime.enter();
         let listening = listen(signals.clone()).context("cannot install signal handlers")?;
         runtime.spawn(listening);
@@ -66,7 +68,7 @@ impl Signals {
             .expect("the lock is not poisoned: nothing panics while holding it")
     }
 
-    /// Waits a moment for an exit code: reads from a closed terminal fail before SIGHUP arrives.
+    /// Waits a moment for an exit code. Reads from a closed terminal fail before SIGHUP arrives.
     pub(super) fn exit_soon(&self) -> Option<Exit> {
         let exit = self
             .0
@@ -82,7 +84,7 @@ impl Signals {
             .0
     }
 
-    /// Marks every Ctrl-C so far as handled.
+    /// Marks every Ctrl-C so far as handled. A signal that ends the program stays.
     pub(super) fn clear(&self) {
         self.0.interrupts.store(0, SeqCst);
         if self.exit().is_none() {
@@ -93,6 +95,7 @@ impl Signals {
     /// Waits for a signal.
     pub(super) async fn stop(&self) {
         loop {
+            // Created before the check: it also receives a notification that is sent between the check and the await.
             let received = self.0.received.notified();
             if self.exit().is_some() || self.0.interrupts.load(SeqCst) > 0 {
                 return;
@@ -101,7 +104,7 @@ impl Signals {
         }
     }
 
-    /// Waits for Ctrl-C only: SIGTERM does not interrupt the work that is needed before the exit.
+    /// Waits for Ctrl-C only. SIGTERM does not interrupt work that is needed before the exit, such as saving.
     pub(super) async fn interrupt(&self) {
         loop {
             let received = self.0.received.notified();
@@ -120,6 +123,7 @@ impl Signals {
         done
     }
 
+    /// Records a signal, and wakes the prompt or the reply. Exits if earlier signals were not handled.
     fn receive(&self, exit: Exit) {
         let is_exiting = self.exit().is_some();
         let is_unhandled = match exit {
@@ -149,6 +153,7 @@ fn exit_now(exit: Exit) -> ! {
     std::process::exit(exit as i32);
 }
 
+/// Installs the handlers, and returns the task that receives the signals.
 #[cfg(unix)]
 fn listen(signals: Signals) -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};

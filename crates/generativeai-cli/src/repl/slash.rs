@@ -33,7 +33,7 @@ pub(super) fn run(repl: &mut Repl<'_>, command: Command, argument: &str) -> anyh
         Command::Copy => return repl.copy_reply(argument),
         Command::Compact => repl.compact(argument),
         Command::Help => repl.printer.rows(command_line::help()),
-        // Handled by the caller.
+        // The caller ends the session for this command.
         Command::Quit => {}
     }
     Ok(())

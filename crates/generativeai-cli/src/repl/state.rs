@@ -38,9 +38,9 @@ pub(crate) struct Settings {
     pub(crate) save: bool,
     /// Options of a model that runs on this computer.
     pub(crate) engine: EngineOptions,
-    /// Policy of approval for calls of tools. `None` if there are no tools.
+    /// Approvals of tool calls. `None` without tools.
     pub(crate) approvals: Option<Approvals>,
-    /// Client that uploads files for the first model.
+    /// Client that uploads files for the first model, if it is a Gemini model.
     pub(crate) uploaders: Uploaders,
 }
 
@@ -55,7 +55,7 @@ enum Sent {
     Conflict,
     /// Nothing was sent: the user did not wait for another process.
     Nothing,
-    /// Calls of tools continue to wait for approval: the program ends.
+    /// The program ends, and calls of tools continue to wait for approval.
     Waiting,
 }
 
@@ -66,18 +66,19 @@ pub(super) struct Repl<'a> {
     pub(super) prompt: Prompt,
     pub(super) printer: &'a mut Printer,
     pub(super) settings: Settings,
-    /// All conversations of this run.
+    /// All conversations of this run. Earlier ones stay open, so that `/session` returns to one that is not saved.
     pub(super) conversations: Vec<Conversation>,
     /// Index of the conversation in use.
     pub(super) current: usize,
     /// Files for the next message.
     pub(super) attachments: Vec<Attachment>,
-    /// Clients that upload files, of all models of this run.
+    /// Clients that upload files for the models of this run.
     pub(super) uploaders: Uploaders,
     /// Lock of the session, from sending a message until it is saved.
     pub(super) lock: Option<SessionLock>,
     /// Lines typed during the last reply.
     pub(super) type_ahead: TypeAhead,
+    /// Token limits of the models of this run, as far as they are known.
     pub(super) token_limits: TokenLimits,
     /// Whether it was reported that messages are not saved.
     pub(super) reported_unsaved: bool,
@@ -127,7 +128,7 @@ impl<'a> Repl<'a> {
         }
     }
 
-    /// Shows contents of the history. Replies are rendered as when they arrived.
+    /// Shows contents of the history. Replies are rendered as Markdown if a terminal shows them.
     pub(super) fn show_paragraphs(&mut self, paragraphs: &[Paragraph]) -> anyhow::Result<()> {
         for paragraph in paragraphs {
             match paragraph.reply().filter(|_| self.printer.renders()) {
@@ -150,6 +151,7 @@ impl<'a> Repl<'a> {
             }
         }
         let content = attachment::message(&self.attachments, text);
+        // After a failure the files stay attached, for another attempt.
         if self.send(content)? {
             self.attachments.clear();
         }
@@ -184,9 +186,10 @@ impl<'a> Repl<'a> {
         uploaded.unwrap_or_else(|| bail!("the upload of {} was stopped", path.display()))
     }
 
-    /// Counts the tokens of a part; `None` if the model cannot count them.
+    /// Counts the tokens of a part. Returns `None` if the model cannot count them, or after Ctrl-C.
     fn tokens_of(&mut self, part: Part) -> Option<i32> {
         let model = self.conversation().chat.model().clone();
+        // The system instruction and the tools would be counted with the part.
         let model = model.without_system_instruction().tools(Toolbox::default());
         let counted = model.count_tokens(Content::user(part));
         let counted = self.runtime.block_on(async {
@@ -200,15 +203,15 @@ impl<'a> Repl<'a> {
         counted?.total_tokens
     }
 
-    /// Sends a message and shows the reply. Returns whether the turn was kept.
+    /// Sends a message and shows the reply. Returns whether the turn was kept, whole or in part.
     pub(super) fn send(&mut self, message: Content) -> anyhow::Result<bool> {
         let text = message.parts.iter().rev().find_map(Part::as_text);
         let text = text.unwrap_or_default().to_owned();
         self.converse(Next::Message(message), &text)
     }
 
-    /// Receives a reply, asks about calls of tools, and continues. Returns whether the turn was kept. `text` is what
-    /// the user typed.
+    /// Sends a request, shows the reply, asks about calls of tools, and reports the outcome. Returns whether the turn
+    /// was kept. After a conflict, `text` is inserted into the prompt, so that the user can send it again.
     pub(super) fn converse(&mut self, next: Next, text: &str) -> anyhow::Result<bool> {
         Ok(match self.exchange(next)? {
             Sent::Complete | Sent::Waiting => true,
@@ -231,7 +234,7 @@ impl<'a> Repl<'a> {
         })
     }
 
-    /// Continues the unfinished reply from its token, and shows the rest. What arrived of it is kept in any case.
+    /// Continues the unfinished reply from its token, and shows the rest. The part that arrived before is always kept.
     pub(super) fn retry(&mut self) -> anyhow::Result<()> {
         match self.exchange(Next::Retry)? {
             Sent::Complete | Sent::Waiting | Sent::Conflict | Sent::Nothing => {}
@@ -246,7 +249,7 @@ impl<'a> Repl<'a> {
         Ok(())
     }
 
-    /// Keeps what arrived of a reply that could be continued: something else comes after it.
+    /// Keeps the part of an interrupted reply that could be continued, before something else follows it.
     pub(super) fn settle(&mut self) {
         if self.conversation().can_continue() {
             self.conversation().chat.keep_partial();
@@ -261,7 +264,7 @@ impl<'a> Repl<'a> {
         if matches!(next, Next::Message(_)) {
             self.leave_waiting();
         }
-        // The time that the user takes to decide about calls does not count.
+        // Excludes the time in which the user decides about calls.
         let mut took = Duration::ZERO;
         let mut receive = |repl: &mut Self, next| {
             let started = Instant::now();
@@ -284,7 +287,7 @@ impl<'a> Repl<'a> {
             }
         }
         match received {
-            // If only saving was stopped, the reply is complete.
+            // Ctrl-C may have stopped only the saving of a reply that was complete.
             Ok(received)
                 if received.outcome == Outcome::Complete
                     || self.conversation().chat.unfinished().is_none() =>
@@ -293,6 +296,7 @@ impl<'a> Repl<'a> {
                 Ok(Sent::Complete)
             }
             Ok(_) => {
+                // The queued lines were typed for the reply that the user has stopped.
                 self.type_ahead.clear();
                 Ok(Sent::Stopped)
             }
@@ -308,12 +312,12 @@ impl<'a> Repl<'a> {
         }
     }
 
-    /// Locks the session. Returns `false` if the user stopped waiting for another process.
+    /// Locks the session, if it is saved. Returns `false` if the user stopped waiting for another process.
     pub(super) fn lock_session(&mut self) -> bool {
         let Some(session) = self.conversation().session.clone() else {
             return true;
         };
-        // A lock that this process holds would block it as well.
+        // Each lock opens the file again, so one that this process already holds would block it as well.
         self.lock = None;
         let acquire = SessionLock::acquire(&session, self.printer);
         let acquired = self.runtime.block_on(async {
@@ -331,7 +335,7 @@ impl<'a> Repl<'a> {
         true
     }
 
-    /// Reads the session again, since another process changed it.
+    /// Reads the session again, since another process changed it, and shows its last exchange.
     fn reload(&mut self) -> anyhow::Result<()> {
         let conversation = &self.conversations[self.current];
         let Some(session) = conversation.session.clone() else {
@@ -349,9 +353,9 @@ impl<'a> Repl<'a> {
         Ok(())
     }
 
-    /// Keeps what arrived of a stopped reply; if nothing did, discards the message.
+    /// Keeps the part of a stopped reply that arrived. If there is none, discards the message and returns `false`.
     fn keep_partial(&mut self) -> bool {
-        // A reply with a token stays unfinished: a retry continues it.
+        // A reply with a token stays unfinished, so that a retry can continue it.
         let kept = self.conversation().can_continue() || self.conversation().chat.keep_partial();
         if kept {
             self.printer
@@ -363,7 +367,7 @@ impl<'a> Repl<'a> {
         kept
     }
 
-    /// Adds the usage of the last reply.
+    /// Adds the usage of the last reply to that of the session, and shows it if the user wants to see it.
     fn count(&mut self, took: Duration, hops: usize) {
         let last = self.conversations[self.current].chat.last();
         let tokens = last.and_then(|last| last.usage_metadata.as_deref());

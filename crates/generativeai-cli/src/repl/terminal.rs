@@ -1,4 +1,4 @@
-//! The state of the terminal: restored whenever the program ends.
+//! Modes of the terminal. They are restored when the program ends, also because of a panic or a signal.
 
 use std::io::{self, IsTerminal, Write};
 use std::panic;
@@ -9,9 +9,9 @@ use crossterm::event::DisableBracketedPaste;
 use crossterm::event::EnableBracketedPaste;
 use crossterm::terminal::disable_raw_mode;
 
-/// Restores the terminal, if it was changed.
+/// Restores the terminal, if it was changed. Called before the program ends because of a panic or a signal.
 pub(super) fn restore() {
-    // If this fails, the terminal is gone.
+    // An error means that the terminal is gone.
     let _ = disable_raw_mode();
     restore_modes();
     let mut out = io::stdout();
@@ -24,21 +24,21 @@ pub(super) fn restore() {
 /// Stops the program until the shell continues it (`fg`).
 pub(super) fn suspend() {
     let id = std::process::id().to_string();
-    // If there is no `kill`, the key does nothing.
+    // An error is ignored: without the program `kill`, the key has no effect.
     let _ = std::process::Command::new("kill")
         .args(["-s", "TSTP", &id])
         .status();
 }
 
-/// Delivers single keys without echo until it is dropped, so that keys typed during a reply do not appear in
-/// the middle of it. Pasted text is marked. Ctrl-C still sends SIGINT.
+/// Mode in which the terminal delivers single keys without echo, until this is dropped. So keys typed during a reply do
+/// not appear in the middle of it. Pasted text is marked. Ctrl-C still sends SIGINT.
 #[cfg(unix)]
 #[derive(Debug)]
 pub(super) struct KeyMode;
 
 #[cfg(unix)]
 impl KeyMode {
-    /// Returns `None` if stdin is not a terminal.
+    /// Sets the mode. Returns `None` if stdin is not a terminal.
     pub(super) fn new() -> Option<Self> {
         modes::set_key_mode().then(|| {
             let mut out = io::stdout();
@@ -56,6 +56,7 @@ impl Drop for KeyMode {
     }
 }
 
+/// Ends key mode. Does nothing if the terminal is not in it.
 fn restore_modes() {
     #[cfg(unix)]
     if modes::restore() {
@@ -74,10 +75,10 @@ mod modes {
         LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
     };
 
-    /// Settings of the terminal before key mode.
+    /// Settings of the terminal before key mode. Static, since a panic hook and a signal handler restore them.
     static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
-    /// Returns `false` if stdin is not a terminal.
+    /// Sets key mode. Returns `false` if stdin is not a terminal.
     pub(super) fn set_key_mode() -> bool {
         let Ok(found) = tcgetattr(io::stdin()) else {
             return false;
@@ -87,7 +88,7 @@ mod modes {
             .remove(LocalModes::ECHO | LocalModes::ICANON);
         // Otherwise Ctrl-C discards output that the terminal has not read yet, and may cut an escape sequence.
         keys.local_modes.insert(LocalModes::NOFLSH);
-        // A read returns at once, also without a key.
+        // A read returns at once, even if no key was pressed.
         keys.special_codes[SpecialCodeIndex::VMIN] = 0;
         keys.special_codes[SpecialCodeIndex::VTIME] = 0;
         let Ok(mut before) = BEFORE.lock() else {
@@ -98,10 +99,10 @@ mod modes {
         is_set
     }
 
-    /// Returns `false` if the terminal was not in key mode.
+    /// Ends key mode. Returns `false` if the terminal was not in it.
     pub(super) fn restore() -> bool {
         let found = BEFORE.lock().ok().and_then(|mut before| before.take());
-        // If this fails, the terminal is gone.
+        // An error means that the terminal is gone.
         found.is_some_and(|found| tcsetattr(io::stdin(), OptionalActions::Now, &found).is_ok())
     }
 }
@@ -126,7 +127,7 @@ mod tests {
 
     use super::*;
 
-    /// Set for the process that the test starts in a new terminal, which then panics.
+    /// Variable that makes the test panic. It is set for the process that the test starts in a new terminal.
     const MUST_PANIC: &str = "GENAI_TEST_MUST_PANIC";
 
     fn panic_in_raw_mode() -> ! {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use generativeai::protocol::models::Model;
 
-/// Token limits of the models of a run by name; `None` if the limit is not known.
+/// Maximum numbers of tokens of a request, by the name of the model. `None` if a model does not report its limit, so
+/// that it is not requested again.
 #[derive(Debug, Default)]
 pub(super) struct TokenLimits(BTreeMap<String, Option<i32>>);
 

@@ -1,4 +1,4 @@
-//! Lines typed while a reply arrives. They are queued, and sent one by one after it.
+//! Lines typed while a reply arrives. They are queued, and sent one by one after the reply.
 
 use std::collections::VecDeque;
 #[cfg(unix)]
@@ -10,7 +10,7 @@ use tokio::time::sleep;
 #[cfg(unix)]
 use super::terminal::KeyMode;
 
-/// Interval between reads of the keyboard. Keys are needed only after the reply.
+/// Interval between reads of the keyboard. Keys are needed only after the reply, so they can wait.
 #[cfg(unix)]
 const READ_EVERY: Duration = Duration::from_millis(30);
 
@@ -47,7 +47,7 @@ impl TypeAhead {
                 outcome = &mut reply => return outcome,
                 () = sleep(READ_EVERY) => {}
             }
-            // Does not block in key mode. An error means that the terminal is gone; a signal reports that too.
+            // Does not block in key mode. An error means that the terminal is gone, which a signal reports as well.
             while let Ok(length @ 1..) = rustix::io::read(io::stdin(), &mut keys) {
                 self.push(&keys[..length]);
             }
@@ -85,7 +85,7 @@ impl TypeAhead {
         std::mem::take(&mut self.cleared)
     }
 
-    /// Processes keys, as a terminal in raw mode sends them.
+    /// Processes keys, in the form in which a terminal sends them. A character may be split between calls.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.pending.extend(bytes);
         let pending = std::mem::take(&mut self.pending);
@@ -96,7 +96,7 @@ impl TypeAhead {
         self.pending = rest.to_vec();
     }
 
-    /// Processes the first key, and returns its length; `None` if it is incomplete.
+    /// Processes the first key, and returns its length in bytes. Returns `None` if it is incomplete.
     fn key(&mut self, bytes: &[u8]) -> Option<usize> {
         let &first = bytes.first()?;
         match first {
@@ -127,6 +127,7 @@ impl TypeAhead {
         Some(1)
     }
 
+    /// Queues the draft, unless it is blank.
     fn enter(&mut self) {
         let line = std::mem::take(&mut self.draft);
         if !line.trim().is_empty() {
@@ -145,12 +146,13 @@ impl TypeAhead {
             return Some(PASTE_END.len());
         }
         match bytes.get(1) {
-            // A terminal sends a sequence in one piece, so a single byte is the key itself.
+            // A terminal sends a sequence in one piece. So a single byte at the end of the input is the key Esc.
             None => {
                 self.clear();
                 self.draft.clear();
                 Some(1)
             }
+            // Control sequences are keys such as the arrows. They end with a byte from `@` to `~`.
             Some(b'[') => {
                 let end = bytes[2..]
                     .iter()

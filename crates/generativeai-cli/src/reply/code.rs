@@ -1,4 +1,4 @@
-//! The code block of a reply, for scripts.
+//! Output of the code block of a reply alone, for scripts (`-x`).
 
 use generativeai::protocol::response::GenerateContentResponse;
 
@@ -7,7 +7,7 @@ use super::text::report_cut;
 use crate::code_block;
 use crate::render::Printer;
 
-/// Prints the first code block of a complete reply. A reply without one is printed as a whole, with a note.
+/// Sink that prints the first code block at the end of a reply. A reply without one is printed whole, with a note.
 #[derive(Debug, Default)]
 pub(crate) struct CodeSink {
     text: String,

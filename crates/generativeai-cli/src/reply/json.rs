@@ -1,4 +1,4 @@
-//! Replies for programs: one JSON object, or one object per line. `docs/output.md` describes them.
+//! Replies for programs: one JSON object, or one object per line. `docs/output.md` specifies them.
 
 use std::time::Instant;
 
@@ -12,24 +12,25 @@ use crate::approval::Approvals;
 use crate::render::Printer;
 use crate::usage::ReplyUsage;
 
-/// Prints the whole answer as one JSON object (`--output json`).
+/// Sink that prints the whole answer as one JSON object (`--output json`). If the reply fails, it prints nothing.
 #[derive(Debug)]
 pub(crate) struct JsonSink {
     answer: Answer,
 }
 
-/// Prints one JSON object per line while the reply arrives (`--output jsonl`).
+/// Sink that prints one JSON object per line while the reply arrives (`--output jsonl`).
 #[derive(Debug)]
 pub(crate) struct JsonLinesSink {
     answer: Answer,
 }
 
-/// The answer while it is collected.
+/// Parts of the answer that are not in the last response: a turn with function calls consists of several responses.
 #[derive(Debug)]
 struct Answer {
     started: Instant,
     /// Whether the reply must be JSON, which is added as `data`.
     structured: bool,
+    /// Function calls of all responses.
     calls: Vec<Value>,
     /// Approvals of tools, if there are any.
     approvals: Option<Approvals>,
@@ -84,6 +85,7 @@ impl Sink for JsonLinesSink {
         chunk: &GenerateContentResponse,
         printer: &mut Printer,
     ) -> anyhow::Result<()> {
+        // Decisions are made between two responses, so they come before the next chunk.
         self.print_decisions(printer)?;
         let texts = [("thought", chunk.thoughts()), ("text", text_of(chunk))];
         for (kind, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
@@ -128,7 +130,7 @@ impl Answer {
         }
     }
 
-    /// Takes over the decisions made since the last call, and returns them.
+    /// Returns the decisions since the last call, and adds them to those of the whole answer.
     fn take_decisions(&mut self) -> Vec<Value> {
         let approvals = self.approvals.as_ref();
         let decisions = approvals.map_or_else(Vec::new, Approvals::take_decisions);
@@ -168,10 +170,12 @@ impl Answer {
     }
 }
 
+/// Describes a function call.
 fn call(call: &FunctionCall) -> Value {
     json!({ "name": call.name, "args": call.args })
 }
 
+/// Describes an error, with the wait that the service requires if there is one.
 fn failure(error: &Error) -> Map<String, Value> {
     let (kind, message) = (error.kind().to_string(), error.to_string());
     let mut failure = members(json!({ "kind": kind, "message": message }));

@@ -1,4 +1,4 @@
-//! Receiving a reply: one loop that passes chunks to a sink until the reply ends or is stopped.
+//! Receiving a reply: a loop that passes chunks to a sink until the reply ends or is stopped.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use tokio::time::sleep;
 use crate::approval;
 use crate::render::Printer;
 
-/// If nothing arrives within this time, the sink shows that the reply is awaited.
+/// Time without a chunk after which the sink shows that the program waits.
 const SHOW_WAITING_AFTER: Duration = Duration::from_millis(800);
 
-/// Receives a reply and shows it.
+/// Destination of a reply, which shows it in some format.
 pub(crate) trait Sink {
-    /// Shows that the reply is awaited. Called at most once.
+    /// Shows that the program waits for the reply. Called at most once.
     fn waiting(&mut self, _: &mut Printer) {}
 
     /// Shows the next chunk.
@@ -28,17 +28,17 @@ pub(crate) trait Sink {
         printer: &mut Printer,
     ) -> anyhow::Result<()>;
 
-    /// Shows the end of the reply, or that it waits, after the last chunk.
+    /// Shows the end of the reply. Called once after the last chunk, also if the reply waits for approval.
     fn end(&mut self, end: End<'_>, printer: &mut Printer) -> anyhow::Result<()>;
 }
 
-/// Outcome of a reply.
+/// End of a reply, as a sink shows it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum End<'a> {
     Complete(&'a GenerateContentResponse),
     /// Tool calls wait for approval. The reply continues after the decision.
     Waits,
-    /// The user stopped it.
+    /// The user stopped the reply.
     Stopped,
     Failed(&'a Error),
 }
@@ -54,8 +54,9 @@ pub(crate) struct Received {
 /// Outcome of a reply that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
+    /// The reply ended, or waits for the approval of calls.
     Complete,
-    /// The user stopped it.
+    /// The user stopped the reply.
     Stopped,
 }
 
@@ -69,7 +70,7 @@ pub(crate) async fn receive(
     stop: impl Future<Output = ()>,
     printer: &mut Printer,
 ) -> anyhow::Result<Received> {
-    // Retries happen inside `next` below, so they are reported through a channel.
+    // The callback runs within `next` below, while this function owns the printer. So retries go through a channel.
     let (sender, mut retries) = mpsc::unbounded_channel();
     let options = RequestOptions::default().on_retry(move |attempt| {
         let _ = sender.send(retry_note(attempt));
@@ -79,8 +80,8 @@ pub(crate) async fn receive(
     let mut late = pin!(sleep(SHOW_WAITING_AFTER));
     loop {
         let chunk = {
-            // Polled until it is ready, never dropped before: it may be running functions that the model
-            // called.
+            // Pinned outside of the inner loop, so that the note about a retry does not drop it: it may be running
+            // functions that the model called.
             let mut next = pin!(reply.next());
             loop {
                 tokio::select! {
@@ -92,7 +93,7 @@ pub(crate) async fn receive(
                 }
             }
         };
-        // A retry may succeed without a wait, in the same poll.
+        // If a retry needs no wait, the chunk may be ready in the same poll as the note about the retry.
         while let Ok(retry) = retries.try_recv() {
             printer.note(retry);
         }
@@ -132,7 +133,7 @@ pub(crate) async fn receive(
 fn retry_note(attempt: &Attempt) -> String {
     let (outcome, next) = (&attempt.outcome, attempt.number + 1);
     if attempt.waited.is_zero() {
-        // Another model is asked.
+        // Without a wait, the next attempt goes to another model.
         return format!("({outcome}; Ctrl-C stops)");
     }
     let wait = attempt.waited.as_secs_f64();
@@ -142,15 +143,15 @@ fn retry_note(attempt: &Attempt) -> String {
 /// Completes when Ctrl-C is pressed.
 pub(crate) async fn ctrl_c() {
     if signal::ctrl_c().await.is_err() {
-        // Without a handler, Ctrl-C ends the program.
+        // Without a handler, Ctrl-C ends the program, so there is nothing to wait for.
         std::future::pending().await
     }
 }
 
-/// Returns the text of a chunk, thoughts excluded. A chunk without text has an empty one.
+/// Returns the text of a chunk without thoughts. The text may be empty.
 pub(super) fn text_of(chunk: &GenerateContentResponse) -> String {
     chunk.text().unwrap_or_else(|_| {
-        // A chunk with a function call may contain text as well.
+        // `text` is an error for a chunk without text or with a function call, which may contain text as well.
         let parts = chunk.parts().unwrap_or_default().iter();
         let texts = parts.filter(|part| !part.is_thought());
         texts.filter_map(Part::as_text).collect()

@@ -10,7 +10,7 @@ use crate::render::{Printer, visible};
 /// Maximum length of displayed function arguments, in characters.
 const MAX_ARGUMENTS: usize = 200;
 
-/// Prints the text of a reply.
+/// Sink that prints the text of a reply as it arrives.
 #[derive(Debug, Default)]
 pub(crate) struct TextSink {
     /// Whether any text arrived.
@@ -57,7 +57,7 @@ pub(super) fn report_cut(response: &GenerateContentResponse, printer: &mut Print
     }
 }
 
-/// Describes a function call with its arguments.
+/// Describes a function call with the beginning of its arguments.
 fn describe(call: &FunctionCall) -> String {
     let name = call.name();
     match &call.args {
@@ -72,7 +72,7 @@ fn describe(call: &FunctionCall) -> String {
     }
 }
 
-/// Returns the kinds of the parts of a response.
+/// Returns the kinds of the parts of a response, such as an image or a function call.
 fn kinds(response: &GenerateContentResponse) -> String {
     let parts = response.parts().unwrap_or_default().iter();
     let kinds: Vec<_> = parts.filter_map(|part| part.kind()).collect();

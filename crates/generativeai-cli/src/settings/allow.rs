@@ -1,4 +1,4 @@
-//! Allowing a tool in the configuration file.
+//! Adding a tool to the list `allow` of the configuration file.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -8,14 +8,15 @@ use anyhow::Context;
 use tempfile::NamedTempFile;
 use toml_edit::{Array, DocumentMut, Item, Value};
 
-/// Name of the file that is locked while a configuration file changes. It stays, empty.
+/// Name of the file that is locked while a configuration file changes. It is empty and never deleted. The configuration
+/// file cannot be locked itself, since it is replaced by a new one.
 const LOCK: &str = ".lock";
 
 /// Adds a tool to the list `allow` of a configuration file, which is created if it does not exist.
 pub(super) fn add(file: &Path, tool: &str) -> anyhow::Result<()> {
     let folder = file.parent().context("it is not in a folder")?;
     std::fs::create_dir_all(folder)?;
-    // Another process that allows a tool at the same time would overwrite this one's.
+    // Without a lock, two processes could read the file at the same time, and the second write would undo the first.
     let lock = File::create(folder.join(LOCK))?;
     lock.lock()?;
     let (text, permissions) = match std::fs::read_to_string(file) {
@@ -24,9 +25,10 @@ pub(super) fn add(file: &Path, tool: &str) -> anyhow::Result<()> {
         Err(error) => return Err(error.into()),
     };
     let text = with_allowed(&text, tool)?;
-    // Renaming replaces the file at once: a killed program does not leave half of the settings.
+    // Renaming replaces the file atomically: a killed program does not leave half of the settings.
     let mut new = NamedTempFile::new_in(folder)?;
     new.write_all(text.as_bytes())?;
+    // A temporary file is readable only by the user.
     if let Some(permissions) = permissions {
         new.as_file().set_permissions(permissions)?;
     }
@@ -45,6 +47,7 @@ fn with_allowed(text: &str, tool: &str) -> anyhow::Result<String> {
     let allow = chat
         .entry("allow")
         .or_insert_with(|| Item::Value(Array::new().into()));
+    // A single value may be written without a list.
     if let Some(only) = allow.as_str() {
         *allow = Item::Value(Array::from_iter([only]).into());
     }

@@ -24,7 +24,7 @@ pub(crate) struct Setting {
     pub(crate) line: usize,
 }
 
-/// Parses a file, and checks its values like options on the command line.
+/// Parses a file, and checks its values in the same way as options on the command line. An error contains the line.
 pub(super) fn read(path: &Path, text: &str, program: &Command) -> Result<Vec<Setting>, UsageError> {
     let file = File { path, text };
     let tables = DeTable::parse(text).map_err(|error| {
@@ -76,20 +76,21 @@ type Entry<'t> = (
     &'t Spanned<DeValue<'t>>,
 );
 
-/// Returns the entries of a table in the order of the file.
+/// Returns the entries of a table in the order of the file, so that the first error in the file is reported.
 fn in_order<'t>(table: &'t DeTable<'t>) -> Vec<Entry<'t>> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     entries
 }
 
-/// A file that is parsed.
+/// The file that is parsed, for errors.
 struct File<'f> {
     path: &'f Path,
     text: &'f str,
 }
 
 impl File<'_> {
+    /// Reads the table of a command.
     fn table(
         &self,
         name: &Spanned<std::borrow::Cow<'_, str>>,
@@ -113,6 +114,7 @@ impl File<'_> {
         in_order(table).into_iter().map(set).collect()
     }
 
+    /// Reads a setting.
     fn setting(
         &self,
         command: &'static str,
@@ -153,18 +155,20 @@ impl File<'_> {
         })
     }
 
+    /// Creates an error with the path and the line of a byte offset.
     fn wrong(&self, at: usize, what: impl Display) -> UsageError {
         let (path, line) = (self.path.display(), self.line(at));
         UsageError(format!("{path}, line {line}: {what}"))
     }
 
+    /// Returns the line of a byte offset, from 1.
     fn line(&self, at: usize) -> usize {
         let before = self.text.bytes().take(at);
         1 + before.filter(|&byte| byte == b'\n').count()
     }
 }
 
-/// Returns a value as it would be typed on the command line; `None` for other kinds of values.
+/// Returns the words of a value on the command line. Returns `None` for a table, a date or a nested list.
 fn values(value: &DeValue<'_>) -> Option<Vec<String>> {
     if let Some(list) = value.as_array() {
         return list.iter().map(|item| scalar(item.get_ref())).collect();
@@ -187,6 +191,7 @@ fn scalar(value: &DeValue<'_>) -> Option<String> {
 
 /// Checks values by parsing them as options.
 fn check(option: &Arg, values: &[String]) -> Result<(), String> {
+    // A flag has no value on the command line, so clap would refuse `true` as well.
     if matches!(option.get_action(), ArgAction::SetTrue) {
         return match values {
             [value] if value == "true" || value == "false" => Ok(()),
@@ -198,6 +203,7 @@ fn check(option: &Arg, values: &[String]) -> Result<(), String> {
         .iter()
         .map(|value| format!("--{long}={value}"))
         .collect();
+    // With its variable, the option could get its value from the environment instead of the file.
     let alone = Command::new("genai")
         .no_binary_name(true)
         .arg(option.clone().env(None::<&'static str>));

@@ -1,4 +1,4 @@
-//! Locks of sessions: only one process at a time sends messages in a session.
+//! Locks of sessions, so that only one process at a time sends messages in a session.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
@@ -10,12 +10,12 @@ use tokio::time::{Instant, sleep};
 
 use crate::render::Printer;
 
-/// Interval between attempts of a waiting process to lock the session.
+/// Interval between attempts to lock a session that another process has locked.
 const RETRY_EVERY: Duration = Duration::from_millis(50);
-/// A wait that takes longer than this is reported.
+/// Time after which the wait is reported.
 const REPORT_AFTER: Duration = Duration::from_millis(800);
 
-/// The lock of a session, released when it is dropped or the process exits.
+/// Lock of a session. It is released when it is dropped or the process exits, even if it is killed.
 ///
 /// Without it, a process that opens a session could not distinguish a running turn of another process from one that a
 /// crashed process left behind.
@@ -26,8 +26,8 @@ pub(crate) struct SessionLock {
 }
 
 impl SessionLock {
-    /// Locks a session. Waits while another process holds the lock. Returns `None` if the folder of the store
-    /// is not writable: then nothing can be saved anyway.
+    /// Locks a session. Waits while another process holds the lock. Returns `None` if the folder of the store is not
+    /// writable, since nothing can be saved then.
     pub(crate) async fn acquire(session: &Session, printer: &mut Printer) -> Option<Self> {
         let path = path(session.id()).ok()?;
         let started = Instant::now();
@@ -43,10 +43,12 @@ impl SessionLock {
                     session.id()
                 ));
             }
+            // `File::lock` would block the thread, so that Ctrl-C could not stop the wait.
             sleep(RETRY_EVERY).await;
         }
     }
 
+    /// Locks the file at a path. Returns `None` if another process holds the lock.
     fn try_acquire(path: &Path) -> io::Result<Option<Self>> {
         let mut options = File::options();
         options.create(true).truncate(false).write(true);
@@ -54,7 +56,8 @@ impl SessionLock {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path)?;
         match file.try_lock() {
-            // The last owner may have removed the file after it was opened here.
+            // The last owner may have removed the file after it was opened here. A third process could then create and
+            // lock another file at the same path.
             Ok(()) if is_same(&file, path) => {
                 let path = path.to_owned();
                 Ok(Some(Self { file, path }))
@@ -67,7 +70,8 @@ impl SessionLock {
 
 impl Drop for SessionLock {
     fn drop(&mut self) {
-        // Removed while it is locked, so that no second process can own it. If that fails, the file stays.
+        // Removed while it is still locked: after the unlock it could be the lock of another process. An error is
+        // ignored, since the next owner can use the file as well.
         if cfg!(unix) {
             let _ = fs::remove_file(&self.path);
         }

@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-/// Wait after the second crash in a row; it doubles with each further one.
+/// Wait after the second crash in a row. It doubles with each further crash.
 const INITIAL: Duration = Duration::from_millis(500);
 /// Maximum wait.
 const MAX: Duration = Duration::from_secs(30);
-/// A process that ran for this long resets the backoff.
+/// Uptime of a process that resets the backoff.
 const HEALTHY: Duration = Duration::from_secs(60);
 
-/// Counts crashes in a row.
+/// Number of crashes in a row, which determines the wait before a restart.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     crashes: u32,
 }
 
 impl Backoff {
-    /// Returns how long to wait after a crash of a process that ran for this time. The first crash is
-    /// followed by a restart at once.
+    /// Returns the wait before a restart, after the crash of a process with this uptime. After the first crash there is
+    /// none.
     pub(super) fn after(&mut self, uptime: Duration) -> Duration {
         if uptime >= HEALTHY {
             self.crashes = 0;

@@ -1,4 +1,4 @@
-//! The engine process: `genai engine`, started and stopped by its parent.
+//! The engine process: `genai engine` as a child process, with a client for it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::engine_options::EngineOptions;
 
-/// Command line and options of the engine process.
+/// Command line of the engine process.
 #[derive(Debug)]
 pub(super) struct Launch {
     program: PathBuf,
@@ -20,17 +20,17 @@ pub(super) struct Launch {
     options: Vec<OsString>,
 }
 
-/// A running engine process that is ready for requests. Dropping it kills the process.
+/// An engine process that is ready for requests. Dropping it kills the process.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
-    /// The process exits when its stdin is closed.
+    /// Kept open, since the process exits when its stdin is closed.
     _stdin: ChildStdin,
     _stdout: BufReader<ChildStdout>,
     pub(super) remote: Remote,
 }
 
-/// The engine exited before it was ready. It wrote the reason to stderr.
+/// An error because the engine exited before it was ready. The engine has printed the reason to stderr.
 #[derive(Debug)]
 pub(crate) struct StartFailed(pub(crate) ExitStatus);
 
@@ -54,8 +54,10 @@ impl Launch {
         })
     }
 
-    /// Starts the engine and waits until it is ready.
+    /// Starts the engine and waits until it is ready: when it has loaded the model, it prints its address.
     pub(super) async fn start(&self) -> anyhow::Result<Process> {
+        // Any process of this machine can connect to the engine. The key goes through stdin, since other users can read
+        // the arguments of a process.
         let key = key()?;
         let mut child = Command::new(&self.program)
             .args(["engine", "--model"])
@@ -70,7 +72,7 @@ impl Launch {
         let stdout = child.stdout.take().context("the engine has no stdout")?;
         let mut stdout = BufReader::new(stdout);
         let mut address = String::new();
-        // If writing fails the process has exited; the exit status below contains the reason.
+        // If this fails, the process has exited. Its exit status is read below.
         let _ = stdin.write_all(format!("{key}\n").as_bytes()).await;
         let read = stdout.read_line(&mut address).await;
         read.context("cannot read the address of the engine")?;
@@ -103,7 +105,7 @@ impl Process {
     }
 }
 
-/// Returns options without time limits and retries: the clients of the server set their own.
+/// Returns options without timeouts and retries. The clients of the server have their own.
 fn without_limits() -> RequestOptions {
     RequestOptions::default()
         .timeout(Duration::MAX)

@@ -1,4 +1,4 @@
-//! Approval of tool calls: the dialog at the terminal, and what runs without one.
+//! Approval of tool calls: the dialog at the terminal, and the rules without a terminal.
 
 use std::process::Command;
 
@@ -12,7 +12,7 @@ fn calling() -> Service {
     Service::start(Answer::Calls("greet", "That is all."))
 }
 
-/// Returns the screen as one line, however it is wrapped.
+/// Returns the screen as one line, which does not depend on how the terminal wraps.
 fn unwrapped(terminal: &Terminal) -> String {
     let screen = terminal.screen();
     screen.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -1,4 +1,4 @@
-//! Two servers of the program in front of one model server, with the chats of their clients in PostgreSQL.
+//! Two `genai serve` processes in front of one model server, with the chats of their clients in PostgreSQL.
 
 use std::env;
 use std::io::Write;
@@ -16,7 +16,7 @@ use super::support::genai;
 
 const CHATS: usize = 200;
 const TURNS: usize = 5;
-/// Tasks that send messages.
+/// Number of tasks that send messages.
 const WORKERS: usize = 16;
 /// Numbers of acknowledged turns at which the first server is killed and started again.
 const KILLED: usize = 300;
@@ -24,7 +24,7 @@ const RESTARTED: usize = 600;
 
 /// State that the tasks share.
 struct Cluster {
-    /// Connections of two processes of an application.
+    /// Connections to the store, as two processes of an application have them.
     stores: [Store; 2],
     ports: [u16; 2],
     servers: [Mutex<Option<Serving>>; 2],
@@ -86,7 +86,8 @@ fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-/// Returns the address of the database; `None`, with a message past the capture of the tests, if there is none.
+/// Returns the address of the database. Without one, returns `None` and writes a message directly to stderr: the test
+/// harness captures `eprintln!` and shows it only for tests that fail.
 fn database() -> Option<String> {
     let address = env::var("GENERATIVEAI_TEST_POSTGRES").ok();
     if address.is_none() {

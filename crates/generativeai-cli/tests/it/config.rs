@@ -5,7 +5,7 @@ use std::process::Command;
 use super::fake_service::{Answer, Service};
 use super::support::{genai, ran};
 
-/// A configuration file in a new folder.
+/// A configuration file in a new folder, which the program uses as `$XDG_CONFIG_HOME`.
 struct Settings(tempfile::TempDir);
 
 impl Settings {

@@ -4,7 +4,7 @@ use super::fake_service::{Answer, Service};
 use super::support::ran;
 use super::terminal::Terminal;
 
-// The service reports a limit of 300 tokens for the model, and counts 258 for every history.
+// The fake service reports a limit of 300 tokens for the model, and counts 258 for every history.
 
 #[test]
 fn a_context_that_is_more_than_three_quarters_full_is_shown() {

@@ -1,4 +1,4 @@
-//! A fake OpenAI-compatible server with two models, which numbers its replies.
+//! A fake OpenAI-compatible server with two models and numbered replies.
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
@@ -39,7 +39,7 @@ impl FakeOpenAi {
             let mut number = 0;
             for stream in listener.incoming().flatten() {
                 let request = read(&stream);
-                // Errors of writing: the client has gone.
+                // An error means that the client has closed the connection.
                 let _ = match request.split(' ').nth(1).unwrap_or_default() {
                     "/v1/models" => whole(stream, 200, MODELS),
                     "/v1/embeddings" => whole(stream, 200, EMBEDDING),
@@ -52,7 +52,7 @@ impl FakeOpenAi {
                     }
                     _ => whole(stream, 404, r#"{"detail":"Not Found"}"#),
                 };
-                // Fails if the test is over.
+                // Nobody receives it if the test is over.
                 let _ = sender.send(request);
             }
         });
@@ -75,7 +75,7 @@ impl FakeOpenAi {
     }
 }
 
-/// Answers a request with this text, streamed in two chunks if the request asks for a stream.
+/// Answers a request with a text, in two chunks if the request is for a stream.
 fn reply(mut stream: TcpStream, request: &str, text: &str) -> std::io::Result<()> {
     let usage = r#""usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}"#;
     if !request.contains(r#""stream":true"#) {

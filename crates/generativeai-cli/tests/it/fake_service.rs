@@ -1,4 +1,4 @@
-//! A fake Gemini API.
+//! A fake Gemini API, with prepared answers.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -13,8 +13,9 @@ use super::support::genai;
 pub(crate) struct Service {
     pub(crate) address: String,
     requests: Receiver<String>,
+    /// Each message lets one gated reply pass.
     gate: Sender<()>,
-    /// Gated replies whose end was read.
+    /// A message for each gated reply whose end the program has read.
     ends: Receiver<()>,
     /// Number of started uploads.
     uploads: Arc<AtomicUsize>,
@@ -25,7 +26,7 @@ pub(crate) struct Service {
 pub(crate) enum Answer {
     /// Chunks of text; the last one ends the reply.
     Texts(Vec<&'static str>),
-    /// Text that ends at the token limit of the request, and the token from which it continues.
+    /// Text that ends with `CONTINUATION`, and its continuation token.
     Hop(&'static str, &'static str),
     /// A call of this function with the name Ada, and this text after its result.
     Calls(&'static str, &'static str),
@@ -33,11 +34,11 @@ pub(crate) enum Answer {
     CallsWith(&'static str, &'static str, &'static str),
     /// Text, and the number of tokens of its request.
     Counted(&'static str, i32),
-    /// One chunk of text; then the stream stays open.
+    /// One chunk of text. Then the stream stays open.
     Hangs(&'static str),
     /// Text, once the test opens the gate.
     Gated(&'static str),
-    /// Nothing; the connection stays open. Uploads stop after the first piece.
+    /// Nothing. The connection stays open. Uploads stop after the first piece.
     Silent,
     /// A status code and a body.
     Fails(u16, &'static str),
@@ -99,7 +100,7 @@ impl Service {
                 };
                 number += 1;
                 let answered = is_single && request.contains("functionResponse");
-                // Fails if the test is over.
+                // Nobody receives it if the test is over.
                 let _ = sender.send(request);
                 let opened = Arc::clone(&opened);
                 let ended = ended.clone();
@@ -109,11 +110,11 @@ impl Service {
                             reply(stream, &Answer::Texts(vec![text]))
                         }
                         Answer::Gated(text) => {
-                            // Fails if the test is over.
+                            // An error means that the test is over.
                             let _ = opened.lock().expect("no panic").recv();
                             let client = stream.try_clone();
                             let replied = reply(stream, &Answer::Texts(vec![text]));
-                            // Fails if the test is over.
+                            // Nobody receives it if the test is over.
                             let _ = client.and_then(wait_until_read).map(|()| ended.send(()));
                             replied
                         }
@@ -136,7 +137,7 @@ impl Service {
         self.uploads.load(SeqCst)
     }
 
-    /// Answers one request that waits at the gate.
+    /// Answers one request with a gated reply.
     pub(crate) fn open_gate(&self) {
         self.gate.send(()).expect("it serves");
     }
@@ -185,6 +186,7 @@ fn wait_until_read(mut stream: TcpStream) -> std::io::Result<()> {
     stream.read(&mut [0]).map(drop)
 }
 
+/// Reads a request: its head and its body.
 pub(crate) fn read(stream: &TcpStream) -> String {
     let mut stream = BufReader::new(stream);
     let (mut request, mut length) = (String::new(), 0);
@@ -204,6 +206,7 @@ pub(crate) fn read(stream: &TcpStream) -> String {
     request + &String::from_utf8(body).expect("text")
 }
 
+/// Sends an answer as a stream of events.
 fn reply(mut stream: TcpStream, answer: &Answer) -> std::io::Result<()> {
     const EVENTS: &str =
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
@@ -246,6 +249,7 @@ fn reply(mut stream: TcpStream, answer: &Answer) -> std::io::Result<()> {
     }
 }
 
+/// Sends a JSON body with a status code.
 pub(crate) fn whole(mut stream: TcpStream, code: u16, body: &str) -> std::io::Result<()> {
     let answer = format!(
         "HTTP/1.1 {code} So\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\

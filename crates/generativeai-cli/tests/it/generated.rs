@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use super::support::{genai, ran, run, run_with};
 
-/// Completions that bash suggests for the last of these words.
+/// Returns the completions that bash suggests for the last of these words. Bash runs the script of the program, and
+/// calls its function as for the key Tab.
 fn completed_by_bash(words: &[&str], data: &Path) -> Vec<String> {
     let script = run(&["completions", "bash"]);
     assert_eq!(script.code, Some(0), "{script:?}");

@@ -1,4 +1,4 @@
-//! Replies that arrive in several requests.
+//! Replies in several requests, with continuation tokens.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -156,7 +156,7 @@ fn a_session_whose_process_was_killed_in_a_hop_continues_it() {
     assert_eq!(terminal.end().code, 0);
 }
 
-/// Settings that make the embedded model reply with 24 tokens.
+/// Arguments with which the embedded model generates a reply of 24 tokens.
 const COUNT: [&str; 6] = [
     "--temperature",
     "0.5",
@@ -166,7 +166,7 @@ const COUNT: [&str; 6] = [
     "Tell me a long story about a dog.",
 ];
 
-/// Asks a server, and returns the reply and the number of hops.
+/// Sends a message to a server. Returns the reply and the note about the number of hops.
 fn count(serving: &Serving) -> (String, String) {
     let mut command = genai(&["chat", "--stats", "--model", "gemini-2.5-flash"]);
     let command = command

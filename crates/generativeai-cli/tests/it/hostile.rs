@@ -1,16 +1,16 @@
-//! Text of others cannot control the terminal: replies, errors, names of files and functions.
+//! Untrusted text cannot control the terminal: replies, errors, and names of files and functions.
 
 use super::fake_service::{Answer, Service};
 use super::terminal::{Left, Terminal};
 use super::tools::server;
 
-/// Sequences for titles, clipboard, links, colours, cursor, clearing and direction, as C0, C1 and character
-/// references.
+/// Sequences that set titles, the clipboard, links, colours, the cursor and the direction, or clear the screen. They
+/// are written with C0 and C1 control characters and with character references.
 const ATTACK: &str = "safe\u{1b}]0;title\u{7} \u{1b}]52;c;ZXZpbA==\u{1b}\\one \
      \u{1b}]8;;http://evil\u{1b}\\two\u{1b}]8;;\u{1b}\\ \u{1b}[2J\u{1b}[31mthree \u{9b}2J\u{9d}0;t\u{9c}four \
      \u{1b}P$q\u{1b}\\\u{1b}c\u{1b}[?1049h\u{202e}five\u{2066} \u{8}\u{7f}six &#27;[2J&#x9b;31m end\n";
 
-/// Asserts that the output only draws. `Terminal::end` has checked for titles and the like.
+/// Asserts that the output only draws. `Terminal::end` has already asserted that no title or the like was set.
 fn assert_harmless(left: &Left) {
     let outside = left.bytes.replace("\x1b[", "");
     let bad = |char: char| {

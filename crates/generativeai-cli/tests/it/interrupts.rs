@@ -32,7 +32,7 @@ impl User {
         }
     }
 
-    /// Returns a model that calls the function, and then replies.
+    /// Creates a user whose model calls the function, and then replies.
     fn with_function() -> Self {
         Self::new(Answer::Calls("greet", "Ada was greeted."))
     }

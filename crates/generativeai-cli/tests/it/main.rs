@@ -1,4 +1,4 @@
-//! The program as a process: its output and exit codes.
+//! The program as a process: its output, its exit codes and its behaviour at a terminal.
 
 #[cfg(unix)]
 mod approval;

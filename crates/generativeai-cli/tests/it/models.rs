@@ -15,7 +15,7 @@ fn file() -> Vec<u8> {
     (0..300_000_u32).flat_map(u32::to_le_bytes).collect()
 }
 
-/// A new cache, and a hub.
+/// A machine with an empty cache, and a fake hub.
 struct Machine {
     cache: tempfile::TempDir,
     hub: Hub,
@@ -35,7 +35,7 @@ impl Machine {
             .env_remove("GENAI_OFFLINE")
             .env("XDG_CACHE_HOME", self.cache.path())
             .env("HF_ENDPOINT", &self.hub.address)
-            // pip finds no package, and asks no index.
+            // pip requests no index and finds no package.
             .env("PIP_NO_INDEX", "1")
             .env("PIP_FIND_LINKS", self.cache.path());
         command

@@ -8,7 +8,7 @@ use super::fake_service::{Answer, Service};
 use super::support::{Ran, ran, run};
 use super::tools::server;
 
-/// Returns a folder with a file, which the program uses as its working folder and for its settings.
+/// Runs a command in a folder, which is also its folder for settings and state.
 fn in_folder(mut command: Command, folder: &Path) -> Ran {
     command
         .current_dir(folder)

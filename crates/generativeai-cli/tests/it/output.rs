@@ -1,4 +1,4 @@
-//! `--output json` and `--output jsonl`, as `docs/output.md` describes them.
+//! `--output json` and `--output jsonl`. Each output is checked against the schema in `docs/output.md`.
 
 use serde_json::{Value, json};
 
@@ -15,12 +15,14 @@ fn schema(definition: &str) -> jsonschema::Validator {
     jsonschema::validator_for(&schema).expect("the schema is one")
 }
 
+/// Returns the output of `--output json`, which must match the schema.
 fn whole(ran: &Ran) -> Value {
     let answer = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
     assert!(schema("answer").is_valid(&answer), "{answer}");
     answer
 }
 
+/// Returns the lines of `--output jsonl`, which must match the schema.
 fn lines(ran: &Ran) -> Vec<Value> {
     let schema = schema("line");
     let read = |line| {
@@ -202,7 +204,7 @@ fn an_invalid_schema_is_refused_with_its_position() {
     let endless = schema("endless.json", r##"{"$ref": "#"}"##);
     refused(&endless, 2, &["endless.json: #: "]);
     refused("nowhere.json", 1, &["cannot read the schema nowhere.json"]);
-    // The model is not loaded: this one does not exist.
+    // The schema is checked before the model is loaded, which does not exist here.
     run(&["chat", "--model", "none.gguf", "--schema", &odd, "Hello"]).refused(2, &["objekt"]);
     run(&[
         "chat",

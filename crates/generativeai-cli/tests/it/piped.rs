@@ -1,4 +1,4 @@
-//! Piped input: added to the message if it is text, else refused.
+//! Piped input: it is added to the message if it is text, and otherwise refused.
 
 use std::io::{Seek, Write};
 

@@ -1,4 +1,4 @@
-//! Sessions that are continued at the terminal: what is shown, what is asked, and what is saved.
+//! Sessions that are continued at the terminal: the shown exchange, questions, and saving.
 
 use std::process::Command;
 

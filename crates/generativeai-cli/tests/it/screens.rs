@@ -1,4 +1,4 @@
-//! Screens of the main flows.
+//! Screens of the main uses, as a person sees them.
 
 use std::fs;
 
@@ -7,6 +7,7 @@ use vt100::Color;
 use super::fake_service::{Answer, Service};
 use super::terminal::Terminal;
 
+/// A reply in chunks that cut words, delimiters, code and a table.
 const REPLY: [&str; 8] = [
     "Here is a **short",
     "** program that says hello, with a line that is long enough to be br",
@@ -18,6 +19,7 @@ const REPLY: [&str; 8] = [
     "---:|\n| build | 1 s |\n| run | 10 ms |\n",
 ];
 
+/// Returns the screen from the first line of the prompt on, without notes about the model.
 fn screen(terminal: &Terminal) -> String {
     let screen = terminal.screen();
     let begin = screen.find("/help lists").expect("the first line");

@@ -1,4 +1,4 @@
-//! Signals and other ways to exit: the terminal is always restored.
+//! Signals and other ways to exit. `Terminal::end` asserts that the terminal is restored each time.
 
 use std::io::{Read, Write};
 

@@ -1,4 +1,4 @@
-//! Slash commands.
+//! Slash commands of the prompt.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! `genai serve` when its engine process crashes, or it is killed itself.
+//! `genai serve` after a crash of its engine process, and the engine after the server was killed.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -19,7 +19,7 @@ fn kill(id: &str) {
     assert!(killed.expect("kill runs").success());
 }
 
-/// Requests a reply that takes minutes, and reads its first event.
+/// Requests a reply that takes minutes, and reads its first event. The schema forces the model to a long reply.
 fn long_reply(serving: &Serving) -> BufReader<TcpStream> {
     let body = r#"{"contents":[{"parts":[{"text":"Tell me a very long story."}]}],
         "generationConfig":{"responseMimeType":"application/json","maxOutputTokens":7000,
@@ -94,7 +94,7 @@ fn the_engine_exits_with_the_server_even_if_that_is_killed() {
 
     child.wait().expect("it has ended");
     let mut output = String::new();
-    // Both processes hold the other end: it closes when both have exited.
+    // Both processes hold the other end of the pipe, so it ends only when both have exited.
     stderr.read_to_string(&mut output).expect("text");
     assert!(!output.contains("panicked"), "{output}");
 }

@@ -12,7 +12,7 @@ use generativeai_local::default_model;
 pub(crate) const VARIABLES: [&str; 3] =
     ["GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL"];
 
-/// Settings that make replies of the embedded model short and reproducible.
+/// Options that make replies of the embedded model short and reproducible.
 pub(crate) const SHORT: [&str; 6] = [
     "--temperature",
     "0",
@@ -30,7 +30,7 @@ pub(crate) struct Ran {
     pub(crate) stderr: String,
 }
 
-/// A cache that contains the small model alone, whatever the user has downloaded.
+/// Returns a cache that contains only the small model, independent of the models that the user has downloaded.
 fn cache() -> &'static Path {
     static CACHE: LazyLock<PathBuf> = LazyLock::new(|| {
         let model = default_model::fetch(|_| {}).expect("the small model");
@@ -121,7 +121,7 @@ pub(crate) fn run_with(words: &[&str], input: &[u8]) -> Ran {
     ran(child.wait_with_output())
 }
 
-/// Converts the output of a run.
+/// Converts the output of a run, which must be UTF-8.
 pub(crate) fn ran(output: std::io::Result<Output>) -> Ran {
     let output = output.expect("the program ends");
     let text = |bytes| String::from_utf8(bytes).expect("text");

@@ -1,4 +1,4 @@
-//! A terminal that runs the program: keys and screen.
+//! A pseudo-terminal that runs the program, with keys and a screen.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -11,7 +11,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use vt100::{Callbacks, Parser, Screen};
 
-/// Time limit of a wait, sufficient on a busy machine.
+/// Maximum time of a wait. It is long enough for a busy machine.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// Default size of the terminal: rows and columns.
@@ -21,8 +21,10 @@ const SIZE: (u16, u16) = (50, 80);
 pub(crate) struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     keys: Box<dyn Write + Send>,
+    /// Output of the program that was not processed yet.
     pieces: Receiver<Vec<u8>>,
     parser: Parser<Monitor>,
+    /// All processed output.
     shown: Vec<u8>,
     master: Box<dyn MasterPty + Send>,
     /// Terminal settings before the program started.
@@ -40,7 +42,7 @@ pub(crate) struct Left {
     pub(crate) screen: String,
 }
 
-/// Replies to queries of the program, and everything it did to the terminal besides drawing.
+/// Replies to queries of the program, and everything that it did to the terminal besides drawing.
 #[derive(Default)]
 struct Monitor {
     replies: Vec<String>,
@@ -106,7 +108,7 @@ impl Terminal {
 
     /// Types keys.
     pub(crate) fn type_keys(&mut self, keys: &str) {
-        // Fails if the program has exited.
+        // An error means that the program has exited.
         let _ = self.keys.write_all(keys.as_bytes());
         let _ = self.keys.flush();
     }
@@ -193,7 +195,8 @@ impl Terminal {
         assert!(sent.expect("kill is there").success());
     }
 
-    /// Returns what the program asked the terminal to copy since the last call, in base64. It is then no violation.
+    /// Returns the texts that the program has copied with the terminal since the last call, in base64. They are no
+    /// longer violations.
     pub(crate) fn take_clipboard(&mut self) -> Vec<String> {
         let violations = &mut self.parser.callbacks_mut().violations;
         let (copied, others): (Vec<_>, _) = std::mem::take(violations)
@@ -239,12 +242,13 @@ impl Terminal {
         }
     }
 
-    /// Waits until a killed program is gone. It cannot restore the terminal.
+    /// Waits until a killed program has exited. It could not restore the terminal.
     pub(crate) fn wait_until_killed(mut self) {
         self.child.wait().expect("it ends");
         self.ended = true;
     }
 
+    /// Processes output of the program, and answers its queries.
     fn take(&mut self, piece: &[u8]) {
         self.parser.process(piece);
         self.shown.extend(piece);
@@ -272,6 +276,7 @@ fn rows(screen: &Screen) -> String {
     rows.join("\n").trim_end().to_owned()
 }
 
+/// Returns the row that contains the cursor.
 fn row_of_cursor(screen: &Screen) -> String {
     let (row, _) = screen.cursor_position();
     let mut rows = screen.rows(0, screen.size().1);
@@ -279,10 +284,10 @@ fn row_of_cursor(screen: &Screen) -> String {
     row.trim_end().to_owned()
 }
 
-/// Makes Ctrl-C leave the output of the terminal alone.
+/// Sets the terminal to keep its output on Ctrl-C.
 ///
-/// The kernel sends the signal first and then discards output that was not read yet, so it may discard what the program
-/// prints on the signal.
+/// By default the kernel sends the signal, and then discards output that was not read yet. That may include output that
+/// the program writes because of the signal.
 fn keep_output_on_ctrl_c(master: &dyn MasterPty) {
     let path = master.tty_name().expect("a terminal has a name");
     let terminal = File::options().read(true).write(true).open(path);
@@ -292,7 +297,7 @@ fn keep_output_on_ctrl_c(master: &dyn MasterPty) {
     tcsetattr(&terminal, OptionalActions::Now, &settings).expect("it is a terminal");
 }
 
-/// Settings of a terminal: echo, line mode and so on.
+/// Returns the settings of a terminal, such as echo and line mode.
 fn settings(master: &dyn MasterPty) -> String {
     format!(
         "{:?}",
@@ -343,6 +348,7 @@ impl Callbacks for Monitor {
         last: char,
     ) {
         match (first, params, last) {
+            // A query of the cursor's position, which the prompt waits for.
             (None, [[6]], 'n') => {
                 let (row, column) = screen.cursor_position();
                 self.replies

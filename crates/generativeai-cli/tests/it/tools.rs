@@ -3,7 +3,7 @@
 use super::fake_service::{Answer, Service};
 use super::support::{genai, ran, run};
 
-/// Returns a command that starts a server with one tool.
+/// Returns a command that starts an MCP server with one tool.
 pub(crate) fn server(name: &str, greeting: &str) -> String {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/mcp_server.py");
     format!("python3 '{script}' {name} '{greeting}'")

@@ -1,4 +1,4 @@
-//! Files that are too large for a message: uploaded with a bar, once, until Ctrl-C stops it.
+//! Files that are too large for a message: they are uploaded once, with a progress bar, and Ctrl-C stops an upload.
 
 use std::fs::File;
 use std::process::Command;
@@ -45,7 +45,7 @@ impl User {
         command
     }
 
-    /// Asserts that the next request refers to the film, and does not contain its place on disk.
+    /// Asserts that the next request refers to the film, and does not contain its path on disk.
     fn assert_referred(&self) {
         let request = self.service.request();
         let uri = format!("{}/v1beta/files/film", self.service.address);

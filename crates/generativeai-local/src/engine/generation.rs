@@ -23,8 +23,10 @@ pub(super) struct Generation {
     pub(super) tokens: Vec<LlamaToken>,
     /// Sequence of the context that belongs to this reply.
     pub(super) sequence: usize,
+    /// Number of tokens in the prompt.
     prompt: usize,
-    /// Prompt tokens cached when the reply was first admitted.
+    /// Number of prompt tokens that were cached when the reply was first admitted. Admissions after a preemption do not
+    /// change it.
     cached: Option<usize>,
     max_tokens: usize,
     sampler: Sampler,
@@ -35,20 +37,25 @@ pub(super) struct Generation {
     pending_logprobs: Vec<TokenLogprobs>,
     deadline: Option<Instant>,
     events: mpsc::Sender<Result<Event>>,
-    /// Capacity reserved for the last event, so that it is never lost.
+    /// Capacity reserved for the last event. A reply can thus fail or expire while its channel is full, although the
+    /// engine never waits for capacity. `None` once the event was sent, or if the receiver was dropped at once.
     last_event: Option<mpsc::OwnedPermit<Result<Event>>>,
 }
 
-/// State of a reply: finished, or in need of more tokens.
+/// State of a reply after a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
+    /// The reply needs more tokens.
     Running,
+    /// The last event was sent.
     Finished,
 }
 
 impl Generation {
+    /// Begins a reply. `context` is the size of the context in tokens.
     pub(super) fn new(queued: QueuedJob, context: usize) -> Self {
         let QueuedJob { job, events } = queued;
+        // Cannot underflow: `Engine::submit` rejects prompts that leave no room for a reply.
         let available = context - job.prompt.len();
         Self {
             prompt: job.prompt.len(),
@@ -78,7 +85,7 @@ impl Generation {
         self.events.is_closed()
     }
 
-    /// Returns whether the reply channel has capacity for another piece.
+    /// Returns whether the reply channel has capacity for another piece. The reserved last event does not count.
     pub(super) fn has_capacity(&self) -> bool {
         self.events.capacity() > 0
     }
@@ -108,11 +115,14 @@ impl Generation {
     /// Samples a token; `None` at the end of the reply.
     fn sample(&mut self, model: &Model, logits: &[f32]) -> Result<Option<LlamaToken>> {
         let generated = self.generated();
+        // A forced token replaces the choice of the model, whose logits are not used. It still passes through the
+        // grammar, so that the grammar's state matches the reply.
         if let Some(thinking) = &mut self.thinking
             && let Some(token) = thinking.next_forced(generated)
         {
             return self.accept(token).map(Some);
         }
+        // An error of the grammar ends the reply: without a mask, the reply would no longer be constrained.
         let mask = match &mut self.grammar {
             Some(grammar) => Some(grammar.compute_mask_or_eos().map_err(grammar_failed)?),
             None => None,
@@ -122,6 +132,7 @@ impl Generation {
             .sampler
             .sample(logits, allowed)
             .ok_or_else(|| error::internal("the model returned no usable logits"))?;
+        // The end token has no text and is not part of the reply, so it is not counted either.
         if model.is_end_of_generation(token) {
             return Ok(None);
         }
@@ -141,6 +152,8 @@ impl Generation {
         Ok(token)
     }
 
+    /// Sends the text that a token completes, and ends the reply at a stop sequence, at the end of the grammar, or at
+    /// the limit of its length.
     fn emit(&mut self, model: &Model, token: LlamaToken) -> Status {
         let bytes = model.bytes_of(token);
         let thinking = self.thinking.as_mut();
@@ -148,6 +161,7 @@ impl Generation {
             true => self.text.push_thought(bytes),
             false => self.text.push(bytes),
         };
+        // A stopped grammar allows only the end token. Ending here saves the batch that would sample it.
         let complete = self.grammar.as_ref().is_some_and(Matcher::is_stopped);
         if decoded.stopped || complete {
             return self.finish(End::Stop, decoded.text);
@@ -164,6 +178,7 @@ impl Generation {
         Status::Running
     }
 
+    /// Sends the last event: `text`, and the text that was held back.
     fn finish(&mut self, end: End, mut text: String) -> Status {
         text.push_str(&self.text.finish());
         let piece = self.piece(text);
@@ -177,6 +192,7 @@ impl Generation {
         }
     }
 
+    /// Returns the number of tokens generated so far.
     fn generated(&self) -> usize {
         self.tokens.len() - self.prompt
     }

@@ -20,9 +20,10 @@ pub(crate) struct EngineOptions {
     pub(crate) chats: usize,
     /// Maximum number of requests that wait.
     pub(crate) queue: usize,
-    /// Number of compute threads.
+    /// Maximum number of compute threads. Fewer are used while other programs keep cores busy.
     pub(crate) threads: usize,
-    /// Generates one reply at a time and reuses nothing, so that equal requests get equal replies.
+    /// Generates one reply at a time and reuses nothing, so that equal requests get equal replies: floating-point sums
+    /// depend on the tokens that are decoded together.
     pub(crate) deterministic: bool,
 }
 
@@ -34,13 +35,13 @@ pub(crate) struct Job {
     pub(crate) sampling: Sampling,
     /// Stop sequences: strings that end the reply and are not part of it.
     pub(crate) stops: Vec<String>,
-    /// Maximum number of generated tokens. The context may hold fewer.
+    /// Maximum number of generated tokens, thoughts included. The context may hold fewer.
     pub(crate) max_tokens: usize,
     /// Form and limit of the thoughts, if the model thinks.
     pub(crate) thinking: Option<ThinkingLimit>,
     /// Grammar that the reply must match.
     pub(crate) grammar: Option<Matcher>,
-    /// Time when the reply fails if it is not complete.
+    /// Time at which the reply fails if it is not complete. The engine checks it before each batch.
     pub(crate) deadline: Option<Instant>,
 }
 
@@ -68,7 +69,7 @@ pub(crate) struct Piece {
     pub(crate) logprobs: Vec<TokenLogprobs>,
     /// Prompt tokens served from the prefix cache.
     pub(crate) cached: usize,
-    /// Tokens generated so far.
+    /// Tokens generated so far, thoughts included.
     pub(crate) generated: usize,
 }
 

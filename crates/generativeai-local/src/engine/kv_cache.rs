@@ -1,4 +1,7 @@
 //! llama.cpp's context and its key-value cache: decodes batches, and copies, trims and frees sequences.
+//!
+//! A cell of the cache holds the keys and values of one token, and may belong to several sequences. The context has one
+//! pool of cells for all sequences.
 
 use llama_cpp_2::DecodeError;
 use llama_cpp_2::context::LlamaContext;
@@ -50,12 +53,14 @@ impl<'model> KvCache<'model> {
         } = self.prefixes.lease(prompt)?;
         let prepared = match copy_from {
             Some(source) => self.copy(source, sequence, cached),
+            // At least the last token of the prompt is removed, if the sequence holds all of it.
             None => self.trim(sequence, cached),
         };
         if prepared {
             return Some((sequence, cached));
         }
-        // Recurrent architectures cannot remove a part of a sequence: start with an empty one.
+        // Recurrent architectures cannot remove a part of a sequence. `reuse` is off for those that llama.cpp reports,
+        // so this covers the others: start with an empty sequence.
         self.trim(sequence, 0);
         self.prefixes.truncate(sequence, 0);
         Some((sequence, 0))
@@ -71,6 +76,7 @@ impl<'model> KvCache<'model> {
         let Ok(threads) = i32::try_from(threads) else {
             return;
         };
+        // Called before each batch. `raw` formats and parses text, so it runs only for a change.
         if threads == self.threads {
             return;
         }
@@ -97,7 +103,12 @@ impl<'model> KvCache<'model> {
         self.prefixes.extend(sequence, tokens);
     }
 
-    /// Returns the logits after the token at `index` of the batch decoded last.
+    /// Returns the logits after the token at `index` of the batch decoded last: one number for each token of the
+    /// vocabulary, the higher the more probable.
+    ///
+    /// # Panics
+    ///
+    /// The batch did not request logits for this token.
     pub(super) fn logits(&self, index: i32) -> &[f32] {
         self.context.get_logits_ith(index)
     }
@@ -108,8 +119,8 @@ impl<'model> KvCache<'model> {
             return self.clear(sequence);
         }
         self.prefixes.release(sequence);
-        // Attention scans all used cells, so cached ones slow every running chat a little: keep at
-        // most half of the context.
+        // Attention scans all used cells, also those of other sequences, so cached ones slow every running chat a
+        // little: keep at most half of the context.
         let limit = self.context.n_ctx() as usize / 2;
         while self.prefixes.exceeds(limit) {
             self.evict();
@@ -122,7 +133,7 @@ impl<'model> KvCache<'model> {
         self.prefixes.clear(sequence);
     }
 
-    /// Evicts the least recently used idle sequence. Returns `false` if all are in use.
+    /// Evicts the least recently used idle sequence. Returns `false` if no idle sequence holds tokens.
     pub(super) fn evict(&mut self) -> bool {
         let evicted = self.prefixes.evict();
         if let Some(sequence) = evicted {
@@ -134,6 +145,7 @@ impl<'model> KvCache<'model> {
     /// Replaces a sequence by the first `length` tokens of another. They share their cells, so nothing is computed
     /// again. Returns `false` if the architecture cannot do it.
     fn copy(&mut self, source: usize, sequence: usize, length: usize) -> bool {
+        // llama.cpp adds the copied cells to the sequence, which may still hold an evicted chat.
         self.trim(sequence, 0);
         let end = u32::try_from(length).ok();
         self.context
@@ -141,8 +153,8 @@ impl<'model> KvCache<'model> {
             .is_ok()
     }
 
-    /// Removes all tokens of a sequence after the first `length`. Returns `false` if the architecture cannot do it:
-    /// a recurrent state contains all earlier tokens at once.
+    /// Removes all tokens of a sequence after the first `length`. A cell is freed once no sequence has it. Returns
+    /// `false` if the architecture cannot do it: a recurrent state contains all earlier tokens at once.
     fn trim(&mut self, sequence: usize, length: usize) -> bool {
         let from = u32::try_from(length).ok();
         self.context
@@ -156,8 +168,8 @@ pub(super) fn sequence_id(sequence: usize) -> i32 {
     i32::try_from(sequence).expect("the builder allows at most 64 chats")
 }
 
-/// Returns the pointer of a context, which llama-cpp-2 shows only in `Debug`: `LlamaContext { context: 0x7f… }`.
-/// `None` if that changes.
+/// Returns the pointer of a context. llama-cpp-2 has no accessor for it, but prints it in `Debug`:
+/// `LlamaContext { context: 0x7f… }`. Returns `None` if that form changes; the number of threads is then fixed.
 fn raw(context: &LlamaContext<'_>) -> Option<*mut llama_cpp_sys_2::llama_context> {
     let shown = format!("{context:?}");
     let (_, address) = shown.split_once("context: 0x")?;

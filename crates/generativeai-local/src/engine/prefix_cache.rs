@@ -1,4 +1,7 @@
 //! Bookkeeping of the tokens in each sequence: picks the sequence for a prompt and the one to evict.
+//!
+//! A chat sends its whole history with each request, and most of it was evaluated for the last one. A prefix of equal
+//! tokens has equal keys and values, so only the tokens after the longest cached prefix must be decoded.
 
 use llama_cpp_2::token::LlamaToken;
 
@@ -11,10 +14,13 @@ pub(super) struct PrefixCache {
     reuse: bool,
 }
 
+/// State of one sequence.
 #[derive(Clone, Debug, Default)]
 struct Slot {
     tokens: Vec<LlamaToken>,
+    /// Value of the clock when the slot was last released.
     last_used: u64,
+    /// Whether a reply uses the sequence. Others may copy a prefix of it meanwhile, but not evict it.
     leased: bool,
 }
 
@@ -58,9 +64,11 @@ impl PrefixCache {
             }
             _ => {
                 let sequence = self.least_recently_used()?;
+                // If the source is itself the one to give up, its prefix stays in place and the rest is trimmed.
                 (sequence, source.filter(|&source| source != sequence))
             }
         };
+        // The state after the preparation, which the caller still has to do.
         let slot = &mut self.slots[sequence];
         slot.leased = true;
         slot.tokens.clear();
@@ -95,8 +103,10 @@ impl PrefixCache {
         self.slots[sequence] = Slot::default();
     }
 
-    /// Returns whether idle sequences hold more than `limit` tokens. The sequence used last is
-    /// always kept, whatever its length: the next turn of its chat needs it.
+    /// Returns whether idle sequences hold more than `limit` tokens, so that one should be evicted.
+    ///
+    /// The result is `false` for a single sequence, whatever its length: it is the one used last, which the next turn
+    /// of its chat needs.
     pub(super) fn exceeds(&self, limit: usize) -> bool {
         let lengths = self
             .idle()
@@ -115,6 +125,7 @@ impl PrefixCache {
         Some(oldest)
     }
 
+    /// Returns the sequences that no reply uses.
     fn idle(&self) -> impl Iterator<Item = usize> + Clone {
         (0..self.slots.len()).filter(|&sequence| !self.slots[sequence].leased)
     }
@@ -125,8 +136,8 @@ impl PrefixCache {
             .min_by_key(|&sequence| (self.len(sequence) > 0, self.slots[sequence].last_used))
     }
 
-    /// Returns the sequence with the longest common prefix. Of equal ones, an idle and short one
-    /// wins, since it can be reused in place.
+    /// Returns the sequence with the longest common prefix, and the length of the prefix. Of equally long prefixes,
+    /// that of an idle and short sequence wins, since it can be reused in place.
     fn longest_prefix(&self, prompt: &[LlamaToken]) -> (Option<usize>, usize) {
         if !self.reuse {
             return (None, 0);

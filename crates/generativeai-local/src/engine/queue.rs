@@ -1,4 +1,7 @@
 //! Bounded queue of requests in front of the engine thread.
+//!
+//! A channel of std or tokio does not fit. The consumer also waits for free capacity in the channels of its replies,
+//! and cancelled requests must leave the queue from its middle.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -14,6 +17,8 @@ pub(super) struct Queue<T> {
 #[derive(Debug)]
 struct State<T> {
     items: VecDeque<T>,
+    /// Whether the consumer has to look again. A notification that arrives before the consumer waits would be lost
+    /// without this flag, because a condition variable does not store it.
     notified: bool,
     closed: bool,
 }
@@ -55,7 +60,7 @@ impl<T> Queue<T> {
             return Err(PushError::Full);
         }
         state.items.push_back(item);
-        // The consumer may be about to wait for a notification, and could admit this item at once.
+        // The consumer may be about to wait for a notification only, and could admit this item at once.
         state.notified = true;
         self.changed.notify_one();
         Ok(())
@@ -80,7 +85,10 @@ impl<T> Queue<T> {
         self.wait_while(|state| !state.notified && state.items.is_empty())
     }
 
-    /// Waits for a notification, even if items wait. Returns `false` once the queue is closed.
+    /// Waits for a notification. Returns `false` once the queue is closed.
+    ///
+    /// Unlike [`wait`](Self::wait), this ignores items that are already queued: they may have to wait for a free place,
+    /// and the consumer would spin.
     pub(super) fn wait_for_notification(&self) -> bool {
         self.wait_while(|state| !state.notified)
     }
@@ -99,7 +107,7 @@ impl<T> Queue<T> {
         self.lock().closed
     }
 
-    /// Removes all items that `keep` rejects, then takes the oldest of the others.
+    /// Drops all items that `keep` rejects, then removes the oldest of the others and returns it.
     pub(super) fn pop(&self, keep: impl Fn(&T) -> bool) -> Option<T> {
         let mut state = self.lock();
         state.items.retain(keep);

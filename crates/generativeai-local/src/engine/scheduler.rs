@@ -1,4 +1,8 @@
 //! Loop of the engine thread: admits requests, composes batches, decodes them, samples tokens.
+//!
+//! A reply moves between three places: the queue, `running` (with a sequence of the context) and `preempted` (without
+//! one). Each round of the loop decodes one batch, so cancellations, deadlines and new requests are noticed after one
+//! batch at most.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -25,10 +29,11 @@ const PREFILL_CHUNK: usize = 128;
 /// Maximum number of prompt tokens in a batch while other chats generate, so that a long prompt
 /// slows their replies instead of stopping them.
 const PREFILL_CHUNK_WHILE_GENERATING: usize = 32;
-/// Additional sequences that keep the tokens of finished chats.
+/// Additional sequences that keep the tokens of finished chats. They share the cells of the context with the chats that
+/// are running, so they do not enlarge it.
 const CACHED_SEQUENCES: usize = 12;
 
-/// Runs until the queue is closed. Sends the size of the context to `ready`, or why it cannot be
+/// Runs the engine until the queue is closed. Sends the size of the context to `ready`, or the error why it cannot be
 /// created.
 pub(super) fn run(
     model: &Model,
@@ -49,6 +54,7 @@ pub(super) fn run(
             return;
         }
     };
+    // llama.cpp rounds the requested size up to a multiple of 256.
     let size = context.n_ctx() as usize;
     let _ = ready.send(Ok(size));
     let reuse = !options.deterministic && model.can_trim_sequences();
@@ -82,12 +88,13 @@ fn new_context<'model>(
     let params = LlamaContextParams::default()
         .with_n_ctx(NonZeroU32::new(options.context))
         .with_n_batch(batch)
+        // llama.cpp allocates compute buffers for a micro-batch, so it is not larger than the largest batch.
         .with_n_ubatch(batch)
         .with_n_seq_max(u32::try_from(sequences).unwrap_or(u32::MAX))
         // Sequences share their cells: a common prefix is stored and read once.
         .with_kv_unified(true)
-        // On a CPU, flash attention takes twice as long for a few new tokens after a long history,
-        // which is the workload of a chat.
+        // On a CPU, flash attention is slower for a few new tokens after a long history, which is the workload
+        // of a chat. For 17 tokens after 876, it takes 209 instead of 173 ms (benches/README.md).
         .with_flash_attention_policy(LLAMA_FLASH_ATTN_TYPE_DISABLED)
         .with_n_threads(threads)
         .with_n_threads_batch(threads)
@@ -104,20 +111,24 @@ fn new_context<'model>(
         })
 }
 
+/// State of the engine thread.
 struct Scheduler<'run> {
     model: &'run Model,
     queue: &'run Queue<QueuedJob>,
     cache: KvCache<'run>,
+    /// Buffer that is filled again for each batch.
     batch: LlamaBatch<'static>,
+    /// Maximum number of replies in `running`.
     max_running: usize,
     /// Size of the context in tokens.
     context: usize,
     /// Replies with a sequence, oldest first.
     running: Vec<Generation>,
-    /// Replies that lost their sequence because the context was full, next to be readmitted first.
+    /// Replies that lost their sequence because the context was full, oldest first. They are admitted before the
+    /// requests in the queue.
     preempted: VecDeque<Generation>,
-    /// Set by a preemption and cleared when a reply ends: until then, admitting a chat would only
-    /// preempt another one.
+    /// Set by a preemption and cleared when a reply ends: until then, the context is full, and an admitted chat would
+    /// be preempted again at once.
     admission_paused: bool,
     /// Number of batches composed; rotates which prompt comes first.
     batches: usize,
@@ -136,11 +147,13 @@ struct BatchEntry {
 impl Scheduler<'_> {
     fn run(&mut self) {
         while !self.queue.is_closed() {
+            // First, so that their places are free for the requests that are admitted next.
             self.drop_cancelled();
             self.admit();
             let entries = self.compose();
             if entries.is_empty() {
-                // Either nothing runs, or every running reply waits for its reader.
+                // Either nothing runs, or every running reply waits for its reader. In the second case requests may be
+                // queued without a free place, and waiting for an item would return at once, again and again.
                 let open = match self.running.is_empty() {
                     true => self.queue.wait(),
                     false => self.queue.wait_for_notification(),
@@ -185,6 +198,7 @@ impl Scheduler<'_> {
 
     /// Admits waiting requests, oldest first, while there are free sequences.
     fn admit(&mut self) {
+        // If nothing runs, no reply will end and clear `admission_paused`, so it does not apply.
         while self.running.len() < self.max_running
             && (self.running.is_empty() || !self.admission_paused)
         {
@@ -200,6 +214,7 @@ impl Scheduler<'_> {
         }
     }
 
+    /// Removes the reply that is admitted next: a preempted one, or else the oldest request that is not cancelled.
     fn next_waiting(&mut self) -> Option<Generation> {
         self.preempted.pop_front().or_else(|| {
             let queued = self.queue.pop(|queued| !queued.events.is_closed())?;
@@ -208,6 +223,9 @@ impl Scheduler<'_> {
     }
 
     /// Fills the batch: one token of each reply that is being generated, then pieces of prompts.
+    ///
+    /// Prompts share the tokens of one `PREFILL_CHUNK`, so a long one does not keep a short one waiting. Replies whose
+    /// channel is full are left out. The entries are not in the order of `running`.
     fn compose(&mut self) -> Vec<BatchEntry> {
         self.batch.clear();
         self.batches = self.batches.wrapping_add(1);
@@ -218,6 +236,7 @@ impl Scheduler<'_> {
             .enumerate()
             .filter(|(_, reply)| reply.has_capacity())
             .map(|(index, reply)| (index, missing(reply)));
+        // A prompt that is cached except for its last token needs one token as well, and starts without delay.
         let (generating, mut prefilling): (Vec<_>, Vec<_>) =
             ready.partition(|&(_, missing)| missing == 1);
         let mut entries: Vec<BatchEntry> = Vec::with_capacity(self.running.len());
@@ -242,12 +261,13 @@ impl Scheduler<'_> {
         entries
     }
 
-    /// Adds the next tokens of a reply to the batch.
+    /// Adds the next tokens of a reply to the batch. Returns `None` if there are none.
     fn add(&mut self, index: usize, tokens: usize) -> Option<BatchEntry> {
         let reply = &self.running[index];
         let decoded = self.cache.len(reply.sequence);
         let mut logits_at = None;
         for position in decoded..decoded + tokens {
+            // Logits are computed for the last token only: each costs a product with the whole vocabulary.
             let is_last = position + 1 == reply.tokens.len();
             if is_last {
                 logits_at = Some(self.batch.n_tokens());
@@ -280,6 +300,7 @@ impl Scheduler<'_> {
                 finished.push(entry.reply);
             }
         }
+        // From the back, since removing a reply shifts the indexes after it.
         finished.sort_unstable();
         for index in finished.into_iter().rev() {
             self.end(index);
@@ -294,6 +315,9 @@ impl Scheduler<'_> {
     }
 
     /// Frees cells of the context: evicts a cached sequence, or else preempts the youngest reply.
+    ///
+    /// The batch was not decoded, and the next round of the loop composes it again. The oldest replies keep their
+    /// cells, so at least one of them can finish and free its cells for the others.
     fn make_room(&mut self) {
         if self.cache.evict() {
             return;
@@ -302,6 +326,7 @@ impl Scheduler<'_> {
             return;
         };
         self.cache.clear(youngest.sequence);
+        // A reply is never longer than the context, so this should not happen. Preempting it would loop forever.
         if self.running.is_empty() {
             youngest.fail(error::internal("the context has no room for a single chat"));
             return;
@@ -314,6 +339,7 @@ impl Scheduler<'_> {
     /// which are in an unknown state.
     fn fail_batch(&mut self, entries: &[BatchEntry], error: &dyn std::fmt::Display) {
         let mut failed: Vec<usize> = entries.iter().map(|entry| entry.reply).collect();
+        // From the back, since removing a reply shifts the indexes after it.
         failed.sort_unstable();
         for index in failed.into_iter().rev() {
             let mut reply = self.running.remove(index);

@@ -2,7 +2,8 @@
 
 /// Decoder of one reply.
 ///
-/// It holds back incomplete characters, and text that may be the start of a stop sequence.
+/// A token is a piece of bytes. It may end in the middle of a character, and a stop sequence may span several tokens.
+/// So the decoder holds back incomplete characters, and text that may be the start of a stop sequence.
 #[derive(Debug)]
 pub(crate) struct TextDecoder {
     stops: Vec<String>,
@@ -81,6 +82,7 @@ impl TextDecoder {
                 Err(error) => {
                     let (valid, rest) = self.incomplete.split_at(error.valid_up_to());
                     self.held.push_str(&String::from_utf8_lossy(valid));
+                    // Without a length, the bytes end in the middle of a character that is valid so far.
                     let Some(invalid) = error.error_len() else {
                         self.incomplete = rest.to_vec();
                         return;
@@ -92,6 +94,7 @@ impl TextDecoder {
         }
     }
 
+    /// Returns the position of the first stop sequence in `held`.
     fn first_stop(&self) -> Option<usize> {
         self.stops
             .iter()

@@ -1,4 +1,7 @@
 //! Follows the thoughts of a reply, and ends them at their budget.
+//!
+//! A model writes its thoughts as text between two tags, in front of the answer. The budget of a request
+//! (`thinkingConfig.thinkingBudget`) is enforced by forcing the tokens of the close tag.
 
 use llama_cpp_2::token::LlamaToken;
 
@@ -11,13 +14,13 @@ pub(crate) struct ThinkingLimit {
     pub(crate) open: &'static str,
     /// Tag after the thoughts.
     pub(crate) close: &'static str,
-    /// Whether the reply begins inside the thoughts.
+    /// Whether the reply begins inside the thoughts, because the prompt ends with the open tag.
     pub(crate) is_open: bool,
-    /// Tokens that end the thoughts.
+    /// Tokens that end the thoughts: the close tag and the white space around it.
     pub(crate) closing: Vec<LlamaToken>,
 }
 
-/// Watches the text of a reply, and forces the end of its thoughts.
+/// State of the thoughts of one reply. It separates them from the answer, and forces their end.
 #[derive(Debug)]
 pub(super) struct ThinkingBudget {
     limit: ThinkingLimit,
@@ -25,6 +28,7 @@ pub(super) struct ThinkingBudget {
     text: Vec<u8>,
     /// Whether the end of the thoughts was forced.
     is_forced: bool,
+    /// Whether the thoughts have ended, or the reply has none.
     ended: bool,
     /// Whether the answer has begun, white space aside.
     has_answer: bool,
@@ -44,9 +48,11 @@ impl ThinkingBudget {
         }
     }
 
-    /// Returns the next token if it is forced: the thoughts have reached their limit.
+    /// Returns the next token if it is forced, because the thoughts have reached their limit. `generated` is the number
+    /// of tokens in the reply so far.
     pub(super) fn next_forced(&mut self, generated: usize) -> Option<LlamaToken> {
         let is_over = generated >= self.limit.max_tokens && !self.ended;
+        // Forced once only: until `push` has the whole close tag, the thoughts are still beyond their limit.
         if is_over && !self.is_forced && self.is_thinking() {
             self.is_forced = true;
             self.forced = self.limit.closing.iter().rev().copied().collect();
@@ -63,12 +69,14 @@ impl ThinkingBudget {
         }
         self.text.extend_from_slice(bytes);
         if !self.is_thinking() {
+            // A shorter text may still become the open tag.
             self.ended = self.text.len() >= self.limit.open.len();
             self.has_answer = self.ended;
             return false;
         }
         let close = self.limit.close.as_bytes();
-        // A token may complete the tag anywhere in its bytes, so search the end of the text only.
+        // Only this token can complete the tag, so the search is limited to its bytes and one tag before them.
+        // Searching all of the text for each token would take quadratic time.
         let start = self.text.len().saturating_sub(bytes.len() + close.len());
         let tail = &self.text[start..];
         if let Some(at) = tail.windows(close.len()).position(|window| window == close) {
@@ -78,6 +86,7 @@ impl ThinkingBudget {
         !self.has_answer
     }
 
+    /// Returns whether the reply began with thoughts.
     fn is_thinking(&self) -> bool {
         let text = self.text.trim_ascii_start();
         self.limit.is_open || text.starts_with(self.limit.open.as_bytes())

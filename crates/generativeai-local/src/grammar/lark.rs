@@ -1,4 +1,21 @@
 //! Writes the shape of a reply in llguidance's Lark syntax.
+//!
+//! A reply of a thinking model with functions has the grammar:
+//!
+//! ```text
+//! start: opened? answer                          thoughts, then the answer
+//! opened: /\s{0,2}/ "<think>" thoughts
+//! thoughts: closed /\s{0,4}/
+//! closed[suffix="</think>"]: /(?s:.*)/           any text up to the close tag
+//! answer: TEXT | calls
+//! calls: to_call call (/\s{0,2}/ "<tool_call>" call)*
+//! to_call[suffix="<tool_call>"]: …               text up to the first call
+//! call: call_0 | call_1                          one rule for each function
+//! call_0: "\n{\"name\": \"height\", …" %json {…} "}\n</tool_call>"
+//! TEXT: …                                        any text without "<tool_call>"
+//! ```
+//!
+//! Names in lower case are rules, names in capitals are regular expressions. `%json` embeds a JSON Schema.
 
 use serde_json::{Value, json};
 
@@ -28,7 +45,7 @@ pub(crate) struct Thoughts {
 pub(crate) enum Answer {
     /// Any text.
     Text,
-    /// JSON that matches a schema. The name describes the schema in messages.
+    /// JSON that matches a schema. The name describes the schema in error messages.
     Json { name: String, schema: Value },
     /// One of these strings.
     Choice(Vec<String>),
@@ -89,6 +106,8 @@ impl Shape {
             }
             Answer::TextOrCalls(syntax, functions) => {
                 let start = literal(syntax.start());
+                // Plain text excludes the start of a call. Otherwise the rest of the reply could be parsed as text, and
+                // the call would not be constrained.
                 let no_call = format!("{text} & ~/(?s:.*){}(?s:.*)/", escape(syntax.start()));
                 let rule = format!(
                     "answer: TEXT | calls\n\
@@ -103,7 +122,9 @@ impl Shape {
         rules
     }
 
-    /// Writes the rules of the thoughts; returns their use in the start rule.
+    /// Writes the rules of the thoughts; returns the beginning of the start rule that refers to them.
+    ///
+    /// The lengths of white space are bounded: a small model may repeat it until the reply is cut off.
     fn thoughts(&self, rules: &mut String) -> &'static str {
         let Some(tags) = self.thoughts.tags else {
             return "";
@@ -132,8 +153,8 @@ impl Shape {
     }
 }
 
-/// Options of every grammar. `no_forcing`: computing the forced bytes ahead has no use here, and may not
-/// terminate.
+/// Options of every grammar. With `no_forcing`, llguidance does not compute ahead which bytes must follow. The engine
+/// samples every token, so it has no use for them, and the computation may not terminate.
 const HEADER: &str = "%llguidance {\"no_forcing\": true}\n";
 
 /// Writes the grammar of JSON that matches a schema.
@@ -143,7 +164,7 @@ pub(super) fn of_schema(schema: &Value) -> String {
 
 /// Adds options of the grammar engine to a schema.
 ///
-/// Between members there is one space or none: a small model may repeat whitespace until the reply is cut
+/// White space is limited to one space after a separator: a small model may repeat it until the reply is cut
 /// off. `lenient` turns constraints that the engine only approximates into warnings.
 fn with_options(schema: &Value) -> Value {
     let mut schema = schema.clone();
@@ -181,7 +202,7 @@ fn calls(rules: &mut String, syntax: &CallSyntax, functions: &[Function]) {
     }
 }
 
-/// Quotes the text for a grammar.
+/// Quotes the text for a grammar. Strings in Lark have the escapes of JSON.
 fn literal(text: &str) -> String {
     Value::from(text).to_string()
 }
@@ -190,6 +211,7 @@ fn literal(text: &str) -> String {
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
+        // The characters of `regex_syntax::is_meta_character`, and `/`, which ends a regular expression in Lark.
         if "\\.+*?()|[]{}^$#&-~/".contains(c) {
             escaped.push('\\');
         }

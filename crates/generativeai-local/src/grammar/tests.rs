@@ -12,11 +12,12 @@ use super::*;
 
 mod schemas;
 
-/// Bytes that close most JSON values.
+/// Bytes that close most JSON values. They are preferred half of the time, or random values would rarely end.
 const CLOSING: &[u8] = b"\"}],:0e";
 /// Length at which the random model tries to end its text. The text is cut off at twice this length.
 const LENGTH: usize = 300;
 
+/// Returns a compiler for a vocabulary of single bytes.
 fn bytes() -> ParserFactory {
     factory(&ApproximateTokEnv::single_byte_env()).unwrap()
 }
@@ -53,6 +54,7 @@ fn pick(allowed: &SimpleVob, length: usize, rng: &mut TestRng) -> Option<u8> {
         .copied()
         .filter(|byte| bytes.contains(byte))
         .collect();
+    // The only token after the bytes ends the text.
     let may_end = allowed.iter().any(|token| token > 255);
     let hurry = length > LENGTH || rng.random_bool(0.5);
     match (may_end && hurry, closing.is_empty()) {
@@ -75,7 +77,7 @@ fn compiled(shape: Shape) -> Matcher {
     compile(&bytes(), shape, &IgnoredSettings::new(true)).unwrap()
 }
 
-/// Returns a reply without thoughts.
+/// Returns the shape of a reply without thoughts.
 fn shape(answer: Answer) -> Shape {
     Shape {
         thoughts: Thoughts {
@@ -87,7 +89,7 @@ fn shape(answer: Answer) -> Shape {
     }
 }
 
-/// Returns a reply of a thinking model.
+/// Returns the shape of a reply of a thinking model.
 fn thinking(answer: Answer, is_open: bool) -> Shape {
     Shape {
         thoughts: Thoughts {

@@ -6,6 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use llama_cpp_sys_2::{GGML_LOG_LEVEL_ERROR, ggml_log_level};
 
 /// Error messages since the capture began; `None` while nothing is captured.
+///
+/// The callback locks this mutex while the captured operation runs, so it cannot be the one that a capture holds.
 static MESSAGES: Mutex<Option<String>> = Mutex::new(None);
 /// Held during a capture. llama.cpp has one log for the process, so captures exclude each other.
 static CAPTURING: Mutex<()> = Mutex::new(());
@@ -13,7 +15,8 @@ static CAPTURING: Mutex<()> = Mutex::new(());
 /// Maximum number of bytes that a capture keeps.
 const MAX_LENGTH: usize = 2_000;
 
-/// Redirects llama.cpp's log of the whole process to this module.
+/// Redirects llama.cpp's log of the whole process to this module. Otherwise llama.cpp writes to the standard error
+/// stream.
 #[expect(
     unsafe_code,
     reason = "llama.cpp takes its log callback as a C function"
@@ -24,7 +27,7 @@ pub(super) fn install() {
     unsafe { llama_cpp_sys_2::llama_log_set(Some(record), std::ptr::null_mut()) };
 }
 
-/// Runs a fallible operation. Its error comes with the messages that llama.cpp logged meanwhile.
+/// Runs a fallible operation. An error is returned with the messages that llama.cpp logged meanwhile.
 pub(super) fn capture<T, E>(operation: impl FnOnce() -> Result<T, E>) -> Result<T, (E, String)> {
     let _guard = CAPTURING.lock().unwrap_or_else(PoisonError::into_inner);
     *messages() = Some(String::new());

@@ -11,7 +11,7 @@ use generativeai::{Error, ErrorKind, Result};
 
 use super::scratch::unwritable;
 
-/// Interval at which the progress is reported.
+/// Interval at which the child process is polled and the progress is reported.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// Maximum number of characters of pip's error message that are kept.
 const MAX_MESSAGE: usize = 1_000;
@@ -64,7 +64,7 @@ enum Outcome {
 }
 
 impl Pip {
-    /// Runs this program with these first arguments instead, such as another Python.
+    /// Creates a `Pip` that runs one program with these first arguments, such as `["python3.12", "-m", "pip"]`.
     pub fn with_command<W: Into<OsString>>(words: impl IntoIterator<Item = W>) -> Self {
         Self {
             programs: vec![words.into_iter().map(Into::into).collect()],
@@ -85,6 +85,7 @@ impl Pip {
             match run_program(program, request, progress)? {
                 Outcome::Done => return find_wheel(request.directory),
                 Outcome::NotInstalled => {}
+                // pip has no exit code for a full disk, so its message is searched.
                 Outcome::Failed(reason) if reason.contains("No space left on device") => {
                     return Err(unwritable(request.directory, StorageFull.into()));
                 }
@@ -116,10 +117,12 @@ fn run_program(
     let Some((name, arguments)) = program.split_first() else {
         return Ok(Outcome::NotInstalled);
     };
+    // A file instead of a pipe: nothing reads while the process runs, and a full pipe would block it.
     let log = request.directory.join("log");
     let stderr = File::create(&log).map_err(|error| unwritable(&log, error))?;
     let options = [
         "--no-deps",
+        // Nobody can answer a question, such as one for a password: the standard input is empty.
         "--no-input",
         // The file is cached where the caller puts it: pip's cache would store it a second time.
         "--no-cache-dir",
@@ -158,6 +161,7 @@ fn run_program(
     }
     let log = std::fs::read(&log).unwrap_or_default();
     let log = String::from_utf8_lossy(&log);
+    // `python3 -m pip` fails in this way if Python is installed without pip, as on Debian.
     if log.contains("No module named pip") {
         return Ok(Outcome::NotInstalled);
     }
@@ -201,6 +205,8 @@ fn find_wheel(directory: &Path) -> Result<PathBuf> {
 }
 
 /// Returns the size of the largest file below a directory. Unreadable entries are ignored.
+///
+/// The progress bar of pip is made for terminals. While pip downloads one package, the largest file is that package.
 fn largest_file(directory: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(directory) else {
         return 0;

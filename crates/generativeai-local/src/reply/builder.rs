@@ -1,4 +1,7 @@
 //! Converts events of the engine to the chunks of a reply.
+//!
+//! A chunk is a response of the API with a part of the reply, its finish reason at the end, and the token counts so
+//! far.
 
 use std::sync::Arc;
 
@@ -36,6 +39,7 @@ pub(crate) struct ReplyOptions {
     pub(crate) logprobs: bool,
     /// Seed for the ids of calls, so that replies with equal seeds are equal.
     pub(crate) seed: u64,
+    /// Schemas against which the complete reply is checked.
     pub(crate) checks: Checks,
 }
 
@@ -50,10 +54,11 @@ pub(crate) struct ReplyBuilder {
     holdback: Holdback,
     logprobs: Option<Logprobs>,
     call_ids: Rng,
-    /// Tokens of thoughts so far.
+    /// Number of tokens of thoughts so far.
     thought_tokens: usize,
     /// Text so far, if it is checked at the end.
     text: String,
+    /// First call that does not match its schema.
     mismatch: Option<Mismatch>,
 }
 
@@ -94,7 +99,10 @@ impl ReplyBuilder {
         (Some(chunk), end.is_some())
     }
 
+    /// Returns the parts that a piece completes, and counts the tokens of thoughts.
     fn parts(&mut self, piece: &Piece, end: Option<End>) -> Vec<Part> {
+        // A piece that ends the thoughts and begins the answer counts as thoughts: the engine does not report which of
+        // its tokens are which.
         let was_thinking = self.parser.is_thinking();
         let mut segments = self.parser.push(&piece.text);
         if end.is_some() {
@@ -168,6 +176,7 @@ impl ReplyBuilder {
     fn finish_reason(&mut self, end: End) -> (FinishReason, Option<String>) {
         let mismatch = self.mismatch.take();
         match end {
+            // An incomplete reply cannot match its schema, and the client must see that the limit is the reason.
             End::MaxTokens => (FinishReason::MaxTokens, None),
             End::Stop => match mismatch.or_else(|| self.checks.check_text(&self.text)) {
                 Some((reason, message)) => (reason, Some(message)),
@@ -176,6 +185,8 @@ impl ReplyBuilder {
         }
     }
 
+    /// Returns the token counts. As in the API, `candidatesTokenCount` does not include thoughts. The counts of cached
+    /// tokens and of thoughts are left out if they are 0.
     fn usage(&self, piece: &Piece) -> UsageMetadata {
         let count = |tokens: usize| i32::try_from(tokens).ok();
         let mut usage = UsageMetadata::default();
@@ -189,7 +200,7 @@ impl ReplyBuilder {
     }
 }
 
-/// Counts tokens as text.
+/// Returns the count of tokens of the modality text, which is the only one of the embedded model.
 pub(crate) fn text_tokens(tokens: usize) -> ModalityTokenCount {
     let mut count = ModalityTokenCount::default();
     count.modality = Some(Modality::Text);

@@ -1,4 +1,7 @@
 //! Checks a complete reply against the schemas of its request.
+//!
+//! The grammar enforces most keywords while the reply is generated, but not all, such as `uniqueItems`. A reply that
+//! does not match has the finish reason `MALFORMED_RESPONSE` or `MALFORMED_FUNCTION_CALL`.
 
 use generativeai::protocol::response::FinishReason;
 use serde_json::{Map, Value};
@@ -20,7 +23,7 @@ pub(crate) struct Checks {
 pub(super) type Mismatch = (FinishReason, String);
 
 impl Checks {
-    /// Checks a call.
+    /// Checks the arguments of a call. Returns `None` if they match, or if the segment is not a call.
     pub(super) fn check_call(&self, segment: &Segment) -> Option<Mismatch> {
         let Segment::Call { name, arguments } = segment else {
             return None;
@@ -36,7 +39,7 @@ impl Checks {
         self.response.is_some()
     }
 
-    /// Checks the text of a complete reply.
+    /// Checks the text of a complete reply. Returns `None` if it matches, or if there is no schema.
     pub(super) fn check_text(&self, text: &str) -> Option<Mismatch> {
         let schema = self.response.as_ref()?;
         let reason = match serde_json::from_str(text) {
@@ -52,8 +55,8 @@ fn object(members: &Map<String, Value>) -> Value {
     Value::Object(members.clone())
 }
 
-/// Returns why a value does not match a schema. Schemas that the grammar enforces are checked as well:
-/// the validator is an independent implementation.
+/// Returns the reason why a value does not match a schema; `None` if it matches. Schemas that the grammar enforces are
+/// checked as well: the validator is an independent implementation.
 fn mismatch(schema: &Schema, value: &Value) -> Option<String> {
     let validator = schema.validator()?;
     let error = validator.validate(value).err()?;

@@ -5,14 +5,16 @@ use generativeai::protocol::content::Part;
 /// Maximum number of characters that are held back, for text without words such as base64.
 const MAX_HELD: usize = 32;
 
-/// Divides the parts of a reply into chunks.
+/// Buffer that divides the parts of a reply into chunks.
 ///
 /// Clients print each chunk of a streamed reply when it arrives, and store it as a content of the history. So a chunk
-/// ends between two words. The last chunk is never empty: one official client fails on a chunk without parts, another
-/// drops a turn whose last chunk has an empty part.
+/// ends between two words. The last chunk is never empty: the older Python client fails on a chunk without parts, and
+/// the older JavaScript client drops a turn with an empty part. So at least one character is held back until the end.
 #[derive(Debug, Default)]
 pub(super) struct Holdback {
+    /// Text that was not sent yet.
     held: String,
+    /// Whether `held` is part of the thoughts.
     is_thought: bool,
 }
 
@@ -58,7 +60,8 @@ impl Holdback {
     }
 }
 
-/// Returns the position of the last boundary between two words, before the last character.
+/// Returns the position of the last boundary between two words, before the last character. Without a boundary in the
+/// last characters, it is the position of the last character; 0 if the text is short.
 fn last_boundary(text: &str) -> usize {
     let mut after: Option<char> = None;
     for (count, (at, c)) in text.char_indices().rev().enumerate() {
@@ -74,8 +77,9 @@ fn last_boundary(text: &str) -> usize {
 }
 
 /// Returns whether a character is part of a word that spaces separate from others. Chinese, Japanese, Thai and
-/// related scripts do not use spaces.
+/// related scripts do not use spaces, so any of their characters may end a chunk.
 fn joins(c: char) -> bool {
+    // Thai and Lao, Myanmar, Khmer, Chinese and Japanese. Korean separates words by spaces.
     let has_no_spaces = matches!(c, '\u{0E00}'..='\u{0EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}' | '\u{2E80}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}');
     (c.is_alphanumeric() || matches!(c, '\'' | '’' | '_')) && !has_no_spaces
 }

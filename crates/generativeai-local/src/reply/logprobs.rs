@@ -9,8 +9,11 @@ use crate::model::Model;
 /// Log-probabilities that are sent with the next chunk, and the sum of all.
 #[derive(Debug, Default)]
 pub(super) struct Logprobs {
+    /// Tokens since the last chunk.
     pending: Vec<TokenLogprobs>,
+    /// Sum over all tokens of the reply, for the average in the last chunk.
     sum: f64,
+    /// Number of tokens in `sum`.
     count: usize,
 }
 
@@ -24,10 +27,11 @@ impl Logprobs {
         self.pending.extend(tokens);
     }
 
-    /// Returns the tokens since the last chunk.
+    /// Removes the tokens since the last chunk and returns them in the form of the API.
     pub(super) fn take(&mut self, model: &Model) -> LogprobsResult {
         let candidate = |&(token, logprob): &(LlamaToken, f32)| {
             let mut candidate = LogprobsCandidate::default();
+            // A token may be a part of a character, which JSON cannot represent.
             candidate.token = Some(String::from_utf8_lossy(model.bytes_of(token)).into_owned());
             candidate.token_id = Some(token.0);
             candidate.log_probability = Some(logprob.into());
@@ -45,7 +49,7 @@ impl Logprobs {
         result
     }
 
-    /// Returns the mean of all log-probabilities.
+    /// Returns the mean of all log-probabilities; `None` for a reply without tokens.
     pub(super) fn average(&self) -> Option<f64> {
         (self.count > 0).then(|| self.sum / self.count as f64)
     }

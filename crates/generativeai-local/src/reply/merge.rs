@@ -3,7 +3,7 @@
 use generativeai::protocol::content::{Content, Data, Part, Role};
 use generativeai::protocol::response::{GenerateContentResponse, LogprobsResult};
 
-/// Merges the chunks of a reply to one response.
+/// Merges the chunks of a reply to one response. Without chunks, the response has no candidates.
 pub(super) fn merge(chunks: Vec<GenerateContentResponse>) -> GenerateContentResponse {
     let mut parts: Vec<Part> = Vec::new();
     let mut logprobs: Option<LogprobsResult> = None;
@@ -22,6 +22,7 @@ pub(super) fn merge(chunks: Vec<GenerateContentResponse>) -> GenerateContentResp
                 all.top_candidates.extend(more.top_candidates);
             }
         }
+        // The last chunk has the finish reason, and its token counts are those of the whole reply.
         whole = chunk;
     }
     for candidate in &mut whole.candidates {

@@ -1,4 +1,7 @@
 //! Separates thoughts and function calls from the text of a reply.
+//!
+//! A reply is one text: thoughts between tags, an answer, and calls in the form of the chat template. The API has
+//! separate parts for them.
 
 use serde_json::{Map, Value};
 
@@ -18,7 +21,9 @@ pub(super) enum Segment {
 
 /// Incremental parser of a reply.
 ///
-/// Tags may be split over any number of pieces, so text that may be the start of one is held back.
+/// Tags may be split over any number of pieces, so text that may be the start of one is held back. The states follow
+/// each other in the order in which [`State`] lists them. Without thoughts, `Start` leads to `Text`; after thoughts, a
+/// further open tag leads back to `ThoughtStart`; after a call, the reply continues with `Text`.
 #[derive(Debug)]
 pub(super) struct SegmentParser {
     thinking: Option<ThinkingTags>,
@@ -29,6 +34,7 @@ pub(super) struct SegmentParser {
     held: String,
 }
 
+/// Position of the parser in a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// At the beginning, where thoughts may be opened.
@@ -39,6 +45,7 @@ enum State {
     Thought,
     /// After the tags of thoughts, where whitespace is not part of the text.
     AfterThought,
+    /// In the answer.
     Text,
     /// At the start of a call.
     Call,
@@ -104,6 +111,7 @@ impl SegmentParser {
         }
     }
 
+    /// Decides whether the reply begins with thoughts.
     fn start(&mut self) -> bool {
         let (open, answer) = self
             .thinking
@@ -139,6 +147,7 @@ impl SegmentParser {
         self.skip_whitespace(next)
     }
 
+    /// Returns thoughts up to the close tag, or up to what may be its beginning.
     fn thought(&mut self, segments: &mut Vec<Segment>) -> bool {
         let close = self.thinking.map_or("", |tags| tags.close);
         if let Some(at) = self.held.find(close) {
@@ -148,12 +157,14 @@ impl SegmentParser {
             return true;
         }
         let certain = self.held.len() - partial_suffix(&self.held, close);
+        // White space is held back as well: it is not part of the thoughts if the close tag follows.
         let certain = self.held[..certain].trim_end().len();
         segments.extend(segment(Segment::Thought, &self.held[..certain]));
         self.held.drain(..certain);
         false
     }
 
+    /// Drops white space at the beginning, and enters the next state once other text follows.
     fn skip_whitespace(&mut self, next: State) -> bool {
         let skipped = self.held.len() - self.held.trim_start().len();
         self.held.drain(..skipped);
@@ -164,6 +175,7 @@ impl SegmentParser {
         true
     }
 
+    /// Returns text up to the start of a call, or up to what may be its start.
     fn text(&mut self, segments: &mut Vec<Segment>) -> bool {
         let Some(calls) = &self.calls else {
             segments.extend(segment(Segment::Text, &self.held));
@@ -183,6 +195,7 @@ impl SegmentParser {
         found
     }
 
+    /// Returns a call once it is complete.
     fn call(&mut self, segments: &mut Vec<Segment>) -> bool {
         let Some(calls) = &self.calls else {
             self.state = State::Text;
@@ -205,11 +218,12 @@ impl SegmentParser {
     }
 }
 
+/// Returns a segment with the text; `None` if it is empty.
 fn segment(kind: fn(String) -> Segment, text: &str) -> Option<Segment> {
     (!text.is_empty()).then(|| kind(text.to_owned()))
 }
 
-/// Returns the length of the longest suffix of the text that is the beginning of a tag.
+/// Returns the length of the longest suffix of the text that is the beginning of a tag, but not the whole tag.
 fn partial_suffix(text: &str, tag: &str) -> usize {
     tag.char_indices()
         .map(|(at, _)| at)

@@ -23,6 +23,8 @@ where
 /// State of a stream: `None` after the last chunk.
 type Running = Option<(Events, ReplyBuilder)>;
 
+/// Waits for the next chunk; `None` after the last one. Several events may make up one chunk, because text is held
+/// back.
 async fn next_chunk(running: Running) -> Result<Option<(GenerateContentResponse, Running)>> {
     let Some((mut events, mut builder)) = running else {
         return Ok(None);
@@ -39,6 +41,8 @@ async fn next_chunk(running: Running) -> Result<Option<(GenerateContentResponse,
 }
 
 /// Returns the whole reply. `submit` runs at the first poll; dropping the future cancels the reply.
+///
+/// It merges the chunks of a stream, so that both forms of a request have equal replies.
 pub(crate) async fn whole<F>(submit: F) -> Result<GenerateContentResponse>
 where
     F: FnOnce() -> Result<(Events, ReplyBuilder)> + Send,

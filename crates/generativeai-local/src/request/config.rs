@@ -18,9 +18,9 @@ const TEMPERATURE: f64 = 0.3;
 const TOP_P: f64 = 0.9;
 const TOP_K: i32 = 40;
 
-/// Maximum number of stop sequences.
+/// Maximum number of stop sequences; the API allows 5. Each is searched in the text after every token.
 const MAX_STOPS: usize = 16;
-/// Maximum number of alternatives that are reported with each token.
+/// Maximum number of alternatives that are reported with each token, as in the API.
 const MAX_LOGPROBS: i32 = 20;
 
 /// Settings of a reply.
@@ -73,6 +73,7 @@ impl Settings {
     }
 }
 
+/// Parses the sampling settings. A request without a seed gets a random one.
 fn sampling(config: &GenerationConfig) -> Result<Sampling> {
     let top_k = config.top_k.unwrap_or(TOP_K);
     if top_k < 0 {
@@ -105,6 +106,7 @@ fn sampling(config: &GenerationConfig) -> Result<Sampling> {
     })
 }
 
+/// Returns the number of alternatives to report with each token; `None` if no log-probabilities are requested.
 fn logprobs(config: &GenerationConfig) -> Result<Option<usize>> {
     let count = config.logprobs.unwrap_or_default();
     if !(0..=MAX_LOGPROBS).contains(&count) {
@@ -152,6 +154,7 @@ fn within(name: &str, value: f64, range: RangeInclusive<f64>) -> Result<f32> {
 
 /// Rejects settings that the embedded model does not support.
 fn reject_unsupported(config: &GenerationConfig) -> Result<()> {
+    // 0 is an unset number in Protocol Buffers.
     if let Some(count) = config.candidate_count
         && !matches!(count, 0 | 1)
     {

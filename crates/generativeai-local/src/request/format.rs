@@ -1,4 +1,4 @@
-//! Parses the response format.
+//! Parses the response format: `responseMimeType`, `responseSchema` and `responseJsonSchema`.
 
 use generativeai::Result;
 use generativeai::protocol::config::GenerationConfig;
@@ -27,9 +27,10 @@ impl ResponseFormat {
     ///
     /// # Errors
     ///
-    /// 400 for an unknown MIME type, a schema that does not go with it, and an invalid schema.
+    /// 400 for an unknown MIME type, a schema that does not fit it, and an invalid schema.
     pub(super) fn parse(config: &GenerationConfig, ignored: &IgnoredSettings) -> Result<Self> {
         let openapi = config.response_schema.as_deref();
+        // Serializers write a member that is not set as `null`.
         let present = |schema: &&Value| !schema.is_null();
         let (member, json) = match config.response_json_schema.as_ref().filter(present) {
             Some(schema) => ("responseJsonSchema", Some(schema)),
@@ -71,6 +72,7 @@ impl ResponseFormat {
         }
     }
 
+    /// Compiles a schema, and reports the keywords that cannot be enforced.
     fn of_schema(schema: &Value, path: &str, ignored: &IgnoredSettings) -> Result<Self> {
         let schema = Schema::compile(schema, path)?;
         for pointer in &schema.left_out {
@@ -81,10 +83,10 @@ impl ResponseFormat {
         Ok(Self::Schema(Box::new(schema)))
     }
 
-    /// Returns the instructions for the model; `None` if it may answer freely.
+    /// Returns the instructions for the model; `None` if none are needed.
     ///
-    /// `mentions_json` is whether the program's own text asks for JSON. Then only the schema is added to the prompt,
-    /// since the program cannot have described it in the same detail.
+    /// `mentions_json` is whether a text of the request mentions JSON. A request for JSON is then not repeated. A
+    /// schema is always added, because the texts of the request need not describe all of it.
     pub(super) fn instructions(&self, mentions_json: bool) -> Option<String> {
         match self {
             Self::Text => None,
@@ -111,6 +113,7 @@ fn essence_of(mime_type: &str) -> String {
     }
 }
 
+/// Returns the strings in the `enum` of a JSON Schema.
 fn choices(schema: &Value) -> Result<Vec<String>> {
     let texts = schema
         .get("enum")

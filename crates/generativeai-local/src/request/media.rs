@@ -29,7 +29,8 @@ pub(super) fn text_of(blob: &Blob) -> Option<String> {
         .find(|(name, _)| name.trim() == "charset")
         .map(|(_, charset)| charset.trim_matches(['"', '\'', ' ']));
     let text = decode(&blob.bytes().ok()?, charset)?;
-    // Logs of terminals have escape sequences, and old files a mark of their end.
+    // Binary data often decodes without an error, but has control characters. Logs of terminals have some as well
+    // (escape sequences), and old files end with U+001A. So `text/…` is trusted, unless it contains a zero.
     let is_named_text = essence.trim_start().starts_with("text/");
     let is_binary = |c: char| match is_named_text {
         true => c == '\0',
@@ -38,7 +39,8 @@ pub(super) fn text_of(blob: &Blob) -> Option<String> {
     (!text.contains(is_binary)).then_some(text)
 }
 
-/// Decodes bytes in the encoding of their byte order mark, else of the charset. The default is UTF-8.
+/// Decodes bytes in the encoding of their byte order mark, else of the charset. The default is UTF-8. Returns `None`
+/// for bytes that are invalid in this encoding.
 fn decode(bytes: &[u8], charset: Option<&str>) -> Option<String> {
     let (encoding, bytes) = match Encoding::for_bom(bytes) {
         Some((encoding, length)) => (encoding, &bytes[length..]),

@@ -8,7 +8,7 @@ use crate::error::invalid_argument;
 
 use super::media;
 
-/// Converts contents.
+/// Converts contents. The index of a content is part of the path in error messages.
 ///
 /// # Errors
 ///
@@ -18,9 +18,10 @@ pub(super) fn parse<'a>(contents: impl Iterator<Item = &'a Content>) -> Result<V
     for (index, content) in contents.enumerate() {
         let path = format!("contents[{index}]");
         let bodies = match &content.role {
+            // `function` is the role of responses in older clients.
             None | Some(Role::User | Role::Function) => user(&path, content)?,
             Some(Role::Model) => vec![assistant(&path, content)?],
-            // The default of the field.
+            // The default of the field in Protocol Buffers.
             Some(Role::Unknown(role)) if role.is_empty() => user(&path, content)?,
             Some(Role::System) => vec![Body::System(text_of(&path, content)?)],
             Some(other) => {
@@ -51,7 +52,8 @@ pub(super) fn text_of(path: &str, content: &Content) -> Result<String> {
     Ok(text)
 }
 
-/// Converts a content of the user: results of functions become separate messages.
+/// Converts a content of the user. Each function response becomes a separate message, in the order of the parts: chat
+/// templates have the role `tool` for them.
 fn user(path: &str, content: &Content) -> Result<Vec<Body>> {
     let mut bodies = Vec::new();
     let mut text = String::new();
@@ -104,6 +106,10 @@ fn assistant(path: &str, content: &Content) -> Result<Body> {
 }
 
 /// Returns the parts of a content with their paths.
+///
+/// # Errors
+///
+/// 400 if there are none, as in the API.
 fn parts<'a>(
     path: &'a str,
     content: &'a Content,
@@ -117,6 +123,7 @@ fn parts<'a>(
     Ok(indexed.map(move |(index, part)| (part, format!("{path}.parts[{index}]"))))
 }
 
+/// Returns the text of a part. Code that another model ran, and its output, become code blocks in Markdown.
 fn text_of_part(part: &Part, path: &str) -> Result<String> {
     match &part.data {
         Some(Data::Text(text)) => Ok(text.clone()),
@@ -139,7 +146,7 @@ fn text_of_part(part: &Part, path: &str) -> Result<String> {
             let output = result.output.as_deref().unwrap_or_default();
             Ok(format!("\n```\n{output}\n```\n"))
         }
-        // The state of another model's thoughts, in a conversation that another model began.
+        // A signature without text: the encrypted state of a Gemini model, in a conversation that began with it.
         None if part.thought_signature.is_some() => Ok(String::new()),
         None if part.unknown.is_empty() => {
             Err(invalid_argument(format!("{path} is empty: add text")))

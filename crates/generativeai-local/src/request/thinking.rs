@@ -1,4 +1,6 @@
 //! Parses the thinking config.
+//!
+//! Gemini 2.5 has a budget in tokens, and Gemini 3 a level. Requests with either are accepted.
 
 use generativeai::Result;
 use generativeai::protocol::config::{ThinkingConfig, ThinkingLevel};
@@ -40,6 +42,7 @@ impl ThinkingSettings {
         let Some(config) = config else {
             return Ok(Self::default());
         };
+        // A budget takes precedence over a level. -1 leaves the budget to the model, so the level applies.
         let effort = match (config.thinking_budget, &config.thinking_level) {
             (Some(0), _) => Effort::None,
             (Some(budget @ 1..), _) => Effort::Tokens(usize::try_from(budget).unwrap_or_default()),

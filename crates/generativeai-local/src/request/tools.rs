@@ -9,7 +9,7 @@ use crate::error::invalid_argument;
 use crate::ignored::IgnoredSettings;
 use crate::schema::{self, Schema};
 
-/// Functions that may be called, and whether they must be.
+/// Functions that a reply may call, and whether it must call one.
 #[derive(Debug, Default)]
 pub(crate) struct Tools {
     pub(crate) functions: Vec<DeclaredFunction>,
@@ -48,6 +48,7 @@ impl Tools {
         ignored: &IgnoredSettings,
     ) -> Result<Self> {
         let config = config.and_then(|config| config.function_calling_config.as_ref());
+        // `VALIDATED` is `AUTO` with calls that match their schemas. The grammar constrains calls in either mode.
         let mode = match config.and_then(|config| config.mode.as_ref()) {
             None
             | Some(
@@ -86,6 +87,7 @@ impl Tools {
     }
 }
 
+/// Parses the declarations of all tools. Their names must be unique, since a call has no more than the name.
 fn functions(tools: &[Tool], ignored: &IgnoredSettings) -> Result<Vec<DeclaredFunction>> {
     let mut functions: Vec<DeclaredFunction> = Vec::new();
     for (index, tool) in tools.iter().enumerate() {
@@ -111,8 +113,11 @@ fn functions(tools: &[Tool], ignored: &IgnoredSettings) -> Result<Vec<DeclaredFu
     Ok(functions)
 }
 
+/// Parses one declaration. `path` is its place in the request.
 fn parse_function(declaration: &FunctionDeclaration, path: String) -> Result<DeclaredFunction> {
     let name = declaration.name.clone().unwrap_or_default();
+    // The characters and the length that the API allows. Without quotes and brackets, a name cannot break out of the
+    // text form of a call, and cannot contain a control token.
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_-.:".contains(c);
     if name.is_empty() || name.len() > 128 || !name.chars().all(is_allowed) {
         return Err(invalid_argument(format!(
@@ -160,7 +165,8 @@ fn object_schema(mut schema: Value) -> Value {
     schema
 }
 
-/// Rejects tools that only the service has.
+/// Rejects tools that only the service has. Ignoring them would change the reply without notice, such as an answer that
+/// is not grounded in a search.
 fn reject_builtin(index: usize, tool: &Tool) -> Result<()> {
     match tool.beyond_functions() {
         Some(name) => Err(invalid_argument(format!(

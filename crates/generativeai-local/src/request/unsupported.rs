@@ -8,6 +8,9 @@ use crate::error::{invalid_argument, not_found};
 use crate::ignored::IgnoredSettings;
 
 /// Rejects caches and continuation tokens, and ignores safety filters.
+///
+/// A cache contains a part of the prompt, and a token a reply to continue. Without them, the reply would answer
+/// something else.
 pub(super) fn check(request: &GenerateContentRequest, ignored: &IgnoredSettings) -> Result<()> {
     if let Some(name) = &request.cached_content {
         return Err(not_found(format!(

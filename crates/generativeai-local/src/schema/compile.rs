@@ -35,7 +35,10 @@ impl Schema {
             .unwrap_or_else(|problem| unreachable!("the empty schema is valid: {}", problem.reason))
     }
 
+    /// Compiles a JSON Schema. The checks of the lowered schema need valid keywords and resolved references, so the
+    /// order of the steps matters.
     fn try_compile(schema: &Value) -> Result<Self, Problem> {
+        // First, because all other steps recurse, and a stack overflow would end the process.
         size::check(schema)?;
         if !schema.is_object() && *schema != Value::Bool(true) {
             return Err(Problem::new("", "the schema is not an object"));
@@ -57,7 +60,8 @@ impl Schema {
         })
     }
 
-    /// Returns an independent validator of values. `None` if the schema refers to other documents.
+    /// Returns an independent validator of values. `None` if the schema refers to other documents, which are never
+    /// fetched.
     pub(crate) fn validator(&self) -> Option<Validator> {
         jsonschema::draft202012::new(&self.declared).ok()
     }
@@ -66,6 +70,7 @@ impl Schema {
 /// Describes a member that is not valid JSON Schema.
 fn invalid(error: &ValidationError<'_>) -> Problem {
     let pointer = error.instance_path().to_string();
+    // The validator only reports that no alternative of the meta-schema matches, without the names of the types.
     let reason = if pointer.ends_with("/type") {
         format!(
             "the type {} is unknown: use object, array, string, number, integer, boolean or null",

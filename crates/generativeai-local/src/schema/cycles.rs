@@ -7,7 +7,9 @@ use serde_json::Value;
 use super::problem::Problem;
 
 /// Rejects a schema that leads back to itself through references and alternatives only, not through
-/// a property or an element. A compiler of grammars would not terminate on it.
+/// a property or an element. The compiler of grammars would not terminate on it.
+///
+/// A depth-first search in the graph of these links: a schema on the current path that is reached again is a cycle.
 pub(super) fn check(schema: &Value) -> Result<(), Problem> {
     let mut walk = Walk {
         root: schema,
@@ -17,15 +19,21 @@ pub(super) fn check(schema: &Value) -> Result<(), Problem> {
     walk.check_all(schema)
 }
 
+/// State of the search.
+///
+/// A schema is identified by its address, since equal schemas in different places are different nodes of the graph. The
+/// addresses stay valid while the root is borrowed.
 struct Walk<'a> {
     root: &'a Value,
     /// Schemas on the current path.
     open: HashSet<*const Value>,
-    /// Schemas that are known to be free of cycles.
+    /// Schemas that are known to be free of cycles. Without this set, a schema with many references to one definition
+    /// would be searched once for each of them.
     checked: HashSet<*const Value>,
 }
 
 impl<'a> Walk<'a> {
+    /// Searches from every schema in a value.
     fn check_all(&mut self, value: &'a Value) -> Result<(), Problem> {
         self.follow(value)?;
         match value {
@@ -35,6 +43,7 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Follows the links of one schema.
     fn follow(&mut self, schema: &'a Value) -> Result<(), Problem> {
         let Value::Object(members) = schema else {
             return Ok(());

@@ -4,13 +4,14 @@ use serde_json::Value;
 
 use super::references::{References, Target};
 
-/// Maximum number of references that are followed from one schema.
+/// Maximum number of references that are followed from one schema. References may form a cycle, which is rejected
+/// later.
 const MAX_STEPS: usize = 8;
 
-/// Returns whether no value matches two of these schemas, so that `oneOf` means the same as `anyOf`.
+/// Returns whether no value matches two of these schemas, so that `oneOf` and `anyOf` match equal values.
 ///
-/// This is so if the schemas have different types, or if each of them requires a property that has other
-/// values in the others: the discriminator of a union.
+/// Two cases are recognized. The schemas have different types; or they are the variants of a union with a
+/// discriminator: all of them require one property, and no two of them allow the same value for it.
 pub(super) fn are_exclusive(schemas: &[Value], references: &References<'_>) -> bool {
     let resolved: Option<Vec<&Value>> = schemas
         .iter()
@@ -52,7 +53,7 @@ fn resolve<'a>(mut schema: &'a Value, references: &References<'a>) -> Option<&'a
 /// Returns the type of a schema; `None` if it has several or none.
 fn type_of(schema: &Value) -> Option<Vec<Value>> {
     let name = schema.get("type")?.as_str()?;
-    // Every integer is a number.
+    // Every integer is a number, so these two types overlap.
     let name = if name == "integer" { "number" } else { name };
     Some(vec![name.into()])
 }
@@ -70,6 +71,7 @@ fn required_values(schema: &Value, name: &str) -> Option<Vec<Value>> {
     }
 }
 
+/// Returns whether no value occurs twice, in one set or in several.
 fn are_disjoint(sets: &[Vec<Value>]) -> bool {
     let all: Vec<&Value> = sets.iter().flatten().collect();
     let is_repeated = |(index, value): (usize, &&Value)| all[..index].contains(value);

@@ -1,4 +1,8 @@
 //! Rewrites a schema to the keywords that can be enforced token by token.
+//!
+//! A grammar decides about each token from the text before it. It can require a property or limit a number, but not
+//! compare elements (`uniqueItems`) or evaluate a condition (`if`). Such keywords are left out, and the complete reply
+//! is checked against them.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -48,7 +52,7 @@ const ENFORCED: [&str; 14] = [
     "multipleOf",
     "format",
 ];
-/// Formats that are enforced. Any other format is an annotation, as in JSON Schema.
+/// Formats that are enforced. Any other format is an annotation, as JSON Schema defines for all formats by default.
 const FORMATS: [&str; 10] = [
     "date-time",
     "time",
@@ -90,11 +94,13 @@ pub(super) fn lower(schema: &Value) -> Result<Lowered, Problem> {
     let mut root = lowering.schema(schema, "", None)?;
     let mut definitions = Map::new();
     definitions.extend(anything_definitions(lowering.objects));
+    // Lowering a definition may add others to the queue. Each is added once, so the loop ends for recursive schemas.
     while let Some((name, target)) = lowering.queue.pop_front() {
         let pointer = format!("/$defs/{name}");
         let definition = lowering.schema(target, &pointer, None)?;
         definitions.insert(name, definition);
     }
+    // A boolean has no member for the definitions.
     if root.is_boolean() {
         root = json!({ "allOf": [root] });
     }
@@ -105,13 +111,16 @@ pub(super) fn lower(schema: &Value) -> Result<Lowered, Problem> {
     })
 }
 
+/// State of the rewriting of one schema.
 struct Lowering<'a> {
     references: References<'a>,
+    /// Whether objects of this schema can be closed.
     objects: Objects,
     /// Names of definitions by the addresses of the subschemas.
     names: HashMap<*const Value, String>,
     /// Definitions that are still to be lowered.
     queue: VecDeque<(String, &'a Value)>,
+    /// JSON pointers of the keywords left out so far.
     left_out: Vec<String>,
 }
 
@@ -133,12 +142,13 @@ impl<'a> Lowering<'a> {
                 let reason = "`not` forbids every value";
                 return Err(Problem::new(join(pointer, "not"), reason));
             }
-            // A property that must not be there, as TypeScript's `never` is written.
+            // Generators write TypeScript's `never` in this way, for a property that must not exist.
             return Ok(Value::Bool(false));
         }
         let mut lowered = Map::new();
         for (name, value) in members {
             let at = join(pointer, name);
+            // The only keywords whose enforcement depends on the other members.
             if ["minProperties", "maxProperties"].contains(&name.as_str()) {
                 match self.can_count_properties(members) {
                     true => _ = lowered.insert(name.clone(), value.clone()),
@@ -203,8 +213,8 @@ impl<'a> Lowering<'a> {
         }))
     }
 
-    /// Returns whether the grammar engine can limit the number of properties: if none is optional, or if there must
-    /// be at least one of those that are listed.
+    /// Returns whether the grammar engine can limit the number of properties. It can if no listed property is optional.
+    /// With optional properties, it only supports a minimum of one, in an object that allows no further properties.
     fn can_count_properties(&self, members: &Map<String, Value>) -> bool {
         let is_required = |name: &String| {
             let required = members.get("required").and_then(Value::as_array);
@@ -225,21 +235,25 @@ impl<'a> Lowering<'a> {
             && !members.contains_key("patternProperties")
     }
 
+    /// Records a keyword that is left out.
     fn leave_out(&mut self, at: &str) -> Option<Value> {
         self.left_out.push(at.to_owned());
         None
     }
 
+    /// Replaces a reference by one to a definition of the result, and adds the definition to the queue the first time.
     fn reference(&mut self, value: &'a Value, at: &str) -> Result<Option<Value>, Problem> {
         let reference = value.as_str().unwrap_or_default();
         let target = match self.references.resolve(reference) {
             Target::Local(target) => target,
+            // Fetching a document that a client names would let it reach the network of this process.
             Target::External => return Ok(self.leave_out(at)),
             Target::Missing => {
                 let reason = format!("`{reference}` does not exist in the schema");
                 return Err(Problem::new(at, reason));
             }
         };
+        // Numbers are unique, and never collide with the name of the definition that matches any value.
         let count = self.names.len();
         let name = self
             .names
@@ -257,6 +271,7 @@ impl<'a> Lowering<'a> {
         are_exclusive(schemas, &self.references)
     }
 
+    /// Lowers each schema of a list.
     fn list(
         &mut self,
         value: &'a Value,
@@ -269,6 +284,7 @@ impl<'a> Lowering<'a> {
             .collect()
     }
 
+    /// Lowers each schema of an object with arbitrary names.
     fn named(&mut self, value: &'a Value, at: &str) -> Result<Value, Problem> {
         let schemas = value.as_object().into_iter().flatten();
         let lowered: Result<Map<_, _>, _> = schemas
@@ -290,7 +306,7 @@ fn is_true(schema: &Value) -> bool {
 fn has_effect(name: &str, value: &Value) -> bool {
     match name {
         "uniqueItems" => *value == Value::Bool(true),
-        // `if` alone selects nothing.
+        // `if` alone rejects nothing: `then` and `else` do.
         "if" => false,
         "unevaluatedItems" | "unevaluatedProperties" => !is_true(value),
         _ => true,

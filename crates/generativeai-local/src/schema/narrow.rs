@@ -2,19 +2,20 @@
 
 use serde_json::{Map, Value, json};
 
-/// Absolute value up to which numbers may go, so that a model cannot write digits forever.
+/// Maximum absolute value of numbers, so that a model cannot write digits forever. An `f64` represents it exactly.
 const BOUND: i64 = 1_000_000_000_000_000;
 /// Name of a definition that matches any value with bounded numbers. It replaces `true` and `{}`.
 pub(super) const ANYTHING: &str = "anything";
+/// All types. `integer` is left out, because every integer is a `number`.
 const TYPES: [&str; 6] = ["object", "array", "string", "number", "boolean", "null"];
 
-/// Treatment of properties that an object does not list.
+/// Treatment of properties that an object does not list, if the schema has no `additionalProperties`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Objects {
-    /// Only if the schema allows it: small models generate properties without end.
+    /// They are forbidden, although JSON Schema allows them: small models generate properties without end.
     Closed,
-    /// Unless the schema forbids it. Objects that are composed of several schemas must stay open, or one
-    /// schema would forbid the properties of the others.
+    /// They are allowed. Objects that are composed of several schemas must stay open, or one schema would forbid the
+    /// properties of the others.
     Open,
 }
 
@@ -29,6 +30,7 @@ impl Objects {
     }
 }
 
+/// Returns whether several schemas with properties apply to one object, anywhere in the schema.
 fn is_composed(schema: &Value) -> bool {
     match schema {
         Value::Object(members) => {
@@ -74,6 +76,7 @@ pub(super) fn anything_definitions(objects: Objects) -> Vec<(String, Value)> {
     };
     let at_depth = |depth: usize| {
         let inner = match depth + 1 {
+            // Below this depth, numbers are not bounded.
             MAX_ANYTHING => true.into(),
             next => json!({ "$ref": format!("#/$defs/{}", name_at(next)) }),
         };
@@ -82,8 +85,8 @@ pub(super) fn anything_definitions(objects: Objects) -> Vec<(String, Value)> {
     (0..MAX_ANYTHING).map(at_depth).collect()
 }
 
-/// Narrows one schema. The schemas in it are not changed. `inherited` is the type of the schema that
-/// combines it with others.
+/// Narrows one schema, so that a small model can finish its values. The schemas in it are not changed. `inherited` is
+/// the type of the schema that combines it with others.
 pub(super) fn narrow(
     members: &mut Map<String, Value>,
     objects: Objects,
@@ -107,7 +110,8 @@ pub(super) fn narrow(
     }
 }
 
-/// Adds a property for every required name that is not declared. A closed object could not have it.
+/// Adds a property for every required name that is not declared. Otherwise a closed object would forbid what it
+/// requires.
 fn declare_required(members: &mut Map<String, Value>) {
     let Some(Value::Array(required)) = members.get("required").cloned() else {
         return;
@@ -163,6 +167,7 @@ fn bound_numbers(members: &mut Map<String, Value>) {
         }
     }
     let is_numeric = has_type(members, "integer") || has_type(members, "number");
+    // Listed values are finite already, and may lie beyond the bound.
     if !is_numeric || members.contains_key("enum") || members.contains_key("const") {
         return;
     }

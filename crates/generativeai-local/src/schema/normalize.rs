@@ -1,4 +1,7 @@
 //! Rewrites the dialects of JSON Schema that programs generate to draft 2020-12.
+//!
+//! Requests contain schemas of several drafts and of OpenAPI, and generators (Pydantic, Zod, FastAPI, serializers of
+//! Protocol Buffers) have their own habits. After this step, the rest of the crate handles one dialect only.
 
 use std::collections::HashSet;
 
@@ -6,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::subschemas;
 
+/// Types of JSON Schema.
 const TYPES: [&str; 7] = [
     "object", "array", "string", "number", "integer", "boolean", "null",
 ];
@@ -40,11 +44,12 @@ const OBJECTS: [&str; 4] = ["properties", "patternProperties", "$defs", "definit
 ///
 /// Types may be in capitals, as in the Gemini API. `nullable` (OpenAPI), boolean `exclusiveMinimum` and `required`
 /// (drafts 3 and 4), and tuples in `items` (before draft 2020-12) are translated. Keywords without an effect, such as
-/// `"enum": null` and `"anyOf": []`, are removed. References to the schemas of a document from which the schema was
-/// taken lead to its own definitions. Nothing else changes.
+/// `"enum": null` and `"anyOf": []`, are removed. References into the document from which a schema was taken, such as
+/// an OpenAPI description, are redirected to the definitions of the schema. Other keywords stay unchanged.
 pub(super) fn normalize(schema: &Value) -> Value {
     let mut schema = schema.clone();
     normalize_in_place(&mut schema);
+    // References are looked up in a copy, because the schema is changed during the search.
     let root = schema.clone();
     redirect_references(&mut schema, &root);
     schema
@@ -53,7 +58,7 @@ pub(super) fn normalize(schema: &Value) -> Value {
 /// Places of definitions in the documents that schemas are taken from.
 const DEFINITIONS: [&str; 3] = ["/$defs", "/definitions", "/components/schemas"];
 
-/// Redirects each reference that leads to nothing to the definition of the same name, if the schema has it elsewhere.
+/// Redirects each dangling reference to the definition of the same name in another place, if there is one.
 fn redirect_references(schema: &mut Value, root: &Value) {
     let Value::Object(members) = schema else {
         return;
@@ -78,16 +83,21 @@ fn redirect_references(schema: &mut Value, root: &Value) {
     }
 }
 
+/// Normalizes a schema and all schemas in it, except for references.
+///
+/// The order of the steps matters. `drop_contradicted_type` needs types in lower case. A tuple in `items` becomes
+/// `prefixItems` before empty tuples are removed. `nullable` wraps the finished schema.
 fn normalize_in_place(schema: &mut Value) {
     let Value::Object(members) = schema else {
         return;
     };
     subschemas::for_each_mut(members, &mut normalize_in_place);
-    // The dialect is 2020-12 from here on, and no other one is looked up.
+    // The result is in draft 2020-12. A validator would look up any other dialect that is named here.
     members.remove("$schema");
     remove_empty(members);
     normalize_types(members);
     normalize_numbers(members);
+    // Some generators write booleans as strings.
     for name in ["additionalProperties", "uniqueItems"] {
         if let Some(flag) = members.get_mut(name)
             && let Some(parsed) = flag.as_str().and_then(|flag| flag.parse::<bool>().ok())
@@ -95,6 +105,7 @@ fn normalize_in_place(schema: &mut Value) {
             *flag = parsed.into();
         }
     }
+    // In drafts 3 and 4 and in OpenAPI 3.0, `exclusiveMinimum` is a flag that changes the meaning of `minimum`.
     for (exclusive, inclusive) in [
         ("exclusiveMinimum", "minimum"),
         ("exclusiveMaximum", "maximum"),
@@ -108,6 +119,7 @@ fn normalize_in_place(schema: &mut Value) {
     }
     normalize_required(members);
     drop_contradicted_type(members);
+    // A tuple before draft 2020-12: `items` is a list, and `additionalItems` applies to the elements after it.
     if let Some(Value::Array(_)) = members.get("items")
         && let Some(items) = members.remove("items")
     {
@@ -116,6 +128,7 @@ fn normalize_in_place(schema: &mut Value) {
             members.insert("items".to_owned(), rest);
         }
     }
+    // Zod writes an empty list for an empty tuple, but draft 2020-12 requires one element.
     if members.get("prefixItems") == Some(&json!([])) {
         members.remove("prefixItems");
     }
@@ -141,7 +154,8 @@ fn remove_empty(members: &mut Map<String, Value>) {
     });
 }
 
-/// Reads numbers from texts, and counts from numbers with a fraction of zero.
+/// Converts numbers that are written as strings, and counts such as `2.0` to integers, which the grammar engine
+/// requires.
 fn normalize_numbers(members: &mut Map<String, Value>) {
     for name in NUMBERS {
         let Some(number) = members.get_mut(name) else {
@@ -161,8 +175,9 @@ fn normalize_numbers(members: &mut Map<String, Value>) {
     }
 }
 
-/// Removes the type of texts or numbers that none of the listed values has, and `const: null` beside such a type. Some
-/// generators list the numbers of an enum beside the type `string`, and write an absent constant as `null`.
+/// Removes a type of strings or numbers if none of the values in `enum` has it, and removes `const: null` next to such
+/// a type. Some generators list the numbers of an enum next to the type `string`, and write an absent constant as
+/// `null`.
 fn drop_contradicted_type(members: &mut Map<String, Value>) {
     let has_type: fn(&Value) -> bool = match members.get("type").and_then(Value::as_str) {
         Some("string") => Value::is_string,
@@ -180,11 +195,13 @@ fn drop_contradicted_type(members: &mut Map<String, Value>) {
 }
 
 fn parse_number(text: &str) -> Option<Value> {
+    // Integers first, since an `f64` cannot represent all of them.
     let whole = text.parse::<i64>().ok().map(Value::from);
     whole.or_else(|| text.parse::<f64>().ok().map(Value::from))
 }
 
-/// Writes the required names as a list without duplicates. A boolean (draft 3) applies to the schema itself.
+/// Writes the required names as a list without duplicates. A boolean (draft 3) is removed: it states whether the
+/// property with this schema is required, but its object lists the required names.
 fn normalize_required(members: &mut Map<String, Value>) {
     let Some(required) = members.remove("required") else {
         return;
@@ -224,6 +241,7 @@ fn normalize_types(members: &mut Map<String, Value>) {
                 members.remove("type");
             }
         }
+        // The unset value of the Gemini API's `Type`, and a type of draft 3.
         name if name == "TYPE_UNSPECIFIED" || name == "any" => {
             members.remove("type");
         }
@@ -231,7 +249,7 @@ fn normalize_types(members: &mut Map<String, Value>) {
     }
 }
 
-/// Replaces `allOf` with one element by that element, if no other keyword constrains the value. Pydantic
+/// Replaces `allOf` with one element by that element, if the schema has only annotations otherwise. Pydantic
 /// writes this around a reference, to add a description.
 fn merge_single_all_of(members: &mut Map<String, Value>) {
     const ANNOTATIONS: [&str; 4] = ["title", "description", "default", "examples"];
@@ -254,8 +272,8 @@ fn merge_single_all_of(members: &mut Map<String, Value>) {
     }
 }
 
-/// Expresses `propertyNames` with a list or a pattern by keywords that can be enforced. Maps with such keys
-/// are written this way.
+/// Rewrites `propertyNames` with a list or a pattern to keywords that can be enforced. Generators write maps with
+/// restricted keys in this way, such as a map from an enum.
 fn expand_property_names(members: &mut Map<String, Value>) {
     if members.contains_key("properties") || members.contains_key("patternProperties") {
         return;

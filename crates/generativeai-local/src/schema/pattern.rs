@@ -3,8 +3,8 @@
 use llguidance::derivre::{RegexAst, RegexBuilder};
 use llguidance::regex_to_lark;
 
-/// Returns whether the grammar engine supports a pattern. It has no lookaround, backreferences or word
-/// boundaries.
+/// Returns whether the grammar engine supports a pattern. The engine has no lookaround, backreferences or word
+/// boundaries, which the regular expressions of ECMA-262 in JSON Schema have.
 pub(super) fn is_enforceable(pattern: &str) -> bool {
     let ast = RegexAst::SearchRegex(regex_to_lark(pattern, "dw"));
     RegexBuilder::new().mk(&ast).is_ok()

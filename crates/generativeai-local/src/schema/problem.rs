@@ -26,7 +26,8 @@ impl Problem {
     }
 }
 
-/// Appends a member name to a JSON pointer.
+/// Appends a member name to a JSON pointer. RFC 6901 escapes `~` and `/`.
 pub(super) fn join(pointer: &str, name: &str) -> String {
+    // `~` first, or the `~` in `~1` would be escaped again.
     format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
 }

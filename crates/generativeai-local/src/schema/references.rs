@@ -25,6 +25,7 @@ pub(super) enum Target<'a> {
 }
 
 impl<'a> References<'a> {
+    /// Collects the anchors and ids of a schema.
     pub(super) fn new(root: &'a Value) -> Self {
         let mut all = Vec::new();
         subschemas::collect(root, &mut all);
@@ -35,6 +36,7 @@ impl<'a> References<'a> {
                     named.insert(format!("#{name}"), schema);
                 }
             }
+            // Older drafts end an id with an empty fragment.
             if let Some(id) = schema.get("$id").and_then(Value::as_str) {
                 named.insert(id.trim_end_matches('#').to_owned(), schema);
             }
@@ -59,6 +61,7 @@ impl<'a> References<'a> {
             anchor => self.named.get(&format!("#{anchor}")).copied(),
         };
         match target {
+            // A pointer may lead to any value of the document, such as a list of names.
             Some(schema) if schema.is_object() || schema.is_boolean() => Target::Local(schema),
             _ => Target::Missing,
         }

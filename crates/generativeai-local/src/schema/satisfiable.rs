@@ -7,14 +7,14 @@ use serde_json::Value;
 use super::problem::Problem;
 use super::subschemas;
 
-/// Rejects a schema that requires infinite nesting: an object with a required property of its own
-/// type. A model could never finish such a value.
+/// Rejects a schema that requires infinite nesting, such as an object with a required property of the same type. A
+/// model could never finish such a value.
 pub(super) fn check(schema: &Value) -> Result<(), Problem> {
     let mut parts = Vec::new();
     subschemas::collect(schema, &mut parts);
     let mut finite = HashSet::new();
-    // A fixed point: schemas that have a finite value on their own, then those that need one of these,
-    // and so on.
+    // Iterates to a fixed point. The first round finds the schemas whose values need no other schema. Each further
+    // round finds those that need only schemas that were found before.
     loop {
         let before = finite.len();
         for part in &parts {
@@ -34,6 +34,8 @@ pub(super) fn check(schema: &Value) -> Result<(), Problem> {
     }
 }
 
+/// Returns whether a schema has a finite value, if those in `finite` have one. Schemas are identified by their
+/// addresses, as in the search for cycles.
 fn is_finite(schema: &Value, root: &Value, finite: &HashSet<*const Value>) -> bool {
     // Boolean schemas are finite; anything else that is not an object is rejected elsewhere.
     let is_known =
@@ -62,6 +64,7 @@ fn allows_scalar(schema: &Value) -> bool {
     }
 }
 
+/// Returns whether all required properties have finite values. Optional ones can be left out of a value.
 fn required_are_finite(schema: &Value, is_known: &impl Fn(&Value) -> bool) -> bool {
     let required = schema
         .get("required")
@@ -72,6 +75,7 @@ fn required_are_finite(schema: &Value, is_known: &impl Fn(&Value) -> bool) -> bo
     required.filter_map(property).all(is_known)
 }
 
+/// Returns whether the required elements have finite values. An array without a minimum length can be empty.
 fn elements_are_finite(schema: &Value, is_known: &impl Fn(&Value) -> bool) -> bool {
     if schema
         .get("minItems")

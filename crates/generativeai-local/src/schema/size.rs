@@ -1,10 +1,10 @@
-//! Limits of the depth and size of a schema.
+//! Limits of the depth and size of a schema, which comes from a client.
 
 use serde_json::Value;
 
 use super::problem::Problem;
 
-/// Maximum nesting of a schema.
+/// Maximum nesting of a schema. The functions that process schemas recurse, and a stack overflow ends the process.
 pub(super) const MAX_DEPTH: usize = 64;
 /// Maximum number of members and elements in a schema.
 pub(super) const MAX_SIZE: usize = 20_000;
@@ -15,6 +15,7 @@ pub(super) fn check(schema: &Value) -> Result<(), Problem> {
     measure(schema, MAX_DEPTH, &mut remaining)
 }
 
+/// Counts a value and all values in it. `depth` is the remaining depth, `remaining` the remaining number of values.
 fn measure(value: &Value, depth: usize, remaining: &mut usize) -> Result<(), Problem> {
     let depth = depth.checked_sub(1).ok_or_else(too_deep)?;
     *remaining = remaining.checked_sub(1).ok_or_else(|| {

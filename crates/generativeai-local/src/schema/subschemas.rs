@@ -17,7 +17,7 @@ const ONE: [&str; 12] = [
     "else",
     "contentSchema",
 ];
-/// Keywords whose value is a list of schemas.
+/// Keywords whose value is a list of schemas. `items` is a list before draft 2020-12.
 const LIST: [&str; 5] = ["prefixItems", "items", "allOf", "anyOf", "oneOf"];
 /// Keywords whose value is an object with a schema in each member.
 const NAMED: [&str; 5] = [
@@ -28,7 +28,9 @@ const NAMED: [&str; 5] = [
     "dependentSchemas",
 ];
 
-/// Appends a schema and all schemas in it to `all`.
+/// Appends a schema and all schemas in it to `all`, boolean schemas excluded.
+///
+/// Only values of keywords are schemas: a property may be named `items`, and an `enum` may contain an object.
 pub(super) fn collect<'a>(schema: &'a Value, all: &mut Vec<&'a Value>) {
     let Value::Object(members) = schema else {
         return;

@@ -19,6 +19,7 @@ use super::verify;
 #[derive(Debug)]
 pub(crate) struct Template {
     compiled: Compiled,
+    /// String of the token that begins text; empty if the model has none.
     bos: String,
     /// Variables of every rendering.
     variables: Map<String, Value>,
@@ -26,10 +27,12 @@ pub(crate) struct Template {
     native_tools: Option<NativeTools>,
     /// `None` if the model does not think.
     thinking: Option<ThinkingTags>,
+    /// Whether the template reads a variable that turns thinking off.
     can_stop_thinking: bool,
 }
 
-/// Text of a typed piece in a prompt, which shows that the template expected a string.
+/// Beginnings of a typed piece as Python or JSON writes it. In a prompt, they show that the template expected a string
+/// and printed the list.
 const TYPED_REPRS: [&str; 2] = ["'type': 'text'", "\"type\": \"text\""];
 
 /// Request for a model to think, or not to think, before it replies.
@@ -70,6 +73,7 @@ impl Template {
                 "the chat template of the model is invalid: set another one with `chat_template`";
             Error::new(ErrorKind::Configuration, message).with_source(error)
         })?;
+        // As in transformers, `documents` is always passed, and is `none` here.
         let mut variables = Map::new();
         variables.insert("documents".to_owned(), Value::Null);
         for (name, token) in [("bos_token", bos), ("eos_token", eos)] {
@@ -133,6 +137,7 @@ impl Template {
         conversation: &Conversation,
         thinking: Thinking,
     ) -> Result<Rendered> {
+        // The first form is the one that the template most likely supports, so its error explains most.
         let mut first_failure = None;
         for form in self.forms(conversation) {
             match self.render_form(conversation, thinking, form) {
@@ -145,6 +150,7 @@ impl Template {
         Err(first_failure.unwrap_or_else(|| error::internal("the chat template was not rendered")))
     }
 
+    /// Returns the forms in which a conversation is tried, the most natural one first.
     fn forms(&self, conversation: &Conversation) -> Vec<Form> {
         let mut forms = Vec::new();
         for native_tools in [true, false] {
@@ -163,6 +169,7 @@ impl Template {
         forms
     }
 
+    /// Renders a conversation in one form.
     fn render_form(
         &self,
         conversation: &Conversation,
@@ -172,6 +179,8 @@ impl Template {
         let Lowered { messages, paths } = lower::messages(conversation, form);
         let context = self.context(&messages, conversation, thinking, form);
         let prompt = self.compiled.render(context).map_err(rejected)?;
+        // Many templates ignore what they do not support, without an error. The model would then answer a different
+        // conversation.
         if let Some(missing) = verify::first_missing(&prompt, &messages) {
             return Err(left_out(&paths[missing]));
         }
@@ -195,6 +204,7 @@ impl Template {
         })
     }
 
+    /// Returns the variables of a rendering.
     fn context(
         &self,
         messages: &[Value],
@@ -210,6 +220,7 @@ impl Template {
         };
         context.insert("tools".to_owned(), tools);
         context.insert("add_generation_prompt".to_owned(), true.into());
+        // Templates read different variables for this. Those that a template does not read have no effect.
         if thinking != Thinking::Default {
             for switch in SWITCHES {
                 context.insert(switch.to_owned(), (thinking == Thinking::On).into());

@@ -1,4 +1,4 @@
-//! Jinja environment of chat templates: what Hugging Face's `apply_chat_template` offers to a template.
+//! Jinja environment of chat templates: the functions, filters and tests of Hugging Face's `apply_chat_template`.
 //!
 //! The reference is `_compile_jinja_template` in `transformers/utils/chat_template_utils.py`: Jinja2 with
 //! `trim_blocks`, `lstrip_blocks`, loop controls, the `generation` tag, the filter `tojson` and the
@@ -18,7 +18,11 @@ use super::python;
 use super::source;
 
 /// Maximum number of steps for one conversation. A template is a program from an untrusted file.
+///
+/// minijinja calls this fuel. One step is an instruction, or 64 bytes of data that the template creates, so the limit
+/// bounds time and memory.
 const MAX_STEPS: u64 = 20_000_000;
+/// Name of the only template of an environment.
 const NAME: &str = "chat";
 
 /// A compiled template.
@@ -40,6 +44,8 @@ impl Compiled {
         environment.set_syntax(syntax);
         environment.set_fuel(Some(MAX_STEPS));
         environment.set_unknown_method_callback(methods::call);
+        // Jinja2 prints values as Python's `str` does, and undefined values as nothing. Prompts are not HTML, so
+        // nothing is escaped.
         environment.set_formatter(|out, _, value| {
             if value.is_undefined() {
                 return Ok(());
@@ -50,7 +56,7 @@ impl Compiled {
         environment.add_function("strftime_now", strftime_now);
         environment.add_filter("tojson", to_json);
         filters::add_to(&mut environment);
-        // Jinja2 asks Python for these; minijinja's own answers differ for strings and `none`.
+        // Jinja2 uses Python's protocols for these; the results of minijinja differ for strings and `none`.
         environment.add_test("iterable", |value: &Value| !is_scalar(value));
         environment.add_test("sequence", |value: &Value| !is_scalar(value));
         environment.add_template_owned(NAME, source::normalize(source))?;
@@ -84,6 +90,7 @@ fn is_scalar(value: &Value) -> bool {
     )
 }
 
+/// Ends the rendering. Templates call this for conversations that they do not support.
 fn raise_exception(message: String) -> Result<Value, Error> {
     Err(Error::new(ErrorKind::InvalidOperation, message))
 }
@@ -91,6 +98,7 @@ fn raise_exception(message: String) -> Result<Value, Error> {
 /// Formats the local time with the directives of C's `strftime`.
 fn strftime_now(format: &str) -> Result<String, Error> {
     let mut text = String::new();
+    // chrono reports an invalid format only when it writes, and `to_string` would panic.
     write!(text, "{}", chrono::Local::now().format(format)).map_err(|_| {
         let message = format!("strftime_now: invalid format {format:?}");
         Error::new(ErrorKind::InvalidOperation, message)

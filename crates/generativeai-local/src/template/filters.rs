@@ -6,7 +6,7 @@ use minijinja_contrib::globals;
 
 use super::python;
 
-/// Adds these filters and functions to an environment.
+/// Adds these filters and functions to an environment, where they replace those of minijinja.
 pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("string", |value: &Value| python::to_str(value));
     environment.add_filter("int", int);
@@ -35,10 +35,11 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_function("cycler", |items: Rest<Value>| globals::cycler(items.0));
 }
 
-/// Maximum width to which a text is centered. The steps of a template do not limit its output here.
+/// Maximum width to which a text is centered. The steps of a template only limit the result once it exists.
 const MAX_WIDTH: usize = 4_096;
 
-/// Cuts a text at a length, by default between words.
+/// Cuts a text at a length in characters, by default between words. As in Jinja2, a text that exceeds the length by at
+/// most `leeway` is not cut.
 fn truncate(
     text: &str,
     length: Option<usize>,
@@ -98,7 +99,7 @@ fn of_digits(text: &str, base: u32) -> Option<i64> {
     valid.then(|| i64::from_str_radix(&format!("{sign}{digits}"), base).ok())?
 }
 
-/// Truncates a number. Returns `None` for infinity and NaN.
+/// Truncates a number towards zero. Returns `None` for infinity and NaN.
 fn of_float(number: f64) -> Option<i64> {
     number.is_finite().then_some(number as i64)
 }
@@ -118,7 +119,7 @@ fn number(value: &Value) -> Option<f64> {
     f64::try_from(value.clone()).ok()
 }
 
-/// Replaces a value that is undefined, or with `boolean` a value that is false.
+/// Replaces a value that is undefined. With `boolean`, replaces any value that is false, such as an empty string.
 fn default(value: &Value, arguments: Rest<ValueOrKwargs>) -> Result<Value, Error> {
     let arguments = arguments.into_values();
     // Parsed by hand: an argument of type `Option` is `None` both for `none` and for no argument.

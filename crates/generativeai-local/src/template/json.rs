@@ -1,4 +1,7 @@
 //! Serializes template values as Python's `json.dumps` does.
+//!
+//! Models were trained on prompts that Python wrote, with its spaces after separators and its forms of numbers. JSON
+//! that differs from it in a space consists of other tokens.
 
 use std::fmt::Write as _;
 
@@ -7,9 +10,9 @@ use minijinja::{Error, ErrorKind, Value};
 
 use super::python;
 
-/// Maximum number of spaces of an indentation. The steps of a template do not limit its output here.
+/// Maximum number of spaces of an indentation. The steps of a template only limit the result once it exists.
 pub(super) const MAX_INDENT: usize = 32;
-/// Maximum nesting of a value.
+/// Maximum nesting of a value, since the functions here recurse.
 const MAX_DEPTH: usize = 128;
 
 /// Arguments of `json.dumps`. The default writes `{"a": 1, "b": [2, 3]}`.
@@ -92,6 +95,7 @@ fn write_map(
     let mut members = Vec::new();
     for key in value.try_iter()? {
         let member = value.get_item(&key)?;
+        // As in Python, keys that are numbers, booleans or `none` become strings.
         let key = match key.as_str() {
             Some(key) => key.to_owned(),
             None => to_string(&key, style)?,
@@ -156,6 +160,7 @@ fn write_string(text: &str, style: &JsonStyle, out: &mut String) {
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
             c if c < ' ' || (style.ensure_ascii && !c.is_ascii()) => {
+                // JSON escapes a character beyond U+FFFF as a surrogate pair.
                 for unit in c.encode_utf16(&mut [0; 2]) {
                     write!(out, "\\u{unit:04x}").expect("writing to a string cannot fail");
                 }

@@ -11,14 +11,15 @@ use crate::conversation::{Body, Call, Conversation, Function};
 
 use super::json::{self, JsonStyle};
 
-/// Form in which a conversation is passed to a template.
+/// Form in which a conversation is passed to a template. Templates differ in the forms that they accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Form {
-    /// Functions, calls and responses are passed as such; otherwise as text.
+    /// Whether functions, calls and responses are passed in `tools`, `tool_calls` and messages with the role `tool`.
+    /// Otherwise they are text in messages.
     pub(super) native_tools: bool,
-    /// Text is passed as a list of typed pieces; otherwise as a string.
+    /// Whether text is passed as a list of typed pieces, as for models that also read images. Otherwise it is a string.
     pub(super) typed_content: bool,
-    /// The system instruction has its own message; otherwise it begins the first message of the user.
+    /// Whether the system instruction has its own message. Otherwise it begins the first message of the user.
     pub(super) system_role: bool,
 }
 
@@ -41,7 +42,7 @@ pub(super) const TEXT_TAGS: [&str; 6] = [
 #[derive(Debug)]
 pub(super) struct Lowered {
     pub(super) messages: Vec<Value>,
-    /// Where each message begins in the request.
+    /// Path in the request at which each message begins, for error messages.
     pub(super) paths: Vec<String>,
 }
 
@@ -108,8 +109,8 @@ fn tool(function: &Function) -> Value {
     } })
 }
 
-/// Returns the instructions for templates that do not support functions. They are the instructions with which many
-/// small models were trained.
+/// Returns the instructions for templates that do not support functions. Many small models were trained with this form
+/// of instructions and calls.
 fn instructions(functions: &[Function]) -> String {
     let mut text = "You can call these functions:\n<tools>\n".to_owned();
     for function in functions {
@@ -147,8 +148,8 @@ impl Messages {
         }
     }
 
-    /// Adds the text. A neighbouring text of the user becomes a new paragraph; a neighbouring text of the
-    /// model continues the reply, since clients store each chunk of a streamed reply as a content.
+    /// Adds the text. After a text of the user, a further one becomes a new paragraph. After a text of the model, a
+    /// further one continues the reply, since clients store each chunk of a streamed reply as a content.
     fn push_text(&mut self, role: &str, text: &str) {
         let separator = if role == "assistant" { "" } else { "\n\n" };
         self.push_separated(role, text, separator);
@@ -159,6 +160,7 @@ impl Messages {
         self.push_separated(role, text, "\n");
     }
 
+    /// Appends the text to the last message if it has this role; otherwise adds a message.
     fn push_separated(&mut self, role: &str, text: &str, separator: &str) {
         let last = self.list.last_mut().filter(|last| last["role"] == role);
         match last.and_then(|last| last.get_mut("content")) {
@@ -172,7 +174,8 @@ impl Messages {
         }
     }
 
-    /// Adds the text of the model, and the thoughts that led to it.
+    /// Adds the text of the model, and the thoughts that led to it as `reasoning_content`, the member that most
+    /// templates of thinking models read.
     fn push_reply(&mut self, text: &str, thoughts: &str) {
         self.push_text("assistant", text);
         let Some(message) = self.list.last_mut().filter(|_| !thoughts.is_empty()) else {
@@ -186,7 +189,8 @@ impl Messages {
         }
     }
 
-    /// Adds calls to the last message, which is one of the model.
+    /// Adds calls to the last message, which is one of the model: `push_reply` comes first, and adds a message even for
+    /// an empty text.
     fn push_calls(&mut self, calls: &[Call], ids: &mut Ids) {
         let Some(message) = self.list.last_mut().filter(|_| !calls.is_empty()) else {
             return;
@@ -211,6 +215,7 @@ impl Messages {
         }
     }
 
+    /// Returns the messages, with their contents as strings or as typed pieces.
     fn finish(self, typed_content: bool) -> Lowered {
         let typed = |mut message: Map<String, Value>| {
             if let Some(content) = message.get_mut("content")
@@ -227,15 +232,17 @@ impl Messages {
     }
 }
 
-/// Ids of calls. A call without an id gets one, since some templates require it.
+/// Ids of calls. A call without an id gets one, since some templates require it, while ids are optional in the API.
 #[derive(Default)]
 struct Ids {
+    /// Number of calls so far.
     count: usize,
     /// Names and ids of calls that have no response yet, oldest first.
     pending: Vec<(String, String)>,
 }
 
 impl Ids {
+    /// Returns the id of a call, and records it for the response.
     fn of_call(&mut self, call: &Call) -> String {
         self.count += 1;
         // Nine letters and digits: the templates of Mistral models accept nothing else.

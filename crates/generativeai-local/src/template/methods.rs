@@ -1,13 +1,13 @@
 //! Methods of Python's strings, lists and dicts.
 //!
-//! minijinja-contrib has most of them. These are the others that a template may call, since Jinja2 runs the methods of
-//! Python itself.
+//! A template may call any method of a Python value, because Jinja2 passes the call on to Python. minijinja-contrib has
+//! most of these methods. This file has the others, and those that differ there.
 
 use minijinja::value::{Kwargs, Tuple, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 use minijinja_contrib::pycompat;
 
-/// Maximum width to which text is padded. The steps of a template do not limit its output here.
+/// Maximum width to which text is padded. The steps of a template only limit the result once it exists.
 const MAX_WIDTH: usize = 4_096;
 
 /// Calls a method of a value.
@@ -29,6 +29,7 @@ pub(super) fn call(
     own.unwrap_or_else(|| pycompat::unknown_method_callback(state, value, method, args))
 }
 
+/// Calls a method of a string; `None` if it is not one of this file.
 fn of_string(text: &str, method: &str, args: &[Value]) -> Option<Result<Value, Error>> {
     let one = || from_args::<(&str,)>(args).map(|(argument,)| argument);
     let padded = |pad: fn(usize) -> usize| padded(text, args, pad);
@@ -60,8 +61,9 @@ fn of_string(text: &str, method: &str, args: &[Value]) -> Option<Result<Value, E
 
 /// Arguments of `split` and `rsplit`.
 struct Separator {
-    /// `None` splits at white space.
+    /// String between the parts. `None` splits at white space, and drops empty parts.
     text: Option<String>,
+    /// Maximum number of splits; `None` for no limit.
     max: Option<usize>,
 }
 
@@ -85,6 +87,7 @@ impl Separator {
     }
 
     fn split(&self, text: &str) -> Vec<String> {
+        // `splitn` takes the number of parts, which is one more: `usize::MAX` would overflow.
         let max = self.max.unwrap_or(usize::MAX - 1);
         let Some(separator) = &self.text else {
             let (mut parts, mut rest) = (Vec::new(), text.trim_start());
@@ -156,7 +159,8 @@ fn padded(text: &str, args: &[Value], before: fn(usize) -> usize) -> Result<Valu
     Ok(format!("{}{text}{}", fill(before), fill(room - before)).into())
 }
 
-/// Centres the text. If an odd number of characters is added, the additional one is in front if the width is odd.
+/// Centers the text as Python does. If an odd number of characters is added, the last one is in front if the width is
+/// odd, and behind otherwise.
 fn centered(text: &str, args: &[Value]) -> Result<Value, Error> {
     let is_odd = args
         .first()
@@ -168,6 +172,7 @@ fn centered(text: &str, args: &[Value]) -> Result<Value, Error> {
     }
 }
 
+/// Fills the text with zeros in front, after a sign if there is one.
 fn zero_filled(text: &str, args: &[Value]) -> Result<Value, Error> {
     let (width,): (usize,) = from_args(args)?;
     let zeros = "0".repeat(room(text, width)?);
@@ -176,6 +181,7 @@ fn zero_filled(text: &str, args: &[Value]) -> Result<Value, Error> {
     Ok(format!("{sign}{zeros}{}", &text[sign.len()..]).into())
 }
 
+/// Returns the number of characters that are missing to a width.
 fn room(text: &str, width: usize) -> Result<usize, Error> {
     if width > MAX_WIDTH {
         return Err(invalid(format!("a width is {MAX_WIDTH} at most")));

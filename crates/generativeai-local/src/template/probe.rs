@@ -1,4 +1,7 @@
-//! Finds out what a template supports, by rendering small conversations with it.
+//! Detects the features of a template by rendering small conversations with it.
+//!
+//! A template does not declare its features, and its source is a program. So marked strings are rendered, and searched
+//! in the output.
 
 use minijinja::Value as TemplateValue;
 use minijinja::value::Serde;
@@ -18,6 +21,7 @@ pub(super) struct NativeTools {
 }
 
 const NAME: &str = "probe_function";
+/// Nine letters and digits: the templates of Mistral models accept nothing else.
 const ID: &str = "probeid00";
 const TEXT: &str = "Probe text.";
 const RESPONSE: &str = "Probe response.";
@@ -48,8 +52,10 @@ pub(super) fn native_tools(
     if !declared.contains(NAME) || !answered.contains(RESPONSE) {
         return None;
     }
+    // The two prompts differ only in the reply: a call in one, text in the other.
     let example = difference(&called, &plain);
     let mut calls = CallSyntax::from_example(example, NAME, arguments.as_object()?)?;
+    // The model ends a reply with this token, which is not part of its text.
     if let Some(eos) = variables.get("eos_token").and_then(Value::as_str)
         && let Some(at) = calls.after_arguments.find(eos)
     {
@@ -61,6 +67,7 @@ pub(super) fn native_tools(
     })
 }
 
+/// Returns the declaration of the function that is called.
 fn declaration() -> Value {
     json!({ "type": "function", "function": {
         "name": NAME,
@@ -75,6 +82,7 @@ fn declaration() -> Value {
 
 /// Returns the part of `text` that is not shared with `other` at the beginning or the end.
 fn difference<'a>(text: &'a str, other: &str) -> &'a str {
+    // The bytes before `start` are equal, so it is a boundary of characters in both texts.
     let start = text
         .char_indices()
         .zip(other.chars())
@@ -100,6 +108,7 @@ fn tags(text: &str) -> Vec<String> {
         };
         let tag = &text[at..=at + length];
         let inner = &tag[1..tag.len() - 1];
+        // Other brackets are JSON, comparisons or prose.
         let is_tag = (2..=40).contains(&inner.len())
             && !inner.contains(|c: char| c.is_whitespace() || "<[{\"',".contains(c));
         if is_tag && !found.iter().any(|other| other == tag) {

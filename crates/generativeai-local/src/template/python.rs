@@ -1,11 +1,13 @@
 //! Text forms of values as Python writes them: `str()` and `repr()`.
+//!
+//! A template that prints a list or a boolean prints Python's form, such as `True` or `['a']`.
 
 use std::fmt::Write as _;
 
 use minijinja::Value;
 use minijinja::value::{Tuple, ValueKind};
 
-/// Maximum nesting of a value that is written.
+/// Maximum nesting of a value that is written, since the functions here recurse.
 const MAX_DEPTH: usize = 128;
 
 /// Returns `str(value)`: a string unchanged, everything else as `repr` writes it.
@@ -20,7 +22,7 @@ pub(super) fn to_str(value: &Value) -> String {
     }
 }
 
-/// Returns a number as `json.dumps` writes it.
+/// Returns a number as `json.dumps` writes it. Unlike JSON, Python has `NaN` and `Infinity`.
 pub(super) fn json_number(value: &Value) -> String {
     match float(value) {
         Some(number) if number.is_nan() => "NaN".to_owned(),
@@ -30,6 +32,7 @@ pub(super) fn json_number(value: &Value) -> String {
     }
 }
 
+/// Writes `repr(value)`.
 fn write_repr(value: &Value, depth: usize, out: &mut String) {
     if depth > MAX_DEPTH {
         out.push_str("...");
@@ -61,6 +64,7 @@ fn write_repr(value: &Value, depth: usize, out: &mut String) {
                 write_repr(&item, depth + 1, out);
                 length += 1;
             }
+            // `(1,)`: without the comma, it would be a number in parentheses.
             if is_tuple && length == 1 {
                 out.push(',');
             }
@@ -76,7 +80,7 @@ fn separate(index: usize, out: &mut String) {
     }
 }
 
-/// Quotes a string: with `'`, unless it contains that and no `"`.
+/// Quotes a string with `'`, or with `"` if it contains `'` and no `"`.
 fn write_quoted(text: &str, out: &mut String) {
     let quote = if text.contains('\'') && !text.contains('"') {
         '"'
@@ -116,6 +120,7 @@ fn is_printable(c: char) -> bool {
     !c.is_control() && !is_format && (c == ' ' || !c.is_whitespace())
 }
 
+/// Returns `str(value)` of a number.
 fn number(value: &Value) -> String {
     match float(value) {
         Some(number) if number.is_nan() => "nan".to_owned(),
@@ -134,8 +139,9 @@ fn float(value: &Value) -> Option<f64> {
         .flatten()
 }
 
-/// Writes the shortest digits that read back as the same number; with an exponent below 1e-4 and from
-/// 1e16 on.
+/// Writes the shortest digits that parse to an equal number; with an exponent below 1e-4 and from 1e16 on.
+///
+/// Rust and Python agree on the digits, but not on when to use an exponent and on how to write it.
 fn finite_float(number: f64) -> String {
     let scientific = format!("{number:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));

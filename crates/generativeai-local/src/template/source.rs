@@ -1,9 +1,10 @@
-//! Rewrites a template to the syntax that minijinja reads.
+//! Rewrites a template to the syntax that minijinja parses.
 
 /// Returns a template with `\n` line ends, as Jinja2's lexer does, and without `generation` tags.
 ///
 /// `{% generation %}…{% endgeneration %}` marks the tokens of the assistant for training and renders its
-/// body. It becomes a `with` block, which has its own scope as well.
+/// body. It becomes a `with` block, which has its own scope as well. minijinja cannot be extended with tags, so the
+/// source is changed. Comments, strings and raw blocks may contain the same words and are skipped.
 pub(super) fn normalize(source: &str) -> String {
     let source = source.replace("\r\n", "\n").replace('\r', "\n");
     let mut normalized = String::with_capacity(source.len());
@@ -33,6 +34,7 @@ pub(super) fn normalize(source: &str) -> String {
     normalized
 }
 
+/// Kind of a tag.
 #[derive(Clone, Copy)]
 enum Kind {
     Block,
@@ -53,8 +55,10 @@ fn next_delimiter(text: &str) -> Option<(usize, Kind)> {
     })
 }
 
-/// Returns the length of a tag that ends with `delimiter`, which may also occur in its strings.
+/// Returns the length of a tag that ends with `delimiter`, which may also occur in its strings. A tag that does not end
+/// extends to the end of the text; minijinja reports the error.
 fn end_of(tag: &str, delimiter: &str) -> usize {
+    // A quote in a comment does not begin a string.
     let is_comment = delimiter == "#}";
     let mut quote = None;
     let mut escaped = false;

@@ -1,9 +1,14 @@
 //! Tags between which a model writes its thoughts.
+//!
+//! Each family of models has its own tags. No file or API declares them, but the chat template mentions them, because
+//! it removes the thoughts of earlier turns or opens those of the next one.
 
 /// Tags around thoughts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ThinkingTags {
+    /// Text before the thoughts.
     pub(crate) open: &'static str,
+    /// Text after the thoughts.
     pub(crate) close: &'static str,
     /// Text before an answer without thoughts; empty for most models.
     pub(crate) answer: &'static str,
@@ -44,6 +49,7 @@ const fn tags(open: &'static str, close: &'static str) -> ThinkingTags {
 impl ThinkingTags {
     /// Returns the tags that a template mentions; `None` if the model does not think.
     pub(crate) fn of_template(source: &str) -> Option<Self> {
+        // One of the two is enough: many templates only split replies at the close tag.
         KNOWN
             .into_iter()
             .find(|tags| source.contains(tags.open) || source.contains(tags.close))

@@ -1,4 +1,7 @@
 //! Checks that a prompt contains the text of every message.
+//!
+//! Some templates drop messages without an error, such as a system message or the result of a function. An answer to
+//! such a prompt would look valid.
 
 use serde_json::Value;
 
@@ -12,6 +15,7 @@ pub(super) fn first_missing(prompt: &str, messages: &[Value]) -> Option<usize> {
     for (index, message) in messages.iter().enumerate() {
         for text in texts_of(message) {
             let text = without_whitespace(&text);
+            // Found in the whole prompt, and without advancing `rest`, since its place is not known.
             if message["role"] == "system" {
                 if find(&prompt, &text).is_none() {
                     return Some(index);

@@ -58,7 +58,7 @@ async fn a_reply_that_is_stored_in_chunks_gives_the_prompt_of_a_whole_one() {
         "What is the capital of France?",
         short().max_output_tokens(30),
     );
-    // Otherwise the cached prefix, and with it the rounding, differs between the two requests.
+    // Deterministic: otherwise the second request has a longer cached prefix, and sums that are rounded differently.
     let model = builder().deterministic(true).build().unwrap();
     let mut chunks = model.stream_generate_content(request.clone(), RequestOptions::default());
     let (mut texts, mut streamed) = (Vec::new(), request.clone());

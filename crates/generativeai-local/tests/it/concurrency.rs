@@ -9,8 +9,9 @@ use generativeai_local::Local;
 
 use crate::support::{ask, local, next, question, short, tiny, usage};
 
-/// Returns a config that makes the tiny model generate until it is cancelled.
+/// Returns a config that makes the tiny model generate until it is cancelled, or until the context is full.
 fn endless() -> GenerationConfig {
+    // A random model would end a free text at any token. This array needs more tokens than the context holds.
     let schema = serde_json::json!({
         "type": "array", "items": { "type": "boolean" }, "minItems": 2_000,
     });
@@ -56,6 +57,7 @@ async fn requests_beyond_the_queue_are_rejected_with_a_retry_delay() {
     let mut running = stream(&local, endless());
     next(&mut running).await.expect("a chunk").unwrap();
     let mut waiting = stream(&local, short());
+    // A stream submits its request when it is polled first.
     let first = std::future::poll_fn(|cx| std::task::Poll::Ready(waiting.as_mut().poll_next(cx)));
     assert!(first.await.is_pending());
 
@@ -87,6 +89,7 @@ async fn an_unread_reply_pauses_and_delays_no_other_reply() {
         chunk.unwrap();
         rest += 1;
     }
+    // More chunks than the channel holds, so the reply was paused.
     assert!(rest > 64, "{rest}");
 }
 

@@ -1,4 +1,5 @@
-//! The engine computes what an independent implementation computes: see `fixtures/fidelity/generate.py`.
+//! Tests that the tokens and probabilities of the engine equal those of an independent implementation in numpy:
+//! `fixtures/fidelity/generate.py`.
 
 use std::path::Path;
 
@@ -12,14 +13,15 @@ use serde::Deserialize;
 
 use crate::support::{ask, builder, usage};
 
-/// Maximum difference of log-probabilities.
+/// Maximum difference of log-probabilities. The engine computes in 32 bits, and the expected values in 64.
 const TOLERANCE: f64 = 1e-3;
 
 /// A conversation, and the reply to it.
 #[derive(Deserialize)]
 struct Expected {
-    /// Roles and texts.
+    /// Role and text of each message.
     chat: Vec<(String, String)>,
+    /// Number of tokens in the prompt.
     prompt_tokens: i32,
     /// The most probable tokens of each step, with their log-probabilities. The first one is chosen.
     steps: Vec<Vec<(i32, f64)>>,

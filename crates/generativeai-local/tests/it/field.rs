@@ -1,10 +1,12 @@
-//! More inputs of the kinds that real programs and gateways send. `tests/field.md` lists the rows.
+//! More inputs of the kinds that real programs and gateways send. `tests/field.md` in the root of the repository lists
+//! the rows.
 
 use generativeai::protocol::request::GenerateContentRequest;
 use serde_json::{Value, json};
 
 use crate::support::{ask, tiny};
 
+/// Returns a request with these members added or replaced, and with a short reply.
 fn with(more: Value) -> GenerateContentRequest {
     let mut request = json!({ "contents": [{ "role": "user", "parts": [{ "text": "Hi" }] }] });
     for (name, value) in more.as_object().expect("an object") {

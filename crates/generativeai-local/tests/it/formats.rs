@@ -78,7 +78,8 @@ async fn a_reply_matches_its_response_json_schema() {
     );
 }
 
-/// Row 33 of tests/field.md: nothing but "Answer with JSON" is added to the prompt, and no schema to return.
+/// Row 33 of tests/field.md: only "Answer with JSON" is added to the prompt, not a schema, which the model might
+/// repeat.
 #[tokio::test]
 async fn json_without_a_schema_is_any_json() {
     let request = in_json(config());

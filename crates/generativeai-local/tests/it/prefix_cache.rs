@@ -1,4 +1,4 @@
-//! Prompts share cached prefixes, and replies do not depend on it.
+//! Tests that prompts share cached prefixes, and that replies do not depend on it.
 
 use generativeai::protocol::config::GenerationConfig;
 use generativeai::protocol::content::Content;
@@ -15,6 +15,7 @@ fn chat(local: &Local) -> ChatSession {
         .start_chat()
 }
 
+/// Sends a message; returns the text of the reply, the prompt tokens, and how many of them were cached.
 async fn send(chat: &mut ChatSession, text: &str) -> (String, i32, i32) {
     let reply = chat.send_message(text).await.expect("a reply");
     let usage = usage(&reply);
@@ -53,6 +54,7 @@ async fn stateless_requests_share_a_common_prefix() {
 
     let usage = usage(&again);
     let prompt = usage.prompt_token_count.unwrap();
+    // The last token is always evaluated, since this returns the logits.
     assert_eq!(usage.cached_content_token_count, Some(prompt - 1));
 }
 
@@ -119,6 +121,7 @@ async fn a_cached_prefix_gives_the_logits_of_an_evaluated_one() {
         let (token, logprob, cached) = first(&warm, &contents).await;
         let (expected, expected_logprob, none) = first(&cold, &contents).await;
 
+        // Not equal: the last bits of the sums depend on the batches.
         assert!(
             (logprob - expected_logprob).abs() < 0.01,
             "{step}: {logprob} {expected_logprob}"

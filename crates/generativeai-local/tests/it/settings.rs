@@ -1,4 +1,4 @@
-//! Every setting of a request is honoured.
+//! Tests that every setting of a request has its effect.
 
 use generativeai::protocol::config::GenerationConfig;
 use generativeai::protocol::content::Content;

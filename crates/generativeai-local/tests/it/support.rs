@@ -22,7 +22,8 @@ pub(crate) fn local() -> Local {
     LOCAL.clone()
 }
 
-/// Loads a model with random weights, which generates random text quickly.
+/// Loads a model with random weights, which generates random text quickly. `name` must be unique among the tests, which
+/// run concurrently.
 pub(crate) fn tiny(name: &str, settings: impl FnOnce(Builder) -> Builder) -> Local {
     let path = Tiny::default().write(name);
     let local = settings(builder().context(1_024).model(&path))

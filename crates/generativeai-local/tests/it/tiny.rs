@@ -1,4 +1,8 @@
 //! Tiny GGUF files with random weights and a vocabulary of bytes, in several architectures.
+//!
+//! A token is a byte, so the tests know the number of tokens of any text. [`gguf.md`] describes the format.
+//!
+//! [`gguf.md`]: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,6 +15,7 @@ const LAYERS: u32 = 2;
 const KERNEL: u64 = 4;
 const STATE: u64 = 8;
 const RANK: u64 = 4;
+/// Alignment of the weights in a file, the default of the format.
 const ALIGNMENT: usize = 32;
 
 /// Chat template with a system role.
@@ -66,6 +71,7 @@ impl Tiny {
             offset += (shape.iter().product::<u64>() * 4).next_multiple_of(ALIGNMENT as u64);
         }
         pad(&mut bytes);
+        // A linear congruential generator that always starts with 1, so that the files of all runs are equal.
         let mut chance = 1u64;
         for (name, shape) in &tensors {
             for _ in 0..shape.iter().product::<u64>() {
@@ -144,6 +150,7 @@ struct Entries {
 }
 
 impl Entries {
+    /// Adds an entry. `kind` is a type of the format: 4 is `u32`, 5 is `i32`, 6 is `f32`, 7 is `bool`, 8 is a string.
     fn add(&mut self, name: &str, kind: u32, value: impl AsRef<[u8]>) {
         self.bytes.extend(text(name));
         self.bytes.extend(kind.to_le_bytes());
@@ -151,6 +158,7 @@ impl Entries {
         self.count += 1;
     }
 
+    /// Adds an entry of the type array (9) with elements of one kind.
     fn list<V: AsRef<[u8]>>(
         &mut self,
         name: &str,
@@ -164,6 +172,7 @@ impl Entries {
     }
 }
 
+/// Returns a string of the format: its length and its bytes.
 fn text(text: &str) -> Vec<u8> {
     [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat()
 }
@@ -172,7 +181,8 @@ fn pad(bytes: &mut Vec<u8>) {
     bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
 }
 
-/// Returns the vocabulary: three special tokens, then every byte.
+/// Returns the vocabulary: three special tokens, then every byte. The number is the type of a token in llama.cpp: 2 is
+/// unknown, 3 is control, 6 is a byte.
 fn words() -> Vec<(String, i32)> {
     let special =
         [("<unk>", 2), ("<s>", 3), ("</s>", 3)].map(|(word, kind)| (word.to_owned(), kind));
@@ -206,6 +216,7 @@ fn tensors(architecture: &str) -> Vec<(String, Vec<u64>)> {
     tensors
 }
 
+/// Returns the weights of a layer with attention.
 fn attention_layer() -> Vec<(&'static str, Vec<u64>)> {
     vec![
         ("attn_norm.weight", vec![WIDTH]),
@@ -223,6 +234,7 @@ fn attention_layer() -> Vec<(&'static str, Vec<u64>)> {
     ]
 }
 
+/// Returns the weights of a layer with a recurrent state.
 fn state_layer() -> Vec<(&'static str, Vec<u64>)> {
     let inner = 2 * WIDTH;
     vec![
@@ -246,7 +258,7 @@ pub(crate) fn file(name: &str, bytes: &[u8]) -> PathBuf {
     path
 }
 
-/// Removes a file. A loaded model keeps its mapping of it.
+/// Removes a file. A loaded model can still read it, because Unix keeps the data of a file that is mapped into memory.
 pub(crate) fn remove(path: &Path) {
     std::fs::remove_file(path).expect("the file");
 }

@@ -1,4 +1,4 @@
-//! Members that are not supported or invalid are rejected by name.
+//! Tests that members that are unsupported or invalid are rejected by name.
 
 use generativeai::ErrorKind;
 use generativeai::protocol::content::Content;
@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{ask, question, rejection, short, tiny};
 
+/// Returns a request with these members added or replaced.
 fn with(more: Value) -> GenerateContentRequest {
     let mut request = json!({ "contents": [{ "role": "user", "parts": [{ "text": "Hi" }] }] });
     for (name, value) in more.as_object().expect("an object") {
@@ -206,7 +207,7 @@ async fn members_with_neutral_values_are_accepted() {
     }
 }
 
-/// Rows 10, 34, 35 and 39 of tests/field.md: settings that ask for more than the model has.
+/// Rows 10, 34, 35 and 39 of tests/field.md: settings that the model cannot follow.
 #[tokio::test]
 async fn settings_that_the_model_cannot_follow_are_ignored_unless_strict() {
     let tolerant = tiny("tolerant", |builder| builder);
@@ -240,7 +241,7 @@ async fn settings_that_the_model_cannot_follow_are_ignored_unless_strict() {
     }
 }
 
-/// Rows 20, 35, 37 and 39 of tests/field.md: none of these takes more than the model has.
+/// Rows 20, 35, 37 and 39 of tests/field.md: the model can follow all of these.
 #[tokio::test]
 async fn lenient_forms_are_accepted_even_in_strict_mode() {
     let local = tiny("lenient", |builder| builder.strict(true));

@@ -1,4 +1,4 @@
-//! Functions declared with `#[function]`: their declarations, calls and state, and the compile errors.
+//! Tests of functions declared with `#[function]`: declarations, calls, state and compile errors.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! A type that is named like a `Result` and is not one.
+//! A type whose name ends in `Result` although it is not a `Result`.
 
 use generativeai::function;
 

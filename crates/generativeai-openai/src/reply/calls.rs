@@ -1,4 +1,8 @@
-//! Tool calls of one reply: their pieces are joined, and returned when the reply ends.
+//! Tool calls of one reply. Joins their pieces, and returns the calls when the reply ends.
+//!
+//! A stream contains the arguments of a call as pieces of JSON text, and pieces of parallel calls may alternate. Only
+//! the end of the reply shows whether a call is complete, so none is returned before it: a call with cut arguments must
+//! never run.
 
 use generativeai::protocol::content::{FunctionCall, Part};
 use generativeai::protocol::read_json;
@@ -12,19 +16,21 @@ use crate::opaque;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Calls(Vec<Call>);
 
+/// A call, joined from the pieces received so far.
 #[derive(Clone, Debug, Default)]
 struct Call {
     index: Option<i64>,
     id: String,
     name: String,
-    /// Type of a call that is not one of a function.
+    /// Type of the called tool, if it is not a function.
     foreign: Option<String>,
-    /// Arguments, or the text of a custom tool.
+    /// Arguments as JSON, or the input of a custom tool.
     arguments: String,
+    /// Signature of a thought, from Google's OpenAI layer.
     extra_content: Option<Value>,
 }
 
-/// End of a reply, as far as it matters for its calls.
+/// End of a reply, which decides whether its calls are complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// The model finished.
@@ -36,7 +42,7 @@ pub(super) enum End {
     Broken,
 }
 
-/// Why a call cannot run: the finish reason, and an explanation.
+/// Reason why a call cannot run: a finish reason, and an explanation.
 pub(super) type Mistake = (FinishReason, String);
 
 impl Calls {
@@ -44,14 +50,15 @@ impl Calls {
         self.0.is_empty()
     }
 
-    /// Adds a piece of a streamed call. It belongs to the call with its index; without an index to the one with
-    /// its identifier, or to the last one.
+    /// Adds a piece of a streamed call. The piece belongs to the call with its index. Without an index it belongs to
+    /// the call with its identifier, or to the last one.
     ///
-    /// Some servers number all calls 0 or -1: see [`Call::is_other`].
+    /// Some servers number all calls 0 or -1, so an index alone does not identify a call: see [`Call::is_other`].
     pub(super) fn push(&mut self, piece: ToolCall) {
         let id = piece.id.as_deref().unwrap_or_default();
         let begins = !name_of(&piece).is_empty();
         let last = || self.0.len().checked_sub(1);
+        // The last call with the index or identifier: several calls have the same index if all are numbered 0.
         let found = match piece.index {
             Some(index) => self.0.iter().rposition(|call| call.index == Some(index)),
             None if !id.is_empty() => {
@@ -78,9 +85,10 @@ impl Calls {
         self.0.push(whole);
     }
 
-    /// Takes all calls, ordered by their index. Also returns why the first one that cannot run does not.
+    /// Takes all calls, ordered by their index. If some cannot run, also returns the mistake of the first of them.
     pub(super) fn take(&mut self, end: End) -> (Vec<Part>, Option<Mistake>) {
         let mut mistake = None;
+        // The sort is stable: calls without an index, or with the same one, stay in the order of arrival.
         self.0.sort_by_key(|call| call.index);
         let calls = std::mem::take(&mut self.0).into_iter().map(|call| {
             let (call, why) = call.finish(end);
@@ -98,7 +106,7 @@ fn name_of(piece: &ToolCall) -> &str {
     function.or(custom).unwrap_or_default()
 }
 
-/// Reads arguments that are a whole JSON object.
+/// Reads arguments. `None` unless they are a complete JSON object.
 fn read(arguments: &str) -> Option<Map<String, Value>> {
     read_json(arguments.as_bytes()).ok()
 }
@@ -106,11 +114,14 @@ fn read(arguments: &str) -> Option<Map<String, Value>> {
 impl Call {
     /// Returns whether a piece that has a name begins another call, although its index is that of this call or absent.
     ///
-    /// Servers differ: some number all calls 0, some repeat the name in each piece, and some give each piece an
-    /// identifier of its own. Complete arguments show that a call is over.
+    /// Neither the index nor the name nor the identifier is reliable: some servers number all calls 0, some repeat the
+    /// name in each piece, and some send a new identifier with each piece. So complete arguments are the last resort:
+    /// more text after them would not be JSON, hence it belongs to another call.
     fn is_other(&self, piece: &ToolCall) -> bool {
         let id = piece.id.as_deref().unwrap_or_default();
         let has_ids = !id.is_empty() && !self.id.is_empty();
+        // Equal identifiers prove the same call. Different ones prove another call only without an index, as servers
+        // that send a new identifier with each piece do send the index.
         if has_ids && (self.id == id || piece.index.is_none()) {
             return self.id != id;
         }
@@ -124,7 +135,7 @@ impl Call {
             Some(Arguments::Json(_)) => "{",
         };
         if more.is_empty() && !has_ids {
-            // Two calls without arguments.
+            // Two calls of one function without arguments. With an index, the piece repeats the name of its call.
             return piece.index.is_none() && self.arguments.is_empty();
         }
         // Checked first, since reading all arguments with each of their pieces would take quadratic time.
@@ -133,6 +144,7 @@ impl Call {
     }
 
     fn add(&mut self, piece: ToolCall) {
+        // The first identifier and name stay: later pieces may repeat the name, and have other identifiers.
         if self.id.is_empty() {
             self.id = piece.id.clone().unwrap_or_default();
         }
@@ -154,18 +166,21 @@ impl Call {
         }
     }
 
-    /// Converts the call, and returns why it cannot run. A call that is not complete is marked so that it never runs, and
-    /// the text of its arguments is kept as an unknown member.
+    /// Converts the call, and returns the mistake that prevents it from running.
+    ///
+    /// An incomplete call gets `willContinue`, and functions do not run for such a call. The text of its arguments is
+    /// kept as the unknown member `arguments`.
     fn finish(self, end: End) -> (Part, Option<Mistake>) {
         let mistake = self.mistake();
         let arguments = self.arguments.trim();
         let args = match arguments {
             _ if end == End::Broken || self.name.is_empty() => None,
-            // The text of a custom tool shows no end.
+            // The input of a custom tool is plain text, which does not show whether it was cut.
             _ if self.foreign.is_some() => {
                 let input = json!({"input": self.arguments}).as_object().cloned();
                 input.filter(|_| end == End::Finished)
             }
+            // A call of a function without parameters. After a cut the arguments may be missing instead.
             "" | "null" if end == End::Finished => Some(Map::new()),
             arguments => read(arguments),
         };
@@ -192,7 +207,7 @@ impl Call {
         (part, mistake)
     }
 
-    /// Returns why the call cannot run even if it is complete.
+    /// Returns the reason why the call cannot run, even if its arguments are complete.
     fn mistake(&self) -> Option<Mistake> {
         let name = &self.name;
         match &self.foreign {

@@ -1,4 +1,7 @@
-//! Decoder of a reply: each completion, or chunk of one, becomes a response.
+//! Decoder of a reply: converts a completion, or each chunk of one, into a response.
+//!
+//! Text and thoughts are returned with the chunk in which they arrive. Function calls are returned at the end of the
+//! reply. Unknown members without content are returned with the next chunk.
 
 use generativeai::protocol::content::{Content, FunctionCall, Part};
 use generativeai::protocol::request::GenerateContentRequest;
@@ -10,19 +13,20 @@ use super::calls::{Calls, End, Mistake};
 use super::wire::{Choice, Completion, Message, ToolCall};
 use super::{parts, sources};
 
-/// Decoder of one reply.
+/// Decoder of one reply. Cloned for each attempt, so that a retry starts with an empty state.
 #[derive(Clone, Debug)]
 pub(crate) struct Chunks {
-    /// Whether the request excludes thoughts.
+    /// Whether the request excludes thoughts (`includeThoughts: false`). The API of OpenAI has no such setting, so they
+    /// are removed from the reply.
     without_thoughts: bool,
     /// State of each candidate.
     candidates: Vec<State>,
-    /// Members of chunks that contained nothing else. The next chunk returns them: whatever is returned prevents a
-    /// retry.
+    /// Unknown members of chunks without content, such as results of a filter before the first choice. They are
+    /// returned with the next chunk: once a chunk was returned, an error cannot be retried any more.
     held: Option<GenerateContentResponse>,
 }
 
-/// State of a candidate: the received parts.
+/// State of a candidate during a reply.
 #[derive(Clone, Debug, Default)]
 struct State {
     index: usize,
@@ -33,10 +37,12 @@ struct State {
     is_finished: bool,
 }
 
-/// Amount of a message that arrives at once.
+/// Whether a message arrives in one piece or in chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Extent {
+    /// The reply of a unary request.
     Whole,
+    /// A chunk of a stream.
     Piece,
 }
 
@@ -46,6 +52,7 @@ impl Decoder for Chunks {
     const CANDIDATES: &'static str = "\"choices\"";
 
     fn is_end(event: &[u8]) -> bool {
+        // Some servers send the marker twice, in one event of two lines.
         let mut lines = event.trim_ascii().split(|byte| *byte == b'\n');
         lines.all(|line| line.trim_ascii() == b"[DONE]")
     }
@@ -100,11 +107,12 @@ impl Chunks {
         }
     }
 
-    /// Converts a reply that arrived in one piece.
+    /// Converts the reply of a unary request.
     pub(crate) fn whole(mut self, completion: Completion) -> GenerateContentResponse {
         self.convert(completion, Extent::Whole)
     }
 
+    /// Converts a completion or a chunk. Members without an equivalent in the Gemini API become unknown members.
     fn convert(&mut self, completion: Completion, extent: Extent) -> GenerateContentResponse {
         let mut response = GenerateContentResponse::default();
         let mut choices = completion.choices.unwrap_or_default();
@@ -114,12 +122,13 @@ impl Chunks {
         response.candidates = choices.map(|choice| self.choice(choice, extent)).collect();
         let mut others = completion.others;
         if let Some(mut groq) = completion.x_groq {
-            // The usage of a stream.
+            // Groq reports the usage of a stream here.
             let own = groq.as_object_mut().and_then(|groq| groq.remove("usage"));
             usage = usage.or_else(|| serde_json::from_value(own?).ok());
             others.insert("x_groq".to_owned(), groq);
         }
         response.usage_metadata = usage.map(|usage| Box::new(parts::usage(usage)));
+        // Perplexity lists the pages next to the choices; the Gemini API has them in each candidate.
         let sources = sources::grounding(completion.citations, completion.search_results);
         if let Some(grounding) = sources {
             if response.candidates.is_empty() {
@@ -132,6 +141,7 @@ impl Chunks {
         for (name, value) in filled(others) {
             response.unknown.insert(name, value);
         }
+        // Some events have an empty name and identifier, which must not replace others when chunks are merged.
         response.model_version = completion.model.filter(|model| !model.is_empty());
         response.response_id = completion.id.filter(|id| !id.is_empty());
         response
@@ -139,7 +149,8 @@ impl Chunks {
 
     fn choice(&mut self, choice: Choice, extent: Extent) -> Candidate {
         let index = usize::try_from(choice.index.unwrap_or_default()).unwrap_or_default();
-        // Perplexity sends both: a whole reply has an empty delta, a chunk the message so far.
+        // Perplexity sends both members: a unary reply has an empty `delta` too, and a chunk has the whole `message`
+        // so far, whose text would be added a second time.
         let message = match extent {
             Extent::Whole => choice.message.or(choice.delta),
             Extent::Piece => choice.delta.or(choice.message),
@@ -171,6 +182,7 @@ impl Chunks {
             .refusal
             .as_ref()
             .is_some_and(|text| !text.is_empty());
+        // A refusal ends with `stop` like an answer. `SAFETY` is how the Gemini API distinguishes it.
         if state.is_refusal && candidate.finish_reason == Some(FinishReason::Stop) {
             candidate.finish_reason = Some(FinishReason::Safety);
             candidate.finish_message = Some("the model refused to answer".to_owned());
@@ -186,6 +198,7 @@ impl Chunks {
         candidate
     }
 
+    /// Returns the state of a candidate. It is searched, since the server chooses the indices and may leave gaps.
     fn state(&mut self, index: usize) -> &mut State {
         let found = self
             .candidates
@@ -203,9 +216,10 @@ impl Chunks {
 }
 
 impl State {
-    /// Collects the calls of a message. Returns all of them if the reply ends with it.
+    /// Collects the calls of a message. Returns all of them if the reply ends with this message.
     fn calls(&mut self, message: Message, extent: Extent, candidate: &mut Candidate) -> Vec<Part> {
         let calls = &mut self.calls;
+        // `function_call` is the deprecated form of `tool_calls`.
         let old = message.function_call.map(|function| ToolCall {
             function: Some(function),
             ..ToolCall::default()
@@ -223,6 +237,7 @@ impl State {
         };
         self.is_finished = true;
         let (calls, mistake) = self.calls.take(end);
+        // A call that the maximum length has cut is truncated, not malformed.
         if candidate.finish_reason != Some(FinishReason::MaxTokens) {
             set_mistake(candidate, mistake);
         }
@@ -231,9 +246,9 @@ impl State {
 
     /// Returns the calls that remain at the end of a stream.
     ///
-    /// Some servers end a reply that calls functions without a finish reason. Whole arguments show that the calls are
-    /// complete, if the server reports the end of the stream. A text without a finish reason shows nothing, and is
-    /// truncated.
+    /// Some servers end a reply that calls functions without a finish reason. If the stream ends with `[DONE]` and all
+    /// arguments are complete, the calls are complete and get the finish reason `STOP`. Text without a finish reason
+    /// could have been cut anywhere, so it stays truncated.
     fn end(&mut self, end: StreamEnd) -> Option<Candidate> {
         if self.calls.is_empty() {
             return None;
@@ -256,7 +271,7 @@ impl State {
     }
 }
 
-/// Replaces the finish reason by the one that a mistaken call causes.
+/// Replaces the finish reason by that of a call that cannot run, if there is one.
 fn set_mistake(candidate: &mut Candidate, mistake: Option<Mistake>) {
     if let Some((reason, why)) = mistake {
         candidate.finish_reason = Some(reason);
@@ -264,12 +279,12 @@ fn set_mistake(candidate: &mut Candidate, mistake: Option<Mistake>) {
     }
 }
 
-/// Returns the index of a candidate, which is absent for the first one.
+/// Returns the index of a candidate. It is absent for the first one, as in the Gemini API.
 fn index_of(index: usize) -> Option<i32> {
     i32::try_from(index).ok().filter(|index| *index > 0)
 }
 
-/// Returns the members that contain something.
+/// Returns the members that are not empty.
 fn filled(members: Map<String, Value>) -> impl Iterator<Item = (String, Value)> {
     let is_filled = |value: &Value| match value {
         Value::Null => false,

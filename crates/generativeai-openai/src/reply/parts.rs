@@ -1,4 +1,4 @@
-//! Parts of a reply, its finish reason, token counts and log probabilities.
+//! Conversion of the content of a reply, its finish reason, token counts and log probabilities.
 
 use generativeai::protocol::content::{Blob, Part};
 use generativeai::protocol::response::{
@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::wire::{Logprobs, Message, Text, Token, Usage};
 use crate::opaque;
 
-/// Finish reasons. `tool_calls` is a normal end: what follows from calls is in the parts.
+/// Finish reasons of OpenAI and compatible servers. `tool_calls` becomes `STOP`: the Gemini API has no finish reason
+/// for calls, which are recognized by the parts.
 const REASONS: [(&str, FinishReason); 10] = [
     ("stop", FinishReason::Stop),
     ("stop_sequence", FinishReason::Stop),
@@ -36,10 +37,10 @@ pub(super) fn finish_reason(reason: &str) -> Option<FinishReason> {
     (!reason.is_unspecified()).then_some(reason)
 }
 
-/// Takes the thoughts, the text and the images of a message.
+/// Takes the thoughts, the text and the images of a message, in this order.
 pub(super) fn take(message: &mut Message) -> Vec<Part> {
     let mut parts = Vec::new();
-    // Some servers send thoughts under both names.
+    // Some servers send the same thoughts under both names, so only one is read.
     let thoughts = [message.reasoning_content.take(), message.reasoning.take()];
     let thoughts = thoughts.into_iter().flatten().find(|text| !text.is_empty());
     parts.extend(thoughts.map(|text| Part::text(text).thought(true)));
@@ -62,7 +63,8 @@ pub(super) fn take(message: &mut Message) -> Vec<Part> {
     }
     if of_google(&extra, "thought_signature").is_some() {
         let signature = opaque::pack(&json!({"extra_content": extra}));
-        // The signature of an answer stays apart from thoughts, which Google's layer does not receive again.
+        // The signature of an answer stays apart from thoughts, since thoughts are not sent back to Google's layer. A
+        // stream may contain the signature alone, after the text. Then an empty part carries it.
         let fits =
             |part: &Part| part.is_thought() == is_thought && part.thought_signature.is_none();
         match parts.last_mut().filter(|part| fits(part)) {
@@ -84,7 +86,7 @@ pub(super) fn take(message: &mut Message) -> Vec<Part> {
 }
 
 /// Removes thoughts, for a request that excludes them. Opaque details stay: OpenRouter refuses the next round without
-/// them. A signature is invalid without its text, which is removed, so it goes as well.
+/// them. A signature without its text is removed, as servers refuse it.
 pub(super) fn remove_thoughts(parts: &mut Vec<Part>) {
     let is_detail = |part: &Part| {
         let signature = part.thought_signature.as_deref();
@@ -94,20 +96,22 @@ pub(super) fn remove_thoughts(parts: &mut Vec<Part>) {
     parts.retain(|part| !part.is_thought() || is_detail(part));
 }
 
-/// Returns whether a detail of thinking has to be sent back unchanged: it is encrypted or signed.
+/// Returns whether a detail of thinking is encrypted or signed, and so has to be sent back unchanged.
 fn is_opaque(detail: &Value) -> bool {
     ["data", "signature"]
         .iter()
         .any(|name| detail.get(name).is_some_and(|value| !value.is_null()))
 }
 
-/// Returns a member of the extra content of Google's layer. It is below the name of the service, `google` or `vertex`.
+/// Returns a member of the extra content of Google's OpenAI layer. It is nested in a member named after the service,
+/// `google` or `vertex`.
 fn of_google<'extra>(extra: &'extra Value, name: &str) -> Option<&'extra Value> {
     let mut services = extra.as_object()?.values();
     services.find_map(|members| members.get(name))
 }
 
-/// Converts a part in a list. One of an unknown kind is kept.
+/// Converts an element of a content that is a list. An element of an unknown kind becomes a part with this element as
+/// its unknown member, so that the history sends it back unchanged.
 fn listed(part: Value) -> Part {
     if let Value::String(text) = part {
         return Part::text(text);
@@ -128,6 +132,7 @@ fn listed(part: Value) -> Part {
                 return Part::text(text);
             }
         }
+        // Mistral sends thoughts as a list of texts.
         "thinking" => {
             let pieces = part["thinking"].as_array();
             let texts = pieces.into_iter().flatten();
@@ -149,7 +154,7 @@ fn listed(part: Value) -> Part {
     unknown
 }
 
-/// Converts log probabilities.
+/// Converts log probabilities. `topCandidates` is absent if no token has alternatives.
 pub(super) fn logprobs(logprobs: Logprobs) -> Option<Box<LogprobsResult>> {
     let tokens = logprobs.content.filter(|tokens| !tokens.is_empty())?;
     let candidate = |token: &Token| {
@@ -175,7 +180,10 @@ fn alternatives(token: &Token) -> &[Token] {
     token.top_logprobs.as_deref().unwrap_or_default()
 }
 
-/// Converts token counts. Those of thinking are part of the completion, except where the total shows otherwise.
+/// Converts token counts.
+///
+/// In the Gemini API `candidatesTokenCount` excludes thoughts. In the API of OpenAI `completion_tokens` includes them,
+/// so they are subtracted. Some servers exclude them as well; there the total is the sum of all three counts.
 pub(super) fn usage(usage: Usage) -> UsageMetadata {
     let details = usage.completion_tokens_details.as_ref();
     let thoughts = details.and_then(|details| details.reasoning_tokens);

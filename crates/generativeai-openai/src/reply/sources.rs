@@ -1,4 +1,4 @@
-//! Sources of a reply: citations of passages, and web pages that a search found.
+//! Conversion of the sources of a reply: citations of passages, and web pages that a search found.
 
 use generativeai::protocol::grounding::{GroundingChunk, GroundingMetadata, WebChunk};
 use generativeai::protocol::response::{CitationMetadata, CitationSource};
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::wire::Citation;
 
-/// Converts citations of web pages. Also returns the annotations of other kinds.
+/// Converts annotations that cite web pages. Also returns the other annotations, unchanged.
 pub(super) fn citations(annotations: Vec<Value>) -> (Option<Box<CitationMetadata>>, Vec<Value>) {
     let mut others = Vec::new();
     let mut metadata = CitationMetadata::default();
@@ -20,7 +20,9 @@ pub(super) fn citations(annotations: Vec<Value>) -> (Option<Box<CitationMetadata
     ((!is_empty).then(|| Box::new(metadata)), others)
 }
 
+/// Converts an annotation. `None` if it has no URL, so that it is another kind.
 fn citation(annotation: &Value) -> Option<CitationSource> {
+    // OpenAI nests the members; some servers do not.
     let members = annotation.get("url_citation");
     let members = members.filter(|members| members.is_object());
     let citation: Citation = serde_json::from_value(members.unwrap_or(annotation).clone()).ok()?;
@@ -32,8 +34,8 @@ fn citation(annotation: &Value) -> Option<CitationSource> {
     Some(source)
 }
 
-/// Converts the web pages that a search found. Marks in the text, such as `[1]`, count the cited pages from 1; so
-/// these come first.
+/// Converts the web pages that a search found. `cited` are those to which marks in the text refer: `[1]` is the first.
+/// They come first in the result, so that the marks stay valid. Pages in both lists appear once.
 pub(super) fn grounding(cited: Option<Value>, found: Option<Value>) -> Option<GroundingMetadata> {
     let list = |pages: Option<Value>| match pages {
         Some(Value::Array(pages)) => pages,
@@ -61,7 +63,7 @@ pub(super) fn grounding(cited: Option<Value>, found: Option<Value>) -> Option<Gr
     Some(grounding)
 }
 
-/// Reads a page: its address, or an object with an address.
+/// Reads a page, which is a URL or an object with a URL.
 fn page(value: Value) -> Option<WebChunk> {
     let mut page = WebChunk::default();
     let mut members = match value {

@@ -1,4 +1,4 @@
-//! Replies in one piece and in chunks, and the responses that they are translated to, as data.
+//! Tests that read replies, unary and in chunks, and compare the responses with those in `tests/fixtures`.
 
 use std::time::{Duration, Instant};
 
@@ -116,7 +116,7 @@ fn a_long_call_takes_about_as_long_as_short_ones_of_the_same_total_size() {
     assert!(linear);
 }
 
-/// Whatever is returned prevents a retry.
+/// A returned chunk prevents a retry.
 #[test]
 fn a_chunk_with_nothing_but_unknown_members_is_held_back() {
     let mut chunks = chunks(&json!({}));

@@ -1,4 +1,7 @@
-//! Completions and chunks of completions, as servers send them. One set of types serves both.
+//! Wire types of completions and of chunks. One set of types serves both, as they differ only in `message` and `delta`.
+//!
+//! Every member is optional, and members whose type differs between servers use [`lenient`]. A member that is read
+//! nowhere has to be listed only if it would otherwise appear among the unknown members of the response.
 
 use generativeai::remote::__http::Reply;
 use serde::Deserialize;
@@ -7,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::lenient;
 
-/// A completion, or a chunk of one. Servers send `null` for absent members.
+/// A completion, or a chunk of one. Servers also send `null` for absent members.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Completion {
@@ -18,7 +21,7 @@ pub(crate) struct Completion {
     pub(super) choices: Option<Vec<Choice>>,
     #[serde(deserialize_with = "lenient::optional")]
     pub(super) usage: Option<Usage>,
-    /// Addresses of web pages, at Perplexity and xAI.
+    /// URLs of web pages, at Perplexity and xAI.
     pub(super) citations: Option<Value>,
     /// Web pages, at Perplexity.
     pub(super) search_results: Option<Value>,
@@ -26,9 +29,10 @@ pub(crate) struct Completion {
     pub(super) x_groq: Option<Value>,
     object: Option<String>,
     error: Option<Value>,
+    /// Listed so that it is not among the unknown members: the Gemini API has no equivalent.
     #[serde(rename = "created")]
     _created: IgnoredAny,
-    /// Random characters that hide the length of a chunk.
+    /// Random padding, so that the size of an encrypted chunk does not reveal the length of its text.
     #[serde(rename = "obfuscation")]
     _obfuscation: IgnoredAny,
     /// Members that only some servers have.
@@ -40,7 +44,7 @@ impl Reply for Completion {
     fn has_error(&self) -> bool {
         let choices = self.choices.iter().flatten();
         let groq = self.x_groq.as_ref().and_then(|groq| groq.get("error"));
-        // DashScope ends a stream with an error that has no object around it.
+        // DashScope ends a stream with an error whose members are not nested in `error`.
         let is_bare = self.choices.is_none() && self.others.contains_key("code");
         self.error.is_some()
             || is_bare
@@ -71,7 +75,7 @@ pub(super) struct Choice {
     pub(super) others: Map<String, Value>,
 }
 
-/// A message of the assistant, or what a chunk adds to it.
+/// A message of the assistant, or the delta of a chunk.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Message {
@@ -87,10 +91,11 @@ pub(super) struct Message {
     pub(super) annotations: Option<Vec<Value>>,
     #[serde(deserialize_with = "lenient::optional")]
     pub(super) images: Option<Vec<Value>>,
-    /// Spoken reply, with its transcript.
+    /// Audio of a reply, with its transcript.
     pub(super) audio: Option<Value>,
-    /// Members of Google's layer: whether the content is a thought, and its signature.
+    /// Members of Google's OpenAI layer: whether the content is a thought, and its signature.
     pub(super) extra_content: Option<Value>,
+    /// Listed so that it is not among the unknown members: the role of a reply is always the model.
     role: Option<Value>,
     /// Members that only some servers have, such as the results of tools that they ran.
     #[serde(flatten)]
@@ -110,7 +115,7 @@ pub(super) enum Text {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ToolCall {
-    /// Place of the call. Z.ai numbers all calls -1.
+    /// Position of the call among those of the reply. Z.ai numbers all calls -1.
     pub(super) index: Option<i64>,
     #[serde(deserialize_with = "lenient::text")]
     pub(super) id: Option<String>,
@@ -118,7 +123,7 @@ pub(super) struct ToolCall {
     pub(super) kind: Option<String>,
     pub(super) function: Option<Function>,
     pub(super) custom: Option<Custom>,
-    /// Signature of a thought, at Google.
+    /// Signature of a thought, in Google's OpenAI layer.
     pub(super) extra_content: Option<Value>,
 }
 
@@ -137,7 +142,7 @@ pub(super) enum Arguments {
     Json(Value),
 }
 
-/// Call of a tool that takes a text.
+/// Call of a custom tool, whose input is plain text.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Custom {
@@ -145,7 +150,7 @@ pub(super) struct Custom {
     pub(super) input: Option<String>,
 }
 
-/// Citation of a web page. Some servers leave out the object around its members.
+/// Citation of a web page. The indices are positions in the text of the message.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Citation {

@@ -1,4 +1,4 @@
-//! The generation config: sampling, length, response format, thinking.
+//! Conversion of the generation config: sampling, length, response format, thinking.
 
 use generativeai::Result;
 use generativeai::protocol::config::{GenerationConfig, ThinkingConfig, ThinkingLevel};
@@ -22,6 +22,7 @@ pub(super) fn write(
         (capabilities.max_tokens, config.max_output_tokens),
         ("top_k", config.top_k),
         (capabilities.seed, config.seed),
+        // 1 is the default of `n`, and servers without `n` accept the request if it is absent.
         ("n", config.candidate_count.filter(|count| *count != 1)),
     ];
     for (name, number) in numbers {
@@ -50,6 +51,7 @@ pub(super) fn write(
     if let Some(thinking) = &config.thinking_config {
         write_thinking(thinking, capabilities.thinking, body)?;
     }
+    // Settings of one server, such as `min_p`. None of them may replace a member that another setting has written.
     for (name, value) in config.unknown.iter() {
         if body.contains_key(name) || name == "tools" {
             return Err(refused(format!(
@@ -115,7 +117,8 @@ fn response_format(config: &GenerationConfig) -> Result<Option<Value>> {
     }
 }
 
-/// Returns the name of a schema, which OpenAI requires: the allowed characters of its title, or `reply`.
+/// Returns a name for a schema, which OpenAI requires: its title, or `reply`. OpenAI allows at most 64 letters, digits,
+/// `_` and `-`, so other characters are removed.
 fn name_of(schema: &Value) -> String {
     let title = schema.get("title").and_then(Value::as_str);
     let is_allowed = |char: &char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-');
@@ -132,8 +135,8 @@ fn name_of(schema: &Value) -> String {
     }
 }
 
-/// Returns whether OpenAI guarantees replies of this schema: each object lists all its members as required, and
-/// allows no others. With other schemas, strict mode is an error there.
+/// Returns whether OpenAI can enforce a schema ("strict mode"): each object requires all its members and forbids
+/// others. For any other schema, OpenAI refuses a request in strict mode.
 pub(super) fn is_strict(schema: &Value) -> bool {
     let is_strict_object = |object: &Map<String, Value>| match object.get("properties") {
         Some(Value::Object(properties)) => {
@@ -153,7 +156,7 @@ pub(super) fn is_strict(schema: &Value) -> bool {
     }
 }
 
-/// Writes the amount of thinking, in the way of the server.
+/// Writes the amount of thinking as the member that the server has.
 fn write_thinking(
     config: &ThinkingConfig,
     way: Thinking,
@@ -171,6 +174,7 @@ fn write_thinking(
         }
     }
     match (config.thinking_budget, way) {
+        // -1 lets the model choose the amount, so nothing is sent.
         (None | Some(-1), _) => {}
         (Some(0), Thinking::Effort) => set(body, "reasoning_effort", "none"),
         (Some(0), Thinking::Template) => {
@@ -188,7 +192,7 @@ fn write_thinking(
     Ok(())
 }
 
-/// Returns the level by its name in the API of OpenAI.
+/// Returns the name of a level in the API of OpenAI: that of the Gemini API in lower case.
 fn effort(level: &ThinkingLevel) -> Option<String> {
     match level {
         ThinkingLevel::Unspecified => None,

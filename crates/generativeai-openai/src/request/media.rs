@@ -1,4 +1,4 @@
-//! Media in messages: images, audio, files and text.
+//! Conversion of media in messages: images, audio, files and text.
 
 use generativeai::Result;
 use generativeai::protocol::content::{Blob, FileData, PartMediaResolutionLevel};
@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use crate::capabilities::Capabilities;
 use crate::error::refused;
 
-/// Converts inline media into a part of a message.
+/// Converts inline media into a part of a message. Which kinds a server reads depends on its [`Capabilities`].
 pub(super) fn inline(path: &str, blob: &Blob, capabilities: &Capabilities) -> Result<Value> {
     let mime_type = blob.mime_type.as_deref().unwrap_or_default();
     let refuse = |what: &str| refused(format!("{path}.inlineData is {what}"));
+    // The Gemini API accepts both alphabets of base64; a `data:` URL has the standard one (RFC 4648, section 4).
     let data = || {
         let data = blob.data.as_deref().unwrap_or_default();
         data.replace('-', "+").replace('_', "/")
@@ -18,6 +19,7 @@ pub(super) fn inline(path: &str, blob: &Blob, capabilities: &Capabilities) -> Re
     let url = || format!("data:{mime_type};base64,{}", data());
     match mime_type.split_once('/') {
         Some(("image", _)) => Ok(json!({"type": "image_url", "image_url": {"url": url()}})),
+        // The API of OpenAI has no text files, but a model reads their content as text.
         Some(("text", _)) => {
             let text = blob
                 .bytes()
@@ -46,7 +48,8 @@ pub(super) fn inline(path: &str, blob: &Blob, capabilities: &Capabilities) -> Re
     }
 }
 
-/// Converts a reference to media into a part of a message: an image that the server loads from a URL.
+/// Converts a reference to media into a part of a message. Only images are possible: the server loads them from their
+/// URL. Files uploaded to the Gemini API are not accessible to another service.
 pub(super) fn file(path: &str, file: &FileData) -> Result<Value> {
     let uri = file.file_uri.as_deref().unwrap_or_default();
     let mime_type = file.mime_type.as_deref().unwrap_or_default();
@@ -61,7 +64,7 @@ pub(super) fn file(path: &str, file: &FileData) -> Result<Value> {
     )))
 }
 
-/// Sets the resolution of an image.
+/// Sets the resolution of an image (`detail`). Parts without an image have no resolution, so nothing is set there.
 pub(super) fn set_detail(
     path: &str,
     part: &mut Value,

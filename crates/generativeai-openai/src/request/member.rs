@@ -1,4 +1,4 @@
-//! Members of a JSON object.
+//! A helper that writes members of a JSON object.
 
 use serde_json::{Map, Value};
 

@@ -1,4 +1,9 @@
-//! Messages: the system instruction and the contents.
+//! Conversion of the system instruction and the contents into messages.
+//!
+//! The two APIs structure a conversation differently. In the Gemini API one content contains parts of all kinds, and a
+//! function response refers to its call by name, or by an identifier if the call has one. In the API of OpenAI each
+//! function response is a message with the role `tool`. It follows the message with its call, and always has the
+//! identifier of the call.
 
 use generativeai::Result;
 use generativeai::protocol::config::MediaResolution;
@@ -14,7 +19,7 @@ use crate::capabilities::Capabilities;
 use crate::error::refused;
 use crate::opaque::{lacks_text, unpack};
 
-/// Converts the system instruction and the contents.
+/// Converts the system instruction and the contents into messages.
 pub(super) fn messages(
     request: &GenerateContentRequest,
     capabilities: &Capabilities,
@@ -37,7 +42,7 @@ pub(super) fn messages(
         .map(|(at, content)| (format!("contents[{at}]"), content))
         .collect();
     let is_model = |content: &Content| content.role == Some(Role::Model);
-    // The official clients keep each chunk of a streamed reply as a separate content: together they are one message.
+    // The official clients store each chunk of a streamed reply as a separate content. Together they are one message.
     for group in contents.chunk_by(|(_, one), (_, next)| is_model(one) && is_model(next)) {
         let (path, content) = &group[0];
         match &content.role {
@@ -58,15 +63,16 @@ pub(super) fn messages(
     Ok(writer.messages)
 }
 
-/// Writer of messages, in order.
+/// Writer of the messages of one request.
 struct Writer<'request> {
     capabilities: &'request Capabilities,
-    /// Resolution of media that have none themselves.
+    /// Resolution of media that set none themselves.
     resolution: Option<PartMediaResolutionLevel>,
     messages: Vec<Value>,
-    /// Identifiers and names of calls without a response so far.
+    /// Identifiers and names of the calls that have no response yet.
     open_calls: Vec<(String, String)>,
-    /// Number of calls so far, from which identifiers are made for calls without one.
+    /// Number of calls written so far. Calls without an identifier, as the Gemini API sends them, get `call_` and this
+    /// number.
     calls: usize,
 }
 
@@ -84,7 +90,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Writes a message of the user. The responses of functions in it come first, as separate messages.
+    /// Writes a user message. Function responses in it are written before it, as messages of tools: OpenAI requires
+    /// them directly after the message with their calls.
     fn user(&mut self, path: &str, content: &Content) -> Result<()> {
         let mut pieces = Vec::new();
         for (path, part) in parts(path, content) {
@@ -103,11 +110,12 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Writes neighbouring contents of the model as one message.
+    /// Writes consecutive contents of the model as one message.
     fn model(&mut self, contents: &[(String, &Content)]) -> Result<()> {
         let mut message = Map::from_iter([("role".to_owned(), "assistant".into())]);
         let (mut pieces, mut thoughts) = (Vec::new(), Thoughts::default());
         let (mut calls, mut extra) = (Vec::new(), None);
+        // A response belongs to a call of the last message of the model, never to an earlier one.
         self.open_calls.clear();
         let parts = contents
             .iter()
@@ -125,7 +133,7 @@ impl Writer<'_> {
                     calls.push(call);
                 }
                 _ => {
-                    // A signature may come after the text, in a part without one.
+                    // A signature that arrived after the text is in a separate part with an empty text.
                     let is_bare = signed.is_some() && part.as_text() == Some("");
                     if !is_bare {
                         pieces.push(self.model_piece(&path, part)?);
@@ -160,13 +168,14 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Returns the extra content of Google's layer that a signature contains, if the server reads it.
+    /// Returns the extra content of Google's OpenAI layer that a signature contains, if the server reads it.
     fn extra_content(&self, mut signed: Value) -> Option<Value> {
         let extra = signed.get_mut("extra_content").map(Value::take);
         extra.filter(|_| self.capabilities.extra_content)
     }
 
-    /// Converts another part of the model. One of an unknown kind that a server sent in a list is sent as it came.
+    /// Converts a part of the model that is neither a thought nor a call. A part of an unknown kind that a server sent
+    /// in a list is sent back unchanged.
     fn model_piece(&self, path: &str, part: &Part) -> Result<Value> {
         let mut members = part.unknown.iter();
         match (&part.data, members.next(), members.next()) {
@@ -180,7 +189,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Converts a function call, and remembers it until its response.
+    /// Converts a function call, and adds it to the open calls.
     fn call(&mut self, path: &str, call: &FunctionCall) -> Result<Value> {
         if !call.is_complete() {
             return Err(refused(format!(
@@ -200,7 +209,8 @@ impl Writer<'_> {
         Ok(json!({"id": id, "type": "function", "function": function}))
     }
 
-    /// Writes the response of a function. Returns what the message of the tool cannot contain.
+    /// Writes a function response as a message of a tool. Returns the media that this message cannot contain, which the
+    /// caller adds to a user message.
     fn response(&mut self, path: &str, response: &FunctionResponse) -> Result<Vec<Value>> {
         let path = format!("{path}.functionResponse");
         for (name, is_set) in [
@@ -215,6 +225,7 @@ impl Writer<'_> {
             return Err(absent(&format!("{path}.{name}")));
         }
         let name = response.name.as_deref().unwrap_or_default();
+        // Without an identifier, the responses to several calls of one function are in the order of the calls.
         let mut open = self.open_calls.iter();
         let found = match response.id.as_deref().filter(|id| !id.is_empty()) {
             Some(wanted) => open.position(|(id, _)| id == wanted),
@@ -252,7 +263,7 @@ impl Writer<'_> {
         Ok(media)
     }
 
-    /// Converts any other part.
+    /// Converts a part that messages of both sides may contain: text, media, or code that the Gemini API has run.
     fn piece(&self, path: &str, part: &Part) -> Result<Value> {
         check_members(path, part)?;
         let text = |text: &str| json!({"type": "text", "text": text});
@@ -318,7 +329,8 @@ fn check_members(path: &str, part: &Part) -> Result<()> {
     }
 }
 
-/// Returns the content of a message: a string, which every server reads, or a list if there are other parts.
+/// Returns the content of a message: a list of parts, or a string if all parts are text. Every server accepts a string,
+/// but not every server accepts a list.
 fn joined(pieces: Vec<Value>) -> Value {
     let texts: Option<Vec<&str>> = pieces.iter().map(|piece| piece["text"].as_str()).collect();
     match texts {
@@ -327,12 +339,13 @@ fn joined(pieces: Vec<Value>) -> Value {
     }
 }
 
-/// Earlier thoughts of a message: their text, and the details that OpenRouter sent as signatures.
+/// Thoughts of a message in the history: their text, and the details that OpenRouter sent, which are stored as
+/// signatures.
 #[derive(Default)]
 struct Thoughts {
     text: String,
     details: Vec<Value>,
-    /// Length of the text that belongs to the details.
+    /// Length of the text that the details so far cover.
     detailed: usize,
 }
 
@@ -346,7 +359,8 @@ impl Thoughts {
         let Some(mut detail) = signed.filter(is_detail) else {
             return;
         };
-        // A stream has the text in pieces, and then the signature alone. Both together are what was signed.
+        // A stream contains the text in pieces, and then the signature alone. OpenRouter signed both together, so the
+        // text is put back into the detail.
         let signed_text = &self.text[self.detailed..];
         if lacks_text(&detail) && !signed_text.is_empty() {
             detail["text"] = signed_text.into();

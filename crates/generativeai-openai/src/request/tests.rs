@@ -1,4 +1,4 @@
-//! Requests, and the bodies that they are translated to, as data.
+//! Tests that convert requests, and compare the bodies and errors with those in `tests/fixtures`.
 
 use generativeai::ErrorKind;
 use serde_json::Value;

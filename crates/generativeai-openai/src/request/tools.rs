@@ -1,4 +1,4 @@
-//! Function declarations, and which functions may or must be called.
+//! Conversion of function declarations, and of the functions that the model may or must call.
 
 use generativeai::Result;
 use generativeai::protocol::request::GenerateContentRequest;
@@ -34,7 +34,7 @@ pub(super) fn write(request: &GenerateContentRequest, body: &mut Map<String, Val
         )));
     }
     if !allowed.is_empty() {
-        // `tool_choice` can name one function at most, so the others are not declared.
+        // `tool_choice` can name at most one function. To allow several, only these are declared.
         declared.retain(|function| {
             function
                 .name
@@ -64,6 +64,7 @@ pub(super) fn write(request: &GenerateContentRequest, body: &mut Map<String, Val
     Ok(())
 }
 
+/// Returns the value of `tool_choice`. `VALIDATED` is `auto` here: the validation is `strict` in each declaration.
 fn choice(mode: Option<&FunctionCallingMode>) -> Result<Option<&'static str>> {
     Ok(match mode {
         None | Some(FunctionCallingMode::Unspecified) => None,
@@ -78,7 +79,8 @@ fn choice(mode: Option<&FunctionCallingMode>) -> Result<Option<&'static str>> {
     })
 }
 
-/// Converts a declaration. With `is_validated`, arguments have to match their schema, where that is possible.
+/// Converts a declaration. With `is_validated` the server enforces the schema of the arguments, if strict mode allows
+/// this schema.
 fn tool(declaration: &FunctionDeclaration, is_validated: bool) -> Result<Value> {
     let name = declaration.name.as_deref().unwrap_or_default();
     let at = |member: &str| format!("{member} of the function `{name}`");
@@ -109,7 +111,7 @@ fn tool(declaration: &FunctionDeclaration, is_validated: bool) -> Result<Value> 
     };
     let mut description = declaration.description.clone().unwrap_or_default();
     if let Some(result) = result {
-        // The API of OpenAI has no schema of results.
+        // The API of OpenAI has no schema of results, so the model reads it in the description.
         description.push_str(&format!("\n\nReturns JSON of this schema: {result}"));
     }
     let mut function = json!({"name": name, "parameters": parameters});

@@ -1,4 +1,4 @@
-//! Members of a request that the server does not have.
+//! Members of a request that the server does not support. A request that sets one is refused before it is sent.
 
 use generativeai::Result;
 use generativeai::protocol::config::GenerationConfig;
@@ -11,6 +11,8 @@ use crate::error::refused;
 
 /// Refuses a request that the server cannot express.
 pub(super) fn check(request: &GenerateContentRequest, capabilities: &Capabilities) -> Result<()> {
+    // `store: false` is accepted, since a server without storage does that anyway. Other neutral values, such as
+    // `candidateCount: 1`, are accepted too.
     let set = [
         ("cachedContent", request.cached_content.is_some()),
         ("labels", request.labels.is_some()),
@@ -65,7 +67,7 @@ pub(super) fn check(request: &GenerateContentRequest, capabilities: &Capabilitie
     config.map_or(Ok(()), |config| check_config(config, capabilities))
 }
 
-/// Returns the service tier by its name in the API of OpenAI.
+/// Returns the name of the service tier in the API of OpenAI, where the standard tier is `default`.
 pub(super) fn tier(request: &GenerateContentRequest) -> Result<Option<&'static str>> {
     Ok(match &request.service_tier {
         None | Some(ServiceTier::Unspecified) => None,
@@ -76,7 +78,9 @@ pub(super) fn tier(request: &GenerateContentRequest) -> Result<Option<&'static s
     })
 }
 
+/// Refuses tools that run on Google's servers. Functions run in the program, so every server supports them.
 fn check_tool(at: usize, tool: &Tool) -> Result<()> {
+    // An unknown member may be a newer built-in tool, and the caller would not notice that it is missing.
     let unknown = tool.unknown.iter().next().map(|(name, _)| name.as_str());
     match tool.beyond_functions().or(unknown) {
         Some(name) => Err(absent(&format!("tools[{at}].{name}"))),

@@ -1,4 +1,4 @@
-//! Chats over a server: the contract of a backend, tools, JSON, embeddings and models.
+//! Tests of chats: the contract of a backend, function calls, embeddings and models.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::support::{Answer, Server, completion, event, stream};
 
-/// Answers in the way that the request asks for.
+/// Starts a server that answers a request with a stream or a completion, as the request demands.
 async fn echo() -> Server {
     Server::start(|at, request| {
         let text = format!("reply number {at}");
@@ -92,6 +92,7 @@ async fn a_call_with_cut_arguments_fails_the_turn_and_never_runs() {
         let f = Function::from_declaration(
             FunctionDeclaration::new("f", ""),
             async |_: serde_json::Map<String, serde_json::Value>| {
+                // `panic!` has no type from which the return type of the closure could be inferred.
                 panic!("the function runs") as generativeai::Result<serde_json::Value>
             },
         );
@@ -127,6 +128,7 @@ fn counting(name: &str) -> (Function, Arc<AtomicUsize>) {
 #[tokio::test]
 async fn a_whole_call_without_a_finish_reason_runs_only_if_the_server_ends_the_stream() {
     let call = |arguments: &str| json!({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": arguments}}]});
+    // `[DONE]` proves that the server sent the whole reply, and complete JSON that the call is whole. Both are needed.
     let whole = event(call("{\"x\":1}"), None);
     let cut = event(call("{\"x\":"), None);
     for (body, runs) in [

@@ -1,5 +1,5 @@
-//! Connections that cannot be established, break, or never answer. The tests of `Remote` cover the
-//! HTTP client in detail; these check that this backend uses it, with its own addresses and its own stream.
+//! Tests of connections that cannot be established, break, or never respond. The tests of `Remote` cover the HTTP
+//! client in detail. These check that this backend uses that client, with its own paths and its own streams.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -33,6 +33,7 @@ async fn streamed(model: &GenerativeModel) -> Result<String, (Error, String)> {
     answered(model, "Hi").await
 }
 
+/// Sends a message and streams its reply, like [`streamed`].
 async fn answered(model: &GenerativeModel, message: &str) -> Result<String, (Error, String)> {
     let mut chat = model.start_chat();
     let reply = chat.send_message(message).stream().finish().await;
@@ -113,6 +114,7 @@ async fn an_invalid_certificate_fails_at_once_with_the_reason() {
 async fn a_handshake_that_stalls_ends_with_the_connect_timeout() {
     let (listener, address) = listen().await;
     tokio::spawn(async move {
+        // A dropped connection would be closed, and the handshake would fail at once.
         let mut held = Vec::new();
         while let Ok(connection) = listener.accept().await {
             held.push(connection);
@@ -150,7 +152,7 @@ async fn a_server_that_never_completes_an_event_is_timed_out() {
         let (error, text) = streamed(&model(&url, |it| it)).await.unwrap_err();
 
         assert!(error.is_timeout(), "{ending:?}: {error:?}");
-        // With stopped time the limit may pass before the first event was read.
+        // A paused clock advances while the client waits for the network: the timeout may come before the first event.
         assert!(before.starts_with(&text), "{text}");
         assert_eq!(
             connections.load(Ordering::Relaxed),
@@ -347,8 +349,8 @@ async fn a_small_window_delays_a_request_and_loses_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_accepts_no_bytes_is_timed_out() {
     let time = StoppedTime::start();
-    // The window stays closed. A client that has not read the settings yet sends up to 65,535 bytes, so the message is
-    // longer than that.
+    // A window of 0 never opens. A client that has not read the settings yet sends up to 65,535 bytes, the default
+    // window of HTTP/2, so the message is longer.
     let never = Answer::Whole(stream("never"));
     let (mut server, model) = http2(vec![vec![never]], 0).await;
     let message = "x".repeat(100_000);

@@ -1,4 +1,4 @@
-//! Faults between a client and a server, and the errors that a chat reports.
+//! Tests of faults of a server, and of the errors that a chat reports.
 
 use std::time::Duration;
 
@@ -101,6 +101,7 @@ async fn bodies_of_proxies_become_a_short_excerpt() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
+    // Following it would send the key and the conversation to another host.
     let mut moved = Answer::error(307, "");
     moved
         .headers
@@ -151,6 +152,7 @@ async fn an_error_in_mid_stream_ends_the_reply_with_its_beginning() {
 
 #[tokio::test]
 async fn an_error_before_the_first_chunk_is_retried() {
+    // An event without content does not count as the first chunk.
     let role = event(json!({"role": "assistant", "content": ""}), None);
     let error = role + "data: {\"error\":{\"message\":\"busy\",\"code\":503}}\n\n";
     let server = Server::play(vec![Answer::stream(error), Answer::stream(stream("Hello"))]).await;
@@ -198,6 +200,7 @@ async fn the_end_marker_may_be_missing_doubled_or_without_a_blank_line() {
         ("data: [DONE]\ndata: [DONE]\n\n", End::Clean),
         ("data: {\"choices\":[]}\ndata: [DONE]\n\n", End::Clean),
         ("data:[DONE]\r\n\r\n", End::Clean),
+        // After the marker the state of the connection no longer matters.
         ("data: [DONE]\n\n", End::Cut),
         ("data: [DONE]\n\n", End::Silence),
     ] {
@@ -235,6 +238,7 @@ async fn comments_and_blank_lines_keep_a_connection_alive() {
 
 #[tokio::test]
 async fn every_split_of_a_stream_gives_the_same_reply() {
+    // Pieces of 1 to 3 bytes end within characters of UTF-8, and between CR and LF.
     let body = stream("Grüße, \u{1f600}!").replace('\n', "\r\n");
     for piece in [1, 2, 3, 7, 64, body.len()] {
         let mut answer = Answer::stream(&body);

@@ -1,7 +1,8 @@
-//! Chats with llama.cpp's own server and a real model. `tests/llama_server/run` starts the server and sets
-//! `LLAMA_SERVER` to its address; without it the tests print that they are skipped.
+//! Tests of chats with llama.cpp's own server and a real model. `tests/llama_server/run` starts the server and sets
+//! `LLAMA_SERVER` to its address. Without this variable the tests print that they are skipped.
 //!
-//! The model has 135M parameters, so no test depends on its words: replies are bounded, seeded, or forced by a schema.
+//! The model has 135M parameters and follows few instructions, so no test depends on its words. Replies are bounded by
+//! a length, reproducible by a seed, or constrained by a schema.
 
 use std::env;
 use std::future::ready;
@@ -18,10 +19,11 @@ use generativeai::{
 use generativeai_openai::OpenAi;
 use serde_json::{Map, Value, json};
 
-/// Number of requests at once: more than the server has slots.
+/// Number of concurrent requests. The server has 4 slots, so some requests wait.
 const AT_ONCE: usize = 8;
 
-/// Returns a client of the server. `None` if there is no server, which is printed past the capture of the tests.
+/// Returns a client of the server. `None` if there is no server. That is written to stderr directly, since the test
+/// harness captures `eprintln!`.
 fn client() -> Option<OpenAi> {
     let Some(address) = env::var_os("LLAMA_SERVER") else {
         let _ = writeln!(
@@ -63,6 +65,7 @@ async fn a_chat_of_three_turns_sends_its_history() {
         prompts.push(usage.prompt_token_count.unwrap());
     }
 
+    // Each prompt contains the one before, so it has more tokens.
     assert_eq!(chat.history().len(), 6);
     assert!(prompts.is_sorted_by(|one, next| one < next), "{prompts:?}");
 }
@@ -95,7 +98,8 @@ async fn a_stream_has_the_text_usage_and_end_of_a_reply_in_one_piece() {
     assert_eq!(tokens(streamed), tokens(&whole));
 }
 
-/// Returns a history in which the model calls `height` again and again. After it, this small model does so as well.
+/// Returns a history in which the model calls `height` several times. Without such examples, this small model would not
+/// call it.
 fn calls_of_height() -> Vec<Content> {
     let mountains = ["Mont Blanc", "Everest", "K2", "Snowdon"];
     let turns = mountains.map(|of| {
@@ -112,8 +116,8 @@ fn calls_of_height() -> Vec<Content> {
     turns.into_iter().flatten().collect()
 }
 
-/// Sends a message that the model answers with a call, in one piece and as a stream. Returns the arguments with which the
-/// function ran, and the replies.
+/// Sends a message that the model answers with a call, in one piece and as a stream. Returns the arguments of each run
+/// of the function, and the replies.
 async fn call_height(max_tokens: i32) -> Option<[(Vec<Value>, Result<String>); 2]> {
     let config = GenerationConfig::default().max_output_tokens(max_tokens);
     let config = config.temperature(0.0).seed(1);
@@ -161,7 +165,7 @@ async fn a_call_of_the_model_runs_its_function_and_the_turn_continues() {
 
 #[tokio::test]
 async fn a_call_that_the_maximum_length_cuts_never_runs() {
-    // Within the arguments: the whole call has about 25 tokens.
+    // The whole call has about 25 tokens, so this limit cuts it within the arguments.
     let Some(sent) = call_height(16).await else {
         return;
     };
@@ -211,11 +215,12 @@ async fn a_call_and_its_response_reach_the_prompt() {
     assert!(tokens[1] > tokens[0] + 5, "{tokens:?}");
 }
 
-/// The server reads calls, as the tests above show, but forces none. Tried with the templates of SmolLM2, Qwen2.5 (there
-/// also with `parallel_tool_calls: false`), Llama 3.1 and Mistral, plain ChatML, and that of `serve.py`. An object as
-/// `tool_choice` is ignored with a warning in the log, and a grammar next to tools is refused (400).
+/// The server recognizes calls, as the tests above show, but cannot force one. This was checked with the templates of
+/// SmolLM2, Qwen2.5 (also with `parallel_tool_calls: false`), Llama 3.1 and Mistral, with plain ChatML, and with the
+/// template of `serve.py`. An object as `tool_choice` is ignored with a warning in the log, and a grammar next to tools
+/// is refused (400).
 ///
-/// Once this fails, the server forces calls, and the guide page `scaling` has to say so.
+/// If this test fails, the server has learned to force calls, and the guide page `scaling` has to be corrected.
 #[tokio::test]
 async fn the_mode_any_is_ignored_and_the_text_is_the_reply() {
     let Some(model) = model() else { return };
@@ -264,7 +269,7 @@ async fn dropped_streams_free_their_slots() {
         stream.next().await.unwrap().unwrap();
     }
 
-    // The server has fewer slots than that, so this would wait for the stories.
+    // The server has 4 slots. If the dropped streams still occupied them, these requests would wait for the stories.
     let replies = join_all((0..4).map(async |_| model.generate_content("Hi").await)).await;
 
     for reply in replies {

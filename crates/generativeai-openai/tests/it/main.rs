@@ -1,4 +1,4 @@
-//! The promises of the crate, through its public API, against servers on loopback.
+//! Tests of the public API against servers on loopback.
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 

@@ -1,7 +1,7 @@
-//! Recorded exchanges with real servers: each response is read whole, at several splits.
+//! A test that reads recorded exchanges with real servers, each of them split into pieces of several sizes.
 //!
 //! The recordings are not part of the repository. They are read from `../shared/recorded`, or from the folder in
-//! `RECORDED_DIR`; without them the test prints that it is skipped.
+//! `RECORDED_DIR`. Without them the test prints that it is skipped.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -59,8 +59,8 @@ fn print(line: &str) {
     writeln!(stderr, "{line}").unwrap();
 }
 
-/// Returns the messages of a recorded body: each choice with its text, thoughts, calls and finish reason. Written
-/// without the code under test, straight from the recorded JSON.
+/// Returns the messages of a recorded body: each choice with its text, thoughts, calls and finish reason. They are read
+/// from the JSON without the code under test.
 fn expected(body: &str, is_stream: bool) -> BTreeMap<u64, Expected> {
     let values: Vec<Value> = match is_stream {
         false => vec![serde_json::from_str(body).unwrap()],
@@ -120,7 +120,7 @@ struct Expected {
     reason: Option<String>,
 }
 
-/// Compares a response with the recorded one; returns the first difference.
+/// Compares a response with the recorded one. Returns the first difference.
 fn difference(
     response: &GenerateContentResponse,
     choices: &BTreeMap<u64, Expected>,
@@ -189,7 +189,7 @@ fn is_stream(recording: &Value) -> bool {
     content_type.contains("event-stream")
 }
 
-/// Reads an exchange with the client. An embedding and a list become an empty response.
+/// Reads an exchange with the client. Embeddings and lists of models are checked here, and become an empty response.
 async fn read(server: &Server, recording: &Value) -> Result<GenerateContentResponse> {
     let path = recording["path"].as_str().unwrap();
     let (client, options) = (server.client(), RequestOptions::default().without_retry());
@@ -226,7 +226,7 @@ async fn read(server: &Server, recording: &Value) -> Result<GenerateContentRespo
     Ok(whole)
 }
 
-/// Reads a recorded exchange at one split; returns a difference.
+/// Reads a recorded exchange in pieces of one size. Returns the first difference.
 async fn check(
     recording: &Value,
     server: &Server,
@@ -245,6 +245,7 @@ async fn check(
     answer.status = status;
     answer.piece = piece;
     *prepared.lock().unwrap() = answer;
+    // Some servers send an error in a field `error` of the event stream.
     let has_error = status >= 400
         || body.lines().any(|line| {
             let json = line
@@ -282,6 +283,7 @@ async fn every_recorded_exchange_is_read_whole_at_every_split() {
     let mut deviations = Vec::new();
     for recording in recordings() {
         let path = recording["path"].as_str().unwrap();
+        // `/api/embeddings` is Ollama's own API, although its path ends like that of OpenAI's.
         let kind = ["chat/completions", "/embeddings", "/models"];
         let Some(kind) = kind
             .into_iter()

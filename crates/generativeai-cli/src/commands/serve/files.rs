@@ -10,7 +10,8 @@ use crate::render::Printer;
 
 /// Opens the folder that the user names, or the default one.
 ///
-/// Only one server at a time uses a folder. A server that finds the default one in use runs without files.
+/// Only one server at a time can use a folder, which it locks. If the default folder cannot be used, the server runs
+/// without files, with a note. If the named folder cannot be used, this is an error.
 pub(super) fn open(
     named: Option<PathBuf>,
     printer: &mut Printer,

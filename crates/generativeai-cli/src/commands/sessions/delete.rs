@@ -41,6 +41,7 @@ impl Delete {
         if !self.names.is_empty() {
             return Ok(());
         }
+        // `None` if the clock cannot represent a time so long ago: no session is that old.
         let unused_since = SystemTime::now().checked_sub(self.older.unwrap_or_default());
         let sessions = store.list().await?;
         let old: Vec<_> = sessions

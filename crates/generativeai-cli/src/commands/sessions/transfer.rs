@@ -72,6 +72,8 @@ impl Import {
             let message = "the file is too large: the maximum is 1 GiB";
             return Err(UsageError(message.to_owned()).into());
         }
+        // An export of this program contains all events of a session, such as undone turns. Other formats contain the
+        // messages only.
         if import::is_event_log(bytes) {
             return Ok(store.import_jsonl(&self.name, bytes).await?);
         }
@@ -92,6 +94,7 @@ impl Import {
     }
 }
 
+/// Reads a file, or stdin for `-`. Stops one byte after the maximum size, which shows that the file is too large.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if path.as_os_str() == "-" {

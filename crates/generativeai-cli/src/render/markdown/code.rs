@@ -11,19 +11,21 @@ use syntect::parsing::SyntaxSet;
 
 use super::style::{BLUE, CYAN, GREEN, MAGENTA, RED, Style, YELLOW};
 
-/// Maximum length of a line that is highlighted, in bytes. Longer lines are generated code and would take
-/// long.
+/// Maximum length of a line that is highlighted, in bytes. Longer lines are usually generated, and slow to highlight.
 const MAX_LINE: usize = 1_000;
 
 static SYNTAXES: LazyLock<SyntaxSet> = LazyLock::new(SyntaxSet::load_defaults_newlines);
 static THEME: LazyLock<Theme> = LazyLock::new(theme);
 
-/// A code block that is highlighted while it grows, each line once.
+/// A code block that is highlighted while it grows.
+///
+/// Each piece of a reply renders the whole block again. The highlighted lines are cached, so each is highlighted once.
 pub(super) struct Code {
     language: String,
     /// Source of the highlighted lines.
     source: String,
     lines: Vec<Vec<(Style, String)>>,
+    /// State of the highlighter after these lines. `None` for an unknown language.
     state: Option<HighlightLines<'static>>,
 }
 
@@ -39,13 +41,14 @@ impl Code {
         }
     }
 
-    /// Returns whether this block is the beginning of a longer one.
+    /// Returns whether a block continues this one, so that its cached lines can be used.
     pub(super) fn is_start_of(&self, language: &str, source: &str) -> bool {
         self.language == language && source.starts_with(&self.source)
     }
 
-    /// Returns the lines of the block with its new source.
+    /// Highlights the new lines of a source that starts with the earlier one, and returns all lines.
     pub(super) fn grow(&mut self, source: &str) -> &[Vec<(Style, String)>] {
+        // A line is highlighted once, so it must be whole. `cut` divides code only at the start of a line.
         for line in source[self.source.len()..].split_inclusive('\n') {
             self.source.push_str(line);
             let line = self.highlight(line);
@@ -62,6 +65,7 @@ impl Code {
         let Some(state) = &mut self.state else {
             return plain();
         };
+        // The syntaxes expect lines with their line feed, which is not drawn.
         let Ok(pieces) = state.highlight_line(line, &SYNTAXES) else {
             return plain();
         };
@@ -72,7 +76,8 @@ impl Code {
     }
 }
 
-/// Maps language names that models use to the names of the syntax definitions.
+/// Maps language names that models use to the names of the syntax definitions. A language without a definition, such as
+/// Kotlin, is mapped to a similar one.
 fn alias(language: &str) -> &str {
     match language.to_ascii_lowercase().as_str() {
         "typescript" | "ts" | "jsx" | "tsx" | "javascript" | "node" => "js",
@@ -86,6 +91,7 @@ fn alias(language: &str) -> &str {
     }
 }
 
+/// Converts a style of the theme. Its italics mark comments, which are shown dim.
 fn style_of(style: syntect::highlighting::Style) -> Style {
     let Color { r: colour, a, .. } = style.foreground;
     Style {
@@ -95,7 +101,8 @@ fn style_of(style: syntect::highlighting::Style) -> Style {
     }
 }
 
-/// Returns the theme, in ANSI colours, which suit the background of the terminal.
+/// Returns the theme. It uses the ANSI colours, which terminals adapt to their background; a theme with RGB colours
+/// would suit either dark or light terminals.
 fn theme() -> Theme {
     let item = |scopes: &str, colour: Option<u8>, font_style: Option<FontStyle>| ThemeItem {
         scope: ScopeSelectors::from_str(scopes)
@@ -145,7 +152,8 @@ fn theme() -> Theme {
     }
 }
 
-/// Encodes one of the 16 ANSI colours, or the default colour, as a colour of the theme.
+/// Encodes an ANSI colour, or the default colour, as a colour of the theme. syntect supports RGB only, so `r` is the
+/// number of the colour and `a` is 0 for the default.
 fn index(colour: Option<u8>) -> Color {
     Color {
         r: colour.unwrap_or_default(),

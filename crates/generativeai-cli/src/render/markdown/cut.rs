@@ -1,4 +1,4 @@
-//! Finds how much of an incomplete source can be rendered, so that later text does not change it.
+//! Decides how much of an incomplete source can be rendered, so that later text cannot change the output.
 
 use std::ops::Range;
 
@@ -6,7 +6,8 @@ use pulldown_cmark::{Event, Parser, Tag};
 
 use super::draw::OPTIONS;
 
-/// A delimiter that is not closed within this many bytes is treated as a character.
+/// Maximum distance of a delimiter to the one that closes it, in bytes. A delimiter that stays open longer is treated
+/// as a character, since the text after it is not shown until then.
 const MAX_OPEN: usize = 240;
 
 /// Result of [`cut`].
@@ -14,15 +15,16 @@ const MAX_OPEN: usize = 240;
 pub(super) enum Cut {
     /// The source can be rendered up to here.
     At(usize),
-    /// The delimiter here must be escaped first: it is treated as a character.
+    /// The delimiter at this position is treated as a character: escape it, and try again.
     Literal(usize),
 }
 
 /// Kind of the last block.
 enum Leaf {
-    /// A paragraph or the like, with the ranges of its plain text.
+    /// A block of text such as a paragraph, with the ranges of its plain text.
     Text(Vec<Range<usize>>),
     Code,
+    /// A table, with its start.
     Table(usize),
 }
 
@@ -31,7 +33,7 @@ pub(super) fn may_end_a_word(char: char) -> bool {
     char.is_whitespace() || is_ideograph(char)
 }
 
-/// Returns whether a character is an ideograph, which is a word.
+/// Returns whether a character is an ideograph. A line can be broken after each one, as after a word.
 fn is_ideograph(char: char) -> bool {
     ('\u{2e80}'..'\u{1f000}').contains(&char)
 }
@@ -41,7 +43,9 @@ pub(super) fn cut(text: &str) -> Cut {
     let line = line_start(text);
     let end = last_word(text, line);
     match leaf(&text[..end]) {
+        // Lines of code are complete, since they are not wrapped, and highlighting does not depend on later lines.
         Leaf::Code => Cut::At(line),
+        // The width of the columns depends on all rows.
         Leaf::Table(start) => Cut::At(trimmed(text, start)),
         Leaf::Text(bare) => {
             let end = before_rows(text, line).min(end);
@@ -57,15 +61,18 @@ pub(super) fn cut(text: &str) -> Cut {
     }
 }
 
+/// Returns the start of the last line.
 fn line_start(text: &str) -> usize {
     text.rfind('\n').map_or(0, |at| at + 1)
 }
 
+/// Returns the end of the text before `end` without trailing whitespace.
 fn trimmed(text: &str, end: usize) -> usize {
     text[..end].trim_end().len()
 }
 
-/// Returns the end of the last complete word. A line of punctuation is not complete: it may become a list, a rule, …
+/// Returns the end of the last complete word. A line without a word may become a list item, a heading or a rule, so
+/// none of it is complete.
 fn last_word(text: &str, line: usize) -> usize {
     let last = &text[line..];
     let mut ends = last
@@ -74,6 +81,7 @@ fn last_word(text: &str, line: usize) -> usize {
     let Some((end, _)) = ends.next_back() else {
         return line;
     };
+    // The number of a list item is not a word.
     let has_text = last[..end].split_whitespace().any(|word| {
         let number = word.trim_end_matches(['.', ')']);
         let counts = number.len() < word.len() && number.bytes().all(|byte| byte.is_ascii_digit());
@@ -82,6 +90,7 @@ fn last_word(text: &str, line: usize) -> usize {
     if has_text { line + end } else { line }
 }
 
+/// Returns the kind of the last block that contains no other blocks.
 fn leaf(text: &str) -> Leaf {
     let mut leaf = Leaf::Text(Vec::new());
     for (event, range) in Parser::new_ext(text, OPTIONS).into_offset_iter() {
@@ -101,7 +110,8 @@ fn leaf(text: &str) -> Leaf {
     leaf
 }
 
-/// Returns the position before the last lines that may become rows of a table.
+/// Returns the position before the last lines that may become rows of a table. A paragraph with `|` becomes the header
+/// when a line such as `|---|` follows.
 fn before_rows(text: &str, line: usize) -> usize {
     let last = &text[line..];
     let may_be_rule = last.chars().all(|char| "|-: \t".contains(char));
@@ -126,6 +136,10 @@ fn open_delimiter(text: &str, range: Range<usize>, end: usize) -> Option<usize> 
         .map(|(at, _)| at)
 }
 
+/// Returns whether a character opens a style, code, HTML or a link that is not closed before `end`.
+///
+/// The parser reports such a character as plain text, since without its other half it is. The rules are those of
+/// CommonMark for an opening delimiter: for example, a blank cannot follow it, and `_` does not open within a word.
 fn opens(text: &str, at: usize, delimiter: char, end: usize) -> bool {
     let before = text[..at].chars().next_back();
     let after = &text[at + delimiter.len_utf8()..end];

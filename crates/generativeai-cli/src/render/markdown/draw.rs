@@ -1,4 +1,4 @@
-//! Rendering of Markdown blocks.
+//! Rendering of Markdown blocks, from the events of the parser.
 
 use std::ops::Range;
 
@@ -30,7 +30,7 @@ pub(super) fn definition(text: &str) -> Option<usize> {
         .min()
 }
 
-/// Renders a source, block by block.
+/// Renders a source. Returns its top-level blocks. `codes` caches the highlighted code of the last block between calls.
 pub(super) fn draw(text: &str, layout: Layout, codes: &mut Vec<Code>) -> Vec<Block> {
     let events: Vec<_> = Parser::new_ext(text, OPTIONS).into_offset_iter().collect();
     let (mut blocks, mut depth, mut begin, mut code) = (Vec::new(), 0_usize, 0, 0);
@@ -57,6 +57,7 @@ pub(super) fn draw(text: &str, layout: Layout, codes: &mut Vec<Code>) -> Vec<Blo
         };
         renderer.events(&events[begin..=at]);
         code = renderer.code;
+        // The range of an event begins after the indentation of its line, which belongs to the block as well.
         blocks.push(Block {
             start: text[..start].rfind('\n').map_or(0, |line| line + 1),
             output: renderer.page.finish(),
@@ -83,6 +84,7 @@ enum Previous {
     Other,
 }
 
+/// Renderer of one top-level block.
 struct Renderer<'a, 'c> {
     text: &'a str,
     layout: Layout,
@@ -90,14 +92,17 @@ struct Renderer<'a, 'c> {
     codes: &'c mut Vec<Code>,
     /// Index of the next code block.
     code: usize,
+    /// Open containers, the innermost last.
     containers: Vec<Container>,
     previous: Previous,
+    /// Styles of the open elements, the current one last.
     styles: Vec<Style>,
     /// Target and text so far of each open link.
     links: Vec<(String, String)>,
 }
 
 impl<'a> Renderer<'a, '_> {
+    /// Renders events. Those within code blocks and tables are rendered together: both need all of their content.
     fn events(&mut self, events: &[(Event<'a>, Range<usize>)]) {
         let mut at = 0;
         while let Some((event, range)) = events.get(at) {
@@ -251,6 +256,7 @@ impl<'a> Renderer<'a, '_> {
         }
     }
 
+    /// Starts an item of a list, with its number or bullet.
     fn item(&mut self) {
         let in_list = matches!(self.containers.last(), Some(Container::List(_)));
         if self.previous == Previous::Other && in_list {
@@ -279,7 +285,8 @@ impl<'a> Renderer<'a, '_> {
         self.previous = Previous::Nothing;
     }
 
-    /// Renders a code block without wrapping. The closing fence is rendered once the source has it.
+    /// Renders a code block without wrapping, so that code can be copied. The closing fence is rendered once the source
+    /// contains it.
     fn code(
         &mut self,
         kind: &CodeBlockKind<'a>,
@@ -298,6 +305,7 @@ impl<'a> Renderer<'a, '_> {
             }
             return;
         };
+        // Attributes may follow the language, as in `rust,ignore`.
         let language = about.split([' ', ',', '{']).next().unwrap_or_default();
         self.page
             .verbatim(&[(self.dim(), &format!("```{language}"))]);
@@ -338,7 +346,7 @@ impl<'a> Renderer<'a, '_> {
         }
     }
 
-    /// Writes the target of a link, unless it equals the link's text.
+    /// Writes the target of a link after its text, unless they are equal.
     fn target(&mut self) {
         let Some((target, label)) = self.links.pop() else {
             return;
@@ -418,7 +426,7 @@ fn text_of<'e>(event: &'e Event<'_>) -> &'e str {
     }
 }
 
-/// Returns whether a code block has its closing fence.
+/// Returns whether a code block has its closing fence. The parser ends a block at the end of the source as well.
 fn is_closed(block: &str) -> bool {
     let mut lines = block.lines();
     let open = lines.next().unwrap_or_default().trim_start();

@@ -6,10 +6,10 @@ use unicode_width::UnicodeWidthStr;
 use super::style::Style;
 use crate::render::sanitizer::is_text;
 
-/// Replacement of a tab.
+/// Replacement of a tab, whose width would depend on the terminal.
 const TAB: &str = "    ";
 
-/// Text wrapped at a width.
+/// Text that is wrapped at a width.
 #[derive(Debug)]
 pub(super) struct Page {
     out: String,
@@ -47,8 +47,8 @@ impl Page {
         }
     }
 
-    /// Starts a margin, whose first line may have another prefix of the same width. A margin that would
-    /// leave less than half of the width for the text is omitted.
+    /// Starts a margin, whose first line may have another prefix of the same width. A margin that would leave less than
+    /// half of the width for the text is omitted, so deeply nested text stays readable.
     pub(super) fn begin_margin(&mut self, first: Option<String>, text: String) {
         let width: usize = self.margins.iter().map(|margin| margin.text.width()).sum();
         let fits = (width + text.width()) * 2 <= self.width;
@@ -58,6 +58,7 @@ impl Page {
         });
     }
 
+    /// Ends the innermost margin. An item without text still gets its line.
     pub(super) fn end_margin(&mut self) {
         self.end_word();
         self.begin_line();
@@ -72,6 +73,7 @@ impl Page {
                 self.blank = true;
                 continue;
             }
+            // The source was sanitized, but a reference such as `&#27;` becomes an escape character only in the parser.
             let piece: String = piece.chars().filter(|&char| is_text(char)).collect();
             // A line may be broken before and after each ideograph.
             let is_word = is_ideograph(&piece);
@@ -169,7 +171,7 @@ impl Page {
         style.write(&rest, &mut self.out);
     }
 
-    /// Writes the margin, unless the line has it.
+    /// Writes the margin, unless the line already has it.
     fn begin_line(&mut self) {
         if std::mem::replace(&mut self.begun, true) {
             return;
@@ -186,7 +188,7 @@ impl Page {
         self.margins.iter().map(width).sum()
     }
 
-    /// Removes trailing blanks of the line.
+    /// Removes trailing blanks of the line, such as that of a margin.
     fn trim(&mut self) {
         let end = self.out.trim_end_matches(' ').len();
         self.out.truncate(end);

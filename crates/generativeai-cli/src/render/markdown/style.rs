@@ -1,4 +1,4 @@
-//! Styles of text: bold, italic, coloured.
+//! Styles of text, written as escape sequences of the terminal.
 
 use std::fmt::Write;
 
@@ -11,8 +11,8 @@ pub(crate) struct Layout {
     pub(crate) styled: bool,
 }
 
-/// Style of a piece of text. Each piece sets and resets its own style, so that the terminal is in its
-/// default state wherever the output ends.
+/// Style of a piece of text. Each piece sets and resets its own style, so the terminal is in its default state wherever
+/// the output ends, for example after Ctrl-C.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Style {
     pub(super) bold: bool,

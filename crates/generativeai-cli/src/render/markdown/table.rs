@@ -1,4 +1,4 @@
-//! Tables: aligned columns; cells that are too long are wrapped.
+//! Rendering of tables, with aligned columns and wrapped cells.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use super::style::{CYAN, Layout, Style};
 const SEPARATOR: &str = " │ ";
 /// Separator of two columns in the rule below the header.
 const CROSS: &str = "─┼─";
-/// Minimum width to which a column is shrunk, in columns of the terminal.
+/// Width below which a column is not shrunk, in columns of the terminal.
 const MIN_WIDTH: usize = 6;
 
 /// Cells of a table by rows, each with its parser events.
@@ -63,6 +63,7 @@ pub(super) fn lines(
     lines
 }
 
+/// Divides the events of a table into rows and cells. The first row is the header.
 fn rows<'e, 'a>(events: &'e [(Event<'a>, Range<usize>)]) -> Rows<'e, 'a> {
     let mut rows: Rows<'e, 'a> = Vec::new();
     let mut begin = 0;
@@ -81,7 +82,7 @@ fn rows<'e, 'a>(events: &'e [(Event<'a>, Range<usize>)]) -> Rows<'e, 'a> {
     rows
 }
 
-/// Wraps the text of a cell at a width.
+/// Returns the lines of a cell, wrapped at a width.
 fn wrap(
     cell: &[(Event<'_>, Range<usize>)],
     width: usize,
@@ -112,6 +113,7 @@ fn wrap(
                 style.colour = layout.styled.then_some(CYAN);
                 page.words(code, style);
             }
+            // A row is one line of Markdown, so models break lines within a cell with this tag.
             Event::InlineHtml(html) if html.starts_with("<br") => page.end_line(),
             Event::Text(text) | Event::InlineHtml(text) => page.words(text, style),
             _ => page.words(" ", style),
@@ -120,7 +122,7 @@ fn wrap(
     page.finish().lines().map(str::to_owned).collect()
 }
 
-/// Shrinks columns, the widest first, until they fit.
+/// Shrinks columns, the widest first, until they fit. A table with too many columns stays wider than the terminal.
 fn shrink(widths: &mut [usize], room: usize) {
     while widths.iter().sum::<usize>() > room {
         let widest = widths.iter_mut().max();
@@ -131,6 +133,7 @@ fn shrink(widths: &mut [usize], room: usize) {
     }
 }
 
+/// Pads a text to the width of its column. The length of the text is its visible width, so `format!` cannot pad it.
 fn align(text: &str, width: usize, alignment: Option<&Alignment>) -> String {
     let room = width.saturating_sub(visible_width(text));
     let before = match alignment {

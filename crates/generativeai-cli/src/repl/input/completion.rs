@@ -18,7 +18,7 @@ const MAX_SUGGESTIONS: usize = 100;
 /// Completes commands, their arguments, and file names after `@`.
 #[derive(Default)]
 pub(super) struct PromptCompleter {
-    /// Names of the sessions, while one is typed.
+    /// Names of the sessions, while the argument of `/session` is typed.
     sessions: Option<Vec<String>>,
 }
 
@@ -26,7 +26,7 @@ impl Completer for PromptCompleter {
     fn complete(&mut self, line: &str, pos: usize) -> CompletionResult {
         let sessions = self.sessions.take();
         if matches!(Line::parse(line), Line::Command(Command::Session, _)) {
-            // Read once, not for each key.
+            // Read from the store once for the argument, and not for each key.
             self.sessions = sessions.or_else(|| Some(session_names()));
         }
         let sessions = self.sessions.as_deref().unwrap_or_default();
@@ -34,7 +34,7 @@ impl Completer for PromptCompleter {
     }
 }
 
-/// Suggestions for the text before the cursor.
+/// Returns suggestions for the text before the cursor.
 fn suggestions(line: &str, pos: usize, sessions: &[String]) -> Vec<Suggestion> {
     let Some(typed) = line.get(..pos) else {
         return Vec::new();
@@ -92,7 +92,7 @@ fn words<'w>(words: impl Iterator<Item = &'w str>, typed: &str, at: usize) -> Ve
     matching.take(MAX_SUGGESTIONS).map(suggestion).collect()
 }
 
-/// Returns the files whose paths start with the typed text; folders end with a slash.
+/// Returns the files whose paths start with the typed text. Folders end with a slash. `write` formats a path.
 fn files(typed: &str, at: usize, pos: usize, write: fn(&str) -> String) -> Vec<Suggestion> {
     let (folder, start) = match typed.rfind('/') {
         Some(slash) => typed.split_at(slash + 1),
@@ -106,7 +106,7 @@ fn files(typed: &str, at: usize, pos: usize, write: fn(&str) -> String) -> Vec<S
         .flatten()
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
-            // A name with control characters must not reach the terminal.
+            // reedline draws suggestions unchanged, so a name with control characters could control the terminal.
             let shown = name.starts_with(start)
                 && (start.starts_with('.') || !name.starts_with('.'))
                 && sanitize(&name) == name

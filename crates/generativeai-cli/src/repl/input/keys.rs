@@ -1,4 +1,4 @@
-//! Key bindings of the prompt, multi-line messages, and pasted text.
+//! Key bindings of the prompt, messages of several lines, and pasted text.
 
 use crossterm::event::Event;
 use reedline::{
@@ -10,18 +10,19 @@ use crate::render::sanitize;
 
 /// Name of the completion menu.
 pub(super) const MENU: &str = "completions";
-/// Starts and ends a multi-line message.
+/// Delimiter at both ends of a message of several lines.
 const QUOTES: &str = "\"\"\"";
 
 /// Command that the prompt returns for Ctrl-Z.
 pub(super) const SUSPEND: &str = "suspend";
 
-/// Emacs key bindings; Alt-Enter, Shift-Enter and Ctrl-J start a new line, Tab completes, Ctrl-X Ctrl-E opens the
-/// user's text editor, Ctrl-Z suspends the program. Pasted text is sanitized, since the prompt draws it on the
-/// terminal.
+/// Emacs key bindings with some additions: Alt-Enter, Shift-Enter and Ctrl-J start a new line, Tab completes, Ctrl-X
+/// Ctrl-E opens the user's text editor, and Ctrl-Z suspends the program.
+///
+/// Pasted text is sanitized, since the prompt draws it on the terminal.
 pub(super) struct Keys {
     emacs: Emacs,
-    /// Whether the last key was Ctrl-X.
+    /// Whether the last key was Ctrl-X. reedline's bindings consist of a single key.
     after_ctrl_x: bool,
 }
 
@@ -45,6 +46,7 @@ impl Default for Keys {
             KeyCode::BackTab,
             ReedlineEvent::MenuPrevious,
         );
+        // In raw mode the terminal does not send SIGTSTP for this key.
         #[cfg(unix)]
         keys.add_binding(
             KeyModifiers::CONTROL,
@@ -87,12 +89,12 @@ fn is_ctrl(event: &Event, key: char) -> bool {
         if pressed.code == KeyCode::Char(key) && pressed.modifiers == KeyModifiers::CONTROL)
 }
 
-/// Sanitizes the text for the prompt. Its lines end in line feeds.
+/// Sanitizes text for the prompt, and converts its line endings to line feeds.
 pub(super) fn drawable(text: &str) -> String {
     sanitize(&text.replace("\r\n", "\n").replace('\r', "\n"))
 }
 
-/// Accepts a message when it is complete: one that starts with `"""` ends with `"""`.
+/// Validator that accepts Enter when a message is complete: one that starts with `"""` has to end with `"""`.
 pub(super) struct QuoteValidator;
 
 impl Validator for QuoteValidator {

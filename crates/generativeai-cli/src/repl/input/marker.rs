@@ -1,4 +1,4 @@
-//! The marker in front of the input.
+//! Markers in front of the lines of the prompt.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ pub(super) const PROMPT: &str = "> ";
 /// Marker of the following lines.
 const CONTINUATION: &str = "  ";
 
-/// The marker, as reedline draws it.
+/// The markers, for reedline. Nothing else is drawn next to the input.
 pub(super) struct Marker;
 
 impl Prompt for Marker {

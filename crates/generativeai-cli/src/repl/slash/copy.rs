@@ -1,4 +1,4 @@
-//! `/copy`: the last reply, or its last code block, to the clipboard.
+//! `/copy`: copies the last reply, or its last code block, to the clipboard.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -18,8 +18,8 @@ const PROGRAMS: [&[&str]; 4] = [
 ];
 
 impl Repl<'_> {
-    /// Copies the last reply. OSC 52, which asks the terminal to copy, is used only if the user asks for it: terminals
-    /// may ignore it, and do not report that.
+    /// Copies the last reply, with a program or, if the user chose it, with OSC 52. This escape sequence copies through
+    /// the terminal, also over SSH, but a terminal that ignores it does not report that.
     pub(super) fn copy_reply(&mut self, argument: &str) -> anyhow::Result<()> {
         let words: Vec<_> = argument.split_whitespace().collect();
         if let Some(word) = words.iter().find(|word| !["code", "osc52"].contains(word)) {
@@ -45,6 +45,7 @@ impl Repl<'_> {
             false => reply,
         };
         let by = if words.contains(&"osc52") {
+            // Base64 contains no control characters, so the text cannot end the sequence.
             let base64 = Blob::new("text/plain", &text).data.unwrap_or_default();
             self.printer.ask(&format!("\x1b]52;c;{base64}\x07"));
             "the terminal"
@@ -58,7 +59,8 @@ impl Repl<'_> {
     }
 }
 
-/// Copies the text with the first installed program, and returns its name.
+/// Copies the text with the first program that succeeds, and returns its name. An installed one may fail: `wl-copy`
+/// needs Wayland, and `xclip` X11.
 fn copy(text: &str) -> anyhow::Result<&'static str> {
     for words in PROGRAMS {
         let name = words[0];
@@ -74,6 +76,7 @@ fn copy(text: &str) -> anyhow::Result<&'static str> {
         let stdin = program.stdin.take();
         let mut stdin = stdin.context("the program has no stdin")?;
         let written = stdin.write_all(text.as_bytes());
+        // The program reads to the end of its input, so it has to be closed before the wait.
         drop(stdin);
         if written.is_ok() && program.wait().is_ok_and(|status| status.success()) {
             return Ok(name);

@@ -1,4 +1,4 @@
-//! Commands about files: attachments, and files the session is written to or read from.
+//! Commands about files: attachments, and the files that a session is written to or read from.
 
 use std::fs;
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ impl Repl<'_> {
         Ok(())
     }
 
-    /// Starts a session with the conversation of a file.
+    /// Starts a session with the conversation in a file. Its system instruction applies in this run.
     pub(super) fn load_file(&mut self, argument: &str) -> anyhow::Result<()> {
         if argument.is_empty() {
             self.printer.note("no file given: try /load FILE");

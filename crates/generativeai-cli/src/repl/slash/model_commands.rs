@@ -9,7 +9,7 @@ use crate::suggest::suggest;
 use crate::transcript::text_of;
 
 impl Repl<'_> {
-    /// Shows the model, or continues with another.
+    /// Shows the model, or continues the conversation with another one. The settings of the chat stay.
     pub(super) fn change_model(&mut self, name: &str) -> anyhow::Result<()> {
         if name.is_empty() {
             let name = self.conversation().chat.model().name().to_owned();
@@ -18,6 +18,7 @@ impl Repl<'_> {
         }
         let choice = ModelChoice::named(name)?;
         let is_of_service = matches!(choice, ModelChoice::Gemini(_));
+        // Loading a model blocks this thread for seconds, or minutes with a download.
         let (model, uploaders) = self
             .signals
             .exit_at_once_during(|| choice.open(&self.settings.engine, self.printer))?;
@@ -32,8 +33,8 @@ impl Repl<'_> {
         Ok(())
     }
 
-    /// Refuses a model that the Gemini API does not have, and suggests another. If the API cannot be reached, the next
-    /// message reports why.
+    /// Refuses a model that the Gemini API does not have, and suggests another. If the API cannot be reached, the model
+    /// is accepted, and the next message reports the error.
     fn refuse_unknown(&mut self, name: &str, model: &GenerativeModel) -> anyhow::Result<()> {
         let described = model.describe();
         match self.within_timeout(async { Some(described.await) }) {
@@ -75,13 +76,14 @@ impl Repl<'_> {
         Ok(())
     }
 
-    /// Continues with a model, if its settings are valid.
+    /// Continues the conversation with a model, if its settings are valid.
     fn set_model(&mut self, model: GenerativeModel) -> anyhow::Result<()> {
         model.check()?;
         self.conversation().chat.set_model(model);
         Ok(())
     }
 
+    /// Lists the tools of the model, with the first line of their descriptions.
     pub(super) fn list_tools(&mut self) {
         let model = self.conversation().chat.model().clone();
         let mut any = false;

@@ -1,4 +1,4 @@
-//! Commands that switch between sessions: new ones, copies, and saved ones.
+//! Commands that switch to another session: a new one, a copy, or a saved one.
 
 use generativeai_store::Store;
 
@@ -9,7 +9,7 @@ use crate::suggest::nearest;
 use crate::{session_list, storage};
 
 impl Repl<'_> {
-    /// Continues in a copy of the session.
+    /// Continues in a copy of the session. If the copy cannot be saved, it exists in this run only.
     pub(super) fn fork(&mut self, name: &str) {
         let from = self.label(self.current);
         let automatic = self.function_calling();
@@ -40,7 +40,7 @@ impl Repl<'_> {
         ));
     }
 
-    /// Starts a new session.
+    /// Starts a new session with the model of the current one. If it cannot be saved, it exists in this run only.
     pub(super) fn new_session(&mut self, name: &str) -> anyhow::Result<()> {
         let model = self.conversation().chat.model().clone();
         let conversation = if self.settings.save {
@@ -76,7 +76,7 @@ impl Repl<'_> {
         Ok(())
     }
 
-    /// Shows the session, or switches to another: one of this run, or a saved one.
+    /// Shows the session, or switches to another one of this run or of the store.
     pub(super) fn switch_session(&mut self, name: &str) -> anyhow::Result<()> {
         if name.is_empty() {
             return self.show_session();
@@ -103,6 +103,7 @@ impl Repl<'_> {
             self.unknown_session(name);
             return Ok(());
         };
+        // The session may be open under its number. A second conversation with it would be a second writer.
         let known = conversation.session.as_ref().and_then(|session| {
             let ids = self
                 .conversations
@@ -124,6 +125,7 @@ impl Repl<'_> {
         }
     }
 
+    /// Reports a session that does not exist, and suggests one with a similar name.
     fn unknown_session(&mut self, name: &str) {
         let names = session_names();
         let similar = nearest(name, names.iter().map(String::as_str));
@@ -161,7 +163,7 @@ impl Repl<'_> {
         Ok(())
     }
 
-    /// Switches to a conversation that is not open yet.
+    /// Switches to a conversation that is not open in this run yet.
     pub(super) fn switch_to(&mut self, mut conversation: Conversation) {
         let automatic = self.function_calling();
         conversation.chat.set_automatic_function_calling(automatic);
@@ -182,7 +184,7 @@ impl Repl<'_> {
         Ok(())
     }
 
-    /// Adds a conversation, uses it, and returns its label.
+    /// Adds a conversation, makes it the current one, and returns its label.
     fn add(&mut self, conversation: Conversation) -> String {
         self.current = self.conversations.len();
         self.conversations.push(conversation);
@@ -200,6 +202,7 @@ impl Repl<'_> {
         self.show_resumed();
     }
 
+    /// Shows the label of the session and its name, if it is saved.
     fn show_session(&mut self) -> anyhow::Result<()> {
         let label = self.label(self.current);
         let Some(session) = self.conversation().session.clone() else {
@@ -214,7 +217,7 @@ impl Repl<'_> {
         Ok(())
     }
 
-    /// Returns the label of a conversation: its number in the store, else its position in this run.
+    /// Returns the label of a conversation: its number in the store, or its position in this run if it is not saved.
     fn label(&self, at: usize) -> String {
         match &self.conversations[at].session {
             Some(session) => format!("session {}", session.id()),

@@ -9,10 +9,11 @@ use crate::repl::state::Repl;
 use crate::transcript::{self, excerpt};
 use crate::usage::ReplyUsage;
 
-/// The message that asks a model to continue a truncated reply.
+/// Message that asks a model to continue a truncated reply. Used if the service sent no continuation token.
 const CONTINUE: &str = "Continue exactly where you stopped, without repeating anything.";
 
 impl Repl<'_> {
+    /// Undoes turns, by default the last one.
     pub(super) fn undo_turns(&mut self, count: &str) {
         let Some(count) = self.count_of(count, 1) else {
             return;
@@ -30,6 +31,7 @@ impl Repl<'_> {
         self.printer.note("(/redo restores it)");
     }
 
+    /// Restores the last undone turn.
     pub(super) fn redo_turn(&mut self) {
         match self.conversation().redo() {
             Some(message) => {
@@ -40,7 +42,7 @@ impl Repl<'_> {
         }
     }
 
-    /// Sends the last message again. If that fails the session is unchanged.
+    /// Sends the last message again. If that fails, its earlier reply is restored.
     pub(super) fn regenerate(&mut self) -> anyhow::Result<()> {
         match self.conversation().undo() {
             Some(message) => self.send_instead(message),
@@ -51,7 +53,7 @@ impl Repl<'_> {
         }
     }
 
-    /// Sends a message instead of the turn that was just undone.
+    /// Sends a message instead of the turn that was just undone. If that fails, restores the turn.
     fn send_instead(&mut self, message: Content) -> anyhow::Result<()> {
         if !self.send(message)? && self.conversation().redo().is_some() {
             self.printer.note("(the previous reply is kept)");
@@ -59,7 +61,7 @@ impl Repl<'_> {
         Ok(())
     }
 
-    /// Continues the last reply: from its token if it has one, otherwise by asking the model to.
+    /// Continues the last reply: from its continuation token if it has one, and otherwise with a message to the model.
     pub(super) fn continue_reply(&mut self) -> anyhow::Result<()> {
         if self.conversation().can_continue() {
             return self.retry();
@@ -71,7 +73,7 @@ impl Repl<'_> {
         self.send(Content::user(CONTINUE)).map(drop)
     }
 
-    /// Edits the last message: in the user's editor, or at the prompt.
+    /// Edits the last message, in the user's editor or at the prompt, and sends it instead.
     pub(super) fn edit_message(&mut self) -> anyhow::Result<()> {
         let Some(message) = self.conversation().undo() else {
             self.no_messages();
@@ -80,6 +82,7 @@ impl Repl<'_> {
         let text = message.parts.iter().rev().find_map(Part::as_text);
         let text = text.unwrap_or_default().to_owned();
         let edited = match editor::command() {
+            // The wait for the editor blocks this thread, so a signal could not be handled.
             Some(editor) => self
                 .signals
                 .exit_at_once_during(|| editor::edit(&editor, &text)),
@@ -105,6 +108,7 @@ impl Repl<'_> {
         self.send_instead(with_text(message, edited))
     }
 
+    /// Shows the messages of the conversation, or the last ones.
     pub(super) fn show_history(&mut self, count: &str) -> anyhow::Result<()> {
         let paragraphs = transcript::paragraphs(self.conversation());
         if paragraphs.is_empty() {
@@ -117,7 +121,8 @@ impl Repl<'_> {
         self.show_paragraphs(&paragraphs[paragraphs.len().saturating_sub(count)..])
     }
 
-    /// Limits the tokens of a request from now on: older turns are summarized.
+    /// Sets the maximum number of tokens of a request. From then on, older turns are summarized when a request exceeds
+    /// it. The default is half of the last request.
     pub(super) fn compact(&mut self, tokens: &str) {
         let half = self
             .conversation()
@@ -142,7 +147,7 @@ impl Repl<'_> {
         self.printer.note("no messages yet");
     }
 
-    /// Parses a count; reports one that is not a positive number.
+    /// Parses a count. Reports an argument that is not a positive number.
     fn count_of(&mut self, argument: &str, default: usize) -> Option<usize> {
         if argument.is_empty() {
             return Some(default);
@@ -157,7 +162,7 @@ impl Repl<'_> {
     }
 }
 
-/// Replaces the text of a message; its attachments stay.
+/// Replaces the text of a message, which is its last text part. Text parts before it are attached files.
 fn with_text(mut message: Content, text: &str) -> Content {
     let last = message
         .parts

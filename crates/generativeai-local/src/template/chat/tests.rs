@@ -6,7 +6,7 @@ use crate::conversation::{Body, Call, Function, Message};
 
 use super::*;
 
-/// A template with a system role, and with functions as Qwen2.5 has them.
+/// A template with a system role, and with functions in the form of Qwen2.5.
 const CHAT_ML: &str = "\
     {%- if tools %}<|im_start|>system{{ '\\n' }}\
     {%- if messages[0].role == 'system' %}{{ messages[0].content }}{% endif %}\
@@ -36,7 +36,7 @@ const TYPED: &str = "{% for m in messages %}[{{ m.role }}]{% for piece in m.cont
     {% if piece.type == 'text' %}{{ piece.text }}{% endif %}{% endfor %}{{ '\\n' }}{% endfor %}";
 /// A template that drops all but the last message.
 const FORGETFUL: &str = "{{ messages[-1].content }}";
-/// A template of a thinking model, as Qwen3 has it.
+/// A template of a thinking model, in the form of Qwen3.
 const THINKING: &str = "{% for m in messages %}<|im_start|>{{ m.role }}{{ '\\n' }}\
     {%- if m.reasoning_content %}<think>\n{{ m.reasoning_content }}\n</think>\n\n{% endif %}\
     {{- m.content.split('</think>')[-1] }}<|im_end|>{{ '\\n' }}{% endfor %}<|im_start|>assistant{{ '\\n' }}\
