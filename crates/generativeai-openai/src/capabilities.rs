@@ -53,7 +53,8 @@ pub struct Capabilities {
 
 /// Member of a request that sets the amount of thinking.
 ///
-/// It is the translation of `thinkingLevel` and `thinkingBudget`. A level or budget without a translation is refused.
+/// It is the translation of `thinkingLevel` and `thinkingBudget`. A level or budget without a translation is refused,
+/// and so is a request with both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Thinking {

@@ -166,16 +166,23 @@ fn write_thinking(
     if let Some((name, _)) = config.unknown.iter().next() {
         return Err(path(name));
     }
-    if let Some(effort) = config.thinking_level.as_ref().and_then(effort) {
+    let effort = config.thinking_level.as_ref().and_then(effort);
+    // -1 lets the model choose the amount, so nothing is sent.
+    let budget = config.thinking_budget.filter(|budget| *budget != -1);
+    if effort.is_some() && budget.is_some() {
+        return Err(refused(format!(
+            "{PATH}.thinkingConfig has both thinkingLevel and thinkingBudget: remove one of them"
+        )));
+    }
+    if let Some(effort) = effort {
         match way {
             Thinking::Effort | Thinking::Template => set(body, "reasoning_effort", effort),
             Thinking::Object => set(body, "reasoning", json!({"effort": effort})),
             Thinking::Switch => return Err(path("thinkingLevel")),
         }
     }
-    match (config.thinking_budget, way) {
-        // -1 lets the model choose the amount, so nothing is sent.
-        (None | Some(-1), _) => {}
+    match (budget, way) {
+        (None, _) => {}
         (Some(0), Thinking::Effort) => set(body, "reasoning_effort", "none"),
         (Some(0), Thinking::Template) => {
             set(
