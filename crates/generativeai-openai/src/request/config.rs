@@ -12,7 +12,10 @@ use crate::error::refused;
 /// Path of the config, for messages.
 const PATH: &str = "generationConfig";
 
-/// Writes the config into a body.
+/// Members that the config cannot set, as they decide how the reply is read.
+const RESERVED: [&str; 3] = ["stream", "stream_options", "tools"];
+
+/// Writes the config into a body that contains all other members of the request.
 pub(super) fn write(
     config: &GenerationConfig,
     capabilities: &Capabilities,
@@ -53,7 +56,7 @@ pub(super) fn write(
     }
     // Settings of one server, such as `min_p`. None of them may replace a member that another setting has written.
     for (name, value) in config.unknown.iter() {
-        if body.contains_key(name) || name == "tools" {
+        if body.contains_key(name) || RESERVED.contains(&name.as_str()) {
             return Err(refused(format!(
                 "{PATH}.{name} would replace a member of the request: remove it"
             )));
