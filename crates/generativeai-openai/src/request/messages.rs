@@ -5,6 +5,8 @@
 //! function response is a message with the role `tool`. It follows the message with its call, and always has the
 //! identifier of the call.
 
+use std::collections::HashSet;
+
 use generativeai::Result;
 use generativeai::protocol::config::MediaResolution;
 use generativeai::protocol::content::{
@@ -33,6 +35,7 @@ pub(super) fn messages(
         messages: Vec::new(),
         open_calls: Vec::new(),
         calls: 0,
+        used_ids: call_ids(request),
     };
     if let Some(instruction) = &request.system_instruction {
         writer.system("systemInstruction", instruction)?;
@@ -71,9 +74,10 @@ struct Writer<'request> {
     messages: Vec<Value>,
     /// Identifiers and names of the calls that have no response yet.
     open_calls: Vec<(String, String)>,
-    /// Number of calls written so far. Calls without an identifier, as the Gemini API sends them, get `call_` and this
-    /// number.
+    /// Number of calls written so far, and of identifiers skipped: see [`unused_id`](Self::unused_id).
     calls: usize,
+    /// Identifiers of all calls of the request.
+    used_ids: HashSet<&'request str>,
 }
 
 impl Writer<'_> {
@@ -201,12 +205,24 @@ impl Writer<'_> {
         }
         self.calls += 1;
         let id = call.id.clone().filter(|id| !id.is_empty());
-        let id = id.unwrap_or_else(|| format!("call_{}", self.calls));
+        let id = id.unwrap_or_else(|| self.unused_id());
         self.open_calls.push((id.clone(), call.name().to_owned()));
         let arguments = call.args.clone().unwrap_or_default();
         let arguments = Value::Object(arguments).to_string();
         let function = json!({"name": call.name(), "arguments": arguments});
         Ok(json!({"id": id, "type": "function", "function": function}))
+    }
+
+    /// Returns an identifier for a call that has none, as the Gemini API sends them: `call_` and its number. Numbers of
+    /// identifiers that another call has are skipped, since a response would belong to both calls.
+    fn unused_id(&mut self) -> String {
+        loop {
+            let id = format!("call_{}", self.calls);
+            if !self.used_ids.contains(id.as_str()) {
+                return id;
+            }
+            self.calls += 1;
+        }
     }
 
     /// Writes a function response as a message of a tool. Returns the media that this message cannot contain, which the
@@ -294,6 +310,16 @@ impl Writer<'_> {
         }
         Ok(piece)
     }
+}
+
+/// Returns the identifiers of the calls of a request.
+fn call_ids(request: &GenerateContentRequest) -> HashSet<&str> {
+    let parts = request.contents.iter().flat_map(|content| &content.parts);
+    let ids = parts.filter_map(|part| match &part.data {
+        Some(Data::FunctionCall(call)) => call.id.as_deref(),
+        _ => None,
+    });
+    ids.collect()
 }
 
 /// Returns the parts of a content with their paths.
