@@ -305,8 +305,10 @@ impl Writer<'_> {
         };
         let own = part.media_resolution.as_deref();
         let own = own.and_then(|resolution| resolution.level.as_ref());
-        if let Some(level) = own.or(self.resolution.as_ref()) {
+        if let Some(level) = own {
             media::set_detail(&format!("{path}.mediaResolution"), &mut piece, level)?;
+        } else if let Some(level) = &self.resolution {
+            media::set_detail("generationConfig.mediaResolution", &mut piece, level)?;
         }
         Ok(piece)
     }
