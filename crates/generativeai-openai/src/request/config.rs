@@ -5,7 +5,7 @@ use generativeai::protocol::config::{GenerationConfig, ThinkingConfig, ThinkingL
 use serde_json::{Map, Value, json};
 
 use super::member::set;
-use super::unsupported::absent;
+use super::unsupported::{absent, refuse_unknown};
 use crate::capabilities::{Capabilities, Thinking};
 use crate::error::refused;
 
@@ -166,9 +166,7 @@ fn write_thinking(
     body: &mut Map<String, Value>,
 ) -> Result<()> {
     let path = |name: &str| absent(&format!("{PATH}.thinkingConfig.{name}"));
-    if let Some((name, _)) = config.unknown.iter().next() {
-        return Err(path(name));
-    }
+    refuse_unknown(&format!("{PATH}.thinkingConfig"), &config.unknown)?;
     let effort = config.thinking_level.as_ref().and_then(effort);
     // -1 lets the model choose the amount, so nothing is sent.
     let budget = config.thinking_budget.filter(|budget| *budget != -1);

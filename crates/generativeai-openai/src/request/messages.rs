@@ -16,7 +16,7 @@ use generativeai::protocol::request::GenerateContentRequest;
 use serde_json::{Map, Value, json};
 
 use super::media;
-use super::unsupported::absent;
+use super::unsupported::{refuse_first, refuse_unknown};
 use crate::capabilities::Capabilities;
 use crate::error::refused;
 use crate::opaque::{lacks_text, unpack};
@@ -200,9 +200,7 @@ impl Writer<'_> {
                 "{path}.functionCall is not complete: remove the message, or undo its turn"
             )));
         }
-        if let Some((name, _)) = call.unknown.iter().next() {
-            return Err(absent(&format!("{path}.functionCall.{name}")));
-        }
+        refuse_unknown(&format!("{path}.functionCall"), &call.unknown)?;
         self.calls += 1;
         let id = call.id.clone().filter(|id| !id.is_empty());
         let id = id.unwrap_or_else(|| self.unused_id());
@@ -229,17 +227,12 @@ impl Writer<'_> {
     /// caller adds to a user message.
     fn response(&mut self, path: &str, response: &FunctionResponse) -> Result<Vec<Value>> {
         let path = format!("{path}.functionResponse");
-        for (name, is_set) in [
+        let set = [
             ("willContinue", response.will_continue == Some(true)),
             ("scheduling", response.scheduling.is_some()),
-        ] {
-            if is_set {
-                return Err(absent(&format!("{path}.{name}")));
-            }
-        }
-        if let Some((name, _)) = response.unknown.iter().next() {
-            return Err(absent(&format!("{path}.{name}")));
-        }
+        ];
+        refuse_first(&path, &set)?;
+        refuse_unknown(&path, &response.unknown)?;
         let name = response.name.as_deref().unwrap_or_default();
         // Without an identifier, the responses to several calls of one function are in the order of the calls.
         let mut open = self.open_calls.iter();
@@ -348,13 +341,8 @@ fn check_members(path: &str, part: &Part) -> Result<()> {
         ("spreadsheetMetadata", part.spreadsheet_metadata.is_some()),
         ("audioMetadata", part.audio_metadata.is_some()),
     ];
-    if let Some((name, _)) = set.iter().find(|(_, is_set)| *is_set) {
-        return Err(absent(&format!("{path}.{name}")));
-    }
-    match part.unknown.iter().next() {
-        Some((name, _)) => Err(absent(&format!("{path}.{name}"))),
-        None => Ok(()),
-    }
+    refuse_first(path, &set)?;
+    refuse_unknown(path, &part.unknown)
 }
 
 /// Returns the content of a message: a list of parts, or a string if all parts are text. Every server accepts a string,
