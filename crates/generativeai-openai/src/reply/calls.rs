@@ -211,18 +211,16 @@ impl Call {
     fn mistake(&self) -> Option<Mistake> {
         let name = &self.name;
         match &self.foreign {
-            Some(kind) if name.is_empty() => Some((
-                FinishReason::UnexpectedToolCall,
-                format!(
-                    "the model called a tool of the type `{kind}`, which the request does not declare"
-                ),
-            )),
-            Some(kind) => Some((
-                FinishReason::UnexpectedToolCall,
-                format!(
-                    "the model called `{name}` as a tool of the type `{kind}`, which the request does not declare"
-                ),
-            )),
+            Some(kind) => {
+                let tool = match name.as_str() {
+                    "" => "a tool".to_owned(),
+                    name => format!("`{name}` as a tool"),
+                };
+                let why = format!(
+                    "the model called {tool} of the type `{kind}`, which the request does not declare"
+                );
+                Some((FinishReason::UnexpectedToolCall, why))
+            }
             None if name.is_empty() => Some((
                 FinishReason::MalformedFunctionCall,
                 "the model called a function without a name".to_owned(),

@@ -124,19 +124,17 @@ fn listed(part: Value) -> Part {
                 return Part::text(text);
             }
         }
-        "thinking" if part["thinking"].is_string() => {
-            return Part::text(text(&part["thinking"]).unwrap_or_default()).thought(true);
-        }
         "refusal" => {
             if let Some(text) = text(&part["refusal"]) {
                 return Part::text(text);
             }
         }
-        // Mistral sends thoughts as a list of texts.
         "thinking" => {
-            let pieces = part["thinking"].as_array();
-            let texts = pieces.into_iter().flatten();
-            let texts: String = texts.filter_map(|piece| piece["text"].as_str()).collect();
+            let thoughts = &part["thinking"];
+            // Mistral sends thoughts as a list of texts.
+            let list = thoughts.as_array().into_iter().flatten();
+            let texts = list.filter_map(|piece| piece["text"].as_str());
+            let texts: String = thoughts.as_str().into_iter().chain(texts).collect();
             return Part::text(texts).thought(true);
         }
         "image_url" => {
