@@ -37,6 +37,9 @@ pub struct Capabilities {
     /// Member of an assistant message that contains its earlier thoughts. `None` if the server refuses them; then
     /// thoughts are omitted from the history.
     pub thoughts: Option<&'static str>,
+    /// Whether assistant messages may contain `extra_content`, in which Google's OpenAI layer sends the signatures of
+    /// thoughts. If not, it is omitted from the history.
+    pub extra_content: bool,
     /// Whether messages of tools may contain images. If not, images in a function response are sent in a user message
     /// after it.
     pub images_in_tool_messages: bool,
@@ -50,7 +53,8 @@ pub struct Capabilities {
 
 /// Member of a request that sets the amount of thinking.
 ///
-/// It is the translation of `thinkingLevel` and `thinkingBudget`. A level or budget without a translation is refused.
+/// It is the translation of `thinkingLevel` and `thinkingBudget`. A level or budget without a translation is refused,
+/// and so is a request with both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Thinking {
@@ -75,6 +79,8 @@ const GENERIC: Capabilities = Capabilities {
     logprobs: true,
     thinking: Thinking::Template,
     thoughts: Some("reasoning_content"),
+    // A proxy may forward to Gemini, which refuses calls without their signature.
+    extra_content: true,
     images_in_tool_messages: true,
     audio: true,
     files: false,
@@ -87,6 +93,7 @@ const OPENAI: Capabilities = Capabilities {
     top_k: false,
     thinking: Thinking::Effort,
     thoughts: None,
+    extra_content: false,
     images_in_tool_messages: false,
     files: true,
     storage_and_tiers: true,
@@ -98,6 +105,7 @@ const OLLAMA: Capabilities = Capabilities {
     several_candidates: false,
     thinking: Thinking::Effort,
     thoughts: Some("reasoning"),
+    extra_content: false,
     audio: false,
     ..GENERIC
 };
@@ -106,6 +114,7 @@ const OPENROUTER: Capabilities = Capabilities {
     several_candidates: false,
     thinking: Thinking::Object,
     thoughts: Some("reasoning"),
+    extra_content: false,
     files: true,
     ..GENERIC
 };
@@ -114,6 +123,7 @@ const DEEPSEEK: Capabilities = Capabilities {
     top_k: false,
     several_candidates: false,
     thinking: Thinking::Switch,
+    extra_content: false,
     images_in_tool_messages: false,
     audio: false,
     ..GENERIC
@@ -125,6 +135,7 @@ const GROQ: Capabilities = Capabilities {
     logprobs: false,
     thinking: Thinking::Effort,
     thoughts: Some("reasoning"),
+    extra_content: false,
     images_in_tool_messages: false,
     audio: false,
     ..GENERIC
@@ -138,6 +149,7 @@ const MISTRAL: Capabilities = Capabilities {
     logprobs: false,
     thinking: Thinking::Effort,
     thoughts: None,
+    extra_content: false,
     images_in_tool_messages: false,
     audio: false,
     ..GENERIC

@@ -64,10 +64,10 @@ impl Embeddings {
     ///
     /// # Errors
     ///
-    /// [`Decode`](ErrorKind::Decode): there are fewer embeddings than texts, or one cannot be read.
+    /// [`Decode`](ErrorKind::Decode): there are fewer or more embeddings than texts, or one cannot be read.
     pub(crate) fn convert(self, texts: usize) -> Result<BatchEmbedContentsResponse> {
         let mut entries = self.data.unwrap_or_default();
-        if entries.len() < texts {
+        if entries.len() != texts {
             let message = format!(
                 "the server returned {} embeddings of {texts} texts",
                 entries.len()
@@ -214,11 +214,13 @@ mod tests {
     }
 
     #[test]
-    fn fewer_embeddings_than_texts_are_an_error() {
-        let error = convert(json!([1]), 2).expect_err("an embedding is missing");
-        assert_eq!(
-            error.to_string(),
-            "the server returned 1 embeddings of 2 texts"
-        );
+    fn fewer_or_more_embeddings_than_texts_are_an_error() {
+        for texts in [0, 2] {
+            let error = convert(json!([1]), texts).expect_err("another number");
+            assert_eq!(
+                error.to_string(),
+                format!("the server returned 1 embeddings of {texts} texts")
+            );
+        }
     }
 }

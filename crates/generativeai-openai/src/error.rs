@@ -8,29 +8,30 @@ use generativeai::remote::__http::from_status;
 use generativeai::{Error, ErrorKind};
 use serde_json::{Map, Value, json};
 
-/// HTTP codes by a part of the type or code of an error.
+/// HTTP codes by a part of the [label](label_of) of an error.
 ///
 /// An error in the middle of a stream has no HTTP status, as the response has already begun with 200. Its words decide
 /// whether it can be retried. The first match wins, so the specific words come first.
-const CODES: [(&str, u16); 19] = [
-    ("rate_limit", 429),
+const CODES: [(&str, u16); 20] = [
+    ("ratelimit", 429),
     ("quota", 429),
-    ("too_many", 429),
-    ("invalid_api_key", 401),
+    ("throttling", 429),
+    ("toomany", 429),
+    ("invalidapikey", 401),
     ("authentication", 401),
     ("permission", 403),
-    ("not_found", 404),
     ("notfound", 404),
-    ("not_supported", 501),
+    ("notsupported", 501),
     ("invalid", 400),
     ("badrequest", 400),
     ("context", 400),
-    ("tool_use_failed", 400),
-    ("content_filter", 400),
+    ("toolusefailed", 400),
+    ("contentfilter", 400),
+    ("datainspection", 400),
     ("timeout", 504),
     ("overloaded", 503),
     ("unavailable", 503),
-    ("server_error", 500),
+    ("servererror", 500),
     ("internal", 500),
 ];
 
@@ -65,16 +66,18 @@ pub(crate) fn read(code: Option<u16>, json: &[u8]) -> Option<Error> {
     let reported = find(serde_json::from_slice(json).ok()?, code.is_some())?;
     let label = label_of(&reported);
     let code = code.or_else(|| code_of(&reported)).unwrap_or_else(|| {
-        let label = label.to_ascii_lowercase();
         let known = CODES.iter().find(|(part, _)| label.contains(part));
         known.map_or(500, |(_, code)| *code)
     });
     let kind = match ErrorKind::from_http_code(code) {
         // Payment required: the balance of an account is used up.
         ErrorKind::Request if code == 402 => ErrorKind::Quota,
+        // The quotas of DashScope's `Throttling.RateQuota` and `Throttling.AllocationQuota` are those of a minute:
+        // https://help.aliyun.com/en/model-studio/rate-limit
+        ErrorKind::RateLimited if label.contains("throttling") => ErrorKind::RateLimited,
         // A quota that is used up is a 429, like a rate limit, but a retry within seconds cannot succeed.
         ErrorKind::RateLimited if label.contains("quota") => ErrorKind::Quota,
-        ErrorKind::Request if label.contains("invalid_api_key") => ErrorKind::Authentication,
+        ErrorKind::Request if label.contains("invalidapikey") => ErrorKind::Authentication,
         kind => kind,
     };
     Some(from_status(kind, None, code, status(code, &reported)))
@@ -113,6 +116,8 @@ fn find(body: Value, is_refusal: bool) -> Option<Map<String, Value>> {
     if let Some(error) = groq.filter(|error| !error.is_null()) {
         return find(json!({"error": error}), false);
     }
+    // The same rule as in `has_error` of a completion, which decides whether this function runs.
+    let is_bare = body.contains_key("code") && body.get("choices").is_none_or(Value::is_null);
     if let Some(Value::Array(choices)) = body.get_mut("choices").map(Value::take) {
         let mut errors = choices.iter().map(|choice| &choice["error"]);
         let error = errors.find(|error| !error.is_null());
@@ -120,7 +125,6 @@ fn find(body: Value, is_refusal: bool) -> Option<Map<String, Value>> {
             return find(json!({"error": error}), false);
         }
     }
-    let is_bare = body.contains_key("code") && !body.contains_key("choices");
     if is_refusal || is_bare || body.get("object").is_some_and(|kind| kind == "error") {
         return has_message(&body).then_some(body);
     }
@@ -147,10 +151,12 @@ fn has_message(error: &Map<String, Value>) -> bool {
         .any(|name| error.get(*name).is_some_and(|value| !value.is_null()))
 }
 
-/// Returns the code and the type of an error, if they are words and not numbers.
+/// Returns the code and the type of an error, if they are words and not numbers. `InvalidApiKey` and `invalid_api_key`
+/// have the same label, since servers differ in case and underscores.
 fn label_of(error: &Map<String, Value>) -> String {
     let words = ["code", "type"].map(|name| error.get(name).and_then(Value::as_str));
-    words.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    let label = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    label.replace('_', "").to_ascii_lowercase()
 }
 
 /// Returns the HTTP code that an error contains.

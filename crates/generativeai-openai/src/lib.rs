@@ -39,8 +39,9 @@
 //! - safety thresholds that block nothing.
 //!
 //! Thoughts in the history are sent if the server accepts them. Unknown members of the generation config are sent
-//! unchanged, so settings such as `min_p` or `chat_template_kwargs` can be used. The API of OpenAI cannot count tokens:
-//! `count_tokens` fails with [`Unsupported`](generativeai::ErrorKind::Unsupported).
+//! unchanged, so settings such as `min_p` or `chat_template_kwargs` can be used. One that would replace another member
+//! of the request is refused. The API of OpenAI cannot count tokens: `count_tokens` fails with
+//! [`Unsupported`](generativeai::ErrorKind::Unsupported).
 //!
 //! [`Capabilities`] describes the differences between servers. It is chosen by the base URL unless it is set.
 //!

@@ -7,6 +7,10 @@ use generativeai::protocol::content::Blob;
 use serde_json::Value;
 
 /// Packs a value into a signature. It is base64, since clients of the Gemini API decode signatures.
+///
+/// The value is an object whose first name begins with a letter, so the signature begins with `eyJ`, the base64 of
+/// `{"` and a letter. The client of the Gemini API relies on that: it leaves such signatures out, since they are not
+/// from its service.
 pub(crate) fn pack(value: &Value) -> String {
     let packed = Blob::new("application/json", value.to_string());
     packed.data.unwrap_or_default()
@@ -25,6 +29,12 @@ pub(crate) fn unpack(signature: &str) -> Option<Value> {
     value.is_object().then_some(value)
 }
 
+/// Returns whether a detail of thinking from OpenRouter is a signature without the text that it signs. In a stream, the
+/// text is in pieces before it.
+pub(crate) fn lacks_text(detail: &Value) -> bool {
+    detail["type"] == "reasoning.text" && detail["text"].as_str().is_none_or(str::is_empty)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -37,6 +47,7 @@ mod tests {
         let packed = pack(&value);
         let by_url = packed.replace('+', "-").replace('/', "_");
 
+        assert!(packed.starts_with("eyJ"), "{packed}");
         assert_ne!(by_url, packed);
         assert_eq!(unpack(&packed), Some(value.clone()));
         assert_eq!(unpack(&by_url), Some(value.clone()));

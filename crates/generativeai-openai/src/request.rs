@@ -58,14 +58,15 @@ pub(crate) fn body(
         }
     }
     tools::write(request, &mut body)?;
-    if let Some(config) = request.generation_config.as_deref() {
-        config::write(config, capabilities, &mut body)?;
-    }
     if let Some(store) = request.store.filter(|_| capabilities.storage_and_tiers) {
         set(&mut body, "store", store);
     }
     if let Some(tier) = unsupported::tier(request)? {
         set(&mut body, "service_tier", tier);
+    }
+    // Last: an unknown member of the config must not replace any other member.
+    if let Some(config) = request.generation_config.as_deref() {
+        config::write(config, capabilities, &mut body)?;
     }
     Ok(body.into())
 }

@@ -168,21 +168,8 @@ fn object_schema(mut schema: Value) -> Value {
 /// Rejects tools that only the service has. Ignoring them would change the reply without notice, such as an answer that
 /// is not grounded in a search.
 fn reject_builtin(index: usize, tool: &Tool) -> Result<()> {
-    let builtin = [
-        (
-            "googleSearchRetrieval",
-            tool.google_search_retrieval.is_some(),
-        ),
-        ("googleSearch", tool.google_search.is_some()),
-        ("codeExecution", tool.code_execution.is_some()),
-        ("computerUse", tool.computer_use.is_some()),
-        ("urlContext", tool.url_context.is_some()),
-        ("fileSearch", tool.file_search.is_some()),
-        ("googleMaps", tool.google_maps.is_some()),
-        ("mcpServers", !tool.mcp_servers.is_empty()),
-    ];
-    match builtin.iter().find(|(_, is_set)| *is_set) {
-        Some((name, _)) => Err(invalid_argument(format!(
+    match tool.beyond_functions() {
+        Some(name) => Err(invalid_argument(format!(
             "tools[{index}].{name} is not supported by the embedded model: remove it"
         ))),
         None => Ok(()),

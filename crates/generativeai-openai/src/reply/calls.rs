@@ -129,16 +129,18 @@ impl Call {
             return true;
         }
         let function = piece.function.as_ref();
-        let is_more = match function.and_then(|function| function.arguments.as_ref()) {
-            None => false,
-            Some(Arguments::Text(more)) => !more.trim().is_empty(),
-            Some(Arguments::Json(_)) => true,
+        let more = match function.and_then(|function| function.arguments.as_ref()) {
+            None => "",
+            Some(Arguments::Text(more)) => more.trim_start(),
+            Some(Arguments::Json(_)) => "{",
         };
-        match has_ids || is_more {
-            true => read(&self.arguments).is_some(),
+        if more.is_empty() && !has_ids {
             // Two calls of one function without arguments. With an index, the piece repeats the name of its call.
-            false => piece.index.is_none() && self.arguments.is_empty(),
+            return piece.index.is_none() && self.arguments.is_empty();
         }
+        // Checked first, since reading all arguments with each of their pieces would take quadratic time.
+        let may_begin = more.is_empty() || more.starts_with('{') || more == "null";
+        may_begin && self.arguments.trim_end().ends_with('}') && read(&self.arguments).is_some()
     }
 
     fn add(&mut self, piece: ToolCall) {
@@ -209,18 +211,16 @@ impl Call {
     fn mistake(&self) -> Option<Mistake> {
         let name = &self.name;
         match &self.foreign {
-            Some(kind) if name.is_empty() => Some((
-                FinishReason::UnexpectedToolCall,
-                format!(
-                    "the model called a tool of the type `{kind}`, which the request does not declare"
-                ),
-            )),
-            Some(kind) => Some((
-                FinishReason::UnexpectedToolCall,
-                format!(
-                    "the model called `{name}` as a tool of the type `{kind}`, which the request does not declare"
-                ),
-            )),
+            Some(kind) => {
+                let tool = match name.as_str() {
+                    "" => "a tool".to_owned(),
+                    name => format!("`{name}` as a tool"),
+                };
+                let why = format!(
+                    "the model called {tool} of the type `{kind}`, which the request does not declare"
+                );
+                Some((FinishReason::UnexpectedToolCall, why))
+            }
             None if name.is_empty() => Some((
                 FinishReason::MalformedFunctionCall,
                 "the model called a function without a name".to_owned(),

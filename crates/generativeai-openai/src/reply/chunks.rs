@@ -189,7 +189,7 @@ impl Chunks {
         }
         let mut parts = parts::take(&mut message);
         if self.without_thoughts {
-            parts.retain(|part| !part.is_thought());
+            parts::remove_thoughts(&mut parts);
         }
         parts.extend(self.state(index).calls(message, extent, &mut candidate));
         if !parts.is_empty() {

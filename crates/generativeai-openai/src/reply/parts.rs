@@ -25,13 +25,16 @@ const REASONS: [(&str, FinishReason); 10] = [
 ];
 
 /// Converts a finish reason. An unknown one is kept, and an empty one is absent.
+///
+/// Gateways to Gemini pass on its own reasons, such as `MAX_TOKENS`.
 pub(super) fn finish_reason(reason: &str) -> Option<FinishReason> {
-    let known = REASONS.iter().find(|(name, _)| *name == reason);
-    match known {
-        Some((_, reason)) => Some(reason.clone()),
-        None if reason.is_empty() => None,
-        None => Some(FinishReason::Unknown(reason.to_owned())),
-    }
+    let mut known = REASONS.iter();
+    let known = known.find(|(name, _)| name.eq_ignore_ascii_case(reason));
+    let reason = match known {
+        Some((_, known)) => known.clone(),
+        None => FinishReason::from(reason),
+    };
+    (!reason.is_unspecified()).then_some(reason)
 }
 
 /// Takes the thoughts, the text and the images of a message, in this order.
@@ -48,9 +51,9 @@ pub(super) fn take(message: &mut Message) -> Vec<Part> {
             .thought_signature(opaque::pack(&detail))
     }));
     let extra = message.extra_content.take().unwrap_or_default();
+    let is_thought = of_google(&extra, "thought").is_some_and(|mark| *mark == true);
     match message.content.take() {
         Some(Text::Plain(text)) if !text.is_empty() => {
-            let is_thought = of_google(&extra, "thought").is_some_and(|mark| *mark == true);
             let text = Part::text(text);
             parts.push(if is_thought { text.thought(true) } else { text });
         }
@@ -60,11 +63,11 @@ pub(super) fn take(message: &mut Message) -> Vec<Part> {
     }
     if of_google(&extra, "thought_signature").is_some() {
         let signature = opaque::pack(&json!({"extra_content": extra}));
-        // A stream may contain the signature alone, after the text. Then an empty part carries it.
-        match parts
-            .last_mut()
-            .filter(|part| part.thought_signature.is_none())
-        {
+        // The signature of an answer stays apart from thoughts, since thoughts are not sent back to Google's layer. A
+        // stream may contain the signature alone, after the text. Then an empty part carries it.
+        let fits =
+            |part: &Part| part.is_thought() == is_thought && part.thought_signature.is_none();
+        match parts.last_mut().filter(|part| fits(part)) {
             Some(part) => part.thought_signature = Some(signature),
             None => parts.push(Part::text("").thought_signature(signature)),
         }
@@ -80,6 +83,17 @@ pub(super) fn take(message: &mut Message) -> Vec<Part> {
     let images = message.images.take().into_iter().flatten();
     parts.extend(images.map(listed));
     parts
+}
+
+/// Removes thoughts, for a request that excludes them. Opaque details stay: OpenRouter refuses the next round without
+/// them. A signature without its text is removed, as servers refuse it.
+pub(super) fn remove_thoughts(parts: &mut Vec<Part>) {
+    let is_detail = |part: &Part| {
+        let signature = part.thought_signature.as_deref();
+        let detail = signature.and_then(opaque::unpack);
+        part.as_text() == Some("") && detail.is_some_and(|detail| !opaque::lacks_text(&detail))
+    };
+    parts.retain(|part| !part.is_thought() || is_detail(part));
 }
 
 /// Returns whether a detail of thinking is encrypted or signed, and so has to be sent back unchanged.
@@ -110,19 +124,17 @@ fn listed(part: Value) -> Part {
                 return Part::text(text);
             }
         }
-        "thinking" if part["thinking"].is_string() => {
-            return Part::text(text(&part["thinking"]).unwrap_or_default()).thought(true);
-        }
         "refusal" => {
             if let Some(text) = text(&part["refusal"]) {
                 return Part::text(text);
             }
         }
-        // Mistral sends thoughts as a list of texts.
         "thinking" => {
-            let pieces = part["thinking"].as_array();
-            let texts = pieces.into_iter().flatten();
-            let texts: String = texts.filter_map(|piece| piece["text"].as_str()).collect();
+            let thoughts = &part["thinking"];
+            // Mistral sends thoughts as a list of texts.
+            let list = thoughts.as_array().into_iter().flatten();
+            let texts = list.filter_map(|piece| piece["text"].as_str());
+            let texts: String = thoughts.as_str().into_iter().chain(texts).collect();
             return Part::text(texts).thought(true);
         }
         "image_url" => {

@@ -1,10 +1,14 @@
 //! Tests that read replies, unary and in chunks, and compare the responses with those in `tests/fixtures`.
 
+use std::time::{Duration, Instant};
+
 use generativeai::protocol::read_json;
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::remote::__http::{Decoder as _, StreamEnd};
 use serde_json::{Value, json};
 
+use super::calls::{Calls, End};
+use super::wire::{Arguments, Function, ToolCall};
 use super::*;
 
 fn rows(table: &str) -> Vec<Value> {
@@ -78,6 +82,38 @@ fn a_call_with_cut_arguments_is_never_complete() {
             );
         }
     }
+}
+
+/// Measures the reading of calls whose arguments arrive in small pieces, each with the name of the function.
+fn time_of_calls(count: usize, objects: usize) -> Duration {
+    let arguments = json!({"list": vec![json!({}); objects]}).to_string();
+    let start = Instant::now();
+    for _ in 0..count {
+        let mut calls = Calls::default();
+        for piece in arguments.as_bytes().chunks(4) {
+            let piece = String::from_utf8_lossy(piece).into_owned();
+            let function = Function {
+                name: Some("f".to_owned()),
+                arguments: Some(Arguments::Text(piece)),
+            };
+            calls.push(ToolCall {
+                function: Some(function),
+                ..ToolCall::default()
+            });
+        }
+        let (parts, mistake) = calls.take(End::Finished);
+        assert_eq!((parts.len(), mistake), (1, None));
+    }
+    start.elapsed()
+}
+
+#[test]
+fn a_long_call_takes_about_as_long_as_short_ones_of_the_same_total_size() {
+    // If each piece read those before it, the long call would always take 64 times as long. Delays on a busy machine
+    // do not hit every repetition.
+    let linear = (0..10).any(|_| time_of_calls(1, 1 << 14) < 3 * time_of_calls(64, 1 << 8));
+
+    assert!(linear);
 }
 
 /// A returned chunk prevents a retry.

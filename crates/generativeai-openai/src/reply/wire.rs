@@ -11,34 +11,29 @@ use serde_json::{Map, Value};
 use crate::lenient;
 
 /// A completion, or a chunk of one. Servers also send `null` for absent members.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct Completion {
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(deserialize_with = "lenient::text")]
     pub(super) id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(deserialize_with = "lenient::text")]
     pub(super) model: Option<String>,
-    #[serde(default)]
     pub(super) choices: Option<Vec<Choice>>,
-    #[serde(default, deserialize_with = "lenient::optional")]
+    #[serde(deserialize_with = "lenient::optional")]
     pub(super) usage: Option<Usage>,
     /// URLs of web pages, at Perplexity and xAI.
-    #[serde(default)]
     pub(super) citations: Option<Value>,
     /// Web pages, at Perplexity.
-    #[serde(default)]
     pub(super) search_results: Option<Value>,
     /// Groq's own members: the usage of a stream, and an error.
-    #[serde(default)]
     pub(super) x_groq: Option<Value>,
-    #[serde(default)]
     object: Option<String>,
-    #[serde(default)]
     error: Option<Value>,
     /// Listed so that it is not among the unknown members: the Gemini API has no equivalent.
-    #[serde(default, rename = "created")]
+    #[serde(rename = "created")]
     _created: IgnoredAny,
     /// Random padding, so that the size of an encrypted chunk does not reveal the length of its text.
-    #[serde(default, rename = "obfuscation")]
+    #[serde(rename = "obfuscation")]
     _obfuscation: IgnoredAny,
     /// Members that only some servers have.
     #[serde(flatten)]
@@ -50,10 +45,7 @@ impl Reply for Completion {
         let choices = self.choices.iter().flatten();
         let groq = self.x_groq.as_ref().and_then(|groq| groq.get("error"));
         // DashScope ends a stream with an error whose members are not nested in `error`.
-        let is_bare = self.choices.is_none()
-            && ["code", "message"]
-                .iter()
-                .all(|name| self.others.contains_key(*name));
+        let is_bare = self.choices.is_none() && self.others.contains_key("code");
         self.error.is_some()
             || is_bare
             || self.object.as_deref() == Some("error")
@@ -62,25 +54,21 @@ impl Reply for Completion {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Choice {
-    #[serde(default)]
     pub(super) index: Option<i64>,
-    #[serde(default)]
     pub(super) message: Option<Message>,
-    #[serde(default)]
     pub(super) delta: Option<Message>,
-    #[serde(default)]
     pub(super) finish_reason: Option<String>,
-    #[serde(default, deserialize_with = "lenient::optional")]
+    #[serde(deserialize_with = "lenient::optional")]
     pub(super) logprobs: Option<Logprobs>,
     /// Usage of a stream, at Moonshot.
-    #[serde(default, deserialize_with = "lenient::optional")]
+    #[serde(deserialize_with = "lenient::optional")]
     pub(super) usage: Option<Usage>,
     /// Error of the provider, at OpenRouter.
-    #[serde(default)]
     error: Option<Value>,
-    #[serde(default, rename = "obfuscation")]
+    #[serde(rename = "obfuscation")]
     _obfuscation: IgnoredAny,
     /// Members that only some servers have, such as the results of filters.
     #[serde(flatten)]

@@ -5,14 +5,17 @@ use generativeai::protocol::config::{GenerationConfig, ThinkingConfig, ThinkingL
 use serde_json::{Map, Value, json};
 
 use super::member::set;
-use super::unsupported::absent;
+use super::unsupported::{absent, refuse_unknown};
 use crate::capabilities::{Capabilities, Thinking};
 use crate::error::refused;
 
 /// Path of the config, for messages.
 const PATH: &str = "generationConfig";
 
-/// Writes the config into a body.
+/// Members that the config cannot set, as they decide how the reply is read.
+const RESERVED: [&str; 3] = ["stream", "stream_options", "tools"];
+
+/// Writes the config into a body that contains all other members of the request.
 pub(super) fn write(
     config: &GenerationConfig,
     capabilities: &Capabilities,
@@ -53,7 +56,7 @@ pub(super) fn write(
     }
     // Settings of one server, such as `min_p`. None of them may replace a member that another setting has written.
     for (name, value) in config.unknown.iter() {
-        if body.contains_key(name) || name == "tools" {
+        if body.contains_key(name) || RESERVED.contains(&name.as_str()) {
             return Err(refused(format!(
                 "{PATH}.{name} would replace a member of the request: remove it"
             )));
@@ -163,19 +166,24 @@ fn write_thinking(
     body: &mut Map<String, Value>,
 ) -> Result<()> {
     let path = |name: &str| absent(&format!("{PATH}.thinkingConfig.{name}"));
-    if let Some((name, _)) = config.unknown.iter().next() {
-        return Err(path(name));
+    refuse_unknown(&format!("{PATH}.thinkingConfig"), &config.unknown)?;
+    let effort = config.thinking_level.as_ref().and_then(effort);
+    // -1 lets the model choose the amount, so nothing is sent.
+    let budget = config.thinking_budget.filter(|budget| *budget != -1);
+    if effort.is_some() && budget.is_some() {
+        return Err(refused(format!(
+            "{PATH}.thinkingConfig has both thinkingLevel and thinkingBudget: remove one of them"
+        )));
     }
-    if let Some(effort) = config.thinking_level.as_ref().and_then(effort) {
+    if let Some(effort) = effort {
         match way {
             Thinking::Effort | Thinking::Template => set(body, "reasoning_effort", effort),
             Thinking::Object => set(body, "reasoning", json!({"effort": effort})),
             Thinking::Switch => return Err(path("thinkingLevel")),
         }
     }
-    match (config.thinking_budget, way) {
-        // -1 lets the model choose the amount, so nothing is sent.
-        (None | Some(-1), _) => {}
+    match (budget, way) {
+        (None, _) => {}
         (Some(0), Thinking::Effort) => set(body, "reasoning_effort", "none"),
         (Some(0), Thinking::Template) => {
             set(

@@ -64,12 +64,16 @@ pub(super) fn file(path: &str, file: &FileData) -> Result<Value> {
     )))
 }
 
-/// Sets the resolution of an image (`detail`). Parts without an image have no resolution, so nothing is set there.
+/// Sets the resolution of an image (`detail`). Parts without an image have no resolution, so nothing is set there, and
+/// no level is refused.
 pub(super) fn set_detail(
     path: &str,
     part: &mut Value,
     level: &PartMediaResolutionLevel,
 ) -> Result<()> {
+    let Some(image) = part.get_mut("image_url") else {
+        return Ok(());
+    };
     let detail = match level {
         PartMediaResolutionLevel::Unspecified => return Ok(()),
         PartMediaResolutionLevel::Low => "low",
@@ -81,8 +85,6 @@ pub(super) fn set_detail(
             )));
         }
     };
-    if let Some(image) = part.get_mut("image_url") {
-        image["detail"] = detail.into();
-    }
+    image["detail"] = detail.into();
     Ok(())
 }

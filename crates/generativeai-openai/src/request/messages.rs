@@ -5,6 +5,8 @@
 //! function response is a message with the role `tool`. It follows the message with its call, and always has the
 //! identifier of the call.
 
+use std::collections::HashSet;
+
 use generativeai::Result;
 use generativeai::protocol::config::MediaResolution;
 use generativeai::protocol::content::{
@@ -14,10 +16,10 @@ use generativeai::protocol::request::GenerateContentRequest;
 use serde_json::{Map, Value, json};
 
 use super::media;
-use super::unsupported::absent;
+use super::unsupported::{refuse_first, refuse_unknown};
 use crate::capabilities::Capabilities;
 use crate::error::refused;
-use crate::opaque::unpack;
+use crate::opaque::{lacks_text, unpack};
 
 /// Converts the system instruction and the contents into messages.
 pub(super) fn messages(
@@ -33,6 +35,7 @@ pub(super) fn messages(
         messages: Vec::new(),
         open_calls: Vec::new(),
         calls: 0,
+        used_ids: call_ids(request),
     };
     if let Some(instruction) = &request.system_instruction {
         writer.system("systemInstruction", instruction)?;
@@ -71,9 +74,10 @@ struct Writer<'request> {
     messages: Vec<Value>,
     /// Identifiers and names of the calls that have no response yet.
     open_calls: Vec<(String, String)>,
-    /// Number of calls written so far. Calls without an identifier, as the Gemini API sends them, get `call_` and this
-    /// number.
+    /// Number of calls written so far, and of identifiers skipped: see [`unused_id`](Self::unused_id).
     calls: usize,
+    /// Identifiers of all calls of the request.
+    used_ids: HashSet<&'request str>,
 }
 
 impl Writer<'_> {
@@ -127,7 +131,7 @@ impl Writer<'_> {
                 Some(Data::FunctionCall(call)) => {
                     check_members(&path, part)?;
                     let mut call = self.call(&path, call)?;
-                    if let Some(extra) = signed.and_then(extra_content) {
+                    if let Some(extra) = signed.and_then(|signed| self.extra_content(signed)) {
                         call["extra_content"] = extra;
                     }
                     calls.push(call);
@@ -138,7 +142,9 @@ impl Writer<'_> {
                     if !is_bare {
                         pieces.push(self.model_piece(&path, part)?);
                     }
-                    extra = signed.and_then(extra_content).or(extra);
+                    extra = signed
+                        .and_then(|signed| self.extra_content(signed))
+                        .or(extra);
                 }
             }
         }
@@ -166,12 +172,21 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Returns the extra content of Google's OpenAI layer that a signature contains, if the server reads it.
+    fn extra_content(&self, mut signed: Value) -> Option<Value> {
+        let extra = signed.get_mut("extra_content").map(Value::take);
+        extra.filter(|_| self.capabilities.extra_content)
+    }
+
     /// Converts a part of the model that is neither a thought nor a call. A part of an unknown kind that a server sent
     /// in a list is sent back unchanged.
     fn model_piece(&self, path: &str, part: &Part) -> Result<Value> {
         let mut members = part.unknown.iter();
         match (&part.data, members.next(), members.next()) {
-            (None, Some((kind, original)), None) if original["type"] == **kind => {
+            // A part without a type is kept as `part`.
+            (None, Some((kind, original)), None)
+                if original["type"].as_str().unwrap_or("part") == kind =>
+            {
                 Ok(original.clone())
             }
             _ => self.piece(path, part),
@@ -185,12 +200,10 @@ impl Writer<'_> {
                 "{path}.functionCall is not complete: remove the message, or undo its turn"
             )));
         }
-        if let Some((name, _)) = call.unknown.iter().next() {
-            return Err(absent(&format!("{path}.functionCall.{name}")));
-        }
+        refuse_unknown(&format!("{path}.functionCall"), &call.unknown)?;
         self.calls += 1;
         let id = call.id.clone().filter(|id| !id.is_empty());
-        let id = id.unwrap_or_else(|| format!("call_{}", self.calls));
+        let id = id.unwrap_or_else(|| self.unused_id());
         self.open_calls.push((id.clone(), call.name().to_owned()));
         let arguments = call.args.clone().unwrap_or_default();
         let arguments = Value::Object(arguments).to_string();
@@ -198,21 +211,28 @@ impl Writer<'_> {
         Ok(json!({"id": id, "type": "function", "function": function}))
     }
 
+    /// Returns an identifier for a call that has none, as the Gemini API sends them: `call_` and its number. Numbers of
+    /// identifiers that another call has are skipped, since a response would belong to both calls.
+    fn unused_id(&mut self) -> String {
+        loop {
+            let id = format!("call_{}", self.calls);
+            if !self.used_ids.contains(id.as_str()) {
+                return id;
+            }
+            self.calls += 1;
+        }
+    }
+
     /// Writes a function response as a message of a tool. Returns the media that this message cannot contain, which the
     /// caller adds to a user message.
     fn response(&mut self, path: &str, response: &FunctionResponse) -> Result<Vec<Value>> {
         let path = format!("{path}.functionResponse");
-        for (name, is_set) in [
+        let set = [
             ("willContinue", response.will_continue == Some(true)),
             ("scheduling", response.scheduling.is_some()),
-        ] {
-            if is_set {
-                return Err(absent(&format!("{path}.{name}")));
-            }
-        }
-        if let Some((name, _)) = response.unknown.iter().next() {
-            return Err(absent(&format!("{path}.{name}")));
-        }
+        ];
+        refuse_first(&path, &set)?;
+        refuse_unknown(&path, &response.unknown)?;
         let name = response.name.as_deref().unwrap_or_default();
         // Without an identifier, the responses to several calls of one function are in the order of the calls.
         let mut open = self.open_calls.iter();
@@ -278,11 +298,23 @@ impl Writer<'_> {
         };
         let own = part.media_resolution.as_deref();
         let own = own.and_then(|resolution| resolution.level.as_ref());
-        if let Some(level) = own.or(self.resolution.as_ref()) {
+        if let Some(level) = own {
             media::set_detail(&format!("{path}.mediaResolution"), &mut piece, level)?;
+        } else if let Some(level) = &self.resolution {
+            media::set_detail("generationConfig.mediaResolution", &mut piece, level)?;
         }
         Ok(piece)
     }
+}
+
+/// Returns the identifiers of the calls of a request.
+fn call_ids(request: &GenerateContentRequest) -> HashSet<&str> {
+    let parts = request.contents.iter().flat_map(|content| &content.parts);
+    let ids = parts.filter_map(|part| match &part.data {
+        Some(Data::FunctionCall(call)) => call.id.as_deref(),
+        _ => None,
+    });
+    ids.collect()
 }
 
 /// Returns the parts of a content with their paths.
@@ -309,13 +341,8 @@ fn check_members(path: &str, part: &Part) -> Result<()> {
         ("spreadsheetMetadata", part.spreadsheet_metadata.is_some()),
         ("audioMetadata", part.audio_metadata.is_some()),
     ];
-    if let Some((name, _)) = set.iter().find(|(_, is_set)| *is_set) {
-        return Err(absent(&format!("{path}.{name}")));
-    }
-    match part.unknown.iter().next() {
-        Some((name, _)) => Err(absent(&format!("{path}.{name}"))),
-        None => Ok(()),
-    }
+    refuse_first(path, &set)?;
+    refuse_unknown(path, &part.unknown)
 }
 
 /// Returns the content of a message: a list of parts, or a string if all parts are text. Every server accepts a string,
@@ -351,18 +378,10 @@ impl Thoughts {
         // A stream contains the text in pieces, and then the signature alone. OpenRouter signed both together, so the
         // text is put back into the detail.
         let signed_text = &self.text[self.detailed..];
-        if detail["type"] == "reasoning.text"
-            && detail["text"].as_str().is_none_or(str::is_empty)
-            && !signed_text.is_empty()
-        {
+        if lacks_text(&detail) && !signed_text.is_empty() {
             detail["text"] = signed_text.into();
         }
         self.detailed = self.text.len();
         self.details.push(detail);
     }
-}
-
-/// Returns the extra content of Google's OpenAI layer that a signature contains.
-fn extra_content(mut signed: Value) -> Option<Value> {
-    signed.get_mut("extra_content").map(Value::take)
 }

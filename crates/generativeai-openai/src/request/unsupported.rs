@@ -1,6 +1,7 @@
 //! Members of a request that the server does not support. A request that sets one is refused before it is sent.
 
 use generativeai::Result;
+use generativeai::protocol::Unknown;
 use generativeai::protocol::config::GenerationConfig;
 use generativeai::protocol::request::{GenerateContentRequest, ServiceTier};
 use generativeai::protocol::safety::SafetySetting;
@@ -27,9 +28,7 @@ pub(super) fn check(request: &GenerateContentRequest, capabilities: &Capabilitie
         ),
     ];
     refuse_first("", &set)?;
-    if let Some((name, _)) = request.unknown.iter().next() {
-        return Err(absent(name));
-    }
+    refuse_unknown("", &request.unknown)?;
     let filters = |setting: &&SafetySetting| !setting.is_off();
     if let Some(threshold) = request
         .safety_settings
@@ -49,7 +48,7 @@ pub(super) fn check(request: &GenerateContentRequest, capabilities: &Capabilitie
         let calling = config.function_calling_config.as_ref();
         let streamed = calling.and_then(|calling| calling.stream_function_call_arguments);
         refuse_first(
-            "toolConfig.",
+            "toolConfig",
             &[
                 ("retrievalConfig", config.retrieval_config.is_some()),
                 (
@@ -80,32 +79,17 @@ pub(super) fn tier(request: &GenerateContentRequest) -> Result<Option<&'static s
 
 /// Refuses tools that run on Google's servers. Functions run in the program, so every server supports them.
 fn check_tool(at: usize, tool: &Tool) -> Result<()> {
-    refuse_first(
-        &format!("tools[{at}]."),
-        &[
-            (
-                "googleSearchRetrieval",
-                tool.google_search_retrieval.is_some(),
-            ),
-            ("googleSearch", tool.google_search.is_some()),
-            ("codeExecution", tool.code_execution.is_some()),
-            ("computerUse", tool.computer_use.is_some()),
-            ("urlContext", tool.url_context.is_some()),
-            ("fileSearch", tool.file_search.is_some()),
-            ("googleMaps", tool.google_maps.is_some()),
-            ("mcpServers", !tool.mcp_servers.is_empty()),
-        ],
-    )?;
     // An unknown member may be a newer built-in tool, and the caller would not notice that it is missing.
-    match tool.unknown.iter().next() {
-        Some((name, _)) => Err(absent(&format!("tools[{at}].{name}"))),
+    let unknown = tool.unknown.iter().next().map(|(name, _)| name.as_str());
+    match tool.beyond_functions().or(unknown) {
+        Some(name) => Err(absent(&format!("tools[{at}].{name}"))),
         None => Ok(()),
     }
 }
 
 fn check_config(config: &GenerationConfig, capabilities: &Capabilities) -> Result<()> {
     refuse_first(
-        "generationConfig.",
+        "generationConfig",
         &[
             (
                 "candidateCount",
@@ -125,11 +109,26 @@ fn check_config(config: &GenerationConfig, capabilities: &Capabilities) -> Resul
     }
 }
 
-/// Refuses the first member that is set.
-fn refuse_first(path: &str, members: &[(&str, bool)]) -> Result<()> {
+/// Refuses the first member that is set. The path of the request itself is empty.
+pub(super) fn refuse_first(path: &str, members: &[(&str, bool)]) -> Result<()> {
     match members.iter().find(|(_, is_set)| *is_set) {
-        Some((name, _)) => Err(absent(&format!("{path}{name}"))),
+        Some((name, _)) => Err(absent_member(path, name)),
         None => Ok(()),
+    }
+}
+
+/// Refuses the first member without a field in this version: it is not sent, and the caller would not notice.
+pub(super) fn refuse_unknown(path: &str, unknown: &Unknown) -> Result<()> {
+    match unknown.iter().next() {
+        Some((name, _)) => Err(absent_member(path, name)),
+        None => Ok(()),
+    }
+}
+
+fn absent_member(path: &str, name: &str) -> generativeai::Error {
+    match path {
+        "" => absent(name),
+        path => absent(&format!("{path}.{name}")),
     }
 }
 

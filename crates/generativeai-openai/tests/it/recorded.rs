@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::{env, fs, io};
 
-use generativeai::protocol::embeddings::EmbedContentRequest;
+use generativeai::protocol::embeddings::{BatchEmbedContentsRequest, EmbedContentRequest};
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::{Backend, ErrorKind, RequestOptions, Result};
 use serde_json::{Value, json};
@@ -184,8 +184,14 @@ fn difference(
     None
 }
 
+fn is_stream(recording: &Value) -> bool {
+    let content_type = recording["content_type"].as_str().unwrap();
+    content_type.contains("event-stream")
+}
+
 /// Reads an exchange with the client. Embeddings and lists of models are checked here, and become an empty response.
-async fn read(server: &Server, path: &str, is_stream: bool) -> Result<GenerateContentResponse> {
+async fn read(server: &Server, recording: &Value) -> Result<GenerateContentResponse> {
+    let path = recording["path"].as_str().unwrap();
     let (client, options) = (server.client(), RequestOptions::default().without_retry());
     if path.ends_with("/models") {
         let models = client.list_models(None, options).await?;
@@ -193,19 +199,20 @@ async fn read(server: &Server, path: &str, is_stream: bool) -> Result<GenerateCo
         return Ok(GenerateContentResponse::default());
     }
     if path.ends_with("/embeddings") {
-        let request = EmbedContentRequest::new("x").model("m");
-        let embedding = client
-            .embed_content(request, options)
-            .await?
-            .embedding
-            .unwrap();
-        assert!(!embedding.values.is_empty());
+        let body = recording["body"].as_str().unwrap();
+        let body: Value = serde_json::from_str(body).unwrap_or_default();
+        let texts = body["data"].as_array().map_or(1, Vec::len);
+        let requests = vec![EmbedContentRequest::new("x").model("m"); texts];
+        let batch = BatchEmbedContentsRequest::default().requests(requests);
+        let response = client.batch_embed_contents(batch, options).await?;
+        let mut embeddings = response.embeddings.iter();
+        assert!(embeddings.all(|embedding| !embedding.values.is_empty()));
         return Ok(GenerateContentResponse::default());
     }
     let request = generativeai::protocol::request::GenerateContentRequest::default()
         .model("models/m")
         .contents("x");
-    if !is_stream {
+    if !is_stream(recording) {
         return client.generate_content(request, options).await;
     }
     let mut stream = client.stream_generate_content(request, options);
@@ -229,10 +236,7 @@ async fn check(
     let body = recording["body"].as_str().unwrap();
     let path = recording["path"].as_str().unwrap();
     let status = recording["status"].as_u64().unwrap() as u16;
-    let is_stream = recording["content_type"]
-        .as_str()
-        .unwrap()
-        .contains("event-stream");
+    let is_stream = is_stream(recording);
     let mut answer = if is_stream {
         Answer::stream(body)
     } else {
@@ -251,7 +255,7 @@ async fn check(
             let json: Value = serde_json::from_str(json.trim()).unwrap_or_default();
             json.get("error").is_some_and(|error| !error.is_null())
         });
-    match read(server, path, is_stream).await {
+    match read(server, recording).await {
         Ok(_) if has_error => Some("an error was read as a reply".to_owned()),
         Err(error) if has_error => {
             let is_refusal = status >= 400 && error.http_code() == Some(status);

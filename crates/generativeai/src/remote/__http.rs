@@ -8,10 +8,10 @@ pub use super::failure::from_status;
 pub use super::profile::{ApiVersion, KeyRequired, Profile, ReadError};
 pub use super::reply::Reply;
 pub use super::reply_stream::{Decoder, StreamEnd};
-#[cfg(feature = "testing")]
-pub use super::resolve::LookUp;
 
 use super::RemoteBuilder;
+#[cfg(feature = "testing")]
+use super::resolve::{LookUp, Resolver};
 use crate::error::Result;
 
 /// Returns a builder of clients of a service.
@@ -31,6 +31,6 @@ pub fn client(builder: RemoteBuilder) -> Result<Client> {
 /// Replaces the resolver of host names, for tests of other backends.
 #[cfg(feature = "testing")]
 pub fn with_resolver(mut builder: RemoteBuilder, look_up: LookUp) -> RemoteBuilder {
-    builder.resolver = super::resolve::Resolver::Function(look_up);
+    builder.resolver = Resolver::Function(look_up);
     builder
 }

@@ -25,7 +25,7 @@ pub(super) enum Resolver {
 
 /// Resolver of a test: returns the addresses of a host.
 #[cfg(any(test, feature = "testing"))]
-pub type LookUp = fn(String) -> BoxFuture<io::Result<Vec<SocketAddr>>>;
+pub(super) type LookUp = fn(String) -> BoxFuture<io::Result<Vec<SocketAddr>>>;
 
 impl Default for Resolver {
     fn default() -> Self {

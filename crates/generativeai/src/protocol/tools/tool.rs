@@ -63,6 +63,33 @@ impl Tool {
     ) -> Self {
         Self::default().function_declarations(declarations)
     }
+
+    /// Returns the name of the first built-in tool in the JSON of the API, for a backend that has only functions.
+    ///
+    /// ```
+    /// use generativeai::protocol::tools::{FunctionDeclaration, GoogleSearch, Tool};
+    ///
+    /// let height = FunctionDeclaration::new("height", "Returns the height of a mountain in metres.");
+    /// assert_eq!(Tool::from(height).beyond_functions(), None);
+    /// assert_eq!(Tool::from(GoogleSearch::default()).beyond_functions(), Some("googleSearch"));
+    /// ```
+    pub fn beyond_functions(&self) -> Option<&'static str> {
+        let members = [
+            (
+                "googleSearchRetrieval",
+                self.google_search_retrieval.is_some(),
+            ),
+            ("googleSearch", self.google_search.is_some()),
+            ("codeExecution", self.code_execution.is_some()),
+            ("computerUse", self.computer_use.is_some()),
+            ("urlContext", self.url_context.is_some()),
+            ("fileSearch", self.file_search.is_some()),
+            ("googleMaps", self.google_maps.is_some()),
+            ("mcpServers", !self.mcp_servers.is_empty()),
+        ];
+        let (name, _) = members.into_iter().find(|(_, is_set)| *is_set)?;
+        Some(name)
+    }
 }
 
 impl From<FunctionDeclaration> for Tool {
