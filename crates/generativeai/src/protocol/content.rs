@@ -72,7 +72,7 @@ mod partial_args;
 pub use code::*;
 pub use contents::Contents;
 #[cfg(feature = "remote")]
-pub(crate) use contents::Json;
+pub(crate) use contents::{Json, is_foreign_signature};
 pub(crate) use contents::Transcript;
 pub use function::*;
 pub use media::*;

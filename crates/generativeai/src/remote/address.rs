@@ -137,6 +137,12 @@ impl Address {
         is_loopback(&self.host)
     }
 
+    /// Returns whether the service is one of Google's.
+    pub(super) fn is_google(&self) -> bool {
+        let host = self.host.to_ascii_lowercase();
+        host.ends_with(".googleapis.com")
+    }
+
     /// Returns whether connections are encrypted.
     pub(super) fn is_encrypted(&self) -> bool {
         self.is_encrypted
