@@ -500,7 +500,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         // The service may have rejected the continuation token, and a 400 does not say so. Without the token a retry
         // begins the reply again; with it, the retry would fail in the same way.
         if error.http_code() == Some(400) {
-            self.chat.state.forget_checkpoint();
+            self.chat.forget_checkpoint();
         }
         let received = self.turn().received.clone();
         let finish_reason = received.as_ref().and_then(|reply| reply.finish_reason());
