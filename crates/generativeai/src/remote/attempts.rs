@@ -23,6 +23,9 @@ const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum number of bytes read from the body of an error response.
 const ERROR_BODY_LIMIT: usize = 1 << 20;
 
+/// Longest wait for the body of an error response. The limits of the request are those of a reply, and much longer.
+const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The attempts at one request.
 pub(super) struct Attempts {
     pub(super) service: Arc<Service>,
@@ -207,13 +210,16 @@ impl Attempts {
             .header("retry-after")
             .and_then(|value| retry::retry_after(value, SystemTime::now()));
         let mut body = BytesMut::new();
+        let reading = async {
+            while body.len() < ERROR_BODY_LIMIT
+                && let Ok(Some(chunk)) = self.chunk(&mut response, false).await
+            {
+                let room = ERROR_BODY_LIMIT - body.len();
+                body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            }
+        };
         // A truncated body does not matter: the code suffices.
-        while body.len() < ERROR_BODY_LIMIT
-            && let Ok(Some(chunk)) = self.chunk(&mut response, false).await
-        {
-            let room = ERROR_BODY_LIMIT - body.len();
-            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        }
+        let _ = tokio::time::timeout(ERROR_BODY_TIMEOUT, reading).await;
         Failure::refused(response.code(), &body, retry_after, &self.service.errors)
     }
 }
