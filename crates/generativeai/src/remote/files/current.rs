@@ -74,14 +74,15 @@ impl FileReferences {
     /// The error itself, if another request would fail, too.
     pub(in crate::remote) fn recover(&mut self, error: Error) -> Result<()> {
         let missing = self.sent.iter().find(|uri| is_missing(&error, uri));
-        // The number of attachments limits the uploads, if the service reports new files as missing, too.
-        match missing {
-            Some(uri) if self.gone.len() < self.sent.len() => {
-                self.gone.insert(uri.clone());
-                Ok(())
-            }
-            _ => Err(error),
+        // Two limits, if the service reports new files as missing, too: the number of attachments limits the uploads,
+        // and a file that is uploaded again under the same URI does not help.
+        if let Some(uri) = missing
+            && self.gone.len() < self.sent.len()
+            && self.gone.insert(uri.clone())
+        {
+            return Ok(());
         }
+        Err(error)
     }
 
     /// Returns the reference to an existing file with the content: the given one, a later upload, or a new one.
@@ -141,4 +142,29 @@ impl FileReferences {
 fn is_missing(error: &Error, uri: &str) -> bool {
     let id = uri.rsplit('/').next().unwrap_or_default();
     matches!(error.http_code(), Some(403 | 404)) && !id.is_empty() && error.to_string().contains(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_missing_after_its_new_upload_is_an_error() {
+        let remote = Remote::builder().base_url("http://127.0.0.1:1").build();
+        let remote = remote.expect("good settings");
+        let missing = |id: &str| Error::new(ErrorKind::NotFound, id).with_http_code(403);
+
+        // Two parts with one file, and the upload leads to the same URI.
+        let mut files = remote.files_of(Contents::default(), RequestOptions::default());
+        files.sent = vec!["https://h/files/abc".to_owned(); 2];
+        assert!(files.recover(missing("abc")).is_ok());
+        assert!(files.recover(missing("abc")).is_err());
+
+        // One part, and each upload leads to another URI.
+        let mut files = remote.files_of(Contents::default(), RequestOptions::default());
+        files.sent = vec!["https://h/files/abc".to_owned()];
+        assert!(files.recover(missing("abc")).is_ok());
+        files.sent = vec!["https://h/files/def".to_owned()];
+        assert!(files.recover(missing("def")).is_err());
+    }
 }
