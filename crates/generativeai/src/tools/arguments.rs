@@ -115,7 +115,9 @@ fn has_type(value: &Value, name: &Value) -> bool {
 fn drop_zero_fractions(value: &mut Value) {
     match value {
         Value::Number(number) => {
-            if let Some(whole) = number.as_f64().filter(|float| float.fract() == 0.0)
+            // An integer stays: an `f64` would round one beyond 2⁵³.
+            if number.is_f64()
+                && let Some(whole) = number.as_f64().filter(|float| float.fract() == 0.0)
                 && whole.abs() <= MAX_EXACT_INTEGER
             {
                 #[expect(clippy::cast_possible_truncation, reason = "an integer within ±2⁵³")]
@@ -164,6 +166,21 @@ mod tests {
                 days: Some(2)
             })
         );
+    }
+
+    #[test]
+    fn a_large_integer_beside_a_float_is_not_rounded() {
+        #[derive(Deserialize)]
+        struct Page {
+            id: u64,
+            number: u8,
+        }
+        let arguments = json!({"id": 9_007_199_254_740_993_u64, "number": 2.0});
+        let arguments = arguments.as_object().cloned().unwrap_or_default();
+
+        let page: Page = read(arguments).expect("arguments that fit");
+
+        assert_eq!((page.id, page.number), (9_007_199_254_740_993, 2));
     }
 
     #[test]
