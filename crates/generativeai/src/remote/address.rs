@@ -77,6 +77,16 @@ impl Address {
         Ok(address)
     }
 
+    /// Checks the scheme and the host of a URL. Its path and its query may be any.
+    #[cfg(feature = "mcp")]
+    pub(super) fn of_origin(url: &str) -> Result<Self> {
+        let url = url.trim();
+        let host = url.find("://").map_or(0, |at| at + "://".len());
+        let length = url[host..].find(['/', '?', '#']);
+        let end = length.map_or(url.len(), |length| host + length);
+        Self::checked(&url[..end], false)
+    }
+
     /// Checks a base URL without an API version at its end.
     fn checked(base: &str, allow_plain: bool) -> Result<Self> {
         let uri: Uri = base
