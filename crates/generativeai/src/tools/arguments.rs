@@ -61,7 +61,11 @@ fn check_members(members: &Map<String, Value>, schema: &Value, path: &str) -> Re
     for (name, value) in members {
         // Indexing a `Value` returns `Null` for a missing member, so an undeclared property has no schema to fit.
         match &schema["properties"][name] {
-            Value::Null if schema["additionalProperties"] == false => {
+            // Patterns are not checked, so an undeclared member may match one.
+            Value::Null
+                if schema["additionalProperties"] == false
+                    && schema["patternProperties"].is_null() =>
+            {
                 return Err(format!("unknown argument `{}`", path_of(name)));
             }
             property => check_value(value, property, &path_of(name))?,
@@ -193,6 +197,7 @@ mod tests {
                 "mode": {"enum": ["read", "write"]},
                 "owner": {"type": "object", "properties": {"id": {"type": "integer"}}, "required": ["id"]},
                 "any": {"anyOf": [{"type": "string"}]},
+                "labels": {"patternProperties": {"^x-": {"type": "string"}}, "additionalProperties": false},
             },
             "required": ["path"],
             "additionalProperties": false,
@@ -203,6 +208,7 @@ mod tests {
                 None,
             ),
             (json!({"path": "a", "any": 5}), None),
+            (json!({"path": "a", "labels": {"x-mine": "b"}}), None),
             (json!({}), Some("missing argument `path`")),
             (
                 json!({"path": 1}),
