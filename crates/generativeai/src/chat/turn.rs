@@ -180,16 +180,11 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
             match &mut self.step {
                 Step::Store(write) => {
                     let written = write.result().await;
-                    match self.chat.end_write(written) {
-                        Err(error) if error.kind() == ErrorKind::Conflict => {
-                            // Nothing more is written: the journal belongs to the other writer now.
-                            let error = self.fail(error);
-                            self.step = Step::Over;
-                            return Some(Err(error));
-                        }
-                        // If the journal fails in another way, the conversation continues in memory: see `unsaved`.
-                        _ => self.fit(),
+                    // If the journal fails in another way, the conversation continues in memory: see `unsaved`.
+                    if let Some(conflict) = self.end_write(written) {
+                        return Some(Err(conflict));
                     }
+                    self.fit();
                 }
                 Step::Fit(fit) => match fit.await {
                     Ok(fit) => self.fitted(fit),
@@ -235,7 +230,10 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
                 }
                 Step::StoreRound(write) => {
                     let written = write.result().await;
-                    self.chat.end_write(written).ok();
+                    // The rest of the turn could not be stored, and further functions must not run.
+                    if let Some(conflict) = self.end_write(written) {
+                        return Some(Err(conflict));
+                    }
                     self.step = Step::Request;
                 }
                 Step::Close(write, error) => {
@@ -486,6 +484,18 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
             self.chat.commit(event);
         }
         self.step = Step::StoreRound(self.chat.begin_write());
+    }
+
+    /// Records the result of a write. Returns the error if it is a conflict, which ends the turn: nothing more is
+    /// written, since the journal belongs to the other writer now.
+    fn end_write(&mut self, written: Option<Result<()>>) -> Option<Error> {
+        let error = self.chat.end_write(written).err()?;
+        if error.kind() != ErrorKind::Conflict {
+            return None;
+        }
+        let error = self.fail(error);
+        self.step = Step::Over;
+        Some(error)
     }
 
     /// Ends the turn with an error, which is returned once the result is in the journal.
