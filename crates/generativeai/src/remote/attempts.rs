@@ -176,7 +176,7 @@ impl Attempts {
             },
         );
         match wait.filter(|_| failure.is_retryable) {
-            Some(wait) if names_wait(&failure.error) || self.service.retry_budget.spend() => {
+            Some(wait) if has_retry_after(&failure.error) || self.service.retry_budget.spend() => {
                 attempt.waited = wait;
                 trace::retried(&attempt, &failure.error);
                 if let Some(hook) = &self.options.on_retry {
@@ -226,7 +226,7 @@ impl Attempts {
 
 /// Returns whether the service answered 429 with a wait. Such a retry costs no budget: the budget protects a service
 /// that is down, and this one responds.
-fn names_wait(error: &Error) -> bool {
+fn has_retry_after(error: &Error) -> bool {
     error.http_code() == Some(429) && error.retry_after().is_some()
 }
 

@@ -21,7 +21,7 @@ const WAITS: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10
 
 /// Minimum timeout of a request for the state of a file. The last one starts when the limit has been reached, so no
 /// time would be left for it.
-const LAST_LOOK: Duration = Duration::from_secs(1);
+const MIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Remote {
     /// Prepares the upload of a file on disk. Its extension determines its media type.
@@ -126,7 +126,7 @@ impl Remote {
             wait = longest.min(wait * 2);
             let remaining = deadline.map(|end| end.saturating_duration_since(Instant::now()));
             let options = RequestOptions {
-                timeout: remaining.map(|remaining| remaining.max(LAST_LOOK)),
+                timeout: remaining.map(|remaining| remaining.max(MIN_TIMEOUT)),
                 ..RequestOptions::default()
             };
             file = self.file(&name, options).await?;
