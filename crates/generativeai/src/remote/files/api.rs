@@ -13,8 +13,10 @@ use super::pieces::Source;
 use super::upload::UploadFile;
 use crate::backend::RequestOptions;
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::files::{File, FileState};
+use crate::protocol::files::{DeleteFileResponse, File, FileState};
 use crate::remote::Remote;
+use crate::remote::failure::EXPIRED_FILE;
+use crate::remote::request::Outgoing;
 
 /// First and longest wait between two requests for the state of a file.
 const WAITS: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10)];
@@ -91,7 +93,10 @@ impl Remote {
     ///
     /// Those of [`get_file`](Self::get_file).
     pub async fn delete_file(&self, name: &str) -> Result<()> {
-        self.file_deletion(name, RequestOptions::default()).await?;
+        let request = self.address().file(name).map(Outgoing::delete);
+        let options = RequestOptions::default();
+        let deleted: Result<DeleteFileResponse> = self.0.unary(request, options).await;
+        deleted.map_err(|error| about(name, error))?;
         self.0.0.stored.forget(name);
         Ok(())
     }
@@ -131,6 +136,29 @@ impl Remote {
             };
             file = self.file(&name, options).await?;
         }
+    }
+
+    /// Requests the description of a file.
+    async fn file(&self, name: &str, options: RequestOptions) -> Result<File> {
+        let request = self.address().file(name).map(Outgoing::get);
+        let file = self.0.unary(request, options).await;
+        file.map_err(|error| about(name, error))
+    }
+}
+
+/// Adds the name of the file to an error, and advice if the file may not exist. The service answers 403 for a missing
+/// file. A message that already contains the name or the advice does not get it twice.
+fn about(name: &str, error: Error) -> Error {
+    let message = error.to_string();
+    let is_missing = matches!(error.http_code(), Some(403 | 404));
+    let error = match is_missing && !message.contains(EXPIRED_FILE) {
+        true => error.with_hint(EXPIRED_FILE),
+        false => error,
+    };
+    let id = name.trim_start_matches("files/");
+    match message.contains(&format!("`files/{id}`")) {
+        true => error,
+        false => error.with_context(&format!("file `{name}`")),
     }
 }
 
