@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::AsyncRead;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::attach::{AttachFile, Origin};
 use super::list::FileList;
@@ -15,6 +15,7 @@ use crate::backend::RequestOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::files::{DeleteFileResponse, File, FileState};
 use crate::remote::Remote;
+use crate::remote::deadline::SharedLimit;
 use crate::remote::failure::EXPIRED_FILE;
 use crate::remote::request::Outgoing;
 
@@ -112,7 +113,7 @@ impl Remote {
     /// [`Timeout`](ErrorKind::Timeout): the file was not ready within `limit`. Also the errors of
     /// [`get_file`](Self::get_file).
     pub async fn wait_until_active(&self, file: File, limit: Duration) -> Result<File> {
-        let deadline = Instant::now().checked_add(limit);
+        let shared = SharedLimit::start(Some(limit));
         let [mut wait, longest] = WAITS;
         let mut file = file;
         loop {
@@ -122,14 +123,14 @@ impl Remote {
                 Some(FileState::Failed) => return Err(failed(&name, file)),
                 Some(_) => {}
             }
-            let remaining = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            let remaining = shared.remaining();
             if remaining.is_some_and(|remaining| remaining.is_zero()) {
                 let message = format!("file `{name}` is still processed after {limit:?}");
                 return Err(Error::new(ErrorKind::Timeout, message));
             }
             sleep(wait.min(remaining.unwrap_or(wait))).await;
             wait = longest.min(wait * 2);
-            let remaining = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            let remaining = shared.remaining();
             let options = RequestOptions {
                 timeout: remaining.map(|remaining| remaining.max(MIN_TIMEOUT)),
                 ..RequestOptions::default()

@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use tokio::time::Instant;
-
 use super::pieces::Source;
 use super::reference::{Reference, take_reference};
 use super::stored::{Key, is_over};
@@ -13,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{Content, Contents, Data, FileData};
 use crate::protocol::files::File;
 use crate::remote::Remote;
+use crate::remote::deadline::SharedLimit;
 
 /// Contents that refer to attachments, and the state of their files.
 ///
@@ -22,8 +21,8 @@ pub(in crate::remote) struct FileReferences {
     remote: Remote,
     contents: Contents,
     options: RequestOptions,
-    /// Deadline of all requests, if any.
-    deadline: Option<Instant>,
+    /// Time limit of all requests.
+    limit: SharedLimit,
     /// URIs of the attachments in the last request.
     sent: Vec<String>,
     /// URIs of files that the service has reported as missing.
@@ -38,14 +37,11 @@ impl Remote {
         options: RequestOptions,
     ) -> FileReferences {
         let options = options.or(&self.0.0.options);
-        let deadline = options
-            .timeout
-            .and_then(|timeout| Instant::now().checked_add(timeout));
         FileReferences {
             remote: self.clone(),
             contents,
+            limit: SharedLimit::start(options.timeout),
             options,
-            deadline,
             sent: Vec::new(),
             gone: HashSet::new(),
         }
@@ -129,11 +125,7 @@ impl FileReferences {
 
     /// Returns the options with the time that is left.
     fn options(&self) -> RequestOptions {
-        let mut options = self.options.clone();
-        if let Some(deadline) = self.deadline {
-            options.timeout = Some(deadline.saturating_duration_since(Instant::now()));
-        }
-        options
+        self.limit.apply_to(&self.options)
     }
 }
 
