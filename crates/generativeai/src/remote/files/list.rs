@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use futures_core::Stream;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 
 use crate::backend::RequestOptions;
 use crate::error::{Error, ErrorKind, Result};
@@ -78,10 +78,12 @@ impl FileList {
 
     /// Turns the list into a [`Stream`].
     pub fn into_stream(self) -> impl Stream<Item = Result<File>> + Send {
-        stream::unfold(self, |mut this| async move {
+        let files = stream::unfold(self, |mut this| async move {
             let file = this.next().await?;
             Some((file, this))
-        })
+        });
+        // `unfold` panics if it is polled after its end, which `Stream` allows.
+        files.fuse()
     }
 
     /// Requests the next page.
