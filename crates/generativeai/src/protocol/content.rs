@@ -71,9 +71,9 @@ mod partial_args;
 
 pub use code::*;
 pub use contents::Contents;
+pub(crate) use contents::Transcript;
 #[cfg(feature = "remote")]
 pub(crate) use contents::{Json, is_foreign_signature};
-pub(crate) use contents::Transcript;
 pub use function::*;
 pub use media::*;
 pub use message::*;
