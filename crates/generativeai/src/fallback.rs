@@ -271,7 +271,9 @@ impl Backend for Fallback {
     ) -> ChunkStream {
         let opened = self.ask(Scope::AnyModel, options, move |one, options| {
             let request = one.named(request.clone());
-            let mut chunks = one.backend.stream_generate_content(request, options);
+            let chunks = one.backend.stream_generate_content(request, options);
+            // The chunks are polled again below, also if there is none. `Stream` does not allow that after the end.
+            let mut chunks = chunks.fuse();
             let sign = one.sign();
             Box::pin(async move {
                 // Waits for the first chunk here, so that an error before it makes `ask` try the next backend.

@@ -62,7 +62,7 @@ mod names;
 mod response;
 mod server;
 
-use server::{Server, TIMEOUT};
+use server::{Server, TIMEOUT, cause_of};
 
 /// Connection to a server of the Model Context Protocol.
 ///
@@ -142,7 +142,7 @@ impl Connection {
     /// Connects to a server at an address, over streamable HTTP. The headers are sent with every request.
     ///
     /// Redirects are not followed, and plain `http://` is allowed for this machine only. So keys in the headers are
-    /// sent to this server alone.
+    /// sent to this server alone. Errors do not contain the query of the address, which may contain a key as well.
     ///
     /// # Errors
     /// [`Configuration`](ErrorKind::Configuration) if the address or a header is invalid or there is no tokio
@@ -174,6 +174,8 @@ impl Connection {
     {
         let own = Implementation::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
         let config = ClientConfig::new(ClientCapabilities::default(), own);
+        let has_query = name.contains('?');
+        let name = name.split('?').next().unwrap_or_default().to_owned();
         let unreachable = || {
             let message = format!("the MCP server `{name}` does not answer");
             Error::new(ErrorKind::Unreachable, message)
@@ -181,9 +183,9 @@ impl Connection {
         let handshake = tokio::time::timeout(TIMEOUT, config.serve(transport)).await;
         let service = handshake
             .map_err(|_| unreachable().with_source(format!("no response within {TIMEOUT:?}")))?
-            .map_err(|error| unreachable().with_source(error))?;
+            .map_err(|error| unreachable().with_source(cause_of(error, has_query)))?;
         Ok(Self {
-            server: Arc::new(Server::new(name, service)),
+            server: Arc::new(Server::new(name, has_query, service)),
             prefix: String::new(),
             trusts_read_only: false,
         })

@@ -38,6 +38,7 @@ pub(crate) mod retry;
 mod retry_budget;
 pub(crate) mod secret;
 mod service;
+mod signatures;
 mod tls;
 mod transport;
 

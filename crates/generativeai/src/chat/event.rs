@@ -113,8 +113,7 @@ pub enum Event {
         #[serde(
             default,
             skip_serializing_if = "Option::is_none",
-            serialize_with = "shared::serialize_option",
-            deserialize_with = "shared::deserialize_option"
+            with = "shared::option"
         )]
         received: Option<Arc<GenerateContentResponse>>,
     },

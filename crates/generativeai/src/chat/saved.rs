@@ -47,8 +47,7 @@ struct Saved {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        serialize_with = "shared::serialize_option",
-        deserialize_with = "shared::deserialize_option"
+        with = "shared::option"
     )]
     last: Option<Arc<GenerateContentResponse>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -66,16 +65,14 @@ struct SavedTurn {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        serialize_with = "shared::serialize_option",
-        deserialize_with = "shared::deserialize_option"
+        with = "shared::option"
     )]
     received: Option<Arc<GenerateContentResponse>>,
     /// The received reply up to its last continuation token, if more was received after it.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        serialize_with = "shared::serialize_option",
-        deserialize_with = "shared::deserialize_option"
+        with = "shared::option"
     )]
     checkpoint: Option<Arc<GenerateContentResponse>>,
     /// Approval of the calls of the received reply, if they need one.

@@ -195,7 +195,9 @@ impl ChatSession {
     /// Replaces the model. The history and the unfinished turn stay.
     ///
     /// The next message is sent to the new model, with the whole history. The thought signatures of the earlier model
-    /// are part of it. [`with_settings_from`](GenerativeModel::with_settings_from) has an example.
+    /// are part of it, except where the new service is known to refuse them: Google does not receive those of
+    /// OpenAI-compatible servers, and such servers do not receive those of Google.
+    /// [`with_settings_from`](GenerativeModel::with_settings_from) has an example.
     pub fn set_model(&mut self, model: GenerativeModel) {
         self.model = model;
     }

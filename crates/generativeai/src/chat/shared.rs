@@ -19,16 +19,23 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     T::deserialize(deserializer).map(Arc::new)
 }
 
-pub(super) fn serialize_option<S: Serializer, T: Serialize>(
-    value: &Option<Arc<T>>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    value.as_deref().serialize(serializer)
-}
+/// Serde of optional values in an `Arc`.
+pub(super) mod option {
+    use std::sync::Arc;
 
-pub(super) fn deserialize_option<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<Arc<T>>, D::Error> {
-    let value = Option::<T>::deserialize(deserializer)?;
-    Ok(value.map(Arc::new))
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(in crate::chat) fn serialize<S: Serializer, T: Serialize>(
+        value: &Option<Arc<T>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        value.as_deref().serialize(serializer)
+    }
+
+    pub(in crate::chat) fn deserialize<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Arc<T>>, D::Error> {
+        let value = Option::<T>::deserialize(deserializer)?;
+        Ok(value.map(Arc::new))
+    }
 }

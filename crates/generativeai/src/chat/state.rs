@@ -98,6 +98,10 @@ impl State {
                 let turn = self.open_turn()?;
                 turn.reason = reason;
                 turn.received = received;
+                if turn.received.is_none() {
+                    // `ChatSession::forget_checkpoint` relies on this.
+                    turn.checkpoint = None;
+                }
                 // A turn commits this event after each hop as well, and continues.
                 turn.mark_checkpoint();
                 Ok(())
@@ -288,18 +292,6 @@ impl State {
         // While the turn runs, only a checkpoint or its event shares the reply, so it is copied once per token at most.
         Arc::make_mut(received).merge_chunk(chunk);
         turn.mark_checkpoint();
-    }
-
-    /// Removes the continuation token of the reply, so that a retry begins the reply again.
-    pub(super) fn forget_checkpoint(&mut self) {
-        let turn = self.running();
-        turn.checkpoint = None;
-        if let Some(received) = &mut turn.received {
-            let candidates = &mut Arc::make_mut(received).candidates;
-            candidates
-                .iter_mut()
-                .for_each(|candidate| candidate.continuation_token = None);
-        }
     }
 
     /// Begins the round of function calls of the last reply.

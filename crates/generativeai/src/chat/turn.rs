@@ -21,10 +21,7 @@
 
 use std::mem;
 use std::ops::DerefMut;
-use std::pin::pin;
 use std::sync::Arc;
-
-use futures_util::future::{Either, select};
 
 use super::budget::Fit;
 use super::check;
@@ -32,7 +29,7 @@ use super::deciding::Deciding;
 use super::event::Event;
 use super::functions::{Running, check_runtime};
 use super::history::model_content;
-use super::journal::{Write, Writer};
+use super::journal::Write;
 use super::opening::{Beginning, Opening, Start};
 use super::reason::Reason;
 use super::round::{Round, allow_text, forbid_calls, is_mistaken_call, unanswered_in};
@@ -40,13 +37,14 @@ use super::session::ChatSession;
 use super::unfinished::{Transient, Unfinished};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Hops, Mode, Piece, RequestTemplate};
-use crate::protocol::content::{Contents, FunctionResponse};
+use crate::protocol::content::Contents;
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::GenerateContentResponse;
 use crate::stream::BoxFuture;
 use crate::tools::{AutomaticFunctionCalling, OnRoundLimit};
 
 mod approval;
+mod running;
 
 /// Turn that is running. `C` is a reference to the conversation, or something that owns it.
 pub(super) struct Turn<C> {
@@ -87,35 +85,6 @@ enum Step {
     Close(Write, Option<Error>),
     /// Nothing: the turn is over.
     Over,
-}
-
-/// Progress of functions that run.
-enum Progress {
-    /// The call at an index has its response.
-    Responded(usize, FunctionResponse),
-    /// Responses were written to the journal.
-    Written(Option<Result<()>>),
-    /// All functions have ended, and no write is in progress.
-    Ended,
-}
-
-/// Waits until a function or the write in progress ends.
-async fn progress_of(running: &mut Running, write: &mut Option<Write>) -> Progress {
-    let responded = |response| match response {
-        Some((index, response)) => Progress::Responded(index, response),
-        None => Progress::Ended,
-    };
-    match write {
-        None => responded(running.next().await),
-        // After the last response `next` returns `None` at once, which would end the round before its last write.
-        Some(write) if running.is_over() => Progress::Written(write.result().await),
-        // `select` drops the future that is not ready. Both can be cancelled, so neither a write nor a response is
-        // lost.
-        Some(write) => match select(pin!(write.result()), pin!(running.next())).await {
-            Either::Left((written, _)) => Progress::Written(written),
-            Either::Right((response, _)) => responded(response),
-        },
-    }
 }
 
 impl ChatSession {
@@ -180,16 +149,11 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
             match &mut self.step {
                 Step::Store(write) => {
                     let written = write.result().await;
-                    match self.chat.end_write(written) {
-                        Err(error) if error.kind() == ErrorKind::Conflict => {
-                            // Nothing more is written: the journal belongs to the other writer now.
-                            let error = self.fail(error);
-                            self.step = Step::Over;
-                            return Some(Err(error));
-                        }
-                        // If the journal fails in another way, the conversation continues in memory: see `unsaved`.
-                        _ => self.fit(),
+                    // If the journal fails in another way, the conversation continues in memory: see `unsaved`.
+                    if let Some(conflict) = self.end_write(written) {
+                        return Some(Err(conflict));
                     }
+                    self.fit();
                 }
                 Step::Fit(fit) => match fit.await {
                     Ok(fit) => self.fitted(fit),
@@ -229,13 +193,13 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
                         return Some(Err(error));
                     }
                 }
-                Step::Run(running, write) => {
-                    let progress = progress_of(running, write).await;
-                    self.run(progress);
-                }
+                Step::Run(..) => self.run_functions().await,
                 Step::StoreRound(write) => {
                     let written = write.result().await;
-                    self.chat.end_write(written).ok();
+                    // The rest of the turn could not be stored, and further functions must not run.
+                    if let Some(conflict) = self.end_write(written) {
+                        return Some(Err(conflict));
+                    }
                     self.step = Step::Request;
                 }
                 Step::Close(write, error) => {
@@ -431,61 +395,16 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         self.step = Step::Close(self.chat.begin_write(), None);
     }
 
-    /// Records the progress of the functions of the round.
-    fn run(&mut self, progress: Progress) {
-        match progress {
-            Progress::Responded(index, response) => self.respond(index, response),
-            Progress::Ended => self.end_functions(),
-            Progress::Written(written) => {
-                self.chat.end_write(written).ok();
-                self.write_responses();
-            }
+    /// Records the result of a write. Returns the error if it is a conflict, which ends the turn: nothing more is
+    /// written, since the journal belongs to the other writer now.
+    fn end_write(&mut self, written: Option<Result<()>>) -> Option<Error> {
+        let error = self.chat.end_write(written).err()?;
+        if error.kind() != ErrorKind::Conflict {
+            return None;
         }
-    }
-
-    /// Records the response to a call, at once, so that it is not lost if the turn is dropped.
-    fn respond(&mut self, index: usize, response: FunctionResponse) {
-        let round = self.turn().round.as_ref();
-        if round.is_none_or(|round| round.approval().is_none()) {
-            // Without a policy the journal gets the whole round in one event, when it ends.
-            return self.chat.state.respond(index, response);
-        }
-        self.chat.commit(Event::answered(index, response));
-        if let Step::Run(_, None) = self.step {
-            self.write_responses();
-        }
-    }
-
-    /// Writes the recorded responses to the journal, while other functions run.
-    fn write_responses(&mut self) {
-        // After a failure the responses stay pending until the round ends. Otherwise a journal that fails at once would
-        // be called again and again while the functions run.
-        let writer = self.chat.writer.as_ref();
-        let has_pending = writer.is_some_and(Writer::has_pending) && self.chat.unsaved().is_none();
-        let next = has_pending.then(|| self.chat.begin_write());
-        if let Step::Run(_, write) = &mut self.step {
-            *write = next;
-        }
-    }
-
-    /// Continues after the last function of a round has ended.
-    fn end_functions(&mut self) {
-        let failure = match &mut self.step {
-            Step::Run(running, _) => running.failure(),
-            _ => None,
-        };
-        match failure {
-            Some(error) => self.close(error),
-            None => self.finish_round(),
-        }
-    }
-
-    /// Adds the round to the turn, once all of its calls have a response.
-    fn finish_round(&mut self) {
-        for event in self.chat.state.end_round() {
-            self.chat.commit(event);
-        }
-        self.step = Step::StoreRound(self.chat.begin_write());
+        let error = self.fail(error);
+        self.step = Step::Over;
+        Some(error)
     }
 
     /// Ends the turn with an error, which is returned once the result is in the journal.
@@ -500,7 +419,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         // The service may have rejected the continuation token, and a 400 does not say so. Without the token a retry
         // begins the reply again; with it, the retry would fail in the same way.
         if error.http_code() == Some(400) {
-            self.chat.state.forget_checkpoint();
+            self.chat.forget_checkpoint();
         }
         let received = self.turn().received.clone();
         let finish_reason = received.as_ref().and_then(|reply| reply.finish_reason());

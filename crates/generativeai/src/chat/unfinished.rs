@@ -159,9 +159,7 @@ impl Unfinished {
         let received = self.open_reply()?;
         // Chunks after the token may have ended the reply, and they are not in the checkpoint.
         let reason = received.finish_reason();
-        let is_over = reason.is_some_and(|reason| {
-            !reason.is_unspecified() && *reason != FinishReason::Continuation
-        });
+        let is_over = reason.is_some_and(FinishReason::ends_reply);
         let mut checkpoint = self.checkpoint.clone()?;
         if is_over || received.is_blocked() {
             return None;

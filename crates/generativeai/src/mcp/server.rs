@@ -1,5 +1,7 @@
 //! The server at the other end of a connection. The connection and its functions share it.
 
+use std::error::Error as StdError;
+use std::iter;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,10 +23,14 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 /// Task of `rmcp` that reads the messages of the server. The connection closes when it is dropped.
 pub(super) type Service = RunningService<RoleClient, ClientConfig>;
 
+type BoxError = Box<dyn StdError + Send + Sync>;
+
 /// Server at the other end of a connection.
 pub(super) struct Server {
-    /// Program or address, for error messages.
+    /// Program, or address without its query, for error messages.
     pub(super) name: String,
+    /// Whether the address has a query.
+    has_query: bool,
     /// Handle for requests. It is not behind the mutex, so that calls run concurrently.
     peer: Peer<RoleClient>,
     /// `None` after [`close`](Self::close).
@@ -32,9 +38,10 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(name: String, service: Service) -> Self {
+    pub(super) fn new(name: String, has_query: bool, service: Service) -> Self {
         Self {
             name,
+            has_query,
             peer: service.peer().clone(),
             service: Mutex::new(Some(service)),
         }
@@ -46,8 +53,9 @@ impl Server {
     /// [`Unreachable`](ErrorKind::Unreachable) if the server does not respond in time.
     pub(super) async fn tools(&self) -> Result<Vec<Tool>> {
         let listing = tokio::time::timeout(TIMEOUT, self.peer.list_all_tools()).await;
-        let failed = |cause: Box<dyn std::error::Error + Send + Sync>| {
+        let failed = |cause: BoxError| {
             let message = format!("the MCP server `{}` does not list its tools", self.name);
+            let cause = cause_of(cause, self.has_query);
             Error::new(ErrorKind::Unreachable, message).with_source(cause)
         };
         listing
@@ -76,7 +84,8 @@ impl Server {
         };
         called.map_err(|error| {
             let message = format!("the call of the MCP server `{}` failed", self.name);
-            Error::new(ErrorKind::Function, message).with_source(error)
+            let cause = cause_of(error, self.has_query);
+            Error::new(ErrorKind::Function, message).with_source(cause)
         })
     }
 
@@ -112,6 +121,34 @@ impl Server {
     }
 }
 
+/// Returns the cause of an error. If the address of the server has a query, the cause is a text without queries: they
+/// may contain a key, and reqwest prints them.
+pub(super) fn cause_of(error: impl Into<BoxError>, has_query: bool) -> BoxError {
+    let error = error.into();
+    if !has_query {
+        return error;
+    }
+    let first: &(dyn StdError + 'static) = &*error;
+    let causes = iter::successors(Some(first), |cause| cause.source());
+    let texts: Vec<String> = causes
+        .map(|cause| without_queries(&cause.to_string()))
+        .collect();
+    texts.join(": ").into()
+}
+
+/// Replaces the query strings of the URLs in a text.
+fn without_queries(text: &str) -> String {
+    let mut pieces = text.split('?');
+    let mut shown = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let is_end = |char: char| char.is_whitespace() || matches!(char, ')' | '"' | '`');
+        let end = piece.find(is_end).unwrap_or(piece.len());
+        shown.push_str("?…");
+        shown.push_str(&piece[end..]);
+    }
+    shown
+}
+
 /// Cancels a request at the server when it is dropped, unless the result has arrived.
 struct CancelOnDrop<'a> {
     peer: &'a Peer<RoleClient>,
@@ -128,5 +165,19 @@ impl Drop for CancelOnDrop<'_> {
         let cancelled = CancelledNotificationParam::new(Some(id), reason);
         let peer = self.peer.clone();
         runtime.spawn(async move { peer.notify_cancelled(cancelled).await.ok() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_query_of_an_address_is_not_part_of_a_cause() {
+        let text = "error for url (https://h/mcp?key=secret&a=1), why? no";
+        let cause = |has_query| cause_of(text, has_query).to_string();
+
+        assert_eq!(cause(true), "error for url (https://h/mcp?…), why?… no");
+        assert_eq!(cause(false), text);
     }
 }

@@ -324,15 +324,20 @@ impl Hops {
     }
 }
 
+impl FinishReason {
+    /// Returns whether the reply is over. After [`Continuation`](Self::Continuation) another hop follows.
+    pub(crate) fn ends_reply(&self) -> bool {
+        !self.is_unspecified() && *self != Self::Continuation
+    }
+}
+
 impl GenerateContentResponse {
     /// Returns the token from which the reply continues after its content so far, if it is not over.
     pub(crate) fn resume_token(&self) -> Option<&str> {
         let candidate = self.candidates.first()?;
-        let is_open = candidate
-            .finish_reason
-            .as_ref()
-            .is_none_or(|reason| reason.is_unspecified() || *reason == FinishReason::Continuation);
+        let reason = candidate.finish_reason.as_ref();
+        let is_over = reason.is_some_and(FinishReason::ends_reply);
         let token = candidate.continuation_token.as_deref();
-        token.filter(|token| is_open && !token.is_empty() && !self.is_blocked())
+        token.filter(|token| !is_over && !token.is_empty() && !self.is_blocked())
     }
 }

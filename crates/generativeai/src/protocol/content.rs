@@ -71,9 +71,9 @@ mod partial_args;
 
 pub use code::*;
 pub use contents::Contents;
-#[cfg(feature = "remote")]
-pub(crate) use contents::Json;
 pub(crate) use contents::Transcript;
+#[cfg(feature = "remote")]
+pub(crate) use contents::{Json, is_foreign_signature};
 pub use function::*;
 pub use media::*;
 pub use message::*;

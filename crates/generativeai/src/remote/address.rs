@@ -77,6 +77,16 @@ impl Address {
         Ok(address)
     }
 
+    /// Checks the scheme and the host of a URL. Its path and its query may be any.
+    #[cfg(feature = "mcp")]
+    pub(super) fn of_origin(url: &str) -> Result<Self> {
+        let url = url.trim();
+        let host = url.find("://").map_or(0, |at| at + "://".len());
+        let length = url[host..].find(['/', '?', '#']);
+        let end = length.map_or(url.len(), |length| host + length);
+        Self::checked(&url[..end], false)
+    }
+
     /// Checks a base URL without an API version at its end.
     fn checked(base: &str, allow_plain: bool) -> Result<Self> {
         let uri: Uri = base
@@ -135,6 +145,12 @@ impl Address {
     /// Returns whether the service runs on this machine.
     pub(super) fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
+    }
+
+    /// Returns whether the service is one of Google's.
+    pub(super) fn is_google(&self) -> bool {
+        let host = self.host.to_ascii_lowercase();
+        host.ends_with(".googleapis.com")
     }
 
     /// Returns whether connections are encrypted.

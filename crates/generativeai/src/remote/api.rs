@@ -10,6 +10,7 @@ use super::client::Client;
 use super::files::{has_references, remove_references};
 use super::reply_stream::OneChunkEach;
 use super::request::Outgoing;
+use super::signatures::remove_foreign_signatures;
 use crate::backend::{Backend, RequestOptions};
 use crate::error::{Error, Result};
 use crate::protocol::caches::CachedContent;
@@ -84,10 +85,11 @@ impl fmt::Debug for Remote {
 impl Backend for Remote {
     fn generate_content(
         &self,
-        request: GenerateContentRequest,
+        mut request: GenerateContentRequest,
         options: RequestOptions,
     ) -> BoxFuture<Result<GenerateContentResponse>> {
-        if !has_references(request.contents.with_part_metadata()) {
+        remove_foreign_signatures(&mut request.contents, self.address());
+        if !has_references(request.contents.inspected()) {
             let request = self.generation(request, "generateContent");
             return self.0.unary(request, options);
         }
@@ -108,10 +110,11 @@ impl Backend for Remote {
 
     fn stream_generate_content(
         &self,
-        request: GenerateContentRequest,
+        mut request: GenerateContentRequest,
         options: RequestOptions,
     ) -> ChunkStream {
-        if !has_references(request.contents.with_part_metadata()) {
+        remove_foreign_signatures(&mut request.contents, self.address());
+        if !has_references(request.contents.inspected()) {
             let request = self.generation(request, "streamGenerateContent?alt=sse");
             return self.0.streamed(request, OneChunkEach, options);
         }
@@ -148,9 +151,10 @@ impl Backend for Remote {
             model = model.or_else(|| inner.model.clone());
             inner.model = inner.model.take().or_else(|| model.clone());
         }
-        let inner = request.generate_content_request.as_ref();
-        let contents = inner.map_or(&request.contents, |inner| &inner.contents);
-        if !has_references(contents.with_part_metadata()) {
+        let inner = request.generate_content_request.as_mut();
+        let contents = inner.map_or(&mut request.contents, |inner| &mut inner.contents);
+        remove_foreign_signatures(contents, self.address());
+        if !has_references(contents.inspected()) {
             let request = self.post(model.as_deref(), "countTokens", &request);
             return self.0.unary(request, options);
         }

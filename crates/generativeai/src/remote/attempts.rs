@@ -23,6 +23,9 @@ const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum number of bytes read from the body of an error response.
 const ERROR_BODY_LIMIT: usize = 1 << 20;
 
+/// Longest wait for the body of an error response. The limits of the request are those of a reply, and much longer.
+const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The attempts at one request.
 pub(super) struct Attempts {
     pub(super) service: Arc<Service>,
@@ -173,7 +176,7 @@ impl Attempts {
             },
         );
         match wait.filter(|_| failure.is_retryable) {
-            Some(wait) if names_wait(&failure.error) || self.service.retry_budget.spend() => {
+            Some(wait) if has_retry_after(&failure.error) || self.service.retry_budget.spend() => {
                 attempt.waited = wait;
                 trace::retried(&attempt, &failure.error);
                 if let Some(hook) = &self.options.on_retry {
@@ -207,20 +210,23 @@ impl Attempts {
             .header("retry-after")
             .and_then(|value| retry::retry_after(value, SystemTime::now()));
         let mut body = BytesMut::new();
+        let reading = async {
+            while body.len() < ERROR_BODY_LIMIT
+                && let Ok(Some(chunk)) = self.chunk(&mut response, false).await
+            {
+                let room = ERROR_BODY_LIMIT - body.len();
+                body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            }
+        };
         // A truncated body does not matter: the code suffices.
-        while body.len() < ERROR_BODY_LIMIT
-            && let Ok(Some(chunk)) = self.chunk(&mut response, false).await
-        {
-            let room = ERROR_BODY_LIMIT - body.len();
-            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        }
+        let _ = tokio::time::timeout(ERROR_BODY_TIMEOUT, reading).await;
         Failure::refused(response.code(), &body, retry_after, &self.service.errors)
     }
 }
 
 /// Returns whether the service answered 429 with a wait. Such a retry costs no budget: the budget protects a service
 /// that is down, and this one responds.
-fn names_wait(error: &Error) -> bool {
+fn has_retry_after(error: &Error) -> bool {
     error.http_code() == Some(429) && error.retry_after().is_some()
 }
 

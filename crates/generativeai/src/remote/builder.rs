@@ -343,7 +343,10 @@ impl RemoteBuilder {
             .iter()
             .filter_map(|name| headers.get(*name)?.to_str().ok())
             // Of `Bearer TOKEN` only the token is a secret: an error may quote it without the scheme.
-            .map(|value| Secret::new(value.rsplit(' ').next().unwrap_or(value)))
+            .map(|value| {
+                let value = value.trim();
+                Secret::new(value.rsplit(' ').next().unwrap_or(value))
+            })
             .collect();
         if secrets.is_empty() {
             if let Some(key) = self.key(&text)? {

@@ -17,8 +17,12 @@ use tower_service::Service;
 use super::resolve::Resolver;
 use crate::stream::BoxFuture;
 
-/// Silence after which the kernel probes whether the peer of a TCP connection still exists.
+/// Silence after which the kernel probes whether the peer of a TCP connection still exists, and time between probes.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// Number of probes without a reply after which the kernel closes a connection: after a minute, and before the idle
+/// timeout. By default Linux waits for more than ten minutes.
+const TCP_PROBES: u32 = 3;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 type TcpConnector = HttpConnector<Resolver>;
@@ -48,6 +52,8 @@ pub(super) fn connector(
     // With Nagle's algorithm the last segment of a request may wait for an acknowledgement of the previous one.
     tcp.set_nodelay(true);
     tcp.set_keepalive(Some(TCP_KEEPALIVE));
+    tcp.set_keepalive_interval(Some(TCP_KEEPALIVE));
+    tcp.set_keepalive_retries(Some(TCP_PROBES));
     let proxies = proxies.map(|matcher| {
         // The `CONNECT` request uses HTTP/1.1, so HTTP/2 must not be negotiated with the proxy itself.
         let mut tls = tls.clone();

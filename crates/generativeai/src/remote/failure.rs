@@ -166,6 +166,16 @@ pub(super) fn foreign(body: &[u8], errors: &ErrorReader) -> Error {
     Error::new(ErrorKind::Decode, message)
 }
 
+/// Creates the error of a body that cannot be read as a response of the API. The cause may quote a string of the body.
+pub(super) fn unreadable(body: &[u8], cause: serde_json::Error, errors: &ErrorReader) -> Error {
+    let error = foreign(body, errors);
+    let text = cause.to_string();
+    match redacted(text.as_bytes(), &errors.secrets) {
+        Cow::Borrowed(_) => error.with_source(cause),
+        Cow::Owned(text) => error.with_source(String::from_utf8_lossy(&text).into_owned()),
+    }
+}
+
 /// Returns the beginning of a body as one line of text, without control characters, which a terminal would interpret.
 pub(crate) fn excerpt(body: &[u8]) -> String {
     // A character has up to four bytes. The cut keeps a body of many MiB from being converted.

@@ -27,7 +27,6 @@ mod list;
 mod pieces;
 mod progress;
 mod reference;
-mod requests;
 mod resumable;
 mod stored;
 mod upload;

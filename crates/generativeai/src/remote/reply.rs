@@ -103,7 +103,7 @@ pub(super) fn read<R: Reply>(
         Ok(false) => Ok(()),
         Ok(true) => Failure::in_success(json, errors).map_or(Ok(()), Err),
         Err(error) => Err(Failure::in_success(json, errors)
-            .unwrap_or_else(|| failure::foreign(json, errors).with_source(error).into())),
+            .unwrap_or_else(|| failure::unreadable(json, error, errors).into())),
     }
 }
 

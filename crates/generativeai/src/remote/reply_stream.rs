@@ -255,7 +255,7 @@ impl<D: Decoder> Reader<D> {
                         return Ok(Some(chunk));
                     }
                 }
-                Err(failure) if self.progress.excuses::<D>(&failure, &event) => {}
+                Err(failure) if self.progress.ignores_failure::<D>(&failure, &event) => {}
                 Err(failure) => return Err(failure),
             }
         }
@@ -281,14 +281,16 @@ impl<D: Decoder> Reader<D> {
                 Some(bytes) => events.push(bytes),
                 None => {
                     let rest = events.finish().map_err(malformed)?;
-                    // `last_chunk` consumes the event, and `excuses` inspects it after a failure.
+                    // `last_chunk` consumes the event, and `ignores_failure` inspects it after a failure.
                     let event = match &rest {
                         BodyEnd::Open(event) => event.clone(),
                         _ => Bytes::new(),
                     };
                     let errors = &self.attempts.service.errors;
                     let last = match last_chunk(rest, decoder, errors) {
-                        Err(failure) if self.progress.excuses::<D>(&failure, &event) => Ok(None),
+                        Err(failure) if self.progress.ignores_failure::<D>(&failure, &event) => {
+                            Ok(None)
+                        }
                         last => last,
                     };
                     if last.is_ok() {
@@ -336,7 +338,7 @@ impl Progress {
     ///
     /// It is ignored if the reply is whole, the service did not report the failure, and the event has no candidates, so
     /// that it adds no content. Gateways append such events.
-    fn excuses<D: Decoder>(&self, failure: &Failure, event: &[u8]) -> bool {
+    fn ignores_failure<D: Decoder>(&self, failure: &Failure, event: &[u8]) -> bool {
         let has_candidates = memmem::find(event, D::CANDIDATES.as_bytes()).is_some();
         self.is_whole() && failure.error.status().is_none() && !has_candidates
     }

@@ -17,7 +17,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// # Errors
 /// The URL is invalid, or is plain HTTP to another machine.
 pub(crate) fn client_for(url: &str, headers: HeaderMap) -> Result<Client> {
-    let address = Address::new(url, None, false)?;
+    let address = Address::of_origin(url)?;
     let mut builder = Client::builder()
         .default_headers(headers)
         .tls_backend_preconfigured(tls::config(address.is_encrypted(), Vec::new())?)

@@ -55,7 +55,7 @@ impl GenerateContentResponse {
             }
             _ => format!(
                 "the reply does not match the requested type: `{}`",
-                excerpt(&text, misread.line, misread.column)
+                excerpt(json, misread.line, misread.column)
             ),
         };
         let error = Error::new(ErrorKind::Shape, message).with_source(misread.cause);
@@ -63,7 +63,8 @@ impl GenerateContentResponse {
     }
 }
 
-/// Reason and position of a failure to deserialize. Lines and columns count from 1; 0 is unknown.
+/// Reason and position of a failure to deserialize. Lines and columns count from 1, and columns count bytes; 0 is
+/// unknown.
 struct Misread {
     cause: String,
     line: usize,
@@ -147,10 +148,14 @@ fn without_fence(text: &str) -> &str {
     }
 }
 
-/// Returns up to 80 characters of the text around a position, on one line. Lines and columns count from 1.
+/// Returns up to 80 characters of the text around the position of a [`Misread`], on one line.
 fn excerpt(text: &str, line: usize, column: usize) -> String {
     let lines = text.split_inclusive('\n').take(line.saturating_sub(1));
-    let at = lines.map(|line| line.chars().count()).sum::<usize>() + column;
+    let bytes = lines.map(str::len).sum::<usize>() + column;
+    let before = text
+        .char_indices()
+        .take_while(|(offset, _)| *offset < bytes);
+    let at = before.count();
     let from = match text.chars().count() {
         short if short <= EXCERPT => 0,
         length => at.saturating_sub(EXCERPT / 2).min(length - EXCERPT),
@@ -217,5 +222,14 @@ mod tests {
             "{message}"
         );
         assert!(message.chars().count() < 140, "{message}");
+
+        let (accents, zeros) = ("é".repeat(200), "0, ".repeat(100));
+        for long in [
+            format!("[[\"{accents}\"], \"many\", {zeros}0]"),
+            format!("```json\n[[\"{accents}\"],\n\"many\", {zeros}0]\n```"),
+        ] {
+            let error = read_reply::<(Vec<String>, u8)>(&long).unwrap_err();
+            assert!(error.to_string().contains("\"many\""), "{error}");
+        }
     }
 }

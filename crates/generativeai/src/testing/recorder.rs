@@ -1,5 +1,6 @@
 //! Backend that records the exchanges of another one, for a [`Cassette`](super::Cassette) to play back.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -138,7 +139,7 @@ impl Recorder {
         let path = &self.output.path;
         let mut line = to_json(exchange)?;
         self.secrets.redact(&mut line);
-        if self.secrets.occur_in(&reply_text(&line)) {
+        if joined(&line).iter().any(|text| self.secrets.occur_in(text)) {
             let message = format!(
                 "a secret is split over the chunks of a reply: it was not recorded in the cassette `{path}`"
             );
@@ -189,17 +190,30 @@ fn write_line(file: &mut File, line: &Value) -> std::io::Result<()> {
     file.write_all(format!("{line}\n").as_bytes())
 }
 
-/// Returns the concatenated texts of the chunks of a recorded reply.
-fn reply_text(exchange: &Value) -> String {
-    let chunks = exchange["answers"].as_array().into_iter().flatten();
-    let parts = chunks.filter_map(|chunk| {
-        let parts = chunk.pointer("/candidates/0/content/parts")?;
-        parts.as_array()
-    });
-    parts
-        .flatten()
-        .filter_map(|part| part["text"].as_str())
-        .collect()
+/// Returns the strings that the chunks of a recorded reply contain in pieces: for each candidate its text, and each
+/// streamed argument of its calls.
+fn joined(exchange: &Value) -> Vec<String> {
+    let mut joined = BTreeMap::<(u64, &str), String>::new();
+    for candidate in list(&exchange["answers"]).flat_map(|chunk| list(&chunk["candidates"])) {
+        let index = candidate["index"].as_u64().unwrap_or_default();
+        let mut add = |path, piece: &Value| {
+            let text = joined.entry((index, path)).or_default();
+            text.push_str(piece.as_str().unwrap_or_default());
+        };
+        for part in list(&candidate["content"]["parts"]) {
+            add("", &part["text"]);
+            for arg in list(&part["functionCall"]["partialArgs"]) {
+                let path = arg["jsonPath"].as_str().unwrap_or_default();
+                add(path, &arg["stringValue"]);
+            }
+        }
+    }
+    joined.into_values().collect()
+}
+
+/// Returns the elements of a JSON array; none for any other value.
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
 }
 
 /// An exchange in progress. It is written when it ends, or when it is dropped before its end.

@@ -61,7 +61,11 @@ fn check_members(members: &Map<String, Value>, schema: &Value, path: &str) -> Re
     for (name, value) in members {
         // Indexing a `Value` returns `Null` for a missing member, so an undeclared property has no schema to fit.
         match &schema["properties"][name] {
-            Value::Null if schema["additionalProperties"] == false => {
+            // Patterns are not checked, so an undeclared member may match one.
+            Value::Null
+                if schema["additionalProperties"] == false
+                    && schema["patternProperties"].is_null() =>
+            {
                 return Err(format!("unknown argument `{}`", path_of(name)));
             }
             property => check_value(value, property, &path_of(name))?,
@@ -115,7 +119,9 @@ fn has_type(value: &Value, name: &Value) -> bool {
 fn drop_zero_fractions(value: &mut Value) {
     match value {
         Value::Number(number) => {
-            if let Some(whole) = number.as_f64().filter(|float| float.fract() == 0.0)
+            // An integer stays: an `f64` would round one beyond 2⁵³.
+            if number.is_f64()
+                && let Some(whole) = number.as_f64().filter(|float| float.fract() == 0.0)
                 && whole.abs() <= MAX_EXACT_INTEGER
             {
                 #[expect(clippy::cast_possible_truncation, reason = "an integer within ±2⁵³")]
@@ -167,6 +173,21 @@ mod tests {
     }
 
     #[test]
+    fn a_large_integer_beside_a_float_is_not_rounded() {
+        #[derive(Deserialize)]
+        struct Page {
+            id: u64,
+            number: u8,
+        }
+        let arguments = json!({"id": 9_007_199_254_740_993_u64, "number": 2.0});
+        let arguments = arguments.as_object().cloned().unwrap_or_default();
+
+        let page: Page = read(arguments).expect("arguments that fit");
+
+        assert_eq!((page.id, page.number), (9_007_199_254_740_993, 2));
+    }
+
+    #[test]
     fn arguments_are_compared_with_a_schema() {
         let schema = json!({
             "type": "object",
@@ -176,6 +197,7 @@ mod tests {
                 "mode": {"enum": ["read", "write"]},
                 "owner": {"type": "object", "properties": {"id": {"type": "integer"}}, "required": ["id"]},
                 "any": {"anyOf": [{"type": "string"}]},
+                "labels": {"patternProperties": {"^x-": {"type": "string"}}, "additionalProperties": false},
             },
             "required": ["path"],
             "additionalProperties": false,
@@ -186,6 +208,7 @@ mod tests {
                 None,
             ),
             (json!({"path": "a", "any": 5}), None),
+            (json!({"path": "a", "labels": {"x-mine": "b"}}), None),
             (json!({}), Some("missing argument `path`")),
             (
                 json!({"path": 1}),

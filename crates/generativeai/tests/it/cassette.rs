@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use generativeai::protocol::content::{Content, Part};
 use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::protocol::status::Status;
 use generativeai::testing::{Cassette, Recorder, Scripted};
 use generativeai::{
@@ -372,17 +373,33 @@ async fn a_secret_is_on_no_line_and_may_have_a_placeholder() {
 
 #[tokio::test]
 async fn a_secret_split_over_two_chunks_is_an_error_and_not_recorded() {
-    let folder = Folder::new();
-    let path = folder.cassette();
-    let script = Scripted::default().then_chunks(["can", "ary"]);
-    let mut recorded = chat(record(&path, script).secret("canary"));
+    let chunk = |index: i32, part: Value| -> GenerateContentResponse {
+        let content = json!({"role": "model", "parts": [part]});
+        let candidate = json!({"index": index, "content": content});
+        serde_json::from_value(json!({"candidates": [candidate]})).unwrap()
+    };
+    let argument = |piece: &str, more: bool| {
+        let arg = json!({"jsonPath": "$.key", "stringValue": piece, "willContinue": more});
+        let call = json!({"name": "f", "partialArgs": [arg], "willContinue": more});
+        chunk(0, json!({"functionCall": call}))
+    };
+    let second = |text: &str| chunk(1, json!({"text": text}));
+    for script in [
+        Scripted::default().then_chunks(["can", "ary"]),
+        Scripted::default().then_stream([second("can"), second("ary")]),
+        Scripted::default().then_stream([argument("can", true), argument("ary", false)]),
+    ] {
+        let folder = Folder::new();
+        let path = folder.cassette();
+        let mut recorded = chat(record(&path, script).secret("canary"));
 
-    let (_, error) = streamed(&mut recorded, "Hello").await;
+        let (_, error) = streamed(&mut recorded, "Hello").await;
 
-    let error = error.expect("an error");
-    assert_eq!(error.kind(), ErrorKind::Configuration);
-    assert!(!error.to_string().contains("canary"), "{error}");
-    assert_eq!(lines(&path).len(), 1);
+        let error = error.expect("an error");
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(!error.to_string().contains("canary"), "{error}");
+        assert_eq!(lines(&path).len(), 1);
+    }
 }
 
 #[cfg(feature = "remote")]

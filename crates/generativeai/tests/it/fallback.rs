@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use generativeai::protocol::embeddings::{EmbedContentRequest, EmbedContentResponse};
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::testing::Scripted;
 use generativeai::{
-    Attempt, Backend, BoxFuture, Error, ErrorKind, Fallback, GenerativeModel, RequestOptions,
-    Result, check_backend,
+    Attempt, Backend, BoxFuture, ChunkStream, Error, ErrorKind, Fallback, GenerativeModel,
+    RequestOptions, Result, check_backend,
 };
 
 const TEMPORARY: [ErrorKind; 5] = [
@@ -57,6 +58,35 @@ async fn the_next_backend_streams_if_one_fails_before_its_first_chunk() {
         assert_eq!(chunks, ["Hel", "lo!"], "{kind}");
         assert_eq!(chat.history().len(), 2);
     }
+}
+
+/// Backend whose streams are empty, and panic if they are polled after their end.
+#[derive(Debug)]
+struct Silent;
+
+impl Backend for Silent {
+    fn generate_content(
+        &self,
+        _: GenerateContentRequest,
+        _: RequestOptions,
+    ) -> BoxFuture<Result<GenerateContentResponse>> {
+        Box::pin(async { Ok(GenerateContentResponse::default()) })
+    }
+
+    fn stream_generate_content(&self, _: GenerateContentRequest, _: RequestOptions) -> ChunkStream {
+        type Next = Option<(Result<GenerateContentResponse>, ())>;
+        Box::pin(stream::unfold((), |()| async { Next::None }))
+    }
+}
+
+#[tokio::test]
+async fn a_stream_without_chunks_ends() {
+    let request = GenerateContentRequest::default();
+
+    let mut chunks =
+        Fallback::new([Silent]).stream_generate_content(request, RequestOptions::default());
+
+    assert!(chunks.next().await.is_none());
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use generativeai::{
 };
 use serde_json::{Map, json};
 
-use crate::support::memory::Memory;
+use crate::support::memory::{Memory, assert_same};
 use crate::support::poll::{Waiting, drop_at_every_poll, run};
 use crate::support::service::Service;
 
@@ -384,12 +384,18 @@ fn a_rejected_token_begins_the_reply_again() {
         .then_stream([hop("Once ", "a")])
         .then_error(&[], rejected)
         .then_text("Hello!");
-    let mut chat = GenerativeModel::new("m")
-        .backend(script.clone())
-        .start_chat();
+    let journal = Memory::default();
+    let model = GenerativeModel::new("m").backend(script.clone());
+    let mut chat = model.start_chat().journal(journal.clone());
 
     let error = run(chat.send_message("Hi").stream().finish()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Request);
+    let unfinished = chat.unfinished().unwrap();
+    assert_eq!(unfinished.continuation_token(), None);
+    assert_eq!(unfinished.received.as_ref().unwrap().to_string(), "Once ");
+    assert_same(chat.clone(), journal.resume(&model), "after a restart");
+    let resumed = journal.resume(&model);
+    assert_eq!(resumed.unfinished().unwrap().continuation_token(), None);
     assert_eq!(
         run(chat.retry().into_future()).unwrap().text().unwrap(),
         "Hello!"

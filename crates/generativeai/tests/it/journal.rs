@@ -166,6 +166,28 @@ async fn a_second_writer_sends_nothing() {
 }
 
 #[tokio::test]
+async fn a_turn_that_another_writer_overtakes_ends_before_its_next_request() {
+    let journal = Memory::default();
+    let script = Scripted::default().then_call("double", json!({"value": 2}));
+    let mut chat = model(script.clone().then_text("four"))
+        .tools(double())
+        .start_chat()
+        .automatic_function_calling(true)
+        .journal(journal.clone());
+    let mut reply = chat.send_message("2 x 2?").stream();
+    reply.next().await.unwrap().unwrap();
+
+    let mut other = journal.resume(&model(Scripted::always("one")));
+    other.send_message("1").await.unwrap();
+    let error = reply.next().await.unwrap().unwrap_err();
+    drop(reply);
+
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert_eq!(script.requests().len(), 1);
+    assert_eq!(chat.unfinished().unwrap().rounds.len(), 2);
+}
+
+#[tokio::test]
 async fn a_chat_whose_journal_fails_continues_and_reports_it() {
     let journal = Memory::default();
     let script = Scripted::default().then_text("one").then_text("two");

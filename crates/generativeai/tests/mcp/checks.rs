@@ -120,11 +120,25 @@ async fn tools_of_a_server_over_http_are_functions_of_a_chat() {
     assert!(!format!("{connection:?}").contains(KEY), "{connection:?}");
     connection.close().await;
 
-    let refused = Connection::open(&server.url, [("x-key", "wrong-key")])
+    let url = format!("{}?token=query-secret%20x", server.url);
+    let connection = Connection::open(&url, [("x-key", KEY)])
+        .await
+        .expect("a connection");
+    assert!(
+        !format!("{connection:?}").contains("query-secret"),
+        "{connection:?}"
+    );
+    connection.close().await;
+
+    let refused = Connection::open(&url, [("x-key", "wrong-key")])
         .await
         .expect_err("an error");
     assert_eq!(refused.kind(), ErrorKind::Unreachable);
-    assert!(!format!("{refused:?}").contains("wrong-key"), "{refused:?}");
+    let shown = format!("{refused:#} {refused:?}");
+    assert!(
+        !shown.contains("wrong-key") && !shown.contains("query-secret"),
+        "{shown}"
+    );
 }
 
 async fn tools_are_declared_as_the_api_expects() {
@@ -343,6 +357,7 @@ async fn a_command_that_is_not_a_server_is_an_error_that_names_it() {
 async fn an_invalid_address_or_header_is_refused() {
     for (url, name, value) in [
         ("http://mcp.example.com", "x-key", "k"),
+        ("http://mcp.example.com/mcp?a=b", "x-key", "k"),
         ("mcp.example.com", "x-key", "k"),
         ("http://127.0.0.1:1/mcp", "x key", "k"),
         ("http://127.0.0.1:1/mcp", "x-key", "k\n"),

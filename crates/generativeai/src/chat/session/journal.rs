@@ -21,8 +21,9 @@ impl ChatSession {
     /// [`save`](Self::save).
     ///
     /// If another writer modified the journal, for example a clone of this conversation, the next message fails with
-    /// [`Conflict`](ErrorKind::Conflict) and is not sent. If the journal fails in another way, the conversation
-    /// continues in memory: [`unsaved`](Self::unsaved) returns the error, and the next write stores the missing events.
+    /// [`Conflict`](ErrorKind::Conflict) and is not sent. A turn with function calls fails before its next request. If
+    /// the journal fails in another way, the conversation continues in memory: [`unsaved`](Self::unsaved) returns the
+    /// error, and the next write stores the missing events.
     #[must_use]
     pub fn journal(mut self, journal: impl Journal + 'static) -> Self {
         self.set_journal(journal);
@@ -137,7 +138,8 @@ impl ChatSession {
         applied.expect("an event of a live conversation fits its state");
     }
 
-    /// Records the reply up to a continuation token. The turn continues from there, in another process as well.
+    /// Records the received reply of a turn that continues. If it ends with a continuation token, the turn continues
+    /// from there, in another process as well.
     pub(in crate::chat) fn commit_hop(&mut self, received: Arc<GenerateContentResponse>) {
         let reason = Reason::Interrupted;
         let received = Some(received);
@@ -146,6 +148,25 @@ impl ChatSession {
             // The event is a final one in the journal, in case the program ends here. This turn continues.
             writer.reopen();
         }
+    }
+
+    /// Removes the continuation token of the received reply, so that a retry begins the reply again.
+    pub(in crate::chat) fn forget_checkpoint(&mut self) {
+        let turn = self.state.unfinished();
+        let turn = turn.filter(|turn| turn.checkpoint().is_some());
+        let Some(mut received) = turn.and_then(|turn| turn.received.clone()) else {
+            return;
+        };
+        for candidate in &mut Arc::make_mut(&mut received).candidates {
+            candidate.continuation_token = None;
+        }
+        // A reply without a token may follow one with a token, which remains the checkpoint. Only an event without a
+        // reply removes it.
+        self.commit(Event::Unfinished {
+            reason: Reason::Interrupted,
+            received: None,
+        });
+        self.commit_hop(received);
     }
 
     /// Ends the open turn with a reason, so that it stays unfinished. Calls that have no response get one that reports

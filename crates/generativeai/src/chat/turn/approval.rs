@@ -132,17 +132,6 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         None
     }
 
-    /// Records the result of a write. A conflict ends the turn, because another writer decided on its calls.
-    fn end_write(&mut self, written: Option<Result<()>>) -> Option<Error> {
-        let error = self.chat.end_write(written).err()?;
-        if error.kind() != ErrorKind::Conflict {
-            return None;
-        }
-        let error = self.fail(error);
-        self.step = Step::Over;
-        Some(error)
-    }
-
     /// Records a decision and writes it to the journal.
     fn store_decision(&mut self, index: usize, decision: Decision) {
         let decisions = BTreeMap::from([(index, decision)]);

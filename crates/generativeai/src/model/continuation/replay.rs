@@ -70,9 +70,7 @@ impl Replay {
             return Ok(());
         };
         let reason = candidate.finish_reason.as_ref();
-        let is_last = reason.is_some_and(|reason| {
-            !reason.is_unspecified() && *reason != FinishReason::Continuation
-        });
+        let is_last = reason.is_some_and(FinishReason::ends_reply);
         if let Some(Content { parts, .. }) = &mut candidate.content {
             let mut rest = Vec::new();
             for mut part in parts.drain(..) {

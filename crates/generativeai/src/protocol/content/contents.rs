@@ -10,6 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::protocol::content::Content;
 use crate::protocol::wire::Member;
+#[cfg(feature = "remote")]
+pub(crate) use json::is_foreign_signature;
 pub(crate) use transcript::Transcript;
 
 mod json;
@@ -54,17 +56,17 @@ impl Contents {
         self.history().iter().chain(&*self.new)
     }
 
-    /// Returns an iterator over the last contents: all those with metadata in a part, and possibly others.
+    /// Returns an iterator over the last contents: all those with a part that a backend inspects, and possibly others.
     ///
-    /// Parts refer to attachments in their metadata. A search of the whole history for them, in each request, doubled
-    /// the instructions of a turn with 2,000 messages.
+    /// Parts refer to attachments in their metadata, and other services leave their own signatures. A search of the
+    /// whole history for them, in each request, doubled the instructions of a turn with 2,000 messages.
     #[cfg_attr(
         not(feature = "remote"),
         allow(dead_code, reason = "used by the backend that sends JSON")
     )]
-    pub(crate) fn with_part_metadata(&self) -> impl Iterator<Item = &Content> {
+    pub(crate) fn inspected(&self) -> impl Iterator<Item = &Content> {
         let history = self.history.as_deref();
-        let history = history.map(Transcript::with_part_metadata);
+        let history = history.map(Transcript::inspected);
         history.unwrap_or_default().iter().chain(&*self.new)
     }
 
@@ -242,8 +244,6 @@ impl Member for Contents {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
     use crate::protocol::content::Part;
 
@@ -276,19 +276,21 @@ mod tests {
     }
 
     #[test]
-    fn parts_with_metadata_are_found_before_and_after_the_json_is_written() {
-        let part = |metadata: Option<i32>| {
-            let mut part = Part::text("a");
-            part.part_metadata = metadata.map(Value::from);
-            Content::user(part)
-        };
-        for (history, inspected) in [(vec![None, None], 0), (vec![Some(1), None], 2)] {
-            let history: Vec<_> = history.into_iter().map(part).collect();
-            let contents = Contents::new(Arc::new(history.into()), vec![part(Some(2))]);
+    fn inspected_parts_are_found_before_and_after_the_json_is_written() {
+        let signed = |signature: &str| Part::text("a").thought_signature(signature);
+        for (part, inspected) in [
+            (Part::text("a"), 0),
+            (signed("EjQ="), 0),
+            (signed("eyJhIjoxfQ=="), 2),
+            (signed(r#"{"a":1}"#), 2),
+            (Part::text("a").part_metadata(1), 2),
+        ] {
+            let history = vec![Content::model(part), Content::user("b")];
+            let contents = Contents::new(Arc::new(history.into()), users(&["c"]));
 
-            assert_eq!(contents.with_part_metadata().count(), 3);
+            assert_eq!(contents.inspected().count(), 3);
             contents.json();
-            assert_eq!(contents.with_part_metadata().count(), inspected + 1);
+            assert_eq!(contents.inspected().count(), inspected + 1);
         }
     }
 }

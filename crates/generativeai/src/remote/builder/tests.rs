@@ -103,6 +103,7 @@ fn the_address_may_come_from_the_environment() {
 fn a_header_with_a_key_replaces_the_key_and_is_as_secret() {
     for (name, value) in [
         ("Authorization", format!("Bearer {KEY}")),
+        ("Authorization", format!("Bearer {KEY} ")),
         ("X-Goog-Api-Key", KEY.to_owned()),
     ] {
         let builder = Remote::builder().header(name, value);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::AsyncRead;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::attach::{AttachFile, Origin};
 use super::list::FileList;
@@ -13,15 +13,18 @@ use super::pieces::Source;
 use super::upload::UploadFile;
 use crate::backend::RequestOptions;
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::files::{File, FileState};
+use crate::protocol::files::{DeleteFileResponse, File, FileState};
 use crate::remote::Remote;
+use crate::remote::deadline::SharedLimit;
+use crate::remote::failure::EXPIRED_FILE;
+use crate::remote::request::Outgoing;
 
 /// First and longest wait between two requests for the state of a file.
 const WAITS: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10)];
 
 /// Minimum timeout of a request for the state of a file. The last one starts when the limit has been reached, so no
 /// time would be left for it.
-const LAST_LOOK: Duration = Duration::from_secs(1);
+const MIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Remote {
     /// Prepares the upload of a file on disk. Its extension determines its media type.
@@ -91,7 +94,10 @@ impl Remote {
     ///
     /// Those of [`get_file`](Self::get_file).
     pub async fn delete_file(&self, name: &str) -> Result<()> {
-        self.file_deletion(name, RequestOptions::default()).await?;
+        let request = self.address().file(name).map(Outgoing::delete);
+        let options = RequestOptions::default();
+        let deleted: Result<DeleteFileResponse> = self.0.unary(request, options).await;
+        deleted.map_err(|error| about(name, error))?;
         self.0.0.stored.forget(name);
         Ok(())
     }
@@ -107,7 +113,7 @@ impl Remote {
     /// [`Timeout`](ErrorKind::Timeout): the file was not ready within `limit`. Also the errors of
     /// [`get_file`](Self::get_file).
     pub async fn wait_until_active(&self, file: File, limit: Duration) -> Result<File> {
-        let deadline = Instant::now().checked_add(limit);
+        let shared = SharedLimit::start(Some(limit));
         let [mut wait, longest] = WAITS;
         let mut file = file;
         loop {
@@ -117,20 +123,43 @@ impl Remote {
                 Some(FileState::Failed) => return Err(failed(&name, file)),
                 Some(_) => {}
             }
-            let remaining = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            let remaining = shared.remaining();
             if remaining.is_some_and(|remaining| remaining.is_zero()) {
                 let message = format!("file `{name}` is still processed after {limit:?}");
                 return Err(Error::new(ErrorKind::Timeout, message));
             }
             sleep(wait.min(remaining.unwrap_or(wait))).await;
             wait = longest.min(wait * 2);
-            let remaining = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            let remaining = shared.remaining();
             let options = RequestOptions {
-                timeout: remaining.map(|remaining| remaining.max(LAST_LOOK)),
+                timeout: remaining.map(|remaining| remaining.max(MIN_TIMEOUT)),
                 ..RequestOptions::default()
             };
             file = self.file(&name, options).await?;
         }
+    }
+
+    /// Requests the description of a file.
+    async fn file(&self, name: &str, options: RequestOptions) -> Result<File> {
+        let request = self.address().file(name).map(Outgoing::get);
+        let file = self.0.unary(request, options).await;
+        file.map_err(|error| about(name, error))
+    }
+}
+
+/// Adds the name of the file to an error, and advice if the file may not exist. The service answers 403 for a missing
+/// file. A message that already contains the name or the advice does not get it twice.
+fn about(name: &str, error: Error) -> Error {
+    let message = error.to_string();
+    let is_missing = matches!(error.http_code(), Some(403 | 404));
+    let error = match is_missing && !message.contains(EXPIRED_FILE) {
+        true => error.with_hint(EXPIRED_FILE),
+        false => error,
+    };
+    let id = name.trim_start_matches("files/");
+    match message.contains(&format!("`files/{id}`")) {
+        true => error,
+        false => error.with_context(&format!("file `{name}`")),
     }
 }
 

@@ -23,7 +23,7 @@ use crate::stream::BoxFuture;
 const INLINE_LIMIT: u64 = 14 << 20;
 
 /// Maximum time for which the service may process a file after its upload, unless the request has a timeout.
-pub(super) const PROCESSING: Duration = Duration::from_secs(600);
+const PROCESSING: Duration = Duration::from_secs(600);
 
 /// Source of the bytes of an attachment. They are read twice: for the hash, and for the upload.
 pub(super) enum Origin {

@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use tokio::time::Instant;
-
 use super::pieces::Source;
 use super::reference::{Reference, take_reference};
 use super::stored::{Key, is_over};
@@ -13,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{Content, Contents, Data, FileData};
 use crate::protocol::files::File;
 use crate::remote::Remote;
+use crate::remote::deadline::SharedLimit;
 
 /// Contents that refer to attachments, and the state of their files.
 ///
@@ -22,8 +21,8 @@ pub(in crate::remote) struct FileReferences {
     remote: Remote,
     contents: Contents,
     options: RequestOptions,
-    /// Deadline of all requests, if any.
-    deadline: Option<Instant>,
+    /// Time limit of all requests.
+    limit: SharedLimit,
     /// URIs of the attachments in the last request.
     sent: Vec<String>,
     /// URIs of files that the service has reported as missing.
@@ -38,14 +37,11 @@ impl Remote {
         options: RequestOptions,
     ) -> FileReferences {
         let options = options.or(&self.0.0.options);
-        let deadline = options
-            .timeout
-            .and_then(|timeout| Instant::now().checked_add(timeout));
         FileReferences {
             remote: self.clone(),
             contents,
+            limit: SharedLimit::start(options.timeout),
             options,
-            deadline,
             sent: Vec::new(),
             gone: HashSet::new(),
         }
@@ -74,14 +70,15 @@ impl FileReferences {
     /// The error itself, if another request would fail, too.
     pub(in crate::remote) fn recover(&mut self, error: Error) -> Result<()> {
         let missing = self.sent.iter().find(|uri| is_missing(&error, uri));
-        // The number of attachments limits the uploads, if the service reports new files as missing, too.
-        match missing {
-            Some(uri) if self.gone.len() < self.sent.len() => {
-                self.gone.insert(uri.clone());
-                Ok(())
-            }
-            _ => Err(error),
+        // Two limits, if the service reports new files as missing, too: the number of attachments limits the uploads,
+        // and a file that is uploaded again under the same URI does not help.
+        if let Some(uri) = missing
+            && self.gone.len() < self.sent.len()
+            && self.gone.insert(uri.clone())
+        {
+            return Ok(());
         }
+        Err(error)
     }
 
     /// Returns the reference to an existing file with the content: the given one, a later upload, or a new one.
@@ -128,11 +125,7 @@ impl FileReferences {
 
     /// Returns the options with the time that is left.
     fn options(&self) -> RequestOptions {
-        let mut options = self.options.clone();
-        if let Some(deadline) = self.deadline {
-            options.timeout = Some(deadline.saturating_duration_since(Instant::now()));
-        }
-        options
+        self.limit.apply_to(&self.options)
     }
 }
 
@@ -141,4 +134,29 @@ impl FileReferences {
 fn is_missing(error: &Error, uri: &str) -> bool {
     let id = uri.rsplit('/').next().unwrap_or_default();
     matches!(error.http_code(), Some(403 | 404)) && !id.is_empty() && error.to_string().contains(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_missing_after_its_new_upload_is_an_error() {
+        let remote = Remote::builder().base_url("http://127.0.0.1:1").build();
+        let remote = remote.expect("good settings");
+        let missing = |id: &str| Error::new(ErrorKind::NotFound, id).with_http_code(403);
+
+        // Two parts with one file, and the upload leads to the same URI.
+        let mut files = remote.files_of(Contents::default(), RequestOptions::default());
+        files.sent = vec!["https://h/files/abc".to_owned(); 2];
+        assert!(files.recover(missing("abc")).is_ok());
+        assert!(files.recover(missing("abc")).is_err());
+
+        // One part, and each upload leads to another URI.
+        let mut files = remote.files_of(Contents::default(), RequestOptions::default());
+        files.sent = vec!["https://h/files/abc".to_owned()];
+        assert!(files.recover(missing("abc")).is_ok());
+        files.sent = vec!["https://h/files/def".to_owned()];
+        assert!(files.recover(missing("def")).is_err());
+    }
 }

@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use futures_core::Stream;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 
 use crate::backend::RequestOptions;
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::files::File;
+use crate::protocol::files::{File, ListFilesResponse};
 use crate::remote::Remote;
+use crate::remote::request::Outgoing;
 
 /// List of the files of a project. Pages are requested as they are needed.
 ///
@@ -77,10 +78,12 @@ impl FileList {
 
     /// Turns the list into a [`Stream`].
     pub fn into_stream(self) -> impl Stream<Item = Result<File>> + Send {
-        stream::unfold(self, |mut this| async move {
+        let files = stream::unfold(self, |mut this| async move {
             let file = this.next().await?;
             Some((file, this))
-        })
+        });
+        // `unfold` panics if it is polled after its end, which `Stream` allows.
+        files.fuse()
     }
 
     /// Requests the next page.
@@ -89,7 +92,9 @@ impl FileList {
             Page::After(token) => Some(token.as_str()),
             Page::First | Page::None => None,
         };
-        let page = self.remote.files_page(token, self.options.clone()).await?;
+        let address = self.remote.address().files(token);
+        let request = address.map(Outgoing::get);
+        let page: ListFilesResponse = self.remote.0.unary(request, self.options.clone()).await?;
         self.page = match page.next_page_token {
             // A service that ignores the token would return the first page forever.
             Some(next) if Some(next.as_str()) == token => {

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::Uri;
 use hyper::header::{HeaderName, HeaderValue};
-use tokio::time::Instant;
 
 use super::digest;
 use super::pieces::{Piece, Pieces};
@@ -19,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::files::{File, UploadedFile};
 use crate::remote::attempts::Attempts;
 use crate::remote::body::SharedBody;
-use crate::remote::deadline::Deadlines;
+use crate::remote::deadline::{Deadlines, SharedLimit};
 use crate::remote::failure::Failure;
 use crate::remote::reply;
 use crate::remote::request::Outgoing;
@@ -72,8 +71,7 @@ impl Upload {
 
     /// Asks for an address to which the pieces are sent.
     async fn start(&mut self) -> Result<Session> {
-        let timeout = self.options.timeout;
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let limit = SharedLimit::start(self.options.timeout);
         let mime_type = self.file.mime_type.as_deref().unwrap_or_default();
         let mime_type = HeaderValue::from_str(mime_type).map_err(|error| {
             let message = "its media type cannot be sent in a header";
@@ -100,7 +98,7 @@ impl Upload {
         Ok(Session {
             service: self.service.clone(),
             options: self.options.clone(),
-            deadline,
+            limit,
             url,
             length: self.pieces.length,
             received: 0,
@@ -131,8 +129,8 @@ async fn started(attempts: &mut Attempts) -> Result<Uri, Failure> {
 struct Session {
     service: Arc<Service>,
     options: RequestOptions,
-    /// Deadline of the whole upload, if any.
-    deadline: Option<Instant>,
+    /// Time limit of the whole upload.
+    limit: SharedLimit,
     url: Uri,
     length: u64,
     /// Number of bytes that the service has received.
@@ -273,10 +271,7 @@ impl Session {
 
     /// Starts to count attempts. Together they have the time left until the deadline.
     fn attempts(&self, request: Outgoing) -> Result<Attempts> {
-        let mut options = self.options.clone();
-        if let Some(deadline) = self.deadline {
-            options.timeout = Some(deadline.saturating_duration_since(Instant::now()));
-        }
+        let options = self.limit.apply_to(&self.options);
         Attempts::begin(self.service.clone(), request, options, Deadlines::unary)
     }
 }

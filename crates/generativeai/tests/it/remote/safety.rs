@@ -48,11 +48,13 @@ async fn a_key_that_the_service_repeats_is_redacted_in_errors() {
             {{"detail":"Invalid API key: {CANARY}"}}]}}}}"#
     );
     let page = format!("<p>{CANARY}</p>");
+    let wrong_type = format!(r#"{{"candidates":"{CANARY}"}}"#);
     for (head, body) in [
         ("400 Bad Request", &status),
         ("200 OK", &status),
         ("502 Bad Gateway", &page),
         ("200 OK", &page),
+        ("200 OK", &wrong_type),
     ] {
         let server = Server::always(4, &answer(head, "text/plain", body));
         let (remote, _) = client(&server);

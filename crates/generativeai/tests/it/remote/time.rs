@@ -38,6 +38,28 @@ async fn a_server_that_accepts_and_never_responds_is_timed_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_error_whose_body_stalls_is_reported_soon() {
+    let (sent, was_sent) = std::sync::mpsc::channel();
+    let head = "HTTP/1.1 403 Forbidden\r\ncontent-length: 10\r\n\r\n";
+    let server = Server::play([vec![Act::Send(head.into()), Act::Tell(sent), Act::Silence]]);
+    let (remote, _, time) = in_stopped_time(&server);
+    let start = Instant::now();
+
+    let stall = async {
+        while was_sent.try_recv().is_err() {
+            tokio::task::yield_now().await;
+        }
+        // The client reads the head before time passes.
+        settle().await;
+        time.release();
+    };
+    let (reply, ()) = tokio::join!(whole(&remote), stall);
+
+    assert_eq!(reply.expect_err("forbidden").http_code(), Some(403));
+    assert!(start.elapsed() < 10 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_time_of_a_request_starts_when_it_is_first_polled() {
     let json = reply("Hello!", Some("STOP")).to_string();
     let server = Server::always(1, &answer("200 OK", "application/json", &json));

@@ -24,8 +24,8 @@ pub(super) struct JsonPrefix {
     pieces: Arc<Vec<Bytes>>,
     /// Offset at which each content ends.
     ends: Vec<usize>,
-    /// Whether a part had metadata when its JSON was written.
-    has_part_metadata: bool,
+    /// Whether a part [is inspected](is_inspected). Determined when its JSON is written.
+    has_inspected: bool,
 }
 
 impl JsonPrefix {
@@ -38,7 +38,7 @@ impl JsonPrefix {
             let written = self.len();
             let mut json = write_elements(new, |length| self.ends.push(written + length));
             let mut parts = new.iter().flat_map(|content| &content.parts);
-            self.has_part_metadata |= parts.any(|part| part.part_metadata.is_some());
+            self.has_inspected |= parts.any(is_inspected);
             // `Bytes` keeps the capacity of a vector as well, and the chat keeps the piece.
             json.shrink_to_fit();
             self.push(json.into());
@@ -62,9 +62,9 @@ impl JsonPrefix {
         pieces.retain(|piece| !piece.is_empty());
     }
 
-    /// Returns the number of contents before the first one with metadata in a part.
-    pub(super) fn without_part_metadata(&self) -> usize {
-        match self.has_part_metadata {
+    /// Returns the number of contents before the first one with a part that [is inspected](is_inspected).
+    pub(super) fn not_inspected(&self) -> usize {
+        match self.has_inspected {
             true => 0,
             false => self.ends.len(),
         }
@@ -95,6 +95,20 @@ impl JsonPrefix {
         pieces.truncate(first);
         pieces.push(merged.into());
     }
+}
+
+/// Returns whether a backend inspects a part before it sends the part: it may refer to an attachment, or have a
+/// signature of another service.
+fn is_inspected(part: &Part) -> bool {
+    let signature = part.thought_signature.as_deref();
+    part.part_metadata.is_some() || signature.is_some_and(is_foreign_signature)
+}
+
+/// Returns whether a thought signature is a JSON object, plain or in base64: a value of another service.
+///
+/// `generativeai-openai` packs such values. Signatures of Google are protocol buffers in base64, which never begin so.
+pub(crate) fn is_foreign_signature(signature: &str) -> bool {
+    signature.starts_with("eyJ") || signature.starts_with('{')
 }
 
 /// Returns an estimate of the length of a content's JSON, so that texts are written without reallocations.

@@ -39,10 +39,10 @@ impl Transcript {
         self.contents.split_off(count)
     }
 
-    /// Returns the contents among which parts may have metadata. A part in one before them has none.
-    pub(super) fn with_part_metadata(&self) -> &[Content] {
+    /// Returns the contents among which a backend inspects parts. Those before them need no inspection.
+    pub(super) fn inspected(&self) -> &[Content] {
         let json = self.json.lock().unwrap_or_else(PoisonError::into_inner);
-        &self.contents[json.without_part_metadata()..]
+        &self.contents[json.not_inspected()..]
     }
 
     /// Returns the JSON of all contents in pieces, with a comma in front of each content.

@@ -1,5 +1,6 @@
 //! Files that are described, listed, deleted and waited for.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -48,12 +49,13 @@ async fn files_are_listed_page_by_page() {
         json!({"files": [file("files/c", "ACTIVE")]}),
     ]);
 
-    let files = client_of(&server).list_files().into_stream();
-    let names: Vec<_> = files
-        .map(|file| file.expect("a file").name.unwrap_or_default())
-        .collect()
-        .await;
+    let mut files = pin!(client_of(&server).list_files().into_stream());
+    let mut names = Vec::new();
+    while let Some(file) = files.next().await {
+        names.push(file.expect("a file").name.unwrap_or_default());
+    }
 
+    assert!(files.next().await.is_none());
     assert_eq!(names, ["files/a", "files/b", "files/c"]);
     let lines: Vec<_> = server
         .received()

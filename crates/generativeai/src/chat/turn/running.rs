@@ -1,0 +1,111 @@
+//! The step of a turn in which functions run: their responses are recorded, and written to the journal meanwhile.
+
+use std::ops::DerefMut;
+use std::pin::pin;
+
+use futures_util::future::{Either, select};
+
+use super::super::event::Event;
+use super::super::functions::Running;
+use super::super::journal::{Write, Writer};
+use super::super::session::ChatSession;
+use super::{Step, Turn};
+use crate::error::Result;
+use crate::protocol::content::FunctionResponse;
+
+/// Progress of functions that run.
+enum Progress {
+    /// The call at an index has its response.
+    Responded(usize, FunctionResponse),
+    /// Responses were written to the journal.
+    Written(Option<Result<()>>),
+    /// All functions have ended, and no write is in progress.
+    Ended,
+}
+
+/// Waits until a function or the write in progress ends.
+async fn progress_of(running: &mut Running, write: &mut Option<Write>) -> Progress {
+    let responded = |response| match response {
+        Some((index, response)) => Progress::Responded(index, response),
+        None => Progress::Ended,
+    };
+    match write {
+        None => responded(running.next().await),
+        // After the last response `next` returns `None` at once, which would end the round before its last write.
+        Some(write) if running.is_over() => Progress::Written(write.result().await),
+        // `select` drops the future that is not ready. Both can be cancelled, so neither a write nor a response is
+        // lost.
+        Some(write) => match select(pin!(write.result()), pin!(running.next())).await {
+            Either::Left((written, _)) => Progress::Written(written),
+            Either::Right((response, _)) => responded(response),
+        },
+    }
+}
+
+impl<C: DerefMut<Target = ChatSession>> Turn<C> {
+    /// Waits for the progress of the functions of the round, and records it.
+    pub(super) async fn run_functions(&mut self) {
+        let Step::Run(running, write) = &mut self.step else {
+            return;
+        };
+        let progress = progress_of(running, write).await;
+        self.record(progress);
+    }
+
+    /// Records the progress of the functions of the round.
+    fn record(&mut self, progress: Progress) {
+        match progress {
+            Progress::Responded(index, response) => self.respond(index, response),
+            Progress::Ended => self.end_functions(),
+            Progress::Written(written) => {
+                self.chat.end_write(written).ok();
+                self.write_responses();
+            }
+        }
+    }
+
+    /// Records the response to a call, at once, so that it is not lost if the turn is dropped.
+    fn respond(&mut self, index: usize, response: FunctionResponse) {
+        let round = self.turn().round.as_ref();
+        if round.is_none_or(|round| round.approval().is_none()) {
+            // Without a policy the journal gets the whole round in one event, when it ends.
+            return self.chat.state.respond(index, response);
+        }
+        self.chat.commit(Event::answered(index, response));
+        if let Step::Run(_, None) = self.step {
+            self.write_responses();
+        }
+    }
+
+    /// Writes the recorded responses to the journal, while other functions run.
+    fn write_responses(&mut self) {
+        // After a failure the responses stay pending until the round ends. Otherwise a journal that fails at once would
+        // be called again and again while the functions run.
+        let writer = self.chat.writer.as_ref();
+        let has_pending = writer.is_some_and(Writer::has_pending) && self.chat.unsaved().is_none();
+        let next = has_pending.then(|| self.chat.begin_write());
+        if let Step::Run(_, write) = &mut self.step {
+            *write = next;
+        }
+    }
+
+    /// Continues after the last function of a round has ended.
+    fn end_functions(&mut self) {
+        let failure = match &mut self.step {
+            Step::Run(running, _) => running.failure(),
+            _ => None,
+        };
+        match failure {
+            Some(error) => self.close(error),
+            None => self.finish_round(),
+        }
+    }
+
+    /// Adds the round to the turn, once all of its calls have a response.
+    fn finish_round(&mut self) {
+        for event in self.chat.state.end_round() {
+            self.chat.commit(event);
+        }
+        self.step = Step::StoreRound(self.chat.begin_write());
+    }
+}
