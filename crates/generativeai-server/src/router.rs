@@ -39,15 +39,15 @@ impl App {
 
     /// Returns the response to a request.
     ///
-    /// Preflight requests are handled before the origin is checked: they ask whether it is allowed. The page is served
-    /// before the API, whose key it does not need.
+    /// A preflight request of a page whose origin is not allowed gets the error that its request would get, which
+    /// names the remedy. The page is served before the API, whose key it does not need.
     async fn respond(&self, parts: &Parts, body: Body) -> Result<Response, ApiError> {
         check_header_count(&parts.headers)?;
         self.hosts.check(parts)?;
+        self.origins.check(parts)?;
         if parts.method == Method::OPTIONS {
             return self.preflight(parts);
         }
-        self.origins.check(&parts.headers)?;
         match playground::file(&parts.method, parts.uri.path()) {
             Some(file) => file,
             None => self.api.handle(parts, body).await,

@@ -34,7 +34,7 @@ impl AllowedHosts {
         match forbidden {
             None => Ok(()),
             Some(host) => {
-                let message = format!("host `{host}` is not allowed: add it to the allowed hosts");
+                let message = format!("host `{host}` is not allowed: allow it with `allow_host`");
                 Err(ApiError::new(StatusCode::FORBIDDEN, message))
             }
         }
