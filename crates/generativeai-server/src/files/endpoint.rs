@@ -51,7 +51,7 @@ impl FilesApi<'_> {
         let size = page::size(query.page_size.as_deref())?;
         let after = query.page_token.as_deref().map(Place::parse).transpose()?;
         let storage = self.storage.clone();
-        let (files, next) = blocking(move || storage.list(after.as_ref(), size)).await?;
+        let (files, next) = blocking(move || Ok(storage.list(after.as_ref(), size))).await?;
         let files: Vec<Value> = files.into_iter().map(|file| self.describe(file)).collect();
         let mut list = Map::new();
         if !files.is_empty() {
