@@ -86,7 +86,11 @@ impl Api {
     ///
     /// The order of the checks is visible to clients: a wrong key hides whether a path exists, and a request that
     /// cannot be routed is rejected before its body is read.
-    pub(crate) async fn handle(&self, parts: &Parts, body: Body) -> Result<Response, ApiError> {
+    pub(crate) async fn handle(
+        &self,
+        parts: &Parts,
+        body: &mut Body,
+    ) -> Result<Response, ApiError> {
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
         let endpoint = route(&parts.method, parts.uri.path());
         // The random id of an upload replaces the API key: some clients do not send the key with the bytes.
@@ -136,7 +140,7 @@ impl Api {
         &self,
         endpoint: Endpoint,
         parts: &Parts,
-        (query, body): (Query, Body),
+        (query, body): (Query, &mut Body),
     ) -> Result<Response, ApiError> {
         let path = parts.uri.path();
         let api = FilesApi {
@@ -163,7 +167,7 @@ impl Api {
     async fn admit(
         &self,
         parts: &Parts,
-        body: Body,
+        body: &mut Body,
         model: &str,
         deadline: Deadline,
     ) -> Result<Call, ApiError> {

@@ -74,14 +74,14 @@ impl BodyReader {
         self.timeout
     }
 
-    /// Reads a complete body.
+    /// Reads a complete body. Takes it only if its headers are acceptable, see [`discard_unread`](Self::discard_unread).
     ///
     /// # Errors
     /// 408, 413, 415 or 429: a limit is exceeded, or the body is compressed.
     pub(crate) async fn read(
         &self,
         headers: &HeaderMap,
-        mut body: Body,
+        body: &mut Body,
     ) -> Result<RequestBody, ApiError> {
         if headers
             .get(CONTENT_ENCODING)
@@ -92,12 +92,9 @@ impl BodyReader {
             return Err(error.closing_connection());
         }
         if body.size_hint().lower() > self.max_bytes as u64 {
-            // With `Expect: 100-continue` the client waits for our response and sends nothing.
-            if !headers.contains_key(EXPECT) {
-                self.discard(&mut body).await;
-            }
             return Err(self.too_large());
         }
+        let mut body = std::mem::take(body);
         let end = Instant::now() + self.timeout;
         match timeout_at(end, self.collect(&mut body)).await {
             Ok(Ok(body)) => Ok(body),
@@ -155,6 +152,15 @@ impl BodyReader {
             let message = "too many large requests at once: retry later";
             ApiError::overloaded(message, RETRY_AFTER).closing_connection()
         })
+    }
+
+    /// Discards the body of a request that was rejected, if nothing of it was read. Whatever reads a body takes it from
+    /// the request, and discards the rest itself.
+    pub(crate) async fn discard_unread(&self, headers: &HeaderMap, mut body: Body) {
+        // With `Expect: 100-continue` the client waits for our response and sends nothing.
+        if !headers.contains_key(EXPECT) {
+            self.discard(&mut body).await;
+        }
     }
 
     /// Reads and drops the rest of a rejected body, up to a limit of time and size.

@@ -37,11 +37,22 @@ impl App {
         Router::new().fallback(handle).with_state(Arc::new(self))
     }
 
-    /// Returns the response to a request.
+    /// Returns the response to a request. If it is an error, the body that nothing has read is discarded first: most
+    /// clients read the response only after they have sent the body.
+    async fn respond(&self, parts: &Parts, mut body: Body) -> Result<Response, ApiError> {
+        let response = self.dispatch(parts, &mut body).await;
+        if response.is_err() {
+            let bodies = &self.api.bodies;
+            bodies.discard_unread(&parts.headers, body).await;
+        }
+        response
+    }
+
+    /// Checks a request, and dispatches it.
     ///
     /// A preflight request of a page whose origin is not allowed gets the error that its request would get, which
     /// names the remedy. The page is served before the API, whose key it does not need.
-    async fn respond(&self, parts: &Parts, body: Body) -> Result<Response, ApiError> {
+    async fn dispatch(&self, parts: &Parts, body: &mut Body) -> Result<Response, ApiError> {
         check_header_count(&parts.headers)?;
         self.hosts.check(parts)?;
         self.origins.check(parts)?;

@@ -80,25 +80,11 @@ impl FilesApi<'_> {
         &self,
         parts: &Parts,
         query: &Query,
-        mut body: Body,
+        body: &mut Body,
     ) -> Result<Response, ApiError> {
-        let handled = match protocol::parse(&parts.headers, query)? {
-            // Its body is read by `BodyReader`, which discards the rest itself.
-            UploadCall::Start(dialect) => return self.start(parts, dialect, body).await,
-            UploadCall::Continue(dialect, step) => {
-                let id = query.upload_id.as_deref().unwrap_or_default();
-                self.proceed(id, (dialect, step), &mut body).await
-            }
-            UploadCall::Raw => {
-                let (mime_type, length) = protocol::body(&parts.headers)?;
-                let frames = frames(&mut body);
-                match properties::parse(b"", mime_type) {
-                    Ok(file) => self.store(file, length, frames).await,
-                    Err(error) => Err(error),
-                }
-            }
-            UploadCall::Multipart => self.multipart(parts, &mut body).await,
-        };
+        let call = protocol::parse(&parts.headers, query)?;
+        let mut body = std::mem::take(body);
+        let handled = self.receive(call, (parts, query), &mut body).await;
         if handled.is_err() {
             // Most clients read the error only after they have sent the body. If the server closed the connection
             // before, they would report a reset instead.
@@ -107,12 +93,34 @@ impl FilesApi<'_> {
         handled
     }
 
+    /// Handles a request to the upload path, which may leave a part of its body unread.
+    async fn receive(
+        &self,
+        call: UploadCall,
+        (parts, query): (&Parts, &Query),
+        body: &mut Body,
+    ) -> Result<Response, ApiError> {
+        match call {
+            UploadCall::Start(dialect) => self.start(parts, dialect, body).await,
+            UploadCall::Continue(dialect, step) => {
+                let id = query.upload_id.as_deref().unwrap_or_default();
+                self.proceed(id, (dialect, step), body).await
+            }
+            UploadCall::Raw => {
+                let (mime_type, length) = protocol::body(&parts.headers)?;
+                let file = properties::parse(b"", mime_type)?;
+                self.store(file, length, frames(body)).await
+            }
+            UploadCall::Multipart => self.multipart(parts, body).await,
+        }
+    }
+
     /// Starts a resumable upload.
     async fn start(
         &self,
         parts: &Parts,
         dialect: Dialect,
-        body: Body,
+        body: &mut Body,
     ) -> Result<Response, ApiError> {
         let body = self.bodies.read(&parts.headers, body).await?;
         let (mime_type, length) = protocol::announced(dialect, &parts.headers)?;
