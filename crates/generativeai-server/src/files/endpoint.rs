@@ -181,9 +181,12 @@ impl FilesApi<'_> {
         let turn = upload.turn().await;
         let id = upload.record.id.clone();
         let storage = self.storage.clone();
-        // The upload may have been completed while this request waited for its turn.
+        // The upload may have been completed or cancelled while this request waited for its turn.
         if let Some(file) = storage.uploaded(&id) {
             return Ok(self.complete(file));
+        }
+        if storage.upload(&id).is_none() {
+            return Err(unknown_upload());
         }
         let received = received(&upload).await?;
         match step {
@@ -344,4 +347,43 @@ fn frames(body: &mut Body) -> impl Stream<Item = Result<Bytes, ApiError>> + Send
             ApiError::invalid(message).closing_connection()
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::http::Request;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_query_that_waits_behind_a_cancel_reports_the_end_of_the_upload() {
+        let folder = TempDir::new().expect("a folder");
+        let storage = Arc::new(FileStorage::open(folder.path()).expect("a folder"));
+        let (parts, ()) = Request::new(()).into_parts();
+        let api = FilesApi {
+            storage: &storage,
+            bodies: &BodyReader::new(1_000, Duration::from_secs(1), 1_000),
+            site: Site::of(&parts),
+        };
+        let upload = storage.start(File::default(), None).expect("an upload");
+        let id = upload.record.id.as_str();
+        let (mut no_body, mut none_either) = (Body::empty(), Body::empty());
+        let turn = upload.turn().await;
+
+        // Polled in this order, both requests wait for the turn, and the cancel gets it first.
+        let (cancelled, queried, ()) = tokio::join!(
+            biased;
+            api.proceed(id, (Dialect::Headers, Step::Cancel), &mut no_body),
+            api.proceed(id, (Dialect::Headers, Step::Query), &mut none_either),
+            async { drop(turn) },
+        );
+
+        assert!(cancelled.is_ok());
+        let response = queried.expect_err("an error").to_response();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        assert_eq!(response.headers()[STATUS], "final");
+    }
 }
