@@ -162,13 +162,17 @@ impl FilesApi<'_> {
                 None => Err(unknown_upload().with_header(STATUS, "final".to_owned())),
             };
         };
-        let ended = self.step(upload.clone(), (dialect, step), body).await;
-        ended.map_err(|error| match self.storage.upload(id) {
-            Some(_) => error
-                .with_header(STATUS, "active".to_owned())
-                .with_header(RECEIVED, upload.received().to_string()),
-            None => error.with_header(STATUS, "final".to_owned()),
-        })
+        let error = match self.step(upload.clone(), (dialect, step), body).await {
+            Err(error) => error,
+            response => return response,
+        };
+        if self.storage.upload(id).is_none() {
+            return Err(error.with_header(STATUS, "final".to_owned()));
+        }
+        let received = received(&upload).await?;
+        Err(error
+            .with_header(STATUS, "active".to_owned())
+            .with_header(RECEIVED, received.to_string()))
     }
 
     /// Handles a request within an upload that exists, once no other request writes the upload.

@@ -107,7 +107,7 @@ impl Upload {
         }
     }
 
-    /// Returns how many bytes were received. Waits for a write in progress.
+    /// Returns how many bytes were received. Blocks during a write in progress.
     pub(super) fn received(&self) -> u64 {
         self.progress().received
     }
