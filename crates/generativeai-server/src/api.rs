@@ -21,7 +21,7 @@ use crate::error::ApiError;
 use crate::faults::{Faults, InjectedFaults};
 use crate::files::{Attachments, FileStorage, FilesApi, Site, UsedFiles};
 use crate::framing::Framing;
-use crate::guard::ApiKey;
+use crate::guard::{AllowedHosts, ApiKey};
 use crate::hops::{Hop, Hops};
 use crate::models::{ModelNames, ResolvedModel};
 use crate::query::Query;
@@ -38,6 +38,8 @@ use crate::stream::{Chunks, StreamBody};
 #[derive(Debug)]
 pub(crate) struct Api {
     pub(crate) backend: Arc<dyn Backend>,
+    /// Host names that clients may use for the server.
+    pub(crate) hosts: AllowedHosts,
     /// Key that every request must have, if any.
     pub(crate) key: Option<ApiKey>,
     /// Names of the backend's models.
@@ -371,6 +373,7 @@ impl Api {
         Some(Attachments {
             storage: self.files.as_ref()?,
             bodies: &self.bodies,
+            hosts: &self.hosts,
             site: call.site.clone(),
         })
     }

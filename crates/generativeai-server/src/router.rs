@@ -13,15 +13,13 @@ use futures_util::FutureExt;
 
 use crate::api::Api;
 use crate::error::ApiError;
-use crate::guard::{AllowedHosts, AllowedOrigins, check_header_count};
+use crate::guard::{AllowedOrigins, check_header_count};
 use crate::{playground, response};
 
 /// State shared by all requests.
 #[derive(Debug)]
 pub(crate) struct App {
-    /// Host names that clients may use for the server.
-    pub(crate) hosts: AllowedHosts,
-    /// Origins of the pages that may use it.
+    /// Origins of the pages that may use the server.
     pub(crate) origins: AllowedOrigins,
     /// The API itself.
     pub(crate) api: Api,
@@ -54,7 +52,7 @@ impl App {
     /// names the remedy. The page is served before the API, whose key it does not need.
     async fn dispatch(&self, parts: &Parts, body: &mut Body) -> Result<Response, ApiError> {
         check_header_count(&parts.headers)?;
-        self.hosts.check(parts)?;
+        self.api.hosts.check(parts)?;
         self.origins.check(parts)?;
         if parts.method == Method::OPTIONS {
             return self.preflight(parts);

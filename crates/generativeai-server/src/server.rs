@@ -342,8 +342,11 @@ impl Server {
 
     /// Returns the router, to be nested in another or served by other means.
     pub fn into_router(self) -> Router {
+        // A router cannot know the address of its listener, so it assumes that only this machine should reach it.
+        let loopback = AllowedHosts::LoopbackAnd(Vec::new());
         let api = Api {
             backend: self.backend,
+            hosts: self.hosts.unwrap_or(loopback),
             key: self.key,
             models: ModelNames::new(self.strict_model_names, self.default_model),
             queue: RequestQueue::new(self.max_concurrent, self.max_queued),
@@ -353,10 +356,7 @@ impl Server {
             hops: Hops::new(self.hops),
             max_output_tokens: self.max_output_tokens,
         };
-        // A router cannot know the address of its listener, so it assumes that only this machine should reach it.
-        let loopback = AllowedHosts::LoopbackAnd(Vec::new());
         let app = App {
-            hosts: self.hosts.unwrap_or(loopback),
             origins: self.origins,
             api,
         };
