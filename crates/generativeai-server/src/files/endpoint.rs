@@ -72,7 +72,8 @@ impl FilesApi<'_> {
 
     /// Returns the description of the upload path for older clients.
     pub(crate) fn discovery(&self) -> Response {
-        response::json(&discovery::document(&self.site))
+        let max_size = self.storage.file_size_limit();
+        response::json(&discovery::document(&self.site, max_size))
     }
 
     /// Handles a request to the upload path.

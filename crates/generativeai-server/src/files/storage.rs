@@ -165,6 +165,11 @@ impl FileStorage {
         self
     }
 
+    /// Returns the maximum size of a file in bytes.
+    pub(super) fn file_size_limit(&self) -> u64 {
+        self.max_file_size
+    }
+
     /// Returns a file, unless it has expired.
     pub(super) fn file(&self, id: &str) -> Result<File, ApiError> {
         let now = (self.clock)();

@@ -180,6 +180,10 @@ async fn size_and_number_of_files_are_limited() {
         .error(400);
     assert!(message.contains("too large"), "{message}");
 
+    let discovery = site.get("/$discovery/rest?version=v1beta").await.json();
+    let upload = &discovery["resources"]["media"]["methods"]["upload"];
+    assert_eq!(upload["mediaUpload"]["maxSize"], "10");
+
     site.upload(b"0123456789", json!({"name": "files/a"})).await;
     let unfinished = site.begin(10, json!({})).await;
     let full = site.try_begin(6, json!({})).await;
