@@ -108,7 +108,8 @@ impl Server {
     ///
     /// Clients send it as the header `x-goog-api-key`, as the query parameter `key`, or as a bearer
     /// token. A wrong key gets the error of the service, 400 with the reason `API_KEY_INVALID`; a
-    /// request without a key gets 403. The playground page and `/healthz` do not need it.
+    /// request without a key gets 403. The playground page and `/healthz` do not need it. An empty key matches no
+    /// request.
     ///
     /// Set one when the server listens on an address that others can reach. The connection is not encrypted: put a
     /// proxy with TLS in front of the server where the network is not trusted.

@@ -49,9 +49,13 @@ impl ApiKey {
     }
 
     /// Compares in a time that depends only on the candidate's length. So the time of a response does not show how many
-    /// bytes of a guessed key are right.
+    /// bytes of a guessed key are right. An empty candidate never matches: a server whose key is empty by mistake, such
+    /// as an unset variable, must not be open.
     fn matches(&self, candidate: &[u8]) -> bool {
         let key = self.0.as_bytes();
+        if key.is_empty() {
+            return false;
+        }
         // `black_box` keeps the compiler from leaving the loop at the first difference.
         let mut difference = u8::from(key.len() != candidate.len());
         for (at, byte) in candidate.iter().enumerate() {
@@ -116,6 +120,14 @@ mod tests {
         }
         assert_eq!(code(None, &[]), 403);
         assert_eq!(code(None, &[("authorization", "Basic secret")]), 403);
+    }
+
+    #[test]
+    fn an_empty_key_matches_nothing() {
+        for sent in ["", "x"] {
+            let checked = ApiKey(String::new()).check(&HeaderMap::new(), Some(sent));
+            assert_eq!(checked.expect_err(sent).code(), 400);
+        }
     }
 
     #[test]
