@@ -114,7 +114,8 @@ impl Server {
     /// Set one when the server listens on an address that others can reach. The connection is not encrypted: put a
     /// proxy with TLS in front of the server where the network is not trusted.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
-        self.key = Some(ApiKey(key.into()));
+        let key: String = key.into();
+        self.key = Some(ApiKey::new(&key));
         self
     }
 
