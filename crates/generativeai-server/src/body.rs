@@ -26,9 +26,6 @@ const DISCARD_TIME: Duration = Duration::from_secs(2);
 /// counts the values of a body as well as its bytes.
 const BYTES_PER_VALUE: usize = 256;
 
-/// Time that a client should wait before it retries a request for which there was no memory.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-
 /// Reads request bodies within limits.
 #[derive(Clone, Debug)]
 pub(crate) struct BodyReader {
@@ -150,7 +147,7 @@ impl BodyReader {
         let permit = self.memory.clone().try_acquire_many_owned(permits);
         permit.map_err(|_| {
             let message = "too many large requests at once: retry later";
-            ApiError::overloaded(message, RETRY_AFTER).closing_connection()
+            ApiError::overloaded(message).closing_connection()
         })
     }
 
