@@ -14,7 +14,7 @@ use generativeai::protocol::status::{ErrorBody, Status};
 use generativeai::{Error, ErrorKind};
 use serde_json::{Value, json};
 
-use crate::response::{JSON, with_body};
+use crate::response::{JSON, to_json, with_body};
 
 /// Time that a client should wait before it retries a request for which the server had no room.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -180,8 +180,7 @@ impl ApiError {
     pub(crate) fn to_json(&self) -> Vec<u8> {
         let mut body = ErrorBody::default();
         body.error = Some((*self.status).clone());
-        serde_json::to_vec(&body)
-            .expect("API messages have string keys, and writing to memory cannot fail")
+        to_json(&body)
     }
 
     /// Returns the HTTP response.

@@ -19,6 +19,7 @@ use ring::rand::SystemRandom;
 use self::position::{DIGEST, Position};
 use self::token::Start;
 use crate::error::ApiError;
+use crate::response::to_json;
 
 /// Seed of requests that have none, so that a reply can be generated again.
 const SEED: i32 = 0;
@@ -96,9 +97,7 @@ impl Hops {
         // All hops of a reply have one digest: it excludes the token, and covers the parsed request instead
         // of its text, whose spelling may vary.
         let token = request.continuation_token.take();
-        let json = serde_json::to_vec(request)
-            .expect("API messages have string keys, and writing to memory cannot fail");
-        let digest = position::digest(&json);
+        let digest = position::digest(&to_json(request));
         let start = match token.filter(|token| !token.is_empty()) {
             Some(token) => Some(token::read(&self.key, &digest, &token)?),
             None => None,
