@@ -115,10 +115,7 @@ impl BodyReader {
         let mut bytes = Vec::new();
         let mut memory = self.reserve(0)?;
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| {
-                ApiError::invalid("the connection broke before the request body was complete")
-                    .closing_connection()
-            })?;
+            let frame = frame.map_err(|_| broken_connection())?;
             let Ok(data) = frame.into_data() else {
                 continue;
             };
@@ -186,6 +183,12 @@ impl BodyReader {
         let message = format!("the request body is larger than {} bytes", self.max_bytes);
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message).closing_connection()
     }
+}
+
+/// Creates the error for a body that ends early.
+pub(crate) fn broken_connection() -> ApiError {
+    let message = "the connection broke before the request body was complete";
+    ApiError::invalid(message).closing_connection()
 }
 
 /// Returns an upper bound of the number of values in JSON: each value but the first follows a comma

@@ -17,12 +17,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::disk::blocking;
 use super::page::{self, Place};
 use super::protocol::{self, Dialect, Step, UploadCall};
-use super::receive::{BLOCK, Receiver};
+use super::receive::Receiver;
 use super::site::Site;
 use super::storage::{FileStorage, unknown_upload};
-use super::upload::Upload;
+use super::upload::{BLOCK, Turn, Upload};
 use super::{discovery, multipart, properties};
-use crate::body::BodyReader;
+use crate::body::{BodyReader, broken_connection};
 use crate::error::ApiError;
 use crate::query::Query;
 use crate::response;
@@ -255,7 +255,7 @@ impl FilesApi<'_> {
         Ok(response)
     }
 
-    fn receiver(&self, upload: Arc<Upload>, turn: super::upload::Turn) -> Receiver {
+    fn receiver(&self, upload: Arc<Upload>, turn: Turn) -> Receiver {
         Receiver {
             storage: self.storage.clone(),
             upload,
@@ -346,12 +346,7 @@ fn active(dialect: Dialect, received: u64) -> Response {
 
 /// Returns the bytes of a body as they arrive.
 fn frames(body: &mut Body) -> impl Stream<Item = Result<Bytes, ApiError>> + Send + '_ {
-    BodyDataStream::new(body).map(|frame| {
-        frame.map_err(|_| {
-            let message = "the connection broke before the request body was complete";
-            ApiError::invalid(message).closing_connection()
-        })
-    })
+    BodyDataStream::new(body).map(|frame| frame.map_err(|_| broken_connection()))
 }
 
 #[cfg(test)]
