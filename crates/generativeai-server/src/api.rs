@@ -369,12 +369,12 @@ impl Api {
         }
     }
 
-    fn attachments(&self, call: &Call) -> Option<Attachments<'_>> {
+    fn attachments<'a>(&'a self, call: &'a Call) -> Option<Attachments<'a>> {
         Some(Attachments {
             storage: self.files.as_ref()?,
             bodies: &self.bodies,
             hosts: &self.hosts,
-            site: call.site.clone(),
+            site: &call.site,
         })
     }
 }

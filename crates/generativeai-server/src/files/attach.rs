@@ -27,7 +27,7 @@ pub(crate) struct Attachments<'a> {
     pub(crate) storage: &'a Arc<FileStorage>,
     pub(crate) bodies: &'a BodyReader,
     pub(crate) hosts: &'a AllowedHosts,
-    pub(crate) site: Site,
+    pub(crate) site: &'a Site,
 }
 
 /// Files that a request uses.
