@@ -21,7 +21,7 @@ use crate::error::ApiError;
 use crate::faults::{Faults, InjectedFaults};
 use crate::files::{Attachments, FileStorage, FilesApi, Site, UsedFiles};
 use crate::framing::Framing;
-use crate::guard::ApiKey;
+use crate::guard::{AllowedHosts, ApiKey};
 use crate::hops::{Hop, Hops};
 use crate::models::{ModelNames, ResolvedModel};
 use crate::query::Query;
@@ -38,6 +38,8 @@ use crate::stream::{Chunks, StreamBody};
 #[derive(Debug)]
 pub(crate) struct Api {
     pub(crate) backend: Arc<dyn Backend>,
+    /// Host names that clients may use for the server.
+    pub(crate) hosts: AllowedHosts,
     /// Key that every request must have, if any.
     pub(crate) key: Option<ApiKey>,
     /// Names of the backend's models.
@@ -86,7 +88,11 @@ impl Api {
     ///
     /// The order of the checks is visible to clients: a wrong key hides whether a path exists, and a request that
     /// cannot be routed is rejected before its body is read.
-    pub(crate) async fn handle(&self, parts: &Parts, body: Body) -> Result<Response, ApiError> {
+    pub(crate) async fn handle(
+        &self,
+        parts: &Parts,
+        body: &mut Body,
+    ) -> Result<Response, ApiError> {
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
         let endpoint = route(&parts.method, parts.uri.path());
         // The random id of an upload replaces the API key: some clients do not send the key with the bytes.
@@ -136,7 +142,7 @@ impl Api {
         &self,
         endpoint: Endpoint,
         parts: &Parts,
-        (query, body): (Query, Body),
+        (query, body): (Query, &mut Body),
     ) -> Result<Response, ApiError> {
         let path = parts.uri.path();
         let api = FilesApi {
@@ -163,7 +169,7 @@ impl Api {
     async fn admit(
         &self,
         parts: &Parts,
-        body: Body,
+        body: &mut Body,
         model: &str,
         deadline: Deadline,
     ) -> Result<Call, ApiError> {
@@ -363,11 +369,12 @@ impl Api {
         }
     }
 
-    fn attachments(&self, call: &Call) -> Option<Attachments<'_>> {
+    fn attachments<'a>(&'a self, call: &'a Call) -> Option<Attachments<'a>> {
         Some(Attachments {
             storage: self.files.as_ref()?,
             bodies: &self.bodies,
-            site: call.site.clone(),
+            hosts: &self.hosts,
+            site: &call.site,
         })
     }
 }

@@ -26,9 +26,6 @@ const DISCARD_TIME: Duration = Duration::from_secs(2);
 /// counts the values of a body as well as its bytes.
 const BYTES_PER_VALUE: usize = 256;
 
-/// Time that a client should wait before it retries a request for which there was no memory.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-
 /// Reads request bodies within limits.
 #[derive(Clone, Debug)]
 pub(crate) struct BodyReader {
@@ -74,14 +71,14 @@ impl BodyReader {
         self.timeout
     }
 
-    /// Reads a complete body.
+    /// Reads a complete body. Takes it only if its headers are acceptable, see [`discard_unread`](Self::discard_unread).
     ///
     /// # Errors
     /// 408, 413, 415 or 429: a limit is exceeded, or the body is compressed.
     pub(crate) async fn read(
         &self,
         headers: &HeaderMap,
-        mut body: Body,
+        body: &mut Body,
     ) -> Result<RequestBody, ApiError> {
         if headers
             .get(CONTENT_ENCODING)
@@ -92,12 +89,9 @@ impl BodyReader {
             return Err(error.closing_connection());
         }
         if body.size_hint().lower() > self.max_bytes as u64 {
-            // With `Expect: 100-continue` the client waits for our response and sends nothing.
-            if !headers.contains_key(EXPECT) {
-                self.discard(&mut body).await;
-            }
             return Err(self.too_large());
         }
+        let mut body = std::mem::take(body);
         let end = Instant::now() + self.timeout;
         match timeout_at(end, self.collect(&mut body)).await {
             Ok(Ok(body)) => Ok(body),
@@ -121,10 +115,7 @@ impl BodyReader {
         let mut bytes = Vec::new();
         let mut memory = self.reserve(0)?;
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| {
-                ApiError::invalid("the connection broke before the request body was complete")
-                    .closing_connection()
-            })?;
+            let frame = frame.map_err(|_| broken_connection())?;
             let Ok(data) = frame.into_data() else {
                 continue;
             };
@@ -153,8 +144,17 @@ impl BodyReader {
         let permit = self.memory.clone().try_acquire_many_owned(permits);
         permit.map_err(|_| {
             let message = "too many large requests at once: retry later";
-            ApiError::overloaded(message, RETRY_AFTER).closing_connection()
+            ApiError::overloaded(message).closing_connection()
         })
+    }
+
+    /// Discards the body of a request that was rejected, if nothing of it was read. Whatever reads a body takes it from
+    /// the request, and discards the rest itself.
+    pub(crate) async fn discard_unread(&self, headers: &HeaderMap, mut body: Body) {
+        // With `Expect: 100-continue` the client waits for our response and sends nothing.
+        if !headers.contains_key(EXPECT) {
+            self.discard(&mut body).await;
+        }
     }
 
     /// Reads and drops the rest of a rejected body, up to a limit of time and size.
@@ -183,6 +183,12 @@ impl BodyReader {
         let message = format!("the request body is larger than {} bytes", self.max_bytes);
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message).closing_connection()
     }
+}
+
+/// Creates the error for a body that ends early.
+pub(crate) fn broken_connection() -> ApiError {
+    let message = "the connection broke before the request body was complete";
+    ApiError::invalid(message).closing_connection()
 }
 
 /// Returns an upper bound of the number of values in JSON: each value but the first follows a comma

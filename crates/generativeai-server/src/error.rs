@@ -14,7 +14,10 @@ use generativeai::protocol::status::{ErrorBody, Status};
 use generativeai::{Error, ErrorKind};
 use serde_json::{Value, json};
 
-use crate::response::{JSON, with_body};
+use crate::response::{JSON, to_json, with_body};
+
+/// Time that a client should wait before it retries a request for which the server had no room.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// An error response of the API.
 #[derive(Clone, Debug)]
@@ -74,9 +77,9 @@ impl ApiError {
         error
     }
 
-    /// Creates a 429: the server is at a limit. Clients may retry after the given time.
-    pub(crate) fn overloaded(message: impl Into<String>, retry_after: Duration) -> Self {
-        Self::new(StatusCode::TOO_MANY_REQUESTS, message).with_detail(retry_info(retry_after))
+    /// Creates a 429: the server is at a limit. Clients may retry after one second.
+    pub(crate) fn overloaded(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, message).with_detail(retry_info(RETRY_AFTER))
     }
 
     /// Creates a 403: the client may not do this, or the server does not reveal whether something exists.
@@ -177,8 +180,7 @@ impl ApiError {
     pub(crate) fn to_json(&self) -> Vec<u8> {
         let mut body = ErrorBody::default();
         body.error = Some((*self.status).clone());
-        serde_json::to_vec(&body)
-            .expect("API messages have string keys, and writing to memory cannot fail")
+        to_json(&body)
     }
 
     /// Returns the HTTP response.

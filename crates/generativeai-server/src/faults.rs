@@ -139,7 +139,7 @@ impl Faults {
 fn injected(code: StatusCode) -> ApiError {
     let message = format!("injected fault: {}", code.as_u16());
     if code == StatusCode::TOO_MANY_REQUESTS {
-        ApiError::overloaded(message, Duration::from_secs(1))
+        ApiError::overloaded(message)
     } else {
         ApiError::new(code, message)
     }

@@ -9,7 +9,7 @@
 use generativeai::protocol::response::GenerateContentResponse;
 
 use crate::error::ApiError;
-use crate::response::JSON;
+use crate::response::{JSON, write_json};
 
 /// Encoding of a stream, and how far it has come.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,8 +48,7 @@ impl Framing {
             Self::Array { started: false } => b"[".to_vec(),
             Self::Array { started: true } => b",\r\n".to_vec(),
         };
-        serde_json::to_writer(&mut bytes, chunk)
-            .expect("API messages have string keys, and writing to memory cannot fail");
+        write_json(&mut bytes, chunk);
         match self {
             Self::Sse => bytes.extend_from_slice(b"\r\n\r\n"),
             Self::Array { started } => *started = true,

@@ -19,6 +19,7 @@ use ring::rand::SystemRandom;
 use self::position::{DIGEST, Position};
 use self::token::Start;
 use crate::error::ApiError;
+use crate::response::to_json;
 
 /// Seed of requests that have none, so that a reply can be generated again.
 const SEED: i32 = 0;
@@ -48,10 +49,10 @@ pub(crate) struct Hop {
     hops: Arc<Hops>,
     /// Digest of the request.
     request: [u8; DIGEST],
-    /// Place where the hop begins, until it is reached.
+    /// Position where the hop begins, until it is reached.
     start: Option<Start>,
     /// End of the content so far, of all hops.
-    place: Position,
+    position: Position,
     /// Number of reply tokens so far, of all hops.
     tokens: u64,
     /// Number of tokens where the hop began.
@@ -96,9 +97,7 @@ impl Hops {
         // All hops of a reply have one digest: it excludes the token, and covers the parsed request instead
         // of its text, whose spelling may vary.
         let token = request.continuation_token.take();
-        let json = serde_json::to_vec(request)
-            .expect("API messages have string keys, and writing to memory cannot fail");
-        let digest = position::digest(&json);
+        let digest = position::digest(&to_json(request));
         let start = match token.filter(|token| !token.is_empty()) {
             Some(token) => Some(token::read(&self.key, &digest, &token)?),
             None => None,
@@ -110,7 +109,7 @@ impl Hops {
             hops: Arc::clone(self),
             request: digest,
             start,
-            place: Position::start(),
+            position: Position::start(),
             tokens: 0,
             first: 0,
             checkpoint: 0,
@@ -164,7 +163,7 @@ impl Hop {
     /// Checks the end of the backend's reply.
     ///
     /// # Errors
-    /// 400: it ended before the place where the hop begins.
+    /// 400: it ended before the position where the hop begins.
     pub(crate) fn end(&self) -> Result<(), ApiError> {
         match self.start {
             Some(_) => Err(differs()),
@@ -180,12 +179,12 @@ impl Hop {
     ) -> Result<bool, ApiError> {
         let mut rest = Vec::new();
         for part in parts(chunk) {
-            let left = self.place.add_up_to(start.length, part);
+            let left = self.position.add_up_to(start.length, part);
             rest.extend(left.map_err(|_| differs())?);
         }
         let has_ended = chunk.finish_reason().is_some() || chunk.is_blocked();
-        if self.place.length() == start.length {
-            if self.place.digest() != start.digest {
+        if self.position.length() == start.length {
+            if self.position.digest() != start.digest {
                 return Err(differs());
             }
             self.start = None;
@@ -222,11 +221,11 @@ impl Hop {
 
     /// Ends the hop with this chunk, or makes the chunk a checkpoint, if it is time.
     fn issue_token(&mut self, chunk: &mut GenerateContentResponse) {
-        let length = self.place.length();
+        let length = self.position.length();
         let parts = chunk.candidates.first().map_or(&[][..], |it| it.parts());
-        parts.iter().for_each(|part| self.place.add(part));
+        parts.iter().for_each(|part| self.position.add(part));
         // A hop without content would end where it began, and the client would never advance.
-        self.has_content |= self.place.length() > length;
+        self.has_content |= self.position.length() > length;
         let has_ended = chunk.finish_reason().is_some() || chunk.is_blocked();
         if has_ended || self.is_whole || !self.has_content {
             return;
@@ -242,7 +241,7 @@ impl Hop {
             self.is_over = true;
         }
         if ends || is_checkpoint {
-            let token = token::token(&self.hops.key, &self.request, &self.place);
+            let token = token::token(&self.hops.key, &self.request, &self.position);
             candidate.continuation_token = Some(token);
             self.checkpoint = self.tokens;
         }

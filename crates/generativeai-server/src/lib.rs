@@ -76,7 +76,8 @@
 //!
 //! With [`Server::files`] clients upload files and refer to them in messages. The server stores them for 48 hours. For
 //! the backend it replaces a reference with the text of the file, if its type is `text/*` or JSON, or else with inline
-//! data. A backend that cannot read the type refuses the request with a 400 that names the file.
+//! data. A backend that cannot read the type refuses the request with a 400 that names the file. The backend gets
+//! references to other hosts unchanged.
 //!
 //! # Errors
 //!

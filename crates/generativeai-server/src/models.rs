@@ -4,15 +4,27 @@
 //! If all other names were refused, every program would have to be changed; if all were accepted, misspelt names would
 //! go unnoticed. So names of Google's model families are mapped, and others are refused.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use generativeai::protocol::models::Model;
 use generativeai::{Backend, Error, RequestOptions};
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
 use crate::error::ApiError;
 
 /// Most pages of the backend's model list that are read.
 const MAX_PAGES: usize = 16;
+
+/// Time after which the backend is asked again for a list that it refused, or for a model that it does not list. Each
+/// question is a request if the backend is another service.
+const ANSWER_TIME: Duration = Duration::from_secs(60);
+
+/// Most answers that are cached. Clients choose the names.
+const MAX_ANSWERS: usize = 1_000;
 
 /// Beginnings of the names that Google publishes for models of text and embeddings.
 ///
@@ -56,6 +68,34 @@ pub(crate) struct ModelNames {
     default: Option<String>,
     /// The listed names, without `models/`. Not set while the backend fails to list them.
     listed: OnceCell<Vec<String>>,
+    /// What the backend answered to requests for its list (`models`), and for models that it does not list.
+    answers: Answers,
+}
+
+/// Answers that are cached for a time: whether a resource exists.
+#[derive(Debug, Default)]
+struct Answers(Mutex<HashMap<String, (bool, Instant)>>);
+
+impl Answers {
+    fn get(&self, resource: &str) -> Option<bool> {
+        let answers = self.lock();
+        let (exists, until) = answers.get(resource)?;
+        (Instant::now() < *until).then_some(*exists)
+    }
+
+    fn insert(&self, resource: &str, exists: bool) {
+        let mut answers = self.lock();
+        if answers.len() >= MAX_ANSWERS {
+            answers.clear();
+        }
+        let until = Instant::now() + ANSWER_TIME;
+        answers.insert(resource.to_owned(), (exists, until));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, (bool, Instant)>> {
+        // Each change is one call, so a panic leaves no part of it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The model that handles a request.
@@ -89,6 +129,7 @@ impl ModelNames {
             strict,
             default,
             listed: OnceCell::new(),
+            answers: Answers::default(),
         }
     }
 
@@ -110,9 +151,7 @@ impl ModelNames {
         backend: &dyn Backend,
         name: &str,
     ) -> Result<ResolvedModel, ApiError> {
-        // A failure is not cached, so the next request asks for the list again. Until then no model counts as listed.
-        let listed = self.listed.get_or_try_init(|| list(backend)).await;
-        let listed = listed.map(Vec::as_slice).unwrap_or_default();
+        let listed = self.listed(backend).await;
         let is_listed = |name: &str| listed.iter().any(|model| model == name);
         if is_listed(name) {
             return Ok(ResolvedModel::new(name, true));
@@ -124,7 +163,7 @@ impl ModelNames {
         let Some(first) = listed.first() else {
             return Ok(ResolvedModel::new(name, false));
         };
-        if has_unlisted(backend, name).await {
+        if self.has_unlisted(backend, name).await {
             return Ok(ResolvedModel::new(name, true));
         }
         if may_replace {
@@ -139,6 +178,41 @@ impl ModelNames {
             "unknown model `models/{name}`: use `{first}`, or another one of the list (`GET models`)"
         );
         Err(ApiError::new(StatusCode::NOT_FOUND, message))
+    }
+
+    /// Returns the names that the backend lists. While it fails to list them, no model counts as listed.
+    async fn listed(&self, backend: &dyn Backend) -> &[String] {
+        if self.answers.get("models") == Some(false) {
+            return &[];
+        }
+        match self.listed.get_or_try_init(|| list(backend)).await {
+            Ok(names) => names.as_slice(),
+            Err(error) => {
+                // Any other failure may have passed by the time of the next request.
+                if !error.is_retryable() {
+                    self.answers.insert("models", false);
+                }
+                &[]
+            }
+        }
+    }
+
+    /// Returns whether the backend has a model that its list does not contain.
+    async fn has_unlisted(&self, backend: &dyn Backend, name: &str) -> bool {
+        let resource = format!("models/{name}");
+        if let Some(exists) = self.answers.get(&resource) {
+            return exists;
+        }
+        let exists = match backend
+            .get_model(resource.clone(), RequestOptions::default())
+            .await
+        {
+            Ok(model) => name_of(&model).as_deref() == Some(name),
+            Err(error) if error.is_retryable() => return false,
+            Err(_) => false,
+        };
+        self.answers.insert(&resource, exists);
+        exists
     }
 }
 
@@ -166,13 +240,6 @@ fn only_abbreviated<'a>(listed: &'a [String], name: &str) -> Option<&'a str> {
     let mut matching = listed.iter().filter(is_abbreviated);
     let only = matching.next()?;
     matching.next().is_none().then_some(only)
-}
-
-/// Asks the backend for a model that its list does not contain. The answer is not cached.
-async fn has_unlisted(backend: &dyn Backend, name: &str) -> bool {
-    let model = backend.get_model(format!("models/{name}"), RequestOptions::default());
-    let model = model.await.ok();
-    model.is_some_and(|model| name_of(&model).as_deref() == Some(name))
 }
 
 /// Reads the backend's list of models.
@@ -205,7 +272,76 @@ fn without_prefix(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use generativeai::protocol::models::ListModelsResponse;
+    use generativeai::protocol::request::GenerateContentRequest;
+    use generativeai::protocol::response::GenerateContentResponse;
+    use generativeai::{BoxFuture, ErrorKind, Result};
+
     use super::*;
+
+    /// Counts the requests for its list and for a model. Fails with this kind to list its models, or lists one.
+    #[derive(Debug, Default)]
+    struct Counting {
+        failure: Option<ErrorKind>,
+        lists: AtomicUsize,
+        models: AtomicUsize,
+    }
+
+    impl Backend for Counting {
+        fn generate_content(
+            &self,
+            _: GenerateContentRequest,
+            _: RequestOptions,
+        ) -> BoxFuture<Result<GenerateContentResponse>> {
+            Box::pin(async { Err(Error::new(ErrorKind::Unsupported, "cannot reply")) })
+        }
+
+        fn list_models(
+            &self,
+            _: Option<String>,
+            _: RequestOptions,
+        ) -> BoxFuture<Result<ListModelsResponse>> {
+            self.lists.fetch_add(1, Ordering::SeqCst);
+            let mut list = ListModelsResponse::default();
+            let mut model = Model::default();
+            model.name = Some("models/tiny".to_owned());
+            list.models = vec![model];
+            let failure = self.failure.map(|kind| Error::new(kind, "no list"));
+            Box::pin(async { failure.map_or(Ok(list), Err) })
+        }
+
+        fn get_model(&self, _: String, _: RequestOptions) -> BoxFuture<Result<Model>> {
+            self.models.fetch_add(1, Ordering::SeqCst);
+            Box::pin(async { Err(Error::new(ErrorKind::NotFound, "unknown model")) })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_backend_is_asked_once_a_minute_for_what_it_does_not_have() {
+        // Requests, and how often the backend was asked for its list and for a model after them.
+        for (failure, minutes) in [
+            (None, [(3, 1, 1), (1, 1, 2)]),
+            (Some(ErrorKind::Unsupported), [(3, 1, 0), (1, 2, 0)]),
+            (Some(ErrorKind::Unreachable), [(3, 3, 0), (1, 4, 0)]),
+        ] {
+            let backend = Counting {
+                failure,
+                ..Counting::default()
+            };
+            let names = ModelNames::new(false, None);
+            for (requests, lists, models) in minutes {
+                for _ in 0..requests {
+                    let resolved = names.resolve(&backend, "gemini-2.5-flash").await;
+                    assert!(resolved.is_ok());
+                }
+                assert_eq!(backend.lists.load(Ordering::SeqCst), lists, "{failure:?}");
+                assert_eq!(backend.models.load(Ordering::SeqCst), models, "{failure:?}");
+                tokio::time::advance(ANSWER_TIME).await;
+            }
+        }
+    }
 
     #[test]
     fn the_beginning_of_one_name_stands_for_it() {

@@ -4,7 +4,6 @@
 //! runs or is cancelled. Tokio's semaphores are fair, so requests run in the order they came.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -12,9 +11,6 @@ use crate::error::ApiError;
 
 /// Permits of a request until its response is complete: its place among the running requests, and its memory.
 pub(crate) type Permits = [OwnedSemaphorePermit; 2];
-
-/// Time that a client should wait before it retries a request that found the queue full.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Limits how many requests the backend handles at once and how many may wait for it.
 #[derive(Clone, Debug)]
@@ -44,9 +40,9 @@ impl RequestQueue {
             return Ok(permit);
         }
         // Returned at the end of this function, or when its future is dropped: a client that leaves frees its place.
-        let _place = self.waiting.try_acquire().map_err(|_| {
-            ApiError::overloaded("too many requests are waiting: retry later", RETRY_AFTER)
-        })?;
+        let place = self.waiting.try_acquire();
+        let _place = place
+            .map_err(|_| ApiError::overloaded("too many requests are waiting: retry later"))?;
         let permit = self.running.clone().acquire_owned().await;
         Ok(permit.expect("the semaphore is never closed"))
     }

@@ -11,9 +11,20 @@ pub(crate) const JSON: &str = "application/json; charset=UTF-8";
 
 /// Builds a 200 response with a value as JSON.
 pub(crate) fn json(value: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(value)
+    with_body(JSON, Body::from(to_json(value)))
+}
+
+/// Returns a message of the API as JSON.
+pub(crate) fn to_json(value: &impl Serialize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_json(&mut bytes, value);
+    bytes
+}
+
+/// Appends a message of the API as JSON.
+pub(crate) fn write_json(bytes: &mut Vec<u8>, value: &impl Serialize) {
+    serde_json::to_writer(bytes, value)
         .expect("API messages have string keys, and writing to memory cannot fail");
-    with_body(JSON, Body::from(body))
 }
 
 /// Builds a 200 response that is never cached and whose type browsers do not guess.

@@ -13,15 +13,13 @@ use futures_util::FutureExt;
 
 use crate::api::Api;
 use crate::error::ApiError;
-use crate::guard::{AllowedHosts, AllowedOrigins, check_header_count};
+use crate::guard::{AllowedOrigins, check_header_count};
 use crate::{playground, response};
 
 /// State shared by all requests.
 #[derive(Debug)]
 pub(crate) struct App {
-    /// Host names that clients may use for the server.
-    pub(crate) hosts: AllowedHosts,
-    /// Origins of the pages that may use it.
+    /// Origins of the pages that may use the server.
     pub(crate) origins: AllowedOrigins,
     /// The API itself.
     pub(crate) api: Api,
@@ -37,17 +35,28 @@ impl App {
         Router::new().fallback(handle).with_state(Arc::new(self))
     }
 
-    /// Returns the response to a request.
+    /// Returns the response to a request. If it is an error, the body that nothing has read is discarded first: most
+    /// clients read the response only after they have sent the body.
+    async fn respond(&self, parts: &Parts, mut body: Body) -> Result<Response, ApiError> {
+        let response = self.dispatch(parts, &mut body).await;
+        if response.is_err() {
+            let bodies = &self.api.bodies;
+            bodies.discard_unread(&parts.headers, body).await;
+        }
+        response
+    }
+
+    /// Checks a request, and dispatches it.
     ///
-    /// Preflight requests are handled before the origin is checked: they ask whether it is allowed. The page is served
-    /// before the API, whose key it does not need.
-    async fn respond(&self, parts: &Parts, body: Body) -> Result<Response, ApiError> {
+    /// A preflight request of a page whose origin is not allowed gets the error that its request would get, which
+    /// names the remedy. The page is served before the API, whose key it does not need.
+    async fn dispatch(&self, parts: &Parts, body: &mut Body) -> Result<Response, ApiError> {
         check_header_count(&parts.headers)?;
-        self.hosts.check(parts)?;
+        self.api.hosts.check(parts)?;
+        self.origins.check(parts)?;
         if parts.method == Method::OPTIONS {
             return self.preflight(parts);
         }
-        self.origins.check(&parts.headers)?;
         match playground::file(&parts.method, parts.uri.path()) {
             Some(file) => file,
             None => self.api.handle(parts, body).await,

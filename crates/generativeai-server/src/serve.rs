@@ -28,7 +28,7 @@ use write_timeout::WriteTimeout;
 
 /// Most headers that hyper parses; its default is 100. Far above the limit of the router, whose error is JSON while
 /// hyper's has an empty body.
-const MAX_HEADERS: usize = 12_000;
+const MAX_PARSED_HEADERS: usize = 12_000;
 
 /// Size of a connection's buffers in bytes, which also limits the size of a request head.
 const BUFFER_SIZE: usize = 512 * 1024;
@@ -119,7 +119,7 @@ async fn serve_connection(
         // Without a timer `header_read_timeout` panics.
         .timer(TokioTimer::new())
         .header_read_timeout(timeouts.header)
-        .max_headers(MAX_HEADERS)
+        .max_headers(MAX_PARSED_HEADERS)
         .max_buf_size(BUFFER_SIZE)
         .serve_connection(stream, TowerToHyperService::new(router));
     let mut connection = pin!(connection);

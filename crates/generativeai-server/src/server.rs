@@ -108,12 +108,14 @@ impl Server {
     ///
     /// Clients send it as the header `x-goog-api-key`, as the query parameter `key`, or as a bearer
     /// token. A wrong key gets the error of the service, 400 with the reason `API_KEY_INVALID`; a
-    /// request without a key gets 403. The playground page and `/healthz` do not need it.
+    /// request without a key gets 403. The playground page and `/healthz` do not need it. An empty key matches no
+    /// request.
     ///
     /// Set one when the server listens on an address that others can reach. The connection is not encrypted: put a
     /// proxy with TLS in front of the server where the network is not trusted.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
-        self.key = Some(ApiKey(key.into()));
+        let key: String = key.into();
+        self.key = Some(ApiKey::new(&key));
         self
     }
 
@@ -342,8 +344,11 @@ impl Server {
 
     /// Returns the router, to be nested in another or served by other means.
     pub fn into_router(self) -> Router {
+        // A router cannot know the address of its listener, so it assumes that only this machine should reach it.
+        let loopback = AllowedHosts::LoopbackAnd(Vec::new());
         let api = Api {
             backend: self.backend,
+            hosts: self.hosts.unwrap_or(loopback),
             key: self.key,
             models: ModelNames::new(self.strict_model_names, self.default_model),
             queue: RequestQueue::new(self.max_concurrent, self.max_queued),
@@ -353,10 +358,7 @@ impl Server {
             hops: Hops::new(self.hops),
             max_output_tokens: self.max_output_tokens,
         };
-        // A router cannot know the address of its listener, so it assumes that only this machine should reach it.
-        let loopback = AllowedHosts::LoopbackAnd(Vec::new());
         let app = App {
-            hosts: self.hosts.unwrap_or(loopback),
             origins: self.origins,
             api,
         };

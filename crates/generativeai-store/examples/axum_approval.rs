@@ -126,42 +126,31 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
 #[cfg(test)]
 mod tests {
     use std::error::Error;
-    use std::net::SocketAddr;
 
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream};
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request;
+    use tower::ServiceExt;
 
     use super::*;
 
     type Tested<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
-    /// Starts the service, as a process would, and returns its address.
-    async fn start(script: &Scripted, store: &Store) -> Tested<SocketAddr> {
+    /// Returns the service with a script, as after a start of its process.
+    fn service(script: &Scripted, store: &Store) -> Router {
         let model = GenerativeModel::new("m")
             .tools(pay())
             .backend(script.clone());
         let store = store.clone();
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
-        let router = router(Service { model, store });
-        tokio::spawn(async { axum::serve(listener, router).await });
-        Ok(address)
+        router(Service { model, store })
     }
 
     /// Sends a request, and returns the status and the body.
-    async fn request(address: SocketAddr, path: &str, body: &str) -> Tested<(u16, String)> {
-        let length = body.len();
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-             Content-Length: {length}\r\n\r\n{body}"
-        );
-        let mut connection = TcpStream::connect(address).await?;
-        connection.write_all(request.as_bytes()).await?;
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).await?;
-        let (head, body) = answer.split_once("\r\n\r\n").ok_or("no body")?;
-        let status = head.split(' ').nth(1).ok_or("no status")?.parse()?;
-        Ok((status, body.to_owned()))
+    async fn post(service: &Router, path: &str, body: &'static str) -> Tested<(u16, String)> {
+        let request = Request::post(path).body(Body::from(body))?;
+        let response = service.clone().oneshot(request).await?;
+        let status = response.status().as_u16();
+        let body = to_bytes(response.into_body(), usize::MAX).await?;
+        Ok((status, String::from_utf8(body.to_vec())?))
     }
 
     #[tokio::test]
@@ -171,15 +160,14 @@ mod tests {
             .then_call("pay", json!({"to": "Ada", "pounds": 5}))
             .then_text("Ada has got 5 pounds.");
 
-        let (status, waiting) =
-            request(start(&script, &store).await?, "/chats/ann", "Pay Ada!").await?;
+        let (status, waiting) = post(&service(&script, &store), "/chats/ann", "Pay Ada!").await?;
         let waiting: Value = serde_json::from_str(&waiting)?;
         let call = &waiting["waiting"][0];
         let path = format!("/chats/ann/calls/{}", call["id"].as_str().ok_or("no id")?);
-        let other = start(&script, &store).await?;
-        let early = request(other, "/chats/ann", "And Bob!").await?;
-        let decided = request(other, &path, "run").await?;
-        let again = request(other, &path, "run").await?;
+        let other = service(&script, &store);
+        let early = post(&other, "/chats/ann", "And Bob!").await?;
+        let decided = post(&other, &path, "run").await?;
+        let again = post(&other, &path, "run").await?;
 
         assert_eq!(status, 200);
         assert_eq!(call["call"]["args"], json!({"to": "Ada", "pounds": 5}));
@@ -202,12 +190,12 @@ mod tests {
         let script = Scripted::default()
             .then_call("pay", json!({"to": "Ada", "pounds": 5}))
             .then_text("I did not pay.");
-        let address = start(&script, &store).await?;
+        let service = service(&script, &store);
 
-        let waiting = request(address, "/chats/ann", "Pay Ada!").await?.1;
+        let waiting = post(&service, "/chats/ann", "Pay Ada!").await?.1;
         let waiting: Value = serde_json::from_str(&waiting)?;
         let id = waiting["waiting"][0]["id"].as_str().ok_or("no id")?;
-        let reply = request(address, &format!("/chats/ann/calls/{id}"), "too much")
+        let reply = post(&service, &format!("/chats/ann/calls/{id}"), "too much")
             .await?
             .1;
 

@@ -124,44 +124,34 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 #[cfg(test)]
 mod tests {
     use std::error::Error;
-    use std::net::SocketAddr;
 
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream};
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request;
+    use futures_util::StreamExt;
+    use tower::ServiceExt;
 
     use super::*;
 
-    type Tested = Result<(), Box<dyn Error>>;
+    type Tested<T = ()> = Result<T, Box<dyn Error>>;
 
-    /// Starts the service with a script, and returns its address and its store.
-    async fn start(script: Scripted, store: &Store) -> Result<SocketAddr, Box<dyn Error>> {
+    /// Returns the service with a script, as after a start of its process.
+    fn service(script: Scripted, store: &Store) -> Router {
         let model = GenerativeModel::new("m").backend(script);
-        let router = router(Chats::new(model, store.clone()));
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
-        tokio::spawn(async { axum::serve(listener, router).await });
-        Ok(address)
+        router(Chats::new(model, store.clone()))
     }
 
-    async fn post(address: SocketAddr, message: &str) -> std::io::Result<TcpStream> {
-        let length = message.len();
-        let request = format!(
-            "POST /chats/ann HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-             Content-Length: {length}\r\n\r\n{message}"
-        );
-        let mut connection = TcpStream::connect(address).await?;
-        connection.write_all(request.as_bytes()).await?;
-        Ok(connection)
+    /// Sends a message, and returns the body of the response.
+    async fn send(service: &Router, message: &'static str) -> Tested<Body> {
+        let request = Request::post("/chats/ann").body(Body::from(message))?;
+        Ok(service.clone().oneshot(request).await?.into_body())
     }
 
-    async fn ask(address: SocketAddr, message: &str) -> std::io::Result<String> {
-        let mut answer = String::new();
-        let mut connection = post(address, message).await?;
-        connection.read_to_string(&mut answer).await?;
-        Ok(answer)
+    async fn ask(service: &Router, message: &'static str) -> Tested<String> {
+        let answer = to_bytes(send(service, message).await?, usize::MAX).await?;
+        Ok(String::from_utf8(answer.to_vec())?)
     }
 
-    async fn history(store: &Store) -> Result<Vec<String>, Box<dyn Error>> {
+    async fn history(store: &Store) -> Tested<Vec<String>> {
         let contents = store.session("ann").await?.contents().await?;
         Ok(contents.iter().map(ToString::to_string).collect())
     }
@@ -171,10 +161,10 @@ mod tests {
         let store = Store::open("sqlite::memory:").await?;
         let script = Scripted::default().then_chunks(["Once ", "upon ", "a time."]);
 
-        let first = ask(start(script, &store).await?, "Tell me a story.").await?;
+        let first = ask(&service(script, &store), "Tell me a story.").await?;
         let script =
             Scripted::answer_with(|request| format!("{} contents.", request.contents.len()));
-        let second = ask(start(script, &store).await?, "And then?").await?;
+        let second = ask(&service(script, &store), "And then?").await?;
 
         for event in [
             r#"{"text":"Once "}"#,
@@ -193,17 +183,14 @@ mod tests {
         let script = Scripted::default()
             .then_hang(&["Once "])
             .then_text("The end.");
-        let address = start(script, &store).await?;
+        let service = service(script, &store);
 
-        let mut connection = post(address, "Tell me a story.").await?;
-        let mut received = String::new();
-        while !received.contains("Once") {
-            let mut bytes = [0; 512];
-            let length = connection.read(&mut bytes).await?;
-            received.push_str(&String::from_utf8_lossy(&bytes[..length]));
-        }
-        drop(connection);
-        let answer = ask(address, "How does it end?").await?;
+        let body = send(&service, "Tell me a story.").await?;
+        let mut events = body.into_data_stream();
+        let first = events.next().await.ok_or("no event")??;
+        assert!(String::from_utf8_lossy(&first).contains("Once"));
+        drop(events);
+        let answer = ask(&service, "How does it end?").await?;
 
         assert!(answer.contains(r#"{"text":"The end."}"#), "{answer}");
         assert_eq!(
@@ -218,9 +205,9 @@ mod tests {
         let store = Store::open("sqlite::memory:").await?;
         let script =
             Scripted::answer_with(|request| format!("{} contents.", request.contents.len()));
-        let address = start(script, &store).await?;
+        let service = service(script, &store);
 
-        let answers = tokio::try_join!(ask(address, "One"), ask(address, "Two"))?;
+        let answers = tokio::try_join!(ask(&service, "One"), ask(&service, "Two"))?;
 
         let answers = format!("{answers:?}");
         assert!(

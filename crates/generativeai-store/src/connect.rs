@@ -23,10 +23,12 @@ pub(crate) async fn connect(kind: DatabaseKind, url: &str) -> Result<AnyPool> {
     let failed = |error: sqlx::Error| TransactionError::from(error).into_error(context);
     let options: AnyConnectOptions = url.parse().map_err(failed)?;
     let options = options.disable_statement_logging();
-    retry(context, || migrate(kind, &options)).await?;
     // A database in memory exists once for each connection, and disappears with it: the pool has one
     // connection and never closes it.
     let in_memory = url.ends_with(":memory:");
+    if !in_memory {
+        retry(context, || migrate(kind, &options)).await?;
+    }
     let pool = AnyPoolOptions::new()
         .max_connections(if in_memory { 1 } else { CONNECTIONS })
         .acquire_timeout(RETRY_TIME)

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use axum::http::uri::Authority;
 use generativeai::protocol::content::{Blob, Content, Contents, Data, FileData};
 use generativeai::protocol::files::File;
 use tokio::sync::OwnedSemaphorePermit;
@@ -15,6 +16,7 @@ use super::site::Site;
 use super::storage::{FileStorage, missing};
 use crate::body::BodyReader;
 use crate::error::ApiError;
+use crate::guard::AllowedHosts;
 
 /// Memory of a file in a request, as a multiple of its size: its bytes, and their encoding in base64 twice, which is a
 /// third longer.
@@ -24,7 +26,8 @@ const MEMORY_FACTOR: u64 = 4;
 pub(crate) struct Attachments<'a> {
     pub(crate) storage: &'a Arc<FileStorage>,
     pub(crate) bodies: &'a BodyReader,
-    pub(crate) site: Site,
+    pub(crate) hosts: &'a AllowedHosts,
+    pub(crate) site: &'a Site,
 }
 
 /// Files that a request uses.
@@ -104,13 +107,25 @@ impl Attachments<'_> {
         let Some((host, id)) = id_of(uri) else {
             return Ok(None);
         };
-        // A file that is stored here is used whatever the host in its URI: clients may reach the server under several
-        // names.
+        if host.is_some_and(|host| !self.may_be_here(host)) {
+            return Ok(None);
+        }
+        // The host may differ from that of this request: clients may reach the server under several names.
         match self.storage.file(id) {
             Ok(file) => Ok(Some((id.to_owned(), file))),
             Err(_) if host.is_some_and(|host| host != self.site.host()) => Ok(None),
             Err(_) => Err(missing(id)),
         }
+    }
+
+    /// Returns whether the host of a URI may be this server: whether clients may use its name for the server. A server
+    /// that allows every name knows only that it is not the service, whose URIs have the same form.
+    fn may_be_here(&self, host: &str) -> bool {
+        let Ok(host) = Authority::try_from(host) else {
+            return false;
+        };
+        let name = host.host().to_ascii_lowercase();
+        self.hosts.allows(&name) && !name.ends_with(".googleapis.com")
     }
 
     /// Reads a file for a request: as text if its type is text and it is UTF-8, otherwise as inline data.

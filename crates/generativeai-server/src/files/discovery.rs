@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::site::Site;
 
-/// Returns the description of uploads in the format of Google's discovery service, version 1.
+/// Returns the description of uploads of up to `max_size` bytes in the format of Google's discovery service, version 1.
 ///
 /// It describes nothing else: the clients that read it find the other methods without it.
-pub(super) fn document(site: &Site) -> Value {
+pub(super) fn document(site: &Site, max_size: u64) -> Value {
     json!({
         "kind": "discovery#restDescription",
         "discoveryVersion": "v1",
@@ -57,7 +57,7 @@ pub(super) fn document(site: &Site) -> Value {
             "supportsMediaUpload": true,
             "mediaUpload": {
                 "accept": ["*/*"],
-                "maxSize": "2147483648",
+                "maxSize": max_size.to_string(),
                 "protocols": {
                     "simple": {"multipart": true, "path": "/upload/v1beta/files"},
                     "resumable": {"multipart": true, "path": "/resumable/upload/v1beta/files"},

@@ -17,12 +17,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::disk::blocking;
 use super::page::{self, Place};
 use super::protocol::{self, Dialect, Step, UploadCall};
-use super::receive::{BLOCK, Receiver};
+use super::receive::Receiver;
 use super::site::Site;
 use super::storage::{FileStorage, unknown_upload};
-use super::upload::Upload;
+use super::upload::{BLOCK, Turn, Upload};
 use super::{discovery, multipart, properties};
-use crate::body::BodyReader;
+use crate::body::{BodyReader, broken_connection};
 use crate::error::ApiError;
 use crate::query::Query;
 use crate::response;
@@ -51,7 +51,7 @@ impl FilesApi<'_> {
         let size = page::size(query.page_size.as_deref())?;
         let after = query.page_token.as_deref().map(Place::parse).transpose()?;
         let storage = self.storage.clone();
-        let (files, next) = blocking(move || storage.list(after.as_ref(), size)).await?;
+        let (files, next) = blocking(move || Ok(storage.list(after.as_ref(), size))).await?;
         let files: Vec<Value> = files.into_iter().map(|file| self.describe(file)).collect();
         let mut list = Map::new();
         if !files.is_empty() {
@@ -72,7 +72,8 @@ impl FilesApi<'_> {
 
     /// Returns the description of the upload path for older clients.
     pub(crate) fn discovery(&self) -> Response {
-        response::json(&discovery::document(&self.site))
+        let max_size = self.storage.file_size_limit();
+        response::json(&discovery::document(&self.site, max_size))
     }
 
     /// Handles a request to the upload path.
@@ -80,25 +81,11 @@ impl FilesApi<'_> {
         &self,
         parts: &Parts,
         query: &Query,
-        mut body: Body,
+        body: &mut Body,
     ) -> Result<Response, ApiError> {
-        let handled = match protocol::parse(&parts.headers, query)? {
-            // Its body is read by `BodyReader`, which discards the rest itself.
-            UploadCall::Start(dialect) => return self.start(parts, dialect, body).await,
-            UploadCall::Continue(dialect, step) => {
-                let id = query.upload_id.as_deref().unwrap_or_default();
-                self.proceed(id, (dialect, step), &mut body).await
-            }
-            UploadCall::Raw => {
-                let (mime_type, length) = protocol::body(&parts.headers)?;
-                let frames = frames(&mut body);
-                match properties::parse(b"", mime_type) {
-                    Ok(file) => self.store(file, length, frames).await,
-                    Err(error) => Err(error),
-                }
-            }
-            UploadCall::Multipart => self.multipart(parts, &mut body).await,
-        };
+        let call = protocol::parse(&parts.headers, query)?;
+        let mut body = std::mem::take(body);
+        let handled = self.receive(call, (parts, query), &mut body).await;
         if handled.is_err() {
             // Most clients read the error only after they have sent the body. If the server closed the connection
             // before, they would report a reset instead.
@@ -107,12 +94,34 @@ impl FilesApi<'_> {
         handled
     }
 
+    /// Handles a request to the upload path, which may leave a part of its body unread.
+    async fn receive(
+        &self,
+        call: UploadCall,
+        (parts, query): (&Parts, &Query),
+        body: &mut Body,
+    ) -> Result<Response, ApiError> {
+        match call {
+            UploadCall::Start(dialect) => self.start(parts, dialect, body).await,
+            UploadCall::Continue(dialect, step) => {
+                let id = query.upload_id.as_deref().unwrap_or_default();
+                self.proceed(id, (dialect, step), body).await
+            }
+            UploadCall::Raw => {
+                let (mime_type, length) = protocol::body(&parts.headers)?;
+                let file = properties::parse(b"", mime_type)?;
+                self.store(file, length, frames(body)).await
+            }
+            UploadCall::Multipart => self.multipart(parts, body).await,
+        }
+    }
+
     /// Starts a resumable upload.
     async fn start(
         &self,
         parts: &Parts,
         dialect: Dialect,
-        body: Body,
+        body: &mut Body,
     ) -> Result<Response, ApiError> {
         let body = self.bodies.read(&parts.headers, body).await?;
         let (mime_type, length) = protocol::announced(dialect, &parts.headers)?;
@@ -154,13 +163,17 @@ impl FilesApi<'_> {
                 None => Err(unknown_upload().with_header(STATUS, "final".to_owned())),
             };
         };
-        let ended = self.step(upload.clone(), (dialect, step), body).await;
-        ended.map_err(|error| match self.storage.upload(id) {
-            Some(_) => error
-                .with_header(STATUS, "active".to_owned())
-                .with_header(RECEIVED, upload.received().to_string()),
-            None => error.with_header(STATUS, "final".to_owned()),
-        })
+        let error = match self.step(upload.clone(), (dialect, step), body).await {
+            Err(error) => error,
+            response => return response,
+        };
+        if self.storage.upload(id).is_none() {
+            return Err(error.with_header(STATUS, "final".to_owned()));
+        }
+        let received = received(&upload).await?;
+        Err(error
+            .with_header(STATUS, "active".to_owned())
+            .with_header(RECEIVED, received.to_string()))
     }
 
     /// Handles a request within an upload that exists, once no other request writes the upload.
@@ -173,9 +186,12 @@ impl FilesApi<'_> {
         let turn = upload.turn().await;
         let id = upload.record.id.clone();
         let storage = self.storage.clone();
-        // The upload may have been completed while this request waited for its turn.
+        // The upload may have been completed or cancelled while this request waited for its turn.
         if let Some(file) = storage.uploaded(&id) {
             return Ok(self.complete(file));
+        }
+        if storage.upload(&id).is_none() {
+            return Err(unknown_upload());
         }
         let received = received(&upload).await?;
         match step {
@@ -239,7 +255,7 @@ impl FilesApi<'_> {
         Ok(response)
     }
 
-    fn receiver(&self, upload: Arc<Upload>, turn: super::upload::Turn) -> Receiver {
+    fn receiver(&self, upload: Arc<Upload>, turn: Turn) -> Receiver {
         Receiver {
             storage: self.storage.clone(),
             upload,
@@ -330,10 +346,44 @@ fn active(dialect: Dialect, received: u64) -> Response {
 
 /// Returns the bytes of a body as they arrive.
 fn frames(body: &mut Body) -> impl Stream<Item = Result<Bytes, ApiError>> + Send + '_ {
-    BodyDataStream::new(body).map(|frame| {
-        frame.map_err(|_| {
-            let message = "the connection broke before the request body was complete";
-            ApiError::invalid(message).closing_connection()
-        })
-    })
+    BodyDataStream::new(body).map(|frame| frame.map_err(|_| broken_connection()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::http::Request;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_query_that_waits_behind_a_cancel_reports_the_end_of_the_upload() {
+        let folder = TempDir::new().expect("a folder");
+        let storage = Arc::new(FileStorage::open(folder.path()).expect("a folder"));
+        let (parts, ()) = Request::new(()).into_parts();
+        let api = FilesApi {
+            storage: &storage,
+            bodies: &BodyReader::new(1_000, Duration::from_secs(1), 1_000),
+            site: Site::of(&parts),
+        };
+        let upload = storage.start(File::default(), None).expect("an upload");
+        let id = upload.record.id.as_str();
+        let (mut no_body, mut none_either) = (Body::empty(), Body::empty());
+        let turn = upload.turn().await;
+
+        // Polled in this order, both requests wait for the turn, and the cancel gets it first.
+        let (cancelled, queried, ()) = tokio::join!(
+            biased;
+            api.proceed(id, (Dialect::Headers, Step::Cancel), &mut no_body),
+            api.proceed(id, (Dialect::Headers, Step::Query), &mut none_either),
+            async { drop(turn) },
+        );
+
+        assert!(cancelled.is_ok());
+        let response = queried.expect_err("an error").to_response();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        assert_eq!(response.headers()[STATUS], "final");
+    }
 }

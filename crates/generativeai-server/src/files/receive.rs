@@ -10,11 +10,8 @@ use tokio::time::timeout;
 
 use super::disk::blocking;
 use super::storage::FileStorage;
-use super::upload::{Turn, Upload};
+use super::upload::{BLOCK, Turn, Upload};
 use crate::error::ApiError;
-
-/// Size of the blocks that are written, which is the memory of an upload.
-pub(super) const BLOCK: usize = 1024 * 1024;
 
 /// Bytes of a request as they arrive.
 pub(super) type Frames<'a> = Pin<&'a mut (dyn Stream<Item = Result<Bytes, ApiError>> + Send)>;

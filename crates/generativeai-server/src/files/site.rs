@@ -5,7 +5,7 @@ use axum::http::header::HOST;
 use axum::http::request::Parts;
 
 /// Address of the server, to be written into responses: scheme, host, and the path of the router if it is nested.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Site {
     host: String,
     base: String,

@@ -165,6 +165,11 @@ impl FileStorage {
         self
     }
 
+    /// Returns the maximum size of a file in bytes.
+    pub(super) fn file_size_limit(&self) -> u64 {
+        self.max_file_size
+    }
+
     /// Returns a file, unless it has expired.
     pub(super) fn file(&self, id: &str) -> Result<File, ApiError> {
         let now = (self.clock)();
@@ -181,12 +186,8 @@ impl FileStorage {
     }
 
     /// Returns a page of the list of files, and the token of the next page.
-    pub(super) fn list(
-        &self,
-        after: Option<&Place>,
-        size: usize,
-    ) -> Result<(Vec<File>, Option<String>), ApiError> {
-        self.remove_expired()?;
+    pub(super) fn list(&self, after: Option<&Place>, size: usize) -> (Vec<File>, Option<String>) {
+        self.remove_expired();
         let state = self.state();
         let mut places: Vec<Place> = state
             .files
@@ -199,12 +200,12 @@ impl FileStorage {
         let next = (places.len() > size).then(|| places[size - 1].token());
         let page = places.iter().take(size);
         let files = page.filter_map(|place| state.files.get(place.id()));
-        Ok((files.map(|stored| stored.file.clone()).collect(), next))
+        (files.map(|stored| stored.file.clone()).collect(), next)
     }
 
     /// Deletes a file.
     pub(super) fn delete(&self, id: &str) -> Result<(), ApiError> {
-        self.remove_expired()?;
+        self.remove_expired();
         let removed = self.state().files.remove(id);
         removed.ok_or_else(|| missing(id))?;
         let removed = self.folder.remove_file(id);
@@ -216,7 +217,7 @@ impl FileStorage {
     /// # Errors
     /// The file is too large, a file of this name exists, or the storage is full.
     pub(super) fn start(&self, file: File, length: Option<u64>) -> Result<Arc<Upload>, ApiError> {
-        self.remove_expired()?;
+        self.remove_expired();
         self.check_size(length.unwrap_or_default())?;
         let id = file
             .name
@@ -361,18 +362,18 @@ impl FileStorage {
     }
 
     /// Removes expired files and uploads: from memory under the lock, then from the disk without it.
-    fn remove_expired(&self) -> Result<(), ApiError> {
+    ///
+    /// Errors of the disk are ignored: they do not concern the request that happens to come first after an expiry. What
+    /// is left on the disk is found, and removed, after the next start of the server.
+    fn remove_expired(&self) {
         let now = (self.clock)();
         let (files, uploads) = self.state().take_expired(now);
         for id in files {
-            let removed = self.folder.remove_file(&id);
-            removed.map_err(disk_error("delete an expired file"))?;
+            let _ = self.folder.remove_file(&id);
         }
         for id in uploads {
-            let removed = self.folder.remove_upload(&id);
-            removed.map_err(disk_error("delete an expired upload"))?;
+            let _ = self.folder.remove_upload(&id);
         }
-        Ok(())
     }
 
     fn check_size(&self, size: u64) -> Result<(), ApiError> {

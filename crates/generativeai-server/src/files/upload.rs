@@ -12,8 +12,8 @@ use super::disk::disk_error;
 use super::folder::UploadRecord;
 use crate::error::ApiError;
 
-/// Size of the blocks in which a file is read.
-const BLOCK: usize = 1024 * 1024;
+/// Size in bytes of the blocks in which an upload is written and read. An upload takes the memory of two.
+pub(super) const BLOCK: usize = 1024 * 1024;
 
 /// Upload in progress.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ impl Upload {
         }
     }
 
-    /// Returns how many bytes were received. Waits for a write in progress.
+    /// Returns how many bytes were received. Blocks during a write in progress.
     pub(super) fn received(&self) -> u64 {
         self.progress().received
     }
@@ -175,11 +175,11 @@ impl fmt::Debug for Progress {
 impl Progress {
     /// Returns the hash of the received bytes, which are read again after a restart.
     fn digest(&mut self) -> Result<&mut Context, ApiError> {
-        if self.digest.is_none() {
-            let digest = hash(&mut self.data, self.received);
-            self.digest = Some(digest.map_err(disk_error("read the upload"))?);
-        }
-        Ok(self.digest.get_or_insert_with(|| Context::new(&SHA256)))
+        let digest = match self.digest.take() {
+            Some(digest) => digest,
+            None => hash(&mut self.data, self.received).map_err(disk_error("read the upload"))?,
+        };
+        Ok(self.digest.insert(digest))
     }
 }
 

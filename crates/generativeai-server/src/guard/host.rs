@@ -24,18 +24,26 @@ pub(crate) enum AllowedHosts {
 impl AllowedHosts {
     /// Checks the host names of a request, in the `Host` header and in its URI.
     pub(crate) fn check(&self, parts: &Parts) -> Result<(), ApiError> {
-        let Self::LoopbackAnd(names) = self else {
+        if matches!(self, Self::Any) {
             return Ok(());
-        };
+        }
         let hosts = hosts_of(parts)?;
-        let forbidden = hosts.iter().map(Authority::host).find(|host| {
-            !is_loopback(host) && !names.iter().any(|name| name.eq_ignore_ascii_case(host))
-        });
-        match forbidden {
+        let mut hosts = hosts.iter().map(Authority::host);
+        match hosts.find(|host| !self.allows(host)) {
             None => Ok(()),
             Some(host) => {
-                let message = format!("host `{host}` is not allowed: add it to the allowed hosts");
+                let message = format!("host `{host}` is not allowed: allow it with `allow_host`");
                 Err(ApiError::new(StatusCode::FORBIDDEN, message))
+            }
+        }
+    }
+
+    /// Returns whether clients may use this name, without a port, for the server.
+    pub(crate) fn allows(&self, host: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::LoopbackAnd(names) => {
+                is_loopback(host) || names.iter().any(|name| name.eq_ignore_ascii_case(host))
             }
         }
     }

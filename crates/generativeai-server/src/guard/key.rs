@@ -1,17 +1,17 @@
 //! Check of the API key.
 
 use std::fmt;
-use std::hint::black_box;
 
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
+use ring::hmac;
 use serde_json::json;
 
 use crate::error::ApiError;
 
-/// The API key that clients must send. Its `Debug` hides it.
+/// The API key that clients must send: its HMAC, which ring compares in constant time. Its `Debug` hides it.
 #[derive(Clone)]
-pub(crate) struct ApiKey(pub(crate) String);
+pub(crate) struct ApiKey(hmac::Tag);
 
 impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -20,6 +20,10 @@ impl fmt::Debug for ApiKey {
 }
 
 impl ApiKey {
+    pub(crate) fn new(key: &str) -> Self {
+        Self(hmac::sign(&hmac_key(), key.as_bytes()))
+    }
+
     /// Checks the key of a request, which clients send as the header `x-goog-api-key`, as the query
     /// parameter `key`, or as a bearer token.
     ///
@@ -49,16 +53,16 @@ impl ApiKey {
     }
 
     /// Compares in a time that depends only on the candidate's length. So the time of a response does not show how many
-    /// bytes of a guessed key are right.
+    /// bytes of a guessed key are right. An empty candidate never matches: a server whose key is empty by mistake, such
+    /// as an unset variable, must not be open.
     fn matches(&self, candidate: &[u8]) -> bool {
-        let key = self.0.as_bytes();
-        // `black_box` keeps the compiler from leaving the loop at the first difference.
-        let mut difference = u8::from(key.len() != candidate.len());
-        for (at, byte) in candidate.iter().enumerate() {
-            difference |= black_box(byte ^ key.get(at % key.len().max(1)).unwrap_or(&0));
-        }
-        black_box(difference) == 0
+        !candidate.is_empty() && hmac::verify(&hmac_key(), candidate, self.0.as_ref()).is_ok()
     }
+}
+
+/// Returns the key of the HMACs. It need not be secret: they never leave the process.
+fn hmac_key() -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, b"")
 }
 
 /// Returns the token of an `Authorization: Bearer …` header.
@@ -93,7 +97,7 @@ mod tests {
             })
             .body(())
             .expect("a request");
-        let checked = ApiKey("secret".into()).check(request.headers(), query);
+        let checked = ApiKey::new("secret").check(request.headers(), query);
         checked.map_or_else(|error| error.code(), |()| 200)
     }
 
@@ -119,7 +123,15 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_key_matches_nothing() {
+        for sent in ["", "x"] {
+            let checked = ApiKey::new("").check(&HeaderMap::new(), Some(sent));
+            assert_eq!(checked.expect_err(sent).code(), 400);
+        }
+    }
+
+    #[test]
     fn the_key_is_not_in_debug() {
-        assert!(!format!("{:?}", ApiKey("secret".into())).contains("secret"));
+        assert!(!format!("{:?}", ApiKey::new("secret")).contains("secret"));
     }
 }

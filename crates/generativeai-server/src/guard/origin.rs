@@ -5,6 +5,7 @@ use axum::http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, HOST,
     ORIGIN, VARY,
 };
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::error::ApiError;
@@ -35,11 +36,11 @@ impl AllowedOrigins {
     /// Rejects requests of pages whose origin is not allowed.
     ///
     /// CORS alone would only hide the response from such a page: its request would still run.
-    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
-        match headers.get(ORIGIN) {
-            Some(origin) if !self.allows(origin) && !is_same_origin(origin, headers) => {
+    pub(crate) fn check(&self, parts: &Parts) -> Result<(), ApiError> {
+        match parts.headers.get(ORIGIN) {
+            Some(origin) if !self.allows(origin) && !is_same_origin(origin, parts) => {
                 let message = "requests from pages of this origin are not allowed: \
-                               add it to the allowed origins";
+                               allow the origin with `allow_origin`";
                 Err(ApiError::new(StatusCode::FORBIDDEN, message))
             }
             _ => Ok(()),
@@ -60,8 +61,8 @@ impl AllowedOrigins {
         headers
     }
 
-    /// Returns the headers of the response to a preflight request, or `None` if the origin is not
-    /// allowed.
+    /// Returns the headers of the response to a preflight request, or `None` if it does not come from a page of an
+    /// allowed origin.
     pub(crate) fn preflight_headers(&self, request: &HeaderMap) -> Option<HeaderMap> {
         let mut headers = self.cors_headers(request);
         if headers.is_empty() {
@@ -86,11 +87,41 @@ impl AllowedOrigins {
 
 /// Returns whether a page was served by this server: its origin is the host of the request. The scheme
 /// may differ, since a proxy may add TLS.
-fn is_same_origin(origin: &HeaderValue, headers: &HeaderMap) -> bool {
-    let host = headers.get(HOST).map(HeaderValue::as_bytes);
+fn is_same_origin(origin: &HeaderValue, parts: &Parts) -> bool {
+    // A request over HTTP/2 has no `Host`: its host is in the URI.
+    let in_uri = parts.uri.authority();
+    let in_uri = in_uri.map(|authority| authority.as_str().as_bytes());
+    let host = parts.headers.get(HOST).map(HeaderValue::as_bytes);
     let origin = origin.as_bytes();
     let page = origin
         .strip_prefix(b"http://")
         .or_else(|| origin.strip_prefix(b"https://"));
-    page.is_some() && page == host
+    page.is_some() && page == host.or(in_uri)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+
+    use super::*;
+
+    #[test]
+    fn the_page_of_the_server_may_use_it_over_http_1_and_over_http_2() {
+        for (uri, host, expected) in [
+            ("/", Some("localhost:8080"), true),
+            ("http://localhost:8080/", None, true),
+            ("/", Some("localhost:8081"), false),
+            ("http://localhost/", None, false),
+            ("/", None, false),
+        ] {
+            let mut request = Request::post(uri).header(ORIGIN, "http://localhost:8080");
+            if let Some(host) = host {
+                request = request.header(HOST, host);
+            }
+            let (parts, ()) = request.body(()).expect("a request").into_parts();
+
+            let checked = AllowedOrigins::default().check(&parts);
+            assert_eq!(checked.is_ok(), expected, "{uri} {host:?}");
+        }
+    }
 }

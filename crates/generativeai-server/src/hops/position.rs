@@ -5,6 +5,8 @@ use std::fmt;
 use generativeai::protocol::content::{Data, Part};
 use ring::digest::{Context, SHA256};
 
+use crate::response::to_json;
+
 /// Length of a digest in bytes.
 pub(super) const DIGEST: usize = 32;
 
@@ -50,10 +52,8 @@ impl Position {
     /// Moves behind a part.
     pub(super) fn add(&mut self, part: &Part) {
         let Some(Data::Text(text)) = &part.data else {
-            let json = serde_json::to_vec(part)
-                .expect("API messages have string keys, and writing to memory cannot fail");
             self.digest.update(&[OTHER]);
-            self.digest.update(&json);
+            self.digest.update(&to_json(part));
             self.length += 1;
             self.open = None;
             return;

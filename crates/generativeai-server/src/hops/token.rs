@@ -20,20 +20,20 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Place from which a reply continues, according to a token.
+/// Position from which a reply continues, according to a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Start {
-    /// Length of the content before the place.
+    /// Length of the content before the position.
     pub(super) length: u64,
-    /// Digest of the content before the place.
+    /// Digest of the content before the position.
     pub(super) digest: [u8; DIGEST],
 }
 
-/// Returns the token of a place in the reply to a request.
-pub(super) fn token(key: &hmac::Key, request: &[u8; DIGEST], place: &Position) -> String {
+/// Returns the token of a position in the reply to a request.
+pub(super) fn token(key: &hmac::Key, request: &[u8; DIGEST], position: &Position) -> String {
     let mut bytes = vec![VERSION];
-    bytes.extend_from_slice(&place.length().to_be_bytes());
-    bytes.extend_from_slice(&place.digest());
+    bytes.extend_from_slice(&position.length().to_be_bytes());
+    bytes.extend_from_slice(&position.digest());
     bytes.extend_from_slice(request);
     let tag = hmac::sign(key, &bytes);
     bytes.extend_from_slice(tag.as_ref());
@@ -90,16 +90,16 @@ mod tests {
 
     #[test]
     fn a_token_is_read_in_any_form_that_clients_send() {
-        let mut place = Position::start();
-        place.add(&Part::text("Once"));
+        let mut position = Position::start();
+        position.add(&Part::text("Once"));
         for number in 0..64_u8 {
             let request = digest(&[number]);
-            let token = token(&key(b"k"), &request, &place);
+            let token = token(&key(b"k"), &request, &position);
             let url_safe = token.replace('+', "-").replace('/', "_");
 
             for form in [&token, &url_safe, token.trim_end_matches('=')] {
                 let start = read(&key(b"k"), &request, form).expect("a token");
-                assert_eq!((start.length, start.digest), (4, place.digest()));
+                assert_eq!((start.length, start.digest), (4, position.digest()));
             }
         }
     }

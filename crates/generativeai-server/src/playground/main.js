@@ -450,14 +450,30 @@ document.addEventListener("keydown", (event) => {
 });
 
 storage.onChange(async (id) => {
-  // This tab writes the conversation, so its own copy is the newer one.
-  if (running.has(id)) return;
-  const conversation = await storage.load(id);
-  if (conversation) conversations.set(id, conversation);
-  else if (id !== current.id) conversations.delete(id);
-  if (conversation && id === current.id) select(conversation);
-  else draw();
+  const wasRunning = running.has(id);
+  const stored = await storage.load(id);
+  const own = conversations.get(id);
+  // This tab receives a reply, or it ended during `load`: its own messages are the newer ones.
+  if (own && stored && (wasRunning || running.has(id))) stored.messages = own.messages;
+  if (own && stored) adopt(own, stored);
+  else if (stored) conversations.set(id, stored);
+  else if (id !== current.id && !running.has(id)) conversations.delete(id);
+  if (!sidebar.isEditing) draw();
 });
+
+/**
+ * Takes over what another tab changed in a conversation. What the user does in this tab stays as it is: the place to
+ * which the messages are scrolled, open editors, settings in mid-typing.
+ */
+function adopt(own, stored) {
+  const { messages, settings } = own;
+  Object.assign(own, stored);
+  if (own !== current) return;
+  // This tab has saved what is being typed, and the other tab takes it over in turn.
+  if (panel.isInUse) own.settings = settings;
+  else panel.write(own.settings);
+  if (own.messages !== messages) list.redraw(own.messages);
+}
 
 // --- Start
 

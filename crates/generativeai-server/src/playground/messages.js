@@ -27,6 +27,25 @@ export class MessageList {
     this.scrollToEnd();
   }
 
+  /** Draws the messages again that another tab changed. Editors in the others stay open. */
+  redraw(messages) {
+    const follow = this.#isAtEnd();
+    const before = this.messages;
+    this.messages = messages;
+    const isSameForm =
+      messages.length === before.length && isEqual(pendingCalls(messages), pendingCalls(before));
+    const form = this.container.querySelector(".call-form");
+    if (!isSameForm) form?.remove();
+    const articles = this.container.querySelectorAll("article");
+    messages.forEach((message, index) => {
+      if (index >= articles.length) this.container.append(this.#article(message, index));
+      else if (!isEqual(message, before[index])) articles[index].replaceWith(this.#article(message, index));
+    });
+    for (const article of [...articles].slice(messages.length)) article.remove();
+    if (!isSameForm) this.container.append(...this.#callForm());
+    if (follow) this.scrollToEnd();
+  }
+
   /** Draws the last message again, which grew or ended. */
   update() {
     const index = this.messages.length - 1;
@@ -159,6 +178,9 @@ export class MessageList {
     ];
   }
 }
+
+/** Returns whether two values are the same as JSON. */
+const isEqual = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
 function readResponse(text) {
   try {

@@ -18,6 +18,11 @@ export class SettingsPanel {
     });
   }
 
+  /** Whether a field of the form has the focus. */
+  get isInUse() {
+    return this.form.contains(document.activeElement);
+  }
+
   read() {
     const settings = {};
     for (const [name, value] of Object.entries(DEFAULTS)) {

@@ -13,6 +13,11 @@ export class Sidebar {
     this.list = byId("conversations");
   }
 
+  /** Whether the user renames a conversation, or is asked before one is deleted. */
+  get isEditing() {
+    return this.list.querySelector("input, .question") !== null;
+  }
+
   draw(conversations, currentId) {
     const sorted = [...conversations].sort((a, b) => b.updated - a.updated);
     this.list.replaceChildren(...sorted.map((one) => this.#item(one, one.id === currentId)));

@@ -1,10 +1,12 @@
 //! Limits of size, time, memory and concurrency.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use generativeai::testing::Scripted;
-use generativeai_server::{Server, router};
+use generativeai_server::{FileStorage, Server, router};
 use tower::ServiceExt;
 
 use crate::support::{Endless, Event, hello, post, send};
@@ -28,6 +30,53 @@ async fn a_body_that_is_too_large_is_rejected_with_and_without_content_length() 
             (413, "close")
         );
         response.error();
+    }
+}
+
+/// Returns a body of 10 pieces, and the number of those that were read.
+fn counted() -> (Body, Arc<AtomicUsize>) {
+    let read = Arc::new(AtomicUsize::new(0));
+    let counter = read.clone();
+    let pieces = (0..10).map(move |_| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        Ok::<_, std::io::Error>(Bytes::from_static(&[b' '; 100]))
+    });
+    let body = Body::from_stream(futures_util::stream::iter(pieces));
+    (body, read)
+}
+
+#[tokio::test]
+async fn a_rejected_request_is_read_to_its_end_unless_the_client_waits_with_its_body() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let files = FileStorage::open(folder.path()).expect("a folder");
+    let server = Server::new(Scripted::default()).files(files);
+    let router = server.api_key("k").into_router();
+    let keyed = "/v1beta/models/m:generateContent?key=k";
+    let upload = "/upload/v1beta/files?key=k";
+    for (path, header, code) in [
+        (PATH, ("x-goog-api-key", "wrong"), 400),
+        (PATH, ("accept", "*/*"), 403),
+        (keyed, ("x-server-timeout", "soon"), 400),
+        (keyed, ("content-encoding", "gzip"), 415),
+        (keyed, ("origin", "http://page.example"), 403),
+        ("/v1beta/nothing?key=k", ("accept", "*/*"), 404),
+        ("/", ("accept", "*/*"), 405),
+        (upload, ("x-goog-upload-protocol", "other"), 400),
+    ] {
+        for (expect, expected) in [(false, 10), (true, 0)] {
+            let (body, read) = counted();
+            let mut request = post(path, body);
+            let headers = request.headers_mut();
+            headers.insert(header.0, header.1.parse().expect("a value"));
+            if expect {
+                headers.insert("expect", "100-continue".parse().expect("a value"));
+            }
+
+            let response = send(&router, request).await;
+
+            assert_eq!(response.code(), code, "{path} {header:?}");
+            assert_eq!(read.load(Ordering::SeqCst), expected, "{path} {header:?}");
+        }
     }
 }
 

@@ -322,6 +322,8 @@ async fn messages_and_replies_are_found_by_their_words() {
         assert_eq!(events("nevis ben").await, [2, 1]);
         assert_eq!(events("tall").await, [1]);
         assert_eq!(events("é").await, [1]);
+        let ignores_accents = database.key.is_none() && database.address.starts_with("sqlite:");
+        assert_eq!(events("e").await.len(), usize::from(ignores_accents));
         assert_eq!(events("snowdon").await, [4]);
         for nothing in [
             "secret",

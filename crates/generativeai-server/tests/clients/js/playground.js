@@ -425,7 +425,36 @@ await page.waitForFunction(() => document.querySelector("#model").options.length
 await say(page, "From the first tab");
 await second.waitForFunction(() => document.querySelectorAll("article").length === 4);
 check((await second.locator("article.model").last().innerText()).includes("From the first tab"));
+
+// While the first tab receives a reply, the second one keeps its editor, its typed settings and its scroll position.
+await second.setViewportSize({ width: 1280, height: 400 });
+await page.fill("#message", "Count forever.");
+await page.press("#message", "Enter");
+await second.waitForFunction(() => document.querySelectorAll("article").length === 6);
+await second.locator("article.user").first().hover();
+await second.locator('article.user [title="Edit and resend"]').first().click();
+await second.fill(".editor", "In the middle of an edit");
+await set(second, "systemInstruction", "Typed in the second tab");
+await second.evaluate(() => (document.querySelector("#messages").parentElement.scrollTop = 0));
+const seen = () => second.locator("article.model").last().innerText();
+for (let growths = 0; growths < 2; growths += 1) {
+  const { length } = await seen();
+  await second.waitForFunction(
+    (before) => [...document.querySelectorAll("article.model")].at(-1).innerText.length > before,
+    length,
+  );
+}
+check((await second.inputValue(".editor")) === "In the middle of an edit");
+check((await second.inputValue('#settings [name="systemInstruction"]')) === "Typed in the second tab");
+check((await second.evaluate(() => document.querySelector("#messages").parentElement.scrollTop)) === 0);
+await page.click("#stop");
+await settle(page);
+check(
+  (await page.inputValue('#settings [name="systemInstruction"]')) === "Typed in the second tab",
+  "the first tab takes over the settings of the second",
+);
 await second.close();
+await resetSettings(page);
 
 // --- Themes, and a phone
 

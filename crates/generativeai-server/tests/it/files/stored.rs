@@ -138,6 +138,29 @@ async fn files_expire_after_48_hours_and_uploads_after_one() {
 }
 
 #[tokio::test]
+async fn expired_files_that_cannot_be_removed_do_not_keep_others_or_fail_requests() {
+    let site = Site::start();
+    for name in ["files/a", "files/b", "files/c"] {
+        site.upload(b"hello", json!({"name": name})).await;
+    }
+    let folder = site.folder.path();
+    std::fs::remove_dir_all(folder.join("files/a")).expect("removed");
+    // A file is removed by renaming it to this folder, which fails if the folder has entries.
+    std::fs::create_dir_all(folder.join("uploads/b.removed/x")).expect("a folder");
+    site.advance(Duration::from_secs(49 * 3_600));
+
+    assert_eq!(site.get("/v1beta/files").await.json(), json!({}));
+
+    assert!(folder.join("files/b").exists());
+    assert!(!folder.join("files/c").exists());
+    let site = site.restart(Scripted::default()).await;
+    assert_eq!(site.get("/v1beta/files").await.json(), json!({}));
+    let left = std::fs::read_dir(site.folder.path().join("files"));
+    assert_eq!(left.expect("a folder").count(), 0);
+    site.running.stop().await;
+}
+
+#[tokio::test]
 async fn size_and_number_of_files_are_limited() {
     let limits = |files: FileStorage| files.max_file_size(10).max_total_size(25).max_files(3);
     let site = Site::with(limits, Scripted::default());
@@ -156,6 +179,10 @@ async fn size_and_number_of_files_are_limited() {
         .await
         .error(400);
     assert!(message.contains("too large"), "{message}");
+
+    let discovery = site.get("/$discovery/rest?version=v1beta").await.json();
+    let upload = &discovery["resources"]["media"]["methods"]["upload"];
+    assert_eq!(upload["mediaUpload"]["maxSize"], "10");
 
     site.upload(b"0123456789", json!({"name": "files/a"})).await;
     let unfinished = site.begin(10, json!({})).await;

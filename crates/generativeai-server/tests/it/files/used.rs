@@ -83,8 +83,8 @@ async fn a_file_that_the_model_cannot_read_is_a_400_that_names_file_and_type() {
 }
 
 #[tokio::test]
-async fn unknown_and_large_files_are_refused_and_foreign_uris_are_left() {
-    let script = Scripted::default().then_text("A film.");
+async fn unknown_and_large_files_are_refused() {
+    let script = Scripted::default();
     let site = Site::with(|files| files, script.clone());
     let reference = |uri: &str| -> Value { json!({"uri": uri, "mimeType": "text/plain"}) };
 
@@ -107,14 +107,33 @@ async fn unknown_and_large_files_are_refused_and_foreign_uris_are_left() {
         "{message}"
     );
     assert!(script.requests().is_empty());
+    site.running.stop().await;
+}
 
-    let foreign = "https://generativelanguage.googleapis.com/v1beta/files/abc";
-    assert_eq!(site.ask(&reference(foreign)).await.code, 200);
-    let request = script.requests().pop().expect("a request");
-    let part = &request.contents.last().expect("a content").parts[1];
-    let Some(Data::FileData(data)) = &part.data else {
-        panic!("{part:?}");
-    };
-    assert_eq!(data.file_uri.as_deref(), Some(foreign));
+#[tokio::test]
+async fn files_of_other_hosts_are_left_even_if_a_file_of_the_same_name_is_here() {
+    let script = Scripted::always("A film.");
+    let site = Site::with(|files| files, script.clone());
+    site.upload(b"hello", json!({"name": "files/abc"})).await;
+    let port = site.address().port();
+
+    for (host, is_here) in [
+        ("https://generativelanguage.googleapis.com", false),
+        ("http://files.example", false),
+        (format!("http://localhost:{port}").as_str(), true),
+    ] {
+        let uri = format!("{host}/v1beta/files/abc");
+        let reference = json!({"uri": uri, "mimeType": "text/plain"});
+        assert_eq!(site.ask(&reference).await.code, 200, "{host}");
+
+        let request = script.requests().pop().expect("a request");
+        let part = &request.contents.last().expect("a content").parts[1];
+        match &part.data {
+            Some(Data::FileData(data)) if !is_here => {
+                assert_eq!(data.file_uri.as_deref(), Some(uri.as_str()));
+            }
+            _ => assert_eq!(part.as_text(), is_here.then_some("hello"), "{host}"),
+        }
+    }
     site.running.stop().await;
 }
