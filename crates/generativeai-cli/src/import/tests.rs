@@ -163,7 +163,7 @@ fn a_file_that_is_not_a_conversation_is_refused_with_the_reason() {
         (r#"[{"mapping":{}},{"mapping":{}}]"#, "2 conversations"),
         (
             r#"{"current_node":"a","mapping":{"a":{"parent":"b"},"b":{"parent":"a"}}}"#,
-            "form a circle",
+            "form a cycle",
         ),
         (
             r#"[{"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":"x"}]}]"#,
@@ -171,7 +171,11 @@ fn a_file_that_is_not_a_conversation_is_refused_with_the_reason() {
         ),
         (
             r#"[{"role":"user","content":[{"type":"image_url","image_url":{"url":"http://x"}}]}]"#,
-            "address only",
+            "message 1: the image is a URL",
+        ),
+        (
+            r#"[{"role":"user","content":[{"type":"input_image","file_id":"f"}]}]"#,
+            "message 1: an image has no data",
         ),
     ] {
         let error = parse(json.as_bytes()).expect_err(json).to_string();
