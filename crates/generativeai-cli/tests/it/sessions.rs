@@ -126,6 +126,21 @@ fn sessions_are_searched_renamed_and_deleted() {
 }
 
 #[test]
+fn commands_that_only_read_create_no_store() {
+    let user = User::new();
+
+    assert_eq!(user.sessions(&["list"]).stderr, "no saved sessions\n");
+    assert_eq!(
+        user.sessions(&["search", "nevis"]).stderr,
+        "nothing found\n"
+    );
+    user.sessions(&["show", "hills"])
+        .refused(2, &["unknown session `hills`"]);
+    let mut created = fs::read_dir(user.data.path()).expect("a folder");
+    assert!(created.next().is_none());
+}
+
+#[test]
 fn an_exported_session_can_be_imported() {
     let user = User::new();
     user.chat(&["--new", "--session", "mountains", "How tall is Ben Nevis?"]);
