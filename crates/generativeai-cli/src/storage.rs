@@ -301,7 +301,7 @@ pub(crate) async fn unless_stopped<T>(
             done = &mut work => return Some(done),
             () = &mut stop => return None,
             () = &mut report, if !report.is_elapsed() => {
-                printer.note("(saving the session; Ctrl-C skips it)");
+                printer.note("(waiting for the session store; Ctrl-C stops waiting)");
             }
         }
     }
