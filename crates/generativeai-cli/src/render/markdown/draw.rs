@@ -346,18 +346,14 @@ impl<'a> Renderer<'a, '_> {
         }
     }
 
-    /// Writes the target of a link after its text, unless they are equal.
+    /// Writes the target of the innermost open link, which ends.
     fn target(&mut self) {
-        let Some((target, label)) = self.links.pop() else {
-            return;
-        };
-        let bare = target.strip_prefix("mailto:").unwrap_or(&target);
-        if !target.is_empty() && label != bare {
+        if let Some((target, label)) = self.links.pop() {
             let style = Style {
                 dim: self.layout.styled,
                 ..self.style()
             };
-            self.page.words(&format!(" ({target})"), style);
+            self.page.target(&target, &label, style);
         }
     }
 
