@@ -7,8 +7,9 @@ use generativeai::GenerativeModel;
 use super::state::Repl;
 use crate::usage::ReplyUsage;
 
-/// Number of tokens of a turn below which the limit of the model is not requested.
-const FEW: i32 = 1_000;
+/// Number of tokens of a turn below which the limit of the model is not requested: three quarters of the smallest
+/// `--context`.
+const FEW: i32 = 192;
 
 /// Timeout of a request about the context. The user waits for the prompt meanwhile.
 const TIMEOUT: Duration = Duration::from_secs(2);
