@@ -54,7 +54,7 @@ fn a_named_prompt_is_sent_with_its_message_and_parameters() {
     assert!(service.request().contains(r#""Explain briefly.\n\nrust""#));
     chat(&["-t", "translate", "Hello"]).refused(2, &["--param lang=VALUE"]);
     chat(&["-t", "translate", "-p", "lang=French"]).refused(2, &["needs a message"]);
-    let known = "unknown prompt `nosuch`: known are: explain, translate";
+    let known = "unknown prompt `nosuch`: available: explain, translate";
     chat(&["-t", "nosuch", "Hello"]).refused(2, &[known]);
     chat(&["-t", "explian", "Hello"]).refused(2, &["did you mean `explain`?"]);
 }

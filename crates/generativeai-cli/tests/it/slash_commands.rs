@@ -426,7 +426,7 @@ fn an_unknown_model_is_refused_with_a_suggestion() {
     let misspelled = session.ask("/model gmini-y");
 
     assert!(
-        refused.contains("unknown model `nosuch`: known are: gemini-y"),
+        refused.contains("unknown model `nosuch`: available: gemini-y"),
         "{refused}"
     );
     assert!(
