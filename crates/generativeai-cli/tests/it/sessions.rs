@@ -361,6 +361,17 @@ fn a_new_session_works_without_a_usable_store() {
 }
 
 #[test]
+fn a_damaged_store_is_reported_with_its_path() {
+    let user = User::new();
+    let folder = user.data.path().join("generativeai");
+    fs::create_dir(&folder).expect("a folder");
+    fs::write(folder.join("chats.sqlite"), "no database".repeat(100)).expect("a file");
+
+    user.sessions(&["list"])
+        .refused(1, &["generativeai/chats.sqlite: ", "damaged"]);
+}
+
+#[test]
 fn a_missing_session_or_file_is_reported() {
     let user = User::new();
 
