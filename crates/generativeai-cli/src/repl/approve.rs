@@ -26,7 +26,7 @@ impl Repl<'_> {
             Next::Retry => chat.retry(),
             Next::Decide(decisions) => chat.decide(decisions),
         };
-        let mut sink = TextSink::default();
+        let mut sink = TextSink::at_prompt();
         let reply = reply::receive(message, &mut sink, self.signals.stop(), self.printer);
         if self.prompt.can_edit() {
             self.runtime.block_on(self.type_ahead.during(reply))
